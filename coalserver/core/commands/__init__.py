@@ -1,0 +1,1 @@
+"""Commands: plain functions over a unit. Each finds, asks, puts and says, and never awaits."""

@@ -1,0 +1,124 @@
+"""The engine: runs commands one after another and answers when what they did is on disk."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from coalserver.core.commands.receipts import kept_receipt, keep_receipt
+from coalserver.core.feed import Feed
+from coalserver.core.ledger import Ledger
+from coalserver.core.ports import Entry, Store, Topic
+from coalserver.core.presence import Presence
+from coalserver.core.state import State
+from coalserver.core.unit import Setting, Unit
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """What makes one request the same as another: who calls, the key he gave it, and what it says."""
+
+    key: str
+    digest: str
+
+    @classmethod
+    def of(cls, caller: str, key: str, *said: bytes) -> "Repeat":
+        digest = hashlib.sha256(b"\0".join(said)).hexdigest()
+        return cls(hashlib.sha256(f"{caller}\0{key}".encode()).hexdigest(), digest)
+
+
+class Core:
+    """The one core all dialects share."""
+
+    def __init__(
+        self, store: Store, state: State, feed: Feed, presence: Presence, setting: Setting
+    ) -> None:
+        self.state = state
+        self.feed = feed
+        self.presence = presence
+        self.setting = setting
+        self.ledger = Ledger(store, state, feed)
+        self._store = store
+
+    @classmethod
+    async def recover(cls, store: Store, setting: Setting, tail: int = 20_000) -> "Core":
+        """Begin with everything the store has kept."""
+        known = await store.open()
+        state = State(known.values, known.counters)
+        feed = Feed(known.head, known.oldest, tail)
+        return cls(store, state, feed, Presence(known.signs), setting)
+
+    @property
+    def now(self) -> float:
+        return self.setting.clock()
+
+    async def do(self, command: Callable[..., T], /, **asked: Any) -> T:
+        """Run a command; its answer comes when what it changed is on disk. Refusals pass through."""
+        unit = Unit(self.state, self.setting, self.setting.clock())
+        answer = command(unit, **asked)
+        if unit.changes or unit.entries:
+            await asyncio.shield(self.ledger.commit(unit))
+        return answer
+
+    async def do_once(
+        self,
+        repeat: Repeat,
+        command: Callable[..., Any],
+        /,
+        made: Callable[[Any], Any],
+        **asked: Any,
+    ) -> Any:
+        """Run a command unless this request was run before; gives `made` of its answer both times.
+
+        The receipt is part of the command's own unit: either both are on disk or neither is.
+        """
+        unit = Unit(self.state, self.setting, self.setting.clock())
+        kept = kept_receipt(unit, key=repeat.key, digest=repeat.digest)
+        if kept is not None:
+            await self.ledger.settled()
+            return kept[0]
+        answer = made(command(unit, **asked))
+        keep_receipt(unit, key=repeat.key, digest=repeat.digest, made=answer)
+        await asyncio.shield(self.ledger.commit(unit))
+        return answer
+
+    def see(self, query: Callable[..., T], /, **asked: Any) -> T:
+        """Answer a question from memory."""
+        return query(self.state, **asked)
+
+    def heard(self, player: int) -> bool:
+        """A player gave a sign of life. True if he was away until now."""
+        now = self.setting.clock()
+        self.ledger.note_sign(player, now)
+        return self.presence.sign(player, now)
+
+    async def entries(
+        self, topics: Sequence[Topic], cursor: int, limit: int
+    ) -> tuple[list[Entry], int]:
+        """Entries after the cursor, ascending, and the cursor up to which all were looked at."""
+        if self.feed.covers(cursor):
+            return _upto(self.feed.after(topics, cursor, limit), limit, self.feed.head)
+        head = self.feed.head
+        found = await self._store.entries(topics, cursor, limit)
+        return _upto(found, limit, head)
+
+    async def newest(self, topic: Topic, limit: int) -> list[Entry]:
+        """The newest entries of one topic, ascending."""
+        held = self.feed.after((topic,), self.feed.floor - 1, 1 << 62)
+        if len(held) >= limit or self.feed.floor <= self.feed.oldest:
+            return held[-limit:]
+        return await self._store.newest(topic, limit)
+
+    async def forget(self, before: float, keep: int) -> None:
+        """Drop entries that need not be kept any longer."""
+        self.feed.oldest = await self._store.forget(before, keep)
+
+
+def _upto(found: list[Entry], limit: int, head: int) -> tuple[list[Entry], int]:
+    """Where fewer came than could, everything up to the head was looked at."""
+    if len(found) >= limit:
+        return found, found[-1].id
+    return found, max(head, found[-1].id) if found else head

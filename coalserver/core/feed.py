@@ -1,0 +1,157 @@
+"""The feed: what was said lately, by topic, and who waits for more. Knows no client."""
+
+import asyncio
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Protocol
+
+from coalserver.core.ports import Entry, Topic
+
+_id = attrgetter("id")
+
+
+class Waiter(Protocol):
+    """Somebody who wants to know that there is more. What there is, he reads himself."""
+
+    def wake(self) -> None:
+        """There is something new on a topic you wait for. Called once per enrolment."""
+
+
+class Feed:
+    """The newest entries in memory. Below `floor` the store must be asked; below `oldest` nothing is kept."""
+
+    def __init__(self, head: int = -1, oldest: int = 0, tail: int = 20_000) -> None:
+        #: Id of the newest entry said.
+        self.head = head
+        #: Id of the oldest entry held in memory; head + 1 while none is.
+        self.floor = head + 1
+        #: Id of the oldest entry the store still has.
+        self.oldest = oldest
+        self.closed = False
+        self._tail = tail
+        self._recent: deque[Entry] = deque()
+        self._topics: dict[Topic, deque[Entry]] = {}
+        self._waiters: dict[Topic, dict[Waiter, None]] = {}
+
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Say what is on disk, and wake whoever waits for it."""
+        if not entries:
+            return
+        awake: dict[Waiter, None] = {}
+        for entry in entries:
+            self._recent.append(entry)
+            for topic in entry.topics:
+                tail = self._topics.get(topic)
+                if tail is None:
+                    tail = self._topics[topic] = deque()
+                tail.append(entry)
+                waiters = self._waiters.pop(topic, None)
+                if waiters:
+                    awake.update(waiters)
+        self.head = entries[-1].id
+        while len(self._recent) > self._tail:
+            self._let_go(self._recent.popleft())
+        for waiter in awake:
+            waiter.wake()
+
+    def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
+        """The oldest `limit` held entries on these topics with larger ids, ascending, each once.
+
+        Only right for a cursor that the memory covers: see `covers`.
+        """
+        if len(topics) == 1:
+            tail = self._topics.get(topics[0])
+            return _later(tail, cursor, limit) if tail else []
+        found: dict[int, Entry] = {}
+        for topic in topics:
+            tail = self._topics.get(topic)
+            if tail:
+                found.update((entry.id, entry) for entry in _later(tail, cursor, limit))
+        return [found[id] for id in sorted(found)[:limit]]
+
+    def news(self, topics: Sequence[Topic], cursor: int) -> bool:
+        """Whether anything on these topics is newer than the cursor."""
+        return any(
+            tail[-1].id > cursor
+            for topic in topics
+            if (tail := self._topics.get(topic))
+        )
+
+    def covers(self, cursor: int) -> bool:
+        """Whether everything after the cursor is held in memory."""
+        return cursor >= self.floor - 1
+
+    def lost(self, cursor: int) -> bool:
+        """Whether something after the cursor is kept nowhere any more. -1 asks for whatever there is."""
+        return -1 < cursor < self.oldest - 1
+
+    def enrol(self, topics: Iterable[Topic], waiter: Waiter) -> None:
+        """Wake this one at the next entry on any of these topics, or at once when the feed has closed."""
+        if self.closed:
+            waiter.wake()
+            return
+        for topic in topics:
+            waiters = self._waiters.get(topic)
+            if waiters is None:
+                waiters = self._waiters[topic] = {}
+            waiters[waiter] = None
+
+    def leave(self, topics: Iterable[Topic], waiter: Waiter) -> None:
+        """Do not wake this one any more."""
+        for topic in topics:
+            waiters = self._waiters.get(topic)
+            if waiters is not None:
+                waiters.pop(waiter, None)
+                if not waiters:
+                    del self._waiters[topic]
+
+    def close(self) -> None:
+        """Send everyone who waits home."""
+        self.closed = True
+        waiters = {waiter: None for some in self._waiters.values() for waiter in some}
+        self._waiters.clear()
+        for waiter in waiters:
+            waiter.wake()
+
+    def waiting(self) -> int:
+        """How many wait, counted once per topic."""
+        return sum(map(len, self._waiters.values()))
+
+    def _let_go(self, entry: Entry) -> None:
+        self.floor = entry.id + 1
+        for topic in entry.topics:
+            tail = self._topics[topic]
+            tail.popleft()
+            if not tail:
+                del self._topics[topic]
+
+
+class Ear:
+    """The ordinary waiter: a future that resolves when there is more."""
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def wake(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
+
+
+def _later(tail: deque[Entry], cursor: int, limit: int) -> list[Entry]:
+    if tail[-1].id <= cursor:
+        return []
+    if len(tail) < 32 or tail[-8].id <= cursor:
+        newer: list[Entry] = []
+        for entry in reversed(tail):
+            if entry.id <= cursor:
+                break
+            newer.append(entry)
+        newer.reverse()
+        return newer[:limit]
+    held = list(tail)
+    start = bisect_right(held, cursor, key=_id)
+    return held[start : start + limit]

@@ -1,0 +1,93 @@
+"""The ledger: writes units to the store, many together, and only then lets anybody hear of them."""
+
+import asyncio
+import logging
+
+from coalserver.core.feed import Feed
+from coalserver.core.ports import Batch, Store, StoreFailed
+from coalserver.core.state import State
+from coalserver.core.unit import Unit
+
+log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Group commit without a timer: while one batch is written, the next gathers."""
+
+    def __init__(self, store: Store, state: State, feed: Feed) -> None:
+        self._store = store
+        self._state = state
+        self._feed = feed
+        self._open = Batch()
+        self._landing: asyncio.Future[None] | None = None
+        self._written: asyncio.Future[None] | None = None
+        self._work = asyncio.Event()
+        self._closing = False
+        self._failed: BaseException | None = None
+
+    def commit(self, unit: Unit) -> "asyncio.Future[None]":
+        """Make a unit's changes true in memory; the future resolves when they are on disk.
+
+        Many callers share it: await it through `asyncio.shield`, or one who gives up cancels it for all.
+        """
+        if self._failed is not None or self._closing:
+            raise StoreFailed("the ledger has ended") from self._failed
+        batch = self._open
+        for (kind, id), value in unit.changes.items():
+            self._state.set(kind, id, value)
+        batch.values.update(unit.changes)
+        batch.entries.extend(unit.entries)
+        self._state.counters.update(unit.counters)
+        batch.counters.update(unit.counters)
+        if self._landing is None:
+            self._landing = asyncio.get_running_loop().create_future()
+            self._work.set()
+        return self._landing
+
+    def note_sign(self, player: int, at: float) -> None:
+        """Write a player's last sign of life with the next batch, whenever that is."""
+        self._open.signs[player] = at
+
+    async def settled(self) -> None:
+        """Return when everything committed so far is on disk."""
+        for future in (self._written, self._landing):
+            if future is not None:
+                await asyncio.shield(future)
+
+    async def run(self) -> None:
+        """Write until closed. A write that fails ends the ledger, and is raised."""
+        while not (self._closing and self._landing is None):
+            await self._work.wait()
+            self._work.clear()
+            while self._landing is not None:
+                await self._write_one()
+        if self._open.signs:
+            await self._store.write(self._open)
+
+    def close(self) -> None:
+        """Take no more; `run` returns after the last batch."""
+        self._closing = True
+        self._work.set()
+
+    async def _write_one(self) -> None:
+        batch, self._open = self._open, Batch()
+        self._written, self._landing = self._landing, None
+        assert self._written is not None
+        try:
+            await self._store.write(batch)
+        except BaseException as fault:
+            log.critical("A write failed; stopping: %r", fault)
+            self._failed = fault
+            self._fail(self._written)
+            if self._landing is not None:
+                self._fail(self._landing)
+            raise
+        self._feed.publish(batch.entries)
+        self._written.set_result(None)
+
+    def _fail(self, future: "asyncio.Future[None]") -> None:
+        fault = StoreFailed("a write did not reach the disk")
+        fault.__cause__ = self._failed
+        future.set_exception(fault)
+        # Nobody may be waiting; that is no news.
+        future.exception()

@@ -1,0 +1,71 @@
+"""Presence: when each player was last heard of. A time in memory, never a write of its own."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+
+class Presence:
+    """Players by their last sign of life: a call, a heartbeat, or a poll or socket that is open."""
+
+    def __init__(self, signs: Mapping[int, float] | None = None) -> None:
+        self._signs: dict[int, float] = dict(signs or {})
+        self._present: OrderedDict[int, float] = OrderedDict()
+        self._away: set[int] = set()
+        self._held: dict[int, int] = {}
+
+    def sign(self, player: int, now: float) -> bool:
+        """The player is there. True if he was away until now."""
+        self._signs[player] = now
+        if player in self._away:
+            self._away.discard(player)
+            self._present[player] = now
+            return True
+        self._present[player] = now
+        self._present.move_to_end(player)
+        return False
+
+    def last(self, player: int, default: float = 0.0) -> float:
+        """When the last sign came."""
+        return self._signs.get(player, default)
+
+    def online(self, player: int, now: float, within: float) -> bool:
+        """Whether the last sign is young enough, or something of the player's is open."""
+        return player in self._held or now - self._signs.get(player, 0.0) < within
+
+    def hold(self, player: int) -> None:
+        """A poll or socket was opened: the player is there for as long as it is."""
+        self._held[player] = self._held.get(player, 0) + 1
+
+    def release(self, player: int, now: float) -> None:
+        """A poll or socket was closed; silence counts from now."""
+        left = self._held.get(player, 0) - 1
+        if left > 0:
+            self._held[player] = left
+        else:
+            self._held.pop(player, None)
+        self.sign(player, now)
+
+    def expire(self, now: float, within: float) -> list[int]:
+        """The players who have just gone silent: no sign within that many seconds."""
+        gone = []
+        while self._present:
+            player, at = next(iter(self._present.items()))
+            if now - at < within:
+                break
+            del self._present[player]
+            if player in self._held:
+                self._present[player] = now
+                self._signs[player] = now
+                continue
+            self._away.add(player)
+            gone.append(player)
+        return gone
+
+    def silent(self) -> Iterable[int]:
+        """Everyone who has gone silent and not come back."""
+        return tuple(self._away)
+
+    def forget(self, player: int) -> None:
+        """Watch this one no more; the last sign stays known."""
+        self._away.discard(player)
+        self._present.pop(player, None)

@@ -1,0 +1,1 @@
+"""Queries: plain functions that answer from memory. What is history, ports give."""

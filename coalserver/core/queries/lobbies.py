@@ -1,0 +1,71 @@
+"""Questions about lobbies."""
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+
+from coalserver.core.state import State
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.refusal import Refusal, Why
+
+
+def lobby_in(state: State, *, game: str, id: int) -> Lobby:
+    """A lobby of a game, also one that is gone and still remembered."""
+    lobby = state.get(Lobby, id)
+    if lobby is None or lobby.game != game:
+        raise Refusal(Why.LOBBY_NOT_FOUND)
+    return lobby
+
+
+def lobbies_of(state: State, *, player: int) -> list[Lobby]:
+    """The open lobbies in which a player sits."""
+    return [lobby for lobby in state.find(Lobby, "member", player) if lobby.open]
+
+
+def open_lobbies(
+    state: State,
+    *,
+    game: str,
+    limit: int,
+    offset: int = 0,
+    search: str = "",
+    private: bool | None = None,
+    full: bool | None = None,
+    active: bool = True,
+    options: Mapping[str, str] | None = None,
+) -> tuple[list[Lobby], int]:
+    """Lobbies of a game, newest first, and how many match.
+
+    `active` false gives those that closed and are still remembered. An option matches when its JSON, or the
+    text itself for a string, is as given.
+    """
+    if active and not search and private is None and full is None and not options:
+        ids = state.ids(Lobby, "open", game)
+        newest = islice(reversed(ids), offset, offset + limit)  # type: ignore[call-overload]
+        return [state.get(Lobby, id) for id in newest], len(ids)  # type: ignore[misc]
+    wanted = search.casefold()
+    pool = (
+        state.find(Lobby, "open", game)
+        if active
+        else [lobby for lobby in state.find(Lobby, "closed", "") if lobby.game == game]
+    )
+    found = [
+        lobby
+        for lobby in reversed(pool)
+        if wanted in lobby.name.casefold()
+        and (private is None or bool(lobby.password) is private)
+        and (full is None or lobby.roster.full is full)
+        and (not options or _chosen(lobby, options))
+    ]
+    return found[offset : offset + limit], len(found)
+
+
+def _chosen(lobby: Lobby, wanted: Mapping[str, str]) -> bool:
+    options = json.loads(lobby.options)
+    return all(name in options and _says(options[name], text) for name, text in wanted.items())
+
+
+def _says(value: object, text: str) -> bool:
+    if isinstance(value, str):
+        return value == text
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) == text

@@ -1,0 +1,31 @@
+"""Questions about players, accounts and the tokens that prove them."""
+
+import hashlib
+
+from coalserver.core.state import State
+from coalserver.domain.account import Account
+from coalserver.domain.player import Player, Token
+from coalserver.domain.refusal import Refusal, Why
+
+
+def token_shown(state: State, *, secret: str) -> Token | None:
+    """The token with this secret, if there is one."""
+    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return state.one(Token, "digest", digest)
+
+
+def player_called(state: State, *, id: int) -> Player:
+    player = state.get(Player, id)
+    if player is None:
+        raise Refusal(Why.PLAYER_NOT_FOUND)
+    return player
+
+
+def name_of(state: State, *, id: int) -> str:
+    """What a player is called; empty for one who is no more."""
+    player = state.get(Player, id)
+    return player.name if player else ""
+
+
+def account_with(state: State, *, email: str) -> Account | None:
+    return state.one(Account, "email", email.strip().lower())

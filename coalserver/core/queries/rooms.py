@@ -1,0 +1,46 @@
+"""Questions about rooms."""
+
+from coalserver.core.state import State
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.room import Room
+
+
+def room_in(state: State, *, game: str, id: int) -> Room:
+    """A room of a game, also one that is over and still remembered."""
+    room = state.get(Room, id)
+    if room is None or room.game != game:
+        raise Refusal(Why.ROOM_NOT_FOUND)
+    return room
+
+
+def rooms_of(state: State, *, player: int) -> list[Room]:
+    """The running rooms in which a player sits."""
+    return state.find(Room, "member", player)
+
+
+def my_rooms(
+    state: State,
+    *,
+    game: str,
+    player: int,
+    active: bool | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[Room], int]:
+    """Rooms of a game in which a player sits or, when over, sat; newest first, and how many."""
+    found: list[Room] = []
+    if active is not False:
+        found += state.find(Room, "member", player)
+    if active is not True:
+        found += [room for room in state.find(Room, "closed", "") if player in room.roster]
+    mine = sorted((room for room in found if room.game == game), key=lambda room: -room.id)
+    return mine[offset : offset + limit], len(mine)
+
+
+def open_rooms(
+    state: State, *, game: str, limit: int, offset: int
+) -> tuple[list[Room], int]:
+    """Running rooms of a game with a free place, newest first, and how many."""
+    running = state.find(Room, "running", game)
+    found = [room for room in reversed(running) if not room.roster.full]
+    return found[offset : offset + limit], len(found)

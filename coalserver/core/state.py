@@ -1,0 +1,136 @@
+"""State: every live value in memory, found by id or by one of a few indexes."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from coalserver.domain.account import Account
+from coalserver.domain.exchange import Action, JoinRequest
+from coalserver.domain.game import Datum, Game
+from coalserver.domain.lobby import Lobby, Phase
+from coalserver.domain.player import Ban, Player, Receipt, Token
+from coalserver.domain.room import Room
+
+T = TypeVar("T")
+Keys = tuple[Hashable, ...]
+
+
+def _if(flag: object, *keys: Hashable) -> Keys:
+    return keys if flag else ()
+
+
+#: Under which keys a value is found. Closed lobbies and rooms keep their id and code, and lose the rest.
+INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
+    Game: {
+        "all": lambda game: ("",),
+        "tag": lambda game: (game.tag,),
+        "api_token": lambda game: (game.api_token,),
+    },
+    Player: {
+        "game": lambda player: _if(player.game, player.game),
+        "key": lambda player: _if(player.key, player.key),
+    },
+    Account: {
+        "all": lambda account: ("",),
+        "email": lambda account: (account.email,),
+        "player": lambda account: _if(account.player, account.player),
+    },
+    Token: {
+        "digest": lambda token: (token.digest,),
+        "player": lambda token: (token.player,),
+    },
+    Ban: {"player": lambda ban: ((ban.game, ban.player),)},
+    Receipt: {"key": lambda receipt: (receipt.key,)},
+    Datum: {"slot": lambda datum: ((datum.game, datum.player, datum.key),)},
+    Lobby: {
+        "code": lambda lobby: (lobby.code,),
+        "open": lambda lobby: _if(lobby.phase is Phase.OPEN, lobby.game),
+        "member": lambda lobby: tuple(lobby.roster),
+        "closed": lambda lobby: _if(lobby.phase is not Phase.OPEN, ""),
+        "room": lambda lobby: _if(lobby.room, lobby.room),
+    },
+    Room: {
+        "code": lambda room: (room.code,),
+        "running": lambda room: _if(not room.over, room.game),
+        "member": lambda room: () if room.over else tuple(room.roster),
+        "closed": lambda room: _if(room.over, ""),
+    },
+    Action: {
+        "code": lambda action: (action.code,),
+        "room": lambda action: (action.room,),
+        "target": lambda action: _if(not action.done, (action.room, action.target)),
+        "sender": lambda action: ((action.room, action.sender),),
+    },
+    JoinRequest: {
+        "code": lambda request: (request.code,),
+        "lobby": lambda request: (request.lobby,),
+        "pending": lambda request: _if(request.pending, (request.lobby, request.player)),
+    },
+}
+
+_NOTHING: dict[int, None] = {}
+
+
+class State:
+    """All values by class and id. Only a committed unit changes it."""
+
+    def __init__(
+        self, values: Iterable[Any] = (), counters: Mapping[str, int] | None = None
+    ) -> None:
+        self.counters: dict[str, int] = dict(counters or {})
+        self._values: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
+        self._found: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
+            kind: {name: {} for name in names} for kind, names in INDEXES.items()
+        }
+        for value in values:
+            self.set(type(value), value.id, value)
+
+    def get(self, kind: type[T], id: int) -> T | None:
+        """The value with this id, or None."""
+        return self._values[kind].get(id)
+
+    def all(self, kind: type[T]) -> Iterable[T]:
+        """Every value of a class, oldest id first."""
+        return self._values[kind].values()
+
+    def count(self, kind: type) -> int:
+        return len(self._values[kind])
+
+    def ids(self, kind: type, index: str, key: Hashable) -> Mapping[int, None]:
+        """Ids of the values found under a key, in the order in which they came there."""
+        return self._found[kind][index].get(key, _NOTHING)
+
+    def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
+        """The values found under a key."""
+        values = self._values[kind]
+        return [values[id] for id in self.ids(kind, index, key)]
+
+    def one(self, kind: type[T], index: str, key: Hashable) -> T | None:
+        """The first value found under a key, or None."""
+        for id in self.ids(kind, index, key):
+            return self._values[kind][id]  # type: ignore[no-any-return]
+        return None
+
+    def set(self, kind: type, id: int, value: Any) -> None:
+        """Replace a value, or remove it with None, and keep the indexes true."""
+        values = self._values[kind]
+        old = values.get(id)
+        if value is None:
+            values.pop(id, None)
+        else:
+            values[id] = value
+        found = self._found[kind]
+        for name, keys_of in INDEXES[kind].items():
+            before = () if old is None else keys_of(old)
+            after = () if value is None else keys_of(value)
+            if before == after:
+                continue
+            index = found[name]
+            for key in before:
+                if key not in after:
+                    ids = index[key]
+                    del ids[id]
+                    if not ids:
+                        del index[key]
+            for key in after:
+                if key not in before:
+                    index.setdefault(key, {})[id] = None

@@ -1,0 +1,140 @@
+"""Units: what one command sees, changes and says. Nothing of it is true before it is committed."""
+
+import hashlib
+import hmac
+import random
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from coalserver.core.ports import Entry, Topic
+from coalserver.core.state import INDEXES, State
+from coalserver.domain.game import Rules
+
+T = TypeVar("T")
+
+#: The counter from which entries take their ids.
+ENTRIES = "entry"
+
+
+class Identified(Protocol):
+    """Any entity: a frozen dataclass with an id."""
+
+    @property
+    def id(self) -> int: ...
+
+
+E = TypeVar("E", bound=Identified)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that commands go by. Seconds where a time is meant."""
+
+    seats_at_once: int = 50
+    seat_grace: float = 300
+    guest_token: float = 30 * 86400
+    account_token: float = 90 * 86400
+
+
+@dataclass(slots=True)
+class Setting:
+    """What every unit shares: the clock, chance, the rules of games, limits and the password seal."""
+
+    clock: Callable[[], float]
+    chance: random.Random = field(default_factory=random.SystemRandom)
+    rules: dict[str, Rules] = field(default_factory=dict)
+    limits: Limits = Limits()
+    seal: bytes = b""
+
+
+class Unit:
+    """One command's view of the state: it reads its own writes, and nobody else sees them yet."""
+
+    __slots__ = ("state", "setting", "now", "changes", "entries", "counters", "_touched")
+
+    def __init__(self, state: State, setting: Setting, now: float) -> None:
+        self.state = state
+        self.setting = setting
+        self.now = now
+        self.changes: dict[tuple[type, int], Any] = {}
+        self.entries: list[Entry] = []
+        self.counters: dict[str, int] = {}
+        self._touched: dict[type, dict[int, Any]] = {}
+
+    @property
+    def limits(self) -> Limits:
+        return self.setting.limits
+
+    def get(self, kind: type[T], id: int) -> T | None:
+        """The value with this id, as this unit has left it."""
+        touched = self._touched.get(kind)
+        if touched is not None and id in touched:
+            return touched[id]  # type: ignore[no-any-return]
+        return self.state.get(kind, id)
+
+    def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
+        """The values under a key of an index, as this unit has left them."""
+        found = self.state.find(kind, index, key)
+        touched = self._touched.get(kind)
+        if not touched:
+            return found
+        keys_of = INDEXES[kind][index]
+        kept = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
+        own = (value for value in touched.values() if value is not None)
+        return kept + [value for value in own if key in keys_of(value)]
+
+    def one(self, kind: type[T], index: str, key: Hashable) -> T | None:
+        """The first value under a key, or None."""
+        if kind not in self._touched:
+            return self.state.one(kind, index, key)
+        found = self.find(kind, index, key)
+        return found[0] if found else None
+
+    def put(self, value: E) -> E:
+        """This is the value from now on."""
+        self._change(type(value), value.id, value)
+        return value
+
+    def drop(self, value: Identified) -> None:
+        """This value is no more."""
+        self._change(type(value), value.id, None)
+
+    def new_id(self, kind: type) -> int:
+        """The next small integer of a class, from 1; none comes twice."""
+        return self._next(kind.__name__, 1)
+
+    def new_code(self, size: int = 16) -> str:
+        """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
+        return self.setting.chance.randbytes(size).hex()
+
+    @property
+    def chance(self) -> random.Random:
+        return self.setting.chance
+
+    def sealed(self, password: str) -> str:
+        """What is kept of a room's password: a keyed digest; of an empty one, nothing."""
+        if not password:
+            return ""
+        return hmac.new(self.setting.seal, password.encode(), hashlib.sha256).hexdigest()
+
+    def rules(self, game: str) -> Rules | None:
+        """The rules of a game, or None for a game that has none."""
+        return self.setting.rules.get(game)
+
+    def say(self, event: Any, *topics: Topic) -> Entry:
+        """Something has happened; whoever listens to one of these topics will hear of it."""
+        entry = Entry(self._next(ENTRIES, 0), self.now, event, topics)
+        self.entries.append(entry)
+        return entry
+
+    def _next(self, name: str, first: int) -> int:
+        id = self.counters.get(name)
+        if id is None:
+            id = self.state.counters.get(name, first)
+        self.counters[name] = id + 1
+        return id
+
+    def _change(self, kind: type, id: int, value: Any) -> None:
+        self.changes[kind, id] = value
+        self._touched.setdefault(kind, {})[id] = value

@@ -1,0 +1,274 @@
+"""Events: facts about what has happened, in the past tense. What is kept of each is its whole dataclass."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LobbyOpened:
+    """A lobby was made; its host sits in it."""
+
+    game: str
+    lobby: int
+
+
+@dataclass(frozen=True, slots=True)
+class LobbyClosed:
+    """Nobody gathers there any more. `ending` is an Ending; `room` is what was started from it."""
+
+    game: str
+    lobby: int
+    ending: str
+    room: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoined:
+    """A player took a seat in a lobby."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLeft:
+    """A player's seat in a lobby is free again. `how` is left, kicked, timeout or banned."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReady:
+    """A member of a lobby said whether he is ready."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAway:
+    """A member of a lobby has gone silent, or (`away` false) is back."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostChanged:
+    """Somebody else leads the lobby."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsChanged:
+    """The host of a lobby chose other options (a JSON object)."""
+
+    game: str
+    lobby: int
+    options: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LobbyLocked:
+    """The host of a lobby set a password, or removed it."""
+
+    game: str
+    lobby: int
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LobbyChat:
+    """A member of a lobby said something."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAsked:
+    """A player asked the host to be let in."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAnswered:
+    """The host let a player in, or did not."""
+
+    game: str
+    lobby: int
+    player: int
+    request: str
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOpened:
+    """Play began."""
+
+    game: str
+    room: int
+    lobby: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomClosed:
+    """Play is over. `ending` is an Ending; `outcome` is what the rules say came of it, as JSON."""
+
+    game: str
+    room: int
+    ending: str
+    outcome: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerEntered:
+    """A player took a seat in a room that was already running."""
+
+    game: str
+    room: int
+    player: int
+    name: str
+    seat: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerLeft:
+    """A player's seat in a room is free again. `how` is left, kicked, timeout or banned."""
+
+    game: str
+    room: int
+    player: int
+    name: str
+    seat: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerAway:
+    """A member of a room has gone silent, or (`away` false) is back."""
+
+    game: str
+    room: int
+    player: int
+    name: str
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomHostChanged:
+    """Somebody else leads the room."""
+
+    game: str
+    room: int
+    player: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTaken:
+    """A member took a turn: any JSON. `state` is the rules' state after it, None without rules."""
+
+    game: str
+    room: int
+    player: int
+    seat: int
+    turn: bytes
+    state: bytes | None = None
+    current: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChat:
+    """A member of a room said something."""
+
+    game: str
+    room: int
+    player: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSent:
+    """A message from one member of a room to another: any JSON."""
+
+    game: str
+    room: int
+    sender: int
+    target: int
+    from_host: bool
+    type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActionAsked:
+    """A member asked another for something."""
+
+    game: str
+    room: int
+    action: str
+    sender: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionAnswered:
+    """An action was answered for good."""
+
+    game: str
+    room: int
+    action: str
+    sender: int
+    target: int
+    progress: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerBanned:
+    """A player was shut out of a game, until a time or for ever (None)."""
+
+    game: str
+    player: int
+    reason: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerUnbanned:
+    """A player may come back to a game."""
+
+    game: str
+    player: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEnded:
+    """A token is no longer good; who listens with it is sent away."""
+
+    player: int
+    token: int

@@ -1,0 +1,96 @@
+"""The exchange inside a room: actions (asked and answered) and to whom things are sent."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.roster import Roster
+
+
+class Target(StrEnum):
+    """To whom, seen from the sender."""
+
+    ALL = "all"
+    HOST = "host"
+    OTHERS = "others"
+    SPECIFIC = "specific"
+
+
+class Progress(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+#: An action in one of these states is answered for good.
+DONE = (Progress.COMPLETED, Progress.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A member's request to another and its outcome. Pending -> processing -> completed | failed."""
+
+    id: int
+    code: str
+    room: int
+    sender: int
+    target: int
+    type: str
+    request: bytes
+    asked: float
+    progress: Progress = Progress.PENDING
+    response: bytes = b"null"
+    answered: float | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.progress in DONE
+
+    def answer(self, by: int, progress: Progress, response: bytes, now: float) -> "Action":
+        """The target says how far it is. An action answered for good stays as it is."""
+        if by != self.target or self.done:
+            raise Refusal(Why.ACTION_NOT_FOUND)
+        answered = now if progress in DONE else None
+        return replace(self, progress=progress, response=response, answered=answered)
+
+
+def recipients(
+    roster: Roster, sender: int, target: Target, named: tuple[int, ...] = ()
+) -> tuple[int, ...]:
+    """The members meant by a target. `specific` refuses when nobody named sits here."""
+    if target is Target.ALL:
+        return tuple(roster)
+    if target is Target.HOST:
+        return (roster.host,) if roster.led else ()
+    if target is Target.OTHERS:
+        return tuple(player for player in roster if player != sender)
+    chosen = tuple(player for player in dict.fromkeys(named) if player in roster)
+    if not chosen:
+        raise Refusal(Why.NO_TARGETS)
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """Asking the host to be let in. Pending -> approved | rejected."""
+
+    id: int
+    code: str
+    lobby: int
+    player: int
+    asked: float
+    data: bytes = b"null"
+    approved: bool | None = None
+    answered: float | None = None
+    answered_by: int | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self.approved is None
+
+    def answer(self, by: int, approve: bool, now: float) -> "JoinRequest":
+        """The host decides, once."""
+        if not self.pending:
+            raise Refusal(Why.REQUEST_ANSWERED)
+        return replace(self, approved=approve, answered=now, answered_by=by)

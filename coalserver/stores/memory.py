@@ -1,0 +1,57 @@
+"""The memory store: keeps everything for as long as it lives. For tests and trials."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from coalserver.core.ports import Batch, Entry, Known, Topic
+
+
+class MemoryStore:
+    """A store without a disk. Opening it again gives what was written, as a restart would."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[type, int], Any] = {}
+        self._counters: dict[str, int] = {}
+        self._signs: dict[int, float] = {}
+        self._entries: list[Entry] = []
+        self._oldest = 0
+
+    async def open(self) -> Known:
+        values = [self._values[key] for key in sorted(self._values, key=lambda key: key[1])]
+        head = self._counters.get("entry", 0) - 1
+        return Known(values, dict(self._counters), dict(self._signs), head, self._oldest)
+
+    async def write(self, batch: Batch) -> None:
+        for key, value in batch.values.items():
+            if value is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = value
+        self._counters.update(batch.counters)
+        self._signs.update(batch.signs)
+        self._entries.extend(batch.entries)
+
+    async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
+        wanted = set(topics)
+        found = (
+            entry
+            for entry in self._entries
+            if entry.id > after and wanted.intersection(entry.topics)
+        )
+        return [entry for entry, _ in zip(found, range(limit), strict=False)]
+
+    async def newest(self, topic: Topic, limit: int) -> list[Entry]:
+        return [entry for entry in self._entries if topic in entry.topics][-limit:]
+
+    async def forget(self, before: float, keep: int) -> int:
+        spared = len(self._entries) - keep
+        gone = 0
+        while gone < spared and self._entries[gone].at < before:
+            gone += 1
+        del self._entries[:gone]
+        head = self._counters.get("entry", 0) - 1
+        self._oldest = self._entries[0].id if self._entries else head + 1
+        return self._oldest
+
+    async def close(self) -> None:
+        return None
