@@ -1,0 +1,152 @@
+"""The tables of a SQLite store, and how a file of an earlier version becomes one of this version."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: "coal" in ASCII: says that a file is one of ours.
+APPLICATION_ID = 0x636F616C
+
+
+class StoreUnusable(Exception):
+    """This file cannot be opened as a store. It was left as it is."""
+
+
+class StoreTooNew(StoreUnusable):
+    """A newer program has written this file: this one would not understand all of it."""
+
+
+class NotAStore(StoreUnusable):
+    """This file is damaged, or was never a store."""
+
+
+class StoreInUse(StoreUnusable):
+    """Another server holds this file. Two would give out the same ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step from a version to the next. `run` finds a transaction open and does not end it."""
+
+    version: int
+    description: str
+    run: Callable[[sqlite3.Connection], None]
+
+
+def _statements(*statements: str) -> Callable[[sqlite3.Connection], None]:
+    def run(db: sqlite3.Connection) -> None:
+        for statement in statements:
+            db.execute(statement)
+
+    return run
+
+
+#: Each is kept for ever: a file may be years old.
+MIGRATIONS: Sequence[Migration] = (
+    Migration(
+        1,
+        "Values, entries with their topics, counters and signs of life",
+        _statements(
+            "CREATE TABLE entity (kind TEXT NOT NULL, id INTEGER NOT NULL, doc TEXT NOT NULL,"
+            " PRIMARY KEY (kind, id)) WITHOUT ROWID",
+            # topics: a JSON array of what event_topic has, so that reading and forgetting find them by id.
+            "CREATE TABLE event (id INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL,"
+            " topics TEXT NOT NULL, doc TEXT NOT NULL)",
+            "CREATE TABLE event_topic (topic TEXT NOT NULL, id INTEGER NOT NULL,"
+            " PRIMARY KEY (topic, id)) WITHOUT ROWID",
+            "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE sign (player INTEGER PRIMARY KEY, at REAL NOT NULL)",
+        ),
+    ),
+)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """The version of a file of ours, 0 for an empty one; refuses a file that is none."""
+    try:
+        mark = db.execute("PRAGMA application_id").fetchone()[0]
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    except sqlite3.DatabaseError as fault:
+        raise NotAStore(str(fault)) from fault
+    if mark == APPLICATION_ID:
+        return version
+    if mark == 0 and version == 0 and tables == 0:
+        return 0
+    raise NotAStore("this database belongs to another program")
+
+
+def migrate(
+    db: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS
+) -> int:
+    """Bring a file up to date; gives the version it had. All steps are one transaction.
+
+    A file that has something in it is copied first, beside itself, as `<name>.before-v<new version>`.
+    """
+    newest = migrations[-1].version
+    version = version_of(db)
+    if version > newest:
+        raise StoreTooNew(f"the file has version {version}, this program knows {newest}")
+    if version == newest:
+        return version
+    if version:
+        copy(db, path.with_name(f"{path.name}.before-v{newest}"))
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in migrations:
+            if migration.version > version:
+                migration.run(db)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {newest}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return version
+
+
+def copy(db: sqlite3.Connection, target: Path) -> None:
+    """Write a consistent, durable copy of an open database; the name appears when it is whole."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        db.execute("VACUUM INTO ?", (str(part),))
+        _sync(part, os.O_RDWR)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync(target.parent, os.O_RDONLY)
+
+
+def check_file(path: str | Path) -> int:
+    """The version of a store's file; refuses one that is none, damaged or too new. Changes nothing."""
+    path = Path(path)
+    if not path.is_file():
+        raise NotAStore(f"there is no file {path}")
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        version = version_of(db)
+        if version == 0:
+            raise NotAStore("the file is empty")
+        if version > MIGRATIONS[-1].version:
+            raise StoreTooNew(f"the file has version {version}")
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise NotAStore(f"the file is damaged: {found}")
+        return version
+    except sqlite3.DatabaseError as fault:
+        raise NotAStore(str(fault)) from fault
+    finally:
+        db.close()
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Have the system put a file, or a folder's list of names, on disk."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
