@@ -1,0 +1,209 @@
+"""Backups: one file with all that a server keeps, and how it is put back.
+
+The file is a tar archive, uncompressed: `manifest.json` first, then the files it names, with their
+paths in the data directory. A later version may add kinds of files; an earlier one then refuses the
+archive.
+"""
+
+import asyncio
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import sqlite3
+import tarfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from coalserver import __version__
+from coalserver.core.ports import Batch
+from coalserver.core.unit import ENTRIES
+from coalserver.housing import DataDirectory, Trouble, sync_directory
+from coalserver.stores.sqlite import SqliteStore
+from coalserver.stores.sqlite_schema import StoreUnusable, check_file
+
+FORMAT = 1
+MANIFEST, MANIFEST_SIZE = "manifest.json", 2**20
+#: What may be in a backup besides the database: nothing that leads out of the data directory.
+PART = re.compile(r"keys/[A-Za-z0-9_-]{1,64}")
+#: More than can have been counted since a backup, for a replaced file that nobody can read.
+LEAP, ENTRIES_LEAP = 10**6, 10**9
+
+
+async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[str, Any]:
+    """Write everything, as it is now, into a new file: whole or not at all."""
+    if file.exists():
+        raise Trouble(f"{file} is there already; a backup replaces nothing.")
+    with home.scratch() as scratch:
+        try:
+            await store.backup(scratch / home.database.name)
+            size = await asyncio.to_thread(_pack, home, scratch, file)
+        except (OSError, sqlite3.Error) as fault:
+            raise Trouble(f"{file} cannot be written: {_said(fault)}.") from fault
+    return {"file": str(file), "bytes": size}
+
+
+async def restore(home: DataDirectory, file: Path) -> dict[str, Any]:
+    """Put a backup in the place of what is there, which is kept. Needs the lock.
+
+    Nothing changes before the backup has proved sound; the change itself is one rename, finished at
+    the next lock if it is cut off. Counters stay above those of the replaced file: ids that clients
+    have seen since the backup was made do not come again with another meaning.
+    """
+    with home.scratch() as scratch:
+        manifest = await asyncio.to_thread(_unpack, file, scratch)
+        database = scratch / home.database.name
+        _check(database, file)
+        kept = await asyncio.to_thread(_keep, home)
+        await _raise_counters(database, await _counters(home) if kept else {})
+        restored = scratch / "restored"
+        for name in manifest["files"]:
+            place = restored / name
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (scratch / name).rename(place)
+            sync_directory(place.parent)
+        home.adopt(restored)
+    return {
+        "restored": str(file),
+        "made": manifest["made"],
+        "kept": None if kept is None else str(kept),
+    }
+
+
+def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
+    parts = {home.database.name: scratch / home.database.name}
+    parts |= {f"keys/{key.name}": key for key in sorted(home.keys.glob("[!.]*"))}
+    rows = {
+        name: {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        for name, path in parts.items()
+    }
+    made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    manifest = {"format": FORMAT, "coalserver": __version__, "made": made, "files": rows}
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            with tarfile.open(fileobj=out, mode="w") as tar:
+                head = json.dumps(manifest, indent=1).encode()
+                tar.addfile(_member(MANIFEST, len(head)), io.BytesIO(head))
+                for name, path in parts.items():
+                    with path.open("rb") as content:
+                        tar.addfile(_member(name, path.stat().st_size), content)
+            out.flush()
+            os.fsync(out.fileno())
+        part.rename(file)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_directory(file.parent)
+    return file.stat().st_size
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = size, 0o600, int(time.time())
+    return member
+
+
+def _unpack(file: Path, scratch: Path) -> Mapping[str, Any]:
+    """Write a backup's files, proved, into the scratch directory; gives the manifest."""
+    try:
+        with tarfile.open(file, "r:") as tar:
+            manifest = _manifest(tar, file)
+            missing = dict(manifest["files"])
+            while member := tar.next():
+                row = missing.pop(member.name, None)
+                content = tar.extractfile(member)
+                if row is None or content is None or _copy(content, scratch / member.name) != row:
+                    raise Trouble(f"{file} is damaged at {member.name}.")
+    except OSError as fault:
+        raise Trouble(f"{file} cannot be read: {_said(fault)}.") from fault
+    except tarfile.TarError as fault:
+        raise Trouble(f"{file} is not a backup, or is damaged: {fault}.") from fault
+    if missing:
+        raise Trouble(f"{file} is damaged: {', '.join(missing)} is missing.")
+    return manifest
+
+
+def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
+    first = tar.next()
+    content = tar.extractfile(first) if first and first.name == MANIFEST else None
+    try:
+        manifest: dict[str, Any] = json.loads(content.read(MANIFEST_SIZE) if content else b"{}")
+        format, files = manifest["format"], set(manifest["files"])
+        manifest["made"]
+    except (ValueError, TypeError, KeyError):
+        raise Trouble(f"{file} is not a backup of coalserver.") from None
+    if format != FORMAT or not all(map(PART.fullmatch, files - {DataDirectory.DATABASE})):
+        raise Trouble(f"{file} was made by a newer coalserver; this one is {__version__}.")
+    if DataDirectory.DATABASE not in files:
+        raise Trouble(f"{file} is not a backup of coalserver: it has no database.")
+    return manifest
+
+
+def _copy(content: IO[bytes], place: Path) -> dict[str, Any]:
+    """Write a file, durably; gives its row of the manifest."""
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        shutil.copyfileobj(content, out)
+        out.flush()
+        os.fsync(out.fileno())
+    return {"bytes": place.stat().st_size, "sha256": _digest(place)}
+
+
+def _check(database: Path, file: Path) -> None:
+    try:
+        check_file(database)
+    except StoreUnusable as fault:
+        raise Trouble(f"The database in {file} cannot be used: {fault}.") from fault
+
+
+def _keep(home: DataDirectory) -> Path | None:
+    """Copy what is about to be replaced, bit by bit; gives where to."""
+    old = [path for path in home.database_files() if path.exists()]
+    if not old:
+        return None
+    kept = home.path / time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
+    kept.mkdir(mode=0o700)
+    for path in old:
+        shutil.copy2(path, kept)
+    if home.keys.is_dir():
+        shutil.copytree(home.keys, kept / "keys")
+    return kept
+
+
+async def _counters(home: DataDirectory) -> Mapping[str, int] | None:
+    """The counters of the file in place, or None if it cannot be read."""
+    store = SqliteStore(home.database)
+    try:
+        return (await store.open()).counters
+    except StoreUnusable:
+        return None
+    finally:
+        await store.close()
+
+
+async def _raise_counters(database: Path, least: Mapping[str, int] | None) -> None:
+    """Make the next ids of a file higher than any of the replaced one."""
+    store = SqliteStore(database)
+    try:
+        counters = (await store.open()).counters
+        if least is None:
+            least = {name: value + LEAP for name, value in counters.items()}
+            least[ENTRIES] = counters.get(ENTRIES, 0) + ENTRIES_LEAP
+        raised = {name: value for name, value in least.items() if value > counters.get(name, 0)}
+        await store.write(Batch(counters=raised))
+    finally:
+        await store.close()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _said(fault: Exception) -> str:
+    return getattr(fault, "strerror", None) or str(fault)

@@ -1,0 +1,59 @@
+"""How the log is written: lines for people or JSON for machines, always to standard error."""
+
+import json
+import logging
+import re
+import sys
+import time
+
+#: A line of the log is one line, whatever a client called itself.
+BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def log_to_stderr(level: str, format: str) -> None:
+    """Send everything from this level on to standard error, in place of what was set up before."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(AsJson() if format == "json" else AsText())
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    # At its debug level it tells every statement, with what is in it.
+    logging.getLogger("aiosqlite").setLevel("INFO")
+
+
+class AsText(logging.Formatter):
+    """Time in UTC, level, where, and what; a cause follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = BREAKS.sub(" ", record.getMessage())
+        line = f"{moment(record)} {record.levelname.lower()} {record.name}: {said}"
+        return "\n".join((line, *_cause(self, record)))
+
+
+class AsJson(logging.Formatter):
+    """One object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        row = {
+            "at": moment(record),
+            "level": record.levelname.lower(),
+            "where": record.name,
+            "said": record.getMessage(),
+        }
+        for cause in _cause(self, record):
+            row["cause"] = cause
+        return json.dumps(row)
+
+
+def moment(record: logging.LogRecord) -> str:
+    """When it was said, to the millisecond."""
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{at}.{int(record.msecs):03d}Z"
+
+
+def _cause(formatter: logging.Formatter, record: logging.LogRecord) -> tuple[str, ...]:
+    if not record.exc_info or record.exc_info[1] is None:
+        return ()
+    return (formatter.formatException(record.exc_info),)

@@ -1,0 +1,293 @@
+"""The configuration: one frozen value out of defaults, a file, the environment and flags.
+
+Nothing else reads the environment or a settings file. A new setting is one line in `Config`.
+"""
+
+import argparse
+import configparser
+import dataclasses
+import difflib
+import ipaddress
+import math
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NewType
+from urllib.parse import urlsplit
+
+SECTION = "coalserver"
+PREFIX = "COAL_"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+#: Scheme and host, perhaps a port; no slash at its end.
+Url = NewType("Url", str)
+
+FLAGS = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
+
+
+class BadConfig(Exception):
+    """A setting that is unknown or has a value it cannot have, in one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a setting besides its name, type and default."""
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    #: What the pattern means, for people.
+    wanted: str = ""
+    #: Never shown, and without a flag: every process of a machine can read another's arguments.
+    secret: bool = False
+
+
+def setting(
+    default: Any, help: str, low: float | None = None, high: float | None = None, **about: Any
+) -> Any:
+    """A field of `Config`: its default, its help, the lowest and the highest value."""
+    return field(default=default, metadata={"about": About(help, low, high, **about)})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How this server is set up. Seconds unless a name says otherwise."""
+
+    host: str = setting(
+        "127.0.0.1", "address to listen on", pattern=r"\S+", wanted="a host's name or address"
+    )
+    port: int = setting(8080, "port to listen on; 0 takes any free one", 0, 65535)
+    data: Path = setting(Path("data"), "directory in which everything is kept")
+    base_url: Url = setting("", "address clients use, as https://play.example, if a proxy hides it")
+    trusted_proxies: tuple[Network, ...] = setting(
+        (), "addresses or networks, with commas between, whose X-Forwarded-… headers are believed"
+    )
+    poll_seconds: float = setting(45, "longest wait of a long-poll", 1, 300)
+    away_after: float = setting(60, "silence after which a member counts as away", 1, 86400)
+    seat_grace: float = setting(300, "how long the seat of one who is away is kept", 0, 30 * 86400)
+    closed_kept: float = setting(
+        86400, "how long a closed lobby or room is remembered", 0, 365 * 86400
+    )
+    event_days: float = setting(7, "days for which events are kept", 0, 36500)
+    event_count: int = setting(10_000, "newest events, kept whatever their age", 0, 10**9)
+    idle_room_days: float = setting(
+        7, "days without a turn after which a room is abandoned", 0.001, 36500
+    )
+    guest_token_days: float = setting(
+        30, "days after the last use for which a guest's token holds", 0.001, 36500
+    )
+    account_token_days: float = setting(
+        90, "days after the last use for which an account's token holds", 0.001, 36500
+    )
+    seats_at_once: int = setting(50, "seats one player may hold at once", 1, 10_000)
+    hosts_game: str = setting(
+        "hosts",
+        "tag of the hosts API's game",
+        pattern=r"[a-z0-9][a-z0-9_-]{0,31}",
+        wanted="at most 32 of a-z, 0-9, _ and -, the first a letter or a digit",
+    )
+    body_limit: int = setting(2**20, "largest body of a request, in bytes", 1024, 2**30)
+    log_level: str = setting(
+        "info", "least serious messages to log", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = setting("text", "how a line of the log looks", choices=("text", "json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One setting as the three sources and the help see it."""
+
+    name: str
+    kind: Any
+    default: Any
+    about: About
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    def read(self, given: str, source: str) -> Any:
+        """The value of a text, or BadConfig with the name, the source and what would be right."""
+        try:
+            value = _reader(self)(given.strip())
+        except ValueError as fault:
+            shown = "what was given" if self.about.secret else repr(given)
+            raise BadConfig(f"{self.name} must be {fault}, not {shown} ({source}).") from None
+        return value
+
+    def shown(self, value: Any) -> Any:
+        """The value as JSON has it, without a secret."""
+        if self.about.secret:
+            return "(set)" if value else "(not set)"
+        if isinstance(value, tuple):
+            return [str(one) for one in value]
+        return str(value) if isinstance(value, Path) else value
+
+
+def settings(of: type = Config) -> Iterator[Known]:
+    """Every setting, in the order of the class."""
+    kinds = typing.get_type_hints(of)
+    for one in dataclasses.fields(of):
+        yield Known(one.name, kinds[one.name], one.default, one.metadata["about"])
+
+
+def add_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
+    """Give a parser `--config` and a flag for every setting that is no secret.
+
+    Their values stay texts, and those not given leave no trace: the same flags may then stand
+    before and after the name of an order. In brief, the help tells only where the data are.
+    """
+    group = parser.add_argument_group("settings")
+    group.add_argument(
+        "--config", metavar="FILE", default=argparse.SUPPRESS, help="INI file with settings"
+    )
+    for one in settings():
+        if not one.about.secret:
+            group.add_argument(
+                one.flag,
+                metavar="VALUE",
+                default=argparse.SUPPRESS,
+                help=(
+                    argparse.SUPPRESS
+                    if brief and one.name != "data"
+                    else f"{one.about.help} [{_default(one)}]".replace("%", "%%")
+                ),
+            )
+
+
+def load(args: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """Defaults, under the file, under the environment, under flags."""
+    known = {one.name: one for one in settings()}
+    values: dict[str, Any] = {}
+    if "config" in args:
+        for name, given in _file(Path(args["config"])).items():
+            source = f"in {args['config']}"
+            values[name] = _known(known, name, source).read(given, source)
+    for variable, given in environ.items():
+        if variable.startswith(PREFIX):
+            source = f"{variable} in the environment"
+            name = variable.removeprefix(PREFIX).lower()
+            values[name] = _known(known, name, source).read(given, source)
+    for name, one in known.items():
+        if name in args:
+            values[name] = one.read(args[name], one.flag)
+    return Config(**values)
+
+
+def shown(config: Config) -> dict[str, Any]:
+    """Every value as JSON has it, without secrets."""
+    return {one.name: one.shown(getattr(config, one.name)) for one in settings()}
+
+
+def as_file(config: Config) -> str:
+    """The values as a file that `--config` takes."""
+    rows = ((name, value) for name, value in shown(config).items())
+    lines = (f"{name} = {_text(value)}".rstrip() for name, value in rows)
+    return "\n".join((f"[{SECTION}]", *lines))
+
+
+def _file(path: Path) -> dict[str, str]:
+    # No section is special, `%` means itself, and names are taken as they stand.
+    parser = configparser.ConfigParser(interpolation=None, default_section="")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(path.read_text("utf-8-sig"), str(path))
+    except OSError as fault:
+        raise BadConfig(f"{path} cannot be read: {fault.strerror}.") from None
+    except (configparser.Error, UnicodeDecodeError) as fault:
+        said = " ".join(str(fault).split())
+        raise BadConfig(f"{path} is not an INI file: {said}") from None
+    strange = [name for name in parser.sections() if name != SECTION]
+    if strange:
+        raise BadConfig(f"{path} has a section [{strange[0]}]; the only one is [{SECTION}].")
+    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
+
+
+def _known(known: Mapping[str, Known], name: str, source: str) -> Known:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise BadConfig(f"There is no setting {name} ({source}){hint}")
+
+
+def _default(one: Known) -> str:
+    return _text(one.shown(one.default)) or "none"
+
+
+def _text(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _reader(one: Known) -> Callable[[str], Any]:
+    """What reads this setting; its ValueError completes the sentence "… must be"."""
+    if one.kind in (int, float):
+        return lambda given: _number(one.kind, given, one.about)
+    if one.kind is str:
+        return lambda given: _word(given, one.about)
+    return READERS[one.kind]
+
+
+def _number(kind: type[int] | type[float], given: str, about: About) -> float:
+    low, high = about.low, about.high
+    noun = "a whole number" if kind is int else "a number"
+    try:
+        value = kind(given)
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high):
+        return value
+    least = "" if low is None else f" from {low:,}"
+    most = "" if high is None else f" up to {high:,}"
+    raise ValueError(noun + least + most)
+
+
+def _word(given: str, about: About) -> str:
+    if about.choices and given not in about.choices:
+        raise ValueError(f"one of {', '.join(about.choices)}")
+    if about.pattern and not re.fullmatch(about.pattern, given):
+        raise ValueError(about.wanted)
+    return given
+
+
+def _flag(given: str) -> bool:
+    if given.lower() not in FLAGS:
+        raise ValueError(f"one of {', '.join(FLAGS)}")
+    return FLAGS[given.lower()]
+
+
+def _path(given: str) -> Path:
+    if not given or "\0" in given:
+        raise ValueError("a path")
+    return Path(given).expanduser()
+
+
+def _networks(given: str) -> tuple[Network, ...]:
+    words = (word.strip() for word in given.split(","))
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words if word)
+    except ValueError:
+        raise ValueError("addresses or networks (10.0.0.0/8) with commas between") from None
+
+
+def _base_url(given: str) -> Url:
+    url = urlsplit(given.rstrip("/"))
+    odd = url.path or url.query or url.fragment or url.username is not None
+    if given and (url.scheme not in ("http", "https") or not url.hostname or odd):
+        raise ValueError("https:// or http:// and a host, perhaps with a port")
+    return Url(url.geturl())
+
+
+READERS: Mapping[Any, Callable[[str], Any]] = {
+    bool: _flag,
+    Path: _path,
+    Url: _base_url,
+    tuple[Network, ...]: _networks,
+}

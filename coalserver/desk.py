@@ -1,0 +1,54 @@
+"""The desk: the core over its store in a data directory, and how it is opened."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from coalserver import games
+from coalserver.config import Config
+from coalserver.core.engine import Core
+from coalserver.core.unit import Limits, Setting
+from coalserver.housing import DataDirectory
+from coalserver.stores.sqlite import SqliteStore
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an order from the command line may use."""
+
+    home: DataDirectory
+    store: SqliteStore
+    core: Core
+
+
+def setting_for(config: Config, home: DataDirectory) -> Setting:
+    """What every unit goes by. Needs the lock, for the key may have to be made."""
+    limits = Limits(
+        seats_at_once=config.seats_at_once,
+        seat_grace=config.seat_grace,
+        guest_token=config.guest_token_days * DAY,
+        account_token=config.account_token_days * DAY,
+    )
+    rules = dict(games.found())
+    return Setting(clock=time.time, rules=rules, limits=limits, seal=home.key("passwords"))
+
+
+@asynccontextmanager
+async def opened(config: Config, home: DataDirectory) -> AsyncIterator[Desk]:
+    """A desk without a server. Everything is on disk, and the file closed, when this ends."""
+    store = SqliteStore(home.database)
+    try:
+        core = await Core.recover(store, setting_for(config, home))
+        writing = asyncio.create_task(core.ledger.run())
+        try:
+            yield Desk(home, store, core)
+        finally:
+            core.ledger.close()
+            await writing
+    finally:
+        # Its thread is no daemon: left open, it would keep the process from ending.
+        await store.close()

@@ -1,0 +1,154 @@
+"""Orders: what the command line can have done, by a running server or on the file.
+
+An order is a function of the desk and one row in `ORDERS`. What was refused is worded here too.
+"""
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coalserver import archive
+from coalserver.core.commands.games import add_game, rotate_game
+from coalserver.core.queries.games import all_games
+from coalserver.desk import Desk
+from coalserver.domain.refusal import Refusal, Why
+
+
+async def game_add(desk: Desk, **asked: Any) -> Any:
+    """Make a game and show its tokens, this once."""
+    return await desk.core.do(add_game, **asked)
+
+
+async def game_list(desk: Desk) -> Any:
+    """Show every game."""
+    rows = [
+        {
+            "game_id": game.id,
+            "tag": game.tag,
+            "name": game.name,
+            "min_players": game.min_players,
+            "max_players": game.max_players,
+            "open": game.open,
+            "listed": game.listed,
+        }
+        for game in desk.core.see(all_games)
+    ]
+    return {"games": rows}
+
+
+async def game_rotate(desk: Desk, *, tag: str) -> Any:
+    """Give a game new tokens, shown this once; the old ones stop at once."""
+    return await desk.core.do(rotate_game, tag=tag)
+
+
+async def backup(desk: Desk, *, file: str) -> Any:
+    """Put everything the server keeps, its keys as well, into one new file."""
+    return await archive.backup(desk.home, desk.store, Path(file))
+
+
+def text(given: str) -> str:
+    """One line that can be shown."""
+    if len(given) > 100 or not given.isprintable():
+        raise argparse.ArgumentTypeError("at most 100 characters, none of them invisible")
+    return given
+
+
+def absolute(given: str) -> str:
+    """A path that means the same to a server that runs elsewhere."""
+    return str(Path(given).expanduser().absolute())
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument, as `ArgumentParser.add_argument` takes it."""
+
+    names: tuple[str, ...]
+    options: Mapping[str, Any]
+
+
+def argument(*names: str, **options: Any) -> Argument:
+    return Argument(names, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is carried out, what it is asked with, and how its answer reads."""
+
+    run: Callable[..., Awaitable[Any]]
+    told: Callable[[Any], str]
+    arguments: tuple[Argument, ...] = ()
+    #: May begin a data directory; other orders refuse where there is none.
+    begins: bool = False
+
+    @property
+    def help(self) -> str:
+        return (self.run.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def lines(answer: Mapping[str, Any]) -> str:
+    """One fact a line, the names in a column."""
+    width = max(map(len, answer)) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in answer.items())
+
+
+def table(rows: list[Mapping[str, Any]], none: str) -> str:
+    """One row a line under the names of its facts, or a sentence where there is none."""
+    if not rows:
+        return none
+    shown = [list(rows[0]), *([_word(fact) for fact in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return "\n".join(
+        "  ".join(f"{fact:<{width}}" for fact, width in zip(row, widths, strict=True)).rstrip()
+        for row in shown
+    )
+
+
+def _word(fact: Any) -> str:
+    return {True: "yes", False: "no"}[fact] if isinstance(fact, bool) else str(fact)
+
+
+TAG = argument("tag", metavar="TAG", help="the game's short name")
+
+ORDERS: Mapping[str, Order] = {
+    "game add": Order(
+        game_add,
+        lines,
+        (
+            TAG,
+            argument("--name", type=text, default="", help="as people read it; else from the tag"),
+            argument("--min", type=int, default=1, dest="min_players", metavar="N"),
+            argument("--max", type=int, default=16, dest="max_players", metavar="N"),
+            argument(
+                "--open",
+                action=argparse.BooleanOptionalAction,
+                default=True,
+                help="whether players of every API may play, not only those it registers [yes]",
+            ),
+        ),
+        begins=True,
+    ),
+    "game list": Order(game_list, lambda answer: table(answer["games"], "There is no game.")),
+    "game rotate": Order(game_rotate, lines, (TAG,)),
+    "backup": Order(
+        backup,
+        lambda answer: f"Wrote {answer['file']} ({answer['bytes']:,} bytes).",
+        (argument("file", type=absolute, metavar="FILE", help="a file that is not there yet"),),
+    ),
+}
+
+SENTENCES: Mapping[Why | tuple[Why, str], str] = {
+    Why.GAME_EXISTS: "There is a game with that tag already.",
+    Why.GAME_NOT_FOUND: "There is no game with that tag.",
+    (Why.MALFORMED, "tag"): "A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit.",
+    (Why.MALFORMED, "max"): "--min must be 1 to --max, and --max at most 1000.",
+}
+
+
+def sentence(refusal: Refusal) -> str:
+    """A refusal in words for the command line."""
+    for name in refusal.facts.get("fields", ()):
+        if (refusal.why, name) in SENTENCES:
+            return SENTENCES[refusal.why, name]
+    return SENTENCES.get(refusal.why, f"Refused: {refusal.why.value.replace('_', ' ')}.")

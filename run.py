@@ -1,0 +1,8 @@
+"""Starts coalserver from a checkout: the same as the console script `coalserver`."""
+
+import sys
+
+from coalserver.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
