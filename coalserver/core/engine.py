@@ -11,6 +11,7 @@ from coalserver.core.feed import Feed
 from coalserver.core.ledger import Ledger
 from coalserver.core.ports import Entry, Store, Topic
 from coalserver.core.presence import Presence
+from coalserver.core.queries.seats import rosters
 from coalserver.core.state import State
 from coalserver.core.unit import Setting, Unit
 
@@ -49,7 +50,12 @@ class Core:
         known = await store.open()
         state = State(known.values, known.counters)
         feed = Feed(known.head, known.oldest, tail)
-        return cls(store, state, feed, Presence(known.signs), setting)
+        presence = Presence(known.signs)
+        now = setting.clock()
+        for roster in rosters(state):
+            for seat in roster.seats:
+                presence.resume(seat.player, seat.away, now)
+        return cls(store, state, feed, presence, setting)
 
     @property
     def now(self) -> float:

@@ -10,14 +10,15 @@ class Presence:
     def __init__(self, signs: Mapping[int, float] | None = None) -> None:
         self._signs: dict[int, float] = dict(signs or {})
         self._present: OrderedDict[int, float] = OrderedDict()
-        self._away: set[int] = set()
+        #: Who is away -> whether a seat of his may still be freed.
+        self._away: dict[int, bool] = {}
         self._held: dict[int, int] = {}
 
     def sign(self, player: int, now: float) -> bool:
         """The player is there. True if he was away until now."""
         self._signs[player] = now
         if player in self._away:
-            self._away.discard(player)
+            del self._away[player]
             self._present[player] = now
             return True
         self._present[player] = now
@@ -57,15 +58,32 @@ class Presence:
                 self._present[player] = now
                 self._signs[player] = now
                 continue
-            self._away.add(player)
+            self._away[player] = True
             gone.append(player)
         return gone
 
     def silent(self) -> Iterable[int]:
-        """Everyone who has gone silent and not come back."""
-        return tuple(self._away)
+        """Everyone who has gone silent and may still lose a seat for it."""
+        return [player for player, pending in self._away.items() if pending]
+
+    def settle(self, player: int) -> None:
+        """Nothing more happens to a silent player until he comes back."""
+        if player in self._away:
+            self._away[player] = False
 
     def forget(self, player: int) -> None:
         """Watch this one no more; the last sign stays known."""
-        self._away.discard(player)
+        self._away.pop(player, None)
         self._present.pop(player, None)
+
+    def resume(self, player: int, away: bool, now: float) -> None:
+        """A restart counts as a sign of life, also from those who are marked away."""
+        self._signs[player] = now
+        if away:
+            self._away[player] = True
+        else:
+            self.sign(player, now)
+
+    def signs(self) -> Mapping[int, float]:
+        """Every player's last sign."""
+        return self._signs

@@ -1,0 +1,170 @@
+"""The composition root: configuration -> store -> core -> services -> dialects. Imports everything."""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable
+
+from aiohttp import web
+
+from coalserver.config import Config
+from coalserver.control import listen
+from coalserver.core.commands.games import add_game
+from coalserver.core.engine import Core
+from coalserver.core.queries.games import all_games
+from coalserver.core.state import State
+from coalserver.desk import DAY, Desk, setting_for
+from coalserver.dialects import every_dialect
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.room import Room
+from coalserver.housing import DataDirectory
+from coalserver.services.housekeeping import Housekeeping, Keeping
+from coalserver.stores.sqlite import SqliteStore
+from coalserver.supervisor import Supervisor
+from coalserver.web import pages
+from coalserver.web.dialect import Web
+from coalserver.web.mount import mount
+
+log = logging.getLogger(__name__)
+
+#: Seconds that requests in hand have to finish once the server stops.
+PATIENCE = 10
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+async def serve(config: Config, started: Callable[[str], None]) -> int:
+    """Serve until a signal comes or a write fails; gives the exit status.
+
+    `started` is told where the server listens as soon as it does. The data directory is locked meanwhile.
+    """
+    home = DataDirectory(config.data)
+    with home.lock():
+        store = SqliteStore(home.database)
+        try:
+            return await _serve(config, home, store, started)
+        finally:
+            # Its thread is no daemon: left open, it would keep the process from ending.
+            await store.close()
+
+
+async def _serve(
+    config: Config, home: DataDirectory, store: SqliteStore, started: Callable[[str], None]
+) -> int:
+    core = await Core.recover(store, setting_for(config, home))
+    supervisor = Supervisor()
+    supervisor.add("ledger", core.ledger.run, core.ledger.close)
+    runner = web.AppRunner(
+        application(web_for(config, core)),
+        access_log=None,
+        # A client that has gone frees its parked request; what a command has done stays done.
+        handler_cancellation=True,
+        shutdown_timeout=PATIENCE,
+        keepalive_timeout=75,
+    )
+    stopped = _on_signals()
+    try:
+        await first_games(core)
+        supervisor.add("housekeeping", Housekeeping(core, keeping_for(config)).run)
+        await runner.setup()
+        site = web.TCPSite(runner, config.host, config.port, backlog=4096)
+        await site.start()
+        control = await listen(Desk(home, store, core))
+        log.info("Recovered %s.", recovered(core.state))
+        settle_memory()
+        started(_address(config, runner))
+        try:
+            await _first(stopped, asyncio.ensure_future(supervisor.failed()))
+        finally:
+            await control.close()
+    finally:
+        core.feed.close()
+        await runner.cleanup()
+        fault = await supervisor.stop()
+    log.info("Stopped.")
+    return 0 if fault is None else 1
+
+
+def web_for(config: Config, core: Core) -> Web:
+    """What dialects share, as the configuration wants it."""
+    return Web(
+        core,
+        poll_seconds=config.poll_seconds,
+        body_limit=config.body_limit,
+        base_url=config.base_url,
+        trusted_proxies=config.trusted_proxies,
+        services={Config: config},
+    )
+
+
+def application(shared: Web) -> web.Application:
+    """The aiohttp application with every dialect mounted."""
+    app = web.Application(client_max_size=shared.body_limit)
+    pages.set_up(app)
+    mount(app, shared, every_dialect())
+
+    async def send_home(app: web.Application) -> None:
+        # Who waits for events would otherwise hold up the end.
+        shared.core.feed.close()
+
+    app.on_shutdown.append(send_home)
+    return app
+
+
+def keeping_for(config: Config) -> Keeping:
+    return Keeping(
+        away_after=config.away_after,
+        closed_kept=config.closed_kept,
+        idle_room=config.idle_room_days * DAY,
+        events_kept=config.event_days * DAY,
+        events_least=config.event_count,
+    )
+
+
+async def first_games(core: Core) -> None:
+    """At the first start the example game is there to be played."""
+    if not core.see(all_games):
+        await core.do(
+            add_game, tag="noughts", name="Noughts and Crosses", min_players=2, max_players=2
+        )
+
+
+def recovered(state: State) -> str:
+    running = sum(not room.over for room in state.all(Room))
+    gathering = sum(lobby.open for lobby in state.all(Lobby))
+    return f"{gathering} lobbies and {running} rooms"
+
+
+def settle_memory() -> None:
+    """Leave what is there now out of garbage collection: it stays, and looking at it costs pauses."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
+def _on_signals() -> "asyncio.Future[None]":
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+
+    def stop() -> None:
+        if not stopped.done():
+            stopped.set_result(None)
+
+    for one in SIGNALS:
+        loop.add_signal_handler(one, stop)
+    return stopped
+
+
+async def _first(*futures: "asyncio.Future[object]") -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    for future in futures:
+        future.cancel()
+
+
+def _address(config: Config, runner: web.AppRunner) -> str:
+    """Where we listen, with the port the system gave where none was named."""
+    port = runner.addresses[0][1]
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{port}"
+
+

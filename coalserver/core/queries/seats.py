@@ -1,0 +1,22 @@
+"""Questions about who sits anywhere."""
+
+from collections.abc import Iterator
+
+from coalserver.core.state import State
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.room import Room
+from coalserver.domain.roster import Roster
+
+
+def rosters(state: State) -> Iterator[Roster]:
+    """The rosters of all lobbies and running rooms."""
+    for lobby in state.all(Lobby):
+        yield lobby.roster
+    for room in state.all(Room):
+        if not room.over:
+            yield room.roster
+
+
+def seated(state: State, *, player: int) -> bool:
+    """Whether a player sits anywhere."""
+    return bool(state.ids(Lobby, "member", player) or state.ids(Room, "member", player))

@@ -1,0 +1,1 @@
+"""What runs beside: time, which issues commands like anyone else."""

@@ -1,0 +1,190 @@
+"""Dialects as values: routes, who may call them, and how they word what was refused."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from coalserver.core.engine import Core
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.fields import Shape
+from coalserver.web.limits import Failures
+from coalserver.web.tickets import Tickets
+from coalserver.web.timers import Timers
+from coalserver.web.words import Words
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a request proved to come from: ids, 0 where there is none."""
+
+    player: int = 0
+    account: int = 0
+    token: int = 0
+
+
+NOBODY = Caller()
+
+#: Lets pages of any origin read an answer and the headers that matter to them.
+ANY_ORIGIN = (
+    b"Access-Control-Allow-Origin: *\r\n"
+    b"Access-Control-Expose-Headers: Location, Retry-After, X-Event-Cursor, X-Events-Lost,"
+    b" X-Total-Results\r\n"
+)
+
+
+@dataclass(slots=True)
+class Web:
+    """What all dialects of one process share."""
+
+    core: Core
+    #: Seconds a long-poll waits unless it asks for less or more.
+    poll_seconds: float = 45
+    #: Bytes a request body may have.
+    body_limit: int = 1 << 20
+    #: Where clients find this server; empty: as each request says.
+    base_url: str = ""
+    #: Networks whose word on the client's address and scheme is taken.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    #: What only some dialects need, by class: see `service`.
+    services: Mapping[type, Any] = field(default_factory=dict)
+    words: Words = field(default_factory=Words)
+    tickets: Tickets = field(default_factory=Tickets)
+    failures: Failures = field(default_factory=Failures)
+    timers: Timers = field(default_factory=Timers)
+
+    def service(self, kind: type[T]) -> T:
+        """What the composition root has put there for dialects that know it."""
+        return self.services[kind]  # type: ignore[no-any-return]
+
+
+class Call:
+    """One request on its way through a dialect: what it says and who says it."""
+
+    __slots__ = ("web", "core", "dialect", "request", "route", "path", "caller", "body", "raw")
+
+    def __init__(
+        self, shared: Web, dialect: "Dialect", route: "Route", request: web.Request
+    ) -> None:
+        self.web = shared
+        self.core = shared.core
+        self.dialect = dialect
+        self.route = route
+        self.request = request
+        self.path: Mapping[str, str] = request.match_info
+        self.caller = NOBODY
+        self.body: dict[str, Any] = {}
+        self.raw = b""
+
+    def number(self, name: str) -> int:
+        """A part of the path as the id it should be; -1, which nothing has, where it is none."""
+        text = self.path[name]
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query
+
+    @property
+    def now(self) -> float:
+        return self.core.setting.clock()
+
+    @property
+    def address(self) -> str:
+        """The client's address, as the peer or a trusted proxy says."""
+        peer = self.request.remote or ""
+        if not self._trusted(peer):
+            return peer
+        hops = self.request.headers.get("X-Forwarded-For", "").split(",")
+        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+            if not self._trusted(hop):
+                return hop
+        return peer
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host under which the client found this server, without a slash at the end."""
+        if self.web.base_url:
+            return self.web.base_url.rstrip("/")
+        scheme = self.request.scheme
+        if self._trusted(self.request.remote or ""):
+            scheme = self.request.headers.get("X-Forwarded-Proto", scheme)
+        return f"{scheme}://{self.request.host}"
+
+    def _trusted(self, address: str) -> bool:
+        if not self.web.trusted_proxies:
+            return False
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in network for network in self.web.trusted_proxies)
+
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Who = Callable[[Call], Caller]
+
+
+def anyone(call: Call) -> Caller:
+    """Nobody needs to prove anything."""
+    return NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: where it is, what it takes, who may call it."""
+
+    method: str
+    #: As aiohttp writes paths: `/games/{game}/rooms/{room:[0-9]{1,18}}`.
+    path: str
+    handler: Handler
+    #: What the body must look like; None: a body is not read.
+    body: Shape | None = None
+    who: Who = anyone
+    #: Under which name wording tables keep exceptions; the handler's own unless given.
+    name: str = ""
+    #: Media types the body may come in; empty: whatever its Content-Type says, it is JSON.
+    media: tuple[str, ...] = ("application/json",)
+
+    @property
+    def endpoint(self) -> str:
+        return self.name or self.handler.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One API: everything the web layer needs to know of it."""
+
+    name: str
+    #: Paths under which whatever is not found is worded by this dialect.
+    prefixes: tuple[str, ...]
+    routes: tuple[Route, ...]
+    #: The answer to a refused request.
+    refuse: Callable[[Refusal, Call], web.StreamResponse]
+    #: The answer to a request that reached no handler, or none that worked: 404, 405, 413, 415, 500.
+    astray: Callable[[int, web.Request], web.StreamResponse]
+    #: Answers pages of any origin, without credentials.
+    any_origin: bool = False
+
+    @property
+    def head(self) -> bytes:
+        """Header lines that every answer of this dialect carries."""
+        return ANY_ORIGIN if self.any_origin else b""
+
+
+def asked_number(call: Call, name: str, default: int, low: int, high: int) -> int:
+    """A whole number from the query string, within bounds."""
+    text = call.query.get(name)
+    if text is None:
+        return default
+    if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or len(text) > 18:
+        raise Refusal(Why.MALFORMED, fields={name: ["Not a whole number."]})
+    number = int(text)
+    if not low <= number <= high:
+        raise Refusal(Why.MALFORMED, fields={name: [f"Must be from {low} to {high}."]})
+    return number

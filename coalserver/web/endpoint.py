@@ -1,0 +1,69 @@
+"""Endpoints: what every request goes through. Who calls, what is said, the handler, and what went wrong."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from coalserver.core.commands.presence import mark_back
+from coalserver.core.ports import StoreFailed
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.body import read_body
+from coalserver.web.dialect import Call, Dialect, Route, Web
+from coalserver.web.reply import with_head
+
+log = logging.getLogger(__name__)
+
+
+def endpoint(
+    shared: Web, dialect: Dialect, route: Route
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler of one route."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call = Call(shared, dialect, route, request)
+        try:
+            call.caller = route.who(call)
+            if call.caller.player:
+                await heard(call)
+            if route.body is not None:
+                call.body, call.raw = await read_body(request, route.body, route.media)
+            answer = await route.handler(call)
+        except Refusal as refusal:
+            if refusal.why is Why.RULES_FAILED:
+                log.error("The rules of a game have failed.", exc_info=refusal)
+            answer = dialect.refuse(refusal, call)
+        except web.HTTPRequestEntityTooLarge:
+            answer = dialect.astray(413, request)
+        except web.HTTPUnsupportedMediaType:
+            answer = dialect.astray(415, request)
+        except StoreFailed:
+            answer = dialect.astray(500, request)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception:
+            log.exception("%s %s has failed.", request.method, route.path)
+            answer = dialect.astray(500, request)
+        return with_head(answer, dialect.head)
+
+    return handle
+
+
+async def heard(call: Call) -> None:
+    """Whoever calls is there; who was away until now is back for the others too."""
+    player = call.caller.player
+    if call.core.heard(player):
+        await call.core.do(mark_back, player=player)
+
+
+@contextmanager
+def allowing(*reasons: Why) -> Iterator[None]:
+    """Let these reasons pass: where the core refuses, this dialect does not mind."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.why not in reasons:
+            raise

@@ -1,0 +1,70 @@
+"""Mounting: the routes of all dialects in one router, with an answer for whatever finds none."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from coalserver.web.dialect import Dialect, Route, Web
+from coalserver.web.endpoint import endpoint
+from coalserver.web.reply import with_head
+
+Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Owned = tuple[Dialect, Route]
+
+
+def mount(app: web.Application, shared: Web, dialects: Sequence[Dialect]) -> None:
+    """Add every route, then a fallback for each path (405) and each prefix (404)."""
+    paths: dict[str, dict[str, Owned]] = {}
+    for dialect in dialects:
+        for route in dialect.routes:
+            methods = paths.setdefault(route.path, {})
+            if route.method in methods:
+                raise ValueError(f"two dialects want {route.method} {route.path}")
+            methods[route.method] = (dialect, route)
+    for path, methods in paths.items():
+        resource = app.router.add_resource(path)
+        for method, (dialect, route) in methods.items():
+            handler = endpoint(shared, dialect, route)
+            resource.add_route(method, handler)
+            if method == "GET" and "HEAD" not in methods:
+                resource.add_route("HEAD", handler)
+        owner = next(iter(methods.values()))[0]
+        resource.add_route("*", _wrong_method(owner, methods))
+    prefixes = {prefix: dialect for dialect in dialects for prefix in dialect.prefixes}
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        stray = _not_found(prefixes[prefix])
+        app.router.add_route("*", prefix + "{astray:.*}", stray)
+
+
+def _wrong_method(dialect: Dialect, methods: dict[str, Owned]) -> Answerer:
+    names = set(methods) | ({"HEAD"} if "GET" in methods else set())
+    allow = ", ".join(sorted(names | ({"OPTIONS"} if dialect.any_origin else set())))
+
+    async def wrong_method(request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS" and dialect.any_origin:
+            return preflight(request, allow)
+        lines = dialect.head + f"Allow: {allow}\r\n".encode()
+        return with_head(dialect.astray(405, request), lines)
+
+    return wrong_method
+
+
+def _not_found(dialect: Dialect) -> Answerer:
+    async def not_found(request: web.Request) -> web.StreamResponse:
+        return with_head(dialect.astray(404, request), dialect.head)
+
+    return not_found
+
+
+def preflight(request: web.Request, allow: str) -> web.StreamResponse:
+    """Tell a page of another origin what it may send."""
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    headers = {
+        "Allow": allow,
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": allow,
+        "Access-Control-Max-Age": "86400",
+    }
+    if asked:
+        headers["Access-Control-Allow-Headers"] = asked
+    return web.Response(status=204, headers=headers)

@@ -1,0 +1,34 @@
+"""Once: a POST with an `Idempotency-Key` acts once, however often it is sent again."""
+
+from collections.abc import Callable
+from typing import Any
+
+from coalserver.core.engine import Repeat
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.dialect import Call
+
+#: What IETF's draft calls the header.
+HEADER = "Idempotency-Key"
+LONGEST = 255
+
+
+async def do_once(call: Call, command: Callable[..., Any], /, **asked: Any) -> Any:
+    """Run a command for this request; gives the ids it made, the same ones when the request is repeated."""
+    key = call.request.headers.get(HEADER)
+    if key is None:
+        return ids_of(await call.core.do(command, **asked))
+    if not 0 < len(key) <= LONGEST:
+        raise Refusal(Why.MALFORMED, fields={HEADER: [f"Must have 1 to {LONGEST} characters."]})
+    caller = f"{call.dialect.name}/{call.caller.player}"
+    request = call.request
+    repeat = Repeat.of(
+        caller, key, request.method.encode(), request.path.encode(), call.raw
+    )
+    return await call.core.do_once(repeat, command, made=ids_of, **asked)
+
+
+def ids_of(answer: Any) -> Any:
+    """What stands for a command's answer in a receipt: ids for entities and entries, else itself."""
+    if isinstance(answer, tuple | list) and not hasattr(answer, "id"):
+        return [ids_of(part) for part in answer]
+    return getattr(answer, "id", answer)
