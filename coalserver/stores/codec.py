@@ -6,6 +6,7 @@ be read and searched there; it comes back as orjson writes it, compact. What cam
 """
 
 import dataclasses
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -53,20 +54,33 @@ def dump(value: Any) -> str:
 def decoder(cls: type) -> Decoder:
     """What makes values of a dataclass from parsed documents. Compiled once: thousands are loaded at a start."""
     hints = typing.get_type_hints(cls)
-    names = frozenset(field.name for field in dataclasses.fields(cls))
-    for name in names:
+    names = [field.name for field in dataclasses.fields(cls)]
+    special = []
+    for place, name in enumerate(names):
         if name.startswith("_"):
             raise Unkept(f"{cls.__name__}.{name}: orjson leaves out names that begin with _")
-    made = [(name, _decoder_of(hints[name], f"{cls.__name__}.{name}")) for name in names]
-    special = [(name, decode) for name, decode in made if decode is not None]
+        decode_one = _decoder_of(hints[name], f"{cls.__name__}.{name}")
+        if decode_one is not None:
+            special.append((place, name, decode_one))
+    # Two names at least: of one, itemgetter would give no tuple.
+    all_of = operator.itemgetter(*names, *names[:1])
 
     def decode(document: dict[str, Any]) -> Any:
-        if document.keys() != names:
-            document = {name: document[name] for name in names if name in document}
-        for name, decode in special:
-            if name in document:
-                document[name] = decode(document[name])
-        return cls(**document)
+        try:
+            given = [*all_of(document)[:-1]]
+        except KeyError:
+            return decode_less(document)
+        for place, _, decode_one in special:
+            given[place] = decode_one(given[place])
+        return cls(*given)
+
+    def decode_less(document: dict[str, Any]) -> Any:
+        """Written before the class had all its members: those take their defaults."""
+        given = {name: document[name] for name in names if name in document}
+        for _, name, decode_one in special:
+            if name in given:
+                given[name] = decode_one(given[name])
+        return cls(**given)
 
     return decode
 
