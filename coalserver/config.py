@@ -278,11 +278,15 @@ def _networks(given: str) -> tuple[Network, ...]:
 
 
 def _base_url(given: str) -> Url:
-    url = urlsplit(given.rstrip("/"))
-    odd = url.path or url.query or url.fragment or url.username is not None
-    if given and (url.scheme not in ("http", "https") or not url.hostname or odd):
+    try:
+        url = urlsplit(given.rstrip("/"))
+        more = url.path or url.query or url.fragment or url.username is not None
+        odd = bool(more) or not url.hostname or url.port == 0
+    except ValueError:
+        odd = True
+    if given and (odd or not re.fullmatch(r"https?://\S+", given)):
         raise ValueError("https:// or http:// and a host, perhaps with a port")
-    return Url(url.geturl())
+    return Url(given.rstrip("/"))
 
 
 READERS: Mapping[Any, Callable[[str], Any]] = {
