@@ -15,9 +15,10 @@ from typing import Any, NoReturn, TypeVar
 
 from coalserver import __version__, archive, config, control, desk
 from coalserver.cli_log import log_to_stderr
-from coalserver.config import BadConfig, Config
+from coalserver.config import Config
 from coalserver.housing import DataDirectory, InUse, Trouble
 from coalserver.orders import ORDERS, absolute
+from coalserver.settings import BadConfig
 from coalserver.stores.sqlite_schema import StoreUnusable
 
 T = TypeVar("T")

@@ -5,55 +5,16 @@ Nothing else reads the environment or a settings file. A new setting is one line
 
 import argparse
 import configparser
-import dataclasses
 import difflib
-import ipaddress
-import math
-import re
-import typing
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NewType
-from urllib.parse import urlsplit
+from typing import Any
+
+from coalserver.settings import BadConfig, Known, Network, Url, setting, settings
 
 SECTION = "coalserver"
 PREFIX = "COAL_"
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-#: Scheme and host, perhaps a port; no slash at its end.
-Url = NewType("Url", str)
-
-FLAGS = {
-    **dict.fromkeys(("yes", "true", "on", "1"), True),
-    **dict.fromkeys(("no", "false", "off", "0"), False),
-}
-
-
-class BadConfig(Exception):
-    """A setting that is unknown or has a value it cannot have, in one sentence for the operator."""
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What is known of a setting besides its name, type and default."""
-
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    #: What the pattern means, for people.
-    wanted: str = ""
-    #: Never shown, and without a flag: every process of a machine can read another's arguments.
-    secret: bool = False
-
-
-def setting(
-    default: Any, help: str, low: float | None = None, high: float | None = None, **about: Any
-) -> Any:
-    """A field of `Config`: its default, its help, the lowest and the highest value."""
-    return field(default=default, metadata={"about": About(help, low, high, **about)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,44 +61,6 @@ class Config:
     log_format: str = setting("text", "how a line of the log looks", choices=("text", "json"))
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One setting as the three sources and the help see it."""
-
-    name: str
-    kind: Any
-    default: Any
-    about: About
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    def read(self, given: str, source: str) -> Any:
-        """The value of a text, or BadConfig with the name, the source and what would be right."""
-        try:
-            value = _reader(self)(given.strip())
-        except ValueError as fault:
-            shown = "what was given" if self.about.secret else repr(given)
-            raise BadConfig(f"{self.name} must be {fault}, not {shown} ({source}).") from None
-        return value
-
-    def shown(self, value: Any) -> Any:
-        """The value as JSON has it, without a secret."""
-        if self.about.secret:
-            return "(set)" if value else "(not set)"
-        if isinstance(value, tuple):
-            return [str(one) for one in value]
-        return str(value) if isinstance(value, Path) else value
-
-
-def settings(of: type = Config) -> Iterator[Known]:
-    """Every setting, in the order of the class."""
-    kinds = typing.get_type_hints(of)
-    for one in dataclasses.fields(of):
-        yield Known(one.name, kinds[one.name], one.default, one.metadata["about"])
-
-
 def add_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
     """Give a parser `--config` and a flag for every setting that is no secret.
 
@@ -148,7 +71,7 @@ def add_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
     group.add_argument(
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="INI file with settings"
     )
-    for one in settings():
+    for one in settings(Config):
         if not one.about.secret:
             group.add_argument(
                 one.flag,
@@ -164,7 +87,7 @@ def add_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
 
 def load(args: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """Defaults, under the file, under the environment, under flags."""
-    known = {one.name: one for one in settings()}
+    known = {one.name: one for one in settings(Config)}
     values: dict[str, Any] = {}
     if "config" in args:
         for name, given in _file(Path(args["config"])).items():
@@ -183,7 +106,7 @@ def load(args: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
 
 def shown(config: Config) -> dict[str, Any]:
     """Every value as JSON has it, without secrets."""
-    return {one.name: one.shown(getattr(config, one.name)) for one in settings()}
+    return {one.name: one.shown(getattr(config, one.name)) for one in settings(Config)}
 
 
 def as_file(config: Config) -> str:
@@ -224,74 +147,3 @@ def _default(one: Known) -> str:
 
 def _text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _reader(one: Known) -> Callable[[str], Any]:
-    """What reads this setting; its ValueError completes the sentence "… must be"."""
-    if one.kind in (int, float):
-        return lambda given: _number(one.kind, given, one.about)
-    if one.kind is str:
-        return lambda given: _word(given, one.about)
-    return READERS[one.kind]
-
-
-def _number(kind: type[int] | type[float], given: str, about: About) -> float:
-    low, high = about.low, about.high
-    noun = "a whole number" if kind is int else "a number"
-    try:
-        value = kind(given)
-    except ValueError:
-        value = math.nan
-    if math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high):
-        return value
-    least = "" if low is None else f" from {low:,}"
-    most = "" if high is None else f" up to {high:,}"
-    raise ValueError(noun + least + most)
-
-
-def _word(given: str, about: About) -> str:
-    if about.choices and given not in about.choices:
-        raise ValueError(f"one of {', '.join(about.choices)}")
-    if about.pattern and not re.fullmatch(about.pattern, given):
-        raise ValueError(about.wanted)
-    return given
-
-
-def _flag(given: str) -> bool:
-    if given.lower() not in FLAGS:
-        raise ValueError(f"one of {', '.join(FLAGS)}")
-    return FLAGS[given.lower()]
-
-
-def _path(given: str) -> Path:
-    if not given or "\0" in given:
-        raise ValueError("a path")
-    return Path(given).expanduser()
-
-
-def _networks(given: str) -> tuple[Network, ...]:
-    words = (word.strip() for word in given.split(","))
-    try:
-        return tuple(ipaddress.ip_network(word) for word in words if word)
-    except ValueError:
-        raise ValueError("addresses or networks (10.0.0.0/8) with commas between") from None
-
-
-def _base_url(given: str) -> Url:
-    try:
-        url = urlsplit(given.rstrip("/"))
-        more = url.path or url.query or url.fragment or url.username is not None
-        odd = bool(more) or not url.hostname or url.port == 0
-    except ValueError:
-        odd = True
-    if given and (odd or not re.fullmatch(r"https?://\S+", given)):
-        raise ValueError("https:// or http:// and a host, perhaps with a port")
-    return Url(given.rstrip("/"))
-
-
-READERS: Mapping[Any, Callable[[str], Any]] = {
-    bool: _flag,
-    Path: _path,
-    Url: _base_url,
-    tuple[Network, ...]: _networks,
-}

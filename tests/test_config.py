@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from coalserver import config
-from coalserver.config import BadConfig, Config, load
+from coalserver.config import Config, load
+from coalserver.settings import BadConfig, setting, settings
 
 
 def written(path: Path, *lines: str, section: str = "coalserver") -> dict[str, str]:
@@ -159,13 +160,13 @@ def test_every_setting_has_a_flag_that_says_what_it_does_and_its_default():
     parser = argparse.ArgumentParser()
     config.add_flags(parser)
     said = " ".join(parser.format_help().split())
-    for one in config.settings():
+    for one in settings(Config):
         assert one.flag in said
         assert one.about.help in said
 
 
 def test_every_default_is_a_value_its_setting_may_have():
-    for one in config.settings():
+    for one in settings(Config):
         value = one.shown(one.default)
         given = ",".join(value) if isinstance(value, list) else str(value)
         assert one.read(given, "default") == one.default
@@ -175,12 +176,12 @@ def test_every_default_is_a_value_its_setting_may_have():
 class WithSecret:
     """What a later setting will look like."""
 
-    mail: bool = config.setting(False, "whether to send")
-    mail_password: str = config.setting("", "its password", secret=True, pattern="x+", wanted="x")
+    mail: bool = setting(False, "whether to send")
+    mail_password: str = setting("", "its password", secret=True, pattern="x+", wanted="x")
 
 
 def test_a_secret_is_neither_shown_nor_repeated_nor_a_flag():
-    mail, secret = config.settings(WithSecret)
+    mail, secret = settings(WithSecret)
     assert secret.shown("xxx") == "(set)"
     assert secret.shown("") == "(not set)"
     with pytest.raises(BadConfig) as refusal:
