@@ -19,6 +19,7 @@ from coalserver.dialects import every_dialect
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.room import Room
 from coalserver.housing import DataDirectory
+from coalserver.passwords import Passwords
 from coalserver.services.housekeeping import Housekeeping, Keeping
 from coalserver.stores.sqlite import SqliteStore
 from coalserver.supervisor import Supervisor
@@ -93,7 +94,7 @@ def web_for(config: Config, core: Core) -> Web:
         body_limit=config.body_limit,
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
-        services={Config: config},
+        services={Config: config, Passwords: Passwords()},
     )
 
 
@@ -107,7 +108,11 @@ def application(shared: Web) -> web.Application:
         # Who waits for events would otherwise hold up the end.
         shared.core.feed.close()
 
+    async def let_go(app: web.Application) -> None:
+        shared.service(Passwords).close()
+
     app.on_shutdown.append(send_home)
+    app.on_cleanup.append(let_go)
     return app
 
 

@@ -17,7 +17,7 @@ from coalserver.dialects.rooms.schemas import LOGGING_IN, REGISTERING
 from coalserver.domain.account import checked_email, checked_password
 from coalserver.domain.player import Player
 from coalserver.domain.refusal import Refusal, Why
-from coalserver.passwords import hashed, proved
+from coalserver.passwords import Passwords
 from coalserver.web.dialect import Call, Route
 from coalserver.web.reply import document, nothing
 from coalserver.web.tickets import LASTS_SECONDS
@@ -47,11 +47,12 @@ async def _with_password(call: Call) -> tuple[Player, str]:
     tried = (f"login {call.address}", f"login {email}")
     call.web.failures.check(*tried)
     account = call.core.see(account_with, email=email)
-    proof = await proved(account.password if account else None, call.body.get("password", ""))
+    kept = account.password if account else None
+    proof = await call.web.service(Passwords).proved(kept, call.body.get("password", ""))
     if account is None or not proof.ok:
         call.web.failures.note(*tried)
         raise Refusal(Why.BAD_CREDENTIALS)
-    token = await call.core.do(sign_in, account=account.id, rehashed=proof.rehashed)
+    token = await call.core.do(sign_in, account=account.id, rehashed=proof.rehash)
     return call.core.see(player_called, id=account.player), token
 
 
@@ -64,7 +65,7 @@ async def logout(call: Call) -> web.StreamResponse:
 async def register(call: Call) -> web.StreamResponse:
     """Make an account. It may sign in at once: this server sends no e-mail."""
     email = checked_email(call.body["email"])
-    password = await hashed(checked_password(call.body["password"]))
+    password = await call.web.service(Passwords).hashed(checked_password(call.body["password"]))
     account = await call.core.do(
         register_account, email=email, password=password, name=call.body["username"]
     )
