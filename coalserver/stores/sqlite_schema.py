@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,6 @@ class StoreTooNew(StoreUnusable):
 
 class NotAStore(StoreUnusable):
     """This file is damaged, or was never a store."""
-
-
-class StoreInUse(StoreUnusable):
-    """Another server holds this file. Two would give out the same ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +90,31 @@ def migrate(
         return version
     if version:
         copy(db, path.with_name(f"{path.name}.before-v{newest}"))
-    db.execute("BEGIN IMMEDIATE")
+    step = migrations[0]
     try:
-        for migration in migrations:
-            if migration.version > version:
-                migration.run(db)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {newest}")
+        with transaction(db):
+            for step in migrations:
+                if step.version > version:
+                    step.run(db)
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {newest}")
+    except sqlite3.Error as fault:
+        raise StoreUnusable(f"version {step.version} ({step.description}): {fault}") from fault
+    return version
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection, how: str = "IMMEDIATE") -> Iterator[None]:
+    """Everything within happens wholly or not at all. DEFERRED is for reading: one moment in time."""
+    db.execute(f"BEGIN {how}")
+    try:
+        yield
         db.execute("COMMIT")
     except BaseException:
+        # Of some failures, a full disk among them, SQLite has rolled back by itself.
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return version
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:
