@@ -26,6 +26,7 @@ from coalserver.supervisor import Supervisor
 from coalserver.web import pages
 from coalserver.web.dialect import Web
 from coalserver.web.mount import mount
+from coalserver.web.parked import ParkingRunner
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ async def _serve(
     core = await Core.recover(store, setting_for(config, home))
     supervisor = Supervisor()
     supervisor.add("ledger", core.ledger.run, core.ledger.close)
-    runner = web.AppRunner(
+    runner = ParkingRunner(
         application(web_for(config, core)),
         access_log=None,
         # A client that has gone frees its parked request; what a command has done stays done.

@@ -33,6 +33,10 @@ class Presence:
         """Whether the last sign is young enough, or something of the player's is open."""
         return player in self._held or now - self._signs.get(player, 0.0) < within
 
+    def away(self, player: int) -> bool:
+        """Whether the player has gone silent and not come back."""
+        return player in self._away
+
     def hold(self, player: int) -> None:
         """A poll or socket was opened: the player is there for as long as it is."""
         self._held[player] = self._held.get(player, 0) + 1

@@ -4,7 +4,8 @@ from aiohttp import web
 
 from coalserver.web import push
 from coalserver.web.dialect import Call
-from coalserver.web.listen import Subscribe, first_cursor, long_poll
+from coalserver.web.listen import Subscribe, first_cursor
+from coalserver.web.poll import long_poll
 
 
 async def listened(call: Call, subscribe: Subscribe) -> web.StreamResponse:

@@ -1,5 +1,6 @@
 """Who calls: a bearer token, or a ticket where a browser cannot set headers."""
 
+from coalserver.core.engine import Core
 from coalserver.core.queries.players import token_shown
 from coalserver.domain.player import Token
 from coalserver.domain.refusal import Refusal, Why
@@ -13,7 +14,7 @@ def player(call: Call) -> Caller:
     if scheme.lower() != "bearer" or not secret:
         raise Refusal(Why.NO_TOKEN)
     token = token_shown(call.core.state, secret=secret)
-    if token is None or ended(call, token):
+    if token is None or ended(call.core, token):
         tried = f"token {call.address}"
         call.web.failures.check(tried)
         call.web.failures.note(tried)
@@ -29,16 +30,16 @@ def listener(call: Call) -> Caller:
     caller = call.web.tickets.redeem(ticket)
     if not isinstance(caller, Caller):
         raise Refusal(Why.BAD_TOKEN)
-    still_good(call, caller)
+    still_good(call.core, caller)
     return caller
 
 
-def still_good(call: Call, caller: Caller) -> None:
+def still_good(core: Core, caller: Caller) -> None:
     """Refuse a caller whose token has ended since he came."""
-    token = call.core.state.get(Token, caller.token)
-    if token is None or ended(call, token):
+    token = core.state.get(Token, caller.token)
+    if token is None or ended(core, token):
         raise Refusal(Why.BAD_TOKEN)
 
 
-def ended(call: Call, token: Token) -> bool:
-    return token.ended(call.core.presence.last(token.player), call.now)
+def ended(core: Core, token: Token) -> bool:
+    return token.ended(core.presence.last(token.player), core.now)

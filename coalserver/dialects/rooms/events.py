@@ -3,6 +3,8 @@
 from aiohttp import web
 
 from coalserver.core import topics
+from coalserver.core.engine import Core
+from coalserver.core.ports import Topic
 from coalserver.core.queries.games import game_tagged
 from coalserver.dialects.rooms.auth import listener, still_good
 from coalserver.dialects.rooms.render import seat_of
@@ -19,11 +21,14 @@ from coalserver.web.transports import listened
 async def all_rooms(call: Call) -> web.StreamResponse:
     """What happens in the rooms of a game."""
     game = call.core.see(game_tagged, tag=call.path["game"])
-    own = topics.player(call.caller.player)
+    core, caller = call.core, call.caller
+    heard = Subscription(
+        (topics.lobbies(game.tag),), None, tell_room, topics.player(caller.player)
+    )
 
     def subscribe() -> Subscription:
-        still_good(call, call.caller)
-        return Subscription((topics.lobbies(game.tag),), None, tell_room, own)
+        still_good(core, caller)
+        return heard
 
     return await listened(call, subscribe)
 
@@ -31,15 +36,15 @@ async def all_rooms(call: Call) -> web.StreamResponse:
 async def one_room(call: Call) -> web.StreamResponse:
     """What happens in a room; its members also hear what is said there."""
     room = room_of(call).id
-    own = topics.player(call.caller.player)
+    core, caller = call.core, call.caller
+    own = topics.player(caller.player)
+    outside = Subscription((topics.lobby(room),), None, tell_room, own)
+    inside = Subscription((topics.lobby(room), topics.lobby_chat(room)), None, tell_room, own)
 
     def subscribe() -> Subscription:
-        still_good(call, call.caller)
-        lobby = call.core.state.get(Lobby, room)
-        heard = (topics.lobby(room),)
-        if lobby is not None and call.caller.player in lobby.roster:
-            heard += (topics.lobby_chat(room),)
-        return Subscription(heard, None, tell_room, own)
+        still_good(core, caller)
+        lobby = core.state.get(Lobby, room)
+        return inside if lobby is not None and caller.player in lobby.roster else outside
 
     return await listened(call, subscribe)
 
@@ -47,19 +52,26 @@ async def one_room(call: Call) -> web.StreamResponse:
 async def one_session(call: Call) -> web.StreamResponse:
     """What happens in a session, through the eyes of one's seat or of a spectator."""
     session = visible(call).id
-    own = topics.player(call.caller.player)
+    core, caller = call.core, call.caller
 
     def subscribe() -> Subscription:
-        still_good(call, call.caller)
-        room = call.core.state.get(Room, session)
-        seat = None if room is None else seat_of(room, call.caller.player)
-        heard = (topics.room(session),)
-        if seat is not None:
-            heard += (topics.room_chat(session),)
-        rules = None if room is None else call.core.setting.rules.get(room.game)
-        return Subscription(heard, ("seat", session, seat), session_teller(rules, seat), own)
+        still_good(core, caller)
+        room = core.state.get(Room, session)
+        seat = None if room is None else seat_of(room, caller.player)
+        return seen_from(core, session, seat, caller.player)
 
     return await listened(call, subscribe)
+
+
+def seen_from(core: Core, session: int, seat: int | None, player: int) -> Subscription:
+    """What a seat of a session hears, or a spectator (None)."""
+    room = core.state.get(Room, session)
+    rules = None if room is None else core.setting.rules.get(room.game)
+    heard: tuple[Topic, ...] = (topics.room(session),)
+    if seat is not None:
+        heard = (*heard, topics.room_chat(session))
+    audience = ("seat", session, seat)
+    return Subscription(heard, audience, session_teller(rules, seat), topics.player(player))
 
 
 ROUTES = (

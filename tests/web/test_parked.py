@@ -1,0 +1,262 @@
+"""Parked polls answer what the ordinary way would answer, byte for byte, and hold nobody up."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from coalserver.app import application
+from coalserver.core.commands.accounts import end_token, sign_in_guest
+from coalserver.core.commands.games import add_game
+from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
+from coalserver.core.engine import Core
+from coalserver.core.queries.players import token_shown
+from coalserver.core.unit import Setting
+from coalserver.passwords import Passwords
+from coalserver.stores.memory import MemoryStore
+from coalserver.web.dialect import Web
+from coalserver.web.parked import ParkingProtocol, ParkingRunner
+
+URL = "/games/pong/rooms/1/events"
+
+
+class Line:
+    """One keep-alive connection of a client that writes bytes and reads answers."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def ask(self, token: str, cursor: int, wait: int = 30, extra: str = "") -> None:
+        self.writer.write(
+            f"GET {URL}?after-event-id={cursor}&wait={wait} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {token}\r\n{extra}\r\n".encode()
+        )
+
+    async def answer(self) -> tuple[int, bytes, bytes]:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        length = re.search(rb"Content-Length: (\d+)", head)
+        body = await self.reader.readexactly(int(length[1])) if length else b""
+        return int(head.split(b" ")[1]), head, body
+
+
+class Place:
+    """A running server with one lobby, its host Ann and its member Bob."""
+
+    def __init__(self, core: Core, port: int, server: web.Server) -> None:
+        self.core, self.port, self.server = core, port, server
+        self.ann = self.bob = 0
+        self.token = ""
+        self.lines: list[Line] = []
+
+    async def line(self) -> Line:
+        self.lines.append(Line(*await asyncio.open_connection("127.0.0.1", self.port)))
+        return self.lines[-1]
+
+    async def say(self, text: str) -> int:
+        entry = await self.core.do(chat_in_lobby, lobby_id=1, player=self.ann, text=text)
+        return entry.id
+
+    @property
+    def parked(self) -> int:
+        return sum(
+            isinstance(one, ParkingProtocol) and one._parked is not None
+            for one in self.server.connections
+        )
+
+    async def until_parked(self, count: int = 1) -> None:
+        async with asyncio.timeout(5):
+            while self.parked != count:
+                await asyncio.sleep(0)
+
+    async def until_waiting(self) -> None:
+        async with asyncio.timeout(5):
+            while not self.core.feed.waiting():
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def a_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[Place]:
+    core = await Core.recover(MemoryStore(), Setting(time.time))
+    writing = asyncio.create_task(core.ledger.run())
+    runs = runner(application(Web(core, services={Passwords: Passwords()})), access_log=None, handler_cancellation=True)
+    await runs.setup()
+    await web.TCPSite(runs, "127.0.0.1", 0).start()
+    place = Place(core, runs.addresses[0][1], runs.server)
+    await core.do(add_game, tag="pong")
+    ann, _ = await core.do(sign_in_guest, name="Ann")
+    bob, place.token = await core.do(sign_in_guest, name="Bob")
+    place.ann, place.bob = ann.id, bob.id
+    await core.do(open_lobby, game="pong", player=ann.id, name="x")
+    await core.do(join_lobby, lobby_id=1, player=bob.id)
+    try:
+        yield place
+    finally:
+        for line in place.lines:
+            line.writer.close()
+        core.feed.close()
+        await runs.cleanup()
+        core.ledger.close()
+        await writing
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    async with a_place() as one:
+        yield one
+
+
+async def enrolled(place: Place) -> tuple[Line, int]:
+    """A connection whose first poll was answered; gives it and the cursor it knows."""
+    line = await place.line()
+    line.ask(place.token, place.core.feed.head)
+    await place.until_waiting()
+    cursor = await place.say("first")
+    assert (await line.answer())[0] == 200
+    return line, cursor
+
+
+async def test_a_second_poll_is_parked_and_answered_by_what_comes(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    said = await place.say("hello")
+    status, head, body = await line.answer()
+    assert status == 200 and b'"text":"hello"' in body
+    assert b"X-Event-Cursor: %d\r\n" % said in head
+
+
+async def test_a_parked_answer_is_the_ordinary_answer(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    await place.say("the same")
+    ordinary = await place.line()
+    ordinary.ask(place.token, cursor)
+    assert await line.answer() == await ordinary.answer()
+
+
+async def test_what_is_due_is_answered_at_once_without_parking(place):
+    line, cursor = await enrolled(place)
+    await place.say("missed")
+    line.ask(place.token, cursor)
+    assert b"missed" in (await line.answer())[2]
+    assert place.parked == 0
+
+
+async def test_polls_go_on_and_lose_nothing(place):
+    line, cursor = await enrolled(place)
+    heard = []
+    for number in range(50):
+        line.ask(place.token, cursor)
+        if number % 3:
+            await place.until_parked()
+        await place.say(f"line {number}")
+        _, head, body = await line.answer()
+        heard += re.findall(rb"line \d+", body)
+        cursor = int(re.search(rb"X-Event-Cursor: (\d+)", head)[1])
+    assert heard == [b"line %d" % number for number in range(50)]
+
+
+async def test_a_token_that_ends_while_parked_is_refused_in_words(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    token = place.core.see(token_shown, secret=place.token)
+    await place.core.do(end_token, token_id=token.id)
+    status, _, body = await line.answer()
+    assert status == 403 and b"auth.invalid" in body
+
+
+async def test_a_head_that_differs_goes_the_ordinary_way(place):
+    line, cursor = await enrolled(place)
+    line.ask("nonsense", cursor)
+    assert (await line.answer())[0] == 403
+
+
+async def test_a_cursor_above_the_head_goes_the_ordinary_way(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor + 1000)
+    assert (await line.answer())[0] == 400
+
+
+async def test_a_request_sent_on_behind_a_parked_poll_is_answered_after_it(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    line.writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await place.say("before")
+    assert b"before" in (await line.answer())[2]
+    assert b'"status":"ok"' in (await line.answer())[2]
+
+
+async def test_a_poll_in_two_pieces_is_read_the_ordinary_way(place):
+    line, cursor = await enrolled(place)
+    whole = (
+        f"GET {URL}?after-event-id={cursor}&wait=30 HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {place.token}\r\n\r\n"
+    ).encode()
+    line.writer.write(whole[:40])
+    await line.writer.drain()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    line.writer.write(whole[40:])
+    await place.until_waiting()
+    await place.say("in pieces")
+    assert b"in pieces" in (await line.answer())[2]
+
+
+async def test_a_client_that_has_gone_is_freed(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    line.writer.close()
+    async with asyncio.timeout(5):
+        while place.core.feed.waiting():
+            await asyncio.sleep(0)
+
+
+async def test_a_closing_feed_sends_parked_polls_home(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    place.core.feed.close()
+    assert (await line.answer())[2] == b"[]"
+
+
+async def test_a_parked_poll_ends_in_time_with_nothing(place):
+    line = await place.line()
+    head = place.core.feed.head
+    line.ask(place.token, head, wait=1)
+    assert (await line.answer())[2] == b"[]"
+    line.ask(place.token, head, wait=1)
+    await place.until_parked()
+    status, _, body = await line.answer()
+    assert (status, body) == (200, b"[]")
+
+
+async def test_while_parked_the_player_is_there(place):
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    assert place.core.presence.online(place.bob, time.time() + 3600, 60)
+
+
+async def test_without_parking_everything_is_the_same(place):
+    async with a_place(web.AppRunner) as plain:
+        line, cursor = await enrolled(plain)
+        line.ask(plain.token, cursor)
+        await plain.until_waiting()
+        await plain.say("hello")
+        ours = await line.answer()
+    line, cursor = await enrolled(place)
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    await place.say("hello")
+    theirs = await line.answer()
+    assert re.sub(rb'"at":\d+', b"", ours[2]) == re.sub(rb'"at":\d+', b"", theirs[2])
