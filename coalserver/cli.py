@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from coalserver import __version__, archive, config, control, desk
-from coalserver.cli_log import log_to_stderr
+from coalserver.cli_log import logged_to_stderr
 from coalserver.config import Config
 from coalserver.housing import DataDirectory, InUse, Trouble
 from coalserver.orders import ORDERS, absolute
@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = vars(_parser().parse_args(given))
         settings = config.load(args, os.environ)
         quiet = args["do"] is not serve and "log_level" not in args
-        log_to_stderr("warning" if quiet else settings.log_level, settings.log_format)
-        return args["do"](settings, args)  # type: ignore[no-any-return]
+        level = "warning" if quiet else settings.log_level
+        with logged_to_stderr(level, settings.log_format):
+            return args["do"](settings, args)  # type: ignore[no-any-return]
     except (Misused, BadConfig) as fault:
         return _failed(str(fault), 2, "--json" in given)
     except (Trouble, StoreUnusable) as fault:
@@ -70,7 +71,7 @@ def serve(settings: Config, args: Mapping[str, Any]) -> int:
     from coalserver.app import serve
 
     def started(url: str) -> None:
-        told = {"listening": url, "open": _to_open(settings, url), "pid": os.getpid()}
+        told = {"listening": url, "open": to_open(settings, url), "pid": os.getpid()}
         told["data"] = str(settings.data.absolute())
         text = (
             f"coalserver {__version__} listens on {url} and keeps its data in {told['data']}.\n"
@@ -160,7 +161,7 @@ def _failed(said: str, status: int, as_json: bool, why: str | None = None) -> in
     return status
 
 
-def _to_open(settings: Config, url: str) -> str:
+def to_open(settings: Config, url: str) -> str:
     """An address for a browser: one that listens everywhere is nowhere in particular."""
     here = url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
     return f"{settings.base_url or here}/"

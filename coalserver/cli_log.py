@@ -5,22 +5,29 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: A line of the log is one line, whatever a client called itself.
 BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def log_to_stderr(level: str, format: str) -> None:
-    """Send everything from this level on to standard error, in place of what was set up before."""
+@contextmanager
+def logged_to_stderr(level: str, format: str) -> Iterator[None]:
+    """Meanwhile everything from this level on goes to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(AsJson() if format == "json" else AsText())
     root = logging.getLogger()
-    for old in root.handlers[:]:
-        root.removeHandler(old)
+    before = root.level
     root.addHandler(handler)
     root.setLevel(level.upper())
     # At its debug level it tells every statement, with what is in it.
     logging.getLogger("aiosqlite").setLevel("INFO")
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
 
 
 class AsText(logging.Formatter):

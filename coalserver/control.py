@@ -52,6 +52,7 @@ class Control:
         self._desk = desk
         self._orders = orders
         self._server: asyncio.Server | None = None
+        self._closing = False
         self._reading: set[asyncio.Task[Any]] = set()
         self._busy: set[asyncio.Task[Any]] = set()
 
@@ -62,6 +63,7 @@ class Control:
 
     async def close(self) -> None:
         """Take no more orders, and return when the ones begun are answered."""
+        self._closing = True
         if self._server is not None:
             self._server.close()
             self._desk.home.control.unlink(missing_ok=True)
@@ -76,18 +78,20 @@ class Control:
         try:
             self._reading.add(task)
             try:
-                line = await asyncio.wait_for(reader.readline(), PATIENCE)
-                asked = json.loads(line)
-            except (ValueError, TimeoutError, OSError, asyncio.CancelledError):
-                # Too long, too slow, not JSON, gone, or we are closing: there is nobody to talk to.
+                line = json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))
+                name, asked = line["order"], line["asked"]
+            except (ValueError, LookupError, TypeError, OSError, asyncio.CancelledError):
+                # No order, or too long or too late a one, or we are closing: nobody to talk to.
                 return
             finally:
                 self._reading.discard(task)
+            if self._closing:
+                return
             self._busy.add(task)
-            answer = await carried_out(self._desk, asked["order"], asked["asked"], self._orders)
+            answer = await carried_out(self._desk, name, asked, self._orders)
+            writer.write(json.dumps(answer).encode() + b"\n")
             with suppress(OSError):
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
+                await asyncio.wait_for(writer.drain(), PATIENCE)
         finally:
             self._busy.discard(task)
             writer.close()

@@ -1,0 +1,367 @@
+"""The command line: one answer, on a file or from a server, for people or as JSON."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coalserver import cli
+from coalserver.config import Config
+from coalserver.housing import DataDirectory
+from coalserver.orders import ORDERS
+from coalserver.settings import settings
+from tests.running import PATIENCE, ROOT, command, environment, running
+
+
+@dataclass
+class Said:
+    """What one call of the command line came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Line = Callable[..., Said]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def line(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Line:
+    """Calls `main` with the test's own data directory."""
+    for name in [name for name in os.environ if name.startswith("COAL_")]:
+        monkeypatch.delenv(name)
+
+    def call(*args: str) -> Said:
+        status = cli.main([*args, "--data", str(data)])
+        return Said(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture(params=["on the file", "by a server"])
+def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[Line]:
+    """The command line without a server, and with one."""
+    if request.param == "by a server":
+        with running(data):
+            yield line
+    else:
+        yield line
+
+
+def tags(line: Line) -> list[str]:
+    return [game["tag"] for game in line("game", "list", "--json").document["games"]]
+
+
+def test_a_game_is_added_with_tokens_that_are_shown_once(either):
+    said = either("game", "add", "chess", "--json")
+    made = said.document
+    assert (said.status, said.err) == (0, "")
+    assert list(made) == ["game_id", "tag", "api_token", "private_token"]
+    assert made["tag"] == "chess"
+    listed = either("game", "list", "--json").out
+    assert made["api_token"] not in listed
+    assert made["private_token"] not in listed
+
+
+def test_a_game_has_what_was_asked_for(either):
+    asked = ("--name", "Königlich", "--min", "2", "--max", "4", "--no-open")
+    game_id = either("game", "add", "chess", *asked, "--json").document["game_id"]
+    either("game", "add", "go-9x9")
+    listed = {game["tag"]: game for game in either("game", "list", "--json").document["games"]}
+    assert listed["chess"] == {
+        "game_id": game_id,
+        "tag": "chess",
+        "name": "Königlich",
+        "min_players": 2,
+        "max_players": 4,
+        "open": False,
+        "listed": True,
+    }
+    assert (listed["go-9x9"]["name"], listed["go-9x9"]["open"]) == ("Go 9X9", True)
+
+
+def test_people_are_told_the_same_in_lines_and_columns(line):
+    added = line("game", "add", "chess", "--max", "4").out.splitlines()
+    assert added[0].split() == ["game_id", "1"]
+    assert added[1].split() == ["tag", "chess"]
+    assert [row.split()[0] for row in added[2:]] == ["api_token", "private_token"]
+    header, chess = line("game", "list").out.splitlines()
+    assert header.split()[:3] == ["game_id", "tag", "name"]
+    assert chess.split() == ["1", "chess", "Chess", "1", "4", "yes", "yes"]
+
+
+def test_rotating_gives_new_tokens(either):
+    old = either("game", "add", "chess", "--json").document
+    new = either("game", "rotate", "chess", "--json").document
+    assert (new["game_id"], new["tag"]) == (old["game_id"], "chess")
+    assert not {new["api_token"], new["private_token"]} & {old["api_token"], old["private_token"]}
+
+
+@pytest.mark.parametrize(
+    ("args", "why", "said"),
+    [
+        (("add", "taken"), "game_exists", "There is a game with that tag already."),
+        (("add", "No!"), "malformed", "A tag is up to 32 of"),
+        (("add", "x", "--min", "0"), "malformed", "--min must be 1 to --max"),
+        (("add", "x", "--min", "3", "--max", "2"), "malformed", "--min must be 1 to --max"),
+        (("rotate", "nobody"), "game_not_found", "There is no game with that tag."),
+    ],
+)
+def test_what_is_refused_is_said_in_words_and_with_status_1(line, args, why, said):
+    line("game", "add", "taken")
+    refused = line("game", *args)
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.startswith(f"coalserver: {said}")
+    refused = line("game", *args, "--json")
+    assert (refused.status, refused.err) == (1, "")
+    assert refused.document["why"] == why
+    assert refused.document["error"].startswith(said)
+
+
+def test_a_server_refuses_in_the_same_words(line, data):
+    with running(data):
+        refused = line("game", "add", "noughts", "--json")
+    assert refused.status == 1
+    assert refused.document == {
+        "error": "There is a game with that tag already.",
+        "why": "game_exists",
+    }
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--prot=1",),
+        ("game",),
+        ("game", "lst"),
+        ("game", "add"),
+        ("game", "add", "x", "y"),
+        ("game", "add", "x", "--min", "two"),
+        ("game", "add", "x", "--name", "two\nlines"),
+        ("game", "add", "x", "--nam", "short"),
+        ("sing",),
+        ("check", "--port", "x"),
+        ("check", "--config", "/no/such"),
+    ],
+)
+def test_what_is_not_understood_ends_with_status_2_and_one_line(line, args, data):
+    said = line(*args)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("coalserver: ") and said.err.count("\n") == 1
+    said = line(*args, "--json")
+    assert (said.status, said.err, list(said.document)) == (2, "", ["error"])
+    assert not data.exists()
+
+
+def test_check_shows_what_comes_out_of_all_sources(line, data, tmp_path, monkeypatch):
+    (tmp_path / "c.ini").write_text("[coalserver]\nport = 9\nevent_days = 1\n")
+    monkeypatch.setenv("COAL_EVENT_DAYS", "2")
+    args = ("check", "--config", str(tmp_path / "c.ini"))
+    shown = line(*args, "--json").document
+    assert (shown["port"], shown["event_days"], shown["data"]) == (9, 2, str(data))
+    assert list(shown) == [one.name for one in settings(Config)]
+    assert "event_days = 2.0\n" in line(*args).out
+    assert not data.exists()
+
+
+def test_settings_stand_before_an_order_or_after_it(data, capsys):
+    assert cli.main(["--data", str(data), "--json", "game", "--port", "1", "add", "chess"]) == 0
+    assert json.loads(capsys.readouterr().out)["tag"] == "chess"
+
+
+@pytest.mark.parametrize("args", [("game", "list"), ("game", "rotate", "x"), ("backup", "b.tar")])
+def test_without_data_an_order_does_not_make_any(line, data, args):
+    said = line(*args)
+    assert (said.status, said.err) == (1, f"coalserver: There is nothing in {data} yet.\n")
+    assert not data.exists()
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(line, data):
+    data.write_text("a file")
+    said = line("game", "add", "x")
+    assert said.status == 1
+    assert str(data) in said.err
+
+
+def test_a_database_that_is_none_is_left_as_it_is(line, data):
+    line("game", "add", "x")
+    database = DataDirectory(data).database
+    database.write_bytes(b"no database at all, " * 100)
+    said = line("game", "list")
+    assert said.status == 1
+    assert "not a database" in said.err
+    assert database.read_bytes() == b"no database at all, " * 100
+
+
+def test_a_second_server_on_the_same_data_refuses_and_says_why(line, data):
+    with running(data) as first:
+        again = subprocess.run(
+            command("--port", "0", "--data", str(data)),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=environment(),
+        )
+        assert (again.returncode, again.stdout) == (1, "")
+        assert f"{data} is in use by process {first.process.pid}" in again.stderr
+        assert tags(line) == ["noughts"]
+
+
+def test_a_running_server_knows_a_new_game_at_once_and_after_a_restart(line, data):
+    with running(data) as server:
+        line("game", "add", "chess")
+        assert tags(line) == ["noughts", "chess"]
+        assert server.stop() == 0
+    assert tags(line) == ["noughts", "chess"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_asked_to_stop_ends_with_status_0(data, how):
+    with running(data) as server:
+        assert server.stop(how) == 0
+    assert not DataDirectory(data).control.exists()
+
+
+def test_after_a_kill_orders_work_on_the_file_and_the_next_server_starts(line, data):
+    with running(data) as server:
+        made = line("game", "add", "chess", "--json").document
+        server.stop(signal.SIGKILL)
+    assert DataDirectory(data).control.exists()
+    assert tags(line) == ["noughts", "chess"]
+    assert line("game", "add", "go", "--json").document["game_id"] == made["game_id"] + 1
+    with running(data):
+        assert tags(line) == ["noughts", "chess", "go"]
+
+
+def test_a_server_says_where_it_listens_what_to_open_and_how_to_stop(data):
+    args = command("--port", "0", "--data", str(data))
+    with subprocess.Popen(args, stdout=subprocess.PIPE, text=True, env=environment()) as server:
+        assert server.stdout is not None
+        where, what = server.stdout.readline(), server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+    url = where.split()[4]
+    assert url.startswith("http://127.0.0.1:") and str(data) in where
+    assert what == f"Open {url}/ in a browser. Stop with Ctrl-C.\n"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "listening", "to_open"),
+    [
+        ("", "http://127.0.0.1:80", "http://127.0.0.1:80/"),
+        ("", "http://0.0.0.0:80", "http://localhost:80/"),
+        ("", "http://[::]:80", "http://localhost:80/"),
+        ("https://play.example", "http://0.0.0.0:80", "https://play.example/"),
+    ],
+)
+def test_what_to_open_is_an_address_a_browser_can_use(base_url, listening, to_open):
+    assert cli.to_open(Config(base_url=base_url), listening) == to_open
+
+
+def test_without_arguments_it_is_to_serve_on_8080_with_data_beside(tmp_path):
+    said = subprocess.run(
+        command("check", "--json"),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    shown = json.loads(said.stdout)
+    assert (shown["host"], shown["port"], shown["data"]) == ("127.0.0.1", 8080, "data")
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
+    with running(data) as server:
+        port = server.url.rpartition(":")[2]
+        again = subprocess.run(
+            command("--port", port, "--data", str(tmp_path / "other")),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=environment(),
+        )
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"coalserver: Cannot listen on 127.0.0.1:{port}: " in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_what_is_written_is_for_its_owner_only(line, data):
+    with running(data):
+        line("backup", str(data.parent / "b.tar"))
+        made = [data, data.parent / "b.tar", *data.rglob("*")]
+        assert len(made) > 5
+        for path in made:
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_umask_is_as_before_afterwards(line):
+    before = os.umask(0o022)
+    try:
+        line("game", "add", "x")
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+
+
+def test_a_path_longer_than_a_socket_name_may_be_works_too(line, tmp_path, capsys):
+    data = tmp_path / ("long" * 30) / ("longer" * 20)
+    with running(data) as server:
+        assert cli.main(["game", "add", "far", "--data", str(data)]) == 0
+        assert "api_token" in capsys.readouterr().out
+        assert server.stop() == 0
+
+
+def test_no_argument_of_an_order_is_named_like_a_setting():
+    known = {one.name for one in settings(Config)} | {"config", "json", "do", "order", "asked"}
+    for order in ORDERS.values():
+        for one in order.arguments:
+            dest = one.options.get("dest", one.names[0].strip("-").replace("-", "_"))
+            assert dest not in known
+
+
+@pytest.mark.parametrize("name", ["serve", "check", "restore", *ORDERS])
+def test_every_command_has_help(name, capsys):
+    with pytest.raises(SystemExit) as done:
+        cli.main([*name.split(), "--help"])
+    assert done.value.code == 0
+    assert "--data" in capsys.readouterr().out
+
+
+def test_the_console_script_and_run_py_are_the_same():
+    assert "sys.exit(main())" in (ROOT / "run.py").read_text()
+    assert "coalserver = coalserver.cli:main" in (ROOT / "setup.cfg").read_text()
+    version = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "--version"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert version.stdout.startswith("coalserver ")
+
+
+def test_tokens_are_kept_as_digests_only(line, data):
+    made = line("game", "add", "chess", "--json").document
+    kept = DataDirectory(data).database.read_bytes()
+    for token in (made["api_token"], made["private_token"]):
+        assert token.encode() not in kept
+        assert hashlib.sha256(token.encode()).hexdigest().encode() in kept
