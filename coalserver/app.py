@@ -56,7 +56,7 @@ async def _serve(
     core = await Core.recover(store, setting_for(config, home))
     supervisor = Supervisor()
     supervisor.add("ledger", core.ledger.run, core.ledger.close)
-    runner = ParkingRunner(
+    runner = (ParkingRunner if config.park_polls else web.AppRunner)(
         application(web_for(config, core)),
         access_log=None,
         # A client that has gone frees its parked request; what a command has done stays done.

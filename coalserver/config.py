@@ -55,6 +55,9 @@ class Config:
         wanted="at most 32 of a-z, 0-9, _ and -, the first a letter or a digit",
     )
     body_limit: int = setting(2**20, "largest body of a request, in bytes", 1024, 2**30)
+    park_polls: bool = setting(
+        True, "whether repeated long-polls wait in the protocol itself, which is much faster"
+    )
     log_level: str = setting(
         "info", "least serious messages to log", choices=("debug", "info", "warning", "error")
     )
