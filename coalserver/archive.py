@@ -78,7 +78,7 @@ def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
     parts = {home.database.name: scratch / home.database.name}
     parts |= {f"keys/{key.name}": key for key in sorted(home.keys.glob("[!.]*"))}
     rows = {
-        name: {"bytes": path.stat().st_size, "sha256": _digest(path)}
+        name: {"bytes": path.stat().st_size, "sha256": digest(path)}
         for name, path in parts.items()
     }
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -151,7 +151,7 @@ def _copy(content: IO[bytes], place: Path) -> dict[str, Any]:
         shutil.copyfileobj(content, out)
         out.flush()
         os.fsync(out.fileno())
-    return {"bytes": place.stat().st_size, "sha256": _digest(place)}
+    return {"bytes": place.stat().st_size, "sha256": digest(place)}
 
 
 def _check(database: Path, file: Path) -> None:
@@ -200,7 +200,7 @@ async def _raise_counters(database: Path, least: Mapping[str, int] | None) -> No
         await store.close()
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
