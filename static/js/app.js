@@ -1,0 +1,106 @@
+// The page: which view the address asks for, and who is asking.
+
+import { clone, refs, write } from "./dom.js";
+import { openHome } from "./home.js";
+import { me, onIdentity } from "./identity.js";
+import { mountName } from "./names.js";
+import { resume } from "./outbox.js";
+import { openRoom } from "./room.js";
+import { openSession } from "./session.js";
+
+const main = document.getElementById("main");
+const home = main.querySelector("[data-ref=home]");
+const whoami = document.getElementById("whoami");
+const TITLE = document.title;
+
+let close = () => {};
+let shown = null;
+
+const VIEWS = { rooms: openRoom, sessions: openSession };
+
+/** "#/noughts/rooms/7" → {game, kind, id}; null is the home page. */
+function asked() {
+  const found = location.hash.match(/^#\/([^/]+)\/(rooms|sessions)\/(\d+)$/);
+  return found && { game: decodeURIComponent(found[1]), kind: found[2], id: found[3] };
+}
+
+/** To another view; `instead` leaves no way back to this one, which is gone. */
+function go(hash, instead = false) {
+  history[instead ? "replaceState" : "pushState"](null, "", `/${hash}`);
+  route();
+}
+
+function lose(title, text) {
+  show(() => {
+    const view = clone("lost-view");
+    const part = refs(view);
+    write(part.title, title);
+    write(part.words, text);
+    main.replaceChildren(view);
+  });
+}
+
+/** One view gives way to the next. `open` returns how to close what it opened. */
+function show(open, { quietly = false } = {}) {
+  close();
+  close = () => {};
+  document.title = TITLE;
+  close = open() ?? (() => {});
+  if (quietly) return;
+  scrollTo(0, 0);
+  main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+function route({ quietly = false } = {}) {
+  const place = asked();
+  greet();
+  shown = location.hash;
+  if (!place) {
+    show(() => {
+      if (!home.isConnected) main.replaceChildren(home);
+      return openHome(home, { go });
+    }, { quietly });
+  } else if (!me()) {
+    show(() => gate(place));
+  } else {
+    show(() => VIEWS[place.kind](main, { ...place, ...about(place.game) }, { go, lose }), { quietly });
+  }
+}
+
+/** What the server said of this game when it rendered the page. */
+function about(tag) {
+  const card = [...home.querySelectorAll("[data-game]")].find((each) => each.dataset.game === tag);
+  return { name: card?.dataset.name ?? tag, limits: { min: Number(card?.dataset.min ?? 1) } };
+}
+
+/** A shared link, opened by somebody without a name. Taking one is a change of identity, which routes. */
+function gate({ kind, game }) {
+  const view = clone("gate-view");
+  const part = refs(view);
+  main.replaceChildren(view);
+  write(part.title, `You are invited to play ${about(game).name}`);
+  if (kind === "sessions") {
+    write(part.title, "Who are you?");
+    write(part.words, "Choose a name first. Then you will see the game.");
+  }
+  mountName(part["name-form"]);
+}
+
+function greet() {
+  const player = me();
+  whoami.hidden = !player;
+  write(refs(whoami).name, player?.user.username ?? "");
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
+// Links within the page change the address; the address decides. Back and forward as well.
+addEventListener("hashchange", () => { if (location.hash !== shown) route(); });
+addEventListener("popstate", () => { if (location.hash !== shown) route(); });
+onIdentity(() => route({ quietly: true }));
+
+resume();
+route({ quietly: true });

@@ -1,0 +1,124 @@
+// A room's or a game's chat: what was said, what is being said, what is on its way, and small happenings.
+
+import { seeInTheEnd } from "./api.js";
+import { clone, element, flag, refs, sentence, write } from "./dom.js";
+import { isMe, me } from "./identity.js";
+import { onOutbox, post, waiting } from "./outbox.js";
+import { words } from "./words.js";
+
+const NEAR_END = 48;
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+/** `path` is the room's or session's. Returns {load, add, happen, allow, close}. */
+export function mountChat(panel, path) {
+  const part = refs(panel);
+  const where = `${path}/chat`;
+  const seen = new Map();
+  const unsent = new Map();
+
+  const atEnd = () => part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < NEAR_END;
+
+  function keepingPlace(change, toEnd = atEnd()) {
+    change();
+    part.empty.hidden = part.lines.children.length > 0;
+    if (toEnd) part.scroll.scrollTop = part.scroll.scrollHeight;
+  }
+
+  /** By id; what is on its way stays last. */
+  function place(node, id) {
+    let after = part.lines.lastElementChild;
+    while (after && !(Number(after.dataset.id) < id)) after = after.previousElementSibling;
+    node.dataset.id = id;
+    if (after) after.after(node);
+    else part.lines.prepend(node);
+  }
+
+  function line(user, text, at) {
+    const node = clone("chat-line");
+    const parts = refs(node);
+    write(parts.who, user.username);
+    write(parts.text, text);
+    if (at) {
+      parts.time.dateTime = new Date(at).toISOString();
+      write(parts.time, clock.format(at));
+    }
+    flag(node, "data-mine", isMe(user));
+    return node;
+  }
+
+  function add(id, event) {
+    if (seen.has(id)) return;
+    const node = line(event.user, event.text, event.at);
+    seen.set(id, node);
+    keepingPlace(() => {
+      if (isMe(event.user)) dropUnsent(([, pending]) => pending.text === event.text);
+      place(node, id);
+    });
+  }
+
+  function dropUnsent(matching) {
+    const found = [...unsent].find(matching);
+    if (!found) return;
+    found[1].node.remove();
+    unsent.delete(found[0]);
+  }
+
+  function show(item) {
+    const node = line(me().user, item.body.text);
+    flag(node, "data-waiting", true);
+    unsent.set(item.key, { node, text: item.body.text });
+    keepingPlace(() => part.lines.append(node), true);
+  }
+
+  const stop = onOutbox(where, ({ item, state, answer, problem }) => {
+    const pending = unsent.get(item.key);
+    if (state === "sent") {
+      dropUnsent(([key]) => key === item.key);
+      add(answer.data.id, { user: me().user, text: item.body.text, at: Date.now() });
+    } else if (state === "late") {
+      for (const { node } of unsent.values()) write(refs(node).state, "Waiting for the connection");
+    } else if (pending && state === "refused") {
+      unsent.delete(item.key);
+      flag(pending.node, "data-waiting", false);
+      flag(pending.node, "data-failed", true);
+      write(refs(pending.node).state, `Not sent. ${words(problem)}`);
+      if (!part.input.value) part.input.value = item.body.text;
+    }
+  });
+
+  part.form.onsubmit = (event) => {
+    event.preventDefault();
+    const text = part.input.value.trim();
+    if (!text || part.input.disabled) return;
+    part.input.value = "";
+    part.input.focus({ preventScroll: true });
+    show(post(where, { text }));
+  };
+
+  return {
+    async load(signal) {
+      part.scroll.setAttribute("aria-busy", "true");
+      const { data } = await seeInTheEnd(where, signal);
+      for (const { id, event } of data) add(id, event);
+      for (const item of waiting(where)) if (!unsent.has(item.key)) show(item);
+      keepingPlace(() => {}, true);
+      part.scroll.removeAttribute("aria-busy");
+    },
+    add,
+    happen(id, text, names) {
+      if (seen.has(id)) return;
+      const node = element("li", { class: "line happening" });
+      sentence(node, text, names);
+      seen.set(id, node);
+      keepingPlace(() => place(node, id));
+    },
+    /** With a reason nobody can write: the field says why. */
+    allow(on, reason = "") {
+      part.input.disabled = !on;
+      part.form.querySelector("button").disabled = !on;
+      write(part.empty, on ? "Nothing said yet." : reason);
+      part.input.placeholder = on ? "Write a message" : "";
+    },
+    close: stop,
+  };
+}

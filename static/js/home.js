@@ -1,0 +1,170 @@
+// The landing page: a name, the games with their open rooms, and what one is in the middle of.
+
+import { act, paths, places, see } from "./api.js";
+import { busy, clone, notice, refs, sentence, write } from "./dom.js";
+import { Problem } from "./http.js";
+import { isMe, me } from "./identity.js";
+import { mountName } from "./names.js";
+import { mountRooms } from "./rooms.js";
+import { plural, words } from "./words.js";
+
+/** A tab nobody looks at stops listening to the lists after a minute. */
+const LISTEN_UNSEEN = 60000;
+
+/** `view` is the server's own markup, kept while other views are shown. Returns how to close it. */
+export function openHome(view, { go }) {
+  const part = refs(view);
+  const totals = new Map();
+  let open = true;
+
+  const form = mountName(part["name-form"], (player) => {
+    const focused = part["name-form"].contains(document.activeElement);
+    greet();
+    sentence(part["name-note"], "You are playing as {name}.", { name: player.user.username });
+    if (focused) view.querySelector("[data-ref=quick]")?.focus({ preventScroll: true });
+  });
+
+  function greet() {
+    const player = me();
+    part["name-form"].hidden = Boolean(player);
+    part.hello.hidden = !player;
+    write(part["hello-name"], player?.user.username ?? "");
+  }
+
+  part.rename.onclick = () => {
+    part.hello.hidden = true;
+    part["name-form"].hidden = false;
+    form.edit();
+  };
+
+  /** A name there is, or the one in the field, or a request for one. */
+  const named = async () => Boolean(me()) || form.submit();
+
+  async function attempt(button, work) {
+    if (button.getAttribute("aria-busy") === "true") return;
+    busy(button, true);
+    try {
+      if (await named()) await work();
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      notice(words(problem));
+    } finally {
+      busy(button, false);
+    }
+  }
+
+  const cards = [...view.querySelectorAll("[data-game]")].map((card) => {
+    const { game } = card.dataset;
+    const at = refs(card);
+
+    const rooms = mountRooms(card, {
+      counted(total) {
+        totals.set(game, total);
+        tally();
+      },
+      mine: carryOn,
+      join: (room, button) => {
+        if (room.userInRoom || room.private) return go(places.room(game, room.roomId));
+        return attempt(button, async () => {
+          try {
+            await act(`${paths.room(game, room.roomId)}/join`);
+            go(places.room(game, room.roomId));
+          } catch (problem) {
+            if (problem.code === "room.full") rooms.full(room);
+            throw problem;
+          }
+        });
+      },
+    });
+
+    at.quick.onclick = () => attempt(at.quick, async () => {
+      const { data } = await act(`${paths.rooms(game)}/quick-join`);
+      go(places.room(game, data.id));
+    });
+
+    at.create.onsubmit = (event) => {
+      event.preventDefault();
+      attempt(at.create.querySelector("button"), async () => {
+        const body = { name: at["room-name"].value.trim() || `${me().user.username}’s room`.slice(0, 60) };
+        if (at.password.value) body.password = at.password.value;
+        if (at["ready-check"].checked) body.readyCheck = true;
+        const { made, data } = await act(paths.rooms(game), body);
+        at.create.reset();
+        go(places.room(game, made ?? data.roomId));
+      });
+    };
+    return rooms;
+  });
+
+  function tally() {
+    if (totals.size < cards.length) return;
+    const count = [...totals.values()].reduce((sum, each) => sum + each, 0);
+    write(part["rooms-open"], String(count));
+    write(part["rooms-word"], plural(count, "open room"));
+  }
+
+  async function carryOn() {
+    const player = me();
+    if (!player) return draw([]);
+    try {
+      const { data } = await see(`/accounts/${player.user.userId}/rooms-and-sessions`);
+      if (open) draw([...data.sessions.filter((row) => row.active !== false).map(gameRow), ...data.rooms.map(roomRow)]);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+    }
+    return undefined;
+  }
+
+  const roomRow = (row) => ({ href: places.room(row.game, row.roomId ?? row.id), name: row.name, what: "Room" });
+  const gameRow = (row) => ({
+    href: places.session(row.game, row.sessionId ?? row.id),
+    name: row.name,
+    what: row.players?.some((player) => player.isCurrent && isMe(player.user)) ? "Your turn" : "Game",
+  });
+
+  function draw(list) {
+    part.resume.hidden = list.length === 0;
+    part.sketch.toggleAttribute("hidden", list.length > 0);
+    part.mine.replaceChildren(...list.map(({ href, name, what }) => {
+      const node = clone("mine-row");
+      const at = refs(node);
+      at.link.href = `/${href}`;
+      write(at.name, name || "Game");
+      write(at.what, what);
+      return node;
+    }));
+  }
+
+  let unseen = 0;
+  let listening = false;
+
+  function start() {
+    if (listening) return;
+    listening = true;
+    for (const rooms of cards) rooms.open();
+    carryOn();
+  }
+
+  function stop() {
+    listening = false;
+    for (const rooms of cards) rooms.close();
+  }
+
+  function look() {
+    clearTimeout(unseen);
+    if (document.visibilityState === "visible") start();
+    else unseen = setTimeout(stop, LISTEN_UNSEEN);
+  }
+
+  form.reset();
+  greet();
+  start();
+  document.addEventListener("visibilitychange", look);
+
+  return () => {
+    open = false;
+    clearTimeout(unseen);
+    document.removeEventListener("visibilitychange", look);
+    stop();
+  };
+}

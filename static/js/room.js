@@ -1,0 +1,239 @@
+// A room before the game: who is here, who is ready, the way in, the way out, and the start.
+
+import { act, paths, places, see, seeInTheEnd } from "./api.js";
+import { mountChat } from "./chat.js";
+import { forget, report } from "./connection.js";
+import { busy, clone, notice, refs, sentence, write } from "./dom.js";
+import { listen } from "./feed.js";
+import { Problem } from "./http.js";
+import { isMe, me } from "./identity.js";
+import { drawSeats } from "./seats.js";
+import { mountShare } from "./share.js";
+import { plural, words } from "./words.js";
+
+const GONE = {
+  host_left: "The host left, and the room closed with them.",
+  expired: "Nobody was here for too long, so the room closed.",
+  started: "The game began without you.",
+  closed: "The room was closed.",
+};
+
+const same = (user, other) => String(user.userId) === String(other.userId);
+
+export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose }) {
+  const view = clone("room-view");
+  const part = refs(view);
+  const path = paths.room(game, id);
+  const life = new AbortController();
+  const chat = mountChat(part.chat, path);
+  let room = null;
+  let feed = null;
+  let wasIn = false;
+  /** My own going need not be told to me, nor that the room went with its host. */
+  let leaving = false;
+
+  stage.replaceChildren(view);
+  mountShare(view, places.room(game, id));
+  write(part.game, gameName);
+  chat.allow(false, "Only people in the room can chat.");
+  read().then((after) => follow(after)).catch(failed);
+
+  function failed(problem) {
+    if (life.signal.aborted) return;
+    if (!(problem instanceof Problem)) throw problem;
+    lose(words(problem), problem.status === 404 ? "Is the link complete? Rooms also vanish a while after they close." : "There are others, or you can open one yourself.");
+  }
+
+  const mine = () => room.users.find((row) => isMe(row.user));
+
+  /** The whole document, and the chat for members. Returns the cursor that belongs to it. */
+  async function read() {
+    const waiting = {};
+    report(waiting, "connecting");
+    try {
+      const answer = await seeInTheEnd(path, life.signal, () => report(waiting, "cut"));
+      room = answer.data;
+      draw();
+      if (mine()) await chat.load(life.signal);
+      return answer.cursor;
+    } finally {
+      forget(waiting);
+    }
+  }
+
+  function follow(after) {
+    if (life.signal.aborted) return;
+    feed?.close();
+    feed = listen(path, { after, heard, lost: read, gone: missed });
+  }
+
+  /** I am in now, by this tab or another: members hear more, so listen anew. */
+  async function enter() {
+    wasIn = true;
+    follow(await read());
+  }
+
+  /** The room went while we did not hear: perhaps into a game. */
+  async function missed(problem) {
+    if (wasIn) {
+      const { data } = await see(`/accounts/${me().user.userId}/rooms-and-sessions`).catch(() => ({ data: { sessions: [] } }));
+      const started = data.sessions.filter((row) => row.game === game && row.active !== false).map((row) => Number(row.sessionId ?? row.id));
+      if (started.length && !life.signal.aborted) return go(places.session(game, Math.max(...started)), true);
+    }
+    return failed(problem);
+  }
+
+  const HEARD = {
+    user_join({ user }) {
+      if (!room.users.some((row) => same(row.user, user))) room.users.push({ user, isHost: false, ready: !room.readyCheck, away: false });
+      if (isMe(user) && !wasIn) enter().catch(failed);
+      return "{name} came in.";
+    },
+    user_leave({ user, reason }) {
+      const leaves = isMe(user);
+      room.users = room.users.filter((row) => !same(row.user, user));
+      if (leaves) {
+        wasIn = false;
+        chat.allow(false, "Only people in the room can chat.");
+        if (reason === "kicked") notice("The host removed you from this room.");
+        if (reason === "timeout") notice("You were away too long and lost your seat.");
+      }
+      return { kicked: "{name} was removed by the host.", timeout: "{name} was away too long." }[reason] ?? "{name} left.";
+    },
+    user_ready: ({ user, ready }) => {
+      change(user, { ready });
+      return ready ? "{name} is ready." : "";
+    },
+    user_away: ({ user }) => change(user, { away: true }),
+    user_back: ({ user }) => change(user, { away: false }),
+    host_changed({ host }) {
+      room.host = host;
+      for (const row of room.users) row.isHost = same(row.user, host);
+      return "";
+    },
+    options_changed({ options }) {
+      room.options = options;
+    },
+  };
+
+  function change(user, what) {
+    const row = room.users.find((each) => same(each.user, user));
+    if (row) Object.assign(row, what);
+  }
+
+  function heard(event, eventId) {
+    if (leaving) return undefined;
+    if (event.type === "chat") return chat.add(eventId, event);
+    if (event.type === "room_gone") {
+      if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(places.session(game, event.sessionId), true);
+      life.abort();
+      return lose("This room is closed.", GONE[event.reason] ?? "");
+    }
+    const happened = HEARD[event.type]?.(event);
+    if (happened && event.user) chat.happen(eventId, happened, { name: event.user.username });
+    return draw();
+  }
+
+  function draw() {
+    const my = mine();
+    const host = room.users.find((row) => row.isHost);
+    const full = room.users.length >= room.maxUsers;
+    if (my) wasIn = true;
+    write(part.name, room.name);
+    document.title = `${room.name} · coalserver`;
+    part.lock.hidden = !room.private;
+    drawSeats(part.seats, room, { canRemove: Boolean(my?.isHost), remove });
+    part.enter.hidden = Boolean(my) || full;
+    part["password-row"].hidden = !room.private;
+    part.actions.hidden = !my;
+    if (my) {
+      chat.allow(true);
+      part.start.hidden = !my.isHost;
+      part.start.disabled = waitingFor() !== null;
+      part.ready.hidden = !room.readyCheck;
+      part.ready.setAttribute("aria-pressed", String(Boolean(my.ready)));
+      write(part.ready, my.ready ? "You are ready" : "I’m ready");
+    }
+    const [text, names] = status(my, host, full);
+    sentence(part.status, text, names);
+  }
+
+  /** What keeps the game from starting: a sentence and its names, or null. */
+  function waitingFor() {
+    const lacking = limits.min - room.users.length;
+    if (lacking > 0) return [lacking === 1 ? "Waiting for one more player." : `Waiting for ${lacking} more ${plural(lacking, "player")}.`, {}];
+    const slow = room.users.filter((row) => !row.ready);
+    if (slow.some((row) => isMe(row.user))) return ["Say when you are ready.", {}];
+    if (slow.length) return ["Waiting for {name} to be ready.", { name: slow[0].user.username }];
+    return null;
+  }
+
+  function status(my, host, full) {
+    if (!my && full) return ["This room is full.", {}];
+    if (!my) return [room.private ? "This room needs a password." : "There is a free seat for you.", {}];
+    const waiting = waitingFor();
+    if (waiting) return waiting;
+    if (my.isHost) return ["Everyone is here. Start when you like.", {}];
+    return ["Waiting for {name} to start.", { name: host?.user.username ?? "the host" }];
+  }
+
+  async function attempt(button, work, refused = (problem) => notice(words(problem))) {
+    if (button?.getAttribute("aria-busy") === "true") return;
+    if (button) busy(button, true);
+    try {
+      await work();
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (!life.signal.aborted) refused(problem);
+    } finally {
+      if (button) busy(button, false);
+    }
+  }
+
+  part.enter.onsubmit = (event) => {
+    event.preventDefault();
+    part.note.hidden = true;
+    attempt(part.join, async () => {
+      await act(`${path}/join`, room.private ? { password: part.password.value } : {});
+      if (!wasIn) await enter();
+      part.title.focus({ preventScroll: true });
+    }, (problem) => {
+      part.note.hidden = false;
+      write(part.note, words(problem));
+      part.password.toggleAttribute("aria-invalid", problem.code === "room.wrong_password");
+      if (problem.code === "room.wrong_password") part.password.focus();
+      if (problem.status === 404 || problem.status === 410) failed(problem);
+    });
+  };
+
+  part.leave.onclick = () => attempt(part.leave, async () => {
+    leaving = true;
+    try {
+      await act(`${path}/leave`);
+    } catch (problem) {
+      leaving = false;
+      if (!["room.not_in_room", "room.gone", "room.not_found"].includes(problem.code)) throw problem;
+    }
+    go("#/");
+  });
+
+  part.ready.onclick = () => attempt(part.ready, async () => {
+    const ready = !mine().ready;
+    await act(`${path}/ready`, { ready });
+    if (mine()) mine().ready = ready;
+    draw();
+  });
+
+  part.start.onclick = () => attempt(part.start, async () => {
+    const { data } = await act(`${path}/start`);
+    if (!life.signal.aborted) go(places.session(game, data.id), true);
+  });
+
+  const remove = (user, button) => attempt(button, () => act(`${path}/kick`, { user_id: user.userId }));
+
+  return () => {
+    life.abort();
+    feed?.close();
+    chat.close();
+  };
+}

@@ -1,0 +1,204 @@
+// A game being played: whose turn it is, the board if the browser has one for this game, and how it ended.
+
+import { act, paths, places, seeInTheEnd } from "./api.js";
+import { mountChat } from "./chat.js";
+import { forget, isCut, onCut, report } from "./connection.js";
+import { announce, busy, clone, element, flag, isolated, notice, refs, sentence, write } from "./dom.js";
+import { listen } from "./feed.js";
+import { Problem } from "./http.js";
+import { isMe } from "./identity.js";
+import { mark, marksName, mountBoard, square, winningLine } from "./noughts.js";
+import { onOutbox, post, waiting } from "./outbox.js";
+import { words } from "./words.js";
+
+export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
+  const view = clone("session-view");
+  const part = refs(view);
+  const path = paths.session(game, id);
+  const turns = `${path}/turn`;
+  const life = new AbortController();
+  const chat = mountChat(part.chat, path);
+  let session = null;
+  let board = null;
+  let feed = null;
+  /** The cell of my turn that the board does not show yet. */
+  let sending = waiting(turns)[0]?.body.cell ?? null;
+
+  stage.replaceChildren(view);
+  write(part.game, gameName);
+  read().then((after) => {
+    if (!life.signal.aborted) feed = listen(path, { after, heard, lost: read, gone: failed });
+  }).catch(failed);
+
+  function failed(problem) {
+    if (life.signal.aborted) return;
+    if (!(problem instanceof Problem)) throw problem;
+    lose(words(problem), "Perhaps it ended long ago, or it is not one of yours.");
+  }
+
+  async function read() {
+    const late = {};
+    report(late, "connecting");
+    try {
+      const answer = await seeInTheEnd(path, life.signal, () => report(late, "cut"));
+      session = answer.data;
+      draw();
+      await chat.load(life.signal);
+      return answer.cursor;
+    } finally {
+      forget(late);
+    }
+  }
+
+  const grid = () => (typeof session.environment?.grid === "string" ? session.environment.grid : null);
+  const mine = () => session.players.find((row) => isMe(row.user));
+  const bySeat = (seat) => session.players.find((row) => row.playerId === seat);
+  const byUser = (user) => session.players.find((row) => String(row.user.userId) === String(user.userId));
+
+  const HEARD = {
+    turn({ player, cell, environment, current }) {
+      if (environment !== undefined) session.environment = environment;
+      if (current) for (const row of session.players) row.isCurrent = current.includes(row.playerId);
+      const row = bySeat(player);
+      if (row && isMe(row.user)) sending = null;
+      else if (row && grid() && cell !== undefined) announce(`${row.user.username}: ${square(cell)}.`);
+    },
+    session_over({ outcome }) {
+      session.active = false;
+      session.outcome = outcome ?? null;
+      for (const row of session.players) row.isCurrent = false;
+    },
+    user_away: ({ user }) => Object.assign(byUser(user) ?? {}, { away: true }),
+    user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
+    user_leave: ({ user }) => Object.assign(byUser(user) ?? {}, { left: true }),
+  };
+  const SAID = { user_leave: "{name} left.", user_away: "{name} is away.", user_back: "{name} is back." };
+
+  function heard(event, eventId) {
+    if (event.type === "chat") return chat.add(eventId, event);
+    HEARD[event.type]?.(event);
+    if (SAID[event.type] && event.user && !isMe(event.user)) chat.happen(eventId, SAID[event.type], { name: event.user.username });
+    return draw();
+  }
+
+  function draw() {
+    const my = mine();
+    const cells = grid();
+    const myTurn = Boolean(session.active && my?.isCurrent && sending === null);
+    write(part.name, session.name || gameName);
+    part["no-board"].hidden = cells !== null;
+    part.board.hidden = cells === null;
+    if (cells) {
+      board ??= mountBoard(part.board, play);
+      board.draw({ grid: cells, seat: my?.playerId ?? null, myTurn, sending, over: !session.active });
+    }
+    score(cells !== null);
+    const [text, names] = session.active ? turnWords(my, cells) : ending(cells);
+    sentence(part.status, text, names);
+    part.result.hidden = session.active;
+    if (!session.active) sentence(part.result, ...resultWords(my));
+    part.again.hidden = session.active || cells === null;
+    write(part.leave, session.active && my ? "Leave game" : "Back to rooms");
+    document.title = `${session.active ? text.replace(/\{name\}/g, names.name) : part.result.textContent} · ${session.name || gameName}`;
+  }
+
+  function turnWords(my, cells) {
+    if (isCut() && sending !== null) return ["Reconnecting… Your turn is kept and will be sent.", {}];
+    if (isCut()) return ["Reconnecting…", {}];
+    if (sending !== null) return ["Sending your turn…", {}];
+    if (cells === null) return ["In play.", {}];
+    if (my?.isCurrent) return [`Your turn. You play ${marksName(my.playerId)}.`, {}];
+    const current = session.players.find((row) => row.isCurrent);
+    if (!current) return ["In play.", {}];
+    return [current.away ? "{name} is away. The game waits." : "{name}’s turn.", { name: current.user.username }];
+  }
+
+  function resultWords(my) {
+    if (!session.outcome) return ["The game is over.", {}];
+    const { winner } = session.outcome;
+    if (winner === null || winner === undefined) return ["A draw.", {}];
+    if (my && winner === my.playerId) return ["You win.", {}];
+    return ["{name} wins.", { name: bySeat(winner)?.user.username ?? "The other player" }];
+  }
+
+  function ending(cells) {
+    if (cells && winningLine(cells)) return ["Three in a row.", {}];
+    const gone = session.players.find((row) => row.left);
+    if (gone && isMe(gone.user)) return ["You left the game.", {}];
+    if (gone) return ["{name} left the game.", { name: gone.user.username }];
+    if (cells && !cells.includes(".")) return ["Nobody got three in a row.", {}];
+    return ["It ended early.", {}];
+  }
+
+  function score(marks) {
+    part.score.replaceChildren(...session.players.map((row) => {
+      const marking = marks ? marksName(row.playerId) : "";
+      const what = [isMe(row.user) ? "you" : marking, row.left ? "left" : row.away && "away"].filter(Boolean).join(", ");
+      const node = element("li", { class: "player", "data-testid": "player" },
+        element("div", { class: "seat-who" },
+          element("span", { class: "seat-name" }, isolated(row.user.username)),
+          element("span", { class: "seat-what" }, what.charAt(0).toUpperCase() + what.slice(1))));
+      if (marking) {
+        const sign = mark(row.playerId);
+        sign.classList.add("player-mark");
+        node.prepend(sign);
+        if (isMe(row.user)) node.append(element("span", { class: "unseen" }, marking));
+      }
+      flag(node, "data-current", session.active && row.isCurrent && marks);
+      flag(node, "data-away", row.away || row.left);
+      return node;
+    }));
+  }
+
+  function play(cell) {
+    if (!session.active) return announce("The game is over.");
+    if (!mine()?.isCurrent || sending !== null) return announce("It is not your turn.");
+    if (grid()[cell] !== ".") return announce("That square is taken.");
+    sending = cell;
+    post(turns, { cell });
+    return draw();
+  }
+
+  const stopTurns = onOutbox(turns, ({ state, problem }) => {
+    if (state !== "refused" || life.signal.aborted) return;
+    sending = null;
+    notice(words(problem));
+    read().catch(failed);
+  });
+  const stopCut = onCut(() => { if (session) draw(); });
+
+  async function attempt(button, work) {
+    if (button.getAttribute("aria-busy") === "true") return;
+    busy(button, true);
+    try {
+      await work();
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      notice(words(problem));
+    } finally {
+      busy(button, false);
+    }
+  }
+
+  part.leave.onclick = () => attempt(part.leave, async () => {
+    if (session?.active && mine()) {
+      await act(`${path}/leave`).catch((problem) => {
+        if (!["session.over", "session.not_in_session", "session.not_found", "room.not_in_room"].includes(problem.code)) throw problem;
+      });
+    }
+    go("#/");
+  });
+
+  part.again.onclick = () => attempt(part.again, async () => {
+    const { data } = await act(`${paths.rooms(game)}/quick-join`);
+    go(places.room(game, data.id));
+  });
+
+  return () => {
+    life.abort();
+    feed?.close();
+    chat.close();
+    stopTurns();
+    stopCut();
+  };
+}
