@@ -3,6 +3,7 @@
 A document holds a dataclass's fields by name. Free JSON (a `bytes` field) is part of the document, so that it can
 be read and searched there; it comes back as orjson writes it, compact. What came from orjson or from
 `domain.game.dumped` is compact already and comes back byte for byte, but for the spelling of floats and escapes.
+Where a field may also be None, JSON null comes back as None: such a field has no other use for it.
 """
 
 import dataclasses

@@ -14,12 +14,11 @@ class MemoryStore:
         self._counters: dict[str, int] = {}
         self._signs: dict[int, float] = {}
         self._entries: list[Entry] = []
-        self._oldest = 0
 
     async def open(self) -> Known:
         values = [self._values[key] for key in sorted(self._values, key=lambda key: key[1])]
         head = self._counters.get("entry", 0) - 1
-        return Known(values, dict(self._counters), dict(self._signs), head, self._oldest)
+        return Known(values, dict(self._counters), dict(self._signs), head, self._oldest())
 
     async def write(self, batch: Batch) -> None:
         for key, value in batch.values.items():
@@ -27,7 +26,8 @@ class MemoryStore:
                 self._values.pop(key, None)
             else:
                 self._values[key] = value
-        self._counters.update(batch.counters)
+        for name, count in batch.counters.items():
+            self._counters[name] = max(count, self._counters.get(name, count))
         self._signs.update(batch.signs)
         self._entries.extend(batch.entries)
 
@@ -49,9 +49,10 @@ class MemoryStore:
         while gone < spared and self._entries[gone].at < before:
             gone += 1
         del self._entries[:gone]
-        head = self._counters.get("entry", 0) - 1
-        self._oldest = self._entries[0].id if self._entries else head + 1
-        return self._oldest
+        return self._oldest()
 
     async def close(self) -> None:
         return None
+
+    def _oldest(self) -> int:
+        return self._entries[0].id if self._entries else self._counters.get("entry", 0)
