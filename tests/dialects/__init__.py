@@ -1,0 +1,1 @@
+"""Every API over the real application: its document, its manners."""

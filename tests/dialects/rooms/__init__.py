@@ -1,0 +1,1 @@
+"""The rooms API: what its document says, and what we add to it."""
