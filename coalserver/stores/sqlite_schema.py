@@ -135,7 +135,9 @@ def check_file(path: str | Path) -> int:
     path = Path(path)
     if not path.is_file():
         raise NotAStore(f"there is no file {path}")
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    # Nobody has the file open if there is no log beside it; without this, reading would leave one there.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)
     try:
         version = version_of(db)
         if version == 0:
