@@ -1,11 +1,11 @@
-"""A server in a process of its own, for tests of what only a process shows."""
+"""A server in a process of its own, and what a call of the command line comes to."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,23 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 #: Seconds within which a process has started, answered or ended, on a machine that is busy.
 PATIENCE = 30
+
+
+@dataclass
+class Said:
+    """What one call of the command line came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+#: Calls the command line; see the fixture `line`.
+Line = Callable[..., Said]
 
 
 @dataclass

@@ -3,13 +3,10 @@
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,41 +15,7 @@ from coalserver.config import Config
 from coalserver.housing import DataDirectory
 from coalserver.orders import ORDERS
 from coalserver.settings import settings
-from tests.running import PATIENCE, ROOT, command, environment, running
-
-
-@dataclass
-class Said:
-    """What one call of the command line came to."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Line = Callable[..., Said]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def line(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Line:
-    """Calls `main` with the test's own data directory."""
-    for name in [name for name in os.environ if name.startswith("COAL_")]:
-        monkeypatch.delenv(name)
-
-    def call(*args: str) -> Said:
-        status = cli.main([*args, "--data", str(data)])
-        return Said(status, *capsys.readouterr())
-
-    return call
+from tests.running import PATIENCE, ROOT, Line, command, environment, running
 
 
 @pytest.fixture(params=["on the file", "by a server"])
@@ -63,10 +26,6 @@ def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[L
             yield line
     else:
         yield line
-
-
-def tags(line: Line) -> list[str]:
-    return [game["tag"] for game in line("game", "list", "--json").document["games"]]
 
 
 def test_a_game_is_added_with_tokens_that_are_shown_once(either):
@@ -135,16 +94,6 @@ def test_what_is_refused_is_said_in_words_and_with_status_1(line, args, why, sai
     assert refused.document["error"].startswith(said)
 
 
-def test_a_server_refuses_in_the_same_words(line, data):
-    with running(data):
-        refused = line("game", "add", "noughts", "--json")
-    assert refused.status == 1
-    assert refused.document == {
-        "error": "There is a game with that tag already.",
-        "why": "game_exists",
-    }
-
-
 @pytest.mark.parametrize(
     "args",
     [
@@ -210,58 +159,6 @@ def test_a_database_that_is_none_is_left_as_it_is(line, data):
     assert database.read_bytes() == b"no database at all, " * 100
 
 
-def test_a_second_server_on_the_same_data_refuses_and_says_why(line, data):
-    with running(data) as first:
-        again = subprocess.run(
-            command("--port", "0", "--data", str(data)),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-            env=environment(),
-        )
-        assert (again.returncode, again.stdout) == (1, "")
-        assert f"{data} is in use by process {first.process.pid}" in again.stderr
-        assert tags(line) == ["noughts"]
-
-
-def test_a_running_server_knows_a_new_game_at_once_and_after_a_restart(line, data):
-    with running(data) as server:
-        line("game", "add", "chess")
-        assert tags(line) == ["noughts", "chess"]
-        assert server.stop() == 0
-    assert tags(line) == ["noughts", "chess"]
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_asked_to_stop_ends_with_status_0(data, how):
-    with running(data) as server:
-        assert server.stop(how) == 0
-    assert not DataDirectory(data).control.exists()
-
-
-def test_after_a_kill_orders_work_on_the_file_and_the_next_server_starts(line, data):
-    with running(data) as server:
-        made = line("game", "add", "chess", "--json").document
-        server.stop(signal.SIGKILL)
-    assert DataDirectory(data).control.exists()
-    assert tags(line) == ["noughts", "chess"]
-    assert line("game", "add", "go", "--json").document["game_id"] == made["game_id"] + 1
-    with running(data):
-        assert tags(line) == ["noughts", "chess", "go"]
-
-
-def test_a_server_says_where_it_listens_what_to_open_and_how_to_stop(data):
-    args = command("--port", "0", "--data", str(data))
-    with subprocess.Popen(args, stdout=subprocess.PIPE, text=True, env=environment()) as server:
-        assert server.stdout is not None
-        where, what = server.stdout.readline(), server.stdout.readline()
-        server.send_signal(signal.SIGINT)
-    url = where.split()[4]
-    assert url.startswith("http://127.0.0.1:") and str(data) in where
-    assert what == f"Open {url}/ in a browser. Stop with Ctrl-C.\n"
-
-
 @pytest.mark.parametrize(
     ("base_url", "listening", "to_open"),
     [
@@ -288,31 +185,6 @@ def test_without_arguments_it_is_to_serve_on_8080_with_data_beside(tmp_path):
     assert (shown["host"], shown["port"], shown["data"]) == ("127.0.0.1", 8080, "data")
 
 
-def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
-    with running(data) as server:
-        port = server.url.rpartition(":")[2]
-        again = subprocess.run(
-            command("--port", port, "--data", str(tmp_path / "other")),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-            env=environment(),
-        )
-    assert (again.returncode, again.stdout) == (1, "")
-    assert f"coalserver: Cannot listen on 127.0.0.1:{port}: " in again.stderr
-    assert "Traceback" not in again.stderr
-
-
-def test_what_is_written_is_for_its_owner_only(line, data):
-    with running(data):
-        line("backup", str(data.parent / "b.tar"))
-        made = [data, data.parent / "b.tar", *data.rglob("*")]
-        assert len(made) > 5
-        for path in made:
-            assert path.stat().st_mode & 0o077 == 0, path
-
-
 def test_the_umask_is_as_before_afterwards(line):
     before = os.umask(0o022)
     try:
@@ -320,14 +192,6 @@ def test_the_umask_is_as_before_afterwards(line):
         assert os.umask(0o022) == 0o022
     finally:
         os.umask(before)
-
-
-def test_a_path_longer_than_a_socket_name_may_be_works_too(line, tmp_path, capsys):
-    data = tmp_path / ("long" * 30) / ("longer" * 20)
-    with running(data) as server:
-        assert cli.main(["game", "add", "far", "--data", str(data)]) == 0
-        assert "api_token" in capsys.readouterr().out
-        assert server.stop() == 0
 
 
 def test_no_argument_of_an_order_is_named_like_a_setting():

@@ -1,0 +1,35 @@
+"""What every test run says, and the command line as tests call it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from coalserver import cli
+from tests.running import Line, Said
+from tests.test_house import long_files
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the files that are nearly too long: the house test stops at 400."""
+    for path, count in long_files(300):
+        terminalreporter.write_line(f"{path} has {count} lines; aim at 300.")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Where a data directory may be made."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def line(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Line:
+    """Calls `main` with the test's own data directory."""
+    for name in [name for name in os.environ if name.startswith("COAL_")]:
+        monkeypatch.delenv(name)
+
+    def call(*args: str) -> Said:
+        status = cli.main([*args, "--data", str(data)])
+        return Said(status, *capsys.readouterr())
+
+    return call

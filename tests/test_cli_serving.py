@@ -1,0 +1,109 @@
+"""The command line and a server that runs: who may have the data, and how it ends."""
+
+import signal
+import subprocess
+
+import pytest
+
+from coalserver import cli
+from coalserver.housing import DataDirectory
+from tests.running import PATIENCE, Line, command, environment, running
+
+
+def tags(line: Line) -> list[str]:
+    return [game["tag"] for game in line("game", "list", "--json").document["games"]]
+
+
+def test_a_server_refuses_in_the_same_words(line, data):
+    with running(data):
+        refused = line("game", "add", "noughts", "--json")
+    assert refused.status == 1
+    assert refused.document == {
+        "error": "There is a game with that tag already.",
+        "why": "game_exists",
+    }
+
+
+def test_a_second_server_on_the_same_data_refuses_and_says_why(line, data):
+    with running(data) as first:
+        again = subprocess.run(
+            command("--port", "0", "--data", str(data)),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=environment(),
+        )
+        assert (again.returncode, again.stdout) == (1, "")
+        assert f"{data} is in use by process {first.process.pid}" in again.stderr
+        assert tags(line) == ["noughts"]
+
+
+def test_a_running_server_knows_a_new_game_at_once_and_after_a_restart(line, data):
+    with running(data) as server:
+        line("game", "add", "chess")
+        assert tags(line) == ["noughts", "chess"]
+        assert server.stop() == 0
+    assert tags(line) == ["noughts", "chess"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_asked_to_stop_ends_with_status_0(data, how):
+    with running(data) as server:
+        assert server.stop(how) == 0
+    assert not DataDirectory(data).control.exists()
+
+
+def test_after_a_kill_orders_work_on_the_file_and_the_next_server_starts(line, data):
+    with running(data) as server:
+        made = line("game", "add", "chess", "--json").document
+        server.stop(signal.SIGKILL)
+    assert DataDirectory(data).control.exists()
+    assert tags(line) == ["noughts", "chess"]
+    assert line("game", "add", "go", "--json").document["game_id"] == made["game_id"] + 1
+    with running(data):
+        assert tags(line) == ["noughts", "chess", "go"]
+
+
+def test_a_server_says_where_it_listens_what_to_open_and_how_to_stop(data):
+    args = command("--port", "0", "--data", str(data))
+    with subprocess.Popen(args, stdout=subprocess.PIPE, text=True, env=environment()) as server:
+        assert server.stdout is not None
+        where, what = server.stdout.readline(), server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+    url = where.split()[4]
+    assert url.startswith("http://127.0.0.1:") and str(data) in where
+    assert what == f"Open {url}/ in a browser. Stop with Ctrl-C.\n"
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
+    with running(data) as server:
+        port = server.url.rpartition(":")[2]
+        again = subprocess.run(
+            command("--port", port, "--data", str(tmp_path / "other")),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+            env=environment(),
+        )
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"coalserver: Cannot listen on 127.0.0.1:{port}: " in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_what_is_written_is_for_its_owner_only(line, data):
+    with running(data):
+        line("backup", str(data.parent / "b.tar"))
+        made = [data, data.parent / "b.tar", *data.rglob("*")]
+        assert len(made) > 5
+        for path in made:
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_path_longer_than_a_socket_name_may_be_works_too(line, tmp_path, capsys):
+    data = tmp_path / ("long" * 30) / ("longer" * 20)
+    with running(data) as server:
+        assert cli.main(["game", "add", "far", "--data", str(data)]) == 0
+        assert "api_token" in capsys.readouterr().out
+        assert server.stop() == 0

@@ -1,0 +1,206 @@
+"""The house: walls, laws and budgets of the code itself. Each failure says what to do instead."""
+
+import ast
+import configparser
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CODE = ROOT / "coalserver"
+
+#: Outside packages a room may import, besides the standard library. The nearest room counts.
+OUTSIDE = {
+    "domain": set(),
+    "games": set(),
+    "core": set(),
+    "stores": {"aiosqlite", "orjson"},
+    "web": {"aiohttp", "aiohttp_jinja2", "jinja2", "marshmallow", "orjson"},
+    "services": set(),
+    "dialects": {"aiohttp", "marshmallow", "orjson"},
+    "dialects/oauth": {"aiohttp", "marshmallow", "orjson", "authlib"},
+    "dialects/coal": {"aiohttp", "marshmallow", "orjson", "PIL"},
+    "dialects/site": {"aiohttp", "marshmallow", "orjson", "babel"},
+    "app.py": {"aiohttp"},
+    "cli.py": {"uvloop"},
+    "passwords.py": {"argon2"},
+    ".": set(),
+}
+#: Rooms in which nothing waits: neither `async def` nor asyncio (law L1).
+AT_ONCE = ("domain", "games", "core/commands", "core/queries")
+#: The only places that may catch whatever comes.
+CATCH_ALL = {"web/endpoint.py", "services/housekeeping.py", "domain/game.py"}
+#: Words that mean different things in different documents.
+BANNED = {"session", "server", "user"}
+EMPTY_NAMES = {"manager", "helper", "helpers", "utils", "common", "base", "data", "info"}
+MOST_LINES = 400
+#: Code is wrapped at 100; a sentence may be a little longer.
+LONGEST_LINE = 120
+RUFF = (
+    *("--select", "E,F,I,B,UP,W", "--ignore", "B008", "--target-version", "py311"),
+    *("--config", f"line-length=100\nlint.pycodestyle.max-line-length={LONGEST_LINE}"),
+)
+
+FILES = sorted(CODE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """A file by its path in the package."""
+    return path.relative_to(CODE).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and top package of everything a file imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name.partition(".")[0]) for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.lineno, (node.module or "").partition(".")[0]
+
+
+def allowed(path: str) -> set[str]:
+    """What the nearest room around a file may import."""
+    rooms = (path, *(parent.as_posix() for parent in Path(path).parents))
+    return next(OUTSIDE[room] for room in rooms if room in OUTSIDE)
+
+
+def within(*rooms: str) -> list[Path]:
+    return [path for path in FILES if room(path).startswith(tuple(f"{one}/" for one in rooms))]
+
+
+def long_files(most: int) -> list[tuple[str, int]]:
+    """Files of code with more lines than that."""
+    found = []
+    for top in ("coalserver", "static", "tests", "benchmarks"):
+        for path in sorted((ROOT / top).rglob("*")):
+            if path.suffix in (".py", ".js"):
+                count = len(path.read_text("utf-8").splitlines())
+                if count > most:
+                    found.append((path.relative_to(ROOT).as_posix(), count))
+    return found
+
+
+def test_the_walls_inside_stand(tmp_path):
+    line = ["--config", str(ROOT / "setup.cfg"), "--no-logo", "--cache-dir", str(tmp_path)]
+    code = f"from importlinter.cli import lint_imports_command as run; run({line!r})"
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, f"A room imports what it may not:\n{said.stdout}{said.stderr}"
+
+
+def test_every_room_has_its_contract():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    rooms = {path.parent.name for path in CODE.glob("*/__init__.py")}
+    sections = {name.rpartition(":")[2] for name in settings if name.startswith("importlinter:")}
+    assert rooms <= sections, f"setup.cfg has no import contract for {rooms - sections}"
+    assert rooms <= set(OUTSIDE), f"OUTSIDE, here, does not name {rooms - set(OUTSIDE)}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=room)
+def test_a_room_imports_only_its_own_outside_packages(path):
+    may = allowed(room(path)) | sys.stdlib_module_names | {"coalserver"}
+    wrong = [f"line {line}: {name}" for line, name in imported(path) if name not in may]
+    assert not wrong, f"{room(path)} may not import {', '.join(wrong)}; see OUTSIDE, here"
+
+
+@pytest.mark.parametrize("path", within(*AT_ONCE), ids=room)
+def test_nothing_waits_in_a_command(path):
+    waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    lines = [node.lineno for node in ast.walk(tree(path)) if isinstance(node, waits)]
+    lines += [line for line, name in imported(path) if name == "asyncio"]
+    assert not lines, f"{room(path)} waits at lines {lines}: law L1, commands run to their end"
+
+
+@pytest.mark.parametrize("path", within("domain", "core"), ids=room)
+def test_the_core_does_not_use_words_with_several_meanings(path):
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    names = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, kinds):
+            names.append((node.lineno, node.name))
+        elif isinstance(node, ast.arg):
+            names.append((node.lineno, node.arg))
+    wrong = [f"line {line}: {name}" for line, name in names if words(name) & BANNED]
+    assert not wrong, f"{room(path)}: {wrong}; architecture.md, section 2, has the words to use"
+
+
+def words(name: str) -> set[str]:
+    """The words of a name, in the singular."""
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return {part.lower() for part in parts} | {part.lower().removesuffix("s") for part in parts}
+
+
+@pytest.mark.parametrize("path", FILES, ids=room)
+def test_whatever_comes_is_caught_in_few_places_only(path):
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        caught = {"*" if node.type is None else ast.unparse(node.type)}
+        where = f"{room(path)}, line {node.lineno}"
+        if caught & {"*", "Exception"}:
+            assert room(path) in CATCH_ALL, f"{where} catches everything: a bug is to be seen"
+        if "BaseException" in caught:
+            again = any(isinstance(one, ast.Raise) for one in ast.walk(node))
+            assert again, f"{where} catches BaseException and does not raise it again"
+
+
+@pytest.mark.parametrize("path", FILES, ids=room)
+def test_every_file_says_what_lives_in_it(path):
+    assert ast.get_docstring(tree(path)), f"{room(path)} has no docstring"
+    assert path.stem not in EMPTY_NAMES, f"{room(path)}: the name says nothing; see style.md"
+
+
+def test_only_the_command_line_reads_the_environment():
+    reads = [room(path) for path in FILES if re.search(r"\benviron\b|\bgetenv\b", path.read_text())]
+    assert set(reads) <= {"cli.py", "config.py"}, f"settings belong in config.py: {reads}"
+
+
+def test_no_file_is_longer_than_can_be_read():
+    assert not long_files(MOST_LINES), "split these by subject; aim at 300 lines, stop at 400"
+
+
+def test_types_are_right():
+    said = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", "setup.cfg"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, f"mypy:\n{said.stdout}{said.stderr}"
+
+
+def test_ruff_has_nothing_to_say():
+    line = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", *RUFF]
+    said = subprocess.run(
+        [*line, "--output-format", "concise", "coalserver", "tests", "run.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, f"ruff:\n{said.stdout}{said.stderr}"
+
+
+def test_every_package_is_in_the_wheel():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    listed = set(settings["options"]["packages"].split())
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in CODE.rglob("__init__.py")}
+    there |= {"coalserver.static", "coalserver.templates"}
+    assert listed == there, f"packages in setup.cfg: differs in {sorted(listed ^ there)}"
+
+
+def test_pyproject_says_only_how_to_build():
+    assert list(tomllib.loads((ROOT / "pyproject.toml").read_text())) == ["build-system"]
