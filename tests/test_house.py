@@ -202,5 +202,16 @@ def test_every_package_is_in_the_wheel():
     assert listed == there, f"packages in setup.cfg: differs in {sorted(listed ^ there)}"
 
 
+def test_every_outside_package_is_asked_for():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    asked = re.findall(r"^[\w-]+", settings["options"]["install_requires"], re.MULTILINE)
+    names = {"PIL": "pillow", "argon2": "argon2-cffi"}
+    used = {name for path in FILES for _, name in imported(path)}
+    used -= sys.stdlib_module_names | {"coalserver"}
+    needed = {names.get(name, name).replace("_", "-").lower() for name in used}
+    assert needed == set(asked), f"install_requires: differs in {sorted(needed ^ set(asked))}"
+
+
 def test_pyproject_says_only_how_to_build():
     assert list(tomllib.loads((ROOT / "pyproject.toml").read_text())) == ["build-system"]

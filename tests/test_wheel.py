@@ -1,0 +1,98 @@
+"""The wheel: what `pip install .` gives serves pages with nothing of the checkout about."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, environment, running
+
+#: All that a wheel is made of. A `build/` from earlier would put modules in that are gone.
+SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "coalserver", "static", "templates")
+
+
+def run(*line: str, cwd: Path) -> None:
+    said = subprocess.run(
+        line, cwd=cwd, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, f"{' '.join(line)}:\n{said.stdout}{said.stderr}"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a clean copy, with what is installed here: no network."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy)
+    out = tmp_path_factory.mktemp("wheel")
+    build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out))
+    run(*build, str(copy), cwd=copy)
+    [made] = out.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def script(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The console script in a fresh environment, which borrows only what we depend on."""
+    there = tmp_path_factory.mktemp("venv")
+    venv.create(there, with_pip=True)
+    run(
+        str(there / "bin" / "python"),
+        *("-m", "pip", "install", "--no-index", "--no-deps", "--quiet", str(wheel)),
+        cwd=there,
+    )
+    [packages] = there.glob("lib/python*/site-packages")
+    # Its own packages come first, so that a coalserver installed here is not the one that runs.
+    borrowed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (packages / "borrowed.pth").write_text("\n".join(borrowed))
+    return there / "bin" / "coalserver"
+
+
+def test_it_has_every_page_and_asset(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    for folder in ("static", "templates"):
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+        assert files
+        for path in files:
+            assert f"coalserver/{path.relative_to(ROOT).as_posix()}" in packed
+
+
+def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.endswith(".py")}
+    assert packed == {p.relative_to(ROOT).as_posix() for p in (ROOT / "coalserver").rglob("*.py")}
+
+
+def test_installed_elsewhere_it_serves_pages_and_assets(script, tmp_path):
+    with running(tmp_path / "data", cwd=tmp_path, run=(str(script),)) as server:
+        assert b"<!doctype html>" in fetched(server.url + "/").lower()
+        style = fetched(server.url + "/static/css/site.css")
+        assert style == (ROOT / "static/css/site.css").read_bytes()
+        assert server.stop() == 0
+
+
+def fetched(url: str) -> bytes:
+    """The body of a page; anything but success raises."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_installed_elsewhere_it_runs_its_own_code(script, tmp_path):
+    python = script.with_name("python")
+    code = "import coalserver; print(coalserver.__file__)"
+    said = subprocess.run(
+        [str(python), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert Path(said.stdout.strip()).is_relative_to(script.parent.parent)
