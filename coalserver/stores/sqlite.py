@@ -43,9 +43,9 @@ class SqliteStore:
     async def open(self) -> Known:
         """Make ready, bring an old file up to date, and give what was kept. Refuses with StoreUnusable."""
         try:
-            self._writer = await self._connect()
+            self._writer = await _connect(self.path)
             await _on(self._writer, _prepare, self.path)
-            self._reader = await self._connect()
+            self._reader = await _connect(self.path)
             return await _known(self._reader)
         except BaseException as fault:
             await self.close()
@@ -80,11 +80,11 @@ class SqliteStore:
 
     async def backup(self, path: str | Path) -> None:
         """Write a copy of the running store; it has everything that was written before the call."""
-        db = await self._connect()
+        db = await _connect(self.path)
         try:
             await _on(db, copy, Path(path))
         finally:
-            await db.close()
+            await _close(db)
 
     async def close(self) -> None:
         """Let go of the file. Safe to call twice, and after anything that failed."""
@@ -92,14 +92,11 @@ class SqliteStore:
         writer, self._writer = self._writer, None
         try:
             if reader is not None:
-                await reader.close()
+                await _close(reader)
         finally:
             # The last: closing it moves the log of what was written into the file.
             if writer is not None:
-                await writer.close()
-
-    async def _connect(self) -> aiosqlite.Connection:
-        return await aiosqlite.connect(self.path, isolation_level=None)
+                await _close(writer)
 
 
 def _open(db: aiosqlite.Connection | None) -> aiosqlite.Connection:
@@ -108,11 +105,28 @@ def _open(db: aiosqlite.Connection | None) -> aiosqlite.Connection:
     return db
 
 
+async def _connect(path: Path) -> aiosqlite.Connection:
+    db = aiosqlite.connect(path, isolation_level=None)
+    try:
+        return await db
+    except BaseException:
+        db._thread.join()
+        raise
+
+
+async def _close(db: aiosqlite.Connection) -> None:
+    """Close a connection and see its thread end: it speaks to the loop once more, which must be there."""
+    try:
+        await db.close()
+    finally:
+        db._thread.join()
+
+
 async def _on(db: aiosqlite.Connection, work: Callable[..., T], *facts: Any) -> T:
     """Run a function over a connection in its thread: one hop, however many statements.
 
-    aiosqlite's own calls are a hop each, and a batch needs eight. `_execute` and `_conn` are private, so
-    setup.cfg pins aiosqlite's minor version.
+    aiosqlite's own calls are a hop each, and a batch needs eight. `_execute`, `_conn` and `_thread` are private,
+    so setup.cfg pins aiosqlite's minor version.
     """
     done: T = await db._execute(work, db._conn, *facts)  # type: ignore[no-untyped-call]
     return done
