@@ -9,6 +9,7 @@ from coalserver.domain.game import Datum, Game
 from coalserver.domain.lobby import Lobby, Phase
 from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.room import Room
+from coalserver.domain.welcome import Welcome
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]
@@ -38,6 +39,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "digest": lambda token: (token.digest,),
         "player": lambda token: (token.player,),
     },
+    Welcome: {"code": lambda welcome: (welcome.code,)},
     Ban: {"player": lambda ban: ((ban.game, ban.player),)},
     Receipt: {"key": lambda receipt: (receipt.key,)},
     Datum: {"slot": lambda datum: ((datum.game, datum.player, datum.key),)},
@@ -64,6 +66,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "code": lambda request: (request.code,),
         "lobby": lambda request: (request.lobby,),
         "pending": lambda request: _if(request.pending, (request.lobby, request.player)),
+        "player": lambda request: _if(request.pending, request.player),
     },
 }
 

@@ -35,6 +35,9 @@ class Limits:
     seat_grace: float = 300
     guest_token: float = 30 * 86400
     account_token: float = 90 * 86400
+    host_token: float = 7 * 86400
+    host_renewal: float = 90 * 86400
+    host_grace: float = 30
 
 
 @dataclass(slots=True)

@@ -1,14 +1,20 @@
-"""Events: facts about what has happened, in the past tense. What is kept of each is its whole dataclass."""
+"""Events: facts about what has happened, in the past tense. The whole dataclass is kept of each."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class LobbyOpened:
-    """A lobby was made; its host sits in it."""
+    """A lobby was made; its host sits in it. Says all that a list of lobbies shows of it."""
 
     game: str
     lobby: int
+    name: str
+    capacity: int
+    host: int
+    host_name: str
+    private: bool
+    options: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +195,15 @@ class RoomHostChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomLocked:
+    """The host of a room set a password, or removed it."""
+
+    game: str
+    room: int
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TurnTaken:
     """A member took a turn: any JSON. `state` is the rules' state after it, None without rules."""
 
@@ -268,7 +283,17 @@ class PlayerUnbanned:
 
 @dataclass(frozen=True, slots=True)
 class TokenEnded:
-    """A token is no longer good; who listens with it is sent away."""
+    """A token is no longer good; who listens with it is sent away.
+
+    `token` 0 is the private key of a player of one game.
+    """
 
     player: int
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """A player has gone by his own will; what he holds open is closed, his tokens stay good."""
+
+    player: int

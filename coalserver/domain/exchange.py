@@ -25,11 +25,13 @@ class Progress(StrEnum):
 
 #: An action in one of these states is answered for good.
 DONE = (Progress.COMPLETED, Progress.FAILED)
+#: How long its sender is told of an answered action.
+ANSWERED_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A member's request to another and its outcome. Pending -> processing -> completed | failed."""
+    """A member's request to another. Pending -> processing -> completed | failed."""
 
     id: int
     code: str
@@ -54,18 +56,36 @@ class Action:
         answered = now if progress in DONE else None
         return replace(self, progress=progress, response=response, answered=answered)
 
+    def give_up(self, now: float) -> "Action":
+        """Its target is gone: nobody will answer any more."""
+        return replace(self, progress=Progress.FAILED, answered=now)
+
 
 def recipients(
-    roster: Roster, sender: int, target: Target, named: tuple[int, ...] = ()
+    roster: Roster,
+    sender: int,
+    target: Target,
+    named: tuple[int, ...] = (),
+    *,
+    with_away: bool = False,
 ) -> tuple[int, ...]:
-    """The members meant by a target. `specific` refuses when nobody named sits here."""
+    """The members meant by a target. `specific` refuses when nobody named is there.
+
+    Who is away is left out, unless `with_away`; the sender never is.
+    """
+    roster.of(sender)
+    there = [
+        seat.player
+        for seat in roster.seats
+        if with_away or not seat.away or seat.player == sender
+    ]
     if target is Target.ALL:
-        return tuple(roster)
+        return tuple(there)
     if target is Target.HOST:
-        return (roster.host,) if roster.led else ()
+        return tuple(player for player in there if player == roster.host)
     if target is Target.OTHERS:
-        return tuple(player for player in roster if player != sender)
-    chosen = tuple(player for player in dict.fromkeys(named) if player in roster)
+        return tuple(player for player in there if player != sender)
+    chosen = tuple(player for player in dict.fromkeys(named) if player in there)
     if not chosen:
         raise Refusal(Why.NO_TARGETS)
     return chosen
@@ -94,3 +114,7 @@ class JoinRequest:
         if not self.pending:
             raise Refusal(Why.REQUEST_ANSWERED)
         return replace(self, approved=approve, answered=now, answered_by=by)
+
+    def reject(self, now: float) -> "JoinRequest":
+        """It can never be granted; nobody decided."""
+        return replace(self, approved=False, answered=now)

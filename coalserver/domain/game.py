@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coalserver.domain.refusal import Refusal, Why
@@ -28,6 +28,14 @@ class Game:
     #: Shared data of the game: a JSON object, as bytes.
     data: bytes = b"{}"
     data_version: int = 0
+    data_updated: float | None = None
+
+    def keep(self, data: bytes, expected: int | None, now: float) -> "Game":
+        """Replace the shared data, unless it is not what the caller last saw."""
+        if expected is not None and expected != self.data_version:
+            raise Refusal(Why.DATA_CHANGED, version=self.data_version)
+        version = self.data_version + 1
+        return replace(self, data=data, data_version=version, data_updated=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +87,14 @@ def _anything(key: str, value: Any) -> None:
 class Rules:
     """The rules of one game: pure functions over a state that is JSON.
 
-    `setup(seats, options, rng)` makes the first state for that many seats. `current(state)` names the seats
-    that may play now. `legal(state, seat, turn)` refuses what is not allowed, with
-    `Refusal(Why.TURN_REFUSED, code="…")`; `apply(state, seat, turn)` gives the next state.
-    `view(state, seat)` is what that seat may see, or a spectator (None). `outcome(state)` is JSON when the
-    game is over, None while it runs. `left(state, seat)` is the state after a seat was given up for good.
-    `seen(turn, by, seat)` is what a seat, or a spectator (None), may see of another's turn.
-    `datum(key, value)` refuses what a player may not keep, with `Refusal(Why.DATUM_REFUSED)`.
+    `setup(seats, options, rng)` makes the first state for that many seats; the host has seat 0.
+    `current(state)` names the seats that may play now. `legal(state, seat, turn)` refuses what is
+    not allowed, with `Refusal(Why.TURN_REFUSED, code="…")`; `apply(state, seat, turn)` gives the
+    next state. `view(state, seat)` is what that seat may see, or a spectator (None).
+    `outcome(state)` is JSON when the game is over, None while it runs. `left(state, seat)` is the
+    state after a seat was given up for good. `seen(turn, by, seat)` is what a seat, or a spectator
+    (None), may see of another's turn. `datum(key, value)` refuses what a player may not keep, with
+    `Refusal(Why.DATUM_REFUSED)`.
     """
 
     min_players: int
@@ -102,10 +111,10 @@ class Rules:
     options: tuple[Option, ...] = ()
 
     def check_options(self, options: bytes) -> None:
-        """Refuse options (a JSON object) of which one has a name this game knows and a value it cannot use."""
-        if not self.options:
-            return
+        """Refuse what is no JSON object, or gives an option of this game a value it cannot have."""
         given = json.loads(options)
+        if not isinstance(given, dict):
+            raise Refusal(Why.OPTIONS_REFUSED, option="")
         for option in self.options:
             if option.name in given:
                 option.check(given[option.name])
@@ -125,4 +134,13 @@ def asked(rule: Callable[..., Any], *facts: Any) -> Any:
     except Refusal:
         raise
     except Exception as fault:
+        raise Refusal(Why.RULES_FAILED, rule=getattr(rule, "__name__", "?")) from fault
+
+
+def asked_json(rule: Callable[..., Any], *facts: Any) -> bytes:
+    """What a rule answers, as JSON. An answer that is not JSON is a failure of the rule."""
+    answer = asked(rule, *facts)
+    try:
+        return dumped(answer)
+    except (TypeError, ValueError, RecursionError) as fault:
         raise Refusal(Why.RULES_FAILED, rule=getattr(rule, "__name__", "?")) from fault

@@ -94,7 +94,7 @@ class Lobby:
         )
 
     def leave(self, player: int, now: float) -> "Lobby":
-        """Leave by one's own will. Before the start anybody may; afterwards the roster's word counts."""
+        """Leave by one's own will. Anybody may before the start; then the roster's word counts."""
         if self.phase is Phase.GONE:
             raise Refusal(Why.LOBBY_GONE)
         roster = self.roster.leave(player) if not self.open else self.roster.without(player)
@@ -148,17 +148,30 @@ class Lobby:
     def back(self, player: int) -> "Lobby":
         return replace(self, roster=self.roster.back(player))
 
-    def may_start(self, by: int, low: int, high: int) -> None:
-        """Refuse a start by anyone but the host, or before all that it needs is there."""
+    def may_ask(self, player: int, password: str = "") -> None:
+        """Refuse a request to be let in that could not be granted."""
+        self.still_open()
+        if player in self.roster:
+            raise Refusal(Why.ALREADY_HERE)
+        if self.roster.full:
+            raise Refusal(Why.LOBBY_FULL)
+        if self.password and not same(password, self.password):
+            raise Refusal(Why.WRONG_PASSWORD)
+
+    def may_start(self, by: int, low: int, high: int, coming: Roster) -> None:
+        """Refuse a start by anyone but the host, or before all that it needs is there.
+
+        `coming` is the part of the roster that would play.
+        """
         self.still_open()
         self.roster.only_host(by)
-        if self.strict_full and not self.roster.full:
+        if self.strict_full and not coming.full:
             raise Refusal(Why.NOT_FULL)
-        if len(self.roster) < low:
+        if len(coming) < low:
             raise Refusal(Why.TOO_FEW_PLAYERS, least=low)
-        if len(self.roster) > high:
+        if len(coming) > high:
             raise Refusal(Why.TOO_MANY_PLAYERS, most=high)
-        if not all(seat.ready for seat in self.roster.seats):
+        if not all(seat.ready for seat in coming.seats):
             raise Refusal(Why.NOT_READY)
 
     def start(self, room: int, now: float) -> "Lobby":

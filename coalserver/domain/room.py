@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coalserver.domain.game import Rules, asked, dumped
+from coalserver.domain.game import Rules, asked, asked_json, dumped
 from coalserver.domain.lobby import Ending, same
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.roster import Roster
@@ -45,6 +45,11 @@ class Room:
     def over(self) -> bool:
         return self.ending is not None
 
+    @property
+    def full(self) -> bool:
+        """Whether nobody else may come: every seat is taken, or rules have dealt them out."""
+        return self.roster.full or self.state is not None
+
     def running(self) -> None:
         """Refuse whatever wants a game that still runs."""
         if self.over:
@@ -63,7 +68,7 @@ class Room:
         self.running()
         if player in self.roster:
             raise Refusal(Why.ALREADY_HERE)
-        if self.roster.full:
+        if self.full:
             raise Refusal(Why.ROOM_FULL)
         if self.password and not same(password, self.password):
             raise Refusal(Why.WRONG_PASSWORD)
@@ -94,23 +99,32 @@ class Room:
         return self.reduced(self.roster.kick(by, player), player, rules, now)
 
     def drop(self, player: int, rules: Rules | None, now: float) -> "Room":
-        """Free the seat of someone who has gone silent or was banned."""
-        return self.reduced(self.roster.without(player), player, rules, now)
+        """Free the seat of someone who has gone silent or was banned.
 
-    def reduced(
-        self, roster: Roster, player: int, rules: Rules | None, now: float
-    ) -> "Room":
-        """This room with fewer members. Empty, or without the host it hangs on, it is over."""
+        Rules that fail keep nobody in his seat: play ends.
+        """
+        roster = self.roster.without(player)
+        try:
+            return self.reduced(roster, player, rules, now)
+        except Refusal:
+            return replace(self, roster=roster, touched=now).close(Ending.CLOSED, now)
+
+    def reduced(self, roster: Roster, player: int, rules: Rules | None, now: float) -> "Room":
+        """This room with fewer members: over when that decides it, or the host it hangs on left."""
         seat = self.roster.of(player).number
         smaller = replace(self, roster=roster, touched=now)
         if not roster.seats:
             return smaller.close(Ending.EMPTY, now)
-        if not roster.led:
+        if rules is not None and self.state is not None:
+            state = asked(rules.left, json.loads(self.state), seat)
+            smaller = smaller._ruled(rules, state)._finished(now)
+        if not smaller.over and not roster.led:
             return smaller.close(Ending.HOST_LEFT, now)
-        if rules is None or self.state is None:
-            return smaller
-        state = asked(rules.left, json.loads(self.state), seat)
-        return smaller._ruled(rules, state)._finished(now)
+        return smaller
+
+    def touch(self, now: float) -> "Room":
+        """Something happened here."""
+        return replace(self, touched=now)
 
     def lock(self, by: int, password: str) -> "Room":
         """The host sets a password (a digest), or removes it with an empty one."""
@@ -126,9 +140,8 @@ class Room:
 
     def close(self, ending: Ending, now: float) -> "Room":
         """Play is over; the roster stays readable, nobody's turn comes again."""
-        return replace(
-            self, ending=ending, closed=now, current=None if self.current is None else ()
-        )
+        current = None if self.current is None else ()
+        return replace(self, ending=ending, closed=now, current=current)
 
     def view(self, rules: Rules | None, seat: int | None) -> bytes:
         """What a seat, or a spectator (None), may see of the state: JSON."""
@@ -137,11 +150,11 @@ class Room:
         return viewed(rules, self.state, seat)
 
     def _ruled(self, rules: Rules, state: Any) -> "Room":
+        """With the rules' next state. They are asked about it as JSON will give it back."""
+        kept = asked(dumped, state)
+        state = json.loads(kept)
         return replace(
-            self,
-            state=asked(dumped, state),
-            current=tuple(asked(rules.current, state)),
-            outcome=_outcome(rules, state),
+            self, state=kept, current=_current(rules, state), outcome=_outcome(rules, state)
         )
 
     def _finished(self, now: float) -> "Room":
@@ -150,10 +163,21 @@ class Room:
 
 def viewed(rules: Rules, state: bytes, seat: int | None) -> bytes:
     """A kept state as a seat, or a spectator (None), may see it: JSON."""
-    view: bytes = asked(lambda: dumped(rules.view(json.loads(state), seat)))
-    return view
+    return asked_json(rules.view, json.loads(state), seat)
+
+
+def shown(rules: Rules | None, turn: bytes, by: int, seat: int | None) -> bytes:
+    """A kept turn of one seat as another, or a spectator (None), may see it: JSON."""
+    return turn if rules is None else asked_json(rules.seen, json.loads(turn), by, seat)
+
+
+def _current(rules: Rules, state: Any) -> tuple[int, ...]:
+    seats = asked(rules.current, state)
+    if not isinstance(seats, tuple | list) or any(type(seat) is not int for seat in seats):
+        raise Refusal(Why.RULES_FAILED, rule="current")
+    return tuple(seats)
 
 
 def _outcome(rules: Rules, state: Any) -> bytes | None:
-    outcome = asked(rules.outcome, state)
-    return None if outcome is None else asked(dumped, outcome)
+    outcome = asked_json(rules.outcome, state)
+    return None if outcome == b"null" else outcome

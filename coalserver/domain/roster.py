@@ -1,11 +1,11 @@
 """Rosters: seats, capacity, the host and who follows him. Lobbies and rooms each have one."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from coalserver.domain.refusal import Refusal, Why
 
-#: The host of a roster that nobody leads any more.
+#: The host of a roster that nobody leads any more. No player has this id.
 NOBODY = 0
 
 
@@ -29,7 +29,7 @@ class Roster:
     capacity: int
     host: int
     seats: tuple[Seat, ...] = ()
-    #: True: the host's place goes to the longest-joined; False: without its host a roster is led by nobody.
+    #: True: the longest-joined follows a host who leaves or goes silent; False: nobody does.
     hand_over: bool = False
     #: False: only the host may leave by himself.
     can_leave: bool = True
@@ -69,7 +69,7 @@ class Roster:
     def seat(
         self, player: int, now: float, *, ready: bool = True, data: bytes = b"null"
     ) -> "Roster":
-        """Give the player the lowest free seat. Who is already here, or finds no place, is refused."""
+        """Give the player the lowest free seat, unless he has one or there is none."""
         if player in self:
             raise Refusal(Why.ALREADY_HERE)
         if self.full:
@@ -77,7 +77,7 @@ class Roster:
         taken = {seat.number for seat in self.seats}
         number = next(n for n in range(self.capacity) if n not in taken)
         seats = (*self.seats, Seat(player, number, now, ready, data=data))
-        return replace(self, seats=seats, host=self.host or player)
+        return replace(self, seats=seats, host=self.host or player).followed()
 
     def leave(self, player: int) -> "Roster":
         """Leave by one's own will."""
@@ -96,18 +96,20 @@ class Roster:
         return self.without(player)
 
     def without(self, player: int) -> "Roster":
-        """The roster after the player is gone for whatever reason; a host's place is handed on or lost."""
+        """The player is gone for whatever reason; a host's place is handed on or lost."""
         self.of(player)
         seats = tuple(seat for seat in self.seats if seat.player != player)
-        left = replace(self, seats=seats)
-        if player != self.host:
-            return left
-        return replace(left, host=left.heir() if self.hand_over else NOBODY)
+        host = NOBODY if player == self.host else self.host
+        return replace(self, seats=seats, host=host).followed()
 
-    def heir(self) -> int:
-        """Who would lead next: the longest-joined who is present, else the longest-joined."""
+    def followed(self) -> "Roster":
+        """Where the host may be followed: somebody present leads, whenever anybody is present."""
+        if not self.hand_over or (self.led and not self.of(self.host).away):
+            return self
         line = sorted(self.seats, key=lambda seat: (seat.away, seat.joined, seat.number))
-        return line[0].player if line else NOBODY
+        if not line or (self.led and line[0].away):
+            return self
+        return replace(self, host=line[0].player)
 
     def ready(self, player: int, flag: bool) -> "Roster":
         """Set a member's ready mark."""
@@ -118,26 +120,22 @@ class Roster:
         return self._with(replace(self.of(player), data=data))
 
     def away(self, player: int) -> "Roster":
-        """Mark a member silent; where the host may be followed, the first present member follows now."""
-        next_ = self._with(replace(self.of(player), away=True))
-        if player == self.host and self.hand_over:
-            heir = next_.heir()
-            if not next_.of(heir).away:
-                return replace(next_, host=heir)
-        return next_
+        """Mark a member silent; where the host may be followed, he is followed now."""
+        return self._with(replace(self.of(player), away=True)).followed()
 
     def back(self, player: int) -> "Roster":
-        """A silent member gave a sign of life."""
-        return self._with(replace(self.of(player), away=False))
+        """A silent member gave a sign of life, and leads where nobody else who may is present."""
+        return self._with(replace(self.of(player), away=False)).followed()
 
-    def present(self) -> "Roster":
-        """Only those who are not away."""
-        return replace(self, seats=tuple(seat for seat in self.seats if not seat.away))
+    def only(self, players: Container[int]) -> "Roster":
+        """The same roster without all the others."""
+        return replace(self, seats=tuple(seat for seat in self.seats if seat.player in players))
 
-    def numbered(self) -> "Roster":
-        """The same members with seats 0, 1, 2, … in the order they joined, everyone ready."""
+    def numbered(self, now: float) -> "Roster":
+        """Everyone takes a seat anew: the host number 0, the rest in the order they joined."""
+        line = sorted(self.seats, key=lambda seat: seat.player != self.host)
         seats = tuple(
-            replace(seat, number=n, ready=True) for n, seat in enumerate(self.seats)
+            replace(seat, number=n, joined=now, ready=True) for n, seat in enumerate(line)
         )
         return replace(self, seats=seats)
 

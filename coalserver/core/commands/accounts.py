@@ -15,7 +15,7 @@ from coalserver.domain.refusal import Refusal, Why
 def sign_in_guest(unit: Unit, *, name: str) -> tuple[Player, str]:
     """Make a player who has no account; gives it and its token, this once."""
     player = _new_player(unit, name, guest=True)
-    return player, _new_token(unit, player.id, unit.limits.guest_token)
+    return player, new_token(unit, player.id, unit.limits.guest_token)
 
 
 def register_account(
@@ -40,9 +40,7 @@ def sign_in(unit: Unit, *, account: int, rehashed: str | None = None) -> str:
         raise Refusal(Why.BAD_CREDENTIALS)
     if rehashed is not None:
         unit.put(replace(found, password=rehashed))
-    return _new_token(
-        unit, found.player, unit.limits.account_token, account=found.id
-    )
+    return new_token(unit, found.player, unit.limits.account_token, account=found.id)
 
 
 def end_token(unit: Unit, *, token_id: int) -> None:
@@ -62,8 +60,27 @@ def _new_player(unit: Unit, name: str, guest: bool) -> Player:
     return unit.put(Player(id, name or f"Guest {id}", unit.now, unit.now, guest=guest))
 
 
-def _new_token(unit: Unit, player: int, lasts: float, account: int = 0) -> str:
+def new_token(
+    unit: Unit,
+    player: int,
+    lasts: float,
+    *,
+    account: int = 0,
+    fixed: bool = False,
+    renewal: float = 0,
+) -> str:
+    """Make a token; gives what its holder shows, this once."""
     secret = unit.new_code(24)
-    id = unit.new_id(Token)
-    unit.put(Token(id, digest(secret), player, unit.now, lasts, account))
+    unit.put(
+        Token(
+            unit.new_id(Token),
+            digest(secret),
+            player,
+            unit.now,
+            lasts,
+            account,
+            fixed=fixed,
+            renewal=renewal,
+        )
+    )
     return secret

@@ -52,29 +52,3 @@ def ban_of(unit: Unit, game: str, player: int) -> Ban | None:
         if ban.holds(unit.now):
             return ban
     return None
-
-
-def free_for_lobby(unit: Unit, player: Player) -> None:
-    """Refuse another lobby to a player of one game who is in one, and to anyone with too many seats."""
-    if player.game and unit.find(Lobby, "member", player.id):
-        raise Refusal(Why.IN_A_LOBBY)
-    _not_too_many(unit, player)
-
-
-def free_for_room(unit: Unit, player: Player) -> None:
-    """Refuse another room to a player of one game who is in one, and to anyone with too many seats."""
-    in_no_room(unit, player)
-    _not_too_many(unit, player)
-
-
-def in_no_room(unit: Unit, player: Player) -> None:
-    """Refuse a player of one game who is in a room; others may play side by side."""
-    if player.game and unit.find(Room, "member", player.id):
-        raise Refusal(Why.IN_A_ROOM)
-
-
-def _not_too_many(unit: Unit, player: Player) -> None:
-    seats = sum(lobby.open for lobby in unit.find(Lobby, "member", player.id))
-    seats += len(unit.find(Room, "member", player.id))
-    if seats >= unit.limits.seats_at_once:
-        raise Refusal(Why.TOO_MANY_SEATS, most=unit.limits.seats_at_once)

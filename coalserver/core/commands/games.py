@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from coalserver.core.commands.finding import the_game, the_player
+from coalserver.core.commands.finding import may_play, the_game, the_player
 from coalserver.core.unit import Unit
 from coalserver.domain.game import Datum, Game, asked
 from coalserver.domain.refusal import Refusal, Why
@@ -75,11 +75,12 @@ def rotate_game(unit: Unit, *, tag: str) -> dict[str, Any]:
 def keep_datum(
     unit: Unit, *, game: str, player: int, by: int, key: str, value: bytes
 ) -> Datum:
-    """Keep a JSON value for a player of a game. Only the player does so, and the rules may refuse."""
-    the_game(unit, game)
-    the_player(unit, player)
+    """Keep a JSON value for a player of a game: he alone may, and the rules may refuse it."""
+    played = the_game(unit, game)
+    keeper = the_player(unit, player)
     if by != player:
         raise Refusal(Why.NOT_YOURS)
+    may_play(unit, played, keeper)
     rules = unit.rules(game)
     if rules is not None:
         asked(rules.datum, key, json.loads(value))

@@ -1,13 +1,8 @@
-"""Lobby commands: gather, choose, leave. Starting is in rooms.py, asking to be let in in requests.py."""
+"""Lobby commands: gather, choose, leave. rooms.py starts play, requests.py asks to be let in."""
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import (
-    free_for_lobby,
-    may_play,
-    the_game,
-    the_lobby,
-    the_player,
-)
+from coalserver.core.commands.finding import may_play, the_game, the_lobby, the_player
+from coalserver.core.commands.seating import free_for_lobby, in_no_room, note_seat
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.unit import Unit
 from coalserver.domain.events import (
@@ -22,7 +17,7 @@ from coalserver.domain.events import (
     OptionsChanged,
 )
 from coalserver.domain.game import Game
-from coalserver.domain.lobby import Ending, Lobby
+from coalserver.domain.lobby import Ending, Lobby, Phase
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.roster import Roster
 
@@ -49,14 +44,16 @@ def open_lobby(
     realtime: bool = False,
     data: bytes = b"null",
 ) -> Lobby:
-    """Open a lobby and sit down in it as its host. Without a capacity, the most the game takes."""
+    """Open a lobby and sit down in it as its host. It holds no more than the game takes."""
     played = the_game(unit, game)
     host = the_player(unit, player)
     may_play(unit, played, host)
     free_for_lobby(unit, host)
+    in_no_room(unit, host)
     check_options(unit, game, options)
+    most = bounds(unit, played)[1]
     roster = Roster(
-        capacity or _most(unit, played),
+        min(capacity or most, most),
         player,
         hand_over=hand_over,
         can_leave=can_leave,
@@ -78,7 +75,18 @@ def open_lobby(
             realtime=realtime,
         )
     )
-    unit.say(LobbyOpened(game, lobby.id), *heard_at(lobby))
+    opened = LobbyOpened(
+        game,
+        lobby.id,
+        name,
+        lobby.roster.capacity,
+        player,
+        host.name,
+        bool(password),
+        options,
+    )
+    unit.say(opened, *heard_at(lobby))
+    note_seat(unit, host, game)
     return lobby
 
 
@@ -107,12 +115,13 @@ def seat_in_lobby(
     newcomer = the_player(unit, player)
     free_for_lobby(unit, newcomer)
     seal = unit.sealed(password)
-    lobby = unit.put(
-        lobby.admit(player, unit.now, password=seal, approved=approved, data=data)
-    )
-    joined = MemberJoined(lobby.game, lobby.id, player, newcomer.name)
-    unit.say(joined, *heard_at(lobby))
-    return lobby
+    joined = lobby.admit(player, unit.now, password=seal, approved=approved, data=data)
+    unit.put(joined)
+    entered = MemberJoined(lobby.game, lobby.id, player, newcomer.name)
+    unit.say(entered, *heard_at(lobby), topics.player(player))
+    say_host(unit, lobby, joined)
+    note_seat(unit, newcomer, lobby.game)
+    return joined
 
 
 def quick_join(
@@ -136,9 +145,16 @@ def quick_join(
     return open_lobby(unit, game=game, player=player, name=name, options=options), True
 
 
-def leave_lobby(unit: Unit, *, lobby_id: int, player: int) -> Lobby:
-    """Give up one's seat. Without its host a lobby that hands nothing over is gone."""
+def leave_lobby(
+    unit: Unit, *, lobby_id: int, player: int, only_open: bool = False
+) -> Lobby:
+    """Give up one's seat. Without its host a lobby that hands nothing over is gone.
+
+    `only_open` refuses once play has begun.
+    """
     lobby = the_lobby(unit, lobby_id)
+    if only_open:
+        lobby.still_open()
     return part(unit, lobby, lobby.leave(player, unit.now), player, "left")
 
 
@@ -181,6 +197,8 @@ def close_lobby(
 ) -> Lobby:
     """The host ends the gathering; `only_open` refuses once play has begun."""
     lobby = the_lobby(unit, lobby_id)
+    if lobby.phase is Phase.GONE:
+        raise Refusal(Why.LOBBY_GONE)
     lobby.roster.only_host(by)
     if only_open:
         lobby.still_open()
@@ -206,9 +224,8 @@ def part(unit: Unit, before: Lobby, after: Lobby, player: int, how: str) -> Lobb
     if not before.open:
         return after
     name = the_player(unit, player).name
-    unit.say(
-        MemberLeft(after.game, after.id, player, name, how), *heard_at(after)
-    )
+    left = MemberLeft(after.game, after.id, player, name, how)
+    unit.say(left, *heard_at(after), topics.player(player))
     if not after.open:
         say_closed(unit, after)
     else:
@@ -245,6 +262,12 @@ def check_options(unit: Unit, game: str, options: bytes) -> None:
         rules.check_options(options)
 
 
-def _most(unit: Unit, game: Game) -> int:
+def bounds(unit: Unit, game: Game) -> tuple[int, int]:
+    """How few and how many may play: the game's numbers within those of its rules."""
     rules = unit.rules(game.tag)
-    return min(game.max_players, rules.max_players) if rules else game.max_players
+    if rules is None:
+        return game.min_players, game.max_players
+    return (
+        max(game.min_players, rules.min_players),
+        min(game.max_players, rules.max_players),
+    )

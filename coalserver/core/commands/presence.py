@@ -19,19 +19,21 @@ def mark_back(unit: Unit, *, player: int) -> None:
 
 
 def free_silent_seats(unit: Unit, *, player: int, last_sign: float) -> int:
-    """Free the seats whose grace is over; gives how many are still waiting for the player."""
+    """Free the seats whose grace is over; gives how many may still be freed later."""
     silent = unit.now - last_sign
     waiting = 0
     for room in unit.find(Room, "member", player):
-        if room.roster.grace is None or silent < room.roster.grace:
+        if room.roster.grace is None:
+            continue
+        if silent < room.roster.grace:
             waiting += 1
             continue
         left = room.drop(player, unit.rules(room.game), unit.now)
         rooms.part_from_room(unit, room, left, player, "timeout")
     for lobby in unit.find(Lobby, "member", player):
-        if not lobby.open:
+        if not lobby.open or lobby.roster.grace is None:
             continue
-        if lobby.roster.grace is None or silent < lobby.roster.grace:
+        if silent < lobby.roster.grace:
             waiting += 1
             continue
         left_lobby = lobby.drop(player, unit.now, Ending.EXPIRED)
@@ -40,7 +42,7 @@ def free_silent_seats(unit: Unit, *, player: int, last_sign: float) -> int:
 
 
 def leave_everything(unit: Unit, *, player: int, how: str, game: str = "") -> None:
-    """Give up every seat a player has, or every one in a game: its token ended, or it was banned."""
+    """Give up every seat a player has, or every one in a game: a token ended, or a ban began."""
     for room in unit.find(Room, "member", player):
         if game in ("", room.game):
             left = room.drop(player, unit.rules(room.game), unit.now)

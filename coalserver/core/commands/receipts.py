@@ -30,7 +30,7 @@ def keep_receipt(unit: Unit, *, key: str, digest: str, made: Any) -> None:
 
 def forget_receipts(unit: Unit, *, most: int = 1000) -> int:
     """Drop the receipts nobody will ask for again, oldest first; gives how many."""
-    old = []
+    old: list[Receipt] = []
     for receipt in unit.state.all(Receipt):
         if unit.now - receipt.at < KEPT_SECONDS or len(old) >= most:
             break

@@ -4,32 +4,42 @@ from dataclasses import replace
 
 from coalserver.core import topics
 from coalserver.core.commands.finding import (
-    free_for_room,
-    in_no_room,
     may_play,
     the_game,
     the_lobby,
     the_player,
     the_room,
 )
-from coalserver.core.commands.lobbies import part, say_closed
+from coalserver.core.commands.lobbies import bounds, part, say_closed
+from coalserver.core.commands.seating import (
+    free_for_room,
+    in_no_lobby,
+    in_no_room,
+    left_behind,
+    note_seat,
+)
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.unit import Unit
 from coalserver.domain.events import (
+    ActionAnswered,
     PlayerEntered,
     PlayerLeft,
     RoomChat,
     RoomClosed,
     RoomHostChanged,
+    RoomLocked,
     RoomOpened,
     TurnTaken,
 )
 from coalserver.domain.exchange import Action
-from coalserver.domain.game import Game, dumped
+from coalserver.domain.game import dumped
 from coalserver.domain.lobby import Ending, Lobby, Phase
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.domain.roster import Roster
+
+#: Seldom enough that a busy exchange does not rewrite its room, often enough to be no idle one.
+TOUCH_SECONDS = 3600
 
 
 def heard_at(room: Room) -> tuple[Topic, Topic]:
@@ -49,20 +59,23 @@ def start_lobby(
 ) -> Room:
     """Begin play with the members of a lobby.
 
-    `only_present` leaves those behind who are away; `keep_seats` means that silence never costs a seat;
-    `hand_over` and `name` are the lobby's own unless given.
+    `only_present` leaves behind who is away; whoever plays elsewhere and may not play twice stays
+    behind too. `keep_seats` means that silence never costs a seat; `hand_over` and `name` are the
+    lobby's own unless given.
     """
     lobby = the_lobby(unit, lobby_id)
     low, high = bounds(unit, the_game(unit, lobby.game))
-    lobby.may_start(by, low, high)
-    roster = lobby.roster.present() if only_present else lobby.roster
-    if len(roster) < low:
-        raise Refusal(Why.TOO_FEW_PLAYERS, least=low)
-    for member in roster:
-        in_no_room(unit, the_player(unit, member))
+    behind = left_behind(unit, lobby, by, only_present)
+    coming = lobby.roster.only([player for player in lobby.roster if player not in behind])
+    lobby.may_start(by, low, high, coming)
+    in_no_room(unit, the_player(unit, by))
+    lobby = lobby.back(by)
+    for player, how in behind.items():
+        lobby = part(unit, lobby, lobby.drop(player, unit.now), player, how)
     rules = unit.rules(lobby.game)
+    roster = lobby.roster.numbered(unit.now)
     roster = replace(
-        roster.numbered(),
+        roster,
         capacity=len(roster) if rules else roster.capacity,
         hand_over=roster.hand_over if hand_over is None else hand_over,
         grace=None if keep_seats else unit.limits.seat_grace,
@@ -115,8 +128,9 @@ def open_room(
     if unit.rules(game) is not None:
         raise Refusal(Why.TOO_FEW_PLAYERS, least=bounds(unit, played)[0])
     free_for_room(unit, host)
+    in_no_lobby(unit, host)
     roster = Roster(
-        capacity,
+        min(capacity, played.max_players),
         player,
         hand_over=hand_over,
         can_leave=can_leave,
@@ -138,6 +152,7 @@ def open_room(
         )
     )
     unit.say(RoomOpened(game, room.id), *heard_at(room))
+    note_seat(unit, host, game)
     return room
 
 
@@ -153,15 +168,17 @@ def join_room(
     may_play(unit, the_game(unit, room.game), newcomer)
     free_for_room(unit, newcomer)
     seal = unit.sealed(password)
-    room = unit.put(room.admit(player, unit.now, password=seal, data=data))
-    seat = room.roster.of(player).number
+    joined = unit.put(room.admit(player, unit.now, password=seal, data=data))
+    seat = joined.roster.of(player).number
     entered = PlayerEntered(room.game, room.id, player, newcomer.name, seat)
-    unit.say(entered, *heard_at(room))
-    return room
+    unit.say(entered, *heard_at(room), topics.player(player))
+    _say_after(unit, room, joined)
+    note_seat(unit, newcomer, room.game)
+    return joined
 
 
 def take_turn(unit: Unit, *, room_id: int, player: int, turn: dict[str, object]) -> Room:
-    """Play a turn, if it is the player's and the rules allow it. Without rules it is relayed as it is."""
+    """Play a turn, if it is the player's and the rules allow it; without rules any turn is said."""
     room = the_room(unit, room_id)
     played = unit.put(room.play(player, turn, unit.rules(room.game), unit.now))
     taken = TurnTaken(
@@ -195,7 +212,9 @@ def kick_from_room(unit: Unit, *, room_id: int, by: int, player: int) -> Room:
 def lock_room(unit: Unit, *, room_id: int, by: int, password: str) -> Room:
     """The host sets a password, or removes it with an empty one."""
     room = the_room(unit, room_id)
-    return unit.put(room.lock(by, unit.sealed(password)))
+    locked = room.lock(by, unit.sealed(password))
+    unit.say(RoomLocked(room.game, room.id, bool(password)), *heard_at(room))
+    return unit.put(locked)
 
 
 def close_room(unit: Unit, *, room_id: int, by: int) -> Room:
@@ -214,12 +233,19 @@ def shut_room(unit: Unit, room: Room, ending: Ending) -> Room:
 
 
 def chat_in_room(unit: Unit, *, room_id: int, player: int, text: str) -> Entry:
-    """A member says something to the other members; also after the end, while the room is remembered."""
+    """A member says something to the others; also after the end, while the room is remembered."""
     room = the_room(unit, room_id)
     room.roster.of(player)
+    touch(unit, room)
     name = the_player(unit, player).name
     said = RoomChat(room.game, room.id, player, name, text)
     return unit.say(said, topics.room_chat(room.id))
+
+
+def touch(unit: Unit, room: Room) -> None:
+    """Something that leaves the room as it is happened there: it is not idle."""
+    if not room.over and unit.now - room.touched >= TOUCH_SECONDS:
+        unit.put(room.touch(unit.now))
 
 
 def part_from_room(
@@ -229,7 +255,10 @@ def part_from_room(
     unit.put(after)
     seat = before.roster.of(player).number
     name = the_player(unit, player).name
-    unit.say(PlayerLeft(after.game, after.id, player, name, seat, how), *heard_at(after))
+    left = PlayerLeft(after.game, after.id, player, name, seat, how)
+    unit.say(left, *heard_at(after), topics.player(player))
+    for action in unit.find(Action, "target", (after.id, player)):
+        say_answered(unit, unit.put(action.give_up(unit.now)), after)
     lobby = unit.get(Lobby, after.lobby) if after.lobby is not None else None
     if lobby is not None and player in lobby.roster:
         part(unit, lobby, lobby.drop(player, unit.now), player, how)
@@ -237,15 +266,12 @@ def part_from_room(
     return after
 
 
-def bounds(unit: Unit, game: Game) -> tuple[int, int]:
-    """How few and how many may play: the game's numbers within those of its rules."""
-    rules = unit.rules(game.tag)
-    if rules is None:
-        return game.min_players, game.max_players
-    return (
-        max(game.min_players, rules.min_players),
-        min(game.max_players, rules.max_players),
+def say_answered(unit: Unit, action: Action, room: Room) -> None:
+    """Tell the sender that an action was answered for good."""
+    said = ActionAnswered(
+        room.game, room.id, action.code, action.sender, action.target, str(action.progress)
     )
+    unit.say(said, topics.actions(room.id, action.sender))
 
 
 def _say_after(unit: Unit, before: Room, after: Room) -> None:

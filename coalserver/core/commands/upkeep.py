@@ -1,13 +1,14 @@
 """Upkeep commands: what time asks for. Each does a bounded piece and says how much."""
 
+from collections.abc import Mapping
 from itertools import islice
 
 from coalserver.core.commands.accounts import end_token
 from coalserver.core.commands.rooms import shut_room
 from coalserver.core.unit import Unit
-from coalserver.domain.exchange import JoinRequest
+from coalserver.domain.exchange import ANSWERED_SECONDS, Action, JoinRequest
 from coalserver.domain.lobby import Ending, Lobby
-from coalserver.domain.player import Token
+from coalserver.domain.player import Ban, Token
 from coalserver.domain.room import Room
 
 #: Small enough that nobody waits for it.
@@ -16,22 +17,23 @@ PIECE = 500
 
 def forget_closed(unit: Unit, *, kept: float) -> int:
     """Drop lobbies and rooms that closed more than `kept` seconds ago."""
-    old: list[Lobby | Room] = [
+    rooms = [
         room
         for room in unit.state.find(Room, "closed", "")
         if unit.now - (room.closed or 0) >= kept
     ][:PIECE]
-    old += [
+    lobbies = [
         lobby
         for lobby in unit.state.find(Lobby, "closed", "")
         if not lobby.roster.seats and unit.now - (lobby.closed or 0) >= kept
     ][:PIECE]
-    for value in old:
-        unit.drop(value)
-        if isinstance(value, Lobby):
-            for request in unit.find(JoinRequest, "lobby", value.id):
-                unit.drop(request)
-    return len(old)
+    for room in rooms:
+        unit.drop(room)
+    for lobby in lobbies:
+        unit.drop(lobby)
+        for request in unit.find(JoinRequest, "lobby", lobby.id):
+            unit.drop(request)
+    return len(rooms) + len(lobbies)
 
 
 def abandon_idle_rooms(unit: Unit, *, idle: float) -> int:
@@ -47,14 +49,36 @@ def abandon_idle_rooms(unit: Unit, *, idle: float) -> int:
     return len(done)
 
 
-def end_old_tokens(unit: Unit, *, signs: dict[int, float]) -> int:
-    """End the tokens whose players have been silent for longer than they last."""
+def end_old_tokens(unit: Unit, *, signs: Mapping[int, float]) -> int:
+    """End the tokens that are good for nothing any more."""
     old = (
         token
         for token in unit.state.all(Token)
-        if token.ended(signs.get(token.player, 0.0), unit.now)
+        if token.spent(signs.get(token.player, 0.0), unit.now)
     )
     done = list(islice(old, PIECE))
     for token in done:
         end_token(unit, token_id=token.id)
+    return len(done)
+
+
+def forget_answered_actions(unit: Unit, *, kept: float = ANSWERED_SECONDS) -> int:
+    """Drop the actions that were answered so long ago that their senders are not told any more."""
+    old = (
+        action
+        for action in unit.state.all(Action)
+        if action.answered is not None and unit.now - action.answered >= kept
+    )
+    done = list(islice(old, PIECE))
+    for action in done:
+        unit.drop(action)
+    return len(done)
+
+
+def forget_ended_bans(unit: Unit) -> int:
+    """Drop the bans that shut nobody out any more."""
+    old = (one for one in unit.state.all(Ban) if not one.holds(unit.now))
+    done = list(islice(old, PIECE))
+    for one in done:
+        unit.drop(one)
     return len(done)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from itertools import islice
+from typing import cast
 
 from coalserver.core.state import State
 from coalserver.domain.lobby import Lobby
@@ -36,13 +37,13 @@ def open_lobbies(
 ) -> tuple[list[Lobby], int]:
     """Lobbies of a game, newest first, and how many match.
 
-    `active` false gives those that closed and are still remembered. An option matches when its JSON, or the
-    text itself for a string, is as given.
+    `active` false gives those that closed and are still remembered. An option matches when its
+    JSON, or the text itself for a string, is as given.
     """
     if active and not search and private is None and full is None and not options:
         ids = state.ids(Lobby, "open", game)
-        newest = islice(reversed(ids), offset, offset + limit)  # type: ignore[call-overload]
-        return [state.get(Lobby, id) for id in newest], len(ids)  # type: ignore[misc]
+        newest = islice(reversed(cast(dict[int, None], ids)), offset, offset + limit)
+        return [lobby for id in newest if (lobby := state.get(Lobby, id))], len(ids)
     wanted = search.casefold()
     pool = (
         state.find(Lobby, "open", game)

@@ -1,0 +1,119 @@
+"""Values for tests: each builder makes the plainest one there is, but for what the test says."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from coalserver.domain.account import Account
+from coalserver.domain.exchange import Action, JoinRequest
+from coalserver.domain.game import Game, Rules
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.player import Ban, Player, Token
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.room import Room
+from coalserver.domain.roster import Roster
+from coalserver.domain.welcome import Welcome
+
+#: The time in these tests, unless they say another.
+NOW = 1000.0
+
+
+@contextmanager
+def refused(why: Why, **facts: Any) -> Iterator[None]:
+    """What happens here must be refused, for this reason and with these facts."""
+    try:
+        yield
+    except Refusal as refusal:
+        assert refusal.why is why, f"refused for {refusal.why}, not for {why}"
+        for name, fact in facts.items():
+            assert refusal.facts[name] == fact, f"{name} is {refusal.facts[name]!r}"
+    else:
+        raise AssertionError(f"not refused: {why}")
+
+
+def a_roster(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **policy: Any) -> Roster:
+    """Members joined a second apart; the first is the host."""
+    roster = Roster(capacity, 0)
+    for second, player in enumerate(members or (1,)):
+        roster = roster.seat(player, NOW - 100 + second)
+    for player in away:
+        roster = roster.away(player)
+    return replace(roster, **policy)
+
+
+def a_lobby(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Lobby:
+    """An open lobby of game `free`; `hand_over`, `can_leave`, `grace` and `host` go to its roster."""
+    policy = {
+        name: parts.pop(name)
+        for name in ("hand_over", "can_leave", "grace", "host")
+        if name in parts
+    }
+    roster = a_roster(*members, capacity=capacity, away=away, **policy)
+    return replace(Lobby(7, "c7", "free", "Lobby", roster, NOW - 100), **parts)
+
+
+def a_room(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Room:
+    """A running room of game `free`, without rules."""
+    policy = {
+        name: parts.pop(name)
+        for name in ("hand_over", "can_leave", "grace", "host")
+        if name in parts
+    }
+    roster = a_roster(*members, capacity=capacity, away=away, **policy)
+    return replace(Room(9, "c9", "free", "Room", roster, NOW - 100, NOW - 100), **parts)
+
+
+def a_ruled_room(rules: Rules, *members: int, **parts: Any) -> Room:
+    """The same, set up by rules; as many seats as members."""
+    room = a_room(*members, capacity=len(members), **parts)
+    return room.set_up(rules, random.Random(1))
+
+
+def some_rules(**rules: Any) -> Rules:
+    """Rules that count the turns of two to four seats and never end, but for what the test says."""
+    counting: dict[str, Any] = {
+        "min_players": 2,
+        "max_players": 4,
+        "setup": lambda seats, options, rng: {"seats": seats, "turns": 0, "left": []},
+        "current": lambda state: tuple(range(state["seats"])),
+        "legal": lambda state, seat, turn: None,
+        "apply": lambda state, seat, turn: {**state, "turns": state["turns"] + 1},
+        "view": lambda state, seat: {"turns": state["turns"], "you": seat},
+        "outcome": lambda state: None,
+        "left": lambda state, seat: {**state, "left": [*state["left"], seat]},
+    }
+    return Rules(**{**counting, **rules})
+
+
+def a_game(**parts: Any) -> Game:
+    return replace(Game(1, "free", "Free", 1, 8, "api", "private", NOW), **parts)
+
+
+def a_player(**parts: Any) -> Player:
+    return replace(Player(3, "Ann", NOW, NOW), **parts)
+
+
+def a_token(**parts: Any) -> Token:
+    return replace(Token(1, "digest", 3, NOW, 100), **parts)
+
+
+def a_ban(**parts: Any) -> Ban:
+    return replace(Ban(1, "c1", "free", 3, "hour", "", NOW, NOW + 3600), **parts)
+
+
+def an_account(**parts: Any) -> Account:
+    return replace(Account(1, "ann@example.org", "hash", 3, NOW), **parts)
+
+
+def an_action(**parts: Any) -> Action:
+    return replace(Action(1, "c1", 9, 1, 2, "move", b"{}", NOW), **parts)
+
+
+def a_request(**parts: Any) -> JoinRequest:
+    return replace(JoinRequest(1, "c1", 7, 5, NOW), **parts)
+
+
+def a_welcome(**parts: Any) -> Welcome:
+    return replace(Welcome(1, "c1"), **parts)
