@@ -271,8 +271,10 @@ async def a_house(
 
 
 async def a_session(game: str, *players: Asker, **options: Any) -> str:
-    """A session of these players, the first of whom is the host."""
+    """A session of these players, the first of whom is the host; the game is made if need be."""
     host, *others = players
+    if (await host.get(f"/games/{game}/rooms")).status == 404:
+        await host.house.game(game)
     room = await host.opens(game, options=options)
     for other in others:
         await other.joins(room)

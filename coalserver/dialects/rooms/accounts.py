@@ -49,6 +49,8 @@ async def _with_password(call: Call) -> tuple[Player, str]:
     account = call.core.see(account_with, email=email)
     kept = account.password if account else None
     proof = await call.web.service(Passwords).proved(kept, call.body.get("password", ""))
+    # Once more: others may have failed while this one was proved.
+    call.web.failures.check(*tried)
     if account is None or not proof.ok:
         call.web.failures.note(*tried)
         raise Refusal(Why.BAD_CREDENTIALS)
@@ -95,8 +97,14 @@ async def rooms_and_sessions(call: Call) -> web.StreamResponse:
     sessions = call.core.see(rooms_of, player=who.id)
     return document(
         {
-            "rooms": [{"id": room.id, **render.room_row(state, room)} for room in rooms],
-            "sessions": [{"id": one.id, **render.session_row(state, one)} for one in sessions],
+            "rooms": [
+                render.reference("room", one.id, one.game) | render.room_row(state, one)
+                for one in rooms
+            ],
+            "sessions": [
+                render.reference("session", one.id, one.game) | render.session_row(state, one)
+                for one in sessions
+            ],
         }
     )
 

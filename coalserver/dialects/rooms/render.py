@@ -28,6 +28,11 @@ def game(played: Game) -> JSON:
     }
 
 
+def reference(kind: str, id: int, game: str) -> JSON:
+    """What joining or starting answers: the id and where it belongs."""
+    return {"id": id, "game": game, "type": kind}
+
+
 def room_row(state: State, lobby: Lobby) -> JSON:
     """A row of the list of rooms, without `userInRoom`."""
     host = lobby.roster.host

@@ -34,10 +34,15 @@ ROOM = ROOMS + "/{room}"
 CHAT_KEPT = 200
 
 
-def room_of(call: Call) -> Lobby:
-    """The room in the path; refuses one that is of another game, gone, or was never there."""
+def known_room(call: Call) -> Lobby:
+    """The room in the path, gone or not; refuses one of another game, or that was never there."""
     call.core.see(game_tagged, tag=call.path["game"])
-    lobby = call.core.see(lobby_in, game=call.path["game"], id=call.number("room"))
+    return call.core.see(lobby_in, game=call.path["game"], id=call.number("room"))
+
+
+def room_of(call: Call) -> Lobby:
+    """The same, unless it is gone."""
+    lobby = known_room(call)
     lobby.still_open()
     return lobby
 
@@ -72,15 +77,16 @@ async def quick_join(call: Call) -> web.StreamResponse:
         **call.body,
     )
     headers = {"Location": location(call, room), CURSOR: str(call.core.feed.head)}
-    return document(_joined(call, room), 201 if made else 200, headers)
+    reference = render.reference("room", room, call.path["game"])
+    return document(reference, 201 if made else 200, headers)
 
 
 async def join(call: Call) -> web.StreamResponse:
     """Join a room; 200 also if you were already in it."""
-    room = room_of(call)
-    tried = f"room {room.id} {call.caller.player}"
+    room = known_room(call)
+    tried = [f"room {room.id} {who}" for who in (call.caller.player, call.address)]
     if room.password:
-        call.web.failures.check(tried)
+        call.web.failures.check(*tried)
     try:
         with allowing(Why.ALREADY_HERE):
             await do_once(
@@ -92,19 +98,22 @@ async def join(call: Call) -> web.StreamResponse:
             )
     except Refusal as refusal:
         if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(tried)
+            call.web.failures.note(*tried)
         raise
-    return document(_joined(call, room.id), headers={CURSOR: str(call.core.feed.head)})
-
-
-def _joined(call: Call, room: int) -> render.JSON:
-    return {"id": room, "game": call.path["game"], "type": "room"}
+    return document(
+        render.reference("room", room.id, room.game),
+        headers={CURSOR: str(call.core.feed.head)},
+    )
 
 
 async def leave(call: Call) -> web.StreamResponse:
     """Give up one's seat; when the host does, the room is gone."""
     await do_once(
-        call, lobbies.leave_lobby, lobby_id=_known(call), player=call.caller.player
+        call,
+        lobbies.leave_lobby,
+        lobby_id=known_room(call).id,
+        player=call.caller.player,
+        only_open=True,
     )
     return nothing()
 
@@ -126,7 +135,7 @@ async def kick(call: Call) -> web.StreamResponse:
     await do_once(
         call,
         lobbies.kick_from_lobby,
-        lobby_id=_known(call),
+        lobby_id=known_room(call).id,
         by=call.caller.player,
         player=call.body["user_id"],
     )
@@ -138,7 +147,7 @@ async def ready(call: Call) -> web.StreamResponse:
     await do_once(
         call,
         lobbies.set_ready,
-        lobby_id=_known(call),
+        lobby_id=known_room(call).id,
         player=call.caller.player,
         ready=call.body["ready"],
     )
@@ -150,14 +159,14 @@ async def start(call: Call) -> web.StreamResponse:
     session = await do_once(
         call,
         start_lobby,
-        lobby_id=_known(call),
+        lobby_id=known_room(call).id,
         by=call.caller.player,
         hand_over=True,
         keep_seats=True,
     )
     game = call.path["game"]
     return document(
-        {"id": session, "game": game, "type": "session"},
+        render.reference("session", session, game),
         201,
         {
             "Location": f"/games/{game}/sessions/{session}",
@@ -171,7 +180,7 @@ async def say(call: Call) -> web.StreamResponse:
     said = await do_once(
         call,
         lobbies.chat_in_lobby,
-        lobby_id=_known(call),
+        lobby_id=known_room(call).id,
         player=call.caller.player,
         text=call.body["text"],
     )
@@ -218,12 +227,6 @@ async def get(call: Call) -> web.StreamResponse:
     room = room_of(call)
     cursor = call.core.feed.head
     return document(render.room(call.core.state, room), headers={CURSOR: str(cursor)})
-
-
-def _known(call: Call) -> int:
-    """The room's id, if it is one of this game; whether it is gone, the command says."""
-    call.core.see(game_tagged, tag=call.path["game"])
-    return call.core.see(lobby_in, game=call.path["game"], id=call.number("room")).id
 
 
 ROUTES = (

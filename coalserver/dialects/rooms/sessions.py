@@ -82,9 +82,9 @@ async def turn(call: Call) -> web.StreamResponse:
 async def join(call: Call) -> web.StreamResponse:
     """Take a free seat; 200 also if you have one."""
     session = session_of(call)
-    tried = f"session {session.id} {call.caller.player}"
+    tried = [f"session {session.id} {who}" for who in (call.caller.player, call.address)]
     if session.password:
-        call.web.failures.check(tried)
+        call.web.failures.check(*tried)
     try:
         with allowing(Why.ALREADY_HERE):
             await do_once(
@@ -96,9 +96,12 @@ async def join(call: Call) -> web.StreamResponse:
             )
     except Refusal as refusal:
         if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(tried)
+            call.web.failures.note(*tried)
         raise
-    return document({"id": session.id, "game": session.game, "type": "session"})
+    return document(
+        render.reference("session", session.id, session.game),
+        headers={CURSOR: str(call.core.feed.head)},
+    )
 
 
 async def leave(call: Call) -> web.StreamResponse:
