@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from coalserver import __version__, archive, config, control, desk
 from coalserver.cli_log import logged_to_stderr
 from coalserver.config import Config
+from coalserver.core.ports import StoreFailed
 from coalserver.housing import DataDirectory, InUse, Trouble
 from coalserver.orders import ORDERS, absolute
 from coalserver.settings import BadConfig
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(str(fault), 2, "--json" in given)
     except (Trouble, StoreUnusable) as fault:
         return _failed(str(fault), 1, "--json" in given)
+    except StoreFailed as fault:
+        return _failed(f"It could not be written: {fault}.", 1, "--json" in given)
     except KeyboardInterrupt:
         return 130
     finally:

@@ -1,7 +1,9 @@
 """The command line and a server that runs: who may have the data, and how it ends."""
 
 import signal
+import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,35 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
     assert (again.returncode, again.stdout) == (1, "")
     assert f"coalserver: Cannot listen on 127.0.0.1:{port}: " in again.stderr
     assert "Traceback" not in again.stderr
+
+
+def spoil(data: Path) -> None:
+    """Make every further write of a value fail, as on a full disk."""
+    with sqlite3.connect(DataDirectory(data).database) as db:
+        db.execute(
+            "CREATE TRIGGER spoil BEFORE INSERT ON entity"
+            " BEGIN SELECT RAISE(ABORT, 'no room left'); END"
+        )
+    db.close()
+
+
+def test_a_server_that_cannot_write_says_so_and_ends_with_another_status(line, data):
+    with running(data) as server:
+        spoil(data)
+        said = line("game", "add", "chess")
+        assert (said.status, said.out) == (1, "")
+        assert "did not reach the disk" in said.err
+        assert server.process.wait(PATIENCE) == 1
+    assert tags(line) == ["noughts"]
+
+
+def test_an_order_that_cannot_be_written_says_so_and_nothing_has_changed(line, data):
+    line("game", "add", "chess")
+    spoil(data)
+    said = line("game", "add", "go", "--json")
+    assert said.status == 1
+    assert "no room left" in said.document["error"]
+    assert tags(line) == ["chess"]
 
 
 def test_what_is_written_is_for_its_owner_only(line, data):
