@@ -19,7 +19,8 @@ from coalserver.config import Config
 from coalserver.core.ports import StoreFailed
 from coalserver.housing import DataDirectory, InUse, Trouble
 from coalserver.orders import ORDERS, absolute
-from coalserver.settings import BadConfig
+from coalserver.settings import BadConfig, perhaps
+from coalserver.settings import settings as every_setting
 from coalserver.stores.sqlite_schema import StoreUnusable
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # For its owner only: the database has people's addresses and digests of their tokens.
     umask = os.umask(0o077)
     try:
+        _check_flags(given)
         args = vars(_parser().parse_args(given))
         settings = config.load(args, os.environ)
         quiet = args["do"] is not serve and "log_level" not in args
@@ -168,6 +170,18 @@ def to_open(settings: Config, url: str) -> str:
     """An address for a browser: one that listens everywhere is nowhere in particular."""
     here = url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
     return f"{settings.base_url or here}/"
+
+
+def _check_flags(given: Sequence[str]) -> None:
+    """Name a flag that nobody knows; argparse would take its value for a command."""
+    known = {"--help", "--version", "--json", "--config"}
+    known |= {one.flag for one in every_setting(Config) if not one.about.secret}
+    known |= {name for row in ORDERS.values() for one in row.arguments for name in one.names}
+    known |= {f"--no-{name.removeprefix('--')}" for name in known}
+    for word in given:
+        flag = word.partition("=")[0]
+        if flag.startswith("--") and flag != "--" and flag not in known:
+            raise Misused(f"there is no flag {flag}{perhaps(flag, known)}")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,13 +5,12 @@ Nothing else reads the environment or a settings file. A new setting is one line
 
 import argparse
 import configparser
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coalserver.settings import BadConfig, Known, Network, Url, setting, settings
+from coalserver.settings import BadConfig, Known, Network, Url, perhaps, setting, settings
 
 SECTION = "coalserver"
 PREFIX = "COAL_"
@@ -139,9 +138,7 @@ def _file(path: Path) -> dict[str, str]:
 def _known(known: Mapping[str, Known], name: str, source: str) -> Known:
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]}?" if near else "."
-    raise BadConfig(f"There is no setting {name} ({source}){hint}")
+    raise BadConfig(f"There is no setting {name} ({source}){perhaps(name, known)}")
 
 
 def _default(one: Known) -> str:

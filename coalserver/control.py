@@ -6,6 +6,7 @@ One JSON object a line each way, one order a connection. The answer is `{"answer
 
 import asyncio
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from coalserver.desk import Desk
 from coalserver.domain.refusal import Refusal
 from coalserver.housing import Trouble
 from coalserver.orders import ORDERS, Order, sentence
+
+log = logging.getLogger(__name__)
 
 #: Longest order, and seconds it may take to arrive.
 LINE = 2**20
@@ -89,6 +92,7 @@ class Control:
                 return
             self._busy.add(task)
             answer = await carried_out(self._desk, name, asked, self._orders)
+            log.info("Order %s: %s.", name, "done" if "answer" in answer else "not done")
             writer.write(json.dumps(answer).encode() + b"\n")
             with suppress(OSError):
                 await asyncio.wait_for(writer.drain(), PATIENCE)

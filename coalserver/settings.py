@@ -1,11 +1,12 @@
 """Settings: what one is, and how a text becomes its value. Which there are stands in config.py."""
 
 import dataclasses
+import difflib
 import ipaddress
 import math
 import re
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NewType
@@ -76,6 +77,12 @@ class Known:
         if isinstance(value, tuple):
             return [str(one) for one in value]
         return str(value) if isinstance(value, Path) else value
+
+
+def perhaps(name: str, known: Iterable[str]) -> str:
+    """How a sentence about an unknown name ends."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def settings(of: type) -> Iterator[Known]:

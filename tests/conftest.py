@@ -29,7 +29,7 @@ def line(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         monkeypatch.delenv(name)
 
     def call(*args: str) -> Said:
-        status = cli.main([*args, "--data", str(data)])
+        status = cli.main(["--data", str(data), *args])
         return Said(status, *capsys.readouterr())
 
     return call

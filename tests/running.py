@@ -33,6 +33,12 @@ class Said:
 Line = Callable[..., Said]
 
 
+def tags(line: Line, *flags: str) -> list[str]:
+    """Every game there is, by its tag."""
+    said = line("game", "list", "--json", *flags)
+    return [game["tag"] for game in said.document["games"]]
+
+
 @dataclass
 class Running:
     """A server that listens, and what it said when it began to."""

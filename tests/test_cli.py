@@ -1,5 +1,6 @@
 """The command line: one answer, on a file or from a server, for people or as JSON."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from coalserver.config import Config
 from coalserver.housing import DataDirectory
 from coalserver.orders import ORDERS
 from coalserver.settings import settings
-from tests.running import PATIENCE, ROOT, Line, command, environment, running
+from tests.running import PATIENCE, ROOT, Line, command, environment, running, tags
 
 
 @pytest.fixture(params=["on the file", "by a server"])
@@ -119,6 +120,21 @@ def test_what_is_not_understood_ends_with_status_2_and_one_line(line, args, data
     assert not data.exists()
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--prot", "1"), "there is no flag --prot; did you mean --port?"),
+        (
+            ("game", "add", "x", "--name=y", "--opne"),
+            "there is no flag --opne; did you mean --open",
+        ),
+        (("check", "--xyzzy=1"), "there is no flag --xyzzy."),
+    ],
+)
+def test_an_unknown_flag_is_named_wherever_it_stands(line, args, said):
+    assert line(*args).err.startswith(f"coalserver: {said}")
+
+
 def test_check_shows_what_comes_out_of_all_sources(line, data, tmp_path, monkeypatch):
     (tmp_path / "c.ini").write_text("[coalserver]\nport = 9\nevent_days = 1\n")
     monkeypatch.setenv("COAL_EVENT_DAYS", "2")
@@ -210,6 +226,13 @@ def test_every_command_has_help(name, capsys):
     assert "--data" in capsys.readouterr().out
 
 
+def test_it_runs_on_the_fastest_loop_there_is():
+    async def loop() -> str:
+        return type(asyncio.get_running_loop()).__module__
+
+    assert cli.run(loop()) == "uvloop"
+
+
 def test_the_console_script_and_run_py_are_the_same():
     assert "sys.exit(main())" in (ROOT / "run.py").read_text()
     assert "coalserver = coalserver.cli:main" in (ROOT / "setup.cfg").read_text()
@@ -221,6 +244,29 @@ def test_the_console_script_and_run_py_are_the_same():
         check=True,
     )
     assert version.stdout.startswith("coalserver ")
+
+
+def test_a_backup_brings_back_what_was_there(line, data, tmp_path):
+    line("game", "add", "chess")
+    file = str(tmp_path / "b.tar")
+    assert line("backup", file).out.startswith(f"Wrote {file} (")
+    line("game", "add", "go")
+    said = line("restore", file)
+    kept = next(data.glob("replaced-*"))
+    assert said.out.startswith(f"Restored {file}, made 20")
+    assert said.out.endswith(f" What was there is kept in {kept}.\n")
+    assert tags(line) == ["chess"]
+    assert line("game", "add", "go", "--json").document["game_id"] == 3
+
+
+def test_a_restore_is_told_as_json_too(line, tmp_path):
+    line("game", "add", "chess")
+    file = str(tmp_path / "b.tar")
+    made = line("backup", file, "--json").document
+    assert made == {"file": file, "bytes": (tmp_path / "b.tar").stat().st_size}
+    assert list(line("restore", file, "--json").document) == ["restored", "made", "kept"]
+    refused = line("restore", "/no/such", "--json")
+    assert (refused.status, list(refused.document)) == (1, ["error"])
 
 
 def test_tokens_are_kept_as_digests_only(line, data):

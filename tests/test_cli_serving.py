@@ -9,11 +9,7 @@ import pytest
 
 from coalserver import cli
 from coalserver.housing import DataDirectory
-from tests.running import PATIENCE, Line, command, environment, running
-
-
-def tags(line: Line) -> list[str]:
-    return [game["tag"] for game in line("game", "list", "--json").document["games"]]
+from tests.running import PATIENCE, command, environment, running, tags
 
 
 def test_a_server_refuses_in_the_same_words(line, data):
@@ -92,6 +88,33 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
     assert (again.returncode, again.stdout) == (1, "")
     assert f"coalserver: Cannot listen on 127.0.0.1:{port}: " in again.stderr
     assert "Traceback" not in again.stderr
+
+
+def test_a_backup_of_a_running_server_comes_back_elsewhere_but_not_under_it(line, data, tmp_path):
+    file, other = str(tmp_path / "b.tar"), str(tmp_path / "other")
+    with running(data) as server:
+        line("game", "add", "chess")
+        assert line("backup", file).status == 0
+        line("game", "add", "go")
+        refused = line("restore", file)
+        assert (refused.status, refused.out) == (1, "")
+        assert f"in use by process {server.process.pid}" in refused.err
+        assert refused.err.endswith("Stop the server before you restore.\n")
+        assert tags(line) == ["noughts", "chess", "go"]
+    assert line("restore", file, "--data", other).status == 0
+    with running(tmp_path / "other"):
+        assert tags(line, "--data", other) == ["noughts", "chess"]
+
+
+def test_an_order_waits_for_a_server_that_is_about_to_listen_but_not_for_ever(
+    line, data, monkeypatch
+):
+    line("game", "add", "chess")
+    monkeypatch.setattr(cli, "PATIENCE", 0.2)
+    with DataDirectory(data).lock():
+        said = line("game", "list")
+    assert said.status == 1
+    assert said.err.endswith("It takes no orders.\n")
 
 
 def spoil(data: Path) -> None:

@@ -14,7 +14,15 @@ import pytest
 from tests.running import ROOT, environment, running
 
 #: All that a wheel is made of. A `build/` from earlier would put modules in that are gone.
-SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "coalserver", "static", "templates")
+SOURCES = (
+    "setup.cfg",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "coalserver",
+    "static",
+    "templates",
+)
 
 
 def run(*line: str, cwd: Path) -> None:
@@ -71,7 +79,8 @@ def test_it_has_every_page_and_asset(wheel):
 def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.endswith(".py")}
-    assert packed == {p.relative_to(ROOT).as_posix() for p in (ROOT / "coalserver").rglob("*.py")}
+    there = {p.relative_to(ROOT).as_posix() for p in (ROOT / "coalserver").rglob("*.py")}
+    assert packed == there, "is every package in setup.cfg, and every __init__.py there?"
 
 
 def test_installed_elsewhere_it_serves_pages_and_assets(script, tmp_path):
