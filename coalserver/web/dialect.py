@@ -168,6 +168,8 @@ class Dialect:
     refuse: Callable[[Refusal, Call], web.StreamResponse]
     #: The answer to a request that reached no handler, or none that worked: 404, 405, 413, 415, 500.
     astray: Callable[[int, web.Request], web.StreamResponse]
+    #: The answer where a write did not reach the disk; a stray 500 unless given.
+    unkept: Callable[[Call], web.StreamResponse] | None = None
     #: Answers pages of any origin, without credentials.
     any_origin: bool = False
 

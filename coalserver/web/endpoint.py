@@ -41,7 +41,7 @@ def endpoint(
         except web.HTTPUnsupportedMediaType:
             answer = dialect.astray(415, request)
         except StoreFailed:
-            answer = dialect.astray(500, request)
+            answer = dialect.unkept(call) if dialect.unkept else dialect.astray(500, request)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception:
