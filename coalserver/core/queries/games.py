@@ -1,7 +1,10 @@
 """Questions about games and what they keep."""
 
+import hashlib
+
 from coalserver.core.state import State
 from coalserver.domain.game import Datum, Game
+from coalserver.domain.lobby import same
 from coalserver.domain.refusal import Refusal, Why
 
 
@@ -21,9 +24,26 @@ def game_tagged(state: State, *, tag: str) -> Game:
     return game
 
 
+def game_shown(state: State, *, secret: str) -> Game | None:
+    """The game with this API token, if there is one."""
+    return state.one(Game, "api_token", _digest(secret))
+
+
+def game_owned(state: State, *, api: str, private: str) -> Game | None:
+    """The game of which these are both tokens, if there is one."""
+    game = game_shown(state, secret=api)
+    if game is None or not same(_digest(private), game.private_token):
+        return None
+    return game
+
+
 def datum(state: State, *, game: str, player: int, key: str) -> bytes:
     """What a game keeps for a player under a key: JSON."""
     found = state.one(Datum, "slot", (game, player, key))
     if found is None:
         raise Refusal(Why.DATUM_NOT_FOUND)
     return found.value
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -10,8 +10,12 @@ from coalserver.domain.refusal import Refusal, Why
 
 def token_shown(state: State, *, secret: str) -> Token | None:
     """The token with this secret, if there is one."""
-    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-    return state.one(Token, "digest", digest)
+    return state.one(Token, "digest", _digest(secret))
+
+
+def player_keyed(state: State, *, secret: str) -> Player | None:
+    """The player of one game whose private key this is, if there is one."""
+    return state.one(Player, "key", _digest(secret))
 
 
 def player_called(state: State, *, id: int) -> Player:
@@ -29,3 +33,7 @@ def name_of(state: State, *, id: int) -> str:
 
 def account_with(state: State, *, email: str) -> Account | None:
     return state.one(Account, "email", email.strip().lower())
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,12 @@
+"""Questions about bans."""
+
+from coalserver.core.state import State
+from coalserver.domain.player import Ban
+
+
+def ban_on(state: State, *, game: str, player: int, now: float) -> Ban | None:
+    """The ban that keeps a player out of a game now."""
+    for ban in state.find(Ban, "player", (game, player)):
+        if ban.holds(now):
+            return ban
+    return None
