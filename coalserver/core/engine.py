@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from coalserver.core.commands.receipts import kept_receipt, keep_receipt
+from coalserver.core.commands.receipts import keep_receipt, kept_receipt
 from coalserver.core.feed import Feed
 from coalserver.core.ledger import Ledger
 from coalserver.core.ports import Entry, Store, Topic
@@ -14,6 +14,7 @@ from coalserver.core.presence import Presence
 from coalserver.core.queries.seats import rosters
 from coalserver.core.state import State
 from coalserver.core.unit import Setting, Unit
+from coalserver.domain.refusal import Refusal
 
 T = TypeVar("T")
 
@@ -62,11 +63,20 @@ class Core:
         return self.setting.clock()
 
     async def do(self, command: Callable[..., T], /, **asked: Any) -> T:
-        """Run a command; its answer comes when what it changed is on disk. Refusals pass through."""
+        """Run a command; its answer comes when what it changed is on disk, and so is all that it saw.
+
+        Refusals pass through, no earlier: "already here" must not be said of a seat that may yet be lost.
+        """
         unit = Unit(self.state, self.setting, self.setting.clock())
-        answer = command(unit, **asked)
+        try:
+            answer = command(unit, **asked)
+        except Refusal:
+            await self.ledger.settled()
+            raise
         if unit.changes or unit.entries:
             await asyncio.shield(self.ledger.commit(unit))
+        else:
+            await self.ledger.settled()
         return answer
 
     async def do_once(
@@ -82,11 +92,15 @@ class Core:
         The receipt is part of the command's own unit: either both are on disk or neither is.
         """
         unit = Unit(self.state, self.setting, self.setting.clock())
-        kept = kept_receipt(unit, key=repeat.key, digest=repeat.digest)
+        try:
+            kept = kept_receipt(unit, key=repeat.key, digest=repeat.digest)
+            answer = made(command(unit, **asked)) if kept is None else kept[0]
+        except Refusal:
+            await self.ledger.settled()
+            raise
         if kept is not None:
             await self.ledger.settled()
-            return kept[0]
-        answer = made(command(unit, **asked))
+            return answer
         keep_receipt(unit, key=repeat.key, digest=repeat.digest, made=answer)
         await asyncio.shield(self.ledger.commit(unit))
         return answer

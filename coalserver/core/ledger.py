@@ -75,14 +75,14 @@ class Ledger:
         assert self._written is not None
         try:
             await self._store.write(batch)
+            self._feed.publish(batch.entries)
         except BaseException as fault:
-            log.critical("A write failed; stopping: %r", fault)
+            log.critical("The ledger failed; stopping: %r", fault)
             self._failed = fault
             self._fail(self._written)
             if self._landing is not None:
                 self._fail(self._landing)
             raise
-        self._feed.publish(batch.entries)
         self._written.set_result(None)
 
     def _fail(self, future: "asyncio.Future[None]") -> None:

@@ -1,0 +1,192 @@
+"""The engine: what a caller is told is on disk, and a request that is repeated does nothing again."""
+
+import asyncio
+
+import pytest
+
+from coalserver.core import topics
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.lobbies import (
+    chat_in_lobby,
+    join_lobby,
+    open_lobby,
+    set_ready,
+)
+from coalserver.core.commands.receipts import KEPT_SECONDS, forget_receipts
+from coalserver.core.engine import Core, Repeat
+from coalserver.core.queries.lobbies import lobby_in
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.player import Receipt
+from coalserver.domain.refusal import Why
+from tests.core.stores import turns
+from tests.domain.builders import refused
+
+HERE = Repeat.of("token", "key", b"POST /lobbies", b'{"name":"here"}')
+THERE = Repeat.of("token", "key", b"POST /lobbies", b'{"name":"there"}')
+
+
+def open_once(core, repeat=HERE, **asked):
+    asked = {"game": "free", "player": 1, "name": "here", **asked}
+    return core.do_once(repeat, open_lobby, made=lambda lobby: {"id": lobby.id}, **asked)
+
+
+def lobbies(core):
+    return [lobby.id for lobby in core.state.all(Lobby)]
+
+
+async def test_a_command_sees_the_time_once(core, clock):
+    clock.now = 1234.5
+    lobby = await core.do(open_lobby, game="free", player=1, name="here")
+    (entry,), _ = await core.entries([topics.lobby(lobby.id)], -1, 10)
+    assert lobby.opened == lobby.roster.of(1).joined == entry.at == 1234.5
+
+
+async def test_a_question_is_answered_from_memory(core, store):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    assert core.see(lobby_in, game="free", id=1).name == "here"
+
+
+async def test_who_changed_nothing_is_answered_when_what_he_saw_is_on_disk(core, store):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    store.shut_door()
+    asyncio.ensure_future(core.do(set_ready, lobby_id=1, player=1, ready=False))
+    again = asyncio.ensure_future(core.do(set_ready, lobby_id=1, player=1, ready=False))
+    await turns()
+    assert not again.done()
+    store.open_door()
+    assert not (await again).roster.of(1).ready
+
+
+async def test_who_is_refused_is_told_when_what_he_was_refused_for_is_on_disk(core, store):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    store.shut_door()
+    asyncio.ensure_future(core.do(join_lobby, lobby_id=1, player=2))
+    again = asyncio.ensure_future(core.do(join_lobby, lobby_id=1, player=2))
+    await turns()
+    assert not again.done()
+    store.open_door()
+    with refused(Why.ALREADY_HERE):
+        await again
+
+
+async def test_a_repeated_request_is_answered_as_the_first_and_does_nothing(core):
+    assert await open_once(core) == {"id": 1}
+    assert await open_once(core) == {"id": 1}
+    assert lobbies(core) == [1]
+
+
+async def test_of_two_at_once_only_the_first_does_anything(core, store):
+    store.shut_door()
+    both = [asyncio.ensure_future(open_once(core)) for _ in range(2)]
+    await turns()
+    assert not any(answer.done() for answer in both)
+    store.open_door()
+    assert await asyncio.gather(*both) == [{"id": 1}, {"id": 1}]
+    assert lobbies(core) == [1]
+
+
+async def test_one_key_for_two_requests_is_refused(core):
+    await open_once(core)
+    with refused(Why.KEY_REUSED):
+        await open_once(core, THERE, name="there")
+    assert lobbies(core) == [1]
+
+
+async def test_two_callers_may_use_one_key(core):
+    await open_once(core)
+    other = Repeat.of("another token", "key", b"POST /lobbies", b'{"name":"here"}')
+    assert await open_once(core, other, player=2) == {"id": 2}
+
+
+async def test_a_refused_request_leaves_no_receipt_and_may_be_tried_again(core, store):
+    with refused(Why.GAME_NOT_FOUND):
+        await open_once(core, game="nowhere")
+    assert store.batches == []
+    assert await open_once(core) == {"id": 1}
+
+
+async def test_a_receipt_outlives_a_restart(core, store, setting):
+    await open_once(core)
+    again = await Core.recover(store, setting)
+    assert await open_once(again) == {"id": 1}
+
+
+async def test_the_receipt_and_what_it_is_for_are_one_batch(core, store):
+    await open_once(core)
+    (batch,) = store.batches
+    assert {Lobby, Receipt} <= {kind for kind, _ in batch.values}
+
+
+async def test_a_receipt_is_forgotten_when_nobody_will_repeat_the_request(core, clock):
+    await open_once(core)
+    clock.now += KEPT_SECONDS
+    assert await core.do(forget_receipts) == 1
+    assert await open_once(core) == {"id": 2}
+
+
+def test_what_is_said_in_two_parts_is_not_what_is_said_in_one():
+    assert Repeat.of("token", "key", b"ab", b"c") != Repeat.of("token", "key", b"a", b"bc")
+
+
+async def test_entries_are_read_on_from_where_one_stopped(core):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    for text in "abc":
+        await core.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+    heard, cursor = await core.entries([topics.lobby_chat(1)], -1, 2)
+    assert [entry.event.text for entry in heard] == ["a", "b"]
+    heard, cursor = await core.entries([topics.lobby_chat(1)], cursor, 2)
+    assert [entry.event.text for entry in heard] == ["c"]
+    assert cursor == core.feed.head
+
+
+async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, setting):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    for text in "abc":
+        await core.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+    again = await Core.recover(store, setting)
+    assert not again.feed.covers(0)
+    heard, cursor = await again.entries([topics.lobby_chat(1)], 0, 10)
+    assert [entry.event.text for entry in heard] == ["a", "b", "c"]
+    assert cursor == again.feed.head == 3
+
+
+@pytest.mark.parametrize("tail", [0, 2, 100])
+async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, setting, core, tail):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    again = await Core.recover(store, setting, tail)
+    work = asyncio.create_task(again.ledger.run())
+    for text in "abcd":
+        await again.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+    newest = await again.newest(topics.lobby_chat(1), 3)
+    assert [entry.event.text for entry in newest] == ["b", "c", "d"]
+    again.ledger.close()
+    await work
+
+
+async def test_what_was_forgotten_is_known_to_be_lost(core, clock):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    for text in "abc":
+        await core.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+    await core.forget(before=clock.now + 1, keep=1)
+    assert core.feed.oldest == 3
+    assert core.feed.lost(1)
+    assert not core.feed.lost(2)
+
+
+async def test_after_a_restart_ids_go_on(core, store, setting):
+    await core.do(open_lobby, game="free", player=1, name="here")
+    again = await Core.recover(store, setting)
+    work = asyncio.create_task(again.ledger.run())
+    player, _ = await again.do(sign_in_guest, name="")
+    entry = await again.do(chat_in_lobby, lobby_id=1, player=1, text="hello")
+    assert (player.id, entry.id) == (3, 1)
+    again.ledger.close()
+    await work
+
+
+async def test_a_sign_of_life_says_whether_one_was_away(core, clock):
+    core.heard(1)
+    clock.now += 60
+    assert core.presence.expire(clock.now, 30) == [1]
+    assert core.heard(1)
+    assert not core.heard(1)
