@@ -1,0 +1,125 @@
+"""Signing in and out, with a password or without."""
+
+import hashlib
+
+from coalserver.core import topics
+from coalserver.core.commands.accounts import (
+    end_token,
+    register_account,
+    sign_in,
+    sign_in_guest,
+)
+from coalserver.domain.account import Account
+from coalserver.domain.events import TokenEnded
+from coalserver.domain.lobby import Ending
+from coalserver.domain.player import Player, Token
+from coalserver.domain.refusal import Why
+from tests.domain.builders import refused
+
+
+def token(table, secret):
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    return table.state.one(Token, "digest", digest)
+
+
+def ann_registers(table, **parts):
+    parts = {"email": "ann@example.org", "password": "hash", "name": "Ann", **parts}
+    return table.do(register_account, **parts)
+
+
+def test_a_guest_has_a_token_of_which_only_the_digest_is_kept(table):
+    guest, secret = table.do(sign_in_guest, name="Ann")
+    assert (guest.name, guest.guest, guest.game) == ("Ann", True, "")
+    assert token(table, secret).player == guest.id
+    assert secret not in str(table.everything())
+
+
+def test_a_guest_without_a_name_gets_one(table):
+    guest, _ = table.do(sign_in_guest, name="")
+    assert guest.name == f"Guest {guest.id}"
+
+
+def test_a_guests_token_lasts_thirty_days(table):
+    _, secret = table.do(sign_in_guest, name="")
+    assert token(table, secret).lasts == 30 * 86400
+
+
+def test_an_account_has_a_player_of_its_own(table):
+    account = ann_registers(table, email=" Ann@Example.org ")
+    player = table.state.get(Player, account.player)
+    assert (account.email, account.password) == ("ann@example.org", "hash")
+    assert (player.name, player.guest) == ("Ann", False)
+    assert not account.active
+
+
+def test_an_address_belongs_to_one_account(table):
+    ann_registers(table)
+    with refused(Why.EMAIL_TAKEN):
+        ann_registers(table, email="ANN@example.org")
+
+
+def test_what_is_no_address_registers_nothing(table):
+    with refused(Why.EMAIL_INVALID):
+        ann_registers(table, email="ann")
+
+
+def test_who_signs_in_has_a_token_of_his_account(table):
+    account = ann_registers(table)
+    secret = table.do(sign_in, account=account.id)
+    found = token(table, secret)
+    assert (found.player, found.account, found.lasts) == (account.player, account.id, 90 * 86400)
+
+
+def test_who_signs_in_twice_has_two_tokens(table):
+    account = ann_registers(table)
+    first, second = (table.do(sign_in, account=account.id) for _ in range(2))
+    assert token(table, first) != token(table, second)
+
+
+def test_a_password_may_be_hashed_anew_on_the_way(table):
+    account = ann_registers(table)
+    table.do(sign_in, account=account.id, rehashed="better")
+    assert table.state.get(Account, account.id).password == "better"
+
+
+def test_nobody_does_not_sign_in(table):
+    with refused(Why.BAD_CREDENTIALS):
+        table.do(sign_in, account=99)
+
+
+def test_a_token_that_ended_is_no_more_and_its_listeners_are_told(table):
+    guest, secret = table.do(sign_in_guest, name="")
+    ended = token(table, secret)
+    table.do(end_token, token_id=ended.id)
+    assert token(table, secret) is None
+    expected = [TokenEnded(guest.id, ended.id)]
+    assert table.said(TokenEnded, topics.player(guest.id)) == expected
+
+
+def test_ending_a_token_again_changes_nothing(table):
+    _, secret = table.do(sign_in_guest, name="")
+    id = token(table, secret).id
+    table.do(end_token, token_id=id)
+    table.hush()
+    table.do(end_token, token_id=id)
+    assert table.entries == []
+
+
+def test_with_the_last_token_a_guest_gives_up_every_seat(table):
+    guest, secret = table.do(sign_in_guest, name="")
+    lobby = table.a_lobby(table.a_guest(), guest.id)
+    room = table.a_started(table.a_guest(), guest.id)
+    table.do(end_token, token_id=token(table, secret).id)
+    assert guest.id not in table.lobby(lobby.id).roster
+    assert (table.room(room.id).ending, table.room(room.id).outcome) == (
+        Ending.FINISHED,
+        b'{"winner":0}',
+    )
+
+
+def test_an_account_keeps_its_seats_without_a_token(table):
+    account = ann_registers(table)
+    secret = table.do(sign_in, account=account.id)
+    lobby = table.a_lobby(account.player)
+    table.do(end_token, token_id=token(table, secret).id)
+    assert account.player in table.lobby(lobby.id).roster
