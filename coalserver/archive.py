@@ -58,14 +58,19 @@ async def restore(home: DataDirectory, file: Path) -> dict[str, Any]:
         manifest = await asyncio.to_thread(_unpack, file, scratch)
         database = scratch / home.database.name
         _check(database, file)
-        kept = await asyncio.to_thread(_keep, home)
-        await _raise_counters(database, await _counters(home) if kept else {})
-        restored = scratch / "restored"
-        for name in manifest["files"]:
-            place = restored / name
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (scratch / name).rename(place)
-            sync_directory(place.parent)
+        try:
+            kept = await asyncio.to_thread(_keep, home, scratch / "kept")
+            await _raise_counters(database, await _counters(home) if kept else {})
+            restored = scratch / "restored"
+            for name in manifest["files"]:
+                place = restored / name
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (scratch / name).rename(place)
+                sync_directory(place.parent)
+            if kept is not None:
+                (scratch / "kept").rename(kept)
+        except OSError as fault:
+            raise Trouble(f"{file} was not restored: {_said(fault)}.") from fault
         home.adopt(restored)
     return {
         "restored": str(file),
@@ -78,8 +83,7 @@ def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
     parts = {home.database.name: scratch / home.database.name}
     parts |= {f"keys/{key.name}": key for key in sorted(home.keys.glob("[!.]*"))}
     rows = {
-        name: {"bytes": path.stat().st_size, "sha256": digest(path)}
-        for name, path in parts.items()
+        name: {"bytes": path.stat().st_size, "sha256": digest(path)} for name, path in parts.items()
     }
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     manifest = {"format": FORMAT, "coalserver": __version__, "made": made, "files": rows}
@@ -161,18 +165,19 @@ def _check(database: Path, file: Path) -> None:
         raise Trouble(f"The database in {file} cannot be used: {fault}.") from fault
 
 
-def _keep(home: DataDirectory) -> Path | None:
-    """Copy what is about to be replaced, bit by bit; gives where to."""
+def _keep(home: DataDirectory, copy: Path) -> Path | None:
+    """Copy what is about to be replaced, bit by bit; gives the name the copy is to have."""
     old = [path for path in home.database_files() if path.exists()]
     if not old:
         return None
-    kept = home.path / time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
-    kept.mkdir(mode=0o700)
+    copy.mkdir(mode=0o700)
     for path in old:
-        shutil.copy2(path, kept)
+        shutil.copy2(path, copy)
     if home.keys.is_dir():
-        shutil.copytree(home.keys, kept / "keys")
-    return kept
+        shutil.copytree(home.keys, copy / "keys")
+    name = time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
+    taken = len(list(home.path.glob(f"{name}*")))
+    return home.path / (f"{name}-{taken}" if taken else name)
 
 
 async def _counters(home: DataDirectory) -> Mapping[str, int] | None:

@@ -82,10 +82,6 @@ class Order:
     #: May begin a data directory; other orders refuse where there is none.
     begins: bool = False
 
-    @property
-    def help(self) -> str:
-        return (self.run.__doc__ or "").partition("\n")[0].rstrip(".")
-
 
 def lines(answer: Mapping[str, Any]) -> str:
     """One fact a line, the names in a column."""

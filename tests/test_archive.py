@@ -128,6 +128,26 @@ async def test_what_was_kept_comes_back_with_its_keys_and_the_old_is_kept(home, 
     assert (kept / "keys" / "passwords").read_bytes() == b"x" * 32
 
 
+async def test_each_restore_keeps_what_it_replaced(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    kept = {(await restore(home, file))["kept"] for _ in range(3)}
+    assert len(kept) == 3
+    assert all((Path(path) / "coalserver.sqlite3").is_file() for path in kept)
+
+
+async def test_a_restore_that_cannot_keep_the_old_file_changes_nothing(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    (home.keys / "dangling").symlink_to("/no/such/key")
+    before = await tags(home)
+    with pytest.raises(Trouble, match="was not restored"):
+        await restore(home, file)
+    (home.keys / "dangling").unlink()
+    assert await tags(home) == before
+    assert not list(home.path.glob("replaced-*"))
+
+
 async def test_a_backup_comes_back_where_nothing_was(home, file, tmp_path):
     await add(home, "chess")
     await backup(home, file)

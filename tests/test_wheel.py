@@ -33,8 +33,8 @@ def run(*line: str, cwd: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a clean copy, with what is installed here: no network."""
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean copy of the sources."""
     copy = tmp_path_factory.mktemp("copy")
     for name in SOURCES:
         source = ROOT / name
@@ -42,6 +42,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the copy, with what is installed here: no network."""
     out = tmp_path_factory.mktemp("wheel")
     build = (sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out))
     run(*build, str(copy), cwd=copy)
@@ -66,20 +72,20 @@ def script(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return there / "bin" / "coalserver"
 
 
-def test_it_has_every_page_and_asset(wheel):
+def test_it_has_every_page_and_asset(wheel, copy):
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     for folder in ("static", "templates"):
-        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+        files = [path for path in (copy / folder).rglob("*") if path.is_file()]
         assert files
         for path in files:
-            assert f"coalserver/{path.relative_to(ROOT).as_posix()}" in packed
+            assert f"coalserver/{path.relative_to(copy).as_posix()}" in packed
 
 
-def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel):
+def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel, copy):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.endswith(".py")}
-    there = {p.relative_to(ROOT).as_posix() for p in (ROOT / "coalserver").rglob("*.py")}
+    there = {path.relative_to(copy).as_posix() for path in (copy / "coalserver").rglob("*.py")}
     assert packed == there, "is every package in setup.cfg, and every __init__.py there?"
 
 
