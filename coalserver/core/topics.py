@@ -49,5 +49,5 @@ def actions(room: int, player: int) -> Topic:
 
 
 def player(id: int) -> Topic:
-    """What concerns one player alone: bans, ended tokens."""
+    """What changes for one player: seats taken and given up, bans, ended tokens."""
     return ("player", id)

@@ -1,6 +1,7 @@
 """Dialects as values: routes, who may call them, and how they word what was refused."""
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -29,6 +30,7 @@ class Caller:
 
 
 NOBODY = Caller()
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 #: Lets pages of any origin read an answer and the headers that matter to them.
 ANY_ORIGIN = (
@@ -184,7 +186,7 @@ def asked_number(call: Call, name: str, default: int, low: int, high: int) -> in
     text = call.query.get(name)
     if text is None:
         return default
-    if not text.lstrip("-").isascii() or not text.lstrip("-").isdigit() or len(text) > 18:
+    if not _WHOLE.fullmatch(text):
         raise Refusal(Why.MALFORMED, fields={name: ["Not a whole number."]})
     number = int(text)
     if not low <= number <= high:

@@ -25,6 +25,8 @@ class Subscription:
     #: The words for an entry, as JSON; None where this dialect has none.
     tell: Callable[[Entry], bytes | None]
     own: Topic | None = None
+    #: Nothing more will be said here: nobody need wait for it.
+    over: bool = False
 
     @property
     def heard(self) -> tuple[Topic, ...]:

@@ -149,6 +149,8 @@ class ParkingProtocol(RequestHandler):
             subscription = plan.subscribe()
         except Refusal:
             return False
+        if subscription.over:
+            return False
         if feed.news(subscription.topics, cursor):
             shared = plan.shared(subscription, cursor)
             if shared is not None:

@@ -77,7 +77,7 @@ async def long_poll(call: Call, subscribe: Subscribe, cursor: int) -> web.Stream
             subscription = subscribe()
             told, upto = await read(call.web, call.dialect.name, subscription, cursor)
             cursor = max(cursor, upto)
-            if told or poll.over or not wait or core.feed.closed:
+            if told or poll.over or subscription.over or not wait or core.feed.closed:
                 return _answer([words for _, words in told], cursor, lost)
             if core.feed.news(subscription.heard, cursor):
                 continue

@@ -1,5 +1,7 @@
 """Events: of one room, of all rooms of a game, of one session. Long-poll, SSE and WebSocket alike."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from coalserver.core import topics
@@ -8,13 +10,14 @@ from coalserver.core.ports import Topic
 from coalserver.core.queries.games import game_tagged
 from coalserver.dialects.rooms.auth import listener, still_good
 from coalserver.dialects.rooms.render import seat_of
-from coalserver.dialects.rooms.rooms import ROOM, ROOMS, room_of
+from coalserver.dialects.rooms.rooms import ROOM, ROOMS, known_room
 from coalserver.dialects.rooms.sessions import SESSION, visible
 from coalserver.dialects.rooms.telling import session_teller, tell_room
 from coalserver.domain.lobby import Lobby
+from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.web.dialect import Call, Route
-from coalserver.web.listen import Subscription
+from coalserver.web.listen import Subscription, first_cursor
 from coalserver.web.transports import listened
 
 
@@ -34,17 +37,30 @@ async def all_rooms(call: Call) -> web.StreamResponse:
 
 
 async def one_room(call: Call) -> web.StreamResponse:
-    """What happens in a room; its members also hear what is said there."""
-    room = room_of(call).id
+    """What happens in a room; its members also hear what is said there.
+
+    Of a room that is gone, what the caller has not heard; after that it is 410.
+    """
+    lobby = known_room(call)
+    room = lobby.id
+    if not lobby.open:
+        # That it is gone may be true before it is said.
+        await call.core.ledger.settled()
+        unheard, _ = await call.core.entries((topics.lobby(room),), first_cursor(call), 1)
+        if not unheard:
+            lobby.still_open()
     core, caller = call.core, call.caller
     own = topics.player(caller.player)
     outside = Subscription((topics.lobby(room),), None, tell_room, own)
     inside = Subscription((topics.lobby(room), topics.lobby_chat(room)), None, tell_room, own)
+    afterwards = replace(outside, over=True)
 
     def subscribe() -> Subscription:
         still_good(core, caller)
         lobby = core.state.get(Lobby, room)
-        return inside if lobby is not None and caller.player in lobby.roster else outside
+        if lobby is None or not lobby.open:
+            return afterwards
+        return inside if caller.player in lobby.roster else outside
 
     return await listened(call, subscribe)
 
@@ -57,20 +73,23 @@ async def one_session(call: Call) -> web.StreamResponse:
     def subscribe() -> Subscription:
         still_good(core, caller)
         room = core.state.get(Room, session)
-        seat = None if room is None else seat_of(room, caller.player)
-        return seen_from(core, session, seat, caller.player)
+        if room is None:
+            raise Refusal(Why.ROOM_NOT_FOUND)
+        seat = seat_of(room, caller.player)
+        if room.password and seat is None:
+            raise Refusal(Why.NOT_YOURS)
+        return seen_from(core, room, seat, caller.player)
 
     return await listened(call, subscribe)
 
 
-def seen_from(core: Core, session: int, seat: int | None, player: int) -> Subscription:
+def seen_from(core: Core, room: Room, seat: int | None, player: int) -> Subscription:
     """What a seat of a session hears, or a spectator (None)."""
-    room = core.state.get(Room, session)
-    rules = None if room is None else core.setting.rules.get(room.game)
-    heard: tuple[Topic, ...] = (topics.room(session),)
+    rules = core.setting.rules.get(room.game)
+    heard: tuple[Topic, ...] = (topics.room(room.id),)
     if seat is not None:
-        heard = (*heard, topics.room_chat(session))
-    audience = ("seat", session, seat)
+        heard = (*heard, topics.room_chat(room.id))
+    audience = ("seat", room.id, seat)
     return Subscription(heard, audience, session_teller(rules, seat), topics.player(player))
 
 

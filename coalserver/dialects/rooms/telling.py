@@ -1,5 +1,6 @@
 """How events sound in this dialect. An event without words here is not for these clients."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +26,12 @@ from coalserver.domain.events import (
     RoomHostChanged,
     TurnTaken,
 )
-from coalserver.domain.game import Rules, asked
-from coalserver.domain.room import viewed
+from coalserver.domain.game import Rules
+from coalserver.domain.refusal import Refusal
+from coalserver.domain.room import shown, viewed
 from coalserver.web.reply import embedded
+
+log = logging.getLogger(__name__)
 
 Said = dict[str, Any]
 #: The document knows these ways of leaving; a ban is a kick to those who stay.
@@ -70,15 +74,29 @@ def session_teller(rules: Rules | None, seat: int | None) -> Callable[[Entry], b
 
 
 def turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Said:
-    """A turn through the eyes of a seat: whole as `turn`, and its members beside ours where names allow."""
-    taken: Any = orjson.loads(event.turn)
-    said: Said = {}
+    """A turn through the eyes of a seat: whole as `turn`, and its members beside ours where names allow.
+
+    Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
+    """
+    taken, environment = event.turn, b"null"
     if rules is not None and event.state is not None:
-        taken = asked(rules.seen, taken, event.seat, seat)
-        said["environment"] = orjson.Fragment(viewed(rules, event.state, seat))
-        said["current"] = event.current
-    members = taken if isinstance(taken, dict) else {}
-    return {**members, **said, "type": "turn", "player": event.seat, "turn": taken}
+        try:
+            taken = shown(rules, event.turn, event.seat, seat)
+            environment = viewed(rules, event.state, seat)
+        except Refusal:
+            log.exception("The rules of %s have failed to show a turn.", event.game)
+            taken = b"null"
+    members = orjson.loads(taken)
+    if not isinstance(members, dict):
+        members = {}
+    return {
+        **members,
+        "type": "turn",
+        "player": event.seat,
+        "turn": orjson.Fragment(taken),
+        "environment": orjson.Fragment(environment),
+        "current": event.current,
+    }
 
 
 def _opened(event: LobbyOpened, entry: Entry) -> Said:
