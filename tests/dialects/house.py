@@ -90,17 +90,18 @@ class House:
     limits: Limits
     tail: int
     reopened: Callable[[Store], Store] = lambda store: store
-    keeping: Keeping = Keeping()
     core: Core = field(init=False)
     shared: Web = field(init=False)
     http: aiohttp.ClientSession = field(init=False)
     server: Server = field(init=False)
+    keeper: Housekeeping = field(init=False)
     _writing: "asyncio.Task[None]" = field(init=False)
 
     async def open(self) -> None:
         setting = Setting(self.clock, rules=dict(RULED), limits=self.limits, seal=b"seal")
         self.core = await Core.recover(self.store, setting, self.tail)
         self._writing = asyncio.create_task(self.core.ledger.run())
+        self.keeper = Housekeeping(self.core, Keeping())
         services = {Config: Config(), Passwords: Passwords(WEAK)}
         self.shared = Web(self.core, services=services, **self.web)
         await first_games(self.core)
@@ -123,14 +124,10 @@ class House:
         self.store = self.reopened(self.store)
         await self.open()
 
-    async def keep(self) -> None:
-        """One round of housekeeping, now."""
-        await Housekeeping(self.core, self.keeping).round()
-
     async def after(self, seconds: float) -> None:
         """So much time goes by, and housekeeping sees it."""
         self.clock.forward(seconds)
-        await self.keep()
+        await self.keeper.round()
 
     def url(self, path: str) -> URL:
         """An address of this server; what is percent-encoded stays so."""

@@ -42,5 +42,5 @@ def open_rooms(
 ) -> tuple[list[Room], int]:
     """Running rooms of a game with a free place, newest first, and how many."""
     running = state.find(Room, "running", game)
-    found = [room for room in reversed(running) if not room.roster.full]
+    found = [room for room in reversed(running) if not room.full]
     return found[offset : offset + limit], len(found)

@@ -1,12 +1,12 @@
 """Games, and what one keeps for its users."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from coalserver.domain.refusal import Refusal, Why
-from dataclasses import replace
 from tests.dialects import toys
 from tests.dialects.house import House
 
