@@ -119,11 +119,15 @@ class Core:
         self, topics: Sequence[Topic], cursor: int, limit: int
     ) -> tuple[list[Entry], int]:
         """Entries after the cursor, ascending, and the cursor up to which all were looked at."""
-        if self.feed.covers(cursor):
-            return _upto(self.feed.after(topics, cursor, limit), limit, self.feed.head)
         head = self.feed.head
-        found = await self._store.entries(topics, cursor, limit)
-        return _upto(found, limit, head)
+        if self.feed.covers(cursor):
+            found = self.feed.after(topics, cursor, limit)
+        else:
+            found = await self._store.entries(topics, cursor, limit)
+            if len(found) < limit or found[-1].id > head:
+                # What is on disk and not yet said would come again when it is.
+                return [entry for entry in found if entry.id <= head], head
+        return found, found[-1].id if len(found) >= limit else max(cursor, head)
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         """The newest entries of one topic, ascending."""
@@ -135,10 +139,3 @@ class Core:
     async def forget(self, before: float, keep: int) -> None:
         """Drop entries that need not be kept any longer."""
         self.feed.oldest = await self._store.forget(before, keep)
-
-
-def _upto(found: list[Entry], limit: int, head: int) -> tuple[list[Entry], int]:
-    """Where fewer came than could, everything up to the head was looked at."""
-    if len(found) >= limit:
-        return found, found[-1].id
-    return found, max(head, found[-1].id) if found else head

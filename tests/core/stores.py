@@ -18,13 +18,17 @@ class Clock:
 
 
 class DoorStore(MemoryStore):
-    """Writes wait at a door, which stands open until it is shut, and may find the disk broken."""
+    """Writes wait at a door, which stands open until it is shut, and may find the disk broken.
+
+    With `late`, they wait after everything is on disk.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[Batch] = []
         #: What the next write meets.
         self.fault: OSError | None = None
+        self.late = False
         self._door = asyncio.Event()
         self._door.set()
 
@@ -36,10 +40,13 @@ class DoorStore(MemoryStore):
 
     async def write(self, batch: Batch) -> None:
         self.batches.append(batch)
+        if self.late:
+            await super().write(batch)
         await self._door.wait()
         if self.fault is not None:
             raise self.fault
-        await super().write(batch)
+        if not self.late:
+            await super().write(batch)
 
 
 class SleepyStore(MemoryStore):

@@ -150,6 +150,25 @@ async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, s
     assert cursor == again.feed.head == 3
 
 
+async def test_what_is_on_disk_is_read_when_it_was_said_and_not_before(store, setting, core):
+    for player in (1, 2):
+        await core.do(open_lobby, game="free", player=player, name="here")
+    again = await Core.recover(store, setting)
+    work = asyncio.create_task(again.ledger.run())
+    store.late = True
+    store.shut_door()
+    asyncio.ensure_future(again.do(open_lobby, game="free", player=1, name="there"))
+    await turns()
+    heard, cursor = await again.entries([topics.lobbies("free")], 0, 10)
+    assert ([entry.id for entry in heard], cursor) == ([1], 1)
+    store.open_door()
+    await turns()
+    heard, cursor = await again.entries([topics.lobbies("free")], cursor, 10)
+    assert ([entry.id for entry in heard], cursor) == ([2], 2)
+    again.ledger.close()
+    await work
+
+
 @pytest.mark.parametrize("tail", [0, 2, 100])
 async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, setting, core, tail):
     await core.do(open_lobby, game="free", player=1, name="here")
