@@ -29,6 +29,7 @@ def setting_for(config: Config, home: DataDirectory) -> Setting:
     """What every unit goes by. Needs the lock, for the key may have to be made."""
     limits = Limits(
         seats_at_once=config.seats_at_once,
+        away_after=config.away_after,
         seat_grace=config.seat_grace,
         guest_token=config.guest_token_days * DAY,
         account_token=config.account_token_days * DAY,

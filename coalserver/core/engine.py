@@ -115,6 +115,10 @@ class Core:
         self.ledger.note_sign(player, now)
         return self.presence.sign(player, now)
 
+    def online(self, player: int) -> bool:
+        """Whether a player is there: a sign of life not long ago, or a poll or socket open."""
+        return self.presence.online(player, self.now, self.setting.limits.away_after)
+
     async def entries(
         self, topics: Sequence[Topic], cursor: int, limit: int
     ) -> tuple[list[Entry], int]:

@@ -13,10 +13,14 @@ class Presence:
         #: Who is away -> whether a seat of his may still be freed.
         self._away: dict[int, bool] = {}
         self._held: dict[int, int] = {}
+        #: Who has said himself that he goes, and nothing since.
+        self._gone: set[int] = set()
 
     def sign(self, player: int, now: float) -> bool:
         """The player is there. True if he was away until now."""
         self._signs[player] = now
+        if self._gone:
+            self._gone.discard(player)
         if player in self._away:
             del self._away[player]
             self._present[player] = now
@@ -31,6 +35,8 @@ class Presence:
 
     def online(self, player: int, now: float, within: float) -> bool:
         """Whether the last sign is young enough, or something of the player's is open."""
+        if player in self._gone:
+            return False
         return player in self._held or now - self._signs.get(player, 0.0) < within
 
     def away(self, player: int) -> bool:
@@ -48,7 +54,14 @@ class Presence:
             self._held[player] = left
         else:
             self._held.pop(player, None)
-        self.sign(player, now)
+        if player not in self._gone:
+            self.sign(player, now)
+
+    def depart(self, player: int) -> None:
+        """The player says himself that he goes: silent at once, whatever is still open."""
+        self._present.pop(player, None)
+        self._away[player] = True
+        self._gone.add(player)
 
     def expire(self, now: float, within: float) -> list[int]:
         """The players who have just gone silent: no sign within that many seconds."""

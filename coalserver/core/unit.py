@@ -32,6 +32,7 @@ class Limits:
     """Numbers that commands go by. Seconds where a time is meant."""
 
     seats_at_once: int = 50
+    away_after: float = 60
     seat_grace: float = 300
     guest_token: float = 30 * 86400
     account_token: float = 90 * 86400

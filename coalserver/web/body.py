@@ -30,6 +30,9 @@ async def read_body(
     if media and "Content-Type" in request.headers and request.content_type not in media:
         raise web.HTTPUnsupportedMediaType
     value = parsed(raw)
+    if value is None and not media:
+        # Clients that always send JSON say so that they have nothing to say.
+        value = {}
     if not isinstance(value, dict) and not isinstance(shape, Free):
         raise malformed("The body must be a JSON object.")
     return load(shape, value), raw

@@ -124,3 +124,32 @@ def test_who_was_away_before_a_restart_comes_back_with_the_next_sign():
     presence.resume(1, True, 1000.0)
     assert list(presence.silent()) == [1]
     assert presence.sign(1, 1001.0)
+
+
+def test_who_says_that_he_goes_is_silent_at_once():
+    presence = a_presence(player1=100.0)
+    presence.depart(1)
+    assert not presence.online(1, 100.0, WITHIN)
+    assert list(presence.silent()) == [1]
+
+
+def test_what_is_closed_after_its_player_has_gone_is_no_sign_of_him():
+    presence = a_presence(player1=100.0)
+    presence.hold(1)
+    presence.depart(1)
+    presence.release(1, 101.0)
+    assert not presence.online(1, 101.0, WITHIN)
+
+
+def test_who_has_gone_stays_so_when_he_is_watched_no_more():
+    presence = a_presence(player1=100.0)
+    presence.depart(1)
+    presence.forget(1)
+    assert not presence.online(1, 101.0, WITHIN)
+
+
+def test_who_has_gone_may_come_back():
+    presence = a_presence(player1=100.0)
+    presence.depart(1)
+    assert presence.sign(1, 110.0)
+    assert presence.online(1, 111.0, WITHIN)

@@ -33,6 +33,7 @@ def open_lobby(
     game: str,
     player: int,
     name: str,
+    unnamed: str = "",
     password: str = "",
     options: bytes = b"{}",
     capacity: int | None = None,
@@ -44,7 +45,10 @@ def open_lobby(
     realtime: bool = False,
     data: bytes = b"null",
 ) -> Lobby:
-    """Open a lobby and sit down in it as its host. It holds no more than the game takes."""
+    """Open a lobby and sit down in it as its host. It holds no more than the game takes.
+
+    Without a name it is called `unnamed`, with six digits of its code behind.
+    """
     played = the_game(unit, game)
     host = the_player(unit, player)
     may_play(unit, played, host)
@@ -59,12 +63,13 @@ def open_lobby(
         can_leave=can_leave,
         grace=unit.limits.seat_grace,
     )
+    code = unit.new_code()
     lobby = unit.put(
         Lobby(
             unit.new_id(Lobby),
-            unit.new_code(),
+            code,
             game,
-            name,
+            name or (unnamed and f"{unnamed}{code[:6]}"),
             roster.seat(player, unit.now, data=data),
             unit.now,
             password=unit.sealed(password),
@@ -78,7 +83,7 @@ def open_lobby(
     opened = LobbyOpened(
         game,
         lobby.id,
-        name,
+        lobby.name,
         lobby.roster.capacity,
         player,
         host.name,

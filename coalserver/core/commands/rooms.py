@@ -109,6 +109,7 @@ def open_room(
     player: int,
     name: str,
     capacity: int,
+    unnamed: str = "",
     password: str = "",
     options: bytes = b"{}",
     hand_over: bool = False,
@@ -120,7 +121,7 @@ def open_room(
 ) -> Room:
     """Begin play without a lobby: a room with its host in it, which others may join.
 
-    A game with rules begins play with everyone in their seats: it refuses this.
+    Without a name it is called `unnamed`, with six digits of its code behind. A game with rules begins play with everyone in their seats: it refuses this.
     """
     played = the_game(unit, game)
     host = the_player(unit, player)
@@ -136,12 +137,13 @@ def open_room(
         can_leave=can_leave,
         grace=unit.limits.seat_grace if grace is None else grace,
     )
+    code = unit.new_code()
     room = unit.put(
         Room(
             unit.new_id(Room),
-            unit.new_code(),
+            code,
             game,
-            name,
+            name or (unnamed and f"{unnamed}{code[:6]}"),
             roster.seat(player, unit.now, data=data),
             unit.now,
             unit.now,
