@@ -18,6 +18,19 @@ def lobby_in(state: State, *, game: str, id: int) -> Lobby:
     return lobby
 
 
+def lobby_coded(state: State, *, game: str, code: str) -> Lobby:
+    """The same, found by its code."""
+    lobby = state.one(Lobby, "code", code)
+    if lobby is None or lobby.game != game:
+        raise Refusal(Why.LOBBY_NOT_FOUND)
+    return lobby
+
+
+def lobby_with(state: State, *, player: int) -> Lobby | None:
+    """The lobby in which a player of one game sits, started or not."""
+    return state.one(Lobby, "member", player)
+
+
 def lobbies_of(state: State, *, player: int) -> list[Lobby]:
     """The open lobbies in which a player sits."""
     return [lobby for lobby in state.find(Lobby, "member", player) if lobby.open]

@@ -1,5 +1,7 @@
 """Questions about rooms."""
 
+from heapq import nsmallest
+
 from coalserver.core.state import State
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
@@ -11,6 +13,19 @@ def room_in(state: State, *, game: str, id: int) -> Room:
     if room is None or room.game != game:
         raise Refusal(Why.ROOM_NOT_FOUND)
     return room
+
+
+def room_coded(state: State, *, game: str, code: str) -> Room:
+    """The same, found by its code."""
+    room = state.one(Room, "code", code)
+    if room is None or room.game != game:
+        raise Refusal(Why.ROOM_NOT_FOUND)
+    return room
+
+
+def room_with(state: State, *, player: int) -> Room | None:
+    """The running room in which a player of one game sits."""
+    return state.one(Room, "member", player)
 
 
 def rooms_of(state: State, *, player: int) -> list[Room]:
@@ -44,3 +59,14 @@ def open_rooms(
     running = state.find(Room, "running", game)
     found = [room for room in reversed(running) if not room.full]
     return found[offset : offset + limit], len(found)
+
+
+def free_rooms(state: State, *, game: str, limit: int, search: str = "") -> list[Room]:
+    """Running rooms of a game with a free place: most members first, then by name."""
+    wanted = search.casefold()
+    found = (
+        room
+        for room in state.find(Room, "running", game)
+        if not room.full and wanted in room.name.casefold()
+    )
+    return nsmallest(limit, found, key=lambda room: (-len(room.roster), room.name, room.id))

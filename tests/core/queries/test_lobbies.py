@@ -1,0 +1,119 @@
+"""Finding lobbies: one of them, mine, or those that can be joined."""
+
+from dataclasses import replace
+
+import pytest
+
+from coalserver.core.commands.lobbies import close_lobby, join_lobby
+from coalserver.core.commands.rooms import start_lobby
+from coalserver.core.queries.lobbies import (
+    lobbies_of,
+    lobby_coded,
+    lobby_in,
+    lobby_with,
+    open_lobbies,
+)
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.refusal import Why
+from tests.domain.builders import refused
+
+
+def listed(table, **asked):
+    asked = {"game": "free", "limit": 20, **asked}
+    found, total = table.see(open_lobbies, **asked)
+    return [lobby.name for lobby in found], total
+
+
+def named(table, name, **parts):
+    lobby = table.a_lobby(table.a_guest(), **parts)
+    table.state.set(Lobby, lobby.id, replace(lobby, name=name))
+
+
+@pytest.mark.parametrize(("query", "by"), [(lobby_in, "id"), (lobby_coded, "code")])
+def test_a_lobby_is_found_in_its_game_only(table, query, by):
+    lobby = table.a_lobby(table.a_guest())
+    name = {by: getattr(lobby, by)}
+    assert table.see(query, game="free", **name) == lobby
+    with refused(Why.LOBBY_NOT_FOUND):
+        table.see(query, game="noughts", **name)
+
+
+@pytest.mark.parametrize(("query", "name"), [(lobby_in, {"id": 9}), (lobby_coded, {"code": "f"})])
+def test_what_never_was_is_not_found(table, query, name):
+    with refused(Why.LOBBY_NOT_FOUND):
+        table.see(query, game="free", **name)
+
+
+def test_what_is_gone_is_still_found(table):
+    ann = table.a_guest()
+    lobby = table.a_lobby(ann)
+    table.do(close_lobby, lobby_id=lobby.id, by=ann)
+    assert not table.see(lobby_in, game="free", id=lobby.id).open
+
+
+def test_my_lobbies_are_those_that_are_open(table):
+    ann = table.a_guest()
+    first, second, third = (table.a_lobby(ann) for _ in range(3))
+    table.do(close_lobby, lobby_id=first.id, by=ann)
+    table.do(start_lobby, lobby_id=second.id, by=ann)
+    assert table.see(lobbies_of, player=ann) == [third]
+
+
+def test_the_lobby_of_a_player_of_one_game_may_have_started(table):
+    pat = table.a_player()
+    assert table.see(lobby_with, player=pat) is None
+    lobby = table.a_lobby(pat)
+    assert table.see(lobby_with, player=pat) == lobby
+    table.do(start_lobby, lobby_id=lobby.id, by=pat)
+    assert table.see(lobby_with, player=pat).id == lobby.id
+
+
+def test_open_lobbies_are_listed_newest_first_and_counted(table):
+    for name in "abc":
+        named(table, name)
+    assert listed(table, limit=2) == (["c", "b"], 3)
+    assert listed(table, limit=2, offset=2) == (["a"], 3)
+
+
+def test_lobbies_of_other_games_are_not_listed(table):
+    table.a_lobby(table.a_guest(), game="noughts")
+    assert listed(table) == ([], 0)
+
+
+def test_lobbies_that_started_are_not_listed_as_open_but_as_closed(table):
+    ann = table.a_guest()
+    lobby = table.a_lobby(ann)
+    table.do(start_lobby, lobby_id=lobby.id, by=ann)
+    assert listed(table) == ([], 0)
+    assert listed(table, active=False) == (["Lobby"], 1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"search": "RUSH"}, ["no rush"]),
+        ({"search": "chess"}, []),
+        ({"private": True}, ["locked"]),
+        ({"private": False}, ["small", "no rush"]),
+        ({"full": True}, ["small"]),
+        ({"full": False}, ["locked", "no rush"]),
+        ({"options": {"level": "3"}}, ["no rush"]),
+        ({"options": {"level": "4"}}, []),
+        ({"options": {"map": "sea"}}, ["no rush"]),
+        ({"options": {"map": '"sea"'}}, []),
+        ({"options": {"level": "3", "fast": "true"}}, ["no rush"]),
+        ({"options": {"other": "null"}}, []),
+    ],
+)
+def test_filters_narrow_the_list(table, wanted, found):
+    named(table, "no rush", options=b'{"level":3,"map":"sea","fast":true}')
+    named(table, "small", capacity=1)
+    named(table, "locked", password="x")
+    assert listed(table, **wanted) == (found, len(found))
+
+
+def test_what_fills_is_full(table):
+    lobby = table.a_lobby(table.a_guest(), capacity=2)
+    assert listed(table, full=True) == ([], 0)
+    table.do(join_lobby, lobby_id=lobby.id, player=table.a_guest())
+    assert listed(table, full=True) == (["Lobby"], 1)

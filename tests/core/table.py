@@ -1,0 +1,124 @@
+"""A table to play at: commands one after another over a state in memory, with a clock set by hand."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.games import add_game
+from coalserver.core.commands.lobbies import join_lobby, open_lobby
+from coalserver.core.commands.players import register_player
+from coalserver.core.commands.rooms import join_room, open_room, start_lobby
+from coalserver.core.ports import Entry, Topic
+from coalserver.core.state import INDEXES, State
+from coalserver.core.unit import Limits, Setting, Unit
+from coalserver.domain.game import Rules
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.room import Room
+from coalserver.games.noughts import RULES
+
+T = TypeVar("T")
+
+
+class Table:
+    """What the engine does, without a disk and without waiting."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.now = 1000.0
+        rules = {"noughts": RULES}
+        self.setting = Setting(lambda: self.now, random.Random(1), rules, Limits(), b"seal")
+        #: All that was said, oldest first.
+        self.entries: list[Entry] = []
+        for tag in ("free", "noughts"):
+            self.do(add_game, tag=tag, max_players=8)
+
+    def do(self, command: Callable[..., T], /, **asked: Any) -> T:
+        """Run a command and make true what it did. A refusal leaves everything as it was."""
+        unit = Unit(self.state, self.setting, self.now)
+        before = self.everything()
+        try:
+            answer = command(unit, **asked)
+        except BaseException:
+            assert self.everything() == before
+            raise
+        for (kind, id), value in unit.changes.items():
+            self.state.set(kind, id, value)
+        self.state.counters.update(unit.counters)
+        self.entries += unit.entries
+        return answer
+
+    def see(self, query: Callable[..., T], /, **asked: Any) -> T:
+        return query(self.state, **asked)
+
+    def everything(self) -> dict[type, list[Any]]:
+        """All values there are, by class."""
+        return {kind: list(self.state.all(kind)) for kind in INDEXES}
+
+    def said(self, kind: type | None = None, at: Topic | None = None) -> list[Any]:
+        """The events that were said, of one kind, on one topic."""
+        return [
+            entry.event
+            for entry in self.entries
+            if (kind is None or isinstance(entry.event, kind))
+            and (at is None or at in entry.topics)
+        ]
+
+    def names(self, at: Topic | None = None) -> list[str]:
+        """What was said, in a word each."""
+        return [type(event).__name__ for event in self.said(at=at)]
+
+    def hush(self) -> None:
+        """Let what was said so far be no matter."""
+        self.entries.clear()
+
+    def teach(self, game: str, rules: Rules) -> None:
+        """From now on a game has these rules."""
+        self.setting.rules[game] = rules
+
+    def lobby(self, id: int) -> Lobby:
+        lobby = self.state.get(Lobby, id)
+        assert lobby is not None
+        return lobby
+
+    def room(self, id: int) -> Room:
+        room = self.state.get(Room, id)
+        assert room is not None
+        return room
+
+    def seen(self, room: int) -> Any:
+        """The state that the rules keep of a room."""
+        return json.loads(self.room(room).state or b"null")
+
+    # Who and what most stories begin with.
+
+    def a_guest(self, name: str = "") -> int:
+        """Somebody of no game, who may play in any."""
+        return self.do(sign_in_guest, name=name)[0].id
+
+    def a_player(self, game: str = "free", name: str = "Pat") -> int:
+        """Somebody of one game, who sits in one lobby and in one room."""
+        return self.do(register_player, game=game, name=name)[0].id
+
+    def a_lobby(self, host: int, *members: int, game: str = "free", **parts: Any) -> Lobby:
+        """A lobby with its host and members in it."""
+        password = parts.get("password", "")
+        lobby = self.do(open_lobby, game=game, player=host, name="Lobby", **parts)
+        for player in members:
+            lobby = self.do(join_lobby, lobby_id=lobby.id, player=player, password=password)
+        return lobby
+
+    def a_room(self, host: int, *members: int, game: str = "free", **parts: Any) -> Room:
+        """A room with its host and members in it, that came from no lobby."""
+        parts = {"capacity": 8, **parts}
+        room = self.do(open_room, game=game, player=host, name="Room", **parts)
+        for player in members:
+            room = self.do(join_room, room_id=room.id, player=player)
+        return room
+
+    def a_started(self, host: int, *members: int, game: str = "noughts", **parts: Any) -> Room:
+        """A room that was started from a lobby."""
+        started = {name: parts.pop(name) for name in ("hand_over", "keep_seats") if name in parts}
+        lobby = self.a_lobby(host, *members, game=game, **parts)
+        return self.do(start_lobby, lobby_id=lobby.id, by=host, **started)
