@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -128,8 +129,8 @@ def keeping_for(config: Config) -> Keeping:
 
 
 async def first_games(core: Core) -> None:
-    """At the first start the example game is there to be played."""
-    if not core.see(all_games):
+    """The example game is there to be played, from the first start on."""
+    if all(game.tag != "noughts" for game in core.see(all_games)):
         await core.do(
             add_game, tag="noughts", name="Noughts and Crosses", min_players=2, max_players=2
         )
@@ -161,7 +162,7 @@ def _on_signals() -> "asyncio.Future[None]":
     return stopped
 
 
-async def _first(*futures: "asyncio.Future[object]") -> None:
+async def _first(*futures: "asyncio.Future[Any]") -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
     for future in futures:
         future.cancel()

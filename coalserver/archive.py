@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from coalserver import __version__
+from coalserver.core.engine import GAP
 from coalserver.core.ports import Batch
 from coalserver.core.unit import ENTRIES
 from coalserver.housing import DataDirectory, Trouble, sync_directory
@@ -200,6 +201,10 @@ async def _raise_counters(database: Path, least: Mapping[str, int] | None) -> No
             least = {name: value + LEAP for name, value in counters.items()}
             least[ENTRIES] = counters.get(ENTRIES, 0) + ENTRIES_LEAP
         raised = {name: value for name, value in least.items() if value > counters.get(name, 0)}
+        if ENTRIES in raised:
+            # One id is left out, so that the newest cursor after the restore stands outside the gap.
+            raised[f"{GAP}{raised[ENTRIES] - 1}"] = counters.get(ENTRIES, 0) - 1
+            raised[ENTRIES] += 1
         await store.write(Batch(counters=raised))
     finally:
         await store.close()

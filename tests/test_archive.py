@@ -11,7 +11,10 @@ import pytest
 
 from coalserver import archive
 from coalserver.config import Config
+from coalserver.core.commands.accounts import sign_in_guest
 from coalserver.core.commands.games import add_game
+from coalserver.core.commands.lobbies import leave_lobby, open_lobby
+from coalserver.core.feed import Feed
 from coalserver.core.queries.games import all_games
 from coalserver.core.unit import ENTRIES
 from coalserver.desk import Desk, opened
@@ -286,3 +289,23 @@ async def test_a_restore_that_was_cut_off_is_finished_at_the_next_lock(home, fil
         (home.path / "restored" / name).replace(home.path / name)
     assert await tags(home) == ["chess"]
     assert not (home.path / "restored").exists()
+
+
+async def test_cursors_from_after_the_backup_are_told_what_they_have_lost(home, file):
+    async def played(desk: Desk) -> int:
+        await desk.core.do(sign_in_guest, name="Ann")
+        await desk.core.do(open_lobby, game="chess", player=1, name="x")
+        return desk.core.feed.head
+
+    async def feed(desk: Desk) -> Feed:
+        return desk.core.feed
+
+    await add(home, "chess")
+    kept = await at_desk(home, played)
+    await backup(home, file)
+    await at_desk(home, lambda desk: desk.core.do(leave_lobby, lobby_id=1, player=1))
+    seen = (await at_desk(home, feed)).head
+    await restore(home, file)
+    after = await at_desk(home, feed)
+    told = [cursor for cursor in range(kept, after.head + 1) if after.lost(cursor)]
+    assert told == list(range(kept + 1, seen + 1))

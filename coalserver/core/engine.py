@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,11 +12,15 @@ from coalserver.core.ledger import Ledger
 from coalserver.core.ports import Entry, Store, Topic
 from coalserver.core.presence import Presence
 from coalserver.core.queries.seats import rosters
+from coalserver.core.ranking import Rankings
 from coalserver.core.state import State
 from coalserver.core.unit import Setting, Unit
 from coalserver.domain.refusal import Refusal
 
 T = TypeVar("T")
+
+#: Counters of this name keep, for each restored backup, the last id it knew; the name ends with the last given out.
+GAP = "gap before "
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Core:
         self.presence = presence
         self.setting = setting
         self.ledger = Ledger(store, state, feed)
+        self.rankings = Rankings(state)
         self._store = store
 
     @classmethod
@@ -50,7 +55,7 @@ class Core:
         """Begin with everything the store has kept."""
         known = await store.open()
         state = State(known.values, known.counters)
-        feed = Feed(known.head, known.oldest, tail)
+        feed = Feed(known.head, known.oldest, tail, gaps(known.counters))
         presence = Presence(known.signs)
         now = setting.clock()
         for roster in rosters(state):
@@ -143,3 +148,13 @@ class Core:
     async def forget(self, before: float, keep: int) -> None:
         """Drop entries that need not be kept any longer."""
         self.feed.oldest = await self._store.forget(before, keep)
+
+
+def gaps(counters: Mapping[str, int]) -> list[tuple[int, int]]:
+    """The stretches of entry ids that restored backups have left empty: see `Feed.lost`."""
+    found = (
+        (low, int(name.removeprefix(GAP)))
+        for name, low in counters.items()
+        if name.startswith(GAP)
+    )
+    return sorted(found)

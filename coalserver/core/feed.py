@@ -22,7 +22,13 @@ class Waiter(Protocol):
 class Feed:
     """The newest entries in memory. Below `floor` the store must be asked; below `oldest` nothing is kept."""
 
-    def __init__(self, head: int = -1, oldest: int = 0, tail: int = 20_000) -> None:
+    def __init__(
+        self,
+        head: int = -1,
+        oldest: int = 0,
+        tail: int = 20_000,
+        gaps: Sequence[tuple[int, int]] = (),
+    ) -> None:
         #: Id of the newest entry said.
         self.head = head
         #: Id of the oldest entry held in memory; head + 1 while none is.
@@ -30,6 +36,8 @@ class Feed:
         #: Id of the oldest entry the store still has.
         self.oldest = oldest
         self.closed = False
+        #: Ids that were given out before a backup was restored: above the first, up to the second.
+        self._gaps = tuple(gaps)
         self._tail = tail
         self._recent: deque[Entry] = deque()
         self._topics: dict[Topic, deque[Entry]] = {}
@@ -84,8 +92,13 @@ class Feed:
         return cursor >= self.floor - 1
 
     def lost(self, cursor: int) -> bool:
-        """Whether something after the cursor is kept nowhere any more. -1 asks for whatever there is."""
-        return -1 < cursor < self.oldest - 1
+        """Whether something after the cursor is kept nowhere any more. -1 asks for whatever there is.
+
+        Who stands in a gap has seen what a restored backup does not know.
+        """
+        if -1 < cursor < self.oldest - 1:
+            return True
+        return any(low < cursor <= high for low, high in self._gaps)
 
     def enrol(self, topics: Iterable[Topic], waiter: Waiter) -> None:
         """Wake this one at the next entry on any of these topics, or at once when the feed has closed."""

@@ -22,7 +22,10 @@ async def read_body(
     request: web.Request, shape: Shape, media: tuple[str, ...]
 ) -> tuple[dict[str, Any], bytes]:
     """The body as its shape loads it, and as it came. No body at all counts as an empty object."""
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError:
+        raise malformed("The body is not encoded as its headers say.") from None
     if not raw:
         if isinstance(shape, Free):
             raise malformed("The body is missing.")
@@ -43,7 +46,8 @@ def load(shape: Shape, value: Any) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = shape.load(value)
     except ValidationError as fault:
-        raise Refusal(Why.MALFORMED, fields=fault.normalized_messages()) from None
+        said = fault.messages if isinstance(fault.messages, dict) else {"body": fault.messages}
+        raise Refusal(Why.MALFORMED, fields=said) from None
     return loaded
 
 

@@ -36,16 +36,14 @@ class Text(fields.Field[str]):
     ) -> str:
         if not isinstance(value, str):
             raise ValidationError("Not a string.")
-        if not value.isprintable():
-            value = printable(value, lines=self.lines)
-        value = value.strip()
-        if len(value) < self.low:
+        text = value.strip() if value.isprintable() else printable(value, lines=self.lines).strip()
+        if len(text) < self.low:
             raise ValidationError(
                 "Must not be empty." if self.low == 1 else f"Shorter than {self.low} characters."
             )
-        if len(value) > self.high:
+        if len(text) > self.high:
             raise ValidationError(f"Longer than {self.high} characters.")
-        return value
+        return text
 
 
 class Secret(fields.Field[str]):

@@ -5,6 +5,7 @@ All transports read like this; what wakes them carries nothing.
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 from coalserver.core.ports import Entry, Topic
 from coalserver.domain.refusal import Refusal, Why
@@ -85,7 +86,7 @@ def in_words(
     told = []
     for entry in entries:
         name = (dialect, subscription.audience, entry.id)
-        words = web_.words.once(name, lambda entry=entry: subscription.tell(entry))
+        words = web_.words.once(name, partial(subscription.tell, entry))
         if words is not None:
             told.append((entry.id, words))
     return told

@@ -17,8 +17,9 @@ async def do_once(call: Call, command: Callable[..., Any], /, **asked: Any) -> A
     key = call.request.headers.get(HEADER)
     if key is None:
         return ids_of(await call.core.do(command, **asked))
-    if not 0 < len(key) <= LONGEST:
-        raise Refusal(Why.MALFORMED, fields={HEADER: [f"Must have 1 to {LONGEST} characters."]})
+    if not (0 < len(key) <= LONGEST and key.isprintable()):
+        text = f"Must have 1 to {LONGEST} printable characters."
+        raise Refusal(Why.MALFORMED, fields={HEADER: [text]})
     caller = f"{call.dialect.name}/{call.caller.player}"
     request = call.request
     repeat = Repeat.of(

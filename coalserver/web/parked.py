@@ -218,13 +218,13 @@ class ParkingProtocol(RequestHandler):
 class ParkingRunner(web.AppRunner):
     """An application runner whose connections can park polls."""
 
-    async def _make_server(self) -> web.Server:  # type: ignore[type-arg]
+    async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = ParkingServer
         return server
 
 
-class ParkingServer(web.Server):  # type: ignore[type-arg]
+class ParkingServer(web.Server):
     """aiohttp's server with our protocol; nothing else is changed."""
 
     def __call__(self) -> RequestHandler:

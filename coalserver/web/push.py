@@ -69,7 +69,7 @@ class Pusher:
         """What to say first if events after the cursor are kept no more; the cursor moves past them."""
         if not self._feed.lost(self.cursor):
             return None
-        self.cursor = self._feed.oldest - 1
+        self.cursor = max(self.cursor, self._feed.oldest - 1)
         return b'{"type":"lost","floor":%d}' % self._feed.oldest
 
     def wake(self) -> None:

@@ -23,11 +23,11 @@ class Answer(web.StreamResponse):
         # Not calling up: a StreamResponse's own state would cost more than the answer.
         self._status = status
         self._head = head
-        self._body = body
+        self._bytes = body
         self._eof_sent = False
         self._keep_alive = True
 
-    async def prepare(self, request: web.BaseRequest) -> None:  # type: ignore[override]
+    async def prepare(self, request: web.BaseRequest) -> None:
         """Write everything; nothing is left for later."""
         transport = request.transport
         if transport is None or transport.is_closing():
@@ -39,7 +39,7 @@ class Answer(web.StreamResponse):
 
     def bytes_for(self, request: web.BaseRequest) -> bytes:
         """All that is sent to this request."""
-        body = b"" if request.method == "HEAD" else self._body
+        body = b"" if request.method == "HEAD" else self._bytes
         if not request.keep_alive:
             return self._head + b"Connection: close\r\n\r\n" + body
         if request.version.minor == 0:
@@ -48,10 +48,6 @@ class Answer(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         return None
-
-    @property
-    def body(self) -> bytes:
-        return self._body
 
     @property
     def keep_alive(self) -> bool | None:
@@ -65,7 +61,7 @@ class Written(web.StreamResponse):
         self._status = 200
         self._keep_alive = keep_alive
 
-    async def prepare(self, request: web.BaseRequest) -> None:  # type: ignore[override]
+    async def prepare(self, request: web.BaseRequest) -> None:
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:

@@ -232,3 +232,8 @@ def test_without_a_topic_on_which_something_was_said_there_is_nothing(topics):
     feed = a_feed(HERE)
     assert feed.after(topics, -1, 10) == []
     assert not feed.news(topics, -1)
+
+
+def test_who_has_seen_what_a_restored_backup_does_not_know_has_lost_it():
+    feed = Feed(head=41, gaps=[(29, 40)])
+    assert [cursor for cursor in range(27, 42) if feed.lost(cursor)] == list(range(30, 41))
