@@ -121,7 +121,8 @@ def open_room(
 ) -> Room:
     """Begin play without a lobby: a room with its host in it, which others may join.
 
-    Without a name it is called `unnamed`, with six digits of its code behind. A game with rules begins play with everyone in their seats: it refuses this.
+    A game with rules begins play with everyone in their seats: it refuses this. Without a name the
+    room is called `unnamed`, with six digits of its code behind.
     """
     played = the_game(unit, game)
     host = the_player(unit, player)

@@ -34,6 +34,12 @@ def test_who_opens_a_lobby_sits_in_it_and_leads(table):
     assert (lobby.name, list(lobby.roster), lobby.roster.host) == ("30m no rush", [ann], ann)
 
 
+def test_a_lobby_without_a_name_is_called_after_its_code(table):
+    lobby = table.do(open_lobby, game="free", player=table.a_guest(), name="", unnamed="Lobby ")
+    assert lobby.name == f"Lobby {lobby.code[:6]}"
+    assert [event.name for event in table.said(LobbyOpened)] == [lobby.name]
+
+
 def test_a_new_lobby_is_heard_of_where_lobbies_are_listed_and_by_its_own(table):
     lobby = table.a_lobby(table.a_guest("Ann"), password="hunter2", options=b'{"x":1}')
     (said,) = table.said(LobbyOpened, topics.lobbies("free"))

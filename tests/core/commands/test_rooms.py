@@ -26,6 +26,12 @@ def test_who_opens_a_room_plays_in_it_and_leads(table):
     assert table.said(RoomOpened, topics.rooms("free")) == [RoomOpened("free", room.id)]
 
 
+def test_a_room_without_a_name_is_called_after_its_code(table):
+    parts = {"game": "free", "capacity": 4, "name": "", "unnamed": "Room "}
+    room = table.do(open_room, player=table.a_guest(), **parts)
+    assert room.name == f"Room {room.code[:6]}"
+
+
 def test_a_room_holds_no_more_than_the_game_takes(table):
     assert table.a_room(table.a_guest(), capacity=16).roster.capacity == 8
 
