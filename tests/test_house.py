@@ -19,6 +19,7 @@ OUTSIDE = {
     "domain": set(),
     "games": set(),
     "core": set(),
+    "core/ranking.py": {"sortedcontainers"},
     "stores": {"aiosqlite", "orjson"},
     "web": {"aiohttp", "aiohttp_jinja2", "jinja2", "marshmallow", "orjson"},
     "services": set(),

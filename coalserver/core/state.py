@@ -84,8 +84,13 @@ class State:
         self._found: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
             kind: {name: {} for name in names} for kind, names in INDEXES.items()
         }
+        self._watchers: dict[type, Callable[[Any, Any], None]] = {}
         for value in values:
             self.set(type(value), value.id, value)
+
+    def watch(self, kind: type[T], watcher: Callable[[T | None, T | None], None]) -> None:
+        """Tell this one of every change of a class: the value before it and after, or None."""
+        self._watchers[kind] = watcher
 
     def get(self, kind: type[T], id: int) -> T | None:
         """The value with this id, or None."""
@@ -137,3 +142,6 @@ class State:
             for key in after:
                 if key not in before:
                     index.setdefault(key, {})[id] = None
+        watcher = self._watchers.get(kind)
+        if watcher is not None:
+            watcher(old, value)
