@@ -115,10 +115,6 @@ class Roster:
         """Set a member's ready mark."""
         return self._with(replace(self.of(player), ready=flag))
 
-    def bring(self, player: int, data: bytes) -> "Roster":
-        """Replace what a member brought along."""
-        return self._with(replace(self.of(player), data=data))
-
     def away(self, player: int) -> "Roster":
         """Mark a member silent; where the host may be followed, he is followed now."""
         return self._with(replace(self.of(player), away=True)).followed()

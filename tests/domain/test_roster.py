@@ -151,10 +151,6 @@ def test_a_stranger_is_never_ready():
         a_roster(1).ready(2, True)
 
 
-def test_a_member_replaces_what_he_brought():
-    assert a_roster(1, 2).bring(2, b"3").of(2).data == b"3"
-
-
 def test_a_host_who_goes_silent_still_leads_where_nobody_follows():
     assert a_roster(1, 2).away(1).host == 1
 

@@ -4,9 +4,7 @@ from coalserver.core import topics
 from coalserver.core.commands.finding import ban_of, the_game, the_player
 from coalserver.core.commands.presence import leave_everything
 from coalserver.core.unit import Unit
-from coalserver.domain.events import JoinAnswered, PlayerBanned, PlayerUnbanned
-from coalserver.domain.exchange import JoinRequest
-from coalserver.domain.lobby import Lobby
+from coalserver.domain.events import PlayerBanned, PlayerUnbanned
 from coalserver.domain.player import Ban, Player, ban_until
 from coalserver.domain.refusal import Refusal, Why
 
@@ -20,12 +18,6 @@ def ban(unit: Unit, *, game: str, player: int, duration: str, reason: str = "") 
     until = ban_until(duration, unit.now)
     _lift(unit, game, player)
     leave_everything(unit, player=banned.id, how="banned", game=game)
-    for request in unit.find(JoinRequest, "player", player):
-        lobby = unit.get(Lobby, request.lobby)
-        if lobby is not None and lobby.game == game:
-            unit.put(request.reject(unit.now))
-            said = JoinAnswered(game, lobby.id, player, request.code, False)
-            unit.say(said, topics.lobby(lobby.id), topics.player(player))
     unit.say(PlayerBanned(game, player, reason, until), topics.player(player))
     id, code = unit.new_id(Ban), unit.new_code()
     return unit.put(Ban(id, code, game, player, duration, reason, unit.now, until))

@@ -2,6 +2,7 @@
 
 from coalserver.core.commands import lobbies, rooms
 from coalserver.core.commands.finding import the_player
+from coalserver.core.commands.requests import withdraw_requests
 from coalserver.core.unit import Unit
 from coalserver.domain.events import MemberAway, PlayerAway, RoomHostChanged
 from coalserver.domain.lobby import Ending, Lobby
@@ -42,7 +43,11 @@ def free_silent_seats(unit: Unit, *, player: int, last_sign: float) -> int:
 
 
 def leave_everything(unit: Unit, *, player: int, how: str, game: str = "") -> None:
-    """Give up every seat a player has, or every one in a game: a token ended, or a ban began."""
+    """Give up every seat a player has or has asked for, everywhere or in one game.
+
+    His token has ended, or a ban has begun.
+    """
+    withdraw_requests(unit, player=player, game=game)
     for room in unit.find(Room, "member", player):
         if game in ("", room.game):
             left = room.drop(player, unit.rules(room.game), unit.now)

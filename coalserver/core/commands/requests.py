@@ -7,7 +7,7 @@ from coalserver.core.commands.seating import free_for_lobby
 from coalserver.core.unit import Unit
 from coalserver.domain.events import JoinAnswered, JoinAsked
 from coalserver.domain.exchange import JoinRequest
-from coalserver.domain.lobby import Phase
+from coalserver.domain.lobby import Lobby, Phase
 from coalserver.domain.refusal import Refusal, Why
 
 
@@ -29,6 +29,14 @@ def ask_to_join(
     return unit.put(request)
 
 
+def withdraw_requests(unit: Unit, *, player: int, game: str = "") -> None:
+    """Reject what a player has asked, in one game or in all: there is nobody left to be let in."""
+    for request in unit.find(JoinRequest, "player", player):
+        lobby = the_lobby(unit, request.lobby)
+        if game in ("", lobby.game):
+            _say_answered(unit, lobby, unit.put(request.reject(unit.now)))
+
+
 def answer_join(unit: Unit, *, code: str, by: int, approve: bool) -> JoinRequest:
     """The host lets a player in, who then has a seat, or does not.
 
@@ -45,6 +53,12 @@ def answer_join(unit: Unit, *, code: str, by: int, approve: bool) -> JoinRequest
     lobby.still_open()
     if approve:
         seat_in_lobby(unit, lobby, request.player, approved=True, data=request.data)
-    said = JoinAnswered(lobby.game, lobby.id, request.player, code, approve)
-    unit.say(said, topics.lobby(lobby.id), topics.player(request.player))
+    _say_answered(unit, lobby, answered)
     return unit.put(answered)
+
+
+def _say_answered(unit: Unit, lobby: Lobby, request: JoinRequest) -> None:
+    said = JoinAnswered(
+        lobby.game, lobby.id, request.player, request.code, bool(request.approved)
+    )
+    unit.say(said, topics.lobby(lobby.id), topics.player(request.player))

@@ -9,6 +9,8 @@ from coalserver.core.commands.accounts import (
     sign_in,
     sign_in_guest,
 )
+from coalserver.core.commands.requests import ask_to_join
+from coalserver.core.queries.requests import request_coded
 from coalserver.domain.account import Account
 from coalserver.domain.events import TokenEnded
 from coalserver.domain.lobby import Ending
@@ -115,6 +117,14 @@ def test_with_the_last_token_a_guest_gives_up_every_seat(table):
         Ending.FINISHED,
         b'{"winner":0}',
     )
+
+
+def test_with_the_last_token_a_guest_asks_for_nothing_any_more(table):
+    guest, secret = table.do(sign_in_guest, name="")
+    lobby = table.a_lobby(table.a_guest())
+    request = table.do(ask_to_join, lobby_id=lobby.id, player=guest.id)
+    table.do(end_token, token_id=token(table, secret).id)
+    assert table.see(request_coded, code=request.code).approved is False
 
 
 def test_an_account_keeps_its_seats_without_a_token(table):

@@ -7,7 +7,7 @@ from coalserver.core.commands.bans import ban
 from coalserver.core.commands.lobbies import close_lobby, join_lobby, leave_lobby
 from coalserver.core.commands.requests import answer_join, ask_to_join
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.queries.requests import request_coded, requests_to
+from coalserver.core.queries.requests import request_coded, requests_by, requests_to
 from coalserver.domain.events import JoinAnswered, JoinAsked, MemberJoined
 from coalserver.domain.exchange import JoinRequest
 from coalserver.domain.refusal import Why
@@ -212,6 +212,14 @@ def test_a_ban_rejects_what_was_asked_in_that_game(table, host, lobby):
     assert table.state.get(JoinRequest, request.id).approved is False
     expected = [JoinAnswered("free", lobby.id, pat, request.code, False)]
     assert table.said(JoinAnswered, topics.player(pat)) == expected
+
+
+def test_a_ban_leaves_what_was_asked_elsewhere(table):
+    ann = table.a_guest()
+    table.a_room(ann)
+    elsewhere = asked(table, table.a_lobby(table.a_guest(), game="noughts"), ann)
+    table.do(ban, game="free", player=ann, duration="hour")
+    assert table.see(requests_by, player=ann) == [elsewhere]
 
 
 def test_the_host_sees_who_waits_newest_first(table, host):
