@@ -76,6 +76,8 @@ def open_lobbies(
 
 def _chosen(lobby: Lobby, wanted: Mapping[str, str]) -> bool:
     options = json.loads(lobby.options)
+    if not isinstance(options, dict):
+        return False
     return all(name in options and _says(options[name], text) for name, text in wanted.items())
 
 

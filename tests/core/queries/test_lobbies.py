@@ -112,6 +112,12 @@ def test_filters_narrow_the_list(table, wanted, found):
     assert listed(table, **wanted) == (found, len(found))
 
 
+@pytest.mark.parametrize("options", [b"3", b'["level"]', b"null"])
+def test_options_that_are_no_object_match_no_filter(table, options):
+    table.a_lobby(table.a_guest(), options=options)
+    assert listed(table, options={"level": "3"}) == ([], 0)
+
+
 def test_what_fills_is_full(table):
     lobby = table.a_lobby(table.a_guest(), capacity=2)
     assert listed(table, full=True) == ([], 0)
