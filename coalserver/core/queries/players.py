@@ -1,6 +1,7 @@
 """Questions about players, accounts and the tokens that prove them."""
 
 import hashlib
+from collections.abc import Iterable
 
 from coalserver.core.state import State
 from coalserver.domain.account import Account
@@ -23,6 +24,16 @@ def player_called(state: State, *, id: int) -> Player:
     if player is None:
         raise Refusal(Why.PLAYER_NOT_FOUND)
     return player
+
+
+def players_of(state: State, *, game: str) -> list[Player]:
+    """The players that belong to a game, oldest first."""
+    return state.find(Player, "game", game)
+
+
+def known_players(state: State, *, ids: Iterable[int]) -> list[int]:
+    """Those of these ids that are somebody's."""
+    return [id for id in ids if state.get(Player, id) is not None]
 
 
 def name_of(state: State, *, id: int) -> str:

@@ -41,6 +41,17 @@ def game_only(call: Call) -> Caller:
     return NOBODY
 
 
+def game_or_player(call: Call) -> Caller:
+    """Anyone who knows the game's API token; a player who shows his key must not be banned."""
+    played = game(call)
+    secret = shown(call, "player")
+    found = call.core.see(player_keyed, secret=secret) if secret else None
+    if found is None or found.game != played.tag:
+        return NOBODY
+    not_banned(call, played.tag, found.id)
+    return Caller(found.id)
+
+
 def player(call: Call) -> Caller:
     """A player of the game, who is not banned from it."""
     if call.route.path.startswith(ALL_FIRST):

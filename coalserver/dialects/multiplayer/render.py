@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from coalserver.core.engine import Core
 from coalserver.web.dialect import Call
 from coalserver.web.reply import document
 
@@ -25,6 +26,11 @@ def stamp_or_null(at: float | None) -> str | None:
 def iso(at: float) -> str:
     """`2026-03-13T09:39:06+00:00`, in UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def heard_at(core: Core, player: int) -> float | None:
+    """When a player was last heard of; None for one who never was."""
+    return core.presence.last(player) or None
 
 
 def well(members: JSON, headers: dict[str, str] | None = None) -> web.StreamResponse:

@@ -64,6 +64,10 @@ _TOKENS: dict[Row, Words] = {
     Why.BANNED: (403, "You are banned"),
     Why.GAME_CLOSED: (403, "Player does not belong to this game"),
     Why.RATE_LIMITED: (429, "Too many failed attempts. Try again in {wait} seconds."),
+    (Why.RATE_LIMITED, "ranking"): (
+        429,
+        "Too many new leaderboards are being made. Try again in {wait} seconds.",
+    ),
 }
 
 _BODIES: dict[Row, Words] = {
@@ -82,6 +86,7 @@ _BODIES: dict[Row, Words] = {
     ),
     (Why.MALFORMED, "max_players"): (400, "Missing required field: max_players"),
     (Why.MALFORMED, "matchmakingId"): (400, "Missing required parameter: matchmakingId"),
+    (Why.MALFORMED, "roomId"): (400, "Room not found"),
     (Why.MALFORMED, "requestId"): (400, "Missing required parameter: requestId"),
     (Why.MALFORMED, "requestId", f"{MATCH}/response"): (
         400,
@@ -105,8 +110,17 @@ _BODIES: dict[Row, Words] = {
     (Why.MALFORMED, "bad_target_ids"): (400, "Invalid target players ids"),
     (Why.MALFORMED, "unknown_source"): (400, "Invalid from players"),
     (Why.MALFORMED, "source_ids"): (400, "No valid source players found"),
+    (Why.MALFORMED, "sort_by"): (400, "sort_by must be a non-empty array of field names"),
+    (Why.MALFORMED, "sort_fields"): (
+        400,
+        "No valid sort fields provided after sanitization",
+    ),
+    (Why.MALFORMED, "limit"): (400, "limit must be between 1 and 100"),
+    (Why.MALFORMED, "offset"): (400, "offset must be a whole number from 0"),
+    (Why.MALFORMED, "around"): (400, "around must be a player_id"),
+    (Why.MALFORMED, "where"): (400, "where must be an object of at most 8 fields and plain values"),
     (Why.MALFORMED, "utc"): (400, "Invalid utc offset. Use -12 to +14, in hours or half hours"),
-    Why.DATA_CHANGED: (412, "The data has changed since version {expected}"),
+    Why.DATA_CHANGED: (412, "The data has changed: its version is {version}"),
     Why.KEY_REUSED: (422, "This Idempotency-Key came with another request before"),
     Why.CURSOR_AHEAD: (400, "Invalid last_update"),
 }
@@ -130,7 +144,7 @@ _PLACES: dict[Row, Words] = {
     ),
     Why.LOBBY_FULL: (400, "Matchmaking lobby is full"),
     Why.IN_A_LOBBY: _IN_A_LOBBY,
-    (Why.IN_A_LOBBY, "approved"): (400, "The player is already in a matchmaking lobby"),
+    (Why.IN_A_LOBBY, f"{MATCH}/response"): (400, "Player is already in a matchmaking lobby"),
     (Why.IN_A_LOBBY, f"{ROOM}/create"): (
         400,
         "You cannot create a game room while in a matchmaking lobby.",
@@ -162,6 +176,7 @@ _PLACES: dict[Row, Words] = {
     (Why.NOT_HERE, f"{ROOM}/updates/poll"): _IN_NO_ROOM,
     (Why.NOT_HERE, f"{ROOM}/stop"): (400, "You are not in any game room"),
     (Why.NOT_HERE, MATCH): _NOT_IN_A_LOBBY,
+    (Why.NOT_HERE, f"{MATCH}/response"): (403, "Only the host can respond to join requests"),
     (Why.NOT_HERE, f"{MATCH}/leave"): _NOT_IN_ANY_LOBBY,
     (Why.NOT_HERE, f"{MATCH}/players"): _NOT_IN_ANY_LOBBY,
     (Why.NOT_HERE, f"{MATCH}/heartbeat"): _NOT_IN_ANY_LOBBY,

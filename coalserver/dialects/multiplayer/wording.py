@@ -14,7 +14,7 @@ from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.dialect import Call
 from coalserver.web.reply import document
 
-_IDS = re.compile(r"/\{[^/]*\}")
+_IDS = re.compile(r"/\{\w+\}")
 _FILE = re.compile(r"/api/(\w+\.php)")
 #: The files in which a wrong method is a 405; in the others there is no such endpoint.
 STRICT = ("game_players.php", "game_data.php", "leaderboard.php", "time.php")
@@ -22,7 +22,7 @@ STRICT = ("game_players.php", "game_data.php", "leaderboard.php", "time.php")
 
 def endpoint_of(path: str) -> str:
     """A route's path as the tables of words name it."""
-    return _IDS.sub("", path).removeprefix("/api/")
+    return _IDS.sub("", path).replace("//", "/").removeprefix("/api/")
 
 
 def words_for(refusal: Refusal, endpoint: str) -> Words:

@@ -1,0 +1,44 @@
+"""Turns and chat as updates: how members of a room hear here what was done through another API."""
+
+import logging
+
+import orjson
+
+from coalserver.domain.events import RoomChat, TurnTaken
+from coalserver.domain.game import Rules
+from coalserver.domain.refusal import Refusal
+from coalserver.domain.room import shown, viewed
+from coalserver.web.reply import embedded
+
+log = logging.getLogger(__name__)
+
+
+def turn_data(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
+    """A turn through the eyes of a seat. Without rules it is the turn itself, and nothing else.
+
+    Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
+    """
+    if rules is None or event.state is None:
+        return event.turn
+    try:
+        taken = shown(rules, event.turn, event.seat, seat)
+        environment = viewed(rules, event.state, seat)
+    except Refusal:
+        log.exception("The rules of %s have failed to show a turn.", event.game)
+        taken = environment = b"null"
+    return orjson.dumps(
+        {
+            "player_id": event.player,
+            "seat": event.seat,
+            "turn": taken,
+            "environment": environment,
+            "current": event.current,
+        },
+        default=embedded,
+    )
+
+
+def chat_data(event: RoomChat) -> bytes:
+    """What a member said."""
+    said = {"player_id": event.player, "player_name": event.name, "text": event.text}
+    return orjson.dumps(said)
