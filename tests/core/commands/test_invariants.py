@@ -1,0 +1,254 @@
+"""What holds whatever anybody does: many commands at random, most of them refused."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from coalserver.core.commands import (
+    bans,
+    exchange,
+    lobbies,
+    players,
+    presence,
+    requests,
+    rooms,
+    upkeep,
+    welcomes,
+)
+from coalserver.domain.exchange import Action, JoinRequest, Progress, Target
+from coalserver.domain.lobby import Lobby, Phase
+from coalserver.domain.player import Player
+from coalserver.domain.refusal import Refusal
+from coalserver.domain.room import Room
+from coalserver.domain.roster import Roster
+from tests.core.table import Table
+from tests.domain.builders import some_rules
+
+STEPS = 1200
+Asked = dict[str, Callable[[], Any]]
+#: What would leave nothing to go on with.
+SELDOM = (
+    bans.ban,
+    lobbies.close_lobby,
+    presence.free_silent_seats,
+    rooms.close_room,
+    upkeep.abandon_idle_rooms,
+    upkeep.forget_closed,
+)
+#: What needs others to be there first.
+OFTEN = (
+    exchange.answer_action,
+    exchange.send_action,
+    lobbies.join_lobby,
+    requests.answer_join,
+    rooms.join_room,
+    rooms.start_lobby,
+    rooms.take_turn,
+    welcomes.join_host,
+)
+
+
+class Walk:
+    """A crowd at a table, each doing whatever comes to mind."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.table = Table()
+        # Looking for traces of every refusal would take most of the time.
+        self.table.everything = dict  # type: ignore[method-assign]
+        if seed % 2:
+            self.table.teach(
+                "free", some_rules(min_players=1, outcome=self.outcome, left=self.left)
+            )
+        self.lobby: Lobby | None = None
+        self.room: Room | None = None
+        self.roster: Roster | tuple[()] = ()
+        self.crowd = [self.table.a_guest() for _ in range(3)]
+        self.crowd += [self.table.a_player(game) for game in ("free", "free", "free", "noughts")]
+        self.hosts = [self.table.do(welcomes.register_host, game="hosts")[0].id for _ in range(3)]
+
+    @staticmethod
+    def outcome(state: Any) -> Any:
+        return {"winner": 0} if state["turns"] > 3 else None
+
+    def left(self, state: Any, seat: int) -> Any:
+        """Rules that fail now and then."""
+        return state if self.chance.random() < 0.7 else {1, 2}
+
+    def one_of(self, *some: Any) -> Any:
+        return self.chance.choice(some)
+
+    def someone(self) -> int:
+        """Anybody, but mostly one of those who sit where the others look, and often who leads there."""
+        sitting = [player for player in self.roster if player in self.crowd]
+        if not sitting or self.chance.random() < 0.4:
+            return self.chance.choice(self.crowd)
+        return self.chance.choice([*sitting, *sitting[:1] * 2])
+
+    def host(self) -> int:
+        return self.chance.choice(self.hosts)
+
+    def game(self) -> str:
+        return self.chance.choice(("free", "noughts"))
+
+    def flag(self) -> bool:
+        return self.chance.random() < 0.5
+
+    def look_somewhere(self) -> None:
+        """Choose the lobby and the room of the next step, mostly ones where something goes on."""
+        state = self.table.state
+        lobbies = list(state.all(Lobby))
+        rooms = [one for one in state.all(Room) if one.game != "hosts"]
+        live = [one for one in lobbies if one.phase is not Phase.GONE]
+        running = [one for one in rooms if not one.over]
+        some = live if live and self.chance.random() < 0.95 else lobbies
+        others = running if running and self.chance.random() < 0.95 else rooms
+        self.lobby = self.chance.choice(some) if some else None
+        self.room = self.chance.choice(others) if others else None
+        place = self.lobby if self.flag() else self.room
+        self.roster = place.roster if place else ()
+
+    def any_code(self, kind: type) -> str:
+        return self.chance.choice([value.code for value in self.table.state.all(kind)] or [""])
+
+    def moves(self) -> list[tuple[Callable[..., Any], Asked]]:
+        """Commands and where what they ask for comes from."""
+        someone, host, game, flag = self.someone, self.host, self.game, self.flag
+
+        def lobby() -> int:
+            return self.lobby.id if self.lobby else 0
+
+        def room() -> int:
+            return self.room.id if self.room else 0
+
+        def pest() -> int:
+            return self.crowd[-2]
+
+        def silent() -> float:
+            return self.table.now - self.one_of(10, 100, 400)
+
+        sent: Asked = {
+            "room_id": room,
+            "sender": someone,
+            "target": lambda: self.one_of(*Target),
+            "type": lambda: self.one_of("turn", "wave"),
+            "named": lambda: (someone(),),
+        }
+        policy: Asked = {"hand_over": flag, "can_leave": flag, "name": lambda: "x"}
+        return [
+            (
+                lobbies.open_lobby,
+                {
+                    "game": game,
+                    "player": someone,
+                    "by_request": flag,
+                    "capacity": lambda: self.one_of(None, 2, 3),
+                    **policy,
+                },
+            ),
+            (lobbies.join_lobby, {"lobby_id": lobby, "player": someone}),
+            (lobbies.quick_join, {"game": game, "player": someone, "name": lambda: "q"}),
+            (lobbies.leave_lobby, {"lobby_id": lobby, "player": someone}),
+            (lobbies.kick_from_lobby, {"lobby_id": lobby, "by": someone, "player": someone}),
+            (lobbies.close_lobby, {"lobby_id": lobby, "by": someone, "only_open": flag}),
+            (requests.ask_to_join, {"lobby_id": lobby, "player": someone}),
+            (
+                requests.answer_join,
+                {"code": lambda: self.any_code(JoinRequest), "by": someone, "approve": flag},
+            ),
+            (
+                rooms.start_lobby,
+                {"lobby_id": lobby, "by": someone, "only_present": flag, "keep_seats": flag},
+            ),
+            (
+                rooms.open_room,
+                {"game": game, "player": someone, "capacity": lambda: 3, **policy},
+            ),
+            (rooms.join_room, {"room_id": room, "player": someone}),
+            (rooms.leave_room, {"room_id": room, "player": someone}),
+            (rooms.kick_from_room, {"room_id": room, "by": someone, "player": someone}),
+            (rooms.close_room, {"room_id": room, "by": someone}),
+            (
+                rooms.take_turn,
+                {
+                    "room_id": room,
+                    "player": someone,
+                    "turn": lambda: {"cell": self.one_of(*range(9))},
+                },
+            ),
+            (exchange.send_action, {**sent, "request": lambda: self.one_of(b"{}", b"1")}),
+            (exchange.send_update, sent),
+            (
+                exchange.answer_action,
+                {
+                    "code": lambda: self.any_code(Action),
+                    "by": someone,
+                    "progress": lambda: self.one_of(Progress.PROCESSING, Progress.COMPLETED),
+                },
+            ),
+            (presence.mark_away, {"player": someone}),
+            (presence.mark_back, {"player": someone}),
+            (presence.free_silent_seats, {"player": someone, "last_sign": silent}),
+            (presence.free_silent_seats, {"player": host, "last_sign": silent}),
+            (players.note_logout, {"player": someone}),
+            (bans.ban, {"game": game, "player": pest, "duration": lambda: "hour"}),
+            (bans.unban, {"game": game, "player": pest}),
+            (welcomes.launch, {"host": host}),
+            (welcomes.join_host, {"host": host, "guest": host}),
+            (welcomes.set_welcome, {"host": host, "only_friends": flag}),
+            (welcomes.ban_guest, {"host": host, "other": host}),
+            (welcomes.unban_guest, {"host": host, "other": host}),
+            (upkeep.forget_closed, {"kept": lambda: 500}),
+            (upkeep.abandon_idle_rooms, {"idle": lambda: 300}),
+        ]
+
+    def take(self, steps: int) -> None:
+        moves = self.moves()
+        moves += [move for move in moves if move[0] in OFTEN] * 3
+        for _ in range(steps):
+            self.table.now += self.one_of(0, 1, 5)
+            self.look_somewhere()
+            command, asked = self.chance.choice(moves)
+            if command in SELDOM and self.chance.random() < 0.8:
+                continue
+            with suppress(Refusal):
+                self.table.do(command, **{name: give() for name, give in asked.items()})
+            self.look()
+
+    def look(self) -> None:
+        """See that everything is as it must be."""
+        for lobby in self.table.state.all(Lobby):
+            self.look_at_lobby(lobby)
+        for room in self.table.state.all(Room):
+            assert len(room.roster) <= room.roster.capacity
+            assert room.over or (room.roster.led and room.outcome is None)
+        for action in self.table.state.all(Action):
+            room = self.table.room(action.room)
+            assert not room.over
+            assert action.done or action.target in room.roster
+        for player in self.table.state.all(Player):
+            if player.game:
+                assert len(self.table.state.ids(Lobby, "member", player.id)) <= 1
+                assert len(self.table.state.ids(Room, "member", player.id)) <= 1
+
+    def look_at_lobby(self, lobby: Lobby) -> None:
+        assert len(lobby.roster) <= lobby.roster.capacity
+        match lobby.phase:
+            case Phase.OPEN:
+                assert lobby.roster.led
+            case Phase.GONE:
+                assert not lobby.roster.seats
+            case Phase.STARTED:
+                assert lobby.room is not None
+                room = self.table.room(lobby.room)
+                assert not room.over
+                assert set(lobby.roster) <= set(room.roster)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_anybody_does_it_stays_as_it_must_be(seed):
+    """Open lobbies are led, those that started live in a room that runs, nobody sits twice."""
+    Walk(seed).take(STEPS)
