@@ -67,7 +67,7 @@ def parsed(raw: bytes) -> Any:
 
 
 def malformed(text: str) -> Refusal:
-    return Refusal(Why.MALFORMED, fields={"body": [text]})
+    return Refusal(Why.MALFORMED, what="body", fields={"body": [text]})
 
 
 def _not_too_deep(value: Any) -> None:
