@@ -56,10 +56,15 @@ class Room:
             raise Refusal(Why.ROOM_OVER)
 
     def set_up(self, rules: Rules, rng: random.Random) -> "Room":
-        """The same room with the rules' first state for the members who sit here."""
+        """The same room with the rules' first state for the members who sit here.
+
+        A game that is over before it has begun is a failure of its rules.
+        """
         options = json.loads(self.options)
-        state = asked(rules.setup, len(self.roster), options, rng)
-        return self._ruled(rules, state)
+        begun = self._ruled(rules, asked(rules.setup, len(self.roster), options, rng))
+        if begun.outcome is not None:
+            raise Refusal(Why.RULES_FAILED, rule="outcome")
+        return begun
 
     def admit(
         self, player: int, now: float, *, password: str = "", data: bytes = b"null"

@@ -122,6 +122,7 @@ def test_rules_that_fail_in_a_turn_change_nothing(broken):
         {"current": explode},
         {"current": lambda state: 0},
         {"outcome": explode},
+        {"outcome": lambda state: {"winner": 0}},
     ],
 )
 def test_rules_that_fail_set_nothing_up(broken):

@@ -64,6 +64,15 @@ def test_a_turn_that_is_no_object_never_comes_to_the_rules(table, request_):
         a_turn(table, room, ann, request_)
 
 
+def test_rules_that_fail_to_show_the_state_play_no_turn(table):
+    table.teach("free", some_rules(view=lambda state, seat: {1, 2}))
+    ann = table.a_guest()
+    room = table.a_started(ann, table.a_guest(), game="free")
+    with refused(Why.RULES_FAILED):
+        a_turn(table, room, ann, b"{}")
+    assert table.room(room.id) == room
+
+
 def test_a_turn_that_decides_the_game_is_answered_though_its_room_is_over(table):
     rules = some_rules(outcome=lambda state: {"winner": 0} if state["turns"] else None)
     table.teach("free", rules)
