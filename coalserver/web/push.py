@@ -40,10 +40,12 @@ class Pusher:
         #: Why it ended, once it has: a close code.
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._subscribe = subscribe
+        self._feed = call.core.feed
+        #: The newest entry when the subscription was found: what comes later may change it.
+        self._since = self._feed.head
         self._subscription: Subscription = subscribe()
         self._form = form
         self._frame = frame
-        self._feed = call.core.feed
         self._catching_up: asyncio.Task[None] | None = None
         self._full_for = 0
         self.quiet_for = 0
@@ -81,12 +83,9 @@ class Pusher:
             return self.end(WSCloseCode.SERVICE_RESTART)
         if self._catching_up is not None or self._full_for:
             return
-        subscription = self._subscription
-        if subscription.own and self._feed.news((subscription.own,), self.cursor):
-            try:
-                subscription = self._subscription = self._subscribe()
-            except Refusal:
-                return self.end(REFUSED)
+        subscription = self._current()
+        if subscription is None:
+            return self.end(REFUSED)
         while self._feed.covers(self.cursor):
             if transport.get_write_buffer_size() > FULL:
                 self._full_for = 1
@@ -116,6 +115,18 @@ class Pusher:
             else:
                 self._full_for += 1
 
+    def _current(self) -> Subscription | None:
+        """What the caller may hear by now; None where that is nothing any more."""
+        own = self._subscription.own
+        if own is not None and self._feed.news((own,), self._since):
+            self._since = self._feed.head
+            self._feed.leave(self._subscription.heard, self)
+            try:
+                self._subscription = self._subscribe()
+            except Refusal:
+                return None
+        return self._subscription
+
     def _read_memory(self, subscription: Subscription) -> tuple[bytes, int]:
         """Frames after the cursor, the same bytes for all at this cursor."""
         web_, dialect = self.call.web, self.call.dialect.name
@@ -135,7 +146,10 @@ class Pusher:
         web_, dialect = self.call.web, self.call.dialect.name
         try:
             while not self._feed.covers(self.cursor):
-                told, upto = await read(web_, dialect, self._subscription, self.cursor)
+                subscription = self._current()
+                if subscription is None:
+                    return self.end(REFUSED)
+                told, upto = await read(web_, dialect, subscription, self.cursor)
                 for id, words in told:
                     transport.write(self._frame(id, words))
                 self.cursor = max(self.cursor, upto)

@@ -89,10 +89,11 @@ class House:
     web: dict[str, Any]
     limits: Limits
     tail: int
-    reopened: Callable[[Store], Store] = lambda store: store
+    reopened: Callable[[Store], Store]
+    #: The connections of all who call; they outlive a restart.
+    http: aiohttp.ClientSession
     core: Core = field(init=False)
     shared: Web = field(init=False)
-    http: aiohttp.ClientSession = field(init=False)
     server: Server = field(init=False)
     keeper: Housekeeping = field(init=False)
     _writing: "asyncio.Task[None]" = field(init=False)
@@ -107,11 +108,8 @@ class House:
         await first_games(self.core)
         self.server = Server(application(self.shared))
         await self.server.start_server()
-        connector = aiohttp.TCPConnector(limit=0)
-        self.http = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
-        await self.http.close()
         self.core.feed.close()
         await self.server.close()
         self.core.ledger.close()
@@ -259,12 +257,14 @@ async def a_house(
     **web: Any,
 ) -> AsyncIterator[House]:
     """A server that is closed afterwards."""
-    house = House(store or MemoryStore(), Clock(), web, limits, tail, reopened)
-    await house.open()
-    try:
-        yield house
-    finally:
-        await house.close()
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as http:
+        house = House(store or MemoryStore(), Clock(), web, limits, tail, reopened, http)
+        await house.open()
+        try:
+            yield house
+        finally:
+            await house.close()
 
 
 async def a_session(game: str, *players: Asker, **options: Any) -> str:

@@ -41,8 +41,8 @@ def hand_of(state: State, seat: int | None) -> dict[str, Any]:
     }
 
 
-def laid(turn: Any, by: int, seat: int | None) -> dict[str, Any]:
-    return {"card": turn["card"] if seat == by else None}
+def laid(turn: Any, by: int, seat: int | None) -> Any:
+    return turn if seat == by else {"card": None}
 
 
 def empty_handed(state: State) -> Any:
