@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from coalserver.domain.refusal import Refusal
+from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.dialect import Call
 from coalserver.web.endpoint import heard
 from coalserver.web.listen import CURSOR, Subscribe, Subscription, read, read_memory
@@ -187,6 +187,8 @@ async def websocket(call: Call, subscribe: Subscribe, cursor: int) -> web.Stream
     """A WebSocket: first the cursor, then an entry a message. What the client says is not listened to."""
     pusher = Pusher(call, subscribe, cursor, "ws", ws_frame)
     socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=4096)
+    if not socket.can_prepare(call.request):
+        raise Refusal(Why.MALFORMED, fields={"Upgrade": ["Not a WebSocket handshake."]})
     await socket.prepare(call.request)
     hello = b'{"type":"hello","cursor":%d}' % cursor
     await socket.send_str(hello.decode())

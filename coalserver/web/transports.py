@@ -12,6 +12,8 @@ async def listened(call: Call, subscribe: Subscribe) -> web.StreamResponse:
     """Answer as a WebSocket, as server-sent events (`Accept: text/event-stream`) or as a long-poll."""
     request = call.request
     cursor = first_cursor(call)
+    if request.method == "HEAD":
+        return await long_poll(call, subscribe, cursor)
     upgrade = request.headers.get("Upgrade", "").lower()
     if upgrade == "websocket":
         return await push.websocket(call, subscribe, cursor)
