@@ -27,7 +27,8 @@ def endpoint_of(path: str) -> str:
 
 def words_for(refusal: Refusal, endpoint: str) -> Words:
     """Status and sentence: the most particular row there is."""
-    why, what = refusal.why, str(refusal.facts.get("what", ""))
+    why, facts = refusal.why, refusal.facts
+    what = str(facts.get("what", "body" if "body" in facts.get("fields", ()) else ""))
     file = endpoint.partition("/")[0]
     for row in (
         (why, what, endpoint),
@@ -41,11 +42,16 @@ def words_for(refusal: Refusal, endpoint: str) -> Words:
     return SENTENCES[why]
 
 
+def sentence(refusal: Refusal, endpoint: str) -> str:
+    """The sentence alone, for what is no answer to a request."""
+    return _filled(words_for(refusal, endpoint)[1], refusal.facts)
+
+
 def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
     """`{"success": false, "error"}` with the status of the reason, and what belongs to some."""
     why, facts = refusal.why, refusal.facts
-    status, sentence = words_for(refusal, endpoint_of(call.route.path))
-    said: JSON = {"success": False, "error": _filled(sentence, facts)}
+    status, said_of_it = words_for(refusal, endpoint_of(call.route.path))
+    said: JSON = {"success": False, "error": _filled(said_of_it, facts)}
     headers = {}
     if why is Why.BANNED and isinstance(facts.get("ban"), Ban):
         said["ban_info"] = ban_info(facts["ban"])
