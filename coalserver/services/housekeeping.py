@@ -62,6 +62,9 @@ class Housekeeping:
             await self._core.forget(now - keeping.events_kept, keeping.events_least)
 
     async def _gone_silent(self, player: int) -> None:
+        if not self._core.presence.away(player):
+            # He was heard of while the others were marked.
+            return
         if self._core.see(seated, player=player):
             await self._core.do(mark_away, player=player)
         else:
