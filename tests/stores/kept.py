@@ -29,7 +29,7 @@ def values_of(hint: Any) -> some.SearchStrategy[Any]:
         return _PLAIN[hint]
     if hint is types.NoneType:
         return some.none()
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         return some.builds(
             hint, **{field.name: values_of(hints[field.name]) for field in dataclasses.fields(hint)}

@@ -1,0 +1,135 @@
+"""What a client makes of a snapshot and the events after it. It has no other source but how things were opened."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from coalserver.core.ports import Entry
+from coalserver.core.state import State
+from coalserver.domain import events
+from coalserver.domain.lobby import Lobby
+from coalserver.domain.room import Room
+
+Opened = Mapping[tuple[type, int], Any]
+
+
+@dataclass(slots=True)
+class Gathering:
+    """An open lobby as its members see it: who sits there (ready, away) and what was chosen."""
+
+    members: dict[int, tuple[bool, bool]]
+    host: int
+    options: bytes
+    locked: bool
+    checked: bool
+
+    @classmethod
+    def of(cls, lobby: Lobby) -> "Gathering":
+        members = {seat.player: (seat.ready, seat.away) for seat in lobby.roster.seats}
+        locked = bool(lobby.password)
+        return cls(members, lobby.roster.host, lobby.options, locked, lobby.ready_check)
+
+
+@dataclass(slots=True)
+class Play:
+    """A running room as its members see it: who sits where, who is away, and how far it is."""
+
+    members: dict[int, tuple[int, bool]]
+    host: int
+    locked: bool
+    turns: int
+    state: bytes | None
+    current: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, room: Room) -> "Play":
+        members = {seat.player: (seat.number, seat.away) for seat in room.roster.seats}
+        locked = bool(room.password)
+        return cls(members, room.roster.host, locked, room.turns, room.state, room.current)
+
+
+@dataclass(slots=True)
+class View:
+    """All lobbies and rooms: those that go on, and how the others ended."""
+
+    lobbies: dict[int, Gathering] = field(default_factory=dict)
+    rooms: dict[int, Play] = field(default_factory=dict)
+    ended: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: State) -> "View":
+        view = cls()
+        for lobby in state.all(Lobby):
+            if lobby.open:
+                view.lobbies[lobby.id] = Gathering.of(lobby)
+            else:
+                view.ended["lobby", lobby.id] = "started" if lobby.room else str(lobby.ending)
+        for room in state.all(Room):
+            if room.over:
+                view.ended["room", room.id] = str(room.ending)
+            else:
+                view.rooms[room.id] = Play.of(room)
+        return view
+
+    def without_turns(self) -> "View":
+        """Turns have no numbers: who hears of one that his snapshot knew counts it twice."""
+        for play in self.rooms.values():
+            play.turns = 0
+        return self
+
+    def fold(self, entries: Iterable[Entry], opened: Opened) -> "View":
+        """This view after these events. An event of something that has ended changes nothing."""
+        for entry in entries:
+            event = entry.event
+            if isinstance(event, events.LobbyOpened):
+                self.lobbies[event.lobby] = Gathering.of(opened[Lobby, event.lobby])
+                self.ended.pop(("lobby", event.lobby), None)
+            elif isinstance(event, events.RoomOpened):
+                self.rooms[event.room] = Play.of(opened[Room, event.room])
+                self.ended.pop(("room", event.room), None)
+            elif isinstance(event, events.LobbyClosed):
+                self.lobbies.pop(event.lobby, None)
+                self.ended["lobby", event.lobby] = event.ending
+            elif isinstance(event, events.RoomClosed):
+                self.rooms.pop(event.room, None)
+                self.ended["room", event.room] = event.ending
+            elif (lobby := self.lobbies.get(getattr(event, "lobby", 0))) is not None:
+                _in_lobby(lobby, event)
+            elif (room := self.rooms.get(getattr(event, "room", 0))) is not None:
+                _in_room(room, event)
+        return self
+
+
+def _in_lobby(lobby: Gathering, event: Any) -> None:
+    match event:
+        case events.MemberJoined():
+            lobby.members[event.player] = (not lobby.checked, False)
+        case events.MemberLeft():
+            lobby.members.pop(event.player, None)
+        case events.MemberReady() if event.player in lobby.members:
+            lobby.members[event.player] = (event.ready, lobby.members[event.player][1])
+        case events.MemberAway() if event.player in lobby.members:
+            lobby.members[event.player] = (lobby.members[event.player][0], event.away)
+        case events.HostChanged():
+            lobby.host = event.player
+        case events.OptionsChanged():
+            lobby.options = event.options
+        case events.LobbyLocked():
+            lobby.locked = event.locked
+
+
+def _in_room(room: Play, event: Any) -> None:
+    match event:
+        case events.PlayerEntered():
+            room.members[event.player] = (event.seat, False)
+        case events.PlayerLeft():
+            room.members.pop(event.player, None)
+        case events.PlayerAway() if event.player in room.members:
+            room.members[event.player] = (room.members[event.player][0], event.away)
+        case events.RoomHostChanged():
+            room.host = event.player
+        case events.RoomLocked():
+            room.locked = event.locked
+        case events.TurnTaken():
+            room.turns += 1
+            room.state, room.current = event.state, event.current
