@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from coalserver.core import topics as topic
 from coalserver.core.commands.receipts import keep_receipt, kept_receipt
+from coalserver.core.commands.truths import keep_truths
 from coalserver.core.feed import Feed
 from coalserver.core.ledger import Ledger
 from coalserver.core.ports import Entry, Store, Topic
@@ -16,8 +18,11 @@ from coalserver.core.ranking import Rankings
 from coalserver.core.state import State
 from coalserver.core.unit import Setting, Unit
 from coalserver.domain.refusal import Refusal
+from coalserver.domain.truth import Truth
 
 T = TypeVar("T")
+#: Entries that are read at once to make the states of rooms again: no more than lie between two snapshots.
+RETOLD = 64
 
 #: Counters of this name keep, for each restored backup, the last id it knew; the name ends with the last given out.
 GAP = "gap before "
@@ -55,6 +60,7 @@ class Core:
         """Begin with everything the store has kept."""
         known = await store.open()
         state = State(known.values, known.counters)
+        await _retold(store, state)
         feed = Feed(known.head, known.oldest, tail, gaps(known.counters))
         presence = Presence(known.signs)
         now = setting.clock()
@@ -114,6 +120,10 @@ class Core:
         """Answer a question from memory."""
         return query(self.state, **asked)
 
+    def shown(self, kind: type[T], id: int) -> T | None:
+        """A room, or the truth of one, as whoever has heard everything up to the feed's head may know it."""
+        return self.ledger.shown.get(kind, id)
+
     def heard(self, player: int) -> bool:
         """A player gave a sign of life. True if he was away until now."""
         now = self.setting.clock()
@@ -146,7 +156,9 @@ class Core:
         return await self._store.newest(topic, limit)
 
     async def forget(self, before: float, keep: int) -> None:
-        """Drop entries that need not be kept any longer."""
+        """Drop entries that need not be kept any longer, once no state leans on them."""
+        while await self.do(keep_truths, before=before):
+            await asyncio.sleep(0)
         self.feed.oldest = await self._store.forget(before, keep)
 
 
@@ -158,3 +170,12 @@ def gaps(counters: Mapping[str, int]) -> list[tuple[int, int]]:
         if name.startswith(GAP)
     )
     return sorted(found)
+
+
+async def _retold(store: Store, state: State) -> None:
+    """Lead each truth from its snapshot to where the entries say that it was."""
+    for truth in list(state.all(Truth)):
+        while found := await store.entries([topic.truth(truth.id)], truth.entry, RETOLD):
+            for entry in found:
+                truth = truth.followed(entry.event.patch, entry.id)
+        state.set(Truth, truth.id, truth)

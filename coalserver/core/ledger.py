@@ -5,6 +5,7 @@ import logging
 
 from coalserver.core.feed import Feed
 from coalserver.core.ports import Batch, Store, StoreFailed
+from coalserver.core.shown import Shown
 from coalserver.core.state import State
 from coalserver.core.unit import Unit
 
@@ -18,6 +19,7 @@ class Ledger:
         self._store = store
         self._state = state
         self._feed = feed
+        self.shown = Shown(state)
         self._open = Batch()
         self._landing: asyncio.Future[None] | None = None
         self._written: asyncio.Future[None] | None = None
@@ -35,7 +37,10 @@ class Ledger:
         batch = self._open
         for (kind, id), value in unit.changes.items():
             self._state.set(kind, id, value)
-        batch.values.update(unit.changes)
+        if unit.derived or batch.derived:
+            _gather(batch, unit)
+        else:
+            batch.values.update(unit.changes)
         batch.entries.extend(unit.entries)
         self._state.counters.update(unit.counters)
         batch.counters.update(unit.counters)
@@ -75,6 +80,7 @@ class Ledger:
         assert self._written is not None
         try:
             await self._store.write(batch)
+            self.shown.take(batch)
             self._feed.publish(batch.entries)
         except BaseException as fault:
             log.critical("The ledger failed; stopping: %r", fault)
@@ -91,3 +97,13 @@ class Ledger:
         future.set_exception(fault)
         # Nobody may be waiting; that is no news.
         future.exception()
+
+
+def _gather(batch: Batch, unit: Unit) -> None:
+    """Add a unit of which something need not be written. What is written anyway is written as it is now."""
+    for key, value in unit.changes.items():
+        if key in unit.derived and key not in batch.values:
+            batch.derived[key] = value
+        else:
+            batch.values[key] = value
+            batch.derived.pop(key, None)

@@ -36,6 +36,8 @@ class Batch:
 
     #: (class, id) -> value, or None for a value that is no more.
     values: dict[tuple[type, int], Any] = field(default_factory=dict)
+    #: Likewise what is not written, since a start makes it again of what is.
+    derived: dict[tuple[type, int], Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     signs: dict[int, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from coalserver.domain.game import Datum, Game
 from coalserver.domain.lobby import Lobby, Phase
 from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.room import Room
+from coalserver.domain.truth import Truth
 from coalserver.domain.welcome import Welcome
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "member": lambda room: () if room.over else tuple(room.roster),
         "closed": lambda room: _if(room.over, ""),
     },
+    Truth: {},
     Action: {
         "code": lambda action: (action.code,),
         "room": lambda action: (action.room,),

@@ -28,6 +28,16 @@ def room_chat(id: int) -> Topic:
     return ("room-chat", id)
 
 
+def truth(room: int) -> Topic:
+    """The state that its source of truth keeps in a room."""
+    return ("truth", room)
+
+
+def commands(room: int) -> Topic:
+    """What members of a room send to all others."""
+    return ("commands", room)
+
+
 def rooms(game: str) -> Topic:
     """All rooms of a game: which open and which end."""
     return ("rooms", game)

@@ -55,13 +55,15 @@ class Setting:
 class Unit:
     """One command's view of the state: it reads its own writes, and nobody else sees them yet."""
 
-    __slots__ = ("state", "setting", "now", "changes", "entries", "counters", "_touched")
+    __slots__ = ("state", "setting", "now", "changes", "derived", "entries", "counters", "_touched")
 
     def __init__(self, state: State, setting: Setting, now: float) -> None:
         self.state = state
         self.setting = setting
         self.now = now
         self.changes: dict[tuple[type, int], Any] = {}
+        #: Which of the changes need not be written.
+        self.derived: set[tuple[type, int]] = set()
         self.entries: list[Entry] = []
         self.counters: dict[str, int] = {}
         self._touched: dict[type, dict[int, Any]] = {}
@@ -98,6 +100,15 @@ class Unit:
     def put(self, value: E) -> E:
         """This is the value from now on."""
         self._change(type(value), value.id, value)
+        return value
+
+    def derive(self, value: E) -> E:
+        """The same, where a start makes this value again: of what was put, and of what was said since."""
+        key = type(value), value.id
+        written = key in self.changes and key not in self.derived
+        self._change(*key, value)
+        if not written:
+            self.derived.add(key)
         return value
 
     def drop(self, value: Identified) -> None:
@@ -141,4 +152,5 @@ class Unit:
 
     def _change(self, kind: type, id: int, value: Any) -> None:
         self.changes[kind, id] = value
+        self.derived.discard((kind, id))
         self._touched.setdefault(kind, {})[id] = value

@@ -241,6 +241,38 @@ class UpdateSent:
 
 
 @dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The source of truth changed a room's state: by a patch, or wholly (None)."""
+
+    game: str
+    room: int
+    by: int
+    version: int
+    patch: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSent:
+    """A member sent a command to another, or to all others."""
+
+    game: str
+    room: int
+    sender: int
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSent:
+    """A member sent all others what is no JSON: base64."""
+
+    game: str
+    room: int
+    sender: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActionAsked:
     """A member asked another for something."""
 

@@ -10,6 +10,7 @@ from coalserver.domain.exchange import ANSWERED_SECONDS, Action, JoinRequest
 from coalserver.domain.lobby import Ending, Lobby
 from coalserver.domain.player import Ban, Token
 from coalserver.domain.room import Room
+from coalserver.domain.truth import Truth
 
 #: Small enough that nobody waits for it.
 PIECE = 500
@@ -29,6 +30,9 @@ def forget_closed(unit: Unit, *, kept: float) -> int:
     ][:PIECE]
     for room in rooms:
         unit.drop(room)
+        truth = unit.get(Truth, room.id)
+        if truth is not None:
+            unit.drop(truth)
     for lobby in lobbies:
         unit.drop(lobby)
         for request in unit.find(JoinRequest, "lobby", lobby.id):

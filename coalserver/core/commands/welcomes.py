@@ -92,7 +92,7 @@ def unban_guest(unit: Unit, *, host: int, other: int) -> Welcome:
 def launch(unit: Unit, *, host: int) -> tuple[Room, str]:
     """Open a room with the host in it; gives it and the key of its source of truth, this once.
 
-    The room outlives the host's leaving, and until it is over the host launches no other.
+    The room ends with the host's seat, and until it is over the host launches no other.
     """
     welcome = the_welcome(unit, host)
     if _running(unit, welcome) is not None:
@@ -105,7 +105,6 @@ def launch(unit: Unit, *, host: int) -> tuple[Room, str]:
         player=host,
         name="",
         capacity=game.max_players,
-        hand_over=True,
         authority=digest(secret),
         grace=unit.limits.host_grace,
     )

@@ -176,15 +176,19 @@ def test_a_friend_takes_a_seat(table):
     assert list(table.room(room).roster) == [host, guest]
 
 
-def test_a_room_outlives_the_leaving_of_its_host_who_may_come_back(table):
-    host, guest, room, secret = with_a_guest(table)
+def test_a_room_ends_when_its_host_has_been_silent_too_long(table):
+    host, guest, room, _ = with_a_guest(table)
+    table.do(free_silent_seats, player=host, last_sign=table.now - 29)
+    assert not table.room(room).over
     table.do(free_silent_seats, player=host, last_sign=table.now - 30)
-    assert (list(table.room(room).roster), table.room(room).over) == ([guest], False)
-    with refused(Why.IN_A_ROOM):
-        table.do(launch, host=host)
-    table.do(join_host, host=host, guest=host)
-    assert host in table.room(room).roster
-    assert table.see(proves_authority, room=room, secret=secret)
+    assert (list(table.room(room).roster), table.room(room).ending) == ([guest], Ending.HOST_LEFT)
+    table.do(launch, host=host)
+
+
+def test_a_room_ends_when_its_host_leaves(table):
+    host, _, room, _ = with_a_guest(table)
+    table.do(leave_room, room_id=room, player=host)
+    assert table.room(room).ending is Ending.HOST_LEFT
 
 
 def test_who_is_not_welcome_is_not_let_in(table):
