@@ -11,7 +11,7 @@ from coalserver.web.dialect import Call, Route
 
 EARLIEST, LATEST = -12, 14
 #: Hours or half hours; a `+` in a query arrives as a blank.
-OFFSET = re.compile(r"([+ -]?)(\d{1,2}(?:\.[05]0*|:[03]0)?)?\s*")
+OFFSET = re.compile(r"([+ -]?)(\d{1,2}(?:\.[05]0*|:[03]0)?)?\s*", re.ASCII)
 
 
 async def time(call: Call) -> web.StreamResponse:

@@ -10,12 +10,9 @@ from coalserver.domain.refusal import Why
 Words = tuple[int, str]
 Row = Why | tuple[Why, str] | tuple[Why, str, str]
 
-PLAYERS, DATA, ROOM, MATCH = (
-    "game_players.php",
-    "game_data.php",
-    "game_room.php",
-    "matchmaking.php",
-)
+PLAYERS, DATA = "game_players.php", "game_data.php"
+ROOM, MATCH = "game_room.php", "matchmaking.php"
+SOCKET = "realtime.php/socket"
 _DURATIONS = "hour, day, week, month, quarter, year, forever"
 _BOTH_TOKENS = (401, "API token and game player token are required")
 _PRIVATE_TOO = (401, "API token and private token are required")
@@ -120,6 +117,20 @@ _BODIES: dict[Row, Words] = {
     (Why.MALFORMED, "around"): (400, "around must be a player_id"),
     (Why.MALFORMED, "where"): (400, "where must be an object of at most 8 fields and plain values"),
     (Why.MALFORMED, "utc"): (400, "Invalid utc offset. Use -12 to +14, in hours or half hours"),
+    (Why.MALFORMED, "handshake"): (400, "This is not the handshake of a WebSocket"),
+    (Why.MALFORMED, "body", SOCKET): (400, "A message must be a JSON object in a text frame"),
+    (Why.MALFORMED, "frame_type"): (400, "Unknown message type"),
+    (Why.MALFORMED, "command"): (400, "Missing required field: command"),
+    (Why.MALFORMED, "short_string"): (400, "{member} must be a string of at most 100 characters"),
+    (Why.MALFORMED, "target_ids"): (400, "Missing required field: target_ids"),
+    (Why.MALFORMED, "bad_target_ids", SOCKET): (400, "Invalid target_ids"),
+    (Why.MALFORMED, "unknown_target", SOCKET): (400, "Invalid target"),
+    (Why.MALFORMED, "long_frame"): (
+        400,
+        "This message is {size} bytes long for a {form} client, which can take {most}",
+    ),
+    (Why.RATE_LIMITED, "frames"): (429, "Too many messages: only {most} a second are relayed"),
+    (Why.RATE_LIMITED, "missed"): (429, "Messages came while the connection was too slow: {count} missed"),
     Why.DATA_CHANGED: (412, "The data has changed: its version is {version}"),
     Why.KEY_REUSED: (422, "This Idempotency-Key came with another request before"),
     Why.CURSOR_AHEAD: (400, "Invalid last_update"),
