@@ -59,6 +59,13 @@ class Web:
     tickets: Tickets = field(default_factory=Tickets)
     failures: Failures = field(default_factory=Failures)
     timers: Timers = field(default_factory=Timers)
+    _owned: dict[type, Any] = field(default_factory=dict)
+
+    def own(self, kind: "type[T]") -> T:
+        """What one dialect keeps in memory while the process runs: made of this when first asked for."""
+        if kind not in self._owned:
+            self._owned[kind] = kind(self)  # type: ignore[call-arg]
+        return self._owned[kind]  # type: ignore[no-any-return]
 
     def service(self, kind: type[T]) -> T:
         """What the composition root has put there for dialects that know it."""
@@ -152,6 +159,8 @@ class Route:
     name: str = ""
     #: Media types the body may come in; empty: whatever its Content-Type says, it is JSON.
     media: tuple[str, ...] = ("application/json",)
+    #: Only for requests that want to become a WebSocket; others with this path may be another's.
+    upgrade: bool = False
 
     @property
     def endpoint(self) -> str:

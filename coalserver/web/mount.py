@@ -10,6 +10,8 @@ from coalserver.web.reply import with_head
 
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Owned = tuple[Dialect, Route]
+#: In the place of a method: a GET that wants to become a WebSocket.
+UPGRADE = "websocket"
 
 
 def mount(app: web.Application, shared: Web, dialects: Sequence[Dialect]) -> None:
@@ -18,17 +20,23 @@ def mount(app: web.Application, shared: Web, dialects: Sequence[Dialect]) -> Non
     for dialect in dialects:
         for route in dialect.routes:
             methods = paths.setdefault(route.path, {})
-            if route.method in methods:
-                raise ValueError(f"two dialects want {route.method} {route.path}")
-            methods[route.method] = (dialect, route)
+            method = UPGRADE if route.upgrade else route.method
+            if method in methods:
+                raise ValueError(f"two dialects want {method} {route.path}")
+            methods[method] = (dialect, route)
     for path, methods in paths.items():
         resource = app.router.add_resource(path)
+        socket = methods.pop(UPGRADE, None)
+        owner = next(one for one in (*methods.values(), socket) if one is not None)[0]
         for method, (dialect, route) in methods.items():
             handler = endpoint(shared, dialect, route)
-            resource.add_route(method, handler)
             if method == "GET" and "HEAD" not in methods:
                 resource.add_route("HEAD", handler)
-        owner = next(iter(methods.values()))[0]
+            if method == "GET" and socket is not None:
+                handler = _by_upgrade(endpoint(shared, *socket), handler)
+            resource.add_route(method, handler)
+        if socket is not None and "GET" not in methods:
+            resource.add_route("GET", _by_upgrade(endpoint(shared, *socket), _not_found(owner)))
         resource.add_route("*", _wrong_method(owner, methods))
     prefixes = {prefix: dialect for dialect in dialects for prefix in dialect.prefixes}
     for prefix in sorted(prefixes, key=len, reverse=True):
@@ -36,8 +44,18 @@ def mount(app: web.Application, shared: Web, dialects: Sequence[Dialect]) -> Non
         app.router.add_route("*", prefix + "{astray:.*}", stray)
 
 
+def _by_upgrade(socket: Answerer, plain: Answerer) -> Answerer:
+    """One path of two owners: who wants a WebSocket goes to the first."""
+
+    async def by_upgrade(request: web.Request) -> web.StreamResponse:
+        wanted = request.headers.get("Upgrade", "").strip().lower() == "websocket"
+        return await (socket if wanted else plain)(request)
+
+    return by_upgrade
+
+
 def _wrong_method(dialect: Dialect, methods: dict[str, Owned]) -> Answerer:
-    names = set(methods) | ({"HEAD"} if "GET" in methods else set())
+    names = set(methods or ("GET",)) | ({"HEAD"} if "GET" in methods else set())
     allow = ", ".join(sorted(names | ({"OPTIONS"} if dialect.any_origin else set())))
 
     async def wrong_method(request: web.Request) -> web.StreamResponse:
