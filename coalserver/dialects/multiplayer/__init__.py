@@ -24,6 +24,7 @@ DIALECT = Dialect(
         "/api/matchmaking.php",
         "/api/realtime.php",
         "/api/time.php",
+        "/realtime",
     ),
     routes=every_route(),
     refuse=refuse,
