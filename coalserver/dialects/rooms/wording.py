@@ -6,8 +6,8 @@ from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.dialect import Call
 from coalserver.web.reply import document
 
-#: Why -> (status, code, description). (Why, endpoint) -> the same, for one endpoint.
-WORDS: dict[Why | tuple[Why, str], tuple[int, str, str]] = {
+#: Why -> (status, code, description).
+WORDS: dict[Why, tuple[int, str, str]] = {
     Why.MALFORMED: (400, "request.malformed", "The request is not as it should be: {fields}"),
     Why.NO_TOKEN: (401, "auth.missing", "Send `Authorization: Bearer <token>`."),
     Why.BAD_TOKEN: (403, "auth.invalid", "The token or ticket is not valid, or no longer."),
@@ -30,7 +30,6 @@ WORDS: dict[Why | tuple[Why, str], tuple[int, str, str]] = {
         "login.bad_credential_type",
         "credentialType must be `password` or `guest`.",
     ),
-    Why.UNVERIFIED: (400, "login.account_unverified", "The e-mail address is not confirmed."),
     Why.EMAIL_TAKEN: (400, "register.email_already_exists", "This e-mail has an account."),
     Why.EMAIL_INVALID: (400, "register.email_not_valid", "This is not an e-mail address."),
     Why.PASSWORD_TOO_SHORT: (
@@ -41,7 +40,6 @@ WORDS: dict[Why | tuple[Why, str], tuple[int, str, str]] = {
     Why.PLAYER_NOT_FOUND: (404, "user.not_found", "There is no such user."),
     Why.GAME_NOT_FOUND: (404, "game.not_found", "There is no such game."),
     Why.GAME_CLOSED: (403, "game.closed", "This game takes only players registered with it."),
-    Why.GAME_EXISTS: (400, "game.exists", "There is a game with this tag."),
     Why.DATUM_NOT_FOUND: (404, "user_data.not_found", "Nothing is kept under this key."),
     Why.DATUM_REFUSED: (400, "user_data.refused", "The game does not keep this value."),
     Why.LOBBY_NOT_FOUND: (404, "room.not_found", "There is no such room."),
@@ -52,8 +50,6 @@ WORDS: dict[Why | tuple[Why, str], tuple[int, str, str]] = {
     Why.ALREADY_HERE: (400, "room.already_in_room", "You are already in the room."),
     Why.NOT_HERE: (400, "room.not_in_room", "You are not in the room."),
     Why.NOT_HOST: (403, "room.not_host", "Only the host may do this."),
-    Why.IN_A_LOBBY: (400, "room.already_in_room", "You are in another room of your game."),
-    Why.IN_A_ROOM: (400, "session.already_in_session", "You are in another session of your game."),
     Why.TOO_MANY_SEATS: (400, "room.too_many", "You are in {most} rooms and sessions already."),
     Why.TARGET_NOT_HERE: (400, "room.user_not_in_room", "That user is not in the room."),
     Why.KICK_SELF: (400, "room.cannot_kick_self", "You cannot kick yourself. Leave instead."),
@@ -63,9 +59,6 @@ WORDS: dict[Why | tuple[Why, str], tuple[int, str, str]] = {
     Why.NOT_FULL: (400, "room.too_few_players", "This room starts only when it is full."),
     Why.TOO_FEW_PLAYERS: (400, "room.too_few_players", "The game needs {least} players."),
     Why.TOO_MANY_PLAYERS: (400, "room.too_many_players", "The game takes {most} players."),
-    Why.REQUEST_PENDING: (400, "room.request_pending", "You have asked already."),
-    Why.REQUEST_NOT_FOUND: (404, "room.request_not_found", "There is no such request."),
-    Why.REQUEST_ANSWERED: (400, "room.request_answered", "The request has been answered."),
     Why.ROOM_NOT_FOUND: (404, "session.not_found", "There is no such session."),
     Why.ROOM_OVER: (400, "session.over", "The session is over."),
     Why.ROOM_FULL: (400, "session.full", "The session has no free place."),
@@ -73,8 +66,20 @@ WORDS: dict[Why | tuple[Why, str], tuple[int, str, str]] = {
     Why.TURN_REFUSED: (400, "{game}.{code}", "The rules of the game refuse this turn."),
     Why.OPTIONS_REFUSED: (400, "room.bad_options", "The game cannot use the option `{option}`."),
     Why.RULES_FAILED: (400, "game.rules_failed", "The game's rules could not handle this."),
+    # No request of this API meets the rest: they are worded so that none is ever without words.
+    Why.UNVERIFIED: (400, "login.account_unverified", "The e-mail address is not confirmed."),
+    Why.GAME_EXISTS: (400, "game.exists", "There is a game with this tag."),
+    Why.IN_A_LOBBY: (400, "room.already_in_room", "You are in another room of your game."),
+    Why.IN_A_ROOM: (400, "session.already_in_session", "You are in another session of your game."),
+    Why.REQUEST_PENDING: (400, "room.request_pending", "You have asked already."),
+    Why.REQUEST_NOT_FOUND: (404, "room.request_not_found", "There is no such request."),
+    Why.REQUEST_ANSWERED: (400, "room.request_answered", "The request has been answered."),
     Why.ACTION_NOT_FOUND: (404, "session.action_not_found", "There is no such action."),
     Why.NO_TARGETS: (400, "session.user_not_in_session", "None of these users is in the session."),
+    Why.OTHER_NOT_FOUND: (404, "user.not_found", "There is no such user."),
+    Why.ONESELF: (400, "user.oneself", "That is you yourself."),
+    Why.DATA_CHANGED: (409, "user_data.changed", "Somebody else has written since: {version}."),
+    Why.NOT_WELCOME: (403, "room.not_welcome", "The host does not want you here."),
 }
 #: In a session's endpoints the same reasons speak of sessions.
 SESSION = {
@@ -107,16 +112,22 @@ def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if why is Why.RATE_LIMITED:
-        headers["Retry-After"] = str(facts["wait"])
-    return document(
-        {"error": code, "description": description.format(**facts)}, status, headers
-    )
+        headers["Retry-After"] = str(facts.get("wait", 60))
+    said = {"error": code, "description": description.format_map(_Facts(facts))}
+    return document(said, status, headers)
 
 
 def astray(status: int, request: web.Request) -> web.StreamResponse:
     """The same shape for what no handler answered."""
     code, description = STRAYS[status]
     return document({"error": code, "description": description}, status)
+
+
+class _Facts(dict[str, object]):
+    """The rules of a game may refuse without saying all: that leaves a gap, and no fault."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
 
 
 def flat(fields: object, path: str = "") -> str:
