@@ -1,0 +1,1 @@
+"""Stories: told in one dialect, heard in another."""
