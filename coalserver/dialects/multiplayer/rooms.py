@@ -10,7 +10,6 @@ from coalserver.core.queries.rooms import free_rooms, room_with
 from coalserver.dialects.multiplayer import auth
 from coalserver.dialects.multiplayer.actions import pending_row
 from coalserver.dialects.multiplayer.places import (
-    MOST,
     capacity,
     guarded,
     in_order,

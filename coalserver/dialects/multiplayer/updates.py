@@ -1,6 +1,5 @@
 """`game_room.php/updates`: tell members something, and hear what one is told."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,6 @@ from coalserver.dialects.multiplayer.targets import targets
 from coalserver.dialects.multiplayer.turns import chat_data, turn_data
 from coalserver.domain.events import RoomChat, TurnTaken, UpdateSent
 from coalserver.domain.exchange import Target
-from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.web.dialect import Call, Route
 
