@@ -53,6 +53,10 @@ class Config:
         pattern=r"[a-z0-9][a-z0-9_-]{0,31}",
         wanted="at most 32 of a-z, 0-9, _ and -, the first a letter or a digit",
     )
+    hosts_login: str = setting(
+        "open", "whether a host's uuid alone fetches tokens, or only once", choices=("open", "strict")
+    )
+    hosts_grace: float = setting(30, "silence after which a seat in a hosts session is freed", 1, 86400)
     body_limit: int = setting(2**20, "largest body of a request, in bytes", 1024, 2**30)
     park_polls: bool = setting(
         True, "whether repeated long-polls wait in the protocol itself, which is much faster"

@@ -33,6 +33,7 @@ def setting_for(config: Config, home: DataDirectory) -> Setting:
         seat_grace=config.seat_grace,
         guest_token=config.guest_token_days * DAY,
         account_token=config.account_token_days * DAY,
+        host_grace=config.hosts_grace,
     )
     rules = dict(games.found())
     return Setting(clock=time.time, rules=rules, limits=limits, seal=home.key("passwords"))

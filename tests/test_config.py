@@ -38,6 +38,7 @@ def test_the_defaults_are_those_the_readme_promises():
     assert (it.event_days, it.event_count, it.body_limit) == (7, 10_000, 2**20)
     assert (it.idle_room_days, it.guest_token_days, it.account_token_days) == (7, 30, 90)
     assert (it.seats_at_once, it.hosts_game) == (50, "hosts")
+    assert (it.hosts_login, it.hosts_grace) == ("open", 30)
 
 
 def test_a_file_goes_over_defaults_the_environment_over_it_and_flags_over_all(tmp_path):

@@ -17,6 +17,7 @@ from coalserver.core.queries.seats import rosters
 from coalserver.core.ranking import Rankings
 from coalserver.core.state import State
 from coalserver.core.unit import Setting, Unit
+from coalserver.domain.events import MemberJoined, PlayerEntered
 from coalserver.domain.refusal import Refusal
 from coalserver.domain.truth import Truth
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 #: Entries that are read at once to make the states of rooms again: no more than lie between two snapshots.
 RETOLD = 64
 
+#: Somebody has a seat now, perhaps without having called: a host approved him.
+SEATED = (MemberJoined, PlayerEntered)
 #: Counters of this name keep, for each restored backup, the last id it knew; the name ends with the last given out.
 GAP = "gap before "
 
@@ -85,7 +88,7 @@ class Core:
             await self.ledger.settled()
             raise
         if unit.changes or unit.entries:
-            await asyncio.shield(self.ledger.commit(unit))
+            await self._landed(unit)
         else:
             await self.ledger.settled()
         return answer
@@ -113,8 +116,16 @@ class Core:
             await self.ledger.settled()
             return answer
         keep_receipt(unit, key=repeat.key, digest=repeat.digest, made=answer)
-        await asyncio.shield(self.ledger.commit(unit))
+        await self._landed(unit)
         return answer
+
+    async def _landed(self, unit: Unit) -> None:
+        """Make a unit true, and return when it is on disk."""
+        landing = self.ledger.commit(unit)
+        for entry in unit.entries:
+            if isinstance(entry.event, SEATED):
+                self.presence.watch(entry.event.player, unit.now)
+        await asyncio.shield(landing)
 
     def see(self, query: Callable[..., T], /, **asked: Any) -> T:
         """Answer a question from memory."""

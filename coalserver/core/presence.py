@@ -43,6 +43,17 @@ class Presence:
         """Whether the player has gone silent and not come back."""
         return player in self._away
 
+    def watch(self, player: int, now: float) -> None:
+        """The player has a seat now, which somebody else may have given him: his silence counts."""
+        if player in self._away or player in self._present:
+            return
+        if player not in self._signs:
+            self.sign(player, now)
+            return
+        # Whom nobody watched has been silent for longer than all who are.
+        self._present[player] = self._signs[player]
+        self._present.move_to_end(player, last=False)
+
     def hold(self, player: int) -> None:
         """A poll or socket was opened: the player is there for as long as it is."""
         self._held[player] = self._held.get(player, 0) + 1

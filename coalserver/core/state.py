@@ -30,6 +30,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
     Player: {
         "game": lambda player: _if(player.game, player.game),
         "key": lambda player: _if(player.key, player.key),
+        "guest": lambda player: _if(player.guest, ""),
     },
     Account: {
         "all": lambda account: ("",),
@@ -43,7 +44,10 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
     Welcome: {"code": lambda welcome: (welcome.code,)},
     Ban: {"player": lambda ban: ((ban.game, ban.player),)},
     Receipt: {"key": lambda receipt: (receipt.key,)},
-    Datum: {"slot": lambda datum: ((datum.game, datum.player, datum.key),)},
+    Datum: {
+        "slot": lambda datum: ((datum.game, datum.player, datum.key),),
+        "player": lambda datum: (datum.player,),
+    },
     Lobby: {
         "code": lambda lobby: (lobby.code,),
         "open": lambda lobby: _if(lobby.phase is Phase.OPEN, lobby.game),
@@ -56,6 +60,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "running": lambda room: _if(not room.over, room.game),
         "member": lambda room: () if room.over else tuple(room.roster),
         "closed": lambda room: _if(room.over, ""),
+        "sourced": lambda room: _if(room.authority and not room.over, ""),
     },
     Truth: {},
     Action: {

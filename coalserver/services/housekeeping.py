@@ -8,10 +8,17 @@ from typing import Any
 
 from coalserver.core.commands.presence import free_silent_seats, mark_away
 from coalserver.core.commands.receipts import forget_receipts
-from coalserver.core.commands.upkeep import abandon_idle_rooms, end_old_tokens, forget_closed
+from coalserver.core.commands.upkeep import (
+    abandon_idle_rooms,
+    end_old_tokens,
+    forget_answered_actions,
+    forget_closed,
+    forget_ended_bans,
+    forget_guests,
+)
 from coalserver.core.engine import Core
 from coalserver.core.ports import StoreFailed
-from coalserver.core.queries.seats import seated
+from coalserver.core.queries.seats import hurried_seats, seated
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +60,9 @@ class Housekeeping:
             await self._each(self._gone_silent, player)
         for player in self._core.presence.silent():
             await self._each(self._still_silent, player)
+        for player, grace in self._core.see(hurried_seats):
+            if not self._core.presence.online(player, now, grace):
+                await self._each(self._still_silent, player)
         if now - self._swept >= SWEEP:
             self._swept = now
             await self._each(self._sweep)
@@ -60,6 +70,7 @@ class Housekeeping:
             self._forgot = now
             keeping = self._keeping
             await self._core.forget(now - keeping.events_kept, keeping.events_least)
+            await self._each(self._forget_guests)
 
     async def _gone_silent(self, player: int) -> None:
         if not self._core.presence.away(player):
@@ -81,10 +92,17 @@ class Housekeeping:
     async def _sweep(self) -> None:
         core, keeping = self._core, self._keeping
         await self._all(lambda: core.do(forget_receipts))
+        await self._all(lambda: core.do(forget_answered_actions))
+        await self._all(lambda: core.do(forget_ended_bans))
         await self._all(lambda: core.do(forget_closed, kept=keeping.closed_kept))
         await self._all(lambda: core.do(abandon_idle_rooms, idle=keeping.idle_room))
         signs = core.presence.signs()
         await self._all(lambda: core.do(end_old_tokens, signs=signs))
+
+    async def _forget_guests(self) -> None:
+        core, kept = self._core, self._keeping.closed_kept
+        signs = core.presence.signs()
+        await self._all(lambda: core.do(forget_guests, signs=signs, kept=kept))
 
     async def _all(self, piece: Callable[[], Any]) -> None:
         """Do bounded pieces until there is none, letting others in between."""

@@ -13,6 +13,7 @@ from coalserver.core.commands.lobbies import (
     set_ready,
 )
 from coalserver.core.commands.receipts import KEPT_SECONDS, forget_receipts
+from coalserver.core.commands.requests import answer_join, ask_to_join
 from coalserver.core.engine import Core, Repeat
 from coalserver.core.queries.lobbies import lobby_in
 from coalserver.domain.lobby import Lobby
@@ -209,3 +210,17 @@ async def test_a_sign_of_life_says_whether_one_was_away(core, clock):
     assert core.presence.expire(clock.now, 30) == [1]
     assert core.heard(1)
     assert not core.heard(1)
+
+
+async def test_a_silent_player_who_is_let_in_is_watched_like_everyone(core, clock):
+    ann, _ = await core.do(sign_in_guest, name="Ann")
+    bob, _ = await core.do(sign_in_guest, name="Bob")
+    await core.do(open_lobby, game="free", player=ann.id, name="x", by_request=True)
+    core.heard(bob.id)
+    asked = await core.do(ask_to_join, lobby_id=1, player=bob.id)
+    clock.now += 100
+    core.heard(ann.id)
+    for player in core.presence.expire(clock.now, 60):
+        core.presence.forget(player)
+    await core.do(answer_join, code=asked.code, by=ann.id, approve=True)
+    assert core.presence.expire(clock.now, 60) == [bob.id]

@@ -153,3 +153,18 @@ def test_who_has_gone_may_come_back():
     presence.depart(1)
     assert presence.sign(1, 110.0)
     assert presence.online(1, 111.0, WITHIN)
+
+
+def test_who_is_given_a_seat_while_nobody_watched_him_is_silent_at_once():
+    presence = a_presence(player1=100.0, player2=190.0)
+    presence.expire(170.0, WITHIN)
+    presence.forget(1)
+    presence.watch(1, 200.0)
+    assert presence.expire(200.0, WITHIN) == [1]
+
+
+def test_who_was_never_heard_of_is_watched_from_his_seat_on():
+    presence = Presence()
+    presence.watch(1, 200.0)
+    assert presence.expire(200.0 + WITHIN - 1, WITHIN) == []
+    assert presence.expire(200.0 + WITHIN, WITHIN) == [1]

@@ -7,8 +7,9 @@ from coalserver.core.commands.accounts import end_token
 from coalserver.core.commands.rooms import shut_room
 from coalserver.core.unit import Unit
 from coalserver.domain.exchange import ANSWERED_SECONDS, Action, JoinRequest
+from coalserver.domain.game import Datum
 from coalserver.domain.lobby import Ending, Lobby
-from coalserver.domain.player import Ban, Token
+from coalserver.domain.player import Ban, Player, Token
 from coalserver.domain.room import Room
 from coalserver.domain.truth import Truth
 
@@ -63,6 +64,24 @@ def end_old_tokens(unit: Unit, *, signs: Mapping[int, float]) -> int:
     done = list(islice(old, PIECE))
     for token in done:
         end_token(unit, token_id=token.id)
+    return len(done)
+
+
+def forget_guests(unit: Unit, *, signs: Mapping[int, float], kept: float) -> int:
+    """Drop guests who can never come back, sit nowhere and have been silent for `kept` seconds."""
+    old = (
+        player
+        for player in unit.state.find(Player, "guest", "")
+        if unit.now - max(signs.get(player.id, 0.0), player.created) >= kept
+        and not unit.state.ids(Token, "player", player.id)
+        and not unit.state.ids(Lobby, "member", player.id)
+        and not unit.state.ids(Room, "member", player.id)
+    )
+    done = list(islice(old, PIECE))
+    for player in done:
+        unit.drop(player)
+        for datum in unit.find(Datum, "player", player.id):
+            unit.drop(datum)
     return len(done)
 
 

@@ -20,3 +20,13 @@ def rosters(state: State) -> Iterator[Roster]:
 def seated(state: State, *, player: int) -> bool:
     """Whether a player sits anywhere."""
     return bool(state.ids(Lobby, "member", player) or state.ids(Room, "member", player))
+
+
+def hurried_seats(state: State) -> list[tuple[int, float]]:
+    """Who sits in a room with a source of truth, and the seconds of silence that it bears: fewer than others."""
+    return [
+        (player, room.roster.grace)
+        for room in state.find(Room, "sourced", "")
+        if room.roster.grace is not None
+        for player in room.roster
+    ]

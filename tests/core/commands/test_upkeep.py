@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import end_token, sign_in_guest
 from coalserver.core.commands.bans import ban
 from coalserver.core.commands.exchange import answer_action, send_action
 from coalserver.core.commands.lobbies import close_lobby
@@ -20,12 +20,13 @@ from coalserver.core.commands.upkeep import (
     forget_answered_actions,
     forget_closed,
     forget_ended_bans,
+    forget_guests,
 )
 from coalserver.core.commands.welcomes import register_host, sign_in_host
 from coalserver.domain.events import RoomClosed
 from coalserver.domain.exchange import Action, JoinRequest, Progress, Target
 from coalserver.domain.lobby import Lobby
-from coalserver.domain.player import Ban, Receipt, Token
+from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.refusal import Why
 from coalserver.domain.room import Room
 from tests.domain.builders import refused
@@ -156,3 +157,19 @@ def test_receipts_are_forgotten_in_pieces(table):
         table.do(keep_receipt, key=str(number), digest="d", made=number)
     table.now += KEPT_SECONDS
     assert [table.do(forget_receipts, most=2) for _ in range(3)] == [2, 1, 0]
+
+
+def test_a_guest_who_cannot_come_back_is_forgotten_after_a_while(table):
+    guest, _ = table.do(sign_in_guest, name="Nobody")
+    table.do(end_token, token_id=1)
+    table.now += 99
+    assert table.do(forget_guests, signs={}, kept=100) == 0
+    table.now += 1
+    assert table.do(forget_guests, signs={}, kept=100) == 1
+    assert table.state.get(Player, guest.id) is None
+
+
+def test_a_guest_with_a_token_is_not_forgotten(table):
+    table.do(sign_in_guest, name="Ann")
+    table.now += 1000
+    assert table.do(forget_guests, signs={}, kept=100) == 0
