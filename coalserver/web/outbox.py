@@ -33,19 +33,20 @@ class Owner(Protocol):
 class Turn:
     """All outboxes with something to write at the end of this turn of the loop."""
 
+    __slots__ = ("timers", "clock", "waiting", "_loop")
+
     def __init__(self, timers: Timers, clock: Callable[[], float]) -> None:
         self.timers = timers
         self.clock = clock
-        self._waiting: list[Outbox] = []
+        self.waiting: list[Outbox] = []
+        self._loop = asyncio.get_running_loop()
 
-    def wait(self, outbox: "Outbox") -> None:
-        """Have this one written at the end of the turn."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._over)
-        self._waiting.append(outbox)
+    def begin(self) -> None:
+        """Something waits: have all of it written at the end of this turn."""
+        self._loop.call_soon(self._over)
 
     def _over(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for outbox in waiting:
             outbox.flush()
 
@@ -53,39 +54,57 @@ class Turn:
 class Outbox:
     """What one socket is to be told. Itself the timers' sleeper while something is unread."""
 
-    __slots__ = ("_socket", "_owner", "_turn", "_frames", "_size", "_missed", "_unread_since")
+    __slots__ = (
+        "_socket", "_owner", "_turn", "_frames", "_size", "_full", "_missed", "_unread_since",
+    )  # fmt: skip
 
     def __init__(self, socket: Socket, owner: Owner, turn: Turn) -> None:
         self._socket = socket
         self._owner = owner
         self._turn = turn
         self._frames: list[bytes] = []
+        #: Bytes of these frames.
         self._size = 0
+        self._full = False
         self._missed = 0
         #: Since when it has not caught up; None while it has.
         self._unread_since: float | None = None
 
     def put(self, frame: bytes) -> bool:
         """Send a frame at the end of this turn; False where the client is too slow to have it."""
-        if self._size + self._socket.unread > FULL:
+        if self._full and self._still_full():
             self._missed += 1
             return False
-        if not self._frames:
-            self._turn.wait(self)
-        self._frames.append(frame)
+        frames = self._frames
+        if not frames:
+            waiting = self._turn.waiting
+            if not waiting:
+                self._turn.begin()
+            waiting.append(self)
+        frames.append(frame)
         self._size += len(frame)
+        if self._size > FULL:
+            self._full = True
         return True
 
     def flush(self) -> None:
         """Write what is there now."""
-        if not self._frames:
+        frames = self._frames
+        if not frames:
             return
-        if self._unread_since is None and (self._size > MUCH or self._socket.unread):
-            self._unread_since = self._turn.clock()
-            self._turn.timers.watch(self)
-        self._socket.write(b"".join(self._frames))
-        self._frames.clear()
+        size, unread = self._size, self._socket.unread
+        if unread or size > MUCH:
+            self._full = unread + size > FULL
+            if self._unread_since is None:
+                self._unread_since = self._turn.clock()
+                self._turn.timers.watch(self)
+        self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        frames.clear()
         self._size = 0
+
+    def _still_full(self) -> bool:
+        self._full = self._size + self._socket.unread > FULL
+        return self._full
 
     def expire(self) -> None:
         """Once a second, while something is unread: has the client caught up?"""

@@ -17,7 +17,6 @@ from coalserver.dialects.multiplayer.passes import Pass, Passes
 from coalserver.dialects.multiplayer.schemas import Said, missing
 from coalserver.dialects.multiplayer.wording import ban_info
 from coalserver.domain.events import PlayerBanned, SignedOut, TokenEnded
-from coalserver.domain.exchange import Target
 from coalserver.domain.player import Player
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
@@ -85,7 +84,8 @@ class Member:
 
     __slots__ = (
         "player", "room", "form", "code", "socket", "tell",
-        "_relay", "_core", "_cursor", "_heard", "_second", "_count", "_outbox", "_sender", "_timer",
+        "_relay", "_core", "_clock", "_cursor", "_heard", "_second", "_count", "_outbox", "_sender",
+        "_timer",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, held: Pass, form: str, socket: Socket) -> None:
@@ -96,9 +96,10 @@ class Member:
         self._relay = relay
         self._core = core = relay.core
         self.code = core.setting.chance.randbytes(16).hex()
-        #: When it last said something, and how often in that second.
-        self._heard = core.now
-        self._second = self._count = 0
+        self._clock = core.setting.clock
+        #: When it last said something; since when that is counted, and how often it was.
+        self._heard = self._second = core.now
+        self._count = 0
         self._outbox = Outbox(socket, self, relay.turn)
         #: Send a frame; False where the client is too slow to have it.
         self.tell = self._outbox.put
@@ -148,15 +149,13 @@ class Member:
 
     def text(self, raw: bytes) -> None:
         """The client says something."""
-        now = self._core.now
-        if int(now) != self._second:
-            self._second, self._count = int(now), 0
+        now = self._clock()
+        if now - self._second >= 1:
+            self._new_second(now)
+        self._heard = now
         self._count += 1
         if self._count > MANY:
             return self._flooded()
-        if now - self._heard >= 1 and not self._core.presence.away(self.player):
-            self._core.heard(self.player)
-        self._heard = now
         try:
             said = frames.read(raw)
             kind = said.get("type")
@@ -186,28 +185,23 @@ class Member:
         if room is None:
             raise Refusal(Why.NOT_HERE)
         message = frames.Message.of(said, self._as_sender(room))
-        receivers = self._receivers(Said(said), room)
-        written: dict[str, bytes] = {}
-        for one in receivers:
-            if one.form not in written:
-                written[one.form] = message.written(one.form)
+        receivers = self._receivers(said, room)
+        written = {form: message.written(form) for form in {one.form for one in receivers}}
         count = 0
         for one in receivers:
             count += one.tell(written[one.form])
         self.tell(frames.sent(message.command, count))
 
-    def _receivers(self, said: Said, room: Room) -> "Collection[Member]":
+    def _receivers(self, said: dict[str, Any], room: Room) -> "Collection[Member]":
         """Who of those connected is meant. Never the sender; never anyone of another room."""
         wanted = said.get("target")
-        if wanted is None:
-            wanted = Target.ALL
         here = self._relay.here(self.room)
-        if wanted in (Target.ALL, Target.OTHERS):
+        if wanted is None or wanted == "all" or wanted == "others":
             return [one for one in here.values() if one is not self]
-        if wanted == Target.HOST:
+        if wanted == "host":
             meant = {room.roster.host}
-        elif wanted == Target.SPECIFIC:
-            meant = named(said) & set(room.roster)
+        elif wanted == "specific":
+            meant = named(Said(said)) & set(room.roster)
             if not meant:
                 raise Refusal(Why.NO_TARGETS)
         else:
@@ -221,6 +215,11 @@ class Member:
         if self._sender[:2] != (name, leads):
             self._sender = (name, leads, frames.sender(self.player, name, leads))
         return self._sender[2]
+
+    def _new_second(self, now: float) -> None:
+        self._second, self._count = now, 0
+        if not self._core.presence.away(self.player):
+            self._core.heard(self.player)
 
     def _banned(self, game: str) -> None:
         ban = ban_on(self._core.state, game=game, player=self.player, now=self._core.now)
