@@ -10,7 +10,17 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import fanout, listing, memory, processes, rest, restart, websockets
+from benchmarks import (
+    fanout,
+    leaderboard,
+    listing,
+    memory,
+    processes,
+    relay,
+    rest,
+    restart,
+    websockets,
+)
 from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Row, as_document, as_table
 
@@ -21,6 +31,8 @@ BENCHMARKS = {
     "listing": listing.run,
     "memory": memory.run,
     "restart": restart.run,
+    "leaderboard": leaderboard.run,
+    "relay": relay.run,
 }
 
 

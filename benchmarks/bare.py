@@ -22,6 +22,7 @@ tokens: dict[str, int] = {}
 rooms: dict[int, dict[str, Any]] = {}
 games: dict[str, dict[int, dict[str, Any]]] = {}
 sessions: dict[str, "Session"] = {}
+relays: dict[str, set[web.WebSocketResponse]] = {}
 
 
 class Session:
@@ -171,6 +172,29 @@ async def socket(request: web.Request, session: Session) -> web.WebSocketRespons
     return opened
 
 
+async def relay(request: web.Request) -> web.WebSocketResponse:
+    """What members of a room send goes to the others, one after the other."""
+    room = relays.setdefault(request.query["room"], set())
+    opened = web.WebSocketResponse(compress=False)
+    await opened.prepare(request)
+    sender = {"is_host": not room, "game_player_id": len(room), "player_name": "Player"}
+    room.add(opened)
+    await opened.send_str(dumps({"type": "connected", "data": sender}))
+    try:
+        async for message in opened:
+            said = orjson.loads(message.data)
+            told = {"command": said["command"], "data": said["data"], "sender": sender}
+            text = dumps({"type": "receive", **told})
+            for other in tuple(room):
+                if other is not opened:
+                    await other.send_str(text)
+            done = {"command": said["command"], "target_count": len(room) - 1}
+            await opened.send_str(dumps({"type": "sent", **done}))
+    finally:
+        room.discard(opened)
+    return opened
+
+
 async def session_document(request: web.Request) -> web.Response:
     session = sessions[request.match_info["session"]]
     headers = {"X-Event-Cursor": str(session.head)}
@@ -220,6 +244,7 @@ async def main() -> None:
             web.get("/games/{game}/sessions/{session}", session_document),
             web.post("/accounts/login", login),
             web.get("/games", nothing),
+            web.get("/relay", relay),
         )
     )
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)

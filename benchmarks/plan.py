@@ -19,9 +19,13 @@ class Plan:
     idle: int = 5_000
     #: Rooms a server starts with.
     rooms: int = 100_000
+    #: Players on the leaderboard.
+    players: int = 1_000_000
+    #: Rooms of four in which realtime messages are relayed.
+    relays: int = 1_000
     #: Where data directories are made: a disk, if durable is to mean anything.
     under: Path | None = None
 
 
 #: Enough to see whether something is off by half.
-QUICK = Plan(runs=1, seconds=0.7, requests=3_000, rooms=10_000)
+QUICK = Plan(runs=1, seconds=0.7, requests=3_000, rooms=10_000, players=100_000, relays=200)

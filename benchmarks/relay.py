@@ -1,0 +1,191 @@
+"""Relay: 1,000 rooms of four, each of whose members sends the others ten small messages a second.
+
+Measured: messages a second that all have heard, and the server's processor time for one: reading it, writing
+three frames to the other members and one to its sender. The load sends as clocks do, whether the last ones were heard
+or not, each member at a moment of its own; a server that cannot keep up falls behind. And what share of a core the
+whole would take at the price of one message.
+
+Both servers speak the same frames. The bare one is what one writes first: `async for`, and `send_str` for each
+member of the room. The load reads four frames for each it writes and is often the slower of the two, so the target
+goes by processor time.
+
+Not measured: connecting; clients that read slowly; kinds of clients that need other frames.
+"""
+
+import asyncio
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from benchmarks import client, processes
+from benchmarks.client import request
+from benchmarks.plan import Plan
+from benchmarks.processes import ROOT, Server
+from benchmarks.report import Row, Speed, cost_row, of_both, speed_row
+
+MEMBERS = 4
+#: Messages of a member in a second, and moments in which a tenth of a second is cut.
+PACE, MOMENTS = 10, 50
+SAID = orjson.dumps(
+    {"type": "send", "command": "move", "data": {"x": 12.5, "y": -3.25, "turn": 7}, "target": "all"}
+)
+#: Masked with zeros, as a client's frames have to be masked.
+FRAME = bytes((0x81, 0x80 | len(SAID), 0, 0, 0, 0)) + SAID
+API = "/api/game_{}.php/{}"
+
+
+async def run(plan: Plan) -> list[Row]:
+    with processes.fresh_directory(plan.under) as data:
+        command = (sys.executable, "run.py", "game", "add", "relay", "--data", str(data), "--json")
+        made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        token = orjson.loads(made.stdout)["api_token"]
+        servers = [processes.start_ours(data), processes.start_bare()]
+        try:
+            paths = {
+                "coalserver": await rooms_of_ours(servers[0], token, plan.relays),
+                "bare": [f"/relay?room={n // MEMBERS}" for n in range(plan.relays * MEMBERS)],
+            }
+            halls = {server.name: await Hall.of(server, paths[server.name]) for server in servers}
+            speeds: dict[str, list[Speed]] = {server.name: [] for server in servers}
+            for run in range(plan.runs):
+                for server in processes.in_turn(servers, run):
+                    speeds[server.name].append(await halls[server.name].relay(plan.seconds))
+        finally:
+            for server in servers:
+                server.stop()
+    what = f"relay, {plan.relays:,} rooms × {MEMBERS}"
+    rate = plan.relays * MEMBERS * PACE
+    shares = {
+        name: [run.cpu / run.count * rate * 100 for run in runs] for name, runs in speeds.items()
+    }
+    return [
+        speed_row(f"{what}: messages", *of_both(speeds), least=1.0, by="CPU"),
+        cost_row(f"{what}: {PACE}/s each, of one core", "%", *of_both(shares)),
+    ]
+
+
+async def rooms_of_ours(server: Server, api: str, number: int) -> list[str]:
+    """Make players and rooms as clients would; gives where each member opens its socket, room by room."""
+    by = await client.lines(server)
+
+    async def ask(asks: Sequence[tuple[str, str, Any]]) -> list[Any]:
+        more = f"X-Api-Token: {api}\r\n"
+        requests = [
+            request("POST", path, body=body, more=f"{more}X-Player-Token: {key}\r\n")
+            for path, key, body in asks
+        ]
+        _, bodies = await client.hammer(server, by, requests, 200)
+        return [orjson.loads(body) for body in bodies]
+
+    register = API.format("players", "register")
+    names = [(register, "", {"player_name": f"Player {n}"}) for n in range(number * MEMBERS)]
+    keys = [said["private_key"] for said in await ask(names)]
+    create = API.format("room", "create")
+    asks = [(create, key, {"realtime": True, "max_players": MEMBERS}) for key in keys[::MEMBERS]]
+    made = [said["room_id"] for said in await ask(asks)]
+    await ask(
+        [
+            (API.format("room", f"{made[n // MEMBERS]}/join"), key, {})
+            for n, key in enumerate(keys)
+            if n % MEMBERS
+        ]
+    )
+    tokens = await ask([("/api/realtime.php/token", key, None) for key in keys])
+    client.close(by)
+    return [f"/?token={said['token']}&client=json" for said in tokens]
+
+
+class Hall:
+    """Everyone connected to one of the servers."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self.server = server
+        self.members = [Member(self) for _ in range(number)]
+        self.heard = 0
+
+    @classmethod
+    async def of(cls, server: Server, paths: list[str]) -> "Hall":
+        hall = cls(server, len(paths))
+        await client.connect(server, hall.members)
+        for start in range(0, len(paths), client.AT_ONCE):
+            some = hall.members[start : start + client.AT_ONCE]
+            for member, path in zip(some, paths[start:], strict=False):
+                member.open(path)
+            await asyncio.gather(*(member.greeted for member in some))
+        # A room's members are next to one another, and speak at different moments.
+        random.Random(1).shuffle(hall.members)
+        return hall
+
+    async def relay(self, seconds: float) -> Speed:
+        """Messages for so long, each member's at moments of its own."""
+        moments = [self.members[n::MOMENTS] for n in range(MOMENTS)]
+        await self._send(moments, 0.5)
+        self.heard = 0
+        cpu, load, began = self.server.cpu(), time.process_time(), time.perf_counter()
+        await self._send(moments, seconds)
+        taken, count = time.perf_counter() - began, self.heard // MEMBERS
+        speed = Speed(count, taken, self.server.cpu() - cpu, time.process_time() - load)
+        before = -1
+        while before < self.heard:
+            before = self.heard
+            await processes.quiet()
+        return speed
+
+    async def _send(self, moments: list[list["Member"]], seconds: float) -> None:
+        began = time.perf_counter()
+        for turn in range(int(seconds * PACE * MOMENTS)):
+            for member in moments[turn % MOMENTS]:
+                member.transport.write(FRAME)
+            late = began + turn / PACE / MOMENTS - time.perf_counter()
+            await asyncio.sleep(max(late, 0))
+
+
+class Member(asyncio.Protocol):
+    """A socket that counts what it hears."""
+
+    __slots__ = ("hall", "transport", "greeted", "answered", "_before")
+
+    def __init__(self, hall: Hall) -> None:
+        self.hall = hall
+        self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._before = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def open(self, path: str) -> None:
+        upgrade = (
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        )
+        self.transport.write(request("GET", path, more=upgrade))
+
+    def data_received(self, data: bytes) -> None:
+        if not self.greeted.done():
+            return self._greeting(data)
+        if self._before:
+            data = self._before + data
+        at, end = 0, len(data)
+        while end - at >= 4:
+            size = data[at + 1]
+            size = size + 2 if size < 126 else (data[at + 2] << 8 | data[at + 3]) + 4
+            if at + size > end:
+                break
+            at += size
+            self.hall.heard += 1
+        self._before = data[at:]
+
+    def _greeting(self, data: bytes) -> None:
+        """The handshake and the first frame, `connected`."""
+        self._before += data
+        head, _, rest = self._before.partition(b"\r\n\r\n")
+        if rest and not head.startswith(b"HTTP/1.1 101"):
+            self.greeted.set_exception(RuntimeError(f"a socket was answered {self._before!r}"))
+        elif b'"connected"' in rest and rest.endswith(b"}}"):
+            self._before = b""
+            self.greeted.set_result(None)
