@@ -122,7 +122,8 @@ class Call:
             return self.web.base_url.rstrip("/")
         scheme = self.request.scheme
         if self._trusted(self.request.remote or ""):
-            scheme = self.request.headers.get("X-Forwarded-Proto", scheme)
+            said = self.request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
+            scheme = said or scheme
         return f"{scheme}://{self.request.host}"
 
     def _trusted(self, address: str) -> bool:
@@ -132,6 +133,8 @@ class Call:
             ip = ipaddress.ip_address(address)
         except ValueError:
             return False
+        # A socket that listens on both kinds of addresses shows the old kind as the new one.
+        ip = getattr(ip, "ipv4_mapped", None) or ip
         return any(ip in network for network in self.web.trusted_proxies)
 
 
