@@ -60,6 +60,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "running": lambda room: _if(not room.over, room.game),
         "member": lambda room: () if room.over else tuple(room.roster),
         "closed": lambda room: _if(room.over, ""),
+        "ended": lambda room: tuple(room.roster) if room.over else (),
         "sourced": lambda room: _if(room.authority and not room.over, ""),
     },
     Truth: {},

@@ -124,6 +124,8 @@ async def test_a_game_of_noughts_from_a_room_of_the_rooms_api(table):
         over = (await all_hear(ears, "turn", "turn", "turn", "session_over"))[-1]
         assert over["outcome"] == {"winner": 0}
     assert not well(await bob.get("game_room.php/current"))["in_room"]
+    _, turn = (await table.hears())[-1]
+    assert (turn["turn"], turn["outcome"]) == ({"cell": 6}, {"winner": 0})
     assert (await ann.get(session)).json["outcome"] == {"winner": 0}
 
 

@@ -3,6 +3,7 @@
 from heapq import nsmallest
 
 from coalserver.core.state import State
+from coalserver.domain.lobby import Ending
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 
@@ -26,6 +27,13 @@ def room_coded(state: State, *, game: str, code: str) -> Room:
 def room_with(state: State, *, player: int) -> Room | None:
     """The running room in which a player of one game sits."""
     return state.one(Room, "member", player)
+
+
+def finished_with(state: State, *, player: int) -> Room | None:
+    """The room in which a player sat to its end, if the rules ended the last one he was in."""
+    ended = state.ids(Room, "ended", player)
+    room = state.get(Room, max(ended)) if ended else None
+    return room if room is not None and room.ending is Ending.FINISHED else None
 
 
 def rooms_of(state: State, *, player: int) -> list[Room]:

@@ -7,6 +7,7 @@ from coalserver.core.commands.exchange import TURN, answer_action, send_action
 from coalserver.core.queries.exchange import answered_for, pending_for
 from coalserver.core.queries.players import name_of
 from coalserver.dialects.multiplayer import auth
+from coalserver.dialects.multiplayer.memory import Remembered
 from coalserver.dialects.multiplayer.places import own_room
 from coalserver.dialects.multiplayer.polls import polled
 from coalserver.dialects.multiplayer.render import JSON, free, iso, stamp, well
@@ -75,17 +76,17 @@ async def poll(call: Call) -> web.StreamResponse:
     With `wait` it is answered when there is one that no poll of this player has shown yet.
     """
     room, player = own_room(call), call.caller.player
-    shown = ("actions shown", room.id, player)
+    remembered, shown = call.web.own(Remembered), ("actions", room.id, player)
 
     async def look() -> tuple[list[Action], bool]:
         found = call.core.see(
             answered_for, room=own_room(call).id, player=player, now=call.now
         )
-        before = call.web.words.get(shown) or frozenset()
+        before = remembered.get(shown) or frozenset()
         return found, any(action.code not in before for action in found)
 
     found = await polled(call, room, (topics.actions(room.id, player),), look)
-    call.web.words.put(shown, frozenset(action.code for action in found))
+    remembered.put(shown, frozenset(action.code for action in found))
     return well({"actions": [_answered_row(call, room, action) for action in found]})
 
 

@@ -5,7 +5,7 @@ import logging
 import orjson
 
 from coalserver.domain.events import RoomChat, TurnTaken
-from coalserver.domain.game import Rules
+from coalserver.domain.game import Rules, asked_json
 from coalserver.domain.refusal import Refusal
 from coalserver.domain.room import shown, viewed
 from coalserver.web.reply import embedded
@@ -23,9 +23,10 @@ def turn_data(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
     try:
         taken = shown(rules, event.turn, event.seat, seat)
         environment = viewed(rules, event.state, seat)
+        outcome = asked_json(rules.outcome, orjson.loads(event.state))
     except Refusal:
         log.exception("The rules of %s have failed to show a turn.", event.game)
-        taken = environment = b"null"
+        taken = environment = outcome = b"null"
     return orjson.dumps(
         {
             "player_id": event.player,
@@ -33,6 +34,7 @@ def turn_data(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
             "turn": taken,
             "environment": environment,
             "current": event.current,
+            "outcome": outcome,
         },
         default=embedded,
     )

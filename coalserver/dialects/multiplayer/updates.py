@@ -9,8 +9,10 @@ from coalserver.core import topics
 from coalserver.core.commands.exchange import TURN, send_update
 from coalserver.core.ports import Entry
 from coalserver.core.queries.players import known_players
+from coalserver.core.queries.rooms import finished_with, room_with
 from coalserver.dialects.multiplayer import auth
 from coalserver.dialects.multiplayer.cursors import place_of, update_id
+from coalserver.dialects.multiplayer.memory import Remembered
 from coalserver.dialects.multiplayer.places import own_room
 from coalserver.dialects.multiplayer.polls import asked_of, polled
 from coalserver.dialects.multiplayer.render import JSON, free, stamp, well
@@ -19,6 +21,7 @@ from coalserver.dialects.multiplayer.targets import targets
 from coalserver.dialects.multiplayer.turns import chat_data, turn_data
 from coalserver.domain.events import RoomChat, TurnTaken, UpdateSent
 from coalserver.domain.exchange import Target
+from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.web.dialect import Call, Route
 
@@ -57,8 +60,11 @@ async def send(call: Call) -> web.StreamResponse:
 
 
 async def poll(call: Call) -> web.StreamResponse:
-    """What one was told after `last_update`, oldest first, from whom one wants to hear."""
-    room, said = own_room(call), asked_of(call)
+    """What one was told after `last_update`, oldest first, from whom one wants to hear.
+
+    Of a game that the rules have ended, what one has not heard yet; then one is in no room.
+    """
+    room, said = await _room_read(call), asked_of(call)
     reader = Reader(call, room, _wanted(call, said))
     given = next(
         (said.get(name) for name in ("last_update", "last_update_id") if said.get(name)), None
@@ -66,14 +72,29 @@ async def poll(call: Call) -> web.StreamResponse:
     cursor = place_of(call.core.setting.seal, room.id, call.caller.player, str(given or ""))
 
     async def look() -> tuple[list[Entry], bool]:
-        reader.room = own_room(call)
+        reader.room = await _room_read(call)
         found = await reader.after(cursor)
+        if reader.room.id != room.id or (reader.room.over and not found):
+            raise Refusal(Why.NOT_HERE)
         return found, bool(found)
 
     heard = (topics.updates(room.id, call.caller.player), topics.room_chat(room.id))
     found = await polled(call, room, heard, look)
     rows = [reader.row(entry) for entry in found]
     return well({"updates": rows, "last_update": rows[-1]["update_id"] if rows else given})
+
+
+async def _room_read(call: Call) -> Room:
+    """The room one plays in, or has just played in to its end."""
+    player = call.caller.player
+    room = call.core.see(room_with, player=player)
+    if room is None:
+        room = call.core.see(finished_with, player=player)
+        # That it is over may be true before its last turn is said.
+        await call.core.ledger.settled()
+    if room is None:
+        raise Refusal(Why.NOT_HERE)
+    return room
 
 
 @dataclass(frozen=True)
@@ -124,7 +145,7 @@ class Reader:
 
         What was passed over is remembered, so that a filter that lets little through is not slow for it.
         """
-        core, words = self.call.core, self.call.web.words
+        core, words = self.call.core, self.call.web.own(Remembered)
         read = (
             topics.updates(self.room.id, self.player),
             topics.room(self.room.id),
@@ -182,7 +203,7 @@ class Reader:
 
     def _seen(self, cursor: int) -> tuple[object, ...]:
         """Under which name it is remembered how far this reader has looked."""
-        return ("updates seen", self.room.id, self.player, self.wanted, cursor)
+        return ("updates", self.room.id, self.player, self.wanted, cursor)
 
 
 ROUTES = (

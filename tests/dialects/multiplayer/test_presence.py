@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from coalserver.config import Config
 from coalserver.core.ports import Batch
 from coalserver.core.unit import Limits
+from coalserver.desk import setting_for
+from coalserver.housing import DataDirectory
 from coalserver.stores.memory import MemoryStore
 from tests.dialects.house import a_house
 from tests.dialects.multiplayer.playing import a_scene, well
@@ -125,3 +128,10 @@ async def test_when_anything_last_happened_in_a_room(scene):
     said = well(await scene.host.get("game_room.php/current"))["room"]
     assert said["room_last_activity"] == said["last_heartbeat"] == "2023-11-14 22:14:00"
     assert said["room_created_at"] == said["joined_at"] == "2023-11-14 22:13:20"
+
+
+def test_the_settings_say_when_somebody_is_away(tmp_path):
+    home = DataDirectory(tmp_path / "data")
+    with home.lock():
+        limits = setting_for(Config(away_after=10, seat_grace=20), home).limits
+    assert (limits.away_after, limits.seat_grace) == (10, 20)

@@ -171,6 +171,7 @@ async def test_rules_play_through_actions_and_show_each_his_own_view(house):
         "turn": {"card": None},
         "environment": {"hand": [4, 5, 6], "sizes": [2, 3], "table": 1},
         "current": [1],
+        "outcome": None,
     }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.dialects.multiplayer.playing import well, wrong
+from tests.dialects.multiplayer.playing import a_scene, well, wrong
 
 UPDATES = "game_room.php/updates/poll"
 
@@ -149,3 +149,25 @@ async def test_the_end_of_the_server_sends_everyone_home(scene):
     poll = await waits(scene, scene.guest)
     await scene.house.restart()
     assert well(await poll)["updates"] == []
+
+
+async def test_the_last_turn_of_a_game_is_heard_before_its_end(house):
+    scene = await a_scene(house, "cards")
+    await scene.starts()
+
+    async def lays(who, card):
+        await scene.asks(who, action_type="turn", request_data={"card": card})
+
+    for mine, yours in ((1, 4), (2, 5)):
+        await lays(scene.host, mine)
+        await lays(scene.guest, yours)
+    await lays(scene.host, 3)
+    last = (await scene.hears(scene.host))["last_update"]
+    poll = await waits(scene, scene.host, f"{UPDATES}?wait=30&last_update={last}")
+    await lays(scene.guest, 6)
+    (update,) = well(await poll)["updates"]
+    assert update["data"]["outcome"] == {"winner": None}
+    path = f"{UPDATES}?last_update="
+    assert well(await scene.host.get(path + last))["updates"] == [update]
+    answer = await scene.host.get(path + update["update_id"])
+    assert wrong(answer) == (400, "Player is not in any room")
