@@ -3,7 +3,7 @@
 import aiohttp
 
 from coalserver.core.commands.games import add_game
-from tests.dialects.house import House
+from tests.dialects.house import PATIENCE, House
 
 
 class Client:
@@ -37,6 +37,13 @@ class Client:
     async def get(self, endpoint):
         return await self.call("GET", endpoint)
 
+    async def realtime(self):
+        """The socket, opened with a token, and greeted."""
+        token = (await self.post("realtime.php/token"))["token"]
+        socket = await self.http.ws_connect(f"{self.url}/?token={token}&client=json")
+        assert (await socket.receive_json(timeout=PATIENCE))["type"] == "connected"
+        return socket
+
 
 async def test_a_whole_game(house: House):
     made = await house.core.do(add_game, tag="quest")
@@ -48,7 +55,8 @@ async def test_a_whole_game(house: House):
 
     # They find one another: one joins by request, the lobby is in the list.
     body = {"matchmaking_name": "Quest", "maxPlayers": 3, "strictFull": True}
-    lobby = (await host.post("matchmaking.php/create", body | {"join_by_requests": True}))
+    body |= {"join_by_requests": True, "realtime_room": True}
+    lobby = await host.post("matchmaking.php/create", body)
     id = lobby["matchmaking_id"]
     listed = (await first.post("matchmaking.php/list", {"search": "", "limit": 20}))["lobbies"]
     assert [row["matchmaking_id"] for row in listed] == [id]
@@ -90,9 +98,21 @@ async def test_a_whole_game(house: House):
             assert [row["data"] for row in said["updates"]] == [{"n": step}]
             last[guest.player_id] = said["last_update"]
 
-    # What was won is kept, and the game ends.
+    # What need not be kept goes over the socket.
+    sender, hearer = await host.realtime(), await first.realtime()
+    frame = {"type": "send", "command": "jump", "data": {"y": 3}, "target": "all"}
+    await sender.send_json(frame)
+    heard = await hearer.receive_json(timeout=PATIENCE)
+    assert (heard["type"], heard["command"], heard["data"]) == ("receive", "jump", {"y": 3})
+    await sender.close()
+    await hearer.close()
+
+    # What was won is kept, ranks its player, and the game ends.
     await first.call("PUT", "game_data.php/player/update", {"level": 9})
     assert (await first.get("game_data.php/player/get"))["data"] == {"level": 9}
+    ranked = await second.post("leaderboard.php", {"sort_by": ["level"], "limit": 10})
+    names = [row["player_name"] for row in ranked["leaderboard"]]
+    assert names == ["Player1", "Player0", "Player2"]
     await second.post("game_room.php/leave")
     await host.post("game_room.php/stop")
     assert not (await first.get("game_room.php/current"))["in_room"]

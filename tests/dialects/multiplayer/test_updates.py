@@ -178,6 +178,19 @@ async def test_what_was_sent_outlives_its_sender_and_a_restart(scene):
     assert types(await scene.hears(scene.guest, said["last_update"])) == ["after"]
 
 
+async def test_cursors_hold_over_a_restart_of_a_real_store(stone_house):
+    scene = await a_scene(stone_house)
+    await scene.meets()
+    for number in range(60):
+        await send(scene, scene.host.id, Target.OTHERS, str(number))
+    cursor = (await scene.hears(scene.guest))["last_update"]
+    await stone_house.restart()
+    await send(scene, scene.guest.id, Target.ALL, "60")
+    heard = types(await scene.hears(scene.guest, cursor))
+    assert heard == [str(number) for number in range(50, 61)]
+    assert types(await scene.hears(scene.guest, cursor, from_players="others")) == ["60"]
+
+
 async def test_to_whom_an_update_goes(scene):
     await scene.meets()
     await scene.enters(scene.other)
