@@ -1,0 +1,73 @@
+"""Duplex: a WebSocket on which a client both hears what is said and speaks itself."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from coalserver.core.ports import StoreFailed
+from coalserver.domain.refusal import Refusal
+from coalserver.web.dialect import Call
+from coalserver.web.listen import Subscribe
+from coalserver.web.push import REFUSED, Frame, Pusher, hold
+
+log = logging.getLogger(__name__)
+
+#: Seconds in which what a client said before it went is still heard.
+LAST_SECONDS = 5
+#: Does what a message asks. It words refusals itself; a write that failed ends the socket.
+Hear = Callable[[WSMessage], Awaitable[None]]
+
+
+class Talker(Pusher):
+    """A pusher that asks at each wake what there is to hear, and ends when that is over and told."""
+
+    def wake(self) -> None:
+        if self.ended.done():
+            return
+        before = self._subscription
+        try:
+            self._subscription = self._subscribe()
+        except Refusal:
+            return self.end(REFUSED)
+        if self._subscription.heard != before.heard:
+            self._feed.leave(before.heard, self)
+        super().wake()
+        told = self._catching_up is None and not self._full_for
+        if self._subscription.over and told and self.cursor >= self._feed.head:
+            self.end(WSCloseCode.OK)
+
+
+async def converse(
+    call: Call,
+    socket: web.WebSocketResponse,
+    subscribe: Subscribe,
+    cursor: int,
+    hear: Hear,
+    frame: Frame,
+) -> None:
+    """Push what is said after the cursor, and read what the client says, until either ends.
+
+    Messages are heard one after another: the next when what the last one did is on disk.
+    """
+    pusher = Talker(call, subscribe, cursor, "duplex", frame)
+    reading = asyncio.create_task(_read(socket, hear))
+    reading.add_done_callback(lambda task: pusher.end(WSCloseCode.OK))
+    try:
+        code = await hold(call, pusher, None)
+        await socket.close(code=code)
+    finally:
+        await asyncio.wait((reading,), timeout=LAST_SECONDS)
+        reading.cancel()
+        await asyncio.wait((reading,))
+        fault = None if reading.cancelled() else reading.exception()
+        if fault is not None and not isinstance(fault, StoreFailed | ConnectionError):
+            log.error("A message could not be heard.", exc_info=fault)
+
+
+async def _read(socket: web.WebSocketResponse, hear: Hear) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return
+        await hear(message)
