@@ -17,6 +17,7 @@ from coalserver.core.queries.games import all_games
 from coalserver.core.state import State
 from coalserver.desk import DAY, Desk, setting_for
 from coalserver.dialects import every_dialect
+from coalserver.dialects.hosts.auth import Hosting
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.room import Room
 from coalserver.housing import DataDirectory
@@ -96,8 +97,12 @@ def web_for(config: Config, core: Core) -> Web:
         body_limit=config.body_limit,
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
-        services={Config: config, Passwords: Passwords()},
+        services={Config: config, Passwords: Passwords(), Hosting: hosting_for(config)},
     )
+
+
+def hosting_for(config: Config) -> Hosting:
+    return Hosting(game=config.hosts_game, strict=config.hosts_login == "strict")
 
 
 def application(shared: Web) -> web.Application:

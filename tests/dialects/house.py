@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from coalserver.app import application, first_games
+from coalserver.app import application, first_games, hosting_for
 from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
@@ -92,6 +92,7 @@ class House:
     reopened: Callable[[Store], Store]
     #: The connections of all who call; they outlive a restart.
     http: aiohttp.ClientSession
+    config: Config
     core: Core = field(init=False)
     shared: Web = field(init=False)
     server: Server = field(init=False)
@@ -103,7 +104,10 @@ class House:
         self.core = await Core.recover(self.store, setting, self.tail)
         self._writing = asyncio.create_task(self.core.ledger.run())
         self.keeper = Housekeeping(self.core, Keeping())
-        services = {Config: Config(), Passwords: Passwords(WEAK)}
+        hosting = hosting_for(self.config)
+        services = {
+            Config: self.config, Passwords: Passwords(WEAK), type(hosting): hosting
+        }  # fmt: skip
         self.shared = Web(self.core, services=services, **self.web)
         await first_games(self.core)
         self.server = Server(application(self.shared))
@@ -254,12 +258,13 @@ async def a_house(
     tail: int = 20_000,
     limits: Limits = Limits(),
     reopened: Callable[[Store], Store] = lambda store: store,
+    config: Config = Config(),
     **web: Any,
 ) -> AsyncIterator[House]:
     """A server that is closed afterwards."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
-        house = House(store or MemoryStore(), Clock(), web, limits, tail, reopened, http)
+        house = House(store or MemoryStore(), Clock(), web, limits, tail, reopened, http, config)
         await house.open()
         try:
             yield house
