@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -75,7 +76,7 @@ async def _serve(
         await site.start()
         control = await listen(Desk(home, store, core))
         log.info("Recovered %s.", recovered(core.state))
-        settle_memory()
+        settle()
         started(_address(config, runner))
         try:
             await _first(stopped, asyncio.ensure_future(supervisor.failed()))
@@ -147,8 +148,11 @@ def recovered(state: State) -> str:
     return f"{gathering} lobbies and {running} rooms"
 
 
-def settle_memory() -> None:
-    """Leave what is there now out of garbage collection: it stays, and looking at it costs pauses."""
+def settle() -> None:
+    """Set the interpreter up for serving."""
+    # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of milliseconds.
+    sys.setswitchinterval(5e-5)
+    # What is there now stays, and looking at it over and over would cost pauses.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)

@@ -139,7 +139,7 @@ class Unit:
 
     def say(self, event: Any, *topics: Topic) -> Entry:
         """Something has happened; whoever listens to one of these topics will hear of it."""
-        entry = Entry(self._next(ENTRIES, 0), self.now, event, topics)
+        entry = Entry(self._next(ENTRIES, 0), self.now, event, tuple(dict.fromkeys(topics)))
         self.entries.append(entry)
         return entry
 

@@ -205,7 +205,10 @@ class RoomLocked:
 
 @dataclass(frozen=True, slots=True)
 class TurnTaken:
-    """A member took a turn: any JSON. `state` is the rules' state after it, None without rules."""
+    """A member took a turn: any JSON. `state` is the rules' state after it, None without rules.
+
+    Turns of a room count from 1, so that who has seen one in a snapshot does not count it twice.
+    """
 
     game: str
     room: int
@@ -214,6 +217,7 @@ class TurnTaken:
     turn: bytes
     state: bytes | None = None
     current: tuple[int, ...] | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,9 @@ class Room:
     def _ruled(self, rules: Rules, state: Any) -> "Room":
         """With the rules' next state. They are asked about it as JSON will give it back."""
         kept = asked(dumped, state)
+        if kept == b"null":
+            # Kept in a document it would mean that there are no rules.
+            raise Refusal(Why.RULES_FAILED, rule="a state of null")
         state = json.loads(kept)
         return replace(
             self, state=kept, current=_current(rules, state), outcome=_outcome(rules, state)

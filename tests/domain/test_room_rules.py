@@ -119,6 +119,7 @@ def test_rules_that_fail_in_a_turn_change_nothing(broken):
     [
         {"setup": explode},
         {"setup": lambda seats, options, rng: {1, 2}},
+        {"setup": lambda seats, options, rng: None},
         {"current": explode},
         {"current": lambda state: 0},
         {"outcome": explode},

@@ -192,6 +192,7 @@ def take_turn(unit: Unit, *, room_id: int, player: int, turn: dict[str, object])
         dumped(turn),
         played.state,
         played.current,
+        played.turns,
     )
     unit.say(taken, topics.room(room.id))
     _say_after(unit, room, played)

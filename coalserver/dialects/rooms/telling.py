@@ -96,6 +96,7 @@ def turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Said:
         "turn": orjson.Fragment(taken),
         "environment": orjson.Fragment(environment),
         "current": event.current,
+        "number": event.number,
     }
 
 

@@ -46,6 +46,7 @@ async def test_a_turn_is_seen_by_all_and_the_next_is_the_other_s(house: House) -
         "turn": {"cell": 4},
         "environment": {"grid": "....0...."},
         "current": [1],
+        "number": 1,
     }
 
 
