@@ -31,7 +31,7 @@ AT_ONCE, LOOK = 50, 200
 
 
 async def send(call: Call) -> web.StreamResponse:
-    """Tell members something: an update for each of them who is there."""
+    """Tell members something: an update for each, also for one who is offline and hears it when he is back."""
     said: Said = call.body["said"]
     room = own_room(call)
     target, named = targets(said)
@@ -46,6 +46,7 @@ async def send(call: Call) -> web.StreamResponse:
         named=named,
         type=kind,
         data=said.free("data") or b"{}",
+        with_away=True,
     )
     seal = call.core.setting.seal
     return well(

@@ -213,11 +213,12 @@ async def test_nobody_is_there_to_be_told(scene):
     assert await scene.tells(scene.host, "others") == []
 
 
-async def test_who_is_offline_is_left_out(scene):
+async def test_who_is_offline_hears_it_when_he_is_back(scene):
     await scene.meets()
     await scene.enters(scene.other)
     await scene.house.after(50)
     well(await scene.host.post("game_players.php/heartbeat"))
     well(await scene.guest.post("game_players.php/heartbeat"))
     await scene.house.after(20)
-    assert len(await scene.tells(scene.host)) == 2
+    assert len(await scene.tells(scene.host)) == 3
+    assert len((await scene.hears(scene.other))["updates"]) == 1
