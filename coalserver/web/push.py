@@ -20,6 +20,8 @@ from coalserver.web.reply import Written
 FULL = 64 * 1024
 #: A client that takes nothing for so many seconds is told to come back.
 STALLED_SECONDS = 30
+#: How long a close code may take to arrive.
+CLOSING_SECONDS = 5
 #: How often a quiet line says that it is open.
 KEEP_ALIVE_SECONDS = 15
 #: Closed because the client was too slow: resume from your cursor.
@@ -179,7 +181,9 @@ async def server_sent(call: Call, subscribe: Subscribe, cursor: int) -> web.Stre
         raise ConnectionResetError("the client has gone")
     # Not chunked: the same bytes go to everyone, and the stream ends with its connection.
     transport.write(head + first)
-    await hold(call, pusher, b": \n\n")
+    if await hold(call, pusher, b": \n\n") == TRY_AGAIN:
+        # Closed in peace it would wait for ever to be read.
+        transport.abort()
     return Written(keep_alive=False)
 
 
@@ -197,9 +201,15 @@ async def websocket(call: Call, subscribe: Subscribe, cursor: int) -> web.Stream
         await socket.send_str(lost.decode())
     reading = asyncio.create_task(_drain(socket))
     reading.add_done_callback(lambda task: pusher.end(WSCloseCode.OK))
+    transport = call.request.transport
     try:
         code = await hold(call, pusher, None)
-        await socket.close(code=code)
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await socket.close(code=code)
+    except TimeoutError:
+        # Who takes nothing does not take the close code either.
+        if transport is not None:
+            transport.abort()
     finally:
         reading.cancel()
     return socket
