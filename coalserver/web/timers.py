@@ -57,11 +57,16 @@ class Timers:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for bucket in sorted(bucket for bucket in self._buckets if bucket <= now):
-            for sleeper in self._buckets.pop(bucket):
-                sleeper.expire()
-        for sleeper in tuple(self._watched):
-            sleeper.expire()
         self._ticking = None
-        if self._buckets or self._watched:
-            self._go_on(loop)
+        try:
+            for bucket in sorted(bucket for bucket in self._buckets if bucket <= now):
+                sleepers = self._buckets[bucket]
+                while sleepers:
+                    sleepers.popitem()[0].expire()
+                del self._buckets[bucket]
+            for sleeper in tuple(self._watched):
+                sleeper.expire()
+        finally:
+            # One who fails does not keep the others from their time.
+            if self._buckets or self._watched:
+                self._go_on(loop)

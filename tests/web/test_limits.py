@@ -150,6 +150,20 @@ class TestTimers:
         timers._tick()
         assert sleeper.called == 2
 
+    async def test_one_who_fails_keeps_nobody_else_from_his_time(self) -> None:
+        timers, other = Timers(), Sleeper()
+
+        class Failing(Sleeper):
+            def expire(self) -> None:
+                raise ZeroDivisionError
+
+        timers._buckets = {0: dict.fromkeys([other, Failing()])}
+        with pytest.raises(ZeroDivisionError):
+            timers._tick()
+        assert timers._ticking is not None
+        timers._tick()
+        assert other.called == 1
+
     async def test_who_lets_another_go_while_being_called_does_no_harm(self) -> None:
         timers, other = Timers(), Sleeper()
 

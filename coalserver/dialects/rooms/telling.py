@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 Said = dict[str, Any]
 #: The document knows these ways of leaving; a ban is a kick to those who stay.
-HOWS = {"left": "left", "kicked": "kicked", "timeout": "timeout", "banned": "kicked"}
+HOWS = {"kicked": "kicked", "timeout": "timeout", "banned": "kicked"}
 #: Likewise for how a room ends.
 ENDINGS = {"host_left": "host_left", "started": "started", "expired": "expired"}
 
@@ -136,7 +136,7 @@ def _chat(event: LobbyChat | RoomChat, entry: Entry) -> Said:
 
 
 def _left(event: MemberLeft | PlayerLeft, entry: Entry) -> Said:
-    return {"type": "user_leave", "user": _who(event), "reason": HOWS[event.how]}
+    return {"type": "user_leave", "user": _who(event), "reason": HOWS.get(event.how, "left")}
 
 
 def _away(event: MemberAway | PlayerAway, entry: Entry) -> Said:
