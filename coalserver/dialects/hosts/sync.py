@@ -125,12 +125,15 @@ class Talk:
     async def hear(self, message: WSMessage) -> None:
         """Do what a message asks; what is refused is told to him who asked."""
         try:
+            still_good(self.core, self.call.caller)
             if message.type is WSMsgType.BINARY:
                 await self._frame(message.data)
             else:
                 await self._said(message.data)
         except Refusal as refusal:
             await self.refuse(refusal)
+            if refusal.why is Why.BAD_TOKEN:
+                await self.socket.close(code=WSCloseCode.POLICY_VIOLATION)
 
     async def _said(self, text: str) -> None:
         raw = text.encode("utf-8", "surrogatepass")
