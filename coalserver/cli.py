@@ -57,6 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(f"It could not be written: {fault}.", 1, "--json" in given)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read our answer has seen enough; what is left must not be flushed at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     finally:
         os.umask(umask)
 
