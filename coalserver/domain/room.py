@@ -181,9 +181,13 @@ def shown(rules: Rules | None, turn: bytes, by: int, seat: int | None) -> bytes:
 
 def _current(rules: Rules, state: Any) -> tuple[int, ...]:
     seats = asked(rules.current, state)
-    if not isinstance(seats, tuple | list) or any(type(seat) is not int for seat in seats):
+    if not isinstance(seats, tuple | list) or not all(map(_is_seat, seats)):
         raise Refusal(Why.RULES_FAILED, rule="current")
     return tuple(seats)
+
+
+def _is_seat(number: Any) -> bool:
+    return type(number) is int and 0 <= number < 1 << 31
 
 
 def _outcome(rules: Rules, state: Any) -> bytes | None:

@@ -114,7 +114,7 @@ async def test_rules_that_cannot_begin_leave_the_room_as_it_was(house: House) ->
     await ann.starts(room)
 
 
-@pytest.mark.parametrize("rule", ["legal", "apply", "json", "current", "outcome"])
+@pytest.mark.parametrize("rule", ["legal", "apply", "json", "current", "seat", "outcome"])
 async def test_a_turn_on_which_rules_fail_is_refused_and_play_goes_on(
     house: House, rule: str
 ) -> None:
