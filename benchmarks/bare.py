@@ -190,6 +190,8 @@ async def relay(request: web.Request) -> web.WebSocketResponse:
                     await other.send_str(text)
             done = {"command": said["command"], "target_count": len(room) - 1}
             await opened.send_str(dumps({"type": "sent", **done}))
+    except ConnectionError:
+        pass
     finally:
         room.discard(opened)
     return opened
