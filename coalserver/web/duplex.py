@@ -9,8 +9,8 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.refusal import Refusal
 from coalserver.web.dialect import Call
-from coalserver.web.listen import Subscribe
-from coalserver.web.push import REFUSED, Frame, Pusher, hold
+from coalserver.web.listen import Subscribe, Subscription
+from coalserver.web.push import CLOSING_SECONDS, Frame, Pusher, hold
 
 log = logging.getLogger(__name__)
 
@@ -24,19 +24,20 @@ class Talker(Pusher):
     """A pusher that asks at each wake what there is to hear, and ends when that is over and told."""
 
     def wake(self) -> None:
-        if self.ended.done():
-            return
-        before = self._subscription
-        try:
-            self._subscription = self._subscribe()
-        except Refusal:
-            return self.end(REFUSED)
-        if self._subscription.heard != before.heard:
-            self._feed.leave(before.heard, self)
         super().wake()
         told = self._catching_up is None and not self._full_for
         if self._subscription.over and told and self.cursor >= self._feed.head:
             self.end(WSCloseCode.OK)
+
+    def _current(self) -> Subscription | None:
+        before = self._subscription
+        try:
+            self._subscription = self._subscribe()
+        except Refusal:
+            return None
+        if self._subscription.heard != before.heard:
+            self._feed.leave(before.heard, self)
+        return self._subscription
 
 
 async def converse(
@@ -53,17 +54,31 @@ async def converse(
     """
     pusher = Talker(call, subscribe, cursor, "duplex", frame)
     reading = asyncio.create_task(_read(socket, hear))
-    reading.add_done_callback(lambda task: pusher.end(WSCloseCode.OK))
+    reading.add_done_callback(lambda task: pusher.end(_code_of(task)))
+    transport = call.request.transport
     try:
         code = await hold(call, pusher, None)
-        await socket.close(code=code)
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await socket.close(code=code)
+    except TimeoutError:
+        # Who takes nothing does not take the close code either.
+        if transport is not None:
+            transport.abort()
     finally:
         await asyncio.wait((reading,), timeout=LAST_SECONDS)
         reading.cancel()
         await asyncio.wait((reading,))
-        fault = None if reading.cancelled() else reading.exception()
-        if fault is not None and not isinstance(fault, StoreFailed | ConnectionError):
-            log.error("A message could not be heard.", exc_info=fault)
+
+
+def _code_of(reading: "asyncio.Task[None]") -> int:
+    """The close code for how reading ended; what was no client's doing is logged."""
+    fault = None if reading.cancelled() else reading.exception()
+    if isinstance(fault, StoreFailed):
+        return WSCloseCode.SERVICE_RESTART
+    if fault is None or isinstance(fault, ConnectionError):
+        return WSCloseCode.OK
+    log.error("A message could not be heard.", exc_info=fault)
+    return WSCloseCode.INTERNAL_ERROR
 
 
 async def _read(socket: web.WebSocketResponse, hear: Hear) -> None:

@@ -39,41 +39,11 @@ WORDS: dict[Why | tuple[Why, str], Words] = {
     Why.NOT_HERE: (403, "not in session"),
     Why.NOT_HOST: (403, "not the source of truth"),
     Why.TARGET_NOT_HERE: (404, OTHER),
-    # No request of this API meets the rest: they are worded so that none is ever without words.
-    Why.BAD_CREDENTIAL_TYPE: (400, "unknown credentials"),
-    Why.UNVERIFIED: (400, "not verified"),
-    Why.EMAIL_TAKEN: (400, "e-mail taken"),
-    Why.EMAIL_INVALID: (400, "e-mail invalid"),
-    Why.PASSWORD_TOO_SHORT: (400, "password too short"),
-    Why.DATA_CHANGED: (409, "changed meanwhile"),
-    Why.GAME_NOT_FOUND: (404, NOT_FOUND),
-    Why.GAME_EXISTS: (409, "game exists"),
-    Why.DATUM_NOT_FOUND: (404, NOT_FOUND),
-    Why.DATUM_REFUSED: (400, "refused by the game"),
-    Why.LOBBY_NOT_FOUND: (404, NO_SESSION),
-    Why.LOBBY_GONE: (404, NO_SESSION),
-    Why.LOBBY_STARTED: (404, NO_SESSION),
-    Why.WRONG_PASSWORD: (404, NOT_WELCOME),
-    Why.IN_A_LOBBY: (400, IN_SESSION),
-    Why.KICK_SELF: (400, "that is oneself"),
-    Why.CANNOT_LEAVE: (400, "members may not leave"),
-    Why.NEEDS_APPROVAL: (404, NOT_WELCOME),
-    Why.NOT_READY: (400, "not everyone is ready"),
-    Why.NOT_FULL: (400, "too few players"),
-    Why.TOO_FEW_PLAYERS: (400, "too few players"),
-    Why.TOO_MANY_PLAYERS: (400, "too many players"),
-    Why.REQUEST_PENDING: (400, "asked already"),
-    Why.REQUEST_NOT_FOUND: (404, NOT_FOUND),
-    Why.REQUEST_ANSWERED: (400, "answered already"),
-    Why.NOT_CURRENT: (400, "not your turn"),
-    Why.TURN_REFUSED: (400, "refused by the game"),
-    Why.OPTIONS_REFUSED: (400, "refused by the game"),
-    Why.RULES_FAILED: (400, "refused by the game"),
-    Why.ACTION_NOT_FOUND: (404, NOT_FOUND),
-    Why.NO_TARGETS: (404, OTHER),
 }
+#: What no request of this API should meet.
+REFUSED = (400, "refused")
 STRAYS = {
-    404: "not found",
+    404: NOT_FOUND,
     405: "method not allowed",
     413: "too large",
     415: "not JSON",
@@ -111,8 +81,8 @@ def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
 def worded(refusal: Refusal, endpoint: str) -> Words:
     """Status and message of a reason."""
     why = refusal.why
-    status, message = WORDS.get((why, endpoint)) or WORDS[why]
-    return status, message.format(**refusal.facts) if why is Why.RATE_LIMITED else message
+    status, message = WORDS.get((why, endpoint)) or WORDS.get(why, REFUSED)
+    return status, message.format(wait=refusal.facts.get("wait", 60))
 
 
 def detailed(refusal: Refusal, where: str) -> list[JSON]:
@@ -120,11 +90,11 @@ def detailed(refusal: Refusal, where: str) -> list[JSON]:
     if refusal.why is Why.MALFORMED:
         return [
             _detail(where, path, fault)
-            for path, fault in _flat(refusal.facts.get("fields", {}), ())
+            for path, fault in _flat(refusal.facts.get("fields") or "Not understood.", ())
         ]
     if refusal.why in REFUSED_FIELDS:
         part, name, message = REFUSED_FIELDS[refusal.why]
-        said = message.format(**refusal.facts)
+        said = message.format(head=refusal.facts.get("head", "…"))
         return [{"loc": [part, name], "msg": said, "type": "value_error"}]
     return []
 
