@@ -24,9 +24,12 @@ function asked() {
   return found && { game: decodeURIComponent(found[1]), kind: found[2], id: found[3] };
 }
 
-/** To another view; `instead` leaves no way back to this one, which is gone. */
-function go(hash, instead = false) {
-  history[instead ? "replaceState" : "pushState"](null, "", `/${hash}`);
+/**
+ * To another view. `instead` leaves no way back to this one, which is gone; `inside` says that the room
+ * there has been joined already.
+ */
+function go(hash, { instead = false, inside = false } = {}) {
+  history[instead ? "replaceState" : "pushState"]({ inside }, "", `/${hash}`);
   route();
 }
 

@@ -1,7 +1,7 @@
 // A room's or a game's chat: what was said, what is being said, what is on its way, and small happenings.
 
 import { seeInTheEnd } from "./api.js";
-import { clone, element, flag, refs, sentence, write } from "./dom.js";
+import { busy, clone, element, flag, refs, sentence, write } from "./dom.js";
 import { isMe, me } from "./identity.js";
 import { onOutbox, post, waiting } from "./outbox.js";
 import { words } from "./words.js";
@@ -97,12 +97,15 @@ export function mountChat(panel, path) {
 
   return {
     async load(signal) {
-      part.scroll.setAttribute("aria-busy", "true");
-      const { data } = await seeInTheEnd(where, signal);
-      for (const { id, event } of data) add(id, event);
-      for (const item of waiting(where)) if (!unsent.has(item.key)) show(item);
-      keepingPlace(() => {}, true);
-      part.scroll.removeAttribute("aria-busy");
+      busy(part.scroll, true);
+      try {
+        const { data } = await seeInTheEnd(where, signal);
+        for (const { id, event } of data) add(id, event);
+        for (const item of waiting(where)) if (!unsent.has(item.key)) show(item);
+        keepingPlace(() => {}, true);
+      } finally {
+        busy(part.scroll, false);
+      }
     },
     add,
     happen(id, text, names) {

@@ -41,9 +41,9 @@ export function flag(node, name, on) {
   node.toggleAttribute(name, Boolean(on));
 }
 
-export function busy(button, on) {
-  if (on) button.setAttribute("aria-busy", "true");
-  else button.removeAttribute("aria-busy");
+export function busy(node, on) {
+  if (on) node.setAttribute("aria-busy", "true");
+  else node.removeAttribute("aria-busy");
 }
 
 /** Say something to screen readers only. */

@@ -68,7 +68,7 @@ export function openHome(view, { go }) {
         return attempt(button, async () => {
           try {
             await act(`${paths.room(game, room.roomId)}/join`);
-            go(places.room(game, room.roomId));
+            go(places.room(game, room.roomId), { inside: true });
           } catch (problem) {
             if (problem.code === "room.full") rooms.full(room);
             throw problem;
@@ -79,7 +79,7 @@ export function openHome(view, { go }) {
 
     at.quick.onclick = () => attempt(at.quick, async () => {
       const { data } = await act(`${paths.rooms(game)}/quick-join`);
-      go(places.room(game, data.id));
+      go(places.room(game, data.id), { inside: true });
     });
 
     at.create.onsubmit = (event) => {
@@ -90,7 +90,7 @@ export function openHome(view, { go }) {
         if (at["ready-check"].checked) body.readyCheck = true;
         const { made, data } = await act(paths.rooms(game), body);
         at.create.reset();
-        go(places.room(game, made ?? data.roomId));
+        go(places.room(game, made ?? data.roomId), { inside: true });
       });
     };
     return rooms;

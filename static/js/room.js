@@ -18,6 +18,11 @@ const GONE = {
   closed: "The room was closed.",
 };
 
+const MEMBERS_ONLY = "Only people in the room can chat.";
+
+/** Between the room and its chat the host may have removed me: the feed tells next. */
+const unlessOut = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
+
 const same = (user, other) => String(user.userId) === String(other.userId);
 
 export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose }) {
@@ -28,20 +33,27 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   const chat = mountChat(part.chat, path);
   let room = null;
   let feed = null;
-  let wasIn = false;
+  let wasIn = Boolean(history.state?.inside);
   /** My own going need not be told to me, nor that the room went with its host. */
   let leaving = false;
 
   stage.replaceChildren(view);
   mountShare(view, places.room(game, id));
   write(part.game, gameName);
-  chat.allow(false, "Only people in the room can chat.");
-  read().then((after) => follow(after)).catch(failed);
+  chat.allow(false, MEMBERS_ONLY);
+  read().then((after) => follow(after)).catch(missed);
 
   function failed(problem) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
     lose(words(problem), problem.status === 404 ? "Is the link complete? Rooms also vanish a while after they close." : "There are others, or you can open one yourself.");
+  }
+
+  /** Kept with the address: a reload still knows that a room which started meanwhile was mine. */
+  function inside(on) {
+    if (life.signal.aborted) return;
+    wasIn = on;
+    history.replaceState({ inside: on }, "");
   }
 
   const mine = () => room.users.find((row) => isMe(row.user));
@@ -53,8 +65,9 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     try {
       const answer = await seeInTheEnd(path, life.signal, () => report(waiting, "cut"));
       room = answer.data;
+      if (wasIn !== Boolean(mine())) inside(!wasIn);
       draw();
-      if (mine()) await chat.load(life.signal);
+      if (mine()) await chat.load(life.signal).catch(unlessOut);
       return answer.cursor;
     } finally {
       forget(waiting);
@@ -69,16 +82,16 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
 
   /** I am in now, by this tab or another: members hear more, so listen anew. */
   async function enter() {
-    wasIn = true;
+    inside(true);
     follow(await read());
   }
 
   /** The room went while we did not hear: perhaps into a game. */
   async function missed(problem) {
-    if (wasIn) {
+    if (wasIn && !life.signal.aborted) {
       const { data } = await see(`/accounts/${me().user.userId}/rooms-and-sessions`).catch(() => ({ data: { sessions: [] } }));
       const started = data.sessions.filter((row) => row.game === game && row.active !== false).map((row) => Number(row.sessionId ?? row.id));
-      if (started.length && !life.signal.aborted) return go(places.session(game, Math.max(...started)), true);
+      if (started.length && !life.signal.aborted) return go(places.session(game, Math.max(...started)), { instead: true });
     }
     return failed(problem);
   }
@@ -86,15 +99,14 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   const HEARD = {
     user_join({ user }) {
       if (!room.users.some((row) => same(row.user, user))) room.users.push({ user, isHost: false, ready: !room.readyCheck, away: false });
-      if (isMe(user) && !wasIn) enter().catch(failed);
+      if (isMe(user) && !wasIn) enter().catch(missed);
       return "{name} came in.";
     },
     user_leave({ user, reason }) {
       const leaves = isMe(user);
       room.users = room.users.filter((row) => !same(row.user, user));
       if (leaves) {
-        wasIn = false;
-        chat.allow(false, "Only people in the room can chat.");
+        inside(false);
         if (reason === "kicked") notice("The host removed you from this room.");
         if (reason === "timeout") notice("You were away too long and lost your seat.");
       }
@@ -125,7 +137,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     if (leaving) return undefined;
     if (event.type === "chat") return chat.add(eventId, event);
     if (event.type === "room_gone") {
-      if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(places.session(game, event.sessionId), true);
+      if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(places.session(game, event.sessionId), { instead: true });
       life.abort();
       return lose("This room is closed.", GONE[event.reason] ?? "");
     }
@@ -138,7 +150,6 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     const my = mine();
     const host = room.users.find((row) => row.isHost);
     const full = room.users.length >= room.maxUsers;
-    if (my) wasIn = true;
     write(part.name, room.name);
     document.title = `${room.name} · coalserver`;
     part.lock.hidden = !room.private;
@@ -146,8 +157,8 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     part.enter.hidden = Boolean(my) || full;
     part["password-row"].hidden = !room.private;
     part.actions.hidden = !my;
+    chat.allow(Boolean(my), MEMBERS_ONLY);
     if (my) {
-      chat.allow(true);
       part.start.hidden = !my.isHost;
       part.start.disabled = waitingFor() !== null;
       part.ready.hidden = !room.readyCheck;
@@ -202,7 +213,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
       write(part.note, words(problem));
       part.password.toggleAttribute("aria-invalid", problem.code === "room.wrong_password");
       if (problem.code === "room.wrong_password") part.password.focus();
-      if (problem.status === 404 || problem.status === 410) failed(problem);
+      if (problem.status === 404 || problem.status === 410) missed(problem);
     });
   };
 
@@ -226,7 +237,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
 
   part.start.onclick = () => attempt(part.start, async () => {
     const { data } = await act(`${path}/start`);
-    if (!life.signal.aborted) go(places.session(game, data.id), true);
+    if (!life.signal.aborted) go(places.session(game, data.id), { instead: true });
   });
 
   const remove = (user, button) => attempt(button, () => act(`${path}/kick`, { user_id: user.userId }));

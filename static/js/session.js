@@ -191,7 +191,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
 
   part.again.onclick = () => attempt(part.again, async () => {
     const { data } = await act(`${paths.rooms(game)}/quick-join`);
-    go(places.room(game, data.id));
+    go(places.room(game, data.id), { inside: true });
   });
 
   return () => {
