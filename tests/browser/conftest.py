@@ -1,0 +1,107 @@
+"""A real browser before a real server, which a test may kill and start again."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright, expect
+
+from tests.browser.guests import Guest, Introduce
+from tests.browser.servers import Server
+from tests.browser.visitors import DESKTOP, Visit, Visitor, remembering
+from tests.browser.windows import Windows
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+#: It needs no graphics card and talks to nobody but the page's own server.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # One process for the pages of a visitor is enough, and takes half the time.
+    "--renderer-process-limit=1",
+)
+#: Milliseconds in which what is expected has come about, on a machine that is busy.
+PATIENCE = 15_000
+
+expect.set_options(timeout=PATIENCE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One loop for all of these, since they share a browser and a browser has one loop."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is. Without it these tests are skipped, or fail if REQUIRE_BROWSER is 1."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found:
+        return found
+    reason = "There is no Chromium here: install it, or set CHROMIUM to where it is."
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="package")
+def windows(browser: Browser) -> Windows:
+    return Windows(browser, PATIENCE)
+
+
+@pytest.fixture
+def server(chromium: str, data: Path) -> Iterator[Server]:
+    """A server of the test's own. It dies with the test."""
+    with Server.in_directory(data) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guest(server: Server) -> AsyncIterator[Introduce]:
+    """Lets in somebody who plays without a browser."""
+    async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
+
+        async def introduce(name: str) -> Guest:
+            return await Guest.named(client, name)
+
+        yield introduce
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(windows: Windows, server: Server, guest: Introduce) -> AsyncIterator[Visit]:
+    """Opens the page for one more person. In the end no page has complained of anything unforeseen.
+
+    Who comes with a name has been here before.
+    """
+    visitors: list[Visitor] = []
+
+    async def visit(path: str = "/", *, name: str = "", **how: Any) -> Visitor:
+        page = await (await windows.next({**DESKTOP, **how})).new_page()
+        visitors.append(Visitor(page, server.url))
+        if name:
+            await page.add_init_script(remembering((await guest(name)).player))
+        await page.goto(server.url + path)
+        return visitors[-1]
+
+    yield visit
+    await windows.close_pages()
+    assert [said for visitor in visitors for said in visitor.complaints] == []

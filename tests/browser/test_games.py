@@ -1,0 +1,146 @@
+"""A whole game between two people, through whatever happens to the server."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.guests import Guest
+from tests.browser.visitors import NO_SERVER, PHONE, Visitor
+
+
+async def play_in_a_room(host: Visitor, other: Visitor) -> None:
+    """Both sit at one board; the host begins."""
+    link = await host.opens_room("Friday evening")
+    await other.page.goto(link)
+    await other.part("join").click()
+    await other.sees("status", re.compile("Waiting for .* to start."))
+    await host.part("start").click()
+    for visitor in (host, other):
+        await expect(visitor.board).to_be_visible()
+        await visitor.is_live()
+
+
+async def sits_opposite(visitor: Visitor, guest: Guest) -> str:
+    """The guest is the host and begins; gives the path of their session."""
+    room = await guest.opens("Friday evening")
+    await visitor.room("Friday evening").get_by_role("button").click()
+    await visitor.sees("status", re.compile("Waiting for .* to start."))
+    session = await guest.starts(room)
+    await expect(visitor.board).to_be_visible()
+    return session
+
+
+async def both_see(grid: str, *visitors: Visitor) -> None:
+    for visitor in visitors:
+        await visitor.sees_marks(grid)
+
+
+async def test_a_game_goes_on_where_it_was_when_the_server_was_killed(visit, server):
+    ann, bob = await visit(), await visit(**PHONE)
+    await ann.takes_name("Ann")
+    await bob.takes_name("Bob")
+    ann.foresees(NO_SERVER)
+    bob.foresees(NO_SERVER)
+    await play_in_a_room(ann, bob)
+    await ann.stays()
+    await bob.stays()
+
+    await ann.sees("status", "Your turn. You play crosses.")
+    await bob.sees("status", "Ann’s turn.")
+    await ann.plays(4)
+    await both_see("....X....", ann, bob)
+    await bob.cell(0).tap()
+    await both_see("O...X....", ann, bob)
+    await ann.says("said before")
+    await expect(bob.line("said before")).to_have_count(1)
+
+    server.kill()
+    await bob.is_cut()
+    await ann.is_cut()
+    await ann.says("said in between")
+    await expect(ann.line("said in between")).to_contain_text("Waiting for the connection")
+    await ann.cell(4).focus()
+    await ann.keys("ArrowUp", "ArrowRight", "Enter")
+    await ann.sees("status", "Reconnecting… Your turn is kept and will be sent.")
+
+    server.start_again()
+    await both_see("O.X.X....", ann, bob)
+    await ann.is_live()
+    await bob.is_live()
+    await bob.says("said after")
+    for visitor in (ann, bob):
+        for text in ("said before", "said in between", "said after"):
+            await expect(visitor.line(text)).to_have_count(1)
+
+    await bob.cell(5).tap()
+    server.kill()
+    server.start_again()
+    await both_see("O.X.XO...", ann, bob)
+    await ann.is_live()
+    await ann.keys("ArrowDown", "ArrowDown", "ArrowLeft", "ArrowLeft", " ")
+    await both_see("O.X.XOX..", ann, bob)
+
+    await ann.sees("result", "You win.")
+    await bob.sees("result", "Ann wins.")
+    for visitor in (ann, bob):
+        told = visitor.page.get_by_role("status").filter(has_text="Three in a row.")
+        await expect(told).to_be_visible()
+        assert await visitor.stayed()
+        await visitor.page.reload()
+        await expect(visitor.line("said in between")).to_have_count(1)
+        await expect(visitor.part("chat-line")).to_have_count(3)
+
+
+async def test_who_moved_where_is_announced_and_whose_turn_it_is_stands_in_the_title(visit, guest):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    session = await sits_opposite(ann, bob)
+    await expect(ann.page).to_have_title("Bob’s turn. · Friday evening")
+    await ann.cell(3).click(force=True)
+    await expect(ann.announcements).to_have_text("It is not your turn.")
+    await bob.plays(session, 2)
+    await expect(ann.announcements).to_have_text("Bob: row 1, column 3.")
+    await expect(ann.page).to_have_title("Your turn. You play noughts. · Friday evening")
+    await ann.cell(2).click(force=True)
+    await expect(ann.announcements).to_have_text("That square is taken.")
+
+
+async def test_a_square_without_a_mark_stays_empty_when_the_game_is_over(visit, guest):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    session = await sits_opposite(ann, bob)
+    await bob.plays(session, 0)
+    await ann.plays(4)
+    await ann.sees_marks("X...O....")
+    await bob.leaves(session)
+    await ann.sees("result", "You win.")
+    await ann.sees("status", "Bob left the game.")
+    await expect(ann.cell(8).locator("svg")).to_have_css("opacity", "0")
+    await expect(ann.cell(0).locator("svg")).not_to_have_css("opacity", "0")
+
+
+async def test_a_game_can_be_drawn_and_followed_by_another(visit):
+    ann, bob = await visit(name="Ann"), await visit(name="Bob")
+    await play_in_a_room(ann, bob)
+    for turn, number in enumerate((0, 1, 2, 4, 3, 5, 7, 6, 8)):
+        await (ann, bob)[turn % 2].plays(number)
+    await both_see("XOXXOOOXX", ann, bob)
+    await ann.sees("result", "A draw.")
+    await ann.part("again").click()
+    await ann.sees("status", "Waiting for one more player.")
+    await bob.part("again").click()
+    await bob.sees("status", "Waiting for Ann to start.")
+
+
+async def test_two_tabs_of_one_player_show_one_game(visit):
+    ann, bob = await visit(name="Ann"), await visit(name="Bob")
+    await play_in_a_room(ann, bob)
+    twin = await ann.opens_tab()
+    await twin.is_live()
+    await twin.plays(4)
+    await both_see("....X....", ann, twin, bob)
+    await bob.plays(0)
+    await both_see("O...X....", ann, twin, bob)
+    await ann.plays(8)
+    await both_see("O...X...X", ann, twin, bob)
+    await twin.says("two of me")
+    await expect(ann.line("two of me")).to_have_count(1)
+    await expect(twin.line("two of me")).to_have_count(1)

@@ -1,0 +1,31 @@
+"""Pages as the server makes them: astray, and without JavaScript."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.visitors import DESKTOP, PHONE, refused
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_who_goes_astray_finds_the_way_back(visit, screen):
+    lost = await visit("/nothing/here", **screen)
+    lost.foresees(refused(404))
+    await expect(lost.page.get_by_role("heading")).to_have_text("There is nothing at this address.")
+    width = screen["viewport"]["width"]
+    assert await lost.page.evaluate("document.documentElement.scrollWidth") <= width
+    await lost.page.get_by_role("link", name="Go to the first page").click()
+    await expect(lost.part("game-card")).to_be_visible()
+
+
+async def test_without_javascript_games_and_rooms_are_listed(visit, guest):
+    ann = await guest("Ann")
+    await ann.opens("Friday evening")
+    await ann.opens("Friends", password="x")
+    reader = await visit(java_script_enabled=False)
+    await expect(reader.page.get_by_role("heading", name="Noughts and Crosses")).to_be_visible()
+    await reader.sees("rooms-open", "2")
+    await expect(reader.room("Friday evening")).to_contain_text("by Ann")
+    await expect(reader.room("Friends")).to_contain_text("Needs a password.")
+    assert "playing needs it" in await reader.page.content()
+    await expect(reader.page.get_by_role("button")).to_have_count(0)
+    await expect(reader.page.get_by_role("textbox")).to_have_count(0)
