@@ -11,6 +11,7 @@ from coalserver.config import Config
 from coalserver.core.engine import Core
 from coalserver.core.unit import Limits, Setting
 from coalserver.housing import DataDirectory
+from coalserver.safe import Safe
 from coalserver.stores.sqlite import SqliteStore
 
 DAY = 86_400
@@ -36,7 +37,13 @@ def setting_for(config: Config, home: DataDirectory) -> Setting:
         host_grace=config.hosts_grace,
     )
     rules = dict(games.found())
-    return Setting(clock=time.time, rules=rules, limits=limits, seal=home.key("passwords"))
+    return Setting(
+        clock=time.time,
+        rules=rules,
+        limits=limits,
+        seal=home.key("passwords"),
+        safe=Safe(home.key("oauth")),
+    )
 
 
 @asynccontextmanager

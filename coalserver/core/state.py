@@ -3,10 +3,11 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from coalserver.domain.account import Account
+from coalserver.domain.account import Account, SignIn
 from coalserver.domain.exchange import Action, JoinRequest
 from coalserver.domain.game import Datum, Game
 from coalserver.domain.lobby import Lobby, Phase
+from coalserver.domain.oauth import Access, Client, Code, Grant
 from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.room import Room
 from coalserver.domain.truth import Truth
@@ -36,10 +37,37 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "all": lambda account: ("",),
         "email": lambda account: (account.email,),
         "player": lambda account: _if(account.player, account.player),
+        "admin": lambda account: _if(account.admin and account.active, ""),
+        "username": lambda account: account.usernames,
+    },
+    SignIn: {
+        "digest": lambda sign_in: (sign_in.digest,),
+        "account": lambda sign_in: (sign_in.account,),
+    },
+    Client: {
+        "code": lambda client: (client.code,),
+        "world": lambda client: _if(client.world, client.world),
+    },
+    Grant: {
+        "pair": lambda grant: ((grant.account, grant.client),),
+        "account": lambda grant: (grant.account,),
+        "client": lambda grant: (grant.client,),
+    },
+    Code: {
+        "digest": lambda code: (code.digest,),
+        "client": lambda code: (code.client,),
+    },
+    Access: {
+        "digest": lambda access: (access.digest,),
+        "renewal": lambda access: _if(access.renewal, access.renewal),
+        "pair": lambda access: ((access.account, access.client),),
+        "client": lambda access: _if(access.client, access.client),
+        "account": lambda access: _if(access.account, access.account),
     },
     Token: {
         "digest": lambda token: (token.digest,),
         "player": lambda token: (token.player,),
+        "account": lambda token: _if(token.account, token.account),
     },
     Welcome: {"code": lambda welcome: (welcome.code,)},
     Ban: {"player": lambda ban: ((ban.game, ban.player),)},

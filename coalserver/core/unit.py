@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import random
+import string
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -26,6 +27,29 @@ class Identified(Protocol):
 
 E = TypeVar("E", bound=Identified)
 
+#: Of these are secrets that a document shows as letters and digits.
+LETTERS = string.ascii_letters + string.digits
+
+
+class Safe(Protocol):
+    """Keeps secrets that somebody may ask for again."""
+
+    def locked(self, secret: str) -> str:
+        """What to keep of a secret."""
+
+    def opened(self, locked: str) -> str:
+        """The secret again; empty where it cannot be told any more."""
+
+
+class NoSafe:
+    """Nothing can be locked: for those who keep no such secret."""
+
+    def locked(self, secret: str) -> str:
+        raise NotImplementedError("this setting has no safe")
+
+    def opened(self, locked: str) -> str:
+        raise NotImplementedError("this setting has no safe")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -39,17 +63,22 @@ class Limits:
     host_token: float = 7 * 86400
     host_renewal: float = 90 * 86400
     host_grace: float = 30
+    sign_in: float = 30 * 86400
+    access_token: float = 3600
+    refresh_token: float = 90 * 86400
+    agent_token: float = 30 * 86400
 
 
 @dataclass(slots=True)
 class Setting:
-    """What every unit shares: the clock, chance, the rules of games, limits and the password seal."""
+    """What every unit shares: clock, chance, the rules of games, limits, password seal and safe."""
 
     clock: Callable[[], float]
     chance: random.Random = field(default_factory=random.SystemRandom)
     rules: dict[str, Rules] = field(default_factory=dict)
     limits: Limits = Limits()
     seal: bytes = b""
+    safe: Safe = NoSafe()
 
 
 class Unit:
@@ -122,6 +151,10 @@ class Unit:
     def new_code(self, size: int = 16) -> str:
         """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
         return self.setting.chance.randbytes(size).hex()
+
+    def new_letters(self, size: int) -> str:
+        """The same in letters and digits, which are almost six bits each."""
+        return "".join(self.setting.chance.choices(LETTERS, k=size))
 
     @property
     def chance(self) -> random.Random:

@@ -1,7 +1,8 @@
-"""Accounts: those who sign in with a password, and may own a player."""
+"""Accounts: those who sign in with a password, may own a player, and may run the place."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from coalserver.domain.refusal import Refusal, Why
 
@@ -23,6 +24,37 @@ class Account:
     admin: bool = False
     nickname: str = ""
     zone: str = "UTC"
+    #: Claimed Minecraft names. One belongs to at most one account.
+    usernames: tuple[str, ...] = ()
+    #: When something that others see of it changed last; 0: never since it was made.
+    updated: float = 0.0
+    #: When a browser signed in last.
+    last_login: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """What it is called: its nickname, or its address."""
+        return self.nickname or self.email
+
+    def changed(self, now: float, **parts: Any) -> "Account":
+        """The account with other parts from now on."""
+        return replace(self, updated=now, **parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A browser in which somebody has signed in, known by the digest of its cookie."""
+
+    id: int
+    digest: str
+    account: int
+    created: float
+    until: float
+    #: What the browser calls itself.
+    browser: str = ""
+
+    def ended(self, now: float) -> bool:
+        return now >= self.until
 
 
 def checked_email(email: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from coalserver.core.commands.oauth import forget_ended
+from coalserver.core.commands.people import forget_sign_ins
 from coalserver.core.commands.presence import free_silent_seats, mark_away
 from coalserver.core.commands.receipts import forget_receipts
 from coalserver.core.commands.upkeep import (
@@ -94,6 +96,8 @@ class Housekeeping:
         await self._all(lambda: core.do(forget_receipts))
         await self._all(lambda: core.do(forget_answered_actions))
         await self._all(lambda: core.do(forget_ended_bans))
+        await self._all(lambda: core.do(forget_ended))
+        await self._all(lambda: core.do(forget_sign_ins))
         await self._all(lambda: core.do(forget_closed, kept=keeping.closed_kept))
         await self._all(lambda: core.do(abandon_idle_rooms, idle=keeping.idle_room))
         signs = core.presence.signs()

@@ -21,6 +21,16 @@ from coalserver.games.noughts import RULES
 T = TypeVar("T")
 
 
+class Glass:
+    """A safe that everybody sees through."""
+
+    def locked(self, secret: str) -> str:
+        return secret[::-1]
+
+    def opened(self, locked: str) -> str:
+        return locked[::-1]
+
+
 class Table:
     """What the engine does, without a disk and without waiting."""
 
@@ -28,7 +38,7 @@ class Table:
         self.state = State()
         self.now = 1000.0
         rules = {"noughts": RULES}
-        self.setting = Setting(lambda: self.now, random.Random(1), rules, Limits(), b"seal")
+        self.setting = Setting(lambda: self.now, random.Random(1), rules, Limits(), b"seal", Glass())
         #: All that was said, oldest first.
         self.entries: list[Entry] = []
         for tag in ("free", "noughts"):

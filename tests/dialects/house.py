@@ -21,6 +21,7 @@ from coalserver.core.ports import Store
 from coalserver.core.unit import Limits, Setting
 from coalserver.games.noughts import RULES
 from coalserver.passwords import Passwords
+from coalserver.safe import Safe
 from coalserver.services.housekeeping import Housekeeping, Keeping
 from coalserver.stores.memory import MemoryStore
 from coalserver.web.dialect import Web
@@ -31,6 +32,7 @@ from tests.dialects import toys
 PATIENCE = 10
 #: Proofs a thousand times as quick as the real ones.
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SAFE = Safe(bytes(32))
 RULED = {"noughts": RULES, "cards": toys.CARDS, "faulty": toys.FAULTY}
 
 
@@ -101,6 +103,7 @@ class House:
 
     async def open(self) -> None:
         setting = Setting(self.clock, rules=dict(RULED), limits=self.limits, seal=b"seal")
+        setting.safe = SAFE
         self.core = await Core.recover(self.store, setting, self.tail)
         self._writing = asyncio.create_task(self.core.ledger.run())
         self.keeper = Housekeeping(self.core, Keeping())

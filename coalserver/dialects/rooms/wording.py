@@ -68,6 +68,12 @@ WORDS: dict[Why, tuple[int, str, str]] = {
     Why.RULES_FAILED: (400, "game.rules_failed", "The game's rules could not handle this."),
     # No request of this API meets the rest: they are worded so that none is ever without words.
     Why.UNVERIFIED: (400, "login.account_unverified", "The e-mail address is not confirmed."),
+    Why.ACCOUNT_NOT_FOUND: (404, "account.not_found", "There is no such account."),
+    Why.INACTIVE: (403, "account.inactive", "The account waits for activation."),
+    Why.LAST_ADMIN: (400, "account.last_admin", "There must be an admin."),
+    Why.BAD_CLIENT: (400, "client.invalid", "There is no such client."),
+    Why.BAD_GRANT: (400, "client.invalid_grant", "The code or refresh token is not valid."),
+    Why.BAD_SCOPE: (400, "client.invalid_scope", "The client may not ask for this."),
     Why.GAME_EXISTS: (400, "game.exists", "There is a game with this tag."),
     Why.IN_A_LOBBY: (400, "room.already_in_room", "You are in another room of your game."),
     Why.IN_A_ROOM: (400, "session.already_in_session", "You are in another session of your game."),
