@@ -18,7 +18,8 @@ from coalserver.cli_log import logged_to_stderr
 from coalserver.config import Config
 from coalserver.core.ports import StoreFailed
 from coalserver.housing import DataDirectory, InUse, Trouble
-from coalserver.orders import ORDERS, absolute
+from coalserver.order import absolute
+from coalserver.orders import ORDERS
 from coalserver.settings import BadConfig, perhaps
 from coalserver.settings import settings as every_setting
 from coalserver.stores.sqlite_schema import StoreUnusable

@@ -18,7 +18,8 @@ from coalserver.core.ports import StoreFailed
 from coalserver.desk import Desk
 from coalserver.domain.refusal import Refusal
 from coalserver.housing import Trouble
-from coalserver.orders import ORDERS, Order, sentence
+from coalserver.order import Order
+from coalserver.orders import ORDERS, sentence
 
 log = logging.getLogger(__name__)
 

@@ -4,16 +4,16 @@ An order is a function of the desk and one row in `ORDERS`. What was refused is 
 """
 
 import argparse
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coalserver import archive
+from coalserver import archive, orders_accounts
 from coalserver.core.commands.games import add_game, rotate_game
 from coalserver.core.queries.games import all_games
 from coalserver.desk import Desk
 from coalserver.domain.refusal import Refusal, Why
+from coalserver.order import Order, absolute, argument, lines, table, text
 
 
 async def game_add(desk: Desk, **asked: Any) -> Any:
@@ -48,63 +48,6 @@ async def backup(desk: Desk, *, file: str) -> Any:
     return await archive.backup(desk.home, desk.store, Path(file))
 
 
-def text(given: str) -> str:
-    """One line that can be shown."""
-    if len(given) > 100 or not given.isprintable():
-        raise argparse.ArgumentTypeError("at most 100 characters, none of them invisible")
-    return given
-
-
-def absolute(given: str) -> str:
-    """A path that means the same to a server that runs elsewhere."""
-    return str(Path(given).expanduser().absolute())
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument, as `ArgumentParser.add_argument` takes it."""
-
-    names: tuple[str, ...]
-    options: Mapping[str, Any]
-
-
-def argument(*names: str, **options: Any) -> Argument:
-    return Argument(names, options)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is carried out, what it is asked with, and how its answer reads."""
-
-    run: Callable[..., Awaitable[Any]]
-    told: Callable[[Any], str]
-    arguments: tuple[Argument, ...] = ()
-    #: May begin a data directory; other orders refuse where there is none.
-    begins: bool = False
-
-
-def lines(answer: Mapping[str, Any]) -> str:
-    """One fact a line, the names in a column."""
-    width = max(map(len, answer)) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in answer.items())
-
-
-def table(rows: list[Mapping[str, Any]], none: str) -> str:
-    """One row a line under the names of its facts, or a sentence where there is none."""
-    if not rows:
-        return none
-    shown = [list(rows[0]), *([_word(fact) for fact in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return "\n".join(
-        "  ".join(f"{fact:<{width}}" for fact, width in zip(row, widths, strict=True)).rstrip()
-        for row in shown
-    )
-
-
-def _word(fact: Any) -> str:
-    return {True: "yes", False: "no"}[fact] if isinstance(fact, bool) else str(fact)
-
-
 TAG = argument("tag", metavar="TAG", help="the game's short name")
 
 ORDERS: Mapping[str, Order] = {
@@ -127,6 +70,7 @@ ORDERS: Mapping[str, Order] = {
     ),
     "game list": Order(game_list, lambda answer: table(answer["games"], "There is no game.")),
     "game rotate": Order(game_rotate, lines, (TAG,)),
+    **orders_accounts.ORDERS,
     "backup": Order(
         backup,
         lambda answer: f"Wrote {answer['file']} ({answer['bytes']:,} bytes).",
@@ -135,6 +79,7 @@ ORDERS: Mapping[str, Order] = {
 }
 
 SENTENCES: Mapping[Why | tuple[Why, str], str] = {
+    **orders_accounts.SENTENCES,
     Why.GAME_EXISTS: "There is a game with that tag already.",
     Why.GAME_NOT_FOUND: "There is no game with that tag.",
     (Why.MALFORMED, "tag"): "A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit.",

@@ -24,6 +24,11 @@ class Proof(NamedTuple):
     rehash: str | None = None
 
 
+async def hashed(password: str) -> str:
+    """What to keep of one password, for who needs no more than this."""
+    return await asyncio.to_thread(HASHER.hash, password)
+
+
 class Passwords:
     """Makes and proves hashes without holding up the loop."""
 

@@ -14,7 +14,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.desk import Desk, opened
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.housing import DataDirectory, Trouble
-from coalserver.orders import Order
+from coalserver.order import Order
 
 
 async def echo(desk: Desk, **asked: Any) -> Any:
