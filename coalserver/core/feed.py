@@ -42,6 +42,7 @@ class Feed:
         self._recent: deque[Entry] = deque()
         self._topics: dict[Topic, deque[Entry]] = {}
         self._waiters: dict[Topic, dict[Waiter, None]] = {}
+        self._standing: dict[Topic, dict[Waiter, None]] = {}
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """Say what is on disk, and wake whoever waits for it."""
@@ -58,6 +59,9 @@ class Feed:
                 waiters = self._waiters.pop(topic, None)
                 if waiters:
                     awake.update(waiters)
+                standing = self._standing.get(topic)
+                if standing:
+                    awake.update(standing)
         self.head = entries[-1].id
         while len(self._recent) > self._tail:
             self._let_go(self._recent.popleft())
@@ -81,11 +85,11 @@ class Feed:
 
     def news(self, topics: Sequence[Topic], cursor: int) -> bool:
         """Whether anything on these topics is newer than the cursor."""
-        return any(
-            tail[-1].id > cursor
-            for topic in topics
-            if (tail := self._topics.get(topic))
-        )
+        for topic in topics:
+            tail = self._topics.get(topic)
+            if tail and tail[-1].id > cursor:
+                return True
+        return False
 
     def covers(self, cursor: int) -> bool:
         """Whether everything after the cursor is held in memory."""
@@ -111,26 +115,38 @@ class Feed:
                 waiters = self._waiters[topic] = {}
             waiters[waiter] = None
 
+    def stay(self, topics: Iterable[Topic], waiter: Waiter) -> None:
+        """Wake this one at every entry on any of these topics, until he leaves."""
+        if self.closed:
+            waiter.wake()
+            return
+        for topic in topics:
+            self._standing.setdefault(topic, {})[waiter] = None
+
     def leave(self, topics: Iterable[Topic], waiter: Waiter) -> None:
         """Do not wake this one any more."""
-        for topic in topics:
-            waiters = self._waiters.get(topic)
-            if waiters is not None:
-                waiters.pop(waiter, None)
-                if not waiters:
-                    del self._waiters[topic]
+        for enrolled in (self._waiters, self._standing):
+            for topic in topics:
+                waiters = enrolled.get(topic)
+                if waiters is not None:
+                    waiters.pop(waiter, None)
+                    if not waiters:
+                        del enrolled[topic]
 
     def close(self) -> None:
         """Send everyone who waits home."""
         self.closed = True
-        waiters = {waiter: None for some in self._waiters.values() for waiter in some}
-        self._waiters.clear()
+        waiters: dict[Waiter, None] = {}
+        for enrolled in (self._waiters, self._standing):
+            for some in enrolled.values():
+                waiters.update(some)
+            enrolled.clear()
         for waiter in waiters:
             waiter.wake()
 
     def waiting(self) -> int:
         """How many wait, counted once per topic."""
-        return sum(map(len, self._waiters.values()))
+        return sum(map(len, (*self._waiters.values(), *self._standing.values())))
 
     def _let_go(self, entry: Entry) -> None:
         self.floor = entry.id + 1

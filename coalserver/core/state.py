@@ -136,6 +136,10 @@ class State:
         """Every value of a class, oldest id first."""
         return self._values[kind].values()
 
+    def table(self, kind: type[T]) -> Mapping[int, T]:
+        """Every value of a class by id, for who looks up many."""
+        return self._values[kind]
+
     def count(self, kind: type) -> int:
         return len(self._values[kind])
 

@@ -30,13 +30,10 @@ class Talker(Pusher):
             self.end(WSCloseCode.OK)
 
     def _current(self) -> Subscription | None:
-        before = self._subscription
         try:
-            self._subscription = self._subscribe()
+            self._take(self._subscribe())
         except Refusal:
             return None
-        if self._subscription.heard != before.heard:
-            self._feed.leave(before.heard, self)
         return self._subscription
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from coalserver.core.ports import Topic
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.dialect import Call
 from coalserver.web.endpoint import heard
@@ -43,10 +44,14 @@ class Pusher:
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._subscribe = subscribe
         self._feed = call.core.feed
+        self._transport = call.request.transport
+        self._heard: tuple[Topic, ...] = ()
+        #: The topics on which it is enrolled.
+        self._standing: tuple[Topic, ...] = ()
         #: The newest entry when the subscription was found: what comes later may change it.
         self._since = self._feed.head
-        self._subscription: Subscription = subscribe()
         self._form = form
+        self._take(subscribe())
         self._frame = frame
         self._catching_up: asyncio.Task[None] | None = None
         self._full_for = 0
@@ -59,7 +64,7 @@ class Pusher:
 
     def stop(self) -> None:
         """Be woken no more."""
-        self._feed.leave(self._subscription.heard, self)
+        self._feed.leave(self._standing, self)
         self.call.web.timers.unwatch(self)
         if self._catching_up is not None:
             self._catching_up.cancel()
@@ -77,18 +82,18 @@ class Pusher:
         return b'{"type":"lost","floor":%d}' % self._feed.oldest
 
     def wake(self) -> None:
-        """Write everything after the cursor; enrol again when all is said."""
-        transport = self.call.request.transport
-        if self.ended.done() or transport is None or transport.is_closing():
+        """Write everything after the cursor. Who is woken stays enrolled."""
+        transport, feed = self._transport, self._feed
+        if transport is None or transport.is_closing() or self.ended.done():
             return self.end(WSCloseCode.GOING_AWAY)
-        if self._feed.closed:
+        if feed.closed:
             return self.end(WSCloseCode.SERVICE_RESTART)
         if self._catching_up is not None or self._full_for:
             return
         subscription = self._current()
         if subscription is None:
             return self.end(REFUSED)
-        while self._feed.covers(self.cursor):
+        while feed.covers(self.cursor):
             if transport.get_write_buffer_size() > FULL:
                 self._full_for = 1
                 return
@@ -97,14 +102,15 @@ class Pusher:
                 self.quiet_for = 0
                 transport.write(told)
             self.cursor = upto
-            if not self._feed.news(subscription.topics, upto):
-                self._feed.enrol(subscription.heard, self)
+            if not feed.news(subscription.topics, upto):
+                if self._standing is not self._heard:
+                    self._stand()
                 return
         self._catching_up = asyncio.create_task(self._catch_up(transport))
 
     def expire(self) -> None:
         """Once a second: is the client still taking anything, and is the line still alive?"""
-        transport = self.call.request.transport
+        transport = self._transport
         if transport is None or transport.is_closing():
             return self.end(WSCloseCode.GOING_AWAY)
         self.quiet_for += 1
@@ -122,26 +128,38 @@ class Pusher:
         own = self._subscription.own
         if own is not None and self._feed.news((own,), self._since):
             self._since = self._feed.head
-            self._feed.leave(self._subscription.heard, self)
             try:
-                self._subscription = self._subscribe()
+                self._take(self._subscribe())
             except Refusal:
                 return None
         return self._subscription
 
+    def _take(self, subscription: Subscription) -> None:
+        """Hear this from now on."""
+        self._subscription = subscription
+        if subscription.heard != self._heard:
+            self._heard = subscription.heard
+        self._group = self.call.web.words.group(
+            (self._form, self.call.dialect.name, subscription.audience, subscription.topics)
+        )
+
+    def _stand(self) -> None:
+        """Be woken for what is heard, and for nothing else."""
+        self._feed.leave(self._standing, self)
+        self._standing = self._heard
+        self._feed.stay(self._standing, self)
+
     def _read_memory(self, subscription: Subscription) -> tuple[bytes, int]:
         """Frames after the cursor, the same bytes for all at this cursor."""
-        web_, dialect = self.call.web, self.call.dialect.name
-        name = (
-            self._form, dialect, subscription.audience, subscription.topics,
-            self.cursor, self._feed.head,
-        )  # fmt: skip
-
-        def made() -> tuple[bytes, int]:
+        words = self.call.web.words
+        name = (self._group, self.cursor, self._feed.head)
+        made: tuple[bytes, int] | None = words.get(name)
+        if made is None:
+            web_, dialect = self.call.web, self.call.dialect.name
             told, upto = read_memory(web_, dialect, subscription, self.cursor)
-            return b"".join(self._frame(id, words) for id, words in told), upto
-
-        return web_.words.once(name, made)
+            made = b"".join(self._frame(id, said) for id, said in told), upto
+            words.put(name, made)
+        return made
 
     async def _catch_up(self, transport: asyncio.WriteTransport) -> None:
         """Read from disk what memory no longer holds, no faster than the client takes it."""

@@ -18,8 +18,9 @@ def all_games(state: State) -> list[Game]:
 
 
 def game_tagged(state: State, *, tag: str) -> Game:
+    """A game that shows itself; one that does not is not there for those who ask by its tag."""
     game = state.one(Game, "tag", tag)
-    if game is None:
+    if game is None or not game.listed:
         raise Refusal(Why.GAME_NOT_FOUND)
     return game
 

@@ -56,7 +56,8 @@ def open_lobbies(
     if active and not search and private is None and full is None and not options:
         ids = state.ids(Lobby, "open", game)
         newest = islice(reversed(cast(dict[int, None], ids)), offset, offset + limit)
-        return [lobby for id in newest if (lobby := state.get(Lobby, id))], len(ids)
+        table = state.table(Lobby)
+        return [table[id] for id in newest], len(ids)
     wanted = search.casefold()
     pool = (
         state.find(Lobby, "open", game)

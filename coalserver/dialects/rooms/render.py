@@ -9,8 +9,9 @@ from coalserver.core.queries.players import name_of
 from coalserver.core.state import State
 from coalserver.domain.game import Game, Rules
 from coalserver.domain.lobby import Lobby
+from coalserver.domain.player import Player
 from coalserver.domain.room import Room
-from coalserver.web.words import Words
+from coalserver.web.dialect import Web
 
 JSON = dict[str, Any]
 
@@ -49,24 +50,36 @@ def room_row(state: State, lobby: Lobby) -> JSON:
     }
 
 
-def room_rows(state: State, words: Words, lobbies: Iterable[Lobby], player: int) -> bytes:
-    """The list of rooms. A row is made once for each state of its lobby and shared by all who ask."""
+class Rows:
+    """Rows of lists of rooms, made once for each state of a lobby and shared by all who ask."""
 
-    def row(lobby: Lobby) -> bytes:
-        host = name_of(state, id=lobby.roster.host)
-        kept: tuple[Lobby, str, bytes] | None = words.get(("row", lobby.id))
-        if kept is not None and kept[0] is lobby and kept[1] == host:
-            return kept[2]
-        made = orjson.dumps(room_row(state, lobby))[:-1]
-        words.put(("row", lobby.id), (lobby, host, made))
+    #: More than anybody looks at; then it begins anew.
+    MOST = 20_000
+
+    def __init__(self, shared: Web) -> None:
+        self._state = shared.core.state
+        #: Lobby id -> what the row was made of, and the row for who is outside and for who is in.
+        self._made: dict[int, tuple[Lobby, Player | None, bytes, bytes]] = {}
+
+    def of(self, lobbies: Iterable[Lobby], player: int) -> bytes:
+        """The list of these rooms, with `userInRoom` for this player."""
+        mine = self._state.ids(Lobby, "member", player)
+        players, made = self._state.table(Player), self._made
+        rows = []
+        for lobby in lobbies:
+            row = made.get(lobby.id)
+            if row is None or row[0] is not lobby or row[1] is not players.get(lobby.roster.host):
+                row = self._make(lobby, players.get(lobby.roster.host))
+            rows.append(row[3] if lobby.id in mine else row[2])
+        return b"[%b]" % b",".join(rows)
+
+    def _make(self, lobby: Lobby, host: Player | None) -> tuple[Lobby, Player | None, bytes, bytes]:
+        if len(self._made) >= self.MOST:
+            self._made.clear()
+        row = orjson.dumps(room_row(self._state, lobby))[:-1]
+        outside, inside = (row + b',"userInRoom":%b}' % word for word in (b"false", b"true"))
+        made = self._made[lobby.id] = (lobby, host, outside, inside)
         return made
-
-    return b"[%b]" % b",".join(
-        row(lobby) + (_IN if player in lobby.roster else _OUT) for lobby in lobbies
-    )
-
-
-_IN, _OUT = b',"userInRoom":true}', b',"userInRoom":false}'
 
 
 def members(state: State, lobby: Lobby) -> list[JSON]:

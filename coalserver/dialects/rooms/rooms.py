@@ -218,7 +218,7 @@ async def listing(call: Call) -> web.StreamResponse:
             if name.startswith("option.")
         },
     )
-    rows = render.room_rows(call.core.state, call.web.words, found, call.caller.player)
+    rows = call.web.own(render.Rows).of(found, call.caller.player)
     return answer(rows, headers={"X-Total-Results": str(total), CURSOR: str(cursor)})
 
 

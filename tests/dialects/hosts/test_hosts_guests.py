@@ -239,4 +239,5 @@ async def test_the_hosts_game_is_nobody_elses(house: House) -> None:
     ann = await house.guest()
     assert "hosts" not in {game["tag"] for game in (await ann.get("/games")).json}
     assert (await ann.post("/games/hosts/rooms", {"name": "x"})).status == 403
-    assert (await ann.post(f"/games/hosts/sessions/{session.id}/join")).status == 403
+    assert (await ann.post(f"/games/hosts/sessions/{session.id}/join")).status == 404
+    assert (await ann.get(f"/games/hosts/sessions/{session.id}")).status == 404
