@@ -20,8 +20,8 @@ _PHRASES = (
     (Kind.BRAND, r"Loading Minecraft (?P<message>\S+ with .+)"),
     (Kind.BRAND, r"(?P<message>ModLauncher running\b.*)"),
     (Kind.BRAND, r"(?P<message>Forge mod loading\b.*)"),
-    # The time has a decimal comma in some languages.
-    (Kind.READY, r'Done \([0-9.,]+ ?s\)! For help, type "help"'),
+    # The time has a decimal comma in some languages, and long ago was in nanoseconds.
+    (Kind.READY, r'Done \([0-9.,]+ ?n?s\)! For help, type "help"'),
     (Kind.RCON, r"RCON running on (?P<ip>.*):(?P<port>[0-9]+)"),
     (Kind.PAUSED, r"Server empty for [0-9]+ seconds, pausing"),
     (Kind.OVERLOADED, r"Can't keep up!"),
