@@ -17,7 +17,6 @@ import orjson
 import uvloop
 from aiohttp import web
 
-GONE = web.HTTPGone
 tokens: dict[str, int] = {}
 rooms: dict[int, dict[str, Any]] = {}
 games: dict[str, dict[int, dict[str, Any]]] = {}
@@ -25,15 +24,40 @@ sessions: dict[str, "Session"] = {}
 relays: dict[str, set[web.WebSocketResponse]] = {}
 
 
-class Session:
-    """Play: who sits where, what was said, and who listens."""
+class Feed:
+    """What was said, and who listens."""
 
-    def __init__(self, seats: list[int]) -> None:
-        self.seats = seats
-        self.head = 0
-        self.turns: list[bytes] = []
+    def __init__(self) -> None:
+        self.said: list[bytes] = []
         self.waiting: list[asyncio.Future[bytes]] = []
         self.sockets: set[web.WebSocketResponse] = set()
+
+    async def say(self, said: dict[str, Any]) -> None:
+        """One shared body for all who poll; the same text to each socket, one after the other."""
+        event = orjson.dumps({"id": len(self.said) + 1, "event": said})
+        self.said.append(event)
+        if self.waiting:
+            body = b"[%b]" % event
+            waiting, self.waiting = self.waiting, []
+            for future in waiting:
+                if not future.done():
+                    future.set_result(body)
+        if self.sockets:
+            text = event.decode()
+            for socket in tuple(self.sockets):
+                await socket.send_str(text)
+
+
+class Session(Feed):
+    """Play: who sits where."""
+
+    def __init__(self, seats: list[int]) -> None:
+        super().__init__()
+        self.seats = seats
+
+
+#: What happens in the rooms of a game.
+lobbies: dict[str, Feed] = {}
 
 
 def dumps(value: Any) -> str:
@@ -86,6 +110,7 @@ async def create(request: web.Request) -> web.Response:
     }  # fmt: skip
     rooms[id] = {"host": player, "seats": [player], "row": room}
     games.setdefault(game, {})[id] = room
+    await lobbies.setdefault(game, Feed()).say({"type": "room_created", "room": room})
     return web.json_response(
         room, status=201, headers={"Location": f"/games/{game}/rooms/{id}"}, dumps=dumps
     )
@@ -105,6 +130,9 @@ async def join(request: web.Request) -> web.Response:
     if player not in room["seats"]:
         room["seats"].append(player)
         room["row"]["numUsers"] += 1
+        user = {"userId": player, "username": f"Guest {player}"}
+        entered = {"type": "user_join", "user": user, "roomId": str(id)}
+        await lobbies[room["row"]["game"]].say(entered)
     told = {"id": id, "game": request.match_info["game"], "type": "room"}
     return web.json_response(told, dumps=dumps)
 
@@ -127,32 +155,19 @@ async def turn(request: web.Request) -> web.Response:
     session = sessions.get(id)
     if session is None or player not in session.seats:
         raise web.HTTPForbidden
-    session.head += 1
     seat = session.seats.index(player)
-    said = {**taken, "type": "turn", "player": seat, "turn": taken, "sessionId": id}
-    event = orjson.dumps({"id": session.head, "event": said})
-    session.turns.append(event)
-    if session.waiting:
-        body = b"[%b]" % event
-        waiting, session.waiting = session.waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(body)
-    if session.sockets:
-        text = event.decode()
-        for socket in tuple(session.sockets):
-            await socket.send_str(text)
+    await session.say({**taken, "type": "turn", "player": seat, "turn": taken, "sessionId": id})
     return web.Response(status=204)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """One shared body for all who wait; a response for each."""
+    """A future and a response for each who waits."""
     session = sessions[request.match_info["session"]]
     if "Upgrade" in request.headers:
         return await socket(request, session)
     after = int(request.query["after-event-id"])
-    if after < session.head:
-        body = b"[%b]" % b",".join(session.turns[after:])
+    if after < len(session.said):
+        body = b"[%b]" % b",".join(session.said[after:])
     else:
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         session.waiting.append(future)
@@ -199,7 +214,7 @@ async def relay(request: web.Request) -> web.WebSocketResponse:
 
 async def session_document(request: web.Request) -> web.Response:
     session = sessions[request.match_info["session"]]
-    headers = {"X-Event-Cursor": str(session.head)}
+    headers = {"X-Event-Cursor": str(len(session.said))}
     return web.json_response({"seats": session.seats}, headers=headers, dumps=dumps)
 
 
