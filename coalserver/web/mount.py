@@ -1,14 +1,14 @@
 """Mounting: the routes of all dialects in one router, with an answer for whatever finds none."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from coalserver.web.dialect import Dialect, Route, Web
 from coalserver.web.endpoint import endpoint
 from coalserver.web.reply import with_head
+from coalserver.web.table import ANY, Answerer, Table
 
-Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Owned = tuple[Dialect, Route]
 #: In the place of a method: a GET that wants to become a WebSocket.
 UPGRADE = "websocket"
@@ -24,24 +24,25 @@ def mount(app: web.Application, shared: Web, dialects: Sequence[Dialect]) -> Non
             if method in methods:
                 raise ValueError(f"two dialects want {method} {route.path}")
             methods[method] = (dialect, route)
+    table = Table()
     for path, methods in paths.items():
-        resource = app.router.add_resource(path)
+        handlers: dict[str, Answerer] = {}
         socket = methods.pop(UPGRADE, None)
         owner = next(one for one in (*methods.values(), socket) if one is not None)[0]
         for method, (dialect, route) in methods.items():
             handler = endpoint(shared, dialect, route)
             if method == "GET" and "HEAD" not in methods:
-                resource.add_route("HEAD", handler)
+                handlers["HEAD"] = handler
             if method == "GET" and socket is not None:
                 handler = _by_upgrade(endpoint(shared, *socket), handler)
-            resource.add_route(method, handler)
+            handlers[method] = handler
         if socket is not None and "GET" not in methods:
-            resource.add_route("GET", _by_upgrade(endpoint(shared, *socket), _not_found(owner)))
-        resource.add_route("*", _wrong_method(owner, methods))
-    prefixes = {prefix: dialect for dialect in dialects for prefix in dialect.prefixes}
-    for prefix in sorted(prefixes, key=len, reverse=True):
-        stray = _not_found(prefixes[prefix])
-        app.router.add_route("*", prefix + "{astray:.*}", stray)
+            handlers["GET"] = _by_upgrade(endpoint(shared, *socket), _not_found(owner))
+        table.add(path, {**handlers, ANY: _wrong_method(owner, methods)})
+    for dialect in dialects:
+        for prefix in dialect.prefixes:
+            table.add_stray(prefix, _not_found(dialect))
+    app.router.register_resource(table)
 
 
 def _by_upgrade(socket: Answerer, plain: Answerer) -> Answerer:
@@ -55,13 +56,15 @@ def _by_upgrade(socket: Answerer, plain: Answerer) -> Answerer:
 
 
 def _wrong_method(dialect: Dialect, methods: dict[str, Owned]) -> Answerer:
+    private = any(route.private for _, route in methods.values())
+    open_to_all = dialect.any_origin and not private
     names = set(methods or ("GET",)) | ({"HEAD"} if "GET" in methods else set())
-    allow = ", ".join(sorted(names | ({"OPTIONS"} if dialect.any_origin else set())))
+    allow = ", ".join(sorted(names | ({"OPTIONS"} if open_to_all else set())))
 
     async def wrong_method(request: web.Request) -> web.StreamResponse:
-        if request.method == "OPTIONS" and dialect.any_origin:
+        if request.method == "OPTIONS" and open_to_all:
             return preflight(request, allow)
-        lines = dialect.head + f"Allow: {allow}\r\n".encode()
+        lines = (b"" if private else dialect.head) + f"Allow: {allow}\r\n".encode()
         return with_head(dialect.astray(405, request), lines)
 
     return wrong_method
