@@ -9,7 +9,6 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.web_urldispatcher import ResourceRoute
-from yarl import URL
 
 Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: In the place of a method: whatever no other route of a path takes.
@@ -81,7 +80,7 @@ class Table(web.AbstractResource):
     def raw_match(self, path: str) -> bool:
         return False
 
-    def url_for(self, **kwargs: str) -> URL:
+    def url_for(self, **kwargs: str) -> Any:
         raise NotImplementedError("paths of a table have no names")
 
     def add_prefix(self, prefix: str) -> None:
