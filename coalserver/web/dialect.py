@@ -164,6 +164,8 @@ class Route:
     media: tuple[str, ...] = ("application/json",)
     #: Only for requests that want to become a WebSocket; others with this path may be another's.
     upgrade: bool = False
+    #: A page for people: it answers no other origin, whatever its dialect does.
+    private: bool = False
 
     @property
     def endpoint(self) -> str:

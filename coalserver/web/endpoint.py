@@ -21,6 +21,7 @@ def endpoint(
     shared: Web, dialect: Dialect, route: Route
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of one route."""
+    head = b"" if route.private else dialect.head
 
     async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(shared, dialect, route, request)
@@ -37,7 +38,7 @@ def endpoint(
         except Exception:
             log.exception("%s %s has failed.", request.method, route.path)
             answer = dialect.astray(500, request)
-        return with_head(answer, dialect.head)
+        return with_head(answer, head)
 
     return handle
 
