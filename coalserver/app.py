@@ -15,10 +15,12 @@ from coalserver.control import listen
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
 from coalserver.core.queries.games import all_games
+from coalserver.core.queries.people import admin_there
 from coalserver.core.state import State
 from coalserver.desk import DAY, Desk, setting_for
 from coalserver.dialects import every_dialect
 from coalserver.dialects.hosts.auth import Hosting
+from coalserver.dialects.site.signing_in import SignUps
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.room import Room
 from coalserver.housing import DataDirectory
@@ -38,10 +40,14 @@ PATIENCE = 10
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-async def serve(config: Config, started: Callable[[str], None]) -> int:
+#: Told where the server listens, and what makes one its first admin (empty: there is an admin).
+Started = Callable[[str, str], None]
+
+
+async def serve(config: Config, started: Started) -> int:
     """Serve until a signal comes or a write fails; gives the exit status.
 
-    `started` is told where the server listens as soon as it does. The data directory is locked meanwhile.
+    `started` is called as soon as the server listens. The data directory is locked meanwhile.
     """
     home = DataDirectory(config.data)
     with home.lock():
@@ -54,13 +60,14 @@ async def serve(config: Config, started: Callable[[str], None]) -> int:
 
 
 async def _serve(
-    config: Config, home: DataDirectory, store: SqliteStore, started: Callable[[str], None]
+    config: Config, home: DataDirectory, store: SqliteStore, started: Started
 ) -> int:
     core = await Core.recover(store, setting_for(config, home))
+    shared = web_for(config, core)
     supervisor = Supervisor()
     supervisor.add("ledger", core.ledger.run, core.ledger.close)
     runner = (ParkingRunner if config.park_polls else web.AppRunner)(
-        application(web_for(config, core)),
+        application(shared),
         access_log=None,
         # A client that has gone frees its parked request; what a command has done stays done.
         handler_cancellation=True,
@@ -77,7 +84,8 @@ async def _serve(
         control = await listen(Desk(home, store, core))
         log.info("Recovered %s.", recovered(core.state))
         settle()
-        started(_address(config, runner))
+        code = "" if core.see(admin_there) else shared.service(SignUps).code
+        started(_address(config, runner), code)
         try:
             await _first(stopped, asyncio.ensure_future(supervisor.failed()))
         finally:
@@ -98,7 +106,12 @@ def web_for(config: Config, core: Core) -> Web:
         body_limit=config.body_limit,
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
-        services={Config: config, Passwords: Passwords(), Hosting: hosting_for(config)},
+        services={
+            Config: config,
+            Passwords: Passwords(),
+            Hosting: hosting_for(config),
+            SignUps: SignUps(open=config.open_signup),
+        },
     )
 
 
@@ -151,7 +164,7 @@ def recovered(state: State) -> str:
 def settle() -> None:
     """Set the interpreter up for serving."""
     # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of milliseconds.
-    sys.setswitchinterval(5e-5)
+    sys.setswitchinterval(5e-3)
     # What is there now stays, and looking at it over and over would cost pauses.
     gc.collect()
     gc.freeze()

@@ -80,13 +80,16 @@ def serve(settings: Config, args: Mapping[str, Any]) -> int:
     # Here, since it takes longer to load than an order takes.
     from coalserver.app import serve
 
-    def started(url: str) -> None:
+    def started(url: str, code: str) -> None:
         told = {"listening": url, "open": to_open(settings, url), "pid": os.getpid()}
         told["data"] = str(settings.data.absolute())
         text = (
             f"coalserver {__version__} listens on {url} and keeps its data in {told['data']}.\n"
             f"Open {told['open']} in a browser. Stop with Ctrl-C."
         )
+        if code:
+            told["admin_code"] = code
+            text += f"\nNobody runs it yet: sign up at {told['open']}signup with the code {code}"
         _say(told, text, "json" in args)
 
     try:

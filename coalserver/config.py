@@ -46,6 +46,10 @@ class Config:
     account_token_days: float = setting(
         90, "days after the last use for which an account's token holds", 0.001, 36500
     )
+    access_token_seconds: float = setting(
+        3600, "how long an OAuth access token holds; 0: not at all", 0, 365 * 86400
+    )
+    open_signup: bool = setting(False, "whether who signs up on the site need not wait for an admin")
     seats_at_once: int = setting(50, "seats one player may hold at once", 1, 10_000)
     hosts_game: str = setting(
         "hosts",

@@ -35,6 +35,7 @@ def setting_for(config: Config, home: DataDirectory) -> Setting:
         guest_token=config.guest_token_days * DAY,
         account_token=config.account_token_days * DAY,
         host_grace=config.hosts_grace,
+        access_token=config.access_token_seconds,
     )
     rules = dict(games.found())
     return Setting(

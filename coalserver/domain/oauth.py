@@ -18,6 +18,7 @@ MOST_URIS, LONGEST_URI = 20, 2000
 #: Schemes by which a browser would run or show what it is given, instead of going there.
 UNSAFE = frozenset(("about", "blob", "data", "file", "filesystem", "javascript", "vbscript"))
 _PLAIN = re.compile(r"[\x21-\x7e]+")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _STRANGE = re.compile(r"[^A-Za-z0-9._~-]+")
 
 
@@ -156,7 +157,7 @@ def leads_away(uri: str) -> bool:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    return bool(parts.scheme and parts.hostname) and parts.scheme not in UNSAFE
+    return bool(_HOST.fullmatch(parts.netloc)) and parts.scheme not in ("", *UNSAFE)
 
 
 def usable_code(wanted: str) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp_jinja2
 import jinja2
@@ -48,6 +49,15 @@ def page(
     context = {"version": coalserver.__version__, **context}
     response = aiohttp_jinja2.render_template(template, request, context, status=status)
     response.headers.update(HEADERS)
+    return response
+
+
+def may_lead_to(response: web.Response, uri: str) -> web.Response:
+    """A form of this page may end up there: browsers look at every redirect that follows one."""
+    parts = urlsplit(uri)
+    where = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
+    policy = POLICY.replace("form-action 'self'", f"form-action 'self' {where}")
+    response.headers["Content-Security-Policy"] = policy
     return response
 
 

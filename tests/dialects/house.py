@@ -19,6 +19,7 @@ from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
 from coalserver.core.ports import Store
 from coalserver.core.unit import Limits, Setting
+from coalserver.dialects.site.signing_in import SignUps
 from coalserver.games.noughts import RULES
 from coalserver.passwords import Passwords
 from coalserver.safe import Safe
@@ -32,6 +33,7 @@ from tests.dialects import toys
 PATIENCE = 10
 #: Proofs a thousand times as quick as the real ones.
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+ADMIN_CODE = "c0de" * 8
 SAFE = Safe(bytes(32))
 RULED = {"noughts": RULES, "cards": toys.CARDS, "faulty": toys.FAULTY}
 
@@ -109,8 +111,11 @@ class House:
         self.keeper = Housekeeping(self.core, Keeping())
         hosting = hosting_for(self.config)
         services = {
-            Config: self.config, Passwords: Passwords(WEAK), type(hosting): hosting
-        }  # fmt: skip
+            Config: self.config,
+            Passwords: Passwords(WEAK),
+            type(hosting): hosting,
+            SignUps: SignUps(self.config.open_signup, ADMIN_CODE),
+        }
         self.shared = Web(self.core, services=services, **self.web)
         await first_games(self.core)
         self.server = Server(application(self.shared))

@@ -5,6 +5,7 @@ from aiohttp import web
 from coalserver.core.queries.games import listed_games
 from coalserver.core.queries.lobbies import open_lobbies
 from coalserver.core.queries.players import name_of
+from coalserver.dialects.site import signing_in
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.refusal import Refusal
 from coalserver.web.dialect import Call, Dialect, Route
@@ -57,8 +58,8 @@ def _row(call: Call, room: Lobby) -> dict[str, object]:
 
 
 def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
-    """Nothing a visitor asks of these pages is refused yet; should it be, he sees a page."""
-    return astray(404, call.request)
+    """The form again, with what was wrong; or a page that says it."""
+    return signing_in.refuse(refusal, call)
 
 
 def astray(status: int, request: web.Request) -> web.StreamResponse:
@@ -68,5 +69,9 @@ def astray(status: int, request: web.Request) -> web.StreamResponse:
 
 
 DIALECT = Dialect(
-    "site", prefixes=("/",), routes=(Route("GET", "/", home),), refuse=refuse, astray=astray
+    "site",
+    prefixes=("/",),
+    routes=(Route("GET", "/", home), *signing_in.ROUTES),
+    refuse=refuse,
+    astray=astray,
 )
