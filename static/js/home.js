@@ -1,7 +1,8 @@
 // The landing page: a name, the games with their open rooms, and what one is in the middle of.
 
-import { act, paths, places, see } from "./api.js";
+import { act, paths, places, seeInTheEnd } from "./api.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
+import { watchGames } from "./games.js";
 import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { mountName } from "./names.js";
@@ -15,7 +16,7 @@ const LISTEN_UNSEEN = 60000;
 export function openHome(view, { go }) {
   const part = refs(view);
   const totals = new Map();
-  let open = true;
+  const life = new AbortController();
 
   const form = mountName(part["name-form"], (player) => {
     const focused = part["name-form"].contains(document.activeElement);
@@ -53,7 +54,9 @@ export function openHome(view, { go }) {
     }
   }
 
-  const cards = [...view.querySelectorAll("[data-game]")].map((card) => {
+  const cards = new Map();
+
+  function mount(card) {
     const { game } = card.dataset;
     const at = refs(card);
 
@@ -93,11 +96,19 @@ export function openHome(view, { go }) {
         go(places.room(game, made ?? data.roomId), { inside: true });
       });
     };
+    cards.set(game, rooms);
     return rooms;
-  });
+  }
+
+  /** The card of a game set up a moment ago. */
+  function add(card) {
+    part.games.querySelector(".none")?.remove();
+    part.games.append(card);
+    mount(card).open();
+  }
 
   function tally() {
-    if (totals.size < cards.length) return;
+    if (totals.size < cards.size) return;
     const count = [...totals.values()].reduce((sum, each) => sum + each, 0);
     write(part["rooms-open"], String(count));
     write(part["rooms-word"], plural(count, "open room"));
@@ -107,8 +118,8 @@ export function openHome(view, { go }) {
     const player = me();
     if (!player) return draw([]);
     try {
-      const { data } = await see(`/accounts/${player.user.userId}/rooms-and-sessions`);
-      if (open) draw([...data.sessions.filter((row) => row.active !== false).map(gameRow), ...data.rooms.map(roomRow)]);
+      const { data } = await seeInTheEnd(`/accounts/${player.user.userId}/rooms-and-sessions`, life.signal);
+      if (!life.signal.aborted) draw([...data.sessions.filter((row) => row.active !== false).map(gameRow), ...data.rooms.map(roomRow)]);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
     }
@@ -119,8 +130,10 @@ export function openHome(view, { go }) {
   const gameRow = (row) => ({
     href: places.session(row.game, row.sessionId ?? row.id),
     name: row.name,
-    what: row.players?.some((player) => player.isCurrent && isMe(player.user)) ? "Your turn" : "Game",
+    what: mineToMove(row.players) ? "Your turn" : "Game",
   });
+  /** Where everyone may always move, it is nobody's turn. */
+  const mineToMove = (players) => players.some((row) => row.isCurrent && isMe(row.user)) && !players.every((row) => row.isCurrent);
 
   function draw(list) {
     part.resume.hidden = list.length === 0;
@@ -137,17 +150,20 @@ export function openHome(view, { go }) {
 
   let unseen = 0;
   let listening = false;
+  let stopWatching = () => {};
 
   function start() {
     if (listening) return;
     listening = true;
-    for (const rooms of cards) rooms.open();
+    for (const rooms of cards.values()) rooms.open();
+    stopWatching = watchGames((game) => cards.has(game), add);
     carryOn();
   }
 
   function stop() {
     listening = false;
-    for (const rooms of cards) rooms.close();
+    stopWatching();
+    for (const rooms of cards.values()) rooms.close();
   }
 
   function look() {
@@ -156,13 +172,14 @@ export function openHome(view, { go }) {
     else unseen = setTimeout(stop, LISTEN_UNSEEN);
   }
 
+  for (const card of view.querySelectorAll("[data-game]")) mount(card);
   form.reset();
   greet();
   start();
   document.addEventListener("visibilitychange", look);
 
   return () => {
-    open = false;
+    life.abort();
     clearTimeout(unseen);
     document.removeEventListener("visibilitychange", look);
     stop();

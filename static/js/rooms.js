@@ -77,7 +77,7 @@ export function mountRooms(card, { join, counted, mine }) {
 
   function goes(id, reason) {
     const row = rows.get(id);
-    total -= 1;
+    if (row || total > LIMIT) total -= 1;
     if (row) {
       const { link, join: button } = refs(row.node);
       rows.delete(id);
@@ -90,6 +90,11 @@ export function mountRooms(card, { join, counted, mine }) {
       if (row.room?.userInRoom) mine();
     }
     tidy();
+  }
+
+  /** The list may already have known what an event tells: a room has its host and no more than its seats. */
+  function count(room, more) {
+    room.numUsers = Math.max(1, Math.min(room.maxUsers || Infinity, room.numUsers + more));
   }
 
   function sweep(node) {
@@ -110,8 +115,8 @@ export function mountRooms(card, { join, counted, mine }) {
     if (!row?.room) return;
     const { room } = row;
     const isHost = event.user && String(event.user.userId) === String(room.host?.userId);
-    if (event.type === "user_join" && !isHost) room.numUsers += 1;
-    else if (event.type === "user_leave") room.numUsers -= 1;
+    if (event.type === "user_join" && !isHost) count(room, 1);
+    else if (event.type === "user_leave") count(room, -1);
     else if (event.type === "host_changed") room.host = event.host ?? room.host;
     else return;
     draw(row);
@@ -145,6 +150,7 @@ export function mountRooms(card, { join, counted, mine }) {
       life?.abort();
       feed?.close();
       feed = null;
+      for (const { node } of rows.values()) flag(node, "data-fresh", false);
     },
     full(room) {
       room.numUsers = room.maxUsers;

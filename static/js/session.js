@@ -68,11 +68,16 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
       session.outcome = outcome ?? null;
       for (const row of session.players) row.isCurrent = false;
     },
+    user_join({ user }) {
+      const row = byUser(user);
+      if (row) Object.assign(row, { away: false, left: false });
+      else session.players.push({ user, playerId: null, isCurrent: true, away: false });
+    },
     user_away: ({ user }) => Object.assign(byUser(user) ?? {}, { away: true }),
     user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
     user_leave: ({ user }) => Object.assign(byUser(user) ?? {}, { left: true }),
   };
-  const SAID = { user_leave: "{name} left.", user_away: "{name} is away.", user_back: "{name} is back." };
+  const SAID = { user_join: "{name} came in.", user_leave: "{name} left.", user_away: "{name} is away.", user_back: "{name} is back." };
 
   function heard(event, eventId) {
     if (event.type === "chat") return chat.add(eventId, event);

@@ -130,6 +130,26 @@ async def test_a_game_can_be_drawn_and_followed_by_another(visit):
     await bob.sees("status", "Waiting for Ann to start.")
 
 
+async def test_a_game_the_page_has_no_board_for_is_a_place_to_chat(visit, server, guest):
+    server.told("game", "add", "chess", "--max", "4")
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    room = await bob.opens("Gambits", game="chess")
+    await ann.room("Gambits").get_by_role("button").click()
+    await ann.sees("status", "Waiting for Bob to start.")
+    session = await bob.starts(room)
+    await ann.sees("status", "In play.")
+    await expect(ann.page.get_by_text("This game is played in its own app.")).to_be_visible()
+    await bob.says(session, "e4")
+    await expect(ann.line("e4")).to_have_count(1)
+    await (await guest("Cid")).joins(session)
+    await expect(ann.part("player")).to_have_count(3)
+    await ann.page.get_by_role("link", name="All rooms").click()
+    await ann.sees("resume", "GambitsGame")
+    await ann.part("resume").click()
+    await ann.part("leave").click()
+    await expect(ann.part("game-card").first).to_be_visible()
+
+
 async def test_two_tabs_of_one_player_show_one_game(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await play_in_a_room(ann, bob)

@@ -7,47 +7,6 @@ from playwright.async_api import Route, expect
 from tests.browser.visitors import Visitor, refused
 
 
-async def test_the_list_of_rooms_is_live(visit, guest):
-    ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit()
-    await expect(looker.page.get_by_text("No open rooms right now.")).to_be_visible()
-    await looker.sees("rooms-open", "0")
-
-    room = await ann.opens("Friday evening")
-    row = looker.room("Friday evening")
-    await expect(row).to_contain_text("by Ann")
-    await expect(row).to_contain_text("1/2")
-    await looker.sees("rooms-open", "1")
-
-    await bob.joins(room)
-    await expect(row).to_contain_text("2/2")
-    await expect(row.get_by_role("button", name="Full: Friday evening")).to_be_disabled()
-    await bob.leaves(room)
-    await expect(row.get_by_role("button", name="Join Friday evening")).to_be_enabled()
-    await ann.leaves(room)
-    await expect(row.get_by_role("button", name="Closed")).to_be_disabled()
-    await looker.sees("rooms-open", "0")
-
-
-async def test_quick_join_seats_the_second_visitor_beside_the_first(visit):
-    ann, bob = await visit(name="Ann"), await visit(name="Bob")
-    await ann.part("quick-join").click()
-    await ann.sees("status", "Waiting for one more player.")
-    await bob.part("quick-join").click()
-    await bob.sees("status", "Waiting for Ann to start.")
-    await ann.sees("status", "Everyone is here. Start when you like.")
-    assert ann.page.url == bob.page.url
-
-
-async def test_quick_join_asks_for_a_name_first(visit):
-    ann = await visit()
-    await ann.part("quick-join").click()
-    await expect(ann.page.get_by_text("Choose a name first.")).to_be_visible()
-    await expect(ann.part("name-input")).to_be_focused()
-    await ann.part("name-input").fill("Ann")
-    await ann.part("quick-join").click()
-    await expect(ann.part("seat")).to_have_text("AnnYou, host")
-
-
 async def test_a_link_asks_for_a_name_and_then_shows_the_room(visit, guest):
     ann = await guest("Ann")
     room = await ann.opens("Friday evening")

@@ -1,0 +1,108 @@
+"""The first page: games, their open rooms, and who one is."""
+
+from playwright.async_api import expect
+
+from tests.browser.test_games import sits_opposite
+from tests.browser.visitors import NO_SERVER
+
+#: More than the connections that a browser opens to one server: some lists come over WebSockets.
+MANY = 8
+
+
+async def test_the_list_of_rooms_is_live(visit, guest):
+    ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit()
+    await expect(looker.page.get_by_text("No open rooms right now.")).to_be_visible()
+    await looker.sees("rooms-open", "0")
+
+    room = await ann.opens("Friday evening")
+    row = looker.room("Friday evening")
+    await expect(row).to_contain_text("by Ann")
+    await expect(row).to_contain_text("1/2")
+    await looker.sees("rooms-open", "1")
+
+    await bob.joins(room)
+    await expect(row).to_contain_text("2/2")
+    await expect(row.get_by_role("button", name="Full: Friday evening")).to_be_disabled()
+    await bob.leaves(room)
+    await expect(row.get_by_role("button", name="Join Friday evening")).to_be_enabled()
+    await ann.leaves(room)
+    await expect(row.get_by_role("button", name="Closed")).to_be_disabled()
+    await looker.sees("rooms-open", "0")
+
+
+async def test_quick_join_seats_the_second_visitor_beside_the_first(visit):
+    ann, bob = await visit(name="Ann"), await visit(name="Bob")
+    await ann.part("quick-join").click()
+    await ann.sees("status", "Waiting for one more player.")
+    await bob.part("quick-join").click()
+    await bob.sees("status", "Waiting for Ann to start.")
+    await ann.sees("status", "Everyone is here. Start when you like.")
+    assert ann.page.url == bob.page.url
+
+
+async def test_quick_join_asks_for_a_name_first(visit):
+    ann = await visit()
+    await ann.part("quick-join").click()
+    await expect(ann.page.get_by_text("Choose a name first.")).to_be_visible()
+    await expect(ann.part("name-input")).to_be_focused()
+    await ann.part("name-input").fill("Ann")
+    await ann.part("quick-join").click()
+    await expect(ann.part("seat")).to_have_text("AnnYou, host")
+
+
+async def test_every_list_is_live_however_many_games_there_are(visit, server, guest):
+    for number in range(MANY):
+        server.told("game", "add", f"game-{number}")
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    await expect(ann.part("game-card")).to_have_count(MANY + 1)
+    await ann.is_live()
+    for number in range(MANY):
+        await bob.opens(f"Room {number}", game=f"game-{number}")
+        await expect(ann.room(f"Room {number}")).to_be_visible()
+    await ann.sees("rooms-open", str(MANY))
+    await ann.is_live()
+
+
+async def test_a_game_that_is_set_up_meanwhile_appears(visit, server, guest):
+    ann, bob = await visit(), await guest("Bob")
+    await ann.page.clock.install()
+    await ann.page.reload()
+    await ann.is_live()
+    server.told("game", "add", "chess", "--name", "Chess <1>")
+    await ann.page.clock.fast_forward("01:01")
+    card = ann.page.get_by_role("article", name="Chess <1>")
+    await expect(card).to_be_visible()
+    await bob.opens("Gambits", game="chess")
+    await expect(card).to_contain_text("Gambits")
+    await ann.sees("rooms-open", "1")
+
+
+async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
+    visit, server, guest
+):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    ann.foresees(NO_SERVER)
+    session = await sits_opposite(ann, bob)
+    await bob.plays(session, 4)
+    await ann.sees("status", "Your turn. You play noughts.")
+    server.kill()
+    await ann.is_cut()
+    await ann.page.get_by_role("link", name="All rooms").click()
+    await expect(ann.part("game-card")).to_be_visible()
+    server.start_again()
+    await ann.sees("resume", "Friday eveningYour turn")
+    await ann.is_live()
+
+
+async def test_another_name_is_another_player(visit, guest):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    room = await bob.opens("Friday evening")
+    await ann.room("Friday evening").get_by_role("button").click()
+    await ann.sees("status", "Waiting for Bob to start.")
+    await ann.page.get_by_role("link", name="All rooms").click()
+    await ann.part("name-change").click()
+    await expect(ann.page.get_by_text("A new name makes you a new player")).to_be_visible()
+    await ann.takes_name("Anna")
+    await expect(ann.part("resume")).to_have_count(0)
+    await expect(ann.room("Friday evening")).to_contain_text("1/2")
+    assert await bob.sees_in(room) == ["Bob"]
