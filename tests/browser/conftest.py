@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.guests import Guest, Introduce
-from tests.browser.servers import Server
+from tests.browser.servers import Server, Servers, servers_in
 from tests.browser.visitors import DESKTOP, Visit, Visitor, remembering
 from tests.browser.windows import Windows
 
@@ -68,10 +69,16 @@ def windows(browser: Browser) -> Windows:
     return Windows(browser, PATIENCE)
 
 
+@pytest.fixture(scope="package")
+def servers(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with servers_in(lambda: tmp_path_factory.mktemp("data")) as servers:
+        yield servers
+
+
 @pytest.fixture
-def server(chromium: str, data: Path) -> Iterator[Server]:
-    """A server of the test's own. It dies with the test."""
-    with Server.in_directory(data) as server:
+def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
+    """A server of the test's own, with the flags it is parametrized with. It dies with the test."""
+    with closing(servers.next(getattr(request, "param", ()))) as server:
         yield server
 
 

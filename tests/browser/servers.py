@@ -1,14 +1,16 @@
 """A server that dies as often as a test likes, and is found at the same address again."""
 
+import io
 import random
 import signal
 import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
 
-from tests.running import ROOT, Running, command, environment, running
+from coalserver import cli
+from tests.running import Running, running
 
 #: Below those that systems give to connections: one of these could take ours while we are dead.
 #: Each is used once, since what a browser keeps it keeps for an address.
@@ -18,16 +20,11 @@ PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
 class Server:
     """The server of one data directory, at one port."""
 
-    def __init__(self, data: Path, lives: ExitStack) -> None:
-        self._data, self._lives = data, lives
+    def __init__(self, data: Path, flags: Sequence[str] = ()) -> None:
+        self._data, self._flags = data, flags
         self._port = free_port()
+        self._lives = ExitStack()
         self._running = self._run()
-
-    @classmethod
-    @contextmanager
-    def in_directory(cls, data: Path) -> Iterator["Server"]:
-        with ExitStack() as lives:
-            yield cls(data, lives)
 
     @property
     def url(self) -> str:
@@ -40,14 +37,44 @@ class Server:
     def start_again(self) -> None:
         self._running = self._run()
 
+    def close(self) -> None:
+        self._lives.close()
+
     def told(self, *order: str) -> None:
         """An order from the command line."""
-        args = command(*order, "--data", str(self._data), "--json")
-        subprocess.run(args, check=True, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
+        with redirect_stdout(io.StringIO()):
+            assert cli.main([*order, "--data", str(self._data)]) == 0
 
     def _run(self) -> Running:
-        flags = ("--port", str(self._port), "--log-level", "warning")
+        flags = ("--port", str(self._port), "--log-level", "warning", *self._flags)
         return self._lives.enter_context(running(self._data, *flags))
+
+
+class Servers:
+    """Gives each test a server that was started while the one before still ran."""
+
+    def __init__(self, directory: Callable[[], Path], starting: ThreadPoolExecutor) -> None:
+        self._directory, self._starting = directory, starting
+        self._ahead = starting.submit(self._start)
+
+    def next(self, flags: Sequence[str] = ()) -> Server:
+        if flags:
+            return self._start(flags)
+        started, self._ahead = self._ahead, self._starting.submit(self._start)
+        return started.result()
+
+    def close(self) -> None:
+        self._ahead.result().close()
+
+    def _start(self, flags: Sequence[str] = ()) -> Server:
+        return Server(self._directory(), flags)
+
+
+@contextmanager
+def servers_in(directory: Callable[[], Path]) -> Iterator[Servers]:
+    """Servers that each keep their data in a directory of their own."""
+    with ThreadPoolExecutor(1) as starting, closing(Servers(directory, starting)) as servers:
+        yield servers
 
 
 def free_port() -> int:
