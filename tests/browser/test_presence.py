@@ -31,7 +31,7 @@ async def test_a_seat_in_a_room_is_given_up_in_the_end(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await ann.opens_room("Friday evening")
     await bob.room("Friday evening").get_by_role("button").click()
-    await ann.sees("status", "Everyone is here. Start when you like.")
+    await bob.sees("status", "Waiting for Ann to start.")
     await bob.page.close()
     await expect(ann.page.get_by_text("Bob was away too long.")).to_be_visible()
     await ann.sees("status", "Waiting for one more player.")
