@@ -163,7 +163,8 @@ def recovered(state: State) -> str:
 
 def settle() -> None:
     """Set the interpreter up for serving."""
-    # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of milliseconds; shorter costs throughput.
+    # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of
+    # milliseconds. Still shorter, the two take the interpreter from one another too often.
     sys.setswitchinterval(5e-4)
     # What is there now stays, and looking at it over and over would cost pauses.
     gc.collect()
