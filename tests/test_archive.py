@@ -91,7 +91,9 @@ async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home,
         content = tar.extractfile("manifest.json")
         assert content is not None
         manifest = json.load(content)
-    assert names == ["manifest.json", "coalserver.sqlite3", "keys/passwords"]
+    keys = sorted(f"keys/{path.name}" for path in home.keys.iterdir())
+    assert "keys/passwords" in keys
+    assert names == ["manifest.json", "coalserver.sqlite3", *keys]
     assert list(manifest) == ["format", "coalserver", "made", "files"]
     assert list(manifest["files"]) == names[1:]
     assert file.stat().st_mode & 0o777 == 0o600
