@@ -11,7 +11,7 @@ from coalserver.core.commands.receipts import keep_receipt, kept_receipt
 from coalserver.core.commands.truths import keep_truths
 from coalserver.core.feed import Feed
 from coalserver.core.ledger import Ledger
-from coalserver.core.ports import Entry, Store, Topic
+from coalserver.core.ports import Entry, History, Store, Topic
 from coalserver.core.presence import Presence
 from coalserver.core.queries.seats import rosters
 from coalserver.core.ranking import Rankings
@@ -58,6 +58,11 @@ class Core:
         self.rankings = Rankings(state)
         self._store = store
 
+    @property
+    def history(self) -> History:
+        """What is kept for good, on disk and not in memory."""
+        return self._store
+
     @classmethod
     async def recover(cls, store: Store, setting: Setting, tail: int = 20_000) -> "Core":
         """Begin with everything the store has kept."""
@@ -87,7 +92,7 @@ class Core:
         except Refusal:
             await self.ledger.settled()
             raise
-        if unit.changes or unit.entries:
+        if not unit.idle:
             await self._landed(unit)
         else:
             await self.ledger.settled()

@@ -42,6 +42,11 @@ class Ledger:
         else:
             batch.values.update(unit.changes)
         batch.entries.extend(unit.entries)
+        if unit.lines:
+            batch.lines.extend(unit.lines)
+            self._state.recent.take(filed.digest for filed in unit.lines)
+        batch.sightings.extend(unit.sightings)
+        batch.screenshots.update(unit.screenshots)
         self._state.counters.update(unit.counters)
         batch.counters.update(unit.counters)
         if self._landing is None:
@@ -80,6 +85,7 @@ class Ledger:
         assert self._written is not None
         try:
             await self._store.write(batch)
+            self._state.recent.landed += len(batch.lines)
             self.shown.take(batch)
             self._feed.publish(batch.entries)
         except BaseException as fault:

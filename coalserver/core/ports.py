@@ -2,7 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum, auto
 from typing import Any, NamedTuple, Protocol
+
+from coalserver.domain.history import LogLine, Screenshot
+from coalserver.domain.visits import Mark, Visit
 
 #: What one listens to: a subject and, mostly, its id.
 Topic = tuple[str, int | str]
@@ -30,6 +34,22 @@ class Known(NamedTuple):
     oldest: int
 
 
+class Filed(NamedTuple):
+    """A log line on its way to disk. No two lines with one digest are ever kept."""
+
+    line: LogLine
+    digest: bytes
+    #: What it says of who is there, if anything: the store mends the visits by it.
+    mark: Mark | None = None
+
+
+class Sighting(NamedTuple):
+    """A mark that no line made: what hosts a world has put it away."""
+
+    world: int
+    mark: Mark
+
+
 @dataclass(slots=True)
 class Batch:
     """What is written together. Of a value that changed twice only the last is here."""
@@ -41,13 +61,108 @@ class Batch:
     entries: list[Entry] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     signs: dict[int, float] = field(default_factory=dict)
+    #: History, which is not held in memory. In the order in which it came.
+    lines: list[Filed] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    #: Id -> screenshot, or None for one that is no more.
+    screenshots: dict[int, Screenshot | None] = field(default_factory=dict)
+
+
+class About(StrEnum):
+    """What of a line words are looked for in; all but LINE are lists of their own."""
+
+    LINE = auto()
+    CHAT = auto()
+    DEATH = auto()
+    ACHIEVEMENT = auto()
+
+
+class Place(NamedTuple):
+    """Where one is in a list that is newest first: the last one seen. None is older than all times."""
+
+    at: float | None
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Which lines of a world one wants. Those without a time come only where words are looked for."""
+
+    world: int
+    about: About = About.LINE
+    #: As somebody typed them; None: whatever was said. Where there is no word in them nothing is found.
+    words: str | None = None
+    username: str | None = None
+    tag: str | None = None
+    #: Inclusive, and exclusive. They count whole seconds.
+    since: float | None = None
+    before: float | None = None
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """Which visits to a world one wants."""
+
+    world: int
+    username: str | None = None
+    #: Of the login: inclusive, and exclusive.
+    since: float | None = None
+    before: float | None = None
+    after: Place | None = None
+
+
+class Stay(NamedTuple):
+    """A visit as it is kept. Its id is that of the line that says the login."""
+
+    id: int
+    world: int
+    visit: Visit
+    #: In which login and logout were written.
+    zone: str
+    created: float
+    updated: float
+
+
+@dataclass(frozen=True, slots=True)
+class Screenshots:
+    """Which screenshots of a world one wants."""
+
+    world: int
+    account: int | None = None
+    #: Of when they were put there: inclusive, and exclusive.
+    since: float | None = None
+    before: float | None = None
+    after: Place | None = None
 
 
 class StoreFailed(Exception):
     """A write did not reach the disk. Whoever waited for it must not be told that it did."""
 
 
-class Store(Protocol):
+class History(Protocol):
+    """What is kept for good. Every list is newest first, by (time, id), so that what comes late moves no page."""
+
+    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of these digests of which there is a line."""
+
+    async def lines(self, wanted: Lines, limit: int) -> list[LogLine]:
+        """The newest `limit` lines, by when they were written; any words give an answer."""
+
+    async def line(self, id: int) -> LogLine | None: ...
+
+    async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
+        """The newest `limit` visits, by login."""
+
+    async def visit(self, id: int) -> Stay | None: ...
+
+    async def screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
+        """The newest `limit` screenshots, by when they were put there."""
+
+    async def screenshot(self, id: int) -> Screenshot | None: ...
+
+
+class Store(History, Protocol):
     """Where everything is kept. One writer: `write` is never called twice at once."""
 
     async def open(self) -> Known:

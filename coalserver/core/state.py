@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from coalserver.core.recent import Recent
 from coalserver.domain.account import Account, SignIn
 from coalserver.domain.exchange import Action, JoinRequest
 from coalserver.domain.game import Datum, Game
@@ -11,7 +12,9 @@ from coalserver.domain.oauth import Access, Client, Code, Grant
 from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.room import Room
 from coalserver.domain.truth import Truth
+from coalserver.domain.visitor import Claim, ConsoleLine, Source, Visitor
 from coalserver.domain.welcome import Welcome
+from coalserver.domain.world import World
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]
@@ -104,6 +107,21 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "pending": lambda request: _if(request.pending, (request.lobby, request.player)),
         "player": lambda request: _if(request.pending, request.player),
     },
+    World: {
+        "active": lambda world: _if(world.active, ""),
+        "short_name": lambda world: _if(world.short_name, world.short_name),
+    },
+    Visitor: {
+        "world": lambda visitor: (visitor.world,),
+        "name": lambda visitor: ((visitor.world, visitor.name),),
+        "there": lambda visitor: _if(visitor.there, visitor.world),
+    },
+    ConsoleLine: {"world": lambda line: (line.world,)},
+    Source: {"name": lambda source: ((source.world, source.name),)},
+    Claim: {
+        "code": lambda claim: (claim.code,),
+        "account": lambda claim: (claim.account,),
+    },
 }
 
 _NOTHING: dict[int, None] = {}
@@ -121,6 +139,8 @@ class State:
             kind: {name: {} for name in names} for kind, names in INDEXES.items()
         }
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
+        #: The newest log lines, which the history may not know of yet.
+        self.recent = Recent()
         for value in values:
             self.set(type(value), value.id, value)
 

@@ -58,6 +58,16 @@ def actions(room: int, player: int) -> Topic:
     return ("actions", inbox(room, player))
 
 
+def world(id: int) -> Topic:
+    """One world: every line of its log, and how it is."""
+    return ("world", id)
+
+
+def worlds() -> Topic:
+    """All worlds: which there are, and whether they run."""
+    return ("worlds", "")
+
+
 def player(id: int) -> Topic:
     """What changes for one player: seats taken and given up, bans, ended tokens."""
     return ("player", id)

@@ -2,15 +2,18 @@
 
 import hashlib
 import hmac
+import os
 import random
 import string
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from coalserver.core.ports import Entry, Topic
+from coalserver.core.ports import Entry, Filed, Sighting, Topic
 from coalserver.core.state import INDEXES, State
 from coalserver.domain.game import Rules
+from coalserver.domain.history import LogLine, Screenshot
+from coalserver.domain.visits import Mark
 
 T = TypeVar("T")
 
@@ -69,12 +72,28 @@ class Limits:
     agent_token: float = 30 * 86400
 
 
+class Chance(random.SystemRandom):
+    """The system's randomness, fetched a page at a time: asking for it costs more than having it."""
+
+    PAGE = 4096
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._page = b""
+
+    def randbytes(self, n: int) -> bytes:
+        if len(self._page) < n:
+            self._page = os.urandom(max(self.PAGE, n))
+        given, self._page = self._page[:n], self._page[n:]
+        return given
+
+
 @dataclass(slots=True)
 class Setting:
     """What every unit shares: clock, chance, the rules of games, limits, password seal and safe."""
 
     clock: Callable[[], float]
-    chance: random.Random = field(default_factory=random.SystemRandom)
+    chance: random.Random = field(default_factory=Chance)
     rules: dict[str, Rules] = field(default_factory=dict)
     limits: Limits = Limits()
     seal: bytes = b""
@@ -84,7 +103,10 @@ class Setting:
 class Unit:
     """One command's view of the state: it reads its own writes, and nobody else sees them yet."""
 
-    __slots__ = ("state", "setting", "now", "changes", "derived", "entries", "counters", "_touched")
+    __slots__ = (
+        *("state", "setting", "now", "changes", "derived", "entries", "counters", "_touched"),
+        *("lines", "sightings", "screenshots"),
+    )
 
     def __init__(self, state: State, setting: Setting, now: float) -> None:
         self.state = state
@@ -96,6 +118,10 @@ class Unit:
         self.entries: list[Entry] = []
         self.counters: dict[str, int] = {}
         self._touched: dict[type, dict[int, Any]] = {}
+        #: What goes into the history.
+        self.lines: list[Filed] = []
+        self.sightings: list[Sighting] = []
+        self.screenshots: dict[int, Screenshot | None] = {}
 
     @property
     def limits(self) -> Limits:
@@ -143,6 +169,30 @@ class Unit:
     def drop(self, value: Identified) -> None:
         """This value is no more."""
         self._change(type(value), value.id, None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be written of it."""
+        return not (
+            self.changes or self.entries or self.lines or self.sightings or self.screenshots
+        )
+
+    def file(self, line: LogLine, digest: bytes, mark: Mark | None = None) -> None:
+        """A line goes into the history, and mends the visits there by its mark."""
+        self.lines.append(Filed(line, digest, mark))
+
+    def sight(self, world: int, mark: Mark) -> None:
+        """The visits in the history are mended by a mark that no line made."""
+        self.sightings.append(Sighting(world, mark))
+
+    def hang(self, screenshot: Screenshot) -> Screenshot:
+        """A screenshot is in the history, as it is now."""
+        self.screenshots[screenshot.id] = screenshot
+        return screenshot
+
+    def take_down(self, screenshot: int) -> None:
+        """A screenshot is in the history no more."""
+        self.screenshots[screenshot] = None
 
     def new_id(self, kind: type) -> int:
         """The next small integer of a class, from 1; none comes twice."""

@@ -76,6 +76,11 @@ class Why(StrEnum):
     # exchange
     ACTION_NOT_FOUND = auto()
     NO_TARGETS = auto()
+    # worlds
+    WORLD_NOT_FOUND = auto()
+    VISITOR_NOT_FOUND = auto()
+    USERNAME_TAKEN = auto()
+    SHORT_NAME_TAKEN = auto()
 
 
 class Refusal(Exception):

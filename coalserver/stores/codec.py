@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from coalserver.core.state import INDEXES
-from coalserver.domain import events
+from coalserver.domain import events, world_events
 
 Decoder = Callable[[Any], Any]
 
@@ -153,4 +153,5 @@ def classes_in(module: types.ModuleType) -> list[type]:
 ENTITIES: Mapping[str, type] = {cls.__name__: cls for cls in INDEXES}
 entities = Codec(ENTITIES.values())
 #: Every fact that can be said.
-said = Codec(classes_in(events))
+EVENTS = (*classes_in(events), *classes_in(world_events))
+said = Codec(EVENTS)

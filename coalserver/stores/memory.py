@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from coalserver.core.ports import Batch, Entry, Known, Topic
+from coalserver.core.ports import (
+    Batch,
+    Entry,
+    Known,
+    Lines,
+    Screenshots,
+    Stay,
+    Topic,
+    Visits,
+)
+from coalserver.domain.history import LogLine, Screenshot
+from coalserver.stores.memory_history import MemoryHistory
 
 
 class MemoryStore:
@@ -14,6 +25,7 @@ class MemoryStore:
         self._counters: dict[str, int] = {}
         self._signs: dict[int, float] = {}
         self._entries: list[Entry] = []
+        self._history = MemoryHistory()
 
     async def open(self) -> Known:
         values = [self._values[key] for key in sorted(self._values, key=lambda key: key[1])]
@@ -30,6 +42,7 @@ class MemoryStore:
             self._counters[name] = max(count, self._counters.get(name, count))
         self._signs.update(batch.signs)
         self._entries.extend(batch.entries)
+        self._history.write(batch)
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
         wanted = set(topics)
@@ -50,6 +63,27 @@ class MemoryStore:
             gone += 1
         del self._entries[:gone]
         return self._oldest()
+
+    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
+        return self._history.digests.intersection(digests)
+
+    async def lines(self, wanted: Lines, limit: int) -> list[LogLine]:
+        return self._history.find_lines(wanted, limit)
+
+    async def line(self, id: int) -> LogLine | None:
+        return self._history.lines.get(id)
+
+    async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
+        return self._history.find_stays(wanted, limit)
+
+    async def visit(self, id: int) -> Stay | None:
+        return self._history.stays.get(id)
+
+    async def screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
+        return self._history.find_screenshots(wanted, limit)
+
+    async def screenshot(self, id: int) -> Screenshot | None:
+        return self._history.screenshots.get(id)
 
     async def close(self) -> None:
         return None

@@ -9,8 +9,19 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from coalserver.core.ports import Batch, Entry, Known, StoreFailed, Topic
-from coalserver.stores import codec
+from coalserver.core.ports import (
+    Batch,
+    Entry,
+    Known,
+    Lines,
+    Screenshots,
+    Stay,
+    StoreFailed,
+    Topic,
+    Visits,
+)
+from coalserver.domain.history import LogLine, Screenshot
+from coalserver.stores import codec, sqlite_lines, sqlite_visits
 from coalserver.stores import sqlite_history as history
 from coalserver.stores.sqlite_schema import (
     NotAStore,
@@ -77,6 +88,27 @@ class SqliteStore:
         while await _on(writer, history.forget_piece, before, last):
             pass
         return await _on(writer, history.oldest)
+
+    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
+        return await _on(_open(self._reader), sqlite_lines.known, digests)
+
+    async def lines(self, wanted: Lines, limit: int) -> list[LogLine]:
+        return await _on(_open(self._reader), sqlite_lines.newest, wanted, min(limit, MOST))
+
+    async def line(self, id: int) -> LogLine | None:
+        return await _on(_open(self._reader), sqlite_lines.with_id, min(id, MOST))
+
+    async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
+        return await _on(_open(self._reader), sqlite_visits.visits, wanted, min(limit, MOST))
+
+    async def visit(self, id: int) -> Stay | None:
+        return await _on(_open(self._reader), sqlite_visits.visit, min(id, MOST))
+
+    async def screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
+        return await _on(_open(self._reader), sqlite_visits.screenshots, wanted, min(limit, MOST))
+
+    async def screenshot(self, id: int) -> Screenshot | None:
+        return await _on(_open(self._reader), sqlite_visits.screenshot, min(id, MOST))
 
     async def backup(self, path: str | Path) -> None:
         """Write a copy of the running store; it has everything that was written before the call."""
@@ -197,6 +229,8 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         )
         db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", drops)
         history.say(db, batch.entries)
+        sqlite_lines.write(db, batch.lines)
+        sqlite_visits.write(db, batch)
         db.executemany(
             "INSERT INTO counter VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",

@@ -57,6 +57,44 @@ MIGRATIONS: Sequence[Migration] = (
             "CREATE TABLE sign (player INTEGER PRIMARY KEY, at REAL NOT NULL)",
         ),
     ),
+    Migration(
+        2,
+        "Log lines and their words, visits, screenshots",
+        _statements(
+            # place: sqlite_places.py; tags: a number for each set of them, so that one index serves all.
+            "CREATE TABLE line (place INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE,"
+            " digest BLOB NOT NULL UNIQUE, tags INTEGER NOT NULL, line TEXT NOT NULL,"
+            " kind TEXT NOT NULL, created REAL NOT NULL, at REAL, zone TEXT NOT NULL,"
+            " level TEXT NOT NULL, username TEXT NOT NULL, shown TEXT NOT NULL, ip TEXT NOT NULL,"
+            " port TEXT NOT NULL, x REAL, y REAL, z REAL, chat TEXT NOT NULL,"
+            " message TEXT NOT NULL, death TEXT NOT NULL, killer TEXT NOT NULL,"
+            " weapon TEXT NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL,"
+            " sequence INTEGER NOT NULL)",
+            "CREATE INDEX line_tags ON line (tags)",
+            "CREATE INDEX line_username ON line (username, tags) WHERE username <> ''",
+            "CREATE TABLE tags (id INTEGER PRIMARY KEY, tags TEXT NOT NULL UNIQUE)",
+            # The words of a line stand in one column only: what it tells in its own, the rest in `line`.
+            "CREATE VIRTUAL TABLE line_words USING fts5 (line, chat, death, achievement, who,"
+            " content='', columnsize=0, tokenize=\"unicode61 remove_diacritics 2"
+            " categories 'L* M* N* Co So'\")",
+            "CREATE TABLE mark (world INTEGER NOT NULL, username TEXT NOT NULL,"
+            " moment REAL NOT NULL, sequence INTEGER NOT NULL, sign TEXT NOT NULL,"
+            " at REAL NOT NULL, line INTEGER NOT NULL,"
+            " PRIMARY KEY (world, username, moment, sequence, sign, line)) WITHOUT ROWID",
+            # came and gone are moments of marks, which order them; at is the time of the login.
+            "CREATE TABLE visit (id INTEGER PRIMARY KEY, world INTEGER NOT NULL,"
+            " username TEXT NOT NULL, at REAL NOT NULL, came REAL NOT NULL, gone REAL NOT NULL,"
+            " zone TEXT NOT NULL, created REAL NOT NULL, updated REAL NOT NULL, doc TEXT NOT NULL)",
+            "CREATE INDEX visit_at ON visit (world, at)",
+            "CREATE INDEX visit_username ON visit (world, username, at)",
+            "CREATE INDEX visit_came ON visit (world, username, came)",
+            "CREATE INDEX visit_gone ON visit (world, gone)",
+            "CREATE TABLE screenshot (id INTEGER PRIMARY KEY, world INTEGER NOT NULL,"
+            " account INTEGER NOT NULL, created REAL NOT NULL, doc TEXT NOT NULL)",
+            "CREATE INDEX screenshot_created ON screenshot (world, created)",
+            "CREATE INDEX screenshot_account ON screenshot (world, account, created)",
+        ),
+    ),
 )
 
 

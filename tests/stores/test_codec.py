@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from coalserver.core.state import INDEXES
-from coalserver.domain import events
 from coalserver.domain.exchange import Action
-from coalserver.stores.codec import Codec, Unkept, classes_in, dump, entities, said
+from coalserver.stores.codec import EVENTS, Codec, Unkept, dump, entities, said
 from tests.stores.kept import values_of
 
 
@@ -46,7 +45,7 @@ def test_every_entity_comes_back_as_it_was(cls):
     comes_back()
 
 
-@pytest.mark.parametrize("cls", classes_in(events), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", EVENTS, ids=lambda cls: cls.__name__)
 def test_every_event_comes_back_as_it_was(cls):
     @settings(deadline=None, max_examples=30)
     @given(values_of(cls))

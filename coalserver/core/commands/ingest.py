@@ -1,0 +1,161 @@
+"""Ingest commands: lines of a world's log, each taken once. They arrive read; here they meet what is known."""
+
+import math
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
+
+from coalserver.core import topics
+from coalserver.core.commands.claims import proved
+from coalserver.core.commands.worlds import empty, keep_world, the_world
+from coalserver.core.unit import Unit
+from coalserver.domain.history import LogLine, digest_in, line_of
+from coalserver.domain.logbook import Reading
+from coalserver.domain.logbook_kinds import Kind
+from coalserver.domain.logbook_names import settled
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.visitor import Claim, Source, Visitor
+from coalserver.domain.visits import Mark, mark_of
+from coalserver.domain.world import World
+from coalserver.domain.world_events import LineLogged
+
+#: A line that was written longer ago is no news: an agent tries again for a while, a file is read much later.
+LATE = 300.0
+#: Lines at once. More are for the next batch, so that nobody waits long.
+MOST = 1000
+LONGEST_SOURCE = 200
+#: The largest number a line may have.
+LAST = 2**63 - 1
+
+
+def log_lines(
+    unit: Unit,
+    *,
+    world_id: int,
+    readings: Sequence[Reading],
+    digests: Sequence[bytes],
+    known: Container[bytes],
+    landed: int,
+) -> list[bool] | None:
+    """Take lines that came one by one; tells of each whether it is new.
+
+    `known` is what the history said of their digests, asked when `recent.landed` was `landed`. None: too much
+    has come since then, and it must be asked again.
+    """
+    world = the_world(unit, world_id)
+    recent = unit.state.recent
+    if not recent.covers(landed):
+        return None
+    new: list[bool] = []
+    taken: set[bytes] = set()
+    lines = []
+    for reading, digest in zip(readings, digests, strict=True):
+        is_new = not (digest in recent or digest in known or digest in taken)
+        new.append(is_new)
+        if is_new:
+            taken.add(digest)
+            lines.append((reading, digest, 0))
+    _take(unit, world, "", lines)
+    return new
+
+
+def log_batch(
+    unit: Unit,
+    *,
+    world_id: int,
+    source: str,
+    readings: Sequence[Reading],
+    sequences: Sequence[int],
+) -> int:
+    """Take lines that their source has numbered, ascending; gives the number up to which all are stored.
+
+    A number that is stored is known, whatever the line says this time.
+    """
+    world = the_world(unit, world_id)
+    if not 0 < len(source) <= LONGEST_SOURCE:
+        raise Refusal(Why.MALFORMED, fields={"source": "length"})
+    if len(readings) > MOST:
+        raise Refusal(Why.MALFORMED, fields={"lines": "too_many"})
+    ascending = all(one < next for one, next in zip(sequences, sequences[1:], strict=False))
+    if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= LAST):
+        raise Refusal(Why.MALFORMED, fields={"sequence": "not_ascending"})
+    found = unit.one(Source, "name", (world.id, source))
+    stored = found.sequence if found else 0
+    lines = [
+        (reading, digest_in(world.id, source, sequence), sequence)
+        for reading, sequence in zip(readings, sequences, strict=True)
+        if sequence > stored
+    ]
+    _take(unit, world, source, lines)
+    return max(stored, sequences[-1]) if sequences else stored
+
+
+class _Names:
+    """The names of a world's visitors, looked up one by one: there may be thousands."""
+
+    def __init__(self, unit: Unit, world: int, there: bool = False) -> None:
+        self._unit, self._world, self._there = unit, world, there
+
+    def __contains__(self, name: object) -> bool:
+        visitor = self._unit.one(Visitor, "name", (self._world, name))
+        return visitor is not None and (visitor.there or not self._there)
+
+
+def _take(
+    unit: Unit, before: World, source: str, lines: Iterable[tuple[Reading, bytes, int]]
+) -> None:
+    """Store lines that are new, and let them change what is known."""
+    world, where = before, topics.world(before.id)
+    players, online = _Names(unit, world.id), _Names(unit, world.id, there=True)
+    place = unit.one(Source, "name", (world.id, source)) or Source(0, world.id, source)
+    came = place
+    live = True
+    for reading, digest, sequence in lines:
+        reading = settled(reading, players, online)
+        if reading.at is not None:
+            live = reading.at >= unit.now - LATE
+        id = unit.new_id(LogLine)
+        tags = reading.tags
+        if (name := reading.player) and name not in players:
+            unit.put(Visitor(unit.new_id(Visitor), world.id, name, unit.now))
+        newest = -math.inf if came.newest is None else came.newest
+        mark = mark_of(reading, id, id, newest)
+        if mark is not None:
+            came = replace(came, newest=max(newest, mark.order))
+            world, tells = _marked(unit, world.heard(reading, unit.now), mark)
+            tags = tags if tells else reading.tags_of_twin
+        if live and reading.kind is Kind.CHAT and unit.state.count(Claim):
+            proved(unit, username=reading.username, text=reading.chat)
+        line = line_of(
+            reading,
+            id=id,
+            world=world.id,
+            now=unit.now,
+            tags=tags,
+            source=source,
+            sequence=sequence,
+        )
+        unit.file(line, digest, mark)
+        unit.say(LineLogged(world.id, line, live), where)
+        if sequence:
+            came = replace(came, sequence=sequence)
+    if came != place:
+        unit.put(came if came.id else replace(came, id=unit.new_id(Source)))
+    keep_world(unit, before, world)
+
+
+def _marked(unit: Unit, world: World, mark: Mark) -> tuple[World, bool]:
+    """Let somebody, or everybody, come or go; tells whether a visit begins or ends by this very line."""
+    if not mark.username:
+        empty(unit, world, mark)
+        if world.emptied is None or mark > world.emptied:
+            world = replace(world, emptied=mark)
+        return world, True
+    visitor = unit.one(Visitor, "name", (world.id, mark.username))
+    assert visitor is not None
+    after = unit.put(visitor.seen(mark, world.emptied))
+    if mark.arrival:
+        world = replace(world, idle=None)
+    # Of a time before the newest visit only the history can tell; it puts the tags right.
+    late = visitor.latest is not None and mark < visitor.latest.login
+    latest = after.latest
+    return world, late or (latest is not None and mark in (latest.login, latest.logout))

@@ -1,0 +1,61 @@
+"""Screenshot commands: pictures arrive as files that somebody has looked through; here they become known."""
+
+from dataclasses import replace
+
+from coalserver.core import topics
+from coalserver.core.commands.worlds import the_world
+from coalserver.core.unit import Unit
+from coalserver.domain.history import Screenshot
+from coalserver.domain.world_events import ScreenshotHung, ScreenshotTaken
+
+
+def hang_screenshot(
+    unit: Unit,
+    *,
+    world_id: int,
+    account: int,
+    code: str,
+    type: str,
+    width: int,
+    height: int,
+    size: int,
+    blurred: bool = False,
+) -> Screenshot:
+    """A picture is in its place as a file called by `code`; it belongs to a world from now on."""
+    world = the_world(unit, world_id)
+    made = Screenshot(
+        unit.new_id(Screenshot),
+        code,
+        world.id,
+        account,
+        unit.now,
+        unit.now,
+        unit.chance.random(),
+        type,
+        width,
+        height,
+        size,
+        blurred,
+    )
+    _say(unit, made)
+    return unit.hang(made)
+
+
+def finish_screenshot(unit: Unit, *, screenshot: Screenshot) -> Screenshot:
+    """Its small and its blurred version are there, too."""
+    done = replace(screenshot, blurred=True, updated=unit.now)
+    _say(unit, done)
+    return unit.hang(done)
+
+
+def take_down_screenshot(unit: Unit, *, screenshot: Screenshot) -> None:
+    """A screenshot is shown no more; whoever called this then removes its files."""
+    unit.take_down(screenshot.id)
+    unit.say(ScreenshotTaken(screenshot.world, screenshot.id), topics.world(screenshot.world))
+
+
+def _say(unit: Unit, screenshot: Screenshot) -> None:
+    hung = ScreenshotHung(
+        screenshot.world, screenshot.id, screenshot.account, screenshot.blurred
+    )
+    unit.say(hung, topics.world(screenshot.world))

@@ -1,0 +1,234 @@
+"""World commands: make one and change it, hear from its agent, speak to its console."""
+
+import re
+from dataclasses import replace
+from itertools import islice
+
+from coalserver.core import topics
+from coalserver.core.unit import Unit
+from coalserver.domain.account import Account
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.visitor import ConsoleLine, Visitor, said_as
+from coalserver.domain.visits import Mark, Sign
+from coalserver.domain.world import COMING, GOING, Ping, Status, World
+from coalserver.domain.world_events import WorldAdded, WorldChanged
+
+#: Worlds of which time asks something at once.
+PIECE = 500
+SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+LONGEST_SHORT_NAME = 50
+#: Console lines that wait for one world. An agent that is away for long must not be sent a day's talk.
+MOST_WAITING = 1000
+
+
+def add_world(unit: Unit, *, name: str, hosted: bool = False, short_name: str = "") -> World:
+    """Make a world; nothing is known of it yet."""
+    world = World(
+        unit.new_id(World), _named(name), hosted, created=unit.now, updated=unit.now
+    )
+    world = unit.put(replace(world, short_name=_short(unit, world, short_name)))
+    unit.say(WorldAdded(world.id, world.name), topics.world(world.id), topics.worlds())
+    return world
+
+
+def change_world(
+    unit: Unit, *, world_id: int, name: str | None = None, short_name: str | None = None
+) -> World:
+    """Give a world another name, or another short one; an empty short name frees the one it has."""
+    world = the_world(unit, world_id)
+    after = world
+    if name is not None:
+        after = replace(after, name=_named(name))
+    if short_name is not None:
+        after = replace(after, short_name=_short(unit, world, short_name))
+    return keep_world(unit, world, after)
+
+
+def set_properties(unit: Unit, *, world_id: int, properties: bytes) -> World:
+    """Say how a hosted world is to be run: a JSON object, whole."""
+    world = the_world(unit, world_id)
+    if not world.hosted:
+        raise Refusal(Why.WORLD_NOT_FOUND)
+    return keep_world(unit, world, replace(world, properties=properties))
+
+
+def end_world(unit: Unit, *, world_id: int) -> World:
+    """A world is no more one of ours. Its history stays, its short name is free."""
+    world = the_world(unit, world_id)
+    for line in unit.find(ConsoleLine, "world", world.id):
+        unit.drop(line)
+    status = world.silent(float("inf")).status
+    return keep_world(unit, world, replace(world, active=False, short_name="", status=status))
+
+
+def play_world(unit: Unit, *, world_id: int) -> bool:
+    """Ask for a hosted world to run. False where it does already, or is on its way."""
+    world = _hosted(unit, world_id)
+    if world.status is Status.RUNNING or world.status in COMING:
+        return False
+    keep_world(unit, world, world.asked(Status.QUEUED_START, unit.now))
+    return True
+
+
+def pause_world(unit: Unit, *, world_id: int) -> bool:
+    """Ask for a hosted world to be stopped and put away. False where it is, or is on its way."""
+    world = _hosted(unit, world_id)
+    if world.status is Status.STOPPED or world.status in GOING:
+        return False
+    keep_world(unit, world, world.asked(Status.QUEUED_STOP, unit.now))
+    return True
+
+
+def ping_world(unit: Unit, *, world_id: int, ping: Ping) -> list[ConsoleLine]:
+    """An agent says how its world is; gives the console lines that are now its to write, oldest first.
+
+    Only a world that runs is given any: the others wait. Each is given once.
+    """
+    world = the_world(unit, world_id)
+    keep_world(unit, world, world.ping(ping, unit.now))
+    if not ping.running:
+        return []
+    waiting = unit.find(ConsoleLine, "world", world.id)
+    for line in waiting:
+        unit.drop(line)
+    return waiting
+
+
+def world_on_its_way(
+    unit: Unit, *, world_id: int, status: Status, percent: int | None = None
+) -> World:
+    """What hosts a world has come so far with starting or stopping it."""
+    world = the_world(unit, world_id)
+    return keep_world(unit, world, world.asked(status, unit.now, percent))
+
+
+def world_put_away(unit: Unit, *, world_id: int) -> World:
+    """What hosts a world has stopped and saved it; nobody is in it any more."""
+    world = the_world(unit, world_id)
+    mark = Mark(unit.now, unit.state.counters.get("LogLine", 1), Sign.SAVED, unit.now)
+    empty(unit, world, mark)
+    unit.sight(world.id, mark)
+    return keep_world(unit, world, replace(world.saved(), emptied=mark))
+
+
+def notice_silence(unit: Unit) -> int:
+    """Worlds not heard of for long are in a state that nobody knows; gives how many."""
+    silent = (
+        (world, after)
+        for world in unit.state.find(World, "active", "")
+        if (after := world.silent(unit.now)) != world
+    )
+    done = list(islice(silent, PIECE))
+    for world, after in done:
+        keep_world(unit, world, after)
+    return len(done)
+
+
+def tell_console(
+    unit: Unit, *, world_id: int, text: str, username: str = ""
+) -> ConsoleLine | None:
+    """Queue a line for a world's console; None where there is nothing in it."""
+    world = the_world(unit, world_id)
+    line = ConsoleLine(unit.new_id(ConsoleLine), world.id, text, unit.now, username)
+    if not line.text:
+        return None
+    waiting = unit.find(ConsoleLine, "world", world.id)
+    for old in waiting[: max(0, len(waiting) + 1 - MOST_WAITING)]:
+        unit.drop(old)
+    return unit.put(line)
+
+
+def say_in_world(
+    unit: Unit, *, world_id: int, account: int, text: str, username: str | None = None
+) -> ConsoleLine | None:
+    """Say something in a world, under the account's name there or under one of its names.
+
+    `username` must be a visitor's and claimed by the account.
+    """
+    world = the_world(unit, world_id)
+    speaker = unit.get(Account, account)
+    if username is None:
+        name = "" if speaker is None else name_in_world(unit, world.id, speaker)
+    else:
+        the_visitor(unit, world.id, username)
+        if speaker is None or username not in speaker.usernames:
+            raise Refusal(Why.NOT_YOURS)
+        name = username
+    # Blank once it is one line, not before.
+    blank = not ConsoleLine(0, world.id, text, unit.now).text
+    if blank:
+        return None
+    return tell_console(unit, world_id=world.id, text=said_as(name, text), username=name)
+
+
+def name_in_world(unit: Unit, world: int, account: Account) -> str:
+    """What an account is called there: a claimed name that has played, its nickname, or its address."""
+    for username in account.usernames:
+        if unit.one(Visitor, "name", (world, username)):
+            return username
+    if account.nickname and not unit.one(Visitor, "name", (world, account.nickname)):
+        return account.nickname
+    return account.email
+
+
+def empty(unit: Unit, world: World, mark: Mark) -> None:
+    """Everybody who was in a world when a mark was made has gone home."""
+    for visitor in unit.find(Visitor, "world", world.id):
+        if visitor.concerned(mark):
+            unit.put(visitor.seen(mark))
+
+
+def keep_world(unit: Unit, before: World, after: World) -> World:
+    """Put a world that has changed, and say so where others see it."""
+    if after == before:
+        return after
+    after = unit.put(replace(after, updated=unit.now))
+    if _shown(after) != _shown(before):
+        changed = WorldChanged(after.id, *_shown(after))
+        unit.say(changed, topics.world(after.id), topics.worlds())
+    return after
+
+
+def the_world(unit: Unit, id: int) -> World:
+    """A world that is one of ours."""
+    world = unit.get(World, id)
+    if world is None or not world.active:
+        raise Refusal(Why.WORLD_NOT_FOUND)
+    return world
+
+
+def the_visitor(unit: Unit, world: int, username: str) -> Visitor:
+    visitor = unit.one(Visitor, "name", (world, username))
+    if visitor is None:
+        raise Refusal(Why.VISITOR_NOT_FOUND)
+    return visitor
+
+
+def _hosted(unit: Unit, id: int) -> World:
+    world = the_world(unit, id)
+    if not world.hosted:
+        raise Refusal(Why.WORLD_NOT_FOUND)
+    return world
+
+
+def _named(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise Refusal(Why.MALFORMED, fields={"name": "blank"})
+    return name
+
+
+def _short(unit: Unit, world: World, name: str) -> str:
+    """A short name as it is kept; none that another world has."""
+    if not name:
+        return ""
+    if len(name) > LONGEST_SHORT_NAME or not SHORT_NAME.fullmatch(name):
+        raise Refusal(Why.MALFORMED, fields={"short_name": "not_a_slug"})
+    other = unit.one(World, "short_name", name)
+    if other is not None and other.id != world.id:
+        raise Refusal(Why.SHORT_NAME_TAKEN)
+    return name
+
+
+def _shown(world: World) -> tuple[str, str, str, str, bool]:
+    return world.name, str(world.status), world.version, world.address, world.active

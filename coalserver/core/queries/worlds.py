@@ -1,0 +1,79 @@
+"""Questions about worlds and who is in them. What was, the history is asked."""
+
+from coalserver.core.state import State
+from coalserver.domain.account import Account
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.visitor import Claim, ConsoleLine, Source, Visitor
+from coalserver.domain.world import World
+
+
+def active_worlds(state: State) -> list[World]:
+    """Every world that is one of ours, oldest first."""
+    return sorted(state.find(World, "active", ""), key=lambda world: (world.created, world.id))
+
+
+def world_with(state: State, *, id: int) -> World:
+    world = state.get(World, id)
+    if world is None or not world.active:
+        raise Refusal(Why.WORLD_NOT_FOUND)
+    return world
+
+
+def world_called(state: State, *, short_name: str) -> World:
+    world = state.one(World, "short_name", short_name) if short_name else None
+    if world is None:
+        raise Refusal(Why.WORLD_NOT_FOUND)
+    return world
+
+
+def visitors_of(
+    state: State, *, world: int, after: str | None = None, limit: int | None = None
+) -> list[Visitor]:
+    """Those who have been in a world, by name: upper case before lower. `after` is the last one seen."""
+    found = state.find(Visitor, "world", world)
+    if after is not None:
+        found = [visitor for visitor in found if visitor.name > after]
+    found.sort(key=lambda visitor: visitor.name)
+    return found[:limit]
+
+
+def visitors_there(state: State, *, world: int) -> list[Visitor]:
+    """Those who are in a world now, by when they came, the latest first."""
+    found = state.find(Visitor, "there", world)
+    return sorted(found, key=lambda visitor: visitor.last_login or 0.0, reverse=True)
+
+
+def visitor_called(state: State, *, world: int, username: str) -> Visitor:
+    visitor = state.one(Visitor, "name", (world, username))
+    if visitor is None:
+        raise Refusal(Why.VISITOR_NOT_FOUND)
+    return visitor
+
+
+def visitor_with(state: State, *, world: int, id: int) -> Visitor:
+    visitor = state.get(Visitor, id)
+    if visitor is None or visitor.world != world:
+        raise Refusal(Why.VISITOR_NOT_FOUND)
+    return visitor
+
+
+def owner_of(state: State, *, username: str) -> Account | None:
+    """The account that has claimed a name in the game."""
+    return state.one(Account, "username", username) if username else None
+
+
+def waiting_for(state: State, *, world: int) -> list[ConsoleLine]:
+    """What a world's console is to be told, oldest first."""
+    return state.find(ConsoleLine, "world", world)
+
+
+def claim_of(state: State, *, account: int, now: float) -> Claim | None:
+    """The code by which an account may prove a name, while it is good."""
+    claim = state.one(Claim, "account", account)
+    return claim if claim is not None and now < claim.until else None
+
+
+def stored_of(state: State, *, world: int, source: str) -> int:
+    """The number of the last line stored of a source; 0 before the first."""
+    found = state.one(Source, "name", (world, source))
+    return 0 if found is None else found.sequence

@@ -1,0 +1,238 @@
+"""Log lines in a SQLite file: written with a batch, listed and searched newest first."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from heapq import nlargest
+from operator import attrgetter
+from typing import Any
+
+from coalserver.core.ports import About, Filed, Lines
+from coalserver.domain.history import LogLine
+from coalserver.domain.logbook_header import plain
+from coalserver.domain.logbook_kinds import Kind
+from coalserver.domain.words import folded, phrases
+from coalserver.stores import sqlite_places as places
+
+#: Digests asked for in one statement.
+PIECE = 500
+#: What a line tells besides its id, its tags and where it is, in the order of the columns.
+FIELDS = (
+    *("line", "kind", "created", "at", "zone", "level", "username", "shown", "ip", "port"),
+    *("chat", "message", "death", "killer", "weapon", "title", "source", "sequence"),
+)
+COLUMNS = ("place", "id", "digest", "tags", "x", "y", "z", *FIELDS)
+_INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_INDEX = "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
+_ROW = ", ".join(("line.place", "line.id", "tags.tags", "x", "y", "z", *(f"line.{name}" for name in FIELDS)))
+_fields = attrgetter(*FIELDS)
+_KINDS = {kind.value: kind for kind in Kind}
+#: Begins the one word of the column `who`. No other word has it: see words.py.
+PRIVATE = "\ue000"
+
+
+def write(db: sqlite3.Connection, filed: Sequence[Filed]) -> None:
+    """Keep lines, within the transaction of their batch."""
+    if not filed:
+        return
+    sets = TagSets(db)
+    found = places.Places(db)
+    rows, words = [], []
+    for line, digest, _ in filed:
+        place = found.next(line.world, line.at)
+        location = line.location or (None, None, None)
+        rows.append((place, line.id, digest, sets.number(line.tags), *location, *_fields(line)))
+        words.append((place, *_words(line)))
+    db.executemany(_INSERT, rows)
+    # In their order, or the index would have to be written out in between.
+    words.sort()
+    db.executemany(_INDEX, words)
+
+
+def known(db: sqlite3.Connection, digests: Sequence[bytes]) -> set[bytes]:
+    """Those of these digests that are kept."""
+    found: set[bytes] = set()
+    for start in range(0, len(digests), PIECE):
+        some = digests[start : start + PIECE]
+        marks = ", ".join("?" * len(some))
+        rows = db.execute(f"SELECT digest FROM line WHERE digest IN ({marks})", some)
+        found.update(digest for (digest,) in rows)
+    return found
+
+
+def with_id(db: sqlite3.Connection, id: int) -> LogLine | None:
+    rows = _rows(db, "line.id = ?", (id,), 1)
+    return _line(rows[0]) if rows else None
+
+
+def newest(db: sqlite3.Connection, wanted: Lines, limit: int) -> list[LogLine]:
+    """The newest lines that are wanted."""
+    stretch = _stretch(db, wanted)
+    tags = None
+    if wanted.tag is not None or wanted.about is not About.LINE:
+        asked = {wanted.tag, None if wanted.about is About.LINE else wanted.about.value} - {None}
+        tags = TagSets(db).having(asked)
+    if wanted.words is None:
+        found = _listed(db, wanted.username, tags, stretch, limit)
+    else:
+        found = _searched(db, wanted, tags, stretch, limit)
+    return [_line(row) for row in found]
+
+
+def retag(db: sqlite3.Connection, id: int, change: Any) -> None:
+    """Give a line other tags: what `change` makes of those it has."""
+    row = db.execute(
+        "SELECT tags.id, tags.tags FROM line JOIN tags ON tags.id = line.tags WHERE line.id = ?",
+        (id,),
+    ).fetchone()
+    if row is not None:
+        number = TagSets(db).number(change(tuple(row[1].split())))
+        if number != row[0]:
+            db.execute("UPDATE line SET tags = ? WHERE id = ?", (number, id))
+
+
+class TagSets:
+    """The sets of tags that lines have, a number for each."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        rows = db.execute("SELECT tags, id FROM tags")
+        self._numbers = {tuple(tags.split()): id for tags, id in rows}
+
+    def number(self, tags: tuple[str, ...]) -> int:
+        """The number of a set, a new one if need be."""
+        number = self._numbers.get(tags)
+        if number is None:
+            text = " ".join(tags)
+            number = self._db.execute("INSERT INTO tags (tags) VALUES (?)", (text,)).lastrowid or 0
+            self._numbers[tags] = number
+        return number
+
+    def having(self, asked: Iterable[str | None]) -> list[int]:
+        """The numbers of all sets that hold every one of these."""
+        wanted = set(asked)
+        return [number for tags, number in self._numbers.items() if wanted <= set(tags)]
+
+
+def _words(line: LogLine) -> tuple[str, str, str, str, str]:
+    """What is looked for in each column of the index."""
+    tags, text = line.tags, line.line
+    who = PRIVATE + line.username.encode("utf-8", "replace").hex() if line.username else ""
+    if "chat" in tags:
+        return folded(_without(text, line.chat)), folded(line.chat), "", "", who
+    if "death" in tags:
+        return folded(_without(text, line.message)), "", folded(line.message), "", who
+    if "achievement" in tags:
+        return folded(_without(text, line.title)), "", "", folded(line.title), who
+    return folded(text), "", "", "", who
+
+
+def _without(line: str, told: str) -> str:
+    """A line without what stands in another column."""
+    if told and line.endswith(told):
+        return line[: -len(told)]
+    before, _, after = plain(line).rpartition(plain(told)) if told else (line, "", "")
+    return f"{before} {after}"
+
+
+def _stretch(db: sqlite3.Connection, wanted: Lines) -> tuple[int, int]:
+    """From which place on, and up to which place, lines are wanted."""
+    world = wanted.world
+    low, high = places.bottom(world), places.bottom(world + 1)
+    if wanted.words is None or wanted.before is not None:
+        low = places.dated(world)
+    if wanted.since is not None:
+        low = max(low, places.at(world, wanted.since))
+    if wanted.before is not None:
+        high = places.at(world, wanted.before)
+    if wanted.after is not None:
+        high = min(high, _place_of(db, world, *wanted.after))
+    return low, high
+
+
+def _place_of(db: sqlite3.Connection, world: int, when: float | None, id: int) -> int:
+    """Where a line is; where it was, if it is no more."""
+    row = db.execute("SELECT place FROM line WHERE id = ?", (id,)).fetchone()
+    return int(row[0]) if row else places.at(world, when)
+
+
+def _listed(
+    db: sqlite3.Connection,
+    username: str | None,
+    tags: list[int] | None,
+    stretch: tuple[int, int],
+    limit: int,
+) -> list[Any]:
+    """The newest lines of a stretch. Each set of tags is a walk of its own."""
+    if username is None and tags is None:
+        return _rows(db, "place >= ? AND place < ?", stretch, limit)
+    if tags is None:
+        tags = TagSets(db).having(())
+    where, facts = ("username = ? AND username <> '' AND ", [username]) if username else ("", [])
+    rows: list[Any] = []
+    for number in tags:
+        condition = f"{where}line.tags = ? AND place >= ? AND place < ?"
+        rows += _rows(db, condition, (*facts, number, *stretch), limit)
+    return nlargest(limit, rows)
+
+
+def _searched(
+    db: sqlite3.Connection,
+    wanted: Lines,
+    tags: list[int] | None,
+    stretch: tuple[int, int],
+    limit: int,
+) -> list[Any]:
+    """The newest lines of a stretch in which all words are."""
+    sought = phrases(wanted.words or "")
+    if not sought:
+        return []
+    about = wanted.about
+    columns = "{line chat death achievement}" if about is About.LINE else f"{{{about.value}}}"
+    words = " AND ".join('"' + " ".join(one) + '"' for one in sought)
+    match = f"{columns} : ({words})"
+    condition, facts = "", []
+    if wanted.username:
+        match = f'({match}) AND {{who}} : "{PRIVATE}{wanted.username.encode().hex()}"'
+        condition, facts = " AND line.username = ?", [wanted.username]
+    # What is in the column of a list is on that list; other tags are looked at line by line.
+    if wanted.tag is not None and tags is not None:
+        condition += f" AND line.tags IN ({', '.join(map(str, tags))})"
+    return db.execute(
+        f"SELECT {_ROW} FROM line_words CROSS JOIN line ON line.place = line_words.rowid"
+        " JOIN tags ON tags.id = line.tags"
+        f" WHERE line_words MATCH ? AND line_words.rowid >= ? AND line_words.rowid < ?{condition}"
+        " ORDER BY line_words.rowid DESC LIMIT ?",
+        (match, *stretch, *facts, limit),
+    ).fetchall()
+
+
+def _rows(db: sqlite3.Connection, condition: str, facts: Sequence[Any], limit: int) -> list[Any]:
+    return db.execute(
+        f"SELECT {_ROW} FROM line JOIN tags ON tags.id = line.tags"
+        f" WHERE {condition} ORDER BY line.place DESC LIMIT ?",
+        (*facts, limit),
+    ).fetchall()
+
+
+def _line(row: Sequence[Any]) -> LogLine:
+    place, id, tags, x, y, z, text, kind, created, at, *told = row
+    world = place >> (places.WITHIN + places.SECONDS)
+    zone, level, username, shown, ip, port, *rest = told
+    location = None if x is None else (x, y, z)
+    return LogLine(
+        id,
+        world,
+        text,
+        _KINDS[kind],
+        tuple(tags.split()),
+        created,
+        at,
+        zone,
+        level,
+        username,
+        shown,
+        ip,
+        port,
+        location,
+        *rest,
+    )
