@@ -1,8 +1,9 @@
 // The landing page: a name, the games with their open rooms, and what one is in the middle of.
 
 import { act, paths, places, seeInTheEnd } from "./api.js";
+import { onCut } from "./connection.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
-import { watchGames } from "./games.js";
+import { newGames } from "./games.js";
 import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { mountName } from "./names.js";
@@ -11,6 +12,8 @@ import { plural, words } from "./words.js";
 
 /** A tab nobody looks at stops listening to the lists after a minute. */
 const LISTEN_UNSEEN = 60000;
+/** New games, and whose turn it is elsewhere, come over no feed. */
+const LOOK_EVERY = 60000;
 
 /** `view` is the server's own markup, kept while other views are shown. Returns how to close it. */
 export function openHome(view, { go }) {
@@ -103,8 +106,14 @@ export function openHome(view, { go }) {
   /** The card of a game set up a moment ago. */
   function add(card) {
     part.games.querySelector(".none")?.remove();
-    part.games.append(card);
+    part.games.append(document.adoptNode(card));
     mount(card).open();
+  }
+
+  async function look() {
+    carryOn();
+    const found = await newGames((game) => cards.has(game), life.signal);
+    if (listening) found.filter((card) => !cards.has(card.dataset.game)).forEach(add);
   }
 
   function tally() {
@@ -135,7 +144,13 @@ export function openHome(view, { go }) {
   /** Where everyone may always move, it is nobody's turn. */
   const mineToMove = (players) => players.some((row) => row.isCurrent && isMe(row.user)) && !players.every((row) => row.isCurrent);
 
+  let drawn = "";
+
   function draw(list) {
+    // Left alone if nothing has changed, and so is the focus.
+    const next = JSON.stringify(list);
+    if (next === drawn) return;
+    drawn = next;
     part.resume.hidden = list.length === 0;
     part.sketch.toggleAttribute("hidden", list.length > 0);
     part.mine.replaceChildren(...list.map(({ href, name, what }) => {
@@ -150,23 +165,28 @@ export function openHome(view, { go }) {
 
   let unseen = 0;
   let listening = false;
-  let stopWatching = () => {};
+  let looking = 0;
+  let cut = false;
+  const stopCut = onCut((now) => {
+    if (cut && !now && listening) look();
+    cut = now;
+  });
 
   function start() {
     if (listening) return;
     listening = true;
     for (const rooms of cards.values()) rooms.open();
-    stopWatching = watchGames((game) => cards.has(game), add);
+    looking = setInterval(look, LOOK_EVERY);
     carryOn();
   }
 
   function stop() {
     listening = false;
-    stopWatching();
+    clearInterval(looking);
     for (const rooms of cards.values()) rooms.close();
   }
 
-  function look() {
+  function seen() {
     clearTimeout(unseen);
     if (document.visibilityState === "visible") start();
     else unseen = setTimeout(stop, LISTEN_UNSEEN);
@@ -176,12 +196,13 @@ export function openHome(view, { go }) {
   form.reset();
   greet();
   start();
-  document.addEventListener("visibilitychange", look);
+  document.addEventListener("visibilitychange", seen);
 
   return () => {
     life.abort();
     clearTimeout(unseen);
-    document.removeEventListener("visibilitychange", look);
+    document.removeEventListener("visibilitychange", seen);
+    stopCut();
     stop();
   };
 }

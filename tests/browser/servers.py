@@ -2,6 +2,7 @@
 
 import io
 import random
+import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,10 @@ class Server:
 
     def start_again(self) -> None:
         self._running = self._run()
+
+    def forgets(self) -> None:
+        """All it has kept; only while it is dead."""
+        shutil.rmtree(self._data)
 
     def close(self) -> None:
         self._lives.close()

@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from tests.browser.test_games import sits_opposite
-from tests.browser.visitors import NO_SERVER
+from tests.browser.visitors import NO_SERVER, refused
 
 #: More than the connections that a browser opens to one server: some lists come over WebSockets.
 MANY = 8
@@ -75,6 +75,40 @@ async def test_a_game_that_is_set_up_meanwhile_appears(visit, server, guest):
     await bob.opens("Gambits", game="chess")
     await expect(card).to_contain_text("Gambits")
     await ann.sees("rooms-open", "1")
+
+
+async def test_the_first_page_says_within_a_minute_that_it_is_ones_turn(visit, guest):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    await ann.page.clock.install()
+    session = await sits_opposite(ann, bob)
+    await ann.page.get_by_role("link", name="All rooms").click()
+    await ann.sees("resume", "Friday eveningGame")
+    await bob.plays(session, 4)
+    await ann.page.clock.fast_forward("01:01")
+    await ann.sees("resume", "Friday eveningYour turn")
+
+
+async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server, guest):
+    ann, bob = await visit(name="Ann"), await visit(name="Bob")
+    for visitor in (ann, bob):
+        visitor.foresees(NO_SERVER, refused(403), refused(400), refused(404))
+    await ann.opens_room("Friday evening")
+    await bob.room("Friday evening").get_by_role("button").click()
+    await bob.sees("status", "Waiting for Ann to start.")
+    await bob.page.get_by_role("link", name="All rooms").click()
+    await expect(bob.part("resume")).to_be_visible()
+    server.kill()
+    await ann.is_cut()
+    await bob.is_cut()
+    server.forgets()
+    server.start_again()
+    await ann.is_told("There is no such room.")
+    await bob.is_live()
+    await expect(bob.part("resume")).to_have_count(0)
+    await expect(bob.part("my-name")).to_have_text("Bob")
+    await (await guest("Cid")).opens("Saturday evening")
+    await expect(bob.room("Saturday evening")).to_be_visible()
+    await expect(bob.room("Friday evening")).to_have_count(0)
 
 
 async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
