@@ -75,7 +75,7 @@ class Limits:
 class Chance(random.SystemRandom):
     """The system's randomness, fetched a page at a time: asking for it costs more than having it."""
 
-    PAGE = 4096
+    PAGE = 1024
 
     def __init__(self) -> None:
         super().__init__()

@@ -135,8 +135,8 @@ async def test_without_a_content_type_a_body_is_json():
 
 
 async def test_a_body_may_be_as_large_as_the_limit():
-    async with serving(ROUTES, limit=100) as server:
-        fits = b'{"x":"' + b"y" * 91 + b'"}'
+    async with serving(ROUTES, limit=2000) as server:
+        fits = b'{"x":"' + b"y" * 1991 + b'"}'
         assert (await server.ask("POST", "/toy/free", fits)).status == 200
         said = await server.ask("POST", "/toy/free", fits + b"  ")
         assert (said.status, said.body) == (413, b"astray: 413")
