@@ -81,9 +81,7 @@ def form_page(
 ) -> web.Response:
     """A page with forms, for this browser only."""
     browser = browser_of(call)
-    response = page(
-        call.request, template, {SEAL: browser.seal(call.now), **context}, status
-    )
+    response = page(call.request, template, {SEAL: browser.seal(call.now), **context}, status)
     response.headers["Cache-Control"] = "no-store"
     if browser.fresh:
         _set(call, response, browser.secret, None)

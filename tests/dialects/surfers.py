@@ -20,7 +20,9 @@ class Surfer:
     house: House
     cookies: dict[str, str] = field(default_factory=dict)
 
-    async def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> Answer:
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = await Asker(self.house).ask(method, path, body, **headers)

@@ -25,7 +25,7 @@ from coalserver.web.browsers import (
 )
 from coalserver.web.dialect import Call, Route, Web
 from coalserver.web.limits import Failures
-from coalserver.web.pages import page
+from coalserver.web.pages import may_lead_anywhere, page
 
 log = logging.getLogger(__name__)
 
@@ -184,10 +184,8 @@ def _form(call: Call, template: str, context: dict[str, Any], status: int = 200)
     typed["next_url"] = local(call.body.get("next_url") or call.query.get("next_url") or "/")
     first = not call.core.see(admin_there)
     response = form_page(call, template, {"typed": typed, "first": first, **context}, status)
-    # Who signs in on the way to a client goes on to wherever that client is, by redirects.
-    policy = response.headers["Content-Security-Policy"]
-    response.headers["Content-Security-Policy"] = policy.replace("form-action 'self'; ", "")
-    return response
+    # Who signs in on the way to a client goes on to wherever that client is.
+    return may_lead_anywhere(response)
 
 
 def _shown(text: str) -> str:
