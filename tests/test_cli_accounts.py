@@ -116,3 +116,17 @@ def test_people_are_told_the_same_in_columns(line):
 
 def test_without_a_data_directory_there_is_nobody(line):
     assert line("account", "list", "--json").status == 1
+
+
+def test_a_server_shows_a_code_until_there_is_an_admin(line, data):
+    codes = []
+    for _ in range(2):
+        with running(data) as server:
+            codes.append(server.said["admin_code"])
+    assert len(set(codes)) == 2 and all(len(code) == 32 for code in codes)
+    line("account", "add", "bob@example.org", *PASSWORD, "--active")
+    with running(data) as server:
+        assert "admin_code" in server.said
+        line("account", "add", "ann@example.org", *PASSWORD, "--admin")
+    with running(data) as server:
+        assert "admin_code" not in server.said
