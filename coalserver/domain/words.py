@@ -44,9 +44,7 @@ _PARTS = ("L", "M", "N")
 
 def folded(text: str) -> str:
     """A text as words are looked for in it. What is the same for a reader is the same letter by letter."""
-    if "\x1b" in text:
-        text = TERMINAL.sub("", text)
-    text = plain(text)
+    text = _bare(text)
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", _STRANGE.sub(" ", text)).casefold().translate(_LETTERS)
@@ -68,7 +66,7 @@ def phrases(search: str) -> list[tuple[str, ...]]:
     None at all, if there is no word in it. Quotes hold words together; one without its pair is none.
     """
     found: dict[tuple[str, ...], None] = {}
-    for quoted, single in _QUOTED.findall(search[:LONGEST_SEARCH]):
+    for quoted, single in _QUOTED.findall(_bare(search[:LONGEST_SEARCH])):
         words = tuple(parts(folded(quoted or single)))[:MOST_WORDS]
         if words:
             found[words] = None
@@ -82,6 +80,11 @@ def holds(text: str, sought: Sequence[tuple[str, ...]]) -> bool:
         any(tuple(there[at : at + len(one)]) == one for at in range(len(there) - len(one) + 1))
         for one in sought
     )
+
+
+def _bare(text: str) -> str:
+    """A text without the colours of a terminal and of the game."""
+    return plain(TERMINAL.sub("", text) if "\x1b" in text else text)
 
 
 def _part(char: str) -> bool:

@@ -17,7 +17,7 @@ from coalserver.core.ports import (
 from coalserver.domain.history import LogLine, Screenshot
 from coalserver.domain.visits import Mark, Visit
 from coalserver.domain.words import holds, phrases
-from coalserver.stores.mending import closer, mend, opener, tagged
+from coalserver.stores.mending import closer, marks_of, mend, opener, tagged
 
 T = TypeVar("T")
 #: The tag that lines of a list have.
@@ -55,7 +55,7 @@ class MemoryHistory:
             for line in self.lines.values()
             if line.world == wanted.world
             and (sought is not None or line.at is not None)
-            and (wanted.username is None or line.username == wanted.username)
+            and (wanted.username is None or line.username == wanted.username != "")
             and (wanted.tag is None or wanted.tag in line.tags)
             and (wanted.about is About.LINE or TAGS[wanted.about] in line.tags)
             and (sought is None or (sought and holds(_said(line, wanted.about), sought)))
@@ -81,21 +81,11 @@ class MemoryHistory:
         return _page([((shot.created, shot.id), shot) for shot in found], wanted, limit)
 
 
-def marks_of(batch: Batch) -> Iterator[tuple[int, Mark, float]]:
-    """World, mark and time of everything in a batch that mends visits."""
-    for line, _, mark in batch.lines:
-        if mark is not None:
-            yield line.world, mark, line.created
-    for world, mark in batch.sightings:
-        yield world, mark, mark.at
-
-
 class _Book:
     """The visits of one world, while a mark is put among its own."""
 
     def __init__(self, history: MemoryHistory, world: int, now: float, marks: list[Mark]) -> None:
         self._history, self._world, self._now, self._marks = history, world, now, marks
-        self._created: dict[int, float] = {}
 
     def present(self, mark: Mark) -> Iterable[str]:
         return {visit.username for visit in self._visits() if visit.before(mark) is not None}
@@ -110,16 +100,17 @@ class _Book:
         found = (one for one in self._marks if one.username in ("", username) and one > mark)
         return iter(sorted(found))
 
-    def drop(self, visit: Visit) -> None:
-        stay = self._history.stays.pop(visit.login.line)
-        self._created[stay.id] = stay.created
+    def untell(self, visit: Visit) -> None:
         self._tag(opener(visit), "")
         self._tag(closer(visit), "")
+
+    def drop(self, visit: Visit) -> None:
+        del self._history.stays[visit.login.line]
 
     def put(self, visit: Visit) -> None:
         id = visit.login.line
         before = self._history.stays.get(id)
-        created = before.created if before else self._created.get(id, self._now)
+        created = before.created if before else self._now
         zone = self._history.lines[id].zone
         self._history.stays[id] = Stay(id, self._world, visit, zone, created, self._now)
         self._tag(opener(visit), "login")

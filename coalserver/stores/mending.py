@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from coalserver.core.ports import Batch
 from coalserver.domain.visits import Mark, Visit, mended
 
 
@@ -18,14 +19,26 @@ class Book(Protocol):
     def later(self, username: str, mark: Mark) -> Iterator[Mark]:
         """The marks that concern a player and come after one, in their order; read as they are asked for."""
 
+    def untell(self, visit: Visit) -> None:
+        """The lines that say its beginning and its end may say so no more."""
+
     def drop(self, visit: Visit) -> None:
         """A visit is no more."""
 
     def put(self, visit: Visit) -> None:
-        """A visit is like this; it may have been otherwise."""
+        """A visit is like this, and its lines say so; it may have been otherwise."""
 
     def note(self, mark: Mark) -> None:
         """A mark is known from now on."""
+
+
+def marks_of(batch: Batch) -> Iterator[tuple[int, Mark, float]]:
+    """World, mark and time of everything in a batch that mends visits."""
+    for line, _, mark in batch.lines:
+        if mark is not None:
+            yield line.world, mark, line.created
+    for world, mark in batch.sightings:
+        yield world, mark, mark.at
 
 
 def mend(book: Book, mark: Mark) -> None:
@@ -33,9 +46,11 @@ def mend(book: Book, mark: Mark) -> None:
     names = (mark.username,) if mark.username else tuple(book.present(mark))
     for name in names:
         mending = mended(book.there(name, mark), mark, book.later(name, mark))
-        # A visit that changed is both: first it goes, then it is there again.
+        stay = {visit.login.line for visit in mending.put}
         for visit in mending.gone:
-            book.drop(visit)
+            book.untell(visit)
+            if visit.login.line not in stay:
+                book.drop(visit)
         for visit in mending.put:
             book.put(visit)
     book.note(mark)

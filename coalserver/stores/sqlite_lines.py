@@ -12,6 +12,7 @@ from coalserver.domain.logbook_header import plain
 from coalserver.domain.logbook_kinds import Kind
 from coalserver.domain.words import folded, phrases
 from coalserver.stores import sqlite_places as places
+from coalserver.stores.mending import tagged
 
 #: Digests asked for in one statement.
 PIECE = 500
@@ -66,6 +67,8 @@ def with_id(db: sqlite3.Connection, id: int) -> LogLine | None:
 
 def newest(db: sqlite3.Connection, wanted: Lines, limit: int) -> list[LogLine]:
     """The newest lines that are wanted."""
+    if wanted.username == "":
+        return []
     stretch = _stretch(db, wanted)
     tags = None
     if wanted.tag is not None or wanted.about is not About.LINE:
@@ -76,18 +79,6 @@ def newest(db: sqlite3.Connection, wanted: Lines, limit: int) -> list[LogLine]:
     else:
         found = _searched(db, wanted, tags, stretch, limit)
     return [_line(row) for row in found]
-
-
-def retag(db: sqlite3.Connection, id: int, change: Any) -> None:
-    """Give a line other tags: what `change` makes of those it has."""
-    row = db.execute(
-        "SELECT tags.id, tags.tags FROM line JOIN tags ON tags.id = line.tags WHERE line.id = ?",
-        (id,),
-    ).fetchone()
-    if row is not None:
-        number = TagSets(db).number(change(tuple(row[1].split())))
-        if number != row[0]:
-            db.execute("UPDATE line SET tags = ? WHERE id = ?", (number, id))
 
 
 class TagSets:
@@ -106,6 +97,17 @@ class TagSets:
             number = self._db.execute("INSERT INTO tags (tags) VALUES (?)", (text,)).lastrowid or 0
             self._numbers[tags] = number
         return number
+
+    def change(self, id: int, tags: tuple[str, ...] | None, tag: str) -> None:
+        """Give a line about a connection the tag it should have, if these (None: nobody knows) are others."""
+        if tags is None:
+            row = self._db.execute("SELECT tags FROM line WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                return
+            tags = next(tags for tags, number in self._numbers.items() if number == row[0])
+        right = tagged(tags, tag)
+        if right != tags:
+            self._db.execute("UPDATE line SET tags = ? WHERE id = ?", (self.number(right), id))
 
     def having(self, asked: Iterable[str | None]) -> list[int]:
         """The numbers of all sets that hold every one of these."""

@@ -2,15 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import merge
 from typing import Any
 
 from coalserver.core.ports import Batch, Screenshots, Stay, Visits
 from coalserver.domain.history import Screenshot
 from coalserver.domain.visits import Mark, Sign, Visit
 from coalserver.stores import codec
-from coalserver.stores.mending import closer, mend, opener, tagged
-from coalserver.stores.sqlite_lines import retag
+from coalserver.stores.mending import closer, marks_of, mend, opener
+from coalserver.stores.sqlite_lines import TagSets
 
 _codec = codec.Codec([Visit, Screenshot])
 #: When somebody goes who is there: after everything.
@@ -19,11 +18,19 @@ NEVER = 1e18
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
     """Mend the visits by the marks of a batch, after its lines and within its transaction."""
-    for line, _, mark in batch.lines:
-        if mark is not None:
-            mend(_Book(db, line.world, line.created), mark)
-    for world, mark in batch.sightings:
-        mend(_Book(db, world, mark.at), mark)
+    books: dict[int, _Book] = {}
+    for world, mark, now in marks_of(batch):
+        book = books.get(world)
+        if book is None:
+            book = books[world] = _Book(db, world)
+        book.now = now
+        mend(book, mark)
+    if books:
+        known = {line.id: line.tags for line, _, mark in batch.lines if mark is not None}
+        sets = TagSets(db)
+        for book in books.values():
+            for id, tag in book.tags.items():
+                sets.change(id, known.get(id), tag)
     _hang(db, batch.screenshots)
 
 
@@ -94,13 +101,13 @@ def _hang(db: sqlite3.Connection, screenshots: Mapping[int, Screenshot | None]) 
 
 
 class _Book:
-    """The visits of one world, while a mark is put among its own."""
+    """The visits of one world, while marks are put among its own."""
 
-    def __init__(self, db: sqlite3.Connection, world: int, now: float) -> None:
-        self._db, self._world, self._now = db, world, now
-        self._created: dict[int, float] = {}
-        #: The lines by which visits begin or end since this was made.
-        self._telling: set[int] = set()
+    def __init__(self, db: sqlite3.Connection, world: int) -> None:
+        self._db, self._world = db, world
+        self.now = 0.0
+        #: By line: which tag it has now, login, logout or neither.
+        self.tags: dict[int, str] = {}
 
     def present(self, mark: Mark) -> Iterable[str]:
         rows = self._db.execute(
@@ -113,44 +120,52 @@ class _Book:
     def there(self, username: str, mark: Mark) -> Visit | None:
         rows = self._db.execute(
             "SELECT doc FROM visit WHERE world = ? AND username = ? AND came <= ?"
-            " ORDER BY came DESC LIMIT 100",
+            " ORDER BY came DESC",
             (self._world, username, mark.order),
         )
         for (document,) in rows:
             visit: Visit = _codec.load("Visit", document)
-            # Of those that began in the very second of the mark, some after it.
+            # Of those that began in the very second of the mark, some did after it.
             if visit.login < mark:
                 return visit.before(mark)
         return None
 
     def later(self, username: str, mark: Mark) -> Iterator[Mark]:
-        return (
-            one for one in merge(self._marks(username, mark), self._marks("", mark)) if one > mark
+        rows = self._db.execute(
+            # In the order of the table's own key, so that rows are read as they are asked for.
+            "SELECT moment, sequence, sign, at, username, line FROM mark"
+            " WHERE world = ? AND username = ? AND moment >= ?"
+            " UNION ALL SELECT moment, sequence, sign, at, username, line FROM mark"
+            " WHERE world = ? AND username = '' AND moment >= ?"
+            " ORDER BY moment, sequence, sign, line",
+            (self._world, username, mark.order, self._world, mark.order),
         )
+        for moment, sequence, sign, *rest in rows:
+            one = Mark(moment, sequence, Sign(sign), *rest)
+            if one > mark:
+                yield one
+
+    def untell(self, visit: Visit) -> None:
+        self.tags[opener(visit)] = self.tags[closer(visit)] = ""
 
     def drop(self, visit: Visit) -> None:
-        id = visit.login.line
-        row = self._db.execute("DELETE FROM visit WHERE id = ? RETURNING created", (id,)).fetchone()
-        if row:
-            self._created[id] = row[0]
-        self._tag(opener(visit), "")
-        self._tag(closer(visit), "")
+        self._db.execute("DELETE FROM visit WHERE id = ?", (visit.login.line,))
 
     def put(self, visit: Visit) -> None:
         id = visit.login.line
-        created = self._created.get(id, self._now)
         gone = NEVER if visit.logout is None else visit.logout.order
         self._db.execute(
             "INSERT INTO visit (id, world, username, at, came, gone, zone, created, updated, doc)"
-            " SELECT ?, ?, ?, ?, ?, ?, zone, ?, ?, ? FROM line WHERE id = ?",
+            " SELECT ?, ?, ?, ?, ?, ?, zone, ?, ?, ? FROM line WHERE id = ?"
+            " ON CONFLICT (id) DO UPDATE"
+            " SET gone = excluded.gone, updated = excluded.updated, doc = excluded.doc",
             (
                 *(id, self._world, visit.username, visit.login.at, visit.login.order, gone),
-                *(created, self._now, codec.dump(visit), id),
+                *(self.now, self.now, codec.dump(visit), id),
             ),
         )
-        self._tag(opener(visit), "login")
-        self._tag(closer(visit), "logout")
-        self._telling |= {opener(visit), closer(visit)}
+        self.tags[closer(visit)] = "logout"
+        self.tags[opener(visit)] = "login"
 
     def note(self, mark: Mark) -> None:
         self._db.execute(
@@ -161,18 +176,5 @@ class _Book:
                 *(mark.sign, mark.at, mark.line),
             ),
         )
-        if mark.line and mark.username and mark.line not in self._telling:
-            self._tag(mark.line, "")
-
-    def _marks(self, username: str, mark: Mark) -> Iterator[Mark]:
-        rows = self._db.execute(
-            "SELECT moment, sequence, sign, at, username, line FROM mark"
-            " WHERE world = ? AND username = ? AND moment >= ? ORDER BY moment, sequence, sign",
-            (self._world, username, mark.order),
-        )
-        for moment, sequence, sign, *rest in rows:
-            yield Mark(moment, sequence, Sign(sign), *rest)
-
-    def _tag(self, id: int, tag: str) -> None:
-        if id:
-            retag(self._db, id, lambda tags: tagged(tags, tag))
+        if mark.username:
+            self.tags.setdefault(mark.line, "")

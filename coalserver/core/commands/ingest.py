@@ -1,7 +1,7 @@
 """Ingest commands: lines of a world's log, each taken once. They arrive read; here they meet what is known."""
 
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from coalserver.core import topics
@@ -89,25 +89,56 @@ def log_batch(
     return max(stored, sequences[-1]) if sequences else stored
 
 
-class _Names:
-    """The names of a world's visitors, looked up one by one: there may be thousands."""
+class _Crowd:
+    """The visitors of a world while lines are taken; looked up one by one, for there may be thousands."""
 
-    def __init__(self, unit: Unit, world: int, there: bool = False) -> None:
-        self._unit, self._world, self._there = unit, world, there
+    def __init__(self, unit: Unit, world: int) -> None:
+        self._unit, self._world = unit, world
+        self._found: dict[str, Visitor | None] = {}
+
+    def called(self, name: str) -> Visitor | None:
+        """The visitor of that name, as these lines have left him."""
+        if name not in self._found:
+            self._found[name] = self._unit.one(Visitor, "name", (self._world, name))
+        return self._found[name]
+
+    def put(self, visitor: Visitor) -> None:
+        self._found[visitor.name] = self._unit.put(visitor)
+
+    def come(self, name: str) -> None:
+        """Somebody is heard of, perhaps for the first time."""
+        if name and self.called(name) is None:
+            id = self._unit.new_id(Visitor)
+            self.put(Visitor(id, self._world, name, self._unit.now))
+
+    def empty(self, mark: Mark) -> None:
+        """Everybody has gone home."""
+        empty(self._unit, self._world, mark)
+        self._found.clear()
+
+
+class _Names:
+    """The names in a crowd: of all, or of those who are in the world."""
+
+    def __init__(self, crowd: _Crowd, there: bool) -> None:
+        self._crowd, self._there = crowd, there
 
     def __contains__(self, name: object) -> bool:
-        visitor = self._unit.one(Visitor, "name", (self._world, name))
+        visitor = self._crowd.called(str(name))
         return visitor is not None and (visitor.there or not self._there)
 
 
 def _take(
-    unit: Unit, before: World, source: str, lines: Iterable[tuple[Reading, bytes, int]]
+    unit: Unit, before: World, source: str, lines: Sequence[tuple[Reading, bytes, int]]
 ) -> None:
     """Store lines that are new, and let them change what is known."""
-    world, where = before, topics.world(before.id)
-    players, online = _Names(unit, world.id), _Names(unit, world.id, there=True)
+    if not lines:
+        return
+    world, where, crowd = before, topics.world(before.id), _Crowd(unit, before.id)
+    players, online = _Names(crowd, there=False), _Names(crowd, there=True)
     place = unit.one(Source, "name", (world.id, source)) or Source(0, world.id, source)
-    came = place
+    newest = -math.inf if place.newest is None else place.newest
+    claims = unit.state.count(Claim) > 0
     live = True
     for reading, digest, sequence in lines:
         reading = settled(reading, players, online)
@@ -115,15 +146,13 @@ def _take(
             live = reading.at >= unit.now - LATE
         id = unit.new_id(LogLine)
         tags = reading.tags
-        if (name := reading.player) and name not in players:
-            unit.put(Visitor(unit.new_id(Visitor), world.id, name, unit.now))
-        newest = -math.inf if came.newest is None else came.newest
+        crowd.come(reading.player)
         mark = mark_of(reading, id, id, newest)
         if mark is not None:
-            came = replace(came, newest=max(newest, mark.order))
-            world, tells = _marked(unit, world.heard(reading, unit.now), mark)
+            newest = max(newest, mark.order)
+            world, tells = _marked(crowd, world.heard(reading, unit.now), mark)
             tags = tags if tells else reading.tags_of_twin
-        if live and reading.kind is Kind.CHAT and unit.state.count(Claim):
+        if claims and live and reading.kind is Kind.CHAT:
             proved(unit, username=reading.username, text=reading.chat)
         line = line_of(
             reading,
@@ -136,24 +165,25 @@ def _take(
         )
         unit.file(line, digest, mark)
         unit.say(LineLogged(world.id, line, live), where)
-        if sequence:
-            came = replace(came, sequence=sequence)
+    marked = None if newest == -math.inf else newest
+    came = replace(place, sequence=lines[-1][2], newest=marked)
     if came != place:
         unit.put(came if came.id else replace(came, id=unit.new_id(Source)))
     keep_world(unit, before, world)
 
 
-def _marked(unit: Unit, world: World, mark: Mark) -> tuple[World, bool]:
+def _marked(crowd: _Crowd, world: World, mark: Mark) -> tuple[World, bool]:
     """Let somebody, or everybody, come or go; tells whether a visit begins or ends by this very line."""
     if not mark.username:
-        empty(unit, world, mark)
+        crowd.empty(mark)
         if world.emptied is None or mark > world.emptied:
             world = replace(world, emptied=mark)
         return world, True
-    visitor = unit.one(Visitor, "name", (world.id, mark.username))
+    visitor = crowd.called(mark.username)
     assert visitor is not None
-    after = unit.put(visitor.seen(mark, world.emptied))
-    if mark.arrival:
+    after = visitor.seen(mark, world.emptied)
+    crowd.put(after)
+    if mark.arrival and world.idle is not None:
         world = replace(world, idle=None)
     # Of a time before the newest visit only the history can tell; it puts the tags right.
     late = visitor.latest is not None and mark < visitor.latest.login

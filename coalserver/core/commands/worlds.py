@@ -106,7 +106,7 @@ def world_put_away(unit: Unit, *, world_id: int) -> World:
     """What hosts a world has stopped and saved it; nobody is in it any more."""
     world = the_world(unit, world_id)
     mark = Mark(unit.now, unit.state.counters.get("LogLine", 1), Sign.SAVED, unit.now)
-    empty(unit, world, mark)
+    empty(unit, world.id, mark)
     unit.sight(world.id, mark)
     return keep_world(unit, world, replace(world.saved(), emptied=mark))
 
@@ -171,9 +171,9 @@ def name_in_world(unit: Unit, world: int, account: Account) -> str:
     return account.email
 
 
-def empty(unit: Unit, world: World, mark: Mark) -> None:
+def empty(unit: Unit, world: int, mark: Mark) -> None:
     """Everybody who was in a world when a mark was made has gone home."""
-    for visitor in unit.find(Visitor, "world", world.id):
+    for visitor in unit.find(Visitor, "world", world):
         if visitor.concerned(mark):
             unit.put(visitor.seen(mark))
 
