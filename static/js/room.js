@@ -32,6 +32,8 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   const life = new AbortController();
   const chat = mountChat(part.chat, path);
   let room = null;
+  /** The cursor of what we have read last. */
+  let cursor;
   let feed = null;
   let wasIn = Boolean(history.state?.inside);
   /** My own going need not be told to me, nor that the room went with its host. */
@@ -43,10 +45,18 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   chat.allow(false, MEMBERS_ONLY);
   read().then((after) => follow(after)).catch(missed);
 
-  function failed(problem) {
+  function failed(problem, reason) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    lose(words(problem), problem.status === 404 ? "Is the link complete? Rooms also vanish a while after they close." : "There are others, or you can open one yourself.");
+    const otherwise = problem.status === 404 ? "Is the link complete? Rooms also vanish a while after they close." : "There are others, or you can open one yourself.";
+    lose(words(problem), GONE[reason] ?? otherwise);
+  }
+
+  /** Why the room went, if that was said after what we have read: the feed tells it also afterwards. */
+  async function whyGone() {
+    if (cursor === undefined) return undefined;
+    const { data } = await see(`${path}/events?after-event-id=${cursor}&wait=0`).catch(() => ({ data: [] }));
+    return data.map(({ event }) => event).find(({ type }) => type === "room_gone")?.reason;
   }
 
   /** Kept with the address: a reload still knows that a room which started meanwhile was mine. */
@@ -65,6 +75,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     try {
       const answer = await seeInTheEnd(path, life.signal, () => report(waiting, "cut"));
       room = answer.data;
+      cursor = answer.cursor;
       if (wasIn !== Boolean(mine())) inside(!wasIn);
       draw();
       if (mine()) await chat.load(life.signal).catch(unlessOut);
@@ -93,7 +104,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
       const started = data.sessions.filter((row) => row.game === game && row.active !== false).map((row) => Number(row.sessionId ?? row.id));
       if (started.length && !life.signal.aborted) return go(places.session(game, Math.max(...started)), { instead: true });
     }
-    return failed(problem);
+    return failed(problem, problem.status === 410 ? await whyGone() : undefined);
   }
 
   const HEARD = {
