@@ -34,7 +34,7 @@ class ParkingProtocol(RequestHandler):
 
     __slots__ = (
         "_raw", "_plan", "_before", "_after", "_finished",
-        "_parked", "_cursor", "_timer", "_held",
+        "_parked", "_cursor", "_timer", "_held", "_early",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,6 +49,13 @@ class ParkingProtocol(RequestHandler):
         self._cursor = -1
         self._timer: Handle | None = None
         self._held = b""
+        #: The request in hand has its answer, though its handler has not returned yet.
+        self._early = False
+
+    def answered_early(self, request: web.Request, plan: "Plan") -> None:
+        """The answer was written before the handler returns: a fast client polls again before it has."""
+        self.enrol(request, plan)
+        self._early = self._plan is plan
 
     def enrol(self, request: web.Request, plan: "Plan") -> None:
         """Later polls with this request's bytes around another cursor may be parked under this plan."""
@@ -89,6 +96,7 @@ class ParkingProtocol(RequestHandler):
         # `_waiter` would be the wrong sign of rest: it is set one turn of the loop too late.
         done = await super().finish_response(request, resp, start_time)
         self._finished += 1
+        self._early = False
         return done
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -131,7 +139,7 @@ class ParkingProtocol(RequestHandler):
         feed = core.feed
         transport = self.transport
         if (
-            self._request_count != self._finished
+            self._request_count - self._finished != self._early
             or self._messages
             or self._paused
             or self._close

@@ -146,6 +146,8 @@ class Poll:
             if shared is not None and transport is not None and not transport.is_closing():
                 transport.write(shared)
                 self._done = True
+                if isinstance(request.protocol, ParkingProtocol):
+                    request.protocol.answered_early(request, self._plan)
         self._ear.set_result(None)
 
     def expire(self) -> None:

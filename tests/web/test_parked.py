@@ -260,3 +260,37 @@ async def test_without_parking_everything_is_the_same(place):
     await place.say("hello")
     theirs = await line.answer()
     assert re.sub(rb'"at":\d+', b"", ours[2]) == re.sub(rb'"at":\d+', b"", theirs[2])
+
+
+class Eager(asyncio.Protocol):
+    """A client that polls again in the very moment in which it is answered."""
+
+    def __init__(self, token: str, cursor: int) -> None:
+        self.token, self.cursor = token, cursor
+        self.heard: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.poll()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += re.findall(rb"line \d+", data)
+        self.cursor = int(re.search(rb"X-Event-Cursor: (\d+)", data)[1])
+        self.poll()
+
+    def poll(self) -> None:
+        head = f"GET {URL}?after-event-id={self.cursor}&wait=30 HTTP/1.1\r\nHost: x\r\n"
+        self.transport.write(f"{head}Authorization: Bearer {self.token}\r\n\r\n".encode())
+
+
+async def test_a_client_faster_than_the_loop_is_parked_too(place):
+    loop = asyncio.get_running_loop()
+    transport, eager = await loop.create_connection(
+        lambda: Eager(place.token, place.core.feed.head), "127.0.0.1", place.port
+    )
+    await place.until_waiting()
+    for number in range(20):
+        await place.say(f"line {number}")
+        await place.until_parked()
+    transport.close()
+    assert eager.heard == [b"line %d" % number for number in range(20)]
