@@ -3,7 +3,8 @@
     python -m benchmarks [names ...] [--quick] [--json] [--runs N] [--crowds N,N] [--dir DIR]
 
 Each file with a name of its own measures one thing: `fanout`, `websockets`, `rest`, `listing`, `memory`, `restart`,
-`leaderboard` (which has Redis in the place of the bare server) and `relay`. All do it the same way:
+`leaderboard` (which has Redis in the place of the bare server), `relay`, and `ingest` and `search` (which have SQLite
+there). All do it the same way:
 
 - Two servers run side by side: this one, started as the README says (`python run.py serve`), and `bare.py`,
   aiohttp and uvloop with nothing but a handler in memory that answers the same requests. One is idle while the

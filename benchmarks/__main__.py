@@ -12,6 +12,7 @@ import uvloop
 
 from benchmarks import (
     fanout,
+    ingest,
     leaderboard,
     listing,
     memory,
@@ -19,6 +20,7 @@ from benchmarks import (
     relay,
     rest,
     restart,
+    search,
     websockets,
 )
 from benchmarks.plan import QUICK, Plan
@@ -33,6 +35,8 @@ BENCHMARKS = {
     "restart": restart.run,
     "leaderboard": leaderboard.run,
     "relay": relay.run,
+    "ingest": ingest.run,
+    "search": search.run,
 }
 
 

@@ -23,9 +23,21 @@ class Plan:
     players: int = 1_000_000
     #: Rooms of four in which realtime messages are relayed.
     relays: int = 1_000
+    #: Lines of a log that are taken, and chats that are searched.
+    lines: int = 100_000
+    chats: int = 1_000_000
     #: Where data directories are made: a disk, if durable is to mean anything.
     under: Path | None = None
 
 
 #: Enough to see whether something is off by half.
-QUICK = Plan(runs=1, seconds=0.7, requests=3_000, rooms=10_000, players=100_000, relays=200)
+QUICK = Plan(
+    runs=1,
+    seconds=0.7,
+    requests=3_000,
+    rooms=10_000,
+    players=100_000,
+    relays=200,
+    lines=20_000,
+    chats=100_000,
+)

@@ -1,5 +1,6 @@
 """History: what a world's log and its visitors leave for good. Kept in tables, searched, never changed by hand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -112,7 +113,7 @@ def digest_of(world: int, reading: Reading) -> bytes:
     return day + identity(world, reading)
 
 
-def digest_in(world: int, source: str, sequence: int) -> bytes:
-    """What tells a line that its source has numbered from every other."""
+def digests_in(world: int, source: str, sequences: Iterable[int]) -> list[bytes]:
+    """What tells lines that their source has numbered from every other."""
     name = blake2b(f"{world}\n{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return b"\xff" + name + sequence.to_bytes(8, "big")
+    return [b"\xff%b%b" % (name, number.to_bytes(8, "big")) for number in sequences]

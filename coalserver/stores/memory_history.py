@@ -109,10 +109,16 @@ class _Book:
 
     def put(self, visit: Visit) -> None:
         id = visit.login.line
-        before = self._history.stays.get(id)
-        created = before.created if before else self._now
         zone = self._history.lines[id].zone
-        self._history.stays[id] = Stay(id, self._world, visit, zone, created, self._now)
+        self._history.stays[id] = Stay(id, self._world, visit, zone, self._now, self._now)
+        self._tell(visit)
+
+    def change(self, visit: Visit) -> None:
+        stay = self._history.stays[visit.login.line]
+        self._history.stays[stay.id] = stay._replace(visit=visit, updated=self._now)
+        self._tell(visit)
+
+    def _tell(self, visit: Visit) -> None:
         self._tag(opener(visit), "login")
         self._tag(closer(visit), "logout")
 

@@ -26,7 +26,10 @@ class Book(Protocol):
         """A visit is no more."""
 
     def put(self, visit: Visit) -> None:
-        """A visit is like this, and its lines say so; it may have been otherwise."""
+        """There is another visit, and its lines say so."""
+
+    def change(self, visit: Visit) -> None:
+        """A visit that begins with the same line is like this now, and its lines say so."""
 
     def note(self, mark: Mark) -> None:
         """A mark is known from now on."""
@@ -46,13 +49,15 @@ def mend(book: Book, mark: Mark) -> None:
     names = (mark.username,) if mark.username else tuple(book.present(mark))
     for name in names:
         mending = mended(book.there(name, mark), mark, book.later(name, mark))
-        stay = {visit.login.line for visit in mending.put}
+        before = {visit.login.line for visit in mending.gone}
+        after = {visit.login.line for visit in mending.put}
         for visit in mending.gone:
             book.untell(visit)
-            if visit.login.line not in stay:
+            if visit.login.line not in after:
                 book.drop(visit)
         for visit in mending.put:
-            book.put(visit)
+            put = book.change if visit.login.line in before else book.put
+            put(visit)
     book.note(mark)
 
 

@@ -50,6 +50,7 @@ class SqliteStore:
         self.path = Path(path)
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
+        self._tags: sqlite_lines.Tags = {}
 
     async def open(self) -> Known:
         """Make ready, bring an old file up to date, and give what was kept. Refuses with StoreUnusable."""
@@ -93,10 +94,12 @@ class SqliteStore:
         return await _on(_open(self._reader), sqlite_lines.known, digests)
 
     async def lines(self, wanted: Lines, limit: int) -> list[LogLine]:
-        return await _on(_open(self._reader), sqlite_lines.newest, wanted, min(limit, MOST))
+        known, most = self._tags, min(limit, MOST)
+        return await _on(_open(self._reader), sqlite_lines.newest, known, wanted, most)
 
     async def line(self, id: int) -> LogLine | None:
-        return await _on(_open(self._reader), sqlite_lines.with_id, min(id, MOST))
+        known, id = self._tags, min(id, MOST)
+        return await _on(_open(self._reader), sqlite_lines.with_id, known, id)
 
     async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
         return await _on(_open(self._reader), sqlite_visits.visits, wanted, min(limit, MOST))

@@ -16,10 +16,16 @@ PIECE = 1000
 def say(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     """Keep entries, within the transaction of their batch."""
     said, filed = [], []
+    # Of many entries in a row most are about one world or room.
+    names: dict[tuple[Topic, ...], tuple[list[str], str]] = {}
     for id, at, event, heard in entries:
-        topics = [name_of(topic) for topic in heard]
+        named = names.get(heard)
+        if named is None:
+            topics = [name_of(topic) for topic in heard]
+            named = names[heard] = topics, orjson.dumps(topics).decode()
+        topics, listed = named
         document = codec.dump(event)
-        said.append((id, at, type(event).__name__, orjson.dumps(topics).decode(), document))
+        said.append((id, at, type(event).__name__, listed, document))
         filed += [(topic, id) for topic in topics]
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", said)
     # An entry may name one topic twice: an action that a member asks of himself does.

@@ -18,17 +18,19 @@ from coalserver.stores.mending import tagged
 PIECE = 500
 #: What a line tells besides its id, its tags and where it is, in the order of the columns.
 FIELDS = (
-    *("line", "kind", "created", "at", "zone", "level", "username", "shown", "ip", "port"),
+    *("line", "created", "at", "zone", "level", "username", "shown", "ip", "port"),
     *("chat", "message", "death", "killer", "weapon", "title", "source", "sequence"),
 )
-COLUMNS = ("place", "id", "digest", "tags", "x", "y", "z", *FIELDS)
+COLUMNS = ("place", "id", "digest", "tags", "kind", "location", *FIELDS)
 _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _INDEX = "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
-_ROW = ", ".join(("line.place", "line.id", "tags.tags", "x", "y", "z", *(f"line.{name}" for name in FIELDS)))
+_ROW = ", ".join(f"line.{name}" for name in ("place", "id", "tags", "kind", "location", *FIELDS))
 _fields = attrgetter(*FIELDS)
 _KINDS = {kind.value: kind for kind in Kind}
 #: Begins the one word of the column `who`. No other word has it: see words.py.
 PRIVATE = "\ue000"
+#: Below the world in a place.
+BITS = places.WITHIN + places.SECONDS
 
 
 def write(db: sqlite3.Connection, filed: Sequence[Filed]) -> None:
@@ -40,8 +42,11 @@ def write(db: sqlite3.Connection, filed: Sequence[Filed]) -> None:
     rows, words = [], []
     for line, digest, _ in filed:
         place = found.next(line.world, line.at)
-        location = line.location or (None, None, None)
-        rows.append((place, line.id, digest, sets.number(line.tags), *location, *_fields(line)))
+        # What is no plain text, number or bytes costs SQLite's binding as much as the rest of a row.
+        kind, tags, where = line.kind.value, sets.number(line.tags), ""
+        if line.location is not None:
+            where = " ".join(map(repr, line.location))
+        rows.append((place, line.id, digest, tags, kind, where, *_fields(line)))
         words.append((place, *_words(line)))
     db.executemany(_INSERT, rows)
     # In their order, or the index would have to be written out in between.
@@ -60,25 +65,30 @@ def known(db: sqlite3.Connection, digests: Sequence[bytes]) -> set[bytes]:
     return found
 
 
-def with_id(db: sqlite3.Connection, id: int) -> LogLine | None:
-    rows = _rows(db, "line.id = ?", (id,), 1)
-    return _line(rows[0]) if rows else None
+#: Sets of tags by their numbers, as far as a reader has met them; none is ever another.
+Tags = dict[int, tuple[str, ...]]
 
 
-def newest(db: sqlite3.Connection, wanted: Lines, limit: int) -> list[LogLine]:
+def with_id(db: sqlite3.Connection, tags: Tags, id: int) -> LogLine | None:
+    return next(iter(_lines(db, tags, _rows(db, "line.id = ?", (id,), 1))), None)
+
+
+def newest(db: sqlite3.Connection, known: Tags, wanted: Lines, limit: int) -> list[LogLine]:
     """The newest lines that are wanted."""
     if wanted.username == "":
         return []
     stretch = _stretch(db, wanted)
-    tags = None
-    if wanted.tag is not None or wanted.about is not About.LINE:
-        asked = {wanted.tag, None if wanted.about is About.LINE else wanted.about.value} - {None}
-        tags = TagSets(db).having(asked)
+    # Words of a list are in its own column: there its tag need not be looked at.
+    listed = wanted.words is None and wanted.about is not About.LINE
+    asked = {wanted.about.value} if listed else set()
+    if wanted.tag is not None:
+        asked.add(wanted.tag)
+    tags = TagSets(db).having(asked) if asked else None
     if wanted.words is None:
         found = _listed(db, wanted.username, tags, stretch, limit)
     else:
         found = _searched(db, wanted, tags, stretch, limit)
-    return [_line(row) for row in found]
+    return _lines(db, known, found)
 
 
 class TagSets:
@@ -87,15 +97,15 @@ class TagSets:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         rows = db.execute("SELECT tags, id FROM tags")
-        self._numbers = {tuple(tags.split()): id for tags, id in rows}
+        self.numbers = {tuple(tags.split()): id for tags, id in rows}
 
     def number(self, tags: tuple[str, ...]) -> int:
         """The number of a set, a new one if need be."""
-        number = self._numbers.get(tags)
+        number = self.numbers.get(tags)
         if number is None:
             text = " ".join(tags)
             number = self._db.execute("INSERT INTO tags (tags) VALUES (?)", (text,)).lastrowid or 0
-            self._numbers[tags] = number
+            self.numbers[tags] = number
         return number
 
     def change(self, id: int, tags: tuple[str, ...] | None, tag: str) -> None:
@@ -104,15 +114,15 @@ class TagSets:
             row = self._db.execute("SELECT tags FROM line WHERE id = ?", (id,)).fetchone()
             if row is None:
                 return
-            tags = next(tags for tags, number in self._numbers.items() if number == row[0])
+            tags = next(tags for tags, number in self.numbers.items() if number == row[0])
         right = tagged(tags, tag)
         if right != tags:
             self._db.execute("UPDATE line SET tags = ? WHERE id = ?", (self.number(right), id))
 
-    def having(self, asked: Iterable[str | None]) -> list[int]:
+    def having(self, asked: Iterable[str]) -> list[int]:
         """The numbers of all sets that hold every one of these."""
         wanted = set(asked)
-        return [number for tags, number in self._numbers.items() if wanted <= set(tags)]
+        return [number for tags, number in self.numbers.items() if wanted <= set(tags)]
 
 
 def _words(line: LogLine) -> tuple[str, str, str, str, str]:
@@ -196,12 +206,10 @@ def _searched(
     if wanted.username:
         match = f'({match}) AND {{who}} : "{PRIVATE}{wanted.username.encode().hex()}"'
         condition, facts = " AND line.username = ?", [wanted.username]
-    # What is in the column of a list is on that list; other tags are looked at line by line.
-    if wanted.tag is not None and tags is not None:
+    if tags is not None:
         condition += f" AND line.tags IN ({', '.join(map(str, tags))})"
     return db.execute(
         f"SELECT {_ROW} FROM line_words CROSS JOIN line ON line.place = line_words.rowid"
-        " JOIN tags ON tags.id = line.tags"
         f" WHERE line_words MATCH ? AND line_words.rowid >= ? AND line_words.rowid < ?{condition}"
         " ORDER BY line_words.rowid DESC LIMIT ?",
         (match, *stretch, *facts, limit),
@@ -210,31 +218,23 @@ def _searched(
 
 def _rows(db: sqlite3.Connection, condition: str, facts: Sequence[Any], limit: int) -> list[Any]:
     return db.execute(
-        f"SELECT {_ROW} FROM line JOIN tags ON tags.id = line.tags"
-        f" WHERE {condition} ORDER BY line.place DESC LIMIT ?",
+        f"SELECT {_ROW} FROM line WHERE {condition} ORDER BY line.place DESC LIMIT ?",
         (*facts, limit),
     ).fetchall()
 
 
-def _line(row: Sequence[Any]) -> LogLine:
-    place, id, tags, x, y, z, text, kind, created, at, *told = row
-    world = place >> (places.WITHIN + places.SECONDS)
-    zone, level, username, shown, ip, port, *rest = told
-    location = None if x is None else (x, y, z)
-    return LogLine(
-        id,
-        world,
-        text,
-        _KINDS[kind],
-        tuple(tags.split()),
-        created,
-        at,
-        zone,
-        level,
-        username,
-        shown,
-        ip,
-        port,
-        location,
-        *rest,
-    )
+def _lines(db: sqlite3.Connection, known: Tags, rows: Sequence[Any]) -> list[LogLine]:
+    if any(row[2] not in known for row in rows):
+        known.update((number, tags) for tags, number in TagSets(db).numbers.items())
+    return [
+        LogLine(
+            id, place >> BITS, text, _KINDS[kind], known[tags], created, at, zone, level, name, shown, ip, port,
+            _location(where) if where else None, *told,
+        )
+        for place, id, tags, kind, where, text, created, at, zone, level, name, shown, ip, port, *told in rows
+    ]  # fmt: skip
+
+
+def _location(text: str) -> tuple[float, float, float]:
+    x, y, z = map(float, text.split())
+    return x, y, z

@@ -66,7 +66,7 @@ MIGRATIONS: Sequence[Migration] = (
             " digest BLOB NOT NULL UNIQUE, tags INTEGER NOT NULL, line TEXT NOT NULL,"
             " kind TEXT NOT NULL, created REAL NOT NULL, at REAL, zone TEXT NOT NULL,"
             " level TEXT NOT NULL, username TEXT NOT NULL, shown TEXT NOT NULL, ip TEXT NOT NULL,"
-            " port TEXT NOT NULL, x REAL, y REAL, z REAL, chat TEXT NOT NULL,"
+            " port TEXT NOT NULL, location TEXT NOT NULL, chat TEXT NOT NULL,"
             " message TEXT NOT NULL, death TEXT NOT NULL, killer TEXT NOT NULL,"
             " weapon TEXT NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL,"
             " sequence INTEGER NOT NULL)",

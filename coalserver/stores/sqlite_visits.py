@@ -155,15 +155,25 @@ class _Book:
         id = visit.login.line
         gone = NEVER if visit.logout is None else visit.logout.order
         self._db.execute(
+            # Of one row: a statement of several, as INSERT … SELECT, makes FTS5 write out what it holds back.
             "INSERT INTO visit (id, world, username, at, came, gone, zone, created, updated, doc)"
-            " SELECT ?, ?, ?, ?, ?, ?, zone, ?, ?, ? FROM line WHERE id = ?"
-            " ON CONFLICT (id) DO UPDATE"
-            " SET gone = excluded.gone, updated = excluded.updated, doc = excluded.doc",
+            " VALUES (?, ?, ?, ?, ?, ?, (SELECT zone FROM line WHERE id = ?), ?, ?, ?)",
             (
                 *(id, self._world, visit.username, visit.login.at, visit.login.order, gone),
-                *(self.now, self.now, codec.dump(visit), id),
+                *(id, self.now, self.now, codec.dump(visit)),
             ),
         )
+        self._tell(visit)
+
+    def change(self, visit: Visit) -> None:
+        gone = NEVER if visit.logout is None else visit.logout.order
+        self._db.execute(
+            "UPDATE visit SET gone = ?, updated = ?, doc = ? WHERE id = ?",
+            (gone, self.now, codec.dump(visit), visit.login.line),
+        )
+        self._tell(visit)
+
+    def _tell(self, visit: Visit) -> None:
         self.tags[closer(visit)] = "logout"
         self.tags[opener(visit)] = "login"
 
@@ -173,7 +183,7 @@ class _Book:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 *(self._world, mark.username, mark.order, mark.sequence),
-                *(mark.sign, mark.at, mark.line),
+                *(mark.sign.value, mark.at, mark.line),
             ),
         )
         if mark.username:

@@ -8,7 +8,7 @@ from coalserver.core import topics
 from coalserver.core.commands.claims import proved
 from coalserver.core.commands.worlds import empty, keep_world, the_world
 from coalserver.core.unit import Unit
-from coalserver.domain.history import LogLine, digest_in, line_of
+from coalserver.domain.history import LogLine, digests_in, line_of
 from coalserver.domain.logbook import Reading
 from coalserver.domain.logbook_kinds import Kind
 from coalserver.domain.logbook_names import settled
@@ -80,10 +80,9 @@ def log_batch(
         raise Refusal(Why.MALFORMED, fields={"sequence": "not_ascending"})
     found = unit.one(Source, "name", (world.id, source))
     stored = found.sequence if found else 0
+    digests = digests_in(world.id, source, sequences)
     lines = [
-        (reading, digest_in(world.id, source, sequence), sequence)
-        for reading, sequence in zip(readings, sequences, strict=True)
-        if sequence > stored
+        line for line in zip(readings, digests, sequences, strict=True) if line[2] > stored
     ]
     _take(unit, world, source, lines)
     return max(stored, sequences[-1]) if sequences else stored

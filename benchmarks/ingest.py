@@ -1,0 +1,116 @@
+"""Ingest: lines of a log read, recognised, stored and indexed, on one core, beside SQLite with nothing around it.
+
+Measured: lines a second of processor time, all threads together, from the text to the disk: parse, what each line
+means, its row, its words in the index, the visits it begins and ends, its event. Batches of 500 as an agent sends them,
+four on their way at once; the process has one core.
+
+The bare one puts the same texts, not read, into one table and one FTS5 index with as few columns as can be, 500 in a
+transaction, and has nothing to ask, no identities, no events.
+
+Not measured: HTTP, and JSON. `python -m benchmarks.ingest DIR N ours|bare` makes one run.
+"""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from benchmarks import logs, processes
+from benchmarks.plan import Plan
+from benchmarks.processes import ROOT
+from benchmarks.report import Row, Speed, speed_row
+
+#: Lines in a batch, and batches on their way.
+BATCH, AHEAD = 500, 4
+#: Lines a second of one core's time.
+LEAST = 20_000
+
+
+async def run(plan: Plan) -> list[Row]:
+    found: dict[str, list[Speed]] = {"ours": [], "bare": []}
+    for _ in range(plan.runs):
+        for name, runs in found.items():
+            with processes.fresh_directory(plan.under) as data:
+                command = (sys.executable, "-m", "benchmarks.ingest", str(data), str(plan.lines), name)
+                said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            seconds, cpu = json.loads(said.stdout)
+            runs.append(Speed(plan.lines, seconds, cpu, 0.0))
+    row = speed_row(f"ingest of {plan.lines:,} lines, beside raw FTS5", found["ours"], found["bare"])
+    assert row.cpu_ours is not None
+    return [
+        Row(
+            *(row.name, row.unit, row.ours, row.bare, row.ratio),
+            *(row.cpu_ours, row.cpu_bare, row.cpu_ratio),
+            target=f"≤ {1e6 / LEAST:.0f} µs of CPU",
+            met=row.cpu_ours <= 1e6 / LEAST,
+        )
+    ]
+
+
+async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
+    from coalserver.app import settle
+    from coalserver.core.commands.ingest import log_batch
+    from coalserver.core.commands.worlds import add_world
+    from coalserver.core.engine import Core
+    from coalserver.core.unit import Setting
+    from coalserver.domain.logbook import read_all
+    from coalserver.domain.logbook_dates import Archive
+    from coalserver.stores.sqlite import SqliteStore
+
+    store = SqliteStore(data / "kept.sqlite3")
+    core = await Core.recover(store, Setting(time.time))
+    work = asyncio.create_task(core.ledger.run())
+    world = await core.do(add_world, name="World")
+    settle()
+    calendar = Archive("UTC", date(2024, 1, 1))
+    began, used = time.perf_counter(), time.process_time()
+    coming: list[asyncio.Future[int]] = []
+    for start in range(0, len(texts), BATCH):
+        readings, calendar = read_all(texts[start : start + BATCH], calendar)
+        numbers = range(start + 1, start + 1 + len(readings))
+        taking = core.do(
+            log_batch, world_id=world.id, source="log", readings=readings, sequences=numbers
+        )
+        coming.append(asyncio.ensure_future(taking))
+        if len(coming) == AHEAD:
+            await coming.pop(0)
+    if (await asyncio.gather(*coming))[-1] != len(texts):
+        raise RuntimeError("not all lines are stored")
+    core.ledger.close()
+    await work
+    taken = time.perf_counter() - began, time.process_time() - used
+    await store.close()
+    return taken
+
+
+def bare(data: Path, texts: list[str]) -> tuple[float, float]:
+    with closing(sqlite3.connect(data / "bare.sqlite3", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("CREATE TABLE line (id INTEGER PRIMARY KEY, world INTEGER, text TEXT)")
+        db.execute("CREATE VIRTUAL TABLE words USING fts5 (text, content='', tokenize=unicode61)")
+        began, used = time.perf_counter(), time.process_time()
+        for start in range(0, len(texts), BATCH):
+            some = list(enumerate(texts[start : start + BATCH], start + 1))
+            db.execute("BEGIN")
+            db.executemany("INSERT INTO line VALUES (?, 1, ?)", some)
+            db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", some)
+            db.execute("COMMIT")
+        return time.perf_counter() - began, time.process_time() - used
+
+
+def one_run(data: Path, count: int, name: str) -> None:
+    os.sched_setaffinity(0, {processes.SERVER_CORE})
+    texts = list(logs.lines(count))
+    taken = asyncio.run(ours(data, texts)) if name == "ours" else bare(data, texts)
+    print(json.dumps(taken))
+
+
+if __name__ == "__main__":
+    one_run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
