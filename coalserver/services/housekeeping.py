@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from coalserver.core.commands.claims import forget_claims
 from coalserver.core.commands.oauth import forget_ended
 from coalserver.core.commands.people import forget_sign_ins
 from coalserver.core.commands.presence import free_silent_seats, mark_away
@@ -18,6 +19,7 @@ from coalserver.core.commands.upkeep import (
     forget_ended_bans,
     forget_guests,
 )
+from coalserver.core.commands.worlds import notice_silence
 from coalserver.core.engine import Core
 from coalserver.core.ports import StoreFailed
 from coalserver.core.queries.seats import hurried_seats, seated
@@ -100,6 +102,8 @@ class Housekeeping:
         await self._all(lambda: core.do(forget_sign_ins))
         await self._all(lambda: core.do(forget_closed, kept=keeping.closed_kept))
         await self._all(lambda: core.do(abandon_idle_rooms, idle=keeping.idle_room))
+        await self._all(lambda: core.do(notice_silence))
+        await self._all(lambda: core.do(forget_claims))
         signs = core.presence.signs()
         await self._all(lambda: core.do(end_old_tokens, signs=signs))
 

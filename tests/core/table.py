@@ -57,6 +57,7 @@ class Table:
             self.state.set(kind, id, value)
         self.state.counters.update(unit.counters)
         self.entries += unit.entries
+        self.state.recent.take(filed.digest for filed in unit.lines)
         return answer
 
     def see(self, query: Callable[..., T], /, **asked: Any) -> T:
