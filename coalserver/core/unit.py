@@ -222,7 +222,8 @@ class Unit:
 
     def say(self, event: Any, *topics: Topic) -> Entry:
         """Something has happened; whoever listens to one of these topics will hear of it."""
-        entry = Entry(self._next(ENTRIES, 0), self.now, event, tuple(dict.fromkeys(topics)))
+        where = topics if len(topics) < 2 else tuple(dict.fromkeys(topics))
+        entry = Entry(self._next(ENTRIES, 0), self.now, event, where)
         self.entries.append(entry)
         return entry
 

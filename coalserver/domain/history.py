@@ -72,7 +72,6 @@ class Screenshot:
 
 def line_of(
     reading: Reading,
-    *,
     id: int,
     world: int,
     now: float,

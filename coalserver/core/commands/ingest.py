@@ -98,7 +98,9 @@ class _Crowd:
     def called(self, name: str) -> Visitor | None:
         """The visitor of that name, as these lines have left him."""
         if name not in self._found:
-            self._found[name] = self._unit.one(Visitor, "name", (self._world, name))
+            # Not of the unit, which would look through all that these lines have changed: new ones are here.
+            found = self._unit.state.one(Visitor, "name", (self._world, name))
+            self._found[name] = found and self._unit.get(Visitor, found.id)
         return self._found[name]
 
     def put(self, visitor: Visitor) -> None:
@@ -113,7 +115,9 @@ class _Crowd:
     def empty(self, mark: Mark) -> None:
         """Everybody has gone home."""
         empty(self._unit, self._world, mark)
-        self._found.clear()
+        for name, visitor in self._found.items():
+            if visitor is not None:
+                self._found[name] = self._unit.get(Visitor, visitor.id)
 
 
 class _Names:
@@ -153,15 +157,7 @@ def _take(
             tags = tags if tells else reading.tags_of_twin
         if claims and live and reading.kind is Kind.CHAT:
             proved(unit, username=reading.username, text=reading.chat)
-        line = line_of(
-            reading,
-            id=id,
-            world=world.id,
-            now=unit.now,
-            tags=tags,
-            source=source,
-            sequence=sequence,
-        )
+        line = line_of(reading, id, world.id, unit.now, tags, source, sequence)
         unit.file(line, digest, mark)
         unit.say(LineLogged(world.id, line, live), where)
     marked = None if newest == -math.inf else newest
