@@ -98,6 +98,8 @@ class World:
     emptied: Mark | None = None
     #: How it is to be run: a JSON object.
     properties: bytes = b"{}"
+    #: Whether anybody may read what is said in it; nobody speaks there who has not signed in.
+    public: bool = False
 
     def ping(self, ping: Ping, now: float) -> "World":
         """An agent has told how the world is."""

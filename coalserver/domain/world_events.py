@@ -15,7 +15,7 @@ class WorldAdded:
 
 @dataclass(frozen=True, slots=True)
 class WorldChanged:
-    """A world has another name, status, version or address; or (`active` false) is no more one of ours."""
+    """A world has another name, status, version or address, or other readers; or it is not `active` any more."""
 
     world: int
     name: str
@@ -23,6 +23,7 @@ class WorldChanged:
     version: str
     address: str
     active: bool
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class LineLogged:
     world: int
     line: LogLine
     live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleTold:
+    """Lines that waited for a world's console are on their way there: an agent has taken them."""
+
+    world: int
+    #: Their ids, oldest first.
+    lines: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.visitor import ConsoleLine, Visitor, said_as
 from coalserver.domain.visits import Mark, Sign
 from coalserver.domain.world import COMING, GOING, Ping, Status, World
-from coalserver.domain.world_events import WorldAdded, WorldChanged
+from coalserver.domain.world_events import ConsoleTold, WorldAdded, WorldChanged
 
 #: Worlds of which time asks something at once.
 PIECE = 500
@@ -32,15 +32,22 @@ def add_world(unit: Unit, *, name: str, hosted: bool = False, short_name: str = 
 
 
 def change_world(
-    unit: Unit, *, world_id: int, name: str | None = None, short_name: str | None = None
+    unit: Unit,
+    *,
+    world_id: int,
+    name: str | None = None,
+    short_name: str | None = None,
+    public: bool | None = None,
 ) -> World:
-    """Give a world another name, or another short one; an empty short name frees the one it has."""
+    """Change what is given; an empty short name frees the one it has."""
     world = the_world(unit, world_id)
     after = world
     if name is not None:
         after = replace(after, name=_named(name))
     if short_name is not None:
         after = replace(after, short_name=_short(unit, world, short_name))
+    if public is not None:
+        after = replace(after, public=public)
     return keep_world(unit, world, after)
 
 
@@ -91,6 +98,8 @@ def ping_world(unit: Unit, *, world_id: int, ping: Ping) -> list[ConsoleLine]:
     waiting = unit.find(ConsoleLine, "world", world.id)
     for line in waiting:
         unit.drop(line)
+    if waiting:
+        unit.say(ConsoleTold(world.id, tuple(line.id for line in waiting)), topics.world(world.id))
     return waiting
 
 
@@ -230,5 +239,6 @@ def _short(unit: Unit, world: World, name: str) -> str:
     return name
 
 
-def _shown(world: World) -> tuple[str, str, str, str, bool]:
-    return world.name, str(world.status), world.version, world.address, world.active
+def _shown(world: World) -> tuple[str, str, str, str, bool, bool]:
+    status = str(world.status)
+    return world.name, status, world.version, world.address, world.active, world.public
