@@ -19,6 +19,7 @@ from coalserver.core.queries.people import admin_there
 from coalserver.core.state import State
 from coalserver.desk import DAY, Desk, setting_for
 from coalserver.dialects import every_dialect
+from coalserver.dialects.coal.keys import Keys
 from coalserver.dialects.hosts.auth import Hosting
 from coalserver.dialects.site.signing_in import SignUps
 from coalserver.domain.lobby import Lobby
@@ -63,7 +64,7 @@ async def _serve(
     config: Config, home: DataDirectory, store: SqliteStore, started: Started
 ) -> int:
     core = await Core.recover(store, setting_for(config, home))
-    shared = web_for(config, core)
+    shared = web_for(config, core, home)
     supervisor = Supervisor()
     supervisor.add("ledger", core.ledger.run, core.ledger.close)
     runner = (ParkingRunner if config.park_polls else web.AppRunner)(
@@ -98,7 +99,7 @@ async def _serve(
     return 0 if fault is None else 1
 
 
-def web_for(config: Config, core: Core) -> Web:
+def web_for(config: Config, core: Core, home: DataDirectory) -> Web:
     """What dialects share, as the configuration wants it."""
     return Web(
         core,
@@ -109,6 +110,7 @@ def web_for(config: Config, core: Core) -> Web:
         services={
             Config: config,
             Passwords: Passwords(),
+            Keys: Keys(home.key("coal")),
             Hosting: hosting_for(config),
             SignUps: SignUps(open=config.open_signup),
         },

@@ -19,6 +19,7 @@ from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
 from coalserver.core.ports import Store
 from coalserver.core.unit import Limits, Setting
+from coalserver.dialects.coal.keys import Keys
 from coalserver.dialects.site.signing_in import SignUps
 from coalserver.games.noughts import RULES
 from coalserver.passwords import Passwords
@@ -113,6 +114,7 @@ class House:
         services = {
             Config: self.config,
             Passwords: Passwords(WEAK),
+            Keys: Keys(bytes(32)),
             type(hosting): hosting,
             SignUps: SignUps(self.config.open_signup, ADMIN_CODE),
         }

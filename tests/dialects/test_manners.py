@@ -36,6 +36,8 @@ ALWAYS: dict[Why, dict[str, Any]] = {
     Why.TOO_MANY_PLAYERS: {"most": 2},
     Why.RULES_FAILED: {"rule": "view"},
 }
+#: Statuses that have no body in a dialect, by its document.
+SILENT = {"coal": (403, 404, 405)}
 FOLDER = Path(__file__).parents[2] / "coalserver" / "dialects"
 
 
@@ -66,6 +68,8 @@ class Street:
 
     def in_its_words(self, answer: aiohttp.ClientResponse, words: bytes) -> bool:
         """Whether an answer is of the kind that this dialect's pages or documents are."""
+        if answer.status in SILENT.get(self.dialect.name, ()):
+            return words == b""
         html = answer.content_type == "text/html" and b"<h1" in words
         return html or (answer.content_type == "application/json" and words[:1] == b"{")
 

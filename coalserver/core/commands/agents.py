@@ -1,0 +1,14 @@
+"""Agents: a world comes with the credentials of the program that will speak for it."""
+
+from coalserver.core.commands.oauth import Shown, add_agent
+from coalserver.core.commands.worlds import add_world
+from coalserver.core.unit import Unit
+from coalserver.domain.world import World
+
+
+def open_world(
+    unit: Unit, *, name: str, hosted: bool = False, short_name: str = ""
+) -> tuple[World, Shown]:
+    """Make a world and its agent's credentials; whoever makes it is the one who is shown the secret."""
+    world = add_world(unit, name=name, hosted=hosted, short_name=short_name)
+    return world, add_agent(unit, world=world.id)

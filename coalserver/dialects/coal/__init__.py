@@ -1,0 +1,14 @@
+"""The COAL data API: worlds, who plays in them and what their logs tell. See README.md beside this file."""
+
+from coalserver.dialects.coal import servers, users
+from coalserver.dialects.coal.wording import astray, refuse
+from coalserver.web.dialect import Dialect
+
+DIALECT = Dialect(
+    "coal",
+    prefixes=("/api/v1",),
+    routes=(*users.ROUTES, *servers.ROUTES),
+    refuse=refuse,
+    astray=astray,
+    any_origin=True,
+)

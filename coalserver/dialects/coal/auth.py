@@ -1,0 +1,43 @@
+"""Who calls: the access token of an account, or of a world's agent. Nothing but the header is looked at."""
+
+from coalserver.core.engine import Core
+from coalserver.core.queries.oauth import access_shown, owner_of
+from coalserver.domain.account import Account
+from coalserver.domain.oauth import DATA, Access
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.dialect import Call, Caller
+
+
+def user(call: Call) -> Caller:
+    """Somebody with an active account."""
+    access = shown(call, DATA)
+    return Caller(account=call.core.see(owner_of, access=access).id, token=access.id)
+
+
+def admin(call: Call) -> Caller:
+    """One who runs the place."""
+    caller = user(call)
+    if not account_of(call).admin:
+        raise Refusal(Why.NOT_YOURS)
+    return caller
+
+
+def shown(call: Call, scope: str) -> Access:
+    """The access token of a request, good for this scope."""
+    scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer" or not token:
+        raise Refusal(Why.NO_TOKEN)
+    return call.core.see(access_shown, token=token, scope=scope, now=call.now)
+
+
+def account_of(call: Call) -> Account:
+    """The account of who calls."""
+    return call.core.see(owner_of, access=shown(call, DATA))
+
+
+def still_good(core: Core, caller: Caller) -> None:
+    """Refuse a caller whose token has ended since he came, or who may not come in any more."""
+    access = core.state.get(Access, caller.token)
+    if access is None or access.ended(core.now):
+        raise Refusal(Why.BAD_TOKEN)
+    core.see(owner_of, access=access)

@@ -1,0 +1,88 @@
+"""Lists: pages of `size` rows, and the opaque cursor of the next. Rows that come meanwhile move no page."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+
+from coalserver.core.ports import Place
+from coalserver.dialects.coal.asked import Moment, Number, Words
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.fields import Form
+from coalserver.web.reply import document
+
+T = TypeVar("T")
+SIZE = 10
+MOST = 50
+
+
+class Listing(Form):
+    """Any list."""
+
+    size = Number(1, MOST, strict=True, load_default=SIZE)
+    cursor = Words(load_default="")
+
+
+class Dated(Listing):
+    """A list by time: from `since` on, and before `before`."""
+
+    since = Moment()
+    before = Moment()
+
+
+class Searched(Dated):
+    """A list in which words may be looked for."""
+
+    q = Words()
+
+
+def listed(
+    name: str,
+    rows: Sequence[T],
+    size: int,
+    shown: Callable[[T], dict[str, Any]],
+    place: Callable[[T], Sequence[Any]],
+) -> web.StreamResponse:
+    """A page of the rows, of which one more than `size` was asked for; with a cursor if there is one more."""
+    answer: dict[str, Any] = {name: [shown(row) for row in rows[:size]]}
+    if len(rows) > size:
+        answer["cursor"] = written(place(rows[size - 1]))
+    return document(answer)
+
+
+def written(place: Sequence[Any]) -> str:
+    """A place in a list as a cursor."""
+    return base64.urlsafe_b64encode(orjson.dumps(list(place))).decode().rstrip("=")
+
+
+def read(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any] | None:
+    """The place that a cursor of such a list names; None for no cursor."""
+    if not cursor.strip():
+        return None
+    try:
+        raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), b"-_", validate=True)
+        place = orjson.loads(raw)
+    except (binascii.Error, UnicodeEncodeError, orjson.JSONDecodeError):
+        raise _invalid(cursor, "it is not complete") from None
+    if not isinstance(place, list) or len(place) != len(kinds):
+        raise _invalid(cursor, "it is another list's")
+    for part, kind in zip(place, kinds, strict=True):
+        if not isinstance(part, kind) or isinstance(part, bool):
+            raise _invalid(cursor, "it is another list's")
+        if isinstance(part, int) and not 0 <= part < 2**63:
+            raise _invalid(cursor, "it is another list's")
+    return place
+
+
+def in_history(cursor: str) -> Place | None:
+    """The place in a list that is newest first."""
+    place = read(cursor, (float, int, type(None)), int)
+    return None if place is None else Place(*place)
+
+
+def _invalid(cursor: str, why: str) -> Refusal:
+    said = f"Invalid cursor {cursor[:100]}. Details: {why}"
+    return Refusal(Why.MALFORMED, fields={"cursor": [said]}, whole=True)

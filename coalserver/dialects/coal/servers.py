@@ -1,0 +1,81 @@
+"""Servers: every world, made and renamed by admins (document, 2.3.4)."""
+
+from aiohttp import web
+
+from coalserver.core.commands.agents import open_world
+from coalserver.core.commands.worlds import change_world
+from coalserver.core.queries.worlds import active_worlds, world_with
+from coalserver.dialects.coal.asked import Words, Yes, asked
+from coalserver.dialects.coal.auth import admin, user
+from coalserver.dialects.coal.keys import SERVER
+from coalserver.dialects.coal.lists import Listing, listed, read
+from coalserver.dialects.coal.render import keys_of, server_document
+from coalserver.domain.world import World
+from coalserver.web.dialect import Call, Route
+from coalserver.web.fields import Form
+from coalserver.web.reply import document
+
+SERVERS = "/api/v1/servers"
+ONE = SERVERS + "/{server}"
+LONGEST_NAME = 1000
+
+
+class Naming(Form):
+    name = Words(LONGEST_NAME, required=True)
+
+
+class Making(Naming):
+    gce = Yes(required=True)
+
+
+async def list_servers(call: Call) -> web.StreamResponse:
+    """All worlds that are ours still, oldest first."""
+    said = await asked(call, Listing())
+    after = read(said["cursor"], (int, float), int)
+    found = call.core.see(active_worlds)
+    if after is not None:
+        found = [world for world in found if [*_age(world)] > after]
+    return listed(
+        "servers",
+        found[: said["size"] + 1],
+        said["size"],
+        lambda world: server_document(call, world),
+        _age,
+    )
+
+
+async def create_server(call: Call) -> web.StreamResponse:
+    """Make a world and its agent's credentials; 201. Nothing but name and gce is looked at."""
+    said = await asked(call, Making())
+    world, _ = await call.core.do(open_world, name=said["name"], hosted=said["gce"])
+    return document(server_document(call, world), 201)
+
+
+async def read_server(call: Call) -> web.StreamResponse:
+    """How a world is."""
+    return document(server_document(call, world_in_path(call)))
+
+
+async def rename_server(call: Call) -> web.StreamResponse:
+    """Give a world another name."""
+    said = await asked(call, Naming())
+    id = world_in_path(call).id
+    world = await call.core.do(change_world, world_id=id, name=said["name"])
+    return document(server_document(call, world))
+
+
+def world_in_path(call: Call) -> World:
+    """The world that the path names by its key, while it is one of ours."""
+    return call.core.see(world_with, id=keys_of(call).id(SERVER, call.path["server"]))
+
+
+def _age(world: World) -> tuple[float, int]:
+    return world.created, world.id
+
+
+ROUTES = (
+    Route("GET", SERVERS, list_servers, who=user),
+    Route("POST", SERVERS, create_server, who=admin),
+    Route("GET", ONE, read_server, who=user),
+    Route("POST", ONE, rename_server, who=admin),
+)

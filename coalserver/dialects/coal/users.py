@@ -1,0 +1,57 @@
+"""Users: every account, and who one is oneself (document, 2.3.3)."""
+
+from aiohttp import web
+
+from coalserver.core.queries.people import account_numbered, every_account
+from coalserver.dialects.coal.asked import asked
+from coalserver.dialects.coal.auth import user
+from coalserver.dialects.coal.keys import USER
+from coalserver.dialects.coal.lists import Listing, listed, read
+from coalserver.dialects.coal.render import keys_of, user_document
+from coalserver.domain.account import Account
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.dialect import Call, Route
+from coalserver.web.reply import document
+
+USERS = "/api/v1/users"
+
+
+async def list_users(call: Call) -> web.StreamResponse:
+    """All users, oldest first."""
+    said = await asked(call, Listing())
+    after = read(said["cursor"], (int, float), int)
+    found = sorted(call.core.see(every_account), key=_age)
+    if after is not None:
+        found = [account for account in found if [*_age(account)] > after]
+    return listed(
+        "users",
+        found[: said["size"] + 1],
+        said["size"],
+        lambda account: user_document(call, account),
+        _age,
+    )
+
+
+async def read_user(call: Call) -> web.StreamResponse:
+    """One user; `self` is whoever calls."""
+    return document(user_document(call, user_in_path(call)))
+
+
+def user_in_path(call: Call) -> Account:
+    """The user that the path names by key, or `self`."""
+    key = call.path["user"]
+    id = call.caller.account if key == "self" else keys_of(call).id(USER, key)
+    account = call.core.see(account_numbered, id=id)
+    if account is None:
+        raise Refusal(Why.ACCOUNT_NOT_FOUND)
+    return account
+
+
+def _age(account: Account) -> tuple[float, int]:
+    return account.created, account.id
+
+
+ROUTES = (
+    Route("GET", USERS, list_users, who=user),
+    Route("GET", USERS + "/{user}", read_user, who=user),
+)
