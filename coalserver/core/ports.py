@@ -98,6 +98,30 @@ class Lines:
     since: float | None = None
     before: float | None = None
     after: Place | None = None
+    #: Lines that have any of these; empty: whatever they have.
+    tags: tuple[str, ...] = ()
+    #: The oldest first instead: `after` is then the last one seen on the way up.
+    rising: bool = False
+
+
+class Counted(NamedTuple):
+    """So many lines have these in common: what was asked for, in that order."""
+
+    parts: tuple[str, ...]
+    lines: int
+
+
+class Attendance(NamedTuple):
+    """How often and how long somebody has been in a world, as far as his visits have ended."""
+
+    username: str
+    visits: int
+    #: Of visits that have ended, by the order of their marks: a clock that is put back counts for nothing.
+    seconds: float
+    #: The first login.
+    first: float
+    #: When the visit began that has not ended.
+    there: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +175,19 @@ class History(Protocol):
 
     async def line(self, id: int) -> LogLine | None: ...
 
+    async def count(self, wanted: Lines, by: Sequence[str] = ()) -> list[Counted]:
+        """How many lines with a time there are, whatever was said; of each value of `by`, the most first.
+
+        `by` may be `username`, `death` and `killer`.
+        """
+
     async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
         """The newest `limit` visits, by login."""
 
     async def visit(self, id: int) -> Stay | None: ...
+
+    async def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
+        """Of each of these who has ever visited, in no order."""
 
     async def screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
         """The newest `limit` screenshots, by when they were put there."""

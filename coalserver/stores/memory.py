@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from coalserver.core.ports import (
+    Attendance,
     Batch,
+    Counted,
     Entry,
     Known,
     Lines,
@@ -72,6 +74,12 @@ class MemoryStore:
 
     async def line(self, id: int) -> LogLine | None:
         return self._history.lines.get(id)
+
+    async def count(self, wanted: Lines, by: Sequence[str] = ()) -> list[Counted]:
+        return self._history.count_lines(wanted, by)
+
+    async def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
+        return self._history.attendance(world, usernames)
 
     async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
         return self._history.find_stays(wanted, limit)

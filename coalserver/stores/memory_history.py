@@ -1,5 +1,6 @@
 """The history of the memory store: plain lists, looked through from end to end."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import floor, inf
@@ -7,7 +8,9 @@ from typing import TypeVar
 
 from coalserver.core.ports import (
     About,
+    Attendance,
     Batch,
+    Counted,
     Lines,
     Place,
     Screenshots,
@@ -57,10 +60,28 @@ class MemoryHistory:
             and (sought is not None or line.at is not None)
             and (wanted.username is None or line.username == wanted.username != "")
             and (wanted.tag is None or wanted.tag in line.tags)
+            and (not wanted.tags or not set(wanted.tags).isdisjoint(line.tags))
             and (wanted.about is About.LINE or TAGS[wanted.about] in line.tags)
             and (sought is None or (sought and holds(_said(line, wanted.about), sought)))
         )
         return _page([((line.at, line.id), line) for line in found], wanted, limit)
+
+    def count_lines(self, wanted: Lines, by: Sequence[str]) -> list[Counted]:
+        found = self.find_lines(replace(wanted, words=None), len(self.lines))
+        counts = Counter(tuple(str(getattr(line, name)) for name in by) for line in found)
+        if not by:
+            counts[()] += 0
+        return sorted(
+            (Counted(parts, lines) for parts, lines in counts.items()),
+            key=lambda one: (-one.lines, one.parts),
+        )
+
+    def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
+        found: dict[str, list[Visit]] = {}
+        for stay in self.stays.values():
+            if stay.world == world and stay.visit.username in usernames:
+                found.setdefault(stay.visit.username, []).append(stay.visit)
+        return [_attended(name, visits) for name, visits in found.items()]
 
     def find_stays(self, wanted: Visits, limit: int) -> list[Stay]:
         found = (
@@ -139,6 +160,13 @@ class _Book:
             self._history.lines[id] = replace(line, tags=tagged(line.tags, tag))
 
 
+def _attended(username: str, visits: Sequence[Visit]) -> Attendance:
+    ended = (max(0.0, v.logout.order - v.login.order) for v in visits if v.logout is not None)
+    there = [visit.login.at for visit in visits if visit.logout is None]
+    first = min(visit.login.at for visit in visits)
+    return Attendance(username, len(visits), sum(ended), first, max(there, default=None))
+
+
 def _said(line: LogLine, about: About) -> str:
     """What of a line words are looked for in."""
     return {
@@ -158,12 +186,14 @@ def _page(
     since = -inf if wanted.since is None else wanted.since
     before = inf if wanted.before is None else wanted.before
     bounded = wanted.since is not None or wanted.before is not None
-    last = _order(wanted.after) if wanted.after else (inf, 0)
+    rising = isinstance(wanted, Lines) and wanted.rising
+    last = _order(wanted.after) if wanted.after else (-inf if rising else inf, 0)
     rows = sorted(((_order(Place(*place)), item) for place, item in found), key=lambda row: row[0])
     fits = [
         item
-        for order, item in reversed(rows)
-        if order < last and since <= order[0] < before and not (bounded and order[0] == -inf)
+        for order, item in (rows if rising else reversed(rows))
+        if (order > last if rising else order < last)
+        and since <= order[0] < before and not (bounded and order[0] == -inf)
     ]
     return fits[:limit]
 

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from coalserver.core.ports import (
+    Attendance,
     Batch,
+    Counted,
     Entry,
     Known,
     Lines,
@@ -100,6 +102,12 @@ class SqliteStore:
     async def line(self, id: int) -> LogLine | None:
         known, id = self._tags, min(id, MOST)
         return await _on(_open(self._reader), sqlite_lines.with_id, known, id)
+
+    async def count(self, wanted: Lines, by: Sequence[str] = ()) -> list[Counted]:
+        return await _on(_open(self._reader), sqlite_lines.count, wanted, by)
+
+    async def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
+        return await _on(_open(self._reader), sqlite_visits.attendance, world, usernames)
 
     async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
         return await _on(_open(self._reader), sqlite_visits.visits, wanted, min(limit, MOST))

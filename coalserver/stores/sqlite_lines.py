@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from heapq import nlargest
+from dataclasses import replace
+from heapq import nlargest, nsmallest
 from operator import attrgetter
 from typing import Any
 
-from coalserver.core.ports import About, Filed, Lines
+from coalserver.core.ports import About, Counted, Filed, Lines
 from coalserver.domain.history import LogLine
 from coalserver.domain.logbook_header import plain
 from coalserver.domain.logbook_kinds import Kind
@@ -21,6 +22,8 @@ FIELDS = (
     *("line", "created", "at", "zone", "level", "username", "shown", "ip", "port"),
     *("chat", "message", "death", "killer", "weapon", "title", "source", "sequence"),
 )
+#: What lines may be counted by.
+GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer")}
 COLUMNS = ("place", "id", "digest", "tags", "kind", "location", *FIELDS)
 _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _INDEX = "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
@@ -77,18 +80,33 @@ def newest(db: sqlite3.Connection, known: Tags, wanted: Lines, limit: int) -> li
     """The newest lines that are wanted."""
     if wanted.username == "":
         return []
-    stretch = _stretch(db, wanted)
-    # Words of a list are in its own column: there its tag need not be looked at.
-    listed = wanted.words is None and wanted.about is not About.LINE
-    asked = {wanted.about.value} if listed else set()
-    if wanted.tag is not None:
-        asked.add(wanted.tag)
-    tags = TagSets(db).having(asked) if asked else None
+    stretch, tags = _stretch(db, wanted), _tags(db, wanted)
     if wanted.words is None:
-        found = _listed(db, wanted.username, tags, stretch, limit)
+        found = _listed(db, wanted.username, tags, stretch, limit, wanted.rising)
     else:
         found = _searched(db, wanted, tags, stretch, limit)
     return _lines(db, known, found)
+
+
+def count(db: sqlite3.Connection, wanted: Lines, by: Sequence[str]) -> list[Counted]:
+    """How many lines are wanted, of each value of `by`."""
+    wanted = replace(wanted, words=None)
+    if wanted.username == "":
+        return [] if by else [Counted((), 0)]
+    low, high = _stretch(db, wanted)
+    condition = "place >= ? AND place < ?"
+    facts: list[Any] = [low, high]
+    tags = _tags(db, wanted)
+    if tags is not None:
+        condition += f" AND line.tags IN ({', '.join(map(str, tags))})"
+    if wanted.username:
+        condition, facts = f"username = ? AND username <> '' AND {condition}", [wanted.username, *facts]
+    columns = ", ".join(GROUPS[name] for name in by)
+    grouped = f" GROUP BY {columns} ORDER BY count(*) DESC, {columns}" if by else ""
+    rows = db.execute(
+        f"SELECT count(*){', ' if by else ''}{columns} FROM line WHERE {condition}{grouped}", facts
+    )
+    return [Counted(tuple(parts), lines) for lines, *parts in rows]
 
 
 class TagSets:
@@ -119,10 +137,14 @@ class TagSets:
         if right != tags:
             self._db.execute("UPDATE line SET tags = ? WHERE id = ?", (self.number(right), id))
 
-    def having(self, asked: Iterable[str]) -> list[int]:
-        """The numbers of all sets that hold every one of these."""
+    def having(self, asked: Iterable[str], any_of: Sequence[str] = ()) -> list[int]:
+        """The numbers of all sets that hold every one of these, and one of those if there are any."""
         wanted = set(asked)
-        return [number for tags, number in self.numbers.items() if wanted <= set(tags)]
+        return [
+            number
+            for tags, number in self.numbers.items()
+            if wanted <= set(tags) and not (any_of and set(any_of).isdisjoint(tags))
+        ]
 
 
 def _words(line: LogLine) -> tuple[str, str, str, str, str]:
@@ -146,6 +168,16 @@ def _without(line: str, told: str) -> str:
     return f"{before} {after}"
 
 
+def _tags(db: sqlite3.Connection, wanted: Lines) -> list[int] | None:
+    """The sets of tags that are wanted; None: any."""
+    # Words of a list are in its own column: there its tag need not be looked at.
+    listed = wanted.words is None and wanted.about is not About.LINE
+    asked = {wanted.about.value} if listed else set()
+    if wanted.tag is not None:
+        asked.add(wanted.tag)
+    return TagSets(db).having(asked, wanted.tags) if asked or wanted.tags else None
+
+
 def _stretch(db: sqlite3.Connection, wanted: Lines) -> tuple[int, int]:
     """From which place on, and up to which place, lines are wanted."""
     world = wanted.world
@@ -156,7 +188,9 @@ def _stretch(db: sqlite3.Connection, wanted: Lines) -> tuple[int, int]:
         low = max(low, places.at(world, wanted.since))
     if wanted.before is not None:
         high = places.at(world, wanted.before)
-    if wanted.after is not None:
+    if wanted.after is not None and wanted.rising:
+        low = max(low, _place_of(db, world, *wanted.after) + 1)
+    elif wanted.after is not None:
         high = min(high, _place_of(db, world, *wanted.after))
     return low, high
 
@@ -173,18 +207,19 @@ def _listed(
     tags: list[int] | None,
     stretch: tuple[int, int],
     limit: int,
+    rising: bool,
 ) -> list[Any]:
-    """The newest lines of a stretch. Each set of tags is a walk of its own."""
+    """The first lines of a stretch. Each set of tags is a walk of its own."""
     if username is None and tags is None:
-        return _rows(db, "place >= ? AND place < ?", stretch, limit)
+        return _rows(db, "place >= ? AND place < ?", stretch, limit, rising)
     if tags is None:
         tags = TagSets(db).having(())
     where, facts = ("username = ? AND username <> '' AND ", [username]) if username else ("", [])
     rows: list[Any] = []
     for number in tags:
         condition = f"{where}line.tags = ? AND place >= ? AND place < ?"
-        rows += _rows(db, condition, (*facts, number, *stretch), limit)
-    return nlargest(limit, rows)
+        rows += _rows(db, condition, (*facts, number, *stretch), limit, rising)
+    return nsmallest(limit, rows) if rising else nlargest(limit, rows)
 
 
 def _searched(
@@ -211,16 +246,22 @@ def _searched(
     return db.execute(
         f"SELECT {_ROW} FROM line_words CROSS JOIN line ON line.place = line_words.rowid"
         f" WHERE line_words MATCH ? AND line_words.rowid >= ? AND line_words.rowid < ?{condition}"
-        " ORDER BY line_words.rowid DESC LIMIT ?",
+        f" ORDER BY line_words.rowid {_order(wanted.rising)} LIMIT ?",
         (match, *stretch, *facts, limit),
     ).fetchall()
 
 
-def _rows(db: sqlite3.Connection, condition: str, facts: Sequence[Any], limit: int) -> list[Any]:
+def _rows(
+    db: sqlite3.Connection, condition: str, facts: Sequence[Any], limit: int, rising: bool = False
+) -> list[Any]:
     return db.execute(
-        f"SELECT {_ROW} FROM line WHERE {condition} ORDER BY line.place DESC LIMIT ?",
+        f"SELECT {_ROW} FROM line WHERE {condition} ORDER BY line.place {_order(rising)} LIMIT ?",
         (*facts, limit),
     ).fetchall()
+
+
+def _order(rising: bool) -> str:
+    return "ASC" if rising else "DESC"
 
 
 def _lines(db: sqlite3.Connection, known: Tags, rows: Sequence[Any]) -> list[LogLine]:

@@ -1,10 +1,12 @@
 """Visits and screenshots in a SQLite file: written with a batch, listed newest first."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from coalserver.core.ports import Batch, Screenshots, Stay, Visits
+import orjson
+
+from coalserver.core.ports import Attendance, Batch, Screenshots, Stay, Visits
 from coalserver.domain.history import Screenshot
 from coalserver.domain.visits import Mark, Sign, Visit
 from coalserver.stores import codec
@@ -49,6 +51,19 @@ def visits(db: sqlite3.Connection, wanted: Visits, limit: int) -> list[Stay]:
 def visit(db: sqlite3.Connection, id: int) -> Stay | None:
     row = db.execute(f"SELECT {_STAY} FROM visit WHERE id = ?", (id,)).fetchone()
     return _stay(row) if row else None
+
+
+def attendance(
+    db: sqlite3.Connection, world: int, usernames: Sequence[str]
+) -> list[Attendance]:
+    """Of each of these who has ever visited a world: how often, how long, since when."""
+    rows = db.execute(
+        "SELECT username, count(*), sum(CASE WHEN gone < ? THEN max(0.0, gone - came) ELSE 0.0 END),"
+        " min(at), max(CASE WHEN gone < ? THEN NULL ELSE at END) FROM visit"
+        " WHERE world = ? AND username IN (SELECT value FROM json_each(?)) GROUP BY username",
+        (NEVER, NEVER, world, orjson.dumps(list(usernames)).decode()),
+    )
+    return [Attendance(*row) for row in rows]
 
 
 def screenshots(db: sqlite3.Connection, wanted: Screenshots, limit: int) -> list[Screenshot]:

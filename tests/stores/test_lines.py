@@ -191,3 +191,47 @@ async def test_any_lists_agree_with_the_plain_store(store):
         )
         limit = chance.choice((1, 10, 500))
         assert await store.lines(wanted, limit) == await plain.lines(wanted, limit), wanted
+
+
+async def test_lines_may_be_read_upwards_from_a_place_or_a_moment(store):
+    await file(store, *(a_line(id, at=NOON + id // 2) for id in range(1, 8)))
+    assert await listed(store, 3, rising=True) == [1, 2, 3]
+    assert await listed(store, 3, rising=True, after=Place(NOON + 1, 3)) == [4, 5, 6]
+    assert await listed(store, rising=True, after=Place(NOON + 3, 7)) == []
+    assert await listed(store, rising=True, since=NOON + 2, before=NOON + 3) == [4, 5]
+    assert await listed(store, rising=True, after=Place(None, 0)) == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_what_was_said_may_be_read_upwards(store):
+    await file(store, *(a_chat(id, "boom", NOON + id) for id in (1, 2, 3)))
+    assert await listed(store, 2, rising=True, words="boom") == [1, 2]
+    assert await listed(store, 2, rising=True, words="boom", after=Place(NOON + 2, 2)) == [3]
+
+
+async def test_lines_that_have_any_of_some_tags(store):
+    await file(store, a_line(1), a_chat(2, "hi"), a_death(3, "died"), a_feat(4, "Stone Age"))
+    assert await listed(store, tags=("death", "chat")) == [3, 2]
+    assert await listed(store, tags=("death", "chat"), username="Ada", rising=True) == [2, 3]
+    assert await listed(store, tags=("nothing",)) == []
+    assert await listed(store, tags=("chat", "death"), tag="death") == [3]
+    assert await listed(store, tags=("death",), words="died") == [3]
+
+
+async def test_lines_are_counted(store):
+    assert await store.count(Lines(1)) == [((), 0)]
+    fell, slain = {"death": "death.fell"}, {"death": "death.mob", "killer": "Zombie"}
+    await file(
+        store,
+        a_death(1, "fell", **fell), a_death(2, "slain", **slain), a_death(3, "slain", **slain),
+        a_death(4, "slain", name="Bob", **slain), a_death(5, "fell", world=2, **fell),
+        a_chat(6, "died", at=None), a_chat(7, "hi", NOON - DAY),
+    )  # fmt: skip
+    assert await store.count(Lines(1)) == [((), 5)]
+    deaths = Lines(1, About.DEATH)
+    assert await store.count(deaths, ("username",)) == [(("Ada",), 3), (("Bob",), 1)]
+    adas = Lines(1, About.DEATH, username="Ada")
+    by_cause = await store.count(adas, ("death", "killer"))
+    assert by_cause == [(("death.mob", "Zombie"), 2), (("death.fell", ""), 1)]
+    assert await store.count(Lines(1, username="Ada", since=NOON)) == [((), 3)]
+    assert await store.count(Lines(1, username="")) == [((), 0)]
+    assert await store.count(Lines(1, username="Eve"), ("death",)) == []

@@ -35,6 +35,16 @@ async def test_a_visit_is_known_after_a_restart(place):
     assert await place.store.visit(2) is None
 
 
+async def test_it_is_known_how_long_everybody_was_there(store):
+    await write(store, a_mark(1, IN, NOON), a_mark(2, LOST, NOON + 60))
+    await write(store, a_mark(3, IN, NOON + 100), a_mark(4, IN, NOON + 100, "Bob"))
+    await write(store, a_mark(5, LOST, NOON + 130, "Bob"), a_mark(6, IN, NOON, "Eve"), world=1)
+    found = sorted(await store.attendance(1, ["Ada", "Bob", "Nobody"]))
+    assert found == [("Ada", 2, 60.0, NOON, NOON + 100), ("Bob", 1, 30.0, NOON + 100, None)]
+    assert await store.attendance(2, ["Ada"]) == []
+    assert await store.attendance(1, []) == []
+
+
 async def test_only_the_lines_by_which_a_visit_begins_and_ends_say_so(store):
     await write(store, a_mark(1, JOINED, NOON), a_mark(2, IN, NOON))
     await write(store, a_mark(3, LOST, NOON + 60), a_mark(4, LEFT, NOON + 60))
