@@ -1,6 +1,7 @@
 """The feed: what was said lately, by topic, and who waits for more. Knows no client."""
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from coalserver.core.ports import Entry, Topic
 
+log = logging.getLogger(__name__)
 _id = attrgetter("id")
 
 
@@ -17,6 +19,9 @@ class Waiter(Protocol):
 
     def wake(self) -> None:
         """There is something new on a topic you wait for. Called once per enrolment."""
+
+    def fail(self, fault: Exception) -> None:
+        """Your `wake` has raised this: end, or you would wait for what has come already."""
 
 
 class Feed:
@@ -66,7 +71,7 @@ class Feed:
         while len(self._recent) > self._tail:
             self._let_go(self._recent.popleft())
         for waiter in awake:
-            waiter.wake()
+            _woken(waiter)
 
     def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
         """The oldest `limit` held entries on these topics with larger ids, ascending, each once.
@@ -142,7 +147,7 @@ class Feed:
                 waiters.update(some)
             enrolled.clear()
         for waiter in waiters:
-            waiter.wake()
+            _woken(waiter)
 
     def waiting(self) -> int:
         """How many wait, counted once per topic."""
@@ -168,6 +173,19 @@ class Ear:
     def wake(self) -> None:
         if not self.future.done():
             self.future.set_result(None)
+
+    def fail(self, fault: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(fault)
+
+
+def _woken(waiter: Waiter) -> None:
+    """Wake one. A slip in how he is told ends him alone: neither the others who wait nor the ledger."""
+    try:
+        waiter.wake()
+    except Exception as fault:
+        log.exception("A listener has failed; it is ended.")
+        waiter.fail(fault)
 
 
 def _later(tail: deque[Entry], cursor: int, limit: int) -> list[Entry]:

@@ -116,6 +116,10 @@ class ParkingProtocol(RequestHandler):
         if not self._taken(plan, self._cursor):
             self._by_the_ordinary_way()
 
+    def fail(self, fault: Exception) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
     def expire(self) -> None:
         """Nothing has come in the time asked for."""
         plan = self._plan

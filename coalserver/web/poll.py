@@ -150,6 +150,10 @@ class Poll:
                     request.protocol.answered_early(request, self._plan)
         self._ear.set_result(None)
 
+    def fail(self, fault: Exception) -> None:
+        if self._ear is not None and not self._ear.done():
+            self._ear.set_exception(fault)
+
     def expire(self) -> None:
         self.over = True
         self._timer = None

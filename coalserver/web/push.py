@@ -108,6 +108,9 @@ class Pusher:
                 return
         self._catching_up = asyncio.create_task(self._catch_up(transport))
 
+    def fail(self, fault: Exception) -> None:
+        self.end(WSCloseCode.INTERNAL_ERROR)
+
     def expire(self) -> None:
         """Once a second: is the client still taking anything, and is the line still alive?"""
         transport = self._transport

@@ -213,6 +213,45 @@ def test_who_enrols_at_a_closed_feed_is_woken_at_once():
     assert (sleeper.woken, feed.waiting()) == (1, 0)
 
 
+class Clumsy(Sleeper):
+    """Slips whenever it is woken."""
+
+    fault = None
+
+    def wake(self):
+        raise KeyError("a slip")
+
+    def fail(self, fault):
+        self.fault = fault
+
+
+@pytest.mark.parametrize("enrol", [Feed.enrol, Feed.stay])
+def test_who_slips_when_woken_is_ended_and_logged_and_the_others_are_woken(enrol, caplog):
+    feed, before, clumsy, after = Feed(), Sleeper(), Clumsy(), Sleeper()
+    for waiter in (before, clumsy, after):
+        enrol(feed, [HERE], waiter)
+    feed.publish(entries(HERE))
+    assert (before.woken, after.woken) == (1, 1)
+    assert isinstance(clumsy.fault, KeyError)
+    assert "a slip" in caplog.text
+
+
+def test_who_slips_when_the_feed_closes_keeps_nobody_here():
+    feed, clumsy, after = Feed(), Clumsy(), Sleeper()
+    for waiter in (clumsy, after):
+        feed.enrol([HERE], waiter)
+    feed.close()
+    assert (after.woken, type(clumsy.fault)) == (1, KeyError)
+
+
+async def test_an_ear_that_fails_says_so_to_who_listens():
+    ear = Ear()
+    ear.fail(KeyError("a slip"))
+    ear.fail(KeyError("another"))
+    with pytest.raises(KeyError, match="a slip"):
+        await ear.future
+
+
 def test_saying_nothing_wakes_nobody():
     feed, sleeper = Feed(), Sleeper()
     feed.enrol([HERE], sleeper)

@@ -36,6 +36,7 @@ ROOM_OVER = (WSCloseCode.OK, "Room cleanup")
 IDLE = (WSCloseCode.OK, "Inactive timeout")
 FLOODED = (WSCloseCode.POLICY_VIOLATION, "Too many messages")
 STALLED = (WSCloseCode.TRY_AGAIN_LATER, "Too slow")
+FAULTY = (WSCloseCode.INTERNAL_ERROR, "Internal server error")
 STOPPING = (WSCloseCode.SERVICE_RESTART, "The server is stopping")
 
 
@@ -136,6 +137,9 @@ class Member:
         if self.player not in room.roster:
             return self.end(*DISCONNECTED)
         self._enrol()
+
+    def fail(self, fault: Exception) -> None:
+        self.end(*FAULTY)
 
     def expire(self) -> None:
         """A minute is over: has the client said anything in it?"""

@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
+from coalserver.core import topics
 from coalserver.core.commands.bans import ban
 from coalserver.core.commands.lobbies import chat_in_lobby, kick_from_lobby
+from coalserver.core.unit import Unit
+from coalserver.domain.events import MemberJoined
 from tests.dialects.ears import WAYS, listening
 from tests.dialects.house import Asker, House, a_house
 
@@ -264,6 +267,25 @@ async def test_after_a_restart_one_goes_on_from_his_cursor(
         assert (await again.next())["text"] == "meanwhile"
         await ann.says(room, "after")
         assert (await again.next())["text"] == "after"
+
+
+def unspeakable(unit: Unit) -> None:
+    """Say what no dialect can put into words."""
+    unit.say(MemberJoined("free", 1, 1, object()), topics.lobby(1))  # type: ignore[arg-type]
+
+
+async def test_a_slip_in_the_words_ends_who_hears_them_and_nobody_else(
+    house: House, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann, bob = await house.guests("Ann", "Bob")
+    room = await a_room(ann)
+    other = await bob.opens("free")
+    async with listening(way, ann, room) as ear, listening(way, bob, other) as another:
+        await house.core.do(unspeakable)
+        assert await ear.end() in (500, "closed", 1011)
+        await bob.says(other, "hello")
+        assert (await another.next())["text"] == "hello"
+    assert "A listener has failed" in caplog.text
 
 
 async def test_a_server_that_ends_sends_listeners_home(house: House, way: str) -> None:
