@@ -7,7 +7,7 @@ Private characters are no words: a store may use them to tell its own from what 
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from coalserver.domain.logbook_header import TERMINAL, plain
 
@@ -90,3 +90,53 @@ def _bare(text: str) -> str:
 def _part(char: str) -> bool:
     category = unicodedata.category(char)
     return category[0] in _PARTS or category == "So"
+
+
+def cut(text: str, sought: Sequence[tuple[str, ...]]) -> list[str]:
+    """A text in pieces: what lies between the words that were looked for, and those, in turn.
+
+    Words stand at 1, 3 and so on; put together the pieces are the text.
+    """
+    runs = list(_runs(text))
+    words = [word for word, _, _ in runs]
+    hit: set[int] = set()
+    for one in sought:
+        for at in range(len(words) - len(one) + 1):
+            if tuple(words[at : at + len(one)]) == one:
+                hit.update(range(at, at + len(one)))
+    pieces: list[str] = []
+    end, last = 0, -2
+    for index in sorted(hit):
+        _, start, stop = runs[index]
+        # What lies between words that stand side by side belongs to them.
+        if index == last + 1 and pieces:
+            pieces[-1] += text[end:stop]
+        else:
+            pieces += [text[end:start], text[start:stop]]
+        end, last = stop, index
+    return [*pieces, text[end:]]
+
+
+def _runs(text: str) -> Iterator[tuple[str, int, int]]:
+    """The words of a text, each with where it begins and ends."""
+    for run in re.finditer(r"\w+|\S", text):
+        found = parts(folded(run[0]))
+        if len(found) == 1:
+            yield found[0], run.start(), run.end()
+            continue
+        start, word = run.start(), ""
+        for at in range(run.start(), run.end()):
+            # One by one: a sign that is a word by itself, or one more letter of the word before.
+            alone = folded(text[at])
+            now = parts(alone)
+            if len(now) == 1 and alone == alone.strip():
+                start = start if word else at
+                word += now[0]
+                continue
+            if word:
+                yield word, start, at
+            word = ""
+            for one in now:
+                yield one, at, at + 1
+        if word:
+            yield word, start, run.end()
