@@ -22,6 +22,7 @@ OUTSIDE = {
     "core/ranking.py": {"sortedcontainers"},
     "stores": {"aiosqlite", "orjson"},
     "web": {"aiohttp", "aiohttp_jinja2", "jinja2", "marshmallow", "orjson"},
+    "web/languages.py": {"aiohttp", "babel"},
     "services": set(),
     "dialects": {"aiohttp", "marshmallow", "orjson"},
     "dialects/oauth": {"aiohttp", "marshmallow", "orjson", "authlib"},

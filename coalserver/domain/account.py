@@ -24,6 +24,8 @@ class Account:
     admin: bool = False
     nickname: str = ""
     zone: str = "UTC"
+    #: Of its pages; empty: as each browser would have them.
+    language: str = ""
     #: Claimed Minecraft names. One belongs to at most one account.
     usernames: tuple[str, ...] = ()
     #: When something that others see of it changed last; 0: never since it was made.

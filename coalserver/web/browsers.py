@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from coalserver.core.queries.people import sign_in_shown
+from coalserver.core.queries.people import account_numbered, sign_in_shown
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.dialect import NOBODY, Call, Caller
 from coalserver.web.forms import Pairs, read_form
-from coalserver.web.pages import HEADERS, page
+from coalserver.web.languages import choose
+from coalserver.web.pages import HEADERS, WHO, page
 
 COOKIE = "coal"
 #: Where no other site of the same domain can have set it.
@@ -61,7 +62,12 @@ def signed_in(call: Call) -> Caller:
     """The account that is signed in with this browser, or nobody; `token` is the sign-in."""
     secret = call.request.cookies.get(_name(call), "")
     found = call.core.see(sign_in_shown, secret=secret, now=call.now) if secret else None
-    return NOBODY if found is None else Caller(account=found.account, token=found.id)
+    account = call.core.see(account_numbered, id=found.account) if found else None
+    if found is None or account is None:
+        return NOBODY
+    call.request[WHO] = account
+    choose(call.request, account.language)
+    return Caller(account=found.account, token=found.id)
 
 
 async def own_form(call: Call) -> Pairs:

@@ -1,4 +1,4 @@
-"""Pages: templates, static files, and what browsers may load."""
+"""Pages: templates in the reader's language, static files, and what browsers may load."""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ import jinja2
 from aiohttp import web
 
 import coalserver
+from coalserver.web.languages import gettext, language_of, ngettext, speaking
 
 #: Everything comes from here, nothing runs inline, and no other site may frame us.
 POLICY = (
@@ -22,6 +23,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+#: Where a request keeps the account that is signed in.
+WHO = web.RequestKey("who", object)
 
 
 def assets(name: str) -> Path:
@@ -34,9 +37,16 @@ def assets(name: str) -> Path:
 def set_up(app: web.Application) -> None:
     """Find templates, and serve the files of `static/`."""
     loader = jinja2.FileSystemLoader(assets("templates"))
-    aiohttp_jinja2.setup(
-        app, loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    templates = aiohttp_jinja2.setup(
+        app,
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    templates.policies["ext.i18n.trimmed"] = True
+    templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.router.add_static("/static", assets("static"))
     app.on_response_prepare.append(_guard_assets)
 
@@ -44,10 +54,15 @@ def set_up(app: web.Application) -> None:
 def page(
     request: web.Request, template: str, context: dict[str, Any], status: int = 200
 ) -> web.Response:
-    """A page that names what it may load."""
-    context = {"version": coalserver.__version__, **context}
-    response = aiohttp_jinja2.render_template(template, request, context, status=status)
+    """A page that names what it may load, and for whom it is."""
+    language = language_of(request)
+    known = {"version": coalserver.__version__, "language": language, "who": request.get(WHO)}
+    with speaking(language):
+        response = aiohttp_jinja2.render_template(
+            template, request, {**known, **context}, status=status
+        )
     response.headers.update(HEADERS)
+    response.headers["Vary"] = "Accept-Language, Cookie"
     return response
 
 

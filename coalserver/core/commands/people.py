@@ -60,10 +60,14 @@ def change_account(
     admin: bool | None = None,
     nickname: str | None = None,
     zone: str | None = None,
+    language: str | None = None,
 ) -> Account:
     """Change what is given. There is always an admin who can come in, once there was one."""
     old = the_account(unit, account)
-    given = {"active": active, "admin": admin, "nickname": nickname, "zone": zone}
+    given = {
+        **{"active": active, "admin": admin},
+        **{"nickname": nickname, "zone": zone, "language": language},
+    }
     new = old.changed(unit.now, **{name: part for name, part in given.items() if part is not None})
     if old.admin and old.active and not (new.admin and new.active):
         if len(unit.find(Account, "admin", "")) == 1:

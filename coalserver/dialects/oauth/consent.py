@@ -17,22 +17,23 @@ from coalserver.domain.account import Account
 from coalserver.web.browsers import form_page, is_own, leads_to, signed_in, to_login
 from coalserver.web.dialect import Call, Route
 from coalserver.web.forms import read_form
+from coalserver.web.languages import N_
 from coalserver.web.pages import may_lead_anywhere
 
 MAY = (
-    "see the worlds, players, chats and screenshots on this server, and its users’ e-mails",
-    "write in the chat of the game under your name",
-    "put up screenshots for you, and take yours down",
+    N_("see the worlds, players, chats and screenshots on this server, and its users’ e-mails"),
+    N_("write in the chat of the game under your name"),
+    N_("put up screenshots for you, and take yours down"),
 )
-MAY_AS_ADMIN = ("make, change, start and pause worlds, since you are an admin",)
+MAY_AS_ADMIN = (N_("make, change, start and pause worlds, since you are an admin"),)
 #: What a program that asks wrongly is told, on the page.
 FAULTS = {
-    "invalid_scope": "This server has only one kind of access, called data.",
-    "unsupported_response_type": "It does not ask the way this server answers.",
-    "unauthorized_client": "It is not allowed to ask.",
+    "invalid_scope": N_("This server has only one kind of access, called data."),
+    "unsupported_response_type": N_("It does not ask the way this server answers."),
+    "unauthorized_client": N_("It is not allowed to ask."),
 }
-BROKEN = "The program that made it is not known here, or would have you sent to a place it has not named."
-TOO_LATE = "This page was open for too long. Please choose again."
+BROKEN = N_("The program that made it is not known here, or would have you sent to a place it has not named.")
+TOO_LATE = N_("This page was open for too long. Please choose again.")
 
 
 async def ask(call: Call) -> web.StreamResponse:
@@ -86,14 +87,14 @@ async def show(call: Call) -> web.StreamResponse:
     if _account(call) is None:
         return to_login(call)
     code, error = call.query.get("code", ""), call.query.get("error", "")
-    shown = {"title": "Not connected", "words": "The program was not let in:", "value": error}
+    shown = {"title": N_("Not connected"), "words": N_("The program was not let in:"), "value": error}
     if code:
-        words = "Copy this code into the program that asked for it. It works once, for ten minutes."
-        shown = {"title": "Your code", "words": words, "value": code}
+        words = N_("Copy this code into the program that asked for it. It works once, for ten minutes.")
+        shown = {"title": N_("Your code"), "words": words, "value": code}
     elif not error:
         shown = {
-            "title": "Nothing to show",
-            "words": "There is neither a code nor an error.",
+            "title": N_("Nothing to show"),
+            "words": N_("There is neither a code nor an error."),
             "value": "",
         }
     return form_page(call, "oauth/show.html", shown)
@@ -161,7 +162,7 @@ def _page(
     told = ""
     if fault is not None:
         told = (
-            FAULTS.get(fault.error, "It asks in a way this server does not know.")
+            FAULTS.get(fault.error, N_("It asks in a way this server does not know."))
             if client
             else BROKEN
         )

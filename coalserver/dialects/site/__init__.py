@@ -8,18 +8,20 @@ from coalserver.core.queries.players import name_of
 from coalserver.dialects.site import signing_in
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.refusal import Refusal
+from coalserver.web.browsers import signed_in
 from coalserver.web.dialect import Call, Dialect, Route
+from coalserver.web.languages import N_
 from coalserver.web.pages import page
 
 #: Rows that a card of the home page shows.
 SHOWN = 20
 
 SENTENCES = {
-    404: "There is nothing at this address.",
-    405: "This address does not work that way.",
-    413: "That is too large.",
-    415: "That is of a kind we cannot read.",
-    500: "Something went wrong on our side.",
+    404: N_("There is nothing at this address."),
+    405: N_("This address does not work that way."),
+    413: N_("That is too large."),
+    415: N_("That is of a kind we cannot read."),
+    500: N_("Something went wrong on our side."),
 }
 
 
@@ -71,7 +73,7 @@ def astray(status: int, request: web.Request) -> web.StreamResponse:
 DIALECT = Dialect(
     "site",
     prefixes=("/",),
-    routes=(Route("GET", "/", home), *signing_in.ROUTES),
+    routes=(Route("GET", "/", home, who=signed_in), *signing_in.ROUTES),
     refuse=refuse,
     astray=astray,
 )

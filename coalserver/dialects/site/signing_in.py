@@ -24,6 +24,7 @@ from coalserver.web.browsers import (
     signed_in,
 )
 from coalserver.web.dialect import Call, Route, Web
+from coalserver.web.languages import N_, language_of
 from coalserver.web.limits import Failures
 from coalserver.web.pages import may_lead_anywhere, page
 
@@ -33,15 +34,15 @@ LONGEST = {"email": 254, "password": 1000, "nickname": 50, "code": 100, "next_ur
 
 #: Why -> (status, sentence).
 WORDS: dict[Why, tuple[int, str]] = {
-    Why.BAD_TOKEN: (403, "This page was open for too long. Please try again."),
-    Why.BAD_CREDENTIALS: (403, "E-mail and password do not match."),
-    Why.RATE_LIMITED: (429, "Too many tries. Try again in {wait} seconds."),
-    Why.EMAIL_TAKEN: (400, "This e-mail has an account already. Sign in instead."),
-    Why.EMAIL_INVALID: (400, "This is not an e-mail address."),
-    Why.PASSWORD_TOO_SHORT: (400, "A password has at least {least} characters."),
+    Why.BAD_TOKEN: (403, N_("This page was open for too long. Please try again.")),
+    Why.BAD_CREDENTIALS: (403, N_("E-mail and password do not match.")),
+    Why.RATE_LIMITED: (429, N_("Too many tries. Try again in {wait} seconds.")),
+    Why.EMAIL_TAKEN: (400, N_("This e-mail has an account already. Sign in instead.")),
+    Why.EMAIL_INVALID: (400, N_("This is not an e-mail address.")),
+    Why.PASSWORD_TOO_SHORT: (400, N_("A password has at least {least} characters.")),
 }
-OTHER = (400, "That did not work.")
-WRONG_CODE = "This is not the code that the server has shown when it was started."
+OTHER = (400, N_("That did not work."))
+WRONG_CODE = N_("This is not the code that the server has shown when it was started.")
 TEMPLATES = {"log_in": "signing/in.html", "make_account": "signing/up.html"}
 
 
@@ -143,7 +144,7 @@ def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
     if refusal.facts.get("what") == "code":
         sentence = WRONG_CODE
     facts = {"wait": 60, "least": 8, **refusal.facts}
-    sentence = sentence.format(**facts)
+    sentence = language_of(call.request).gettext(sentence).format(**facts)
     template = TEMPLATES.get(call.route.endpoint)
     if template is not None:
         answer = _form(call, template, {"wrong": sentence}, status)
