@@ -8,7 +8,7 @@ from coalserver.domain.account import Account, SignIn
 from coalserver.domain.exchange import Action, JoinRequest
 from coalserver.domain.game import Datum, Game
 from coalserver.domain.lobby import Lobby, Phase
-from coalserver.domain.oauth import Access, Client, Code, Grant
+from coalserver.domain.oauth import Access, Client, Code, Grant, Pairing
 from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.room import Room
 from coalserver.domain.truth import Truth
@@ -66,6 +66,10 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "pair": lambda access: ((access.account, access.client),),
         "client": lambda access: _if(access.client, access.client),
         "account": lambda access: _if(access.account, access.account),
+    },
+    Pairing: {
+        "digest": lambda pairing: (pairing.digest,),
+        "world": lambda pairing: (pairing.world,),
     },
     Token: {
         "digest": lambda token: (token.digest,),

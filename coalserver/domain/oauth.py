@@ -11,6 +11,8 @@ from coalserver.domain.refusal import Refusal, Why
 DATA, AGENT = "data", "agent"
 #: Seconds in which a code buys tokens.
 CODE_SECONDS = 600
+#: Seconds in which an agent can be paired, and letters and digits of the code: 131 bits.
+PAIRING_SECONDS, PAIRING_LETTERS = 15 * 60, 22
 #: Letters and digits in a secret, a code or a token: 238 bits.
 SECRET_LETTERS = 40
 #: More redirect addresses, or longer ones, no client needs.
@@ -137,6 +139,22 @@ class Access:
         """Refuse another client's refresh token, and one that is too old."""
         if self.client != client or now >= self.renewal_until:
             raise Refusal(Why.BAD_GRANT)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Lets the agent of a world fetch its credentials, once: an admin has given it this code."""
+
+    id: int
+    digest: str
+    world: int
+    #: The account that has asked for it; 0 is the command line.
+    by: int
+    created: float
+    until: float
+
+    def ended(self, now: float) -> bool:
+        return now >= self.until
 
 
 def checked_uris(uris: list[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from coalserver.core.commands.claims import forget_claims
 from coalserver.core.commands.oauth import forget_ended
+from coalserver.core.commands.pairing import forget_pairings
 from coalserver.core.commands.people import forget_sign_ins
 from coalserver.core.commands.presence import free_silent_seats, mark_away
 from coalserver.core.commands.receipts import forget_receipts
@@ -100,6 +101,7 @@ class Housekeeping:
         await self._all(lambda: core.do(forget_ended_bans))
         await self._all(lambda: core.do(forget_ended))
         await self._all(lambda: core.do(forget_sign_ins))
+        await self._all(lambda: core.do(forget_pairings))
         await self._all(lambda: core.do(forget_closed, kept=keeping.closed_kept))
         await self._all(lambda: core.do(abandon_idle_rooms, idle=keeping.idle_room))
         await self._all(lambda: core.do(notice_silence))

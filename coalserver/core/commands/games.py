@@ -16,7 +16,7 @@ TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 def digest(secret: str) -> str:
     """What is kept of a random secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def add_game(
