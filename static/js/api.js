@@ -30,6 +30,19 @@ export async function authorised(call) {
   }
 }
 
+/** In whose name one listens: `call(work)` runs work(bearer); a socket's address has what `ticket` gives. */
+export const guest = {
+  call: authorised,
+  async ticket(options) {
+    const { data } = await authorised((bearer) => request("POST", "/accounts/ticket", { bearer, body: {}, ...options }));
+    return { ticket: data.ticket };
+  },
+  renew: async () => renewed(await token()),
+};
+
+/** Likewise for who is signed in, whose cookie says so, and for who need not be. */
+export const cookie = { call: (work) => work(""), ticket: async () => ({}) };
+
 export const send = (method, path, options = {}) => authorised((bearer) => request(method, path, { ...options, bearer }));
 
 export const see = (path, options) => send("GET", path, options);

@@ -1,10 +1,9 @@
 // Listening to one thing, for as long as it takes. Tries a stream, a WebSocket, then long-polling;
 // after a cut it goes on from the last event it saw, so nothing is missed and nothing comes twice.
 
-import { spent } from "./api.js";
+import { guest, spent } from "./api.js";
 import { forget, report } from "./connection.js";
 import { backoff, pause, Problem } from "./http.js";
-import { renewed, token } from "./identity.js";
 import { Lost, NoSeat, poll, Silent, socket, stream } from "./transports.js";
 
 const WAYS = [stream, socket, poll];
@@ -29,8 +28,9 @@ function failed(way) {
  * heard(event, id)  for each event, in order
  * lost()            events are gone: read the document again, return its cursor
  * gone(problem)     there is nothing (more) to hear here
+ * by                in whose name; see api.js
  */
-export function listen(path, { after, heard, lost, gone }) {
+export function listen(path, { after, heard, lost, gone, by = guest }) {
   const end = new AbortController();
   let attempt = null;
   let cursor = after ?? -1;
@@ -87,7 +87,7 @@ export function listen(path, { after, heard, lost, gone }) {
       const { signal } = attempt;
       try {
         await way({
-          signal,
+          signal, by,
           url: (extra = {}) => `${path}/events?${new URLSearchParams({ "after-event-id": cursor, ...extra })}`,
           live: () => state === "live",
           opened: () => {
@@ -138,7 +138,7 @@ export function listen(path, { after, heard, lost, gone }) {
 
   /** 400 is a cursor the server never gave, as after restoring a backup: begin again from the document. */
   async function refusal(problem) {
-    if (spent(problem)) return renewed(await token()).then(() => false, () => false);
+    if (spent(problem) && by.renew) return by.renew().then(() => false, () => false);
     if (problem.status === 400) return resync();
     end.abort();
     forget(feed);

@@ -1,9 +1,9 @@
 // Three ways to hear the same feed. Each one takes what a feed gives it:
 //   url(extra)  the address with the cursor in it        signal    ends it
 //   opened()    the way is open                          take(entry)
+//   by          in whose name one listens: see api.js
 // and settles when it is over: returns if the server ended it, throws Problem, Silent or Lost.
 
-import { authorised } from "./api.js";
 import { open, pause, Problem, request } from "./http.js";
 
 /** Events before the cursor are gone: the document must be read again. */
@@ -32,9 +32,9 @@ export async function stream(feed) {
   feed.signal.addEventListener("abort", stop, { once: true });
   let timer = 0;
   try {
-    const response = await authorised((bearer) => open(feed.url(), {
+    const response = await feed.by.call((bearer) => open(feed.url(), {
       patience: PATIENCE, signal: cut.signal,
-      headers: { Accept: "text/event-stream", Authorization: `Bearer ${bearer}` },
+      headers: { Accept: "text/event-stream", ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) },
     }));
     if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Problem("network");
     feed.opened();
@@ -73,8 +73,8 @@ function tell(feed, frame) {
 }
 
 export async function socket(feed) {
-  const { data } = await authorised((bearer) => request("POST", "/accounts/ticket", { bearer, body: {}, patience: PATIENCE, signal: feed.signal }));
-  const address = new URL(feed.url({ ticket: data.ticket }), location.href);
+  const ticket = await feed.by.ticket({ patience: PATIENCE, signal: feed.signal });
+  const address = new URL(feed.url(ticket), location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   await new Promise((resolve, reject) => {
     const ws = new WebSocket(address);
@@ -112,7 +112,7 @@ export async function poll(feed) {
   held += patient;
   try {
     if (feed.live() && !patient) await pause(POLL_PAUSE);
-    const answer = await authorised((bearer) => request("GET", feed.url({ wait }), { bearer, signal: feed.signal, patience: PATIENCE + wait * 1000 }));
+    const answer = await feed.by.call((bearer) => request("GET", feed.url({ wait }), { bearer, signal: feed.signal, patience: PATIENCE + wait * 1000 }));
     feed.opened();
     if (answer.lost) throw new Lost();
     for (const entry of answer.data) feed.take(entry);
