@@ -1,13 +1,19 @@
 """The COAL data API: worlds, who plays in them and what their logs tell. See README.md beside this file."""
 
-from coalserver.dialects.coal import servers, users
+from coalserver.dialects.coal import players, queue, servers, sessions, users
 from coalserver.dialects.coal.wording import astray, refuse
 from coalserver.web.dialect import Dialect
 
 DIALECT = Dialect(
     "coal",
     prefixes=("/api/v1",),
-    routes=(*users.ROUTES, *servers.ROUTES),
+    routes=(
+        *users.ROUTES,
+        *servers.ROUTES,
+        *queue.ROUTES,
+        *players.ROUTES,
+        *sessions.ROUTES,
+    ),
     refuse=refuse,
     astray=astray,
     any_origin=True,
