@@ -14,6 +14,7 @@ from coalserver.config import Config
 from coalserver.control import listen
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
+from coalserver.core.gallery import every_code
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.people import admin_there
 from coalserver.core.state import State
@@ -26,6 +27,7 @@ from coalserver.domain.lobby import Lobby
 from coalserver.domain.room import Room
 from coalserver.housing import DataDirectory
 from coalserver.passwords import Passwords
+from coalserver.pictures import Pictures
 from coalserver.services.housekeeping import Housekeeping, Keeping
 from coalserver.stores.sqlite import SqliteStore
 from coalserver.supervisor import Supervisor
@@ -78,6 +80,7 @@ async def _serve(
     stopped = _on_signals()
     try:
         await first_games(core)
+        await sweep_pictures(core, shared.service(Pictures))
         supervisor.add("housekeeping", Housekeeping(core, keeping_for(config)).run)
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, backlog=4096)
@@ -110,6 +113,9 @@ def web_for(config: Config, core: Core, home: DataDirectory) -> Web:
         services={
             Config: config,
             Passwords: Passwords(),
+            Pictures: Pictures(
+                home.screenshots, home.key("pictures"), config.screenshot_limit, core.setting.clock
+            ),
             Keys: Keys(home.key("coal")),
             Hosting: hosting_for(config),
             SignUps: SignUps(open=config.open_signup),
@@ -132,7 +138,9 @@ def application(shared: Web) -> web.Application:
         shared.core.feed.close()
 
     async def let_go(app: web.Application) -> None:
-        shared.service(Passwords).close()
+        for service in shared.services.values():
+            if isinstance(service, Passwords | Pictures):
+                service.close()
 
     app.on_shutdown.append(send_home)
     app.on_cleanup.append(let_go)
@@ -155,6 +163,13 @@ async def first_games(core: Core) -> None:
         await core.do(
             add_game, tag="noughts", name="Noughts and Crosses", min_players=2, max_players=2
         )
+
+
+async def sweep_pictures(core: Core, pictures: Pictures) -> None:
+    """Remove the files of screenshots that were never hung, or are down; nobody may be hanging any yet."""
+    gone = await pictures.sweep(await every_code(core))
+    if gone:
+        log.info("Removed %d files of no screenshot.", gone)
 
 
 def recovered(state: State) -> str:

@@ -24,13 +24,14 @@ from coalserver.core.engine import GAP
 from coalserver.core.ports import Batch
 from coalserver.core.unit import ENTRIES
 from coalserver.housing import DataDirectory, Trouble, sync_directory
+from coalserver.pictures import FILE
 from coalserver.stores.sqlite import SqliteStore
 from coalserver.stores.sqlite_schema import StoreUnusable, check_file
 
 FORMAT = 1
-MANIFEST, MANIFEST_SIZE = "manifest.json", 2**20
+MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
 #: What may be in a backup besides the database: nothing that leads out of the data directory.
-PART = re.compile(r"keys/[A-Za-z0-9_-]{1,64}")
+PART = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE.pattern})")
 #: More than can have been counted since a backup, for a replaced file that nobody can read.
 LEAP, ENTRIES_LEAP = 10**6, 10**9
 
@@ -41,7 +42,10 @@ async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[st
         raise Trouble(f"{file} is there already; a backup replaces nothing.")
     with home.scratch() as scratch:
         try:
+            # Before and after: all that the database names is there, whatever comes and goes meanwhile.
+            await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
             await store.backup(scratch / home.database.name)
+            await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
             size = await asyncio.to_thread(_pack, home, scratch, file)
         except (OSError, sqlite3.Error) as fault:
             raise Trouble(f"{file} cannot be written: {_said(fault)}.") from fault
@@ -83,6 +87,8 @@ async def restore(home: DataDirectory, file: Path) -> dict[str, Any]:
 def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
     parts = {home.database.name: scratch / home.database.name}
     parts |= {f"keys/{key.name}": key for key in sorted(home.keys.glob("[!.]*"))}
+    shots = sorted((scratch / "screenshots").glob("[!.]*"))
+    parts |= {f"screenshots/{shot.name}": shot for shot in shots}
     rows = {
         name: {"bytes": path.stat().st_size, "sha256": digest(path)} for name, path in parts.items()
     }
@@ -105,6 +111,24 @@ def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
         part.unlink(missing_ok=True)
     sync_directory(file.parent)
     return file.stat().st_size
+
+
+def _link(folder: Path, copy: Path) -> None:
+    """Have the pictures of a folder in another one, too. No file of a picture ever changes."""
+    if not folder.is_dir():
+        return
+    copy.mkdir(mode=0o700, exist_ok=True)
+    for path in folder.iterdir():
+        place = copy / path.name
+        if not FILE.fullmatch(path.name) or place.exists():
+            continue
+        try:
+            os.link(path, place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            # Not every file system has links.
+            shutil.copy2(path, place)
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
@@ -176,6 +200,7 @@ def _keep(home: DataDirectory, copy: Path) -> Path | None:
         shutil.copy2(path, copy)
     if home.keys.is_dir():
         shutil.copytree(home.keys, copy / "keys")
+    _link(home.screenshots, copy / "screenshots")
     name = time.strftime("replaced-%Y%m%dT%H%M%SZ", time.gmtime())
     taken = len(list(home.path.glob(f"{name}*")))
     return home.path / (f"{name}-{taken}" if taken else name)

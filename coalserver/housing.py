@@ -47,6 +47,10 @@ class DataDirectory:
         return self.path / "keys"
 
     @property
+    def screenshots(self) -> Path:
+        return self.path / "screenshots"
+
+    @property
     def begun(self) -> bool:
         """Whether anything was ever kept here."""
         return self.database.exists() or self._restored.exists()

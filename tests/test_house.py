@@ -26,11 +26,11 @@ OUTSIDE = {
     "services": set(),
     "dialects": {"aiohttp", "marshmallow", "orjson"},
     "dialects/oauth": {"aiohttp", "marshmallow", "orjson", "authlib"},
-    "dialects/coal": {"aiohttp", "marshmallow", "orjson", "PIL"},
     "dialects/site": {"aiohttp", "marshmallow", "orjson", "babel"},
     "app.py": {"aiohttp"},
     "cli.py": {"uvloop"},
     "passwords.py": {"argon2"},
+    "pictures.py": {"PIL"},
     "safe.py": {"cryptography"},
     ".": set(),
 }

@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -13,7 +15,7 @@ from argon2 import PasswordHasher
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from coalserver.app import application, first_games, hosting_for
+from coalserver.app import application, first_games, hosting_for, sweep_pictures
 from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
@@ -23,6 +25,7 @@ from coalserver.dialects.coal.keys import Keys
 from coalserver.dialects.site.signing_in import SignUps
 from coalserver.games.noughts import RULES
 from coalserver.passwords import Passwords
+from coalserver.pictures import Pictures
 from coalserver.safe import Safe
 from coalserver.services.housekeeping import Housekeeping, Keeping
 from coalserver.stores.memory import MemoryStore
@@ -98,6 +101,8 @@ class House:
     #: The connections of all who call; they outlive a restart.
     http: aiohttp.ClientSession
     config: Config
+    #: Where files lie that are not in the store.
+    folder: Path
     core: Core = field(init=False)
     shared: Web = field(init=False)
     server: Server = field(init=False)
@@ -114,12 +119,16 @@ class House:
         services = {
             Config: self.config,
             Passwords: Passwords(WEAK),
+            Pictures: Pictures(
+                self.folder / "screenshots", bytes(32), self.config.screenshot_limit, self.clock
+            ),
             Keys: Keys(bytes(32)),
             type(hosting): hosting,
             SignUps: SignUps(self.config.open_signup, ADMIN_CODE),
         }
         self.shared = Web(self.core, services=services, **self.web)
         await first_games(self.core)
+        await sweep_pictures(self.core, self.shared.service(Pictures))
         self.server = Server(application(self.shared))
         await self.server.start_server()
 
@@ -274,12 +283,16 @@ async def a_house(
     """A server that is closed afterwards."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
-        house = House(store or MemoryStore(), Clock(), web, limits, tail, reopened, http, config)
+        folder = TemporaryDirectory()
+        house = House(
+            store or MemoryStore(), Clock(), web, limits, tail, reopened, http, config, Path(folder.name)
+        )
         await house.open()
         try:
             yield house
         finally:
             await house.close()
+            folder.cleanup()
 
 
 async def a_session(game: str, *players: Asker, **options: Any) -> str:
