@@ -2,19 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from coalserver import games
 from coalserver.config import Config
+from coalserver.core.commands.deeds import noted
 from coalserver.core.engine import Core
 from coalserver.core.unit import Limits, Setting
+from coalserver.domain.deed import COMMAND_LINE, What
 from coalserver.housing import DataDirectory
 from coalserver.safe import Safe
 from coalserver.stores.sqlite import SqliteStore
 
 DAY = 86_400
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,11 @@ class Desk:
     home: DataDirectory
     store: SqliteStore
     core: Core
+
+    async def do(self, what: What, about: str, command: Callable[..., T], /, **asked: Any) -> T:
+        """Run a command, and keep that the command line has asked for it."""
+        asked = {"by": COMMAND_LINE, "what": what, "about": about, "act": command, **asked}
+        return await self.core.do(noted, **asked)
 
 
 def setting_for(config: Config, home: DataDirectory) -> Setting:

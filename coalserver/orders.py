@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from coalserver import archive, orders_accounts
+from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import add_game, rotate_game
 from coalserver.core.queries.games import all_games
 from coalserver.desk import Desk
+from coalserver.domain.deed import COMMAND_LINE, What
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.order import Order, absolute, argument, lines, table, text
 
 
 async def game_add(desk: Desk, **asked: Any) -> Any:
     """Make a game and show its tokens, this once."""
-    return await desk.core.do(add_game, **asked)
+    return await desk.do(What.GAME_ADDED, asked["tag"], add_game, **asked)
 
 
 async def game_list(desk: Desk) -> Any:
@@ -40,12 +42,14 @@ async def game_list(desk: Desk) -> Any:
 
 async def game_rotate(desk: Desk, *, tag: str) -> Any:
     """Give a game new tokens, shown this once; the old ones stop at once."""
-    return await desk.core.do(rotate_game, tag=tag)
+    return await desk.do(What.GAME_ROTATED, tag, rotate_game, tag=tag)
 
 
 async def backup(desk: Desk, *, file: str) -> Any:
     """Put everything the server keeps, its keys as well, into one new file."""
-    return await archive.backup(desk.home, desk.store, Path(file))
+    written = await archive.backup(desk.home, desk.store, Path(file))
+    await desk.core.do(note, by=COMMAND_LINE, what=What.BACKUP_MADE, about=file)
+    return written
 
 
 TAG = argument("tag", metavar="TAG", help="the game's short name")

@@ -10,6 +10,7 @@ from coalserver.core.commands.people import add_account, change_account, set_pas
 from coalserver.core.queries.people import account_called, every_account
 from coalserver.desk import DAY, Desk
 from coalserver.domain.account import Account, checked_email, checked_password
+from coalserver.domain.deed import What
 from coalserver.domain.oauth import DATA
 from coalserver.domain.refusal import Why
 from coalserver.order import Order, argument, lines, table, text
@@ -20,9 +21,12 @@ async def account_add(
     desk: Desk, *, email: str, password: str, nickname: str, active: bool, admin: bool
 ) -> Any:
     """Make an account; an admin is active, others wait unless they are made so."""
-    made = await desk.core.do(
+    address = checked_email(email)
+    made = await desk.do(
+        What.ACCOUNT_ADDED,
+        address,
         add_account,
-        email=checked_email(email),
+        email=address,
         password=await hashed(checked_password(password)),
         nickname=nickname,
         active=active,
@@ -40,19 +44,24 @@ async def account_passwd(desk: Desk, *, email: str, password: str) -> Any:
     """Give an account a new password; whoever is signed in with the old one is out."""
     found = desk.core.see(account_called, email=email)
     kept = await hashed(checked_password(password))
-    return _row(await desk.core.do(set_password, account=found.id, password=kept))
+    done = (What.PASSWORD_SET, found.email)
+    return _row(await desk.do(*done, set_password, account=found.id, password=kept))
 
 
 async def account_activate(desk: Desk, *, email: str, active: bool) -> Any:
     """Let an account come in, or (--off) let it wait again."""
     found = desk.core.see(account_called, email=email)
-    return _row(await desk.core.do(change_account, account=found.id, active=active))
+    what = What.ACCOUNT_LET_IN if active else What.ACCOUNT_PUT_ON_HOLD
+    return _row(
+        await desk.do(what, found.email, change_account, account=found.id, active=active)
+    )
 
 
 async def token_add(desk: Desk, *, email: str, scope: str, days: int) -> Any:
     """Make a token that acts for an account, and show it, this once."""
     found = desk.core.see(account_called, email=email)
-    token = await desk.core.do(add_personal_token, account=found.id, lasts=days * DAY)
+    done = (What.TOKEN_MADE, found.email)
+    token = await desk.do(*done, add_personal_token, account=found.id, lasts=days * DAY)
     return {
         "access_token": token,
         "token_type": "Bearer",

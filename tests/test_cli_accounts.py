@@ -1,6 +1,7 @@
 """Accounts and their tokens on the command line, on a file and by a server."""
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,31 @@ def test_a_server_shows_a_code_until_there_is_an_admin(line, data):
         line("account", "add", "ann@example.org", *PASSWORD, "--admin")
     with running(data) as server:
         assert "admin_code" not in server.said
+
+
+def test_what_the_command_line_has_done_is_kept(either, data):
+    either("account", "add", "ann@example.org", *PASSWORD, "--admin")
+    either("account", "passwd", "ann@example.org", "--password", "another horse")
+    either("account", "add", "bob@example.org", *PASSWORD)
+    either("account", "activate", "bob@example.org")
+    either("account", "activate", "ann@example.org", "--off")
+    either("token", "add", "bob@example.org")
+    either("game", "add", "chess")
+    either("game", "rotate", "chess")
+    either("backup", str(data.with_suffix(".tar")))
+    rows = sqlite3.connect(DataDirectory(data).database)
+    kept = rows.execute("select doc from entity where kind = 'Deed' order by id").fetchall()
+    rows.close()
+    deeds = [json.loads(doc) for (doc,) in kept]
+    assert {deed["by"] for deed in deeds} == {0}
+    assert [(deed["what"], deed["about"]) for deed in deeds] == [
+        ("account_added", "ann@example.org"),
+        ("password_set", "ann@example.org"),
+        ("account_added", "bob@example.org"),
+        ("account_let_in", "bob@example.org"),
+        ("token_made", "bob@example.org"),
+        ("game_added", "chess"),
+        ("game_rotated", "chess"),
+        ("backup_made", str(data.with_suffix(".tar"))),
+    ]
+    assert PASSWORD[1] not in str(kept)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from coalserver.core.recent import Recent
 from coalserver.domain.account import Account, SignIn
+from coalserver.domain.deed import Deed
 from coalserver.domain.exchange import Action, JoinRequest
 from coalserver.domain.game import Datum, Game
 from coalserver.domain.lobby import Lobby, Phase
@@ -67,6 +68,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "client": lambda access: _if(access.client, access.client),
         "account": lambda access: _if(access.account, access.account),
     },
+    Deed: {},
     Pairing: {
         "digest": lambda pairing: (pairing.digest,),
         "world": lambda pairing: (pairing.world,),

@@ -11,6 +11,8 @@ from coalserver.domain.refusal import Refusal, Why
 DATA, AGENT = "data", "agent"
 #: Seconds in which a code buys tokens.
 CODE_SECONDS = 600
+#: Tokens that one account may have made for itself.
+MOST_TOKENS = 100
 #: Seconds in which an agent can be paired, and letters and digits of the code: 131 bits.
 PAIRING_SECONDS, PAIRING_LETTERS = 15 * 60, 22
 #: Letters and digits in a secret, a code or a token: 238 bits.
@@ -127,6 +129,8 @@ class Access:
     until: float | None
     renewal: str = ""
     renewal_until: float = 0.0
+    #: What the account calls a token that it made for itself.
+    title: str = ""
 
     def ended(self, now: float) -> bool:
         return self.until is not None and now >= self.until

@@ -3,10 +3,12 @@
 from itertools import islice
 from typing import NamedTuple
 
+from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import digest
 from coalserver.core.commands.oauth import add_agent, renew_secret
 from coalserver.core.commands.worlds import the_world
 from coalserver.core.unit import Unit
+from coalserver.domain.deed import What
 from coalserver.domain.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Client, Pairing
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world import World
@@ -48,6 +50,7 @@ def pair_agent(unit: Unit, *, code: str) -> Paired:
         made = add_agent(unit, world=world.id)
     else:
         made = renew_secret(unit, client=client.id)
+    note(unit, by=pairing.by, what=What.AGENT_PAIRED, about=world.name)
     return Paired(made.client.code, made.secret, world)
 
 

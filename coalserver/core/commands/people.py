@@ -3,14 +3,20 @@
 Passwords arrive hashed.
 """
 
+from dataclasses import replace
 from itertools import islice
 
 from coalserver.core.commands.accounts import end_token, register_account
+from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import digest
+from coalserver.core.commands.presence import leave_everything
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account, SignIn
-from coalserver.domain.player import Token
+from coalserver.domain.deed import What
+from coalserver.domain.oauth import Access, Code, Grant
+from coalserver.domain.player import Player, Token
 from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.visitor import Claim
 
 #: A piece of upkeep for which nobody waits.
 PIECE = 500
@@ -47,9 +53,12 @@ def sign_up(
     """Make an account for a visitor; the first admin, if he has proved that he started the server."""
     if first and unit.find(Account, "admin", ""):
         raise Refusal(Why.BAD_CREDENTIALS)
-    return add_account(
+    made = add_account(
         unit, email=email, password=password, nickname=nickname, active=active, admin=first
     )
+    if first:
+        note(unit, by=made.id, what=What.FIRST_ADMIN, about=made.email)
+    return made
 
 
 def change_account(
@@ -75,15 +84,54 @@ def change_account(
     return unit.put(new)
 
 
-def set_password(unit: Unit, *, account: int, password: str, but: int = 0) -> Account:
-    """Give an account a new password. Whoever signed in with the old one is out, `but` one browser."""
+def set_password(
+    unit: Unit, *, account: int, password: str, but: int = 0, proved: str | None = None
+) -> Account:
+    """Give an account a new password. Whoever signed in with the old one is out, `but` one browser.
+
+    `proved` is the hash against which the old one was proved: refused where it is another by now.
+    """
     found = the_account(unit, account)
+    if proved is not None and proved != found.password:
+        raise Refusal(Why.BAD_CREDENTIALS)
+    sign_out(unit, account=account, but=but)
+    return unit.put(found.changed(unit.now, password=password))
+
+
+def sign_out(unit: Unit, *, account: int, but: int = 0) -> None:
+    """Wherever an account has signed in with its password it is out, `but` one browser."""
     for sign_in in unit.find(SignIn, "account", account):
         if sign_in.id != but:
             unit.drop(sign_in)
     for token in unit.find(Token, "account", account):
         end_token(unit, token_id=token.id)
-    return unit.put(found.changed(unit.now, password=password))
+
+
+def remove_account(unit: Unit, *, account: int) -> Account:
+    """An account is no more, nor is anything that proves it or acts for it. An admin has to be none first.
+
+    Its player gives up every seat, and is forgotten like a guest's.
+    """
+    found = the_account(unit, account)
+    if found.admin:
+        raise Refusal(Why.ADMIN_STAYS)
+    player = unit.get(Player, found.player)
+    if player is not None:
+        unit.put(replace(player, guest=True))
+    sign_out(unit, account=account)
+    if player is not None:
+        leave_everything(unit, player=player.id, how="left")
+    for grant in unit.find(Grant, "account", account):
+        unit.drop(grant)
+        for code in unit.find(Code, "client", grant.client):
+            if code.account == account:
+                unit.drop(code)
+    for access in unit.find(Access, "account", account):
+        unit.drop(access)
+    for claim in unit.find(Claim, "account", account):
+        unit.drop(claim)
+    unit.drop(found)
+    return found
 
 
 def open_sign_in(
