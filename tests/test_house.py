@@ -37,7 +37,7 @@ OUTSIDE = {
 #: Rooms in which nothing waits: neither `async def` nor asyncio (law L1).
 AT_ONCE = ("domain", "games", "core/commands", "core/queries")
 #: The only places that may catch whatever comes.
-CATCH_ALL = {"web/endpoint.py", "services/housekeeping.py", "domain/game.py"}
+CATCH_ALL = {"core/feed.py", "web/endpoint.py", "services/housekeeping.py", "domain/game.py"}
 #: Words that mean different things in different documents.
 BANNED = {"session", "server", "user"}
 EMPTY_NAMES = {"manager", "helper", "helpers", "utils", "common", "base", "data", "info"}
