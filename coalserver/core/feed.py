@@ -48,12 +48,14 @@ class Feed:
         self._topics: dict[Topic, deque[Entry]] = {}
         self._waiters: dict[Topic, dict[Waiter, None]] = {}
         self._standing: dict[Topic, dict[Waiter, None]] = {}
+        self._last: dict[Topic, dict[Waiter, None]] = {}
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """Say what is on disk, and wake whoever waits for it."""
         if not entries:
             return
         awake: dict[Waiter, None] = {}
+        awake_last: dict[Waiter, None] = {}
         for entry in entries:
             self._recent.append(entry)
             for topic in entry.topics:
@@ -67,10 +69,13 @@ class Feed:
                 standing = self._standing.get(topic)
                 if standing:
                     awake.update(standing)
+                last = self._last.get(topic)
+                if last:
+                    awake_last.update(last)
         self.head = entries[-1].id
         while len(self._recent) > self._tail:
             self._let_go(self._recent.popleft())
-        for waiter in awake:
+        for waiter in (*awake, *awake_last):
             _woken(waiter)
 
     def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
@@ -120,17 +125,18 @@ class Feed:
                 waiters = self._waiters[topic] = {}
             waiters[waiter] = None
 
-    def stay(self, topics: Iterable[Topic], waiter: Waiter) -> None:
-        """Wake this one at every entry on any of these topics, until he leaves."""
+    def stay(self, topics: Iterable[Topic], waiter: Waiter, *, last: bool = False) -> None:
+        """Wake this one at every entry on any of these topics, until he leaves; `last`: after all others."""
         if self.closed:
             waiter.wake()
             return
+        enrolled = self._last if last else self._standing
         for topic in topics:
-            self._standing.setdefault(topic, {})[waiter] = None
+            enrolled.setdefault(topic, {})[waiter] = None
 
     def leave(self, topics: Iterable[Topic], waiter: Waiter) -> None:
         """Do not wake this one any more."""
-        for enrolled in (self._waiters, self._standing):
+        for enrolled in (self._waiters, self._standing, self._last):
             for topic in topics:
                 waiters = enrolled.get(topic)
                 if waiters is not None:
@@ -142,7 +148,7 @@ class Feed:
         """Send everyone who waits home."""
         self.closed = True
         waiters: dict[Waiter, None] = {}
-        for enrolled in (self._waiters, self._standing):
+        for enrolled in (self._waiters, self._standing, self._last):
             for some in enrolled.values():
                 waiters.update(some)
             enrolled.clear()
@@ -151,7 +157,8 @@ class Feed:
 
     def waiting(self) -> int:
         """How many wait, counted once per topic."""
-        return sum(map(len, (*self._waiters.values(), *self._standing.values())))
+        enrolled = (self._waiters, self._standing, self._last)
+        return sum(len(some) for topics in enrolled for some in topics.values())
 
     def _let_go(self, entry: Entry) -> None:
         self.floor = entry.id + 1

@@ -8,9 +8,10 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.refusal import Refusal
+from coalserver.web.chorus import Frame
 from coalserver.web.dialect import Call
 from coalserver.web.listen import Subscribe, Subscription
-from coalserver.web.push import CLOSING_SECONDS, Frame, Pusher, hold
+from coalserver.web.push import CLOSING_SECONDS, Pusher, hold
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +22,19 @@ Hear = Callable[[WSMessage], Awaitable[None]]
 
 
 class Talker(Pusher):
-    """A pusher that asks at each wake what there is to hear, and ends when that is over and told."""
+    """A pusher that asks at each wake what there is to hear, and ends when that is over and told.
+
+    What it is told is for it alone, so it waits for itself.
+    """
 
     def wake(self) -> None:
         super().wake()
         told = self._catching_up is None and not self._full_for
         if self._subscription.over and told and self.cursor >= self._feed.head:
             self.end(WSCloseCode.OK)
+
+    def _rest(self, transport: asyncio.WriteTransport) -> None:
+        self._stand(self._subscription.heard)
 
     def _current(self) -> Subscription | None:
         try:

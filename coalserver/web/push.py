@@ -6,19 +6,17 @@ minute is closed with a code that means *resume from your cursor*.
 
 import asyncio
 import struct
-from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from coalserver.core.ports import Topic
 from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.chorus import FULL, Chorus, Choruses, Frame
 from coalserver.web.dialect import Call
 from coalserver.web.endpoint import heard
-from coalserver.web.listen import CURSOR, Subscribe, Subscription, read, read_memory
+from coalserver.web.listen import CURSOR, Subscribe, Subscription, read
 from coalserver.web.reply import Written
 
-#: Bytes a client may leave unread before nothing more is written to it.
-FULL = 64 * 1024
 #: A client that takes nothing for so many seconds is told to come back.
 STALLED_SECONDS = 30
 #: How long a close code may take to arrive.
@@ -29,11 +27,12 @@ KEEP_ALIVE_SECONDS = 15
 TRY_AGAIN = WSCloseCode.TRY_AGAIN_LATER
 REFUSED = WSCloseCode.POLICY_VIOLATION
 
-Frame = Callable[[int, bytes], bytes]
-
 
 class Pusher:
-    """One open stream: reads after its cursor whenever it is woken, and writes what it finds."""
+    """One open stream: reads after its cursor whenever it is woken, and writes what it finds.
+
+    Once it has told everything it waits in a chorus, and for itself only on the topic that is its own.
+    """
 
     def __init__(
         self, call: Call, subscribe: Subscribe, cursor: int, form: str, frame: Frame
@@ -45,14 +44,15 @@ class Pusher:
         self._subscribe = subscribe
         self._feed = call.core.feed
         self._transport = call.request.transport
-        self._heard: tuple[Topic, ...] = ()
         #: The topics on which it is enrolled.
         self._standing: tuple[Topic, ...] = ()
         #: The newest entry when the subscription was found: what comes later may change it.
         self._since = self._feed.head
         self._form = form
-        self._take(subscribe())
         self._frame = frame
+        self._choruses = call.web.own(Choruses)
+        self._subscription = subscribe()
+        self._chorus = self._chorus_of(self._subscription)
         self._catching_up: asyncio.Task[None] | None = None
         self._full_for = 0
         self.quiet_for = 0
@@ -71,6 +71,7 @@ class Pusher:
         self.end(WSCloseCode.OK)
 
     def end(self, code: int) -> None:
+        self._alone()
         if not self.ended.done():
             self.ended.set_result(code)
 
@@ -96,16 +97,15 @@ class Pusher:
         while feed.covers(self.cursor):
             if transport.get_write_buffer_size() > FULL:
                 self._full_for = 1
-                return
-            told, upto = self._read_memory(subscription)
+                return self._alone()
+            told, upto = self._chorus.after(self.cursor)
             if told:
                 self.quiet_for = 0
                 transport.write(told)
             self.cursor = upto
             if not feed.news(subscription.topics, upto):
-                if self._standing is not self._heard:
-                    self._stand()
-                return
+                return self._rest(transport)
+        self._alone()
         self._catching_up = asyncio.create_task(self._catch_up(transport))
 
     def fail(self, fault: Exception) -> None:
@@ -139,30 +139,31 @@ class Pusher:
 
     def _take(self, subscription: Subscription) -> None:
         """Hear this from now on."""
-        self._subscription = subscription
-        if subscription.heard != self._heard:
-            self._heard = subscription.heard
-        self._group = self.call.web.words.group(
-            (self._form, self.call.dialect.name, subscription.audience, subscription.topics)
-        )
+        chorus = self._chorus_of(subscription)
+        if chorus is not self._chorus:
+            self._alone()
+        self._subscription, self._chorus = subscription, chorus
 
-    def _stand(self) -> None:
-        """Be woken for what is heard, and for nothing else."""
-        self._feed.leave(self._standing, self)
-        self._standing = self._heard
-        self._feed.stay(self._standing, self)
+    def _chorus_of(self, subscription: Subscription) -> Chorus:
+        dialect = self.call.dialect.name
+        return self._choruses.of(self._form, dialect, subscription, self._frame)
 
-    def _read_memory(self, subscription: Subscription) -> tuple[bytes, int]:
-        """Frames after the cursor, the same bytes for all at this cursor."""
-        words = self.call.web.words
-        name = (self._group, self.cursor, self._feed.head)
-        made: tuple[bytes, int] | None = words.get(name)
-        if made is None:
-            web_, dialect = self.call.web, self.call.dialect.name
-            told, upto = read_memory(web_, dialect, subscription, self.cursor)
-            made = b"".join(self._frame(id, said) for id, said in told), upto
-            words.put(name, made)
-        return made
+    def _rest(self, transport: asyncio.WriteTransport) -> None:
+        """Everything is told: wait for more, together with those who hear the same."""
+        own = self._subscription.own
+        self._stand(() if own is None else (own,))
+        self._chorus.join(self, transport)
+
+    def _alone(self) -> None:
+        """Be told nothing together with others."""
+        self._chorus.leave(self)
+
+    def _stand(self, topics: tuple[Topic, ...]) -> None:
+        """Be woken for these, and for nothing else."""
+        if topics != self._standing:
+            self._feed.leave(self._standing, self)
+            self._standing = topics
+            self._feed.stay(topics, self)
 
     async def _catch_up(self, transport: asyncio.WriteTransport) -> None:
         """Read from disk what memory no longer holds, no faster than the client takes it."""

@@ -12,8 +12,6 @@ class Words:
     def __init__(self, most: int = 8192) -> None:
         self._most = most
         self._made: dict[Hashable, object] = {}
-        self._groups: dict[Hashable, int] = {}
-        self._next = 0
 
     def once(self, name: Hashable, make: Callable[[], T]) -> T:
         """What was made under this name, or is made now."""
@@ -23,16 +21,6 @@ class Words:
             made = make()
         self.put(name, made)
         return made
-
-    def group(self, name: Hashable) -> int:
-        """A small number that stands for a long name: quicker to look up where that is done often."""
-        number = self._groups.get(name)
-        if number is None:
-            if len(self._groups) >= self._most:
-                self._groups.clear()
-            number = self._groups[name] = self._next
-            self._next += 1
-        return number
 
     def get(self, name: Hashable) -> Any:
         """What was put under this name, or None."""

@@ -177,6 +177,30 @@ def test_who_enrols_when_he_is_woken_waits_for_the_next():
     assert keen.woken == 2
 
 
+def test_who_stays_is_woken_at_every_entry_until_he_leaves():
+    feed, sleeper = Feed(), Sleeper()
+    feed.stay([HERE], sleeper)
+    for id in range(2):
+        feed.publish(entries(HERE, first=id))
+    feed.leave([HERE], sleeper)
+    feed.publish(entries(HERE, first=2))
+    assert (sleeper.woken, feed.waiting()) == (2, 0)
+
+
+def test_who_wants_to_be_the_last_is_woken_after_all_others():
+    feed, order = Feed(), []
+
+    class Named:
+        def __init__(self, name):
+            self.wake = lambda: order.append(name)
+
+    feed.stay([HERE], Named("last"), last=True)
+    feed.stay([HERE], Named("first"))
+    feed.enrol([THERE], Named("second"))
+    feed.publish(entries(HERE, THERE))
+    assert order == ["first", "second", "last"]
+
+
 def test_who_has_left_is_not_woken():
     feed, stays, goes = Feed(), Sleeper(), Sleeper()
     for sleeper in (stays, goes):

@@ -180,6 +180,22 @@ async def test_what_is_said_right_after_a_kick_is_not_heard(house: House, way: s
         assert await ear.types(2) == ["user_leave", "options_changed"]
 
 
+async def test_those_who_stay_hear_the_rest_of_what_a_kicked_one_does_not(
+    house: House, way: str
+) -> None:
+    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
+    room = await a_room(ann, bob, cid)
+    async with listening(way, bob, room) as ear, listening(way, cid, room) as another:
+        core = house.core
+        await asyncio.gather(
+            core.do(kick_from_lobby, lobby_id=1, by=ann.id, player=bob.id),
+            core.do(chat_in_lobby, lobby_id=1, player=ann.id, text="between us"),
+        )
+        await ann.put(room + "/options", {})
+        assert await ear.types(2) == ["user_leave", "options_changed"]
+        assert await another.types(3) == ["user_leave", "chat", "options_changed"]
+
+
 async def test_a_feed_ends_with_its_token(house: House, way: str) -> None:
     ann, bob = await house.guests("Ann", "Bob")
     room = await a_room(ann)
