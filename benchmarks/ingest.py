@@ -55,7 +55,7 @@ async def run(plan: Plan) -> list[Row]:
 
 async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
     from coalserver.app import settle
-    from coalserver.core.commands.ingest import log_batch
+    from coalserver.core.commands.ingest import Taken, log_batch
     from coalserver.core.commands.worlds import add_world
     from coalserver.core.engine import Core
     from coalserver.core.unit import Setting
@@ -70,7 +70,7 @@ async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
     settle()
     calendar = Archive("UTC", date(2024, 1, 1))
     began, used = time.perf_counter(), time.process_time()
-    coming: list[asyncio.Future[int]] = []
+    coming: list[asyncio.Future[Taken]] = []
     for start in range(0, len(texts), BATCH):
         readings, calendar = read_all(texts[start : start + BATCH], calendar)
         numbers = range(start + 1, start + 1 + len(readings))
@@ -80,7 +80,7 @@ async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
         coming.append(asyncio.ensure_future(taking))
         if len(coming) == AHEAD:
             await coming.pop(0)
-    if (await asyncio.gather(*coming))[-1] != len(texts):
+    if (await asyncio.gather(*coming))[-1].stored != len(texts):
         raise RuntimeError("not all lines are stored")
     core.ledger.close()
     await work

@@ -18,6 +18,8 @@ AHEAD = 30 * 60
 #: No zone has one half as long.
 LONGEST_NAME = 64
 A_DAY = timedelta(days=1)
+#: No world is older, and no clock shows more; at the ends of the calendar another zone's day is none.
+YEARS = range(1970, 9999)
 
 #: First letters of months as Forge writes them, in its JVM's language; longer ones count first.
 MONTHS: tuple[tuple[str, ...], ...] = (
@@ -74,10 +76,12 @@ def day_written(text: str) -> date | None:
     """The day a header names: `2013-04-19`, or `25Sep2026` in any of some languages."""
     try:
         if text[4:5] == "-":
-            return date.fromisoformat(text)
-        return date(int(text[-4:]), _month(text[2:-4]), int(text[:2]))
+            day = date.fromisoformat(text)
+        else:
+            day = date(int(text[-4:]), _month(text[2:-4]), int(text[:2]))
     except ValueError:
         return None
+    return day if day.year in YEARS else None
 
 
 def _month(text: str) -> int:

@@ -118,7 +118,8 @@ class World:
         world = self
         if reading.kind is Kind.STARTING and (self.started is None or at >= self.started):
             world = replace(self, version=reading.version, started=at)
-        if not self.news(reading):
+        # Read from a file of long ago, it says nothing of today even where nothing else is known.
+        if now - at > SILENCE or not self.news(reading):
             return world
         started = reading.kind is Kind.STARTING
         status = Status.RUNNING if started else Status.STOPPED

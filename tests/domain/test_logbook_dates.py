@@ -164,6 +164,11 @@ def test_months_that_begin_alike_are_told_apart(text, month):
     assert day_written(text) == date(2026, month, 25)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31", "9999-12-31", "01Jan0001", "2014-02-30"])
+def test_a_day_that_no_world_has_seen_is_none(text):
+    assert day_written(text) is None
+
+
 def test_a_month_in_another_language_is_no_worse_than_no_date():
     line = "[25Xyz2026 12:34:56.500] [Server thread/INFO] [net.minecraft.X/]: <Steve> hi"
     assert read(line, Archive("UTC", DAY)).at == at("2026-09-25 12:34:56") + 0.5

@@ -104,6 +104,12 @@ def test_a_line_of_before_the_last_ping_changes_no_status(line, ping):
     assert not world.news(line)
 
 
+@pytest.mark.parametrize("line", [started, stopped])
+def test_a_line_of_long_ago_changes_no_status_even_where_nothing_else_is_known(line):
+    assert a_world().heard(line(NOW - SILENCE - 1), NOW).status is Status.UNKNOWN
+    assert a_world().heard(line(NOW - SILENCE), NOW).status is not Status.UNKNOWN
+
+
 def test_lines_in_the_wrong_order_end_with_the_newest():
     world = a_world().heard(stopped(NOW), NOW).heard(started(NOW - 60), NOW)
     assert world.status is Status.STOPPED

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Container, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from coalserver.core import topics
 from coalserver.core.commands.claims import proved
@@ -25,6 +26,15 @@ MOST = 1000
 LONGEST_SOURCE = 200
 #: The largest number a line may have.
 LAST = 2**63 - 1
+
+
+class Taken(NamedTuple):
+    """What has become of a batch."""
+
+    #: The number up to which all lines of its source are stored.
+    stored: int
+    #: How many of its lines were not known before.
+    new: int
 
 
 def log_lines(
@@ -65,8 +75,8 @@ def log_batch(
     source: str,
     readings: Sequence[Reading],
     sequences: Sequence[int],
-) -> int:
-    """Take lines that their source has numbered, ascending; gives the number up to which all are stored.
+) -> Taken:
+    """Take lines that their source has numbered, ascending.
 
     A number that is stored is known, whatever the line says this time.
     """
@@ -78,14 +88,19 @@ def log_batch(
     ascending = all(one < next for one, next in zip(sequences, sequences[1:], strict=False))
     if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= LAST):
         raise Refusal(Why.MALFORMED, fields={"sequence": "not_ascending"})
-    found = unit.one(Source, "name", (world.id, source))
-    stored = found.sequence if found else 0
+    stored = stored_lines(unit, world_id=world.id, source=source)
     digests = digests_in(world.id, source, sequences)
     lines = [
         line for line in zip(readings, digests, sequences, strict=True) if line[2] > stored
     ]
     _take(unit, world, source, lines)
-    return max(stored, sequences[-1]) if sequences else stored
+    return Taken(lines[-1][2] if lines else stored, len(lines))
+
+
+def stored_lines(unit: Unit, *, world_id: int, source: str) -> int:
+    """The number up to which all lines of a source are stored; whoever is told so may forget them."""
+    found = unit.one(Source, "name", (world_id, source))
+    return found.sequence if found else 0
 
 
 class _Crowd:

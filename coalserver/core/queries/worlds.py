@@ -2,8 +2,9 @@
 
 from coalserver.core.state import State
 from coalserver.domain.account import Account
+from coalserver.domain.oauth import Access, Client
 from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import Claim, ConsoleLine, Source, Visitor
+from coalserver.domain.visitor import Claim, ConsoleLine, Visitor
 from coalserver.domain.world import World
 
 
@@ -24,6 +25,12 @@ def world_called(state: State, *, short_name: str) -> World:
     if world is None:
         raise Refusal(Why.WORLD_NOT_FOUND)
     return world
+
+
+def world_spoken_for(state: State, *, access: Access) -> World:
+    """The world whose agent a token was given to."""
+    client = state.get(Client, access.client)
+    return world_with(state, id=client.world if client else -1)
 
 
 def visitors_of(
@@ -71,9 +78,3 @@ def claim_of(state: State, *, account: int, now: float) -> Claim | None:
     """The code by which an account may prove a name, while it is good."""
     claim = state.one(Claim, "account", account)
     return claim if claim is not None and now < claim.until else None
-
-
-def stored_of(state: State, *, world: int, source: str) -> int:
-    """The number of the last line stored of a source; 0 before the first."""
-    found = state.one(Source, "name", (world, source))
-    return 0 if found is None else found.sequence

@@ -3,13 +3,12 @@
 import pytest
 
 from coalserver.core.commands.claims import CLAIM_SECONDS, forget_claims, open_claim, set_usernames
-from coalserver.core.commands.ingest import LATE, MOST, log_batch
+from coalserver.core.commands.ingest import LATE, MOST, log_batch, stored_lines
 from coalserver.core.commands.people import add_account
 from coalserver.core.commands.worlds import end_world, ping_world
 from coalserver.core.queries.worlds import (
     claim_of,
     owner_of,
-    stored_of,
     visitors_of,
     visitors_there,
 )
@@ -103,9 +102,9 @@ def test_a_visit_lasts_from_login_to_logout(table, world):
 
 
 def test_a_start_and_a_stop_send_everybody_home(table, world):
-    log(table, world, login("11:00:00"), said("11:10:00", "Stopping server"), login("11:20:00"))
-    log(table, world, said("11:30:00", "Starting minecraft server version 1.21.4"))
-    assert visitor(table, world).latest.ended == DAY + 11.5 * 3600
+    log(table, world, login("11:56:00"), said("11:57:00", "Stopping server"), login("11:58:00"))
+    log(table, world, said("11:59:00", "Starting minecraft server version 1.21.4"))
+    assert visitor(table, world).latest.ended == DAY + 12 * 3600 - 60
     assert now(table, world).version == "1.21.4"
     assert now(table, world).status is Status.RUNNING
 
@@ -147,19 +146,19 @@ def test_a_clock_that_is_put_back_does_not_turn_a_visit_round(table, world):
 
 def test_a_batch_is_known_by_its_numbers(table, world):
     lines = [chat(f"12:00:0{number}", "hi") for number in range(5)]
-    assert batch(table, world, 1, *lines[:3]) == 3
-    assert batch(table, world, 2, *lines[1:]) == 5
-    assert batch(table, world, 1, *lines) == 5
-    assert batch(table, world, 9, chat("12:00:00", "hi")) == 9
+    assert batch(table, world, 1, *lines[:3]) == (3, 3)
+    assert batch(table, world, 2, *lines[1:]) == (5, 2)
+    assert batch(table, world, 1, *lines) == (5, 0)
+    assert batch(table, world, 9, chat("12:00:00", "hi")) == (9, 1)
     assert [event.line.sequence for event in table.said(LineLogged)] == [1, 2, 3, 4, 5, 9]
-    assert table.see(stored_of, world=world.id, source="latest.log") == 9
-    assert table.see(stored_of, world=world.id, source="other.log") == 0
+    assert table.do(stored_lines, world_id=world.id, source="latest.log") == 9
+    assert table.do(stored_lines, world_id=world.id, source="other.log") == 0
 
 
 def test_an_empty_batch_tells_what_is_stored(table, world):
-    assert batch(table, world, 1) == 0
+    assert batch(table, world, 1) == (0, 0)
     batch(table, world, 1, chat("12:00:00", "hi"))
-    assert batch(table, world, 1) == 1
+    assert batch(table, world, 1) == (1, 0)
 
 
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 1), (0,), (-1,), (2**63,)])
