@@ -1,12 +1,14 @@
 """World commands: make one and change it, hear from its agent, speak to its console."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
 from coalserver.core import topics
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account
+from coalserver.domain.properties import PORT, Value, changed, in_force
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.visitor import ConsoleLine, Visitor, said_as
 from coalserver.domain.visits import Mark, Sign
@@ -51,12 +53,14 @@ def change_world(
     return keep_world(unit, world, after)
 
 
-def set_properties(unit: Unit, *, world_id: int, properties: bytes) -> World:
-    """Say how a hosted world is to be run: a JSON object, whole."""
-    world = the_world(unit, world_id)
-    if not world.hosted:
-        raise Refusal(Why.WORLD_NOT_FOUND)
-    return keep_world(unit, world, replace(world, properties=properties))
+def change_properties(unit: Unit, *, world_id: int, given: Mapping[str, Value]) -> World:
+    """Say anew how a hosted world is to be run, as far as it is given; the rest stays."""
+    world = _hosted(unit, world_id)
+    port = given.get(PORT)
+    others = (one for one in unit.find(World, "active", "") if one.id != world.id)
+    if port is not None and any(in_force(one.properties)[PORT] == port for one in others):
+        raise Refusal(Why.MALFORMED, fields={PORT: "taken"})
+    return keep_world(unit, world, replace(world, properties=changed(world.properties, given)))
 
 
 def end_world(unit: Unit, *, world_id: int) -> World:

@@ -1,6 +1,6 @@
 """The COAL data API: worlds, who plays in them and what their logs tell. See README.md beside this file."""
 
-from coalserver.dialects.coal import players, queue, servers, sessions, users
+from coalserver.dialects.coal import players, properties, queue, servers, sessions, users
 from coalserver.dialects.coal.wording import astray, refuse
 from coalserver.web.dialect import Dialect
 
@@ -10,6 +10,7 @@ DIALECT = Dialect(
     routes=(
         *users.ROUTES,
         *servers.ROUTES,
+        *properties.ROUTES,
         *queue.ROUTES,
         *players.ROUTES,
         *sessions.ROUTES,

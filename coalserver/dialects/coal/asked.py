@@ -1,6 +1,7 @@
 """What a request asks: query, form and JSON are read alike, and a value means the same however it came.
 
-In a form everything is text; in JSON a number or a boolean may be one. null is the same as not there.
+In a form everything is text; in JSON a number or a boolean may be one. null is the same as not there, except in a field
+that may be null.
 """
 
 import re
@@ -9,11 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from marshmallow import ValidationError, fields, missing
+from marshmallow import Schema, ValidationError, fields, missing
 
 from coalserver.web.body import load, malformed, parsed
 from coalserver.web.dialect import Call
-from coalserver.web.fields import Form
 from coalserver.web.forms import FORM, fields_of
 
 JSON = "application/json"
@@ -129,12 +129,17 @@ def as_text(value: Any) -> str:
     return value
 
 
-async def asked(call: Call, shape: Form) -> dict[str, Any]:
+async def asked(call: Call, shape: Schema) -> dict[str, Any]:
     """What the query and the body ask for; the body wins. Of a field that comes twice the first counts."""
     said: dict[str, Any] = dict(call.query)
     if call.request.method == "POST":
         said |= await _body(call.request)
-    return load(shape, {name: value for name, value in said.items() if value is not None})
+    given = {
+        name: value
+        for name, value in said.items()
+        if value is not None or (name in shape.fields and shape.fields[name].allow_none)
+    }
+    return load(shape, given)
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

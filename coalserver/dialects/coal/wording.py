@@ -29,6 +29,11 @@ WORDS: dict[Why, tuple[int, str]] = {
     Why.RATE_LIMITED: (429, "Too many failures; try again later."),
 }
 REFUSED = (400, "The request was refused.")
+#: What the core calls the fault of a field.
+FAULTS = {
+    "blank": "This field is required.",
+    "taken": "It is another server's already.",
+}
 STRAYS = {
     413: "The request is too large.",
     415: "The body must be a form or JSON.",
@@ -58,6 +63,7 @@ def faults(fields: Any) -> str:
     said = []
     for name, messages in fields.items():
         text = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
+        text = FAULTS.get(text, text)
         said.append(text if name == "body" or text.startswith("Invalid ") else f"{name}: {text}")
     return " ".join(text if text.endswith(".") else f"{text}." for text in said)
 

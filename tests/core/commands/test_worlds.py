@@ -6,6 +6,7 @@ from coalserver.core.commands.people import add_account
 from coalserver.core.commands.worlds import (
     MOST_WAITING,
     add_world,
+    change_properties,
     change_world,
     end_world,
     name_in_world,
@@ -14,7 +15,6 @@ from coalserver.core.commands.worlds import (
     ping_world,
     play_world,
     say_in_world,
-    set_properties,
     tell_console,
     world_on_its_way,
     world_put_away,
@@ -135,7 +135,7 @@ def test_play_and_pause_ask_for_what_is_not_there_yet(table, before, play, pause
 
 def test_only_hosted_worlds_are_played_paused_and_set_up(table):
     world = a_world(table)
-    for command, asked in ((play_world, {}), (pause_world, {}), (set_properties, {"properties": b"{}"})):
+    for command, asked in ((play_world, {}), (pause_world, {}), (change_properties, {"given": {}})):
         with refused(Why.WORLD_NOT_FOUND):
             table.do(command, world_id=world.id, **asked)
 

@@ -1,0 +1,85 @@
+"""Server properties: how a hosted world is to be run (document, 2.3.4)."""
+
+from typing import Any
+
+from aiohttp import web
+from marshmallow import fields, missing
+
+from coalserver.core.commands.worlds import change_properties
+from coalserver.dialects.coal.asked import Choice, Data, Number, Words, Yes, asked
+from coalserver.dialects.coal.auth import admin, user
+from coalserver.dialects.coal.keys import SERVER
+from coalserver.dialects.coal.render import JSON, keys_of
+from coalserver.dialects.coal.servers import ONE as SERVER_PATH
+from coalserver.dialects.coal.servers import world_in_path
+from coalserver.domain import properties as domain
+from coalserver.domain.properties import PROPERTIES, in_force
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.world import World
+from coalserver.web.dialect import Call, Route
+from coalserver.web.fields import Form
+from coalserver.web.reply import document
+
+PATH = SERVER_PATH + "/properties"
+#: Taken and not shown: clients compare the members of this document with those they know.
+UNSHOWN = frozenset(("eula_agree",))
+
+
+class Port(Number):
+    """A number; blank or null is whichever is free."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        found = super()._deserialize(value, attr, data, **kw)
+        return None if found is missing else found
+
+
+class Told(Words):
+    """A text; blank is the same as not there."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        return super()._deserialize(value, attr, data, **kw).strip() or missing
+
+
+def _field(kind: domain.Number | domain.Flag | domain.Choice | domain.Line) -> fields.Field[Any]:
+    match kind:
+        case domain.Number(default=None):
+            return Port(kind.low, kind.high, allow_none=True)
+        case domain.Number():
+            return Number(kind.low, kind.high)
+        case domain.Flag():
+            return Yes()
+        case domain.Choice():
+            return Choice(*kind.choices)
+        case domain.Line(empty=False):
+            return Told()
+    return Words()
+
+
+Changing = Form.from_dict({name: _field(kind) for name, kind in PROPERTIES.items()})
+
+
+async def read_properties(call: Call) -> web.StreamResponse:
+    """How a hosted world is to be run."""
+    world = world_in_path(call)
+    if not world.hosted:
+        raise Refusal(Why.WORLD_NOT_FOUND)
+    return document(properties_document(call, world))
+
+
+async def update_properties(call: Call) -> web.StreamResponse:
+    """Change what is given, and nothing else; of several who do at once each gets his."""
+    given = await asked(call, Changing())
+    id = world_in_path(call).id
+    world = await call.core.do(change_properties, world_id=id, given=given)
+    return document(properties_document(call, world))
+
+
+def properties_document(call: Call, world: World) -> JSON:
+    shown = {name: said for name, said in in_force(world.properties).items() if name not in UNSHOWN}
+    return {"key": keys_of(call).of(SERVER, world.id), **shown}
+
+
+ROUTES = (
+    Route("GET", PATH, read_properties, who=user),
+    Route("POST", PATH, update_properties, who=admin),
+)
