@@ -91,7 +91,7 @@ def renew_secret(unit: Unit, *, client: int) -> Shown:
     secret = unit.new_letters(SECRET_LETTERS)
     locked = unit.setting.safe.locked(secret)
     found = unit.put(replace(found, secret=locked, secret_until=0.0))
-    return Shown(found, secret, unit.setting.safe.opened(found.registration))
+    return Shown(found, secret, _registration(unit, found))
 
 
 def show_client(unit: Unit, *, client: int) -> Shown:
@@ -99,8 +99,7 @@ def show_client(unit: Unit, *, client: int) -> Shown:
     found = the_client(unit, client)
     if found.secret_ended(unit.now):
         return renew_secret(unit, client=client)
-    safe = unit.setting.safe
-    return Shown(found, safe.opened(found.secret), safe.opened(found.registration))
+    return Shown(found, unit.setting.safe.opened(found.secret), _registration(unit, found))
 
 
 def change_client(
@@ -253,6 +252,11 @@ def the_client(unit: Unit, id: int) -> Client:
     if found is None:
         raise Refusal(Why.BAD_CLIENT)
     return found
+
+
+def _registration(unit: Unit, client: Client) -> str:
+    """What lets the maker of a client change it; agents have none."""
+    return unit.setting.safe.opened(client.registration) if client.registration else ""
 
 
 def _issued(unit: Unit, client: int, account: int, scope: str, lasts: float) -> Issued:
