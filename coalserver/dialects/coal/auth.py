@@ -2,9 +2,11 @@
 
 from coalserver.core.engine import Core
 from coalserver.core.queries.oauth import access_shown, owner_of
+from coalserver.core.queries.worlds import world_spoken_for
 from coalserver.domain.account import Account
-from coalserver.domain.oauth import DATA, Access
+from coalserver.domain.oauth import AGENT, DATA, Access
 from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.world import World
 from coalserver.web.dialect import Call, Caller
 
 
@@ -22,6 +24,13 @@ def admin(call: Call) -> Caller:
     return caller
 
 
+def agent(call: Call) -> Caller:
+    """What speaks for a world that is one of ours still."""
+    access = shown(call, AGENT)
+    call.core.see(world_spoken_for, access=access)
+    return Caller(token=access.id)
+
+
 def shown(call: Call, scope: str) -> Access:
     """The access token of a request, good for this scope."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
@@ -33,6 +42,11 @@ def shown(call: Call, scope: str) -> Access:
 def account_of(call: Call) -> Account:
     """The account of who calls."""
     return call.core.see(owner_of, access=shown(call, DATA))
+
+
+def world_of(call: Call) -> World:
+    """The world of the agent that calls."""
+    return call.core.see(world_spoken_for, access=shown(call, AGENT))
 
 
 def still_good(core: Core, caller: Caller) -> None:
