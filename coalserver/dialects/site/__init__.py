@@ -5,7 +5,7 @@ from aiohttp import web
 from coalserver.core.queries.games import listed_games
 from coalserver.core.queries.lobbies import open_lobbies
 from coalserver.core.queries.players import name_of
-from coalserver.dialects.site import signing_in
+from coalserver.dialects.site import mc, signing_in
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.refusal import Refusal
 from coalserver.web.browsers import signed_in
@@ -73,7 +73,7 @@ def astray(status: int, request: web.Request) -> web.StreamResponse:
 DIALECT = Dialect(
     "site",
     prefixes=("/",),
-    routes=(Route("GET", "/", home, who=signed_in), *signing_in.ROUTES),
+    routes=(Route("GET", "/", home, who=signed_in), *signing_in.ROUTES, *mc.ROUTES),
     refuse=refuse,
     astray=astray,
 )
