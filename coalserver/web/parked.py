@@ -1,9 +1,10 @@
 """Parked transports: a poll that only repeats the last one waits without a request, a task or a future.
 
 The first poll of a connection goes the ordinary way: router, caller, handler. If it was fine, its bytes before
-and after the cursor's digits are kept. A later request with the same bytes around other digits can mean
-nothing else, so the protocol answers or parks it itself. Whatever differs, comes in pieces, or asks for more
-than memory holds, goes the ordinary way again.
+and after the cursor's digits are kept, and if there is nothing to tell it the protocol waits in the handler's
+place. A later request with the same bytes around other digits can mean nothing else, so the protocol answers or
+parks it itself. Whatever differs, comes in pieces, or asks for more than memory holds, goes the ordinary way
+again.
 
 This leans on private members of aiohttp's `RequestHandler`: `_request_count`, `_messages`, `_paused`, `_close`,
 `_force_close`, `_upgraded`, `_payload_parser`, `_next_keepalive_close_time` and `_keepalive_timeout`. They are
@@ -34,7 +35,7 @@ class ParkingProtocol(RequestHandler):
 
     __slots__ = (
         "_raw", "_plan", "_before", "_after", "_finished",
-        "_parked", "_cursor", "_timer", "_held", "_early",
+        "_parked", "_cursor", "_timer", "_held",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,13 +50,16 @@ class ParkingProtocol(RequestHandler):
         self._cursor = -1
         self._timer: Handle | None = None
         self._held = b""
-        #: The request in hand has its answer, though its handler has not returned yet.
-        self._early = False
 
-    def answered_early(self, request: web.Request, plan: "Plan") -> None:
-        """The answer was written before the handler returns: a fast client polls again before it has."""
+    def takes_over(
+        self, request: web.Request, plan: "Plan", subscription: "Subscription", cursor: int
+    ) -> bool:
+        """Park the request in hand: its handler has nothing more to do. False where it must wait itself."""
         self.enrol(request, plan)
-        self._early = self._plan is plan
+        if self._plan is not plan:
+            return False
+        self._park(plan, subscription, cursor)
+        return True
 
     def enrol(self, request: web.Request, plan: "Plan") -> None:
         """Later polls with this request's bytes around another cursor may be parked under this plan."""
@@ -96,7 +100,6 @@ class ParkingProtocol(RequestHandler):
         # `_waiter` would be the wrong sign of rest: it is set one turn of the loop too late.
         done = await super().finish_response(request, resp, start_time)
         self._finished += 1
-        self._early = False
         return done
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -110,11 +113,20 @@ class ParkingProtocol(RequestHandler):
         plan, subscription = self._plan, self._parked
         if plan is None or subscription is None:
             return
-        self._unpark()
-        if plan.web.core.feed.closed:
+        feed, own = plan.web.core.feed, subscription.own
+        if feed.closed:
+            self._unpark()
             return self._write(plan.answered([], self._cursor))
-        if not self._taken(plan, self._cursor):
-            self._by_the_ordinary_way()
+        if not self._free(plan, self._cursor) or (own and feed.news((own,), self._cursor)):
+            self._unpark()
+            return self._by_the_ordinary_way()
+        shared = plan.shared(subscription, self._cursor)
+        if shared is not None:
+            self._unpark()
+            return self._write(shared)
+        # There are no words for what is new: the wait goes on, with the time that is left.
+        self._cursor = feed.head
+        feed.enrol(subscription.heard, self)
 
     def fail(self, fault: Exception) -> None:
         if self.transport is not None:
@@ -137,26 +149,30 @@ class ParkingProtocol(RequestHandler):
         digits = data[len(before) : len(before) + size]
         return int(digits) if digits.isdigit() else None
 
-    def _taken(self, plan: "Plan", cursor: int) -> bool:
-        """Answer or park a poll; False where only the ordinary way can."""
+    def _free(self, plan: "Plan", cursor: int) -> bool:
+        """Whether nothing else is in hand, and memory is enough to answer a poll."""
         core = plan.web.core
-        feed = core.feed
-        transport = self.transport
-        if (
-            self._request_count - self._finished != self._early
+        return not (
+            self._request_count != self._finished
             or self._messages
             or self._paused
             or self._close
             or self._force_close
             or self._upgraded
             or self._payload_parser is not None
-            or transport is None
-            or feed.closed
-            or cursor > feed.head
-            or not feed.covers(cursor)
+            or self.transport is None
+            or core.feed.closed
+            or cursor > core.feed.head
+            or not core.feed.covers(cursor)
             or core.presence.away(plan.player)
-        ):
+        )
+
+    def _taken(self, plan: "Plan", cursor: int) -> bool:
+        """Answer or park a poll; False where only the ordinary way can."""
+        if not self._free(plan, cursor):
             return False
+        core = plan.web.core
+        feed = core.feed
         try:
             subscription = plan.subscribe()
         except Refusal:

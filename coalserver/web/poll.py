@@ -68,8 +68,8 @@ async def long_poll(call: Call, subscribe: Subscribe, cursor: int) -> web.Stream
     plan = Plan(call.web, call.dialect, subscribe, player, wait)
     poll = Poll(call.request, plan)
     lost = core.feed.lost(cursor)
-    if wait:
-        poll.start(plan.patience())
+    protocol = call.request.protocol
+    parking = protocol if isinstance(protocol, ParkingProtocol) and not lost else None
     if player:
         core.presence.hold(player)
     try:
@@ -81,15 +81,16 @@ async def long_poll(call: Call, subscribe: Subscribe, cursor: int) -> web.Stream
                 return _answer([words for _, words in told], cursor, lost)
             if core.feed.news(subscription.heard, cursor):
                 continue
+            if parking and parking.takes_over(call.request, plan, subscription, cursor):
+                return Written(call.request.keep_alive)
             if await poll.parked(subscription, cursor, shareable=not lost):
                 return Written(call.request.keep_alive)
     finally:
         poll.end()
         if player:
             core.presence.release(player, core.setting.clock())
-        protocol = call.request.protocol
-        if wait and isinstance(protocol, ParkingProtocol):
-            protocol.enrol(call.request, plan)
+        if wait and parking:
+            parking.enrol(call.request, plan)
 
 
 def _answer(told: list[bytes], cursor: int, lost: bool) -> web.StreamResponse:
@@ -114,9 +115,6 @@ class Poll:
         self._cursor = -1
         self._done = False
 
-    def start(self, seconds: float) -> None:
-        self._timer = self._plan.web.timers.add(self, seconds)
-
     def end(self) -> None:
         if self._timer is not None:
             self._plan.web.timers.cancel(self, self._timer)
@@ -124,6 +122,8 @@ class Poll:
     async def parked(self, subscription: Subscription, cursor: int, shareable: bool) -> bool:
         """Wait until there is something to read or time is up; True if the answer was written meanwhile."""
         feed = self._plan.web.core.feed
+        if self._timer is None:
+            self._timer = self._plan.web.timers.add(self, self._plan.patience())
         self._subscription = subscription if shareable else None
         self._cursor = cursor
         self._ear = asyncio.get_running_loop().create_future()
@@ -146,8 +146,6 @@ class Poll:
             if shared is not None and transport is not None and not transport.is_closing():
                 transport.write(shared)
                 self._done = True
-                if isinstance(request.protocol, ParkingProtocol):
-                    request.protocol.answered_early(request, self._plan)
         self._ear.set_result(None)
 
     def fail(self, fault: Exception) -> None:

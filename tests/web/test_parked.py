@@ -16,10 +16,12 @@ from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lob
 from coalserver.core.engine import Core
 from coalserver.core.queries.players import token_shown
 from coalserver.core.unit import Setting
+from coalserver.domain.events import MemberJoined
 from coalserver.passwords import Passwords
 from coalserver.stores.memory import MemoryStore
 from coalserver.web.dialect import Web
 from coalserver.web.parked import ParkingProtocol, ParkingRunner
+from tests.core.stores import turns
 
 URL = "/games/pong/rooms/1/events"
 
@@ -62,10 +64,16 @@ class Place:
 
     @property
     def parked(self) -> int:
-        return sum(
-            isinstance(one, ParkingProtocol) and one._parked is not None
+        return len(self.parking)
+
+    @property
+    def parking(self) -> list[ParkingProtocol]:
+        """The connections on which a poll is parked."""
+        return [
+            one
             for one in self.server.connections
-        )
+            if isinstance(one, ParkingProtocol) and one._parked is not None
+        ]
 
     async def until_parked(self, count: int = 1) -> None:
         async with asyncio.timeout(5):
@@ -127,6 +135,58 @@ async def test_a_second_poll_is_parked_and_answered_by_what_comes(place):
     status, head, body = await line.answer()
     assert status == 200 and b'"text":"hello"' in body
     assert b"X-Event-Cursor: %d\r\n" % said in head
+
+
+async def test_a_first_poll_leaves_its_handler_and_is_answered_by_what_comes(place):
+    line = await place.line()
+    line.ask(place.token, place.core.feed.head)
+    await place.until_parked()
+    (protocol,) = place.parking
+    await turns()
+    assert protocol._current_request is None
+    said = await place.say("hello")
+    status, head, body = await line.answer()
+    assert status == 200 and b'"text":"hello"' in body
+    assert b"X-Event-Cursor: %d\r\n" % said in head
+    line.ask(place.token, said)
+    await place.until_parked()
+
+
+async def test_a_first_poll_that_is_closed_behind_is_answered_and_closed(place):
+    line = await place.line()
+    line.ask(place.token, place.core.feed.head, extra="Connection: close\r\n")
+    await place.until_waiting()
+    assert place.parked == 0
+    await place.say("the last")
+    assert b"the last" in (await line.answer())[2]
+    assert await line.reader.read() == b""
+
+
+async def test_what_has_no_words_does_not_prolong_the_wait(place):
+    line = await place.line()
+    line.ask(place.token, place.core.feed.head)
+    await place.until_parked()
+    (protocol,) = place.parking
+    until = protocol._timer
+    said = await place.core.do(lambda unit: unit.say("a word of another tongue", ("lobby", 1)))
+    assert place.parking == [protocol]
+    assert (protocol._timer, protocol._cursor) == (until, said.id)
+    await place.say("hello")
+    assert b"hello" in (await line.answer())[2]
+
+
+async def test_a_slip_in_the_words_ends_the_poll_and_the_next_is_owned_up_to(place):
+    line = await place.line()
+    cursor = place.core.feed.head
+    line.ask(place.token, cursor)
+    await place.until_parked()
+    await place.core.do(
+        lambda unit: unit.say(MemberJoined("pong", 1, place.bob, object()), ("lobby", 1))
+    )
+    assert await line.reader.read() == b""
+    again = await place.line()
+    again.ask(place.token, cursor)
+    assert (await again.answer())[0] == 500
 
 
 async def test_a_parked_answer_is_the_ordinary_answer(place):
