@@ -10,6 +10,7 @@ from aiohttp import web
 from coalserver.core.commands.people import end_sign_in, open_sign_in, sign_up
 from coalserver.core.queries.people import account_numbered, admin_there
 from coalserver.core.queries.players import account_with
+from coalserver.dialects.site.typed import shown, typed
 from coalserver.domain.account import Account, checked_email, checked_password
 from coalserver.domain.oauth import same
 from coalserver.domain.refusal import Refusal, Why
@@ -79,7 +80,7 @@ async def ask_in(call: Call) -> web.StreamResponse:
 
 async def log_in(call: Call) -> web.StreamResponse:
     """Sign this browser in, and go on to where one wanted to go."""
-    await _read(call)
+    await typed(call, LONGEST)
     email, password = call.body["email"].strip().lower(), call.body["password"]
     tried = (f"login {call.address}", f"login {email}")
     call.web.failures.check(*tried)
@@ -103,7 +104,7 @@ async def ask_up(call: Call) -> web.StreamResponse:
 
 async def make_account(call: Call) -> web.StreamResponse:
     """Make an account, the first admin's with the code, and sign this browser in."""
-    await _read(call)
+    await typed(call, LONGEST)
     ups = call.web.service(SignUps)
     tried = f"sign-up {call.address}"
     tries = call.web.own(Tries)
@@ -122,7 +123,7 @@ async def make_account(call: Call) -> web.StreamResponse:
         sign_up,
         email=email,
         password=await call.web.service(Passwords).hashed(call.body["password"]),
-        nickname=_shown(call.body["nickname"]),
+        nickname=shown(call.body["nickname"]),
         active=ups.open,
         first=bool(code),
     )
@@ -159,7 +160,7 @@ async def _let_in(call: Call, account: Account, rehashed: str | None) -> web.Str
     secret = await call.core.do(
         open_sign_in,
         account=account.id,
-        browser=_shown(call.request.headers.get("User-Agent", "")),
+        browser=shown(call.request.headers.get("User-Agent", "")),
         rehashed=rehashed,
         instead_of=call.caller.token,
     )
@@ -167,31 +168,13 @@ async def _let_in(call: Call, account: Account, rehashed: str | None) -> web.Str
     return let_in(call, leads_to(go_on if account.active else "/login"), secret)
 
 
-async def _read(call: Call) -> None:
-    """The form as `call.body`: every field a text, none too long."""
-    typed = dict.fromkeys(LONGEST, "")
-    call.body = typed
-    pairs = await own_form(call)
-    for name, value in pairs:
-        if name in LONGEST:
-            typed[name] = value
-    long = {name: ["Too long."] for name, most in LONGEST.items() if len(typed[name]) > most}
-    if long:
-        raise Refusal(Why.MALFORMED, fields=long)
-
-
 def _form(call: Call, template: str, context: dict[str, Any], status: int = 200) -> web.Response:
-    typed = {name: call.body.get(name, "") for name in ("email", "nickname", "code")}
-    typed["next_url"] = local(call.body.get("next_url") or call.query.get("next_url") or "/")
+    kept = {name: call.body.get(name, "") for name in ("email", "nickname", "code")}
+    kept["next_url"] = local(call.body.get("next_url") or call.query.get("next_url") or "/")
     first = not call.core.see(admin_there)
-    response = form_page(call, template, {"typed": typed, "first": first, **context}, status)
+    response = form_page(call, template, {"typed": kept, "first": first, **context}, status)
     # Who signs in on the way to a client goes on to wherever that client is.
     return may_lead_anywhere(response)
-
-
-def _shown(text: str) -> str:
-    """One line that can be shown."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 ROUTES = (

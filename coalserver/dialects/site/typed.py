@@ -1,0 +1,33 @@
+"""What was typed into a form: every field a text, none too long, and none of a form that we have not shown."""
+
+from collections.abc import Mapping
+
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.browsers import own_form
+from coalserver.web.dialect import Call
+
+
+async def typed(call: Call, longest: Mapping[str, int]) -> dict[str, str]:
+    """The fields of a form by name, as `call.body` has them too; those that were not sent are empty."""
+    fields = dict.fromkeys(longest, "")
+    call.body = fields
+    for name, value in await own_form(call):
+        if name in longest:
+            fields[name] = value
+    long = {name: ["Too long."] for name, most in longest.items() if len(fields[name]) > most}
+    if long:
+        raise Refusal(Why.MALFORMED, fields=long)
+    return fields
+
+
+def whole(text: str, low: int, high: int, name: str) -> int:
+    """A number that was typed; refuses what is none, or is out of bounds."""
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
+        raise Refusal(Why.MALFORMED, fields={name: [f"Must be from {low} to {high}."]})
+    return int(text)
+
+
+def shown(text: str) -> str:
+    """One line that can be shown."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
