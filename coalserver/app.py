@@ -18,7 +18,7 @@ from coalserver.core.gallery import every_code
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.people import admin_there
 from coalserver.core.state import State
-from coalserver.desk import DAY, Desk, setting_for
+from coalserver.desk import DAY, Desk, found_at, setting_for
 from coalserver.dialects import every_dialect
 from coalserver.dialects.coal.keys import Keys
 from coalserver.dialects.hosts.auth import Hosting
@@ -85,11 +85,12 @@ async def _serve(
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port, backlog=4096)
         await site.start()
-        control = await listen(Desk(home, store, core))
+        url = _address(config, runner)
+        control = await listen(Desk(home, store, core, found_at(config, url)))
         log.info("Recovered %s.", recovered(core.state))
         settle()
         code = "" if core.see(admin_there) else shared.service(SignUps).code
-        started(_address(config, runner), code)
+        started(url, code)
         try:
             await _first(stopped, asyncio.ensure_future(supervisor.failed()))
         finally:

@@ -175,9 +175,8 @@ def _failed(said: str, status: int, as_json: bool, why: str | None = None) -> in
 
 
 def to_open(settings: Config, url: str) -> str:
-    """An address for a browser: one that listens everywhere is nowhere in particular."""
-    here = url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
-    return f"{settings.base_url or here}/"
+    """An address for a browser."""
+    return f"{desk.found_at(settings, url)}/"
 
 
 def _check_flags(given: Sequence[str]) -> None:

@@ -28,11 +28,19 @@ class Desk:
     home: DataDirectory
     store: SqliteStore
     core: Core
+    #: Where people and agents find the server, as far as it can know.
+    url: str
 
     async def do(self, what: What, about: str, command: Callable[..., T], /, **asked: Any) -> T:
         """Run a command, and keep that the command line has asked for it."""
         asked = {"by": COMMAND_LINE, "what": what, "about": about, "act": command, **asked}
         return await self.core.do(noted, **asked)
+
+
+def found_at(config: Config, listening: str) -> str:
+    """The address others are told: one that listens everywhere is nowhere in particular."""
+    here = listening.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
+    return (config.base_url or here).rstrip("/")
 
 
 def setting_for(config: Config, home: DataDirectory) -> Setting:
@@ -64,7 +72,8 @@ async def opened(config: Config, home: DataDirectory) -> AsyncIterator[Desk]:
         core = await Core.recover(store, setting_for(config, home))
         writing = asyncio.create_task(core.ledger.run())
         try:
-            yield Desk(home, store, core)
+            host = f"[{config.host}]" if ":" in config.host else config.host
+            yield Desk(home, store, core, found_at(config, f"http://{host}:{config.port}"))
         finally:
             core.ledger.close()
             await writing

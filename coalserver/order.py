@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ class Order:
     arguments: tuple[Argument, ...] = ()
     #: May begin a data directory; other orders refuse where there is none.
     begins: bool = False
+
+
+def when(at: float) -> str:
+    """A time as it is shown: UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def lines(answer: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coalserver import archive, orders_accounts
+from coalserver import archive, orders_accounts, orders_worlds
 from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import add_game, rotate_game
 from coalserver.core.queries.games import all_games
@@ -75,6 +75,7 @@ ORDERS: Mapping[str, Order] = {
     "game list": Order(game_list, lambda answer: table(answer["games"], "There is no game.")),
     "game rotate": Order(game_rotate, lines, (TAG,)),
     **orders_accounts.ORDERS,
+    **orders_worlds.ORDERS,
     "backup": Order(
         backup,
         lambda answer: f"Wrote {answer['file']} ({answer['bytes']:,} bytes).",
@@ -84,6 +85,7 @@ ORDERS: Mapping[str, Order] = {
 
 SENTENCES: Mapping[Why | tuple[Why, str], str] = {
     **orders_accounts.SENTENCES,
+    **orders_worlds.SENTENCES,
     Why.GAME_EXISTS: "There is a game with that tag already.",
     Why.GAME_NOT_FOUND: "There is no game with that tag.",
     (Why.MALFORMED, "tag"): "A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit.",

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from coalserver.core.commands.oauth import add_personal_token
@@ -13,7 +12,7 @@ from coalserver.domain.account import Account, checked_email, checked_password
 from coalserver.domain.deed import What
 from coalserver.domain.oauth import DATA
 from coalserver.domain.refusal import Why
-from coalserver.order import Order, argument, lines, table, text
+from coalserver.order import Order, argument, lines, table, text, when
 from coalserver.passwords import hashed
 
 
@@ -78,13 +77,9 @@ def _row(account: Account) -> dict[str, Any]:
         "usernames": list(account.usernames),
         "active": account.active,
         "admin": account.admin,
-        "created": _when(account.created),
-        "last_login": None if account.last_login is None else _when(account.last_login),
+        "created": when(account.created),
+        "last_login": None if account.last_login is None else when(account.last_login),
     }
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:

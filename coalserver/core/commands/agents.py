@@ -1,8 +1,9 @@
 """Agents: a world comes with the credentials of the program that will speak for it."""
 
-from coalserver.core.commands.oauth import Shown, add_agent
-from coalserver.core.commands.worlds import add_world
+from coalserver.core.commands.oauth import Shown, add_agent, renew_secret
+from coalserver.core.commands.worlds import add_world, the_world
 from coalserver.core.unit import Unit
+from coalserver.domain.oauth import Client
 from coalserver.domain.world import World
 
 
@@ -12,3 +13,12 @@ def open_world(
     """Make a world and its agent's credentials; whoever makes it is the one who is shown the secret."""
     world = add_world(unit, name=name, hosted=hosted, short_name=short_name)
     return world, add_agent(unit, world=world.id)
+
+
+def renew_agent(unit: Unit, *, world: int) -> Shown:
+    """Give the agent of a world another secret; the old one stops at once, its tokens do not."""
+    the_world(unit, world)
+    client = unit.one(Client, "world", world)
+    if client is None:
+        return add_agent(unit, world=world)
+    return renew_secret(unit, client=client.id)

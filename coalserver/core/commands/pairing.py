@@ -3,13 +3,13 @@
 from itertools import islice
 from typing import NamedTuple
 
+from coalserver.core.commands.agents import renew_agent
 from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import digest
-from coalserver.core.commands.oauth import add_agent, renew_secret
 from coalserver.core.commands.worlds import the_world
 from coalserver.core.unit import Unit
 from coalserver.domain.deed import What
-from coalserver.domain.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Client, Pairing
+from coalserver.domain.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Pairing
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world import World
 
@@ -45,11 +45,7 @@ def pair_agent(unit: Unit, *, code: str) -> Paired:
     if world is None or not world.active:
         raise Refusal(Why.BAD_GRANT)
     unit.drop(pairing)
-    client = unit.one(Client, "world", world.id)
-    if client is None:
-        made = add_agent(unit, world=world.id)
-    else:
-        made = renew_secret(unit, client=client.id)
+    made = renew_agent(unit, world=world.id)
     note(unit, by=pairing.by, what=What.AGENT_PAIRED, about=world.name)
     return Paired(made.client.code, made.secret, world)
 
