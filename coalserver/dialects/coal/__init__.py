@@ -1,6 +1,18 @@
 """The COAL data API: worlds, who plays in them and what their logs tell. See README.md beside this file."""
 
-from coalserver.dialects.coal import agents, players, properties, queue, servers, sessions, users
+from coalserver.dialects.coal import (
+    achievements,
+    agents,
+    chats,
+    deaths,
+    loglines,
+    players,
+    properties,
+    queue,
+    servers,
+    sessions,
+    users,
+)
 from coalserver.dialects.coal.wording import astray, refuse
 from coalserver.web.dialect import Dialect
 
@@ -14,6 +26,10 @@ DIALECT = Dialect(
         *queue.ROUTES,
         *players.ROUTES,
         *sessions.ROUTES,
+        *chats.ROUTES,
+        *deaths.ROUTES,
+        *achievements.ROUTES,
+        *loglines.ROUTES,
         *agents.ROUTES,
     ),
     refuse=refuse,

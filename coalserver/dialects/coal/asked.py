@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
+from coalserver.domain.visitor import one_line
 from coalserver.web.body import load, malformed, parsed
 from coalserver.web.dialect import Call
 from coalserver.web.forms import FORM, fields_of
@@ -41,6 +42,25 @@ class Words(fields.Field[str]):
         if len(text) > self.high:
             raise ValidationError(f"Field cannot be longer than {self.high} characters.")
         return text
+
+
+class OneLine(Words):
+    """A text that is one line of a console: control characters in it are blanks."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Data, **kw: Any
+    ) -> str:
+        text = one_line(value) if isinstance(value, str) else value
+        return super()._deserialize(text, attr, data, **kw)
+
+
+class Loose(fields.Field[str]):
+    """Any text at all: what cannot be in one is a blank. For what is only looked for, and perhaps not found."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Data, **kw: Any
+    ) -> str:
+        return one_line(str(value))
 
 
 class Number(fields.Field[int]):
@@ -133,7 +153,7 @@ async def asked(call: Call, shape: Schema) -> dict[str, Any]:
     """What the query and the body ask for; the body wins. Of a field that comes twice the first counts."""
     said: dict[str, Any] = dict(call.query)
     if call.request.method == "POST":
-        said |= await _body(call.request)
+        said |= await _body(call)
     given = {
         name: value
         for name, value in said.items()
@@ -142,9 +162,10 @@ async def asked(call: Call, shape: Schema) -> dict[str, Any]:
     return load(shape, given)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _body(call: Call) -> dict[str, Any]:
+    request = call.request
     try:
-        raw = await request.read()
+        raw = call.raw = await request.read()
     except web.RequestPayloadError:
         raise malformed("The body is not encoded as its headers say.") from None
     if not raw.strip():

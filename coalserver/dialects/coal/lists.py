@@ -9,9 +9,10 @@ import orjson
 from aiohttp import web
 
 from coalserver.core.ports import Place
-from coalserver.dialects.coal.asked import Moment, Number, Words
+from coalserver.dialects.coal.asked import Loose, Moment, Number, Words
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.fields import Form
+from coalserver.web.listen import CURSOR
 from coalserver.web.reply import document
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class Dated(Listing):
 class Searched(Dated):
     """A list in which words may be looked for."""
 
-    q = Words()
+    q = Loose()
 
 
 def listed(
@@ -45,12 +46,16 @@ def listed(
     size: int,
     shown: Callable[[T], dict[str, Any]],
     place: Callable[[T], Sequence[Any]],
+    heard: int | None = None,
 ) -> web.StreamResponse:
-    """A page of the rows, of which one more than `size` was asked for; with a cursor if there is one more."""
+    """A page of the rows, of which one more than `size` was asked for; with a cursor if there is one more.
+
+    `heard` is where in the feed who listens goes on.
+    """
     answer: dict[str, Any] = {name: [shown(row) for row in rows[:size]]}
     if len(rows) > size:
         answer["cursor"] = written(place(rows[size - 1]))
-    return document(answer)
+    return document(answer, headers=None if heard is None else {CURSOR: str(heard)})
 
 
 def written(place: Sequence[Any]) -> str:
