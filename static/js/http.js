@@ -28,12 +28,13 @@ export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms);
 export const backoff = (misses, most = 5000) => Math.min(most, 250 * 2 ** misses) * (0.5 + Math.random() / 2);
 
 export async function problemIn(response) {
-  let code = "";
+  let said = null;
   try {
-    code = (await response.json()).error;
+    said = await response.json();
   } catch { /* an answer that is not ours, from a proxy perhaps: the status says enough */ }
   const wait = Number(response.headers.get("Retry-After")) || 0;
-  return new Problem(typeof code === "string" ? code : "", response.status, wait * 1000);
+  const code = said?.error;
+  return Object.assign(new Problem(typeof code === "string" ? code : "", response.status, wait * 1000), { said });
 }
 
 /** The open response, refused ones thrown. `patience` bounds the wait for its head, not for its body. */

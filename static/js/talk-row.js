@@ -1,0 +1,39 @@
+// One row of the chat: who said or did what, and when. Text goes in as text, never as markup.
+
+import { element, flag } from "./dom.js";
+import { face } from "./faces.js";
+import { clockOf, iso, momentOf } from "./times.js";
+
+/** `path` is the chat's own; `mine(name)` tells the reader's own names. */
+export function rowMaker({ path, texts, mine }) {
+  function words(row) {
+    if (!row.found) return [row.text];
+    return row.found.map((piece, index) => (index % 2 ? element("mark", {}, piece) : piece));
+  }
+
+  function time(row) {
+    const link = element("a", { class: "row-time", href: `${path}?at=${row.at}#line-${row.id}`, "data-moment": row.id });
+    link.append(element("time", { datetime: iso(row.at), title: momentOf(row.at) }, clockOf(row.at)));
+    return link;
+  }
+
+  return (row) => {
+    const quiet = row.kind !== "chat";
+    const node = element("li", { class: "row", id: `line-${row.id}`, "data-kind": row.kind, "data-testid": "row", tabindex: "-1" });
+    const who = element("bdi", { class: "row-who" }, row.who || texts.server);
+    const said = element("span", { class: "row-text", dir: "auto" });
+    if (row.kind === "login" || row.kind === "logout") said.append(texts[row.kind]);
+    else said.append(...words(row));
+    if (quiet || row.emote) node.append(time(row), element("span", { class: "row-deed" }, who, " ", said));
+    else {
+      const head = element("span", { class: "row-head" }, who, time(row));
+      if (row.site) head.append(element("span", { class: "row-mark" }, texts.site));
+      node.append(face(row.who || "•"), head, said);
+    }
+    flag(node, "data-quiet", quiet || row.emote);
+    flag(node, "data-mine", mine(row.who));
+    node.at = row.at;
+    node.line = row.id;
+    return node;
+  };
+}

@@ -1,0 +1,69 @@
+// Sounds of the chat, made of tones. Silent until somebody asks for them; what he asked for is remembered.
+
+const PLACE = "coalserver.sound";
+/** [frequency, start, length] of each tone. */
+const TUNES = {
+  chat: [[880, 0, 0.08]],
+  login: [[523, 0, 0.1], [784, 0.1, 0.16]],
+  logout: [[784, 0, 0.1], [523, 0.1, 0.16]],
+  death: [[196, 0, 0.2], [147, 0.16, 0.35]],
+  achievement: [[523, 0, 0.1], [659, 0.09, 0.1], [784, 0.18, 0.1], [1047, 0.27, 0.3]],
+  on: [[659, 0, 0.08], [988, 0.08, 0.14]],
+};
+const LOUD = 0.12;
+/** Many at once are one. */
+const APART = 150;
+
+export function mountSounds(button) {
+  let on = false;
+  let audio = null;
+  let last = 0;
+
+  try {
+    on = localStorage.getItem(PLACE) === "on";
+  } catch { /* storage is blocked: silent */ }
+
+  function show() {
+    button.setAttribute("aria-pressed", String(on));
+  }
+
+  /** Browsers let a page sound once its reader has touched it. */
+  function wake() {
+    if (!on) return;
+    audio ??= new AudioContext();
+    audio.resume();
+  }
+
+  button.onclick = () => {
+    on = !on;
+    try {
+      localStorage.setItem(PLACE, on ? "on" : "off");
+    } catch { /* as long as the page */ }
+    show();
+    wake();
+    play("on");
+  };
+
+  function play(kind) {
+    if (!on || !audio || !TUNES[kind] || performance.now() - last < APART) return;
+    last = performance.now();
+    for (const [frequency, start, length] of TUNES[kind]) {
+      const tone = audio.createOscillator();
+      const gain = audio.createGain();
+      const from = audio.currentTime + start;
+      tone.type = "triangle";
+      tone.frequency.value = frequency;
+      gain.gain.setValueAtTime(0, from);
+      gain.gain.linearRampToValueAtTime(LOUD, from + 0.01);
+      gain.gain.exponentialRampToValueAtTime(0.001, from + length);
+      tone.connect(gain).connect(audio.destination);
+      tone.start(from);
+      tone.stop(from + length + 0.02);
+    }
+  }
+
+  addEventListener("pointerdown", wake, { once: true });
+  addEventListener("keydown", wake, { once: true });
+  show();
+  return { play };
+}

@@ -1,0 +1,55 @@
+// Times in the reader's own zone and language, whatever the server has written for who has no script.
+
+const locale = document.documentElement.lang || undefined;
+const styles = {
+  moment: new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }),
+  date: new Intl.DateTimeFormat(locale, { dateStyle: "medium" }),
+  clock: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }),
+};
+const day = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+
+/** What a calendar can show: lines of a log may say any time. */
+const when = (at) => new Date(Math.min(Math.max(at, -6e10), 2.5e11) * 1000);
+
+export const clockOf = (at) => styles.clock.format(when(at));
+export const momentOf = (at) => styles.moment.format(when(at));
+export const iso = (at) => when(at).toISOString();
+
+/** A name for the reader's day that a moment is in, and the day as it is written. */
+export function dayOf(at) {
+  const date = when(at);
+  return [`${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`, day.format(date)];
+}
+
+/** "3 hours ago"; what is older than a month is dated. */
+function ago(at) {
+  const minutes = Math.round((at - Date.now() / 1000) / 60);
+  if (Math.abs(minutes) < 60) return relative.format(minutes, "minute");
+  if (Math.abs(minutes) < 48 * 60) return relative.format(Math.round(minutes / 60), "hour");
+  if (Math.abs(minutes) < 31 * 24 * 60) return relative.format(Math.round(minutes / 1440), "day");
+  return styles.date.format(when(at));
+}
+
+/** How long it is since then. */
+export function since(at) {
+  const minutes = Math.max(0, Math.floor((Date.now() / 1000 - at) / 60));
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 24) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+}
+
+const forms = { ago, since };
+
+export function timeText(at, as) {
+  return forms[as]?.(at) ?? (styles[as] ?? styles.moment).format(when(at));
+}
+
+export function localTimes(root = document) {
+  for (const node of root.querySelectorAll("time[data-at]")) {
+    const at = Number(node.dataset.at);
+    const text = timeText(at, node.dataset.as);
+    if (node.textContent !== text) node.textContent = text;
+    node.title = momentOf(at);
+  }
+}
