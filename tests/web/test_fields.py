@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields, missing
 
 from coalserver.web.fields import (
     Flag,
@@ -135,6 +135,18 @@ def test_unknown_members_are_left_out():
         a = Whole()
 
     assert Small().load({"a": 1, "b": 2}) == {"a": 1}
+
+
+def test_what_a_field_reads_as_missing_is_left_out():
+    class Blank(fields.Field[str]):
+        def _deserialize(self, value: Any, *_: Any, **kw: Any) -> Any:
+            return value or missing
+
+    class Said(Form):
+        word = Blank()
+
+    assert Said().load({"word": ""}) == {}
+    assert Said().load({"word": "a"}) == {"word": "a"}
 
 
 def test_one_of_names_the_choices():
