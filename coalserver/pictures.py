@@ -143,12 +143,15 @@ class Pictures:
         blurred = blurred.filter(ImageFilter.GaussianBlur(BLUR))
         self._folder.mkdir(mode=0o700, exist_ok=True)
         sync_directory(self._folder.parent)
-        for kind, content in (
-            (f"original.{format}", original),
-            ("small.webp", written(small, "webp", QUALITY)),
-            ("blurred.webp", written(blurred, "webp", QUALITY)),
-        ):
-            write_private(self._folder / f"{code}-{kind}", content)
+        try:
+            write_private(self._folder / f"{code}-original.{format}", original)
+            write_private(self._folder / f"{code}-small.webp", written(small, "webp", QUALITY))
+            write_private(self._folder / f"{code}-blurred.webp", written(blurred, "webp", QUALITY))
+        except OSError:
+            # The disk is full, perhaps: then half a picture must not stay either.
+            for path in (*self._folder.glob(f"{code}-*"), *self._folder.glob(f".{code}-*")):
+                path.unlink(missing_ok=True)
+            raise
         return Picture(code, f"image/{format}", image.width, image.height, len(original))
 
     def _remove(self, code: str) -> None:

@@ -12,7 +12,8 @@ from tests.dialects.house import House
 
 SAID = [
     "Hello, World!", "a b c", "Größe zählt", "CAFÉ crème", "我们去挖钻石吧", "ダイヤモンド みつけた",
-    "안녕하세요 여러분", "don't touch xX_Steve_Xx", "привет мир", "100% sure", "i am at -200 64 300", "gg", "§chello§r there",
+    "안녕하세요 여러분", "don't touch xX_Steve_Xx", "привет мир", "100% sure",
+    "i am at -200 64 300", "gg", "§chello§r there",
 ]  # fmt: skip
 
 
@@ -86,7 +87,8 @@ async def test_log_lines_are_searched_whole(thomas: User, place: Place):
     "q",
     [
         " ", "  ", '"', '""', "'", "*", "hel*", "NOT", "NOT hello", "AND", "OR", "NEAR(a b)", "chat:hello",
-        "{chat} : x", "(", "()", "^hello", "-", "--", "hello;DROP TABLE line", "\\", "%", "_", "\t\r\n", "\x00", "a\x00b", "\u2028",
+        "{chat} : x", "(", "()", "^hello", "-", "--", "hello;DROP TABLE line",
+        "\\", "%", "_", "\t\r\n", "\x00", "a\x00b", "\u2028",
         "\ue000626f62",        "𝒽𝑒𝓁𝓁𝑜", "🎮", "👨‍👩‍👧", "é" * 500, "x" * 5000, "a " * 2000,
     ],
 )  # fmt: skip
