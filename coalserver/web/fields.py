@@ -1,10 +1,11 @@
 """Strict fields: a number is not a text, a text has no NUL, and an absent member may be null."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 import orjson
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
 #: The largest integer SQLite keeps.
 LARGEST = 2**63 - 1
@@ -17,11 +18,81 @@ class Shape(Protocol):
         """What handlers are given, as a dictionary; raises ValidationError."""
 
 
+class _Part(NamedTuple):
+    """One field of a form, as far as a good body needs it."""
+
+    key: str
+    name: str
+    read: Callable[[Any, str, Mapping[str, Any]], Any]
+    required: bool
+    default: Any
+    allow_none: bool
+
+
 class Form(Schema):
-    """A body: members nobody knows are ignored."""
+    """A body: members nobody knows are ignored.
+
+    A good body is read here, in a quarter of marshmallow's time. One that is not is marshmallow's to word,
+    and so is every body of a form with hooks; of these only the private `_hooks` tells.
+    """
 
     class Meta:
         unknown = EXCLUDE
+
+    def load(self, data: Any, **kw: Any) -> Any:
+        """What handlers are given; raises ValidationError."""
+        if not kw and type(data) is dict and self._parts is not None:
+            try:
+                return self.finished(_read(self._parts, data))
+            except ValidationError:
+                pass
+        return self.finished(super().load(data, **kw))
+
+    def finished(self, loaded: Any) -> Any:
+        """What to make of the fields once each is good."""
+        return loaded
+
+    @cached_property
+    def _parts(self) -> list[_Part] | None:
+        nested = any("." in (field.attribute or "") for field in self.load_fields.values())
+        hooked = any(self._hooks.values())
+        if nested or hooked or self.many or self.partial or self.unknown != EXCLUDE:
+            return None
+        return [
+            _Part(
+                name if field.data_key is None else field.data_key,
+                field.attribute or name,
+                # What `deserialize` adds are checks, which a good body passes, and functions.
+                field.deserialize if _more_than_reads(field) else field._deserialize,
+                field.required,
+                field.load_default,
+                field.allow_none,
+            )
+            for name, field in self.load_fields.items()
+        ]
+
+
+def _more_than_reads(field: fields.Field[Any]) -> bool:
+    return bool(field.validators or field.pre_load or field.post_load)
+
+
+def _read(parts: list[_Part], data: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a good body; what it raises for any other says nothing."""
+    loaded: dict[str, Any] = {}
+    for key, name, read, required, default, allow_none in parts:
+        value = data.get(key, missing)
+        if value is missing:
+            if required:
+                raise ValidationError(key)
+            if default is not missing:
+                loaded[name] = default() if callable(default) else default
+        elif value is not None:
+            loaded[name] = read(value, key, data)
+        elif allow_none:
+            loaded[name] = None
+        else:
+            raise ValidationError(key)
+    return loaded
 
 
 class Text(fields.Field[str]):

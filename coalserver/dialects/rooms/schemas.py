@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from marshmallow import post_load
-
 from coalserver.web.fields import Flag, Form, Free, FreeJSON, Secret, Text, Whole
 
 #: Bytes the options of a room may have.
@@ -13,9 +11,8 @@ OPTIONS = 16 * 1024
 class Loose(Form):
     """A null member is an absent one."""
 
-    @post_load
-    def _present(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
-        return {name: value for name, value in data.items() if value is not None}
+    def finished(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in loaded.items() if value is not None}
 
 
 class Creating(Loose):
