@@ -283,16 +283,15 @@ async def a_house(
     """A server that is closed afterwards."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
-        folder = TemporaryDirectory()
-        house = House(
-            store or MemoryStore(), Clock(), web, limits, tail, reopened, http, config, Path(folder.name)
-        )
-        await house.open()
-        try:
-            yield house
-        finally:
-            await house.close()
-            folder.cleanup()
+        with TemporaryDirectory() as folder:
+            house = House(
+                store or MemoryStore(), Clock(), web, limits, tail, reopened, http, config, Path(folder)
+            )
+            await house.open()
+            try:
+                yield house
+            finally:
+                await house.close()
 
 
 async def a_session(game: str, *players: Asker, **options: Any) -> str:
