@@ -87,7 +87,9 @@ def _read(parts: list[_Part], data: dict[str, Any]) -> dict[str, Any]:
             if default is not missing:
                 loaded[name] = default() if callable(default) else default
         elif value is not None:
-            loaded[name] = read(value, key, data)
+            found = read(value, key, data)
+            if found is not missing:
+                loaded[name] = found
         elif allow_none:
             loaded[name] = None
         else:
