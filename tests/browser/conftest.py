@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.guests import Guest, Introduce
+from tests.browser.mills import CHATS, Enter, Mill, signs_in
 from tests.browser.servers import Server, Servers, servers_in
 from tests.browser.visitors import DESKTOP, Visit, Visitor, remembering
 from tests.browser.windows import Windows
@@ -112,3 +113,24 @@ async def visit(windows: Windows, server: Server, guest: Introduce) -> AsyncIter
     yield visit
     await windows.close_pages()
     assert [said for visitor in visitors for said in visitor.complaints] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def mill(server: Server) -> AsyncIterator[Mill]:
+    """A Minecraft world that runs."""
+    async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
+        mill = Mill(client, server)
+        await mill.begin()
+        yield mill
+
+
+@pytest.fixture
+def member(visit: Visit, mill: Mill) -> Enter:
+    """Opens a page of that world for Ann, who signs in."""
+
+    async def member(path: str = CHATS, **how: Any) -> Visitor:
+        visitor = await visit(path, **how)
+        await signs_in(visitor, path)
+        return visitor
+
+    return member

@@ -1,6 +1,7 @@
 """A server that dies as often as a test likes, and is found at the same address again."""
 
 import io
+import json
 import random
 import shutil
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from coalserver import cli
 from tests.running import Running, running
@@ -49,6 +51,13 @@ class Server:
         """An order from the command line."""
         with redirect_stdout(io.StringIO()):
             assert cli.main([*order, "--data", str(self._data)]) == 0
+
+    def answered(self, *order: str) -> Any:
+        """What an order answers, as scripts read it."""
+        said = io.StringIO()
+        with redirect_stdout(said):
+            assert cli.main(["--json", *order, "--data", str(self._data)]) == 0
+        return json.loads(said.getvalue())
 
     def _run(self) -> Running:
         flags = ("--port", str(self._port), "--log-level", "warning", *self._flags)

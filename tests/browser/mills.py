@@ -1,0 +1,79 @@
+"""A Minecraft world for browser tests: its agent writes its log and does what its console is told."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from playwright.async_api import expect
+
+from tests.browser.servers import Server
+from tests.browser.visitors import Visitor
+
+EMAIL, PASSWORD = "ann@example.org", "correct horse"
+AGENTS = "/api/v1/agents"
+CHATS = "/servers/mill/chats"
+#: Opens a page as Ann; see the fixture `member`.
+Enter = Callable[..., Awaitable[Visitor]]
+#: Lines an agent sends at once.
+MOST = 1000
+
+
+class Mill:
+    """The world `mill`, and the account of a member called Ann."""
+
+    def __init__(self, client: aiohttp.ClientSession, server: Server) -> None:
+        self._client, self._server = client, server
+        self._headers: dict[str, str] = {}
+        self._sent = 0
+
+    async def begin(self) -> None:
+        """Everything is made, and the world runs."""
+        self._server.told("account", "add", EMAIL, "--password", PASSWORD, "--nickname", "Ann", "--active")
+        self._server.told("world", "add", "The Mill", "--short-name", "mill")
+        agent = self._server.answered("world", "agent", "mill")
+        secret = agent["client_secret"]
+        form = {
+            "grant_type": "authorization_code", "client_id": agent["client_id"], "client_secret": secret,
+            "code": secret, "redirect_uri": "/", "scope": "agent",
+        }  # fmt: skip
+        async with self._client.post("/oauth/v1/token", data=form) as answer:
+            self._headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
+        await self.pings()
+
+    async def pings(self, running: bool = True) -> list[str]:
+        """Tell how the world is; gives what its console is to be told."""
+        said = {"server_name": "here", "is_server_running": str(running).lower()}
+        answer = await self._post("ping", said)
+        return [one["command"] for one in answer["commands"]]
+
+    async def logs(self, *texts: str, at: float | None = None) -> None:
+        """Lines are written, one a second, the last one now unless it is told when the first was."""
+        begin = time.time() - len(texts) + 1 if at is None else at
+        lines = []
+        for number, text in enumerate(texts):
+            self._sent += 1
+            when = time.gmtime(begin + number)
+            line = f"{time.strftime('%Y-%m-%d %H:%M:%S', when)} [INFO] {text}"
+            day = time.strftime("%Y-%m-%d", when)
+            lines.append({"sequence": self._sent, "line": line, "date": day})
+        for start in range(0, len(lines), MOST):
+            some = lines[start : start + MOST]
+            await self._post("loglines", {"source": "latest.log", "zone": "UTC", "lines": some})
+
+    async def _post(self, name: str, said: dict[str, Any]) -> dict[str, Any]:
+        async with self._client.post(f"{AGENTS}/{name}", json=said, headers=self._headers) as answer:
+            return await answer.json()  # type: ignore[no-any-return]
+
+
+def login(name: str) -> str:
+    return f"{name}[/192.0.2.7:5] logged in with entity id 1 at (1.5, 64.0, -2.25)"
+
+
+async def signs_in(visitor: Visitor, path: str) -> None:
+    """From the page for it, as anybody would, and on to where one wanted to go."""
+    await expect(visitor.page.get_by_label("Password")).to_be_visible()
+    await visitor.page.get_by_label("E-mail").fill(EMAIL)
+    await visitor.page.get_by_label("Password").fill(PASSWORD)
+    await visitor.page.get_by_label("Password").press("Enter")
+    await visitor.page.wait_for_url(f"**{path}")

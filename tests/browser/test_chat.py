@@ -1,0 +1,183 @@
+"""The chat of a world in a browser: live, through cuts, and what becomes of what one says."""
+
+import time
+
+from playwright.async_api import expect
+
+from coalserver.domain.visitor import said_as
+from tests.browser.mills import CHATS, login
+from tests.browser.visitors import NO_SERVER, PHONE, refused
+
+SCRIPT = "<script>window.hurt=1</script><img src=x onerror=window.hurt=1>"
+ARABIC = "مرحبا (أ) <b>"
+
+
+def row(visitor, text):
+    return visitor.part("row").filter(has_text=text)
+
+
+async def writes(visitor, text):
+    await visitor.part("chat-input").fill(text)
+    await visitor.part("chat-input").press("Enter")
+
+
+async def comes_back(mill, *texts):
+    """The console does as it was told; the log says so."""
+    await mill.logs(*(f"[Server] <Ann> {text}" for text in texts))
+
+
+async def test_what_is_said_in_the_game_appears_at_once(member, mill):
+    ann = await member(**PHONE)
+    await ann.is_live()
+    await ann.stays()
+    await mill.logs(login("Bob"), "<Bob> hello there", f"<Bob> {SCRIPT}", f"<Bob> {ARABIC}", "Bob drowned")
+    await expect(row(ann, "hello there")).to_be_in_viewport()
+    await expect(row(ann, SCRIPT)).to_have_count(1)
+    await expect(row(ann, ARABIC)).to_have_count(1)
+    await expect(row(ann, "Bob joined")).to_be_visible()
+    await expect(row(ann, "Bob drowned")).to_be_visible()
+    await expect(ann.page.locator(".talk-side")).to_contain_text("Bob", use_inner_text=False)
+    assert await ann.page.evaluate("window.hurt") is None
+    assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert await ann.stayed()
+
+
+async def test_a_restart_loses_nothing_and_the_page_says_that_it_is_cut(member, mill, server):
+    ann = await member()
+    ann.foresees(NO_SERVER)
+    await mill.logs("<Bob> before")
+    await expect(row(ann, "before")).to_be_visible()
+    await ann.stays()
+    server.kill()
+    await ann.is_cut()
+    await writes(ann, "said meanwhile")
+    await ann.sees("sending-state", "Waiting for the connection")
+    server.start_again()
+    await mill.logs("<Bob> after")
+    await ann.is_live()
+    await expect(row(ann, "after")).to_have_count(1)
+    await expect(row(ann, "before")).to_have_count(1)
+    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    assert await mill.pings() == [said_as("Ann", "said meanwhile")]
+    assert await ann.stayed()
+
+
+async def test_one_sees_what_becomes_of_what_one_says(member, mill):
+    ann = await member()
+    await ann.is_live()
+    await writes(ann, "hello game")
+    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    assert await mill.pings() == [said_as("Ann", "hello game")]
+    await ann.sees("sending-state", "Given to the game")
+    await comes_back(mill, "hello game")
+    await ann.sees("in-game", "In the game")
+    await expect(row(ann, "hello game")).to_have_count(1)
+    await expect(ann.part("sending")).to_have_count(0)
+
+
+async def test_what_one_says_to_a_world_that_stands_is_kept(member, mill):
+    await mill.pings(running=False)
+    ann = await member()
+    await expect(ann.page.get_by_text("what you write is kept for later")).to_be_visible()
+    await writes(ann, "good morning")
+    await ann.sees("sending-state", "The world is not running: kept for later.")
+    await ann.page.reload()
+    await ann.sees("sending-state", "The world is not running: kept for later.")
+    await ann.is_live()
+    assert await mill.pings() == [said_as("Ann", "good morning")]
+    await ann.sees("sending-state", "Given to the game")
+    await ann.sees("world-status", "Running")
+    await expect(ann.page.get_by_text("what you write is kept for later")).to_be_hidden()
+
+
+async def test_history_comes_while_one_scrolls_and_what_one_reads_stays_in_place(member, mill):
+    await mill.logs(*(f"<Bob> line {number}." for number in range(400)))
+    ann = await member()
+    await expect(row(ann, "line 399.")).to_be_in_viewport()
+    log = ann.part("log")
+    await log.hover()
+    for _ in range(60):
+        await ann.page.mouse.wheel(0, -1500)
+        if await row(ann, "line 0.").count():
+            break
+        await ann.page.wait_for_function("performance.now()")
+    await expect(row(ann, "line 0.")).to_have_count(1)
+    await expect(ann.part("row")).to_have_count(400)
+    await log.evaluate("node => { node.scrollTop = node.scrollHeight / 2; }")
+    seen = row(ann, "line 200.")
+    await seen.scroll_into_view_if_needed()
+    before = await seen.bounding_box()
+    await mill.logs("<Bob> one more")
+    await expect(ann.part("to-now")).to_have_text("New: 1")
+    assert await seen.bounding_box() == before
+    await ann.part("to-now").click()
+    await expect(row(ann, "one more")).to_be_in_viewport()
+    await expect(ann.part("to-now")).to_be_hidden()
+
+
+async def test_words_are_found_and_lead_to_the_moment(member, mill):
+    long_ago = time.time() - 86400
+    texts = [f"<Bob> line {number}." for number in range(300)]
+    texts[100] = "<Bob> I found DIAMONDS here"
+    await mill.logs(*texts, at=long_ago)
+    ann = await member()
+    await ann.page.get_by_text("Search", exact=True).click()
+    await ann.part("search").fill("diamonds")
+    await ann.part("search").press("Enter")
+    await expect(ann.part("row")).to_have_count(1)
+    await expect(ann.page.locator("mark")).to_have_text("DIAMONDS")
+    await ann.part("row").get_by_role("link").click()
+    await expect(row(ann, "line 99.")).to_be_in_viewport()
+    await expect(row(ann, "DIAMONDS")).to_be_in_viewport()
+    link = ann.page.url
+    assert "#line-" in link
+    await ann.page.reload()
+    await expect(row(ann, "DIAMONDS")).to_be_in_viewport()
+    await ann.page.go_back()
+    await expect(ann.part("row")).to_have_count(1)
+    await ann.page.get_by_role("link", name="Back to the chat").click()
+    await expect(row(ann, "line 299.")).to_be_in_viewport()
+
+
+async def test_one_player_and_one_kind_alone(member, mill):
+    await mill.logs(login("Bob"), "<Bob> hi", login("Eve"), "<Eve> ho", "Eve drowned")
+    ann = await member(f"{CHATS}?player=Eve")
+    await expect(ann.part("row")).to_have_count(3)
+    await ann.is_live()
+    await mill.logs("<Bob> not shown", "<Eve> shown")
+    await expect(ann.part("row")).to_have_count(4)
+    await expect(row(ann, "not shown")).to_have_count(0)
+    await ann.part("kind").select_option("death")
+    await expect(ann.part("row")).to_have_count(1)
+    await expect(row(ann, "Eve drowned")).to_be_visible()
+
+
+async def test_sounds_are_off_until_they_are_asked_for_and_then_remembered(member, mill):
+    ann = await member()
+    await expect(ann.part("sound")).to_have_attribute("aria-pressed", "false")
+    await ann.part("sound").click()
+    await ann.page.reload()
+    await expect(ann.part("sound")).to_have_attribute("aria-pressed", "true")
+
+
+async def test_the_keyboard_alone_suffices(member, mill):
+    await mill.logs("<Bob> hi")
+    ann = await member()
+    await ann.tabs_to(ann.part("chat-input"))
+    await ann.types("by hand")
+    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    await expect(ann.part("chat-input")).to_be_focused()
+
+
+async def test_who_is_signed_out_elsewhere_is_told(member, mill, server):
+    ann = await member()
+    await ann.is_live()
+    ann.foresees(refused(401), refused(403), "WebSocket")
+    await writes(ann, "one")
+    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    server.told("account", "activate", "ann@example.org", "--off")
+    await mill.logs("<Bob> secret")
+    await expect(ann.page.get_by_text("This chat is no longer open to you")).to_be_visible()
+    await expect(row(ann, "secret")).to_have_count(0)
+    await writes(ann, "two")
+    await expect(ann.page.get_by_text("Not sent: you are not signed in any more.")).to_be_visible()
