@@ -1458,16 +1458,13 @@ class Sender:
 
     def _resume(self) -> None:
         """Ask what is there already: a batch may have been stored though we never heard so."""
-        if self._spool.get("lastline") is None:
-            answer = self._server.call("GET", self.LAST)
-            if answer.status != 200:
-                raise _not_taken(answer)
-            # That of before our first line: where the history that we tell has to begin.
-            self._spool.set("lastline", str(answer.document.get("lastline") or ""))
         source = urllib.parse.urlencode({"source": self._spool.get("source") or ""})
         answer = self._server.call("GET", f"{self.LAST}?{source}")
         if answer.status != 200:
             raise _not_taken(answer)
+        if self._spool.get("lastline") is None:
+            # That of before our first line: where the history that we tell has to begin.
+            self._spool.set("lastline", str(answer.document.get("lastline") or ""))
         stored = answer.document.get("stored")
         if isinstance(stored, int) and stored > 0:
             self._stored(stored)
@@ -1736,7 +1733,7 @@ def flags() -> argparse.ArgumentParser:
     add("--pair", metavar="CODE", help="the pairing code that the world's page shows; needed once")
     add("--agent_client_id", help="instead of --pair")
     add("--agent_secret", help="instead of --pair; or in COAL_AGENT_SECRET")
-    add("--mc_logfile", help="Minecraft's log (../server.log)")
+    add("--mc_logfile", help="Minecraft's log (../server.log, or ../logs/latest.log)")
     add("--mc_levelfile", help="the world's level.dat (../world/level.dat)")
     add("--mc_pidfile", default="../server.pid", help="file with the process id (../server.pid)")
     add("--mc_commandfifo", default="../command-fifo", help="named pipe (../command-fifo)")
@@ -1846,9 +1843,7 @@ def log_file(asked: argparse.Namespace) -> Path:
         return Path(asked.mc_logfile)
     usual, games_own = Path("../server.log"), Path("../logs/latest.log")
     # Where our settings for log4j are, server.log will come.
-    if not usual.exists() and games_own.exists() and not Path("../log4j2.xml").exists():
-        return games_own
-    return usual
+    return usual if usual.exists() or list(Path("..").glob("log4j2*.xml")) else games_own
 
 
 class Agent:
@@ -1921,6 +1916,8 @@ class Agent:
     def run_once(self) -> int:
         """Send all there is, ping, and write commands; 1 if something could not be."""
         try:
+            # First, so that it is in the spool also when the server cannot be reached.
+            self._reading.read_all()
             self._sender.send_all()
             while self._reading.read_all():
                 self._sender.send_all()

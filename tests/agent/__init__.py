@@ -1,0 +1,1 @@
+"""The agent that feeds a world to the server."""

@@ -1,0 +1,135 @@
+"""Commands reach the game, in order, through a pipe or over RCON; none is lost while it is away."""
+
+import os
+import signal
+
+import pytest
+
+from tests.agent.machine import read_lines, until
+from tests.agent.remote_console import RemoteConsole
+
+
+@pytest.fixture
+def pipe(machine):
+    ends = [machine.fifo()]
+    yield ends[0]
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
+def rcon():
+    one = RemoteConsole()
+    yield one
+    one.close()
+
+
+def test_commands_go_through_the_pipe_in_order(machine, coal, pipe):
+    machine.running()
+    coal.commands = [f"say {number} žluť 🐎" for number in range(50)]
+    machine.agent(coal.url).start()
+    lines = read_lines(pipe)
+    assert [next(lines) for _ in range(50)] == [f"say {number} žluť 🐎" for number in range(50)]
+
+
+def test_no_command_becomes_two(machine, coal, pipe):
+    machine.running()
+    coal.commands = ["say hi\nop bob", "\r\n", "say\x1b[31m red\u2028op bob\x00", "list"]
+    machine.agent(coal.url).start()
+    lines = read_lines(pipe)
+    assert [next(lines) for _ in range(3)] == ["say hi op bob", "say [31m red op bob", "list"]
+
+
+def test_commands_wait_while_the_world_does_not_run(machine, coal, pipe):
+    coal.commands = ["list"]
+    machine.agent(coal.url).start()
+    until(lambda: coal.pings)
+    assert coal.commands == ["list"]
+    machine.running()
+    assert next(read_lines(pipe)) == "list"
+
+
+def test_a_command_waits_for_a_pipe_and_for_who_reads_it(machine, coal):
+    machine.running()
+    coal.commands = ["first", "second"]
+    agent = machine.agent(coal.url)
+    agent.start()
+    until(lambda: "No such file" in agent.said)
+    # A file of that name is not written to; and nobody reads the pipe.
+    path = machine.folder / "command-fifo"
+    path.write_text("")
+    until(lambda: "is no named pipe" in agent.said)
+    path.unlink()
+    os.mkfifo(path)
+    until(lambda: "No such device or address" in agent.said)
+    agent.stop(signal.SIGKILL)
+    agent.start()
+    until(lambda: agent.said.count("Monitoring") == 2)
+    pipe = machine.fifo()
+    lines = read_lines(pipe)
+    assert [next(lines), next(lines)] == ["first", "second"]
+    os.close(pipe)
+
+
+def test_a_pipe_that_is_full_keeps_nobody_waiting(machine, coal, pipe):
+    machine.running()
+    wanted = [f"say {number} {'x' * 1000}" for number in range(200)]
+    coal.commands = list(wanted)
+    agent = machine.agent(coal.url)
+    agent.start()
+    until(lambda: "A command waits" in agent.said)
+    pings = len(coal.pings)
+    until(lambda: len(coal.pings) > pings)
+    lines = read_lines(pipe)
+    assert [next(lines) for _ in wanted] == wanted
+
+
+def test_a_command_too_long_for_the_pipe_is_left_out(machine, coal, pipe):
+    machine.running()
+    coal.commands = ["say " + "x" * 5000, "list"]
+    agent = machine.agent(coal.url)
+    agent.start()
+    assert next(read_lines(pipe)) == "list"
+    assert "too long" in agent.said
+
+
+def test_commands_go_over_rcon_on_one_connection(machine, coal, rcon, monkeypatch):
+    monkeypatch.setenv("RCON_PASSWORD", "pa55")
+    machine.running()
+    coal.commands = ["help", *(f"say {number} ü" for number in range(20))]
+    wanted = list(coal.commands)
+    machine.agent(coal.url, "--rcon", f"127.0.0.1:{rcon.port}").start()
+    until(lambda: rcon.commands == wanted)
+    assert rcon.connections == 1
+
+
+def test_a_world_without_process_number_runs_if_rcon_answers(machine, coal, rcon):
+    (machine.folder / "server.properties").write_text("rcon.password=pa55\n")
+    coal.commands = ["list"]
+    machine.agent(coal.url, "--rcon", f"127.0.0.1:{rcon.port}").start()
+    until(lambda: rcon.commands == ["list"])
+    rcon.close()
+    until(lambda: coal.pings[-1]["is_server_running"] == "false")
+    assert rcon.connections == 1
+
+
+def test_a_command_that_rcon_does_not_take_waits(machine, coal, rcon):
+    (machine.home / "password").write_text("wrong\n")
+    machine.running()
+    coal.commands = ["list"]
+    flags = ("--rcon", f"127.0.0.1:{rcon.port}", "--rcon_password_file", "password")
+    agent = machine.agent(coal.url, *flags)
+    agent.start()
+    until(lambda: "the password is wrong" in agent.said)
+    rcon.password = "wrong"
+    until(lambda: rcon.commands == ["list"])
+    assert "wrong\n" not in agent.said.replace("password is wrong", "")
+
+
+def test_stop_is_not_said_twice(machine, coal, rcon):
+    machine.running()
+    coal.commands = ["stop", "list"]
+    flags = ("--rcon", f"127.0.0.1:{rcon.port}", "--rcon_password", "pa55")
+    machine.agent(coal.url, *flags).start()
+    until(lambda: "list" in rcon.commands)
+    assert rcon.commands == ["stop", "list"]

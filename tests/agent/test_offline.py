@@ -1,0 +1,187 @@
+"""The server is away, slow, forgetful or of another sort: lines wait, and come once, in order."""
+
+import signal
+import time
+
+import pytest
+
+from tests.agent.machine import until
+from tests.agent.toy_coal import ToyCoal
+
+DATED = "2026-09-25 12:00:00 [INFO] "
+
+
+def some(number: int, first: int = 0) -> list[str]:
+    return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
+
+
+@pytest.fixture
+def log(machine):
+    machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
+    return machine.log
+
+
+@pytest.fixture
+def agent(machine, coal, log):
+    return machine.agent(coal.url)
+
+
+def begun(agent) -> None:
+    agent.start()
+    until(lambda: "Monitoring" in agent.said)
+
+
+def test_lines_wait_while_the_server_is_away_also_if_the_log_is_lost(machine, coal, log, agent):
+    coal.stop()
+    begun(agent)
+    log.write(*some(100))
+    until(lambda: "Trying again" in agent.said)
+    assert agent.stop() == 0
+    # It reads all there is, and then finds nobody who takes it.
+    assert agent.once() == 1
+    log.path.unlink()
+    coal.start()
+    begun(agent)
+    until(lambda: coal.lines == log.lines)
+
+
+def test_a_batch_whose_answer_is_lost_is_not_stored_twice(coal, log, agent):
+    times = iter([True, True])
+    coal.drops = lambda: next(times, False)
+    begun(agent)
+    log.write(*some(30))
+    until(lambda: coal.lines == log.lines)
+    assert len(coal.stored) == 30
+
+
+def test_a_killed_agent_asks_what_is_stored(coal, log, agent):
+    coal.drops = lambda: True
+    begun(agent)
+    log.write(*some(30))
+    until(lambda: coal.lines == log.lines)
+    agent.stop(signal.SIGKILL)
+    coal.drops = lambda: False
+    sent = len(coal.batches)
+    agent.start()
+    until(lambda: agent.said.count("Monitoring") == 2)
+    log.write(*some(1, 30))
+    until(lambda: coal.lines == log.lines)
+    assert [len(batch["lines"]) for batch in coal.batches[sent:]] == [1]
+
+
+def test_a_token_that_has_ended_is_renewed(coal, log, agent):
+    begun(agent)
+    log.write(*some(1))
+    until(lambda: len(coal.lines) == 1)
+    coal.tokens.clear()
+    log.write(*some(1, 1))
+    until(lambda: len(coal.lines) == 2)
+    assert coal.grants == ["authorization_code", "refresh_token"]
+    coal.tokens.clear()
+    coal.refreshes = False
+    log.write(*some(1, 2))
+    until(lambda: len(coal.lines) == 3)
+    assert coal.grants[2:] == ["refresh_token", "authorization_code"]
+
+
+def test_a_refused_line_is_found_told_and_left_out(coal, log, agent):
+    coal.refuses = lambda line: 400 if line.endswith(("7", "23")) else 0
+    coal.stop()
+    begun(agent)
+    log.write(*some(50))
+    coal.start()
+    good = [line for line in log.lines if not line.endswith(("7", "23"))]
+    until(lambda: coal.lines == good)
+    for bad in (7, 17, 23, 27, 37, 47):
+        assert f"<bob> {bad}" in agent.said
+    assert agent.said.count("is left out") == 6
+
+
+def test_a_batch_that_is_too_large_is_sent_in_parts(coal, log, agent):
+    coal.most = 7
+    coal.stop()
+    begun(agent)
+    log.write(*some(100))
+    coal.start()
+    until(lambda: coal.lines == log.lines)
+
+
+def test_an_original_server_gets_lines_one_by_one(machine, log):
+    coal = ToyCoal(original=True)
+    coal.start()
+    try:
+        agent = machine.agent(coal.url)
+        begun(agent)
+        log.write(*some(20))
+        until(lambda: coal.singles == log.lines)
+        # It fails at dates that there are not, for ever.
+        coal.refuses = lambda line: 500 if "02-30" in line else 0
+        failing = "2014-02-30 12:00:00 [INFO] never"
+        log.write_bytes(failing.encode() + b"\n")
+        log.write(*some(1, 20))
+        until(lambda: coal.singles == log.lines, seconds=60)
+        assert coal.stored == {}
+    finally:
+        coal.close()
+
+
+def test_pings_go_on_while_lines_are_tried_again(coal, log, agent):
+    coal.refuses = lambda line: 503
+    begun(agent)
+    log.write(*some(3))
+    until(lambda: "status 503" in agent.said)
+    pings = len(coal.pings)
+    until(lambda: len(coal.pings) > pings)
+    assert coal.stored == {}
+
+
+def test_it_waits_as_long_as_the_server_asks(coal, log, agent):
+    coal.refuses = lambda line: 429
+    coal.wait = 3
+    begun(agent)
+    log.write(*some(1))
+    until(lambda: len(coal.tries) == 2)
+    assert coal.tries[1] - coal.tries[0] >= 3
+    coal.refuses = lambda line: 0
+    until(lambda: coal.lines == log.lines)
+
+
+def test_secrets_are_in_no_log(machine, coal, log):
+    agent = machine.agent(coal.url, "-v")
+    begun(agent)
+    log.write(*some(3))
+    until(lambda: len(coal.lines) == 3)
+    coal.tokens.clear()
+    log.write(*some(3, 3))
+    until(lambda: len(coal.lines) == 6)
+    agent.stop()
+    for text in (agent.said, (machine.home / "agent.log").read_text()):
+        assert "log_line" in text
+        assert "5ecret" not in text
+        assert not any(f"{kind}t1" in text for kind in ("Bearer ", "r"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_ends_it_soon_with_a_last_ping(machine, coal, agent, how):
+    machine.running()
+    begun(agent)
+    until(lambda: coal.pings)
+    pings, since = len(coal.pings), time.monotonic()
+    assert agent.stop(how) == 0
+    assert len(coal.pings) == pings + 1
+    assert coal.pings[-1]["is_server_running"] == "true"
+    assert time.monotonic() - since < 5
+
+
+def test_two_agents_do_not_share_a_spool(machine, coal, log, agent):
+    begun(agent)
+    assert machine.agent(coal.url).once() == 2
+    assert "Another agent uses" in agent.said
+
+
+def test_a_broken_spool_is_put_aside(machine, coal, log, agent):
+    (machine.home / "mc_coal_agent.spool").write_bytes(b"no database" * 1000)
+    begun(agent)
+    log.write(*some(1))
+    until(lambda: coal.lines == log.lines)
+    assert "is broken" in agent.said

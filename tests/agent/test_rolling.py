@@ -1,0 +1,171 @@
+"""The log is rolled, packed, truncated and taken away while the agent reads, sleeps or dies: no line is lost."""
+
+import random
+import shutil
+import signal
+
+import pytest
+
+from tests.agent.machine import packed, until
+
+DATED = "2026-09-25 12:00:00 [INFO] "
+
+
+@pytest.fixture
+def log(machine):
+    machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
+    return machine.log
+
+
+@pytest.fixture
+def agent(machine, coal, log):
+    agent = machine.agent(coal.url)
+    agent.start()
+    until(lambda: "Monitoring" in agent.said)
+    return agent
+
+
+def some(number: int, first: int = 0) -> list[str]:
+    return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_a_log_that_is_rolled_is_read_to_its_end_and_then_the_new_one(log, coal, agent, pack):
+    for round in range(5):
+        log.write(*some(20, 100 * round))
+        log.roll(pack=pack)
+        log.write(*some(20, 100 * round + 50))
+        if round % 2:
+            until(lambda: coal.lines == log.lines)
+    until(lambda: coal.lines == log.lines)
+
+
+def test_the_last_line_of_a_rolled_log_may_have_no_end(log, coal, agent):
+    log.write(DATED + "one")
+    log.write_bytes(DATED.encode() + b"killed her")
+    until(lambda: len(coal.lines) == 1)
+    log.roll(then=DATED + "two")
+    until(lambda: coal.lines == [DATED + "one", DATED + "killed her", DATED + "two"])
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_what_was_rolled_while_the_agent_was_away_is_read_in_order(log, coal, agent, pack):
+    log.write(*some(30))
+    until(lambda: len(coal.lines) >= 10)
+    agent.stop(signal.SIGKILL)
+    for round in range(1, 4):
+        log.write(*some(10, 100 * round))
+        log.roll(day=f"2026-09-2{round}", pack=pack)
+    log.write(*some(10, 900))
+    agent.start()
+    until(lambda: len(coal.lines) == 70)
+    assert coal.lines == log.lines
+
+
+def test_a_file_that_is_being_packed_is_waited_for(machine, log, coal, agent):
+    log.write(*some(50))
+    until(lambda: len(coal.lines) == 50)
+    agent.stop(signal.SIGKILL)
+    log.write(*some(50, 50))
+    whole = log.roll(then=DATED + "then")
+    raw = whole.read_bytes()
+    whole.write_bytes(raw[: len(raw) // 2])
+    agent.start()
+    until(lambda: agent.said.count("Monitoring") == 2)
+    whole.write_bytes(raw)
+    until(lambda: coal.lines == log.lines)
+
+
+def test_begins_that_look_alike_are_told_apart(log, coal, agent):
+    same = "[04:00:00] [ServerMain/INFO]: Environment: PROD"
+    log.roll(day="2026-09-20", then=same)
+    for day in (21, 22, 23):
+        log.roll(day=f"2026-09-{day}", then=same)
+    until(lambda: coal.lines == [same] * 4)
+    agent.stop(signal.SIGKILL)
+    log.roll(day="2026-09-24", then=same)
+    log.write(same)
+    agent.start()
+    until(lambda: coal.lines == [same] * 6)
+
+
+def test_a_truncated_log_is_read_from_its_begin(log, coal, agent):
+    log.write(*some(5))
+    until(lambda: len(coal.lines) == 5)
+    log.path.write_bytes(b"")
+    log.write(DATED + "short")
+    until(lambda: len(coal.lines) == 6)
+    # Longer than before when it is looked at again.
+    agent.stop(signal.SIGKILL)
+    log.path.write_bytes(b"")
+    log.write(*some(50, 100))
+    agent.start()
+    until(lambda: coal.lines == log.lines)
+
+
+def test_a_copy_that_was_made_before_truncating_is_read_on(log, coal, agent):
+    log.write(*some(5))
+    until(lambda: len(coal.lines) == 5)
+    agent.stop(signal.SIGKILL)
+    log.write(*some(5, 5))
+    shutil.copy(log.path, log.path.with_name("latest.log.1"))
+    log.path.write_bytes(b"")
+    log.write(*some(5, 10))
+    agent.start()
+    until(lambda: coal.lines == log.lines)
+
+
+def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
+    log.write(*some(5))
+    until(lambda: len(coal.lines) == 5)
+    agent.stop(signal.SIGKILL)
+    copy = shutil.copy2(log.path, log.folder / "copy")
+    log.path.unlink()
+    shutil.move(copy, log.path)
+    log.write(*some(5, 5))
+    agent.start()
+    until(lambda: coal.lines == log.lines)
+
+
+def test_without_the_old_log_it_goes_on_with_the_new(log, coal, agent):
+    log.write(*some(5))
+    until(lambda: len(coal.lines) == 5)
+    agent.stop(signal.SIGKILL)
+    log.path.unlink()
+    log.write(DATED + "new")
+    agent.start()
+    until(lambda: coal.lines == log.lines)
+    assert "is gone" in agent.said
+
+
+def test_a_log_that_is_not_there_yet_is_waited_for(machine, coal):
+    agent = machine.agent(coal.url)
+    agent.start()
+    until(lambda: coal.pings)
+    machine.log.write(DATED + "first")
+    until(lambda: coal.lines == machine.log.lines)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_every_line_comes_once_and_in_order(log, coal, agent, seed):
+    chance = random.Random(seed)
+    number = 0
+    for _ in range(60):
+        what = chance.random()
+        if what < 0.7:
+            some_more = some(chance.randrange(1, 30), number)
+            number += len(some_more)
+            log.write(*some_more)
+        elif what < 0.85:
+            rolled = log.roll(pack=chance.random() < 0.5, then=f"{DATED}after {number}")
+            if rolled.suffix == ".log" and chance.random() < 0.5:
+                packed(rolled)
+        elif what < 0.95:
+            agent.stop(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+            agent.start()
+        else:
+            coal.stop()
+            coal.start()
+    until(lambda: len(coal.lines) == len(log.lines))
+    assert coal.lines == log.lines
+    assert len(coal.stored) == len(log.lines)
