@@ -34,6 +34,7 @@ async def list_players(call: Call) -> web.StreamResponse:
         said["size"],
         lambda visitor: player_document(call, visitor),
         lambda visitor: (visitor.name,),
+        call.core.feed.head,
     )
 
 

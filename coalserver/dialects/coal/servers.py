@@ -13,6 +13,7 @@ from coalserver.dialects.coal.render import keys_of, server_document
 from coalserver.domain.world import World
 from coalserver.web.dialect import Call, Route
 from coalserver.web.fields import Form
+from coalserver.web.listen import CURSOR
 from coalserver.web.reply import document
 
 SERVERS = "/api/v1/servers"
@@ -41,6 +42,7 @@ async def list_servers(call: Call) -> web.StreamResponse:
         said["size"],
         lambda world: server_document(call, world),
         _age,
+        call.core.feed.head,
     )
 
 
@@ -48,12 +50,12 @@ async def create_server(call: Call) -> web.StreamResponse:
     """Make a world and its agent's credentials; 201. Nothing but name and gce is looked at."""
     said = await asked(call, Making())
     world, _ = await call.core.do(open_world, name=said["name"], hosted=said["gce"])
-    return document(server_document(call, world), 201)
+    return _one(call, world, 201)
 
 
 async def read_server(call: Call) -> web.StreamResponse:
     """How a world is."""
-    return document(server_document(call, world_in_path(call)))
+    return _one(call, world_in_path(call))
 
 
 async def rename_server(call: Call) -> web.StreamResponse:
@@ -61,12 +63,17 @@ async def rename_server(call: Call) -> web.StreamResponse:
     said = await asked(call, Naming())
     id = world_in_path(call).id
     world = await call.core.do(change_world, world_id=id, name=said["name"])
-    return document(server_document(call, world))
+    return _one(call, world)
 
 
 def world_in_path(call: Call) -> World:
     """The world that the path names by its key, while it is one of ours."""
     return call.core.see(world_with, id=keys_of(call).id(SERVER, call.path["server"]))
+
+
+def _one(call: Call, world: World, status: int = 200) -> web.StreamResponse:
+    """A world, and where in the feed who listens goes on: nothing that changes it is missed."""
+    return document(server_document(call, world), status, {CURSOR: str(call.core.feed.head)})
 
 
 def _age(world: World) -> tuple[float, int]:

@@ -51,12 +51,14 @@ async def _asked(call: Call) -> tuple[int, JSON]:
 
 
 async def _page(call: Call, size: int, wanted: Visits) -> web.StreamResponse:
+    head = call.core.feed.head
     return listed(
         "sessions",
         await call.core.history.visits(wanted, size + 1),
         size,
         lambda stay: session_document(call, stay),
         lambda stay: (stay.visit.login.at, stay.id),
+        head,
     )
 
 
