@@ -5,8 +5,10 @@ from aiohttp import web
 from coalserver.core.queries.games import listed_games
 from coalserver.core.queries.lobbies import open_lobbies
 from coalserver.core.queries.players import name_of
-from coalserver.dialects.site import chats, mc, profile, profile_access, signing_in, worlds
-from coalserver.dialects.site.doors import refused, speaks_json
+from coalserver.core.queries.worlds import active_worlds
+from coalserver.dialects.site import admin, chats, mc, profile, profile_access, signing_in, worlds
+from coalserver.dialects.site.doors import member, refused, speaks_json
+from coalserver.dialects.site.views import hue_of, told
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.browsers import signed_in
@@ -28,11 +30,11 @@ SENTENCES = {
     500: N_("Something went wrong on our side."),
 }
 #: Pages that say themselves what was refused.
-WHERE = {"/profile": profile.refuse}
+WHERE = {"/profile": profile.refuse, "/admin": admin.refuse}
 
 
 async def home(call: Call) -> web.StreamResponse:
-    """What runs here: games, and rooms one can join."""
+    """What runs here: the worlds one may see, games, and rooms one can join."""
     cursor = call.core.feed.head
     cards, total = [], 0
     for game in call.core.see(listed_games):
@@ -47,7 +49,13 @@ async def home(call: Call) -> web.StreamResponse:
                 "rooms": [_row(call, room) for room in rooms],
             }
         )
-    context = {"games": cards, "rooms_open": total, "cursor": cursor}
+    account = member(call)
+    worlds = [
+        told(call, world, account)
+        for world in call.core.see(active_worlds)
+        if account is not None or world.public
+    ]
+    context = {"games": cards, "rooms_open": total, "cursor": cursor, "worlds": worlds, "hue": hue_of}
     return page(call.request, "home.html", context)
 
 
@@ -93,6 +101,7 @@ DIALECT = Dialect(
         *chats.ROUTES,
         *profile.ROUTES,
         *profile_access.ROUTES,
+        *admin.ROUTES,
     ),
     refuse=refuse,
     astray=astray,

@@ -94,3 +94,12 @@ async def test_strangers_see_a_public_world_without_its_address(house, ann):
     assert "mc.example.org" not in (await stranger.get("/servers/open")).raw.decode()
     assert "address" not in await told(stranger, "open")
     assert (await stranger.get("/servers/mill")).status == 302
+
+
+async def test_the_first_page_has_the_worlds_one_may_see(house, world, ann):
+    await a_world(house, "open", public=True)
+    await logged(house, world, login())
+    mine = (await ann.get("/")).raw.decode()
+    assert 'href="/servers/mill"' in mine and 'href="/servers/open"' in mine and "Ada" in mine
+    strangers = (await Surfer(house).get("/")).raw.decode()
+    assert 'href="/servers/mill"' not in strangers and 'href="/servers/open"' in strangers
