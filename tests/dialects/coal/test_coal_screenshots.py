@@ -10,6 +10,7 @@ from PIL import Image
 
 from coalserver.config import Config
 from coalserver.core.commands.people import change_account
+from coalserver.core.commands.screenshots import finish_screenshot, hang_screenshot
 from coalserver.core.commands.worlds import end_world
 from tests.dialects.coal.examples_lines import EXAMPLES_OF_SCREENSHOTS, Example
 from tests.dialects.coal.folk import Place, User, a_user, a_world, an_admin
@@ -95,6 +96,17 @@ async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: 
     assert 0 <= shot["random_id"] < 1 and shot["server_key"] == place.path.rpartition("/")[2]
     assert shot["created"] == shot["updated"] == "2023-11-14 22:13:20 UTC-0000"
     assert (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json == shot
+
+
+async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(house: House, thomas: User, place: Place):
+    about = {"code": "0" * 32, "type": "image/png", "width": 6, "height": 4, "size": 9}
+    shot = await house.core.do(hang_screenshot, world_id=place.id, account=999, **about)
+    (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
+    assert told["blurred_url"] is None and told["original_url"] and told["user_key"] is None
+    house.clock.forward(15)
+    await house.core.do(finish_screenshot, screenshot=shot)
+    (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
+    assert told["blurred_url"] and told["updated"] > told["created"]
 
 
 async def test_the_newest_comes_first_and_pages_stay(house: House, thomas: User, place: Place):
