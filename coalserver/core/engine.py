@@ -130,7 +130,7 @@ class Core:
         for entry in unit.entries:
             if isinstance(entry.event, SEATED):
                 self.presence.watch(entry.event.player, unit.now)
-        await asyncio.shield(landing)
+        await landing
 
     def see(self, query: Callable[..., T], /, **asked: Any) -> T:
         """Answer a question from memory."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 from coalserver.core.feed import Feed
 from coalserver.core.ports import Batch, Store, StoreFailed
@@ -10,6 +11,9 @@ from coalserver.core.state import State
 from coalserver.core.unit import Unit
 
 log = logging.getLogger(__name__)
+
+#: Units in a batch among which what a batch costs by itself is lost.
+ENOUGH = 64
 
 
 class Ledger:
@@ -21,17 +25,15 @@ class Ledger:
         self._feed = feed
         self.shown = Shown(state)
         self._open = Batch()
-        self._landing: asyncio.Future[None] | None = None
-        self._written: asyncio.Future[None] | None = None
+        #: Who waits for the open batch, and who for the one that is being written.
+        self._waiting: list[asyncio.Future[None]] = []
+        self._landing: list[asyncio.Future[None]] = []
         self._work = asyncio.Event()
         self._closing = False
         self._failed: BaseException | None = None
 
     def commit(self, unit: Unit) -> "asyncio.Future[None]":
-        """Make a unit's changes true in memory; the future resolves when they are on disk.
-
-        Many callers share it: await it through `asyncio.shield`, or one who gives up cancels it for all.
-        """
+        """Make a unit's changes true in memory; the future, this caller's own, resolves when they are on disk."""
         if self._failed is not None or self._closing:
             raise StoreFailed("the ledger has ended") from self._failed
         batch = self._open
@@ -49,10 +51,8 @@ class Ledger:
         batch.screenshots.update(unit.screenshots)
         self._state.counters.update(unit.counters)
         batch.counters.update(unit.counters)
-        if self._landing is None:
-            self._landing = asyncio.get_running_loop().create_future()
-            self._work.set()
-        return self._landing
+        self._work.set()
+        return _one_more(self._waiting)
 
     def note_sign(self, player: int, at: float) -> None:
         """Write a player's last sign of life with the next batch, whenever that is."""
@@ -60,16 +60,18 @@ class Ledger:
 
     async def settled(self) -> None:
         """Return when everything committed so far is on disk."""
-        for future in (self._written, self._landing):
-            if future is not None:
-                await asyncio.shield(future)
+        if self._failed is not None:
+            raise StoreFailed("the ledger has ended") from self._failed
+        batch = self._waiting or self._landing
+        if batch:
+            await _one_more(batch)
 
     async def run(self) -> None:
         """Write until closed. A write that fails ends the ledger, and is raised."""
-        while not (self._closing and self._landing is None):
+        while not (self._closing and not self._waiting):
             await self._work.wait()
             self._work.clear()
-            while self._landing is not None:
+            while self._waiting:
                 await self._write_one()
         if self._open.signs:
             await self._store.write(self._open)
@@ -80,10 +82,10 @@ class Ledger:
         self._work.set()
 
     async def _write_one(self) -> None:
-        batch, self._open = self._open, Batch()
-        self._written, self._landing = self._landing, None
-        assert self._written is not None
         try:
+            await self._gathered()
+            batch, self._open = self._open, Batch()
+            self._landing, self._waiting = self._waiting, []
             await self._store.write(batch)
             self._state.recent.landed += len(batch.lines)
             self.shown.take(batch)
@@ -91,18 +93,35 @@ class Ledger:
         except BaseException as fault:
             log.critical("The ledger failed; stopping: %r", fault)
             self._failed = fault
-            self._fail(self._written)
-            if self._landing is not None:
-                self._fail(self._landing)
+            self._fail((*self._landing, *self._waiting))
             raise
-        self._written.set_result(None)
+        landed, self._landing = self._landing, []
+        for future in landed:
+            # Some may have given up.
+            if not future.done():
+                future.set_result(None)
 
-    def _fail(self, future: "asyncio.Future[None]") -> None:
-        fault = StoreFailed("a write did not reach the disk")
-        fault.__cause__ = self._failed
-        future.set_exception(fault)
-        # Nobody may be waiting; that is no news.
-        future.exception()
+    async def _gathered(self) -> None:
+        """Return once a turn of the loop has brought nobody else: a batch costs each of many less."""
+        before = 0
+        while before < len(self._waiting) < ENOUGH:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+
+    def _fail(self, futures: "Iterable[asyncio.Future[None]]") -> None:
+        for future in futures:
+            if not future.done():
+                fault = StoreFailed("a write did not reach the disk")
+                fault.__cause__ = self._failed
+                future.set_exception(fault)
+                # Nobody may be waiting; that is no news.
+                future.exception()
+
+
+def _one_more(waiting: "list[asyncio.Future[None]]") -> "asyncio.Future[None]":
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting.append(future)
+    return future
 
 
 def _gather(batch: Batch, unit: Unit) -> None:
