@@ -39,7 +39,10 @@ async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: P
     assert session["created"] == session["updated"] == "2013-04-14 05:00:00 UTC-0000"
     player = (await thomas.get(place.path + "/players/gumptionthomas")).json
     assert session["player_key"] == player["key"] and session["user_key"] == player["user_key"]
-    assert session["login_logline_key"] != session["logout_logline_key"]
+    for name in ("login", "logout"):
+        (told,) = (await thomas.get(f"{place.path}/loglines?tag={name}")).json["loglines"]
+        assert session[f"{name}_logline_key"] == told["key"]
+        assert session[f"{name}_timestamp"] == told["timestamp"]
     assert (await thomas.get(f"{place.path}/sessions/{session['key']}")).json == session
 
 
@@ -64,7 +67,8 @@ async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, p
     await place.logs(stopping("10:05:00"))
     ada, bob = await all_of(thomas, place.path + "/sessions")
     assert (ada["username"], ada["duration"], bob["duration"]) == ("ada", 180, 240)
-    assert ada["logout_logline_key"] == bob["logout_logline_key"] != None  # noqa: E711
+    (last,) = (await thomas.get(place.path + "/loglines?tag=stopping")).json["loglines"]
+    assert ada["logout_logline_key"] == bob["logout_logline_key"] == last["key"]
 
 
 async def test_sessions_come_newest_login_first_however_late_they_are_told(thomas: User, place: Place):
