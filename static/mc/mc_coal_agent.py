@@ -1063,7 +1063,8 @@ class NotNbt(ValueError):
 class _Nbt:
     """Reads one tree of Named Binary Tags: compounds as dicts, lists and arrays as lists."""
 
-    DEEPEST = 512
+    #: Nothing of a world is nearly as deep.
+    DEEPEST = 256
     SIMPLE = {1: ">b", 2: ">h", 3: ">i", 4: ">q", 5: ">f", 6: ">d"}
     ARRAYS = {7: "b", 11: "i", 12: "q"}
 

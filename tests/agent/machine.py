@@ -84,7 +84,7 @@ class Agent:
         self.folder = folder
         self.flags = flags
         self._out = folder / "out.txt"
-        self._process: "subprocess.Popen[bytes] | None" = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def line(self, *more: str) -> list[str]:
         return [sys.executable, "-X", "dev", "-W", "error", str(AGENT), *self.flags, *more]
@@ -132,7 +132,7 @@ class Machine:
         (self.folder / "logs").mkdir()
         self.log = Log(self.folder / "logs" / "latest.log")
         self._agents: list[Agent] = []
-        self._processes: list["subprocess.Popen[bytes]"] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
 
     def agent(self, url: str, *flags: str) -> Agent:
         """An agent with credentials, not started yet."""
