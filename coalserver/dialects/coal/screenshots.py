@@ -33,6 +33,7 @@ NO_PICTURE = {
     "damaged": "The picture is damaged.",
     "pixels": "The picture has too many pixels.",
 }
+NO_UPLOAD = "The body must be a picture, or a multipart form with the field file."
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -62,7 +63,10 @@ async def read_screenshot(call: Call) -> web.StreamResponse:
 async def upload_screenshot(call: Call) -> web.StreamResponse:
     """Put a picture there: the field `file` of a form, or the body itself; 201, once it and its versions are kept."""
     world = world_in_path(call).id
-    call.raw = await uploaded(call.request, call.web.service(Pictures).most)
+    try:
+        call.raw = await uploaded(call.request, call.web.service(Pictures).most)
+    except web.HTTPUnsupportedMediaType:
+        return document({"errors": NO_UPLOAD}, 415)
     # Once it is here it is hung, whether or not the client waits: no file is left to nobody.
     screenshot = await asyncio.shield(_hung(call, world))
     return document(screenshot_document(call, screenshot), 201)

@@ -52,6 +52,7 @@ async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(house: H
     ["hi\nstop", "hi\r\nstop", "hi\rstop", "hi\u2028stop", "hi\x85stop", "hi\x0bstop", "hi\x1b[2Jstop", "hi\x7fstop"],
 )
 async def test_whatever_is_said_is_one_line_for_the_console(thomas: User, place: Place, text: str):
+    """Hole 1: the second line of a chat was a command to the console."""
     for path in ("/chats", "/players/gumptionthomas/chats"):
         for answer in (
             await thomas.send(place.path + path, chat=text), await thomas.post(place.path + path, {"chat": text})

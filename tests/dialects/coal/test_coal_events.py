@@ -51,6 +51,7 @@ async def test_every_line_is_told_as_its_list_shows_it(thomas: User, place: Plac
 
 
 async def test_an_old_line_is_told_and_alarms_nobody(thomas: User, place: Place):
+    """Hole 11: a log that was read again set off all that new lines do."""
     async with listening("poll", thomas, place.path) as ear:
         await place.logs(said("10:00:00", "bob", "long ago"))
         assert (await ear.next())["live"] is False
