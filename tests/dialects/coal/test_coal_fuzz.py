@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coalserver.domain.properties import PROPERTIES
+from coalserver.stores.sqlite import SqliteStore
 from coalserver.web.dialect import Route
 from tests.dialects.coal.folk import FORM, Place, User
 from tests.dialects.coal.test_coal_holes import BODY, ODD, PARTS, ROUTES, filled, full
@@ -51,9 +53,9 @@ Scene = tuple[User, Place, dict[str, str]]
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    """A world with one of everything, at a server where nobody waits for events."""
-    async with a_house(poll_seconds=0) as house:
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """A world with one of everything, at a server with a file, where nobody waits for events."""
+    async with a_house(SqliteStore(tmp_path / "data.sqlite"), poll_seconds=0) as house:
         yield await full(house)
 
 
