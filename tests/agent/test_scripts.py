@@ -1,0 +1,213 @@
+"""The scripts that start and stop Minecraft: with the right settings for its log, a pipe, and its process number."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import xml.etree.ElementTree
+import zipfile
+
+import pytest
+
+from tests.agent.machine import AGENT, until
+from tests.running import PATIENCE, environment
+
+FOLDER = AGENT.parent
+#: Stands for Java: says how it was called, and ends when it is told to.
+JAVA = f"""#!{sys.executable}
+import sys
+with open("called", "w") as file:
+    file.write("\\n".join(sys.argv[1:]))
+with open("told", "w", buffering=1) as told:
+    for line in sys.stdin:
+        told.write(line)
+        if line == "stop\\n":
+            break
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server's folder."""
+    for name in ("mc-start.sh", "mc-stop.sh", "log4j2.xml", "log4j2-1.7.xml"):
+        shutil.copy(FOLDER / name, tmp_path)
+    java = tmp_path / "java"
+    java.write_text(JAVA)
+    java.chmod(0o755)
+    jar(tmp_path)
+    yield tmp_path
+    pid = tmp_path / "server.pid"
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        until(lambda: not pid.exists())
+
+
+def jar(server, **files: str) -> None:
+    with zipfile.ZipFile(server / "minecraft_server.jar", "w") as file:
+        file.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n")
+        for name, text in files.items():
+            file.writestr(name.replace("__", "/").replace("_json", ".json"), text)
+
+
+def run(server, script: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    env = environment(JAVA=str(server / "java"), **settings)
+    return subprocess.run(
+        ["sh", str(server / script)],
+        env=env,
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def starts(server, **settings: str) -> list[str]:
+    """Start it; gives how Java was called."""
+    env = environment(JAVA=str(server / "java"), **settings)
+    with (server / "out").open("w") as out:
+        line = ["sh", str(server / "mc-start.sh")]
+        status = subprocess.run(line, env=env, cwd="/", stdout=out, stderr=out, check=False)
+    assert status.returncode == 0, (server / "out").read_text()
+    until(lambda: (server / "told").exists() and (server / "server.pid").exists())
+    return (server / "called").read_text().split("\n")
+
+
+def test_it_starts_and_stops(server):
+    called = starts(server, MC_VERSION="1.20.1")
+    assert called[:2] == ["-Xms1G", "-Xmx1G"] and called[-3:] == ["-jar", "minecraft_server.jar", "nogui"]
+    mode = (server / "command-fifo").stat().st_mode
+    assert stat.S_ISFIFO(mode) and stat.S_IMODE(mode) == 0o660
+    pid = int((server / "server.pid").read_text())
+    with (server / "command-fifo").open("w") as pipe:
+        pipe.write("say hi\n")
+    said = run(server, "mc-stop.sh")
+    assert said.returncode == 0, said.stdout
+    assert f"PID={pid}" in said.stdout
+    assert (server / "told").read_text() == "say hi\nsave-all\nstop\n"
+    assert not (server / "server.pid").exists()
+    assert not (server / "eula.txt").exists()
+
+
+def test_the_process_number_goes_when_the_server_does(server):
+    starts(server, MC_VERSION="1.20.1")
+    os.kill(int((server / "server.pid").read_text()), signal.SIGKILL)
+    until(lambda: not (server / "server.pid").exists())
+    said = run(server, "mc-stop.sh")
+    assert (said.returncode, said.stdout) == (1, "No server runs here.\n")
+
+
+def test_it_is_not_started_twice(server):
+    starts(server, MC_VERSION="1.20.1")
+    said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
+    assert said.returncode == 1 and "runs already" in said.stdout
+
+
+def test_a_number_left_behind_keeps_nobody_from_starting(server):
+    (server / "server.pid").write_text("999999999\n")
+    starts(server, MC_VERSION="1.20.1")
+    assert (server / "server.pid").read_text() != "999999999\n"
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+def test_who_may_write_commands_can_be_set(server, umask):
+    before = os.umask(umask)
+    try:
+        starts(server, MC_VERSION="1.20.1", FIFO_MODE="0600", FIFO="tell")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((server / "tell").stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_no_pipe_is_left_alone(server):
+    (server / "command-fifo").write_text("mine")
+    said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
+    assert said.returncode == 1 and "no named pipe" in said.stdout
+    assert (server / "command-fifo").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("version", "settings"),
+    [
+        ("1.6.4", ""),
+        ("1.2.5", ""),
+        ("1.7", "log4j2-1.7.xml"),
+        ("1.7.10", "log4j2-1.7.xml"),
+        ("1.8.9", "log4j2-1.7.xml"),
+        ("1.10", "log4j2-1.7.xml"),
+        ("1.11.2", "log4j2-1.7.xml"),
+        ("1.12", "log4j2.xml"),
+        ("1.16.5", "log4j2.xml"),
+        ("1.17.1", "log4j2.xml"),
+        ("1.18", "log4j2.xml"),
+        ("1.21.11", "log4j2.xml"),
+        ("26.1", "log4j2.xml"),
+        # Whatever it is: what denies too much is safe.
+        ("14w30c", "log4j2-1.7.xml"),
+        ("nonsense", "log4j2-1.7.xml"),
+    ],
+)
+def test_each_version_gets_settings_that_are_safe_with_its_log4j(server, version, settings):
+    called = starts(server, MC_VERSION=version)
+    chosen = [one.partition("=")[2] for one in called if one.startswith("-Dlog4j.configurationFile")]
+    assert chosen == ([settings] if settings else [])
+    assert ("-Dlog4j2.formatMsgNoLookups=true" in called) == bool(settings)
+
+
+@pytest.mark.parametrize(
+    ("inside", "settings"),
+    [
+        ({"version_json": '{"id": "1.20.1"}'}, "log4j2.xml"),
+        ({"log4j-core": "version=2.0-beta9\n"}, "log4j2-1.7.xml"),
+        ({"log4j-core": "version=2.8.1\n"}, "log4j2.xml"),
+        ({"log4j-core": "version=2.17.0\n"}, "log4j2.xml"),
+        ({}, "log4j2-1.7.xml"),
+    ],
+)
+@pytest.mark.parametrize("unzip", [True, False])
+def test_the_jar_tells_which(server, monkeypatch, inside, settings, unzip):
+    pom = "META-INF__maven__org.apache.logging.log4j__log4j-core__pom.properties"
+    jar(server, **{pom if name == "log4j-core" else name: text for name, text in inside.items()})
+    if unzip and shutil.which("unzip") is None:
+        pytest.skip("there is no unzip here")
+    if not unzip:
+        tools = server / "tools"
+        tools.mkdir()
+        for name in "cat dirname basename sed grep rm mkfifo mv sh sleep".split():
+            (tools / name).symlink_to(shutil.which(name))
+        (tools / "python3").symlink_to(sys.executable)
+        monkeypatch.setenv("PATH", str(tools))
+    assert f"-Dlog4j.configurationFile={settings}" in starts(server)
+
+
+def test_the_name_of_the_jar_tells_which(server):
+    (server / "minecraft_server.jar").rename(server / "minecraft_server.1.8.9.jar")
+    called = starts(server, JAR="minecraft_server.1.8.9.jar")
+    assert "-Dlog4j.configurationFile=log4j2-1.7.xml" in called
+
+
+@pytest.mark.parametrize("missing", ["log4j2.xml", "minecraft_server.jar", "java"])
+def test_what_is_missing_is_told(server, missing):
+    (server / missing).unlink()
+    said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
+    assert said.returncode == 1 and missing in said.stdout
+    assert not (server / "server.pid").exists()
+
+
+@pytest.mark.parametrize(("name", "guard"), [("log4j2.xml", "{nolookups}"), ("log4j2-1.7.xml", "")])
+def test_the_settings_are_as_they_have_to_be(name, guard):
+    root = xml.etree.ElementTree.parse(FOLDER / name).getroot()
+    layouts = root.findall(".//PatternLayout")
+    pattern = f"%d{{yyyy-MM-dd HH:mm:ss}} [%level] %msg{guard}%n"
+    assert [layout.attrib for layout in layouts] == [{"charset": "UTF-8", "pattern": pattern}] * 2
+    (file,) = root.findall(".//RollingRandomAccessFile")
+    assert file.get("fileName") == "server.log"
+    # Where, and under which names, the agent looks for what was rolled.
+    assert file.get("filePattern") == "logs/%d{yyyy-MM-dd}-%i.log.gz"
+    filters = root.findall("./Loggers/Root/filters/RegexFilter")
+    denies = {"regex": r"(?s).*\$\{.*", "useRawMsg": "false", "onMatch": "DENY", "onMismatch": "NEUTRAL"}
+    assert [one.attrib for one in filters] == ([] if guard else [denies])
+    assert {one.get("level") for one in root.findall("./Loggers/*")} == {"info"}

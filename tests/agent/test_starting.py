@@ -1,0 +1,215 @@
+"""How the agent is started: with a code, with credentials, as it always was; and what it says when it cannot."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.agent.machine import AGENT, loaded, until
+from tests.running import environment
+
+agent_module = loaded()
+
+#: What the original program took.
+ORIGINAL = (
+    "-v",
+    "--verbose",
+    "--agent_logfile",
+    "--coal_host",
+    "--agent_client_id",
+    "--agent_secret",
+    "--mc_logfile",
+    "--mc_levelfile",
+    "--mc_pidfile",
+    "--mc_commandfifo",
+    "--parse_mc_history",
+    "--parse_all",
+    "--skip_chat_history",
+    "--mc_timezone",
+    "--address",
+)
+
+
+def test_a_code_is_needed_once(machine, coal):
+    agent = machine.bare_agent()
+    assert agent.once("--url", coal.url, "--pair", "CODE-1") == 0, agent.said
+    kept = machine.home / "mc_coal_agent.credentials"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert json.loads(kept.read_text())["client_id"] == "mc-coal-agent-1"
+    assert agent.once() == 0, agent.said
+    # As a service that is started with the same flags each time.
+    assert agent.once("--url", coal.url, "--pair", "CODE-1") == 0, agent.said
+    assert len(coal.pings) == 3
+
+
+def test_a_new_code_counts(machine, coal):
+    agent = machine.bare_agent("--url", coal.url)
+    assert agent.once("--pair", "CODE-1") == 0
+    coal.code = "CODE-2"
+    assert agent.once("--pair", "CODE-2") == 0
+    assert coal.code == ""
+
+
+@pytest.mark.parametrize("code", ["WRONG", ""])
+def test_without_a_good_code_it_says_so(machine, coal, code):
+    agent = machine.bare_agent("--url", coal.url, "--pair", code)
+    assert agent.once() == 2
+    assert "pair" in agent.said and "Traceback" not in agent.said
+    assert not (machine.home / "mc_coal_agent.credentials").exists()
+
+
+def test_a_wrong_secret_is_told(machine, coal):
+    agent = machine.bare_agent("--url", coal.url, "--agent_client_id", "mc-coal-agent-1")
+    assert agent.once("--agent_secret", "wrong") == 1
+    assert "does not know this client id and secret" in agent.said
+
+
+@pytest.mark.parametrize("url", ["coal.example.org", "ftp://coal.example.org", "http://a:b@c", "http://"])
+def test_an_address_that_is_none_is_told(machine, url):
+    agent = machine.agent(url)
+    assert agent.once() == 2
+    assert "not the address of a server" in agent.said
+
+
+def test_without_an_address_it_says_so(machine):
+    agent = machine.bare_agent("--agent_client_id", "x", "--agent_secret", "y")
+    assert agent.once() == 2
+    assert "--url" in agent.said
+
+
+def host_of(tmp_path: Path, *flags: str) -> str:
+    asked = agent_module.flags().parse_args(flags)
+    before = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        return str(agent_module.server_of(asked, None).url)
+    finally:
+        os.chdir(before)
+
+
+def test_a_host_is_reached_by_https_but_for_the_one_of_developers(tmp_path):
+    assert host_of(tmp_path, "--coal_host", "coal.example.org") == "https://coal.example.org"
+    assert host_of(tmp_path, "--coal_host", "localhost:8080") == "http://localhost:8080"
+    assert host_of(tmp_path, "--url", "https://a.example/coal/") == "https://a.example/coal"
+    (tmp_path / "app.yaml").write_text("# ours\napplication: my-coal\nversion: 1\n")
+    assert host_of(tmp_path) == "https://my-coal.appspot.com"
+
+
+def test_every_flag_of_the_original_is_there():
+    known = {name for action in agent_module.flags()._actions for name in action.option_strings}
+    assert set(ORIGINAL) <= known
+
+
+def test_the_log_says_what_is_watched(machine, coal):
+    machine.log.write("x")
+    agent = machine.agent(coal.url)
+    assert agent.once() == 0
+    told = f"main     INFO    Monitoring '../logs/latest.log' and reporting to '127.0.0.1:{coal.port}'."
+    assert told in (machine.home / "agent.log").read_text()
+    (machine.folder / "log4j2.xml").write_text("")
+    assert agent.once("--agent_logfile", "") == 0
+    assert "Monitoring '../server.log'" in agent.said
+
+
+def test_the_credentials_of_another_world_begin_anew(machine, coal):
+    agent = machine.agent(coal.url)
+    machine.log.write_bytes(b"")
+    assert agent.once() == 0
+    machine.log.write("2026-09-25 12:00:00 [INFO] one")
+    assert agent.once() == 0
+    machine.log.write("2026-09-25 12:00:00 [INFO] two")
+    assert agent.once("--agent_client_id", "mc-coal-agent-2") == 0
+    assert len({source for source, _ in coal.stored}) == 2
+    assert [line["line"] for line in coal.stored.values()] == machine.log.lines
+
+
+def test_it_runs_with_python_3_9(machine, coal):
+    found = sorted(Path.home().glob(".pyenv/versions/3.9*/bin/python"))
+    python = shutil.which("python3.9") if not found else str(found[0])
+    works = python and subprocess.run([python, "-c", "import sqlite3, ssl"], check=False).returncode == 0
+    if not works:
+        pytest.skip("there is no Python 3.9 here")
+    machine.log.write("2026-09-25 12:00:00 [INFO] one")
+    flags = machine.agent(coal.url, "--once", "--parse_mc_history").flags
+    line = [str(python), str(AGENT), *flags]
+    said = subprocess.run(line, cwd=machine.home, env=environment(), capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert coal.lines == machine.log.lines
+
+
+def zone(tmp_path: Path) -> str:
+    return str(agent_module.local_zone(tmp_path))
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.delenv("TZ", raising=False)
+    for name in ("Europe/Berlin", "Asia/Tokyo"):
+        path = tmp_path / "usr/share/zoneinfo" / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"TZif" + name.encode())
+    (tmp_path / "etc").mkdir()
+    return tmp_path
+
+
+def test_the_zone_is_found_wherever_it_is_told(root, monkeypatch):
+    assert zone(root) == "UTC"
+    shutil.copy(root / "usr/share/zoneinfo/Asia/Tokyo", root / "etc/localtime")
+    assert zone(root) == "Asia/Tokyo"
+    (root / "etc/localtime").unlink()
+    (root / "etc/localtime").symlink_to(root / "usr/share/zoneinfo/Europe/Berlin")
+    assert zone(root) == "Europe/Berlin"
+    (root / "etc/timezone").write_text("America/New_York\n")
+    assert zone(root) == "America/New_York"
+    monkeypatch.setenv("TZ", ":Asia/Tokyo")
+    assert zone(root) == "Asia/Tokyo"
+    monkeypatch.setenv("TZ", "/etc/localtime")
+    assert zone(root) == "America/New_York"
+
+
+def test_timezones_prints_it():
+    line = [sys.executable, str(AGENT.with_name("timezones.py"))]
+    env = environment(TZ="Europe/Berlin")
+    said = subprocess.run(line, env=env, capture_output=True, text=True, check=True)
+    assert said.stdout == "Europe/Berlin\n"
+
+
+def test_a_server_that_sends_us_on_is_not_followed(machine):
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from threading import Thread
+
+    seen = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append(self.path)
+            self.send_response(301)
+            self.send_header("Location", "https://elsewhere.example/")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        agent = machine.agent(f"http://127.0.0.1:{server.server_port}")
+        assert agent.once() == 1
+        server.shutdown()
+        thread.join()
+    assert "sends us on to https://elsewhere.example/" in agent.said
+    assert seen == ["/oauth/v1/token"]
+
+
+def test_a_server_that_is_away_at_the_start_is_waited_for(machine, coal):
+    coal.stop()
+    agent = machine.agent(coal.url)
+    agent.start()
+    until(lambda: "cannot be reached" in agent.said)
+    coal.start()
+    until(lambda: coal.pings)
