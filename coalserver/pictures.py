@@ -139,14 +139,15 @@ class Pictures:
         image, format = opened(raw)
         code = secrets.token_hex(16)
         original = written(image, format)
-        small, blurred = _within(image, SMALL), _within(image, BLURRED)
-        blurred = blurred.filter(ImageFilter.GaussianBlur(BLUR))
+        small = written(_within(image, SMALL), "webp", QUALITY)
+        soft = _within(image, BLURRED).filter(ImageFilter.GaussianBlur(BLUR))
+        blurred = written(soft, "webp", QUALITY)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         sync_directory(self._folder.parent)
         try:
             write_private(self._folder / f"{code}-original.{format}", original)
-            write_private(self._folder / f"{code}-small.webp", written(small, "webp", QUALITY))
-            write_private(self._folder / f"{code}-blurred.webp", written(blurred, "webp", QUALITY))
+            write_private(self._folder / f"{code}-small.webp", small)
+            write_private(self._folder / f"{code}-blurred.webp", blurred)
         except OSError:
             # The disk is full, perhaps: then half a picture must not stay either.
             for path in (*self._folder.glob(f"{code}-*"), *self._folder.glob(f".{code}-*")):
@@ -197,10 +198,13 @@ def opened(raw: bytes) -> tuple[Image.Image, str]:
 
 
 def written(image: Image.Image, format: str, quality: int | None = None) -> bytes:
-    """A picture as the bytes of a file, with nothing in it but pixels."""
+    """A picture as the bytes of a file, with nothing in it but pixels; NoPicture if its format cannot hold so much."""
     name, how = FORMATS[format]
     out = io.BytesIO()
-    image.save(out, name, **(how if quality is None else {"quality": quality}))
+    try:
+        image.save(out, name, **(how if quality is None else {"quality": quality}))
+    except ValueError:
+        raise NoPicture("pixels") from None
     return out.getvalue()
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from coalserver.pictures import KINDS, NoPicture, Pictures
+from coalserver.pictures import KINDS, NoPicture, Pictures, written
 
 CODE = "0" * 32
 RED, BLUE = (250, 0, 0), (0, 0, 250)
@@ -147,6 +147,12 @@ async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictur
         with pytest.raises(NoPicture) as refused:
             await pictures.taken(bomb.getvalue())
         assert refused.value.why == "pixels"
+
+
+def test_what_a_format_cannot_hold_is_refused():
+    with pytest.raises(NoPicture) as refused:
+        written(Image.new("RGB", (17_000, 1)), "webp")
+    assert refused.value.why == "pixels"
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
