@@ -178,7 +178,7 @@ class History(Protocol):
     async def count(self, wanted: Lines, by: Sequence[str] = ()) -> list[Counted]:
         """How many lines with a time there are, whatever was said; of each value of `by`, the most first.
 
-        `by` may be `username`, `death` and `killer`.
+        `by` may be `username`, `death`, `killer` and `message`.
         """
 
     async def visits(self, wanted: Visits, limit: int) -> list[Stay]:

@@ -23,7 +23,7 @@ FIELDS = (
     *("chat", "message", "death", "killer", "weapon", "title", "source", "sequence"),
 )
 #: What lines may be counted by.
-GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer")}
+GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer", "message")}
 COLUMNS = ("place", "id", "digest", "tags", "kind", "location", *FIELDS)
 _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _INDEX = "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
