@@ -1724,7 +1724,8 @@ class Worker:
 
 def flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Tells a COAL server what a Minecraft server does, and brings it commands."
+        description="Tells a COAL server what a Minecraft server does, and brings it commands.",
+        epilog="Started in the folder of server.properties, it looks there instead of in ../.",
     )
     add = parser.add_argument
     add("-v", "--verbose", action="store_true", help="say more")
@@ -1736,8 +1737,8 @@ def flags() -> argparse.ArgumentParser:
     add("--agent_secret", help="instead of --pair; or in COAL_AGENT_SECRET")
     add("--mc_logfile", help="Minecraft's log (../server.log, or ../logs/latest.log)")
     add("--mc_levelfile", help="the world's level.dat (../world/level.dat)")
-    add("--mc_pidfile", default="../server.pid", help="file with the process id (../server.pid)")
-    add("--mc_commandfifo", default="../command-fifo", help="named pipe (../command-fifo)")
+    add("--mc_pidfile", help="file with the process id (../server.pid)")
+    add("--mc_commandfifo", help="named pipe (../command-fifo)")
     add("--parse_mc_history", action="store_true", help="send what was logged before, too")
     add("--parse_all", action="store_true", help="all of it, whatever the server has already")
     add("--skip_chat_history", action="store_true", help="but not what was said")
@@ -1839,12 +1840,26 @@ def running_test(asked: argparse.Namespace, way: Any, settings: Mapping[str, str
     return runs
 
 
-def log_file(asked: argparse.Namespace) -> Path:
+def world_folder() -> Path:
+    """Where the Minecraft server is: here, or one up, where the document puts it."""
+    return Path(".") if Path("server.properties").exists() else Path("..")
+
+
+def log_file(asked: argparse.Namespace, folder: Path) -> Path:
     if asked.mc_logfile:
         return Path(asked.mc_logfile)
-    usual, games_own = Path("../server.log"), Path("../logs/latest.log")
+    usual = folder / "server.log"
     # Where our settings for log4j are, server.log will come.
-    return usual if usual.exists() or list(Path("..").glob("log4j2*.xml")) else games_own
+    ours = usual.exists() or any(folder.glob("log4j2*.xml"))
+    return usual if ours else folder / "logs" / "latest.log"
+
+
+def settings_beside(log_path: Path, folder: Path) -> tuple[Path, dict[str, str]]:
+    """The server.properties that is nearest to a log, and where it is."""
+    for near in (log_path.parent, log_path.parent.parent):
+        if (near / "server.properties").exists():
+            return near, properties(near / "server.properties")
+    return folder, properties(folder / "server.properties")
 
 
 class Agent:
@@ -1864,14 +1879,12 @@ class Agent:
         zone = zone_named(zone_name)
         if zone is None and asked.mc_timezone:
             log.warning("Nothing is known here of a zone %s.", zone_name)
-        path = log_file(asked)
-        settings_file = path.parent / "server.properties"
-        if not settings_file.exists():
-            settings_file = path.parent.parent / "server.properties"
-        settings = properties(settings_file)
-        level = asked.mc_levelfile or "../world/level.dat"
-        if not asked.mc_levelfile and settings.get("level-name"):
-            level = str(settings_file.parent / settings["level-name"] / "level.dat")
+        folder = world_folder()
+        path = log_file(asked, folder)
+        folder, settings = settings_beside(path, folder)
+        asked.mc_pidfile = asked.mc_pidfile or str(folder / "server.pid")
+        asked.mc_commandfifo = asked.mc_commandfifo or str(folder / "command-fifo")
+        level = asked.mc_levelfile or folder / settings.get("level-name", "world") / "level.dat"
         self._way = way_to_the_game(asked, settings)
         overloads = Overloads(lambda: datetime.now(zone).replace(tzinfo=None))
         sieve = Sieve(overloads, asked.skip_chat_history)

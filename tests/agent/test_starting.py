@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import AGENT, loaded, until
+from tests.agent.machine import AGENT, loaded, read_lines, until
 from tests.running import environment
 
 agent_module = loaded()
@@ -213,3 +213,18 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(machine, coal):
     until(lambda: "cannot be reached" in agent.said)
     coal.start()
     until(lambda: coal.pings)
+
+
+def test_in_the_folder_of_the_server_everything_is_found_there(machine, coal):
+    (machine.folder / "server.properties").write_text("level-name=world\n")
+    machine.log.write("2026-09-25 12:00:00 [INFO] one")
+    machine.running()
+    coal.commands = ["list"]
+    pipe = machine.fifo()
+    agent = machine.agent(coal.url, "--parse_mc_history")
+    agent.folder = machine.folder
+    assert agent.once() == 0, agent.said
+    assert coal.lines == machine.log.lines
+    assert coal.pings[-1]["is_server_running"] == "true"
+    assert next(read_lines(pipe)) == "list"
+    os.close(pipe)
