@@ -35,6 +35,7 @@ class Table(web.AbstractResource):
         super().__init__()
         self._root = _Segment()
         self._strays: list[tuple[str, ResourceRoute]] = []
+        self._prefixes: set[str] = set()
 
     def add(self, path: str, handlers: Mapping[str, Answerer]) -> None:
         """Add a path with its handlers by method; `ANY` takes the methods that have none."""
@@ -53,6 +54,7 @@ class Table(web.AbstractResource):
 
     def add_stray(self, prefix: str, handler: Answerer) -> None:
         """Answer for what is not found below a prefix. The longest prefix wins."""
+        self._prefixes.add(prefix)
         self._strays.append((prefix, ResourceRoute(ANY, handler, self)))
         self._strays.sort(key=lambda stray: -len(stray[0]))
 
@@ -62,7 +64,8 @@ class Table(web.AbstractResource):
         path = request.rel_url.path_safe
         values: list[str] = []
         found = _found(self._root, path.split("/"), 0, values)
-        if found is not None:
+        # Where all below a path is somebody's, its last part is no name of something else.
+        if found is not None and not (found.names and path in self._prefixes):
             route = found.routes.get(request.method) or found.routes.get(ANY)
             if route is not None:
                 named = dict(zip(found.names, values, strict=True))

@@ -62,3 +62,9 @@ async def test_without_strays_nothing_is_found(table):
 
 def test_a_table_knows_its_routes(table):
     assert len(table) == 6
+
+
+async def test_the_beginning_of_somebodys_paths_is_no_name(table):
+    table.add("/{name}", {"GET": says("short link")})
+    assert await found(table, "GET", "/mill") == ("short link", {"name": "mill"})
+    assert await found(table, "GET", "/games") == ("no such game", {})

@@ -6,7 +6,7 @@ from coalserver.core.queries.games import listed_games
 from coalserver.core.queries.lobbies import open_lobbies
 from coalserver.core.queries.players import name_of
 from coalserver.core.queries.worlds import active_worlds
-from coalserver.dialects.site import chats, mc, people, profile, profile_access, signing_in, worlds
+from coalserver.dialects.site import chats, mc, people, profile, profile_access, shortcuts, signing_in, worlds
 from coalserver.dialects.site.doors import member, refused, speaks_json
 from coalserver.dialects.site.views import hue_of, told
 from coalserver.domain.lobby import Lobby
@@ -100,6 +100,7 @@ DIALECT = Dialect(
         *worlds.ROUTES,
         *chats.ROUTES,
         *people.ROUTES,
+        *shortcuts.ROUTES,
         *profile.ROUTES,
         *profile_access.ROUTES,
     ),
