@@ -346,7 +346,14 @@ class Spool:
             self._open()
         self.waiting = self._one("SELECT count(*) FROM line")[0]
         if self.get("source") is None:
-            self.set("source", f"{socket.gethostname()[:60]}/{uuid.uuid4().hex[:16]}")
+            self.new_source()
+
+    def new_source(self) -> None:
+        """Be another source from now on, whose lines are numbered for themselves."""
+        name = f"{socket.gethostname()[:60]}/{uuid.uuid4().hex[:16]}"
+        with self._writing() as base:
+            base.execute("REPLACE INTO kept VALUES ('source', ?)", (name,))
+            base.execute("REPLACE INTO kept VALUES ('sent', '0')")
 
     def _open(self) -> None:
         self._base = sqlite3.connect(
@@ -435,11 +442,28 @@ class Spool:
         found = self._one("SELECT seq FROM sqlite_sequence WHERE name = 'line'")
         return int(found[0]) if found else 0
 
+    @property
+    def sent(self) -> int:
+        """The largest number that may be on the server."""
+        return int(self.get("sent") or 0)
+
+    def sending(self, until: int) -> None:
+        """Note, before they are sent, that lines up to this number may be on the server."""
+        if until > self.sent:
+            self.set("sent", str(until))
+
     def go_on_after(self, sequence: int) -> None:
-        """Later lines get larger numbers."""
+        """Give the lines that wait, and later ones, larger numbers."""
         with self._writing() as base:
+            (first,) = base.execute("SELECT min(sequence) FROM line").fetchone()
+            shift = sequence + 1 - (self.last() + 1 if first is None else first)
+            last = self.last() + shift
+            # In two steps, for no two lines may have one number meanwhile.
+            base.execute("UPDATE line SET sequence = -sequence")
+            base.execute("UPDATE line SET sequence = ? - sequence", (shift,))
             base.execute("DELETE FROM sqlite_sequence WHERE name = 'line'")
-            base.execute("INSERT INTO sqlite_sequence VALUES ('line', ?)", (sequence,))
+            base.execute("INSERT INTO sqlite_sequence VALUES ('line', ?)", (last,))
+            base.execute("REPLACE INTO kept VALUES ('sent', ?)", (str(sequence),))
 
     def keep_commands(self, commands: Sequence[str]) -> None:
         with self._writing() as base:
@@ -1399,7 +1423,8 @@ class Console:
         while True:
             waiting = self._spool.command()
             if waiting is None:
-                return 0.0 if self._spool.commanded.wait(0.5) else 0.0
+                self._spool.commanded.wait(0.5)
+                return 0.0
             id, command = waiting
             try:
                 self._way.write(command)
@@ -1467,8 +1492,14 @@ class Sender:
             # That of before our first line: where the history that we tell has to begin.
             self._spool.set("lastline", str(answer.document.get("lastline") or ""))
         stored = answer.document.get("stored")
-        if isinstance(stored, int) and stored > 0:
-            self._stored(stored)
+        if not isinstance(stored, int) or stored <= 0:
+            return
+        if stored > self._spool.sent:
+            # Of a backup, perhaps: what waits has never been sent, whatever has its numbers there.
+            line_log.warning("This spool is older than what the server has from it.")
+            self._spool.go_on_after(stored)
+        else:
+            self._spool.forget(stored)
 
     def _send_some(self) -> bool:
         rows = self._spool.first(self._most)
@@ -1491,13 +1522,14 @@ class Sender:
             {"sequence": row.sequence, "line": row.line, **({"date": row.day} if row.day else {})}
             for row in rows
         ]
+        self._spool.sending(rows[-1].sequence)
         source = self._spool.get("source")
         batch = {"source": source, "zone": self._zone, "lines": lines}
         answer = self._server.call("POST", self.BATCHES, document=batch)
         stored = answer.document.get("stored")
         if answer.status == 200 and isinstance(stored, int) and stored >= rows[0].sequence:
             line_log.debug("%s lines are on the server.", len(rows))
-            self._stored(stored)
+            self._spool.forget(min(stored, rows[-1].sequence))
         elif answer.status in (404, 405):
             # An original server does not have this; and one that has may not know the world any more.
             self._send_single(rows[0])
@@ -1538,12 +1570,6 @@ class Sender:
         )
         self._spool.forget(row.sequence, row.sequence)
 
-    def _stored(self, stored: int) -> None:
-        self._spool.forget(stored)
-        if stored > self._spool.last():
-            line_log.warning("This spool is older than what the server has from it.")
-            self._spool.go_on_after(stored)
-
 
 def _not_taken(answer: Answer) -> Trouble:
     reason = {
@@ -1568,11 +1594,14 @@ class Reading:
         self._trail, self._spool, self._sieve, self._zone = trail, spool, sieve, zone
         self._all = all_of_it
         began = spool.place("began")
+        if spool.get("log") not in (None, trail.path.name):
+            # Another log: what is in it already was not written while we were away.
+            began = None
         if began is None:
             began = end_of(trail.path)
             spool.put("began", began)
-        if spool.place("live") is None:
             spool.put("live", began)
+            spool.set("log", trail.path.name)
         self._began = began
         self._history: Follower | None = None
         self._wanted = history and spool.get("history_sent") is None
@@ -1903,7 +1932,7 @@ class Agent:
         before = self.spool.get("client")
         if before not in (None, who.client_id):
             log.warning("This spool was another world's: its lines are this world's now.")
-            self.spool.set("source", f"{socket.gethostname()[:60]}/{uuid.uuid4().hex[:16]}")
+            self.spool.new_source()
         if before != who.client_id:
             self.spool.set("client", who.client_id)
 
@@ -1948,13 +1977,17 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         logs_to(asked.agent_logfile, asked.verbose)
         agent = Agent(asked)
-    except (Unfit, Trouble) as fault:
+    except (Unfit, Trouble, OSError, sqlite3.Error) as fault:
         print(fault, file=sys.stderr)
         return 2
+    if asked.once:
+        return agent.run_once()
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: agent.stop.set())
-    return agent.run_once() if asked.once else agent.run()
+        number = getattr(signal, name, None)
+        # Who starts us with nohup does not want to hear of it.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: agent.stop.set())
+    return agent.run()
 
 
 if __name__ == "__main__":

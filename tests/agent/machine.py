@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -89,10 +89,10 @@ class Agent:
     def line(self, *more: str) -> list[str]:
         return [sys.executable, "-X", "dev", "-W", "error", str(AGENT), *self.flags, *more]
 
-    def start(self, *more: str) -> None:
+    def start(self, *more: str, under: Sequence[str] = ()) -> None:
         with self._out.open("ab") as out:
             self._process = subprocess.Popen(
-                self.line(*more), cwd=self.folder, env=environment(), stdout=out, stderr=out
+                [*under, *self.line(*more)], cwd=self.folder, env=environment(), stdout=out, stderr=out
             )
 
     def once(self, *more: str) -> int:
@@ -103,10 +103,14 @@ class Agent:
                 line, cwd=self.folder, env=environment(), stdout=out, stderr=out, timeout=PATIENCE
             ).returncode
 
-    def stop(self, how: int = signal.SIGTERM) -> int:
-        """End it; gives its exit status."""
+    def send(self, how: int) -> None:
         assert self._process is not None
         self._process.send_signal(how)
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """End it; gives its exit status."""
+        self.send(how)
+        assert self._process is not None
         status = self._process.wait(PATIENCE)
         self._process = None
         return status

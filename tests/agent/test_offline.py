@@ -1,11 +1,12 @@
 """The server is away, slow, forgetful or of another sort: lines wait, and come once, in order."""
 
+import shutil
 import signal
 import time
 
 import pytest
 
-from tests.agent.machine import until
+from tests.agent.machine import Log, until
 from tests.agent.toy_coal import ToyCoal
 
 DATED = "2026-09-25 12:00:00 [INFO] "
@@ -185,3 +186,66 @@ def test_a_broken_spool_is_put_aside(machine, coal, log, agent):
     log.write(*some(1))
     until(lambda: coal.lines == log.lines)
     assert "is broken" in agent.said
+
+
+def test_a_world_that_is_switched_off_is_waited_for(coal, log, agent):
+    coal.refuses = lambda line: 404
+    begun(agent)
+    log.write(*some(3))
+    until(lambda: "not active" in agent.said)
+    coal.refuses = lambda line: 0
+    until(lambda: coal.lines == log.lines)
+    assert coal.singles == []
+
+
+def test_after_an_older_spool_came_back_no_new_line_is_taken_for_an_old_one(machine, coal, log, agent):
+    begun(agent)
+    log.write(*some(5))
+    until(lambda: len(coal.lines) == 5)
+    assert agent.stop() == 0
+    spool, kept = machine.home / "mc_coal_agent.spool", machine.home / "kept"
+    shutil.copy(spool, kept)
+    begin = log.path.read_bytes()
+    agent.start()
+    log.write(*some(5, 5))
+    until(lambda: len(coal.lines) == 10)
+    assert agent.stop() == 0
+    # The whole machine is as it was, and goes on otherwise, at first alone.
+    shutil.copy(kept, spool)
+    log.path.write_bytes(begin)
+    coal.stop()
+    log.write(*some(8, 100))
+    assert agent.once() == 1
+    coal.start()
+    log.write(*some(8, 200))
+    assert agent.once() == 0
+    assert coal.lines == log.lines
+
+
+def test_another_log_begins_at_its_end(machine, coal, log, agent):
+    begun(agent)
+    log.write(*some(3))
+    until(lambda: len(coal.lines) == 3)
+    agent.stop()
+    other = Log(machine.folder / "server.log")
+    other.write_bytes(b"2013-09-25 12:00:00 [INFO] long ago\n")
+    agent.start()
+    until(lambda: "'../server.log'" in agent.said)
+    other.write(DATED + "now")
+    until(lambda: coal.lines == [*log.lines, *other.lines])
+
+
+def test_a_log_that_may_not_be_read_is_told(machine, coal):
+    machine.log.path.mkdir()
+    agent = machine.agent(coal.url)
+    assert agent.once() == 2
+    assert "Is a directory" in agent.said and "Traceback" not in agent.said
+
+
+def test_nohup_is_respected(machine, coal, agent):
+    agent.start(under=("nohup",))
+    until(lambda: coal.pings)
+    pings = len(coal.pings)
+    agent.send(signal.SIGHUP)
+    until(lambda: len(coal.pings) > pings)
+    assert agent.stop() == 0
