@@ -14,7 +14,6 @@ from coalserver.dialects.coal.lists import Dated, in_history, listed
 from coalserver.dialects.coal.render import JSON, keys_of, moment
 from coalserver.dialects.coal.servers import ONE as SERVER_PATH
 from coalserver.dialects.coal.servers import SERVERS, world_in_path
-from coalserver.dialects.coal.uploads import uploaded
 from coalserver.dialects.coal.users import user_in_path
 from coalserver.domain.history import Screenshot
 from coalserver.domain.refusal import Refusal, Why
@@ -23,6 +22,7 @@ from coalserver.web.body import malformed
 from coalserver.web.dialect import NOBODY, Call, Caller, Route
 from coalserver.web.once import do_once
 from coalserver.web.reply import document, nothing
+from coalserver.web.uploads import uploaded
 
 SCREENSHOTS = SERVER_PATH + "/screenshots"
 ONE = SCREENSHOTS + "/{screenshot}"
