@@ -6,11 +6,13 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from coalserver.config import Config
+from coalserver import archive
+from coalserver.config import Config, as_shown
 from coalserver.control import listen
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
@@ -22,10 +24,11 @@ from coalserver.desk import DAY, Desk, found_at, setting_for
 from coalserver.dialects import every_dialect
 from coalserver.dialects.coal.keys import Keys
 from coalserver.dialects.hosts.auth import Hosting
+from coalserver.dialects.site.admin_place import Place
 from coalserver.dialects.site.signing_in import SignUps
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.room import Room
-from coalserver.housing import DataDirectory
+from coalserver.housing import DataDirectory, Trouble
 from coalserver.passwords import Passwords
 from coalserver.pictures import Pictures
 from coalserver.services.housekeeping import Housekeeping, Keeping
@@ -66,7 +69,7 @@ async def _serve(
     config: Config, home: DataDirectory, store: SqliteStore, started: Started
 ) -> int:
     core = await Core.recover(store, setting_for(config, home))
-    shared = web_for(config, core, home)
+    shared = web_for(config, core, home, store)
     supervisor = Supervisor()
     supervisor.add("ledger", core.ledger.run, core.ledger.close)
     runner = (ParkingRunner if config.park_polls else web.AppRunner)(
@@ -103,7 +106,7 @@ async def _serve(
     return 0 if fault is None else 1
 
 
-def web_for(config: Config, core: Core, home: DataDirectory) -> Web:
+def web_for(config: Config, core: Core, home: DataDirectory, store: SqliteStore) -> Web:
     """What dialects share, as the configuration wants it."""
     return Web(
         core,
@@ -120,8 +123,23 @@ def web_for(config: Config, core: Core, home: DataDirectory) -> Web:
             Keys: Keys(home.key("coal")),
             Hosting: hosting_for(config),
             SignUps: SignUps(open=config.open_signup),
+            Place: place_for(config, home, store),
         },
     )
+
+
+def place_for(config: Config, home: DataDirectory, store: SqliteStore) -> Place:
+    """What the pages of admins show of the machine, and how they have a backup made."""
+    plain, shown = as_shown(Config()), as_shown(config)
+
+    async def make(file: Path) -> None:
+        try:
+            await archive.backup(home, store, file)
+        except Trouble as fault:
+            raise OSError(str(fault)) from fault
+
+    rows = tuple((name, value, value == plain[name]) for name, value in shown.items())
+    return Place(rows, str(home.path), home.path / "backups", make)
 
 
 def hosting_for(config: Config) -> Hosting:

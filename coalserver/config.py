@@ -120,10 +120,14 @@ def shown(config: Config) -> dict[str, Any]:
     return {one.name: one.shown(getattr(config, one.name)) for one in settings(Config)}
 
 
+def as_shown(config: Config) -> dict[str, str]:
+    """Every value as the file has it, without secrets."""
+    return {name: _text(value) for name, value in shown(config).items()}
+
+
 def as_file(config: Config) -> str:
     """The values as a file that `--config` takes."""
-    rows = ((name, value) for name, value in shown(config).items())
-    lines = (f"{name} = {_text(value)}".rstrip() for name, value in rows)
+    lines = (f"{name} = {value}".rstrip() for name, value in as_shown(config).items())
     return "\n".join((f"[{SECTION}]", *lines))
 
 

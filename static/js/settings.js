@@ -18,6 +18,9 @@ document.addEventListener("click", async ({ target }) => {
   setTimeout(() => { button.textContent = label; }, 2500);
 });
 
+// Where the list of pages is wider than the screen, the page one is on is in sight.
+document.querySelector(".admin-nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 const live = () => [...document.querySelectorAll("[data-live]")];
 /** Longest pause between two looks, where the server does not answer. Seconds. */
 const SLOWEST = 60;

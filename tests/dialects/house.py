@@ -22,6 +22,7 @@ from coalserver.core.engine import Core
 from coalserver.core.ports import Store
 from coalserver.core.unit import Limits, Setting
 from coalserver.dialects.coal.keys import Keys
+from coalserver.dialects.site.admin_place import Place
 from coalserver.dialects.site.signing_in import SignUps
 from coalserver.games.noughts import RULES
 from coalserver.passwords import Passwords
@@ -125,12 +126,21 @@ class House:
             Keys: Keys(bytes(32)),
             type(hosting): hosting,
             SignUps: SignUps(self.config.open_signup, ADMIN_CODE),
+            Place: self.place(),
         }
         self.shared = Web(self.core, services=services, **self.web)
         await first_games(self.core)
         await sweep_pictures(self.core, self.shared.service(Pictures))
         self.server = Server(application(self.shared))
         await self.server.start_server()
+
+    def place(self) -> Place:
+        """What admins see of the machine. A backup is a small file here: tests/test_archive.py makes real ones."""
+
+        async def make(file: Path) -> None:
+            await asyncio.to_thread(file.write_bytes, b"everything")
+
+        return Place((("port", "80", False),), str(self.folder), self.folder / "backups", make)
 
     async def close(self) -> None:
         self.core.feed.close()

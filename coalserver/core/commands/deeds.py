@@ -1,7 +1,7 @@
 """Deed commands: what an admin asks for is done and noted in one unit, or neither."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account
@@ -28,6 +28,29 @@ def noted(
     answer = act(unit, **asked)
     note(unit, by=by, what=what, about=about, detail=detail)
     return answer
+
+
+class Asked(NamedTuple):
+    """One of several things that are done together."""
+
+    what: What
+    about: str
+    act: Callable[..., Any]
+    asked: Mapping[str, Any]
+    detail: str = ""
+
+
+def noted_together(unit: Unit, *, by: int, deeds: Sequence[Asked]) -> None:
+    """Do several things at once, each a deed of its own; where one is refused, none is done."""
+    for one in deeds:
+        asked = {"about": one.about, "act": one.act, "detail": one.detail, **one.asked}
+        noted(unit, by=by, what=one.what, **asked)
+
+
+def note_done(unit: Unit, *, by: int, what: What, about: str) -> Deed:
+    """Keep what an admin had done that no command does."""
+    may_act(unit, by)
+    return note(unit, by=by, what=what, about=about)
 
 
 def note(unit: Unit, *, by: int, what: What, about: str, detail: str = "") -> Deed:

@@ -6,7 +6,17 @@ from coalserver.core.queries.games import listed_games
 from coalserver.core.queries.lobbies import open_lobbies
 from coalserver.core.queries.players import name_of
 from coalserver.core.queries.worlds import active_worlds
-from coalserver.dialects.site import chats, mc, people, profile, profile_access, shortcuts, signing_in, worlds
+from coalserver.dialects.site import (
+    admin,
+    chats,
+    mc,
+    people,
+    profile,
+    profile_access,
+    shortcuts,
+    signing_in,
+    worlds,
+)
 from coalserver.dialects.site.doors import member, refused, speaks_json
 from coalserver.dialects.site.views import hue_of, told
 from coalserver.domain.lobby import Lobby
@@ -30,7 +40,7 @@ SENTENCES = {
     500: N_("Something went wrong on our side."),
 }
 #: Pages that say themselves what was refused.
-WHERE = {"/profile": profile.refuse}
+WHERE = {"/profile": profile.refuse, "/admin": admin.refuse}
 
 
 async def home(call: Call) -> web.StreamResponse:
@@ -103,6 +113,7 @@ DIALECT = Dialect(
         *shortcuts.ROUTES,
         *profile.ROUTES,
         *profile_access.ROUTES,
+        *admin.ROUTES,
     ),
     refuse=refuse,
     astray=astray,

@@ -15,9 +15,9 @@ from coalserver.core.queries.oauth import grants_of, personal_tokens
 from coalserver.core.queries.people import sign_ins_of
 from coalserver.core.queries.worlds import claim_of
 from coalserver.dialects.site.browser_names import browser_named
-from coalserver.dialects.site.dates import Dates
 from coalserver.dialects.site.members import member_only, the_member, turned_back
 from coalserver.dialects.site.typed import shown, typed
+from coalserver.dialects.site.views import Stamps
 from coalserver.domain.account import checked_password
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.passwords import Passwords
@@ -133,7 +133,7 @@ def profile_page(call: Call, status: int = 200, **more: Any) -> web.Response:
         "zones": ZONES,
         "languages_offered": [(one.tag, one.name) for one in languages().values()],
         "typed": call.body,
-        "when": Dates(texts, account),
+        "when": Stamps(texts, account),
         "now": call.now,
         "done": {part: texts.gettext(sentence)} if part else {},
         "wrong": {},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.core.commands.deeds import note, noted
+from coalserver.core.commands.deeds import Asked, note, noted, noted_together
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.pairing import open_pairing, pair_agent
 from coalserver.core.commands.people import add_account, change_account, sign_up
@@ -94,3 +94,15 @@ def test_the_first_admin_and_a_paired_agent_are_kept_too(table):
 def test_a_long_text_is_cut(table):
     table.do(note, by=COMMAND_LINE, what=What.CONSOLE_TOLD, about="w", detail="x" * 1000)
     assert len(done(table)[0][3]) == 300
+
+
+def test_of_several_deeds_all_are_done_or_none(table):
+    ann = an_admin(table)
+    games = [
+        Asked(What.GAME_ADDED, tag, add_game, {"tag": tag}) for tag in ("chess", "go", "chess")
+    ]
+    with refused(Why.GAME_EXISTS):
+        table.do(noted_together, by=ann.id, deeds=games)
+    assert done(table) == [] and table.state.one(Game, "tag", "go") is None
+    table.do(noted_together, by=ann.id, deeds=games[:2])
+    assert [about for _, _, about, _ in done(table)] == ["go", "chess"]

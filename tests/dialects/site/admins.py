@@ -1,0 +1,64 @@
+"""Admins with a browser, and what is told on pages."""
+
+import html
+import re
+
+from coalserver.core.commands.agents import open_world
+from coalserver.core.commands.people import change_account
+from coalserver.core.queries.deeds import deeds
+from coalserver.core.queries.people import account_called
+from coalserver.domain.account import Account
+from coalserver.domain.world import World
+from tests.dialects.house import Answer, House
+from tests.dialects.surfers import Surfer, an_account, signed_in
+
+ROOT = "root@example.org"
+
+
+async def an_admin(house: House, email: str = ROOT) -> Surfer:
+    """A browser in which an admin is signed in."""
+    await an_account(house, email, admin=True)
+    surfer = Surfer(house)
+    assert (await surfer.signs_in(email)).status == 302
+    return surfer
+
+
+async def a_member(house: House, email: str = "ann@example.org") -> Surfer:
+    return await signed_in(house, email)
+
+
+async def no_admin_any_more(house: House, email: str = ROOT) -> None:
+    await house.core.do(change_account, account=account(house, email).id, admin=False)
+
+
+def account(house: House, email: str = ROOT) -> Account:
+    return house.core.see(account_called, email=email)
+
+
+async def a_world(house: House, name: str = "Overworld", short_name: str = "") -> World:
+    world, _ = await house.core.do(open_world, name=name, short_name=short_name)
+    return world
+
+
+async def asks(surfer: Surfer, path: str, seen: str = "/admin/games", **fields: str) -> Answer:
+    """Send a form with a seal that some page of admins has shown."""
+    return await surfer.send(path, seen=seen, **fields)
+
+
+def done(house: House) -> list[tuple[str, str, str]]:
+    """What was done, oldest first."""
+    found, _ = house.core.see(deeds, limit=1000)
+    return [(str(one.what), one.about, one.detail) for one in reversed(found)]
+
+
+def words(answer: Answer) -> str:
+    """What is read on a page, without its tags."""
+    text = re.sub(r"<script.*?</script>|<[^>]*>", " ", answer.raw.decode(), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(text))
+
+
+def shown(answer: Answer, id: str) -> str:
+    """What is shown this once under a name."""
+    found = re.search(rf'id="{id}"[^>]*>([^<]+)<', answer.raw.decode())
+    assert found, answer.raw
+    return html.unescape(found[1])
