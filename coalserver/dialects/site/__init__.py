@@ -9,6 +9,7 @@ from coalserver.core.queries.worlds import active_worlds
 from coalserver.dialects.site import (
     admin,
     chats,
+    gallery,
     mc,
     people,
     profile,
@@ -30,7 +31,12 @@ from coalserver.web.pages import page
 SHOWN = 20
 
 #: What is refused as if nothing were there.
-MISSING = {Why.WORLD_NOT_FOUND: 404, Why.VISITOR_NOT_FOUND: 404, Why.NOT_YOURS: 403}
+MISSING = {
+    Why.WORLD_NOT_FOUND: 404,
+    Why.VISITOR_NOT_FOUND: 404,
+    Why.OTHER_NOT_FOUND: 404,
+    Why.NOT_YOURS: 403,
+}
 SENTENCES = {
     403: N_("That is not yours to do."),
     404: N_("There is nothing at this address."),
@@ -110,6 +116,7 @@ DIALECT = Dialect(
         *worlds.ROUTES,
         *chats.ROUTES,
         *people.ROUTES,
+        *gallery.ROUTES,
         *shortcuts.ROUTES,
         *profile.ROUTES,
         *profile_access.ROUTES,

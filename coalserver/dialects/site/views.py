@@ -45,6 +45,7 @@ def frame(call: Call, world: World, account: Account | None, here: str) -> dict[
         "hue": hue_of,
         "stamp": Stamps(language_of(call.request), account),
         "lasting": lasting,
+        "pictures": True,
     }
 
 
