@@ -2,7 +2,7 @@
 
 import { element, flag, refs, write } from "./dom.js";
 import { face } from "./faces.js";
-import { Problem, request } from "./http.js";
+import { backoff, Problem, request } from "./http.js";
 import { timeText } from "./times.js";
 
 /** Day, time and weather come over no feed. */
@@ -23,17 +23,29 @@ export function mountState(changed = () => {}) {
   let world = read("world-first");
   let at = Date.now();
   let due = 0;
+  let again = 0;
+  let misses = 0;
+  let newest = 0;
 
   async function readAnew() {
     due = 0;
+    clearTimeout(again);
+    newest += 1;
+    const number = newest;
     try {
       const { data } = await request("GET", root.dataset.path);
+      // Of two that are under way the later one counts.
+      if (number !== newest) return;
+      misses = 0;
       world = data;
       at = Date.now();
       draw();
       changed(world);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
+      if (number !== newest || !problem.passing) return;
+      again = setTimeout(look, Math.max(problem.wait, backoff(misses)));
+      misses += 1;
     }
   }
 

@@ -181,3 +181,21 @@ async def test_who_is_signed_out_elsewhere_is_told(member, mill, server):
     await expect(row(ann, "secret")).to_have_count(0)
     await writes(ann, "two")
     await expect(ann.page.get_by_text("Not sent: you are not signed in any more.")).to_be_visible()
+
+
+async def test_who_is_here_is_right_though_a_look_at_it_failed(member, mill):
+    ann = await member()
+    ann.foresees(NO_SERVER)
+    await ann.is_live()
+    cut = []
+
+    async def once(route):
+        if cut:
+            return await route.continue_()
+        cut.append(route)
+        await route.abort()
+
+    await ann.page.route("**/servers/mill", once)
+    await mill.logs(login("Bob"))
+    await expect(ann.page.locator("[data-ref=there]")).to_have_text("BBob")
+    assert cut
