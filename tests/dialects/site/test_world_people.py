@@ -130,7 +130,10 @@ async def test_long_lists_are_on_pages(house, world, ann):
 
 
 @pytest.mark.parametrize("path", ["players", "sessions", "deaths", "achievements"])
-@pytest.mark.parametrize("query", ["before=x", "before=1~x", "before=nan~1", "before=inf~1", "before=1.1", "player=%00", "before=1e9~1"])
+@pytest.mark.parametrize(
+    "query",
+    ["before=x", "before=1~x", "before=nan~1", "before=inf~1", "before=1.1", "player=%00", "before=1e9~1"],
+)
 async def test_odd_addresses_are_no_fault(ann, path, query):
     await page(ann, f"{path}?{query}")
 
