@@ -1,0 +1,151 @@
+"""The pages of admins in a browser, on a phone and on a desk: from an empty server to one that is run."""
+
+import asyncio
+import shutil
+import sys
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.browser.mills import PASSWORD
+from tests.browser.test_profile import SCREENS, fits, part
+from tests.browser.visitors import DESKTOP, PHONE
+
+ROOT = "root@example.org"
+PAGES = ("", "/users", "/servers", "/server_create", "/games", "/rooms", "/bans", "/backups", "/settings", "/log")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def admin(server, visit):
+    """Opens a page as an admin."""
+    server.told("account", "add", ROOT, "--password", PASSWORD, "--nickname", "Rosalind", "--admin")
+
+    async def enter(path="/admin", **how):
+        root = await visit(f"/login?next_url={path}", **how)
+        # Whatever language it is in.
+        await root.page.locator("#email").fill(ROOT)
+        await root.page.locator("#password").fill(PASSWORD)
+        await root.page.locator("#password").press("Enter")
+        await root.page.wait_for_url(f"**{path}")
+        return root
+
+    return enter
+
+
+@SCREENS
+async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(admin, screen, tmp_path):
+    if not shutil.which("curl"):
+        pytest.skip("There is no curl here.")
+    root = await admin("/admin", **screen)
+    await part(root, "Worlds").get_by_role("link", name="Make a world").click()
+    await root.page.get_by_label("Name", exact=True).fill("Overworld")
+    await root.page.get_by_label("Short name").fill("overworld")
+    await root.page.get_by_role("button", name="Make it").click()
+    await root.page.get_by_role("button", name="Make a start command").click()
+    command = await root.page.locator("#start").text_content()
+    await fits(root)
+
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "server.log").write_text("2026-01-01 12:00:00 [INFO] Done (1s)! For help, type \"help\"\n")
+    (tmp_path / "python3").symlink_to(sys.executable)
+    agent = await asyncio.create_subprocess_shell(
+        f'PATH="{tmp_path}:$PATH"; {command} --once --parse_mc_history --mc_logfile ../server.log',
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        said, _ = await agent.communicate()
+    assert agent.returncode == 0, said
+    await root.page.goto(root.page.url.removesuffix("/pair"))
+    await expect(root.page.get_by_text("heard of", exact=False)).to_be_visible()
+    await root.page.get_by_role("link", name="Log").click()
+    await expect(root.page.locator(".deed").first).to_contain_text("Rosalind had an agent paired with Overworld")
+
+
+@SCREENS
+async def test_rooms_keep_up_and_a_player_is_put_out_and_shut_out(admin, guest, screen):
+    root = await admin("/admin/rooms", **screen)
+    await root.stays()
+    ann, bob = await guest("Ann"), await guest("Bob")
+    room = await ann.opens("Friday evening")
+    rooms = part(root, "Open rooms (1)")
+    await expect(rooms).to_contain_text("Friday evening")
+    await bob.joins(room)
+    await expect(rooms).to_contain_text("Bob")
+    assert await root.stayed()
+    await fits(root)
+    await rooms.get_by_role("button", name="Put out: Bob").click()
+    await expect(rooms).to_contain_text("The player is out of the room.")
+    await expect(rooms).not_to_contain_text("Bob")
+    await rooms.get_by_role("link", name="Ban…").click()
+    await root.page.get_by_label("How long").select_option("a week")
+    await root.page.get_by_label("Reason").fill("Rude")
+    await root.page.get_by_role("button", name="Shut out").click()
+    await expect(root.page.get_by_role("main")).to_contain_text("Rude")
+    await fits(root)
+    await root.page.get_by_role("button", name="Lift: Ann").click()
+    await expect(root.page.get_by_text("Nobody is shut out.")).to_be_visible()
+
+
+@SCREENS
+async def test_who_signs_up_is_let_in_named_and_removed(admin, visit, server, screen):
+    server.told("account", "add", "bob@example.org", "--password", PASSWORD, "--nickname", "Bob")
+    root = await admin("/admin", **screen)
+    await part(root, "Waiting to be let in").get_by_role("button", name="Let in: Bob").click()
+    await expect(root.page.get_by_text("The account may come in now.")).to_be_visible()
+    await root.page.get_by_role("searchbox").fill("bob@")
+    await root.page.get_by_role("searchbox").press("Enter")
+    await root.page.get_by_role("link", name="Bob").click()
+    await root.page.get_by_label("Names in Minecraft").fill("BobPlays")
+    await root.page.get_by_role("button", name="Save").click()
+    await expect(root.page.get_by_text("Saved.")).to_be_visible()
+    await fits(root)
+    await root.page.get_by_role("link", name="Remove the account…").click()
+    await root.page.get_by_role("button", name="Remove").click()
+    await expect(root.page.get_by_text("The account is removed.")).to_be_visible()
+
+
+@SCREENS
+async def test_a_backup_is_made_and_saved(admin, screen, tmp_path):
+    root = await admin("/admin/backups", **screen)
+    await root.page.get_by_role("button", name="Make a backup now").click()
+    await expect(root.page.get_by_text("The backup is made.")).to_be_visible()
+    async with root.page.expect_download() as coming:
+        await root.page.get_by_role("button", name="Download").click()
+    saved = tmp_path / (await coming.value).suggested_filename
+    await (await coming.value).save_as(saved)
+    assert saved.name.startswith("coalserver-") and b"manifest.json" in saved.read_bytes()[:512]
+    await fits(root)
+
+
+@pytest.mark.parametrize("language", ["en-GB", "de-DE"])
+@SCREENS
+async def test_every_page_fits_and_is_whole(admin, screen, language):
+    root = await admin("/admin", **screen, locale=language)
+    start = root.page.url
+    for page in PAGES:
+        await root.page.goto(start + page)
+        await expect(root.page.get_by_role("heading", level=1)).to_have_count(1)
+        await fits(root)
+        current = root.page.locator(".admin-nav [aria-current=page]")
+        await expect(current).to_be_in_viewport()
+
+
+async def test_the_keyboard_alone_makes_a_game(admin):
+    root = await admin("/admin/games", **DESKTOP)
+    await root.tabs_to(root.page.get_by_label("Tag"))
+    await root.page.keyboard.type("chess")
+    await root.tabs_to(root.page.get_by_role("button", name="Make it"))
+    await root.keys("Enter")
+    await expect(root.page.locator("#api-token")).to_be_visible()
+
+
+async def test_a_member_finds_no_way_in(visit, mill):
+    ann = await visit("/login?next_url=/profile", **PHONE)
+    await ann.page.get_by_label("E-mail").fill("ann@example.org")
+    await ann.page.get_by_label("Password").fill(PASSWORD)
+    await ann.page.get_by_label("Password").press("Enter")
+    await expect(ann.page.get_by_role("heading", level=1)).to_have_text("Profile")
+    await expect(ann.page.get_by_role("link", name="Admin")).to_have_count(0)

@@ -1,0 +1,98 @@
+"""The profile in a browser, on a phone and on a desk: what one changes, claims, makes and ends."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.mills import EMAIL, PASSWORD
+from tests.browser.visitors import DESKTOP, PHONE, refused
+
+SCREENS = pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+
+
+async def fits(visitor):
+    """Nothing makes the page scroll sideways."""
+    width = visitor.page.viewport_size["width"]
+    assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def part(visitor, name):
+    return visitor.page.get_by_role("region", name=name, exact=True)
+
+
+@SCREENS
+async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, mill, screen):
+    ann = await member("/profile", **screen)
+    names = part(ann, "Names in Minecraft")
+    await expect(names).to_contain_text("No name is yours yet.")
+    await names.get_by_role("button", name="Claim a name").click()
+    code = await names.locator("#claim-code").text_content()
+    await fits(ann)
+    await ann.stays()
+    await mill.logs(f"<AnnPlays> {code.lower()}")
+    await expect(names.get_by_text("AnnPlays")).to_be_visible()
+    await expect(names.locator("#claim-code")).to_have_count(0)
+    assert await ann.stayed()
+
+
+@SCREENS
+async def test_a_password_is_changed_by_who_knows_it(member, mill, screen):
+    ann = await member("/profile", **screen)
+    ann.foresees(refused(403))
+    password = part(ann, "Password")
+    for old, told in (("wrong horse", "That is not your password."), (PASSWORD, "You have a new password.")):
+        await password.get_by_label("Old password").fill(old)
+        await password.get_by_label("New password").fill("correct battery")
+        await password.get_by_role("button", name="Change password").click()
+        await expect(password).to_contain_text(told)
+        await expect(password.get_by_label("Old password")).to_have_value("")
+        await fits(ann)
+    await ann.page.goto(ann.page.url.partition("?")[0])
+    await ann.page.get_by_role("button", name="Sign out everywhere").click()
+    await ann.page.get_by_label("E-mail").fill(EMAIL)
+    await ann.page.get_by_label("Password").fill("correct battery")
+    await ann.page.get_by_label("Password").press("Enter")
+    await expect(ann.page.get_by_role("link", name="Profile")).to_be_visible()
+
+
+@SCREENS
+async def test_a_token_is_shown_once_copied_and_ended(member, mill, screen):
+    ann = await member("/profile", **screen)
+    tokens = part(ann, "Tokens")
+    await tokens.get_by_label("What for").fill("Map <b>")
+    await tokens.get_by_role("button", name="Make a token").click()
+    secret = await tokens.locator("#fresh-token").text_content()
+    assert len(secret) == 40
+    await tokens.get_by_role("button", name="Copy", exact=True).click()
+    await expect(tokens.get_by_role("button", name="Copied").or_(tokens.get_by_text("Selected"))).to_be_visible()
+    await fits(ann)
+    await ann.page.goto(ann.page.url.partition("/profile")[0] + "/profile")
+    await expect(tokens).to_contain_text("Map <b>")
+    assert secret not in await ann.page.content()
+    await tokens.get_by_role("button", name="End: Map <b>").click()
+    await expect(tokens).to_contain_text("The token is good no more.")
+    await expect(tokens).not_to_contain_text("Map <b>")
+
+
+async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, mill):
+    ann = await member("/profile", **PHONE)
+    await ann.tabs_to(ann.page.get_by_label("Time zone"))
+    await ann.keys("Control+a")
+    await ann.page.keyboard.type("Europe/Berlin")
+    await ann.tabs_to(ann.page.get_by_label("Language"))
+    await ann.keys("D", "Enter")
+    await ann.page.get_by_role("button", name="Save").focus()
+    await ann.keys("Enter")
+    await expect(ann.page.locator("html")).to_have_attribute("lang", "de")
+    await expect(ann.page.get_by_role("heading", level=1)).to_have_text("Profil")
+    await expect(ann.page.get_by_label("Zeitzone")).to_have_value("Europe/Berlin")
+
+
+async def test_without_javascript_everything_is_there(server, visit, mill):
+    ann = await visit("/login", java_script_enabled=False)
+    await ann.page.get_by_label("E-mail").fill(EMAIL)
+    await ann.page.get_by_label("Password").fill(PASSWORD)
+    await ann.page.get_by_label("Password").press("Enter")
+    await ann.page.get_by_role("link", name="Profile").click()
+    await ann.page.get_by_role("button", name="Claim a name").click()
+    await expect(ann.page.locator("#claim-code")).to_be_visible()
+    await expect(ann.page.get_by_role("button", name="Copy")).to_have_count(0)
