@@ -1,9 +1,7 @@
 """The SQLite store: one file, one writer. What crosses over are documents (codec.py) and whole batches."""
 
-import gc
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +20,7 @@ from coalserver.core.ports import (
     Topic,
     Visits,
 )
+from coalserver.core.state import no_collection
 from coalserver.domain.history import LogLine, Screenshot
 from coalserver.stores import codec, sqlite_lines, sqlite_visits
 from coalserver.stores import sqlite_history as history
@@ -185,7 +184,7 @@ async def _known(db: aiosqlite.Connection) -> Known:
     counters, signs, oldest = await _on(db, _marks)
     values: list[Any] = []
     rows = await _on(db, _every_document)
-    with _no_collection():
+    with no_collection():
         while some := await _on(db, _next_of, rows):
             # Not in the connection's thread, where the C library's memory costs twice the time.
             values.extend(map(_value, some))
@@ -212,18 +211,6 @@ def _value(row: Row) -> Any:
         return codec.entities.load(kind, document)
     except codec.Unkept as fault:
         raise NotAStore(f"{kind} {id}: {fault}") from fault
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Hold the garbage collector off while nothing but values to keep is made: it takes two thirds of the time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
 
 
 def _write(db: sqlite3.Connection, batch: Batch) -> None:
