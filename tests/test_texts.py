@@ -23,7 +23,7 @@ def texts_in(folder: str, end: str, method: str) -> dict[Text, str]:
     found = extract_from_dir(
         ROOT / folder,
         [(f"**{end}", method)],
-        {f"**{end}": {"trimmed": "true", "silent": "false"}},
+        {f"**{end}": {"trimmed": "true", "silent": "false", "parse_template_string": "true"}},
         keywords=WORDS,
     )
     return {text: f"{folder}/{file}:{line}" for file, line, text, _, _ in found}

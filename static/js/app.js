@@ -7,6 +7,7 @@ import { mountName } from "./names.js";
 import { resume } from "./outbox.js";
 import { openRoom } from "./room.js";
 import { openSession } from "./session.js";
+import { t } from "./texts.js";
 
 const main = document.getElementById("main");
 const home = main.querySelector("[data-ref=home]");
@@ -81,10 +82,10 @@ function gate({ kind, game }) {
   const view = clone("gate-view");
   const part = refs(view);
   main.replaceChildren(view);
-  write(part.title, `You are invited to play ${about(game).name}`);
+  write(part.title, t("You are invited to play {name}", about(game)));
   if (kind === "sessions") {
-    write(part.title, "Who are you?");
-    write(part.words, "Choose a name first. Then you will see the game.");
+    write(part.title, t("Who are you?"));
+    write(part.words, t("Choose a name first. Then you will see the game."));
   }
   mountName(part["name-form"]);
 }

@@ -4,6 +4,7 @@ import { seeInTheEnd } from "./api.js";
 import { busy, clone, element, flag, refs, sentence, write } from "./dom.js";
 import { isMe, me } from "./identity.js";
 import { onOutbox, post, waiting } from "./outbox.js";
+import { t } from "./texts.js";
 import { words } from "./words.js";
 
 const NEAR_END = 48;
@@ -76,12 +77,12 @@ export function mountChat(panel, path) {
       dropUnsent(([key]) => key === item.key);
       add(answer.data.id, { user: me().user, text: item.body.text, at: Date.now() });
     } else if (state === "late") {
-      for (const { node } of unsent.values()) write(refs(node).state, "Waiting for the connection");
+      for (const { node } of unsent.values()) write(refs(node).state, t("Waiting for the connection"));
     } else if (pending && state === "refused") {
       unsent.delete(item.key);
       flag(pending.node, "data-waiting", false);
       flag(pending.node, "data-failed", true);
-      write(refs(pending.node).state, `Not sent. ${words(problem)}`);
+      write(refs(pending.node).state, `${t("Not sent.")} ${words(problem)}`);
       if (!part.input.value) part.input.value = item.body.text;
     }
   });
@@ -119,8 +120,8 @@ export function mountChat(panel, path) {
     allow(on, reason = "") {
       part.input.disabled = !on;
       part.form.querySelector("button").disabled = !on;
-      write(part.empty, on ? "Nothing said yet." : reason);
-      part.input.placeholder = on ? "Write a message" : "";
+      write(part.empty, on ? t("Nothing said yet.") : reason);
+      part.input.placeholder = on ? t("Write a message") : "";
     },
     close: stop,
   };

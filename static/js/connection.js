@@ -1,6 +1,7 @@
 // Whether the page hears the server, over all its feeds: the words at the top, and a call when it is back.
 
 import { flag, refs, write } from "./dom.js";
+import { t } from "./texts.js";
 
 /** A stream that ends and is there again at once is nobody's concern. */
 const SHOW_CUT_AFTER = 350;
@@ -8,7 +9,7 @@ const SHOW_CUT_AFTER = 350;
 /** Between one view and the next nobody listens for a moment. */
 const SHOW_IDLE_AFTER = 600;
 
-const WORDS = { idle: "", connecting: "Connecting…", live: "Live", cut: "Reconnecting…" };
+const WORDS = { idle: "", connecting: t("Connecting…"), live: t("Live"), cut: t("Reconnecting…") };
 const states = new Map();
 const heard = new EventTarget();
 let shown = "idle";

@@ -8,7 +8,8 @@ import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { mountName } from "./names.js";
 import { mountRooms } from "./rooms.js";
-import { plural, words } from "./words.js";
+import { t } from "./texts.js";
+import { words } from "./words.js";
 
 /** A tab nobody looks at stops listening to the lists after a minute. */
 const LISTEN_UNSEEN = 60000;
@@ -24,7 +25,7 @@ export function openHome(view, { go }) {
   const form = mountName(part["name-form"], (player) => {
     const focused = part["name-form"].contains(document.activeElement);
     greet();
-    sentence(part["name-note"], "You are playing as {name}.", { name: player.user.username });
+    sentence(part["name-note"], t("You are playing as {name}."), { name: player.user.username });
     if (focused) view.querySelector("[data-ref=quick]")?.focus({ preventScroll: true });
   });
 
@@ -91,7 +92,7 @@ export function openHome(view, { go }) {
     at.create.onsubmit = (event) => {
       event.preventDefault();
       attempt(at.create.querySelector("button"), async () => {
-        const body = { name: at["room-name"].value.trim() || `${me().user.username}’s room`.slice(0, 60) };
+        const body = { name: at["room-name"].value.trim() || t("{name}’s room", { name: me().user.username }).slice(0, 60) };
         if (at.password.value) body.password = at.password.value;
         if (at["ready-check"].checked) body.readyCheck = true;
         const { made, data } = await act(paths.rooms(game), body);
@@ -120,7 +121,7 @@ export function openHome(view, { go }) {
     if (totals.size < cards.size) return;
     const count = [...totals.values()].reduce((sum, each) => sum + each, 0);
     write(part["rooms-open"], String(count));
-    write(part["rooms-word"], plural(count, "open room"));
+    write(part["rooms-word"], count === 1 ? t("open room") : t("open rooms"));
   }
 
   async function carryOn() {
@@ -135,11 +136,11 @@ export function openHome(view, { go }) {
     return undefined;
   }
 
-  const roomRow = (row) => ({ href: places.room(row.game, row.roomId ?? row.id), name: row.name, what: "Room" });
+  const roomRow = (row) => ({ href: places.room(row.game, row.roomId ?? row.id), name: row.name, what: t("Room") });
   const gameRow = (row) => ({
     href: places.session(row.game, row.sessionId ?? row.id),
     name: row.name,
-    what: mineToMove(row.players) ? "Your turn" : "Game",
+    what: mineToMove(row.players) ? t("Your turn") : t("Game"),
   });
   /** Where everyone may always move, it is nobody's turn. */
   const mineToMove = (players) => players.some((row) => row.isCurrent && isMe(row.user)) && !players.every((row) => row.isCurrent);
@@ -157,7 +158,7 @@ export function openHome(view, { go }) {
       const node = clone("mine-row");
       const at = refs(node);
       at.link.href = `/${href}`;
-      write(at.name, name || "Game");
+      write(at.name, name || t("Game"));
       write(at.what, what);
       return node;
     }));

@@ -2,6 +2,7 @@
 
 import { busy, refs, write } from "./dom.js";
 import { me, takeName } from "./identity.js";
+import { t } from "./texts.js";
 import { words } from "./words.js";
 
 /** `taken(player)` after the name is the visitor's. Returns {submit, edit}. */
@@ -22,7 +23,7 @@ export function mountName(form, taken = () => {}) {
   async function submit() {
     const name = input.value.trim().replace(/\s+/g, " ");
     if (!name) {
-      say("Choose a name first.", true);
+      say(t("Choose a name first."), true);
       input.focus();
       return false;
     }
@@ -54,7 +55,7 @@ export function mountName(form, taken = () => {}) {
     submit,
     edit() {
       input.value = me()?.user.username ?? "";
-      say("A new name makes you a new player: you leave the rooms and games you are in.", false);
+      say(t("A new name makes you a new player: you leave the rooms and games you are in."), false);
       input.focus();
       input.select();
     },

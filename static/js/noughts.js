@@ -1,6 +1,7 @@
 // The board of noughts and crosses: nine buttons, by mouse, touch and keyboard. Knows no server.
 
 import { element, flag } from "./dom.js";
+import { t } from "./texts.js";
 
 const NAMES = { 0: "cross", 1: "nought" };
 const STROKES = {
@@ -10,8 +11,9 @@ const STROKES = {
 const LINES = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8], [0, 4, 8], [2, 4, 6]];
 const SVG = "http://www.w3.org/2000/svg";
 
-export const marksName = (seat) => ["crosses", "noughts"][seat];
-export const square = (cell) => `row ${Math.floor(cell / 3) + 1}, column ${(cell % 3) + 1}`;
+export const marksName = (seat) => [t("crosses"), t("noughts")][seat];
+const place = (cell) => ({ row: Math.floor(cell / 3) + 1, column: (cell % 3) + 1 });
+export const square = (cell) => t("row {row}, column {column}", place(cell));
 
 export function mark(seat) {
   const svg = document.createElementNS(SVG, "svg");
@@ -33,7 +35,7 @@ export const winningLine = (grid) =>
 /** `play(cell)` when a free square is chosen. Returns {draw}. */
 export function mountBoard(root, play) {
   root.setAttribute("role", "grid");
-  root.setAttribute("aria-label", "Board, three rows of three. Move with the arrow keys.");
+  root.setAttribute("aria-label", t("Board, three rows of three. Move with the arrow keys."));
   const cells = Array.from({ length: 9 }, (_, i) => element("button", { type: "button", class: "cell", "data-testid": `cell-${i}`, tabindex: i === 4 ? 0 : -1 }));
   for (let row = 0; row < 3; row += 1) {
     root.append(element("div", { class: "board-row", role: "row" },
@@ -79,8 +81,9 @@ export function mountBoard(root, play) {
       cells.forEach((cell, i) => {
         const holder = grid[i] !== "." ? grid[i] : sending === i ? String(seat) : "";
         const before = drawn?.[i] ?? "";
-        const what = `${holder || "empty"}${sending === i && grid[i] === "." ? ", being sent" : ""}`;
-        cell.setAttribute("aria-label", `Row ${Math.floor(i / 3) + 1}, column ${(i % 3) + 1}, ${what.replace(/^[01]/, (s) => NAMES[s])}`);
+        const what = { 0: t("cross"), 1: t("nought") }[holder] ?? (holder || t("empty"));
+        const label = t("Row {row}, column {column}, {what}", { ...place(i), what });
+        cell.setAttribute("aria-label", sending === i && grid[i] === "." ? t("{label}, being sent", { label }) : label);
         cell.setAttribute("aria-disabled", String(!myTurn || holder !== ""));
         flag(cell, "data-empty", !holder);
         flag(cell, "data-sending", holder && grid[i] === ".");

@@ -9,16 +9,17 @@ import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { drawSeats } from "./seats.js";
 import { mountShare } from "./share.js";
-import { plural, words } from "./words.js";
+import { t } from "./texts.js";
+import { words } from "./words.js";
 
 const GONE = {
-  host_left: "The host left, and the room closed with them.",
-  expired: "Nobody was here for too long, so the room closed.",
-  started: "The game began without you.",
-  closed: "The room was closed.",
+  host_left: t("The host left, and the room closed with them."),
+  expired: t("Nobody was here for too long, so the room closed."),
+  started: t("The game began without you."),
+  closed: t("The room was closed."),
 };
 
-const MEMBERS_ONLY = "Only people in the room can chat.";
+const MEMBERS_ONLY = t("Only people in the room can chat.");
 
 /** Between the room and its chat the host may have removed me: the feed tells next. */
 const unlessOut = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
@@ -48,7 +49,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   function failed(problem, reason) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    const otherwise = problem.status === 404 ? "Is the link complete? Rooms also vanish a while after they close." : "There are others, or you can open one yourself.";
+    const otherwise = problem.status === 404 ? t("Is the link complete? Rooms also vanish a while after they close.") : t("There are others, or you can open one yourself.");
     lose(words(problem), GONE[reason] ?? otherwise);
   }
 
@@ -118,8 +119,8 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
       room.users = room.users.filter((row) => !same(row.user, user));
       if (leaves) {
         inside(false);
-        if (reason === "kicked") notice("The host removed you from this room.");
-        if (reason === "timeout") notice("You were away too long and lost your seat.");
+        if (reason === "kicked") notice(t("The host removed you from this room."));
+        if (reason === "timeout") notice(t("You were away too long and lost your seat."));
       }
       return { kicked: "{name} was removed by the host.", timeout: "{name} was away too long." }[reason] ?? "{name} left.";
     },
@@ -150,7 +151,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     if (event.type === "room_gone") {
       if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(places.session(game, event.sessionId), { instead: true });
       life.abort();
-      return lose("This room is closed.", GONE[event.reason] ?? "");
+      return lose(t("This room is closed."), GONE[event.reason] ?? "");
     }
     const happened = HEARD[event.type]?.(event);
     if (happened && event.user) chat.happen(eventId, happened, { name: event.user.username });
@@ -174,7 +175,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
       part.start.disabled = waitingFor() !== null;
       part.ready.hidden = !room.readyCheck;
       part.ready.setAttribute("aria-pressed", String(Boolean(my.ready)));
-      write(part.ready, my.ready ? "You are ready" : "I’m ready");
+      write(part.ready, my.ready ? t("You are ready") : t("I’m ready"));
     }
     const [text, names] = status(my, host, full);
     sentence(part.status, text, names);
@@ -183,20 +184,20 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   /** What keeps the game from starting: a sentence and its names, or null. */
   function waitingFor() {
     const lacking = limits.min - room.users.length;
-    if (lacking > 0) return [lacking === 1 ? "Waiting for one more player." : `Waiting for ${lacking} more ${plural(lacking, "player")}.`, {}];
+    if (lacking > 0) return [lacking === 1 ? t("Waiting for one more player.") : t("Waiting for {count} more players.", { count: lacking }), {}];
     const slow = room.users.filter((row) => !row.ready);
-    if (slow.some((row) => isMe(row.user))) return ["Say when you are ready.", {}];
-    if (slow.length) return ["Waiting for {name} to be ready.", { name: slow[0].user.username }];
+    if (slow.some((row) => isMe(row.user))) return [t("Say when you are ready."), {}];
+    if (slow.length) return [t("Waiting for {name} to be ready."), { name: slow[0].user.username }];
     return null;
   }
 
   function status(my, host, full) {
-    if (!my && full) return ["This room is full.", {}];
-    if (!my) return [room.private ? "This room needs a password." : "There is a free seat for you.", {}];
+    if (!my && full) return [t("This room is full."), {}];
+    if (!my) return [room.private ? t("This room needs a password.") : t("There is a free seat for you."), {}];
     const waiting = waitingFor();
     if (waiting) return waiting;
-    if (my.isHost) return ["Everyone is here. Start when you like.", {}];
-    return ["Waiting for {name} to start.", { name: host?.user.username ?? "the host" }];
+    if (my.isHost) return [t("Everyone is here. Start when you like."), {}];
+    return [t("Waiting for {name} to start."), { name: host?.user.username ?? t("the host") }];
   }
 
   async function attempt(button, work, refused = (problem) => notice(words(problem))) {

@@ -6,6 +6,7 @@ import { forget, report } from "./connection.js";
 import { clone, flag, notice, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
+import { t } from "./texts.js";
 import { words } from "./words.js";
 
 const STAY_GONE = 4000;
@@ -33,10 +34,12 @@ export function mountRooms(card, { join, counted, mine }) {
     write(at.host, room.host?.username ?? "");
     write(at.count, room.maxUsers ? `${room.numUsers}/${room.maxUsers}` : `${room.numUsers}`);
     at.lock.hidden = !room.private;
-    const word = room.userInRoom ? "Open" : full ? "Full" : "Join";
+    const [word, label] = room.userInRoom
+      ? [t("Open"), t("Open {name}", room)]
+      : full ? [t("Full"), t("Full: {name}", room)] : [t("Join"), t("Join {name}", room)];
     write(at.join, word);
     at.join.disabled = full && !room.userInRoom;
-    at.join.setAttribute("aria-label", `${word === "Full" ? "Full:" : word} ${room.name}`);
+    at.join.setAttribute("aria-label", label);
     at.join.onclick = () => join(room, at.join);
   }
 
@@ -84,7 +87,7 @@ export function mountRooms(card, { join, counted, mine }) {
       flag(row.node, "data-gone", true);
       link.removeAttribute("href");
       button.disabled = true;
-      write(button, reason === "started" ? "Started" : "Closed");
+      write(button, reason === "started" ? t("Started") : t("Closed"));
       button.removeAttribute("aria-label");
       setTimeout(() => sweep(row.node), STAY_GONE);
       if (row.room?.userInRoom) mine();

@@ -2,6 +2,7 @@
 
 import { element, flag, isolated } from "./dom.js";
 import { isMe } from "./identity.js";
+import { t } from "./texts.js";
 
 /** More free seats than this are not drawn one by one. */
 const FREE_SHOWN = 3;
@@ -23,10 +24,10 @@ export function drawSeats(list, room, { canRemove, remove }) {
 
 function taken(row, room, remove) {
   const what = [
-    isMe(row.user) && "you",
-    row.isHost && "host",
-    row.away ? "away" : room.readyCheck && (row.ready ? "ready" : "not ready yet"),
-  ].filter(Boolean).join(", ") || "here";
+    isMe(row.user) && t("you"),
+    row.isHost && t("host"),
+    row.away ? t("away") : room.readyCheck && (row.ready ? t("ready") : t("not ready yet")),
+  ].filter(Boolean).join(", ") || t("here");
   const node = element("li", { class: "seat", "data-testid": "seat" },
     element("div", { class: "seat-who" },
       element("span", { class: "seat-name" }, isolated(row.user.username)),
@@ -34,11 +35,11 @@ function taken(row, room, remove) {
   flag(node, "data-away", row.away);
   flag(node, "data-ready", room.readyCheck && row.ready && !row.away);
   if (remove) {
-    const button = element("button", { type: "button", class: "button quiet small", "data-testid": "kick", "aria-label": `Remove ${row.user.username}` }, "Remove");
+    const button = element("button", { type: "button", class: "button quiet small", "data-testid": "kick", "aria-label": t("Remove {name}", { name: row.user.username }) }, t("Remove"));
     button.onclick = () => remove(row.user, button);
     node.append(button);
   }
   return node;
 }
 
-const empty = () => element("li", { class: "seat", "data-empty": true }, "Free seat");
+const empty = () => element("li", { class: "seat", "data-empty": true }, t("Free seat"));

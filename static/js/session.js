@@ -9,6 +9,7 @@ import { Problem } from "./http.js";
 import { isMe } from "./identity.js";
 import { mark, marksName, mountBoard, square, winningLine } from "./noughts.js";
 import { onOutbox, post, waiting } from "./outbox.js";
+import { t } from "./texts.js";
 import { words } from "./words.js";
 
 export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
@@ -33,7 +34,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   function failed(problem) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    lose(words(problem), "Perhaps it ended long ago, or it is not one of yours.");
+    lose(words(problem), t("Perhaps it ended long ago, or it is not one of yours."));
   }
 
   async function read() {
@@ -77,7 +78,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
     user_leave: ({ user }) => Object.assign(byUser(user) ?? {}, { left: true }),
   };
-  const SAID = { user_join: "{name} came in.", user_leave: "{name} left.", user_away: "{name} is away.", user_back: "{name} is back." };
+  const SAID = { user_join: t("{name} came in."), user_leave: t("{name} left."), user_away: t("{name} is away."), user_back: t("{name} is back.") };
 
   function heard(event, eventId) {
     if (event.type === "chat") return chat.add(eventId, event);
@@ -103,42 +104,42 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     part.result.hidden = session.active;
     if (!session.active) sentence(part.result, ...resultWords(my));
     part.again.hidden = session.active || cells === null;
-    write(part.leave, session.active && my ? "Leave game" : "Back to rooms");
+    write(part.leave, session.active && my ? t("Leave game") : t("Back to rooms"));
     document.title = `${session.active ? text.replace(/\{name\}/g, names.name) : part.result.textContent} · ${session.name || gameName}`;
   }
 
   function turnWords(my, cells) {
-    if (isCut() && sending !== null) return ["Reconnecting… Your turn is kept and will be sent.", {}];
-    if (isCut()) return ["Reconnecting…", {}];
-    if (sending !== null) return ["Sending your turn…", {}];
-    if (cells === null) return ["In play.", {}];
-    if (my?.isCurrent) return [`Your turn. You play ${marksName(my.playerId)}.`, {}];
+    if (isCut() && sending !== null) return [t("Reconnecting… Your turn is kept and will be sent."), {}];
+    if (isCut()) return [t("Reconnecting…"), {}];
+    if (sending !== null) return [t("Sending your turn…"), {}];
+    if (cells === null) return [t("In play."), {}];
+    if (my?.isCurrent) return [my.playerId === 0 ? t("Your turn. You play crosses.") : t("Your turn. You play noughts."), {}];
     const current = session.players.find((row) => row.isCurrent);
-    if (!current) return ["In play.", {}];
-    return [current.away ? "{name} is away. The game waits." : "{name}’s turn.", { name: current.user.username }];
+    if (!current) return [t("In play."), {}];
+    return [current.away ? t("{name} is away. The game waits.") : t("{name}’s turn."), { name: current.user.username }];
   }
 
   function resultWords(my) {
-    if (!session.outcome) return ["The game is over.", {}];
+    if (!session.outcome) return [t("The game is over."), {}];
     const { winner } = session.outcome;
-    if (winner === null || winner === undefined) return ["A draw.", {}];
-    if (my && winner === my.playerId) return ["You win.", {}];
-    return ["{name} wins.", { name: bySeat(winner)?.user.username ?? "The other player" }];
+    if (winner === null || winner === undefined) return [t("A draw."), {}];
+    if (my && winner === my.playerId) return [t("You win."), {}];
+    return [t("{name} wins."), { name: bySeat(winner)?.user.username ?? t("The other player") }];
   }
 
   function ending(cells) {
-    if (cells && winningLine(cells)) return ["Three in a row.", {}];
+    if (cells && winningLine(cells)) return [t("Three in a row."), {}];
     const gone = session.players.find((row) => row.left);
-    if (gone && isMe(gone.user)) return ["You left the game.", {}];
-    if (gone) return ["{name} left the game.", { name: gone.user.username }];
-    if (cells && !cells.includes(".")) return ["Nobody got three in a row.", {}];
-    return ["It ended early.", {}];
+    if (gone && isMe(gone.user)) return [t("You left the game."), {}];
+    if (gone) return [t("{name} left the game."), { name: gone.user.username }];
+    if (cells && !cells.includes(".")) return [t("Nobody got three in a row."), {}];
+    return [t("It ended early."), {}];
   }
 
   function score(marks) {
     part.score.replaceChildren(...session.players.map((row) => {
       const marking = marks ? marksName(row.playerId) : "";
-      const what = [isMe(row.user) ? "you" : marking, row.left ? "left" : row.away && "away"].filter(Boolean).join(", ");
+      const what = [isMe(row.user) ? t("you") : marking, row.left ? t("left") : row.away && t("away")].filter(Boolean).join(", ");
       const node = element("li", { class: "player", "data-testid": "player" },
         element("div", { class: "seat-who" },
           element("span", { class: "seat-name" }, isolated(row.user.username)),
@@ -156,9 +157,9 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   }
 
   function play(cell) {
-    if (!session.active) return announce("The game is over.");
-    if (!mine()?.isCurrent || sending !== null) return announce("It is not your turn.");
-    if (grid()[cell] !== ".") return announce("That square is taken.");
+    if (!session.active) return announce(t("The game is over."));
+    if (!mine()?.isCurrent || sending !== null) return announce(t("It is not your turn."));
+    if (grid()[cell] !== ".") return announce(t("That square is taken."));
     sending = cell;
     post(turns, { cell });
     return draw();

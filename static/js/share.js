@@ -1,6 +1,7 @@
 // The link to a room, and the button that copies it.
 
 import { announce, refs, write } from "./dom.js";
+import { t } from "./texts.js";
 
 export function mountShare(root, hash) {
   const { url, copy, "copy-words": label } = refs(root);
@@ -9,8 +10,8 @@ export function mountShare(root, hash) {
   url.onfocus = () => url.select();
   copy.onclick = async () => {
     const copied = await toClipboard(url);
-    write(label, copied ? "Copied" : "Select it");
-    announce(copied ? "Link copied." : "The link is selected. Copy it with your keyboard.");
+    write(label, copied ? t("Copied") : t("Select it"));
+    announce(copied ? t("Link copied.") : t("The link is selected. Copy it with your keyboard."));
     setTimeout(() => write(label, rest), 2500);
   };
 }

@@ -3,5 +3,5 @@
 const found = document.getElementById("texts");
 const texts = found ? JSON.parse(found.textContent) : {};
 
-/** A text in the page's language. */
-export const t = (text) => texts[text] ?? text;
+/** A text in the page's language, with what is known in place of its {placeholders}; the rest stay. */
+export const t = (text, known = {}) => (texts[text] ?? text).replace(/\{(\w+)\}/g, (hole, name) => String(known[name] ?? hole));

@@ -29,3 +29,15 @@ async def test_without_javascript_games_and_rooms_are_listed(visit, guest):
     assert "playing needs it" in await reader.page.content()
     await expect(reader.page.get_by_role("button")).to_have_count(0)
     await expect(reader.page.get_by_role("textbox")).to_have_count(0)
+
+
+async def test_pages_and_their_scripts_speak_german_to_whom_that_suits(visit, guest):
+    ann, bob = await visit(name="Ann", locale="de-AT"), await guest("Bob")
+    await expect(ann.page.locator("html")).to_have_attribute("lang", "de")
+    await ann.part("quick-join").click()
+    await ann.sees("status", "Es fehlt noch ein Spieler.")
+    await bob.joins(f"/games{ann.page.url.partition('#')[2]}")
+    await ann.sees("status", "Alle sind da. Starte, wann du magst.")
+    await ann.part("start").click()
+    await ann.sees("status", "Du bist dran. Du spielst die Kreuze.")
+    await expect(ann.cell(4)).to_have_attribute("aria-label", "Reihe 2, Spalte 2, leer")
