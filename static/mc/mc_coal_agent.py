@@ -36,7 +36,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -313,6 +313,11 @@ class Place:
     print: str = ""
     #: When the file was written to, as it was read.
     written: float = 0.0
+    #: The rolled file that was written before it; `TRAIL_BEGIN` where there was none.
+    after: str = ""
+
+
+TRAIL_BEGIN = "0000-00-00-0.log"
 
 
 class Row(NamedTuple):
@@ -710,6 +715,10 @@ class Trail:
 
     def find(self, place: Place, files: Sequence[Path]) -> int | None:
         """Which of these files a place is in, whatever it is called by now."""
+        # Files that look alike are told apart by their order: it is the first it may be.
+        for number in self._later(place, files):
+            if self._has(files[number], place):
+                return number
         for same in (self._same_file, self._same_name):
             for number, path in enumerate(files):
                 if same(path, place) and self._has(path, place):
@@ -725,11 +734,32 @@ class Trail:
 
     def first_after(self, place: Place, files: Sequence[Path]) -> int:
         """The first of these files that was written to later."""
+        later = self._later(place, files)
+        if later:
+            return later[0]
         for number, path in enumerate(files[:-1]):
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime > place.written:
                     return number
         return len(files) - 1
+
+    def before(self, files: Sequence[Path], number: int) -> str:
+        """The rolled file before one of these."""
+        names = (path.name for path in reversed(files[:number]) if self.ROLLED.fullmatch(path.name))
+        return next(names, TRAIL_BEGIN)
+
+    def _later(self, place: Place, files: Sequence[Path]) -> list[int]:
+        """The numbers of the files behind the one that was written before; nothing where that is not known."""
+        rolled = self.ROLLED.fullmatch(place.after)
+        if rolled is None:
+            return []
+        known = rolled.group(1), float(rolled.group(2))
+        found = []
+        for number, path in enumerate(files[:-1]):
+            order = self._order(path) if self.ROLLED.fullmatch(path.name) else None
+            if order is not None and order > known:
+                found.append(number)
+        return [*found, len(files) - 1]
 
     @staticmethod
     def _same_file(path: Path, place: Place) -> bool:
@@ -793,8 +823,12 @@ def _print(head: bytes, tail: bytes) -> str:
 class Reader:
     """Reads one file of a trail from a place on, whole lines only, each with its day."""
 
-    def __init__(self, trail: Trail, path: Path, offset: int, zone: tzinfo | None) -> None:
+    def __init__(
+        self, trail: Trail, files: Sequence[Path], number: int, offset: int, zone: tzinfo | None
+    ) -> None:
+        path = files[number]
         self.path, self.offset = path, offset
+        self._after = trail.before(files, number)
         self.file = opened(path)
         self.status = os.fstat(self.file.fileno())
         self.packed = path.suffix == ".gz"
@@ -823,7 +857,7 @@ class Reader:
     def place(self) -> Place:
         print_here = _print(self._head, self._tail) if self.offset else ""
         file, written = file_of(self.status), self.status.st_mtime
-        return Place(self.path.name, file, self.offset, print_here, written)
+        return Place(self.path.name, file, self.offset, print_here, written, self._after)
 
     def unchanged(self) -> bool:
         """Whether the bytes before this place are still those that were read."""
@@ -950,10 +984,14 @@ class Follower:
         try:
             if number > last:
                 raise FileNotFoundError
-            reader = Reader(self._trail, files[number], offset, self._zone)
+            reader = Reader(self._trail, files, number, offset, self._zone)
         except FileNotFoundError:
             # Not there yet, or rolled a moment ago; a history that has come so far is at its end.
             self.done = self._end is not None and (number > last or number == len(files) - 1)
+            return None
+        if reader.path == self._trail.path and self._trail.files() != files:
+            # It was rolled since they were listed: this may be a newer one.
+            reader.close()
             return None
         self._until = self._end.offset if self._end and number == last else sys.maxsize
         line_log.debug("Reading %s from byte %s.", reader.path, offset)
@@ -1012,7 +1050,7 @@ class Follower:
         """A truncated file is not the one that was read, though it looks like it: only its print counts."""
         place = self._spool.place(self._name)
         if place is not None:
-            self._spool.put(self._name, Place(place.name, "", place.offset, place.print, place.written))
+            self._spool.put(self._name, replace(place, file=""))
 
     def _spooled(self, reader: Reader, lines: Sequence[tuple[str, date | None]]) -> bool:
         if not lines:
@@ -1026,8 +1064,17 @@ class Follower:
         return True
 
 
-def end_of(path: Path) -> Place:
+def end_of(trail: Trail) -> Place:
     """The place behind the last whole line of a log; its begin, while there is none."""
+    while True:
+        files = trail.files()
+        place = _end_of(trail.path, trail.before(files, len(files) - 1))
+        # Else it was rolled meanwhile.
+        if trail.files() == files:
+            return place
+
+
+def _end_of(path: Path, after: str) -> Place:
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -1041,9 +1088,9 @@ def end_of(path: Path) -> Place:
                     break
                 offset = start
             print_here = print_of(file, offset)
-            return Place(path.name, file_of(status), offset, print_here, status.st_mtime)
+            return Place(path.name, file_of(status), offset, print_here, status.st_mtime, after)
     except FileNotFoundError:
-        return Place(path.name, written=time.time())
+        return Place(path.name, written=time.time(), after=after)
 
 
 def place_after(trail: Trail, wanted: str, end: Place) -> Place | None:
@@ -1067,7 +1114,8 @@ def place_after(trail: Trail, wanted: str, end: Place) -> Place | None:
                     status = os.fstat(file.fileno())
                     print_here = print_of(file, found)
                     name, written = files[number].name, status.st_mtime
-                    return Place(name, file_of(status), found, print_here, written)
+                    after = trail.before(files, number)
+                    return Place(name, file_of(status), found, print_here, written, after)
         except FileNotFoundError:
             continue
         except BROKEN:
@@ -1598,7 +1646,7 @@ class Reading:
             # Another log: what is in it already was not written while we were away.
             began = None
         if began is None:
-            began = end_of(trail.path)
+            began = end_of(trail)
             spool.put("began", began)
             spool.put("live", began)
             spool.set("log", trail.path.name)

@@ -10,15 +10,16 @@ from tests.agent.toy_coal import ToyCoal
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    one = Machine(tmp_path / "minecraft")
-    yield one
-    one.end()
-
-
-@pytest.fixture
 def coal() -> Iterator[ToyCoal]:
     one = ToyCoal()
     one.start()
     yield one
     one.close()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, coal: ToyCoal) -> Iterator[Machine]:
+    """Its agents end before the server does."""
+    one = Machine(tmp_path / "minecraft")
+    yield one
+    one.end()

@@ -122,6 +122,7 @@ def test_an_original_server_gets_lines_one_by_one(machine, log):
         log.write(*some(1, 20))
         until(lambda: coal.singles == log.lines, seconds=60)
         assert coal.stored == {}
+        agent.stop()
     finally:
         coal.close()
 

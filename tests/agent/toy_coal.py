@@ -49,6 +49,7 @@ class ToyCoal:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._runner: web.AppRunner | None = None
+        self._servers: list[web.Server[web.Request]] = []
 
     @property
     def url(self) -> str:
@@ -82,6 +83,8 @@ class ToyCoal:
             add("POST", "/api/v1/agents/loglines", self._lines)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
+        assert self._runner.server is not None
+        self._servers.append(self._runner.server)
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
@@ -93,9 +96,16 @@ class ToyCoal:
 
     def close(self) -> None:
         self.stop()
+        self._do(self._hang_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
         self._loop.close()
+
+    async def _hang_up(self) -> None:
+        """Close what came in at the very moment of stopping, too."""
+        for server in self._servers:
+            await server.shutdown(0.1)
+        await asyncio.sleep(0)
 
     def _knows(self, request: web.Request) -> None:
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
