@@ -13,7 +13,8 @@ export function rowMaker({ path, texts, mine }) {
 
   function time(row) {
     const link = element("a", { class: "row-time", href: `${path}?at=${row.at}#line-${row.id}`, "data-moment": row.id });
-    link.append(element("time", { datetime: iso(row.at), title: momentOf(row.at) }, clockOf(row.at)));
+    link.title = `${momentOf(row.at)}. ${texts.moment}`;
+    link.append(element("time", { datetime: iso(row.at) }, clockOf(row.at)));
     return link;
   }
 

@@ -14,6 +14,8 @@ import { mountState } from "./world-state.js";
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 /** So far from an edge of what is there, more is fetched. */
 const AHEAD = 1500;
+/** Where what was found needs the room in which one asked for it. */
+const NARROW = matchMedia("(max-width: 30rem)");
 const KINDS = { "": null, chat: ["chat"], visit: ["login", "logout"], death: ["death"], achievement: ["achievement"] };
 
 const root = document.querySelector("[data-ref=world]");
@@ -69,7 +71,8 @@ function edges() {
   flag(part.top, "data-empty", log.empty());
   const sieved = Boolean(sieve.q || sieve.player || sieve.kind);
   part.found.hidden = !sieved;
-  write(part["found-words"], sieved ? (log.empty() ? texts.nothing : texts.found) : "");
+  const sought = [sieve.q, sieve.player, KINDS[sieve.kind] && part.sieve.elements.kind.selectedOptions[0].text].filter(Boolean).join(" · ");
+  write(part["found-words"], sieved ? `${log.empty() ? texts.nothing : texts.found} ${sought}` : "");
   flag(part.scroll, "data-sieved", sieved);
   button();
 }
@@ -201,6 +204,7 @@ function begin() {
 part.sieve.addEventListener("submit", (event) => {
   event.preventDefault();
   const query = new URLSearchParams([...new FormData(part.sieve)].filter(([, value]) => value.trim()));
+  if (NARROW.matches) part["sieve-more"].open = false;
   go(query.size ? `${path}?${query}` : path);
 });
 part.sieve.elements.kind.addEventListener("change", () => part.sieve.requestSubmit());
@@ -230,6 +234,7 @@ addEventListener("popstate", route);
 addEventListener("hashchange", () => { if (moment() && !log.show(Number(moment()))) route(); });
 
 sieve = asked();
+if (NARROW.matches) part["sieve-more"].open = false;
 take(first);
 ready = true;
 begin();

@@ -98,6 +98,7 @@ export function mountState(changed = () => {}) {
   }
 
   draw();
+  root.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   setInterval(sky, 5000);
   setInterval(() => { if (document.visibilityState === "visible") look(); }, LOOK_EVERY);
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") look(); });

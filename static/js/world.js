@@ -2,6 +2,7 @@
 
 import { cookie } from "./api.js";
 import { listen } from "./feed.js";
+import { request } from "./http.js";
 import { localTimes } from "./times.js";
 import { mountState } from "./world-state.js";
 
@@ -10,11 +11,12 @@ const root = document.querySelector("[data-ref=world]");
 localTimes();
 setInterval(localTimes, 30000);
 const state = mountState();
-if (root.dataset.cursor) {
-  listen(root.dataset.path, {
-    after: Number(root.dataset.cursor),
-    by: cookie,
-    heard: (event) => { if (event.type === "world" || event.row?.kind.startsWith("log")) state.look(); },
-    lost: async () => { state.look(); return null; },
-  });
-}
+listen(root.dataset.path, {
+  after: Number(root.dataset.cursor),
+  by: cookie,
+  heard: (event) => { if (event.type === "world" || event.row?.kind.startsWith("log")) state.look(); },
+  lost: async () => {
+    state.look();
+    return (await request("GET", root.dataset.path)).cursor;
+  },
+});

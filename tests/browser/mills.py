@@ -70,10 +70,10 @@ def login(name: str) -> str:
     return f"{name}[/192.0.2.7:5] logged in with entity id 1 at (1.5, 64.0, -2.25)"
 
 
-async def signs_in(visitor: Visitor, path: str) -> None:
+async def signs_in(visitor: Visitor, path: str, email: str = EMAIL) -> None:
     """From the page for it, as anybody would, and on to where one wanted to go."""
     await expect(visitor.page.get_by_label("Password")).to_be_visible()
-    await visitor.page.get_by_label("E-mail").fill(EMAIL)
+    await visitor.page.get_by_label("E-mail").fill(email)
     await visitor.page.get_by_label("Password").fill(PASSWORD)
     await visitor.page.get_by_label("Password").press("Enter")
     await visitor.page.wait_for_url(f"**{path}")

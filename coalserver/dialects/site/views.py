@@ -41,6 +41,8 @@ def frame(call: Call, world: World, account: Account | None, here: str) -> dict[
     return {
         "world": told(call, world, account),
         "account": account,
+        # Before anything is read: what happens meanwhile is heard.
+        "cursor": call.core.feed.head,
         "here": here,
         "hue": hue_of,
         "stamp": Stamps(language_of(call.request), account),

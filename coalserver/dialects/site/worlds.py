@@ -22,7 +22,7 @@ from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world import COMING, GOING, Status, World
 from coalserver.web.browsers import form_page, leads_to, own_form, signed_in
 from coalserver.web.dialect import Call, Route
-from coalserver.web.listen import Subscription
+from coalserver.web.listen import CURSOR, Subscription
 from coalserver.web.reply import document
 from coalserver.web.transports import listened
 
@@ -35,12 +35,12 @@ TELL = {True: teller(public=True), False: teller(public=False)}
 async def see_world(call: Call, world: World, account: Account | None) -> web.StreamResponse:
     """How a world is, who is in it, and what was said and done there last; a script is told how it is."""
     if speaks_json(call):
-        return document(told(call, world, account), 200, {"Cache-Control": "no-store"})
-    cursor, public = call.core.feed.head, account is None
+        headers = {CURSOR: str(call.core.feed.head), "Cache-Control": "no-store"}
+        return document(told(call, world, account), 200, headers)
+    shared, public = frame(call, world, account, "world"), account is None
     lines = await Sieve(world.id).lines(call.core.history, LATEST)
     context = {
-        **frame(call, world, account, "world"),
-        "cursor": cursor,
+        **shared,
         "latest": [row_of(line, public=public) for line in lines],
         "may": may(world, account),
     }

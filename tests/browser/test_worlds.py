@@ -1,0 +1,91 @@
+"""The pages of a world in a browser: who is there, pictures, and what the public may see."""
+
+import base64
+
+from playwright.async_api import expect
+
+from tests.browser.mills import CHATS, PASSWORD, login, signs_in
+from tests.browser.visitors import DESKTOP, PHONE, refused
+from tests.test_pictures import a_picture
+
+
+async def test_the_overview_keeps_up_with_the_world(member, mill):
+    ann = await member("/servers/mill", **PHONE)
+    await ann.is_live()
+    await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
+    await mill.logs(login("Bob"))
+    await expect(ann.page.locator(".crowd")).to_have_text("BBob0 min")
+    await mill.pings(running=False)
+    await ann.sees("world-status", "Stopped")
+    await mill.logs("Bob lost connection: Disconnected")
+    await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
+
+
+async def test_from_the_first_page_to_a_player_and_his_words(member, mill):
+    await mill.logs(login("Bob"), "<Bob> hello there", "Bob drowned")
+    ann = await member()
+    await ann.page.get_by_role("link", name="coalserver").click()
+    await ann.page.get_by_role("link", name="The Mill").click()
+    await ann.page.get_by_role("navigation", name="World").get_by_role("link", name="Players").click()
+    await ann.part("player-row").get_by_role("link", name="Bob").click()
+    await expect(ann.part("punch-card")).to_be_visible()
+    await expect(ann.page.get_by_text("drowned")).to_be_visible()
+    await ann.page.locator(".figures").get_by_role("link").nth(1).click()
+    await expect(ann.part("row")).to_have_count(1)
+    await expect(ann.part("row")).to_contain_text("hello there")
+
+
+async def test_nothing_scrolls_sideways_on_a_phone(member, mill):
+    name = "W" * 16
+    await mill.logs(login(name), f"<{name}> {'Donaudampfschifffahrt' * 12}", f"{name} drowned")
+    ann = await member("/servers/mill", **PHONE)
+    pages = ("", "/chats", "/chats?q=nothing", "/players", f"/players/{name}", "/sessions", "/deaths", "/screenshots")
+    for page in pages:
+        await ann.page.goto(ann.page.url.partition("/servers")[0] + f"/servers/mill{page}")
+        await ann.is_live()
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, page
+
+
+async def test_a_picture_is_hung_as_soon_as_it_is_chosen_and_taken_down(member, mill):
+    ann = await member("/servers/mill/screenshots")
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": a_picture()}
+    await ann.part("file").set_input_files(file)
+    await expect(ann.part("shot")).to_have_count(1)
+    image = ann.page.get_by_role("img", name="Picture by Ann")
+    await expect(image).to_be_visible()
+    assert await image.evaluate("async node => { await node.decode(); return node.naturalWidth; }") == 480
+    await ann.page.get_by_text("Take down").click()
+    await ann.button("Yes, for good").click()
+    await expect(ann.part("shot")).to_have_count(0)
+
+
+async def test_a_picture_may_be_dropped_and_what_is_none_is_refused(member, mill):
+    ann = await member("/servers/mill/screenshots")
+    ann.foresees(refused(400))
+    drop = """([text, type]) => {
+        const carried = new DataTransfer();
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        carried.items.add(new File([bytes], "a.png", { type }));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+    }"""
+    await ann.page.evaluate(drop, ["AAAA", "image/png"])
+    await expect(ann.page.get_by_text("This is not a picture")).to_be_visible()
+    await ann.page.evaluate(drop, [base64.b64encode(a_picture()).decode(), "image/png"])
+    await expect(ann.part("shot")).to_have_count(1)
+
+
+async def test_the_public_reads_along_and_cannot_write(visit, mill, server):
+    eve, admin = await visit(CHATS, **DESKTOP), await visit("/admin/servers/1")
+    await expect(eve.page.get_by_label("Password")).to_be_visible()
+    server.told("account", "add", "root@example.org", "--password", PASSWORD, "--admin")
+    await signs_in(admin, "/admin/servers/1", "root@example.org")
+    await admin.page.get_by_label("Everybody may read it").check()
+    await admin.button("Save").click()
+    await expect(admin.page.get_by_label("Everybody may read it")).to_be_checked()
+    await mill.logs("<Bob> before")
+    await eve.page.goto(f"{server.url}{CHATS}")
+    await expect(eve.part("row")).to_contain_text("before")
+    await eve.is_live()
+    await expect(eve.part("chat-input")).to_have_count(0)
+    await mill.logs("<Bob> after")
+    await expect(eve.part("row").filter(has_text="after")).to_have_count(1)
