@@ -27,6 +27,8 @@ class What(StrEnum):
     SHORT_NAME_SET = auto()
     WORLD_MADE_PUBLIC = auto()
     WORLD_MADE_PRIVATE = auto()
+    WORLD_PAUSED = auto()
+    PROPERTIES_SET = auto()
     WORLD_ENDED = auto()
     SECRET_RENEWED = auto()
     PAIRING_OPENED = auto()

@@ -11,8 +11,9 @@ from coalserver.dialects.coal.auth import admin, user
 from coalserver.dialects.coal.keys import SERVER
 from coalserver.dialects.coal.render import JSON, keys_of
 from coalserver.dialects.coal.servers import ONE as SERVER_PATH
-from coalserver.dialects.coal.servers import world_in_path
+from coalserver.dialects.coal.servers import do, world_in_path
 from coalserver.domain import properties as domain
+from coalserver.domain.deed import What
 from coalserver.domain.properties import PROPERTIES, in_force
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world import World
@@ -69,8 +70,10 @@ async def read_properties(call: Call) -> web.StreamResponse:
 async def update_properties(call: Call) -> web.StreamResponse:
     """Change what is given, and nothing else; of several who do at once each gets his."""
     given = await asked(call, Changing())
-    id = world_in_path(call).id
-    world = await call.core.do(change_properties, world_id=id, given=given)
+    world = world_in_path(call)
+    changing: dict[str, Any] = {"world_id": world.id, "given": given}
+    about, detail = world.name, ", ".join(given)
+    world = await do(call, What.PROPERTIES_SET, about, change_properties, detail=detail, **changing)
     return document(properties_document(call, world))
 
 

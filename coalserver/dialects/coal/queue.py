@@ -4,7 +4,8 @@ from aiohttp import web
 
 from coalserver.core.commands.worlds import pause_world, play_world
 from coalserver.dialects.coal.auth import admin, user
-from coalserver.dialects.coal.servers import ONE, world_in_path
+from coalserver.dialects.coal.servers import ONE, do, world_in_path
+from coalserver.domain.deed import What
 from coalserver.domain.world import Status
 from coalserver.web.dialect import Call, Route
 from coalserver.web.reply import answer
@@ -25,7 +26,7 @@ async def play(call: Call) -> web.StreamResponse:
 async def pause(call: Call) -> web.StreamResponse:
     """Ask for a world to be stopped and put away; 200 where it is, or waits to be, and 202 where it will be."""
     world = world_in_path(call)
-    queued = await call.core.do(pause_world, world_id=world.id)
+    queued = await do(call, What.WORLD_PAUSED, world.name, pause_world, world_id=world.id)
     return answer(b"", 202 if queued or world.status in ENDING else 200)
 
 

@@ -1,8 +1,12 @@
 """Servers: every world, made and renamed by admins (document, 2.3.4)."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from aiohttp import web
 
 from coalserver.core.commands.agents import open_world
+from coalserver.core.commands.deeds import noted
 from coalserver.core.commands.worlds import change_world
 from coalserver.core.queries.worlds import active_worlds, world_with
 from coalserver.dialects.coal.asked import Words, Yes, asked
@@ -10,6 +14,7 @@ from coalserver.dialects.coal.auth import admin, user
 from coalserver.dialects.coal.keys import SERVER
 from coalserver.dialects.coal.lists import Listing, listed, read
 from coalserver.dialects.coal.render import keys_of, server_document
+from coalserver.domain.deed import What
 from coalserver.domain.world import World
 from coalserver.web.dialect import Call, Route
 from coalserver.web.fields import Form
@@ -19,6 +24,7 @@ from coalserver.web.reply import document
 SERVERS = "/api/v1/servers"
 ONE = SERVERS + "/{server}"
 LONGEST_NAME = 1000
+T = TypeVar("T")
 
 
 class Naming(Form):
@@ -49,7 +55,8 @@ async def list_servers(call: Call) -> web.StreamResponse:
 async def create_server(call: Call) -> web.StreamResponse:
     """Make a world and its agent's credentials; 201. Nothing but name and gce is looked at."""
     said = await asked(call, Making())
-    world, _ = await call.core.do(open_world, name=said["name"], hosted=said["gce"])
+    name = said["name"]
+    world, _ = await do(call, What.WORLD_ADDED, name, open_world, name=name, hosted=said["gce"])
     return _one(call, world, 201)
 
 
@@ -61,9 +68,18 @@ async def read_server(call: Call) -> web.StreamResponse:
 async def rename_server(call: Call) -> web.StreamResponse:
     """Give a world another name."""
     said = await asked(call, Naming())
-    id = world_in_path(call).id
-    world = await call.core.do(change_world, world_id=id, name=said["name"])
+    world, name = world_in_path(call), said["name"]
+    renaming: dict[str, Any] = {"world_id": world.id, "name": name}
+    world = await do(call, What.WORLD_RENAMED, world.name, change_world, detail=name, **renaming)
     return _one(call, world)
+
+
+async def do(
+    call: Call, what: What, about: str, command: Callable[..., T], /, detail: str = "", **asked: Any
+) -> T:
+    """Run a command for the admin who calls, and keep that he asked for it."""
+    given: dict[str, Any] = {"by": call.caller.account, "what": what, "about": about}
+    return await call.core.do(noted, **given, detail=detail, act=command, **asked)
 
 
 def world_in_path(call: Call) -> World:

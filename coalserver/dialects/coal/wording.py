@@ -17,6 +17,7 @@ WORDS: dict[Why, tuple[int, str]] = {
     Why.BAD_TOKEN: (401, "The access token is not good, or not for this."),
     Why.INACTIVE: (403, ""),
     Why.NOT_YOURS: (403, ""),
+    Why.NOT_ADMIN: (403, ""),
     Why.WORLD_NOT_FOUND: (404, ""),
     Why.VISITOR_NOT_FOUND: (404, ""),
     Why.ACCOUNT_NOT_FOUND: (404, ""),

@@ -54,6 +54,8 @@ DEEDS: Mapping[What, str] = {
     What.SHORT_NAME_SET: N_("gave the world <bdi>%(about)s</bdi> the short name <bdi>%(detail)s</bdi>"),
     What.WORLD_MADE_PUBLIC: N_("let everybody read the world <bdi>%(about)s</bdi>"),
     What.WORLD_MADE_PRIVATE: N_("let only members read the world <bdi>%(about)s</bdi>"),
+    What.WORLD_PAUSED: N_("asked for the world <bdi>%(about)s</bdi> to rest"),
+    What.PROPERTIES_SET: N_("changed how the world <bdi>%(about)s</bdi> is run: <bdi>%(detail)s</bdi>"),
     What.WORLD_ENDED: N_("ended the world <bdi>%(about)s</bdi>"),
     What.SECRET_RENEWED: N_("gave the agent of <bdi>%(about)s</bdi> a new secret"),
     What.PAIRING_OPENED: N_("made a pairing code for <bdi>%(about)s</bdi>"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coalserver.core.queries.deeds import deeds
 from tests.dialects.coal.folk import FORM, a_user, a_world, an_admin
 from tests.dialects.house import House
 
@@ -80,3 +81,21 @@ async def test_other_methods_and_addresses_have_no_body(house: House):
     assert (answer.status, answer.raw) == (405, b"") and "POST" in answer.headers["Allow"]
     answer = await root.get("/api/v1/nothing")
     assert (answer.status, answer.raw) == (404, b"")
+
+
+async def test_what_an_admin_does_is_kept_with_his_name(house: House):
+    root = await an_admin(house)
+    made = await root.post("/api/v1/servers", {"name": "Brave", "gce": True})
+    path = "/api/v1/servers/" + made.json["key"]
+    await root.post(path, {"name": "New"})
+    await root.post(path + "/properties", {"motd": "Hello", "pvp": False})
+    await root.post(path + "/queue/pause")
+    await root.post(path, {"name": ""})
+    found, _ = house.core.see(deeds, limit=10)
+    assert [(str(one.what), one.about, one.detail) for one in reversed(found)] == [
+        ("world_added", "Brave", ""),
+        ("world_renamed", "Brave", "New"),
+        ("properties_set", "New", "motd, pvp"),
+        ("world_paused", "New", ""),
+    ]
+    assert all(one.by and one.name for one in found)
