@@ -1,8 +1,10 @@
 """The engine: runs commands one after another and answers when what they did is on disk."""
 
 import asyncio
+import gc
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -66,8 +68,9 @@ class Core:
     @classmethod
     async def recover(cls, store: Store, setting: Setting, tail: int = 20_000) -> "Core":
         """Begin with everything the store has kept."""
-        known = await store.open()
-        state = State(known.values, known.counters)
+        with no_collection():
+            known = await store.open()
+            state = State(known.values, known.counters)
         await _retold(store, state)
         feed = Feed(known.head, known.oldest, tail, gaps(known.counters))
         presence = Presence(known.signs)
@@ -186,6 +189,18 @@ def gaps(counters: Mapping[str, int]) -> list[tuple[int, int]]:
         if name.startswith(GAP)
     )
     return sorted(found)
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Hold the garbage collector off while nothing but values to keep is made: it takes two thirds of the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 async def _retold(store: Store, state: State) -> None:

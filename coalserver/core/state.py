@@ -1,8 +1,6 @@
 """State: every live value in memory, found by id or by one of a few indexes."""
 
-import gc
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from coalserver.core.recent import Recent
@@ -135,18 +133,6 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
 _NOTHING: dict[int, None] = {}
 
 
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Hold the garbage collector off while nothing but values to keep is made: it takes two thirds of the time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
 class State:
     """All values by class and id. Only a committed unit changes it."""
 
@@ -161,9 +147,8 @@ class State:
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
         #: The newest log lines, which the history may not know of yet.
         self.recent = Recent()
-        with no_collection():
-            for value in values:
-                self.set(type(value), value.id, value)
+        for value in values:
+            self.set(type(value), value.id, value)
 
     def watch(self, kind: type[T], watcher: Callable[[T | None, T | None], None]) -> None:
         """Tell this one of every change of a class: the value before it and after, or None."""

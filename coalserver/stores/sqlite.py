@@ -20,7 +20,6 @@ from coalserver.core.ports import (
     Topic,
     Visits,
 )
-from coalserver.core.state import no_collection
 from coalserver.domain.history import LogLine, Screenshot
 from coalserver.stores import codec, sqlite_lines, sqlite_visits
 from coalserver.stores import sqlite_history as history
@@ -184,10 +183,9 @@ async def _known(db: aiosqlite.Connection) -> Known:
     counters, signs, oldest = await _on(db, _marks)
     values: list[Any] = []
     rows = await _on(db, _every_document)
-    with no_collection():
-        while some := await _on(db, _next_of, rows):
-            # Not in the connection's thread, where the C library's memory costs twice the time.
-            values.extend(map(_value, some))
+    while some := await _on(db, _next_of, rows):
+        # Not in the connection's thread, where the C library's memory costs twice the time.
+        values.extend(map(_value, some))
     return Known(values, counters, signs, counters.get("entry", 0) - 1, oldest)
 
 
