@@ -1919,7 +1919,8 @@ def running_test(asked: argparse.Namespace, way: Any, settings: Mapping[str, str
 
 def world_folder() -> Path:
     """Where the Minecraft server is: here, or one up, where the document puts it."""
-    return Path(".") if Path("server.properties").exists() else Path("..")
+    here = any(Path(name).exists() for name in ("server.properties", "logs/latest.log"))
+    return Path(".") if here else Path("..")
 
 
 def log_file(asked: argparse.Namespace, folder: Path) -> Path:
