@@ -25,6 +25,10 @@ const first = read("talk-first");
 const path = `${root.dataset.path}/chats`;
 const { me } = first;
 
+/** Rows heard lately, oldest first: a piece of history may have been read just before one of them came. */
+const recent = [];
+const RECENT = 500;
+
 let sieve = {};
 let older = null;
 let newer = null;
@@ -60,9 +64,15 @@ function take(piece) {
   ({ older, newer } = piece);
   fresh = 0;
   log.reset(piece.rows);
+  catchUp();
   edges();
   const line = moment();
   if (line && log.show(Number(line))) log.node(Number(line)).focus({ preventScroll: true });
+}
+
+/** At the end of history: what has been heard belongs there, too. */
+function catchUp() {
+  if (newer === null) recent.filter((row) => fits(row) && !tooOld(row)).forEach((row) => log.come(row));
 }
 
 function edges() {
@@ -118,8 +128,7 @@ async function route() {
   part.sieve.elements.kind.value = sieve.kind;
   const line = moment();
   const at = new URLSearchParams(location.search).get("at");
-  if (line) await load({ line }, take);
-  else await load(at ? { at } : {}, take);
+  if (!line || !(await load({ line }, take))) await load(at ? { at } : {}, take);
 }
 
 function go(address) {
@@ -136,7 +145,7 @@ function moved() {
   if (older && part.scroll.scrollTop < AHEAD) {
     load({ older }, (piece) => { older = piece.older; log.prepend(piece.rows); edges(); }).then((piece) => piece && moved());
   } else if (newer && part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < AHEAD) {
-    load({ newer }, (piece) => { newer = piece.newer; log.append(piece.rows); edges(); }).then((piece) => piece && moved());
+    load({ newer }, (piece) => { newer = piece.newer; log.append(piece.rows); catchUp(); edges(); }).then((piece) => piece && moved());
   }
 }
 
@@ -151,6 +160,8 @@ function heard(event) {
 
 function line({ row, live }) {
   const own = saying?.heard(row);
+  recent.push(row);
+  if (recent.length > RECENT) recent.shift();
   if (live && row.kind.startsWith("log")) state.look();
   if (!fits(row) || tooOld(row)) return;
   if (newer !== null) {

@@ -199,3 +199,29 @@ async def test_who_is_here_is_right_though_a_look_at_it_failed(member, mill):
     await mill.logs(login("Bob"))
     await expect(ann.page.locator("[data-ref=there]")).to_have_text("BBob")
     assert cut
+
+
+async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_the_same(member, mill):
+    await mill.logs(*(f"<Bob> line {number}." for number in range(10)))
+    ann = await member()
+    await ann.is_live()
+
+    async def late(route):
+        answer = await route.fetch()
+        await mill.logs("<Bob> in between")
+        await expect(row(ann, "in between")).to_have_count(1)
+        await route.fulfill(response=answer)
+
+    await ann.part("kind").evaluate("node => node.closest('details').open = true")
+    await ann.page.route("**/servers/mill/chats?*kind=chat*", late, times=1)
+    await ann.part("kind").select_option("chat")
+    await expect(ann.part("row")).to_have_count(11)
+    await expect(row(ann, "in between")).to_have_count(1)
+
+
+async def test_a_line_that_is_no_more_leads_to_the_end_of_the_chat(member, mill):
+    await mill.logs("<Bob> hello")
+    ann = await member()
+    ann.foresees(refused(400))
+    await ann.page.goto(f"{ann.page.url}#line-999")
+    await expect(row(ann, "hello")).to_be_visible()
