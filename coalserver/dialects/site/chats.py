@@ -13,7 +13,7 @@ from coalserver.dialects.site.doors import (
     path_of,
     speaks_json,
 )
-from coalserver.dialects.site.history import KINDS, piece_asked, sieve_of
+from coalserver.dialects.site.history import KINDS, Piece, piece_asked, sieve_of
 from coalserver.dialects.site.views import frame
 from coalserver.dialects.site.worlds import WORLD
 from coalserver.domain.account import Account
@@ -47,7 +47,9 @@ async def see_chats(call: Call, world: World, account: Account | None) -> web.St
     # First: what is said while the history is read is heard again, and known by its id.
     cursor, public, script = call.core.feed.head, account is None, speaks_json(call)
     sieve = sieve_of(call, world, strict=script)
-    piece = await piece_asked(call, sieve, strict=script)
+    # That somebody with an e-mail has spoken is not the public's to find out.
+    known = not (public and "@" in sieve.player)
+    piece = await piece_asked(call, sieve, strict=script) if known else Piece([])
     said = {"cursor": cursor, **piece.told(sieve, public=public)}
     if script:
         return document(said, 200, {CURSOR: str(cursor), "Cache-Control": "no-store"})

@@ -166,8 +166,16 @@ async def _hung(call: Call, world: World, account: Account, raw: bytes) -> None:
         raise
 
 
+@for_members
+async def to_gallery(call: Call, world: World, account: Account) -> web.StreamResponse:
+    """Where pictures were hung before: 302 to the gallery."""
+    return leads_to(path_of(world) + "/screenshots")
+
+
 ROUTES = (
     Route("GET", SHOTS, see_gallery, who=signed_in),
+    Route("GET", WORLD + "/screenshot_upload", to_gallery, who=signed_in),
+    Route("POST", WORLD + "/screenshot_uploaded", hang, who=signed_in),
     Route("POST", SHOTS, hang, who=signed_in),
     Route("GET", SHOTS + "/{screenshot}/{kind}", show, who=signed_in),
     Route("POST", SHOTS + "/{screenshot}/remove", take_down, who=signed_in),

@@ -229,6 +229,8 @@ async def test_of_a_public_world_anybody_reads_and_nobody_writes():
         page = (await reader.get("/servers/mill/chats")).raw.decode()
         assert 'name="chat"' not in page and "Sign in to write" in page
         assert shown(await piece(reader))[1:] == [("chat", "ann@…", "hello"), ("chat", "Ada", "hi")]
+        assert shown(await piece(reader, "?player=ann@example.org")) == []
+        assert len(shown(await piece(reader, "?player=Ada"))) == 2
         for path in ("/servers/mill/chats", "/servers/mill"):
             text = (await reader.get(path)).raw.decode()
             assert "203.0.113.7" not in text and "example.org" not in text

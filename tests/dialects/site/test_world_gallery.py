@@ -62,6 +62,13 @@ async def test_a_script_is_told_that_it_hangs(house, world, ann):
     assert (answer.status, answer.json) == (201, {"path": HERE})
 
 
+async def test_the_addresses_of_the_original_serve_too(house, world, ann):
+    assert (await ann.get("/servers/mill/screenshot_upload")).headers["Location"] == HERE
+    body = a_form(await ann.seal(HERE), SHOT)
+    answer = await ann.ask("POST", "/servers/mill/screenshot_uploaded", body, Content_Type=MULTIPART)
+    assert answer.headers["Location"] == HERE and len(await shots(house, world)) == 1
+
+
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
