@@ -34,7 +34,8 @@ function busy(part) {
 
 async function look() {
   if (document.visibilityState !== "visible" || live().every(busy)) return;
-  const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, redirect: "error" });
+  // The page itself may be the answer to a form, which is not to be sent again.
+  const answer = await fetch(live()[0].dataset.from, { headers: { Accept: "text/html" }, redirect: "error" });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of live()) {

@@ -13,7 +13,7 @@ from coalserver.core.queries.oauth import agent_of
 from coalserver.core.queries.worlds import active_worlds, visitors_there, waiting_for, world_with
 from coalserver.dialects.site.admin_frame import Again, do, get, post, show, went_well
 from coalserver.dialects.site.doors import path_of
-from coalserver.dialects.site.typed import shown, typed
+from coalserver.dialects.site.typed import shown, slugged, typed
 from coalserver.domain.deed import What
 from coalserver.domain.visitor import one_line
 from coalserver.domain.world import World
@@ -86,7 +86,7 @@ async def make_world(call: Call) -> web.StreamResponse:
     """A world that somebody else runs; its page then gives the agent what it needs."""
     said = await typed(call, NAMES)
     name = shown(said["name"])
-    asked = {"name": name, "short_name": said["short_name"].strip()}
+    asked = {"name": name, "short_name": slugged(said["short_name"])}
     world, _ = await do(call, What.WORLD_ADDED, name, open_world, **asked)
     return leads_to(f"/admin/servers/{world.id}#agent")
 
@@ -100,7 +100,7 @@ async def save_world(call: Call) -> web.StreamResponse:
     """Another name, another short one, open to all readers or not; where one is refused, none is done."""
     said = await typed(call, {**NAMES, "public": 5})
     world = the_world(call)
-    name, short, public = shown(said["name"]), said["short_name"].strip(), bool(said["public"])
+    name, short, public = shown(said["name"]), slugged(said["short_name"]), bool(said["public"])
     of, deeds = {"world_id": world.id}, []
     if short != world.short_name:
         asked = {**of, "short_name": short}

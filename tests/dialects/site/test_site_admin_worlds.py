@@ -45,7 +45,8 @@ async def test_a_world_is_made_with_its_agent(house, surfer):
         ({"name": ""}, "A name has"),
         ({"name": " \u2028 "}, "A name has"),
         ({"name": "x" * 101}, "A name has"),
-        ({"short_name": "Not a slug"}, "A short name has"),
+        ({"short_name": "北亰"}, "A short name has"),
+        ({"short_name": "!?"}, "A short name has"),
         ({"short_name": "x" * 51}, "A short name has"),
         ({"short_name": "nether"}, "Another world has"),
     ],
@@ -58,6 +59,15 @@ async def test_a_world_that_cannot_be_is_not_made(house, surfer, fields, said):
     answer = await saves(surfer, (await a_world(house)).id, **{"name": "New", **fields})
     assert answer.status == 400 and said in words(answer)
     assert [world.name for world in worlds(house)] == ["Nether", "Overworld"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "short"),
+    [("My World!", "my-world"), (" Äpfel & Öl ", "apfel-ol"), ("-a--b-", "a-b"), ("  ", ""), ("x-1", "x-1")],
+)
+async def test_a_short_name_is_made_of_what_was_typed(house, surfer, typed, short):
+    await asks(surfer, "/admin/server_create", name="New", short_name=typed)
+    assert [world.short_name for world in worlds(house)] == [short]
 
 
 async def test_of_two_worlds_with_one_short_name_at_once_one_is_made(house, surfer):
