@@ -69,7 +69,7 @@ LIVE = ("/", "/servers/mill", "/servers/mill/chats")
 #: What is no page: files, pictures, documents, what happens, and what leads elsewhere.
 OTHERS = re.compile(
     r"/mc/|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"
-    r"|(/servers/\{world\})?/[a-z]+/$|/(players|chats|sessions|deaths|achievements|screenshots)$|/\{short_name\}$"
+    r"|(/servers/\{world\})?/([a-z]+/|screenshot_upload)$|/(players|chats|sessions|deaths|achievements|screenshots)$|/\{short_name\}$"
 )
 
 
