@@ -13,6 +13,8 @@ export function rowMaker({ path, texts, mine }) {
 
   function time(row) {
     const link = element("a", { class: "row-time", href: `${path}?at=${row.at}#line-${row.id}`, "data-moment": row.id });
+    // Not each row of a long chat stops the tabulator: arrow keys lead through them. What was found does.
+    if (!row.found) link.tabIndex = -1;
     link.title = `${momentOf(row.at)}. ${texts.moment}`;
     link.append(element("time", { datetime: iso(row.at) }, clockOf(row.at)));
     return link;

@@ -242,6 +242,27 @@ part.days.addEventListener("click", (event) => {
   } else go(link.href);
 });
 addEventListener("popstate", route);
+
+/** Enter goes into the rows, arrows from one to the next, Enter again to the moment of one, Escape out. */
+part.scroll.addEventListener("keydown", (event) => {
+  if (event.target.closest("a, button")) return;
+  const here = event.target.closest(".row");
+  const rows = () => [...part.days.querySelectorAll(".row")];
+  if (event.key === "Enter") {
+    if (here) here.querySelector("[data-moment]").click();
+    else lastSeen(rows())?.focus();
+  } else if (here && event.key === "Escape") part.scroll.focus();
+  else if (here && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    const all = rows();
+    all[all.indexOf(here) + (event.key === "ArrowUp" ? -1 : 1)]?.focus();
+  } else return;
+  event.preventDefault();
+});
+
+function lastSeen(rows) {
+  const end = part.scroll.getBoundingClientRect().bottom;
+  return rows.findLast((row) => row.getBoundingClientRect().bottom <= end + 1);
+}
 addEventListener("hashchange", () => { if (moment() && !log.show(Number(moment()))) route(); });
 
 sieve = asked();

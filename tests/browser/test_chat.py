@@ -161,8 +161,16 @@ async def test_sounds_are_off_until_they_are_asked_for_and_then_remembered(membe
 
 
 async def test_the_keyboard_alone_suffices(member, mill):
-    await mill.logs("<Bob> hi")
+    await mill.logs(*(f"<Bob> line {number}." for number in range(100)))
     ann = await member()
+    await ann.tabs_to(ann.part("log"))
+    await ann.keys("Enter")
+    await expect(row(ann, "line 99.")).to_be_focused()
+    await ann.keys("ArrowUp", "ArrowUp", "Enter")
+    await expect(row(ann, "line 97.")).to_have_attribute("data-shown", "")
+    assert "#line-" in ann.page.url
+    await ann.keys("Escape")
+    await expect(ann.part("log")).to_be_focused()
     await ann.tabs_to(ann.part("chat-input"))
     await ann.types("by hand")
     await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")

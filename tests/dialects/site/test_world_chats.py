@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from coalserver.core.commands.worlds import end_world
+from coalserver.core.commands.people import change_account
+from coalserver.core.commands.worlds import add_world, end_world
+from coalserver.core.queries.people import account_called
 from coalserver.core.queries.worlds import waiting_for
 from tests.dialects.house import a_house
 from tests.dialects.site.worlds import (
@@ -251,3 +253,13 @@ async def test_a_world_has_its_number_too_and_is_gone_when_it_ends(house, world,
     assert (await piece(ann, world=str(world.id))).status == 200
     await house.core.do(end_world, world_id=world.id)
     assert (await piece(ann, world=str(world.id))).status == 404
+
+
+async def test_names_are_text(house, ann):
+    odd = "<script>alert(1)</script>"
+    world = await house.core.do(add_world, name=odd, short_name="odd")
+    account = house.core.see(account_called, email="ann@example.org")
+    await house.core.do(change_account, account=account.id, nickname=odd[:30])
+    await logged(house, world, f"[Server] {odd}", "<Ada> hi")
+    for path in ("/servers/odd", "/servers/odd/chats", "/servers/odd/players", "/servers/odd/screenshots", "/"):
+        assert b"<script>alert" not in (await ann.get(path)).raw
