@@ -73,9 +73,14 @@ def signed_in(call: Call) -> Caller:
 async def own_form(call: Call) -> Pairs:
     """The form that was sent; refuses one that no page of ours has shown to this browser."""
     pairs = await read_form(call.request)
+    checked_own(call, pairs)
+    return pairs
+
+
+def checked_own(call: Call, pairs: Pairs) -> None:
+    """Refuse a form that no page of ours has shown to this browser."""
     if not is_own(call, pairs):
         raise Refusal(Why.BAD_TOKEN, what="form")
-    return pairs
 
 
 def is_own(call: Call, pairs: Pairs) -> bool:

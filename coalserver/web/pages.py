@@ -8,7 +8,7 @@ import jinja2
 from aiohttp import web
 
 import coalserver
-from coalserver.web.languages import gettext, language_of, ngettext, speaking
+from coalserver.web.languages import gettext, language_of, languages, ngettext, speaking
 
 #: Everything comes from here, nothing runs inline, and no other site may frame us.
 POLICY = (
@@ -35,7 +35,8 @@ def assets(name: str) -> Path:
 
 
 def set_up(app: web.Application) -> None:
-    """Find templates, and serve the files of `static/`."""
+    """Find templates and the texts of all languages, and serve the files of `static/`."""
+    languages()
     loader = jinja2.FileSystemLoader(assets("templates"))
     templates = aiohttp_jinja2.setup(
         app,

@@ -5,19 +5,23 @@ import unicodedata
 from collections.abc import Mapping
 
 from coalserver.domain.refusal import Refusal, Why
-from coalserver.web.browsers import own_form
+from coalserver.web.browsers import checked_own
 from coalserver.web.dialect import Call
+from coalserver.web.forms import read_form
 
 _WORDS = re.compile("[a-z0-9]+")
 
 
 async def typed(call: Call, longest: Mapping[str, int]) -> dict[str, str]:
-    """The fields of a form by name, as `call.body` has them too; those that were not sent are empty."""
+    """The fields of a form by name; those that were not sent are empty.
+
+    `call.body` has them also where the form is refused, so that nobody types anything twice.
+    """
     fields = dict.fromkeys(longest, "")
     call.body = fields
-    for name, value in await own_form(call):
-        if name in longest:
-            fields[name] = value
+    pairs = await read_form(call.request)
+    fields |= {name: value for name, value in pairs if name in longest}
+    checked_own(call, pairs)
     long = {name: ["Too long."] for name, most in longest.items() if len(fields[name]) > most}
     if long:
         raise Refusal(Why.MALFORMED, fields=long)

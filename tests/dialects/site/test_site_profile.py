@@ -110,6 +110,20 @@ async def test_what_was_typed_is_shown_again_as_text(house):
     assert "<script>alert" not in page and page.count("&lt;script&gt;alert") == 2
 
 
+async def test_what_was_typed_too_late_is_not_lost(house):
+    surfer = await signed_in(house)
+    seal = await surfer.seal("/profile")
+    house.clock.forward(20 * 60)
+    fields = {"nickname": "Annie", "zone": "Europe/Paris", "language": ""}
+    answer = await surfer.post("/profile", csrf_token=seal, **fields)
+    assert answer.status == 403 and account(house).nickname == ""
+    page = answer.raw.decode()
+    assert 'value="Annie"' in page and 'name="zone" type="text" value="Europe/Paris"' in page
+    fresh = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+    assert (await surfer.post("/profile", csrf_token=fresh, **fields)).status == 302
+    assert account(house).nickname == "Annie"
+
+
 async def test_a_new_password_signs_all_others_out(house):
     surfer = await signed_in(house)
     other = Surfer(house)
