@@ -15,6 +15,11 @@ from coalserver.domain.visits import Mark
 SILENCE = 5 * 60.0
 #: A last ping is written down anew when it is older, unless there is something else to write.
 NOTED = 60.0
+#: First parts of addresses that lead elsewhere: a world with such a short name would not be found there.
+IN_USE = frozenset(
+    "accounts achievements admin api chats deaths games health hosts login logout mc oauth players profile"
+    " realtime screenshots servers sessions signup static sync".split()
+)
 TICKS_A_SECOND = 20
 TICKS_A_DAY = 24000
 

@@ -12,7 +12,7 @@ from coalserver.domain.properties import PORT, Value, changed, in_force
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.visitor import ConsoleLine, Visitor, said_as
 from coalserver.domain.visits import Mark, Sign
-from coalserver.domain.world import COMING, GOING, Ping, Status, World
+from coalserver.domain.world import COMING, GOING, IN_USE, Ping, Status, World
 from coalserver.domain.world_events import ConsoleTold, WorldAdded, WorldChanged
 
 #: Worlds of which time asks something at once.
@@ -232,13 +232,13 @@ def _named(name: str) -> str:
 
 
 def _short(unit: Unit, world: World, name: str) -> str:
-    """A short name as it is kept; none that another world has."""
+    """A short name as it is kept; none that another world has, or that leads elsewhere."""
     if not name:
         return ""
     if len(name) > LONGEST_SHORT_NAME or not SHORT_NAME.fullmatch(name):
         raise Refusal(Why.MALFORMED, fields={"short_name": "not_a_slug"})
     other = unit.one(World, "short_name", name)
-    if other is not None and other.id != world.id:
+    if name in IN_USE or (other is not None and other.id != world.id):
         raise Refusal(Why.SHORT_NAME_TAKEN)
     return name
 

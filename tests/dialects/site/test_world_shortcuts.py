@@ -2,8 +2,13 @@
 
 import pytest
 
+from coalserver.core.commands.worlds import SHORT_NAME
+from coalserver.dialects import every_dialect
+from coalserver.domain.refusal import Why
+from coalserver.domain.world import IN_USE
 from tests.dialects.site.worlds import a_world
 from tests.dialects.surfers import Surfer, signed_in
+from tests.domain.builders import refused
 
 PAGES = ("chats", "players", "sessions", "deaths", "achievements", "screenshots")
 
@@ -32,10 +37,20 @@ async def test_a_short_name_leads_to_its_world(house):
         assert (await surfer.get(path)).status == 404
 
 
-async def test_what_is_an_address_already_is_no_short_link(house):
-    for name in ("games", "hosts", "sync", "oauth", "accounts", "login", "chats"):
-        await a_world(house, name)
-        assert goes(await Surfer(house).get(f"/{name}")) != (301, f"/servers/{name}")
+def first_parts():
+    paths = [route.path for dialect in every_dialect() for route in dialect.routes]
+    paths += [prefix for dialect in every_dialect() for prefix in dialect.prefixes]
+    return {part for path in paths if SHORT_NAME.fullmatch(part := path.split("/")[1])} | {"static"}
+
+
+def test_every_first_part_of_an_address_is_in_use():
+    assert first_parts() == IN_USE
+
+
+async def test_what_is_an_address_already_is_no_short_name(house):
+    for name in ("games", "static", "chats"):
+        with refused(Why.SHORT_NAME_TAKEN):
+            await a_world(house, name)
 
 
 async def test_other_dialects_go_on_answering_for_what_is_theirs(house):
