@@ -12,9 +12,6 @@ from coalserver.core.unit import Unit
 
 log = logging.getLogger(__name__)
 
-#: Units in a batch among which what a batch costs by itself is lost.
-ENOUGH = 64
-
 
 class Ledger:
     """Group commit without a timer: while one batch is written, the next gathers."""
@@ -83,7 +80,6 @@ class Ledger:
 
     async def _write_one(self) -> None:
         try:
-            await self._gathered()
             batch, self._open = self._open, Batch()
             self._landing, self._waiting = self._waiting, []
             await self._store.write(batch)
@@ -100,13 +96,6 @@ class Ledger:
             # Some may have given up.
             if not future.done():
                 future.set_result(None)
-
-    async def _gathered(self) -> None:
-        """Return once a turn of the loop has brought nobody else: a batch costs each of many less."""
-        before = 0
-        while before < len(self._waiting) < ENOUGH:
-            before = len(self._waiting)
-            await asyncio.sleep(0)
 
     def _fail(self, futures: "Iterable[asyncio.Future[None]]") -> None:
         for future in futures:

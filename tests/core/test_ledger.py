@@ -8,7 +8,7 @@ from coalserver.core import topics
 from coalserver.core.commands.accounts import sign_in_guest
 from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
 from coalserver.core.feed import Ear
-from coalserver.core.ledger import ENOUGH, Ledger
+from coalserver.core.ledger import Ledger
 from coalserver.core.ports import StoreFailed
 from coalserver.core.unit import Unit
 from coalserver.domain.lobby import Lobby
@@ -65,25 +65,6 @@ async def test_commands_that_gather_are_written_together(core, store):
     await asyncio.gather(*many)
     assert len(store.batches) == 2
     assert sum(kind is Player for kind, _ in store.batches[1].values) == 100
-
-
-async def come(core, count):
-    """So many sign in, one in each turn of the loop."""
-    tasks = []
-    for _ in range(count):
-        tasks.append(asyncio.create_task(core.do(sign_in_guest, name="")))
-        await asyncio.sleep(0)
-    await asyncio.gather(*tasks)
-
-
-async def test_those_who_come_in_turns_of_the_loop_that_follow_are_written_together(core, store):
-    await come(core, 20)
-    assert len(store.batches) == 1
-
-
-async def test_no_batch_waits_for_ever_more_to_come(core, store):
-    await come(core, ENOUGH * 3)
-    assert len(store.batches) >= 3
 
 
 async def test_who_gives_up_while_others_gather_takes_nothing_from_them(core, store):
