@@ -82,9 +82,18 @@ def test_it_has_every_page_and_asset(wheel, copy):
             assert f"coalserver/{path.relative_to(copy).as_posix()}" in packed
 
 
+def test_it_has_the_texts_of_every_language(wheel, copy):
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if name.endswith(".po")}
+    there = {path.relative_to(copy).as_posix() for path in (copy / "coalserver").rglob("*.po")}
+    assert there and packed == there
+
+
 def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel, copy):
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if name.endswith(".py")}
+        names = archive.namelist()
+    # What is served for others to run is an asset.
+    packed = {name for name in names if name.endswith(".py") and "/static/" not in name}
     there = {path.relative_to(copy).as_posix() for path in (copy / "coalserver").rglob("*.py")}
     assert packed == there, "is every package in setup.cfg, and every __init__.py there?"
 
