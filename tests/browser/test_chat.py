@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from playwright.async_api import expect
 
 from coalserver.domain.visitor import said_as
@@ -233,3 +234,25 @@ async def test_a_line_that_is_no_more_leads_to_the_end_of_the_chat(member, mill)
     ann.foresees(refused(400))
     await ann.page.goto(f"{ann.page.url}#line-999")
     await expect(row(ann, "hello")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", [CHATS, "/servers/mill"])
+async def test_a_page_that_has_missed_more_than_is_kept_reads_anew_and_goes_on(member, mill, path):
+    await mill.logs("<Bob> before")
+    ann = await member(path)
+    asked = []
+
+    async def lost(route):
+        asked.append(route.request.url)
+        body = 'event: lost\ndata: {"type":"lost","floor":9}\n\n'
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    await ann.page.route("**/servers/mill/events?*", lost, times=1)
+    await ann.page.reload()
+    await ann.is_live()
+    await mill.logs(login("Eve"), "<Eve> after")
+    await expect(ann.page.locator(".crowd")).to_contain_text("Eve", use_inner_text=False)
+    assert len(asked) == 1
+    if path == CHATS:
+        await expect(ann.part("row")).to_have_count(3)
+        await expect(row(ann, "before")).to_be_visible()
