@@ -216,6 +216,28 @@ async def test_who_mistyped_or_has_to_wait_can_use_the_page(browser, town, axe):
         assert await cem.finds() == []
 
 
+async def test_what_is_shown_only_once_can_be_used_too(ann, eve):
+    await ann.goes_to("/profile")
+    await ann.page.get_by_label("What for").fill("Backup script")
+    await ann.page.get_by_role("button", name="Make a token").click()
+    await expect(ann.page.get_by_text("it is not shown again")).to_be_visible()
+    assert await ann.finds() == []
+    await eve.goes_to("/admin/servers/1")
+    await eve.page.get_by_role("button", name="Make a start command").click()
+    await expect(eve.page.locator("#start")).to_be_visible()
+    assert await eve.finds() == []
+
+
+async def test_a_stranger_can_use_the_pages_of_a_world_that_is_public(stranger, eve):
+    await eve.goes_to("/admin/servers/1")
+    await eve.page.get_by_label("Everybody may read it").check()
+    await eve.page.get_by_role("button", name="Save", exact=True).click()
+    await eve.page.wait_for_url("**done=*")
+    for path in ("/servers/mill", "/servers/mill/chats"):
+        await stranger.goes_to(path)
+        assert await stranger.finds() == []
+
+
 def pages() -> Iterator[str]:
     for route in (*SITE.routes, *OAUTH.routes):
         if route.method == "GET" and not OTHERS.match(route.path):
