@@ -16,7 +16,7 @@ WORDS: Mapping[Why | tuple[Why, str], tuple[int, str]] = {
     Why.LAST_ADMIN: (400, N_("That is the last admin. Make another one first.")),
     Why.ADMIN_STAYS: (400, N_("Admins cannot be removed. Take the mark away first.")),
     Why.USERNAME_TAKEN: (400, N_("{username} is another account’s name.")),
-    Why.SHORT_NAME_TAKEN: (400, N_("Another world has this short name.")),
+    Why.SHORT_NAME_TAKEN: (400, N_("This short name is taken, by another world or by a page of this site.")),
     Why.GAME_EXISTS: (400, N_("There is a game with this tag already.")),
     Why.PLAYER_NOT_FOUND: (400, N_("Nobody with this number has played that game.")),
     Why.LOBBY_NOT_FOUND: (400, N_("This room is not there any more.")),

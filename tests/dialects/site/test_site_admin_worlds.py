@@ -48,7 +48,8 @@ async def test_a_world_is_made_with_its_agent(house, surfer):
         ({"short_name": "北亰"}, "A short name has"),
         ({"short_name": "!?"}, "A short name has"),
         ({"short_name": "x" * 51}, "A short name has"),
-        ({"short_name": "nether"}, "Another world has"),
+        ({"short_name": "nether"}, "This short name is taken"),
+        ({"short_name": "Admin"}, "This short name is taken"),
     ],
 )
 async def test_a_world_that_cannot_be_is_not_made(house, surfer, fields, said):
