@@ -37,6 +37,8 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i",
 _SHORT_I = "\u0438\u0306"
 #: No text, or nobody's but a store's.
 _STRANGE = re.compile("[\ud800-\udfff\x00\ue000-\uf8ff\U000f0000-\U0010ffff]")
+#: The game's sign for a colour with no letter for it: it takes no blank away that words stand apart by.
+_NO_COLOUR = re.compile(r"§+(?=\s|$)")
 _QUOTED = re.compile(r'"([^"]*)"|([^\s"]+)')
 #: Letters, digits, marks and signs that stand for something.
 _PARTS = ("L", "M", "N")
@@ -84,7 +86,8 @@ def holds(text: str, sought: Sequence[tuple[str, ...]]) -> bool:
 
 def _bare(text: str) -> str:
     """A text without the colours of a terminal and of the game."""
-    return plain(TERMINAL.sub("", text) if "\x1b" in text else text)
+    text = TERMINAL.sub("", text) if "\x1b" in text else text
+    return plain(_NO_COLOUR.sub("", text)) if "§" in text else text
 
 
 def _part(char: str) -> bool:
