@@ -35,6 +35,25 @@ async def test_from_the_first_page_to_a_player_and_his_words(member, mill):
     await expect(ann.part("row")).to_contain_text("hello there")
 
 
+async def test_the_first_page_looks_again_each_minute(member, mill):
+    ann = await member()
+    await ann.page.clock.install()
+    await ann.page.get_by_role("link", name="coalserver").click()
+    await ann.is_live()
+    await expect(ann.part("worlds")).to_contain_text("Nobody is here.")
+    await mill.logs(login("Bob"))
+    await ann.page.clock.fast_forward("01:01")
+    await expect(ann.part("worlds")).to_contain_text("Bob")
+
+
+async def test_times_are_in_the_zone_of_who_looks(member, mill):
+    noon = 1_700_000_000 // 86400 * 86400 + 43200
+    await mill.logs("<Bob> at noon", at=noon)
+    ann = await member(timezone_id="Asia/Tokyo", locale="en-GB")
+    await expect(ann.part("row").locator("time")).to_have_text("09:00 PM")
+    await expect(ann.page.locator(".day-name")).to_have_text("Tuesday, November 14, 2023")
+
+
 async def test_nothing_scrolls_sideways_on_a_phone(member, mill):
     name = "W" * 16
     await mill.logs(login(name), f"<{name}> {'Donaudampfschifffahrt' * 12}", f"{name} drowned")

@@ -19,7 +19,7 @@ from coalserver.dialects.site import (
     worlds,
 )
 from coalserver.dialects.site.doors import member, refused, speaks_json
-from coalserver.dialects.site.views import hue_of, told
+from coalserver.dialects.site.views import hue_of, lasting, told
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.browsers import signed_in
@@ -71,7 +71,15 @@ async def home(call: Call) -> web.StreamResponse:
         for world in call.core.see(active_worlds)
         if account is not None or world.public
     ]
-    context = {"games": cards, "rooms_open": total, "cursor": cursor, "worlds": worlds, "hue": hue_of}
+    context = {
+        "games": cards,
+        "rooms_open": total,
+        "cursor": cursor,
+        "worlds": worlds,
+        "hue": hue_of,
+        "lasting": lasting,
+        "now": call.now,
+    }
     return page(call.request, "home.html", context)
 
 

@@ -98,8 +98,9 @@ async def test_strangers_see_a_public_world_without_its_address(house, ann):
 
 async def test_the_first_page_has_the_worlds_one_may_see(house, world, ann):
     await a_world(house, "open", public=True)
-    await logged(house, world, login())
+    await logged(house, world, login(), at=house.clock.now - 4000)
     mine = (await ann.get("/")).raw.decode()
     assert 'href="/servers/mill"' in mine and 'href="/servers/open"' in mine and "Ada" in mine
+    assert "1 h 6 min" in mine
     strangers = (await Surfer(house).get("/")).raw.decode()
     assert 'href="/servers/mill"' not in strangers and 'href="/servers/open"' in strangers
