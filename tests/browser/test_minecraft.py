@@ -21,9 +21,10 @@ MANY = [f"Bot{number}" for number in range(10)]
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bots() -> AsyncIterator[Bots]:
     """Players for games. Nobody plays in two of them."""
-    bots = await Bots.begun()
+    bots = Bots()
+    await bots.start()
     yield bots
-    await bots.end()
+    await bots.kill()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -150,4 +151,28 @@ async def test_ten_players_are_heard_once_and_in_order_through_kills(visit, serv
     assert await shown(ann.page) == said
     assert [(line["username"], line["chat"]) for line in await kept(server, "chats")] == said
     await expect(ann.page.locator("[data-ref=there] li")).to_have_count(len(MANY))
+    assert await ann.stayed()
+
+
+async def test_a_game_that_was_killed_and_starts_again_is_followed(visit, server, game, bots):
+    ann = await reading(visit)
+    there = ann.page.locator("[data-ref=there]")
+    await bots.joins("Kim", game)
+    bots.says("Kim", "all is well")
+    await expect(row(ann.page, "all is well")).to_have_count(1)
+    bots.says("Kim", "what is th")
+    await game.writes("<Kim> what is th")
+    await game.kill()
+    await game.start()
+    await bots.joins("Lou", game)
+    bots.says("Lou", "that was short")
+    await expect(row(ann.page, "that was short")).to_have_count(1)
+    await expect(there).to_have_text("LLou")
+
+    assert await shown(ann.page) == game.said()
+    kim, lou = await kept(server, "sessions")
+    assert (kim["username"], lou["username"]) == ("Kim", "Lou")
+    assert kim["logout_timestamp"] and not lou["logout_timestamp"]
+    await ann.says("welcome back")
+    await bots.reads("Lou", "[Server] <Ann> welcome back")
     assert await ann.stayed()

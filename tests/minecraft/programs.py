@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import shutil
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -34,110 +34,114 @@ def npm_has(*packages: str) -> Path:
     pytest.skip(reason)
 
 
-async def begun(program: str, *args: str, **how: Any) -> Process:
-    npm_has("minecraft-data", "minecraft-protocol", "mineflayer", "prismarine-nbt")
-    return await asyncio.create_subprocess_exec(
-        "node", str(HERE / program), *args, env=environment(), **how
-    )
+class Program:
+    """One of these programs; it tells what happens, line by line."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Condition()
+
+    async def begin(self, program: str, *args: str, **how: Any) -> None:
+        npm_has("minecraft-data", "minecraft-protocol", "mineflayer", "prismarine-nbt")
+        self._process = await asyncio.create_subprocess_exec(
+            "node", str(HERE / program), *args, env=environment(), stdout=PIPE, **how
+        )
+        self._listening = asyncio.create_task(self._listen())
+
+    async def kill(self) -> None:
+        """All that it has told is heard."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._listening
+        await self._process.wait()
+
+    def told(self, line: str) -> None:
+        raise NotImplementedError
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait for what it tells."""
+        async with asyncio.timeout(PATIENCE), self._news:
+            await self._news.wait_for(lambda: holds() or self._listening.done())
+        assert holds(), "the program has ended"
+
+    async def _listen(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            self.told(line.decode())
+            async with self._news:
+                self._news.notify_all()
 
 
-async def ended(process: Process) -> None:
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
-
-
-class Game:
+class Game(Program):
     """A Minecraft server in a folder of its own, which reads commands from a pipe there."""
 
     def __init__(self, folder: Path, port: int) -> None:
+        super().__init__()
         self.folder, self.port = folder, port
-        self.log = folder / "logs" / "latest.log"
-        self.pipe = folder / "command-fifo"
-        os.mkfifo(self.pipe)
+        #: Its console, which says what its log says.
+        self.console: list[str] = []
+        self._pipe = folder / "command-fifo"
+        os.mkfifo(self._pipe)
 
     async def start(self) -> None:
         """It is ready for players then."""
+        begin = len(self.console)
         # Open for writing too, or the game saw the end when the first who writes has gone.
-        pipe = os.open(self.pipe, os.O_RDWR)
+        pipe = os.open(self._pipe, os.O_RDWR)
         try:
-            self._process = await begun("server.js", str(self.port), cwd=self.folder, stdin=pipe)
+            await self.begin("server.js", str(self.port), cwd=self.folder, stdin=pipe)
         finally:
             os.close(pipe)
         (self.folder / "server.pid").write_text(f"{self._process.pid}\n")
-        await self.writes("Done (")
+        await self.until(lambda: any("]: Done (" in line for line in self.console[begin:]))
 
-    async def kill(self) -> None:
-        await ended(self._process)
+    def told(self, line: str) -> None:
+        self.console.append(line.rstrip("\n"))
 
     async def writes(self, text: str) -> None:
-        """Wait until this is in its log."""
-        async with asyncio.timeout(PATIENCE):
-            while not self.log.exists() or text not in self.log.read_text("utf-8"):
-                assert self._process.returncode is None, "the game has ended"
-                await asyncio.sleep(0.02)
+        await self.until(lambda: any(line.endswith(text) for line in self.console))
 
     def said(self) -> list[tuple[str, str]]:
         """Who has said what, all of it and in order."""
-        spoken = [
-            line.partition("]: [Not Secure] <")[2]
-            for line in self.log.read_text("utf-8").splitlines()
-        ]
-        return [(who, text) for who, _, text in (line.partition("> ") for line in spoken) if who]
+        spoken = [line.partition("]: [Not Secure] <")[2].partition("> ") for line in self.console]
+        return [(who, text) for who, _, text in spoken if who]
 
 
-class Bots:
-    """Players of a game."""
+class Bots(Program):
+    """Players of games."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self) -> None:
+        super().__init__()
         #: What each has read in the game.
         self.heard: dict[str, list[str]] = defaultdict(list)
         self._there: set[str] = set()
-        self._news = asyncio.Condition()
-        self._listening = asyncio.create_task(self._listen())
 
-    @classmethod
-    async def begun(cls) -> "Bots":
-        return cls(await begun("bots.js", stdin=PIPE, stdout=PIPE))
+    async def start(self) -> None:
+        await self.begin("bots.js", stdin=PIPE)
 
     async def joins(self, name: str, game: Game) -> None:
         """It is in the game then."""
         self._do(name, "join", port=game.port)
-        await self._until(lambda: name in self._there)
+        await self.until(lambda: name in self._there)
 
     async def leaves(self, name: str) -> None:
         self._do(name, "leave")
-        await self._until(lambda: name not in self._there)
+        await self.until(lambda: name not in self._there)
 
     def says(self, name: str, text: str) -> None:
         self._do(name, "say", text=text)
 
     async def reads(self, name: str, text: str) -> None:
-        await self._until(lambda: text in self.heard[name])
+        await self.until(lambda: text in self.heard[name])
 
-    async def end(self) -> None:
-        await ended(self._process)
-        await self._listening
+    def told(self, line: str) -> None:
+        news = json.loads(line)
+        if "joined" in news:
+            self._there.add(news["bot"])
+        elif "left" in news:
+            self._there.discard(news["bot"])
+        else:
+            self.heard[news["bot"]].append(news["heard"])
 
     def _do(self, name: str, deed: str, **how: Any) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"bot": name, "do": deed, **how}).encode() + b"\n")
-
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(lambda: holds() or self._listening.done())
-        assert holds(), "the bots have ended"
-
-    async def _listen(self) -> None:
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            told = json.loads(line)
-            if "joined" in told:
-                self._there.add(told["bot"])
-            elif "left" in told:
-                self._there.discard(told["bot"])
-            else:
-                self.heard[told["bot"]].append(told["heard"])
-            async with self._news:
-                self._news.notify_all()

@@ -1,11 +1,13 @@
 // A Minecraft server that speaks the game's own protocol, and writes and takes in the words of the vanilla one.
 //
-//   node server.js PORT   in the server's folder: logs to logs/latest.log, takes commands from its input, until `stop`.
+//   node server.js PORT   in the server's folder: writes to its console and to logs/latest.log, which it rolls when it
+//   starts; takes commands from its input, until `stop`.
 
 "use strict";
 
 const fs = require("node:fs");
 const readline = require("node:readline");
+const zlib = require("node:zlib");
 const nbt = require("prismarine-nbt");
 const protocol = require("minecraft-protocol");
 
@@ -18,12 +20,27 @@ const started = process.hrtime.bigint();
 const players = new Map();
 let entities = 0;
 
+/** As log4j does: the log of before is packed under the day on which it was written to last. */
+function roll() {
+  if (!fs.existsSync("logs/latest.log")) return;
+  const day = fs.statSync("logs/latest.log").mtime.toLocaleDateString("sv");
+  let number = 1;
+  while (fs.existsSync(`logs/${day}-${number}.log.gz`)) number += 1;
+  const aside = `logs/${day}-${number}.log`;
+  fs.renameSync("logs/latest.log", aside);
+  fs.writeFileSync(`${aside}.gz`, zlib.gzipSync(fs.readFileSync(aside)));
+  fs.unlinkSync(aside);
+}
+
 fs.mkdirSync("logs", { recursive: true });
+roll();
 const log = fs.openSync("logs/latest.log", "a");
 
 function say(text, thread = "Server thread") {
   const clock = new Date().toTimeString().slice(0, 8);
-  fs.writeSync(log, `[${clock}] [${thread}/INFO]: ${text}\n`);
+  const line = `[${clock}] [${thread}/INFO]: ${text}\n`;
+  fs.writeSync(log, line);
+  process.stdout.write(line);
 }
 
 /** What everybody in the game reads. */
