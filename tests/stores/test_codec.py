@@ -12,6 +12,19 @@ from coalserver.domain.exchange import Action
 from coalserver.stores.codec import EVENTS, Codec, Unkept, dump, entities, said
 from tests.stores.kept import values_of
 
+#: What events are called in the files that are out there. None is ever taken away or renamed; new ones are added.
+KEPT = frozenset(
+    """
+    LobbyOpened LobbyClosed MemberJoined MemberLeft MemberReady MemberAway HostChanged
+    OptionsChanged LobbyLocked LobbyChat JoinAsked JoinAnswered
+    RoomOpened RoomClosed PlayerEntered PlayerLeft PlayerAway RoomHostChanged RoomLocked TurnTaken
+    RoomChat
+    UpdateSent StateChanged CommandSent FrameSent ActionAsked ActionAnswered
+    PlayerBanned PlayerUnbanned TokenEnded SignedOut
+    WorldAdded WorldChanged LineLogged ConsoleTold NameClaimed ScreenshotHung ScreenshotTaken
+    """.split()
+)
+
 
 class Colour(StrEnum):
     RED = "red"
@@ -53,6 +66,10 @@ def test_every_event_comes_back_as_it_was(cls):
         assert said.load(cls.__name__, dump(value)) == value
 
     comes_back()
+
+
+def test_every_event_has_the_name_it_has_on_disk():
+    assert {cls.__name__ for cls in EVENTS} == KEPT
 
 
 @settings(deadline=None, max_examples=100)
