@@ -19,8 +19,9 @@ from coalserver.core.queries.seats import rosters
 from coalserver.core.ranking import Rankings
 from coalserver.core.state import State
 from coalserver.core.unit import Setting, Unit
-from coalserver.domain.events import MemberJoined, PlayerEntered
+from coalserver.domain.lobby_events import MemberJoined
 from coalserver.domain.refusal import Refusal
+from coalserver.domain.room_events import PlayerEntered
 from coalserver.domain.truth import Truth
 
 T = TypeVar("T")

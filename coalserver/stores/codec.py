@@ -17,7 +17,13 @@ from typing import Any
 import orjson
 
 from coalserver.core.state import INDEXES
-from coalserver.domain import events, world_events
+from coalserver.domain import (
+    exchange_events,
+    lobby_events,
+    player_events,
+    room_events,
+    world_events,
+)
 
 Decoder = Callable[[Any], Any]
 
@@ -153,5 +159,9 @@ def classes_in(module: types.ModuleType) -> list[type]:
 ENTITIES: Mapping[str, type] = {cls.__name__: cls for cls in INDEXES}
 entities = Codec(ENTITIES.values())
 #: Every fact that can be said.
-EVENTS = (*classes_in(events), *classes_in(world_events))
+EVENTS = tuple(
+    cls
+    for module in (lobby_events, room_events, exchange_events, player_events, world_events)
+    for cls in classes_in(module)
+)
 said = Codec(EVENTS)

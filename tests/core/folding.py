@@ -6,7 +6,7 @@ from typing import Any
 
 from coalserver.core.ports import Entry
 from coalserver.core.state import State
-from coalserver.domain import events
+from coalserver.domain import lobby_events, room_events
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.room import Room
 
@@ -81,16 +81,16 @@ class View:
         """This view after these events. An event of something that has ended changes nothing."""
         for entry in entries:
             event = entry.event
-            if isinstance(event, events.LobbyOpened):
+            if isinstance(event, lobby_events.LobbyOpened):
                 self.lobbies[event.lobby] = Gathering.of(opened[Lobby, event.lobby])
                 self.ended.pop(("lobby", event.lobby), None)
-            elif isinstance(event, events.RoomOpened):
+            elif isinstance(event, room_events.RoomOpened):
                 self.rooms[event.room] = Play.of(opened[Room, event.room])
                 self.ended.pop(("room", event.room), None)
-            elif isinstance(event, events.LobbyClosed):
+            elif isinstance(event, lobby_events.LobbyClosed):
                 self.lobbies.pop(event.lobby, None)
                 self.ended["lobby", event.lobby] = event.ending
-            elif isinstance(event, events.RoomClosed):
+            elif isinstance(event, room_events.RoomClosed):
                 self.rooms.pop(event.room, None)
                 self.ended["room", event.room] = event.ending
             elif (lobby := self.lobbies.get(getattr(event, "lobby", 0))) is not None:
@@ -102,34 +102,34 @@ class View:
 
 def _in_lobby(lobby: Gathering, event: Any) -> None:
     match event:
-        case events.MemberJoined():
+        case lobby_events.MemberJoined():
             lobby.members[event.player] = (not lobby.checked, False)
-        case events.MemberLeft():
+        case lobby_events.MemberLeft():
             lobby.members.pop(event.player, None)
-        case events.MemberReady() if event.player in lobby.members:
+        case lobby_events.MemberReady() if event.player in lobby.members:
             lobby.members[event.player] = (event.ready, lobby.members[event.player][1])
-        case events.MemberAway() if event.player in lobby.members:
+        case lobby_events.MemberAway() if event.player in lobby.members:
             lobby.members[event.player] = (lobby.members[event.player][0], event.away)
-        case events.HostChanged():
+        case lobby_events.HostChanged():
             lobby.host = event.player
-        case events.OptionsChanged():
+        case lobby_events.OptionsChanged():
             lobby.options = event.options
-        case events.LobbyLocked():
+        case lobby_events.LobbyLocked():
             lobby.locked = event.locked
 
 
 def _in_room(room: Play, event: Any) -> None:
     match event:
-        case events.PlayerEntered():
+        case room_events.PlayerEntered():
             room.members[event.player] = (event.seat, False)
-        case events.PlayerLeft():
+        case room_events.PlayerLeft():
             room.members.pop(event.player, None)
-        case events.PlayerAway() if event.player in room.members:
+        case room_events.PlayerAway() if event.player in room.members:
             room.members[event.player] = (room.members[event.player][0], event.away)
-        case events.RoomHostChanged():
+        case room_events.RoomHostChanged():
             room.host = event.player
-        case events.RoomLocked():
+        case room_events.RoomLocked():
             room.locked = event.locked
-        case events.TurnTaken():
+        case room_events.TurnTaken():
             room.turns += 1
             room.state, room.current = event.state, event.current

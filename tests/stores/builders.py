@@ -3,8 +3,8 @@
 from typing import Any
 
 from coalserver.core.ports import Batch, Entry, Store, Topic
-from coalserver.domain.events import TokenEnded
 from coalserver.domain.player import Player
+from coalserver.domain.player_events import TokenEnded
 
 
 def a_player(id: int, name: str = "Ada") -> Player:

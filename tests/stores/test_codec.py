@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import given, settings
 
+from coalserver import domain
 from coalserver.core.state import INDEXES
 from coalserver.domain.exchange import Action
 from coalserver.stores.codec import EVENTS, Codec, Unkept, dump, entities, said
@@ -70,6 +72,11 @@ def test_every_event_comes_back_as_it_was(cls):
 
 def test_every_event_has_the_name_it_has_on_disk():
     assert {cls.__name__ for cls in EVENTS} == KEPT
+
+
+def test_no_module_of_events_is_forgotten():
+    modules = {path.stem for path in Path(domain.__path__[0]).glob("*_events.py")}
+    assert {cls.__module__.rpartition(".")[2] for cls in EVENTS} == modules
 
 
 @settings(deadline=None, max_examples=100)

@@ -16,7 +16,7 @@ from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lob
 from coalserver.core.engine import Core
 from coalserver.core.queries.players import token_shown
 from coalserver.core.unit import Setting
-from coalserver.domain.events import MemberJoined
+from coalserver.domain.lobby_events import MemberJoined
 from coalserver.passwords import Passwords
 from coalserver.stores.memory import MemoryStore
 from coalserver.web.dialect import Web

@@ -7,8 +7,8 @@ from coalserver.core.commands.games import digest
 from coalserver.core.commands.presence import leave_everything
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account, checked_email
-from coalserver.domain.events import TokenEnded
 from coalserver.domain.player import Player, Token
+from coalserver.domain.player_events import TokenEnded
 from coalserver.domain.refusal import Refusal, Why
 
 

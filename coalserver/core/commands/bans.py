@@ -4,8 +4,8 @@ from coalserver.core import topics
 from coalserver.core.commands.finding import ban_of, the_game, the_player
 from coalserver.core.commands.presence import leave_everything
 from coalserver.core.unit import Unit
-from coalserver.domain.events import PlayerBanned, PlayerUnbanned
 from coalserver.domain.player import Ban, Player, ban_until
+from coalserver.domain.player_events import PlayerBanned, PlayerUnbanned
 from coalserver.domain.refusal import Refusal, Why
 
 

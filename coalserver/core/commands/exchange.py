@@ -7,8 +7,8 @@ from coalserver.core.commands.finding import the_room
 from coalserver.core.commands.rooms import say_answered, take_turn, touch
 from coalserver.core.ports import Entry
 from coalserver.core.unit import Unit
-from coalserver.domain.events import ActionAsked, UpdateSent
 from coalserver.domain.exchange import Action, Progress, Target, recipients
+from coalserver.domain.exchange_events import ActionAsked, UpdateSent
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 

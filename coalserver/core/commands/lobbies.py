@@ -5,7 +5,9 @@ from coalserver.core.commands.finding import may_play, the_game, the_lobby, the_
 from coalserver.core.commands.seating import free_for_lobby, in_no_room, note_seat
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.unit import Unit
-from coalserver.domain.events import (
+from coalserver.domain.game import Game
+from coalserver.domain.lobby import Ending, Lobby, Phase
+from coalserver.domain.lobby_events import (
     HostChanged,
     LobbyChat,
     LobbyClosed,
@@ -16,8 +18,6 @@ from coalserver.domain.events import (
     MemberReady,
     OptionsChanged,
 )
-from coalserver.domain.game import Game
-from coalserver.domain.lobby import Ending, Lobby, Phase
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.roster import Roster
 

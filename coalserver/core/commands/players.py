@@ -7,9 +7,9 @@ from coalserver.core.commands.finding import the_game, the_player
 from coalserver.core.commands.games import digest
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.unit import Unit
-from coalserver.domain.events import SignedOut, TokenEnded
 from coalserver.domain.game import Game
 from coalserver.domain.player import Player
+from coalserver.domain.player_events import SignedOut, TokenEnded
 from coalserver.domain.refusal import Refusal, Why
 
 #: Random bytes in a private key: 36 hex digits.

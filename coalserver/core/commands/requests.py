@@ -5,9 +5,9 @@ from coalserver.core.commands.finding import may_play, the_game, the_lobby, the_
 from coalserver.core.commands.lobbies import seat_in_lobby
 from coalserver.core.commands.seating import free_for_lobby
 from coalserver.core.unit import Unit
-from coalserver.domain.events import JoinAnswered, JoinAsked
 from coalserver.domain.exchange import JoinRequest
 from coalserver.domain.lobby import Lobby, Phase
+from coalserver.domain.lobby_events import JoinAnswered, JoinAsked
 from coalserver.domain.refusal import Refusal, Why
 
 

@@ -20,8 +20,13 @@ from coalserver.core.commands.seating import (
 )
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.unit import Unit
-from coalserver.domain.events import (
-    ActionAnswered,
+from coalserver.domain.exchange import Action
+from coalserver.domain.exchange_events import ActionAnswered
+from coalserver.domain.game import dumped
+from coalserver.domain.lobby import Ending, Lobby, Phase
+from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.room import Room
+from coalserver.domain.room_events import (
     PlayerEntered,
     PlayerLeft,
     RoomChat,
@@ -31,11 +36,6 @@ from coalserver.domain.events import (
     RoomOpened,
     TurnTaken,
 )
-from coalserver.domain.exchange import Action
-from coalserver.domain.game import dumped
-from coalserver.domain.lobby import Ending, Lobby, Phase
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.room import Room
 from coalserver.domain.roster import Roster
 
 #: Seldom enough that a busy exchange does not rewrite its room, often enough to be no idle one.

@@ -9,7 +9,7 @@ from coalserver.core.commands.games import digest
 from coalserver.core.commands.rooms import touch
 from coalserver.core.ports import Entry
 from coalserver.core.unit import Unit
-from coalserver.domain.events import CommandSent, FrameSent, StateChanged
+from coalserver.domain.exchange_events import CommandSent, FrameSent, StateChanged
 from coalserver.domain.lobby import same
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room

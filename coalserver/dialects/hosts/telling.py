@@ -10,16 +10,10 @@ from coalserver.core import topics
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
 from coalserver.dialects.hosts import render
-from coalserver.domain.events import (
-    CommandSent,
-    FrameSent,
-    PlayerEntered,
-    PlayerLeft,
-    RoomClosed,
-    StateChanged,
-)
+from coalserver.domain.exchange_events import CommandSent, FrameSent, StateChanged
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
+from coalserver.domain.room_events import PlayerEntered, PlayerLeft, RoomClosed
 from coalserver.domain.truth import EVERY, Truth
 from coalserver.web.listen import Newest, Subscription
 from coalserver.web.reply import embedded

@@ -16,8 +16,8 @@ from coalserver.dialects.multiplayer import frames
 from coalserver.dialects.multiplayer.passes import Pass, Passes
 from coalserver.dialects.multiplayer.schemas import Said, missing
 from coalserver.dialects.multiplayer.wording import ban_info
-from coalserver.domain.events import PlayerBanned, SignedOut, TokenEnded
 from coalserver.domain.player import Player
+from coalserver.domain.player_events import PlayerBanned, SignedOut, TokenEnded
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.web.dialect import Web

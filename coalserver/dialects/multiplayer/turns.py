@@ -4,10 +4,10 @@ import logging
 
 import orjson
 
-from coalserver.domain.events import RoomChat, TurnTaken
 from coalserver.domain.game import Rules, asked_json
 from coalserver.domain.refusal import Refusal
 from coalserver.domain.room import shown, viewed
+from coalserver.domain.room_events import RoomChat, TurnTaken
 from coalserver.web.reply import embedded
 
 log = logging.getLogger(__name__)

@@ -19,10 +19,11 @@ from coalserver.dialects.multiplayer.render import JSON, free, stamp, well
 from coalserver.dialects.multiplayer.schemas import BODY, Said, missing
 from coalserver.dialects.multiplayer.targets import targets
 from coalserver.dialects.multiplayer.turns import chat_data, turn_data
-from coalserver.domain.events import RoomChat, TurnTaken, UpdateSent
 from coalserver.domain.exchange import Target
+from coalserver.domain.exchange_events import UpdateSent
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
+from coalserver.domain.room_events import RoomChat, TurnTaken
 from coalserver.web.dialect import Call, Route
 
 UPDATES = "/api/game_room.php/updates"

@@ -8,7 +8,8 @@ import orjson
 
 from coalserver.core.ports import Entry
 from coalserver.dialects.rooms.render import user
-from coalserver.domain.events import (
+from coalserver.domain.game import Rules
+from coalserver.domain.lobby_events import (
     HostChanged,
     LobbyChat,
     LobbyClosed,
@@ -18,6 +19,10 @@ from coalserver.domain.events import (
     MemberLeft,
     MemberReady,
     OptionsChanged,
+)
+from coalserver.domain.refusal import Refusal
+from coalserver.domain.room import shown, viewed
+from coalserver.domain.room_events import (
     PlayerAway,
     PlayerEntered,
     PlayerLeft,
@@ -26,9 +31,6 @@ from coalserver.domain.events import (
     RoomHostChanged,
     TurnTaken,
 )
-from coalserver.domain.game import Rules
-from coalserver.domain.refusal import Refusal
-from coalserver.domain.room import shown, viewed
 from coalserver.web.reply import embedded
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from coalserver.core.commands.accounts import (
 from coalserver.core.commands.requests import ask_to_join
 from coalserver.core.queries.requests import request_coded
 from coalserver.domain.account import Account
-from coalserver.domain.events import TokenEnded
 from coalserver.domain.lobby import Ending
 from coalserver.domain.player import Player, Token
+from coalserver.domain.player_events import TokenEnded
 from coalserver.domain.refusal import Why
 from tests.domain.builders import refused
 

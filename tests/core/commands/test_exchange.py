@@ -7,8 +7,8 @@ from coalserver.core.commands.exchange import answer_action, send_action, send_u
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import TOUCH_SECONDS, close_room, leave_room
 from coalserver.core.queries.exchange import answered_for, pending_for, waiting_for
-from coalserver.domain.events import ActionAnswered, ActionAsked, UpdateSent
 from coalserver.domain.exchange import Action, Progress, Target
+from coalserver.domain.exchange_events import ActionAnswered, ActionAsked, UpdateSent
 from coalserver.domain.refusal import Why
 from tests.domain.builders import refused
 

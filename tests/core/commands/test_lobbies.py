@@ -15,13 +15,9 @@ from coalserver.core.commands.lobbies import (
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.unit import Limits
-from coalserver.domain.events import (
-    HostChanged,
-    LobbyOpened,
-    MemberJoined,
-)
 from coalserver.domain.game import Game
 from coalserver.domain.lobby import Lobby
+from coalserver.domain.lobby_events import HostChanged, LobbyOpened, MemberJoined
 from coalserver.domain.refusal import Why
 from tests.domain.builders import refused
 

@@ -13,7 +13,8 @@ from coalserver.core.commands.lobbies import (
     lock_lobby,
     set_ready,
 )
-from coalserver.domain.events import (
+from coalserver.domain.lobby import Ending, Phase
+from coalserver.domain.lobby_events import (
     HostChanged,
     LobbyChat,
     LobbyClosed,
@@ -22,7 +23,6 @@ from coalserver.domain.events import (
     MemberReady,
     OptionsChanged,
 )
-from coalserver.domain.lobby import Ending, Phase
 from coalserver.domain.refusal import Why
 from tests.domain.builders import refused
 

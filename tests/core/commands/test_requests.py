@@ -8,8 +8,8 @@ from coalserver.core.commands.lobbies import close_lobby, join_lobby, leave_lobb
 from coalserver.core.commands.requests import answer_join, ask_to_join
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.requests import request_coded, requests_by, requests_to
-from coalserver.domain.events import JoinAnswered, JoinAsked, MemberJoined
 from coalserver.domain.exchange import JoinRequest
+from coalserver.domain.lobby_events import JoinAnswered, JoinAsked, MemberJoined
 from coalserver.domain.refusal import Why
 from tests.domain.builders import refused
 

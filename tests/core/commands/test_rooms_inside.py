@@ -17,8 +17,11 @@ from coalserver.core.commands.rooms import (
     lock_room,
     take_turn,
 )
-from coalserver.domain.events import (
-    MemberLeft,
+from coalserver.domain.exchange import Action, Target
+from coalserver.domain.lobby import Ending, Phase
+from coalserver.domain.lobby_events import MemberLeft
+from coalserver.domain.refusal import Why
+from coalserver.domain.room_events import (
     PlayerLeft,
     RoomChat,
     RoomClosed,
@@ -26,9 +29,6 @@ from coalserver.domain.events import (
     RoomLocked,
     TurnTaken,
 )
-from coalserver.domain.exchange import Action, Target
-from coalserver.domain.lobby import Ending, Phase
-from coalserver.domain.refusal import Why
 from tests.domain.builders import refused, some_rules
 
 # Playing

@@ -9,9 +9,10 @@ from coalserver.core.commands.stewards import (
     put_out_of_room,
 )
 from coalserver.core.queries.stewards import accounts_like, bans_held, gathering, playing
-from coalserver.domain.events import LobbyClosed, MemberLeft, PlayerLeft, RoomClosed
 from coalserver.domain.lobby import Ending
+from coalserver.domain.lobby_events import LobbyClosed, MemberLeft
 from coalserver.domain.refusal import Why
+from coalserver.domain.room_events import PlayerLeft, RoomClosed
 from tests.domain.builders import refused
 
 

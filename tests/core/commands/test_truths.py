@@ -9,7 +9,7 @@ from coalserver.core.commands.rooms import leave_room
 from coalserver.core.commands.truths import change_truth, send_command, send_frame
 from coalserver.core.commands.upkeep import forget_closed
 from coalserver.core.commands.welcomes import join_host, launch, register_host, set_welcome
-from coalserver.domain.events import CommandSent, FrameSent, StateChanged
+from coalserver.domain.exchange_events import CommandSent, FrameSent, StateChanged
 from coalserver.domain.refusal import Why
 from coalserver.domain.truth import LARGEST_PATCH, Truth
 from tests.domain.builders import refused

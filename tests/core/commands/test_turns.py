@@ -8,9 +8,10 @@ from coalserver.core import topics
 from coalserver.core.commands.exchange import send_action
 from coalserver.core.commands.rooms import take_turn
 from coalserver.core.queries.exchange import answered_for, pending_for
-from coalserver.domain.events import ActionAnswered, ActionAsked, TurnTaken
 from coalserver.domain.exchange import Action, Progress, Target
+from coalserver.domain.exchange_events import ActionAnswered, ActionAsked
 from coalserver.domain.refusal import Why
+from coalserver.domain.room_events import TurnTaken
 from tests.domain.builders import refused, some_rules
 
 

@@ -23,12 +23,12 @@ from coalserver.core.commands.upkeep import (
     forget_guests,
 )
 from coalserver.core.commands.welcomes import register_host, sign_in_host
-from coalserver.domain.events import RoomClosed
 from coalserver.domain.exchange import Action, JoinRequest, Progress, Target
 from coalserver.domain.lobby import Lobby
 from coalserver.domain.player import Ban, Player, Receipt, Token
 from coalserver.domain.refusal import Why
 from coalserver.domain.room import Room
+from coalserver.domain.room_events import RoomClosed
 from tests.domain.builders import refused
 
 DAY = 86400

@@ -24,11 +24,11 @@ from coalserver.core.queries.welcomes import (
     launched_by,
     proves_authority,
 )
-from coalserver.domain.events import PlayerLeft
 from coalserver.domain.game import Game
 from coalserver.domain.lobby import Ending
 from coalserver.domain.player import Player, Token
 from coalserver.domain.refusal import Why
+from coalserver.domain.room_events import PlayerLeft
 from coalserver.domain.welcome import Welcome
 from tests.domain.builders import refused
 

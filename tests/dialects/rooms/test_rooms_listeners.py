@@ -8,7 +8,7 @@ from coalserver.core import topics
 from coalserver.core.commands.bans import ban
 from coalserver.core.commands.lobbies import chat_in_lobby, kick_from_lobby
 from coalserver.core.unit import Unit
-from coalserver.domain.events import MemberJoined
+from coalserver.domain.lobby_events import MemberJoined
 from tests.dialects.ears import WAYS, listening
 from tests.dialects.house import Asker, House, a_house
 

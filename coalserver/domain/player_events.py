@@ -1,0 +1,39 @@
+"""Events of players: bans, tokens and goings. The whole dataclass is kept of each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerBanned:
+    """A player was shut out of a game, until a time or for ever (None)."""
+
+    game: str
+    player: int
+    reason: str
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerUnbanned:
+    """A player may come back to a game."""
+
+    game: str
+    player: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEnded:
+    """A token is no longer good; who listens with it is sent away.
+
+    `token` 0 is the private key of a player of one game.
+    """
+
+    player: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """A player has gone by his own will; what he holds open is closed, his tokens stay good."""
+
+    player: int
