@@ -14,11 +14,12 @@ from coalserver.domain.oauth import PAIRING_SECONDS
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world import World
 from coalserver.order import Order, argument, lines, table, text, when
+from coalserver.short_names import slugged
 
 
 async def world_add(desk: Desk, *, name: str, hosted: bool, short_name: str) -> Any:
     """Make a world; `world pair` then gives its agent what it needs."""
-    asked = {"name": name, "hosted": hosted, "short_name": short_name}
+    asked = {"name": name, "hosted": hosted, "short_name": slugged(short_name)}
     world, _ = await desk.do(What.WORLD_ADDED, name, open_world, **asked)
     return _row(desk, world)
 
@@ -100,7 +101,7 @@ ORDERS: Mapping[str, Order] = {
         (
             argument("name", metavar="NAME", type=text, help="as people read it"),
             argument("--hosted", action="store_true", help="this server is to run it"),
-            argument("--short-name", default="", metavar="S", help="what it is called in addresses"),
+            argument("--short-name", default="", metavar="S", help="what it is called in addresses, in any script"),
         ),
         begins=True,
     ),
@@ -115,6 +116,7 @@ ORDERS: Mapping[str, Order] = {
 SENTENCES: Mapping[Why | tuple[Why, str], str] = {
     Why.WORLD_NOT_FOUND: "There is no world with that key or short name.",
     Why.SHORT_NAME_TAKEN: "Another world has that short name.",
+    Why.SHORT_NAME_RESERVED: "A page of the site is at that address already; choose another short name.",
     (Why.MALFORMED, "name"): "A world has a name.",
     (Why.MALFORMED, "short_name"): (
         f"A short name is up to {LONGEST_SHORT_NAME} of a-z and 0-9, with single hyphens between."

@@ -56,11 +56,17 @@ def test_a_world_is_as_it_was_asked_for(either):
     assert worlds[1]["key"] in shown and "never" in shown
 
 
+def test_a_short_name_may_be_typed_in_any_script(line):
+    assert added(line, "One", "--short-name", "My World!")["short_name"] == "my-world"
+    assert added(line, "Two", "--short-name", "北亰")["short_name"] == "bei-jing"
+
+
 @pytest.mark.parametrize(
     ("order", "why", "sentence"),
     [
         (("add", "World", "--short-name", "over"), "short_name_taken", "Another world has that short name."),
-        (("add", "World", "--short-name", "Over World"), "malformed", "A short name is up to 50 of a-z"),
+        (("add", "World", "--short-name", "!?"), "malformed", "A short name is up to 50 of a-z"),
+        (("add", "World", "--short-name", "games"), "short_name_reserved", "A page of the site is at that address"),
         (("add", " "), "malformed", "A world has a name."),
         (("agent", "nothing"), "world_not_found", "There is no world with that key or short name."),
         (("pair", ""), "world_not_found", "There is no world with that key or short name."),

@@ -32,6 +32,7 @@ OUTSIDE = {
     "passwords.py": {"argon2"},
     "pictures.py": {"PIL"},
     "safe.py": {"cryptography"},
+    "short_names.py": {"slugify"},
     ".": set(),
 }
 #: Rooms in which nothing waits: neither `async def` nor asyncio (law L1).
@@ -218,7 +219,7 @@ def test_every_outside_package_is_asked_for():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     asked = re.findall(r"^[\w-]+", settings["options"]["install_requires"], re.MULTILINE)
-    names = {"PIL": "pillow", "argon2": "argon2-cffi"}
+    names = {"PIL": "pillow", "argon2": "argon2-cffi", "slugify": "python-slugify"}
     used = {name for path in FILES for _, name in imported(path)}
     used -= sys.stdlib_module_names | {"coalserver"}
     needed = {names.get(name, name).replace("_", "-").lower() for name in used} | set(NOT_IMPORTED)

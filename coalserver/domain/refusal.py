@@ -84,6 +84,7 @@ class Why(StrEnum):
     VISITOR_NOT_FOUND = auto()
     USERNAME_TAKEN = auto()
     SHORT_NAME_TAKEN = auto()
+    SHORT_NAME_RESERVED = auto()
 
 
 class Refusal(Exception):

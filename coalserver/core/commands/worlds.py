@@ -237,8 +237,10 @@ def _short(unit: Unit, world: World, name: str) -> str:
         return ""
     if len(name) > LONGEST_SHORT_NAME or not SHORT_NAME.fullmatch(name):
         raise Refusal(Why.MALFORMED, fields={"short_name": "not_a_slug"})
+    if name in IN_USE:
+        raise Refusal(Why.SHORT_NAME_RESERVED)
     other = unit.one(World, "short_name", name)
-    if name in IN_USE or (other is not None and other.id != world.id):
+    if other is not None and other.id != world.id:
         raise Refusal(Why.SHORT_NAME_TAKEN)
     return name
 

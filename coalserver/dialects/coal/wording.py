@@ -23,6 +23,7 @@ WORDS: dict[Why, tuple[int, str]] = {
     Why.ACCOUNT_NOT_FOUND: (404, ""),
     Why.OTHER_NOT_FOUND: (404, ""),
     Why.SHORT_NAME_TAKEN: (400, "Another server has that short name."),
+    Why.SHORT_NAME_RESERVED: (400, "A page of this site has that address."),
     Why.USERNAME_TAKEN: (400, "Another user has that username."),
     Why.CURSOR_AHEAD: (400, "after-event-id is larger than the newest event's id."),
     Why.KEY_REUSED: (422, "This Idempotency-Key came with another request before."),

@@ -1,4 +1,4 @@
-"""Every sentence of this dialect, in one table a translator could read.
+"""Every refusal of this dialect, in one table a translator could read. What is no refusal is in `faults`.
 
 Keys, from the most particular: (reason, what, endpoint), (reason, what, file), (reason, what),
 (reason, endpoint), (reason, file), reason. `what` is the credential or the member it is about.
@@ -267,44 +267,10 @@ _ELSEWHERE: dict[Row, Words] = {
     Why.VISITOR_NOT_FOUND: (404, "Nobody of this name was in the world"),
     Why.USERNAME_TAKEN: (400, "This name is another account's"),
     Why.SHORT_NAME_TAKEN: (400, "Another world has this short name"),
+    Why.SHORT_NAME_RESERVED: (400, "A page of this site has this address"),
     Why.GAME_EXISTS: (400, "This game exists already"),
     Why.DATUM_NOT_FOUND: (404, "Nothing is kept under this name"),
     Why.DATUM_REFUSED: (400, "The game does not keep this value"),
 }
 
 SENTENCES: dict[Row, Words] = {**_TOKENS, **_BODIES, **_PLACES, **_PLAY, **_ELSEWHERE}
-
-#: What is said when a write has failed, by endpoint or by file; else it is a stray 500.
-FAULTS = {
-    f"{PLAYERS}/register": "Failed to register player",
-    f"{PLAYERS}/heartbeat": "Failed to update heartbeat",
-    f"{PLAYERS}/rename": "Failed to update player name",
-    DATA: "Database error",
-    f"{ROOM}/create": "Failed to create room",
-    f"{ROOM}/heartbeat": "Failed to update heartbeat",
-    f"{ROOM}/updates": "Failed to send updates",
-    f"{ROOM}/stop": "Failed to stop game room",
-    f"{ROOM}/kick": "Failed to kick player",
-    f"{ROOM}/password": "Failed to update password",
-    "leaderboard.php": "Database error",
-    f"{MATCH}/create": "Failed to create matchmaking lobby",
-    f"{MATCH}/players": "Failed to get players",
-    f"{MATCH}/heartbeat": "Failed to update heartbeat",
-    f"{MATCH}/remove": "Failed to remove matchmaking lobby",
-    f"{MATCH}/current": "Failed to get matchmaking status",
-    f"{MATCH}/stop": "Failed to stop matchmaking lobby",
-    "realtime.php/token": "Failed to generate realtime token",
-}
-
-#: Status, or (status, file) -> the status and sentence of what reached no handler that worked.
-STRAYS: dict[int | tuple[int, str], Words] = {
-    404: (404, "Invalid endpoint"),
-    (404, PLAYERS): (400, "Invalid endpoint"),
-    405: (405, "Method not allowed"),
-    (405, "leaderboard.php"): (405, "Method not allowed. Use POST."),
-    413: (413, "Request body is too large"),
-    415: (415, "Request body must be JSON"),
-    500: (500, "Internal server error"),
-    (500, DATA): (500, "An unexpected error occurred"),
-    (500, "leaderboard.php"): (500, "Server error"),
-}

@@ -13,10 +13,11 @@ from coalserver.core.queries.oauth import agent_of
 from coalserver.core.queries.worlds import active_worlds, visitors_there, waiting_for, world_with
 from coalserver.dialects.site.admin_frame import Again, do, get, post, show, went_well
 from coalserver.dialects.site.doors import path_of
-from coalserver.dialects.site.typed import shown, slugged, typed
+from coalserver.dialects.site.typed import shown, typed
 from coalserver.domain.deed import What
 from coalserver.domain.visitor import one_line
 from coalserver.domain.world import World
+from coalserver.short_names import slugged
 from coalserver.web.browsers import leads_to
 from coalserver.web.dialect import Call
 from coalserver.web.languages import N_

@@ -1,15 +1,11 @@
 """What was typed into a form: every field a text, none too long, and none of a form that we have not shown."""
 
-import re
-import unicodedata
 from collections.abc import Mapping
 
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.browsers import checked_own
 from coalserver.web.dialect import Call
 from coalserver.web.forms import read_form
-
-_WORDS = re.compile("[a-z0-9]+")
 
 
 async def typed(call: Call, longest: Mapping[str, int]) -> dict[str, str]:
@@ -34,12 +30,6 @@ def whole(text: str, low: int, high: int, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
         raise Refusal(Why.MALFORMED, fields={name: [f"Must be from {low} to {high}."]})
     return int(text)
-
-
-def slugged(text: str) -> str:
-    """A short name out of what was typed; as it is where no letter of it can stay, so that it is refused."""
-    plain = unicodedata.normalize("NFKD", text.strip()).encode("ascii", "ignore").decode().lower()
-    return "-".join(_WORDS.findall(plain)) or text.strip()
 
 
 def shown(text: str) -> str:

@@ -49,7 +49,7 @@ def test_every_first_part_of_an_address_is_in_use():
 
 async def test_what_is_an_address_already_is_no_short_name(house):
     for name in ("games", "static", "chats"):
-        with refused(Why.SHORT_NAME_TAKEN):
+        with refused(Why.SHORT_NAME_RESERVED):
             await a_world(house, name)
 
 
