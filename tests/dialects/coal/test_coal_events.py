@@ -24,11 +24,6 @@ async def thomas(house: House) -> User:
     return await a_user(house, usernames=("bob",))
 
 
-@pytest.fixture
-async def place(house: House) -> Place:
-    return await a_world(house)
-
-
 async def only(user: User, path: str) -> dict[str, Any]:
     ((_, rows),) = (await user.get(path)).json.items()
     (row,) = rows

@@ -6,7 +6,7 @@ import pytest
 
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.commands.worlds import end_world
-from tests.dialects.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.dialects.coal.folk import Place, User, a_world, an_admin
 from tests.dialects.coal.logs import AT, left, line, logged_in, said, starting
 from tests.dialects.house import House
 
@@ -26,17 +26,6 @@ async def rows(user: User, path: str) -> list[dict[str, Any]]:
     assert answer.status == 200, answer.raw
     (found,) = (value for name, value in answer.json.items() if name != "cursor")
     return found  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-async def thomas(house: House) -> User:
-    house.clock.now = AT
-    return await a_user(house, usernames=("gumptionthomas",))
-
-
-@pytest.fixture
-async def place(house: House) -> Place:
-    return await a_world(house)
 
 
 async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, place: Place):

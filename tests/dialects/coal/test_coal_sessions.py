@@ -18,17 +18,6 @@ async def all_of(user: User, path: str) -> list[dict[str, Any]]:
     return (await user.get(path)).json["sessions"]  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-async def thomas(house: House) -> User:
-    house.clock.now = AT
-    return await a_user(house, usernames=("gumptionthomas",))
-
-
-@pytest.fixture
-async def place(house: House) -> Place:
-    return await a_world(house)
-
-
 async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: Place):
     await place.logs(logged_in("20:50:34", "gumptionthomas"), left("23:06:00", "gumptionthomas"))
     (session,) = await all_of(thomas, place.path + "/sessions")
