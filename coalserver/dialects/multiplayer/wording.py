@@ -7,8 +7,9 @@ import re
 
 from aiohttp import web
 
+from coalserver.dialects.multiplayer.faults import FAULTS, STRAYS
 from coalserver.dialects.multiplayer.render import JSON, stamp, stamp_or_null
-from coalserver.dialects.multiplayer.sentences import FAULTS, SENTENCES, STRAYS, Words
+from coalserver.dialects.multiplayer.sentences import SENTENCES, Words
 from coalserver.domain.player import Ban
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.dialect import Call

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import coalserver.dialects.multiplayer as multiplayer
-from coalserver.dialects.multiplayer.sentences import FAULTS, SENTENCES
+from coalserver.dialects.multiplayer.faults import FAULTS
+from coalserver.dialects.multiplayer.sentences import SENTENCES
 from coalserver.dialects.multiplayer.wording import words_for
 from coalserver.domain.refusal import Refusal, Why
 from tests.dialects.house import Asker

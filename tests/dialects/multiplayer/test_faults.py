@@ -3,7 +3,7 @@
 import pytest
 
 from coalserver.core.ports import Batch
-from coalserver.dialects.multiplayer.sentences import FAULTS
+from coalserver.dialects.multiplayer.faults import FAULTS
 from coalserver.stores.memory import MemoryStore
 from tests.dialects.house import a_house
 from tests.dialects.multiplayer.errors import REQUESTS, prepare
