@@ -45,7 +45,10 @@ class Ledger:
             batch.lines.extend(unit.lines)
             self._state.recent.take(filed.digest for filed in unit.lines)
         batch.sightings.extend(unit.sightings)
-        batch.screenshots.update(unit.screenshots)
+        if unit.screenshots:
+            batch.screenshots.update(unit.screenshots)
+            gone = (id for id, screenshot in unit.screenshots.items() if screenshot is None)
+            self._state.taken_down.update(gone)
         self._state.counters.update(unit.counters)
         batch.counters.update(unit.counters)
         self._work.set()

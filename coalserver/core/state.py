@@ -147,6 +147,8 @@ class State:
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
         #: The newest log lines, which the history may not know of yet.
         self.recent = Recent()
+        #: Screenshots taken down since the start: who asked the history before that was told they hang.
+        self.taken_down: set[int] = set()
         for value in values:
             self.set(type(value), value.id, value)
 

@@ -6,6 +6,7 @@ from coalserver.core import topics
 from coalserver.core.commands.worlds import the_world
 from coalserver.core.unit import Unit
 from coalserver.domain.history import Screenshot
+from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world_events import ScreenshotHung, ScreenshotTaken
 
 
@@ -43,15 +44,23 @@ def hang_screenshot(
 
 def finish_screenshot(unit: Unit, *, screenshot: Screenshot) -> Screenshot:
     """Its small and its blurred version are there, too."""
+    _hanging(unit, screenshot)
     done = replace(screenshot, blurred=True, updated=unit.now)
     _say(unit, done)
     return unit.hang(done)
 
 
 def take_down_screenshot(unit: Unit, *, screenshot: Screenshot) -> None:
-    """A screenshot is shown no more; whoever called this then removes its files."""
+    """A screenshot is shown no more; whoever called this then removes its files. Of two who do, one is told."""
+    _hanging(unit, screenshot)
     unit.take_down(screenshot.id)
     unit.say(ScreenshotTaken(screenshot.world, screenshot.id), topics.world(screenshot.world))
+
+
+def _hanging(unit: Unit, screenshot: Screenshot) -> None:
+    """Refuse what somebody has taken down since the history was asked for it."""
+    if screenshot.id in unit.state.taken_down:
+        raise Refusal(Why.OTHER_NOT_FOUND)
 
 
 def _say(unit: Unit, screenshot: Screenshot) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,9 +43,12 @@ async def hung(user: User, place: Place, raw: bytes = SHOT) -> dict[str, Any]:
     return answer.json  # type: ignore[no-any-return]
 
 
+def folder(house: House) -> Path:
+    return house.folder / "screenshots"
+
+
 def files(house: House) -> list[str]:
-    folder = house.folder / "screenshots"
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return sorted(path.name for path in folder(house).iterdir()) if folder(house).is_dir() else []
 
 
 def path_of(url: str) -> str:
@@ -54,11 +58,6 @@ def path_of(url: str) -> str:
 @pytest.fixture
 async def thomas(house: House) -> User:
     return await a_user(house)
-
-
-@pytest.fixture
-async def place(house: House) -> Place:
-    return await a_world(house)
 
 
 @pytest.mark.parametrize("example", EXAMPLES_OF_SCREENSHOTS, ids=lambda example: example.name)
@@ -273,7 +272,7 @@ async def test_a_world_that_is_ours_no_more_takes_and_shows_none(house: House, t
 async def test_screenshots_are_there_after_a_restart_and_what_a_crash_left_is_not(stone_house: House):
     thomas, place = await a_user(stone_house), await a_world(stone_house)
     shot = await hung(thomas, place)
-    (stone_house.folder / "screenshots" / f"{'0' * 32}-original.png").write_bytes(SHOT)
+    (folder(stone_house) / f"{'0' * 32}-original.png").write_bytes(SHOT)
     await stone_house.restart()
     assert len(files(stone_house)) == 3
     fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json
