@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from coalserver.web.fields import printable
+
 
 def text(given: str) -> str:
     """One line that can be shown."""
-    if len(given) > 100 or not given.isprintable():
+    if len(given) > 100 or printable(given) != given:
         raise argparse.ArgumentTypeError("at most 100 characters, none of them invisible")
     return given
 

@@ -43,6 +43,12 @@ def asked(url: str, body: Any = None, token: str = "", **form: str) -> Any:
         return json.load(answer)
 
 
+def test_a_world_may_be_called_by_an_emoji_of_several(line):
+    assert added(line, "\U0001f9d1\u200d\U0001f680 Moon")["name"] == "\U0001f9d1\u200d\U0001f680 Moon"
+    said = line("world", "add", "two\u2028lines")
+    assert said.status == 2 and "none of them invisible" in said.err
+
+
 def test_a_world_is_as_it_was_asked_for(either):
     assert added(either, "My World")["status"] == "UNKNOWN"
     added(either, "Nether", "--hosted", "--short-name", "nether")

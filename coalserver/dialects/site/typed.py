@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.browsers import checked_own
 from coalserver.web.dialect import Call
+from coalserver.web.fields import printable
 from coalserver.web.forms import read_form
 
 
@@ -34,4 +35,4 @@ def whole(text: str, low: int, high: int, name: str) -> int:
 
 def shown(text: str) -> str:
     """One line that can be shown."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return printable(text.replace("\0", " ")).strip()
