@@ -1,0 +1,35 @@
+"""Feeds in which something was said, and who waits at them."""
+
+from coalserver.core.feed import Feed
+from coalserver.core.ports import Entry
+
+HERE, THERE, ELSEWHERE = ("lobby", 1), ("lobby", 2), ("lobby", 3)
+
+
+class Sleeper:
+    """Counts how often it was woken."""
+
+    def __init__(self):
+        self.woken = 0
+
+    def wake(self):
+        self.woken += 1
+
+
+def entries(*heard, first=0):
+    """One entry for each topic or tuple of topics."""
+    return [
+        Entry(id, float(id), "said", at if isinstance(at[0], tuple) else (at,))
+        for id, at in enumerate(heard, first)
+    ]
+
+
+def a_feed(*heard, tail=100):
+    feed = Feed(tail=tail)
+    for entry in entries(*heard):
+        feed.publish([entry])
+    return feed
+
+
+def ids(found):
+    return [entry.id for entry in found]
