@@ -1,85 +1,20 @@
-"""Backups: what was kept comes back, what is damaged does not, and no id comes twice."""
+"""Backups: what was kept comes back, and no id comes twice."""
 
-import io
 import json
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from coalserver import archive
-from coalserver.config import Config
 from coalserver.core.commands.accounts import sign_in_guest
-from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import leave_lobby, open_lobby
 from coalserver.core.feed import Feed
-from coalserver.core.queries.games import all_games
 from coalserver.core.unit import ENTRIES
-from coalserver.desk import Desk, opened
+from coalserver.desk import Desk
 from coalserver.housing import DataDirectory, Trouble
+from tests.archives import add, at_desk, backup, counters, everything, file, home, restore, tags
 
-
-@pytest.fixture
-def home(tmp_path: Path) -> DataDirectory:
-    return DataDirectory(tmp_path / "data")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "backup.tar"
-
-
-async def at_desk(home: DataDirectory, work: Callable[[Desk], Any]) -> Any:
-    with home.lock():
-        async with opened(Config(), home) as desk:
-            return await work(desk)
-
-
-async def add(home: DataDirectory, tag: str) -> int:
-    made = await at_desk(home, lambda desk: desk.core.do(add_game, tag=tag))
-    return int(made["game_id"])
-
-
-async def tags(home: DataDirectory) -> list[str]:
-    async def listed(desk: Desk) -> list[str]:
-        return [game.tag for game in desk.core.see(all_games)]
-
-    return list(await at_desk(home, listed))
-
-
-async def counters(home: DataDirectory) -> dict[str, int]:
-    async def counted(desk: Desk) -> dict[str, int]:
-        return dict(desk.core.state.counters)
-
-    return dict(await at_desk(home, counted))
-
-
-async def backup(home: DataDirectory, file: Path) -> Any:
-    return await at_desk(home, lambda desk: archive.backup(desk.home, desk.store, file))
-
-
-async def restore(home: DataDirectory, file: Path) -> Any:
-    with home.lock():
-        return await archive.restore(home, file)
-
-
-def everything(home: DataDirectory) -> dict[str, bytes]:
-    """What lies in a data directory, but for the lock, whose content is only who has it."""
-    files = (path for path in home.path.rglob("*") if path.is_file() and path.name != "lock")
-    return {str(path.relative_to(home.path)): path.read_bytes() for path in files}
-
-
-def packed(file: Path, manifest: Any, **parts: bytes) -> Path:
-    """A tar with this manifest and these parts, `__` standing for a slash."""
-    with tarfile.open(file, "w") as tar:
-        head = json.dumps(manifest).encode()
-        for name, content in {"manifest.json": head, **parts}.items():
-            member = tarfile.TarInfo(name.replace("__", "/"))
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return file
+__all__ = ["file", "home"]
 
 
 async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home, file):
@@ -141,18 +76,6 @@ async def test_each_restore_keeps_what_it_replaced(home, file):
     assert all((Path(path) / "coalserver.sqlite3").is_file() for path in kept)
 
 
-async def test_a_restore_that_cannot_keep_the_old_file_changes_nothing(home, file):
-    await add(home, "chess")
-    await backup(home, file)
-    (home.keys / "dangling").symlink_to("/no/such/key")
-    before = await tags(home)
-    with pytest.raises(Trouble, match="was not restored"):
-        await restore(home, file)
-    (home.keys / "dangling").unlink()
-    assert await tags(home) == before
-    assert not list(home.path.glob("replaced-*"))
-
-
 async def test_a_backup_comes_back_where_nothing_was(home, file, tmp_path):
     await add(home, "chess")
     await backup(home, file)
@@ -203,80 +126,6 @@ async def test_what_a_crash_left_beside_the_replaced_file_does_not_come_along(ho
     said = await restore(home, file)
     assert (Path(said["kept"]) / wal.name).read_bytes() == b"left over"
     assert await tags(home) == ["chess"]
-
-
-@pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.5, 0.8])
-async def test_a_backup_that_was_cut_off_changes_nothing(home, file, share):
-    await add(home, "chess")
-    await backup(home, file)
-    content = file.read_bytes()
-    file.write_bytes(content[: int(len(content) * share)])
-    before = everything(home)
-    with pytest.raises(Trouble, match="damaged|not a backup"):
-        await restore(home, file)
-    assert everything(home) == before
-
-
-async def test_a_backup_with_one_bit_changed_changes_nothing(home, file):
-    await add(home, "chess")
-    await backup(home, file)
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-    before = everything(home)
-    with pytest.raises(Trouble, match=r"damaged at coalserver\.sqlite3"):
-        await restore(home, file)
-    assert everything(home) == before
-
-
-@pytest.mark.parametrize(
-    ("manifest", "parts", "said"),
-    [
-        (None, {}, "is not a backup of coalserver"),
-        ([], {}, "is not a backup of coalserver"),
-        ({"format": 1}, {}, "is not a backup of coalserver"),
-        ({"format": 1, "made": "", "files": {}}, {}, "it has no database"),
-        ({"format": 2, "made": "", "files": {}}, {}, "made by a newer coalserver"),
-        ({"format": 1, "made": "", "files": {"../x": {}}}, {}, "made by a newer coalserver"),
-        ({"format": 1, "made": "", "files": {"keys/../x": {}}}, {}, "made by a newer coalserver"),
-        ({"format": 1, "made": "", "files": {"/etc/x": {}}}, {}, "made by a newer coalserver"),
-        ({"format": 1, "made": "", "files": {"coalserver.sqlite3": {}}}, {}, "is missing"),
-        (
-            {"format": 1, "made": "", "files": {"coalserver.sqlite3": {}}},
-            {"keys__x": b"not named"},
-            "damaged at keys/x",
-        ),
-        (
-            {"format": 1, "made": "", "files": {"coalserver.sqlite3": {"bytes": 1}}},
-            {"coalserver.sqlite3": b"x"},
-            "damaged at coalserver.sqlite3",
-        ),
-    ],
-)
-async def test_an_archive_that_is_none_of_ours_changes_nothing(home, file, manifest, parts, said):
-    await add(home, "chess")
-    before = everything(home)
-    with pytest.raises(Trouble, match=said):
-        await restore(home, packed(file, manifest, **parts))
-    assert everything(home) == before
-
-
-async def test_a_sound_archive_with_a_database_that_is_none_changes_nothing(home, file):
-    await add(home, "chess")
-    no_database = home.path.parent / "none"
-    no_database.write_bytes(b"x")
-    row = {"bytes": 1, "sha256": archive.digest(no_database)}
-    files = {"coalserver.sqlite3": row}
-    packed(file, {"format": 1, "made": "", "files": files}, **{"coalserver.sqlite3": b"x"})
-    before = everything(home)
-    with pytest.raises(Trouble, match="The database in .* cannot be used"):
-        await restore(home, file)
-    assert everything(home) == before
-
-
-async def test_no_file_at_all_is_said(home, file):
-    with pytest.raises(Trouble, match="cannot be read: No such file or directory"):
-        await restore(home, file)
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])

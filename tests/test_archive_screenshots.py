@@ -11,7 +11,7 @@ from coalserver.core.commands.worlds import add_world
 from coalserver.desk import Desk
 from coalserver.housing import DataDirectory, Trouble
 from coalserver.pictures import Pictures
-from tests.test_archive import at_desk, backup, file, home, restore
+from tests.archives import at_desk, backup, file, home, restore
 from tests.test_pictures import a_picture
 
 __all__ = ["file", "home"]

@@ -135,7 +135,7 @@ class House:
         await self.server.start_server()
 
     def place(self) -> Place:
-        """What admins see of the machine. A backup is a small file here: tests/test_archive.py makes real ones."""
+        """What admins see of the machine. A backup is a small file here: tests/archives.py makes real ones."""
 
         async def make(file: Path) -> None:
             await asyncio.to_thread(file.write_bytes, b"everything")
