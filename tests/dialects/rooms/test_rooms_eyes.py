@@ -8,13 +8,8 @@ import pytest
 
 from coalserver.core.ports import Entry, Topic
 from coalserver.stores.memory import MemoryStore
-from tests.dialects.ears import WAYS, listening
+from tests.dialects.ears import listening
 from tests.dialects.house import House, a_house, a_session
-
-
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 async def test_each_seat_sees_its_own_hand_and_a_spectator_none(house: House) -> None:

@@ -1,31 +1,15 @@
-"""Feeds on all three transports: who hears what, when it ends, and that nothing is lost."""
+"""Feeds on all three transports: who hears what, and that nothing is lost."""
 
 import asyncio
 
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.bans import ban
-from coalserver.core.commands.lobbies import chat_in_lobby, kick_from_lobby
 from coalserver.core.unit import Unit
 from coalserver.domain.lobby_events import MemberJoined
-from tests.dialects.ears import WAYS, listening
+from tests.dialects.ears import listening
 from tests.dialects.house import Asker, House, a_house
-
-ENDED = {"poll": 403, "sse": "closed", "socket": 1008}
-
-
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-async def a_room(host: Asker, *members: Asker) -> str:
-    await host.house.game("free")
-    room = await host.opens("free")
-    for member in members:
-        await member.joins(room)
-    return room
+from tests.dialects.rooms.gathered import a_room
 
 
 async def test_what_happens_in_a_room_is_heard(house: House, way: str) -> None:
@@ -127,117 +111,6 @@ async def test_several_who_wait_hear_the_same(house: House, way: str) -> None:
             await ready.acquire()
         await ann.put(room + "/options", {"heard": "by all"})
         everyone.set()
-
-
-async def test_who_is_no_member_hears_no_chat(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann)
-    async with listening(way, bob, room) as ear:
-        await ann.says(room, "between us")
-        await ann.put(room + "/options", {})
-        assert await ear.types(1) == ["options_changed"]
-
-
-async def test_who_joins_while_listening_hears_chat_from_then_on(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann)
-    async with listening(way, bob, room) as ear:
-        await bob.joins(room)
-        await ann.says(room, "welcome")
-        assert await ear.types(1) == ["user_join"]
-        assert (await ear.next())["text"] == "welcome"
-
-
-@pytest.mark.parametrize("how", ["kicked", "left", "banned"])
-async def test_who_is_out_hears_no_chat_any_more(house: House, way: str, how: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann, bob)
-    async with listening(way, bob, room) as ear:
-        await ann.says(room, "hi")
-        assert await ear.types(1) == ["chat"]
-        if how == "kicked":
-            await ann.post(room + "/kick", {"user_id": bob.id})
-        elif how == "left":
-            await bob.post(room + "/leave")
-        else:
-            await house.core.do(ban, game="free", player=bob.id, duration="hour")
-        assert await ear.types(1) == ["user_leave"]
-        await ann.says(room, "between us")
-        await ann.put(room + "/options", {})
-        assert await ear.types(1) == ["options_changed"]
-
-
-async def test_what_is_said_right_after_a_kick_is_not_heard(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann, bob)
-    async with listening(way, bob, room) as ear:
-        core = house.core
-        await asyncio.gather(
-            core.do(kick_from_lobby, lobby_id=1, by=ann.id, player=bob.id),
-            core.do(chat_in_lobby, lobby_id=1, player=ann.id, text="between us"),
-        )
-        await ann.put(room + "/options", {})
-        assert await ear.types(2) == ["user_leave", "options_changed"]
-
-
-async def test_those_who_stay_hear_the_rest_of_what_a_kicked_one_does_not(
-    house: House, way: str
-) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    room = await a_room(ann, bob, cid)
-    async with listening(way, bob, room) as ear, listening(way, cid, room) as another:
-        core = house.core
-        await asyncio.gather(
-            core.do(kick_from_lobby, lobby_id=1, by=ann.id, player=bob.id),
-            core.do(chat_in_lobby, lobby_id=1, player=ann.id, text="between us"),
-        )
-        await ann.put(room + "/options", {})
-        assert await ear.types(2) == ["user_leave", "options_changed"]
-        assert await another.types(3) == ["user_leave", "chat", "options_changed"]
-
-
-async def test_a_feed_ends_with_its_token(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann)
-    async with listening(way, bob, room) as ear:
-        await bob.post("/accounts/logout")
-        assert await ear.end() == ENDED[way]
-
-
-async def test_a_feed_does_not_end_with_another_token_of_its_user(
-    house: House, way: str
-) -> None:
-    body = {"email": "a@b.c", "password": "12345678", "username": "Ann"}
-    await house.stranger.post("/accounts/register", body)
-    body["credentialType"] = "password"
-    logins = [(await house.stranger.post("/accounts/login", body)).json for _ in "ab"]
-    first, second = [Asker(house, one["token"], one["user"]["userId"]) for one in logins]
-    room = await a_room(first)
-    async with listening(way, first, room) as ear:
-        await second.post("/accounts/logout")
-        await first.says(room, "still here")
-        assert await ear.types(1) == ["chat"]
-
-
-async def test_a_private_session_s_feed_ends_with_the_seat(house: House, way: str) -> None:
-    await house.game("free")
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("free", "x", password="p")
-    await bob.joins(room, password="p")
-    session = await ann.starts(room)
-    async with listening(way, bob, session) as ear:
-        await ann.plays(session, n=1)
-        assert await ear.types(1) == ["turn"]
-        await bob.post(session + "/leave")
-        assert await ear.end() == ENDED[way]
-
-
-async def test_nobody_listens_to_what_he_may_not_see(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    await house.game("free")
-    session = await ann.starts(await ann.opens("free", "x", password="p"))
-    async with listening(way, bob, session) as ear:
-        assert await ear.end() == 403
 
 
 async def test_the_lost_are_told_so_and_hear_the_rest(way: str) -> None:

@@ -7,15 +7,7 @@ import pytest
 from coalserver.services.housekeeping import Housekeeping, Keeping
 from tests.dialects.ears import WAYS, listening
 from tests.dialects.house import Asker, House, a_house, a_session
-
-
-async def a_room(*members: Asker) -> str:
-    host, *others = members
-    await host.house.game("free")
-    room = await host.opens("free")
-    for other in others:
-        await other.joins(room)
-    return room
+from tests.dialects.rooms.gathered import a_room
 
 
 async def away(who: Asker, place: str) -> dict[str, bool]:
