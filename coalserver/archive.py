@@ -16,17 +16,19 @@ import sqlite3
 import tarfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from coalserver import __version__
 from coalserver.core.engine import GAP
-from coalserver.core.ports import Batch
+from coalserver.core.ports import Batch, StoreFailed
 from coalserver.core.unit import ENTRIES
-from coalserver.housing import DataDirectory, Trouble, sync_directory
+from coalserver.domain.deed import COMMAND_LINE, Deed, What
+from coalserver.housing import KEY_SIZE, DataDirectory, Trouble, sync_directory
 from coalserver.pictures import FILE
 from coalserver.stores.sqlite import SqliteStore
-from coalserver.stores.sqlite_schema import StoreUnusable, check_file
+from coalserver.stores.sqlite_schema import StoreTooNew, StoreUnusable, check_file
 
 FORMAT = 1
 MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
@@ -34,6 +36,29 @@ MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
 PART = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE.pattern})")
 #: More than can have been counted since a backup, for a replaced file that nobody can read.
 LEAP, ENTRIES_LEAP = 10**6, 10**9
+#: The counter of what was done.
+DEEDS = Deed.__name__
+
+
+class Unsound(Trouble):
+    """A file that is no backup which could be put back; `why` is for those who have words of their own."""
+
+    def __init__(self, why: str, said: str) -> None:
+        super().__init__(said)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A backup that has proved sound, unpacked beside what it is to replace."""
+
+    file: Path
+    scratch: Path
+    manifest: Mapping[str, Any]
+
+    def drop(self) -> None:
+        """Remove what was unpacked, or what is left of it."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[str, Any]:
@@ -53,35 +78,66 @@ async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[st
 
 
 async def restore(home: DataDirectory, file: Path) -> dict[str, Any]:
-    """Put a backup in the place of what is there, which is kept. Needs the lock.
+    """Put a backup in the place of what is there, which is kept. Needs the lock."""
+    return await put_back(home, await stage(home, file))
 
-    Nothing changes before the backup has proved sound; the change itself is one rename, finished at
-    the next lock if it is cut off. Counters stay above those of the replaced file: ids that clients
-    have seen since the backup was made do not come again with another meaning.
-    """
-    with home.scratch() as scratch:
+
+async def stage(home: DataDirectory, file: Path) -> Staged:
+    """Unpack a backup beside what is there, and prove it; Unsound if it is none. A server may go on meanwhile."""
+    scratch = home.new_scratch()
+    try:
         manifest = await asyncio.to_thread(_unpack, file, scratch)
-        database = scratch / home.database.name
-        _check(database, file)
+        await asyncio.to_thread(_check, scratch, manifest, file)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return Staged(file, scratch, manifest)
+
+
+async def put_back(
+    home: DataDirectory, staged: Staged, by: int = COMMAND_LINE, name: str = ""
+) -> dict[str, Any]:
+    """Put what was staged in the place of what is there, which is kept. Needs the lock, and a file nobody has open.
+
+    The change itself is one rename, finished at the next lock if it is cut off. Counters stay above those of the
+    replaced file: ids that clients have seen since the backup was made do not come again with another meaning. Who
+    has asked for it, `by` an account of that `name`, is a deed in what comes back.
+    """
+    file, scratch = staged.file, staged.scratch
+    deed = Deed(0, time.time(), by, name, What.BACKUP_RESTORED, str(file) if by == COMMAND_LINE else file.name)
+    try:
         try:
             kept = await asyncio.to_thread(_keep, home, scratch / "kept")
-            await _raise_counters(database, await _counters(home) if kept else {})
+            await _prepare(scratch / home.database.name, await _counters(home) if kept else {}, deed)
             restored = scratch / "restored"
-            for name in manifest["files"]:
-                place = restored / name
+            for part in staged.manifest["files"]:
+                place = restored / part
                 place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                (scratch / name).rename(place)
+                (scratch / part).rename(place)
                 sync_directory(place.parent)
             if kept is not None:
                 (scratch / "kept").rename(kept)
-        except OSError as fault:
+        except (OSError, StoreFailed, StoreUnusable) as fault:
             raise Trouble(f"{file} was not restored: {_said(fault)}.") from fault
         home.adopt(restored)
+    finally:
+        staged.drop()
     return {
         "restored": str(file),
-        "made": manifest["made"],
+        "made": staged.manifest["made"],
         "kept": None if kept is None else str(kept),
     }
+
+
+def described(file: Path) -> Mapping[str, Any]:
+    """What a backup says of itself, its files not looked at: Unsound if it is none."""
+    try:
+        with tarfile.open(file, "r:") as tar:
+            return _manifest(tar, file)
+    except OSError as fault:
+        raise Unsound("unreadable", f"{file} cannot be read: {_said(fault)}.") from fault
+    except tarfile.TarError as fault:
+        raise Unsound("foreign", f"{file} is not a backup, or is damaged: {fault}.") from fault
 
 
 def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
@@ -139,21 +195,22 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 def _unpack(file: Path, scratch: Path) -> Mapping[str, Any]:
     """Write a backup's files, proved, into the scratch directory; gives the manifest."""
+    manifest = described(file)
     try:
         with tarfile.open(file, "r:") as tar:
-            manifest = _manifest(tar, file)
+            tar.next()
             missing = dict(manifest["files"])
             while member := tar.next():
                 row = missing.pop(member.name, None)
                 content = tar.extractfile(member)
                 if row is None or content is None or _copy(content, scratch / member.name) != row:
-                    raise Trouble(f"{file} is damaged at {member.name}.")
+                    raise Unsound("damaged", f"{file} is damaged at {member.name}.")
     except OSError as fault:
-        raise Trouble(f"{file} cannot be read: {_said(fault)}.") from fault
+        raise Trouble(f"{file} cannot be unpacked: {_said(fault)}.") from fault
     except tarfile.TarError as fault:
-        raise Trouble(f"{file} is not a backup, or is damaged: {fault}.") from fault
+        raise Unsound("damaged", f"{file} is damaged: {fault}.") from fault
     if missing:
-        raise Trouble(f"{file} is damaged: {', '.join(missing)} is missing.")
+        raise Unsound("damaged", f"{file} is damaged: {', '.join(missing)} is missing.")
     return manifest
 
 
@@ -165,11 +222,11 @@ def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
         format, files = manifest["format"], set(manifest["files"])
         manifest["made"]
     except (ValueError, TypeError, KeyError):
-        raise Trouble(f"{file} is not a backup of coalserver.") from None
+        raise Unsound("foreign", f"{file} is not a backup of coalserver.") from None
     if format != FORMAT or not all(map(PART.fullmatch, files - {DataDirectory.DATABASE})):
-        raise Trouble(f"{file} was made by a newer coalserver; this one is {__version__}.")
+        raise Unsound("newer", f"{file} was made by a newer coalserver; this one is {__version__}.")
     if DataDirectory.DATABASE not in files:
-        raise Trouble(f"{file} is not a backup of coalserver: it has no database.")
+        raise Unsound("foreign", f"{file} is not a backup of coalserver: it has no database.")
     return manifest
 
 
@@ -183,11 +240,16 @@ def _copy(content: IO[bytes], place: Path) -> dict[str, Any]:
     return {"bytes": place.stat().st_size, "sha256": digest(place)}
 
 
-def _check(database: Path, file: Path) -> None:
+def _check(scratch: Path, manifest: Mapping[str, Any], file: Path) -> None:
+    """What could not be begun with, although it came as it was packed."""
+    for name in manifest["files"]:
+        if name.startswith("keys/") and (scratch / name).stat().st_size != KEY_SIZE:
+            raise Unsound("damaged", f"{file} is damaged: {name} is no key.")
     try:
-        check_file(database)
+        check_file(scratch / DataDirectory.DATABASE)
     except StoreUnusable as fault:
-        raise Trouble(f"The database in {file} cannot be used: {fault}.") from fault
+        why = "newer" if isinstance(fault, StoreTooNew) else "damaged"
+        raise Unsound(why, f"The database in {file} cannot be used: {fault}.") from fault
 
 
 def _keep(home: DataDirectory, copy: Path) -> Path | None:
@@ -217,8 +279,8 @@ async def _counters(home: DataDirectory) -> Mapping[str, int] | None:
         await store.close()
 
 
-async def _raise_counters(database: Path, least: Mapping[str, int] | None) -> None:
-    """Make the next ids of a file higher than any of the replaced one."""
+async def _prepare(database: Path, least: Mapping[str, int] | None, deed: Deed) -> None:
+    """Make the next ids of a file higher than any of the replaced one, and keep in it that it was put back."""
     store = SqliteStore(database)
     try:
         counters = (await store.open()).counters
@@ -230,7 +292,9 @@ async def _raise_counters(database: Path, least: Mapping[str, int] | None) -> No
             # One id is left out, so that the newest cursor after the restore stands outside the gap.
             raised[f"{GAP}{raised[ENTRIES] - 1}"] = counters.get(ENTRIES, 0) - 1
             raised[ENTRIES] += 1
-        await store.write(Batch(counters=raised))
+        number = max(counters.get(DEEDS, 0), raised.get(DEEDS, 0)) + 1
+        raised[DEEDS] = number
+        await store.write(Batch({(Deed, number): replace(deed, id=number)}, counters=raised))
     finally:
         await store.close()
 

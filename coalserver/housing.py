@@ -92,12 +92,17 @@ class DataDirectory:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A directory for files half made; after a crash the next lock removes it."""
-        path = self.path / f"scratch-{secrets.token_hex(4)}"
-        path.mkdir(mode=0o700)
+        path = self.new_scratch()
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def new_scratch(self) -> Path:
+        """The same for files that somebody else goes on with, who then removes it."""
+        path = self.path / f"scratch-{secrets.token_hex(4)}"
+        path.mkdir(mode=0o700)
+        return path
 
     def adopt(self, restored: Path) -> None:
         """Put these files in the place of those that bear their names.

@@ -46,6 +46,8 @@ class What(StrEnum):
     BACKUP_MADE = auto()
     BACKUP_FETCHED = auto()
     BACKUP_REMOVED = auto()
+    BACKUP_SENT = auto()
+    BACKUP_RESTORED = auto()
 
 
 @dataclass(frozen=True, slots=True)

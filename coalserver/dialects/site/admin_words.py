@@ -72,6 +72,8 @@ DEEDS: Mapping[What, str] = {
     What.BACKUP_MADE: N_("made the backup <bdi>%(about)s</bdi>"),
     What.BACKUP_FETCHED: N_("downloaded the backup <bdi>%(about)s</bdi>"),
     What.BACKUP_REMOVED: N_("removed the backup <bdi>%(about)s</bdi>"),
+    What.BACKUP_SENT: N_("uploaded the backup <bdi>%(about)s</bdi>"),
+    What.BACKUP_RESTORED: N_("put the backup <bdi>%(about)s</bdi> back"),
 }
 
 
