@@ -23,17 +23,7 @@ from tests.dialects.site.worlds import (
     said,
     shown,
 )
-from tests.dialects.surfers import FORM, Surfer, put_on_hold, signed_in
-
-
-@pytest.fixture
-async def world(house):
-    return await a_world(house)
-
-
-@pytest.fixture
-async def ann(house, world):
-    return await signed_in(house)
+from tests.dialects.surfers import FORM, Surfer, put_on_hold
 
 
 async def test_the_chat_shows_what_people_say_and_what_happens_to_them(house, world, ann):

@@ -27,16 +27,6 @@ class Watcher:
         return cls(surfer.house, {"Cookie": cookie, **headers})
 
 
-@pytest.fixture
-async def world(house):
-    return await a_world(house)
-
-
-@pytest.fixture
-async def ann(house, world):
-    return await signed_in(house)
-
-
 @EACH_WAY
 async def test_lines_are_heard_as_they_come(house, world, ann, way):
     async with listening(way, Watcher.of(ann), HERE) as ear:

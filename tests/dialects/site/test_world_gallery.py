@@ -16,16 +16,6 @@ MULTIPART = "multipart/form-data; boundary=b"
 SHOT = a_picture(size=(60, 40))
 
 
-@pytest.fixture
-async def world(house):
-    return await a_world(house)
-
-
-@pytest.fixture
-async def ann(house, world):
-    return await signed_in(house)
-
-
 def a_form(seal, *files, name="file"):
     parts = [b'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n' + seal.encode()]
     for file in files:

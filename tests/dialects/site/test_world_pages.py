@@ -1,23 +1,12 @@
 """The page of a world: how it is, who is in it; asking one of ours to run and to stop."""
 
-import pytest
 
 from coalserver.core.commands.people import change_account
 from coalserver.core.queries.people import account_called
 from coalserver.core.queries.worlds import world_with
 from coalserver.domain.world import Status
 from tests.dialects.site.worlds import JSON, a_world, logged, login, logout, pinged
-from tests.dialects.surfers import Surfer, signed_in
-
-
-@pytest.fixture
-async def world(house):
-    return await a_world(house)
-
-
-@pytest.fixture
-async def ann(house, world):
-    return await signed_in(house)
+from tests.dialects.surfers import Surfer
 
 
 async def told(surfer, world="mill"):

@@ -11,19 +11,9 @@ from coalserver.core.queries.people import account_called
 from coalserver.dialects.site.figures import card_of, levels
 from coalserver.domain.visits import Mark, Sign, Visit
 from tests.dialects.site.worlds import a_world, logged, login, logout
-from tests.dialects.surfers import Surfer, signed_in
+from tests.dialects.surfers import Surfer
 
 HOUR = 3600.0
-
-
-@pytest.fixture
-async def world(house):
-    return await a_world(house)
-
-
-@pytest.fixture
-async def ann(house, world):
-    return await signed_in(house)
 
 
 async def page(surfer, path):
