@@ -140,13 +140,18 @@ async def test_half_a_picture_is_not_taken(pictures):
 
 
 async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictures):
-    for size in ((12_000, 12_000), (20_000, 2)):
+    for size in ((12_000, 12_000), (7680, 4320), (20_000, 2)):
         bomb = io.BytesIO()
         Image.new("1", size).save(bomb, "PNG")
         assert len(bomb.getvalue()) < 50_000
         with pytest.raises(NoPicture) as refused:
             await pictures.taken(bomb.getvalue())
         assert refused.value.why == "pixels"
+
+
+async def test_a_picture_of_a_5k_screen_is_taken(pictures):
+    said = await pictures.taken(a_picture("JPEG", (5120, 2880)))
+    assert (said.width, said.height) == (5120, 2880)
 
 
 def test_what_a_format_cannot_hold_is_refused():

@@ -11,6 +11,8 @@ from coalserver.web.forms import Pairs
 
 FIELD = "file"
 FORM = "multipart/form-data"
+#: What a body is whose sender does not say, or does not know.
+UNSAID = "application/octet-stream"
 #: What a form has around its file, and other fields before it.
 AROUND = 64 * 1024
 PIECE = 64 * 1024
@@ -26,7 +28,7 @@ async def uploaded(request: web.Request, most: int) -> bytes:
     try:
         if request.content_type == FORM:
             _, raw = await _fields(request, most)
-        elif request.content_type.startswith("image/") or "Content-Type" not in request.headers:
+        elif request.content_type.startswith(("image/", UNSAID)):
             raw = await _gathered(request.content.iter_chunked(PIECE), most)
         else:
             raise web.HTTPUnsupportedMediaType

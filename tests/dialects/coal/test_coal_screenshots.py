@@ -81,13 +81,14 @@ async def test_a_form_s_file_and_a_bare_body_are_hung_alike(house: House, thomas
     field = a_form(b"a note", "note")[: -len(b"--b--\r\n")]
     for answer in (
         await hangs(thomas, place, raw, Content_Type=f"image/{format.lower()}"),
+        await hangs(thomas, place, raw, Content_Type="application/octet-stream"),
         await hangs(thomas, place, a_form(raw), Content_Type=BOUNDARY),
         await hangs(thomas, place, a_form(raw, before=field), Content_Type=BOUNDARY),
     ):
         assert answer.status == 201 and set(answer.json) == MEMBERS
         shown = await house.stranger.get(path_of(answer.json["original_url"]))
         assert shown.headers["Content-Type"] == f"image/{format.lower()}"
-    assert len(files(house)) == 9
+    assert len(files(house)) == 12
 
 
 async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: Place):
