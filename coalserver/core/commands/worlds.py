@@ -21,6 +21,10 @@ SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 LONGEST_SHORT_NAME = 50
 #: Console lines that wait for one world. An agent that is away for long must not be sent a day's talk.
 MOST_WAITING = 1000
+#: In the game a name stands in such brackets.
+_BRACKETS = str.maketrans("<>", "‹›")
+#: Joiners and marks of direction: a name that has them may look like another's.
+_UNSEEN = dict.fromkeys([*range(0x200C, 0x2010), *range(0xFE00, 0xFE10)])
 
 
 def add_world(unit: Unit, *, name: str, hosted: bool = False, short_name: str = "") -> World:
@@ -175,13 +179,18 @@ def say_in_world(
 
 
 def name_in_world(unit: Unit, world: int, account: Account) -> str:
-    """What an account is called there: a claimed name that has played, its nickname, or its address."""
+    """What an account is called there: a claimed name that has played, its nickname, or its address.
+
+    None ends before it is over: what followed would be read as said by somebody else.
+    """
     for username in account.usernames:
         if unit.one(Visitor, "name", (world, username)):
             return username
-    if account.nickname and not unit.one(Visitor, "name", (world, account.nickname)):
-        return account.nickname
-    return account.email
+    nickname = account.nickname.translate(_BRACKETS)
+    others = {nickname, nickname.translate(_UNSEEN).strip()}
+    if nickname and not any(unit.one(Visitor, "name", (world, other)) for other in others):
+        return nickname
+    return account.email.translate(_BRACKETS)
 
 
 def empty(unit: Unit, world: int, mark: Mark) -> None:

@@ -212,6 +212,21 @@ def test_one_speaks_under_the_name_one_has_there(table):
     assert said_as(table, world, account) == "Grace"
 
 
+@pytest.mark.parametrize(
+    ("nickname", "email", "name"),
+    [
+        ("Grace> I quit. <x", "a@b.c", "Grace› I quit. ‹x"),
+        ("", "<grace>@b.c", "‹grace›@b.c"),
+        ("Gra\u200dce", "a@b.c", "a@b.c"),
+        ("\U0001f9d1\u200d\U0001f680", "a@b.c", "\U0001f9d1\u200d\U0001f680"),
+    ],
+)
+def test_nobody_has_a_name_that_puts_words_into_the_mouth_of_another(table, nickname, email, name):
+    world = a_world(table)
+    log(table, world, login("11:59:00", "Grace"))
+    assert said_as(table, world, an_account(table, email, nickname=nickname)) == name
+
+
 def said_as(table, world, account):
     table.do(say_in_world, world_id=world.id, account=account.id, text="hi")
     (text,) = told(table, world)
