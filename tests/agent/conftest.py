@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import Machine
+from tests.agent.machine import Log, Machine
 from tests.agent.toy_coal import ToyCoal
 
 
@@ -23,3 +23,10 @@ def machine(tmp_path: Path, coal: ToyCoal) -> Iterator[Machine]:
     one = Machine(tmp_path / "minecraft")
     yield one
     one.end()
+
+
+@pytest.fixture
+def log(machine: Machine) -> Log:
+    """The log of a world that has run before."""
+    machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
+    return machine.log

@@ -16,6 +16,13 @@ from types import ModuleType
 from tests.running import PATIENCE, environment
 
 AGENT = Path(__file__).parent.parent.parent / "static" / "mc" / "mc_coal_agent.py"
+#: What a line begins with.
+DATED = "2026-09-25 12:00:00 [INFO] "
+
+
+def some(number: int, first: int = 0) -> list[str]:
+    """So many lines of what Bob says, each another."""
+    return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
 
 
 def until(holds: Callable[[], object], *, seconds: float = PATIENCE) -> None:
@@ -169,6 +176,12 @@ class Machine:
         for process in self._processes:
             process.kill()
             process.wait()
+
+
+def begun(agent: Agent) -> None:
+    """It runs, and reads the log."""
+    agent.start()
+    until(lambda: "Monitoring" in agent.said)
 
 
 def read_lines(pipe: int) -> Iterator[str]:

@@ -5,21 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.agent.machine import Machine, until
+from tests.agent.machine import DATED, Machine, begun, until
 from tests.agent.toy_coal import ToyCoal
-
-DATED = "2026-09-25 12:00:00 [INFO] "
 
 
 @pytest.fixture
 def agent(machine: Machine, coal: ToyCoal):
     machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
     return machine.agent(coal.url)
-
-
-def begun(agent) -> None:
-    agent.start()
-    until(lambda: "Monitoring" in agent.said)
 
 
 def test_only_what_is_new_is_sent_and_in_order(machine, coal, agent):

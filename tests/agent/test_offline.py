@@ -6,30 +6,13 @@ import time
 
 import pytest
 
-from tests.agent.machine import Log, until
+from tests.agent.machine import DATED, Log, begun, some, until
 from tests.agent.toy_coal import ToyCoal
-
-DATED = "2026-09-25 12:00:00 [INFO] "
-
-
-def some(number: int, first: int = 0) -> list[str]:
-    return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
-
-
-@pytest.fixture
-def log(machine):
-    machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
-    return machine.log
 
 
 @pytest.fixture
 def agent(machine, coal, log):
     return machine.agent(coal.url)
-
-
-def begun(agent) -> None:
-    agent.start()
-    until(lambda: "Monitoring" in agent.said)
 
 
 def test_lines_wait_while_the_server_is_away_also_if_the_log_is_lost(machine, coal, log, agent):

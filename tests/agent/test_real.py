@@ -18,10 +18,8 @@ from coalserver.config import Config
 from coalserver.core.commands.worlds import tell_console
 from coalserver.desk import opened
 from coalserver.housing import DataDirectory
-from tests.agent.machine import Machine, read_lines, until
+from tests.agent.machine import DATED, Machine, read_lines, until
 from tests.running import Line, Running, running
-
-DATED = "2026-09-25 12:00:00 [INFO] "
 
 
 class Coal:

@@ -6,27 +6,21 @@ import signal
 
 import pytest
 
-from tests.agent.machine import packed, until
-
-DATED = "2026-09-25 12:00:00 [INFO] "
-
-
-@pytest.fixture
-def log(machine):
-    machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
-    return machine.log
+from tests.agent.machine import DATED, begun, packed, some, until
 
 
 @pytest.fixture
 def agent(machine, coal, log):
     agent = machine.agent(coal.url)
-    agent.start()
-    until(lambda: "Monitoring" in agent.said)
+    begun(agent)
     return agent
 
 
-def some(number: int, first: int = 0) -> list[str]:
-    return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
+def five_then_killed(log, coal, agent) -> None:
+    """It has sent five lines, and is killed."""
+    log.write(*some(5))
+    until(lambda: len(coal.lines) == 5)
+    agent.stop(signal.SIGKILL)
 
 
 @pytest.mark.parametrize("pack", [True, False])
@@ -104,9 +98,7 @@ def test_a_truncated_log_is_read_from_its_begin(log, coal, agent):
 
 
 def test_a_copy_that_was_made_before_truncating_is_read_on(log, coal, agent):
-    log.write(*some(5))
-    until(lambda: len(coal.lines) == 5)
-    agent.stop(signal.SIGKILL)
+    five_then_killed(log, coal, agent)
     log.write(*some(5, 5))
     shutil.copy(log.path, log.path.with_name("latest.log.1"))
     log.path.write_bytes(b"")
@@ -116,9 +108,7 @@ def test_a_copy_that_was_made_before_truncating_is_read_on(log, coal, agent):
 
 
 def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
-    log.write(*some(5))
-    until(lambda: len(coal.lines) == 5)
-    agent.stop(signal.SIGKILL)
+    five_then_killed(log, coal, agent)
     copy = shutil.copy2(log.path, log.folder / "copy")
     log.path.unlink()
     shutil.move(copy, log.path)
@@ -128,9 +118,7 @@ def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
 
 
 def test_without_the_old_log_it_goes_on_with_the_new(log, coal, agent):
-    log.write(*some(5))
-    until(lambda: len(coal.lines) == 5)
-    agent.stop(signal.SIGKILL)
+    five_then_killed(log, coal, agent)
     log.path.unlink()
     log.write(DATED + "new")
     agent.start()
