@@ -74,7 +74,10 @@ async def test_name_zone_and_language_are_kept(stone_house):
     assert '<html lang="de"' in page and "Gespeichert." in page
 
 
-@pytest.mark.parametrize("nickname", ["\U0001f9d1\u200d\U0001f680 Ann \u2764\ufe0f", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"])
+@pytest.mark.parametrize(
+    "nickname",
+    ["\U0001f9d1\u200d\U0001f680 Ann \u2764\ufe0f", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+)
 async def test_a_name_keeps_what_emoji_and_scripts_are_joined_by(house, nickname):
     await changes(await signed_in(house), "/profile", **{**ABOUT, "nickname": nickname})
     assert account(house).nickname == nickname
