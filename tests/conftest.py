@@ -1,12 +1,13 @@
 """What every test run says, and the command line as tests call it."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from coalserver import cli
-from tests.running import Line, Said
+from tests.running import Line, Said, running
 from tests.test_house import long_files
 
 
@@ -33,3 +34,13 @@ def line(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         return Said(status, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(params=["on the file", "by a server"])
+def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[Line]:
+    """The command line without a server, and with one."""
+    if request.param == "by a server":
+        with running(data):
+            yield line
+    else:
+        yield line

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,17 +14,7 @@ from coalserver.config import Config
 from coalserver.housing import DataDirectory
 from coalserver.orders import ORDERS
 from coalserver.settings import settings
-from tests.running import PATIENCE, ROOT, Line, command, environment, running, tags
-
-
-@pytest.fixture(params=["on the file", "by a server"])
-def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[Line]:
-    """The command line without a server, and with one."""
-    if request.param == "by a server":
-        with running(data):
-            yield line
-    else:
-        yield line
+from tests.running import PATIENCE, ROOT, command, environment, tags
 
 
 def test_a_game_is_added_with_tokens_that_are_shown_once(either):

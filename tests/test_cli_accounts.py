@@ -3,8 +3,6 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +10,6 @@ from coalserver.housing import DataDirectory
 from tests.running import Line, running
 
 PASSWORD = ("--password", "correct horse")
-
-
-@pytest.fixture(params=["on the file", "by a server"])
-def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[Line]:
-    """The command line without a server, and with one."""
-    if request.param == "by a server":
-        with running(data):
-            yield line
-    else:
-        yield line
 
 
 def accounts(line: Line) -> dict[str, dict[str, object]]:

@@ -5,8 +5,6 @@ import shlex
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,16 +12,6 @@ import pytest
 
 from coalserver.housing import DataDirectory
 from tests.running import Line, running
-
-
-@pytest.fixture(params=["on the file", "by a server"])
-def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[Line]:
-    """The command line without a server, and with one."""
-    if request.param == "by a server":
-        with running(data):
-            yield line
-    else:
-        yield line
 
 
 def added(line: Line, *asked: str) -> dict[str, Any]:
