@@ -218,6 +218,10 @@ part.sieve.addEventListener("submit", (event) => {
   if (NARROW.matches) part["sieve-more"].open = false;
   go(query.size ? `${path}?${query}` : path);
 });
+part["sieve-more"].firstElementChild.addEventListener("click", () => {
+  // Opened once this click is done.
+  if (!part["sieve-more"].open) requestAnimationFrame(() => part.sieve.elements.q.focus());
+});
 part.sieve.elements.kind.addEventListener("change", () => part.sieve.requestSubmit());
 part.all.addEventListener("click", (event) => {
   event.preventDefault();
