@@ -2,15 +2,17 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
 
 from coalserver.core.ports import Place
-from coalserver.dialects.coal.asked import Loose, Moment, Number, Words
+from coalserver.core.state import State
+from coalserver.dialects.coal.asked import Loose, Moment, Number, Words, asked
 from coalserver.domain.refusal import Refusal, Why
+from coalserver.web.dialect import Call
 from coalserver.web.fields import Form
 from coalserver.web.listen import CURSOR
 from coalserver.web.reply import document
@@ -38,6 +40,24 @@ class Searched(Dated):
     """A list in which words may be looked for."""
 
     q = Loose()
+
+
+async def asked_by_time(call: Call) -> tuple[int, dict[str, Any]]:
+    """How many rows of a list that is newest first are asked for, and from when."""
+    said = await asked(call, Dated())
+    after = in_history(said["cursor"])
+    return said["size"], {"since": said.get("since"), "before": said.get("before"), "after": after}
+
+
+async def asked_by_age(
+    call: Call, query: Callable[[State], Iterable[T]], age: Callable[[T], tuple[float, int]]
+) -> tuple[int, list[T]]:
+    """How many rows of a list that is oldest first are asked for, and those that come next, one more if there is."""
+    said = await asked(call, Listing())
+    after = read(said["cursor"], (int, float), int)
+    rows = sorted(call.core.see(query), key=age)
+    found = [row for row in rows if after is None or [*age(row)] > after]
+    return said["size"], found[: said["size"] + 1]
 
 
 def listed(

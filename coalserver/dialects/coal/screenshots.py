@@ -7,10 +7,9 @@ from aiohttp import web
 from coalserver.core.commands.screenshots import hang_screenshot, take_down_screenshot
 from coalserver.core.ports import Screenshots
 from coalserver.core.queries.people import account_numbered
-from coalserver.dialects.coal.asked import asked
 from coalserver.dialects.coal.auth import account_of, user
 from coalserver.dialects.coal.keys import SCREENSHOT, SERVER, USER
-from coalserver.dialects.coal.lists import Dated, in_history, listed
+from coalserver.dialects.coal.lists import asked_by_time, listed
 from coalserver.dialects.coal.render import JSON, keys_of, moment
 from coalserver.dialects.coal.servers import ONE as SERVER_PATH
 from coalserver.dialects.coal.servers import SERVERS, world_in_path
@@ -44,13 +43,13 @@ SAFE = {
 
 async def list_screenshots(call: Call) -> web.StreamResponse:
     """All screenshots of a world, the newest first."""
-    size, which = await _asked(call)
+    size, which = await asked_by_time(call)
     return await _page(call, size, Screenshots(world_in_path(call).id, **which))
 
 
 async def list_user_screenshots(call: Call) -> web.StreamResponse:
     """Those that one user has put there; `self` is whoever calls."""
-    size, which = await _asked(call)
+    size, which = await asked_by_time(call)
     world = world_in_path(call).id
     return await _page(call, size, Screenshots(world, user_in_path(call).id, **which))
 
@@ -154,13 +153,6 @@ async def _hung(call: Call, world: int) -> Screenshot:
     if screenshot is None:
         raise Refusal(Why.OTHER_NOT_FOUND)
     return screenshot
-
-
-async def _asked(call: Call) -> tuple[int, JSON]:
-    """How many screenshots are asked for, and from when."""
-    said = await asked(call, Dated())
-    after = in_history(said["cursor"])
-    return said["size"], {"since": said.get("since"), "before": said.get("before"), "after": after}
 
 
 async def _page(call: Call, size: int, wanted: Screenshots) -> web.StreamResponse:

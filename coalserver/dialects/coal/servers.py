@@ -12,7 +12,7 @@ from coalserver.core.queries.worlds import active_worlds, world_with
 from coalserver.dialects.coal.asked import Words, Yes, asked
 from coalserver.dialects.coal.auth import admin, user
 from coalserver.dialects.coal.keys import SERVER
-from coalserver.dialects.coal.lists import Listing, listed, read
+from coalserver.dialects.coal.lists import asked_by_age, listed
 from coalserver.dialects.coal.render import keys_of, server_document
 from coalserver.domain.deed import What
 from coalserver.domain.world import World
@@ -37,15 +37,11 @@ class Making(Naming):
 
 async def list_servers(call: Call) -> web.StreamResponse:
     """All worlds that are ours still, oldest first."""
-    said = await asked(call, Listing())
-    after = read(said["cursor"], (int, float), int)
-    found = call.core.see(active_worlds)
-    if after is not None:
-        found = [world for world in found if [*_age(world)] > after]
+    size, found = await asked_by_age(call, active_worlds, _age)
     return listed(
         "servers",
-        found[: said["size"] + 1],
-        said["size"],
+        found,
+        size,
         lambda world: server_document(call, world),
         _age,
         call.core.feed.head,

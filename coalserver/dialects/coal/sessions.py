@@ -3,10 +3,9 @@
 from aiohttp import web
 
 from coalserver.core.ports import Stay, Visits
-from coalserver.dialects.coal.asked import asked
 from coalserver.dialects.coal.auth import user
 from coalserver.dialects.coal.keys import LINE, SESSION
-from coalserver.dialects.coal.lists import Dated, in_history, listed
+from coalserver.dialects.coal.lists import asked_by_time, listed
 from coalserver.dialects.coal.players import ONE as PLAYER_PATH
 from coalserver.dialects.coal.players import player_in_path
 from coalserver.dialects.coal.render import JSON, keys_of, moment, names_of
@@ -22,13 +21,13 @@ SESSIONS = SERVER_PATH + "/sessions"
 
 async def list_sessions(call: Call) -> web.StreamResponse:
     """All sessions in a world, the newest login first."""
-    size, which = await _asked(call)
+    size, which = await asked_by_time(call)
     return await _page(call, size, Visits(world_in_path(call).id, **which))
 
 
 async def list_player_sessions(call: Call) -> web.StreamResponse:
     """The sessions of one player, the newest login first."""
-    size, which = await _asked(call)
+    size, which = await asked_by_time(call)
     visitor = player_in_path(call)
     return await _page(call, size, Visits(visitor.world, visitor.name, **which))
 
@@ -41,13 +40,6 @@ async def read_session(call: Call) -> web.StreamResponse:
     if stay is None or stay.world != world.id:
         raise Refusal(Why.OTHER_NOT_FOUND)
     return document(session_document(call, stay))
-
-
-async def _asked(call: Call) -> tuple[int, JSON]:
-    """How many sessions are asked for, and from when."""
-    said = await asked(call, Dated())
-    after = in_history(said["cursor"])
-    return said["size"], {"since": said.get("since"), "before": said.get("before"), "after": after}
 
 
 async def _page(call: Call, size: int, wanted: Visits) -> web.StreamResponse:

@@ -3,10 +3,9 @@
 from aiohttp import web
 
 from coalserver.core.queries.people import account_numbered, every_account
-from coalserver.dialects.coal.asked import asked
 from coalserver.dialects.coal.auth import user
 from coalserver.dialects.coal.keys import USER
-from coalserver.dialects.coal.lists import Listing, listed, read
+from coalserver.dialects.coal.lists import asked_by_age, listed
 from coalserver.dialects.coal.render import keys_of, user_document
 from coalserver.domain.account import Account
 from coalserver.domain.refusal import Refusal, Why
@@ -18,15 +17,11 @@ USERS = "/api/v1/users"
 
 async def list_users(call: Call) -> web.StreamResponse:
     """All users, oldest first."""
-    said = await asked(call, Listing())
-    after = read(said["cursor"], (int, float), int)
-    found = sorted(call.core.see(every_account), key=_age)
-    if after is not None:
-        found = [account for account in found if [*_age(account)] > after]
+    size, found = await asked_by_age(call, every_account, _age)
     return listed(
         "users",
-        found[: said["size"] + 1],
-        said["size"],
+        found,
+        size,
         lambda account: user_document(call, account),
         _age,
     )
