@@ -5,11 +5,11 @@ of two that come with it at once one is refused.
 """
 
 from dataclasses import replace
-from itertools import islice
 from typing import NamedTuple
 
 from coalserver.core.commands.games import digest
 from coalserver.core.commands.people import the_account
+from coalserver.core.commands.pieces import drop_piece
 from coalserver.core.unit import Unit
 from coalserver.domain.oauth import (
     AGENT,
@@ -26,8 +26,6 @@ from coalserver.domain.oauth import (
 )
 from coalserver.domain.refusal import Refusal, Why
 
-#: A piece of upkeep for which nobody waits.
-PIECE = 500
 AGENT_PREFIX = "mc-coal-agent-"
 
 
@@ -241,10 +239,7 @@ def forget_ended(unit: Unit) -> int:
     """Drop the codes and tokens that are good for nothing any more."""
     codes = (one for one in unit.state.all(Code) if one.ended(unit.now))
     pairs = (one for one in unit.state.all(Access) if one.spent(unit.now))
-    done: list[Code | Access] = [*islice(codes, PIECE), *islice(pairs, PIECE)]
-    for one in done:
-        unit.drop(one)
-    return len(done)
+    return drop_piece(unit, codes) + drop_piece(unit, pairs)
 
 
 def the_client(unit: Unit, id: int) -> Client:

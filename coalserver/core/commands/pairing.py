@@ -1,20 +1,17 @@
 """Pairing commands: how the agent of a world gets its credentials without anybody copying them."""
 
-from itertools import islice
 from typing import NamedTuple
 
 from coalserver.core.commands.agents import renew_agent
 from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import digest
+from coalserver.core.commands.pieces import drop_piece
 from coalserver.core.commands.worlds import the_world
 from coalserver.core.unit import Unit
 from coalserver.domain.deed import What
 from coalserver.domain.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Pairing
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.world import World
-
-#: A piece of upkeep for which nobody waits.
-PIECE = 500
 
 
 class Paired(NamedTuple):
@@ -53,7 +50,4 @@ def pair_agent(unit: Unit, *, code: str) -> Paired:
 def forget_pairings(unit: Unit) -> int:
     """Drop the codes that are good no more."""
     old = (one for one in unit.state.all(Pairing) if one.ended(unit.now))
-    done = list(islice(old, PIECE))
-    for one in done:
-        unit.drop(one)
-    return len(done)
+    return drop_piece(unit, old)

@@ -4,11 +4,11 @@ Passwords arrive hashed.
 """
 
 from dataclasses import replace
-from itertools import islice
 
 from coalserver.core.commands.accounts import end_token, register_account
 from coalserver.core.commands.deeds import note
 from coalserver.core.commands.games import digest
+from coalserver.core.commands.pieces import drop_piece
 from coalserver.core.commands.presence import leave_everything
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account, SignIn
@@ -18,8 +18,6 @@ from coalserver.domain.player import Player, Token
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.visitor import Claim
 
-#: A piece of upkeep for which nobody waits.
-PIECE = 500
 #: Of what a browser calls itself.
 LONGEST_BROWSER = 200
 
@@ -168,10 +166,7 @@ def end_sign_in(unit: Unit, *, sign_in: int, account: int = 0) -> None:
 def forget_sign_ins(unit: Unit) -> int:
     """Drop the sign-ins that have ended."""
     old = (one for one in unit.state.all(SignIn) if one.ended(unit.now))
-    done = list(islice(old, PIECE))
-    for one in done:
-        unit.drop(one)
-    return len(done)
+    return drop_piece(unit, old)
 
 
 def the_account(unit: Unit, id: int) -> Account:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 
 from coalserver.core.commands.accounts import end_token
+from coalserver.core.commands.pieces import PIECE, drop_piece
 from coalserver.core.commands.rooms import shut_room
 from coalserver.core.unit import Unit
 from coalserver.domain.exchange import ANSWERED_SECONDS, Action, JoinRequest
@@ -12,9 +13,6 @@ from coalserver.domain.lobby import Ending, Lobby
 from coalserver.domain.player import Ban, Player, Token
 from coalserver.domain.room import Room
 from coalserver.domain.truth import Truth
-
-#: Small enough that nobody waits for it.
-PIECE = 500
 
 
 def forget_closed(unit: Unit, *, kept: float) -> int:
@@ -92,16 +90,10 @@ def forget_answered_actions(unit: Unit, *, kept: float = ANSWERED_SECONDS) -> in
         for action in unit.state.all(Action)
         if action.answered is not None and unit.now - action.answered >= kept
     )
-    done = list(islice(old, PIECE))
-    for action in done:
-        unit.drop(action)
-    return len(done)
+    return drop_piece(unit, old)
 
 
 def forget_ended_bans(unit: Unit) -> int:
     """Drop the bans that shut nobody out any more."""
     old = (one for one in unit.state.all(Ban) if not one.holds(unit.now))
-    done = list(islice(old, PIECE))
-    for one in done:
-        unit.drop(one)
-    return len(done)
+    return drop_piece(unit, old)
