@@ -1,5 +1,6 @@
 """Admins and what goes on: rooms that gather, sessions that play, who is in them, and their end."""
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -73,9 +74,8 @@ async def close_room(call: Call) -> web.StreamResponse:
 async def kick_from_room(call: Call) -> web.StreamResponse:
     """A member of a gathering has to go."""
     await typed(call, {})
-    lobby, player = the_lobby(call), call.number("player")
-    about: dict[str, Any] = {"detail": _named(lobby), "lobby_id": lobby.id, "player": player}
-    await do(call, What.PLAYER_PUT_OUT, _who(call, player), put_out_of_lobby, **about)
+    lobby = the_lobby(call)
+    await _put_out(call, lobby, put_out_of_lobby, lobby_id=lobby.id)
     return leads_to("/admin/rooms?done=out")
 
 
@@ -90,9 +90,8 @@ async def close_session(call: Call) -> web.StreamResponse:
 async def kick_from_session(call: Call) -> web.StreamResponse:
     """One who plays has to go."""
     await typed(call, {})
-    room, player = the_room(call), call.number("player")
-    about: dict[str, Any] = {"detail": _named(room), "room_id": room.id, "player": player}
-    await do(call, What.PLAYER_PUT_OUT, _who(call, player), put_out_of_room, **about)
+    room = the_room(call)
+    await _put_out(call, room, put_out_of_room, room_id=room.id)
     return leads_to("/admin/rooms?done=out-of-session#playing")
 
 
@@ -114,8 +113,12 @@ def _named(place: Lobby | Room) -> str:
     return f"{place.name or place.game} ({place.game} {place.id})"
 
 
-def _who(call: Call, player: int) -> str:
-    return f"{name_of(call.core.state, id=player)} ({player})"
+async def _put_out(call: Call, place: Lobby | Room, command: Callable[..., Any], **where: int) -> None:
+    """The player whom the path names has to go from there."""
+    player = call.number("player")
+    who = f"{name_of(call.core.state, id=player)} ({player})"
+    about: dict[str, Any] = {"detail": _named(place), **where, "player": player}
+    await do(call, What.PLAYER_PUT_OUT, who, command, **about)
 
 
 ROUTES = (
