@@ -46,6 +46,7 @@ export function listen(path, { after, heard, lost, gone, by = guest }) {
   const again = () => attempt?.abort();
   const back = () => { if (document.visibilityState === "visible" && state !== "live") again(); };
   addEventListener("online", again);
+  addEventListener("offline", again);
   document.addEventListener("visibilitychange", back);
 
   return {
@@ -53,6 +54,7 @@ export function listen(path, { after, heard, lost, gone, by = guest }) {
       end.abort();
       attempt?.abort();
       removeEventListener("online", again);
+      removeEventListener("offline", again);
       document.removeEventListener("visibilitychange", back);
       forget(feed);
     },

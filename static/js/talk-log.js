@@ -170,6 +170,18 @@ export function mountLog({ scroll, days, texts, make, moved }) {
       stuck = atEnd();
       return true;
     },
+    /** What is read, for `putBack`: the first row in sight, and how far down it is. */
+    place() {
+      const { top } = scroll.getBoundingClientRect();
+      const seen = [...days.querySelectorAll(".row")].find((row) => row.getBoundingClientRect().bottom > top);
+      return seen ? { line: seen.line, down: seen.getBoundingClientRect().top - top } : null;
+    },
+    putBack({ line, down }) {
+      const found = rows.get(line);
+      if (!found) return;
+      scroll.scrollTop += found.getBoundingClientRect().top - scroll.getBoundingClientRect().top - down;
+      stuck = atEnd();
+    },
     retitle() {
       for (const section of days.children) write(section.firstElementChild.firstElementChild, dayTitle(section.at)[1]);
     },

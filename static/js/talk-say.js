@@ -14,11 +14,29 @@ const same = (one, other) => one.replace(/\s+/g, " ").trim() === other.replace(/
 /** `grown()` is told when there is more or less to see. Returns {heard, told, world}. */
 export function mountSaying({ form, input, list, path, me, texts, running, grown }) {
   const place = `coalserver.saying ${path}`;
+  const draft = `coalserver.draft ${path}`;
   const items = [];
   const taken = new Set();
   let runs = running;
   let seal = form.elements.csrf_token.value;
   let working = false;
+
+  /** What has been begun outlives a reload, and a tab that a phone has put away. */
+  function keepDraft() {
+    try {
+      if (input.value) sessionStorage.setItem(draft, JSON.stringify({ by: me.name, text: input.value }));
+      else sessionStorage.removeItem(draft);
+    } catch { /* storage is blocked: kept as long as the page */ }
+  }
+
+  function begun() {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(draft));
+      return kept?.by === me.name ? kept.text : "";
+    } catch {
+      return "";
+    }
+  }
 
   function load() {
     try {
@@ -102,6 +120,7 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
   function refuse(item, problem) {
     become(item, problem.status === 401 || problem.status === 403 ? "signed_out" : problem.status === 400 ? "long" : "refused");
     if (!input.value) input.value = item.text;
+    keepDraft();
   }
 
   form.addEventListener("submit", (event) => {
@@ -109,6 +128,7 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
     const text = input.value.trim();
     if (!text) return;
     input.value = "";
+    keepDraft();
     input.focus({ preventScroll: true });
     for (const old of items.filter((item) => ["refused", "signed_out", "long"].includes(item.state))) remove(old);
     add({ key: newKey(), text, at: Date.now(), by: me.name, state: "sending", line: null });
@@ -116,6 +136,8 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
     work();
   });
 
+  input.addEventListener("input", keepDraft);
+  if (!input.value) input.value = begun();
   for (const { line, text } of me.waiting) add({ key: "", text, at: Date.now(), by: me.name, state: "sent", line });
   for (const item of load()) add({ ...item, state: "sending", line: null });
   work();

@@ -28,6 +28,8 @@ const { me } = first;
 /** Rows heard lately, oldest first: a piece of history may have been read just before one of them came. */
 const recent = [];
 const RECENT = 500;
+/** Browsers let an address be rewritten a few times a second. */
+const KEEP_AFTER = 400;
 
 let sieve = {};
 let older = null;
@@ -35,6 +37,7 @@ let newer = null;
 let fresh = 0;
 let loading = null;
 let ready = false;
+let keeping = 0;
 
 const mine = (name) => Boolean(me?.names.includes(name));
 const make = rowMaker({ path, texts, mine });
@@ -121,17 +124,27 @@ async function load(more, taken) {
   }
 }
 
+/** For who comes back to this page: where he was, unless that was the end. */
+function keepPlace() {
+  clearTimeout(keeping);
+  keeping = 0;
+  history.replaceState(log.stuck() && newer === null ? null : log.place(), "");
+}
+
 async function route() {
   sieve = asked();
   part.sieve.elements.q.value = sieve.q;
   part.sieve.elements.player.value = sieve.player;
   part.sieve.elements.kind.value = sieve.kind;
+  const kept = history.state?.line ? history.state : null;
+  if (kept && (await load({ line: kept.line }, (piece) => { take(piece); log.putBack(kept); button(); }))) return;
   const line = moment();
   const at = new URLSearchParams(location.search).get("at");
   if (!line || !(await load({ line }, take))) await load(at ? { at } : {}, take);
 }
 
 function go(address) {
+  keepPlace();
   history.pushState(null, "", address);
   route();
 }
@@ -139,6 +152,7 @@ function go(address) {
 /** More of what is above or below, before the reader gets there. */
 function moved() {
   if (!ready) return;
+  keeping ||= setTimeout(keepPlace, KEEP_AFTER);
   if (log.stuck() && newer === null) fresh = 0;
   button();
   if (loading) return;
@@ -241,6 +255,7 @@ part.days.addEventListener("click", (event) => {
   event.preventDefault();
   const there = Boolean(log.has(Number(link.dataset.moment)) && !sieve.q && !sieve.player && !sieve.kind);
   if (there) {
+    keepPlace();
     history.pushState(null, "", link.href);
     log.show(Number(link.dataset.moment));
   } else go(link.href);
@@ -277,4 +292,4 @@ begin();
 moved();
 localTimes();
 setInterval(() => log.retitle(), 60000);
-if (moment() && !log.has(Number(moment()))) route();
+if (history.state?.line || (moment() && !log.has(Number(moment())))) route();

@@ -1,0 +1,92 @@
+"""What a chat keeps in a browser: its shape, the reader's place, and words that were not sent yet."""
+
+import time
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.mills import login
+from tests.browser.test_chat import row, writes
+from tests.browser.visitors import NO_SERVER, PHONE
+
+#: Adds up what moved without anybody having touched it.
+WATCH = """
+    window.moved = [];
+    new PerformanceObserver((list) => moved.push(...list.getEntries()
+        .map((one) => [one.value, ...one.sources.map((source) => source.node?.className)])))
+        .observe({ type: "layout-shift", buffered: false });
+"""
+#: Two frames: what was to be drawn is.
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+#: The place is kept.
+KEPT = """() => new Promise((done) => {
+    const look = () => history.state?.line ? done() : setTimeout(look, 20);
+    look();
+})"""
+#: The first row that is wholly to be seen.
+READ = """node => [...node.querySelectorAll(".row")].find(
+    (one) => one.getBoundingClientRect().top >= node.getBoundingClientRect().top).innerText"""
+
+
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
+async def test_nothing_moves_when_something_comes(member, mill, size):
+    before = time.time() - 600
+    await mill.logs(login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=before)
+    ann = await member(**size)
+    await ann.is_live()
+    await ann.page.evaluate(DRAWN)
+    await ann.page.evaluate(WATCH)
+    await mill.logs("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
+    await expect(row(ann, "a long one")).to_be_in_viewport()
+    await ann.part("log").evaluate("node => { node.scrollTop -= 900; }")
+    await expect(ann.part("to-now")).to_be_visible()
+    for text in ("another", "one more"):
+        await mill.logs(f"<Bob> {text}")
+        await expect(row(ann, text)).to_have_count(1)
+    await expect(ann.part("to-now")).to_have_text("New: 2")
+    await ann.page.evaluate(DRAWN)
+    assert await ann.page.evaluate("moved") == []
+
+
+async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(member, mill):
+    ann = await member(**PHONE)
+    await ann.is_live()
+    await ann.part("chat-input").fill("half a thou")
+    await ann.page.reload()
+    await expect(ann.part("chat-input")).to_have_value("half a thou")
+    await writes(ann, "half a thought")
+    await expect(ann.part("sending")).to_have_count(1)
+    await ann.page.reload()
+    await ann.is_live()
+    await expect(ann.part("chat-input")).to_have_value("")
+
+
+async def test_who_comes_back_reads_on_where_he_was(member, mill):
+    await mill.logs(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
+    ann = await member()
+    await ann.is_live()
+    log = ann.part("log")
+    await log.evaluate("node => { node.scrollTop = 0; }")
+    await expect(row(ann, "line 330.")).to_have_count(1)
+    await log.evaluate("node => { node.scrollTop = node.scrollHeight - 4000; }")
+    await ann.page.evaluate(KEPT)
+    read = await log.evaluate(READ)
+    await ann.page.get_by_role("link", name="Players").click()
+    await ann.page.wait_for_url("**/players")
+    await ann.page.go_back()
+    await expect(ann.part("to-now")).to_be_visible()
+    assert await log.evaluate(READ) == read
+    await ann.part("to-now").click()
+    await expect(row(ann, "line 399.")).to_be_in_viewport()
+
+
+async def test_a_browser_that_is_offline_says_so_at_once(member, mill):
+    ann = await member(**PHONE)
+    ann.foresees(NO_SERVER)
+    await ann.is_live()
+    await ann.page.context.set_offline(True)
+    await ann.is_cut()
+    await mill.logs("<Bob> meanwhile")
+    await ann.page.context.set_offline(False)
+    await ann.is_live()
+    await expect(row(ann, "meanwhile")).to_have_count(1)
