@@ -64,10 +64,14 @@ def faults(fields: Any) -> str:
         return "The request was not understood."
     said = []
     for name, messages in fields.items():
-        text = " ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
-        text = FAULTS.get(text, text)
+        listed = messages if isinstance(messages, list) else [messages]
+        text = " ".join(_sentence(FAULTS.get(str(one), str(one))) for one in listed)
         said.append(text if name == "body" or text.startswith("Invalid ") else f"{name}: {text}")
-    return " ".join(text if text.endswith(".") else f"{text}." for text in said)
+    return " ".join(said)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
 
 
 def astray(status: int, request: web.Request) -> web.StreamResponse:

@@ -36,8 +36,8 @@ async def test_pages_of_users_do_not_move_while_others_sign_up(house: House):
     [
         ("size=0", "size: Number must be between 1 and 50."),
         ("size=51", "size: Number must be between 1 and 50."),
-        ("size=", "size: Not a valid integer value Number must be between 1 and 50."),
-        ("size=abc", "size: Not a valid integer value Number must be between 1 and 50."),
+        ("size=", "size: Not a valid integer value. Number must be between 1 and 50."),
+        ("size=abc", "size: Not a valid integer value. Number must be between 1 and 50."),
         ("cursor=x!", "Invalid cursor x!. Details: it is not complete."),
         ("cursor=WzFd", "Invalid cursor WzFd. Details: it is another list's."),
     ],
