@@ -10,7 +10,7 @@ from coalserver.core.unit import Unit
 from coalserver.domain.account import Account
 from coalserver.domain.properties import PORT, Value, changed, in_force
 from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import ConsoleLine, Visitor, said_as
+from coalserver.domain.visitor import ConsoleLine, Visitor, one_line, said_as
 from coalserver.domain.visits import Mark, Sign
 from coalserver.domain.world import COMING, GOING, IN_USE, Ping, Status, World
 from coalserver.domain.world_events import ConsoleTold, WorldAdded, WorldChanged
@@ -234,7 +234,7 @@ def _hosted(unit: Unit, id: int) -> World:
 
 
 def _named(name: str) -> str:
-    name = name.strip()
+    name = one_line(name).strip()
     if not name:
         raise Refusal(Why.MALFORMED, fields={"name": "blank"})
     return name

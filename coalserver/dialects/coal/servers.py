@@ -9,7 +9,7 @@ from coalserver.core.commands.agents import open_world
 from coalserver.core.commands.deeds import noted
 from coalserver.core.commands.worlds import change_world
 from coalserver.core.queries.worlds import active_worlds, world_with
-from coalserver.dialects.coal.asked import Words, Yes, asked
+from coalserver.dialects.coal.asked import OneLine, Yes, asked
 from coalserver.dialects.coal.auth import admin, user
 from coalserver.dialects.coal.keys import SERVER
 from coalserver.dialects.coal.lists import asked_by_age, listed
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Naming(Form):
-    name = Words(LONGEST_NAME, required=True)
+    name = OneLine(LONGEST_NAME, required=True)
 
 
 class Making(Naming):

@@ -38,6 +38,14 @@ async def test_a_renamed_server_is_answered_whole(house: House):
     assert answer.json["name"] == "Not So Brave New World"
 
 
+async def test_a_name_is_one_line_of_plain_characters(house: House):
+    root = await an_admin(house)
+    made = (await root.send("/api/v1/servers", name="My\r\nWorld \x1b[31m", gce="true")).json
+    assert made["name"] == "My World  [31m"
+    key = f"/api/v1/servers/{made['key']}"
+    assert (await root.post(key, {"name": " Ours\x07\u2028now "})).json["name"] == "Ours now"
+
+
 @pytest.mark.parametrize("gce", [True, "yes", 1, "true"])
 async def test_json_may_say_true_in_any_way(house: House, gce: object):
     root = await an_admin(house)
@@ -51,6 +59,7 @@ async def test_json_may_say_true_in_any_way(house: House, gce: object):
         ({}, "name: This field is required. gce: This field is required."),
         ({"name": " ", "gce": False}, "name: This field is required."),
         ({"name": None, "gce": False}, "name: This field is required."),
+        ({"name": "\r\n\x1b", "gce": False}, "name: This field is required."),
         ({"name": ["x"], "gce": False}, "name: Not a single value."),
         ({"name": "a\0b", "gce": False}, "The body holds a NUL character."),
         ([], "The body must be a JSON object."),
