@@ -5,9 +5,10 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from aiohttp import web
 
@@ -27,11 +28,14 @@ from coalserver.dialects.hosts.auth import Hosting
 from coalserver.dialects.site.admin_place import Place
 from coalserver.dialects.site.signing_in import SignUps
 from coalserver.domain.lobby import Lobby
+from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.housing import DataDirectory, Trouble
 from coalserver.passwords import Passwords
 from coalserver.pictures import Pictures
+from coalserver.renewal import Renewal
 from coalserver.services.housekeeping import Housekeeping, Keeping
+from coalserver.settings import settings
 from coalserver.stores.sqlite import SqliteStore
 from coalserver.supervisor import Supervisor
 from coalserver.web import pages
@@ -50,26 +54,47 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Started = Callable[[str, str], None]
 
 
+@dataclass(slots=True)
+class Ground:
+    """What stays where it is while a server ends for a restore and begins again."""
+
+    config: Config
+    home: DataDirectory
+    renewal: Renewal
+    #: Somebody wants the process to end.
+    signalled: asyncio.Event
+    #: Where clients look for us, also where the system once chose it.
+    port: int
+
+
 async def serve(config: Config, started: Started) -> int:
     """Serve until a signal comes or a write fails; gives the exit status.
 
-    `started` is called as soon as the server listens. The data directory is locked meanwhile.
+    `started` is called as soon as the server listens, and again when it listens with a backup in place. The data
+    directory is locked meanwhile.
     """
     home = DataDirectory(config.data)
     with home.lock():
-        store = SqliteStore(home.database)
-        try:
-            return await _serve(config, home, store, started)
-        finally:
-            # Its thread is no daemon: left open, it would keep the process from ending.
-            await store.close()
+        ground = Ground(config, home, Renewal(home), asyncio.Event(), config.port)
+        while True:
+            store = SqliteStore(home.database)
+            try:
+                status = await _serve(ground, store, started)
+            finally:
+                # Its thread is no daemon: left open, it would keep the process from ending.
+                await store.close()
+            if status or not ground.renewal.asked.is_set():
+                ground.renewal.drop()
+                return status
+            await ground.renewal.carry_out()
+            if ground.signalled.is_set():
+                return status
 
 
-async def _serve(
-    config: Config, home: DataDirectory, store: SqliteStore, started: Started
-) -> int:
+async def _serve(ground: Ground, store: SqliteStore, started: Started) -> int:
+    config, home = ground.config, ground.home
     core = await Core.recover(store, setting_for(config, home))
-    shared = web_for(config, core, home, store)
+    shared = web_for(ground, core, store)
     supervisor = Supervisor()
     supervisor.add("ledger", core.ledger.run, core.ledger.close)
     runner = (ParkingRunner if config.park_polls else web.AppRunner)(
@@ -80,22 +105,23 @@ async def _serve(
         shutdown_timeout=PATIENCE,
         keepalive_timeout=75,
     )
-    stopped = _on_signals()
+    _heed_signals(ground.signalled)
     try:
         await first_games(core)
         await sweep_pictures(core, shared.service(Pictures))
         supervisor.add("housekeeping", Housekeeping(core, keeping_for(config)).run)
         await runner.setup()
-        site = web.TCPSite(runner, config.host, config.port, backlog=4096)
+        site = web.TCPSite(runner, config.host, ground.port, backlog=4096)
         await site.start()
-        url = _address(config, runner)
+        ground.port = runner.addresses[0][1]
+        url = _address(ground)
         control = await listen(Desk(home, store, core, found_at(config, url)))
         log.info("Recovered %s.", recovered(core.state))
         settle()
         code = "" if core.see(admin_there) else shared.service(SignUps).code
         started(url, code)
         try:
-            await _first(stopped, asyncio.ensure_future(supervisor.failed()))
+            await _first(ground.signalled.wait(), ground.renewal.asked.wait(), supervisor.failed())
         finally:
             await control.close()
     finally:
@@ -106,8 +132,9 @@ async def _serve(
     return 0 if fault is None else 1
 
 
-def web_for(config: Config, core: Core, home: DataDirectory, store: SqliteStore) -> Web:
+def web_for(ground: Ground, core: Core, store: SqliteStore) -> Web:
     """What dialects share, as the configuration wants it."""
+    config, home = ground.config, ground.home
     return Web(
         core,
         poll_seconds=config.poll_seconds,
@@ -123,23 +150,47 @@ def web_for(config: Config, core: Core, home: DataDirectory, store: SqliteStore)
             Keys: Keys(home.key("coal")),
             Hosting: hosting_for(config),
             SignUps: SignUps(open=config.open_signup),
-            Place: place_for(config, home, store),
+            Place: place_for(ground, store),
         },
     )
 
 
-def place_for(config: Config, home: DataDirectory, store: SqliteStore) -> Place:
-    """What the pages of admins show of the machine, and how they have a backup made."""
-    plain, shown = as_shown(Config()), as_shown(config)
+def place_for(ground: Ground, store: SqliteStore) -> Place:
+    """What the pages of admins show of the machine, and how they have a backup made and put back."""
+    home, renewal = ground.home, ground.renewal
+    plain, shown = as_shown(Config()), as_shown(ground.config)
 
     async def make(file: Path) -> None:
         try:
             await archive.backup(home, store, file)
         except Trouble as fault:
-            raise OSError(str(fault)) from fault
+            refuse(fault)
 
-    rows = tuple((name, value, value == plain[name]) for name, value in shown.items())
-    return Place(rows, str(home.path), home.path / "backups", make)
+    def look(file: Path) -> Mapping[str, Any]:
+        try:
+            return archive.described(file)
+        except Trouble as fault:
+            refuse(fault)
+
+    async def restore(file: Path, by: int, name: str, may: Callable[[], object]) -> None:
+        try:
+            await renewal.ask(file, by, name, may)
+        except Trouble as fault:
+            refuse(fault)
+
+    def refuse(fault: Trouble) -> NoReturn:
+        if isinstance(fault, archive.Unsound):
+            raise Refusal(Why.MALFORMED, fields={f"backup_{fault.why}": [str(fault)]}) from fault
+        raise OSError(str(fault)) from fault
+
+    rows = tuple(
+        (one.name, one.about.help, shown[one.name], shown[one.name] == plain[one.name])
+        for one in settings(Config)
+    )
+    folder, most = home.path / "backups", ground.config.backup_limit
+    return Place(
+        *(rows, str(home.path), folder, make, home.scratch, most, look, restore, renewal.fault)
+    )
 
 
 def hosting_for(config: Config) -> Hosting:
@@ -202,35 +253,31 @@ def settle() -> None:
     # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of
     # milliseconds. Still shorter, the two take the interpreter from one another too often.
     sys.setswitchinterval(5e-4)
-    # What is there now stays, and looking at it over and over would cost pauses.
+    # What is there now stays, and looking at it over and over would cost pauses. What stayed before a restore may go.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
 
 
-def _on_signals() -> "asyncio.Future[None]":
+def _heed_signals(signalled: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[None] = loop.create_future()
-
-    def stop() -> None:
-        if not stopped.done():
-            stopped.set_result(None)
-
     for one in SIGNALS:
-        loop.add_signal_handler(one, stop)
-    return stopped
+        loop.add_signal_handler(one, signalled.set)
 
 
-async def _first(*futures: "asyncio.Future[Any]") -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-    for future in futures:
-        future.cancel()
+async def _first(*ends: Coroutine[Any, Any, Any]) -> None:
+    """Wait until one of these has happened."""
+    waiting = [asyncio.ensure_future(one) for one in ends]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def _address(config: Config, runner: web.AppRunner) -> str:
+def _address(ground: Ground) -> str:
     """Where we listen, with the port the system gave where none was named."""
-    port = runner.addresses[0][1]
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{port}"
+    host = ground.config.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{ground.port}"
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -80,13 +81,21 @@ def serve(settings: Config, args: Mapping[str, Any]) -> int:
     # Here, since it takes longer to load than an order takes.
     from coalserver.app import serve
 
+    times = count()
+
     def started(url: str, code: str) -> None:
+        again = next(times) > 0
+        if again and "json" in args:
+            # One document, and nothing else: whoever reads it has it.
+            return
         told = {"listening": url, "open": to_open(settings, url), "pid": os.getpid()}
         told["data"] = str(settings.data.absolute())
         text = (
             f"coalserver {__version__} listens on {url} and keeps its data in {told['data']}.\n"
             f"Open {told['open']} in a browser. Stop with Ctrl-C."
         )
+        if again:
+            text = f"Begun again after a restore; coalserver {__version__} listens on {url} as before."
         if code:
             told["admin_code"] = code
             text += f"\nNobody runs it yet: sign up at {told['open']}signup with the code {code}"

@@ -63,6 +63,9 @@ class Config:
     hosts_grace: float = setting(30, "silence after which a seat in a hosts session is freed", 1, 86400)
     body_limit: int = setting(2**20, "largest body of a request, in bytes", 1024, 2**30)
     screenshot_limit: int = setting(10 * 2**20, "largest screenshot, in bytes", 1024, 2**30)
+    backup_limit: int = setting(
+        2**32, "largest backup that is sent in to be restored, in bytes", 1024, 2**50
+    )
     park_polls: bool = setting(
         True, "whether repeated long-polls wait in the protocol itself, which is much faster"
     )

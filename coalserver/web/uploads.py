@@ -1,6 +1,10 @@
 """Uploads: a file as a form sends it, or as the body itself, up to a size of its own."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -8,6 +12,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.body import malformed
 from coalserver.web.forms import Pairs
+
+T = TypeVar("T")
 
 FIELD = "file"
 FORM = "multipart/form-data"
@@ -27,7 +33,7 @@ async def uploaded(request: web.Request, most: int) -> bytes:
     _bounded(request, most)
     try:
         if request.content_type == FORM:
-            _, raw = await _fields(request, most)
+            raw = await _file_of(request, most, lambda pairs: None, _gathered) or b""
         elif request.content_type.startswith(("image/", UNSAID)):
             raw = await _gathered(request.content.iter_chunked(PIECE), most)
         else:
@@ -39,14 +45,46 @@ async def uploaded(request: web.Request, most: int) -> bytes:
 
 async def uploaded_form(request: web.Request, most: int, may: Callable[[Pairs], None]) -> bytes:
     """The file of a form; `may` refuses it by the fields before it, before any of it is read."""
+    return _some(await _of_form(request, most, may, _gathered) or b"")
+
+
+async def upload_kept(
+    request: web.Request, most: int, may: Callable[[Pairs], None], place: Path
+) -> None:
+    """The same for what is too large for memory: it is written to a new file as it comes."""
+
+    async def poured(pieces: AsyncIterator[bytes], most: int) -> int:
+        size = 0
+        with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            async for piece in pieces:
+                size += len(piece)
+                if size > most:
+                    raise web.HTTPRequestEntityTooLarge(most, size)
+                await asyncio.to_thread(out.write, piece)
+        return size
+
+    if not await _of_form(request, most, may, poured):
+        raise missing()
+
+
+def missing() -> Refusal:
+    """There is a form, and no file in it."""
+    return Refusal(Why.MALFORMED, fields={FIELD: ["This field is required."]})
+
+
+async def _of_form(
+    request: web.Request,
+    most: int,
+    may: Callable[[Pairs], None],
+    taken: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
+) -> T | None:
     _bounded(request, most)
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType
     try:
-        _, raw = await _fields(request, most, may)
+        return await _file_of(request, most, may, taken)
     except UNREADABLE:
         raise malformed("The body is not a form with a file, or was cut off.") from None
-    return _some(raw)
 
 
 def _bounded(request: web.Request, most: int) -> None:
@@ -56,23 +94,25 @@ def _bounded(request: web.Request, most: int) -> None:
 
 def _some(raw: bytes) -> bytes:
     if not raw:
-        raise Refusal(Why.MALFORMED, fields={FIELD: ["This field is required."]})
+        raise missing()
     return raw
 
 
-async def _fields(
-    request: web.Request, most: int, may: Callable[[Pairs], None] | None = None
-) -> tuple[Pairs, bytes]:
-    """What stands before the first part that is called so, and that part; empty if there is none."""
+async def _file_of(
+    request: web.Request,
+    most: int,
+    may: Callable[[Pairs], None],
+    taken: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
+) -> T | None:
+    """What is made of the first part that is a file, if `may` lets it by what stands before; None without one."""
     pairs: Pairs = []
     seen = 0
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader):
             raise ValueError("a form within a form")
         if part.name == FIELD:
-            if may is not None:
-                may(pairs)
-            return pairs, await _gathered(_pieces(part), most)
+            may(pairs)
+            return await taken(_pieces(part), most)
         value = bytearray()
         async for piece in _pieces(part):
             value += piece
@@ -80,9 +120,8 @@ async def _fields(
             if seen > AROUND:
                 raise web.HTTPRequestEntityTooLarge(AROUND, seen)
         pairs.append((part.name or "", value.decode("utf-8", "replace")))
-    if may is not None:
-        may(pairs)
-    return pairs, b""
+    may(pairs)
+    return None
 
 
 async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:

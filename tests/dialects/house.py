@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import aiohttp
@@ -22,6 +22,7 @@ from coalserver.core.unit import Limits, Setting
 from coalserver.dialects.coal.keys import Keys
 from coalserver.dialects.site.admin_place import Place
 from coalserver.dialects.site.signing_in import SignUps
+from coalserver.domain.refusal import Refusal, Why
 from coalserver.games.noughts import RULES
 from coalserver.passwords import Passwords
 from coalserver.pictures import Pictures
@@ -82,6 +83,8 @@ class House:
     shared: Web = field(init=False)
     server: Server = field(init=False)
     keeper: Housekeeping = field(init=False)
+    #: Which backup was to be put back, and for whom.
+    restored: list[tuple[str, int, str]] = field(default_factory=list)
     _writing: "asyncio.Task[None]" = field(init=False)
 
     async def open(self) -> None:
@@ -114,7 +117,19 @@ class House:
         async def make(file: Path) -> None:
             await asyncio.to_thread(file.write_bytes, b"everything")
 
-        return Place((("port", "80", False),), str(self.folder), self.folder / "backups", make)
+        def look(file: Path) -> dict[str, str]:
+            if file.read_bytes() != b"everything":
+                raise Refusal(Why.MALFORMED, fields={"backup_foreign": ["Not everything."]})
+            return {"made": "2023-11-14T22:13:20Z", "coalserver": "0.1"}
+
+        async def restore(file: Path, by: int, name: str, may: Callable[[], object]) -> None:
+            look(file)
+            may()
+            self.restored.append((file.name, by, name))
+
+        rows = (("port", "port to listen on", "80", False),)
+        here = (rows, str(self.folder), self.folder / "backups", make)
+        return Place(*here, lambda: nullcontext(Path(mkdtemp(dir=self.folder))), 1000, look, restore)
 
     async def close(self) -> None:
         self.core.feed.close()

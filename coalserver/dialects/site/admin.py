@@ -12,6 +12,7 @@ from coalserver.dialects.site import (
     admin_games,
     admin_people,
     admin_place,
+    admin_restore,
     admin_rooms,
     admin_worlds,
 )
@@ -23,7 +24,7 @@ from coalserver.web.dialect import Call
 from coalserver.web.languages import N_, language_of
 from coalserver.web.pages import page
 
-PARTS = (admin_people, admin_worlds, admin_games, admin_rooms, admin_bans, admin_place)
+PARTS = (admin_people, admin_worlds, admin_games, admin_rooms, admin_bans, admin_place, admin_restore)
 #: The newest deeds, and accounts that wait, on the first page.
 FEW = 8
 NOTHING_THERE = N_("There is nothing at this address.")

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,25 +34,39 @@ from coalserver.web.pages import HEADERS
 
 log = logging.getLogger(__name__)
 
-#: What a backup that was made here is called.
-NAME = re.compile(r"coalserver-[0-9]{8}T[0-9]{6}Z(?:-[0-9]+)?\.tar")
+#: What a backup that was made here is called, and one that was sent in.
+MADE, SENT = "coalserver", "uploaded"
+NAME = re.compile(rf"(?:{MADE}|{SENT})-[0-9]{{8}}T[0-9]{{6}}Z(?:-[0-9]+)?\.tar")
 DONE = {
     "made": ("backups", N_("The backup is made.")),
     "removed": ("backups", N_("The backup is removed.")),
+    "restored": ("backups", N_("The backup is in place.")),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What pages show of the machine: the settings as they came out, and where backups are, if anywhere."""
+    """What pages show of the machine: the settings as they came out, and where backups are, if anywhere.
 
-    #: Name, value, and whether it is as it was made; none is a secret.
-    settings: tuple[tuple[str, str, bool], ...] = ()
+    What is asked of it raises OSError where the disk does not do it, and Refusal for a file that is no backup.
+    """
+
+    #: Name, help, value, and whether it is as it was made; none is a secret.
+    settings: tuple[tuple[str, str, str, bool], ...] = ()
     #: For whom restores with the command line.
     data: str = "data"
     backups: Path | None = None
-    #: Writes everything into a new file; raises OSError where it cannot.
+    #: Writes everything into a new file.
     make: Callable[[Path], Awaitable[Any]] | None = None
+    #: A folder for a backup that is being sent in, and the bytes it may have.
+    scratch: Callable[[], AbstractContextManager[Path]] | None = None
+    most: int = 0
+    #: What a backup says of itself.
+    look: Callable[[Path], Mapping[str, Any]] | None = None
+    #: Proves a backup, and has the server end and begin again with it: for that account of that name, if it still may.
+    restore: Callable[[Path, int, str, Callable[[], object]], Awaitable[None]] | None = None
+    #: Why the last restore came to nothing, if it did.
+    fault: str = ""
     #: By name, so that two admins who ask at once make two.
     making: set[str] = field(default_factory=set)
 
@@ -60,9 +75,8 @@ class Place:
         if self.backups is None or not self.backups.is_dir():
             return []
         found = [(path, path.stat()) for path in self.backups.iterdir() if NAME.fullmatch(path.name)]
-        return sorted(
-            ((path.name, stat.st_size, stat.st_mtime) for path, stat in found), reverse=True
-        )
+        rows = [(path.name, stat.st_size, stat.st_mtime) for path, stat in found]
+        return sorted(rows, key=lambda row: row[0].partition("-")[2], reverse=True)
 
     def file(self, name: str) -> Path:
         """A backup that is there, by its name."""
@@ -70,9 +84,9 @@ class Place:
             raise Refusal(Why.DATUM_NOT_FOUND)
         return self.backups / name
 
-    def free_name(self, now: float) -> str:
+    def free_name(self, now: float, kind: str = MADE) -> str:
         """A name that no backup has."""
-        stem = datetime.fromtimestamp(now, UTC).strftime("coalserver-%Y%m%dT%H%M%SZ")
+        stem = datetime.fromtimestamp(now, UTC).strftime(f"{kind}-%Y%m%dT%H%M%SZ")
         taken = {name for name, _, _ in self.made()} | self.making
         names = (f"{stem}{end}.tar" for end in ("", *(f"-{n}" for n in range(1, 1000))))
         return next(name for name in names if name not in taken)
@@ -88,9 +102,13 @@ def backups_page(call: Call, **said: Any) -> web.StreamResponse:
     context = {
         "backups": [(name, megabytes(size), at) for name, size, at in place.made()],
         "may": place.make is not None,
+        "may_restore": place.restore is not None,
+        "most": megabytes(place.most),
         "folder": place.backups,
         "data": place.data,
     }
+    if place.fault:
+        return show(call, "backups", context, **{"wrong": {"backups": place.fault}, **said})
     return show(call, "backups", context, **{"done": went_well(call, DONE), **said})
 
 
@@ -101,6 +119,8 @@ def log_page(call: Call, **said: Any) -> web.StreamResponse:
 
 
 def megabytes(size: int) -> str:
+    if size >= 10**9:
+        return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
 
 
@@ -130,7 +150,7 @@ async def make_backup(call: Call) -> web.StreamResponse:
         return backups_page(call, status=503, wrong={"backups": str(fault)})
     finally:
         place.making.discard(name)
-    await _noted(call, What.BACKUP_MADE, name)
+    await noted_here(call, What.BACKUP_MADE, name)
     return leads_to("/admin/backups?done=made")
 
 
@@ -138,7 +158,7 @@ async def fetch_backup(call: Call) -> web.StreamResponse:
     """A backup as a file. It holds everything, keys too: no browser keeps it but where it is saved."""
     await typed(call, {})
     path = call.web.service(Place).file(call.path["name"])
-    await _noted(call, What.BACKUP_FETCHED, path.name)
+    await noted_here(call, What.BACKUP_FETCHED, path.name)
     headers = {
         **HEADERS,
         "Cache-Control": "no-store",
@@ -152,7 +172,7 @@ async def remove_backup(call: Call) -> web.StreamResponse:
     """A backup is no more."""
     await typed(call, {})
     path = call.web.service(Place).file(call.path["name"])
-    await _noted(call, What.BACKUP_REMOVED, path.name)
+    await noted_here(call, What.BACKUP_REMOVED, path.name)
     path.unlink(missing_ok=True)
     return leads_to("/admin/backups?done=removed")
 
@@ -162,7 +182,7 @@ async def see_log(call: Call) -> web.StreamResponse:
     return log_page(call)
 
 
-async def _noted(call: Call, what: What, about: str) -> None:
+async def noted_here(call: Call, what: What, about: str) -> None:
     """Keep what was done outside the core, by one who still is an admin."""
     await call.core.do(note_done, by=call.caller.account, what=what, about=about)
 

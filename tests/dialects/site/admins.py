@@ -13,6 +13,7 @@ from tests.dialects.house import Answer, House
 from tests.dialects.surfers import Surfer, an_account, signed_in
 
 ROOT = "root@example.org"
+BACKUP = "coalserver-20260101T000000Z.tar"
 
 
 async def an_admin(house: House, email: str = ROOT) -> Surfer:
@@ -43,6 +44,14 @@ async def a_world(house: House, name: str = "Overworld", short_name: str = "") -
 async def asks(surfer: Surfer, path: str, seen: str = "/admin/games", **fields: str) -> Answer:
     """Send a form with a seal that some page of admins has shown."""
     return await surfer.send(path, seen=seen, **fields)
+
+
+def a_backup(house: House, content: bytes = b"everything", name: str = BACKUP) -> str:
+    """A backup that lies where they are kept."""
+    folder = house.folder / "backups"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+    return name
 
 
 def done(house: House) -> list[tuple[str, str, str]]:

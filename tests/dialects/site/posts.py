@@ -29,6 +29,8 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/backups": {},
     "/admin/backups/coalserver-20260101T000000Z.tar/download": {},
     "/admin/backups/coalserver-20260101T000000Z.tar/remove": {},
+    "/admin/backups/upload": {},
+    "/admin/backups/coalserver-20260101T000000Z.tar/restore": {},
 }
 #: Every page of admins that is only looked at.
 ADMIN_PAGES = (
@@ -45,5 +47,6 @@ ADMIN_PAGES = (
     "/admin/bans",
     "/admin/settings",
     "/admin/backups",
+    "/admin/backups/coalserver-20260101T000000Z.tar/restore",
     "/admin/log",
 )

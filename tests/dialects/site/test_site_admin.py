@@ -14,6 +14,7 @@ from coalserver.domain.refusal import Why
 from tests.dialects.house import House
 from tests.dialects.site.admins import (
     ROOT,
+    a_backup,
     a_member,
     a_world,
     account,
@@ -109,6 +110,7 @@ async def test_who_is_no_admin_any_more_does_nothing(house, path):
 async def test_a_page_is_there_in_each_language_and_kept_by_nobody(house, path, language):
     surfer = await an_admin(house)
     await a_world(house)
+    a_backup(house)
     await house.guest("Ann")
     answer = await surfer.get(path.replace("{}", "1"), Accept_Language=language)
     assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
@@ -228,7 +230,7 @@ def test_every_deed_has_words():
 
 async def test_settings_are_shown_as_they_came_out(house):
     surfer = await an_admin(house)
-    assert "port 80 set" in words(await surfer.get("/admin/settings"))
+    assert "port port to listen on 80 set" in words(await surfer.get("/admin/settings"))
 
 
 async def test_a_backup_is_made_listed_fetched_and_removed(house):
