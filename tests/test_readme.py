@@ -1,5 +1,6 @@
 """The README says all that a stranger needs: every setting, every order, and the two commands."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from coalserver.config import Config, settings
 from coalserver.dialects import every_dialect
 from coalserver.orders import ORDERS
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+#: The map of the code: the folders, and what lies in the package's own.
+MAP = README.partition("```\nrun.py ")[2].partition("```")[0]
 
 
 @pytest.mark.parametrize("one", list(settings(Config)), ids=lambda one: one.name)
@@ -29,3 +33,15 @@ def test_every_dialect_is_listed_with_its_contract(dialect):
 @pytest.mark.parametrize("command", ["pip install . && python run.py", "pip install '.[test]' && pytest"])
 def test_both_commands_are_there(command):
     assert f"```sh\n{command}\n```" in README
+
+
+def test_the_map_names_what_lies_in_the_package():
+    inside = [path for path in (ROOT / "coalserver").iterdir() if not path.name.startswith(("_", "."))]
+    names = [path.name + "/" * path.is_dir() for path in inside]
+    assert not [name for name in names if not re.search(rf"(?<![\w/]){re.escape(name)}", MAP)]
+
+
+def test_the_map_names_no_file_that_is_not_there():
+    named = re.findall(r"(?<![\w/*])\w+\.(?:py|cfg)", MAP)
+    assert "app.py" in named
+    assert not [name for name in named if not any((there / name).is_file() for there in (ROOT, ROOT / "coalserver"))]
