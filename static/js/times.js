@@ -22,12 +22,13 @@ export function dayOf(at) {
   return [`${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`, day.format(date)];
 }
 
-/** "3 hours ago"; what is older than a month is dated. */
+/** "3 hours ago"; what is older than a month is dated, and so is what a log says of hours to come: its zone is wrong. */
 function ago(at) {
   const minutes = Math.round((at - Date.now() / 1000) / 60);
-  if (Math.abs(minutes) < 60) return relative.format(minutes, "minute");
-  if (Math.abs(minutes) < 48 * 60) return relative.format(Math.round(minutes / 60), "hour");
-  if (Math.abs(minutes) < 31 * 24 * 60) return relative.format(Math.round(minutes / 1440), "day");
+  if (minutes > 1) return styles.moment.format(when(at));
+  if (minutes > -60) return relative.format(Math.min(minutes, 0), "minute");
+  if (minutes > -48 * 60) return relative.format(Math.round(minutes / 60), "hour");
+  if (minutes > -31 * 24 * 60) return relative.format(Math.round(minutes / 1440), "day");
   return styles.date.format(when(at));
 }
 

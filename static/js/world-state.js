@@ -57,6 +57,7 @@ export function mountState(changed = () => {}) {
     root.dataset.status = world.status;
     write(part.state, world.words);
     if (part.version) write(part.version, world.version || "–");
+    for (const [name, on] of Object.entries(world.may ?? {})) if (part[name]) part[name].hidden = !on;
     sky();
     crowd();
   }

@@ -1,6 +1,8 @@
 """The pages of a world in a browser: who is there, pictures, and what the public may see."""
 
 import base64
+import re
+import time
 
 from playwright.async_api import expect
 
@@ -52,6 +54,24 @@ async def test_times_are_in_the_zone_of_who_looks(member, mill):
     ann = await member(timezone_id="Asia/Tokyo", locale="en-GB")
     await expect(ann.part("row").locator("time")).to_have_text("09:00 PM")
     await expect(ann.page.locator(".day-name")).to_have_text("Tuesday, November 14, 2023")
+
+
+async def test_a_log_that_is_hours_ahead_is_dated(member, mill):
+    await mill.logs(login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000)
+    ann = await member("/servers/mill/players")
+    await expect(ann.part("player-row")).to_contain_text("Last seen")
+    await expect(ann.part("player-row").locator("time[data-as=ago]")).to_have_text(re.compile(r"\d{4}, \d"))
+
+
+async def test_what_may_be_asked_of_a_world_follows_its_state(member, mill, server):
+    server.told("world", "add", "Ours", "--short-name", "ours", "--hosted")
+    one, other = [await member("/servers/ours") for _ in range(2)]
+    await other.is_live()
+    start = other.page.get_by_role("button", name="Start the world")
+    await expect(start).to_be_visible()
+    await one.page.get_by_role("button", name="Start the world").click()
+    await other.sees("world-status", "Starting soon")
+    await expect(start).to_be_hidden()
 
 
 async def test_nothing_scrolls_sideways_on_a_phone(member, mill):

@@ -10,7 +10,7 @@ from coalserver.core.queries.worlds import visitors_there
 from coalserver.dialects.site.doors import path_of
 from coalserver.dialects.site.rows import named
 from coalserver.domain.account import Account
-from coalserver.domain.world import TICKS_A_DAY, Status, World
+from coalserver.domain.world import COMING, GOING, TICKS_A_DAY, Status, World
 from coalserver.web.dialect import Call
 from coalserver.web.languages import N_, Language, language_of
 
@@ -123,10 +123,21 @@ def view_of(call: Call, world: World, account: Account | None) -> dict[str, Any]
         "pinged": world.pinged,
         "there": there_in(call, world, account),
     }
-    if not public:
+    if account is not None:
+        view["may"] = may(world, account)
         view["address"] = world.address
         view["lag"] = _lag(world)
     return view
+
+
+def may(world: World, account: Account) -> dict[str, bool]:
+    """What a member may ask now of a world that is one of ours; nothing is ever asked of another."""
+    if not world.hosted:
+        return {}
+    runs, goes = world.status is Status.RUNNING or world.status in COMING, world.status in GOING
+    stands = world.status in (Status.STOPPED, Status.UNKNOWN)
+    asked = {"play": not runs}
+    return {**asked, "pause": not goes and not stands} if account.admin else asked
 
 
 def there_in(call: Call, world: World, account: Account | None) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from coalserver.dialects.site.telling import teller
 from coalserver.dialects.site.views import frame, told
 from coalserver.domain.account import Account
 from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.world import COMING, GOING, Status, World
+from coalserver.domain.world import World
 from coalserver.web.browsers import form_page, leads_to, own_form, signed_in
 from coalserver.web.dialect import Call, Route
 from coalserver.web.listen import CURSOR, Subscription
@@ -42,18 +42,8 @@ async def see_world(call: Call, world: World, account: Account | None) -> web.St
     context = {
         **shared,
         "latest": [row_of(line, public=public) for line in lines],
-        "may": may(world, account),
     }
     return form_page(call, "worlds/world.html", context)
-
-
-def may(world: World, account: Account | None) -> dict[str, bool]:
-    """What a member may ask of a world that is one of ours."""
-    if account is None or not world.hosted:
-        return {"play": False, "pause": False}
-    runs, goes = world.status is Status.RUNNING or world.status in COMING, world.status in GOING
-    stands = world.status in (Status.STOPPED, Status.UNKNOWN)
-    return {"play": not runs, "pause": account.admin and not goes and not stands}
 
 
 @for_members

@@ -56,12 +56,14 @@ async def test_any_member_starts_a_world_of_ours_and_an_admin_stops_it(house, an
     world = await a_world(house, "ours", hosted=True)
     await pinged(house, world, running=False)
     assert "Start the world" in (await ann.get("/servers/ours")).raw.decode()
+    assert (await told(ann, "ours"))["may"] == {"play": True}
     answer = await ann.send("/servers/ours/play", seen="/servers/ours")
     assert (answer.status, answer.headers["Location"]) == (302, "/servers/ours")
     assert house.core.see(world_with, id=world.id).status is Status.QUEUED_START
     assert (await ann.send("/servers/ours/pause", seen="/servers/ours/chats")).status == 403
     await make_admin(house)
     assert "Stop the world" in (await ann.get("/servers/ours")).raw.decode()
+    assert (await told(ann, "ours"))["may"] == {"play": False, "pause": True}
     assert (await ann.send("/servers/ours/pause", seen="/servers/ours")).status == 302
     assert house.core.see(world_with, id=world.id).status is Status.QUEUED_STOP
 
