@@ -73,11 +73,8 @@ async def upload_screenshot(call: Call) -> web.StreamResponse:
 
 async def remove_screenshot(call: Call) -> web.StreamResponse:
     """Take a screenshot down and remove its files; for who put it there, and for admins."""
-    screenshot = await screenshot_in_path(call)
-    if screenshot.account != call.caller.account and not account_of(call).admin:
-        raise Refusal(Why.NOT_YOURS)
-    await call.core.do(take_down_screenshot, screenshot=screenshot)
-    await asyncio.shield(call.web.service(Pictures).remove(screenshot.code))
+    # Whether or not the client waits: no file is left of what is shown no more.
+    await asyncio.shield(_taken_down(call))
     return nothing()
 
 
@@ -153,6 +150,14 @@ async def _hung(call: Call, world: int) -> Screenshot:
     if screenshot is None:
         raise Refusal(Why.OTHER_NOT_FOUND)
     return screenshot
+
+
+async def _taken_down(call: Call) -> None:
+    screenshot = await screenshot_in_path(call)
+    if screenshot.account != call.caller.account and not account_of(call).admin:
+        raise Refusal(Why.NOT_YOURS)
+    await call.core.do(take_down_screenshot, screenshot=screenshot)
+    await call.web.service(Pictures).remove(screenshot.code)
 
 
 async def _page(call: Call, size: int, wanted: Screenshots) -> web.StreamResponse:

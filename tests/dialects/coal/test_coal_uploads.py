@@ -11,7 +11,7 @@ from PIL import Image
 
 from coalserver.dialects.coal.wording import STRAYS
 from coalserver.pictures import written
-from tests.dialects.coal.folk import Place, User, a_user
+from tests.dialects.coal.folk import Place, User, a_user, a_world
 from tests.dialects.coal.test_coal_screenshots import SHOT, a_form, files, folder, hangs, hung
 from tests.dialects.house import House
 
@@ -35,12 +35,14 @@ def noise(width: int, height: int, mode: str) -> bytes:
 
 async def cut_off(user: User, path: str, said: bytes, whole: int, media: str) -> None:
     """A client sends this much of an upload, and is gone."""
+    await sent_and_gone(user, "POST", path, said, f"Content-Type: {media}\r\nContent-Length: {whole}\r\n")
+
+
+async def sent_and_gone(user: User, method: str, path: str, said: bytes = b"", more: str = "") -> None:
+    """A client sends this, and waits for no answer."""
     house = user.house
     _, writer = await asyncio.open_connection(house.server.host, house.server.port)
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: coal\r\nAuthorization: Bearer {user.token}\r\n"
-        f"Content-Type: {media}\r\nContent-Length: {whole}\r\n\r\n"
-    )
+    head = f"{method} {path} HTTP/1.1\r\nHost: coal\r\nAuthorization: Bearer {user.token}\r\n{more}\r\n"
     writer.write(head.encode() + said)
     await writer.drain()
     writer.close()
@@ -68,6 +70,15 @@ async def test_a_picture_that_has_come_is_hung_though_its_client_is_gone(
     await house.until(lambda: house.core.feed.head > before)
     (shot,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
     assert shot["blurred_url"] and len(files(house)) == 3
+
+
+async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_too(stone_house: House):
+    thomas, place = await a_user(stone_house), await a_world(stone_house)
+    for _ in range(5):
+        shot = await hung(thomas, place)
+        await sent_and_gone(thomas, "DELETE", f"{place.path}/screenshots/{shot['key']}")
+        await stone_house.until(lambda: not files(stone_house))
+    assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
 
 
 async def test_two_who_take_down_one_screenshot_are_told_once(house: House, thomas: User, place: Place):
