@@ -1,12 +1,18 @@
-// Times in the reader's own zone and language, whatever the server has written for who has no script.
+// Times in the reader's own zone and language, whatever the server has written for who has no script. The zone is the
+// one that was chosen in the profile, else the browser's; of a language, the kind that the browser speaks.
 
-const locale = document.documentElement.lang || undefined;
+const page = document.documentElement;
+const locale = navigator.languages.find((one) => one.split("-")[0] === page.lang.split("-")[0]) ?? (page.lang || undefined);
+const timeZone = chosen(page.dataset.zone);
+const form = (parts, words = locale) => new Intl.DateTimeFormat(words, { timeZone, ...parts });
 const styles = {
-  moment: new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }),
-  date: new Intl.DateTimeFormat(locale, { dateStyle: "medium" }),
-  clock: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }),
+  moment: form({ dateStyle: "medium", timeStyle: "short" }),
+  date: form({ dateStyle: "medium" }),
+  clock: form({ hour: "2-digit", minute: "2-digit" }),
 };
-const day = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const day = form({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+/** The same text for every moment of a day. */
+const dayName = form({ dateStyle: "short" }, "en-CA");
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 /** What a calendar can show: lines of a log may say any time. */
@@ -19,7 +25,16 @@ export const iso = (at) => when(at).toISOString();
 /** A name for the reader's day that a moment is in, and the day as it is written. */
 export function dayOf(at) {
   const date = when(at);
-  return [`${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`, day.format(date)];
+  return [dayName.format(date), day.format(date)];
+}
+
+/** A zone that this browser knows. */
+function chosen(zone) {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
 }
 
 /** "3 hours ago"; what is older than a month is dated, and so is what a log says of hours to come: its zone is wrong. */
@@ -49,7 +64,8 @@ export function timeText(at, as) {
 export function localTimes(root = document) {
   for (const node of root.querySelectorAll("time[data-at]")) {
     const at = Number(node.dataset.at);
-    const text = timeText(at, node.dataset.as);
+    const sameDay = node.dataset.from && dayOf(Number(node.dataset.from))[0] === dayOf(at)[0];
+    const text = timeText(at, sameDay ? "clock" : node.dataset.as);
     if (node.textContent !== text) node.textContent = text;
     node.title = momentOf(at);
   }

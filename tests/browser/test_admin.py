@@ -59,7 +59,7 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(admi
         said, _ = await agent.communicate()
     assert agent.returncode == 0, said
     await root.page.goto(root.page.url.removesuffix("/pair"))
-    await expect(root.page.get_by_text("heard of", exact=False)).to_be_visible()
+    await expect(root.page.get_by_text("heard from", exact=False)).to_be_visible()
     await root.page.get_by_role("link", name="Log").click()
     await expect(root.page.locator(".deed").first).to_contain_text("Rosalind had an agent paired with Overworld")
 

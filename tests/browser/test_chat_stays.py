@@ -90,3 +90,19 @@ async def test_a_browser_that_is_offline_says_so_at_once(member, mill):
     await ann.page.context.set_offline(False)
     await ann.is_live()
     await expect(row(ann, "meanwhile")).to_have_count(1)
+
+
+async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_them(member, mill):
+    noon = 1_782_907_200.0  # 2026-07-01 12:00 UTC
+    await mill.logs("<Bob> at noon", at=noon)
+    ann = await member(**PHONE, locale="en-GB", timezone_id="Europe/Berlin")
+    clock = row(ann, "at noon").locator("time")
+    await expect(clock).to_have_text("14:00")
+    await ann.page.goto(ann.page.url.removesuffix("/servers/mill/chats") + "/profile")
+    await ann.page.get_by_label("Time zone").fill("Pacific/Auckland")
+    await ann.page.get_by_role("button", name="Save", exact=True).click()
+    await ann.page.wait_for_url("**done=saved*")
+    await ann.page.go_back()
+    await ann.page.goto(ann.page.url.partition("/profile")[0] + "/servers/mill/chats")
+    await expect(clock).to_have_text("00:00")
+    await expect(ann.page.locator(".day-name")).to_have_text("Thursday, 2 July 2026")

@@ -58,10 +58,16 @@ class Stamps:
         self._locale = language.locale
         self._zone = zone_of(account)
 
-    def __call__(self, at: float) -> str:
-        when = datetime.fromtimestamp(bounded(at), self._zone)
-        day = format_date(when, "medium", self._locale)
-        return f"{day}, {format_time(when, 'short', None, self._locale)}"
+    def __call__(self, at: float, since: float | None = None) -> str:
+        """Day and time; the time alone where it is the day of `since`."""
+        when = self._there(at)
+        clock = format_time(when, "short", None, self._locale)
+        if since is not None and self._there(since).date() == when.date():
+            return str(clock)
+        return f"{format_date(when, 'medium', self._locale)}, {clock}"
+
+    def _there(self, at: float) -> datetime:
+        return datetime.fromtimestamp(bounded(at), self._zone)
 
     def iso(self, at: float) -> str:
         return datetime.fromtimestamp(bounded(at), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

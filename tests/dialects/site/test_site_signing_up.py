@@ -26,6 +26,7 @@ async def test_who_signs_up_waits_for_an_admin(house, surfer):
     assert (made.nickname, made.active, made.admin) == ("Ann", False, False)
     page = await surfer.get("/login")
     assert page.status == 200 and "waits for activation" in page.raw.decode()
+    assert '<a href="/login">Waiting for activation</a>' in (await surfer.get("/")).raw.decode()
     assert (await surfer.get("/signup")).headers["Location"] == "/login"
 
 

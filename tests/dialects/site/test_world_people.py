@@ -98,6 +98,8 @@ async def test_visits_deaths_and_advancements_are_listed_and_one_may_see_one_pla
     visits = rows(await page(ann, "sessions"), "visit")
     assert [one.split()[1] for one in visits] == ["Bob", "Ada"]
     assert "Here now" in visits[0] and visits[1].endswith("1 h 30 min")
+    # The day is said once.
+    assert visits[1].count("2023") == 1
     assert [one.split()[1:4] for one in rows(await page(ann, "deaths"), "happened")] == [
         ["Ada", "died", "Nov"], ["Bob", "drowned", "Nov"],
     ]  # fmt: skip
