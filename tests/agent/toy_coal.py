@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class ToyCoal:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._runner: web.AppRunner | None = None
+        self._door: socket.socket
         self._servers: list[web.Server[web.Request]] = []
 
     @property
@@ -85,14 +87,21 @@ class ToyCoal:
         await self._runner.setup()
         assert self._runner.server is not None
         self._servers.append(self._runner.server)
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        self._door = socket.create_server(("127.0.0.1", self.port))
+        await web.SockSite(self._runner, self._door).start()
+        self.port = self._door.getsockname()[1]
 
     def stop(self) -> None:
         if self._runner is not None:
-            self._do(self._runner.cleanup())
+            self._do(self._stop(self._runner))
             self._runner = None
+
+    async def _stop(self, runner: web.AppRunner) -> None:
+        """Let in nobody any more, then close: asyncio never closes who comes in between."""
+        self._loop.remove_reader(self._door)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await runner.cleanup()
 
     def close(self) -> None:
         self.stop()
