@@ -113,7 +113,6 @@ def told(call: Call, world: World, account: Account | None) -> dict[str, Any]:
 
 def view_of(call: Call, world: World, account: Account | None) -> dict[str, Any]:
     """All that is shown of a world. Where it is found on the net is for members."""
-    public = account is None
     view: dict[str, Any] = {
         "name": world.name,
         "path": path_of(world),
