@@ -4,9 +4,10 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,7 @@ from coalserver.domain.lobby import Lobby
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.room import Room
 from coalserver.housing import DataDirectory, Trouble
+from coalserver.listening import BACKLOG, listening
 from coalserver.passwords import Passwords
 from coalserver.pictures import Pictures
 from coalserver.renewal import Renewal
@@ -49,7 +51,6 @@ log = logging.getLogger(__name__)
 PATIENCE = 10
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-
 #: Told where the server listens, and what makes one its first admin (empty: there is an admin).
 Started = Callable[[str, str], None]
 
@@ -63,8 +64,18 @@ class Ground:
     renewal: Renewal
     #: Somebody wants the process to end.
     signalled: asyncio.Event
-    #: Where clients look for us, also where the system once chose it.
-    port: int
+    #: Who connects while nobody serves waits in these, and is not turned away.
+    doors: list[socket.socket] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Begin to listen, or go on."""
+        if not self.doors:
+            self.doors = listening(self.config.host, self.config.port)
+
+    def close(self) -> None:
+        """Listen no more, once those have ended who serve."""
+        while self.doors:
+            self.doors.pop().close()
 
 
 async def serve(config: Config, started: Started) -> int:
@@ -75,20 +86,23 @@ async def serve(config: Config, started: Started) -> int:
     """
     home = DataDirectory(config.data)
     with home.lock():
-        ground = Ground(config, home, Renewal(home), asyncio.Event(), config.port)
-        while True:
-            store = SqliteStore(home.database)
-            try:
-                status = await _serve(ground, store, started)
-            finally:
-                # Its thread is no daemon: left open, it would keep the process from ending.
-                await store.close()
-            if status or not ground.renewal.asked.is_set():
-                ground.renewal.drop()
-                return status
-            await ground.renewal.carry_out()
-            if ground.signalled.is_set():
-                return status
+        ground = Ground(config, home, Renewal(home), asyncio.Event())
+        try:
+            while True:
+                store = SqliteStore(home.database)
+                try:
+                    status = await _serve(ground, store, started)
+                finally:
+                    # Its thread is no daemon: left open, it would keep the process from ending.
+                    await store.close()
+                if status or not ground.renewal.asked.is_set():
+                    return status
+                await ground.renewal.carry_out()
+                if ground.signalled.is_set():
+                    return status
+        finally:
+            ground.renewal.drop()
+            ground.close()
 
 
 async def _serve(ground: Ground, store: SqliteStore, started: Started) -> int:
@@ -111,9 +125,9 @@ async def _serve(ground: Ground, store: SqliteStore, started: Started) -> int:
         await sweep_pictures(core, shared.service(Pictures))
         supervisor.add("housekeeping", Housekeeping(core, keeping_for(config)).run)
         await runner.setup()
-        site = web.TCPSite(runner, config.host, ground.port, backlog=4096)
-        await site.start()
-        ground.port = runner.addresses[0][1]
+        ground.open()
+        for door in ground.doors:
+            await web.SockSite(runner, door.dup(), backlog=BACKLOG).start()
         url = _address(ground)
         control = await listen(Desk(home, store, core, found_at(config, url)))
         log.info("Recovered %s.", recovered(core.state))
@@ -123,6 +137,8 @@ async def _serve(ground: Ground, store: SqliteStore, started: Started) -> int:
         try:
             await _first(ground.signalled.wait(), ground.renewal.asked.wait(), supervisor.failed())
         finally:
+            if not ground.renewal.asked.is_set():
+                ground.close()
             await control.close()
     finally:
         core.feed.close()
@@ -278,6 +294,6 @@ async def _first(*ends: Coroutine[Any, Any, Any]) -> None:
 def _address(ground: Ground) -> str:
     """Where we listen, with the port the system gave where none was named."""
     host = ground.config.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{ground.port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{ground.doors[0].getsockname()[1]}"
 
 

@@ -2,8 +2,8 @@
 
 import { pause } from "./http.js";
 
-/** By then it answers nobody any more. */
-const ENDED_AFTER = 1500;
+/** By then the one that ends answers nobody any more. */
+const ENDED_AFTER = 1000;
 const LOOK_EVERY = 1000;
 
 const after = document.querySelector("[data-begins-again]").dataset.beginsAgain;

@@ -149,3 +149,21 @@ async def test_a_member_finds_no_way_in(visit, mill):
     await ann.page.get_by_label("Password").press("Enter")
     await expect(ann.page.get_by_role("heading", level=1)).to_have_text("Profile")
     await expect(ann.page.get_by_role("link", name="Admin")).to_have_count(0)
+
+
+@SCREENS
+async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, mill, screen):
+    await mill.logs("<Bob> before")
+    root, ann = await admin("/admin/backups", **screen), await member()
+    await root.page.get_by_role("button", name="Make a backup now").click()
+    await mill.logs("<Bob> after")
+    await expect(ann.part("row")).to_have_count(2)
+    await root.page.get_by_role("link", name="Put back").click()
+    await fits(root)
+    await root.page.get_by_role("button", name="Put it back").click()
+    await expect(root.page.get_by_text("The backup is in place.")).to_be_visible()
+    await ann.is_live()
+    await mill.logs("<Bob> again")
+    await expect(ann.part("row").last).to_contain_text("again")
+    await ann.page.reload()
+    await expect(ann.part("row")).to_have_count(2)
