@@ -44,6 +44,12 @@ class Server:
         """All it has kept; only while it is dead."""
         shutil.rmtree(self._data)
 
+    def backs_up(self, name: str) -> None:
+        """Make a backup of this name where its pages look for them."""
+        folder = self._data / "backups"
+        folder.mkdir(exist_ok=True)
+        self.told("backup", str(folder / name))
+
     def close(self) -> None:
         self._lives.close()
 

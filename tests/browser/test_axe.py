@@ -22,6 +22,7 @@ from tests.minecraft.programs import npm_has
 
 ADMIN, WAITING = "eve@example.org", "cem@example.org"
 HOME = "http://127.0.0.1/"
+BACKUP = "coalserver-20260101T000000Z.tar"
 APP = {"client_id": "shoulder", "client_name": "Over the Shoulder", "redirect_uris": [HOME]}
 CONSENT = f"/oauth/v1/auth?response_type=code&client_id=shoulder&redirect_uri={HOME}&scope=data"
 #: Rules that look at colours, which is all that differs in the dark.
@@ -61,6 +62,7 @@ ADMINS = (
     "/admin/bans",
     "/admin/settings",
     "/admin/backups",
+    f"/admin/backups/{BACKUP}/restore",
     "/admin/log",
     "/admin/users/99",
 )
@@ -93,6 +95,7 @@ async def town(axe: str, servers: Servers) -> AsyncIterator[Server]:
             await client.post("/oauth/v1/register", json=APP)
         for email, flag in ((ADMIN, "--admin"), (WAITING, "--nickname=Cem")):
             server.told("account", "add", email, "--password", PASSWORD, flag)
+        server.backs_up(BACKUP)
         yield server
 
 
