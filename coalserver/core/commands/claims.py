@@ -41,6 +41,15 @@ def proved(unit: Unit, *, username: str, text: str) -> None:
     unit.say(NameClaimed(account.id, username), topics.player(account.player))
 
 
+def give_up_name(unit: Unit, *, account: int, username: str) -> Account:
+    """A name in the game is not an account's any more, if it was: anybody may claim it."""
+    found = the_account(unit, account)
+    if username not in found.usernames:
+        return found
+    left = tuple(name for name in found.usernames if name != username)
+    return unit.put(found.changed(unit.now, usernames=left))
+
+
 def set_usernames(unit: Unit, *, account: int, usernames: tuple[str, ...]) -> Account:
     """An admin says which names are an account's: these, and no others."""
     found = the_account(unit, account)

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from aiohttp import web
 
-from coalserver.core.commands.claims import open_claim
+from coalserver.core.commands.claims import LONGEST_NAME, give_up_name, open_claim
 from coalserver.core.commands.people import change_account, set_password
 from coalserver.core.queries.oauth import grants_of, personal_tokens
 from coalserver.core.queries.people import sign_ins_of
@@ -32,6 +32,7 @@ OURS = frozenset(ZONES)
 #: What went well, by what the address says; the part of the page where it is said.
 DONE: Mapping[str, tuple[str, str]] = {
     "saved": ("about", N_("Saved.")),
+    "given-up": ("names", N_("The name is not yours any more.")),
     "password": ("password", N_("You have a new password. All other browsers are signed out.")),
     "token-ended": ("tokens", N_("The token is good no more.")),
     "app-ended": ("apps", N_("The program can act for you no more.")),
@@ -42,6 +43,7 @@ PARTS = {
     "save_profile": "about",
     "change_password": "password",
     "ask_for_claim": "names",
+    "end_name": "names",
     "make_token": "tokens",
     "end_token": "tokens",
     "end_app": "apps",
@@ -117,6 +119,13 @@ async def ask_for_claim(call: Call) -> web.StreamResponse:
     return leads_to("/profile#names")
 
 
+async def end_name(call: Call) -> web.StreamResponse:
+    """A name in the game is given up; one that is not his is no name of his already."""
+    said = await typed(call, {"name": LONGEST_NAME})
+    await call.core.do(give_up_name, account=call.caller.account, username=said["name"])
+    return leads_to("/profile?done=given-up#names")
+
+
 def profile_page(call: Call, status: int = 200, **more: Any) -> web.Response:
     """The page, with what this request has to say on it."""
     account, texts = the_member(call), language_of(call.request)
@@ -163,4 +172,5 @@ ROUTES = (
     Route("POST", "/profile", save_profile, who=member_only),
     Route("POST", "/profile/password", change_password, who=member_only),
     Route("POST", "/profile/claim", ask_for_claim, who=member_only),
+    Route("POST", "/profile/names/end", end_name, who=member_only),
 )

@@ -4,6 +4,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/profile": {"nickname": "Ann", "zone": "UTC", "language": ""},
     "/profile/password": {"old": "correct horse", "new": "correct battery"},
     "/profile/claim": {},
+    "/profile/names/end": {"name": "Steve"},
     "/profile/tokens": {"title": "Script", "days": "30"},
     "/profile/tokens/{}/end": {},
     "/profile/apps/{}/end": {},

@@ -5,12 +5,13 @@ from asyncio import gather
 
 import pytest
 
+from coalserver.core.commands.claims import set_usernames
 from coalserver.core.commands.people import add_account, remove_account
 from coalserver.core.queries.people import account_called, account_numbered, sign_ins_of
 from coalserver.core.queries.worlds import claim_of
 from tests.dialects.house import WEAK
 from tests.dialects.site.posts import POSTS
-from tests.dialects.surfers import PASSWORD, Surfer, put_on_hold, signed_in
+from tests.dialects.surfers import PASSWORD, Surfer, an_account, put_on_hold, signed_in
 
 ABOUT = {"nickname": "Ann", "zone": "Europe/Berlin", "language": "de"}
 GOOD = "correct battery"
@@ -203,6 +204,19 @@ async def test_a_code_is_shown_until_a_name_is_claimed_with_it(house):
     assert f">{claim.code}<" not in (await surfer.get("/profile")).raw.decode()
     house.clock.forward(3600)
     assert 'data-live' not in (await surfer.get("/profile")).raw.decode()
+
+
+async def test_a_name_in_the_game_is_given_up(house):
+    surfer = await signed_in(house)
+    await house.core.do(set_usernames, account=account(house).id, usernames=("Steve", "Alex"))
+    assert "Give up: Steve" in (await surfer.get("/profile")).raw.decode()
+    for name in ("Steve", "Steve", "Notch"):
+        answer = await changes(surfer, "/profile/names/end", name=name)
+        assert (answer.status, answer.headers["Location"]) == (302, "/profile?done=given-up#names")
+    assert account(house).usernames == ("Alex",)
+    assert "The name is not yours any more." in words(await surfer.get("/profile?done=given-up"))
+    bob = await an_account(house, "bob@example.org")
+    await house.core.do(set_usernames, account=bob, usernames=("Steve",))
 
 
 @pytest.mark.parametrize("path", [path for path in POSTS if path.startswith("/profile")])
