@@ -470,9 +470,17 @@ class Spool:
             base.execute("INSERT INTO sqlite_sequence VALUES ('line', ?)", (last,))
             base.execute("REPLACE INTO kept VALUES ('sent', ?)", (str(sequence),))
 
-    def keep_commands(self, commands: Sequence[str]) -> None:
+    @property
+    def commanded_until(self) -> int:
+        """The server's number of the last command that was kept."""
+        return int(self.get("commanded") or 0)
+
+    def keep_commands(self, commands: Sequence[str], until: int) -> None:
+        """Keep commands and the server's number of the last one; 0 from a server that does not number them."""
         with self._writing() as base:
             base.executemany("INSERT INTO command (command) VALUES (?)", [(one,) for one in commands])
+            if until:
+                base.execute("REPLACE INTO kept VALUES ('commanded', ?)", (str(until),))
         self.commanded.set()
 
     def command(self) -> tuple[int, str] | None:
@@ -1730,6 +1738,14 @@ class Pinger:
         return PING_SECONDS
 
     def ping(self, seconds: float = CALL_SECONDS) -> None:
+        # Two at once would bring the same commands twice.
+        if self._one.acquire(timeout=seconds):
+            try:
+                self._ping(seconds)
+            finally:
+                self._one.release()
+
+    def _ping(self, seconds: float) -> None:
         number, behind, skipped = self._overloads.lately()
         form = {
             "server_name": self._server.host[:500],
@@ -1737,6 +1753,8 @@ class Pinger:
             "num_overloads": str(number),
             "ms_behind": str(behind),
             "skipped_ticks": str(skipped),
+            # Until we say that we have a command the server brings it again.
+            "commands_after": str(self._spool.commanded_until),
             **self._level.told(),
         }
         if self._address:
@@ -1744,11 +1762,12 @@ class Pinger:
         answer = self._server.call("POST", "/api/v1/agents/ping", form, seconds=seconds)
         if answer.status != 200:
             raise _not_taken(answer)
-        told = answer.document.get("commands")
-        commands = [one.get("command") for one in told or () if isinstance(one, dict)]
+        told = [one for one in answer.document.get("commands") or () if isinstance(one, dict)]
+        commands = [one.get("command") for one in told]
         wanted = [clean(one) for one in commands if isinstance(one, str) and clean(one)]
-        if wanted:
-            self._spool.keep_commands(wanted)
+        if told:
+            numbers = [one["id"] for one in told if isinstance(one.get("id"), int)]
+            self._spool.keep_commands(wanted, max(numbers, default=0))
         ping_log.debug("Pinged; %s commands came.", len(wanted))
 
 
@@ -1983,6 +2002,7 @@ class Agent:
             log.warning("This spool was another world's: its lines are this world's now.")
             self.spool.new_source()
         if before != who.client_id:
+            self.spool.set("commanded", "0")
             self.spool.set("client", who.client_id)
 
     def run(self) -> int:

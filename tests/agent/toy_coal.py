@@ -26,6 +26,10 @@ class ToyCoal:
     singles: list[str] = field(default_factory=list)
     pings: list[dict[str, str]] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    #: The number of the first of them, if it numbers them and gives each until the agent has kept it.
+    first: int = 0
+    #: So many answers to pings get lost.
+    lost: int = 0
     batches: list[dict[str, Any]] = field(default_factory=list)
     #: Tokens that are good.
     tokens: set[str] = field(default_factory=set)
@@ -149,12 +153,20 @@ class ToyCoal:
         self._knows(request)
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.pings.append(form)
-        commands: list[str] = []
+        commands: list[dict[str, Any]] = []
+        if self.first:
+            kept = max(0, int(form["commands_after"]) + 1 - self.first)
+            self.first, self.commands = self.first + kept, self.commands[kept:]
         if form["is_server_running"] == "true":
-            commands, self.commands = self.commands, []
-        return web.json_response(
-            {"commands": [{"username": None, "command": command} for command in commands]}
-        )
+            commands = [
+                {"username": None, "command": command, **({"id": id} if self.first else {})}
+                for id, command in enumerate(self.commands, self.first)
+            ]
+            self.commands = self.commands if self.first else []
+        if self.lost:
+            self.lost -= 1
+            raise web.HTTPBadGateway
+        return web.json_response({"commands": commands})
 
     async def _line(self, request: web.Request) -> web.Response:
         self._knows(request)

@@ -94,21 +94,30 @@ def pause_world(unit: Unit, *, world_id: int) -> bool:
     return True
 
 
-def ping_world(unit: Unit, *, world_id: int, ping: Ping) -> list[ConsoleLine]:
+def ping_world(
+    unit: Unit, *, world_id: int, ping: Ping, after: int | None = None
+) -> list[ConsoleLine]:
     """An agent says how its world is; gives the console lines that are now its to write, oldest first.
 
-    Only a world that runs is given any: the others wait. Each is given once.
+    Only a world that runs is given any: the others wait. `after` is the id of the last line the agent has kept:
+    those later ones are given, and given again until they are kept as well. An agent that says none is given
+    each line once.
     """
     world = the_world(unit, world_id)
     keep_world(unit, world, world.ping(ping, unit.now))
-    if not ping.running:
-        return []
     waiting = unit.find(ConsoleLine, "world", world.id)
-    for line in waiting:
+    given = waiting if ping.running else []
+    taken = given
+    if after is not None:
+        # An agent that has kept a line which nobody has asked for yet means another server's.
+        newest = unit.state.counters.get("ConsoleLine", 1) - 1
+        taken = [line for line in waiting if line.id <= after <= newest]
+        given = [line for line in given if line not in taken]
+    for line in taken:
         unit.drop(line)
-    if waiting:
-        unit.say(ConsoleTold(world.id, tuple(line.id for line in waiting)), topics.world(world.id))
-    return waiting
+    if taken:
+        unit.say(ConsoleTold(world.id, tuple(line.id for line in taken)), topics.world(world.id))
+    return given
 
 
 def world_on_its_way(

@@ -33,12 +33,23 @@ class WrongCodes(Failures):
 
 
 async def ping(call: Call) -> web.StreamResponse:
-    """Say how a world is; the answer has what its console is now to be told, and nobody else is told it."""
+    """Say how a world is; the answer has what its console is now to be told, and nobody else is told it.
+
+    An agent that says which command it has kept last is told all later ones, with their ids, until it has them.
+    """
     said = await told(call, Pinging())
     del said["server_name"]
+    after = said.pop("after", None)
     world = world_of(call)
-    waiting = await call.core.do(ping_world, world_id=world.id, ping=Ping(**said))
-    commands = [{"username": line.username or None, "command": line.text} for line in waiting]
+    waiting = await call.core.do(ping_world, world_id=world.id, ping=Ping(**said), after=after)
+    commands = [
+        {
+            "username": line.username or None,
+            "command": line.text,
+            **({} if after is None else {"id": line.id}),
+        }
+        for line in waiting
+    ]
     return document({"commands": commands})
 
 

@@ -43,6 +43,7 @@ class Pinging(Form):
     num_overloads = Number(-LARGEST, LARGEST, attribute="overloads")
     ms_behind = Number(-LARGEST, LARGEST, attribute="behind")
     skipped_ticks = Number(-LARGEST, LARGEST, attribute="skipped")
+    commands_after = Number(0, LARGEST, attribute="after")
 
 
 class Zoned(Form):

@@ -32,7 +32,6 @@ from coalserver.core.unit import Unit
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.visitor import ConsoleLine
 from coalserver.domain.world import Ping, Status
-from coalserver.domain.world_events import ConsoleTold
 from tests.core.worlds import DAY, a_world, chat, log, login, now, visitor
 from tests.domain.builders import refused
 
@@ -263,17 +262,6 @@ def test_visitors_are_listed_by_name_upper_case_first(table):
     log(table, world, *(chat(f"11:59:0{number}", "hi", name) for number, name in enumerate(["bob", "Zoe", "Ada"])))
     assert [one.name for one in table.see(visitors_of, world=world.id)] == ["Ada", "Zoe", "bob"]
     assert [one.name for one in table.see(visitors_of, world=world.id, after="Ada", limit=1)] == ["Zoe"]
-
-
-def test_lines_an_agent_has_taken_are_said_to_be_on_their_way(table):
-    world = a_world(table)
-    lines = [table.do(tell_console, world_id=world.id, text=text) for text in ("/say a", "/say b")]
-    table.do(ping_world, world_id=world.id, ping=STANDS)
-    assert table.said(ConsoleTold) == []
-    table.do(ping_world, world_id=world.id, ping=RUNS)
-    table.do(ping_world, world_id=world.id, ping=RUNS)
-    (said,) = table.said(ConsoleTold, topic(world.id))
-    assert said.lines == tuple(line.id for line in lines)
 
 
 def test_a_world_is_nobodys_to_read_until_it_is_public(table):

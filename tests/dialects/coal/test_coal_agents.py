@@ -89,6 +89,21 @@ async def test_a_ping_that_cannot_be_read_is_refused(house: House, fields, error
     assert (answer.status, answer.json) == (400, {"errors": errors})
 
 
+async def test_an_agent_that_counts_loses_no_command_with_an_answer(stone_house: House):
+    place = await a_world(stone_house)
+    for text in ("/say a", "/say b"):
+        await stone_house.core.do(tell_console, world_id=place.id, text=text)
+    body = {"server_name": "x", "is_server_running": True, "commands_after": 0}
+    lost = (await place.agent.post(PING, body)).json["commands"]
+    assert [(one["username"], one["command"]) for one in lost] == [(None, "/say a"), (None, "/say b")]
+    await stone_house.restart()
+    assert (await place.agent.post(PING, body)).json["commands"] == lost
+    body["commands_after"] = lost[0]["id"]
+    assert (await place.agent.post(PING, body)).json["commands"] == lost[1:]
+    body["commands_after"] = lost[1]["id"]
+    assert (await place.agent.post(PING, body)).json["commands"] == []
+
+
 async def test_a_ping_may_come_as_json(house: House):
     place = await a_world(house)
     answer = await place.agent.post(PING, {"server_name": "x", "is_server_running": True, "server_day": 3})
