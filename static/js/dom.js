@@ -51,6 +51,17 @@ export function announce(text) {
   write(document.getElementById("say"), text);
 }
 
+/** Escape closes what was unfolded around the focus, and leaves it on what unfolds it. */
+export function closeOnEscape(root = document) {
+  root.addEventListener("keydown", (event) => {
+    const open = event.key === "Escape" && !event.defaultPrevented && event.target.closest?.("details[open]");
+    if (!open) return;
+    open.open = false;
+    open.querySelector("summary").focus();
+    event.preventDefault();
+  });
+}
+
 let hiding = 0;
 
 /** A short message over the page, for what went wrong with no better place to say it. */

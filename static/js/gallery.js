@@ -1,6 +1,6 @@
 // Hanging a picture: chosen, dropped anywhere on the page, or pasted. Each is sent at once.
 
-import { busy, flag, refs, write } from "./dom.js";
+import { busy, closeOnEscape, flag, refs, write } from "./dom.js";
 import { open, Problem } from "./http.js";
 
 const texts = JSON.parse(document.getElementById("gallery-texts").textContent);
@@ -74,3 +74,4 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   hang(file);
 });
+closeOnEscape();

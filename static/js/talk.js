@@ -1,7 +1,7 @@
 // The chat of a world: what the address asks for is shown, goes on in both directions, and is live at its end.
 
 import { cookie } from "./api.js";
-import { announce, element, flag, refs, write } from "./dom.js";
+import { announce, closeOnEscape, element, flag, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { backoff, pause, Problem, request } from "./http.js";
 import { localTimes } from "./times.js";
@@ -261,6 +261,7 @@ part.days.addEventListener("click", (event) => {
   } else go(link.href);
 });
 addEventListener("popstate", route);
+closeOnEscape();
 
 /** Enter goes into the rows, arrows from one to the next, Enter again to the moment of one, Escape out. */
 part.scroll.addEventListener("keydown", (event) => {

@@ -106,3 +106,13 @@ async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_t
     await ann.page.goto(ann.page.url.partition("/profile")[0] + "/servers/mill/chats")
     await expect(clock).to_have_text("00:00")
     await expect(ann.page.locator(".day-name")).to_have_text("Thursday, 2 July 2026")
+
+
+async def test_escape_closes_the_search_and_stays_there(member, mill):
+    ann = await member()
+    unfolds = ann.page.locator(".sieve summary")
+    await unfolds.click()
+    await ann.part("search").fill("stone")
+    await ann.keys("Escape")
+    await expect(ann.part("search")).to_be_hidden()
+    await expect(unfolds).to_be_focused()
