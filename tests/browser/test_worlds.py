@@ -10,6 +10,13 @@ from tests.browser.mills import CHATS, PASSWORD, login, signs_in
 from tests.browser.visitors import DESKTOP, PHONE, refused
 from tests.test_pictures import a_picture
 
+LEAVES = ("", "/chats", "/players", "/players/Bob", f"/players/{'P' * 40}", "/sessions", "/deaths", "/screenshots")
+LARGE = """() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("html { font-size: 200%; }");
+    document.adoptedStyleSheets = [sheet];
+}"""
+
 
 async def test_the_overview_keeps_up_with_the_world(member, mill):
     ann = await member("/servers/mill", **PHONE)
@@ -138,4 +145,15 @@ async def test_a_crowd_and_long_names_leave_the_page_in_shape(member, mill):
     assert crowd and crowd["height"] <= 400
     for path in ("/", "/servers/mill", "/servers/mill/sessions", "/servers/mill/players"):
         await ann.page.goto(ann.page.url.partition("/servers")[0].rstrip("/") + path)
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+async def test_letters_twice_as_large_need_no_scrolling_sideways(member, mill):
+    await mill.logs(login("Bob"), "Bob drowned", f"<Bob> {'Donaudampfschifffahrt' * 12}")
+    await mill.logs(login("P" * 40), at=time.time() - 90_000)
+    ann = await member("/servers/mill", **PHONE)
+    root = ann.page.url.partition("/servers")[0]
+    for path in ("/", "/profile", *(f"/servers/mill{page}" for page in LEAVES)):
+        await ann.page.goto(root + path)
+        await ann.page.evaluate(LARGE)
         assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, path
