@@ -28,7 +28,7 @@ WORDS: Mapping[Why | tuple[Why, str], tuple[int, str]] = {
     Why.DATUM_NOT_FOUND: (404, N_("There is no such backup.")),
     Why.TARGET_NOT_HERE: (400, N_("That player has left already.")),
     (Why.MALFORMED, "file"): (400, N_("Choose a backup first.")),
-    (Why.MALFORMED, "body"): (400, N_("The file was cut off. Please try again.")),
+    (Why.MALFORMED, "body"): (400, N_("What was sent cannot be read. Please try again.")),
     (Why.MALFORMED, "backup_foreign"): (400, N_("This file is not a backup of coalserver.")),
     (Why.MALFORMED, "backup_newer"): (400, N_("This backup was made by a newer coalserver. Update this one first.")),
     (Why.MALFORMED, "backup_damaged"): (400, N_("This backup is damaged. Nothing has changed.")),
