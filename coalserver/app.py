@@ -97,6 +97,9 @@ async def serve(config: Config, started: Started) -> int:
                     await store.close()
                 if status or not ground.renewal.asked.is_set():
                     return status
+                # What has ended makes room first: the two are never held at once.
+                gc.unfreeze()
+                gc.collect()
                 await ground.renewal.carry_out()
                 if ground.signalled.is_set():
                     return status
@@ -269,8 +272,7 @@ def settle() -> None:
     # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of
     # milliseconds. Still shorter, the two take the interpreter from one another too often.
     sys.setswitchinterval(5e-4)
-    # What is there now stays, and looking at it over and over would cost pauses. What stayed before a restore may go.
-    gc.unfreeze()
+    # What is there now stays, and looking at it over and over would cost pauses.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)

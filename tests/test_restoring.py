@@ -188,6 +188,8 @@ def test_a_backup_that_cannot_be_put_back_leaves_all_and_says_so(site):
     pid = site.server.process.pid
     assert site.restores().status == 200
     site.until(lambda: "was not restored" in site.root.visit("/admin/backups?done=restored").words)
+    (site.data / "keys" / "dangling").unlink()
+    assert "The backup is made." in site.root.sends("/admin/backups").words
     assert site.has("go") and site.server.process.pid == pid
     assert not site.replaced() and not list(site.data.glob("scratch-*"))
 

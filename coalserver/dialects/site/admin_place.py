@@ -107,7 +107,7 @@ def backups_page(call: Call, **said: Any) -> web.StreamResponse:
         "folder": place.backups,
         "data": place.data,
     }
-    if place.fault:
+    if place.fault and call.query.get("done", "restored") == "restored":
         return show(call, "backups", context, **{"wrong": {"backups": place.fault}, **said})
     return show(call, "backups", context, **{"done": went_well(call, DONE), **said})
 
