@@ -76,6 +76,8 @@ async def home(call: Call) -> web.StreamResponse:
         "rooms_open": total,
         "cursor": cursor,
         "worlds": worlds,
+        # Who belongs here comes for the worlds; who does not is told first what this is.
+        "is_member": account is not None,
         "hue": hue_of,
         "lasting": lasting,
         "now": call.now,

@@ -2,6 +2,7 @@
 
 
 from coalserver.core.commands.people import change_account
+from coalserver.core.commands.worlds import change_world
 from coalserver.core.queries.people import account_called
 from coalserver.core.queries.worlds import world_with
 from coalserver.domain.world import Status
@@ -95,3 +96,11 @@ async def test_the_first_page_has_the_worlds_one_may_see(house, world, ann):
     assert "1 h 6 min" in mine
     strangers = (await Surfer(house).get("/")).raw.decode()
     assert 'href="/servers/mill"' not in strangers and 'href="/servers/open"' in strangers
+
+
+async def test_the_first_page_begins_with_worlds_for_members_and_with_what_this_is_for_others(house, world, ann):
+    await house.core.do(change_world, world_id=world.id, public=True)
+    for surfer, worlds_first in ((ann, True), (Surfer(house), False)):
+        page = (await surfer.get("/")).raw.decode()
+        assert page.count('id="worlds-title"') == 1
+        assert (page.index('id="worlds-title"') < page.index("<h1")) is worlds_first
