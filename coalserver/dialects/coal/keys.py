@@ -7,6 +7,8 @@ from hashlib import blake2b
 #: What a key may name. A key of one kind is none of another.
 USER, SERVER, PLAYER, SESSION, LINE, SCREENSHOT = b"uspvli"
 _KIND_AND_ID = 8
+#: Of the eight bytes one is the kind, one free.
+_ID = 6
 _PROOF = 10
 
 
@@ -17,9 +19,13 @@ class Keys:
         self._secret = secret
 
     def of(self, kind: int, id: int) -> str:
-        """24 URL-safe characters."""
-        named = bytes((kind,)) + id.to_bytes(_KIND_AND_ID - 1, "big")
-        return base64.urlsafe_b64encode(self._masked(named) + self._proof(named)).decode()
+        """24 URL-safe characters, the first of which is no hyphen: a command line would take it for an option."""
+        for free in range(256):
+            named = bytes((kind, free)) + id.to_bytes(_ID, "big")
+            key = base64.urlsafe_b64encode(self._masked(named) + self._proof(named)).decode()
+            if not key.startswith("-"):
+                break
+        return key
 
     def id(self, kind: int, key: str) -> int:
         """What the key names if it is one of that kind; -1, which nothing has, if not."""
@@ -30,7 +36,7 @@ class Keys:
         proof = raw[_KIND_AND_ID:]
         named = _mixed(raw[:_KIND_AND_ID], self._mask(proof))
         good = len(raw) == _KIND_AND_ID + _PROOF and self._proof(named) == proof
-        return int.from_bytes(named[1:], "big") if good and named[0] == kind else -1
+        return int.from_bytes(named[2:], "big") if good and named[0] == kind else -1
 
     def _masked(self, named: bytes) -> bytes:
         return _mixed(named, self._mask(self._proof(named)))
