@@ -12,7 +12,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.web.body import read_body
 from coalserver.web.dialect import Call, Dialect, Route, Web
-from coalserver.web.reply import with_head
+from coalserver.web.reply import Written, with_head
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,11 @@ def endpoint(
             answer = dialect.astray(415, request)
         except StoreFailed:
             answer = dialect.unkept(call) if dialect.unkept else dialect.astray(500, request)
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             raise
+        except ConnectionError:
+            # The client has gone: there is nobody to answer, and nothing for the log.
+            answer = Written(keep_alive=False)
         except Exception:
             log.exception("%s %s has failed.", request.method, route.path)
             answer = dialect.astray(500, request)

@@ -1,5 +1,6 @@
 """Endpoints: who calls, then what is said, then the handler; and whatever goes wrong."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from ipaddress import ip_network
@@ -45,6 +46,16 @@ async def test_a_route_without_a_shape_reads_no_body():
     async with serving(toy(Route("POST", "/toy", echo))) as server:
         said = await server.ask("POST", "/toy", b"[", Content_Type="text/plain")
         assert (said.status, said.body) == (200, b'{"caller":0,"body":{}}')
+
+
+async def test_of_a_client_that_has_gone_the_log_says_nothing(caplog):
+    async def handler(call: Call) -> web.StreamResponse:
+        raise ConnectionResetError("the client has gone")
+
+    async with serving(toy(Route("GET", "/toy", handler))) as server:
+        with pytest.raises(asyncio.IncompleteReadError):
+            await server.ask("GET", "/toy")
+    assert not caplog.records
 
 
 async def test_a_call_brings_who_was_away_back():

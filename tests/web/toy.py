@@ -69,12 +69,13 @@ class Server:
     async def raw(self, request: bytes, answers: int = 1) -> list[Said]:
         """Write bytes on a new connection; gives so many answers."""
         reader, writer = await asyncio.open_connection(self.test.host, self.test.port)
-        writer.write(request)
-        async with asyncio.timeout(5):
-            said = [await self._one(reader, request) for _ in range(answers)]
-        writer.close()
-        await writer.wait_closed()
-        return said
+        try:
+            writer.write(request)
+            async with asyncio.timeout(5):
+                return [await self._one(reader, request) for _ in range(answers)]
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Said:
         """One request on a connection of its own. `_` in names of headers is `-`."""
