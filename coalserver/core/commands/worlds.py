@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 from coalserver.core import topics
+from coalserver.core.commands.pieces import PIECE
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account
 from coalserver.domain.properties import PORT, Value, changed, in_force
@@ -15,8 +16,6 @@ from coalserver.domain.visits import Mark, Sign
 from coalserver.domain.world import COMING, GOING, IN_USE, Ping, Status, World
 from coalserver.domain.world_events import ConsoleTold, WorldAdded, WorldChanged
 
-#: Worlds of which time asks something at once.
-PIECE = 500
 SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 LONGEST_SHORT_NAME = 50
 #: Console lines that wait for one world. An agent that is away for long must not be sent a day's talk.
@@ -106,13 +105,11 @@ def ping_world(
     world = the_world(unit, world_id)
     keep_world(unit, world, world.ping(ping, unit.now))
     waiting = unit.find(ConsoleLine, "world", world.id)
-    given = waiting if ping.running else []
-    taken = given
-    if after is not None:
-        # An agent that has kept a line which nobody has asked for yet means another server's.
-        newest = unit.state.counters.get("ConsoleLine", 1) - 1
-        taken = [line for line in waiting if line.id <= after <= newest]
-        given = [line for line in given if line not in taken]
+    # An agent that has kept a line which nobody has asked for yet means another server's.
+    newest = unit.state.counters.get("ConsoleLine", 1) - 1
+    kept = 0 if after is None or after > newest else after
+    given = [line for line in waiting if line.id > kept] if ping.running else []
+    taken = given if after is None else [line for line in waiting if line.id <= kept]
     for line in taken:
         unit.drop(line)
     if taken:
