@@ -22,7 +22,8 @@ class Keys:
         """24 URL-safe characters, the first of which is no hyphen: a command line would take it for an option."""
         for free in range(256):
             named = bytes((kind, free)) + id.to_bytes(_ID, "big")
-            key = base64.urlsafe_b64encode(self._masked(named) + self._proof(named)).decode()
+            proof = self._proof(named)
+            key = base64.urlsafe_b64encode(_mixed(named, self._mask(proof)) + proof).decode()
             if not key.startswith("-"):
                 break
         return key
@@ -37,9 +38,6 @@ class Keys:
         named = _mixed(raw[:_KIND_AND_ID], self._mask(proof))
         good = len(raw) == _KIND_AND_ID + _PROOF and self._proof(named) == proof
         return int.from_bytes(named[2:], "big") if good and named[0] == kind else -1
-
-    def _masked(self, named: bytes) -> bytes:
-        return _mixed(named, self._mask(self._proof(named)))
 
     def _proof(self, named: bytes) -> bytes:
         return blake2b(named, digest_size=_PROOF, key=self._secret, person=b"proof").digest()
