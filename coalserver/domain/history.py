@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from coalserver.domain.account import Account
 from coalserver.domain.logbook import Reading, identity
 from coalserver.domain.logbook_kinds import Kind
+from coalserver.domain.refusal import Refusal, Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ class Screenshot:
     size: int
     #: Whether the small and the blurred version are there.
     blurred: bool = False
+
+    def belongs_to(self, account: Account) -> bool:
+        """Whether it is an account's to take down: it put it there, or runs the place."""
+        return account.id == self.account or account.admin
+
+    def only_for(self, account: Account) -> None:
+        """Refuse an account that may not take it down."""
+        if not self.belongs_to(account):
+            raise Refusal(Why.NOT_YOURS)
 
 
 def line_of(

@@ -154,8 +154,7 @@ async def _hung(call: Call, world: int) -> Screenshot:
 
 async def _taken_down(call: Call) -> None:
     screenshot = await screenshot_in_path(call)
-    if screenshot.account != call.caller.account and not account_of(call).admin:
-        raise Refusal(Why.NOT_YOURS)
+    screenshot.only_for(account_of(call))
     await call.core.do(take_down_screenshot, screenshot=screenshot)
     await call.web.service(Pictures).remove(screenshot.code)
 

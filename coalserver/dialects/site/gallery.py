@@ -5,9 +5,10 @@ import asyncio
 from aiohttp import web
 
 from coalserver.core.commands.screenshots import hang_screenshot, take_down_screenshot
-from coalserver.core.ports import Place, Screenshots
+from coalserver.core.ports import Screenshots
 from coalserver.core.queries.people import account_numbered
 from coalserver.dialects.site.doors import for_members, path_of, speaks_json
+from coalserver.dialects.site.rows import exact_place_named, exact_place_of
 from coalserver.dialects.site.views import frame
 from coalserver.dialects.site.worlds import WORLD
 from coalserver.domain.account import Account
@@ -76,8 +77,7 @@ async def take_down(call: Call, world: World, account: Account) -> web.StreamRes
     """Take a picture down, and remove its files."""
     await own_form(call)
     shot = await _shot(call, world)
-    if shot.account != account.id and not account.admin:
-        raise Refusal(Why.NOT_YOURS)
+    shot.only_for(account)
     await call.core.do(take_down_screenshot, screenshot=shot)
     await asyncio.shield(call.web.service(Pictures).remove(shot.code))
     return leads_to(path_of(world) + "/screenshots")
@@ -97,8 +97,7 @@ async def show(call: Call, world: World, account: Account) -> web.StreamResponse
 async def _gallery(
     call: Call, world: World, account: Account, wrong: str = "", status: int = 200
 ) -> web.StreamResponse:
-    at, _, id = call.query.get("before", "").partition("~")
-    wanted = Screenshots(world.id, after=_place(at, id))
+    wanted = Screenshots(world.id, after=exact_place_named(call.query.get("before", "")))
     found = await call.core.history.screenshots(wanted, SIZE + 1)
     shots, path = found[:SIZE], path_of(world) + "/screenshots"
     context = {
@@ -106,7 +105,7 @@ async def _gallery(
         "shots": [_shown(call, one, account) for one in shots],
         "wrong": wrong,
         "most": call.web.service(Pictures).most // (1 << 20),
-        "older": f"{path}?before={shots[-1].created}~{shots[-1].id}" if len(found) > SIZE else None,
+        "older": f"{path}?before={exact_place_of(shots[-1].created, shots[-1].id)}" if len(found) > SIZE else None,
         "newest": path if "before" in call.query else None,
     }
     return form_page(call, "worlds/gallery.html", context, status)
@@ -128,17 +127,8 @@ def _shown(call: Call, shot: Screenshot, account: Account) -> dict[str, object]:
         "width": shot.width,
         "height": shot.height,
         "by": owner.shown if owner else "",
-        "mine": shot.account == account.id or account.admin,
+        "mine": shot.belongs_to(account),
     }
-
-
-def _place(at: str, id: str) -> Place | None:
-    try:
-        when = float(at)
-    except ValueError:
-        return None
-    known = abs(when) < 1e15 and id.isascii() and id.isdigit() and len(id) <= 18
-    return Place(when, int(id)) if known else None
 
 
 async def _shot(call: Call, world: World) -> Screenshot:

@@ -19,7 +19,13 @@ from coalserver.dialects.site.figures import (
     played,
     stays_since,
 )
-from coalserver.dialects.site.rows import place_named, place_of, row_of
+from coalserver.dialects.site.rows import (
+    exact_place_named,
+    exact_place_of,
+    place_named,
+    place_of,
+    row_of,
+)
 from coalserver.dialects.site.views import frame, zone_of
 from coalserver.dialects.site.worlds import WORLD
 from coalserver.domain.account import Account
@@ -57,7 +63,7 @@ async def see_players(call: Call, world: World, account: Account) -> web.StreamR
         }
         for one in shown
     ]
-    older = f"{shown[-1].last_login}~{shown[-1].id}" if len(found) > SIZE else None
+    older = exact_place_of(shown[-1].last_login, shown[-1].id) if len(found) > SIZE else None
     context = {
         **frame(call, world, account, "players"),
         "rows": rows,
@@ -113,7 +119,7 @@ async def see_sessions(call: Call, world: World, account: Account) -> web.Stream
     wanted = Visits(world.id, player or None, after=_asked_place(call))
     found = await call.core.history.visits(wanted, SIZE + 1)
     shown = found[:SIZE]
-    older = f"{shown[-1].visit.login.at}~{shown[-1].id}" if len(found) > SIZE else None
+    older = exact_place_of(shown[-1].visit.login.at, shown[-1].id) if len(found) > SIZE else None
     context = {
         **frame(call, world, account, "sessions"),
         "rows": [_stay(stay, call.now) for stay in shown],
@@ -186,14 +192,7 @@ def _asked_player(call: Call) -> str:
 
 def _asked_place(call: Call) -> Place | None:
     """Where a page goes on; nobody's cursor is none."""
-    at, _, id = call.query.get("before", "").partition("~")
-    try:
-        when = float(at)
-    except ValueError:
-        return None
-    if not abs(when) < 1e15 or not (id.isascii() and id.isdigit() and len(id) <= 18):
-        return None
-    return Place(when, int(id))
+    return exact_place_named(call.query.get("before", ""))
 
 
 def _turning(call: Call, world: World, here: str, older: str | None) -> dict[str, str | None]:

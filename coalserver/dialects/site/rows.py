@@ -65,3 +65,19 @@ def place_named(text: str) -> Place | None:
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (whole, id)):
         return None
     return Place(float(at), int(id))
+
+
+def exact_place_of(at: float | None, id: int) -> str:
+    """Where something is in a list that goes by more than whole seconds, for an address."""
+    return f"{at}~{id}"
+
+
+def exact_place_named(text: str) -> Place | None:
+    """The place that an address names so."""
+    at, _, id = text.partition("~")
+    try:
+        when = float(at)
+    except ValueError:
+        return None
+    known = abs(when) < 1e15 and id.isascii() and id.isdigit() and len(id) <= 18
+    return Place(when, int(id)) if known else None
