@@ -1,4 +1,4 @@
-"""What every test run says, and the command line as tests call it."""
+"""Fixtures of the command line."""
 
 import os
 from collections.abc import Iterator
@@ -8,13 +8,6 @@ import pytest
 
 from coalserver import cli
 from tests.running import Line, Said, running
-from tests.test_house import long_files
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the files that are nearly too long: the house test stops at 400."""
-    for path, count in long_files(300):
-        terminalreporter.write_line(f"{path} has {count} lines; aim at 300.")
 
 
 @pytest.fixture

@@ -173,18 +173,7 @@ async def prepare(scene: Scene, given: str) -> dict[str, str]:
     elif given in ("gathered", "full lobby"):
         await scene.gathers(max_players=4 if given == "gathered" else 2)
     elif given.startswith("asked"):
-        names["request"] = await scene.asks_in(max_players=2)
-        if given == "asked and full":
-            third = await scene.other.post(f"matchmaking.php/{scene.lobby}/request")
-            path = f"matchmaking.php/{well(third)['request_id']}/response"
-            well(await scene.host.post(path, {"action": "approve"}))
-        if given == "asked and answered":
-            path = f"matchmaking.php/{names['request']}/response"
-            well(await scene.host.post(path, {"action": "reject"}))
-        if given == "asked and started":
-            well(await scene.host.post("matchmaking.php/start"))
-        if given == "asked and removed":
-            well(await scene.host.post("matchmaking.php/remove"))
+        names["request"] = await _ask_to_join(scene, given)
     elif given.startswith("started"):
         await scene.starts(can_leave_room=given != "started for good")
     elif given in ("room", "full room", "locked room", "together", "stopped room", "no way out"):
@@ -205,3 +194,19 @@ async def prepare(scene: Scene, given: str) -> dict[str, str]:
         well(await scene.guest.post("game_room.php/create"))
     names["lobby"], names["room"] = scene.lobby or NOWHERE, scene.room or NOWHERE
     return names
+
+
+async def _ask_to_join(scene: Scene, given: str) -> str:
+    """Send a join request and bring it into the state that the cause names; return its id."""
+    request = await scene.asks_in(max_players=2)
+    if given == "asked and full":
+        third = await scene.other.post(f"matchmaking.php/{scene.lobby}/request")
+        path = f"matchmaking.php/{well(third)['request_id']}/response"
+        well(await scene.host.post(path, {"action": "approve"}))
+    if given == "asked and answered":
+        well(await scene.host.post(f"matchmaking.php/{request}/response", {"action": "reject"}))
+    if given == "asked and started":
+        well(await scene.host.post("matchmaking.php/start"))
+    if given == "asked and removed":
+        well(await scene.host.post("matchmaking.php/remove"))
+    return request
