@@ -37,11 +37,20 @@ async def run(plan: Plan) -> list[Row]:
     for _ in range(plan.runs):
         for name, runs in found.items():
             with processes.fresh_directory(plan.under) as data:
-                command = (sys.executable, "-m", "benchmarks.ingest", str(data), str(plan.lines), name)
+                command = (
+                    sys.executable,
+                    "-m",
+                    "benchmarks.ingest",
+                    str(data),
+                    str(plan.lines),
+                    name,
+                )
                 said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
             seconds, cpu = json.loads(said.stdout)
             runs.append(Speed(plan.lines, seconds, cpu, 0.0))
-    row = speed_row(f"ingest of {plan.lines:,} lines, beside raw FTS5", found["ours"], found["bare"])
+    row = speed_row(
+        f"ingest of {plan.lines:,} lines, beside raw FTS5", found["ours"], found["bare"]
+    )
     assert row.cpu_ours is not None
     return [
         Row(

@@ -181,7 +181,17 @@ class Redis:
 def redis(program: str, data: Path) -> Iterator[Redis]:
     """A Redis of its own, in memory only, gone afterwards."""
     path = data / "redis.socket"
-    command = (program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no")
+    command = (
+        program,
+        "--port",
+        "0",
+        "--unixsocket",
+        str(path),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    )
     process = subprocess.Popen(
         command,
         cwd=data,

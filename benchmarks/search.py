@@ -45,7 +45,9 @@ async def run(plan: Plan) -> list[Row]:
         try:
             async with aiosqlite.connect(data / "raw.sqlite3") as raw:
                 return [
-                    await _row(store, raw, f"search of {plan.chats:,} chats: {name}", words, world, plan)
+                    await _row(
+                        store, raw, f"search of {plan.chats:,} chats: {name}", words, world, plan
+                    )
                     for name, words, world in _searches()
                 ]
         finally:
@@ -98,7 +100,9 @@ async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
     from coalserver.stores.sqlite import SqliteStore
 
     raw.execute("PRAGMA synchronous = OFF")
-    raw.execute("CREATE TABLE line (id INTEGER PRIMARY KEY, world INTEGER, at REAL, name TEXT, text TEXT)")
+    raw.execute(
+        "CREATE TABLE line (id INTEGER PRIMARY KEY, world INTEGER, at REAL, name TEXT, text TEXT)"
+    )
     raw.execute("CREATE VIRTUAL TABLE words USING fts5 (text, content='', tokenize=unicode61)")
     store = SqliteStore(data / "kept.sqlite3")
     await store.open()
@@ -111,7 +115,9 @@ async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
         raw.execute("BEGIN")
         rows = ((one.id, one.world, one.at, one.username, one.chat) for one in lines)
         raw.executemany("INSERT INTO line VALUES (?, ?, ?, ?, ?)", rows)
-        raw.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", ((one.id, one.chat) for one in lines))
+        raw.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)", ((one.id, one.chat) for one in lines)
+        )
         raw.execute("COMMIT")
         filed.clear()
 
@@ -126,4 +132,3 @@ async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
             await flush()
     await flush()
     return store
-

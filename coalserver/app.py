@@ -297,5 +297,3 @@ def _address(ground: Ground) -> str:
     """Where we listen, with the port the system gave where none was named."""
     host = ground.config.host
     return f"http://{f'[{host}]' if ':' in host else host}:{ground.doors[0].getsockname()[1]}"
-
-

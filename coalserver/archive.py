@@ -104,11 +104,20 @@ async def put_back(
     has asked for it, `by` an account of that `name`, is a deed in what comes back.
     """
     file, scratch = staged.file, staged.scratch
-    deed = Deed(0, time.time(), by, name, What.BACKUP_RESTORED, str(file) if by == COMMAND_LINE else file.name)
+    deed = Deed(
+        0,
+        time.time(),
+        by,
+        name,
+        What.BACKUP_RESTORED,
+        str(file) if by == COMMAND_LINE else file.name,
+    )
     try:
         try:
             kept = await asyncio.to_thread(_keep, home, scratch / "kept")
-            await _prepare(scratch / home.database.name, await _counters(home) if kept else {}, deed)
+            await _prepare(
+                scratch / home.database.name, await _counters(home) if kept else {}, deed
+            )
             restored = scratch / "restored"
             for part in staged.manifest["files"]:
                 place = restored / part

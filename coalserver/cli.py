@@ -95,7 +95,9 @@ def serve(settings: Config, args: Mapping[str, Any]) -> int:
             f"Open {told['open']} in a browser. Stop with Ctrl-C."
         )
         if again:
-            text = f"Begun again after a restore; coalserver {__version__} listens on {url} as before."
+            text = (
+                f"Begun again after a restore; coalserver {__version__} listens on {url} as before."
+            )
         if code:
             told["admin_code"] = code
             text += f"\nNobody runs it yet: sign up at {told['open']}signup with the code {code}"

@@ -49,7 +49,9 @@ class Config:
     access_token_seconds: float = setting(
         3600, "how long an OAuth access token holds; 0: not at all", 0, 365 * 86400
     )
-    open_signup: bool = setting(False, "whether who signs up on the site need not wait for an admin")
+    open_signup: bool = setting(
+        False, "whether who signs up on the site need not wait for an admin"
+    )
     seats_at_once: int = setting(50, "seats one player may hold at once", 1, 10_000)
     hosts_game: str = setting(
         "hosts",
@@ -58,9 +60,13 @@ class Config:
         wanted="at most 32 of a-z, 0-9, _ and -, the first a letter or a digit",
     )
     hosts_login: str = setting(
-        "open", "whether a host's uuid alone fetches tokens, or only once", choices=("open", "strict")
+        "open",
+        "whether a host's uuid alone fetches tokens, or only once",
+        choices=("open", "strict"),
     )
-    hosts_grace: float = setting(30, "silence after which a seat in a hosts session is freed", 1, 86400)
+    hosts_grace: float = setting(
+        30, "silence after which a seat in a hosts session is freed", 1, 86400
+    )
     body_limit: int = setting(2**20, "largest body of a request, in bytes", 1024, 2**30)
     screenshot_limit: int = setting(10 * 2**20, "largest screenshot, in bytes", 1024, 2**30)
     backup_limit: int = setting(

@@ -51,9 +51,7 @@ async def account_activate(desk: Desk, *, email: str, active: bool) -> Any:
     """Let an account come in, or (--off) let it wait again."""
     found = desk.core.see(account_called, email=email)
     what = What.ACCOUNT_LET_IN if active else What.ACCOUNT_PUT_ON_HOLD
-    return _row(
-        await desk.do(what, found.email, change_account, account=found.id, active=active)
-    )
+    return _row(await desk.do(what, found.email, change_account, account=found.id, active=active))
 
 
 async def token_add(desk: Desk, *, email: str, scope: str, days: int) -> Any:
@@ -113,7 +111,9 @@ ORDERS: Mapping[str, Order] = {
     ),
     "account list": Order(
         account_list,
-        lambda answer: table([_for_people(row) for row in answer["accounts"]], "There is no account."),
+        lambda answer: table(
+            [_for_people(row) for row in answer["accounts"]], "There is no account."
+        ),
     ),
     "account passwd": Order(
         account_passwd,

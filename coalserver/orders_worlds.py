@@ -101,7 +101,12 @@ ORDERS: Mapping[str, Order] = {
         (
             argument("name", metavar="NAME", type=text, help="as people read it"),
             argument("--hosted", action="store_true", help="this server is to run it"),
-            argument("--short-name", default="", metavar="S", help="what it is called in addresses, in any script"),
+            argument(
+                "--short-name",
+                default="",
+                metavar="S",
+                help="what it is called in addresses, in any script",
+            ),
         ),
         begins=True,
     ),

@@ -179,7 +179,9 @@ class Pictures:
 def opened(raw: bytes) -> tuple[Image.Image, str]:
     """The pixels of a picture, upright, and its format; NoPicture if it is none that we take."""
     try:
-        image: Image.Image = Image.open(io.BytesIO(raw), formats=[name for name, _ in FORMATS.values()])
+        image: Image.Image = Image.open(
+            io.BytesIO(raw), formats=[name for name, _ in FORMATS.values()]
+        )
     except DAMAGED:
         raise NoPicture("kind") from None
     if image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST_SIDE:

@@ -29,7 +29,9 @@ def dies_at(step: int) -> None:
     steps = count()
 
     def audited(event: str, args: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+        writes = (
+            event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+        )
         if (writes or event in STEPS) and next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 

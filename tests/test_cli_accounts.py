@@ -36,7 +36,10 @@ def test_who_waits_is_let_in_and_may_be_let_wait_again(either):
     either("account", "add", "bob@example.org", *PASSWORD)
     assert either("account", "activate", "bob@example.org").out == "bob@example.org is active.\n"
     assert accounts(either)["bob@example.org"]["active"] is True
-    assert either("account", "activate", "bob@example.org", "--off", "--json").document["active"] is False
+    assert (
+        either("account", "activate", "bob@example.org", "--off", "--json").document["active"]
+        is False
+    )
 
 
 def test_a_token_is_shown_once_and_kept_as_a_digest(either, data):

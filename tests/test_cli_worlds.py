@@ -32,7 +32,9 @@ def asked(url: str, body: Any = None, token: str = "", **form: str) -> Any:
 
 
 def test_a_world_may_be_called_by_an_emoji_of_several(line):
-    assert added(line, "\U0001f9d1\u200d\U0001f680 Moon")["name"] == "\U0001f9d1\u200d\U0001f680 Moon"
+    assert (
+        added(line, "\U0001f9d1\u200d\U0001f680 Moon")["name"] == "\U0001f9d1\u200d\U0001f680 Moon"
+    )
     said = line("world", "add", "two\u2028lines")
     assert said.status == 2 and "none of them invisible" in said.err
 
@@ -41,7 +43,9 @@ def test_a_world_is_as_it_was_asked_for(either):
     assert added(either, "My World")["status"] == "UNKNOWN"
     added(either, "Nether", "--hosted", "--short-name", "nether")
     worlds = either("world", "list", "--json").document["worlds"]
-    assert [(one["name"], one["short_name"], one["hosted"], one["last_ping"]) for one in worlds] == [
+    assert [
+        (one["name"], one["short_name"], one["hosted"], one["last_ping"]) for one in worlds
+    ] == [
         ("My World", "", False, None),
         ("Nether", "nether", True, None),
     ]
@@ -58,9 +62,17 @@ def test_a_short_name_may_be_typed_in_any_script(line):
 @pytest.mark.parametrize(
     ("order", "why", "sentence"),
     [
-        (("add", "World", "--short-name", "over"), "short_name_taken", "Another world has that short name."),
+        (
+            ("add", "World", "--short-name", "over"),
+            "short_name_taken",
+            "Another world has that short name.",
+        ),
         (("add", "World", "--short-name", "!?"), "malformed", "A short name is up to 50 of a-z"),
-        (("add", "World", "--short-name", "games"), "short_name_reserved", "A page of the site is at that address"),
+        (
+            ("add", "World", "--short-name", "games"),
+            "short_name_reserved",
+            "A page of the site is at that address",
+        ),
         (("add", " "), "malformed", "A world has a name."),
         (("agent", "nothing"), "world_not_found", "There is no world with that key or short name."),
         (("pair", ""), "world_not_found", "There is no world with that key or short name."),

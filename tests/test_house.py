@@ -190,9 +190,7 @@ def test_types_are_right():
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
 def test_ruff_passes(command):
     line = [sys.executable, "-m", "ruff", *command, "--no-cache", "--output-format", "concise"]
-    result = subprocess.run(
-        [*line, "."], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([*line, "."], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"ruff {' '.join(command)}:\n{result.stdout}{result.stderr}"
 
 

@@ -36,7 +36,9 @@ def pictures(tmp_path: Path, clock: Clock) -> Iterator[Pictures]:
     made.close()
 
 
-def a_picture(format: str = "PNG", size: tuple[int, int] = (640, 400), mode: str = "RGB", **how: Any) -> bytes:
+def a_picture(
+    format: str = "PNG", size: tuple[int, int] = (640, 400), mode: str = "RGB", **how: Any
+) -> bytes:
     """The upper half red, the lower one blue."""
     image = Image.new("RGB", size, BLUE)
     image.paste(RED, (0, 0, size[0], size[1] // 2))
@@ -123,7 +125,15 @@ async def test_of_what_moves_the_first_picture_is_kept(pictures):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"x", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a", a_picture("GIF"), a_picture("TIFF")]
+    "raw",
+    [
+        b"",
+        b"x",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"GIF89a",
+        a_picture("GIF"),
+        a_picture("TIFF"),
+    ],
 )
 async def test_what_is_no_picture_of_our_kinds_is_not_taken(pictures, tmp_path, raw):
     with pytest.raises(NoPicture) as refused:
@@ -175,7 +185,9 @@ async def test_damage_of_any_kind_is_a_picture_or_none(pictures, format):
 
 
 async def test_removed_is_removed_and_others_stay(pictures, tmp_path):
-    one, other = await asyncio.gather(pictures.taken(a_picture()), pictures.taken(a_picture("JPEG")))
+    one, other = await asyncio.gather(
+        pictures.taken(a_picture()), pictures.taken(a_picture("JPEG"))
+    )
     await pictures.remove(one.code)
     await pictures.remove(one.code)
     assert pictures.file(one.code, "small") is None
@@ -189,7 +201,12 @@ async def test_what_no_screenshot_names_is_swept(pictures, tmp_path):
     (tmp_path / "screenshots" / "notes.txt").write_bytes(b"somebody's own")
     assert await pictures.sweep({one.code}) == 4
     assert files(tmp_path) == sorted(
-        ["notes.txt", f"{one.code}-blurred.webp", f"{one.code}-original.png", f"{one.code}-small.webp"]
+        [
+            "notes.txt",
+            f"{one.code}-blurred.webp",
+            f"{one.code}-original.png",
+            f"{one.code}-small.webp",
+        ]
     )
     assert pictures.file(other.code, "original") is None
 

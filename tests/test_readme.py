@@ -30,13 +30,17 @@ def test_every_dialect_is_listed_with_its_contract(dialect):
     assert f"(coalserver/dialects/{dialect.name}/README.md)" in README
 
 
-@pytest.mark.parametrize("command", ["pip install . && python run.py", "pip install '.[test]' && pytest"])
+@pytest.mark.parametrize(
+    "command", ["pip install . && python run.py", "pip install '.[test]' && pytest"]
+)
 def test_both_commands_are_there(command):
     assert f"```sh\n{command}\n```" in README
 
 
 def test_the_map_names_what_lies_in_the_package():
-    inside = [path for path in (ROOT / "coalserver").iterdir() if not path.name.startswith(("_", "."))]
+    inside = [
+        path for path in (ROOT / "coalserver").iterdir() if not path.name.startswith(("_", "."))
+    ]
     names = [path.name + "/" * path.is_dir() for path in inside]
     assert not [name for name in names if not re.search(rf"(?<![\w/]){re.escape(name)}", MAP)]
 
@@ -44,4 +48,8 @@ def test_the_map_names_what_lies_in_the_package():
 def test_the_map_names_no_file_that_is_not_there():
     named = re.findall(r"(?<![\w/*])\w+\.(?:py|cfg)", MAP)
     assert "app.py" in named
-    assert not [name for name in named if not any((there / name).is_file() for there in (ROOT, ROOT / "coalserver"))]
+    assert not [
+        name
+        for name in named
+        if not any((there / name).is_file() for there in (ROOT, ROOT / "coalserver"))
+    ]

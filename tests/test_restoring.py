@@ -70,7 +70,9 @@ class Browser:
         lines = (field % "csrf_token").encode() + seal + b"\r\n"
         lines += (field % 'file"; filename="b.tar').encode() + content + b"\r\n"
         return self.visit(
-            "/admin/backups/upload", lines + f"--{BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={BOUNDARY}"
+            "/admin/backups/upload",
+            lines + f"--{BOUNDARY}--\r\n".encode(),
+            f"multipart/form-data; boundary={BOUNDARY}",
         )
 
     def asks(self, path: str, token: str = "", **body: Any) -> Visit:
@@ -124,7 +126,9 @@ def site(line: Line, data: Path) -> Iterator[Site]:
     with running(data) as server:
         root = Browser(server.url)
         assert root.sends("/login", "/login", email=EMAIL, password=PASSWORD).status == 200
-        token = json.loads(root.asks("/accounts/login", credentialType="guest", username="Ann").raw)["token"]
+        token = json.loads(
+            root.asks("/accounts/login", credentialType="guest", username="Ann").raw
+        )["token"]
         assert "The backup is made." in root.sends("/admin/backups").words
         [backup] = [path.name for path in (data / "backups").iterdir()]
         line("game", "add", "go")

@@ -14,7 +14,15 @@ ROOT = Path(__file__).parent.parent
 TAGS = sorted(folder.name for folder in FOLDER.iterdir())
 #: What is put into a text: `%(name)s` here and in templates, `{name}` in sentences and scripts.
 HOLES = re.compile(r"%\(\w+\)s|\{\w+\}")
-WORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "texts": None, "t": None, "tn": (1, 2)}
+WORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "N_": None,
+    "texts": None,
+    "t": None,
+    "tn": (1, 2),
+}
 Text = str | tuple[str, ...]
 
 

@@ -185,9 +185,7 @@ class Core:
 def gaps(counters: Mapping[str, int]) -> list[tuple[int, int]]:
     """The stretches of entry ids that restored backups have left empty: see `Feed.lost`."""
     found = (
-        (low, int(name.removeprefix(GAP)))
-        for name, low in counters.items()
-        if name.startswith(GAP)
+        (low, int(name.removeprefix(GAP))) for name, low in counters.items() if name.startswith(GAP)
     )
     return sorted(found)
 

@@ -126,9 +126,7 @@ class Rankings:
         assert building.done is not None
         return await asyncio.shield(building.done)
 
-    async def _made(
-        self, game: str, name: _Name, ranking: Ranking, building: _Building
-    ) -> Ranking:
+    async def _made(self, game: str, name: _Name, ranking: Ranking, building: _Building) -> Ranking:
         try:
             async with self._turn:
                 building.late.clear()
@@ -162,9 +160,7 @@ class Rankings:
                 ranking.put(player.id, data)
 
 
-def fill(
-    ranking: Ranking, state: State, ids: Sequence[int], given_up: threading.Event
-) -> None:
+def fill(ranking: Ranking, state: State, ids: Sequence[int], given_up: threading.Event) -> None:
     """Take in these players: a worker's task, that lets the loop go on after every piece."""
     for start in range(0, len(ids), PIECE):
         for id in ids[start : start + PIECE]:
@@ -193,4 +189,3 @@ def _descending(value: Any) -> float:
 def _same(value: Any, wanted: Plain) -> bool:
     """Equal as JSON: true is not 1, and 1 is 1.0."""
     return value == wanted and isinstance(value, bool) is isinstance(wanted, bool)
-

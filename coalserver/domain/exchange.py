@@ -75,9 +75,7 @@ def recipients(
     """
     roster.of(sender)
     there = [
-        seat.player
-        for seat in roster.seats
-        if with_away or not seat.away or seat.player == sender
+        seat.player for seat in roster.seats if with_away or not seat.away or seat.player == sender
     ]
     if target is Target.ALL:
         return tuple(there)

@@ -122,9 +122,7 @@ class Rules:
 
 def dumped(value: Any) -> bytes:
     """JSON as bytes; a value that is not JSON raises ValueError or TypeError."""
-    return json.dumps(
-        value, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def asked(rule: Callable[..., Any], *facts: Any) -> Any:

@@ -108,15 +108,11 @@ class Lobby:
         self.still_open()
         return self.reduced(self.roster.kick(by, player), now)
 
-    def drop(
-        self, player: int, now: float, ending: Ending = Ending.HOST_LEFT
-    ) -> "Lobby":
+    def drop(self, player: int, now: float, ending: Ending = Ending.HOST_LEFT) -> "Lobby":
         """Free the seat of someone who has gone silent, was banned or whose room has moved on."""
         return self.reduced(self.roster.without(player), now, ending)
 
-    def reduced(
-        self, roster: Roster, now: float, ending: Ending = Ending.HOST_LEFT
-    ) -> "Lobby":
+    def reduced(self, roster: Roster, now: float, ending: Ending = Ending.HOST_LEFT) -> "Lobby":
         """This lobby with fewer members; without a host it is gone."""
         smaller = replace(self, roster=roster)
         if roster.led or self.phase is not Phase.OPEN:
@@ -176,9 +172,7 @@ class Lobby:
 
     def start(self, room: int, now: float) -> "Lobby":
         """The gathering has become a room; the roster stays until that room ends."""
-        return replace(
-            self, phase=Phase.STARTED, ending=Ending.STARTED, room=room, closed=now
-        )
+        return replace(self, phase=Phase.STARTED, ending=Ending.STARTED, room=room, closed=now)
 
     def close(self, ending: Ending, now: float) -> "Lobby":
         """No more gathering: nobody sits here."""

@@ -36,7 +36,9 @@ def _phrases() -> Iterator[Phrase]:
 
 PHRASES = tuple(sorted(_phrases(), key=lambda phrase: -phrase.literal))
 VICTIM = "{v} "
-_AFTER_A_NAME = [(one.key, one.words[len(VICTIM) :]) for one in PHRASES if one.words.startswith(VICTIM)]
+_AFTER_A_NAME = [
+    (one.key, one.words[len(VICTIM) :]) for one in PHRASES if one.words.startswith(VICTIM)
+]
 _BEFORE_A_NAME = [one for one in PHRASES if not one.words.startswith(VICTIM)]
 
 #: What may follow a victim's name. Mods write further phrases, which begin like these.

@@ -125,7 +125,13 @@ def _logged_in(text: str, _name: str, _words: str) -> Found | None:
     if match is None:
         return None
     name, ip, port, *place = match.groups("")
-    facts: Facts = {"username": name, "shown": name, "ip": ip, "port": port, "location": _place(place)}
+    facts: Facts = {
+        "username": name,
+        "shown": name,
+        "ip": ip,
+        "port": port,
+        "location": _place(place),
+    }
     return Kind.LOGGED_IN, facts
 
 

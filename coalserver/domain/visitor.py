@@ -56,7 +56,9 @@ class Visitor:
         own = (latest.login, latest.twin, latest.logout) if latest else ()
         later = {one for one in (*own, self.left, emptied) if one is not None and one > mark}
         mending = mended(there, mark, sorted(later))
-        known = [one for one in (latest, *mending.put) if one is not None and one not in mending.gone]
+        known = [
+            one for one in (latest, *mending.put) if one is not None and one not in mending.gone
+        ]
         newest = max(known, key=lambda visit: visit.login, default=None)
         left = self.left
         if not mark.arrival and (left is None or mark > left):

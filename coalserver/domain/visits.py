@@ -116,9 +116,7 @@ class Mending:
     put: tuple[Visit, ...] = ()
 
 
-def mark_of(
-    reading: Reading, line: int, sequence: int, newest: float = -math.inf
-) -> Mark | None:
+def mark_of(reading: Reading, line: int, sequence: int, newest: float = -math.inf) -> Mark | None:
     """What a line says of who is there; none if it tells nothing of it, or not when or of whom.
 
     `newest` is the order of the newest mark that came from the same source. A clock that is put back, as at

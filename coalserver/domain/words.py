@@ -32,7 +32,9 @@ _MARKS = re.compile(
     "\u200b-\u200d\u2060\ufeff\u00ad]"
 )
 #: Letters that a mark is part of, but that do not fall into letter and mark.
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "ħ": "h"})
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "ħ": "h"}
+)
 #: й is a letter of its own; ё is written е as often as not.
 _SHORT_I = "\u0438\u0306"
 #: No text, or nobody's but a store's.

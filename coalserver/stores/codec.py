@@ -135,9 +135,7 @@ def _decoder_of_tuple(members: tuple[Any, ...], where: str) -> Decoder:
             return tuple
         return lambda given: tuple([decode(one) for one in given])
     each = [_decoder_of(member, where) or _same for member in members]
-    return lambda given: tuple(
-        [decode(one) for decode, one in zip(each, given, strict=True)]
-    )
+    return lambda given: tuple([decode(one) for decode, one in zip(each, given, strict=True)])
 
 
 def _same(given: Any) -> Any:

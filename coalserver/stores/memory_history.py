@@ -193,7 +193,8 @@ def _page(
         item
         for order, item in (rows if rising else reversed(rows))
         if (order > last if rising else order < last)
-        and since <= order[0] < before and not (bounded and order[0] == -inf)
+        and since <= order[0] < before
+        and not (bounded and order[0] == -inf)
     ]
     return fits[:limit]
 

@@ -26,7 +26,9 @@ FIELDS = (
 GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer", "message")}
 COLUMNS = ("place", "id", "digest", "tags", "kind", "location", *FIELDS)
 _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_INDEX = "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
+_INDEX = (
+    "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
+)
 _ROW = ", ".join(f"line.{name}" for name in ("place", "id", "tags", "kind", "location", *FIELDS))
 _fields = attrgetter(*FIELDS)
 _KINDS = {kind.value: kind for kind in Kind}
@@ -100,7 +102,10 @@ def count(db: sqlite3.Connection, wanted: Lines, by: Sequence[str]) -> list[Coun
     if tags is not None:
         condition += f" AND line.tags IN ({', '.join(map(str, tags))})"
     if wanted.username:
-        condition, facts = f"username = ? AND username <> '' AND {condition}", [wanted.username, *facts]
+        condition, facts = (
+            f"username = ? AND username <> '' AND {condition}",
+            [wanted.username, *facts],
+        )
     columns = ", ".join(GROUPS[name] for name in by)
     grouped = f" GROUP BY {columns} ORDER BY count(*) DESC, {columns}" if by else ""
     rows = db.execute(

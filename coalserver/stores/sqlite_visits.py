@@ -53,9 +53,7 @@ def visit(db: sqlite3.Connection, id: int) -> Stay | None:
     return _stay(row) if row else None
 
 
-def attendance(
-    db: sqlite3.Connection, world: int, usernames: Sequence[str]
-) -> list[Attendance]:
+def attendance(db: sqlite3.Connection, world: int, usernames: Sequence[str]) -> list[Attendance]:
     """Of each of these who has ever visited a world: how often, how long, since when."""
     rows = db.execute(
         "SELECT username, count(*), sum(CASE WHEN gone < ? THEN max(0.0, gone - came) ELSE 0.0 END),"

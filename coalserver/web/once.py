@@ -21,10 +21,12 @@ async def do_once(call: Call, command: Callable[..., Any], /, **asked: Any) -> A
         text = f"Must have 1 to {LONGEST} printable characters."
         raise Refusal(Why.MALFORMED, fields={HEADER: [text]})
     who, request = call.caller, call.request
-    caller = f"{call.dialect.name}/{who.player}" if who.player else f"{call.dialect.name}/account {who.account}"
-    repeat = Repeat.of(
-        caller, key, request.method.encode(), request.path_qs.encode(), call.raw
+    caller = (
+        f"{call.dialect.name}/{who.player}"
+        if who.player
+        else f"{call.dialect.name}/account {who.account}"
     )
+    repeat = Repeat.of(caller, key, request.method.encode(), request.path_qs.encode(), call.raw)
     return await call.core.do_once(repeat, command, made=ids_of, **asked)
 
 

@@ -105,9 +105,7 @@ class Table(web.AbstractResource):
                 waiting.append(segment.named)
 
 
-def _found(
-    segment: _Segment, parts: list[str], at: int, values: list[str]
-) -> _Segment | None:
+def _found(segment: _Segment, parts: list[str], at: int, values: list[str]) -> _Segment | None:
     """Where a path ends; fixed segments win over named ones, and a named one is never empty."""
     if at == len(parts):
         return segment if segment.routes else None

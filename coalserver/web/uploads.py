@@ -24,7 +24,12 @@ AROUND = 64 * 1024
 PIECE = 64 * 1024
 #: What aiohttp says of a form that is none; it warns of headers that it passes over, too.
 UNREADABLE = (
-    web.RequestPayloadError, HttpProcessingError, ValueError, AssertionError, RuntimeError, RuntimeWarning,
+    web.RequestPayloadError,
+    HttpProcessingError,
+    ValueError,
+    AssertionError,
+    RuntimeError,
+    RuntimeWarning,
 )
 
 

@@ -228,7 +228,9 @@ class Server:
             with refused:
                 if refused.code in (301, 302, 303, 307, 308):
                     to = refused.headers.get("Location", "")
-                    raise Trouble(f"The server sends us on to {to[:200]}: is --url right?") from None
+                    raise Trouble(
+                        f"The server sends us on to {to[:200]}: is --url right?"
+                    ) from None
                 return _answer(refused.code, refused.headers, _rest(refused))
         except (OSError, http.client.HTTPException) as fault:
             reason = getattr(fault, "reason", None) or fault
@@ -478,7 +480,9 @@ class Spool:
     def keep_commands(self, commands: Sequence[str], until: int) -> None:
         """Keep commands and the server's number of the last one; 0 from a server that does not number them."""
         with self._writing() as base:
-            base.executemany("INSERT INTO command (command) VALUES (?)", [(one,) for one in commands])
+            base.executemany(
+                "INSERT INTO command (command) VALUES (?)", [(one,) for one in commands]
+            )
             if until:
                 base.execute("REPLACE INTO kept VALUES ('commanded', ?)", (str(until),))
         self.commanded.set()
@@ -1843,20 +1847,28 @@ def flags() -> argparse.ArgumentParser:
     add("--rcon", metavar="HOST:PORT", help="write commands over RCON, not to the pipe")
     add("--rcon_password", help="or in RCON_PASSWORD; else as server.properties says")
     add("--rcon_password_file", help="file with the RCON password")
-    add("--spool", default="mc_coal_agent.spool", help="file for what is not sent yet, and for places")
+    add(
+        "--spool",
+        default="mc_coal_agent.spool",
+        help="file for what is not sent yet, and for places",
+    )
     add("--once", action="store_true", help="send what there is, ping once, and end")
     return parser
 
 
 def logs_to(file: str, verbose: bool) -> None:
-    form = logging.Formatter("%(asctime)s : %(name)-8s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+    form = logging.Formatter(
+        "%(asctime)s : %(name)-8s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"
+    )
     console = logging.StreamHandler()
     console.setLevel(logging.DEBUG if verbose else logging.INFO)
     handlers: list[logging.Handler] = [console]
     if file.strip():
         try:
             handlers.append(
-                logging.handlers.RotatingFileHandler(file, maxBytes=5 << 20, backupCount=2, encoding="utf-8")
+                logging.handlers.RotatingFileHandler(
+                    file, maxBytes=5 << 20, backupCount=2, encoding="utf-8"
+                )
             )
         except OSError as fault:
             raise Unfit(f"Our log {file} cannot be written: {fault.strerror}") from None
@@ -1874,7 +1886,9 @@ def server_of(asked: argparse.Namespace, kept: Credentials | None) -> Server:
         url = kept.url
     if not url and not host:
         with suppress(OSError):
-            application = re.search(r"(?m)^application:\s*(\S+)", Path("app.yaml").read_text("utf-8"))
+            application = re.search(
+                r"(?m)^application:\s*(\S+)", Path("app.yaml").read_text("utf-8")
+            )
             host = application and f"{application.group(1)}.appspot.com"
     if not url and not host:
         raise Unfit("Which server? Give --url.")
@@ -1883,7 +1897,9 @@ def server_of(asked: argparse.Namespace, kept: Credentials | None) -> Server:
     return Server(url)
 
 
-def credentials_of(asked: argparse.Namespace, server: Server, path: Path, kept: Credentials | None) -> Credentials:
+def credentials_of(
+    asked: argparse.Namespace, server: Server, path: Path, kept: Credentials | None
+) -> Credentials:
     """Who we are: as the flags say, as a pairing code says, or as before."""
     secret = asked.agent_secret or os.environ.get("COAL_AGENT_SECRET")
     if asked.agent_client_id and secret:
@@ -1916,7 +1932,9 @@ def way_to_the_game(asked: argparse.Namespace, settings: Mapping[str, str]) -> A
     return Rcon(host.strip("[]") or "localhost", int(port), password)
 
 
-def running_test(asked: argparse.Namespace, way: Any, settings: Mapping[str, str]) -> Callable[[], bool]:
+def running_test(
+    asked: argparse.Namespace, way: Any, settings: Mapping[str, str]
+) -> Callable[[], bool]:
     """Whether the game runs: its process, if there is a file with its number; else whether it answers."""
     pid_file = Path(asked.mc_pidfile)
     port = settings.get("server-port", "")
@@ -1990,7 +2008,9 @@ class Agent:
         )
         self._sender = Sender(self.server, self.spool, zone_name)
         runs = running_test(asked, self._way, settings)
-        self._pinger = Pinger(self.server, self.spool, Level(Path(level)), overloads, runs, asked.address)
+        self._pinger = Pinger(
+            self.server, self.spool, Level(Path(level)), overloads, runs, asked.address
+        )
         self._console = Console(self.spool, self._way)
         self.stop = threading.Event()
         log.info("Monitoring '%s' and reporting to '%s'.", path, self.server.host)
@@ -2008,7 +2028,9 @@ class Agent:
     def run(self) -> int:
         """Do everything until a signal comes; then ping once more."""
         doing = [
-            Worker("ping", self._pinger.step, self.stop, ping_log, patience=Patience(PING_SECONDS, 30)),
+            Worker(
+                "ping", self._pinger.step, self.stop, ping_log, patience=Patience(PING_SECONDS, 30)
+            ),
             Worker("send", self._sender.step, self.stop, line_log),
             Worker("read", self._reading.step, self.stop, line_log, self._reading.failed),
             Worker("console", self._console.step, self.stop, ping_log),

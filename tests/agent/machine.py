@@ -99,7 +99,11 @@ class Agent:
     def start(self, *more: str, under: Sequence[str] = ()) -> None:
         with self._out.open("ab") as out:
             self._process = subprocess.Popen(
-                [*under, *self.line(*more)], cwd=self.folder, env=environment(), stdout=out, stderr=out
+                [*under, *self.line(*more)],
+                cwd=self.folder,
+                env=environment(),
+                stdout=out,
+                stderr=out,
             )
 
     def once(self, *more: str) -> int:

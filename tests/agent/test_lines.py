@@ -101,7 +101,10 @@ def test_a_line_without_date_is_told_its_day(machine, coal, agent):
     until(lambda: len(coal.lines) == 3)
     now = datetime.now(UTC)
     # By a clock that says before noon, a line of noon is nearly one of yesterday.
-    assert coal.days[0] in (f"{now:%Y-%m-%d}", f"{datetime.fromtimestamp(now.timestamp() - 86400, UTC):%Y-%m-%d}")
+    assert coal.days[0] in (
+        f"{now:%Y-%m-%d}",
+        f"{datetime.fromtimestamp(now.timestamp() - 86400, UTC):%Y-%m-%d}",
+    )
     assert coal.days[1:] == [None, None]
 
 

@@ -182,7 +182,9 @@ def test_a_world_that_is_switched_off_is_waited_for(coal, log, agent):
     assert coal.singles == []
 
 
-def test_after_an_older_spool_came_back_no_new_line_is_taken_for_an_old_one(machine, coal, log, agent):
+def test_after_an_older_spool_came_back_no_new_line_is_taken_for_an_old_one(
+    machine, coal, log, agent
+):
     begun(agent)
     log.write(*some(5))
     until(lambda: len(coal.lines) == 5)

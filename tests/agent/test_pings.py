@@ -47,7 +47,11 @@ def new_level(world, time: int) -> None:
 
 def clocks(folder, ticks: int) -> None:
     overworld = tag(COMPOUND, "minecraft:overworld", compound(number("total_ticks", ticks)))
-    kept(folder / "world_clocks.dat", number("DataVersion", 5000, INT), tag(COMPOUND, "data", compound(overworld)))
+    kept(
+        folder / "world_clocks.dat",
+        number("DataVersion", 5000, INT),
+        tag(COMPOUND, "data", compound(overworld)),
+    )
 
 
 def weather(folder, rain: int, thunder: int) -> None:

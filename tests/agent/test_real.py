@@ -91,7 +91,9 @@ def code(line: Line, coal: Coal, world: str) -> str:
     return str(line("world", "pair", "--json", world).document["code"])
 
 
-def test_every_line_comes_once_and_in_order_whoever_is_killed(machine: Machine, coal: Coal, code: str):
+def test_every_line_comes_once_and_in_order_whoever_is_killed(
+    machine: Machine, coal: Coal, code: str
+):
     chance = random.Random(7)
     log, number = machine.log, 0
     log.path.touch()
@@ -116,7 +118,9 @@ def test_every_line_comes_once_and_in_order_whoever_is_killed(machine: Machine, 
     assert coal.lines == log.lines
 
 
-def test_the_world_is_told_and_tells(machine: Machine, coal: Coal, code: str, line: Line, world: str):
+def test_the_world_is_told_and_tells(
+    machine: Machine, coal: Coal, code: str, line: Line, world: str
+):
     process = machine.running()
     log = machine.log
     coal.end()
@@ -151,9 +155,14 @@ def test_the_world_is_told_and_tells(machine: Machine, coal: Coal, code: str, li
 
 def test_history_of_packed_logs_is_dated_by_their_names(machine: Machine, coal: Coal, code: str):
     for day in ("2026-09-23", "2026-09-24"):
-        machine.log.write("[23:30:00] [Server thread/INFO]: <bob> late", "[00:30:00] [Server thread/INFO]: <bob> early")
+        machine.log.write(
+            "[23:30:00] [Server thread/INFO]: <bob> late",
+            "[00:30:00] [Server thread/INFO]: <bob> early",
+        )
         machine.log.roll(day=day)
-    agent = machine.bare_agent("--url", coal.url, "--pair", code, "--parse_mc_history", "--mc_timezone", "UTC")
+    agent = machine.bare_agent(
+        "--url", coal.url, "--pair", code, "--parse_mc_history", "--mc_timezone", "UTC"
+    )
     for _ in range(2):
         assert agent.once() == 0, agent.said
     days = [row[0] for row in coal.rows("SELECT date(at, 'unixepoch') FROM line ORDER BY id")]

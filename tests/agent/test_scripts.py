@@ -78,7 +78,11 @@ def starts(server, **settings: str) -> list[str]:
 
 def test_it_starts_and_stops(server):
     called = starts(server, MC_VERSION="1.20.1")
-    assert called[:2] == ["-Xms1G", "-Xmx1G"] and called[-3:] == ["-jar", "minecraft_server.jar", "nogui"]
+    assert called[:2] == ["-Xms1G", "-Xmx1G"] and called[-3:] == [
+        "-jar",
+        "minecraft_server.jar",
+        "nogui",
+    ]
     mode = (server / "command-fifo").stat().st_mode
     assert stat.S_ISFIFO(mode) and stat.S_IMODE(mode) == 0o660
     pid = int((server / "server.pid").read_text())
@@ -152,7 +156,9 @@ def test_a_file_that_is_no_pipe_is_left_alone(server):
 )
 def test_each_version_gets_settings_that_are_safe_with_its_log4j(server, version, settings):
     called = starts(server, MC_VERSION=version)
-    chosen = [one.partition("=")[2] for one in called if one.startswith("-Dlog4j.configurationFile")]
+    chosen = [
+        one.partition("=")[2] for one in called if one.startswith("-Dlog4j.configurationFile")
+    ]
     assert chosen == ([settings] if settings else [])
     assert ("-Dlog4j2.formatMsgNoLookups=true" in called) == bool(settings)
 
@@ -208,6 +214,11 @@ def test_the_settings_are_as_they_have_to_be(name, guard):
     # Where, and under which names, the agent looks for what was rolled.
     assert file.get("filePattern") == "logs/%d{yyyy-MM-dd}-%i.log.gz"
     filters = root.findall("./Loggers/Root/filters/RegexFilter")
-    denies = {"regex": r"(?s).*\$\{.*", "useRawMsg": "false", "onMatch": "DENY", "onMismatch": "NEUTRAL"}
+    denies = {
+        "regex": r"(?s).*\$\{.*",
+        "useRawMsg": "false",
+        "onMatch": "DENY",
+        "onMismatch": "NEUTRAL",
+    }
     assert [one.attrib for one in filters] == ([] if guard else [denies])
     assert {one.get("level") for one in root.findall("./Loggers/*")} == {"info"}

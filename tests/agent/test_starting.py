@@ -69,7 +69,9 @@ def test_a_wrong_secret_is_told(machine, coal):
     assert "does not know this client id and secret" in agent.said
 
 
-@pytest.mark.parametrize("url", ["coal.example.org", "ftp://coal.example.org", "http://a:b@c", "http://"])
+@pytest.mark.parametrize(
+    "url", ["coal.example.org", "ftp://coal.example.org", "http://a:b@c", "http://"]
+)
 def test_an_address_that_is_none_is_told(machine, url):
     agent = machine.agent(url)
     assert agent.once() == 2
@@ -131,13 +133,18 @@ def test_the_credentials_of_another_world_begin_anew(machine, coal):
 def test_it_runs_with_python_3_9(machine, coal):
     found = sorted(Path.home().glob(".pyenv/versions/3.9*/bin/python"))
     python = shutil.which("python3.9") if not found else str(found[0])
-    works = python and subprocess.run([python, "-c", "import sqlite3, ssl"], check=False).returncode == 0
+    works = (
+        python
+        and subprocess.run([python, "-c", "import sqlite3, ssl"], check=False).returncode == 0
+    )
     if not works:
         pytest.skip("there is no Python 3.9 here")
     machine.log.write("2026-09-25 12:00:00 [INFO] one")
     flags = machine.agent(coal.url, "--once", "--parse_mc_history").flags
     line = [str(python), str(AGENT), *flags]
-    said = subprocess.run(line, cwd=machine.home, env=environment(), capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        line, cwd=machine.home, env=environment(), capture_output=True, text=True, check=False
+    )
     assert said.returncode == 0, said.stderr
     assert coal.lines == machine.log.lines
 

@@ -29,7 +29,9 @@ class Mill:
 
     async def begin(self) -> None:
         """Everything is made, and the world runs."""
-        self._server.told("account", "add", EMAIL, "--password", PASSWORD, "--nickname", "Ann", "--active")
+        self._server.told(
+            "account", "add", EMAIL, "--password", PASSWORD, "--nickname", "Ann", "--active"
+        )
         self._server.told("world", "add", "The Mill", "--short-name", "mill")
         agent = self._server.answered("world", "agent", "mill")
         secret = agent["client_secret"]
@@ -62,7 +64,9 @@ class Mill:
             await self._post("loglines", {"source": "latest.log", "zone": "UTC", "lines": some})
 
     async def _post(self, name: str, said: dict[str, Any]) -> dict[str, Any]:
-        async with self._client.post(f"{AGENTS}/{name}", json=said, headers=self._headers) as answer:
+        async with self._client.post(
+            f"{AGENTS}/{name}", json=said, headers=self._headers
+        ) as answer:
             return await answer.json()  # type: ignore[no-any-return]
 
 

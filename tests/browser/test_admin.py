@@ -13,7 +13,18 @@ from tests.browser.test_profile import SCREENS, fits, part
 from tests.browser.visitors import DESKTOP, PHONE
 
 ROOT = "root@example.org"
-PAGES = ("", "/users", "/servers", "/server_create", "/games", "/rooms", "/bans", "/backups", "/settings", "/log")
+PAGES = (
+    "",
+    "/users",
+    "/servers",
+    "/server_create",
+    "/games",
+    "/rooms",
+    "/bans",
+    "/backups",
+    "/settings",
+    "/log",
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -34,7 +45,9 @@ async def admin(server, visit):
 
 
 @SCREENS
-async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(admin, screen, tmp_path):
+async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
+    admin, screen, tmp_path
+):
     if not shutil.which("curl"):
         pytest.skip("There is no curl here.")
     root = await admin("/admin", **screen)
@@ -47,7 +60,9 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(admi
     await fits(root)
 
     (tmp_path / "logs").mkdir()
-    (tmp_path / "server.log").write_text("2026-01-01 12:00:00 [INFO] Done (1s)! For help, type \"help\"\n")
+    (tmp_path / "server.log").write_text(
+        '2026-01-01 12:00:00 [INFO] Done (1s)! For help, type "help"\n'
+    )
     (tmp_path / "python3").symlink_to(sys.executable)
     agent = await asyncio.create_subprocess_shell(
         f'PATH="{tmp_path}:$PATH"; {command} --once --parse_mc_history --mc_logfile ../server.log',
@@ -61,7 +76,9 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(admi
     await root.page.goto(root.page.url.removesuffix("/pair"))
     await expect(root.page.get_by_text("heard from", exact=False)).to_be_visible()
     await root.page.get_by_role("link", name="Log").click()
-    await expect(root.page.locator(".deed").first).to_contain_text("Rosalind had an agent paired with Overworld")
+    await expect(root.page.locator(".deed").first).to_contain_text(
+        "Rosalind had an agent paired with Overworld"
+    )
 
 
 @SCREENS

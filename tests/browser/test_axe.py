@@ -140,7 +140,9 @@ class Inspector:
 
 
 @asynccontextmanager
-async def inspecting(browser: Browser, url: str, axe: str, email: str = "") -> AsyncIterator[Inspector]:
+async def inspecting(
+    browser: Browser, url: str, axe: str, email: str = ""
+) -> AsyncIterator[Inspector]:
     context = await browser.new_context(**CALM)
     one = Inspector(await context.new_page(), url, axe)
     if email:

@@ -31,7 +31,9 @@ async def test_what_is_said_in_the_game_appears_at_once(member, mill):
     ann = await member(**PHONE)
     await ann.is_live()
     await ann.stays()
-    await mill.logs(login("Bob"), "<Bob> hello there", f"<Bob> {SCRIPT}", f"<Bob> {ARABIC}", "Bob drowned")
+    await mill.logs(
+        login("Bob"), "<Bob> hello there", f"<Bob> {SCRIPT}", f"<Bob> {ARABIC}", "Bob drowned"
+    )
     await expect(row(ann, "hello there")).to_be_in_viewport()
     await expect(row(ann, SCRIPT)).to_have_count(1)
     await expect(row(ann, ARABIC)).to_have_count(1)
@@ -210,7 +212,9 @@ async def test_who_is_here_is_right_though_a_look_at_it_failed(member, mill):
     assert cut
 
 
-async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_the_same(member, mill):
+async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_the_same(
+    member, mill
+):
     await mill.logs(*(f"<Bob> line {number}." for number in range(10)))
     ann = await member()
     await ann.is_live()

@@ -39,7 +39,10 @@ async def test_a_password_is_changed_by_who_knows_it(member, mill, screen):
     ann = await member("/profile", **screen)
     ann.foresees(refused(403))
     password = part(ann, "Password")
-    for old, told in (("wrong horse", "That is not your password."), (PASSWORD, "You have a new password.")):
+    for old, told in (
+        ("wrong horse", "That is not your password."),
+        (PASSWORD, "You have a new password."),
+    ):
         await password.get_by_label("Old password").fill(old)
         await password.get_by_label("New password").fill("correct battery")
         await password.get_by_role("button", name="Change password").click()
@@ -63,7 +66,9 @@ async def test_a_token_is_shown_once_copied_and_ended(member, mill, screen):
     secret = await tokens.locator("#fresh-token").text_content()
     assert len(secret) == 40
     await tokens.get_by_role("button", name="Copy", exact=True).click()
-    await expect(tokens.get_by_role("button", name="Copied").or_(tokens.get_by_text("Selected"))).to_be_visible()
+    await expect(
+        tokens.get_by_role("button", name="Copied").or_(tokens.get_by_text("Selected"))
+    ).to_be_visible()
     await fits(ann)
     await ann.page.goto(ann.page.url.partition("/profile")[0] + "/profile")
     await expect(tokens).to_contain_text("Map <b>")

@@ -10,7 +10,16 @@ from tests.browser.mills import CHATS, PASSWORD, login, signs_in
 from tests.browser.visitors import DESKTOP, PHONE, refused
 from tests.test_pictures import a_picture
 
-LEAVES = ("", "/chats", "/players", "/players/Bob", f"/players/{'P' * 40}", "/sessions", "/deaths", "/screenshots")
+LEAVES = (
+    "",
+    "/chats",
+    "/players",
+    "/players/Bob",
+    f"/players/{'P' * 40}",
+    "/sessions",
+    "/deaths",
+    "/screenshots",
+)
 LARGE = """() => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync("html { font-size: 200%; }");
@@ -35,7 +44,9 @@ async def test_from_the_first_page_to_a_player_and_his_words(member, mill):
     ann = await member()
     await ann.page.get_by_role("link", name="coalserver").click()
     await ann.page.get_by_role("link", name="The Mill").click()
-    await ann.page.get_by_role("navigation", name="World").get_by_role("link", name="Players").click()
+    await (
+        ann.page.get_by_role("navigation", name="World").get_by_role("link", name="Players").click()
+    )
     await ann.part("player-row").get_by_role("link", name="Bob").click()
     await expect(ann.part("punch-card")).to_be_visible()
     await expect(ann.page.get_by_text("drowned")).to_be_visible()
@@ -67,7 +78,9 @@ async def test_a_log_that_is_hours_ahead_is_dated(member, mill):
     await mill.logs(login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000)
     ann = await member("/servers/mill/players")
     await expect(ann.part("player-row")).to_contain_text("Last seen")
-    await expect(ann.part("player-row").locator("time[data-as=ago]")).to_have_text(re.compile(r"\d{4}, \d"))
+    await expect(ann.part("player-row").locator("time[data-as=ago]")).to_have_text(
+        re.compile(r"\d{4}, \d")
+    )
 
 
 async def test_what_may_be_asked_of_a_world_follows_its_state(member, mill, server):
@@ -85,7 +98,16 @@ async def test_nothing_scrolls_sideways_on_a_phone(member, mill):
     name = "W" * 16
     await mill.logs(login(name), f"<{name}> {'Donaudampfschifffahrt' * 12}", f"{name} drowned")
     ann = await member("/servers/mill", **PHONE)
-    pages = ("", "/chats", "/chats?q=nothing", "/players", f"/players/{name}", "/sessions", "/deaths", "/screenshots")
+    pages = (
+        "",
+        "/chats",
+        "/chats?q=nothing",
+        "/players",
+        f"/players/{name}",
+        "/sessions",
+        "/deaths",
+        "/screenshots",
+    )
     for page in pages:
         await ann.page.goto(ann.page.url.partition("/servers")[0] + f"/servers/mill{page}")
         await ann.is_live()
@@ -99,7 +121,10 @@ async def test_a_picture_is_hung_as_soon_as_it_is_chosen_and_taken_down(member, 
     await expect(ann.part("shot")).to_have_count(1)
     image = ann.page.get_by_role("img", name="Picture by Ann")
     await expect(image).to_be_visible()
-    assert await image.evaluate("async node => { await node.decode(); return node.naturalWidth; }") == 480
+    assert (
+        await image.evaluate("async node => { await node.decode(); return node.naturalWidth; }")
+        == 480
+    )
     await ann.page.get_by_text("Take down").click()
     await ann.button("Yes, for good").click()
     await expect(ann.part("shot")).to_have_count(0)

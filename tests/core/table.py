@@ -38,7 +38,9 @@ class Table:
         self.state = State()
         self.now = 1000.0
         rules = {"noughts": RULES}
-        self.setting = Setting(lambda: self.now, random.Random(1), rules, Limits(), b"seal", Glass())
+        self.setting = Setting(
+            lambda: self.now, random.Random(1), rules, Limits(), b"seal", Glass()
+        )
         #: All that was said, oldest first.
         self.entries: list[Entry] = []
         for tag in ("free", "noughts"):

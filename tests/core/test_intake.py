@@ -188,9 +188,7 @@ async def test_what_was_long_ago_may_come_last(place):
     async with running(place()) as core:
         await take_lines(core, world=1, readings=readings(LOG))
         now = await history(core)
-        old = [
-            line.replace("2024-01-01", "2023-06-01") for line in LOG if line.startswith("2024")
-        ]
+        old = [line.replace("2024-01-01", "2023-06-01") for line in LOG if line.startswith("2024")]
         await take_lines(core, world=1, readings=readings(old))
         then = await history(core)
         assert then[3] == now[3]

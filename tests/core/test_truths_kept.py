@@ -71,9 +71,10 @@ async def test_what_gathers_in_one_batch_is_found_as_well(source, store, setting
     store.open_door()
     await asyncio.gather(*tasks)
     kept = await found_again(store, setting, source.room)
-    assert (kept.version, kept.whole()) == (1 + EVERY + 9 + 1 + 9, b'{"whole":true,' + b",".join(
-        b'"k%d":%d' % (n, n) for n in range(9)
-    ) + b"}")
+    assert (kept.version, kept.whole()) == (
+        1 + EVERY + 9 + 1 + 9,
+        b'{"whole":true,' + b",".join(b'"k%d":%d' % (n, n) for n in range(9)) + b"}",
+    )
 
 
 async def test_only_snapshots_are_written(source, store):

@@ -57,22 +57,23 @@ class Asker:
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    async def ask(
-        self, method: str, path: str, body: Any = None, **headers: str
-    ) -> Answer:
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request; bytes go as they are, anything else as JSON. `_` in names is `-`."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         if data is not None:
             given.setdefault("Content-Type", "application/json")
-        async with asyncio.timeout(PATIENCE), self.house.http.request(
-            method,
-            self.house.url(path),
-            data=data,
-            headers={**self.bearer, **given},
-            skip_auto_headers=("Content-Type",),
-            allow_redirects=False,
-        ) as response:
+        async with (
+            asyncio.timeout(PATIENCE),
+            self.house.http.request(
+                method,
+                self.house.url(path),
+                data=data,
+                headers={**self.bearer, **given},
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+            ) as response,
+        ):
             return Answer(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **headers: str) -> Answer:

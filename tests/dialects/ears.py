@@ -123,7 +123,9 @@ WAYS = {"poll": Poll, "sse": Sse, "socket": Socket}
 
 
 @asynccontextmanager
-async def listening(way: str, who: Asker, path: str, after: int | None = None) -> AsyncIterator[Ear]:
+async def listening(
+    way: str, who: Asker, path: str, after: int | None = None
+) -> AsyncIterator[Ear]:
     """An ear that listens by now: to what comes, or from a cursor on."""
     feed = who.house.core.feed
     ear = WAYS[way](who, path, feed.head if after is None else after)

@@ -129,7 +129,9 @@ class House:
 
         rows = (("port", "port to listen on", "80", False),)
         here = (rows, str(self.folder), self.folder / "backups", make)
-        return Place(*here, lambda: nullcontext(Path(mkdtemp(dir=self.folder))), 1000, look, restore)
+        return Place(
+            *here, lambda: nullcontext(Path(mkdtemp(dir=self.folder))), 1000, look, restore
+        )
 
     async def close(self) -> None:
         self.core.feed.close()
@@ -203,7 +205,15 @@ async def a_house(
     async with aiohttp.ClientSession(connector=connector) as http:
         with TemporaryDirectory() as folder:
             house = House(
-                store or MemoryStore(), Clock(), web, limits, tail, reopened, http, config, Path(folder)
+                store or MemoryStore(),
+                Clock(),
+                web,
+                limits,
+                tail,
+                reopened,
+                http,
+                config,
+                Path(folder),
             )
             await house.open()
             try:

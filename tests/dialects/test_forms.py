@@ -18,7 +18,9 @@ class Sizes(Form):
     """Everything a field may say of itself."""
 
     size = Whole(1, 9, load_default=3)
-    colour = Text(1, 9, data_key="color", validate=one_of("red", "blue"), load_default=lambda: "red")
+    colour = Text(
+        1, 9, data_key="color", validate=one_of("red", "blue"), load_default=lambda: "red"
+    )
     weight = Whole(attribute="kilos", allow_none=True)
     fine = Flag(required=True, error_messages={"required": "Say so!"})
     more = FreeJSON(20, load_default=None)
@@ -56,7 +58,9 @@ def forms(of: type[Form] = Form) -> Iterator[type[Form]]:
         yield from forms(kind)
 
 
-FORMS = {f"{kind.__module__.removeprefix('coalserver.')}.{kind.__name__}": kind() for kind in forms()}
+FORMS = {
+    f"{kind.__module__.removeprefix('coalserver.')}.{kind.__name__}": kind() for kind in forms()
+}
 #: Marshmallow's alone: what they ask for, it does.
 SLOW = {f"{__name__}.{name}" for name in ("Strict", "Hooked", "Apart")} | {
     f"dialects.hosts.schemas.{name}" for name in ("Command", "Update")
@@ -69,7 +73,9 @@ scalars = (
 )  # fmt: skip
 values = some.recursive(
     scalars,
-    lambda inner: some.lists(inner, max_size=2) | some.dictionaries(some.text(max_size=3), inner, max_size=2),
+    lambda inner: (
+        some.lists(inner, max_size=2) | some.dictionaries(some.text(max_size=3), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 

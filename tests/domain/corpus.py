@@ -10,8 +10,22 @@ from coalserver.domain.logbook_kinds import Kind
 PLAYERS = ("Steve", "Alex", "x_X_x", "20", "died", "Stopping", "Notch", "has", "_left_", "Done")
 MOBS = ("Zombie", "Cave Spider", "Wither Skeleton", "Bob the Builder", "[Admin] Alex", "was")
 ITEMS = ("Diamond Sword", "Bow", "Alex's using Axe", "剣")
-WORDS = ("hi", "Steve left the game", "<Alex> no", "]: x", "[12:00:00] [a/INFO]: b", "é 你好 😀", "Done (1s)!")
-REASONS = ("Disconnected", "Timed out", "You logged in from another location", "Kicked: <x>", "Server closed")
+WORDS = (
+    "hi",
+    "Steve left the game",
+    "<Alex> no",
+    "]: x",
+    "[12:00:00] [a/INFO]: b",
+    "é 你好 😀",
+    "Done (1s)!",
+)
+REASONS = (
+    "Disconnected",
+    "Timed out",
+    "You logged in from another location",
+    "Kicked: <x>",
+    "Server closed",
+)
 TITLES = ("Stone Age", "Sky's the Limit", "How Did We Get Here?", "[x] ü")
 VERSIONS = ("1.7.10", "1.20.5 Pre-Release 4", "26.1 Snapshot 1", "1.21.11 Unobfuscated", "26.3")
 NOISE = (
@@ -178,9 +192,7 @@ def corpus(seed: int) -> Iterator[Line]:
                 yield written(rnd, shape, said, kind, truth)
 
 
-def written(
-    rnd: random.Random, shape: Shape, said: str, kind: Kind, truth: dict[str, Any]
-) -> Line:
+def written(rnd: random.Random, shape: Shape, said: str, kind: Kind, truth: dict[str, Any]) -> Line:
     """A saying behind that header, at any time of the day."""
     second = rnd.randrange(86400)
     h, m, s = (f"{part:02}" for part in (second // 3600, second // 60 % 60, second % 60))

@@ -165,7 +165,11 @@ def test_the_rest_of_what_a_world_says(text, kind):
         ("Steve joined the game of chess", Kind.UNKNOWN, ""),
         ("Steve lost connection", Kind.UNKNOWN, ""),
         ("Iron Fan joined the game", Kind.JOINED, ""),
-        ("Iron Fan[/1.2.3.4:5] logged in with entity id 1 at (0, 0, 0)", Kind.LOGGED_IN, "Iron Fan"),
+        (
+            "Iron Fan[/1.2.3.4:5] logged in with entity id 1 at (0, 0, 0)",
+            Kind.LOGGED_IN,
+            "Iron Fan",
+        ),
         (".Bed_Rock joined the game", Kind.JOINED, ".Bed_Rock"),
         ("§eSteve joined the game", Kind.JOINED, "Steve"),
         ("Steve logged in with entity id 1 at (NaN, x, 0)", Kind.UNKNOWN, ""),
@@ -181,10 +185,16 @@ def test_what_is_meant_to_mislead_does_not(text, kind, username):
     [
         # Whoever writes on the site without a player's name has none in the log.
         ("[Server] <*nick> hi", {"username": "", "shown": "*nick", "chat": "<*nick> hi"}),
-        ("[Server] <a-b@x.com> hi", {"username": "", "shown": "a-b@x.com", "chat": "<a-b@x.com> hi"}),
+        (
+            "[Server] <a-b@x.com> hi",
+            {"username": "", "shown": "a-b@x.com", "chat": "<a-b@x.com> hi"},
+        ),
         ("[Server] <t@gmail.com> hi", {"username": "t@gmail.com", "player": "", "chat": "hi"}),
         ("[Server] <The Nick> hi", {"username": "", "shown": "The Nick", "chat": "<The Nick> hi"}),
-        ("[Not Secure] [Server] <bob> <x> y", {"username": "bob", "player": "bob", "chat": "<x> y"}),
+        (
+            "[Not Secure] [Server] <bob> <x> y",
+            {"username": "bob", "player": "bob", "chat": "<x> y"},
+        ),
         ("[Server] <COAL> hi", {"username": "", "chat": "hi"}),
         ("<§bbob§r> §chello§r there", {"username": "bob", "chat": "§chello§r there"}),
         ("§7<§bbob§r>§f hi", {"username": "bob", "chat": "hi"}),
@@ -244,11 +254,40 @@ PIECES = st.lists(
     st.sampled_from(
         [
             *(shape.form.format(h=1, m=10, s=10, thread="a/b", level="INFO") for shape in SHAPES),
-            *("System chat: ", "[Not Secure] ", "<", ">", "[", "]", "§", "\x1b", "(/1.2.3.4:5)", "* "),
+            *(
+                "System chat: ",
+                "[Not Secure] ",
+                "<",
+                ">",
+                "[",
+                "]",
+                "§",
+                "\x1b",
+                "(/1.2.3.4:5)",
+                "* ",
+            ),
             *("Steve", " ", ": ", "lost connection: ", "logged in with entity id 1 at (1, 2, 3)"),
-            *("joined the game", "was slain by ", "using ", "showed ", "has made the advancement ["),
-            *(" that not just the floor is lava", "Disconnecting ", "GameProfile", "name=", "\n", "\0"),
-            *("[Server]", "Starting minecraft server version ", "Can't keep up! Running 1ms or ", "²"),
+            *(
+                "joined the game",
+                "was slain by ",
+                "using ",
+                "showed ",
+                "has made the advancement [",
+            ),
+            *(
+                " that not just the floor is lava",
+                "Disconnecting ",
+                "GameProfile",
+                "name=",
+                "\n",
+                "\0",
+            ),
+            *(
+                "[Server]",
+                "Starting minecraft server version ",
+                "Can't keep up! Running 1ms or ",
+                "²",
+            ),
         ]
     )
     | st.text(max_size=3),
@@ -271,11 +310,19 @@ def test_whatever_is_said_behind_a_header_is_chat_of_who_says_it(shape, text):
     assert (reading.kind, reading.username, reading.chat) == (Kind.CHAT, "Steve", f"{text}x")
 
 
-@pytest.mark.parametrize("piece", ["[", "[a", " was", " using ", "(formerly known as ", "GameProfile", "/a]", "<"])
+@pytest.mark.parametrize(
+    "piece", ["[", "[a", " was", " using ", "(formerly known as ", "GameProfile", "/a]", "<"]
+)
 def test_a_long_line_is_read_soon(piece):
     # Nothing is timed: a pattern that takes quadratic time would need hours for these.
     long = piece * 200_000
-    for start in ("", "bob was slain by ", "bob joined ", "bob lost connection: ", "bob logged in with "):
+    for start in (
+        "",
+        "bob was slain by ",
+        "bob joined ",
+        "bob lost connection: ",
+        "bob logged in with ",
+    ):
         read(f"{VANILLA}{start}{long}", TODAY)
         read(f"[10:32:55] [{start}{long}", TODAY)
 

@@ -60,7 +60,9 @@ def test_a_time_is_read_in_the_zone_it_is_sent_with(zone, written, meant):
 )
 def test_what_is_no_zone_is_utc(name):
     assert zone_or_utc(name) == "UTC"
-    assert read("2012-10-07 15:10:09 [INFO] <bob> hi", Undated(name)).at == at("2012-10-07 15:10:09")
+    assert read("2012-10-07 15:10:09 [INFO] <bob> hi", Undated(name)).at == at(
+        "2012-10-07 15:10:09"
+    )
 
 
 @given(
@@ -114,7 +116,10 @@ def test_a_file_may_come_in_parts():
 
 
 def test_the_first_line_of_a_file_is_dated_from_its_last():
-    times = [clock(time) for time in ("10:00:00", "23:00:00", "01:00:00", "00:30:00", "23:00:00", "01:00:00")]
+    times = [
+        clock(time)
+        for time in ("10:00:00", "23:00:00", "01:00:00", "00:30:00", "23:00:00", "01:00:00")
+    ]
     assert first_day(times, DAY) == date(2026, 9, 23)
     assert first_day([], DAY) == DAY
 
@@ -148,7 +153,15 @@ def test_an_archive_has_its_day_in_its_name(name, day):
 @pytest.mark.parametrize(
     "text",
     [
-        *("25Sep2026", "25Sept.2026", "25sept.2026", "25сент.2026", "25wrz2026", "25set.2026", "25Eyl2026"),
+        *(
+            "25Sep2026",
+            "25Sept.2026",
+            "25sept.2026",
+            "25сент.2026",
+            "25wrz2026",
+            "25set.2026",
+            "25Eyl2026",
+        ),
         *("259月2026", "259월2026", "25SEP2026", "2026-09-25"),
     ],
 )
@@ -158,13 +171,21 @@ def test_months_come_in_many_languages(text):
 
 @pytest.mark.parametrize(
     ("text", "month"),
-    [("25juin2026", 6), ("25juil.2026", 7), ("25März2026", 3), ("25août2026", 8), ("25Dez.2026", 12)],
+    [
+        ("25juin2026", 6),
+        ("25juil.2026", 7),
+        ("25März2026", 3),
+        ("25août2026", 8),
+        ("25Dez.2026", 12),
+    ],
 )
 def test_months_that_begin_alike_are_told_apart(text, month):
     assert day_written(text) == date(2026, month, 25)
 
 
-@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31", "9999-12-31", "01Jan0001", "2014-02-30"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "1969-12-31", "9999-12-31", "01Jan0001", "2014-02-30"]
+)
 def test_a_day_that_no_world_has_seen_is_none(text):
     assert day_written(text) is None
 

@@ -75,7 +75,9 @@ def test_no_phrase_is_taken_for_another(phrase):
     for killer, item in product(KILLERS, ITEMS):
         # Where the killer is named first, a name like a phrase leaves open who died.
         killer = killer if phrase.words.startswith("{v}") else "Sulfur Cube"
-        text = phrase.words.replace("{v}", "Steve").replace("{k}", killer).replace("{i}", f"[{item}]")
+        text = (
+            phrase.words.replace("{v}", "Steve").replace("{k}", killer).replace("{i}", f"[{item}]")
+        )
         reading = said(text)
         assert (reading.kind, reading.death, reading.username) == (Kind.DEATH, first, "Steve")
         assert "{k}" not in phrase.words or reading.killer == killer
@@ -89,7 +91,9 @@ def test_what_the_original_knew_is_known(words, killer, weapon):
     assert (reading.killer, reading.weapon) == (killer, weapon)
 
 
-@pytest.mark.parametrize("name", ["20", "_", "died", "was", "drowned", "using", "by", "2014", "showed"])
+@pytest.mark.parametrize(
+    "name", ["20", "_", "died", "was", "drowned", "using", "by", "2014", "showed"]
+)
 def test_the_message_is_what_follows_the_name_wherever_else_that_is(name):
     reading = said(f"{name} was slain by {name} using [{name}]", DATED)
     assert (reading.username, reading.killer, reading.weapon) == (name, name, name)
@@ -119,7 +123,9 @@ def test_special_forms(text, victim, key, killer):
     assert reading.death == (key if key is not None else "death.attack.sulfurCubeHot.player")
 
 
-@pytest.mark.parametrize("words", ["was", "", "was tamed by Bob", "fell in love", "went home", "blew"])
+@pytest.mark.parametrize(
+    "words", ["was", "", "was tamed by Bob", "fell in love", "went home", "blew"]
+)
 def test_other_words_are_no_death(words):
     assert died(words) is None
     assert said(f"bob {words}").kind is Kind.UNKNOWN

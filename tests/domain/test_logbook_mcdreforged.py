@@ -10,7 +10,9 @@ from coalserver.domain.logbook_kinds import Kind
 from tests.domain.corpus import Line, corpus
 from tests.domain.test_logbook import TODAY
 
-pytest.importorskip("mcdreforged", reason="MCDReforged is not installed; the extra `test` brings it")
+pytest.importorskip(
+    "mcdreforged", reason="MCDReforged is not installed; the extra `test` brings it"
+)
 
 from mcdreforged.handler.impl.arclight_handler import ArclightHandler  # noqa: E402
 from mcdreforged.handler.impl.beta18_handler import Beta18Handler  # noqa: E402

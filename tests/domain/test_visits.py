@@ -106,7 +106,11 @@ def test_a_mark_says_who_and_when():
 
 @pytest.mark.parametrize(
     "text",
-    ["<Steve> Alex joined the game", "Sir Steve III joined the game", "x (/1.2.3.4:5) lost connection: y"],
+    [
+        "<Steve> Alex joined the game",
+        "Sir Steve III joined the game",
+        "x (/1.2.3.4:5) lost connection: y",
+    ],
 )
 def test_other_lines_leave_no_mark(text):
     assert mark_of(said(text), 1, 1) is None

@@ -63,7 +63,10 @@ def test_a_world_on_its_way_hears_only_of_where_it_goes(before, ping, status):
 @pytest.mark.parametrize(
     ("before", "line", "status"),
     [
-        *((before, started(), "running") for before in ("unknown", "stopped", "queued_start", "loaded")),
+        *(
+            (before, started(), "running")
+            for before in ("unknown", "stopped", "queued_start", "loaded")
+        ),
         *((before, stopped(), "stopped") for before in ("unknown", "running")),
         *((before, stopped(), before) for before in ("queued_start", "queued_stop", "saving")),
         ("queued_stop", started(), "queued_stop"),
@@ -152,7 +155,16 @@ def test_a_ping_is_noted_each_minute_or_when_it_says_something():
 
 
 def test_a_ping_brings_what_it_tells_and_leaves_the_rest():
-    told = Ping(running=True, day=3, time=1000, raining=False, thundering=True, overloads=2, behind=9, skipped=4)
+    told = Ping(
+        running=True,
+        day=3,
+        time=1000,
+        raining=False,
+        thundering=True,
+        overloads=2,
+        behind=9,
+        skipped=4,
+    )
     world = a_world().ping(told, NOW).ping(Ping(running=True, raining=True), NOW + 1)
     assert (world.day, world.time, world.read) == (3, 1000, NOW)
     assert (world.raining, world.thundering) == (True, True)

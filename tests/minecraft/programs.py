@@ -28,7 +28,9 @@ def npm_has(*packages: str) -> Path:
         lacking.insert(0, "Node")
     if not lacking:
         return MODULES
-    reason = f"There is no {', '.join(lacking)}: install Node 18 or newer, then npm ci --prefix tests"
+    reason = (
+        f"There is no {', '.join(lacking)}: install Node 18 or newer, then npm ci --prefix tests"
+    )
     if os.environ.get("REQUIRE_NPM") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -52,15 +52,24 @@ def a_mark(line: int, sign: Sign, at: float, name: str = "Ada") -> Mark:
 def of_mark(mark: Mark, world: int = 1) -> Filed:
     """The line that makes a mark."""
     kind = Kind(mark.sign.value)
-    line = a_line(mark.line, f"{mark.line}", mark.at, kind=kind, username=mark.username, world=world)
+    line = a_line(
+        mark.line, f"{mark.line}", mark.at, kind=kind, username=mark.username, world=world
+    )
     return Filed(line, digest(mark.line), mark)
 
 
 def a_screenshot(id: int, created: float = NOON, **parts: Any) -> Screenshot:
     given = {"world": 1, "account": 1, "updated": created, **parts}
     return Screenshot(
-        id, f"{id:032x}", created=created, chance=0.5, type="image/png", width=640, height=480,
-        size=1000, **given,
+        id,
+        f"{id:032x}",
+        created=created,
+        chance=0.5,
+        type="image/png",
+        width=640,
+        height=480,
+        size=1000,
+        **given,
     )
 
 

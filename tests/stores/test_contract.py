@@ -57,7 +57,9 @@ async def test_values_of_a_class_come_in_the_order_of_their_ids(place):
     assert [player.id for player in (await place.restart()).values] == [1, 9, 10, 100]
 
 
-@pytest.mark.parametrize("name", ["", "Zoë", "名前", "👩‍🚀", "' OR 1=1 --", '"', "\\", "\n", "\x7f"])
+@pytest.mark.parametrize(
+    "name", ["", "Zoë", "名前", "👩‍🚀", "' OR 1=1 --", '"', "\\", "\n", "\x7f"]
+)
 async def test_a_name_comes_back_letter_by_letter(place, name):
     await place.store.write(a_batch(a_player(1, name)))
     assert list((await place.restart()).values) == [a_player(1, name)]

@@ -18,10 +18,24 @@ async def listed(store, limit=50, **wanted):
 
 async def test_a_line_comes_back_as_it_was(place):
     line = a_line(
-        7, "héllo \U0001f600 \x00 '\"", NOON + 0.25, zone="America/Chicago", level="WARN",
-        username="Ada", shown="[Admin] Ada", ip="::1", port="25565", location=(1.5, -64.0, 1e7),
-        chat="§chi", message="was slain", death="death.attack.mob", killer="Zombie",
-        weapon="Sword", title="Stone Age", source="latest.log", sequence=2**63 - 1,
+        7,
+        "héllo \U0001f600 \x00 '\"",
+        NOON + 0.25,
+        zone="America/Chicago",
+        level="WARN",
+        username="Ada",
+        shown="[Admin] Ada",
+        ip="::1",
+        port="25565",
+        location=(1.5, -64.0, 1e7),
+        chat="§chi",
+        message="was slain",
+        death="death.attack.mob",
+        killer="Zombie",
+        weapon="Sword",
+        title="Stone Age",
+        source="latest.log",
+        sequence=2**63 - 1,
     )
     await file(place.store, line)
     await place.restart()
@@ -68,7 +82,9 @@ async def test_lines_without_a_time_come_in_no_list_and_last_in_a_search(store):
 
 
 async def test_worlds_are_strangers(store):
-    await file(store, a_line(1, "boom"), a_line(2, "boom", world=2), a_line(3, "boom", None, world=2))
+    await file(
+        store, a_line(1, "boom"), a_line(2, "boom", world=2), a_line(3, "boom", None, world=2)
+    )
     assert await listed(store) == [1]
     assert await listed(store, words="boom") == [1]
     assert ids(await store.lines(Lines(2, words="boom"), 9)) == [2, 3]
@@ -115,8 +131,12 @@ async def test_a_list_has_its_own_lines(store, about, found):
 
 async def test_a_player_has_his_own_lines(store):
     await file(
-        store, a_chat(1, "hi", name="ada"), a_chat(2, "hi", name="Ada"), a_death(3, "hi", NOON + 1),
-        a_line(4, "Ada hi"), a_chat(5, "ho", NOON + 2),
+        store,
+        a_chat(1, "hi", name="ada"),
+        a_chat(2, "hi", name="Ada"),
+        a_death(3, "hi", NOON + 1),
+        a_line(4, "Ada hi"),
+        a_chat(5, "ho", NOON + 2),
     )
     assert await listed(store, username="Ada") == [5, 3, 2]
     assert await listed(store, username="Ada", about=About.CHAT) == [5, 2]

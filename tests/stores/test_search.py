@@ -56,7 +56,7 @@ FOUND = [
     ("§chello §lthere", "hello there"),
     ("hello there", "§chello"),
     ("\x1b[31mred\x1b[0m", "red"),
-    ("he said \"no\"", '"no"'),
+    ('he said "no"', '"no"'),
     ("tick-tock", "tick tock"),
 ]
 #: A text and what does not find it.
@@ -114,8 +114,11 @@ async def test_without_a_word_nothing_is_found(store):
 
 async def test_every_list_looks_into_its_own_words(store):
     await file(
-        store, a_chat(1, "a castle", name="Zombie"), a_death(2, "was slain by Zombie"),
-        a_feat(3, "Monster Hunter", name="Zombie"), a_line(4, "Zombie is here"),
+        store,
+        a_chat(1, "a castle", name="Zombie"),
+        a_death(2, "was slain by Zombie"),
+        a_feat(3, "Monster Hunter", name="Zombie"),
+        a_line(4, "Zombie is here"),
     )
     assert await search(store, "zombie", About.CHAT) == []
     assert await search(store, "zombie", About.DEATH) == [2]
@@ -166,4 +169,6 @@ lines_of_text = some.text(some.characters(exclude_characters="\x1b"), max_size=2
 @example("0§§", "0")
 @given(lines_of_text, lines_of_text)
 def test_a_text_holds_each_of_its_own_words(one, other):
-    assert holds(f"{one} {other}", [*phrases(one.replace('"', " ")), *phrases(other.replace('"', " "))])
+    assert holds(
+        f"{one} {other}", [*phrases(one.replace('"', " ")), *phrases(other.replace('"', " "))]
+    )

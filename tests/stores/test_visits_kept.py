@@ -158,4 +158,7 @@ async def test_screenshots_are_chosen_and_come_in_pages(store):
     assert ids(await store.screenshots(Screenshots(1), 3)) == [5, 4, 3]
     assert ids(await store.screenshots(Screenshots(1, after=Place(NOON + 2, 4)), 9)) == [3, 2, 1]
     assert ids(await store.screenshots(Screenshots(1, account=1), 9)) == [5, 3, 1]
-    assert ids(await store.screenshots(Screenshots(1, since=NOON + 1, before=NOON + 2), 9)) == [3, 2]
+    assert ids(await store.screenshots(Screenshots(1, since=NOON + 1, before=NOON + 2), 9)) == [
+        3,
+        2,
+    ]

@@ -60,9 +60,7 @@ class Stage:
     async def enters(self, name: str) -> "Person":
         """Somebody signs in as a guest."""
         person = Person(self, name)
-        said = await person.post(
-            "/accounts/login", {"credentialType": "guest", "username": name}
-        )
+        said = await person.post("/accounts/login", {"credentialType": "guest", "username": name})
         person.id, person.token = said["user"]["userId"], said["token"]
         return person
 

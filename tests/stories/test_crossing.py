@@ -53,9 +53,7 @@ class Table:
     async def ears(self, place: str) -> AsyncIterator[list[Ear]]:
         """Ann listens in every way at once."""
         async with AsyncExitStack() as stack:
-            yield [
-                await stack.enter_async_context(listening(way, self.ann, place)) for way in WAYS
-            ]
+            yield [await stack.enter_async_context(listening(way, self.ann, place)) for way in WAYS]
 
 
 @pytest.fixture
@@ -88,11 +86,18 @@ async def test_a_game_of_noughts_from_a_room_of_the_rooms_api(table):
     room = await ann.opens(TAG, "Ann's game")
     async with table.ears(room) as ears:
         (row,) = await table.lobbies()
-        assert (row["matchmaking_name"], row["host_name"], row["max_players"]) == ("Ann's game", "Ann", 2)
+        assert (row["matchmaking_name"], row["host_name"], row["max_players"]) == (
+            "Ann's game",
+            "Ann",
+            2,
+        )
         well(await bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
         (joined,) = await all_hear(ears, "user_join")
         assert joined["user"] == {"userId": bob.id, "username": "Bob"}
-        assert [user["user"]["username"] for user in (await ann.get(room)).json["users"]] == ["Ann", "Bob"]
+        assert [user["user"]["username"] for user in (await ann.get(room)).json["users"]] == [
+            "Ann",
+            "Bob",
+        ]
         session = await ann.starts(room)
         (gone,) = await all_hear(ears, "room_gone")
         assert gone["reason"] == "started" and session.endswith(f"/{gone['sessionId']}")
@@ -103,7 +108,11 @@ async def test_a_game_of_noughts_from_a_room_of_the_rooms_api(table):
         await ann.plays(session, cell=4)
         ((kind, turn),) = await table.hears(from_players="host")
         assert kind == "turn"
-        assert (turn["player_id"], turn["turn"], turn["environment"]) == (ann.id, {"cell": 4}, BOARD)
+        assert (turn["player_id"], turn["turn"], turn["environment"]) == (
+            ann.id,
+            {"cell": 4},
+            BOARD,
+        )
         assert wrong(await table.plays(cell=4))[0] == 400
         (action,) = well(await table.plays(cell=0))["action_ids"]
         (answered,) = well(await bob.get("game_room.php/actions/poll"))["actions"]

@@ -86,7 +86,11 @@ class Place:
 async def a_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[Place]:
     core = await Core.recover(MemoryStore(), Setting(time.time))
     writing = asyncio.create_task(core.ledger.run())
-    runs = runner(application(Web(core, services={Passwords: Passwords()})), access_log=None, handler_cancellation=True)
+    runs = runner(
+        application(Web(core, services={Passwords: Passwords()})),
+        access_log=None,
+        handler_cancellation=True,
+    )
     await runs.setup()
     await web.TCPSite(runs, "127.0.0.1", 0).start()
     place = Place(core, runs.addresses[0][1], runs.server)

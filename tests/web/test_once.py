@@ -75,9 +75,7 @@ async def test_another_caller_or_another_key_or_none_is_another_request():
 
 async def test_at_once_it_acts_once_too():
     async with serving(ROUTES) as server:
-        asked = [
-            server.ask("POST", "/toy", b"{}", Who="1", Idempotency_Key="k") for _ in range(20)
-        ]
+        asked = [server.ask("POST", "/toy", b"{}", Who="1", Idempotency_Key="k") for _ in range(20)]
         assert {said.body for said in await asyncio.gather(*asked)} == {b"1"}
 
 
@@ -94,7 +92,8 @@ async def test_what_is_refused_leaves_no_receipt():
 
 
 @pytest.mark.parametrize(
-    ("key", "good"), [("x", True), ("x" * 255, True), ("é 1", True), ("x" * 256, False), ("", False)]
+    ("key", "good"),
+    [("x", True), ("x" * 255, True), ("é 1", True), ("x" * 256, False), ("", False)],
 )
 async def test_a_key_has_1_to_255_printable_characters(key: str, good: bool):
     async with serving(ROUTES) as server:

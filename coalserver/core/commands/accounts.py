@@ -27,9 +27,7 @@ def register_account(
         raise Refusal(Why.EMAIL_TAKEN)
     player = _new_player(unit, name, guest=False)
     return unit.put(
-        Account(
-            unit.new_id(Account), email, password, player.id, unit.now, active=active
-        )
+        Account(unit.new_id(Account), email, password, player.id, unit.now, active=active)
     )
 
 

@@ -101,9 +101,7 @@ def _play(unit: Unit, room: Room, sender: int, request: bytes) -> Action:
     return answered
 
 
-def _action(
-    unit: Unit, room: Room, sender: int, target: int, type: str, request: bytes
-) -> Action:
+def _action(unit: Unit, room: Room, sender: int, target: int, type: str, request: bytes) -> Action:
     return Action(
         unit.new_id(Action), unit.new_code(), room.id, sender, target, type, request, unit.now
     )

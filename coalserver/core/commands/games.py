@@ -72,9 +72,7 @@ def rotate_game(unit: Unit, *, tag: str) -> dict[str, Any]:
     }
 
 
-def keep_datum(
-    unit: Unit, *, game: str, player: int, by: int, key: str, value: bytes
-) -> Datum:
+def keep_datum(unit: Unit, *, game: str, player: int, by: int, key: str, value: bytes) -> Datum:
     """Keep a JSON value for a player of a game: he alone may, and the rules may refuse it."""
     played = the_game(unit, game)
     keeper = the_player(unit, player)

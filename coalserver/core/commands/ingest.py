@@ -90,9 +90,7 @@ def log_batch(
         raise Refusal(Why.MALFORMED, fields={"sequence": "not_ascending"})
     stored = stored_lines(unit, world_id=world.id, source=source)
     digests = digests_in(world.id, source, sequences)
-    lines = [
-        line for line in zip(readings, digests, sequences, strict=True) if line[2] > stored
-    ]
+    lines = [line for line in zip(readings, digests, sequences, strict=True) if line[2] > stored]
     _take(unit, world, source, lines)
     return Taken(lines[-1][2] if lines else stored, len(lines))
 

@@ -150,9 +150,7 @@ def quick_join(
     return open_lobby(unit, game=game, player=player, name=name, options=options), True
 
 
-def leave_lobby(
-    unit: Unit, *, lobby_id: int, player: int, only_open: bool = False
-) -> Lobby:
+def leave_lobby(unit: Unit, *, lobby_id: int, player: int, only_open: bool = False) -> Lobby:
     """Give up one's seat. Without its host a lobby that hands nothing over is gone.
 
     `only_open` refuses once play has begun.
@@ -197,9 +195,7 @@ def lock_lobby(unit: Unit, *, lobby_id: int, by: int, password: str) -> Lobby:
     return unit.put(locked)
 
 
-def close_lobby(
-    unit: Unit, *, lobby_id: int, by: int, only_open: bool = True
-) -> Lobby:
+def close_lobby(unit: Unit, *, lobby_id: int, by: int, only_open: bool = True) -> Lobby:
     """The host ends the gathering; `only_open` refuses once play has begun."""
     lobby = the_lobby(unit, lobby_id)
     if lobby.phase is Phase.GONE:

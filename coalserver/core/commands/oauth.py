@@ -211,9 +211,7 @@ def renew_access(unit: Unit, *, client: int, token: str, scope: str = "") -> Iss
     return _issued(unit, client, old.account, old.scope, lasts)
 
 
-def add_personal_token(
-    unit: Unit, *, account: int, lasts: float | None, title: str = ""
-) -> str:
+def add_personal_token(unit: Unit, *, account: int, lasts: float | None, title: str = "") -> str:
     """A token that an account makes for a program of its own; for ever where `lasts` is None."""
     the_account(unit, account)
     if sum(not one.client for one in unit.find(Access, "account", account)) >= MOST_TOKENS:
@@ -221,9 +219,7 @@ def add_personal_token(
     secret = unit.new_letters(SECRET_LETTERS)
     until = None if lasts is None else unit.now + lasts
     unit.put(
-        Access(
-            unit.new_id(Access), digest(secret), 0, account, DATA, unit.now, until, title=title
-        )
+        Access(unit.new_id(Access), digest(secret), 0, account, DATA, unit.now, until, title=title)
     )
     return secret
 

@@ -16,9 +16,7 @@ from coalserver.domain.refusal import Refusal, Why
 KEY_BYTES = 18
 
 
-def register_player(
-    unit: Unit, *, game: str, name: str, data: bytes = b"{}"
-) -> tuple[Player, str]:
+def register_player(unit: Unit, *, game: str, name: str, data: bytes = b"{}") -> tuple[Player, str]:
     """Make a player of one game; gives it and its private key, this once."""
     the_game(unit, game)
     secret = unit.new_code(KEY_BYTES)

@@ -76,9 +76,7 @@ def _mark(unit: Unit, player: int, away: bool) -> None:
             continue
         changed = unit.put(room.away(player) if away else room.back(player))
         name = the_player(unit, player).name
-        unit.say(
-            PlayerAway(room.game, room.id, player, name, away), *rooms.heard_at(room)
-        )
+        unit.say(PlayerAway(room.game, room.id, player, name, away), *rooms.heard_at(room))
         _say_room_host(unit, room, changed)
 
 
@@ -86,8 +84,4 @@ def _say_room_host(unit: Unit, before: Room, after: Room) -> None:
     host = after.roster.host
     if host != before.roster.host:
         name = the_player(unit, host).name
-        unit.say(
-            RoomHostChanged(after.game, after.id, host, name), *rooms.heard_at(after)
-        )
-
-
+        unit.say(RoomHostChanged(after.game, after.id, host, name), *rooms.heard_at(after))

@@ -23,9 +23,7 @@ def kept_receipt(unit: Unit, *, key: str, digest: str) -> tuple[Any] | None:
 
 def keep_receipt(unit: Unit, *, key: str, digest: str, made: Any) -> None:
     """Remember what a request made: anything that is JSON."""
-    unit.put(
-        Receipt(unit.new_id(Receipt), key, digest, json.dumps(made).encode(), unit.now)
-    )
+    unit.put(Receipt(unit.new_id(Receipt), key, digest, json.dumps(made).encode(), unit.now))
 
 
 def forget_receipts(unit: Unit, *, most: int = 1000) -> int:

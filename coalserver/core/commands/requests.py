@@ -58,7 +58,5 @@ def answer_join(unit: Unit, *, code: str, by: int, approve: bool) -> JoinRequest
 
 
 def _say_answered(unit: Unit, lobby: Lobby, request: JoinRequest) -> None:
-    said = JoinAnswered(
-        lobby.game, lobby.id, request.player, request.code, bool(request.approved)
-    )
+    said = JoinAnswered(lobby.game, lobby.id, request.player, request.code, bool(request.approved))
     unit.say(said, topics.lobby(lobby.id), topics.player(request.player))

@@ -252,9 +252,7 @@ def touch(unit: Unit, room: Room) -> None:
         unit.put(room.touch(unit.now))
 
 
-def part_from_room(
-    unit: Unit, before: Room, after: Room, player: int, how: str
-) -> Room:
+def part_from_room(unit: Unit, before: Room, after: Room, player: int, how: str) -> Room:
     """Put a room that a member has left, and say what follows from it."""
     unit.put(after)
     seat = before.roster.of(player).number

@@ -64,7 +64,5 @@ def _hanging(unit: Unit, screenshot: Screenshot) -> None:
 
 
 def _say(unit: Unit, screenshot: Screenshot) -> None:
-    hung = ScreenshotHung(
-        screenshot.world, screenshot.id, screenshot.account, screenshot.blurred
-    )
+    hung = ScreenshotHung(screenshot.world, screenshot.id, screenshot.account, screenshot.blurred)
     unit.say(hung, topics.world(screenshot.world))

@@ -80,9 +80,7 @@ def send_frame(unit: Unit, *, room_id: int, sender: int, data: str) -> Entry:
 
 def keep_truths(unit: Unit, *, before: float) -> int:
     """Make snapshots of states that lean on entries which are about to be forgotten; gives how many."""
-    old = (
-        truth for truth in unit.state.all(Truth) if truth.patches and truth.at < before
-    )
+    old = (truth for truth in unit.state.all(Truth) if truth.patches and truth.at < before)
     done = list(islice(old, PIECE))
     for truth in done:
         unit.put(truth.folded(unit.now))

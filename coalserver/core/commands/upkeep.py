@@ -42,9 +42,7 @@ def forget_closed(unit: Unit, *, kept: float) -> int:
 def abandon_idle_rooms(unit: Unit, *, idle: float) -> int:
     """End the rooms in which nothing has happened for that many seconds."""
     stale = (
-        room
-        for room in unit.state.all(Room)
-        if not room.over and unit.now - room.touched >= idle
+        room for room in unit.state.all(Room) if not room.over and unit.now - room.touched >= idle
     )
     done = list(islice(stale, PIECE))
     for room in done:

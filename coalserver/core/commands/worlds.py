@@ -28,9 +28,7 @@ _UNSEEN = dict.fromkeys([*range(0x200C, 0x2010), *range(0xFE00, 0xFE10)])
 
 def add_world(unit: Unit, *, name: str, hosted: bool = False, short_name: str = "") -> World:
     """Make a world; nothing is known of it yet."""
-    world = World(
-        unit.new_id(World), _named(name), hosted, created=unit.now, updated=unit.now
-    )
+    world = World(unit.new_id(World), _named(name), hosted, created=unit.now, updated=unit.now)
     world = unit.put(replace(world, short_name=_short(unit, world, short_name)))
     unit.say(WorldAdded(world.id, world.name), topics.world(world.id), topics.worlds())
     return world
@@ -147,9 +145,7 @@ def notice_silence(unit: Unit) -> int:
     return len(done)
 
 
-def tell_console(
-    unit: Unit, *, world_id: int, text: str, username: str = ""
-) -> ConsoleLine | None:
+def tell_console(unit: Unit, *, world_id: int, text: str, username: str = "") -> ConsoleLine | None:
     """Queue a line for a world's console; None where there is nothing in it."""
     world = the_world(unit, world_id)
     line = ConsoleLine(unit.new_id(ConsoleLine), world.id, text, unit.now, username)

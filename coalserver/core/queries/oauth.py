@@ -26,7 +26,9 @@ def granted(state: State, *, account: int, client: int, scope: str) -> bool:
 
 def grants_of(state: State, *, account: int) -> list[tuple[Grant, Client]]:
     """What an account allows, oldest first."""
-    found = ((grant, state.get(Client, grant.client)) for grant in state.find(Grant, "account", account))
+    found = (
+        (grant, state.get(Client, grant.client)) for grant in state.find(Grant, "account", account)
+    )
     return [(grant, client) for grant, client in found if client is not None]
 
 

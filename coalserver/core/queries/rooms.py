@@ -60,9 +60,7 @@ def my_rooms(
     return mine[offset : offset + limit], len(mine)
 
 
-def open_rooms(
-    state: State, *, game: str, limit: int, offset: int
-) -> tuple[list[Room], int]:
+def open_rooms(state: State, *, game: str, limit: int, offset: int) -> tuple[list[Room], int]:
     """Running rooms of a game with a free place, newest first, and how many."""
     running = state.find(Room, "running", game)
     found = [room for room in reversed(running) if not room.full]

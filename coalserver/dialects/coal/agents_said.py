@@ -67,9 +67,7 @@ class Numbered(NamedTuple):
 class Lines(fields.Field[list[Numbered]]):
     """Lines in the order of their numbers. By hand, for there may be thousands a second."""
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> list[Numbered]:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> list[Numbered]:
         if not isinstance(value, list):
             raise ValidationError("Not a list.")
         if len(value) > MOST:
@@ -78,7 +76,9 @@ class Lines(fields.Field[list[Numbered]]):
         for one in value:
             line = _numbered(one)
             if not last < line.sequence <= LAST:
-                raise ValidationError("Each sequence is a whole number above the one before, from 1.")
+                raise ValidationError(
+                    "Each sequence is a whole number above the one before, from 1."
+                )
             last = line.sequence
             lines.append(line)
         return lines
@@ -150,12 +150,16 @@ def _object(body: str) -> dict[str, Any]:
         raise malformed(f"The body is not valid JSON: {fault}.") from None
     if not isinstance(value, dict):
         raise malformed("The body must be a JSON object.")
-    return {name: _text(value) if isinstance(value, str) else value for name, value in value.items()}
+    return {
+        name: _text(value) if isinstance(value, str) else value for name, value in value.items()
+    }
 
 
 def _fields(body: str) -> dict[str, Any]:
     try:
-        pairs = parse_qsl(body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(
+            body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS
+        )
     except ValueError:
         raise malformed("The body is not a form.") from None
     return {name: _text(value) for name, value in reversed(pairs)}

@@ -33,9 +33,7 @@ class Words(fields.Field[str]):
         super().__init__(error_messages={"required": NEEDED}, **kw)
         self.high = high
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> str:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         text = as_text(value)
         if self.required and not text.strip():
             raise ValidationError(NEEDED)
@@ -47,9 +45,7 @@ class Words(fields.Field[str]):
 class OneLine(Words):
     """A text that is one line of a console: control characters in it are blanks."""
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> str:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         text = one_line(value) if isinstance(value, str) else value
         return super()._deserialize(text, attr, data, **kw)
 
@@ -57,9 +53,7 @@ class OneLine(Words):
 class Loose(fields.Field[str]):
     """Any text at all: what cannot be in one is a blank. For what is only looked for, and perhaps not found."""
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> str:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         return one_line(str(value))
 
 
@@ -70,9 +64,7 @@ class Number(fields.Field[int]):
         super().__init__(error_messages={"required": NEEDED}, **kw)
         self.low, self.high, self.strict = low, high, strict
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         text = as_text(value).strip()
         if not text and not self.strict:
             return missing
@@ -90,9 +82,7 @@ class Yes(fields.Field[bool]):
     def __init__(self, **kw: Any) -> None:
         super().__init__(error_messages={"required": NEEDED}, **kw)
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> bool:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> bool:
         if isinstance(value, bool):
             return value
         text = as_text(value).strip().lower()
@@ -102,9 +92,7 @@ class Yes(fields.Field[bool]):
 class Moment(fields.Field[float]):
     """`YYYY-MM-DD HH:MM:SS` in UTC, as seconds; blank is the same as not there."""
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         text = as_text(value)
         if not text.strip():
             return missing
@@ -123,9 +111,7 @@ class Choice(fields.Field[str]):
         super().__init__(**kw)
         self.choices = choices
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Data, **kw: Any
-    ) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         text = as_text(value).strip()
         if not text:
             return missing

@@ -39,9 +39,7 @@ async def say_as_player(call: Call) -> web.StreamResponse:
 
 async def _say(call: Call, world: int, text: str, username: str | None) -> web.StreamResponse:
     account = call.caller.account
-    await do_once(
-        call, say_in_world, world_id=world, account=account, text=text, username=username
-    )
+    await do_once(call, say_in_world, world_id=world, account=account, text=text, username=username)
     return answer(b"", 202)
 
 

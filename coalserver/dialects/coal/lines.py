@@ -77,7 +77,9 @@ class LineList:
         after = in_history(said["cursor"])
         visitor = player_in_path(call)
         which = _which(said) | {"username": visitor.name}
-        return await self._page(call, said["size"], Lines(visitor.world, self.about, **which, after=after))
+        return await self._page(
+            call, said["size"], Lines(visitor.world, self.about, **which, after=after)
+        )
 
     async def read_one(self, call: Call) -> web.StreamResponse:
         """One line, if it is one of this list's and of this world's."""

@@ -89,9 +89,7 @@ async def unban(call: Call) -> web.StreamResponse:
     return await _said_of(call, welcomes.unban_guest, call.path["banned"])
 
 
-async def _said_of(
-    call: Call, command: Callable[..., Welcome], uuid: str
-) -> web.StreamResponse:
+async def _said_of(call: Call, command: Callable[..., Welcome], uuid: str) -> web.StreamResponse:
     other = the_host(call, uuid, Why.OTHER_NOT_FOUND)
     await call.core.do(command, host=call.caller.player, other=other.id)
     return document(None)

@@ -18,7 +18,9 @@ JSON = dict[str, Any]
 
 #: A guest who has no uuid; with his number behind it, once he sits somewhere.
 NONAME = "NONAME"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
+_UUID = re.compile(
+    r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}"
+)
 _NUMBERED = re.compile(rf"{NONAME}-([0-9]{{1,18}})", re.IGNORECASE)
 
 

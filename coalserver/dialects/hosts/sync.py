@@ -37,7 +37,9 @@ async def sync(call: Call) -> web.StreamResponse:
         return document({"message": part_of(call.route.path)}, 503, {"Retry-After": "5"})
     socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=LARGEST_MESSAGE)
     if not socket.can_prepare(call.request):
-        raise Refusal(Why.MALFORMED, fields={"Upgrade": ["Not a WebSocket handshake."]}, where="header")
+        raise Refusal(
+            Why.MALFORMED, fields={"Upgrade": ["Not a WebSocket handshake."]}, where="header"
+        )
     await socket.prepare(call.request)
     talk = Talk(call, socket)
     try:

@@ -79,9 +79,7 @@ async def poll(call: Call) -> web.StreamResponse:
     remembered, shown = call.web.own(Remembered), ("actions", room.id, player)
 
     async def look() -> tuple[list[Action], bool]:
-        found = call.core.see(
-            answered_for, room=own_room(call).id, player=player, now=call.now
-        )
+        found = call.core.see(answered_for, room=own_room(call).id, player=player, now=call.now)
         before = remembered.get(shown) or frozenset()
         return found, any(action.code not in before for action in found)
 

@@ -94,6 +94,4 @@ def _field(name: Any) -> str:
     return name if all(name.split(".")) else ""
 
 
-ROUTES = (
-    Route("POST", "/api/leaderboard.php", leaderboard, BODY, auth.game_only, media=()),
-)
+ROUTES = (Route("POST", "/api/leaderboard.php", leaderboard, BODY, auth.game_only, media=()),)

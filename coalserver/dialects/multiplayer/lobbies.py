@@ -125,16 +125,12 @@ async def join(call: Call) -> web.StreamResponse:
         if refusal.why is Why.WRONG_PASSWORD:
             call.web.failures.note(tried)
         raise
-    return well(
-        {"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"}
-    )
+    return well({"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"})
 
 
 async def leave(call: Call) -> web.StreamResponse:
     """Give up one's seat; after the start only where members may."""
-    await call.core.do(
-        lobbies.leave_lobby, lobby_id=own_lobby(call).id, player=call.caller.player
-    )
+    await call.core.do(lobbies.leave_lobby, lobby_id=own_lobby(call).id, player=call.caller.player)
     return well({"message": "Successfully left matchmaking lobby"})
 
 

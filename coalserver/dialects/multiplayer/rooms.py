@@ -177,9 +177,7 @@ async def kick(call: Call) -> web.StreamResponse:
     if said.get("player_id") in (None, ""):
         raise missing("player_id")
     player = said.whole("player_id") or 0
-    await call.core.do(
-        rooms.kick_from_room, room_id=room.id, by=call.caller.player, player=player
-    )
+    await call.core.do(rooms.kick_from_room, room_id=room.id, by=call.caller.player, player=player)
     return well({"message": "Player kicked successfully", "kicked_player_id": player})
 
 

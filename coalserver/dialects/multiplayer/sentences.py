@@ -130,7 +130,10 @@ _BODIES: dict[Row, Words] = {
         "This message is {size} bytes long for a {form} client, which can take {most}",
     ),
     (Why.RATE_LIMITED, "frames"): (429, "Too many messages: only {most} a second are relayed"),
-    (Why.RATE_LIMITED, "missed"): (429, "Messages came while the connection was too slow: {count} missed"),
+    (Why.RATE_LIMITED, "missed"): (
+        429,
+        "Messages came while the connection was too slow: {count} missed",
+    ),
     Why.DATA_CHANGED: (412, "The data has changed: its version is {version}"),
     Why.KEY_REUSED: (422, "This Idempotency-Key came with another request before"),
     Why.CURSOR_AHEAD: (400, "Invalid last_update"),

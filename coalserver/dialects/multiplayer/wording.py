@@ -110,7 +110,9 @@ def _filled(sentence: str, facts: JSON) -> str:
 def flat(fields: object, path: str = "") -> str:
     """What a shape objects to, as one line: `limit: Not a whole number.`"""
     if isinstance(fields, dict):
-        parts = (flat(inner, f"{path}.{name}" if path else str(name)) for name, inner in fields.items())
+        parts = (
+            flat(inner, f"{path}.{name}" if path else str(name)) for name, inner in fields.items()
+        )
         return " ".join(parts)
     texts = fields if isinstance(fields, list) else [fields]
     said = " ".join(map(str, texts))

@@ -32,7 +32,9 @@ FAULTS = {
     "unsupported_response_type": N_("It does not ask the way this server answers."),
     "unauthorized_client": N_("It is not allowed to ask."),
 }
-BROKEN = N_("The program that made it is not known here, or would have you sent to a place it has not named.")
+BROKEN = N_(
+    "The program that made it is not known here, or would have you sent to a place it has not named."
+)
 TOO_LATE = N_("This page was open for too long. Please choose again.")
 
 
@@ -87,9 +89,15 @@ async def show(call: Call) -> web.StreamResponse:
     if _account(call) is None:
         return to_login(call)
     code, error = call.query.get("code", ""), call.query.get("error", "")
-    shown = {"title": N_("Not connected"), "words": N_("The program was not let in:"), "value": error}
+    shown = {
+        "title": N_("Not connected"),
+        "words": N_("The program was not let in:"),
+        "value": error,
+    }
     if code:
-        words = N_("Copy this code into the program that asked for it. It works once, for ten minutes.")
+        words = N_(
+            "Copy this code into the program that asked for it. It works once, for ten minutes."
+        )
         shown = {"title": N_("Your code"), "words": words, "value": code}
     elif not error:
         shown = {

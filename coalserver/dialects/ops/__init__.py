@@ -7,7 +7,13 @@ from coalserver.domain.refusal import Refusal
 from coalserver.web.dialect import Call, Dialect, Route
 from coalserver.web.reply import document
 
-STRAYS = {404: "not found", 405: "method not allowed", 413: "too large", 415: "not JSON", 500: "failed"}
+STRAYS = {
+    404: "not found",
+    405: "method not allowed",
+    413: "too large",
+    415: "not JSON",
+    500: "failed",
+}
 
 
 async def health(call: Call) -> web.StreamResponse:

@@ -25,9 +25,7 @@ async def all_rooms(call: Call) -> web.StreamResponse:
     """What happens in the rooms of a game."""
     game = call.core.see(game_tagged, tag=call.path["game"])
     core, caller = call.core, call.caller
-    heard = Subscription(
-        (topics.lobbies(game.tag),), None, tell_room, topics.player(caller.player)
-    )
+    heard = Subscription((topics.lobbies(game.tag),), None, tell_room, topics.player(caller.player))
 
     def subscribe() -> Subscription:
         still_good(core, caller)

@@ -106,9 +106,7 @@ async def join(call: Call) -> web.StreamResponse:
 
 async def leave(call: Call) -> web.StreamResponse:
     """Give up one's seat; what that means, the rules say."""
-    await do_once(
-        call, rooms.leave_room, room_id=session_of(call).id, player=call.caller.player
-    )
+    await do_once(call, rooms.leave_room, room_id=session_of(call).id, player=call.caller.player)
     return nothing()
 
 

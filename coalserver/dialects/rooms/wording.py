@@ -81,7 +81,11 @@ WORDS: dict[Why, tuple[int, str, str]] = {
     Why.VISITOR_NOT_FOUND: (404, "world.player_not_found", "Nobody of this name was in the world."),
     Why.USERNAME_TAKEN: (400, "account.username_taken", "This name is another account's."),
     Why.SHORT_NAME_TAKEN: (400, "world.short_name_taken", "Another world has this short name."),
-    Why.SHORT_NAME_RESERVED: (400, "world.short_name_reserved", "A page of this site has this address."),
+    Why.SHORT_NAME_RESERVED: (
+        400,
+        "world.short_name_reserved",
+        "A page of this site has this address.",
+    ),
     Why.GAME_EXISTS: (400, "game.exists", "There is a game with this tag."),
     Why.IN_A_LOBBY: (400, "room.already_in_room", "You are in another room of your game."),
     Why.IN_A_ROOM: (400, "session.already_in_session", "You are in another session of your game."),
@@ -147,7 +151,9 @@ class _Facts(dict[str, object]):
 def flat(fields: object, path: str = "") -> str:
     """What a schema objects to, as one line: `name: Not a string. password: …`."""
     if isinstance(fields, dict):
-        parts = (flat(inner, f"{path}.{name}" if path else str(name)) for name, inner in fields.items())
+        parts = (
+            flat(inner, f"{path}.{name}" if path else str(name)) for name, inner in fields.items()
+        )
         return " ".join(parts)
     texts = fields if isinstance(fields, list) else [fields]
     said = " ".join(map(str, texts))

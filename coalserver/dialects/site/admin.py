@@ -24,7 +24,15 @@ from coalserver.web.dialect import Call
 from coalserver.web.languages import N_, language_of
 from coalserver.web.pages import page
 
-PARTS = (admin_people, admin_worlds, admin_games, admin_rooms, admin_bans, admin_place, admin_restore)
+PARTS = (
+    admin_people,
+    admin_worlds,
+    admin_games,
+    admin_rooms,
+    admin_bans,
+    admin_place,
+    admin_restore,
+)
 #: The newest deeds, and accounts that wait, on the first page.
 FEW = 8
 NOTHING_THERE = N_("There is nothing at this address.")
@@ -34,7 +42,10 @@ async def see_overview(call: Call) -> web.StreamResponse:
     """Who waits to be let in, how the worlds are, what goes on, and what was done last."""
     accounts = call.core.see(every_account)
     waiting = [one for one in accounts if not one.active]
-    worlds = [(world, len(call.core.see(visitors_there, world=world.id))) for world in call.core.see(active_worlds)]
+    worlds = [
+        (world, len(call.core.see(visitors_there, world=world.id)))
+        for world in call.core.see(active_worlds)
+    ]
     context = {
         "accounts": len(accounts),
         "waiting": waiting[:FEW],
@@ -65,7 +76,9 @@ def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
         answer = shown(call, status=status, wrong={part: said})
     except Refusal as other:
         # What the form was about is no more: then there is no page of it either.
-        return refuse(Refusal(other.why), call) if other.why in MISSING else _plain(call, status, said)
+        return (
+            refuse(Refusal(other.why), call) if other.why in MISSING else _plain(call, status, said)
+        )
     if status == 429:
         answer.headers["Retry-After"] = str(refusal.facts.get("wait", 60))
     return answer

@@ -71,9 +71,16 @@ async def ban_player(call: Call) -> web.StreamResponse:
     if said["duration"] not in BAN_SECONDS:
         raise Refusal(Why.MALFORMED, fields={"duration": ["Unknown."]})
     reason = shown(said["reason"])
-    asked: dict[str, Any] = {"game": said["game"], "player": player, "duration": said["duration"], "reason": reason}
+    asked: dict[str, Any] = {
+        "game": said["game"],
+        "player": player,
+        "duration": said["duration"],
+        "reason": reason,
+    }
     detail = ", ".join(filter(None, (said["duration"], reason)))
-    await do(call, What.PLAYER_BANNED, _about(call, said["game"], player), ban, detail=detail, **asked)
+    await do(
+        call, What.PLAYER_BANNED, _about(call, said["game"], player), ban, detail=detail, **asked
+    )
     return leads_to("/admin/bans?done=banned")
 
 

@@ -33,7 +33,9 @@ async def make_game(call: Call) -> web.StreamResponse:
     high = whole(said["max"], 1, MOST_PLAYERS, "max")
     tag = said["tag"].strip()
     asked: dict[str, Any] = {"tag": tag, "name": shown(said["name"]), "open": bool(said["open"])}
-    made = await do(call, What.GAME_ADDED, tag, add_game, min_players=low, max_players=high, **asked)
+    made = await do(
+        call, What.GAME_ADDED, tag, add_game, min_players=low, max_players=high, **asked
+    )
     return games_page(call, made)
 
 

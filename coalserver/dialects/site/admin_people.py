@@ -47,7 +47,11 @@ def users_page(call: Call, **said: Any) -> web.StreamResponse:
 def user_page(call: Call, **said: Any) -> web.StreamResponse:
     account = the_account(call)
     browsers = call.core.see(sign_ins_of, account=account.id, now=call.now)
-    context = {"account": account, "browsers": len(browsers), "own": account.id == call.caller.account}
+    context = {
+        "account": account,
+        "browsers": len(browsers),
+        "own": account.id == call.caller.account,
+    }
     return show(call, "user", context, here="users", **{"done": went_well(call, DONE), **said})
 
 
@@ -76,7 +80,9 @@ async def let_in(call: Call) -> web.StreamResponse:
     """Who has signed up need not wait any longer."""
     await typed(call, {})
     account = the_account(call)
-    await do(call, What.ACCOUNT_LET_IN, account.email, change_account, account=account.id, active=True)
+    await do(
+        call, What.ACCOUNT_LET_IN, account.email, change_account, account=account.id, active=True
+    )
     return leads_to("/admin/users?done=let-in")
 
 
@@ -88,7 +94,9 @@ async def save_user(call: Call) -> web.StreamResponse:
     said = await typed(call, {"active": 5, "admin": 5, "usernames": 3000})
     account = the_account(call)
     active, admin = bool(said["active"]), bool(said["admin"])
-    names = tuple(name.strip() for name in said["usernames"].replace("\n", ",").split(",") if name.strip())
+    names = tuple(
+        name.strip() for name in said["usernames"].replace("\n", ",").split(",") if name.strip()
+    )
     names = tuple(dict.fromkeys(names))
     of, deeds = {"account": account.id}, []
     if names != account.usernames:

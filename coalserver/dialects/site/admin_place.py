@@ -74,7 +74,9 @@ class Place:
         """Name, bytes and time of each backup, the newest first."""
         if self.backups is None or not self.backups.is_dir():
             return []
-        found = [(path, path.stat()) for path in self.backups.iterdir() if NAME.fullmatch(path.name)]
+        found = [
+            (path, path.stat()) for path in self.backups.iterdir() if NAME.fullmatch(path.name)
+        ]
         rows = [(path.name, stat.st_size, stat.st_mtime) for path, stat in found]
         return sorted(rows, key=lambda row: row[0].partition("-")[2], reverse=True)
 

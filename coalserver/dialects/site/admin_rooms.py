@@ -113,7 +113,9 @@ def _named(place: Lobby | Room) -> str:
     return f"{place.name or place.game} ({place.game} {place.id})"
 
 
-async def _put_out(call: Call, place: Lobby | Room, command: Callable[..., Any], **where: int) -> None:
+async def _put_out(
+    call: Call, place: Lobby | Room, command: Callable[..., Any], **where: int
+) -> None:
     """The player whom the path names has to go from there."""
     player = call.number("player")
     who = f"{name_of(call.core.state, id=player)} ({player})"

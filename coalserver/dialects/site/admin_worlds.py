@@ -31,7 +31,10 @@ DONE = {
 
 
 def worlds_page(call: Call, **said: Any) -> web.StreamResponse:
-    rows = [(world, len(call.core.see(visitors_there, world=world.id))) for world in call.core.see(active_worlds)]
+    rows = [
+        (world, len(call.core.see(visitors_there, world=world.id)))
+        for world in call.core.see(active_worlds)
+    ]
     return show(call, "servers", {"worlds": rows}, **{"done": went_well(call, DONE), **said})
 
 
@@ -107,7 +110,9 @@ async def save_world(call: Call) -> web.StreamResponse:
         asked = {**of, "short_name": short}
         deeds.append(Asked(What.SHORT_NAME_SET, world.name, change_world, asked, short))
     if name != world.name:
-        deeds.append(Asked(What.WORLD_RENAMED, world.name, change_world, {**of, "name": name}, name))
+        deeds.append(
+            Asked(What.WORLD_RENAMED, world.name, change_world, {**of, "name": name}, name)
+        )
     if public != world.public:
         what = What.WORLD_MADE_PUBLIC if public else What.WORLD_MADE_PRIVATE
         deeds.append(Asked(what, name, change_world, {**of, "public": public}))

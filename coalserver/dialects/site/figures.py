@@ -29,7 +29,9 @@ async def causes(history: History, world: int, username: str) -> list[Cause]:
     """What a player died of, the most frequent first: one for each phrase of the game and who did it."""
     wanted = Lines(world, About.DEATH, username=username)
     found: dict[tuple[str, str], tuple[int, str]] = {}
-    for (death, killer, message), times in await history.count(wanted, ("death", "killer", "message")):
+    for (death, killer, message), times in await history.count(
+        wanted, ("death", "killer", "message")
+    ):
         # A phrase that the game does not have is a cause of its own.
         key = (death.removesuffix(".item"), killer) if death else (message, "")
         before, words = found.get(key, (0, message))
@@ -75,7 +77,9 @@ def card_of(stays: Iterable[Stay], zone: tzinfo, now: float) -> Card:
         while begin < end:
             here = datetime.fromtimestamp(begin, zone)
             # By the clock: an hour may begin between whole hours of the world's time.
-            left = timedelta(minutes=here.minute, seconds=here.second, microseconds=here.microsecond)
+            left = timedelta(
+                minutes=here.minute, seconds=here.second, microseconds=here.microsecond
+            )
             until = min(end, begin + 3600.0 - left.total_seconds())
             card[here.weekday()][here.hour] += (until - begin) / 3600
             begin = until if until > begin else end
@@ -87,4 +91,7 @@ def levels(card: Card) -> list[list[int]]:
     most = max(max(row) for row in card)
     if not most:
         return [[0] * 24 for _ in range(7)]
-    return [[0 if not hours else 1 + min(LEVELS - 1, int(hours / most * LEVELS)) for hours in row] for row in card]
+    return [
+        [0 if not hours else 1 + min(LEVELS - 1, int(hours / most * LEVELS)) for hours in row]
+        for row in card
+    ]

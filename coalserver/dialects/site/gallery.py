@@ -105,7 +105,9 @@ async def _gallery(
         "shots": [_shown(call, one, account) for one in shots],
         "wrong": wrong,
         "most": call.web.service(Pictures).most // (1 << 20),
-        "older": f"{path}?before={exact_place_of(shots[-1].created, shots[-1].id)}" if len(found) > SIZE else None,
+        "older": f"{path}?before={exact_place_of(shots[-1].created, shots[-1].id)}"
+        if len(found) > SIZE
+        else None,
         "newest": path if "before" in call.query else None,
     }
     return form_page(call, "worlds/gallery.html", context, status)

@@ -88,7 +88,11 @@ async def piece_asked(call: Call, sieve: Sieve, *, strict: bool) -> Piece:
             return await around(history, sieve, float(text))
         _malformed(strict, "at")
     if (text := call.query.get("line")) is not None:
-        line = await history.line(int(text)) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+        line = (
+            await history.line(int(text))
+            if text.isascii() and text.isdigit() and len(text) <= 18
+            else None
+        )
         if line is not None and line.world == sieve.world and line.at is not None:
             return await around(history, sieve, math.floor(line.at))
         _malformed(strict, "line")

@@ -45,7 +45,9 @@ TITLES = {About.DEATH: N_("Deaths"), About.ACHIEVEMENT: N_("Advancements")}
 @for_members
 async def see_players(call: Call, world: World, account: Account) -> web.StreamResponse:
     """Everybody who has been in a world, by the latest login."""
-    found = [one for one in call.core.see(visitors_of, world=world.id) if one.last_login is not None]
+    found = [
+        one for one in call.core.see(visitors_of, world=world.id) if one.last_login is not None
+    ]
     found.sort(key=_seen, reverse=True)
     total, after = len(found), _asked_place(call)
     if after is not None:
@@ -149,7 +151,9 @@ async def _happened(
     found = await call.core.history.lines(wanted, SIZE + 1)
     shown: list[LogLine] = found[:SIZE]
     older = place_of(shown[-1]) if len(found) > SIZE else None
-    tops = await call.core.history.count(Lines(world.id, about), ("username",)) if not player else []
+    tops = (
+        await call.core.history.count(Lines(world.id, about), ("username",)) if not player else []
+    )
     context = {
         **frame(call, world, account, here),
         "title": TITLES[about],

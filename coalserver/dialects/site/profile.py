@@ -156,7 +156,9 @@ def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
     if turned is not None:
         return turned
     fields = refusal.facts.get("fields") or {}
-    named = next((WORDS[refusal.why, name] for name in fields if (refusal.why, name) in WORDS), None)
+    named = next(
+        (WORDS[refusal.why, name] for name in fields if (refusal.why, name) in WORDS), None
+    )
     status, sentence = named or WORDS.get(refusal.why, OTHER)
     facts = {"wait": 60, "least": 8, "most": 100, **refusal.facts}
     said = language_of(call.request).gettext(sentence).format(**facts)

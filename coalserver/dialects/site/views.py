@@ -70,7 +70,11 @@ class Stamps:
         return datetime.fromtimestamp(bounded(at), self._zone)
 
     def iso(self, at: float) -> str:
-        return datetime.fromtimestamp(bounded(at), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return (
+            datetime.fromtimestamp(bounded(at), UTC)
+            .isoformat(timespec="seconds")
+            .replace("+00:00", "Z")
+        )
 
 
 def bounded(at: float) -> float:

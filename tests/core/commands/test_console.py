@@ -27,7 +27,9 @@ def test_lines_an_agent_has_taken_are_said_to_be_on_their_way(table):
 
 def test_an_agent_that_counts_is_given_lines_until_it_has_kept_them(table):
     world = a_world(table)
-    one, two = (table.do(tell_console, world_id=world.id, text=text).id for text in ("/say a", "/say b"))
+    one, two = (
+        table.do(tell_console, world_id=world.id, text=text).id for text in ("/say a", "/say b")
+    )
     both = [(one, "/say a"), (two, "/say b")]
     assert [given(table, world, after=0) for _ in range(2)] == [both, both]
     assert given(table, world, after=one) == both[1:]

@@ -86,7 +86,13 @@ def test_when_too_much_has_come_the_history_must_be_asked_again(table, world):
 
 
 def test_a_visitor_is_whoever_the_log_tells_of(table, world):
-    log(table, world, chat("12:00:00", "hi"), login("12:00:01", "Bob"), said("12:00:02", "[Server] <a@b.c> hi"))
+    log(
+        table,
+        world,
+        chat("12:00:00", "hi"),
+        login("12:00:01", "Bob"),
+        said("12:00:02", "[Server] <a@b.c> hi"),
+    )
     assert [one.name for one in table.see(visitors_of, world=world.id)] == ["Ada", "Bob"]
     assert [one.name for one in table.see(visitors_there, world=world.id)] == ["Bob"]
     assert visitor(table, world).last_login is None
@@ -116,8 +122,12 @@ def test_an_old_line_changes_nothing_that_is_known_better(table, world):
     before = now(table, world), visitor(table, world)
     table.hush()
     log(
-        table, world, said("09:00:00", "Starting minecraft server version 1.2.5"), login("09:01:00"),
-        logout("09:30:00"), said("10:00:00", "Stopping server"),
+        table,
+        world,
+        said("09:00:00", "Starting minecraft server version 1.2.5"),
+        login("09:01:00"),
+        logout("09:30:00"),
+        said("10:00:00", "Stopping server"),
     )
     after = now(table, world)
     assert (after.status, after.version, after.address) == (Status.RUNNING, "1.21.4", "192.0.2.1")

@@ -90,7 +90,9 @@ def test_bans_that_hold_are_listed_the_latest_first(table):
 
 def test_accounts_are_found_by_any_of_their_names(table):
     for name in ("ann", "bob"):
-        table.do(add_account, email=f"{name}@example.org", password="x", nickname=f"{name.title()}y")
+        table.do(
+            add_account, email=f"{name}@example.org", password="x", nickname=f"{name.title()}y"
+        )
     for text, count in (("ANN", 1), ("example", 2), (" boby ", 1), ("", 2), ("zed", 0)):
         assert table.see(accounts_like, text=text, limit=10)[1] == count
     [second], total = table.see(accounts_like, text="", limit=1, offset=1)

@@ -77,7 +77,10 @@ def test_worlds_are_listed_oldest_first_while_they_are_ours(table):
     worlds = [a_world(table, short_name=f"w{number}") for number in range(3)]
     table.do(end_world, world_id=worlds[1].id)
     assert [world.id for world in table.see(active_worlds)] == [worlds[0].id, worlds[2].id]
-    for ask in (lambda: table.see(world_with, id=worlds[1].id), lambda: table.see(world_called, short_name="w1")):
+    for ask in (
+        lambda: table.see(world_with, id=worlds[1].id),
+        lambda: table.see(world_called, short_name="w1"),
+    ):
         with refused(Why.WORLD_NOT_FOUND):
             ask()
 
@@ -259,9 +262,18 @@ def test_nobody_is_in_a_world_that_was_put_away(table):
 
 def test_visitors_are_listed_by_name_upper_case_first(table):
     world = a_world(table)
-    log(table, world, *(chat(f"11:59:0{number}", "hi", name) for number, name in enumerate(["bob", "Zoe", "Ada"])))
+    log(
+        table,
+        world,
+        *(
+            chat(f"11:59:0{number}", "hi", name)
+            for number, name in enumerate(["bob", "Zoe", "Ada"])
+        ),
+    )
     assert [one.name for one in table.see(visitors_of, world=world.id)] == ["Ada", "Zoe", "bob"]
-    assert [one.name for one in table.see(visitors_of, world=world.id, after="Ada", limit=1)] == ["Zoe"]
+    assert [one.name for one in table.see(visitors_of, world=world.id, after="Ada", limit=1)] == [
+        "Zoe"
+    ]
 
 
 def test_a_world_is_nobodys_to_read_until_it_is_public(table):

@@ -117,7 +117,9 @@ BRAVE = {
     "is_raining": None,
     "is_thundering": None,
 }
-ABOUT_SERVERS = tuple(name for name in MY_WORLD if name not in ("key", "last_ping", "updated", "created"))
+ABOUT_SERVERS = tuple(
+    name for name in MY_WORLD if name not in ("key", "last_ping", "updated", "created")
+)
 
 PROPERTIES = {
     "key": SERVER_KEY,
@@ -205,9 +207,20 @@ EXAMPLES = [
     Example("GET /api/v1/users/self", 200, THOMAS, headers=TOKEN),
     Example("GET /api/v1/users/self", 401, SOME_ERROR, headers={}),
     Example("POST /api/v1/servers", 401, SOME_ERROR, b"name=W&gce=0", headers={}),
-    Example("GET /api/v1/users/self", 401, SOME_ERROR, headers={"Authorization": "Bearer 8wB8QtpULBVNuL2mqBaWdIRWX"}),
+    Example(
+        "GET /api/v1/users/self",
+        401,
+        SOME_ERROR,
+        headers={"Authorization": "Bearer 8wB8QtpULBVNuL2mqBaWdIRWX"},
+    ),
     Example("GET /api/v1/users/self", 403, headers={"Authorization": "Bearer {inactive}"}),
-    Example("POST /api/v1/servers", 403, None, b"name=W&gce=0", headers={"Authorization": "Bearer {jennifer}"}),
+    Example(
+        "POST /api/v1/servers",
+        403,
+        None,
+        b"name=W&gce=0",
+        headers={"Authorization": "Bearer {jennifer}"},
+    ),
     Example("POST /api/v1/servers", 400, SOME_ERROR, b"name="),
     Example("GET /api/v1/users/nobody", 404),
     Example("GET /api/v1/nothing", 404),
@@ -219,18 +232,26 @@ EXAMPLES = [
     # 2.3.4
     Example(f"GET {SERVERS}", 200, {"servers": [MY_WORLD, PVP_WORLD, BRAVE]}, echoes=ABOUT_SERVERS),
     Example(
-        f"POST {SERVERS}", 201, BRAVE, b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M",
+        f"POST {SERVERS}",
+        201,
+        BRAVE,
+        b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M",
         echoes=ABOUT_SERVERS,
     ),
     Example(f"GET {SERVERS}/{{brave}}", 200, BRAVE, echoes=ABOUT_SERVERS),
     Example(
         # 202 in the sample, against its text.
-        f"POST {SERVERS}/{{brave}}", 200, {**BRAVE, "name": "Not So Brave New World"}, b"name=Not+So+Brave+New+World",
+        f"POST {SERVERS}/{{brave}}",
+        200,
+        {**BRAVE, "name": "Not So Brave New World"},
+        b"name=Not+So+Brave+New+World",
         echoes=ABOUT_SERVERS,
     ),
     Example(f"GET {SERVERS}/{{brave}}/properties", 200, PROPERTIES, echoes=ALL_PROPERTIES),
     Example(
-        f"POST {SERVERS}/{{brave}}/properties", 200, CHANGED,
+        f"POST {SERVERS}/{{brave}}/properties",
+        200,
+        CHANGED,
         b"memory=1G&gamemode=1&level_type=FLAT&spawn_monsters=false&motd=Maybe+not+that+brave",
         echoes=ALL_PROPERTIES,
     ),
@@ -242,18 +263,26 @@ EXAMPLES = [
     Example(f"POST {SERVERS}/{{brave}}/queue/pause", 202),
     Example(f"POST {SERVERS}/{{world}}/queue/pause", 404),
     # 2.3.5
-    Example(f"GET {SERVERS}/{{world}}/players", 200, {"players": [GUMPTION, QUAZI]}, echoes=ABOUT_PLAYERS),
+    Example(
+        f"GET {SERVERS}/{{world}}/players",
+        200,
+        {"players": [GUMPTION, QUAZI]},
+        echoes=ABOUT_PLAYERS,
+    ),
     Example(f"GET {SERVERS}/{{world}}/players/gumptionthomas", 200, GUMPTION, echoes=ABOUT_PLAYERS),
     Example(f"GET {SERVERS}/{{world}}/players/{{player}}", 200, GUMPTION, echoes=ABOUT_PLAYERS),
     # 2.3.6
     Example(
-        f"GET {SERVERS}/{{world}}/sessions?since=2013-04-14+00:48:28&before=2013-04-14+02:00:00", 200,
-        {"sessions": [SESSION, VESICULAR]}, echoes=ABOUT_SESSIONS,
+        f"GET {SERVERS}/{{world}}/sessions?since=2013-04-14+00:48:28&before=2013-04-14+02:00:00",
+        200,
+        {"sessions": [SESSION, VESICULAR]},
+        echoes=ABOUT_SESSIONS,
     ),
     Example(f"GET {SERVERS}/{{world}}/sessions/{{session}}", 200, SESSION, echoes=ABOUT_SESSIONS),
     Example(
         # `/session` in the sample.
-        f"GET {SERVERS}/{{world}}/players/gumptionthomas/sessions", 200,
+        f"GET {SERVERS}/{{world}}/players/gumptionthomas/sessions",
+        200,
         {
             "sessions": [
                 {

@@ -46,9 +46,7 @@ class Place:
     async def logs(self, *lines: str, zone: str = "America/Chicago") -> None:
         """These lines stand in its log, and have come."""
         calendar = Live.at(self.house.clock(), zone)
-        await take_lines(
-            self.house.core, world=self.id, readings=read_all(lines, calendar)[0]
-        )
+        await take_lines(self.house.core, world=self.id, readings=read_all(lines, calendar)[0])
 
 
 async def a_user(

@@ -14,7 +14,9 @@ PING_SECONDS = 5
 RETRY_SECONDS = 10
 #: Lines it keeps to itself.
 MOVED = re.compile(r"\S+ \S+ \[WARN\w*\] .* moved wrongly!")
-LATE = re.compile(r"\S+ \S+ \[WARN\w*\] Can't keep up! .*Running (\d+)ms behind, skipping (\d+) tick")
+LATE = re.compile(
+    r"\S+ \S+ \[WARN\w*\] Can't keep up! .*Running (\d+)ms behind, skipping (\d+) tick"
+)
 
 
 @dataclass
@@ -135,5 +137,3 @@ async def an_original(place: Place, log: list[bytes]) -> Original:
     """The agent of a world, with credentials of its own."""
     shown = await place.house.core.do(renew_agent, world=place.id)
     return Original(place.house, shown.client.code, shown.secret, log)
-
-

@@ -22,13 +22,28 @@ PING, LINE = "/api/v1/agents/ping", "/api/v1/agents/logline"
 UP = {"server_name": "x", "is_server_running": "true"}
 DOWN = {"server_name": "x", "is_server_running": "false"}
 #: What ends a line for somebody, or does something to the terminal that shows it.
-BREAKS = ["\n", "\r\n", "\r", "\x0b", "\x0c", "\x1b[2J", "\x85", "\u2028", "\u2029", "\x1c", "\x7f", "\x9b2J"]
+BREAKS = [
+    "\n",
+    "\r\n",
+    "\r",
+    "\x0b",
+    "\x0c",
+    "\x1b[2J",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\x1c",
+    "\x7f",
+    "\x9b2J",
+]
 INVISIBLE = ("Cc", "Zl", "Zp", "Cs")
 Way = Callable[[Place, str], Awaitable[object]]
 
 
 def is_one_line(text: str) -> bool:
-    return text.splitlines() == [text] and not any(unicodedata.category(one) in INVISIBLE for one in text)
+    return text.splitlines() == [text] and not any(
+        unicodedata.category(one) in INVISIBLE for one in text
+    )
 
 
 @given(some.text(), some.text())
@@ -60,7 +75,9 @@ async def as_a_nickname(place: Place, text: str) -> object:
 
 async def as_a_username(place: Place, text: str) -> object:
     await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
-    return await place.house.core.do(tell_console, world_id=place.id, text="/say hi", username="Ada" + text)
+    return await place.house.core.do(
+        tell_console, world_id=place.id, text="/say hi", username="Ada" + text
+    )
 
 
 async def as_an_admin(place: Place, text: str) -> object:
@@ -111,7 +128,10 @@ async def test_lines_that_are_read_again_alarm_nobody(house: House):
         text = f"{day} 16:13:00 [INFO] <Ada> hi"
         assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
     told, _ = await house.core.entries([topics.world(place.id)], head, 10)
-    assert [entry.event.live for entry in told if isinstance(entry.event, LineLogged)] == [False, True]
+    assert [entry.event.live for entry in told if isinstance(entry.event, LineLogged)] == [
+        False,
+        True,
+    ]
 
 
 async def test_an_old_log_does_not_prove_a_name(house: House):
@@ -131,7 +151,10 @@ async def test_a_restart_is_not_over_while_the_old_process_still_pings(house: Ho
     await place.agent.send(PING, **UP)
     await house.core.do(world_on_its_way, world_id=place.id, status=Status.QUEUED_RESTART)
     for ping, status in (
-        (UP, Status.QUEUED_RESTART), (DOWN, Status.QUEUED_START), (DOWN, Status.QUEUED_START), (UP, Status.RUNNING),
+        (UP, Status.QUEUED_RESTART),
+        (DOWN, Status.QUEUED_START),
+        (DOWN, Status.QUEUED_START),
+        (UP, Status.RUNNING),
     ):
         house.clock.forward(5)
         await place.agent.send(PING, **ping)

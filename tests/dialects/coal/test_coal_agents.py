@@ -63,9 +63,12 @@ async def test_a_ping_says_how_a_world_is(house: House):
 
 
 @pytest.mark.parametrize(
-    ("running", "status"), [("True", "running"), ("False", "stopped"), ("", "stopped"), (None, "unknown")]
+    ("running", "status"),
+    [("True", "running"), ("False", "stopped"), ("", "stopped"), (None, "unknown")],
 )
-async def test_a_ping_tells_whether_the_world_runs_or_that_nobody_knows(house: House, running, status):
+async def test_a_ping_tells_whether_the_world_runs_or_that_nobody_knows(
+    house: House, running, status
+):
     place = await a_world(house)
     more = {} if running is None else {"is_server_running": running}
     await place.agent.send(PING, **UP)
@@ -95,7 +98,10 @@ async def test_an_agent_that_counts_loses_no_command_with_an_answer(stone_house:
         await stone_house.core.do(tell_console, world_id=place.id, text=text)
     body = {"server_name": "x", "is_server_running": True, "commands_after": 0}
     lost = (await place.agent.post(PING, body)).json["commands"]
-    assert [(one["username"], one["command"]) for one in lost] == [(None, "/say a"), (None, "/say b")]
+    assert [(one["username"], one["command"]) for one in lost] == [
+        (None, "/say a"),
+        (None, "/say b"),
+    ]
     await stone_house.restart()
     assert (await place.agent.post(PING, body)).json["commands"] == lost
     body["commands_after"] = lost[0]["id"]
@@ -106,7 +112,9 @@ async def test_an_agent_that_counts_loses_no_command_with_an_answer(stone_house:
 
 async def test_a_ping_may_come_as_json(house: House):
     place = await a_world(house)
-    answer = await place.agent.post(PING, {"server_name": "x", "is_server_running": True, "server_day": 3})
+    answer = await place.agent.post(
+        PING, {"server_name": "x", "is_server_running": True, "server_day": 3}
+    )
     assert answer.status == 200 and place.now.status is Status.RUNNING and place.now.day == 3
 
 
@@ -163,7 +171,9 @@ async def test_a_world_that_is_not_heard_of_is_in_a_state_that_nobody_knows(hous
     assert place.now.status is Status.RUNNING
 
 
-async def test_a_world_that_is_wanted_and_does_not_come_is_in_a_state_that_nobody_knows(house: House):
+async def test_a_world_that_is_wanted_and_does_not_come_is_in_a_state_that_nobody_knows(
+    house: House,
+):
     place = await a_world(house, hosted=True)
     await house.core.do(play_world, world_id=place.id)
     await house.after(299)
@@ -273,7 +283,9 @@ async def test_the_last_line_is_the_one_that_was_written_last(house: House):
 
 async def test_lines_of_long_ago_change_nothing_of_today(house: House):
     place, thomas = await a_world(house), await a_user(house)
-    await place.logs("[16:00:00] [Server thread/INFO]: Ada[/127.0.0.1:5] logged in with entity id 1 at (1, 2, 3)")
+    await place.logs(
+        "[16:00:00] [Server thread/INFO]: Ada[/127.0.0.1:5] logged in with entity id 1 at (1, 2, 3)"
+    )
     await place.agent.send(PING, **UP)
     before = (await thomas.get(place.path)).json
     for line in (
@@ -294,5 +306,7 @@ async def test_a_world_of_which_only_an_old_log_is_known_does_not_run(house: Hou
     line = "2012-10-07 15:10:00 [INFO] Starting minecraft server version 1.3.2"
     await place.agent.send(LINE, line=line, zone="America/Chicago")
     assert (place.now.status, place.now.version) == (Status.UNKNOWN, "1.3.2")
-    await place.agent.send(LINE, line="2023-11-14 22:13:00 [INFO] Starting minecraft server version 1.20", zone="UTC")
+    await place.agent.send(
+        LINE, line="2023-11-14 22:13:00 [INFO] Starting minecraft server version 1.20", zone="UTC"
+    )
     assert (place.now.status, place.now.version) == (Status.RUNNING, "1.20")

@@ -93,11 +93,23 @@ async def test_a_body_that_is_too_large_is_refused_and_a_long_line_is_not():
         ([{"sequence": "1", "line": "x"}], "lines: Each has a sequence, a whole number."),
         ([{"sequence": 1}], "lines: Each has a line, a text."),
         ([{"sequence": 1, "line": 7}], "lines: Each has a line, a text."),
-        (numbered("x", first=0), "lines: Each sequence is a whole number above the one before, from 1."),
-        (numbered("x", first=2**63), "lines: Each sequence is a whole number above the one before, from 1."),
+        (
+            numbered("x", first=0),
+            "lines: Each sequence is a whole number above the one before, from 1.",
+        ),
+        (
+            numbered("x", first=2**63),
+            "lines: Each sequence is a whole number above the one before, from 1.",
+        ),
         (numbered("x") * 2, "lines: Each sequence is a whole number above the one before, from 1."),
-        (numbered("x", date="2014-02-30"), "lines: A date is a day of the calendar, as in 2026-09-25."),
-        (numbered("x", date="0001-01-01"), "lines: A date is a day of the calendar, as in 2026-09-25."),
+        (
+            numbered("x", date="2014-02-30"),
+            "lines: A date is a day of the calendar, as in 2026-09-25.",
+        ),
+        (
+            numbered("x", date="0001-01-01"),
+            "lines: A date is a day of the calendar, as in 2026-09-25.",
+        ),
         (numbered("x", date=7), "lines: A date is a day of the calendar, as in 2026-09-25."),
     ],
 )
@@ -111,8 +123,14 @@ async def test_a_batch_that_cannot_be_read_is_refused_whole(house: House, lines:
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
-        ({}, "zone: This field is required. source: This field is required. lines: This field is required."),
-        ({"source": "x" * 201, "zone": "UTC", "lines": []}, "source: Field cannot be longer than 200 characters."),
+        (
+            {},
+            "zone: This field is required. source: This field is required. lines: This field is required.",
+        ),
+        (
+            {"source": "x" * 201, "zone": "UTC", "lines": []},
+            "source: Field cannot be longer than 200 characters.",
+        ),
         ({"source": " ", "zone": "UTC", "lines": []}, "source: This field is required."),
         (b"[]", "The body must be a JSON object."),
         (b"[" * 100_000, "The body is not valid JSON: "),
@@ -141,7 +159,9 @@ async def test_lines_without_a_date_were_written_just_now(house: House):
     assert await chats(place) == [("hi", house.clock() - 1)]
 
 
-async def test_lines_of_a_file_are_of_its_day_and_of_the_next_where_it_crosses_midnight(house: House):
+async def test_lines_of_a_file_are_of_its_day_and_of_the_next_where_it_crosses_midnight(
+    house: House,
+):
     place = await a_world(house)
     dated = numbered(at("23:59:00", "a"), at("00:01:00", "b"), date="2023-10-31")
     later = numbered(at("12:00:00", "c"), first=3, date="2023-11-14")
@@ -161,7 +181,9 @@ async def test_a_code_buys_credentials_once_and_they_buy_tokens(stone_house: Hou
     place = await a_world(stone_house, "Overworld")
     code = await a_code(stone_house, place)
     await stone_house.restart()
-    answers = await asyncio.gather(*(stone_house.stranger.post(PAIR, {"code": code}) for _ in range(2)))
+    answers = await asyncio.gather(
+        *(stone_house.stranger.post(PAIR, {"code": code}) for _ in range(2))
+    )
     first, second = sorted(answers, key=lambda answer: answer.status)
     assert (first.status, second.status) == (200, 400) and "errors" in second.json
     got = first.json
@@ -198,6 +220,8 @@ async def test_who_guesses_codes_waits(house: House):
     assert "errors" in answer.json
 
 
-@pytest.mark.parametrize("body", [{}, {"code": ""}, {"code": 7}, {"code": ["x"]}, {"code": "x" * 201}, b"{", b"[]"])
+@pytest.mark.parametrize(
+    "body", [{}, {"code": ""}, {"code": 7}, {"code": ["x"]}, {"code": "x" * 201}, b"{", b"[]"]
+)
 async def test_what_is_no_code_is_refused(house: House, body: Any):
     assert (await house.stranger.post(PAIR, body)).status == 400

@@ -13,7 +13,9 @@ KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 
 async def told(place: Place) -> list[dict[str, str | None]]:
     """What the agent is given for the console."""
-    answer = await place.agent.send("/api/v1/agents/ping", server_name="x", is_server_running="true")
+    answer = await place.agent.send(
+        "/api/v1/agents/ping", server_name="x", is_server_running="true"
+    )
     assert answer.status == 200, answer.raw
     return answer.json["commands"]  # type: ignore[no-any-return]
 
@@ -31,15 +33,22 @@ async def place(house: House) -> Place:
     return place
 
 
-async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(thomas: User, place: Place):
+async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(
+    thomas: User, place: Place
+):
     answer = await thomas.send(place.path + "/chats", chat="Hello world...")
     assert (answer.status, answer.raw) == (202, b"")
-    assert await told(place) == [{"username": "gumptionthomas", "command": "/say <gumptionthomas> Hello world..."}]
+    assert await told(place) == [
+        {"username": "gumptionthomas", "command": "/say <gumptionthomas> Hello world..."}
+    ]
     assert await told(place) == []
 
 
 async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(house: House, place: Place):
-    nick, mail = await a_user(house, "n@x.org", nickname="nick"), await a_user(house, "m@x.org", nickname="")
+    nick, mail = (
+        await a_user(house, "n@x.org", nickname="nick"),
+        await a_user(house, "m@x.org", nickname=""),
+    )
     liar = await a_user(house, "l@x.org", nickname="bob")
     for user in (nick, mail, liar):
         await user.post(place.path + "/chats", {"chat": "hi"})
@@ -49,13 +58,23 @@ async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(house: H
 
 @pytest.mark.parametrize(
     "text",
-    ["hi\nstop", "hi\r\nstop", "hi\rstop", "hi\u2028stop", "hi\x85stop", "hi\x0bstop", "hi\x1b[2Jstop", "hi\x7fstop"],
+    [
+        "hi\nstop",
+        "hi\r\nstop",
+        "hi\rstop",
+        "hi\u2028stop",
+        "hi\x85stop",
+        "hi\x0bstop",
+        "hi\x1b[2Jstop",
+        "hi\x7fstop",
+    ],
 )
 async def test_whatever_is_said_is_one_line_for_the_console(thomas: User, place: Place, text: str):
     """Hole 1: the second line of a chat was a command to the console."""
     for path in ("/chats", "/players/gumptionthomas/chats"):
         for answer in (
-            await thomas.send(place.path + path, chat=text), await thomas.post(place.path + path, {"chat": text})
+            await thomas.send(place.path + path, chat=text),
+            await thomas.post(place.path + path, {"chat": text}),
         ):
             assert answer.status == 202
     for one in await told(place):
@@ -71,7 +90,9 @@ async def test_no_nickname_is_a_second_line(house: House, place: Place, nick: st
     assert (one["command"] or "").isprintable() and (one["command"] or "").startswith("/say <")
 
 
-@pytest.mark.parametrize("body", [{}, {"chat": ""}, {"chat": "  "}, {"chat": None}, {"chat": "\n\t\x1b"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"chat": ""}, {"chat": "  "}, {"chat": None}, {"chat": "\n\t\x1b"}]
+)
 async def test_nothing_said_is_refused(thomas: User, place: Place, body: object):
     for path in ("/chats", "/players/gumptionthomas/chats"):
         answer = await thomas.post(place.path + path, body)
@@ -85,7 +106,9 @@ async def test_too_much_said_is_refused(thomas: User, place: Place):
     assert answer.json == {"errors": "chat: Field cannot be longer than 1000 characters."}
 
 
-async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(house: House, thomas: User, place: Place):
+async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(
+    house: House, thomas: User, place: Place
+):
     root = await an_admin(house)
     key = (await thomas.get(place.path + "/players/gumptionthomas")).json["key"]
     for player in ("gumptionthomas", key):
@@ -99,13 +122,17 @@ async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(house: Hou
     assert len(await told(place)) == 2
 
 
-async def test_a_bad_chat_is_refused_before_an_unknown_world_and_an_unknown_world_before_a_name(thomas: User):
+async def test_a_bad_chat_is_refused_before_an_unknown_world_and_an_unknown_world_before_a_name(
+    thomas: User,
+):
     for path in ("/api/v1/servers/x/chats", "/api/v1/servers/x/players/bob/chats"):
         assert (await thomas.send(path)).status == 400
         assert (await thomas.send(path, chat="hi")).status == 404
 
 
-async def test_a_chat_sent_again_with_its_key_is_said_once(house: House, thomas: User, place: Place):
+async def test_a_chat_sent_again_with_its_key_is_said_once(
+    house: House, thomas: User, place: Place
+):
     path = place.path + "/chats"
     other = await a_user(house, "o@x.org", nickname="other")
     answers = await asyncio.gather(
@@ -113,7 +140,10 @@ async def test_a_chat_sent_again_with_its_key_is_said_once(house: House, thomas:
         other.post(path, {"chat": "hi"}, Idempotency_Key=KEY),
     )
     assert [answer.status for answer in answers] == [202] * 6
-    assert sorted(one["command"] or "" for one in await told(place)) == ["/say <gumptionthomas> hi", "/say <other> hi"]
+    assert sorted(one["command"] or "" for one in await told(place)) == [
+        "/say <gumptionthomas> hi",
+        "/say <other> hi",
+    ]
     for again, body in ((path, {"chat": "ho"}), (path + "?chat=x", {"chat": "hi"})):
         answer = await thomas.post(again, body, Idempotency_Key=KEY)
         assert answer.status == 422 and answer.json["errors"]
@@ -130,5 +160,7 @@ async def test_what_was_said_is_still_to_be_told_after_a_restart(stone_house: Ho
     user, place = await a_user(stone_house), await a_world(stone_house)
     await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)
     await stone_house.restart()
-    assert (await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)).status == 202
+    assert (
+        await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)
+    ).status == 202
     assert [one["command"] for one in await told(place)] == ["/say <thomas> hi"]

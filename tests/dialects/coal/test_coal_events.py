@@ -34,7 +34,8 @@ async def only(user: User, path: str) -> dict[str, Any]:
 async def test_every_line_is_told_as_its_list_shows_it(thomas: User, place: Place, way: str):
     async with listening(way, thomas, place.path) as ear:
         await place.logs(
-            said("23:59:00", "bob", "hi"), line("23:59:01", "bob drowned"),
+            said("23:59:00", "bob", "hi"),
+            line("23:59:01", "bob drowned"),
             line("23:59:02", "bob has made the advancement [Stone Age]"),
         )
         for name, type in (("chats", "chat"), ("deaths", "death"), ("achievements", "achievement")):
@@ -53,23 +54,31 @@ async def test_an_old_line_is_told_and_alarms_nobody(thomas: User, place: Place)
 
 
 @EACH_WAY
-async def test_how_a_world_is_and_its_screenshots_are_told(house: House, thomas: User, place: Place, way: str):
+async def test_how_a_world_is_and_its_screenshots_are_told(
+    house: House, thomas: User, place: Place, way: str
+):
     async with listening(way, thomas, place.path) as ear:
         await house.core.do(ping_world, world_id=place.id, ping=Ping(True, "192.0.2.7:25565"))
         told = await ear.next()
         document = (await thomas.get(place.path)).json
-        assert told == {"type": "server", **{name: document[name] for name in told if name != "type"}}
+        assert told == {
+            "type": "server",
+            **{name: document[name] for name in told if name != "type"},
+        }
         assert (told["status"], told["address"]) == ("RUNNING", "192.0.2.7:25565")
         await house.core.do(change_world, world_id=place.id, name="Brave New World")
         assert (await ear.next())["name"] == "Brave New World"
         picture, path = a_picture(size=(6, 4)), place.path + "/screenshots"
         shot = (await thomas.ask("POST", path, picture, Content_Type="image/png")).json
         assert await ear.next() == {
-            "type": "screenshot", **{name: shot[name] for name in ("key", "server_key", "user_key")},
+            "type": "screenshot",
+            **{name: shot[name] for name in ("key", "server_key", "user_key")},
         }
         await thomas.ask("DELETE", f"{place.path}/screenshots/{shot['key']}")
         assert await ear.next() == {
-            "type": "screenshot_removed", "key": shot["key"], "server_key": shot["server_key"],
+            "type": "screenshot_removed",
+            "key": shot["key"],
+            "server_key": shot["server_key"],
         }
 
 
@@ -106,14 +115,18 @@ async def test_who_goes_on_from_a_document_s_cursor_misses_nothing(
 
 
 @EACH_WAY
-async def test_a_listener_that_was_away_hears_all_of_it_also_after_a_restart(stone_house: House, way: str):
+async def test_a_listener_that_was_away_hears_all_of_it_also_after_a_restart(
+    stone_house: House, way: str
+):
     stone_house.clock.now = AT
     user, place = await a_user(stone_house), await a_world(stone_house)
     cursor = (await user.get(place.path)).cursor
     await place.logs(*(said("23:59:00", "bob", str(number)) for number in range(250)))
     await stone_house.restart()
     async with listening(way, user, place.path, cursor) as ear:
-        assert [(await ear.next())["chat"] for _ in range(250)] == [str(number) for number in range(250)]
+        assert [(await ear.next())["chat"] for _ in range(250)] == [
+            str(number) for number in range(250)
+        ]
         await place.logs(said("23:59:01", "bob", "new"))
         assert (await ear.next())["chat"] == "new"
 
@@ -125,7 +138,9 @@ async def is_over(ear: Ear, way: str, status: int) -> None:
 
 
 @EACH_WAY
-async def test_who_may_not_come_in_any_more_hears_nothing_more(house: House, thomas: User, place: Place, way: str):
+async def test_who_may_not_come_in_any_more_hears_nothing_more(
+    house: House, thomas: User, place: Place, way: str
+):
     async with listening(way, thomas, place.path) as ear:
         await place.logs(said("23:59:00", "bob", "hi"))
         assert (await ear.next())["chat"] == "hi"
@@ -135,10 +150,15 @@ async def test_who_may_not_come_in_any_more_hears_nothing_more(house: House, tho
 
 
 @EACH_WAY
-async def test_a_token_that_has_ended_hears_nothing_more(house: House, thomas: User, place: Place, way: str):
+async def test_a_token_that_has_ended_hears_nothing_more(
+    house: House, thomas: User, place: Place, way: str
+):
     token = await house.core.do(add_personal_token, account=thomas.id, lasts=100)
     short = User(house, token, thomas.id, "short")
-    async with listening(way, short, place.path) as ear, listening(way, thomas, place.path) as other:
+    async with (
+        listening(way, short, place.path) as ear,
+        listening(way, thomas, place.path) as other,
+    ):
         await place.logs(said("23:59:00", "bob", "hi"))
         assert (await ear.next())["chat"] == (await other.next())["chat"] == "hi"
         house.clock.forward(101)
@@ -183,7 +203,9 @@ async def test_a_ticket_opens_one_feed_of_this_api(house: House, thomas: User, p
     foreign = (await guest.post("/accounts/ticket")).json["ticket"]
     assert (await house.stranger.get(feed + foreign)).status == 401
     room = await guest.opens()
-    assert (await house.stranger.get(f"{room}/events?wait=0&ticket={await a_ticket()}")).status == 403
+    assert (
+        await house.stranger.get(f"{room}/events?wait=0&ticket={await a_ticket()}")
+    ).status == 403
     assert (await house.stranger.get(f"{place.path}/chats?ticket={await a_ticket()}")).status == 401
     late = await a_ticket()
     await house.core.do(change_account, account=thomas.id, active=False)

@@ -40,22 +40,37 @@ async def scene(house: House) -> dict[str, str]:
     house.clock.forward(60)
     mark = await a_user(house, "m@gmail.com", nickname="mark", admin=True, usernames=("quazifene",))
     house.clock.forward(60)
-    inactive = await a_user(house, "x@gmail.com", nickname="x", active=False, usernames=("vesicular",))
+    inactive = await a_user(
+        house, "x@gmail.com", nickname="x", active=False, usernames=("vesicular",)
+    )
     brave = await a_world(house, "Brave New World", hosted=True)
     for user in (thomas, mark, inactive):
         await house.core.do(open_sign_in, account=user.id)
     await lived_in(house, world, pvp)
     await thomas.send(
-        brave.path + "/properties", version="1.7.4", operator="gumptionthomas", white_list="true",
-        motd="It's a brave new world out there", level_seed="", generator_settings="", resource_pack="",
+        brave.path + "/properties",
+        version="1.7.4",
+        operator="gumptionthomas",
+        white_list="true",
+        motd="It's a brave new world out there",
+        level_seed="",
+        generator_settings="",
+        resource_pack="",
     )
     player = (await thomas.get(world.path + "/players/gumptionthomas")).json
     sessions = (await thomas.get(world.path + "/players/gumptionthomas/sessions")).json["sessions"]
-    keys = {name: place.path.rpartition("/")[2] for name, place in
-            {"world": world, "pvp": pvp, "brave": brave}.items()}
+    keys = {
+        name: place.path.rpartition("/")[2]
+        for name, place in {"world": world, "pvp": pvp, "brave": brave}.items()
+    }
     return {
-        **keys, "token": thomas.token, "jennifer": jennifer.token, "inactive": inactive.token,
-        "thomas_key": player["user_key"], "player": player["key"], "session": sessions[-1]["key"],
+        **keys,
+        "token": thomas.token,
+        "jennifer": jennifer.token,
+        "inactive": inactive.token,
+        "thomas_key": player["user_key"],
+        "player": player["key"],
+        "session": sessions[-1]["key"],
     }
 
 
@@ -77,7 +92,12 @@ async def lived_in(house: House, world: Place, pvp: Place) -> None:
     ping = Ping(running=True, day=15744, time=19767, raining=True, thundering=True)
     await house.core.do(ping_world, world_id=world.id, ping=ping)
     ping = Ping(
-        running=True, address="1.2.3.4:56789", day=15223, time=14141, raining=False, thundering=False
+        running=True,
+        address="1.2.3.4:56789",
+        day=15223,
+        time=14141,
+        raining=False,
+        thundering=False,
     )
     await house.core.do(ping_world, world_id=pvp.id, ping=ping)
 
@@ -96,7 +116,10 @@ def alike(sample: Any, given: Any, name: str = "") -> None:
             alike(sample[min(index, len(sample) - 1)], inner)
     elif isinstance(sample, str) and STAMP.fullmatch(sample):
         assert STAMP.fullmatch(given), (name, given)
-        assert given.endswith("CDT-0500" if name in IN_THE_AGENTS_ZONE else "UTC-0000"), (name, given)
+        assert given.endswith("CDT-0500" if name in IN_THE_AGENTS_ZONE else "UTC-0000"), (
+            name,
+            given,
+        )
     elif name == "key" or name.endswith("_key"):
         assert isinstance(given, str) and KEY.fullmatch(given), (name, given)
 
@@ -138,7 +161,9 @@ async def test_a_player_s_last_session_is_his_newest(house: House):
 
 @pytest.mark.parametrize("media", ["", "application/json"])
 @pytest.mark.parametrize(
-    "example", [one for one in EXAMPLES if one.body and one.status < 300], ids=lambda example: example.name
+    "example",
+    [one for one in EXAMPLES if one.body and one.status < 300],
+    ids=lambda example: example.name,
 )
 async def test_what_is_sent_may_be_a_form_without_a_type_or_json(
     house: House, example: Example, media: str
@@ -147,7 +172,9 @@ async def test_what_is_sent_may_be_a_form_without_a_type_or_json(
     body = example.body or b""
     if media:
         pairs = (pair.split("=") for pair in body.decode().split("&"))
-        body = repr({name: text.replace("+", " ") for name, text in pairs}).replace("'", '"').encode()
+        body = (
+            repr({name: text.replace("+", " ") for name, text in pairs}).replace("'", '"').encode()
+        )
     like = Example(example.asks, example.status, body=body)
     answer = await asked(house, like, keys, media)
     assert answer.status == example.status, answer.raw

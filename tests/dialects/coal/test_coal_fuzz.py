@@ -18,8 +18,30 @@ from tests.dialects.coal.test_coal_holes import BODY, ODD, PARTS, ROUTES, filled
 from tests.dialects.house import Answer, Asker, a_house
 
 NAMES = [
-    *("size", "cursor", "since", "before", "q", "tag", "name", "gce", "chat", "line", "zone", "lines", "source"),
-    *("sequence", "server_name", "is_server_running", "timestamp", "server_day", "address", "after-event-id"),
+    *(
+        "size",
+        "cursor",
+        "since",
+        "before",
+        "q",
+        "tag",
+        "name",
+        "gce",
+        "chat",
+        "line",
+        "zone",
+        "lines",
+        "source",
+    ),
+    *(
+        "sequence",
+        "server_name",
+        "is_server_running",
+        "timestamp",
+        "server_day",
+        "address",
+        "after-event-id",
+    ),
     *("code", *PROPERTIES),
 ]
 MEDIA = [
@@ -28,12 +50,34 @@ MEDIA = [
     *(FORM + "; charset=latin-1", "x", "application/"),
 ]
 WORDS = st.sampled_from(
-    ["", "0", "1", "-1", "x", "true", "1e3", "2014-02-30 00:00:00", "2014-01-01 00:00:00", "9" * 30, "W10", "WzFd",
-     "WzAsMF0", "Wy0xLDBd", "WzFlMzA4LDFd", "WyJhIl0", "25565", "DEFAULT", "x" * 501, *ODD]
+    [
+        "",
+        "0",
+        "1",
+        "-1",
+        "x",
+        "true",
+        "1e3",
+        "2014-02-30 00:00:00",
+        "2014-01-01 00:00:00",
+        "9" * 30,
+        "W10",
+        "WzFd",
+        "WzAsMF0",
+        "Wy0xLDBd",
+        "WzFlMzA4LDFd",
+        "WyJhIl0",
+        "25565",
+        "DEFAULT",
+        "x" * 501,
+        *ODD,
+    ]
 ) | st.text(max_size=20)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 PAIRS = st.dictionaries(st.sampled_from(NAMES), WORDS, max_size=4)
@@ -44,8 +88,19 @@ BODIES = (
     | PAIRS.map(lambda pairs: urlencode(pairs, errors="replace").encode())
     | OBJECTS.map(lambda value: json.dumps(value).encode())
     | VALUES.map(lambda value: json.dumps(value).encode())
-    | st.sampled_from([b"[" * 1000, b'{"name":"\\ud800"}', b'{"name":"\\u0000"}', b"name=%ff", b"name=%00", b"&=&=",
-                       b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n", b"--x--\r\n", b"\xff\xfe{"])
+    | st.sampled_from(
+        [
+            b"[" * 1000,
+            b'{"name":"\\ud800"}',
+            b'{"name":"\\u0000"}',
+            b"name=%ff",
+            b"name=%00",
+            b"&=&=",
+            b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n",
+            b"--x--\r\n",
+            b"\xff\xfe{",
+        ]
+    )
 )
 
 
@@ -68,7 +123,11 @@ def in_its_words(method: str, answer: Answer) -> None:
 
 
 @settings(
-    max_examples=600, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=600,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 @given(
     route=st.sampled_from(ROUTES),
@@ -81,13 +140,22 @@ def in_its_words(method: str, answer: Answer) -> None:
     who=st.sampled_from(["root"] * 5 + ["agent"] * 2 + ["nobody"]),
 )
 async def test_nothing_that_is_sent_makes_the_server_fail(
-    scene: Scene, route: Route, method: str, odd: dict[str, str], right: int, query: dict[str, str], body: bytes | None,
-    media: str, who: str,
+    scene: Scene,
+    route: Route,
+    method: str,
+    odd: dict[str, str],
+    right: int,
+    query: dict[str, str],
+    body: bytes | None,
+    media: str,
+    who: str,
 ):
     root, place, keys = scene
     path = filled(route, keys if right else {**keys, **odd})
     if query:
-        path += "?" + "&".join(f"{quote(name)}={quote(text, safe='')}" for name, text in query.items())
+        path += "?" + "&".join(
+            f"{quote(name)}={quote(text, safe='')}" for name, text in query.items()
+        )
     spoken_for = place.agent if "/agents" in route.path and right else root
     asker = {"root": spoken_for, "agent": place.agent, "nobody": Asker(root.house)}[who]
     method = method or route.method
@@ -95,7 +163,11 @@ async def test_nothing_that_is_sent_makes_the_server_fail(
 
 
 @settings(
-    max_examples=200, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=200,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 @given(
     route=st.sampled_from([route for route in ROUTES if route.method == "POST"]),
@@ -109,7 +181,9 @@ async def test_nothing_that_is_said_well_makes_the_server_fail(
     asker = place.agent if "/agents" in route.path else root
     body = json.dumps(BODY | said).encode()
     if form:
-        texts = {name: str(value).encode("utf-8", "replace") for name, value in (BODY | said).items()}
+        texts = {
+            name: str(value).encode("utf-8", "replace") for name, value in (BODY | said).items()
+        }
         body = urlencode(texts).encode()
     media = FORM if form else "application/json"
     in_its_words("POST", await asker.ask("POST", filled(route, keys), body, Content_Type=media))

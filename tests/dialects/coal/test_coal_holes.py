@@ -22,7 +22,12 @@ from tests.test_pictures import a_picture
 
 #: Which kind of key each part of a path is.
 PARTS = {
-    "user": USER, "server": SERVER, "player": PLAYER, "session": SESSION, "line": LINE, "screenshot": SCREENSHOT,
+    "user": USER,
+    "server": SERVER,
+    "player": PLAYER,
+    "session": SESSION,
+    "line": LINE,
+    "screenshot": SCREENSHOT,
 }
 KINDS = sorted(PARTS.values())
 #: A body with which no route finds fault.
@@ -55,13 +60,19 @@ async def full(house: House) -> tuple[User, Place, dict[str, str]]:
     house.clock.now = AT
     root, place = await an_admin(house, usernames=("bob",)), await a_world(house, hosted=True)
     await place.logs(
-        logged_in("12:00:00", "bob"), said("12:01:00", "bob", "hi"), line("12:02:00", "bob drowned"),
-        line("12:03:00", "bob has just earned the achievement [The Lie]"), left("12:04:00", "bob"),
+        logged_in("12:00:00", "bob"),
+        said("12:01:00", "bob", "hi"),
+        line("12:02:00", "bob drowned"),
+        line("12:03:00", "bob has just earned the achievement [The Lie]"),
+        left("12:04:00", "bob"),
     )
     (session,) = (await root.get(place.path + "/sessions")).json["sessions"]
     keys = {
-        "user": session["user_key"], "server": session["server_key"], "player": session["player_key"],
-        "session": session["key"], "kind": "original",
+        "user": session["user_key"],
+        "server": session["server_key"],
+        "player": session["player_key"],
+        "session": session["key"],
+        "kind": "original",
     }
     picture = await root.ask("POST", place.path + "/screenshots", SHOT, Content_Type="image/png")
     keys["screenshot"] = picture.json["key"]
@@ -100,14 +111,37 @@ async def test_a_key_that_somebody_made_up_names_nothing(house: House, route: Ro
         cut = (right[:-1], right + "A", right.swapcase())
         for wrong in (forged, turned, *cut, "1", "-1", "ä", "..", "%00", "x" * 3000):
             answer = await root.ask(
-                route.method, filled(route, {**keys, part: wrong}), BODY if route.method == "POST" else None
+                route.method,
+                filled(route, {**keys, part: wrong}),
+                BODY if route.method == "POST" else None,
             )
             assert (answer.status, answer.raw) == (404, b""), wrong
 
 
 ODD = [
-    "NOT", ":", "(", '"', " ", "*", "a OR", "AND", "NEAR(a b)", "chat:hi", "-hi", "hi*", "^", "ö", "北京", "\U0001f600",
-    "a\0b", "'; DROP TABLE line; --", "x" * 1500, "%", "\\", "{a b}", "\r\n",
+    "NOT",
+    ":",
+    "(",
+    '"',
+    " ",
+    "*",
+    "a OR",
+    "AND",
+    "NEAR(a b)",
+    "chat:hi",
+    "-hi",
+    "hi*",
+    "^",
+    "ö",
+    "北京",
+    "\U0001f600",
+    "a\0b",
+    "'; DROP TABLE line; --",
+    "x" * 1500,
+    "%",
+    "\\",
+    "{a b}",
+    "\r\n",
 ]
 
 
@@ -140,7 +174,9 @@ async def test_texts_of_any_length_and_letters_are_taken(stone_house: House):
     root, place, _ = await full(stone_house)
     long = "Ä" + "x" * 600
     assert (await root.send(place.path, name=long)).json["name"] == long
-    assert (await root.send(place.path + "/properties", motd=long, version=long)).json["motd"] == long
+    assert (await root.send(place.path + "/properties", motd=long, version=long)).json[
+        "motd"
+    ] == long
     assert (await root.send(place.path + "/chats", chat=long)).status == 202
     assert (await root.post(place.path + "/queue/play")).status == 202
     await place.logs(said("12:05:00", "bob", long))
@@ -160,7 +196,10 @@ async def test_an_old_line_does_not_stop_a_world_that_runs(house: House):
     await house.core.do(ping_world, world_id=place.id, ping=ping)
     before = (await root.get(place.path)).json
     head = house.core.feed.head
-    await place.logs(line("09:00:00", "Starting minecraft server version 1.2"), line("09:30:00", "Stopping server"))
+    await place.logs(
+        line("09:00:00", "Starting minecraft server version 1.2"),
+        line("09:30:00", "Stopping server"),
+    )
     after = (await root.get(place.path)).json
     for name in ("status", "address", "last_ping"):
         assert after[name] == before[name]
@@ -188,8 +227,22 @@ async def test_nothing_secret_or_internal_is_in_what_is_shown(house: House):
     thomas = await a_user(house)
     texts = []
     for route in ROUTES:
-        if route.method == "GET" and "agents" not in route.path and not route.path.endswith("/events"):
+        if (
+            route.method == "GET"
+            and "agents" not in route.path
+            and not route.path.endswith("/events")
+        ):
             texts.append((await thomas.get(filled(route, keys))).raw.decode("latin-1"))
     told = "".join(texts)
-    for word in ("password", "argon2", "secret", "eula", "digest", "token", "client_id", root.token, place.agent.token):
+    for word in (
+        "password",
+        "argon2",
+        "secret",
+        "eula",
+        "digest",
+        "token",
+        "client_id",
+        root.token,
+        place.agent.token,
+    ):
         assert word not in told

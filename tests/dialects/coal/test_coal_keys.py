@@ -11,7 +11,9 @@ KINDS = (USER, SERVER, PLAYER, SESSION, LINE, SCREENSHOT)
 ids = some.integers(0, 2**48 - 1)
 
 
-@given(ids, some.sampled_from(KINDS), some.sampled_from(KINDS), some.binary(min_size=16, max_size=32))
+@given(
+    ids, some.sampled_from(KINDS), some.sampled_from(KINDS), some.binary(min_size=16, max_size=32)
+)
 def test_a_key_names_one_thing_of_one_kind(id, kind, other, secret):
     key = Keys(secret).of(kind, id)
     assert Keys(secret).id(other, key) == (id if other == kind else -1)

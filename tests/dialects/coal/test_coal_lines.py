@@ -11,7 +11,17 @@ from tests.dialects.coal.logs import AT, left, line, logged_in, said, starting
 from tests.dialects.house import House
 
 LISTS = ("chats", "deaths", "achievements", "loglines")
-ROW = {"key", "server_key", "username", "player_key", "user_key", "timestamp", "line", "created", "updated"}
+ROW = {
+    "key",
+    "server_key",
+    "username",
+    "player_key",
+    "user_key",
+    "timestamp",
+    "line",
+    "created",
+    "updated",
+}
 MEMBERS = {
     "chats": ROW | {"chat"},
     "deaths": ROW | {"message"},
@@ -30,16 +40,24 @@ async def rows(user: User, path: str) -> list[dict[str, Any]]:
 
 async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, place: Place):
     await place.logs(
-        said("10:00:00", "bob", "hi"), line("10:00:01", "bob drowned"), line("10:00:02", EARNED),
+        said("10:00:00", "bob", "hi"),
+        line("10:00:01", "bob drowned"),
+        line("10:00:02", EARNED),
         line("10:00:03", "Preparing spawn area: 1%"),
     )
     for name in LISTS:
         found = await rows(thomas, f"{place.path}/{name}")
         assert len(found) == (4 if name == "loglines" else 1)
         assert all(set(row) == MEMBERS[name] for row in found)
-    (chat,), (death,) = await rows(thomas, place.path + "/chats"), await rows(thomas, place.path + "/deaths")
+    (chat,), (death,) = (
+        await rows(thomas, place.path + "/chats"),
+        await rows(thomas, place.path + "/deaths"),
+    )
     assert (chat["chat"], death["message"]) == ("hi", "drowned")
-    assert chat["timestamp"] == "2013-04-13 10:00:00 CDT-0500" and chat["created"] == "2013-04-14 05:00:00 UTC-0000"
+    assert (
+        chat["timestamp"] == "2013-04-13 10:00:00 CDT-0500"
+        and chat["created"] == "2013-04-14 05:00:00 UTC-0000"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +93,9 @@ async def test_whose_a_line_is_follows_the_claims(house: House, thomas: User, pl
 
 
 async def test_what_the_console_says_is_nobodys(thomas: User, place: Place):
-    await place.logs(line("10:00:00", "[Server] hello all"), line("10:00:01", "[Server] <t@gmail.com> hi"))
+    await place.logs(
+        line("10:00:00", "[Server] hello all"), line("10:00:01", "[Server] <t@gmail.com> hi")
+    )
     site, console = await rows(thomas, place.path + "/chats")
     assert console["username"] is console["player_key"] is console["user_key"] is None
     assert (site["chat"], site["player_key"]) == ("hi", None)
@@ -84,10 +104,14 @@ async def test_what_the_console_says_is_nobodys(thomas: User, place: Place):
 async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: Place):
     for name in ("bob", "Bob", "eve"):
         await place.logs(
-            said("10:00:00", name, "hi"), line("10:00:01", name + " drowned"),
-            line("10:00:02", EARNED.replace("bob", name)), logged_in("10:00:03", name),
+            said("10:00:00", name, "hi"),
+            line("10:00:01", name + " drowned"),
+            line("10:00:02", EARNED.replace("bob", name)),
+            logged_in("10:00:03", name),
         )
-    key = next(one for one in await rows(thomas, place.path + "/players") if one["username"] == "Bob")["key"]
+    key = next(
+        one for one in await rows(thomas, place.path + "/players") if one["username"] == "Bob"
+    )["key"]
     for name in LISTS:
         for player in ("Bob", key):
             found = await rows(thomas, f"{place.path}/players/{player}/{name}")
@@ -98,10 +122,14 @@ async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: Place)
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_key_opens_only_what_it_is_a_key_of(house: House, thomas: User, place: Place, name: str):
+async def test_a_key_opens_only_what_it_is_a_key_of(
+    house: House, thomas: User, place: Place, name: str
+):
     other = await a_world(house, "Other")
     for one in (place, other):
-        await one.logs(said("10:00:00", "bob", "hi"), line("10:00:01", "bob drowned"), line("10:00:02", EARNED))
+        await one.logs(
+            said("10:00:00", "bob", "hi"), line("10:00:01", "bob drowned"), line("10:00:02", EARNED)
+        )
     keys = {each: (await rows(thomas, f"{place.path}/{each}"))[0]["key"] for each in LISTS[:3]}
     for each, key in keys.items():
         answer = await thomas.get(f"{place.path}/{name}/{key}")
@@ -117,20 +145,37 @@ async def test_a_key_opens_only_what_it_is_a_key_of(house: House, thomas: User, 
 async def test_a_line_s_key_names_nothing_else(thomas: User, place: Place):
     await place.logs(said("10:00:00", "bob", "hi"))
     (row,) = await rows(thomas, place.path + "/chats")
-    for path in ("/api/v1/users/", "/api/v1/servers/", f"{place.path}/players/", f"{place.path}/sessions/"):
+    for path in (
+        "/api/v1/users/",
+        "/api/v1/servers/",
+        f"{place.path}/players/",
+        f"{place.path}/sessions/",
+    ):
         answer = await thomas.get(path + row["key"])
         assert (answer.status, answer.raw) == (404, b"")
 
 
 async def test_a_tag_leaves_what_has_it(thomas: User, place: Place):
-    await place.logs(starting("09:00:00"), logged_in("10:00:00", "bob"), said("10:01:00", "bob", "hi"))
-    for tag, count in {"login": 1, "chat": 1, "server": 1, "timestamp": 3, "": 3, "nothing": 0, "%00%ff'": 0}.items():
+    await place.logs(
+        starting("09:00:00"), logged_in("10:00:00", "bob"), said("10:01:00", "bob", "hi")
+    )
+    for tag, count in {
+        "login": 1,
+        "chat": 1,
+        "server": 1,
+        "timestamp": 3,
+        "": 3,
+        "nothing": 0,
+        "%00%ff'": 0,
+    }.items():
         assert len(await rows(thomas, f"{place.path}/loglines?tag={tag}")) == count, tag
     assert len(await rows(thomas, place.path + "/players/bob/loglines?tag=connection")) == 1
     assert await rows(thomas, place.path + "/loglines?tag=chat&q=logged") == []
 
 
-async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(thomas: User, place: Place):
+async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(
+    thomas: User, place: Place
+):
     await place.logs("java.lang.NullPointerException: null", "\tat net.minecraft.World.tick")
     assert await rows(thomas, place.path + "/loglines") == []
     found = await rows(thomas, place.path + "/loglines?q=java.lang.NullPointerException")
@@ -150,14 +195,18 @@ async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(thoma
         ("since=2013-04-13+15:00:01&q=b", "b"),
     ],
 )
-async def test_since_counts_and_before_does_not(thomas: User, place: Place, bounds: str, texts: str):
+async def test_since_counts_and_before_does_not(
+    thomas: User, place: Place, bounds: str, texts: str
+):
     await place.logs(*(said(f"10:00:0{second}", "bob", text) for second, text in enumerate("abc")))
     for path in (place.path, place.path + "/players/bob"):
         assert "".join(row["chat"] for row in await rows(thomas, f"{path}/chats?{bounds}")) == texts
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_what_is_wrong_with_a_request_is_said_before_what_it_names_is_looked_up(thomas: User, name: str):
+async def test_what_is_wrong_with_a_request_is_said_before_what_it_names_is_looked_up(
+    thomas: User, name: str
+):
     for path in (f"/api/v1/servers/nothing/{name}", f"/api/v1/servers/nothing/players/x/{name}"):
         answer = await thomas.get(path + "?size=0&since=x&cursor=!")
         assert answer.status == 400
@@ -173,18 +222,28 @@ async def test_pages_stay_while_older_lines_are_filled_in_and_newer_ones_come(
     thomas: User, place: Place, query: str, whose: str
 ):
     path = f"{place.path}{whose}/loglines?size=10{query}"
-    await place.logs(*(said(f"10:{minute}:00", "bob", f"word {minute}") for minute in range(20, 45)))
+    await place.logs(
+        *(said(f"10:{minute}:00", "bob", f"word {minute}") for minute in range(20, 45))
+    )
     first = (await thomas.get(path)).json
-    await place.logs(*(said(f"12:{minute}:00", "bob", f"word {minute}") for minute in range(10, 20)))
-    await place.logs(*(said(f"09:{minute}:00", "bob", f"word {minute}") for minute in range(10, 20)))
+    await place.logs(
+        *(said(f"12:{minute}:00", "bob", f"word {minute}") for minute in range(10, 20))
+    )
+    await place.logs(
+        *(said(f"09:{minute}:00", "bob", f"word {minute}") for minute in range(10, 20))
+    )
     second = (await thomas.get(f"{path}&cursor={first['cursor']}")).json
     third = (await thomas.get(f"{path}&cursor={second['cursor']}")).json
     told = [row["line"][11:16] for page in (first, second, third) for row in page["loglines"]]
-    assert told == [f"10:{minute}" for minute in range(44, 19, -1)] + [f"09:{minute}" for minute in range(19, 14, -1)]
+    assert told == [f"10:{minute}" for minute in range(44, 19, -1)] + [
+        f"09:{minute}" for minute in range(19, 14, -1)
+    ]
     assert "cursor" in third
 
 
-async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(thomas: User, place: Place):
+async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(
+    thomas: User, place: Place
+):
     await place.logs(*(said(f"10:{minute}:00", "bob", "needle") for minute in range(10, 35)))
     cursor, sizes = "", []
     for _ in range(3):

@@ -47,7 +47,10 @@ async def scene(house: House) -> tuple[User, Place, dict[str, str]]:
 async def test_an_example_of_the_document_is_answered_as_it_says(house: House, example: Example):
     thomas, _, keys = await scene(house)
     answer = await thomas.ask(
-        example.method, example.path.format(**keys), example.form, **({"Content_Type": FORM} if example.form else {})
+        example.method,
+        example.path.format(**keys),
+        example.form,
+        **({"Content_Type": FORM} if example.form else {}),
     )
     assert answer.status == example.status
     assert answer.headers["Content-Type"].startswith("application/json")
@@ -60,7 +63,11 @@ async def test_an_example_of_the_document_is_answered_as_it_says(house: House, e
 @pytest.mark.parametrize("name", LISTS)
 async def test_the_samples_lines_tell_what_the_samples_say(house: House, name: str):
     thomas, place, _ = await scene(house)
-    told = [name for name in LISTS[name][0] if name in ("line", "chat", "message", "name", "tags", "log_level")]
+    told = [
+        name
+        for name in LISTS[name][0]
+        if name in ("line", "chat", "message", "name", "tags", "log_level")
+    ]
     rows = (await thomas.get(f"{place.path}/{name}?size=50")).json[name]
     for sample in LISTS[name]:
         (row,) = [row for row in rows if row["line"] == sample["line"]]

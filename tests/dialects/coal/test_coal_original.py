@@ -69,7 +69,12 @@ async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(stone_house: Ho
     assert place.now.status is Status.RUNNING and place.now.address == "203.0.113.5"
     stone_house.clock.forward(5)
     await agent.follow()
-    assert (agent.pings, place.now.overloads, place.now.behind, place.now.skipped) == (2, 1, 2039, 40)
+    assert (agent.pings, place.now.overloads, place.now.behind, place.now.skipped) == (
+        2,
+        1,
+        2039,
+        40,
+    )
     agent.running = False
     await agent.stop()
     assert place.now.status is Status.STOPPED and place.now.address == ""
@@ -138,7 +143,9 @@ async def test_it_writes_what_is_said_on_the_site_to_its_pipe_once(house: House)
     place, agent = await an_agent(house, [])
     thomas = await a_user(house)
     await agent.start()
-    await house.core.do(say_in_world, world_id=place.id, account=thomas.id, text="gr\u00fc\u00df\n/op thomas")
+    await house.core.do(
+        say_in_world, world_id=place.id, account=thomas.id, text="gr\u00fc\u00df\n/op thomas"
+    )
     agent.running = False
     await agent.follow()
     assert agent.fifo == []

@@ -7,7 +7,13 @@ from tests.dialects.coal.logs import AT, left, logged_in, said
 from tests.dialects.house import House
 
 MEMBERS = {
-    "key", "server_key", "username", "user_key", "last_login", "last_session_duration", "is_playing",
+    "key",
+    "server_key",
+    "username",
+    "user_key",
+    "last_login",
+    "last_session_duration",
+    "is_playing",
 }
 
 

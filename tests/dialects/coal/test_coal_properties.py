@@ -11,19 +11,50 @@ from tests.dialects.house import House
 
 #: What holds of a world of which nothing was said.
 DEFAULTS = {
-    "server_port": None, "version": None, "memory": "256M", "operator": None, "idle_timeout": 5,
-    "motd": "A Minecraft Server", "white_list": False, "gamemode": 0, "force_gamemode": False,
-    "level_type": "DEFAULT", "level_seed": None, "generator_settings": None, "difficulty": 1, "pvp": False,
-    "hardcore": False, "allow_flight": False, "allow_nether": True, "max_build_height": 256,
-    "generate_structures": True, "spawn_npcs": True, "spawn_animals": True, "spawn_monsters": True,
-    "view_distance": 10, "player_idle_timeout": 0, "max_players": 20, "max_world_size": 29999984,
-    "spawn_protection": 16, "enable_command_block": False, "snooper_enabled": True, "resource_pack": None,
+    "server_port": None,
+    "version": None,
+    "memory": "256M",
+    "operator": None,
+    "idle_timeout": 5,
+    "motd": "A Minecraft Server",
+    "white_list": False,
+    "gamemode": 0,
+    "force_gamemode": False,
+    "level_type": "DEFAULT",
+    "level_seed": None,
+    "generator_settings": None,
+    "difficulty": 1,
+    "pvp": False,
+    "hardcore": False,
+    "allow_flight": False,
+    "allow_nether": True,
+    "max_build_height": 256,
+    "generate_structures": True,
+    "spawn_npcs": True,
+    "spawn_animals": True,
+    "spawn_monsters": True,
+    "view_distance": 10,
+    "player_idle_timeout": 0,
+    "max_players": 20,
+    "max_world_size": 29999984,
+    "spawn_protection": 16,
+    "enable_command_block": False,
+    "snooper_enabled": True,
+    "resource_pack": None,
     "op_permission_level": 3,
 }
 BOUNDS = {
-    "server_port": (25565, 25575), "idle_timeout": (0, 60), "gamemode": (0, 2), "difficulty": (0, 3),
-    "max_build_height": (0, 1024), "view_distance": (3, 15), "player_idle_timeout": (0, 60), "max_players": (0, 10000),
-    "max_world_size": (1, 29999984), "spawn_protection": (0, 24), "op_permission_level": (0, 4),
+    "server_port": (25565, 25575),
+    "idle_timeout": (0, 60),
+    "gamemode": (0, 2),
+    "difficulty": (0, 3),
+    "max_build_height": (0, 1024),
+    "view_distance": (3, 15),
+    "player_idle_timeout": (0, 60),
+    "max_players": (0, 10000),
+    "max_world_size": (1, 29999984),
+    "spawn_protection": (0, 24),
+    "op_permission_level": (0, 4),
 }
 FLAGS = [name for name, value in DEFAULTS.items() if isinstance(value, bool)]
 
@@ -72,18 +103,31 @@ async def test_numbers_have_bounds(root: User, place: Place, name: str, bounds: 
         assert (await changed(root, place, **{name: number}))[name] == number
         assert (await root.post(path, {name: number})).json[name] == number
     for number in (low - 1, high + 1, 10**17):
-        for answer in (await root.send(path, **{name: number}), await root.post(path, {name: number})):
+        for answer in (
+            await root.send(path, **{name: number}),
+            await root.post(path, {name: number}),
+        ):
             assert answer.status == 400
             assert answer.json == {"errors": f"{name}: Number must be between {low} and {high}."}
     for odd in ("x", "1.5", "٣", True, 1.5):
         answer = await root.post(path, {name: odd})
-        assert (answer.status, answer.json) == (400, {"errors": f"{name}: Not a valid integer value."})
+        assert (answer.status, answer.json) == (
+            400,
+            {"errors": f"{name}: Not a valid integer value."},
+        )
     assert (await said(root, place))[name] == high
 
 
 @pytest.mark.parametrize("name", FLAGS)
 async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: Place, name: str):
-    for word, meant in {"true": True, "false": False, "yes": True, "off": False, "1": True, "": False}.items():
+    for word, meant in {
+        "true": True,
+        "false": False,
+        "yes": True,
+        "off": False,
+        "1": True,
+        "": False,
+    }.items():
         assert (await changed(root, place, **{name: word}))[name] is meant
     for meant in (True, False):
         assert (await root.post(place.path + "/properties", {name: meant})).json[name] is meant
@@ -91,8 +135,10 @@ async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: Place
 
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
-    [("memory", ["256M", "512M", "1G", "2G", "3G", "4G"], ["1g", "5G", "lots"]),
-     ("level_type", ["DEFAULT", "FLAT", "LARGEBIOMES", "AMPLIFIED"], ["flat", "CUSTOM"])],
+    [
+        ("memory", ["256M", "512M", "1G", "2G", "3G", "4G"], ["1g", "5G", "lots"]),
+        ("level_type", ["DEFAULT", "FLAT", "LARGEBIOMES", "AMPLIFIED"], ["flat", "CUSTOM"]),
+    ],
 )
 async def test_choices_are_taken_to_the_letter(
     root: User, place: Place, name: str, good: list[str], bad: list[str]
@@ -105,15 +151,30 @@ async def test_choices_are_taken_to_the_letter(
     assert (await said(root, place))[name] == good[-1]
 
 
-async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_else(root: User, place: Place):
+async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_else(
+    root: User, place: Place
+):
     full = {
-        "server_port": 25570, "version": "1.7.4", "memory": "1G", "operator": "bob", "idle_timeout": 9, "motd": "Hi",
-        "pvp": "true", "gamemode": 2, "difficulty": 3, "op_permission_level": 4, "level_type": "FLAT",
-        "level_seed": "7", "generator_settings": "3", "resource_pack": "http://example.com/x",
+        "server_port": 25570,
+        "version": "1.7.4",
+        "memory": "1G",
+        "operator": "bob",
+        "idle_timeout": 9,
+        "motd": "Hi",
+        "pvp": "true",
+        "gamemode": 2,
+        "difficulty": 3,
+        "op_permission_level": 4,
+        "level_type": "FLAT",
+        "level_seed": "7",
+        "generator_settings": "3",
+        "resource_pack": "http://example.com/x",
     }
     before = await changed(root, place, **full)
     after = await changed(root, place, **dict.fromkeys(full, ""))
-    emptied = dict.fromkeys(("operator", "motd", "level_seed", "generator_settings", "resource_pack"), "")
+    emptied = dict.fromkeys(
+        ("operator", "motd", "level_seed", "generator_settings", "resource_pack"), ""
+    )
     assert after == {**before, **emptied, "pvp": False, "server_port": None}
 
 
@@ -133,7 +194,9 @@ async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: 
         assert (await changed(root, place, **given))["server_port"] == 25571
     assert (await changed(root, place, server_port=""))["server_port"] is None
     await changed(root, place, server_port=25571)
-    assert (await root.post(place.path + "/properties", {"server_port": None})).json["server_port"] is None
+    assert (await root.post(place.path + "/properties", {"server_port": None})).json[
+        "server_port"
+    ] is None
 
 
 async def test_a_port_is_one_worlds_until_it_is_free(house: House, root: User, place: Place):
@@ -184,7 +247,10 @@ async def test_terms_are_agreed_to_and_not_shown(house: House, root: User, place
 async def test_only_worlds_of_ours_have_properties(house: House, root: User):
     other = await a_world(house)
     for path in (other.path, "/api/v1/servers/nothing"):
-        for answer in (await root.get(path + "/properties"), await root.send(path + "/properties", motd="Hi")):
+        for answer in (
+            await root.get(path + "/properties"),
+            await root.send(path + "/properties", motd="Hi"),
+        ):
             assert (answer.status, answer.raw) == (404, b"")
 
 

@@ -21,7 +21,14 @@ from tests.dialects.house import Answer, Asker, House, a_house
 from tests.test_pictures import a_picture
 
 MEMBERS = {
-    "key", "server_key", "user_key", "random_id", "original_url", "blurred_url", "created", "updated",
+    "key",
+    "server_key",
+    "user_key",
+    "random_id",
+    "original_url",
+    "blurred_url",
+    "created",
+    "updated",
 }
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 SHOT = a_picture(size=(60, 40))
@@ -29,12 +36,16 @@ BOUNDARY = "multipart/form-data; boundary=b"
 
 
 def a_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
-    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.png"\r\n\r\n'.encode()
+    head = (
+        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.png"\r\n\r\n'.encode()
+    )
     return before + head + content + b"\r\n--b--\r\n"
 
 
 async def hangs(user: User, place: Place, raw: bytes = SHOT, **headers: str) -> Answer:
-    return await user.ask("POST", place.path + "/screenshots", raw, **{"Content_Type": "image/png", **headers})
+    return await user.ask(
+        "POST", place.path + "/screenshots", raw, **{"Content_Type": "image/png", **headers}
+    )
 
 
 async def hung(user: User, place: Place, raw: bytes = SHOT) -> dict[str, Any]:
@@ -76,7 +87,9 @@ async def test_an_example_of_the_document_is_answered_as_it_says(
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-async def test_a_form_s_file_and_a_bare_body_are_hung_alike(house: House, thomas: User, place: Place, format: str):
+async def test_a_form_s_file_and_a_bare_body_are_hung_alike(
+    house: House, thomas: User, place: Place, format: str
+):
     raw = a_picture(format, (60, 40))
     field = a_form(b"a note", "note")[: -len(b"--b--\r\n")]
     for answer in (
@@ -99,7 +112,9 @@ async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: 
     assert (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json == shot
 
 
-async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(house: House, thomas: User, place: Place):
+async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(
+    house: House, thomas: User, place: Place
+):
     about = {"code": "0" * 32, "type": "image/png", "width": 6, "height": 4, "size": 9}
     shot = await house.core.do(hang_screenshot, world_id=place.id, account=999, **about)
     (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
@@ -121,7 +136,11 @@ async def test_the_newest_comes_first_and_pages_stay(house: House, thomas: User,
     second = (await thomas.get(f"{place.path}/screenshots?size=3&cursor={first['cursor']}")).json
     assert [shot["key"] for shot in first["screenshots"] + second["screenshots"]] == keys
     assert "cursor" not in second
-    since = (await thomas.get(place.path + "/screenshots?since=2023-11-14+22:17:20&before=2023-11-14+22:18:20")).json
+    since = (
+        await thomas.get(
+            place.path + "/screenshots?since=2023-11-14+22:17:20&before=2023-11-14+22:18:20"
+        )
+    ).json
     assert [shot["key"] for shot in since["screenshots"]] == [keys[1]]
     own = (await eve.get(place.path + "/users/self/screenshots")).json["screenshots"]
     assert [shot["key"] for shot in own] == [keys[1], keys[3]]
@@ -134,7 +153,11 @@ async def test_nobody_s_screenshots_are_not_found(house: House, thomas: User, pl
         assert (await thomas.get(f"{place.path}/users/{user}/screenshots")).status == 404
     other, shot = await a_world(house), await hung(thomas, place)
     for path in (f"{other.path}/screenshots/{shot['key']}", place.path + "/screenshots/x"):
-        for answer in (await thomas.get(path), await thomas.ask("DELETE", path), await thomas.get(path + "/original")):
+        for answer in (
+            await thomas.get(path),
+            await thomas.ask("DELETE", path),
+            await thomas.get(path + "/original"),
+        ):
             assert (answer.status, answer.raw) == (404, b"")
     assert (await other.agent.get(other.path + "/screenshots")).status == 401
 
@@ -143,7 +166,10 @@ async def test_an_address_shows_its_picture_and_nothing_a_browser_could_run(
     house: House, thomas: User, place: Place
 ):
     shot = await hung(thomas, place)
-    for name, size, media in (("original", (60, 40), "image/png"), ("blurred", (60, 40), "image/webp")):
+    for name, size, media in (
+        ("original", (60, 40), "image/png"),
+        ("blurred", (60, 40), "image/webp"),
+    ):
         answer = await house.stranger.get(path_of(shot[f"{name}_url"]))
         assert answer.status == 200 and answer.headers["Content-Type"] == media
         assert Image.open(io.BytesIO(answer.raw)).size == size
@@ -155,7 +181,9 @@ async def test_an_address_shows_its_picture_and_nothing_a_browser_could_run(
     assert (await house.stranger.get(thumbnail.replace("/thumbnail?", "/other?"))).status == 404
 
 
-async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(house: House, thomas: User, place: Place):
+async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(
+    house: House, thomas: User, place: Place
+):
     """Hole 17: pictures lay on a public server, for ever."""
     shot, other = await hung(thomas, place), await hung(thomas, place)
     with_pass = path_of(shot["original_url"])
@@ -168,10 +196,14 @@ async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(house: H
     house.clock.forward(2 * 86400)
     assert (await house.stranger.get(with_pass)).status == 401
     fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json["original_url"]
-    assert fresh.partition("?")[2] != word and (await house.stranger.get(path_of(fresh))).status == 200
+    assert (
+        fresh.partition("?")[2] != word and (await house.stranger.get(path_of(fresh))).status == 200
+    )
 
 
-async def test_who_may_not_come_in_any_more_sees_no_picture(house: House, thomas: User, place: Place):
+async def test_who_may_not_come_in_any_more_sees_no_picture(
+    house: House, thomas: User, place: Place
+):
     shot = await hung(thomas, place)
     bare = path_of(shot["original_url"]).partition("?")[0]
     await house.core.do(change_account, account=thomas.id, active=False)
@@ -180,7 +212,9 @@ async def test_who_may_not_come_in_any_more_sees_no_picture(house: House, thomas
     assert (await hangs(thomas, place)).status == 403
 
 
-async def test_only_who_put_it_there_or_an_admin_takes_it_down(house: House, thomas: User, place: Place):
+async def test_only_who_put_it_there_or_an_admin_takes_it_down(
+    house: House, thomas: User, place: Place
+):
     """Hole 5: anybody removed any picture."""
     eve, root = await a_user(house, "e@x.org"), await an_admin(house)
     for taker in (thomas, root):
@@ -206,7 +240,12 @@ async def test_only_who_put_it_there_or_an_admin_takes_it_down(house: House, tho
         (a_form(SHOT, "picture"), BOUNDARY, 400, "file: This field is required."),
         (a_form(b""), BOUNDARY, 400, "file: This field is required."),
         (b"nothing", BOUNDARY, 400, "The body is not a form with a file, or was cut off."),
-        (a_form(SHOT), "multipart/form-data", 400, "The body is not a form with a file, or was cut off."),
+        (
+            a_form(SHOT),
+            "multipart/form-data",
+            400,
+            "The body is not a form with a file, or was cut off.",
+        ),
         (a_form(SHOT)[:150], BOUNDARY, 400, "The picture is damaged."),
         (b"<svg/>", "image/svg+xml", 400, "This is not a picture in PNG, JPEG or WebP."),
         (b"<script>", "text/html", 415, NO_UPLOAD),
@@ -262,7 +301,9 @@ async def test_sent_again_with_its_key_it_hangs_once(house: House, thomas: User,
     assert other.status == 422 and len(files(house)) == 3
 
 
-async def test_a_world_that_is_ours_no_more_takes_and_shows_none(house: House, thomas: User, place: Place):
+async def test_a_world_that_is_ours_no_more_takes_and_shows_none(
+    house: House, thomas: User, place: Place
+):
     shot = await hung(thomas, place)
     await house.core.do(end_world, world_id=place.id)
     for answer in (await hangs(thomas, place), await thomas.get(path_of(shot["original_url"]))):
@@ -270,7 +311,9 @@ async def test_a_world_that_is_ours_no_more_takes_and_shows_none(house: House, t
     assert len(files(house)) == 3
 
 
-async def test_screenshots_are_there_after_a_restart_and_what_a_crash_left_is_not(stone_house: House):
+async def test_screenshots_are_there_after_a_restart_and_what_a_crash_left_is_not(
+    stone_house: House,
+):
     thomas, place = await a_user(stone_house), await a_world(stone_house)
     shot = await hung(thomas, place)
     (folder(stone_house) / f"{'0' * 32}-original.png").write_bytes(SHOT)

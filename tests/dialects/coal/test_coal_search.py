@@ -69,7 +69,9 @@ async def found(user: User, place: Place, q: str, name: str = "chats") -> list[s
         ("nothing like it", None),
     ],
 )
-async def test_words_find_what_a_person_would_expect(thomas: User, place: Place, q: str, text: str | None):
+async def test_words_find_what_a_person_would_expect(
+    thomas: User, place: Place, q: str, text: str | None
+):
     assert await found(thomas, place, q) == ([] if text is None else [text])
 
 
@@ -80,7 +82,9 @@ async def test_what_was_said_last_comes_first(thomas: User, place: Place):
 async def test_log_lines_are_searched_whole(thomas: User, place: Place):
     assert len(await found(thomas, place, "bob", "loglines")) == len(SAID) + 1
     assert len(await found(thomas, place, "bob zombie slain", "loglines")) == 1
-    assert await found(thomas, place, "zombie", "deaths") == ["2013-04-13 11:00:00 [INFO] bob was slain by Zombie"]
+    assert await found(thomas, place, "zombie", "deaths") == [
+        "2013-04-13 11:00:00 [INFO] bob was slain by Zombie"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -97,13 +101,17 @@ async def test_nothing_one_can_type_is_an_error(thomas: User, place: Place, name
     await found(thomas, place, q, name)
 
 
-@pytest.mark.parametrize("raw", ["%ff", "%e4%b8", "%ed%a0%80", "%", "%zz", "%f5%80%80%80", "+", "a&q=b", "%00"])
+@pytest.mark.parametrize(
+    "raw", ["%ff", "%e4%b8", "%ed%a0%80", "%", "%zz", "%f5%80%80%80", "+", "a&q=b", "%00"]
+)
 async def test_nor_is_what_is_no_text(thomas: User, place: Place, raw: str):
     answer = await thomas.get(f"{place.path}/chats?q={raw}")
     assert answer.status == 200, answer.raw
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(q=st.text(max_size=60))
 async def test_any_text_at_all_is_answered(thomas: User, place: Place, q: str):
     text = q.encode("utf-8", "replace").decode()

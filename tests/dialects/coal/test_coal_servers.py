@@ -7,15 +7,30 @@ from tests.dialects.coal.folk import FORM, a_user, a_world, an_admin
 from tests.dialects.house import House
 
 MEMBERS = {
-    "key", "name", "short_name", "gce", "running_version", "address", "status", "last_ping", "server_day",
-    "server_time", "is_raining", "is_thundering", "created", "updated",
+    "key",
+    "name",
+    "short_name",
+    "gce",
+    "running_version",
+    "address",
+    "status",
+    "last_ping",
+    "server_day",
+    "server_time",
+    "is_raining",
+    "is_thundering",
+    "created",
+    "updated",
 }
 
 
 async def test_an_admin_makes_a_server_and_everybody_sees_it(house: House):
     root, thomas = await an_admin(house), await a_user(house)
     made = await root.ask(
-        "POST", "/api/v1/servers", b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M", Content_Type=FORM
+        "POST",
+        "/api/v1/servers",
+        b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M",
+        Content_Type=FORM,
     )
     assert made.status == 201 and set(made.json) == MEMBERS
     assert (made.json["name"], made.json["gce"]) == ("Brave New World", True)

@@ -9,8 +9,18 @@ from tests.dialects.coal.logs import AT, DAY, left, logged_in, starting, stoppin
 from tests.dialects.house import House
 
 MEMBERS = {
-    "key", "server_key", "username", "player_key", "user_key", "login_timestamp", "logout_timestamp", "duration",
-    "login_logline_key", "logout_logline_key", "created", "updated",
+    "key",
+    "server_key",
+    "username",
+    "player_key",
+    "user_key",
+    "login_timestamp",
+    "logout_timestamp",
+    "duration",
+    "login_logline_key",
+    "logout_logline_key",
+    "created",
+    "updated",
 }
 
 
@@ -40,7 +50,9 @@ async def test_an_open_session_grows_and_has_no_end(house: House, thomas: User, 
     house.clock.forward(30.9)
     (session,) = await all_of(thomas, place.path + "/players/bob/sessions")
     assert session["duration"] == 90
-    assert session["logout_timestamp"] is session["logout_logline_key"] is session["user_key"] is None
+    assert (
+        session["logout_timestamp"] is session["logout_logline_key"] is session["user_key"] is None
+    )
 
 
 async def test_a_session_is_never_shorter_than_nothing(house: House, thomas: User, place: Place):
@@ -52,7 +64,9 @@ async def test_a_session_is_never_shorter_than_nothing(house: House, thomas: Use
 
 
 async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, place: Place):
-    await place.logs(starting("10:00:00"), logged_in("10:01:00", "bob"), logged_in("10:02:00", "ada"))
+    await place.logs(
+        starting("10:00:00"), logged_in("10:01:00", "bob"), logged_in("10:02:00", "ada")
+    )
     await place.logs(stopping("10:05:00"))
     ada, bob = await all_of(thomas, place.path + "/sessions")
     assert (ada["username"], ada["duration"], bob["duration"]) == ("ada", 180, 240)
@@ -60,11 +74,15 @@ async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, p
     assert ada["logout_logline_key"] == bob["logout_logline_key"] == last["key"]
 
 
-async def test_sessions_come_newest_login_first_however_late_they_are_told(thomas: User, place: Place):
+async def test_sessions_come_newest_login_first_however_late_they_are_told(
+    thomas: User, place: Place
+):
     for hour in ("12", "10", "14", "11", "13"):
         await place.logs(logged_in(f"{hour}:00:00", "bob"), left(f"{hour}:30:00", "bob"))
     first = (await thomas.get(place.path + "/sessions?size=2")).json
-    await place.logs(logged_in("15:00:00", "eve"), logged_in("09:00:00", "ada"), left("09:30:00", "ada"))
+    await place.logs(
+        logged_in("15:00:00", "eve"), logged_in("09:00:00", "ada"), left("09:30:00", "ada")
+    )
     second = (await thomas.get(f"{place.path}/sessions?size=50&cursor={first['cursor']}")).json
     hours = [one["login_timestamp"][11:13] for one in first["sessions"] + second["sessions"]]
     assert hours == ["14", "13", "12", "11", "10", "09"] and "cursor" not in second
@@ -103,13 +121,17 @@ async def test_since_counts_and_before_does_not_in_utc(
 
 
 @pytest.mark.parametrize("name", ["since", "before"])
-@pytest.mark.parametrize("date", [DAY, "2013-04-13T16:00:00", "2014-02-30 00:00:00", "x", "2013-04-13 16:00:60"])
+@pytest.mark.parametrize(
+    "date", [DAY, "2013-04-13T16:00:00", "2014-02-30 00:00:00", "x", "2013-04-13 16:00:60"]
+)
 async def test_a_bad_date_is_refused(thomas: User, place: Place, name: str, date: str):
     answer = await thomas.get(f"{place.path}/sessions?{name}={date.replace(' ', '+')}")
     assert (answer.status, answer.json) == (400, {"errors": f"{name}: Not a valid datetime value."})
 
 
-async def test_a_session_of_another_server_is_none_of_this_one(house: House, thomas: User, place: Place):
+async def test_a_session_of_another_server_is_none_of_this_one(
+    house: House, thomas: User, place: Place
+):
     other = await a_world(house)
     await other.logs(logged_in("12:00:00", "bob"))
     (session,) = await all_of(thomas, other.path + "/sessions")
@@ -121,7 +143,9 @@ async def test_a_session_of_another_server_is_none_of_this_one(house: House, tho
 async def test_sessions_are_kept_through_a_restart(stone_house: House):
     stone_house.clock.now = AT
     thomas, place = await a_user(stone_house), await a_world(stone_house)
-    await place.logs(logged_in("12:00:00", "bob"), left("12:30:00", "bob"), logged_in("13:00:00", "bob"))
+    await place.logs(
+        logged_in("12:00:00", "bob"), left("12:30:00", "bob"), logged_in("13:00:00", "bob")
+    )
     before = await all_of(thomas, place.path + "/sessions")
     await stone_house.restart()
     assert await all_of(thomas, place.path + "/sessions") == before and len(before) == 2

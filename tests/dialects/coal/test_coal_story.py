@@ -26,7 +26,9 @@ class Program:
         self.app, self.pair = app, pair
         self.renewed = 0
 
-    async def ask(self, method: str, path: str, body: bytes | None = None, media: str = FORM) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, media: str = FORM
+    ) -> Answer:
         answer = await self._ask(method, path, body, media)
         if answer.status == 401:
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -63,8 +65,14 @@ class Agent:
         if answer.status == 401:
             answer = await bought(
                 self.house,
-                {"client_id": self.id, "client_secret": self.secret, "code": self.secret, "scope": "agent",
-                 "grant_type": "authorization_code", "redirect_uri": "/"},
+                {
+                    "client_id": self.id,
+                    "client_secret": self.secret,
+                    "code": self.secret,
+                    "scope": "agent",
+                    "grant_type": "authorization_code",
+                    "redirect_uri": "/",
+                },
             )
             self.token = answer.json["access_token"]
             answer = await Asker(self.house, self.token).ask("POST", path, body, Content_Type=FORM)
@@ -72,7 +80,9 @@ class Agent:
 
     async def pings(self, **fields: Any) -> list[str]:
         """Say that the world runs; gives what its console is told."""
-        answer = await self.send("ping", server_name="coal.example.org", is_server_running="true", **fields)
+        answer = await self.send(
+            "ping", server_name="coal.example.org", is_server_running="true", **fields
+        )
         assert answer.status == 200, answer.raw
         return [row["command"] for row in answer.json["commands"]]
 
@@ -120,15 +130,25 @@ async def a_world_of(program: Program) -> tuple[str, Agent]:
 
 async def test_a_program_sets_up_a_world_and_sees_it_run(program: Program):
     path, agent = await a_world_of(program)
-    assert (await program.send(path, name="Not So Brave New World"))["name"] == "Not So Brave New World"
+    assert (await program.send(path, name="Not So Brave New World"))[
+        "name"
+    ] == "Not So Brave New World"
     assert (await program.get("/api/v1/users/self"))["email"] == EMAIL
-    told = await program.send(path + "/properties", memory="1G", gamemode=1, motd="Maybe not that brave")
+    told = await program.send(
+        path + "/properties", memory="1G", gamemode=1, motd="Maybe not that brave"
+    )
     assert await program.get(path + "/properties") == told
     await program.send(path + "/queue/play", 202)
     assert (await program.get(path))["status"] == "QUEUED_START"
-    await agent.pings(address="1.2.3.4:56789", server_day=15744, server_time=18000, is_raining="true")
+    await agent.pings(
+        address="1.2.3.4:56789", server_day=15744, server_time=18000, is_raining="true"
+    )
     (server,) = (await program.get("/api/v1/servers"))["servers"]
-    assert (server["status"], server["address"], server["server_day"]) == ("RUNNING", "1.2.3.4:56789", 15744)
+    assert (server["status"], server["address"], server["server_day"]) == (
+        "RUNNING",
+        "1.2.3.4:56789",
+        15744,
+    )
     await program.send(path + "/queue/play", 200)
     await program.send(path + "/queue/pause", 202)
     assert (await program.get(path))["status"] == "QUEUED_STOP"
@@ -137,8 +157,10 @@ async def test_a_program_sets_up_a_world_and_sees_it_run(program: Program):
 async def test_a_program_reads_all_that_has_happened_in_a_world(program: Program):
     path, agent = await a_world_of(program)
     await agent.logs(
-        line("17:00:00", "Starting minecraft server version 1.7.4"), logged_in("17:10:00", "gumptionthomas"),
-        said("17:11:00", "gumptionthomas", "let's find diamonds"), line("17:12:00", "gumptionthomas drowned"),
+        line("17:00:00", "Starting minecraft server version 1.7.4"),
+        logged_in("17:10:00", "gumptionthomas"),
+        said("17:11:00", "gumptionthomas", "let's find diamonds"),
+        line("17:12:00", "gumptionthomas drowned"),
         line("17:13:00", "gumptionthomas has just earned the achievement [The Lie]"),
         left("17:20:00", "gumptionthomas"),
     )
@@ -184,7 +206,11 @@ async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program:
     assert await agent.pings() == ["/say <ann_plays> it is me"]
     await agent.logs(line("18:00:02", "[Server] <ann_plays> it is me"))
     newest = (await program.get(path + "/chats?size=1"))["chats"][0]
-    assert (newest["username"], newest["chat"], newest["user_key"]) == ("ann_plays", "it is me", me["key"])
+    assert (newest["username"], newest["chat"], newest["user_key"]) == (
+        "ann_plays",
+        "it is me",
+        me["key"],
+    )
 
 
 async def test_a_program_hangs_pictures_and_takes_them_down(program: Program):

@@ -35,10 +35,14 @@ def noise(width: int, height: int, mode: str) -> bytes:
 
 async def cut_off(user: User, path: str, said: bytes, whole: int, media: str) -> None:
     """A client sends this much of an upload, and is gone."""
-    await sent_and_gone(user, "POST", path, said, f"Content-Type: {media}\r\nContent-Length: {whole}\r\n")
+    await sent_and_gone(
+        user, "POST", path, said, f"Content-Type: {media}\r\nContent-Length: {whole}\r\n"
+    )
 
 
-async def sent_and_gone(user: User, method: str, path: str, said: bytes = b"", more: str = "") -> None:
+async def sent_and_gone(
+    user: User, method: str, path: str, said: bytes = b"", more: str = ""
+) -> None:
     """A client sends this, and waits for no answer."""
     house = user.house
     _, writer = await asyncio.open_connection(house.server.host, house.server.port)
@@ -72,7 +76,9 @@ async def test_a_picture_that_has_come_is_hung_though_its_client_is_gone(
     assert shot["blurred_url"] and len(files(house)) == 3
 
 
-async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_too(stone_house: House):
+async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_too(
+    stone_house: House,
+):
     thomas, place = await a_user(stone_house), await a_world(stone_house)
     for _ in range(5):
         shot = await hung(thomas, place)
@@ -81,7 +87,9 @@ async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_t
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
 
 
-async def test_two_who_take_down_one_screenshot_are_told_once(house: House, thomas: User, place: Place):
+async def test_two_who_take_down_one_screenshot_are_told_once(
+    house: House, thomas: User, place: Place
+):
     shot, root = await hung(thomas, place), await a_user(house, "root@x.org", admin=True)
     path, before = f"{place.path}/screenshots/{shot['key']}", house.core.feed.head
     answers = await asyncio.gather(*(user.ask("DELETE", path) for user in (thomas, root) * 4))
@@ -106,5 +114,7 @@ async def test_a_disk_that_is_full_takes_no_part_of_a_picture_and_the_next_one_w
     assert files(house) == []
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
     await hung(thomas, place, raw)
-    sizes = {path.name[33:].partition(".")[0]: path.stat().st_size for path in folder(house).iterdir()}
+    sizes = {
+        path.name[33:].partition(".")[0]: path.stat().st_size for path in folder(house).iterdir()
+    }
     assert sizes[kind] > FULL and (kind == "original" or sizes["original"] < FULL)

@@ -6,7 +6,15 @@ from tests.dialects.coal.folk import a_user, a_world, an_admin
 from tests.dialects.house import Asker, House
 
 MEMBERS = {
-    "key", "usernames", "email", "nickname", "active", "admin", "last_coal_login", "created", "updated",
+    "key",
+    "usernames",
+    "email",
+    "nickname",
+    "active",
+    "admin",
+    "last_coal_login",
+    "created",
+    "updated",
 }
 
 

@@ -105,10 +105,16 @@ async def test_the_description_is_the_documents(house: House) -> None:
         assert id.endswith(re.sub(r"\W", "_", path) + "_" + method)
         named = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
         assert named == re.findall(r"{(\w+)}", path)
-    assert [one["name"] for one in operations["befriend_hosts__host__friends_post"][2]["parameters"]
-            if one["in"] == "query"] == ["friend"]
-    assert [one["name"] for one in operations["ban_hosts__host__banlist_post"][2]["parameters"]
-            if one["in"] == "query"] == ["banned"]
+    assert [
+        one["name"]
+        for one in operations["befriend_hosts__host__friends_post"][2]["parameters"]
+        if one["in"] == "query"
+    ] == ["friend"]
+    assert [
+        one["name"]
+        for one in operations["ban_hosts__host__banlist_post"][2]["parameters"]
+        if one["in"] == "query"
+    ] == ["banned"]
     bodies = {
         id: operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         for id, (_, _, operation) in operations.items()

@@ -164,7 +164,9 @@ async def test_a_method_that_is_not_taken_is_405(house: House, path: str, allow:
     assert answer.headers["Allow"] == allow
 
 
-@pytest.mark.parametrize("path", ["/hosts/", "/hosts/x/y", "/sessions/", "/sync", "/sync/", "/sync/x/y"])
+@pytest.mark.parametrize(
+    "path", ["/hosts/", "/hosts/x/y", "/sessions/", "/sync", "/sync/", "/sync/x/y"]
+)
 async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(house: House, path: str) -> None:
     answer = await house.stranger.get(path)
     assert (answer.status, answer.json) == (404, {"message": "not found this"})

@@ -1,7 +1,5 @@
 """The sync socket: joining, the state, commands, leaving, silence, and how it ends."""
 
-
-
 from tests.dialects.hosts.guests import (
     a_host,
     a_noname,

@@ -144,8 +144,12 @@ MATCHMAKING = [
         given="started",
     ),
     Cause("matchmaking.php kick", 400, "Missing required field: player_id", "host", "lobby", {}),
-    Cause("matchmaking.php kick", 400, "You cannot kick yourself", "host", "lobby", {"player_id": 1}),
-    Cause("matchmaking.php kick", 404, "Player not found in this matchmaking lobby", "host", "lobby"),
+    Cause(
+        "matchmaking.php kick", 400, "You cannot kick yourself", "host", "lobby", {"player_id": 1}
+    ),
+    Cause(
+        "matchmaking.php kick", 404, "Player not found in this matchmaking lobby", "host", "lobby"
+    ),
     Cause(
         "matchmaking.php password",
         400,

@@ -181,6 +181,10 @@ async def test_nor_is_anything_in_a_query(scene, name, query):
 
 @pytest.mark.parametrize("id", ["%00", "%2F", "..", "0" * 5000, "%F0%9F%98%80", "-1", "ABC"])
 async def test_nor_is_any_id(scene, id):
-    for path in ("game_room.php/{}/join", "matchmaking.php/{}/request", "matchmaking.php/{}/status"):
+    for path in (
+        "game_room.php/{}/join",
+        "matchmaking.php/{}/request",
+        "matchmaking.php/{}/status",
+    ):
         method = "GET" if path.endswith("status") else "POST"
         assert (await scene.host.ask(method, path.format(id))).status in (400, 404)

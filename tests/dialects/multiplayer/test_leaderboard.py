@@ -47,9 +47,7 @@ async def test_the_samples_of_the_document(arena, fields, names):
     answer = await arena.anyone.post(PATH, {"sort_by": fields, "limit": 10})
     rows = [
         {"rank": rank, "player_id": ids[name], "player_name": name, "player_data": data}
-        for rank, (name, data) in enumerate(
-            (SAMPLE[int(digit) - 1] for digit in names), 1
-        )
+        for rank, (name, data) in enumerate((SAMPLE[int(digit) - 1] for digit in names), 1)
     ]
     assert answer.status == 200
     assert answer.json == {
@@ -73,9 +71,7 @@ async def test_another_spelling_and_nulls_are_understood(arena):
 
 
 async def test_credentials_may_be_in_the_query(arena, house):
-    answer = await house.stranger.post(
-        f"/api/{PATH}?api_token={arena.api}", {"sort_by": ["level"]}
-    )
+    answer = await house.stranger.post(f"/api/{PATH}?api_token={arena.api}", {"sort_by": ["level"]})
     assert answer.status == 200
 
 
@@ -136,7 +132,9 @@ async def test_two_who_change_and_look_at_once_see_an_order_that_was(arena, hous
 
 async def test_it_is_the_same_after_a_restart(arena, house):
     for gamer in [await arena.gamer(score=n % 2) for n in range(5)]:
-        await house.core.do(keep_player_data, player=gamer.id, data=b'{"score": %d}' % (gamer.id % 3))
+        await house.core.do(
+            keep_player_data, player=gamer.id, data=b'{"score": %d}' % (gamer.id % 3)
+        )
     before = await board(arena)
     await house.restart()
     assert await board(arena) == before

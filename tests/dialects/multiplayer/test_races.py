@@ -85,9 +85,7 @@ async def test_who_is_kicked_while_he_leaves_is_out_once(scene):
 
 async def test_many_register_at_once(scene):
     async def registers():
-        answer = await scene.arena.anyone.post(
-            "game_players.php/register", {"player_name": "Pat"}
-        )
+        answer = await scene.arena.anyone.post("game_players.php/register", {"player_name": "Pat"})
         return well(answer)
 
     made = await asyncio.gather(*(registers() for _ in range(50)))

@@ -124,9 +124,7 @@ async def test_the_first_frame_says_who_one_is(scene, path):
 
 async def test_a_header_outranks_the_query(scene):
     await three(scene)
-    wire = await opened(
-        scene.house, "?token=wrong", X_Realtime_Token=await a_token(scene.host)
-    )
+    wire = await opened(scene.house, "?token=wrong", X_Realtime_Token=await a_token(scene.host))
     assert (await wire.hears())["data"]["client_type"] == "json"
 
 
@@ -178,7 +176,8 @@ async def test_what_is_said_with_the_handshake_is_heard(scene):
         f"GET /?token={token} HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        + b"\x81\x94\0\0\0\0" + b'{"type":"heartbeat"}'
+        + b"\x81\x94\0\0\0\0"
+        + b'{"type":"heartbeat"}'
     )
     await reader.readuntil(b'"heartbeat_ack","timestamp":')
     writer.close()

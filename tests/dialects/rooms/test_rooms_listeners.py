@@ -142,9 +142,7 @@ async def test_who_asks_for_what_is_kept_has_lost_nothing(way: str, after: int) 
             assert not ear.lost
 
 
-async def test_after_a_restart_one_goes_on_from_his_cursor(
-    stone_house: House, way: str
-) -> None:
+async def test_after_a_restart_one_goes_on_from_his_cursor(stone_house: House, way: str) -> None:
     ann, bob = await stone_house.guests("Ann", "Bob")
     room = await a_room(ann, bob)
     async with listening(way, bob, room) as ear:

@@ -121,9 +121,7 @@ async def test_filters_narrow_the_list(house: House, query: str, expected: list[
     await bob.joins(await ann.opens("noughts", "blitz 1"))
     strong = {"level": 3, "first": "host", "rated": None}
     await ann.opens("noughts", "Blitz 2", password="p", options=strong)
-    await ann.opens(
-        "noughts", "übung", options={"first": "host", "rated": True, "clock": [1, 2]}
-    )
+    await ann.opens("noughts", "übung", options={"first": "host", "rated": True, "clock": [1, 2]})
     answer = await ann.get(f"{ROOMS}?{query}")
     assert [row["name"] for row in answer.json] == expected
     assert answer.headers["X-Total-Results"] == str(len(expected))

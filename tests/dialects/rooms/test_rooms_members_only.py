@@ -88,9 +88,7 @@ async def test_a_feed_ends_with_its_token(house: House, way: str) -> None:
         assert await ear.end() == ENDED[way]
 
 
-async def test_a_feed_does_not_end_with_another_token_of_its_user(
-    house: House, way: str
-) -> None:
+async def test_a_feed_does_not_end_with_another_token_of_its_user(house: House, way: str) -> None:
     body = {"email": "a@b.c", "password": "12345678", "username": "Ann"}
     await house.stranger.post("/accounts/register", body)
     body["credentialType"] = "password"

@@ -75,9 +75,7 @@ async def test_who_leaves_while_the_host_starts_is_out_or_plays(house: House) ->
         ann, bob = await house.guests("Ann", "Bob")
         room = await ann.opens()
         await bob.joins(room)
-        leave, start = await asyncio.gather(
-            bob.post(room + "/leave"), ann.post(room + "/start")
-        )
+        leave, start = await asyncio.gather(bob.post(room + "/leave"), ann.post(room + "/start"))
         outcomes = (leave.error, start.error)
         assert outcomes in [("204", "room.too_few_players"), ("room.gone", "201")]
 
@@ -87,9 +85,7 @@ async def test_the_host_leaves_while_he_starts(house: House) -> None:
         ann, bob = await house.guests("Ann", "Bob")
         room = await ann.opens()
         await bob.joins(room)
-        leave, start = await asyncio.gather(
-            ann.post(room + "/leave"), ann.post(room + "/start")
-        )
+        leave, start = await asyncio.gather(ann.post(room + "/leave"), ann.post(room + "/start"))
         assert (leave.error, start.error) in [("204", "room.gone"), ("room.gone", "201")]
 
 

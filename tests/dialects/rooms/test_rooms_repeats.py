@@ -87,18 +87,14 @@ async def test_a_repeat_is_answered_alike_and_does_nothing(house: House, post: P
 async def test_two_at_once_act_once(house: House, post: Post) -> None:
     who = await cast(house)
     head = house.core.feed.head
-    answers = await asyncio.gather(
-        *(call(who[post.by], post.path, post.body) for _ in range(5))
-    )
+    answers = await asyncio.gather(*(call(who[post.by], post.path, post.body) for _ in range(5)))
     assert all(same(answer, answers[0]) for answer in answers)
     assert answers[0].status == post.status
     assert await heard(who, post, head) == 1
 
 
 @EACH
-async def test_a_repeat_after_a_restart_is_answered_alike(
-    stone_house: House, post: Post
-) -> None:
+async def test_a_repeat_after_a_restart_is_answered_alike(stone_house: House, post: Post) -> None:
     who = await cast(stone_house)
     head = stone_house.core.feed.head
     first = await call(who[post.by], post.path, post.body)
@@ -107,9 +103,7 @@ async def test_a_repeat_after_a_restart_is_answered_alike(
     assert await heard(who, post, head) == 1
 
 
-@pytest.mark.parametrize(
-    "post", [post for post in POSTS if post.other], ids=lambda post: post.path
-)
+@pytest.mark.parametrize("post", [post for post in POSTS if post.other], ids=lambda post: post.path)
 async def test_the_key_with_another_body_is_422(house: House, post: Post) -> None:
     who = await cast(house)
     await call(who[post.by], post.path, post.body)

@@ -13,9 +13,7 @@ from tests.dialects.house import PATIENCE, Asker, House
 
 
 @asynccontextmanager
-async def socket(
-    who: Asker, path: str, query: str = ""
-) -> AsyncIterator[ClientWebSocketResponse]:
+async def socket(who: Asker, path: str, query: str = "") -> AsyncIterator[ClientWebSocketResponse]:
     url = who.house.url(f"{path}/events?{query}")
     async with who.house.http.ws_connect(url, headers=who.bearer, autoping=False) as opened:
         yield opened
@@ -35,9 +33,7 @@ async def a_room(house: House, said: int = 0) -> tuple[Asker, str]:
 
 
 @pytest.mark.parametrize(("query", "cursor"), [("", -1), ("after-event-id=1", 1)])
-async def test_the_first_message_states_the_cursor(
-    house: House, query: str, cursor: int
-) -> None:
+async def test_the_first_message_states_the_cursor(house: House, query: str, cursor: int) -> None:
     ann, room = await a_room(house, 3)
     async with socket(ann, room, query) as opened:
         assert await said(opened) == {"type": "hello", "cursor": cursor}
@@ -201,9 +197,7 @@ async def test_a_ticket_is_good_for_feeds_only(house: House) -> None:
         {"Connection": "Upgrade", "Sec-WebSocket-Version": "7", "Sec-WebSocket-Key": "x" * 22},
     ],
 )
-async def test_a_handshake_that_is_none_is_malformed(
-    house: House, headers: dict[str, str]
-) -> None:
+async def test_a_handshake_that_is_none_is_malformed(house: House, headers: dict[str, str]) -> None:
     ann, room = await a_room(house)
     answer = await ann.get(room + "/events?wait=0", Upgrade="websocket", **headers)
     assert answer.refused == (400, "request.malformed")

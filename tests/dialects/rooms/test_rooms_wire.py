@@ -65,9 +65,7 @@ async def test_an_encoded_letter_is_the_letter(house: House) -> None:
 @pytest.mark.parametrize(
     "path", ["/games/", "/games/noughts", "/games/noughts/rooms/", "/accounts", "/games//rooms"]
 )
-async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(
-    house: House, path: str
-) -> None:
+async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(house: House, path: str) -> None:
     answer = await house.stranger.get(path)
     assert answer.refused == (404, "request.not_found")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"

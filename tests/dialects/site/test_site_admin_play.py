@@ -29,7 +29,13 @@ async def test_a_game_is_made_and_its_tokens_shown_once(house, surfer):
     assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
     api, private = shown(answer, "api-token"), shown(answer, "private-token")
     game = house.core.see(game_shown, secret=api)
-    assert (game.tag, game.name, game.min_players, game.max_players, game.open) == ("chess", "Chess", 2, 4, True)
+    assert (game.tag, game.name, game.min_players, game.max_players, game.open) == (
+        "chess",
+        "Chess",
+        2,
+        4,
+        True,
+    )
     page = (await surfer.get("/admin/games")).raw.decode()
     assert api not in page and private not in page and "Chess" in page
     assert done(house) == [("game_added", "chess", "")]

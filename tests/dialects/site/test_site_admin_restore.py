@@ -36,7 +36,10 @@ async def sends(surfer: Surfer, content: bytes, seal: str | None = None) -> Answ
     seal = await surfer.seal("/admin/backups") if seal is None else seal
     body = form(("csrf_token", seal.encode()), ("file", content))
     return await surfer.ask(
-        "POST", "/admin/backups/upload", body, Content_Type=f"multipart/form-data; boundary={BOUNDARY}"
+        "POST",
+        "/admin/backups/upload",
+        body,
+        Content_Type=f"multipart/form-data; boundary={BOUNDARY}",
     )
 
 

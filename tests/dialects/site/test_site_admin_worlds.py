@@ -34,7 +34,12 @@ async def test_a_world_is_made_with_its_agent(house, surfer):
     answer = await asks(surfer, "/admin/server_create", name=" My World ", short_name="my-world")
     [world] = worlds(house)
     assert answer.headers["Location"] == f"/admin/servers/{world.id}#agent"
-    assert (world.name, world.short_name, world.hosted, world.public) == ("My World", "my-world", False, False)
+    assert (world.name, world.short_name, world.hosted, world.public) == (
+        "My World",
+        "my-world",
+        False,
+        False,
+    )
     assert house.core.see(agent_of, world=world.id) is not None
     assert done(house) == [("world_added", "My World", "")]
 
@@ -64,7 +69,12 @@ async def test_a_world_that_cannot_be_is_not_made(house, surfer, fields, said):
 @pytest.mark.parametrize(
     ("typed", "short"),
     [
-        *(("My World!", "my-world"), ("北亰", "bei-jing"), (" Äpfel & Öl ", "apfel-ol"), ("Привет", "privet")),
+        *(
+            ("My World!", "my-world"),
+            ("北亰", "bei-jing"),
+            (" Äpfel & Öl ", "apfel-ol"),
+            ("Привет", "privet"),
+        ),
         *(("-a--b-", "a-b"), ("  ", ""), ("x-1", "x-1")),
     ],
 )

@@ -77,7 +77,10 @@ async def test_name_zone_and_language_are_kept(stone_house):
 
 @pytest.mark.parametrize(
     "nickname",
-    ["\U0001f9d1\u200d\U0001f680 Ann \u2764\ufe0f", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+    [
+        "\U0001f9d1\u200d\U0001f680 Ann \u2764\ufe0f",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    ],
 )
 async def test_a_name_keeps_what_emoji_and_scripts_are_joined_by(house, nickname):
     await changes(await signed_in(house), "/profile", **{**ABOUT, "nickname": nickname})
@@ -203,7 +206,7 @@ async def test_a_code_is_shown_until_a_name_is_claimed_with_it(house):
     await changes(surfer, "/profile/claim")
     assert f">{claim.code}<" not in (await surfer.get("/profile")).raw.decode()
     house.clock.forward(3600)
-    assert 'data-live' not in (await surfer.get("/profile")).raw.decode()
+    assert "data-live" not in (await surfer.get("/profile")).raw.decode()
 
 
 async def test_a_name_in_the_game_is_given_up(house):
@@ -226,7 +229,11 @@ async def test_a_form_that_no_page_of_ours_has_shown_does_nothing(house, path, s
     shown = await surfer.seal("/profile")
     if seal == "old":
         house.clock.forward(20 * 60)
-    given = {"none": {}, "another's": {"csrf_token": await other.seal()}, "old": {"csrf_token": shown}}
+    given = {
+        "none": {},
+        "another's": {"csrf_token": await other.seal()},
+        "old": {"csrf_token": shown},
+    }
     before = account(house), len(browsers(house))
     answer = await surfer.post(path.replace("{}", "1"), **given[seal], **POSTS[path])
     assert answer.status == 403 and "open for too long" in words(answer)

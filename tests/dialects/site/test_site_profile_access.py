@@ -99,7 +99,9 @@ async def test_a_program_is_named_and_can_be_shut_out(house):
     await a_program(house, ann(house).id, "Other")
     assert "Mapper" in (await surfer.get("/profile")).raw.decode()
     await changes(surfer, f"/profile/apps/{program}/end")
-    assert [client.title for _, client in house.core.see(grants_of, account=ann(house).id)] == ["Other"]
+    assert [client.title for _, client in house.core.see(grants_of, account=ann(house).id)] == [
+        "Other"
+    ]
 
 
 async def test_browsers_are_named_and_each_can_be_signed_out(house):

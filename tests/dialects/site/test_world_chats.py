@@ -251,5 +251,11 @@ async def test_names_are_text(house, ann):
     account = house.core.see(account_called, email="ann@example.org")
     await house.core.do(change_account, account=account.id, nickname=odd[:30])
     await logged(house, world, f"[Server] {odd}", "<Ada> hi")
-    for path in ("/servers/odd", "/servers/odd/chats", "/servers/odd/players", "/servers/odd/screenshots", "/"):
+    for path in (
+        "/servers/odd",
+        "/servers/odd/chats",
+        "/servers/odd/players",
+        "/servers/odd/screenshots",
+        "/",
+    ):
         assert b"<script>alert" not in (await ann.get(path)).raw

@@ -62,7 +62,9 @@ async def test_what_was_missed_comes_after_a_restart(stone_house):
 async def test_an_old_line_that_comes_late_is_no_news(house, world, ann):
     await logged(house, world, "<Ada> long ago", at=house.clock.now - 86400)
     answer = await ann.get(f"{HERE}/events?after-event-id=-1&wait=0")
-    assert [one["event"]["live"] for one in answer.json if one["event"]["type"] == "line"] == [False]
+    assert [one["event"]["live"] for one in answer.json if one["event"]["type"] == "line"] == [
+        False
+    ]
 
 
 @EACH_WAY

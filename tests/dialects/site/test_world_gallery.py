@@ -40,7 +40,11 @@ async def test_a_picture_that_is_hung_is_seen(house, world, ann):
     (shot,) = await shots(house, world)
     page = (await ann.get(HERE)).raw.decode()
     assert f"{HERE}/{shot.id}/small" in page and "ann@example.org" in page
-    for kind, media in (("original", "image/png"), ("small", "image/webp"), ("blurred", "image/webp")):
+    for kind, media in (
+        ("original", "image/png"),
+        ("small", "image/webp"),
+        ("blurred", "image/webp"),
+    ):
         picture = await ann.get(f"{HERE}/{shot.id}/{kind}")
         assert (picture.status, picture.headers["Content-Type"]) == (200, media)
         assert "sandbox" in picture.headers["Content-Security-Policy"]
@@ -55,7 +59,9 @@ async def test_a_script_is_told_that_it_hangs(house, world, ann):
 async def test_the_addresses_of_the_original_serve_too(house, world, ann):
     assert (await ann.get("/servers/mill/screenshot_upload")).headers["Location"] == HERE
     body = a_form(await ann.seal(HERE), SHOT)
-    answer = await ann.ask("POST", "/servers/mill/screenshot_uploaded", body, Content_Type=MULTIPART)
+    answer = await ann.ask(
+        "POST", "/servers/mill/screenshot_uploaded", body, Content_Type=MULTIPART
+    )
     assert answer.headers["Location"] == HERE and len(await shots(house, world)) == 1
 
 
@@ -105,7 +111,9 @@ async def test_too_large_a_picture_is_refused():
     async with a_house(config=Config(screenshot_limit=1000)) as house:
         await a_world(house)
         ann = await signed_in(house)
-        assert (await hangs(ann, a_picture(size=(900, 900), mode="RGB") + b"x" * 200_000)).status == 413
+        assert (
+            await hangs(ann, a_picture(size=(900, 900), mode="RGB") + b"x" * 200_000)
+        ).status == 413
 
 
 async def test_who_hung_it_takes_it_down_and_so_does_an_admin(house, world, ann):
@@ -131,7 +139,11 @@ async def test_pictures_are_for_members_and_of_their_world(house, world, ann):
     await a_world(house, "other", public=True)
     for path in (HERE, f"{HERE}/{shot.id}/small"):
         assert (await Surfer(house).get(path)).headers["Location"].startswith("/login")
-    for path in (f"/servers/other/screenshots/{shot.id}/small", f"{HERE}/{shot.id}/secret", f"{HERE}/x/small"):
+    for path in (
+        f"/servers/other/screenshots/{shot.id}/small",
+        f"{HERE}/{shot.id}/secret",
+        f"{HERE}/x/small",
+    ):
         assert (await ann.get(path)).status == 404
     assert (await Surfer(house).post(HERE)).status == 302
 

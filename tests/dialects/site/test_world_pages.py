@@ -1,6 +1,5 @@
 """The page of a world: how it is, who is in it; asking one of ours to run and to stop."""
 
-
 from coalserver.core.commands.people import change_account
 from coalserver.core.commands.worlds import change_world
 from coalserver.core.queries.people import account_called
@@ -22,7 +21,17 @@ async def make_admin(house):
 
 
 async def test_it_says_how_the_world_is(house, world, ann):
-    await pinged(house, world, day=12, time=8500, raining=True, thundering=False, overloads=3, behind=2100, skipped=42)
+    await pinged(
+        house,
+        world,
+        day=12,
+        time=8500,
+        raining=True,
+        thundering=False,
+        overloads=3,
+        behind=2100,
+        skipped=42,
+    )
     await logged(house, world, "Starting minecraft server version 1.21.4", login(), "<Ada> hi")
     view = await told(ann)
     assert (view["status"], view["words"], view["running"]) == ("running", "Running", True)
@@ -98,7 +107,9 @@ async def test_the_first_page_has_the_worlds_one_may_see(house, world, ann):
     assert 'href="/servers/mill"' not in strangers and 'href="/servers/open"' in strangers
 
 
-async def test_the_first_page_begins_with_worlds_for_members_and_with_what_this_is_for_others(house, world, ann):
+async def test_the_first_page_begins_with_worlds_for_members_and_with_what_this_is_for_others(
+    house, world, ann
+):
     await house.core.do(change_world, world_id=world.id, public=True)
     for surfer, worlds_first in ((ann, True), (Surfer(house), False)):
         page = (await surfer.get("/")).raw.decode()

@@ -33,7 +33,9 @@ async def stay(house, world, name, at, seconds):
     await logged(house, world, logout(name), at=at + seconds)
 
 
-async def test_players_are_listed_by_their_latest_login_with_what_they_have_played(house, world, ann):
+async def test_players_are_listed_by_their_latest_login_with_what_they_have_played(
+    house, world, ann
+):
     now = house.clock.now
     await stay(house, world, "Ada", now - 10 * HOUR, 2 * HOUR)
     await stay(house, world, "Bob", now - 5 * HOUR, HOUR)
@@ -87,10 +89,14 @@ async def test_of_somebody_who_never_came_there_is_a_page_without_visits(house, 
 async def test_nobody_is_found_who_is_not_there(house, world, ann, name):
     await logged(house, world, login("Ada"))
     answer = await ann.get(f"/servers/mill/players/{name}")
-    assert answer.status == 404 and b"<script>" not in answer.raw.replace(b'<script type="application', b"")
+    assert answer.status == 404 and b"<script>" not in answer.raw.replace(
+        b'<script type="application', b""
+    )
 
 
-async def test_visits_deaths_and_advancements_are_listed_and_one_may_see_one_player_alone(house, world, ann):
+async def test_visits_deaths_and_advancements_are_listed_and_one_may_see_one_player_alone(
+    house, world, ann
+):
     now = house.clock.now
     await stay(house, world, "Ada", now - 7200, 5400)
     await logged(house, world, login("Bob"), "Bob drowned", "Ada died", at=now - 60)
@@ -124,7 +130,15 @@ async def test_long_lists_are_on_pages(house, world, ann):
 @pytest.mark.parametrize("path", ["players", "sessions", "deaths", "achievements"])
 @pytest.mark.parametrize(
     "query",
-    ["before=x", "before=1~x", "before=nan~1", "before=inf~1", "before=1.1", "player=%00", "before=1e9~1"],
+    [
+        "before=x",
+        "before=1~x",
+        "before=nan~1",
+        "before=inf~1",
+        "before=1.1",
+        "player=%00",
+        "before=1e9~1",
+    ],
 )
 async def test_odd_addresses_are_no_fault(ann, path, query):
     await page(ann, f"{path}?{query}")

@@ -59,7 +59,9 @@ async def test_other_dialects_go_on_answering_for_what_is_theirs(house):
     allowed = await house.stranger.ask("OPTIONS", "/sessions")
     assert allowed.status == 204 and "POST" in allowed.headers["Allow"]
     for path in ("/sync", "/accounts"):
-        assert (await house.stranger.get(path)).headers["Content-Type"].startswith("application/json")
+        assert (
+            (await house.stranger.get(path)).headers["Content-Type"].startswith("application/json")
+        )
 
 
 @pytest.mark.parametrize("page", PAGES)

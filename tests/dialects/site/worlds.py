@@ -27,9 +27,7 @@ async def a_world(house: House, short_name: str = "mill", **parts: Any) -> World
 async def pinged(house: House, world: World, running: bool = True, **parts: Any) -> list[str]:
     """Its agent reports; gives what it is told to write."""
     given = {"address": "mc.example.org", **parts}
-    lines = await house.core.do(
-        ping_world, world_id=world.id, ping=Ping(running=running, **given)
-    )
+    lines = await house.core.do(ping_world, world_id=world.id, ping=Ping(running=running, **given))
     return [line.text for line in lines]
 
 
