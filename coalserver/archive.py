@@ -22,8 +22,7 @@ from typing import IO, Any
 
 from coalserver import __version__
 from coalserver.core.engine import GAP
-from coalserver.core.ports import Batch, StoreFailed
-from coalserver.core.unit import ENTRIES
+from coalserver.core.ports import ENTRIES, Batch, Counter, StoreFailed
 from coalserver.domain.deed import COMMAND_LINE, Deed, What
 from coalserver.housing import KEY_SIZE, DataDirectory, Trouble, sync_directory
 from coalserver.pictures import FILE
@@ -36,8 +35,6 @@ MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
 PART = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE.pattern})")
 #: More than can have been counted since a backup, for a replaced file that nobody can read.
 LEAP, ENTRIES_LEAP = 10**6, 10**9
-#: The counter of what was done.
-DEEDS = Deed.__name__
 
 
 class Unsound(Trouble):
@@ -277,7 +274,7 @@ def _keep(home: DataDirectory, copy: Path) -> Path | None:
     return home.path / (f"{name}-{taken}" if taken else name)
 
 
-async def _counters(home: DataDirectory) -> Mapping[str, int] | None:
+async def _counters(home: DataDirectory) -> Mapping[Counter, int] | None:
     """The counters of the file in place, or None if it cannot be read."""
     store = SqliteStore(home.database)
     try:
@@ -288,7 +285,7 @@ async def _counters(home: DataDirectory) -> Mapping[str, int] | None:
         await store.close()
 
 
-async def _prepare(database: Path, least: Mapping[str, int] | None, deed: Deed) -> None:
+async def _prepare(database: Path, least: Mapping[Counter, int] | None, deed: Deed) -> None:
     """Make the next ids of a file higher than any of the replaced one, and keep in it that it was put back."""
     store = SqliteStore(database)
     try:
@@ -301,8 +298,8 @@ async def _prepare(database: Path, least: Mapping[str, int] | None, deed: Deed) 
             # One id is left out, so that the newest cursor after the restore stands outside the gap.
             raised[f"{GAP}{raised[ENTRIES] - 1}"] = counters.get(ENTRIES, 0) - 1
             raised[ENTRIES] += 1
-        number = max(counters.get(DEEDS, 0), raised.get(DEEDS, 0)) + 1
-        raised[DEEDS] = number
+        number = max(counters.get(Deed, 0), raised.get(Deed, 0)) + 1
+        raised[Deed] = number
         await store.write(Batch({(Deed, number): replace(deed, id=number)}, counters=raised))
     finally:
         await store.close()

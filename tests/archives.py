@@ -12,6 +12,7 @@ import pytest
 from coalserver import archive
 from coalserver.config import Config
 from coalserver.core.commands.games import add_game
+from coalserver.core.ports import Counter
 from coalserver.core.queries.games import all_games
 from coalserver.desk import Desk, opened
 from coalserver.housing import DataDirectory
@@ -45,8 +46,8 @@ async def tags(home: DataDirectory) -> list[str]:
     return list(await at_desk(home, listed))
 
 
-async def counters(home: DataDirectory) -> dict[str, int]:
-    async def counted(desk: Desk) -> dict[str, int]:
+async def counters(home: DataDirectory) -> dict[Counter, int]:
+    async def counted(desk: Desk) -> dict[Counter, int]:
         return dict(desk.core.state.counters)
 
     return dict(await at_desk(home, counted))

@@ -9,8 +9,10 @@ import pytest
 from coalserver.core.commands.accounts import sign_in_guest
 from coalserver.core.commands.lobbies import leave_lobby, open_lobby
 from coalserver.core.feed import Feed
-from coalserver.core.unit import ENTRIES
+from coalserver.core.ports import ENTRIES
 from coalserver.desk import Desk
+from coalserver.domain.deed import Deed
+from coalserver.domain.game import Game
 from coalserver.housing import DataDirectory, Trouble
 from tests.archives import add, at_desk, backup, counters, everything, file, home, restore, tags
 
@@ -100,7 +102,7 @@ async def test_counters_of_the_backup_that_are_higher_stay(home, file, tmp_path)
     other = DataDirectory(tmp_path / "other")
     await add(other, "lone")
     await restore(other, file)
-    assert await counters(other) == {**await counters(home), "Deed": 1}
+    assert await counters(other) == {**await counters(home), Deed: 1}
 
 
 async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, file):
@@ -111,7 +113,7 @@ async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, f
     said = await restore(home, file)
     assert (Path(said["kept"]) / "coalserver.sqlite3").read_bytes() == b"no database " * 1000
     after = await counters(home)
-    assert after["Game"] >= before["Game"] + 10**6
+    assert after[Game] >= before[Game] + 10**6
     assert after[ENTRIES] >= 10**9
     assert await tags(home) == ["chess"]
 

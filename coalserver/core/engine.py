@@ -13,7 +13,7 @@ from coalserver.core.commands.receipts import keep_receipt, kept_receipt
 from coalserver.core.commands.truths import keep_truths
 from coalserver.core.feed import Feed
 from coalserver.core.ledger import Ledger
-from coalserver.core.ports import Entry, History, Store, Topic
+from coalserver.core.ports import Counter, Entry, History, Store, Topic
 from coalserver.core.presence import Presence
 from coalserver.core.queries.seats import rosters
 from coalserver.core.ranking import Rankings
@@ -182,10 +182,12 @@ class Core:
         self.feed.oldest = await self._store.forget(before, keep)
 
 
-def gaps(counters: Mapping[str, int]) -> list[tuple[int, int]]:
+def gaps(counters: Mapping[Counter, int]) -> list[tuple[int, int]]:
     """The stretches of entry ids that restored backups have left empty: see `Feed.lost`."""
     found = (
-        (low, int(name.removeprefix(GAP))) for name, low in counters.items() if name.startswith(GAP)
+        (low, int(name.removeprefix(GAP)))
+        for name, low in counters.items()
+        if isinstance(name, str) and name.startswith(GAP)
     )
     return sorted(found)
 

@@ -8,6 +8,11 @@ from typing import Any, NamedTuple, Protocol
 from coalserver.domain.history import LogLine, Screenshot
 from coalserver.domain.visits import Mark, Visit
 
+#: What a counter counts: ids of a class, or whatever the text names.
+Counter = type | str
+#: The counter of entry ids.
+ENTRIES = "entry"
+
 #: What one listens to: a subject and, mostly, its id.
 Topic = tuple[str, int | str]
 
@@ -25,7 +30,7 @@ class Known(NamedTuple):
     """All that was kept: what a server begins with."""
 
     values: Iterable[Any]
-    counters: Mapping[str, int]
+    counters: Mapping[Counter, int]
     #: When each player gave the last sign of life.
     signs: Mapping[int, float]
     #: Id of the newest entry, -1 before the first.
@@ -59,7 +64,7 @@ class Batch:
     #: Likewise what is not written, since a start makes it again of what is.
     derived: dict[tuple[type, int], Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
-    counters: dict[str, int] = field(default_factory=dict)
+    counters: dict[Counter, int] = field(default_factory=dict)
     signs: dict[int, float] = field(default_factory=dict)
     #: History, which is not held in memory. In the order in which it came.
     lines: list[Filed] = field(default_factory=list)

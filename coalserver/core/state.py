@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from coalserver.core.ports import Counter
 from coalserver.core.recent import Recent
 from coalserver.domain.account import Account, SignIn
 from coalserver.domain.deed import Deed
@@ -137,9 +138,9 @@ class State:
     """All values by class and id. Only a committed unit changes it."""
 
     def __init__(
-        self, values: Iterable[Any] = (), counters: Mapping[str, int] | None = None
+        self, values: Iterable[Any] = (), counters: Mapping[Counter, int] | None = None
     ) -> None:
-        self.counters: dict[str, int] = dict(counters or {})
+        self.counters: dict[Counter, int] = dict(counters or {})
         self._values: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
         self._found: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
             kind: {name: {} for name in names} for kind, names in INDEXES.items()

@@ -9,16 +9,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from coalserver.core.ports import Entry, Filed, Sighting, Topic
+from coalserver.core.ports import ENTRIES, Counter, Entry, Filed, Sighting, Topic
 from coalserver.core.state import INDEXES, State
 from coalserver.domain.game import Rules
 from coalserver.domain.history import LogLine, Screenshot
 from coalserver.domain.visits import Mark
 
 T = TypeVar("T")
-
-#: The counter from which entries take their ids.
-ENTRIES = "entry"
 
 
 class Identified(Protocol):
@@ -116,7 +113,7 @@ class Unit:
         #: Which of the changes need not be written.
         self.derived: set[tuple[type, int]] = set()
         self.entries: list[Entry] = []
-        self.counters: dict[str, int] = {}
+        self.counters: dict[Counter, int] = {}
         self._touched: dict[type, dict[int, Any]] = {}
         #: What goes into the history.
         self.lines: list[Filed] = []
@@ -196,7 +193,7 @@ class Unit:
 
     def new_id(self, kind: type) -> int:
         """The next small integer of a class, from 1; none comes twice."""
-        return self._next(kind.__name__, 1)
+        return self._next(kind, 1)
 
     def new_code(self, size: int = 16) -> str:
         """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
@@ -227,11 +224,11 @@ class Unit:
         self.entries.append(entry)
         return entry
 
-    def _next(self, name: str, first: int) -> int:
-        id = self.counters.get(name)
+    def _next(self, counter: Counter, first: int) -> int:
+        id = self.counters.get(counter)
         if id is None:
-            id = self.state.counters.get(name, first)
-        self.counters[name] = id + 1
+            id = self.state.counters.get(counter, first)
+        self.counters[counter] = id + 1
         return id
 
     def _change(self, kind: type, id: int, value: Any) -> None:

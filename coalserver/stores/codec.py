@@ -1,7 +1,10 @@
-"""The codec: entities and events as JSON documents, and back. Knows the classes, not where they are kept.
+"""The codec: entities and events as JSON documents, and back. It knows the classes, not where documents are stored.
 
-A document holds a dataclass's fields by name. Free JSON (a `bytes` field) is part of the document, so that it can
-be read and searched there; it comes back as orjson writes it, compact. What came from orjson or from
+Every name that is written to the file is listed here: `ENTITIES`, `HISTORY`, `EVENTS` and `FIELDS`. Classes and fields
+may be renamed in the code; the stored names never change and are never used for something else.
+
+A document holds a dataclass's fields by their stored names. Free JSON (a `bytes` field) is part of the document, so
+that it can be read and searched there; it comes back as orjson writes it, compact. What came from orjson or from
 `domain.game.dumped` is compact already and comes back byte for byte, but for the spelling of floats and escapes.
 Where a field may also be None, JSON null comes back as None: such a field has no other use for it.
 """
@@ -10,98 +13,253 @@ import dataclasses
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
-from coalserver.core.state import INDEXES
+from coalserver.core.ports import Counter
 from coalserver.domain import (
-    exchange_events,
-    lobby_events,
-    player_events,
-    room_events,
-    world_events,
+    account,
+    deed,
+    exchange,
+    game,
+    history,
+    lobby,
+    oauth,
+    player,
+    room,
+    truth,
+    visitor,
+    visits,
+    welcome,
+    world,
 )
+from coalserver.domain import exchange_events as exchange_event
+from coalserver.domain import lobby_events as lobby_event
+from coalserver.domain import player_events as player_event
+from coalserver.domain import room_events as room_event
+from coalserver.domain import world_events as world_event
 
 Decoder = Callable[[Any], Any]
+Encoder = Callable[[Any], Any]
+
+#: Stored name -> class of the entities that State holds.
+ENTITIES: Mapping[str, type] = {
+    "Access": oauth.Access,
+    "Account": account.Account,
+    "Action": exchange.Action,
+    "Ban": player.Ban,
+    "Claim": visitor.Claim,
+    "Client": oauth.Client,
+    "Code": oauth.Code,
+    "ConsoleLine": visitor.ConsoleLine,
+    "Datum": game.Datum,
+    "Deed": deed.Deed,
+    "Game": game.Game,
+    "Grant": oauth.Grant,
+    "JoinRequest": exchange.JoinRequest,
+    "Lobby": lobby.Lobby,
+    "Pairing": oauth.Pairing,
+    "Player": player.Player,
+    "Receipt": player.Receipt,
+    "Room": room.Room,
+    "SignIn": account.SignIn,
+    "Source": visitor.Source,
+    "Token": player.Token,
+    "Truth": truth.Truth,
+    "Visitor": visitor.Visitor,
+    "Welcome": welcome.Welcome,
+    "World": world.World,
+}
+#: Stored name -> class of the history that has tables of its own.
+HISTORY: Mapping[str, type] = {
+    "LogLine": history.LogLine,
+    "Screenshot": history.Screenshot,
+    "Visit": visits.Visit,
+}
+#: Stored name -> class of the events.
+EVENTS: Mapping[str, type] = {
+    "ActionAnswered": exchange_event.ActionAnswered,
+    "ActionAsked": exchange_event.ActionAsked,
+    "CommandSent": exchange_event.CommandSent,
+    "ConsoleTold": world_event.ConsoleTold,
+    "FrameSent": exchange_event.FrameSent,
+    "HostChanged": lobby_event.HostChanged,
+    "JoinAnswered": lobby_event.JoinAnswered,
+    "JoinAsked": lobby_event.JoinAsked,
+    "LineLogged": world_event.LineLogged,
+    "LobbyChat": lobby_event.LobbyChat,
+    "LobbyClosed": lobby_event.LobbyClosed,
+    "LobbyLocked": lobby_event.LobbyLocked,
+    "LobbyOpened": lobby_event.LobbyOpened,
+    "MemberAway": lobby_event.MemberAway,
+    "MemberJoined": lobby_event.MemberJoined,
+    "MemberLeft": lobby_event.MemberLeft,
+    "MemberReady": lobby_event.MemberReady,
+    "NameClaimed": world_event.NameClaimed,
+    "OptionsChanged": lobby_event.OptionsChanged,
+    "PlayerAway": room_event.PlayerAway,
+    "PlayerBanned": player_event.PlayerBanned,
+    "PlayerEntered": room_event.PlayerEntered,
+    "PlayerLeft": room_event.PlayerLeft,
+    "PlayerUnbanned": player_event.PlayerUnbanned,
+    "RoomChat": room_event.RoomChat,
+    "RoomClosed": room_event.RoomClosed,
+    "RoomHostChanged": room_event.RoomHostChanged,
+    "RoomLocked": room_event.RoomLocked,
+    "RoomOpened": room_event.RoomOpened,
+    "ScreenshotHung": world_event.ScreenshotHung,
+    "ScreenshotTaken": world_event.ScreenshotTaken,
+    "SignedOut": player_event.SignedOut,
+    "StateChanged": exchange_event.StateChanged,
+    "TokenEnded": player_event.TokenEnded,
+    "TurnTaken": room_event.TurnTaken,
+    "UpdateSent": exchange_event.UpdateSent,
+    "WorldAdded": world_event.WorldAdded,
+    "WorldChanged": world_event.WorldChanged,
+}
+#: Class -> field -> stored name, where the two differ.
+FIELDS: Mapping[type, Mapping[str, str]] = {}
 
 
 class Unkept(Exception):
-    """A document or a class that this codec has no way to read or write."""
+    """A document or a class that this codec cannot read or write."""
 
 
 class Codec:
-    """Reads and writes documents of a closed set of dataclasses, found by their names."""
+    """Reads and writes documents of a closed set of dataclasses, found by their stored names."""
 
-    def __init__(self, classes: Iterable[type]) -> None:
-        self._decoders: dict[str, Decoder] = {}
-        for cls in classes:
-            if cls.__name__ in self._decoders:
-                raise Unkept(f"two classes are called {cls.__name__}")
-            self._decoders[cls.__name__] = decoder(cls)
+    def __init__(
+        self,
+        classes: Mapping[str, type],
+        renamed: Mapping[type, Mapping[str, str]] = FIELDS,
+    ) -> None:
+        self._decoders = {name: decoder(cls, renamed) for name, cls in classes.items()}
+        self._names = {cls: name for name, cls in classes.items()}
+        if len(self._names) < len(classes):
+            raise Unkept("one class has two stored names")
+        #: Classes whose documents orjson writes by itself are not in here: most of them.
+        self._encoders = {
+            cls: encode for cls in self._names if (encode := encoder(cls, renamed)) is not None
+        }
+
+    def name_of(self, cls: type) -> str:
+        """Return the stored name of a class. Raises Unkept for a class that has none."""
+        name = self._names.get(cls)
+        if name is None:
+            raise Unkept(f"{cls.__name__} has no stored name")
+        return name
 
     def load(self, name: str, document: str | bytes) -> Any:
-        """The value a document was made from. Members it does not know are passed over."""
+        """Return the value that a document was made from. Unknown members are ignored.
+
+        Raises Unkept for a name or a document that this codec does not know.
+        """
         decode = self._decoders.get(name)
         if decode is None:
-            raise Unkept(f"nothing is called {name}")
+            raise Unkept(f"no class is stored as {name}")
         try:
             return decode(orjson.loads(document))
-        except (ValueError, TypeError, KeyError, AttributeError) as fault:
-            raise Unkept(f"not a document of {name}: {fault}") from fault
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Unkept(f"not a document of {name}: {error}") from error
+
+    def dump(self, value: Any) -> str:
+        """Return the document of a value.
+
+        Raises TypeError for bytes that are not JSON, since they could not be read again.
+        """
+        encode = self._encoders.get(type(value))
+        document = value if encode is None else encode(value)
+        return orjson.dumps(document, default=_free).decode()
 
 
-def dump(value: Any) -> str:
-    """A value's document. Bytes that are not JSON raise, or the document could never be read again."""
-    return orjson.dumps(value, default=_free).decode()
+def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> Decoder:
+    """Return the function that makes values of a dataclass from parsed documents.
 
-
-def decoder(cls: type) -> Decoder:
-    """What makes values of a dataclass from parsed documents. Compiled once: thousands are loaded at a start."""
+    It is compiled once: thousands of documents are loaded at a start.
+    """
     hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
+    fields = [field.name for field in dataclasses.fields(cls)]
+    stored = stored_names(cls, renamed)
     special = []
-    for place, name in enumerate(names):
-        if name.startswith("_"):
-            raise Unkept(f"{cls.__name__}.{name}: orjson leaves out names that begin with _")
-        decode_one = _decoder_of(hints[name], f"{cls.__name__}.{name}")
+    for position, field in enumerate(fields):
+        if field.startswith("_"):
+            raise Unkept(f"{cls.__name__}.{field}: orjson leaves out names that begin with _")
+        decode_one = _decoder_of(hints[field], f"{cls.__name__}.{field}", renamed)
         if decode_one is not None:
-            special.append((place, name, decode_one))
-    # Two names at least: of one, itemgetter would give no tuple.
-    all_of = operator.itemgetter(*names, *names[:1])
+            special.append((position, field, decode_one))
+    # At least two names: with one, itemgetter would not return a tuple.
+    get_all = operator.itemgetter(*stored, *stored[:1])
 
     def decode(document: dict[str, Any]) -> Any:
         try:
-            given = [*all_of(document)[:-1]]
+            values = [*get_all(document)[:-1]]
         except KeyError:
-            return decode_less(document)
-        for place, _, decode_one in special:
-            given[place] = decode_one(given[place])
-        return cls(*given)
+            return decode_partial(document)
+        for position, _, decode_one in special:
+            values[position] = decode_one(values[position])
+        return cls(*values)
 
-    def decode_less(document: dict[str, Any]) -> Any:
-        """Written before the class had all its members: those take their defaults."""
-        given = {name: document[name] for name in names if name in document}
-        for _, name, decode_one in special:
-            if name in given:
-                given[name] = decode_one(given[name])
-        return cls(**given)
+    def decode_partial(document: dict[str, Any]) -> Any:
+        """Decode a document written before the class had all its fields: those take their defaults."""
+        pairs = zip(fields, stored, strict=True)
+        values = {field: document[name] for field, name in pairs if name in document}
+        for _, field, decode_one in special:
+            if field in values:
+                values[field] = decode_one(values[field])
+        return cls(**values)
 
     return decode
 
 
+def encoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> Encoder | None:
+    """Return the function that makes a value of a dataclass ready for orjson.
+
+    Return None where orjson writes the value as it stands: no field of it, or of a value within it, has a stored name
+    of its own.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    special = [
+        (position, encode)
+        for position, field in enumerate(fields)
+        if (encode := _encoder_of(hints[field], renamed)) is not None
+    ]
+    if not special and not renamed.get(cls):
+        return None
+    stored = stored_names(cls, renamed)
+    get_all = operator.attrgetter(*fields, *fields[:1])
+
+    def encode_fields(value: Any) -> dict[str, Any]:
+        values = [*get_all(value)[:-1]]
+        for position, encode in special:
+            values[position] = encode(values[position])
+        return dict(zip(stored, values, strict=True))
+
+    return encode_fields
+
+
+def stored_names(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> list[str]:
+    """Return the stored names of a class's fields, in the order of the fields."""
+    own = renamed.get(cls, {})
+    names = [own.get(field.name, field.name) for field in dataclasses.fields(cls)]
+    if len(set(names)) < len(names):
+        raise Unkept(f"{cls.__name__}: two fields have one stored name")
+    return names
+
+
 def _free(value: Any) -> orjson.Fragment:
-    """Free JSON as it stands, once it is known to be JSON."""
+    """Return free JSON as it stands, once it is known to be JSON."""
     if type(value) is not bytes:
-        raise TypeError(f"{type(value).__name__} cannot be kept")
+        raise TypeError(f"{type(value).__name__} cannot be stored")
     orjson.loads(value)
     return orjson.Fragment(value)
 
 
-def _decoder_of(hint: Any, where: str) -> Decoder | None:
-    """What turns parsed JSON into a value of this type; None where it is one already."""
+def _decoder_of(hint: Any, where: str, renamed: Mapping[type, Mapping[str, str]]) -> Decoder | None:
+    """Return what turns parsed JSON into a value of this type; None where it is one already."""
     if hint in (int, float, str, bool):
         return None
     if hint is bytes:
@@ -109,57 +267,73 @@ def _decoder_of(hint: Any, where: str) -> Decoder | None:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return {member.value: member for member in hint}.__getitem__
     if dataclasses.is_dataclass(hint):
-        return decoder(typing.cast(type, hint))
+        return decoder(typing.cast(type, hint), renamed)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return _decoder_of_union(inner, where)
+        return _decoder_of_union(inner, where, renamed)
     if origin is tuple:
-        return _decoder_of_tuple(inner, where)
-    raise Unkept(f"{where}: {hint} cannot be kept")
+        return _decoder_of_tuple(inner, where, renamed)
+    raise Unkept(f"{where}: {hint} cannot be stored")
 
 
-def _decoder_of_union(members: tuple[Any, ...], where: str) -> Decoder | None:
-    some = [_decoder_of(member, where) for member in members if member is not types.NoneType]
-    if not any(some):
+def _decoder_of_union(
+    members: tuple[Any, ...], where: str, renamed: Mapping[type, Mapping[str, str]]
+) -> Decoder | None:
+    decoders = [
+        _decoder_of(member, where, renamed) for member in members if member is not types.NoneType
+    ]
+    if not any(decoders):
         return None
-    decode = some[0]
-    if len(some) > 1 or decode is None:
+    decode = decoders[0]
+    if len(decoders) > 1 or decode is None:
         raise Unkept(f"{where}: a document does not say which of several classes it was")
-    return lambda given: None if given is None else decode(given)
+    return lambda value: None if value is None else decode(value)
 
 
-def _decoder_of_tuple(members: tuple[Any, ...], where: str) -> Decoder:
+def _decoder_of_tuple(
+    members: tuple[Any, ...], where: str, renamed: Mapping[type, Mapping[str, str]]
+) -> Decoder:
     if len(members) == 2 and members[1] is Ellipsis:
-        decode = _decoder_of(members[0], where)
+        decode = _decoder_of(members[0], where, renamed)
         if decode is None:
             return tuple
-        return lambda given: tuple([decode(one) for one in given])
-    each = [_decoder_of(member, where) or _same for member in members]
-    return lambda given: tuple([decode(one) for decode, one in zip(each, given, strict=True)])
+        return lambda values: tuple([decode(value) for value in values])
+    each = [_decoder_of(member, where, renamed) or _same for member in members]
+    return lambda values: tuple([decode(value) for decode, value in zip(each, values, strict=True)])
 
 
-def _same(given: Any) -> Any:
-    return given
+def _encoder_of(hint: Any, renamed: Mapping[type, Mapping[str, str]]) -> Encoder | None:
+    """Return what makes a field of this type ready for orjson; None where it is already."""
+    if dataclasses.is_dataclass(hint):
+        return encoder(typing.cast(type, hint), renamed)
+    inner = typing.get_args(hint)
+    encoders = [encode for member in inner if (encode := _encoder_of(member, renamed))]
+    if not encoders:
+        return None
+    encode = encoders[0]
+    if typing.get_origin(hint) is tuple:
+        if len(inner) != 2 or inner[1] is not Ellipsis:
+            raise Unkept(f"{hint}: only tuples of any length can hold renamed fields")
+        return lambda values: [encode(value) for value in values]
+    return lambda value: None if value is None else encode(value)
 
 
-def classes_in(module: types.ModuleType) -> list[type]:
-    """The dataclasses a module defines."""
-    return [
-        cls
-        for cls in vars(module).values()
-        if isinstance(cls, type)
-        and dataclasses.is_dataclass(cls)
-        and cls.__module__ == module.__name__
-    ]
+def _same(value: Any) -> Any:
+    return value
 
 
-#: Everything State holds, by class.
-ENTITIES: Mapping[str, type] = {cls.__name__: cls for cls in INDEXES}
-entities = Codec(ENTITIES.values())
-#: Every fact that can be said.
-EVENTS = tuple(
-    cls
-    for module in (lobby_events, room_events, exchange_events, player_events, world_events)
-    for cls in classes_in(module)
-)
-said = Codec(EVENTS)
+def counter_name(counter: Counter) -> str:
+    """Return the stored name of a counter."""
+    return counter if isinstance(counter, str) else _COUNTED_NAMES[counter]
+
+
+def counter_of(name: str) -> Counter:
+    """Return the counter that is stored under a name."""
+    return _COUNTED.get(name, name)
+
+
+_COUNTED: Mapping[str, type] = {**ENTITIES, **HISTORY}
+_COUNTED_NAMES = {cls: name for name, cls in _COUNTED.items()}
+entities = Codec(ENTITIES)
+history_values = Codec({name: HISTORY[name] for name in ("Screenshot", "Visit")})
+events = Codec(EVENTS)

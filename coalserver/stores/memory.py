@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from coalserver.core.ports import (
+    ENTRIES,
     Attendance,
     Batch,
     Counted,
+    Counter,
     Entry,
     Known,
     Lines,
@@ -24,14 +26,14 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._values: dict[tuple[type, int], Any] = {}
-        self._counters: dict[str, int] = {}
+        self._counters: dict[Counter, int] = {}
         self._signs: dict[int, float] = {}
         self._entries: list[Entry] = []
         self._history = MemoryHistory()
 
     async def open(self) -> Known:
         values = [self._values[key] for key in sorted(self._values, key=lambda key: key[1])]
-        head = self._counters.get("entry", 0) - 1
+        head = self._counters.get(ENTRIES, 0) - 1
         return Known(values, dict(self._counters), dict(self._signs), head, self._oldest())
 
     async def write(self, batch: Batch) -> None:
@@ -97,4 +99,4 @@ class MemoryStore:
         return None
 
     def _oldest(self) -> int:
-        return self._entries[0].id if self._entries else self._counters.get("entry", 0)
+        return self._entries[0].id if self._entries else self._counters.get(ENTRIES, 0)

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from coalserver.core.ports import (
+    ENTRIES,
     Attendance,
     Batch,
     Counted,
+    Counter,
     Entry,
     Known,
     Lines,
@@ -186,11 +188,12 @@ async def _known(db: aiosqlite.Connection) -> Known:
     while some := await _on(db, _next_of, rows):
         # Not in the connection's thread, where the C library's memory costs twice the time.
         values.extend(map(_value, some))
-    return Known(values, counters, signs, counters.get("entry", 0) - 1, oldest)
+    return Known(values, counters, signs, counters.get(ENTRIES, 0) - 1, oldest)
 
 
-def _marks(db: sqlite3.Connection) -> tuple[dict[str, int], dict[int, float], int]:
-    counters = dict(db.execute("SELECT name, value FROM counter"))
+def _marks(db: sqlite3.Connection) -> tuple[dict[Counter, int], dict[int, float], int]:
+    rows = db.execute("SELECT name, value FROM counter")
+    counters = {codec.counter_of(name): value for name, value in rows}
     signs = dict(db.execute("SELECT player, at FROM sign"))
     return counters, signs, history.oldest(db)
 
@@ -216,9 +219,9 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
     puts, drops = [], []
     for (kind, id), value in batch.values.items():
         if value is None:
-            drops.append((kind.__name__, id))
+            drops.append((codec.entities.name_of(kind), id))
         else:
-            puts.append((kind.__name__, id, codec.dump(value)))
+            puts.append((codec.entities.name_of(kind), id, codec.entities.dump(value)))
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", puts
@@ -230,7 +233,7 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         db.executemany(
             "INSERT INTO counter VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
-            batch.counters.items(),
+            [(codec.counter_name(counter), value) for counter, value in batch.counters.items()],
         )
         db.executemany(
             "INSERT INTO sign VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",

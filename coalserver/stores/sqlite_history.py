@@ -24,8 +24,8 @@ def say(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
             topics = [name_of(topic) for topic in heard]
             named = names[heard] = topics, orjson.dumps(topics).decode()
         topics, listed = named
-        document = codec.dump(event)
-        said.append((id, at, type(event).__name__, listed, document))
+        document = codec.events.dump(event)
+        said.append((id, at, codec.events.name_of(type(event)), listed, document))
         filed += [(topic, id) for topic in topics]
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", said)
     # An entry may name one topic twice: an action that a member asks of himself does.
@@ -108,7 +108,7 @@ def _with_ids(db: sqlite3.Connection, ids: list[int]) -> list[Entry]:
         Entry(
             id,
             at,
-            codec.said.load(name, document),
+            codec.events.load(name, document),
             tuple([topic_named(topic) for topic in orjson.loads(topics)]),
         )
         for id, at, name, topics, document in rows

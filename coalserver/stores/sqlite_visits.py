@@ -13,7 +13,6 @@ from coalserver.stores import codec
 from coalserver.stores.mending import closer, marks_of, mend, opener
 from coalserver.stores.sqlite_lines import TagSets
 
-_codec = codec.Codec([Visit, Screenshot])
 #: When somebody goes who is there: after everything.
 NEVER = 1e18
 
@@ -73,12 +72,12 @@ def screenshots(db: sqlite3.Connection, wanted: Screenshots, limit: int) -> list
         f"SELECT doc FROM screenshot WHERE {where} ORDER BY created DESC, id DESC LIMIT ?",
         (*facts, limit),
     )
-    return [_codec.load("Screenshot", document) for (document,) in rows]
+    return [codec.history_values.load("Screenshot", document) for (document,) in rows]
 
 
 def screenshot(db: sqlite3.Connection, id: int) -> Screenshot | None:
     row = db.execute("SELECT doc FROM screenshot WHERE id = ?", (id,)).fetchone()
-    return _codec.load("Screenshot", row[0]) if row else None
+    return codec.history_values.load("Screenshot", row[0]) if row else None
 
 
 _STAY = "id, world, doc, zone, created, updated"
@@ -86,7 +85,7 @@ _STAY = "id, world, doc, zone, created, updated"
 
 def _stay(row: tuple[Any, ...]) -> Stay:
     id, world, document, *rest = row
-    return Stay(id, world, _codec.load("Visit", document), *rest)
+    return Stay(id, world, codec.history_values.load("Visit", document), *rest)
 
 
 def _bounds(time: str, wanted: Visits | Screenshots) -> tuple[str, list[Any]]:
@@ -106,7 +105,7 @@ def _hang(db: sqlite3.Connection, screenshots: Mapping[int, Screenshot | None]) 
     db.executemany(
         "INSERT INTO screenshot (id, world, account, created, doc) VALUES (?, ?, ?, ?, ?)",
         [
-            (one.id, one.world, one.account, one.created, codec.dump(one))
+            (one.id, one.world, one.account, one.created, codec.history_values.dump(one))
             for one in screenshots.values()
             if one is not None
         ],
@@ -127,7 +126,7 @@ class _Book:
             "SELECT doc FROM visit WHERE world = ? AND gone >= ? AND came <= ?",
             (self._world, mark.order, mark.order),
         )
-        found = (_codec.load("Visit", document) for (document,) in rows)
+        found = (codec.history_values.load("Visit", document) for (document,) in rows)
         return {visit.username for visit in found if visit.before(mark) is not None}
 
     def there(self, username: str, mark: Mark) -> Visit | None:
@@ -137,7 +136,7 @@ class _Book:
             (self._world, username, mark.order),
         )
         for (document,) in rows:
-            visit: Visit = _codec.load("Visit", document)
+            visit: Visit = codec.history_values.load("Visit", document)
             # Of those that began in the very second of the mark, some did after it.
             if visit.login < mark:
                 return visit.before(mark)
@@ -173,7 +172,7 @@ class _Book:
             " VALUES (?, ?, ?, ?, ?, ?, (SELECT zone FROM line WHERE id = ?), ?, ?, ?)",
             (
                 *(id, self._world, visit.username, visit.login.at, visit.login.order, gone),
-                *(id, self.now, self.now, codec.dump(visit)),
+                *(id, self.now, self.now, codec.history_values.dump(visit)),
             ),
         )
         self._tell(visit)
@@ -182,7 +181,7 @@ class _Book:
         gone = NEVER if visit.logout is None else visit.logout.order
         self._db.execute(
             "UPDATE visit SET gone = ?, updated = ?, doc = ? WHERE id = ?",
-            (gone, self.now, codec.dump(visit), visit.login.line),
+            (gone, self.now, codec.history_values.dump(visit), visit.login.line),
         )
         self._tell(visit)
 

@@ -6,6 +6,7 @@ import pytest
 
 from coalserver.core.ports import Batch
 from coalserver.domain.game import Datum
+from coalserver.domain.lobby import Lobby
 from coalserver.domain.player import Player, Token
 from tests.stores.builders import a_batch, a_player, an_entry, ids, say
 
@@ -92,22 +93,22 @@ async def test_an_empty_batch_is_no_fault(place):
 
 
 async def test_counters_are_known_after_a_restart(place):
-    await place.store.write(a_batch(counters={"Lobby": 7, "entry": 3}))
+    await place.store.write(a_batch(counters={Lobby: 7, "entry": 3}))
     known = await place.restart()
-    assert known.counters == {"Lobby": 7, "entry": 3}
+    assert known.counters == {Lobby: 7, "entry": 3}
     assert (known.head, known.oldest) == (2, 3)
 
 
 async def test_a_counter_goes_on(place):
-    await place.store.write(a_batch(counters={"Lobby": 7}))
-    await place.store.write(a_batch(counters={"Lobby": 8}))
-    assert (await place.restart()).counters == {"Lobby": 8}
+    await place.store.write(a_batch(counters={Lobby: 7}))
+    await place.store.write(a_batch(counters={Lobby: 8}))
+    assert (await place.restart()).counters == {Lobby: 8}
 
 
 async def test_a_counter_is_never_lowered(place):
-    await place.store.write(a_batch(counters={"Lobby": 7}))
-    await place.store.write(a_batch(counters={"Lobby": 3}))
-    assert (await place.restart()).counters == {"Lobby": 7}
+    await place.store.write(a_batch(counters={Lobby: 7}))
+    await place.store.write(a_batch(counters={Lobby: 3}))
+    assert (await place.restart()).counters == {Lobby: 7}
 
 
 async def test_the_last_sign_of_each_player_is_kept(place):
@@ -240,11 +241,11 @@ async def test_thousands_of_entries_are_forgotten_at_once(store):
 async def test_a_batch_is_one_thing(place):
     entry = an_entry(0, LOBBY)
     await place.store.write(
-        a_batch(a_player(1), entries=[entry], counters={"entry": 1, "Player": 2}, signs={1: 5.0})
+        a_batch(a_player(1), entries=[entry], counters={"entry": 1, Player: 2}, signs={1: 5.0})
     )
     known = await place.restart()
     assert [type(value) for value in known.values] == [Player]
-    assert (known.counters, known.signs) == ({"entry": 1, "Player": 2}, {1: 5.0})
+    assert (known.counters, known.signs) == ({"entry": 1, Player: 2}, {1: 5.0})
     assert await place.store.entries([LOBBY], -1, 10) == [entry]
 
 

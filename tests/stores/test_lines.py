@@ -5,6 +5,7 @@ import random
 import pytest
 
 from coalserver.core.ports import About, Batch, Filed, Lines, Place, StoreFailed
+from coalserver.domain.history import LogLine
 from coalserver.stores.memory import MemoryStore
 from tests.stores.builders import a_batch, a_player
 from tests.stores.lines import NOON, a_chat, a_death, a_feat, a_line, digest, file, ids
@@ -169,7 +170,7 @@ async def test_a_thousand_digests_may_be_asked_for(store):
 
 async def test_a_line_filed_twice_is_a_fault_and_writes_nothing(place):
     await file(place.store, a_line(1))
-    twice = Batch(lines=[Filed(a_line(2), digest(1))], counters={"LogLine": 9})
+    twice = Batch(lines=[Filed(a_line(2), digest(1))], counters={LogLine: 9})
     with pytest.raises((StoreFailed, ValueError)):
         await place.store.write(twice)
     assert await place.store.line(2) is None

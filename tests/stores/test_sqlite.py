@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from coalserver.core.ports import Batch, StoreFailed
+from coalserver.domain.player import Player
 from coalserver.stores.sqlite import SqliteStore
 from coalserver.stores.sqlite_schema import NotAStore, StoreTooNew, StoreUnusable, check_file
 from tests.stores.builders import a_batch, a_player, an_entry, ids, say
@@ -161,16 +162,16 @@ async def test_when_the_disk_is_full_a_write_fails(store):
 
 
 async def test_of_a_write_that_failed_nothing_is_there(store, path):
-    await store.write(a_batch(a_player(1, "before"), counters={"Player": 2}))
+    await store.write(a_batch(a_player(1, "before"), counters={Player: 2}))
     await full(store)
     with pytest.raises(StoreFailed):
         batch = much()
-        batch.counters["Player"] = 200
+        batch.counters[Player] = 200
         await store.write(batch)
     await store.close()
     known = await store.open()
     assert list(known.values) == [a_player(1, "before")]
-    assert known.counters == {"Player": 2}
+    assert known.counters == {Player: 2}
 
 
 async def test_after_a_write_that_failed_it_may_be_closed(store):

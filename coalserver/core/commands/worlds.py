@@ -9,6 +9,7 @@ from coalserver.core import topics
 from coalserver.core.commands.pieces import PIECE
 from coalserver.core.unit import Unit
 from coalserver.domain.account import Account
+from coalserver.domain.history import LogLine
 from coalserver.domain.properties import PORT, Value, changed, in_force
 from coalserver.domain.refusal import Refusal, Why
 from coalserver.domain.visitor import ConsoleLine, Visitor, one_line, said_as
@@ -104,7 +105,7 @@ def ping_world(
     keep_world(unit, world, world.ping(ping, unit.now))
     waiting = unit.find(ConsoleLine, "world", world.id)
     # An agent that has kept a line which nobody has asked for yet means another server's.
-    newest = unit.state.counters.get("ConsoleLine", 1) - 1
+    newest = unit.state.counters.get(ConsoleLine, 1) - 1
     kept = 0 if after is None or after > newest else after
     given = [line for line in waiting if line.id > kept] if ping.running else []
     taken = given if after is None else [line for line in waiting if line.id <= kept]
@@ -126,7 +127,7 @@ def world_on_its_way(
 def world_put_away(unit: Unit, *, world_id: int) -> World:
     """What hosts a world has stopped and saved it; nobody is in it any more."""
     world = the_world(unit, world_id)
-    mark = Mark(unit.now, unit.state.counters.get("LogLine", 1), Sign.SAVED, unit.now)
+    mark = Mark(unit.now, unit.state.counters.get(LogLine, 1), Sign.SAVED, unit.now)
     empty(unit, world.id, mark)
     unit.sight(world.id, mark)
     return keep_world(unit, world, replace(world.saved(), emptied=mark))
