@@ -2,7 +2,7 @@
 
 import sys
 
-from coalserver.cli import main
+from coalserver.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -63,14 +63,14 @@ async def run(plan: Plan) -> list[Row]:
 
 
 async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
-    from coalserver.app import settle
     from coalserver.core.commands.ingest import Taken, log_batch
     from coalserver.core.commands.worlds import add_world
     from coalserver.core.engine import Core
-    from coalserver.core.unit import Setting
-    from coalserver.domain.logbook import read_all
-    from coalserver.domain.logbook_dates import Archive
-    from coalserver.stores.sqlite import SqliteStore
+    from coalserver.core.unit_of_work import Setting
+    from coalserver.domain.minecraft.log.dates import Archive
+    from coalserver.domain.minecraft.log.parser import read_all
+    from coalserver.server.app import settle
+    from coalserver.storage.sqlite.store import SqliteStore
 
     store = SqliteStore(data / "kept.sqlite3")
     core = await Core.recover(store, Setting(time.time))

@@ -85,9 +85,9 @@ class Ours:
 
     @classmethod
     async def made(cls, scores: list[int]) -> "Ours":
-        from coalserver.core.ranking import Rankings
+        from coalserver.core.leaderboards import Rankings
         from coalserver.core.state import State
-        from coalserver.domain.player import Player
+        from coalserver.domain.play.player import Player
 
         state = State(
             Player(id, f"Player {id}", 0, 0, game=GAME, key=str(id), data=written(score))
@@ -115,7 +115,7 @@ class Ours:
         return int(self.ranking.before(id))
 
     def update(self, id: int) -> None:
-        from coalserver.domain.player import Player
+        from coalserver.domain.play.player import Player
 
         self.turn += 1
         player = self.state.get(Player, id)

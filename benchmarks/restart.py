@@ -70,8 +70,8 @@ async def build(data: Path, rooms: int) -> None:
     from coalserver.core.commands.games import add_game
     from coalserver.core.commands.lobbies import open_lobby
     from coalserver.core.engine import Core
-    from coalserver.desk import opened
-    from coalserver.housing import DataDirectory
+    from coalserver.server.admin import opened
+    from coalserver.storage.data_directory import DataDirectory
 
     options = orjson.dumps(ROOM["options"])
 

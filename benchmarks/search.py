@@ -95,9 +95,9 @@ async def _row(
 async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
     """The same chats in a store and in the raw tables, some thousands at a time."""
     from coalserver.core.ports import Batch, Filed
-    from coalserver.domain.history import LogLine
-    from coalserver.domain.logbook_kinds import Kind
-    from coalserver.stores.sqlite import SqliteStore
+    from coalserver.domain.minecraft.history import LogLine
+    from coalserver.domain.minecraft.log.kinds import Kind
+    from coalserver.storage.sqlite.store import SqliteStore
 
     raw.execute("PRAGMA synchronous = OFF")
     raw.execute(

@@ -1,12 +1,14 @@
-"""Fixtures of the command line."""
+"""Fixtures: the command line, and a server within the test's own process."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from coalserver import cli
+from coalserver.cli import main
+from coalserver.storage.sqlite.store import SqliteStore
+from tests.apis.app import House, a_house
 from tests.running import Line, Said, running
 
 
@@ -23,7 +25,7 @@ def line(data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         monkeypatch.delenv(name)
 
     def call(*args: str) -> Said:
-        status = cli.main(["--data", str(data), *args])
+        status = main.main(["--data", str(data), *args])
         return Said(status, *capsys.readouterr())
 
     return call
@@ -37,3 +39,18 @@ def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[L
             yield line
     else:
         yield line
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    """A server that keeps everything in memory, also across a restart."""
+    async with a_house() as one:
+        yield one
+
+
+@pytest.fixture
+async def stone_house(tmp_path: Path) -> AsyncIterator[House]:
+    """A server that keeps everything in a file, which a restart reads again."""
+    path = tmp_path / "data.sqlite"
+    async with a_house(SqliteStore(path), reopened=lambda store: SqliteStore(path)) as one:
+        yield one

@@ -13,11 +13,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from coalserver import archive
 from coalserver.config import Config
 from coalserver.core.queries.games import all_games
-from coalserver.desk import opened
-from coalserver.housing import DataDirectory
+from coalserver.server.admin import opened
+from coalserver.storage import backup
+from coalserver.storage.data_directory import DataDirectory
 
 #: What changes a directory, as the interpreter's audit names it.
 STEPS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link"}
@@ -40,7 +40,7 @@ def dies_at(step: int) -> None:
 
 async def restored(home: DataDirectory, file: Path) -> None:
     with home.lock():
-        await archive.restore(home, file)
+        await backup.restore(home, file)
 
 
 async def left(home: DataDirectory) -> str:

@@ -8,7 +8,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from coalserver.web.languages import FOLDER, SCRIPTS
+from coalserver.web.pages.i18n import FOLDER, SCRIPTS
 
 ROOT = Path(__file__).parent.parent
 TAGS = sorted(folder.name for folder in FOLDER.iterdir())

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coalserver.core import topics as topic
-from coalserver.core.commands.receipts import keep_receipt, kept_receipt
-from coalserver.core.commands.truths import keep_truths
+from coalserver.core.commands.idempotency import keep_receipt, kept_receipt
+from coalserver.core.commands.synced_state import keep_truths
 from coalserver.core.feed import Feed
-from coalserver.core.ledger import Ledger
-from coalserver.core.ports import Counter, Entry, History, Store, Topic
+from coalserver.core.leaderboards import Rankings
+from coalserver.core.ports import GAP, Counter, Entry, History, Store, Topic
 from coalserver.core.presence import Presence
 from coalserver.core.queries.seats import rosters
-from coalserver.core.ranking import Rankings
 from coalserver.core.state import State
-from coalserver.core.unit import Setting, Unit
-from coalserver.domain.lobby_events import MemberJoined
-from coalserver.domain.refusal import Refusal
-from coalserver.domain.room_events import PlayerEntered
-from coalserver.domain.truth import Truth
+from coalserver.core.unit_of_work import Setting, Unit
+from coalserver.core.writer import Ledger
+from coalserver.domain.errors import Refusal
+from coalserver.domain.play.lobby_events import MemberJoined
+from coalserver.domain.play.room_events import PlayerEntered
+from coalserver.domain.play.synced_state import Truth
 
 T = TypeVar("T")
 #: Entries that are read at once to make the states of rooms again: no more than lie between two snapshots.
@@ -30,8 +30,6 @@ RETOLD = 64
 
 #: Somebody has a seat now, perhaps without having called: a host approved him.
 SEATED = (MemberJoined, PlayerEntered)
-#: Counters of this name keep, for each restored backup, the last id it knew; the name ends with the last given out.
-GAP = "gap before "
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from typing import Any, NamedTuple, Protocol
 
-from coalserver.domain.history import LogLine, Screenshot
-from coalserver.domain.visits import Mark, Visit
+from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.domain.minecraft.visits import Mark, Visit
 
 #: What a counter counts: ids of a class, or whatever the text names.
 Counter = type | str
 #: The counter of entry ids.
 ENTRIES = "entry"
+#: Counters of this name keep, for each restored backup, the last id it knew; the name ends with the last given out.
+GAP = "gap before "
 
 #: What one listens to: a subject and, mostly, its id.
 Topic = tuple[str, int | str]

@@ -5,18 +5,18 @@ from typing import Any, TypeVar
 
 from coalserver.core.ports import Counter
 from coalserver.core.recent import Recent
-from coalserver.domain.account import Account, SignIn
-from coalserver.domain.deed import Deed
-from coalserver.domain.exchange import Action, JoinRequest
-from coalserver.domain.game import Datum, Game
-from coalserver.domain.lobby import Lobby, Phase
-from coalserver.domain.oauth import Access, Client, Code, Grant, Pairing
-from coalserver.domain.player import Ban, Player, Receipt, Token
-from coalserver.domain.room import Room
-from coalserver.domain.truth import Truth
-from coalserver.domain.visitor import Claim, ConsoleLine, Source, Visitor
-from coalserver.domain.welcome import Welcome
-from coalserver.domain.world import World
+from coalserver.domain.accounts.account import Account, SignIn
+from coalserver.domain.accounts.oauth import Access, Client, Code, Grant, Pairing
+from coalserver.domain.audit import Deed
+from coalserver.domain.minecraft.visitor import Claim, ConsoleLine, Source, Visitor
+from coalserver.domain.minecraft.world import World
+from coalserver.domain.play.actions import Action, JoinRequest
+from coalserver.domain.play.game import Datum, Game
+from coalserver.domain.play.host_profile import Welcome
+from coalserver.domain.play.lobby import Lobby, Phase
+from coalserver.domain.play.player import Ban, Player, Receipt, Token
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.synced_state import Truth
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from coalserver.domain.game import Rules
+from coalserver.domain.play.game import Rules
 from coalserver.games import noughts
 
 GROUP = "coalserver.games"

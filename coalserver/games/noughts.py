@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from coalserver.domain.game import Option, Rules
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Option, Rules
 
 LINES = (
     (0, 1, 2), (3, 4, 5), (6, 7, 8),

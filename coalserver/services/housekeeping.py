@@ -6,13 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from coalserver.core.commands.account_admin import forget_sign_ins
 from coalserver.core.commands.claims import forget_claims
-from coalserver.core.commands.oauth import forget_ended
-from coalserver.core.commands.pairing import forget_pairings
-from coalserver.core.commands.people import forget_sign_ins
-from coalserver.core.commands.presence import free_silent_seats, mark_away
-from coalserver.core.commands.receipts import forget_receipts
-from coalserver.core.commands.upkeep import (
+from coalserver.core.commands.cleanup import (
     abandon_idle_rooms,
     end_old_tokens,
     forget_answered_actions,
@@ -20,6 +16,10 @@ from coalserver.core.commands.upkeep import (
     forget_ended_bans,
     forget_guests,
 )
+from coalserver.core.commands.idempotency import forget_receipts
+from coalserver.core.commands.oauth import forget_ended
+from coalserver.core.commands.pairing import forget_pairings
+from coalserver.core.commands.presence import free_silent_seats, mark_away
 from coalserver.core.commands.worlds import notice_silence
 from coalserver.core.engine import Core
 from coalserver.core.ports import StoreFailed

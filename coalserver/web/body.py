@@ -8,8 +8,8 @@ import orjson
 from aiohttp import web
 from marshmallow import ValidationError
 
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.web.fields import Free, Shape
+from coalserver.domain.errors import Refusal, Why
+from coalserver.web.schemas import Free, Shape
 
 #: orjson writes no more than 254 levels; nobody means more than this.
 DEEPEST = 64

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from coalserver.core.commands.presence import mark_back
 from coalserver.core.ports import StoreFailed
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.web.api import Call, Dialect, Route, Web
 from coalserver.web.body import read_body
-from coalserver.web.dialect import Call, Dialect, Route, Web
-from coalserver.web.reply import Written, with_head
+from coalserver.web.responses import Written, with_head
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
 from coalserver.web.body import malformed
-from coalserver.web.forms import Pairs
+from coalserver.web.pages.forms import Pairs
 
 T = TypeVar("T")
 

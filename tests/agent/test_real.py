@@ -16,8 +16,8 @@ import pytest
 
 from coalserver.config import Config
 from coalserver.core.commands.worlds import tell_console
-from coalserver.desk import opened
-from coalserver.housing import DataDirectory
+from coalserver.server.admin import opened
+from coalserver.storage.data_directory import DataDirectory
 from tests.agent.machine import DATED, Machine, read_lines, until
 from tests.running import Line, Running, running
 

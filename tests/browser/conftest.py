@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.browser.crowd import CHATS, Enter, Mill, signs_in
 from tests.browser.guests import Guest, Introduce
-from tests.browser.mills import CHATS, Enter, Mill, signs_in
 from tests.browser.servers import Server, Servers, servers_in
 from tests.browser.visitors import DESKTOP, Visit, Visitor, remembering
 from tests.browser.windows import Windows

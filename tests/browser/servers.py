@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from coalserver import cli
+from coalserver.cli import main
 from tests.running import Running, running
 
 #: Below those that systems give to connections: one of these could take ours while we are dead.
@@ -56,13 +56,13 @@ class Server:
     def told(self, *order: str) -> None:
         """An order from the command line."""
         with redirect_stdout(io.StringIO()):
-            assert cli.main([*order, "--data", str(self._data)]) == 0
+            assert main.main([*order, "--data", str(self._data)]) == 0
 
     def answered(self, *order: str) -> Any:
         """What an order answers, as scripts read it."""
         said = io.StringIO()
         with redirect_stdout(said):
-            assert cli.main(["--json", *order, "--data", str(self._data)]) == 0
+            assert main.main(["--json", *order, "--data", str(self._data)]) == 0
         return json.loads(said.getvalue())
 
     def _run(self) -> Running:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from tests.browser.mills import PASSWORD
+from tests.browser.crowd import PASSWORD
 from tests.browser.test_profile import SCREENS, fits, part
 from tests.browser.visitors import DESKTOP, PHONE
 

@@ -12,9 +12,9 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from coalserver.dialects.oauth import DIALECT as OAUTH
-from coalserver.dialects.site import DIALECT as SITE
-from tests.browser.mills import EMAIL, PASSWORD, Mill, login
+from coalserver.apis.oauth import DIALECT as OAUTH
+from coalserver.site import DIALECT as SITE
+from tests.browser.crowd import EMAIL, PASSWORD, Mill, login
 from tests.browser.servers import Server, Servers
 from tests.browser.test_games import sits_opposite
 from tests.browser.visitors import CALM, DESKTOP, PHONE, refused

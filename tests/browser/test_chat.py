@@ -5,8 +5,8 @@ import time
 import pytest
 from playwright.async_api import expect
 
-from coalserver.domain.visitor import said_as
-from tests.browser.mills import CHATS, login
+from coalserver.domain.minecraft.visitor import said_as
+from tests.browser.crowd import CHATS, login
 from tests.browser.visitors import NO_SERVER, PHONE, refused
 
 SCRIPT = "<script>window.hurt=1</script><img src=x onerror=window.hurt=1>"

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.mills import login
+from tests.browser.crowd import login
 from tests.browser.test_chat import row, writes
 from tests.browser.visitors import NO_SERVER, PHONE
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from tests.agent.machine import Agent
-from tests.browser.mills import EMAIL, PASSWORD, signs_in
+from tests.browser.crowd import EMAIL, PASSWORD, signs_in
 from tests.browser.servers import Server, free_port
 from tests.browser.visitors import NO_SERVER, PHONE, Visit, Visitor
 from tests.minecraft.programs import Bots, Game

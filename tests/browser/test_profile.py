@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.mills import EMAIL, PASSWORD
+from tests.browser.crowd import EMAIL, PASSWORD
 from tests.browser.visitors import DESKTOP, PHONE, refused
 
 SCREENS = pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])

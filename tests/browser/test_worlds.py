@@ -6,9 +6,9 @@ import time
 
 from playwright.async_api import expect
 
-from tests.browser.mills import CHATS, PASSWORD, login, signs_in
+from tests.browser.crowd import CHATS, PASSWORD, login, signs_in
 from tests.browser.visitors import DESKTOP, PHONE, refused
-from tests.test_pictures import a_picture
+from tests.media.test_images import a_picture
 
 LEAVES = (
     "",

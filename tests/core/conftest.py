@@ -9,7 +9,7 @@ import pytest
 from coalserver.core.commands.accounts import sign_in_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
-from coalserver.core.unit import Limits, Setting
+from coalserver.core.unit_of_work import Limits, Setting
 from coalserver.games.noughts import RULES
 from tests.core.stores import Clock, DoorStore
 

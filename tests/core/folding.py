@@ -6,9 +6,9 @@ from typing import Any
 
 from coalserver.core.ports import Entry
 from coalserver.core.state import State
-from coalserver.domain import lobby_events, room_events
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.room import Room
+from coalserver.domain.play import lobby_events, room_events
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
 
 Opened = Mapping[tuple[type, int], Any]
 

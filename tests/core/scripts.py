@@ -13,8 +13,9 @@ from hypothesis import strategies as some
 
 from coalserver.core.commands.accounts import sign_in_guest
 from coalserver.core.commands.bans import ban, unban
-from coalserver.core.commands.exchange import send_update
+from coalserver.core.commands.cleanup import abandon_idle_rooms
 from coalserver.core.commands.games import add_game, keep_datum
+from coalserver.core.commands.join_requests import answer_join, ask_to_join
 from coalserver.core.commands.lobbies import (
     chat_in_lobby,
     choose_options,
@@ -27,6 +28,7 @@ from coalserver.core.commands.lobbies import (
     quick_join,
     set_ready,
 )
+from coalserver.core.commands.messages import send_update
 from coalserver.core.commands.players import register_player
 from coalserver.core.commands.presence import (
     free_silent_seats,
@@ -34,7 +36,6 @@ from coalserver.core.commands.presence import (
     mark_away,
     mark_back,
 )
-from coalserver.core.commands.requests import answer_join, ask_to_join
 from coalserver.core.commands.rooms import (
     close_room,
     join_room,
@@ -45,14 +46,13 @@ from coalserver.core.commands.rooms import (
     start_lobby,
     take_turn,
 )
-from coalserver.core.commands.upkeep import abandon_idle_rooms
 from coalserver.core.engine import Core
 from coalserver.core.ports import Store
-from coalserver.core.unit import Limits, Setting
-from coalserver.domain.exchange import JoinRequest, Target
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.refusal import Refusal
-from coalserver.domain.room import Room
+from coalserver.core.unit_of_work import Limits, Setting
+from coalserver.domain.errors import Refusal
+from coalserver.domain.play.actions import JoinRequest, Target
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
 from coalserver.games.noughts import RULES
 from tests.core.stores import Clock
 

@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from coalserver.core.ports import Batch, Known
-from coalserver.stores.memory import MemoryStore
+from coalserver.storage.memory import MemoryStore
 
 
 class Clock:

@@ -12,10 +12,10 @@ from coalserver.core.commands.players import register_player
 from coalserver.core.commands.rooms import join_room, open_room, start_lobby
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.state import INDEXES, State
-from coalserver.core.unit import Limits, Setting, Unit
-from coalserver.domain.game import Rules
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.room import Room
+from coalserver.core.unit_of_work import Limits, Setting, Unit
+from coalserver.domain.play.game import Rules
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
 from coalserver.games.noughts import RULES
 
 T = TypeVar("T")

@@ -6,19 +6,19 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.idempotency import KEPT_SECONDS, forget_receipts
+from coalserver.core.commands.join_requests import answer_join, ask_to_join
 from coalserver.core.commands.lobbies import (
     chat_in_lobby,
     join_lobby,
     open_lobby,
     set_ready,
 )
-from coalserver.core.commands.receipts import KEPT_SECONDS, forget_receipts
-from coalserver.core.commands.requests import answer_join, ask_to_join
 from coalserver.core.engine import Core, Repeat
 from coalserver.core.queries.lobbies import lobby_in
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.player import Receipt
-from coalserver.domain.refusal import Why
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Receipt
 from tests.core.stores import turns
 from tests.domain.builders import refused
 

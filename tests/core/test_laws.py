@@ -12,10 +12,10 @@ from hypothesis import strategies as some
 from coalserver.core import topics
 from coalserver.core.feed import Ear
 from coalserver.core.state import INDEXES, State
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.room import Room
-from coalserver.stores.memory import MemoryStore
-from coalserver.stores.sqlite import SqliteStore
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
+from coalserver.storage.memory import MemoryStore
+from coalserver.storage.sqlite.store import SqliteStore
 from tests.core.folding import View
 from tests.core.scripts import GAMES, begin, finish, play, scripts, take
 from tests.core.stores import SleepyStore, turns

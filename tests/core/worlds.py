@@ -5,10 +5,10 @@ from typing import Any
 
 from coalserver.core.commands.ingest import log_lines
 from coalserver.core.commands.worlds import add_world
-from coalserver.domain.history import digest_of
-from coalserver.domain.logbook import Reading, read
-from coalserver.domain.visitor import Visitor
-from coalserver.domain.world import World
+from coalserver.domain.minecraft.history import digest_of
+from coalserver.domain.minecraft.log.parser import Reading, read
+from coalserver.domain.minecraft.visitor import Visitor
+from coalserver.domain.minecraft.world import World
 from tests.core.table import Table
 
 #: When the day begins on which everything happens: 2024-01-01, UTC.

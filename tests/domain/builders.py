@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from coalserver.domain.account import Account
-from coalserver.domain.exchange import Action, JoinRequest
-from coalserver.domain.game import Game, Rules
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.player import Ban, Player, Token
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.room import Room
-from coalserver.domain.roster import Roster
-from coalserver.domain.welcome import Welcome
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.actions import Action, JoinRequest
+from coalserver.domain.play.game import Game, Rules
+from coalserver.domain.play.host_profile import Welcome
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Ban, Player, Token
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.roster import Roster
 
 #: The time in these tests, unless they say another.
 NOW = 1000.0

@@ -6,11 +6,11 @@ import json
 import orjson
 import pytest
 
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.web.api import Route
 from coalserver.web.body import DEEPEST, load, parsed
-from coalserver.web.dialect import Route
-from coalserver.web.fields import Form, Free, Text, Whole
-from tests.web.toy import echo, serving, toy
+from coalserver.web.schemas import Form, Free, Text, Whole
+from tests.web.sample_api import echo, serving, toy
 
 
 class Named(Form):

@@ -14,12 +14,12 @@ from coalserver.core.commands.lobbies import open_lobby
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.ports import Batch
 from coalserver.core.queries.lobbies import lobby_in
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.web.dialect import Call, Route, asked_number
+from coalserver.domain.errors import Refusal, Why
+from coalserver.web.api import Call, Route, asked_number
 from coalserver.web.endpoint import allowing
-from coalserver.web.fields import Free
-from coalserver.web.reply import document, nothing
-from tests.web.toy import echo, serving, somebody, toy
+from coalserver.web.responses import document, nothing
+from coalserver.web.schemas import Free
+from tests.web.sample_api import echo, serving, somebody, toy
 
 
 async def test_who_calls_is_asked_before_what_he_says():

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from coalserver.web.dialect import Call, Route
-from coalserver.web.reply import answer
-from tests.web.toy import echo, serving, toy
+from coalserver.web.api import Call, Route
+from coalserver.web.responses import answer
+from tests.web.sample_api import echo, serving, toy
 
 
 async def first(call: Call) -> web.StreamResponse:

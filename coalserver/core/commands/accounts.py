@@ -5,11 +5,11 @@ from dataclasses import replace
 from coalserver.core import topics
 from coalserver.core.commands.games import digest
 from coalserver.core.commands.presence import leave_everything
-from coalserver.core.unit import Unit
-from coalserver.domain.account import Account, checked_email
-from coalserver.domain.player import Player, Token
-from coalserver.domain.player_events import TokenEnded
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.account import Account, checked_email
+from coalserver.domain.accounts.events import TokenEnded
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.player import Player, Token
 
 
 def sign_in_guest(unit: Unit, *, name: str) -> tuple[Player, str]:

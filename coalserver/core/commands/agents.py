@@ -2,9 +2,9 @@
 
 from coalserver.core.commands.oauth import Shown, add_agent, renew_secret
 from coalserver.core.commands.worlds import add_world, the_world
-from coalserver.core.unit import Unit
-from coalserver.domain.oauth import Client
-from coalserver.domain.world import World
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.oauth import Client
+from coalserver.domain.minecraft.world import World
 
 
 def open_world(

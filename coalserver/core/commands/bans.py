@@ -3,10 +3,10 @@
 from coalserver.core import topics
 from coalserver.core.commands.finding import ban_of, the_game, the_player
 from coalserver.core.commands.presence import leave_everything
-from coalserver.core.unit import Unit
-from coalserver.domain.player import Ban, Player, ban_until
-from coalserver.domain.player_events import PlayerBanned, PlayerUnbanned
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.events import PlayerBanned, PlayerUnbanned
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.player import Ban, Player, ban_until
 
 
 def ban(unit: Unit, *, game: str, player: int, duration: str, reason: str = "") -> Ban:

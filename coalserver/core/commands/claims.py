@@ -1,12 +1,12 @@
 """Claim commands: which names in the game are whose. One name is one account's at most."""
 
 from coalserver.core import topics
-from coalserver.core.commands.people import the_account
-from coalserver.core.unit import Unit
-from coalserver.domain.account import Account
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import Claim
-from coalserver.domain.world_events import NameClaimed
+from coalserver.core.commands.account_admin import the_account
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.events import NameClaimed
+from coalserver.domain.minecraft.visitor import Claim
 
 #: Long enough to walk over and type it.
 CLAIM_SECONDS = 3600

@@ -1,11 +1,11 @@
 """Finding: what nearly every command begins with. Each gives the value or refuses."""
 
-from coalserver.core.unit import Unit
-from coalserver.domain.game import Game
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.player import Ban, Player
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.room import Room
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Ban, Player
+from coalserver.domain.play.room import Room
 
 
 def the_game(unit: Unit, tag: str) -> Game:

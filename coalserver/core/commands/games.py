@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from coalserver.core.commands.finding import may_play, the_game, the_player
-from coalserver.core.unit import Unit
-from coalserver.domain.game import Datum, Game, asked
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Datum, Game, asked
 
 TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 

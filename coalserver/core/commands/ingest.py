@@ -8,16 +8,16 @@ from typing import NamedTuple
 from coalserver.core import topics
 from coalserver.core.commands.claims import proved
 from coalserver.core.commands.worlds import empty, keep_world, the_world
-from coalserver.core.unit import Unit
-from coalserver.domain.history import LogLine, digests_in, line_of
-from coalserver.domain.logbook import Reading
-from coalserver.domain.logbook_kinds import Kind
-from coalserver.domain.logbook_names import settled
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import Claim, Source, Visitor
-from coalserver.domain.visits import Mark, mark_of
-from coalserver.domain.world import World
-from coalserver.domain.world_events import LineLogged
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.events import LineLogged
+from coalserver.domain.minecraft.history import LogLine, digests_in, line_of
+from coalserver.domain.minecraft.log.kinds import Kind
+from coalserver.domain.minecraft.log.names import settled
+from coalserver.domain.minecraft.log.parser import Reading
+from coalserver.domain.minecraft.visitor import Claim, Source, Visitor
+from coalserver.domain.minecraft.visits import Mark, mark_of
+from coalserver.domain.minecraft.world import World
 
 #: A line that was written longer ago is no news: an agent tries again for a while, a file is read much later.
 LATE = 300.0

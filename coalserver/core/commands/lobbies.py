@@ -2,12 +2,13 @@
 
 from coalserver.core import topics
 from coalserver.core.commands.finding import may_play, the_game, the_lobby, the_player
-from coalserver.core.commands.seating import free_for_lobby, in_no_room, note_seat
+from coalserver.core.commands.members import free_for_lobby, in_no_room, note_seat
 from coalserver.core.ports import Entry, Topic
-from coalserver.core.unit import Unit
-from coalserver.domain.game import Game
-from coalserver.domain.lobby import Ending, Lobby, Phase
-from coalserver.domain.lobby_events import (
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Ending, Lobby, Phase
+from coalserver.domain.play.lobby_events import (
     HostChanged,
     LobbyChat,
     LobbyClosed,
@@ -18,8 +19,7 @@ from coalserver.domain.lobby_events import (
     MemberReady,
     OptionsChanged,
 )
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.roster import Roster
+from coalserver.domain.play.roster import Roster
 
 
 def heard_at(lobby: Lobby) -> tuple[Topic, Topic]:

@@ -7,11 +7,11 @@ of two that come with it at once one is refused.
 from dataclasses import replace
 from typing import NamedTuple
 
+from coalserver.core.commands.account_admin import the_account
 from coalserver.core.commands.games import digest
-from coalserver.core.commands.people import the_account
 from coalserver.core.commands.pieces import drop_piece
-from coalserver.core.unit import Unit
-from coalserver.domain.oauth import (
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.oauth import (
     AGENT,
     CODE_SECONDS,
     DATA,
@@ -24,7 +24,7 @@ from coalserver.domain.oauth import (
     checked_uris,
     usable_code,
 )
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
 
 AGENT_PREFIX = "mc-coal-agent-"
 

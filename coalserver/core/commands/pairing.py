@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 from coalserver.core.commands.agents import renew_agent
-from coalserver.core.commands.deeds import note
+from coalserver.core.commands.audit import note
 from coalserver.core.commands.games import digest
 from coalserver.core.commands.pieces import drop_piece
 from coalserver.core.commands.worlds import the_world
-from coalserver.core.unit import Unit
-from coalserver.domain.deed import What
-from coalserver.domain.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Pairing
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.world import World
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Pairing
+from coalserver.domain.audit import What
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.world import World
 
 
 class Paired(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from coalserver.core.unit import Identified, Unit
+from coalserver.core.unit_of_work import Identified, Unit
 
 #: Small enough that nobody waits for it.
 PIECE = 500

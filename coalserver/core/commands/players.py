@@ -6,11 +6,11 @@ from coalserver.core import topics
 from coalserver.core.commands.finding import the_game, the_player
 from coalserver.core.commands.games import digest
 from coalserver.core.commands.presence import mark_away
-from coalserver.core.unit import Unit
-from coalserver.domain.game import Game
-from coalserver.domain.player import Player
-from coalserver.domain.player_events import SignedOut, TokenEnded
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.events import SignedOut, TokenEnded
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.player import Player
 
 #: Random bytes in a private key: 36 hex digits.
 KEY_BYTES = 18

@@ -2,12 +2,12 @@
 
 from coalserver.core.commands import lobbies, rooms
 from coalserver.core.commands.finding import the_player
-from coalserver.core.commands.requests import withdraw_requests
-from coalserver.core.unit import Unit
-from coalserver.domain.lobby import Ending, Lobby
-from coalserver.domain.lobby_events import MemberAway
-from coalserver.domain.room import Room
-from coalserver.domain.room_events import PlayerAway, RoomHostChanged
+from coalserver.core.commands.join_requests import withdraw_requests
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.play.lobby import Ending, Lobby
+from coalserver.domain.play.lobby_events import MemberAway
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.room_events import PlayerAway, RoomHostChanged
 
 
 def mark_away(unit: Unit, *, player: int) -> None:

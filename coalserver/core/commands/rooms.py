@@ -11,7 +11,7 @@ from coalserver.core.commands.finding import (
     the_room,
 )
 from coalserver.core.commands.lobbies import bounds, part, say_closed
-from coalserver.core.commands.seating import (
+from coalserver.core.commands.members import (
     free_for_room,
     in_no_lobby,
     in_no_room,
@@ -19,14 +19,14 @@ from coalserver.core.commands.seating import (
     note_seat,
 )
 from coalserver.core.ports import Entry, Topic
-from coalserver.core.unit import Unit
-from coalserver.domain.exchange import Action
-from coalserver.domain.exchange_events import ActionAnswered
-from coalserver.domain.game import dumped
-from coalserver.domain.lobby import Ending, Lobby, Phase
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.room import Room
-from coalserver.domain.room_events import (
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.actions import Action
+from coalserver.domain.play.game import dumped
+from coalserver.domain.play.lobby import Ending, Lobby, Phase
+from coalserver.domain.play.message_events import ActionAnswered
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.room_events import (
     PlayerEntered,
     PlayerLeft,
     RoomChat,
@@ -36,7 +36,7 @@ from coalserver.domain.room_events import (
     RoomOpened,
     TurnTaken,
 )
-from coalserver.domain.roster import Roster
+from coalserver.domain.play.roster import Roster
 
 #: Seldom enough that a busy exchange does not rewrite its room, often enough to be no idle one.
 TOUCH_SECONDS = 3600

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from coalserver.core import topics
 from coalserver.core.commands.worlds import the_world
-from coalserver.core.unit import Unit
-from coalserver.domain.history import Screenshot
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.world_events import ScreenshotHung, ScreenshotTaken
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.events import ScreenshotHung, ScreenshotTaken
+from coalserver.domain.minecraft.history import Screenshot
 
 
 def hang_screenshot(

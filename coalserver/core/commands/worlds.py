@@ -7,15 +7,15 @@ from itertools import islice
 
 from coalserver.core import topics
 from coalserver.core.commands.pieces import PIECE
-from coalserver.core.unit import Unit
-from coalserver.domain.account import Account
-from coalserver.domain.history import LogLine
-from coalserver.domain.properties import PORT, Value, changed, in_force
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import ConsoleLine, Visitor, one_line, said_as
-from coalserver.domain.visits import Mark, Sign
-from coalserver.domain.world import COMING, GOING, IN_USE, Ping, Status, World
-from coalserver.domain.world_events import ConsoleTold, WorldAdded, WorldChanged
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.events import ConsoleTold, WorldAdded, WorldChanged
+from coalserver.domain.minecraft.history import LogLine
+from coalserver.domain.minecraft.server_properties import PORT, Value, changed, in_force
+from coalserver.domain.minecraft.visitor import ConsoleLine, Visitor, one_line, said_as
+from coalserver.domain.minecraft.visits import Mark, Sign
+from coalserver.domain.minecraft.world import COMING, GOING, IN_USE, Ping, Status, World
 
 SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 LONGEST_SHORT_NAME = 50

@@ -1,7 +1,7 @@
 """Questions about bans."""
 
 from coalserver.core.state import State
-from coalserver.domain.player import Ban
+from coalserver.domain.play.player import Ban
 
 
 def ban_on(state: State, *, game: str, player: int, now: float) -> Ban | None:

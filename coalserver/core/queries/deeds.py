@@ -1,7 +1,7 @@
 """Questions about what admins have done."""
 
 from coalserver.core.state import State
-from coalserver.domain.deed import Deed
+from coalserver.domain.audit import Deed
 
 
 def deeds(state: State, *, limit: int, offset: int = 0) -> tuple[list[Deed], int]:

@@ -1,7 +1,7 @@
 """Questions about actions: what waits for whom, and what was answered."""
 
 from coalserver.core.state import State
-from coalserver.domain.exchange import ANSWERED_SECONDS, Action, Progress
+from coalserver.domain.play.actions import ANSWERED_SECONDS, Action, Progress
 
 
 def pending_for(state: State, *, room: int, player: int) -> list[Action]:

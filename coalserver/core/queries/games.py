@@ -3,9 +3,9 @@
 import hashlib
 
 from coalserver.core.state import State
-from coalserver.domain.game import Datum, Game
-from coalserver.domain.lobby import same
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Datum, Game
+from coalserver.domain.play.lobby import same
 
 
 def listed_games(state: State) -> list[Game]:

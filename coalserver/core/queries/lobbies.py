@@ -6,8 +6,8 @@ from itertools import islice
 from typing import cast
 
 from coalserver.core.state import State
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.lobby import Lobby
 
 
 def lobby_in(state: State, *, game: str, id: int) -> Lobby:

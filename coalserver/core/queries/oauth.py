@@ -3,9 +3,9 @@
 import hashlib
 
 from coalserver.core.state import State
-from coalserver.domain.account import Account
-from coalserver.domain.oauth import Access, Client, Code, Grant
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.accounts.oauth import Access, Client, Code, Grant
+from coalserver.domain.errors import Refusal, Why
 
 
 def client_known(state: State, *, code: str) -> Client | None:

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable
 
 from coalserver.core.state import State
-from coalserver.domain.account import Account
-from coalserver.domain.player import Player, Token
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.player import Player, Token
 
 
 def token_shown(state: State, *, secret: str) -> Token | None:

@@ -1,8 +1,8 @@
 """Questions about join requests."""
 
 from coalserver.core.state import State
-from coalserver.domain.exchange import JoinRequest
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.actions import JoinRequest
 
 
 def request_coded(state: State, *, code: str) -> JoinRequest:

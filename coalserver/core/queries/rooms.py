@@ -3,9 +3,9 @@
 from heapq import nsmallest
 
 from coalserver.core.state import State
-from coalserver.domain.lobby import Ending
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.room import Room
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.lobby import Ending
+from coalserver.domain.play.room import Room
 
 
 def room_in(state: State, *, game: str, id: int) -> Room:

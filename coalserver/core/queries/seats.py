@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from coalserver.core.state import State
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.room import Room
-from coalserver.domain.roster import Roster
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.roster import Roster
 
 
 def rosters(state: State) -> Iterator[Roster]:

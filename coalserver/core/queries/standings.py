@@ -1,9 +1,9 @@
 """Questions about who stands where in a ranking."""
 
-from coalserver.core.ranking import Ranking
+from coalserver.core.leaderboards import Ranking
 from coalserver.core.state import State
-from coalserver.domain.player import Player
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.player import Player
 
 
 def standings(

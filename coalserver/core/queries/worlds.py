@@ -1,11 +1,11 @@
 """Questions about worlds and who is in them. What was, the history is asked."""
 
 from coalserver.core.state import State
-from coalserver.domain.account import Account
-from coalserver.domain.oauth import Access, Client
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import Claim, ConsoleLine, Visitor
-from coalserver.domain.world import World
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.accounts.oauth import Access, Client
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.visitor import Claim, ConsoleLine, Visitor
+from coalserver.domain.minecraft.world import World
 
 
 def active_worlds(state: State) -> list[World]:

@@ -9,13 +9,13 @@ from coalserver.core.commands.accounts import (
     sign_in,
     sign_in_guest,
 )
-from coalserver.core.commands.requests import ask_to_join
+from coalserver.core.commands.join_requests import ask_to_join
 from coalserver.core.queries.requests import request_coded
-from coalserver.domain.account import Account
-from coalserver.domain.lobby import Ending
-from coalserver.domain.player import Player, Token
-from coalserver.domain.player_events import TokenEnded
-from coalserver.domain.refusal import Why
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.accounts.events import TokenEnded
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Ending
+from coalserver.domain.play.player import Player, Token
 from tests.domain.builders import refused
 
 

@@ -5,12 +5,12 @@ import pytest
 from coalserver.core import topics
 from coalserver.core.commands.bans import ban, unban
 from coalserver.core.commands.lobbies import leave_lobby, open_lobby
-from coalserver.domain.lobby import Ending
-from coalserver.domain.lobby_events import MemberLeft
-from coalserver.domain.player import Ban
-from coalserver.domain.player_events import PlayerBanned, PlayerUnbanned
-from coalserver.domain.refusal import Why
-from coalserver.domain.room_events import PlayerLeft
+from coalserver.domain.accounts.events import PlayerBanned, PlayerUnbanned
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Ending
+from coalserver.domain.play.lobby_events import MemberLeft
+from coalserver.domain.play.player import Ban
+from coalserver.domain.play.room_events import PlayerLeft
 from tests.domain.builders import refused, some_rules
 
 

@@ -2,8 +2,8 @@
 
 from coalserver.core.commands.worlds import ping_world, tell_console
 from coalserver.core.topics import world as topic
-from coalserver.domain.world import Ping
-from coalserver.domain.world_events import ConsoleTold
+from coalserver.domain.minecraft.events import ConsoleTold
+from coalserver.domain.minecraft.world import Ping
 from tests.core.worlds import a_world
 
 RUNS, STANDS = Ping(running=True), Ping(running=False)

@@ -7,8 +7,8 @@ import pytest
 from coalserver.core.commands.bans import ban
 from coalserver.core.commands.games import add_game, keep_datum, rotate_game
 from coalserver.core.queries.games import datum
-from coalserver.domain.game import Game
-from coalserver.domain.refusal import Refusal, Why
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Game
 from tests.domain.builders import refused, some_rules
 
 

@@ -4,13 +4,9 @@ import hashlib
 
 import pytest
 
-from coalserver.core.commands.welcomes import (
-    register_host,
-    renew_token,
-    sign_in_host,
-)
-from coalserver.domain.player import Token
-from coalserver.domain.refusal import Why
+from coalserver.core.commands.hosts import register_host, renew_token, sign_in_host
+from coalserver.domain.errors import Why
+from coalserver.domain.play.player import Token
 from tests.domain.builders import refused
 
 DAY = 86400

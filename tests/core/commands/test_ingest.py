@@ -2,9 +2,9 @@
 
 import pytest
 
+from coalserver.core.commands.account_admin import add_account
 from coalserver.core.commands.claims import CLAIM_SECONDS, forget_claims, open_claim, set_usernames
 from coalserver.core.commands.ingest import LATE, MOST, log_batch, stored_lines
-from coalserver.core.commands.people import add_account
 from coalserver.core.commands.worlds import end_world, ping_world
 from coalserver.core.queries.worlds import (
     claim_of,
@@ -13,9 +13,9 @@ from coalserver.core.queries.worlds import (
     visitors_there,
 )
 from coalserver.core.topics import world as topic
-from coalserver.domain.refusal import Why
-from coalserver.domain.world import Ping, Status
-from coalserver.domain.world_events import LineLogged, NameClaimed
+from coalserver.domain.errors import Why
+from coalserver.domain.minecraft.events import LineLogged, NameClaimed
+from coalserver.domain.minecraft.world import Ping, Status
 from tests.core.worlds import (
     DAY,
     a_world,

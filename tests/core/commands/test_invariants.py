@@ -9,21 +9,21 @@ import pytest
 
 from coalserver.core.commands import (
     bans,
-    exchange,
+    cleanup,
+    hosts,
+    join_requests,
     lobbies,
+    messages,
     players,
     presence,
-    requests,
     rooms,
-    upkeep,
-    welcomes,
 )
-from coalserver.domain.exchange import Action, JoinRequest, Progress, Target
-from coalserver.domain.lobby import Lobby, Phase
-from coalserver.domain.player import Player
-from coalserver.domain.refusal import Refusal
-from coalserver.domain.room import Room
-from coalserver.domain.roster import Roster
+from coalserver.domain.errors import Refusal
+from coalserver.domain.play.actions import Action, JoinRequest, Progress, Target
+from coalserver.domain.play.lobby import Lobby, Phase
+from coalserver.domain.play.player import Player
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.roster import Roster
 from tests.core.table import Table
 from tests.domain.builders import some_rules
 
@@ -35,19 +35,19 @@ SELDOM = (
     lobbies.close_lobby,
     presence.free_silent_seats,
     rooms.close_room,
-    upkeep.abandon_idle_rooms,
-    upkeep.forget_closed,
+    cleanup.abandon_idle_rooms,
+    cleanup.forget_closed,
 )
 #: What needs others to be there first.
 OFTEN = (
-    exchange.answer_action,
-    exchange.send_action,
+    messages.answer_action,
+    messages.send_action,
     lobbies.join_lobby,
-    requests.answer_join,
+    join_requests.answer_join,
     rooms.join_room,
     rooms.start_lobby,
     rooms.take_turn,
-    welcomes.join_host,
+    hosts.join_host,
 )
 
 
@@ -68,7 +68,7 @@ class Walk:
         self.roster: Roster | tuple[()] = ()
         self.crowd = [self.table.a_guest() for _ in range(3)]
         self.crowd += [self.table.a_player(game) for game in ("free", "free", "free", "noughts")]
-        self.hosts = [self.table.do(welcomes.register_host, game="hosts")[0].id for _ in range(3)]
+        self.hosts = [self.table.do(hosts.register_host, game="hosts")[0].id for _ in range(3)]
 
     @staticmethod
     def outcome(state: Any) -> Any:
@@ -154,9 +154,9 @@ class Walk:
             (lobbies.leave_lobby, {"lobby_id": lobby, "player": someone}),
             (lobbies.kick_from_lobby, {"lobby_id": lobby, "by": someone, "player": someone}),
             (lobbies.close_lobby, {"lobby_id": lobby, "by": someone, "only_open": flag}),
-            (requests.ask_to_join, {"lobby_id": lobby, "player": someone}),
+            (join_requests.ask_to_join, {"lobby_id": lobby, "player": someone}),
             (
-                requests.answer_join,
+                join_requests.answer_join,
                 {"code": lambda: self.any_code(JoinRequest), "by": someone, "approve": flag},
             ),
             (
@@ -179,10 +179,10 @@ class Walk:
                     "turn": lambda: {"cell": self.one_of(*range(9))},
                 },
             ),
-            (exchange.send_action, {**sent, "request": lambda: self.one_of(b"{}", b"1")}),
-            (exchange.send_update, sent),
+            (messages.send_action, {**sent, "request": lambda: self.one_of(b"{}", b"1")}),
+            (messages.send_update, sent),
             (
-                exchange.answer_action,
+                messages.answer_action,
                 {
                     "code": lambda: self.any_code(Action),
                     "by": someone,
@@ -196,13 +196,13 @@ class Walk:
             (players.note_logout, {"player": someone}),
             (bans.ban, {"game": game, "player": pest, "duration": lambda: "hour"}),
             (bans.unban, {"game": game, "player": pest}),
-            (welcomes.launch, {"host": host}),
-            (welcomes.join_host, {"host": host, "guest": host}),
-            (welcomes.set_welcome, {"host": host, "only_friends": flag}),
-            (welcomes.ban_guest, {"host": host, "other": host}),
-            (welcomes.unban_guest, {"host": host, "other": host}),
-            (upkeep.forget_closed, {"kept": lambda: 500}),
-            (upkeep.abandon_idle_rooms, {"idle": lambda: 300}),
+            (hosts.launch, {"host": host}),
+            (hosts.join_host, {"host": host, "guest": host}),
+            (hosts.set_welcome, {"host": host, "only_friends": flag}),
+            (hosts.ban_guest, {"host": host, "other": host}),
+            (hosts.unban_guest, {"host": host, "other": host}),
+            (cleanup.forget_closed, {"kept": lambda: 500}),
+            (cleanup.abandon_idle_rooms, {"idle": lambda: 300}),
         ]
 
     def take(self, steps: int) -> None:

@@ -14,11 +14,11 @@ from coalserver.core.commands.lobbies import (
 )
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.unit import Limits
-from coalserver.domain.game import Game
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.lobby_events import HostChanged, LobbyOpened, MemberJoined
-from coalserver.domain.refusal import Why
+from coalserver.core.unit_of_work import Limits
+from coalserver.domain.errors import Why
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.lobby_events import HostChanged, LobbyOpened, MemberJoined
 from tests.domain.builders import refused
 
 # Opening

@@ -13,8 +13,9 @@ from coalserver.core.commands.lobbies import (
     lock_lobby,
     set_ready,
 )
-from coalserver.domain.lobby import Ending, Phase
-from coalserver.domain.lobby_events import (
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Ending, Phase
+from coalserver.domain.play.lobby_events import (
     HostChanged,
     LobbyChat,
     LobbyClosed,
@@ -23,7 +24,6 @@ from coalserver.domain.lobby_events import (
     MemberReady,
     OptionsChanged,
 )
-from coalserver.domain.refusal import Why
 from tests.domain.builders import refused
 
 # Leaving, kicking, closing

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from coalserver.core.commands.account_admin import add_account, change_account
 from coalserver.core.commands.oauth import (
     AGENT_PREFIX,
     add_agent,
@@ -21,7 +22,6 @@ from coalserver.core.commands.oauth import (
     renew_secret,
     show_client,
 )
-from coalserver.core.commands.people import add_account, change_account
 from coalserver.core.queries.oauth import (
     access_shown,
     agent_of,
@@ -31,9 +31,9 @@ from coalserver.core.queries.oauth import (
     owner_of,
     personal_tokens,
 )
-from coalserver.core.unit import Limits
-from coalserver.domain.oauth import Access, Client, Code, Grant
-from coalserver.domain.refusal import Why
+from coalserver.core.unit_of_work import Limits
+from coalserver.domain.accounts.oauth import Access, Client, Code, Grant
+from coalserver.domain.errors import Why
 from tests.domain.builders import refused
 
 HOME = "http://example.com/callback"

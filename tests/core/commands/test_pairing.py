@@ -8,8 +8,8 @@ from coalserver.core.commands.oauth import add_agent
 from coalserver.core.commands.pairing import forget_pairings, open_pairing, pair_agent
 from coalserver.core.commands.worlds import add_world, end_world
 from coalserver.core.queries.oauth import agent_of
-from coalserver.domain.oauth import Pairing
-from coalserver.domain.refusal import Why
+from coalserver.domain.accounts.oauth import Pairing
+from coalserver.domain.errors import Why
 from tests.domain.builders import refused
 
 MINUTES = 60

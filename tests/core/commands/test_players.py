@@ -14,12 +14,12 @@ from coalserver.core.commands.players import (
     rename_player,
     rotate_key,
 )
-from coalserver.domain.game import Game
-from coalserver.domain.lobby_events import MemberAway
-from coalserver.domain.player import Player
-from coalserver.domain.player_events import SignedOut, TokenEnded
-from coalserver.domain.refusal import Why
-from coalserver.domain.room_events import PlayerAway
+from coalserver.domain.accounts.events import SignedOut, TokenEnded
+from coalserver.domain.errors import Why
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby_events import MemberAway
+from coalserver.domain.play.player import Player
+from coalserver.domain.play.room_events import PlayerAway
 from tests.domain.builders import refused
 
 

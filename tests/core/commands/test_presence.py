@@ -5,8 +5,8 @@ import pytest
 from coalserver.core.commands.lobbies import leave_lobby
 from coalserver.core.commands.presence import free_silent_seats, mark_away, mark_back
 from coalserver.core.commands.rooms import leave_room
-from coalserver.domain.lobby_events import HostChanged, LobbyClosed, MemberAway, MemberLeft
-from coalserver.domain.room_events import PlayerAway, PlayerLeft, RoomClosed, RoomHostChanged
+from coalserver.domain.play.lobby_events import HostChanged, LobbyClosed, MemberAway, MemberLeft
+from coalserver.domain.play.room_events import PlayerAway, PlayerLeft, RoomClosed, RoomHostChanged
 from tests.domain.builders import some_rules
 
 

@@ -8,8 +8,8 @@ from coalserver.core.commands.rooms import (
     join_room,
     open_room,
 )
-from coalserver.domain.refusal import Why
-from coalserver.domain.room_events import PlayerEntered, RoomHostChanged, RoomOpened
+from coalserver.domain.errors import Why
+from coalserver.domain.play.room_events import PlayerEntered, RoomHostChanged, RoomOpened
 from tests.domain.builders import refused
 
 # Opening one without a lobby

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.exchange import send_action
 from coalserver.core.commands.lobbies import leave_lobby
+from coalserver.core.commands.messages import send_action
 from coalserver.core.commands.rooms import (
     TOUCH_SECONDS,
     chat_in_room,
@@ -17,11 +17,11 @@ from coalserver.core.commands.rooms import (
     lock_room,
     take_turn,
 )
-from coalserver.domain.exchange import Action, Target
-from coalserver.domain.lobby import Ending, Phase
-from coalserver.domain.lobby_events import MemberLeft
-from coalserver.domain.refusal import Why
-from coalserver.domain.room_events import (
+from coalserver.domain.errors import Why
+from coalserver.domain.play.actions import Action, Target
+from coalserver.domain.play.lobby import Ending, Phase
+from coalserver.domain.play.lobby_events import MemberLeft
+from coalserver.domain.play.room_events import (
     PlayerLeft,
     RoomChat,
     RoomClosed,

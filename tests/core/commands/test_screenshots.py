@@ -10,7 +10,7 @@ from coalserver.core.commands.screenshots import (
 from coalserver.core.commands.worlds import add_world, end_world
 from coalserver.core.ports import Screenshots
 from coalserver.core.topics import world as topic
-from coalserver.domain.refusal import Refusal
+from coalserver.domain.errors import Refusal
 
 PICTURE = {"code": "0" * 32, "type": "image/png", "width": 640, "height": 480, "size": 9}
 

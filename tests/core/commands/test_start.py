@@ -6,11 +6,11 @@ from coalserver.core import topics
 from coalserver.core.commands.lobbies import join_lobby, set_ready
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import join_room, start_lobby
-from coalserver.domain.lobby import Ending, Phase
-from coalserver.domain.lobby_events import LobbyClosed, MemberLeft
-from coalserver.domain.refusal import Why
-from coalserver.domain.room import Room
-from coalserver.domain.room_events import RoomOpened
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Ending, Phase
+from coalserver.domain.play.lobby_events import LobbyClosed, MemberLeft
+from coalserver.domain.play.room import Room
+from coalserver.domain.play.room_events import RoomOpened
 from tests.domain.builders import refused, some_rules
 
 

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.exchange import send_action
+from coalserver.core.commands.messages import send_action
 from coalserver.core.commands.rooms import take_turn
 from coalserver.core.queries.exchange import answered_for, pending_for
-from coalserver.domain.exchange import Action, Progress, Target
-from coalserver.domain.exchange_events import ActionAnswered, ActionAsked
-from coalserver.domain.refusal import Why
-from coalserver.domain.room_events import TurnTaken
+from coalserver.domain.errors import Why
+from coalserver.domain.play.actions import Action, Progress, Target
+from coalserver.domain.play.message_events import ActionAnswered, ActionAsked
+from coalserver.domain.play.room_events import TurnTaken
 from tests.domain.builders import refused, some_rules
 
 

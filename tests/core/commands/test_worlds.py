@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.core.commands.people import add_account
+from coalserver.core.commands.account_admin import add_account
 from coalserver.core.commands.worlds import (
     MOST_WAITING,
     add_world,
@@ -28,10 +28,10 @@ from coalserver.core.queries.worlds import (
     world_with,
 )
 from coalserver.core.topics import world as topic
-from coalserver.core.unit import Unit
-from coalserver.domain.refusal import Refusal, Why
-from coalserver.domain.visitor import ConsoleLine
-from coalserver.domain.world import Ping, Status
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.visitor import ConsoleLine
+from coalserver.domain.minecraft.world import Ping, Status
 from tests.core.worlds import DAY, a_world, chat, log, login, now, visitor
 from tests.domain.builders import refused
 

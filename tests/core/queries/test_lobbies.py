@@ -13,8 +13,8 @@ from coalserver.core.queries.lobbies import (
     lobby_with,
     open_lobbies,
 )
-from coalserver.domain.lobby import Lobby
-from coalserver.domain.refusal import Why
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Lobby
 from tests.domain.builders import refused
 
 

@@ -14,8 +14,8 @@ from coalserver.core.queries.rooms import (
     room_with,
     rooms_of,
 )
-from coalserver.domain.refusal import Why
-from coalserver.domain.room import Room
+from coalserver.domain.errors import Why
+from coalserver.domain.play.room import Room
 from tests.domain.builders import refused, some_rules
 
 

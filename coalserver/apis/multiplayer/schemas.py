@@ -1,0 +1,178 @@
+"""What bodies say, read as leniently as the origin reads them. Unknown members are ignored.
+
+A null member is an absent one; `maxPlayers` is `max_players`; a number may be a text that looks like one;
+free JSON may come as a string whose name ends in `_json`.
+"""
+
+import math
+from typing import Any
+
+import orjson
+
+from coalserver.domain.errors import Refusal, Why
+from coalserver.web.body import parsed
+from coalserver.web.schemas import LARGEST, printable
+
+#: Bytes any free JSON may have.
+MOST = 64 * 1024
+#: Characters a word may have that programs choose: the type of an action or of an update.
+WORD = 100
+NAME = 120
+TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off", "")
+
+
+class Body:
+    """The shape of every body here: any object. What it must hold, each endpoint asks itself."""
+
+    def load(self, data: Any) -> dict[str, Any]:
+        return {"said": Said(data)}
+
+
+BODY = Body()
+
+
+class Said:
+    """A body, asked for one member after the other."""
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        self.members = members
+
+    def get(self, name: str) -> Any:
+        """A member under its name or its name in camelCase; None where it is absent."""
+        value = self.members.get(name)
+        return self.members.get(camel(name)) if value is None else value
+
+    def has(self, *names: str) -> bool:
+        """Whether any of these is there, in whatever spelling, if only as null."""
+        spelled = {spelling for name in names for spelling in (name, camel(name))}
+        return bool(spelled & self.members.keys())
+
+    def text(self, name: str, most: int = NAME) -> str:
+        """A text without control characters; what is longer is cut. Empty where it is absent."""
+        value = self.get(name)
+        if value is None:
+            return ""
+        if type(value) in (int, float):
+            value = str(value)
+        if not isinstance(value, str) or "\0" in value:
+            raise wrong(name, "string")
+        return printable(value).strip()[:most].strip()
+
+    def secret(self, name: str) -> str:
+        """A password, as it is."""
+        value = self.get(name)
+        if value is None:
+            return ""
+        if type(value) in (int, float):
+            return str(value)
+        if not isinstance(value, str) or len(value) > 1000:
+            raise wrong(name, "string")
+        return value
+
+    def word(self, name: str) -> str:
+        """A name that programs choose; what is longer is refused, for cut it would be another."""
+        value = self.text(name, WORD + 1)
+        if len(value) > WORD:
+            raise Refusal(Why.MALFORMED, fields={name: [f"Longer than {WORD} characters."]})
+        return value
+
+    def whole(self, name: str) -> int | None:
+        """A whole number, also written as a text; None where there is none."""
+        return whole(self.get(name))
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """True or false, also as 1 or 0 or in words."""
+        value = self.get(name)
+        if isinstance(value, str):
+            said = value.strip().lower()
+            return True if said in TRUE else False if said in FALSE else default
+        if isinstance(value, bool | int | float):
+            return bool(value)
+        return default
+
+    def free(self, name: str) -> bytes | None:
+        """Free JSON, or None where it is absent: as it is, or as a string under `<name>_json`."""
+        value = self.get(f"{name}_json")
+        if value is not None:
+            if not isinstance(value, str):
+                raise wrong(f"{name}_json", "string")
+            return from_text(name, value) if value.strip() else None
+        value = self.get(name)
+        return None if value is None else sized(name, value)
+
+    def object(self, name: str) -> bytes | None:
+        """Free JSON that must be an object. Some clients write an empty one as a list or a text."""
+        value = self.free(name)
+        if value is None or value[:1] == b"{":
+            return value
+        if value in (b"[]", b'""'):
+            return b"{}"
+        if value[:1] == b'"':
+            value = from_text(name, orjson.loads(value))
+            if value[:1] == b"{":
+                return value
+        raise wrong(name, "object")
+
+    def brought(self) -> bytes:
+        """The player data of one who joins; older clients send them bare, as the whole body."""
+        if self.has("player_data", "player_data_json", "password"):
+            return self.object("player_data") or b"{}"
+        return sized("player_data", self.members)
+
+    def ids(self, name: str) -> list[int] | None:
+        """A list of ids, also written as texts; None where it is absent or empty, [] where it is none."""
+        value = self.get(name)
+        if value is None or value == [] or value == "":
+            return None
+        if not isinstance(value, list):
+            return []
+        numbers = [whole(one) for one in value]
+        found = [number for number in numbers if number is not None]
+        return found if len(found) == len(numbers) else []
+
+
+def camel(name: str) -> str:
+    """`max_players` as `maxPlayers`."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def whole(value: Any) -> int | None:
+    """A whole number out of whatever clients write it as."""
+    if isinstance(value, str):
+        text = value.strip()
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+            return None
+        return int(text)
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and abs(value) <= LARGEST else None
+
+
+def sized(name: str, value: Any) -> bytes:
+    """Free JSON as bytes, if it is not too large."""
+    dumped = orjson.dumps(value)
+    if len(dumped) > MOST:
+        raise Refusal(Why.MALFORMED, what="large", member=name, most=MOST)
+    return dumped
+
+
+def from_text(name: str, text: str) -> bytes:
+    """Free JSON that came as a string."""
+    try:
+        value = parsed(text.encode("utf-8", "surrogatepass"))
+    except Refusal:
+        raise wrong(name, "json") from None
+    return sized(name, value)
+
+
+def wrong(name: str, what: str) -> Refusal:
+    """A member is not what it must be."""
+    return Refusal(Why.MALFORMED, what=what, member=name)
+
+
+def missing(what: str) -> Refusal:
+    """A member that must be there is not."""
+    return Refusal(Why.MALFORMED, what=what)

@@ -1,0 +1,49 @@
+"""Questions of those who run the place about everything that goes on."""
+
+from heapq import nlargest
+
+from coalserver.core.state import State
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Ban
+from coalserver.domain.play.room import Room
+
+
+def gathering(state: State, *, limit: int) -> tuple[list[Lobby], int]:
+    """The newest open lobbies of all games, and how many there are."""
+    found = [lobby for tag in _tags(state) for lobby in state.find(Lobby, "open", tag)]
+    return nlargest(limit, found, key=lambda lobby: lobby.id), len(found)
+
+
+def playing(state: State, *, limit: int) -> tuple[list[Room], int]:
+    """The newest running rooms of all games, and how many there are."""
+    found = [room for tag in _tags(state) for room in state.find(Room, "running", tag)]
+    return nlargest(limit, found, key=lambda room: room.id), len(found)
+
+
+def bans_held(state: State, *, now: float, limit: int, offset: int = 0) -> tuple[list[Ban], int]:
+    """Who is shut out of a game, the latest first, and how many."""
+    found = [ban for ban in reversed(list(state.all(Ban))) if ban.holds(now)]
+    return found[offset : offset + limit], len(found)
+
+
+def accounts_like(
+    state: State, *, text: str, limit: int, offset: int = 0
+) -> tuple[list[Account], int]:
+    """Accounts with this in their address, nickname or names, oldest first, and how many."""
+    wanted = text.strip().casefold()
+    found = [
+        account
+        for account in state.all(Account)
+        if any(wanted in name.casefold() for name in _names(account))
+    ]
+    return found[offset : offset + limit], len(found)
+
+
+def _names(account: Account) -> tuple[str, ...]:
+    return (account.email, account.nickname, *account.usernames)
+
+
+def _tags(state: State) -> list[str]:
+    return [game.tag for game in state.find(Game, "all", "")]

@@ -1,0 +1,237 @@
+"""Units: what one command sees, changes and says. Nothing of it is true before it is committed."""
+
+import hashlib
+import hmac
+import os
+import random
+import string
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from coalserver.core.ports import ENTRIES, Counter, Entry, Filed, Sighting, Topic
+from coalserver.core.state import INDEXES, State
+from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.domain.minecraft.visits import Mark
+from coalserver.domain.play.game import Rules
+
+T = TypeVar("T")
+
+
+class Identified(Protocol):
+    """Any entity: a frozen dataclass with an id."""
+
+    @property
+    def id(self) -> int: ...
+
+
+E = TypeVar("E", bound=Identified)
+
+#: Of these are secrets that a document shows as letters and digits.
+LETTERS = string.ascii_letters + string.digits
+
+
+class Safe(Protocol):
+    """Keeps secrets that somebody may ask for again."""
+
+    def locked(self, secret: str) -> str:
+        """What to keep of a secret."""
+
+    def opened(self, locked: str) -> str:
+        """The secret again; empty where it cannot be told any more."""
+
+
+class NoSafe:
+    """Nothing can be locked: for those who keep no such secret."""
+
+    def locked(self, secret: str) -> str:
+        raise NotImplementedError("this setting has no safe")
+
+    def opened(self, locked: str) -> str:
+        raise NotImplementedError("this setting has no safe")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers that commands go by. Seconds where a time is meant."""
+
+    seats_at_once: int = 50
+    away_after: float = 60
+    seat_grace: float = 300
+    guest_token: float = 30 * 86400
+    account_token: float = 90 * 86400
+    host_token: float = 7 * 86400
+    host_renewal: float = 90 * 86400
+    host_grace: float = 30
+    sign_in: float = 30 * 86400
+    access_token: float = 3600
+    refresh_token: float = 90 * 86400
+    agent_token: float = 30 * 86400
+
+
+class Chance(random.SystemRandom):
+    """The system's randomness, fetched a page at a time: asking for it costs more than having it."""
+
+    PAGE = 1024
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._page = b""
+
+    def randbytes(self, n: int) -> bytes:
+        if len(self._page) < n:
+            self._page = os.urandom(max(self.PAGE, n))
+        given, self._page = self._page[:n], self._page[n:]
+        return given
+
+
+@dataclass(slots=True)
+class Setting:
+    """What every unit shares: clock, chance, the rules of games, limits, password seal and safe."""
+
+    clock: Callable[[], float]
+    chance: random.Random = field(default_factory=Chance)
+    rules: dict[str, Rules] = field(default_factory=dict)
+    limits: Limits = Limits()
+    seal: bytes = b""
+    safe: Safe = NoSafe()
+
+
+class Unit:
+    """One command's view of the state: it reads its own writes, and nobody else sees them yet."""
+
+    __slots__ = (
+        *("state", "setting", "now", "changes", "derived", "entries", "counters", "_touched"),
+        *("lines", "sightings", "screenshots"),
+    )
+
+    def __init__(self, state: State, setting: Setting, now: float) -> None:
+        self.state = state
+        self.setting = setting
+        self.now = now
+        self.changes: dict[tuple[type, int], Any] = {}
+        #: Which of the changes need not be written.
+        self.derived: set[tuple[type, int]] = set()
+        self.entries: list[Entry] = []
+        self.counters: dict[Counter, int] = {}
+        self._touched: dict[type, dict[int, Any]] = {}
+        #: What goes into the history.
+        self.lines: list[Filed] = []
+        self.sightings: list[Sighting] = []
+        self.screenshots: dict[int, Screenshot | None] = {}
+
+    @property
+    def limits(self) -> Limits:
+        return self.setting.limits
+
+    def get(self, kind: type[T], id: int) -> T | None:
+        """The value with this id, as this unit has left it."""
+        touched = self._touched.get(kind)
+        if touched is not None and id in touched:
+            return touched[id]  # type: ignore[no-any-return]
+        return self.state.get(kind, id)
+
+    def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
+        """The values under a key of an index, as this unit has left them."""
+        found = self.state.find(kind, index, key)
+        touched = self._touched.get(kind)
+        if not touched:
+            return found
+        keys_of = INDEXES[kind][index]
+        kept = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
+        own = (value for value in touched.values() if value is not None)
+        return kept + [value for value in own if key in keys_of(value)]
+
+    def one(self, kind: type[T], index: str, key: Hashable) -> T | None:
+        """The first value under a key, or None."""
+        if kind not in self._touched:
+            return self.state.one(kind, index, key)
+        found = self.find(kind, index, key)
+        return found[0] if found else None
+
+    def put(self, value: E) -> E:
+        """This is the value from now on."""
+        self._change(type(value), value.id, value)
+        return value
+
+    def derive(self, value: E) -> E:
+        """The same, where a start makes this value again: of what was put, and of what was said since."""
+        key = type(value), value.id
+        written = key in self.changes and key not in self.derived
+        self._change(*key, value)
+        if not written:
+            self.derived.add(key)
+        return value
+
+    def drop(self, value: Identified) -> None:
+        """This value is no more."""
+        self._change(type(value), value.id, None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be written of it."""
+        return not (
+            self.changes or self.entries or self.lines or self.sightings or self.screenshots
+        )
+
+    def file(self, line: LogLine, digest: bytes, mark: Mark | None = None) -> None:
+        """A line goes into the history, and mends the visits there by its mark."""
+        self.lines.append(Filed(line, digest, mark))
+
+    def sight(self, world: int, mark: Mark) -> None:
+        """The visits in the history are mended by a mark that no line made."""
+        self.sightings.append(Sighting(world, mark))
+
+    def hang(self, screenshot: Screenshot) -> Screenshot:
+        """A screenshot is in the history, as it is now."""
+        self.screenshots[screenshot.id] = screenshot
+        return screenshot
+
+    def take_down(self, screenshot: int) -> None:
+        """A screenshot is in the history no more."""
+        self.screenshots[screenshot] = None
+
+    def new_id(self, kind: type) -> int:
+        """The next small integer of a class, from 1; none comes twice."""
+        return self._next(kind, 1)
+
+    def new_code(self, size: int = 16) -> str:
+        """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
+        return self.setting.chance.randbytes(size).hex()
+
+    def new_letters(self, size: int) -> str:
+        """The same in letters and digits, which are almost six bits each."""
+        return "".join(self.setting.chance.choices(LETTERS, k=size))
+
+    @property
+    def chance(self) -> random.Random:
+        return self.setting.chance
+
+    def sealed(self, password: str) -> str:
+        """What is kept of a room's password: a keyed digest; of an empty one, nothing."""
+        if not password:
+            return ""
+        return hmac.new(self.setting.seal, password.encode(), hashlib.sha256).hexdigest()
+
+    def rules(self, game: str) -> Rules | None:
+        """The rules of a game, or None for a game that has none."""
+        return self.setting.rules.get(game)
+
+    def say(self, event: Any, *topics: Topic) -> Entry:
+        """Something has happened; whoever listens to one of these topics will hear of it."""
+        where = topics if len(topics) < 2 else tuple(dict.fromkeys(topics))
+        entry = Entry(self._next(ENTRIES, 0), self.now, event, where)
+        self.entries.append(entry)
+        return entry
+
+    def _next(self, counter: Counter, first: int) -> int:
+        id = self.counters.get(counter)
+        if id is None:
+            id = self.state.counters.get(counter, first)
+        self.counters[counter] = id + 1
+        return id
+
+    def _change(self, kind: type, id: int, value: Any) -> None:
+        self.changes[kind, id] = value
+        self.derived.discard((kind, id))
+        self._touched.setdefault(kind, {})[id] = value

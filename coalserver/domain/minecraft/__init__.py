@@ -1,0 +1,1 @@
+"""Minecraft worlds, their visitors and their history."""

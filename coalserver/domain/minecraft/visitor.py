@@ -1,0 +1,107 @@
+"""Visitors: those who have been in a world, and what it is told through its console. Pure values."""
+
+import re
+from dataclasses import dataclass, replace
+
+from coalserver.domain.minecraft.visits import Mark, Visit, mended
+
+#: Whatever could end a line, or do something to the terminal that shows it; and halves of characters.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def one_line(text: str) -> str:
+    """The text with blanks for line breaks and all other control characters."""
+    return _CONTROL.sub(" ", text)
+
+
+def said_as(name: str, text: str) -> str:
+    """What the console says so that everybody in the world reads it; with a name, as his words."""
+    return f"/say <{name}> {text}" if name else f"/say {text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """One who has been in a world, by his exact name there."""
+
+    id: int
+    world: int
+    name: str
+    created: float
+    #: The visit with the newest login; None for one who was only heard of.
+    latest: Visit | None = None
+    #: The newest mark of his going that ended no visit: it ends one that is heard of later.
+    left: Mark | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether he is in the world now."""
+        return self.latest is not None and self.latest.logout is None
+
+    @property
+    def last_login(self) -> float | None:
+        return None if self.latest is None else self.latest.login.at
+
+    def concerned(self, mark: Mark) -> bool:
+        """Whether a mark of everyone's going has to do with him."""
+        return self.latest is not None and self.latest.before(mark) is not None
+
+    def seen(self, mark: Mark, emptied: Mark | None = None) -> "Visitor":
+        """He has come or gone, now or at a time that is told late.
+
+        `emptied` is the newest mark that sent everybody home. What lies before the latest visit is history,
+        which a store mends by all the marks it has: see `visits.mended`.
+        """
+        latest = self.latest
+        there = latest.before(mark) if latest else None
+        own = (latest.login, latest.twin, latest.logout) if latest else ()
+        later = {one for one in (*own, self.left, emptied) if one is not None and one > mark}
+        mending = mended(there, mark, sorted(later))
+        known = [
+            one for one in (latest, *mending.put) if one is not None and one not in mending.gone
+        ]
+        newest = max(known, key=lambda visit: visit.login, default=None)
+        left = self.left
+        if not mark.arrival and (left is None or mark > left):
+            left = mark
+        return replace(self, latest=newest, left=left)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleLine:
+    """A line for a world's console. Whatever was asked for, it is one line and has no control characters."""
+
+    id: int
+    world: int
+    text: str
+    created: float
+    #: For whom it is; empty where it is nobody's.
+    username: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text).strip())
+        object.__setattr__(self, "username", one_line(self.username).strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where lines of a world come from, and how far: a file an agent reads, or those that come one by one."""
+
+    id: int
+    world: int
+    #: Empty for lines that come one by one.
+    name: str = ""
+    #: Of the last line stored; lines with this number or a smaller one are.
+    sequence: int = 0
+    #: The order of its newest mark; a clock that is put back is seen by it.
+    newest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Somebody says that a name in the game is his; whoever types the code there proves it."""
+
+    id: int
+    account: int
+    code: str
+    created: float
+    until: float

@@ -1,0 +1,1 @@
+"""Games, players, lobbies and rooms."""

@@ -1,0 +1,147 @@
+"""Words: how a text and what is searched in it are cut into words, so that what looks alike is alike.
+
+Case, width and marks on letters count for nothing. Writing without blanks between words is cut into single signs,
+and words of it are found as signs that stand side by side; so are the parts of `xX_Steve_Xx` and of `don't`.
+Private characters are no words: a store may use them to tell its own from what people wrote.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from coalserver.domain.minecraft.log.header import TERMINAL, plain
+
+#: More than anybody types. The rest of a longer search is passed over.
+MOST_WORDS = 32
+LONGEST_SEARCH = 1000
+
+#: Writing in which no blank says where a word ends; and pictures.
+_APART = re.compile(
+    "(["
+    "\u0e00-\u0eff\u0f40-\u0fbc\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Burmese, Khmer
+    "\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u318f\u31a0-\u31ff"  # radicals, kana, jamo
+    "\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"  # Han, Hangul
+    "\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
+    "\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff"  # arrows, signs, emoji
+    "])"
+)
+#: Marks that are left out where people leave them out, or write them in two ways: accents, points, vowel signs.
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640"
+    "\u064b-\u065f\u0670\u06d6-\u06dc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+    "\u200b-\u200d\u2060\ufeff\u00ad]"
+)
+#: Letters that a mark is part of, but that do not fall into letter and mark.
+_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "ħ": "h"}
+)
+#: й is a letter of its own; ё is written е as often as not.
+_SHORT_I = "\u0438\u0306"
+#: No text, or nobody's but a store's.
+_STRANGE = re.compile("[\ud800-\udfff\x00\ue000-\uf8ff\U000f0000-\U0010ffff]")
+#: The game's sign for a colour with no letter for it: it takes no blank away that words stand apart by.
+_NO_COLOUR = re.compile(r"§+(?=\s|$)")
+_QUOTED = re.compile(r'"([^"]*)"|([^\s"]+)')
+#: Letters, digits, marks and signs that stand for something.
+_PARTS = ("L", "M", "N")
+
+
+def folded(text: str) -> str:
+    """A text as words are looked for in it. What is the same for a reader is the same letter by letter."""
+    text = _bare(text)
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", _STRANGE.sub(" ", text)).casefold().translate(_LETTERS)
+    text = unicodedata.normalize("NFD", text).replace(_SHORT_I, "й")
+    text = unicodedata.normalize("NFC", _MARKS.sub("", text))
+    return _APART.sub(r" \1 ", text)
+
+
+def parts(text: str) -> list[str]:
+    """The words of a folded text, in their order."""
+    if text.isascii():
+        return re.findall("[0-9a-z]+", text.lower())
+    return "".join(char if _part(char) else " " for char in text).lower().split()
+
+
+def phrases(search: str) -> list[tuple[str, ...]]:
+    """What somebody looks for: phrases, each of words that stand side by side; all must be there.
+
+    None at all, if there is no word in it. Quotes hold words together; one without its pair is none.
+    """
+    found: dict[tuple[str, ...], None] = {}
+    for quoted, single in _QUOTED.findall(_bare(search[:LONGEST_SEARCH])):
+        words = tuple(parts(folded(quoted or single)))[:MOST_WORDS]
+        if words:
+            found[words] = None
+    return list(found)[:MOST_WORDS]
+
+
+def holds(text: str, sought: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a text has every one of these phrases in it."""
+    there = parts(folded(text))
+    return all(
+        any(tuple(there[at : at + len(one)]) == one for at in range(len(there) - len(one) + 1))
+        for one in sought
+    )
+
+
+def _bare(text: str) -> str:
+    """A text without the colours of a terminal and of the game."""
+    text = TERMINAL.sub("", text) if "\x1b" in text else text
+    return plain(_NO_COLOUR.sub("", text)) if "§" in text else text
+
+
+def _part(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] in _PARTS or category == "So"
+
+
+def cut(text: str, sought: Sequence[tuple[str, ...]]) -> list[str]:
+    """A text in pieces: what lies between the words that were looked for, and those, in turn.
+
+    Words stand at 1, 3 and so on; put together the pieces are the text.
+    """
+    runs = list(_runs(text))
+    words = [word for word, _, _ in runs]
+    hit: set[int] = set()
+    for one in sought:
+        for at in range(len(words) - len(one) + 1):
+            if tuple(words[at : at + len(one)]) == one:
+                hit.update(range(at, at + len(one)))
+    pieces: list[str] = []
+    end, last = 0, -2
+    for index in sorted(hit):
+        _, start, stop = runs[index]
+        # What lies between words that stand side by side belongs to them.
+        if index == last + 1 and pieces:
+            pieces[-1] += text[end:stop]
+        else:
+            pieces += [text[end:start], text[start:stop]]
+        end, last = stop, index
+    return [*pieces, text[end:]]
+
+
+def _runs(text: str) -> Iterator[tuple[str, int, int]]:
+    """The words of a text, each with where it begins and ends."""
+    for run in re.finditer(r"\w+|\S", text):
+        found = parts(folded(run[0]))
+        if len(found) == 1:
+            yield found[0], run.start(), run.end()
+            continue
+        start, word = run.start(), ""
+        for at in range(run.start(), run.end()):
+            # One by one: a sign that is a word by itself, or one more letter of the word before.
+            alone = folded(text[at])
+            now = parts(alone)
+            if len(now) == 1 and alone == alone.strip():
+                start = start if word else at
+                word += now[0]
+                continue
+            if word:
+                yield word, start, at
+            word = ""
+            for one in now:
+                yield one, at, at + 1
+        if word:
+            yield word, start, run.end()

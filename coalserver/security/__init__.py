@@ -1,0 +1,1 @@
+"""Security: password hashing, encryption of stored secrets, opaque keys."""

@@ -1,0 +1,29 @@
+"""What somebody needs who runs a world himself: the agent, and scripts that start Minecraft for it."""
+
+from aiohttp import web
+
+from coalserver.web.api import Call, Route
+from coalserver.web.pages.pages import assets
+from coalserver.web.responses import answer
+
+#: What these files are is said to nobody who could run them: a browser shows them.
+TEXT = "text/plain; charset=utf-8"
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+FILES = (
+    "README.md",
+    "log4j2.xml",
+    "log4j2-1.7.xml",
+    "mc-start.sh",
+    "mc-stop.sh",
+    "mc_coal_agent.py",
+    "timezones.py",
+)
+
+
+async def download(call: Call) -> web.StreamResponse:
+    """One of these files as it is, for anybody."""
+    name = call.route.path.rpartition("/")[2]
+    return answer((assets("static") / "mc" / name).read_bytes(), 200, HEADERS, TEXT)
+
+
+ROUTES = tuple(Route("GET", f"/mc/{name}", download) for name in FILES)

@@ -1,0 +1,327 @@
+"""The codec: entities and events as JSON documents, and back. It knows the classes, not where documents are stored.
+
+Every name that is written to the file is listed here: `ENTITIES`, `HISTORY`, `EVENTS` and `FIELDS`. Classes and fields
+may be renamed in the code; the stored names never change and are never used for something else.
+
+A document holds a dataclass's fields by their stored names. Free JSON (a `bytes` field) is part of the document, so
+that it can be read and searched there; it comes back as orjson writes it, compact. What came from orjson or from
+`domain.game.dumped` is compact already and comes back byte for byte, but for the spelling of floats and escapes.
+Where a field may also be None, JSON null comes back as None: such a field has no other use for it.
+"""
+
+import dataclasses
+import operator
+import types
+import typing
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from coalserver.core.ports import Counter
+from coalserver.domain import audit
+from coalserver.domain.accounts import account, oauth
+from coalserver.domain.accounts import events as player_event
+from coalserver.domain.minecraft import events as world_event
+from coalserver.domain.minecraft import history, visitor, visits, world
+from coalserver.domain.play import actions, game, host_profile, lobby, player, room, synced_state
+from coalserver.domain.play import lobby_events as lobby_event
+from coalserver.domain.play import message_events as exchange_event
+from coalserver.domain.play import room_events as room_event
+
+Decoder = Callable[[Any], Any]
+Encoder = Callable[[Any], Any]
+
+#: Stored name -> class of the entities that State holds.
+ENTITIES: Mapping[str, type] = {
+    "Access": oauth.Access,
+    "Account": account.Account,
+    "Action": actions.Action,
+    "Ban": player.Ban,
+    "Claim": visitor.Claim,
+    "Client": oauth.Client,
+    "Code": oauth.Code,
+    "ConsoleLine": visitor.ConsoleLine,
+    "Datum": game.Datum,
+    "Deed": audit.Deed,
+    "Game": game.Game,
+    "Grant": oauth.Grant,
+    "JoinRequest": actions.JoinRequest,
+    "Lobby": lobby.Lobby,
+    "Pairing": oauth.Pairing,
+    "Player": player.Player,
+    "Receipt": player.Receipt,
+    "Room": room.Room,
+    "SignIn": account.SignIn,
+    "Source": visitor.Source,
+    "Token": player.Token,
+    "Truth": synced_state.Truth,
+    "Visitor": visitor.Visitor,
+    "Welcome": host_profile.Welcome,
+    "World": world.World,
+}
+#: Stored name -> class of the history that has tables of its own.
+HISTORY: Mapping[str, type] = {
+    "LogLine": history.LogLine,
+    "Screenshot": history.Screenshot,
+    "Visit": visits.Visit,
+}
+#: Stored name -> class of the events.
+EVENTS: Mapping[str, type] = {
+    "ActionAnswered": exchange_event.ActionAnswered,
+    "ActionAsked": exchange_event.ActionAsked,
+    "CommandSent": exchange_event.CommandSent,
+    "ConsoleTold": world_event.ConsoleTold,
+    "FrameSent": exchange_event.FrameSent,
+    "HostChanged": lobby_event.HostChanged,
+    "JoinAnswered": lobby_event.JoinAnswered,
+    "JoinAsked": lobby_event.JoinAsked,
+    "LineLogged": world_event.LineLogged,
+    "LobbyChat": lobby_event.LobbyChat,
+    "LobbyClosed": lobby_event.LobbyClosed,
+    "LobbyLocked": lobby_event.LobbyLocked,
+    "LobbyOpened": lobby_event.LobbyOpened,
+    "MemberAway": lobby_event.MemberAway,
+    "MemberJoined": lobby_event.MemberJoined,
+    "MemberLeft": lobby_event.MemberLeft,
+    "MemberReady": lobby_event.MemberReady,
+    "NameClaimed": world_event.NameClaimed,
+    "OptionsChanged": lobby_event.OptionsChanged,
+    "PlayerAway": room_event.PlayerAway,
+    "PlayerBanned": player_event.PlayerBanned,
+    "PlayerEntered": room_event.PlayerEntered,
+    "PlayerLeft": room_event.PlayerLeft,
+    "PlayerUnbanned": player_event.PlayerUnbanned,
+    "RoomChat": room_event.RoomChat,
+    "RoomClosed": room_event.RoomClosed,
+    "RoomHostChanged": room_event.RoomHostChanged,
+    "RoomLocked": room_event.RoomLocked,
+    "RoomOpened": room_event.RoomOpened,
+    "ScreenshotHung": world_event.ScreenshotHung,
+    "ScreenshotTaken": world_event.ScreenshotTaken,
+    "SignedOut": player_event.SignedOut,
+    "StateChanged": exchange_event.StateChanged,
+    "TokenEnded": player_event.TokenEnded,
+    "TurnTaken": room_event.TurnTaken,
+    "UpdateSent": exchange_event.UpdateSent,
+    "WorldAdded": world_event.WorldAdded,
+    "WorldChanged": world_event.WorldChanged,
+}
+#: Class -> field -> stored name, where the two differ.
+FIELDS: Mapping[type, Mapping[str, str]] = {}
+
+
+class Unkept(Exception):
+    """A document or a class that this codec cannot read or write."""
+
+
+class Codec:
+    """Reads and writes documents of a closed set of dataclasses, found by their stored names."""
+
+    def __init__(
+        self,
+        classes: Mapping[str, type],
+        renamed: Mapping[type, Mapping[str, str]] = FIELDS,
+    ) -> None:
+        self._decoders = {name: decoder(cls, renamed) for name, cls in classes.items()}
+        self._names = {cls: name for name, cls in classes.items()}
+        if len(self._names) < len(classes):
+            raise Unkept("one class has two stored names")
+        #: Classes whose documents orjson writes by itself are not in here: most of them.
+        self._encoders = {
+            cls: encode for cls in self._names if (encode := encoder(cls, renamed)) is not None
+        }
+
+    def name_of(self, cls: type) -> str:
+        """Return the stored name of a class. Raises Unkept for a class that has none."""
+        name = self._names.get(cls)
+        if name is None:
+            raise Unkept(f"{cls.__name__} has no stored name")
+        return name
+
+    def load(self, name: str, document: str | bytes) -> Any:
+        """Return the value that a document was made from. Unknown members are ignored.
+
+        Raises Unkept for a name or a document that this codec does not know.
+        """
+        decode = self._decoders.get(name)
+        if decode is None:
+            raise Unkept(f"no class is stored as {name}")
+        try:
+            return decode(orjson.loads(document))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise Unkept(f"not a document of {name}: {error}") from error
+
+    def dump(self, value: Any) -> str:
+        """Return the document of a value.
+
+        Raises TypeError for bytes that are not JSON, since they could not be read again.
+        """
+        encode = self._encoders.get(type(value))
+        document = value if encode is None else encode(value)
+        return orjson.dumps(document, default=_free).decode()
+
+
+def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> Decoder:
+    """Return the function that makes values of a dataclass from parsed documents.
+
+    It is compiled once: thousands of documents are loaded at a start.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    stored = stored_names(cls, renamed)
+    special = []
+    for position, field in enumerate(fields):
+        if field.startswith("_"):
+            raise Unkept(f"{cls.__name__}.{field}: orjson leaves out names that begin with _")
+        decode_one = _decoder_of(hints[field], f"{cls.__name__}.{field}", renamed)
+        if decode_one is not None:
+            special.append((position, field, decode_one))
+    # At least two names: with one, itemgetter would not return a tuple.
+    get_all = operator.itemgetter(*stored, *stored[:1])
+
+    def decode(document: dict[str, Any]) -> Any:
+        try:
+            values = [*get_all(document)[:-1]]
+        except KeyError:
+            return decode_partial(document)
+        for position, _, decode_one in special:
+            values[position] = decode_one(values[position])
+        return cls(*values)
+
+    def decode_partial(document: dict[str, Any]) -> Any:
+        """Decode a document written before the class had all its fields: those take their defaults."""
+        pairs = zip(fields, stored, strict=True)
+        values = {field: document[name] for field, name in pairs if name in document}
+        for _, field, decode_one in special:
+            if field in values:
+                values[field] = decode_one(values[field])
+        return cls(**values)
+
+    return decode
+
+
+def encoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> Encoder | None:
+    """Return the function that makes a value of a dataclass ready for orjson.
+
+    Return None where orjson writes the value as it stands: no field of it, or of a value within it, has a stored name
+    of its own.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    special = [
+        (position, encode)
+        for position, field in enumerate(fields)
+        if (encode := _encoder_of(hints[field], renamed)) is not None
+    ]
+    if not special and not renamed.get(cls):
+        return None
+    stored = stored_names(cls, renamed)
+    get_all = operator.attrgetter(*fields, *fields[:1])
+
+    def encode_fields(value: Any) -> dict[str, Any]:
+        values = [*get_all(value)[:-1]]
+        for position, encode in special:
+            values[position] = encode(values[position])
+        return dict(zip(stored, values, strict=True))
+
+    return encode_fields
+
+
+def stored_names(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> list[str]:
+    """Return the stored names of a class's fields, in the order of the fields."""
+    own = renamed.get(cls, {})
+    names = [own.get(field.name, field.name) for field in dataclasses.fields(cls)]
+    if len(set(names)) < len(names):
+        raise Unkept(f"{cls.__name__}: two fields have one stored name")
+    return names
+
+
+def _free(value: Any) -> orjson.Fragment:
+    """Return free JSON as it stands, once it is known to be JSON."""
+    if type(value) is not bytes:
+        raise TypeError(f"{type(value).__name__} cannot be stored")
+    orjson.loads(value)
+    return orjson.Fragment(value)
+
+
+def _decoder_of(hint: Any, where: str, renamed: Mapping[type, Mapping[str, str]]) -> Decoder | None:
+    """Return what turns parsed JSON into a value of this type; None where it is one already."""
+    if hint in (int, float, str, bool):
+        return None
+    if hint is bytes:
+        return orjson.dumps
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return {member.value: member for member in hint}.__getitem__
+    if dataclasses.is_dataclass(hint):
+        return decoder(typing.cast(type, hint), renamed)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _decoder_of_union(inner, where, renamed)
+    if origin is tuple:
+        return _decoder_of_tuple(inner, where, renamed)
+    raise Unkept(f"{where}: {hint} cannot be stored")
+
+
+def _decoder_of_union(
+    members: tuple[Any, ...], where: str, renamed: Mapping[type, Mapping[str, str]]
+) -> Decoder | None:
+    decoders = [
+        _decoder_of(member, where, renamed) for member in members if member is not types.NoneType
+    ]
+    if not any(decoders):
+        return None
+    decode = decoders[0]
+    if len(decoders) > 1 or decode is None:
+        raise Unkept(f"{where}: a document does not say which of several classes it was")
+    return lambda value: None if value is None else decode(value)
+
+
+def _decoder_of_tuple(
+    members: tuple[Any, ...], where: str, renamed: Mapping[type, Mapping[str, str]]
+) -> Decoder:
+    if len(members) == 2 and members[1] is Ellipsis:
+        decode = _decoder_of(members[0], where, renamed)
+        if decode is None:
+            return tuple
+        return lambda values: tuple([decode(value) for value in values])
+    each = [_decoder_of(member, where, renamed) or _same for member in members]
+    return lambda values: tuple([decode(value) for decode, value in zip(each, values, strict=True)])
+
+
+def _encoder_of(hint: Any, renamed: Mapping[type, Mapping[str, str]]) -> Encoder | None:
+    """Return what makes a field of this type ready for orjson; None where it is already."""
+    if dataclasses.is_dataclass(hint):
+        return encoder(typing.cast(type, hint), renamed)
+    inner = typing.get_args(hint)
+    encoders = [encode for member in inner if (encode := _encoder_of(member, renamed))]
+    if not encoders:
+        return None
+    encode = encoders[0]
+    if typing.get_origin(hint) is tuple:
+        if len(inner) != 2 or inner[1] is not Ellipsis:
+            raise Unkept(f"{hint}: only tuples of any length can hold renamed fields")
+        return lambda values: [encode(value) for value in values]
+    return lambda value: None if value is None else encode(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def counter_name(counter: Counter) -> str:
+    """Return the stored name of a counter."""
+    return counter if isinstance(counter, str) else _COUNTED_NAMES[counter]
+
+
+def counter_of(name: str) -> Counter:
+    """Return the counter that is stored under a name."""
+    return _COUNTED.get(name, name)
+
+
+_COUNTED: Mapping[str, type] = {**ENTITIES, **HISTORY}
+_COUNTED_NAMES = {cls: name for name, cls in _COUNTED.items()}
+entities = Codec(ENTITIES)
+history_values = Codec({name: HISTORY[name] for name in ("Screenshot", "Visit")})
+events = Codec(EVENTS)

@@ -1,0 +1,1 @@
+"""HTML pages: templates, languages, cookies and forms."""

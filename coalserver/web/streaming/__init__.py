@@ -1,0 +1,1 @@
+"""Event feeds over long-poll, SSE and WebSocket."""

@@ -1,0 +1,259 @@
+"""Parked transports: a poll that only repeats the last one waits without a request, a task or a future.
+
+The first poll of a connection goes the ordinary way: router, caller, handler. If it was fine, its bytes before
+and after the cursor's digits are kept, and if there is nothing to tell it the protocol waits in the handler's
+place. A later request with the same bytes around other digits can mean nothing else, so the protocol answers or
+parks it itself. Whatever differs, comes in pieces, or asks for more than memory holds, goes the ordinary way
+again.
+
+This leans on private members of aiohttp's `RequestHandler`: `_request_count`, `_messages`, `_paused`, `_close`,
+`_force_close`, `_upgraded`, `_payload_parser`, `_next_keepalive_close_time` and `_keepalive_timeout`. They are
+named here and nowhere else, and setup.cfg pins aiohttp's minor version.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from coalserver.domain.errors import Refusal
+from coalserver.web.streaming.timers import Handle
+
+if TYPE_CHECKING:
+    from coalserver.web.streaming.long_poll import Plan
+    from coalserver.web.streaming.subscriptions import Subscription
+
+#: Longer heads are read the ordinary way.
+LONGEST_HEAD = 4096
+#: Bytes that may wait behind a parked poll before its client is read no further.
+MOST_HELD = 16 * 1024
+_CURSOR = b"after-event-id="
+
+
+class ParkingProtocol(RequestHandler):
+    """A connection that can park a poll. Itself the feed's waiter and the timers' sleeper."""
+
+    __slots__ = (
+        "_raw", "_plan", "_before", "_after", "_finished",
+        "_parked", "_cursor", "_timer", "_held",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: The last bytes read, if they were one whole GET.
+        self._raw = b""
+        self._plan: Plan | None = None
+        self._before = self._after = b""
+        self._finished = 0
+        #: What the parked poll listens to; None while none is parked.
+        self._parked: Subscription | None = None
+        self._cursor = -1
+        self._timer: Handle | None = None
+        self._held = b""
+
+    def takes_over(
+        self, request: web.Request, plan: "Plan", subscription: "Subscription", cursor: int
+    ) -> bool:
+        """Park the request in hand: its handler has nothing more to do. False where it must wait itself."""
+        self.enrol(request, plan)
+        if self._plan is not plan:
+            return False
+        self._park(plan, subscription, cursor)
+        return True
+
+    def enrol(self, request: web.Request, plan: "Plan") -> None:
+        """Later polls with this request's bytes around another cursor may be parked under this plan."""
+        raw, self._raw = self._raw, b""
+        at = raw.find(_CURSOR) + len(_CURSOR)
+        line_end = raw.find(b"\r\n")
+        plain = request.keep_alive and request.version.minor > 0 and not request.can_read_body
+        # Only this request is in hand, so the bytes are its own.
+        own = self._request_count - self._finished == 1 and raw.startswith(b"GET ")
+        if not (plain and own and len(_CURSOR) <= at < line_end) or raw.count(_CURSOR) > 1:
+            return
+        end = at
+        while raw[end : end + 1].isdigit():
+            end += 1
+        if end > at:
+            self._before, self._after, self._plan = raw[:at], raw[end:], plan
+
+    def data_received(self, data: bytes) -> None:
+        if self._parked is not None:
+            return self._hold_back(data)
+        plan = self._plan
+        if plan is not None:
+            cursor = self._repeated(data)
+            if cursor is not None and self._taken(plan, cursor):
+                return
+            self._plan = None
+        whole = (
+            len(data) < LONGEST_HEAD
+            and data.startswith(b"GET ")
+            and data.find(b"\r\n\r\n") == len(data) - 4
+        )
+        self._raw = data if whole else b""
+        super().data_received(data)
+
+    async def finish_response(
+        self, request: Any, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        # `_waiter` would be the wrong sign of rest: it is set one turn of the loop too late.
+        done = await super().finish_response(request, resp, start_time)
+        self._finished += 1
+        return done
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._parked is not None:
+            self._unpark()
+        self._plan = None
+        super().connection_lost(exc)
+
+    def wake(self) -> None:
+        """There is more: answer, or have the ordinary way answer."""
+        plan, subscription = self._plan, self._parked
+        if plan is None or subscription is None:
+            return
+        feed, own = plan.web.core.feed, subscription.own
+        if feed.closed:
+            self._unpark()
+            return self._write(plan.answered([], self._cursor))
+        if not self._free(plan, self._cursor) or (own and feed.news((own,), self._cursor)):
+            self._unpark()
+            return self._by_the_ordinary_way()
+        shared = plan.shared(subscription, self._cursor)
+        if shared is not None:
+            self._unpark()
+            return self._write(shared)
+        # There are no words for what is new: the wait goes on, with the time that is left.
+        self._cursor = feed.head
+        feed.enrol(subscription.heard, self)
+
+    def fail(self, fault: Exception) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def expire(self) -> None:
+        """Nothing has come in the time asked for."""
+        plan = self._plan
+        self._timer = None
+        if plan is not None and self._parked is not None:
+            self._unpark()
+            self._write(plan.answered([], max(self._cursor, plan.web.core.feed.head)))
+
+    def _repeated(self, data: bytes) -> int | None:
+        """The cursor of a request that differs from the enrolled one in nothing else."""
+        before, after = self._before, self._after
+        size = len(data) - len(before) - len(after)
+        if not 0 < size <= 18 or not data.startswith(before) or not data.endswith(after):
+            return None
+        digits = data[len(before) : len(before) + size]
+        return int(digits) if digits.isdigit() else None
+
+    def _free(self, plan: "Plan", cursor: int) -> bool:
+        """Whether nothing else is in hand, and memory is enough to answer a poll."""
+        core = plan.web.core
+        return not (
+            self._request_count != self._finished
+            or self._messages
+            or self._paused
+            or self._close
+            or self._force_close
+            or self._upgraded
+            or self._payload_parser is not None
+            or self.transport is None
+            or core.feed.closed
+            or cursor > core.feed.head
+            or not core.feed.covers(cursor)
+            or core.presence.away(plan.player)
+        )
+
+    def _taken(self, plan: "Plan", cursor: int) -> bool:
+        """Answer or park a poll; False where only the ordinary way can."""
+        if not self._free(plan, cursor):
+            return False
+        core = plan.web.core
+        feed = core.feed
+        try:
+            subscription = plan.subscribe()
+        except Refusal:
+            return False
+        if subscription.over:
+            return False
+        if feed.news(subscription.topics, cursor):
+            shared = plan.shared(subscription, cursor)
+            if shared is not None:
+                core.heard(plan.player)
+                self._write(shared)
+                return True
+            # There are no words for what is new: wait for more, if nothing else has changed.
+            if subscription.own is not None and feed.news((subscription.own,), cursor):
+                return False
+            cursor = feed.head
+        self._park(plan, subscription, cursor)
+        return True
+
+    def _park(self, plan: "Plan", subscription: "Subscription", cursor: int) -> None:
+        core = plan.web.core
+        core.heard(plan.player)
+        core.presence.hold(plan.player)
+        self._parked, self._cursor = subscription, cursor
+        self._timer = plan.web.timers.add(self, plan.patience())
+        core.feed.enrol(subscription.heard, self)
+
+    def _unpark(self) -> None:
+        plan, subscription = self._plan, self._parked
+        if plan is None or subscription is None:
+            return
+        core = plan.web.core
+        self._parked = None
+        core.feed.leave(subscription.heard, self)
+        if self._timer is not None:
+            plan.web.timers.cancel(self, self._timer)
+            self._timer = None
+        core.presence.release(plan.player, core.setting.clock())
+
+    def _write(self, answer: bytes) -> None:
+        transport = self.transport
+        if transport is None:
+            return
+        transport.write(answer)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        held, self._held = self._held, b""
+        if held:
+            transport.resume_reading()
+            self.data_received(held)
+
+    def _by_the_ordinary_way(self) -> None:
+        """Hand the parked request to aiohttp's parser, as if it had come just now."""
+        again = b"%b%d%b" % (self._before, self._cursor, self._after)
+        held, self._held = self._held, b""
+        self._plan = None
+        self._raw = again
+        super().data_received(again)
+        if held:
+            transport = self.transport
+            if transport is not None:
+                transport.resume_reading()
+            self.data_received(held)
+
+    def _hold_back(self, data: bytes) -> None:
+        """Keep what a client sends on before its poll is answered: answers come in the order of requests."""
+        self._held += data
+        if len(self._held) > MOST_HELD and self.transport is not None:
+            self.transport.pause_reading()
+
+
+class ParkingRunner(web.AppRunner):
+    """An application runner whose connections can park polls."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = ParkingServer
+        return server
+
+
+class ParkingServer(web.Server):
+    """aiohttp's server with our protocol; nothing else is changed."""
+
+    def __call__(self) -> RequestHandler:
+        return ParkingProtocol(self, loop=self._loop, **self._kwargs)

@@ -1,0 +1,133 @@
+"""Those who call the application of a test, and what it answers them."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from multidict import CIMultiDictProxy
+
+if TYPE_CHECKING:
+    from tests.apis.app import House
+
+#: Seconds after which a test that waits for something has failed.
+PATIENCE = 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def error(self) -> str:
+        """The error code, or the status of an answer that is no error."""
+        return self.json["error"] if self.status >= 400 else str(self.status)
+
+    @property
+    def refused(self) -> tuple[int, str]:
+        return self.status, self.error
+
+    @property
+    def cursor(self) -> int:
+        return int(self.headers["X-Event-Cursor"])
+
+
+@dataclass
+class Asker:
+    """One who calls: a player with a token, or a stranger."""
+
+    house: "House"
+    token: str = ""
+    id: int = 0
+    name: str = ""
+
+    @property
+    def user(self) -> dict[str, Any]:
+        return {"userId": self.id, "username": self.name}
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request; bytes go as they are, anything else as JSON. `_` in names is `-`."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        if data is not None:
+            given.setdefault("Content-Type", "application/json")
+        async with (
+            asyncio.timeout(PATIENCE),
+            self.house.http.request(
+                method,
+                self.house.url(path),
+                data=data,
+                headers={**self.bearer, **given},
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+            ) as response,
+        ):
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self.ask("GET", path, **headers)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return await self.ask("POST", path, body, **headers)
+
+    async def put(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return await self.ask("PUT", path, body, **headers)
+
+    async def opens(self, game: str = "noughts", name: str = "room", **more: Any) -> str:
+        """Make a room; gives its path."""
+        answer = await self.post(f"/games/{game}/rooms", {"name": name, **more})
+        assert answer.status == 201, answer.raw
+        return answer.headers["Location"]
+
+    async def joins(self, path: str, **more: Any) -> None:
+        answer = await self.post(path + "/join", more or None)
+        assert answer.status == 200, answer.raw
+
+    async def starts(self, room: str) -> str:
+        """Start a session; gives its path."""
+        answer = await self.post(room + "/start")
+        assert answer.status == 201, answer.raw
+        return answer.headers["Location"]
+
+    async def plays(self, session: str, **turn: Any) -> None:
+        answer = await self.post(session + "/turn", turn)
+        assert answer.status == 204, answer.raw
+
+    async def says(self, place: str, text: str) -> int:
+        """Chat; gives the id of the event."""
+        answer = await self.post(place + "/chat", {"text": text})
+        assert answer.status == 201, answer.raw
+        return int(answer.json["id"])
+
+    async def hears(self, place: str, after: int = -1, wait: int = 0) -> list[dict[str, Any]]:
+        """What a poll answers."""
+        answer = await self.get(f"{place}/events?after-event-id={after}&wait={wait}")
+        assert answer.status == 200, answer.raw
+        return answer.json  # type: ignore[no-any-return]
+
+    async def told(self, place: str, after: int = -1) -> list[str]:
+        """The types of the events so far."""
+        return [row["event"]["type"] for row in await self.hears(place, after)]
+
+
+async def a_session(game: str, *players: Asker, **options: Any) -> str:
+    """A session of these players, the first of whom is the host; the game is made if need be."""
+    host, *others = players
+    if (await host.get(f"/games/{game}/rooms")).status == 404:
+        await host.house.game(game)
+    room = await host.opens(game, options=options)
+    for other in others:
+        await other.joins(room)
+    return await host.starts(room)

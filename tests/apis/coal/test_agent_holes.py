@@ -1,0 +1,172 @@
+"""Faults and holes of the original program that agents have to do with, each shown to be closed."""
+
+import unicodedata
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from coalserver.core import topics
+from coalserver.core.commands.claims import open_claim
+from coalserver.core.commands.worlds import tell_console, world_on_its_way
+from coalserver.core.queries.worlds import owner_of
+from coalserver.domain.minecraft.events import LineLogged
+from coalserver.domain.minecraft.visitor import ConsoleLine, said_as
+from coalserver.domain.minecraft.world import Status
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, a_user, a_world, an_admin
+from tests.apis.coal.original import an_original
+
+PING, LINE = "/api/v1/agents/ping", "/api/v1/agents/logline"
+UP = {"server_name": "x", "is_server_running": "true"}
+DOWN = {"server_name": "x", "is_server_running": "false"}
+#: What ends a line for somebody, or does something to the terminal that shows it.
+BREAKS = [
+    "\n",
+    "\r\n",
+    "\r",
+    "\x0b",
+    "\x0c",
+    "\x1b[2J",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\x1c",
+    "\x7f",
+    "\x9b2J",
+]
+INVISIBLE = ("Cc", "Zl", "Zp", "Cs")
+Way = Callable[[Place, str], Awaitable[object]]
+
+
+def is_one_line(text: str) -> bool:
+    return text.splitlines() == [text] and not any(
+        unicodedata.category(one) in INVISIBLE for one in text
+    )
+
+
+@given(some.text(), some.text())
+def test_nothing_but_one_line_can_wait_for_a_console(name: str, text: str):
+    """Hole 1, by construction: no other value is handed to an agent."""
+    line = ConsoleLine(1, 1, said_as(name, text), 0.0, name)
+    assert is_one_line(line.text) and line.text.startswith("/say")
+    assert not line.username or is_one_line(line.username)
+
+
+async def as_a_chat(place: Place, text: str) -> object:
+    return await (await a_user(place.house)).send(place.path + "/chats", chat="hi" + text)
+
+
+async def as_a_chat_in_json(place: Place, text: str) -> object:
+    return await (await a_user(place.house)).post(place.path + "/chats", {"chat": "hi" + text})
+
+
+async def as_a_player(place: Place, text: str) -> object:
+    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
+    ada = await a_user(place.house, usernames=("Ada",))
+    return await ada.send(place.path + "/players/Ada/chats", chat="hi" + text)
+
+
+async def as_a_nickname(place: Place, text: str) -> object:
+    user = await a_user(place.house, nickname="Tom" + text)
+    return await user.send(place.path + "/chats", chat="hi")
+
+
+async def as_a_username(place: Place, text: str) -> object:
+    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
+    return await place.house.core.do(
+        tell_console, world_id=place.id, text="/say hi", username="Ada" + text
+    )
+
+
+async def as_an_admin(place: Place, text: str) -> object:
+    return await place.house.core.do(tell_console, world_id=place.id, text="/say hi" + text)
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=ascii)
+@pytest.mark.parametrize(
+    "way", [as_a_chat, as_a_chat_in_json, as_a_player, as_a_nickname, as_a_username, as_an_admin]
+)
+async def test_no_text_becomes_a_second_command(house: House, way: Way, broken: str):
+    """Hole 1: whoever could chat could have the console do anything."""
+    place = await a_world(house)
+    await way(place, f"{broken}op mallory")
+    commands = (await place.agent.send(PING, **UP)).json["commands"]
+    assert len(commands) == 1 and commands[0]["command"].startswith("/say")
+    assert all(is_one_line(text) for text in commands[0].values() if text)
+
+
+async def test_what_the_original_agent_writes_is_one_line_a_command(house: House):
+    """It ends each with a newline of its own, in an encoding in which other bytes are line breaks, too."""
+    place = await a_world(house)
+    for broken in BREAKS:
+        await house.core.do(tell_console, world_id=place.id, text=f"/say hi{broken}op mallory")
+    agent = await an_original(place, [])
+    await agent.start()
+    await agent.follow()
+    assert len(agent.fifo) == len(BREAKS)
+    for line in agent.fifo:
+        assert line.startswith(b"/say hi") and line.endswith(b"\n")
+        assert len(line.decode("iso-8859-2").splitlines()) == 1
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=ascii)
+async def test_a_line_of_a_log_is_kept_as_one_line_of_it(house: House, broken: str):
+    """Hole 10: what an agent takes for one line is one, and holds up none."""
+    place = await a_world(house)
+    text = f"2023-11-14 16:13:00 [INFO] <Ada> hi{broken}2023-11-14 16:13:01 [INFO] Stopping server"
+    assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
+    assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 200
+    assert place.now.status is Status.UNKNOWN
+
+
+async def test_lines_that_are_read_again_alarm_nobody(house: House):
+    """Hole 11: every old line was told to listeners as if it had just been written."""
+    place, head = await a_world(house), house.core.feed.head
+    for day in ("2012-10-07", "2023-11-14"):
+        text = f"{day} 16:13:00 [INFO] <Ada> hi"
+        assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
+    told, _ = await house.core.entries([topics.world(place.id)], head, 10)
+    assert [entry.event.live for entry in told if isinstance(entry.event, LineLogged)] == [
+        False,
+        True,
+    ]
+
+
+async def test_an_old_log_does_not_prove_a_name(house: House):
+    """A code is typed now; one that stands in a log of long ago is nobody's."""
+    place, thomas = await a_world(house), await a_user(house)
+    claim = await house.core.do(open_claim, account=thomas.id)
+    for day, owner in (("2012-10-07", None), ("2023-11-14", thomas.id)):
+        text = f"{day} 16:13:00 [INFO] <Ada> {claim.code}"
+        await place.agent.send(LINE, line=text, zone="America/Chicago")
+        found = house.core.see(owner_of, username="Ada")
+        assert (found and found.id) == owner
+
+
+async def test_a_restart_is_not_over_while_the_old_process_still_pings(house: House):
+    """Hole 15."""
+    place = await a_world(house, hosted=True)
+    await place.agent.send(PING, **UP)
+    await house.core.do(world_on_its_way, world_id=place.id, status=Status.QUEUED_RESTART)
+    for ping, status in (
+        (UP, Status.QUEUED_RESTART),
+        (DOWN, Status.QUEUED_START),
+        (DOWN, Status.QUEUED_START),
+        (UP, Status.RUNNING),
+    ):
+        house.clock.forward(5)
+        await place.agent.send(PING, **ping)
+        assert place.now.status is status
+
+
+async def test_a_world_that_never_came_may_be_asked_for_again(house: House):
+    """Hole 16: a world that was half started counted as started."""
+    place, root = await a_world(house, hosted=True), await an_admin(house)
+    play = place.path + "/queue/play"
+    assert (await root.post(play)).status == 202
+    assert (await root.post(play)).status == 200
+    await house.after(361)
+    assert place.now.status is Status.UNKNOWN
+    assert (await root.post(play)).status == 202 and place.now.status is Status.QUEUED_START

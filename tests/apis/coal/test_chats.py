@@ -1,0 +1,166 @@
+"""Saying something in a world: under which name, by whom, and that it is never more than one line."""
+
+import asyncio
+
+import pytest
+
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.apis.coal.logs import AT, logged_in
+
+KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
+
+
+async def told(place: Place) -> list[dict[str, str | None]]:
+    """What the agent is given for the console."""
+    answer = await place.agent.send(
+        "/api/v1/agents/ping", server_name="x", is_server_running="true"
+    )
+    assert answer.status == 200, answer.raw
+    return answer.json["commands"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+async def thomas(house: House) -> User:
+    house.clock.now = AT
+    return await a_user(house, usernames=("first", "gumptionthomas"))
+
+
+@pytest.fixture
+async def place(house: House) -> Place:
+    place = await a_world(house)
+    await place.logs(logged_in("10:00:00", "gumptionthomas"), logged_in("10:00:01", "bob"))
+    return place
+
+
+async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(
+    thomas: User, place: Place
+):
+    answer = await thomas.send(place.path + "/chats", chat="Hello world...")
+    assert (answer.status, answer.raw) == (202, b"")
+    assert await told(place) == [
+        {"username": "gumptionthomas", "command": "/say <gumptionthomas> Hello world..."}
+    ]
+    assert await told(place) == []
+
+
+async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(house: House, place: Place):
+    nick, mail = (
+        await a_user(house, "n@x.org", nickname="nick"),
+        await a_user(house, "m@x.org", nickname=""),
+    )
+    liar = await a_user(house, "l@x.org", nickname="bob")
+    for user in (nick, mail, liar):
+        await user.post(place.path + "/chats", {"chat": "hi"})
+    names = [one["command"] for one in await told(place)]
+    assert names == ["/say <nick> hi", "/say <m@x.org> hi", "/say <l@x.org> hi"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hi\nstop",
+        "hi\r\nstop",
+        "hi\rstop",
+        "hi\u2028stop",
+        "hi\x85stop",
+        "hi\x0bstop",
+        "hi\x1b[2Jstop",
+        "hi\x7fstop",
+    ],
+)
+async def test_whatever_is_said_is_one_line_for_the_console(thomas: User, place: Place, text: str):
+    """Hole 1: the second line of a chat was a command to the console."""
+    for path in ("/chats", "/players/gumptionthomas/chats"):
+        for answer in (
+            await thomas.send(place.path + path, chat=text),
+            await thomas.post(place.path + path, {"chat": text}),
+        ):
+            assert answer.status == 202
+    for one in await told(place):
+        assert (one["command"] or "").startswith("/say <gumptionthomas> hi ")
+        assert (one["command"] or "").isprintable()
+
+
+@pytest.mark.parametrize("nick", ["a\nstop", "> x\r/op me"])
+async def test_no_nickname_is_a_second_line(house: House, place: Place, nick: str):
+    user = await a_user(house, "n@x.org", nickname=nick)
+    await user.send(place.path + "/chats", chat="hi")
+    (one,) = await told(place)
+    assert (one["command"] or "").isprintable() and (one["command"] or "").startswith("/say <")
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"chat": ""}, {"chat": "  "}, {"chat": None}, {"chat": "\n\t\x1b"}]
+)
+async def test_nothing_said_is_refused(thomas: User, place: Place, body: object):
+    for path in ("/chats", "/players/gumptionthomas/chats"):
+        answer = await thomas.post(place.path + path, body)
+        assert (answer.status, answer.json) == (400, {"errors": "chat: This field is required."})
+    assert await told(place) == []
+
+
+async def test_too_much_said_is_refused(thomas: User, place: Place):
+    assert (await thomas.send(place.path + "/chats", chat="x" * 1000)).status == 202
+    answer = await thomas.send(place.path + "/chats", chat="x" * 1001)
+    assert answer.json == {"errors": "chat: Field cannot be longer than 1000 characters."}
+
+
+async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(
+    house: House, thomas: User, place: Place
+):
+    root = await an_admin(house)
+    key = (await thomas.get(place.path + "/players/gumptionthomas")).json["key"]
+    for player in ("gumptionthomas", key):
+        path = f"{place.path}/players/{player}/chats"
+        assert (await thomas.send(path, chat="hi")).status == 202
+        answer = await root.send(path, chat="hi")
+        assert (answer.status, answer.raw) == (403, b"")
+    for player in ("bob", "first", "nobody"):
+        answer = await thomas.send(f"{place.path}/players/{player}/chats", chat="hi")
+        assert (answer.status, answer.raw) == (403 if player == "bob" else 404, b"")
+    assert len(await told(place)) == 2
+
+
+async def test_a_bad_chat_is_refused_before_an_unknown_world_and_an_unknown_world_before_a_name(
+    thomas: User,
+):
+    for path in ("/api/v1/servers/x/chats", "/api/v1/servers/x/players/bob/chats"):
+        assert (await thomas.send(path)).status == 400
+        assert (await thomas.send(path, chat="hi")).status == 404
+
+
+async def test_a_chat_sent_again_with_its_key_is_said_once(
+    house: House, thomas: User, place: Place
+):
+    path = place.path + "/chats"
+    other = await a_user(house, "o@x.org", nickname="other")
+    answers = await asyncio.gather(
+        *(thomas.post(path, {"chat": "hi"}, Idempotency_Key=KEY) for _ in range(5)),
+        other.post(path, {"chat": "hi"}, Idempotency_Key=KEY),
+    )
+    assert [answer.status for answer in answers] == [202] * 6
+    assert sorted(one["command"] or "" for one in await told(place)) == [
+        "/say <gumptionthomas> hi",
+        "/say <other> hi",
+    ]
+    for again, body in ((path, {"chat": "ho"}), (path + "?chat=x", {"chat": "hi"})):
+        answer = await thomas.post(again, body, Idempotency_Key=KEY)
+        assert answer.status == 422 and answer.json["errors"]
+    assert await told(place) == []
+
+
+async def test_without_a_key_it_is_said_as_often_as_it_is_sent(thomas: User, place: Place):
+    await asyncio.gather(*(thomas.send(place.path + "/chats", chat="hi") for _ in range(3)))
+    assert len(await told(place)) == 3
+
+
+async def test_what_was_said_is_still_to_be_told_after_a_restart(stone_house: House):
+    stone_house.clock.now = AT
+    user, place = await a_user(stone_house), await a_world(stone_house)
+    await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)
+    await stone_house.restart()
+    assert (
+        await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)
+    ).status == 202
+    assert [one["command"] for one in await told(place)] == ["/say <thomas> hi"]

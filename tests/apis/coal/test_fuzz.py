@@ -1,0 +1,189 @@
+"""Whatever is sent to whatever address: it is never a 500, and each answer is one of this dialect's."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from coalserver.domain.minecraft.server_properties import PROPERTIES
+from coalserver.storage.sqlite.store import SqliteStore
+from coalserver.web.api import Route
+from tests.apis.app import Answer, Asker, a_house
+from tests.apis.coal.folk import FORM, Place, User
+from tests.apis.coal.test_holes import BODY, ODD, PARTS, ROUTES, filled, full
+
+NAMES = [
+    *(
+        "size",
+        "cursor",
+        "since",
+        "before",
+        "q",
+        "tag",
+        "name",
+        "gce",
+        "chat",
+        "line",
+        "zone",
+        "lines",
+        "source",
+    ),
+    *(
+        "sequence",
+        "server_name",
+        "is_server_running",
+        "timestamp",
+        "server_day",
+        "address",
+        "after-event-id",
+    ),
+    *("code", *PROPERTIES),
+]
+MEDIA = [
+    *(FORM, "application/json", "", "text/plain", "image/png", "multipart/form-data"),
+    *("multipart/form-data; boundary=x", "application/json; charset=utf-16"),
+    *(FORM + "; charset=latin-1", "x", "application/"),
+]
+WORDS = st.sampled_from(
+    [
+        "",
+        "0",
+        "1",
+        "-1",
+        "x",
+        "true",
+        "1e3",
+        "2014-02-30 00:00:00",
+        "2014-01-01 00:00:00",
+        "9" * 30,
+        "W10",
+        "WzFd",
+        "WzAsMF0",
+        "Wy0xLDBd",
+        "WzFlMzA4LDFd",
+        "WyJhIl0",
+        "25565",
+        "DEFAULT",
+        "x" * 501,
+        *ODD,
+    ]
+) | st.text(max_size=20)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+PAIRS = st.dictionaries(st.sampled_from(NAMES), WORDS, max_size=4)
+OBJECTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
+BODIES = (
+    st.none()
+    | st.binary(max_size=50)
+    | PAIRS.map(lambda pairs: urlencode(pairs, errors="replace").encode())
+    | OBJECTS.map(lambda value: json.dumps(value).encode())
+    | VALUES.map(lambda value: json.dumps(value).encode())
+    | st.sampled_from(
+        [
+            b"[" * 1000,
+            b'{"name":"\\ud800"}',
+            b'{"name":"\\u0000"}',
+            b"name=%ff",
+            b"name=%00",
+            b"&=&=",
+            b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n",
+            b"--x--\r\n",
+            b"\xff\xfe{",
+        ]
+    )
+)
+
+
+Scene = tuple[User, Place, dict[str, str]]
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """A world with one of everything, at a server with a file, where nobody waits for events."""
+    async with a_house(SqliteStore(tmp_path / "data.sqlite"), poll_seconds=0) as house:
+        yield await full(house)
+
+
+def in_its_words(method: str, answer: Answer) -> None:
+    assert answer.status < 500, answer.raw
+    if answer.status in (403, 404, 405):
+        assert answer.raw == b""
+    elif answer.status >= 400 and method != "HEAD":
+        assert set(answer.json) == {"errors"} and isinstance(answer.json["errors"], str)
+
+
+@settings(
+    max_examples=600,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    route=st.sampled_from(ROUTES),
+    method=st.sampled_from([""] * 9 + ["DELETE", "PUT", "POST", "HEAD"]),
+    odd=st.dictionaries(st.sampled_from([*PARTS]), WORDS, max_size=1),
+    right=st.integers(0, 2),
+    query=PAIRS,
+    body=BODIES,
+    media=st.sampled_from(MEDIA),
+    who=st.sampled_from(["root"] * 5 + ["agent"] * 2 + ["nobody"]),
+)
+async def test_nothing_that_is_sent_makes_the_server_fail(
+    scene: Scene,
+    route: Route,
+    method: str,
+    odd: dict[str, str],
+    right: int,
+    query: dict[str, str],
+    body: bytes | None,
+    media: str,
+    who: str,
+):
+    root, place, keys = scene
+    path = filled(route, keys if right else {**keys, **odd})
+    if query:
+        path += "?" + "&".join(
+            f"{quote(name)}={quote(text, safe='')}" for name, text in query.items()
+        )
+    spoken_for = place.agent if "/agents" in route.path and right else root
+    asker = {"root": spoken_for, "agent": place.agent, "nobody": Asker(root.house)}[who]
+    method = method or route.method
+    in_its_words(method, await asker.ask(method, path, body, Content_Type=media))
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    route=st.sampled_from([route for route in ROUTES if route.method == "POST"]),
+    said=OBJECTS,
+    form=st.booleans(),
+)
+async def test_nothing_that_is_said_well_makes_the_server_fail(
+    scene: Scene, route: Route, said: dict[str, Any], form: bool
+):
+    root, place, keys = scene
+    asker = place.agent if "/agents" in route.path else root
+    body = json.dumps(BODY | said).encode()
+    if form:
+        texts = {
+            name: str(value).encode("utf-8", "replace") for name, value in (BODY | said).items()
+        }
+        body = urlencode(texts).encode()
+    media = FORM if form else "application/json"
+    in_its_words("POST", await asker.ask("POST", filled(route, keys), body, Content_Type=media))

@@ -1,0 +1,248 @@
+"""Faults and holes of the original program, each shown to be closed."""
+
+import re
+from itertools import product
+from urllib.parse import quote
+
+import pytest
+
+from coalserver.apis.coal import DIALECT
+from coalserver.core.commands.account_admin import change_account
+from coalserver.core.commands.worlds import ping_world
+from coalserver.core.topics import world as world_topic
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.minecraft.events import WorldChanged
+from coalserver.domain.minecraft.world import Ping
+from coalserver.security.opaque_keys import LINE, PLAYER, SCREENSHOT, SERVER, SESSION, USER, Keys
+from coalserver.web.api import Route
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.apis.coal.logs import AT, left, line, logged_in, said
+from tests.media.test_images import a_picture
+
+#: Which kind of key each part of a path is.
+PARTS = {
+    "user": USER,
+    "server": SERVER,
+    "player": PLAYER,
+    "session": SESSION,
+    "line": LINE,
+    "screenshot": SCREENSHOT,
+}
+KINDS = sorted(PARTS.values())
+#: A body with which no route finds fault.
+BODY = {"name": "W", "gce": True, "chat": "hi", "motd": "Hi"}
+ROUTES = [route for route in DIALECT.routes if not route.upgrade]
+SEARCHED = ("chats", "deaths", "achievements", "loglines")
+LISTS = [route for route in ROUTES if route.method == "GET" and route.endpoint.startswith("list")]
+SHOT = a_picture(size=(6, 4))
+
+
+def parts(route: Route) -> list[str]:
+    return [name for name in re.findall(r"{(\w+)", route.path) if name in PARTS]
+
+
+def named(routes: list[Route]) -> pytest.MarkDecorator:
+    ids = [f"{route.method} {route.path.removeprefix('/api/v1/')}" for route in routes]
+    return pytest.mark.parametrize("route", routes, ids=ids)
+
+
+def filled(route: Route, keys: dict[str, str]) -> str:
+    """The path of a route with these keys in it; that of a line is one that its list has."""
+    listed = re.search(r"(\w+)/{line}", route.path)
+    if listed and "line" not in keys:
+        keys = {**keys, "line": keys[listed[1]]}
+    return re.sub(r"{(\w+)[^}]*}", lambda part: quote(keys.get(part[1], "x"), safe=""), route.path)
+
+
+async def full(house: House) -> tuple[User, Place, dict[str, str]]:
+    """A world in which there is one of everything, and its keys."""
+    house.clock.now = AT
+    root, place = await an_admin(house, usernames=("bob",)), await a_world(house, hosted=True)
+    await place.logs(
+        logged_in("12:00:00", "bob"),
+        said("12:01:00", "bob", "hi"),
+        line("12:02:00", "bob drowned"),
+        line("12:03:00", "bob has just earned the achievement [The Lie]"),
+        left("12:04:00", "bob"),
+    )
+    (session,) = (await root.get(place.path + "/sessions")).json["sessions"]
+    keys = {
+        "user": session["user_key"],
+        "server": session["server_key"],
+        "player": session["player_key"],
+        "session": session["key"],
+        "kind": "original",
+    }
+    picture = await root.ask("POST", place.path + "/screenshots", SHOT, Content_Type="image/png")
+    keys["screenshot"] = picture.json["key"]
+    for name in SEARCHED:
+        keys[name] = (await root.get(f"{place.path}/{name}")).json[name][0]["key"]
+    return root, place, keys
+
+
+@named([route for route in ROUTES if route.method == "GET" and parts(route)])
+async def test_the_right_keys_name_something(house: House, route: Route):
+    root, _, keys = await full(house)
+    answer = await root.get(filled(route, keys) + "?wait=0")
+    assert answer.status == 200, answer.raw
+
+
+@named([route for route in ROUTES if parts(route)])
+async def test_a_key_of_another_kind_names_nothing(house: House, route: Route):
+    """Hole 2: the original showed whatever a key named, with all that was kept of it."""
+    root, place, keys = await full(house)
+    before = place.now
+    for part, kind, id in product(parts(route), KINDS, range(8)):
+        if kind != PARTS[part]:
+            path = filled(route, {**keys, part: Keys(bytes(32)).of(kind, id)})
+            answer = await root.ask(route.method, path, BODY if route.method == "POST" else None)
+            assert (answer.status, answer.raw) == (404, b""), path
+    assert place.now == before
+
+
+@named([route for route in ROUTES if parts(route)])
+async def test_a_key_that_somebody_made_up_names_nothing(house: House, route: Route):
+    root, place, keys = await full(house)
+    for part in parts(route):
+        right = keys["chats" if part == "line" else part]
+        forged = Keys(b"another secret" * 2).of(PARTS[part], 1)
+        turned = right[:-1] + ("A" if right[-1] != "A" else "B")
+        cut = (right[:-1], right + "A", right.swapcase())
+        for wrong in (forged, turned, *cut, "1", "-1", "ä", "..", "%00", "x" * 3000):
+            answer = await root.ask(
+                route.method,
+                filled(route, {**keys, part: wrong}),
+                BODY if route.method == "POST" else None,
+            )
+            assert (answer.status, answer.raw) == (404, b""), wrong
+
+
+ODD = [
+    "NOT",
+    ":",
+    "(",
+    '"',
+    " ",
+    "*",
+    "a OR",
+    "AND",
+    "NEAR(a b)",
+    "chat:hi",
+    "-hi",
+    "hi*",
+    "^",
+    "ö",
+    "北京",
+    "\U0001f600",
+    "a\0b",
+    "'; DROP TABLE line; --",
+    "x" * 1500,
+    "%",
+    "\\",
+    "{a b}",
+    "\r\n",
+]
+
+
+@named([route for route in LISTS if route.path.endswith(SEARCHED)])
+async def test_whatever_is_looked_for_there_is_an_answer(stone_house: House, route: Route):
+    """Hole 9: quotes, brackets, single operators and any letter beyond ASCII failed."""
+    root, _, keys = await full(stone_house)
+    path = filled(route, keys)
+    for odd in ODD:
+        answer = await root.get(f"{path}?q={quote(odd, safe='')}")
+        assert answer.status == 200, (odd, answer.raw)
+
+
+@named(LISTS)
+async def test_a_list_says_what_it_does_not_understand(house: House, route: Route):
+    root, _, keys = await full(house)
+    path = filled(route, keys)
+    cursors = ("x", "%C3%A4", "W10", "bnVsbA")
+    for query in ("size=x", "size=", "size=51", "size=%00", *(f"cursor={odd}" for odd in cursors)):
+        answer = await root.get(f"{path}?{query}")
+        assert answer.status == 400 and isinstance(answer.json["errors"], str), query
+    if "users" not in path and not route.path.endswith(("/servers", "/players")):
+        for date in ("2014-02-30 00:00:00", "x", "2014-01-01", "99999-01-01 00:00:00"):
+            answer = await root.get(f"{path}?since={quote(date)}&q=hi")
+            assert answer.status == 400 and isinstance(answer.json["errors"], str), date
+
+
+async def test_texts_of_any_length_and_letters_are_taken(stone_house: House):
+    """Hole 9: 501 characters or a letter beyond ASCII failed."""
+    root, place, _ = await full(stone_house)
+    long = "Ä" + "x" * 600
+    assert (await root.send(place.path, name=long)).json["name"] == long
+    assert (await root.send(place.path + "/properties", motd=long, version=long)).json[
+        "motd"
+    ] == long
+    assert (await root.send(place.path + "/chats", chat=long)).status == 202
+    assert (await root.post(place.path + "/queue/play")).status == 202
+    await place.logs(said("12:05:00", "bob", long))
+    assert (await root.get(place.path + "/chats?size=1")).json["chats"][0]["chat"] == long
+
+
+async def test_a_name_that_is_too_long_is_refused_in_words(house: House):
+    root, place, _ = await full(house)
+    answer = await root.send(place.path, name="x" * 100_000)
+    assert answer.status == 400 and answer.json["errors"].startswith("name: Field cannot be longer")
+
+
+async def test_an_old_line_does_not_stop_a_world_that_runs(house: House):
+    """Hole 11: a log that was read again flipped the status of the world."""
+    root, place, _ = await full(house)
+    ping = Ping(running=True, address="192.0.2.7")
+    await house.core.do(ping_world, world_id=place.id, ping=ping)
+    before = (await root.get(place.path)).json
+    head = house.core.feed.head
+    await place.logs(
+        line("09:00:00", "Starting minecraft server version 1.2"),
+        line("09:30:00", "Stopping server"),
+    )
+    after = (await root.get(place.path)).json
+    for name in ("status", "address", "last_ping"):
+        assert after[name] == before[name]
+    told, _ = await house.core.entries([world_topic(place.id)], head, 100)
+    changes = [entry.event for entry in told if isinstance(entry.event, WorldChanged)]
+    assert {change.status for change in changes} <= {"running"}
+
+
+async def test_the_last_admin_stays_one(house: House):
+    """Hole 14: the last admin could deactivate himself, and nobody ran the place any more."""
+    root = await an_admin(house)
+    for change in ({"active": False}, {"admin": False}):
+        with pytest.raises(Refusal) as refused:
+            await house.core.do(change_account, account=root.id, **change)
+        assert refused.value.why is Why.LAST_ADMIN
+    told = (await root.get("/api/v1/users/self")).json
+    assert told["admin"] is told["active"] is True
+    await an_admin(house, "other@example.org")
+    await house.core.do(change_account, account=root.id, active=False)
+    assert (await root.get("/api/v1/users/self")).status == 403
+
+
+async def test_nothing_secret_or_internal_is_in_what_is_shown(house: House):
+    root, place, keys = await full(house)
+    thomas = await a_user(house)
+    texts = []
+    for route in ROUTES:
+        if (
+            route.method == "GET"
+            and "agents" not in route.path
+            and not route.path.endswith("/events")
+        ):
+            texts.append((await thomas.get(filled(route, keys))).raw.decode("latin-1"))
+    told = "".join(texts)
+    for word in (
+        "password",
+        "argon2",
+        "secret",
+        "eula",
+        "digest",
+        "token",
+        "client_id",
+        root.token,
+        place.agent.token,
+    ):
+        assert word not in told

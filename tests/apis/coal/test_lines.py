@@ -1,0 +1,284 @@
+"""Chats, deaths, achievements and log lines: what lists of them hold, and who is told what of whom."""
+
+from typing import Any
+
+import pytest
+
+from coalserver.core.commands.claims import set_usernames
+from coalserver.core.commands.worlds import end_world
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, User, a_world, an_admin
+from tests.apis.coal.logs import AT, left, line, logged_in, said, starting
+
+LISTS = ("chats", "deaths", "achievements", "loglines")
+ROW = {
+    "key",
+    "server_key",
+    "username",
+    "player_key",
+    "user_key",
+    "timestamp",
+    "line",
+    "created",
+    "updated",
+}
+MEMBERS = {
+    "chats": ROW | {"chat"},
+    "deaths": ROW | {"message"},
+    "achievements": ROW | {"name", "message"},
+    "loglines": ROW | {"log_level", "ip", "port", "location", "chat", "tags"},
+}
+EARNED = "bob has just earned the achievement [Taking Inventory]"
+
+
+async def rows(user: User, path: str) -> list[dict[str, Any]]:
+    answer = await user.get(path)
+    assert answer.status == 200, answer.raw
+    (found,) = (value for name, value in answer.json.items() if name != "cursor")
+    return found  # type: ignore[no-any-return]
+
+
+async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, place: Place):
+    await place.logs(
+        said("10:00:00", "bob", "hi"),
+        line("10:00:01", "bob drowned"),
+        line("10:00:02", EARNED),
+        line("10:00:03", "Preparing spawn area: 1%"),
+    )
+    for name in LISTS:
+        found = await rows(thomas, f"{place.path}/{name}")
+        assert len(found) == (4 if name == "loglines" else 1)
+        assert all(set(row) == MEMBERS[name] for row in found)
+    (chat,), (death,) = (
+        await rows(thomas, place.path + "/chats"),
+        await rows(thomas, place.path + "/deaths"),
+    )
+    assert (chat["chat"], death["message"]) == ("hi", "drowned")
+    assert (
+        chat["timestamp"] == "2013-04-13 10:00:00 CDT-0500"
+        and chat["created"] == "2013-04-14 05:00:00 UTC-0000"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "has made the advancement [Stone Age]",
+        "has reached the goal [Stone Age]",
+        "has completed the challenge [Stone Age]",
+        "has just earned the achievement [Stone Age]",
+    ],
+)
+async def test_what_came_after_achievements_is_one_of_them(thomas: User, place: Place, text: str):
+    await place.logs(line("10:00:00", "bob " + text))
+    (row,) = await rows(thomas, place.path + "/achievements?q=stone")
+    assert (row["name"], row["message"], row["username"]) == ("Stone Age", text, "bob")
+
+
+async def test_a_login_tells_where_and_from_where(thomas: User, place: Place):
+    await place.logs(logged_in("10:00:00", "bob"), left("10:01:00", "bob"))
+    logout, login = await rows(thomas, place.path + "/loglines")
+    assert login["tags"] == ["timestamp", "connection", "login"] and logout["tags"][-1] == "logout"
+    assert (login["ip"], login["port"], login["log_level"]) == ("192.0.2.7", "52142", "INFO")
+    assert login["location"] == {"x": 1.5, "y": 64.0, "z": -2.25} and logout["location"] is None
+
+
+async def test_whose_a_line_is_follows_the_claims(house: House, thomas: User, place: Place):
+    await place.logs(said("10:00:00", "bob", "hi"))
+    (row,) = await rows(thomas, place.path + "/chats")
+    assert row["player_key"] and row["user_key"] is None
+    await house.core.do(set_usernames, account=thomas.id, usernames=("bob",))
+    (row,) = await rows(thomas, place.path + "/chats")
+    assert row["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
+
+
+async def test_what_the_console_says_is_nobodys(thomas: User, place: Place):
+    await place.logs(
+        line("10:00:00", "[Server] hello all"), line("10:00:01", "[Server] <t@gmail.com> hi")
+    )
+    site, console = await rows(thomas, place.path + "/chats")
+    assert console["username"] is console["player_key"] is console["user_key"] is None
+    assert (site["chat"], site["player_key"]) == ("hi", None)
+
+
+async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: Place):
+    for name in ("bob", "Bob", "eve"):
+        await place.logs(
+            said("10:00:00", name, "hi"),
+            line("10:00:01", name + " drowned"),
+            line("10:00:02", EARNED.replace("bob", name)),
+            logged_in("10:00:03", name),
+        )
+    key = next(
+        one for one in await rows(thomas, place.path + "/players") if one["username"] == "Bob"
+    )["key"]
+    for name in LISTS:
+        for player in ("Bob", key):
+            found = await rows(thomas, f"{place.path}/players/{player}/{name}")
+            assert {row["username"] for row in found} == {"Bob"}
+            assert len(found) == (4 if name == "loglines" else 1)
+        assert (await thomas.get(f"{place.path}/players/nobody/{name}")).status == 404
+    assert await rows(thomas, f"{place.path}/players/eve/chats?q=bye") == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_key_opens_only_what_it_is_a_key_of(
+    house: House, thomas: User, place: Place, name: str
+):
+    other = await a_world(house, "Other")
+    for one in (place, other):
+        await one.logs(
+            said("10:00:00", "bob", "hi"), line("10:00:01", "bob drowned"), line("10:00:02", EARNED)
+        )
+    keys = {each: (await rows(thomas, f"{place.path}/{each}"))[0]["key"] for each in LISTS[:3]}
+    for each, key in keys.items():
+        answer = await thomas.get(f"{place.path}/{name}/{key}")
+        assert answer.status == (200 if name in (each, "loglines") else 404)
+        assert answer.status == 200 or answer.raw == b""
+        assert (await thomas.get(f"{other.path}/{name}/{key}")).status == 404
+    player = (await rows(thomas, place.path + "/players"))[0]["key"]
+    self_key = (await thomas.get("/api/v1/users/self")).json["key"]
+    for key in (player, self_key, place.path.rpartition("/")[2], "x", "0", "1", "%00"):
+        assert (await thomas.get(f"{place.path}/{name}/{key}")).status == 404
+
+
+async def test_a_line_s_key_names_nothing_else(thomas: User, place: Place):
+    await place.logs(said("10:00:00", "bob", "hi"))
+    (row,) = await rows(thomas, place.path + "/chats")
+    for path in (
+        "/api/v1/users/",
+        "/api/v1/servers/",
+        f"{place.path}/players/",
+        f"{place.path}/sessions/",
+    ):
+        answer = await thomas.get(path + row["key"])
+        assert (answer.status, answer.raw) == (404, b"")
+
+
+async def test_a_tag_leaves_what_has_it(thomas: User, place: Place):
+    await place.logs(
+        starting("09:00:00"), logged_in("10:00:00", "bob"), said("10:01:00", "bob", "hi")
+    )
+    for tag, count in {
+        "login": 1,
+        "chat": 1,
+        "server": 1,
+        "timestamp": 3,
+        "": 3,
+        "nothing": 0,
+        "%00%ff'": 0,
+    }.items():
+        assert len(await rows(thomas, f"{place.path}/loglines?tag={tag}")) == count, tag
+    assert len(await rows(thomas, place.path + "/players/bob/loglines?tag=connection")) == 1
+    assert await rows(thomas, place.path + "/loglines?tag=chat&q=logged") == []
+
+
+async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(
+    thomas: User, place: Place
+):
+    await place.logs("java.lang.NullPointerException: null", "\tat net.minecraft.World.tick")
+    assert await rows(thomas, place.path + "/loglines") == []
+    found = await rows(thomas, place.path + "/loglines?q=java.lang.NullPointerException")
+    assert [row["timestamp"] for row in found] == [None] and found[0]["tags"] == ["unknown"]
+    first = (await thomas.get(f"{place.path}/loglines/{found[0]['key']}")).json
+    assert first == found[0]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "texts"),
+    [
+        ("since=2013-04-13+15:00:01", "cb"),
+        ("before=2013-04-13+15:00:01", "a"),
+        ("since=2013-04-13+15:00:01&before=2013-04-13+15:00:02", "b"),
+        ("since=2013-04-13+15:00:01&before=2013-04-13+15:00:01", ""),
+        ("since=&before=&q=", "cba"),
+        ("since=2013-04-13+15:00:01&q=b", "b"),
+    ],
+)
+async def test_since_counts_and_before_does_not(
+    thomas: User, place: Place, bounds: str, texts: str
+):
+    await place.logs(*(said(f"10:00:0{second}", "bob", text) for second, text in enumerate("abc")))
+    for path in (place.path, place.path + "/players/bob"):
+        assert "".join(row["chat"] for row in await rows(thomas, f"{path}/chats?{bounds}")) == texts
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_what_is_wrong_with_a_request_is_said_before_what_it_names_is_looked_up(
+    thomas: User, name: str
+):
+    for path in (f"/api/v1/servers/nothing/{name}", f"/api/v1/servers/nothing/players/x/{name}"):
+        answer = await thomas.get(path + "?size=0&since=x&cursor=!")
+        assert answer.status == 400
+        assert answer.json["errors"] == (
+            "size: Number must be between 1 and 50. since: Not a valid datetime value."
+        )
+        assert (await thomas.get(path)).status == 404
+
+
+@pytest.mark.parametrize("query", ["", "&q=word", "&tag=chat"])
+@pytest.mark.parametrize("whose", ["", "/players/bob"])
+async def test_pages_stay_while_older_lines_are_filled_in_and_newer_ones_come(
+    thomas: User, place: Place, query: str, whose: str
+):
+    path = f"{place.path}{whose}/loglines?size=10{query}"
+    await place.logs(
+        *(said(f"10:{minute}:00", "bob", f"word {minute}") for minute in range(20, 45))
+    )
+    first = (await thomas.get(path)).json
+    await place.logs(
+        *(said(f"12:{minute}:00", "bob", f"word {minute}") for minute in range(10, 20))
+    )
+    await place.logs(
+        *(said(f"09:{minute}:00", "bob", f"word {minute}") for minute in range(10, 20))
+    )
+    second = (await thomas.get(f"{path}&cursor={first['cursor']}")).json
+    third = (await thomas.get(f"{path}&cursor={second['cursor']}")).json
+    told = [row["line"][11:16] for page in (first, second, third) for row in page["loglines"]]
+    assert told == [f"10:{minute}" for minute in range(44, 19, -1)] + [
+        f"09:{minute}" for minute in range(19, 14, -1)
+    ]
+    assert "cursor" in third
+
+
+async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(
+    thomas: User, place: Place
+):
+    await place.logs(*(said(f"10:{minute}:00", "bob", "needle") for minute in range(10, 35)))
+    cursor, sizes = "", []
+    for _ in range(3):
+        page = (await thomas.get(f"{place.path}/chats?q=needle&cursor={cursor}")).json
+        cursor = page.get("cursor", "")
+        sizes.append((len(page["chats"]), bool(cursor)))
+    assert sizes == [(10, True), (10, True), (5, False)]
+    answer = await thomas.get(f"{place.path}/chats?q=needle&cursor=broken!")
+    assert answer.status == 400 and answer.json["errors"].startswith("Invalid cursor broken!")
+
+
+async def test_a_long_line_is_kept_whole(thomas: User, place: Place):
+    text = "x" * 5000
+    await place.logs(said("10:00:00", "bob", text))
+    (row,) = await rows(thomas, place.path + "/chats")
+    assert row["chat"] == text
+
+
+async def test_a_world_that_is_ours_no_more_shows_nothing(house: House, thomas: User, place: Place):
+    await place.logs(said("10:00:00", "bob", "hi"))
+    (row,) = await rows(thomas, place.path + "/chats")
+    await house.core.do(end_world, world_id=place.id)
+    for path in ("/chats", "/loglines", f"/chats/{row['key']}", "/players/bob/chats"):
+        assert (await thomas.get(place.path + path)).status == 404
+
+
+async def test_an_agent_reads_no_lines(place: Place):
+    assert (await place.agent.get(place.path + "/loglines")).status == 401
+
+
+async def test_lines_are_kept_through_a_restart(stone_house: House):
+    stone_house.clock.now = AT
+    root, place = await an_admin(stone_house), await a_world(stone_house)
+    await place.logs(said("10:00:00", "bob", "hi"), "undated")
+    before = await rows(root, place.path + "/loglines?q=hi")
+    await stone_house.restart()
+    assert await rows(root, place.path + "/loglines?q=hi") == before and len(before) == 1
+    assert len(await rows(root, place.path + "/loglines?q=undated")) == 1

@@ -1,0 +1,74 @@
+"""The document's examples for lines, as a table: status, members, types and formats."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.apis.app import House
+from tests.apis.coal.examples_lines import EXAMPLES, FORMS, LISTS, Example
+from tests.apis.coal.folk import FORM, Place, User, a_user, a_world
+from tests.apis.coal.logs import AT
+
+
+def same_shape(sample: Any, given: Any) -> None:
+    """These members and no others, each of its type and in its form."""
+    assert type(given) is type(sample), (given, sample)
+    if isinstance(sample, list):
+        assert len(given) >= len(sample) or not sample or not isinstance(sample[0], dict)
+        for inner in given:
+            same_shape(sample[0], inner)
+    elif isinstance(sample, dict):
+        assert set(given) == set(sample)
+        for name, inner in sample.items():
+            if inner is not None and given[name] is not None:
+                same_shape(inner, given[name])
+            if name in FORMS:
+                assert re.fullmatch(FORMS[name], given[name]), (name, given[name])
+
+
+async def scene(house: House) -> tuple[User, Place, dict[str, str]]:
+    """A world whose log has the lines of all samples; and the keys of what is there."""
+    house.clock.now = AT
+    thomas, place = await a_user(house, usernames=("gumptionthomas",)), await a_world(house)
+    login = "gumptionthomas[/192.0.2.7:5] logged in with entity id 8 at (1.5, 64.0, 2.0)"
+    await place.logs("2013-04-19 00:10:00 [INFO] " + login)
+    for rows in LISTS.values():
+        await place.logs(*(row["line"] for row in rows))
+    keys = {"server": place.path.rpartition("/")[2]}
+    for name in LISTS:
+        rows = (await thomas.get(f"{place.path}/{name}")).json[name]
+        keys[name] = rows[-1]["key"]
+    keys["player"] = (await thomas.get(place.path + "/players")).json["players"][0]["key"]
+    return thomas, place, keys
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+async def test_an_example_of_the_document_is_answered_as_it_says(house: House, example: Example):
+    thomas, _, keys = await scene(house)
+    answer = await thomas.ask(
+        example.method,
+        example.path.format(**keys),
+        example.form,
+        **({"Content_Type": FORM} if example.form else {}),
+    )
+    assert answer.status == example.status
+    assert answer.headers["Content-Type"].startswith("application/json")
+    if example.answer is None:
+        assert answer.raw == b""
+    else:
+        same_shape(example.answer, answer.json)
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_the_samples_lines_tell_what_the_samples_say(house: House, name: str):
+    thomas, place, _ = await scene(house)
+    told = [
+        name
+        for name in LISTS[name][0]
+        if name in ("line", "chat", "message", "name", "tags", "log_level")
+    ]
+    rows = (await thomas.get(f"{place.path}/{name}?size=50")).json[name]
+    for sample in LISTS[name]:
+        (row,) = [row for row in rows if row["line"] == sample["line"]]
+        assert [row[one] for one in told] == [sample[one] for one in told]

@@ -1,0 +1,156 @@
+"""The original agent, unmodified, beside a world: a whole small log, with all that comes between."""
+
+from typing import Any
+
+from coalserver.core.commands.worlds import say_in_world
+from coalserver.core.ports import Lines, Visits
+from coalserver.core.queries.worlds import visitor_called
+from coalserver.domain.minecraft.world import Status
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, a_user, a_world
+from tests.apis.coal.original import Original, an_original
+
+#: As its log4j file has the game write: in Chicago, in ISO-8859-2. It is 16:13:20 there.
+LOG = [
+    b"2023-11-14 16:10:00 [INFO] Starting minecraft server version 1.7.10\n",
+    b"2023-11-14 16:10:05 [INFO] Done (4.945s)! For help, type \"help\" or \"?\"\n",
+    b"2023-11-14 16:11:00 [INFO] Ada[/203.0.113.7:50123] logged in with entity id 5 at (1.5, 64.0, -2.25)\n",
+    b"2023-11-14 16:11:00 [INFO] Ada joined the game\n",
+    b"2023-11-14 16:11:10 [INFO] <Ada> hi\n",
+    b"2023-11-14 16:11:10 [INFO] <Ada> gr\xfc\xdfe, \xb3 = \xe6\n",
+    b"2023-11-14 16:11:20 [WARN] Ada moved wrongly! 1.0,0.0,2.0\n",
+    b"2023-11-14 16:11:30 [WARN] Can't keep up! Did the system time change, or is the server overloaded?"
+    b" Running 2039ms behind, skipping 40 tick(s)\n",
+    b"2023-11-14 16:11:40 [INFO] Ada was slain by Cave Spider\n",
+    b"java.lang.NullPointerException: null\n",
+    b"\tat net.minecraft.Thing.tick(Thing.java:7)\n",
+    b"2023-02-30 16:11:45 [INFO] <Ada> never\n",
+    b"2023-11-14 16:11:50 [INFO] <Ada> " + b"long " * 2000 + b"\n",
+    b"2023-11-14 16:11:55 [INFO] Ada has just earned the achievement [Taking Inventory]\n",
+    b"2023-11-14 16:12:00 [INFO] Ada lost connection: TextComponent{text='Disconnected', siblings=[]}\n",
+    b"2023-11-14 16:12:01 [INFO] Ada left the game\n",
+]  # fmt: skip
+#: It sends neither who moved wrongly nor what could not keep up.
+KEPT = len(LOG) - 2
+
+
+async def history(place: Place) -> dict[str, Any]:
+    """What the log has left."""
+    core = place.house.core
+    lines = await core.history.lines(Lines(place.id), 100)
+    visits = await core.history.visits(Visits(place.id), 100)
+    return {
+        "tags": sorted(line.tags[-1] for line in lines),
+        "chats": [line.chat[:16] for line in reversed(lines) if "chat" in line.tags],
+        "stays": [stay.visit.duration(0.0) for stay in visits],
+    }
+
+
+WHOLE = {
+    "tags": sorted([
+        "starting", "server", "login", "connection", *["chat"] * 3, "death", "achievement", "logout", "connection",
+    ]),
+    "chats": ["hi", "grüße, ł = ć", "long long long l"],
+    "stays": [60.0],
+}  # fmt: skip
+
+
+async def an_agent(house: House, log: list[bytes]) -> tuple[Place, Original]:
+    place = await a_world(house)
+    return place, await an_original(place, log)
+
+
+async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(stone_house: House):
+    place, agent = await an_agent(stone_house, LOG)
+    await agent.start(history=True)
+    await agent.follow()
+    assert (agent.bootstraps, agent.sent) == (1, [201] * KEPT)
+    assert await history(place) == WHOLE
+    assert place.now.status is Status.RUNNING and place.now.address == "203.0.113.5"
+    stone_house.clock.forward(5)
+    await agent.follow()
+    assert (agent.pings, place.now.overloads, place.now.behind, place.now.skipped) == (
+        2,
+        1,
+        2039,
+        40,
+    )
+    agent.running = False
+    await agent.stop()
+    assert place.now.status is Status.STOPPED and place.now.address == ""
+
+
+async def test_a_restart_of_ours_in_the_middle_is_nothing_to_it(stone_house: House):
+    file = LOG[:7]
+    place, agent = await an_agent(stone_house, file)
+    await agent.start(history=True)
+    await agent.follow()
+    await stone_house.restart()
+    file.extend(LOG[7:])
+    await agent.follow()
+    assert (agent.bootstraps, agent.sent) == (1, [201] * KEPT)
+    assert await history(place) == WHOLE
+
+
+async def test_a_restart_of_its_own_goes_on_after_the_last_line(stone_house: House):
+    place, first = await an_agent(stone_house, LOG[:6])
+    await first.start(history=True)
+    await first.follow()
+    second = Original(stone_house, first.client_id, first.secret, LOG)
+    await second.start(history=True)
+    await second.follow()
+    assert (first.sent, second.sent) == ([201] * 6, [201] * (KEPT - 6))
+    assert await history(place) == WHOLE
+
+
+async def test_what_it_sends_again_is_known(stone_house: House):
+    place, agent = await an_agent(stone_house, LOG)
+    for _ in range(2):
+        await agent.start(history=True, everything=True)
+        await agent.follow()
+        await stone_house.restart()
+    assert agent.sent == [201] * KEPT + [200] * KEPT
+    assert await history(place) == WHOLE
+    ada = stone_house.core.see(visitor_called, world=place.id, username="Ada")
+    assert ada.last_login == stone_house.clock() - 142
+
+
+async def test_without_history_it_sends_what_comes_from_now_on(house: House):
+    file = LOG[:5]
+    place, agent = await an_agent(house, file)
+    await agent.start()
+    await agent.follow()
+    assert agent.sent == [] and agent.pings == 1
+    file.append(b"2023-11-14 16:13:20 [INFO] <Ada> now\n")
+    await agent.follow()
+    assert (await history(place))["chats"] == ["now"]
+
+
+async def test_it_gets_another_token_when_the_one_it_has_ends(house: House):
+    place, agent = await an_agent(house, [*LOG])
+    await agent.start()
+    house.clock.forward(31 * 86400)
+    await agent.follow()
+    assert (agent.bootstraps, agent.renewals) == (1, 1) and place.now.status is Status.RUNNING
+    # A refresh token that is good no more is forgotten, and the next call comes without any.
+    house.clock.forward(400 * 86400)
+    agent.log.append(b"2023-11-14 16:13:20 [INFO] <Ada> still there\n")
+    await agent.follow()
+    assert (agent.bootstraps, agent.renewals, agent.sent) == (2, 1, [201])
+
+
+async def test_it_writes_what_is_said_on_the_site_to_its_pipe_once(house: House):
+    place, agent = await an_agent(house, [])
+    thomas = await a_user(house)
+    await agent.start()
+    await house.core.do(
+        say_in_world, world_id=place.id, account=thomas.id, text="gr\u00fc\u00df\n/op thomas"
+    )
+    agent.running = False
+    await agent.follow()
+    assert agent.fifo == []
+    agent.running = True
+    for _ in range(8):
+        await agent.follow()
+    assert agent.fifo == ["/say <thomas> gr\u00fc\u00df /op thomas\n".encode("iso-8859-2")]
+    assert agent.pings == 2

@@ -1,0 +1,88 @@
+"""Players, as the document has them (2.3.5)."""
+
+import pytest
+
+from tests.apis.app import House
+from tests.apis.coal.folk import a_user, a_world
+from tests.apis.coal.logs import AT, left, logged_in, said
+
+MEMBERS = {
+    "key",
+    "server_key",
+    "username",
+    "user_key",
+    "last_login",
+    "last_session_duration",
+    "is_playing",
+}
+
+
+async def test_a_player_is_read_by_key_and_by_exact_username(house: House):
+    thomas, place = await a_user(house, usernames=("gumptionthomas",)), await a_world(house)
+    house.clock.now = AT
+    await place.logs(logged_in("20:50:34", "gumptionthomas"), left("23:06:00", "gumptionthomas"))
+    (player,) = (await thomas.get(place.path + "/players")).json["players"]
+    assert set(player) == MEMBERS
+    assert player["username"] == "gumptionthomas"
+    assert player["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
+    assert player["server_key"] == (await thomas.get(place.path)).json["key"]
+    # 20:50:34 in Chicago, which the document's own sample forgets to turn into UTC.
+    assert player["last_login"] == "2013-04-14 01:50:34 UTC-0000"
+    assert (player["last_session_duration"], player["is_playing"]) == (8126, False)
+    for name in ("gumptionthomas", player["key"]):
+        assert (await thomas.get(f"{place.path}/players/{name}")).json == player
+    for name in ("GumptionThomas", "nobody", "gumptionthoma"):
+        answer = await thomas.get(f"{place.path}/players/{name}")
+        assert (answer.status, answer.raw) == (404, b"")
+
+
+async def test_whoever_is_there_has_a_session_that_grows(house: House):
+    thomas, place = await a_user(house), await a_world(house)
+    house.clock.now = AT
+    await place.logs(logged_in("12:00:00", "bob"))
+    path = place.path + "/players/bob"
+    before = (await thomas.get(path)).json
+    house.clock.forward(90.7)
+    after = (await thomas.get(path)).json
+    assert before["is_playing"] is after["is_playing"] is True
+    assert after["last_session_duration"] - before["last_session_duration"] in (90, 91)
+    assert type(after["last_session_duration"]) is int
+
+
+async def test_who_was_only_heard_of_has_never_logged_in(house: House):
+    thomas, place = await a_user(house), await a_world(house)
+    await place.logs(said("12:00:00", "bob", "hi"))
+    player = (await thomas.get(place.path + "/players/bob")).json
+    assert (player["last_login"], player["last_session_duration"]) == (None, None)
+    assert (player["is_playing"], player["user_key"]) == (False, None)
+
+
+async def test_players_come_by_username_with_upper_case_first(house: House):
+    thomas, place = await a_user(house), await a_world(house)
+    await place.logs(*(said("12:00:00", name, "hi") for name in ("bob", "Zoe", "_x", "ada", "Bob")))
+    found, cursor = [], ""
+    for _ in range(3):
+        page = (await thomas.get(f"{place.path}/players?size=2&cursor={cursor}")).json
+        found += [player["username"] for player in page["players"]]
+        cursor = page.get("cursor", "")
+        # Whoever comes before the place that was reached moves nothing.
+        await place.logs(said("12:00:01", "Aaron", "hi"))
+    assert found == ["Bob", "Zoe", "_x", "ada", "bob"] and not cursor
+
+
+async def test_a_player_of_another_server_is_none_of_this_one(house: House):
+    thomas, place, other = await a_user(house), await a_world(house), await a_world(house)
+    await other.logs(said("12:00:00", "bob", "hi"))
+    key = (await thomas.get(other.path + "/players/bob")).json["key"]
+    for name in ("bob", key):
+        for end in ("", "/sessions"):
+            answer = await thomas.get(f"{place.path}/players/{name}{end}")
+            assert (answer.status, answer.raw) == (404, b"")
+
+
+@pytest.mark.parametrize("end", ["/players", "/players/bob", "/sessions", "/players/bob/sessions"])
+async def test_a_bad_size_is_said_before_an_unknown_server(house: House, end: str):
+    thomas = await a_user(house)
+    if not end.endswith("bob"):
+        assert (await thomas.get(f"/api/v1/servers/nothing{end}?size=0")).status == 400
+    assert (await thomas.get("/api/v1/servers/nothing" + end)).status == 404

@@ -1,0 +1,261 @@
+"""How hosted worlds are to be run, as the document has it (2.3.4)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from coalserver.core.commands.worlds import end_world
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+
+#: What holds of a world of which nothing was said.
+DEFAULTS = {
+    "server_port": None,
+    "version": None,
+    "memory": "256M",
+    "operator": None,
+    "idle_timeout": 5,
+    "motd": "A Minecraft Server",
+    "white_list": False,
+    "gamemode": 0,
+    "force_gamemode": False,
+    "level_type": "DEFAULT",
+    "level_seed": None,
+    "generator_settings": None,
+    "difficulty": 1,
+    "pvp": False,
+    "hardcore": False,
+    "allow_flight": False,
+    "allow_nether": True,
+    "max_build_height": 256,
+    "generate_structures": True,
+    "spawn_npcs": True,
+    "spawn_animals": True,
+    "spawn_monsters": True,
+    "view_distance": 10,
+    "player_idle_timeout": 0,
+    "max_players": 20,
+    "max_world_size": 29999984,
+    "spawn_protection": 16,
+    "enable_command_block": False,
+    "snooper_enabled": True,
+    "resource_pack": None,
+    "op_permission_level": 3,
+}
+BOUNDS = {
+    "server_port": (25565, 25575),
+    "idle_timeout": (0, 60),
+    "gamemode": (0, 2),
+    "difficulty": (0, 3),
+    "max_build_height": (0, 1024),
+    "view_distance": (3, 15),
+    "player_idle_timeout": (0, 60),
+    "max_players": (0, 10000),
+    "max_world_size": (1, 29999984),
+    "spawn_protection": (0, 24),
+    "op_permission_level": (0, 4),
+}
+FLAGS = [name for name, value in DEFAULTS.items() if isinstance(value, bool)]
+
+
+@pytest.fixture
+async def root(house: House) -> User:
+    return await an_admin(house)
+
+
+@pytest.fixture
+async def place(house: House) -> Place:
+    return await a_world(house, hosted=True)
+
+
+async def said(user: User, place: Place) -> dict[str, Any]:
+    answer = await user.get(place.path + "/properties")
+    assert answer.status == 200
+    return answer.json  # type: ignore[no-any-return]
+
+
+async def changed(user: User, place: Place, **given: Any) -> dict[str, Any]:
+    """What is answered to a form is what is read afterwards."""
+    answer = await user.send(place.path + "/properties", **given)
+    assert answer.status == 200, answer.raw
+    assert answer.json == await said(user, place)
+    return answer.json  # type: ignore[no-any-return]
+
+
+async def test_a_world_of_which_nothing_was_said_has_the_defaults(root: User, place: Place):
+    key = place.path.rpartition("/")[2]
+    assert await said(root, place) == {"key": key, **DEFAULTS}
+
+
+async def test_only_what_is_given_changes(root: User, place: Place):
+    before = await changed(root, place, server_port=25570, pvp="true", version="1.7.4")
+    after = await changed(root, place, motd="Hello", gamemode=1, unknown="x", key="y")
+    assert after == {**before, "motd": "Hello", "gamemode": 1}
+    assert await changed(root, place) == after
+
+
+@pytest.mark.parametrize(("name", "bounds"), BOUNDS.items())
+async def test_numbers_have_bounds(root: User, place: Place, name: str, bounds: tuple[int, int]):
+    low, high = bounds
+    path = place.path + "/properties"
+    for number in bounds:
+        assert (await changed(root, place, **{name: number}))[name] == number
+        assert (await root.post(path, {name: number})).json[name] == number
+    for number in (low - 1, high + 1, 10**17):
+        for answer in (
+            await root.send(path, **{name: number}),
+            await root.post(path, {name: number}),
+        ):
+            assert answer.status == 400
+            assert answer.json == {"errors": f"{name}: Number must be between {low} and {high}."}
+    for odd in ("x", "1.5", "٣", True, 1.5):
+        answer = await root.post(path, {name: odd})
+        assert (answer.status, answer.json) == (
+            400,
+            {"errors": f"{name}: Not a valid integer value."},
+        )
+    assert (await said(root, place))[name] == high
+
+
+@pytest.mark.parametrize("name", FLAGS)
+async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: Place, name: str):
+    for word, meant in {
+        "true": True,
+        "false": False,
+        "yes": True,
+        "off": False,
+        "1": True,
+        "": False,
+    }.items():
+        assert (await changed(root, place, **{name: word}))[name] is meant
+    for meant in (True, False):
+        assert (await root.post(place.path + "/properties", {name: meant})).json[name] is meant
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("memory", ["256M", "512M", "1G", "2G", "3G", "4G"], ["1g", "5G", "lots"]),
+        ("level_type", ["DEFAULT", "FLAT", "LARGEBIOMES", "AMPLIFIED"], ["flat", "CUSTOM"]),
+    ],
+)
+async def test_choices_are_taken_to_the_letter(
+    root: User, place: Place, name: str, good: list[str], bad: list[str]
+):
+    for word in good:
+        assert (await changed(root, place, **{name: word}))[name] == word
+    for word in bad:
+        answer = await root.send(place.path + "/properties", **{name: word})
+        assert (answer.status, answer.json) == (400, {"errors": f"{name}: Not a valid choice."})
+    assert (await said(root, place))[name] == good[-1]
+
+
+async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_else(
+    root: User, place: Place
+):
+    full = {
+        "server_port": 25570,
+        "version": "1.7.4",
+        "memory": "1G",
+        "operator": "bob",
+        "idle_timeout": 9,
+        "motd": "Hi",
+        "pvp": "true",
+        "gamemode": 2,
+        "difficulty": 3,
+        "op_permission_level": 4,
+        "level_type": "FLAT",
+        "level_seed": "7",
+        "generator_settings": "3",
+        "resource_pack": "http://example.com/x",
+    }
+    before = await changed(root, place, **full)
+    after = await changed(root, place, **dict.fromkeys(full, ""))
+    emptied = dict.fromkeys(
+        ("operator", "motd", "level_seed", "generator_settings", "resource_pack"), ""
+    )
+    assert after == {**before, **emptied, "pvp": False, "server_port": None}
+
+
+async def test_all_faults_are_said_and_nothing_is_changed(root: User, place: Place):
+    answer = await root.send(place.path + "/properties", gamemode=7, memory="x", motd="Hello")
+    assert answer.status == 400
+    assert answer.json == {
+        "errors": "memory: Not a valid choice. gamemode: Number must be between 0 and 2."
+    }
+    assert (await said(root, place))["motd"] == DEFAULTS["motd"]
+
+
+async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: Place):
+    """The original lost it with the next change of anything else, and did not keep it if it came alone (hole 12)."""
+    assert (await changed(root, place, server_port=25571))["server_port"] == 25571
+    for given in ({"motd": "Hi"}, {"memory": "1G"}, {"version": "1.8", "pvp": "true"}, {}):
+        assert (await changed(root, place, **given))["server_port"] == 25571
+    assert (await changed(root, place, server_port=""))["server_port"] is None
+    await changed(root, place, server_port=25571)
+    assert (await root.post(place.path + "/properties", {"server_port": None})).json[
+        "server_port"
+    ] is None
+
+
+async def test_a_port_is_one_worlds_until_it_is_free(house: House, root: User, place: Place):
+    other = await a_world(house, hosted=True)
+    await changed(root, other, server_port=25566)
+    await changed(root, other, server_port=25566)
+    answer = await root.send(place.path + "/properties", server_port=25566, motd="Hi")
+    assert answer.status == 400
+    assert answer.json == {"errors": "server_port: It is another server's already."}
+    assert (await said(root, place))["motd"] == DEFAULTS["motd"]
+    await house.core.do(end_world, world_id=other.id)
+    assert (await changed(root, place, server_port=25566))["server_port"] == 25566
+
+
+async def test_of_two_changes_at_once_both_count(stone_house: House):
+    root, place = await an_admin(stone_house), await a_world(stone_house, hosted=True)
+    path = place.path + "/properties"
+    given = [{name: low} for name, (low, _) in BOUNDS.items()] + [{"motd": "Hi"}, {"pvp": True}]
+    answers = await asyncio.gather(*(root.post(path, one) for one in given))
+    assert {answer.status for answer in answers} == {200}
+    await stone_house.restart()
+    after = await said(root, place)
+    for one in given:
+        assert one.items() <= after.items()
+
+
+async def test_of_two_worlds_that_want_one_port_at_once_one_gets_it(house: House, root: User):
+    places = [await a_world(house, hosted=True) for _ in range(3)]
+    answers = await asyncio.gather(
+        *(root.send(place.path + "/properties", server_port=25565) for place in places)
+    )
+    assert sorted(answer.status for answer in answers) == [200, 400, 400]
+
+
+async def test_texts_have_any_letters_and_one_line(root: User, place: Place):
+    text = "Grüße, 北京 \U0001f3d4 " + "x" * 600
+    assert (await changed(root, place, motd=text))["motd"] == text
+    after = await changed(root, place, motd="Hi\r\nop-permission-level=4\x1b", operator="bob\nstop")
+    assert (after["motd"], after["operator"]) == ("Hi op-permission-level=4 ", "bob stop")
+
+
+async def test_terms_are_agreed_to_and_not_shown(house: House, root: User, place: Place):
+    after = await changed(root, place, eula_agree="true")
+    assert "eula_agree" not in after
+    assert b'"eula_agree":true' in place.now.properties
+
+
+async def test_only_worlds_of_ours_have_properties(house: House, root: User):
+    other = await a_world(house)
+    for path in (other.path, "/api/v1/servers/nothing"):
+        for answer in (
+            await root.get(path + "/properties"),
+            await root.send(path + "/properties", motd="Hi"),
+        ):
+            assert (answer.status, answer.raw) == (404, b"")
+
+
+async def test_everybody_reads_properties_and_admins_change_them(house: House, place: Place):
+    thomas = await a_user(house)
+    assert (await said(thomas, place))["memory"] == "256M"
+    answer = await thomas.send(place.path + "/properties", memory="4G")
+    assert (answer.status, answer.raw) == (403, b"")

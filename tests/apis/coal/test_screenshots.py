@@ -1,0 +1,324 @@
+"""Screenshots: put there, shown to whom they may be shown, taken down."""
+
+import asyncio
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from coalserver.apis.coal.screenshots import NO_UPLOAD
+from coalserver.config import Config
+from coalserver.core.commands.account_admin import change_account
+from coalserver.core.commands.screenshots import finish_screenshot, hang_screenshot
+from coalserver.core.commands.worlds import end_world
+from tests.apis.app import Answer, Asker, House, a_house
+from tests.apis.coal.examples_lines import EXAMPLES_OF_SCREENSHOTS, Example
+from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.apis.coal.test_lines_examples import same_shape
+from tests.media.test_images import a_picture
+
+MEMBERS = {
+    "key",
+    "server_key",
+    "user_key",
+    "random_id",
+    "original_url",
+    "blurred_url",
+    "created",
+    "updated",
+}
+KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
+SHOT = a_picture(size=(60, 40))
+BOUNDARY = "multipart/form-data; boundary=b"
+
+
+def a_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
+    head = (
+        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.png"\r\n\r\n'.encode()
+    )
+    return before + head + content + b"\r\n--b--\r\n"
+
+
+async def hangs(user: User, place: Place, raw: bytes = SHOT, **headers: str) -> Answer:
+    return await user.ask(
+        "POST", place.path + "/screenshots", raw, **{"Content_Type": "image/png", **headers}
+    )
+
+
+async def hung(user: User, place: Place, raw: bytes = SHOT) -> dict[str, Any]:
+    answer = await hangs(user, place, raw)
+    assert answer.status == 201, answer.raw
+    return answer.json  # type: ignore[no-any-return]
+
+
+def folder(house: House) -> Path:
+    return house.folder / "screenshots"
+
+
+def files(house: House) -> list[str]:
+    return sorted(path.name for path in folder(house).iterdir()) if folder(house).is_dir() else []
+
+
+def path_of(url: str) -> str:
+    return "/" + url.partition("://")[2].partition("/")[2]
+
+
+@pytest.fixture
+async def thomas(house: House) -> User:
+    return await a_user(house)
+
+
+@pytest.mark.parametrize("example", EXAMPLES_OF_SCREENSHOTS, ids=lambda example: example.name)
+async def test_an_example_of_the_document_is_answered_as_it_says(
+    house: House, thomas: User, place: Place, example: Example
+):
+    shots = [await hung(thomas, place) for _ in range(2)]
+    keys = {
+        "server": place.path.rpartition("/")[2],
+        "user": (await thomas.get("/api/v1/users/self")).json["key"],
+        "screenshot": shots[0]["key"],
+    }
+    answer = await thomas.get(example.path.format(**keys))
+    assert answer.status == example.status
+    same_shape(example.answer, answer.json)
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+async def test_a_form_s_file_and_a_bare_body_are_hung_alike(
+    house: House, thomas: User, place: Place, format: str
+):
+    raw = a_picture(format, (60, 40))
+    field = a_form(b"a note", "note")[: -len(b"--b--\r\n")]
+    for answer in (
+        await hangs(thomas, place, raw, Content_Type=f"image/{format.lower()}"),
+        await hangs(thomas, place, raw, Content_Type="application/octet-stream"),
+        await hangs(thomas, place, a_form(raw), Content_Type=BOUNDARY),
+        await hangs(thomas, place, a_form(raw, before=field), Content_Type=BOUNDARY),
+    ):
+        assert answer.status == 201 and set(answer.json) == MEMBERS
+        shown = await house.stranger.get(path_of(answer.json["original_url"]))
+        assert shown.headers["Content-Type"] == f"image/{format.lower()}"
+    assert len(files(house)) == 12
+
+
+async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: Place):
+    shot = await hung(thomas, place)
+    assert shot["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
+    assert 0 <= shot["random_id"] < 1 and shot["server_key"] == place.path.rpartition("/")[2]
+    assert shot["created"] == shot["updated"] == "2023-11-14 22:13:20 UTC-0000"
+    assert (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json == shot
+
+
+async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(
+    house: House, thomas: User, place: Place
+):
+    about = {"code": "0" * 32, "type": "image/png", "width": 6, "height": 4, "size": 9}
+    shot = await house.core.do(hang_screenshot, world_id=place.id, account=999, **about)
+    (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
+    assert told["blurred_url"] is None and told["original_url"] and told["user_key"] is None
+    house.clock.forward(15)
+    await house.core.do(finish_screenshot, screenshot=shot)
+    (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
+    assert told["blurred_url"] and told["updated"] > told["created"]
+
+
+async def test_the_newest_comes_first_and_pages_stay(house: House, thomas: User, place: Place):
+    eve, keys = await a_user(house, "e@x.org"), []
+    for number in range(5):
+        house.clock.forward(60)
+        keys.insert(0, (await hung(eve if number % 2 else thomas, place))["key"])
+    first = (await thomas.get(place.path + "/screenshots?size=2")).json
+    house.clock.forward(60)
+    await hung(thomas, place)
+    second = (await thomas.get(f"{place.path}/screenshots?size=3&cursor={first['cursor']}")).json
+    assert [shot["key"] for shot in first["screenshots"] + second["screenshots"]] == keys
+    assert "cursor" not in second
+    since = (
+        await thomas.get(
+            place.path + "/screenshots?since=2023-11-14+22:17:20&before=2023-11-14+22:18:20"
+        )
+    ).json
+    assert [shot["key"] for shot in since["screenshots"]] == [keys[1]]
+    own = (await eve.get(place.path + "/users/self/screenshots")).json["screenshots"]
+    assert [shot["key"] for shot in own] == [keys[1], keys[3]]
+    for bad in ("since=x", "size=0", "cursor=!"):
+        assert (await thomas.get(f"{place.path}/screenshots?{bad}")).status == 400
+
+
+async def test_nobody_s_screenshots_are_not_found(house: House, thomas: User, place: Place):
+    for user in ("nobody", place.path.rpartition("/")[2]):
+        assert (await thomas.get(f"{place.path}/users/{user}/screenshots")).status == 404
+    other, shot = await a_world(house), await hung(thomas, place)
+    for path in (f"{other.path}/screenshots/{shot['key']}", place.path + "/screenshots/x"):
+        for answer in (
+            await thomas.get(path),
+            await thomas.ask("DELETE", path),
+            await thomas.get(path + "/original"),
+        ):
+            assert (answer.status, answer.raw) == (404, b"")
+    assert (await other.agent.get(other.path + "/screenshots")).status == 401
+
+
+async def test_an_address_shows_its_picture_and_nothing_a_browser_could_run(
+    house: House, thomas: User, place: Place
+):
+    shot = await hung(thomas, place)
+    for name, size, media in (
+        ("original", (60, 40), "image/png"),
+        ("blurred", (60, 40), "image/webp"),
+    ):
+        answer = await house.stranger.get(path_of(shot[f"{name}_url"]))
+        assert answer.status == 200 and answer.headers["Content-Type"] == media
+        assert Image.open(io.BytesIO(answer.raw)).size == size
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"].startswith("private")
+    thumbnail = path_of(shot["original_url"]).replace("/original?", "/thumbnail?")
+    assert (await house.stranger.get(thumbnail)).status == 200
+    assert (await house.stranger.get(thumbnail.replace("/thumbnail?", "/other?"))).status == 404
+
+
+async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(
+    house: House, thomas: User, place: Place
+):
+    """Hole 17: pictures lay on a public server, for ever."""
+    shot, other = await hung(thomas, place), await hung(thomas, place)
+    with_pass = path_of(shot["original_url"])
+    bare, _, word = with_pass.partition("?")
+    assert (await thomas.get(bare)).status == 200
+    wrong = other["original_url"].partition("?")[2]
+    for path in (bare, f"{bare}?pass=", f"{bare}?{wrong}", f"{bare}?pass=%C3%A9"):
+        assert (await house.stranger.get(path)).status == 401
+    assert (await Asker(house, "wrong").get(with_pass)).status == 401
+    house.clock.forward(2 * 86400)
+    assert (await house.stranger.get(with_pass)).status == 401
+    fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json["original_url"]
+    assert (
+        fresh.partition("?")[2] != word and (await house.stranger.get(path_of(fresh))).status == 200
+    )
+
+
+async def test_who_may_not_come_in_any_more_sees_no_picture(
+    house: House, thomas: User, place: Place
+):
+    shot = await hung(thomas, place)
+    bare = path_of(shot["original_url"]).partition("?")[0]
+    await house.core.do(change_account, account=thomas.id, active=False)
+    answer = await thomas.get(bare)
+    assert (answer.status, answer.raw) == (403, b"")
+    assert (await hangs(thomas, place)).status == 403
+
+
+async def test_only_who_put_it_there_or_an_admin_takes_it_down(
+    house: House, thomas: User, place: Place
+):
+    """Hole 5: anybody removed any picture."""
+    eve, root = await a_user(house, "e@x.org"), await an_admin(house)
+    for taker in (thomas, root):
+        shot = await hung(thomas, place)
+        path = f"{place.path}/screenshots/{shot['key']}"
+        answer = await eve.ask("DELETE", path)
+        assert (answer.status, answer.raw) == (403, b"") and len(files(house)) == 3
+        assert (await taker.ask("DELETE", path)).status == 204
+        assert files(house) == []
+        for gone in (path, path_of(shot["original_url"])):
+            assert (await taker.get(gone)).status == 404
+        assert (await taker.ask("DELETE", path)).status == 404
+    assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
+
+
+@pytest.mark.parametrize(
+    ("raw", "media", "status", "words"),
+    [
+        (b"", "image/png", 400, "file: This field is required."),
+        (b"no picture", "image/png", 400, "This is not a picture in PNG, JPEG or WebP."),
+        (a_picture("GIF"), "image/gif", 400, "This is not a picture in PNG, JPEG or WebP."),
+        (SHOT[: len(SHOT) // 2], "image/png", 400, "The picture is damaged."),
+        (a_form(SHOT, "picture"), BOUNDARY, 400, "file: This field is required."),
+        (a_form(b""), BOUNDARY, 400, "file: This field is required."),
+        (b"nothing", BOUNDARY, 400, "The body is not a form with a file, or was cut off."),
+        (
+            a_form(SHOT),
+            "multipart/form-data",
+            400,
+            "The body is not a form with a file, or was cut off.",
+        ),
+        (a_form(SHOT)[:150], BOUNDARY, 400, "The picture is damaged."),
+        (b"<svg/>", "image/svg+xml", 400, "This is not a picture in PNG, JPEG or WebP."),
+        (b"<script>", "text/html", 415, NO_UPLOAD),
+        (b"chat=x", "application/x-www-form-urlencoded", 415, NO_UPLOAD),
+    ],
+)
+async def test_what_is_no_picture_is_refused_and_leaves_nothing(
+    house: House, thomas: User, place: Place, raw: bytes, media: str, status: int, words: str
+):
+    """Hole 5: a file of any kind was taken, and given out again as it was."""
+    answer = await hangs(thomas, place, raw, Content_Type=media)
+    assert (answer.status, answer.json["errors"]) == (status, words)
+    assert files(house) == []
+
+
+async def test_forms_cut_or_damaged_anywhere_are_refused_or_hung(thomas: User, place: Place):
+    chance, whole = random.Random(7), a_form(SHOT, before=a_form(b"x", "note")[:-7])
+    for _ in range(60):
+        raw = bytearray(whole[: chance.randrange(len(whole))] if chance.random() < 0.5 else whole)
+        for _ in range(chance.randint(0, 4)):
+            if raw:
+                raw[chance.randrange(min(len(raw), 200))] = chance.randrange(256)
+        answer = await hangs(thomas, place, bytes(raw), Content_Type=BOUNDARY)
+        assert answer.status in (201, 400, 413, 415), bytes(raw)
+
+
+@pytest.mark.parametrize("media", ["image/png", BOUNDARY])
+async def test_too_large_a_picture_is_refused(media: str):
+    async with a_house(config=Config(screenshot_limit=1024)) as house:
+        thomas, place = await a_user(house), await a_world(house)
+        for size in (2000, 200_000):
+            raw = bytes(size) if media == "image/png" else a_form(bytes(size))
+            answer = await hangs(thomas, place, raw, Content_Type=media)
+            assert (answer.status, answer.json) == (413, {"errors": "The request is too large."})
+        assert files(house) == [] and (await hangs(thomas, place)).status == 201
+
+
+async def test_a_picture_may_be_larger_than_any_other_body():
+    async with a_house(body_limit=2000) as house:
+        thomas, place = await a_user(house), await a_world(house)
+        noise = Image.frombytes("RGB", (200, 200), random.Random(1).randbytes(120_000))
+        out = io.BytesIO()
+        noise.save(out, "PNG")
+        assert (await hangs(thomas, place, out.getvalue())).status == 201
+
+
+async def test_sent_again_with_its_key_it_hangs_once(house: House, thomas: User, place: Place):
+    answers = await asyncio.gather(*(hangs(thomas, place, Idempotency_Key=KEY) for _ in range(4)))
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.json["key"] for answer in answers}) == 1
+    assert len(files(house)) == 3
+    other = await hangs(thomas, place, a_picture(size=(6, 4)), Idempotency_Key=KEY)
+    assert other.status == 422 and len(files(house)) == 3
+
+
+async def test_a_world_that_is_ours_no_more_takes_and_shows_none(
+    house: House, thomas: User, place: Place
+):
+    shot = await hung(thomas, place)
+    await house.core.do(end_world, world_id=place.id)
+    for answer in (await hangs(thomas, place), await thomas.get(path_of(shot["original_url"]))):
+        assert (answer.status, answer.raw) == (404, b"")
+    assert len(files(house)) == 3
+
+
+async def test_screenshots_are_there_after_a_restart_and_what_a_crash_left_is_not(
+    stone_house: House,
+):
+    thomas, place = await a_user(stone_house), await a_world(stone_house)
+    shot = await hung(thomas, place)
+    (folder(stone_house) / f"{'0' * 32}-original.png").write_bytes(SHOT)
+    await stone_house.restart()
+    assert len(files(stone_house)) == 3
+    fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json
+    assert (await stone_house.stranger.get(path_of(fresh["original_url"]))).status == 200
+    assert fresh["random_id"] == shot["random_id"]

@@ -1,0 +1,119 @@
+"""Searching lines: any text is an answer, and finds what a person would expect."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, User, a_user, a_world
+from tests.apis.coal.logs import AT, line, said
+
+SAID = [
+    "Hello, World!", "a b c", "Größe zählt", "CAFÉ crème", "我们去挖钻石吧", "ダイヤモンド みつけた",
+    "안녕하세요 여러분", "don't touch xX_Steve_Xx", "привет мир", "100% sure",
+    "i am at -200 64 300", "gg", "§chello§r there",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def thomas(stone_house: House) -> User:
+    stone_house.clock.now = AT
+    return await a_user(stone_house)
+
+
+@pytest.fixture
+async def place(stone_house: House) -> Place:
+    place = await a_world(stone_house)
+    await place.logs(*(said(f"10:00:{second:02}", "bob", text) for second, text in enumerate(SAID)))
+    await place.logs(line("11:00:00", "bob was slain by Zombie"))
+    return place
+
+
+async def found(user: User, place: Place, q: str, name: str = "chats") -> list[str]:
+    answer = await user.get(f"{place.path}/{name}?size=50&q={quote(q, safe='')}")
+    assert answer.status == 200, (q, answer.raw)
+    return [row["chat" if name == "chats" else "line"] for row in answer.json[name]]
+
+
+@pytest.mark.parametrize(
+    ("q", "text"),
+    [
+        ("hello world", "Hello, World!"),
+        ("WORLD hello", "Hello, World!"),
+        ('"hello world"', "Hello, World!"),
+        ("b", "a b c"),
+        ("groesse", None),
+        ("größe", "Größe zählt"),
+        ("GROSSE zahlt", "Größe zählt"),
+        ("cafe", "CAFÉ crème"),
+        ("钻石", "我们去挖钻石吧"),
+        ("挖", "我们去挖钻石吧"),
+        ("石钻", None),
+        ("ダイヤ", "ダイヤモンド みつけた"),
+        ("여러분", "안녕하세요 여러분"),
+        ("xX_Steve_Xx", "don't touch xX_Steve_Xx"),
+        ("steve", "don't touch xX_Steve_Xx"),
+        ("don't", "don't touch xX_Steve_Xx"),
+        ("МИР", "привет мир"),
+        ("100%", "100% sure"),
+        ("-200", "i am at -200 64 300"),
+        ("gg", "gg"),
+        ("g", None),
+        ("hel", None),
+        ("bob", None),
+        ("slain", None),
+        ("hello there", "§chello§r there"),
+        ('"world hello"', None),
+        ("nothing like it", None),
+    ],
+)
+async def test_words_find_what_a_person_would_expect(
+    thomas: User, place: Place, q: str, text: str | None
+):
+    assert await found(thomas, place, q) == ([] if text is None else [text])
+
+
+async def test_what_was_said_last_comes_first(thomas: User, place: Place):
+    assert await found(thomas, place, "hello") == ["§chello§r there", "Hello, World!"]
+
+
+async def test_log_lines_are_searched_whole(thomas: User, place: Place):
+    assert len(await found(thomas, place, "bob", "loglines")) == len(SAID) + 1
+    assert len(await found(thomas, place, "bob zombie slain", "loglines")) == 1
+    assert await found(thomas, place, "zombie", "deaths") == [
+        "2013-04-13 11:00:00 [INFO] bob was slain by Zombie"
+    ]
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        " ", "  ", '"', '""', "'", "*", "hel*", "NOT", "NOT hello", "AND", "OR", "NEAR(a b)", "chat:hello",
+        "{chat} : x", "(", "()", "^hello", "-", "--", "hello;DROP TABLE line",
+        "\\", "%", "_", "\t\r\n", "\x00", "a\x00b", "\u2028",
+        "\ue000626f62",        "𝒽𝑒𝓁𝓁𝑜", "🎮", "👨‍👩‍👧", "é" * 500, "x" * 5000, "a " * 2000,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["chats", "loglines"])
+async def test_nothing_one_can_type_is_an_error(thomas: User, place: Place, name: str, q: str):
+    await found(thomas, place, q, name)
+
+
+@pytest.mark.parametrize(
+    "raw", ["%ff", "%e4%b8", "%ed%a0%80", "%", "%zz", "%f5%80%80%80", "+", "a&q=b", "%00"]
+)
+async def test_nor_is_what_is_no_text(thomas: User, place: Place, raw: str):
+    answer = await thomas.get(f"{place.path}/chats?q={raw}")
+    assert answer.status == 200, answer.raw
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(q=st.text(max_size=60))
+async def test_any_text_at_all_is_answered(thomas: User, place: Place, q: str):
+    text = q.encode("utf-8", "replace").decode()
+    for name in ("chats", "loglines"):
+        await found(thomas, place, text, name)

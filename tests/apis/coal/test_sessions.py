@@ -1,0 +1,151 @@
+"""Play sessions, as the document has them (2.3.6)."""
+
+from typing import Any
+
+import pytest
+
+from tests.apis.app import House
+from tests.apis.coal.folk import Place, User, a_user, a_world
+from tests.apis.coal.logs import AT, DAY, left, logged_in, starting, stopping
+
+MEMBERS = {
+    "key",
+    "server_key",
+    "username",
+    "player_key",
+    "user_key",
+    "login_timestamp",
+    "logout_timestamp",
+    "duration",
+    "login_logline_key",
+    "logout_logline_key",
+    "created",
+    "updated",
+}
+
+
+async def all_of(user: User, path: str) -> list[dict[str, Any]]:
+    return (await user.get(path)).json["sessions"]  # type: ignore[no-any-return]
+
+
+async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: Place):
+    await place.logs(logged_in("20:50:34", "gumptionthomas"), left("23:06:00", "gumptionthomas"))
+    (session,) = await all_of(thomas, place.path + "/sessions")
+    assert set(session) == MEMBERS
+    assert session["login_timestamp"] == "2013-04-13 20:50:34 CDT-0500"
+    assert session["logout_timestamp"] == "2013-04-13 23:06:00 CDT-0500"
+    assert session["duration"] == 8126 and type(session["duration"]) is int
+    assert session["created"] == session["updated"] == "2013-04-14 05:00:00 UTC-0000"
+    player = (await thomas.get(place.path + "/players/gumptionthomas")).json
+    assert session["player_key"] == player["key"] and session["user_key"] == player["user_key"]
+    for name in ("login", "logout"):
+        (told,) = (await thomas.get(f"{place.path}/loglines?tag={name}")).json["loglines"]
+        assert session[f"{name}_logline_key"] == told["key"]
+        assert session[f"{name}_timestamp"] == told["timestamp"]
+    assert (await thomas.get(f"{place.path}/sessions/{session['key']}")).json == session
+
+
+async def test_an_open_session_grows_and_has_no_end(house: House, thomas: User, place: Place):
+    await place.logs(logged_in("23:59:00", "bob"))
+    house.clock.forward(30.9)
+    (session,) = await all_of(thomas, place.path + "/players/bob/sessions")
+    assert session["duration"] == 90
+    assert (
+        session["logout_timestamp"] is session["logout_logline_key"] is session["user_key"] is None
+    )
+
+
+async def test_a_session_is_never_shorter_than_nothing(house: House, thomas: User, place: Place):
+    await place.logs(logged_in("23:59:00", "bob"))
+    house.clock.now -= 3600
+    (session,) = await all_of(thomas, place.path + "/sessions")
+    assert session["duration"] == 0
+    assert (await thomas.get(place.path + "/players/bob")).json["last_session_duration"] == 0
+
+
+async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, place: Place):
+    await place.logs(
+        starting("10:00:00"), logged_in("10:01:00", "bob"), logged_in("10:02:00", "ada")
+    )
+    await place.logs(stopping("10:05:00"))
+    ada, bob = await all_of(thomas, place.path + "/sessions")
+    assert (ada["username"], ada["duration"], bob["duration"]) == ("ada", 180, 240)
+    (last,) = (await thomas.get(place.path + "/loglines?tag=stopping")).json["loglines"]
+    assert ada["logout_logline_key"] == bob["logout_logline_key"] == last["key"]
+
+
+async def test_sessions_come_newest_login_first_however_late_they_are_told(
+    thomas: User, place: Place
+):
+    for hour in ("12", "10", "14", "11", "13"):
+        await place.logs(logged_in(f"{hour}:00:00", "bob"), left(f"{hour}:30:00", "bob"))
+    first = (await thomas.get(place.path + "/sessions?size=2")).json
+    await place.logs(
+        logged_in("15:00:00", "eve"), logged_in("09:00:00", "ada"), left("09:30:00", "ada")
+    )
+    second = (await thomas.get(f"{place.path}/sessions?size=50&cursor={first['cursor']}")).json
+    hours = [one["login_timestamp"][11:13] for one in first["sessions"] + second["sessions"]]
+    assert hours == ["14", "13", "12", "11", "10", "09"] and "cursor" not in second
+    assert len(await all_of(thomas, place.path + "/players/bob/sessions")) == 5
+
+
+async def test_logins_of_one_second_are_parted_by_pages_all_the_same(thomas: User, place: Place):
+    await place.logs(*(logged_in("12:00:00", name) for name in "abcde"))
+    found, cursor = [], ""
+    for _ in range(3):
+        page = (await thomas.get(f"{place.path}/sessions?size=2&cursor={cursor}")).json
+        found += [session["username"] for session in page["sessions"]]
+        cursor = page.get("cursor", "")
+    assert sorted(found) == [*"abcde"] and not cursor
+
+
+@pytest.mark.parametrize(
+    ("bounds", "hours"),
+    [
+        ("since=2013-04-13+16:00:00", "1211"),
+        ("before=2013-04-13+16:00:00", "10"),
+        ("since=2013-04-13+16:00:00&before=2013-04-13+17:00:00", "11"),
+        ("since=2013-04-13+16:00:00&before=2013-04-13+16:00:00", ""),
+        ("since=&before=", "121110"),
+        ("since=0001-01-01+00:00:00&before=9999-12-31+23:59:59", "121110"),
+    ],
+)
+async def test_since_counts_and_before_does_not_in_utc(
+    thomas: User, place: Place, bounds: str, hours: str
+):
+    for hour in ("10", "11", "12"):
+        await place.logs(logged_in(f"{hour}:00:00", "bob"), left(f"{hour}:00:10", "bob"))
+    for path in (place.path + "/sessions", place.path + "/players/bob/sessions"):
+        sessions = await all_of(thomas, f"{path}?{bounds}")
+        assert "".join(one["login_timestamp"][11:13] for one in sessions) == hours
+
+
+@pytest.mark.parametrize("name", ["since", "before"])
+@pytest.mark.parametrize(
+    "date", [DAY, "2013-04-13T16:00:00", "2014-02-30 00:00:00", "x", "2013-04-13 16:00:60"]
+)
+async def test_a_bad_date_is_refused(thomas: User, place: Place, name: str, date: str):
+    answer = await thomas.get(f"{place.path}/sessions?{name}={date.replace(' ', '+')}")
+    assert (answer.status, answer.json) == (400, {"errors": f"{name}: Not a valid datetime value."})
+
+
+async def test_a_session_of_another_server_is_none_of_this_one(
+    house: House, thomas: User, place: Place
+):
+    other = await a_world(house)
+    await other.logs(logged_in("12:00:00", "bob"))
+    (session,) = await all_of(thomas, other.path + "/sessions")
+    assert await all_of(thomas, place.path + "/sessions") == []
+    answer = await thomas.get(f"{place.path}/sessions/{session['key']}")
+    assert (answer.status, answer.raw) == (404, b"")
+
+
+async def test_sessions_are_kept_through_a_restart(stone_house: House):
+    stone_house.clock.now = AT
+    thomas, place = await a_user(stone_house), await a_world(stone_house)
+    await place.logs(
+        logged_in("12:00:00", "bob"), left("12:30:00", "bob"), logged_in("13:00:00", "bob")
+    )
+    before = await all_of(thomas, place.path + "/sessions")
+    await stone_house.restart()
+    assert await all_of(thomas, place.path + "/sessions") == before and len(before) == 2

@@ -1,0 +1,75 @@
+"""Users, as the document has them (2.3.3)."""
+
+import pytest
+
+from tests.apis.app import Asker, House
+from tests.apis.coal.folk import a_user, a_world, an_admin
+
+MEMBERS = {
+    "key",
+    "usernames",
+    "email",
+    "nickname",
+    "active",
+    "admin",
+    "last_coal_login",
+    "created",
+    "updated",
+}
+
+
+async def test_one_reads_oneself(house: House):
+    thomas = await a_user(house, usernames=("gumptionthomas",))
+    answer = await thomas.get("/api/v1/users/self")
+    assert answer.status == 200 and set(answer.json) == MEMBERS
+    assert answer.json["usernames"] == ["gumptionthomas"] and answer.json["email"] == "t@gmail.com"
+    assert answer.json["created"] == "2023-11-14 22:13:20 UTC-0000"
+    assert answer.json["last_coal_login"] is None and answer.json["active"] is True
+
+
+async def test_pages_of_users_do_not_move_while_others_sign_up(house: House):
+    ann = await a_user(house, "a@x.org")
+    house.clock.forward(1)
+    for name in "bcd":
+        await a_user(house, f"{name}@x.org")
+    first = (await ann.get("/api/v1/users?size=2")).json
+    await a_user(house, "e@x.org")
+    second = (await ann.get(f"/api/v1/users?size=3&cursor={first['cursor']}")).json
+    assert [user["email"][0] for user in first["users"] + second["users"]] == [*"abcde"]
+    assert "cursor" not in second
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("size=0", "size: Number must be between 1 and 50."),
+        ("size=51", "size: Number must be between 1 and 50."),
+        ("size=", "size: Not a valid integer value. Number must be between 1 and 50."),
+        ("size=abc", "size: Not a valid integer value. Number must be between 1 and 50."),
+        ("cursor=x!", "Invalid cursor x!. Details: it is not complete."),
+        ("cursor=WzFd", "Invalid cursor WzFd. Details: it is another list's."),
+    ],
+)
+async def test_what_a_list_does_not_understand_it_says(house: House, query: str, words: str):
+    answer = await (await a_user(house)).get("/api/v1/users?" + query)
+    assert (answer.status, answer.json) == (400, {"errors": words})
+
+
+async def test_a_key_of_another_kind_names_no_user(house: House):
+    ann, place = await an_admin(house), await a_world(house)
+    answer = await ann.get("/api/v1/users/" + place.path.rpartition("/")[2])
+    assert (answer.status, answer.raw) == (404, b"")
+
+
+async def test_without_a_token_one_is_told_what_is_needed(house: House):
+    ann = await a_user(house)
+    for header in ({}, {"Authorization": f"bearer {ann.token}"}, {"Authorization": "Bearer x"}):
+        answer = await Asker(house).get("/api/v1/users/self", **header)
+        assert answer.status == 401 and answer.json["errors"]
+        assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+async def test_who_is_not_active_is_let_in_nowhere(house: House):
+    bob = await a_user(house, "b@x.org", active=False)
+    answer = await bob.get("/api/v1/users/self")
+    assert (answer.status, answer.raw) == (403, b"")

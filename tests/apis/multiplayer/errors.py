@@ -1,0 +1,212 @@
+"""How a client causes each sentence of the error reference: who asks, what was done before, for what."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.apis.multiplayer.playing import Scene, well
+
+#: What a request names where it means a lobby, a room, a request or an action that was made before.
+NOWHERE = "0" * 32
+BOTH = "API token and game player token are required"
+OWNER = "API token and private token are required"
+PLAYER = ["game_room.php", "matchmaking.php"]
+DURATIONS = "hour, day, week, month, quarter, year, forever"
+
+#: Endpoint of the reference -> method, path and a body with which it works.
+REQUESTS: dict[str, tuple[str, str, Any]] = {
+    "game_players.php register": ("POST", "game_players.php/register", {"player_name": "Pat"}),
+    "game_players.php login": ("PUT", "game_players.php/login", None),
+    "game_players.php heartbeat": ("POST", "game_players.php/heartbeat", None),
+    "game_players.php logout": ("POST", "game_players.php/logout", None),
+    "game_players.php rename": ("PUT", "game_players.php/rename", {"new_name": "Patrick"}),
+    "game_players.php list": ("GET", "game_players.php/list", None),
+    "game_players.php ban": (
+        "POST",
+        "game_players.php/ban",
+        {"player_id": 1, "ban_duration": "hour"},
+    ),
+    "game_players.php unban": ("POST", "game_players.php/unban", {"player_id": 1}),
+    "game_data.php game/get": ("GET", "game_data.php/game/get", None),
+    "game_data.php game/update": ("PUT", "game_data.php/game/update", {}),
+    "game_data.php player/get": ("GET", "game_data.php/player/get", None),
+    "game_data.php player/update": ("PUT", "game_data.php/player/update", {}),
+    "game_room.php create": ("POST", "game_room.php/create", {}),
+    "game_room.php list": ("POST", "game_room.php/list", {}),
+    "game_room.php join": ("POST", "game_room.php/{room}/join", {}),
+    "game_room.php players": ("GET", "game_room.php/players", None),
+    "game_room.php leave": ("POST", "game_room.php/leave", None),
+    "game_room.php heartbeat": ("POST", "game_room.php/heartbeat", None),
+    "game_room.php actions": (
+        "POST",
+        "game_room.php/actions",
+        {"action_type": "move", "target_players": "host"},
+    ),
+    "game_room.php actions/poll": ("GET", "game_room.php/actions/poll", None),
+    "game_room.php actions/pending": ("GET", "game_room.php/actions/pending", None),
+    "game_room.php actions/complete": (
+        "POST",
+        "game_room.php/actions/{action}/complete",
+        {"status": "completed"},
+    ),
+    "game_room.php updates": (
+        "POST",
+        "game_room.php/updates",
+        {"type": "note", "target_players": "all"},
+    ),
+    "game_room.php updates/poll": ("POST", "game_room.php/updates/poll", {}),
+    "game_room.php current": ("GET", "game_room.php/current", None),
+    "game_room.php stop": ("POST", "game_room.php/stop", None),
+    "game_room.php kick": ("POST", "game_room.php/kick", {"player_id": 2}),
+    "game_room.php password": ("POST", "game_room.php/password", {"password": "new"}),
+    "matchmaking.php list": ("POST", "matchmaking.php/list", {}),
+    "matchmaking.php create": ("POST", "matchmaking.php/create", {"max_players": 4}),
+    "matchmaking.php request": ("POST", "matchmaking.php/{lobby}/request", None),
+    "matchmaking.php join": ("POST", "matchmaking.php/{lobby}/join", None),
+    "matchmaking.php leave": ("POST", "matchmaking.php/leave", None),
+    "matchmaking.php players": ("GET", "matchmaking.php/players", None),
+    "matchmaking.php heartbeat": ("POST", "matchmaking.php/heartbeat", None),
+    "matchmaking.php remove": ("POST", "matchmaking.php/remove", None),
+    "matchmaking.php current": ("GET", "matchmaking.php/current", None),
+    "matchmaking.php status": ("GET", "matchmaking.php/{request}/status", None),
+    "matchmaking.php response": (
+        "POST",
+        "matchmaking.php/{request}/response",
+        {"action": "approve"},
+    ),
+    "matchmaking.php start": ("POST", "matchmaking.php/start", None),
+    "matchmaking.php stop": ("POST", "matchmaking.php/stop", None),
+    "matchmaking.php kick": ("POST", "matchmaking.php/kick", {"player_id": 2}),
+    "matchmaking.php password": ("POST", "matchmaking.php/password", {"password": "new"}),
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A request that is refused, and how."""
+
+    endpoint: str
+    status: int
+    sentence: str
+    by: str = "host"
+    given: str = ""
+    body: Any = ...
+    path: str = ""
+    #: Which credential is missing or bad.
+    token: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}: {self.sentence}"
+
+
+def credentials(endpoint: str) -> list[Cause]:
+    """What is said at an endpoint of credentials that are missing or bad."""
+    file, _, name = endpoint.partition(" ")
+
+    def cause(token: str, status: int, sentence: str) -> Cause:
+        return Cause(endpoint, status, sentence, token=token)
+
+    if name in ("list", "ban", "unban") and file == "game_players.php":
+        bad = "Invalid API credentials"
+        return [
+            cause("no api", 401, OWNER),
+            cause("no private", 401, OWNER),
+            cause("bad api", 401, bad),
+            cause("bad private", 401, bad),
+        ]
+    if name == "game/update":
+        bad = "Invalid API token or private token"
+        return [
+            cause("no api", 401, "API token is required"),
+            cause("no private", 401, "API private token is required"),
+            cause("bad api", 401, bad),
+            cause("bad private", 401, bad),
+        ]
+    bad_api = cause("bad api", 401, "Invalid API token")
+    if name in ("register", "game/get") or endpoint == "game_room.php list":
+        return [cause("no api", 401, "API token is required"), bad_api]
+    banned = cause("banned", 403, "You are banned")
+    if endpoint == "matchmaking.php list":
+        return [cause("no api", 401, "API token is required"), bad_api, banned]
+    if file == "game_players.php":
+        bad = "Invalid game player token" if name == "login" else "Invalid player token"
+        return [
+            cause("no api", 401, BOTH),
+            cause("no key", 401, BOTH),
+            bad_api,
+            cause("bad key", 403, bad),
+            cause("foreign key", 403, bad),
+            banned,
+        ]
+    if file == "game_data.php":
+        foreign = "Player does not belong to this game"
+        unfit = "Invalid player or does not belong to game"
+        updating = name == "player/update"
+        return [
+            cause("no api", 401, "API token is required"),
+            cause("no key", 401, "Game player token is required"),
+            bad_api,
+            cause("bad key", 403, unfit)
+            if updating
+            else cause("bad key", 401, "Invalid game player token"),
+            cause("foreign key", 403, unfit if updating else foreign),
+            banned,
+        ]
+    return [
+        cause("no api", 401, "API token is required"),
+        bad_api,
+        cause("no key", 401, "Player token is required"),
+        cause("bad key", 401, "Invalid player token"),
+        cause("foreign key", 401, "Invalid player token"),
+        banned,
+    ]
+
+
+async def prepare(scene: Scene, given: str) -> dict[str, str]:
+    """Do what a cause takes for granted; gives what its path may name."""
+    names = {"lobby": NOWHERE, "room": NOWHERE, "request": NOWHERE, "action": NOWHERE}
+    if given in ("lobby", "strict lobby", "locked lobby", "lobby by request"):
+        await scene.opens_lobby(
+            strict_full=given == "strict lobby",
+            join_by_requests=given == "lobby by request",
+            password="secret" if given == "locked lobby" else None,
+        )
+    elif given in ("gathered", "full lobby"):
+        await scene.gathers(max_players=4 if given == "gathered" else 2)
+    elif given.startswith("asked"):
+        names["request"] = await _ask_to_join(scene, given)
+    elif given.startswith("started"):
+        await scene.starts(can_leave_room=given != "started for good")
+    elif given in ("room", "full room", "locked room", "together", "stopped room", "no way out"):
+        password = "secret" if given == "locked room" else None
+        most = 2 if given == "full room" else 4
+        leave = given != "no way out"
+        opened = {"max_players": most, "password": password, "can_leave_room": leave}
+        await scene.opens_room(**opened)
+        if given in ("full room", "together", "no way out"):
+            await scene.enters(scene.guest)
+        if given == "stopped room":
+            well(await scene.host.post("game_room.php/stop"))
+    elif given == "asked in room":
+        await scene.meets()
+        (names["action"],) = await scene.asks(scene.guest)
+    elif given == "other room":
+        await scene.opens_room()
+        well(await scene.guest.post("game_room.php/create"))
+    names["lobby"], names["room"] = scene.lobby or NOWHERE, scene.room or NOWHERE
+    return names
+
+
+async def _ask_to_join(scene: Scene, given: str) -> str:
+    """Send a join request and bring it into the state that the cause names; return its id."""
+    request = await scene.asks_in(max_players=2)
+    if given == "asked and full":
+        third = await scene.other.post(f"matchmaking.php/{scene.lobby}/request")
+        path = f"matchmaking.php/{well(third)['request_id']}/response"
+        well(await scene.host.post(path, {"action": "approve"}))
+    if given == "asked and answered":
+        well(await scene.host.post(f"matchmaking.php/{request}/response", {"action": "reject"}))
+    if given == "asked and started":
+        well(await scene.host.post("matchmaking.php/start"))
+    if given == "asked and removed":
+        well(await scene.host.post("matchmaking.php/remove"))
+    return request

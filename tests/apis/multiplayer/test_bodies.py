@@ -1,0 +1,190 @@
+"""What clients send: leniently read, bounded, and never a fault of ours."""
+
+import json
+
+import pytest
+
+from tests.apis.app import a_house
+from tests.apis.multiplayer.errors import REQUESTS
+from tests.apis.multiplayer.gamers import an_arena
+from tests.apis.multiplayer.playing import well, wrong
+
+REGISTER = "game_players.php/register"
+
+
+async def data_of(gamer):
+    return well(await gamer.get("game_data.php/player/get"))["data"]
+
+
+async def register(scene, body, query=""):
+    """Register through the wire and look at what was kept."""
+    said = well(await scene.arena.anyone.post(f"{REGISTER}{query}", body))
+    scene.other.key = said["private_key"]
+    return await data_of(scene.other)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
+async def test_a_body_is_read_whatever_it_is_called(scene, kind):
+    answer = await scene.arena.anyone.post(REGISTER, {"player_name": "Pat"}, Content_Type=kind)
+    assert well(answer)["player_name"] == "Pat"
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"5", b"\xff", b'{"a": 1e999}'])
+async def test_what_is_no_json_object_is_refused(scene, body):
+    answer = await scene.arena.anyone.post(REGISTER, body)
+    assert wrong(answer) == (400, "Invalid JSON body")
+
+
+async def test_null_is_nothing(scene):
+    await scene.opens_room(room_name=None, password=None, max_players=None, player_data=None)
+    well(await scene.guest.post(f"game_room.php/{scene.room}/join", b"null"))
+    nothing = await scene.host.ask("PUT", "game_data.php/player/update", b"null")
+    assert wrong(nothing) == (400, "Invalid JSON body")
+
+
+async def test_an_update_without_a_body_does_not_wipe_what_is_kept(scene):
+    answer = await scene.host.ask("PUT", "game_data.php/player/update")
+    assert wrong(answer) == (400, "Invalid JSON body")
+    assert (await data_of(scene.host))["level"] == 1
+
+
+@pytest.mark.parametrize("empty", ["", "{}", None])
+async def test_a_unity_client_sends_free_json_as_text(scene, empty):
+    body = {"player_name": "Pat", "player_data_json": '{"level": 3}'}
+    assert await register(scene, body, "?format=unity") == {"level": 3}
+    assert await register(scene, {**body, "player_data_json": empty}, "?format=unity") == {}
+
+
+async def test_a_unity_client_is_sent_free_json_as_text(scene):
+    await scene.starts(rules={"rank": "gold"})
+    (action,) = await scene.asks(scene.guest, request_data={"x": 1})
+    await scene.tells(scene.host, data={"y": 2})
+
+    async def said(method, path, gamer=scene.host, body=None):
+        return well(await gamer.ask(method, f"{path}?format=unity", body))
+
+    shown = await said("GET", "matchmaking.php/current")
+    assert json.loads(shown["matchmaking"]["rules_json"]) == {"rank": "gold"}
+    shown = await said("GET", "game_room.php/actions/pending")
+    assert json.loads(shown["actions"][0]["request_data_json"]) == {"x": 1}
+    path = f"game_room.php/actions/{action}/complete"
+    await said("POST", path, body={"status": "completed", "response_data_json": '{"z": 3}'})
+    shown = await said("GET", "game_room.php/actions/poll", scene.guest)
+    assert json.loads(shown["actions"][0]["response_data_json"]) == {"z": 3}
+    shown = await said("POST", "game_room.php/updates/poll", scene.guest, {})
+    assert json.loads(shown["updates"][0]["data_json"]) == {"y": 2}
+    assert "data" not in shown["updates"][0]
+    shown = await said("PUT", "game_players.php/login")
+    assert json.loads(shown["player"]["player_data_json"])["level"] == 1
+    shown = await said("GET", "game_data.php/player/get")
+    assert json.loads(shown["data_json"])["level"] == 1
+    shown = await said("GET", "game_room.php/players")
+    assert shown["players"][0]["player_data_json"] == "{}"
+
+
+async def test_a_unity_client_may_replace_its_data_by_one_text(scene):
+    body = {"data_json": '{"level": 9}'}
+    well(await scene.host.ask("PUT", "game_data.php/player/update?format=unity", body))
+    assert await data_of(scene.host) == {"level": 9}
+
+
+async def test_names_may_be_in_camel_case(scene):
+    body = {
+        "matchmakingName": "Mine", "maxPlayers": "3", "strictFull": 1, "joinByRequests": "true",
+        "hostSwitch": "0", "canLeaveRoom": False, "realtimeRoom": True,
+    }  # fmt: skip
+    said = well(await scene.host.post("matchmaking.php/create", body))
+    assert (said["max_players"], said["strict_full"], said["join_by_requests"]) == (3, True, True)
+    (row,) = well(await scene.guest.post("matchmaking.php/list"))["lobbies"]
+    assert row["matchmaking_name"] == "Mine"
+
+
+async def test_older_clients_send_player_data_bare(scene):
+    await scene.opens_lobby()
+    path = f"matchmaking.php/{scene.lobby}/join"
+    well(await scene.guest.post(path, {"level": 12, "class": "mage"}))
+    well(await scene.host.post("matchmaking.php/start"))
+    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    assert [row["player_data"] for row in rows] == [{}, {"level": 12, "class": "mage"}]
+
+
+async def test_player_data_of_a_request_come_along_when_it_is_granted(scene):
+    await scene.opens_lobby(join_by_requests=True)
+    path = f"matchmaking.php/{scene.lobby}/request"
+    asked = well(await scene.guest.post(path, {"player_data": {"level": 7}}))["request_id"]
+    well(await scene.host.post(f"matchmaking.php/{asked}/response", {"action": "approve"}))
+    well(await scene.host.post("matchmaking.php/start"))
+    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    assert rows[1]["player_data"] == {"level": 7}
+
+
+@pytest.mark.parametrize("data", [[], "", "{}", '{"level": 4}'])
+async def test_an_object_may_come_as_other_languages_write_it(scene, data):
+    kept = await register(scene, {"player_name": "Pat", "player_data": data})
+    assert kept == ({"level": 4} if "level" in data else {})
+
+
+@pytest.mark.parametrize("data", [[1], "text", 5, True])
+async def test_player_data_are_an_object(scene, data):
+    answer = await scene.arena.anyone.post(REGISTER, {"player_name": "P", "player_data": data})
+    assert answer.status == 400 and "player_data" in answer.error
+
+
+async def test_data_beyond_64_kib_are_refused_and_up_to_there_kept(scene):
+    path, most = "game_data.php/player/update", 64 * 1024
+    fitting = {"a": "x" * (most - len('{"a":""}'))}
+    well(await scene.host.ask("PUT", path, fitting))
+    answer = await scene.host.ask("PUT", path, {"a": fitting["a"] + "x"})
+    assert wrong(answer) == (413, f"data must not exceed {most} bytes")
+    assert await data_of(scene.host) == fitting
+
+
+async def test_a_body_larger_than_this_server_takes_is_refused():
+    async with a_house(body_limit=2048) as house:
+        arena = await an_arena(house)
+        answer = await arena.anyone.post(REGISTER, {"player_name": "x" * 3000})
+        assert wrong(answer) == (413, "Request body is too large")
+
+
+#: Things that come where something else was meant.
+ODDITIES = (
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 1.5, 1e308, "", " ", "\u0001", "x" * 2000, "-5", "0x1",
+    "99999999999999999999", "\ud83d\ude00", [], [[]], [None], ["1", 2.0, {}], {}, {"a": []}, [1] * 500,
+)  # fmt: skip
+MEMBERS = (
+    "player_name", "player_data", "player_data_json", "new_name", "player_id", "ban_duration",
+    "ban_reason", "search", "limit", "max_players", "matchmaking_name", "rules", "rules_json",
+    "password", "strict_full", "action", "action_type", "request_data", "request_data_json",
+    "target_players", "target_players_ids", "status", "response_data", "type", "data", "data_json",
+    "from_players", "from_players_ids", "last_update", "room_name", "can_leave_room",
+)  # fmt: skip
+BODIES = [name for name, (_, _, body) in REQUESTS.items() if body is not None]
+
+
+@pytest.mark.parametrize("endpoint", BODIES)
+async def test_nothing_that_a_client_says_is_a_fault_of_ours(scene, endpoint):
+    method, path, body = REQUESTS[endpoint]
+    path = path.format(lobby="0" * 32, room="0" * 32, request="0" * 32, action="0" * 32)
+    private = {"X_Api_Private_Token": scene.arena.private}
+    for oddity in ODDITIES:
+        for members in (MEMBERS, *((name,) for name in (*body, "player_data", "rules_json"))):
+            said = {**body, **dict.fromkeys(members, oddity)}
+            answer = await scene.host.ask(method, path, said, **private)
+            assert answer.status < 500, (said, answer.raw)
+
+
+@pytest.mark.parametrize("query", ["search=%00", "limit=%FF", "wait=x", "utc=%00", "format=%00"])
+@pytest.mark.parametrize("name", ["matchmaking.php/list", "game_room.php/list", "time.php"])
+async def test_nor_is_anything_in_a_query(scene, name, query):
+    assert (await scene.host.get(f"{name}?{query}")).status < 500
+
+
+@pytest.mark.parametrize("id", ["%00", "%2F", "..", "0" * 5000, "%F0%9F%98%80", "-1", "ABC"])
+async def test_nor_is_any_id(scene, id):
+    for path in (
+        "game_room.php/{}/join",
+        "matchmaking.php/{}/request",
+        "matchmaking.php/{}/status",
+    ):
+        method = "GET" if path.endswith("status") else "POST"
+        assert (await scene.host.ask(method, path.format(id))).status in (400, 404)

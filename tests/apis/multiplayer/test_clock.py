@@ -1,0 +1,57 @@
+"""`time.php`: offsets as clients write them, and its own sentences."""
+
+import pytest
+
+from tests.apis.app import Asker
+from tests.apis.multiplayer.playing import well, wrong
+
+NOW = 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    ("utc", "hours", "text"),
+    [
+        ("%2B1", 1, "+1"),
+        ("+1", 1, "+1"),
+        ("1", 1, "+1"),
+        ("-2", -2, "-2"),
+        ("5.5", 5.5, "+5.5"),
+        ("-3:30", -3.5, "-3.5"),
+        ("+05:30", 5.5, "+5.5"),
+        ("14", 14, "+14"),
+        ("-12", -12, "-12"),
+        ("0", 0, "+0"),
+        ("-0", 0, "+0"),
+        ("+", 0, "+0"),
+    ],
+)
+async def test_the_time_of_a_zone(scene, utc, hours, text):
+    said = well(await scene.host.get(f"time.php?utc={utc}"))
+    assert said["timestamp"] == NOW + hours * 3600
+    assert said["offset"] == {
+        "offset_hours": hours,
+        "offset_string": text,
+        "original_utc": "2023-11-14T22:13:20+00:00",
+        "original_timestamp": NOW,
+    }
+    assert type(said["offset"]["offset_hours"]) is type(hours)
+
+
+async def test_without_an_offset_it_is_utc(scene):
+    for path in ("time.php", "time.php?utc="):
+        said = well(await scene.host.get(path))
+        assert said["readable"] == "2023-11-14 22:13:20 UTC" and "offset" not in said
+
+
+@pytest.mark.parametrize("utc", ["15", "-13", "1.25", "x", "1e3", "--1", "14.5", "%EF%BC%91"])
+async def test_an_offset_that_no_zone_has(scene, utc):
+    answer = await scene.host.get(f"time.php?utc={utc}")
+    said = "Invalid utc offset. Use -12 to +14, in hours or half hours"
+    assert wrong(answer) == (400, said)
+
+
+async def test_its_own_words_for_tokens(scene):
+    stranger = Asker(scene.house)
+    assert wrong(await stranger.get("/api/time.php")) == (401, "API key is required")
+    answer = await stranger.get("/api/time.php?api_token=made-up")
+    assert wrong(answer) == (403, "Invalid API key")

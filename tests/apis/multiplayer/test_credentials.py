@@ -1,0 +1,105 @@
+"""Who calls: query and headers, what is tried how often, pages of other origins."""
+
+import pytest
+
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.player import Player
+from tests.apis.app import Asker
+from tests.apis.multiplayer.playing import a_scene, well, wrong
+
+CURRENT = "/api/matchmaking.php/current"
+
+
+async def ask(scene, path=CURRENT, method="GET", body=None, **headers):
+    """A request with no credentials but those in the path and the headers."""
+    return await Asker(scene.house).ask(method, path, body, **headers)
+
+
+@pytest.mark.parametrize("header", ["X_Player_Token", "X_Game_Player_Token"])
+async def test_credentials_may_come_in_headers(scene, header):
+    shown = {"X_Api_Token": scene.arena.api, header: scene.host.key}
+    well(await ask(scene, **shown))
+
+
+async def test_credentials_may_come_in_the_query(scene):
+    well(await ask(scene, f"{CURRENT}?api_token={scene.arena.api}&player_token={scene.host.key}"))
+
+
+async def test_credentials_may_come_half_in_each(scene):
+    well(await ask(scene, f"{CURRENT}?api_token={scene.arena.api}", X_Player_Token=scene.host.key))
+
+
+async def test_the_header_wins(scene):
+    query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
+    answer = await ask(scene, CURRENT + query, X_Player_Token="made-up")
+    assert wrong(answer) == (401, "Invalid player token")
+    answer = await ask(scene, f"{CURRENT}?api_token=x&player_token=y", **shown(scene.host))
+    well(answer)
+
+
+def shown(gamer):
+    return {"X_Api_Token": gamer.api, "X_Player_Token": gamer.key}
+
+
+async def test_an_empty_header_is_none(scene):
+    query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
+    well(await ask(scene, CURRENT + query, X_Player_Token=""))
+
+
+async def test_a_key_of_another_game_is_none_here(scene):
+    other = await a_scene(scene.house, "elsewhere")
+    answer = await ask(scene, X_Api_Token=scene.arena.api, X_Player_Token=other.host.key)
+    assert wrong(answer) == (401, "Invalid player token")
+
+
+async def test_a_private_token_opens_only_its_own_game(scene):
+    other = await a_scene(scene.house, "elsewhere")
+    path = "/api/game_players.php/list"
+    tokens = {"X_Api_Token": scene.arena.api, "X_Api_Private_Token": other.arena.private}
+    assert wrong(await ask(scene, path, **tokens)) == (401, "Invalid API credentials")
+    tokens = {"X_Api_Token": scene.arena.api, "X_Api_Private_Token": scene.arena.private}
+    well(await ask(scene, path, **tokens))
+
+
+async def test_who_guesses_is_told_to_wait_and_who_knows_is_not(scene):
+    for _ in range(10):
+        assert (await ask(scene, X_Api_Token="guess")).status == 401
+    answer = await ask(scene, X_Api_Token="guess")
+    assert answer.status == 429 and 0 < int(answer.headers["Retry-After"]) <= 60
+    well(await ask(scene, **shown(scene.host)))
+
+
+async def test_who_guesses_a_password_is_told_to_wait(scene):
+    await scene.opens_lobby(password="secret")
+    path = f"matchmaking.php/{scene.lobby}/join"
+    for _ in range(10):
+        answer = await scene.guest.post(path, {"password": "guess"})
+        assert wrong(answer) == (400, "Incorrect password")
+    assert (await scene.guest.post(path, {"password": "secret"})).status == 429
+
+
+async def test_pages_of_any_origin_may_call(scene):
+    answer = await ask(scene, Origin="https://game.example", **shown(scene.host))
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    headers = {"Access_Control_Request_Headers": "x-api-token", "Origin": "https://game.example"}
+    answer = await ask(scene, "/api/game_players.php/register", "OPTIONS", **headers)
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Headers"] == "x-api-token"
+
+
+async def test_a_new_key_ends_the_old_one(scene):
+    said = well(await scene.host.post("game_players.php/rotate"))
+    assert len(said["private_key"]) == 36
+    answer = await scene.host.get("matchmaking.php/current")
+    assert wrong(answer) == (401, "Invalid player token")
+    scene.host.key = said["private_key"]
+    well(await scene.host.get("matchmaking.php/current"))
+
+
+async def test_no_secret_is_kept_or_listed(scene):
+    listed = await scene.owns("game_players.php/list", method="GET")
+    state = scene.house.core.state
+    kept = repr([*state.all(Player), *state.all(Game)])
+    for secret in (scene.host.key, scene.arena.api, scene.arena.private):
+        assert secret not in kept and secret.encode() not in listed.raw

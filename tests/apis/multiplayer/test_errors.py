@@ -1,0 +1,118 @@
+"""Every sentence of the error reference at its endpoint, with its status; and that none is left out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import coalserver.apis.multiplayer as multiplayer
+from coalserver.apis.multiplayer.error_messages import SENTENCES
+from coalserver.apis.multiplayer.errors import words_for
+from coalserver.apis.multiplayer.faults import FAULTS
+from coalserver.domain.errors import Refusal, Why
+from tests.apis.app import Asker
+from tests.apis.multiplayer.causes import CAUSES
+from tests.apis.multiplayer.errors import REQUESTS, credentials, prepare
+from tests.apis.multiplayer.playing import a_scene, kept, well, wrong
+
+#: Endpoint -> sentences, as the document lists them.
+REFERENCE = kept("errors")
+#: Their files have tests of their own: test_leaderboard.py, test_realtime*.py, test_clock.py.
+ELSEWHERE = ("leaderboard.php", "realtime.php", "time.php")
+README = Path(multiplayer.__file__).with_name("README.md")
+#: Sentences that nothing can cause here; the README says why.
+IMPOSSIBLE = {
+    ("game_room.php leave", "You are not in this room"),
+    ("game_room.php leave", "Room not found"),
+    ("game_room.php list", "Failed to list rooms"),
+}
+STRAYS = [
+    ("GET", "game_players.php/register", 405, "Method not allowed"),
+    ("DELETE", "game_data.php/game/get", 405, "Method not allowed"),
+    ("POST", "time.php", 405, "Method not allowed"),
+    ("GET", "leaderboard.php", 405, "Method not allowed. Use POST."),
+    ("POST", "game_players.php/fly", 400, "Invalid endpoint"),
+    ("GET", "game_data.php/world/get", 404, "Invalid endpoint"),
+    ("GET", "game_room.php/create", 404, "Invalid endpoint"),
+    ("POST", "game_room.php/fly", 404, "Invalid endpoint"),
+    ("PUT", "matchmaking.php/start", 404, "Invalid endpoint"),
+    ("POST", "matchmaking.php/1/2/3", 404, "Invalid endpoint"),
+    ("GET", "matchmaking.php", 404, "Invalid endpoint"),
+]
+ALL = [cause for endpoint in REQUESTS for cause in credentials(endpoint)] + CAUSES
+
+
+@pytest.mark.parametrize("cause", ALL, ids=str)
+async def test_the_sentence_is_said(scene, cause):
+    names = await prepare(scene, cause.given)
+    method, path, body = REQUESTS[cause.endpoint]
+    path = (cause.path or path).format(**names)
+    body = body if cause.body is ... else cause.body
+    host = scene.host if cause.by == "owner" else getattr(scene, cause.by)
+    shown = {"api_token": scene.arena.api, "private_token": scene.arena.private}
+    if cause.by != "owner" and "private" not in cause.token:
+        shown["player_token"] = host.key
+    if cause.token == "banned":
+        banned = {"player_id": host.id, "ban_duration": "day"}
+        well(await scene.owns("game_players.php/ban", banned))
+    elif cause.token == "foreign key":
+        shown["player_token"] = (await a_scene(scene.house, "elsewhere")).host.key
+    elif cause.token:
+        how, _, which = cause.token.partition(" ")
+        name = {"api": "api_token", "key": "player_token", "private": "private_token"}[which]
+        shown[name] = "" if how == "no" else "made-up"
+    query = "&".join(f"{name}={secret}" for name, secret in shown.items() if secret)
+    answer = await Asker(scene.house).ask(method, f"/api/{path}?{query}", body)
+    assert wrong(answer) == (cause.status, cause.sentence)
+
+
+@pytest.mark.parametrize(("method", "path", "status", "sentence"), STRAYS)
+async def test_what_does_not_exist_is_said_to_be_none(scene, method, path, status, sentence):
+    answer = await scene.host.ask(method, path)
+    assert wrong(answer) == (status, sentence)
+
+
+async def test_an_unknown_game_is_told_that_it_could_not_sign_in(scene):
+    answer = await scene.host.post("game_players.php/register", {}, X_Api_Token="nonsense")
+    assert answer.status == 401
+    assert answer.json == kept("samples")[44]["answer"]
+
+
+@pytest.mark.parametrize("endpoint", REFERENCE)
+def test_no_sentence_is_left_out(endpoint):
+    file, _, name = endpoint.partition(" ")
+    if file in ELSEWHERE:
+        return
+    caused = {cause.sentence for cause in ALL if cause.endpoint == endpoint}
+    caused |= {sentence for one, sentence in IMPOSSIBLE if one == endpoint}
+    caused |= {FAULTS.get(f"{file}/{name}", "")}
+    if name == "default":
+        caused |= {sentence for _, path, _, sentence in STRAYS if path.startswith(file)}
+        caused |= {"Internal server error", "An unexpected error occurred", FAULTS.get(file, "")}
+    assert set(REFERENCE[endpoint]) <= caused
+
+
+@pytest.mark.parametrize("why", Why)
+def test_every_reason_has_words(why):
+    assert SENTENCES[why]
+    for route in multiplayer.DIALECT.routes:
+        endpoint = route.path.removeprefix("/api/")
+        status, sentence = words_for(Refusal(why), endpoint)
+        assert 400 <= status < 500 and sentence
+
+
+def test_the_readme_names_what_cannot_be_said():
+    told = README.read_text("utf-8")
+    for _, sentence in IMPOSSIBLE:
+        assert sentence in told
+
+
+def test_no_row_of_the_table_is_for_an_endpoint_that_is_not_there():
+    paths = {route.path for route in multiplayer.DIALECT.routes}
+    endpoints = {re.sub(r"/\{\w+\}|/(?=/)", "", path).removeprefix("/api/") for path in paths}
+    endpoints |= {one.partition("/")[0] for one in endpoints}
+    for row in SENTENCES:
+        parts = row[1:] if isinstance(row, tuple) else ()
+        for part in parts:
+            known = part in endpoints or part.startswith("realtime.php")
+            assert known or ".php" not in part, row

@@ -1,0 +1,92 @@
+"""What is said when a write fails, and when the fault is ours."""
+
+import pytest
+
+from coalserver.apis.multiplayer.faults import FAULTS
+from coalserver.core.ports import Batch
+from coalserver.storage.memory import MemoryStore
+from tests.apis.app import a_house
+from tests.apis.multiplayer.errors import REQUESTS, prepare
+from tests.apis.multiplayer.playing import a_scene, wrong
+
+#: Endpoint -> who asks and what was done before; `away`: he has been silent, and a call brings him back.
+WRITES = {
+    "game_players.php register": ("host", ""),
+    "game_players.php heartbeat": ("guest", "gathered away"),
+    "game_players.php rename": ("host", ""),
+    "game_data.php game/update": ("owner", ""),
+    "game_data.php player/update": ("host", ""),
+    "game_room.php create": ("host", ""),
+    "game_room.php heartbeat": ("guest", "together away"),
+    "game_room.php updates": ("host", "together"),
+    "game_room.php stop": ("host", "together"),
+    "game_room.php kick": ("host", "together"),
+    "game_room.php password": ("host", "together"),
+    "matchmaking.php create": ("host", ""),
+    "matchmaking.php players": ("guest", "gathered away"),
+    "matchmaking.php heartbeat": ("guest", "gathered away"),
+    "matchmaking.php remove": ("host", "gathered"),
+    "matchmaking.php current": ("guest", "gathered away"),
+    "matchmaking.php stop": ("host", "gathered"),
+    # Those for which the reference has no sentence of their own.
+    "game_players.php login": ("host", ""),
+    "game_room.php join": ("guest", "room"),
+    "matchmaking.php join": ("guest", "lobby"),
+}
+
+
+class DiskFull(Exception):
+    """There is no room for another write."""
+
+
+class FillingStore(MemoryStore):
+    """Writes until it is full."""
+
+    full = False
+
+    async def write(self, batch: Batch) -> None:
+        if self.full:
+            raise DiskFull
+        await super().write(batch)
+
+
+@pytest.mark.parametrize("endpoint", WRITES)
+async def test_a_write_that_fails_is_said_in_the_words_of_its_endpoint(endpoint):
+    by, given = WRITES[endpoint]
+    method, path, body = REQUESTS[endpoint]
+    file, _, name = endpoint.partition(" ")
+    store = FillingStore()
+    with pytest.raises(DiskFull):
+        async with a_house(store) as house:
+            scene = await a_scene(house)
+            names = await prepare(scene, given.removesuffix(" away"))
+            if given.endswith("away"):
+                await house.after(61)
+            store.full = True
+            path = path.format(**names)
+            if by == "owner":
+                answer = await scene.owns(path, body, method)
+            else:
+                answer = await getattr(scene, by).ask(method, path, body)
+            sentence = FAULTS.get(f"{file}/{name}", FAULTS.get(file, "Internal server error"))
+            assert wrong(answer) == (500, sentence)
+
+
+def test_every_such_sentence_is_tested():
+    tested = {endpoint.replace(" ", "/", 1) for endpoint in WRITES}
+    ours = {name for name in FAULTS if not name.startswith(("realtime.php", "leaderboard.php"))}
+    assert ours - tested == {"game_data.php"}
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("matchmaking.php/current", "Internal server error"),
+        ("game_data.php/player/get", "An unexpected error occurred"),
+    ],
+)
+async def test_a_fault_of_ours_is_owned_up_to(scene, path, sentence):
+    presence, scene.house.core.presence = scene.house.core.presence, None
+    answer = await scene.host.get(path)
+    scene.house.core.presence = presence
+    assert wrong(answer) == (500, sentence)

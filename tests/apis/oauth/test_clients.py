@@ -1,0 +1,223 @@
+"""Registering clients, and what their makers do with them."""
+
+import json
+
+import pytest
+
+from coalserver.apis.oauth.limits import Registrations
+from coalserver.core.commands.oauth import show_client
+from coalserver.core.queries.oauth import client_known
+from tests.apis.app import a_house
+from tests.apis.oauth.parties import DOCUMENT, HOME, REGISTER, UPDATE, an_app, update
+
+TYPES = {
+    "client_id": str,
+    "redirect_uris": list,
+    "scope": str,
+    "client_secret": str,
+    "client_secret_expires_at": int,
+    "registration_access_token": str,
+    "registration_client_uri": str,
+    "client_name": str,
+    "client_uri": str,
+    "logo_uri": str,
+}
+
+
+def is_a_configuration(said, *absent):
+    expected = {name: kind for name, kind in TYPES.items() if name not in absent}
+    return {name: type(value) for name, value in said.items()} == expected
+
+
+async def test_the_documents_registration(house):
+    answer = await house.stranger.post(REGISTER, DOCUMENT)
+    assert answer.status == 201 and is_a_configuration(answer.json)
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
+    said = answer.json
+    assert {name: said[name] for name in DOCUMENT} == DOCUMENT
+    assert said["client_secret_expires_at"] == 0
+    assert said["registration_client_uri"].endswith("/oauth/v1/clients/my_example_app")
+    for secret in (said["client_secret"], said["registration_access_token"]):
+        assert len(secret) == 40 and secret.isalnum() and secret.isascii()
+
+
+async def test_only_redirect_uris_are_needed_and_what_is_not_said_is_absent(house):
+    for more in (
+        {},
+        {"client_name": None, "client_uri": None, "logo_uri": None, "client_id": None},
+    ):
+        answer = await house.stranger.post(REGISTER, {"redirect_uris": [HOME], **more})
+        assert answer.status == 201
+        assert is_a_configuration(answer.json, "client_name", "client_uri", "logo_uri")
+        assert len(answer.json["client_id"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({}, "invalid_request"),
+        ({"redirect_uris": []}, "invalid_request"),
+        ({"client_id": "x"}, "invalid_request"),
+        ({"redirect_uris": HOME}, "invalid_request"),
+        ({"redirect_uris": [1]}, "invalid_request"),
+        ({"redirect_uris": [None]}, "invalid_request"),
+        ({"redirect_uris": [""]}, "invalid_request"),
+        ({"redirect_uris": [HOME, "/"]}, "invalid_request"),
+        ({"redirect_uris": [HOME + "#fragment"]}, "invalid_request"),
+        ({"redirect_uris": ["javascript://x/%0aalert(1)"]}, "invalid_request"),
+        ({"redirect_uris": ["http://a@b.example/"]}, "invalid_request"),
+        ({"redirect_uris": [f"{HOME}/{n}" for n in range(21)]}, "invalid_request"),
+        ({"redirect_uris": [HOME], "client_id": 5}, "invalid_request"),
+        ({"redirect_uris": [HOME], "client_id": ""}, "invalid_request"),
+        ({"redirect_uris": [HOME], "client_name": ["x"]}, "invalid_request"),
+        ({"redirect_uris": [HOME], "client_uri": "javascript://x/%0aalert(1)"}, "invalid_request"),
+        ({"redirect_uris": [HOME], "client_uri": "http://"}, "invalid_request"),
+        ({"redirect_uris": [HOME], "logo_uri": {"a": 1}}, "invalid_request"),
+        (b"", "server_error"),
+        (b"not json", "server_error"),
+        (b"\xff\xfe", "server_error"),
+        (b"[" * 100_000, "server_error"),
+        ([], "server_error"),
+        ([{}], "server_error"),
+        (5, "server_error"),
+        ("text", "server_error"),
+        (b"redirect_uris=http%3A%2F%2Fexample.com", "server_error"),
+    ],
+    ids=str,
+)
+async def test_what_is_no_registration_is_said_in_one_code(house, body, error):
+    answer = await house.stranger.post(REGISTER, body)
+    assert (answer.status, answer.json) == (400, {"error": error})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_type_of_a_registration_does_not_matter(house):
+    body = json.dumps(DOCUMENT).encode()
+    for media in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
+        assert (await house.stranger.post(REGISTER, body, Content_Type=media)).status == 201
+
+
+async def test_a_taken_id_gets_three_letters_more(house, app):
+    again = await an_app(house)
+    assert again.id[:-3] == "my_example_app-" and again.id[-3:].isalnum()
+    assert (await again.owner.get(again.record)).status == 200
+
+
+async def test_nobody_registers_for_more_than_data(house):
+    app = await an_app(house, scope="agent controller data", more=["x"])
+    assert app.told["scope"] == "data" and "more" not in app.told
+
+
+async def test_an_id_fits_into_its_address(house):
+    app = await an_app(house, client_id="Mine & Yours/..")
+    assert app.id == "Mine-Yours"
+    assert (await app.owner.get(app.record)).json["client_id"] == app.id
+
+
+async def test_the_address_is_the_one_that_was_configured():
+    async with a_house(base_url="https://coal.example") as house:
+        uri = (await an_app(house)).told["registration_client_uri"]
+        assert uri == "https://coal.example/oauth/v1/clients/my_example_app"
+
+
+async def test_registrations_from_one_address_are_limited(house):
+    limit = house.shared.own(Registrations)
+    for _ in range(299):
+        limit.note("register 127.0.0.1")
+    assert (await house.stranger.post(REGISTER, {})).status == 400
+    await an_app(house)
+    answer = await house.stranger.post(REGISTER, DOCUMENT)
+    assert (answer.status, answer.error) == (429, "temporarily_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_the_document_reads_a_client_as_it_was_registered(app):
+    answer = await app.owner.get(app.record)
+    assert (answer.status, answer.json) == (200, app.told)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_the_documents_update(app):
+    answer = await app.owner.put(app.record, update(app))
+    assert answer.status == 200 and is_a_configuration(answer.json)
+    said = answer.json
+    assert {name: said[name] for name in UPDATE} == UPDATE
+    same = ("client_secret", "registration_access_token", "registration_client_uri")
+    assert [said[name] for name in same] == [app.told[name] for name in same]
+    assert (await app.owner.get(app.record)).json == said
+
+
+async def test_an_update_takes_away_what_it_does_not_say(app):
+    names = ("client_name", "client_uri", "logo_uri")
+    said = update(app, scope=..., **dict.fromkeys(names, ...))
+    answer = await app.owner.put(app.record, said)
+    assert is_a_configuration(answer.json, *names) and answer.json["scope"] == "data"
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"client_id": "another"}, "invalid_client_id"),
+        ({"client_id": ...}, "invalid_request"),
+        ({"client_id": ""}, "invalid_request"),
+        ({"client_id": 5}, "invalid_request"),
+        ({"redirect_uris": ...}, "invalid_request"),
+        ({"redirect_uris": []}, "invalid_request"),
+        ({"redirect_uris": ["javascript://x/"]}, "invalid_request"),
+        ({"client_secret": ...}, "invalid_request"),
+        ({"client_secret": None}, "invalid_request"),
+        ({"client_secret": "wrong"}, "invalid_request"),
+        ({"client_secret": 7}, "invalid_request"),
+        ({"scope": "data agent"}, "invalid_request"),
+        ({"scope": "agent"}, "invalid_request"),
+        ({"scope": ""}, "invalid_request"),
+    ],
+    ids=str,
+)
+async def test_what_is_no_update_changes_nothing(app, changed, error):
+    answer = await app.owner.put(app.record, update(app, **changed))
+    assert (answer.status, answer.json) == (400, {"error": error})
+    assert (await app.owner.get(app.record)).json == app.told
+
+
+@pytest.mark.parametrize("body", [b"", b"no", b"[]", b"null{", b"5"])
+async def test_an_update_that_is_no_object_is_a_server_error(app, body):
+    answer = await app.owner.put(app.record, body)
+    assert (answer.status, answer.json) == (400, {"error": "server_error"})
+
+
+async def test_no_secret_is_in_the_file_as_it_is(stone_house):
+    app = await an_app(stone_house)
+    path = stone_house.store.path
+    await stone_house.restart()
+    assert (await app.owner.get(app.record)).json == {
+        **app.told,
+        "registration_client_uri": (await app.owner.get(app.record)).json[
+            "registration_client_uri"
+        ],
+    }
+    kept = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+    for name in ("client_secret", "registration_access_token"):
+        assert app.told[name].encode() not in kept
+    client = stone_house.core.see(client_known, code=app.id)
+    shown = await stone_house.core.do(show_client, client=client.id)
+    assert shown.secret == app.told["client_secret"]
+
+
+async def test_other_methods_and_other_addresses(house, app):
+    answer = await house.stranger.get(REGISTER)
+    assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
+    for path in (REGISTER + "/", app.record + "/", "/oauth/v1", "/oauth/v2/auth"):
+        assert (await house.stranger.post(path, {})).status == 404
+
+
+async def test_pages_of_any_origin_may_register_and_buy_and_none_may_read_the_consent_page(
+    house, ann
+):
+    answer = await house.stranger.ask("OPTIONS", REGISTER, Origin="https://a.example")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    for path in ("/oauth/v1/auth", "/oauth/v1/show"):
+        for method in ("GET", "OPTIONS"):
+            answer = await ann.ask(method, path, Origin="https://a.example")
+            assert "Access-Control-Allow-Origin" not in answer.headers

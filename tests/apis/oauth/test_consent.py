@@ -1,0 +1,283 @@
+"""The page on which somebody grants or denies, and where it leads."""
+
+import html
+import re
+from dataclasses import replace
+
+import pytest
+
+from coalserver.core.queries.oauth import client_known, grants_of
+from coalserver.domain.accounts.oauth import Client
+from tests.apis.browser import Surfer, an_account, put_on_hold, signed_in
+from tests.apis.oauth.parties import AUTH, HOME, an_agent, an_app, good, query_of
+
+#: The document's request, whose client is asked for nothing in particular.
+EXAMPLE = f"{AUTH}?client_id=my_example_app&redirect_uri={HOME}&response_type=code"
+ELSEWHERE = "http://elsewhere.example/"
+
+
+async def decides(surfer, path, **choice):
+    return await surfer.send(path, seen=AUTH, **(choice or {"grant": "Grant"}))
+
+
+async def test_who_is_not_signed_in_signs_in_first_and_comes_back(house, app):
+    asks = app.asks(state="a b&c")
+    for surfer in (Surfer(house), await signed_in(house)):
+        if surfer.cookies:
+            await put_on_hold(house)
+        for answer in (await surfer.get(asks), await surfer.post(asks, grant="Grant")):
+            assert query_of(answer) == {"next_url": asks}
+            assert answer.headers["Location"].startswith("/login?next_url=%2Foauth%2Fv1%2Fauth%3F")
+
+
+async def test_the_way_through_signing_in_leads_to_the_page(house, app):
+    await an_account(house)
+    surfer = Surfer(house)
+    login = (await surfer.get(app.asks())).headers["Location"]
+    page = (await surfer.get(login)).raw.decode()
+    goes_on = html.unescape(re.search(r'name="next_url" value="([^"]*)"', page)[1])
+    answer = await surfer.send(
+        "/login", email="ann@example.org", password="correct horse", next_url=goes_on
+    )
+    assert (await surfer.get(answer.headers["Location"])).status == 200
+
+
+@pytest.mark.parametrize(
+    ("choice", "location"),
+    [
+        ("grant", r"http://example\.com/callback\?code=[A-Za-z0-9]{40}"),
+        ("deny", r"http://example\.com/callback\?error=access_denied"),
+    ],
+)
+async def test_the_documents_request(ann, app, choice, location):
+    page = await ann.get(EXAMPLE)
+    assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    answer = await decides(ann, EXAMPLE, **{choice: "1"})
+    assert answer.status == 302 and re.fullmatch(location, answer.headers["Location"])
+    assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
+
+
+async def test_the_page_names_the_client_and_what_it_may_do(ann, app):
+    page = (await ann.get(app.asks())).raw.decode()
+    for told in (
+        "My Example Application",
+        "my_example_app",
+        "http://example.com",
+        "example.com",
+        "It will be able to",
+        "chat",
+        "screenshots",
+        "ann@example.org",
+    ):
+        assert told in page
+    assert 'name="grant"' in page and 'name="deny"' in page
+    assert "logo.png" not in page
+
+
+async def test_an_admin_is_told_that_the_client_may_do_as_much(house, app):
+    await an_account(house, "root@example.org", admin=True)
+    root = Surfer(house)
+    await root.signs_in("root@example.org")
+    assert "you are an admin" in (await root.get(app.asks())).raw.decode()
+
+
+async def test_what_a_client_calls_itself_is_text(house, ann):
+    name = "</bdi><script>alert(1)</script>"
+    app = await an_app(house, client_name=name, client_uri='http://a.example/"onclick="x')
+    page = (await ann.get(app.asks(state='"><script>'))).raw.decode()
+    assert "<script>" not in page and 'onclick="x' not in page
+    assert html.escape(name) in page
+
+
+async def test_the_page_is_framed_by_nobody_and_kept_by_nobody(ann, app):
+    answer = await ann.get(app.asks())
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    # Browsers would hold the client's own redirects against it.
+    assert "form-action" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"client_id": "nobody"},
+        {"redirect_uri": ELSEWHERE},
+        {"scope": "agent"},
+        {"response_type": "token"},
+        {"client_id": None},
+    ],
+)
+async def test_there_is_a_page_whatever_is_asked(ann, app, params):
+    path = app.asks(**params) if params else AUTH
+    answer = await ann.get(path)
+    assert answer.status == 200 and "Location" not in answer.headers
+    assert b'name="grant"' not in answer.raw
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"redirect_uri": None}, "invalid_request"),
+        ({"redirect_uri": ""}, "invalid_request"),
+        ({"redirect_uri": ELSEWHERE}, "invalid_request"),
+        ({"redirect_uri": HOME + "/"}, "invalid_request"),
+        ({"redirect_uri": HOME + "?x=1"}, "invalid_request"),
+        ({"redirect_uri": 'http://"é\\'}, "invalid_request"),
+        ({"client_id": None}, "invalid_request"),
+        ({"client_id": ""}, "invalid_request"),
+        ({"client_id": "nobody"}, "invalid_request"),
+        ({"client_id": 'é"\\'}, "invalid_request"),
+        ({"client_id": "nobody", "redirect_uri": ELSEWHERE}, "invalid_request"),
+        ({"response_type": None, "redirect_uri": ELSEWHERE}, "invalid_request"),
+        ({"response_type": "token", "redirect_uri": ELSEWHERE}, "invalid_request"),
+        ({"response_type": "token", "client_id": "nobody"}, "invalid_request"),
+        ({"scope": "agent", "redirect_uri": ELSEWHERE}, "invalid_request"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("choice", ["grant", "deny"])
+async def test_nobody_is_sent_where_the_client_did_not_say(ann, app, params, error, choice):
+    answer = await decides(ann, app.asks(**params), **{choice: "1"})
+    assert (answer.status, answer.json) == (400, {"error": error})
+    assert "Location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"response_type": None}, "invalid_request"),
+        ({"response_type": ""}, "invalid_request"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code token"}, "unsupported_response_type"),
+        ({"response_type": 'é"\\'}, "unsupported_response_type"),
+        ({"scope": ""}, "invalid_scope"),
+        ({"scope": "agent"}, "invalid_scope"),
+        ({"scope": "data agent"}, "invalid_scope"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge": "x" * 43, "code_challenge_method": "S512"}, "invalid_request"),
+        ({"code_challenge_method": "S256"}, "invalid_request"),
+    ],
+    ids=str,
+)
+async def test_a_client_is_told_what_it_asked_wrongly_and_gets_its_state_back(
+    ann, app, params, error
+):
+    for granted in (False, True):
+        answer = await decides(ann, app.asks(state="s & t", **params))
+        assert answer.headers["Location"].startswith(HOME + "?")
+        assert query_of(answer) == {"error": error, "state": "s & t"}
+        if granted:
+            assert query_of(await ann.get(app.asks(state="s & t", **params)))["error"] == error
+        await app.code(ann)
+
+
+async def test_what_comes_twice_is_not_chosen_from(ann, app):
+    for name, value in (
+        ("client_id", app.id),
+        ("redirect_uri", HOME),
+        ("scope", "data"),
+        ("state", "x"),
+    ):
+        answer = await decides(ann, f"{app.asks(state='x')}&{name}={value}")
+        assert answer.refused == (400, "invalid_request")
+
+
+async def test_a_scope_may_repeat_itself(ann, app):
+    assert "code" in query_of(await decides(ann, app.asks(scope="data data")))
+
+
+@pytest.mark.parametrize("state", ["x", "a b&c=d", "ü\U0001f600", "%41", "\"'<>"])
+async def test_state_comes_back_as_it_was_with_a_code_and_with_a_denial(ann, app, state):
+    for choice, name in (("grant", "code"), ("deny", "error")):
+        said = query_of(await decides(ann, app.asks(state=state), **{choice: "1"}))
+        assert set(said) == {name, "state"} and said["state"] == state
+
+
+async def test_a_redirect_address_keeps_its_own_query(house, ann):
+    app = await an_app(house, redirect_uris=[HOME + "?x=1&y="])
+    said = query_of(await decides(ann, app.asks(redirect_uri=HOME + "?x=1&y=", state="s")))
+    assert set(said) == {"x", "y", "code", "state"} and said["x"] == "1"
+
+
+async def test_who_has_granted_is_not_asked_again(ann, app):
+    first = await app.code(ann)
+    answer = await ann.get(app.asks(state="s"))
+    assert query_of(answer)["state"] == "s" and query_of(answer)["code"] != first
+    for code in (first, query_of(answer)["code"]):
+        assert (await app.buys(code=code)).status == 200
+
+
+async def test_who_has_granted_one_client_is_asked_by_another(house, ann, app):
+    await app.code(ann)
+    other = await an_app(house)
+    assert (await ann.get(other.asks())).status == 200
+    await an_account(house, "bob@example.org")
+    bob = Surfer(house)
+    await bob.signs_in("bob@example.org")
+    assert (await bob.get(app.asks())).status == 200
+
+
+async def test_a_denial_ends_what_was_granted(house, ann, app):
+    other = await an_app(house)
+    kept, tokens, code = await other.tokens(ann), await app.tokens(ann), await app.code(ann)
+    assert query_of(await decides(ann, app.asks(), deny="1")) == {"error": "access_denied"}
+    assert (await ann.get(app.asks())).status == 200
+    assert not await good(house, tokens["access_token"])
+    assert (await app.renews(tokens["refresh_token"])).refused == (400, "invalid_grant")
+    assert (await app.buys(code=code)).refused == (400, "invalid_grant")
+    assert await good(house, kept["access_token"])
+
+
+async def test_neither_button_is_a_denial(ann, app):
+    assert query_of(await decides(ann, app.asks(), other="1"))["error"] == "access_denied"
+
+
+async def test_what_went_wrong_is_not_granted(house, ann, app):
+    await decides(ann, app.asks(scope="agent"))
+    await decides(ann, app.asks(redirect_uri=ELSEWHERE))
+    account = house.core.see(client_known, code=app.id)
+    assert account is not None
+    assert house.core.see(grants_of, account=1) == []
+
+
+@pytest.mark.parametrize("seal", [None, "", "made up", "another's", "old"])
+async def test_only_the_page_itself_grants(house, ann, app, seal):
+    other = Surfer(house)
+    fields = {"grant": "Grant"}
+    if seal is not None:
+        own = await ann.seal(AUTH)
+        fields["csrf_token"] = {"another's": await other.seal("/login"), "old": own}.get(seal, seal)
+    if seal == "old":
+        house.clock.forward(20 * 60)
+    answer = await ann.post(app.asks(), **fields)
+    assert answer.status == 403 and b'name="grant"' in answer.raw
+    assert "Location" not in answer.headers
+    assert house.core.see(grants_of, account=1) == []
+
+
+async def test_a_page_may_be_used_more_than_once_within_twenty_minutes(house, ann, app):
+    seal = await ann.seal(AUTH)
+    house.clock.forward(20 * 60 - 1)
+    for choice in ("grant", "deny", "grant"):
+        answer = await ann.post(app.asks(), csrf_token=seal, **{choice: "1"})
+        assert answer.status == 302
+
+
+async def test_a_client_that_is_switched_off_may_not_ask(house, ann, app):
+    client = house.core.see(client_known, code=app.id)
+    code = await app.code(ann)
+    house.core.state.set(Client, client.id, replace(client, active=False))
+    answer = await decides(ann, app.asks(state="s"))
+    assert query_of(answer) == {"error": "unauthorized_client", "state": "s"}
+    assert (await app.buys(code=code)).refused == (400, "invalid_client")
+
+
+async def test_an_agent_asks_nobody(house, ann):
+    agent = await an_agent(house)
+    for uri in ("/", HOME, ELSEWHERE):
+        answer = await decides(
+            ann, f"{AUTH}?client_id={agent.id}&redirect_uri={uri}&response_type=code"
+        )
+        assert answer.status == 400 or answer.headers["Location"] == "/?error=unauthorized_client"

@@ -1,0 +1,68 @@
+"""What is shown to people: codes to copy, and nothing that is our fault."""
+
+from tests.apis.browser import Surfer
+from tests.apis.oauth.parties import AUTH, DOCUMENT, all_of, an_app, query_of
+
+
+async def decides(surfer, path, **choice):
+    return await surfer.send(path, seen=AUTH, **(choice or {"grant": "Grant"}))
+
+
+async def test_a_code_can_be_shown_to_be_copied(house, ann):
+    for path, shown in (
+        ("/oauth/v1/show?code=abc123", "abc123"),
+        ("/oauth/v1/show?error=access_denied", "access_denied"),
+        ("/oauth/v1/show?code=%3Cscript%3E", "&lt;script&gt;"),
+        ("/oauth/v1/show", "neither"),
+    ):
+        answer = await ann.get(path)
+        assert answer.status == 200 and shown in answer.raw.decode()
+        assert "<script>" not in answer.raw.decode()
+    answer = await Surfer(house).get("/oauth/v1/show?code=abc")
+    assert query_of(answer) == {"next_url": "/oauth/v1/show?code=abc"}
+
+
+async def test_the_page_that_shows_codes_can_be_a_redirect_address(house, ann):
+    show = f"http://{house.server.host}:{house.server.port}/oauth/v1/show"
+    app = await an_app(house, redirect_uris=[show])
+    answer = await decides(ann, app.asks(redirect_uri=show))
+    page = await ann.get(
+        answer.headers["Location"].removeprefix(show.removesuffix("/oauth/v1/show"))
+    )
+    assert query_of(answer)["code"] in page.raw.decode()
+
+
+async def test_odd_addresses_and_bodies_are_never_our_fault(ann, app):
+    seal = await ann.seal(AUTH)
+    for query in (
+        "?",
+        "?&&=&",
+        "?client_id",
+        "?client_id=%ff",
+        "?state=%ED%A0%80",
+        "?x=" + "y" * 4000,
+        "?client_id=my_example_app&redirect_uri=http://[",
+        app.asks(state="\x7f\x01")[len(AUTH) :],
+        app.asks()[len(AUTH) :] + "&state=%ED%A0%80&state%00=1",
+        app.asks()[len(AUTH) :] + "&state=%ff",
+    ):
+        assert (await ann.get(AUTH + query)).status == 200, query
+        for choice in ("grant", "deny"):
+            answer = await ann.post(AUTH + query, csrf_token=seal, **{choice: "1"})
+            assert answer.status in (302, 400), query
+    for body, media in (
+        (b"\xff", None),
+        (b"{}", "application/json"),
+        (b"csrf_token=%ff", None),
+        (b"", None),
+    ):
+        headers = {"Content_Type": media or "application/x-www-form-urlencoded"}
+        assert (await ann.ask("POST", app.asks(), body, **headers)).status in (400, 403, 415)
+
+
+async def test_the_registered_name_is_shown_where_there_is_one(house, ann):
+    named, nameless = await an_app(house), await an_app(house, client_name=None)
+    assert DOCUMENT["client_name"] in (await ann.get(named.asks())).raw.decode()
+    page = (await ann.get(nameless.asks())).raw.decode()
+    assert f"<bdi>{nameless.id}</bdi>" in page
+    assert all_of(await decides(ann, named.asks()))["code"]

@@ -1,0 +1,43 @@
+"""For those who run the server: /health."""
+
+from coalserver import __version__
+from tests.apis.app import House
+
+
+async def test_a_server_that_runs_is_well(house: House) -> None:
+    answer = await house.stranger.get("/health")
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json == {
+        "status": "ok",
+        "version": __version__,
+        "last_event": -1,
+        "listeners": 0,
+    }
+
+
+async def test_it_tells_the_newest_event_and_who_waits(house: House) -> None:
+    ann = await house.guest()
+    await ann.opens()
+    poll = await house.begun(ann.hears("/games/noughts/rooms", 0, wait=30))
+    document = (await house.stranger.get("/health")).json
+    assert document["last_event"] == 0 and document["listeners"] >= 1
+    poll.cancel()
+
+
+async def test_head_is_enough_for_a_monitor(house: House) -> None:
+    answer = await house.stranger.ask("HEAD", "/health")
+    assert (answer.status, answer.raw) == (200, b"")
+
+
+async def test_nothing_else_may_be_done_there(house: House) -> None:
+    answer = await house.stranger.post("/health", {})
+    assert (answer.status, answer.json) == (405, {"error": "method not allowed"})
+    assert answer.headers["Allow"] == "GET, HEAD"
+    below = await house.stranger.get("/health/deeper")
+    assert (below.status, below.json) == (404, {"error": "not found"})
+
+
+async def test_pages_of_other_origins_may_not_read_it(house: House) -> None:
+    answer = await house.stranger.get("/health", Origin="https://elsewhere.example")
+    assert "Access-Control-Allow-Origin" not in answer.headers

@@ -1,0 +1,219 @@
+"""Bad input: whatever comes, the answer is a clear refusal and never a 500."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.apis.app import House, a_house, a_session
+
+ROOMS = "/games/noughts/rooms"
+#: Every path that takes a body, and one that is good.
+BODIES: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/accounts/login", {"credentialType": "guest"}),
+    (
+        "POST",
+        "/accounts/register",
+        {"email": "a@b.c", "password": "12345678", "username": "x"},
+    ),
+    ("POST", ROOMS, {"name": "x"}),
+    ("POST", ROOMS + "/quick-join", {}),
+    ("POST", ROOMS + "/1/join", {}),
+    ("PUT", ROOMS + "/1/options", {}),
+    ("POST", ROOMS + "/1/kick", {"user_id": 9}),
+    ("POST", ROOMS + "/1/ready", {"ready": True}),
+    ("POST", ROOMS + "/1/chat", {"text": "x"}),
+    ("POST", "/games/noughts/sessions/1/turn", {"cell": 0}),
+    ("POST", "/games/noughts/sessions/1/join", {}),
+    ("POST", "/games/noughts/sessions/1/chat", {"text": "x"}),
+    ("PUT", "/games/noughts/user-data/1/key", {}),
+]
+PATHS = pytest.mark.parametrize(
+    ("method", "path"), [row[:2] for row in BODIES], ids=[" ".join(row[:2]) for row in BODIES]
+)
+
+
+def nested(levels: int, left: str = "[", right: str = "]") -> bytes:
+    return f'{{"x":{left * levels}{right * levels}}}'.encode()
+
+
+MALFORMED = {
+    "half a body": b'{"name": "x"',
+    "two bodies": b"{}{}",
+    "no JSON": b"name=x",
+    "a lone surrogate": b'{"name": "\\ud800"}',
+    "a lone low surrogate in a member's name": b'{"\\udc00": 1}',
+    "UTF-16": '{"name": "x"}'.encode("utf-16"),
+    "Latin-1": '{"name": "é"}'.encode("latin-1"),
+    "a byte order mark": b'\xef\xbb\xbf{"name": "x"}',
+    "NaN": b'{"x": NaN}',
+    "more than any number": b'{"x": 1e999}',
+    "less than any number": b'{"x": -1e999}',
+    "Infinity": b'{"x": -Infinity}',
+    "single quotes": b"{'name': 'x'}",
+    "a comma too many": b'{"name": "x",}',
+    "a comment": b'{"name": "x"} // x',
+    "a raw NUL": b'{"name": "a\0b"}',
+    "a raw line break in a text": b'{"name": "a\nb"}',
+    "an escaped NUL": b'{"name": "a\\u0000b"}',
+    "an escaped NUL in a member's name": b'{"x": [{"\\u0000": 1}]}',
+    "65 levels": nested(64),
+    "65 levels of objects": nested(64, '{"a":', "}").replace(b":}", b":1}"),
+    "a thousand levels": nested(1000),
+    "a hundred thousand levels": nested(100_000),
+    "2^63": b'{"x": 9223372036854775808}',
+    "less than -2^63": b'{"x": -9223372036854775809}',
+    "a number of 5000 digits": b'{"x": ' + b"9" * 5000 + b"}",
+    "blanks": b"   ",
+    "only a NUL": b"\0",
+}
+
+
+async def given(house: House) -> Any:
+    ann, bob = await house.guests("Ann", "Bob")
+    await a_session("noughts", ann, bob)
+    await ann.opens()
+    return ann
+
+
+@PATHS
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+async def test_what_is_not_good_json_is_malformed(
+    house: House, method: str, path: str, body: bytes
+) -> None:
+    ann = await house.guest()
+    answer = await ann.ask(method, path, body)
+    assert answer.refused == (400, "request.malformed")
+    assert len(answer.json["description"]) < 300
+
+
+@pytest.mark.parametrize(("method", "path"), [row[:2] for row in BODIES[:-1]])
+@pytest.mark.parametrize("body", [[], [{}], "x", 1, 1.5, True, None], ids=json.dumps)
+async def test_what_is_no_object_is_malformed(
+    house: House, method: str, path: str, body: Any
+) -> None:
+    ann = await house.guest()
+    answer = await ann.ask(method, path, json.dumps(body).encode())
+    assert answer.refused == (400, "request.malformed")
+
+
+WRONG: list[Any] = [1, 1.0, True, [], {}, [1], {"a": 1}, "x" * 10_000, "", -1, 2**63 - 1]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: repr(value)[:12])
+@pytest.mark.parametrize(
+    ("path", "body", "member"),
+    [
+        (path, body, member)
+        for method, path, body in BODIES
+        for member in {
+            **body,
+            **({"password": 1, "options": 1, "readyCheck": 1} if path == ROOMS else {}),
+            **({"password": 1} if path.endswith("/join") else {}),
+            **({"name": 1, "options": 1} if "quick" in path else {}),
+            **({"username": 1, "email": 1, "password": 1} if "login" in path else {}),
+        }
+        if "turn" not in path and method == "POST"
+    ],
+    ids=lambda value: "" if isinstance(value, dict) else None,
+)
+async def test_a_member_of_a_wrong_type_or_size_is_refused_or_taken_but_never_a_500(
+    house: House, path: str, body: dict[str, Any], member: str, value: Any
+) -> None:
+    ann = await given(house)
+    answer = await ann.post(path, {**body, member: value})
+    assert answer.status < 500
+    if answer.error == "request.malformed":
+        assert member in answer.json["description"]
+
+
+REQUIRED = [
+    (path, member)
+    for method, path, body in BODIES
+    for member in body
+    if "turn" not in path and method == "POST"
+]
+
+
+@pytest.mark.parametrize(("path", "member"), REQUIRED)
+@pytest.mark.parametrize("null", [True, False], ids=["null", "absent"])
+async def test_a_member_that_must_be_there_is_named_when_it_is_not(
+    house: House, path: str, member: str, null: bool
+) -> None:
+    ann = await given(house)
+    [whole] = [body for _, where, body in BODIES if where == path]
+    body = {name: value for name, value in whole.items() if name != member}
+    answer = await ann.post(path, body | ({member: None} if null else {}))
+    assert answer.refused == (400, "request.malformed")
+    assert member in answer.json["description"]
+
+
+@pytest.mark.parametrize("levels", [1, 62, 63])
+async def test_sixty_four_levels_are_kept(house: House, levels: int) -> None:
+    await house.game("free")
+    ann = await house.guest()
+    room = await ann.opens("free")
+    assert (await ann.put(room + "/options", nested(levels))).status == 204
+    assert (await ann.get(room)).json["options"] == json.loads(nested(levels))
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 1e308, 5e-324, -0.0, 0.1, 2**53 + 1])
+async def test_a_number_that_fits_comes_back_as_it_was(house: House, number: float) -> None:
+    await house.game("free")
+    ann = await house.guest()
+    room = await ann.opens("free", "x", options={"n": number})
+    back = (await ann.get(room)).json["options"]["n"]
+    assert back == number and type(back) is type(number)
+
+
+@PATHS
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/json-patch+json",
+        "json",
+        "x/y/z",
+        "",
+    ],
+)
+async def test_what_says_it_is_no_json_is_415(
+    house: House, method: str, path: str, kind: str
+) -> None:
+    ann = await house.guest()
+    answer = await ann.ask(method, path, b"{}", Content_Type=kind)
+    assert answer.refused == (415, "request.not_json")
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y"]
+)
+async def test_json_may_say_so_in_several_ways(house: House, kind: str) -> None:
+    ann = await house.guest()
+    answer = await ann.post(ROOMS, b'{"name": "x"}', Content_Type=kind)
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_where_there_is_no_body_its_kind_does_not_matter(house: House, kind: str) -> None:
+    ann, bob = await house.guests("Ann", "Bob")
+    room = await ann.opens()
+    assert (await bob.post(room + "/join", Content_Type=kind)).status == 200
+    assert (await bob.post(room + "/leave", b"x=y", Content_Type=kind)).status == 204
+
+
+@PATHS
+async def test_a_body_over_the_limit_is_413(method: str, path: str) -> None:
+    async with a_house(body_limit=2000) as house:
+        ann = await house.guest()
+        answer = await ann.ask(method, path, b'{"name": "%b"}' % (b"x" * 2000))
+        assert answer.refused == (413, "request.too_large")
+
+
+async def test_what_may_not_be_called_is_said_before_what_is_wrong_with_it(house: House) -> None:
+    for method, path, _ in BODIES[2:]:
+        answer = await house.stranger.ask(method, path, b"[")
+        assert answer.refused == (401, "auth.missing")

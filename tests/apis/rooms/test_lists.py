@@ -1,0 +1,200 @@
+"""Lists: limit, offset, totals and filters."""
+
+import pytest
+
+from tests.apis.app import Asker, House, a_session
+
+ROOMS = "/games/noughts/rooms"
+
+
+async def names(who: Asker, query: str = "") -> list[str]:
+    answer = await who.get(f"{ROOMS}?{query}")
+    assert answer.status == 200, answer.raw
+    return [row["name"] for row in answer.json]
+
+
+async def test_a_row_has_these_members(house: House) -> None:
+    ann, bob = await house.guests("Ann", "Bob")
+    await ann.opens("noughts", "x", password="p", options={"a": [1]})
+    row = {
+        "roomId": 1,
+        "name": "x",
+        "game": "noughts",
+        "numUsers": 1,
+        "maxUsers": 2,
+        "active": True,
+        "private": True,
+        "options": {"a": [1]},
+        "host": ann.user,
+    }
+    assert (await ann.get(ROOMS)).json == [row | {"userInRoom": True}]
+    assert (await bob.get(ROOMS)).json == [row | {"userInRoom": False}]
+
+
+async def test_user_in_room_is_in_the_list_only(house: House) -> None:
+    ann = await house.guest()
+    room = await ann.opens()
+    assert "userInRoom" not in (await ann.get(room)).json
+    [created] = await ann.hears(room)
+    assert created["event"]["room"].items() <= (await ann.get(ROOMS)).json[0].items()
+    assert "userInRoom" not in created["event"]["room"]
+
+
+async def test_a_list_begins_with_the_newest_and_says_how_many_there_are(house: House) -> None:
+    ann = await house.guest()
+    for number in range(25):
+        await ann.opens("noughts", str(number))
+    answer = await ann.get(ROOMS)
+    assert [row["name"] for row in answer.json] == [str(n) for n in range(24, 4, -1)]
+    assert answer.headers["X-Total-Results"] == "25"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("limit=2", ["4", "3"]),
+        ("limit=2&offset=2", ["2", "1"]),
+        ("limit=100&offset=4", ["0"]),
+        ("offset=5", []),
+        ("offset=1000000000000000", []),
+    ],
+)
+async def test_limit_and_offset_cut_a_page_and_the_total_stays(
+    house: House, query: str, expected: list[str]
+) -> None:
+    ann = await house.guest()
+    for number in range(5):
+        await ann.opens("noughts", str(number))
+    answer = await ann.get(f"{ROOMS}?{query}")
+    assert [row["name"] for row in answer.json] == expected
+    assert answer.headers["X-Total-Results"] == "5"
+
+
+WRONG = ["limit=0", "limit=101", "limit=-1", "limit=abc", "limit=", "limit=1.0", "limit=--1"]
+WRONG += ["limit=+1", "limit=%C2%B2", "limit=" + "9" * 5000, "limit=1%00", "offset=-1", "offset=x"]
+WRONG += ["private=1", "full=yes", "active=", "search=" + "x" * 201]
+
+
+@pytest.mark.parametrize("query", WRONG)
+async def test_a_value_a_list_cannot_use_is_malformed_and_named(house: House, query: str) -> None:
+    ann = await house.guest()
+    answer = await ann.get(f"{ROOMS}?{query}")
+    assert answer.refused == (400, "request.malformed")
+    assert query.split("=")[0] in answer.json["description"]
+
+
+async def test_what_a_list_does_not_know_is_ignored(house: House) -> None:
+    ann = await house.guest()
+    await ann.opens("noughts", "x")
+    assert await names(ann, "colour=red&%00=%ff&limit=5&limit=1") == ["x"]
+
+
+FILTERS: list[tuple[str, list[str]]] = [
+    ("search=BLITZ", ["Blitz 2", "blitz 1"]),
+    ("search=blitz+1", ["blitz 1"]),
+    ("search=%C3%9Cbung", ["übung"]),
+    ("search=%25", []),
+    ("private=true", ["Blitz 2"]),
+    ("private=false", ["übung", "blitz 1"]),
+    ("full=true", ["blitz 1"]),
+    ("full=false", ["übung", "Blitz 2"]),
+    ("full=false&private=false", ["übung"]),
+    ("active=true", ["übung", "Blitz 2", "blitz 1"]),
+    ("active=false", ["gone"]),
+    ("active=false&search=blitz", []),
+    ("option.level=3", ["Blitz 2"]),
+    ("option.level=%223%22", []),
+    ("option.first=host", ["übung", "Blitz 2"]),
+    ("option.first=host&option.level=3", ["Blitz 2"]),
+    ("option.rated=true", ["übung"]),
+    ("option.rated=null", ["Blitz 2"]),
+    ("option.clock=[1,2]", ["übung"]),
+    ("option.none=1", []),
+    ("option.=1", []),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), FILTERS, ids=[query for query, _ in FILTERS])
+async def test_filters_narrow_the_list(house: House, query: str, expected: list[str]) -> None:
+    ann, bob = await house.guests("Ann", "Bob")
+    await bob.post(await bob.opens("noughts", "gone") + "/leave")
+    await bob.joins(await ann.opens("noughts", "blitz 1"))
+    strong = {"level": 3, "first": "host", "rated": None}
+    await ann.opens("noughts", "Blitz 2", password="p", options=strong)
+    await ann.opens("noughts", "übung", options={"first": "host", "rated": True, "clock": [1, 2]})
+    answer = await ann.get(f"{ROOMS}?{query}")
+    assert [row["name"] for row in answer.json] == expected
+    assert answer.headers["X-Total-Results"] == str(len(expected))
+
+
+async def test_the_list_of_a_game_holds_its_rooms_only(house: House) -> None:
+    await house.game("chess", 2, 2)
+    ann = await house.guest()
+    await ann.opens("chess", "chess")
+    assert await names(ann) == []
+    assert (await ann.get("/games/go/rooms")).refused == (404, "game.not_found")
+
+
+async def test_sessions_are_those_one_is_in_newest_first(house: House) -> None:
+    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
+    first = await a_session("noughts", ann, bob)
+    await a_session("noughts", bob, cid)
+    third = await a_session("noughts", cid, ann)
+    answer = await ann.get("/games/noughts/sessions")
+    ids = [row["sessionId"] for row in answer.json]
+    assert ids == [third.split("/")[-1], first.split("/")[-1]]
+    assert answer.headers["X-Total-Results"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["3", "2", "1"]),
+        ("active=true", ["3", "1"]),
+        ("active=false", ["2"]),
+        ("limit=1", ["3"]),
+        ("limit=1&offset=1", ["2"]),
+        ("open=false", ["3", "2", "1"]),
+    ],
+)
+async def test_sessions_that_run_and_that_are_over(
+    house: House, query: str, expected: list[str]
+) -> None:
+    ann, bob = await house.guests("Ann", "Bob")
+    sessions = [await a_session("noughts", ann, bob) for _ in range(3)]
+    await bob.post(sessions[1] + "/leave")
+    answer = await ann.get(f"/games/noughts/sessions?{query}")
+    assert [row["sessionId"] for row in answer.json] == expected
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "offset=-1", "active=x", "open=1"])
+async def test_a_value_the_list_of_sessions_cannot_use(house: House, query: str) -> None:
+    ann = await house.guest()
+    answer = await ann.get(f"/games/noughts/sessions?{query}")
+    assert answer.refused == (400, "request.malformed")
+
+
+async def test_open_sessions_are_those_one_could_join(house: House) -> None:
+    await house.game("free", 1, 3)
+    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
+    joinable = await a_session("free", ann)
+    await a_session("free", ann, bob, cid)
+    found = (await cid.get("/games/free/sessions?open=true")).json
+    assert [row["sessionId"] for row in found] == [joinable.split("/")[-1]]
+
+
+async def test_where_rules_have_dealt_the_seats_no_session_is_open(house: House) -> None:
+    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
+    session = await a_session("cards", ann, bob, cid)
+    await cid.post(session + "/leave")
+    assert (await cid.post(session + "/join")).refused == (400, "session.full")
+    assert (await cid.get("/games/cards/sessions?open=true")).json == []
+
+
+async def test_a_list_says_from_where_to_listen(house: House) -> None:
+    ann = await house.guest()
+    await ann.opens("noughts", "seen")
+    cursor = (await ann.get(ROOMS)).cursor
+    await ann.opens("noughts", "new")
+    [heard] = await ann.hears(ROOMS, cursor)
+    assert heard["event"]["room"]["name"] == "new"

@@ -1,0 +1,164 @@
+"""Server-sent events: the frames themselves, resuming, and a quiet line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from coalserver.web.streaming import event_stream
+from tests.apis.app import PATIENCE, Asker, House
+
+
+@asynccontextmanager
+async def stream(
+    who: Asker, path: str, query: str = "", **headers: str
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    sent = {**who.bearer, "Accept": "text/event-stream"}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    url = who.house.url(f"{path}/events?{query}")
+    async with who.house.http.get(url, headers=sent) as answer:
+        yield answer
+
+
+async def frame(answer: aiohttp.ClientResponse) -> str:
+    async with asyncio.timeout(PATIENCE):
+        return (await answer.content.readuntil(b"\n\n")).decode()
+
+
+async def a_room(house: House, said: int = 0) -> tuple[Asker, str]:
+    await house.game("free")
+    ann = await house.guest()
+    room = await ann.opens("free")
+    for number in range(said):
+        await ann.says(room, str(number))
+    return ann, room
+
+
+async def test_a_stream_opens_with_a_comment_and_says_what_it_is(house: House) -> None:
+    ann, room = await a_room(house)
+    async with stream(ann, room, "after-event-id=0") as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Event-Cursor"] == "0"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert await frame(answer) == ": open\n\n"
+
+
+async def test_a_frame_holds_id_and_data(house: House) -> None:
+    ann, room = await a_room(house, 1)
+    polled = await ann.get(room + "/events?after-event-id=0&wait=0")
+    async with stream(ann, room, "after-event-id=0") as answer:
+        await frame(answer)
+        data = polled.raw.decode()[1:-1]
+        assert await frame(answer) == f"id: 1\ndata: {data}\n\n"
+
+
+async def test_line_breaks_in_a_text_break_no_frame(house: House) -> None:
+    ann, room = await a_room(house)
+    async with stream(ann, room, "after-event-id=0") as answer:
+        await frame(answer)
+        await ann.says(room, "a\n\ndata: b\u2028c")
+        assert r"a\n\ndata: b" in await frame(answer)
+
+
+@pytest.mark.parametrize("query", ["after-event-id=0", "", "after-event-id=5"])
+async def test_last_event_id_wins_over_the_query(house: House, query: str) -> None:
+    ann, room = await a_room(house, 5)
+    async with stream(ann, room, query, Last_Event_ID="3") as answer:
+        await frame(answer)
+        assert (await frame(answer)).startswith("id: 4\n")
+
+
+@pytest.mark.parametrize("last", ["", "x", "-1", "1.5", "²"])
+async def test_a_last_event_id_that_is_none_of_ours_counts_for_nothing(
+    house: House, last: str
+) -> None:
+    ann, room = await a_room(house, 5)
+    async with stream(ann, room, "after-event-id=2", Last_Event_ID=last) as answer:
+        await frame(answer)
+        assert (await frame(answer)).startswith("id: 3\n")
+
+
+async def test_a_last_event_id_above_the_newest_is_malformed(house: House) -> None:
+    ann, room = await a_room(house)
+    async with stream(ann, room, Last_Event_ID="99") as answer:
+        assert answer.status == 400
+
+
+async def test_the_lost_are_told_first(house: House) -> None:
+    ann, room = await a_room(house, 20)
+    house.clock.forward(100)
+    await house.core.forget(house.clock(), 2)
+    async with stream(ann, room, "after-event-id=5") as answer:
+        assert await frame(answer) == 'event: lost\ndata: {"type":"lost","floor":19}\n\n'
+        assert (await frame(answer)).startswith("id: 19\n")
+
+
+async def test_a_quiet_line_says_that_it_is_open(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 1)
+    ann, room = await a_room(house)
+    async with stream(ann, room, "after-event-id=0") as answer:
+        await frame(answer)
+        assert await frame(answer) == ": \n\n"
+
+
+async def test_a_ticket_opens_a_stream(house: House) -> None:
+    ann, room = await a_room(house, 1)
+    ticket = (await ann.post("/accounts/ticket")).json["ticket"]
+    async with stream(house.stranger, room, f"ticket={ticket}") as answer:
+        assert answer.status == 200
+    async with stream(house.stranger, room, f"ticket={ticket}") as answer:
+        assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        ("text/event-stream", True),
+        ("text/event-stream, */*;q=0.1", True),
+        ("application/json", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+async def test_who_does_not_ask_for_a_stream_is_polling(
+    house: House, accept: str, streams: bool
+) -> None:
+    ann, room = await a_room(house)
+    async with stream(ann, room, "wait=0", Accept=accept) as answer:
+        assert (answer.content_type == "text/event-stream") is streams
+
+
+async def test_a_stream_is_refused_like_a_poll(house: House) -> None:
+    ann, room = await a_room(house)
+    refused = [
+        (house.stranger, room, 401),
+        (Asker(house, "nonsense"), room, 403),
+        (ann, "/games/free/rooms/9", 404),
+        (ann, "/games/go/rooms", 404),
+    ]
+    for who, path, status in refused:
+        async with stream(who, path) as answer:
+            assert answer.status == status
+            assert set(await answer.json()) == {"error", "description"}
+
+
+async def test_a_reader_that_has_gone_is_freed(house: House) -> None:
+    ann, room = await a_room(house)
+    waiting = house.core.feed.waiting()
+    async with stream(ann, room, "after-event-id=0") as answer:
+        await frame(answer)
+        await house.until(lambda: house.core.feed.waiting() > waiting)
+        answer.close()
+    await house.until(lambda: house.core.feed.waiting() == waiting)
+
+
+async def test_head_asks_for_no_stream(house: House) -> None:
+    ann, room = await a_room(house)
+    answer = await ann.ask("HEAD", room + "/events?wait=0", Accept="text/event-stream")
+    assert (answer.status, answer.raw) == (200, b"")

@@ -1,0 +1,239 @@
+"""What HTTP itself brings: odd paths, methods, raw bytes, other origins."""
+
+import asyncio
+import re
+
+import pytest
+
+from coalserver.server.app import every_dialect
+from tests.apis.app import House
+
+IDS = ["x", "-1", "1.0", "1e3", "0x1", "%2B1", "%31x", "9" * 18, "9" * 19, "9" * 5000]
+IDS += ["%00", "%FF", "%ED%A0%80", "%C2%B2", "%D9%A1", "%2F", "%2e%2e", "%", "%zz", "1%20", "{x}"]
+ASKED = [
+    ("GET", ""),
+    ("POST", "/join"),
+    ("POST", "/leave"),
+    ("PUT", "/options"),
+    ("POST", "/kick"),
+    ("POST", "/ready"),
+    ("POST", "/start"),
+    ("POST", "/chat"),
+    ("GET", "/chat"),
+    ("GET", "/events"),
+]
+BODY = {"user_id": 1, "ready": True, "text": "x"}
+
+
+@pytest.mark.parametrize("id", IDS, ids=lambda id: id[:20])
+async def test_an_id_that_is_none_is_a_room_that_is_not_there(house: House, id: str) -> None:
+    ann = await house.guest()
+    for method, path in ASKED:
+        body = None if method == "GET" else BODY
+        answer = await ann.ask(method, f"/games/noughts/rooms/{id}{path}", body)
+        assert answer.status == 404
+        assert answer.error in ("room.not_found", "request.not_found")
+
+
+@pytest.mark.parametrize("id", IDS, ids=lambda id: id[:20])
+async def test_an_id_that_is_none_is_a_session_that_is_not_there(house: House, id: str) -> None:
+    ann = await house.guest()
+    for method, path in [("POST", "/turn"), *ASKED]:
+        if path in ("/options", "/kick", "/ready", "/start"):
+            continue
+        body = None if method == "GET" else BODY
+        answer = await ann.ask(method, f"/games/noughts/sessions/{id}{path}", body)
+        assert answer.status == 404
+        assert answer.error in ("session.not_found", "request.not_found")
+
+
+@pytest.mark.parametrize("tag", ["go", "NOUGHTS", "%00", "%FF", "..", "noughts%20", "x" * 5000])
+async def test_a_game_that_is_not_there_is_not_found(house: House, tag: str) -> None:
+    ann = await house.guest()
+    for path in ("rooms", "rooms/1", "rooms/events", "sessions", "sessions/1", "user-data/1/k"):
+        answer = await ann.get(f"/games/{tag}/{path}")
+        assert answer.status == 404
+        assert answer.error in ("game.not_found", "request.not_found")
+
+
+async def test_an_encoded_letter_is_the_letter(house: House) -> None:
+    ann = await house.guest()
+    await ann.opens()
+    assert (await ann.get("/games/n%6fughts/rooms/%31")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/games/", "/games/noughts", "/games/noughts/rooms/", "/accounts", "/games//rooms"]
+)
+async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(house: House, path: str) -> None:
+    answer = await house.stranger.get(path)
+    assert answer.refused == (404, "request.not_found")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+ALLOWED = [
+    ("/games", "GET, HEAD, OPTIONS"),
+    ("/games/noughts/rooms", "GET, HEAD, OPTIONS, POST"),
+    ("/games/noughts/rooms/quick-join", "OPTIONS, POST"),
+    ("/games/noughts/rooms/events", "GET, HEAD, OPTIONS"),
+    ("/games/noughts/rooms/1", "GET, HEAD, OPTIONS"),
+    ("/games/noughts/rooms/1/options", "OPTIONS, PUT"),
+    ("/games/noughts/rooms/1/chat", "GET, HEAD, OPTIONS, POST"),
+    ("/games/noughts/user-data/1/key", "GET, HEAD, OPTIONS, PUT"),
+    ("/accounts/login", "OPTIONS, POST"),
+]
+
+
+@pytest.mark.parametrize(("path", "allow"), ALLOWED)
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PROPFIND"])
+async def test_a_method_that_is_not_taken_is_405_and_says_which_are(
+    house: House, path: str, allow: str, method: str
+) -> None:
+    answer = await house.stranger.ask(method, path)
+    assert answer.refused == (405, "request.method_not_allowed")
+    assert answer.headers["Allow"] == allow
+
+
+async def test_head_is_get_without_the_body(house: House) -> None:
+    ann = await house.guest()
+    whole, head = await ann.get("/games"), await ann.ask("HEAD", "/games")
+    assert (head.status, head.raw) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(whole.raw))
+
+
+@pytest.mark.parametrize(("path", "allow"), ALLOWED)
+async def test_a_page_of_another_origin_is_told_what_it_may_send(
+    house: House, path: str, allow: str
+) -> None:
+    answer = await house.stranger.ask(
+        "OPTIONS",
+        path,
+        Origin="https://game.example",
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="authorization, content-type, idempotency-key",
+    )
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Allow-Methods"] == allow
+    allowed = answer.headers["Access-Control-Allow-Headers"]
+    assert allowed == "authorization, content-type, idempotency-key"
+
+
+async def test_every_answer_may_be_read_by_a_page_of_another_origin(house: House) -> None:
+    ann = await house.guest()
+    room = await ann.opens()
+    answers = [
+        await ann.get(room),
+        await ann.get(room + "/events?wait=0"),
+        await ann.post(room + "/leave"),
+        await ann.get(room),
+        await house.stranger.get(room),
+        await ann.post(room + "/join", b"["),
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 204, 410, 401, 400]
+    for answer in answers:
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "X-Event-Cursor" in answer.headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+async def raw(house: House, request: bytes) -> tuple[int, bytes]:
+    """The status and everything else that comes back for these bytes."""
+    reader, writer = await asyncio.open_connection(house.server.host, house.server.port)
+    writer.write(request)
+    async with asyncio.timeout(5):
+        said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    status = re.match(rb"HTTP/1\.[01] (\d+)", said)
+    assert status is not None, said
+    return int(status[1]), said
+
+
+HEADERS = [
+    b"Idempotency-Key: \xff\xfe",
+    b"Idempotency-Key: \xc3\xa9",
+    b"Last-Event-ID: \xff",
+    b"X-Forwarded-For: \xff, \xfe",
+    b"Host: \xff",
+    b"Accept: \xff",
+    b"Content-Type: \xff/\xff",
+    b"Content-Encoding: \xff",
+    b"Origin: \xff",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=repr)
+async def test_bytes_beyond_ascii_in_a_header_are_no_500(house: House, header: bytes) -> None:
+    ann = await house.guest()
+    for line in (b"POST /games/noughts/rooms", b"GET /games/noughts/rooms/events?wait=0"):
+        status, said = await raw(
+            house,
+            line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 12\r\n"
+            b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + header
+            + b'\r\n\r\n{"name":"x"}',
+        )  # fmt: skip
+        assert status < 500, said
+
+
+async def test_a_token_of_bytes_beyond_ascii_is_not_valid(house: House) -> None:
+    request = b"GET /games HTTP/1.0\r\nAuthorization: Bearer \xff\xfe\r\n\r\n"
+    assert (await raw(house, request))[0] == 403
+
+
+BROKEN = [
+    b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
+    b"Transfer-Encoding: gzip\r\n\r\n{}",
+    b"Content-Length: -1\r\n\r\n{}",
+    b"Content-Length: x\r\n\r\n{}",
+    b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+    b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    b"Content-Encoding: deflate\r\nContent-Length: 2\r\n\r\n{}",
+    b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+    b"Expect: something\r\nContent-Length: 2\r\n\r\n{}",
+]
+
+
+@pytest.mark.parametrize("rest", BROKEN, ids=repr)
+async def test_a_body_that_is_not_sent_as_http_wants_is_a_fault_of_the_client(
+    house: House, rest: bytes
+) -> None:
+    ann = await house.guest()
+    status, said = await raw(
+        house,
+        b"POST /games/noughts/rooms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + rest,
+    )
+    assert 400 <= status < 500, said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"GET /games\xff HTTP/1.1", b"GET /games?limit=\xff HTTP/1.1", b"GET games HTTP/1.1",
+     b"GET /games/\xff/rooms HTTP/1.1", b"G\x00T /games HTTP/1.1", b"GET http://[ HTTP/1.1",
+     b"GET /games/noughts/rooms?search=\xff HTTP/1.1", b"GET //games HTTP/1.1",
+     b"OPTIONS * HTTP/1.1", b"GET /games/%/rooms?%=% HTTP/1.1"],
+    ids=repr,
+)  # fmt: skip
+async def test_an_odd_request_line_is_a_fault_of_the_client(house: House, line: bytes) -> None:
+    ann = await house.guest()
+    status, said = await raw(
+        house,
+        line + b"\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
+        + ann.token.encode() + b"\r\n\r\n",
+    )  # fmt: skip
+    assert 200 <= status < 500, said
+
+
+async def test_http_1_0_is_answered_and_the_line_is_closed(house: House) -> None:
+    ann = await house.guest()
+    bearer = f"Authorization: Bearer {ann.token}\r\n\r\n".encode()
+    status, said = await raw(house, b"GET /games HTTP/1.0\r\n" + bearer)
+    assert status == 200 and b"Connection: close" in said and said.endswith(b"]")
+
+
+def test_every_path_of_this_api_is_relative_to_the_root() -> None:
+    [rooms] = [dialect for dialect in every_dialect() if dialect.name == "rooms"]
+    assert all(route.path.startswith(("/games", "/accounts/")) for route in rooms.routes)

@@ -1,0 +1,129 @@
+"""Toy games: one with hands that others must not see, one whose rules fail when told to."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.game import Rules
+
+State = dict[str, Any]
+
+
+def deal(seats: int, options: Mapping[str, Any], rng: random.Random) -> State:
+    """Three cards each: seat 0 holds 1, 2, 3, seat 1 holds 4, 5, 6, and so on."""
+    hands = [[3 * seat + n for n in (1, 2, 3)] for seat in range(seats)]
+    return {"hands": hands, "turn": 0, "table": 0, "gone": []}
+
+
+def whose(state: State) -> tuple[int, ...]:
+    return (state["turn"],)
+
+
+def may_lay(state: State, seat: int, turn: Any) -> None:
+    if turn.get("card") not in state["hands"][seat]:
+        raise Refusal(Why.TURN_REFUSED, code="not_your_card")
+
+
+def lay(state: State, seat: int, turn: Any) -> State:
+    """A card is laid face down: only who laid it knows which."""
+    hands = [list(hand) for hand in state["hands"]]
+    hands[seat].remove(turn["card"])
+    following = (seat + 1) % len(hands)
+    return {**state, "hands": hands, "turn": following, "table": state["table"] + 1}
+
+
+def hand_of(state: State, seat: int | None) -> dict[str, Any]:
+    return {
+        "hand": None if seat is None else state["hands"][seat],
+        "sizes": [len(hand) for hand in state["hands"]],
+        "table": state["table"],
+    }
+
+
+def laid(turn: Any, by: int, seat: int | None) -> Any:
+    return turn if seat == by else {"card": None}
+
+
+def empty_handed(state: State) -> Any:
+    return None if any(state["hands"]) else {"winner": None}
+
+
+def gone(state: State, seat: int) -> State:
+    return {**state, "gone": [*state["gone"], seat]}
+
+
+CARDS = Rules(
+    min_players=2,
+    max_players=4,
+    setup=deal,
+    current=whose,
+    legal=may_lay,
+    apply=lay,
+    view=hand_of,
+    outcome=empty_handed,
+    left=gone,
+    seen=laid,
+)
+
+
+class Faulty:
+    """Rules that raise in the function named by the option `fails`, or by the turn's `fails`."""
+
+    @staticmethod
+    def setup(seats: int, options: Mapping[str, Any], rng: random.Random) -> State:
+        return _unless("setup", {"fails": options.get("fails"), "turns": 0})
+
+    @staticmethod
+    def current(state: State) -> tuple[int, ...]:
+        _unless("current", state)
+        return (2**70,) if state.get("fails") == "seat" else (0, 1)
+
+    @staticmethod
+    def legal(state: State, seat: int, turn: Any) -> None:
+        if turn.get("fails") == "legal":
+            raise KeyError("legal")
+
+    @staticmethod
+    def apply(state: State, seat: int, turn: Any) -> Any:
+        if turn.get("fails") == "apply":
+            raise ZeroDivisionError
+        if turn.get("fails") == "json":
+            return {"state": {1, 2, 3}}
+        return {"fails": turn.get("fails"), "turns": state["turns"] + 1}
+
+    @staticmethod
+    def view(state: State, seat: int | None) -> Any:
+        return _unless("view", {"fails": state["fails"], "turns": state["turns"]})
+
+    @staticmethod
+    def outcome(state: State) -> None:
+        _unless("outcome", state)
+
+    @staticmethod
+    def left(state: State, seat: int) -> State:
+        return _unless("left", state)
+
+    @staticmethod
+    def seen(turn: Any, by: int, seat: int | None) -> Any:
+        return _unless("seen", turn)
+
+
+def _unless(name: str, state: Any) -> Any:
+    if state.get("fails") == name:
+        raise RuntimeError(name)
+    return state
+
+
+FAULTY = Rules(
+    min_players=2,
+    max_players=2,
+    setup=Faulty.setup,
+    current=Faulty.current,
+    legal=Faulty.legal,
+    apply=Faulty.apply,
+    view=Faulty.view,
+    outcome=Faulty.outcome,
+    left=Faulty.left,
+    seen=Faulty.seen,
+)

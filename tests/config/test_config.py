@@ -1,0 +1,193 @@
+"""The configuration: four sources, one order, and a sentence for whatever is wrong."""
+
+import argparse
+import dataclasses
+import ipaddress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coalserver import config
+from coalserver.config import Config, load
+from coalserver.config.schema import BadConfig, setting, settings
+
+
+def written(path: Path, *lines: str, section: str = "coalserver") -> dict[str, str]:
+    """Arguments that name a file with these lines."""
+    path.write_text("\n".join((f"[{section}]", *lines)), "utf-8")
+    return {"config": str(path)}
+
+
+def refused(args: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
+    with pytest.raises(BadConfig) as refusal:
+        load(args, environ or {})
+    return str(refusal.value)
+
+
+def test_without_any_source_the_defaults_hold():
+    assert load({}, {}) == Config()
+
+
+def test_the_defaults_are_those_the_readme_promises():
+    it = Config()
+    assert (it.host, it.port, str(it.data)) == ("127.0.0.1", 8080, "data")
+    assert (it.poll_seconds, it.away_after, it.seat_grace, it.closed_kept) == (45, 60, 300, 86400)
+    assert (it.event_days, it.event_count, it.body_limit) == (7, 10_000, 2**20)
+    assert (it.idle_room_days, it.guest_token_days, it.account_token_days) == (7, 30, 90)
+    assert (it.seats_at_once, it.hosts_game) == (50, "hosts")
+    assert (it.hosts_login, it.hosts_grace) == ("open", 30)
+
+
+def test_a_file_goes_over_defaults_the_environment_over_it_and_flags_over_all(tmp_path):
+    args = written(tmp_path / "c.ini", "port = 1", "poll_seconds = 1", "seat_grace = 1")
+    environ = {"COAL_PORT": "2", "COAL_POLL_SECONDS": "2"}
+    it = load({**args, "port": "3"}, environ)
+    assert (it.port, it.poll_seconds, it.seat_grace, it.away_after) == (3, 2, 1, 60)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().port = 1  # type: ignore[misc]
+
+
+def test_variables_of_others_do_not_matter():
+    assert load({}, {"PORT": "1", "COALPORT": "1", "coal_port": "1"}) == Config()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"COAL_PROT": "1"}, "There is no setting prot (COAL_PROT in the environment); did you"),
+        ({"COAL_XYZZY": "1"}, "There is no setting xyzzy (COAL_XYZZY in the environment)."),
+        ({"COAL_PORT": "x"}, "port must be a whole number from 0 up to 65,535, not 'x' (COAL_PORT"),
+        ({"COAL_PORT": "70000"}, "port must be"),
+        ({"COAL_PORT": "-1"}, "port must be"),
+        ({"COAL_PORT": ""}, "port must be"),
+        ({"COAL_PORT": "80.5"}, "port must be"),
+        ({"COAL_POLL_SECONDS": "nan"}, "poll_seconds must be a number from 1 up to 300, not 'nan'"),
+        ({"COAL_EVENT_DAYS": "inf"}, "event_days must be a number"),
+        ({"COAL_LOG_LEVEL": "loud"}, "log_level must be one of debug, info, warning, error,"),
+        ({"COAL_HOST": ""}, "host must be a host's name or address"),
+        ({"COAL_DATA": ""}, "data must be a path"),
+        ({"COAL_HOSTS_GAME": "No"}, "hosts_game must be at most 32 of"),
+        ({"COAL_TRUSTED_PROXIES": "10.0.0.1/8"}, "trusted_proxies must be addresses or networks"),
+        ({"COAL_BASE_URL": "play.example"}, "base_url must be https:// or http:// and a host"),
+        ({"COAL_BASE_URL": "https://a/b"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://me:pw@a"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a:x"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://[::1"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a b"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https:///"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://:80"}, "base_url must be"),
+        ({"COAL_BASE_URL": "ftp://a"}, "base_url must be"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(given, said):
+    sentence = refused({}, given)
+    assert sentence.startswith(said)
+    assert "\n" not in sentence
+
+
+def test_a_wrong_flag_and_a_wrong_line_say_where_they_stand(tmp_path):
+    assert refused({"port": "x"}).endswith("(--port).")
+    args = written(tmp_path / "c.ini", "port = x")
+    assert refused(args).endswith(f"(in {tmp_path}/c.ini).")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[coalserver]\nprot = 1\n", "There is no setting prot (in "),
+        ("[coalserver]\nPort = 1\n", "There is no setting Port (in "),
+        ("[server]\nport = 1\n", "has a section [server]; the only one is [coalserver]."),
+        ("[DEFAULT]\nport = 1\n", "has a section [DEFAULT]; the only one is [coalserver]."),
+        ("port = 1\n", "is not an INI file: "),
+        ("[coalserver]\nport = 1\nport = 2\n", "is not an INI file: "),
+        ("[coalserver]\nport\n", "is not an INI file: "),
+    ],
+)
+def test_a_file_with_anything_unknown_is_refused(tmp_path, content, said):
+    path = tmp_path / "c.ini"
+    path.write_text(content)
+    sentence = refused({"config": str(path)})
+    assert said in sentence
+    assert "\n" not in sentence
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
+    assert refused({"config": "/no/such"}) == "/no/such cannot be read: No such file or directory."
+    (tmp_path / "b").write_bytes(b"\xff\xfe")
+    assert "is not an INI file" in refused({"config": str(tmp_path / "b")})
+
+
+def test_a_percent_sign_in_a_file_means_itself(tmp_path):
+    assert load(written(tmp_path / "c.ini", "data = /x/%y"), {}).data == Path("/x/%y")
+
+
+def test_an_empty_file_and_an_empty_section_change_nothing(tmp_path):
+    (tmp_path / "empty").write_text("")
+    assert load({"config": str(tmp_path / "empty")}, {}) == Config()
+    assert load(written(tmp_path / "c.ini"), {}) == Config()
+
+
+def test_values_become_what_they_mean():
+    it = load(
+        {},
+        {
+            "COAL_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1",
+            "COAL_BASE_URL": "https://play.example:8443/",
+            "COAL_DATA": "~/coal",
+            "COAL_POLL_SECONDS": "2.5",
+        },
+    )
+    networks = ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
+    assert it.trusted_proxies == tuple(map(ipaddress.ip_network, networks))
+    assert it.base_url == "https://play.example:8443"
+    assert it.data == Path.home() / "coal"
+    assert it.poll_seconds == 2.5
+
+
+def test_what_is_shown_is_json_and_can_be_loaded_again(tmp_path):
+    it = load({"trusted_proxies": "10.0.0.0/8,::1", "data": "/x y", "poll_seconds": "1.5"}, {})
+    assert json.loads(json.dumps(config.shown(it)))["trusted_proxies"] == ["10.0.0.0/8", "::1/128"]
+    (tmp_path / "c.ini").write_text(config.as_file(it))
+    assert load({"config": str(tmp_path / "c.ini")}, {}) == it
+
+
+def test_every_setting_has_a_flag_that_says_what_it_does_and_its_default():
+    parser = argparse.ArgumentParser()
+    config.add_flags(parser)
+    said = " ".join(parser.format_help().split())
+    for one in settings(Config):
+        assert one.flag in said
+        assert one.about.help in said
+
+
+def test_every_default_is_a_value_its_setting_may_have():
+    for one in settings(Config):
+        value = one.shown(one.default)
+        given = ",".join(value) if isinstance(value, list) else str(value)
+        assert one.read(given, "default") == one.default
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WithSecret:
+    """What a later setting will look like."""
+
+    mail: bool = setting(False, "whether to send")
+    mail_password: str = setting("", "its password", secret=True, pattern="x+", wanted="x")
+
+
+def test_a_secret_is_neither_shown_nor_repeated_nor_a_flag():
+    mail, secret = settings(WithSecret)
+    assert secret.shown("xxx") == "(set)"
+    assert secret.shown("") == "(not set)"
+    with pytest.raises(BadConfig) as refusal:
+        secret.read("hunter2", "COAL_MAIL_PASSWORD in the environment")
+    assert "hunter2" not in str(refusal.value)
+    assert mail.read("yes", "") is True and mail.read("OFF", "") is False
+    with pytest.raises(BadConfig, match="mail must be one of yes, true, on, 1, no"):
+        mail.read("maybe", "")

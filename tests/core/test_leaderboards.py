@@ -1,0 +1,238 @@
+"""Rankings: exact, with the older player first among equals, and true whatever changes meanwhile."""
+
+import asyncio
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coalserver.core import leaderboards as rankings
+from coalserver.core.commands.players import (
+    keep_player_data,
+    register_player,
+    rename_player,
+)
+from coalserver.core.leaderboards import MOST, PIECE, Ranking
+from coalserver.core.queries.standings import standings
+from coalserver.domain.errors import Why
+from tests.core.stores import turns
+from tests.domain.builders import refused
+
+
+def ranked(*documents, by=("score",), where=()):
+    """Players 1, 2, … with these documents, in order."""
+    ranking = Ranking(by, where)
+    for id, document in enumerate(documents, 1):
+        ranking.put(id, document)
+    return ranking.players(0, len(documents))
+
+
+async def come(core, *documents, game="free"):
+    """Players of a game with these documents; gives their ids."""
+    return [
+        (await core.do(register_player, game=game, name="Pat", data=json.dumps(one).encode()))[0].id
+        for one in documents
+    ]
+
+
+async def order(core, *by, where=(), game="free"):
+    """The ids of a game's players in order."""
+    ranking = await core.rankings.ranking(game, by, where)
+    return ranking.players(0, len(ranking))
+
+
+def test_larger_numbers_come_first():
+    assert ranked({"score": 1}, {"score": 2.5}, {"score": -3}) == [2, 1, 3]
+
+
+def test_the_second_field_decides_between_equals():
+    documents = {"level": 1, "score": 5}, {"level": 2, "score": 1}, {"level": 1, "score": 7}
+    assert ranked(*documents, by=("level", "score")) == [2, 3, 1]
+
+
+def test_among_equals_the_older_player_comes_first():
+    assert ranked({"score": 1}, {"score": 1}, {"score": 1.0}) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("value", ["9", True, None, [9], {"score": 9}])
+def test_what_is_no_number_comes_last_like_what_is_missing(value):
+    assert ranked({}, {"score": value}, {"score": -(10**18)}) == [3, 1, 2]
+
+
+def test_whole_numbers_are_compared_exactly():
+    large = 2**63 - 1
+    assert ranked({"score": large - 1}, {"score": large}, {"score": large - 2}) == [2, 1, 3]
+
+
+def test_dots_lead_into_documents():
+    documents = {"stats": {"wins": 1}}, {"stats": {"wins": 2}}, {"stats": [2]}, {"stats.wins": 3}
+    assert ranked(*documents, by=("stats.wins",)) == [2, 1, 3, 4]
+
+
+def test_filters_leave_out_who_does_not_match():
+    documents = [{"score": n, "role": role} for n, role in enumerate(("host", "player", "host"))]
+    assert ranked(*documents, where=(("role", "host"),)) == [3, 1]
+
+
+def test_a_filter_of_null_wants_nothing_there():
+    assert ranked({"team": 1}, {"team": None}, {}, where=(("team", None),)) == [2, 3]
+
+
+def test_true_is_not_one_but_one_is():
+    documents = {"vip": True}, {"vip": 1}, {"vip": 1.0}
+    assert ranked(*documents, where=(("vip", True),)) == [1]
+    assert ranked(*documents, where=(("vip", 1),)) == [2, 3]
+
+
+def test_who_is_no_more_is_nowhere():
+    ranking = Ranking(("score",))
+    ranking.put(1, {"score": 1})
+    ranking.put(1, None)
+    ranking.put(2, None)
+    assert (len(ranking), ranking.before(1), ranking.players(0, 9)) == (0, None, [])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 9),
+            st.none()
+            | st.fixed_dictionaries(
+                {}, optional={"a": st.integers(-2, 2) | st.text(max_size=1), "b": st.booleans()}
+            ),
+        )
+    )
+)
+def test_a_ranking_is_what_sorting_everyone_gives(changes):
+    ranking, now = Ranking(("a",), (("b", True),)), {}
+    for id, document in changes:
+        ranking.put(id, document)
+        now[id] = document
+
+    def last(id):
+        value = now[id].get("a")
+        return -value if isinstance(value, int) else math.inf
+
+    there = [id for id, document in now.items() if document and document.get("b")]
+    there.sort(key=lambda id: (last(id), id))
+    assert ranking.players(0, 99) == there
+    assert [ranking.before(id) for id in there] == list(range(len(there)))
+
+
+async def test_only_players_of_the_game_are_in_it(core):
+    mine = await come(core, {"score": 1})
+    await come(core, {"score": 2}, game="noughts")
+    assert await order(core, "score") == mine
+
+
+async def test_a_change_is_in_the_next_answer(core):
+    one, two = await come(core, {"score": 1}, {"score": 2})
+    assert await order(core, "score") == [two, one]
+    await core.do(keep_player_data, player=one, data=b'{"score": 3}')
+    assert await order(core, "score") == [one, two]
+    (three,) = await come(core, {"score": 2})
+    assert await order(core, "score") == [one, two, three]
+
+
+async def test_a_filter_lets_in_who_comes_to_match(core):
+    one, two = await come(core, {"team": "red"}, {"team": "blue"})
+    where = (("team", "red"),)
+    assert await order(core, "score", where=where) == [one]
+    await core.do(keep_player_data, player=two, data=b'{"team": "red"}')
+    await core.do(keep_player_data, player=one, data=b'{"team": "blue"}')
+    assert await order(core, "score", where=where) == [two]
+
+
+async def test_the_order_of_filters_makes_no_other_ranking_but_true_and_one_do(core):
+    ask = core.rankings.ranking
+    one = await ask("free", ("a",), (("b", 1), ("c", "x")))
+    assert await ask("free", ("a",), (("c", "x"), ("b", 1.0))) is one
+    assert await ask("free", ("a",), (("b", True), ("c", "x"))) is not one
+
+
+async def test_another_name_moves_nobody_and_reads_nothing(core, monkeypatch):
+    (one,) = await come(core, {"score": 1})
+    ranking = await core.rankings.ranking("free", ("score",))
+    monkeypatch.setattr(ranking, "put", None)
+    await core.do(rename_player, player=one, name="Other")
+
+
+async def test_two_who_ask_first_at_once_share_one_ranking(core):
+    await come(core, {"score": 1})
+    ask = core.rankings.ranking
+    one, two = await asyncio.gather(ask("free", ("score",)), ask("free", ("score",)))
+    assert one is two
+
+
+async def test_what_changes_while_a_ranking_is_made_is_in_it(core, monkeypatch):
+    ids = await come(core, *({"score": n} for n in range(3 * PIECE)))
+    fill, changes = rankings.fill, []
+
+    def fill_and_wait(ranking, state, ids, given_up):
+        fill(ranking, state, ids[::2], given_up)
+        loop.call_soon_threadsafe(changes.append, asyncio.run_coroutine_threadsafe(change(), loop))
+        while not changes or not changes[0].done():
+            given_up.wait(0.001)
+        fill(ranking, state, ids[1::2], given_up)
+
+    async def change():
+        await core.do(keep_player_data, player=ids[0], data=b'{"score": 9000}')
+        await core.do(keep_player_data, player=ids[1], data=b'{"score": 8000}')
+        await come(core, {"score": 7000})
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(rankings, "fill", fill_and_wait)
+    found = await order(core, "score")
+    assert found == [ids[0], ids[1], ids[-1] + 1, *reversed(ids[2:])]
+
+
+async def test_who_gives_up_waiting_stops_nothing(core):
+    await come(core, {"score": 1})
+    impatient = asyncio.ensure_future(core.rankings.ranking("free", ("score",)))
+    await turns()
+    patient = asyncio.ensure_future(core.rankings.ranking("free", ("score",)))
+    impatient.cancel()
+    assert len(await patient) == 1
+
+
+async def test_the_ranking_nobody_asked_for_longest_goes_first(core):
+    ask = core.rankings.ranking
+    first, second = await ask("free", ("f0",)), await ask("free", ("f1",))
+    for n in range(2, MOST):
+        await ask("free", (f"f{n}",))
+    await ask("noughts", ("score",))
+    assert await ask("free", ("f0",)) is first
+    await ask("free", ("another",))
+    assert await ask("free", ("f0",)) is first
+    assert await ask("free", ("f1",)) is not second
+
+
+async def test_too_many_rankings_at_once_are_refused(core):
+    waiting = [
+        asyncio.ensure_future(core.rankings.ranking("free", (f"f{n}",))) for n in range(MOST)
+    ]
+    await asyncio.sleep(0)
+    with refused(Why.RATE_LIMITED):
+        await core.rankings.ranking("free", ("another",))
+    await asyncio.gather(*waiting)
+    assert len(await core.rankings.ranking("free", ("another",))) == 0
+
+
+async def test_around_a_player_are_those_before_and_after_him(core):
+    ids = await come(core, *({"score": -n} for n in range(10)))
+    ranking = await core.rankings.ranking("free", ("score",))
+
+    def around(id, limit):
+        players, start = core.see(standings, ranking=ranking, start=0, limit=limit, around=id)
+        assert [player.id for player in players] == ids[start : start + limit]
+        return start
+
+    assert around(ids[5], 3) == 4
+    assert around(ids[0], 3) == 0
+    assert around(ids[9], 3) == 7
+    assert around(ids[4], 100) == 0
+    with refused(Why.PLAYER_NOT_FOUND):
+        around(999, 3)

@@ -1,0 +1,248 @@
+"""The ledger: disk before word, many units at once, and nobody is told what did not happen."""
+
+import asyncio
+
+import pytest
+
+from coalserver.core import topics
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
+from coalserver.core.feed import Ear
+from coalserver.core.ports import StoreFailed
+from coalserver.core.unit_of_work import Unit
+from coalserver.core.writer import Ledger
+from coalserver.domain.errors import Why
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Player
+from tests.core.stores import turns
+from tests.domain.builders import refused
+
+
+def opening(core, player=1):
+    """A lobby is being opened; the task ends when the caller is answered."""
+    return asyncio.create_task(core.do(open_lobby, game="free", player=player, name="here"))
+
+
+async def held(core, store, player=1):
+    """The same, at the moment at which its write waits for the disk."""
+    store.shut_door()
+    task = opening(core, player)
+    await turns()
+    return task
+
+
+async def broken(core, store):
+    """The disk breaks under one command while another gathers behind it."""
+    first = await held(core, store)
+    second = opening(core, player=2)
+    await turns()
+    store.fault = OSError("the disk is gone")
+    store.open_door()
+    await turns()
+    return first, second
+
+
+async def test_an_answer_waits_for_the_disk(core, store):
+    answer = await held(core, store)
+    assert not answer.done()
+    store.open_door()
+    assert (await answer).id == 1
+
+
+async def test_what_a_command_did_is_seen_by_the_next_at_once(core, store):
+    await held(core, store)
+    joined = asyncio.create_task(core.do(join_lobby, lobby_id=1, player=2))
+    await turns()
+    assert 2 in core.state.get(Lobby, 1).roster
+    assert not joined.done()
+
+
+async def test_commands_that_gather_are_written_together(core, store):
+    await held(core, store)
+    many = [asyncio.create_task(core.do(sign_in_guest, name="")) for _ in range(100)]
+    await turns()
+    store.open_door()
+    await asyncio.gather(*many)
+    assert len(store.batches) == 2
+    assert sum(kind is Player for kind, _ in store.batches[1].values) == 100
+
+
+async def test_who_gives_up_while_others_gather_takes_nothing_from_them(core, store):
+    first, second = opening(core), opening(core, 2)
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).id == 2
+    assert [kind for kind, _ in store.batches[0].values].count(Lobby) == 2
+
+
+async def test_of_a_value_that_changed_twice_only_the_last_is_written(core, store):
+    await held(core, store)
+    lobby = asyncio.create_task(core.do(open_lobby, game="free", player=2, name="there"))
+    await turns()
+    joined = asyncio.create_task(core.do(join_lobby, lobby_id=2, player=1))
+    await turns()
+    store.open_door()
+    await asyncio.gather(lobby, joined)
+    assert list(store.batches[1].values[Lobby, 2].roster) == [2, 1]
+
+
+async def test_a_batch_that_is_being_written_does_not_change(core, store):
+    await held(core, store)
+    asyncio.ensure_future(core.do(join_lobby, lobby_id=1, player=2))
+    await turns()
+    assert list(store.batches[0].values[Lobby, 1].roster) == [1]
+
+
+async def test_nothing_is_said_before_it_is_on_disk(core, store):
+    await held(core, store)
+    assert core.feed.head == -1
+    assert core.feed.after([topics.lobby(1)], -1, 10) == []
+
+
+async def test_it_is_said_before_the_caller_is_answered(core, store):
+    answer = await held(core, store)
+    heads = []
+    answer.add_done_callback(lambda _: heads.append(core.feed.head))
+    ear = Ear()
+    core.feed.enrol([topics.lobby(1)], ear)
+    ear.future.add_done_callback(lambda _: heads.append("heard"))
+    store.open_door()
+    await answer
+    await turns()
+    assert heads == ["heard", 0]
+
+
+async def test_a_caller_who_gives_up_takes_nothing_from_the_others(core, store):
+    await held(core, store)
+    impatient, patient = opening(core, 2), asyncio.create_task(core.do(sign_in_guest, name=""))
+    await turns()
+    impatient.cancel()
+    store.open_door()
+    player, _ = await patient
+    assert player.id == 3
+    assert core.state.get(Lobby, 2) is not None
+
+
+async def test_a_refused_command_writes_nothing(core, store):
+    with refused(Why.GAME_NOT_FOUND):
+        await core.do(open_lobby, game="nowhere", player=1, name="here")
+    assert store.batches == []
+
+
+async def test_when_a_write_fails_everyone_in_it_is_told(core, store):
+    first, _ = await broken(core, store)
+    with pytest.raises(StoreFailed) as failed:
+        await first
+    assert failed.value.__cause__ is store.fault
+
+
+async def test_when_a_write_fails_those_who_gathered_meanwhile_are_told(core, store):
+    _, second = await broken(core, store)
+    with pytest.raises(StoreFailed):
+        await second
+
+
+async def test_after_a_write_that_failed_every_command_fails(core, store):
+    await broken(core, store)
+    with pytest.raises(StoreFailed):
+        await core.do(sign_in_guest, name="")
+    assert core.state.get(Player, 3) is None
+
+
+async def test_of_a_write_that_failed_nothing_is_said(core, store):
+    await broken(core, store)
+    assert core.feed.head == -1
+
+
+async def test_a_write_that_failed_ends_the_ledgers_work(store, core, setting):
+    ledger = Ledger(store, core.state, core.feed)
+    store.fault = OSError("the disk is gone")
+    unit = Unit(core.state, setting, 0.0)
+    sign_in_guest(unit, name="")
+    future = ledger.commit(unit)
+    with pytest.raises(OSError, match="the disk is gone"):
+        await ledger.run()
+    assert isinstance(future.exception(), StoreFailed)
+
+
+async def test_work_that_is_cut_off_fails_those_who_wait(core, setting, store):
+    ledger = Ledger(store, core.state, core.feed)
+    store.shut_door()
+    unit = Unit(core.state, setting, 0.0)
+    sign_in_guest(unit, name="")
+    future = ledger.commit(unit)
+    work = asyncio.create_task(ledger.run())
+    await turns()
+    work.cancel()
+    await turns()
+    assert isinstance(future.exception(), StoreFailed)
+
+
+async def test_a_listener_at_fault_harms_nobody_who_waits(core):
+    class Faulty:
+        fault = None
+
+        def wake(self):
+            raise KeyError("a slip")
+
+        def fail(self, fault):
+            self.fault = fault
+
+    faulty = Faulty()
+    core.feed.enrol([topics.lobbies("free")], faulty)
+    await core.do(open_lobby, game="free", player=1, name="here")
+    await core.do(open_lobby, game="free", player=2, name="there")
+    assert isinstance(faulty.fault, KeyError)
+
+
+async def test_a_sign_of_life_is_never_a_write_of_its_own(core, store):
+    core.heard(1)
+    await turns()
+    assert store.batches == []
+
+
+async def test_a_sign_of_life_is_written_with_the_next_batch(core, store, clock):
+    clock.now = 1234.5
+    core.heard(1)
+    await core.do(sign_in_guest, name="")
+    assert store.batches[0].signs == {1: 1234.5}
+
+
+async def test_signs_not_yet_written_are_written_at_the_end(core, store):
+    core.heard(1)
+    core.ledger.close()
+    await turns()
+    assert store.batches[-1].signs == {1: 1000.0}
+
+
+async def test_a_ledger_that_closes_writes_what_has_gathered(core, store):
+    first = await held(core, store)
+    second = asyncio.create_task(core.do(sign_in_guest, name=""))
+    await turns()
+    core.ledger.close()
+    store.open_door()
+    await asyncio.gather(first, second)
+    assert len(store.batches) == 2
+
+
+async def test_a_closed_ledger_takes_nothing_more(core):
+    core.ledger.close()
+    with pytest.raises(StoreFailed):
+        await core.do(sign_in_guest, name="")
+
+
+async def test_settled_waits_for_all_that_was_committed(core, store):
+    first = await held(core, store)
+    second = asyncio.create_task(core.do(chat_in_lobby, lobby_id=1, player=1, text="hello"))
+    await turns()
+    settled = asyncio.create_task(core.ledger.settled())
+    await turns()
+    assert not settled.done()
+    store.open_door()
+    await settled
+    await turns()
+    assert first.done() and second.done()
+
+
+async def test_where_nothing_is_on_its_way_all_is_settled(core):
+    await core.ledger.settled()

@@ -1,0 +1,203 @@
+"""A corpus of log lines whose truth is known: every shape of header before everything a world says."""
+
+import random
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from coalserver.domain.minecraft.log.deaths import PHRASES
+from coalserver.domain.minecraft.log.kinds import Kind
+
+PLAYERS = ("Steve", "Alex", "x_X_x", "20", "died", "Stopping", "Notch", "has", "_left_", "Done")
+MOBS = ("Zombie", "Cave Spider", "Wither Skeleton", "Bob the Builder", "[Admin] Alex", "was")
+ITEMS = ("Diamond Sword", "Bow", "Alex's using Axe", "剣")
+WORDS = (
+    "hi",
+    "Steve left the game",
+    "<Alex> no",
+    "]: x",
+    "[12:00:00] [a/INFO]: b",
+    "é 你好 😀",
+    "Done (1s)!",
+)
+REASONS = (
+    "Disconnected",
+    "Timed out",
+    "You logged in from another location",
+    "Kicked: <x>",
+    "Server closed",
+)
+TITLES = ("Stone Age", "Sky's the Limit", "How Did We Get Here?", "[x] ü")
+VERSIONS = ("1.7.10", "1.20.5 Pre-Release 4", "26.1 Snapshot 1", "1.21.11 Unobfuscated", "26.3")
+NOISE = (
+    "Preparing spawn area: 83%",
+    "Loaded 1174 recipes",
+    "Steve moved too quickly! 12.0,0.0,3.5",
+    "handleDisconnection() called twice",
+    "Saving players",
+    "There are 2 of a max of 20 players online: Steve, Alex",
+    "[Essentials] Steve was here",
+    "Thread RCON Client /127.0.0.1 started",
+)
+
+
+class Shape(NamedTuple):
+    """A header as one sort of program writes it."""
+
+    name: str
+    #: With {h}, {m}, {s}, {thread} and {level}.
+    form: str
+    dated: bool = False
+
+
+SHAPES = (
+    Shape("coal", "2026-09-25 {h}:{m}:{s} [{level}] ", dated=True),
+    Shape("vanilla", "[{h}:{m}:{s}] [{thread}/{level}]: "),
+    Shape("paper", "[{h}:{m}:{s} {level}]: "),
+    Shape("forge", "[{h}:{m}:{s}] [{thread}/{level}] [minecraft/DedicatedServer]: "),
+    Shape(
+        "forge file",
+        "[25Sep2026 {h}:{m}:{s}.789] [{thread}/{level}] [net.minecraft.server.MinecraftServer/]: ",
+        dated=True,
+    ),
+    Shape("arclight", "[{h}:{m}:{s} {level}] [net.minecraft.server.MinecraftServer]: "),
+    Shape("fabric loader", "[{h}:{m}:{s}] [{thread}/{level}] (Minecraft) "),
+    Shape("ours", "2026-09-25T{h}:{m}:{s}.123+0000 [{thread}/{level}]: ", dated=True),
+)
+THREADS = (
+    "Server thread",
+    "Async Chat Thread - #0",
+    "User Authenticator #1",
+    "RCON Client /127.0.0.1 #3",
+    "ServerMain",
+    "Worker-Main-2",
+)
+
+
+class Line(NamedTuple):
+    """A line, and what it says."""
+
+    shape: str
+    line: str
+    #: Without header and prefixes.
+    said: str
+    #: Since 26.3 the server's own words have a prefix.
+    system: bool
+    second: int
+    kind: Kind
+    truth: dict[str, Any]
+
+
+Saying = tuple[str, Kind, dict[str, Any]]
+
+
+def coming_and_going(rnd: random.Random) -> Iterator[Saying]:
+    name, port = rnd.choice(PLAYERS), str(rnd.randrange(1024, 65536))
+    x, y, z = (round(rnd.uniform(-9999, 9999), 3) for _ in range(3))
+    entity = rnd.randrange(10**6)
+    world = rnd.choice(("", "[world]", "[minecraft:overworld]", "[world] "))
+    for address, ip, shown in (
+        ("/127.0.0.1", "127.0.0.1", port),
+        ("/[2001:db8::7334]", "2001:db8::7334", port),
+        ("local", "", ""),
+        ("IP hidden", "", ""),
+    ):
+        where = f"{address}:{port}" if ip else address
+        text = f"{name}[{where}] logged in with entity id {entity} at ({world}{x}, {y}, {z})"
+        truth = {"username": name, "ip": ip, "port": shown, "location": (x, y, z)}
+        yield text, Kind.LOGGED_IN, truth
+    yield f"{name} joined the game", Kind.JOINED, {"username": name}
+    yield f"{name} (formerly known as Herobrine) joined the game", Kind.JOINED, {"username": name}
+    yield f"{name} left the game", Kind.LEFT, {"username": name}
+    reason = rnd.choice(REASONS)
+    yield f"{name} lost connection: {reason}", Kind.LOST, {"username": name, "message": reason}
+    refused = {"username": "", "shown": name, "ip": "10.0.0.1", "port": port}
+    yield f"{name} (/10.0.0.1:{port}) lost connection: {reason}", Kind.REFUSED, refused
+    yield f"Disconnecting {name} (/10.0.0.1:{port}): {reason}", Kind.REFUSED, refused
+
+
+def talk(rnd: random.Random) -> Iterator[Saying]:
+    name, words = rnd.choice(PLAYERS), rnd.choice(WORDS)
+    truth = {"username": name, "chat": words}
+    yield f"<{name}> {words}", Kind.CHAT, truth
+    yield f"[Not Secure] <{name}> {words}", Kind.CHAT, truth
+    yield f"<[Admin] {name}> {words}", Kind.CHAT, truth
+    yield f"[world_nether]<{name}> {words}", Kind.CHANNEL, truth
+    yield f"* {name} {words}", Kind.EMOTE, truth
+    yield f"[Server] <{name}> {words}", Kind.ECHO, truth
+    yield f"[Not Secure] [Rcon] {words!r}", Kind.SAID, {"username": "", "chat": repr(words)}
+    yield f"[{name}: Set the time to 1000]", Kind.FEEDBACK, {"shown": name}
+
+
+def deeds(rnd: random.Random) -> Iterator[Saying]:
+    name, title = rnd.choice(PLAYERS), rnd.choice(TITLES)
+    for words, kind in (
+        ("made the advancement", Kind.ADVANCEMENT),
+        ("completed the challenge", Kind.CHALLENGE),
+        ("reached the goal", Kind.GOAL),
+        ("just earned the achievement", Kind.ACHIEVEMENT),
+    ):
+        yield f"{name} has {words} [{title}]", kind, {"username": name, "title": title}
+
+
+def deaths(rnd: random.Random) -> Iterator[Saying]:
+    # Of keys with the same words a line can only mean the first.
+    for words, key in {phrase.words: phrase.key for phrase in reversed(PHRASES)}.items():
+        name, killer, item = rnd.choice(PLAYERS), rnd.choice(MOBS), rnd.choice(ITEMS)
+        text = words.replace("{v}", name).replace("{k}", killer).replace("{i}", f"[{item}]")
+        truth = {"username": name, "death": key}
+        if "{k}" in words:
+            truth["killer"] = killer
+        if "{i}" in words:
+            truth["weapon"] = item
+        yield text, Kind.DEATH, truth
+
+
+def the_world(rnd: random.Random) -> Iterator[Saying]:
+    version, behind = rnd.choice(VERSIONS), rnd.randrange(99999)
+    yield f"Starting minecraft server version {version}", Kind.STARTING, {"version": version}
+    yield "Starting Minecraft server on *:25565", Kind.LISTENING, {"port": "25565"}
+    yield 'Done (4.945s)! For help, type "help"', Kind.READY, {}
+    yield 'Done (12,3s)! For help, type "help" or "?"', Kind.READY, {}
+    yield "RCON running on 0.0.0.0:25575", Kind.RCON, {"port": "25575"}
+    yield "Stopping the server", Kind.STOP_ASKED, {}
+    yield "Stopping server", Kind.STOPPING, {}
+    lag = {"behind": behind, "skipped": behind // 50}
+    now = f"Can't keep up! Is the server overloaded? Running {behind}ms or {behind // 50} ticks behind"
+    yield now, Kind.OVERLOADED, lag
+    yield (
+        "Can't keep up! Did the system time change, or is the server overloaded? "
+        f"Running {behind}ms behind, skipping {behind // 50} tick(s)",
+        Kind.OVERLOADED,
+        lag,
+    )
+    for text in NOISE:
+        yield text, Kind.UNKNOWN, {"username": ""}
+
+
+#: What the server says through system chat.
+SYSTEM = frozenset(
+    (
+        *(Kind.JOINED, Kind.LEFT, Kind.DEATH, Kind.ADVANCEMENT, Kind.CHALLENGE, Kind.GOAL),
+        *(Kind.FEEDBACK, Kind.STOP_ASKED),
+    )
+)
+
+
+def corpus(seed: int) -> Iterator[Line]:
+    """Everything a world says, each behind a header of every shape."""
+    rnd = random.Random(seed)
+    for shape in SHAPES:
+        for part in (coming_and_going, talk, deeds, deaths, the_world):
+            for said, kind, truth in part(rnd):
+                yield written(rnd, shape, said, kind, truth)
+
+
+def written(rnd: random.Random, shape: Shape, said: str, kind: Kind, truth: dict[str, Any]) -> Line:
+    """A saying behind that header, at any time of the day."""
+    second = rnd.randrange(86400)
+    h, m, s = (f"{part:02}" for part in (second // 3600, second // 60 % 60, second % 60))
+    level = "WARN" if kind is Kind.OVERLOADED else "INFO"
+    header = shape.form.format(h=h, m=m, s=s, thread=rnd.choice(THREADS), level=level)
+    system = kind in SYSTEM and rnd.random() < 0.5
+    line = f"{header}{'System chat: ' if system else ''}{said}"
+    return Line(shape.name, line, said, system, second, kind, truth)

@@ -1,0 +1,204 @@
+"""Dates: zones with their odd hours, and days for lines that tell none."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coalserver.domain.minecraft.log.dates import (
+    STEP_BACK,
+    Archive,
+    Live,
+    Undated,
+    archive_of,
+    day_written,
+    first_day,
+    utc,
+    zone_or_utc,
+)
+from coalserver.domain.minecraft.log.parser import read, read_all
+
+DAY = date(2026, 9, 25)
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def clock(text: str) -> int:
+    hour, minute, second = map(int, text.split(":"))
+    return hour * 3600 + minute * 60 + second
+
+
+def days(calendar, *times: str) -> list[str]:
+    lines = [f"[{time}] [Server thread/INFO]: <Steve> hi" for time in times]
+    return [reading.day for reading in read_all(lines, calendar)[0]]
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "meant"),
+    [
+        ("America/Chicago", "2012-10-07 15:10:09", "2012-10-07 20:10:09"),
+        # An hour that comes twice, and one that does not come: standard time.
+        ("America/Chicago", "2014-11-02 01:30:00", "2014-11-02 07:30:00"),
+        ("America/Chicago", "2014-03-09 02:30:00", "2014-03-09 08:30:00"),
+        # Where the law calls winter's time the other one, as in Ireland.
+        ("Europe/Dublin", "2014-10-26 01:30:00", "2014-10-26 01:30:00"),
+        ("Australia/Lord_Howe", "2014-04-06 01:45:00", "2014-04-05 15:15:00"),
+        ("Asia/Kathmandu", "2014-04-06 01:45:00", "2014-04-05 20:00:00"),
+        ("Nowhere/City", "2012-10-07 15:10:09", "2012-10-07 15:10:09"),
+    ],
+)
+def test_a_time_is_read_in_the_zone_it_is_sent_with(zone, written, meant):
+    reading = read(f"{written} [INFO] <bob> hi", Undated(zone))
+    assert reading.at == at(meant)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "utc/..", "../UTC", "/etc/passwd", "America", "x" * 9999, "\0", "\ud800", "Ümlaut"]
+)
+def test_what_is_no_zone_is_utc(name):
+    assert zone_or_utc(name) == "UTC"
+    assert read("2012-10-07 15:10:09 [INFO] <bob> hi", Undated(name)).at == at(
+        "2012-10-07 15:10:09"
+    )
+
+
+@given(
+    st.sampled_from(["America/Chicago", "Europe/Dublin", "Pacific/Apia", "UTC"]),
+    st.dates(),
+    st.integers(0, 1439),
+)
+def test_every_minute_of_every_day_is_some_time(zone, day, minute):
+    naive = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 60 * minute
+    assert abs(utc(zone, day, minute) - naive) < 26 * 3600
+
+
+@pytest.mark.parametrize(
+    ("now", "written", "day"),
+    [
+        ("2026-09-25 12:00:00", "11:59:58", "2026-09-25"),
+        ("2026-09-25 00:00:01", "23:59:59", "2026-09-24"),
+        ("2026-09-25 00:00:01", "12:00:00", "2026-09-25"),
+        ("2026-09-25 00:00:01", "12:00:02", "2026-09-24"),
+        # The clock over there is ahead.
+        ("2026-09-25 12:00:00", "12:00:02", "2026-09-25"),
+        ("2026-09-25 23:59:59", "00:00:01", "2026-09-26"),
+        ("2026-09-25 23:59:59", "01:00:01", "2026-09-25"),
+    ],
+)
+def test_a_live_line_is_of_the_day_that_makes_it_recent(now, written, day):
+    assert days(Live.at(at(now), "UTC"), written) == [day]
+
+
+def test_today_is_that_of_the_zone():
+    assert days(Live.at(at("2026-09-25 02:00:00"), "America/Chicago"), "20:59:00") == ["2026-09-24"]
+
+
+def test_a_file_goes_on_to_the_next_day_at_midnight():
+    calendar = Archive("UTC", DAY)
+    times = ("10:00:00", "23:59:59", "00:00:00", "00:00:00", "22:00:00", "01:00:00")
+    assert days(calendar, *times) == ["2026-09-25"] * 2 + ["2026-09-26"] * 3 + ["2026-09-27"]
+
+
+def test_a_clock_that_is_put_back_does_not_make_a_day():
+    assert days(Archive("UTC", DAY), "03:00:00", "01:30:00", "02:00:00") == ["2026-09-25"] * 3
+
+
+def test_a_file_may_come_in_parts():
+    lines = [f"[{time}] [Server thread/INFO]: <Steve> hi" for time in ("23:00:00", "01:00:00")]
+    first, calendar = read_all(lines, Archive("UTC", DAY))
+    second, _ = read_all(lines, calendar)
+    assert [reading.day for reading in first + second] == [
+        *("2026-09-25", "2026-09-26", "2026-09-26", "2026-09-27"),
+    ]
+
+
+def test_the_first_line_of_a_file_is_dated_from_its_last():
+    times = [
+        clock(time)
+        for time in ("10:00:00", "23:00:00", "01:00:00", "00:30:00", "23:00:00", "01:00:00")
+    ]
+    assert first_day(times, DAY) == date(2026, 9, 23)
+    assert first_day([], DAY) == DAY
+
+
+@given(st.lists(st.integers(0, 86399), max_size=50), st.dates())
+def test_a_file_dated_from_its_end_ends_there(seconds, last):
+    calendar = Archive("UTC", first_day(seconds, last))
+    began = calendar.day
+    for second in seconds:
+        calendar = calendar.put(second)[1]
+    nights = sum(b < a - STEP_BACK for a, b in zip(seconds, seconds[1:], strict=False))
+    assert calendar.day == last or (began == date.min and nights)
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("2026-09-25-3.log.gz", DAY),
+        ("2026-09-25.log", DAY),
+        ("latest.log", None),
+        ("2026-09-31-1.log.gz", None),
+        ("2026-09-25", None),
+        ("", None),
+    ],
+)
+def test_an_archive_has_its_day_in_its_name(name, day):
+    calendar = archive_of(name, "UTC")
+    assert (calendar.day if calendar else None) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "25Sep2026",
+            "25Sept.2026",
+            "25sept.2026",
+            "25сент.2026",
+            "25wrz2026",
+            "25set.2026",
+            "25Eyl2026",
+        ),
+        *("259月2026", "259월2026", "25SEP2026", "2026-09-25"),
+    ],
+)
+def test_months_come_in_many_languages(text):
+    assert day_written(text) == DAY
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("25juin2026", 6),
+        ("25juil.2026", 7),
+        ("25März2026", 3),
+        ("25août2026", 8),
+        ("25Dez.2026", 12),
+    ],
+)
+def test_months_that_begin_alike_are_told_apart(text, month):
+    assert day_written(text) == date(2026, month, 25)
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "1969-12-31", "9999-12-31", "01Jan0001", "2014-02-30"]
+)
+def test_a_day_that_no_world_has_seen_is_none(text):
+    assert day_written(text) is None
+
+
+def test_a_month_in_another_language_is_no_worse_than_no_date():
+    line = "[25Xyz2026 12:34:56.500] [Server thread/INFO] [net.minecraft.X/]: <Steve> hi"
+    assert read(line, Archive("UTC", DAY)).at == at("2026-09-25 12:34:56") + 0.5
+    assert read(line).at is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "meant"), [("Z", 12), ("+02:00", 10), ("-0530", 17.5), ("+0000", 12)]
+)
+def test_a_line_may_tell_its_own_offset(offset, meant):
+    line = f"2026-09-25T12:00:00{offset} [Server thread/INFO]: <Steve> hi"
+    assert read(line, Undated("Asia/Tokyo")).at == at("2026-09-25 00:00:00") + meant * 3600

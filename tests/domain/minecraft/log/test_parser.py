@@ -1,0 +1,340 @@
+"""The logbook: every header, everything a world says, and lines meant to mislead."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coalserver.domain.minecraft.log.dates import Archive, Live, Undated
+from coalserver.domain.minecraft.log.kinds import Kind
+from coalserver.domain.minecraft.log.parser import Reading, identity, read, read_all
+from tests.domain.minecraft.log.corpus import SHAPES, corpus
+
+#: 2026-09-25 12:00:00 UTC.
+NOON = 1790337600.0
+TODAY = Live.at(NOON, "UTC")
+DATED = "2014-04-19 10:32:55 [INFO] "
+VANILLA = "[10:32:55] [Server thread/INFO]: "
+FROM = "[/127.0.0.1:5] logged in with entity id 1 at"
+
+
+def said(text: str, header: str = VANILLA) -> Reading:
+    return read(header + text, TODAY)
+
+
+def told(reading: Reading, *names: str) -> dict[str, object]:
+    return {name: getattr(reading, name) for name in names}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_line_of_every_sort_behind_every_header_says_what_it_says(seed):
+    for line in corpus(seed):
+        reading = read(line.line, TODAY)
+        assert (reading.kind, told(reading, *line.truth)) == (line.kind, line.truth), line
+        assert reading.text == line.said.removeprefix("[Not Secure] ")
+        assert reading.at is not None and reading.at // 1 % 86400 == line.second, line
+
+
+#: Lines that coal.md's section 2 has, and what is made of them.
+COAL_LINES = [
+    (f"bob{FROM} (1.5, 64.0, -2.25)", "timestamp connection login"),
+    (f"bob{FROM} ([world] 1.5, 64.0, -2.25)", "timestamp connection login"),
+    ("bob lost connection: Disconnected", "timestamp connection logout"),
+    ("bob lost connection: disconnect.quitting", "timestamp connection logout"),
+    ("[Server] <COAL> Saving", "timestamp coal"),
+    ("<bob> hi", "timestamp chat"),
+    ("[Server] <bob> hi", "timestamp chat"),
+    ("[Server] hi", "timestamp chat"),
+    ("Can't keep up! Did the system time change?", "timestamp server performance overloaded"),
+    ("Stopping server", "timestamp server stopping"),
+    ("Starting minecraft server version 1.8.1-pre3", "timestamp server starting"),
+    ("bob was slain by Zombie", "timestamp death"),
+    ("bob has just earned the achievement [The Lie]", "timestamp achievement"),
+    ("Preparing spawn area", "timestamp unknown"),
+    ("<COAL> hi", "timestamp chat"),
+    # Unknown to the original, and recognised here.
+    ("bob joined the game", "timestamp connection login"),
+    ("bob left the game", "timestamp connection logout"),
+    ("/127.0.0.1:1234 lost connection: x", "timestamp connection"),
+    ("bob has made the advancement [Stone Age]", "timestamp achievement"),
+    ("<böb> hi", "timestamp chat"),
+]
+
+
+@pytest.mark.parametrize(("text", "tags"), COAL_LINES)
+def test_tags_come_in_their_order(text, tags):
+    assert " ".join(said(text, DATED).tags) == tags
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2014-02-30 10:32:55 [INFO] <bob> hi",
+        "2014-02-03 25:32:55 [INFO] <bob> hi",
+        "foo bar [INFO] x",
+        "java.lang.NullPointerException: null",
+        "\tat net.minecraft.server.MinecraftServer.run(MinecraftServer.java:1)",
+        "<bob> hi",
+        "[99:99:99] [Server thread/INFO]: <bob> hi",
+        "",
+    ],
+)
+def test_a_line_without_a_possible_time_is_unknown(line):
+    reading = read(line, TODAY)
+    assert reading.tags == ("unknown",)
+    assert reading.at is None
+
+
+def test_a_twin_keeps_what_is_not_about_visits():
+    reading = said("bob joined the game")
+    assert reading.tags_of_twin == ("timestamp", "connection")
+    assert said("<bob> hi").tags_of_twin == ("timestamp", "chat")
+
+
+def test_a_line_without_a_header_belongs_to_the_one_before():
+    lines = [f"{VANILLA}Banned player bob", "Reason: Steve left the game", "<Steve> hi"]
+    kinds = [reading.kind for reading in read_all(lines, TODAY)[0]]
+    assert kinds == [Kind.BANNED, Kind.CONTINUATION, Kind.CONTINUATION]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Error: Unable to access jarfile server.jar",
+        "Error: Invalid or corrupt jarfile server.jar",
+        "Exception in thread main java.lang.UnsupportedClassVersionError: net/minecraft",
+        f"{VANILLA}**** FAILED TO BIND TO PORT!",
+        f"{VANILLA}You need to agree to the EULA in order to run the server. Go to eula.txt for more info.",
+    ],
+)
+def test_what_keeps_a_world_from_starting_is_told(line):
+    assert read(line, TODAY).kind is Kind.FAILED
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("This server is running Paper version 26.3", Kind.BRAND),
+        ("Loading Minecraft 26.3 with Fabric Loader 0.17", Kind.BRAND),
+        ("ModLauncher running: args []", Kind.BRAND),
+        ("Server empty for 60 seconds, pausing", Kind.PAUSED),
+        ("Saved the game", Kind.SAVED),
+        ("Saved the world", Kind.SAVED),
+        ("This crash report has been saved to: /x/crash.txt", Kind.CRASHED),
+        ("Encountered an unexpected exception", Kind.CRASHED),
+        ("A single server tick took 60.00 seconds (should be max 0.05)", Kind.CRASHED),
+        ("UUID of player Steve is 5627dd98-e6be-3c21-b8a8-e92344183641", Kind.UUID),
+        ("Steve issued server command: /home", Kind.COMMAND),
+        ("Steve has lost the achievement [The Lie]", Kind.ACHIEVEMENT_LOST),
+        ("Kicked Steve: being rude", Kind.KICKED),
+        ("Kicked Steve from the game: 'rude'", Kind.KICKED),
+        ("Kicked Steve from the game", Kind.KICKED),
+        ("Banned Steve: rude", Kind.BANNED),
+        ("Banned player Steve", Kind.BANNED),
+        ("-> [Red] <Steve> over here", Kind.CHANNEL),
+        ("Named entity Wolf['Rex'/12, l='ServerLevel[world]'] died: Rex drowned", Kind.MOB_DEATH),
+        ("Villager Villager['Librarian'/412] died, message: 'Librarian drowned'", Kind.MOB_DEATH),
+    ],
+)
+def test_the_rest_of_what_a_world_says(text, kind):
+    assert said(text).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "username"),
+    [
+        ("Stopping server in 10 seconds", Kind.UNKNOWN, ""),
+        ("[Essentials] Stopping server", Kind.UNKNOWN, ""),
+        ("[DiscordSRV] Steve joined the game", Kind.UNKNOWN, ""),
+        ("[Backup] done was slain by cron", Kind.UNKNOWN, ""),
+        ("<Steve> Stopping server", Kind.CHAT, "Steve"),
+        ("<Steve> Alex left the game", Kind.CHAT, "Steve"),
+        ("<Steve> [Server] <COAL> hi", Kind.CHAT, "Steve"),
+        ("<Steve> System chat: [Not Secure] <Alex> hi", Kind.CHAT, "Steve"),
+        ("[Server] <Steve> Alex left the game", Kind.ECHO, "Steve"),
+        ("[Steve: Stopping server]", Kind.FEEDBACK, ""),
+        ("* Steve joined the game", Kind.EMOTE, "Steve"),
+        ("Starting joined the game", Kind.JOINED, "Starting"),
+        ("Stopping left the game", Kind.LEFT, "Stopping"),
+        ("UUID was slain by Steve", Kind.DEATH, "UUID"),
+        ("Banned drowned", Kind.DEATH, "Banned"),
+        ("Disconnecting died", Kind.DEATH, "Disconnecting"),
+        ("left left the game", Kind.LEFT, "left"),
+        ("has has made the advancement [x has made the advancement [y]", Kind.ADVANCEMENT, "has"),
+        ("Steve joined the game of chess", Kind.UNKNOWN, ""),
+        ("Steve lost connection", Kind.UNKNOWN, ""),
+        ("Iron Fan joined the game", Kind.JOINED, ""),
+        (
+            "Iron Fan[/1.2.3.4:5] logged in with entity id 1 at (0, 0, 0)",
+            Kind.LOGGED_IN,
+            "Iron Fan",
+        ),
+        (".Bed_Rock joined the game", Kind.JOINED, ".Bed_Rock"),
+        ("§eSteve joined the game", Kind.JOINED, "Steve"),
+        ("Steve logged in with entity id 1 at (NaN, x, 0)", Kind.UNKNOWN, ""),
+    ],
+)
+def test_what_is_meant_to_mislead_does_not(text, kind, username):
+    reading = said(text)
+    assert (reading.kind, reading.username) == (kind, username)
+
+
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        # Whoever writes on the site without a player's name has none in the log.
+        ("[Server] <*nick> hi", {"username": "", "shown": "*nick", "chat": "<*nick> hi"}),
+        (
+            "[Server] <a-b@x.com> hi",
+            {"username": "", "shown": "a-b@x.com", "chat": "<a-b@x.com> hi"},
+        ),
+        ("[Server] <t@gmail.com> hi", {"username": "t@gmail.com", "player": "", "chat": "hi"}),
+        ("[Server] <The Nick> hi", {"username": "", "shown": "The Nick", "chat": "<The Nick> hi"}),
+        (
+            "[Not Secure] [Server] <bob> <x> y",
+            {"username": "bob", "player": "bob", "chat": "<x> y"},
+        ),
+        ("[Server] <COAL> hi", {"username": "", "chat": "hi"}),
+        ("<§bbob§r> §chello§r there", {"username": "bob", "chat": "§chello§r there"}),
+        ("§7<§bbob§r>§f hi", {"username": "bob", "chat": "hi"}),
+        ("§bbob§r was shot by §calice§r", {"username": "bob", "killer": "alice"}),
+        ("§bbob§r was shot by §calice§r", {"message": "was shot by alice"}),
+        ("bob (formerly known as al) joined the game", {"message": "formerly known as al"}),
+        (
+            "Steve lost connection: TextComponent{text='Timed out', siblings=[], style=Style{}}",
+            {"username": "Steve", "message": "Timed out"},
+        ),
+        (
+            "com.mojang.authlib.GameProfile@1a2b[id=<null>,name=Steve,properties={},legacy=false]"
+            " (/127.0.0.1:5) lost connection: Disconnected",
+            {"username": "", "shown": "Steve", "ip": "127.0.0.1", "message": "Disconnected"},
+        ),
+        (
+            "Disconnecting Steve (/[::1]:5): You are banned (/x:1): no",
+            {"shown": "Steve", "ip": "::1", "message": "You are banned (/x:1): no"},
+        ),
+        (f"bob{FROM} (1.5, 64.0)", {"location": None, "username": ""}),
+        (f"bob{FROM} (1e999, 64.0, 0)", {"location": None, "username": "bob"}),
+        ("bob[localhost/127.0.0.1:5] logged in with entity id 1 at (0, 0, 0)", {"ip": "127.0.0.1"}),
+        ("bob[/0:0:0:0:0:0:0:1:55] logged in with entity id 1 at (0, 0, 0)", {"port": "55"}),
+    ],
+)
+def test_names_and_texts_are_told_apart(text, truth):
+    reading = said(text)
+    assert told(reading, *truth) == truth
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\x1b[0;33;1m[10:32:55 WARN]: <Steve> hi\x1b[m",
+        "> [10:32:55 INFO]: <Steve> hi",
+        "\r\x1b[K[10:32:55 INFO]: <Steve> hi\r\n",
+        "\ufeff[10:32:55] [Server thread/INFO]: <Steve> hi",
+        "[10:32:55] [RCON Client /[0:0:0:0:0:0:0:1] #3/INFO]: <Steve> hi",
+        "[10:32:55] [Server thread/INFO] [FML]: <Steve> hi",
+        "[25sept.2026 10:32:55.001] [Server thread/INFO] [net.minecraft.X/]: <Steve> hi",
+        "[2026-09-25 10:32:55] [Server thread/INFO]: <Steve> hi",
+        "2026-09-25T12:32:55+02:00 [Server thread/INFO]: <Steve> hi",
+    ],
+)
+def test_odd_headers_are_headers(line):
+    reading = read(line, TODAY)
+    assert (reading.username, reading.chat, reading.day) == ("Steve", "hi", "2026-09-25")
+    assert reading.at is not None and reading.at // 1 == NOON - 3600 - 27 * 60 - 5
+
+
+def test_a_warning_that_begins_like_a_death_is_none():
+    assert said("Watchdog died because of a bug", "[10:32:55 ERROR]: ").kind is Kind.UNKNOWN
+
+
+TEXTS = st.text() | st.binary().map(lambda some: some.decode("utf-8", "replace"))
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(shape.form.format(h=1, m=10, s=10, thread="a/b", level="INFO") for shape in SHAPES),
+            *(
+                "System chat: ",
+                "[Not Secure] ",
+                "<",
+                ">",
+                "[",
+                "]",
+                "§",
+                "\x1b",
+                "(/1.2.3.4:5)",
+                "* ",
+            ),
+            *("Steve", " ", ": ", "lost connection: ", "logged in with entity id 1 at (1, 2, 3)"),
+            *(
+                "joined the game",
+                "was slain by ",
+                "using ",
+                "showed ",
+                "has made the advancement [",
+            ),
+            *(
+                " that not just the floor is lava",
+                "Disconnecting ",
+                "GameProfile",
+                "name=",
+                "\n",
+                "\0",
+            ),
+            *(
+                "[Server]",
+                "Starting minecraft server version ",
+                "Can't keep up! Running 1ms or ",
+                "²",
+            ),
+        ]
+    )
+    | st.text(max_size=3),
+    max_size=12,
+).map("".join)
+
+
+@given(TEXTS | PIECES, st.sampled_from([Undated(), TODAY, Archive("Europe/Dublin", date.max)]))
+def test_any_text_can_be_read(line, calendar):
+    reading = read(line, calendar)
+    assert reading.tags
+    assert (reading.tags[0] == "timestamp") == (reading.at is not None)
+    assert len(identity(1, reading)) == 16
+
+
+@given(st.integers(0, len(SHAPES) - 1), TEXTS.filter(lambda text: "\x1b" not in text))
+def test_whatever_is_said_behind_a_header_is_chat_of_who_says_it(shape, text):
+    header = SHAPES[shape].form.format(h="01", m="10", s="10", thread="Server thread", level="INFO")
+    reading = read(f"{header}<Steve> {text}x", TODAY)
+    assert (reading.kind, reading.username, reading.chat) == (Kind.CHAT, "Steve", f"{text}x")
+
+
+@pytest.mark.parametrize(
+    "piece", ["[", "[a", " was", " using ", "(formerly known as ", "GameProfile", "/a]", "<"]
+)
+def test_a_long_line_is_read_soon(piece):
+    # Nothing is timed: a pattern that takes quadratic time would need hours for these.
+    long = piece * 200_000
+    for start in (
+        "",
+        "bob was slain by ",
+        "bob joined ",
+        "bob lost connection: ",
+        "bob logged in with ",
+    ):
+        read(f"{VANILLA}{start}{long}", TODAY)
+        read(f"[10:32:55] [{start}{long}", TODAY)
+
+
+def test_the_same_undated_line_is_another_on_another_day():
+    line = f"{VANILLA}<Steve> hi"
+    days = [read(line, Archive("UTC", date(2026, 9, day))) for day in (1, 1, 2)]
+    first, again, other = (identity(1, reading) for reading in days)
+    assert first == again != other
+    assert first != identity(2, days[0])
+
+
+def test_a_line_is_the_same_whatever_zone_it_is_sent_with():
+    line = f"{DATED}<Steve> hi"
+    assert identity(1, read(line, Undated("UTC"))) == identity(1, read(line, Undated("Asia/Tokyo")))

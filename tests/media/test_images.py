@@ -1,0 +1,229 @@
+"""Pictures: what is kept of an upload, and what is not taken."""
+
+import asyncio
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from coalserver.media.images import KINDS, NoPicture, Pictures, written
+
+CODE = "0" * 32
+RED, BLUE = (250, 0, 0), (0, 0, 250)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, clock: Clock) -> Iterator[Pictures]:
+    made = Pictures(tmp_path / "screenshots", bytes(32), 2**20, clock)
+    yield made
+    made.close()
+
+
+def a_picture(
+    format: str = "PNG", size: tuple[int, int] = (640, 400), mode: str = "RGB", **how: Any
+) -> bytes:
+    """The upper half red, the lower one blue."""
+    image = Image.new("RGB", size, BLUE)
+    image.paste(RED, (0, 0, size[0], size[1] // 2))
+    out = io.BytesIO()
+    image.convert(mode).save(out, format, **how)
+    return out.getvalue()
+
+
+def kept(pictures: Pictures, code: str, kind: str = "original") -> Image.Image:
+    found = pictures.file(code, kind)
+    assert found is not None
+    image = Image.open(io.BytesIO(found[0].read_bytes()))
+    assert Image.MIME[image.format or ""] == found[1]
+    return image
+
+
+def files(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "screenshots").iterdir())
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+async def test_a_picture_is_kept_in_its_format_small_and_blurred(pictures, tmp_path, format):
+    said = await pictures.taken(a_picture(format))
+    assert (said.type, said.width, said.height) == (f"image/{format.lower()}", 640, 400)
+    assert kept(pictures, said.code).size == (640, 400)
+    assert kept(pictures, said.code, "small").size == (480, 300)
+    assert kept(pictures, said.code, "blurred").size == (640, 400)
+    found = pictures.file(said.code, "original")
+    assert found[0].stat().st_size == said.size
+    assert found[0].stat().st_mode & 0o777 == 0o600
+    assert len(files(tmp_path)) == 3
+
+
+async def test_the_blurred_version_is_blurred(pictures):
+    said = await pictures.taken(a_picture())
+    sharp, blurred = kept(pictures, said.code), kept(pictures, said.code, "blurred").convert("RGB")
+    assert sharp.getpixel((5, 199)) == RED and sharp.getpixel((5, 200)) == BLUE
+    red, _, blue = blurred.getpixel((5, 199))
+    assert red < 200 and blue > 50
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8, 2, 99])
+async def test_a_picture_is_turned_upright_and_says_nothing_of_the_camera(pictures, orientation):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.Make] = "Secret camera"
+    raw = a_picture("JPEG", exif=exif, comment=b"Secret comment")
+    said = await pictures.taken(raw)
+    turned = (400, 640) if orientation in (6, 8) else (640, 400)
+    assert (said.width, said.height) == turned
+    assert b"Secret" in raw
+    for kind in KINDS:
+        path, _ = pictures.file(said.code, kind)
+        assert b"Secret" not in path.read_bytes()
+        assert not kept(pictures, said.code, kind).getexif()
+    if orientation == 3:
+        assert kept(pictures, said.code).getpixel((5, 5))[2] > 200
+
+
+async def test_text_in_a_png_is_left_out(pictures):
+    about = PngInfo()
+    about.add_text("Author", "Secret")
+    said = await pictures.taken(a_picture(pnginfo=about))
+    path, _ = pictures.file(said.code, "original")
+    assert b"Secret" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+async def test_pixels_of_any_kind_are_taken(pictures, mode):
+    image = Image.new(mode, (20, 10))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    assert (await pictures.taken(out.getvalue())).width == 20
+
+
+async def test_of_what_moves_the_first_picture_is_kept(pictures):
+    frames = [Image.new("RGB", (20, 10), colour) for colour in (RED, BLUE)]
+    for format in ("PNG", "WEBP"):
+        out = io.BytesIO()
+        frames[0].save(out, format, save_all=True, append_images=frames[1:], lossless=True)
+        said = await pictures.taken(out.getvalue())
+        image = kept(pictures, said.code)
+        assert getattr(image, "n_frames", 1) == 1 and image.convert("RGB").getpixel((1, 1))[0] > 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"x",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"GIF89a",
+        a_picture("GIF"),
+        a_picture("TIFF"),
+    ],
+)
+async def test_what_is_no_picture_of_our_kinds_is_not_taken(pictures, tmp_path, raw):
+    with pytest.raises(NoPicture) as refused:
+        await pictures.taken(raw)
+    assert refused.value.why == "kind"
+    assert not (tmp_path / "screenshots").exists()
+
+
+async def test_half_a_picture_is_not_taken(pictures):
+    raw = a_picture("JPEG")
+    with pytest.raises(NoPicture) as refused:
+        await pictures.taken(raw[: len(raw) // 2])
+    assert refused.value.why == "damaged"
+
+
+async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictures):
+    for size in ((12_000, 12_000), (7680, 4320), (20_000, 2)):
+        bomb = io.BytesIO()
+        Image.new("1", size).save(bomb, "PNG")
+        assert len(bomb.getvalue()) < 50_000
+        with pytest.raises(NoPicture) as refused:
+            await pictures.taken(bomb.getvalue())
+        assert refused.value.why == "pixels"
+
+
+async def test_a_picture_of_a_5k_screen_is_taken(pictures):
+    said = await pictures.taken(a_picture("JPEG", (5120, 2880)))
+    assert (said.width, said.height) == (5120, 2880)
+
+
+def test_what_a_format_cannot_hold_is_refused():
+    with pytest.raises(NoPicture) as refused:
+        written(Image.new("RGB", (17_000, 1)), "webp")
+    assert refused.value.why == "pixels"
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+async def test_damage_of_any_kind_is_a_picture_or_none(pictures, format):
+    chance, whole = random.Random(format), a_picture(format, (60, 40))
+    for _ in range(150):
+        raw = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            raw[chance.randrange(len(raw))] = chance.randrange(256)
+        try:
+            said = await pictures.taken(bytes(raw))
+        except NoPicture:
+            continue
+        assert pictures.file(said.code, "original")
+
+
+async def test_removed_is_removed_and_others_stay(pictures, tmp_path):
+    one, other = await asyncio.gather(
+        pictures.taken(a_picture()), pictures.taken(a_picture("JPEG"))
+    )
+    await pictures.remove(one.code)
+    await pictures.remove(one.code)
+    assert pictures.file(one.code, "small") is None
+    assert len(files(tmp_path)) == 3 and pictures.file(other.code, "small")
+
+
+async def test_what_no_screenshot_names_is_swept(pictures, tmp_path):
+    assert await pictures.sweep(set()) == 0
+    one, other = await pictures.taken(a_picture()), await pictures.taken(a_picture())
+    (tmp_path / "screenshots" / f".{one.code}-small.webp.part").write_bytes(b"half")
+    (tmp_path / "screenshots" / "notes.txt").write_bytes(b"somebody's own")
+    assert await pictures.sweep({one.code}) == 4
+    assert files(tmp_path) == sorted(
+        [
+            "notes.txt",
+            f"{one.code}-blurred.webp",
+            f"{one.code}-original.png",
+            f"{one.code}-small.webp",
+        ]
+    )
+    assert pictures.file(other.code, "original") is None
+
+
+@pytest.mark.parametrize("code", ["", "..", "../keys/coal", CODE[1:], CODE + "/x", CODE + "\n"])
+@pytest.mark.parametrize("kind", [*KINDS, "other"])
+def test_no_name_leads_anywhere_else(pictures, code, kind):
+    assert pictures.file(code, kind) is None
+
+
+def test_a_pass_is_good_for_its_picture_for_a_day_or_two(pictures, clock):
+    first = pictures.pass_for(CODE)
+    assert pictures.lets_in(CODE, first) and not pictures.lets_in("1" * 32, first)
+    clock.now += 86_399
+    assert pictures.pass_for(CODE) == first
+    clock.now += 86_400
+    assert pictures.pass_for(CODE) != first and pictures.lets_in(CODE, first)
+    clock.now += 1
+    assert not pictures.lets_in(CODE, first)
+    assert not pictures.lets_in(CODE, "é")

@@ -1,0 +1,136 @@
+"""A host and two guests play through cuts and restarts: every command arrives once, no version goes back.
+
+The host speaks on a socket, one guest listens on one, the other polls. Lines are cut at random, the server is
+stopped and started again in the middle; who was cut off comes back with what the API gives him for that.
+"""
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from coalserver.storage.sqlite.store import SqliteStore
+from tests.apis.app import House, a_house
+from tests.apis.hosts.guests import Host, Session, Socket, a_party
+
+COMMANDS = 60
+#: What a client meets when its line or the server has gone; a server that is down has no address (ValueError).
+GONE = (AssertionError, aiohttp.ClientError, ConnectionError, TimeoutError, ValueError)
+
+
+class Listener:
+    """What one guest has heard, in order, however often he was cut off."""
+
+    def __init__(self) -> None:
+        self.cursor = -1
+        self.names: list[str] = []
+        self.versions: list[int] = []
+        self.state: Any = None
+
+    def take(self, said: dict[str, Any]) -> None:
+        if said["type"] == "command":
+            self.names.append(said["name"])
+        if said["type"] == "state":
+            self.versions.append(said["version"])
+            self.state = said["state"]
+        if said["type"] == "update":
+            self.versions.append(said["version"])
+            self.state = {**(self.state or {}), **said["patch"]}
+        self.cursor = max(self.cursor, said.get("id", -1))
+
+    @property
+    def done(self) -> bool:
+        return f"c{COMMANDS - 1}" in self.names and (self.state or {}).get("n") == COMMANDS - 1
+
+
+async def joined(session: Session, who: Host, **more: Any) -> Socket:
+    """A line, as soon as there is a server again."""
+    while True:
+        try:
+            socket = await session.socket(who, **more)
+        except GONE:
+            await asyncio.sleep(0)
+            continue
+        assert socket.accepted["type"] == "accepted"
+        return socket
+
+
+async def speaks(session: Session, chance: random.Random) -> None:
+    """The host says everything once, by keys; what was not confirmed is said again on the next line."""
+    socket = await joined(session, session.host)
+    for n in range(COMMANDS):
+        patch = {"type": "update", "patch": {"n": n, f"k{n % 5}": n}, "key": f"u{n}"}
+        command = {"type": "command", "name": f"c{n}", "key": f"c{n}"}
+        for said in (patch, command):
+            while True:
+                try:
+                    await socket.say(**said)
+                    if chance.random() < 0.1:
+                        await socket.ws.close()
+                    await socket.told(type="done", key=said["key"])
+                    break
+                except GONE:
+                    socket = await joined(session, session.host)
+
+
+async def listens(session: Session, who: Host, ears: Listener, chance: random.Random) -> None:
+    """A guest on a socket, who joins again with the last id he has heard."""
+    while not ears.done:
+        socket = await joined(session, who, after=ears.cursor)
+        assert socket.state["version"] >= max(ears.versions, default=0)
+        if socket.state["version"] > max(ears.versions, default=0):
+            ears.versions.append(socket.state["version"])
+        ears.state = socket.state["state"]
+        try:
+            while not ears.done:
+                ears.take(await socket.hears())
+                if chance.random() < 0.05:
+                    await socket.ws.close()
+        except GONE:
+            continue
+
+
+async def polls(session: Session, who: Host, ears: Listener) -> None:
+    """A guest with nothing but requests."""
+    while not ears.done:
+        try:
+            for said in await session.heard(who, ears.cursor, wait=1):
+                ears.take(said)
+        except GONE:
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_command_arrives_once_and_versions_never_go_back(
+    tmp_path: Path, seed: int
+) -> None:
+    path = tmp_path / "data.sqlite"
+    async with a_house(SqliteStore(path), reopened=lambda store: SqliteStore(path)) as house:
+        await the_story(house, seed)
+
+
+async def the_story(house: House, seed: int) -> None:
+    chance = random.Random(seed)
+    session, (ann, bob) = await a_party(house, 2)
+    on_socket, by_poll = Listener(), Listener()
+    playing = asyncio.gather(
+        speaks(session, random.Random(seed)),
+        listens(session, ann, on_socket, random.Random(seed + 100)),
+        polls(session, bob, by_poll),
+    )
+    for part in (1, 2):
+        await house.until(lambda part=part: len(by_poll.names) >= part * COMMANDS // 3)
+        for _ in range(chance.randrange(50)):
+            await asyncio.sleep(0)
+        await house.restart()
+    async with asyncio.timeout(60):
+        await playing
+    expected = [f"c{n}" for n in range(COMMANDS)]
+    final = {f"k{n % 5}": n for n in range(COMMANDS - 5, COMMANDS)} | {"n": COMMANDS - 1}
+    for ears in (on_socket, by_poll):
+        assert ears.names == expected
+        assert ears.versions == sorted(set(ears.versions))
+        assert (ears.versions[-1], ears.state) == (COMMANDS, final)

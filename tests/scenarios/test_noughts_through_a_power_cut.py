@@ -1,0 +1,76 @@
+"""Ann and Bob play noughts with curl, Cid watches; in the middle the server loses its power."""
+
+import asyncio
+from pathlib import Path
+
+from tests.scenarios.stage import Event, Person, Stage
+
+#: Ann wins with the left column. Who moves, and where.
+GAME = [("Ann", 0), ("Bob", 4), ("Ann", 3), ("Bob", 8), ("Ann", 6)]
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [entry["event"]["type"] for entry in events]
+
+
+async def test_nobody_loses_a_move_or_an_event(tmp_path: Path) -> None:
+    async with Stage(tmp_path / "data") as stage:
+        ann, bob, cid = [await stage.enters(name) for name in ("Ann", "Bob", "Cid")]
+        everyone = {"Ann": ann, "Bob": bob}
+
+        # They meet. Ann makes a room, Bob joins the best there is, Cid looks on.
+        room = "/games/noughts/rooms/1"
+        await ann.post("/games/noughts/rooms", {"name": "After dinner"})
+        lobby = asyncio.create_task(cid.watches("/games/noughts/rooms", 3))
+        assert await bob.post("/games/noughts/rooms/quick-join") == {
+            "id": 1,
+            "game": "noughts",
+            "type": "room",
+        }
+        started = await ann.post(room + "/start")
+        assert kinds(await lobby) == ["room_created", "user_join", "room_gone"]
+
+        # Each hears of the session in his own way: Bob polls, Cid watches.
+        session = f"/games/noughts/sessions/{started['id']}"
+        polling = asyncio.create_task(bob.hears(session, len(GAME) + 2))
+        watching = asyncio.create_task(cid.watches(session, len(GAME) + 1))
+
+        for name, cell in GAME[:2]:
+            await everyone[name].post(session + "/turn", {"cell": cell})
+
+        # The lights go out while Ann's next move and a word of Bob's are on their way.
+        move = asyncio.create_task(ann.post(session + "/turn", {"cell": GAME[2][1]}))
+        word = asyncio.create_task(bob.post(session + "/chat", {"text": "Your turn."}))
+        await asyncio.sleep(0)
+        stage.power_cut()
+        await stage.power_on()
+        await asyncio.gather(move, word)
+
+        # They go on as if nothing had been. The tokens are good, the seats are theirs.
+        await still_seated(ann, session, "Ann")
+        for name, cell in GAME[3:]:
+            await everyone[name].post(session + "/turn", {"cell": cell})
+
+        polled, watched = await polling, await watching
+        turns = [entry["event"] for entry in watched if entry["event"]["type"] == "turn"]
+        assert [(turn["player"], turn["cell"]) for turn in turns] == [
+            (0 if name == "Ann" else 1, cell) for name, cell in GAME
+        ]
+        assert turns[-1]["environment"] == {"grid": "0..01.0.1"}
+        assert watched[-1]["event"]["outcome"] == {"winner": 0}
+
+        # Bob heard the same, and his own word once. No id came twice.
+        assert [entry for entry in polled if entry["event"]["type"] != "chat"] == watched
+        assert kinds(polled).count("chat") == 1
+        ids = [entry["id"] for entry in polled]
+        assert ids == sorted(set(ids))
+
+        # What is shown now is what was told.
+        shown = await cid.get(session)
+        assert (shown["active"], shown["outcome"]) == (False, {"winner": 0})
+        assert shown["environment"] == turns[-1]["environment"]
+
+
+async def still_seated(who: Person, session: str, name: str) -> None:
+    players = (await who.get(session))["players"]
+    assert name in [row["user"]["username"] for row in players if not row["away"]]

@@ -1,0 +1,25 @@
+"""The files for worlds that somebody runs himself."""
+
+import pytest
+
+from coalserver.site.downloads import FILES
+from coalserver.web.pages.pages import assets
+from tests.apis.app import Asker
+
+FOLDER = assets("static") / "mc"
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_file_is_given_to_anybody_as_it_is(house, name):
+    answer = await Asker(house).ask("GET", f"/mc/{name}")
+    assert (answer.status, answer.raw) == (200, (FOLDER / name).read_bytes())
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_every_file_of_the_folder_is_given():
+    assert {path.name for path in FOLDER.iterdir() if path.is_file()} == set(FILES)
+
+
+@pytest.mark.parametrize("name", ["nothing.py", "..%2Ficon.svg", "..%2F..%2Fsetup.cfg", ""])
+async def test_no_other_file_is(house, name):
+    assert (await Asker(house).ask("GET", f"/mc/{name}")).status == 404

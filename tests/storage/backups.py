@@ -1,0 +1,79 @@
+"""A data directory, and a file into which it is backed up and from which it is restored."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coalserver.config import Config
+from coalserver.core.commands.games import add_game
+from coalserver.core.ports import Counter
+from coalserver.core.queries.games import all_games
+from coalserver.server.admin import Desk, opened
+from coalserver.storage import backup as archive
+from coalserver.storage.data_directory import DataDirectory
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> DataDirectory:
+    return DataDirectory(tmp_path / "data")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "backup.tar"
+
+
+async def at_desk(home: DataDirectory, work: Callable[[Desk], Any]) -> Any:
+    with home.lock():
+        async with opened(Config(), home) as desk:
+            return await work(desk)
+
+
+async def add(home: DataDirectory, tag: str) -> int:
+    made = await at_desk(home, lambda desk: desk.core.do(add_game, tag=tag))
+    return int(made["game_id"])
+
+
+async def tags(home: DataDirectory) -> list[str]:
+    async def listed(desk: Desk) -> list[str]:
+        return [game.tag for game in desk.core.see(all_games)]
+
+    return list(await at_desk(home, listed))
+
+
+async def counters(home: DataDirectory) -> dict[Counter, int]:
+    async def counted(desk: Desk) -> dict[Counter, int]:
+        return dict(desk.core.state.counters)
+
+    return dict(await at_desk(home, counted))
+
+
+async def backup(home: DataDirectory, file: Path) -> Any:
+    return await at_desk(home, lambda desk: archive.backup(desk.home, desk.store, file))
+
+
+async def restore(home: DataDirectory, file: Path) -> Any:
+    with home.lock():
+        return await archive.restore(home, file)
+
+
+def everything(home: DataDirectory) -> dict[str, bytes]:
+    """What lies in a data directory, but for the lock, whose content is only who has it."""
+    files = (path for path in home.path.rglob("*") if path.is_file() and path.name != "lock")
+    return {str(path.relative_to(home.path)): path.read_bytes() for path in files}
+
+
+def packed(file: Path, manifest: Any, **parts: bytes) -> Path:
+    """A tar with this manifest and these parts, `__` standing for a slash."""
+    with tarfile.open(file, "w") as tar:
+        head = json.dumps(manifest).encode()
+        for name, content in {"manifest.json": head, **parts}.items():
+            member = tarfile.TarInfo(name.replace("__", "/"))
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return file

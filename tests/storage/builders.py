@@ -1,0 +1,29 @@
+"""What tests put into stores."""
+
+from typing import Any
+
+from coalserver.core.ports import Batch, Entry, Store, Topic
+from coalserver.domain.accounts.events import TokenEnded
+from coalserver.domain.play.player import Player
+
+
+def a_player(id: int, name: str = "Ada") -> Player:
+    return Player(id, name, created=0.0, updated=0.0)
+
+
+def a_batch(*values: Any, gone: tuple[Any, ...] = (), **others: Any) -> Batch:
+    kept = {(type(value), value.id): value for value in values}
+    return Batch({**kept, **{(type(value), value.id): None for value in gone}}, **others)
+
+
+def an_entry(id: int, *topics: Topic, at: float = 0.0) -> Entry:
+    return Entry(id, at, TokenEnded(player=1, token=id), topics or (("player", 1),))
+
+
+async def say(store: Store, *entries: Entry) -> None:
+    """Write entries as the ledger would, with the counter that goes with them."""
+    await store.write(Batch(entries=list(entries), counters={"entry": entries[-1].id + 1}))
+
+
+def ids(entries: list[Entry]) -> list[int]:
+    return [entry.id for entry in entries]

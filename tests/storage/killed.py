@@ -1,0 +1,54 @@
+"""A server that is going to be killed: many tasks give commands at once and print what they were told.
+
+One line of JSON for each answer: what was made (class and id), and the last id of its entries.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from typing import Any
+
+import orjson
+
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.games import add_game
+from coalserver.core.commands.lobbies import chat_in_lobby, open_lobby
+from coalserver.core.engine import Core
+from coalserver.core.unit_of_work import Setting
+from coalserver.domain.play.game import Game
+from coalserver.storage.sqlite.store import SqliteStore
+
+TASKS = 16
+
+
+def tell(**said: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+async def play(core: Core) -> None:
+    """One who signs in, opens lobbies and talks in them, for ever."""
+    while True:
+        player, _ = await core.do(sign_in_guest, name="Ada")
+        tell(made="Player", id=player.id)
+        lobby = await core.do(open_lobby, game="noughts", player=player.id, name="here")
+        tell(made="Lobby", id=lobby.id, code=lobby.code)
+        for _ in range(random.randrange(4)):
+            entry = await core.do(chat_in_lobby, lobby_id=lobby.id, player=player.id, text="hello")
+            tell(said=entry.id, lobby=lobby.id)
+
+
+async def main(path: str) -> None:
+    store = SqliteStore(path)
+    core = await Core.recover(store, Setting(clock=time.time))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(core.ledger.run())
+        if core.state.one(Game, "tag", "noughts") is None:
+            await core.do(add_game, tag="noughts")
+        for _ in range(TASKS):
+            tasks.create_task(play(core))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,77 @@
+"""Lines, visits and screenshots as tests put them into stores."""
+
+from typing import Any
+
+from coalserver.core.ports import Batch, Filed, Store
+from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.domain.minecraft.log.kinds import TAGS, Kind
+from coalserver.domain.minecraft.visits import Mark, Sign
+
+#: Some whole second.
+NOON = 1_700_000_000.0
+
+
+def a_line(id: int, text: str = "", at: float | None = NOON, **parts: Any) -> LogLine:
+    """A line that says nothing in particular; of a time it has the tag, unless others are given."""
+    kind = parts.pop("kind", Kind.UNKNOWN)
+    tags = ("timestamp", *TAGS.get(kind, ("unknown",))) if at is not None else ("unknown",)
+    given = {"world": 1, "line": text, "kind": kind, "tags": tags, "created": NOON, **parts}
+    return LogLine(id, at=at, **given)
+
+
+def a_chat(id: int, text: str, at: float | None = NOON, name: str = "Ada", **parts: Any) -> LogLine:
+    line = f"[12:00:00] [Server thread/INFO]: <{name}> {text}"
+    return a_line(id, line, at, kind=Kind.CHAT, chat=text, username=name, **parts)
+
+
+def a_death(id: int, text: str, at: float = NOON, name: str = "Ada", **parts: Any) -> LogLine:
+    line = f"[12:00:00] [Server thread/INFO]: {name} {text}"
+    return a_line(id, line, at, kind=Kind.DEATH, message=text, username=name, **parts)
+
+
+def a_feat(id: int, title: str, at: float = NOON, name: str = "Ada", **parts: Any) -> LogLine:
+    message = f"has made the advancement [{title}]"
+    line = f"[12:00:00] [Server thread/INFO]: {name} {message}"
+    given = {"kind": Kind.ADVANCEMENT, "title": title, "message": message, "username": name}
+    return a_line(id, line, at, **{**given, **parts})
+
+
+def digest(id: int) -> bytes:
+    return b"20231114" + id.to_bytes(16, "big")
+
+
+async def file(store: Store, *lines: LogLine) -> None:
+    """Write lines that nobody has written."""
+    await store.write(Batch(lines=[Filed(line, digest(line.id)) for line in lines]))
+
+
+def a_mark(line: int, sign: Sign, at: float, name: str = "Ada") -> Mark:
+    return Mark(at, line, sign, at, name, line)
+
+
+def of_mark(mark: Mark, world: int = 1) -> Filed:
+    """The line that makes a mark."""
+    kind = Kind(mark.sign.value)
+    line = a_line(
+        mark.line, f"{mark.line}", mark.at, kind=kind, username=mark.username, world=world
+    )
+    return Filed(line, digest(mark.line), mark)
+
+
+def a_screenshot(id: int, created: float = NOON, **parts: Any) -> Screenshot:
+    given = {"world": 1, "account": 1, "updated": created, **parts}
+    return Screenshot(
+        id,
+        f"{id:032x}",
+        created=created,
+        chance=0.5,
+        type="image/png",
+        width=640,
+        height=480,
+        size=1000,
+        **given,
+    )
+
+
+def ids(found: Any) -> list[int]:
+    return [one.id for one in found]

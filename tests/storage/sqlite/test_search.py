@@ -1,0 +1,174 @@
+"""What people find in what was said: the same in every store, whatever they type."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
+
+from coalserver.core.ports import About, Lines
+from coalserver.domain.text_search import folded, holds, phrases
+from coalserver.storage.memory import MemoryStore
+from coalserver.storage.sqlite.store import SqliteStore
+from tests.storage.lines import NOON, a_chat, a_death, a_feat, a_line, file, ids
+
+#: A text and what finds it.
+FOUND = [
+    ("hello there", "hello"),
+    ("hello there", "HELLO"),
+    ("hello there", "there hello"),
+    ("hello there", '"hello there"'),
+    ("hello there", "hello there hello"),
+    ("a b c", "b"),
+    ("go to x", "x"),
+    ("it is 5", "5"),
+    ("ok", "ok"),
+    ("don't", "don't"),
+    ("don't", "DON'T"),
+    ("well-known", "known"),
+    ("well-known", "well-known"),
+    ("see minecraft.net/help", "minecraft.net"),
+    ("xX_Steve_Xx is here", "xX_Steve_Xx"),
+    ("xX_Steve_Xx is here", "steve"),
+    ("ask .Bedrock_7", ".bedrock_7"),
+    ("Ünïcödé café", "unicode cafe"),
+    ("unicode cafe", "Ünïcödé café"),
+    ("cafe\u0301", "café"),
+    ("Łódź is far", "lodz"),
+    ("Straße", "STRASSE"),
+    ("İstanbul", "istanbul"),
+    ("søster", "soster"),
+    ("ПРИВЕТ", "привет"),
+    ("ещё раз", "еще"),
+    ("ΚΑΛΗΜΈΡΑ", "καλημερα"),
+    ("שָׁלוֹם", "שלום"),
+    ("مَرْحَبًا", "مرحبا"),
+    ("हिन्दी बोलो", "हिन्दी"),
+    ("我喜欢挖矿", "喜欢"),
+    ("我喜欢挖矿", "矿"),
+    ("我喜欢 minecraft 游戏", "游戏 minecraft"),
+    ("こんにちは世界", "世界"),
+    ("ﾃｽﾄ", "テスト"),
+    ("안녕하세요 여러분", "안녕"),
+    ("สวัสดีครับ", "สวัสดี"),
+    ("ＨＥＬＬＯ", "hello"),
+    ("nice \U0001f600!", "\U0001f600"),
+    ("I ❤️ you", "❤"),
+    ("\U00020bb7野家", "\U00020bb7"),
+    ("§chello §lthere", "hello there"),
+    ("hello there", "§chello"),
+    ("\x1b[31mred\x1b[0m", "red"),
+    ('he said "no"', '"no"'),
+    ("tick-tock", "tick tock"),
+]
+#: A text and what does not find it.
+LOST = [
+    ("hello there", "hel"),
+    ("hello there", "hel*"),
+    ("hello there", "hello you"),
+    ("hello there", '"there hello"'),
+    ("hello there", "hello OR you"),
+    ("hello there", "chat:hello"),
+    ("hello there", "NEAR(hello there)"),
+    ("hello there", "NOT hello"),
+    ("我喜欢挖矿", "欢喜"),
+    ("xX_Steve_Xx", "Steve_Bob"),
+    ("мой", "мои"),
+    ("が", "か"),
+]
+#: Words that are none, and signs that mean something to a database.
+ODD = [
+    "", " ", "\n", "!!!", '"', '""', '"a', 'a"b"c"', "'", "(", ")", "*", "a*", "^a", "-a", "+a", ":", "{", "}",
+    "a:b", "AND", "OR", "NOT", "NEAR", "AND AND", "a AND", "{chat}:a", "who:a", "\x00", "a\x00b", "\ud800",
+    "\ue000616461", "%", "_", "\\", ";--", "a" * 5000, "a " * 5000, '" ' * 500, "\u0301", "\u200b", "\U0010ffff",
+]  # fmt: skip
+
+
+async def search(store, words, about=About.CHAT):
+    return ids(await store.lines(Lines(1, about, words), 50))
+
+
+@pytest.mark.parametrize(("text", "words"), FOUND)
+async def test_what_a_person_types_finds_what_he_means(store, text, words):
+    await file(store, a_chat(1, text), a_chat(2, "something else"))
+    assert await search(store, words) == [1]
+    assert await search(store, words, About.LINE) == [1]
+
+
+@pytest.mark.parametrize(("text", "words"), LOST)
+async def test_what_is_not_there_is_not_found(store, text, words):
+    await file(store, a_chat(1, text))
+    assert await search(store, words) == []
+
+
+@pytest.mark.parametrize("words", ODD)
+async def test_whatever_is_typed_has_an_answer(store, words):
+    await file(store, a_chat(1, "hello"), a_line(2, "hello"))
+    for about in About:
+        assert await search(store, words, about) in ([], [1], [2, 1])
+
+
+async def test_without_a_word_nothing_is_found(store):
+    await file(store, a_chat(1, "hello !!!"))
+    assert await search(store, "!!!") == []
+    assert await search(store, "") == []
+
+
+async def test_every_list_looks_into_its_own_words(store):
+    await file(
+        store,
+        a_chat(1, "a castle", name="Zombie"),
+        a_death(2, "was slain by Zombie"),
+        a_feat(3, "Monster Hunter", name="Zombie"),
+        a_line(4, "Zombie is here"),
+    )
+    assert await search(store, "zombie", About.CHAT) == []
+    assert await search(store, "zombie", About.DEATH) == [2]
+    assert await search(store, "zombie", About.ACHIEVEMENT) == []
+    assert await search(store, "hunter", About.ACHIEVEMENT) == [3]
+    assert await search(store, "advancement", About.ACHIEVEMENT) == []
+    assert await search(store, "zombie", About.LINE) == [4, 3, 2, 1]
+    assert await search(store, "advancement hunter", About.LINE) == [3]
+
+
+async def test_nobody_finds_names_that_a_store_keeps_for_itself(store):
+    await file(store, a_chat(1, "hi", name="Ada"))
+    for words in ("\ue000416461", "416461", "who 416461"):
+        assert await search(store, words, About.LINE) == []
+
+
+texts = some.text("ab_ -'é我喜が\U0001f600Ж§\u0301", max_size=12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(some.lists(texts, min_size=1, max_size=12), some.lists(texts, min_size=1, max_size=8))
+async def test_any_text_is_found_by_the_same_words_in_both_stores(tmp_path_factory, said, sought):
+    plain, real = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("search") / "kept.sqlite3")
+    await real.open()
+    try:
+        lines = [a_chat(id, text, NOON + id) for id, text in enumerate(said, 1)]
+        for store in (plain, real):
+            await file(store, *lines)
+        for words in (*sought, *said):
+            assert await search(real, words) == await search(plain, words), words
+            if phrases(words) and words in said:
+                assert 1 + said.index(words) in await search(real, words)
+    finally:
+        await real.close()
+
+
+@given(some.text())
+def test_folding_twice_is_folding_once(text):
+    words = phrases(folded(text))
+    assert words == phrases(folded(folded(text)))
+
+
+# A terminal's sign that is cut off takes what follows it along, blanks too.
+lines_of_text = some.text(some.characters(exclude_characters="\x1b"), max_size=20)
+
+
+@example("0§", "0")
+@example("0§§", "0")
+@given(lines_of_text, lines_of_text)
+def test_a_text_holds_each_of_its_own_words(one, other):
+    assert holds(
+        f"{one} {other}", [*phrases(one.replace('"', " ")), *phrases(other.replace('"', " "))]
+    )

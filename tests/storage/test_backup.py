@@ -1,0 +1,174 @@
+"""Backups: what was kept comes back, and no id comes twice."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.lobbies import leave_lobby, open_lobby
+from coalserver.core.feed import Feed
+from coalserver.core.ports import ENTRIES
+from coalserver.domain.audit import Deed
+from coalserver.domain.play.game import Game
+from coalserver.server.admin import Desk
+from coalserver.storage.data_directory import DataDirectory, Trouble
+from tests.storage.backups import (
+    add,
+    at_desk,
+    backup,
+    counters,
+    everything,
+    file,
+    home,
+    restore,
+    tags,
+)
+
+__all__ = ["file", "home"]
+
+
+async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home, file):
+    await add(home, "chess")
+    said = await backup(home, file)
+    assert said == {"file": str(file), "bytes": file.stat().st_size}
+    with tarfile.open(file, "r:") as tar:
+        names = tar.getnames()
+        content = tar.extractfile("manifest.json")
+        assert content is not None
+        manifest = json.load(content)
+    keys = sorted(f"keys/{path.name}" for path in home.keys.iterdir())
+    assert "keys/passwords" in keys
+    assert names == ["manifest.json", "coalserver.sqlite3", *keys]
+    assert list(manifest) == ["format", "coalserver", "made", "files"]
+    assert list(manifest["files"]) == names[1:]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_backup_replaces_nothing(home, file):
+    await add(home, "chess")
+    file.write_bytes(b"precious")
+    with pytest.raises(Trouble, match="is there already"):
+        await backup(home, file)
+    assert file.read_bytes() == b"precious"
+
+
+async def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(home, tmp_path):
+    await add(home, "chess")
+    before = set(everything(home))
+    with pytest.raises(Trouble, match="cannot be written: No such file or directory"):
+        await backup(home, tmp_path / "nowhere" / "b.tar")
+    assert set(everything(home)) == before
+
+
+async def test_what_was_kept_comes_back_with_its_keys_and_the_old_is_kept(home, file):
+    await add(home, "chess")
+    key = (home.keys / "passwords").read_bytes()
+    await backup(home, file)
+    await add(home, "go")
+    (home.keys / "passwords").write_bytes(b"x" * 32)
+    (home.keys / "newer").write_bytes(b"y" * 32)
+    replaced = home.database.read_bytes()
+    said = await restore(home, file)
+    assert await tags(home) == ["chess"]
+    assert (home.keys / "passwords").read_bytes() == key
+    assert (home.keys / "newer").read_bytes() == b"y" * 32
+    kept = Path(said["kept"])
+    assert kept.parent == home.path
+    assert (kept / "coalserver.sqlite3").read_bytes() == replaced
+    assert (kept / "keys" / "passwords").read_bytes() == b"x" * 32
+
+
+async def test_each_restore_keeps_what_it_replaced(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    kept = {(await restore(home, file))["kept"] for _ in range(3)}
+    assert len(kept) == 3
+    assert all((Path(path) / "coalserver.sqlite3").is_file() for path in kept)
+
+
+async def test_a_backup_comes_back_where_nothing_was(home, file, tmp_path):
+    await add(home, "chess")
+    await backup(home, file)
+    other = DataDirectory(tmp_path / "other")
+    assert (await restore(other, file))["kept"] is None
+    assert await tags(other) == ["chess"]
+
+
+async def test_no_id_comes_twice_after_a_restore(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    last = [await add(home, tag) for tag in ("go", "hex")][-1]
+    await restore(home, file)
+    assert await add(home, "shogi") == last + 1
+    assert await tags(home) == ["chess", "shogi"]
+
+
+async def test_counters_of_the_backup_that_are_higher_stay(home, file, tmp_path):
+    for tag in ("chess", "go", "hex"):
+        await add(home, tag)
+    await backup(home, file)
+    other = DataDirectory(tmp_path / "other")
+    await add(other, "lone")
+    await restore(other, file)
+    assert await counters(other) == {**await counters(home), Deed: 1}
+
+
+async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, file):
+    await add(home, "chess")
+    before = await counters(home)
+    await backup(home, file)
+    home.database.write_bytes(b"no database " * 1000)
+    said = await restore(home, file)
+    assert (Path(said["kept"]) / "coalserver.sqlite3").read_bytes() == b"no database " * 1000
+    after = await counters(home)
+    assert after[Game] >= before[Game] + 10**6
+    assert after[ENTRIES] >= 10**9
+    assert await tags(home) == ["chess"]
+
+
+async def test_what_a_crash_left_beside_the_replaced_file_does_not_come_along(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    _, wal, shm = home.database_files()
+    home.database.write_bytes(b"no database " * 1000)
+    wal.write_bytes(b"left over")
+    shm.write_bytes(b"left over")
+    said = await restore(home, file)
+    assert (Path(said["kept"]) / wal.name).read_bytes() == b"left over"
+    assert await tags(home) == ["chess"]
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+async def test_a_restore_that_was_cut_off_is_finished_at_the_next_lock(home, file, moved):
+    await add(home, "chess")
+    await backup(home, file)
+    await add(home, "go")
+    with home.lock(), tarfile.open(file) as tar:
+        tar.extractall(home.path / "restored", filter="data")
+    (home.path / "restored" / "manifest.json").unlink()
+    for name in ("coalserver.sqlite3", "keys/passwords")[:moved]:
+        (home.path / "restored" / name).replace(home.path / name)
+    assert await tags(home) == ["chess"]
+    assert not (home.path / "restored").exists()
+
+
+async def test_cursors_from_after_the_backup_are_told_what_they_have_lost(home, file):
+    async def played(desk: Desk) -> int:
+        await desk.core.do(sign_in_guest, name="Ann")
+        await desk.core.do(open_lobby, game="chess", player=1, name="x")
+        return desk.core.feed.head
+
+    async def feed(desk: Desk) -> Feed:
+        return desk.core.feed
+
+    await add(home, "chess")
+    kept = await at_desk(home, played)
+    await backup(home, file)
+    await at_desk(home, lambda desk: desk.core.do(leave_lobby, lobby_id=1, player=1))
+    seen = (await at_desk(home, feed)).head
+    await restore(home, file)
+    after = await at_desk(home, feed)
+    told = [cursor for cursor in range(kept, after.head + 1) if after.lost(cursor)]
+    assert told == list(range(kept + 1, seen + 1))

@@ -1,0 +1,95 @@
+"""A restore that cannot be done changes nothing: of what is damaged, cut off, or no backup of ours."""
+
+import pytest
+
+from coalserver.storage import backup as archive
+from coalserver.storage.data_directory import Trouble
+from tests.storage.backups import add, backup, everything, file, home, packed, restore, tags
+
+__all__ = ["file", "home"]
+
+
+async def test_a_restore_that_cannot_keep_the_old_file_changes_nothing(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    (home.keys / "dangling").symlink_to("/no/such/key")
+    before = await tags(home)
+    with pytest.raises(Trouble, match="was not restored"):
+        await restore(home, file)
+    (home.keys / "dangling").unlink()
+    assert await tags(home) == before
+    assert not list(home.path.glob("replaced-*"))
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.5, 0.8])
+async def test_a_backup_that_was_cut_off_changes_nothing(home, file, share):
+    await add(home, "chess")
+    await backup(home, file)
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * share)])
+    before = everything(home)
+    with pytest.raises(Trouble, match="damaged|not a backup"):
+        await restore(home, file)
+    assert everything(home) == before
+
+
+async def test_a_backup_with_one_bit_changed_changes_nothing(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    before = everything(home)
+    with pytest.raises(Trouble, match=r"damaged at coalserver\.sqlite3"):
+        await restore(home, file)
+    assert everything(home) == before
+
+
+@pytest.mark.parametrize(
+    ("manifest", "parts", "said"),
+    [
+        (None, {}, "is not a backup of coalserver"),
+        ([], {}, "is not a backup of coalserver"),
+        ({"format": 1}, {}, "is not a backup of coalserver"),
+        ({"format": 1, "made": "", "files": {}}, {}, "it has no database"),
+        ({"format": 2, "made": "", "files": {}}, {}, "made by a newer coalserver"),
+        ({"format": 1, "made": "", "files": {"../x": {}}}, {}, "made by a newer coalserver"),
+        ({"format": 1, "made": "", "files": {"keys/../x": {}}}, {}, "made by a newer coalserver"),
+        ({"format": 1, "made": "", "files": {"/etc/x": {}}}, {}, "made by a newer coalserver"),
+        ({"format": 1, "made": "", "files": {"coalserver.sqlite3": {}}}, {}, "is missing"),
+        (
+            {"format": 1, "made": "", "files": {"coalserver.sqlite3": {}}},
+            {"keys__x": b"not named"},
+            "damaged at keys/x",
+        ),
+        (
+            {"format": 1, "made": "", "files": {"coalserver.sqlite3": {"bytes": 1}}},
+            {"coalserver.sqlite3": b"x"},
+            "damaged at coalserver.sqlite3",
+        ),
+    ],
+)
+async def test_an_archive_that_is_none_of_ours_changes_nothing(home, file, manifest, parts, said):
+    await add(home, "chess")
+    before = everything(home)
+    with pytest.raises(Trouble, match=said):
+        await restore(home, packed(file, manifest, **parts))
+    assert everything(home) == before
+
+
+async def test_a_sound_archive_with_a_database_that_is_none_changes_nothing(home, file):
+    await add(home, "chess")
+    no_database = home.path.parent / "none"
+    no_database.write_bytes(b"x")
+    row = {"bytes": 1, "sha256": archive.digest(no_database)}
+    files = {"coalserver.sqlite3": row}
+    packed(file, {"format": 1, "made": "", "files": files}, **{"coalserver.sqlite3": b"x"})
+    before = everything(home)
+    with pytest.raises(Trouble, match="The database in .* cannot be used"):
+        await restore(home, file)
+    assert everything(home) == before
+
+
+async def test_no_file_at_all_is_said(home, file):
+    with pytest.raises(Trouble, match="cannot be read: No such file or directory"):
+        await restore(home, file)

@@ -1,0 +1,71 @@
+"""Restores in two steps: what is staged is proved, what is put back knows of it, and what is killed is no mix."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from coalserver.core.queries.deeds import deeds
+from coalserver.domain.audit import What
+from coalserver.server.admin import Desk
+from coalserver.storage import backup as archive
+from tests.running import ROOT
+from tests.storage.backups import add, at_desk, backup, everything, file, home, restore
+
+__all__ = ["file", "home"]
+
+
+async def deeds_of(desk: Desk) -> Any:
+    return desk.core.see(deeds, limit=10)[0]
+
+
+async def test_what_comes_back_knows_that_it_was_put_back_and_who_had_asked(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    await restore(home, file)
+    with home.lock():
+        await archive.put_back(home, await archive.stage(home, file), by=7, name="Ann")
+    found = await at_desk(home, deeds_of)
+    assert [(one.id, one.by, one.name, one.what, one.about) for one in found] == [
+        (2, 7, "Ann", What.BACKUP_RESTORED, file.name)
+    ]
+
+
+async def test_what_was_staged_and_dropped_leaves_nothing(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    before = everything(home)
+    (await archive.stage(home, file)).drop()
+    assert everything(home) == before
+
+
+async def test_a_backup_says_when_it_was_made_before_it_is_unpacked(home, file):
+    await add(home, "chess")
+    await backup(home, file)
+    manifest = archive.described(file)
+    assert manifest["made"].endswith("Z") and "coalserver.sqlite3" in manifest["files"]
+
+
+async def test_a_key_that_is_none_is_found_before_anything_changes(home, file):
+    await add(home, "chess")
+    (home.keys / "odd").write_bytes(b"short")
+    await backup(home, file)
+    before = everything(home)
+    with pytest.raises(archive.Unsound, match="keys/odd is no key") as caught:
+        await restore(home, file)
+    assert caught.value.why == "damaged" and everything(home) == before
+
+
+async def test_a_restore_that_is_killed_leaves_the_old_or_the_new(home, file, tmp_path):
+    await add(home, "chess")
+    (home.keys / "mark").write_bytes(b"new" + bytes(29))
+    await backup(home, file)
+    await add(home, "go")
+    (home.keys / "mark").write_bytes(b"old" + bytes(29))
+    line = [sys.executable, "-m", "tests.killing", str(home.path), str(file), str(tmp_path / "try")]
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    found = said.stdout.split()
+    turn = found.index("new")
+    assert turn > 10 and found == ["old"] * turn + ["new"] * (len(found) - turn)

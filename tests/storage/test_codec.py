@@ -1,0 +1,249 @@
+"""Documents: what goes in comes out, whatever the class, and old documents can still be read."""
+
+import dataclasses
+import json
+import pkgutil
+import typing
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+
+from coalserver import domain
+from coalserver.core.state import INDEXES
+from coalserver.domain.play.actions import Action
+from coalserver.storage.codec import (
+    ENTITIES,
+    EVENTS,
+    FIELDS,
+    HISTORY,
+    Codec,
+    Unkept,
+    counter_name,
+    counter_of,
+    entities,
+    events,
+    history_values,
+    stored_names,
+)
+from tests.storage.strategies import values_of
+
+#: Every name in existing files: classes by their stored names, with the stored names of their fields and of the values
+#: of enums. Names are only ever added, never changed or removed.
+STORED = json.loads((Path(__file__).parent / "stored_names.json").read_text("utf-8"))
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    colour: Colour
+    at: tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    id: int
+    pieces: tuple[Piece, ...] = ()
+    rules: bytes = b"null"
+    outcome: bytes | None = None
+    last: tuple[int, ...] | None = None
+
+
+boards = Codec({"Board": Board})
+
+
+def classes(codec: Codec) -> dict[str, type]:
+    return {
+        name: cls
+        for table in (ENTITIES, HISTORY, EVENTS)
+        for name, cls in table.items()
+        if cls in codec._names
+    }
+
+
+@pytest.mark.parametrize(
+    "codec", [entities, history_values, events], ids=["entities", "history", "events"]
+)
+def test_every_stored_class_round_trips(codec):
+    def round_trips(name, cls):
+        @settings(deadline=None, max_examples=30)
+        @given(values_of(cls))
+        def check(value):
+            assert codec.load(name, codec.dump(value)) == value
+
+        check()
+
+    for name, cls in classes(codec).items():
+        assert codec.name_of(cls) == name
+        round_trips(name, cls)
+
+
+def described(cls: type) -> dict[str, Any]:
+    """Return the stored names of a class's fields, with those of the classes and the values of the enums in them."""
+    hints = typing.get_type_hints(cls)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    return {
+        name: inner(hints[field]) for name, field in zip(stored_names(cls), fields, strict=True)
+    }
+
+
+def inner(hint: Any) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return described(hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return sorted(hint)
+    found = [one for member in typing.get_args(hint) if (one := inner(member)) is not None]
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize("table", ["entities", "history", "events"])
+def test_stored_names_never_change(table):
+    tables = {"entities": ENTITIES, "history": HISTORY, "events": EVENTS}
+    assert {name: described(cls) for name, cls in tables[table].items()} == STORED[table]
+
+
+def test_every_entity_has_a_stored_name():
+    assert set(ENTITIES.values()) == set(INDEXES)
+
+
+def test_every_event_has_a_stored_name():
+    modules = [
+        import_module(info.name)
+        for info in pkgutil.walk_packages(domain.__path__, f"{domain.__name__}.")
+        if info.name.endswith("events")
+    ]
+    found = {
+        cls
+        for module in modules
+        for cls in vars(module).values()
+        if dataclasses.is_dataclass(cls) and cls.__module__ == module.__name__
+    }
+    assert found == set(EVENTS.values())
+
+
+def test_counters_have_stored_names():
+    names = [*ENTITIES, *HISTORY, "entry", "gap before 7"]
+    assert [counter_name(counter_of(name)) for name in names] == names
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    id: int
+    coloured: Piece
+    pieces: tuple[Piece, ...] = ()
+    last: Piece | None = None
+
+
+renamed = Codec({"Old": Renamed}, {Renamed: {"coloured": "painted"}, Piece: {"at": "place"}})
+
+
+@settings(deadline=None, max_examples=50)
+@given(values_of(Renamed))
+def test_renamed_fields_keep_their_stored_names(value):
+    document = renamed.dump(value)
+    assert set(orjson.loads(document)) == {"id", "painted", "pieces", "last"}
+    assert set(orjson.loads(document)["painted"]) == {"colour", "place"}
+    assert renamed.load("Old", document) == value
+
+
+def test_a_field_cannot_take_the_stored_name_of_another():
+    with pytest.raises(Unkept, match="Renamed"):
+        Codec({"Old": Renamed}, {Renamed: {"last": "id"}})
+
+
+def test_renamed_fields_exist():
+    for cls, names in FIELDS.items():
+        assert set(names) <= {field.name for field in dataclasses.fields(cls)}
+
+
+@settings(deadline=None, max_examples=100)
+@given(values_of(Board))
+def test_nested_values_come_back_as_they_were(board):
+    assert boards.load("Board", boards.dump(board)) == board
+
+
+def test_free_json_is_part_of_the_document():
+    assert orjson.loads(boards.dump(Board(1, rules=b'{"size":3}')))["rules"] == {"size": 3}
+
+
+def test_free_json_comes_back_compact():
+    board = boards.load("Board", boards.dump(Board(1, rules=b'{ "size": [1,  2] }')))
+    assert board.rules == b'{"size":[1,2]}'
+
+
+def test_null_is_free_json_where_there_must_be_some_and_none_where_there_need_not():
+    board = boards.load("Board", '{"id": 1, "rules": null, "outcome": null}')
+    assert (board.rules, board.outcome) == (b"null", None)
+
+
+def test_bytes_that_are_not_json_are_never_written():
+    with pytest.raises(TypeError):
+        boards.dump(Board(1, rules=b"{"))
+
+
+def test_a_missing_member_takes_its_default():
+    assert boards.load("Board", '{"id": 1}') == Board(1)
+
+
+def test_an_unknown_member_is_passed_over():
+    assert boards.load("Board", '{"id": 1, "shape": "round"}') == Board(1)
+
+
+def test_a_missing_member_without_default_is_said_to_be_missing():
+    with pytest.raises(Unkept, match="id"):
+        boards.load("Board", "{}")
+
+
+@pytest.mark.parametrize("document", ["", "[]", "7", '{"id": 1, "pieces": [{"colour": "blue"}]}'])
+def test_what_is_no_document_of_the_class_is_refused(document):
+    with pytest.raises(Unkept):
+        boards.load("Board", document)
+
+
+def test_a_class_it_was_not_given_is_refused():
+    with pytest.raises(Unkept, match="Action"):
+        boards.load("Action", "{}")
+
+
+def test_a_field_that_no_document_can_hold_is_refused_when_the_program_starts():
+    @dataclass(frozen=True)
+    class Bag:
+        id: int
+        things: set[int]
+
+    with pytest.raises(Unkept, match=r"Bag\.things"):
+        Codec({"Bag": Bag})
+
+
+def test_a_field_of_one_of_two_classes_is_refused_when_the_program_starts():
+    @dataclass(frozen=True)
+    class Either:
+        id: int
+        what: Board | Action
+
+    with pytest.raises(Unkept, match=r"Either\.what"):
+        Codec({"Either": Either})
+
+
+def test_a_field_that_orjson_would_leave_out_is_refused_when_the_program_starts():
+    @dataclass(frozen=True)
+    class Hidden:
+        id: int
+        _secret: str
+
+    with pytest.raises(Unkept, match="_secret"):
+        Codec({"Hidden": Hidden})
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1])
+def test_a_number_that_would_come_back_as_another_is_never_written(number):
+    with pytest.raises(TypeError):
+        boards.dump(Board(number))

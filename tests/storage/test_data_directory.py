@@ -1,0 +1,111 @@
+"""The data directory: one user at a time, keys that stay, and nothing half written."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from coalserver.media.files import write_private
+from coalserver.storage.data_directory import KEY_SIZE, DataDirectory, InUse, Trouble
+from tests.running import PATIENCE, ROOT
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> DataDirectory:
+    return DataDirectory(tmp_path / "a" / "data")
+
+
+def test_it_is_made_with_all_above_it_for_its_owner_only(home):
+    with home.lock():
+        assert home.path.stat().st_mode & 0o777 == 0o700
+    assert not home.begun
+
+
+def test_one_that_is_there_keeps_its_mode(home):
+    home.path.mkdir(parents=True)
+    home.path.chmod(0o750)
+    with home.lock():
+        assert home.path.stat().st_mode & 0o777 == 0o750
+
+
+def test_two_cannot_have_it_and_the_second_is_told_who_does(home):
+    with home.lock(), pytest.raises(InUse, match=f"in use by process {os.getpid()}; "):
+        with DataDirectory(home.path).lock():
+            pass
+    with home.lock():
+        pass
+
+
+def test_a_number_that_a_dead_process_left_does_not_count(home):
+    with home.lock():
+        pass
+    (home.path / "lock").write_text("123456789012345\n")
+    with home.lock():
+        assert (home.path / "lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_the_lock_goes_with_a_process_that_is_killed(home):
+    code = f"""
+        import os, pathlib, signal
+        from coalserver.housing import DataDirectory
+        with DataDirectory(pathlib.Path({str(home.path)!r})).lock():
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    line = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(line, cwd=ROOT, timeout=PATIENCE, check=False).returncode == -9
+    with home.lock():
+        pass
+
+
+def test_a_key_is_made_once_and_for_its_owner_only(home):
+    with home.lock():
+        key = home.key("passwords")
+        assert len(key) == KEY_SIZE
+        assert home.key("passwords") == key
+        assert DataDirectory(home.path).key("passwords") == key
+        assert home.key("other") != key
+    assert (home.keys / "passwords").stat().st_mode & 0o777 == 0o600
+    assert home.keys.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_is_damaged_is_not_made_anew(home):
+    with home.lock():
+        home.key("passwords")
+        (home.keys / "passwords").write_bytes(b"short")
+        with pytest.raises(Trouble, match="is damaged: it has 5 bytes, not 32"):
+            home.key("passwords")
+
+
+def test_a_file_that_was_half_written_is_no_file(home):
+    with home.lock():
+        (home.path / ".it.part").write_bytes(b"half")
+        write_private(home.path / "it", b"whole")
+        assert (home.path / "it").read_bytes() == b"whole"
+        assert not (home.path / ".it.part").exists()
+
+
+def test_scratch_goes_afterwards_and_after_a_crash_at_the_next_lock(home):
+    with home.lock(), home.scratch() as scratch:
+        (scratch / "file").write_bytes(b"x")
+    assert not scratch.exists()
+    (home.path / "scratch-dead").mkdir()
+    (home.path / "scratch-dead" / "file").write_bytes(b"x")
+    with home.lock():
+        assert not (home.path / "scratch-dead").exists()
+
+
+def test_a_place_that_cannot_be_one_is_said_in_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(Trouble, match="cannot be made"), DataDirectory(path).lock():
+            pass
+
+
+def test_its_path_stays_when_the_working_directory_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = DataDirectory(Path("data"))
+    monkeypatch.chdir("/")
+    assert home.path == tmp_path / "data"

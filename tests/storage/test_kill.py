@@ -1,0 +1,58 @@
+"""What was answered is there after `kill -9` at any moment, and no id comes twice."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Player
+from coalserver.storage.sqlite.store import SqliteStore
+
+ROOT = Path(__file__).parents[2]
+KILLS = 5
+
+
+def run_and_kill(path: Path, after: int) -> list[dict[str, Any]]:
+    """Let a server run until it has given so many answers, kill it, and give all that it said."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.stores.killed", str(path)],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert server.stdout is not None
+    with server, server.stdout as output:
+        heard = b"".join(line for _, line in zip(range(after), output, strict=False))
+        server.kill()
+        heard += output.read()
+    *lines, _cut_off = heard.split(b"\n")
+    return [orjson.loads(line) for line in lines]
+
+
+async def test_what_was_answered_survives_and_no_id_comes_twice(tmp_path):
+    path = tmp_path / "kept.sqlite3"
+    answers: list[dict[str, Any]] = []
+    for _ in range(KILLS):
+        answers += run_and_kill(path, after=random.randrange(60, 400))
+        store = SqliteStore(path)
+        known = await store.open()
+        kept = {(type(value).__name__, value.id): value for value in known.values}
+        for answer in answers:
+            if "said" in answer:
+                lobby, id = answer["lobby"], answer["said"]
+                (entry,) = await store.entries([("lobby-chat", lobby)], id - 1, 1)
+                assert entry.id == id
+                assert known.head >= id
+            else:
+                value = kept[answer["made"], answer["id"]]
+                assert known.counters[type(value)] > value.id
+                assert getattr(value, "code", None) == answer.get("code")
+        await store.close()
+    made = [(each.get("made", "entry"), each.get("id", each.get("said"))) for each in answers]
+    assert len(made) == len(set(made))
+    assert {Player.__name__, Lobby.__name__, "entry"} == {kind for kind, _ in made}

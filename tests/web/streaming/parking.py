@@ -1,0 +1,121 @@
+"""A running server at which polls park, and clients that write bytes."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.games import add_game
+from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
+from coalserver.core.engine import Core
+from coalserver.core.unit_of_work import Setting
+from coalserver.security.passwords import Passwords
+from coalserver.server.app import application
+from coalserver.storage.memory import MemoryStore
+from coalserver.web.api import Web
+from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
+
+URL = "/games/pong/rooms/1/events"
+
+
+class Line:
+    """One keep-alive connection of a client that writes bytes and reads answers."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def ask(self, token: str, cursor: int, wait: int = 30, extra: str = "") -> None:
+        self.writer.write(
+            f"GET {URL}?after-event-id={cursor}&wait={wait} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {token}\r\n{extra}\r\n".encode()
+        )
+
+    async def answer(self) -> tuple[int, bytes, bytes]:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        length = re.search(rb"Content-Length: (\d+)", head)
+        body = await self.reader.readexactly(int(length[1])) if length else b""
+        return int(head.split(b" ")[1]), head, body
+
+
+class Place:
+    """A running server with one lobby, its host Ann and its member Bob."""
+
+    def __init__(self, core: Core, port: int, server: web.Server) -> None:
+        self.core, self.port, self.server = core, port, server
+        self.ann = self.bob = 0
+        self.token = ""
+        self.lines: list[Line] = []
+
+    async def line(self) -> Line:
+        self.lines.append(Line(*await asyncio.open_connection("127.0.0.1", self.port)))
+        return self.lines[-1]
+
+    async def say(self, text: str) -> int:
+        entry = await self.core.do(chat_in_lobby, lobby_id=1, player=self.ann, text=text)
+        return entry.id
+
+    @property
+    def parked(self) -> int:
+        return len(self.parking)
+
+    @property
+    def parking(self) -> list[ParkingProtocol]:
+        """The connections on which a poll is parked."""
+        return [
+            one
+            for one in self.server.connections
+            if isinstance(one, ParkingProtocol) and one._parked is not None
+        ]
+
+    async def until_parked(self, count: int = 1) -> None:
+        async with asyncio.timeout(5):
+            while self.parked != count:
+                await asyncio.sleep(0)
+
+    async def until_waiting(self) -> None:
+        async with asyncio.timeout(5):
+            while not self.core.feed.waiting():
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def a_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[Place]:
+    core = await Core.recover(MemoryStore(), Setting(time.time))
+    writing = asyncio.create_task(core.ledger.run())
+    runs = runner(
+        application(Web(core, services={Passwords: Passwords()})),
+        access_log=None,
+        handler_cancellation=True,
+    )
+    await runs.setup()
+    await web.TCPSite(runs, "127.0.0.1", 0).start()
+    place = Place(core, runs.addresses[0][1], runs.server)
+    await core.do(add_game, tag="pong")
+    ann, _ = await core.do(sign_in_guest, name="Ann")
+    bob, place.token = await core.do(sign_in_guest, name="Bob")
+    place.ann, place.bob = ann.id, bob.id
+    await core.do(open_lobby, game="pong", player=ann.id, name="x")
+    await core.do(join_lobby, lobby_id=1, player=bob.id)
+    try:
+        yield place
+    finally:
+        for line in place.lines:
+            line.writer.close()
+        core.feed.close()
+        await runs.cleanup()
+        core.ledger.close()
+        await writing
+
+
+async def enrolled(place: Place) -> tuple[Line, int]:
+    """A connection whose first poll was answered; gives it and the cursor it knows."""
+    line = await place.line()
+    line.ask(place.token, place.core.feed.head)
+    await place.until_waiting()
+    cursor = await place.say("first")
+    assert (await line.answer())[0] == 200
+    return line, cursor

@@ -1,0 +1,187 @@
+"""Choruses: who is told together hears each entry once, in order, and nobody keeps the others waiting."""
+
+import gc
+import time
+from dataclasses import replace
+
+import pytest
+
+from coalserver.core.engine import Core
+from coalserver.core.ports import Entry
+from coalserver.core.unit_of_work import Setting
+from coalserver.storage.memory import MemoryStore
+from coalserver.web.api import Web
+from coalserver.web.streaming.broadcast import FULL, Choruses
+from coalserver.web.streaming.subscriptions import Subscription
+
+HERE, THERE, OWN = ("lobby", 1), ("lobby", 2), ("player", 7)
+HEARD = Subscription((HERE,), None, lambda entry: entry.event)
+
+
+class Wire:
+    """A transport that shows what was written, and may be full or closing."""
+
+    def __init__(self):
+        self.written = b""
+        self.unread = 0
+        self.closing = False
+
+    def write(self, said):
+        self.written += said
+
+    def get_write_buffer_size(self):
+        return self.unread
+
+    def is_closing(self):
+        return self.closing
+
+
+class Stream:
+    """One of a chorus. Woken by itself it reads on, unless its client is stuck."""
+
+    def __init__(self, place, chorus):
+        self.place, self.chorus = place, chorus
+        self.wire = Wire()
+        self.quiet_for = 9
+        self.woken = 0
+        self.fault = None
+        self.cursor = place.feed.head
+        chorus.join(self, self.wire)
+
+    @property
+    def heard(self):
+        return self.wire.written
+
+    def wake(self):
+        self.woken += 1
+        if self.wire.unread or self.place.feed.closed or not self.place.feed.covers(self.cursor):
+            return self.chorus.leave(self)
+        told, self.cursor = self.chorus.after(self.cursor)
+        self.wire.write(told)
+
+    def fail(self, fault):
+        self.fault = fault
+
+
+class Place:
+    """A feed, and the choruses that listen to it."""
+
+    def __init__(self, core):
+        self.feed = core.feed
+        self.choruses = Choruses(Web(core))
+
+    def chorus(self, heard=HEARD, form="ws"):
+        return self.choruses.of(form, "rooms", heard, lambda id, words: b"%d%b " % (id, words))
+
+    def streams(self, count):
+        chorus = self.chorus()
+        return [Stream(self, chorus) for _ in range(count)]
+
+    def say(self, *said):
+        """Each a pair: what, and where. All in one batch."""
+        first = self.feed.head + 1
+        self.feed.publish(
+            [Entry(id, 0.0, words, where) for id, (words, *where) in enumerate(said, first)]
+        )
+
+
+@pytest.fixture
+async def place():
+    return Place(await Core.recover(MemoryStore(), Setting(time.time), tail=5))
+
+
+async def test_all_are_told_the_same_once(place):
+    streams = place.streams(3)
+    place.say((b"a", HERE), (b"b", THERE), (b"c", HERE))
+    place.say((b"d", HERE))
+    assert [stream.heard for stream in streams] == [b"0a 2c 3d "] * 3
+    assert [(stream.woken, stream.quiet_for) for stream in streams] == [(0, 0)] * 3
+
+
+async def test_what_has_no_words_is_passed_over(place):
+    (stream,) = place.streams(1)
+    place.say((None, HERE))
+    assert (stream.heard, stream.cursor, stream.quiet_for) == (b"", 0, 9)
+
+
+async def test_who_comes_later_hears_what_comes_later(place):
+    (first,) = place.streams(1)
+    place.say((b"a", HERE), (b"b", THERE))
+    (second,) = place.streams(1)
+    place.say((b"c", HERE))
+    assert (first.heard, second.heard) == (b"0a 2c ", b"2c ")
+
+
+async def test_who_was_woken_for_himself_is_not_told_twice(place):
+    first, second = place.streams(2)
+    place.feed.stay((OWN,), first)
+    place.say((b"a", HERE), (b"mine", OWN))
+    assert (first.woken, second.woken) == (1, 0)
+    assert (first.heard, second.heard) == (b"0a ", b"0a ")
+
+
+async def test_who_leaves_when_he_is_woken_for_himself_hears_nothing_of_that_batch(place):
+    first, second = place.streams(2)
+    first.wake = lambda: first.chorus.leave(first)
+    place.feed.stay((OWN,), first)
+    place.say((b"kicked", OWN), (b"between us", HERE))
+    assert (first.heard, second.heard) == (b"", b"1between us ")
+
+
+async def test_who_takes_nothing_is_left_to_himself_and_keeps_nobody_waiting(place):
+    stuck, gone, fine = place.streams(3)
+    stuck.wire.unread = FULL + 1
+    gone.wire.closing = True
+    place.say((b"a", HERE))
+    assert (stuck.woken, gone.woken, fine.woken) == (1, 1, 0)
+    assert (stuck.heard, stuck.cursor, fine.heard) == (b"", -1, b"0a ")
+
+
+async def test_what_memory_no_longer_holds_each_reads_for_himself(place):
+    streams = place.streams(2)
+    place.say(*[(b"elsewhere", THERE)] * 5)
+    place.say((b"a", HERE), (b"b", THERE))
+    assert [(stream.woken, stream.heard) for stream in streams] == [(1, b"")] * 2
+    assert place.feed.waiting() == 0
+
+
+async def test_more_than_is_read_at_once_comes_whole():
+    place = Place(await Core.recover(MemoryStore(), Setting(time.time)))
+    (stream,) = place.streams(1)
+    place.say(*[(b"a", HERE)] * 250)
+    assert stream.heard.split() == [b"%da" % id for id in range(250)]
+
+
+async def test_a_slip_in_the_words_ends_all_who_hear_them(place):
+    streams = place.streams(2)
+    place.say((7, HERE))
+    assert [type(stream.fault) for stream in streams] == [TypeError] * 2
+
+
+async def test_a_closing_feed_wakes_everyone(place):
+    streams = place.streams(2)
+    place.feed.close()
+    assert [stream.woken for stream in streams] == [1, 1]
+
+
+async def test_one_who_leaves_twice_or_never_joined_is_no_fault(place):
+    first, second = place.streams(2)
+    for stream in (first, first, second):
+        stream.chorus.leave(stream)
+    assert place.feed.waiting() == 0
+
+
+async def test_who_hears_the_same_in_the_same_form_is_in_one_chorus(place):
+    chorus = place.chorus()
+    assert place.chorus() is chorus
+    assert place.chorus(form="sse") is not chorus
+    assert place.chorus(replace(HEARD, topics=(HERE, THERE))) is not chorus
+    assert place.chorus(replace(HEARD, audience="a seat")) is not chorus
+
+
+async def test_a_chorus_that_nobody_is_in_is_forgotten(place):
+    (stream,) = place.streams(1)
+    stream.chorus.leave(stream)
+    del stream
+    gc.collect()
+    assert not len(place.choruses._known)

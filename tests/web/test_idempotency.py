@@ -1,0 +1,113 @@
+"""Once: a request with a key acts once."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.games import add_game
+from coalserver.core.commands.lobbies import quick_join
+from coalserver.core.ports import Entry
+from coalserver.core.unit_of_work import Unit
+from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.play.player import Player
+from coalserver.web.api import Call, Route
+from coalserver.web.idempotency import do_once, ids_of
+from coalserver.web.responses import document
+from coalserver.web.schemas import Free
+from tests.web.sample_api import serving, somebody, toy
+
+
+def enter(unit: Unit, *, by: int) -> Player:
+    """A command that makes somebody new each time."""
+    if by == 13:
+        raise Refusal(Why.NOT_HERE)
+    return sign_in_guest(unit, name="x")[0]
+
+
+async def entered(call: Call) -> web.StreamResponse:
+    return document(await do_once(call, enter, by=call.body["value"].get("by", 0)))
+
+
+ROUTES = toy(
+    Route("POST", "/toy", entered, Free(), somebody),
+    Route("POST", "/toy/other", entered, Free(), somebody),
+    Route("PUT", "/toy", entered, Free(), somebody),
+)
+
+
+async def numbers(server, *asked) -> list[bytes]:
+    """What these requests were answered, one after another: (method, path, body, who, key)."""
+    answers = []
+    for method, path, body, who, key in asked:
+        headers = {"Who": who} | ({"Idempotency_Key": key} if key else {})
+        answers.append((await server.ask(method, path, body, **headers)).body)
+    return answers
+
+
+async def test_the_same_request_acts_once():
+    async with serving(ROUTES) as server:
+        one = ("POST", "/toy", b"{}", "1", "k")
+        assert await numbers(server, one, one, one) == [b"1"] * 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("POST", "/toy", b"{ }", "1", "k"),
+        ("POST", "/toy/other", b"{}", "1", "k"),
+        ("PUT", "/toy", b"{}", "1", "k"),
+    ],
+)
+async def test_another_request_with_the_same_key_is_refused(other):
+    async with serving(ROUTES) as server:
+        one = ("POST", "/toy", b"{}", "1", "k")
+        assert await numbers(server, one, other, one) == [b"1", b"no: key_reused", b"1"]
+
+
+async def test_another_caller_or_another_key_or_none_is_another_request():
+    async with serving(ROUTES) as server:
+        asked = [("1", "k"), ("2", "k"), ("1", "K"), ("1", ""), ("1", "")]
+        requests = [("POST", "/toy", b"{}", who, key) for who, key in asked]
+        assert await numbers(server, *requests) == [b"1", b"2", b"3", b"4", b"5"]
+
+
+async def test_at_once_it_acts_once_too():
+    async with serving(ROUTES) as server:
+        asked = [server.ask("POST", "/toy", b"{}", Who="1", Idempotency_Key="k") for _ in range(20)]
+        assert {said.body for said in await asyncio.gather(*asked)} == {b"1"}
+
+
+async def test_what_is_refused_leaves_no_receipt():
+    async with serving(ROUTES) as server:
+        refused = ("POST", "/toy", b'{"by":13}', "1", "k")
+        fine = ("POST", "/toy", b'{"by":1}', "1", "k")
+        assert await numbers(server, refused, refused, fine, refused) == [
+            b"no: not_here",
+            b"no: not_here",
+            b"1",
+            b"no: key_reused",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("key", "good"),
+    [("x", True), ("x" * 255, True), ("é 1", True), ("x" * 256, False), ("", False)],
+)
+async def test_a_key_has_1_to_255_printable_characters(key: str, good: bool):
+    async with serving(ROUTES) as server:
+        said = await server.ask("POST", "/toy", b"{}", Who="1", Idempotency_Key=key)
+        assert (said.status == 200) is good
+        assert good or b"Must have 1 to 255 printable characters" in said.body
+
+
+async def test_a_receipt_holds_ids_and_no_values():
+    async with serving(ROUTES) as server:
+        await server.core.do(add_game, tag="free")
+        player, _ = await server.core.do(sign_in_guest, name="x")
+        made = await server.core.do(quick_join, game="free", player=player.id, name="x")
+        assert ids_of(made) == [1, True]
+        assert ids_of(made[0]) == 1
+        assert ids_of(Entry(7, 0.0, None, ())) == 7
+        assert ids_of("x") == "x" and ids_of(None) is None

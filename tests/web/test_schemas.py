@@ -1,0 +1,158 @@
+"""Fields: strict in type, and every text can be kept and shown again."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from marshmallow import ValidationError, fields, missing
+
+from coalserver.web.schemas import (
+    Flag,
+    Form,
+    Free,
+    FreeJSON,
+    Secret,
+    Text,
+    Whole,
+    one_of,
+    printable,
+)
+
+ANY: list[Any] = [None, True, 0, 1, 1.0, "1", "", "true", [], {}, [1], {"a": 1}]
+
+
+def takes(field: Any, value: Any) -> bool:
+    """Whether a field takes a value."""
+    try:
+        field.deserialize(value)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("field", "taken"),
+    [
+        (Text(), ["1", "", "true"]),
+        (Secret(), ["1", "", "true"]),
+        (Whole(), [0, 1]),
+        (Flag(), [True]),
+        (FreeJSON(), [{}, {"a": 1}]),
+        (FreeJSON(anything=True, allow_none=True), ANY[1:]),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_field_takes_its_own_type_and_no_other(field: Any, taken: list[Any]):
+    found = [value for value in ANY[1:] if takes(field, value)]
+    assert [(type(one), one) for one in found] == [(type(one), one) for one in taken]
+
+
+@pytest.mark.parametrize("field", [Text(), Secret(), Whole(), Flag(), FreeJSON()])
+def test_null_is_taken_only_where_it_is_allowed(field: Any):
+    assert not takes(field, None)
+    assert takes(type(field)(allow_none=True), None)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (" a ", "a"),
+        ("a\tb", "a b"),
+        ("a\r\nb", "a  b"),
+        ("a\u202eb", "a b"),
+        ("a\u200bb", "a b"),
+        ("\x1b[31mred", "[31mred"),
+        ("👩‍👩‍👧 é", "👩‍👩‍👧 é"),
+        ("שלום", "שלום"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("\u3000x\xa0y\u3000", "x\xa0y"),
+    ],
+)
+def test_a_text_is_trimmed_and_what_cannot_be_seen_is_blank(value: str, shown: str):
+    assert Text().deserialize(value) == shown
+
+
+def test_lines_are_kept_where_they_may_be():
+    assert Text(lines=True).deserialize("a\nb\x07") == "a\nb"
+    assert Text().deserialize("a\nb") == "a b"
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\0"])
+def test_nul_is_in_no_text(value: str):
+    assert not takes(Text(), value)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_whatever_is_printed_can_be_kept_and_is_printed_alike_again(value: str):
+    if "\0" in value:
+        return
+    once = printable(value)
+    assert printable(once) == once and len(once) == len(value)
+    assert orjson.loads(orjson.dumps(once)) == once
+    assert "\n" not in once and "\r" not in once
+
+
+@pytest.mark.parametrize(("low", "high", "lengths"), [(0, 3, [0, 3]), (1, 2, [1, 2]), (2, 2, [2])])
+def test_a_text_has_a_length(low: int, high: int, lengths: list[int]):
+    taken = [size for size in range(6) if takes(Text(low, high), "x" * size)]
+    assert taken == list(range(lengths[0], lengths[-1] + 1))
+
+
+def test_the_length_is_that_of_what_is_left():
+    assert takes(Text(0, 3), "   abc   ") and not takes(Text(1, 3), "   ")
+
+
+def test_a_secret_is_kept_as_it_is():
+    assert Secret().deserialize(" \t\x07\n ") == " \t\x07\n "
+    assert not takes(Secret(2, 3), "x") and not takes(Secret(2, 3), "xxxx")
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63), 10**30])
+def test_a_number_that_sqlite_could_not_keep_is_refused(value: int):
+    assert not takes(Whole(), value)
+    assert takes(Whole(), 2**63 - 1)
+
+
+def test_free_json_comes_as_bytes_and_has_a_size():
+    assert FreeJSON().deserialize({"ü": [1.0, None]}) == '{"ü":[1.0,null]}'.encode()
+    assert takes(FreeJSON(most=9), {"a": "bc"}) is False
+    assert takes(FreeJSON(most=10), {"a": "bc"})
+
+
+def test_a_free_body_comes_as_a_value_and_as_bytes():
+    assert Free().load({"a": 1}) == {"value": {"a": 1}, "dumped": b'{"a":1}'}
+    with pytest.raises(ValidationError):
+        Free().load([1])
+    with pytest.raises(ValidationError):
+        Free(most=6).load({"a": 1})
+    assert Free(anything=True).load(None) == {"value": None, "dumped": b"null"}
+
+
+def test_unknown_members_are_left_out():
+    class Small(Form):
+        a = Whole()
+
+    assert Small().load({"a": 1, "b": 2}) == {"a": 1}
+
+
+def test_what_a_field_reads_as_missing_is_left_out():
+    class Blank(fields.Field[str]):
+        def _deserialize(self, value: Any, *_: Any, **kw: Any) -> Any:
+            return value or missing
+
+    class Said(Form):
+        word = Blank()
+
+    assert Said().load({"word": ""}) == {}
+    assert Said().load({"word": "a"}) == {"word": "a"}
+
+
+def test_one_of_names_the_choices():
+    class Choosing(Form):
+        a = Text(validate=one_of("x", "y"))
+
+    assert Choosing().load({"a": "x"}) == {"a": "x"}
+    with pytest.raises(ValidationError, match="Must be one of: x, y"):
+        Choosing().load({"a": "z"})

@@ -1,0 +1,203 @@
+"""Failures, tickets, timers and words: what the process remembers for a while."""
+
+import asyncio
+
+import pytest
+
+from coalserver.domain.errors import Refusal, Why
+from coalserver.web.streaming.render_cache import Words
+from coalserver.web.streaming.tickets import LASTS_SECONDS, Tickets
+from coalserver.web.streaming.timers import Timers
+from coalserver.web.throttling import Failures
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def limited(failures: Failures, *names: str) -> int | None:
+    """For how long, or None."""
+    try:
+        failures.check(*names)
+    except Refusal as refusal:
+        assert refusal.why is Why.RATE_LIMITED
+        return int(refusal.facts["wait"])
+    return None
+
+
+class TestFailures:
+    def test_the_tenth_failure_is_the_last(self, clock: Clock) -> None:
+        failures = Failures(clock=clock)
+        for _ in range(10):
+            assert limited(failures, "a") is None
+            failures.note("a")
+        assert limited(failures, "a") == 60
+
+    def test_each_name_counts_for_itself_and_any_limits(self, clock: Clock) -> None:
+        failures = Failures(2, clock=clock)
+        failures.note("address", "ann")
+        failures.note("address", "bob")
+        assert limited(failures, "ann") is limited(failures, "bob") is None
+        assert limited(failures, "cid", "address") == 60
+
+    def test_the_wait_becomes_less_and_ends(self, clock: Clock) -> None:
+        failures = Failures(1, clock=clock)
+        failures.note("a")
+        clock.now += 59.5
+        assert limited(failures, "a") == 1
+        clock.now += 0.5
+        assert limited(failures, "a") is None
+
+    def test_after_the_wait_counting_begins_anew(self, clock: Clock) -> None:
+        failures = Failures(2, clock=clock)
+        failures.note("a")
+        failures.note("a")
+        clock.now += 60
+        failures.note("a")
+        assert limited(failures, "a") is None
+        failures.note("a")
+        assert limited(failures, "a") == 60
+
+    def test_what_is_long_ago_is_forgotten(self, clock: Clock) -> None:
+        failures = Failures(clock=clock)
+        for number in range(100_001):
+            failures.note(str(number))
+        clock.now += 61
+        failures.note("a")
+        assert len(failures._counts) == 1
+
+
+class TestTickets:
+    def test_a_ticket_is_good_once(self, clock: Clock) -> None:
+        tickets = Tickets(clock)
+        ticket = tickets.issue("ann")
+        assert tickets.redeem(ticket) == "ann"
+        assert tickets.redeem(ticket) is None
+
+    def test_a_ticket_is_good_for_half_a_minute(self, clock: Clock) -> None:
+        tickets = Tickets(clock)
+        ticket, other = tickets.issue("ann"), tickets.issue("ann")
+        clock.now += LASTS_SECONDS - 0.1
+        assert tickets.redeem(ticket) == "ann"
+        clock.now += 0.1
+        assert tickets.redeem(other) is None
+
+    def test_no_two_are_alike_and_none_is_guessed(self, clock: Clock) -> None:
+        tickets = Tickets(clock)
+        issued = {tickets.issue("x") for _ in range(1000)}
+        assert len(issued) == 1000 and min(map(len, issued)) >= 32
+        assert tickets.redeem("") is None and tickets.redeem("nonsense") is None
+
+    def test_those_nobody_used_are_forgotten(self, clock: Clock) -> None:
+        tickets = Tickets(clock)
+        for _ in range(100):
+            tickets.issue("ann")
+        clock.now += LASTS_SECONDS
+        tickets.issue("bob")
+        assert len(tickets._held) == 1
+
+
+class Sleeper:
+    def __init__(self) -> None:
+        self.called = 0
+        self.awake = asyncio.Event()
+
+    def expire(self) -> None:
+        self.called += 1
+        self.awake.set()
+
+
+class TestTimers:
+    async def test_a_short_time_out_comes_in_time(self) -> None:
+        timers, sleeper = Timers(), Sleeper()
+        timers.add(sleeper, 0.01)
+        await asyncio.wait_for(sleeper.awake.wait(), 2)
+        assert sleeper.called == 1
+
+    @pytest.mark.parametrize("seconds", [0.01, 6])
+    async def test_one_that_is_cancelled_does_not_come(self, seconds: float) -> None:
+        timers, sleeper, other = Timers(), Sleeper(), Sleeper()
+        timers.cancel(sleeper, timers.add(sleeper, seconds))
+        timers.add(other, 0.02)
+        await asyncio.wait_for(other.awake.wait(), 2)
+        assert sleeper.called == 0
+        assert not any(timers._buckets.values())
+
+    async def test_long_ones_share_a_bucket_for_each_second(self) -> None:
+        timers = Timers()
+        sleepers = [Sleeper() for _ in range(1000)]
+        handles = {timers.add(sleeper, 40) for sleeper in sleepers}
+        assert 1 <= len(handles) <= 2
+        timers._buckets = {0: dict.fromkeys(sleepers)}
+        timers._tick()
+        assert all(sleeper.called == 1 for sleeper in sleepers)
+
+    async def test_a_tick_calls_whoever_watches_until_he_is_let_go(self) -> None:
+        timers, sleeper = Timers(), Sleeper()
+        timers.watch(sleeper)
+        timers._tick()
+        timers._tick()
+        timers.unwatch(sleeper)
+        timers._tick()
+        assert sleeper.called == 2
+
+    async def test_one_who_fails_keeps_nobody_else_from_his_time(self) -> None:
+        timers, other = Timers(), Sleeper()
+
+        class Failing(Sleeper):
+            def expire(self) -> None:
+                raise ZeroDivisionError
+
+        timers._buckets = {0: dict.fromkeys([other, Failing()])}
+        with pytest.raises(ZeroDivisionError):
+            timers._tick()
+        assert timers._ticking is not None
+        timers._tick()
+        assert other.called == 1
+
+    async def test_who_lets_another_go_while_being_called_does_no_harm(self) -> None:
+        timers, other = Timers(), Sleeper()
+
+        class Jealous(Sleeper):
+            def expire(self) -> None:
+                super().expire()
+                timers.unwatch(other)
+
+        timers.watch(Jealous())
+        timers.watch(other)
+        timers._tick()
+        timers._tick()
+        assert other.called <= 1
+
+
+class TestWords:
+    def test_words_are_made_once(self) -> None:
+        words, made = Words(), []
+
+        def make() -> bytes:
+            made.append(1)
+            return b"x"
+
+        assert [words.once("a", make) for _ in range(3)] == [b"x"] * 3
+        assert made == [1]
+
+    def test_that_there_are_none_is_remembered_too(self) -> None:
+        words = Words()
+        assert words.once("a", lambda: None) is None
+        assert words.once("a", lambda: b"x") is None
+
+    def test_the_oldest_go_first_and_there_are_never_too_many(self) -> None:
+        words = Words(most=16)
+        for number in range(100):
+            words.put(number, number)
+            assert len(words._made) <= 16
+        assert words.get(99) == 99 and words.get(0) is None
