@@ -1,0 +1,67 @@
+"""Runs the command line many times in little time: a process that has loaded it forks one for each call.
+
+Started as a program with the path of `run.py`. Each line on standard input is a call: `{"id", "args", "cwd",
+"variables", "out", "err"}`, the last two being files to write to; each line on standard output is how one ended:
+`{"id", "status"}`. What a call sees is what `python run.py …` would see: arguments, environment, working directory.
+"""
+
+import contextlib
+import io
+import json
+import os
+import runpy
+import signal
+import sys
+import traceback
+from typing import Any
+
+
+def ran(run: str, args: list[str]) -> int:
+    """Run the program in this process; gives its exit status."""
+    sys.argv = [run, *args]
+    try:
+        runpy.run_path(run, run_name="__main__")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def called(run: str, asked: dict[str, Any]) -> None:
+    """Run one call in a child of this process, and say how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    child = os.fork()
+    if child == 0:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        for number, file in ((1, asked["out"]), (2, asked["err"])):
+            os.dup2(os.open(file, flags, 0o600), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.environ.clear()
+        os.environ.update(asked["variables"])
+        os.chdir(asked["cwd"])
+        status = ran(run, asked["args"])
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    line = json.dumps({"id": asked["id"], "status": os.waitstatus_to_exitcode(ended)})
+    os.write(1, f"{line}\n".encode())
+    os._exit(0)
+
+
+def main() -> None:
+    run = sys.argv[1]
+    sys.path[0] = os.path.dirname(run)
+    with contextlib.redirect_stdout(io.StringIO()):
+        ran(run, ["--version"])
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while line := sys.stdin.readline():
+        if os.fork() == 0:
+            called(run, json.loads(line))
+
+
+if __name__ == "__main__":
+    main()

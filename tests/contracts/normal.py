@@ -1,0 +1,79 @@
+"""Normalisation: values that differ from run to run become placeholders, and equal values equal placeholders."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+#: What a random value looks like, the most particular first. Times before 2024 come from fixed log lines and stay.
+PATTERNS = (
+    ("uuid", r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
+    ("agent", r"\bmc-coal-agent-[0-9]{5}\b"),
+    ("time", r"\b20(?:2[4-9]|[3-9]\d)-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z|\b)"),
+    ("day", r"\b20(?:2[4-9]|[3-9]\d)-\d\d-\d\d\b"),
+    ("stamp", r"\b20(?:2[4-9]|[3-9]\d)[01]\d[0-3]\dT\d{6}Z"),
+    ("hex", r"\b(?=[a-f]*[0-9])[0-9a-f]{32,}\b|\b(?=[A-F]*[0-9])[0-9A-F]{32,}\b"),
+    ("code", r"(?:(?<=\bMatchmaking )|(?<=\bGame Room ))[0-9a-f]{6}\b"),
+    ("client", r"(?<=/clients/)[A-Za-z0-9]{10}\b|(?<=\bmy_example_app)-[A-Za-z0-9]{3}\b"),
+    ("seal", r"\b1[789]\d{8}\.[\w-]{16,}"),
+    ("secret", r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?![A-Z][a-z]+(?:-[A-Z][A-Za-z]+)+\b)[\w-]{22,}(?![\w-])"),
+    ("seconds", r"\b1[789]\d{8}(?:\d{3})?(?:\.\d+)?\b"),
+)
+FOUND = re.compile("|".join(f"(?P<{name}>{pattern.removeprefix('(?i)')})" for name, pattern in PATTERNS))
+UUID = re.compile(PATTERNS[0][1])
+#: The id that a client has if it asks for none.
+CLIENT = re.compile("[A-Za-z0-9]{10}")
+#: Kinds of which each occurrence is a value of its own: only that one stands there counts.
+PASSING = {"time", "day", "stamp", "seal", "seconds"}
+#: Members whose numbers depend on how fast the machine is, or on chance.
+VARYING = {"seconds_since_heartbeat", "random_id", "server_time"}
+#: Between these a number is a moment, in seconds; fixed log lines are older. A thousand times that, in milliseconds.
+RECENT, LATE = 1_700_000_000, 2_500_000_000
+
+
+class Normal:
+    """Placeholders of one part of the recording. `texts` names members that hold words for people."""
+
+    def __init__(self, texts: frozenset[str] = frozenset()) -> None:
+        self._texts = texts
+        self._named: dict[str, str] = {}
+        self._numbers: dict[str, dict[str, int]] = {}
+
+    def know(self, value: str, name: str) -> str:
+        """Show a value under a name from now on."""
+        self._named[value] = f"<{name}>"
+        return value
+
+    def text(self, given: str) -> str:
+        """A text with placeholders."""
+        for value in sorted(self._named, key=len, reverse=True):
+            if value in given:
+                given = given.replace(value, self._named[value])
+        given = UUID.sub(lambda found: self._placeholder("uuid", found[0].lower(), found[0]), given)
+        return FOUND.sub(self._replaced, given)
+
+    def value(self, given: Any, member: str = "") -> Any:
+        """A JSON value with placeholders."""
+        if isinstance(given, Mapping):
+            return {self.text(name): self.value(one, name) for name, one in given.items()}
+        if isinstance(given, (list, tuple)):
+            return [self.value(one, member) for one in given]
+        if isinstance(given, str):
+            if member == "client_id" and CLIENT.fullmatch(given):
+                return self._placeholder("client", given, given)
+            return "<text>" if member in self._texts and given else self.text(given)
+        if isinstance(given, bool) or given is None:
+            return given
+        moment = RECENT <= given <= LATE or RECENT * 1000 <= given <= LATE * 1000
+        return "<number>" if moment or member in VARYING else given
+
+    def _replaced(self, found: "re.Match[str]") -> str:
+        kind = found.lastgroup or ""
+        return self._placeholder(kind, found[0], found[0])
+
+    def _placeholder(self, kind: str, value: str, shown: str) -> str:
+        if kind in PASSING:
+            return f"<{kind}>" if kind != "time" else "<time" + ("T>" if "T" in shown else ">")
+        numbers = self._numbers.setdefault(kind, {})
+        number = numbers.setdefault(value, len(numbers) + 1)
+        upper = kind == "uuid" and shown == shown.upper() and shown != shown.lower()
+        return f"<{'UUID' if upper else kind}:{number}>"

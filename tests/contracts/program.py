@@ -1,0 +1,155 @@
+"""The program from outside: a server in a process of its own, and calls of the command line."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+#: What starts the program; another one for a checkout elsewhere.
+RUN = os.environ.get("CONTRACTS_RUN", str(ROOT / "run.py"))
+#: Seconds within which a process has started, answered or ended, on a machine that is busy.
+PATIENCE = 60
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This environment without settings of the person who runs the tests, and with help on wide lines."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("COAL_")}
+    return {**own, "COLUMNS": "1000", "NO_COLOR": "1", "PYTHON_COLORS": "0", **more}
+
+
+@dataclass
+class Said:
+    """What one call came to."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Forks:
+    """A process that has loaded the command line and forks one for each call: a call costs no start of Python."""
+
+    def __init__(self, process: "asyncio.subprocess.Process", folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+        self._numbers = count()
+        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._reading = asyncio.create_task(self._read())
+
+    async def call(self, args: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> Said:
+        number = next(self._numbers)
+        out, err = (self._folder / f"{number}.{end}" for end in ("out", "err"))
+        asked = {
+            "id": number, "args": args, "cwd": str(cwd), "variables": environment(**variables),
+            "out": str(out), "err": str(err),
+        }  # fmt: skip
+        ended = self._waiting[number] = asyncio.get_running_loop().create_future()
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        status = await asyncio.wait_for(ended, PATIENCE)
+        said = Said(status, out.read_text("utf-8"), err.read_text("utf-8"))
+        out.unlink()
+        err.unlink()
+        return said
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            said = json.loads(line)
+            self._waiting.pop(said["id"]).set_result(said["status"])
+
+
+_forks: Forks | None = None
+
+
+@asynccontextmanager
+async def forks() -> AsyncIterator[None]:
+    """Within this, calls of the command line are made by a process that has loaded it."""
+    global _forks
+    script = str(Path(__file__).with_name("forks.py"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, script, RUN, cwd=ROOT, env=environment(),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        _forks = Forks(process, Path(folder))
+        try:
+            yield
+        finally:
+            _forks = None
+            assert process.stdin is not None
+            process.stdin.close()
+            await process.wait()
+
+
+async def call(*args: str, cwd: Path = ROOT, **variables: str) -> Said:
+    """Call the command line."""
+    if _forks is not None:
+        return await _forks.call(args, cwd, variables)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, RUN, *args, cwd=cwd, env=environment(**variables),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+    return Said(process.returncode or 0, out.decode(), err.decode())
+
+
+@dataclass
+class Server:
+    """A server that listens."""
+
+    process: "asyncio.subprocess.Process"
+    said: dict[str, Any]
+    data: Path
+
+    @property
+    def url(self) -> str:
+        return str(self.said["listening"])
+
+    async def order(self, *args: str) -> Any:
+        """The document of an order that must be carried out."""
+        said = await call(*args, "--json", "--data", str(self.data))
+        assert said.status == 0, said
+        return said.json
+
+    async def stop(self) -> int:
+        """End it as an operator does; gives the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+
+
+@asynccontextmanager
+async def serving(data: Path, *flags: str) -> AsyncIterator[Server]:
+    """A server on any free port; it is dead afterwards, whatever happened."""
+    log = data.parent / f"{data.name}.log"
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, RUN, "serve", "--json", "--port", "0", "--data", str(data), *flags, cwd=ROOT,
+            env=environment(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        document = b""
+        async with asyncio.timeout(PATIENCE):
+            while not document.endswith(b"}\n"):
+                line = await process.stdout.readline()
+                assert line, f"the server ended: {log.read_text()}"
+                document += line
+        yield Server(process, json.loads(document), data)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
