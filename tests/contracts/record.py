@@ -15,6 +15,8 @@ from tests.contracts.calls import Part
 from tests.contracts.normal import Normal
 from tests.contracts.program import forks, serving
 
+#: The step that stands for the rest of a part that went no further.
+CUT_SHORT = "the script went no further"
 RECORDED = Path(__file__).parent / "recorded"
 #: Parts that have a server of their own, and which members of their answers hold words for people.
 SERVED = {
@@ -42,9 +44,19 @@ async def served(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[st
             normal = Normal(SERVED[name])
             normal.know(server.url.removeprefix("http://"), "server")
             part = Part(name, server, http, normal)
-            await module.run(part)
+            try:
+                await module.run(part)
+            except Exception as fault:
+                # What was asked until then can be compared still, and so can the other parts.
+                part.steps.append({"step": CUT_SHORT, "answer": repr(fault), "log": log_of(folder / name)})
+                return part.steps, part.asked
         assert await server.stop() == 0, f"{name}: the server did not end well"
     return part.steps, part.asked
+
+
+def log_of(data: Path) -> str:
+    """The end of what a server has logged."""
+    return data.with_name(f"{data.name}.log").read_text("utf-8", "replace")[-3000:]
 
 
 async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -58,7 +70,10 @@ async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]
                 steps, asked = await served(name, folder)
             else:
                 module = importlib.import_module(f"tests.contracts.{name}")
-                steps, asked = await module.record(folder / name), []
+                try:
+                    steps, asked = await module.record(folder / name), []
+                except Exception as fault:
+                    steps, asked = [{"step": CUT_SHORT, "answer": repr(fault), "log": ""}], []
             print(f"{name}: {len(steps)} steps in {time.monotonic() - began:.1f} s", file=sys.stderr)
             return name, steps, asked
 
@@ -82,6 +97,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(everything(Path(folder), only))
     asked = found.pop("asked")
+    cut = [name for name, steps in found.items() if steps[-1]["step"] == CUT_SHORT]
+    if cut:
+        sys.exit("Nothing is recorded: " + "; ".join(f"{name}: {found[name][-1]}" for name in cut))
     for name, steps in found.items():
         write(steps, RECORDED / f"{name}.json")
     if not only:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.coverage import unasked
-from tests.contracts.record import OTHERS, RECORDED, SERVED, everything
+from tests.contracts.record import CUT_SHORT, OTHERS, RECORDED, SERVED, everything
 
 #: Differences that one failure shows.
 SHOWN = 20
@@ -38,6 +38,9 @@ def differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
 def test_a_part_is_as_recorded(found: dict[str, Any], name: str) -> None:
     recorded, now = json.loads((RECORDED / f"{name}.json").read_text("utf-8")), found[name]
     shown = []
+    if now[-1]["step"] == CUT_SHORT:
+        cut = now.pop()
+        shown.append(f"{CUT_SHORT} after {len(now)} of {len(recorded)} steps: {cut['answer']}\n{cut['log']}")
     for before, after in zip(recorded, now, strict=False):
         for one in differences(before, after):
             shown.append(f"{before['step'][:200]}\n    {one}")
