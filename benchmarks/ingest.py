@@ -63,35 +63,35 @@ async def run(plan: Plan) -> list[Row]:
 
 
 async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
-    from coalserver.core.commands.ingest import Taken, log_batch
-    from coalserver.core.commands.worlds import add_world
+    from coalserver.core.commands.ingest import IngestResult, log_batch
+    from coalserver.core.commands.worlds import create_world
     from coalserver.core.engine import Core
-    from coalserver.core.unit_of_work import Setting
-    from coalserver.domain.minecraft.log.dates import Archive
-    from coalserver.domain.minecraft.log.parser import read_all
-    from coalserver.server.app import settle
+    from coalserver.core.unit_of_work import CoreContext
+    from coalserver.domain.minecraft.log.dates import FileDates
+    from coalserver.domain.minecraft.log.parser import parse_lines
+    from coalserver.server.app import tune_interpreter
     from coalserver.storage.sqlite.store import SqliteStore
 
     store = SqliteStore(data / "kept.sqlite3")
-    core = await Core.recover(store, Setting(time.time))
-    work = asyncio.create_task(core.ledger.run())
-    world = await core.do(add_world, name="World")
-    settle()
-    calendar = Archive("UTC", date(2024, 1, 1))
+    core = await Core.recover(store, CoreContext(time.time))
+    work = asyncio.create_task(core.writer.run())
+    world = await core.execute(create_world, name="World")
+    tune_interpreter()
+    calendar = FileDates("UTC", date(2024, 1, 1))
     began, used = time.perf_counter(), time.process_time()
-    coming: list[asyncio.Future[Taken]] = []
+    coming: list[asyncio.Future[IngestResult]] = []
     for start in range(0, len(texts), BATCH):
-        readings, calendar = read_all(texts[start : start + BATCH], calendar)
+        readings, calendar = parse_lines(texts[start : start + BATCH], calendar)
         numbers = range(start + 1, start + 1 + len(readings))
-        taking = core.do(
-            log_batch, world_id=world.id, source="log", readings=readings, sequences=numbers
+        taking = core.execute(
+            log_batch, world_id=world.id, source="log", parsed_lines=readings, sequences=numbers
         )
         coming.append(asyncio.ensure_future(taking))
         if len(coming) == AHEAD:
             await coming.pop(0)
     if (await asyncio.gather(*coming))[-1].stored != len(texts):
         raise RuntimeError("not all lines are stored")
-    core.ledger.close()
+    core.writer.close()
     await work
     taken = time.perf_counter() - began, time.process_time() - used
     await store.close()

@@ -85,16 +85,16 @@ class Ours:
 
     @classmethod
     async def made(cls, scores: list[int]) -> "Ours":
-        from coalserver.core.leaderboards import Rankings
+        from coalserver.core.leaderboards import Leaderboards
         from coalserver.core.state import State
         from coalserver.domain.play.player import Player
 
         state = State(
-            Player(id, f"Player {id}", 0, 0, game=GAME, key=str(id), data=written(score))
+            Player(id, f"Player {id}", 0, 0, game=GAME, secret_digest=str(id), data=written(score))
             for id, score in enumerate(scores, 1)
         )
         began, longest = time.perf_counter(), 0.0
-        making = asyncio.ensure_future(Rankings(state).ranking(GAME, (FIELD,)))
+        making = asyncio.ensure_future(Leaderboards(state).get(GAME, (FIELD,)))
         while not making.done():
             slept = time.perf_counter()
             await asyncio.sleep(0.001)
@@ -107,9 +107,9 @@ class Ours:
         return cls(state, making.result())
 
     def top(self, id: int) -> Any:
-        from coalserver.core.queries.standings import standings
+        from coalserver.core.queries.standings import leaderboard_page
 
-        return standings(self.state, ranking=self.ranking, start=0, limit=100)
+        return leaderboard_page(self.state, leaderboard=self.ranking, start=0, limit=100)
 
     def rank(self, id: int) -> int:
         return int(self.ranking.before(id))

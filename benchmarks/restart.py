@@ -66,20 +66,20 @@ async def _listed(server: Server, token: str, rooms: int) -> None:
 async def build(data: Path, rooms: int) -> None:
     """Fill a data directory by the commands a server would run, without one."""
     from coalserver.config import Config
-    from coalserver.core.commands.accounts import sign_in_guest
+    from coalserver.core.commands.accounts import create_guest
     from coalserver.core.commands.games import add_game
     from coalserver.core.commands.lobbies import open_lobby
     from coalserver.core.engine import Core
-    from coalserver.server.admin import opened
+    from coalserver.server.admin import open_offline
     from coalserver.storage.data_directory import DataDirectory
 
     options = orjson.dumps(ROOM["options"])
 
     async def one(core: Core, lines: list[Any]) -> None:
-        player, token = await core.do(sign_in_guest, name="")
+        player, token = await core.execute(create_guest, name="")
         name = ROOM["name"]
-        lobby = await core.do(
-            open_lobby, game="bench", player=player.id, name=name, options=options
+        lobby = await core.execute(
+            open_lobby, game="bench", player_id=player.id, name=name, options=options
         )
         row = {"roomId": lobby.id, "game": "bench", "host": player.id, **ROOM}
         lines += (
@@ -90,8 +90,8 @@ async def build(data: Path, rooms: int) -> None:
 
     home = DataDirectory(data)
     with home.lock(), (data / BARE).open("wb") as bare:
-        async with opened(Config(data=data), home) as desk:
-            await desk.core.do(add_game, tag="bench", name="bench", max_players=2)
+        async with open_offline(Config(data=data), home) as desk:
+            await desk.core.execute(add_game, tag="bench", name="bench", max_players=2)
             for start in range(0, rooms, AT_ONCE):
                 lines: list[Any] = []
                 some = range(min(AT_ONCE, rooms - start))

@@ -71,9 +71,9 @@ def _searches() -> list[tuple[str, str, int]]:
 async def _row(
     store: Any, raw: aiosqlite.Connection, name: str, words: str, world: int, plan: Plan
 ) -> Row:
-    from coalserver.core.ports import About, Lines
+    from coalserver.core.ports import LineCategory, LineQuery
 
-    wanted = Lines(world, About.CHAT, words)
+    wanted = LineQuery(world, LineCategory.CHAT, words)
     match = " AND ".join(f'"{word}"' for word in words.split())
     mine, plain = [], []
     for _ in range(plan.runs):
@@ -94,9 +94,9 @@ async def _row(
 
 async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
     """The same chats in a store and in the raw tables, some thousands at a time."""
-    from coalserver.core.ports import Batch, Filed
+    from coalserver.core.ports import Batch, NewLogLine
     from coalserver.domain.minecraft.history import LogLine
-    from coalserver.domain.minecraft.log.kinds import Kind
+    from coalserver.domain.minecraft.log.kinds import LineKind
     from coalserver.storage.sqlite.store import SqliteStore
 
     raw.execute("PRAGMA synchronous = OFF")
@@ -107,7 +107,7 @@ async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
     store = SqliteStore(data / "kept.sqlite3")
     await store.open()
     tags, start = ("timestamp", "chat"), 1.7e9
-    filed: list[Filed] = []
+    filed: list[NewLogLine] = []
 
     async def flush() -> None:
         await store.write(Batch(lines=list(filed)))
@@ -124,10 +124,10 @@ async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
     for id, (second, name, text) in enumerate(logs.chats(count), 1):
         world = LARGE if id % TENTH else SMALL
         line = LogLine(
-            id, world, f"[12:00:00] [Server thread/INFO]: <{name}> {text}", Kind.CHAT, tags, start,
+            id, world, f"[12:00:00] [Server thread/INFO]: <{name}> {text}", LineKind.CHAT, tags, start,
             start + second, username=name, chat=text,
         )  # fmt: skip
-        filed.append(Filed(line, id.to_bytes(16, "big")))
+        filed.append(NewLogLine(line, id.to_bytes(16, "big")))
         if len(filed) == BATCH:
             await flush()
     await flush()

@@ -8,7 +8,7 @@ import pytest
 
 from coalserver.cli import main
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.apis.app import House, a_house
+from tests.apis.app import TestApp, run_test_app
 from tests.running import Line, Said, running
 
 
@@ -42,15 +42,15 @@ def either(request: pytest.FixtureRequest, line: Line, data: Path) -> Iterator[L
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def test_app() -> AsyncIterator[TestApp]:
     """A server that keeps everything in memory, also across a restart."""
-    async with a_house() as one:
+    async with run_test_app() as one:
         yield one
 
 
 @pytest.fixture
-async def stone_house(tmp_path: Path) -> AsyncIterator[House]:
+async def persistent_test_app(tmp_path: Path) -> AsyncIterator[TestApp]:
     """A server that keeps everything in a file, which a restart reads again."""
     path = tmp_path / "data.sqlite"
-    async with a_house(SqliteStore(path), reopened=lambda store: SqliteStore(path)) as one:
+    async with run_test_app(SqliteStore(path), reopen_store=lambda store: SqliteStore(path)) as one:
         yield one

@@ -15,7 +15,7 @@ from typing import Any
 
 from coalserver.config import Config
 from coalserver.core.queries.games import all_games
-from coalserver.server.admin import opened
+from coalserver.server.admin import open_offline
 from coalserver.storage import backup
 from coalserver.storage.data_directory import DataDirectory
 
@@ -45,8 +45,8 @@ async def restored(home: DataDirectory, file: Path) -> None:
 
 async def left(home: DataDirectory) -> str:
     with home.lock():
-        async with opened(Config(), home) as desk:
-            tags = tuple(game.tag for game in desk.core.see(all_games))
+        async with open_offline(Config(), home) as desk:
+            tags = tuple(game.tag for game in desk.core.query(all_games))
     return LEFT[tags, (home.keys / "mark").read_bytes()[:3]]
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.cli.games import ORDERS
+from coalserver.cli.games import COMMANDS
 from coalserver.config import Config, settings
-from coalserver.server.app import every_dialect
+from coalserver.server.app import all_apis
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -20,12 +20,12 @@ def test_every_setting_is_explained(one):
     assert f"| `{one.name}` |" in README
 
 
-@pytest.mark.parametrize("order", [*ORDERS, "check", "restore"])
+@pytest.mark.parametrize("order", [*COMMANDS, "check", "restore"])
 def test_every_order_is_shown(order):
     assert f"python run.py {order}" in README
 
 
-@pytest.mark.parametrize("dialect", every_dialect(), ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", all_apis(), ids=lambda dialect: dialect.name)
 def test_every_dialect_is_listed_with_its_contract(dialect):
     folder = "site" if dialect.name == "site" else f"apis/{dialect.name}"
     assert f"(coalserver/{folder}/README.md)" in README

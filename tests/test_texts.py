@@ -8,10 +8,10 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from coalserver.web.pages.i18n import FOLDER, SCRIPTS
+from coalserver.web.pages.i18n import SCRIPT_CATALOG, TRANSLATIONS_DIRECTORY
 
 ROOT = Path(__file__).parent.parent
-TAGS = sorted(folder.name for folder in FOLDER.iterdir())
+TAGS = sorted(folder.name for folder in TRANSLATIONS_DIRECTORY.iterdir())
 #: What is put into a text: `%(name)s` here and in templates, `{name}` in sentences and scripts.
 HOLES = re.compile(r"%\(\w+\)s|\{\w+\}")
 WORDS = {
@@ -47,8 +47,8 @@ def wanted(scripts: bool) -> dict[Text, str]:
 def given(tag: str, scripts: bool) -> dict[Text, Text]:
     """What the files of a language have, by the English text."""
     found: dict[Text, Text] = {}
-    for path in sorted((FOLDER / tag / "LC_MESSAGES").glob("*.po")):
-        if (path.stem == SCRIPTS) == scripts:
+    for path in sorted((TRANSLATIONS_DIRECTORY / tag / "LC_MESSAGES").glob("*.po")):
+        if (path.stem == SCRIPT_CATALOG) == scripts:
             with path.open("rb") as file:
                 for one in read_po(file, abort_invalid=True):
                     if one.id:

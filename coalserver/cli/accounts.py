@@ -4,61 +4,74 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from coalserver.cli.output import Order, argument, lines, table, text, when
-from coalserver.core.commands.account_admin import add_account, change_account, set_password
-from coalserver.core.commands.oauth import add_personal_token
-from coalserver.core.queries.accounts import account_called, every_account
-from coalserver.domain.accounts.account import Account, checked_email, checked_password
-from coalserver.domain.accounts.oauth import DATA
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Why
-from coalserver.security.passwords import hashed
-from coalserver.server.admin import DAY, Desk
+from coalserver.cli.output import (
+    CliCommand,
+    argument,
+    format_fields,
+    format_table,
+    format_time,
+    printable_line,
+)
+from coalserver.core.commands.account_admin import create_account, set_password, update_account
+from coalserver.core.commands.oauth import create_personal_token
+from coalserver.core.queries.accounts import account_by_email, all_accounts
+from coalserver.domain.accounts.account import Account, validate_email, validate_password
+from coalserver.domain.accounts.oauth import DATA_SCOPE
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import ErrorCode
+from coalserver.security.passwords import hash_password
+from coalserver.server.admin import DAY, AdminContext
 
 
 async def account_add(
-    desk: Desk, *, email: str, password: str, nickname: str, active: bool, admin: bool
+    context: AdminContext, *, email: str, password: str, nickname: str, active: bool, admin: bool
 ) -> Any:
     """Make an account; an admin is active, others wait unless they are made so."""
-    address = checked_email(email)
-    made = await desk.do(
-        What.ACCOUNT_ADDED,
+    address = validate_email(email)
+    account = await context.execute(
+        AuditAction.ACCOUNT_ADDED,
         address,
-        add_account,
+        create_account,
         email=address,
-        password=await hashed(checked_password(password)),
+        password=await hash_password(validate_password(password)),
         nickname=nickname,
         active=active,
         admin=admin,
     )
-    return _row(made)
+    return _row(account)
 
 
-async def account_list(desk: Desk) -> Any:
+async def account_list(context: AdminContext) -> Any:
     """Show every account."""
-    return {"accounts": [_row(one) for one in desk.core.see(every_account)]}
+    return {"accounts": [_row(account) for account in context.core.query(all_accounts)]}
 
 
-async def account_passwd(desk: Desk, *, email: str, password: str) -> Any:
+async def account_passwd(context: AdminContext, *, email: str, password: str) -> Any:
     """Give an account a new password; whoever is signed in with the old one is out."""
-    found = desk.core.see(account_called, email=email)
-    kept = await hashed(checked_password(password))
-    done = (What.PASSWORD_SET, found.email)
-    return _row(await desk.do(*done, set_password, account=found.id, password=kept))
+    account = context.core.query(account_by_email, email=email)
+    digest = await hash_password(validate_password(password))
+    audit = (AuditAction.PASSWORD_SET, account.email)
+    return _row(await context.execute(*audit, set_password, account_id=account.id, password=digest))
 
 
-async def account_activate(desk: Desk, *, email: str, active: bool) -> Any:
+async def account_activate(context: AdminContext, *, email: str, active: bool) -> Any:
     """Let an account come in, or (--off) let it wait again."""
-    found = desk.core.see(account_called, email=email)
-    what = What.ACCOUNT_LET_IN if active else What.ACCOUNT_PUT_ON_HOLD
-    return _row(await desk.do(what, found.email, change_account, account=found.id, active=active))
+    account = context.core.query(account_by_email, email=email)
+    action = AuditAction.ACCOUNT_ACTIVATED if active else AuditAction.ACCOUNT_DEACTIVATED
+    return _row(
+        await context.execute(
+            action, account.email, update_account, account_id=account.id, active=active
+        )
+    )
 
 
-async def token_add(desk: Desk, *, email: str, scope: str, days: int) -> Any:
+async def token_add(context: AdminContext, *, email: str, scope: str, days: int) -> Any:
     """Make a token that acts for an account, and show it, this once."""
-    found = desk.core.see(account_called, email=email)
-    done = (What.TOKEN_MADE, found.email)
-    token = await desk.do(*done, add_personal_token, account=found.id, lasts=days * DAY)
+    account = context.core.query(account_by_email, email=email)
+    audit = (AuditAction.TOKEN_CREATED, account.email)
+    token = await context.execute(
+        *audit, create_personal_token, account_id=account.id, lifetime=days * DAY
+    )
     return {
         "access_token": token,
         "token_type": "Bearer",
@@ -75,74 +88,78 @@ def _row(account: Account) -> dict[str, Any]:
         "usernames": list(account.usernames),
         "active": account.active,
         "admin": account.admin,
-        "created": when(account.created),
-        "last_login": None if account.last_login is None else when(account.last_login),
+        "created": format_time(account.created),
+        "last_login": None if account.last_login is None else format_time(account.last_login),
     }
 
 
-def _for_people(row: Mapping[str, Any]) -> dict[str, Any]:
+def _readable(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as one line has it."""
     last = row["last_login"] or "never"
     return {**row, "usernames": " ".join(row["usernames"]), "last_login": last}
 
 
-def days(given: str) -> int:
+def days(text: str) -> int:
     """How many days something is to last."""
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= 36500):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 36500):
         raise argparse.ArgumentTypeError("a whole number from 1 to 36500")
-    return int(given)
+    return int(text)
 
 
 EMAIL = argument("email", metavar="EMAIL", help="the account's address")
 PASSWORD = argument("--password", required=True, metavar="P", help="at least 8 characters")
 
-ORDERS: Mapping[str, Order] = {
-    "account add": Order(
+COMMANDS: Mapping[str, CliCommand] = {
+    "account add": CliCommand(
         account_add,
-        lambda answer: lines(_for_people(answer)),
+        lambda result: format_fields(_readable(result)),
         (
             EMAIL,
             PASSWORD,
-            argument("--nickname", type=text, default="", metavar="N", help="as people read it"),
+            argument(
+                "--nickname", type=printable_line, default="", metavar="N", help="as people read it"
+            ),
             argument("--admin", action="store_true", help="may run the place"),
             argument("--active", action="store_true", help="need not wait for an admin"),
         ),
-        begins=True,
+        creates_data=True,
     ),
-    "account list": Order(
+    "account list": CliCommand(
         account_list,
-        lambda answer: table(
-            [_for_people(row) for row in answer["accounts"]], "There is no account."
+        lambda result: format_table(
+            [_readable(row) for row in result["accounts"]], "There is no account."
         ),
     ),
-    "account passwd": Order(
+    "account passwd": CliCommand(
         account_passwd,
-        lambda answer: f"{answer['email']} has a new password.",
+        lambda result: f"{result['email']} has a new password.",
         (EMAIL, PASSWORD),
     ),
-    "account activate": Order(
+    "account activate": CliCommand(
         account_activate,
-        lambda answer: f"{answer['email']} {'is active' if answer['active'] else 'waits'}.",
+        lambda result: f"{result['email']} {'is active' if result['active'] else 'waits'}.",
         (
             EMAIL,
             argument("--off", action="store_false", dest="active", help="the other way round"),
         ),
     ),
-    "token add": Order(
+    "token add": CliCommand(
         token_add,
-        lines,
+        format_fields,
         (
             EMAIL,
-            argument("--scope", choices=(DATA,), default=DATA, help="what it is for [data]"),
+            argument(
+                "--scope", choices=(DATA_SCOPE,), default=DATA_SCOPE, help="what it is for [data]"
+            ),
             argument("--days", type=days, default=365, metavar="N", help="it lasts [365]"),
         ),
     ),
 }
 
-SENTENCES: Mapping[Why | tuple[Why, str], str] = {
-    Why.ACCOUNT_NOT_FOUND: "There is no account with that address.",
-    Why.EMAIL_TAKEN: "There is an account with that address already.",
-    Why.EMAIL_INVALID: "That is not an e-mail address.",
-    Why.PASSWORD_TOO_SHORT: "A password has at least 8 characters.",
-    Why.LAST_ADMIN: "That is the last admin; make another one first.",
+ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
+    ErrorCode.ACCOUNT_NOT_FOUND: "There is no account with that address.",
+    ErrorCode.EMAIL_TAKEN: "There is an account with that address already.",
+    ErrorCode.INVALID_EMAIL: "That is not an e-mail address.",
+    ErrorCode.PASSWORD_TOO_SHORT: "A password has at least 8 characters.",
+    ErrorCode.LAST_ADMIN: "That is the last admin; make another one first.",
 }

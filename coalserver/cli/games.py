@@ -9,23 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from coalserver.cli import accounts, worlds
-from coalserver.cli.output import Order, absolute, argument, lines, table, text
-from coalserver.core.commands.audit import note
-from coalserver.core.commands.games import add_game, rotate_game
+from coalserver.cli.output import (
+    CliCommand,
+    absolute_path,
+    argument,
+    format_fields,
+    format_table,
+    printable_line,
+)
+from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.games import add_game, rotate_game_tokens
 from coalserver.core.queries.games import all_games
-from coalserver.domain.audit import COMMAND_LINE, What
-from coalserver.domain.errors import Refusal, Why
-from coalserver.server.admin import Desk
+from coalserver.domain.audit import COMMAND_LINE, AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.server.admin import AdminContext
 from coalserver.server.control import AdminCommands
 from coalserver.storage import backup as archive
 
 
-async def game_add(desk: Desk, **asked: Any) -> Any:
+async def game_add(context: AdminContext, **params: Any) -> Any:
     """Make a game and show its tokens, this once."""
-    return await desk.do(What.GAME_ADDED, asked["tag"], add_game, **asked)
+    return await context.execute(AuditAction.GAME_ADDED, params["tag"], add_game, **params)
 
 
-async def game_list(desk: Desk) -> Any:
+async def game_list(context: AdminContext) -> Any:
     """Show every game."""
     rows = [
         {
@@ -37,32 +44,39 @@ async def game_list(desk: Desk) -> Any:
             "open": game.open,
             "listed": game.listed,
         }
-        for game in desk.core.see(all_games)
+        for game in context.core.query(all_games)
     ]
     return {"games": rows}
 
 
-async def game_rotate(desk: Desk, *, tag: str) -> Any:
+async def game_rotate(context: AdminContext, *, tag: str) -> Any:
     """Give a game new tokens, shown this once; the old ones stop at once."""
-    return await desk.do(What.GAME_ROTATED, tag, rotate_game, tag=tag)
+    return await context.execute(AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag)
 
 
-async def backup(desk: Desk, *, file: str) -> Any:
+async def backup(context: AdminContext, *, file: str) -> Any:
     """Put everything the server keeps, its keys as well, into one new file."""
-    written = await archive.backup(desk.home, desk.store, Path(file))
-    await desk.core.do(note, by=COMMAND_LINE, what=What.BACKUP_MADE, about=file)
+    written = await archive.backup(context.home, context.store, Path(file))
+    await context.core.execute(
+        record_audit_entry, actor=COMMAND_LINE, action=AuditAction.BACKUP_CREATED, subject=file
+    )
     return written
 
 
 TAG = argument("tag", metavar="TAG", help="the game's short name")
 
-ORDERS: Mapping[str, Order] = {
-    "game add": Order(
+COMMANDS: Mapping[str, CliCommand] = {
+    "game add": CliCommand(
         game_add,
-        lines,
+        format_fields,
         (
             TAG,
-            argument("--name", type=text, default="", help="as people read it; else from the tag"),
+            argument(
+                "--name",
+                type=printable_line,
+                default="",
+                help="as people read it; else from the tag",
+            ),
             argument("--min", type=int, default=1, dest="min_players", metavar="N"),
             argument("--max", type=int, default=16, dest="max_players", metavar="N"),
             argument(
@@ -72,35 +86,44 @@ ORDERS: Mapping[str, Order] = {
                 help="whether players of every API may play, not only those it registers [yes]",
             ),
         ),
-        begins=True,
+        creates_data=True,
     ),
-    "game list": Order(game_list, lambda answer: table(answer["games"], "There is no game.")),
-    "game rotate": Order(game_rotate, lines, (TAG,)),
-    **accounts.ORDERS,
-    **worlds.ORDERS,
-    "backup": Order(
+    "game list": CliCommand(
+        game_list, lambda result: format_table(result["games"], "There is no game.")
+    ),
+    "game rotate": CliCommand(game_rotate, format_fields, (TAG,)),
+    **accounts.COMMANDS,
+    **worlds.COMMANDS,
+    "backup": CliCommand(
         backup,
-        lambda answer: f"Wrote {answer['file']} ({answer['bytes']:,} bytes).",
-        (argument("file", type=absolute, metavar="FILE", help="a file that is not there yet"),),
+        lambda result: f"Wrote {result['file']} ({result['bytes']:,} bytes).",
+        (
+            argument(
+                "file", type=absolute_path, metavar="FILE", help="a file that is not there yet"
+            ),
+        ),
     ),
 }
 
-SENTENCES: Mapping[Why | tuple[Why, str], str] = {
-    **accounts.SENTENCES,
-    **worlds.SENTENCES,
-    Why.GAME_EXISTS: "There is a game with that tag already.",
-    Why.GAME_NOT_FOUND: "There is no game with that tag.",
-    (Why.MALFORMED, "tag"): "A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit.",
-    (Why.MALFORMED, "max"): "--min must be 1 to --max, and --max at most 1000.",
+ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
+    **accounts.ERROR_MESSAGES,
+    **worlds.ERROR_MESSAGES,
+    ErrorCode.GAME_EXISTS: "There is a game with that tag already.",
+    ErrorCode.GAME_NOT_FOUND: "There is no game with that tag.",
+    (
+        ErrorCode.INVALID_REQUEST,
+        "tag",
+    ): "A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit.",
+    (ErrorCode.INVALID_REQUEST, "max"): "--min must be 1 to --max, and --max at most 1000.",
 }
 
 
-def sentence(refusal: Refusal) -> str:
+def error_message(refusal: DomainError) -> str:
     """A refusal in words for the command line."""
-    for name in refusal.facts.get("fields", ()):
-        if (refusal.why, name) in SENTENCES:
-            return SENTENCES[refusal.why, name]
-    return SENTENCES.get(refusal.why, f"Refused: {refusal.why.value.replace('_', ' ')}.")
+    for name in refusal.details.get("fields", ()):
+        if (refusal.code, name) in ERROR_MESSAGES:
+            return ERROR_MESSAGES[refusal.code, name]
+    return ERROR_MESSAGES.get(refusal.code, f"Refused: {refusal.code.value.replace('_', ' ')}.")
 
 
-COMMANDS = AdminCommands(ORDERS, sentence)
+ADMIN_COMMANDS = AdminCommands(COMMANDS, error_message)

@@ -15,50 +15,50 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from coalserver import __version__, config
-from coalserver.cli.games import COMMANDS, ORDERS
-from coalserver.cli.output import absolute
+from coalserver.cli.games import ADMIN_COMMANDS, COMMANDS
+from coalserver.cli.output import absolute_path
 from coalserver.config import Config
-from coalserver.config.schema import BadConfig, perhaps
-from coalserver.config.schema import settings as every_setting
+from coalserver.config.schema import ConfigError, suggestion
+from coalserver.config.schema import settings as config_fields
 from coalserver.core.ports import StoreFailed
-from coalserver.observability.logs import logged_to_stderr
+from coalserver.observability.logs import configure_logging
 from coalserver.server import admin, control
 from coalserver.storage import backup
-from coalserver.storage.data_directory import DataDirectory, InUse, Trouble
+from coalserver.storage.data_directory import DataDirectory, DataDirectoryLocked, OperatorError
 from coalserver.storage.sqlite.schema import StoreUnusable
 
 T = TypeVar("T")
 
 #: Seconds in which whoever has the data directory must begin to take orders, or let go of it.
-PATIENCE = 10
+LOCK_TIMEOUT_SECONDS = 10
 
 #: What the system answers when an address is taken, or is not ours.
-CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+BIND_ERRORS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
-class Misused(Exception):
+class UsageError(Exception):
     """The command line makes no sense."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0 done, 1 not done, 2 not understood."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     # For its owner only: the database has people's addresses and digests of their tokens.
     umask = os.umask(0o077)
     try:
-        _check_flags(given)
-        args = vars(_parser().parse_args(given))
+        _check_flags(arguments)
+        args = vars(_parser().parse_args(arguments))
         settings = config.load(args, os.environ)
         quiet = args["do"] is not serve and "log_level" not in args
         level = "warning" if quiet else settings.log_level
-        with logged_to_stderr(level, settings.log_format):
+        with configure_logging(level, settings.log_format):
             return args["do"](settings, args)  # type: ignore[no-any-return]
-    except (Misused, BadConfig) as fault:
-        return _failed(str(fault), 2, "--json" in given)
-    except (Trouble, StoreUnusable) as fault:
-        return _failed(str(fault), 1, "--json" in given)
-    except StoreFailed as fault:
-        return _failed(f"It could not be written: {fault}.", 1, "--json" in given)
+    except (UsageError, ConfigError) as error:
+        return _print_error(str(error), 2, "--json" in arguments)
+    except (OperatorError, StoreUnusable) as error:
+        return _print_error(str(error), 1, "--json" in arguments)
+    except StoreFailed as error:
+        return _print_error(f"It could not be written: {error}.", 1, "--json" in arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -83,41 +83,43 @@ def serve(settings: Config, args: Mapping[str, Any]) -> int:
     # Here, since it takes longer to load than an order takes.
     from coalserver.server.app import serve
 
-    times = count()
+    starts = count()
 
     def started(url: str, code: str) -> None:
-        again = next(times) > 0
-        if again and "json" in args:
+        restarted = next(starts) > 0
+        if restarted and "json" in args:
             # One document, and nothing else: whoever reads it has it.
             return
-        told = {"listening": url, "open": to_open(settings, url), "pid": os.getpid()}
-        told["data"] = str(settings.data.absolute())
+        payload = {"listening": url, "open": browser_url(settings, url), "pid": os.getpid()}
+        payload["data"] = str(settings.data.absolute())
         text = (
-            f"coalserver {__version__} listens on {url} and keeps its data in {told['data']}.\n"
-            f"Open {told['open']} in a browser. Stop with Ctrl-C."
+            f"coalserver {__version__} listens on {url} and keeps its data in {payload['data']}.\n"
+            f"Open {payload['open']} in a browser. Stop with Ctrl-C."
         )
-        if again:
+        if restarted:
             text = (
                 f"Begun again after a restore; coalserver {__version__} listens on {url} as before."
             )
         if code:
-            told["admin_code"] = code
-            text += f"\nNobody runs it yet: sign up at {told['open']}signup with the code {code}"
-        _say(told, text, "json" in args)
+            payload["admin_code"] = code
+            text += f"\nNobody runs it yet: sign up at {payload['open']}signup with the code {code}"
+        _print_result(payload, text, "json" in args)
 
     try:
-        status: int = run(serve(settings, started, COMMANDS))
+        status: int = run(serve(settings, started, ADMIN_COMMANDS))
         return status
-    except OSError as fault:
-        if isinstance(fault, socket.gaierror) or fault.errno in CANNOT_LISTEN:
-            said = fault.strerror or str(fault)
-            raise Trouble(f"Cannot listen on {settings.host}:{settings.port}: {said}.") from None
+    except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno in BIND_ERRORS:
+            reason = error.strerror or str(error)
+            raise OperatorError(
+                f"Cannot listen on {settings.host}:{settings.port}: {reason}."
+            ) from None
         raise
 
 
 def check(settings: Config, args: Mapping[str, Any]) -> int:
     """Show the settings as they come out, without secrets."""
-    _say(config.shown(settings), config.as_file(settings), "json" in args)
+    _print_result(config.as_dict(settings), config.as_file(settings), "json" in args)
     return 0
 
 
@@ -126,87 +128,91 @@ def restore(settings: Config, args: Mapping[str, Any]) -> int:
     home = DataDirectory(settings.data)
     try:
         with home.lock():
-            answer = run(backup.restore(home, Path(args["file"])))
-    except InUse as fault:
-        raise Trouble(f"{fault} Stop the server before you restore.") from None
-    kept = f"What was there is kept in {answer['kept']}." if answer["kept"] else ""
-    text = f"Restored {answer['restored']}, made {answer['made']}. {kept}".rstrip()
-    _say(answer, text, "json" in args)
+            result = run(backup.restore(home, Path(args["file"])))
+    except DataDirectoryLocked as error:
+        raise OperatorError(f"{error} Stop the server before you restore.") from None
+    replaced = f"What was there is kept in {result['kept']}." if result["kept"] else ""
+    text = f"Restored {result['restored']}, made {result['made']}. {replaced}".rstrip()
+    _print_result(result, text, "json" in args)
     return 0
 
 
-def order(settings: Config, args: Mapping[str, Any]) -> int:
+def run_command(settings: Config, args: Mapping[str, Any]) -> int:
     """Have an order carried out by the server that runs, or on the file if none does."""
-    name = args["order"]
-    asked = {to: args[to] for to in args["asked"]}
-    done = _carried_out(settings, name, asked)
-    if "error" in done:
-        return _failed(done["error"], 1, "json" in args, done.get("why"))
-    _say(done["answer"], ORDERS[name].told(done["answer"]), "json" in args)
+    name = args["command"]
+    params = {to: args[to] for to in args["params"]}
+    outcome = _run_command(settings, name, params)
+    if "error" in outcome:
+        return _print_error(outcome["error"], 1, "json" in args, outcome.get("why"))
+    _print_result(outcome["answer"], COMMANDS[name].format(outcome["answer"]), "json" in args)
     return 0
 
 
-def _carried_out(settings: Config, name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _run_command(settings: Config, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Ask the server that runs; if none does, do it under the same lock.
 
     A server that is about to listen, or to end, is waited for.
     """
     home = DataDirectory(settings.data)
-    given_up = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
-            return control.ask(home.control, name, asked)
-        except control.NobodyThere:
-            if not (ORDERS[name].begins or home.begun):
-                raise Trouble(f"There is nothing in {home.path} yet.") from None
+            return control.send_command(home.control, name, params)
+        except control.ServerNotRunning:
+            if not (COMMANDS[name].creates_data or home.is_initialized):
+                raise OperatorError(f"There is nothing in {home.path} yet.") from None
         try:
             with home.lock():
-                return run(_offline(settings, home, name, asked))
-        except InUse as fault:
-            if time.monotonic() > given_up:
-                raise Trouble(f"{fault} It takes no orders.") from None
+                return run(_offline(settings, home, name, params))
+        except DataDirectoryLocked as error:
+            if time.monotonic() > deadline:
+                raise OperatorError(f"{error} It takes no orders.") from None
         time.sleep(0.1)
 
 
 async def _offline(
-    settings: Config, home: DataDirectory, name: str, asked: Mapping[str, Any]
+    settings: Config, home: DataDirectory, name: str, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    async with admin.opened(settings, home) as opened:
-        return await control.carried_out(opened, name, asked, COMMANDS)
+    async with admin.open_offline(settings, home) as context:
+        return await control.run_admin_command(context, name, params, ADMIN_COMMANDS)
 
 
-def _say(answer: Any, text: str, as_json: bool) -> None:
-    print(json.dumps(answer, indent=2) if as_json else text, flush=True)
+def _print_result(result: Any, text: str, as_json: bool) -> None:
+    print(json.dumps(result, indent=2) if as_json else text, flush=True)
 
 
-def _failed(said: str, status: int, as_json: bool, why: str | None = None) -> int:
+def _print_error(message: str, status: int, as_json: bool, code: str | None = None) -> int:
     if as_json:
-        _say({"error": said} if why is None else {"error": said, "why": why}, "", True)
+        _print_result(
+            {"error": message} if code is None else {"error": message, "why": code}, "", True
+        )
     else:
-        print(f"coalserver: {said}", file=sys.stderr, flush=True)
+        print(f"coalserver: {message}", file=sys.stderr, flush=True)
     return status
 
 
-def to_open(settings: Config, url: str) -> str:
+def browser_url(settings: Config, url: str) -> str:
     """An address for a browser."""
-    return f"{admin.found_at(settings, url)}/"
+    return f"{admin.public_url(settings, url)}/"
 
 
-def _check_flags(given: Sequence[str]) -> None:
+def _check_flags(arguments: Sequence[str]) -> None:
     """Name a flag that nobody knows; argparse would take its value for a command."""
     known = {"--help", "--version", "--json", "--config"}
-    known |= {one.flag for one in every_setting(Config) if not one.about.secret}
-    known |= {name for row in ORDERS.values() for one in row.arguments for name in one.names}
+    known |= {one.flag for one in config_fields(Config) if not one.meta.secret}
+    known |= {
+        name for command in COMMANDS.values() for one in command.arguments for name in one.names
+    }
     known |= {f"--no-{name.removeprefix('--')}" for name in known}
-    for word in given:
+    for word in arguments:
         flag = word.partition("=")[0]
         if flag.startswith("--") and flag != "--" and flag not in known:
-            raise Misused(f"there is no flag {flag}{perhaps(flag, known)}")
+            raise UsageError(f"there is no flag {flag}{suggestion(flag, known)}")
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise Misused(f"{message}; see {self.prog} --help")
+        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -219,40 +225,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"coalserver {__version__}")
     parser.set_defaults(do=serve)
-    _common(parser)
+    _add_common_flags(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for do in (serve, check):
-        _command(commands, do.__name__, do, do.__doc__)
+        _add_command(commands, do.__name__, do, do.__doc__)
     groups = {"": commands}
-    for name, row in ORDERS.items():
+    for name, command in COMMANDS.items():
         group, _, word = name.rpartition(" ")
         if group not in groups:
             grouped = commands.add_parser(group, help=f"see {group} --help", allow_abbrev=False)
-            _common(grouped, brief=True)
+            _add_common_flags(grouped, brief=True)
             groups[group] = grouped.add_subparsers(
                 title="commands", metavar="COMMAND", required=True
             )
-        one = _command(groups[group], word, order, row.run.__doc__)
-        asked = [one.add_argument(*given.names, **given.options).dest for given in row.arguments]
-        one.set_defaults(order=name, asked=asked)
-    back = _command(commands, "restore", restore, restore.__doc__)
-    back.add_argument("file", type=absolute, metavar="FILE", help="what `backup` has written")
+        subparser = _add_command(groups[group], word, run_command, command.run.__doc__)
+        params = [
+            subparser.add_argument(*argument.names, **argument.options).dest
+            for argument in command.arguments
+        ]
+        subparser.set_defaults(command=name, params=params)
+    back = _add_command(commands, "restore", restore, restore.__doc__)
+    back.add_argument("file", type=absolute_path, metavar="FILE", help="what `backup` has written")
     return parser
 
 
-def _command(
+def _add_command(
     commands: Any, name: str, do: Callable[..., int], doc: str | None
 ) -> argparse.ArgumentParser:
-    said = (doc or "").partition("\n")[0]
+    summary = (doc or "").partition("\n")[0]
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=said.rstrip("."), description=said, allow_abbrev=False
+        name, help=summary.rstrip("."), description=summary, allow_abbrev=False
     )
-    _common(parser, brief=do not in (serve, check))
+    _add_common_flags(parser, brief=do not in (serve, check))
     parser.set_defaults(do=do)
     return parser
 
 
-def _common(parser: argparse.ArgumentParser, brief: bool = False) -> None:
+def _add_common_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
     parser.add_argument(
         "--json",
         action="store_true",

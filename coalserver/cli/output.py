@@ -10,16 +10,16 @@ from typing import Any
 from coalserver.web.schemas import printable
 
 
-def text(given: str) -> str:
+def printable_line(value: str) -> str:
     """One line that can be shown."""
-    if len(given) > 100 or printable(given) != given:
+    if len(value) > 100 or printable(value) != value:
         raise argparse.ArgumentTypeError("at most 100 characters, none of them invisible")
-    return given
+    return value
 
 
-def absolute(given: str) -> str:
+def absolute_path(value: str) -> str:
     """A path that means the same to a server that runs elsewhere."""
-    return str(Path(given).expanduser().absolute())
+    return str(Path(value).expanduser().absolute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +35,38 @@ def argument(*names: str, **options: Any) -> Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CliCommand:
     """What is carried out, what it is asked with, and how its answer reads."""
 
     run: Callable[..., Awaitable[Any]]
-    told: Callable[[Any], str]
+    format: Callable[[Any], str]
     arguments: tuple[Argument, ...] = ()
     #: May begin a data directory; other orders refuse where there is none.
-    begins: bool = False
+    creates_data: bool = False
 
 
-def when(at: float) -> str:
+def format_time(at: float) -> str:
     """A time as it is shown: UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def lines(answer: Mapping[str, Any]) -> str:
+def format_fields(fields: Mapping[str, Any]) -> str:
     """One fact a line, the names in a column."""
-    width = max(map(len, answer)) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in answer.items())
+    width = max(map(len, fields)) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in fields.items())
 
 
-def table(rows: list[Mapping[str, Any]], none: str) -> str:
+def format_table(rows: list[Mapping[str, Any]], none: str) -> str:
     """One row a line under the names of its facts, or a sentence where there is none."""
     if not rows:
         return none
-    shown = [list(rows[0]), *([_word(fact) for fact in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    cells = [list(rows[0]), *([_format_value(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(f"{fact:<{width}}" for fact, width in zip(row, widths, strict=True)).rstrip()
-        for row in shown
+        for row in cells
     )
 
 
-def _word(fact: Any) -> str:
-    return {True: "yes", False: "no"}[fact] if isinstance(fact, bool) else str(fact)
+def _format_value(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coalserver.config.schema import BadConfig, Known, Network, Url, perhaps, setting, settings
+from coalserver.config.schema import (
+    ConfigError,
+    Network,
+    SettingField,
+    Url,
+    setting,
+    settings,
+    suggestion,
+)
 
 SECTION = "coalserver"
 PREFIX = "COAL_"
@@ -21,7 +29,7 @@ class Config:
     """How this server is set up. Seconds unless a name says otherwise."""
 
     host: str = setting(
-        "127.0.0.1", "address to listen on", pattern=r"\S+", wanted="a host's name or address"
+        "127.0.0.1", "address to listen on", pattern=r"\S+", expected="a host's name or address"
     )
     port: int = setting(8080, "port to listen on; 0 takes any free one", 0, 65535)
     data: Path = setting(Path("data"), "directory in which everything is kept")
@@ -57,7 +65,7 @@ class Config:
         "hosts",
         "tag of the hosts API's game",
         pattern=r"[a-z0-9][a-z0-9_-]{0,31}",
-        wanted="at most 32 of a-z, 0-9, _ and -, the first a letter or a digit",
+        expected="at most 32 of a-z, 0-9, _ and -, the first a letter or a digit",
     )
     hosts_login: str = setting(
         "open",
@@ -92,7 +100,7 @@ def add_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
         "--config", metavar="FILE", default=argparse.SUPPRESS, help="INI file with settings"
     )
     for one in settings(Config):
-        if not one.about.secret:
+        if not one.meta.secret:
             group.add_argument(
                 one.flag,
                 metavar="VALUE",
@@ -100,43 +108,43 @@ def add_flags(parser: argparse.ArgumentParser, brief: bool = False) -> None:
                 help=(
                     argparse.SUPPRESS
                     if brief and one.name != "data"
-                    else f"{one.about.help} [{_default(one)}]".replace("%", "%%")
+                    else f"{one.meta.help} [{_default(one)}]".replace("%", "%%")
                 ),
             )
 
 
 def load(args: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     """Defaults, under the file, under the environment, under flags."""
-    known = {one.name: one for one in settings(Config)}
+    fields_by_name = {one.name: one for one in settings(Config)}
     values: dict[str, Any] = {}
     if "config" in args:
-        for name, given in _file(Path(args["config"])).items():
+        for name, text in _file(Path(args["config"])).items():
             source = f"in {args['config']}"
-            values[name] = _known(known, name, source).read(given, source)
-    for variable, given in environ.items():
+            values[name] = _get_setting(fields_by_name, name, source).parse(text, source)
+    for variable, text in environ.items():
         if variable.startswith(PREFIX):
             source = f"{variable} in the environment"
             name = variable.removeprefix(PREFIX).lower()
-            values[name] = _known(known, name, source).read(given, source)
-    for name, one in known.items():
+            values[name] = _get_setting(fields_by_name, name, source).parse(text, source)
+    for name, one in fields_by_name.items():
         if name in args:
-            values[name] = one.read(args[name], one.flag)
+            values[name] = one.parse(args[name], one.flag)
     return Config(**values)
 
 
-def shown(config: Config) -> dict[str, Any]:
+def as_dict(config: Config) -> dict[str, Any]:
     """Every value as JSON has it, without secrets."""
-    return {one.name: one.shown(getattr(config, one.name)) for one in settings(Config)}
+    return {one.name: one.to_json(getattr(config, one.name)) for one in settings(Config)}
 
 
-def as_shown(config: Config) -> dict[str, str]:
+def as_strings(config: Config) -> dict[str, str]:
     """Every value as the file has it, without secrets."""
-    return {name: _text(value) for name, value in shown(config).items()}
+    return {name: _text(value) for name, value in as_dict(config).items()}
 
 
 def as_file(config: Config) -> str:
     """The values as a file that `--config` takes."""
-    lines = (f"{name} = {value}".rstrip() for name, value in as_shown(config).items())
+    lines = (f"{name} = {value}".rstrip() for name, value in as_strings(config).items())
     return "\n".join((f"[{SECTION}]", *lines))
 
 
@@ -146,25 +154,27 @@ def _file(path: Path) -> dict[str, str]:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         parser.read_string(path.read_text("utf-8-sig"), str(path))
-    except OSError as fault:
-        raise BadConfig(f"{path} cannot be read: {fault.strerror}.") from None
-    except (configparser.Error, UnicodeDecodeError) as fault:
-        said = " ".join(str(fault).split())
-        raise BadConfig(f"{path} is not an INI file: {said}") from None
-    strange = [name for name in parser.sections() if name != SECTION]
-    if strange:
-        raise BadConfig(f"{path} has a section [{strange[0]}]; the only one is [{SECTION}].")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    except (configparser.Error, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not an INI file: {detail}") from None
+    unknown = [name for name in parser.sections() if name != SECTION]
+    if unknown:
+        raise ConfigError(f"{path} has a section [{unknown[0]}]; the only one is [{SECTION}].")
     return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
 
 
-def _known(known: Mapping[str, Known], name: str, source: str) -> Known:
-    if name in known:
-        return known[name]
-    raise BadConfig(f"There is no setting {name} ({source}){perhaps(name, known)}")
+def _get_setting(
+    fields_by_name: Mapping[str, SettingField], name: str, source: str
+) -> SettingField:
+    if name in fields_by_name:
+        return fields_by_name[name]
+    raise ConfigError(f"There is no setting {name} ({source}){suggestion(name, fields_by_name)}")
 
 
-def _default(one: Known) -> str:
-    return _text(one.shown(one.default)) or "none"
+def _default(one: SettingField) -> str:
+    return _text(one.to_json(one.default)) or "none"
 
 
 def _text(value: Any) -> str:

@@ -16,18 +16,18 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: Scheme and host, perhaps a port; no slash at its end.
 Url = NewType("Url", str)
 
-FLAGS = {
+BOOLEANS = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
     **dict.fromkeys(("no", "false", "off", "0"), False),
 }
 
 
-class BadConfig(Exception):
+class ConfigError(Exception):
     """A setting that is unknown or has a value it cannot have, in one sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class SettingMeta:
     """What is known of a setting besides its name, type and default."""
 
     help: str
@@ -36,128 +36,128 @@ class About:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     #: What the pattern means, for people.
-    wanted: str = ""
+    expected: str = ""
     #: Never shown, and without a flag: every process of a machine can read another's arguments.
     secret: bool = False
 
 
 def setting(
-    default: Any, help: str, low: float | None = None, high: float | None = None, **about: Any
+    default: Any, help: str, low: float | None = None, high: float | None = None, **meta: Any
 ) -> Any:
     """A field of `Config`: its default, its help, the lowest and the highest value."""
-    return field(default=default, metadata={"about": About(help, low, high, **about)})
+    return field(default=default, metadata={"meta": SettingMeta(help, low, high, **meta)})
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SettingField:
     """One setting as the three sources and the help see it."""
 
     name: str
     kind: Any
     default: Any
-    about: About
+    meta: SettingMeta
 
     @property
     def flag(self) -> str:
         return "--" + self.name.replace("_", "-")
 
-    def read(self, given: str, source: str) -> Any:
+    def parse(self, text: str, source: str) -> Any:
         """The value of a text, or BadConfig with the name, the source and what would be right."""
         try:
-            value = _reader(self)(given.strip())
-        except ValueError as fault:
-            shown = "what was given" if self.about.secret else repr(given)
-            raise BadConfig(f"{self.name} must be {fault}, not {shown} ({source}).") from None
+            value = _parser_for(self)(text.strip())
+        except ValueError as error:
+            quoted = "what was given" if self.meta.secret else repr(text)
+            raise ConfigError(f"{self.name} must be {error}, not {quoted} ({source}).") from None
         return value
 
-    def shown(self, value: Any) -> Any:
+    def to_json(self, value: Any) -> Any:
         """The value as JSON has it, without a secret."""
-        if self.about.secret:
+        if self.meta.secret:
             return "(set)" if value else "(not set)"
         if isinstance(value, tuple):
             return [str(one) for one in value]
         return str(value) if isinstance(value, Path) else value
 
 
-def perhaps(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """How a sentence about an unknown name ends."""
     near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {near[0]}?" if near else "."
 
 
-def settings(of: type) -> Iterator[Known]:
+def settings(of: type) -> Iterator[SettingField]:
     """The settings of a class, in its order."""
     kinds = typing.get_type_hints(of)
     for one in dataclasses.fields(of):
-        yield Known(one.name, kinds[one.name], one.default, one.metadata["about"])
+        yield SettingField(one.name, kinds[one.name], one.default, one.metadata["meta"])
 
 
-def _reader(one: Known) -> Callable[[str], Any]:
+def _parser_for(one: SettingField) -> Callable[[str], Any]:
     """What reads this setting; its ValueError completes the sentence "… must be"."""
     if one.kind in (int, float):
-        return lambda given: _number(one.kind, given, one.about)
+        return lambda text: _parse_number(one.kind, text, one.meta)
     if one.kind is str:
-        return lambda given: _word(given, one.about)
-    return READERS[one.kind]
+        return lambda text: _parse_text(text, one.meta)
+    return PARSERS[one.kind]
 
 
-def _number(kind: type[int] | type[float], given: str, about: About) -> float:
-    low, high = about.low, about.high
+def _parse_number(kind: type[int] | type[float], text: str, meta: SettingMeta) -> float:
+    low, high = meta.low, meta.high
     noun = "a whole number" if kind is int else "a number"
     try:
-        value = kind(given)
+        value = kind(text)
     except ValueError:
         value = math.nan
     if math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high):
         return value
-    least = "" if low is None else f" from {low:,}"
-    most = "" if high is None else f" up to {high:,}"
-    raise ValueError(noun + least + most)
+    minimum = "" if low is None else f" from {low:,}"
+    maximum = "" if high is None else f" up to {high:,}"
+    raise ValueError(noun + minimum + maximum)
 
 
-def _word(given: str, about: About) -> str:
-    if about.choices and given not in about.choices:
-        raise ValueError(f"one of {', '.join(about.choices)}")
-    if about.pattern and not re.fullmatch(about.pattern, given):
-        raise ValueError(about.wanted)
-    return given
+def _parse_text(text: str, meta: SettingMeta) -> str:
+    if meta.choices and text not in meta.choices:
+        raise ValueError(f"one of {', '.join(meta.choices)}")
+    if meta.pattern and not re.fullmatch(meta.pattern, text):
+        raise ValueError(meta.expected)
+    return text
 
 
-def _flag(given: str) -> bool:
-    if given.lower() not in FLAGS:
-        raise ValueError(f"one of {', '.join(FLAGS)}")
-    return FLAGS[given.lower()]
+def _parse_boolean(text: str) -> bool:
+    if text.lower() not in BOOLEANS:
+        raise ValueError(f"one of {', '.join(BOOLEANS)}")
+    return BOOLEANS[text.lower()]
 
 
-def _path(given: str) -> Path:
-    if not given or "\0" in given:
+def _parse_path(text: str) -> Path:
+    if not text or "\0" in text:
         raise ValueError("a path")
-    return Path(given).expanduser()
+    return Path(text).expanduser()
 
 
-def _networks(given: str) -> tuple[Network, ...]:
-    words = (word.strip() for word in given.split(","))
+def _parse_networks(text: str) -> tuple[Network, ...]:
+    words = (word.strip() for word in text.split(","))
     try:
         return tuple(ipaddress.ip_network(word) for word in words if word)
     except ValueError:
         raise ValueError("addresses or networks (10.0.0.0/8) with commas between") from None
 
 
-def _base_url(given: str) -> Url:
+def _parse_base_url(text: str) -> Url:
     try:
-        url = urlsplit(given.rstrip("/"))
+        url = urlsplit(text.rstrip("/"))
         more = url.path or url.query or url.fragment or url.username is not None
         odd = bool(more) or not url.hostname or url.port == 0
     except ValueError:
         odd = True
-    if given and (odd or not re.fullmatch(r"https?://\S+", given)):
+    if text and (odd or not re.fullmatch(r"https?://\S+", text)):
         raise ValueError("https:// or http:// and a host, perhaps with a port")
-    return Url(given.rstrip("/"))
+    return Url(text.rstrip("/"))
 
 
-READERS: Mapping[Any, Callable[[str], Any]] = {
-    bool: _flag,
-    Path: _path,
-    Url: _base_url,
-    tuple[Network, ...]: _networks,
+PARSERS: Mapping[Any, Callable[[str], Any]] = {
+    bool: _parse_boolean,
+    Path: _parse_path,
+    Url: _parse_base_url,
+    tuple[Network, ...]: _parse_networks,
 }

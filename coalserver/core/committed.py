@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from coalserver.core.ports import Batch
 from coalserver.core.state import State
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.synced_state import Truth
+from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 #: The classes of which listeners are told values.
-KINDS: tuple[type, ...] = (Room, Truth)
+KINDS: tuple[type, ...] = (Room, SyncedState)
 
 
-class Shown:
+class CommittedView:
     """The newest values that were written, of a few classes. They are State's own: a name more, no copy."""
 
     def __init__(self, state: State) -> None:
@@ -29,7 +29,7 @@ class Shown:
     def get(self, kind: type[T], id: int) -> T | None:
         return self._values[kind].get(id)
 
-    def take(self, batch: Batch) -> None:
+    def apply(self, batch: Batch) -> None:
         """A batch is on disk and is about to be said."""
         for changes in (batch.values, batch.derived):
             for (kind, id), value in changes.items():

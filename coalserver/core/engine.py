@@ -9,54 +9,56 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coalserver.core import topics as topic
-from coalserver.core.commands.idempotency import keep_receipt, kept_receipt
-from coalserver.core.commands.synced_state import keep_truths
+from coalserver.core.commands.idempotency import find_idempotent_result, save_idempotency_record
+from coalserver.core.commands.synced_state import snapshot_synced_states
 from coalserver.core.feed import Feed
-from coalserver.core.leaderboards import Rankings
-from coalserver.core.ports import GAP, Counter, Entry, History, Store, Topic
+from coalserver.core.leaderboards import Leaderboards
+from coalserver.core.ports import GAP_COUNTER_PREFIX, Counter, Entry, History, Store, Topic
 from coalserver.core.presence import Presence
 from coalserver.core.queries.seats import rosters
 from coalserver.core.state import State
-from coalserver.core.unit_of_work import Setting, Unit
-from coalserver.core.writer import Ledger
-from coalserver.domain.errors import Refusal
-from coalserver.domain.play.lobby_events import MemberJoined
-from coalserver.domain.play.room_events import PlayerEntered
-from coalserver.domain.play.synced_state import Truth
+from coalserver.core.unit_of_work import CoreContext, UnitOfWork
+from coalserver.core.writer import BatchWriter
+from coalserver.domain.errors import DomainError
+from coalserver.domain.play.lobby_events import LobbyMemberJoined
+from coalserver.domain.play.room_events import RoomMemberJoined
+from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 #: Entries that are read at once to make the states of rooms again: no more than lie between two snapshots.
-RETOLD = 64
+REPLAY_CHUNK_SIZE = 64
 
 #: Somebody has a seat now, perhaps without having called: a host approved him.
-SEATED = (MemberJoined, PlayerEntered)
+SEAT_TAKEN_EVENTS = (LobbyMemberJoined, RoomMemberJoined)
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class IdempotencyKey:
     """What makes one request the same as another: who calls, the key he gave it, and what it says."""
 
-    key: str
-    digest: str
+    key_digest: str
+    request_digest: str
 
     @classmethod
-    def of(cls, caller: str, key: str, *said: bytes) -> "Repeat":
-        digest = hashlib.sha256(b"\0".join(said)).hexdigest()
-        return cls(hashlib.sha256(f"{caller}\0{key}".encode()).hexdigest(), digest)
+    def of(cls, caller: str, idempotency_key: str, *content: bytes) -> "IdempotencyKey":
+        request_digest = hashlib.sha256(b"\0".join(content)).hexdigest()
+        return cls(
+            hashlib.sha256(f"{caller}\0{idempotency_key}".encode()).hexdigest(), request_digest
+        )
 
 
 class Core:
     """The one core all dialects share."""
 
     def __init__(
-        self, store: Store, state: State, feed: Feed, presence: Presence, setting: Setting
+        self, store: Store, state: State, feed: Feed, presence: Presence, context: CoreContext
     ) -> None:
         self.state = state
         self.feed = feed
         self.presence = presence
-        self.setting = setting
-        self.ledger = Ledger(store, state, feed)
-        self.rankings = Rankings(state)
+        self.context = context
+        self.writer = BatchWriter(store, state, feed)
+        self.leaderboards = Leaderboards(state)
         self._store = store
 
     @property
@@ -65,92 +67,96 @@ class Core:
         return self._store
 
     @classmethod
-    async def recover(cls, store: Store, setting: Setting, tail: int = 20_000) -> "Core":
+    async def recover(cls, store: Store, context: CoreContext, tail: int = 20_000) -> "Core":
         """Begin with everything the store has kept."""
-        with no_collection():
-            known = await store.open()
-            state = State(known.values, known.counters)
-        await _retold(store, state)
-        feed = Feed(known.head, known.oldest, tail, gaps(known.counters))
-        presence = Presence(known.signs)
-        now = setting.clock()
+        with garbage_collection_paused():
+            stored = await store.open()
+            state = State(stored.values, stored.counters)
+        await _replay_synced_states(store, state)
+        feed = Feed(stored.head, stored.oldest, tail, find_gaps(stored.counters))
+        presence = Presence(stored.last_seen)
+        now = context.clock()
         for roster in rosters(state):
             for seat in roster.seats:
                 presence.resume(seat.player, seat.away, now)
-        return cls(store, state, feed, presence, setting)
+        return cls(store, state, feed, presence, context)
 
     @property
     def now(self) -> float:
-        return self.setting.clock()
+        return self.context.clock()
 
-    async def do(self, command: Callable[..., T], /, **asked: Any) -> T:
+    async def execute(self, command: Callable[..., T], /, **kwargs: Any) -> T:
         """Run a command; its answer comes when what it changed is on disk, and so is all that it saw.
 
         Refusals pass through, no earlier: "already here" must not be said of a seat that may yet be lost.
         """
-        unit = Unit(self.state, self.setting, self.setting.clock())
+        uow = UnitOfWork(self.state, self.context, self.context.clock())
         try:
-            answer = command(unit, **asked)
-        except Refusal:
-            await self.ledger.settled()
+            result = command(uow, **kwargs)
+        except DomainError:
+            await self.writer.flushed()
             raise
-        if not unit.idle:
-            await self._landed(unit)
+        if not uow.is_empty:
+            await self._commit(uow)
         else:
-            await self.ledger.settled()
-        return answer
+            await self.writer.flushed()
+        return result
 
-    async def do_once(
+    async def execute_idempotent(
         self,
-        repeat: Repeat,
+        key: IdempotencyKey,
         command: Callable[..., Any],
         /,
-        made: Callable[[Any], Any],
-        **asked: Any,
+        to_ids: Callable[[Any], Any],
+        **kwargs: Any,
     ) -> Any:
         """Run a command unless this request was run before; gives `made` of its answer both times.
 
         The receipt is part of the command's own unit: either both are on disk or neither is.
         """
-        unit = Unit(self.state, self.setting, self.setting.clock())
+        uow = UnitOfWork(self.state, self.context, self.context.clock())
         try:
-            kept = kept_receipt(unit, key=repeat.key, digest=repeat.digest)
-            answer = made(command(unit, **asked)) if kept is None else kept[0]
-        except Refusal:
-            await self.ledger.settled()
+            record = find_idempotent_result(
+                uow, key_digest=key.key_digest, request_digest=key.request_digest
+            )
+            result = to_ids(command(uow, **kwargs)) if record is None else record[0]
+        except DomainError:
+            await self.writer.flushed()
             raise
-        if kept is not None:
-            await self.ledger.settled()
-            return answer
-        keep_receipt(unit, key=repeat.key, digest=repeat.digest, made=answer)
-        await self._landed(unit)
-        return answer
+        if record is not None:
+            await self.writer.flushed()
+            return result
+        save_idempotency_record(
+            uow, key_digest=key.key_digest, request_digest=key.request_digest, created_ids=result
+        )
+        await self._commit(uow)
+        return result
 
-    async def _landed(self, unit: Unit) -> None:
+    async def _commit(self, uow: UnitOfWork) -> None:
         """Make a unit true, and return when it is on disk."""
-        landing = self.ledger.commit(unit)
-        for entry in unit.entries:
-            if isinstance(entry.event, SEATED):
-                self.presence.watch(entry.event.player, unit.now)
-        await landing
+        committed = self.writer.commit(uow)
+        for entry in uow.entries:
+            if isinstance(entry.event, SEAT_TAKEN_EVENTS):
+                self.presence.watch(entry.event.player, uow.now)
+        await committed
 
-    def see(self, query: Callable[..., T], /, **asked: Any) -> T:
+    def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
         """Answer a question from memory."""
-        return query(self.state, **asked)
+        return query(self.state, **kwargs)
 
-    def shown(self, kind: type[T], id: int) -> T | None:
+    def committed(self, kind: type[T], id: int) -> T | None:
         """A room, or the truth of one, as whoever has heard everything up to the feed's head may know it."""
-        return self.ledger.shown.get(kind, id)
+        return self.writer.committed.get(kind, id)
 
-    def heard(self, player: int) -> bool:
+    def record_activity(self, player: int) -> bool:
         """A player gave a sign of life. True if he was away until now."""
-        now = self.setting.clock()
-        self.ledger.note_sign(player, now)
-        return self.presence.sign(player, now)
+        now = self.context.clock()
+        self.writer.record_last_seen(player, now)
+        return self.presence.touch(player, now)
 
     def online(self, player: int) -> bool:
         """Whether a player is there: a sign of life not long ago, or a poll or socket open."""
-        return self.presence.online(player, self.now, self.setting.limits.away_after)
+        return self.presence.online(player, self.now, self.context.limits.away_after)
 
     async def entries(
         self, topics: Sequence[Topic], cursor: int, limit: int
@@ -168,44 +174,46 @@ class Core:
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         """The newest entries of one topic, ascending."""
-        held = self.feed.after((topic,), self.feed.floor - 1, 1 << 62)
-        if len(held) >= limit or self.feed.floor <= self.feed.oldest:
-            return held[-limit:]
+        in_memory = self.feed.after((topic,), self.feed.floor - 1, 1 << 62)
+        if len(in_memory) >= limit or self.feed.floor <= self.feed.oldest:
+            return in_memory[-limit:]
         return await self._store.newest(topic, limit)
 
-    async def forget(self, before: float, keep: int) -> None:
+    async def delete_expired_entries(self, before: float, keep: int) -> None:
         """Drop entries that need not be kept any longer, once no state leans on them."""
-        while await self.do(keep_truths, before=before):
+        while await self.execute(snapshot_synced_states, before=before):
             await asyncio.sleep(0)
-        self.feed.oldest = await self._store.forget(before, keep)
+        self.feed.oldest = await self._store.delete_expired_entries(before, keep)
 
 
-def gaps(counters: Mapping[Counter, int]) -> list[tuple[int, int]]:
+def find_gaps(counters: Mapping[Counter, int]) -> list[tuple[int, int]]:
     """The stretches of entry ids that restored backups have left empty: see `Feed.lost`."""
     found = (
-        (low, int(name.removeprefix(GAP)))
+        (low, int(name.removeprefix(GAP_COUNTER_PREFIX)))
         for name, low in counters.items()
-        if isinstance(name, str) and name.startswith(GAP)
+        if isinstance(name, str) and name.startswith(GAP_COUNTER_PREFIX)
     )
     return sorted(found)
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
+def garbage_collection_paused() -> Iterator[None]:
     """Hold the garbage collector off while nothing but values to keep is made: it takes two thirds of the time."""
-    on = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if on:
+        if was_enabled:
             gc.enable()
 
 
-async def _retold(store: Store, state: State) -> None:
+async def _replay_synced_states(store: Store, state: State) -> None:
     """Lead each truth from its snapshot to where the entries say that it was."""
-    for truth in list(state.all(Truth)):
-        while found := await store.entries([topic.truth(truth.id)], truth.entry, RETOLD):
+    for synced_state in list(state.all(SyncedState)):
+        while found := await store.entries(
+            [topic.synced_state(synced_state.id)], synced_state.entry, REPLAY_CHUNK_SIZE
+        ):
             for entry in found:
-                truth = truth.followed(entry.event.patch, entry.id)
-        state.set(Truth, truth.id, truth)
+                synced_state = synced_state.replay(entry.event.patch, entry.id)
+        state.set(SyncedState, synced_state.id, synced_state)

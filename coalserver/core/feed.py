@@ -20,7 +20,7 @@ class Waiter(Protocol):
     def wake(self) -> None:
         """There is something new on a topic you wait for. Called once per enrolment."""
 
-    def fail(self, fault: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Your `wake` has raised this: end, or you would wait for what has come already."""
 
 
@@ -47,8 +47,8 @@ class Feed:
         self._recent: deque[Entry] = deque()
         self._topics: dict[Topic, deque[Entry]] = {}
         self._waiters: dict[Topic, dict[Waiter, None]] = {}
-        self._standing: dict[Topic, dict[Waiter, None]] = {}
-        self._last: dict[Topic, dict[Waiter, None]] = {}
+        self._subscribers: dict[Topic, dict[Waiter, None]] = {}
+        self._last_subscribers: dict[Topic, dict[Waiter, None]] = {}
 
     def publish(self, entries: Sequence[Entry]) -> None:
         """Say what is on disk, and wake whoever waits for it."""
@@ -66,17 +66,17 @@ class Feed:
                 waiters = self._waiters.pop(topic, None)
                 if waiters:
                     awake.update(waiters)
-                standing = self._standing.get(topic)
-                if standing:
-                    awake.update(standing)
-                last = self._last.get(topic)
+                subscribers = self._subscribers.get(topic)
+                if subscribers:
+                    awake.update(subscribers)
+                last = self._last_subscribers.get(topic)
                 if last:
                     awake_last.update(last)
         self.head = entries[-1].id
         while len(self._recent) > self._tail:
-            self._let_go(self._recent.popleft())
+            self._evict(self._recent.popleft())
         for waiter in (*awake, *awake_last):
-            _woken(waiter)
+            _notify(waiter)
 
     def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
         """The oldest `limit` held entries on these topics with larger ids, ascending, each once.
@@ -85,15 +85,15 @@ class Feed:
         """
         if len(topics) == 1:
             tail = self._topics.get(topics[0])
-            return _later(tail, cursor, limit) if tail else []
+            return _entries_after(tail, cursor, limit) if tail else []
         found: dict[int, Entry] = {}
         for topic in topics:
             tail = self._topics.get(topic)
             if tail:
-                found.update((entry.id, entry) for entry in _later(tail, cursor, limit))
+                found.update((entry.id, entry) for entry in _entries_after(tail, cursor, limit))
         return [found[id] for id in sorted(found)[:limit]]
 
-    def news(self, topics: Sequence[Topic], cursor: int) -> bool:
+    def has_newer(self, topics: Sequence[Topic], cursor: int) -> bool:
         """Whether anything on these topics is newer than the cursor."""
         for topic in topics:
             tail = self._topics.get(topic)
@@ -105,7 +105,7 @@ class Feed:
         """Whether everything after the cursor is held in memory."""
         return cursor >= self.floor - 1
 
-    def lost(self, cursor: int) -> bool:
+    def has_gap(self, cursor: int) -> bool:
         """Whether something after the cursor is kept nowhere any more. -1 asks for whatever there is.
 
         Who stands in a gap has seen what a restored backup does not know.
@@ -114,7 +114,7 @@ class Feed:
             return True
         return any(low < cursor <= high for low, high in self._gaps)
 
-    def enrol(self, topics: Iterable[Topic], waiter: Waiter) -> None:
+    def add_waiter(self, topics: Iterable[Topic], waiter: Waiter) -> None:
         """Wake this one at the next entry on any of these topics, or at once when the feed has closed."""
         if self.closed:
             waiter.wake()
@@ -125,42 +125,42 @@ class Feed:
                 waiters = self._waiters[topic] = {}
             waiters[waiter] = None
 
-    def stay(self, topics: Iterable[Topic], waiter: Waiter, *, last: bool = False) -> None:
+    def subscribe(self, topics: Iterable[Topic], waiter: Waiter, *, last: bool = False) -> None:
         """Wake this one at every entry on any of these topics, until he leaves; `last`: after all others."""
         if self.closed:
             waiter.wake()
             return
-        enrolled = self._last if last else self._standing
+        registry = self._last_subscribers if last else self._subscribers
         for topic in topics:
-            enrolled.setdefault(topic, {})[waiter] = None
+            registry.setdefault(topic, {})[waiter] = None
 
-    def leave(self, topics: Iterable[Topic], waiter: Waiter) -> None:
+    def unsubscribe(self, topics: Iterable[Topic], waiter: Waiter) -> None:
         """Do not wake this one any more."""
-        for enrolled in (self._waiters, self._standing, self._last):
+        for registry in (self._waiters, self._subscribers, self._last_subscribers):
             for topic in topics:
-                waiters = enrolled.get(topic)
+                waiters = registry.get(topic)
                 if waiters is not None:
                     waiters.pop(waiter, None)
                     if not waiters:
-                        del enrolled[topic]
+                        del registry[topic]
 
     def close(self) -> None:
         """Send everyone who waits home."""
         self.closed = True
         waiters: dict[Waiter, None] = {}
-        for enrolled in (self._waiters, self._standing, self._last):
-            for some in enrolled.values():
-                waiters.update(some)
-            enrolled.clear()
+        for registry in (self._waiters, self._subscribers, self._last_subscribers):
+            for registered in registry.values():
+                waiters.update(registered)
+            registry.clear()
         for waiter in waiters:
-            _woken(waiter)
+            _notify(waiter)
 
-    def waiting(self) -> int:
+    def waiter_count(self) -> int:
         """How many wait, counted once per topic."""
-        enrolled = (self._waiters, self._standing, self._last)
-        return sum(len(some) for topics in enrolled for some in topics.values())
+        registries = (self._waiters, self._subscribers, self._last_subscribers)
+        return sum(len(some) for topics in registries for some in topics.values())
 
-    def _let_go(self, entry: Entry) -> None:
+    def _evict(self, entry: Entry) -> None:
         self.floor = entry.id + 1
         for topic in entry.topics:
             tail = self._topics[topic]
@@ -169,7 +169,7 @@ class Feed:
                 del self._topics[topic]
 
 
-class Ear:
+class FutureWaiter:
     """The ordinary waiter: a future that resolves when there is more."""
 
     __slots__ = ("future",)
@@ -181,21 +181,21 @@ class Ear:
         if not self.future.done():
             self.future.set_result(None)
 
-    def fail(self, fault: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         if not self.future.done():
-            self.future.set_exception(fault)
+            self.future.set_exception(error)
 
 
-def _woken(waiter: Waiter) -> None:
+def _notify(waiter: Waiter) -> None:
     """Wake one. A slip in how he is told ends him alone: neither the others who wait nor the ledger."""
     try:
         waiter.wake()
-    except Exception as fault:
+    except Exception as error:
         log.exception("A listener has failed; it is ended.")
-        waiter.fail(fault)
+        waiter.fail(error)
 
 
-def _later(tail: deque[Entry], cursor: int, limit: int) -> list[Entry]:
+def _entries_after(tail: deque[Entry], cursor: int, limit: int) -> list[Entry]:
     if tail[-1].id <= cursor:
         return []
     if len(tail) < 32 or tail[-8].id <= cursor:
@@ -206,6 +206,6 @@ def _later(tail: deque[Entry], cursor: int, limit: int) -> list[Entry]:
             newer.append(entry)
         newer.reverse()
         return newer[:limit]
-    held = list(tail)
-    start = bisect_right(held, cursor, key=_id)
-    return held[start : start + limit]
+    entries = list(tail)
+    start = bisect_right(entries, cursor, key=_id)
+    return entries[start : start + limit]

@@ -18,162 +18,168 @@ from typing import Any
 from sortedcontainers import SortedList
 
 from coalserver.core.state import State
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
 
 #: Rankings kept of one game; the one that nobody has asked for longest goes first.
-MOST = 16
+MAX_LEADERBOARDS = 16
 #: Players taken in between two breaths: about a millisecond, in which the loop stands still.
-PIECE = 128
+CHUNK_SIZE = 128
 #: Seconds a worker leaves to the loop. As short as the system knows: only the letting go matters.
-BREATH = 0.000_05
+YIELD_SECONDS = 0.000_05
 #: Seconds after which one may ask again for what too many are waiting for.
-AGAIN = 10
+RETRY_AFTER = 10
 
 #: Dotted names of what is compared, the most important first.
 Fields = tuple[str, ...]
-Plain = str | int | float | bool | None
+Scalar = str | int | float | bool | None
 #: Dotted names, each once, and what must be there.
-Where = tuple[tuple[str, Plain], ...]
-_read = json.JSONDecoder().raw_decode
+Filters = tuple[tuple[str, Scalar], ...]
+_decode = json.JSONDecoder().raw_decode
 _Path = tuple[str, ...]
 #: A number for each field, negated, and the player's id.
-_Place = tuple[float, ...]
+_SortKey = tuple[float, ...]
 #: What tells one ranking of a game from another. As a key of a dictionary true alone would be 1.
-_Name = tuple[Fields, tuple[tuple[str, bool, Plain], ...]]
+_CacheKey = tuple[Fields, tuple[tuple[str, bool, Scalar], ...]]
 
 
-class Ranking:
+class Leaderboard:
     """One order of a game's players. Costs about 150 bytes a player."""
 
-    def __init__(self, fields: Fields, where: Where = ()) -> None:
+    def __init__(self, fields: Fields, where: Filters = ()) -> None:
         self._fields: tuple[_Path, ...] = tuple(tuple(name.split(".")) for name in fields)
         self._where = tuple((tuple(name.split(".")), wanted) for name, wanted in where)
-        self._order: SortedList[_Place] = SortedList()
-        self._places: dict[int, _Place] = {}
+        self._order: SortedList[_SortKey] = SortedList()
+        self._sort_keys: dict[int, _SortKey] = {}
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def put(self, player: int, data: Any) -> None:
+    def update_player(self, player: int, data: Any) -> None:
         """This is the player's data from now on: a document, or None for one who is no more."""
-        place = self._place(player, data)
-        before = self._places.get(player)
-        if place == before:
+        sort_key = self._sort_key(player, data)
+        previous = self._sort_keys.get(player)
+        if sort_key == previous:
             return
-        if before is not None:
-            self._order.remove(before)
-        if place is None:
-            del self._places[player]
+        if previous is not None:
+            self._order.remove(previous)
+        if sort_key is None:
+            del self._sort_keys[player]
         else:
-            self._order.add(place)
-            self._places[player] = place
+            self._order.add(sort_key)
+            self._sort_keys[player] = sort_key
 
-    def before(self, player: int) -> int | None:
+    def rank_of(self, player: int) -> int | None:
         """How many are before this player; None where he is not in the ranking."""
-        place = self._places.get(player)
-        return None if place is None else self._order.bisect_left(place)
+        sort_key = self._sort_keys.get(player)
+        return None if sort_key is None else self._order.bisect_left(sort_key)
 
     def players(self, start: int, count: int) -> list[int]:
         """Ids from this place on, the first place being 0."""
         return [place[-1] for place in self._order.islice(start, start + count)]
 
-    def _place(self, player: int, data: Any) -> _Place | None:
-        if data is None or not all(_same(_at(data, path), one) for path, one in self._where):
+    def _sort_key(self, player: int, data: Any) -> _SortKey | None:
+        if data is None or not all(
+            _json_equal(_value_at(data, path), one) for path, one in self._where
+        ):
             return None
-        return (*[_descending(_at(data, path)) for path in self._fields], player)
+        return (*[_descending(_value_at(data, path)) for path in self._fields], player)
 
 
 @dataclass(slots=True, eq=False)
-class _Building:
+class _Build:
     """A ranking that is being made, and whose data has changed since that began."""
 
-    late: dict[int, None] = field(default_factory=dict)
-    given_up: threading.Event = field(default_factory=threading.Event)
-    done: "asyncio.Task[Ranking] | None" = None
+    changed: dict[int, None] = field(default_factory=dict)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    done: "asyncio.Task[Leaderboard] | None" = None
 
 
-class Rankings:
+class Leaderboards:
     """The rankings somebody has asked for of late, by game, fields and filters."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._kept: dict[str, OrderedDict[_Name, Ranking]] = {}
-        self._building: dict[str, dict[_Name, _Building]] = {}
+        self._cache: dict[str, OrderedDict[_CacheKey, Leaderboard]] = {}
+        self._building: dict[str, dict[_CacheKey, _Build]] = {}
         # One at a time, or each would take what the others leave to the loop.
-        self._turn = asyncio.Lock()
-        state.watch(Player, self._changed)
+        self._lock = asyncio.Lock()
+        state.watch(Player, self._on_player_change)
 
-    async def ranking(self, game: str, fields: Fields, where: Where = ()) -> Ranking:
+    async def get(self, game: str, fields: Fields, where: Filters = ()) -> Leaderboard:
         """This order of a game's players. The first who asks has it made, and waits for it.
 
         Whoever gives up waiting stops nothing: the next one finds it further on, or made.
         """
         filters = sorted(where, key=itemgetter(0))
-        name = (fields, tuple((at, type(wanted) is bool, wanted) for at, wanted in filters))
-        kept = self._kept.get(game)
-        if kept is not None and name in kept:
-            kept.move_to_end(name)
-            return kept[name]
+        cache_key = (fields, tuple((at, type(wanted) is bool, wanted) for at, wanted in filters))
+        cached = self._cache.get(game)
+        if cached is not None and cache_key in cached:
+            cached.move_to_end(cache_key)
+            return cached[cache_key]
         waiting = self._building.setdefault(game, {})
-        building = waiting.get(name)
+        building = waiting.get(cache_key)
         if building is None:
-            if len(waiting) >= MOST:
-                raise Refusal(Why.RATE_LIMITED, what="ranking", wait=AGAIN)
-            building = waiting[name] = _Building()
-            making = self._made(game, name, Ranking(fields, where), building)
-            building.done = asyncio.create_task(making)
+            if len(waiting) >= MAX_LEADERBOARDS:
+                raise DomainError(ErrorCode.RATE_LIMITED, what="ranking", wait=RETRY_AFTER)
+            building = waiting[cache_key] = _Build()
+            build = self._build(game, cache_key, Leaderboard(fields, where), building)
+            building.done = asyncio.create_task(build)
         assert building.done is not None
         return await asyncio.shield(building.done)
 
-    async def _made(self, game: str, name: _Name, ranking: Ranking, building: _Building) -> Ranking:
+    async def _build(
+        self, game: str, cache_key: _CacheKey, leaderboard: Leaderboard, building: _Build
+    ) -> Leaderboard:
         try:
-            async with self._turn:
-                building.late.clear()
+            async with self._lock:
+                building.changed.clear()
                 ids = list(self._state.ids(Player, "game", game))
-                await asyncio.to_thread(fill, ranking, self._state, ids, building.given_up)
-                while building.late:
-                    for id in list(islice(building.late, PIECE)):
-                        del building.late[id]
-                        ranking.put(id, _data(self._state.get(Player, id)))
+                await asyncio.to_thread(fill, leaderboard, self._state, ids, building.cancelled)
+                while building.changed:
+                    for id in list(islice(building.changed, CHUNK_SIZE)):
+                        del building.changed[id]
+                        leaderboard.update_player(id, _data(self._state.get(Player, id)))
                     await asyncio.sleep(0)
         finally:
-            building.given_up.set()
-            del self._building[game][name]
-        kept = self._kept.setdefault(game, OrderedDict())
-        kept[name] = ranking
-        if len(kept) > MOST:
-            kept.popitem(last=False)
-        return ranking
+            building.cancelled.set()
+            del self._building[game][cache_key]
+        cached = self._cache.setdefault(game, OrderedDict())
+        cached[cache_key] = leaderboard
+        if len(cached) > MAX_LEADERBOARDS:
+            cached.popitem(last=False)
+        return leaderboard
 
-    def _changed(self, before: Player | None, after: Player | None) -> None:
+    def _on_player_change(self, before: Player | None, after: Player | None) -> None:
         """A player was made, has other data, or is no more. Costs nothing where nobody ranks."""
         player = after or before
         if player is None or (before and after and before.data == after.data):
             return
         for building in self._building.get(player.game, {}).values():
-            building.late[player.id] = None
-        kept = self._kept.get(player.game)
-        if kept:
+            building.changed[player.id] = None
+        cached = self._cache.get(player.game)
+        if cached:
             data = _data(after)
-            for ranking in kept.values():
-                ranking.put(player.id, data)
+            for leaderboard in cached.values():
+                leaderboard.update_player(player.id, data)
 
 
-def fill(ranking: Ranking, state: State, ids: Sequence[int], given_up: threading.Event) -> None:
+def fill(
+    leaderboard: Leaderboard, state: State, ids: Sequence[int], cancelled: threading.Event
+) -> None:
     """Take in these players: a worker's task, that lets the loop go on after every piece."""
-    for start in range(0, len(ids), PIECE):
-        for id in ids[start : start + PIECE]:
-            ranking.put(id, _data(state.get(Player, id)))
-        if given_up.wait(BREATH):
+    for start in range(0, len(ids), CHUNK_SIZE):
+        for id in ids[start : start + CHUNK_SIZE]:
+            leaderboard.update_player(id, _data(state.get(Player, id)))
+        if cancelled.wait(YIELD_SECONDS):
             return
 
 
 def _data(player: Player | None) -> Any:
-    return None if player is None else _read(player.data.decode())[0]
+    return None if player is None else _decode(player.data.decode())[0]
 
 
-def _at(data: Any, path: _Path) -> Any:
+def _value_at(data: Any, path: _Path) -> Any:
     """What a document has under a path; None where there is nothing."""
     for name in path:
         if type(data) is not dict:
@@ -186,6 +192,6 @@ def _descending(value: Any) -> float:
     return -value if type(value) in (int, float) else inf
 
 
-def _same(value: Any, wanted: Plain) -> bool:
+def _json_equal(value: Any, wanted: Scalar) -> bool:
     """Equal as JSON: true is not 1, and 1 is 1.0."""
     return value == wanted and isinstance(value, bool) is isinstance(wanted, bool)

@@ -4,19 +4,25 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from coalserver.core.ports import Counter
-from coalserver.core.recent import Recent
-from coalserver.domain.accounts.account import Account, SignIn
-from coalserver.domain.accounts.oauth import Access, Client, Code, Grant, Pairing
-from coalserver.domain.audit import Deed
-from coalserver.domain.minecraft.visitor import Claim, ConsoleLine, Source, Visitor
+from coalserver.core.recent import RecentDigests
+from coalserver.domain.accounts.account import Account, LoginSession
+from coalserver.domain.accounts.oauth import (
+    AuthorizationCode,
+    Grant,
+    OAuthClient,
+    PairingCode,
+    TokenPair,
+)
+from coalserver.domain.audit import AuditEntry
+from coalserver.domain.minecraft.visitor import ConsoleCommand, LogSource, UsernameClaim, Visitor
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.actions import Action, JoinRequest
-from coalserver.domain.play.game import Datum, Game
-from coalserver.domain.play.host_profile import Welcome
-from coalserver.domain.play.lobby import Lobby, Phase
-from coalserver.domain.play.player import Ban, Player, Receipt, Token
+from coalserver.domain.play.game import Game, StorageItem
+from coalserver.domain.play.host_profile import HostProfile
+from coalserver.domain.play.lobby import Lobby, LobbyState
+from coalserver.domain.play.player import Ban, IdempotencyRecord, Player, Token
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.synced_state import Truth
+from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]
@@ -35,7 +41,7 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
     },
     Player: {
         "game": lambda player: _if(player.game, player.game),
-        "key": lambda player: _if(player.key, player.key),
+        "key": lambda player: _if(player.secret_digest, player.secret_digest),
         "guest": lambda player: _if(player.guest, ""),
     },
     Account: {
@@ -45,11 +51,11 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "admin": lambda account: _if(account.admin and account.active, ""),
         "username": lambda account: account.usernames,
     },
-    SignIn: {
-        "digest": lambda sign_in: (sign_in.digest,),
-        "account": lambda sign_in: (sign_in.account,),
+    LoginSession: {
+        "digest": lambda login_session: (login_session.digest,),
+        "account": lambda login_session: (login_session.account,),
     },
-    Client: {
+    OAuthClient: {
         "code": lambda client: (client.code,),
         "world": lambda client: _if(client.world, client.world),
     },
@@ -58,19 +64,19 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "account": lambda grant: (grant.account,),
         "client": lambda grant: (grant.client,),
     },
-    Code: {
+    AuthorizationCode: {
         "digest": lambda code: (code.digest,),
         "client": lambda code: (code.client,),
     },
-    Access: {
-        "digest": lambda access: (access.digest,),
-        "renewal": lambda access: _if(access.renewal, access.renewal),
-        "pair": lambda access: ((access.account, access.client),),
-        "client": lambda access: _if(access.client, access.client),
-        "account": lambda access: _if(access.account, access.account),
+    TokenPair: {
+        "digest": lambda pair: (pair.digest,),
+        "refresh": lambda pair: _if(pair.refresh, pair.refresh),
+        "pair": lambda pair: ((pair.account, pair.client),),
+        "client": lambda pair: _if(pair.client, pair.client),
+        "account": lambda pair: _if(pair.account, pair.account),
     },
-    Deed: {},
-    Pairing: {
+    AuditEntry: {},
+    PairingCode: {
         "digest": lambda pairing: (pairing.digest,),
         "world": lambda pairing: (pairing.world,),
     },
@@ -79,33 +85,33 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "player": lambda token: (token.player,),
         "account": lambda token: _if(token.account, token.account),
     },
-    Welcome: {"code": lambda welcome: (welcome.code,)},
+    HostProfile: {"code": lambda profile: (profile.code,)},
     Ban: {"player": lambda ban: ((ban.game, ban.player),)},
-    Receipt: {"key": lambda receipt: (receipt.key,)},
-    Datum: {
-        "slot": lambda datum: ((datum.game, datum.player, datum.key),),
-        "player": lambda datum: (datum.player,),
+    IdempotencyRecord: {"key": lambda record: (record.idempotency_key,)},
+    StorageItem: {
+        "owner_and_key": lambda item: ((item.game, item.player, item.storage_key),),
+        "player": lambda item: (item.player,),
     },
     Lobby: {
         "code": lambda lobby: (lobby.code,),
-        "open": lambda lobby: _if(lobby.phase is Phase.OPEN, lobby.game),
+        "open": lambda lobby: _if(lobby.state is LobbyState.OPEN, lobby.game),
         "member": lambda lobby: tuple(lobby.roster),
-        "closed": lambda lobby: _if(lobby.phase is not Phase.OPEN, ""),
+        "closed": lambda lobby: _if(lobby.state is not LobbyState.OPEN, ""),
         "room": lambda lobby: _if(lobby.room, lobby.room),
     },
     Room: {
         "code": lambda room: (room.code,),
-        "running": lambda room: _if(not room.over, room.game),
-        "member": lambda room: () if room.over else tuple(room.roster),
-        "closed": lambda room: _if(room.over, ""),
-        "ended": lambda room: tuple(room.roster) if room.over else (),
-        "sourced": lambda room: _if(room.authority and not room.over, ""),
+        "running": lambda room: _if(not room.ended, room.game),
+        "member": lambda room: () if room.ended else tuple(room.roster),
+        "closed": lambda room: _if(room.ended, ""),
+        "ended": lambda room: tuple(room.roster) if room.ended else (),
+        "with_authority": lambda room: _if(room.authority and not room.ended, ""),
     },
-    Truth: {},
+    SyncedState: {},
     Action: {
         "code": lambda action: (action.code,),
         "room": lambda action: (action.room,),
-        "target": lambda action: _if(not action.done, (action.room, action.target)),
+        "target": lambda action: _if(not action.finished, (action.room, action.target)),
         "sender": lambda action: ((action.room, action.sender),),
     },
     JoinRequest: {
@@ -121,11 +127,11 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
     Visitor: {
         "world": lambda visitor: (visitor.world,),
         "name": lambda visitor: ((visitor.world, visitor.name),),
-        "there": lambda visitor: _if(visitor.there, visitor.world),
+        "online": lambda visitor: _if(visitor.online, visitor.world),
     },
-    ConsoleLine: {"world": lambda line: (line.world,)},
-    Source: {"name": lambda source: ((source.world, source.name),)},
-    Claim: {
+    ConsoleCommand: {"world": lambda command: (command.world,)},
+    LogSource: {"name": lambda source: ((source.world, source.name),)},
+    UsernameClaim: {
         "code": lambda claim: (claim.code,),
         "account": lambda claim: (claim.account,),
     },
@@ -142,14 +148,14 @@ class State:
     ) -> None:
         self.counters: dict[Counter, int] = dict(counters or {})
         self._values: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
-        self._found: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
+        self._indexes: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
             kind: {name: {} for name in names} for kind, names in INDEXES.items()
         }
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
         #: The newest log lines, which the history may not know of yet.
-        self.recent = Recent()
+        self.recent = RecentDigests()
         #: Screenshots taken down since the start: who asked the history before that was told they hang.
-        self.taken_down: set[int] = set()
+        self.deleted_screenshots: set[int] = set()
         for value in values:
             self.set(type(value), value.id, value)
 
@@ -174,14 +180,14 @@ class State:
 
     def ids(self, kind: type, index: str, key: Hashable) -> Mapping[int, None]:
         """Ids of the values found under a key, in the order in which they came there."""
-        return self._found[kind][index].get(key, _NOTHING)
+        return self._indexes[kind][index].get(key, _NOTHING)
 
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
         """The values found under a key."""
         values = self._values[kind]
         return [values[id] for id in self.ids(kind, index, key)]
 
-    def one(self, kind: type[T], index: str, key: Hashable) -> T | None:
+    def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """The first value found under a key, or None."""
         for id in self.ids(kind, index, key):
             return self._values[kind][id]  # type: ignore[no-any-return]
@@ -195,13 +201,13 @@ class State:
             values.pop(id, None)
         else:
             values[id] = value
-        found = self._found[kind]
+        indexes = self._indexes[kind]
         for name, keys_of in INDEXES[kind].items():
             before = () if old is None else keys_of(old)
             after = () if value is None else keys_of(value)
             if before == after:
                 continue
-            index = found[name]
+            index = indexes[name]
             for key in before:
                 if key not in after:
                     ids = index[key]

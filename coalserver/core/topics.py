@@ -28,7 +28,7 @@ def room_chat(id: int) -> Topic:
     return ("room-chat", id)
 
 
-def truth(room: int) -> Topic:
+def synced_state(room: int) -> Topic:
     """The state that its source of truth keeps in a room."""
     return ("truth", room)
 

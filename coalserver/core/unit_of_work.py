@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from coalserver.core.ports import ENTRIES, Counter, Entry, Filed, Sighting, Topic
+from coalserver.core.ports import ENTRY_COUNTER, Counter, Entry, NewLogLine, Topic, WorldMark
 from coalserver.core.state import INDEXES, State
 from coalserver.domain.minecraft.history import LogLine, Screenshot
-from coalserver.domain.minecraft.visits import Mark
+from coalserver.domain.minecraft.visits import PresenceMark
 from coalserver.domain.play.game import Rules
 
 T = TypeVar("T")
@@ -28,26 +28,26 @@ class Identified(Protocol):
 E = TypeVar("E", bound=Identified)
 
 #: Of these are secrets that a document shows as letters and digits.
-LETTERS = string.ascii_letters + string.digits
+ALPHABET = string.ascii_letters + string.digits
 
 
-class Safe(Protocol):
+class Cipher(Protocol):
     """Keeps secrets that somebody may ask for again."""
 
-    def locked(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """What to keep of a secret."""
 
-    def opened(self, locked: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         """The secret again; empty where it cannot be told any more."""
 
 
-class NoSafe:
+class NoCipher:
     """Nothing can be locked: for those who keep no such secret."""
 
-    def locked(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         raise NotImplementedError("this setting has no safe")
 
-    def opened(self, locked: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         raise NotImplementedError("this setting has no safe")
 
 
@@ -55,59 +55,59 @@ class NoSafe:
 class Limits:
     """Numbers that commands go by. Seconds where a time is meant."""
 
-    seats_at_once: int = 50
+    max_seats: int = 50
     away_after: float = 60
     seat_grace: float = 300
     guest_token: float = 30 * 86400
     account_token: float = 90 * 86400
     host_token: float = 7 * 86400
-    host_renewal: float = 90 * 86400
+    host_token_refresh: float = 90 * 86400
     host_grace: float = 30
-    sign_in: float = 30 * 86400
+    login_session: float = 30 * 86400
     access_token: float = 3600
     refresh_token: float = 90 * 86400
     agent_token: float = 30 * 86400
 
 
-class Chance(random.SystemRandom):
+class BufferedRandom(random.SystemRandom):
     """The system's randomness, fetched a page at a time: asking for it costs more than having it."""
 
-    PAGE = 1024
+    BUFFER_SIZE = 1024
 
     def __init__(self) -> None:
         super().__init__()
-        self._page = b""
+        self._buffer = b""
 
     def randbytes(self, n: int) -> bytes:
-        if len(self._page) < n:
-            self._page = os.urandom(max(self.PAGE, n))
-        given, self._page = self._page[:n], self._page[n:]
-        return given
+        if len(self._buffer) < n:
+            self._buffer = os.urandom(max(self.BUFFER_SIZE, n))
+        result, self._buffer = self._buffer[:n], self._buffer[n:]
+        return result
 
 
 @dataclass(slots=True)
-class Setting:
+class CoreContext:
     """What every unit shares: clock, chance, the rules of games, limits, password seal and safe."""
 
     clock: Callable[[], float]
-    chance: random.Random = field(default_factory=Chance)
+    rng: random.Random = field(default_factory=BufferedRandom)
     rules: dict[str, Rules] = field(default_factory=dict)
     limits: Limits = Limits()
-    seal: bytes = b""
-    safe: Safe = NoSafe()
+    signing_key: bytes = b""
+    cipher: Cipher = NoCipher()
 
 
-class Unit:
+class UnitOfWork:
     """One command's view of the state: it reads its own writes, and nobody else sees them yet."""
 
     __slots__ = (
-        *("state", "setting", "now", "changes", "derived", "entries", "counters", "_touched"),
-        *("lines", "sightings", "screenshots"),
+        *("state", "context", "now", "changes", "derived", "entries", "counters", "_touched"),
+        *("lines", "world_marks", "screenshots"),
     )
 
-    def __init__(self, state: State, setting: Setting, now: float) -> None:
+    def __init__(self, state: State, context: CoreContext, now: float) -> None:
         self.state = state
-        self.setting = setting
+        self.context = context
         self.now = now
         self.changes: dict[tuple[type, int], Any] = {}
         #: Which of the changes need not be written.
@@ -116,13 +116,13 @@ class Unit:
         self.counters: dict[Counter, int] = {}
         self._touched: dict[type, dict[int, Any]] = {}
         #: What goes into the history.
-        self.lines: list[Filed] = []
-        self.sightings: list[Sighting] = []
+        self.lines: list[NewLogLine] = []
+        self.world_marks: list[WorldMark] = []
         self.screenshots: dict[int, Screenshot | None] = {}
 
     @property
     def limits(self) -> Limits:
-        return self.setting.limits
+        return self.context.limits
 
     def get(self, kind: type[T], id: int) -> T | None:
         """The value with this id, as this unit has left it."""
@@ -138,23 +138,23 @@ class Unit:
         if not touched:
             return found
         keys_of = INDEXES[kind][index]
-        kept = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
-        own = (value for value in touched.values() if value is not None)
-        return kept + [value for value in own if key in keys_of(value)]
+        unchanged = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
+        changed = (value for value in touched.values() if value is not None)
+        return unchanged + [value for value in changed if key in keys_of(value)]
 
-    def one(self, kind: type[T], index: str, key: Hashable) -> T | None:
+    def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """The first value under a key, or None."""
         if kind not in self._touched:
-            return self.state.one(kind, index, key)
+            return self.state.first(kind, index, key)
         found = self.find(kind, index, key)
         return found[0] if found else None
 
-    def put(self, value: E) -> E:
+    def save(self, value: E) -> E:
         """This is the value from now on."""
         self._change(type(value), value.id, value)
         return value
 
-    def derive(self, value: E) -> E:
+    def save_derived(self, value: E) -> E:
         """The same, where a start makes this value again: of what was put, and of what was said since."""
         key = type(value), value.id
         written = key in self.changes and key not in self.derived
@@ -163,33 +163,33 @@ class Unit:
             self.derived.add(key)
         return value
 
-    def drop(self, value: Identified) -> None:
+    def delete(self, value: Identified) -> None:
         """This value is no more."""
         self._change(type(value), value.id, None)
 
     @property
-    def idle(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing is to be written of it."""
         return not (
-            self.changes or self.entries or self.lines or self.sightings or self.screenshots
+            self.changes or self.entries or self.lines or self.world_marks or self.screenshots
         )
 
-    def file(self, line: LogLine, digest: bytes, mark: Mark | None = None) -> None:
+    def add_log_line(self, line: LogLine, digest: bytes, mark: PresenceMark | None = None) -> None:
         """A line goes into the history, and mends the visits there by its mark."""
-        self.lines.append(Filed(line, digest, mark))
+        self.lines.append(NewLogLine(line, digest, mark))
 
-    def sight(self, world: int, mark: Mark) -> None:
+    def add_visit_mark(self, world_id: int, mark: PresenceMark) -> None:
         """The visits in the history are mended by a mark that no line made."""
-        self.sightings.append(Sighting(world, mark))
+        self.world_marks.append(WorldMark(world_id, mark))
 
-    def hang(self, screenshot: Screenshot) -> Screenshot:
+    def save_screenshot(self, screenshot: Screenshot) -> Screenshot:
         """A screenshot is in the history, as it is now."""
         self.screenshots[screenshot.id] = screenshot
         return screenshot
 
-    def take_down(self, screenshot: int) -> None:
+    def delete_screenshot(self, screenshot_id: int) -> None:
         """A screenshot is in the history no more."""
-        self.screenshots[screenshot] = None
+        self.screenshots[screenshot_id] = None
 
     def new_id(self, kind: type) -> int:
         """The next small integer of a class, from 1; none comes twice."""
@@ -197,30 +197,30 @@ class Unit:
 
     def new_code(self, size: int = 16) -> str:
         """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
-        return self.setting.chance.randbytes(size).hex()
+        return self.context.rng.randbytes(size).hex()
 
     def new_letters(self, size: int) -> str:
         """The same in letters and digits, which are almost six bits each."""
-        return "".join(self.setting.chance.choices(LETTERS, k=size))
+        return "".join(self.context.rng.choices(ALPHABET, k=size))
 
     @property
-    def chance(self) -> random.Random:
-        return self.setting.chance
+    def rng(self) -> random.Random:
+        return self.context.rng
 
-    def sealed(self, password: str) -> str:
+    def password_digest(self, password: str) -> str:
         """What is kept of a room's password: a keyed digest; of an empty one, nothing."""
         if not password:
             return ""
-        return hmac.new(self.setting.seal, password.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.context.signing_key, password.encode(), hashlib.sha256).hexdigest()
 
     def rules(self, game: str) -> Rules | None:
         """The rules of a game, or None for a game that has none."""
-        return self.setting.rules.get(game)
+        return self.context.rules.get(game)
 
-    def say(self, event: Any, *topics: Topic) -> Entry:
+    def emit(self, event: Any, *topics: Topic) -> Entry:
         """Something has happened; whoever listens to one of these topics will hear of it."""
-        where = topics if len(topics) < 2 else tuple(dict.fromkeys(topics))
-        entry = Entry(self._next(ENTRIES, 0), self.now, event, where)
+        unique_topics = topics if len(topics) < 2 else tuple(dict.fromkeys(topics))
+        entry = Entry(self._next(ENTRY_COUNTER, 0), self.now, event, unique_topics)
         self.entries.append(entry)
         return entry
 

@@ -4,67 +4,67 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from coalserver.core.committed import Shown
+from coalserver.core.committed import CommittedView
 from coalserver.core.feed import Feed
 from coalserver.core.ports import Batch, Store, StoreFailed
 from coalserver.core.state import State
-from coalserver.core.unit_of_work import Unit
+from coalserver.core.unit_of_work import UnitOfWork
 
 log = logging.getLogger(__name__)
 
 
-class Ledger:
+class BatchWriter:
     """Group commit without a timer: while one batch is written, the next gathers."""
 
     def __init__(self, store: Store, state: State, feed: Feed) -> None:
         self._store = store
         self._state = state
         self._feed = feed
-        self.shown = Shown(state)
-        self._open = Batch()
+        self.committed = CommittedView(state)
+        self._open_batch = Batch()
         #: Who waits for the open batch, and who for the one that is being written.
         self._waiting: list[asyncio.Future[None]] = []
-        self._landing: list[asyncio.Future[None]] = []
+        self._writing: list[asyncio.Future[None]] = []
         self._work = asyncio.Event()
         self._closing = False
         self._failed: BaseException | None = None
 
-    def commit(self, unit: Unit) -> "asyncio.Future[None]":
+    def commit(self, uow: UnitOfWork) -> "asyncio.Future[None]":
         """Make a unit's changes true in memory; the future, this caller's own, resolves when they are on disk."""
         if self._failed is not None or self._closing:
             raise StoreFailed("the ledger has ended") from self._failed
-        batch = self._open
-        for (kind, id), value in unit.changes.items():
+        batch = self._open_batch
+        for (kind, id), value in uow.changes.items():
             self._state.set(kind, id, value)
-        if unit.derived or batch.derived:
-            _gather(batch, unit)
+        if uow.derived or batch.derived:
+            _merge(batch, uow)
         else:
-            batch.values.update(unit.changes)
-        batch.entries.extend(unit.entries)
-        if unit.lines:
-            batch.lines.extend(unit.lines)
-            self._state.recent.take(filed.digest for filed in unit.lines)
-        batch.sightings.extend(unit.sightings)
-        if unit.screenshots:
-            batch.screenshots.update(unit.screenshots)
-            gone = (id for id, screenshot in unit.screenshots.items() if screenshot is None)
-            self._state.taken_down.update(gone)
-        self._state.counters.update(unit.counters)
-        batch.counters.update(unit.counters)
+            batch.values.update(uow.changes)
+        batch.entries.extend(uow.entries)
+        if uow.lines:
+            batch.lines.extend(uow.lines)
+            self._state.recent.add(filed.digest for filed in uow.lines)
+        batch.world_marks.extend(uow.world_marks)
+        if uow.screenshots:
+            batch.screenshots.update(uow.screenshots)
+            deleted = (id for id, screenshot in uow.screenshots.items() if screenshot is None)
+            self._state.deleted_screenshots.update(deleted)
+        self._state.counters.update(uow.counters)
+        batch.counters.update(uow.counters)
         self._work.set()
-        return _one_more(self._waiting)
+        return _add_future(self._waiting)
 
-    def note_sign(self, player: int, at: float) -> None:
+    def record_last_seen(self, player: int, at: float) -> None:
         """Write a player's last sign of life with the next batch, whenever that is."""
-        self._open.signs[player] = at
+        self._open_batch.last_seen[player] = at
 
-    async def settled(self) -> None:
+    async def flushed(self) -> None:
         """Return when everything committed so far is on disk."""
         if self._failed is not None:
             raise StoreFailed("the ledger has ended") from self._failed
-        batch = self._waiting or self._landing
-        if batch:
-            await _one_more(batch)
+        waiting = self._waiting or self._writing
+        if waiting:
+            await _add_future(waiting)
 
     async def run(self) -> None:
         """Write until closed. A write that fails ends the ledger, and is raised."""
@@ -73,8 +73,8 @@ class Ledger:
             self._work.clear()
             while self._waiting:
                 await self._write_one()
-        if self._open.signs:
-            await self._store.write(self._open)
+        if self._open_batch.last_seen:
+            await self._store.write(self._open_batch)
 
     def close(self) -> None:
         """Take no more; `run` returns after the last batch."""
@@ -83,19 +83,19 @@ class Ledger:
 
     async def _write_one(self) -> None:
         try:
-            batch, self._open = self._open, Batch()
-            self._landing, self._waiting = self._waiting, []
+            batch, self._open_batch = self._open_batch, Batch()
+            self._writing, self._waiting = self._waiting, []
             await self._store.write(batch)
-            self._state.recent.landed += len(batch.lines)
-            self.shown.take(batch)
+            self._state.recent.written += len(batch.lines)
+            self.committed.apply(batch)
             self._feed.publish(batch.entries)
-        except BaseException as fault:
-            log.critical("The ledger failed; stopping: %r", fault)
-            self._failed = fault
-            self._fail((*self._landing, *self._waiting))
+        except BaseException as error:
+            log.critical("The ledger failed; stopping: %r", error)
+            self._failed = error
+            self._fail((*self._writing, *self._waiting))
             raise
-        landed, self._landing = self._landing, []
-        for future in landed:
+        written, self._writing = self._writing, []
+        for future in written:
             # Some may have given up.
             if not future.done():
                 future.set_result(None)
@@ -103,23 +103,23 @@ class Ledger:
     def _fail(self, futures: "Iterable[asyncio.Future[None]]") -> None:
         for future in futures:
             if not future.done():
-                fault = StoreFailed("a write did not reach the disk")
-                fault.__cause__ = self._failed
-                future.set_exception(fault)
+                error = StoreFailed("a write did not reach the disk")
+                error.__cause__ = self._failed
+                future.set_exception(error)
                 # Nobody may be waiting; that is no news.
                 future.exception()
 
 
-def _one_more(waiting: "list[asyncio.Future[None]]") -> "asyncio.Future[None]":
+def _add_future(waiting: "list[asyncio.Future[None]]") -> "asyncio.Future[None]":
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     waiting.append(future)
     return future
 
 
-def _gather(batch: Batch, unit: Unit) -> None:
+def _merge(batch: Batch, uow: UnitOfWork) -> None:
     """Add a unit of which something need not be written. What is written anyway is written as it is now."""
-    for key, value in unit.changes.items():
-        if key in unit.derived and key not in batch.values:
+    for key, value in uow.changes.items():
+        if key in uow.derived and key not in batch.values:
             batch.derived[key] = value
         else:
             batch.values[key] = value

@@ -1,67 +1,67 @@
 """Deeds: what those who run the place have done, kept so that it can be asked about."""
 
 from dataclasses import dataclass
-from enum import StrEnum, auto
+from enum import StrEnum
 
 #: Who a deed of the command line is by. No account has this id.
 COMMAND_LINE = 0
 
 
-class What(StrEnum):
+class AuditAction(StrEnum):
     """What was done."""
 
     # accounts
-    ACCOUNT_ADDED = auto()
-    FIRST_ADMIN = auto()
-    ACCOUNT_LET_IN = auto()
-    ACCOUNT_PUT_ON_HOLD = auto()
-    ADMIN_MADE = auto()
-    ADMIN_UNMADE = auto()
-    NAMES_SET = auto()
-    PASSWORD_SET = auto()
-    TOKEN_MADE = auto()
-    ACCOUNT_REMOVED = auto()
+    ACCOUNT_ADDED = "account_added"
+    FIRST_ADMIN_CREATED = "first_admin"
+    ACCOUNT_ACTIVATED = "account_let_in"
+    ACCOUNT_DEACTIVATED = "account_put_on_hold"
+    ADMIN_GRANTED = "admin_made"
+    ADMIN_REVOKED = "admin_unmade"
+    USERNAMES_SET = "names_set"
+    PASSWORD_SET = "password_set"
+    TOKEN_CREATED = "token_made"
+    ACCOUNT_REMOVED = "account_removed"
     # worlds
-    WORLD_ADDED = auto()
-    WORLD_RENAMED = auto()
-    SHORT_NAME_SET = auto()
-    WORLD_MADE_PUBLIC = auto()
-    WORLD_MADE_PRIVATE = auto()
-    WORLD_PAUSED = auto()
-    PROPERTIES_SET = auto()
-    WORLD_ENDED = auto()
-    SECRET_RENEWED = auto()
-    PAIRING_OPENED = auto()
-    AGENT_PAIRED = auto()
-    CONSOLE_TOLD = auto()
+    WORLD_ADDED = "world_added"
+    WORLD_RENAMED = "world_renamed"
+    SHORT_NAME_SET = "short_name_set"
+    WORLD_MADE_PUBLIC = "world_made_public"
+    WORLD_MADE_PRIVATE = "world_made_private"
+    WORLD_PAUSED = "world_paused"
+    PROPERTIES_SET = "properties_set"
+    WORLD_ARCHIVED = "world_ended"
+    SECRET_ROTATED = "secret_renewed"
+    PAIRING_OPENED = "pairing_opened"
+    AGENT_PAIRED = "agent_paired"
+    CONSOLE_COMMAND_SENT = "console_told"
     # games
-    GAME_ADDED = auto()
-    GAME_ROTATED = auto()
-    PLAYER_PUT_OUT = auto()
-    LOBBY_CLOSED = auto()
-    ROOM_CLOSED = auto()
-    PLAYER_BANNED = auto()
-    BAN_LIFTED = auto()
+    GAME_ADDED = "game_added"
+    GAME_TOKENS_ROTATED = "game_rotated"
+    PLAYER_KICKED = "player_put_out"
+    LOBBY_CLOSED = "lobby_closed"
+    ROOM_CLOSED = "room_closed"
+    PLAYER_BANNED = "player_banned"
+    PLAYER_UNBANNED = "ban_lifted"
     # the place
-    BACKUP_MADE = auto()
-    BACKUP_FETCHED = auto()
-    BACKUP_REMOVED = auto()
-    BACKUP_SENT = auto()
-    BACKUP_RESTORED = auto()
+    BACKUP_CREATED = "backup_made"
+    BACKUP_DOWNLOADED = "backup_fetched"
+    BACKUP_REMOVED = "backup_removed"
+    BACKUP_UPLOADED = "backup_sent"
+    BACKUP_RESTORED = "backup_restored"
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """Who has done what, when, and about whom. It stays when they are no more."""
 
     id: int
     at: float
     #: The account; COMMAND_LINE where somebody at the machine did it.
-    by: int
+    actor: int
     #: What that account was called.
-    name: str
-    what: What
+    actor_name: str
+    action: AuditAction
     #: About whom or what, by its name.
-    about: str
+    subject: str
     #: What it was changed to, if that says more.
     detail: str = ""

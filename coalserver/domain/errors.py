@@ -1,96 +1,96 @@
 """Why something was refused: a closed set of reasons, and the one exception that carries them."""
 
-from enum import StrEnum, auto
+from enum import StrEnum
 from typing import Any
 
 
-class Why(StrEnum):
+class ErrorCode(StrEnum):
     """Every reason the core may give. Dialects find the status and the sentence."""
 
     # the request itself
-    MALFORMED = auto()
-    NO_TOKEN = auto()
-    BAD_TOKEN = auto()
-    RATE_LIMITED = auto()
-    KEY_REUSED = auto()
-    CURSOR_AHEAD = auto()
+    INVALID_REQUEST = "malformed"
+    TOKEN_REQUIRED = "no_token"
+    INVALID_TOKEN = "bad_token"
+    RATE_LIMITED = "rate_limited"
+    IDEMPOTENCY_KEY_REUSED = "key_reused"
+    CURSOR_AHEAD = "cursor_ahead"
     # accounts and players
-    BAD_CREDENTIALS = auto()
-    BAD_CREDENTIAL_TYPE = auto()
-    UNVERIFIED = auto()
-    EMAIL_TAKEN = auto()
-    EMAIL_INVALID = auto()
-    PASSWORD_TOO_SHORT = auto()
-    ACCOUNT_NOT_FOUND = auto()
-    INACTIVE = auto()
-    LAST_ADMIN = auto()
-    NOT_ADMIN = auto()
-    ADMIN_STAYS = auto()
-    TOO_MANY_TOKENS = auto()
-    PLAYER_NOT_FOUND = auto()
-    OTHER_NOT_FOUND = auto()
-    ONESELF = auto()
-    NOT_YOURS = auto()
-    BANNED = auto()
-    DATA_CHANGED = auto()
+    INVALID_CREDENTIALS = "bad_credentials"
+    INVALID_CREDENTIAL_TYPE = "bad_credential_type"
+    EMAIL_UNVERIFIED = "unverified"
+    EMAIL_TAKEN = "email_taken"
+    INVALID_EMAIL = "email_invalid"
+    PASSWORD_TOO_SHORT = "password_too_short"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    ACCOUNT_INACTIVE = "inactive"
+    LAST_ADMIN = "last_admin"
+    ADMIN_REQUIRED = "not_admin"
+    ADMIN_NOT_REMOVABLE = "admin_stays"
+    TOO_MANY_TOKENS = "too_many_tokens"
+    PLAYER_NOT_FOUND = "player_not_found"
+    TARGET_NOT_FOUND = "other_not_found"
+    SELF_NOT_ALLOWED = "oneself"
+    PERMISSION_DENIED = "not_yours"
+    BANNED = "banned"
+    VERSION_CONFLICT = "data_changed"
     # those who act for an account
-    BAD_CLIENT = auto()
-    BAD_GRANT = auto()
-    BAD_SCOPE = auto()
+    INVALID_CLIENT = "bad_client"
+    INVALID_GRANT = "bad_grant"
+    INVALID_SCOPE = "bad_scope"
     # games
-    GAME_NOT_FOUND = auto()
-    GAME_CLOSED = auto()
-    GAME_EXISTS = auto()
-    DATUM_NOT_FOUND = auto()
-    DATUM_REFUSED = auto()
+    GAME_NOT_FOUND = "game_not_found"
+    GAME_CLOSED = "game_closed"
+    GAME_EXISTS = "game_exists"
+    STORAGE_ITEM_NOT_FOUND = "datum_not_found"
+    STORAGE_ITEM_REFUSED = "datum_refused"
     # lobbies and rooms
-    LOBBY_NOT_FOUND = auto()
-    LOBBY_GONE = auto()
-    LOBBY_STARTED = auto()
-    LOBBY_FULL = auto()
-    ROOM_NOT_FOUND = auto()
-    ROOM_OVER = auto()
-    ROOM_FULL = auto()
-    WRONG_PASSWORD = auto()
-    ALREADY_HERE = auto()
-    NOT_HERE = auto()
-    NOT_HOST = auto()
-    IN_A_LOBBY = auto()
-    IN_A_ROOM = auto()
-    TOO_MANY_SEATS = auto()
-    TARGET_NOT_HERE = auto()
-    KICK_SELF = auto()
-    CANNOT_LEAVE = auto()
-    NEEDS_APPROVAL = auto()
-    NOT_WELCOME = auto()
-    NOT_READY = auto()
-    NOT_FULL = auto()
-    TOO_FEW_PLAYERS = auto()
-    TOO_MANY_PLAYERS = auto()
+    LOBBY_NOT_FOUND = "lobby_not_found"
+    LOBBY_CLOSED = "lobby_gone"
+    LOBBY_STARTED = "lobby_started"
+    LOBBY_FULL = "lobby_full"
+    ROOM_NOT_FOUND = "room_not_found"
+    ROOM_ENDED = "room_over"
+    ROOM_FULL = "room_full"
+    WRONG_PASSWORD = "wrong_password"
+    ALREADY_MEMBER = "already_here"
+    NOT_MEMBER = "not_here"
+    NOT_HOST = "not_host"
+    ALREADY_IN_LOBBY = "in_a_lobby"
+    ALREADY_IN_ROOM = "in_a_room"
+    TOO_MANY_SEATS = "too_many_seats"
+    TARGET_NOT_MEMBER = "target_not_here"
+    CANNOT_KICK_SELF = "kick_self"
+    CANNOT_LEAVE = "cannot_leave"
+    APPROVAL_REQUIRED = "needs_approval"
+    HOST_DENIED = "not_welcome"
+    MEMBERS_NOT_READY = "not_ready"
+    LOBBY_NOT_FULL = "not_full"
+    TOO_FEW_PLAYERS = "too_few_players"
+    TOO_MANY_PLAYERS = "too_many_players"
     # join requests
-    REQUEST_PENDING = auto()
-    REQUEST_NOT_FOUND = auto()
-    REQUEST_ANSWERED = auto()
+    JOIN_REQUEST_PENDING = "request_pending"
+    JOIN_REQUEST_NOT_FOUND = "request_not_found"
+    JOIN_REQUEST_ANSWERED = "request_answered"
     # play
-    NOT_CURRENT = auto()
-    TURN_REFUSED = auto()
-    OPTIONS_REFUSED = auto()
-    RULES_FAILED = auto()
+    NOT_YOUR_TURN = "not_current"
+    TURN_REFUSED = "turn_refused"
+    OPTIONS_REFUSED = "options_refused"
+    RULES_FAILED = "rules_failed"
     # exchange
-    ACTION_NOT_FOUND = auto()
-    NO_TARGETS = auto()
+    ACTION_NOT_FOUND = "action_not_found"
+    NO_TARGETS = "no_targets"
     # worlds
-    WORLD_NOT_FOUND = auto()
-    VISITOR_NOT_FOUND = auto()
-    USERNAME_TAKEN = auto()
-    SHORT_NAME_TAKEN = auto()
-    SHORT_NAME_RESERVED = auto()
+    WORLD_NOT_FOUND = "world_not_found"
+    VISITOR_NOT_FOUND = "visitor_not_found"
+    USERNAME_TAKEN = "username_taken"
+    SHORT_NAME_TAKEN = "short_name_taken"
+    SHORT_NAME_RESERVED = "short_name_reserved"
 
 
-class Refusal(Exception):
+class DomainError(Exception):
     """The one exception that crosses the layers: a reason and the facts that belong to it."""
 
-    def __init__(self, why: Why, **facts: Any) -> None:
-        super().__init__(why.value, facts)
-        self.why = why
-        self.facts = facts
+    def __init__(self, code: ErrorCode, /, **details: Any) -> None:
+        super().__init__(code.value, details)
+        self.code = code
+        self.details = details

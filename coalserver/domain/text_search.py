@@ -9,14 +9,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from coalserver.domain.minecraft.log.header import TERMINAL, plain
+from coalserver.domain.minecraft.log.header import TERMINAL_CODES, strip_colors
 
 #: More than anybody types. The rest of a longer search is passed over.
-MOST_WORDS = 32
-LONGEST_SEARCH = 1000
+MAX_QUERY_WORDS = 32
+MAX_QUERY_LENGTH = 1000
 
 #: Writing in which no blank says where a word ends; and pictures.
-_APART = re.compile(
+_UNSPACED_SCRIPTS = re.compile(
     "(["
     "\u0e00-\u0eff\u0f40-\u0fbc\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Burmese, Khmer
     "\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u30ff\u3105-\u318f\u31a0-\u31ff"  # radicals, kana, jamo
@@ -38,80 +38,85 @@ _LETTERS = str.maketrans(
 #: й is a letter of its own; ё is written е as often as not.
 _SHORT_I = "\u0438\u0306"
 #: No text, or nobody's but a store's.
-_STRANGE = re.compile("[\ud800-\udfff\x00\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_UNSEARCHABLE = re.compile("[\ud800-\udfff\x00\ue000-\uf8ff\U000f0000-\U0010ffff]")
 #: The game's sign for a colour with no letter for it: it takes no blank away that words stand apart by.
-_NO_COLOUR = re.compile(r"§+(?=\s|$)")
+_EMPTY_COLOR_CODE = re.compile(r"§+(?=\s|$)")
 _QUOTED = re.compile(r'"([^"]*)"|([^\s"]+)')
 #: Letters, digits, marks and signs that stand for something.
-_PARTS = ("L", "M", "N")
+_WORD_CATEGORIES = ("L", "M", "N")
 
 
-def folded(text: str) -> str:
+def normalize(text: str) -> str:
     """A text as words are looked for in it. What is the same for a reader is the same letter by letter."""
-    text = _bare(text)
+    text = _strip_formatting(text)
     if text.isascii():
         return text
-    text = unicodedata.normalize("NFKC", _STRANGE.sub(" ", text)).casefold().translate(_LETTERS)
+    text = (
+        unicodedata.normalize("NFKC", _UNSEARCHABLE.sub(" ", text)).casefold().translate(_LETTERS)
+    )
     text = unicodedata.normalize("NFD", text).replace(_SHORT_I, "й")
     text = unicodedata.normalize("NFC", _MARKS.sub("", text))
-    return _APART.sub(r" \1 ", text)
+    return _UNSPACED_SCRIPTS.sub(r" \1 ", text)
 
 
-def parts(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The words of a folded text, in their order."""
     if text.isascii():
         return re.findall("[0-9a-z]+", text.lower())
-    return "".join(char if _part(char) else " " for char in text).lower().split()
+    return "".join(char if _is_word_character(char) else " " for char in text).lower().split()
 
 
-def phrases(search: str) -> list[tuple[str, ...]]:
+def parse_query(query: str) -> list[tuple[str, ...]]:
     """What somebody looks for: phrases, each of words that stand side by side; all must be there.
 
     None at all, if there is no word in it. Quotes hold words together; one without its pair is none.
     """
     found: dict[tuple[str, ...], None] = {}
-    for quoted, single in _QUOTED.findall(_bare(search[:LONGEST_SEARCH])):
-        words = tuple(parts(folded(quoted or single)))[:MOST_WORDS]
+    for quoted, single in _QUOTED.findall(_strip_formatting(query[:MAX_QUERY_LENGTH])):
+        words = tuple(tokenize(normalize(quoted or single)))[:MAX_QUERY_WORDS]
         if words:
             found[words] = None
-    return list(found)[:MOST_WORDS]
+    return list(found)[:MAX_QUERY_WORDS]
 
 
-def holds(text: str, sought: Sequence[tuple[str, ...]]) -> bool:
+def matches(text: str, phrases: Sequence[tuple[str, ...]]) -> bool:
     """Whether a text has every one of these phrases in it."""
-    there = parts(folded(text))
+    words = tokenize(normalize(text))
     return all(
-        any(tuple(there[at : at + len(one)]) == one for at in range(len(there) - len(one) + 1))
-        for one in sought
+        any(
+            tuple(words[start : start + len(phrase)]) == phrase
+            for start in range(len(words) - len(phrase) + 1)
+        )
+        for phrase in phrases
     )
 
 
-def _bare(text: str) -> str:
+def _strip_formatting(text: str) -> str:
     """A text without the colours of a terminal and of the game."""
-    text = TERMINAL.sub("", text) if "\x1b" in text else text
-    return plain(_NO_COLOUR.sub("", text)) if "§" in text else text
+    text = TERMINAL_CODES.sub("", text) if "\x1b" in text else text
+    return strip_colors(_EMPTY_COLOR_CODE.sub("", text)) if "§" in text else text
 
 
-def _part(char: str) -> bool:
+def _is_word_character(char: str) -> bool:
     category = unicodedata.category(char)
-    return category[0] in _PARTS or category == "So"
+    return category[0] in _WORD_CATEGORIES or category == "So"
 
 
-def cut(text: str, sought: Sequence[tuple[str, ...]]) -> list[str]:
+def highlight(text: str, phrases: Sequence[tuple[str, ...]]) -> list[str]:
     """A text in pieces: what lies between the words that were looked for, and those, in turn.
 
     Words stand at 1, 3 and so on; put together the pieces are the text.
     """
-    runs = list(_runs(text))
+    runs = list(_iter_words(text))
     words = [word for word, _, _ in runs]
-    hit: set[int] = set()
-    for one in sought:
-        for at in range(len(words) - len(one) + 1):
-            if tuple(words[at : at + len(one)]) == one:
-                hit.update(range(at, at + len(one)))
+    matched: set[int] = set()
+    for phrase in phrases:
+        for first in range(len(words) - len(phrase) + 1):
+            if tuple(words[first : first + len(phrase)]) == phrase:
+                matched.update(range(first, first + len(phrase)))
     pieces: list[str] = []
     end, last = 0, -2
-    for index in sorted(hit):
+    for index in sorted(matched):
         _, start, stop = runs[index]
         # What lies between words that stand side by side belongs to them.
         if index == last + 1 and pieces:
@@ -122,26 +127,26 @@ def cut(text: str, sought: Sequence[tuple[str, ...]]) -> list[str]:
     return [*pieces, text[end:]]
 
 
-def _runs(text: str) -> Iterator[tuple[str, int, int]]:
+def _iter_words(text: str) -> Iterator[tuple[str, int, int]]:
     """The words of a text, each with where it begins and ends."""
     for run in re.finditer(r"\w+|\S", text):
-        found = parts(folded(run[0]))
+        found = tokenize(normalize(run[0]))
         if len(found) == 1:
             yield found[0], run.start(), run.end()
             continue
         start, word = run.start(), ""
-        for at in range(run.start(), run.end()):
+        for index in range(run.start(), run.end()):
             # One by one: a sign that is a word by itself, or one more letter of the word before.
-            alone = folded(text[at])
-            now = parts(alone)
-            if len(now) == 1 and alone == alone.strip():
-                start = start if word else at
-                word += now[0]
+            character = normalize(text[index])
+            tokens = tokenize(character)
+            if len(tokens) == 1 and character == character.strip():
+                start = start if word else index
+                word += tokens[0]
                 continue
             if word:
-                yield word, start, at
+                yield word, start, index
             word = ""
-            for one in now:
-                yield one, at, at + 1
+            for token in tokens:
+                yield token, index, index + 1
         if word:
             yield word, start, run.end()

@@ -6,15 +6,15 @@ from importlib.metadata import entry_points
 from coalserver.domain.play.game import Rules
 from coalserver.games import noughts
 
-GROUP = "coalserver.games"
+ENTRY_POINT_GROUP = "coalserver.games"
 
 
-def found() -> Mapping[str, Rules]:
+def load_rules() -> Mapping[str, Rules]:
     """Rules by game tag: the ones that ship, then whatever is installed beside them."""
     rules = {"noughts": noughts.RULES}
-    for point in entry_points(group=GROUP):
+    for point in entry_points(group=ENTRY_POINT_GROUP):
         loaded = point.load()
         if not isinstance(loaded, Rules):
-            raise TypeError(f"entry point {point.name} of {GROUP} is not a Rules value")
+            raise TypeError(f"entry point {point.name} of {ENTRY_POINT_GROUP} is not a Rules value")
         rules[point.name] = loaded
     return rules

@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Option, Rules
 
 LINES = (
@@ -32,9 +32,9 @@ def current(state: State) -> tuple[int, ...]:
 def legal(state: State, seat: int, turn: Any) -> None:
     cell = turn.get("cell") if isinstance(turn, dict) else None
     if type(cell) is not int or not 0 <= cell <= 8:
-        raise Refusal(Why.TURN_REFUSED, code="not_a_cell")
+        raise DomainError(ErrorCode.TURN_REFUSED, code="not_a_cell")
     if state["grid"][cell] != ".":
-        raise Refusal(Why.TURN_REFUSED, code="cell_not_empty")
+        raise DomainError(ErrorCode.TURN_REFUSED, code="cell_not_empty")
 
 
 def apply(state: State, seat: int, turn: Any) -> State:

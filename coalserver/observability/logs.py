@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: A line of the log is one line, whatever a client called itself.
-BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @contextmanager
-def logged_to_stderr(level: str, format: str) -> Iterator[None]:
+def configure_logging(level: str, format: str) -> Iterator[None]:
     """Meanwhile everything from this level on goes to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(AsJson() if format == "json" else AsText())
+    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     root = logging.getLogger()
     before = root.level
     root.addHandler(handler)
@@ -30,21 +30,21 @@ def logged_to_stderr(level: str, format: str) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-class AsText(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """Time in UTC, level, where, and what; a cause follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = BREAKS.sub(" ", record.getMessage())
-        line = f"{moment(record)} {record.levelname.lower()} {record.name}: {said}"
+        message = CONTROL_CHARACTERS.sub(" ", record.getMessage())
+        line = f"{format_time(record)} {record.levelname.lower()} {record.name}: {message}"
         return "\n".join((line, *_cause(self, record)))
 
 
-class AsJson(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         row = {
-            "at": moment(record),
+            "at": format_time(record),
             "level": record.levelname.lower(),
             "where": record.name,
             "said": record.getMessage(),
@@ -54,7 +54,7 @@ class AsJson(logging.Formatter):
         return json.dumps(row)
 
 
-def moment(record: logging.LogRecord) -> str:
+def format_time(record: logging.LogRecord) -> str:
     """When it was said, to the millisecond."""
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
     return f"{at}.{int(record.msecs):03d}Z"

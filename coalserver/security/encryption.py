@@ -9,26 +9,26 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 log = logging.getLogger(__name__)
 
-NONCE = 12
+NONCE_BYTES = 12
 
 
-class Safe:
+class SecretCipher:
     """AES-256-GCM under a key file of the data directory."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def locked(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """What to keep of a secret."""
-        nonce = os.urandom(NONCE)
-        sealed = self._cipher.encrypt(nonce, secret.encode(), None)
-        return base64.urlsafe_b64encode(nonce + sealed).decode()
+        nonce = os.urandom(NONCE_BYTES)
+        ciphertext = self._cipher.encrypt(nonce, secret.encode(), None)
+        return base64.urlsafe_b64encode(nonce + ciphertext).decode()
 
-    def opened(self, locked: str) -> str:
+    def decrypt(self, encrypted: str) -> str:
         """The secret again; empty where another key locked it, which fits nothing."""
-        raw = base64.urlsafe_b64decode(locked)
+        raw = base64.urlsafe_b64decode(encrypted)
         try:
-            return self._cipher.decrypt(raw[:NONCE], raw[NONCE:], None).decode()
+            return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None).decode()
         except InvalidTag:
             log.warning("A secret was locked with another key: keys/oauth was replaced or lost.")
             return ""

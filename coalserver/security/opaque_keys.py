@@ -6,13 +6,13 @@ from hashlib import blake2b
 
 #: What a key may name. A key of one kind is none of another.
 USER, SERVER, PLAYER, SESSION, LINE, SCREENSHOT = b"uspvli"
-_KIND_AND_ID = 8
+_ID_BLOCK_SIZE = 8
 #: Of the eight bytes one is the kind, one free.
-_ID = 6
-_PROOF = 10
+_ID_SIZE = 6
+_MAC_SIZE = 10
 
 
-class Keys:
+class OpaqueKeys:
     """Makes keys and reads them, by a secret of the installation: none can be made up."""
 
     def __init__(self, secret: bytes) -> None:
@@ -20,10 +20,10 @@ class Keys:
 
     def of(self, kind: int, id: int) -> str:
         """24 URL-safe characters, the first of which is no hyphen: a command line would take it for an option."""
-        for free in range(256):
-            named = bytes((kind, free)) + id.to_bytes(_ID, "big")
-            proof = self._proof(named)
-            key = base64.urlsafe_b64encode(_mixed(named, self._mask(proof)) + proof).decode()
+        for salt in range(256):
+            block = bytes((kind, salt)) + id.to_bytes(_ID_SIZE, "big")
+            mac = self._mac(block)
+            key = base64.urlsafe_b64encode(_xor(block, self._mask(mac)) + mac).decode()
             if not key.startswith("-"):
                 break
         return key
@@ -34,18 +34,18 @@ class Keys:
             raw = base64.b64decode(key.encode(), b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError):
             return -1
-        proof = raw[_KIND_AND_ID:]
-        named = _mixed(raw[:_KIND_AND_ID], self._mask(proof))
-        good = len(raw) == _KIND_AND_ID + _PROOF and self._proof(named) == proof
-        return int.from_bytes(named[2:], "big") if good and named[0] == kind else -1
+        mac = raw[_ID_BLOCK_SIZE:]
+        block = _xor(raw[:_ID_BLOCK_SIZE], self._mask(mac))
+        valid = len(raw) == _ID_BLOCK_SIZE + _MAC_SIZE and self._mac(block) == mac
+        return int.from_bytes(block[2:], "big") if valid and block[0] == kind else -1
 
-    def _proof(self, named: bytes) -> bytes:
-        return blake2b(named, digest_size=_PROOF, key=self._secret, person=b"proof").digest()
+    def _mac(self, block: bytes) -> bytes:
+        return blake2b(block, digest_size=_MAC_SIZE, key=self._secret, person=b"proof").digest()
 
-    def _mask(self, proof: bytes) -> bytes:
+    def _mask(self, mac: bytes) -> bytes:
         """What hides kind and id; another one for each key."""
-        return blake2b(proof, digest_size=_KIND_AND_ID, key=self._secret, person=b"mask").digest()
+        return blake2b(mac, digest_size=_ID_BLOCK_SIZE, key=self._secret, person=b"mask").digest()
 
 
-def _mixed(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=False))
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=False))

@@ -14,50 +14,50 @@ T = TypeVar("T")
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 #: Proofs at once; the rest wait in line. More would only take the processors away from the loop.
-AT_ONCE = 2
+MAX_WORKERS = 2
 
 
-class Proof(NamedTuple):
+class VerifyResult(NamedTuple):
     """Whether a password was right, and a new hash to keep where the old one is out of date."""
 
     ok: bool
     rehash: str | None = None
 
 
-async def hashed(password: str) -> str:
+async def hash_password(password: str) -> str:
     """What to keep of one password, for who needs no more than this."""
     return await asyncio.to_thread(HASHER.hash, password)
 
 
-class Passwords:
+class PasswordService:
     """Makes and proves hashes without holding up the loop."""
 
     def __init__(self, hasher: PasswordHasher = HASHER) -> None:
         self._hasher = hasher
-        self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
-        self._nobody = hasher.hash("nobody")
+        self._workers = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="passwords")
+        self._dummy_hash = hasher.hash("nobody")
 
-    async def hashed(self, password: str) -> str:
+    async def hash(self, password: str) -> str:
         """What to keep of a password."""
-        return await self._off_the_loop(self._hasher.hash, password)
+        return await self._run_in_executor(self._hasher.hash, password)
 
-    async def proved(self, hash: str | None, password: str) -> Proof:
+    async def verify(self, hash: str | None, password: str) -> VerifyResult:
         """Whether this is the password. An account that is not there (None) takes as long."""
-        return await self._off_the_loop(self._prove, hash, password)
+        return await self._run_in_executor(self._verify, hash, password)
 
     def close(self) -> None:
         """Let go of the threads. Proofs in line are given up."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _prove(self, hash: str | None, password: str) -> Proof:
+    def _verify(self, hash: str | None, password: str) -> VerifyResult:
         try:
-            self._hasher.verify(hash or self._nobody, password)
+            self._hasher.verify(hash or self._dummy_hash, password)
         except VerifyMismatchError:
-            return Proof(False)
+            return VerifyResult(False)
         if not hash:
-            return Proof(False)
+            return VerifyResult(False)
         outdated = self._hasher.check_needs_rehash(hash)
-        return Proof(True, self._hasher.hash(password) if outdated else None)
+        return VerifyResult(True, self._hasher.hash(password) if outdated else None)
 
-    async def _off_the_loop(self, work: Callable[..., T], *asked: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work, *asked)
+    async def _run_in_executor(self, work: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work, *args)

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from coalserver import games
 from coalserver.config import Config
-from coalserver.core.commands.audit import noted
+from coalserver.core.commands.audit import execute_audited
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Limits, Setting
-from coalserver.domain.audit import COMMAND_LINE, What
-from coalserver.security.encryption import Safe
+from coalserver.core.unit_of_work import CoreContext, Limits
+from coalserver.domain.audit import COMMAND_LINE, AuditAction
+from coalserver.security.encryption import SecretCipher
 from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AdminContext:
     """What an order from the command line may use."""
 
     home: DataDirectory
@@ -31,22 +31,30 @@ class Desk:
     #: Where people and agents find the server, as far as it can know.
     url: str
 
-    async def do(self, what: What, about: str, command: Callable[..., T], /, **asked: Any) -> T:
+    async def execute(
+        self, action: AuditAction, subject: str, command: Callable[..., T], /, **params: Any
+    ) -> T:
         """Run a command, and keep that the command line has asked for it."""
-        asked = {"by": COMMAND_LINE, "what": what, "about": about, "act": command, **asked}
-        return await self.core.do(noted, **asked)
+        params = {
+            "actor": COMMAND_LINE,
+            "action": action,
+            "subject": subject,
+            "command": command,
+            **params,
+        }
+        return await self.core.execute(execute_audited, **params)
 
 
-def found_at(config: Config, listening: str) -> str:
+def public_url(config: Config, listening_url: str) -> str:
     """The address others are told: one that listens everywhere is nowhere in particular."""
-    here = listening.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
-    return (config.base_url or here).rstrip("/")
+    local_url = listening_url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
+    return (config.base_url or local_url).rstrip("/")
 
 
-def setting_for(config: Config, home: DataDirectory) -> Setting:
+def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
     """What every unit goes by. Needs the lock, for the key may have to be made."""
     limits = Limits(
-        seats_at_once=config.seats_at_once,
+        max_seats=config.seats_at_once,
         away_after=config.away_after,
         seat_grace=config.seat_grace,
         guest_token=config.guest_token_days * DAY,
@@ -54,29 +62,31 @@ def setting_for(config: Config, home: DataDirectory) -> Setting:
         host_grace=config.hosts_grace,
         access_token=config.access_token_seconds,
     )
-    rules = dict(games.found())
-    return Setting(
+    rules = dict(games.load_rules())
+    return CoreContext(
         clock=time.time,
         rules=rules,
         limits=limits,
-        seal=home.key("passwords"),
-        safe=Safe(home.key("oauth")),
+        signing_key=home.load_key("passwords"),
+        cipher=SecretCipher(home.load_key("oauth")),
     )
 
 
 @asynccontextmanager
-async def opened(config: Config, home: DataDirectory) -> AsyncIterator[Desk]:
+async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[AdminContext]:
     """A desk without a server. Everything is on disk, and the file closed, when this ends."""
     store = SqliteStore(home.database)
     try:
-        core = await Core.recover(store, setting_for(config, home))
-        writing = asyncio.create_task(core.ledger.run())
+        core = await Core.recover(store, build_core_context(config, home))
+        writer = asyncio.create_task(core.writer.run())
         try:
             host = f"[{config.host}]" if ":" in config.host else config.host
-            yield Desk(home, store, core, found_at(config, f"http://{host}:{config.port}"))
+            yield AdminContext(
+                home, store, core, public_url(config, f"http://{host}:{config.port}")
+            )
         finally:
-            core.ledger.close()
-            await writing
+            core.writer.close()
+            await writer
     finally:
         # Its thread is no daemon: left open, it would keep the process from ending.
         await store.close()

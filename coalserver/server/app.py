@@ -14,33 +14,33 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from coalserver import apis, site
-from coalserver.apis.hosts.auth import Hosting
-from coalserver.config import Config, as_shown
+from coalserver.apis.hosts.auth import HostsApiSettings
+from coalserver.config import Config, as_strings
 from coalserver.config.schema import settings
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
-from coalserver.core.queries.accounts import admin_there
+from coalserver.core.queries.accounts import has_admin
 from coalserver.core.queries.games import all_games
-from coalserver.core.screenshots import every_code
+from coalserver.core.screenshots import all_screenshot_codes
 from coalserver.core.state import State
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
-from coalserver.media.images import Pictures
-from coalserver.security.opaque_keys import Keys
-from coalserver.security.passwords import Passwords
-from coalserver.server.admin import DAY, Desk, found_at, setting_for
+from coalserver.media.images import ImageStore
+from coalserver.security.opaque_keys import OpaqueKeys
+from coalserver.security.passwords import PasswordService
+from coalserver.server.admin import DAY, AdminContext, build_core_context, public_url
 from coalserver.server.control import AdminCommands, listen
-from coalserver.server.restore_request import Renewal
-from coalserver.server.sockets import BACKLOG, listening
+from coalserver.server.restore_request import RestoreRequest
+from coalserver.server.sockets import BACKLOG, bind_sockets
 from coalserver.server.supervisor import Supervisor
-from coalserver.services.housekeeping import Housekeeping, Keeping
-from coalserver.site.admin.system import Place
-from coalserver.site.auth import SignUps
+from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
+from coalserver.site.admin.system import SystemService
+from coalserver.site.auth import SignupPolicy
 from coalserver.storage import backup
-from coalserver.storage.data_directory import DataDirectory, Trouble
+from coalserver.storage.data_directory import DataDirectory, OperatorError
 from coalserver.storage.sqlite.store import SqliteStore
-from coalserver.web.api import Dialect, Web
+from coalserver.web.api import Api, AppContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
 from coalserver.web.streaming.parked_poll import ParkingRunner
@@ -48,38 +48,38 @@ from coalserver.web.streaming.parked_poll import ParkingRunner
 log = logging.getLogger(__name__)
 
 #: Seconds that requests in hand have to finish once the server stops.
-PATIENCE = 10
+SHUTDOWN_TIMEOUT_SECONDS = 10
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 #: Told where the server listens, and what makes one its first admin (empty: there is an admin).
-Started = Callable[[str, str], None]
+OnStarted = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
-class Ground:
+class ServerRuntime:
     """What stays where it is while a server ends for a restore and begins again."""
 
     config: Config
     home: DataDirectory
-    renewal: Renewal
+    restore_request: RestoreRequest
     commands: AdminCommands
     #: Somebody wants the process to end.
-    signalled: asyncio.Event
+    stop_requested: asyncio.Event
     #: Who connects while nobody serves waits in these, and is not turned away.
-    doors: list[socket.socket] = field(default_factory=list)
+    sockets: list[socket.socket] = field(default_factory=list)
 
     def open(self) -> None:
         """Begin to listen, or go on."""
-        if not self.doors:
-            self.doors = listening(self.config.host, self.config.port)
+        if not self.sockets:
+            self.sockets = bind_sockets(self.config.host, self.config.port)
 
     def close(self) -> None:
         """Listen no more, once those have ended who serve."""
-        while self.doors:
-            self.doors.pop().close()
+        while self.sockets:
+            self.sockets.pop().close()
 
 
-async def serve(config: Config, started: Started, commands: AdminCommands) -> int:
+async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) -> int:
     """Serve until a signal comes or a write fails; gives the exit status.
 
     `started` is called as soon as the server listens, and again when it listens with a backup in place. The data
@@ -87,75 +87,81 @@ async def serve(config: Config, started: Started, commands: AdminCommands) -> in
     """
     home = DataDirectory(config.data)
     with home.lock():
-        ground = Ground(config, home, Renewal(home), commands, asyncio.Event())
+        runtime = ServerRuntime(config, home, RestoreRequest(home), commands, asyncio.Event())
         try:
             while True:
                 store = SqliteStore(home.database)
                 try:
-                    status = await _serve(ground, store, started)
+                    status = await _serve(runtime, store, on_started)
                 finally:
                     # Its thread is no daemon: left open, it would keep the process from ending.
                     await store.close()
-                if status or not ground.renewal.asked.is_set():
+                if status or not runtime.restore_request.requested.is_set():
                     return status
                 # What has ended makes room first: the two are never held at once.
                 gc.unfreeze()
                 gc.collect()
-                await ground.renewal.carry_out()
-                if ground.signalled.is_set():
+                await runtime.restore_request.apply()
+                if runtime.stop_requested.is_set():
                     return status
         finally:
-            ground.renewal.drop()
-            ground.close()
+            runtime.restore_request.discard()
+            runtime.close()
 
 
-async def _serve(ground: Ground, store: SqliteStore, started: Started) -> int:
-    config, home = ground.config, ground.home
-    core = await Core.recover(store, setting_for(config, home))
-    shared = web_for(ground, core, store)
+async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStarted) -> int:
+    config, home = runtime.config, runtime.home
+    core = await Core.recover(store, build_core_context(config, home))
+    app_context = build_app_context(runtime, core, store)
     supervisor = Supervisor()
-    supervisor.add("ledger", core.ledger.run, core.ledger.close)
+    supervisor.add("ledger", core.writer.run, core.writer.close)
     runner = (ParkingRunner if config.park_polls else web.AppRunner)(
-        application(shared),
+        build_application(app_context),
         access_log=None,
         # A client that has gone frees its parked request; what a command has done stays done.
         handler_cancellation=True,
-        shutdown_timeout=PATIENCE,
+        shutdown_timeout=SHUTDOWN_TIMEOUT_SECONDS,
         keepalive_timeout=75,
     )
-    _heed_signals(ground.signalled)
+    _install_signal_handlers(runtime.stop_requested)
     try:
-        await first_games(core)
-        await sweep_pictures(core, shared.service(Pictures))
-        supervisor.add("housekeeping", Housekeeping(core, keeping_for(config)).run)
+        await ensure_default_games(core)
+        await delete_orphaned_images(core, app_context.service(ImageStore))
+        supervisor.add("housekeeping", Housekeeping(core, retention_policy(config)).run)
         await runner.setup()
-        ground.open()
-        for door in ground.doors:
-            await web.SockSite(runner, door.dup(), backlog=BACKLOG).start()
-        url = _address(ground)
-        control = await listen(Desk(home, store, core, found_at(config, url)), ground.commands)
-        log.info("Recovered %s.", recovered(core.state))
-        settle()
-        code = "" if core.see(admin_there) else shared.service(SignUps).code
-        started(url, code)
+        runtime.open()
+        for listener in runtime.sockets:
+            await web.SockSite(runner, listener.dup(), backlog=BACKLOG).start()
+        url = _listening_url(runtime)
+        control = await listen(
+            AdminContext(home, store, core, public_url(config, url)), runtime.commands
+        )
+        log.info("Recovered %s.", describe_state(core.state))
+        tune_interpreter()
+        code = "" if core.query(has_admin) else app_context.service(SignupPolicy).start_code
+        on_started(url, code)
         try:
-            await _first(ground.signalled.wait(), ground.renewal.asked.wait(), supervisor.failed())
+            await _wait_for_first(
+                runtime.stop_requested.wait(),
+                runtime.restore_request.requested.wait(),
+                supervisor.wait_for_failure(),
+            )
         finally:
-            if not ground.renewal.asked.is_set():
-                ground.close()
+            if not runtime.restore_request.requested.is_set():
+                runtime.close()
             await control.close()
     finally:
         core.feed.close()
         await runner.cleanup()
-        fault = await supervisor.stop()
+        error = await supervisor.stop()
     log.info("Stopped.")
-    return 0 if fault is None else 1
+    return 0 if error is None else 1
 
 
-def web_for(ground: Ground, core: Core, store: SqliteStore) -> Web:
+def build_app_context(runtime: ServerRuntime, core: Core, store: SqliteStore) -> AppContext:
     """What dialects share, as the configuration wants it."""
-    config, home = ground.config, ground.home
-    return Web(
+    config, home = runtime.config, runtime.home
+    return AppContext(
         core,
         poll_seconds=config.poll_seconds,
         body_limit=config.body_limit,
@@ -163,117 +169,137 @@ def web_for(ground: Ground, core: Core, store: SqliteStore) -> Web:
         trusted_proxies=config.trusted_proxies,
         services={
             Config: config,
-            Passwords: Passwords(),
-            Pictures: Pictures(
-                home.screenshots, home.key("pictures"), config.screenshot_limit, core.setting.clock
+            PasswordService: PasswordService(),
+            ImageStore: ImageStore(
+                home.screenshots,
+                home.load_key("pictures"),
+                config.screenshot_limit,
+                core.context.clock,
             ),
-            Keys: Keys(home.key("coal")),
-            Hosting: hosting_for(config),
-            SignUps: SignUps(open=config.open_signup),
-            Place: place_for(ground, store),
+            OpaqueKeys: OpaqueKeys(home.load_key("coal")),
+            HostsApiSettings: hosts_api_settings(config),
+            SignupPolicy: SignupPolicy(open=config.open_signup),
+            SystemService: build_system_service(runtime, store),
         },
     )
 
 
-def place_for(ground: Ground, store: SqliteStore) -> Place:
+def build_system_service(runtime: ServerRuntime, store: SqliteStore) -> SystemService:
     """What the pages of admins show of the machine, and how they have a backup made and put back."""
-    home, renewal = ground.home, ground.renewal
-    plain, shown = as_shown(Config()), as_shown(ground.config)
+    home, restore_request = runtime.home, runtime.restore_request
+    defaults, current = as_strings(Config()), as_strings(runtime.config)
 
     async def make(file: Path) -> None:
         try:
             await backup.backup(home, store, file)
-        except Trouble as fault:
-            refuse(fault)
+        except OperatorError as error:
+            refuse(error)
 
     def look(file: Path) -> Mapping[str, Any]:
         try:
-            return backup.described(file)
-        except Trouble as fault:
-            refuse(fault)
+            return backup.read_manifest(file)
+        except OperatorError as error:
+            refuse(error)
 
     async def restore(file: Path, by: int, name: str, may: Callable[[], object]) -> None:
         try:
-            await renewal.ask(file, by, name, may)
-        except Trouble as fault:
-            refuse(fault)
+            await restore_request.submit(file, by, name, may)
+        except OperatorError as error:
+            refuse(error)
 
-    def refuse(fault: Trouble) -> NoReturn:
-        if isinstance(fault, backup.Unsound):
-            raise Refusal(Why.MALFORMED, fields={f"backup_{fault.why}": [str(fault)]}) from fault
-        raise OSError(str(fault)) from fault
+    def refuse(error: OperatorError) -> NoReturn:
+        if isinstance(error, backup.InvalidBackup):
+            raise DomainError(
+                ErrorCode.INVALID_REQUEST, fields={f"backup_{error.code}": [str(error)]}
+            ) from error
+        raise OSError(str(error)) from error
 
     rows = tuple(
-        (one.name, one.about.help, shown[one.name], shown[one.name] == plain[one.name])
-        for one in settings(Config)
+        (
+            field.name,
+            field.meta.help,
+            current[field.name],
+            current[field.name] == defaults[field.name],
+        )
+        for field in settings(Config)
     )
-    folder, most = home.path / "backups", ground.config.backup_limit
-    return Place(
-        *(rows, str(home.path), folder, make, home.scratch, most, look, restore, renewal.fault)
+    folder, max_bytes = home.path / "backups", runtime.config.backup_limit
+    return SystemService(
+        *(
+            rows,
+            str(home.path),
+            folder,
+            make,
+            home.temp_directory,
+            max_bytes,
+            look,
+            restore,
+            restore_request.error,
+        )
     )
 
 
-def hosting_for(config: Config) -> Hosting:
-    return Hosting(game=config.hosts_game, strict=config.hosts_login == "strict")
+def hosts_api_settings(config: Config) -> HostsApiSettings:
+    return HostsApiSettings(game=config.hosts_game, strict=config.hosts_login == "strict")
 
 
-def every_dialect() -> list[Dialect]:
+def all_apis() -> list[Api]:
     """Return the APIs, by name, and the site."""
-    return [*apis.every_dialect(), site.DIALECT]
+    return [*apis.all_apis(), site.API]
 
 
-def application(shared: Web) -> web.Application:
+def build_application(app_context: AppContext) -> web.Application:
     """The aiohttp application with every dialect mounted."""
-    app = web.Application(client_max_size=shared.body_limit)
-    pages.set_up(app)
-    mount(app, shared, every_dialect())
+    app = web.Application(client_max_size=app_context.body_limit)
+    pages.setup_pages(app)
+    mount(app, app_context, all_apis())
 
-    async def send_home(app: web.Application) -> None:
+    async def close_feed(app: web.Application) -> None:
         # Who waits for events would otherwise hold up the end.
-        shared.core.feed.close()
+        app_context.core.feed.close()
 
-    async def let_go(app: web.Application) -> None:
-        for service in shared.services.values():
-            if isinstance(service, Passwords | Pictures):
+    async def close_services(app: web.Application) -> None:
+        for service in app_context.services.values():
+            if isinstance(service, PasswordService | ImageStore):
                 service.close()
 
-    app.on_shutdown.append(send_home)
-    app.on_cleanup.append(let_go)
+    app.on_shutdown.append(close_feed)
+    app.on_cleanup.append(close_services)
     return app
 
 
-def keeping_for(config: Config) -> Keeping:
-    return Keeping(
+def retention_policy(config: Config) -> RetentionPolicy:
+    return RetentionPolicy(
         away_after=config.away_after,
-        closed_kept=config.closed_kept,
-        idle_room=config.idle_room_days * DAY,
-        events_kept=config.event_days * DAY,
-        events_least=config.event_count,
+        closed_seconds=config.closed_kept,
+        idle_room_seconds=config.idle_room_days * DAY,
+        event_seconds=config.event_days * DAY,
+        min_event_count=config.event_count,
     )
 
 
-async def first_games(core: Core) -> None:
+async def ensure_default_games(core: Core) -> None:
     """The example game is there to be played, from the first start on."""
-    if all(game.tag != "noughts" for game in core.see(all_games)):
-        await core.do(
+    if all(game.tag != "noughts" for game in core.query(all_games)):
+        await core.execute(
             add_game, tag="noughts", name="Noughts and Crosses", min_players=2, max_players=2
         )
 
 
-async def sweep_pictures(core: Core, pictures: Pictures) -> None:
+async def delete_orphaned_images(core: Core, images: ImageStore) -> None:
     """Remove the files of screenshots that were never hung, or are down; nobody may be hanging any yet."""
-    gone = await pictures.sweep(await every_code(core))
-    if gone:
-        log.info("Removed %d files of no screenshot.", gone)
+    deleted = await images.delete_orphans(await all_screenshot_codes(core))
+    if deleted:
+        log.info("Removed %d files of no screenshot.", deleted)
 
 
-def recovered(state: State) -> str:
-    running = sum(not room.over for room in state.all(Room))
+def describe_state(state: State) -> str:
+    running = sum(not room.ended for room in state.all(Room))
     gathering = sum(lobby.open for lobby in state.all(Lobby))
     return f"{gathering} lobbies and {running} rooms"
 
 
-def settle() -> None:
+def tune_interpreter() -> None:
     """Set the interpreter up for serving."""
     # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of
     # milliseconds. Still shorter, the two take the interpreter from one another too often.
@@ -284,22 +310,22 @@ def settle() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def _heed_signals(signalled: asyncio.Event) -> None:
+def _install_signal_handlers(stop_requested: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    for one in SIGNALS:
-        loop.add_signal_handler(one, signalled.set)
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop_requested.set)
 
 
-async def _first(*ends: Coroutine[Any, Any, Any]) -> None:
+async def _wait_for_first(*outcomes: Coroutine[Any, Any, Any]) -> None:
     """Wait until one of these has happened."""
-    waiting = [asyncio.ensure_future(one) for one in ends]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for one in waiting:
+    tasks = [asyncio.ensure_future(one) for one in outcomes]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for one in tasks:
         one.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _address(ground: Ground) -> str:
+def _listening_url(runtime: ServerRuntime) -> str:
     """Where we listen, with the port the system gave where none was named."""
-    host = ground.config.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{ground.doors[0].getsockname()[1]}"
+    host = runtime.config.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{runtime.sockets[0].getsockname()[1]}"

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from coalserver.core.ports import StoreFailed
-from coalserver.domain.errors import Refusal
-from coalserver.server.admin import Desk
-from coalserver.storage.data_directory import Trouble
+from coalserver.domain.errors import DomainError
+from coalserver.server.admin import AdminContext
+from coalserver.storage.data_directory import OperatorError
 
 log = logging.getLogger(__name__)
 
 #: Longest order, and seconds it may take to arrive.
-LINE = 2**20
-PATIENCE = 10
+MAX_LINE_BYTES = 2**20
+TIMEOUT_SECONDS = 10
 #: The system takes 107 bytes on Linux and 103 elsewhere.
-PATH = 100
+MAX_SOCKET_PATH_BYTES = 100
 
 
 class AdminCommand(Protocol):
@@ -41,34 +41,34 @@ class AdminCommands:
     """The commands that the admin socket takes, by name, and the message for a refused one."""
 
     commands: Mapping[str, AdminCommand]
-    message: Callable[[Refusal], str]
+    message: Callable[[DomainError], str]
 
 
-class NobodyThere(Exception):
+class ServerNotRunning(Exception):
     """No server listens on the socket."""
 
 
-async def carried_out(
-    desk: Desk, name: str, asked: Mapping[str, Any], orders: AdminCommands
+async def run_admin_command(
+    context: AdminContext, name: str, params: Mapping[str, Any], commands: AdminCommands
 ) -> dict[str, Any]:
     """Do an order, here or in the server; gives what goes over the socket."""
-    order = orders.commands.get(name)
-    if order is None:
+    command = commands.commands.get(name)
+    if command is None:
         return {"error": f"The running server knows no order {name!r}: restart it after an update."}
     try:
-        return {"answer": await order.run(desk, **asked)}
-    except Refusal as refusal:
-        return {"error": orders.message(refusal), "why": refusal.why.value}
-    except (Trouble, StoreFailed) as fault:
-        return {"error": str(fault)}
+        return {"answer": await command.run(context, **params)}
+    except DomainError as refusal:
+        return {"error": commands.message(refusal), "why": refusal.code.value}
+    except (OperatorError, StoreFailed) as error:
+        return {"error": str(error)}
 
 
-class Control:
+class ControlServer:
     """The listening side. Orders that have begun are finished before it closes."""
 
-    def __init__(self, desk: Desk, orders: AdminCommands) -> None:
-        self._desk = desk
-        self._orders = orders
+    def __init__(self, context: AdminContext, commands: AdminCommands) -> None:
+        self._context = context
+        self._commands = commands
         self._server: asyncio.Server | None = None
         self._closing = False
         self._reading: set[asyncio.Task[Any]] = set()
@@ -76,28 +76,32 @@ class Control:
 
     async def open(self) -> None:
         """Begin to listen, for the owner of the data directory only."""
-        door = _bound(self._desk.home.control)
-        self._server = await asyncio.start_unix_server(self._served, sock=door, limit=LINE)
+        listener = _bind(self._context.home.control)
+        self._server = await asyncio.start_unix_server(
+            self._serve_connection, sock=listener, limit=MAX_LINE_BYTES
+        )
 
     async def close(self) -> None:
         """Take no more orders, and return when the ones begun are answered."""
         self._closing = True
         if self._server is not None:
             self._server.close()
-            self._desk.home.control.unlink(missing_ok=True)
+            self._context.home.control.unlink(missing_ok=True)
         for task in self._reading:
             task.cancel()
         if self._reading or self._busy:
             await asyncio.wait(self._reading | self._busy)
 
-    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_connection(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None
         try:
             self._reading.add(task)
             try:
-                line = json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))
-                name, asked = line["order"], line["asked"]
+                line = json.loads(await asyncio.wait_for(reader.readline(), TIMEOUT_SECONDS))
+                name, params = line["order"], line["asked"]
             except (ValueError, LookupError, TypeError, OSError, asyncio.CancelledError):
                 # No order, or too long or too late a one, or we are closing: nobody to talk to.
                 return
@@ -106,65 +110,65 @@ class Control:
             if self._closing:
                 return
             self._busy.add(task)
-            answer = await carried_out(self._desk, name, asked, self._orders)
-            log.info("Order %s: %s.", name, "done" if "answer" in answer else "not done")
-            writer.write(json.dumps(answer).encode() + b"\n")
+            result = await run_admin_command(self._context, name, params, self._commands)
+            log.info("Order %s: %s.", name, "done" if "answer" in result else "not done")
+            writer.write(json.dumps(result).encode() + b"\n")
             with suppress(OSError):
-                await asyncio.wait_for(writer.drain(), PATIENCE)
+                await asyncio.wait_for(writer.drain(), TIMEOUT_SECONDS)
         finally:
             self._busy.discard(task)
             writer.close()
 
 
-async def listen(desk: Desk, orders: AdminCommands) -> Control:
+async def listen(context: AdminContext, commands: AdminCommands) -> ControlServer:
     """Take orders for a desk from now on. Whoever calls holds the lock of the data directory."""
-    control = Control(desk, orders)
+    control = ControlServer(context, commands)
     await control.open()
     return control
 
 
-def ask(path: Path, order: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+def send_command(path: Path, command: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Have a running server carry out an order; NobodyThere if none listens."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            with _reachable(path) as name:
-                line.connect(name)
+            with _short_address(path) as name:
+                connection.connect(name)
         except (FileNotFoundError, ConnectionRefusedError):
-            raise NobodyThere(str(path)) from None
-        except OSError as fault:
-            raise Trouble(f"{path} cannot be reached: {fault.strerror}.") from None
-        said = b""
-        with suppress(ConnectionError), line.makefile("rb") as file:
-            line.sendall(json.dumps({"order": order, "asked": asked}).encode() + b"\n")
-            said = file.readline()
-    if not said.endswith(b"\n"):
+            raise ServerNotRunning(str(path)) from None
+        except OSError as error:
+            raise OperatorError(f"{path} cannot be reached: {error.strerror}.") from None
+        reply = b""
+        with suppress(ConnectionError), connection.makefile("rb") as file:
+            connection.sendall(json.dumps({"order": command, "asked": params}).encode() + b"\n")
+            reply = file.readline()
+    if not reply.endswith(b"\n"):
         return {"error": "The server broke off before it answered; its log says why."}
-    answer: dict[str, Any] = json.loads(said)
-    return answer
+    result: dict[str, Any] = json.loads(reply)
+    return result
 
 
-def _bound(path: Path) -> socket.socket:
+def _bind(path: Path) -> socket.socket:
     """A socket under this name, in place of one that a crash has left."""
     path.unlink(missing_ok=True)
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Before it has a name, so that there is no moment in which others could come in.
-        os.fchmod(door.fileno(), 0o600)
-        with _reachable(path) as name:
-            door.bind(name)
+        os.fchmod(listener.fileno(), 0o600)
+        with _short_address(path) as name:
+            listener.bind(name)
         path.chmod(0o600)
-        door.listen()
-        door.setblocking(False)
+        listener.listen()
+        listener.setblocking(False)
     except BaseException:
-        door.close()
+        listener.close()
         raise
-    return door
+    return listener
 
 
 @contextmanager
-def _reachable(path: Path) -> Iterator[str]:
+def _short_address(path: Path) -> Iterator[str]:
     """A name for a socket that the system takes, however long its path is."""
-    if len(os.fsencode(path)) <= PATH:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         yield str(path)
         return
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)

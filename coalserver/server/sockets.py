@@ -4,26 +4,26 @@ import errno
 import socket
 
 #: What the system answers of an address, or a kind of addresses, that it does not have.
-NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+UNAVAILABLE_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 #: Connections that may wait to be taken.
 BACKLOG = 4096
 
 
-def listening(host: str, port: int) -> list[socket.socket]:
+def bind_sockets(host: str, port: int) -> list[socket.socket]:
     """A socket for each address that a name has here; those that this system does not have may be missing."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    doors: list[socket.socket] = []
-    faults: list[OSError] = []
-    for family, address in dict.fromkeys((one[0], one[4]) for one in found):
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[socket.socket] = []
+    errors: list[OSError] = []
+    for family, address in dict.fromkeys((info[0], info[4]) for info in addresses):
         try:
-            door = socket.create_server(address, family=family, backlog=BACKLOG)
-        except OSError as fault:
-            faults.append(fault)
+            listener = socket.create_server(address, family=family, backlog=BACKLOG)
+        except OSError as error:
+            errors.append(error)
             continue
-        door.setblocking(False)
-        doors.append(door)
-    if not doors or any(fault.errno not in NOT_HERE for fault in faults):
-        for door in doors:
-            door.close()
-        raise faults[0]
-    return doors
+        listener.setblocking(False)
+        listeners.append(listener)
+    if not listeners or any(error.errno not in UNAVAILABLE_ADDRESS for error in errors):
+        for listener in listeners:
+            listener.close()
+        raise errors[0]
+    return listeners

@@ -11,12 +11,12 @@ log = logging.getLogger(__name__)
 Service = Callable[[], Coroutine[Any, Any, None]]
 
 
-class EndedEarly(Exception):
+class ServiceExited(Exception):
     """A service returned although nobody had asked it to."""
 
 
 @dataclass(slots=True)
-class _Post:
+class _RunningService:
     task: "asyncio.Task[None]"
     close: Callable[[], None] | None
 
@@ -29,48 +29,48 @@ class Supervisor:
     """
 
     def __init__(self) -> None:
-        self._posts: list[_Post] = []
-        self._fault: BaseException | None = None
+        self._services: list[_RunningService] = []
+        self._error: BaseException | None = None
         self._failed = asyncio.Event()
         self._stopping = False
 
     def add(self, name: str, service: Service, close: Callable[[], None] | None = None) -> None:
         """Start a service. `close` asks it to return, in its own time; without, it is cancelled."""
         task = asyncio.create_task(service(), name=name)
-        task.add_done_callback(self._ended)
-        self._posts.append(_Post(task, close))
+        task.add_done_callback(self._on_done)
+        self._services.append(_RunningService(task, close))
 
     @property
-    def fault(self) -> BaseException | None:
+    def error(self) -> BaseException | None:
         """The first failure, if there was one: the server's exit status depends on it."""
-        return self._fault
+        return self._error
 
-    async def failed(self) -> BaseException:
+    async def wait_for_failure(self) -> BaseException:
         """Wait for a service to fail; gives the cause."""
         await self._failed.wait()
-        assert self._fault is not None
-        return self._fault
+        assert self._error is not None
+        return self._error
 
     async def stop(self) -> BaseException | None:
         """End every service, the youngest first; gives the first failure, old or new."""
         self._stopping = True
-        for post in reversed(self._posts):
-            if post.task.done():
+        for service in reversed(self._services):
+            if service.task.done():
                 continue
-            if post.close is None:
-                post.task.cancel()
+            if service.close is None:
+                service.task.cancel()
             else:
-                post.close()
-            await asyncio.wait((post.task,))
-        return self._fault
+                service.close()
+            await asyncio.wait((service.task,))
+        return self._error
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        fault = None if task.cancelled() else task.exception()
-        if fault is None:
+    def _on_done(self, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is None:
             if self._stopping:
                 return
-            fault = EndedEarly(f"{task.get_name()} ended by itself")
-        log.critical("%s failed; the server stops", task.get_name(), exc_info=fault)
-        if self._fault is None:
-            self._fault = fault
+            error = ServiceExited(f"{task.get_name()} ended by itself")
+        log.critical("%s failed; the server stops", task.get_name(), exc_info=error)
+        if self._error is None:
+            self._error = error
             self._failed.set()

@@ -6,120 +6,132 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coalserver.core.commands.account_admin import forget_sign_ins
-from coalserver.core.commands.claims import forget_claims
+from coalserver.core.commands.account_admin import delete_expired_login_sessions
+from coalserver.core.commands.claims import delete_expired_claims
 from coalserver.core.commands.cleanup import (
-    abandon_idle_rooms,
-    end_old_tokens,
-    forget_answered_actions,
-    forget_closed,
-    forget_ended_bans,
-    forget_guests,
+    close_idle_rooms,
+    delete_expired_actions,
+    delete_expired_bans,
+    delete_expired_guests,
+    delete_expired_lobbies_and_rooms,
+    revoke_expired_tokens,
 )
-from coalserver.core.commands.idempotency import forget_receipts
-from coalserver.core.commands.oauth import forget_ended
-from coalserver.core.commands.pairing import forget_pairings
-from coalserver.core.commands.presence import free_silent_seats, mark_away
-from coalserver.core.commands.worlds import notice_silence
+from coalserver.core.commands.idempotency import delete_expired_idempotency_records
+from coalserver.core.commands.oauth import delete_expired_tokens
+from coalserver.core.commands.pairing import delete_expired_pairings
+from coalserver.core.commands.presence import mark_away, release_away_seats
+from coalserver.core.commands.worlds import mark_silent_worlds
 from coalserver.core.engine import Core
 from coalserver.core.ports import StoreFailed
-from coalserver.core.queries.seats import hurried_seats, seated
+from coalserver.core.queries.seats import is_seated, short_grace_seats
 
 log = logging.getLogger(__name__)
 
 #: How often those who are silent are looked at, and the rest is swept. Seconds.
-LOOK = 1.0
-SWEEP = 60.0
-FORGET = 3600.0
+PRESENCE_INTERVAL = 1.0
+SWEEP_INTERVAL = 60.0
+RETENTION_INTERVAL = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionPolicy:
     """How long things are kept. Seconds, and a number of events."""
 
     away_after: float = 60
-    closed_kept: float = 86400
-    idle_room: float = 7 * 86400
-    events_kept: float = 7 * 86400
-    events_least: int = 10_000
+    closed_seconds: float = 86400
+    idle_room_seconds: float = 7 * 86400
+    event_seconds: float = 7 * 86400
+    min_event_count: int = 10_000
 
 
 class Housekeeping:
     """Does its rounds until cancelled. What goes wrong with one item is logged and harms no other."""
 
-    def __init__(self, core: Core, keeping: Keeping) -> None:
+    def __init__(self, core: Core, retention: RetentionPolicy) -> None:
         self._core = core
-        self._keeping = keeping
-        self._swept = core.now
-        self._forgot = core.now
+        self._retention = retention
+        self._swept_at = core.now
+        self._retention_applied_at = core.now
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(LOOK)
-            await self.round()
+            await asyncio.sleep(PRESENCE_INTERVAL)
+            await self.run_once()
 
-    async def round(self) -> None:
+    async def run_once(self) -> None:
         """Everything that is due now."""
         now = self._core.now
-        for player in self._core.presence.expire(now, self._keeping.away_after):
-            await self._each(self._gone_silent, player)
-        for player in self._core.presence.silent():
-            await self._each(self._still_silent, player)
-        for player, grace in self._core.see(hurried_seats):
+        for player in self._core.presence.expire(now, self._retention.away_after):
+            await self._run_logged(self._mark_away, player)
+        for player in self._core.presence.away_players():
+            await self._run_logged(self._free_seats, player)
+        for player, grace in self._core.query(short_grace_seats):
             if not self._core.presence.online(player, now, grace):
-                await self._each(self._still_silent, player)
-        if now - self._swept >= SWEEP:
-            self._swept = now
-            await self._each(self._sweep)
-        if now - self._forgot >= FORGET:
-            self._forgot = now
-            keeping = self._keeping
-            await self._core.forget(now - keeping.events_kept, keeping.events_least)
-            await self._each(self._forget_guests)
+                await self._run_logged(self._free_seats, player)
+        if now - self._swept_at >= SWEEP_INTERVAL:
+            self._swept_at = now
+            await self._run_logged(self._sweep)
+        if now - self._retention_applied_at >= RETENTION_INTERVAL:
+            self._retention_applied_at = now
+            retention = self._retention
+            await self._core.delete_expired_entries(
+                now - retention.event_seconds, retention.min_event_count
+            )
+            await self._run_logged(self._delete_expired_guests)
 
-    async def _gone_silent(self, player: int) -> None:
+    async def _mark_away(self, player: int) -> None:
         if not self._core.presence.away(player):
             # He was heard of while the others were marked.
             return
-        if self._core.see(seated, player=player):
-            await self._core.do(mark_away, player=player)
+        if self._core.query(is_seated, player=player):
+            await self._core.execute(mark_away, player_id=player)
         else:
-            self._core.presence.forget(player)
+            self._core.presence.unwatch(player)
 
-    async def _still_silent(self, player: int) -> None:
-        last = self._core.presence.last(player)
-        waiting = await self._core.do(free_silent_seats, player=player, last_sign=last)
-        if not self._core.see(seated, player=player):
-            self._core.presence.forget(player)
+    async def _free_seats(self, player: int) -> None:
+        last = self._core.presence.last_seen_at(player)
+        waiting = await self._core.execute(release_away_seats, player_id=player, last_seen=last)
+        if not self._core.query(is_seated, player=player):
+            self._core.presence.unwatch(player)
         elif not waiting:
-            self._core.presence.settle(player)
+            self._core.presence.stop_pending(player)
 
     async def _sweep(self) -> None:
-        core, keeping = self._core, self._keeping
-        await self._all(lambda: core.do(forget_receipts))
-        await self._all(lambda: core.do(forget_answered_actions))
-        await self._all(lambda: core.do(forget_ended_bans))
-        await self._all(lambda: core.do(forget_ended))
-        await self._all(lambda: core.do(forget_sign_ins))
-        await self._all(lambda: core.do(forget_pairings))
-        await self._all(lambda: core.do(forget_closed, kept=keeping.closed_kept))
-        await self._all(lambda: core.do(abandon_idle_rooms, idle=keeping.idle_room))
-        await self._all(lambda: core.do(notice_silence))
-        await self._all(lambda: core.do(forget_claims))
-        signs = core.presence.signs()
-        await self._all(lambda: core.do(end_old_tokens, signs=signs))
+        core, retention = self._core, self._retention
+        await self._run_batches(lambda: core.execute(delete_expired_idempotency_records))
+        await self._run_batches(lambda: core.execute(delete_expired_actions))
+        await self._run_batches(lambda: core.execute(delete_expired_bans))
+        await self._run_batches(lambda: core.execute(delete_expired_tokens))
+        await self._run_batches(lambda: core.execute(delete_expired_login_sessions))
+        await self._run_batches(lambda: core.execute(delete_expired_pairings))
+        await self._run_batches(
+            lambda: core.execute(
+                delete_expired_lobbies_and_rooms, retention_seconds=retention.closed_seconds
+            )
+        )
+        await self._run_batches(
+            lambda: core.execute(close_idle_rooms, idle_seconds=retention.idle_room_seconds)
+        )
+        await self._run_batches(lambda: core.execute(mark_silent_worlds))
+        await self._run_batches(lambda: core.execute(delete_expired_claims))
+        signs = core.presence.last_seen()
+        await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=signs))
 
-    async def _forget_guests(self) -> None:
-        core, kept = self._core, self._keeping.closed_kept
-        signs = core.presence.signs()
-        await self._all(lambda: core.do(forget_guests, signs=signs, kept=kept))
+    async def _delete_expired_guests(self) -> None:
+        core, closed_seconds = self._core, self._retention.closed_seconds
+        signs = core.presence.last_seen()
+        await self._run_batches(
+            lambda: core.execute(
+                delete_expired_guests, last_seen=signs, retention_seconds=closed_seconds
+            )
+        )
 
-    async def _all(self, piece: Callable[[], Any]) -> None:
+    async def _run_batches(self, batch: Callable[[], Any]) -> None:
         """Do bounded pieces until there is none, letting others in between."""
-        while await piece():
+        while await batch():
             await asyncio.sleep(0)
 
-    async def _each(self, task: Callable[..., Any], *items: Any) -> None:
+    async def _run_logged(self, task: Callable[..., Any], *items: Any) -> None:
         try:
             await task(*items)
         except (StoreFailed, asyncio.CancelledError):

@@ -4,33 +4,33 @@ from aiohttp import web
 
 from coalserver.core.queries.games import listed_games
 from coalserver.core.queries.lobbies import open_lobbies
-from coalserver.core.queries.players import name_of
+from coalserver.core.queries.players import player_name
 from coalserver.core.queries.worlds import active_worlds
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.site import auth, downloads, redirects
-from coalserver.site.access import member, refused, speaks_json
+from coalserver.site.access import find_member, render_json_error, wants_json
 from coalserver.site.account import profile, security
 from coalserver.site.admin import overview
 from coalserver.site.worlds import chats, players, screenshots
 from coalserver.site.worlds import world as worlds
-from coalserver.site.worlds.context import hue_of, lasting, told
-from coalserver.web.api import Call, Dialect, Route
-from coalserver.web.pages.cookies import signed_in
+from coalserver.site.worlds.context import avatar_hue, format_duration, world_summary
+from coalserver.web.api import Api, RequestContext, Route
+from coalserver.web.pages.cookies import optional_login
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.pages import page
+from coalserver.web.pages.pages import render_page
 
 #: Rows that a card of the home page shows.
-SHOWN = 20
+MAX_ROOMS = 20
 
 #: What is refused as if nothing were there.
-MISSING = {
-    Why.WORLD_NOT_FOUND: 404,
-    Why.VISITOR_NOT_FOUND: 404,
-    Why.OTHER_NOT_FOUND: 404,
-    Why.NOT_YOURS: 403,
+ERROR_STATUSES = {
+    ErrorCode.WORLD_NOT_FOUND: 404,
+    ErrorCode.VISITOR_NOT_FOUND: 404,
+    ErrorCode.TARGET_NOT_FOUND: 404,
+    ErrorCode.PERMISSION_DENIED: 403,
 }
-SENTENCES = {
+HTTP_ERRORS = {
     403: N_("That is not yours to do."),
     404: N_("There is nothing at this address."),
     405: N_("This address does not work that way."),
@@ -39,15 +39,15 @@ SENTENCES = {
     500: N_("Something went wrong on our side."),
 }
 #: Pages that say themselves what was refused.
-WHERE = {"/profile": profile.refuse, "/admin": overview.refuse}
+ERROR_RENDERERS = {"/profile": profile.render_error, "/admin": overview.render_error}
 
 
-async def home(call: Call) -> web.StreamResponse:
+async def home(ctx: RequestContext) -> web.StreamResponse:
     """What runs here: the worlds one may see, games, and rooms one can join."""
-    cursor = call.core.feed.head
+    cursor = ctx.core.feed.head
     cards, total = [], 0
-    for game in call.core.see(listed_games):
-        rooms, count = call.core.see(open_lobbies, game=game.tag, limit=SHOWN)
+    for game in ctx.core.query(listed_games):
+        rooms, count = ctx.core.query(open_lobbies, game=game.tag, limit=MAX_ROOMS)
         total += count
         cards.append(
             {
@@ -55,13 +55,13 @@ async def home(call: Call) -> web.StreamResponse:
                 "name": game.name,
                 "minPlayers": game.min_players,
                 "maxPlayers": game.max_players,
-                "rooms": [_row(call, room) for room in rooms],
+                "rooms": [_room_row(ctx, room) for room in rooms],
             }
         )
-    account = member(call)
+    account = find_member(ctx)
     worlds = [
-        told(call, world, account)
-        for world in call.core.see(active_worlds)
+        world_summary(ctx, world, account)
+        for world in ctx.core.query(active_worlds)
         if account is not None or world.public
     ]
     context = {
@@ -71,14 +71,14 @@ async def home(call: Call) -> web.StreamResponse:
         "worlds": worlds,
         # Who belongs here comes for the worlds; who does not is told first what this is.
         "is_member": account is not None,
-        "hue": hue_of,
-        "lasting": lasting,
-        "now": call.now,
+        "avatar_hue": avatar_hue,
+        "format_duration": format_duration,
+        "now": ctx.now,
     }
-    return page(call.request, "home.html", context)
+    return render_page(ctx.request, "home.html", context)
 
 
-def _row(call: Call, room: Lobby) -> dict[str, object]:
+def _room_row(ctx: RequestContext, room: Lobby) -> dict[str, object]:
     host = room.roster.host
     return {
         "roomId": room.id,
@@ -88,32 +88,34 @@ def _row(call: Call, room: Lobby) -> dict[str, object]:
         "maxUsers": room.roster.capacity,
         "active": True,
         "private": bool(room.password),
-        "host": {"userId": host, "username": name_of(call.core.state, id=host)},
+        "host": {"userId": host, "username": player_name(ctx.core.state, id=host)},
     }
 
 
-def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """The form again, with what was wrong; or a page that says it; or what a script understands."""
-    for path, refused_there in WHERE.items():
-        if call.route.path.startswith(path):
-            return refused_there(refusal, call)
-    if speaks_json(call):
-        return refused(refusal, call)
-    status = MISSING.get(refusal.why)
-    return auth.refuse(refusal, call) if status is None else astray(status, call.request)
+    for path, render in ERROR_RENDERERS.items():
+        if ctx.route.path.startswith(path):
+            return render(error, ctx)
+    if wants_json(ctx):
+        return render_json_error(error, ctx)
+    status = ERROR_STATUSES.get(error.code)
+    return (
+        auth.render_error(error, ctx) if status is None else render_http_error(status, ctx.request)
+    )
 
 
-def astray(status: int, request: web.Request) -> web.StreamResponse:
+def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
     """A page that says what went wrong."""
-    context = {"status": status, "sentence": SENTENCES[status]}
-    return page(request, "astray.html", context, status)
+    context = {"status": status, "message": HTTP_ERRORS[status]}
+    return render_page(request, "error.html", context, status)
 
 
-DIALECT = Dialect(
+API = Api(
     "site",
     prefixes=("/",),
     routes=(
-        Route("GET", "/", home, who=signed_in),
+        Route("GET", "/", home, auth=optional_login),
         *auth.ROUTES,
         *downloads.ROUTES,
         *worlds.ROUTES,
@@ -125,6 +127,6 @@ DIALECT = Dialect(
         *security.ROUTES,
         *overview.ROUTES,
     ),
-    refuse=refuse,
-    astray=astray,
+    render_error=render_error,
+    render_http_error=render_http_error,
 )

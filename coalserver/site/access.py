@@ -6,136 +6,146 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from coalserver.core.queries.accounts import account_numbered
-from coalserver.core.queries.worlds import active_worlds, world_called, world_with
+from coalserver.core.queries.accounts import account_by_id
+from coalserver.core.queries.worlds import active_worlds, world_by_id, world_by_short_name
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
-from coalserver.web.api import Call
-from coalserver.web.pages.cookies import SEAL, browser_of, form_page, leads_to, to_login
-from coalserver.web.responses import document
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.cookies import (
+    CSRF_FIELD,
+    form_page,
+    read_browser_cookie,
+    redirect,
+    redirect_to_login,
+)
+from coalserver.web.responses import json_response
 
-Page = Callable[[Call, World, Account], Awaitable[web.StreamResponse]]
-Reading = Callable[[Call, World, Account | None], Awaitable[web.StreamResponse]]
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+MemberPage = Callable[[RequestContext, World, Account], Awaitable[web.StreamResponse]]
+ReaderPage = Callable[[RequestContext, World, Account | None], Awaitable[web.StreamResponse]]
+Handler = Callable[[RequestContext], Awaitable[web.StreamResponse]]
 
 #: The status of what is refused to a script; 400 for all others.
-STATUS = {
-    Why.NO_TOKEN: 401,
-    Why.BAD_TOKEN: 403,
-    Why.INACTIVE: 403,
-    Why.NOT_YOURS: 403,
-    Why.WORLD_NOT_FOUND: 404,
-    Why.VISITOR_NOT_FOUND: 404,
-    Why.OTHER_NOT_FOUND: 404,
-    Why.KEY_REUSED: 422,
-    Why.RATE_LIMITED: 429,
+ERROR_STATUSES = {
+    ErrorCode.TOKEN_REQUIRED: 401,
+    ErrorCode.INVALID_TOKEN: 403,
+    ErrorCode.ACCOUNT_INACTIVE: 403,
+    ErrorCode.PERMISSION_DENIED: 403,
+    ErrorCode.WORLD_NOT_FOUND: 404,
+    ErrorCode.VISITOR_NOT_FOUND: 404,
+    ErrorCode.TARGET_NOT_FOUND: 404,
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: 422,
+    ErrorCode.RATE_LIMITED: 429,
 }
 
 
-def member(call: Call) -> Account | None:
+def find_member(ctx: RequestContext) -> Account | None:
     """The account that is signed in, if it is active."""
-    found = call.core.see(account_numbered, id=call.caller.account) if call.caller.account else None
+    found = ctx.core.query(account_by_id, id=ctx.caller.account) if ctx.caller.account else None
     return found if found is not None and found.active else None
 
 
-def for_members(page: Page) -> Handler:
+def members_only(page: MemberPage) -> Handler:
     """A page of a world for those who belong to the community."""
 
     @wraps(page)
-    async def handler(call: Call) -> web.StreamResponse:
-        account = member(call)
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        account = find_member(ctx)
         if account is None:
-            return turned_away(call)
-        world = the_world(call)
-        return await page(call, world, account) if world else elsewhere(call)
+            return sign_in_response(ctx)
+        world = find_world(ctx)
+        return await page(ctx, world, account) if world else redirect_unknown_world(ctx)
 
     return handler
 
 
-def for_readers(page: Reading) -> Handler:
+def readers_only(page: ReaderPage) -> Handler:
     """A page of a world that anybody may see if the world is public."""
 
     @wraps(page)
-    async def handler(call: Call) -> web.StreamResponse:
-        account, world = member(call), the_world(call)
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        account, world = find_member(ctx), find_world(ctx)
         if account is None and not (world and world.public):
-            return turned_away(call)
-        return await page(call, world, account) if world else elsewhere(call)
+            return sign_in_response(ctx)
+        return await page(ctx, world, account) if world else redirect_unknown_world(ctx)
 
     return handler
 
 
-def for_all_members(page: Callable[[Call, Account], Awaitable[web.StreamResponse]]) -> Handler:
+def account_only(
+    page: Callable[[RequestContext, Account], Awaitable[web.StreamResponse]],
+) -> Handler:
     """A page for members that is of no world."""
 
     @wraps(page)
-    async def handler(call: Call) -> web.StreamResponse:
-        account = member(call)
-        return turned_away(call) if account is None else await page(call, account)
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        account = find_member(ctx)
+        return sign_in_response(ctx) if account is None else await page(ctx, account)
 
     return handler
 
 
-def the_world(call: Call) -> World | None:
+def find_world(ctx: RequestContext) -> World | None:
     """The world an address names by its short name or its number."""
-    name = call.path["world"]
+    name = ctx.path["world"]
     try:
-        return call.core.see(world_called, short_name=name)
-    except Refusal:
+        return ctx.core.query(world_by_short_name, short_name=name)
+    except DomainError:
         pass
     try:
-        return call.core.see(world_with, id=call.number("world"))
-    except Refusal:
+        return ctx.core.query(world_by_id, id=ctx.int_param("world"))
+    except DomainError:
         return None
 
 
-def path_of(world: World) -> str:
+def world_path(world: World) -> str:
     """Where the pages of a world are."""
     return f"/servers/{quote(world.short_name or str(world.id))}"
 
 
-def only_world(call: Call) -> World | None:
-    worlds = call.core.see(active_worlds)
+def only_world(ctx: RequestContext) -> World | None:
+    worlds = ctx.core.query(active_worlds)
     return worlds[0] if len(worlds) == 1 else None
 
 
-def turned_away(call: Call) -> web.StreamResponse:
+def sign_in_response(ctx: RequestContext) -> web.StreamResponse:
     """Sign in first; or wait, if one has."""
-    signed_in = call.caller.account != 0
-    if speaks_json(call):
-        raise Refusal(Why.INACTIVE if signed_in else Why.NO_TOKEN)
+    signed_in = ctx.caller.account != 0
+    if wants_json(ctx):
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE if signed_in else ErrorCode.TOKEN_REQUIRED)
     if not signed_in:
-        return to_login(call)
-    account = call.core.see(account_numbered, id=call.caller.account)
-    return form_page(call, "signing/waiting.html", {"account": account})
+        return redirect_to_login(ctx)
+    account = ctx.core.query(account_by_id, id=ctx.caller.account)
+    return form_page(ctx, "signing/waiting.html", {"account": account})
 
 
-def elsewhere(call: Call) -> web.StreamResponse:
+def redirect_unknown_world(ctx: RequestContext) -> web.StreamResponse:
     """There is no such world: to the same page of the only one there is, or to the first page."""
-    if speaks_json(call) or call.route.method != "GET":
-        raise Refusal(Why.WORLD_NOT_FOUND)
-    world = only_world(call)
-    rest = call.request.path.split("/", 3)[3:]
-    return leads_to("/".join([path_of(world), *map(quote, rest)]) if world else "/")
+    if wants_json(ctx) or ctx.route.method != "GET":
+        raise DomainError(ErrorCode.WORLD_NOT_FOUND)
+    world = only_world(ctx)
+    path_parts = ctx.request.path.split("/", 3)[3:]
+    return redirect("/".join([world_path(world), *map(quote, path_parts)]) if world else "/")
 
 
-def speaks_json(call: Call) -> bool:
+def wants_json(ctx: RequestContext) -> bool:
     """Whether a script asks, and not a person."""
-    accepted = call.request.headers.get("Accept", "")
-    return call.route.endpoint == "hear" or "application/json" in accepted
+    accepted = ctx.request.headers.get("Accept", "")
+    return ctx.route.endpoint == "events" or "application/json" in accepted
 
 
-def refused(refusal: Refusal, call: Call) -> web.StreamResponse:
+def render_json_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """What a script is told. One whose page was open for too long gets what its next form needs."""
-    said = {"error": refusal.why.value}
-    if refusal.why is Why.BAD_TOKEN and refusal.facts.get("what") == "form":
-        said[SEAL] = browser_of(call).seal(call.now)
-    return document(said, STATUS.get(refusal.why, 400), {"Cache-Control": "no-store"})
+    payload = {"error": error.code.value}
+    if error.code is ErrorCode.INVALID_TOKEN and error.details.get("what") == "form":
+        payload[CSRF_FIELD] = read_browser_cookie(ctx).csrf_token(ctx.now)
+    return json_response(
+        payload, ERROR_STATUSES.get(error.code, 400), {"Cache-Control": "no-store"}
+    )
 
 
-def same_origin(call: Call) -> None:
+def check_same_origin(ctx: RequestContext) -> None:
     """Refuse a page of another site: a WebSocket may come from any, with the cookie of ours."""
-    origin = call.request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != urlsplit(call.origin).netloc:
-        raise Refusal(Why.NOT_YOURS)
+    origin = ctx.request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != urlsplit(ctx.origin).netloc:
+        raise DomainError(ErrorCode.PERMISSION_DENIED)

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from coalserver.web.api import Call, Route
+from coalserver.web.api import RequestContext, Route
 from coalserver.web.pages.pages import assets
-from coalserver.web.responses import answer
+from coalserver.web.responses import raw_response
 
 #: What these files are is said to nobody who could run them: a browser shows them.
 TEXT = "text/plain; charset=utf-8"
@@ -20,10 +20,10 @@ FILES = (
 )
 
 
-async def download(call: Call) -> web.StreamResponse:
+async def download(ctx: RequestContext) -> web.StreamResponse:
     """One of these files as it is, for anybody."""
-    name = call.route.path.rpartition("/")[2]
-    return answer((assets("static") / "mc" / name).read_bytes(), 200, HEADERS, TEXT)
+    name = ctx.route.path.rpartition("/")[2]
+    return raw_response((assets("static") / "mc" / name).read_bytes(), 200, HEADERS, TEXT)
 
 
 ROUTES = tuple(Route("GET", f"/mc/{name}", download) for name in FILES)

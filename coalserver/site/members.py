@@ -3,50 +3,56 @@
 from aiohttp import web
 
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
-from coalserver.site.auth import account_of
-from coalserver.web.api import Call, Caller
-from coalserver.web.pages.cookies import leads_to, signed_in, to_login
-from coalserver.web.pages.i18n import N_, language_of
-from coalserver.web.pages.pages import page
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.site.auth import signed_in_account
+from coalserver.web.api import Caller, RequestContext
+from coalserver.web.pages.cookies import optional_login, redirect, redirect_to_login
+from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.pages import render_page
 
-ONLY_ADMINS = N_("This page is for admins.")
+ADMINS_ONLY = N_("This page is for admins.")
 
 
-def member_only(call: Call) -> Caller:
+def member_only(ctx: RequestContext) -> Caller:
     """Somebody who is signed in and may come in."""
-    call.caller = signed_in(call)
-    account = account_of(call)
+    ctx.caller = optional_login(ctx)
+    account = signed_in_account(ctx)
     if account is None:
-        raise Refusal(Why.NO_TOKEN)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
     if not account.active:
-        raise Refusal(Why.INACTIVE)
-    return call.caller
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
+    return ctx.caller
 
 
-def admin_only(call: Call) -> Caller:
+def admin_only(ctx: RequestContext) -> Caller:
     """Somebody who runs the place."""
-    caller = member_only(call)
-    if not the_member(call).admin:
-        raise Refusal(Why.NOT_ADMIN)
+    caller = member_only(ctx)
+    if not get_member(ctx).admin:
+        raise DomainError(ErrorCode.ADMIN_REQUIRED)
     return caller
 
 
-def the_member(call: Call) -> Account:
+def get_member(ctx: RequestContext) -> Account:
     """The account behind a call that `member_only` or `admin_only` has let in."""
-    account = account_of(call)
+    account = signed_in_account(ctx)
     if account is None:
-        raise Refusal(Why.NO_TOKEN)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
     return account
 
 
-def turned_back(refusal: Refusal, call: Call, back: str) -> web.StreamResponse | None:
+def render_access_error(
+    error: DomainError, ctx: RequestContext, return_path: str
+) -> web.StreamResponse | None:
     """What one is told who may not be here; None for any other reason. `back` is where a form was shown."""
-    if refusal.why is Why.NO_TOKEN:
-        return to_login(call) if call.route.method == "GET" else leads_to(f"/login?next_url={back}")
-    if refusal.why is Why.INACTIVE:
-        return leads_to("/login")
-    if refusal.why is Why.NOT_ADMIN:
-        sentence = language_of(call.request).gettext(ONLY_ADMINS)
-        return page(call.request, "astray.html", {"status": 403, "sentence": sentence}, 403)
+    if error.code is ErrorCode.TOKEN_REQUIRED:
+        return (
+            redirect_to_login(ctx)
+            if ctx.route.method == "GET"
+            else redirect(f"/login?next_url={return_path}")
+        )
+    if error.code is ErrorCode.ACCOUNT_INACTIVE:
+        return redirect("/login")
+    if error.code is ErrorCode.ADMIN_REQUIRED:
+        message = request_language(ctx.request).gettext(ADMINS_ONLY)
+        return render_page(ctx.request, "error.html", {"status": 403, "message": message}, 403)
     return None

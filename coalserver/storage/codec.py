@@ -25,9 +25,18 @@ from coalserver.domain.accounts import account, oauth
 from coalserver.domain.accounts import events as player_event
 from coalserver.domain.minecraft import events as world_event
 from coalserver.domain.minecraft import history, visitor, visits, world
-from coalserver.domain.play import actions, game, host_profile, lobby, player, room, synced_state
+from coalserver.domain.play import (
+    actions,
+    game,
+    host_profile,
+    lobby,
+    player,
+    room,
+    roster,
+    synced_state,
+)
 from coalserver.domain.play import lobby_events as lobby_event
-from coalserver.domain.play import message_events as exchange_event
+from coalserver.domain.play import message_events as message_event
 from coalserver.domain.play import room_events as room_event
 
 Decoder = Callable[[Any], Any]
@@ -35,30 +44,30 @@ Encoder = Callable[[Any], Any]
 
 #: Stored name -> class of the entities that State holds.
 ENTITIES: Mapping[str, type] = {
-    "Access": oauth.Access,
+    "Access": oauth.TokenPair,
     "Account": account.Account,
     "Action": actions.Action,
     "Ban": player.Ban,
-    "Claim": visitor.Claim,
-    "Client": oauth.Client,
-    "Code": oauth.Code,
-    "ConsoleLine": visitor.ConsoleLine,
-    "Datum": game.Datum,
-    "Deed": audit.Deed,
+    "Claim": visitor.UsernameClaim,
+    "Client": oauth.OAuthClient,
+    "Code": oauth.AuthorizationCode,
+    "ConsoleLine": visitor.ConsoleCommand,
+    "Datum": game.StorageItem,
+    "Deed": audit.AuditEntry,
     "Game": game.Game,
     "Grant": oauth.Grant,
     "JoinRequest": actions.JoinRequest,
     "Lobby": lobby.Lobby,
-    "Pairing": oauth.Pairing,
+    "Pairing": oauth.PairingCode,
     "Player": player.Player,
-    "Receipt": player.Receipt,
+    "Receipt": player.IdempotencyRecord,
     "Room": room.Room,
-    "SignIn": account.SignIn,
-    "Source": visitor.Source,
+    "SignIn": account.LoginSession,
+    "Source": visitor.LogSource,
     "Token": player.Token,
-    "Truth": synced_state.Truth,
+    "Truth": synced_state.SyncedState,
     "Visitor": visitor.Visitor,
-    "Welcome": host_profile.Welcome,
+    "Welcome": host_profile.HostProfile,
     "World": world.World,
 }
 #: Stored name -> class of the history that has tables of its own.
@@ -69,50 +78,89 @@ HISTORY: Mapping[str, type] = {
 }
 #: Stored name -> class of the events.
 EVENTS: Mapping[str, type] = {
-    "ActionAnswered": exchange_event.ActionAnswered,
-    "ActionAsked": exchange_event.ActionAsked,
-    "CommandSent": exchange_event.CommandSent,
-    "ConsoleTold": world_event.ConsoleTold,
-    "FrameSent": exchange_event.FrameSent,
-    "HostChanged": lobby_event.HostChanged,
-    "JoinAnswered": lobby_event.JoinAnswered,
-    "JoinAsked": lobby_event.JoinAsked,
+    "ActionAnswered": message_event.ActionFinished,
+    "ActionAsked": message_event.ActionRequested,
+    "CommandSent": message_event.CommandSent,
+    "ConsoleTold": world_event.ConsoleCommandsDelivered,
+    "FrameSent": message_event.BinarySent,
+    "HostChanged": lobby_event.LobbyHostChanged,
+    "JoinAnswered": lobby_event.JoinRequestAnswered,
+    "JoinAsked": lobby_event.JoinRequested,
     "LineLogged": world_event.LineLogged,
     "LobbyChat": lobby_event.LobbyChat,
     "LobbyClosed": lobby_event.LobbyClosed,
-    "LobbyLocked": lobby_event.LobbyLocked,
+    "LobbyLocked": lobby_event.LobbyPasswordChanged,
     "LobbyOpened": lobby_event.LobbyOpened,
-    "MemberAway": lobby_event.MemberAway,
-    "MemberJoined": lobby_event.MemberJoined,
-    "MemberLeft": lobby_event.MemberLeft,
-    "MemberReady": lobby_event.MemberReady,
-    "NameClaimed": world_event.NameClaimed,
-    "OptionsChanged": lobby_event.OptionsChanged,
-    "PlayerAway": room_event.PlayerAway,
+    "MemberAway": lobby_event.LobbyMemberAway,
+    "MemberJoined": lobby_event.LobbyMemberJoined,
+    "MemberLeft": lobby_event.LobbyMemberLeft,
+    "MemberReady": lobby_event.LobbyMemberReady,
+    "NameClaimed": world_event.UsernameClaimed,
+    "OptionsChanged": lobby_event.LobbyOptionsChanged,
+    "PlayerAway": room_event.RoomMemberAway,
     "PlayerBanned": player_event.PlayerBanned,
-    "PlayerEntered": room_event.PlayerEntered,
-    "PlayerLeft": room_event.PlayerLeft,
+    "PlayerEntered": room_event.RoomMemberJoined,
+    "PlayerLeft": room_event.RoomMemberLeft,
     "PlayerUnbanned": player_event.PlayerUnbanned,
     "RoomChat": room_event.RoomChat,
     "RoomClosed": room_event.RoomClosed,
     "RoomHostChanged": room_event.RoomHostChanged,
-    "RoomLocked": room_event.RoomLocked,
+    "RoomLocked": room_event.RoomPasswordChanged,
     "RoomOpened": room_event.RoomOpened,
-    "ScreenshotHung": world_event.ScreenshotHung,
-    "ScreenshotTaken": world_event.ScreenshotTaken,
-    "SignedOut": player_event.SignedOut,
-    "StateChanged": exchange_event.StateChanged,
-    "TokenEnded": player_event.TokenEnded,
+    "ScreenshotHung": world_event.ScreenshotAdded,
+    "ScreenshotTaken": world_event.ScreenshotDeleted,
+    "SignedOut": player_event.PlayerLoggedOut,
+    "StateChanged": message_event.SyncedStateChanged,
+    "TokenEnded": player_event.TokenRevoked,
     "TurnTaken": room_event.TurnTaken,
-    "UpdateSent": exchange_event.UpdateSent,
+    "UpdateSent": message_event.UpdateSent,
     "WorldAdded": world_event.WorldAdded,
     "WorldChanged": world_event.WorldChanged,
 }
 #: Class -> field -> stored name, where the two differ.
-FIELDS: Mapping[type, Mapping[str, str]] = {}
+FIELDS: Mapping[type, Mapping[str, str]] = {
+    actions.Action: {"requested_at": "asked", "status": "progress", "finished_at": "answered"},
+    actions.JoinRequest: {"requested_at": "asked", "answered_at": "answered"},
+    audit.AuditEntry: {"actor": "by", "actor_name": "name", "action": "what", "subject": "about"},
+    game.StorageItem: {"storage_key": "key"},
+    history.LogLine: {"display_name": "shown"},
+    history.Screenshot: {"random_order": "chance"},
+    host_profile.HostProfile: {"secret_required": "closed"},
+    lobby.Lobby: {"requires_approval": "by_request", "state": "phase", "close_reason": "ending"},
+    lobby_event.LobbyClosed: {"close_reason": "ending"},
+    lobby_event.LobbyMemberLeft: {"reason": "how"},
+    lobby_event.LobbyPasswordChanged: {"has_password": "locked"},
+    message_event.ActionFinished: {"status": "progress"},
+    oauth.Grant: {"created_at": "since"},
+    oauth.OAuthClient: {"registration_token": "registration"},
+    oauth.PairingCode: {"created_by": "by"},
+    oauth.TokenPair: {"refresh": "renewal", "refresh_expires_at": "renewal_until"},
+    player.Ban: {"created_at": "since"},
+    player.IdempotencyRecord: {"idempotency_key": "key", "created_ids": "made", "created_at": "at"},
+    player.Player: {"secret_digest": "key", "other_games": "played"},
+    player.Token: {"lifetime": "lasts", "fixed_lifetime": "fixed", "refresh_seconds": "renewal"},
+    room.Room: {"close_reason": "ending"},
+    room_event.RoomClosed: {"close_reason": "ending"},
+    room_event.RoomMemberLeft: {"reason": "how"},
+    room_event.RoomPasswordChanged: {"has_password": "locked"},
+    roster.Roster: {"transfer_host": "hand_over"},
+    synced_state.SyncedState: {"snapshot_at": "at"},
+    visitor.LogSource: {"newest_order": "newest"},
+    visitor.Visitor: {"latest_visit": "latest", "last_departure": "left"},
+    visits.PresenceMark: {"kind": "sign"},
+    visits.Visit: {"duplicate": "twin"},
+    world.World: {
+        "pending_since": "pending",
+        "empty_since": "idle",
+        "last_ping": "pinged",
+        "status_line_at": "told",
+        "last_emptied": "emptied",
+    },
+    world_event.ConsoleCommandsDelivered: {"commands": "lines"},
+}
 
 
-class Unkept(Exception):
+class UnknownDocument(Exception):
     """A document or a class that this codec cannot read or write."""
 
 
@@ -127,7 +175,7 @@ class Codec:
         self._decoders = {name: decoder(cls, renamed) for name, cls in classes.items()}
         self._names = {cls: name for name, cls in classes.items()}
         if len(self._names) < len(classes):
-            raise Unkept("one class has two stored names")
+            raise UnknownDocument("one class has two stored names")
         #: Classes whose documents orjson writes by itself are not in here: most of them.
         self._encoders = {
             cls: encode for cls in self._names if (encode := encoder(cls, renamed)) is not None
@@ -137,7 +185,7 @@ class Codec:
         """Return the stored name of a class. Raises Unkept for a class that has none."""
         name = self._names.get(cls)
         if name is None:
-            raise Unkept(f"{cls.__name__} has no stored name")
+            raise UnknownDocument(f"{cls.__name__} has no stored name")
         return name
 
     def load(self, name: str, document: str | bytes) -> Any:
@@ -147,11 +195,11 @@ class Codec:
         """
         decode = self._decoders.get(name)
         if decode is None:
-            raise Unkept(f"no class is stored as {name}")
+            raise UnknownDocument(f"no class is stored as {name}")
         try:
             return decode(orjson.loads(document))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise Unkept(f"not a document of {name}: {error}") from error
+            raise UnknownDocument(f"not a document of {name}: {error}") from error
 
     def dump(self, value: Any) -> str:
         """Return the document of a value.
@@ -160,7 +208,7 @@ class Codec:
         """
         encode = self._encoders.get(type(value))
         document = value if encode is None else encode(value)
-        return orjson.dumps(document, default=_free).decode()
+        return orjson.dumps(document, default=_free_json).decode()
 
 
 def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> Decoder:
@@ -174,7 +222,9 @@ def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> De
     special = []
     for position, field in enumerate(fields):
         if field.startswith("_"):
-            raise Unkept(f"{cls.__name__}.{field}: orjson leaves out names that begin with _")
+            raise UnknownDocument(
+                f"{cls.__name__}.{field}: orjson leaves out names that begin with _"
+            )
         decode_one = _decoder_of(hints[field], f"{cls.__name__}.{field}", renamed)
         if decode_one is not None:
             special.append((position, field, decode_one))
@@ -234,11 +284,11 @@ def stored_names(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) 
     own = renamed.get(cls, {})
     names = [own.get(field.name, field.name) for field in dataclasses.fields(cls)]
     if len(set(names)) < len(names):
-        raise Unkept(f"{cls.__name__}: two fields have one stored name")
+        raise UnknownDocument(f"{cls.__name__}: two fields have one stored name")
     return names
 
 
-def _free(value: Any) -> orjson.Fragment:
+def _free_json(value: Any) -> orjson.Fragment:
     """Return free JSON as it stands, once it is known to be JSON."""
     if type(value) is not bytes:
         raise TypeError(f"{type(value).__name__} cannot be stored")
@@ -261,7 +311,7 @@ def _decoder_of(hint: Any, where: str, renamed: Mapping[type, Mapping[str, str]]
         return _decoder_of_union(inner, where, renamed)
     if origin is tuple:
         return _decoder_of_tuple(inner, where, renamed)
-    raise Unkept(f"{where}: {hint} cannot be stored")
+    raise UnknownDocument(f"{where}: {hint} cannot be stored")
 
 
 def _decoder_of_union(
@@ -274,7 +324,7 @@ def _decoder_of_union(
         return None
     decode = decoders[0]
     if len(decoders) > 1 or decode is None:
-        raise Unkept(f"{where}: a document does not say which of several classes it was")
+        raise UnknownDocument(f"{where}: a document does not say which of several classes it was")
     return lambda value: None if value is None else decode(value)
 
 
@@ -286,7 +336,7 @@ def _decoder_of_tuple(
         if decode is None:
             return tuple
         return lambda values: tuple([decode(value) for value in values])
-    each = [_decoder_of(member, where, renamed) or _same for member in members]
+    each = [_decoder_of(member, where, renamed) or _identity for member in members]
     return lambda values: tuple([decode(value) for decode, value in zip(each, values, strict=True)])
 
 
@@ -301,12 +351,12 @@ def _encoder_of(hint: Any, renamed: Mapping[type, Mapping[str, str]]) -> Encoder
     encode = encoders[0]
     if typing.get_origin(hint) is tuple:
         if len(inner) != 2 or inner[1] is not Ellipsis:
-            raise Unkept(f"{hint}: only tuples of any length can hold renamed fields")
+            raise UnknownDocument(f"{hint}: only tuples of any length can hold renamed fields")
         return lambda values: [encode(value) for value in values]
     return lambda value: None if value is None else encode(value)
 
 
-def _same(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -322,6 +372,6 @@ def counter_of(name: str) -> Counter:
 
 _COUNTED: Mapping[str, type] = {**ENTITIES, **HISTORY}
 _COUNTED_NAMES = {cls: name for name, cls in _COUNTED.items()}
-entities = Codec(ENTITIES)
+entity_codec = Codec(ENTITIES)
 history_values = Codec({name: HISTORY[name] for name in ("Screenshot", "Visit")})
 events = Codec(EVENTS)

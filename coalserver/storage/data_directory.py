@@ -14,11 +14,11 @@ from coalserver.media.files import sync_directory, write_private
 KEY_SIZE = 32
 
 
-class Trouble(Exception):
+class OperatorError(Exception):
     """Something the operator has to see to, in one sentence."""
 
 
-class InUse(Trouble):
+class DataDirectoryLocked(OperatorError):
     """Another process has the data directory."""
 
 
@@ -53,7 +53,7 @@ class DataDirectory:
         return self.path / "screenshots"
 
     @property
-    def begun(self) -> bool:
+    def is_initialized(self) -> bool:
         """Whether anything was ever kept here."""
         return self.database.exists() or self._restored.exists()
 
@@ -64,21 +64,21 @@ class DataDirectory:
         The system lets go of the lock when the process ends, however it ends. The file stays:
         whoever removed it would let two have it.
         """
-        self._make()
+        self._create()
         file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise InUse(self._taken(os.pread(file, 20, 0))) from None
+                raise DataDirectoryLocked(self._locked_message(os.pread(file, 20, 0))) from None
             os.ftruncate(file, 0)
             os.pwrite(file, b"%d\n" % os.getpid(), 0)
-            self._tidy()
+            self._clean_up()
             yield
         finally:
             os.close(file)
 
-    def key(self, name: str) -> bytes:
+    def load_key(self, name: str) -> bytes:
         """A secret of this directory, made at first use and the same ever after."""
         path = self.keys / name
         try:
@@ -88,46 +88,46 @@ class DataDirectory:
             self.keys.mkdir(mode=0o700, exist_ok=True)
             write_private(path, key)
         if len(key) != KEY_SIZE:
-            raise Trouble(f"{path} is damaged: it has {len(key)} bytes, not {KEY_SIZE}.")
+            raise OperatorError(f"{path} is damaged: it has {len(key)} bytes, not {KEY_SIZE}.")
         return key
 
     @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def temp_directory(self) -> Iterator[Path]:
         """A directory for files half made; after a crash the next lock removes it."""
-        path = self.new_scratch()
+        path = self.create_temp_directory()
         try:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
-    def new_scratch(self) -> Path:
+    def create_temp_directory(self) -> Path:
         """The same for files that somebody else goes on with, who then removes it."""
         path = self.path / f"scratch-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
         return path
 
-    def adopt(self, restored: Path) -> None:
+    def swap_in(self, restored: Path) -> None:
         """Put these files in the place of those that bear their names.
 
         From the rename on it will be done, even if this process ends.
         """
         restored.rename(self._restored)
         sync_directory(self.path)
-        self._finish_adopting()
+        self._finish_swap_in()
 
-    def _make(self) -> None:
+    def _create(self) -> None:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as fault:
-            raise Trouble(f"{self.path} cannot be made: {fault.strerror}.") from None
+        except OSError as error:
+            raise OperatorError(f"{self.path} cannot be made: {error.strerror}.") from None
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
-            raise Trouble(f"{self.path} is not ours to write in.")
+            raise OperatorError(f"{self.path} is not ours to write in.")
 
     @property
     def _restored(self) -> Path:
         return self.path / "restored"
 
-    def _finish_adopting(self) -> None:
+    def _finish_swap_in(self) -> None:
         """Move what was restored into place; cut off, it is simply done again."""
         if not self._restored.is_dir():
             return
@@ -136,18 +136,18 @@ class DataDirectory:
         wal.unlink(missing_ok=True)
         shm.unlink(missing_ok=True)
         for file in [path for path in self._restored.rglob("*") if path.is_file()]:
-            place = self.path / file.relative_to(self._restored)
-            place.parent.mkdir(mode=0o700, exist_ok=True)
-            file.replace(place)
-            sync_directory(place.parent)
+            target = self.path / file.relative_to(self._restored)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            file.replace(target)
+            sync_directory(target.parent)
         shutil.rmtree(self._restored)
 
-    def _tidy(self) -> None:
-        self._finish_adopting()
-        for left in self.path.glob("scratch-*"):
-            shutil.rmtree(left, ignore_errors=True)
+    def _clean_up(self) -> None:
+        self._finish_swap_in()
+        for leftover in self.path.glob("scratch-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
-    def _taken(self, by: bytes) -> str:
+    def _locked_message(self, by: bytes) -> str:
         number = by.decode("ascii", "replace").strip()
-        who = f"process {number}" if number.isdigit() else "another process"
-        return f"{self.path} is in use by {who}; two at once would spoil it."
+        holder = f"process {number}" if number.isdigit() else "another process"
+        return f"{self.path} is in use by {holder}; two at once would spoil it."

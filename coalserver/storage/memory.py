@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from coalserver.core.ports import (
-    ENTRIES,
-    Attendance,
+    ENTRY_COUNTER,
     Batch,
-    Counted,
     Counter,
     Entry,
-    Known,
-    Lines,
-    Screenshots,
-    Stay,
+    LineCount,
+    LineQuery,
+    PlaytimeStats,
+    ScreenshotQuery,
+    StoredState,
+    StoredVisit,
     Topic,
-    Visits,
+    VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.storage.memory_history import MemoryHistory
@@ -27,14 +27,16 @@ class MemoryStore:
     def __init__(self) -> None:
         self._values: dict[tuple[type, int], Any] = {}
         self._counters: dict[Counter, int] = {}
-        self._signs: dict[int, float] = {}
+        self._last_seen: dict[int, float] = {}
         self._entries: list[Entry] = []
         self._history = MemoryHistory()
 
-    async def open(self) -> Known:
+    async def open(self) -> StoredState:
         values = [self._values[key] for key in sorted(self._values, key=lambda key: key[1])]
-        head = self._counters.get(ENTRIES, 0) - 1
-        return Known(values, dict(self._counters), dict(self._signs), head, self._oldest())
+        head = self._counters.get(ENTRY_COUNTER, 0) - 1
+        return StoredState(
+            values, dict(self._counters), dict(self._last_seen), head, self._oldest()
+        )
 
     async def write(self, batch: Batch) -> None:
         for key, value in batch.values.items():
@@ -44,7 +46,7 @@ class MemoryStore:
                 self._values[key] = value
         for name, count in batch.counters.items():
             self._counters[name] = max(count, self._counters.get(name, count))
-        self._signs.update(batch.signs)
+        self._last_seen.update(batch.last_seen)
         self._entries.extend(batch.entries)
         self._history.write(batch)
 
@@ -60,37 +62,37 @@ class MemoryStore:
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         return [entry for entry in self._entries if topic in entry.topics][-limit:]
 
-    async def forget(self, before: float, keep: int) -> int:
-        spared = len(self._entries) - keep
-        gone = 0
-        while gone < spared and self._entries[gone].at < before:
-            gone += 1
-        del self._entries[:gone]
+    async def delete_expired_entries(self, before: float, keep: int) -> int:
+        deletable = len(self._entries) - keep
+        deleted = 0
+        while deleted < deletable and self._entries[deleted].at < before:
+            deleted += 1
+        del self._entries[:deleted]
         return self._oldest()
 
-    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
+    async def existing_digests(self, digests: Sequence[bytes]) -> set[bytes]:
         return self._history.digests.intersection(digests)
 
-    async def lines(self, wanted: Lines, limit: int) -> list[LogLine]:
-        return self._history.find_lines(wanted, limit)
+    async def lines(self, query: LineQuery, limit: int) -> list[LogLine]:
+        return self._history.find_lines(query, limit)
 
     async def line(self, id: int) -> LogLine | None:
         return self._history.lines.get(id)
 
-    async def count(self, wanted: Lines, by: Sequence[str] = ()) -> list[Counted]:
-        return self._history.count_lines(wanted, by)
+    async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
+        return self._history.count_lines(query, by)
 
-    async def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
-        return self._history.attendance(world, usernames)
+    async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
+        return self._history.playtime(world, usernames)
 
-    async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
-        return self._history.find_stays(wanted, limit)
+    async def visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
+        return self._history.find_visits(query, limit)
 
-    async def visit(self, id: int) -> Stay | None:
-        return self._history.stays.get(id)
+    async def visit(self, id: int) -> StoredVisit | None:
+        return self._history.visits.get(id)
 
-    async def screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
-        return self._history.find_screenshots(wanted, limit)
+    async def screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
+        return self._history.find_screenshots(query, limit)
 
     async def screenshot(self, id: int) -> Screenshot | None:
         return self._history.screenshots.get(id)
@@ -99,4 +101,4 @@ class MemoryStore:
         return None
 
     def _oldest(self) -> int:
-        return self._entries[0].id if self._entries else self._counters.get(ENTRIES, 0)
+        return self._entries[0].id if self._entries else self._counters.get(ENTRY_COUNTER, 0)

@@ -7,24 +7,34 @@ from math import floor, inf
 from typing import TypeVar
 
 from coalserver.core.ports import (
-    About,
-    Attendance,
     Batch,
-    Counted,
-    Lines,
-    Place,
-    Screenshots,
-    Stay,
-    Visits,
+    LineCategory,
+    LineCount,
+    LineQuery,
+    PageKey,
+    PlaytimeStats,
+    ScreenshotQuery,
+    StoredVisit,
+    VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
-from coalserver.domain.minecraft.visits import Mark, Visit
-from coalserver.domain.text_search import holds, phrases
-from coalserver.storage.visit_updates import closer, marks_of, mend, opener, tagged
+from coalserver.domain.minecraft.visits import PresenceMark, Visit
+from coalserver.domain.text_search import matches, parse_query
+from coalserver.storage.visit_updates import (
+    login_line,
+    logout_line,
+    marks_of,
+    update_visits,
+    with_tag,
+)
 
 T = TypeVar("T")
 #: The tag that lines of a list have.
-TAGS = {About.CHAT: "chat", About.DEATH: "death", About.ACHIEVEMENT: "achievement"}
+TAGS = {
+    LineCategory.CHAT: "chat",
+    LineCategory.DEATH: "death",
+    LineCategory.ACHIEVEMENT: "achievement",
+}
 
 
 class MemoryHistory:
@@ -33,9 +43,9 @@ class MemoryHistory:
     def __init__(self) -> None:
         self.lines: dict[int, LogLine] = {}
         self.digests: set[bytes] = set()
-        self.stays: dict[int, Stay] = {}
+        self.visits: dict[int, StoredVisit] = {}
         self.screenshots: dict[int, Screenshot] = {}
-        self._marks: dict[int, list[Mark]] = {}
+        self._marks: dict[int, list[PresenceMark]] = {}
 
     def write(self, batch: Batch) -> None:
         for line, digest, _ in batch.lines:
@@ -44,160 +54,164 @@ class MemoryHistory:
             self.digests.add(digest)
             self.lines[line.id] = line
         for world, mark, now in marks_of(batch):
-            mend(_Book(self, world, now, self._marks.setdefault(world, [])), mark)
+            update_visits(_VisitTable(self, world, now, self._marks.setdefault(world, [])), mark)
         for id, screenshot in batch.screenshots.items():
             if screenshot is None:
                 self.screenshots.pop(id, None)
             else:
                 self.screenshots[id] = screenshot
 
-    def find_lines(self, wanted: Lines, limit: int) -> list[LogLine]:
-        sought = None if wanted.words is None else phrases(wanted.words)
+    def find_lines(self, query: LineQuery, limit: int) -> list[LogLine]:
+        search = None if query.words is None else parse_query(query.words)
         found = (
             line
             for line in self.lines.values()
-            if line.world == wanted.world
-            and (sought is not None or line.at is not None)
-            and (wanted.username is None or line.username == wanted.username != "")
-            and (wanted.tag is None or wanted.tag in line.tags)
-            and (not wanted.tags or not set(wanted.tags).isdisjoint(line.tags))
-            and (wanted.about is About.LINE or TAGS[wanted.about] in line.tags)
-            and (sought is None or (sought and holds(_said(line, wanted.about), sought)))
+            if line.world == query.world
+            and (search is not None or line.at is not None)
+            and (query.username is None or line.username == query.username != "")
+            and (query.tag is None or query.tag in line.tags)
+            and (not query.tags or not set(query.tags).isdisjoint(line.tags))
+            and (query.category is LineCategory.LINE or TAGS[query.category] in line.tags)
+            and (
+                search is None or (search and matches(_searched_text(line, query.category), search))
+            )
         )
-        return _page([((line.at, line.id), line) for line in found], wanted, limit)
+        return _page([((line.at, line.id), line) for line in found], query, limit)
 
-    def count_lines(self, wanted: Lines, by: Sequence[str]) -> list[Counted]:
-        found = self.find_lines(replace(wanted, words=None), len(self.lines))
+    def count_lines(self, query: LineQuery, by: Sequence[str]) -> list[LineCount]:
+        found = self.find_lines(replace(query, words=None), len(self.lines))
         counts = Counter(tuple(str(getattr(line, name)) for name in by) for line in found)
         if not by:
             counts[()] += 0
         return sorted(
-            (Counted(parts, lines) for parts, lines in counts.items()),
-            key=lambda one: (-one.lines, one.parts),
+            (LineCount(parts, lines) for parts, lines in counts.items()),
+            key=lambda one: (-one.lines, one.values),
         )
 
-    def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
+    def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
         found: dict[str, list[Visit]] = {}
-        for stay in self.stays.values():
-            if stay.world == world and stay.visit.username in usernames:
-                found.setdefault(stay.visit.username, []).append(stay.visit)
-        return [_attended(name, visits) for name, visits in found.items()]
+        for stored in self.visits.values():
+            if stored.world == world and stored.visit.username in usernames:
+                found.setdefault(stored.visit.username, []).append(stored.visit)
+        return [_playtime(name, visits) for name, visits in found.items()]
 
-    def find_stays(self, wanted: Visits, limit: int) -> list[Stay]:
+    def find_visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
         found = (
-            stay
-            for stay in self.stays.values()
-            if stay.world == wanted.world
-            and (wanted.username is None or stay.visit.username == wanted.username)
+            stored
+            for stored in self.visits.values()
+            if stored.world == query.world
+            and (query.username is None or stored.visit.username == query.username)
         )
-        return _page([((stay.visit.login.at, stay.id), stay) for stay in found], wanted, limit)
+        return _page([((stay.visit.login.at, stay.id), stay) for stay in found], query, limit)
 
-    def find_screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
+    def find_screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
         found = (
-            shot
-            for shot in self.screenshots.values()
-            if shot.world == wanted.world
-            and (wanted.account is None or shot.account == wanted.account)
+            screenshot
+            for screenshot in self.screenshots.values()
+            if screenshot.world == query.world
+            and (query.account is None or screenshot.account == query.account)
         )
-        return _page([((shot.created, shot.id), shot) for shot in found], wanted, limit)
+        return _page([((shot.created, shot.id), shot) for shot in found], query, limit)
 
 
-class _Book:
+class _VisitTable:
     """The visits of one world, while a mark is put among its own."""
 
-    def __init__(self, history: MemoryHistory, world: int, now: float, marks: list[Mark]) -> None:
+    def __init__(
+        self, history: MemoryHistory, world: int, now: float, marks: list[PresenceMark]
+    ) -> None:
         self._history, self._world, self._now, self._marks = history, world, now, marks
 
-    def present(self, mark: Mark) -> Iterable[str]:
-        return {visit.username for visit in self._visits() if visit.before(mark) is not None}
+    def online_names(self, mark: PresenceMark) -> Iterable[str]:
+        return {visit.username for visit in self._visits() if visit.open_at(mark) is not None}
 
-    def there(self, username: str, mark: Mark) -> Visit | None:
+    def open_visit(self, username: str, mark: PresenceMark) -> Visit | None:
         for visit in self._visits():
-            if visit.username == username and (then := visit.before(mark)) is not None:
+            if visit.username == username and (then := visit.open_at(mark)) is not None:
                 return then
         return None
 
-    def later(self, username: str, mark: Mark) -> Iterator[Mark]:
+    def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
         found = (one for one in self._marks if one.username in ("", username) and one > mark)
         return iter(sorted(found))
 
-    def untell(self, visit: Visit) -> None:
-        self._tag(opener(visit), "")
-        self._tag(closer(visit), "")
+    def clear_tags(self, visit: Visit) -> None:
+        self._tag(login_line(visit), "")
+        self._tag(logout_line(visit), "")
 
-    def drop(self, visit: Visit) -> None:
-        del self._history.stays[visit.login.line]
+    def delete(self, visit: Visit) -> None:
+        del self._history.visits[visit.login.line]
 
-    def put(self, visit: Visit) -> None:
+    def insert(self, visit: Visit) -> None:
         id = visit.login.line
         zone = self._history.lines[id].zone
-        self._history.stays[id] = Stay(id, self._world, visit, zone, self._now, self._now)
-        self._tell(visit)
+        self._history.visits[id] = StoredVisit(id, self._world, visit, zone, self._now, self._now)
+        self._set_tags(visit)
 
-    def change(self, visit: Visit) -> None:
-        stay = self._history.stays[visit.login.line]
-        self._history.stays[stay.id] = stay._replace(visit=visit, updated=self._now)
-        self._tell(visit)
+    def update(self, visit: Visit) -> None:
+        stored = self._history.visits[visit.login.line]
+        self._history.visits[stored.id] = stored._replace(visit=visit, updated=self._now)
+        self._set_tags(visit)
 
-    def _tell(self, visit: Visit) -> None:
-        self._tag(opener(visit), "login")
-        self._tag(closer(visit), "logout")
+    def _set_tags(self, visit: Visit) -> None:
+        self._tag(login_line(visit), "login")
+        self._tag(logout_line(visit), "logout")
 
-    def note(self, mark: Mark) -> None:
+    def record_mark(self, mark: PresenceMark) -> None:
         self._marks.append(mark)
-        if mark.line and mark.username and not self._tells(mark.line):
+        if mark.line and mark.username and not self._is_boundary(mark.line):
             self._tag(mark.line, "")
 
-    def _tells(self, line: int) -> bool:
-        return any(line in (opener(visit), closer(visit)) for visit in self._visits())
+    def _is_boundary(self, line: int) -> bool:
+        return any(line in (login_line(visit), logout_line(visit)) for visit in self._visits())
 
     def _visits(self) -> list[Visit]:
-        return [stay.visit for stay in self._history.stays.values() if stay.world == self._world]
+        return [stay.visit for stay in self._history.visits.values() if stay.world == self._world]
 
     def _tag(self, id: int, tag: str) -> None:
         line = self._history.lines.get(id)
         if line is not None:
-            self._history.lines[id] = replace(line, tags=tagged(line.tags, tag))
+            self._history.lines[id] = replace(line, tags=with_tag(line.tags, tag))
 
 
-def _attended(username: str, visits: Sequence[Visit]) -> Attendance:
+def _playtime(username: str, visits: Sequence[Visit]) -> PlaytimeStats:
     ended = (max(0.0, v.logout.order - v.login.order) for v in visits if v.logout is not None)
-    there = [visit.login.at for visit in visits if visit.logout is None]
+    open_logins = [visit.login.at for visit in visits if visit.logout is None]
     first = min(visit.login.at for visit in visits)
-    return Attendance(username, len(visits), sum(ended), first, max(there, default=None))
+    return PlaytimeStats(username, len(visits), sum(ended), first, max(open_logins, default=None))
 
 
-def _said(line: LogLine, about: About) -> str:
+def _searched_text(line: LogLine, category: LineCategory) -> str:
     """What of a line words are looked for in."""
     return {
-        About.LINE: line.line,
-        About.CHAT: line.chat,
-        About.DEATH: line.message,
-        About.ACHIEVEMENT: line.title,
-    }[about]
+        LineCategory.LINE: line.line,
+        LineCategory.CHAT: line.chat,
+        LineCategory.DEATH: line.message,
+        LineCategory.ACHIEVEMENT: line.title,
+    }[category]
 
 
 def _page(
     found: Sequence[tuple[tuple[float | None, int], T]],
-    wanted: Lines | Visits | Screenshots,
+    query: LineQuery | VisitQuery | ScreenshotQuery,
     limit: int,
 ) -> list[T]:
     """The newest of what was found, from where one was."""
-    since = -inf if wanted.since is None else wanted.since
-    before = inf if wanted.before is None else wanted.before
-    bounded = wanted.since is not None or wanted.before is not None
-    rising = isinstance(wanted, Lines) and wanted.rising
-    last = _order(wanted.after) if wanted.after else (-inf if rising else inf, 0)
-    rows = sorted(((_order(Place(*place)), item) for place, item in found), key=lambda row: row[0])
+    since = -inf if query.since is None else query.since
+    before = inf if query.before is None else query.before
+    bounded = query.since is not None or query.before is not None
+    ascending = isinstance(query, LineQuery) and query.ascending
+    last = _order(query.after) if query.after else (-inf if ascending else inf, 0)
+    rows = sorted(((_order(PageKey(*key)), item) for key, item in found), key=lambda row: row[0])
     fits = [
         item
-        for order, item in (rows if rising else reversed(rows))
-        if (order > last if rising else order < last)
+        for order, item in (rows if ascending else reversed(rows))
+        if (order > last if ascending else order < last)
         and since <= order[0] < before
         and not (bounded and order[0] == -inf)
     ]
     return fits[:limit]
 
 
-def _order(place: Place) -> tuple[float, int]:
-    return (-inf if place.at is None else floor(place.at), place.id)
+def _order(key: PageKey) -> tuple[float, int]:
+    return (-inf if key.at is None else floor(key.at), key.id)

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from coalserver.core.engine import Core
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.schemas import Shape
-from coalserver.web.streaming.render_cache import Words
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.schemas import BodySchema
+from coalserver.web.streaming.render_cache import RenderCache
 from coalserver.web.streaming.tickets import Tickets
 from coalserver.web.streaming.timers import Timers
-from coalserver.web.throttling import Failures
+from coalserver.web.throttling import FailureLimiter
 
 T = TypeVar("T")
 
@@ -29,11 +29,11 @@ class Caller:
     token: int = 0
 
 
-NOBODY = Caller()
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+ANONYMOUS = Caller()
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 #: Lets pages of any origin read an answer and the headers that matter to them.
-ANY_ORIGIN = (
+CORS_HEADERS = (
     b"Access-Control-Allow-Origin: *\r\n"
     b"Access-Control-Expose-Headers: Location, Retry-After, X-Event-Cursor, X-Events-Lost,"
     b" X-Total-Results\r\n"
@@ -41,7 +41,7 @@ ANY_ORIGIN = (
 
 
 @dataclass(slots=True)
-class Web:
+class AppContext:
     """What all dialects of one process share."""
 
     core: Core
@@ -55,42 +55,40 @@ class Web:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: What only some dialects need, by class: see `service`.
     services: Mapping[type, Any] = field(default_factory=dict)
-    words: Words = field(default_factory=Words)
+    render_cache: RenderCache = field(default_factory=RenderCache)
     tickets: Tickets = field(default_factory=Tickets)
-    failures: Failures = field(default_factory=Failures)
+    failure_limiter: FailureLimiter = field(default_factory=FailureLimiter)
     timers: Timers = field(default_factory=Timers)
-    _owned: dict[type, Any] = field(default_factory=dict)
+    _per_process: dict[type, Any] = field(default_factory=dict)
 
-    def own(self, kind: "type[T]") -> T:
+    def per_process(self, kind: "type[T]") -> T:
         """What one dialect keeps in memory while the process runs: made of this when first asked for."""
-        if kind not in self._owned:
-            self._owned[kind] = kind(self)  # type: ignore[call-arg]
-        return self._owned[kind]  # type: ignore[no-any-return]
+        if kind not in self._per_process:
+            self._per_process[kind] = kind(self)  # type: ignore[call-arg]
+        return self._per_process[kind]  # type: ignore[no-any-return]
 
     def service(self, kind: type[T]) -> T:
         """What the composition root has put there for dialects that know it."""
         return self.services[kind]  # type: ignore[no-any-return]
 
 
-class Call:
+class RequestContext:
     """One request on its way through a dialect: what it says and who says it."""
 
-    __slots__ = ("web", "core", "dialect", "request", "route", "path", "caller", "body", "raw")
+    __slots__ = ("app", "core", "api", "request", "route", "path", "caller", "body", "raw")
 
-    def __init__(
-        self, shared: Web, dialect: "Dialect", route: "Route", request: web.Request
-    ) -> None:
-        self.web = shared
-        self.core = shared.core
-        self.dialect = dialect
+    def __init__(self, app: AppContext, api: "Api", route: "Route", request: web.Request) -> None:
+        self.app = app
+        self.core = app.core
+        self.api = api
         self.route = route
         self.request = request
         self.path: Mapping[str, str] = request.match_info
-        self.caller = NOBODY
+        self.caller = ANONYMOUS
         self.body: dict[str, Any] = {}
         self.raw = b""
 
-    def number(self, name: str) -> int:
+    def int_param(self, name: str) -> int:
         """A part of the path as the id it should be; -1, which nothing has, where it is none."""
         text = self.path[name]
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
@@ -101,7 +99,7 @@ class Call:
 
     @property
     def now(self) -> float:
-        return self.core.setting.clock()
+        return self.core.context.clock()
 
     @property
     def address(self) -> str:
@@ -118,16 +116,16 @@ class Call:
     @property
     def origin(self) -> str:
         """Scheme and host under which the client found this server, without a slash at the end."""
-        if self.web.base_url:
-            return self.web.base_url.rstrip("/")
+        if self.app.base_url:
+            return self.app.base_url.rstrip("/")
         scheme = self.request.scheme
         if self._trusted(self.request.remote or ""):
-            said = self.request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
-            scheme = said or scheme
+            forwarded = self.request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
+            scheme = forwarded or scheme
         return f"{scheme}://{self.request.host}"
 
     def _trusted(self, address: str) -> bool:
-        if not self.web.trusted_proxies:
+        if not self.app.trusted_proxies:
             return False
         try:
             ip = ipaddress.ip_address(address)
@@ -135,16 +133,16 @@ class Call:
             return False
         # A socket that listens on both kinds of addresses shows the old kind as the new one.
         ip = getattr(ip, "ipv4_mapped", None) or ip
-        return any(ip in network for network in self.web.trusted_proxies)
+        return any(ip in network for network in self.app.trusted_proxies)
 
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
-Who = Callable[[Call], Caller]
+Handler = Callable[[RequestContext], Awaitable[web.StreamResponse]]
+Authenticator = Callable[[RequestContext], Caller]
 
 
-def anyone(call: Call) -> Caller:
+def allow_anonymous(ctx: RequestContext) -> Caller:
     """Nobody needs to prove anything."""
-    return NOBODY
+    return ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +154,8 @@ class Route:
     path: str
     handler: Handler
     #: What the body must look like; None: a body is not read.
-    body: Shape | None = None
-    who: Who = anyone
+    body: BodySchema | None = None
+    auth: Authenticator = allow_anonymous
     #: Under which name wording tables keep exceptions; the handler's own unless given.
     name: str = ""
     #: Media types the body may come in; empty: whatever its Content-Type says, it is JSON.
@@ -173,7 +171,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class Api:
     """One API: everything the web layer needs to know of it."""
 
     name: str
@@ -181,28 +179,30 @@ class Dialect:
     prefixes: tuple[str, ...]
     routes: tuple[Route, ...]
     #: The answer to a refused request.
-    refuse: Callable[[Refusal, Call], web.StreamResponse]
+    render_error: Callable[[DomainError, RequestContext], web.StreamResponse]
     #: The answer to a request that reached no handler, or none that worked: 404, 405, 413, 415, 500.
-    astray: Callable[[int, web.Request], web.StreamResponse]
+    render_http_error: Callable[[int, web.Request], web.StreamResponse]
     #: The answer where a write did not reach the disk; a stray 500 unless given.
-    unkept: Callable[[Call], web.StreamResponse] | None = None
+    render_unavailable: Callable[[RequestContext], web.StreamResponse] | None = None
     #: Answers pages of any origin, without credentials.
-    any_origin: bool = False
+    cors: bool = False
 
     @property
-    def head(self) -> bytes:
+    def header_lines(self) -> bytes:
         """Header lines that every answer of this dialect carries."""
-        return ANY_ORIGIN if self.any_origin else b""
+        return CORS_HEADERS if self.cors else b""
 
 
-def asked_number(call: Call, name: str, default: int, low: int, high: int) -> int:
+def int_query_param(ctx: RequestContext, name: str, default: int, low: int, high: int) -> int:
     """A whole number from the query string, within bounds."""
-    text = call.query.get(name)
+    text = ctx.query.get(name)
     if text is None:
         return default
-    if not _WHOLE.fullmatch(text):
-        raise Refusal(Why.MALFORMED, fields={name: ["Not a whole number."]})
+    if not _INTEGER.fullmatch(text):
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={name: ["Not a whole number."]})
     number = int(text)
     if not low <= number <= high:
-        raise Refusal(Why.MALFORMED, fields={name: [f"Must be from {low} to {high}."]})
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST, fields={name: [f"Must be from {low} to {high}."]}
+        )
     return number

@@ -9,71 +9,75 @@ from aiohttp import web
 
 from coalserver.core.commands.presence import mark_back
 from coalserver.core.ports import StoreFailed
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call, Dialect, Route, Web
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import Api, AppContext, RequestContext, Route
 from coalserver.web.body import read_body
-from coalserver.web.responses import Written, with_head
+from coalserver.web.responses import AlreadySent, with_header_lines
 
 log = logging.getLogger(__name__)
 
 
 def endpoint(
-    shared: Web, dialect: Dialect, route: Route
+    app: AppContext, api: Api, route: Route
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of one route."""
-    head = b"" if route.private else dialect.head
+    head = b"" if route.private else api.header_lines
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        call = Call(shared, dialect, route, request)
+        ctx = RequestContext(app, api, route, request)
         try:
-            answer = await answered(call)
+            response = await call_handler(ctx)
         except web.HTTPRequestEntityTooLarge:
-            answer = dialect.astray(413, request)
+            response = api.render_http_error(413, request)
         except web.HTTPUnsupportedMediaType:
-            answer = dialect.astray(415, request)
+            response = api.render_http_error(415, request)
         except StoreFailed:
-            answer = dialect.unkept(call) if dialect.unkept else dialect.astray(500, request)
+            response = (
+                api.render_unavailable(ctx)
+                if api.render_unavailable
+                else api.render_http_error(500, request)
+            )
         except asyncio.CancelledError:
             raise
         except ConnectionError:
             # The client has gone: there is nobody to answer, and nothing for the log.
-            answer = Written(keep_alive=False)
+            response = AlreadySent(keep_alive=False)
         except Exception:
             log.exception("%s %s has failed.", request.method, route.path)
-            answer = dialect.astray(500, request)
-        return with_head(answer, head)
+            response = api.render_http_error(500, request)
+        return with_header_lines(response, head)
 
     return handle
 
 
-async def answered(call: Call) -> web.StreamResponse:
+async def call_handler(ctx: RequestContext) -> web.StreamResponse:
     """What the handler answers, or the dialect's words for why it was refused."""
-    route = call.route
+    route = ctx.route
     try:
-        call.caller = route.who(call)
-        if call.caller.player:
-            await heard(call)
+        ctx.caller = route.auth(ctx)
+        if ctx.caller.player:
+            await record_activity(ctx)
         if route.body is not None:
-            call.body, call.raw = await read_body(call.request, route.body, route.media)
-        return await route.handler(call)
-    except Refusal as refusal:
-        if refusal.why is Why.RULES_FAILED:
+            ctx.body, ctx.raw = await read_body(ctx.request, route.body, route.media)
+        return await route.handler(ctx)
+    except DomainError as refusal:
+        if refusal.code is ErrorCode.RULES_FAILED:
             log.error("The rules of a game have failed.", exc_info=refusal)
-        return call.dialect.refuse(refusal, call)
+        return ctx.api.render_error(refusal, ctx)
 
 
-async def heard(call: Call) -> None:
+async def record_activity(ctx: RequestContext) -> None:
     """Whoever calls is there; who was away until now is back for the others too."""
-    player = call.caller.player
-    if call.core.heard(player):
-        await call.core.do(mark_back, player=player)
+    player = ctx.caller.player
+    if ctx.core.record_activity(player):
+        await ctx.core.execute(mark_back, player_id=player)
 
 
 @contextmanager
-def allowing(*reasons: Why) -> Iterator[None]:
+def ignoring(*codes: ErrorCode) -> Iterator[None]:
     """Let these reasons pass: where the core refuses, this dialect does not mind."""
     try:
         yield
-    except Refusal as refusal:
-        if refusal.why not in reasons:
+    except DomainError as refusal:
+        if refusal.code not in codes:
             raise

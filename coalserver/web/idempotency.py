@@ -3,35 +3,39 @@
 from collections.abc import Callable
 from typing import Any
 
-from coalserver.core.engine import Repeat
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call
+from coalserver.core.engine import IdempotencyKey
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import RequestContext
 
 #: What IETF's draft calls the header.
 HEADER = "Idempotency-Key"
-LONGEST = 255
+MAX_KEY_LENGTH = 255
 
 
-async def do_once(call: Call, command: Callable[..., Any], /, **asked: Any) -> Any:
+async def execute_idempotent(
+    ctx: RequestContext, command: Callable[..., Any], /, **params: Any
+) -> Any:
     """Run a command for this request; gives the ids it made, the same ones when the request is repeated."""
-    key = call.request.headers.get(HEADER)
+    key = ctx.request.headers.get(HEADER)
     if key is None:
-        return ids_of(await call.core.do(command, **asked))
-    if not (0 < len(key) <= LONGEST and key.isprintable()):
-        text = f"Must have 1 to {LONGEST} printable characters."
-        raise Refusal(Why.MALFORMED, fields={HEADER: [text]})
-    who, request = call.caller, call.request
+        return result_ids(await ctx.core.execute(command, **params))
+    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+        text = f"Must have 1 to {MAX_KEY_LENGTH} printable characters."
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={HEADER: [text]})
+    identity, request = ctx.caller, ctx.request
     caller = (
-        f"{call.dialect.name}/{who.player}"
-        if who.player
-        else f"{call.dialect.name}/account {who.account}"
+        f"{ctx.api.name}/{identity.player}"
+        if identity.player
+        else f"{ctx.api.name}/account {identity.account}"
     )
-    repeat = Repeat.of(caller, key, request.method.encode(), request.path_qs.encode(), call.raw)
-    return await call.core.do_once(repeat, command, made=ids_of, **asked)
+    idempotency_key = IdempotencyKey.of(
+        caller, key, request.method.encode(), request.path_qs.encode(), ctx.raw
+    )
+    return await ctx.core.execute_idempotent(idempotency_key, command, to_ids=result_ids, **params)
 
 
-def ids_of(answer: Any) -> Any:
+def result_ids(result: Any) -> Any:
     """What stands for a command's answer in a receipt: ids for entities and entries, else itself."""
-    if isinstance(answer, tuple | list) and not hasattr(answer, "id"):
-        return [ids_of(part) for part in answer]
-    return getattr(answer, "id", answer)
+    if isinstance(result, tuple | list) and not hasattr(result, "id"):
+        return [result_ids(part) for part in result]
+    return getattr(result, "id", result)

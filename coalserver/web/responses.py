@@ -8,15 +8,15 @@ import orjson
 from aiohttp import web
 
 #: Above this a client may be too slow to take it at once: aiohttp then waits for him.
-ONE_PIECE = 64 * 1024
+MAX_SINGLE_WRITE = 64 * 1024
 JSON = "application/json; charset=utf-8"
-_LINES = {
+_STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
-_EMPTY = frozenset((204, 304))
+_BODYLESS = frozenset((204, 304))
 
 
-class Answer(web.StreamResponse):
+class RawResponse(web.StreamResponse):
     """A whole answer to one request, head and body, written in one piece."""
 
     def __init__(self, status: int, head: bytes, body: bytes) -> None:
@@ -54,7 +54,7 @@ class Answer(web.StreamResponse):
         return self._keep_alive
 
 
-class Written(web.StreamResponse):
+class AlreadySent(web.StreamResponse):
     """The answer to a request that has been answered already."""
 
     def __init__(self, keep_alive: bool) -> None:
@@ -72,53 +72,53 @@ class Written(web.StreamResponse):
         return self._keep_alive
 
 
-def answer(
-    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None, media: str = JSON
+def raw_response(
+    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None, media_type: str = JSON
 ) -> web.StreamResponse:
     """An answer with this body."""
-    if len(body) > ONE_PIECE:
+    if len(body) > MAX_SINGLE_WRITE:
         return web.Response(
-            body=body, status=status, headers={"Content-Type": media, **(headers or {})}
+            body=body, status=status, headers={"Content-Type": media_type, **(headers or {})}
         )
-    head = _LINES[status]
-    if status not in _EMPTY:
-        head += b"Content-Type: %b\r\nContent-Length: %d\r\n" % (media.encode(), len(body))
+    head = _STATUS_LINES[status]
+    if status not in _BODYLESS:
+        head += b"Content-Type: %b\r\nContent-Length: %d\r\n" % (media_type.encode(), len(body))
     for name, value in (headers or {}).items():
-        head += f"{name}: {one_line(value)}\r\n".encode()
-    return Answer(status, head, body)
+        head += f"{name}: {header_value(value)}\r\n".encode()
+    return RawResponse(status, head, body)
 
 
-def document(
+def json_response(
     value: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
     """An answer with this value as JSON."""
-    return answer(orjson.dumps(value, default=embedded), status, headers)
+    return raw_response(orjson.dumps(value, default=json_fragment), status, headers)
 
 
-def nothing(headers: Mapping[str, str] | None = None) -> web.StreamResponse:
+def no_content(headers: Mapping[str, str] | None = None) -> web.StreamResponse:
     """204: done, and there is nothing to say."""
-    return answer(b"", 204, headers)
+    return raw_response(b"", 204, headers)
 
 
-def embedded(value: Any) -> orjson.Fragment:
+def json_fragment(value: Any) -> orjson.Fragment:
     """Free JSON kept as bytes goes into a document as it is."""
     if isinstance(value, bytes):
         return orjson.Fragment(value)
     raise TypeError(type(value).__name__)
 
 
-def one_line(value: str) -> str:
+def header_value(value: str) -> str:
     """A header's value cannot begin another header."""
     return value.replace("\r", " ").replace("\n", " ")
 
 
-def with_head(response: web.StreamResponse, lines: bytes) -> web.StreamResponse:
+def with_header_lines(response: web.StreamResponse, lines: bytes) -> web.StreamResponse:
     """The same answer with more header lines; one that has been sent stays as it is."""
     if not lines:
         return response
-    if isinstance(response, Answer):
+    if isinstance(response, RawResponse):
         response._head += lines
-    elif not isinstance(response, Written) and not response.prepared:
+    elif not isinstance(response, AlreadySent) and not response.prepared:
         for line in lines.decode().split("\r\n")[:-1]:
             name, _, value = line.partition(": ")
             response.headers[name] = value

@@ -8,17 +8,17 @@ import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
 #: The largest integer SQLite keeps.
-LARGEST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 
 
-class Shape(Protocol):
+class BodySchema(Protocol):
     """What a body must look like: a marshmallow schema, or `Free`."""
 
     def load(self, data: Any) -> Any:
         """What handlers are given, as a dictionary; raises ValidationError."""
 
 
-class _Part(NamedTuple):
+class _FieldReader(NamedTuple):
     """One field of a form, as far as a good body needs it."""
 
     key: str
@@ -29,7 +29,7 @@ class _Part(NamedTuple):
     allow_none: bool
 
 
-class Form(Schema):
+class RequestSchema(Schema):
     """A body: members nobody knows are ignored.
 
     A good body is read here, in a quarter of marshmallow's time. One that is not is marshmallow's to word,
@@ -41,29 +41,29 @@ class Form(Schema):
 
     def load(self, data: Any, **kw: Any) -> Any:
         """What handlers are given; raises ValidationError."""
-        if not kw and type(data) is dict and self._parts is not None:
+        if not kw and type(data) is dict and self._field_readers is not None:
             try:
-                return self.finished(_read(self._parts, data))
+                return self.finish(_read(self._field_readers, data))
             except ValidationError:
                 pass
-        return self.finished(super().load(data, **kw))
+        return self.finish(super().load(data, **kw))
 
-    def finished(self, loaded: Any) -> Any:
+    def finish(self, loaded: Any) -> Any:
         """What to make of the fields once each is good."""
         return loaded
 
     @cached_property
-    def _parts(self) -> list[_Part] | None:
+    def _field_readers(self) -> list[_FieldReader] | None:
         nested = any("." in (field.attribute or "") for field in self.load_fields.values())
         hooked = any(self._hooks.values())
         if nested or hooked or self.many or self.partial or self.unknown != EXCLUDE:
             return None
         return [
-            _Part(
+            _FieldReader(
                 name if field.data_key is None else field.data_key,
                 field.attribute or name,
                 # What `deserialize` adds are checks, which a good body passes, and functions.
-                field.deserialize if _more_than_reads(field) else field._deserialize,
+                field.deserialize if _needs_deserialize(field) else field._deserialize,
                 field.required,
                 field.load_default,
                 field.allow_none,
@@ -72,14 +72,14 @@ class Form(Schema):
         ]
 
 
-def _more_than_reads(field: fields.Field[Any]) -> bool:
+def _needs_deserialize(field: fields.Field[Any]) -> bool:
     return bool(field.validators or field.pre_load or field.post_load)
 
 
-def _read(parts: list[_Part], data: dict[str, Any]) -> dict[str, Any]:
+def _read(readers: list[_FieldReader], data: dict[str, Any]) -> dict[str, Any]:
     """The fields of a good body; what it raises for any other says nothing."""
     loaded: dict[str, Any] = {}
-    for key, name, read, required, default, allow_none in parts:
+    for key, name, read, required, default, allow_none in readers:
         value = data.get(key, missing)
         if value is missing:
             if required:
@@ -87,9 +87,9 @@ def _read(parts: list[_Part], data: dict[str, Any]) -> dict[str, Any]:
             if default is not missing:
                 loaded[name] = default() if callable(default) else default
         elif value is not None:
-            found = read(value, key, data)
-            if found is not missing:
-                loaded[name] = found
+            loaded_value = read(value, key, data)
+            if loaded_value is not missing:
+                loaded[name] = loaded_value
         elif allow_none:
             loaded[name] = None
         else:
@@ -136,10 +136,10 @@ class Secret(fields.Field[str]):
         return value
 
 
-class Whole(fields.Field[int]):
+class Integer(fields.Field[int]):
     """A whole number, written as one: neither 1.0 nor "1" nor true."""
 
-    def __init__(self, low: int = -LARGEST, high: int = LARGEST, **kw: Any) -> None:
+    def __init__(self, low: int = -MAX_INTEGER, high: int = MAX_INTEGER, **kw: Any) -> None:
         super().__init__(**kw)
         self.low, self.high = low, high
 
@@ -153,7 +153,7 @@ class Whole(fields.Field[int]):
         return value
 
 
-class Flag(fields.Field[bool]):
+class Boolean(fields.Field[bool]):
     """true or false, and nothing that looks like them."""
 
     def _deserialize(
@@ -164,36 +164,36 @@ class Flag(fields.Field[bool]):
         return value
 
 
-class FreeJSON(fields.Field[bytes]):
+class RawJson(fields.Field[bytes]):
     """Any JSON object (or, with `anything`, any JSON) up to a size; comes as bytes, compact."""
 
-    def __init__(self, most: int = 16 * 1024, *, anything: bool = False, **kw: Any) -> None:
+    def __init__(self, max_bytes: int = 16 * 1024, *, allow_any: bool = False, **kw: Any) -> None:
         super().__init__(**kw)
-        self.most, self.anything = most, anything
+        self.max_bytes, self.allow_any = max_bytes, allow_any
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
     ) -> bytes:
-        if not self.anything and not isinstance(value, dict):
+        if not self.allow_any and not isinstance(value, dict):
             raise ValidationError("Not an object.")
         dumped = orjson.dumps(value)
-        if len(dumped) > self.most:
-            raise ValidationError(f"Larger than {self.most} bytes.")
+        if len(dumped) > self.max_bytes:
+            raise ValidationError(f"Larger than {self.max_bytes} bytes.")
         return dumped
 
 
-class Free:
+class AnyJson:
     """A body that is any JSON object (or, with `anything`, any JSON): `value`, and `dumped` as bytes."""
 
-    def __init__(self, most: int = 16 * 1024, *, anything: bool = False) -> None:
-        self.most, self.anything = most, anything
+    def __init__(self, max_bytes: int = 16 * 1024, *, allow_any: bool = False) -> None:
+        self.max_bytes, self.allow_any = max_bytes, allow_any
 
     def load(self, data: Any) -> dict[str, Any]:
-        if not self.anything and not isinstance(data, dict):
+        if not self.allow_any and not isinstance(data, dict):
             raise ValidationError("The body must be a JSON object.")
         dumped = orjson.dumps(data)
-        if len(dumped) > self.most:
-            raise ValidationError(f"Larger than {self.most} bytes.")
+        if len(dumped) > self.max_bytes:
+            raise ValidationError(f"Larger than {self.max_bytes} bytes.")
         return {"value": data, "dumped": dumped}
 
 
@@ -206,11 +206,13 @@ def printable(text: str, *, lines: bool = False) -> str:
     if "\0" in text:
         raise ValidationError("Contains NUL.")
     return "".join(
-        letter if letter.isprintable() or _kept(letter) or (lines and letter == "\n") else " "
+        letter
+        if letter.isprintable() or _is_allowed_invisible(letter) or (lines and letter == "\n")
+        else " "
         for letter in text
     )
 
 
-def _kept(letter: str) -> bool:
+def _is_allowed_invisible(letter: str) -> bool:
     """Joiners and direction marks are not printable, and needed by emoji and by some scripts."""
     return letter in "\u200c\u200d\u200e\u200f\u3000\xa0" or "\ufe00" <= letter <= "\ufe0f"

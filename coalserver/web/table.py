@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_urldispatcher import ResourceRoute
 
-Answerer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 #: In the place of a method: whatever no other route of a path takes.
 ANY = "*"
 
@@ -37,7 +37,7 @@ class Table(web.AbstractResource):
         self._strays: list[tuple[str, ResourceRoute]] = []
         self._prefixes: set[str] = set()
 
-    def add(self, path: str, handlers: Mapping[str, Answerer]) -> None:
+    def add(self, path: str, handlers: Mapping[str, AiohttpHandler]) -> None:
         """Add a path with its handlers by method; `ANY` takes the methods that have none."""
         segment, names = self._root, []
         for part in path.split("/"):
@@ -52,7 +52,7 @@ class Table(web.AbstractResource):
         for method, handler in handlers.items():
             segment.routes[method] = ResourceRoute(method, handler, self)
 
-    def add_stray(self, prefix: str, handler: Answerer) -> None:
+    def add_stray(self, prefix: str, handler: AiohttpHandler) -> None:
         """Answer for what is not found below a prefix. The longest prefix wins."""
         self._prefixes.add(prefix)
         self._strays.append((prefix, ResourceRoute(ANY, handler, self)))
@@ -63,7 +63,7 @@ class Table(web.AbstractResource):
     ) -> tuple[web.UrlMappingMatchInfo | None, set[str]]:
         path = request.rel_url.path_safe
         values: list[str] = []
-        found = _found(self._root, path.split("/"), 0, values)
+        found = _find_segment(self._root, path.split("/"), 0, values)
         # Where all below a path is somebody's, its last part is no name of something else.
         if found is not None and not (found.names and path in self._prefixes):
             route = found.routes.get(request.method) or found.routes.get(ANY)
@@ -105,20 +105,22 @@ class Table(web.AbstractResource):
                 waiting.append(segment.named)
 
 
-def _found(segment: _Segment, parts: list[str], at: int, values: list[str]) -> _Segment | None:
+def _find_segment(
+    segment: _Segment, parts: list[str], at: int, values: list[str]
+) -> _Segment | None:
     """Where a path ends; fixed segments win over named ones, and a named one is never empty."""
     if at == len(parts):
         return segment if segment.routes else None
     part = parts[at]
     fixed = segment.fixed.get(part)
     if fixed is not None:
-        found = _found(fixed, parts, at + 1, values)
+        found = _find_segment(fixed, parts, at + 1, values)
         if found is not None:
             return found
     if segment.named is None or not part:
         return None
     values.append(part.replace("%2F", "/").replace("%25", "%") if "%" in part else part)
-    found = _found(segment.named, parts, at + 1, values)
+    found = _find_segment(segment.named, parts, at + 1, values)
     if found is None:
         values.pop()
     return found

@@ -4,16 +4,19 @@ import math
 import time
 from collections.abc import Callable
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 
-class Failures:
+class FailureLimiter:
     """Counts failures by what was tried and by whom. Success costs nothing and clears nothing."""
 
     def __init__(
-        self, most: int = 10, seconds: float = 60, clock: Callable[[], float] = time.monotonic
+        self,
+        max_failures: int = 10,
+        seconds: float = 60,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._most = most
+        self._max_failures = max_failures
         self._seconds = seconds
         self._clock = clock
         self._counts: dict[str, tuple[int, float]] = {}
@@ -22,23 +25,25 @@ class Failures:
         """Refuse, with the seconds to wait, where one of these has failed too often of late."""
         now = self._clock()
         for name in names:
-            count, since = self._counts.get(name, (0, now))
-            left = since + self._seconds - now
-            if count >= self._most and left > 0:
-                raise Refusal(Why.RATE_LIMITED, wait=math.ceil(left))
+            count, started_at = self._counts.get(name, (0, now))
+            remaining = started_at + self._seconds - now
+            if count >= self._max_failures and remaining > 0:
+                raise DomainError(ErrorCode.RATE_LIMITED, wait=math.ceil(remaining))
 
-    def note(self, *names: str) -> None:
+    def record_failure(self, *names: str) -> None:
         """Each of these has failed once more."""
         now = self._clock()
         if len(self._counts) > 100_000:
-            self._sweep(now)
+            self._delete_expired(now)
         for name in names:
-            count, since = self._counts.get(name, (0, now))
-            if now - since >= self._seconds:
-                count, since = 0, now
-            self._counts[name] = (count + 1, since)
+            count, started_at = self._counts.get(name, (0, now))
+            if now - started_at >= self._seconds:
+                count, started_at = 0, now
+            self._counts[name] = (count + 1, started_at)
 
-    def _sweep(self, now: float) -> None:
+    def _delete_expired(self, now: float) -> None:
         self._counts = {
-            name: kept for name, kept in self._counts.items() if now - kept[1] < self._seconds
+            name: counted
+            for name, counted in self._counts.items()
+            if now - counted[1] < self._seconds
         }

@@ -9,21 +9,21 @@ from typing import TypeVar
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.body import malformed
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.body import invalid_body
 from coalserver.web.pages.forms import Pairs
 
 T = TypeVar("T")
 
-FIELD = "file"
-FORM = "multipart/form-data"
+FILE_FIELD = "file"
+MULTIPART = "multipart/form-data"
 #: What a body is whose sender does not say, or does not know.
-UNSAID = "application/octet-stream"
+DEFAULT_MEDIA_TYPE = "application/octet-stream"
 #: What a form has around its file, and other fields before it.
-AROUND = 64 * 1024
-PIECE = 64 * 1024
+MAX_FORM_OVERHEAD = 64 * 1024
+CHUNK_SIZE = 64 * 1024
 #: What aiohttp says of a form that is none; it warns of headers that it passes over, too.
-UNREADABLE = (
+UPLOAD_ERRORS = (
     web.RequestPayloadError,
     HttpProcessingError,
     ValueError,
@@ -33,81 +33,83 @@ UNREADABLE = (
 )
 
 
-async def uploaded(request: web.Request, most: int) -> bytes:
+async def read_upload(request: web.Request, max_bytes: int) -> bytes:
     """The file of a request; too large a one is 413 as soon as that is known."""
-    _bounded(request, most)
+    _check_length(request, max_bytes)
     try:
-        if request.content_type == FORM:
-            raw = await _file_of(request, most, lambda pairs: None, _gathered) or b""
-        elif request.content_type.startswith(("image/", UNSAID)):
-            raw = await _gathered(request.content.iter_chunked(PIECE), most)
+        if request.content_type == MULTIPART:
+            raw = await _find_file(request, max_bytes, lambda pairs: None, _read_all) or b""
+        elif request.content_type.startswith(("image/", DEFAULT_MEDIA_TYPE)):
+            raw = await _read_all(request.content.iter_chunked(CHUNK_SIZE), max_bytes)
         else:
             raise web.HTTPUnsupportedMediaType
-    except UNREADABLE:
-        raise malformed("The body is not a form with a file, or was cut off.") from None
-    return _some(raw)
+    except UPLOAD_ERRORS:
+        raise invalid_body("The body is not a form with a file, or was cut off.") from None
+    return _require_file(raw)
 
 
-async def uploaded_form(request: web.Request, most: int, may: Callable[[Pairs], None]) -> bytes:
+async def read_form_upload(
+    request: web.Request, max_bytes: int, check: Callable[[Pairs], None]
+) -> bytes:
     """The file of a form; `may` refuses it by the fields before it, before any of it is read."""
-    return _some(await _of_form(request, most, may, _gathered) or b"")
+    return _require_file(await _read_form_file(request, max_bytes, check, _read_all) or b"")
 
 
-async def upload_kept(
-    request: web.Request, most: int, may: Callable[[Pairs], None], place: Path
+async def save_upload(
+    request: web.Request, max_bytes: int, check: Callable[[Pairs], None], path: Path
 ) -> None:
     """The same for what is too large for memory: it is written to a new file as it comes."""
 
-    async def poured(pieces: AsyncIterator[bytes], most: int) -> int:
+    async def write_chunks(chunks: AsyncIterator[bytes], max_bytes: int) -> int:
         size = 0
-        with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            async for piece in pieces:
-                size += len(piece)
-                if size > most:
-                    raise web.HTTPRequestEntityTooLarge(most, size)
-                await asyncio.to_thread(out.write, piece)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise web.HTTPRequestEntityTooLarge(max_bytes, size)
+                await asyncio.to_thread(out.write, chunk)
         return size
 
-    if not await _of_form(request, most, may, poured):
-        raise missing()
+    if not await _read_form_file(request, max_bytes, check, write_chunks):
+        raise missing_file()
 
 
-def missing() -> Refusal:
+def missing_file() -> DomainError:
     """There is a form, and no file in it."""
-    return Refusal(Why.MALFORMED, fields={FIELD: ["This field is required."]})
+    return DomainError(ErrorCode.INVALID_REQUEST, fields={FILE_FIELD: ["This field is required."]})
 
 
-async def _of_form(
+async def _read_form_file(
     request: web.Request,
-    most: int,
-    may: Callable[[Pairs], None],
-    taken: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
+    max_bytes: int,
+    check: Callable[[Pairs], None],
+    consume: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
 ) -> T | None:
-    _bounded(request, most)
-    if request.content_type != FORM:
+    _check_length(request, max_bytes)
+    if request.content_type != MULTIPART:
         raise web.HTTPUnsupportedMediaType
     try:
-        return await _file_of(request, most, may, taken)
-    except UNREADABLE:
-        raise malformed("The body is not a form with a file, or was cut off.") from None
+        return await _find_file(request, max_bytes, check, consume)
+    except UPLOAD_ERRORS:
+        raise invalid_body("The body is not a form with a file, or was cut off.") from None
 
 
-def _bounded(request: web.Request, most: int) -> None:
-    if (request.content_length or 0) > most + AROUND:
-        raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+def _check_length(request: web.Request, max_bytes: int) -> None:
+    if (request.content_length or 0) > max_bytes + MAX_FORM_OVERHEAD:
+        raise web.HTTPRequestEntityTooLarge(max_bytes, request.content_length or 0)
 
 
-def _some(raw: bytes) -> bytes:
+def _require_file(raw: bytes) -> bytes:
     if not raw:
-        raise missing()
+        raise missing_file()
     return raw
 
 
-async def _file_of(
+async def _find_file(
     request: web.Request,
-    most: int,
-    may: Callable[[Pairs], None],
-    taken: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
+    max_bytes: int,
+    check: Callable[[Pairs], None],
+    consume: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
 ) -> T | None:
     """What is made of the first part that is a file, if `may` lets it by what stands before; None without one."""
     pairs: Pairs = []
@@ -115,29 +117,29 @@ async def _file_of(
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader):
             raise ValueError("a form within a form")
-        if part.name == FIELD:
-            may(pairs)
-            return await taken(_pieces(part), most)
+        if part.name == FILE_FIELD:
+            check(pairs)
+            return await consume(_chunks(part), max_bytes)
         value = bytearray()
-        async for piece in _pieces(part):
-            value += piece
-            seen += len(piece)
-            if seen > AROUND:
-                raise web.HTTPRequestEntityTooLarge(AROUND, seen)
+        async for chunk in _chunks(part):
+            value += chunk
+            seen += len(chunk)
+            if seen > MAX_FORM_OVERHEAD:
+                raise web.HTTPRequestEntityTooLarge(MAX_FORM_OVERHEAD, seen)
         pairs.append((part.name or "", value.decode("utf-8", "replace")))
-    may(pairs)
+    check(pairs)
     return None
 
 
-async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while piece := await part.read_chunk(PIECE):
-        yield piece
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(CHUNK_SIZE):
+        yield chunk
 
 
-async def _gathered(pieces: AsyncIterator[bytes], most: int) -> bytes:
+async def _read_all(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
     raw = bytearray()
-    async for piece in pieces:
-        raw += piece
-        if len(raw) > most:
-            raise web.HTTPRequestEntityTooLarge(most, len(raw))
+    async for chunk in chunks:
+        raw += chunk
+        if len(raw) > max_bytes:
+            raise web.HTTPRequestEntityTooLarge(max_bytes, len(raw))
     return bytes(raw)

@@ -7,7 +7,7 @@ import { mountName } from "./names.js";
 import { resume } from "./outbox.js";
 import { openRoom } from "./room.js";
 import { openSession } from "./session.js";
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
 const main = document.getElementById("main");
 const home = main.querySelector("[data-ref=home]");
@@ -20,7 +20,7 @@ let shown = null;
 const VIEWS = { rooms: openRoom, sessions: openSession };
 
 /** "#/noughts/rooms/7" → {game, kind, id}; null is the home page. */
-function asked() {
+function requestedView() {
   const found = location.hash.match(/^#\/([^/]+)\/(rooms|sessions)\/(\d+)$/);
   return found && { game: decodeURIComponent(found[1]), kind: found[2], id: found[3] };
 }
@@ -56,7 +56,7 @@ function show(open, { quietly = false } = {}) {
 }
 
 function route({ quietly = false } = {}) {
-  const place = asked();
+  const place = requestedView();
   greet();
   shown = location.hash;
   if (!place) {
@@ -65,7 +65,7 @@ function route({ quietly = false } = {}) {
       return openHome(home, { go });
     }, { quietly });
   } else if (!me()) {
-    show(() => gate(place));
+    show(() => askForName(place));
   } else {
     show(() => VIEWS[place.kind](main, { ...place, ...about(place.game) }, { go, lose }), { quietly });
   }
@@ -78,8 +78,8 @@ function about(tag) {
 }
 
 /** A shared link, opened by somebody without a name. Taking one is a change of identity, which routes. */
-function gate({ kind, game }) {
-  const view = clone("gate-view");
+function askForName({ kind, game }) {
+  const view = clone("name-form-view");
   const part = refs(view);
   main.replaceChildren(view);
   write(part.title, t("You are invited to play {name}", about(game)));

@@ -2,7 +2,7 @@
 
 import { open, Problem } from "./http.js";
 
-const LOOK_EVERY = 60000;
+const REFRESH_MS = 60000;
 const section = document.querySelector("[data-testid=worlds]");
 
 async function look() {
@@ -17,4 +17,4 @@ async function look() {
   }
 }
 
-setInterval(look, LOOK_EVERY);
+setInterval(look, REFRESH_MS);

@@ -1,11 +1,11 @@
 // A room's or a game's chat: what was said, what is being said, what is on its way, and small happenings.
 
-import { seeInTheEnd } from "./api.js";
+import { getWithRetry } from "./api.js";
 import { busy, clone, element, flag, refs, sentence, write } from "./dom.js";
 import { isMe, me } from "./identity.js";
 import { onOutbox, post, waiting } from "./outbox.js";
-import { t } from "./texts.js";
-import { words } from "./words.js";
+import { t } from "./i18n.js";
+import { errorText } from "./error-messages.js";
 
 const NEAR_END = 48;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -19,7 +19,7 @@ export function mountChat(panel, path) {
 
   const atEnd = () => part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < NEAR_END;
 
-  function keepingPlace(change, toEnd = atEnd()) {
+  function keepPosition(change, toEnd = atEnd()) {
     change();
     part.empty.hidden = part.lines.children.length > 0;
     if (toEnd) part.scroll.scrollTop = part.scroll.scrollHeight;
@@ -51,7 +51,7 @@ export function mountChat(panel, path) {
     if (seen.has(id)) return;
     const node = line(event.user, event.text, event.at);
     seen.set(id, node);
-    keepingPlace(() => {
+    keepPosition(() => {
       if (isMe(event.user)) dropUnsent(([, pending]) => pending.text === event.text);
       place(node, id);
     });
@@ -68,7 +68,7 @@ export function mountChat(panel, path) {
     const node = line(me().user, item.body.text);
     flag(node, "data-waiting", true);
     unsent.set(item.key, { node, text: item.body.text });
-    keepingPlace(() => part.lines.append(node), true);
+    keepPosition(() => part.lines.append(node), true);
   }
 
   const stop = onOutbox(where, ({ item, state, answer, problem }) => {
@@ -82,7 +82,7 @@ export function mountChat(panel, path) {
       unsent.delete(item.key);
       flag(pending.node, "data-waiting", false);
       flag(pending.node, "data-failed", true);
-      write(refs(pending.node).state, `${t("Not sent.")} ${words(problem)}`);
+      write(refs(pending.node).state, `${t("Not sent.")} ${errorText(problem)}`);
       if (!part.input.value) part.input.value = item.body.text;
     }
   });
@@ -100,10 +100,10 @@ export function mountChat(panel, path) {
     async load(signal) {
       busy(part.scroll, true);
       try {
-        const { data } = await seeInTheEnd(where, signal);
+        const { data } = await getWithRetry(where, signal);
         for (const { id, event } of data) add(id, event);
         for (const item of waiting(where)) if (!unsent.has(item.key)) show(item);
-        keepingPlace(() => {}, true);
+        keepPosition(() => {}, true);
       } finally {
         busy(part.scroll, false);
       }
@@ -114,7 +114,7 @@ export function mountChat(panel, path) {
       const node = element("li", { class: "line happening" });
       sentence(node, text, names);
       seen.set(id, node);
-      keepingPlace(() => place(node, id));
+      keepPosition(() => place(node, id));
     },
     /** With a reason nobody can write: the field says why. */
     allow(on, reason = "") {

@@ -1,7 +1,7 @@
 // Whether the page hears the server, over all its feeds: the words at the top, and a call when it is back.
 
 import { flag, refs, write } from "./dom.js";
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
 /** A stream that ends and is there again at once is nobody's concern. */
 const SHOW_CUT_AFTER = 350;
@@ -9,9 +9,9 @@ const SHOW_CUT_AFTER = 350;
 /** Between one view and the next nobody listens for a moment. */
 const SHOW_IDLE_AFTER = 600;
 
-const WORDS = { idle: "", connecting: t("Connecting…"), live: t("Live"), cut: t("Reconnecting…") };
+const STATE_TEXTS = { idle: "", connecting: t("Connecting…"), live: t("Live"), cut: t("Reconnecting…") };
 const states = new Map();
-const heard = new EventTarget();
+const events = new EventTarget();
 let shown = "idle";
 let timer = 0;
 
@@ -20,7 +20,7 @@ export function report(feed, state) {
   const before = states.get(feed);
   if (before === state || (before === "cut" && state === "connecting")) return;
   states.set(feed, state);
-  if (state === "live" && before === "cut") heard.dispatchEvent(new Event("live"));
+  if (state === "live" && before === "cut") events.dispatchEvent(new Event("live"));
   show();
 }
 
@@ -32,14 +32,14 @@ export function forget(feed) {
 export const isCut = () => shown === "cut";
 
 export function onLive(back) {
-  heard.addEventListener("live", back);
+  events.addEventListener("live", back);
 }
 
 /** Called with true when the cut begins to show and false when it is over; returns how to stop. */
-export function onCut(told) {
-  const listener = () => told(isCut());
-  heard.addEventListener("shown", listener);
-  return () => heard.removeEventListener("shown", listener);
+export function onCut(callback) {
+  const listener = () => callback(isCut());
+  events.addEventListener("shown", listener);
+  return () => events.removeEventListener("shown", listener);
 }
 
 function show() {
@@ -55,7 +55,7 @@ function become(state) {
   shown = state;
   const place = document.getElementById("connection");
   place.dataset.state = state;
-  write(refs(place).words, WORDS[state]);
+  write(refs(place).words, STATE_TEXTS[state]);
   flag(document.documentElement, "data-cut", state === "cut");
-  heard.dispatchEvent(new Event("shown"));
+  events.dispatchEvent(new Event("shown"));
 }

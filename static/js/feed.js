@@ -1,42 +1,42 @@
 // Listening to one thing, for as long as it takes. Tries a stream, a WebSocket, then long-polling;
 // after a cut it goes on from the last event it saw, so nothing is missed and nothing comes twice.
 
-import { guest, spent } from "./api.js";
+import { guest, tokenRejected } from "./api.js";
 import { forget, report } from "./connection.js";
 import { backoff, pause, Problem } from "./http.js";
-import { Lost, NoSeat, poll, Silent, socket, stream } from "./transports.js";
+import { EventsLost, NoStreamSlot, poll, StalledStream, socket, stream } from "./transports.js";
 
-const WAYS = [stream, socket, poll];
+const TRANSPORTS = [stream, socket, poll];
 /** Blocked ways are tried again now and then: networks change under a laptop. */
-const BLOCKED_FOR = 5 * 60 * 1000;
+const BLOCKED_MS = 5 * 60 * 1000;
 /** How often a way that has worked is tried alone before the others get a turn. */
-const LOYALTY = 4;
-const SEATLESS_FOR = 60 * 1000;
+const PROVEN_ATTEMPTS = 4;
+const NO_SLOT_MS = 60 * 1000;
 
 /** What all feeds of this page have learnt about each way. */
-const lore = new Map(WAYS.map((way) => [way, { failures: 0, blocked: 0, proven: false }]));
+const transportStats = new Map(TRANSPORTS.map((way) => [way, { failures: 0, blocked: 0, proven: false }]));
 
-const blocked = (way) => lore.get(way).blocked > Date.now();
+const blocked = (way) => transportStats.get(way).blocked > Date.now();
 
 function failed(way) {
-  const known = lore.get(way);
+  const known = transportStats.get(way);
   known.failures += 1;
-  if (known.failures >= 2) Object.assign(known, { blocked: Date.now() + BLOCKED_FOR, proven: false });
+  if (known.failures >= 2) Object.assign(known, { blocked: Date.now() + BLOCKED_MS, proven: false });
 }
 
 /**
- * heard(event, id)  for each event, in order
- * lost()            events are gone: read the document again, return its cursor
- * gone(problem)     there is nothing (more) to hear here
- * by                in whose name; see api.js
+ * onEvent(event, id)  for each event, in order
+ * onLost()            events are gone: read the document again, return its cursor
+ * onGone(problem)     there is nothing (more) to hear here
+ * auth              in whose name; see api.js
  */
-export function listen(path, { after, heard, lost, gone, by = guest }) {
+export function listen(path, { after, onEvent, onLost, onGone, auth = guest }) {
   const end = new AbortController();
   let attempt = null;
   let cursor = after ?? -1;
   let state = "connecting";
   let misses = 0;
-  let seatless = 0;
+  let noSlotUntil = 0;
 
   const feed = {};
   const become = (next) => { state = next; if (!end.signal.aborted) report(feed, next); };
@@ -61,9 +61,9 @@ export function listen(path, { after, heard, lost, gone, by = guest }) {
   };
 
   function ways() {
-    const open = WAYS.filter((way) => (way === poll || !blocked(way)) && (way !== stream || seatless < Date.now()));
-    const proven = open.filter((way) => lore.get(way).proven);
-    return proven.length && misses < LOYALTY ? proven.slice(0, 1) : open;
+    const open = TRANSPORTS.filter((way) => (way === poll || !blocked(way)) && (way !== stream || noSlotUntil < Date.now()));
+    const proven = open.filter((way) => transportStats.get(way).proven);
+    return proven.length && misses < PROVEN_ATTEMPTS ? proven.slice(0, 1) : open;
   }
 
   async function run() {
@@ -89,7 +89,7 @@ export function listen(path, { after, heard, lost, gone, by = guest }) {
       const { signal } = attempt;
       try {
         await way({
-          signal, by,
+          signal, auth,
           url: (extra = {}) => `${path}/events?${new URLSearchParams({ "after-event-id": cursor, ...extra })}`,
           live: () => state === "live",
           opened: () => {
@@ -97,24 +97,24 @@ export function listen(path, { after, heard, lost, gone, by = guest }) {
             opened = true;
             become("live");
             refused.forEach(failed);
-            Object.assign(lore.get(way), { failures: 0, blocked: 0, proven: way !== poll });
+            Object.assign(transportStats.get(way), { failures: 0, blocked: 0, proven: way !== poll });
           },
           take: (entry) => {
             if (signal.aborted || entry.id <= cursor) return;
             cursor = entry.id;
-            heard(entry.event, entry.id);
+            onEvent(entry.event, entry.id);
           },
         });
       } catch (error) {
         if (end.signal.aborted) return true;
-        if (error instanceof Lost) return resync();
-        if (error instanceof NoSeat) {
-          seatless = Date.now() + SEATLESS_FOR;
+        if (error instanceof EventsLost) return resync();
+        if (error instanceof NoStreamSlot) {
+          noSlotUntil = Date.now() + NO_SLOT_MS;
           return round();
         }
-        if (error instanceof Silent) failed(way);
+        if (error instanceof StalledStream) failed(way);
         else if (!(error instanceof Problem)) throw error;
-        else if (!error.passing) return refusal(error);
+        else if (!error.retryable) return refusal(error);
         else if (error.wait) await sleep(error.wait);
       }
       if (end.signal.aborted) return true;
@@ -130,21 +130,21 @@ export function listen(path, { after, heard, lost, gone, by = guest }) {
 
   async function resync() {
     try {
-      cursor = (await lost()) ?? cursor;
+      cursor = (await onLost()) ?? cursor;
       return true;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      return problem.passing ? false : refusal(problem);
+      return problem.retryable ? false : refusal(problem);
     }
   }
 
   /** 400 is a cursor the server never gave, as after restoring a backup: begin again from the document. */
   async function refusal(problem) {
-    if (spent(problem) && by.renew) return by.renew().then(() => false, () => false);
+    if (tokenRejected(problem) && auth.renew) return auth.renew().then(() => false, () => false);
     if (problem.status === 400) return resync();
     end.abort();
     forget(feed);
-    gone?.(problem);
+    onGone?.(problem);
     return true;
   }
 

@@ -4,9 +4,9 @@ import { busy, closeOnEscape, flag, refs, write } from "./dom.js";
 import { open, Problem } from "./http.js";
 
 const texts = JSON.parse(document.getElementById("gallery-texts").textContent);
-const form = document.querySelector("[data-ref=hanging]");
+const form = document.querySelector("[data-ref=upload]");
 const part = refs(form);
-let seal = form.elements.csrf_token.value;
+let csrfToken = form.elements.csrf_token.value;
 let sending = false;
 
 function say(text, wrong = false) {
@@ -18,19 +18,19 @@ const isPicture = (file) => file?.type.startsWith("image/");
 
 async function send(file, again = true) {
   const body = new FormData();
-  body.append("csrf_token", seal);
+  body.append("csrf_token", csrfToken);
   body.append("file", file);
   try {
-    return await open(form.action, { method: "POST", headers: { Accept: "application/json" }, body, patience: 120000 });
+    return await open(form.action, { method: "POST", headers: { Accept: "application/json" }, body, timeout: 120000 });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (!again || !problem.said?.csrf_token) throw problem;
-    seal = problem.said.csrf_token;
+    if (!again || !problem.payload?.csrf_token) throw problem;
+    csrfToken = problem.payload.csrf_token;
     return send(file, false);
   }
 }
 
-async function hang(file) {
+async function upload(file) {
   if (sending || !file) return;
   sending = true;
   busy(form, true);
@@ -40,7 +40,7 @@ async function hang(file) {
     location.assign(new URL(form.action).pathname);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    say(problem.said?.sentence ?? (problem.status === 413 ? texts.large : problem.status === 0 ? texts.late : problem.status === 403 ? texts.long : texts.other), true);
+    say(problem.payload?.sentence ?? (problem.status === 413 ? texts.large : problem.status === 0 ? texts.late : problem.status === 403 ? texts.long : texts.other), true);
     form.reset();
   } finally {
     sending = false;
@@ -49,16 +49,16 @@ async function hang(file) {
 }
 
 part.send.hidden = true;
-part.file.addEventListener("change", () => hang(part.file.files[0]));
+part.file.addEventListener("change", () => upload(part.file.files[0]));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  hang(part.file.files[0]);
+  upload(part.file.files[0]);
 });
 addEventListener("paste", (event) => {
   const file = [...(event.clipboardData?.files ?? [])].find(isPicture);
   if (file) {
     event.preventDefault();
-    hang(file);
+    upload(file);
   }
 });
 addEventListener("dragover", (event) => {
@@ -72,6 +72,6 @@ addEventListener("drop", (event) => {
   const file = [...event.dataTransfer.files].find(isPicture) ?? event.dataTransfer.files[0];
   if (!file) return;
   event.preventDefault();
-  hang(file);
+  upload(file);
 });
 closeOnEscape();

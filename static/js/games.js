@@ -1,12 +1,12 @@
 // Games that are set up while the page is open. Their cards come from the page as the server makes it now.
 
-import { see } from "./api.js";
+import { get } from "./api.js";
 import { open, Problem } from "./http.js";
 
 /** The cards of games that `known(tag)` does not know. */
 export async function newGames(known, signal) {
   try {
-    const { data } = await see("/games", { signal });
+    const { data } = await get("/games", { signal });
     if (data.every(({ tag }) => known(tag))) return [];
     const answer = await open("/", { signal });
     const page = await answer.text().catch(() => { throw new Problem("network"); });

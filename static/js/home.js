@@ -1,6 +1,6 @@
 // The landing page: a name, the games with their open rooms, and what one is in the middle of.
 
-import { act, paths, places, seeInTheEnd } from "./api.js";
+import { postAction, paths, hashes, getWithRetry } from "./api.js";
 import { onCut } from "./connection.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
 import { newGames } from "./games.js";
@@ -8,13 +8,13 @@ import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { mountName } from "./names.js";
 import { mountRooms } from "./rooms.js";
-import { t } from "./texts.js";
-import { words } from "./words.js";
+import { t } from "./i18n.js";
+import { errorText } from "./error-messages.js";
 
 /** A tab nobody looks at stops listening to the lists after a minute. */
 const LISTEN_UNSEEN = 60000;
 /** New games, and whose turn it is elsewhere, come over no feed. */
-const LOOK_EVERY = 60000;
+const REFRESH_MS = 60000;
 
 /** `view` is the server's own markup, kept while other views are shown. Returns how to close it. */
 export function openHome(view, { go }) {
@@ -43,16 +43,16 @@ export function openHome(view, { go }) {
   };
 
   /** A name there is, or the one in the field, or a request for one. */
-  const named = async () => Boolean(me()) || form.submit();
+  const ensureName = async () => Boolean(me()) || form.submit();
 
   async function attempt(button, work) {
     if (button.getAttribute("aria-busy") === "true") return;
     busy(button, true);
     try {
-      if (await named()) await work();
+      if (await ensureName()) await work();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      notice(words(problem));
+      notice(errorText(problem));
     } finally {
       busy(button, false);
     }
@@ -69,13 +69,13 @@ export function openHome(view, { go }) {
         totals.set(game, total);
         tally();
       },
-      mine: carryOn,
+      mine: loadMyGames,
       join: (room, button) => {
-        if (room.userInRoom || room.private) return go(places.room(game, room.roomId));
+        if (room.userInRoom || room.private) return go(hashes.room(game, room.roomId));
         return attempt(button, async () => {
           try {
-            await act(`${paths.room(game, room.roomId)}/join`);
-            go(places.room(game, room.roomId), { inside: true });
+            await postAction(`${paths.room(game, room.roomId)}/join`);
+            go(hashes.room(game, room.roomId), { inside: true });
           } catch (problem) {
             if (problem.code === "room.full") rooms.full(room);
             throw problem;
@@ -85,8 +85,8 @@ export function openHome(view, { go }) {
     });
 
     at.quick.onclick = () => attempt(at.quick, async () => {
-      const { data } = await act(`${paths.rooms(game)}/quick-join`);
-      go(places.room(game, data.id), { inside: true });
+      const { data } = await postAction(`${paths.rooms(game)}/quick-join`);
+      go(hashes.room(game, data.id), { inside: true });
     });
 
     at.create.onsubmit = (event) => {
@@ -95,9 +95,9 @@ export function openHome(view, { go }) {
         const body = { name: at["room-name"].value.trim() || t("{name}’s room", { name: me().user.username }).slice(0, 60) };
         if (at.password.value) body.password = at.password.value;
         if (at["ready-check"].checked) body.readyCheck = true;
-        const { made, data } = await act(paths.rooms(game), body);
+        const { made, data } = await postAction(paths.rooms(game), body);
         at.create.reset();
-        go(places.room(game, made ?? data.roomId), { inside: true });
+        go(hashes.room(game, made ?? data.roomId), { inside: true });
       });
     };
     cards.set(game, rooms);
@@ -112,7 +112,7 @@ export function openHome(view, { go }) {
   }
 
   async function look() {
-    carryOn();
+    loadMyGames();
     const found = await newGames((game) => cards.has(game), life.signal);
     if (listening) found.filter((card) => !cards.has(card.dataset.game)).forEach(add);
   }
@@ -124,11 +124,11 @@ export function openHome(view, { go }) {
     write(part["rooms-word"], count === 1 ? t("open room") : t("open rooms"));
   }
 
-  async function carryOn() {
+  async function loadMyGames() {
     const player = me();
     if (!player) return draw([]);
     try {
-      const { data } = await seeInTheEnd(`/accounts/${player.user.userId}/rooms-and-sessions`, life.signal);
+      const { data } = await getWithRetry(`/accounts/${player.user.userId}/rooms-and-sessions`, life.signal);
       if (!life.signal.aborted) draw([...data.sessions.filter((row) => row.active !== false).map(gameRow), ...data.rooms.map(roomRow)]);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
@@ -136,9 +136,9 @@ export function openHome(view, { go }) {
     return undefined;
   }
 
-  const roomRow = (row) => ({ href: places.room(row.game, row.roomId ?? row.id), name: row.name, what: t("Room") });
+  const roomRow = (row) => ({ href: hashes.room(row.game, row.roomId ?? row.id), name: row.name, what: t("Room") });
   const gameRow = (row) => ({
-    href: places.session(row.game, row.sessionId ?? row.id),
+    href: hashes.session(row.game, row.sessionId ?? row.id),
     name: row.name,
     what: mineToMove(row.players) ? t("Your turn") : t("Game"),
   });
@@ -177,8 +177,8 @@ export function openHome(view, { go }) {
     if (listening) return;
     listening = true;
     for (const rooms of cards.values()) rooms.open();
-    looking = setInterval(look, LOOK_EVERY);
-    carryOn();
+    looking = setInterval(look, REFRESH_MS);
+    loadMyGames();
   }
 
   function stop() {

@@ -10,7 +10,7 @@ export class Problem extends Error {
   }
 
   /** Whether the same request, with the same key, may well succeed later. */
-  get passing() {
+  get retryable() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
@@ -24,29 +24,29 @@ export function newKey() {
 
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-/** Half to full of a doubling wait that stops growing at `most`: a crowd must not return in step. */
-export const backoff = (misses, most = 5000) => Math.min(most, 250 * 2 ** misses) * (0.5 + Math.random() / 2);
+/** Half to full of a doubling wait that stops growing at `maxWait`: a crowd must not return in step. */
+export const backoff = (misses, maxWait = 5000) => Math.min(maxWait, 250 * 2 ** misses) * (0.5 + Math.random() / 2);
 
-export async function problemIn(response) {
-  let said = null;
+export async function problemFrom(response) {
+  let payload = null;
   try {
-    said = await response.json();
+    payload = await response.json();
   } catch { /* an answer that is not ours, from a proxy perhaps: the status says enough */ }
   const wait = Number(response.headers.get("Retry-After")) || 0;
-  const code = said?.error;
-  return Object.assign(new Problem(typeof code === "string" ? code : "", response.status, wait * 1000), { said });
+  const code = payload?.error;
+  return Object.assign(new Problem(typeof code === "string" ? code : "", response.status, wait * 1000), { payload });
 }
 
-/** The open response, refused ones thrown. `patience` bounds the wait for its head, not for its body. */
-export async function open(path, { patience = 15000, signal, ...init } = {}) {
+/** The open response, refused ones thrown. `timeout` bounds the wait for its head, not for its body. */
+export async function open(path, { timeout = 15000, signal, ...init } = {}) {
   const cut = new AbortController();
   const stop = () => cut.abort();
   signal?.addEventListener("abort", stop, { once: true });
-  const timer = setTimeout(stop, patience);
+  const timer = setTimeout(stop, timeout);
   try {
     if (signal?.aborted) stop();
     const response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...init, signal: cut.signal });
-    if (!response.ok) throw await problemIn(response);
+    if (!response.ok) throw await problemFrom(response);
     return response;
   } catch (error) {
     throw error instanceof Problem ? error : new Problem("network");

@@ -2,24 +2,24 @@
 
 import { request } from "./http.js";
 
-const PLACE = "coalserver.player";
+const STORAGE_KEY = "coalserver.player";
 const changes = new EventTarget();
 let memory = null;
 let watcher = null;
 
 function read() {
   try {
-    return JSON.parse(localStorage.getItem(PLACE)) ?? memory;
+    return JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? memory;
   } catch {
     return memory;
   }
 }
 
-function keep(player) {
+function storePlayer(player) {
   const before = me()?.user.userId;
   memory = player;
   try {
-    localStorage.setItem(PLACE, JSON.stringify(player));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(player));
   } catch { /* storage is blocked: the name lasts as long as the page */ }
   if (before !== player.user.userId) changes.dispatchEvent(new Event("change"));
 }
@@ -32,13 +32,13 @@ export function me() {
 
 export const isMe = (user) => me() !== null && String(user?.userId) === String(me().user.userId);
 
-export function onIdentity(heard) {
-  changes.addEventListener("change", heard);
+export function onIdentity(listener) {
+  changes.addEventListener("change", listener);
 }
 
 let known = me()?.user.userId;
 addEventListener("storage", (event) => {
-  if (event.key !== PLACE && event.key !== null) return;
+  if (event.key !== STORAGE_KEY && event.key !== null) return;
   if (event.key === null) memory = null;
   const now = me()?.user.userId;
   if (now !== known) changes.dispatchEvent(new Event("change"));
@@ -55,7 +55,7 @@ async function login(username) {
 export async function takeName(username) {
   const before = me();
   const player = await login(username);
-  keep(player);
+  storePlayer(player);
   if (before) leave(before.token);
   dismissWatcher();
   return player;
@@ -87,21 +87,21 @@ export async function token() {
 
 // Two tabs that find the token spent must not become two players. Locks need https; without them the
 // second tab adopts what the first one stored, or the other way round.
-const alone = (work) => (navigator.locks ? navigator.locks.request("coalserver.login", work) : work());
+const withLock = (work) => (navigator.locks ? navigator.locks.request("coalserver.login", work) : work());
 
-let renewing = null;
+let refreshing = null;
 
 /** A token in place of one that the server no longer takes. */
-export function renewed(spent) {
-  renewing ??= alone(async () => {
+export function refreshToken(spent) {
+  refreshing ??= withLock(async () => {
     const player = me();
     if (!player) {
       watcher = null;
       return token();
     }
     if (player.token !== spent) return player.token;
-    keep(await login(player.user.username));
+    storePlayer(await login(player.user.username));
     return me().token;
-  }).finally(() => { renewing = null; });
-  return renewing;
+  }).finally(() => { refreshing = null; });
+  return refreshing;
 }

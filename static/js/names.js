@@ -2,8 +2,8 @@
 
 import { busy, refs, write } from "./dom.js";
 import { me, takeName } from "./identity.js";
-import { t } from "./texts.js";
-import { words } from "./words.js";
+import { t } from "./i18n.js";
+import { errorText } from "./error-messages.js";
 
 /** `taken(player)` after the name is the visitor's. Returns {submit, edit}. */
 export function mountName(form, taken = () => {}) {
@@ -37,7 +37,7 @@ export function mountName(form, taken = () => {}) {
       taken(await takeName(name));
       return true;
     } catch (problem) {
-      say(words(problem), true);
+      say(errorText(problem), true);
       input.focus();
       return false;
     } finally {

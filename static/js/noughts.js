@@ -1,7 +1,7 @@
 // The board of noughts and crosses: nine buttons, by mouse, touch and keyboard. Knows no server.
 
 import { element, flag } from "./dom.js";
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
 const NAMES = { 0: "cross", 1: "nought" };
 const STROKES = {

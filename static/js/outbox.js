@@ -6,9 +6,9 @@ import { onLive } from "./connection.js";
 import { backoff, newKey, Problem } from "./http.js";
 import { me } from "./identity.js";
 
-const PLACE = "coalserver.outbox";
+const STORAGE_KEY = "coalserver.outbox";
 /** The server remembers keys for a day; older things must not be sent again. */
-const KEEP = 20 * 3600 * 1000;
+const MAX_AGE_MS = 20 * 3600 * 1000;
 
 const listeners = new Map();
 const working = new Set();
@@ -17,8 +17,8 @@ let items = load();
 
 function load() {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(PLACE)) ?? [];
-    return kept.filter((item) => item.at > Date.now() - KEEP && item.by === me()?.user.userId);
+    const kept = JSON.parse(sessionStorage.getItem(STORAGE_KEY)) ?? [];
+    return kept.filter((item) => item.at > Date.now() - MAX_AGE_MS && item.by === me()?.user.userId);
   } catch {
     return [];
   }
@@ -26,17 +26,17 @@ function load() {
 
 function save() {
   try {
-    sessionStorage.setItem(PLACE, JSON.stringify(items));
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(items));
   } catch { /* storage is blocked: kept as long as the page */ }
 }
 
 /** What is on its way to `path`, oldest first. */
 export const waiting = (path) => items.filter((item) => item.path === path);
 
-/** `heard({item, state: "late" | "sent" | "refused", answer, problem})`; returns how to stop. */
-export function onOutbox(path, heard) {
-  listeners.set(path, heard);
-  return () => { if (listeners.get(path) === heard) listeners.delete(path); };
+/** `listener({item, state: "late" | "sent" | "refused", answer, problem})`; returns how to stop. */
+export function onOutbox(path, listener) {
+  listeners.set(path, listener);
+  return () => { if (listeners.get(path) === listener) listeners.delete(path); };
 }
 
 export function post(path, body) {
@@ -64,12 +64,12 @@ async function work(path) {
       done(item, "sent", { answer });
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (!problem.passing) {
+      if (!problem.retryable) {
         done(item, "refused", { problem });
         continue;
       }
       listeners.get(path)?.({ item, state: "late", problem });
-      await nap(Math.max(problem.wait, backoff(misses)));
+      await wait(Math.max(problem.wait, backoff(misses)));
       misses += 1;
     }
   }
@@ -82,7 +82,7 @@ function done(item, state, rest) {
   listeners.get(item.path)?.({ item, state, ...rest });
 }
 
-function nap(ms) {
+function wait(ms) {
   return new Promise((resolve) => {
     const wake = () => { clearTimeout(timer); sleepers.delete(wake); resolve(); };
     const timer = setTimeout(wake, ms);

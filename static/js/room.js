@@ -1,6 +1,6 @@
 // A room before the game: who is here, who is ready, the way in, the way out, and the start.
 
-import { act, paths, places, see, seeInTheEnd } from "./api.js";
+import { postAction, paths, hashes, get, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
 import { forget, report } from "./connection.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
@@ -9,10 +9,10 @@ import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { drawSeats } from "./seats.js";
 import { mountShare } from "./share.js";
-import { t } from "./texts.js";
-import { words } from "./words.js";
+import { t } from "./i18n.js";
+import { errorText } from "./error-messages.js";
 
-const GONE = {
+const CLOSE_REASONS = {
   host_left: t("The host left, and the room closed with them."),
   expired: t("Nobody was here for too long, so the room closed."),
   started: t("The game began without you."),
@@ -22,7 +22,7 @@ const GONE = {
 const MEMBERS_ONLY = t("Only people in the room can chat.");
 
 /** Between the room and its chat the host may have removed me: the feed tells next. */
-const unlessOut = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
+const ignoreNotInRoom = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
 
 const same = (user, other) => String(user.userId) === String(other.userId);
 
@@ -41,7 +41,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   let leaving = false;
 
   stage.replaceChildren(view);
-  mountShare(view, places.room(game, id));
+  mountShare(view, hashes.room(game, id));
   write(part.game, gameName);
   chat.allow(false, MEMBERS_ONLY);
   read().then((after) => follow(after)).catch(missed);
@@ -50,13 +50,13 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
     const otherwise = problem.status === 404 ? t("Is the link complete? Rooms also vanish a while after they close.") : t("There are others, or you can open one yourself.");
-    lose(words(problem), GONE[reason] ?? otherwise);
+    lose(errorText(problem), CLOSE_REASONS[reason] ?? otherwise);
   }
 
   /** Why the room went, if that was said after what we have read: the feed tells it also afterwards. */
-  async function whyGone() {
+  async function closeReason() {
     if (cursor === undefined) return undefined;
-    const { data } = await see(`${path}/events?after-event-id=${cursor}&wait=0`).catch(() => ({ data: [] }));
+    const { data } = await get(`${path}/events?after-event-id=${cursor}&wait=0`).catch(() => ({ data: [] }));
     return data.map(({ event }) => event).find(({ type }) => type === "room_gone")?.reason;
   }
 
@@ -74,12 +74,12 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     const waiting = {};
     report(waiting, "connecting");
     try {
-      const answer = await seeInTheEnd(path, life.signal, () => report(waiting, "cut"));
+      const answer = await getWithRetry(path, life.signal, () => report(waiting, "cut"));
       room = answer.data;
       cursor = answer.cursor;
       if (wasIn !== Boolean(mine())) inside(!wasIn);
       draw();
-      if (mine()) await chat.load(life.signal).catch(unlessOut);
+      if (mine()) await chat.load(life.signal).catch(ignoreNotInRoom);
       return answer.cursor;
     } finally {
       forget(waiting);
@@ -89,7 +89,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   function follow(after) {
     if (life.signal.aborted) return;
     feed?.close();
-    feed = listen(path, { after, heard, lost: read, gone: missed });
+    feed = listen(path, { after, onEvent, onLost: read, onGone: missed });
   }
 
   /** I am in now, by this tab or another: members hear more, so listen anew. */
@@ -101,14 +101,14 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   /** The room went while we did not hear: perhaps into a game. */
   async function missed(problem) {
     if (wasIn && !life.signal.aborted) {
-      const { data } = await see(`/accounts/${me().user.userId}/rooms-and-sessions`).catch(() => ({ data: { sessions: [] } }));
+      const { data } = await get(`/accounts/${me().user.userId}/rooms-and-sessions`).catch(() => ({ data: { sessions: [] } }));
       const started = data.sessions.filter((row) => row.game === game && row.active !== false).map((row) => Number(row.sessionId ?? row.id));
-      if (started.length && !life.signal.aborted) return go(places.session(game, Math.max(...started)), { instead: true });
+      if (started.length && !life.signal.aborted) return go(hashes.session(game, Math.max(...started)), { instead: true });
     }
-    return failed(problem, problem.status === 410 ? await whyGone() : undefined);
+    return failed(problem, problem.status === 410 ? await closeReason() : undefined);
   }
 
-  const HEARD = {
+  const EVENT_HANDLERS = {
     user_join({ user }) {
       if (!room.users.some((row) => same(row.user, user))) room.users.push({ user, isHost: false, ready: !room.readyCheck, away: false });
       if (isMe(user) && !wasIn) enter().catch(missed);
@@ -145,15 +145,15 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     if (row) Object.assign(row, what);
   }
 
-  function heard(event, eventId) {
+  function onEvent(event, eventId) {
     if (leaving) return undefined;
     if (event.type === "chat") return chat.add(eventId, event);
     if (event.type === "room_gone") {
-      if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(places.session(game, event.sessionId), { instead: true });
+      if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(hashes.session(game, event.sessionId), { instead: true });
       life.abort();
-      return lose(t("This room is closed."), GONE[event.reason] ?? "");
+      return lose(t("This room is closed."), CLOSE_REASONS[event.reason] ?? "");
     }
-    const happened = HEARD[event.type]?.(event);
+    const happened = EVENT_HANDLERS[event.type]?.(event);
     if (happened && event.user) chat.happen(eventId, happened, { name: event.user.username });
     return draw();
   }
@@ -200,7 +200,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     return [t("Waiting for {name} to start."), { name: host?.user.username ?? t("the host") }];
   }
 
-  async function attempt(button, work, refused = (problem) => notice(words(problem))) {
+  async function attempt(button, work, refused = (problem) => notice(errorText(problem))) {
     if (button?.getAttribute("aria-busy") === "true") return;
     if (button) busy(button, true);
     try {
@@ -217,12 +217,12 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     event.preventDefault();
     part.note.hidden = true;
     attempt(part.join, async () => {
-      await act(`${path}/join`, room.private ? { password: part.password.value } : {});
+      await postAction(`${path}/join`, room.private ? { password: part.password.value } : {});
       if (!wasIn) await enter();
       part.title.focus({ preventScroll: true });
     }, (problem) => {
       part.note.hidden = false;
-      write(part.note, words(problem));
+      write(part.note, errorText(problem));
       part.password.toggleAttribute("aria-invalid", problem.code === "room.wrong_password");
       if (problem.code === "room.wrong_password") part.password.focus();
       if (problem.status === 404 || problem.status === 410) missed(problem);
@@ -232,7 +232,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   part.leave.onclick = () => attempt(part.leave, async () => {
     leaving = true;
     try {
-      await act(`${path}/leave`);
+      await postAction(`${path}/leave`);
     } catch (problem) {
       leaving = false;
       if (!["room.not_in_room", "room.gone", "room.not_found"].includes(problem.code)) throw problem;
@@ -242,17 +242,17 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
 
   part.ready.onclick = () => attempt(part.ready, async () => {
     const ready = !mine().ready;
-    await act(`${path}/ready`, { ready });
+    await postAction(`${path}/ready`, { ready });
     if (mine()) mine().ready = ready;
     draw();
   });
 
   part.start.onclick = () => attempt(part.start, async () => {
-    const { data } = await act(`${path}/start`);
-    if (!life.signal.aborted) go(places.session(game, data.id), { instead: true });
+    const { data } = await postAction(`${path}/start`);
+    if (!life.signal.aborted) go(hashes.session(game, data.id), { instead: true });
   });
 
-  const remove = (user, button) => attempt(button, () => act(`${path}/kick`, { user_id: user.userId }));
+  const remove = (user, button) => attempt(button, () => postAction(`${path}/kick`, { user_id: user.userId }));
 
   return () => {
     life.abort();

@@ -1,13 +1,13 @@
 // The open rooms of one game, live. Rows that arrive take the place of rows that went, or the end of the
 // list; a row that goes stays a moment, greyed, so that nothing moves under a finger.
 
-import { paths, places, seeInTheEnd } from "./api.js";
+import { paths, hashes, getWithRetry } from "./api.js";
 import { forget, report } from "./connection.js";
 import { clone, flag, notice, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
-import { t } from "./texts.js";
-import { words } from "./words.js";
+import { t } from "./i18n.js";
+import { errorText } from "./error-messages.js";
 
 const STAY_GONE = 4000;
 const LIMIT = 100;
@@ -29,7 +29,7 @@ export function mountRooms(card, { join, counted, mine }) {
     const full = room.numUsers >= room.maxUsers;
     node.dataset.room = room.roomId;
     flag(node, "data-gone", false);
-    at.link.href = `/${places.room(game, room.roomId)}`;
+    at.link.href = `/${hashes.room(game, room.roomId)}`;
     write(at.name, room.name);
     write(at.host, room.host?.username ?? "");
     write(at.count, room.maxUsers ? `${room.numUsers}/${room.maxUsers}` : `${room.numUsers}`);
@@ -106,7 +106,7 @@ export function mountRooms(card, { join, counted, mine }) {
     tidy();
   }
 
-  function heard(event) {
+  function onEvent(event) {
     const id = String(event.roomId ?? event.room?.roomId);
     if (event.type === "room_created" && event.room && !rows.has(id)) {
       total += 1;
@@ -129,7 +129,7 @@ export function mountRooms(card, { join, counted, mine }) {
     const waiting = {};
     report(waiting, "connecting");
     try {
-      const answer = await seeInTheEnd(`${paths.rooms(game)}?limit=${LIMIT}`, signal, () => report(waiting, "cut"));
+      const answer = await getWithRetry(`${paths.rooms(game)}?limit=${LIMIT}`, signal, () => report(waiting, "cut"));
       fill(answer.data, answer.total);
       return answer.cursor;
     } finally {
@@ -143,10 +143,10 @@ export function mountRooms(card, { join, counted, mine }) {
       const { signal } = life;
       try {
         const after = await read(signal);
-        if (!signal.aborted) feed = listen(paths.rooms(game), { after, heard, lost: () => read(signal) });
+        if (!signal.aborted) feed = listen(paths.rooms(game), { after, onEvent, onLost: () => read(signal) });
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
-        if (!signal.aborted) notice(words(problem));
+        if (!signal.aborted) notice(errorText(problem));
       }
     },
     close() {

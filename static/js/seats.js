@@ -2,7 +2,7 @@
 
 import { element, flag, isolated } from "./dom.js";
 import { isMe } from "./identity.js";
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
 /** More free seats than this are not drawn one by one. */
 const FREE_SHOWN = 3;
@@ -29,9 +29,9 @@ function taken(row, room, remove) {
     row.away ? t("away") : room.readyCheck && (row.ready ? t("ready") : t("not ready yet")),
   ].filter(Boolean).join(", ") || t("here");
   const node = element("li", { class: "seat", "data-testid": "seat" },
-    element("div", { class: "seat-who" },
+    element("div", { class: "seat-text" },
       element("span", { class: "seat-name" }, isolated(row.user.username)),
-      element("span", { class: "seat-what" }, what.charAt(0).toUpperCase() + what.slice(1))));
+      element("span", { class: "seat-status" }, what.charAt(0).toUpperCase() + what.slice(1))));
   flag(node, "data-away", row.away);
   flag(node, "data-ready", room.readyCheck && row.ready && !row.away);
   if (remove) {

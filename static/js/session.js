@@ -1,6 +1,6 @@
 // A game being played: whose turn it is, the board if the browser has one for this game, and how it ended.
 
-import { act, paths, places, seeInTheEnd } from "./api.js";
+import { postAction, paths, hashes, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
 import { forget, isCut, onCut, report } from "./connection.js";
 import { announce, busy, clone, element, flag, isolated, notice, refs, sentence, write } from "./dom.js";
@@ -9,8 +9,8 @@ import { Problem } from "./http.js";
 import { isMe } from "./identity.js";
 import { mark, marksName, mountBoard, square, winningLine } from "./noughts.js";
 import { onOutbox, post, waiting } from "./outbox.js";
-import { t } from "./texts.js";
-import { words } from "./words.js";
+import { t } from "./i18n.js";
+import { errorText } from "./error-messages.js";
 
 export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   const view = clone("session-view");
@@ -28,20 +28,20 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   stage.replaceChildren(view);
   write(part.game, gameName);
   read().then((after) => {
-    if (!life.signal.aborted) feed = listen(path, { after, heard, lost: read, gone: failed });
+    if (!life.signal.aborted) feed = listen(path, { after, onEvent, onLost: read, onGone: failed });
   }).catch(failed);
 
   function failed(problem) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    lose(words(problem), t("Perhaps it ended long ago, or it is not one of yours."));
+    lose(errorText(problem), t("Perhaps it ended long ago, or it is not one of yours."));
   }
 
   async function read() {
     const late = {};
     report(late, "connecting");
     try {
-      const answer = await seeInTheEnd(path, life.signal, () => report(late, "cut"));
+      const answer = await getWithRetry(path, life.signal, () => report(late, "cut"));
       session = answer.data;
       draw();
       await chat.load(life.signal);
@@ -56,7 +56,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   const bySeat = (seat) => session.players.find((row) => row.playerId === seat);
   const byUser = (user) => session.players.find((row) => String(row.user.userId) === String(user.userId));
 
-  const HEARD = {
+  const EVENT_HANDLERS = {
     turn({ player, cell, environment, current }) {
       if (environment !== undefined) session.environment = environment;
       if (current) for (const row of session.players) row.isCurrent = current.includes(row.playerId);
@@ -78,12 +78,12 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
     user_leave: ({ user }) => Object.assign(byUser(user) ?? {}, { left: true }),
   };
-  const SAID = { user_join: t("{name} came in."), user_leave: t("{name} left."), user_away: t("{name} is away."), user_back: t("{name} is back.") };
+  const EVENT_TEXTS = { user_join: t("{name} came in."), user_leave: t("{name} left."), user_away: t("{name} is away."), user_back: t("{name} is back.") };
 
-  function heard(event, eventId) {
+  function onEvent(event, eventId) {
     if (event.type === "chat") return chat.add(eventId, event);
-    HEARD[event.type]?.(event);
-    if (SAID[event.type] && event.user && !isMe(event.user)) chat.happen(eventId, SAID[event.type], { name: event.user.username });
+    EVENT_HANDLERS[event.type]?.(event);
+    if (EVENT_TEXTS[event.type] && event.user && !isMe(event.user)) chat.happen(eventId, EVENT_TEXTS[event.type], { name: event.user.username });
     return draw();
   }
 
@@ -141,14 +141,14 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
       const marking = marks ? marksName(row.playerId) : "";
       const what = [isMe(row.user) ? t("you") : marking, row.left ? t("left") : row.away && t("away")].filter(Boolean).join(", ");
       const node = element("li", { class: "player", "data-testid": "player" },
-        element("div", { class: "seat-who" },
+        element("div", { class: "seat-text" },
           element("span", { class: "seat-name" }, isolated(row.user.username)),
-          element("span", { class: "seat-what" }, what.charAt(0).toUpperCase() + what.slice(1))));
+          element("span", { class: "seat-status" }, what.charAt(0).toUpperCase() + what.slice(1))));
       if (marking) {
         const sign = mark(row.playerId);
         sign.classList.add("player-mark");
         node.prepend(sign);
-        if (isMe(row.user)) node.append(element("span", { class: "unseen" }, marking));
+        if (isMe(row.user)) node.append(element("span", { class: "visually-hidden" }, marking));
       }
       flag(node, "data-current", session.active && row.isCurrent && marks);
       flag(node, "data-away", row.away || row.left);
@@ -168,7 +168,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   const stopTurns = onOutbox(turns, ({ state, problem }) => {
     if (state !== "refused" || life.signal.aborted) return;
     sending = null;
-    notice(words(problem));
+    notice(errorText(problem));
     read().catch(failed);
   });
   const stopCut = onCut(() => { if (session) draw(); });
@@ -180,7 +180,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
       await work();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      notice(words(problem));
+      notice(errorText(problem));
     } finally {
       busy(button, false);
     }
@@ -188,7 +188,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
 
   part.leave.onclick = () => attempt(part.leave, async () => {
     if (session?.active && mine()) {
-      await act(`${path}/leave`).catch((problem) => {
+      await postAction(`${path}/leave`).catch((problem) => {
         if (!["session.over", "session.not_in_session", "session.not_found", "room.not_in_room"].includes(problem.code)) throw problem;
       });
     }
@@ -196,8 +196,8 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   });
 
   part.again.onclick = () => attempt(part.again, async () => {
-    const { data } = await act(`${paths.rooms(game)}/quick-join`);
-    go(places.room(game, data.id), { inside: true });
+    const { data } = await postAction(`${paths.rooms(game)}/quick-join`);
+    go(hashes.room(game, data.id), { inside: true });
   });
 
   return () => {

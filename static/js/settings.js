@@ -1,6 +1,6 @@
 // Settings: what can be copied with one press, and parts of a page that are read again while they wait.
 
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
@@ -23,7 +23,7 @@ document.querySelector(".admin-nav [aria-current]")?.scrollIntoView({ inline: "c
 
 const live = () => [...document.querySelectorAll("[data-live]")];
 /** Longest pause between two looks, where the server does not answer. Seconds. */
-const SLOWEST = 60;
+const MAX_PAUSE_SECONDS = 60;
 let slow = 1;
 
 /** A part with something of the reader's in it is left alone. */
@@ -62,7 +62,7 @@ function wait() {
       slow *= 2;
     }
     wait();
-  }, Math.min(seconds * slow, SLOWEST) * 1000);
+  }, Math.min(seconds * slow, MAX_PAUSE_SECONDS) * 1000);
 }
 
 wait();

@@ -1,7 +1,7 @@
 // The link to a room, and the button that copies it.
 
 import { announce, refs, write } from "./dom.js";
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
 export function mountShare(root, hash) {
   const { url, copy, "copy-words": label } = refs(root);

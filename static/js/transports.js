@@ -2,23 +2,23 @@
 //   url(extra)  the address with the cursor in it        signal    ends it
 //   opened()    the way is open                          take(entry)
 //   by          in whose name one listens: see api.js
-// and settles when it is over: returns if the server ended it, throws Problem, Silent or Lost.
+// and settles when it is over: returns if the server ended it, throws Problem, StalledStream or EventsLost.
 
 import { open, pause, Problem, request } from "./http.js";
 
 /** Events before the cursor are gone: the document must be read again. */
-export class Lost extends Error {}
+export class EventsLost extends Error {}
 
 /** The way was open and nothing ever came through it: a proxy holds it back. */
-export class Silent extends Error {}
+export class StalledStream extends Error {}
 
 /** Other streams of this browser have taken all the connections one should take. */
-export class NoSeat extends Error {}
+export class NoStreamSlot extends Error {}
 
-const PATIENCE = 8000;
+const CONNECT_TIMEOUT_MS = 8000;
 /** Keep-alives come every 15 s. */
-const FIRST_WORD = 20000;
-const NEXT_WORD = 40000;
+const FIRST_DATA_TIMEOUT_MS = 20000;
+const IDLE_TIMEOUT_MS = 40000;
 /** Under the half minute at which some proxies give up. */
 const POLL_SECONDS = 25;
 /** Held polls take connections too, of which a browser has six: further feeds ask every few seconds. */
@@ -26,14 +26,14 @@ const POLLS_HELD = 3;
 const POLL_PAUSE = 3000;
 
 export async function stream(feed) {
-  const release = await seat();
+  const release = await acquireSlot();
   const cut = new AbortController();
   const stop = () => cut.abort();
   feed.signal.addEventListener("abort", stop, { once: true });
   let timer = 0;
   try {
-    const response = await feed.by.call((bearer) => open(feed.url(), {
-      patience: PATIENCE, signal: cut.signal,
+    const response = await feed.auth.call((bearer) => open(feed.url(), {
+      timeout: CONNECT_TIMEOUT_MS, signal: cut.signal,
       headers: { Accept: "text/event-stream", ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) },
     }));
     if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) throw new Problem("network");
@@ -41,18 +41,18 @@ export async function stream(feed) {
     const reader = response.body.getReader();
     const decoder = new TextDecoder();
     let rest = "";
-    let spoke = false;
+    let received = false;
     for (;;) {
-      timer = setTimeout(stop, spoke ? NEXT_WORD : FIRST_WORD);
+      timer = setTimeout(stop, received ? IDLE_TIMEOUT_MS : FIRST_DATA_TIMEOUT_MS);
       const { done, value } = await reader.read().catch(() => ({ done: true }));
       clearTimeout(timer);
-      if (done && cut.signal.aborted && !feed.signal.aborted && !spoke) throw new Silent();
+      if (done && cut.signal.aborted && !feed.signal.aborted && !received) throw new StalledStream();
       if (done) return;
-      spoke = true;
+      received = true;
       rest += decoder.decode(value, { stream: true });
       const frames = rest.split(/\r?\n\r?\n/);
       rest = frames.pop();
-      for (const frame of frames) tell(feed, frame);
+      for (const frame of frames) dispatch(feed, frame);
     }
   } finally {
     clearTimeout(timer);
@@ -61,25 +61,25 @@ export async function stream(feed) {
   }
 }
 
-function tell(feed, frame) {
+function dispatch(feed, frame) {
   let name = "message";
   const data = [];
   for (const line of frame.split(/\r?\n/)) {
     if (line.startsWith("event:")) name = line.slice(6).trim();
     else if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
   }
-  if (name === "lost") throw new Lost();
+  if (name === "lost") throw new EventsLost();
   if (name === "message" && data.length) feed.take(JSON.parse(data.join("\n")));
 }
 
 export async function socket(feed) {
-  const ticket = await feed.by.ticket({ patience: PATIENCE, signal: feed.signal });
+  const ticket = await feed.auth.ticket({ timeout: CONNECT_TIMEOUT_MS, signal: feed.signal });
   const address = new URL(feed.url(ticket), location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   await new Promise((resolve, reject) => {
     const ws = new WebSocket(address);
     let open = false;
-    const timer = setTimeout(() => ws.close(), PATIENCE);
+    const timer = setTimeout(() => ws.close(), CONNECT_TIMEOUT_MS);
     const end = () => {
       if (ws.readyState === WebSocket.CONNECTING) ws.onopen = () => ws.close();
       else ws.close();
@@ -89,16 +89,16 @@ export async function socket(feed) {
     ws.onclose = () => { clearTimeout(timer); if (open) resolve(); else reject(new Problem("network")); };
     ws.onmessage = (message) => {
       if (feed.signal.aborted) return;
-      const said = JSON.parse(message.data);
+      const messageData = JSON.parse(message.data);
       if (!open) {
         open = true;
         clearTimeout(timer);
         feed.opened();
       }
-      if (said.type === "lost") {
+      if (messageData.type === "lost") {
         ws.close();
-        reject(new Lost());
-      } else if ("event" in said) feed.take(said);
+        reject(new EventsLost());
+      } else if ("event" in messageData) feed.take(messageData);
     };
   });
 }
@@ -107,40 +107,40 @@ let held = 0;
 
 /** One question and its answer; the feed asks again. The first comes back at once, to tell that this works. */
 export async function poll(feed) {
-  const patient = feed.live() && held < POLLS_HELD;
-  const wait = patient ? POLL_SECONDS : 0;
-  held += patient;
+  const long = feed.live() && held < POLLS_HELD;
+  const wait = long ? POLL_SECONDS : 0;
+  held += long;
   try {
-    if (feed.live() && !patient) await pause(POLL_PAUSE);
-    const answer = await feed.by.call((bearer) => request("GET", feed.url({ wait }), { bearer, signal: feed.signal, patience: PATIENCE + wait * 1000 }));
+    if (feed.live() && !long) await pause(POLL_PAUSE);
+    const answer = await feed.auth.call((bearer) => request("GET", feed.url({ wait }), { bearer, signal: feed.signal, timeout: CONNECT_TIMEOUT_MS + wait * 1000 }));
     feed.opened();
-    if (answer.lost) throw new Lost();
+    if (answer.lost) throw new EventsLost();
     for (const entry of answer.data) feed.take(entry);
   } finally {
-    held -= patient;
+    held -= long;
   }
 }
 
 // Browsers open six connections to a plain http server, over all tabs. Streams must not take them all:
 // they share three, and who finds no seat listens over a WebSocket. Locks need https (or localhost);
 // without them each tab keeps to one.
-const SEATS = 3;
+const STREAM_SLOTS = 3;
 let streams = 0;
 
-async function seat() {
+async function acquireSlot() {
   if (!navigator.locks) {
-    if (streams >= 1) throw new NoSeat();
+    if (streams >= 1) throw new NoStreamSlot();
     streams += 1;
     return once(() => { streams -= 1; });
   }
-  for (let i = 0; i < SEATS; i += 1) {
-    const release = await seatNumber(i);
+  for (let i = 0; i < STREAM_SLOTS; i += 1) {
+    const release = await acquireSlotNumber(i);
     if (release) return release;
   }
-  throw new NoSeat();
+  throw new NoStreamSlot();
 }
 
-const seatNumber = (i) => new Promise((resolve) => {
+const acquireSlotNumber = (i) => new Promise((resolve) => {
   navigator.locks.request(`coalserver.stream-${i}`, { ifAvailable: true }, (lock) => {
     if (!lock) return resolve(null);
     return new Promise((release) => { resolve(once(release)); });

@@ -1,12 +1,12 @@
 // How a world is, kept true on the page: its state, its sky, and who is in it.
 
 import { element, flag, refs, write } from "./dom.js";
-import { face } from "./faces.js";
+import { avatar } from "./avatars.js";
 import { backoff, Problem, request } from "./http.js";
 import { timeText } from "./times.js";
 
 /** Day, time and weather come over no feed. */
-const LOOK_EVERY = 60000;
+const REFRESH_MS = 60000;
 /** What comes together is looked at once. */
 const SETTLE = 250;
 const TICKS_A_SECOND = 20;
@@ -27,7 +27,7 @@ export function mountState(changed = () => {}) {
   let misses = 0;
   let newest = 0;
 
-  async function readAnew() {
+  async function refresh() {
     due = 0;
     clearTimeout(again);
     newest += 1;
@@ -43,14 +43,14 @@ export function mountState(changed = () => {}) {
       changed(world);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (number !== newest || !problem.passing) return;
+      if (number !== newest || !problem.retryable) return;
       again = setTimeout(look, Math.max(problem.wait, backoff(misses)));
       misses += 1;
     }
   }
 
   function look() {
-    if (!due) due = setTimeout(readAnew, SETTLE);
+    if (!due) due = setTimeout(refresh, SETTLE);
   }
 
   function draw() {
@@ -87,7 +87,7 @@ export function mountState(changed = () => {}) {
     part.there.replaceChildren(...world.there.map((one) => {
       const name = element("bdi", {}, one.name);
       const who = links ? element("a", { class: "person", href: `${root.dataset.path}/players/${encodeURIComponent(one.name)}` }, name) : name;
-      const node = element("li", { class: "crowd-one" }, face(one.name), who);
+      const node = element("li", { class: "crowd-item" }, avatar(one.name), who);
       if (links && one.since !== null) {
         const time = element("time", { "data-at": one.since, "data-as": "since" }, timeText(one.since, "since"));
         node.append(element("span", { class: "crowd-since" }, time));
@@ -101,7 +101,7 @@ export function mountState(changed = () => {}) {
   draw();
   root.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   setInterval(sky, 5000);
-  setInterval(() => { if (document.visibilityState === "visible") look(); }, LOOK_EVERY);
+  setInterval(() => { if (document.visibilityState === "visible") look(); }, REFRESH_MS);
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") look(); });
   return { look, world: () => world };
 }

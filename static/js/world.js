@@ -13,9 +13,9 @@ setInterval(localTimes, 30000);
 const state = mountState();
 listen(root.dataset.path, {
   after: Number(root.dataset.cursor),
-  by: cookie,
-  heard: (event) => { if (event.type === "world" || event.row?.kind.startsWith("log")) state.look(); },
-  lost: async () => {
+  auth: cookie,
+  onEvent: (event) => { if (event.type === "world" || event.row?.kind.startsWith("log")) state.look(); },
+  onLost: async () => {
     state.look();
     return (await request("GET", root.dataset.path)).cursor;
   },

@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from tests.agent.machine import Log, Machine
-from tests.agent.toy_coal import ToyCoal
+from tests.agent.toy_coal import FakeServer
 
 
 @pytest.fixture
-def coal() -> Iterator[ToyCoal]:
-    one = ToyCoal()
+def coal() -> Iterator[FakeServer]:
+    one = FakeServer()
     one.start()
     yield one
     one.close()
 
 
 @pytest.fixture
-def machine(tmp_path: Path, coal: ToyCoal) -> Iterator[Machine]:
+def machine(tmp_path: Path, coal: FakeServer) -> Iterator[Machine]:
     """Its agents end before the server does."""
     one = Machine(tmp_path / "minecraft")
     yield one

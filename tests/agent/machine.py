@@ -20,15 +20,15 @@ AGENT = Path(__file__).parent.parent.parent / "static" / "mc" / "mc_coal_agent.p
 DATED = "2026-09-25 12:00:00 [INFO] "
 
 
-def some(number: int, first: int = 0) -> list[str]:
+def make_lines(number: int, first: int = 0) -> list[str]:
     """So many lines of what Bob says, each another."""
     return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
 
 
-def until(holds: Callable[[], object], *, seconds: float = PATIENCE) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = PATIENCE) -> None:
     """Look again until this holds."""
     last = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         assert time.monotonic() < last, "it did not come to that"
         time.sleep(0.01)
 
@@ -182,10 +182,10 @@ class Machine:
             process.wait()
 
 
-def begun(agent: Agent) -> None:
+def started_agent(agent: Agent) -> None:
     """It runs, and reads the log."""
     agent.start()
-    until(lambda: "Monitoring" in agent.said)
+    wait_until(lambda: "Monitoring" in agent.said)
 
 
 def read_lines(pipe: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.agent.machine import read_lines, until
+from tests.agent.machine import read_lines, wait_until
 from tests.agent.remote_console import RemoteConsole
 
 
@@ -46,13 +46,13 @@ def test_no_command_is_lost_with_an_answer_nor_done_twice(machine, coal, pipe):
     machine.agent(coal.url).start()
     lines = read_lines(pipe)
     assert [next(lines) for _ in range(2)] == ["one", "two"]
-    until(lambda: coal.first == 43)
+    wait_until(lambda: coal.first == 43)
 
 
 def test_commands_wait_while_the_world_does_not_run(machine, coal, pipe):
     coal.commands = ["list"]
     machine.agent(coal.url).start()
-    until(lambda: coal.pings)
+    wait_until(lambda: coal.pings)
     assert coal.commands == ["list"]
     machine.running()
     assert next(read_lines(pipe)) == "list"
@@ -63,17 +63,17 @@ def test_a_command_waits_for_a_pipe_and_for_who_reads_it(machine, coal):
     coal.commands = ["first", "second"]
     agent = machine.agent(coal.url)
     agent.start()
-    until(lambda: "No such file" in agent.said)
+    wait_until(lambda: "No such file" in agent.said)
     # A file of that name is not written to; and nobody reads the pipe.
     path = machine.folder / "command-fifo"
     path.write_text("")
-    until(lambda: "is no named pipe" in agent.said)
+    wait_until(lambda: "is no named pipe" in agent.said)
     path.unlink()
     os.mkfifo(path)
-    until(lambda: "No such device or address" in agent.said)
+    wait_until(lambda: "No such device or address" in agent.said)
     agent.stop(signal.SIGKILL)
     agent.start()
-    until(lambda: agent.said.count("Monitoring") == 2)
+    wait_until(lambda: agent.said.count("Monitoring") == 2)
     pipe = machine.fifo()
     lines = read_lines(pipe)
     assert [next(lines), next(lines)] == ["first", "second"]
@@ -86,9 +86,9 @@ def test_a_pipe_that_is_full_keeps_nobody_waiting(machine, coal, pipe):
     coal.commands = list(wanted)
     agent = machine.agent(coal.url)
     agent.start()
-    until(lambda: "A command waits" in agent.said)
+    wait_until(lambda: "A command waits" in agent.said)
     pings = len(coal.pings)
-    until(lambda: len(coal.pings) > pings)
+    wait_until(lambda: len(coal.pings) > pings)
     lines = read_lines(pipe)
     assert [next(lines) for _ in wanted] == wanted
 
@@ -108,7 +108,7 @@ def test_commands_go_over_rcon_on_one_connection(machine, coal, rcon, monkeypatc
     coal.commands = ["help", *(f"say {number} ü" for number in range(20))]
     wanted = list(coal.commands)
     machine.agent(coal.url, "--rcon", f"127.0.0.1:{rcon.port}").start()
-    until(lambda: rcon.commands == wanted)
+    wait_until(lambda: rcon.commands == wanted)
     assert rcon.connections == 1
 
 
@@ -116,9 +116,9 @@ def test_a_world_without_process_number_runs_if_rcon_answers(machine, coal, rcon
     (machine.folder / "server.properties").write_text("rcon.password=pa55\n")
     coal.commands = ["list"]
     machine.agent(coal.url, "--rcon", f"127.0.0.1:{rcon.port}").start()
-    until(lambda: rcon.commands == ["list"])
+    wait_until(lambda: rcon.commands == ["list"])
     rcon.close()
-    until(lambda: coal.pings[-1]["is_server_running"] == "false")
+    wait_until(lambda: coal.pings[-1]["is_server_running"] == "false")
     assert rcon.connections == 1
 
 
@@ -129,9 +129,9 @@ def test_a_command_that_rcon_does_not_take_waits(machine, coal, rcon):
     flags = ("--rcon", f"127.0.0.1:{rcon.port}", "--rcon_password_file", "password")
     agent = machine.agent(coal.url, *flags)
     agent.start()
-    until(lambda: "the password is wrong" in agent.said)
+    wait_until(lambda: "the password is wrong" in agent.said)
     rcon.password = "wrong"
-    until(lambda: rcon.commands == ["list"])
+    wait_until(lambda: rcon.commands == ["list"])
     assert "wrong\n" not in agent.said.replace("password is wrong", "")
 
 
@@ -140,5 +140,5 @@ def test_stop_is_not_said_twice(machine, coal, rcon):
     coal.commands = ["stop", "list"]
     flags = ("--rcon", f"127.0.0.1:{rcon.port}", "--rcon_password", "pa55")
     machine.agent(coal.url, *flags).start()
-    until(lambda: "list" in rcon.commands)
+    wait_until(lambda: "list" in rcon.commands)
     assert rcon.commands == ["stop", "list"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.agent.machine import packed, until
+from tests.agent.machine import packed, wait_until
 
 WANTED = "--parse_mc_history"
 
@@ -112,10 +112,10 @@ def test_a_long_one_goes_on_where_the_agent_was_killed(machine, coal):
     agent = machine.agent(coal.url, WANTED)
     for part in (0.1, 0.5, 0.8):
         agent.start()
-        until(lambda part=part: len(coal.stored) > part * len(wanted))
+        wait_until(lambda part=part: len(coal.stored) > part * len(wanted))
         agent.stop(signal.SIGKILL)
     agent.start()
-    until(lambda: len(coal.stored) == len(wanted))
+    wait_until(lambda: len(coal.stored) == len(wanted))
     machine.log.write(undated("13:00:00", "live"))
-    until(lambda: len(coal.stored) == len(wanted) + 1)
+    wait_until(lambda: len(coal.stored) == len(wanted) + 1)
     assert coal.lines == [*wanted, *machine.log.lines]

@@ -5,73 +5,73 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.agent.machine import DATED, Machine, begun, until
-from tests.agent.toy_coal import ToyCoal
+from tests.agent.machine import DATED, Machine, started_agent, wait_until
+from tests.agent.toy_coal import FakeServer
 
 
 @pytest.fixture
-def agent(machine: Machine, coal: ToyCoal):
+def agent(machine: Machine, coal: FakeServer):
     machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
     return machine.agent(coal.url)
 
 
 def test_only_what_is_new_is_sent_and_in_order(machine, coal, agent):
-    begun(agent)
+    started_agent(agent)
     for number in range(2000):
         machine.log.write(f"{DATED}<bob> {number}")
-    until(lambda: len(coal.lines) == 2000)
+    wait_until(lambda: len(coal.lines) == 2000)
     assert coal.lines == machine.log.lines
 
 
 def test_half_a_line_waits_for_its_other_half(machine, coal, agent):
-    begun(agent)
+    started_agent(agent)
     machine.log.write_bytes(DATED.encode() + b"<bob> hel")
     machine.log.write_bytes(b"")
     machine.log.write_bytes(b"lo\n" + DATED.encode() + b"<bob> y")
-    until(lambda: coal.lines == [DATED + "<bob> hello"])
+    wait_until(lambda: coal.lines == [DATED + "<bob> hello"])
     machine.log.write_bytes(b"ou\n")
-    until(lambda: coal.lines == [DATED + "<bob> hello", DATED + "<bob> you"])
+    wait_until(lambda: coal.lines == [DATED + "<bob> hello", DATED + "<bob> you"])
 
 
 def test_half_a_line_at_the_start_is_sent_whole(machine, coal, agent):
     machine.log.write_bytes(DATED.encode() + b"<bob> hel")
-    begun(agent)
+    started_agent(agent)
     machine.log.write_bytes(b"lo\n")
-    until(lambda: coal.lines == [DATED + "<bob> hello"])
+    wait_until(lambda: coal.lines == [DATED + "<bob> hello"])
 
 
 def test_blank_lines_do_not_stop_it(machine, coal, agent):
-    begun(agent)
+    started_agent(agent)
     machine.log.write_bytes(b"\n\r\n   \n")
     machine.log.write(DATED + "one", end="\n\n")
     machine.log.write("\tat net.minecraft.Server.run(Server.java:1)", DATED + "two", end="\r\n")
-    until(lambda: len(coal.lines) == 3)
+    wait_until(lambda: len(coal.lines) == 3)
     assert coal.lines == machine.log.lines
 
 
 def test_bytes_of_any_sort_become_text(machine, coal, agent):
-    begun(agent)
+    started_agent(agent)
     machine.log.write_bytes(DATED.encode() + "<bob> žluťoučký 🐎".encode() + b"\n")
     machine.log.write_bytes(DATED.encode() + "<bob> žluťoučký".encode("iso-8859-2") + b"\n")
     machine.log.write_bytes(b"\0\0\0" + DATED.encode() + b"\xff\xfe\x80 after the power was cut\n")
     machine.log.write_bytes(DATED.encode() + b"\xed\xa0\x80 half of a pair\n")
     machine.log.write(DATED + "end")
-    until(lambda: len(coal.lines) == 5)
+    wait_until(lambda: len(coal.lines) == 5)
     assert coal.lines[:2] == [DATED + "<bob> žluťoučký 🐎", DATED + "<bob> žluťoučký"]
     assert coal.lines[2].startswith(DATED) and coal.lines[2].endswith("after the power was cut")
 
 
 def test_a_line_without_end_is_cut_in_pieces(machine, coal, agent):
-    begun(agent)
+    started_agent(agent)
     machine.log.write_bytes(b"x" * 600_000 + b"\n")
     machine.log.write(DATED + "end")
-    until(lambda: coal.lines and coal.lines[-1] == DATED + "end")
+    wait_until(lambda: coal.lines and coal.lines[-1] == DATED + "end")
     assert "".join(coal.lines[:-1]) == "x" * 600_000
 
 
 def test_what_pings_tell_is_not_sent(machine, coal, agent):
     machine.running()
-    begun(agent)
+    started_agent(agent)
     now = datetime.now(UTC)
     head = f"[{now:%H:%M:%S}] [Server thread/WARN]: "
     overloads = [
@@ -89,16 +89,16 @@ def test_what_pings_tell_is_not_sent(machine, coal, agent):
         f"[{now:%H:%M:%S}] [Server thread/INFO]: <bob> who moved wrongly!",
     ]
     machine.log.write(*chats)
-    until(lambda: len(coal.lines) == 2)
+    wait_until(lambda: len(coal.lines) == 2)
     assert coal.lines == chats
     numbers = ("num_overloads", "ms_behind", "skipped_ticks")
-    until(lambda: [coal.pings[-1][name] for name in numbers] == ["3", "5780", "114"])
+    wait_until(lambda: [coal.pings[-1][name] for name in numbers] == ["3", "5780", "114"])
 
 
 def test_a_line_without_date_is_told_its_day(machine, coal, agent):
-    begun(agent)
+    started_agent(agent)
     machine.log.write("[12:00:00] [Server thread/INFO]: <bob> hi", DATED + "dated", "at a.b.c")
-    until(lambda: len(coal.lines) == 3)
+    wait_until(lambda: len(coal.lines) == 3)
     now = datetime.now(UTC)
     # By a clock that says before noon, a line of noon is nearly one of yesterday.
     assert coal.days[0] in (
@@ -109,8 +109,8 @@ def test_a_line_without_date_is_told_its_day(machine, coal, agent):
 
 
 def test_lines_of_several_nights_are_told_their_days_by_the_last(machine, coal, agent):
-    begun(agent)
-    until(lambda: coal.pings)
+    started_agent(agent)
+    wait_until(lambda: coal.pings)
     agent.kill()
     clocks = ["22:00:00", "23:59:59", "00:00:01", "00:00:00", "23:00:00", "03:00:00"]
     machine.log.write(*(f"[{clock}] [Server thread/INFO]: x" for clock in clocks))
@@ -118,7 +118,7 @@ def test_lines_of_several_nights_are_told_their_days_by_the_last(machine, coal, 
     written = datetime(2026, 9, 25, 4, tzinfo=UTC).timestamp()
     os.utime(machine.log.path, (written, written))
     agent.start()
-    until(lambda: len(coal.lines) == 6)
+    wait_until(lambda: len(coal.lines) == 6)
     days = ["2026-09-23", "2026-09-23", "2026-09-24", "2026-09-24", "2026-09-24", "2026-09-25"]
     assert coal.days == days
 
@@ -127,7 +127,7 @@ def test_chat_of_before_is_left_out_if_wanted(machine, coal):
     machine.log.write(DATED + "<bob> secret", DATED + "bob joined the game")
     agent = machine.agent(coal.url, "--parse_mc_history", "--skip_chat_history")
     agent.start()
-    until(lambda: coal.lines == [DATED + "bob joined the game"])
+    wait_until(lambda: coal.lines == [DATED + "bob joined the game"])
     machine.log.write(DATED + "<bob> news")
-    until(lambda: len(coal.lines) == 2)
+    wait_until(lambda: len(coal.lines) == 2)
     assert coal.lines[1] == DATED + "<bob> news"

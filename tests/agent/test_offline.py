@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.agent.machine import DATED, Log, begun, some, until
-from tests.agent.toy_coal import ToyCoal
+from tests.agent.machine import DATED, Log, make_lines, started_agent, wait_until
+from tests.agent.toy_coal import FakeServer
 
 
 @pytest.fixture
@@ -17,65 +17,65 @@ def agent(machine, coal, log):
 
 def test_lines_wait_while_the_server_is_away_also_if_the_log_is_lost(machine, coal, log, agent):
     coal.stop()
-    begun(agent)
-    log.write(*some(100))
-    until(lambda: "Trying again" in agent.said)
+    started_agent(agent)
+    log.write(*make_lines(100))
+    wait_until(lambda: "Trying again" in agent.said)
     assert agent.stop() == 0
     # It reads all there is, and then finds nobody who takes it.
     assert agent.once() == 1
     log.path.unlink()
     coal.start()
-    begun(agent)
-    until(lambda: coal.lines == log.lines)
+    started_agent(agent)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_a_batch_whose_answer_is_lost_is_not_stored_twice(coal, log, agent):
     times = iter([True, True])
-    coal.drops = lambda: next(times, False)
-    begun(agent)
-    log.write(*some(30))
-    until(lambda: coal.lines == log.lines)
+    coal.dropped_requests = lambda: next(times, False)
+    started_agent(agent)
+    log.write(*make_lines(30))
+    wait_until(lambda: coal.lines == log.lines)
     assert len(coal.stored) == 30
 
 
 def test_a_killed_agent_asks_what_is_stored(coal, log, agent):
-    coal.drops = lambda: True
-    begun(agent)
-    log.write(*some(30))
-    until(lambda: coal.lines == log.lines)
+    coal.dropped_requests = lambda: True
+    started_agent(agent)
+    log.write(*make_lines(30))
+    wait_until(lambda: coal.lines == log.lines)
     agent.stop(signal.SIGKILL)
-    coal.drops = lambda: False
+    coal.dropped_requests = lambda: False
     sent = len(coal.batches)
     agent.start()
-    until(lambda: agent.said.count("Monitoring") == 2)
-    log.write(*some(1, 30))
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: agent.said.count("Monitoring") == 2)
+    log.write(*make_lines(1, 30))
+    wait_until(lambda: coal.lines == log.lines)
     assert [len(batch["lines"]) for batch in coal.batches[sent:]] == [1]
 
 
 def test_a_token_that_has_ended_is_renewed(coal, log, agent):
-    begun(agent)
-    log.write(*some(1))
-    until(lambda: len(coal.lines) == 1)
+    started_agent(agent)
+    log.write(*make_lines(1))
+    wait_until(lambda: len(coal.lines) == 1)
     coal.tokens.clear()
-    log.write(*some(1, 1))
-    until(lambda: len(coal.lines) == 2)
+    log.write(*make_lines(1, 1))
+    wait_until(lambda: len(coal.lines) == 2)
     assert coal.grants == ["authorization_code", "refresh_token"]
     coal.tokens.clear()
     coal.refreshes = False
-    log.write(*some(1, 2))
-    until(lambda: len(coal.lines) == 3)
+    log.write(*make_lines(1, 2))
+    wait_until(lambda: len(coal.lines) == 3)
     assert coal.grants[2:] == ["refresh_token", "authorization_code"]
 
 
 def test_a_refused_line_is_found_told_and_left_out(coal, log, agent):
-    coal.refuses = lambda line: 400 if line.endswith(("7", "23")) else 0
+    coal.rejected_statuses = lambda line: 400 if line.endswith(("7", "23")) else 0
     coal.stop()
-    begun(agent)
-    log.write(*some(50))
+    started_agent(agent)
+    log.write(*make_lines(50))
     coal.start()
     good = [line for line in log.lines if not line.endswith(("7", "23"))]
-    until(lambda: coal.lines == good)
+    wait_until(lambda: coal.lines == good)
     for bad in (7, 17, 23, 27, 37, 47):
         assert f"<bob> {bad}" in agent.said
     assert agent.said.count("is left out") == 6
@@ -84,26 +84,26 @@ def test_a_refused_line_is_found_told_and_left_out(coal, log, agent):
 def test_a_batch_that_is_too_large_is_sent_in_parts(coal, log, agent):
     coal.most = 7
     coal.stop()
-    begun(agent)
-    log.write(*some(100))
+    started_agent(agent)
+    log.write(*make_lines(100))
     coal.start()
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_an_original_server_gets_lines_one_by_one(machine, log):
-    coal = ToyCoal(original=True)
+    coal = FakeServer(original=True)
     coal.start()
     try:
         agent = machine.agent(coal.url)
-        begun(agent)
-        log.write(*some(20))
-        until(lambda: coal.singles == log.lines)
+        started_agent(agent)
+        log.write(*make_lines(20))
+        wait_until(lambda: coal.singles == log.lines)
         # It fails at dates that there are not, for ever.
-        coal.refuses = lambda line: 500 if "02-30" in line else 0
+        coal.rejected_statuses = lambda line: 500 if "02-30" in line else 0
         failing = "2014-02-30 12:00:00 [INFO] never"
         log.write_bytes(failing.encode() + b"\n")
-        log.write(*some(1, 20))
-        until(lambda: coal.singles == log.lines, seconds=60)
+        log.write(*make_lines(1, 20))
+        wait_until(lambda: coal.singles == log.lines, seconds=60)
         assert coal.stored == {}
         agent.stop()
     finally:
@@ -111,34 +111,34 @@ def test_an_original_server_gets_lines_one_by_one(machine, log):
 
 
 def test_pings_go_on_while_lines_are_tried_again(coal, log, agent):
-    coal.refuses = lambda line: 503
-    begun(agent)
-    log.write(*some(3))
-    until(lambda: "status 503" in agent.said)
+    coal.rejected_statuses = lambda line: 503
+    started_agent(agent)
+    log.write(*make_lines(3))
+    wait_until(lambda: "status 503" in agent.said)
     pings = len(coal.pings)
-    until(lambda: len(coal.pings) > pings)
+    wait_until(lambda: len(coal.pings) > pings)
     assert coal.stored == {}
 
 
 def test_it_waits_as_long_as_the_server_asks(coal, log, agent):
-    coal.refuses = lambda line: 429
+    coal.rejected_statuses = lambda line: 429
     coal.wait = 3
-    begun(agent)
-    log.write(*some(1))
-    until(lambda: len(coal.tries) == 2)
+    started_agent(agent)
+    log.write(*make_lines(1))
+    wait_until(lambda: len(coal.tries) == 2)
     assert coal.tries[1] - coal.tries[0] >= 3
-    coal.refuses = lambda line: 0
-    until(lambda: coal.lines == log.lines)
+    coal.rejected_statuses = lambda line: 0
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_secrets_are_in_no_log(machine, coal, log):
     agent = machine.agent(coal.url, "-v")
-    begun(agent)
-    log.write(*some(3))
-    until(lambda: len(coal.lines) == 3)
+    started_agent(agent)
+    log.write(*make_lines(3))
+    wait_until(lambda: len(coal.lines) == 3)
     coal.tokens.clear()
-    log.write(*some(3, 3))
-    until(lambda: len(coal.lines) == 6)
+    log.write(*make_lines(3, 3))
+    wait_until(lambda: len(coal.lines) == 6)
     agent.stop()
     for text in (agent.said, (machine.home / "agent.log").read_text()):
         assert "log_line" in text
@@ -149,8 +149,8 @@ def test_secrets_are_in_no_log(machine, coal, log):
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_ends_it_soon_with_a_last_ping(machine, coal, agent, how):
     machine.running()
-    begun(agent)
-    until(lambda: coal.pings)
+    started_agent(agent)
+    wait_until(lambda: coal.pings)
     pings, since = len(coal.pings), time.monotonic()
     assert agent.stop(how) == 0
     assert len(coal.pings) == pings + 1
@@ -159,66 +159,66 @@ def test_a_signal_ends_it_soon_with_a_last_ping(machine, coal, agent, how):
 
 
 def test_two_agents_do_not_share_a_spool(machine, coal, log, agent):
-    begun(agent)
+    started_agent(agent)
     assert machine.agent(coal.url).once() == 2
     assert "Another agent uses" in agent.said
 
 
 def test_a_broken_spool_is_put_aside(machine, coal, log, agent):
     (machine.home / "mc_coal_agent.spool").write_bytes(b"no database" * 1000)
-    begun(agent)
-    log.write(*some(1))
-    until(lambda: coal.lines == log.lines)
+    started_agent(agent)
+    log.write(*make_lines(1))
+    wait_until(lambda: coal.lines == log.lines)
     assert "is broken" in agent.said
 
 
 def test_a_world_that_is_switched_off_is_waited_for(coal, log, agent):
-    coal.refuses = lambda line: 404
-    begun(agent)
-    log.write(*some(3))
-    until(lambda: "not active" in agent.said)
-    coal.refuses = lambda line: 0
-    until(lambda: coal.lines == log.lines)
+    coal.rejected_statuses = lambda line: 404
+    started_agent(agent)
+    log.write(*make_lines(3))
+    wait_until(lambda: "not active" in agent.said)
+    coal.rejected_statuses = lambda line: 0
+    wait_until(lambda: coal.lines == log.lines)
     assert coal.singles == []
 
 
 def test_after_an_older_spool_came_back_no_new_line_is_taken_for_an_old_one(
     machine, coal, log, agent
 ):
-    begun(agent)
-    log.write(*some(5))
-    until(lambda: len(coal.lines) == 5)
+    started_agent(agent)
+    log.write(*make_lines(5))
+    wait_until(lambda: len(coal.lines) == 5)
     assert agent.stop() == 0
     spool, kept = machine.home / "mc_coal_agent.spool", machine.home / "kept"
     shutil.copy(spool, kept)
     begin = log.path.read_bytes()
     agent.start()
-    log.write(*some(5, 5))
-    until(lambda: len(coal.lines) == 10)
+    log.write(*make_lines(5, 5))
+    wait_until(lambda: len(coal.lines) == 10)
     assert agent.stop() == 0
     # The whole machine is as it was, and goes on otherwise, at first alone.
     shutil.copy(kept, spool)
     log.path.write_bytes(begin)
     coal.stop()
-    log.write(*some(8, 100))
+    log.write(*make_lines(8, 100))
     assert agent.once() == 1
     coal.start()
-    log.write(*some(8, 200))
+    log.write(*make_lines(8, 200))
     assert agent.once() == 0
     assert coal.lines == log.lines
 
 
 def test_another_log_begins_at_its_end(machine, coal, log, agent):
-    begun(agent)
-    log.write(*some(3))
-    until(lambda: len(coal.lines) == 3)
+    started_agent(agent)
+    log.write(*make_lines(3))
+    wait_until(lambda: len(coal.lines) == 3)
     agent.stop()
     other = Log(machine.folder / "server.log")
     other.write_bytes(b"2013-09-25 12:00:00 [INFO] long ago\n")
     agent.start()
-    until(lambda: "'../server.log'" in agent.said)
+    wait_until(lambda: "'../server.log'" in agent.said)
     other.write(DATED + "now")
-    until(lambda: coal.lines == [*log.lines, *other.lines])
+    wait_until(lambda: coal.lines == [*log.lines, *other.lines])
 
 
 def test_a_log_that_may_not_be_read_is_told(machine, coal):
@@ -230,8 +230,8 @@ def test_a_log_that_may_not_be_read_is_told(machine, coal):
 
 def test_nohup_is_respected(machine, coal, agent):
     agent.start(under=("nohup",))
-    until(lambda: coal.pings)
+    wait_until(lambda: coal.pings)
     pings = len(coal.pings)
     agent.send(signal.SIGHUP)
-    until(lambda: len(coal.pings) > pings)
+    wait_until(lambda: len(coal.pings) > pings)
     assert agent.stop() == 0

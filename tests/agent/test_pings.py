@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.agent.machine import until
+from tests.agent.machine import wait_until
 
 #: By hand, from the description of the form: tags with names, and what is in them.
 BYTE, INT, LONG, COMPOUND = 1, 3, 4, 10
@@ -131,9 +131,9 @@ def test_a_world_of_another_name_is_found(machine, told):
 def test_a_file_that_changes_is_read_again(machine, world, coal):
     old_level(world / "level.dat", 24000, 1)
     machine.agent(coal.url).start()
-    until(lambda: coal.pings and coal.pings[-1].get("server_time") == "1")
+    wait_until(lambda: coal.pings and coal.pings[-1].get("server_time") == "1")
     old_level(world / "level.dat", 24000, 2000)
-    until(lambda: coal.pings[-1]["server_time"] == "2000")
+    wait_until(lambda: coal.pings[-1]["server_time"] == "2000")
 
 
 def test_it_runs_while_its_process_does(machine, coal, told):
@@ -144,7 +144,7 @@ def test_it_runs_while_its_process_does(machine, coal, told):
     assert coal.pings[-1]["server_name"] == f"127.0.0.1:{coal.port}"
     process.kill()
     # Nobody has looked after it: it is dead though its number is taken.
-    until(lambda: told() == {} and coal.pings[-1]["is_server_running"] == "false")
+    wait_until(lambda: told() == {} and coal.pings[-1]["is_server_running"] == "false")
 
 
 def test_without_a_process_number_it_runs_if_its_port_is_open(machine, coal, told):

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from coalserver.config import Config
-from coalserver.core.commands.worlds import tell_console
-from coalserver.server.admin import opened
+from coalserver.core.commands.worlds import queue_console_command
+from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
-from tests.agent.machine import DATED, Machine, read_lines, until
+from tests.agent.machine import DATED, Machine, read_lines, wait_until
 from tests.running import Line, Running, running
 
 
@@ -53,8 +53,8 @@ class Coal:
         async def told() -> None:
             home = DataDirectory(self.data)
             with home.lock():
-                async with opened(Config(data=self.data), home) as desk:
-                    await desk.core.do(tell_console, world_id=1, text=text)
+                async with open_offline(Config(data=self.data), home) as desk:
+                    await desk.core.execute(queue_console_command, world_id=1, text=text)
 
         asyncio.run(told())
 
@@ -99,7 +99,7 @@ def test_every_line_comes_once_and_in_order_whoever_is_killed(
     log.path.touch()
     agent = machine.bare_agent("--url", coal.url, "--pair", code, "--mc_timezone", "UTC")
     agent.start()
-    until(lambda: "Monitoring" in agent.said)
+    wait_until(lambda: "Monitoring" in agent.said)
     for step in range(40):
         for _ in range(chance.randrange(1, 40)):
             log.write(f"{DATED}<bob> {number}")
@@ -114,7 +114,7 @@ def test_every_line_comes_once_and_in_order_whoever_is_killed(
             agent.stop(chance.choice([signal.SIGKILL, signal.SIGTERM]))
             log.roll(then=f"{DATED}Starting minecraft server version 1.{step}")
             agent.start()
-    until(lambda: len(coal.lines) >= len(log.lines), seconds=90)
+    wait_until(lambda: len(coal.lines) >= len(log.lines), seconds=90)
     assert coal.lines == log.lines
 
 
@@ -135,14 +135,14 @@ def test_the_world_is_told_and_tells(
         (row,) = line("world", "list", "--json").document["worlds"]
         return str(row["status"])
 
-    until(lambda: status() == "RUNNING")
+    wait_until(lambda: status() == "RUNNING")
     log.write("[12:00:01] [Server thread/INFO]: bob joined the game", "\tat a.stack.trace")
-    until(lambda: len(coal.lines) == 3)
+    wait_until(lambda: len(coal.lines) == 3)
     (row,) = coal.rows("SELECT at, zone, source, sequence FROM line WHERE line LIKE '%bob joined%'")
     assert datetime.fromtimestamp(row[0]).astimezone().second == 1
     assert row[1] == "Europe/Berlin" and row[2] and row[3] == 2
     # It was given to the agent when nobody read the pipe.
-    until(lambda: "A command waits" in agent.said)
+    wait_until(lambda: "A command waits" in agent.said)
     agent.stop(signal.SIGKILL)
     pipe = machine.fifo()
     agent.start()
@@ -150,7 +150,7 @@ def test_the_world_is_told_and_tells(
     os.close(pipe)
     process.kill()
     process.wait()
-    until(lambda: status() == "STOPPED")
+    wait_until(lambda: status() == "STOPPED")
 
 
 def test_history_of_packed_logs_is_dated_by_their_names(machine: Machine, coal: Coal, code: str):

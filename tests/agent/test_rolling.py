@@ -6,68 +6,68 @@ import signal
 
 import pytest
 
-from tests.agent.machine import DATED, begun, packed, some, until
+from tests.agent.machine import DATED, make_lines, packed, started_agent, wait_until
 
 
 @pytest.fixture
 def agent(machine, coal, log):
     agent = machine.agent(coal.url)
-    begun(agent)
+    started_agent(agent)
     return agent
 
 
 def five_then_killed(log, coal, agent) -> None:
     """It has sent five lines, and is killed."""
-    log.write(*some(5))
-    until(lambda: len(coal.lines) == 5)
+    log.write(*make_lines(5))
+    wait_until(lambda: len(coal.lines) == 5)
     agent.stop(signal.SIGKILL)
 
 
 @pytest.mark.parametrize("pack", [True, False])
 def test_a_log_that_is_rolled_is_read_to_its_end_and_then_the_new_one(log, coal, agent, pack):
     for round in range(5):
-        log.write(*some(20, 100 * round))
+        log.write(*make_lines(20, 100 * round))
         log.roll(pack=pack)
-        log.write(*some(20, 100 * round + 50))
+        log.write(*make_lines(20, 100 * round + 50))
         if round % 2:
-            until(lambda: coal.lines == log.lines)
-    until(lambda: coal.lines == log.lines)
+            wait_until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_the_last_line_of_a_rolled_log_may_have_no_end(log, coal, agent):
     log.write(DATED + "one")
     log.write_bytes(DATED.encode() + b"killed her")
-    until(lambda: len(coal.lines) == 1)
+    wait_until(lambda: len(coal.lines) == 1)
     log.roll(then=DATED + "two")
-    until(lambda: coal.lines == [DATED + "one", DATED + "killed her", DATED + "two"])
+    wait_until(lambda: coal.lines == [DATED + "one", DATED + "killed her", DATED + "two"])
 
 
 @pytest.mark.parametrize("pack", [True, False])
 def test_what_was_rolled_while_the_agent_was_away_is_read_in_order(log, coal, agent, pack):
-    log.write(*some(30))
-    until(lambda: len(coal.lines) >= 10)
+    log.write(*make_lines(30))
+    wait_until(lambda: len(coal.lines) >= 10)
     agent.stop(signal.SIGKILL)
     for round in range(1, 4):
-        log.write(*some(10, 100 * round))
+        log.write(*make_lines(10, 100 * round))
         log.roll(day=f"2026-09-2{round}", pack=pack)
-    log.write(*some(10, 900))
+    log.write(*make_lines(10, 900))
     agent.start()
-    until(lambda: len(coal.lines) == 70)
+    wait_until(lambda: len(coal.lines) == 70)
     assert coal.lines == log.lines
 
 
 def test_a_file_that_is_being_packed_is_waited_for(machine, log, coal, agent):
-    log.write(*some(50))
-    until(lambda: len(coal.lines) == 50)
+    log.write(*make_lines(50))
+    wait_until(lambda: len(coal.lines) == 50)
     agent.stop(signal.SIGKILL)
-    log.write(*some(50, 50))
+    log.write(*make_lines(50, 50))
     whole = log.roll(then=DATED + "then")
     raw = whole.read_bytes()
     whole.write_bytes(raw[: len(raw) // 2])
     agent.start()
-    until(lambda: agent.said.count("Monitoring") == 2)
+    wait_until(lambda: agent.said.count("Monitoring") == 2)
     whole.write_bytes(raw)
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_begins_that_look_alike_are_told_apart(log, coal, agent):
@@ -75,36 +75,36 @@ def test_begins_that_look_alike_are_told_apart(log, coal, agent):
     log.roll(day="2026-09-20", then=same)
     for day in (21, 22, 23):
         log.roll(day=f"2026-09-{day}", then=same)
-    until(lambda: coal.lines == [same] * 4)
+    wait_until(lambda: coal.lines == [same] * 4)
     agent.stop(signal.SIGKILL)
     log.roll(day="2026-09-24", then=same)
     log.write(same)
     agent.start()
-    until(lambda: coal.lines == [same] * 6)
+    wait_until(lambda: coal.lines == [same] * 6)
 
 
 def test_a_truncated_log_is_read_from_its_begin(log, coal, agent):
-    log.write(*some(5))
-    until(lambda: len(coal.lines) == 5)
+    log.write(*make_lines(5))
+    wait_until(lambda: len(coal.lines) == 5)
     log.path.write_bytes(b"")
     log.write(DATED + "short")
-    until(lambda: len(coal.lines) == 6)
+    wait_until(lambda: len(coal.lines) == 6)
     # Longer than before when it is looked at again.
     agent.stop(signal.SIGKILL)
     log.path.write_bytes(b"")
-    log.write(*some(50, 100))
+    log.write(*make_lines(50, 100))
     agent.start()
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_a_copy_that_was_made_before_truncating_is_read_on(log, coal, agent):
     five_then_killed(log, coal, agent)
-    log.write(*some(5, 5))
+    log.write(*make_lines(5, 5))
     shutil.copy(log.path, log.path.with_name("latest.log.1"))
     log.path.write_bytes(b"")
-    log.write(*some(5, 10))
+    log.write(*make_lines(5, 10))
     agent.start()
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
@@ -112,9 +112,9 @@ def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
     copy = shutil.copy2(log.path, log.folder / "copy")
     log.path.unlink()
     shutil.move(copy, log.path)
-    log.write(*some(5, 5))
+    log.write(*make_lines(5, 5))
     agent.start()
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
 
 
 def test_without_the_old_log_it_goes_on_with_the_new(log, coal, agent):
@@ -122,16 +122,16 @@ def test_without_the_old_log_it_goes_on_with_the_new(log, coal, agent):
     log.path.unlink()
     log.write(DATED + "new")
     agent.start()
-    until(lambda: coal.lines == log.lines)
+    wait_until(lambda: coal.lines == log.lines)
     assert "is gone" in agent.said
 
 
 def test_a_log_that_is_not_there_yet_is_waited_for(machine, coal):
     agent = machine.agent(coal.url)
     agent.start()
-    until(lambda: coal.pings)
+    wait_until(lambda: coal.pings)
     machine.log.write(DATED + "first")
-    until(lambda: coal.lines == machine.log.lines)
+    wait_until(lambda: coal.lines == machine.log.lines)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -141,7 +141,7 @@ def test_whatever_happens_every_line_comes_once_and_in_order(log, coal, agent, s
     for _ in range(60):
         what = chance.random()
         if what < 0.7:
-            some_more = some(chance.randrange(1, 30), number)
+            some_more = make_lines(chance.randrange(1, 30), number)
             number += len(some_more)
             log.write(*some_more)
         elif what < 0.85:
@@ -154,6 +154,6 @@ def test_whatever_happens_every_line_comes_once_and_in_order(log, coal, agent, s
         else:
             coal.stop()
             coal.start()
-    until(lambda: len(coal.lines) == len(log.lines))
+    wait_until(lambda: len(coal.lines) == len(log.lines))
     assert coal.lines == log.lines
     assert len(coal.stored) == len(log.lines)

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from tests.agent.machine import AGENT, until
+from tests.agent.machine import AGENT, wait_until
 from tests.running import PATIENCE, environment
 
 FOLDER = AGENT.parent
@@ -41,7 +41,7 @@ def server(tmp_path):
     pid = tmp_path / "server.pid"
     if pid.exists():
         os.kill(int(pid.read_text()), signal.SIGKILL)
-        until(lambda: not pid.exists())
+        wait_until(lambda: not pid.exists())
 
 
 def jar(server, **files: str) -> None:
@@ -72,7 +72,7 @@ def starts(server, **settings: str) -> list[str]:
         line = ["sh", str(server / "mc-start.sh")]
         status = subprocess.run(line, env=env, cwd="/", stdout=out, stderr=out, check=False)
     assert status.returncode == 0, (server / "out").read_text()
-    until(lambda: (server / "told").exists() and (server / "server.pid").exists())
+    wait_until(lambda: (server / "told").exists() and (server / "server.pid").exists())
     return (server / "called").read_text().split("\n")
 
 
@@ -99,7 +99,7 @@ def test_it_starts_and_stops(server):
 def test_the_process_number_goes_when_the_server_does(server):
     starts(server, MC_VERSION="1.20.1")
     os.kill(int((server / "server.pid").read_text()), signal.SIGKILL)
-    until(lambda: not (server / "server.pid").exists())
+    wait_until(lambda: not (server / "server.pid").exists())
     said = run(server, "mc-stop.sh")
     assert (said.returncode, said.stdout) == (1, "No server runs here.\n")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import AGENT, loaded, read_lines, until
+from tests.agent.machine import AGENT, loaded, read_lines, wait_until
 from tests.running import environment
 
 agent_module = loaded()
@@ -217,9 +217,9 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(machine, coal):
     coal.stop()
     agent = machine.agent(coal.url)
     agent.start()
-    until(lambda: "cannot be reached" in agent.said)
+    wait_until(lambda: "cannot be reached" in agent.said)
     coal.start()
-    until(lambda: coal.pings)
+    wait_until(lambda: coal.pings)
 
 
 def test_in_the_folder_of_the_server_everything_is_found_there(machine, coal):

@@ -17,7 +17,7 @@ SECRET = "5ecret"
 
 
 @dataclass
-class ToyCoal:
+class FakeServer:
     """Takes lines, pings and codes. May be stopped and started again under the same address."""
 
     #: By source and sequence, as they came first.
@@ -37,9 +37,9 @@ class ToyCoal:
     #: Whether it is one of 2014, which takes no batches.
     original: bool = False
     #: Says of a line whether it is refused, and how.
-    refuses: Callable[[str], int] = lambda line: 0
+    rejected_statuses: Callable[[str], int] = lambda line: 0
     #: Says of a batch, before it is stored, whether its answer is lost.
-    drops: Callable[[], bool] = lambda: False
+    dropped_requests: Callable[[], bool] = lambda: False
     most: int = 10**9
     #: Seconds it asks to wait where it refuses.
     wait: int = 0
@@ -172,7 +172,7 @@ class ToyCoal:
         self._knows(request)
         form = await request.post()
         line = str(form["line"])
-        if status := self.refuses(line):
+        if status := self.rejected_statuses(line):
             return web.json_response({"errors": "no"}, status=status)
         known = line in self.singles
         if not known:
@@ -187,7 +187,7 @@ class ToyCoal:
         assert set(batch) == {"source", "zone", "lines"}
         if len(lines) > self.most:
             return web.Response(status=413)
-        for status in map(self.refuses, (line["line"] for line in lines)):
+        for status in map(self.rejected_statuses, (line["line"] for line in lines)):
             if status:
                 later = {"Retry-After": str(self.wait)} if self.wait else {}
                 return web.json_response({"errors": "no"}, status=status, headers=later)
@@ -198,7 +198,7 @@ class ToyCoal:
         new = [line for line in lines if line["sequence"] > before]
         for line in new:
             self.stored[batch["source"], line["sequence"]] = line
-        if self.drops():
+        if self.dropped_requests():
             assert request.transport is not None
             request.transport.close()
         return web.json_response({"stored": max(before, sequences[-1]), "new": len(new)})

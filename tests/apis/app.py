@@ -17,31 +17,36 @@ from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
 from coalserver.core.ports import Store
-from coalserver.core.unit_of_work import Limits, Setting
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.unit_of_work import CoreContext, Limits
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.games.noughts import RULES
-from coalserver.media.images import Pictures
-from coalserver.security.encryption import Safe
-from coalserver.security.opaque_keys import Keys
-from coalserver.security.passwords import Passwords
-from coalserver.server.app import application, first_games, hosting_for, sweep_pictures
-from coalserver.services.housekeeping import Housekeeping, Keeping
-from coalserver.site.admin.system import Place
-from coalserver.site.auth import SignUps
+from coalserver.media.images import ImageStore
+from coalserver.security.encryption import SecretCipher
+from coalserver.security.opaque_keys import OpaqueKeys
+from coalserver.security.passwords import PasswordService
+from coalserver.server.app import (
+    build_application,
+    delete_orphaned_images,
+    ensure_default_games,
+    hosts_api_settings,
+)
+from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
+from coalserver.site.admin.system import SystemService
+from coalserver.site.auth import SignupPolicy
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Web
+from coalserver.web.api import AppContext
 from coalserver.web.streaming.parked_poll import ParkingRunner
 from tests.apis import sample_rules
-from tests.apis.callers import PATIENCE, Answer, Asker, a_session
+from tests.apis.client import TIMEOUT_SECONDS, Answer, ApiClient, make_session
 
 #: Who opens a house has callers at its door.
-__all__ = ["PATIENCE", "Answer", "Asker", "a_session"]
+__all__ = ["TIMEOUT_SECONDS", "Answer", "ApiClient", "make_session"]
 
 #: Proofs a thousand times as quick as the real ones.
-WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ADMIN_CODE = "c0de" * 8
-SAFE = Safe(bytes(32))
-RULED = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_rules.FAULTY}
+CIPHER = SecretCipher(bytes(32))
+SAMPLE_RULES = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_rules.FAULTY}
 
 
 class Clock:
@@ -53,7 +58,7 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def forward(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
@@ -65,53 +70,60 @@ class Server(TestServer):
 
 
 @dataclass
-class House:
+class TestApp:
     """Everything one server has, and who calls it."""
+
+    __test__ = False
+
+    #: Pytest would take it for tests.
+    __test__ = False
 
     store: Store
     clock: Clock
     web: dict[str, Any]
     limits: Limits
     tail: int
-    reopened: Callable[[Store], Store]
+    reopen_store: Callable[[Store], Store]
     #: The connections of all who call; they outlive a restart.
     http: aiohttp.ClientSession
     config: Config
     #: Where files lie that are not in the store.
     folder: Path
     core: Core = field(init=False)
-    shared: Web = field(init=False)
+    app_context: AppContext = field(init=False)
     server: Server = field(init=False)
-    keeper: Housekeeping = field(init=False)
+    housekeeping: Housekeeping = field(init=False)
     #: Which backup was to be put back, and for whom.
-    restored: list[tuple[str, int, str]] = field(default_factory=list)
+    restore_requests: list[tuple[str, int, str]] = field(default_factory=list)
     _writing: "asyncio.Task[None]" = field(init=False)
 
     async def open(self) -> None:
-        setting = Setting(self.clock, rules=dict(RULED), limits=self.limits, seal=b"seal")
-        setting.safe = SAFE
+        setting = CoreContext(
+            self.clock, rules=dict(SAMPLE_RULES), limits=self.limits, signing_key=b"seal"
+        )
+        setting.cipher = CIPHER
         self.core = await Core.recover(self.store, setting, self.tail)
-        self._writing = asyncio.create_task(self.core.ledger.run())
-        self.keeper = Housekeeping(self.core, Keeping())
-        hosting = hosting_for(self.config)
+        self._writing = asyncio.create_task(self.core.writer.run())
+        self.housekeeping = Housekeeping(self.core, RetentionPolicy())
+        hosting = hosts_api_settings(self.config)
         services = {
             Config: self.config,
-            Passwords: Passwords(WEAK),
-            Pictures: Pictures(
+            PasswordService: PasswordService(FAST_HASHER),
+            ImageStore: ImageStore(
                 self.folder / "screenshots", bytes(32), self.config.screenshot_limit, self.clock
             ),
-            Keys: Keys(bytes(32)),
+            OpaqueKeys: OpaqueKeys(bytes(32)),
             type(hosting): hosting,
-            SignUps: SignUps(self.config.open_signup, ADMIN_CODE),
-            Place: self.place(),
+            SignupPolicy: SignupPolicy(self.config.open_signup, ADMIN_CODE),
+            SystemService: self.build_system_service(),
         }
-        self.shared = Web(self.core, services=services, **self.web)
-        await first_games(self.core)
-        await sweep_pictures(self.core, self.shared.service(Pictures))
-        self.server = Server(application(self.shared))
+        self.app_context = AppContext(self.core, services=services, **self.web)
+        await ensure_default_games(self.core)
+        await delete_orphaned_images(self.core, self.app_context.service(ImageStore))
+        self.server = Server(build_application(self.app_context))
         await self.server.start_server()
 
-    def place(self) -> Place:
+    def build_system_service(self) -> SystemService:
         """What admins see of the machine. A backup is a small file here: tests/archives.py makes real ones."""
 
         async def make(file: Path) -> None:
@@ -119,37 +131,39 @@ class House:
 
         def look(file: Path) -> dict[str, str]:
             if file.read_bytes() != b"everything":
-                raise Refusal(Why.MALFORMED, fields={"backup_foreign": ["Not everything."]})
+                raise DomainError(
+                    ErrorCode.INVALID_REQUEST, fields={"backup_foreign": ["Not everything."]}
+                )
             return {"made": "2023-11-14T22:13:20Z", "coalserver": "0.1"}
 
         async def restore(file: Path, by: int, name: str, may: Callable[[], object]) -> None:
             look(file)
             may()
-            self.restored.append((file.name, by, name))
+            self.restore_requests.append((file.name, by, name))
 
         rows = (("port", "port to listen on", "80", False),)
         here = (rows, str(self.folder), self.folder / "backups", make)
-        return Place(
+        return SystemService(
             *here, lambda: nullcontext(Path(mkdtemp(dir=self.folder))), 1000, look, restore
         )
 
     async def close(self) -> None:
         self.core.feed.close()
         await self.server.close()
-        self.core.ledger.close()
+        self.core.writer.close()
         await self._writing
         await self.store.close()
 
     async def restart(self) -> None:
         """End, and begin again with what was kept. Players keep their tokens."""
         await self.close()
-        self.store = self.reopened(self.store)
+        self.store = self.reopen_store(self.store)
         await self.open()
 
-    async def after(self, seconds: float) -> None:
+    async def advance(self, seconds: float) -> None:
         """So much time goes by, and housekeeping sees it."""
-        self.clock.forward(seconds)
-        await self.keeper.round()
+        self.clock.advance(seconds)
+        await self.housekeeping.run_once()
 
     def url(self, path: str) -> URL:
         """An address of this server; what is percent-encoded stays so."""
@@ -157,66 +171,66 @@ class House:
         return URL(base + "/" + path.lstrip("/"), encoded=True)
 
     @property
-    def stranger(self) -> Asker:
+    def anonymous(self) -> ApiClient:
         """One who has no token."""
-        return Asker(self)
+        return ApiClient(self)
 
-    async def guest(self, name: str = "Ann") -> Asker:
+    async def sign_in_guest(self, name: str = "Ann") -> ApiClient:
         """One who has just signed in."""
         body = {"credentialType": "guest", "username": name}
-        answer = await self.stranger.post("/accounts/login", body)
-        said = answer.json
-        return Asker(self, said["token"], said["user"]["userId"], name)
+        answer = await self.anonymous.post("/accounts/login", body)
+        payload = answer.json
+        return ApiClient(self, payload["token"], payload["user"]["userId"], name)
 
-    async def guests(self, *names: str) -> list[Asker]:
-        return [await self.guest(name) for name in names]
+    async def sign_in_guests(self, *names: str) -> list[ApiClient]:
+        return [await self.sign_in_guest(name) for name in names]
 
-    async def game(self, tag: str, low: int = 1, high: int = 16, **more: Any) -> str:
+    async def create_game(self, tag: str, low: int = 1, high: int = 16, **more: Any) -> str:
         """One more game; it has no rules unless the tag is one that has."""
-        await self.core.do(add_game, tag=tag, min_players=low, max_players=high, **more)
+        await self.core.execute(add_game, tag=tag, min_players=low, max_players=high, **more)
         return tag
 
-    async def until(self, holds: Callable[[], bool]) -> None:
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
         """Let everything else go on until this holds."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not holds():
                 await asyncio.sleep(0)
 
-    async def begun(self, call: Awaitable[Any]) -> "asyncio.Task[Any]":
+    async def start_waiting(self, call: Awaitable[Any]) -> "asyncio.Task[Any]":
         """A call that now waits for events."""
-        waiting = self.core.feed.waiting()
+        waiting = self.core.feed.waiter_count()
         task = asyncio.ensure_future(call)
-        await self.until(lambda: self.core.feed.waiting() > waiting or task.done())
+        await self.wait_until(lambda: self.core.feed.waiter_count() > waiting or task.done())
         return task
 
 
 @asynccontextmanager
-async def a_house(
+async def run_test_app(
     store: Store | None = None,
     *,
     tail: int = 20_000,
     limits: Limits = Limits(),
-    reopened: Callable[[Store], Store] = lambda store: store,
+    reopen_store: Callable[[Store], Store] = lambda store: store,
     config: Config = Config(),
     **web: Any,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[TestApp]:
     """A server that is closed afterwards."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
         with TemporaryDirectory() as folder:
-            house = House(
+            test_app = TestApp(
                 store or MemoryStore(),
                 Clock(),
                 web,
                 limits,
                 tail,
-                reopened,
+                reopen_store,
                 http,
                 config,
                 Path(folder),
             )
-            await house.open()
+            await test_app.open()
             try:
-                yield house
+                yield test_app
             finally:
-                await house.close()
+                await test_app.close()

@@ -8,21 +8,21 @@ from typing import Any
 
 from aiohttp import ClientConnectionError, WSMsgType, WSServerHandshakeError
 
-from tests.apis.app import PATIENCE, Asker
+from tests.apis.app import TIMEOUT_SECONDS, ApiClient
 
 
-class Ear:
+class Listener:
     """Hears a feed as long as it is open. Ways of listening differ only in `_listen`."""
 
-    def __init__(self, who: Asker, path: str, after: int) -> None:
-        self.who = who
-        self.url = who.house.url(f"{path}/events?after-event-id={after}&wait=30")
+    def __init__(self, client: ApiClient, path: str, after: int) -> None:
+        self.client = client
+        self.url = client.test_app.url(f"{path}/events?after-event-id={after}&wait=30")
         self.cursor = after
         #: Whether it was told that events are lost.
         self.lost = False
         #: Why it ended: a status, a close code, or "closed".
         self.ended: asyncio.Future[int | str] = asyncio.get_running_loop().create_future()
-        self._heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def _listen(self) -> int | str:
         raise NotImplementedError
@@ -33,33 +33,33 @@ class Ear:
         except ClientConnectionError:
             self.ended.set_result("closed")
 
-    def note(self, entry: dict[str, Any]) -> None:
+    def record(self, entry: dict[str, Any]) -> None:
         assert entry["id"] > self.cursor, "ids ascend"
         self.cursor = entry["id"]
-        self._heard.put_nowait(entry)
+        self._events.put_nowait(entry)
 
     async def next(self) -> dict[str, Any]:
         """The next event, as the document has it."""
-        async with asyncio.timeout(PATIENCE):
-            return (await self._heard.get())["event"]  # type: ignore[no-any-return]
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return (await self._events.get())["event"]  # type: ignore[no-any-return]
 
     async def types(self, count: int) -> list[str]:
         """The types of the next events."""
         return [(await self.next())["type"] for _ in range(count)]
 
-    async def end(self) -> int | str:
+    async def wait_ended(self) -> int | str:
         """Why it ended, once it has."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await self.ended
 
 
-class Poll(Ear):
+class Poll(Listener):
     """Asks again at once with the largest id it has seen, as the document says."""
 
     async def _listen(self) -> int | str:
         while True:
             url = self.url.update_query({"after-event-id": str(self.cursor)})
-            async with self.who.house.http.get(url, headers=self.who.bearer) as answer:
+            async with self.client.test_app.http.get(url, headers=self.client.bearer) as answer:
                 if answer.status != 200:
                     return answer.status
                 entries = await answer.json()
@@ -67,15 +67,15 @@ class Poll(Ear):
                     self.lost, self.cursor = True, int(answer.headers["X-Event-Cursor"])
                     self.cursor -= len(entries)
                 for entry in entries:
-                    self.note(entry)
+                    self.record(entry)
 
 
-class Sse(Ear):
+class Sse(Listener):
     """Reads `id:` and `data:`, as EventSource does."""
 
     async def _listen(self) -> int | str:
-        headers = {**self.who.bearer, "Accept": "text/event-stream"}
-        async with self.who.house.http.get(self.url, headers=headers) as answer:
+        headers = {**self.client.bearer, "Accept": "text/event-stream"}
+        async with self.client.test_app.http.get(self.url, headers=headers) as answer:
             if answer.status != 200:
                 return answer.status
             frame: dict[str, str] = {}
@@ -94,16 +94,16 @@ class Sse(Ear):
         elif "data" in frame:
             entry = json.loads(frame["data"])
             assert frame["id"] == str(entry["id"])
-            self.note(entry)
+            self.record(entry)
 
 
-class Socket(Ear):
+class Socket(Listener):
     """A WebSocket; the first message states the cursor."""
 
     async def _listen(self) -> int | str:
-        http = self.who.house.http
+        http = self.client.test_app.http
         try:
-            opened = await http.ws_connect(self.url, headers=self.who.bearer)
+            opened = await http.ws_connect(self.url, headers=self.client.bearer)
         except WSServerHandshakeError as refused:
             return refused.status
         async with opened as socket:
@@ -115,23 +115,23 @@ class Socket(Ear):
                 if entry.get("type") == "lost":
                     self.lost = True
                 else:
-                    self.note(entry)
+                    self.record(entry)
         return socket.close_code or "closed"
 
 
-WAYS = {"poll": Poll, "sse": Sse, "socket": Socket}
+TRANSPORTS = {"poll": Poll, "sse": Sse, "socket": Socket}
 
 
 @asynccontextmanager
-async def listening(
-    way: str, who: Asker, path: str, after: int | None = None
-) -> AsyncIterator[Ear]:
+async def listen(
+    transport: str, client: ApiClient, path: str, after: int | None = None
+) -> AsyncIterator[Listener]:
     """An ear that listens by now: to what comes, or from a cursor on."""
-    feed = who.house.core.feed
-    ear = WAYS[way](who, path, feed.head if after is None else after)
-    task = await who.house.begun(ear.run())
+    feed = client.test_app.core.feed
+    listener = TRANSPORTS[transport](client, path, feed.head if after is None else after)
+    task = await client.test_app.start_waiting(listener.run())
     try:
-        yield ear
+        yield listener
     finally:
         task.cancel()
         await asyncio.wait((task,))

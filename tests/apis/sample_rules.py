@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Rules
 
 State = dict[str, Any]
@@ -16,16 +16,16 @@ def deal(seats: int, options: Mapping[str, Any], rng: random.Random) -> State:
     return {"hands": hands, "turn": 0, "table": 0, "gone": []}
 
 
-def whose(state: State) -> tuple[int, ...]:
+def current_seats(state: State) -> tuple[int, ...]:
     return (state["turn"],)
 
 
-def may_lay(state: State, seat: int, turn: Any) -> None:
+def check_legal(state: State, seat: int, turn: Any) -> None:
     if turn.get("card") not in state["hands"][seat]:
-        raise Refusal(Why.TURN_REFUSED, code="not_your_card")
+        raise DomainError(ErrorCode.TURN_REFUSED, code="not_your_card")
 
 
-def lay(state: State, seat: int, turn: Any) -> State:
+def lay_card(state: State, seat: int, turn: Any) -> State:
     """A card is laid face down: only who laid it knows which."""
     hands = [list(hand) for hand in state["hands"]]
     hands[seat].remove(turn["card"])
@@ -33,7 +33,7 @@ def lay(state: State, seat: int, turn: Any) -> State:
     return {**state, "hands": hands, "turn": following, "table": state["table"] + 1}
 
 
-def hand_of(state: State, seat: int | None) -> dict[str, Any]:
+def state_for_seat(state: State, seat: int | None) -> dict[str, Any]:
     return {
         "hand": None if seat is None else state["hands"][seat],
         "sizes": [len(hand) for hand in state["hands"]],
@@ -41,15 +41,15 @@ def hand_of(state: State, seat: int | None) -> dict[str, Any]:
     }
 
 
-def laid(turn: Any, by: int, seat: int | None) -> Any:
+def turn_for_seat(turn: Any, by: int, seat: int | None) -> Any:
     return turn if seat == by else {"card": None}
 
 
-def empty_handed(state: State) -> Any:
+def find_outcome(state: State) -> Any:
     return None if any(state["hands"]) else {"winner": None}
 
 
-def gone(state: State, seat: int) -> State:
+def record_left(state: State, seat: int) -> State:
     return {**state, "gone": [*state["gone"], seat]}
 
 
@@ -57,13 +57,13 @@ CARDS = Rules(
     min_players=2,
     max_players=4,
     setup=deal,
-    current=whose,
-    legal=may_lay,
-    apply=lay,
-    view=hand_of,
-    outcome=empty_handed,
-    left=gone,
-    seen=laid,
+    current=current_seats,
+    legal=check_legal,
+    apply=lay_card,
+    view=state_for_seat,
+    outcome=find_outcome,
+    left=record_left,
+    seen=turn_for_seat,
 )
 
 
@@ -72,11 +72,11 @@ class Faulty:
 
     @staticmethod
     def setup(seats: int, options: Mapping[str, Any], rng: random.Random) -> State:
-        return _unless("setup", {"fails": options.get("fails"), "turns": 0})
+        return _fail_if("setup", {"fails": options.get("fails"), "turns": 0})
 
     @staticmethod
     def current(state: State) -> tuple[int, ...]:
-        _unless("current", state)
+        _fail_if("current", state)
         return (2**70,) if state.get("fails") == "seat" else (0, 1)
 
     @staticmethod
@@ -94,22 +94,22 @@ class Faulty:
 
     @staticmethod
     def view(state: State, seat: int | None) -> Any:
-        return _unless("view", {"fails": state["fails"], "turns": state["turns"]})
+        return _fail_if("view", {"fails": state["fails"], "turns": state["turns"]})
 
     @staticmethod
     def outcome(state: State) -> None:
-        _unless("outcome", state)
+        _fail_if("outcome", state)
 
     @staticmethod
     def left(state: State, seat: int) -> State:
-        return _unless("left", state)
+        return _fail_if("left", state)
 
     @staticmethod
     def seen(turn: Any, by: int, seat: int | None) -> Any:
-        return _unless("seen", turn)
+        return _fail_if("seen", turn)
 
 
-def _unless(name: str, state: Any) -> Any:
+def _fail_if(name: str, state: Any) -> Any:
     if state.get("fails") == name:
         raise RuntimeError(name)
     return state

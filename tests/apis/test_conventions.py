@@ -13,28 +13,28 @@ from aiohttp.test_utils import TestServer
 
 from coalserver.config import Config
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Setting
-from coalserver.domain.errors import Refusal, Why
-from coalserver.server.app import every_dialect
+from coalserver.core.unit_of_work import CoreContext
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.server.app import all_apis
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Call, Dialect, Route, Web
+from coalserver.web.api import Api, AppContext, RequestContext, Route
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
-from coalserver.web.schemas import Free
+from coalserver.web.schemas import AnyJson
 
-DIALECTS = {dialect.name: dialect for dialect in every_dialect()}
-EACH = pytest.mark.parametrize("name", DIALECTS)
+APIS = {dialect.name: dialect for dialect in all_apis()}
+EACH = pytest.mark.parametrize("name", APIS)
 #: What a refusal for this reason says in any case.
-ALWAYS: dict[Why, dict[str, Any]] = {
-    Why.MALFORMED: {"fields": {"name": ["Not a string."]}},
-    Why.RATE_LIMITED: {"wait": 7},
-    Why.CURSOR_AHEAD: {"head": 41},
-    Why.PASSWORD_TOO_SHORT: {"least": 8},
-    Why.DATA_CHANGED: {"version": 2},
-    Why.TOO_MANY_SEATS: {"most": 50},
-    Why.TOO_FEW_PLAYERS: {"least": 2},
-    Why.TOO_MANY_PLAYERS: {"most": 2},
-    Why.RULES_FAILED: {"rule": "view"},
+ALWAYS: dict[ErrorCode, dict[str, Any]] = {
+    ErrorCode.INVALID_REQUEST: {"fields": {"name": ["Not a string."]}},
+    ErrorCode.RATE_LIMITED: {"wait": 7},
+    ErrorCode.CURSOR_AHEAD: {"head": 41},
+    ErrorCode.PASSWORD_TOO_SHORT: {"least": 8},
+    ErrorCode.VERSION_CONFLICT: {"version": 2},
+    ErrorCode.TOO_MANY_SEATS: {"most": 50},
+    ErrorCode.TOO_FEW_PLAYERS: {"least": 2},
+    ErrorCode.TOO_MANY_PLAYERS: {"most": 2},
+    ErrorCode.RULES_FAILED: {"rule": "view"},
 }
 #: Statuses that have no body in a dialect, by its document.
 SILENT = {"coal": (403, 404, 405)}
@@ -45,30 +45,30 @@ def readme_of(name: str) -> Path:
     return PACKAGE / ("site" if name == "site" else f"apis/{name}") / "README.md"
 
 
-async def refuse(call: Call) -> web.StreamResponse:
+async def refuse(ctx: RequestContext) -> web.StreamResponse:
     """Refused for the reason in the query, with no more facts than always come with it."""
-    why = Why(call.query["why"])
-    raise Refusal(why, **ALWAYS.get(why, {}))
+    why = ErrorCode(ctx.query["why"])
+    raise DomainError(why, **ALWAYS.get(why, {}))
 
 
-async def fail(call: Call) -> web.StreamResponse:
+async def fail(ctx: RequestContext) -> web.StreamResponse:
     raise RuntimeError("a bug")
 
 
 class Street:
     """One dialect on a server of its own, with a few more routes of ours."""
 
-    def __init__(self, dialect: Dialect, url: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, dialect: Api, url: str, http: aiohttp.ClientSession) -> None:
         self.dialect, self.url, self.http = dialect, url, http
         self.prefix = dialect.prefixes[0].rstrip("/")
 
-    async def ask(self, method: str, path: str, **sent: object) -> aiohttp.ClientResponse:
+    async def request(self, method: str, path: str, **sent: object) -> aiohttp.ClientResponse:
         answer = await self.http.request(method, self.url + path, **sent)  # type: ignore[arg-type]
         await answer.read()
         return answer
 
     async def to_ours(self, method: str, end: str, **sent: object) -> aiohttp.ClientResponse:
-        return await self.ask(method, f"{self.prefix}/manners-{end}", **sent)
+        return await self.request(method, f"{self.prefix}/manners-{end}", **sent)
 
     def in_its_words(self, answer: aiohttp.ClientResponse, words: bytes) -> bool:
         """Whether an answer is of the kind that this dialect's pages or documents are."""
@@ -80,17 +80,17 @@ class Street:
 
 @pytest.fixture
 async def street(name: str) -> AsyncIterator[Street]:
-    dialect = DIALECTS[name]
+    dialect = APIS[name]
     prefix = dialect.prefixes[0].rstrip("/") + "/manners-"
     ours = (
         Route("GET", prefix + "refuse", refuse),
         Route("GET", prefix + "fail", fail),
-        Route("POST", prefix + "take", refuse, Free()),
+        Route("POST", prefix + "take", refuse, AnyJson()),
     )
-    core = await Core.recover(MemoryStore(), Setting(lambda: 0.0))
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 0.0))
     app = web.Application(client_max_size=1000)
-    pages.set_up(app)
-    shared = Web(core, services={Config: Config()})
+    pages.setup_pages(app)
+    shared = AppContext(core, services={Config: Config()})
     mount(app, shared, [replace(dialect, routes=dialect.routes + ours)])
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         yield Street(dialect, str(server.make_url("")).rstrip("/"), http)
@@ -98,7 +98,7 @@ async def street(name: str) -> AsyncIterator[Street]:
 
 @EACH
 async def test_every_reason_has_words(street: Street) -> None:
-    for why in Why:
+    for why in ErrorCode:
         answer = await street.to_ours("GET", "refuse", params={"why": why})
         words = await answer.read()
         assert 400 <= answer.status < 500, why
@@ -108,7 +108,7 @@ async def test_every_reason_has_words(street: Street) -> None:
 @EACH
 async def test_what_leads_nowhere_is_said_in_its_words(street: Street) -> None:
     for prefix in street.dialect.prefixes:
-        answer = await street.ask("GET", prefix.rstrip("/") + "/there/is/nothing/here")
+        answer = await street.request("GET", prefix.rstrip("/") + "/there/is/nothing/here")
         assert answer.status in (400, 404)
         assert street.in_its_words(answer, await answer.read())
 
@@ -150,14 +150,14 @@ async def test_only_who_answers_any_origin_says_so(street: Street) -> None:
     for end in ("refuse?why=malformed", "fail", "nowhere"):
         answer = await street.to_ours("GET", end)
         origin = answer.headers.get("Access-Control-Allow-Origin")
-        assert origin == ("*" if street.dialect.any_origin else None)
+        assert origin == ("*" if street.dialect.cors else None)
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 @EACH
 def test_every_route_is_in_its_readme(name: str) -> None:
     lines = readme_of(name).read_text("utf-8").splitlines()
-    for route in DIALECTS[name].routes:
+    for route in APIS[name].routes:
         path = re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)
         # A path may name its parts as it likes.
         named = re.compile(re.sub(r"\\{\w+\\}", r"\\{\\w+\\}", re.escape(path)) + r"[`?= ]")
@@ -172,6 +172,6 @@ def test_a_readme_says_what_is_ours(name: str) -> None:
 
 
 def test_no_two_dialects_have_one_name_or_one_prefix() -> None:
-    prefixes = [prefix for dialect in every_dialect() for prefix in dialect.prefixes]
+    prefixes = [prefix for dialect in all_apis() for prefix in dialect.prefixes]
     assert len(prefixes) == len(set(prefixes))
-    assert len(DIALECTS) == len(every_dialect())
+    assert len(APIS) == len(all_apis())

@@ -8,33 +8,33 @@ from hypothesis import given
 from hypothesis import strategies as some
 from marshmallow import RAISE, Schema, ValidationError, post_load, pre_load, validate
 
-from coalserver.server.app import every_dialect
-from coalserver.web.schemas import Flag, Form, FreeJSON, Secret, Text, Whole, one_of
+from coalserver.server.app import all_apis
+from coalserver.web.schemas import Boolean, Integer, RawJson, RequestSchema, Secret, Text, one_of
 
-every_dialect()
+all_apis()
 
 
-class Sizes(Form):
+class Sizes(RequestSchema):
     """Everything a field may say of itself."""
 
-    size = Whole(1, 9, load_default=3)
+    size = Integer(1, 9, load_default=3)
     colour = Text(
         1, 9, data_key="color", validate=one_of("red", "blue"), load_default=lambda: "red"
     )
-    weight = Whole(attribute="kilos", allow_none=True)
-    fine = Flag(required=True, error_messages={"required": "Say so!"})
-    more = FreeJSON(20, load_default=None)
+    weight = Integer(attribute="kilos", allow_none=True)
+    fine = Boolean(required=True, error_messages={"required": "Say so!"})
+    more = RawJson(20, load_default=None)
     secret = Secret(2, 4, validate=validate.Regexp("^[a-z]*$"))
 
 
-class Strict(Form):
+class Strict(RequestSchema):
     name = Text(required=True)
 
     class Meta:
         unknown = RAISE
 
 
-class Hooked(Form):
+class Hooked(RequestSchema):
     name = Text(required=True)
 
     @pre_load
@@ -46,11 +46,11 @@ class Hooked(Form):
         return {**data, "after": True}
 
 
-class Apart(Form):
+class Apart(RequestSchema):
     inner = Text(attribute="one.two")
 
 
-def forms(of: type[Form] = Form) -> Iterator[type[Form]]:
+def forms(of: type[RequestSchema] = RequestSchema) -> Iterator[type[RequestSchema]]:
     """Those of the dialects, and those that are made here."""
     for kind in of.__subclasses__():
         if kind.__module__ == __name__ or kind.__module__.startswith("coalserver."):
@@ -63,7 +63,7 @@ FORMS = {
 }
 #: Marshmallow's alone: what they ask for, it does.
 SLOW = {f"{__name__}.{name}" for name in ("Strict", "Hooked", "Apart")} | {
-    f"apis.hosts.schemas.{name}" for name in ("Command", "Update")
+    f"apis.hosts.schemas.{name}" for name in ("CommandSchema", "UpdateSchema")
 }
 
 scalars = (
@@ -90,12 +90,14 @@ def outcome(load: Any) -> Any:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @given(given=some.data())
-def test_a_body_is_read_as_marshmallow_reads_it(form: Form, given: some.DataObject) -> None:
+def test_a_body_is_read_as_marshmallow_reads_it(
+    form: RequestSchema, given: some.DataObject
+) -> None:
     fields = form.load_fields.items()
     keys = [name if field.data_key is None else field.data_key for name, field in fields]
     names = some.sampled_from([*keys, *form.load_fields, "unheard of"])
     body = given.draw(some.dictionaries(names, values, max_size=len(keys) + 1))
-    theirs = outcome(lambda: form.finished(Schema.load(form, body)))
+    theirs = outcome(lambda: form.finish(Schema.load(form, body)))
     assert outcome(lambda: form.load(body)) == theirs
 
 
@@ -105,4 +107,4 @@ def test_what_is_no_object_is_worded_by_marshmallow(body: Any) -> None:
 
 
 def test_most_forms_of_every_dialect_are_read_the_quick_way() -> None:
-    assert {name for name, form in FORMS.items() if form._parts is None} == SLOW
+    assert {name for name, form in FORMS.items() if form._field_readers is None} == SLOW

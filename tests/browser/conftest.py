@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.crowd import CHATS, Enter, Mill, signs_in
+from tests.browser.crowd import CHATS, Enter, MinecraftWorld, signs_in
 from tests.browser.guests import Guest, Introduce
 from tests.browser.servers import Server, Servers, servers_in
 from tests.browser.visitors import DESKTOP, Visit, Visitor, remembering
@@ -32,9 +32,9 @@ ARGUMENTS = (
     "--renderer-process-limit=1",
 )
 #: Milliseconds in which what is expected has come about, on a machine that is busy.
-PATIENCE = 15_000
+TIMEOUT_SECONDS = 15_000
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT_SECONDS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,7 +67,7 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="package")
 def windows(browser: Browser) -> Windows:
-    return Windows(browser, PATIENCE)
+    return Windows(browser, TIMEOUT_SECONDS)
 
 
 @pytest.fixture(scope="package")
@@ -116,16 +116,16 @@ async def visit(windows: Windows, server: Server, guest: Introduce) -> AsyncIter
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def mill(server: Server) -> AsyncIterator[Mill]:
+async def fake_agent(server: Server) -> AsyncIterator[MinecraftWorld]:
     """A Minecraft world that runs."""
     async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
-        mill = Mill(client, server)
-        await mill.begin()
-        yield mill
+        fake_agent = MinecraftWorld(client, server)
+        await fake_agent.begin()
+        yield fake_agent
 
 
 @pytest.fixture
-def member(visit: Visit, mill: Mill) -> Enter:
+def member(visit: Visit, fake_agent: MinecraftWorld) -> Enter:
     """Opens a page of that world for Ann, who signs in."""
 
     async def member(path: str = CHATS, **how: Any) -> Visitor:

@@ -16,10 +16,10 @@ CHATS = "/servers/mill/chats"
 #: Opens a page as Ann; see the fixture `member`.
 Enter = Callable[..., Awaitable[Visitor]]
 #: Lines an agent sends at once.
-MOST = 1000
+MAX_LINES = 1000
 
 
-class Mill:
+class MinecraftWorld:
     """The world `mill`, and the account of a member called Ann."""
 
     def __init__(self, client: aiohttp.ClientSession, server: Server) -> None:
@@ -41,15 +41,15 @@ class Mill:
         }  # fmt: skip
         async with self._client.post("/oauth/v1/token", data=form) as answer:
             self._headers = {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
-        await self.pings()
+        await self.send_ping()
 
-    async def pings(self, running: bool = True) -> list[str]:
+    async def send_ping(self, running: bool = True) -> list[str]:
         """Tell how the world is; gives what its console is to be told."""
         said = {"server_name": "here", "is_server_running": str(running).lower()}
         answer = await self._post("ping", said)
         return [one["command"] for one in answer["commands"]]
 
-    async def logs(self, *texts: str, at: float | None = None) -> None:
+    async def send_lines(self, *texts: str, at: float | None = None) -> None:
         """Lines are written, one a second, the last one now unless it is told when the first was."""
         begin = time.time() - len(texts) + 1 if at is None else at
         lines = []
@@ -59,8 +59,8 @@ class Mill:
             line = f"{time.strftime('%Y-%m-%d %H:%M:%S', when)} [INFO] {text}"
             day = time.strftime("%Y-%m-%d", when)
             lines.append({"sequence": self._sent, "line": line, "date": day})
-        for start in range(0, len(lines), MOST):
-            some = lines[start : start + MOST]
+        for start in range(0, len(lines), MAX_LINES):
+            some = lines[start : start + MAX_LINES]
             await self._post("loglines", {"source": "latest.log", "zone": "UTC", "lines": some})
 
     async def _post(self, name: str, said: dict[str, Any]) -> dict[str, Any]:

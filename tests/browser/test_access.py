@@ -42,9 +42,9 @@ async def test_nothing_scrolls_sideways_on_a_phone(visit, guest):
     await ann.page.get_by_text("Password and ready check").tap()
     await ann.part("name-change").tap()
     await fits(ann)
-    ann.foresees(refused(410))
+    ann.expect_errors(refused(410))
     await ann.goes_to(room)
-    await ann.is_told("This room is closed.")
+    await ann.sees_error("This room is closed.")
     await fits(ann)
 
 

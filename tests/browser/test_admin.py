@@ -76,7 +76,7 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
     await root.page.goto(root.page.url.removesuffix("/pair"))
     await expect(root.page.get_by_text("heard from", exact=False)).to_be_visible()
     await root.page.get_by_role("link", name="Log").click()
-    await expect(root.page.locator(".deed").first).to_contain_text(
+    await expect(root.page.locator(".audit-line").first).to_contain_text(
         "Rosalind had an agent paired with Overworld"
     )
 
@@ -159,7 +159,7 @@ async def test_the_keyboard_alone_makes_a_game(admin):
     await expect(root.page.locator("#api-token")).to_be_visible()
 
 
-async def test_a_member_finds_no_way_in(visit, mill):
+async def test_a_member_finds_no_way_in(visit, fake_agent):
     ann = await visit("/login?next_url=/profile", **PHONE)
     await ann.page.get_by_label("E-mail").fill("ann@example.org")
     await ann.page.get_by_label("Password").fill(PASSWORD)
@@ -169,18 +169,18 @@ async def test_a_member_finds_no_way_in(visit, mill):
 
 
 @SCREENS
-async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, mill, screen):
-    await mill.logs("<Bob> before")
+async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, fake_agent, screen):
+    await fake_agent.logs("<Bob> before")
     root, ann = await admin("/admin/backups", **screen), await member()
     await root.page.get_by_role("button", name="Make a backup now").click()
-    await mill.logs("<Bob> after")
+    await fake_agent.logs("<Bob> after")
     await expect(ann.part("row")).to_have_count(2)
     await root.page.get_by_role("link", name="Put back").click()
     await fits(root)
     await root.page.get_by_role("button", name="Put it back").click()
     await expect(root.page.get_by_text("The backup is in place.")).to_be_visible()
     await ann.is_live()
-    await mill.logs("<Bob> again")
+    await fake_agent.logs("<Bob> again")
     await expect(ann.part("row").last).to_contain_text("again")
     await ann.page.reload()
     await expect(ann.part("row")).to_have_count(2)

@@ -12,13 +12,13 @@ import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from coalserver.apis.oauth import DIALECT as OAUTH
-from coalserver.site import DIALECT as SITE
-from tests.browser.crowd import EMAIL, PASSWORD, Mill, login
+from coalserver.apis.oauth import API as OAUTH
+from coalserver.site import API as SITE
+from tests.browser.crowd import EMAIL, PASSWORD, MinecraftWorld, login
 from tests.browser.servers import Server, Servers
 from tests.browser.test_games import sits_opposite
 from tests.browser.visitors import CALM, DESKTOP, PHONE, refused
-from tests.minecraft.programs import npm_has
+from tests.minecraft.programs import require_npm_packages
 
 ADMIN, WAITING = "eve@example.org", "cem@example.org"
 HOME = "http://127.0.0.1/"
@@ -78,7 +78,7 @@ OTHERS = re.compile(
 @pytest.fixture(scope="module")
 def axe() -> str:
     """What looks at a page."""
-    return (npm_has("axe-core") / "axe-core" / "axe.min.js").read_text("utf-8")
+    return (require_npm_packages("axe-core") / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -86,9 +86,9 @@ async def town(axe: str, servers: Servers) -> AsyncIterator[Server]:
     """A server with something on every page."""
     with closing(servers.next()) as server:
         async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
-            mill = Mill(client, server)
-            await mill.begin()
-            await mill.logs(
+            fake_agent = MinecraftWorld(client, server)
+            await fake_agent.begin()
+            await fake_agent.send_lines(
                 login("Bob"), "<Bob> hello there", "Bob has made the advancement [Stone Age]", "Bob drowned",
                 login("Cem"), "<Cem> a <b>stone</b>", "* Cem waves", "[Server] <Ann> from here", "Cem left the game",
             )  # fmt: skip
@@ -258,7 +258,7 @@ def test_every_page_is_looked_at(route):
 
 async def test_everybody_can_play(visit, guest, axe, server):
     player, bob = await visit(name="Ann"), await guest("Bob")
-    player.foresees(refused(404))
+    player.expect_errors(refused(404))
     looker = Inspector(player.page, server.url, axe)
     await bob.opens("Saturday", password="x")
     await expect(player.room("Saturday")).to_be_visible()

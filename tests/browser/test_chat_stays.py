@@ -29,26 +29,28 @@ READ = """node => [...node.querySelectorAll(".row")].find(
 
 
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
-async def test_nothing_moves_when_something_comes(member, mill, size):
+async def test_nothing_moves_when_something_comes(member, fake_agent, size):
     before = time.time() - 600
-    await mill.logs(login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=before)
+    await fake_agent.logs(
+        login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=before
+    )
     ann = await member(**size)
     await ann.is_live()
     await ann.page.evaluate(DRAWN)
     await ann.page.evaluate(WATCH)
-    await mill.logs("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
+    await fake_agent.logs("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
     await expect(row(ann, "a long one")).to_be_in_viewport()
     await ann.part("log").evaluate("node => { node.scrollTop -= 900; }")
-    await expect(ann.part("to-now")).to_be_visible()
+    await expect(ann.part("jump-to-latest")).to_be_visible()
     for text in ("another", "one more"):
-        await mill.logs(f"<Bob> {text}")
+        await fake_agent.logs(f"<Bob> {text}")
         await expect(row(ann, text)).to_have_count(1)
-    await expect(ann.part("to-now")).to_have_text("New: 2")
+    await expect(ann.part("jump-to-latest")).to_have_text("New: 2")
     await ann.page.evaluate(DRAWN)
     assert await ann.page.evaluate("moved") == []
 
 
-async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(member, mill):
+async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(member, fake_agent):
     ann = await member(**PHONE)
     await ann.is_live()
     await ann.part("chat-input").fill("half a thou")
@@ -61,8 +63,8 @@ async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(m
     await expect(ann.part("chat-input")).to_have_value("")
 
 
-async def test_who_comes_back_reads_on_where_he_was(member, mill):
-    await mill.logs(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
+async def test_who_comes_back_reads_on_where_he_was(member, fake_agent):
+    await fake_agent.logs(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
     ann = await member()
     await ann.is_live()
     log = ann.part("log")
@@ -74,27 +76,29 @@ async def test_who_comes_back_reads_on_where_he_was(member, mill):
     await ann.page.get_by_role("link", name="Players").click()
     await ann.page.wait_for_url("**/players")
     await ann.page.go_back()
-    await expect(ann.part("to-now")).to_be_visible()
+    await expect(ann.part("jump-to-latest")).to_be_visible()
     assert await log.evaluate(READ) == read
-    await ann.part("to-now").click()
+    await ann.part("jump-to-latest").click()
     await expect(row(ann, "line 399.")).to_be_in_viewport()
 
 
-async def test_a_browser_that_is_offline_says_so_at_once(member, mill):
+async def test_a_browser_that_is_offline_says_so_at_once(member, fake_agent):
     ann = await member(**PHONE)
-    ann.foresees(NO_SERVER)
+    ann.expect_errors(NO_SERVER)
     await ann.is_live()
     await ann.page.context.set_offline(True)
     await ann.is_cut()
-    await mill.logs("<Bob> meanwhile")
+    await fake_agent.logs("<Bob> meanwhile")
     await ann.page.context.set_offline(False)
     await ann.is_live()
     await expect(row(ann, "meanwhile")).to_have_count(1)
 
 
-async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_them(member, mill):
+async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_them(
+    member, fake_agent
+):
     noon = 1_782_907_200.0  # 2026-07-01 12:00 UTC
-    await mill.logs("<Bob> at noon", at=noon)
+    await fake_agent.logs("<Bob> at noon", at=noon)
     ann = await member(**PHONE, locale="en-GB", timezone_id="Europe/Berlin")
     clock = row(ann, "at noon").locator("time")
     await expect(clock).to_have_text("14:00")
@@ -108,9 +112,9 @@ async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_t
     await expect(ann.page.locator(".day-name")).to_have_text("Thursday, 2 July 2026")
 
 
-async def test_escape_closes_the_search_and_stays_there(member, mill):
+async def test_escape_closes_the_search_and_stays_there(member, fake_agent):
     ann = await member()
-    unfolds = ann.page.locator(".sieve summary")
+    unfolds = ann.page.locator(".history-filter summary")
     await unfolds.click()
     await ann.part("search").fill("stone")
     await ann.keys("Escape")

@@ -91,7 +91,7 @@ async def test_the_first_page_says_within_a_minute_that_it_is_ones_turn(visit, g
 async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server, guest):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     for visitor in (ann, bob):
-        visitor.foresees(NO_SERVER, refused(403), refused(400), refused(404))
+        visitor.expect_errors(NO_SERVER, refused(403), refused(400), refused(404))
     await ann.opens_room("Friday evening")
     await bob.room("Friday evening").get_by_role("button").click()
     await bob.sees("status", "Waiting for Ann to start.")
@@ -102,7 +102,7 @@ async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server,
     await bob.is_cut()
     server.forgets()
     server.start_again()
-    await ann.is_told("There is no such room.")
+    await ann.sees_error("There is no such room.")
     await bob.is_live()
     await expect(bob.part("resume")).to_have_count(0)
     await expect(bob.part("my-name")).to_have_text("Bob")
@@ -115,7 +115,7 @@ async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
     visit, server, guest
 ):
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    ann.foresees(NO_SERVER)
+    ann.expect_errors(NO_SERVER)
     session = await sits_opposite(ann, bob)
     await bob.plays(session, 4)
     await ann.sees("status", "Your turn. You play noughts.")

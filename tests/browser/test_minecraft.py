@@ -90,7 +90,7 @@ async def test_a_game_and_a_phone_talk_with_each_other(visit, game, bots):
     bots.says("Steve", "hello from the <b>mine</b> 🙂")
     said = row(ann.page, "hello from the <b>mine</b> 🙂")
     await expect(said).to_have_count(1)
-    await expect(said.locator(".row-who")).to_have_text("Steve")
+    await expect(said.locator(".row-player")).to_have_text("Steve")
 
     await ann.says("hello from the bus 🚌")
     await bots.reads("Steve", "[Server] <Ann> hello from the bus 🚌")
@@ -110,7 +110,7 @@ async def test_who_comes_and_goes_is_seen_and_his_visit_kept(visit, server, game
 
     await bots.leaves("Alex")
     await expect(there).to_have_text("Nobody is here.")
-    seen = ann.page.get_by_test_id("row").locator(".row-deed")
+    seen = ann.page.get_by_test_id("row").locator(".row-action")
     await expect(seen).to_have_text(["Alex joined", "Alex left"])
     (left,) = await kept(server, "sessions")
     assert left["key"] == stay["key"] and left["login_timestamp"] <= left["logout_timestamp"]
@@ -118,7 +118,7 @@ async def test_who_comes_and_goes_is_seen_and_his_visit_kept(visit, server, game
 
 async def test_ten_players_are_heard_once_and_in_order_through_kills(visit, server, game, bots):
     ann = await reading(visit)
-    ann.foresees(NO_SERVER)
+    ann.expect_errors(NO_SERVER)
     for name in MANY:
         await bots.joins(name, game)
     total = 0

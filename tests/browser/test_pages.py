@@ -9,7 +9,7 @@ from tests.browser.visitors import DESKTOP, PHONE, refused
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
 async def test_who_goes_astray_finds_the_way_back(visit, screen):
     lost = await visit("/nothing/here", **screen)
-    lost.foresees(refused(404))
+    lost.expect_errors(refused(404))
     await expect(lost.page.get_by_role("heading")).to_have_text("There is nothing at this address.")
     width = screen["viewport"]["width"]
     assert await lost.page.evaluate("document.documentElement.scrollWidth") <= width

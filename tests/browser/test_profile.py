@@ -20,7 +20,7 @@ def part(visitor, name):
 
 
 @SCREENS
-async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, mill, screen):
+async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, fake_agent, screen):
     ann = await member("/profile", **screen)
     names = part(ann, "Names in Minecraft")
     await expect(names).to_contain_text("No name is yours yet.")
@@ -28,16 +28,16 @@ async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, mill, scre
     code = await names.locator("#claim-code").text_content()
     await fits(ann)
     await ann.stays()
-    await mill.logs(f"<AnnPlays> {code.lower()}")
+    await fake_agent.logs(f"<AnnPlays> {code.lower()}")
     await expect(names.get_by_text("AnnPlays")).to_be_visible()
     await expect(names.locator("#claim-code")).to_have_count(0)
     assert await ann.stayed()
 
 
 @SCREENS
-async def test_a_password_is_changed_by_who_knows_it(member, mill, screen):
+async def test_a_password_is_changed_by_who_knows_it(member, fake_agent, screen):
     ann = await member("/profile", **screen)
-    ann.foresees(refused(403))
+    ann.expect_errors(refused(403))
     password = part(ann, "Password")
     for old, told in (
         ("wrong horse", "That is not your password."),
@@ -58,7 +58,7 @@ async def test_a_password_is_changed_by_who_knows_it(member, mill, screen):
 
 
 @SCREENS
-async def test_a_token_is_shown_once_copied_and_ended(member, mill, screen):
+async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen):
     ann = await member("/profile", **screen)
     tokens = part(ann, "Tokens")
     await tokens.get_by_label("What for").fill("Map <b>")
@@ -78,7 +78,7 @@ async def test_a_token_is_shown_once_copied_and_ended(member, mill, screen):
     await expect(tokens).not_to_contain_text("Map <b>")
 
 
-async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, mill):
+async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, fake_agent):
     ann = await member("/profile", **PHONE)
     await ann.tabs_to(ann.page.get_by_label("Time zone"))
     await ann.keys("Control+a")
@@ -92,7 +92,7 @@ async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, mill
     await expect(ann.page.get_by_label("Zeitzone")).to_have_value("Europe/Berlin")
 
 
-async def test_without_javascript_everything_is_there(server, visit, mill):
+async def test_without_javascript_everything_is_there(server, visit, fake_agent):
     ann = await visit("/login", java_script_enabled=False)
     await ann.page.get_by_label("E-mail").fill(EMAIL)
     await ann.page.get_by_label("Password").fill(PASSWORD)

@@ -25,7 +25,7 @@ async def test_a_password_keeps_out_who_does_not_know_it(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     await ann.opens("Friends", password="Kohlenkeller")
     await expect(bob.room("Friends")).to_contain_text("Needs a password.")
-    bob.foresees(refused(400))
+    bob.expect_errors(refused(400))
     await bob.room("Friends").get_by_role("button").click()
     await bob.sees("status", "This room needs a password.")
 
@@ -62,14 +62,14 @@ async def test_a_room_that_is_gone_says_so(visit, guest):
     await bob.sees("status", "Waiting for Ann to start.")
     await bob.is_live()
     await ann.leaves(room)
-    await bob.is_told("This room is closed.", "The host left, and the room closed with them.")
-    cid.foresees(refused(410), refused(404))
+    await bob.sees_error("This room is closed.", "The host left, and the room closed with them.")
+    cid.expect_errors(refused(410), refused(404))
     await cid.goes_to(room)
-    await cid.is_told("This room is closed.")
+    await cid.sees_error("This room is closed.")
     await cid.goes_to("/games/noughts/rooms/999")
-    await cid.is_told("There is no such room.")
+    await cid.sees_error("There is no such room.")
     await cid.goes_to("/games/chess/rooms/1")
-    await cid.is_told("This game does not run here.")
+    await cid.sees_error("This game does not run here.")
     await cid.page.get_by_role("link", name="See open rooms").click()
     await expect(cid.part("game-card")).to_be_visible()
 
@@ -90,7 +90,7 @@ async def test_who_is_removed_while_coming_in_is_told_too(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.opens("Friday evening")
     await bob.goes_to(room)
-    bob.foresees(refused(403), refused(400))
+    bob.expect_errors(refused(403), refused(400))
     let_go = await hold(bob, f"{room}/chat")
     async with bob.page.expect_request(f"**{room}/chat"):
         await bob.part("join").click()
@@ -140,7 +140,7 @@ async def test_who_only_looked_on_learns_that_the_game_has_begun(visit, guest):
     await bob.joins(room)
     await looker.sees("status", "This room is full.")
     await ann.starts(room)
-    await looker.is_told("This room is closed.", "The game began without you.")
+    await looker.sees_error("This room is closed.", "The game began without you.")
 
 
 async def hold(visitor: Visitor, path: str) -> asyncio.Event:
@@ -159,7 +159,7 @@ async def hold(visitor: Visitor, path: str) -> asyncio.Event:
 async def test_who_comes_in_just_as_the_host_starts_comes_along(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.opens("Quick ones")
-    bob.foresees(refused(410))
+    bob.expect_errors(refused(410))
     let_go = await hold(bob, room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.room("Quick ones").get_by_role("button").click()
@@ -172,7 +172,7 @@ async def test_who_looked_on_and_came_in_just_as_the_host_starts_comes_along(vis
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.opens("Quick ones")
     await bob.goes_to(room)
-    bob.foresees(refused(410))
+    bob.expect_errors(refused(410))
     await bob.sees("status", "There is a free seat for you.")
     let_go = await hold(bob, room)
     async with bob.page.expect_request(f"**{room}"):

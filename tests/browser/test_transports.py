@@ -31,7 +31,7 @@ async def block_sockets(visitor: Visitor) -> None:
 )
 async def test_a_game_runs_over(visit, guest, server, blocked, way):
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    ann.foresees(NO_SERVER, refused(410))
+    ann.expect_errors(NO_SERVER, refused(410))
     for block in blocked:
         await block(ann)
     heard_by = []

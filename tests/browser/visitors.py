@@ -19,7 +19,7 @@ Visit = Callable[..., Awaitable["Visitor"]]
 NO_SERVER = r"net::ERR_|WebSocket connection to .* failed"
 
 #: More places than any view has to stop at.
-MOST_TABS = 60
+MAX_TABS = 60
 
 
 def refused(status: int) -> str:
@@ -36,7 +36,7 @@ def remembering(player: Mapping[str, Any]) -> str:
     """
 
 
-def read_out(grid: str) -> str:
+def read_board(grid: str) -> str:
     """The rows of a board, as Playwright writes what assistive technology gets to know."""
     names = {"X": "cross", "O": "nought", ".": "empty"}
     heard = ["- grid:"]
@@ -64,14 +64,14 @@ class Visitor:
         self.page, self._url = page, url
         self._complaints = [] if complaints is None else complaints
         self._foreseen = [] if foreseen is None else foreseen
-        page.on("console", self._heard)
+        page.on("console", self._record_message)
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _record_message(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self._complaints.append(message.text)
 
-    def foresees(self, *patterns: str) -> None:
+    def expect_errors(self, *patterns: str) -> None:
         self._foreseen += patterns
 
     @property
@@ -124,7 +124,7 @@ class Visitor:
     async def sees(self, part: str, text: str | re.Pattern[str]) -> None:
         await expect(self.part(part)).to_have_text(text)
 
-    async def is_told(self, title: str, words: str | None = None) -> None:
+    async def sees_error(self, title: str, words: str | None = None) -> None:
         """A page that has nothing but something to tell."""
         await expect(self.part("error").get_by_role("heading")).to_have_text(title)
         if words is not None:
@@ -132,7 +132,7 @@ class Visitor:
 
     async def sees_marks(self, grid: str) -> None:
         """The board as `X.O......`, heard as a screen reader tells it."""
-        await expect(self.board).to_match_aria_snapshot(read_out(grid))
+        await expect(self.board).to_match_aria_snapshot(read_board(grid))
 
     async def is_live(self) -> None:
         await expect(self.page.get_by_test_id("connection")).to_have_text("Live")
@@ -181,7 +181,7 @@ class Visitor:
 
     async def tabs_to(self, wanted: Locator) -> None:
         """Press Tab until it has the focus."""
-        for _ in range(MOST_TABS):
+        for _ in range(MAX_TABS):
             await self.page.keyboard.press("Tab")
             if await wanted.evaluate("node => node === document.activeElement"):
                 return

@@ -13,8 +13,8 @@ class Windows:
     browser's storage, no other finds.
     """
 
-    def __init__(self, browser: Browser, patience: float) -> None:
-        self._browser, self._patience = browser, patience
+    def __init__(self, browser: Browser, timeout_seconds: float) -> None:
+        self._browser, self._patience = browser, timeout_seconds
         self._free: dict[str, list[BrowserContext]] = defaultdict(list)
         self._taken: list[tuple[str, BrowserContext]] = []
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from coalserver.cli import main
-from coalserver.cli.games import ORDERS
+from coalserver.cli.games import COMMANDS
 from coalserver.config import Config
 from coalserver.config.schema import settings
 from coalserver.storage.data_directory import DataDirectory
@@ -173,7 +173,7 @@ def test_a_database_that_is_none_is_left_as_it_is(line, data):
     ],
 )
 def test_what_to_open_is_an_address_a_browser_can_use(base_url, listening, to_open):
-    assert main.to_open(Config(base_url=base_url), listening) == to_open
+    assert main.browser_url(Config(base_url=base_url), listening) == to_open
 
 
 def test_without_arguments_it_is_to_serve_on_8080_with_data_beside(tmp_path):
@@ -200,13 +200,13 @@ def test_the_umask_is_as_before_afterwards(line):
 
 def test_no_argument_of_an_order_is_named_like_a_setting():
     known = {one.name for one in settings(Config)} | {"config", "json", "do", "order", "asked"}
-    for order in ORDERS.values():
+    for order in COMMANDS.values():
         for one in order.arguments:
             dest = one.options.get("dest", one.names[0].strip("-").replace("-", "_"))
             assert dest not in known
 
 
-@pytest.mark.parametrize("name", ["serve", "check", "restore", *ORDERS])
+@pytest.mark.parametrize("name", ["serve", "check", "restore", *COMMANDS])
 def test_every_command_has_help(name, capsys):
     with pytest.raises(SystemExit) as done:
         main.main([*name.split(), "--help"])

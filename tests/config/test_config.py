@@ -12,7 +12,7 @@ import pytest
 
 from coalserver import config
 from coalserver.config import Config, load
-from coalserver.config.schema import BadConfig, setting, settings
+from coalserver.config.schema import ConfigError, setting, settings
 
 
 def written(path: Path, *lines: str, section: str = "coalserver") -> dict[str, str]:
@@ -22,7 +22,7 @@ def written(path: Path, *lines: str, section: str = "coalserver") -> dict[str, s
 
 
 def refused(args: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
-    with pytest.raises(BadConfig) as refusal:
+    with pytest.raises(ConfigError) as refusal:
         load(args, environ or {})
     return str(refusal.value)
 
@@ -152,7 +152,10 @@ def test_values_become_what_they_mean():
 
 def test_what_is_shown_is_json_and_can_be_loaded_again(tmp_path):
     it = load({"trusted_proxies": "10.0.0.0/8,::1", "data": "/x y", "poll_seconds": "1.5"}, {})
-    assert json.loads(json.dumps(config.shown(it)))["trusted_proxies"] == ["10.0.0.0/8", "::1/128"]
+    assert json.loads(json.dumps(config.as_dict(it)))["trusted_proxies"] == [
+        "10.0.0.0/8",
+        "::1/128",
+    ]
     (tmp_path / "c.ini").write_text(config.as_file(it))
     assert load({"config": str(tmp_path / "c.ini")}, {}) == it
 
@@ -163,14 +166,14 @@ def test_every_setting_has_a_flag_that_says_what_it_does_and_its_default():
     said = " ".join(parser.format_help().split())
     for one in settings(Config):
         assert one.flag in said
-        assert one.about.help in said
+        assert one.meta.help in said
 
 
 def test_every_default_is_a_value_its_setting_may_have():
     for one in settings(Config):
-        value = one.shown(one.default)
+        value = one.to_json(one.default)
         given = ",".join(value) if isinstance(value, list) else str(value)
-        assert one.read(given, "default") == one.default
+        assert one.parse(given, "default") == one.default
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,16 +181,16 @@ class WithSecret:
     """What a later setting will look like."""
 
     mail: bool = setting(False, "whether to send")
-    mail_password: str = setting("", "its password", secret=True, pattern="x+", wanted="x")
+    mail_password: str = setting("", "its password", secret=True, pattern="x+", expected="x")
 
 
 def test_a_secret_is_neither_shown_nor_repeated_nor_a_flag():
     mail, secret = settings(WithSecret)
-    assert secret.shown("xxx") == "(set)"
-    assert secret.shown("") == "(not set)"
-    with pytest.raises(BadConfig) as refusal:
-        secret.read("hunter2", "COAL_MAIL_PASSWORD in the environment")
+    assert secret.to_json("xxx") == "(set)"
+    assert secret.to_json("") == "(not set)"
+    with pytest.raises(ConfigError) as refusal:
+        secret.parse("hunter2", "COAL_MAIL_PASSWORD in the environment")
     assert "hunter2" not in str(refusal.value)
-    assert mail.read("yes", "") is True and mail.read("OFF", "") is False
-    with pytest.raises(BadConfig, match="mail must be one of yes, true, on, 1, no"):
-        mail.read("maybe", "")
+    assert mail.parse("yes", "") is True and mail.parse("OFF", "") is False
+    with pytest.raises(ConfigError, match="mail must be one of yes, true, on, 1, no"):
+        mail.parse("maybe", "")

@@ -70,7 +70,9 @@ class Part:
     def headers(self, headers: Mapping[str, str] | None, token: str) -> dict[str, str]:
         """Each request comes from an address of its own, so that no count of failures stops the script."""
         self._callers += 1
-        given = {"X-Forwarded-For": f"10.{self._callers >> 16 & 255}.{self._callers >> 8 & 255}.{self._callers & 255}"}
+        given = {
+            "X-Forwarded-For": f"10.{self._callers >> 16 & 255}.{self._callers >> 8 & 255}.{self._callers & 255}"
+        }
         if token:
             given["Authorization"] = f"Bearer {token}"
         return given | dict(headers or {})
@@ -94,7 +96,12 @@ class Part:
             data = io.BytesIO(data)
         async with asyncio.timeout(PATIENCE):
             async with self.http.request(
-                method, self.url(path), data=data, headers=given, allow_redirects=False, skip_auto_headers=skip
+                method,
+                self.url(path),
+                data=data,
+                headers=given,
+                allow_redirects=False,
+                skip_auto_headers=skip,
             ) as got:
                 raw = await got.read()
                 headers_of = dict(got.headers)
@@ -102,8 +109,12 @@ class Part:
         answer = Answer(got.status, headers_of, raw, cookies)
         if record:
             shown = self._shown(answer, method)
-            self.steps.append({"step": step or self._asked(method, path, form if form is not None else body),
-                "answer": shown})
+            self.steps.append(
+                {
+                    "step": step or self._asked(method, path, form if form is not None else body),
+                    "answer": shown,
+                }
+            )
         return answer
 
     async def well(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
@@ -131,7 +142,9 @@ class Part:
                     seen += [one for one in whole if not one.startswith(":")]
                 head = self._head(got.status, got.headers)
         shown = [[self._line(line) for line in frame.split("\n")] for frame in seen[:frames]]
-        self.steps.append({"step": self._asked("SSE", path, None), "answer": {**head, "frames": shown}})
+        self.steps.append(
+            {"step": self._asked("SSE", path, None), "answer": {**head, "frames": shown}}
+        )
         return seen
 
     def _line(self, line: str) -> Any:
@@ -140,12 +153,16 @@ class Part:
             return {"data": self.normal.value(json.loads(rest))}
         return self.normal.text(line)
 
-    async def socket(self, path: str, *, token: str = "", headers: Mapping[str, str] | None = None) -> "Wire":
+    async def socket(
+        self, path: str, *, token: str = "", headers: Mapping[str, str] | None = None
+    ) -> "Wire":
         """A WebSocket; a refusal is recorded with its status."""
         self.asked.append(f"WS {path.partition('?')[0]}")
         name = self._asked("WS", path, None)
         try:
-            ws = await self.http.ws_connect(self.url(path), headers=self.headers(headers, token), autoping=True)
+            ws = await self.http.ws_connect(
+                self.url(path), headers=self.headers(headers, token), autoping=True
+            )
         except aiohttp.WSServerHandshakeError as fault:
             self.steps.append({"step": name, "answer": {"status": fault.status}})
             return Wire(self, name, None)
@@ -176,8 +193,12 @@ class Part:
     def _shown(self, answer: Answer, method: str) -> dict[str, Any]:
         shown = self._head(answer.status, answer.headers)
         if answer.cookies:
-            shown["cookies"] = {name: "<set>" if value else "" for name, value in answer.cookies.items()}
-        kind = {name.lower(): value for name, value in answer.headers.items()}.get("content-type", "")
+            shown["cookies"] = {
+                name: "<set>" if value else "" for name, value in answer.cookies.items()
+            }
+        kind = {name.lower(): value for name, value in answer.headers.items()}.get(
+            "content-type", ""
+        )
         if method == "HEAD" or not answer.raw:
             shown["body"] = ""
         elif "json" in kind:

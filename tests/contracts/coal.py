@@ -19,15 +19,29 @@ def png(width: int = 4, height: int = 3) -> bytes:
     """A small picture."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        return (
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
+        )
 
-    rows = b"".join(b"\0" + bytes((x * 20, y * 20,
-        90)[i] for x in range(width) for i in range(3)) for y in range(height))
+    rows = b"".join(
+        b"\0" + bytes((x * 20, y * 20, 90)[i] for x in range(width) for i in range(3))
+        for y in range(height)
+    )
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
-def multipart(content: bytes, name: str = "file", kind: str = "image/png", **fields: str) -> aiohttp.MultipartWriter:
+def multipart(
+    content: bytes, name: str = "file", kind: str = "image/png", **fields: str
+) -> aiohttp.MultipartWriter:
     """A form with a file, its fields first."""
     with aiohttp.MultipartWriter("form-data") as form:
         for field, value in fields.items():
@@ -76,15 +90,35 @@ async def scene(part: Part) -> dict[str, str]:
         )  # fmt: skip
     await logs(part, world, *table("coal_log"))
     for token, said in (
-        (world, {"server_day": "15744", "server_time": "19767", "is_raining": "true", "is_thundering": "true"}),
-        (pvp, {"address": "1.2.3.4:56789", "server_day": 15223, "server_time": 14141, "is_raining": False,
-            "is_thundering": False}),
+        (
+            world,
+            {
+                "server_day": "15744",
+                "server_time": "19767",
+                "is_raining": "true",
+                "is_thundering": "true",
+            },
+        ),
+        (
+            pvp,
+            {
+                "address": "1.2.3.4:56789",
+                "server_day": 15223,
+                "server_time": 14141,
+                "is_raining": False,
+                "is_thundering": False,
+            },
+        ),
     ):
         body = {"server_name": "x", "is_server_running": True, **said}
         await part.ask("POST", "/api/v1/agents/ping", body, token=token)
     brave = f"{SERVERS}/{names['brave']}/properties"
-    how = {"version": "1.7.4", "operator": "gumptionthomas", "white_list": "true",
-        "motd": "It's a brave new world out there"}
+    how = {
+        "version": "1.7.4",
+        "operator": "gumptionthomas",
+        "white_list": "true",
+        "motd": "It's a brave new world out there",
+    }
     await part.ask("POST", brave, form=how, token=names["token"])
     return names
 
@@ -96,16 +130,26 @@ async def examples(part: Part, names: dict[str, str]) -> None:
         return await part.well("GET", path, token=token)
 
     player = await read(f"{world}/players/gumptionthomas")
-    names |= {"thomas_key": player["user_key"], "player": player["key"], "user": player["user_key"],
-        "server": names["world"]}
-    names["session"] = (await read(f"{world}/players/gumptionthomas/sessions"))["sessions"][-1]["key"]
+    names |= {
+        "thomas_key": player["user_key"],
+        "player": player["key"],
+        "user": player["user_key"],
+        "server": names["world"],
+    }
+    names["session"] = (await read(f"{world}/players/gumptionthomas/sessions"))["sessions"][-1][
+        "key"
+    ]
     for row in table("coal"):
-        headers = {"Authorization": row["authorization"].format(**names)} if row["authorization"] else {}
+        headers = (
+            {"Authorization": row["authorization"].format(**names)} if row["authorization"] else {}
+        )
         if row["body"] is not None:
             headers["Content-Type"] = FORM
         path = row["path"].format(**names)
         step = f"{row['method']} {row['path']} {row['body'] or ''} as {row['authorization']}"
-        await part.ask(row["method"], path, row["body"] and row["body"].encode(), headers=headers, step=step)
+        await part.ask(
+            row["method"], path, row["body"] and row["body"].encode(), headers=headers, step=step
+        )
     for name in ("chats", "deaths", "achievements", "loglines"):
         names[name] = (await read(f"{world}/{name}"))[name][-1]["key"]
     shot = await part.ask("POST", f"{world}/screenshots", multipart(png()), token=token)
@@ -114,14 +158,26 @@ async def examples(part: Part, names: dict[str, str]) -> None:
         headers = {"Content-Type": FORM} if row["body"] else None
         step = f"{row['method']} {row['path']} {row['body'] or ''}"
         await part.ask(
-            row["method"], row["path"].format(**names), row["body"] and row["body"].encode(), token=token,
-            headers=headers, step=step
+            row["method"],
+            row["path"].format(**names),
+            row["body"] and row["body"].encode(),
+            token=token,
+            headers=headers,
+            step=step,
         )
 
 
 async def lists(part: Part, names: dict[str, str]) -> None:
     world, token = f"{SERVERS}/{names['world']}", names["token"]
-    for path in ("players", "sessions", "chats", "deaths", "achievements", "loglines", "screenshots"):
+    for path in (
+        "players",
+        "sessions",
+        "chats",
+        "deaths",
+        "achievements",
+        "loglines",
+        "screenshots",
+    ):
         first = await part.ask("GET", f"{world}/{path}?size=1", token=token)
         cursor = first.json.get("cursor")
         if cursor:
@@ -130,10 +186,22 @@ async def lists(part: Part, names: dict[str, str]) -> None:
         for query in ("size=0", "size=51", "size=x", "cursor=made-up"):
             await part.ask("GET", f"{world}/{path}?{query}", token=token)
     for path in ("sessions", "chats", "loglines"):
-        for query in ("since=2013-04-14+00:00:00&size=2", "before=2013-04-14+02:00:00&size=2", "since=x",
-            "before=2013-13-01+00:00:00"):
+        for query in (
+            "since=2013-04-14+00:00:00&size=2",
+            "before=2013-04-14+02:00:00&size=2",
+            "since=x",
+            "before=2013-13-01+00:00:00",
+        ):
             await part.ask("GET", f"{world}/{path}?{query}", token=token)
-    for query in ("q=hey", "q=%22hey+guys%22", "q=HEY+nothing", "q=%22", "tag=chat", "tag=nothing", "q=anvil"):
+    for query in (
+        "q=hey",
+        "q=%22hey+guys%22",
+        "q=HEY+nothing",
+        "q=%22",
+        "tag=chat",
+        "tag=nothing",
+        "q=anvil",
+    ):
         await part.ask("GET", f"{world}/loglines?{query}", token=token)
         await part.ask("GET", f"{world}/deaths?{query}", token=token)
     for path in ("servers", "users"):
@@ -173,18 +241,32 @@ async def credentials(part: Part, names: dict[str, str]) -> None:
         for about, token in tokens.items():
             if about == "jennifer's token" and method == "GET":
                 continue
-            await part.ask(method, path, token=token, step=f"{method} {part.normal.text(path)} with {about}")
+            await part.ask(
+                method, path, token=token, step=f"{method} {part.normal.text(path)} with {about}"
+            )
 
 
 async def writing(part: Part, names: dict[str, str]) -> None:
     world, token = f"{SERVERS}/{names['world']}", names["token"]
-    for body in ({"name": "Made", "gce": False}, {"name": ""}, {"gce": "x"}, {"name": 1}, [],
-        {"name": "x" * 600, "gce": "no"}):
+    for body in (
+        {"name": "Made", "gce": False},
+        {"name": ""},
+        {"gce": "x"},
+        {"name": 1},
+        [],
+        {"name": "x" * 600, "gce": "no"},
+    ):
         await part.ask("POST", SERVERS, body, token=token)
     await part.ask("POST", SERVERS, b"{", token=token, headers={"Content-Type": "application/json"})
     await part.ask("POST", SERVERS, b"<name/>", token=token, headers={"Content-Type": "text/xml"})
-    await part.ask("POST", SERVERS, b"name=" + b"x" * (2**20 + 10), token=token, headers={"Content-Type": FORM},
-        step="a body above 1 MiB")
+    await part.ask(
+        "POST",
+        SERVERS,
+        b"name=" + b"x" * (2**20 + 10),
+        token=token,
+        headers={"Content-Type": FORM},
+        step="a body above 1 MiB",
+    )
     for body in ({"name": "Renamed"}, {"name": ""}, {}):
         await part.ask("POST", world, body, token=token)
     properties = f"{SERVERS}/{names['brave']}/properties"
@@ -193,14 +275,34 @@ async def writing(part: Part, names: dict[str, str]) -> None:
                  {"gamemode": "x"}, {"memory": "3T"}, {"level_type": "ROUND"}, {"max_players": None}, {"unknown": 1},
                  {}):  # fmt: skip
         await part.ask("POST", properties, body, token=token)
-    for body in ({"chat": "Hello"}, {"chat": ""}, {}, {"chat": "x" * 2000}, {"chat": "a\u0000b\nc"}):
+    for body in (
+        {"chat": "Hello"},
+        {"chat": ""},
+        {},
+        {"chat": "x" * 2000},
+        {"chat": "a\u0000b\nc"},
+    ):
         await part.ask("POST", f"{world}/chats", body, token=token)
         await part.ask("POST", f"{world}/players/quazifene/chats", body, token=token)
         await part.ask("POST", f"{world}/players/gumptionthomas/chats", body, token=token)
     for _ in range(2):
-        await part.ask("POST", f"{world}/chats", {"chat": "once"}, token=token, headers={"Idempotency-Key": "k1"})
-    await part.ask("POST", f"{world}/chats", {"chat": "twice"}, token=token, headers={"Idempotency-Key": "k1"})
-    await part.ask("POST", f"{world}/chats", {"chat": "never"}, token=token, headers={"Idempotency-Key": "x" * 300})
+        await part.ask(
+            "POST",
+            f"{world}/chats",
+            {"chat": "once"},
+            token=token,
+            headers={"Idempotency-Key": "k1"},
+        )
+    await part.ask(
+        "POST", f"{world}/chats", {"chat": "twice"}, token=token, headers={"Idempotency-Key": "k1"}
+    )
+    await part.ask(
+        "POST",
+        f"{world}/chats",
+        {"chat": "never"},
+        token=token,
+        headers={"Idempotency-Key": "x" * 300},
+    )
     for verb in ("play", "pause"):
         for who in (names["token"], names["jennifer"]):
             await part.ask("POST", f"{SERVERS}/{names['pvp']}/queue/{verb}", token=who)
@@ -212,15 +314,20 @@ async def agents(part: Part, names: dict[str, str]) -> None:
     part.know(code, "pairing code")
     for body in ({"code": "made-up"}, {}, {"code": code}, {"code": code}):
         await part.ask("POST", f"{agents}/pair", body)
-    part.note("the token that a pairing has ended", (await part.ask("GET", f"{SERVERS}", token=token,
-        record=False)).status)
+    part.note(
+        "the token that a pairing has ended",
+        (await part.ask("GET", f"{SERVERS}", token=token, record=False)).status,
+    )
     ping = {"server_name": "x", "is_server_running": True}
     for body in (ping, {**ping, "commands_after": 0}, {**ping, "commands_after": 2}, {**ping, "commands_after": "x"},
         {}, {"is_server_running": True},
                  {**ping, "server_day": "x"}, {**ping, "num_overloads": 1, "ms_behind": 2, "skipped_ticks": 3,
                      "timestamp": "2013-04-14 19:55:22"}):  # fmt: skip
         await part.ask("POST", f"{agents}/ping", body, token=token)
-    line = {"line": "2013-04-20 08:00:00 [INFO] <gumptionthomas> good morning", "zone": "America/Chicago"}
+    line = {
+        "line": "2013-04-20 08:00:00 [INFO] <gumptionthomas> good morning",
+        "zone": "America/Chicago",
+    }
     for body in (line, line, {"line": "x"}, {"zone": "UTC"}, {**line, "zone": "Nowhere/Land"},
         {"line": "no header at all", "zone": "UTC"},
                  {"line": "2013-02-31 08:00:00 [INFO] no such day", "zone": "UTC"}):  # fmt: skip
@@ -245,8 +352,14 @@ async def agents(part: Part, names: dict[str, str]) -> None:
 async def pictures(part: Part, names: dict[str, str]) -> None:
     world, token = f"{SERVERS}/{names['world']}", names["token"]
     shots = f"{world}/screenshots"
-    made = await part.ask("POST", shots, png(8, 6), token=names["jennifer"], headers={"Content-Type": "image/png"},
-        step="a picture as the body")
+    made = await part.ask(
+        "POST",
+        shots,
+        png(8, 6),
+        token=names["jennifer"],
+        headers={"Content-Type": "image/png"},
+        step="a picture as the body",
+    )
     key = made.json["key"]
     for kind in ("original", "thumbnail", "blurred", "small"):
         await part.ask("GET", f"{shots}/{key}/{kind}", token=token)
@@ -257,11 +370,28 @@ async def pictures(part: Part, names: dict[str, str]) -> None:
     await part.ask("GET", url)
     await part.ask("GET", path_of(made.json["blurred_url"]))
     await part.ask("POST", shots, b"no picture", token=token, headers={"Content-Type": "image/png"})
-    await part.ask("POST", shots, b"no picture", token=token, headers={"Content-Type": "text/plain"})
-    await part.ask("POST", shots, multipart(png(), name="other"), token=token, step="a form without the file")
-    await part.ask("POST", shots, b"", token=token, headers={"Content-Type": "image/png"}, step="an empty picture")
-    await part.ask("POST", shots, b"\0" * (10 * 2**20 + 10), token=token, headers={"Content-Type": "image/png"},
-        step="a picture above the limit")
+    await part.ask(
+        "POST", shots, b"no picture", token=token, headers={"Content-Type": "text/plain"}
+    )
+    await part.ask(
+        "POST", shots, multipart(png(), name="other"), token=token, step="a form without the file"
+    )
+    await part.ask(
+        "POST",
+        shots,
+        b"",
+        token=token,
+        headers={"Content-Type": "image/png"},
+        step="an empty picture",
+    )
+    await part.ask(
+        "POST",
+        shots,
+        b"\0" * (10 * 2**20 + 10),
+        token=token,
+        headers={"Content-Type": "image/png"},
+        step="a picture above the limit",
+    )
     mine = names["screenshot"]
     await part.ask("DELETE", f"{shots}/{mine}", token=names["jennifer"])
     await part.ask("DELETE", f"{shots}/{key}", token=names["jennifer"])
@@ -274,7 +404,12 @@ async def events(part: Part, names: dict[str, str]) -> None:
     feed = f"{world}/events"
     everything = await part.ask("GET", f"{feed}?after-event-id=-1&wait=0", token=token)
     cursor = int(everything.headers["X-Event-Cursor"])
-    for query in (f"after-event-id={cursor}&wait=0", "after-event-id=999999", "after-event-id=x", "wait=61"):
+    for query in (
+        f"after-event-id={cursor}&wait=0",
+        "after-event-id=999999",
+        "after-event-id=x",
+        "wait=61",
+    ):
         await part.ask("GET", f"{feed}?{query}", token=token)
     await part.stream(f"{feed}?after-event-id=-1", 3, token=token)
     wire = await part.socket(f"{feed}?after-event-id={cursor}", token=token)
@@ -292,9 +427,19 @@ async def events(part: Part, names: dict[str, str]) -> None:
 
 
 async def manners(part: Part, names: dict[str, str]) -> None:
-    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example"}
-    for path in ("/api/v1/users", SERVERS, f"{SERVERS}/x", "/api/v1/agents/ping", "/api/v1/ticket", "/api/v1/nothing"):
+    asks = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+        "Origin": "https://a.example",
+    }
+    for path in (
+        "/api/v1/users",
+        SERVERS,
+        f"{SERVERS}/x",
+        "/api/v1/agents/ping",
+        "/api/v1/ticket",
+        "/api/v1/nothing",
+    ):
         await part.ask("OPTIONS", path, headers=asks)
         await part.ask("PUT", path, token=names["token"])
         await part.ask("HEAD", path, token=names["token"])

@@ -76,20 +76,33 @@ def helped(text: str) -> dict[str, Any]:
     named: list[str] = []
     for line in rest.splitlines():
         found = re.match(r"^ {2,4}(\S.*?)(?: {2,}|$)", line)
-        if found and not re.match(r"^ {5,}", line) and (found[1].startswith("-") or re.fullmatch(r"[a-z]+|[A-Z]+",
-            found[1])):
+        if (
+            found
+            and not re.match(r"^ {5,}", line)
+            and (found[1].startswith("-") or re.fullmatch(r"[a-z]+|[A-Z]+", found[1]))
+        ):
             named.append(found[1])
     return {"usage": " ".join(usage.split()), "names": named}
 
 
 async def helps(part: Recording) -> None:
-    asked = [(), ("serve",), ("check",), ("restore",), ("backup",), *((group,) for group in GROUPS),
-        *(tuple(name.split()) for name in COMMANDS)]
+    asked = [
+        (),
+        ("serve",),
+        ("check",),
+        ("restore",),
+        ("backup",),
+        *((group,) for group in GROUPS),
+        *(tuple(name.split()) for name in COMMANDS),
+    ]
     said = await asyncio.gather(*(part.call(*words, "--help") for words in asked))
     for words, one in zip(asked, said, strict=True):
         part.note(f"coalserver {' '.join(words)} --help", {"status": one.status, **helped(one.out)})
     version = await part.call("--version")
-    part.note("coalserver --version", {"status": version.status, "form": re.sub(r"\d+", "0", version.out.strip())})
+    part.note(
+        "coalserver --version",
+        {"status": version.status, "form": re.sub(r"\d+", "0", version.out.strip())},
+    )
 
 
 async def settings(part: Recording) -> None:
@@ -97,28 +110,44 @@ async def settings(part: Recording) -> None:
     part.said("coalserver check --json", base)
     await part.do("check", step="coalserver check")
     assert list(base.json) == list(GIVEN), "a setting is not in the table of this test"
-    flags = [word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)]
+    flags = [
+        word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)
+    ]
     part.said("every setting, as a flag", await part.call("check", "--json", *flags))
     variables = {f"COAL_{name.upper()}": good for name, (good, _) in GIVEN.items()}
     part.said("every setting, as a variable", await part.call("check", "--json", **variables))
     file = part.folder / "coal.ini"
-    file.write_text("[coalserver]\n" + "".join(f"{name} = {good}\n" for name, (good, _) in GIVEN.items()), "utf-8")
+    file.write_text(
+        "[coalserver]\n" + "".join(f"{name} = {good}\n" for name, (good, _) in GIVEN.items()),
+        "utf-8",
+    )
     part.said("every setting, in a file", await part.call("check", "--json", "--config", str(file)))
     order = ("check", "--json", "--config", str(file), "--port", "3")
-    part.said("a flag before a variable before the file", await part.call(*order, COAL_PORT="2",
-        COAL_SEATS_AT_ONCE="7"))
+    part.said(
+        "a flag before a variable before the file",
+        await part.call(*order, COAL_PORT="2", COAL_SEATS_AT_ONCE="7"),
+    )
     shown = await part.call("check")
     again = part.folder / "again.ini"
     again.write_text(shown.out, "utf-8")
-    part.note("what check prints is a file that it takes", (await part.call("check", "--json", "--config",
-        str(again))).json == base.json)
+    part.note(
+        "what check prints is a file that it takes",
+        (await part.call("check", "--json", "--config", str(again))).json == base.json,
+    )
     refused = await asyncio.gather(
-        *(part.call("check", "--json", f"--{name.replace('_', '-')}", bad) for name, (_, bad) in GIVEN.items())
+        *(
+            part.call("check", "--json", f"--{name.replace('_', '-')}", bad)
+            for name, (_, bad) in GIVEN.items()
+        )
     )
     for (name, (_, bad)), said in zip(GIVEN.items(), refused, strict=True):
         part.said(f"{name} = {bad!r}", said)
-    for content in ("[other]\nport = 1\n", "[coalserver]\nprot = 1\n", "port = 1\n",
-        "[coalserver]\nport = 1\nport = 2\n"):
+    for content in (
+        "[other]\nport = 1\n",
+        "[coalserver]\nprot = 1\n",
+        "port = 1\n",
+        "[coalserver]\nport = 1\nport = 2\n",
+    ):
         file.write_text(content, "utf-8")
         await part.do("check", "--json", "--config", str(file), step=f"a file {content!r}")
     await part.do("check", "--json", "--config", "nothing.ini")
@@ -128,10 +157,14 @@ async def settings(part: Recording) -> None:
 
 async def everywhere(part: Recording) -> None:
     """Every setting's flag stands before a command and after it, also where its help leaves it out."""
-    flags = [word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)]
+    flags = [
+        word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)
+    ]
     where = ("--data", str(part.folder / "everywhere"), "--log-level", "error")
     for words in ("world list", "game add chess"):
-        part.said(f"flags before {words}", await part.call(*flags, *where, "--json", *words.split()))
+        part.said(
+            f"flags before {words}", await part.call(*flags, *where, "--json", *words.split())
+        )
         part.said(f"flags after {words}", await part.call(*words.split(), *flags, *where, "--json"))
 
 
@@ -139,12 +172,24 @@ async def orders(part: Recording, data: str, about: str) -> None:
     """Every order once as a document, once in words, and refused."""
     where = ("--data", data)
     for name, given in COMMANDS.items():
-        said = await part.do(*name.split(), *given, *where, "--json", step=f"{about}: {name} {' '.join(given)} --json")
+        said = await part.do(
+            *name.split(),
+            *given,
+            *where,
+            "--json",
+            step=f"{about}: {name} {' '.join(given)} --json",
+        )
         for member in ("api_token", "private_token", "access_token", "client_secret", "code"):
             if said.status == 0 and isinstance(said.json.get(member), str):
                 part.normal.know(said.json[member], member)
-    for name in ("game list", "account list", "world list", "world pair mill", "game rotate chess",
-        "token add ann@example.org"):
+    for name in (
+        "game list",
+        "account list",
+        "world list",
+        "world pair mill",
+        "game rotate chess",
+        "token add ann@example.org",
+    ):
         await part.do(*name.split(), *where, step=f"{about}: {name}, in words")
     for words in (
         "game add chess", "game add A", "game add go --min 3 --max 2", "game rotate nothing",
@@ -173,8 +218,14 @@ async def misused(part: Recording) -> None:
                   "restore", "restore nothing.tar --data new", "game list --data none", "serve --port x"):  # fmt: skip
         await part.do(*words.split(), "--json")
         said = await part.call(*words.split())
-        part.note(f"coalserver {words}", {"status": said.status, "out": bool(said.out),
-            "err": said.err.startswith("coalserver: ")})
+        part.note(
+            f"coalserver {words}",
+            {
+                "status": said.status,
+                "out": bool(said.out),
+                "err": said.err.startswith("coalserver: "),
+            },
+        )
 
 
 async def record(folder: Path) -> list[dict[str, Any]]:
@@ -188,17 +239,48 @@ async def record(folder: Path) -> list[dict[str, Any]]:
     async with serving(folder / "served") as server:
         part.normal.know(server.url.rpartition(":")[2], "port")
         part.note("what serve --json says", {**server.said, "pid": "<pid>"})
-        await part.do("serve", "--json", "--port", "0", "--data", str(folder / "served"),
-            step="a second server on the same data")
-        await part.do("restore", str(folder / "without-a-server.tar"), "--data", str(folder / "served"), "--json",
-            step="restore while a server runs")
+        await part.do(
+            "serve",
+            "--json",
+            "--port",
+            "0",
+            "--data",
+            str(folder / "served"),
+            step="a second server on the same data",
+        )
+        await part.do(
+            "restore",
+            str(folder / "without-a-server.tar"),
+            "--data",
+            str(folder / "served"),
+            "--json",
+            step="restore while a server runs",
+        )
         await orders(part, str(folder / "served"), "by a server")
         part.note("exit status of a server that was asked to end", await server.stop())
-    await part.do("restore", str(folder / "without-a-server.tar"), "--data", str(folder / "served"), "--json",
-        step="restore")
-    await part.do("game", "list", "--data", str(folder / "served"), "--json",
-        step="after the restore: game list --json")
+    await part.do(
+        "restore",
+        str(folder / "without-a-server.tar"),
+        "--data",
+        str(folder / "served"),
+        "--json",
+        step="restore",
+    )
+    await part.do(
+        "game",
+        "list",
+        "--data",
+        str(folder / "served"),
+        "--json",
+        step="after the restore: game list --json",
+    )
     (folder / "bad.tar").write_bytes(b"no backup")
-    await part.do("restore", str(folder / "bad.tar"), "--data", str(folder / "served"), "--json",
-        step="restore what is no backup")
+    await part.do(
+        "restore",
+        str(folder / "bad.tar"),
+        "--data",
+        str(folder / "served"),
+        "--json",
+        step="restore what is no backup",
+    )
     return part.steps

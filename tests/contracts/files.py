@@ -29,9 +29,13 @@ def listed(folder: Path) -> list[str]:
 def schema(file: Path) -> dict[str, Any]:
     """What is in the database besides rows."""
     with sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True) as db:
-        tables = db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
-        found = {name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version",
-            "journal_mode")}
+        tables = db.execute(
+            "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+        ).fetchall()
+        found = {
+            name: db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("application_id", "user_version", "journal_mode")
+        }
     return {**found, "schema": [f"{kind} {name}: {sql}" for kind, name, sql in tables]}
 
 
@@ -41,7 +45,15 @@ async def filled(folder: Path, data: Path) -> list[dict[str, Any]]:
 
     steps = []
     async with serving(data) as server:
-        await server.order("account", "add", "ann@example.org", "--password", "correct horse", "--active", "--admin")
+        await server.order(
+            "account",
+            "add",
+            "ann@example.org",
+            "--password",
+            "correct horse",
+            "--active",
+            "--admin",
+        )
         token = (await server.order("token", "add", "ann@example.org"))["access_token"]
         await server.order("world", "add", "The Mill", "--short-name", "mill")
         headers = {"Authorization": f"Bearer {token}"}
@@ -59,7 +71,10 @@ async def filled(folder: Path, data: Path) -> list[dict[str, Any]]:
 
 def backed_up(file: Path) -> dict[str, Any]:
     with tarfile.open(file, "r:") as tar:
-        members = [(RANDOM.sub("<random>", one.name), f"{one.mode:o}", one.isreg()) for one in tar.getmembers()]
+        members = [
+            (RANDOM.sub("<random>", one.name), f"{one.mode:o}", one.isreg())
+            for one in tar.getmembers()
+        ]
         first = tar.extractfile("manifest.json")
         assert first is not None
         manifest = json.loads(first.read())
@@ -77,10 +92,19 @@ async def record(folder: Path) -> list[dict[str, Any]]:
     data = folder / "data"
     steps = await filled(folder, data)
     steps.append({"step": "files after a server has ended", "answer": listed(data)})
-    steps.append({"step": "mode of the data directory", "answer": f"{stat.S_IMODE(data.stat().st_mode):o}"})
+    steps.append(
+        {"step": "mode of the data directory", "answer": f"{stat.S_IMODE(data.stat().st_mode):o}"}
+    )
     steps.append({"step": "the database", "answer": schema(data / "coalserver.sqlite3")})
-    steps.append({"step": "a backup", "answer": {"mode": f"{stat.S_IMODE((folder / 'backup.tar').stat().st_mode):o}",
-        **backed_up(folder / "backup.tar")}})
+    steps.append(
+        {
+            "step": "a backup",
+            "answer": {
+                "mode": f"{stat.S_IMODE((folder / 'backup.tar').stat().st_mode):o}",
+                **backed_up(folder / "backup.tar"),
+            },
+        }
+    )
     said = await call("restore", str(folder / "backup.tar"), "--data", str(data), "--json")
     assert said.status == 0, said
     steps.append({"step": "files after a restore", "answer": listed(data)})

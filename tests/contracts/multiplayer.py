@@ -35,7 +35,11 @@ def filled(value: Any, scene: Scene) -> Any:
     """A body with the numbers of the scene's players."""
     if isinstance(value, dict):
         return {name: filled(one, scene) for name, one in value.items()}
-    return {"{host}": scene.host.id, "{guest}": scene.guest.id}.get(value, value) if isinstance(value, str) else value
+    return (
+        {"{host}": scene.host.id, "{guest}": scene.guest.id}.get(value, value)
+        if isinstance(value, str)
+        else value
+    )
 
 
 async def samples(part: Part, arena: Arena) -> None:
@@ -74,7 +78,9 @@ async def errors(part: Part, arena: Arena, elsewhere: Arena) -> None:
         if row["by"] != "owner" and "private" not in token:
             shown["player_token"] = caller.key
         if token == "banned":
-            await arena.own("POST", "game_players.php/ban", {"player_id": caller.id, "ban_duration": "day"})
+            await arena.own(
+                "POST", "game_players.php/ban", {"player_id": caller.id, "ban_duration": "day"}
+            )
         elif token == "foreign key":
             shown["player_token"] = stranger.key
         elif token:
@@ -84,7 +90,9 @@ async def errors(part: Part, arena: Arena, elsewhere: Arena) -> None:
         query = "&".join(f"{name}={secret}" for name, secret in shown.items() if secret)
         body = row["body"]
         about = json.dumps(body)[:120] if body is not None else ""
-        step = f"error: {row['method']} {row['path']} {about} by {row['by']}; {row['given']}; {token}"
+        step = (
+            f"error: {row['method']} {row['path']} {about} by {row['by']}; {row['given']}; {token}"
+        )
         await part.ask(row["method"], f"{path}?{query}", filled(body, scene), step=step)
 
 
@@ -110,16 +118,27 @@ async def bodies(part: Part, arena: Arena) -> None:
     scene = await a_scene(arena)
     host, guest = scene.host, scene.guest
     register = f"/api/game_players.php/register?api_token={arena.api}"
-    for body in (b"{", b"[]", b"null", b"", b'"x"', b'{"player_name": "\\u0000"}',
-        b'{"player_name": "Pat", "player_data": 1}'):
+    for body in (
+        b"{",
+        b"[]",
+        b"null",
+        b"",
+        b'"x"',
+        b'{"player_name": "\\u0000"}',
+        b'{"player_name": "Pat", "player_data": 1}',
+    ):
         await part.ask("POST", register, body)
-    await part.ask("POST", register, b'{"player_name": "Pat"}', headers={"Content-Type": "text/plain"})
+    await part.ask(
+        "POST", register, b'{"player_name": "Pat"}', headers={"Content-Type": "text/plain"}
+    )
     big = json.dumps({"player_name": "Pat", "player_data": {"text": "x" * 70_000}}).encode()
     await part.ask("POST", register, big, step="player data above 64 KiB")
     await part.ask("POST", register, b" " * (2**20 + 10), step="a body above 1 MiB")
     await part.ask("POST", register, {"player_name": "Una", "player_data_json": '{"a": 1}'})
     unity = "&format=unity"
-    await part.ask("GET", f"/api/game_data.php/player/get?api_token={arena.api}&player_token={host.key}{unity}")
+    await part.ask(
+        "GET", f"/api/game_data.php/player/get?api_token={arena.api}&player_token={host.key}{unity}"
+    )
     await host.ask("PUT", "game_data.php/player/update", {"level": 7})
     for version in ("2", "1", "x"):
         await part.ask(
@@ -127,7 +146,12 @@ async def bodies(part: Part, arena: Arena) -> None:
             step=f"If-Match {version}",
         )  # fmt: skip
     await host.ask("POST", "game_players.php/rotate")
-    await part.ask("POST", "/api/game_players.php/heartbeat", headers=host.headers, step="the key that was rotated")
+    await part.ask(
+        "POST",
+        "/api/game_players.php/heartbeat",
+        headers=host.headers,
+        step="the key that was rotated",
+    )
     scene = await a_scene(arena)
     host, guest = scene.host, scene.guest
     await host.ask("POST", "matchmaking.php/create", {
@@ -151,17 +175,27 @@ async def bodies(part: Part, arena: Arena) -> None:
     await host.ask("GET", "game_room.php/players")
     await host.ask("GET", "game_room.php/players?format=unity")
     await host.ask("GET", "game_room.php/list?search=Full&limit=3")
-    await host.ask("POST", "game_room.php/updates", {"target_players": "others", "type": "a", "data_json": '{"b": 1}'})
+    await host.ask(
+        "POST",
+        "game_room.php/updates",
+        {"target_players": "others", "type": "a", "data_json": '{"b": 1}'},
+    )
     await guest.ask("GET", "game_room.php/updates/poll?wait=1&format=unity")
     await guest.ask("GET", "game_room.php/updates/poll?lastUpdateId=" + NOWHERE)
     await guest.ask("POST", "game_room.php/updates/poll", {"from_players": "host", "wait": 0})
-    await host.ask("POST", "game_room.php/actions", {"target_players": "others", "action_type": "go",
-        "request_data": None})
+    await host.ask(
+        "POST",
+        "game_room.php/actions",
+        {"target_players": "others", "action_type": "go", "request_data": None},
+    )
     pending = await guest.ask("GET", "game_room.php/actions/pending?wait=1&format=unity")
     action = pending.json["actions"][0]["action_id"]
     await guest.ask("POST", f"game_room.php/actions/{action}/complete", {"status": "processing"})
-    await guest.ask("POST", f"game_room.php/actions/{action}/complete",
-        {"status": "failed", "response_data_json": "[1]"})
+    await guest.ask(
+        "POST",
+        f"game_room.php/actions/{action}/complete",
+        {"status": "failed", "response_data_json": "[1]"},
+    )
     await guest.ask("POST", f"game_room.php/actions/{action}/complete", {"status": "lost"})
     await host.ask("GET", "game_room.php/actions/poll?wait=1&format=unity")
     await host.ask("GET", "game_room.php/actions/poll")
@@ -171,10 +205,16 @@ async def bodies(part: Part, arena: Arena) -> None:
     await host.ask("POST", "game_room.php/heartbeat")
     await host.ask("POST", "game_room.php/leave")
     for lone in ("request", "response"):
-        await host.ask("POST", f"matchmaking.php/{lone}?matchmakingId={NOWHERE}&requestId={NOWHERE}",
-            {"action": "approve"})
-        await host.ask("POST", f"matchmaking.php//{lone}?matchmakingId={NOWHERE}&requestId={NOWHERE}",
-            {"action": "approve"})
+        await host.ask(
+            "POST",
+            f"matchmaking.php/{lone}?matchmakingId={NOWHERE}&requestId={NOWHERE}",
+            {"action": "approve"},
+        )
+        await host.ask(
+            "POST",
+            f"matchmaking.php//{lone}?matchmakingId={NOWHERE}&requestId={NOWHERE}",
+            {"action": "approve"},
+        )
     await host.ask("GET", f"matchmaking.php//status?requestId={NOWHERE}")
     await host.ask("GET", f"matchmaking.php/status?requestId={NOWHERE}")
     for name in ("stop", "remove"):
@@ -188,9 +228,17 @@ async def bodies(part: Part, arena: Arena) -> None:
         await part.ask("GET", f"/api/time.php?api_token={arena.api}&utc={offset}")
     await part.ask("GET", "/api/time.php")
     await part.ask("GET", "/api/time.php?api_token=made-up")
-    for path in ("game_players.php/list", "matchmaking.php/create", "leaderboard.php", "realtime.php/token"):
-        asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-token",
-            "Origin": "https://a.example"}
+    for path in (
+        "game_players.php/list",
+        "matchmaking.php/create",
+        "leaderboard.php",
+        "realtime.php/token",
+    ):
+        asks = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-api-token",
+            "Origin": "https://a.example",
+        }
         await part.ask("OPTIONS", f"/api/{path}", headers=asks)
         await part.ask("PATCH", f"/api/{path}")
     await part.ask("HEAD", f"/api/time.php?api_token={arena.api}")
@@ -205,12 +253,18 @@ async def realtime(part: Part, arena: Arena) -> None:
     shown = await host.ask("POST", "realtime.php/token")
     token = part.know(shown.json["token"], "realtime token")
     for secret in (token, "made-up", ""):
-        await part.ask("GET", f"/api/realtime.php/token/validate?api_token={arena.api}&token={secret}")
+        await part.ask(
+            "GET", f"/api/realtime.php/token/validate?api_token={arena.api}&token={secret}"
+        )
     await part.ask("GET", f"/api/realtime.php/token/validate?token={token}")
     await part.ask("GET", "/realtime")
     await part.ask("GET", "/realtime/")
     wires = []
-    for gamer, path, form in ((host, "/", "json"), (guest, "/realtime", "unity"), (other, "/realtime/", "dotnet")):
+    for gamer, path, form in (
+        (host, "/", "json"),
+        (guest, "/realtime", "unity"),
+        (other, "/realtime/", "dotnet"),
+    ):
         secret = (await gamer.post("realtime.php/token"))["token"]
         wire = await part.socket(f"{path}?token={secret}&client={form}")
         await wire.hear("greeted")
@@ -252,8 +306,11 @@ async def realtime(part: Part, arena: Arena) -> None:
     secret = (await banned.host.post("realtime.php/token"))["token"]
     wire = await part.socket(f"/realtime?token={secret}")
     await wire.hear()
-    await arena.own("POST", "game_players.php/ban", {"player_id": banned.host.id, "ban_duration": "day",
-        "ban_reason": "rude"})
+    await arena.own(
+        "POST",
+        "game_players.php/ban",
+        {"player_id": banned.host.id, "ban_duration": "day", "ban_reason": "rude"},
+    )
     await wire.hear("banned")
     await wire.hear("banned")
 

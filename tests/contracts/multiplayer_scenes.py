@@ -130,7 +130,10 @@ async def prepare(scene: Scene, given: str) -> dict[str, str]:
         await scene.meets(room_name="My Game Room", max_players=4)
         names["action"] = await scene.requests(scene.guest, request_data={"x": 10, "y": 20})
         if given == "answered":
-            done = {"status": "completed", "response_data": {"success": True, "message": "Moved successfully"}}
+            done = {
+                "status": "completed",
+                "response_data": {"success": True, "message": "Moved successfully"},
+            }
             await scene.host.post(f"game_room.php/actions/{names['action']}/complete", done)
     elif given.startswith("asked") or given == "approved":
         names["request"] = await scene.asks_in(max_players=2)
@@ -147,7 +150,15 @@ async def prepare(scene: Scene, given: str) -> dict[str, str]:
             await scene.host.post("matchmaking.php/remove")
     elif given.startswith("started"):
         await scene.starts(can_leave_room=given != "started for good")
-    elif given in ("room", "full room", "locked room", "together", "stopped room", "no way out", "told"):
+    elif given in (
+        "room",
+        "full room",
+        "locked room",
+        "together",
+        "stopped room",
+        "no way out",
+        "told",
+    ):
         await scene.opens_room(
             max_players=2 if given == "full room" else 4, can_leave_room=given != "no way out",
             password="secret" if given == "locked room" else None,

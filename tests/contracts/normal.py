@@ -15,10 +15,15 @@ PATTERNS = (
     ("code", r"(?:(?<=\bMatchmaking )|(?<=\bGame Room ))[0-9a-f]{6}\b"),
     ("client", r"(?<=/clients/)[A-Za-z0-9]{10}\b|(?<=\bmy_example_app)-[A-Za-z0-9]{3}\b"),
     ("seal", r"\b1[789]\d{8}\.[\w-]{16,}"),
-    ("secret", r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?![A-Z][a-z]+(?:-[A-Z][A-Za-z]+)+\b)[\w-]{22,}(?![\w-])"),
+    (
+        "secret",
+        r"(?<![\w-])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?![A-Z][a-z]+(?:-[A-Z][A-Za-z]+)+\b)[\w-]{22,}(?![\w-])",
+    ),
     ("seconds", r"\b1[789]\d{8}(?:\d{3})?(?:\.\d+)?\b"),
 )
-FOUND = re.compile("|".join(f"(?P<{name}>{pattern.removeprefix('(?i)')})" for name, pattern in PATTERNS))
+FOUND = re.compile(
+    "|".join(f"(?P<{name}>{pattern.removeprefix('(?i)')})" for name, pattern in PATTERNS)
+)
 UUID = re.compile(PATTERNS[0][1])
 #: The id that a client has if it asks for none.
 CLIENT = re.compile("[A-Za-z0-9]{10}")

@@ -41,8 +41,12 @@ async def clients(part: Part) -> dict[str, Any]:
     record = urlsplit(app["registration_client_uri"]).path
     owner = app["registration_access_token"]
     for token in ("", "made-up", owner):
-        await part.ask("GET", record, token=token,
-            step=f"GET its configuration with {part.normal.text(token) or 'no token'}")
+        await part.ask(
+            "GET",
+            record,
+            token=token,
+            step=f"GET its configuration with {part.normal.text(token) or 'no token'}",
+        )
     await part.ask("GET", "/oauth/v1/clients/nothing", token=owner)
     for body in (UPDATE, {**UPDATE, "client_secret": app["client_secret"]}, {**UPDATE, "client_secret": "wrong"},
         {**UPDATE, "client_id": "other"},
@@ -53,12 +57,20 @@ async def clients(part: Part) -> dict[str, Any]:
     path = urlsplit(gone["registration_client_uri"]).path
     await part.ask("DELETE", path, token="made-up")
     for _ in range(2):
-        await part.ask("DELETE", path, token=gone["registration_access_token"], step="DELETE a client")
+        await part.ask(
+            "DELETE", path, token=gone["registration_access_token"], step="DELETE a client"
+        )
     return app
 
 
 def asks(app: dict[str, Any], **changed: str | None) -> str:
-    asked = {"client_id": app["client_id"], "redirect_uri": HOME, "response_type": "code", "scope": "data", **changed}
+    asked = {
+        "client_id": app["client_id"],
+        "redirect_uri": HOME,
+        "response_type": "code",
+        "scope": "data",
+        **changed,
+    }
     return f"{AUTH}?" + urlencode({name: text for name, text in asked.items() if text is not None})
 
 
@@ -67,7 +79,9 @@ async def code(browser: Browser, app: dict[str, Any], **changed: str | None) -> 
     path = asks(app, **changed)
     page = await browser.get(path, record=False)
     if page.status == 200:
-        page = await browser.ask("POST", path, form={"csrf_token": page.seal, "grant": "Grant"}, record=False)
+        page = await browser.ask(
+            "POST", path, form={"csrf_token": page.seal, "grant": "Grant"}, record=False
+        )
     return parse_qs(urlsplit(page.headers["Location"]).query)["code"][0]
 
 
@@ -92,7 +106,9 @@ async def consent(part: Part, app: dict[str, Any]) -> Browser:
     await browser.ask("POST", path, form={"grant": "Grant"}, step="grant without a seal")
     for choice in ("deny", "grant"):
         seal = (await browser.get(path, record=False)).seal
-        await browser.ask("POST", path, form={"csrf_token": seal, choice: "x"}, step=f"{choice}, with a state")
+        await browser.ask(
+            "POST", path, form={"csrf_token": seal, choice: "x"}, step=f"{choice}, with a state"
+        )
     await browser.get(path, step="asked again, after a grant")
     await browser.get(asks(app, scope="agent"), step="asked wrongly, after a grant")
     for query in ("code=abc", "error=access_denied", ""):
@@ -104,7 +120,13 @@ async def tokens(part: Part, app: dict[str, Any], browser: Browser) -> None:
     client = {"client_id": app["client_id"], "client_secret": app["client_secret"]}
 
     async def buys(step: str, **changed: str | None) -> Any:
-        asked = {**client, "grant_type": "authorization_code", "redirect_uri": HOME, "scope": "data", **changed}
+        asked = {
+            **client,
+            "grant_type": "authorization_code",
+            "redirect_uri": HOME,
+            "scope": "data",
+            **changed,
+        }
         fields = {name: text for name, text in asked.items() if text is not None}
         return await part.ask("POST", TOKEN, form=fields, step=f"token: {step}")
 
@@ -124,8 +146,14 @@ async def tokens(part: Part, app: dict[str, Any], browser: Browser) -> None:
     part.know(pair["access_token"], "access token")
     part.know(pair["refresh_token"], "refresh token")
     verifier = "v" * 50
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    for step, given in (("the wrong verifier", "w" * 50), ("no verifier", None), ("the verifier", verifier)):
+    challenge = (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    )
+    for step, given in (
+        ("the wrong verifier", "w" * 50),
+        ("no verifier", None),
+        ("the verifier", verifier),
+    ):
         proved = await code(browser, app, code_challenge=challenge, code_challenge_method="S256")
         await buys(f"a code with {step}", code=proved, code_verifier=given)
     await part.ask("POST", TOKEN, {**client, "grant_type": "authorization_code", "redirect_uri": HOME, "scope": "data",
@@ -139,12 +167,27 @@ async def tokens(part: Part, app: dict[str, Any], browser: Browser) -> None:
         await part.ask("POST", TOKEN, raw)
     test = "/oauth/v1/test"
     for token in ("", "made-up", pair["access_token"]):
-        await part.ask("GET", test, token=token, step=f"GET {test} with {part.normal.text(token) or 'no token'}")
-    renewed = await buys("a refresh", grant_type="refresh_token", refresh_token=pair["refresh_token"],
-        redirect_uri=None)
-    await buys("the refresh once more", grant_type="refresh_token", refresh_token=pair["refresh_token"],
-        redirect_uri=None)
-    await part.ask("GET", test, token=pair["access_token"], step="the access token after the refresh")
+        await part.ask(
+            "GET",
+            test,
+            token=token,
+            step=f"GET {test} with {part.normal.text(token) or 'no token'}",
+        )
+    renewed = await buys(
+        "a refresh",
+        grant_type="refresh_token",
+        refresh_token=pair["refresh_token"],
+        redirect_uri=None,
+    )
+    await buys(
+        "the refresh once more",
+        grant_type="refresh_token",
+        refresh_token=pair["refresh_token"],
+        redirect_uri=None,
+    )
+    await part.ask(
+        "GET", test, token=pair["access_token"], step="the access token after the refresh"
+    )
     await part.ask("GET", test, token=renewed.json["access_token"], step="the new access token")
 
 
@@ -152,28 +195,63 @@ async def agents(part: Part) -> None:
     await part.server.order("world", "add", "World", "--short-name", "world")
     agent = await part.server.order("world", "agent", "world")
     part.know(agent["client_secret"], "agent's secret")
-    asked = {**agent, "grant_type": "authorization_code", "code": agent["client_secret"], "redirect_uri": "/",
-        "scope": "agent"}
-    for changed in ({}, {}, {"code": "wrong"}, {"scope": "data"}, {"scope": "agent data"}, {"redirect_uri": ""},
-        {"client_secret": "wrong"}):
-        bought = await part.ask("POST", TOKEN, form={**asked, **changed}, step=f"agent: {json.dumps(changed)}")
+    asked = {
+        **agent,
+        "grant_type": "authorization_code",
+        "code": agent["client_secret"],
+        "redirect_uri": "/",
+        "scope": "agent",
+    }
+    for changed in (
+        {},
+        {},
+        {"code": "wrong"},
+        {"scope": "data"},
+        {"scope": "agent data"},
+        {"redirect_uri": ""},
+        {"client_secret": "wrong"},
+    ):
+        bought = await part.ask(
+            "POST", TOKEN, form={**asked, **changed}, step=f"agent: {json.dumps(changed)}"
+        )
         if bought.status == 200:
-            await part.ask("GET", "/oauth/v1/test", token=bought.json["access_token"],
-                step="an agent's token is no user's")
+            await part.ask(
+                "GET",
+                "/oauth/v1/test",
+                token=bought.json["access_token"],
+                step="an agent's token is no user's",
+            )
 
 
 async def manners(part: Part) -> None:
-    origin = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example"}
-    for path in (REGISTER, TOKEN, AUTH, "/oauth/v1/show", "/oauth/v1/test", "/oauth/v1/clients/x", "/oauth/v1/nothing"):
+    origin = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+        "Origin": "https://a.example",
+    }
+    for path in (
+        REGISTER,
+        TOKEN,
+        AUTH,
+        "/oauth/v1/show",
+        "/oauth/v1/test",
+        "/oauth/v1/clients/x",
+        "/oauth/v1/nothing",
+    ):
         await part.ask("OPTIONS", path, headers=origin)
         await part.ask("PATCH", path)
     await part.ask("GET", TOKEN)
     await part.ask("GET", REGISTER)
     await part.ask("POST", REGISTER, b" " * (2**20 + 10), step="a body above 1 MiB")
     address = {"X-Forwarded-For": "10.99.0.2"}
-    asked = {"client_id": "my_example_app", "client_secret": "wrong", "grant_type": "authorization_code", "code": "x",
-        "redirect_uri": HOME, "scope": "data"}
+    asked = {
+        "client_id": "my_example_app",
+        "client_secret": "wrong",
+        "grant_type": "authorization_code",
+        "code": "x",
+        "redirect_uri": HOME,
+        "scope": "data",
+    }
     for _ in range(120):
         await part.ask("POST", TOKEN, form=asked, headers=address, record=False)
     await part.ask("POST", TOKEN, form=asked, headers=address, step="too many wrong secrets")

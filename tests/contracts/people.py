@@ -35,11 +35,18 @@ class Browser:
         assert seal, seen
         return seal
 
-    async def send(self, path: str, seen: str, *, step: str = "", record: bool = True, **fields: str) -> Answer:
+    async def send(
+        self, path: str, seen: str, *, step: str = "", record: bool = True, **fields: str
+    ) -> Answer:
         """Send a form as the page `seen` showed it."""
         given = {"csrf_token": await self.seal(seen), **fields}
-        return await self.ask("POST", path, form=given, record=record,
-            step=step or self.part.normal.text(f"POST {path} {fields}"))
+        return await self.ask(
+            "POST",
+            path,
+            form=given,
+            record=record,
+            step=step or self.part.normal.text(f"POST {path} {fields}"),
+        )
 
     async def signs_in(self, email: str, record: bool = False) -> None:
         answer = await self.send("/login", "/login", email=email, password=PASSWORD, record=record)
@@ -47,8 +54,7 @@ class Browser:
 
 
 async def an_account(part: Part, email: str, *flags: str) -> dict[str, Any]:
-    return await part.server.order("account", "add", email, "--password", PASSWORD,
-        *flags)  # type: ignore[no-any-return]
+    return await part.server.order("account", "add", email, "--password", PASSWORD, *flags)  # type: ignore[no-any-return]
 
 
 async def a_token(part: Part, email: str) -> str:
@@ -79,7 +85,11 @@ async def logs(part: Part, token: str, *lines: str, zone: str = "America/Chicago
     for line in lines:
         headers = {"Content-Type": FORM}
         answer = await part.ask(
-            "POST", "/api/v1/agents/logline", form={"line": line, "zone": zone}, token=token, headers=headers,
-            record=False
+            "POST",
+            "/api/v1/agents/logline",
+            form={"line": line, "zone": zone},
+            token=token,
+            headers=headers,
+            record=False,
         )
         assert answer.status in (200, 201), answer

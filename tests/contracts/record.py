@@ -48,7 +48,9 @@ async def served(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[st
                 await module.run(part)
             except Exception as fault:
                 # What was asked until then can be compared still, and so can the other parts.
-                part.steps.append({"step": CUT_SHORT, "answer": repr(fault), "log": log_of(folder / name)})
+                part.steps.append(
+                    {"step": CUT_SHORT, "answer": repr(fault), "log": log_of(folder / name)}
+                )
                 return part.steps, part.asked
         assert await server.stop() == 0, f"{name}: the server did not end well"
     return part.steps, part.asked
@@ -74,7 +76,9 @@ async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]
                     steps, asked = await module.record(folder / name), []
                 except Exception as fault:
                     steps, asked = [{"step": CUT_SHORT, "answer": repr(fault), "log": ""}], []
-            print(f"{name}: {len(steps)} steps in {time.monotonic() - began:.1f} s", file=sys.stderr)
+            print(
+                f"{name}: {len(steps)} steps in {time.monotonic() - began:.1f} s", file=sys.stderr
+            )
             return name, steps, asked
 
     names = [name for name in (*SERVED, *OTHERS) if not only or name in only]

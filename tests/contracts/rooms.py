@@ -36,7 +36,11 @@ async def a_guest(part: Part, name: str) -> User:
 
 
 async def accounts(part: Part) -> None:
-    account = {"email": "minnie@example.org", "password": "hunter2hunter2", "username": "Minnie Mouse"}
+    account = {
+        "email": "minnie@example.org",
+        "password": "hunter2hunter2",
+        "username": "Minnie Mouse",
+    }
     for body in (
         account, account, {**account, "email": "no address"}, {**account, "email": "a@example.org",
             "password": "short"},
@@ -45,14 +49,18 @@ async def accounts(part: Part) -> None:
         {}, {"email": 1}, [], None,
     ):  # fmt: skip
         await part.ask("POST", "/accounts/register", body)
-    login = {"credentialType": "password", "email": "minnie@example.org", "password": "hunter2hunter2"}
+    login = {
+        "credentialType": "password",
+        "email": "minnie@example.org",
+        "password": "hunter2hunter2",
+    }
     for body in (
         {"credentialType": "guest"}, {"credentialType": "guest", "username": "Mickey Mouse"}, login,
         {**login, "password": "wrong"}, {**login, "email": "nobody@example.org"}, {"credentialType": "magic"}, {},
         {"credentialType": "guest", "username": "x" * 51}, {"credentialType": "guest", "username": "\u200b"},
     ):  # fmt: skip
         await part.ask("POST", "/accounts/login", body)
-    minnie = (await part.well("POST", "/accounts/login", login))
+    minnie = await part.well("POST", "/accounts/login", login)
     user = User(part, minnie["user"]["userId"], part.know(minnie["token"], "Minnie's token"))
     await user.ask("GET", f"/accounts/user/{user.id}")
     await user.ask("GET", "/accounts/user/999")
@@ -64,9 +72,16 @@ async def accounts(part: Part) -> None:
     await user.ask("GET", f"/accounts/user/{user.id}", step="a token that was signed out")
     address = {"X-Forwarded-For": "10.99.0.1"}
     for _ in range(10):
-        await part.ask("POST", "/accounts/login", {**login, "password": "wrong"}, headers=address, record=False)
-    await part.ask("POST", "/accounts/login", {**login, "password": "wrong"}, headers=address,
-        step="the eleventh wrong password")
+        await part.ask(
+            "POST", "/accounts/login", {**login, "password": "wrong"}, headers=address, record=False
+        )
+    await part.ask(
+        "POST",
+        "/accounts/login",
+        {**login, "password": "wrong"},
+        headers=address,
+        step="the eleventh wrong password",
+    )
 
 
 async def credentials(part: Part) -> None:
@@ -83,14 +98,23 @@ async def credentials(part: Part) -> None:
         *(("POST", f"{NOUGHTS}/sessions/1/{verb}") for verb in ("turn", "join", "leave", "stop", "chat")),
     ):  # fmt: skip
         for token in ("", "made-up"):
-            await part.ask(method, path, token=token, step=f"{method} {path} with {token or 'no token'}")
+            await part.ask(
+                method, path, token=token, step=f"{method} {path} with {token or 'no token'}"
+            )
 
 
 async def games(part: Part, one: User, two: User) -> None:
     await one.ask("GET", "/games")
     path = f"{NOUGHTS}/user-data/{one.id}"
-    for body in (b'{"sound": false}', b"[1, 2.0, null]", b'"text"', b"null", b"{", b"",
-        b'{"a": "' + b"x" * 17_000 + b'"}'):
+    for body in (
+        b'{"sound": false}',
+        b"[1, 2.0, null]",
+        b'"text"',
+        b"null",
+        b"{",
+        b"",
+        b'{"a": "' + b"x" * 17_000 + b'"}',
+    ):
         await one.ask("PUT", f"{path}/kept", body, headers={"Content-Type": "application/json"})
         await two.ask("GET", f"{path}/kept")
     await one.ask("PUT", f"{path}/no.key", {"a": 1})
@@ -109,12 +133,24 @@ async def rooms(part: Part, host: User, guest: User, other: User) -> None:
     ):  # fmt: skip
         await host.ask("POST", f"{NOUGHTS}/rooms", body)
     await host.ask("POST", "/games/nothing/rooms", {"name": "a"})
-    await host.ask("POST", f"{NOUGHTS}/rooms", b"name=a", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    await host.ask(
+        "POST",
+        f"{NOUGHTS}/rooms",
+        b"name=a",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
     await host.ask("POST", f"{NOUGHTS}/rooms", b" " * (2**20 + 10), step="a body above 1 MiB")
     for _ in range(2):
-        await host.ask("POST", f"{NOUGHTS}/rooms", {"name": "once"}, headers={"Idempotency-Key": "k1"})
+        await host.ask(
+            "POST", f"{NOUGHTS}/rooms", {"name": "once"}, headers={"Idempotency-Key": "k1"}
+        )
     await host.ask("POST", f"{NOUGHTS}/rooms", {"name": "twice"}, headers={"Idempotency-Key": "k1"})
-    await host.ask("POST", f"{NOUGHTS}/rooms", {"name": "twice"}, headers={"Idempotency-Key": "é" * 3 + "x" * 300})
+    await host.ask(
+        "POST",
+        f"{NOUGHTS}/rooms",
+        {"name": "twice"},
+        headers={"Idempotency-Key": "é" * 3 + "x" * 300},
+    )
     for query in (
         "", "?limit=2&offset=1", "?search=ONCE", "?private=true", "?private=false&limit=1", "?full=true",
         "?active=false",
@@ -138,7 +174,13 @@ async def rooms(part: Part, host: User, guest: User, other: User) -> None:
         await host.ask("PUT", f"{locked}/options", options)
     await other.ask("POST", f"{locked}/leave")
     await guest.ask("POST", f"{locked}/kick", {"user_id": host.id})
-    for body in ({"user_id": host.id}, {"user_id": 999}, {"user_id": "x"}, {}, {"user_id": guest.id}):
+    for body in (
+        {"user_id": host.id},
+        {"user_id": 999},
+        {"user_id": "x"},
+        {},
+        {"user_id": guest.id},
+    ):
         await host.ask("POST", f"{locked}/kick", body)
     await guest.ask("GET", f"{locked}/events?wait=0")
     await guest.ask("POST", f"{locked}/leave")
@@ -149,10 +191,16 @@ async def rooms(part: Part, host: User, guest: User, other: User) -> None:
     await guest.ask("GET", f"{locked}/chat")
     await host.ask("POST", f"{locked}/start", step="start, too few players")
     await host.ask("POST", f"{locked}/leave")
-    for method, path in (("GET", locked), ("POST", f"{locked}/join"), ("GET", f"{locked}/events?wait=0"),
-        ("GET", f"{locked}/chat")):
+    for method, path in (
+        ("GET", locked),
+        ("POST", f"{locked}/join"),
+        ("GET", f"{locked}/events?wait=0"),
+        ("GET", f"{locked}/chat"),
+    ):
         await host.ask(method, path, step=f"{method} {path} of a room that is gone")
-    await other.ask("POST", f"{NOUGHTS}/rooms/quick-join", {"name": "mine", "options": {"first": "random"}})
+    await other.ask(
+        "POST", f"{NOUGHTS}/rooms/quick-join", {"name": "mine", "options": {"first": "random"}}
+    )
     await other.ask("POST", f"{NOUGHTS}/rooms/quick-join")
     await other.ask("POST", f"{NOUGHTS}/rooms/quick-join", {"name": 1})
     await guest.ask("POST", "/games/nothing/rooms/quick-join")
@@ -210,7 +258,9 @@ async def without_rules(part: Part, host: User, guest: User, other: User) -> Non
     await part.server.order("game", "add", "arena", "--name", "Arena", "--max", "3")
     room = await host.room("free", "/games/arena", password="hunter2")
     await host.ask("POST", f"{room}/start")
-    session = (await host.well("GET", f"/accounts/{host.id}/rooms-and-sessions"))["sessions"][0]["id"]
+    session = (await host.well("GET", f"/accounts/{host.id}/rooms-and-sessions"))["sessions"][0][
+        "id"
+    ]
     session = f"/games/arena/sessions/{session}"
     await other.ask("GET", session)
     await guest.ask("GET", "/games/arena/sessions?open=true")
@@ -240,7 +290,9 @@ async def feeds(part: Part, host: User, guest: User, other: User) -> None:
     await host.ask("GET", "/games/nothing/rooms/events")
     await host.ask("GET", f"{NOUGHTS}/rooms/999/events")
     await part.stream(f"{room}/events?after-event-id={cursor}", 1, token=host.token)
-    await part.stream(f"{NOUGHTS}/rooms/events", 2, token=host.token, headers={"Last-Event-ID": str(cursor - 1)})
+    await part.stream(
+        f"{NOUGHTS}/rooms/events", 2, token=host.token, headers={"Last-Event-ID": str(cursor - 1)}
+    )
     wire = await part.socket(f"{room}/events?after-event-id={cursor}", token=guest.token)
     await wire.hear()
     await wire.hear()
@@ -252,7 +304,11 @@ async def feeds(part: Part, host: User, guest: User, other: User) -> None:
     opened = await part.socket(f"{NOUGHTS}/rooms/events?after-event-id={cursor}&ticket={ticket}")
     await opened.hear("by ticket")
     await opened.hear()
-    for path in (f"{room}/events?ticket={ticket}", f"{room}/events?ticket=made-up", f"{room}/events"):
+    for path in (
+        f"{room}/events?ticket={ticket}",
+        f"{room}/events?ticket=made-up",
+        f"{room}/events",
+    ):
         refused = await part.socket(path)
         await refused.end()
     await host.well("POST", f"{room}/kick", {"user_id": guest.id})
@@ -278,10 +334,20 @@ async def feeds(part: Part, host: User, guest: User, other: User) -> None:
 
 
 async def manners(part: Part, one: User) -> None:
-    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example"}
-    for path in ("/accounts/login", "/games", f"{NOUGHTS}/rooms", f"{NOUGHTS}/rooms/1", f"{NOUGHTS}/rooms/events",
-        "/games/a/b/c", "/accounts/x/y/z"):
+    asks = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+        "Origin": "https://a.example",
+    }
+    for path in (
+        "/accounts/login",
+        "/games",
+        f"{NOUGHTS}/rooms",
+        f"{NOUGHTS}/rooms/1",
+        f"{NOUGHTS}/rooms/events",
+        "/games/a/b/c",
+        "/accounts/x/y/z",
+    ):
         await part.ask("OPTIONS", path, headers=asks)
         await one.ask("PATCH", path)
         await one.ask("HEAD", path)
@@ -301,7 +367,9 @@ async def manners(part: Part, one: User) -> None:
 async def run(part: Part) -> None:
     await accounts(part)
     await credentials(part)
-    host, guest, other = [await a_guest(part, name) for name in ("Mickey Mouse", "Donald Duck", "Goofy")]
+    host, guest, other = [
+        await a_guest(part, name) for name in ("Mickey Mouse", "Donald Duck", "Goofy")
+    ]
     await games(part, host, guest)
     await rooms(part, host, guest, other)
     await sessions(part, host, guest, other)

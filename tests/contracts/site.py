@@ -10,9 +10,25 @@ from tests.contracts.rooms import NOUGHTS, a_guest
 
 JSON = {"Accept": "application/json"}
 WORLD = "/servers/mill"
-FILES = ("README.md", "log4j2.xml", "log4j2-1.7.xml", "mc-start.sh", "mc-stop.sh", "mc_coal_agent.py", "timezones.py")
-PAGES = ("chats", "players", "players/gumptionthomas", "sessions", "deaths", "achievements", "screenshots",
-    "screenshot_upload")
+FILES = (
+    "README.md",
+    "log4j2.xml",
+    "log4j2-1.7.xml",
+    "mc-start.sh",
+    "mc-stop.sh",
+    "mc_coal_agent.py",
+    "timezones.py",
+)
+PAGES = (
+    "chats",
+    "players",
+    "players/gumptionthomas",
+    "sessions",
+    "deaths",
+    "achievements",
+    "screenshots",
+    "screenshot_upload",
+)
 ADMIN = (
     "/admin", "/admin/users", "/admin/servers", "/admin/server_create", "/admin/games", "/admin/rooms", "/admin/bans",
     "/admin/settings", "/admin/backups", "/admin/log",
@@ -28,26 +44,56 @@ def first(pattern: str, page: bytes) -> str:
 
 async def signing(part: Part) -> Browser:
     nobody, ann = Browser(part), Browser(part)
-    for path in ("/", "/login", "/login?next_url=/chats", "/login?next_url=https://evil.example/", "/signup",
-        "/nothing/here", "/static/nothing.css"):
+    for path in (
+        "/",
+        "/login",
+        "/login?next_url=/chats",
+        "/login?next_url=https://evil.example/",
+        "/signup",
+        "/nothing/here",
+        "/static/nothing.css",
+    ):
         await nobody.get(path)
-    await nobody.ask("POST", "/login", form={"email": "a@example.org", "password": "x"}, step="sign in without a seal")
+    await nobody.ask(
+        "POST",
+        "/login",
+        form={"email": "a@example.org", "password": "x"},
+        step="sign in without a seal",
+    )
     await nobody.send("/login", "/login", email="a@example.org", password="x")
     code = part.server.said["admin_code"]
     part.know(code, "admin code")
-    for fields in ({"email": "x", "password": PASSWORD}, {"email": "b@example.org", "password": "short"},
-        {"email": "b@example.org", "password": PASSWORD, "code": "wrong"}):
+    for fields in (
+        {"email": "x", "password": PASSWORD},
+        {"email": "b@example.org", "password": "short"},
+        {"email": "b@example.org", "password": PASSWORD, "code": "wrong"},
+    ):
         await nobody.send("/signup", "/signup", **fields)
     root = Browser(part)
-    await root.send("/signup", "/signup", email="root@example.org", password=PASSWORD, nickname="Root", code=code)
-    await ann.send("/signup", "/signup", email="waits@example.org", password=PASSWORD, nickname="Waits",
-        next_url="/profile")
+    await root.send(
+        "/signup",
+        "/signup",
+        email="root@example.org",
+        password=PASSWORD,
+        nickname="Root",
+        code=code,
+    )
+    await ann.send(
+        "/signup",
+        "/signup",
+        email="waits@example.org",
+        password=PASSWORD,
+        nickname="Waits",
+        next_url="/profile",
+    )
     for path in ("/", "/profile", "/login", "/admin"):
         await ann.get(path, step=f"GET {path}, waiting")
     await ann.send("/logout", "/login")
     await ann.get("/profile")
     other = Browser(part)
-    await other.send("/login", "/login", email="root@example.org", password=PASSWORD, next_url="/admin/users")
+    await other.send(
+        "/login", "/login", email="root@example.org", password=PASSWORD, next_url="/admin/users"
+    )
     await other.get("/login", step="GET /login, signed in")
     for path in (*ADMIN, "/profile"):
         await nobody.get(path, step=f"GET {path}, not signed in")
@@ -55,7 +101,9 @@ async def signing(part: Part) -> Browser:
 
 
 async def worlds(part: Part, root: Browser) -> tuple[str, Browser]:
-    made = await root.send("/admin/server_create", "/admin/server_create", name="The Mill", short_name="mill")
+    made = await root.send(
+        "/admin/server_create", "/admin/server_create", name="The Mill", short_name="mill"
+    )
     assert made.status < 400, made
     await root.send("/admin/server_create", "/admin/server_create", name="", short_name="admin")
     await root.send("/admin/server_create", "/admin/server_create", name="Again", short_name="mill")
@@ -81,14 +129,30 @@ async def worlds(part: Part, root: Browser) -> tuple[str, Browser]:
         for page in ("", *(f"/{one}" for one in PAGES)):
             await who.get(f"{WORLD}{page}", step=f"GET {WORLD}{page}, {about}")
     await ann.get(WORLD, headers=JSON)
-    for query in ("", "?q=hey", "?kind=death", "?player=gumptionthomas", "?at=2013-04-19T10:33:00", "?kind=nothing",
-        "?older=x", "?line=1"):
-        await ann.get(f"{WORLD}/chats{query}", headers=JSON, step=f"GET {WORLD}/chats{query} as JSON")
+    for query in (
+        "",
+        "?q=hey",
+        "?kind=death",
+        "?player=gumptionthomas",
+        "?at=2013-04-19T10:33:00",
+        "?kind=nothing",
+        "?older=x",
+        "?line=1",
+    ):
+        await ann.get(
+            f"{WORLD}/chats{query}", headers=JSON, step=f"GET {WORLD}/chats{query} as JSON"
+        )
         await ann.get(f"{WORLD}/chats{query}")
     for path in ("sessions", "deaths", "achievements"):
         await ann.get(f"{WORLD}/{path}?player=gumptionthomas&before=2013-04-20")
-    for path in (f"{WORLD}/players/nobody", "/servers/nothing", "/servers/nothing/chats", "/servers/1", "/mill",
-        "/nothing"):
+    for path in (
+        f"{WORLD}/players/nobody",
+        "/servers/nothing",
+        "/servers/nothing/chats",
+        "/servers/1",
+        "/mill",
+        "/nothing",
+    ):
         await ann.get(path)
     for page in ("chats", "players", "sessions", "deaths", "achievements", "screenshots"):
         await ann.get(f"/{page}")
@@ -98,8 +162,11 @@ async def worlds(part: Part, root: Browser) -> tuple[str, Browser]:
     await pictures(part, ann, root)
     for verb in ("play", "pause"):
         for who in (nobody, ann, root):
-            await who.ask("POST", f"{WORLD}/{verb}",
-                form={"csrf_token": await root.seal("/admin") if who is root else ""})
+            await who.ask(
+                "POST",
+                f"{WORLD}/{verb}",
+                form={"csrf_token": await root.seal("/admin") if who is root else ""},
+            )
     return agent, ann
 
 
@@ -112,7 +179,9 @@ async def talking(part: Part, ann: Browser) -> None:
         ("once more", {"csrf_token": seal, "chat": "Hello again"}, {**JSON, "Idempotency-Key": "k1"}),
         ("empty", {"csrf_token": seal, "chat": ""}, JSON), ("without a seal", {"chat": "x"}, JSON),
     ):  # fmt: skip
-        await ann.ask("POST", chats, form=form, headers=headers, step=f"POST {chats} as JSON {about}")
+        await ann.ask(
+            "POST", chats, form=form, headers=headers, step=f"POST {chats} as JSON {about}"
+        )
     feed = f"{WORLD}/events"
     head = await ann.get(f"{feed}?after-event-id=-1&wait=0", headers=JSON)
     cursor = int(head.headers["X-Event-Cursor"])
@@ -129,14 +198,27 @@ async def talking(part: Part, ann: Browser) -> None:
 async def pictures(part: Part, ann: Browser, root: Browser) -> None:
     shots = f"{WORLD}/screenshots"
     for path in (shots, f"{WORLD}/screenshot_uploaded"):
-        await ann.ask("POST", path, multipart(png(), csrf_token=await ann.seal(shots)),
-            step=f"hang a picture at {path}")
-    await ann.ask("POST", shots, multipart(png(), csrf_token=await ann.seal(shots)), headers=JSON,
-        step="hang a picture, as a script")
-    await ann.ask("POST", shots, multipart(b"none", csrf_token=await ann.seal(shots)), step="hang no picture")
-    await ann.ask("POST", shots, multipart(png(), csrf_token="x"), step="hang a picture without a seal")
+        await ann.ask(
+            "POST",
+            path,
+            multipart(png(), csrf_token=await ann.seal(shots)),
+            step=f"hang a picture at {path}",
+        )
+    await ann.ask(
+        "POST",
+        shots,
+        multipart(png(), csrf_token=await ann.seal(shots)),
+        headers=JSON,
+        step="hang a picture, as a script",
+    )
+    await ann.ask(
+        "POST", shots, multipart(b"none", csrf_token=await ann.seal(shots)), step="hang no picture"
+    )
+    await ann.ask(
+        "POST", shots, multipart(png(), csrf_token="x"), step="hang a picture without a seal"
+    )
     page = await ann.get(shots)
-    number = first(rf'{shots}/(\d+)/', page.raw)
+    number = first(rf"{shots}/(\d+)/", page.raw)
     for kind in ("original", "small", "blurred", "large"):
         await ann.get(f"{shots}/{number}/{kind}")
     await Browser(part).get(f"{shots}/{number}/small", step="a picture, not signed in")
@@ -158,8 +240,12 @@ async def profiles(part: Part, ann: Browser) -> None:
         ("/profile/tokens", {"title": "Script", "days": "0"}),
     ):  # fmt: skip
         await ann.send(path, "/profile", **fields)
-    await part.ask("POST", "/oauth/v1/register", {"redirect_uris": ["http://example.com/callback"],
-        "client_id": "app"}, record=False)
+    await part.ask(
+        "POST",
+        "/oauth/v1/register",
+        {"redirect_uris": ["http://example.com/callback"], "client_id": "app"},
+        record=False,
+    )
     ask = "/oauth/v1/auth?client_id=app&redirect_uri=http://example.com/callback&response_type=code"
     page = await ann.get(ask, record=False)
     await ann.ask("POST", ask, form={"csrf_token": page.seal, "grant": "x"}, record=False)
@@ -182,7 +268,13 @@ async def admin_place(root: Browser) -> str:
 
 
 async def admins(part: Part, root: Browser) -> None:
-    for path in (*ADMIN, "/admin/users?q=ann", "/admin/users?page=2", "/admin/log?page=9", "/admin/nothing"):
+    for path in (
+        *ADMIN,
+        "/admin/users?q=ann",
+        "/admin/users?page=2",
+        "/admin/log?page=9",
+        "/admin/nothing",
+    ):
         await root.get(path)
     member = Browser(part)
     await member.signs_in("ann@example.org")
@@ -190,7 +282,7 @@ async def admins(part: Part, root: Browser) -> None:
         await member.get(path, step=f"GET {path}, a member")
     await member.ask("POST", "/admin/games", form={"tag": "chess"}, step="make a game, a member")
     users = await root.get("/admin/users", record=False)
-    waits = first(r'/admin/users/(\d+)/activate', users.raw)
+    waits = first(r"/admin/users/(\d+)/activate", users.raw)
     person = f"/admin/users/{waits}"
     await root.send(f"{person}/activate", "/admin/users")
     await root.get(f"{person}/remove")
@@ -208,10 +300,17 @@ async def admins(part: Part, root: Browser) -> None:
         await root.send(f"{place}{path}", place, **fields)
     nobody = Browser(part)
     for page in ("", "/chats", "/players", "/events?wait=0"):
-        await nobody.get(f"{WORLD}{page}", step=f"GET {WORLD}{page} of a public world, not signed in")
-    await nobody.get(f"{WORLD}/chats", headers=JSON, step="the chat of a public world as JSON, not signed in")
-    for fields in ({"tag": "chess", "name": "Chess", "min": "2", "max": "2", "open": "1"}, {"tag": "chess"},
-        {"tag": "No Tag", "min": "x"}):
+        await nobody.get(
+            f"{WORLD}{page}", step=f"GET {WORLD}{page} of a public world, not signed in"
+        )
+    await nobody.get(
+        f"{WORLD}/chats", headers=JSON, step="the chat of a public world as JSON, not signed in"
+    )
+    for fields in (
+        {"tag": "chess", "name": "Chess", "min": "2", "max": "2", "open": "1"},
+        {"tag": "chess"},
+        {"tag": "No Tag", "min": "x"},
+    ):
         await root.send("/admin/games", "/admin/games", **fields)
     await root.send("/admin/games/chess/rotate", "/admin/games")
     await root.send("/admin/games/nothing/rotate", "/admin/games")
@@ -224,7 +323,11 @@ async def playing(part: Part, root: Browser) -> None:
     number = room.rpartition("/")[2]
     playing = await host.room("another room")
     await guest.well("POST", f"{playing}/join")
-    session = (await host.ask("POST", f"{playing}/start", record=False)).headers["Location"].rpartition("/")[2]
+    session = (
+        (await host.ask("POST", f"{playing}/start", record=False))
+        .headers["Location"]
+        .rpartition("/")[2]
+    )
     await root.get("/admin/rooms", step="GET /admin/rooms, with a room and a session")
     for path in (f"rooms/{number}/kick/{guest.id}", f"rooms/{number}/close", f"sessions/{session}/kick/{guest.id}",
         f"sessions/{session}/close",
@@ -253,8 +356,12 @@ async def backups(part: Part, root: Browser) -> None:
     # Backups are listed by their times, in whole seconds.
     await asyncio.sleep(1.1)
     for content, about in ((b"no backup", "what is none"), (fetched.raw, "a backup")):
-        await root.ask("POST", "/admin/backups/upload", multipart(content, kind="application/x-tar", csrf_token=seal),
-            step=f"send in {about}")
+        await root.ask(
+            "POST",
+            "/admin/backups/upload",
+            multipart(content, kind="application/x-tar", csrf_token=seal),
+            step=f"send in {about}",
+        )
     await root.get(f"{path}/restore")
     await root.get("/admin/backups/nothing/restore")
     await root.send(f"{path}/restore", f"{path}/restore")
@@ -272,13 +379,30 @@ async def files(part: Part) -> None:
     for name in FILES:
         await part.ask("GET", f"/mc/{name}")
     await part.ask("GET", "/mc/nothing")
-    for path in ("/", "/login", "/profile", "/admin", "/admin/users/1", WORLD, "/chats", "/mc/README.md"):
-        await part.ask("OPTIONS", path, headers={"Origin": "https://a.example",
-            "Access-Control-Request-Method": "POST"})
+    for path in (
+        "/",
+        "/login",
+        "/profile",
+        "/admin",
+        "/admin/users/1",
+        WORLD,
+        "/chats",
+        "/mc/README.md",
+    ):
+        await part.ask(
+            "OPTIONS",
+            path,
+            headers={"Origin": "https://a.example", "Access-Control-Request-Method": "POST"},
+        )
         await part.ask("DELETE", path)
         await part.ask("HEAD", path)
-    await part.ask("POST", "/login", b"x" * (2**20 + 10),
-        headers={"Content-Type": "application/x-www-form-urlencoded"}, step="a form above 1 MiB")
+    await part.ask(
+        "POST",
+        "/login",
+        b"x" * (2**20 + 10),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        step="a form above 1 MiB",
+    )
     await part.ask("POST", "/login", {"email": "x"}, step="JSON where a form belongs")
 
 

@@ -40,7 +40,9 @@ def test_a_part_is_as_recorded(found: dict[str, Any], name: str) -> None:
     shown = []
     if now[-1]["step"] == CUT_SHORT:
         cut = now.pop()
-        shown.append(f"{CUT_SHORT} after {len(now)} of {len(recorded)} steps: {cut['answer']}\n{cut['log']}")
+        shown.append(
+            f"{CUT_SHORT} after {len(now)} of {len(recorded)} steps: {cut['answer']}\n{cut['log']}"
+        )
     for before, after in zip(recorded, now, strict=False):
         for one in differences(before, after):
             shown.append(f"{before['step'][:200]}\n    {one}")

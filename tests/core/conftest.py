@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Limits, Setting
+from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.games.noughts import RULES
-from tests.core.stores import Clock, DoorStore
+from tests.core.stores import BlockingStore, Clock
 
 
 @pytest.fixture
@@ -20,28 +20,28 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def setting(clock: Clock) -> Setting:
-    return Setting(clock, random.Random(1), {"noughts": RULES}, Limits(), b"seal")
+def setting(clock: Clock) -> CoreContext:
+    return CoreContext(clock, random.Random(1), {"noughts": RULES}, Limits(), b"seal")
 
 
 @pytest.fixture
-def store() -> DoorStore:
-    return DoorStore()
+def store() -> BlockingStore:
+    return BlockingStore()
 
 
 @pytest.fixture
-async def core(store: DoorStore, setting: Setting) -> AsyncIterator[Core]:
+async def core(store: BlockingStore, setting: CoreContext) -> AsyncIterator[Core]:
     """A core whose ledger is at work, with the games `free` and `noughts` and the guests 1 and 2."""
     core = await Core.recover(store, setting)
-    work = asyncio.create_task(core.ledger.run())
+    work = asyncio.create_task(core.writer.run())
     for tag in ("free", "noughts"):
-        await core.do(add_game, tag=tag, max_players=8)
+        await core.execute(add_game, tag=tag, max_players=8)
     for name in ("Ada", "Grace"):
-        await core.do(sign_in_guest, name=name)
+        await core.execute(create_guest, name=name)
     store.batches.clear()
     yield core
-    store.open_door()
-    core.ledger.close()
+    store.unblock_writes()
+    core.writer.close()
     await asyncio.wait([work])
-    if store.fault is None:
+    if store.error is None:
         work.result()

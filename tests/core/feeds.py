@@ -6,27 +6,27 @@ from coalserver.core.ports import Entry
 HERE, THERE, ELSEWHERE = ("lobby", 1), ("lobby", 2), ("lobby", 3)
 
 
-class Sleeper:
+class CountingWaiter:
     """Counts how often it was woken."""
 
     def __init__(self):
-        self.woken = 0
+        self.wake_count = 0
 
     def wake(self):
-        self.woken += 1
+        self.wake_count += 1
 
 
-def entries(*heard, first=0):
+def entries(*topics, first=0):
     """One entry for each topic or tuple of topics."""
     return [
         Entry(id, float(id), "said", at if isinstance(at[0], tuple) else (at,))
-        for id, at in enumerate(heard, first)
+        for id, at in enumerate(topics, first)
     ]
 
 
-def a_feed(*heard, tail=100):
+def make_feed(*topics, tail=100):
     feed = Feed(tail=tail)
-    for entry in entries(*heard):
+    for entry in entries(*topics):
         feed.publish([entry])
     return feed
 

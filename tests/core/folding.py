@@ -14,7 +14,7 @@ Opened = Mapping[tuple[type, int], Any]
 
 
 @dataclass(slots=True)
-class Gathering:
+class LobbyView:
     """An open lobby as its members see it: who sits there (ready, away) and what was chosen."""
 
     members: dict[int, tuple[bool, bool]]
@@ -24,14 +24,14 @@ class Gathering:
     checked: bool
 
     @classmethod
-    def of(cls, lobby: Lobby) -> "Gathering":
+    def of(cls, lobby: Lobby) -> "LobbyView":
         members = {seat.player: (seat.ready, seat.away) for seat in lobby.roster.seats}
         locked = bool(lobby.password)
         return cls(members, lobby.roster.host, lobby.options, locked, lobby.ready_check)
 
 
 @dataclass(slots=True)
-class Play:
+class RoomView:
     """A running room as its members see it: who sits where, who is away, and how far it is."""
 
     members: dict[int, tuple[int, bool]]
@@ -42,7 +42,7 @@ class Play:
     current: tuple[int, ...] | None
 
     @classmethod
-    def of(cls, room: Room) -> "Play":
+    def of(cls, room: Room) -> "RoomView":
         members = {seat.player: (seat.number, seat.away) for seat in room.roster.seats}
         locked = bool(room.password)
         return cls(members, room.roster.host, locked, room.turns, room.state, room.current)
@@ -52,8 +52,8 @@ class Play:
 class View:
     """All lobbies and rooms: those that go on, and how the others ended."""
 
-    lobbies: dict[int, Gathering] = field(default_factory=dict)
-    rooms: dict[int, Play] = field(default_factory=dict)
+    lobbies: dict[int, LobbyView] = field(default_factory=dict)
+    rooms: dict[int, RoomView] = field(default_factory=dict)
     ended: dict[tuple[str, int], str] = field(default_factory=dict)
 
     @classmethod
@@ -61,14 +61,14 @@ class View:
         view = cls()
         for lobby in state.all(Lobby):
             if lobby.open:
-                view.lobbies[lobby.id] = Gathering.of(lobby)
+                view.lobbies[lobby.id] = LobbyView.of(lobby)
             else:
-                view.ended["lobby", lobby.id] = "started" if lobby.room else str(lobby.ending)
+                view.ended["lobby", lobby.id] = "started" if lobby.room else str(lobby.close_reason)
         for room in state.all(Room):
-            if room.over:
-                view.ended["room", room.id] = str(room.ending)
+            if room.ended:
+                view.ended["room", room.id] = str(room.close_reason)
             else:
-                view.rooms[room.id] = Play.of(room)
+                view.rooms[room.id] = RoomView.of(room)
         return view
 
     def without_turns(self) -> "View":
@@ -82,17 +82,17 @@ class View:
         for entry in entries:
             event = entry.event
             if isinstance(event, lobby_events.LobbyOpened):
-                self.lobbies[event.lobby] = Gathering.of(opened[Lobby, event.lobby])
+                self.lobbies[event.lobby] = LobbyView.of(opened[Lobby, event.lobby])
                 self.ended.pop(("lobby", event.lobby), None)
             elif isinstance(event, room_events.RoomOpened):
-                self.rooms[event.room] = Play.of(opened[Room, event.room])
+                self.rooms[event.room] = RoomView.of(opened[Room, event.room])
                 self.ended.pop(("room", event.room), None)
             elif isinstance(event, lobby_events.LobbyClosed):
                 self.lobbies.pop(event.lobby, None)
-                self.ended["lobby", event.lobby] = event.ending
+                self.ended["lobby", event.lobby] = event.close_reason
             elif isinstance(event, room_events.RoomClosed):
                 self.rooms.pop(event.room, None)
-                self.ended["room", event.room] = event.ending
+                self.ended["room", event.room] = event.close_reason
             elif (lobby := self.lobbies.get(getattr(event, "lobby", 0))) is not None:
                 _in_lobby(lobby, event)
             elif (room := self.rooms.get(getattr(event, "room", 0))) is not None:
@@ -100,36 +100,36 @@ class View:
         return self
 
 
-def _in_lobby(lobby: Gathering, event: Any) -> None:
+def _in_lobby(lobby: LobbyView, event: Any) -> None:
     match event:
-        case lobby_events.MemberJoined():
+        case lobby_events.LobbyMemberJoined():
             lobby.members[event.player] = (not lobby.checked, False)
-        case lobby_events.MemberLeft():
+        case lobby_events.LobbyMemberLeft():
             lobby.members.pop(event.player, None)
-        case lobby_events.MemberReady() if event.player in lobby.members:
+        case lobby_events.LobbyMemberReady() if event.player in lobby.members:
             lobby.members[event.player] = (event.ready, lobby.members[event.player][1])
-        case lobby_events.MemberAway() if event.player in lobby.members:
+        case lobby_events.LobbyMemberAway() if event.player in lobby.members:
             lobby.members[event.player] = (lobby.members[event.player][0], event.away)
-        case lobby_events.HostChanged():
+        case lobby_events.LobbyHostChanged():
             lobby.host = event.player
-        case lobby_events.OptionsChanged():
+        case lobby_events.LobbyOptionsChanged():
             lobby.options = event.options
-        case lobby_events.LobbyLocked():
-            lobby.locked = event.locked
+        case lobby_events.LobbyPasswordChanged():
+            lobby.locked = event.has_password
 
 
-def _in_room(room: Play, event: Any) -> None:
+def _in_room(room: RoomView, event: Any) -> None:
     match event:
-        case room_events.PlayerEntered():
+        case room_events.RoomMemberJoined():
             room.members[event.player] = (event.seat, False)
-        case room_events.PlayerLeft():
+        case room_events.RoomMemberLeft():
             room.members.pop(event.player, None)
-        case room_events.PlayerAway() if event.player in room.members:
+        case room_events.RoomMemberAway() if event.player in room.members:
             room.members[event.player] = (room.members[event.player][0], event.away)
         case room_events.RoomHostChanged():
             room.host = event.player
-        case room_events.RoomLocked():
-            room.locked = event.locked
+        case room_events.RoomPasswordChanged():
+            room.locked = event.has_password
         case room_events.TurnTaken():
             room.turns += 1
             room.state, room.current = event.state, event.current

@@ -11,45 +11,45 @@ from typing import Any
 
 from hypothesis import strategies as some
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.bans import ban, unban
-from coalserver.core.commands.cleanup import abandon_idle_rooms
-from coalserver.core.commands.games import add_game, keep_datum
-from coalserver.core.commands.join_requests import answer_join, ask_to_join
+from coalserver.core.commands.cleanup import close_idle_rooms
+from coalserver.core.commands.games import add_game, save_storage_item
+from coalserver.core.commands.join_requests import answer_join_request, request_to_join
 from coalserver.core.commands.lobbies import (
     chat_in_lobby,
-    choose_options,
     close_lobby,
     join_lobby,
     kick_from_lobby,
     leave_lobby,
-    lock_lobby,
     open_lobby,
     quick_join,
+    set_lobby_password,
+    set_options,
     set_ready,
 )
 from coalserver.core.commands.messages import send_update
 from coalserver.core.commands.players import register_player
 from coalserver.core.commands.presence import (
-    free_silent_seats,
-    leave_everything,
+    leave_all,
     mark_away,
     mark_back,
+    release_away_seats,
 )
 from coalserver.core.commands.rooms import (
     close_room,
     join_room,
     kick_from_room,
     leave_room,
-    lock_room,
     open_room,
+    set_room_password,
     start_lobby,
     take_turn,
 )
 from coalserver.core.engine import Core
 from coalserver.core.ports import Store
-from coalserver.core.unit_of_work import Limits, Setting
-from coalserver.domain.errors import Refusal
+from coalserver.core.unit_of_work import CoreContext, Limits
+from coalserver.domain.errors import DomainError
 from coalserver.domain.play.actions import JoinRequest, Target
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
@@ -109,98 +109,100 @@ def scene(core: Core, step: Step, kind: type[Lobby] | type[Room]) -> Scene:
     )
 
 
-Asked = dict[str, Any]
-Deed = tuple[Callable[..., Any], Callable[[Step], Asked]]
-DeedThere = tuple[Callable[..., Any], Callable[[Step, Scene], Asked]]
+Kwargs = dict[str, Any]
+CommandStep = tuple[Callable[..., Any], Callable[[Step], Kwargs]]
+PlacedCommandStep = tuple[Callable[..., Any], Callable[[Step, Scene], Kwargs]]
 
 #: What somebody does anywhere.
-DEEDS: dict[str, Deed] = {
+COMMANDS: dict[str, CommandStep] = {
     "open": (
         open_lobby,
         lambda step: {
             "game": step.game,
-            "player": step.who,
+            "player_id": step.who,
             "name": "here",
             "password": "pass" if step.how == 7 else "",
             "capacity": 2 + step.how % 3,
             "ready_check": step.how in (1, 5),
-            "by_request": step.how == 3,
-            "hand_over": step.how % 2 == 0,
+            "requires_approval": step.how == 3,
+            "transfer_host": step.how % 2 == 0,
             "can_leave": step.how != 6,
         },
     ),
-    "quick": (quick_join, lambda step: {"game": step.game, "player": step.who, "name": "q"}),
+    "quick": (quick_join, lambda step: {"game": step.game, "player_id": step.who, "name": "q"}),
     "room": (
         open_room,
         lambda step: {
             "game": "free",
-            "player": step.who,
+            "player_id": step.who,
             "name": "there",
             "capacity": 2 + step.how % 3,
-            "hand_over": step.how % 2 == 0,
+            "transfer_host": step.how % 2 == 0,
         },
     ),
-    "away": (mark_away, lambda step: {"player": step.who}),
-    "back": (mark_back, lambda step: {"player": step.who}),
-    "forsake": (leave_everything, lambda step: {"player": step.who, "how": "left"}),
-    "ban": (ban, lambda step: {"game": step.game, "player": step.who, "duration": "hour"}),
-    "unban": (unban, lambda step: {"game": step.game, "player": step.who}),
+    "away": (mark_away, lambda step: {"player_id": step.who}),
+    "back": (mark_back, lambda step: {"player_id": step.who}),
+    "forsake": (leave_all, lambda step: {"player_id": step.who, "reason": "left"}),
+    "ban": (ban, lambda step: {"game": step.game, "player_id": step.who, "duration": "hour"}),
+    "unban": (unban, lambda step: {"game": step.game, "player_id": step.who}),
     "keep": (
-        keep_datum,
+        save_storage_item,
         lambda step: {
-            "game": "free", "player": step.who, "by": step.who, "key": "k", "value": b"[1]",
+            "game": "free", "player_id": step.who, "by": step.who, "storage_key": "k", "value": b"[1]",
         },
     ),
 }  # fmt: skip
 
 #: What somebody does in a lobby.
-IN_LOBBIES: dict[str, DeedThere] = {
-    "join": (join_lobby, lambda step, at: {"player": at.guest, "password": "pass"}),
-    "ask": (ask_to_join, lambda step, at: {"player": at.guest}),
-    "leave": (leave_lobby, lambda step, at: {"player": at.member}),
-    "kick": (kick_from_lobby, lambda step, at: {"by": at.host, "player": at.other}),
-    "ready": (set_ready, lambda step, at: {"player": at.member, "ready": step.yes}),
+LOBBY_COMMANDS: dict[str, PlacedCommandStep] = {
+    "join": (join_lobby, lambda step, at: {"player_id": at.guest, "password": "pass"}),
+    "ask": (request_to_join, lambda step, at: {"player_id": at.guest}),
+    "leave": (leave_lobby, lambda step, at: {"player_id": at.member}),
+    "kick": (kick_from_lobby, lambda step, at: {"by": at.host, "player_id": at.other}),
+    "ready": (set_ready, lambda step, at: {"player_id": at.member, "ready": step.yes}),
     "choose": (
-        choose_options,
+        set_options,
         lambda step, at: {"by": at.host, "options": b'{"n":%d}' % step.how},
     ),
-    "lock": (lock_lobby, lambda step, at: {"by": at.host, "password": "pass" * step.yes}),
-    "close": (close_lobby, lambda step, at: {"by": at.host, "only_open": step.yes}),
-    "chat": (chat_in_lobby, lambda step, at: {"player": at.member, "text": "hello"}),
+    "lock": (set_lobby_password, lambda step, at: {"by": at.host, "password": "pass" * step.yes}),
+    "close": (close_lobby, lambda step, at: {"by": at.host, "open_only": step.yes}),
+    "chat": (chat_in_lobby, lambda step, at: {"player_id": at.member, "text": "hello"}),
     "start": (
         start_lobby,
         lambda step, at: {
             "by": at.host,
             "only_present": step.yes,
-            "hand_over": (None, True, False)[step.how % 3],
+            "transfer_host": (None, True, False)[step.how % 3],
             "keep_seats": step.how == 4,
         },
     ),
 }
 
 #: What somebody does in a room.
-IN_ROOMS: dict[str, DeedThere] = {
-    "enter": (join_room, lambda step, at: {"player": at.guest, "password": "pass"}),
-    "turn": (take_turn, lambda step, at: {"player": at.member, "turn": {"cell": step.how}}),
+ROOM_COMMANDS: dict[str, PlacedCommandStep] = {
+    "enter": (join_room, lambda step, at: {"player_id": at.guest, "password": "pass"}),
+    "turn": (take_turn, lambda step, at: {"player_id": at.member, "turn": {"cell": step.how}}),
     "update": (
         send_update,
         lambda step, at: {"sender": at.member, "target": Target.ALL, "type": "hello"},
     ),
-    "part": (leave_room, lambda step, at: {"player": at.member}),
-    "eject": (kick_from_room, lambda step, at: {"by": at.host, "player": at.other}),
-    "bar": (lock_room, lambda step, at: {"by": at.host, "password": "pass" * step.yes}),
+    "part": (leave_room, lambda step, at: {"player_id": at.member}),
+    "eject": (kick_from_room, lambda step, at: {"by": at.host, "player_id": at.other}),
+    "bar": (set_room_password, lambda step, at: {"by": at.host, "password": "pass" * step.yes}),
     "end": (close_room, lambda step, at: {"by": at.host}),
 }
 
 #: What time does, and who answers a request.
-OTHERWISE = ("wait", "answer", "time out", "idle")
+OTHER_STEPS = ("wait", "answer", "time out", "idle")
 
 #: What makes scripts worth reading comes up more often than the rest.
-OFTEN = ("open", "join", "join", "start", "room", "enter", "turn", "turn", "away", "back")
+FREQUENT_STEPS = ("open", "join", "join", "start", "room", "enter", "turn", "turn", "away", "back")
 
 steps = some.builds(
     Step,
-    what=some.sampled_from([*DEEDS, *IN_LOBBIES, *IN_ROOMS, *OTHERWISE, *OFTEN, *OFTEN]),
+    what=some.sampled_from(
+        [*COMMANDS, *LOBBY_COMMANDS, *ROOM_COMMANDS, *OTHER_STEPS, *FREQUENT_STEPS, *FREQUENT_STEPS]
+    ),
     who=some.sampled_from(PLAYERS),
     whom=some.sampled_from(PLAYERS),
     where=some.integers(1, 3),
@@ -212,29 +214,31 @@ steps = some.builds(
 scripts = some.lists(steps, min_size=15, max_size=80)
 
 
-def a_setting() -> Setting:
+def make_context() -> CoreContext:
     """The same for every run: what is random comes out the same."""
-    return Setting(Clock(), random.Random(1), {"noughts": RULES}, Limits(), b"seal")
+    return CoreContext(Clock(), random.Random(1), {"noughts": RULES}, Limits(), b"seal")
 
 
 async def begin(store: Store, tail: int = 20_000) -> tuple[Core, "asyncio.Task[None]"]:
     """A core at work, with a few players, of whom two may only play `free`, lobbies and rooms."""
-    core = await Core.recover(store, a_setting(), tail)
-    work = asyncio.create_task(core.ledger.run())
+    core = await Core.recover(store, make_context(), tail)
+    work = asyncio.create_task(core.writer.run())
     for tag in GAMES:
-        await core.do(add_game, tag=tag, max_players=8)
+        await core.execute(add_game, tag=tag, max_players=8)
     for name in ("Ada", "Grace"):
-        await core.do(sign_in_guest, name=name)
+        await core.execute(create_guest, name=name)
     for name in ("Edsger", "Barbara", "Alan"):
-        await core.do(register_player, game="free", name=name)
+        await core.execute(register_player, game="free", name=name)
     for game, host, *members in (("free", 1, 2, 3), ("noughts", 2, 1), ("free", 2, 1)):
-        opened = {"game": game, "player": host, "name": "here", "hand_over": host == 1}
-        lobby = await core.do(open_lobby, **opened)
+        opened = {"game": game, "player_id": host, "name": "here", "transfer_host": host == 1}
+        lobby = await core.execute(open_lobby, **opened)
         for player in members:
-            await core.do(join_lobby, lobby_id=lobby.id, player=player)
-    await core.do(start_lobby, lobby_id=2, by=2)
-    await core.do(open_room, game="free", player=4, name="there", capacity=3, hand_over=True)
-    await core.do(join_room, room_id=2, player=1)
+            await core.execute(join_lobby, lobby_id=lobby.id, player_id=player)
+    await core.execute(start_lobby, lobby_id=2, by=2)
+    await core.execute(
+        open_room, game="free", player_id=4, name="there", capacity=3, transfer_host=True
+    )
+    await core.execute(join_room, room_id=2, player_id=1)
     return core, work
 
 
@@ -242,36 +246,36 @@ async def take(core: Core, step: Step) -> Any:
     """What came of a step: the answer, or why it was refused."""
     try:
         return await _do(core, step)
-    except Refusal as refusal:
-        return refusal.why
+    except DomainError as refusal:
+        return refusal.code
 
 
 async def _do(core: Core, step: Step) -> Any:
-    if step.what in DEEDS:
-        command, asked = DEEDS[step.what]
-        return await core.do(command, **asked(step))
-    if step.what in IN_LOBBIES:
-        command, asked_there = IN_LOBBIES[step.what]
+    if step.what in COMMANDS:
+        command, asked = COMMANDS[step.what]
+        return await core.execute(command, **asked(step))
+    if step.what in LOBBY_COMMANDS:
+        command, asked_there = LOBBY_COMMANDS[step.what]
         at = scene(core, step, Lobby)
-        return await core.do(command, lobby_id=at.place, **asked_there(step, at))
-    if step.what in IN_ROOMS:
-        command, asked_there = IN_ROOMS[step.what]
+        return await core.execute(command, lobby_id=at.place, **asked_there(step, at))
+    if step.what in ROOM_COMMANDS:
+        command, asked_there = ROOM_COMMANDS[step.what]
         at = scene(core, step, Room)
-        return await core.do(command, room_id=at.place, **asked_there(step, at))
+        return await core.execute(command, room_id=at.place, **asked_there(step, at))
     if step.what == "wait":
-        core.setting.clock.now += step.how  # type: ignore[attr-defined]
+        core.context.clock.now += step.how  # type: ignore[attr-defined]
         return None
     if step.what == "time out":
         silent = core.now - 100 * step.how
-        return await core.do(free_silent_seats, player=step.who, last_sign=silent)
+        return await core.execute(release_away_seats, player_id=step.who, last_seen=silent)
     if step.what == "idle":
-        return await core.do(abandon_idle_rooms, idle=10.0 * step.how)
+        return await core.execute(close_idle_rooms, idle_seconds=10.0 * step.how)
     pending = [each for each in core.state.all(JoinRequest) if each.pending]
     if not pending:
         return None
     request = pending[step.where % len(pending)]
     by = core.state.get(Lobby, request.lobby).roster.host if step.apt else step.who  # type: ignore[union-attr]
-    return await core.do(answer_join, code=request.code, by=by, approve=step.yes)
+    return await core.execute(answer_join_request, code=request.code, by=by, approve=step.yes)
 
 
 async def play(core: Core, script: Sequence[Step]) -> list[Any]:
@@ -289,5 +293,5 @@ async def play(core: Core, script: Sequence[Step]) -> list[Any]:
 
 async def finish(core: Core, work: "asyncio.Task[None]") -> None:
     core.feed.close()
-    core.ledger.close()
+    core.writer.close()
     await work

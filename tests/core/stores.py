@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from coalserver.core.ports import Batch, Known
+from coalserver.core.ports import Batch, StoredState
 from coalserver.storage.memory import MemoryStore
 
 
@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-class DoorStore(MemoryStore):
+class BlockingStore(MemoryStore):
     """Writes wait at a door, which stands open until it is shut, and may find the disk broken.
 
     With `late`, they wait after everything is on disk.
@@ -27,56 +27,56 @@ class DoorStore(MemoryStore):
         super().__init__()
         self.batches: list[Batch] = []
         #: What the next write meets.
-        self.fault: OSError | None = None
+        self.error: OSError | None = None
         self.late = False
-        self._door = asyncio.Event()
-        self._door.set()
+        self._unblocked = asyncio.Event()
+        self._unblocked.set()
 
-    def shut_door(self) -> None:
-        self._door.clear()
+    def block_writes(self) -> None:
+        self._unblocked.clear()
 
-    def open_door(self) -> None:
-        self._door.set()
+    def unblock_writes(self) -> None:
+        self._unblocked.set()
 
     async def write(self, batch: Batch) -> None:
         self.batches.append(batch)
         if self.late:
             await super().write(batch)
-        await self._door.wait()
-        if self.fault is not None:
-            raise self.fault
+        await self._unblocked.wait()
+        if self.error is not None:
+            raise self.error
         if not self.late:
             await super().write(batch)
 
 
-class SleepyStore(MemoryStore):
+class DelayingStore(MemoryStore):
     """Before and after everything it does, others come first for a while."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, rng: random.Random) -> None:
         super().__init__()
-        self._chance = chance
+        self._rng = rng
 
-    async def open(self) -> Known:
-        await self._doze()
+    async def open(self) -> StoredState:
+        await self._delay()
         return await super().open()
 
     async def write(self, batch: Batch) -> None:
-        await self._doze()
+        await self._delay()
         await super().write(batch)
-        await self._doze()
+        await self._delay()
 
-    async def entries(self, *asked):  # type: ignore[no-untyped-def]
-        await self._doze()
-        found = await super().entries(*asked)
-        await self._doze()
+    async def entries(self, *args):  # type: ignore[no-untyped-def]
+        await self._delay()
+        found = await super().entries(*args)
+        await self._delay()
         return found
 
-    async def _doze(self) -> None:
-        for _ in range(self._chance.randrange(8)):
+    async def _delay(self) -> None:
+        for _ in range(self._rng.randrange(8)):
             await asyncio.sleep(0)
 
 
-async def turns(count: int = 20) -> None:
+async def let_others_run(count: int = 20) -> None:
     """Let everyone else come to where they wait."""
     for _ in range(count):
         await asyncio.sleep(0)

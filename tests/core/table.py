@@ -5,14 +5,14 @@ import random
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import join_lobby, open_lobby
 from coalserver.core.commands.players import register_player
 from coalserver.core.commands.rooms import join_room, open_room, start_lobby
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.state import INDEXES, State
-from coalserver.core.unit_of_work import Limits, Setting, Unit
+from coalserver.core.unit_of_work import CoreContext, Limits, UnitOfWork
 from coalserver.domain.play.game import Rules
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
@@ -21,14 +21,14 @@ from coalserver.games.noughts import RULES
 T = TypeVar("T")
 
 
-class Glass:
+class TransparentCipher:
     """A safe that everybody sees through."""
 
-    def locked(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         return secret[::-1]
 
-    def opened(self, locked: str) -> str:
-        return locked[::-1]
+    def decrypt(self, encrypted: str) -> str:
+        return encrypted[::-1]
 
 
 class Table:
@@ -38,38 +38,38 @@ class Table:
         self.state = State()
         self.now = 1000.0
         rules = {"noughts": RULES}
-        self.setting = Setting(
-            lambda: self.now, random.Random(1), rules, Limits(), b"seal", Glass()
+        self.context = CoreContext(
+            lambda: self.now, random.Random(1), rules, Limits(), b"seal", TransparentCipher()
         )
         #: All that was said, oldest first.
         self.entries: list[Entry] = []
         for tag in ("free", "noughts"):
-            self.do(add_game, tag=tag, max_players=8)
+            self.execute(add_game, tag=tag, max_players=8)
 
-    def do(self, command: Callable[..., T], /, **asked: Any) -> T:
+    def execute(self, command: Callable[..., T], /, **kwargs: Any) -> T:
         """Run a command and make true what it did. A refusal leaves everything as it was."""
-        unit = Unit(self.state, self.setting, self.now)
-        before = self.everything()
+        uow = UnitOfWork(self.state, self.context, self.now)
+        before = self.all_entities()
         try:
-            answer = command(unit, **asked)
+            result = command(uow, **kwargs)
         except BaseException:
-            assert self.everything() == before
+            assert self.all_entities() == before
             raise
-        for (kind, id), value in unit.changes.items():
+        for (kind, id), value in uow.changes.items():
             self.state.set(kind, id, value)
-        self.state.counters.update(unit.counters)
-        self.entries += unit.entries
-        self.state.recent.take(filed.digest for filed in unit.lines)
-        return answer
+        self.state.counters.update(uow.counters)
+        self.entries += uow.entries
+        self.state.recent.add(new_line.digest for new_line in uow.lines)
+        return result
 
-    def see(self, query: Callable[..., T], /, **asked: Any) -> T:
-        return query(self.state, **asked)
+    def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
+        return query(self.state, **kwargs)
 
-    def everything(self) -> dict[type, list[Any]]:
+    def all_entities(self) -> dict[type, list[Any]]:
         """All values there are, by class."""
         return {kind: list(self.state.all(kind)) for kind in INDEXES}
 
-    def said(self, kind: type | None = None, at: Topic | None = None) -> list[Any]:
+    def events(self, kind: type | None = None, at: Topic | None = None) -> list[Any]:
         """The events that were said, of one kind, on one topic."""
         return [
             entry.event
@@ -78,17 +78,17 @@ class Table:
             and (at is None or at in entry.topics)
         ]
 
-    def names(self, at: Topic | None = None) -> list[str]:
+    def event_names(self, at: Topic | None = None) -> list[str]:
         """What was said, in a word each."""
-        return [type(event).__name__ for event in self.said(at=at)]
+        return [type(event).__name__ for event in self.events(at=at)]
 
-    def hush(self) -> None:
+    def clear_events(self) -> None:
         """Let what was said so far be no matter."""
         self.entries.clear()
 
-    def teach(self, game: str, rules: Rules) -> None:
+    def set_rules(self, game: str, rules: Rules) -> None:
         """From now on a game has these rules."""
-        self.setting.rules[game] = rules
+        self.context.rules[game] = rules
 
     def lobby(self, id: int) -> Lobby:
         lobby = self.state.get(Lobby, id)
@@ -100,38 +100,42 @@ class Table:
         assert room is not None
         return room
 
-    def seen(self, room: int) -> Any:
+    def room_state(self, room: int) -> Any:
         """The state that the rules keep of a room."""
         return json.loads(self.room(room).state or b"null")
 
     # Who and what most stories begin with.
 
-    def a_guest(self, name: str = "") -> int:
+    def make_guest(self, name: str = "") -> int:
         """Somebody of no game, who may play in any."""
-        return self.do(sign_in_guest, name=name)[0].id
+        return self.execute(create_guest, name=name)[0].id
 
-    def a_player(self, game: str = "free", name: str = "Pat") -> int:
+    def make_player(self, game: str = "free", name: str = "Pat") -> int:
         """Somebody of one game, who sits in one lobby and in one room."""
-        return self.do(register_player, game=game, name=name)[0].id
+        return self.execute(register_player, game=game, name=name)[0].id
 
-    def a_lobby(self, host: int, *members: int, game: str = "free", **parts: Any) -> Lobby:
+    def make_lobby(self, host: int, *members: int, game: str = "free", **parts: Any) -> Lobby:
         """A lobby with its host and members in it."""
         password = parts.get("password", "")
-        lobby = self.do(open_lobby, game=game, player=host, name="Lobby", **parts)
+        lobby = self.execute(open_lobby, game=game, player_id=host, name="Lobby", **parts)
         for player in members:
-            lobby = self.do(join_lobby, lobby_id=lobby.id, player=player, password=password)
+            lobby = self.execute(join_lobby, lobby_id=lobby.id, player_id=player, password=password)
         return lobby
 
-    def a_room(self, host: int, *members: int, game: str = "free", **parts: Any) -> Room:
+    def make_room(self, host: int, *members: int, game: str = "free", **parts: Any) -> Room:
         """A room with its host and members in it, that came from no lobby."""
         parts = {"capacity": 8, **parts}
-        room = self.do(open_room, game=game, player=host, name="Room", **parts)
+        room = self.execute(open_room, game=game, player_id=host, name="Room", **parts)
         for player in members:
-            room = self.do(join_room, room_id=room.id, player=player)
+            room = self.execute(join_room, room_id=room.id, player_id=player)
         return room
 
-    def a_started(self, host: int, *members: int, game: str = "noughts", **parts: Any) -> Room:
+    def make_started_room(
+        self, host: int, *members: int, game: str = "noughts", **parts: Any
+    ) -> Room:
         """A room that was started from a lobby."""
-        started = {name: parts.pop(name) for name in ("hand_over", "keep_seats") if name in parts}
-        lobby = self.a_lobby(host, *members, game=game, **parts)
-        return self.do(start_lobby, lobby_id=lobby.id, by=host, **started)
+        started = {
+            name: parts.pop(name) for name in ("transfer_host", "keep_seats") if name in parts
+        }
+        lobby = self.make_lobby(host, *members, game=game, **parts)
+        return self.execute(start_lobby, lobby_id=lobby.id, by=host, **started)

@@ -5,30 +5,35 @@ import asyncio
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.accounts import sign_in_guest
-from coalserver.core.commands.idempotency import KEPT_SECONDS, forget_receipts
-from coalserver.core.commands.join_requests import answer_join, ask_to_join
+from coalserver.core.commands.accounts import create_guest
+from coalserver.core.commands.idempotency import (
+    RETENTION_SECONDS,
+    delete_expired_idempotency_records,
+)
+from coalserver.core.commands.join_requests import answer_join_request, request_to_join
 from coalserver.core.commands.lobbies import (
     chat_in_lobby,
     join_lobby,
     open_lobby,
     set_ready,
 )
-from coalserver.core.engine import Core, Repeat
-from coalserver.core.queries.lobbies import lobby_in
-from coalserver.domain.errors import Why
+from coalserver.core.engine import Core, IdempotencyKey
+from coalserver.core.queries.lobbies import lobby_by_id
+from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
-from coalserver.domain.play.player import Receipt
-from tests.core.stores import turns
-from tests.domain.builders import refused
+from coalserver.domain.play.player import IdempotencyRecord
+from tests.core.stores import let_others_run
+from tests.domain.builders import raises_code
 
-HERE = Repeat.of("token", "key", b"POST /lobbies", b'{"name":"here"}')
-THERE = Repeat.of("token", "key", b"POST /lobbies", b'{"name":"there"}')
+HERE = IdempotencyKey.of("token", "key", b"POST /lobbies", b'{"name":"here"}')
+THERE = IdempotencyKey.of("token", "key", b"POST /lobbies", b'{"name":"there"}')
 
 
 def open_once(core, repeat=HERE, **asked):
-    asked = {"game": "free", "player": 1, "name": "here", **asked}
-    return core.do_once(repeat, open_lobby, made=lambda lobby: {"id": lobby.id}, **asked)
+    asked = {"game": "free", "player_id": 1, "name": "here", **asked}
+    return core.execute_idempotent(
+        repeat, open_lobby, to_ids=lambda lobby: {"id": lobby.id}, **asked
+    )
 
 
 def lobbies(core):
@@ -37,36 +42,36 @@ def lobbies(core):
 
 async def test_a_command_sees_the_time_once(core, clock):
     clock.now = 1234.5
-    lobby = await core.do(open_lobby, game="free", player=1, name="here")
+    lobby = await core.execute(open_lobby, game="free", player_id=1, name="here")
     (entry,), _ = await core.entries([topics.lobby(lobby.id)], -1, 10)
-    assert lobby.opened == lobby.roster.of(1).joined == entry.at == 1234.5
+    assert lobby.opened == lobby.roster.get_seat(1).joined == entry.at == 1234.5
 
 
 async def test_a_question_is_answered_from_memory(core, store):
-    await core.do(open_lobby, game="free", player=1, name="here")
-    assert core.see(lobby_in, game="free", id=1).name == "here"
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
+    assert core.query(lobby_by_id, game="free", id=1).name == "here"
 
 
 async def test_who_changed_nothing_is_answered_when_what_he_saw_is_on_disk(core, store):
-    await core.do(open_lobby, game="free", player=1, name="here")
-    store.shut_door()
-    asyncio.ensure_future(core.do(set_ready, lobby_id=1, player=1, ready=False))
-    again = asyncio.ensure_future(core.do(set_ready, lobby_id=1, player=1, ready=False))
-    await turns()
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
+    store.block_writes()
+    asyncio.ensure_future(core.execute(set_ready, lobby_id=1, player_id=1, ready=False))
+    again = asyncio.ensure_future(core.execute(set_ready, lobby_id=1, player_id=1, ready=False))
+    await let_others_run()
     assert not again.done()
-    store.open_door()
-    assert not (await again).roster.of(1).ready
+    store.unblock_writes()
+    assert not (await again).roster.get_seat(1).ready
 
 
 async def test_who_is_refused_is_told_when_what_he_was_refused_for_is_on_disk(core, store):
-    await core.do(open_lobby, game="free", player=1, name="here")
-    store.shut_door()
-    asyncio.ensure_future(core.do(join_lobby, lobby_id=1, player=2))
-    again = asyncio.ensure_future(core.do(join_lobby, lobby_id=1, player=2))
-    await turns()
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
+    store.block_writes()
+    asyncio.ensure_future(core.execute(join_lobby, lobby_id=1, player_id=2))
+    again = asyncio.ensure_future(core.execute(join_lobby, lobby_id=1, player_id=2))
+    await let_others_run()
     assert not again.done()
-    store.open_door()
-    with refused(Why.ALREADY_HERE):
+    store.unblock_writes()
+    with raises_code(ErrorCode.ALREADY_MEMBER):
         await again
 
 
@@ -77,30 +82,30 @@ async def test_a_repeated_request_is_answered_as_the_first_and_does_nothing(core
 
 
 async def test_of_two_at_once_only_the_first_does_anything(core, store):
-    store.shut_door()
+    store.block_writes()
     both = [asyncio.ensure_future(open_once(core)) for _ in range(2)]
-    await turns()
+    await let_others_run()
     assert not any(answer.done() for answer in both)
-    store.open_door()
+    store.unblock_writes()
     assert await asyncio.gather(*both) == [{"id": 1}, {"id": 1}]
     assert lobbies(core) == [1]
 
 
 async def test_one_key_for_two_requests_is_refused(core):
     await open_once(core)
-    with refused(Why.KEY_REUSED):
+    with raises_code(ErrorCode.IDEMPOTENCY_KEY_REUSED):
         await open_once(core, THERE, name="there")
     assert lobbies(core) == [1]
 
 
 async def test_two_callers_may_use_one_key(core):
     await open_once(core)
-    other = Repeat.of("another token", "key", b"POST /lobbies", b'{"name":"here"}')
-    assert await open_once(core, other, player=2) == {"id": 2}
+    other = IdempotencyKey.of("another token", "key", b"POST /lobbies", b'{"name":"here"}')
+    assert await open_once(core, other, player_id=2) == {"id": 2}
 
 
 async def test_a_refused_request_leaves_no_receipt_and_may_be_tried_again(core, store):
-    with refused(Why.GAME_NOT_FOUND):
+    with raises_code(ErrorCode.GAME_NOT_FOUND):
         await open_once(core, game="nowhere")
     assert store.batches == []
     assert await open_once(core) == {"id": 1}
@@ -115,24 +120,26 @@ async def test_a_receipt_outlives_a_restart(core, store, setting):
 async def test_the_receipt_and_what_it_is_for_are_one_batch(core, store):
     await open_once(core)
     (batch,) = store.batches
-    assert {Lobby, Receipt} <= {kind for kind, _ in batch.values}
+    assert {Lobby, IdempotencyRecord} <= {kind for kind, _ in batch.values}
 
 
 async def test_a_receipt_is_forgotten_when_nobody_will_repeat_the_request(core, clock):
     await open_once(core)
-    clock.now += KEPT_SECONDS
-    assert await core.do(forget_receipts) == 1
+    clock.now += RETENTION_SECONDS
+    assert await core.execute(delete_expired_idempotency_records) == 1
     assert await open_once(core) == {"id": 2}
 
 
 def test_what_is_said_in_two_parts_is_not_what_is_said_in_one():
-    assert Repeat.of("token", "key", b"ab", b"c") != Repeat.of("token", "key", b"a", b"bc")
+    assert IdempotencyKey.of("token", "key", b"ab", b"c") != IdempotencyKey.of(
+        "token", "key", b"a", b"bc"
+    )
 
 
 async def test_entries_are_read_on_from_where_one_stopped(core):
-    await core.do(open_lobby, game="free", player=1, name="here")
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
-        await core.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+        await core.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
     heard, cursor = await core.entries([topics.lobby_chat(1)], -1, 2)
     assert [entry.event.text for entry in heard] == ["a", "b"]
     heard, cursor = await core.entries([topics.lobby_chat(1)], cursor, 2)
@@ -141,9 +148,9 @@ async def test_entries_are_read_on_from_where_one_stopped(core):
 
 
 async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, setting):
-    await core.do(open_lobby, game="free", player=1, name="here")
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
-        await core.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+        await core.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
     again = await Core.recover(store, setting)
     assert not again.feed.covers(0)
     heard, cursor = await again.entries([topics.lobby_chat(1)], 0, 10)
@@ -153,74 +160,74 @@ async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, s
 
 async def test_what_is_on_disk_is_read_when_it_was_said_and_not_before(store, setting, core):
     for player in (1, 2):
-        await core.do(open_lobby, game="free", player=player, name="here")
+        await core.execute(open_lobby, game="free", player_id=player, name="here")
     again = await Core.recover(store, setting)
-    work = asyncio.create_task(again.ledger.run())
+    work = asyncio.create_task(again.writer.run())
     store.late = True
-    store.shut_door()
-    asyncio.ensure_future(again.do(open_lobby, game="free", player=1, name="there"))
-    await turns()
+    store.block_writes()
+    asyncio.ensure_future(again.execute(open_lobby, game="free", player_id=1, name="there"))
+    await let_others_run()
     heard, cursor = await again.entries([topics.lobbies("free")], 0, 10)
     assert ([entry.id for entry in heard], cursor) == ([1], 1)
-    store.open_door()
-    await turns()
+    store.unblock_writes()
+    await let_others_run()
     heard, cursor = await again.entries([topics.lobbies("free")], cursor, 10)
     assert ([entry.id for entry in heard], cursor) == ([2], 2)
-    again.ledger.close()
+    again.writer.close()
     await work
 
 
 @pytest.mark.parametrize("tail", [0, 2, 100])
 async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, setting, core, tail):
-    await core.do(open_lobby, game="free", player=1, name="here")
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
     again = await Core.recover(store, setting, tail)
-    work = asyncio.create_task(again.ledger.run())
+    work = asyncio.create_task(again.writer.run())
     for text in "abcd":
-        await again.do(chat_in_lobby, lobby_id=1, player=1, text=text)
+        await again.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
     newest = await again.newest(topics.lobby_chat(1), 3)
     assert [entry.event.text for entry in newest] == ["b", "c", "d"]
-    again.ledger.close()
+    again.writer.close()
     await work
 
 
 async def test_what_was_forgotten_is_known_to_be_lost(core, clock):
-    await core.do(open_lobby, game="free", player=1, name="here")
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
-        await core.do(chat_in_lobby, lobby_id=1, player=1, text=text)
-    await core.forget(before=clock.now + 1, keep=1)
+        await core.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
+    await core.delete_expired_entries(before=clock.now + 1, keep=1)
     assert core.feed.oldest == 3
-    assert core.feed.lost(1)
-    assert not core.feed.lost(2)
+    assert core.feed.has_gap(1)
+    assert not core.feed.has_gap(2)
 
 
 async def test_after_a_restart_ids_go_on(core, store, setting):
-    await core.do(open_lobby, game="free", player=1, name="here")
+    await core.execute(open_lobby, game="free", player_id=1, name="here")
     again = await Core.recover(store, setting)
-    work = asyncio.create_task(again.ledger.run())
-    player, _ = await again.do(sign_in_guest, name="")
-    entry = await again.do(chat_in_lobby, lobby_id=1, player=1, text="hello")
+    work = asyncio.create_task(again.writer.run())
+    player, _ = await again.execute(create_guest, name="")
+    entry = await again.execute(chat_in_lobby, lobby_id=1, player_id=1, text="hello")
     assert (player.id, entry.id) == (3, 1)
-    again.ledger.close()
+    again.writer.close()
     await work
 
 
 async def test_a_sign_of_life_says_whether_one_was_away(core, clock):
-    core.heard(1)
+    core.record_activity(1)
     clock.now += 60
     assert core.presence.expire(clock.now, 30) == [1]
-    assert core.heard(1)
-    assert not core.heard(1)
+    assert core.record_activity(1)
+    assert not core.record_activity(1)
 
 
 async def test_a_silent_player_who_is_let_in_is_watched_like_everyone(core, clock):
-    ann, _ = await core.do(sign_in_guest, name="Ann")
-    bob, _ = await core.do(sign_in_guest, name="Bob")
-    await core.do(open_lobby, game="free", player=ann.id, name="x", by_request=True)
-    core.heard(bob.id)
-    asked = await core.do(ask_to_join, lobby_id=1, player=bob.id)
+    ann, _ = await core.execute(create_guest, name="Ann")
+    bob, _ = await core.execute(create_guest, name="Bob")
+    await core.execute(open_lobby, game="free", player_id=ann.id, name="x", requires_approval=True)
+    core.record_activity(bob.id)
+    asked = await core.execute(request_to_join, lobby_id=1, player_id=bob.id)
     clock.now += 100
-    core.heard(ann.id)
+    core.record_activity(ann.id)
     for player in core.presence.expire(clock.now, 60):
-        core.presence.forget(player)
-    await core.do(answer_join, code=asked.code, by=ann.id, approve=True)
+        core.presence.unwatch(player)
+    await core.execute(answer_join_request, code=asked.code, by=ann.id, approve=True)
     assert core.presence.expire(clock.now, 60) == [bob.id]

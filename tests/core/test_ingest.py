@@ -10,36 +10,36 @@ from hypothesis import strategies as some
 
 from coalserver.core import topics
 from coalserver.core.commands.ingest import log_batch
-from coalserver.core.commands.worlds import add_world
+from coalserver.core.commands.worlds import create_world
 from coalserver.core.engine import Core
-from coalserver.core.ingest import take_lines
-from coalserver.core.ports import Lines, Visits
-from coalserver.core.queries.worlds import active_worlds, visitors_of
-from coalserver.core.recent import Recent
-from coalserver.core.unit_of_work import Setting
+from coalserver.core.ingest import ingest_lines
+from coalserver.core.ports import LineQuery, VisitQuery
+from coalserver.core.queries.worlds import active_worlds, visitors_of_world
+from coalserver.core.recent import RecentDigests
+from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.minecraft.events import LineLogged
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.core.stores import SleepyStore
-from tests.core.worlds import DAY, chat, login, logout, readings, said
+from tests.core.stores import DelayingStore
+from tests.core.worlds import DAY, chat, log_line, login, logout, readings
 
 NOON = DAY + 12 * 3600
 LOG = [
-    said("10:00:00", "Starting minecraft server version 1.21.4"),
+    log_line("10:00:00", "Starting minecraft server version 1.21.4"),
     login("10:05:00"),
-    said("10:05:00", "Ada joined the game"),
+    log_line("10:05:00", "Ada joined the game"),
     chat("10:05:30", "anybody here?"),
     login("10:06:00", "Bob"),
     chat("10:06:01", "hi", "Bob"),
     chat("10:06:02", "hi"),
-    said("10:07:00", "Ada was slain by Bob"),
-    said("10:07:30", "Bob has made the advancement [Monster Hunter]"),
+    log_line("10:07:00", "Ada was slain by Bob"),
+    log_line("10:07:30", "Bob has made the advancement [Monster Hunter]"),
     logout("10:08:00"),
-    said("10:08:00", "Ada left the game"),
+    log_line("10:08:00", "Ada left the game"),
     "java.lang.NullPointerException: nothing",
     "    at net.minecraft.Thing.tick(Thing.java:7)",
-    said("10:09:00", "Stopping server"),
-    said("10:10:00", "Starting minecraft server version 1.21.5"),
+    log_line("10:09:00", "Stopping server"),
+    log_line("10:10:00", "Starting minecraft server version 1.21.5"),
     login("10:11:00"),
     chat("10:12:00", "so?"),
 ]
@@ -48,38 +48,40 @@ LOG = [
 @asynccontextmanager
 async def running(store):
     """A core over a store, with one world in it."""
-    core = await Core.recover(store, Setting(lambda: NOON, random.Random(1)))
-    work = asyncio.create_task(core.ledger.run())
+    core = await Core.recover(store, CoreContext(lambda: NOON, random.Random(1)))
+    work = asyncio.create_task(core.writer.run())
     try:
-        if not core.see(active_worlds):
-            await core.do(add_world, name="World")
+        if not core.query(active_worlds):
+            await core.execute(create_world, name="World")
         yield core
     finally:
-        core.ledger.close()
+        core.writer.close()
         await work
         await store.close()
 
 
 async def history(core):
     """All that is kept of a world, but for ids that tell who came first."""
-    lines = await core.history.lines(Lines(1), 1000)
-    words = [await core.history.lines(Lines(1, words=one), 1000) for one in ("hi", "thing", "bob")]
-    visits = await core.history.visits(Visits(1), 1000)
-    visitors = core.see(visitors_of, world=1)
+    lines = await core.history.lines(LineQuery(1), 1000)
+    words = [
+        await core.history.lines(LineQuery(1, words=one), 1000) for one in ("hi", "thing", "bob")
+    ]
+    visits = await core.history.visits(VisitQuery(1), 1000)
+    visitors = core.query(visitors_of_world, world=1)
     entries, _ = await core.entries([topics.world(1)], -1, 1000)
     logged = sorted(one.event.line.line for one in entries if isinstance(one.event, LineLogged))
     return (
         [(one.line, one.tags, one.username) for one in lines],
         [[one.line for one in found] for found in words],
-        [(one.visit.username, one.visit.login.at, one.visit.ended) for one in visits],
-        [(one.name, one.there, one.last_login) for one in visitors],
+        [(one.visit.username, one.visit.login.at, one.visit.ended_at) for one in visits],
+        [(one.name, one.online, one.last_login) for one in visitors],
         logged,
     )
 
 
 async def told_once(store):
     async with running(store) as core:
-        assert await take_lines(core, world=1, readings=readings(LOG)) == [True] * len(LOG)
+        assert await ingest_lines(core, world_id=1, parsed_lines=readings(LOG)) == [True] * len(LOG)
         return await history(core)
 
 
@@ -111,18 +113,20 @@ async def test_a_log_makes_its_history(place):
 async def test_a_log_that_is_sent_again_after_a_restart_is_known(place):
     once = await told_once(place())
     async with running(place()) as core:
-        assert await take_lines(core, world=1, readings=readings(LOG)) == [False] * len(LOG)
+        assert await ingest_lines(core, world_id=1, parsed_lines=readings(LOG)) == [False] * len(
+            LOG
+        )
         assert await history(core) == once
 
 
 async def test_numbered_lines_that_are_sent_again_after_a_restart_are_known(place):
-    asked = {"world_id": 1, "source": "log", "readings": readings(LOG)}
+    asked = {"world_id": 1, "source": "log", "parsed_lines": readings(LOG)}
     numbers = range(1, len(LOG) + 1)
     async with running(place()) as core:
-        assert await core.do(log_batch, **asked, sequences=numbers) == (len(LOG), len(LOG))
+        assert await core.execute(log_batch, **asked, sequences=numbers) == (len(LOG), len(LOG))
         once = await history(core)
     async with running(place()) as core:
-        assert await core.do(log_batch, **asked, sequences=numbers) == (len(LOG), 0)
+        assert await core.execute(log_batch, **asked, sequences=numbers) == (len(LOG), 0)
         assert await history(core) == once
 
 
@@ -152,7 +156,10 @@ async def test_any_interleaving_of_sends_and_repeats_makes_the_same_history(
                     start, size = plan.pop()
                     together.append(LOG[:sent][start : start + size])
                 await asyncio.gather(
-                    *(take_lines(core, world=1, readings=readings(some)) for some in together)
+                    *(
+                        ingest_lines(core, world_id=1, parsed_lines=readings(some))
+                        for some in together
+                    )
                 )
             kept = await history(core)
     assert kept == once
@@ -164,32 +171,32 @@ async def test_two_who_send_the_same_lines_at_once_make_one_history(seed, sender
     """While the history is asked for one, the other's lines land: none is stored twice."""
     once = await told_once(MemoryStore())
     async with running(SleepyHistory(random.Random(seed))) as core:
-        core.state.recent = Recent(held=4)
+        core.state.recent = RecentDigests(max_size=4)
         for start in range(0, len(LOG), 4):
             piece = readings(LOG[start : start + 4])
             found = await asyncio.gather(
-                *(take_lines(core, world=1, readings=piece) for _ in range(senders))
+                *(ingest_lines(core, world_id=1, parsed_lines=piece) for _ in range(senders))
             )
             assert [sum(new) for new in zip(*found, strict=True)] == [1] * len(piece)
         assert await history(core) == once
 
 
-class SleepyHistory(SleepyStore):
+class SleepyHistory(DelayingStore):
     """Questions about the history take their time as well."""
 
     async def known(self, digests):
-        await self._doze()
-        found = await super().known(digests)
-        await self._doze()
+        await self._delay()
+        found = await super().existing_digests(digests)
+        await self._delay()
         return found
 
 
 async def test_what_was_long_ago_may_come_last(place):
     async with running(place()) as core:
-        await take_lines(core, world=1, readings=readings(LOG))
+        await ingest_lines(core, world_id=1, parsed_lines=readings(LOG))
         now = await history(core)
         old = [line.replace("2024-01-01", "2023-06-01") for line in LOG if line.startswith("2024")]
-        await take_lines(core, world=1, readings=readings(old))
+        await ingest_lines(core, world_id=1, parsed_lines=readings(old))
         then = await history(core)
         assert then[3] == now[3]
         assert then[0][: len(now[0])] == now[0]

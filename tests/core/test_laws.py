@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from coalserver.core import topics
-from coalserver.core.feed import Ear
+from coalserver.core.feed import FutureWaiter
 from coalserver.core.state import INDEXES, State
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
@@ -18,7 +18,7 @@ from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.core.folding import View
 from tests.core.scripts import GAMES, begin, finish, play, scripts, take
-from tests.core.stores import SleepyStore, turns
+from tests.core.stores import DelayingStore, let_others_run
 
 law = settings(deadline=None, max_examples=120)
 tails = some.sampled_from([0, 5, 20_000])
@@ -67,11 +67,11 @@ async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_now(script, t
 @given(scripts, some.integers(0, 1000), tails)
 async def test_a_snapshot_taken_while_writes_are_on_their_way_misses_nothing(script, seed, tail):
     chance = random.Random(seed)
-    core, work = await begin(SleepyStore(chance), tail)
+    core, work = await begin(DelayingStore(chance), tail)
     tasks, snapshots = [], []
     for step in script:
         tasks.append(asyncio.create_task(take(core, step)))
-        await turns(chance.randrange(1, 6))
+        await let_others_run(chance.randrange(1, 6))
         # The cursor first: a client that asks the other way round would miss what came between.
         snapshots.append((core.feed.head, deepcopy(View.of(core.state))))
     outcomes = await asyncio.gather(*tasks)
@@ -89,14 +89,14 @@ async def listen(core, heard, limit):
         found, cursor = await core.entries(heard, cursor, limit)
         for entry in found:
             yield entry
-        if found or not core.feed.covers(cursor) or core.feed.news(heard, cursor):
+        if found or not core.feed.covers(cursor) or core.feed.has_newer(heard, cursor):
             continue
         if core.feed.closed:
             return
-        ear = Ear()
-        core.feed.enrol(heard, ear)
+        ear = FutureWaiter()
+        core.feed.add_waiter(heard, ear)
         await ear.future
-        core.feed.leave(heard, ear)
+        core.feed.unsubscribe(heard, ear)
 
 
 async def what_is_seen(store, script, tail):
@@ -120,14 +120,14 @@ async def what_is_seen(store, script, tail):
 @given(scripts, some.integers(0, 1000), tails)
 async def test_a_store_that_sleeps_changes_nothing_that_anybody_sees(script, seed, tail):
     prompt = await what_is_seen(MemoryStore(), script, 20_000)
-    sleepy = await what_is_seen(SleepyStore(random.Random(seed)), script, tail)
+    sleepy = await what_is_seen(DelayingStore(random.Random(seed)), script, tail)
     assert sleepy == prompt
 
 
 @law
 @given(scripts, some.integers(0, 1000), tails)
 async def test_a_listener_hears_every_entry_once_and_in_order(script, seed, tail):
-    store = SleepyStore(random.Random(seed))
+    store = DelayingStore(random.Random(seed))
     _, (everything, _), said = await what_is_seen(store, script, tail)
     there = [entry for entry in await store.entries(EVERYWHERE, -1, said + 1)]
     assert everything == there
@@ -139,7 +139,7 @@ def parts(state):
     values = {kind: {value.id: value for value in state.all(kind)} for kind in INDEXES}
     found = {
         (kind, name, key): set(ids)
-        for kind, indexes in state._found.items()
+        for kind, indexes in state._indexes.items()
         for name, index in indexes.items()
         for key, ids in index.items()
     }

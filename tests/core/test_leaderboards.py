@@ -10,36 +10,38 @@ from hypothesis import strategies as st
 
 from coalserver.core import leaderboards as rankings
 from coalserver.core.commands.players import (
-    keep_player_data,
     register_player,
     rename_player,
+    save_player_data,
 )
-from coalserver.core.leaderboards import MOST, PIECE, Ranking
-from coalserver.core.queries.standings import standings
-from coalserver.domain.errors import Why
-from tests.core.stores import turns
-from tests.domain.builders import refused
+from coalserver.core.leaderboards import CHUNK_SIZE, MAX_LEADERBOARDS, Leaderboard
+from coalserver.core.queries.standings import leaderboard_page
+from coalserver.domain.errors import ErrorCode
+from tests.core.stores import let_others_run
+from tests.domain.builders import raises_code
 
 
 def ranked(*documents, by=("score",), where=()):
     """Players 1, 2, … with these documents, in order."""
-    ranking = Ranking(by, where)
+    ranking = Leaderboard(by, where)
     for id, document in enumerate(documents, 1):
-        ranking.put(id, document)
+        ranking.update_player(id, document)
     return ranking.players(0, len(documents))
 
 
 async def come(core, *documents, game="free"):
     """Players of a game with these documents; gives their ids."""
     return [
-        (await core.do(register_player, game=game, name="Pat", data=json.dumps(one).encode()))[0].id
+        (await core.execute(register_player, game=game, name="Pat", data=json.dumps(one).encode()))[
+            0
+        ].id
         for one in documents
     ]
 
 
 async def order(core, *by, where=(), game="free"):
     """The ids of a game's players in order."""
-    ranking = await core.rankings.ranking(game, by, where)
+    ranking = await core.leaderboards.get(game, by, where)
     return ranking.players(0, len(ranking))
 
 
@@ -87,11 +89,11 @@ def test_true_is_not_one_but_one_is():
 
 
 def test_who_is_no_more_is_nowhere():
-    ranking = Ranking(("score",))
-    ranking.put(1, {"score": 1})
-    ranking.put(1, None)
-    ranking.put(2, None)
-    assert (len(ranking), ranking.before(1), ranking.players(0, 9)) == (0, None, [])
+    ranking = Leaderboard(("score",))
+    ranking.update_player(1, {"score": 1})
+    ranking.update_player(1, None)
+    ranking.update_player(2, None)
+    assert (len(ranking), ranking.rank_of(1), ranking.players(0, 9)) == (0, None, [])
 
 
 @settings(deadline=None)
@@ -107,9 +109,9 @@ def test_who_is_no_more_is_nowhere():
     )
 )
 def test_a_ranking_is_what_sorting_everyone_gives(changes):
-    ranking, now = Ranking(("a",), (("b", True),)), {}
+    ranking, now = Leaderboard(("a",), (("b", True),)), {}
     for id, document in changes:
-        ranking.put(id, document)
+        ranking.update_player(id, document)
         now[id] = document
 
     def last(id):
@@ -119,7 +121,7 @@ def test_a_ranking_is_what_sorting_everyone_gives(changes):
     there = [id for id, document in now.items() if document and document.get("b")]
     there.sort(key=lambda id: (last(id), id))
     assert ranking.players(0, 99) == there
-    assert [ranking.before(id) for id in there] == list(range(len(there)))
+    assert [ranking.rank_of(id) for id in there] == list(range(len(there)))
 
 
 async def test_only_players_of_the_game_are_in_it(core):
@@ -131,7 +133,7 @@ async def test_only_players_of_the_game_are_in_it(core):
 async def test_a_change_is_in_the_next_answer(core):
     one, two = await come(core, {"score": 1}, {"score": 2})
     assert await order(core, "score") == [two, one]
-    await core.do(keep_player_data, player=one, data=b'{"score": 3}')
+    await core.execute(save_player_data, player_id=one, data=b'{"score": 3}')
     assert await order(core, "score") == [one, two]
     (three,) = await come(core, {"score": 2})
     assert await order(core, "score") == [one, two, three]
@@ -141,13 +143,13 @@ async def test_a_filter_lets_in_who_comes_to_match(core):
     one, two = await come(core, {"team": "red"}, {"team": "blue"})
     where = (("team", "red"),)
     assert await order(core, "score", where=where) == [one]
-    await core.do(keep_player_data, player=two, data=b'{"team": "red"}')
-    await core.do(keep_player_data, player=one, data=b'{"team": "blue"}')
+    await core.execute(save_player_data, player_id=two, data=b'{"team": "red"}')
+    await core.execute(save_player_data, player_id=one, data=b'{"team": "blue"}')
     assert await order(core, "score", where=where) == [two]
 
 
 async def test_the_order_of_filters_makes_no_other_ranking_but_true_and_one_do(core):
-    ask = core.rankings.ranking
+    ask = core.leaderboards.get
     one = await ask("free", ("a",), (("b", 1), ("c", "x")))
     assert await ask("free", ("a",), (("c", "x"), ("b", 1.0))) is one
     assert await ask("free", ("a",), (("b", True), ("c", "x"))) is not one
@@ -155,20 +157,20 @@ async def test_the_order_of_filters_makes_no_other_ranking_but_true_and_one_do(c
 
 async def test_another_name_moves_nobody_and_reads_nothing(core, monkeypatch):
     (one,) = await come(core, {"score": 1})
-    ranking = await core.rankings.ranking("free", ("score",))
-    monkeypatch.setattr(ranking, "put", None)
-    await core.do(rename_player, player=one, name="Other")
+    ranking = await core.leaderboards.get("free", ("score",))
+    monkeypatch.setattr(ranking, "update_player", None)
+    await core.execute(rename_player, player_id=one, name="Other")
 
 
 async def test_two_who_ask_first_at_once_share_one_ranking(core):
     await come(core, {"score": 1})
-    ask = core.rankings.ranking
+    ask = core.leaderboards.get
     one, two = await asyncio.gather(ask("free", ("score",)), ask("free", ("score",)))
     assert one is two
 
 
 async def test_what_changes_while_a_ranking_is_made_is_in_it(core, monkeypatch):
-    ids = await come(core, *({"score": n} for n in range(3 * PIECE)))
+    ids = await come(core, *({"score": n} for n in range(3 * CHUNK_SIZE)))
     fill, changes = rankings.fill, []
 
     def fill_and_wait(ranking, state, ids, given_up):
@@ -179,8 +181,8 @@ async def test_what_changes_while_a_ranking_is_made_is_in_it(core, monkeypatch):
         fill(ranking, state, ids[1::2], given_up)
 
     async def change():
-        await core.do(keep_player_data, player=ids[0], data=b'{"score": 9000}')
-        await core.do(keep_player_data, player=ids[1], data=b'{"score": 8000}')
+        await core.execute(save_player_data, player_id=ids[0], data=b'{"score": 9000}')
+        await core.execute(save_player_data, player_id=ids[1], data=b'{"score": 8000}')
         await come(core, {"score": 7000})
 
     loop = asyncio.get_running_loop()
@@ -191,17 +193,17 @@ async def test_what_changes_while_a_ranking_is_made_is_in_it(core, monkeypatch):
 
 async def test_who_gives_up_waiting_stops_nothing(core):
     await come(core, {"score": 1})
-    impatient = asyncio.ensure_future(core.rankings.ranking("free", ("score",)))
-    await turns()
-    patient = asyncio.ensure_future(core.rankings.ranking("free", ("score",)))
+    impatient = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
+    await let_others_run()
+    patient = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
     impatient.cancel()
     assert len(await patient) == 1
 
 
 async def test_the_ranking_nobody_asked_for_longest_goes_first(core):
-    ask = core.rankings.ranking
+    ask = core.leaderboards.get
     first, second = await ask("free", ("f0",)), await ask("free", ("f1",))
-    for n in range(2, MOST):
+    for n in range(2, MAX_LEADERBOARDS):
         await ask("free", (f"f{n}",))
     await ask("noughts", ("score",))
     assert await ask("free", ("f0",)) is first
@@ -212,21 +214,24 @@ async def test_the_ranking_nobody_asked_for_longest_goes_first(core):
 
 async def test_too_many_rankings_at_once_are_refused(core):
     waiting = [
-        asyncio.ensure_future(core.rankings.ranking("free", (f"f{n}",))) for n in range(MOST)
+        asyncio.ensure_future(core.leaderboards.get("free", (f"f{n}",)))
+        for n in range(MAX_LEADERBOARDS)
     ]
     await asyncio.sleep(0)
-    with refused(Why.RATE_LIMITED):
-        await core.rankings.ranking("free", ("another",))
+    with raises_code(ErrorCode.RATE_LIMITED):
+        await core.leaderboards.get("free", ("another",))
     await asyncio.gather(*waiting)
-    assert len(await core.rankings.ranking("free", ("another",))) == 0
+    assert len(await core.leaderboards.get("free", ("another",))) == 0
 
 
 async def test_around_a_player_are_those_before_and_after_him(core):
     ids = await come(core, *({"score": -n} for n in range(10)))
-    ranking = await core.rankings.ranking("free", ("score",))
+    ranking = await core.leaderboards.get("free", ("score",))
 
     def around(id, limit):
-        players, start = core.see(standings, ranking=ranking, start=0, limit=limit, around=id)
+        players, start = core.query(
+            leaderboard_page, leaderboard=ranking, start=0, limit=limit, around=id
+        )
         assert [player.id for player in players] == ids[start : start + limit]
         return start
 
@@ -234,5 +239,5 @@ async def test_around_a_player_are_those_before_and_after_him(core):
     assert around(ids[0], 3) == 0
     assert around(ids[9], 3) == 7
     assert around(ids[4], 100) == 0
-    with refused(Why.PLAYER_NOT_FOUND):
+    with raises_code(ErrorCode.PLAYER_NOT_FOUND):
         around(999, 3)

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from coalserver.core.commands.hosts import launch, register_host
-from coalserver.core.commands.synced_state import change_truth
+from coalserver.core.commands.hosts import launch_room, register_host
+from coalserver.core.commands.synced_state import update_synced_state
 from coalserver.core.engine import Core
-from coalserver.domain.play.synced_state import EVERY, Truth
-from tests.core.stores import turns
+from coalserver.domain.play.synced_state import SNAPSHOT_INTERVAL, SyncedState
+from tests.core.stores import let_others_run
 
 
 class Source:
@@ -22,18 +22,18 @@ class Source:
 
     async def change(self, **what):
         told = {name: json.dumps(value).encode() for name, value in what.items()}
-        return await self.core.do(change_truth, **self._who, **told)
+        return await self.core.execute(update_synced_state, **self._who, **told)
 
     @property
     def shown(self):
-        truth = self.core.shown(Truth, self.room)
-        return None if truth is None else (truth.version, json.loads(truth.whole()))
+        truth = self.core.committed(SyncedState, self.room)
+        return None if truth is None else (truth.version, json.loads(truth.snapshot()))
 
 
 @pytest.fixture
 async def source(core, store):
-    host, _ = await core.do(register_host, game="hosts")
-    room, secret = await core.do(launch, host=host.id)
+    host, _ = await core.execute(register_host, game="hosts")
+    room, secret = await core.execute(launch_room, host_id=host.id)
     store.batches.clear()
     return Source(core, host.id, room.id, secret)
 
@@ -41,57 +41,75 @@ async def source(core, store):
 async def found_again(store, setting, room):
     """The state as a server finds it that starts now."""
     core = await Core.recover(store, setting)
-    truth = core.shown(Truth, room)
-    assert truth == core.state.get(Truth, room)
+    truth = core.committed(SyncedState, room)
+    assert truth == core.state.get(SyncedState, room)
     return truth
 
 
-@pytest.mark.parametrize("patches", [0, 1, 2, EVERY - 1, EVERY, EVERY + 1, 3 * EVERY + 5])
-@pytest.mark.parametrize("whole", [None, 0, 1, EVERY])
+@pytest.mark.parametrize(
+    "patches",
+    [
+        0,
+        1,
+        2,
+        SNAPSHOT_INTERVAL - 1,
+        SNAPSHOT_INTERVAL,
+        SNAPSHOT_INTERVAL + 1,
+        3 * SNAPSHOT_INTERVAL + 5,
+    ],
+)
+@pytest.mark.parametrize("whole", [None, 0, 1, SNAPSHOT_INTERVAL])
 async def test_a_start_finds_the_state_as_it_was(source, store, setting, patches, whole):
     for n in range(patches):
         if n == whole:
             await source.change(state={"new": n})
         await source.change(patch={"n": n, f"k{n}": n})
     kept = await found_again(store, setting, source.room)
-    now = source.core.state.get(Truth, source.room)
+    now = source.core.state.get(SyncedState, source.room)
     if now is None:
         assert kept is None
     else:
-        assert (kept.version, kept.whole(), kept.entry) == (now.version, now.whole(), now.entry)
+        assert (kept.version, kept.snapshot(), kept.entry) == (
+            now.version,
+            now.snapshot(),
+            now.entry,
+        )
 
 
 async def test_what_gathers_in_one_batch_is_found_as_well(source, store, setting):
     await source.change(state={})
-    store.shut_door()
-    tasks = [asyncio.ensure_future(source.change(patch={f"k{n}": n})) for n in range(EVERY + 9)]
+    store.block_writes()
+    tasks = [
+        asyncio.ensure_future(source.change(patch={f"k{n}": n}))
+        for n in range(SNAPSHOT_INTERVAL + 9)
+    ]
     tasks.append(asyncio.ensure_future(source.change(state={"whole": True})))
     tasks += [asyncio.ensure_future(source.change(patch={f"k{n}": n})) for n in range(9)]
-    await turns()
-    store.open_door()
+    await let_others_run()
+    store.unblock_writes()
     await asyncio.gather(*tasks)
     kept = await found_again(store, setting, source.room)
-    assert (kept.version, kept.whole()) == (
-        1 + EVERY + 9 + 1 + 9,
+    assert (kept.version, kept.snapshot()) == (
+        1 + SNAPSHOT_INTERVAL + 9 + 1 + 9,
         b'{"whole":true,' + b",".join(b'"k%d":%d' % (n, n) for n in range(9)) + b"}",
     )
 
 
 async def test_only_snapshots_are_written(source, store):
-    for n in range(2 * EVERY):
+    for n in range(2 * SNAPSHOT_INTERVAL):
         await source.change(patch={"n": n})
-    written = [batch for batch in store.batches if (Truth, source.room) in batch.values]
+    written = [batch for batch in store.batches if (SyncedState, source.room) in batch.values]
     assert len(written) == 3
 
 
 async def test_nobody_is_shown_what_is_not_on_disk(source, store):
     await source.change(state="before")
-    store.shut_door()
+    store.block_writes()
     change = asyncio.ensure_future(source.change(state="after"))
-    await turns()
-    assert source.core.state.get(Truth, source.room).version == 2
+    await let_others_run()
+    assert source.core.state.get(SyncedState, source.room).version == 2
     assert source.shown == (1, "before")
-    store.open_door()
+    store.unblock_writes()
     await change
     assert source.shown == (2, "after")
 
@@ -100,9 +118,12 @@ async def test_what_is_forgotten_takes_no_state_with_it(source, store, setting, 
     for n in range(9):
         await source.change(patch={f"k{n}": n})
     clock.now += 1000
-    await source.core.forget(clock.now - 1, keep=0)
+    await source.core.delete_expired_entries(clock.now - 1, keep=0)
     assert await store.entries([("truth", source.room)], -1, 10) == []
     kept = await found_again(store, setting, source.room)
-    assert (kept.version, kept.whole()) == (9, source.core.state.get(Truth, source.room).whole())
+    assert (kept.version, kept.snapshot()) == (
+        9,
+        source.core.state.get(SyncedState, source.room).snapshot(),
+    )
     await source.change(patch={"more": 1})
     assert (await found_again(store, setting, source.room)).version == 10

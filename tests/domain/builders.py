@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action, JoinRequest
 from coalserver.domain.play.game import Game, Rules
-from coalserver.domain.play.host_profile import Welcome
+from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
@@ -21,53 +21,55 @@ NOW = 1000.0
 
 
 @contextmanager
-def refused(why: Why, **facts: Any) -> Iterator[None]:
+def raises_code(code: ErrorCode, /, **details: Any) -> Iterator[None]:
     """What happens here must be refused, for this reason and with these facts."""
     try:
         yield
-    except Refusal as refusal:
-        assert refusal.why is why, f"refused for {refusal.why}, not for {why}"
-        for name, fact in facts.items():
-            assert refusal.facts[name] == fact, f"{name} is {refusal.facts[name]!r}"
+    except DomainError as refusal:
+        assert refusal.code is code, f"refused for {refusal.code}, not for {code}"
+        for name, detail in details.items():
+            assert refusal.details[name] == detail, f"{name} is {refusal.details[name]!r}"
     else:
-        raise AssertionError(f"not refused: {why}")
+        raise AssertionError(f"not refused: {code}")
 
 
-def a_roster(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **policy: Any) -> Roster:
+def make_roster(
+    *members: int, capacity: int = 8, away: tuple[int, ...] = (), **policy: Any
+) -> Roster:
     """Members joined a second apart; the first is the host."""
     roster = Roster(capacity, 0)
     for second, player in enumerate(members or (1,)):
-        roster = roster.seat(player, NOW - 100 + second)
+        roster = roster.add(player, NOW - 100 + second)
     for player in away:
-        roster = roster.away(player)
+        roster = roster.mark_away(player)
     return replace(roster, **policy)
 
 
-def a_lobby(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Lobby:
-    """An open lobby of game `free`; `hand_over`, `can_leave`, `grace` and `host` go to its roster."""
+def make_lobby(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Lobby:
+    """An open lobby of game `free`; `transfer_host`, `can_leave`, `grace` and `host` go to its roster."""
     policy = {
         name: parts.pop(name)
-        for name in ("hand_over", "can_leave", "grace", "host")
+        for name in ("transfer_host", "can_leave", "grace", "host")
         if name in parts
     }
-    roster = a_roster(*members, capacity=capacity, away=away, **policy)
+    roster = make_roster(*members, capacity=capacity, away=away, **policy)
     return replace(Lobby(7, "c7", "free", "Lobby", roster, NOW - 100), **parts)
 
 
-def a_room(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Room:
+def make_room(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Room:
     """A running room of game `free`, without rules."""
     policy = {
         name: parts.pop(name)
-        for name in ("hand_over", "can_leave", "grace", "host")
+        for name in ("transfer_host", "can_leave", "grace", "host")
         if name in parts
     }
-    roster = a_roster(*members, capacity=capacity, away=away, **policy)
+    roster = make_roster(*members, capacity=capacity, away=away, **policy)
     return replace(Room(9, "c9", "free", "Room", roster, NOW - 100, NOW - 100), **parts)
 
 
-def a_ruled_room(rules: Rules, *members: int, **parts: Any) -> Room:
+def make_ruled_room(rules: Rules, *members: int, **parts: Any) -> Room:
     """The same, set up by rules; as many seats as members."""
-    room = a_room(*members, capacity=len(members), **parts)
+    room = make_room(*members, capacity=len(members), **parts)
     return room.set_up(rules, random.Random(1))
 
 
@@ -87,33 +89,33 @@ def some_rules(**rules: Any) -> Rules:
     return Rules(**{**counting, **rules})
 
 
-def a_game(**parts: Any) -> Game:
+def make_game(**parts: Any) -> Game:
     return replace(Game(1, "free", "Free", 1, 8, "api", "private", NOW), **parts)
 
 
-def a_player(**parts: Any) -> Player:
+def make_player(**parts: Any) -> Player:
     return replace(Player(3, "Ann", NOW, NOW), **parts)
 
 
-def a_token(**parts: Any) -> Token:
+def make_token(**parts: Any) -> Token:
     return replace(Token(1, "digest", 3, NOW, 100), **parts)
 
 
-def a_ban(**parts: Any) -> Ban:
+def make_ban(**parts: Any) -> Ban:
     return replace(Ban(1, "c1", "free", 3, "hour", "", NOW, NOW + 3600), **parts)
 
 
-def an_account(**parts: Any) -> Account:
+def make_account(**parts: Any) -> Account:
     return replace(Account(1, "ann@example.org", "hash", 3, NOW), **parts)
 
 
-def an_action(**parts: Any) -> Action:
+def make_action(**parts: Any) -> Action:
     return replace(Action(1, "c1", 9, 1, 2, "move", b"{}", NOW), **parts)
 
 
-def a_request(**parts: Any) -> JoinRequest:
+def make_request(**parts: Any) -> JoinRequest:
     return replace(JoinRequest(1, "c1", 7, 5, NOW), **parts)
 
 
-def a_welcome(**parts: Any) -> Welcome:
-    return replace(Welcome(1, "c1"), **parts)
+def make_host_profile(**parts: Any) -> HostProfile:
+    return replace(HostProfile(1, "c1"), **parts)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from coalserver.domain.text_search import cut, holds, phrases
+from coalserver.domain.text_search import highlight, matches, parse_query
 
 
 @pytest.mark.parametrize(
@@ -23,16 +23,16 @@ from coalserver.domain.text_search import cut, holds, phrases
     ],
 )
 def test_words_are_cut_out_as_they_are_found(text, search, pieces):
-    assert cut(text, phrases(search)) == pieces
+    assert highlight(text, parse_query(search)) == pieces
 
 
 @given(some.text(), some.text())
 def test_put_together_again_it_is_the_text(text, search):
-    assert "".join(cut(text, phrases(search))) == text
+    assert "".join(highlight(text, parse_query(search))) == text
 
 
 @given(some.text("aé世🎉 _'-.1", min_size=1), some.text("aé世🎉 _'-.1"))
 def test_what_a_text_holds_is_cut_out(text, search):
-    sought = phrases(search)
-    if sought and holds(text, sought):
-        assert len(cut(text, sought)) > 1
+    sought = parse_query(search)
+    if sought and matches(text, sought):
+        assert len(highlight(text, sought)) > 1

@@ -4,18 +4,18 @@ import random
 
 import pytest
 
-from coalserver.domain.errors import Why
+from coalserver.domain.errors import ErrorCode
 from coalserver.games.noughts import LINES, RULES
-from tests.domain.builders import refused
+from tests.domain.builders import raises_code
 
 
-def a_state(grid=".........", turn=0, left=None):
+def make_state(grid=".........", turn=0, left=None):
     return {"grid": grid, "turn": turn, "left": left}
 
 
 def played(*cells, state=None):
     """The state after these cells were marked in turn."""
-    state = state or a_state()
+    state = state or make_state()
     for cell in cells:
         (seat,) = RULES.current(state)
         RULES.legal(state, seat, {"cell": cell})
@@ -24,7 +24,7 @@ def played(*cells, state=None):
 
 
 def test_the_grid_begins_empty_and_the_host_begins():
-    assert RULES.setup(2, {}, random.Random(1)) == a_state()
+    assert RULES.setup(2, {}, random.Random(1)) == make_state()
 
 
 def test_chance_begins_where_it_was_asked_to():
@@ -35,61 +35,61 @@ def test_chance_begins_where_it_was_asked_to():
 
 
 def test_a_turn_marks_a_cell_and_passes_on():
-    assert played(4) == a_state("....0....", turn=1)
+    assert played(4) == make_state("....0....", turn=1)
 
 
 def test_two_turns_mark_two_cells():
-    assert played(4, 0) == a_state("1...0....", turn=0)
+    assert played(4, 0) == make_state("1...0....", turn=0)
 
 
 @pytest.mark.parametrize("turn", [None, [], {}, {"cell": 9}, {"cell": -1}, {"cell": "4"}])
 def test_what_is_no_cell_is_refused(turn):
-    with refused(Why.TURN_REFUSED, code="not_a_cell"):
-        RULES.legal(a_state(), 0, turn)
+    with raises_code(ErrorCode.TURN_REFUSED, code="not_a_cell"):
+        RULES.legal(make_state(), 0, turn)
 
 
 @pytest.mark.parametrize("cell", [True, 4.0])
 def test_what_only_looks_like_a_number_is_no_cell(cell):
-    with refused(Why.TURN_REFUSED, code="not_a_cell"):
-        RULES.legal(a_state(), 0, {"cell": cell})
+    with raises_code(ErrorCode.TURN_REFUSED, code="not_a_cell"):
+        RULES.legal(make_state(), 0, {"cell": cell})
 
 
 def test_a_cell_that_is_marked_is_refused():
-    with refused(Why.TURN_REFUSED, code="cell_not_empty"):
+    with raises_code(ErrorCode.TURN_REFUSED, code="cell_not_empty"):
         RULES.legal(played(4), 1, {"cell": 4})
 
 
 def test_other_members_of_a_turn_mean_nothing():
-    RULES.legal(a_state(), 0, {"cell": 4, "comment": "ha"})
+    RULES.legal(make_state(), 0, {"cell": 4, "comment": "ha"})
     assert RULES.seen({"cell": 4, "comment": "ha"}, 0, 1) == {"cell": 4}
 
 
 def test_nothing_is_decided_at_the_beginning():
-    assert RULES.outcome(a_state()) is None
+    assert RULES.outcome(make_state()) is None
 
 
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("seat", [0, 1])
 def test_three_in_a_line_win(line, seat):
     grid = "".join(str(seat) if cell in line else "." for cell in range(9))
-    assert RULES.outcome(a_state(grid)) == {"winner": seat}
+    assert RULES.outcome(make_state(grid)) == {"winner": seat}
 
 
 def test_a_full_grid_without_a_line_is_a_draw():
-    assert RULES.outcome(a_state("001110001")) == {"winner": None}
+    assert RULES.outcome(make_state("001110001")) == {"winner": None}
 
 
 def test_a_line_in_a_full_grid_wins():
-    assert RULES.outcome(a_state("000110101")) == {"winner": 0}
+    assert RULES.outcome(make_state("000110101")) == {"winner": 0}
 
 
 def test_when_it_is_decided_nobody_plays():
-    assert RULES.current(a_state("000......")) == ()
+    assert RULES.current(make_state("000......")) == ()
 
 
 @pytest.mark.parametrize("seat", [0, 1])
 def test_who_leaves_has_lost(seat):
-    assert RULES.outcome(RULES.left(a_state(), seat)) == {"winner": 1 - seat}
+    assert RULES.outcome(RULES.left(make_state(), seat)) == {"winner": 1 - seat}
 
 
 @pytest.mark.parametrize("seat", [0, 1, None])
@@ -104,7 +104,7 @@ def test_options_are_taken(options):
 
 @pytest.mark.parametrize("options", [b'{"first":"me"}', b'{"first":1}', b'{"first":null}'])
 def test_options_are_refused(options):
-    with refused(Why.OPTIONS_REFUSED, option="first"):
+    with raises_code(ErrorCode.OPTIONS_REFUSED, option="first"):
         RULES.check_options(options)
 
 

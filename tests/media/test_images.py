@@ -11,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from coalserver.media.images import KINDS, NoPicture, Pictures, written
+from coalserver.media.images import KINDS, ImageStore, InvalidImage, encode
 
 CODE = "0" * 32
 RED, BLUE = (250, 0, 0), (0, 0, 250)
@@ -30,13 +30,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, clock: Clock) -> Iterator[Pictures]:
-    made = Pictures(tmp_path / "screenshots", bytes(32), 2**20, clock)
+def pictures(tmp_path: Path, clock: Clock) -> Iterator[ImageStore]:
+    made = ImageStore(tmp_path / "screenshots", bytes(32), 2**20, clock)
     yield made
     made.close()
 
 
-def a_picture(
+def make_picture(
     format: str = "PNG", size: tuple[int, int] = (640, 400), mode: str = "RGB", **how: Any
 ) -> bytes:
     """The upper half red, the lower one blue."""
@@ -47,8 +47,8 @@ def a_picture(
     return out.getvalue()
 
 
-def kept(pictures: Pictures, code: str, kind: str = "original") -> Image.Image:
-    found = pictures.file(code, kind)
+def kept(pictures: ImageStore, code: str, kind: str = "original") -> Image.Image:
+    found = pictures.find_file(code, kind)
     assert found is not None
     image = Image.open(io.BytesIO(found[0].read_bytes()))
     assert Image.MIME[image.format or ""] == found[1]
@@ -61,19 +61,19 @@ def files(tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 async def test_a_picture_is_kept_in_its_format_small_and_blurred(pictures, tmp_path, format):
-    said = await pictures.taken(a_picture(format))
+    said = await pictures.save(make_picture(format))
     assert (said.type, said.width, said.height) == (f"image/{format.lower()}", 640, 400)
     assert kept(pictures, said.code).size == (640, 400)
     assert kept(pictures, said.code, "small").size == (480, 300)
     assert kept(pictures, said.code, "blurred").size == (640, 400)
-    found = pictures.file(said.code, "original")
+    found = pictures.find_file(said.code, "original")
     assert found[0].stat().st_size == said.size
     assert found[0].stat().st_mode & 0o777 == 0o600
     assert len(files(tmp_path)) == 3
 
 
 async def test_the_blurred_version_is_blurred(pictures):
-    said = await pictures.taken(a_picture())
+    said = await pictures.save(make_picture())
     sharp, blurred = kept(pictures, said.code), kept(pictures, said.code, "blurred").convert("RGB")
     assert sharp.getpixel((5, 199)) == RED and sharp.getpixel((5, 200)) == BLUE
     red, _, blue = blurred.getpixel((5, 199))
@@ -85,13 +85,13 @@ async def test_a_picture_is_turned_upright_and_says_nothing_of_the_camera(pictur
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Make] = "Secret camera"
-    raw = a_picture("JPEG", exif=exif, comment=b"Secret comment")
-    said = await pictures.taken(raw)
+    raw = make_picture("JPEG", exif=exif, comment=b"Secret comment")
+    said = await pictures.save(raw)
     turned = (400, 640) if orientation in (6, 8) else (640, 400)
     assert (said.width, said.height) == turned
     assert b"Secret" in raw
     for kind in KINDS:
-        path, _ = pictures.file(said.code, kind)
+        path, _ = pictures.find_file(said.code, kind)
         assert b"Secret" not in path.read_bytes()
         assert not kept(pictures, said.code, kind).getexif()
     if orientation == 3:
@@ -101,8 +101,8 @@ async def test_a_picture_is_turned_upright_and_says_nothing_of_the_camera(pictur
 async def test_text_in_a_png_is_left_out(pictures):
     about = PngInfo()
     about.add_text("Author", "Secret")
-    said = await pictures.taken(a_picture(pnginfo=about))
-    path, _ = pictures.file(said.code, "original")
+    said = await pictures.save(make_picture(pnginfo=about))
+    path, _ = pictures.find_file(said.code, "original")
     assert b"Secret" not in path.read_bytes()
 
 
@@ -111,7 +111,7 @@ async def test_pixels_of_any_kind_are_taken(pictures, mode):
     image = Image.new(mode, (20, 10))
     out = io.BytesIO()
     image.save(out, "PNG")
-    assert (await pictures.taken(out.getvalue())).width == 20
+    assert (await pictures.save(out.getvalue())).width == 20
 
 
 async def test_of_what_moves_the_first_picture_is_kept(pictures):
@@ -119,7 +119,7 @@ async def test_of_what_moves_the_first_picture_is_kept(pictures):
     for format in ("PNG", "WEBP"):
         out = io.BytesIO()
         frames[0].save(out, format, save_all=True, append_images=frames[1:], lossless=True)
-        said = await pictures.taken(out.getvalue())
+        said = await pictures.save(out.getvalue())
         image = kept(pictures, said.code)
         assert getattr(image, "n_frames", 1) == 1 and image.convert("RGB").getpixel((1, 1))[0] > 200
 
@@ -131,22 +131,22 @@ async def test_of_what_moves_the_first_picture_is_kept(pictures):
         b"x",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"GIF89a",
-        a_picture("GIF"),
-        a_picture("TIFF"),
+        make_picture("GIF"),
+        make_picture("TIFF"),
     ],
 )
 async def test_what_is_no_picture_of_our_kinds_is_not_taken(pictures, tmp_path, raw):
-    with pytest.raises(NoPicture) as refused:
-        await pictures.taken(raw)
-    assert refused.value.why == "kind"
+    with pytest.raises(InvalidImage) as refused:
+        await pictures.save(raw)
+    assert refused.value.code == "kind"
     assert not (tmp_path / "screenshots").exists()
 
 
 async def test_half_a_picture_is_not_taken(pictures):
-    raw = a_picture("JPEG")
-    with pytest.raises(NoPicture) as refused:
-        await pictures.taken(raw[: len(raw) // 2])
-    assert refused.value.why == "damaged"
+    raw = make_picture("JPEG")
+    with pytest.raises(InvalidImage) as refused:
+        await pictures.save(raw[: len(raw) // 2])
+    assert refused.value.code == "damaged"
 
 
 async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictures):
@@ -154,52 +154,52 @@ async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictur
         bomb = io.BytesIO()
         Image.new("1", size).save(bomb, "PNG")
         assert len(bomb.getvalue()) < 50_000
-        with pytest.raises(NoPicture) as refused:
-            await pictures.taken(bomb.getvalue())
-        assert refused.value.why == "pixels"
+        with pytest.raises(InvalidImage) as refused:
+            await pictures.save(bomb.getvalue())
+        assert refused.value.code == "pixels"
 
 
 async def test_a_picture_of_a_5k_screen_is_taken(pictures):
-    said = await pictures.taken(a_picture("JPEG", (5120, 2880)))
+    said = await pictures.save(make_picture("JPEG", (5120, 2880)))
     assert (said.width, said.height) == (5120, 2880)
 
 
 def test_what_a_format_cannot_hold_is_refused():
-    with pytest.raises(NoPicture) as refused:
-        written(Image.new("RGB", (17_000, 1)), "webp")
-    assert refused.value.why == "pixels"
+    with pytest.raises(InvalidImage) as refused:
+        encode(Image.new("RGB", (17_000, 1)), "webp")
+    assert refused.value.code == "pixels"
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 async def test_damage_of_any_kind_is_a_picture_or_none(pictures, format):
-    chance, whole = random.Random(format), a_picture(format, (60, 40))
+    chance, whole = random.Random(format), make_picture(format, (60, 40))
     for _ in range(150):
         raw = bytearray(whole)
         for _ in range(chance.randint(1, 8)):
             raw[chance.randrange(len(raw))] = chance.randrange(256)
         try:
-            said = await pictures.taken(bytes(raw))
-        except NoPicture:
+            said = await pictures.save(bytes(raw))
+        except InvalidImage:
             continue
-        assert pictures.file(said.code, "original")
+        assert pictures.find_file(said.code, "original")
 
 
 async def test_removed_is_removed_and_others_stay(pictures, tmp_path):
     one, other = await asyncio.gather(
-        pictures.taken(a_picture()), pictures.taken(a_picture("JPEG"))
+        pictures.save(make_picture()), pictures.save(make_picture("JPEG"))
     )
-    await pictures.remove(one.code)
-    await pictures.remove(one.code)
-    assert pictures.file(one.code, "small") is None
-    assert len(files(tmp_path)) == 3 and pictures.file(other.code, "small")
+    await pictures.delete(one.code)
+    await pictures.delete(one.code)
+    assert pictures.find_file(one.code, "small") is None
+    assert len(files(tmp_path)) == 3 and pictures.find_file(other.code, "small")
 
 
 async def test_what_no_screenshot_names_is_swept(pictures, tmp_path):
-    assert await pictures.sweep(set()) == 0
-    one, other = await pictures.taken(a_picture()), await pictures.taken(a_picture())
+    assert await pictures.delete_orphans(set()) == 0
+    one, other = await pictures.save(make_picture()), await pictures.save(make_picture())
     (tmp_path / "screenshots" / f".{one.code}-small.webp.part").write_bytes(b"half")
     (tmp_path / "screenshots" / "notes.txt").write_bytes(b"somebody's own")
-    assert await pictures.sweep({one.code}) == 4
+    assert await pictures.delete_orphans({one.code}) == 4
     assert files(tmp_path) == sorted(
         [
             "notes.txt",
@@ -208,22 +208,22 @@ async def test_what_no_screenshot_names_is_swept(pictures, tmp_path):
             f"{one.code}-small.webp",
         ]
     )
-    assert pictures.file(other.code, "original") is None
+    assert pictures.find_file(other.code, "original") is None
 
 
 @pytest.mark.parametrize("code", ["", "..", "../keys/coal", CODE[1:], CODE + "/x", CODE + "\n"])
 @pytest.mark.parametrize("kind", [*KINDS, "other"])
 def test_no_name_leads_anywhere_else(pictures, code, kind):
-    assert pictures.file(code, kind) is None
+    assert pictures.find_file(code, kind) is None
 
 
 def test_a_pass_is_good_for_its_picture_for_a_day_or_two(pictures, clock):
-    first = pictures.pass_for(CODE)
-    assert pictures.lets_in(CODE, first) and not pictures.lets_in("1" * 32, first)
+    first = pictures.sign(CODE)
+    assert pictures.verify(CODE, first) and not pictures.verify("1" * 32, first)
     clock.now += 86_399
-    assert pictures.pass_for(CODE) == first
+    assert pictures.sign(CODE) == first
     clock.now += 86_400
-    assert pictures.pass_for(CODE) != first and pictures.lets_in(CODE, first)
+    assert pictures.sign(CODE) != first and pictures.verify(CODE, first)
     clock.now += 1
-    assert not pictures.lets_in(CODE, first)
-    assert not pictures.lets_in(CODE, "é")
+    assert not pictures.verify(CODE, first)
+    assert not pictures.verify(CODE, "é")

@@ -21,15 +21,15 @@ HERE = Path(__file__).parent
 MODULES = ROOT / "tests" / "node_modules"
 
 
-def npm_has(*packages: str) -> Path:
+def require_npm_packages(*packages: str) -> Path:
     """Where these are. A test is skipped without them, or fails if REQUIRE_NPM is 1."""
-    lacking = [name for name in packages if not (MODULES / name).is_dir()]
+    missing = [name for name in packages if not (MODULES / name).is_dir()]
     if not shutil.which("node"):
-        lacking.insert(0, "Node")
-    if not lacking:
+        missing.insert(0, "Node")
+    if not missing:
         return MODULES
     reason = (
-        f"There is no {', '.join(lacking)}: install Node 18 or newer, then npm ci --prefix tests"
+        f"There is no {', '.join(missing)}: install Node 18 or newer, then npm ci --prefix tests"
     )
     if os.environ.get("REQUIRE_NPM") == "1":
         pytest.fail(reason)
@@ -42,10 +42,10 @@ class Program:
     def __init__(self) -> None:
         self._news = asyncio.Condition()
 
-    async def begin(self, program: str, *args: str, **how: Any) -> None:
-        npm_has("minecraft-data", "minecraft-protocol", "mineflayer", "prismarine-nbt")
+    async def begin(self, program: str, *args: str, **options: Any) -> None:
+        require_npm_packages("minecraft-data", "minecraft-protocol", "mineflayer", "prismarine-nbt")
         self._process = await asyncio.create_subprocess_exec(
-            "node", str(HERE / program), *args, env=environment(), stdout=PIPE, **how
+            "node", str(HERE / program), *args, env=environment(), stdout=PIPE, **options
         )
         self._listening = asyncio.create_task(self._listen())
 
@@ -144,6 +144,8 @@ class Bots(Program):
         else:
             self.heard[news["bot"]].append(news["heard"])
 
-    def _do(self, name: str, deed: str, **how: Any) -> None:
+    def _do(self, name: str, action: str, **options: Any) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"bot": name, "do": deed, **how}).encode() + b"\n")
+        self._process.stdin.write(
+            json.dumps({"bot": name, "do": action, **options}).encode() + b"\n"
+        )

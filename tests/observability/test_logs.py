@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from coalserver.observability.logs import logged_to_stderr
+from coalserver.observability.logs import configure_logging
 
 log = logging.getLogger("coalserver.test")
 
@@ -18,7 +18,7 @@ def fail(said: str) -> None:
 
 
 def test_a_message_is_one_line_with_its_time_level_and_place(capsys):
-    with logged_to_stderr("info", "text"):
+    with configure_logging("info", "text"):
         log.info("Recovered %d rooms", 3)
     moment, rest = capsys.readouterr().err.split(" ", 1)
     assert rest == "info coalserver.test: Recovered 3 rooms\n"
@@ -26,21 +26,21 @@ def test_a_message_is_one_line_with_its_time_level_and_place(capsys):
 
 
 def test_what_a_client_calls_itself_does_not_make_lines_of_its_own(capsys):
-    with logged_to_stderr("info", "text"):
+    with configure_logging("info", "text"):
         log.info("Hello %s", "you\n2026 critical fake\x1b[31m\u2028")
     assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize(("level", "count"), [("debug", 4), ("warning", 2), ("error", 1)])
 def test_less_serious_messages_are_left_out(capsys, level, count):
-    with logged_to_stderr(level, "text"):
+    with configure_logging(level, "text"):
         for say in (log.debug, log.info, log.warning, log.error):
             say("x")
     assert capsys.readouterr().err.count("\n") == count
 
 
 def test_as_json_every_line_is_an_object_with_its_cause(capsys):
-    with logged_to_stderr("info", "json"):
+    with configure_logging("info", "json"):
         log.warning("Hello %s", "you\nthere")
         fail("bad")
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
@@ -51,7 +51,7 @@ def test_as_json_every_line_is_an_object_with_its_cause(capsys):
 
 
 def test_as_text_a_cause_follows_its_line(capsys):
-    with logged_to_stderr("info", "text"):
+    with configure_logging("info", "text"):
         fail("bad")
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].endswith("error coalserver.test: It broke")
@@ -61,7 +61,7 @@ def test_as_text_a_cause_follows_its_line(capsys):
 def test_afterwards_everything_is_as_before(capsys):
     root = logging.getLogger()
     before = root.level, root.handlers[:]
-    with logged_to_stderr("error", "text"):
+    with configure_logging("error", "text"):
         pass
     assert (root.level, root.handlers) == before
     log.error("later")

@@ -16,7 +16,7 @@ from tests.running import PATIENCE, Running, running
 Event = dict[str, Any]
 
 
-class Stage:
+class RestartingServer:
     """One data directory, and the server that runs on it now."""
 
     def __init__(self, data: Path) -> None:
@@ -24,11 +24,11 @@ class Stage:
         self._open = ExitStack()
         self._running: Running | None = None
         #: Set while a server runs; people who find none wait for it.
-        self.lit = asyncio.Event()
+        self.is_running = asyncio.Event()
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> "RestartingServer":
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE))
-        await self.power_on()
+        await self.start()
         return self
 
     async def __aexit__(
@@ -40,16 +40,16 @@ class Stage:
         await self.http.close()
         self._open.close()
 
-    async def power_on(self) -> None:
+    async def start(self) -> None:
         """A server starts on what is there."""
         server = running(self._data)
         self._running = await asyncio.to_thread(self._open.enter_context, server)
-        self.lit.set()
+        self.is_running.set()
 
-    def power_cut(self) -> None:
+    def kill(self) -> None:
         """kill -9: nothing is tidied up."""
         assert self._running is not None
-        self.lit.clear()
+        self.is_running.clear()
         self._running.stop(signal.SIGKILL)
 
     @property
@@ -57,19 +57,21 @@ class Stage:
         assert self._running is not None
         return self._running.url
 
-    async def enters(self, name: str) -> "Person":
+    async def sign_in_guest(self, name: str) -> "RetryingClient":
         """Somebody signs in as a guest."""
-        person = Person(self, name)
-        said = await person.post("/accounts/login", {"credentialType": "guest", "username": name})
-        person.id, person.token = said["user"]["userId"], said["token"]
+        person = RetryingClient(self, name)
+        payload = await person.post(
+            "/accounts/login", {"credentialType": "guest", "username": name}
+        )
+        person.id, person.token = payload["user"]["userId"], payload["token"]
         return person
 
 
-class Person:
+class RetryingClient:
     """One with curl: says what the document says, and says it again when the line was cut."""
 
-    def __init__(self, stage: Stage, name: str) -> None:
-        self.stage, self.name = stage, name
+    def __init__(self, stage: RestartingServer, name: str) -> None:
+        self.server, self.name = stage, name
         self.id, self.token = 0, ""
 
     @property
@@ -85,42 +87,42 @@ class Person:
 
     async def _ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         while True:
-            await self.stage.lit.wait()
+            await self.server.is_running.wait()
             try:
-                async with self.stage.http.request(
-                    method, self.stage.url + path, json=body, headers={**self.bearer, **headers}
+                async with self.server.http.request(
+                    method, self.server.url + path, json=body, headers={**self.bearer, **headers}
                 ) as answer:
                     assert answer.status < 400, await answer.text()
                     return await answer.json() if answer.status != 204 else None
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0)
 
-    async def hears(self, path: str, enough: int) -> list[Event]:
+    async def poll_events(self, path: str, enough: int) -> list[Event]:
         """Poll with the largest id until that many events were heard."""
-        heard: list[Event] = []
-        while len(heard) < enough:
-            last = heard[-1]["id"] if heard else -1
-            heard += await self.get(f"{path}/events?after-event-id={last}&wait=20")
-        return heard
+        events: list[Event] = []
+        while len(events) < enough:
+            last = events[-1]["id"] if events else -1
+            events += await self.get(f"{path}/events?after-event-id={last}&wait=20")
+        return events
 
-    async def watches(self, path: str, enough: int) -> list[Event]:
+    async def stream_events(self, path: str, enough: int) -> list[Event]:
         """Read server-sent events as a browser does, and resume with Last-Event-ID."""
-        heard: list[Event] = []
-        while len(heard) < enough:
-            await self.stage.lit.wait()
+        events: list[Event] = []
+        while len(events) < enough:
+            await self.server.is_running.wait()
             headers = {**self.bearer, "Accept": "text/event-stream"}
-            if heard:
-                headers["Last-Event-ID"] = str(heard[-1]["id"])
+            if events:
+                headers["Last-Event-ID"] = str(events[-1]["id"])
             try:
-                async with self.stage.http.get(
-                    f"{self.stage.url}{path}/events", headers=headers
+                async with self.server.http.get(
+                    f"{self.server.url}{path}/events", headers=headers
                 ) as answer:
                     assert answer.status == 200, await answer.text()
                     async for line in answer.content:
                         if line.startswith(b"data: "):
-                            heard.append(json.loads(line[6:]))
-                        if len(heard) >= enough:
+                            events.append(json.loads(line[6:]))
+                        if len(events) >= enough:
                             break
             except aiohttp.ClientError:
                 await asyncio.sleep(0)
-        return heard
+        return events

@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.apis.app import House, a_house
-from tests.apis.hosts.guests import Host, Session, Socket, a_party
+from tests.apis.app import TestApp, run_test_app
+from tests.apis.hosts.clients import HostClient, Session, SyncSocket, make_hosted_session
 
 COMMANDS = 60
 #: What a client meets when its line or the server has gone; a server that is down has no address (ValueError).
@@ -46,11 +46,11 @@ class Listener:
         return f"c{COMMANDS - 1}" in self.names and (self.state or {}).get("n") == COMMANDS - 1
 
 
-async def joined(session: Session, who: Host, **more: Any) -> Socket:
+async def joined(session: Session, who: HostClient, **more: Any) -> SyncSocket:
     """A line, as soon as there is a server again."""
     while True:
         try:
-            socket = await session.socket(who, **more)
+            socket = await session.connect(who, **more)
         except GONE:
             await asyncio.sleep(0)
             continue
@@ -67,16 +67,16 @@ async def speaks(session: Session, chance: random.Random) -> None:
         for said in (patch, command):
             while True:
                 try:
-                    await socket.say(**said)
+                    await socket.send(**said)
                     if chance.random() < 0.1:
                         await socket.ws.close()
-                    await socket.told(type="done", key=said["key"])
+                    await socket.expect(type="done", key=said["key"])
                     break
                 except GONE:
                     socket = await joined(session, session.host)
 
 
-async def listens(session: Session, who: Host, ears: Listener, chance: random.Random) -> None:
+async def listens(session: Session, who: HostClient, ears: Listener, chance: random.Random) -> None:
     """A guest on a socket, who joins again with the last id he has heard."""
     while not ears.done:
         socket = await joined(session, who, after=ears.cursor)
@@ -86,18 +86,18 @@ async def listens(session: Session, who: Host, ears: Listener, chance: random.Ra
         ears.state = socket.state["state"]
         try:
             while not ears.done:
-                ears.take(await socket.hears())
+                ears.take(await socket.receive())
                 if chance.random() < 0.05:
                     await socket.ws.close()
         except GONE:
             continue
 
 
-async def polls(session: Session, who: Host, ears: Listener) -> None:
+async def polls(session: Session, who: HostClient, ears: Listener) -> None:
     """A guest with nothing but requests."""
     while not ears.done:
         try:
-            for said in await session.heard(who, ears.cursor, wait=1):
+            for said in await session.poll_events(who, ears.cursor, wait=1):
                 ears.take(said)
         except GONE:
             await asyncio.sleep(0)
@@ -108,13 +108,15 @@ async def test_every_command_arrives_once_and_versions_never_go_back(
     tmp_path: Path, seed: int
 ) -> None:
     path = tmp_path / "data.sqlite"
-    async with a_house(SqliteStore(path), reopened=lambda store: SqliteStore(path)) as house:
-        await the_story(house, seed)
+    async with run_test_app(
+        SqliteStore(path), reopen_store=lambda store: SqliteStore(path)
+    ) as test_app:
+        await the_story(test_app, seed)
 
 
-async def the_story(house: House, seed: int) -> None:
+async def the_story(test_app: TestApp, seed: int) -> None:
     chance = random.Random(seed)
-    session, (ann, bob) = await a_party(house, 2)
+    session, (ann, bob) = await make_hosted_session(test_app, 2)
     on_socket, by_poll = Listener(), Listener()
     playing = asyncio.gather(
         speaks(session, random.Random(seed)),
@@ -122,10 +124,10 @@ async def the_story(house: House, seed: int) -> None:
         polls(session, bob, by_poll),
     )
     for part in (1, 2):
-        await house.until(lambda part=part: len(by_poll.names) >= part * COMMANDS // 3)
+        await test_app.wait_until(lambda part=part: len(by_poll.names) >= part * COMMANDS // 3)
         for _ in range(chance.randrange(50)):
             await asyncio.sleep(0)
-        await house.restart()
+        await test_app.restart()
     async with asyncio.timeout(60):
         await playing
     expected = [f"c{n}" for n in range(COMMANDS)]

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.scenarios.stage import Event, Person, Stage
+from tests.scenarios.stage import Event, RestartingServer, RetryingClient
 
 #: Ann wins with the left column. Who moves, and where.
 GAME = [("Ann", 0), ("Bob", 4), ("Ann", 3), ("Bob", 8), ("Ann", 6)]
@@ -14,14 +14,14 @@ def kinds(events: list[Event]) -> list[str]:
 
 
 async def test_nobody_loses_a_move_or_an_event(tmp_path: Path) -> None:
-    async with Stage(tmp_path / "data") as stage:
-        ann, bob, cid = [await stage.enters(name) for name in ("Ann", "Bob", "Cid")]
+    async with RestartingServer(tmp_path / "data") as stage:
+        ann, bob, cid = [await stage.sign_in_guest(name) for name in ("Ann", "Bob", "Cid")]
         everyone = {"Ann": ann, "Bob": bob}
 
         # They meet. Ann makes a room, Bob joins the best there is, Cid looks on.
         room = "/games/noughts/rooms/1"
         await ann.post("/games/noughts/rooms", {"name": "After dinner"})
-        lobby = asyncio.create_task(cid.watches("/games/noughts/rooms", 3))
+        lobby = asyncio.create_task(cid.stream_events("/games/noughts/rooms", 3))
         assert await bob.post("/games/noughts/rooms/quick-join") == {
             "id": 1,
             "game": "noughts",
@@ -32,8 +32,8 @@ async def test_nobody_loses_a_move_or_an_event(tmp_path: Path) -> None:
 
         # Each hears of the session in his own way: Bob polls, Cid watches.
         session = f"/games/noughts/sessions/{started['id']}"
-        polling = asyncio.create_task(bob.hears(session, len(GAME) + 2))
-        watching = asyncio.create_task(cid.watches(session, len(GAME) + 1))
+        polling = asyncio.create_task(bob.poll_events(session, len(GAME) + 2))
+        watching = asyncio.create_task(cid.stream_events(session, len(GAME) + 1))
 
         for name, cell in GAME[:2]:
             await everyone[name].post(session + "/turn", {"cell": cell})
@@ -42,8 +42,8 @@ async def test_nobody_loses_a_move_or_an_event(tmp_path: Path) -> None:
         move = asyncio.create_task(ann.post(session + "/turn", {"cell": GAME[2][1]}))
         word = asyncio.create_task(bob.post(session + "/chat", {"text": "Your turn."}))
         await asyncio.sleep(0)
-        stage.power_cut()
-        await stage.power_on()
+        stage.kill()
+        await stage.start()
         await asyncio.gather(move, word)
 
         # They go on as if nothing had been. The tokens are good, the seats are theirs.
@@ -71,6 +71,6 @@ async def test_nobody_loses_a_move_or_an_event(tmp_path: Path) -> None:
         assert shown["environment"] == turns[-1]["environment"]
 
 
-async def still_seated(who: Person, session: str, name: str) -> None:
+async def still_seated(who: RetryingClient, session: str, name: str) -> None:
     players = (await who.get(session))["players"]
     assert name in [row["user"]["username"] for row in players if not row["away"]]

@@ -7,36 +7,42 @@ from typing import Any
 
 import pytest
 
-from coalserver.cli.games import sentence
-from coalserver.cli.output import Order
+from coalserver.cli.games import error_message
+from coalserver.cli.output import CliCommand
 from coalserver.config import Config
 from coalserver.core.ports import StoreFailed
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.server import control
-from coalserver.server.admin import Desk, opened
-from coalserver.server.control import AdminCommands, Control, NobodyThere, ask, listen
-from coalserver.storage.data_directory import DataDirectory, Trouble
+from coalserver.server.admin import AdminContext, open_offline
+from coalserver.server.control import (
+    AdminCommands,
+    ControlServer,
+    ServerNotRunning,
+    listen,
+    send_command,
+)
+from coalserver.storage.data_directory import DataDirectory, OperatorError
 
 
-async def echo(desk: Desk, **asked: Any) -> Any:
+async def echo(desk: AdminContext, **asked: Any) -> Any:
     """Give back what was asked."""
     return asked
 
 
-async def refuse(desk: Desk) -> Any:
-    raise Refusal(Why.GAME_NOT_FOUND)
+async def refuse(desk: AdminContext) -> Any:
+    raise DomainError(ErrorCode.GAME_NOT_FOUND)
 
 
-async def refuse_oddly(desk: Desk) -> Any:
-    raise Refusal(Why.NOT_READY)
+async def refuse_oddly(desk: AdminContext) -> Any:
+    raise DomainError(ErrorCode.MEMBERS_NOT_READY)
 
 
-async def fail(desk: Desk) -> Any:
+async def fail(desk: AdminContext) -> Any:
     raise StoreFailed("disk full")
 
 
-async def trouble(desk: Desk) -> Any:
-    raise Trouble("Look here.")
+async def trouble(desk: AdminContext) -> Any:
+    raise OperatorError("Look here.")
 
 
 class Gate:
@@ -45,7 +51,7 @@ class Gate:
     def __init__(self) -> None:
         self.entered, self.through = asyncio.Event(), asyncio.Event()
 
-    async def __call__(self, desk: Desk) -> Any:
+    async def __call__(self, desk: AdminContext) -> Any:
         self.entered.set()
         await self.through.wait()
         return "done"
@@ -59,30 +65,32 @@ async def gate() -> Gate:
 @pytest.fixture
 def orders(gate: Gate) -> AdminCommands:
     runs = (echo, refuse, refuse_oddly, fail, trouble)
-    commands = {run.__name__: Order(run, str) for run in runs} | {"wait": Order(gate, str)}
-    return AdminCommands(commands, sentence)
+    commands = {run.__name__: CliCommand(run, str) for run in runs} | {
+        "wait": CliCommand(gate, str)
+    }
+    return AdminCommands(commands, error_message)
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path) -> AsyncIterator[AdminContext]:
     home = DataDirectory(tmp_path / "data")
     with home.lock():
-        async with opened(Config(), home) as desk:
+        async with open_offline(Config(), home) as desk:
             yield desk
 
 
 @pytest.fixture
-async def open_control(desk: Desk, orders: AdminCommands) -> AsyncIterator[Control]:
+async def open_control(desk: AdminContext, orders: AdminCommands) -> AsyncIterator[ControlServer]:
     listening = await listen(desk, orders)
     yield listening
     await listening.close()
 
 
-async def asked(desk: Desk, order: str, **facts: Any) -> dict[str, Any]:
-    return await asyncio.to_thread(ask, desk.home.control, order, facts)
+async def asked(desk: AdminContext, order: str, **facts: Any) -> dict[str, Any]:
+    return await asyncio.to_thread(send_command, desk.home.control, order, facts)
 
 
-async def raw(desk: Desk, said: bytes) -> bytes:
+async def raw(desk: AdminContext, said: bytes) -> bytes:
     """What comes back for these bytes, up to the end of the connection, however it ends."""
     reader, writer = await asyncio.open_unix_connection(desk.home.control)
     writer.write(said)
@@ -128,7 +136,7 @@ async def test_what_is_not_done_is_answered_with_a_sentence(desk, order, answer)
         b'{"order": "echo"}\n',
         b"1\n",
         b"\n",
-        b"x" * (control.LINE + 2),
+        b"x" * (control.MAX_LINE_BYTES + 2),
     ],
 )
 async def test_what_is_no_order_is_not_answered_and_hurts_nobody(desk, said):
@@ -142,12 +150,12 @@ async def test_the_socket_is_for_its_owner_only(desk):
 
 
 async def test_nobody_listens_before_it_opens_or_after_it_closed(desk, orders):
-    with pytest.raises(NobodyThere):
+    with pytest.raises(ServerNotRunning):
         await asked(desk, "echo")
     listening = await listen(desk, orders)
     await listening.close()
     assert not desk.home.control.exists()
-    with pytest.raises(NobodyThere):
+    with pytest.raises(ServerNotRunning):
         await asked(desk, "echo")
 
 

@@ -4,28 +4,28 @@ import socket
 
 import pytest
 
-from coalserver.server.sockets import listening
+from coalserver.server.sockets import bind_sockets
 
 
 def test_who_knocks_before_anybody_serves_waits():
-    [door] = listening("127.0.0.1", 0)
+    [door] = bind_sockets("127.0.0.1", 0)
     with door, socket.create_connection(door.getsockname(), timeout=5):
         assert door.getsockname()[1] > 0
 
 
 def test_an_address_that_is_taken_is_refused():
-    [door] = listening("127.0.0.1", 0)
+    [door] = bind_sockets("127.0.0.1", 0)
     with door, pytest.raises(OSError, match="in use"):
-        listening("127.0.0.1", door.getsockname()[1])
+        bind_sockets("127.0.0.1", door.getsockname()[1])
 
 
 def test_an_address_that_is_not_ours_is_refused():
     with pytest.raises(OSError):
-        listening("192.0.2.1", 0)
+        bind_sockets("192.0.2.1", 0)
 
 
 def test_a_name_is_listened_at_where_this_system_has_it():
-    doors = listening("localhost", 0)
+    doors = bind_sockets("localhost", 0)
     assert doors
     for door in doors:
         door.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from coalserver.server.supervisor import EndedEarly, Supervisor
+from coalserver.server.supervisor import ServiceExited, Supervisor
 
 
 class Services:
@@ -46,7 +46,7 @@ async def test_the_first_failure_is_told_with_its_cause(caplog):
     supervisor = Supervisor()
     supervisor.add("steady", Services().endless("steady"))
     supervisor.add("ledger", failing)
-    fault = await supervisor.failed()
+    fault = await supervisor.wait_for_failure()
     assert isinstance(fault, OSError)
     [record] = caplog.records
     assert record.levelno == logging.CRITICAL
@@ -59,7 +59,7 @@ async def test_others_run_on_after_a_failure_until_they_are_stopped():
     services, supervisor = Services(), Supervisor()
     supervisor.add("other", services.endless("other"))
     supervisor.add("ledger", failing)
-    await supervisor.failed()
+    await supervisor.wait_for_failure()
     assert services.ended == []
     await supervisor.stop()
     assert services.ended == ["other"]
@@ -68,8 +68,8 @@ async def test_others_run_on_after_a_failure_until_they_are_stopped():
 async def test_a_service_that_ends_by_itself_has_failed():
     supervisor = Supervisor()
     supervisor.add("housekeeping", returning)
-    fault = await supervisor.failed()
-    assert isinstance(fault, EndedEarly)
+    fault = await supervisor.wait_for_failure()
+    assert isinstance(fault, ServiceExited)
     assert str(fault) == "housekeeping ended by itself"
 
 
@@ -97,7 +97,7 @@ async def test_a_failure_on_the_way_out_is_told_as_well():
     supervisor.add("ledger", draining, asked.set)
     fault = await supervisor.stop()
     assert isinstance(fault, OSError)
-    assert supervisor.fault is fault
+    assert supervisor.error is fault
 
 
 async def test_the_first_of_two_failures_is_the_one():
@@ -109,7 +109,7 @@ async def test_the_first_of_two_failures_is_the_one():
 
     supervisor.add("later", later)
     supervisor.add("ledger", failing)
-    await supervisor.failed()
+    await supervisor.wait_for_failure()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert isinstance(await supervisor.stop(), OSError)
@@ -125,7 +125,7 @@ async def test_stop_can_be_called_twice():
 @pytest.mark.parametrize("times", [1, 3])
 async def test_failed_waits_for_as_many_as_ask(times):
     supervisor = Supervisor()
-    waiting = [asyncio.ensure_future(supervisor.failed()) for _ in range(times)]
+    waiting = [asyncio.ensure_future(supervisor.wait_for_failure()) for _ in range(times)]
     supervisor.add("ledger", failing)
     faults = await asyncio.gather(*waiting)
     assert set(map(str, faults)) == {"disk gone"}

@@ -3,61 +3,63 @@
 import html
 import re
 
-from coalserver.core.commands.account_admin import change_account
-from coalserver.core.commands.agents import open_world
-from coalserver.core.queries.accounts import account_called
-from coalserver.core.queries.deeds import deeds
+from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.agents import create_world_with_agent
+from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.deeds import list_audit_entries
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.world import World
-from tests.apis.app import Answer, House
-from tests.apis.browser import Surfer, an_account, signed_in
+from tests.apis.app import Answer, TestApp
+from tests.apis.browser import Browser, make_account, make_signed_in_browser
 
 ROOT = "root@example.org"
 BACKUP = "coalserver-20260101T000000Z.tar"
 
 
-async def an_admin(house: House, email: str = ROOT) -> Surfer:
+async def make_admin(test_app: TestApp, email: str = ROOT) -> Browser:
     """A browser in which an admin is signed in."""
-    await an_account(house, email, admin=True)
-    surfer = Surfer(house)
-    assert (await surfer.signs_in(email)).status == 302
-    return surfer
+    await make_account(test_app, email, admin=True)
+    browser = Browser(test_app)
+    assert (await browser.sign_in(email)).status == 302
+    return browser
 
 
-async def a_member(house: House, email: str = "ann@example.org") -> Surfer:
-    return await signed_in(house, email)
+async def make_member(test_app: TestApp, email: str = "ann@example.org") -> Browser:
+    return await make_signed_in_browser(test_app, email)
 
 
-async def no_admin_any_more(house: House, email: str = ROOT) -> None:
-    await house.core.do(change_account, account=account(house, email).id, admin=False)
+async def revoke_admin(test_app: TestApp, email: str = ROOT) -> None:
+    await test_app.core.execute(update_account, account_id=account(test_app, email).id, admin=False)
 
 
-def account(house: House, email: str = ROOT) -> Account:
-    return house.core.see(account_called, email=email)
+def account(test_app: TestApp, email: str = ROOT) -> Account:
+    return test_app.core.query(account_by_email, email=email)
 
 
-async def a_world(house: House, name: str = "Overworld", short_name: str = "") -> World:
-    world, _ = await house.core.do(open_world, name=name, short_name=short_name)
+async def make_world(test_app: TestApp, name: str = "Overworld", short_name: str = "") -> World:
+    world, _ = await test_app.core.execute(
+        create_world_with_agent, name=name, short_name=short_name
+    )
     return world
 
 
-async def asks(surfer: Surfer, path: str, seen: str = "/admin/games", **fields: str) -> Answer:
+async def submit(browser: Browser, path: str, page: str = "/admin/games", **fields: str) -> Answer:
     """Send a form with a seal that some page of admins has shown."""
-    return await surfer.send(path, seen=seen, **fields)
+    return await browser.send(path, page=page, **fields)
 
 
-def a_backup(house: House, content: bytes = b"everything", name: str = BACKUP) -> str:
+def make_backup(test_app: TestApp, content: bytes = b"everything", name: str = BACKUP) -> str:
     """A backup that lies where they are kept."""
-    folder = house.folder / "backups"
+    folder = test_app.folder / "backups"
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)
     return name
 
 
-def done(house: House) -> list[tuple[str, str, str]]:
+def done(test_app: TestApp) -> list[tuple[str, str, str]]:
     """What was done, oldest first."""
-    found, _ = house.core.see(deeds, limit=1000)
-    return [(str(one.what), one.about, one.detail) for one in reversed(found)]
+    found, _ = test_app.core.query(list_audit_entries, limit=1000)
+    return [(str(one.action), one.subject, one.detail) for one in reversed(found)]
 
 
 def words(answer: Answer) -> str:

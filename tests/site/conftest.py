@@ -3,18 +3,18 @@
 import pytest
 
 from coalserver.domain.minecraft.world import World
-from tests.apis.app import House
-from tests.apis.browser import Surfer, signed_in
-from tests.site.sample_worlds import a_world
+from tests.apis.app import TestApp
+from tests.apis.browser import Browser, make_signed_in_browser
+from tests.site.sample_worlds import make_world
 
 
 @pytest.fixture
-async def world(house: House) -> World:
+async def world(test_app: TestApp) -> World:
     """The Mill, which runs."""
-    return await a_world(house)
+    return await make_world(test_app)
 
 
 @pytest.fixture
-async def ann(house: House, world: World) -> Surfer:
+async def ann(test_app: TestApp, world: World) -> Browser:
     """A member who has signed in, and runs nothing."""
-    return await signed_in(house)
+    return await make_signed_in_browser(test_app)

@@ -3,42 +3,46 @@
 import time
 from typing import Any
 
-from coalserver.core.commands.worlds import add_world, change_world, ping_world
-from coalserver.core.ingest import take_lines
-from coalserver.core.queries.worlds import world_with
-from coalserver.domain.minecraft.log.parser import read
+from coalserver.core.commands.worlds import create_world, record_ping, update_world
+from coalserver.core.ingest import ingest_lines
+from coalserver.core.queries.worlds import world_by_id
+from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import Ping, World
-from tests.apis.app import Answer, House
-from tests.apis.browser import Surfer
+from tests.apis.app import Answer, TestApp
+from tests.apis.browser import Browser
 
 JSON = {"Accept": "application/json"}
 
 
-async def a_world(house: House, short_name: str = "mill", **parts: Any) -> World:
+async def make_world(test_app: TestApp, short_name: str = "mill", **parts: Any) -> World:
     """A world that runs."""
     public = parts.pop("public", False)
-    world = await house.core.do(add_world, name="The Mill", short_name=short_name, **parts)
+    world = await test_app.core.execute(
+        create_world, name="The Mill", short_name=short_name, **parts
+    )
     if public:
-        await house.core.do(change_world, world_id=world.id, public=True)
-    await pinged(house, world)
-    return house.core.see(world_with, id=world.id)
+        await test_app.core.execute(update_world, world_id=world.id, public=True)
+    await pinged(test_app, world)
+    return test_app.core.query(world_by_id, id=world.id)
 
 
-async def pinged(house: House, world: World, running: bool = True, **parts: Any) -> list[str]:
+async def pinged(test_app: TestApp, world: World, running: bool = True, **parts: Any) -> list[str]:
     """Its agent reports; gives what it is told to write."""
     given = {"address": "mc.example.org", **parts}
-    lines = await house.core.do(ping_world, world_id=world.id, ping=Ping(running=running, **given))
+    lines = await test_app.core.execute(
+        record_ping, world_id=world.id, ping=Ping(running=running, **given)
+    )
     return [line.text for line in lines]
 
 
-async def logged(house: House, world: World, *texts: str, at: float | None = None) -> None:
+async def logged(test_app: TestApp, world: World, *texts: str, at: float | None = None) -> None:
     """Lines are written now, or at some time, one a second."""
-    begin = house.clock.now if at is None else at
+    begin = test_app.clock.now if at is None else at
     lines = []
     for number, text in enumerate(texts):
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(begin + number))
-        lines.append(read(f"{stamp} [INFO] {text}"))
-    await take_lines(house.core, world=world.id, readings=lines)
+        lines.append(parse_line(f"{stamp} [INFO] {text}"))
+    await ingest_lines(test_app.core, world_id=world.id, parsed_lines=lines)
 
 
 def login(name: str = "Ada") -> str:
@@ -60,6 +64,6 @@ def said(answer: Answer) -> list[str]:
     return [text for _, _, text in shown(answer)]
 
 
-async def piece(surfer: Surfer, query: str = "", world: str = "mill") -> Answer:
+async def piece(browser: Browser, query: str = "", world: str = "mill") -> Answer:
     """A piece of a world's history, as the page's script asks for it."""
-    return await surfer.get(f"/servers/{world}/chats{query}", **JSON)
+    return await browser.get(f"/servers/{world}/chats{query}", **JSON)

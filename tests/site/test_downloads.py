@@ -4,14 +4,14 @@ import pytest
 
 from coalserver.site.downloads import FILES
 from coalserver.web.pages.pages import assets
-from tests.apis.app import Asker
+from tests.apis.app import ApiClient
 
 FOLDER = assets("static") / "mc"
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_a_file_is_given_to_anybody_as_it_is(house, name):
-    answer = await Asker(house).ask("GET", f"/mc/{name}")
+async def test_a_file_is_given_to_anybody_as_it_is(test_app, name):
+    answer = await ApiClient(test_app).request("GET", f"/mc/{name}")
     assert (answer.status, answer.raw) == (200, (FOLDER / name).read_bytes())
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
@@ -21,5 +21,5 @@ def test_every_file_of_the_folder_is_given():
 
 
 @pytest.mark.parametrize("name", ["nothing.py", "..%2Ficon.svg", "..%2F..%2Fsetup.cfg", ""])
-async def test_no_other_file_is(house, name):
-    assert (await Asker(house).ask("GET", f"/mc/{name}")).status == 404
+async def test_no_other_file_is(test_app, name):
+    assert (await ApiClient(test_app).request("GET", f"/mc/{name}")).status == 404

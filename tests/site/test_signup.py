@@ -3,61 +3,61 @@
 import pytest
 
 from coalserver.config import Config
-from coalserver.core.queries.accounts import account_called, every_account
-from tests.apis.app import ADMIN_CODE, House, a_house
-from tests.apis.browser import PASSWORD, Surfer, an_account
+from coalserver.core.queries.accounts import account_by_email, all_accounts
+from tests.apis.app import ADMIN_CODE, TestApp, run_test_app
+from tests.apis.browser import PASSWORD, Browser, make_account
 
 
 @pytest.fixture
-def surfer(house: House) -> Surfer:
-    return Surfer(house)
+def browser(test_app: TestApp) -> Browser:
+    return Browser(test_app)
 
 
-def account(house, email="ann@example.org"):
-    return house.core.see(account_called, email=email)
+def account(test_app, email="ann@example.org"):
+    return test_app.core.query(account_by_email, email=email)
 
 
-async def test_who_signs_up_waits_for_an_admin(house, surfer):
-    await an_account(house, "root@example.org", admin=True)
+async def test_who_signs_up_waits_for_an_admin(test_app, browser):
+    await make_account(test_app, "root@example.org", admin=True)
     said = {"email": "Ann@example.org", "password": PASSWORD, "nickname": " Ann "}
-    answer = await surfer.send("/signup", seen="/signup", **said)
+    answer = await browser.send("/signup", page="/signup", **said)
     assert (answer.status, answer.headers["Location"]) == (302, "/login")
-    made = account(house)
+    made = account(test_app)
     assert (made.nickname, made.active, made.admin) == ("Ann", False, False)
-    page = await surfer.get("/login")
+    page = await browser.get("/login")
     assert page.status == 200 and "waits for activation" in page.raw.decode()
-    assert '<a href="/login">Waiting for activation</a>' in (await surfer.get("/")).raw.decode()
-    assert (await surfer.get("/signup")).headers["Location"] == "/login"
+    assert '<a href="/login">Waiting for activation</a>' in (await browser.get("/")).raw.decode()
+    assert (await browser.get("/signup")).headers["Location"] == "/login"
 
 
 async def test_where_sign_ups_are_open_nobody_waits():
-    async with a_house(config=Config(open_signup=True)) as house:
-        surfer = Surfer(house)
+    async with run_test_app(config=Config(open_signup=True)) as test_app:
+        browser = Browser(test_app)
         said = {"email": "ann@example.org", "password": PASSWORD, "next_url": "/x"}
-        answer = await surfer.send("/signup", seen="/signup", **said)
+        answer = await browser.send("/signup", page="/signup", **said)
         assert answer.headers["Location"] == "/x"
-        assert (account(house).active, account(house).admin) == (True, False)
+        assert (account(test_app).active, account(test_app).admin) == (True, False)
 
 
-async def test_the_code_of_the_start_makes_the_first_admin_once(house):
+async def test_the_code_of_the_start_makes_the_first_admin_once(test_app):
     for email, status in (("ann@example.org", 302), ("eve@example.org", 403)):
         said = {"email": email, "password": PASSWORD, "code": f" {ADMIN_CODE.upper()} "}
-        answer = await Surfer(house).send("/signup", seen="/signup", **said)
+        answer = await Browser(test_app).send("/signup", page="/signup", **said)
         assert answer.status == status
-    assert [(one.admin, one.active) for one in house.core.see(every_account)] == [(True, True)]
+    assert [(one.admin, one.active) for one in test_app.core.query(all_accounts)] == [(True, True)]
 
 
-async def test_another_code_makes_nothing(house, surfer):
+async def test_another_code_makes_nothing(test_app, browser):
     said = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
-    answer = await surfer.send("/signup", seen="/signup", **said)
+    answer = await browser.send("/signup", page="/signup", **said)
     assert answer.status == 403 and "not the code" in answer.raw.decode()
-    assert house.core.see(every_account) == []
+    assert test_app.core.query(all_accounts) == []
 
 
-async def test_the_code_is_asked_for_only_until_there_is_an_admin(house, surfer):
-    assert 'name="code"' in (await surfer.get("/signup")).raw.decode()
-    await an_account(house, admin=True)
-    assert 'name="code"' not in (await surfer.get("/signup")).raw.decode()
+async def test_the_code_is_asked_for_only_until_there_is_an_admin(test_app, browser):
+    assert 'name="code"' in (await browser.get("/signup")).raw.decode()
+    await make_account(test_app, admin=True)
+    assert 'name="code"' not in (await browser.get("/signup")).raw.decode()
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ async def test_the_code_is_asked_for_only_until_there_is_an_admin(house, surfer)
         ({"email": "bob@example.org", "password": "nul\0nul\0nul"}, 400),
     ],
 )
-async def test_what_makes_no_account_is_said_on_the_form(house, surfer, fields, status):
-    await an_account(house)
-    answer = await surfer.send("/signup", seen="/signup", **fields)
+async def test_what_makes_no_account_is_said_on_the_form(test_app, browser, fields, status):
+    await make_account(test_app)
+    answer = await browser.send("/signup", page="/signup", **fields)
     assert answer.status == status and answer.headers["Content-Type"].startswith("text/html")
-    assert len(house.core.see(every_account)) == 1
+    assert len(test_app.core.query(all_accounts)) == 1
 
 
-async def test_sign_ups_from_one_address_are_limited(house, surfer):
+async def test_sign_ups_from_one_address_are_limited(test_app, browser):
     said = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
-    statuses = [(await surfer.send("/signup", seen="/signup", **said)).status for _ in range(21)]
+    statuses = [(await browser.send("/signup", page="/signup", **said)).status for _ in range(21)]
     assert statuses == [403] * 20 + [429]

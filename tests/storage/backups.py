@@ -13,7 +13,7 @@ from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.ports import Counter
 from coalserver.core.queries.games import all_games
-from coalserver.server.admin import Desk, opened
+from coalserver.server.admin import AdminContext, open_offline
 from coalserver.storage import backup as archive
 from coalserver.storage.data_directory import DataDirectory
 
@@ -28,26 +28,26 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "backup.tar"
 
 
-async def at_desk(home: DataDirectory, work: Callable[[Desk], Any]) -> Any:
+async def at_desk(home: DataDirectory, work: Callable[[AdminContext], Any]) -> Any:
     with home.lock():
-        async with opened(Config(), home) as desk:
+        async with open_offline(Config(), home) as desk:
             return await work(desk)
 
 
 async def add(home: DataDirectory, tag: str) -> int:
-    made = await at_desk(home, lambda desk: desk.core.do(add_game, tag=tag))
+    made = await at_desk(home, lambda desk: desk.core.execute(add_game, tag=tag))
     return int(made["game_id"])
 
 
 async def tags(home: DataDirectory) -> list[str]:
-    async def listed(desk: Desk) -> list[str]:
-        return [game.tag for game in desk.core.see(all_games)]
+    async def listed(desk: AdminContext) -> list[str]:
+        return [game.tag for game in desk.core.query(all_games)]
 
     return list(await at_desk(home, listed))
 
 
 async def counters(home: DataDirectory) -> dict[Counter, int]:
-    async def counted(desk: Desk) -> dict[Counter, int]:
+    async def counted(desk: AdminContext) -> dict[Counter, int]:
         return dict(desk.core.state.counters)
 
     return dict(await at_desk(home, counted))

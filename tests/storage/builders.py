@@ -3,24 +3,24 @@
 from typing import Any
 
 from coalserver.core.ports import Batch, Entry, Store, Topic
-from coalserver.domain.accounts.events import TokenEnded
+from coalserver.domain.accounts.events import TokenRevoked
 from coalserver.domain.play.player import Player
 
 
-def a_player(id: int, name: str = "Ada") -> Player:
+def make_player(id: int, name: str = "Ada") -> Player:
     return Player(id, name, created=0.0, updated=0.0)
 
 
-def a_batch(*values: Any, gone: tuple[Any, ...] = (), **others: Any) -> Batch:
+def make_batch(*values: Any, gone: tuple[Any, ...] = (), **others: Any) -> Batch:
     kept = {(type(value), value.id): value for value in values}
     return Batch({**kept, **{(type(value), value.id): None for value in gone}}, **others)
 
 
-def an_entry(id: int, *topics: Topic, at: float = 0.0) -> Entry:
-    return Entry(id, at, TokenEnded(player=1, token=id), topics or (("player", 1),))
+def make_entry(id: int, *topics: Topic, at: float = 0.0) -> Entry:
+    return Entry(id, at, TokenRevoked(player=1, token=id), topics or (("player", 1),))
 
 
-async def say(store: Store, *entries: Entry) -> None:
+async def write_entries(store: Store, *entries: Entry) -> None:
     """Write entries as the ledger would, with the counter that goes with them."""
     await store.write(Batch(entries=list(entries), counters={"entry": entries[-1].id + 1}))
 

@@ -11,41 +11,43 @@ from typing import Any
 
 import orjson
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import chat_in_lobby, open_lobby
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Setting
+from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.play.game import Game
 from coalserver.storage.sqlite.store import SqliteStore
 
 TASKS = 16
 
 
-def tell(**said: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(said) + b"\n")
+def report(**facts: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(facts) + b"\n")
     sys.stdout.buffer.flush()
 
 
 async def play(core: Core) -> None:
     """One who signs in, opens lobbies and talks in them, for ever."""
     while True:
-        player, _ = await core.do(sign_in_guest, name="Ada")
-        tell(made="Player", id=player.id)
-        lobby = await core.do(open_lobby, game="noughts", player=player.id, name="here")
-        tell(made="Lobby", id=lobby.id, code=lobby.code)
+        player, _ = await core.execute(create_guest, name="Ada")
+        report(made="Player", id=player.id)
+        lobby = await core.execute(open_lobby, game="noughts", player_id=player.id, name="here")
+        report(made="Lobby", id=lobby.id, code=lobby.code)
         for _ in range(random.randrange(4)):
-            entry = await core.do(chat_in_lobby, lobby_id=lobby.id, player=player.id, text="hello")
-            tell(said=entry.id, lobby=lobby.id)
+            entry = await core.execute(
+                chat_in_lobby, lobby_id=lobby.id, player_id=player.id, text="hello"
+            )
+            report(said=entry.id, lobby=lobby.id)
 
 
 async def main(path: str) -> None:
     store = SqliteStore(path)
-    core = await Core.recover(store, Setting(clock=time.time))
+    core = await Core.recover(store, CoreContext(clock=time.time))
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(core.ledger.run())
-        if core.state.one(Game, "tag", "noughts") is None:
-            await core.do(add_game, tag="noughts")
+        tasks.create_task(core.writer.run())
+        if core.state.first(Game, "tag", "noughts") is None:
+            await core.execute(add_game, tag="noughts")
         for _ in range(TASKS):
             tasks.create_task(play(core))
 

@@ -41,13 +41,17 @@ async def shown(data: Path, secrets: dict[str, str]) -> list[dict[str, Any]]:
         steps.append({"step": words, "answer": Normal(PASSING).value(said.json)})
     async with serving(data, *FLAGS) as server:
         connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as http:
+        async with aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), connector=connector
+        ) as http:
             steps += await asked(server, http, secrets)
         assert await server.stop() == 0
     return steps
 
 
-async def asked(server: Server, http: aiohttp.ClientSession, secrets: dict[str, str]) -> list[dict[str, Any]]:
+async def asked(
+    server: Server, http: aiohttp.ClientSession, secrets: dict[str, str]
+) -> list[dict[str, Any]]:
     normal = Normal(PASSING)
     normal.know(server.url.removeprefix("http://"), "server")
     for name, secret in secrets.items():
@@ -97,11 +101,24 @@ async def rooms(part: Part, secrets: dict[str, str]) -> None:
         secrets["gone room"],
     ):  # fmt: skip
         await part.ask("GET", path, token=token)
-    await part.ask("POST", f"{secrets['room']}/chat", {"text": "once"}, token=token,
-        headers={"Idempotency-Key": "kept"})
-    for path in ("/games/noughts/rooms/events", f"{secrets['room']}/events", f"{secrets['session']}/events"):
+    await part.ask(
+        "POST",
+        f"{secrets['room']}/chat",
+        {"text": "once"},
+        token=token,
+        headers={"Idempotency-Key": "kept"},
+    )
+    for path in (
+        "/games/noughts/rooms/events",
+        f"{secrets['room']}/events",
+        f"{secrets['session']}/events",
+    ):
         await events(part, path, secrets, token)
-    login = {"credentialType": "password", "email": "minnie@example.org", "password": "correct horse"}
+    login = {
+        "credentialType": "password",
+        "email": "minnie@example.org",
+        "password": "correct horse",
+    }
     await part.ask("POST", "/accounts/login", login)
     await part.ask("GET", "/accounts/user/2", token=secrets["minnie"])
 
@@ -125,13 +142,17 @@ async def multiplayer(part: Part, secrets: dict[str, str]) -> None:
 
 
 async def hosts(part: Part, secrets: dict[str, str]) -> None:
-    token = (await part.ask("GET", f"/hosts/{secrets['host']}/access_token", record=False)).json["token"]
+    token = (await part.ask("GET", f"/hosts/{secrets['host']}/access_token", record=False)).json[
+        "token"
+    ]
     await part.ask("GET", f"/hosts/{secrets['host']}", token=token)
     await part.ask("GET", f"/sessions/{secrets['hosts session']}", token=token)
     await events(part, f"/sessions/{secrets['hosts session']}/events", secrets, token)
     refused = await part.ask("GET", f"/hosts/{secrets['closed host']}/access_token")
     assert refused.status == 404
-    await part.ask("GET", f"/hosts/{secrets['closed host']}/access_token", token=secrets["host secret"])
+    await part.ask(
+        "GET", f"/hosts/{secrets['closed host']}/access_token", token=secrets["host secret"]
+    )
 
 
 async def coal(part: Part, secrets: dict[str, str]) -> None:
@@ -144,7 +165,9 @@ async def coal(part: Part, secrets: dict[str, str]) -> None:
         f"{world}/achievements", f"{world}/loglines?size=50", f"{world}/loglines?q=server", f"{world}/screenshots",
     ):  # fmt: skip
         await part.ask("GET", path, token=token)
-    shot = (await part.ask("GET", f"{world}/screenshots", token=token, record=False)).json["screenshots"][0]["key"]
+    shot = (await part.ask("GET", f"{world}/screenshots", token=token, record=False)).json[
+        "screenshots"
+    ][0]["key"]
     for kind in ("original", "thumbnail", "blurred"):
         await part.ask("GET", f"{world}/screenshots/{shot}/{kind}", token=token)
     await events(part, f"{world}/events", secrets, token)
@@ -162,9 +185,15 @@ async def site(part: Part, secrets: dict[str, str]) -> None:
     for email in ("ann@example.org", "root@example.org"):
         browser = Browser(part)
         await browser.signs_in(email)
-        for path in ("/servers/mill/chats", "/servers/mill/players/gumptionthomas", "/servers/mill/screenshots"):
+        for path in (
+            "/servers/mill/chats",
+            "/servers/mill/players/gumptionthomas",
+            "/servers/mill/screenshots",
+        ):
             await browser.get(path)
-        await browser.get("/servers/mill/chats", headers={"Accept": "application/json"}, step="the chat as JSON")
+        await browser.get(
+            "/servers/mill/chats", headers={"Accept": "application/json"}, step="the chat as JSON"
+        )
     for path in ("/admin/users", "/admin/servers", "/admin/games", "/admin/bans", "/admin/log"):
         await browser.get(path)
 

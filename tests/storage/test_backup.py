@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.lobbies import leave_lobby, open_lobby
 from coalserver.core.feed import Feed
-from coalserver.core.ports import ENTRIES
-from coalserver.domain.audit import Deed
+from coalserver.core.ports import ENTRY_COUNTER
+from coalserver.domain.audit import AuditEntry
 from coalserver.domain.play.game import Game
-from coalserver.server.admin import Desk
-from coalserver.storage.data_directory import DataDirectory, Trouble
+from coalserver.server.admin import AdminContext
+from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.storage.backups import (
     add,
     at_desk,
@@ -49,7 +49,7 @@ async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home,
 async def test_a_backup_replaces_nothing(home, file):
     await add(home, "chess")
     file.write_bytes(b"precious")
-    with pytest.raises(Trouble, match="is there already"):
+    with pytest.raises(OperatorError, match="is there already"):
         await backup(home, file)
     assert file.read_bytes() == b"precious"
 
@@ -57,7 +57,7 @@ async def test_a_backup_replaces_nothing(home, file):
 async def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(home, tmp_path):
     await add(home, "chess")
     before = set(everything(home))
-    with pytest.raises(Trouble, match="cannot be written: No such file or directory"):
+    with pytest.raises(OperatorError, match="cannot be written: No such file or directory"):
         await backup(home, tmp_path / "nowhere" / "b.tar")
     assert set(everything(home)) == before
 
@@ -112,7 +112,7 @@ async def test_counters_of_the_backup_that_are_higher_stay(home, file, tmp_path)
     other = DataDirectory(tmp_path / "other")
     await add(other, "lone")
     await restore(other, file)
-    assert await counters(other) == {**await counters(home), Deed: 1}
+    assert await counters(other) == {**await counters(home), AuditEntry: 1}
 
 
 async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, file):
@@ -124,7 +124,7 @@ async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, f
     assert (Path(said["kept"]) / "coalserver.sqlite3").read_bytes() == b"no database " * 1000
     after = await counters(home)
     assert after[Game] >= before[Game] + 10**6
-    assert after[ENTRIES] >= 10**9
+    assert after[ENTRY_COUNTER] >= 10**9
     assert await tags(home) == ["chess"]
 
 
@@ -155,20 +155,20 @@ async def test_a_restore_that_was_cut_off_is_finished_at_the_next_lock(home, fil
 
 
 async def test_cursors_from_after_the_backup_are_told_what_they_have_lost(home, file):
-    async def played(desk: Desk) -> int:
-        await desk.core.do(sign_in_guest, name="Ann")
-        await desk.core.do(open_lobby, game="chess", player=1, name="x")
+    async def played(desk: AdminContext) -> int:
+        await desk.core.execute(create_guest, name="Ann")
+        await desk.core.execute(open_lobby, game="chess", player_id=1, name="x")
         return desk.core.feed.head
 
-    async def feed(desk: Desk) -> Feed:
+    async def feed(desk: AdminContext) -> Feed:
         return desk.core.feed
 
     await add(home, "chess")
     kept = await at_desk(home, played)
     await backup(home, file)
-    await at_desk(home, lambda desk: desk.core.do(leave_lobby, lobby_id=1, player=1))
+    await at_desk(home, lambda desk: desk.core.execute(leave_lobby, lobby_id=1, player_id=1))
     seen = (await at_desk(home, feed)).head
     await restore(home, file)
     after = await at_desk(home, feed)
-    told = [cursor for cursor in range(kept, after.head + 1) if after.lost(cursor)]
+    told = [cursor for cursor in range(kept, after.head + 1) if after.has_gap(cursor)]
     assert told == list(range(kept + 1, seen + 1))

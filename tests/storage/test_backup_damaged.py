@@ -3,7 +3,7 @@
 import pytest
 
 from coalserver.storage import backup as archive
-from coalserver.storage.data_directory import Trouble
+from coalserver.storage.data_directory import OperatorError
 from tests.storage.backups import add, backup, everything, file, home, packed, restore, tags
 
 __all__ = ["file", "home"]
@@ -14,7 +14,7 @@ async def test_a_restore_that_cannot_keep_the_old_file_changes_nothing(home, fil
     await backup(home, file)
     (home.keys / "dangling").symlink_to("/no/such/key")
     before = await tags(home)
-    with pytest.raises(Trouble, match="was not restored"):
+    with pytest.raises(OperatorError, match="was not restored"):
         await restore(home, file)
     (home.keys / "dangling").unlink()
     assert await tags(home) == before
@@ -28,7 +28,7 @@ async def test_a_backup_that_was_cut_off_changes_nothing(home, file, share):
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
     before = everything(home)
-    with pytest.raises(Trouble, match="damaged|not a backup"):
+    with pytest.raises(OperatorError, match="damaged|not a backup"):
         await restore(home, file)
     assert everything(home) == before
 
@@ -40,7 +40,7 @@ async def test_a_backup_with_one_bit_changed_changes_nothing(home, file):
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     before = everything(home)
-    with pytest.raises(Trouble, match=r"damaged at coalserver\.sqlite3"):
+    with pytest.raises(OperatorError, match=r"damaged at coalserver\.sqlite3"):
         await restore(home, file)
     assert everything(home) == before
 
@@ -72,7 +72,7 @@ async def test_a_backup_with_one_bit_changed_changes_nothing(home, file):
 async def test_an_archive_that_is_none_of_ours_changes_nothing(home, file, manifest, parts, said):
     await add(home, "chess")
     before = everything(home)
-    with pytest.raises(Trouble, match=said):
+    with pytest.raises(OperatorError, match=said):
         await restore(home, packed(file, manifest, **parts))
     assert everything(home) == before
 
@@ -85,11 +85,11 @@ async def test_a_sound_archive_with_a_database_that_is_none_changes_nothing(home
     files = {"coalserver.sqlite3": row}
     packed(file, {"format": 1, "made": "", "files": files}, **{"coalserver.sqlite3": b"x"})
     before = everything(home)
-    with pytest.raises(Trouble, match="The database in .* cannot be used"):
+    with pytest.raises(OperatorError, match="The database in .* cannot be used"):
         await restore(home, file)
     assert everything(home) == before
 
 
 async def test_no_file_at_all_is_said(home, file):
-    with pytest.raises(Trouble, match="cannot be read: No such file or directory"):
+    with pytest.raises(OperatorError, match="cannot be read: No such file or directory"):
         await restore(home, file)

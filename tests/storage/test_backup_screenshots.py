@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.core.commands.screenshots import hang_screenshot
-from coalserver.core.commands.worlds import add_world
-from coalserver.media.images import Pictures
-from coalserver.server.admin import Desk
-from coalserver.server.app import sweep_pictures
+from coalserver.core.commands.screenshots import add_screenshot
+from coalserver.core.commands.worlds import create_world
+from coalserver.media.images import ImageStore
+from coalserver.server.admin import AdminContext
+from coalserver.server.app import delete_orphaned_images
 from coalserver.storage import backup as archive
-from coalserver.storage.data_directory import DataDirectory, Trouble
-from tests.media.test_images import a_picture
+from coalserver.storage.data_directory import DataDirectory, OperatorError
+from tests.media.test_images import make_picture
 from tests.storage.backups import at_desk, backup, file, home, restore
 
 __all__ = ["file", "home"]
@@ -20,11 +20,13 @@ __all__ = ["file", "home"]
 async def hang(home: DataDirectory) -> str:
     """One more screenshot; gives its code."""
 
-    async def hung(desk: Desk) -> str:
-        pictures = Pictures(home.screenshots, bytes(32), 2**20)
-        world = await desk.core.do(add_world, name="World")
-        picture = await pictures.taken(a_picture(size=(60, 40)))
-        await desk.core.do(hang_screenshot, world_id=world.id, account=1, **picture._asdict())
+    async def hung(desk: AdminContext) -> str:
+        pictures = ImageStore(home.screenshots, bytes(32), 2**20)
+        world = await desk.core.execute(create_world, name="World")
+        picture = await pictures.save(make_picture(size=(60, 40)))
+        await desk.core.execute(
+            add_screenshot, world_id=world.id, account_id=1, **picture._asdict()
+        )
         pictures.close()
         return picture.code
 
@@ -32,9 +34,9 @@ async def hang(home: DataDirectory) -> str:
 
 
 async def sweep(home: DataDirectory) -> None:
-    async def swept(desk: Desk) -> None:
-        pictures = Pictures(home.screenshots, bytes(32), 2**20)
-        await sweep_pictures(desk.core, pictures)
+    async def swept(desk: AdminContext) -> None:
+        pictures = ImageStore(home.screenshots, bytes(32), 2**20)
+        await delete_orphaned_images(desk.core, pictures)
         pictures.close()
 
     await at_desk(home, swept)
@@ -82,7 +84,7 @@ async def test_a_damaged_picture_in_a_backup_changes_nothing(home, file):
     content = path.read_bytes()
     file.write_bytes(file.read_bytes().replace(content, content[:-1] + b"x"))
     path.unlink()
-    with pytest.raises(Trouble, match="damaged at screenshots/"):
+    with pytest.raises(OperatorError, match="damaged at screenshots/"):
         await restore(home, file)
     assert not path.exists()
-    assert archive.PART.fullmatch(f"screenshots/{path.name}")
+    assert archive.MEMBER_PATTERN.fullmatch(f"screenshots/{path.name}")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.queries.deeds import deeds
-from coalserver.domain.audit import What
-from coalserver.server.admin import Desk
+from coalserver.core.queries.deeds import list_audit_entries
+from coalserver.domain.audit import AuditAction
+from coalserver.server.admin import AdminContext
 from coalserver.storage import backup as archive
 from tests.running import ROOT
 from tests.storage.backups import add, at_desk, backup, everything, file, home, restore
@@ -16,8 +16,8 @@ from tests.storage.backups import add, at_desk, backup, everything, file, home, 
 __all__ = ["file", "home"]
 
 
-async def deeds_of(desk: Desk) -> Any:
-    return desk.core.see(deeds, limit=10)[0]
+async def deeds_of(desk: AdminContext) -> Any:
+    return desk.core.query(list_audit_entries, limit=10)[0]
 
 
 async def test_what_comes_back_knows_that_it_was_put_back_and_who_had_asked(home, file):
@@ -25,10 +25,10 @@ async def test_what_comes_back_knows_that_it_was_put_back_and_who_had_asked(home
     await backup(home, file)
     await restore(home, file)
     with home.lock():
-        await archive.put_back(home, await archive.stage(home, file), by=7, name="Ann")
+        await archive.apply_backup(home, await archive.stage(home, file), by=7, name="Ann")
     found = await at_desk(home, deeds_of)
-    assert [(one.id, one.by, one.name, one.what, one.about) for one in found] == [
-        (2, 7, "Ann", What.BACKUP_RESTORED, file.name)
+    assert [(one.id, one.actor, one.actor_name, one.action, one.subject) for one in found] == [
+        (2, 7, "Ann", AuditAction.BACKUP_RESTORED, file.name)
     ]
 
 
@@ -36,14 +36,14 @@ async def test_what_was_staged_and_dropped_leaves_nothing(home, file):
     await add(home, "chess")
     await backup(home, file)
     before = everything(home)
-    (await archive.stage(home, file)).drop()
+    (await archive.stage(home, file)).discard()
     assert everything(home) == before
 
 
 async def test_a_backup_says_when_it_was_made_before_it_is_unpacked(home, file):
     await add(home, "chess")
     await backup(home, file)
-    manifest = archive.described(file)
+    manifest = archive.read_manifest(file)
     assert manifest["made"].endswith("Z") and "coalserver.sqlite3" in manifest["files"]
 
 
@@ -52,9 +52,9 @@ async def test_a_key_that_is_none_is_found_before_anything_changes(home, file):
     (home.keys / "odd").write_bytes(b"short")
     await backup(home, file)
     before = everything(home)
-    with pytest.raises(archive.Unsound, match="keys/odd is no key") as caught:
+    with pytest.raises(archive.InvalidBackup, match="keys/odd is no key") as caught:
         await restore(home, file)
-    assert caught.value.why == "damaged" and everything(home) == before
+    assert caught.value.code == "damaged" and everything(home) == before
 
 
 async def test_a_restore_that_is_killed_leaves_the_old_or_the_new(home, file, tmp_path):

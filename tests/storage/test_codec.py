@@ -23,10 +23,10 @@ from coalserver.storage.codec import (
     FIELDS,
     HISTORY,
     Codec,
-    Unkept,
+    UnknownDocument,
     counter_name,
     counter_of,
-    entities,
+    entity_codec,
     events,
     history_values,
     stored_names,
@@ -70,7 +70,7 @@ def classes(codec: Codec) -> dict[str, type]:
 
 
 @pytest.mark.parametrize(
-    "codec", [entities, history_values, events], ids=["entities", "history", "events"]
+    "codec", [entity_codec, history_values, events], ids=["entities", "history", "events"]
 )
 def test_every_stored_class_round_trips(codec):
     def round_trips(name, cls):
@@ -155,7 +155,7 @@ def test_renamed_fields_keep_their_stored_names(value):
 
 
 def test_a_field_cannot_take_the_stored_name_of_another():
-    with pytest.raises(Unkept, match="Renamed"):
+    with pytest.raises(UnknownDocument, match="Renamed"):
         Codec({"Old": Renamed}, {Renamed: {"last": "id"}})
 
 
@@ -198,18 +198,18 @@ def test_an_unknown_member_is_passed_over():
 
 
 def test_a_missing_member_without_default_is_said_to_be_missing():
-    with pytest.raises(Unkept, match="id"):
+    with pytest.raises(UnknownDocument, match="id"):
         boards.load("Board", "{}")
 
 
 @pytest.mark.parametrize("document", ["", "[]", "7", '{"id": 1, "pieces": [{"colour": "blue"}]}'])
 def test_what_is_no_document_of_the_class_is_refused(document):
-    with pytest.raises(Unkept):
+    with pytest.raises(UnknownDocument):
         boards.load("Board", document)
 
 
 def test_a_class_it_was_not_given_is_refused():
-    with pytest.raises(Unkept, match="Action"):
+    with pytest.raises(UnknownDocument, match="Action"):
         boards.load("Action", "{}")
 
 
@@ -219,7 +219,7 @@ def test_a_field_that_no_document_can_hold_is_refused_when_the_program_starts():
         id: int
         things: set[int]
 
-    with pytest.raises(Unkept, match=r"Bag\.things"):
+    with pytest.raises(UnknownDocument, match=r"Bag\.things"):
         Codec({"Bag": Bag})
 
 
@@ -229,7 +229,7 @@ def test_a_field_of_one_of_two_classes_is_refused_when_the_program_starts():
         id: int
         what: Board | Action
 
-    with pytest.raises(Unkept, match=r"Either\.what"):
+    with pytest.raises(UnknownDocument, match=r"Either\.what"):
         Codec({"Either": Either})
 
 
@@ -239,7 +239,7 @@ def test_a_field_that_orjson_would_leave_out_is_refused_when_the_program_starts(
         id: int
         _secret: str
 
-    with pytest.raises(Unkept, match="_secret"):
+    with pytest.raises(UnknownDocument, match="_secret"):
         Codec({"Hidden": Hidden})
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from coalserver.core.ports import Batch
-from coalserver.domain.play.game import Datum
+from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player, Token
-from tests.storage.builders import a_batch, a_player, an_entry, ids, say
+from tests.storage.builders import ids, make_batch, make_entry, make_player, write_entries
 
 LOBBY, OTHER = ("lobby", 7), ("lobby", 8)
 LOBBIES = ("lobbies", "noughts")
@@ -17,44 +17,44 @@ LOBBIES = ("lobbies", "noughts")
 async def test_a_new_store_knows_nothing(place):
     known = await place.restart()
     assert list(known.values) == []
-    assert (known.counters, known.signs, known.head, known.oldest) == ({}, {}, -1, 0)
+    assert (known.counters, known.last_seen, known.head, known.oldest) == ({}, {}, -1, 0)
 
 
 async def test_what_was_written_is_there_after_a_restart(place):
-    ada, token = a_player(1), Token(1, "digest", 1, created=0.0, lasts=60.0)
-    await place.store.write(a_batch(ada, token))
+    ada, token = make_player(1), Token(1, "digest", 1, created=0.0, lifetime=60.0)
+    await place.store.write(make_batch(ada, token))
     known = await place.restart()
     assert set(known.values) == {ada, token}
 
 
 async def test_of_a_value_written_again_the_last_is_kept(place):
-    await place.store.write(a_batch(a_player(1, "Ada")))
-    await place.store.write(a_batch(a_player(1, "Grace")))
-    assert list((await place.restart()).values) == [a_player(1, "Grace")]
+    await place.store.write(make_batch(make_player(1, "Ada")))
+    await place.store.write(make_batch(make_player(1, "Grace")))
+    assert list((await place.restart()).values) == [make_player(1, "Grace")]
 
 
 async def test_a_value_that_is_no_more_is_gone(place):
-    ada, grace = a_player(1), a_player(2)
-    await place.store.write(a_batch(ada, grace))
-    await place.store.write(a_batch(gone=(ada,)))
+    ada, grace = make_player(1), make_player(2)
+    await place.store.write(make_batch(ada, grace))
+    await place.store.write(make_batch(gone=(ada,)))
     assert list((await place.restart()).values) == [grace]
 
 
 async def test_what_never_was_can_be_no_more(place):
-    await place.store.write(a_batch(gone=(a_player(1),)))
+    await place.store.write(make_batch(gone=(make_player(1),)))
     assert list((await place.restart()).values) == []
 
 
 async def test_values_of_two_classes_may_have_one_id(place):
-    ada, token = a_player(1), Token(1, "digest", 1, created=0.0, lasts=60.0)
-    await place.store.write(a_batch(ada, token))
-    await place.store.write(a_batch(gone=(ada,)))
+    ada, token = make_player(1), Token(1, "digest", 1, created=0.0, lifetime=60.0)
+    await place.store.write(make_batch(ada, token))
+    await place.store.write(make_batch(gone=(ada,)))
     assert list((await place.restart()).values) == [token]
 
 
 async def test_values_of_a_class_come_in_the_order_of_their_ids(place):
     for id in (10, 9, 100, 1):
-        await place.store.write(a_batch(a_player(id)))
+        await place.store.write(make_batch(make_player(id)))
     assert [player.id for player in (await place.restart()).values] == [1, 9, 10, 100]
 
 
@@ -62,28 +62,28 @@ async def test_values_of_a_class_come_in_the_order_of_their_ids(place):
     "name", ["", "Zoë", "名前", "👩‍🚀", "' OR 1=1 --", '"', "\\", "\n", "\x7f"]
 )
 async def test_a_name_comes_back_letter_by_letter(place, name):
-    await place.store.write(a_batch(a_player(1, name)))
-    assert list((await place.restart()).values) == [a_player(1, name)]
+    await place.store.write(make_batch(make_player(1, name)))
+    assert list((await place.restart()).values) == [make_player(1, name)]
 
 
 async def test_free_json_comes_back_byte_by_byte(place):
     value = '{"text":"é \\" \\n","list":[1,-2.5,null,true],"much":18446744073709551615}'.encode()
-    datum = Datum(1, "noughts", 1, "notes", value)
-    await place.store.write(a_batch(datum))
+    datum = StorageItem(1, "noughts", 1, "notes", value)
+    await place.store.write(make_batch(datum))
     assert list((await place.restart()).values) == [datum]
 
 
 async def test_a_time_comes_back_to_the_last_bit(place):
-    ada = replace(a_player(1), created=1699999999.1234567, last_login=0.1 + 0.2)
-    await place.store.write(a_batch(ada, signs={1: 1699999999.7654321}))
+    ada = replace(make_player(1), created=1699999999.1234567, last_login=0.1 + 0.2)
+    await place.store.write(make_batch(ada, last_seen={1: 1699999999.7654321}))
     known = await place.restart()
     assert list(known.values) == [ada]
-    assert known.signs == {1: 1699999999.7654321}
+    assert known.last_seen == {1: 1699999999.7654321}
 
 
 async def test_many_values_come_back_each_once(place):
-    many = [a_player(id) for id in range(1, 5002)]
-    await place.store.write(a_batch(*many))
+    many = [make_player(id) for id in range(1, 5002)]
+    await place.store.write(make_batch(*many))
     assert list((await place.restart()).values) == many
 
 
@@ -93,159 +93,163 @@ async def test_an_empty_batch_is_no_fault(place):
 
 
 async def test_counters_are_known_after_a_restart(place):
-    await place.store.write(a_batch(counters={Lobby: 7, "entry": 3}))
+    await place.store.write(make_batch(counters={Lobby: 7, "entry": 3}))
     known = await place.restart()
     assert known.counters == {Lobby: 7, "entry": 3}
     assert (known.head, known.oldest) == (2, 3)
 
 
 async def test_a_counter_goes_on(place):
-    await place.store.write(a_batch(counters={Lobby: 7}))
-    await place.store.write(a_batch(counters={Lobby: 8}))
+    await place.store.write(make_batch(counters={Lobby: 7}))
+    await place.store.write(make_batch(counters={Lobby: 8}))
     assert (await place.restart()).counters == {Lobby: 8}
 
 
 async def test_a_counter_is_never_lowered(place):
-    await place.store.write(a_batch(counters={Lobby: 7}))
-    await place.store.write(a_batch(counters={Lobby: 3}))
+    await place.store.write(make_batch(counters={Lobby: 7}))
+    await place.store.write(make_batch(counters={Lobby: 3}))
     assert (await place.restart()).counters == {Lobby: 7}
 
 
 async def test_the_last_sign_of_each_player_is_kept(place):
-    await place.store.write(a_batch(signs={1: 10.0, 2: 20.0}))
-    await place.store.write(a_batch(signs={1: 30.0}))
-    assert (await place.restart()).signs == {1: 30.0, 2: 20.0}
+    await place.store.write(make_batch(last_seen={1: 10.0, 2: 20.0}))
+    await place.store.write(make_batch(last_seen={1: 30.0}))
+    assert (await place.restart()).last_seen == {1: 30.0, 2: 20.0}
 
 
 async def test_an_entry_comes_back_as_it_was(store):
-    entry = an_entry(0, LOBBY, LOBBIES, ("inbox", "7/1"), at=1699999999.1234567)
-    await say(store, entry)
+    entry = make_entry(0, LOBBY, LOBBIES, ("inbox", "7/1"), at=1699999999.1234567)
+    await write_entries(store, entry)
     assert await store.entries([LOBBY], -1, 10) == [entry]
 
 
 async def test_entries_are_known_after_a_restart(place):
-    await say(place.store, an_entry(0, LOBBY), an_entry(1, LOBBY))
+    await write_entries(place.store, make_entry(0, LOBBY), make_entry(1, LOBBY))
     known = await place.restart()
     assert (known.head, known.oldest) == (1, 0)
     assert ids(await place.store.entries([LOBBY], -1, 10)) == [0, 1]
 
 
 async def test_entries_come_after_the_cursor_ascending(store):
-    await say(store, *(an_entry(id, LOBBY) for id in range(5)))
+    await write_entries(store, *(make_entry(id, LOBBY) for id in range(5)))
     assert ids(await store.entries([LOBBY], 2, 10)) == [3, 4]
 
 
 async def test_no_more_entries_come_than_were_asked_for_and_those_are_the_oldest(store):
-    await say(store, *(an_entry(id, LOBBY) for id in range(5)))
+    await write_entries(store, *(make_entry(id, LOBBY) for id in range(5)))
     assert ids(await store.entries([LOBBY], 0, 2)) == [1, 2]
 
 
 async def test_only_entries_of_the_topics_come(store):
-    await say(store, an_entry(0, LOBBY), an_entry(1, OTHER), an_entry(2, LOBBIES))
+    await write_entries(store, make_entry(0, LOBBY), make_entry(1, OTHER), make_entry(2, LOBBIES))
     assert ids(await store.entries([LOBBY, LOBBIES], -1, 10)) == [0, 2]
 
 
 async def test_an_entry_on_several_topics_comes_once(store):
-    await say(store, an_entry(0, LOBBY, LOBBIES), an_entry(1, LOBBIES), an_entry(2, LOBBY, LOBBIES))
+    await write_entries(
+        store, make_entry(0, LOBBY, LOBBIES), make_entry(1, LOBBIES), make_entry(2, LOBBY, LOBBIES)
+    )
     assert ids(await store.entries([LOBBIES, LOBBY], -1, 10)) == [0, 1, 2]
 
 
 async def test_a_limit_holds_for_several_topics_together(store):
-    await say(store, *(an_entry(id, LOBBY if id % 2 else OTHER) for id in range(10)))
+    await write_entries(store, *(make_entry(id, LOBBY if id % 2 else OTHER) for id in range(10)))
     assert ids(await store.entries([LOBBY, OTHER], -1, 4)) == [0, 1, 2, 3]
 
 
 async def test_an_entry_that_names_a_topic_twice_is_there_once(store):
-    await say(store, an_entry(0, LOBBY, LOBBY))
+    await write_entries(store, make_entry(0, LOBBY, LOBBY))
     assert ids(await store.entries([LOBBY], -1, 10)) == [0]
 
 
 async def test_a_number_and_a_name_that_look_alike_are_two_topics(store):
-    await say(store, an_entry(0, ("room", 7)), an_entry(1, ("room", "7")))
+    await write_entries(store, make_entry(0, ("room", 7)), make_entry(1, ("room", "7")))
     assert ids(await store.entries([("room", 7)], -1, 10)) == [0]
     assert ids(await store.entries([("room", "7")], -1, 10)) == [1]
 
 
 @pytest.mark.parametrize("name", ["", "a/b:c", ":7", "/", "名前", "%", "_"])
 async def test_a_topic_may_have_any_name(store, name):
-    entry = an_entry(0, ("lobbies", name))
-    await say(store, entry, an_entry(1, ("lobbies", name + "x")))
+    entry = make_entry(0, ("lobbies", name))
+    await write_entries(store, entry, make_entry(1, ("lobbies", name + "x")))
     assert await store.entries([("lobbies", name)], -1, 10) == [entry]
 
 
 @pytest.mark.parametrize("number", [2**63, 2**200])
 async def test_numbers_beyond_all_bounds_are_no_fault(store, number):
-    await say(store, an_entry(0, LOBBY))
+    await write_entries(store, make_entry(0, LOBBY))
     assert await store.entries([LOBBY], number, 10) == []
     assert await store.entries([("lobby", number)], -1, 10) == []
     assert ids(await store.entries([LOBBY], -1, number)) == [0]
 
 
 async def test_no_topics_have_no_entries(store):
-    await say(store, an_entry(0))
+    await write_entries(store, make_entry(0))
     assert await store.entries([], -1, 10) == []
 
 
 async def test_the_newest_entries_of_a_topic_come_ascending(store):
-    await say(store, *(an_entry(id, LOBBY if id % 2 else OTHER) for id in range(10)))
+    await write_entries(store, *(make_entry(id, LOBBY if id % 2 else OTHER) for id in range(10)))
     assert ids(await store.newest(LOBBY, 3)) == [5, 7, 9]
 
 
 async def test_fewer_entries_than_asked_for_are_all_there_are(store):
-    await say(store, an_entry(0, LOBBY))
+    await write_entries(store, make_entry(0, LOBBY))
     assert ids(await store.newest(LOBBY, 3)) == [0]
     assert ids(await store.newest(OTHER, 3)) == []
 
 
 async def test_old_entries_are_forgotten(store):
-    await say(store, *(an_entry(id, LOBBY, LOBBIES, at=float(id)) for id in range(5)))
-    assert await store.forget(before=3.0, keep=0) == 3
+    await write_entries(store, *(make_entry(id, LOBBY, LOBBIES, at=float(id)) for id in range(5)))
+    assert await store.delete_expired_entries(before=3.0, keep=0) == 3
     assert ids(await store.entries([LOBBY], -1, 10)) == [3, 4]
     assert ids(await store.newest(LOBBIES, 10)) == [3, 4]
 
 
 async def test_the_newest_entries_are_kept_however_old(store):
-    await say(store, *(an_entry(id, LOBBY) for id in range(5)))
-    assert await store.forget(before=100.0, keep=2) == 3
+    await write_entries(store, *(make_entry(id, LOBBY) for id in range(5)))
+    assert await store.delete_expired_entries(before=100.0, keep=2) == 3
     assert ids(await store.newest(LOBBY, 10)) == [3, 4]
 
 
 async def test_what_came_after_a_young_entry_is_kept_though_a_clock_was_set_back(store):
-    await say(store, an_entry(0, at=1.0), an_entry(1, at=9.0), an_entry(2, at=1.0))
-    assert await store.forget(before=5.0, keep=0) == 1
+    await write_entries(store, make_entry(0, at=1.0), make_entry(1, at=9.0), make_entry(2, at=1.0))
+    assert await store.delete_expired_entries(before=5.0, keep=0) == 1
 
 
 @pytest.mark.parametrize("keep", [10, 2**200])
 async def test_nothing_is_forgotten_of_fewer_than_are_kept(store, keep):
-    await say(store, an_entry(0), an_entry(1))
-    assert await store.forget(before=100.0, keep=keep) == 0
+    await write_entries(store, make_entry(0), make_entry(1))
+    assert await store.delete_expired_entries(before=100.0, keep=keep) == 0
 
 
 async def test_when_all_is_forgotten_the_next_entry_is_the_oldest(place):
-    await say(place.store, an_entry(0), an_entry(1))
-    assert await place.store.forget(before=100.0, keep=0) == 2
+    await write_entries(place.store, make_entry(0), make_entry(1))
+    assert await place.store.delete_expired_entries(before=100.0, keep=0) == 2
     known = await place.restart()
     assert (known.head, known.oldest) == (1, 2)
 
 
 async def test_an_empty_store_has_nothing_to_forget(store):
-    assert await store.forget(before=100.0, keep=0) == 0
+    assert await store.delete_expired_entries(before=100.0, keep=0) == 0
 
 
 async def test_thousands_of_entries_are_forgotten_at_once(store):
-    await say(store, *(an_entry(id, LOBBY) for id in range(3500)))
-    assert await store.forget(before=100.0, keep=100) == 3400
+    await write_entries(store, *(make_entry(id, LOBBY) for id in range(3500)))
+    assert await store.delete_expired_entries(before=100.0, keep=100) == 3400
     assert ids(await store.entries([LOBBY], -1, 5000)) == list(range(3400, 3500))
 
 
 async def test_a_batch_is_one_thing(place):
-    entry = an_entry(0, LOBBY)
+    entry = make_entry(0, LOBBY)
     await place.store.write(
-        a_batch(a_player(1), entries=[entry], counters={"entry": 1, Player: 2}, signs={1: 5.0})
+        make_batch(
+            make_player(1), entries=[entry], counters={"entry": 1, Player: 2}, last_seen={1: 5.0}
+        )
     )
     known = await place.restart()
     assert [type(value) for value in known.values] == [Player]
-    assert (known.counters, known.signs) == ({"entry": 1, Player: 2}, {1: 5.0})
+    assert (known.counters, known.last_seen) == ({"entry": 1, Player: 2}, {1: 5.0})
     assert await place.store.entries([LOBBY], -1, 10) == [entry]
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from coalserver.media.files import write_private
-from coalserver.storage.data_directory import KEY_SIZE, DataDirectory, InUse, Trouble
+from coalserver.storage.data_directory import (
+    KEY_SIZE,
+    DataDirectory,
+    DataDirectoryLocked,
+    OperatorError,
+)
 from tests.running import PATIENCE, ROOT
 
 
@@ -21,7 +26,7 @@ def home(tmp_path: Path) -> DataDirectory:
 def test_it_is_made_with_all_above_it_for_its_owner_only(home):
     with home.lock():
         assert home.path.stat().st_mode & 0o777 == 0o700
-    assert not home.begun
+    assert not home.is_initialized
 
 
 def test_one_that_is_there_keeps_its_mode(home):
@@ -32,7 +37,10 @@ def test_one_that_is_there_keeps_its_mode(home):
 
 
 def test_two_cannot_have_it_and_the_second_is_told_who_does(home):
-    with home.lock(), pytest.raises(InUse, match=f"in use by process {os.getpid()}; "):
+    with (
+        home.lock(),
+        pytest.raises(DataDirectoryLocked, match=f"in use by process {os.getpid()}; "),
+    ):
         with DataDirectory(home.path).lock():
             pass
     with home.lock():
@@ -50,7 +58,7 @@ def test_a_number_that_a_dead_process_left_does_not_count(home):
 def test_the_lock_goes_with_a_process_that_is_killed(home):
     code = f"""
         import os, pathlib, signal
-        from coalserver.housing import DataDirectory
+        from coalserver.storage.data_directory import DataDirectory
         with DataDirectory(pathlib.Path({str(home.path)!r})).lock():
             os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -62,21 +70,21 @@ def test_the_lock_goes_with_a_process_that_is_killed(home):
 
 def test_a_key_is_made_once_and_for_its_owner_only(home):
     with home.lock():
-        key = home.key("passwords")
+        key = home.load_key("passwords")
         assert len(key) == KEY_SIZE
-        assert home.key("passwords") == key
-        assert DataDirectory(home.path).key("passwords") == key
-        assert home.key("other") != key
+        assert home.load_key("passwords") == key
+        assert DataDirectory(home.path).load_key("passwords") == key
+        assert home.load_key("other") != key
     assert (home.keys / "passwords").stat().st_mode & 0o777 == 0o600
     assert home.keys.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_key_that_is_damaged_is_not_made_anew(home):
     with home.lock():
-        home.key("passwords")
+        home.load_key("passwords")
         (home.keys / "passwords").write_bytes(b"short")
-        with pytest.raises(Trouble, match="is damaged: it has 5 bytes, not 32"):
-            home.key("passwords")
+        with pytest.raises(OperatorError, match="is damaged: it has 5 bytes, not 32"):
+            home.load_key("passwords")
 
 
 def test_a_file_that_was_half_written_is_no_file(home):
@@ -88,7 +96,7 @@ def test_a_file_that_was_half_written_is_no_file(home):
 
 
 def test_scratch_goes_afterwards_and_after_a_crash_at_the_next_lock(home):
-    with home.lock(), home.scratch() as scratch:
+    with home.lock(), home.temp_directory() as scratch:
         (scratch / "file").write_bytes(b"x")
     assert not scratch.exists()
     (home.path / "scratch-dead").mkdir()
@@ -100,7 +108,7 @@ def test_scratch_goes_afterwards_and_after_a_crash_at_the_next_lock(home):
 def test_a_place_that_cannot_be_one_is_said_in_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file" / "data"):
-        with pytest.raises(Trouble, match="cannot be made"), DataDirectory(path).lock():
+        with pytest.raises(OperatorError, match="cannot be made"), DataDirectory(path).lock():
             pass
 
 

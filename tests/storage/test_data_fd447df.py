@@ -58,14 +58,17 @@ def rows(database: Path) -> dict[str, Any]:
         entities = db.execute("SELECT kind, id, doc FROM entity ORDER BY kind, id")
         events = db.execute("SELECT id, name, topics, doc FROM event ORDER BY id")
         found = {
-            "entities": [{"kind": kind, "id": id, "doc": json.loads(doc)} for kind, id, doc in entities],
+            "entities": [
+                {"kind": kind, "id": id, "doc": json.loads(doc)} for kind, id, doc in entities
+            ],
             "events": [
                 {"id": id, "name": name, "topics": json.loads(topics), "doc": json.loads(doc)}
                 for id, name, topics, doc in events
             ],
             "counters": dict(db.execute("SELECT name, value FROM counter ORDER BY name")),
             "tables": {
-                name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in EXPECTED["tables"]
+                name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+                for name in EXPECTED["tables"]
             },
         }
     db.close()

@@ -11,37 +11,39 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Setting
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.unit_of_work import CoreContext
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Call, Caller, Dialect, Route, Web
-from coalserver.web.responses import answer, document
+from coalserver.web.api import Api, AppContext, Caller, RequestContext, Route
+from coalserver.web.responses import json_response, raw_response
 from coalserver.web.routing import mount
 
 
-def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
+def refuse(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """`no: <reason>`, and what belongs to it."""
-    return answer(f"no: {refusal.why} {refusal.facts.get('fields', '')}".strip().encode(), 400)
+    return raw_response(
+        f"no: {refusal.code} {refusal.details.get('fields', '')}".strip().encode(), 400
+    )
 
 
 def astray(status: int, request: web.Request) -> web.StreamResponse:
-    return answer(f"astray: {status}".encode(), status)
+    return raw_response(f"astray: {status}".encode(), status)
 
 
-def toy(*routes: Route, name: str = "toy", **more: Any) -> Dialect:
-    return Dialect(name, (f"/{name}",), routes, refuse=refuse, astray=astray, **more)
+def toy(*routes: Route, name: str = "toy", **more: Any) -> Api:
+    return Api(name, (f"/{name}",), routes, render_error=refuse, render_http_error=astray, **more)
 
 
-async def echo(call: Call) -> web.StreamResponse:
+async def echo(ctx: RequestContext) -> web.StreamResponse:
     """Who calls and what he said."""
-    return document({"caller": call.caller.player, "body": call.body.get("value", call.body)})
+    return json_response({"caller": ctx.caller.player, "body": ctx.body.get("value", ctx.body)})
 
 
-def somebody(call: Call) -> Caller:
+def somebody(ctx: RequestContext) -> Caller:
     """Whoever says so in a header."""
-    if "Who" not in call.request.headers:
-        raise Refusal(Why.NO_TOKEN)
-    return Caller(player=int(call.request.headers["Who"]))
+    if "Who" not in ctx.request.headers:
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    return Caller(player=int(ctx.request.headers["Who"]))
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Server:
     """A running server, and the core behind it."""
 
     core: Core
-    shared: Web
+    shared: AppContext
     test: TestServer
     writing: "asyncio.Task[None]" = field(repr=False)
 
@@ -94,13 +96,13 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*dialects: Dialect, limit: int = 1 << 20, **shared: Any) -> AsyncIterator[Server]:
-    core = await Core.recover(MemoryStore(), Setting(lambda: 1000.0))
-    writing = asyncio.create_task(core.ledger.run())
+async def serving(*dialects: Api, limit: int = 1 << 20, **shared: Any) -> AsyncIterator[Server]:
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 1000.0))
+    writing = asyncio.create_task(core.writer.run())
     app = web.Application(client_max_size=limit)
-    web_ = Web(core, **shared)
+    web_ = AppContext(core, **shared)
     mount(app, web_, dialects)
     async with TestServer(app) as test:
         yield Server(core, web_, test, writing)
-    core.ledger.close()
+    core.writer.close()
     await writing

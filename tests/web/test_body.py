@@ -6,23 +6,23 @@ import json
 import orjson
 import pytest
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
-from coalserver.web.body import DEEPEST, load, parsed
-from coalserver.web.schemas import Form, Free, Text, Whole
+from coalserver.web.body import MAX_DEPTH, load_body, parse_json
+from coalserver.web.schemas import AnyJson, Integer, RequestSchema, Text
 from tests.web.sample_api import echo, serving, toy
 
 
-class Named(Form):
+class Named(RequestSchema):
     name = Text(1, 5, required=True)
-    age = Whole(0, 150)
+    age = Integer(0, 150)
 
 
 def malformed(raw: bytes) -> str:
-    with pytest.raises(Refusal) as refused:
-        parsed(raw)
-    assert refused.value.why is Why.MALFORMED
-    [text] = refused.value.facts["fields"]["body"]
+    with pytest.raises(DomainError) as refused:
+        parse_json(raw)
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
+    [text] = refused.value.details["fields"]["body"]
     return str(text)
 
 
@@ -40,20 +40,20 @@ def test_what_is_not_json_is_malformed(raw: bytes):
 
 
 def test_sixty_four_levels_are_enough():
-    assert parsed(nested(DEEPEST))
-    assert malformed(nested(DEEPEST + 1)) == "The body is nested deeper than 64 levels."
+    assert parse_json(nested(MAX_DEPTH))
+    assert malformed(nested(MAX_DEPTH + 1)) == "The body is nested deeper than 64 levels."
 
 
 def test_brackets_in_texts_are_no_levels():
-    assert parsed(json.dumps(["[{" * 1000]).encode()) == ["[{" * 1000]
-    assert len(parsed(b"[" + b"[]," * 1000 + b"[]]")) == 1001
+    assert parse_json(json.dumps(["[{" * 1000]).encode()) == ["[{" * 1000]
+    assert len(parse_json(b"[" + b"[]," * 1000 + b"[]]")) == 1001
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 0, 1e300, 123456789012345678901.5])
 def test_a_number_of_64_bits_is_kept(number: float):
     raw = json.dumps([number]).encode()
-    assert parsed(raw) == [number]
-    assert orjson.loads(orjson.dumps(parsed(raw))) == [number]
+    assert parse_json(raw) == [number]
+    assert orjson.loads(orjson.dumps(parse_json(raw))) == [number]
 
 
 @pytest.mark.parametrize("digits", [str(2**63), str(-(2**63) - 1), "1" + "0" * 300])
@@ -62,7 +62,7 @@ def test_a_whole_number_beyond_64_bits_is_malformed(digits: str):
 
 
 def test_many_digits_in_a_text_are_no_number():
-    assert parsed(b'["' + b"9" * 100 + b'"]') == ["9" * 100]
+    assert parse_json(b'["' + b"9" * 100 + b'"]') == ["9" * 100]
 
 
 @pytest.mark.parametrize("raw", [b'"\\u0000"', b'{"a":["x\\u0000y"]}', b'{"\\u0000":1}'])
@@ -71,22 +71,22 @@ def test_nul_is_malformed_wherever_it_is(raw: bytes):
 
 
 def test_what_looks_like_an_escaped_nul_is_none():
-    assert parsed(b'"\\\\u0000"') == "\\u0000"
+    assert parse_json(b'"\\\\u0000"') == "\\u0000"
 
 
 def test_what_a_shape_objects_to_is_named():
-    with pytest.raises(Refusal) as refused:
-        load(Named(), {"name": "", "age": "x"})
-    fields = refused.value.facts["fields"]
+    with pytest.raises(DomainError) as refused:
+        load_body(Named(), {"name": "", "age": "x"})
+    fields = refused.value.details["fields"]
     assert fields == {"name": ["Must not be empty."], "age": ["Not a whole number."]}
 
 
 ROUTES = toy(
     Route("POST", "/toy", echo, Named()),
-    Route("POST", "/toy/free", echo, Free()),
-    Route("POST", "/toy/any", echo, Free(anything=True)),
-    Route("POST", "/toy/lax", echo, Free(), media=()),
-    Route("POST", "/toy/two", echo, Free(), media=("application/json", "text/x")),
+    Route("POST", "/toy/free", echo, AnyJson()),
+    Route("POST", "/toy/any", echo, AnyJson(allow_any=True)),
+    Route("POST", "/toy/lax", echo, AnyJson(), media=()),
+    Route("POST", "/toy/two", echo, AnyJson(), media=("application/json", "text/x")),
 )
 
 

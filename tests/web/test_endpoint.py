@@ -8,22 +8,22 @@ from ipaddress import ip_network
 import pytest
 from aiohttp import web
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import open_lobby
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.ports import Batch
-from coalserver.core.queries.lobbies import lobby_in
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call, Route, asked_number
-from coalserver.web.endpoint import allowing
-from coalserver.web.responses import document, nothing
-from coalserver.web.schemas import Free
+from coalserver.core.queries.lobbies import lobby_by_id
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import RequestContext, Route, int_query_param
+from coalserver.web.endpoint import ignoring
+from coalserver.web.responses import json_response, no_content
+from coalserver.web.schemas import AnyJson
 from tests.web.sample_api import echo, serving, somebody, toy
 
 
 async def test_who_calls_is_asked_before_what_he_says():
-    async with serving(toy(Route("POST", "/toy", echo, Free(), somebody))) as server:
+    async with serving(toy(Route("POST", "/toy", echo, AnyJson(), somebody))) as server:
         assert (await server.ask("POST", "/toy", b"[")).body == b"no: no_token"
         assert b"no: malformed" in (await server.ask("POST", "/toy", b"[", Who="1")).body
         said = await server.ask("POST", "/toy", b'{"a":1}', Who="1")
@@ -33,11 +33,11 @@ async def test_who_calls_is_asked_before_what_he_says():
 async def test_what_he_says_is_read_before_the_handler_runs():
     ran = []
 
-    async def handler(call: Call) -> web.StreamResponse:
-        ran.append(call.body)
-        return nothing()
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        ran.append(ctx.body)
+        return no_content()
 
-    async with serving(toy(Route("POST", "/toy", handler, Free()))) as server:
+    async with serving(toy(Route("POST", "/toy", handler, AnyJson()))) as server:
         assert (await server.ask("POST", "/toy", b"[")).status == 400
         assert ran == []
 
@@ -49,7 +49,7 @@ async def test_a_route_without_a_shape_reads_no_body():
 
 
 async def test_of_a_client_that_has_gone_the_log_says_nothing(caplog):
-    async def handler(call: Call) -> web.StreamResponse:
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise ConnectionResetError("the client has gone")
 
     async with serving(toy(Route("GET", "/toy", handler))) as server:
@@ -59,21 +59,21 @@ async def test_of_a_client_that_has_gone_the_log_says_nothing(caplog):
 
 
 async def test_a_call_brings_who_was_away_back():
-    async with serving(toy(Route("GET", "/toy", echo, who=somebody))) as server:
+    async with serving(toy(Route("GET", "/toy", echo, auth=somebody))) as server:
         core = server.core
-        await core.do(add_game, tag="free")
-        player, _ = await core.do(sign_in_guest, name="Ann")
-        await core.do(open_lobby, game="free", player=player.id, name="x")
-        core.heard(player.id)
+        await core.execute(add_game, tag="free")
+        player, _ = await core.execute(create_guest, name="Ann")
+        await core.execute(open_lobby, game="free", player_id=player.id, name="x")
+        core.record_activity(player.id)
         assert core.presence.expire(2000, 60) == [player.id]
-        await core.do(mark_away, player=player.id)
+        await core.execute(mark_away, player_id=player.id)
         await server.ask("GET", "/toy", Who=str(player.id))
-        lobby = core.see(lobby_in, game="free", id=1)
-        assert not lobby.roster.of(player.id).away
+        lobby = core.query(lobby_by_id, game="free", id=1)
+        assert not lobby.roster.get_seat(player.id).away
 
 
 async def test_a_bug_is_a_stray_500_and_a_traceback_in_the_log(caplog):
-    async def handler(call: Call) -> web.StreamResponse:
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise ZeroDivisionError
 
     async with serving(toy(Route("GET", "/toy/{x}", handler))) as server:
@@ -84,18 +84,18 @@ async def test_a_bug_is_a_stray_500_and_a_traceback_in_the_log(caplog):
 
 
 async def test_words_that_fail_are_a_bug_like_any_other():
-    def speechless(refusal: Refusal, call: Call) -> web.StreamResponse:
-        raise KeyError(refusal.why)
+    def speechless(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
+        raise KeyError(refusal.code)
 
-    route = Route("POST", "/toy", echo, Free(), somebody)
-    async with serving(replace(toy(route), refuse=speechless)) as server:
+    route = Route("POST", "/toy", echo, AnyJson(), somebody)
+    async with serving(replace(toy(route), render_error=speechless)) as server:
         said = await server.ask("POST", "/toy", b"{}")
         assert (said.status, said.body) == (500, b"astray: 500")
 
 
 async def test_rules_that_fail_are_logged_and_refused(caplog):
-    async def handler(call: Call) -> web.StreamResponse:
-        raise Refusal(Why.RULES_FAILED) from KeyError("x")
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        raise DomainError(ErrorCode.RULES_FAILED) from KeyError("x")
 
     async with serving(toy(Route("GET", "/toy", handler))) as server:
         assert (await server.ask("GET", "/toy")).body == b"no: rules_failed"
@@ -106,20 +106,20 @@ async def full_disk(batch: Batch) -> None:
     raise OSError(28, "No space left on device")
 
 
-async def write(call: Call) -> web.StreamResponse:
-    await call.core.do(add_game, tag="x")
-    return nothing()
+async def write(ctx: RequestContext) -> web.StreamResponse:
+    await ctx.core.execute(add_game, tag="x")
+    return no_content()
 
 
 @pytest.mark.parametrize("worded", [True, False])
 async def test_a_write_that_fails_is_a_500_in_the_dialect_s_words(worded: bool):
-    def unkept(call: Call) -> web.StreamResponse:
-        return document({"sorry": call.route.path}, 500)
+    def unkept(ctx: RequestContext) -> web.StreamResponse:
+        return json_response({"sorry": ctx.route.path}, 500)
 
-    more = {"unkept": unkept} if worded else {}
+    more = {"render_unavailable": unkept} if worded else {}
     with pytest.raises(OSError, match="No space"):
         async with serving(toy(Route("POST", "/toy", write), **more)) as server:
-            server.core.ledger._store.write = full_disk  # type: ignore[method-assign]
+            server.core.writer._store.write = full_disk  # type: ignore[method-assign]
             said = await server.ask("POST", "/toy")
             assert said.status == 500
             assert said.body == (b'{"sorry":"/toy"}' if worded else b"astray: 500")
@@ -127,14 +127,14 @@ async def test_a_write_that_fails_is_a_500_in_the_dialect_s_words(worded: bool):
 
 
 def test_reasons_that_are_allowed_pass_and_others_do_not():
-    with allowing(Why.ALREADY_HERE, Why.NOT_HERE):
-        raise Refusal(Why.NOT_HERE)
-    with pytest.raises(Refusal), allowing(Why.ALREADY_HERE):
-        raise Refusal(Why.LOBBY_FULL)
+    with ignoring(ErrorCode.ALREADY_MEMBER, ErrorCode.NOT_MEMBER):
+        raise DomainError(ErrorCode.NOT_MEMBER)
+    with pytest.raises(DomainError), ignoring(ErrorCode.ALREADY_MEMBER):
+        raise DomainError(ErrorCode.LOBBY_FULL)
 
 
-async def number(call: Call) -> web.StreamResponse:
-    return document([asked_number(call, "n", 7, -5, 10), call.number("id")])
+async def number(ctx: RequestContext) -> web.StreamResponse:
+    return json_response([int_query_param(ctx, "n", 7, -5, 10), ctx.int_param("id")])
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ async def test_numbers_in_paths_and_queries(path: str, expected: bytes):
         assert (await server.ask("GET", f"/toy/{path}")).body == expected
 
 
-async def where(call: Call) -> web.StreamResponse:
-    return document([call.address, call.origin])
+async def where(ctx: RequestContext) -> web.StreamResponse:
+    return json_response([ctx.address, ctx.origin])
 
 
 FORWARDED = {"X_Forwarded_For": "6.6.6.6, 5.5.5.5", "X_Forwarded_Proto": "https"}

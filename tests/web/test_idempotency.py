@@ -5,35 +5,35 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import quick_join
 from coalserver.core.ports import Entry
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
-from coalserver.web.api import Call, Route
-from coalserver.web.idempotency import do_once, ids_of
-from coalserver.web.responses import document
-from coalserver.web.schemas import Free
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.idempotency import execute_idempotent, result_ids
+from coalserver.web.responses import json_response
+from coalserver.web.schemas import AnyJson
 from tests.web.sample_api import serving, somebody, toy
 
 
-def enter(unit: Unit, *, by: int) -> Player:
+def enter(uow: UnitOfWork, *, by: int) -> Player:
     """A command that makes somebody new each time."""
     if by == 13:
-        raise Refusal(Why.NOT_HERE)
-    return sign_in_guest(unit, name="x")[0]
+        raise DomainError(ErrorCode.NOT_MEMBER)
+    return create_guest(uow, name="x")[0]
 
 
-async def entered(call: Call) -> web.StreamResponse:
-    return document(await do_once(call, enter, by=call.body["value"].get("by", 0)))
+async def entered(ctx: RequestContext) -> web.StreamResponse:
+    return json_response(await execute_idempotent(ctx, enter, by=ctx.body["value"].get("by", 0)))
 
 
 ROUTES = toy(
-    Route("POST", "/toy", entered, Free(), somebody),
-    Route("POST", "/toy/other", entered, Free(), somebody),
-    Route("PUT", "/toy", entered, Free(), somebody),
+    Route("POST", "/toy", entered, AnyJson(), somebody),
+    Route("POST", "/toy/other", entered, AnyJson(), somebody),
+    Route("PUT", "/toy", entered, AnyJson(), somebody),
 )
 
 
@@ -104,10 +104,10 @@ async def test_a_key_has_1_to_255_printable_characters(key: str, good: bool):
 
 async def test_a_receipt_holds_ids_and_no_values():
     async with serving(ROUTES) as server:
-        await server.core.do(add_game, tag="free")
-        player, _ = await server.core.do(sign_in_guest, name="x")
-        made = await server.core.do(quick_join, game="free", player=player.id, name="x")
-        assert ids_of(made) == [1, True]
-        assert ids_of(made[0]) == 1
-        assert ids_of(Entry(7, 0.0, None, ())) == 7
-        assert ids_of("x") == "x" and ids_of(None) is None
+        await server.core.execute(add_game, tag="free")
+        player, _ = await server.core.execute(create_guest, name="x")
+        made = await server.core.execute(quick_join, game="free", player_id=player.id, name="x")
+        assert result_ids(made) == [1, True]
+        assert result_ids(made[0]) == 1
+        assert result_ids(Entry(7, 0.0, None, ())) == 7
+        assert result_ids("x") == "x" and result_ids(None) is None

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import answer
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import raw_response
 from tests.web.sample_api import echo, serving, toy
 
 
-async def first(call: Call) -> web.StreamResponse:
-    return answer(b"first")
+async def first(ctx: RequestContext) -> web.StreamResponse:
+    return raw_response(b"first")
 
 
-async def second(call: Call) -> web.StreamResponse:
-    return answer(b"second")
+async def second(ctx: RequestContext) -> web.StreamResponse:
+    return raw_response(b"second")
 
 
 async def test_two_dialects_share_a_path_by_method():
@@ -31,12 +31,12 @@ async def test_two_dialects_share_a_path_by_method():
 async def test_the_longest_prefix_words_what_is_not_there():
     def named(name):
         def astray(status, request):
-            return answer(f"{name} {status}".encode(), status)
+            return raw_response(f"{name} {status}".encode(), status)
 
         return astray
 
-    root = replace(toy(name="root"), prefixes=("/",), astray=named("root"))
-    api = replace(toy(name="api"), astray=named("api"))
+    root = replace(toy(name="root"), prefixes=("/",), render_http_error=named("root"))
+    api = replace(toy(name="api"), render_http_error=named("api"))
     async with serving(root, api) as server:
         assert (await server.ask("GET", "/api/x")).body == b"api 404"
         assert (await server.ask("POST", "/elsewhere")).body == b"root 404"
@@ -65,11 +65,11 @@ async def test_a_dialect_that_takes_head_itself_gets_it():
 
 
 async def test_a_preflight_is_answered_for_any_origin_without_asking_who():
-    def nobody(call):
+    def nobody(ctx):
         raise AssertionError("nobody is asked")
 
-    route = Route("PUT", "/toy/{x}", echo, who=nobody)
-    async with serving(toy(route, any_origin=True)) as server:
+    route = Route("PUT", "/toy/{x}", echo, auth=nobody)
+    async with serving(toy(route, cors=True)) as server:
         said = await server.ask(
             "OPTIONS",
             "/toy/1",

@@ -5,25 +5,31 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import ONE_PIECE, answer, document, nothing, one_line
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import (
+    MAX_SINGLE_WRITE,
+    header_value,
+    json_response,
+    no_content,
+    raw_response,
+)
 from tests.web.sample_api import Server, serving, toy
 
 
-async def small(call: Call) -> web.StreamResponse:
-    return document({"a": "ü", "free": b'{"x":[1]}'}, 201, {"X-Own": "1"})
+async def small(ctx: RequestContext) -> web.StreamResponse:
+    return json_response({"a": "ü", "free": b'{"x":[1]}'}, 201, {"X-Own": "1"})
 
 
-async def empty(call: Call) -> web.StreamResponse:
-    return nothing({"X-Own": "1"})
+async def empty(ctx: RequestContext) -> web.StreamResponse:
+    return no_content({"X-Own": "1"})
 
 
-async def large(call: Call) -> web.StreamResponse:
-    return answer(b"x" * (ONE_PIECE + 1), 200, {"X-Own": "1"}, "text/x")
+async def large(ctx: RequestContext) -> web.StreamResponse:
+    return raw_response(b"x" * (MAX_SINGLE_WRITE + 1), 200, {"X-Own": "1"}, "text/x")
 
 
-async def odd(call: Call) -> web.StreamResponse:
-    return document([], headers={"X-Own": call.query["x"]})
+async def odd(ctx: RequestContext) -> web.StreamResponse:
+    return json_response([], headers={"X-Own": ctx.query["x"]})
 
 
 ROUTES = [Route("GET", f"/toy/{one.__name__}", one) for one in (small, empty, large, odd)]
@@ -104,7 +110,7 @@ async def test_requests_sent_at_once_are_answered_in_order():
 async def test_a_large_answer_is_the_same_but_for_its_way():
     async with serving(toy(*ROUTES)) as server:
         said = await server.ask("GET", "/toy/large")
-        assert (len(said.body), said.header("X-Own")) == (ONE_PIECE + 1, "1")
+        assert (len(said.body), said.header("X-Own")) == (MAX_SINGLE_WRITE + 1, "1")
         assert said.header("Content-Type") == "text/x"
 
 
@@ -117,13 +123,13 @@ async def test_a_value_begins_no_other_header(value: str):
 
 
 def test_one_line_is_one_line():
-    assert one_line("a\r\nb\nc\rd") == "a  b c d"
+    assert header_value("a\r\nb\nc\rd") == "a  b c d"
 
 
 @pytest.mark.parametrize("name", ["small", "empty", "large", "nowhere"])
 @pytest.mark.parametrize("origin", [True, False])
 async def test_a_dialect_s_own_head_is_on_every_answer(name: str, origin: bool):
-    async with serving(toy(*ROUTES, any_origin=origin)) as server:
+    async with serving(toy(*ROUTES, cors=origin)) as server:
         said = await server.ask("GET", f"/toy/{name}")
         assert said.header("Access-Control-Allow-Origin") == ("*" if origin else None)
         exposed = said.header("Access-Control-Expose-Headers")
@@ -132,4 +138,4 @@ async def test_a_dialect_s_own_head_is_on_every_answer(name: str, origin: bool):
 
 def test_what_is_no_json_is_no_document():
     with pytest.raises(TypeError):
-        document({"x": object()})
+        json_response({"x": object()})

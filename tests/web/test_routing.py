@@ -5,38 +5,38 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Setting
+from coalserver.core.unit_of_work import CoreContext
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Dialect, Route, Web
-from coalserver.web.responses import answer
+from coalserver.web.api import Api, AppContext, Route
+from coalserver.web.responses import raw_response
 from coalserver.web.routing import mount
 
 UPGRADE = {"Upgrade": "WebSocket", "Connection": "Upgrade"}
 
 
 def says(word):
-    async def handler(call):
-        return answer(word.encode())
+    async def handler(ctx):
+        return raw_response(word.encode())
 
     return handler
 
 
-def a_dialect(name, *routes):
+def make_dialect(name, *routes):
     def astray(status, request):
-        return answer(f"{name} {status}".encode(), status)
+        return raw_response(f"{name} {status}".encode(), status)
 
-    return Dialect(name, (f"/{name}",), routes, refuse=None, astray=astray)
+    return Api(name, (f"/{name}",), routes, render_error=None, render_http_error=astray)
 
 
 @pytest.fixture
 async def ask():
     """Ask a server of these dialects; gives what was said."""
-    core = await Core.recover(MemoryStore(), Setting(lambda: 0.0))
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 0.0))
     clients = []
 
     async def asked(dialects, method, path, **headers):
         app = web.Application()
-        mount(app, Web(core), dialects)
+        mount(app, AppContext(core), dialects)
         client = TestClient(TestServer(app))
         clients.append(client)
         await client.start_server()
@@ -48,9 +48,9 @@ async def ask():
         await client.close()
 
 
-ALONE = a_dialect("alone", Route("GET", "/alone", says("socket"), upgrade=True))
-SOCKETS = a_dialect("sockets", Route("GET", "/both", says("socket"), upgrade=True))
-PAGES = a_dialect("pages", Route("GET", "/both", says("page")))
+ALONE = make_dialect("alone", Route("GET", "/alone", says("socket"), upgrade=True))
+SOCKETS = make_dialect("sockets", Route("GET", "/both", says("socket"), upgrade=True))
+PAGES = make_dialect("pages", Route("GET", "/both", says("page")))
 
 
 @pytest.mark.parametrize("dialects", [(SOCKETS, PAGES), (PAGES, SOCKETS)])
@@ -73,7 +73,7 @@ async def test_a_path_for_sockets_only_is_not_there_for_others(ask):
 
 @pytest.mark.parametrize("upgrade", [True, False])
 def test_two_who_want_the_same_are_named(upgrade):
-    first = a_dialect("first", Route("GET", "/x", says("1"), upgrade=upgrade))
-    second = a_dialect("second", Route("GET", "/x", says("2"), upgrade=upgrade))
+    first = make_dialect("first", Route("GET", "/x", says("1"), upgrade=upgrade))
+    second = make_dialect("second", Route("GET", "/x", says("2"), upgrade=upgrade))
     with pytest.raises(ValueError, match="two dialects want .* /x"):
-        mount(web.Application(), Web(None), (first, second))
+        mount(web.Application(), AppContext(None), (first, second))

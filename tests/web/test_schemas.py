@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError, fields, missing
 
 from coalserver.web.schemas import (
-    Flag,
-    Form,
-    Free,
-    FreeJSON,
+    AnyJson,
+    Boolean,
+    Integer,
+    RawJson,
+    RequestSchema,
     Secret,
     Text,
-    Whole,
     one_of,
     printable,
 )
@@ -37,10 +37,10 @@ def takes(field: Any, value: Any) -> bool:
     [
         (Text(), ["1", "", "true"]),
         (Secret(), ["1", "", "true"]),
-        (Whole(), [0, 1]),
-        (Flag(), [True]),
-        (FreeJSON(), [{}, {"a": 1}]),
-        (FreeJSON(anything=True, allow_none=True), ANY[1:]),
+        (Integer(), [0, 1]),
+        (Boolean(), [True]),
+        (RawJson(), [{}, {"a": 1}]),
+        (RawJson(allow_any=True, allow_none=True), ANY[1:]),
     ],
     ids=lambda one: type(one).__name__,
 )
@@ -49,7 +49,7 @@ def test_a_field_takes_its_own_type_and_no_other(field: Any, taken: list[Any]):
     assert [(type(one), one) for one in found] == [(type(one), one) for one in taken]
 
 
-@pytest.mark.parametrize("field", [Text(), Secret(), Whole(), Flag(), FreeJSON()])
+@pytest.mark.parametrize("field", [Text(), Secret(), Integer(), Boolean(), RawJson()])
 def test_null_is_taken_only_where_it_is_allowed(field: Any):
     assert not takes(field, None)
     assert takes(type(field)(allow_none=True), None)
@@ -111,28 +111,28 @@ def test_a_secret_is_kept_as_it_is():
 
 @pytest.mark.parametrize("value", [2**63, -(2**63), 10**30])
 def test_a_number_that_sqlite_could_not_keep_is_refused(value: int):
-    assert not takes(Whole(), value)
-    assert takes(Whole(), 2**63 - 1)
+    assert not takes(Integer(), value)
+    assert takes(Integer(), 2**63 - 1)
 
 
 def test_free_json_comes_as_bytes_and_has_a_size():
-    assert FreeJSON().deserialize({"ü": [1.0, None]}) == '{"ü":[1.0,null]}'.encode()
-    assert takes(FreeJSON(most=9), {"a": "bc"}) is False
-    assert takes(FreeJSON(most=10), {"a": "bc"})
+    assert RawJson().deserialize({"ü": [1.0, None]}) == '{"ü":[1.0,null]}'.encode()
+    assert takes(RawJson(max_bytes=9), {"a": "bc"}) is False
+    assert takes(RawJson(max_bytes=10), {"a": "bc"})
 
 
 def test_a_free_body_comes_as_a_value_and_as_bytes():
-    assert Free().load({"a": 1}) == {"value": {"a": 1}, "dumped": b'{"a":1}'}
+    assert AnyJson().load({"a": 1}) == {"value": {"a": 1}, "dumped": b'{"a":1}'}
     with pytest.raises(ValidationError):
-        Free().load([1])
+        AnyJson().load([1])
     with pytest.raises(ValidationError):
-        Free(most=6).load({"a": 1})
-    assert Free(anything=True).load(None) == {"value": None, "dumped": b"null"}
+        AnyJson(max_bytes=6).load({"a": 1})
+    assert AnyJson(allow_any=True).load(None) == {"value": None, "dumped": b"null"}
 
 
 def test_unknown_members_are_left_out():
-    class Small(Form):
-        a = Whole()
+    class Small(RequestSchema):
+        a = Integer()
 
     assert Small().load({"a": 1, "b": 2}) == {"a": 1}
 
@@ -142,7 +142,7 @@ def test_what_a_field_reads_as_missing_is_left_out():
         def _deserialize(self, value: Any, *_: Any, **kw: Any) -> Any:
             return value or missing
 
-    class Said(Form):
+    class Said(RequestSchema):
         word = Blank()
 
     assert Said().load({"word": ""}) == {}
@@ -150,7 +150,7 @@ def test_what_a_field_reads_as_missing_is_left_out():
 
 
 def test_one_of_names_the_choices():
-    class Choosing(Form):
+    class Choosing(RequestSchema):
         a = Text(validate=one_of("x", "y"))
 
     assert Choosing().load({"a": "x"}) == {"a": "x"}

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.streaming.render_cache import Words
-from coalserver.web.streaming.tickets import LASTS_SECONDS, Tickets
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.streaming.render_cache import RenderCache
+from coalserver.web.streaming.tickets import TICKET_SECONDS, Tickets
 from coalserver.web.streaming.timers import Timers
-from coalserver.web.throttling import Failures
+from coalserver.web.throttling import FailureLimiter
 
 
 class Clock:
@@ -24,55 +24,55 @@ def clock() -> Clock:
     return Clock()
 
 
-def limited(failures: Failures, *names: str) -> int | None:
+def limited(failures: FailureLimiter, *names: str) -> int | None:
     """For how long, or None."""
     try:
         failures.check(*names)
-    except Refusal as refusal:
-        assert refusal.why is Why.RATE_LIMITED
-        return int(refusal.facts["wait"])
+    except DomainError as refusal:
+        assert refusal.code is ErrorCode.RATE_LIMITED
+        return int(refusal.details["wait"])
     return None
 
 
 class TestFailures:
     def test_the_tenth_failure_is_the_last(self, clock: Clock) -> None:
-        failures = Failures(clock=clock)
+        failures = FailureLimiter(clock=clock)
         for _ in range(10):
             assert limited(failures, "a") is None
-            failures.note("a")
+            failures.record_failure("a")
         assert limited(failures, "a") == 60
 
     def test_each_name_counts_for_itself_and_any_limits(self, clock: Clock) -> None:
-        failures = Failures(2, clock=clock)
-        failures.note("address", "ann")
-        failures.note("address", "bob")
+        failures = FailureLimiter(2, clock=clock)
+        failures.record_failure("address", "ann")
+        failures.record_failure("address", "bob")
         assert limited(failures, "ann") is limited(failures, "bob") is None
         assert limited(failures, "cid", "address") == 60
 
     def test_the_wait_becomes_less_and_ends(self, clock: Clock) -> None:
-        failures = Failures(1, clock=clock)
-        failures.note("a")
+        failures = FailureLimiter(1, clock=clock)
+        failures.record_failure("a")
         clock.now += 59.5
         assert limited(failures, "a") == 1
         clock.now += 0.5
         assert limited(failures, "a") is None
 
     def test_after_the_wait_counting_begins_anew(self, clock: Clock) -> None:
-        failures = Failures(2, clock=clock)
-        failures.note("a")
-        failures.note("a")
+        failures = FailureLimiter(2, clock=clock)
+        failures.record_failure("a")
+        failures.record_failure("a")
         clock.now += 60
-        failures.note("a")
+        failures.record_failure("a")
         assert limited(failures, "a") is None
-        failures.note("a")
+        failures.record_failure("a")
         assert limited(failures, "a") == 60
 
     def test_what_is_long_ago_is_forgotten(self, clock: Clock) -> None:
-        failures = Failures(clock=clock)
+        failures = FailureLimiter(clock=clock)
         for number in range(100_001):
-            failures.note(str(number))
+            failures.record_failure(str(number))
         clock.now += 61
-        failures.note("a")
+        failures.record_failure("a")
         assert len(failures._counts) == 1
 
 
@@ -86,7 +86,7 @@ class TestTickets:
     def test_a_ticket_is_good_for_half_a_minute(self, clock: Clock) -> None:
         tickets = Tickets(clock)
         ticket, other = tickets.issue("ann"), tickets.issue("ann")
-        clock.now += LASTS_SECONDS - 0.1
+        clock.now += TICKET_SECONDS - 0.1
         assert tickets.redeem(ticket) == "ann"
         clock.now += 0.1
         assert tickets.redeem(other) is None
@@ -101,9 +101,9 @@ class TestTickets:
         tickets = Tickets(clock)
         for _ in range(100):
             tickets.issue("ann")
-        clock.now += LASTS_SECONDS
+        clock.now += TICKET_SECONDS
         tickets.issue("bob")
-        assert len(tickets._held) == 1
+        assert len(tickets._tickets) == 1
 
 
 class Sleeper:
@@ -160,7 +160,7 @@ class TestTimers:
         timers._buckets = {0: dict.fromkeys([other, Failing()])}
         with pytest.raises(ZeroDivisionError):
             timers._tick()
-        assert timers._ticking is not None
+        assert timers._tick_handle is not None
         timers._tick()
         assert other.called == 1
 
@@ -181,23 +181,23 @@ class TestTimers:
 
 class TestWords:
     def test_words_are_made_once(self) -> None:
-        words, made = Words(), []
+        words, made = RenderCache(), []
 
         def make() -> bytes:
             made.append(1)
             return b"x"
 
-        assert [words.once("a", make) for _ in range(3)] == [b"x"] * 3
+        assert [words.get_or_render("a", make) for _ in range(3)] == [b"x"] * 3
         assert made == [1]
 
     def test_that_there_are_none_is_remembered_too(self) -> None:
-        words = Words()
-        assert words.once("a", lambda: None) is None
-        assert words.once("a", lambda: b"x") is None
+        words = RenderCache()
+        assert words.get_or_render("a", lambda: None) is None
+        assert words.get_or_render("a", lambda: b"x") is None
 
     def test_the_oldest_go_first_and_there_are_never_too_many(self) -> None:
-        words = Words(most=16)
+        words = RenderCache(max_entries=16)
         for number in range(100):
             words.put(number, number)
-            assert len(words._made) <= 16
+            assert len(words._entries) <= 16
         assert words.get(99) == 99 and words.get(0) is None

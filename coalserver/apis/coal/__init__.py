@@ -15,10 +15,10 @@ from coalserver.apis.coal import (
     sessions,
     users,
 )
-from coalserver.apis.coal.errors import astray, refuse
-from coalserver.web.api import Dialect
+from coalserver.apis.coal.errors import render_error, render_http_error
+from coalserver.web.api import Api
 
-DIALECT = Dialect(
+API = Api(
     "coal",
     prefixes=("/api/v1",),
     routes=(
@@ -36,7 +36,7 @@ DIALECT = Dialect(
         *events.ROUTES,
         *agents.ROUTES,
     ),
-    refuse=refuse,
-    astray=astray,
-    any_origin=True,
+    render_error=render_error,
+    render_http_error=render_http_error,
+    cors=True,
 )

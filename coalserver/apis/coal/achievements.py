@@ -1,11 +1,11 @@
 """Achievements, and what came after them: advancements, goals and challenges (document, 2.3.9)."""
 
 from coalserver.apis.coal.log_lines import LineList
-from coalserver.core.ports import About
+from coalserver.core.ports import LineCategory
 
 ACHIEVEMENTS = LineList(
     "achievements",
-    About.ACHIEVEMENT,
+    LineCategory.ACHIEVEMENT,
     lambda line: {"name": line.title or None, "message": line.message or None},
 )
 ROUTES = ACHIEVEMENTS.routes

@@ -5,108 +5,117 @@ The document has none of this. What the original agent speaks is here as it was;
 
 from aiohttp import web
 
-from coalserver.apis.coal.agent_schemas import Batch, Code, OneLine, Pinging, readings_of, told
+from coalserver.apis.coal.agent_schemas import (
+    LogBatchSchema,
+    LogLineSchema,
+    PairSchema,
+    PingSchema,
+    parse_batch,
+    read_agent_params,
+)
 from coalserver.apis.coal.auth import agent, world_of
-from coalserver.apis.coal.render import keys_of
-from coalserver.core.commands.ingest import log_batch, stored_lines
+from coalserver.apis.coal.render import opaque_keys
+from coalserver.core.commands.ingest import log_batch, stored_sequence
 from coalserver.core.commands.pairing import pair_agent
-from coalserver.core.commands.worlds import ping_world
-from coalserver.core.ingest import take_lines
-from coalserver.core.ports import Lines
-from coalserver.domain.errors import Refusal
-from coalserver.domain.minecraft.log.dates import Live
-from coalserver.domain.minecraft.log.parser import read
+from coalserver.core.commands.worlds import record_ping
+from coalserver.core.ingest import ingest_lines
+from coalserver.core.ports import LineQuery
+from coalserver.domain.errors import DomainError
+from coalserver.domain.minecraft.log.dates import LiveDates
+from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import Ping
 from coalserver.security.opaque_keys import SERVER
-from coalserver.web.api import Call, Route, Web
-from coalserver.web.responses import document
-from coalserver.web.throttling import Failures
+from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.responses import json_response
+from coalserver.web.throttling import FailureLimiter
 
 AGENTS = "/api/v1/agents"
 
 
-class WrongCodes(Failures):
+class PairingLimiter(FailureLimiter):
     """Codes that were none; they are too long to be guessed, and nobody mistypes so many."""
 
-    def __init__(self, shared: Web) -> None:
-        super().__init__(most=10, seconds=60)
+    def __init__(self, shared: AppContext) -> None:
+        super().__init__(max_failures=10, seconds=60)
 
 
-async def ping(call: Call) -> web.StreamResponse:
+async def ping(ctx: RequestContext) -> web.StreamResponse:
     """Say how a world is; the answer has what its console is now to be told, and nobody else is told it.
 
     An agent that says which command it has kept last is told all later ones, with their ids, until it has them.
     """
-    said = await told(call, Pinging())
-    del said["server_name"]
-    after = said.pop("after", None)
-    world = world_of(call)
-    waiting = await call.core.do(ping_world, world_id=world.id, ping=Ping(**said), after=after)
+    params = await read_agent_params(ctx, PingSchema())
+    del params["server_name"]
+    after = params.pop("after", None)
+    world = world_of(ctx)
+    queued = await ctx.core.execute(
+        record_ping, world_id=world.id, ping=Ping(**params), after=after
+    )
     commands = [
         {
             "username": line.username or None,
             "command": line.text,
             **({} if after is None else {"id": line.id}),
         }
-        for line in waiting
+        for line in queued
     ]
-    return document({"commands": commands})
+    return json_response({"commands": commands})
 
 
-async def log_line(call: Call) -> web.StreamResponse:
+async def log_line(ctx: RequestContext) -> web.StreamResponse:
     """Store a line; 201 if it is new, 200 if it is known."""
-    said = await told(call, OneLine())
-    reading = read(said["line"], Live.at(call.now, said["zone"]))
-    new = await take_lines(call.core, world=world_of(call).id, readings=[reading])
-    return document({}, 201 if new[0] else 200)
+    params = await read_agent_params(ctx, LogLineSchema())
+    parsed = parse_line(params["line"], LiveDates.from_time(ctx.now, params["zone"]))
+    stored = await ingest_lines(ctx.core, world_id=world_of(ctx).id, parsed_lines=[parsed])
+    return json_response({}, 201 if stored[0] else 200)
 
 
-async def log_many(call: Call) -> web.StreamResponse:
+async def log_lines(ctx: RequestContext) -> web.StreamResponse:
     """Store the lines of a source from the first that is not stored on. What is stored may be forgotten."""
-    said = await told(call, Batch())
-    taken = await call.core.do(
+    params = await read_agent_params(ctx, LogBatchSchema())
+    result = await ctx.core.execute(
         log_batch,
-        world_id=world_of(call).id,
-        source=said["source"],
-        readings=readings_of(said["lines"], said["zone"], call.now),
-        sequences=[line.sequence for line in said["lines"]],
+        world_id=world_of(ctx).id,
+        source=params["source"],
+        parsed_lines=parse_batch(params["lines"], params["zone"], ctx.now),
+        sequences=[line.sequence for line in params["lines"]],
     )
-    return document({"stored": taken.stored, "new": taken.new})
+    return json_response({"stored": result.stored, "new": result.new})
 
 
-async def last_line(call: Call) -> web.StreamResponse:
+async def last_line(ctx: RequestContext) -> web.StreamResponse:
     """The line that was written last; and how far a source is stored, if one is named."""
-    world = world_of(call).id
-    newest = await call.core.history.lines(Lines(world), 1)
-    answer: dict[str, object] = {"lastline": newest[0].line if newest else None}
-    if source := call.query.get("source"):
-        answer["stored"] = await call.core.do(stored_lines, world_id=world, source=source)
-    return document(answer)
+    world = world_of(ctx).id
+    newest = await ctx.core.history.lines(LineQuery(world), 1)
+    payload: dict[str, object] = {"lastline": newest[0].line if newest else None}
+    if source := ctx.query.get("source"):
+        payload["stored"] = await ctx.core.execute(stored_sequence, world_id=world, source=source)
+    return json_response(payload)
 
 
-async def pair(call: Call) -> web.StreamResponse:
+async def pair(ctx: RequestContext) -> web.StreamResponse:
     """Give an agent its credentials for a code of an admin's, once; the secret it had before is good no more."""
-    wrong, tried = call.web.own(WrongCodes), f"pair {call.address}"
-    wrong.check(tried)
-    said = await told(call, Code())
+    limiter, limit_key = ctx.app.per_process(PairingLimiter), f"pair {ctx.address}"
+    limiter.check(limit_key)
+    params = await read_agent_params(ctx, PairSchema())
     try:
-        paired = await call.core.do(pair_agent, code=said["code"].strip())
-    except Refusal:
-        wrong.note(tried)
+        credentials = await ctx.core.execute(pair_agent, code=params["code"].strip())
+    except DomainError:
+        limiter.record_failure(limit_key)
         raise
-    answer = {
-        "client_id": paired.client_id,
-        "client_secret": paired.secret,
-        "server_key": keys_of(call).of(SERVER, paired.world.id),
-        "server_name": paired.world.name,
+    payload = {
+        "client_id": credentials.client_id,
+        "client_secret": credentials.secret,
+        "server_key": opaque_keys(ctx).of(SERVER, credentials.world.id),
+        "server_name": credentials.world.name,
     }
-    return document(answer, 200, {"Cache-Control": "no-store"})
+    return json_response(payload, 200, {"Cache-Control": "no-store"})
 
 
 ROUTES = (
-    Route("POST", AGENTS + "/ping", ping, who=agent),
-    Route("POST", AGENTS + "/logline", log_line, who=agent),
-    Route("POST", AGENTS + "/loglines", log_many, who=agent),
-    Route("GET", AGENTS + "/lastline", last_line, who=agent),
+    Route("POST", AGENTS + "/ping", ping, auth=agent),
+    Route("POST", AGENTS + "/logline", log_line, auth=agent),
+    Route("POST", AGENTS + "/loglines", log_lines, auth=agent),
+    Route("GET", AGENTS + "/lastline", last_line, auth=agent),
     Route("POST", AGENTS + "/pair", pair),
 )

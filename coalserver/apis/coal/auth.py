@@ -1,57 +1,57 @@
 """Who calls: the access token of an account, or of a world's agent. Nothing but the header is looked at."""
 
 from coalserver.core.engine import Core
-from coalserver.core.queries.oauth import access_shown, owner_of
-from coalserver.core.queries.worlds import world_spoken_for
+from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_token
+from coalserver.core.queries.worlds import world_of_agent
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.accounts.oauth import AGENT, DATA, Access
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.accounts.oauth import AGENT_SCOPE, DATA_SCOPE, TokenPair
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
-from coalserver.web.api import Call, Caller
+from coalserver.web.api import Caller, RequestContext
 
 
-def user(call: Call) -> Caller:
+def user(ctx: RequestContext) -> Caller:
     """Somebody with an active account."""
-    access = shown(call, DATA)
-    return Caller(account=call.core.see(owner_of, access=access).id, token=access.id)
+    access = get_access(ctx, DATA_SCOPE)
+    return Caller(account=ctx.core.query(account_of_tokens, token_pair=access).id, token=access.id)
 
 
-def admin(call: Call) -> Caller:
+def admin(ctx: RequestContext) -> Caller:
     """One who runs the place."""
-    caller = user(call)
-    if not account_of(call).admin:
-        raise Refusal(Why.NOT_YOURS)
+    caller = user(ctx)
+    if not account_of(ctx).admin:
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
     return caller
 
 
-def agent(call: Call) -> Caller:
+def agent(ctx: RequestContext) -> Caller:
     """What speaks for a world that is one of ours still."""
-    access = shown(call, AGENT)
-    call.core.see(world_spoken_for, access=access)
+    access = get_access(ctx, AGENT_SCOPE)
+    ctx.core.query(world_of_agent, token_pair=access)
     return Caller(token=access.id)
 
 
-def shown(call: Call, scope: str) -> Access:
+def get_access(ctx: RequestContext, scope: str) -> TokenPair:
     """The access token of a request, good for this scope."""
-    scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = ctx.request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token:
-        raise Refusal(Why.NO_TOKEN)
-    return call.core.see(access_shown, token=token, scope=scope, now=call.now)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    return ctx.core.query(tokens_by_access_token, token=token, scope=scope, now=ctx.now)
 
 
-def account_of(call: Call) -> Account:
+def account_of(ctx: RequestContext) -> Account:
     """The account of who calls."""
-    return call.core.see(owner_of, access=shown(call, DATA))
+    return ctx.core.query(account_of_tokens, token_pair=get_access(ctx, DATA_SCOPE))
 
 
-def world_of(call: Call) -> World:
+def world_of(ctx: RequestContext) -> World:
     """The world of the agent that calls."""
-    return call.core.see(world_spoken_for, access=shown(call, AGENT))
+    return ctx.core.query(world_of_agent, token_pair=get_access(ctx, AGENT_SCOPE))
 
 
-def still_good(core: Core, caller: Caller) -> None:
+def check_still_valid(core: Core, caller: Caller) -> None:
     """Refuse a caller whose token has ended since he came, or who may not come in any more."""
-    access = core.state.get(Access, caller.token)
-    if access is None or access.ended(core.now):
-        raise Refusal(Why.BAD_TOKEN)
-    core.see(owner_of, access=access)
+    access = core.state.get(TokenPair, caller.token)
+    if access is None or access.is_expired(core.now):
+        raise DomainError(ErrorCode.INVALID_TOKEN)
+    core.query(account_of_tokens, token_pair=access)

@@ -4,47 +4,49 @@ from aiohttp import web
 
 from coalserver.apis.coal.auth import user
 from coalserver.apis.coal.log_lines import LineList
-from coalserver.apis.coal.params import OneLine, asked
-from coalserver.apis.coal.players import ONE as PLAYER_PATH
-from coalserver.apis.coal.players import player_in_path
-from coalserver.apis.coal.servers import ONE as SERVER_PATH
-from coalserver.apis.coal.servers import world_in_path
-from coalserver.core.commands.worlds import say_in_world
-from coalserver.core.ports import About
-from coalserver.web.api import Call, Route
-from coalserver.web.idempotency import do_once
-from coalserver.web.responses import answer
-from coalserver.web.schemas import Form
+from coalserver.apis.coal.params import LineField, read_params
+from coalserver.apis.coal.players import PLAYER_PATH, player_in_path
+from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
+from coalserver.core.commands.worlds import send_chat
+from coalserver.core.ports import LineCategory
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.idempotency import execute_idempotent
+from coalserver.web.responses import raw_response
+from coalserver.web.schemas import RequestSchema
 
-CHATS = LineList("chats", About.CHAT, lambda line: {"chat": line.chat or None})
-LONGEST = 1000
+CHATS = LineList("chats", LineCategory.CHAT, lambda line: {"chat": line.chat or None})
+MAX_LENGTH = 1000
 
 
-class Saying(Form):
-    chat = OneLine(LONGEST, required=True)
+class ChatSchema(RequestSchema):
+    chat = LineField(MAX_LENGTH, required=True)
 
 
-async def say(call: Call) -> web.StreamResponse:
+async def post_chat(ctx: RequestContext) -> web.StreamResponse:
     """Say something in a world under one's own name there; 202, and the agent is given it at its next ping."""
-    said = await asked(call, Saying())
-    return await _say(call, world_in_path(call).id, said["chat"], None)
+    params = await read_params(ctx, ChatSchema())
+    return await _send(ctx, world_in_path(ctx).id, params["chat"], None)
 
 
-async def say_as_player(call: Call) -> web.StreamResponse:
+async def post_chat_as_player(ctx: RequestContext) -> web.StreamResponse:
     """Say something under a username one has claimed."""
-    said = await asked(call, Saying())
-    visitor = player_in_path(call)
-    return await _say(call, visitor.world, said["chat"], visitor.name)
+    params = await read_params(ctx, ChatSchema())
+    visitor = player_in_path(ctx)
+    return await _send(ctx, visitor.world, params["chat"], visitor.name)
 
 
-async def _say(call: Call, world: int, text: str, username: str | None) -> web.StreamResponse:
-    account = call.caller.account
-    await do_once(call, say_in_world, world_id=world, account=account, text=text, username=username)
-    return answer(b"", 202)
+async def _send(
+    ctx: RequestContext, world: int, text: str, username: str | None
+) -> web.StreamResponse:
+    account = ctx.caller.account
+    await execute_idempotent(
+        ctx, send_chat, world_id=world, account_id=account, text=text, username=username
+    )
+    return raw_response(b"", 202)
 
 
 ROUTES = (
     *CHATS.routes,
-    Route("POST", SERVER_PATH + "/chats", say, who=user),
-    Route("POST", PLAYER_PATH + "/chats", say_as_player, who=user),
+    Route("POST", SERVER_PATH + "/chats", post_chat, auth=user),
+    Route("POST", PLAYER_PATH + "/chats", post_chat_as_player, auth=user),
 )

@@ -4,78 +4,83 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call
-from coalserver.web.responses import answer, document
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import RequestContext
+from coalserver.web.responses import json_response, raw_response
 
 CHALLENGE = 'Bearer error="invalid_token"'
 #: Statuses whose bodies the document leaves empty.
-SILENT = frozenset((403, 404, 405))
+EMPTY_BODY_STATUSES = frozenset((403, 404, 405))
 #: Why -> (status, sentence).
-WORDS: dict[Why, tuple[int, str]] = {
-    Why.NO_TOKEN: (401, "An access token is needed: Authorization: Bearer <token>."),
-    Why.BAD_TOKEN: (401, "The access token is not good, or not for this."),
-    Why.INACTIVE: (403, ""),
-    Why.NOT_YOURS: (403, ""),
-    Why.NOT_ADMIN: (403, ""),
-    Why.WORLD_NOT_FOUND: (404, ""),
-    Why.VISITOR_NOT_FOUND: (404, ""),
-    Why.ACCOUNT_NOT_FOUND: (404, ""),
-    Why.OTHER_NOT_FOUND: (404, ""),
-    Why.SHORT_NAME_TAKEN: (400, "Another server has that short name."),
-    Why.SHORT_NAME_RESERVED: (400, "A page of this site has that address."),
-    Why.USERNAME_TAKEN: (400, "Another user has that username."),
-    Why.CURSOR_AHEAD: (400, "after-event-id is larger than the newest event's id."),
-    Why.KEY_REUSED: (422, "This Idempotency-Key came with another request before."),
-    Why.BAD_GRANT: (400, "The code is not good, or no longer."),
-    Why.RATE_LIMITED: (429, "Too many failures; try again later."),
+ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
+    ErrorCode.TOKEN_REQUIRED: (401, "An access token is needed: Authorization: Bearer <token>."),
+    ErrorCode.INVALID_TOKEN: (401, "The access token is not good, or not for this."),
+    ErrorCode.ACCOUNT_INACTIVE: (403, ""),
+    ErrorCode.PERMISSION_DENIED: (403, ""),
+    ErrorCode.ADMIN_REQUIRED: (403, ""),
+    ErrorCode.WORLD_NOT_FOUND: (404, ""),
+    ErrorCode.VISITOR_NOT_FOUND: (404, ""),
+    ErrorCode.ACCOUNT_NOT_FOUND: (404, ""),
+    ErrorCode.TARGET_NOT_FOUND: (404, ""),
+    ErrorCode.SHORT_NAME_TAKEN: (400, "Another server has that short name."),
+    ErrorCode.SHORT_NAME_RESERVED: (400, "A page of this site has that address."),
+    ErrorCode.USERNAME_TAKEN: (400, "Another user has that username."),
+    ErrorCode.CURSOR_AHEAD: (400, "after-event-id is larger than the newest event's id."),
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: (
+        422,
+        "This Idempotency-Key came with another request before.",
+    ),
+    ErrorCode.INVALID_GRANT: (400, "The code is not good, or no longer."),
+    ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }
-REFUSED = (400, "The request was refused.")
+DEFAULT_ERROR = (400, "The request was refused.")
 #: What the core calls the fault of a field.
-FAULTS = {
+FIELD_MESSAGES = {
     "blank": "This field is required.",
     "taken": "It is another server's already.",
 }
-STRAYS = {
+HTTP_ERRORS = {
     413: "The request is too large.",
     415: "The body must be a form or JSON.",
     500: "This request failed because of a fault of the server.",
 }
 
 
-def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """The status of the reason, and its sentence where the document has a body."""
-    if refusal.why is Why.MALFORMED:
-        return document({"errors": faults(refusal.facts.get("fields"))}, 400)
-    status, sentence = WORDS.get(refusal.why, REFUSED)
+    if error.code is ErrorCode.INVALID_REQUEST:
+        return json_response({"errors": field_errors(error.details.get("fields"))}, 400)
+    status, message = ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = CHALLENGE
     if status == 429:
-        headers["Retry-After"] = str(refusal.facts.get("wait", 60))
-    if status in SILENT:
-        return answer(b"", status, headers)
-    return document({"errors": sentence}, status, headers)
+        headers["Retry-After"] = str(error.details.get("wait", 60))
+    if status in EMPTY_BODY_STATUSES:
+        return raw_response(b"", status, headers)
+    return json_response({"errors": message}, status, headers)
 
 
-def faults(fields: Any) -> str:
+def field_errors(fields: Any) -> str:
     """Everything that was wrong with a request, field by field, in one text."""
     if not isinstance(fields, dict):
         return "The request was not understood."
-    said = []
+    parts = []
     for name, messages in fields.items():
-        listed = messages if isinstance(messages, list) else [messages]
-        text = " ".join(_sentence(FAULTS.get(str(one), str(one))) for one in listed)
-        said.append(text if name == "body" or text.startswith("Invalid ") else f"{name}: {text}")
-    return " ".join(said)
+        codes = messages if isinstance(messages, list) else [messages]
+        text = " ".join(
+            _end_with_period(FIELD_MESSAGES.get(str(code), str(code))) for code in codes
+        )
+        parts.append(text if name == "body" or text.startswith("Invalid ") else f"{name}: {text}")
+    return " ".join(parts)
 
 
-def _sentence(text: str) -> str:
+def _end_with_period(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def astray(status: int, request: web.Request) -> web.StreamResponse:
+def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
     """The same for what no handler answered, or none that worked."""
-    if status in SILENT:
-        return answer(b"", status)
-    return document({"errors": STRAYS[status]}, status)
+    if status in EMPTY_BODY_STATUSES:
+        return raw_response(b"", status)
+    return json_response({"errors": HTTP_ERRORS[status]}, status)

@@ -6,106 +6,111 @@ import orjson
 from aiohttp import web
 
 from coalserver.apis.coal.achievements import ACHIEVEMENTS
-from coalserver.apis.coal.auth import still_good, user
+from coalserver.apis.coal.auth import check_still_valid, user
 from coalserver.apis.coal.chats import CHATS
 from coalserver.apis.coal.deaths import DEATHS
 from coalserver.apis.coal.loglines import LOGLINES
-from coalserver.apis.coal.render import JSON, keys_of
-from coalserver.apis.coal.servers import ONE, world_in_path
+from coalserver.apis.coal.render import JsonObject, opaque_keys
+from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
 from coalserver.core import topics
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
-from coalserver.core.queries.accounts import account_numbered
-from coalserver.core.queries.worlds import world_with
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.accounts import account_by_id
+from coalserver.core.queries.worlds import world_by_id
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import (
     LineLogged,
-    ScreenshotHung,
-    ScreenshotTaken,
+    ScreenshotAdded,
+    ScreenshotDeleted,
     WorldChanged,
 )
-from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER, Keys
-from coalserver.web.api import Call, Caller, Route
-from coalserver.web.responses import document
+from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER, OpaqueKeys
+from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import Subscription
-from coalserver.web.streaming.tickets import LASTS_SECONDS
-from coalserver.web.streaming.transports import listened
+from coalserver.web.streaming.tickets import TICKET_SECONDS
+from coalserver.web.streaming.transports import serve_events
 
 #: What a line is told as: the first list that it is in, and what one of it is called.
-LISTS = ((CHATS, "chat"), (DEATHS, "death"), (ACHIEVEMENTS, "achievement"), (LOGLINES, "logline"))
+LINE_LISTS = (
+    (CHATS, "chat"),
+    (DEATHS, "death"),
+    (ACHIEVEMENTS, "achievement"),
+    (LOGLINES, "logline"),
+)
 
 
-class Admission(NamedTuple):
+class FeedTicket(NamedTuple):
     """What a ticket of this API stands for; one of another API is another thing."""
 
     caller: Caller
 
 
-def listener(call: Call) -> Caller:
+def listener(ctx: RequestContext) -> Caller:
     """A user; a feed also takes `?ticket=`, once, for browsers cannot set headers there."""
-    ticket = call.query.get("ticket")
-    if ticket is None or "Authorization" in call.request.headers:
-        return user(call)
-    admission = call.web.tickets.redeem(ticket)
-    if not isinstance(admission, Admission):
-        raise Refusal(Why.BAD_TOKEN)
-    still_good(call.core, admission.caller)
-    return admission.caller
+    ticket = ctx.query.get("ticket")
+    if ticket is None or "Authorization" in ctx.request.headers:
+        return user(ctx)
+    feed_ticket = ctx.app.tickets.redeem(ticket)
+    if not isinstance(feed_ticket, FeedTicket):
+        raise DomainError(ErrorCode.INVALID_TOKEN)
+    check_still_valid(ctx.core, feed_ticket.caller)
+    return feed_ticket.caller
 
 
-async def ticket(call: Call) -> web.StreamResponse:
+async def issue_ticket(ctx: RequestContext) -> web.StreamResponse:
     """A ticket that opens one feed, in place of a header."""
-    issued = call.web.tickets.issue(Admission(call.caller))
+    value = ctx.app.tickets.issue(FeedTicket(ctx.caller))
     headers = {"Cache-Control": "no-store"}
-    return document({"ticket": issued, "expires_in": LASTS_SECONDS}, headers=headers)
+    return json_response({"ticket": value, "expires_in": TICKET_SECONDS}, headers=headers)
 
 
-async def events(call: Call) -> web.StreamResponse:
+async def events(ctx: RequestContext) -> web.StreamResponse:
     """What happens in a world, while it is one of ours and the caller may come in."""
-    core, caller = call.core, call.caller
-    world, teller = world_in_path(call).id, Teller(core, keys_of(call))
+    core, caller = ctx.core, ctx.caller
+    world, renderer = world_in_path(ctx).id, EventRenderer(core, opaque_keys(ctx))
     topic = topics.world(world)
     # Each entry may be the last that this caller hears: whether his token holds is asked anew before it is told.
-    heard = Subscription((topic,), None, teller.tell, own=topic)
+    subscription = Subscription((topic,), None, renderer.render, control_topic=topic)
 
     def subscribe() -> Subscription:
-        still_good(core, caller)
-        core.see(world_with, id=world)
-        return heard
+        check_still_valid(core, caller)
+        core.query(world_by_id, id=world)
+        return subscription
 
-    return await listened(call, subscribe)
+    return await serve_events(ctx, subscribe)
 
 
-class Teller:
+class EventRenderer:
     """How events sound in this dialect. An event without words here is not for these clients."""
 
-    def __init__(self, core: Core, keys: Keys) -> None:
+    def __init__(self, core: Core, keys: OpaqueKeys) -> None:
         self._core = core
         self._keys = keys
 
-    def tell(self, entry: Entry) -> bytes | None:
+    def render(self, entry: Entry) -> bytes | None:
         """`{"id", "event"}` as bytes; a line has the members of the list it is in."""
-        said = self._said(entry.event)
-        return None if said is None else orjson.dumps({"id": entry.id, "event": said})
+        payload = self._payload(entry.event)
+        return None if payload is None else orjson.dumps({"id": entry.id, "event": payload})
 
-    def _said(self, event: object) -> JSON | None:
+    def _payload(self, event: object) -> JsonObject | None:
         match event:
             case LineLogged():
                 return self._line(event)
             case WorldChanged():
                 return self._world(event)
-            case ScreenshotHung():
+            case ScreenshotAdded():
                 return self._screenshot(event)
-            case ScreenshotTaken(world, id):
-                return {"type": "screenshot_removed", **self._picture(world, id)}
+            case ScreenshotDeleted(world, id):
+                return {"type": "screenshot_removed", **self._screenshot_keys(world, id)}
         return None
 
-    def _line(self, event: LineLogged) -> JSON:
-        list, type = next(one for one in LISTS if one[0].holds(event.line))
-        row = list.document(self._core, self._keys, event.line)
+    def _line(self, event: LineLogged) -> JsonObject:
+        list, type = next(entry for entry in LINE_LISTS if entry[0].includes(event.line))
+        row = list.render_line(self._core, self._keys, event.line)
         return {"type": type, "live": event.live, **row}
 
-    def _world(self, event: WorldChanged) -> JSON:
+    def _world(self, event: WorldChanged) -> JsonObject:
         return {
             "type": "server",
             "key": self._keys.of(SERVER, event.world),
@@ -115,19 +120,19 @@ class Teller:
             "status": event.status.upper(),
         }
 
-    def _screenshot(self, event: ScreenshotHung) -> JSON:
-        owner = self._core.see(account_numbered, id=event.account)
+    def _screenshot(self, event: ScreenshotAdded) -> JsonObject:
+        owner = self._core.query(account_by_id, id=event.account)
         return {
             "type": "screenshot",
-            **self._picture(event.world, event.screenshot),
+            **self._screenshot_keys(event.world, event.screenshot),
             "user_key": self._keys.of(USER, owner.id) if owner else None,
         }
 
-    def _picture(self, world: int, id: int) -> JSON:
+    def _screenshot_keys(self, world: int, id: int) -> JsonObject:
         return {"key": self._keys.of(SCREENSHOT, id), "server_key": self._keys.of(SERVER, world)}
 
 
 ROUTES = (
-    Route("GET", ONE + "/events", events, who=listener),
-    Route("POST", "/api/v1/ticket", ticket, who=user),
+    Route("GET", SERVER_PATH + "/events", events, auth=listener),
+    Route("POST", "/api/v1/ticket", issue_ticket, auth=user),
 )

@@ -6,27 +6,25 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import Searched, in_history, listed
-from coalserver.apis.coal.params import Loose, asked
-from coalserver.apis.coal.players import ONE as PLAYER_PATH
-from coalserver.apis.coal.players import player_in_path
-from coalserver.apis.coal.render import JSON, keys_of, moment, names_of
-from coalserver.apis.coal.servers import ONE as SERVER_PATH
-from coalserver.apis.coal.servers import world_in_path
+from coalserver.apis.coal.pagination import SearchSchema, decode_page_key, render_list
+from coalserver.apis.coal.params import SearchField, read_params
+from coalserver.apis.coal.players import PLAYER_PATH, player_in_path
+from coalserver.apis.coal.render import JsonObject, opaque_keys, owner_fields, render_time
+from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
 from coalserver.core.engine import Core
-from coalserver.core.ports import About, Lines
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.ports import LineCategory, LineQuery
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import LogLine
-from coalserver.security.opaque_keys import LINE, Keys
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document
-from coalserver.web.schemas import Form
+from coalserver.security.opaque_keys import LINE, OpaqueKeys
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response
+from coalserver.web.schemas import RequestSchema
 
 
-class Tagged(Searched):
+class TaggedSchema(SearchSchema):
     """A list of lines of any kind."""
 
-    tag = Loose()
+    tag = SearchField()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,80 +33,80 @@ class LineList:
 
     #: Also the last part of its path.
     name: str
-    about: About
+    category: LineCategory
     #: What its lines have besides what all lines have.
-    told: Callable[[LogLine], JSON]
-    shape: type[Form] = Searched
+    extra_fields: Callable[[LogLine], JsonObject]
+    schema: type[RequestSchema] = SearchSchema
 
-    def holds(self, line: LogLine) -> bool:
-        return self.about is About.LINE or self.about.value in line.tags
+    def includes(self, line: LogLine) -> bool:
+        return self.category is LineCategory.LINE or self.category.value in line.tags
 
-    def document(self, core: Core, keys: Keys, line: LogLine) -> JSON:
+    def render_line(self, core: Core, keys: OpaqueKeys, line: LogLine) -> JsonObject:
         """A line as this list shows it; whose it is may change after it was written."""
         return {
             "key": keys.of(LINE, line.id),
-            **names_of(core, keys, line.world, line.username),
-            "timestamp": moment(line.at, line.zone),
+            **owner_fields(core, keys, line.world, line.username),
+            "timestamp": render_time(line.at, line.zone),
             "line": line.line,
-            **self.told(line),
-            "created": moment(line.created),
-            "updated": moment(line.created),
+            **self.extra_fields(line),
+            "created": render_time(line.created),
+            "updated": render_time(line.created),
         }
 
     @property
     def routes(self) -> tuple[Route, ...]:
         path = f"{SERVER_PATH}/{self.name}"
         return (
-            Route("GET", path, self.list_all, who=user),
-            Route("GET", path + "/{line}", self.read_one, who=user),
-            Route("GET", f"{PLAYER_PATH}/{self.name}", self.list_of_player, who=user),
+            Route("GET", path, self.list_all, auth=user),
+            Route("GET", path + "/{line}", self.read_one, auth=user),
+            Route("GET", f"{PLAYER_PATH}/{self.name}", self.list_of_player, auth=user),
         )
 
-    async def list_all(self, call: Call) -> web.StreamResponse:
+    async def list_all(self, ctx: RequestContext) -> web.StreamResponse:
         """The lines of a world, newest first."""
-        said = await asked(call, self.shape())
-        after = in_history(said["cursor"])
-        wanted = Lines(world_in_path(call).id, self.about, **_which(said), after=after)
-        return await self._page(call, said["size"], wanted)
+        params = await read_params(ctx, self.schema())
+        after = decode_page_key(params["cursor"])
+        query = LineQuery(world_in_path(ctx).id, self.category, **_filters(params), after=after)
+        return await self._page(ctx, params["size"], query)
 
-    async def list_of_player(self, call: Call) -> web.StreamResponse:
+    async def list_of_player(self, ctx: RequestContext) -> web.StreamResponse:
         """The lines of one player in a world, newest first."""
-        said = await asked(call, self.shape())
-        after = in_history(said["cursor"])
-        visitor = player_in_path(call)
-        which = _which(said) | {"username": visitor.name}
+        params = await read_params(ctx, self.schema())
+        after = decode_page_key(params["cursor"])
+        visitor = player_in_path(ctx)
+        filters = _filters(params) | {"username": visitor.name}
         return await self._page(
-            call, said["size"], Lines(visitor.world, self.about, **which, after=after)
+            ctx, params["size"], LineQuery(visitor.world, self.category, **filters, after=after)
         )
 
-    async def read_one(self, call: Call) -> web.StreamResponse:
+    async def read_one(self, ctx: RequestContext) -> web.StreamResponse:
         """One line, if it is one of this list's and of this world's."""
-        world = world_in_path(call)
-        id = keys_of(call).id(LINE, call.path["line"])
-        line = await call.core.history.line(id) if id != -1 else None
-        if line is None or line.world != world.id or not self.holds(line):
-            raise Refusal(Why.OTHER_NOT_FOUND)
-        return document(self.document(call.core, keys_of(call), line))
+        world = world_in_path(ctx)
+        id = opaque_keys(ctx).id(LINE, ctx.path["line"])
+        line = await ctx.core.history.line(id) if id != -1 else None
+        if line is None or line.world != world.id or not self.includes(line):
+            raise DomainError(ErrorCode.TARGET_NOT_FOUND)
+        return json_response(self.render_line(ctx.core, opaque_keys(ctx), line))
 
-    async def _page(self, call: Call, size: int, wanted: Lines) -> web.StreamResponse:
+    async def _page(self, ctx: RequestContext, size: int, query: LineQuery) -> web.StreamResponse:
         # First: who listens from here on misses nothing that is not in the answer.
-        head = call.core.feed.head
-        found = await call.core.history.lines(wanted, size + 1)
-        return listed(
+        head = ctx.core.feed.head
+        found = await ctx.core.history.lines(query, size + 1)
+        return render_list(
             self.name,
             found,
             size,
-            lambda line: self.document(call.core, keys_of(call), line),
+            lambda line: self.render_line(ctx.core, opaque_keys(ctx), line),
             lambda line: (line.at, line.id),
             head,
         )
 
 
-def _which(said: JSON) -> JSON:
+def _filters(params: JsonObject) -> JsonObject:
     """Which lines are asked for; an empty word or tag is none."""
     return {
-        "words": said.get("q") or None,
-        "tag": said.get("tag") or None,
-        "since": said.get("since"),
-        "before": said.get("before"),
+        "words": params.get("q") or None,
+        "tag": params.get("tag") or None,
+        "since": params.get("since"),
+        "before": params.get("before"),
     }

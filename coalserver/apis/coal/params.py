@@ -13,36 +13,36 @@ from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
 from coalserver.domain.minecraft.visitor import one_line
-from coalserver.web.api import Call
-from coalserver.web.body import load, malformed, parsed
-from coalserver.web.pages.forms import FORM, fields_of
+from coalserver.web.api import RequestContext
+from coalserver.web.body import invalid_body, load_body, parse_json
+from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form
 
 JSON = "application/json"
-NEEDED = "This field is required."
-NO_NUMBER = "Not a valid integer value"
-NO_MOMENT = "Not a valid datetime value"
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+REQUIRED = "This field is required."
+INVALID_INTEGER = "Not a valid integer value"
+INVALID_DATETIME = "Not a valid datetime value"
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 Data = Mapping[str, Any] | None
 
 
-class Words(fields.Field[str]):
+class TextField(fields.Field[str]):
     """A text of so many characters; where it is required it is not blank either."""
 
-    def __init__(self, high: int = 10_000, **kw: Any) -> None:
-        super().__init__(error_messages={"required": NEEDED}, **kw)
-        self.high = high
+    def __init__(self, max_length: int = 10_000, **kw: Any) -> None:
+        super().__init__(error_messages={"required": REQUIRED}, **kw)
+        self.max_length = max_length
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         text = as_text(value)
         if self.required and not text.strip():
-            raise ValidationError(NEEDED)
-        if len(text) > self.high:
-            raise ValidationError(f"Field cannot be longer than {self.high} characters.")
+            raise ValidationError(REQUIRED)
+        if len(text) > self.max_length:
+            raise ValidationError(f"Field cannot be longer than {self.max_length} characters.")
         return text
 
 
-class OneLine(Words):
+class LineField(TextField):
     """A text that is one line of a console: control characters in it are blanks."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
@@ -50,37 +50,39 @@ class OneLine(Words):
         return super()._deserialize(text, attr, data, **kw)
 
 
-class Loose(fields.Field[str]):
+class SearchField(fields.Field[str]):
     """Any text at all: what cannot be in one is a blank. For what is only looked for, and perhaps not found."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         return one_line(str(value))
 
 
-class Number(fields.Field[int]):
+class IntegerField(fields.Field[int]):
     """A whole number; blank is the same as not there unless `strict`."""
 
     def __init__(self, low: int, high: int, *, strict: bool = False, **kw: Any) -> None:
-        super().__init__(error_messages={"required": NEEDED}, **kw)
+        super().__init__(error_messages={"required": REQUIRED}, **kw)
         self.low, self.high, self.strict = low, high, strict
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         text = as_text(value).strip()
         if not text and not self.strict:
             return missing
-        between = f"Number must be between {self.low} and {self.high}."
-        if not _WHOLE.fullmatch(text) or isinstance(value, bool):
-            raise ValidationError([NO_NUMBER, between] if self.strict else NO_NUMBER)
+        out_of_range = f"Number must be between {self.low} and {self.high}."
+        if not _INTEGER.fullmatch(text) or isinstance(value, bool):
+            raise ValidationError(
+                [INVALID_INTEGER, out_of_range] if self.strict else INVALID_INTEGER
+            )
         if not self.low <= int(text) <= self.high:
-            raise ValidationError(between)
+            raise ValidationError(out_of_range)
         return int(text)
 
 
-class Yes(fields.Field[bool]):
+class LenientBoolean(fields.Field[bool]):
     """A boolean as this API writes it: nothing, `off` and what begins with n, f or 0 is false; all else is true."""
 
     def __init__(self, **kw: Any) -> None:
-        super().__init__(error_messages={"required": NEEDED}, **kw)
+        super().__init__(error_messages={"required": REQUIRED}, **kw)
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> bool:
         if isinstance(value, bool):
@@ -89,22 +91,22 @@ class Yes(fields.Field[bool]):
         return bool(text) and text[0] not in "nf0" and text != "off"
 
 
-class Moment(fields.Field[float]):
+class DateTimeField(fields.Field[float]):
     """`YYYY-MM-DD HH:MM:SS` in UTC, as seconds; blank is the same as not there."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         text = as_text(value)
         if not text.strip():
             return missing
-        if not _MOMENT.fullmatch(text):
-            raise ValidationError(NO_MOMENT)
+        if not _DATETIME.fullmatch(text):
+            raise ValidationError(INVALID_DATETIME)
         try:
             return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
         except ValueError:
-            raise ValidationError(NO_MOMENT) from None
+            raise ValidationError(INVALID_DATETIME) from None
 
 
-class Choice(fields.Field[str]):
+class ChoiceField(fields.Field[str]):
     """One of these words, to the letter; blank is the same as not there."""
 
     def __init__(self, *choices: str, **kw: Any) -> None:
@@ -130,39 +132,39 @@ def as_text(value: Any) -> str:
         raise ValidationError("Not a single value")
     if "\0" in value:
         raise ValidationError("Contains NUL")
-    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise ValidationError("Not valid Unicode")
     return value
 
 
-async def asked(call: Call, shape: Schema) -> dict[str, Any]:
+async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
     """What the query and the body ask for; the body wins. Of a field that comes twice the first counts."""
-    said: dict[str, Any] = dict(call.query)
-    if call.request.method == "POST":
-        said |= await _body(call)
-    given = {
+    data: dict[str, Any] = dict(ctx.query)
+    if ctx.request.method == "POST":
+        data |= await _read_body(ctx)
+    params = {
         name: value
-        for name, value in said.items()
-        if value is not None or (name in shape.fields and shape.fields[name].allow_none)
+        for name, value in data.items()
+        if value is not None or (name in schema.fields and schema.fields[name].allow_none)
     }
-    return load(shape, given)
+    return load_body(schema, params)
 
 
-async def _body(call: Call) -> dict[str, Any]:
-    request = call.request
+async def _read_body(ctx: RequestContext) -> dict[str, Any]:
+    request = ctx.request
     try:
-        raw = call.raw = await request.read()
+        raw = ctx.raw = await request.read()
     except web.RequestPayloadError:
-        raise malformed("The body is not encoded as its headers say.") from None
+        raise invalid_body("The body is not encoded as its headers say.") from None
     if not raw.strip():
         return {}
     media = request.content_type if request.headers.get("Content-Type") else ""
     # Clients that follow the document's samples to the letter do not say what they send.
-    if media == FORM or (not media and not raw.lstrip().startswith(b"{")):
-        return dict(reversed(fields_of(raw)))
+    if media == FORM_CONTENT_TYPE or (not media and not raw.lstrip().startswith(b"{")):
+        return dict(reversed(parse_form(raw)))
     if media not in ("", JSON):
         raise web.HTTPUnsupportedMediaType
-    value = parsed(raw)
+    value = parse_json(raw)
     if not isinstance(value, dict):
-        raise malformed("The body must be a JSON object.")
+        raise invalid_body("The body must be a JSON object.")
     return value

@@ -3,73 +3,77 @@
 from aiohttp import web
 
 from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import Listing, listed, read
-from coalserver.apis.coal.params import asked
-from coalserver.apis.coal.render import JSON, keys_of, moment
-from coalserver.apis.coal.servers import ONE as SERVER_PATH
-from coalserver.apis.coal.servers import world_in_path
-from coalserver.core.queries.worlds import owner_of, visitor_called, visitor_with, visitors_of
+from coalserver.apis.coal.pagination import ListSchema, decode_cursor, render_list
+from coalserver.apis.coal.params import read_params
+from coalserver.apis.coal.render import JsonObject, opaque_keys, render_time
+from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
+from coalserver.core.queries.worlds import (
+    account_of_username,
+    visitor_by_id,
+    visitor_by_name,
+    visitors_of_world,
+)
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.security.opaque_keys import PLAYER, SERVER, USER
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response
 
 PLAYERS = SERVER_PATH + "/players"
-ONE = PLAYERS + "/{player}"
+PLAYER_PATH = PLAYERS + "/{player}"
 
 
-async def list_players(call: Call) -> web.StreamResponse:
+async def list_players(ctx: RequestContext) -> web.StreamResponse:
     """All players of a world by username, upper case before lower."""
-    said = await asked(call, Listing())
-    after = read(said["cursor"], str)
-    found = call.core.see(
-        visitors_of,
-        world=world_in_path(call).id,
+    params = await read_params(ctx, ListSchema())
+    after = decode_cursor(params["cursor"], str)
+    found = ctx.core.query(
+        visitors_of_world,
+        world=world_in_path(ctx).id,
         after=after[0] if after else None,
-        limit=said["size"] + 1,
+        limit=params["size"] + 1,
     )
-    return listed(
+    return render_list(
         "players",
         found,
-        said["size"],
-        lambda visitor: player_document(call, visitor),
+        params["size"],
+        lambda visitor: render_player(ctx, visitor),
         lambda visitor: (visitor.name,),
-        call.core.feed.head,
+        ctx.core.feed.head,
     )
 
 
-async def read_player(call: Call) -> web.StreamResponse:
+async def read_player(ctx: RequestContext) -> web.StreamResponse:
     """One player of a world."""
-    return document(player_document(call, player_in_path(call)))
+    return json_response(render_player(ctx, player_in_path(ctx)))
 
 
-def player_in_path(call: Call) -> Visitor:
+def player_in_path(ctx: RequestContext) -> Visitor:
     """The player that the path names, by its key or by its exact username in the world that the path names."""
-    world = world_in_path(call).id
-    named = call.path["player"]
-    id = keys_of(call).id(PLAYER, named)
+    world = world_in_path(ctx).id
+    name_or_key = ctx.path["player"]
+    id = opaque_keys(ctx).id(PLAYER, name_or_key)
     if id != -1:
-        return call.core.see(visitor_with, world=world, id=id)
-    return call.core.see(visitor_called, world=world, username=named)
+        return ctx.core.query(visitor_by_id, world=world, id=id)
+    return ctx.core.query(visitor_by_name, world=world, username=name_or_key)
 
 
-def player_document(call: Call, visitor: Visitor) -> JSON:
+def render_player(ctx: RequestContext, visitor: Visitor) -> JsonObject:
     """A player; the session of somebody who is there goes on."""
-    keys = keys_of(call)
-    owner = call.core.see(owner_of, username=visitor.name)
-    latest = visitor.latest
+    keys = opaque_keys(ctx)
+    owner = ctx.core.query(account_of_username, username=visitor.name)
+    latest = visitor.latest_visit
     return {
         "key": keys.of(PLAYER, visitor.id),
         "server_key": keys.of(SERVER, visitor.world),
         "username": visitor.name,
         "user_key": keys.of(USER, owner.id) if owner else None,
-        "last_login": moment(visitor.last_login),
-        "last_session_duration": int(latest.duration(call.now)) if latest else None,
-        "is_playing": visitor.there,
+        "last_login": render_time(visitor.last_login),
+        "last_session_duration": int(latest.duration(ctx.now)) if latest else None,
+        "is_playing": visitor.online,
     }
 
 
 ROUTES = (
-    Route("GET", PLAYERS, list_players, who=user),
-    Route("GET", ONE, read_player, who=user),
+    Route("GET", PLAYERS, list_players, auth=user),
+    Route("GET", PLAYER_PATH, read_player, auth=user),
 )

@@ -6,27 +6,33 @@ from aiohttp import web
 from marshmallow import fields, missing
 
 from coalserver.apis.coal.auth import admin, user
-from coalserver.apis.coal.params import Choice, Data, Number, Words, Yes, asked
-from coalserver.apis.coal.render import JSON, keys_of
-from coalserver.apis.coal.servers import ONE as SERVER_PATH
-from coalserver.apis.coal.servers import do, world_in_path
-from coalserver.core.commands.worlds import change_properties
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
+from coalserver.apis.coal.params import (
+    ChoiceField,
+    Data,
+    IntegerField,
+    LenientBoolean,
+    TextField,
+    read_params,
+)
+from coalserver.apis.coal.render import JsonObject, opaque_keys
+from coalserver.apis.coal.servers import SERVER_PATH, run_audited, world_in_path
+from coalserver.core.commands.worlds import set_properties
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft import server_properties as domain
-from coalserver.domain.minecraft.server_properties import PROPERTIES, in_force
+from coalserver.domain.minecraft.server_properties import PROPERTIES, effective_properties
 from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import SERVER
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document
-from coalserver.web.schemas import Form
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response
+from coalserver.web.schemas import RequestSchema
 
 PATH = SERVER_PATH + "/properties"
 #: Taken and not shown: clients compare the members of this document with those they know.
-UNSHOWN = frozenset(("eula_agree",))
+HIDDEN = frozenset(("eula_agree",))
 
 
-class Port(Number):
+class PortField(IntegerField):
     """A number; blank or null is whichever is free."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
@@ -34,55 +40,68 @@ class Port(Number):
         return None if found is missing else found
 
 
-class Told(Words):
+class BlankableText(TextField):
     """A text; blank is the same as not there."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         return super()._deserialize(value, attr, data, **kw).strip() or missing
 
 
-def _field(kind: domain.Number | domain.Flag | domain.Choice | domain.Line) -> fields.Field[Any]:
+def _schema_field(
+    kind: domain.IntegerProperty
+    | domain.BooleanProperty
+    | domain.ChoiceProperty
+    | domain.TextProperty,
+) -> fields.Field[Any]:
     match kind:
-        case domain.Number(default=None):
-            return Port(kind.low, kind.high, allow_none=True)
-        case domain.Number():
-            return Number(kind.low, kind.high)
-        case domain.Flag():
-            return Yes()
-        case domain.Choice():
-            return Choice(*kind.choices)
-        case domain.Line(empty=False):
-            return Told()
-    return Words()
+        case domain.IntegerProperty(default=None):
+            return PortField(kind.low, kind.high, allow_none=True)
+        case domain.IntegerProperty():
+            return IntegerField(kind.low, kind.high)
+        case domain.BooleanProperty():
+            return LenientBoolean()
+        case domain.ChoiceProperty():
+            return ChoiceField(*kind.choices)
+        case domain.TextProperty(allow_empty=False):
+            return BlankableText()
+    return TextField()
 
 
-Changing = Form.from_dict({name: _field(kind) for name, kind in PROPERTIES.items()})
+PropertiesSchema = RequestSchema.from_dict(
+    {name: _schema_field(kind) for name, kind in PROPERTIES.items()}
+)
 
 
-async def read_properties(call: Call) -> web.StreamResponse:
+async def read_properties(ctx: RequestContext) -> web.StreamResponse:
     """How a hosted world is to be run."""
-    world = world_in_path(call)
+    world = world_in_path(ctx)
     if not world.hosted:
-        raise Refusal(Why.WORLD_NOT_FOUND)
-    return document(properties_document(call, world))
+        raise DomainError(ErrorCode.WORLD_NOT_FOUND)
+    return json_response(render_properties(ctx, world))
 
 
-async def update_properties(call: Call) -> web.StreamResponse:
+async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
     """Change what is given, and nothing else; of several who do at once each gets his."""
-    given = await asked(call, Changing())
-    world = world_in_path(call)
-    changing: dict[str, Any] = {"world_id": world.id, "given": given}
-    about, detail = world.name, ", ".join(given)
-    world = await do(call, What.PROPERTIES_SET, about, change_properties, detail=detail, **changing)
-    return document(properties_document(call, world))
+    params = await read_params(ctx, PropertiesSchema())
+    world = world_in_path(ctx)
+    kwargs: dict[str, Any] = {"world_id": world.id, "changes": params}
+    about, detail = world.name, ", ".join(params)
+    world = await run_audited(
+        ctx, AuditAction.PROPERTIES_SET, about, set_properties, detail=detail, **kwargs
+    )
+    return json_response(render_properties(ctx, world))
 
 
-def properties_document(call: Call, world: World) -> JSON:
-    shown = {name: said for name, said in in_force(world.properties).items() if name not in UNSHOWN}
-    return {"key": keys_of(call).of(SERVER, world.id), **shown}
+def render_properties(ctx: RequestContext, world: World) -> JsonObject:
+    shown = {
+        name: value
+        for name, value in effective_properties(world.properties).items()
+        if name not in HIDDEN
+    }
+    return {"key": opaque_keys(ctx).of(SERVER, world.id), **shown}
 
 
 ROUTES = (
-    Route("GET", PATH, read_properties, who=user),
-    Route("POST", PATH, update_properties, who=admin),
+    Route("GET", PATH, read_properties, auth=user),
+    Route("POST", PATH, set_server_properties, auth=admin),
 )

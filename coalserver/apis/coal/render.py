@@ -5,70 +5,70 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coalserver.core.engine import Core
-from coalserver.core.queries.worlds import owner_of
+from coalserver.core.queries.worlds import account_of_username
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
-from coalserver.security.opaque_keys import PLAYER, SERVER, USER, Keys
-from coalserver.web.api import Call
+from coalserver.security.opaque_keys import PLAYER, SERVER, USER, OpaqueKeys
+from coalserver.web.api import RequestContext
 
-JSON = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def moment(at: float | None, zone: str = "UTC") -> str | None:
+def render_time(at: float | None, zone: str = "UTC") -> str | None:
     """`2013-04-14 19:55:22 UTC-0000`; in another zone `2013-04-14 18:37:35 CDT-0500`."""
     if at is None:
         return None
     try:
-        when = datetime.fromtimestamp(at, UTC if zone == "UTC" else ZoneInfo(zone))
+        local_time = datetime.fromtimestamp(at, UTC if zone == "UTC" else ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        when = datetime.fromtimestamp(at, UTC)
-    offset = when.strftime("%z")
-    return when.strftime("%Y-%m-%d %H:%M:%S %Z") + (offset if int(offset) else "-0000")
+        local_time = datetime.fromtimestamp(at, UTC)
+    offset = local_time.strftime("%z")
+    return local_time.strftime("%Y-%m-%d %H:%M:%S %Z") + (offset if int(offset) else "-0000")
 
 
-def keys_of(call: Call) -> Keys:
-    return call.web.service(Keys)
+def opaque_keys(ctx: RequestContext) -> OpaqueKeys:
+    return ctx.app.service(OpaqueKeys)
 
 
-def user_document(call: Call, account: Account) -> JSON:
+def render_user(ctx: RequestContext, account: Account) -> JsonObject:
     return {
-        "key": keys_of(call).of(USER, account.id),
+        "key": opaque_keys(ctx).of(USER, account.id),
         "usernames": account.usernames,
         "email": account.email,
         "nickname": account.nickname or None,
         "active": account.active,
         "admin": account.admin,
-        "last_coal_login": moment(account.last_login),
-        "created": moment(account.created),
-        "updated": moment(account.updated or account.created),
+        "last_coal_login": render_time(account.last_login),
+        "created": render_time(account.created),
+        "updated": render_time(account.updated or account.created),
     }
 
 
-def server_document(call: Call, world: World) -> JSON:
+def render_server(ctx: RequestContext, world: World) -> JsonObject:
     """A world as it is now; the clock in it goes on while it runs."""
     return {
-        "key": keys_of(call).of(SERVER, world.id),
+        "key": opaque_keys(ctx).of(SERVER, world.id),
         "name": world.name,
         "short_name": world.short_name or None,
         "gce": world.hosted,
         "running_version": world.version or None,
         "address": world.address or None,
         "status": world.status.upper(),
-        "last_ping": moment(world.pinged),
+        "last_ping": render_time(world.last_ping),
         "server_day": world.day,
-        "server_time": world.ticks(call.now),
+        "server_time": world.time_of_day(ctx.now),
         "is_raining": world.raining,
         "is_thundering": world.thundering,
-        "created": moment(world.created),
-        "updated": moment(world.updated or world.created),
+        "created": render_time(world.created),
+        "updated": render_time(world.updated or world.created),
     }
 
 
-def names_of(core: Core, keys: Keys, world: int, username: str) -> JSON:
+def owner_fields(core: Core, keys: OpaqueKeys, world: int, username: str) -> JsonObject:
     """Whose something is: the name, its player here and its user, each null where there is none."""
-    visitor = core.state.one(Visitor, "name", (world, username)) if username else None
-    owner = core.see(owner_of, username=username) if visitor else None
+    visitor = core.state.first(Visitor, "name", (world, username)) if username else None
+    owner = core.query(account_of_username, username=username) if visitor else None
     return {
         "server_key": keys.of(SERVER, world),
         "username": username or None,

@@ -6,95 +6,109 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from coalserver.apis.coal.auth import admin, user
-from coalserver.apis.coal.pagination import asked_by_age, listed
-from coalserver.apis.coal.params import OneLine, Yes, asked
-from coalserver.apis.coal.render import keys_of, server_document
-from coalserver.core.commands.agents import open_world
-from coalserver.core.commands.audit import noted
-from coalserver.core.commands.worlds import change_world
-from coalserver.core.queries.worlds import active_worlds, world_with
-from coalserver.domain.audit import What
+from coalserver.apis.coal.pagination import read_oldest_first, render_list
+from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
+from coalserver.apis.coal.render import opaque_keys, render_server
+from coalserver.core.commands.agents import create_world_with_agent
+from coalserver.core.commands.audit import execute_audited
+from coalserver.core.commands.worlds import update_world
+from coalserver.core.queries.worlds import active_worlds, world_by_id
+from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import SERVER
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document
-from coalserver.web.schemas import Form
-from coalserver.web.streaming.subscriptions import CURSOR
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response
+from coalserver.web.schemas import RequestSchema
+from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 SERVERS = "/api/v1/servers"
-ONE = SERVERS + "/{server}"
-LONGEST_NAME = 1000
+SERVER_PATH = SERVERS + "/{server}"
+MAX_NAME_LENGTH = 1000
 T = TypeVar("T")
 
 
-class Naming(Form):
-    name = OneLine(LONGEST_NAME, required=True)
+class RenameServerSchema(RequestSchema):
+    name = LineField(MAX_NAME_LENGTH, required=True)
 
 
-class Making(Naming):
-    gce = Yes(required=True)
+class CreateServerSchema(RenameServerSchema):
+    gce = LenientBoolean(required=True)
 
 
-async def list_servers(call: Call) -> web.StreamResponse:
+async def list_servers(ctx: RequestContext) -> web.StreamResponse:
     """All worlds that are ours still, oldest first."""
-    size, found = await asked_by_age(call, active_worlds, _age)
-    return listed(
+    size, found = await read_oldest_first(ctx, active_worlds, _creation_order)
+    return render_list(
         "servers",
         found,
         size,
-        lambda world: server_document(call, world),
-        _age,
-        call.core.feed.head,
+        lambda world: render_server(ctx, world),
+        _creation_order,
+        ctx.core.feed.head,
     )
 
 
-async def create_server(call: Call) -> web.StreamResponse:
+async def create_server(ctx: RequestContext) -> web.StreamResponse:
     """Make a world and its agent's credentials; 201. Nothing but name and gce is looked at."""
-    said = await asked(call, Making())
-    name = said["name"]
-    world, _ = await do(call, What.WORLD_ADDED, name, open_world, name=name, hosted=said["gce"])
-    return _one(call, world, 201)
+    params = await read_params(ctx, CreateServerSchema())
+    name = params["name"]
+    world, _ = await run_audited(
+        ctx, AuditAction.WORLD_ADDED, name, create_world_with_agent, name=name, hosted=params["gce"]
+    )
+    return _server_response(ctx, world, 201)
 
 
-async def read_server(call: Call) -> web.StreamResponse:
+async def read_server(ctx: RequestContext) -> web.StreamResponse:
     """How a world is."""
-    return _one(call, world_in_path(call))
+    return _server_response(ctx, world_in_path(ctx))
 
 
-async def rename_server(call: Call) -> web.StreamResponse:
+async def rename_server(ctx: RequestContext) -> web.StreamResponse:
     """Give a world another name."""
-    said = await asked(call, Naming())
-    world, name = world_in_path(call), said["name"]
-    renaming: dict[str, Any] = {"world_id": world.id, "name": name}
-    world = await do(call, What.WORLD_RENAMED, world.name, change_world, detail=name, **renaming)
-    return _one(call, world)
+    params = await read_params(ctx, RenameServerSchema())
+    world, name = world_in_path(ctx), params["name"]
+    kwargs: dict[str, Any] = {"world_id": world.id, "name": name}
+    world = await run_audited(
+        ctx, AuditAction.WORLD_RENAMED, world.name, update_world, detail=name, **kwargs
+    )
+    return _server_response(ctx, world)
 
 
-async def do(
-    call: Call, what: What, about: str, command: Callable[..., T], /, detail: str = "", **asked: Any
+async def run_audited(
+    ctx: RequestContext,
+    action: AuditAction,
+    subject: str,
+    command: Callable[..., T],
+    /,
+    detail: str = "",
+    **kwargs: Any,
 ) -> T:
     """Run a command for the admin who calls, and keep that he asked for it."""
-    given: dict[str, Any] = {"by": call.caller.account, "what": what, "about": about}
-    return await call.core.do(noted, **given, detail=detail, act=command, **asked)
+    entry: dict[str, Any] = {"actor": ctx.caller.account, "action": action, "subject": subject}
+    return await ctx.core.execute(
+        execute_audited, **entry, detail=detail, command=command, **kwargs
+    )
 
 
-def world_in_path(call: Call) -> World:
+def world_in_path(ctx: RequestContext) -> World:
     """The world that the path names by its key, while it is one of ours."""
-    return call.core.see(world_with, id=keys_of(call).id(SERVER, call.path["server"]))
+    return ctx.core.query(world_by_id, id=opaque_keys(ctx).id(SERVER, ctx.path["server"]))
 
 
-def _one(call: Call, world: World, status: int = 200) -> web.StreamResponse:
+def _server_response(ctx: RequestContext, world: World, status: int = 200) -> web.StreamResponse:
     """A world, and where in the feed who listens goes on: nothing that changes it is missed."""
-    return document(server_document(call, world), status, {CURSOR: str(call.core.feed.head)})
+    return json_response(
+        render_server(ctx, world), status, {CURSOR_HEADER: str(ctx.core.feed.head)}
+    )
 
 
-def _age(world: World) -> tuple[float, int]:
+def _creation_order(world: World) -> tuple[float, int]:
     return world.created, world.id
 
 
 ROUTES = (
-    Route("GET", SERVERS, list_servers, who=user),
-    Route("POST", SERVERS, create_server, who=admin),
-    Route("GET", ONE, read_server, who=user),
-    Route("POST", ONE, rename_server, who=admin),
+    Route("GET", SERVERS, list_servers, auth=user),
+    Route("POST", SERVERS, create_server, auth=admin),
+    Route("GET", SERVER_PATH, read_server, auth=user),
+    Route("POST", SERVER_PATH, rename_server, auth=admin),
 )

@@ -3,50 +3,50 @@
 from aiohttp import web
 
 from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import asked_by_age, listed
-from coalserver.apis.coal.render import keys_of, user_document
-from coalserver.core.queries.accounts import account_numbered, every_account
+from coalserver.apis.coal.pagination import read_oldest_first, render_list
+from coalserver.apis.coal.render import opaque_keys, render_user
+from coalserver.core.queries.accounts import account_by_id, all_accounts
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.opaque_keys import USER
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response
 
 USERS = "/api/v1/users"
 
 
-async def list_users(call: Call) -> web.StreamResponse:
+async def list_users(ctx: RequestContext) -> web.StreamResponse:
     """All users, oldest first."""
-    size, found = await asked_by_age(call, every_account, _age)
-    return listed(
+    size, found = await read_oldest_first(ctx, all_accounts, _creation_order)
+    return render_list(
         "users",
         found,
         size,
-        lambda account: user_document(call, account),
-        _age,
+        lambda account: render_user(ctx, account),
+        _creation_order,
     )
 
 
-async def read_user(call: Call) -> web.StreamResponse:
+async def read_user(ctx: RequestContext) -> web.StreamResponse:
     """One user; `self` is whoever calls."""
-    return document(user_document(call, user_in_path(call)))
+    return json_response(render_user(ctx, user_in_path(ctx)))
 
 
-def user_in_path(call: Call) -> Account:
+def user_in_path(ctx: RequestContext) -> Account:
     """The user that the path names by key, or `self`."""
-    key = call.path["user"]
-    id = call.caller.account if key == "self" else keys_of(call).id(USER, key)
-    account = call.core.see(account_numbered, id=id)
+    key = ctx.path["user"]
+    id = ctx.caller.account if key == "self" else opaque_keys(ctx).id(USER, key)
+    account = ctx.core.query(account_by_id, id=id)
     if account is None:
-        raise Refusal(Why.ACCOUNT_NOT_FOUND)
+        raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
     return account
 
 
-def _age(account: Account) -> tuple[float, int]:
+def _creation_order(account: Account) -> tuple[float, int]:
     return account.created, account.id
 
 
 ROUTES = (
-    Route("GET", USERS, list_users, who=user),
-    Route("GET", USERS + "/{user}", read_user, who=user),
+    Route("GET", USERS, list_users, auth=user),
+    Route("GET", USERS + "/{user}", read_user, auth=user),
 )

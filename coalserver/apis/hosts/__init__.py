@@ -1,15 +1,15 @@
 """The hosts & sessions API: hosts, whom they let in, and the sessions they launch. See README.md beside this file."""
 
 from coalserver.apis.hosts import hosts, openapi, sessions, sync
-from coalserver.apis.hosts.errors import astray, refuse, unkept
-from coalserver.web.api import Dialect
+from coalserver.apis.hosts.errors import render_error, render_http_error, render_unavailable
+from coalserver.web.api import Api
 
-DIALECT = Dialect(
+API = Api(
     "hosts",
     prefixes=("/hosts", "/sessions", "/sync", "/openapi.json"),
     routes=(*hosts.ROUTES, *sessions.ROUTES, *sync.ROUTES, *openapi.ROUTES),
-    refuse=refuse,
-    astray=astray,
-    unkept=unkept,
-    any_origin=True,
+    render_error=render_error,
+    render_http_error=render_http_error,
+    render_unavailable=render_unavailable,
+    cors=True,
 )

@@ -2,98 +2,100 @@
 
 from dataclasses import dataclass
 
-from coalserver.apis.hosts.render import code_of_text
+from coalserver.apis.hosts.render import parse_uuid
 from coalserver.core.engine import Core
-from coalserver.core.queries.hosts import host_coded
-from coalserver.core.queries.players import token_shown
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.host_profile import Welcome
+from coalserver.core.queries.hosts import host_by_code
+from coalserver.core.queries.players import token_by_secret
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.player import Player, Token
-from coalserver.web.api import Call, Caller
+from coalserver.web.api import Caller, RequestContext
 
 
 @dataclass(frozen=True, slots=True)
-class Hosting:
+class HostsApiSettings:
     """How this server treats hosts; `strict` takes a bare uuid once only."""
 
     game: str = "hosts"
     strict: bool = False
 
 
-def shown(call: Call) -> str:
+def bearer_token(ctx: RequestContext) -> str:
     """What follows `Bearer`, or nothing."""
-    scheme, _, secret = call.request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = ctx.request.headers.get("Authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
 
 
-def player(call: Call) -> Caller:
+def player(ctx: RequestContext) -> Caller:
     """The host, or the guest without a name, whose token this is."""
-    token = _token(call)
-    if ended(call.core, token):
-        raise failed(call, Why.BAD_TOKEN)
+    token = _get_token(ctx)
+    if has_ended(ctx.core, token):
+        raise record_failure(ctx, ErrorCode.INVALID_TOKEN)
     return Caller(token.player, token=token.id)
 
 
-def renewing(call: Call) -> Caller:
+def player_with_refreshable_token(ctx: RequestContext) -> Caller:
     """The same; the token may have ended, but not so long ago that it cannot be renewed."""
-    token = _token(call)
-    if token.spent(call.core.presence.last(token.player), call.now):
-        raise failed(call, Why.BAD_TOKEN)
+    token = _get_token(ctx)
+    if token.is_fully_expired(ctx.core.presence.last_seen_at(token.player), ctx.now):
+        raise record_failure(ctx, ErrorCode.INVALID_TOKEN)
     return Caller(token.player, token=token.id)
 
 
-def owner(call: Call) -> Caller:
+def host_in_path(ctx: RequestContext) -> Caller:
     """The host in the path: first a good token, then a host that is there, then that host's token."""
-    caller = player(call)
-    only_of(caller, the_host(call, call.path["host"]))
+    caller = player(ctx)
+    check_is_host(caller, get_host(ctx, ctx.path["host"]))
     return caller
 
 
-def the_host(call: Call, uuid: str, missing: Why = Why.PLAYER_NOT_FOUND) -> Welcome:
+def get_host(
+    ctx: RequestContext, uuid: str, missing: ErrorCode = ErrorCode.PLAYER_NOT_FOUND
+) -> HostProfile:
     """The host with this uuid, in whatever case."""
-    return call.core.see(host_coded, code=code_of_text(uuid), missing=missing)
+    return ctx.core.query(host_by_code, code=parse_uuid(uuid), missing_code=missing)
 
 
-def only_of(caller: Caller, host: Welcome) -> None:
+def check_is_host(caller: Caller, host: HostProfile) -> None:
     """Refuse the token of anybody else."""
     if caller.player != host.id:
-        raise Refusal(Why.NOT_YOURS)
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
 
 
-def token_for(call: Call, secret: str) -> Token | None:
+def find_token(ctx: RequestContext, secret: str) -> Token | None:
     """A token of this API, good or not; None for what is none."""
-    token = call.core.see(token_shown, secret=secret) if secret else None
+    token = ctx.core.query(token_by_secret, secret=secret) if secret else None
     if token is None:
         return None
-    holder = call.core.state.get(Player, token.player)
-    game = call.web.service(Hosting).game
+    holder = ctx.core.state.get(Player, token.player)
+    game = ctx.app.service(HostsApiSettings).game
     return token if holder is not None and holder.game == game else None
 
 
-def still_good(core: Core, caller: Caller) -> None:
+def check_still_valid(core: Core, caller: Caller) -> None:
     """Refuse a caller whose token has ended since he came."""
     token = core.state.get(Token, caller.token)
-    if token is None or ended(core, token):
-        raise Refusal(Why.BAD_TOKEN)
+    if token is None or has_ended(core, token):
+        raise DomainError(ErrorCode.INVALID_TOKEN)
 
 
-def ended(core: Core, token: Token) -> bool:
-    return token.ended(core.presence.last(token.player), core.now)
+def has_ended(core: Core, token: Token) -> bool:
+    return token.is_expired(core.presence.last_seen_at(token.player), core.now)
 
 
-def failed(call: Call, why: Why) -> Refusal:
+def record_failure(ctx: RequestContext, code: ErrorCode) -> DomainError:
     """The refusal of a uuid, secret or token that is not good; too many from one address have to wait."""
-    tried = f"hosts {call.address}"
-    call.web.failures.check(tried)
-    call.web.failures.note(tried)
-    return Refusal(why)
+    throttle_key = f"hosts {ctx.address}"
+    ctx.app.failure_limiter.check(throttle_key)
+    ctx.app.failure_limiter.record_failure(throttle_key)
+    return DomainError(code)
 
 
-def _token(call: Call) -> Token:
-    secret = shown(call)
+def _get_token(ctx: RequestContext) -> Token:
+    secret = bearer_token(ctx)
     if not secret:
-        raise Refusal(Why.NO_TOKEN)
-    token = token_for(call, secret)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    token = find_token(ctx, secret)
     if token is None:
-        raise failed(call, Why.BAD_TOKEN)
+        raise record_failure(ctx, ErrorCode.INVALID_TOKEN)
     return token

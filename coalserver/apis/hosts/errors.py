@@ -5,44 +5,44 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.apis.hosts.render import JSON
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call
-from coalserver.web.responses import document
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import RequestContext
+from coalserver.web.responses import json_response
 
-NOT_FOUND, OTHER = "not found this", "not found other"
-NO_SESSION, NOT_WELCOME = "no session", "not welcome"
+NOT_FOUND, OTHER_NOT_FOUND = "not found this", "not found other"
+NO_SESSION, ACCESS_DENIED = "no session", "not welcome"
 IN_SESSION = "already in session"
-Words = tuple[int, str]
+ErrorMessage = tuple[int, str]
 
 #: Why -> (status, message). (Why, endpoint) -> the same, for one endpoint. Clients compare some of them exactly.
-WORDS: dict[Why | tuple[Why, str], Words] = {
-    Why.NO_TOKEN: (401, "missing token"),
-    Why.BAD_TOKEN: (401, "invalid token"),
-    Why.NOT_YOURS: (401, "token of another"),
-    Why.RATE_LIMITED: (429, "too many failures, try again in {wait} seconds"),
-    Why.BAD_CREDENTIALS: (404, NOT_FOUND),
-    Why.PLAYER_NOT_FOUND: (404, NOT_FOUND),
-    (Why.PLAYER_NOT_FOUND, "join"): (404, NO_SESSION),
-    Why.OTHER_NOT_FOUND: (404, OTHER),
-    Why.ONESELF: (400, "that is oneself"),
-    Why.ROOM_NOT_FOUND: (404, NO_SESSION),
-    Why.ROOM_OVER: (404, NO_SESSION),
-    Why.NOT_WELCOME: (404, NOT_WELCOME),
-    Why.BANNED: (404, NOT_WELCOME),
-    Why.GAME_CLOSED: (404, NOT_WELCOME),
-    Why.ALREADY_HERE: (400, IN_SESSION),
-    Why.IN_A_ROOM: (400, IN_SESSION),
-    (Why.IN_A_ROOM, "launch"): (409, "A session by this host is already hosted"),
-    Why.ROOM_FULL: (400, "session full"),
-    Why.LOBBY_FULL: (400, "session full"),
-    Why.TOO_MANY_SEATS: (400, IN_SESSION),
-    Why.NOT_HERE: (403, "not in session"),
-    Why.NOT_HOST: (403, "not the source of truth"),
-    Why.TARGET_NOT_HERE: (404, OTHER),
+ERROR_MESSAGES: dict[ErrorCode | tuple[ErrorCode, str], ErrorMessage] = {
+    ErrorCode.TOKEN_REQUIRED: (401, "missing token"),
+    ErrorCode.INVALID_TOKEN: (401, "invalid token"),
+    ErrorCode.PERMISSION_DENIED: (401, "token of another"),
+    ErrorCode.RATE_LIMITED: (429, "too many failures, try again in {wait} seconds"),
+    ErrorCode.INVALID_CREDENTIALS: (404, NOT_FOUND),
+    ErrorCode.PLAYER_NOT_FOUND: (404, NOT_FOUND),
+    (ErrorCode.PLAYER_NOT_FOUND, "join"): (404, NO_SESSION),
+    ErrorCode.TARGET_NOT_FOUND: (404, OTHER_NOT_FOUND),
+    ErrorCode.SELF_NOT_ALLOWED: (400, "that is oneself"),
+    ErrorCode.ROOM_NOT_FOUND: (404, NO_SESSION),
+    ErrorCode.ROOM_ENDED: (404, NO_SESSION),
+    ErrorCode.HOST_DENIED: (404, ACCESS_DENIED),
+    ErrorCode.BANNED: (404, ACCESS_DENIED),
+    ErrorCode.GAME_CLOSED: (404, ACCESS_DENIED),
+    ErrorCode.ALREADY_MEMBER: (400, IN_SESSION),
+    ErrorCode.ALREADY_IN_ROOM: (400, IN_SESSION),
+    (ErrorCode.ALREADY_IN_ROOM, "launch"): (409, "A session by this host is already hosted"),
+    ErrorCode.ROOM_FULL: (400, "session full"),
+    ErrorCode.LOBBY_FULL: (400, "session full"),
+    ErrorCode.TOO_MANY_SEATS: (400, IN_SESSION),
+    ErrorCode.NOT_MEMBER: (403, "not in session"),
+    ErrorCode.NOT_HOST: (403, "not the source of truth"),
+    ErrorCode.TARGET_NOT_MEMBER: (404, OTHER_NOT_FOUND),
 }
 #: What no request of this API should meet.
-REFUSED = (400, "refused")
-STRAYS = {
+DEFAULT_ERROR = (400, "refused")
+HTTP_ERRORS = {
     404: NOT_FOUND,
     405: "method not allowed",
     413: "too large",
@@ -50,7 +50,7 @@ STRAYS = {
     500: "internal server error",
 }
 #: What fields object to -> type and message, as FastAPI's clients know them.
-FAULTS = {
+FIELD_ERROR_MESSAGES = {
     "Missing data for required field.": ("missing", "Field required"),
     "Not a string.": ("string_type", "Input should be a valid string"),
     "Not true or false.": ("bool_type", "Input should be a valid boolean"),
@@ -58,84 +58,100 @@ FAULTS = {
     "The body must be a JSON object.": ("dict_type", "Input should be a valid dictionary"),
     "too_large": ("value_error", "Larger than 262144 bytes"),
 }
-REFUSED_FIELDS = {
-    Why.CURSOR_AHEAD: ("query", "after-event-id", "Larger than the newest event's id, {head}"),
-    Why.KEY_REUSED: ("header", "Idempotency-Key", "It came with another request before"),
+PARAMETER_ERRORS = {
+    ErrorCode.CURSOR_AHEAD: (
+        "query",
+        "after-event-id",
+        "Larger than the newest event's id, {head}",
+    ),
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: (
+        "header",
+        "Idempotency-Key",
+        "It came with another request before",
+    ),
 }
 
 
-def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """`{"message"}` with the status of the reason; `{"detail"}` and 422 for what was not understood."""
-    details = detailed(refusal, _where(refusal, call))
+    details = validation_details(error, _location(error, ctx))
     if details:
-        return document({"detail": details}, 422)
-    status, message = worded(refusal, call.route.endpoint)
+        return json_response({"detail": details}, 422)
+    status, message = error_message(error, ctx.route.endpoint)
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 429:
-        headers["Retry-After"] = str(refusal.facts.get("wait", 60))
-    return document({"message": message}, status, headers)
+        headers["Retry-After"] = str(error.details.get("wait", 60))
+    return json_response({"message": message}, status, headers)
 
 
-def worded(refusal: Refusal, endpoint: str) -> Words:
+def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
     """Status and message of a reason."""
-    why = refusal.why
-    status, message = WORDS.get((why, endpoint)) or WORDS.get(why, REFUSED)
-    return status, message.format(wait=refusal.facts.get("wait", 60))
+    code = error.code
+    status, message = ERROR_MESSAGES.get((code, endpoint)) or ERROR_MESSAGES.get(
+        code, DEFAULT_ERROR
+    )
+    return status, message.format(wait=error.details.get("wait", 60))
 
 
-def detailed(refusal: Refusal, where: str) -> list[JSON]:
+def validation_details(error: DomainError, location: str) -> list[JSON]:
     """What was not understood, place by place, in FastAPI's shape; nothing for other reasons."""
-    if refusal.why is Why.MALFORMED:
+    if error.code is ErrorCode.INVALID_REQUEST:
         return [
-            _detail(where, path, fault)
-            for path, fault in _flat(refusal.facts.get("fields") or "Not understood.", ())
+            _detail(location, path, field_error)
+            for path, field_error in _flatten_errors(
+                error.details.get("fields") or "Not understood.", ()
+            )
         ]
-    if refusal.why in REFUSED_FIELDS:
-        part, name, message = REFUSED_FIELDS[refusal.why]
-        said = message.format(head=refusal.facts.get("head", "…"))
-        return [{"loc": [part, name], "msg": said, "type": "value_error"}]
+    if error.code in PARAMETER_ERRORS:
+        part, name, message = PARAMETER_ERRORS[error.code]
+        formatted = message.format(head=error.details.get("head", "…"))
+        return [{"loc": [part, name], "msg": formatted, "type": "value_error"}]
     return []
 
 
-def astray(status: int, request: web.Request) -> web.StreamResponse:
+def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
     """The same shape for what no handler answered, or none that worked."""
-    return document({"message": STRAYS[status]}, status)
+    return json_response({"message": HTTP_ERRORS[status]}, status)
 
 
-def unkept(call: Call) -> web.StreamResponse:
+def render_unavailable(ctx: RequestContext) -> web.StreamResponse:
     """A write did not reach the disk: 503, by the part it belongs to, while the server stops; else 500."""
-    if not call.core.feed.closed:
-        return astray(500, call.request)
-    return document({"message": part_of(call.route.path)}, 503, {"Retry-After": "5"})
+    if not ctx.core.feed.closed:
+        return render_http_error(500, ctx.request)
+    return json_response({"message": service_name(ctx.route.path)}, 503, {"Retry-After": "5"})
 
 
-def part_of(path: str) -> str:
+def service_name(path: str) -> str:
     """The part of the original that would be out of reach."""
     if "access_token" in path:
         return "auth"
     return "hosts" if path.startswith("/hosts") else "sync"
 
 
-def _where(refusal: Refusal, call: Call) -> str:
+def _location(error: DomainError, ctx: RequestContext) -> str:
     """The part of a request in which a field was looked for."""
-    where: str = refusal.facts.get("where", "query" if call.request.method == "GET" else "body")
-    return where
+    location: str = error.details.get("where", "query" if ctx.request.method == "GET" else "body")
+    return location
 
 
-def _detail(where: str, path: tuple[str, ...], fault: str) -> JSON:
+def _detail(location: str, path: tuple[str, ...], field_error: str) -> JSON:
     if path == ("body",):
         path = ()
-        if "not valid JSON" in fault:
-            return {"loc": [where], "msg": "JSON decode error", "type": "json_invalid"}
-    kind, message = FAULTS.get(fault, ("value_error", fault.rstrip(".")))
-    return {"loc": [where, *path], "msg": message, "type": kind}
+        if "not valid JSON" in field_error:
+            return {"loc": [location], "msg": "JSON decode error", "type": "json_invalid"}
+    kind, message = FIELD_ERROR_MESSAGES.get(field_error, ("value_error", field_error.rstrip(".")))
+    return {"loc": [location, *path], "msg": message, "type": kind}
 
 
-def _flat(fields: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+def _flatten_errors(fields: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
     """Every fault with the path of its field."""
     if isinstance(fields, dict):
-        return [found for name, inner in fields.items() for found in _flat(inner, (*path, name))]
-    faults = fields if isinstance(fields, list) else [fields]
-    return [(path, str(fault)) for fault in faults]
+        return [
+            found
+            for name, inner in fields.items()
+            for found in _flatten_errors(inner, (*path, name))
+        ]
+    field_errors = fields if isinstance(fields, list) else [fields]
+    return [(path, str(field_error)) for field_error in field_errors]

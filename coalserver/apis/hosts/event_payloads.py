@@ -10,139 +10,150 @@ from coalserver.apis.hosts import render
 from coalserver.core import topics
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.message_events import CommandSent, FrameSent, StateChanged
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.message_events import BinarySent, CommandSent, SyncedStateChanged
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import PlayerEntered, PlayerLeft, RoomClosed
-from coalserver.domain.play.synced_state import EVERY, Truth
-from coalserver.web.responses import embedded
-from coalserver.web.streaming.render_cache import Words
-from coalserver.web.streaming.subscriptions import Newest, Subscription
+from coalserver.domain.play.room_events import RoomClosed, RoomMemberJoined, RoomMemberLeft
+from coalserver.domain.play.synced_state import SNAPSHOT_INTERVAL, SyncedState
+from coalserver.web.responses import json_fragment
+from coalserver.web.streaming.render_cache import RenderCache
+from coalserver.web.streaming.subscriptions import Snapshot, Subscription
 
-Teller = Callable[[Entry], bytes | None]
+EventRenderer = Callable[[Entry], bytes | None]
 
 
-class Binary(bytes):
+class BinaryPayload(bytes):
     """Words that are no text: on a socket they go as they came."""
 
 
-def hearing(core: Core, words: Words, session: int, player: int, *, binary: bool) -> Subscription:
+def subscription_for(
+    core: Core, cache: RenderCache, session: int, player: int, *, binary: bool
+) -> Subscription:
     """What a player hears of a session, as far as has been said: all while he sits there, else how he left."""
-    room = core.shown(Room, session)
+    room = core.committed(Room, session)
     if room is None:
-        raise Refusal(Why.ROOM_NOT_FOUND)
+        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
     own = topics.player(player)
     if player not in room.roster:
         audience = ("left", session, player)
-        return Subscription((own,), audience, _leaving(core, session, player), over=True)
-    truth = topics.truth(session)
+        return Subscription(
+            (own,), audience, _departure_renderer(core, session, player), ended=True
+        )
+    state_topic = topics.synced_state(session)
     return Subscription(
-        (topics.room(session), topics.commands(session), topics.updates(session, player), truth),
+        (
+            topics.room(session),
+            topics.commands(session),
+            topics.updates(session, player),
+            state_topic,
+        ),
         (session, player, binary),
-        _teller(core, words, player, binary),
+        _member_renderer(core, cache, player, binary),
         own,
-        room.over,
-        Newest(truth, _due(player), lambda: newest(core, words, session)),
+        room.ended,
+        Snapshot(state_topic, _snapshot_check(player), lambda: latest_state(core, cache, session)),
     )
 
 
-def newest(core: Core, words: Words, session: int) -> tuple[int, bytes] | None:
+def latest_state(core: Core, cache: RenderCache, session: int) -> tuple[int, bytes] | None:
     """The state as it was last said, and the entry that said it; None before there is one."""
-    truth = core.shown(Truth, session)
-    if truth is None:
+    synced = core.committed(SyncedState, session)
+    if synced is None:
         return None
-    made = words.once(("hosts state", session, truth.version), lambda: state_words(truth))
-    return truth.entry, made
+    rendered = cache.get_or_render(
+        ("hosts state", session, synced.version), lambda: render_state(synced)
+    )
+    return synced.entry, rendered
 
 
-def state_words(truth: Truth) -> bytes:
-    return _dumped(truth.entry, {"type": "state", **render.version(truth)})
+def render_state(synced: SyncedState) -> bytes:
+    return _envelope(synced.entry, {"type": "state", **render.versioned_state(synced)})
 
 
-def tell(core: Core, entry: Entry) -> bytes | None:
+def render_event(core: Core, entry: Entry) -> bytes | None:
     """The words for all who hear of this."""
-    say = WORDS.get(type(entry.event))
-    return None if say is None else _dumped(entry.id, say(core, entry.event))
+    renderer = EVENT_PAYLOADS.get(type(entry.event))
+    return None if renderer is None else _envelope(entry.id, renderer(core, entry.event))
 
 
-def _teller(core: Core, words: Words, player: int, binary: bool) -> Teller:
+def _member_renderer(core: Core, cache: RenderCache, player: int, binary: bool) -> EventRenderer:
     """The words for one member, who is not told what he did himself."""
 
-    def told(entry: Entry) -> bytes | None:
+    def render_for_member(entry: Entry) -> bytes | None:
         event = entry.event
-        author = AUTHORS.get(type(event))
+        author = AUTHOR_FIELDS.get(type(event))
         if author is not None and getattr(event, author) == player:
             return None
-        if binary and isinstance(event, FrameSent):
-            return Binary(base64.b64decode(event.data))
-        return words.once(("hosts", entry.id), lambda: tell(core, entry))
+        if binary and isinstance(event, BinarySent):
+            return BinaryPayload(base64.b64decode(event.data))
+        return cache.get_or_render(("hosts", entry.id), lambda: render_event(core, entry))
 
-    return told
-
-
-def _leaving(core: Core, session: int, player: int) -> Teller:
-    def told(entry: Entry) -> bytes | None:
-        return tell(core, entry) if parts(entry, session, player) else None
-
-    return told
+    return render_for_member
 
 
-def parts(entry: Entry, session: int, player: int) -> bool:
+def _departure_renderer(core: Core, session: int, player: int) -> EventRenderer:
+    def render_departure(entry: Entry) -> bytes | None:
+        return render_event(core, entry) if is_departure(entry, session, player) else None
+
+    return render_departure
+
+
+def is_departure(entry: Entry, session: int, player: int) -> bool:
     """Whether this is how a player left a session."""
     event = entry.event
-    return isinstance(event, PlayerLeft) and (event.room, event.player) == (session, player)
+    return isinstance(event, RoomMemberLeft) and (event.room, event.player) == (session, player)
 
 
-def _due(player: int) -> Callable[[list[Entry]], bool]:
+def _snapshot_check(player: int) -> Callable[[list[Entry]], bool]:
     """Whether somebody else has changed the state wholly, or so often that the whole is shorter."""
 
-    def due(entries: list[Entry]) -> bool:
+    def is_due(entries: list[Entry]) -> bool:
         others = [entry.event for entry in entries if entry.event.by != player]
-        return len(others) > EVERY or any(event.patch is None for event in others)
+        return len(others) > SNAPSHOT_INTERVAL or any(event.patch is None for event in others)
 
-    return due
-
-
-def _dumped(id: int, said: render.JSON) -> bytes:
-    return orjson.dumps({"id": id, **said}, default=embedded)
+    return is_due
 
 
-Say = Callable[[Core, Any], render.JSON]
+def _envelope(id: int, payload: render.JSON) -> bytes:
+    return orjson.dumps({"id": id, **payload}, default=json_fragment)
+
+
+PayloadRenderer = Callable[[Core, Any], render.JSON]
 
 
 def _command(core: Core, event: CommandSent) -> render.JSON:
-    said = {"type": "command", "name": event.name, "data": event.data}
-    return {**said, "from": render.name_of(core.state, event.sender)}
+    payload = {"type": "command", "name": event.name, "data": event.data}
+    return {**payload, "from": render.name_of(core.state, event.sender)}
 
 
-def _left(core: Core, event: PlayerLeft) -> render.JSON:
-    who = render.name_of(core.state, event.player)
-    return {"type": "left", "player": who, "reason": event.how}
+def _left(core: Core, event: RoomMemberLeft) -> render.JSON:
+    player = render.name_of(core.state, event.player)
+    return {"type": "left", "player": player, "reason": event.reason}
 
 
-WORDS: dict[type, Say] = {
-    PlayerEntered: lambda core, event: {
+EVENT_PAYLOADS: dict[type, PayloadRenderer] = {
+    RoomMemberJoined: lambda core, event: {
         "type": "joined",
         "player": render.name_of(core.state, event.player),
     },
-    PlayerLeft: _left,
-    StateChanged: lambda core, event: {
+    RoomMemberLeft: _left,
+    SyncedStateChanged: lambda core, event: {
         "type": "update",
         "version": event.version,
         "patch": event.patch,
     },
     CommandSent: _command,
-    FrameSent: lambda core, event: {
+    BinarySent: lambda core, event: {
         "type": "binary",
         "from": render.name_of(core.state, event.sender),
         "data": event.data,
     },
-    RoomClosed: lambda core, event: {"type": "ended", "reason": event.ending},
+    RoomClosed: lambda core, event: {"type": "ended", "reason": event.close_reason},
 }
 #: Events that all hear but the one who caused them.
-AUTHORS: dict[type, str] = {
-    PlayerEntered: "player",
-    StateChanged: "by",
+AUTHOR_FIELDS: dict[type, str] = {
+    RoomMemberJoined: "player",
+    SyncedStateChanged: "by",
     CommandSent: "sender",
-    FrameSent: "sender",
+    BinarySent: "sender",
 }

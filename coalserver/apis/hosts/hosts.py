@@ -5,105 +5,117 @@ from collections.abc import Callable
 from aiohttp import web
 
 from coalserver.apis.hosts import render
-from coalserver.apis.hosts.auth import Hosting, failed, owner, renewing, shown, the_host, token_for
+from coalserver.apis.hosts.auth import (
+    HostsApiSettings,
+    bearer_token,
+    find_token,
+    get_host,
+    host_in_path,
+    player_with_refreshable_token,
+    record_failure,
+)
 from coalserver.apis.hosts.schemas import ALLOW_NONAMES, ONLY_FRIENDS
 from coalserver.core.commands import hosts
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.host_profile import Welcome
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.host_profile import HostProfile
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response
 
 HOST = "/hosts/{host}"
 #: What guessing meets.
-WRONG = (Why.PLAYER_NOT_FOUND, Why.BAD_CREDENTIALS)
+LOGIN_FAILURES = (ErrorCode.PLAYER_NOT_FOUND, ErrorCode.INVALID_CREDENTIALS)
 
 
-async def register(call: Call) -> web.StreamResponse:
+async def register(ctx: RequestContext) -> web.StreamResponse:
     """Make a host; its secret, which the document does not know, is shown this once."""
-    game = call.web.service(Hosting).game
-    host, secret = await call.core.do(hosts.register_host, game=game)
-    return document({**render.host(call.core.state, host), "secret": secret})
+    game = ctx.app.service(HostsApiSettings).game
+    host, secret = await ctx.core.execute(hosts.register_host, game=game)
+    return json_response({**render.host(ctx.core.state, host), "secret": secret})
 
 
-async def login(call: Call) -> web.StreamResponse:
+async def login(ctx: RequestContext) -> web.StreamResponse:
     """A token for a uuid; where the host has ever shown its secret, only with the secret.
 
     A token of the host itself is no secret, and no try to guess one: clients send it along.
     """
-    call.web.failures.check(f"hosts {call.address}")
+    ctx.app.failure_limiter.check(f"hosts {ctx.address}")
     try:
-        host = the_host(call, call.path["host"])
-        secret: str | None = shown(call)
-        token = token_for(call, secret or "")
+        host = get_host(ctx, ctx.path["host"])
+        secret: str | None = bearer_token(ctx)
+        token = find_token(ctx, secret or "")
         if not secret or (token is not None and token.player == host.id):
             secret = None
-        once = call.web.service(Hosting).strict
-        made = await call.core.do(hosts.sign_in_host, host=host.id, secret=secret, once=once)
-    except Refusal as refusal:
-        raise failed(call, refusal.why) if refusal.why in WRONG else refusal from None
-    return document({"token": made})
+        strict = ctx.app.service(HostsApiSettings).strict
+        issued = await ctx.core.execute(
+            hosts.log_in_host, host_id=host.id, secret=secret, close_after=strict
+        )
+    except DomainError as error:
+        raise record_failure(ctx, error.code) if error.code in LOGIN_FAILURES else error from None
+    return json_response({"token": issued})
 
 
-async def renew(call: Call) -> web.StreamResponse:
+async def refresh_token(ctx: RequestContext) -> web.StreamResponse:
     """Another token for the same host; the old one stays good to its own end."""
-    made = await call.core.do(hosts.renew_token, token_id=call.caller.token)
-    return document({"token": made})
+    issued = await ctx.core.execute(hosts.refresh_host_token, token_id=ctx.caller.token)
+    return json_response({"token": issued})
 
 
-async def get(call: Call) -> web.StreamResponse:
+async def get(ctx: RequestContext) -> web.StreamResponse:
     """Oneself."""
-    return document(render.host(call.core.state, the_host(call, call.path["host"])))
+    return json_response(render.host(ctx.core.state, get_host(ctx, ctx.path["host"])))
 
 
-async def set_welcome(call: Call) -> web.StreamResponse:
+async def update_host_profile(ctx: RequestContext) -> web.StreamResponse:
     """Say whether friends only, or also guests without a name, are let in."""
-    await call.core.do(hosts.set_welcome, host=call.caller.player, **call.body)
-    return document(None)
+    await ctx.core.execute(hosts.update_host_profile, host_id=ctx.caller.player, **ctx.body)
+    return json_response(None)
 
 
-async def befriend(call: Call) -> web.StreamResponse:
+async def add_friend(ctx: RequestContext) -> web.StreamResponse:
     """Let another in where only friends are; again is no change."""
-    return await _said_of(call, hosts.befriend, _asked(call, "friend"))
+    return await _apply_to_other(ctx, hosts.add_friend, _required_query(ctx, "friend"))
 
 
-async def unfriend(call: Call) -> web.StreamResponse:
+async def remove_friend(ctx: RequestContext) -> web.StreamResponse:
     """Another is a friend no more."""
-    return await _said_of(call, hosts.unfriend, call.path["former_friend"])
+    return await _apply_to_other(ctx, hosts.remove_friend, ctx.path["former_friend"])
 
 
-async def ban(call: Call) -> web.StreamResponse:
+async def ban(ctx: RequestContext) -> web.StreamResponse:
     """Shut another out; he leaves the session if he is in it."""
-    return await _said_of(call, hosts.ban_guest, _asked(call, "banned"))
+    return await _apply_to_other(ctx, hosts.ban_guest, _required_query(ctx, "banned"))
 
 
-async def unban(call: Call) -> web.StreamResponse:
+async def unban(ctx: RequestContext) -> web.StreamResponse:
     """Let another in again."""
-    return await _said_of(call, hosts.unban_guest, call.path["banned"])
+    return await _apply_to_other(ctx, hosts.unban_guest, ctx.path["banned"])
 
 
-async def _said_of(call: Call, command: Callable[..., Welcome], uuid: str) -> web.StreamResponse:
-    other = the_host(call, uuid, Why.OTHER_NOT_FOUND)
-    await call.core.do(command, host=call.caller.player, other=other.id)
-    return document(None)
+async def _apply_to_other(
+    ctx: RequestContext, command: Callable[..., HostProfile], uuid: str
+) -> web.StreamResponse:
+    other = get_host(ctx, uuid, ErrorCode.TARGET_NOT_FOUND)
+    await ctx.core.execute(command, host_id=ctx.caller.player, other_id=other.id)
+    return json_response(None)
 
 
-def _asked(call: Call, name: str) -> str:
-    value = call.query.get(name)
+def _required_query(ctx: RequestContext, name: str) -> str:
+    value = ctx.query.get(name)
     if value is None:
         fields = {name: ["Missing data for required field."]}
-        raise Refusal(Why.MALFORMED, fields=fields, where="query")
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields=fields, where="query")
     return value
 
 
 ROUTES = (
     Route("POST", "/hosts", register),
-    Route("GET", "/hosts/access_token/renew", renew, who=renewing),
+    Route("GET", "/hosts/access_token/renew", refresh_token, auth=player_with_refreshable_token),
     Route("GET", HOST + "/access_token", login),
-    Route("GET", HOST, get, who=owner),
-    Route("PUT", HOST + "/only_friends", set_welcome, ONLY_FRIENDS, owner),
-    Route("PUT", HOST + "/allow_nonames", set_welcome, ALLOW_NONAMES, owner),
-    Route("POST", HOST + "/friends", befriend, who=owner),
-    Route("DELETE", HOST + "/friends/{former_friend}", unfriend, who=owner),
-    Route("POST", HOST + "/banlist", ban, who=owner),
-    Route("DELETE", HOST + "/banlist/{banned}", unban, who=owner),
+    Route("GET", HOST, get, auth=host_in_path),
+    Route("PUT", HOST + "/only_friends", update_host_profile, ONLY_FRIENDS, host_in_path),
+    Route("PUT", HOST + "/allow_nonames", update_host_profile, ALLOW_NONAMES, host_in_path),
+    Route("POST", HOST + "/friends", add_friend, auth=host_in_path),
+    Route("DELETE", HOST + "/friends/{former_friend}", remove_friend, auth=host_in_path),
+    Route("POST", HOST + "/banlist", ban, auth=host_in_path),
+    Route("DELETE", HOST + "/banlist/{banned}", unban, auth=host_in_path),
 )

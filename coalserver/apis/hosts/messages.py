@@ -6,55 +6,59 @@ from typing import Any
 from coalserver.apis.hosts import render
 from coalserver.apis.hosts.schemas import MESSAGES
 from coalserver.core.commands.rooms import leave_room
-from coalserver.core.commands.synced_state import change_truth, send_command
+from coalserver.core.commands.synced_state import send_command, update_synced_state
 from coalserver.core.engine import Core
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
-from coalserver.web.body import load
+from coalserver.web.body import load_body
 
 #: A command of the core and what it is asked; None for a message that changes nothing.
-Asked = tuple[Callable[..., Any], render.JSON] | None
+CommandCall = tuple[Callable[..., Any], render.JSON] | None
 
 
-def understood(said: render.JSON) -> tuple[str, render.JSON]:
+def parse_message(payload: render.JSON) -> tuple[str, render.JSON]:
     """A message's type and members, or a refusal."""
-    kind = said.get("type")
+    kind = payload.get("type")
     if not isinstance(kind, str) or kind not in MESSAGES:
         known = ", ".join(MESSAGES)
-        raise Refusal(Why.MALFORMED, fields={"type": [f"Must be one of: {known}."]})
-    return kind, load(MESSAGES[kind], said)
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"type": [f"Must be one of: {known}."]})
+    return kind, load_body(MESSAGES[kind], payload)
 
 
-def asked(core: Core, session: int, player: int, kind: str, members: render.JSON) -> Asked:
+def command_for(
+    core: Core, session: int, player: int, kind: str, members: render.JSON
+) -> CommandCall:
     """What a message asks of the core."""
     if kind == "command":
         to = members["to"]
         return send_command, {
             "room_id": session,
             "sender": player,
-            "to": None if to is None else _target(core, session, to),
+            "to": None if to is None else _get_target(core, session, to),
             "name": members["name"],
             "data": members["data"],
         }
     if kind == "update":
-        what: render.JSON = {name: members[name] for name in ("state", "patch") if name in members}
-        secret = render.secret_of(members["source_of_truth_key"] or "")
-        return change_truth, {"room_id": session, "by": player, "secret": secret, **what}
+        kwargs: render.JSON = {
+            name: members[name] for name in ("state", "patch") if name in members
+        }
+        secret = render.parse_key(members["source_of_truth_key"] or "")
+        return update_synced_state, {"room_id": session, "by": player, "secret": secret, **kwargs}
     if kind == "leave":
-        return leave_room, {"room_id": session, "player": player}
+        return leave_room, {"room_id": session, "player_id": player}
     return None
 
 
-def made(kind: str, ids: Any) -> render.JSON:
+def render_result(kind: str, ids: Any) -> render.JSON:
     """What is answered to a message that was sent by POST, or with a key."""
     if kind == "update":
         return {"id": ids[0], "version": ids[1]}
     return {"id": ids} if kind == "command" else {}
 
 
-def _target(core: Core, session: int, text: str) -> int:
+def _get_target(core: Core, session: int, text: str) -> int:
     room = core.state.get(Room, session)
-    target = None if room is None else render.player_in(core.state, room, text)
+    target = None if room is None else render.find_member(core.state, room, text)
     if target is None:
-        raise Refusal(Why.TARGET_NOT_HERE)
+        raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
     return target

@@ -5,17 +5,17 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from coalserver.apis.hosts.errors import NOT_FOUND, OTHER
+from coalserver.apis.hosts.errors import NOT_FOUND, OTHER_NOT_FOUND
 from coalserver.apis.hosts.render import JSON
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import answer
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import raw_response
 
 STRING: JSON = {"type": "string"}
-FLAG: JSON = {"type": "boolean"}
+BOOLEAN: JSON = {"type": "boolean"}
 STRINGS: JSON = {"type": "array", "items": STRING}
 
 
-def needs(**members: JSON) -> JSON:
+def object_schema(**members: JSON) -> JSON:
     """An object that has all of these."""
     return {"type": "object", "properties": members, "required": list(members)}
 
@@ -29,8 +29,8 @@ SCHEMAS: JSON = {
         "type": "object",
         "properties": {
             "uuid": {**STRING, "default": "some-host_uuid"},
-            "only_friends": {**FLAG, "default": True},
-            "allow_nonames": {**FLAG, "default": False},
+            "only_friends": {**BOOLEAN, "default": True},
+            "allow_nonames": {**BOOLEAN, "default": False},
             "friends": {**STRINGS, "default": ["this-gui-host_uuid", "other-guy-host_uuid"]},
             "banlist": {**STRINGS, "default": ["that-guy-host_uuid"]},
         },
@@ -42,18 +42,18 @@ SCHEMAS: JSON = {
         },
     },
     "Token": {"type": "object", "properties": {"token": STRING}},
-    "Message": needs(message=STRING),
-    "NotFound": needs(message={**STRING, "enum": [NOT_FOUND, OTHER]}),
-    "OnlyFriends": needs(only_friends=FLAG),
-    "AllowNonames": needs(allow_nonames=FLAG),
-    "Launch": needs(host=STRING),
-    "Launched": needs(session_id={"type": "integer"}, source_of_truth_key=STRING),
-    "Join": needs(host=STRING, guest=STRING),
+    "Message": object_schema(message=STRING),
+    "NotFound": object_schema(message={**STRING, "enum": [NOT_FOUND, OTHER_NOT_FOUND]}),
+    "OnlyFriends": object_schema(only_friends=BOOLEAN),
+    "AllowNonames": object_schema(allow_nonames=BOOLEAN),
+    "Launch": object_schema(host=STRING),
+    "Launched": object_schema(session_id={"type": "integer"}, source_of_truth_key=STRING),
+    "Join": object_schema(host=STRING, guest=STRING),
     "Joined": {
-        **needs(session_id={"type": "integer"}),
+        **object_schema(session_id={"type": "integer"}),
         "description": "`player` and `token` are for a guest who came as NONAME.",
     },
-    "ValidationError": needs(
+    "ValidationError": object_schema(
         loc={"type": "array", "items": {"anyOf": [STRING, {"type": "integer"}]}},
         msg=STRING,
         type=STRING,
@@ -66,7 +66,7 @@ SCHEMAS: JSON = {
 LOCATION: JSON = {"Location": {"schema": STRING, "description": "Where the session is played."}}
 RETRY: JSON = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
 #: Status -> description and schema, unless an operation has its own.
-ANSWERS: dict[int, tuple[str, JSON]] = {
+RESPONSES: dict[int, tuple[str, JSON]] = {
     200: ("Successful Response", {}),
     201: ("Created", ref("Launched")),
     400: ("Bad Request", ref("Message")),
@@ -81,7 +81,7 @@ ANSWERS: dict[int, tuple[str, JSON]] = {
     500: ("Internal Server Error", ref("Message")),
     503: ("Service Unavailable", ref("Message")),
 }
-ANSWERED_HEADERS: dict[int, JSON] = {201: LOCATION, 429: RETRY}
+RESPONSE_HEADERS: dict[int, JSON] = {201: LOCATION, 429: RETRY}
 
 
 def operation(
@@ -96,33 +96,35 @@ def operation(
     **schemas: str,
 ) -> JSON:
     """One operation. `s404="Message"` gives a status another schema than it has elsewhere."""
-    made: JSON = {"summary": summary, "operationId": id, "responses": {}}
+    rendered: JSON = {"summary": summary, "operationId": id, "responses": {}}
     # What may be answered to anything, and to anything with a body or a token.
-    left_out = (405, 429, *((413, 415) if body else ()))
-    for status in sorted({200, *statuses, *left_out}):
-        description, schema = ANSWERS[status]
+    implied = (405, 429, *((413, 415) if body else ()))
+    for status in sorted({200, *statuses, *implied}):
+        description, schema = RESPONSES[status]
         name = ok if status == 200 else schemas.get(f"s{status}", "")
         content = {"application/json": {"schema": ref(name) if name else schema}}
-        said: JSON = {"description": description, "content": content}
-        given = headers if status == 200 else ANSWERED_HEADERS.get(status)
-        made["responses"][str(status)] = {**said, "headers": given} if given else said
+        response: JSON = {"description": description, "content": content}
+        response_headers = headers if status == 200 else RESPONSE_HEADERS.get(status)
+        rendered["responses"][str(status)] = (
+            {**response, "headers": response_headers} if response_headers else response
+        )
     if body:
-        made["requestBody"] = {
+        rendered["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": ref(body)}},
         }
     if query:
-        made["parameters"] = [parameter(query, "query")]
+        rendered["parameters"] = [parameter(query, "query")]
     if secured:
-        made["security"] = [{"HTTPBearer": []}]
-    return made
+        rendered["security"] = [{"HTTPBearer": []}]
+    return rendered
 
 
 def parameter(name: str, where: str) -> JSON:
     return {"name": name, "in": where, "required": True, "schema": STRING}
 
 
-def of_host(id: str, summary: str, *statuses: int, **more: Any) -> JSON:
+def host_operation(id: str, summary: str, *statuses: int, **more: Any) -> JSON:
     """An operation of the host in the path."""
     return operation(id, summary, 401, 404, 422, *statuses, **more)
 
@@ -139,27 +141,27 @@ OPERATIONS: dict[tuple[str, str], JSON] = {
         "renew_hosts_access_token_renew_get", "renew token", 401, 404,
         ok="Token", s404="Message",
     ),
-    ("/hosts/{host}", "get"): of_host(
+    ("/hosts/{host}", "get"): host_operation(
         "get_hosts__host__get", "get host by uuid", ok="Host"
     ),
-    ("/hosts/{host}/only_friends", "put"): of_host(
+    ("/hosts/{host}/only_friends", "put"): host_operation(
         "set_only_friends_hosts__host__only_friends_put",
         "set is {host} welcomes only friends", body="OnlyFriends",
     ),
-    ("/hosts/{host}/allow_nonames", "put"): of_host(
+    ("/hosts/{host}/allow_nonames", "put"): host_operation(
         "set_allow_nonames_hosts__host__allow_nonames_put",
         "set is {host} welcomes nonames", body="AllowNonames",
     ),
-    ("/hosts/{host}/friends", "post"): of_host(
+    ("/hosts/{host}/friends", "post"): host_operation(
         "befriend_hosts__host__friends_post", "befriend", 400, query="friend"
     ),
-    ("/hosts/{host}/friends/{former_friend}", "delete"): of_host(
+    ("/hosts/{host}/friends/{former_friend}", "delete"): host_operation(
         "unfriend_hosts__host__friends__former_friend__delete", "unfriend"
     ),
-    ("/hosts/{host}/banlist", "post"): of_host(
+    ("/hosts/{host}/banlist", "post"): host_operation(
         "ban_hosts__host__banlist_post", "ban", 400, query="banned"
     ),
-    ("/hosts/{host}/banlist/{banned}", "delete"): of_host(
+    ("/hosts/{host}/banlist/{banned}", "delete"): host_operation(
         "unban_hosts__host__banlist__banned__delete", "unban"
     ),
     ("/sessions", "post"): operation(
@@ -173,14 +175,16 @@ OPERATIONS: dict[tuple[str, str], JSON] = {
 }  # fmt: skip
 
 
-def described() -> JSON:
+def build_description() -> JSON:
     """The whole description."""
     paths: JSON = {}
-    for (path, method), made in OPERATIONS.items():
-        named = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-        parameters = [parameter(name, "path") for name in named] + made.get("parameters", [])
-        shown = {**made, "parameters": parameters} if parameters else made
-        paths.setdefault(path, {})[method] = shown
+    for (path, method), details in OPERATIONS.items():
+        path_names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        parameters = [parameter(name, "path") for name in path_names] + details.get(
+            "parameters", []
+        )
+        rendered = {**details, "parameters": parameters} if parameters else details
+        paths.setdefault(path, {})[method] = rendered
     return {
         "openapi": "3.1.0",
         "info": {"title": "FastAPI", "version": "0.1.0"},
@@ -192,12 +196,12 @@ def described() -> JSON:
     }
 
 
-DESCRIPTION = orjson.dumps(described())
+DESCRIPTION = orjson.dumps(build_description())
 
 
-async def description(call: Call) -> web.StreamResponse:
+async def description(ctx: RequestContext) -> web.StreamResponse:
     """This API as OpenAPI describes it."""
-    return answer(DESCRIPTION)
+    return raw_response(DESCRIPTION)
 
 
 ROUTES = (Route("GET", "/openapi.json", description),)

@@ -3,18 +3,18 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from coalserver.apis.multiplayer.errors import astray, refuse, unkept
-from coalserver.web.api import Dialect, Route
+from coalserver.apis.multiplayer.errors import render_error, render_http_error, render_unavailable
+from coalserver.web.api import Api, Route
 
 
-def every_route() -> tuple[Route, ...]:
+def all_routes() -> tuple[Route, ...]:
     """The ROUTES of the modules beside this file, one for each part of the document."""
     names = sorted(module.name for module in iter_modules(__path__))
     modules = [import_module(f"{__name__}.{name}") for name in names]
     return tuple(route for module in modules for route in getattr(module, "ROUTES", ()))
 
 
-DIALECT = Dialect(
+API = Api(
     "multiplayer",
     prefixes=(
         "/api/game_players.php",
@@ -26,9 +26,9 @@ DIALECT = Dialect(
         "/api/time.php",
         "/realtime",
     ),
-    routes=every_route(),
-    refuse=refuse,
-    astray=astray,
-    unkept=unkept,
-    any_origin=True,
+    routes=all_routes(),
+    render_error=render_error,
+    render_http_error=render_http_error,
+    render_unavailable=render_unavailable,
+    cors=True,
 )

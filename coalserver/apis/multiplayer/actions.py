@@ -3,47 +3,53 @@
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.membership import own_room
-from coalserver.apis.multiplayer.memory import Remembered
-from coalserver.apis.multiplayer.polls import polled
-from coalserver.apis.multiplayer.render import JSON, free, iso, stamp, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
-from coalserver.apis.multiplayer.targets import targets
+from coalserver.apis.multiplayer.membership import get_own_room
+from coalserver.apis.multiplayer.memory import ReadPositions
+from coalserver.apis.multiplayer.polls import poll_for_result
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_iso_time,
+    format_time,
+    json_member,
+    success,
+)
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
+from coalserver.apis.multiplayer.targets import parse_targets
 from coalserver.core import topics
-from coalserver.core.commands.messages import TURN, answer_action, send_action
-from coalserver.core.queries.exchange import answered_for, pending_for
-from coalserver.core.queries.players import name_of
-from coalserver.domain.play.actions import Action, Progress, Target
+from coalserver.core.commands.messages import TURN_TYPE, answer_action, send_action
+from coalserver.core.queries.exchange import answered_actions, pending_actions
+from coalserver.core.queries.players import player_name
+from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.room import Room
-from coalserver.web.api import Call, Route
+from coalserver.web.api import RequestContext, Route
 
 ACTIONS = "/api/game_room.php/actions"
 #: What a target may say of an action.
-STATES = (Progress.PROCESSING, Progress.COMPLETED, Progress.FAILED)
+ANSWER_STATUSES = (ActionStatus.PROCESSING, ActionStatus.COMPLETED, ActionStatus.FAILED)
 
 
-async def send(call: Call) -> web.StreamResponse:
+async def send(ctx: RequestContext) -> web.StreamResponse:
     """Ask members for something: an action for each of them who is there.
 
     In a game with rules an action `turn` is a turn, answered at once; it needs no target.
     """
-    said: Said = call.body["said"]
-    kind = said.word("action_type")
+    params: Params = ctx.body["params"]
+    kind = params.identifier("action_type")
     if not kind:
-        raise missing("action_type")
-    request = said.free("request_data")
-    target, named = targets(said, Target.HOST if kind == TURN else None)
-    room = own_room(call)
-    sent = await call.core.do(
+        raise invalid_request("action_type")
+    request = params.json("request_data")
+    target, named_ids = parse_targets(params, Target.HOST if kind == TURN_TYPE else None)
+    room = get_own_room(ctx)
+    sent = await ctx.core.execute(
         send_action,
         room_id=room.id,
-        sender=call.caller.player,
+        sender=ctx.caller.player,
         target=target,
-        named=named,
+        player_ids=named_ids,
         type=kind,
         request=request or b"{}",
     )
-    return well(
+    return success(
         {
             "actions_sent": len(sent),
             "action_ids": [action.code for action in sent],
@@ -52,83 +58,85 @@ async def send(call: Call) -> web.StreamResponse:
     )
 
 
-async def complete(call: Call) -> web.StreamResponse:
+async def complete(ctx: RequestContext) -> web.StreamResponse:
     """The one who was asked says how far it is, or that it is done."""
-    said: Said = call.body["said"]
-    status = said.text("status").lower()
+    params: Params = ctx.body["params"]
+    status = params.text("status").lower()
     if not status:
-        raise missing("status")
-    if status not in STATES:
-        raise missing("unknown_status")
-    await call.core.do(
+        raise invalid_request("status")
+    if status not in ANSWER_STATUSES:
+        raise invalid_request("unknown_status")
+    await ctx.core.execute(
         answer_action,
-        code=call.path["id"].lower(),
-        by=call.caller.player,
-        progress=Progress(status),
-        response=said.free("response_data") or b"{}",
+        code=ctx.path["id"].lower(),
+        by=ctx.caller.player,
+        status=ActionStatus(status),
+        response=params.json("response_data") or b"{}",
     )
-    return well({"message": "Action completed"})
+    return success({"message": "Action completed"})
 
 
-async def poll(call: Call) -> web.StreamResponse:
+async def poll(ctx: RequestContext) -> web.StreamResponse:
     """What one asked for and was answered within the hour, newest first; reading uses nothing up.
 
     With `wait` it is answered when there is one that no poll of this player has shown yet.
     """
-    room, player = own_room(call), call.caller.player
-    remembered, shown = call.web.own(Remembered), ("actions", room.id, player)
+    room, player = get_own_room(ctx), ctx.caller.player
+    read_positions, position_key = ctx.app.per_process(ReadPositions), ("actions", room.id, player)
 
     async def look() -> tuple[list[Action], bool]:
-        found = call.core.see(answered_for, room=own_room(call).id, player=player, now=call.now)
-        before = remembered.get(shown) or frozenset()
-        return found, any(action.code not in before for action in found)
+        found = ctx.core.query(
+            answered_actions, room=get_own_room(ctx).id, player=player, now=ctx.now
+        )
+        seen_codes = read_positions.get(position_key) or frozenset()
+        return found, any(action.code not in seen_codes for action in found)
 
-    found = await polled(call, room, (topics.actions(room.id, player),), look)
-    remembered.put(shown, frozenset(action.code for action in found))
-    return well({"actions": [_answered_row(call, room, action) for action in found]})
+    found = await poll_for_result(ctx, room, (topics.actions(room.id, player),), look)
+    read_positions.put(position_key, frozenset(action.code for action in found))
+    return success({"actions": [_answered_row(ctx, room, action) for action in found]})
 
 
-async def pending(call: Call) -> web.StreamResponse:
+async def pending(ctx: RequestContext) -> web.StreamResponse:
     """What one is asked for and has not begun, oldest first."""
-    room, player = own_room(call), call.caller.player
+    room, player = get_own_room(ctx), ctx.caller.player
 
     async def look() -> tuple[list[Action], bool]:
-        found = call.core.see(pending_for, room=own_room(call).id, player=player)
+        found = ctx.core.query(pending_actions, room=get_own_room(ctx).id, player=player)
         return found, bool(found)
 
-    found = await polled(call, room, (topics.actions(room.id, player),), look)
-    return well({"actions": [pending_row(call, room, action) for action in found]})
+    found = await poll_for_result(ctx, room, (topics.actions(room.id, player),), look)
+    return success({"actions": [pending_row(ctx, room, action) for action in found]})
 
 
-def _answered_row(call: Call, room: Room, action: Action) -> JSON:
+def _answered_row(ctx: RequestContext, room: Room, action: Action) -> JSON:
     return {
         "action_id": action.code,
         "action_type": action.type,
-        **free(call, "response_data", action.response),
-        "status": str(action.progress),
+        **json_member(ctx, "response_data", action.response),
+        "status": str(action.status),
         "target_id": action.target,
         "is_host": action.target == room.roster.host,
-        "processed_at": iso(action.answered or action.asked),
+        "processed_at": format_iso_time(action.finished_at or action.requested_at),
     }
 
 
-def pending_row(call: Call, room: Room, action: Action) -> JSON:
+def pending_row(ctx: RequestContext, room: Room, action: Action) -> JSON:
     """An action as its target sees it, and its sender while he waits."""
     return {
         "action_id": action.code,
         "player_id": action.sender,
         "target_id": action.target,
         "action_type": action.type,
-        **free(call, "request_data", action.request),
-        "created_at": stamp(action.asked),
-        "player_name": call.core.see(name_of, id=action.sender),
+        **json_member(ctx, "request_data", action.request),
+        "created_at": format_time(action.requested_at),
+        "player_name": ctx.core.query(player_name, id=action.sender),
         "is_host": action.sender == room.roster.host,
     }
 
 
 ROUTES = (
-    Route("POST", ACTIONS, send, BODY, auth.player, media=()),
-    Route("GET", f"{ACTIONS}/poll", poll, who=auth.player),
-    Route("GET", f"{ACTIONS}/pending", pending, who=auth.player),
-    Route("POST", f"{ACTIONS}/{{id}}/complete", complete, BODY, auth.player, media=()),
+    Route("POST", ACTIONS, send, PARAMS, auth.player, media=()),
+    Route("GET", f"{ACTIONS}/poll", poll, auth=auth.player),
+    Route("GET", f"{ACTIONS}/pending", pending, auth=auth.player),
+    Route("POST", f"{ACTIONS}/{{id}}/complete", complete, PARAMS, auth.player, media=()),
 )

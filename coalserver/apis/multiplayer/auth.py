@@ -1,98 +1,98 @@
 """Who calls: a game by its tokens, a player by the private key. Query or header; the header wins."""
 
-from coalserver.core.queries.bans import ban_on
-from coalserver.core.queries.games import game_owned, game_shown
-from coalserver.core.queries.players import player_keyed
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.bans import find_active_ban
+from coalserver.core.queries.games import game_by_token, game_by_tokens
+from coalserver.core.queries.players import player_by_key
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
-from coalserver.web.api import NOBODY, Call, Caller
+from coalserver.web.api import ANONYMOUS, Caller, RequestContext
 
 #: Credential -> its name in the query, and the headers that outrank it.
-SHOWN = {
+CREDENTIAL_SOURCES = {
     "api": ("api_token", ("X-Api-Token",)),
     "player": ("player_token", ("X-Game-Player-Token", "X-Player-Token")),
     "private": ("private_token", ("X-Api-Private-Token",)),
 }
 #: In these files all that is needed is asked for before any of it is tried.
-ALL_FIRST = ("/api/game_players.php", "/api/game_data.php")
+REQUIRE_ALL_FIRST = ("/api/game_players.php", "/api/game_data.php")
 
 
-def shown(call: Call, which: str) -> str:
+def find_credential(ctx: RequestContext, kind: str) -> str:
     """A credential as the request shows it, or empty."""
-    name, headers = SHOWN[which]
+    name, headers = CREDENTIAL_SOURCES[kind]
     for header in headers:
-        if call.request.headers.get(header):
-            return call.request.headers[header].strip()
-    return call.query.get(name, "").strip()
+        if ctx.request.headers.get(header):
+            return ctx.request.headers[header].strip()
+    return ctx.query.get(name, "").strip()
 
 
-def game(call: Call) -> Game:
+def get_game(ctx: RequestContext) -> Game:
     """The game whose API token this is."""
-    secret = _needed(call, "api")
-    found = call.core.see(game_shown, secret=secret)
+    secret = _get_credential(ctx, "api")
+    found = ctx.core.query(game_by_token, secret=secret)
     if found is None:
-        raise _bad(call, "api")
+        raise _record_failure(ctx, "api")
     return found
 
 
-def game_only(call: Call) -> Caller:
+def game_only(ctx: RequestContext) -> Caller:
     """Anyone who knows the game's API token."""
-    game(call)
-    return NOBODY
+    get_game(ctx)
+    return ANONYMOUS
 
 
-def game_or_player(call: Call) -> Caller:
+def game_or_player(ctx: RequestContext) -> Caller:
     """Anyone who knows the game's API token; a player who shows his key must not be banned."""
-    played = game(call)
-    secret = shown(call, "player")
-    found = call.core.see(player_keyed, secret=secret) if secret else None
-    if found is None or found.game != played.tag:
-        return NOBODY
-    not_banned(call, played.tag, found.id)
+    current_game = get_game(ctx)
+    secret = find_credential(ctx, "player")
+    found = ctx.core.query(player_by_key, secret=secret) if secret else None
+    if found is None or found.game != current_game.tag:
+        return ANONYMOUS
+    check_not_banned(ctx, current_game.tag, found.id)
     return Caller(found.id)
 
 
-def player(call: Call) -> Caller:
+def player(ctx: RequestContext) -> Caller:
     """A player of the game, who is not banned from it."""
-    if call.route.path.startswith(ALL_FIRST):
-        _needed(call, "api")
-        _needed(call, "player")
-    played = game(call)
-    secret = _needed(call, "player")
-    found = call.core.see(player_keyed, secret=secret)
+    if ctx.route.path.startswith(REQUIRE_ALL_FIRST):
+        _get_credential(ctx, "api")
+        _get_credential(ctx, "player")
+    current_game = get_game(ctx)
+    secret = _get_credential(ctx, "player")
+    found = ctx.core.query(player_by_key, secret=secret)
     if found is None:
-        raise _bad(call, "player")
-    if found.game != played.tag:
-        raise _bad(call, "foreign")
-    not_banned(call, played.tag, found.id)
+        raise _record_failure(ctx, "player")
+    if found.game != current_game.tag:
+        raise _record_failure(ctx, "foreign")
+    check_not_banned(ctx, current_game.tag, found.id)
     return Caller(found.id)
 
 
-def private(call: Call) -> Caller:
+def game_owner(ctx: RequestContext) -> Caller:
     """The owner of the game, who knows both its tokens."""
-    api, secret = _needed(call, "api"), _needed(call, "private")
-    if call.core.see(game_owned, api=api, private=secret) is None:
-        raise _bad(call, "private")
-    return NOBODY
+    api, secret = _get_credential(ctx, "api"), _get_credential(ctx, "private")
+    if ctx.core.query(game_by_tokens, api=api, private=secret) is None:
+        raise _record_failure(ctx, "private")
+    return ANONYMOUS
 
 
-def not_banned(call: Call, tag: str, id: int) -> None:
+def check_not_banned(ctx: RequestContext, tag: str, id: int) -> None:
     """Refuse a player who is shut out of the game now."""
-    ban = call.core.see(ban_on, game=tag, player=id, now=call.now)
+    ban = ctx.core.query(find_active_ban, game=tag, player=id, now=ctx.now)
     if ban is not None:
-        raise Refusal(Why.BANNED, ban=ban)
+        raise DomainError(ErrorCode.BANNED, ban=ban)
 
 
-def _needed(call: Call, which: str) -> str:
-    secret = shown(call, which)
+def _get_credential(ctx: RequestContext, kind: str) -> str:
+    secret = find_credential(ctx, kind)
     if not secret:
-        raise Refusal(Why.NO_TOKEN, what=which)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED, what=kind)
     return secret
 
 
-def _bad(call: Call, which: str) -> Refusal:
+def _record_failure(ctx: RequestContext, kind: str) -> DomainError:
     """The refusal of a credential that is not good; too many from one address are told to wait."""
-    tried = f"token {call.address}"
-    call.web.failures.check(tried)
-    call.web.failures.note(tried)
-    return Refusal(Why.BAD_TOKEN, what=which)
+    throttle_key = f"token {ctx.address}"
+    ctx.app.failure_limiter.check(throttle_key)
+    ctx.app.failure_limiter.record_failure(throttle_key)
+    return DomainError(ErrorCode.INVALID_TOKEN, what=kind)

@@ -10,26 +10,26 @@ import hmac
 _HALF = 16
 
 
-def update_id(seal: bytes, room: int, reader: int, entry: int) -> str:
+def update_id(signing_key: bytes, room: int, reader: int, entry: int) -> str:
     """The id under which a reader in a room knows an entry."""
-    return f"{_sealed(seal, room, reader, entry)}{entry:0{_HALF}x}"
+    return f"{_sign(signing_key, room, reader, entry)}{entry:0{_HALF}x}"
 
 
-def place_of(seal: bytes, room: int, reader: int, id: str) -> int:
+def position_of(signing_key: bytes, room: int, reader: int, id: str) -> int:
     """The entry's id that an update id stands for; -1, before everything, where it is none."""
     id = id.strip().lower()
-    mark, digits = id[:_HALF], id[_HALF:]
+    signature, digits = id[:_HALF], id[_HALF:]
     if len(digits) != _HALF or not set(digits) <= set("0123456789abcdef"):
         return -1
     entry = int(digits, 16)
     if entry >= 1 << 63:
         return -1
-    same = hmac.compare_digest(
-        mark.encode("utf-8", "replace"), _sealed(seal, room, reader, entry).encode()
+    is_valid = hmac.compare_digest(
+        signature.encode("utf-8", "replace"), _sign(signing_key, room, reader, entry).encode()
     )
-    return entry if same else -1
+    return entry if is_valid else -1
 
 
-def _sealed(seal: bytes, room: int, reader: int, entry: int) -> str:
+def _sign(signing_key: bytes, room: int, reader: int, entry: int) -> str:
     text = f"update {room} {reader} {entry}".encode()
-    return hmac.new(seal, text, hashlib.sha256).hexdigest()[:_HALF]
+    return hmac.new(signing_key, text, hashlib.sha256).hexdigest()[:_HALF]

@@ -1,9 +1,9 @@
 """What this dialect says where nothing was refused: a write has failed, or no handler was reached."""
 
-from coalserver.apis.multiplayer.error_messages import DATA, MATCH, PLAYERS, ROOM, Words
+from coalserver.apis.multiplayer.error_messages import DATA, MATCH, PLAYERS, ROOM, ErrorMessage
 
 #: What is said when a write has failed, by endpoint or by file; else it is a stray 500.
-FAULTS = {
+WRITE_ERROR_MESSAGES = {
     f"{PLAYERS}/register": "Failed to register player",
     f"{PLAYERS}/heartbeat": "Failed to update heartbeat",
     f"{PLAYERS}/rename": "Failed to update player name",
@@ -25,7 +25,7 @@ FAULTS = {
 }
 
 #: Status, or (status, file) -> the status and sentence of what reached no handler that worked.
-STRAYS: dict[int | tuple[int, str], Words] = {
+HTTP_ERRORS: dict[int | tuple[int, str], ErrorMessage] = {
     404: (404, "Invalid endpoint"),
     (404, PLAYERS): (400, "Invalid endpoint"),
     405: (405, "Method not allowed"),

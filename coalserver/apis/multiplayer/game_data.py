@@ -6,93 +6,102 @@ Beyond the document answers carry a `version`; a write with `If-Match` is refuse
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, free, stamp_or_null, unity, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing, sized
-from coalserver.core.commands.players import keep_game_data, keep_player_data
-from coalserver.core.queries.players import player_called
-from coalserver.web.api import Call, Route
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_time_or_null,
+    is_unity_client,
+    json_member,
+    success,
+)
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, dump_limited, invalid_request
+from coalserver.core.commands.players import save_game_data, save_player_data
+from coalserver.core.queries.players import player_by_id
+from coalserver.web.api import RequestContext, Route
 
 FILE = "/api/game_data.php"
 
 
-async def game_get(call: Call) -> web.StreamResponse:
+async def get_game_data(ctx: RequestContext) -> web.StreamResponse:
     """What the game keeps for everybody."""
-    game = auth.game(call)
-    return well(
+    game = auth.get_game(ctx)
+    return success(
         {
             "type": "game",
             "game_id": game.id,
-            **free(call, "data", game.data),
+            **json_member(ctx, "data", game.data),
             "version": game.data_version,
         }
     )
 
 
-async def game_update(call: Call) -> web.StreamResponse:
+async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
     """Replace it: nothing is merged."""
-    game = await call.core.do(
-        keep_game_data, game=auth.game(call).tag, data=_document(call), expected=_expected(call)
+    game = await ctx.core.execute(
+        save_game_data,
+        game=auth.get_game(ctx).tag,
+        data=_data_param(ctx),
+        expected=_expected_version(ctx),
     )
-    return well(_updated("Game", game.data_updated, game.data_version))
+    return success(_render_updated("Game", game.data_updated, game.data_version))
 
 
-async def player_get(call: Call) -> web.StreamResponse:
+async def get_player_data(ctx: RequestContext) -> web.StreamResponse:
     """What is kept for the caller."""
-    player = call.core.see(player_called, id=call.caller.player)
-    return well(
+    player = ctx.core.query(player_by_id, id=ctx.caller.player)
+    return success(
         {
             "type": "player",
             "player_id": player.id,
             "player_name": player.name,
-            **free(call, "data", player.data),
+            **json_member(ctx, "data", player.data),
             "version": player.data_version,
         }
     )
 
 
-async def player_update(call: Call) -> web.StreamResponse:
+async def update_player_data(ctx: RequestContext) -> web.StreamResponse:
     """Replace it: nothing is merged."""
-    player = await call.core.do(
-        keep_player_data,
-        player=call.caller.player,
-        data=_document(call),
-        expected=_expected(call),
+    player = await ctx.core.execute(
+        save_player_data,
+        player_id=ctx.caller.player,
+        data=_data_param(ctx),
+        expected=_expected_version(ctx),
     )
-    return well(_updated("Player", player.updated, player.data_version))
+    return success(_render_updated("Player", player.updated, player.data_version))
 
 
-def _updated(whose: str, at: float | None, version: int) -> JSON:
+def _render_updated(owner: str, at: float | None, version: int) -> JSON:
     return {
-        "message": f"{whose} data updated successfully",
-        "updated_at": stamp_or_null(at),
+        "message": f"{owner} data updated successfully",
+        "updated_at": format_time_or_null(at),
         "version": version,
     }
 
 
-def _document(call: Call) -> bytes:
+def _data_param(ctx: RequestContext) -> bytes:
     """The whole body; from a Unity client perhaps as the one string `data_json`."""
-    said: Said = call.body["said"]
-    if not call.raw or call.raw.strip() == b"null":
-        raise missing("body")
-    if unity(call) and len(said.members) == 1:
+    params: Params = ctx.body["params"]
+    if not ctx.raw or ctx.raw.strip() == b"null":
+        raise invalid_request("body")
+    if is_unity_client(ctx) and len(params.members) == 1:
         for name in ("data", "player_data", "game_data"):
-            if isinstance(said.get(f"{name}_json"), str):
-                return said.object(name) or b"{}"
-    return sized("data", said.members)
+            if isinstance(params.get(f"{name}_json"), str):
+                return params.json_object(name) or b"{}"
+    return dump_limited("data", params.members)
 
 
-def _expected(call: Call) -> int | None:
+def _expected_version(ctx: RequestContext) -> int | None:
     """The version that the caller last saw, where he says so; one that never was, -1."""
-    wanted = call.request.headers.get("If-Match", "").strip()
-    if wanted in ("", "*"):
+    if_match = ctx.request.headers.get("If-Match", "").strip()
+    if if_match in ("", "*"):
         return None
-    digits = wanted.removeprefix("W/").strip('"')
+    digits = if_match.removeprefix("W/").strip('"')
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else -1
 
 
 ROUTES = (
-    Route("GET", f"{FILE}/game/get", game_get, who=auth.game_only),
-    Route("PUT", f"{FILE}/game/update", game_update, BODY, auth.private, media=()),
-    Route("GET", f"{FILE}/player/get", player_get, who=auth.player),
-    Route("PUT", f"{FILE}/player/update", player_update, BODY, auth.player, media=()),
+    Route("GET", f"{FILE}/game/get", get_game_data, auth=auth.game_only),
+    Route("PUT", f"{FILE}/game/update", update_game_data, PARAMS, auth.game_owner, media=()),
+    Route("GET", f"{FILE}/player/get", get_player_data, auth=auth.player),
+    Route("PUT", f"{FILE}/player/update", update_player_data, PARAMS, auth.player, media=()),
 )

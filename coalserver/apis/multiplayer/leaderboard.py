@@ -8,38 +8,40 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, free, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
-from coalserver.core.leaderboards import Fields, Where
-from coalserver.core.queries.standings import standings
-from coalserver.web.api import Call, Route
-from coalserver.web.schemas import LARGEST
+from coalserver.apis.multiplayer.render import JSON, json_member, success
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
+from coalserver.core.leaderboards import Fields, Filters
+from coalserver.core.queries.standings import leaderboard_page
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.schemas import MAX_INTEGER
 
 #: Rows of one answer, and how many are meant where nobody says.
-MOST, USUAL = 100, 10
+MAX_LIMIT, DEFAULT_LIMIT = 100, 10
 #: Fields that are compared, and filters. More would be no other order, and cost.
-MOST_FIELDS = 8
-LONGEST_NAME = 120
+MAX_FIELDS = 8
+MAX_NAME_LENGTH = 120
 
 
-async def leaderboard(call: Call) -> web.StreamResponse:
+async def get_leaderboard(ctx: RequestContext) -> web.StreamResponse:
     """Exact ranks; among equals the older player comes first."""
-    game, said = auth.game(call), call.body["said"]
-    fields, where = fields_of(said), filters_of(said)
-    limit = number(said, "limit", USUAL, 1, MOST)
-    offset = number(said, "offset", 0, 0, LARGEST)
-    around = None if said.get("around") is None else number(said, "around", 0, 1, LARGEST)
-    ranking = await call.core.rankings.ranking(game.tag, fields, where)
-    players, start = call.core.see(
-        standings, ranking=ranking, start=offset, limit=limit, around=around
+    game, params = auth.get_game(ctx), ctx.body["params"]
+    fields, where = parse_fields(params), parse_filters(params)
+    limit = parse_number(params, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    offset = parse_number(params, "offset", 0, 0, MAX_INTEGER)
+    around = (
+        None if params.get("around") is None else parse_number(params, "around", 0, 1, MAX_INTEGER)
     )
-    answer: JSON = {
+    ranking = await ctx.core.leaderboards.get(game.tag, fields, where)
+    players, start = ctx.core.query(
+        leaderboard_page, leaderboard=ranking, start=offset, limit=limit, around=around
+    )
+    payload: JSON = {
         "leaderboard": [
             {
                 "rank": rank,
                 "player_id": player.id,
                 "player_name": player.name,
-                **free(call, "player_data", player.data),
+                **json_member(ctx, "player_data", player.data),
             }
             for rank, player in enumerate(players, start + 1)
         ],
@@ -47,51 +49,51 @@ async def leaderboard(call: Call) -> web.StreamResponse:
         "sort_by": fields,
         "limit": limit,
     }
-    if said.has("around", "offset"):
-        answer["offset"] = start
-    return well(answer)
+    if params.has("around", "offset"):
+        payload["offset"] = start
+    return success(payload)
 
 
-def fields_of(said: Said) -> Fields:
+def parse_fields(params: Params) -> Fields:
     """The fields to compare, each once. What can be no field's name is left out."""
-    asked = said.get("sort_by")
-    if not isinstance(asked, list) or not asked:
-        raise missing("sort_by")
-    fields = tuple(dict.fromkeys(name for name in map(_field, asked) if name))
+    sort_by = params.get("sort_by")
+    if not isinstance(sort_by, list) or not sort_by:
+        raise invalid_request("sort_by")
+    fields = tuple(dict.fromkeys(name for name in map(_field_name, sort_by) if name))
     if not fields:
-        raise missing("sort_fields")
-    return fields[:MOST_FIELDS]
+        raise invalid_request("sort_fields")
+    return fields[:MAX_FIELDS]
 
 
-def filters_of(said: Said) -> Where:
+def parse_filters(params: Params) -> Filters:
     """What must be equal: plain values by the names of fields."""
-    asked = said.get("where")
-    if asked is None:
+    where = params.get("where")
+    if where is None:
         return ()
-    if not isinstance(asked, dict) or len(asked) > MOST_FIELDS:
-        raise missing("where")
-    filters = {_field(name): wanted for name, wanted in asked.items()}
+    if not isinstance(where, dict) or len(where) > MAX_FIELDS:
+        raise invalid_request("where")
+    filters = {_field_name(name): value for name, value in where.items()}
     if "" in filters or any(isinstance(wanted, list | dict) for wanted in filters.values()):
-        raise missing("where")
+        raise invalid_request("where")
     return tuple(filters.items())
 
 
-def number(said: Said, name: str, default: int, low: int, high: int) -> int:
+def parse_number(params: Params, name: str, default: int, low: int, high: int) -> int:
     """A whole number within bounds; the default where it is absent."""
-    if said.get(name) is None:
+    if params.get(name) is None:
         return default
-    value = said.whole(name)
+    value = params.integer(name)
     if value is None or not low <= value <= high:
-        raise missing(name)
+        raise invalid_request(name)
     return value
 
 
-def _field(name: Any) -> str:
+def _field_name(name: Any) -> str:
     """A field's name, dots leading into documents; empty for what cannot be one."""
-    if not isinstance(name, str) or len(name) > LONGEST_NAME or not name.isprintable():
+    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         return ""
     name = name.strip()
     return name if all(name.split(".")) else ""
 
 
-ROUTES = (Route("POST", "/api/leaderboard.php", leaderboard, BODY, auth.game_only, media=()),)
+ROUTES = (Route("POST", "/api/leaderboard.php", get_leaderboard, PARAMS, auth.game_only, media=()),)

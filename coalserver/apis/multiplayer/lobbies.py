@@ -4,49 +4,57 @@ from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.membership import (
-    capacity,
-    guarded,
-    in_order,
-    last_sign,
+    capacity_param,
+    get_own_lobby,
+    id_routes,
+    last_activity,
+    limit_param,
+    limited_attempts,
     lobby_in_path,
-    member,
-    named,
-    own_lobby,
-    rows_asked,
+    member_fields,
+    seats_host_first,
 )
-from coalserver.apis.multiplayer.render import JSON, free, heard_at, iso, stamp, stamp_or_null, well
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_iso_time,
+    format_time,
+    format_time_or_null,
+    json_member,
+    last_seen,
+    success,
+)
 from coalserver.apis.multiplayer.requests import pending_row
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands import lobbies
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.queries.lobbies import lobby_with, open_lobbies
-from coalserver.core.queries.players import name_of
-from coalserver.core.queries.requests import requests_to
-from coalserver.core.queries.rooms import room_with
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.lobby import Lobby, Phase
+from coalserver.core.queries.lobbies import lobby_of_player, open_lobbies
+from coalserver.core.queries.players import player_name
+from coalserver.core.queries.requests import join_requests_to_lobby
+from coalserver.core.queries.rooms import room_of_player
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.roster import Roster, Seat
-from coalserver.web.api import Call, Route
+from coalserver.web.api import RequestContext, Route
 
 FILE = "/api/matchmaking.php"
-UNNAMED = "Matchmaking "
-STARTED = "Game from Matchmaking "
+DEFAULT_NAME_PREFIX = "Matchmaking "
+STARTED_NAME_PREFIX = "Game from Matchmaking "
 
 
-async def listing(call: Call) -> web.StreamResponse:
+async def list_lobbies(ctx: RequestContext) -> web.StreamResponse:
     """Lobbies with a free place, newest first."""
-    said = Said({**call.query, **call.body["said"].members})
-    found, _ = call.core.see(
+    params = Params({**ctx.query, **ctx.body["params"].members})
+    found, _ = ctx.core.query(
         open_lobbies,
-        game=auth.game(call).tag,
-        limit=rows_asked(said),
-        search=said.text("search"),
+        game=auth.get_game(ctx).tag,
+        limit=limit_param(params),
+        search=params.text("search"),
         full=False,
     )
-    return well({"lobbies": [_row(call, lobby) for lobby in found]})
+    return success({"lobbies": [_lobby_row(ctx, lobby) for lobby in found]})
 
 
-def _row(call: Call, lobby: Lobby) -> JSON:
+def _lobby_row(ctx: RequestContext, lobby: Lobby) -> JSON:
     roster = lobby.roster
     return {
         "matchmaking_id": lobby.code,
@@ -55,147 +63,153 @@ def _row(call: Call, lobby: Lobby) -> JSON:
         "max_players": roster.capacity,
         "strict_full": int(lobby.strict_full),
         "has_password": int(bool(lobby.password)),
-        **free(call, "rules", lobby.options),
-        "created_at": stamp(lobby.opened),
-        "last_heartbeat": stamp(last_sign(call, roster, lobby.opened)),
+        **json_member(ctx, "rules", lobby.options),
+        "created_at": format_time(lobby.opened),
+        "last_heartbeat": format_time(last_activity(ctx, roster, lobby.opened)),
         "current_players": len(roster),
-        "host_name": call.core.see(name_of, id=roster.host),
+        "host_name": ctx.core.query(player_name, id=roster.host),
     }
 
 
-async def create(call: Call) -> web.StreamResponse:
+async def create(ctx: RequestContext) -> web.StreamResponse:
     """Open a lobby and be its host."""
-    player, said = call.caller.player, call.body["said"]
-    if call.core.see(lobby_with, player=player) is not None:
-        raise Refusal(Why.IN_A_LOBBY)
-    if call.core.see(room_with, player=player) is not None:
-        raise Refusal(Why.IN_A_ROOM)
-    most = capacity(said)
-    if not most:
-        raise missing("max_players")
-    lobby = await call.core.do(
+    player, params = ctx.caller.player, ctx.body["params"]
+    if ctx.core.query(lobby_of_player, player=player) is not None:
+        raise DomainError(ErrorCode.ALREADY_IN_LOBBY)
+    if ctx.core.query(room_of_player, player=player) is not None:
+        raise DomainError(ErrorCode.ALREADY_IN_ROOM)
+    max_players = capacity_param(params)
+    if not max_players:
+        raise invalid_request("max_players")
+    lobby = await ctx.core.execute(
         lobbies.open_lobby,
-        game=auth.game(call).tag,
-        player=player,
-        name=said.text("matchmaking_name"),
-        unnamed=UNNAMED,
-        password=said.secret("password"),
-        options=said.object("rules") or b"{}",
-        capacity=most,
-        strict_full=said.flag("strict_full"),
-        by_request=said.flag("join_by_requests"),
-        hand_over=said.flag("host_switch"),
-        can_leave=said.flag("can_leave_room", True),
-        realtime=said.flag("realtime_room"),
-        data=said.object("player_data") or b"{}",
+        game=auth.get_game(ctx).tag,
+        player_id=player,
+        name=params.text("matchmaking_name"),
+        default_name=DEFAULT_NAME_PREFIX,
+        password=params.secret("password"),
+        options=params.json_object("rules") or b"{}",
+        capacity=max_players,
+        strict_full=params.boolean("strict_full"),
+        requires_approval=params.boolean("join_by_requests"),
+        transfer_host=params.boolean("host_switch"),
+        can_leave=params.boolean("can_leave_room", True),
+        realtime=params.boolean("realtime_room"),
+        data=params.json_object("player_data") or b"{}",
     )
-    return well(
+    return success(
         {
             "matchmaking_id": lobby.code,
             "max_players": lobby.roster.capacity,
             "strict_full": lobby.strict_full,
-            "join_by_requests": lobby.by_request,
+            "join_by_requests": lobby.requires_approval,
             "is_host": True,
         }
     )
 
 
-async def join(call: Call) -> web.StreamResponse:
+async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a seat, where the host need not approve of it."""
-    lobby, said = lobby_in_path(call), call.body["said"]
-    data = said.brought()
-    tried = guarded(call, f"lobby {lobby.id}", bool(lobby.password))
+    lobby, params = lobby_in_path(ctx), ctx.body["params"]
+    data = params.player_data()
+    throttle_key = limited_attempts(ctx, f"lobby {lobby.id}", bool(lobby.password))
     try:
-        await call.core.do(
+        await ctx.core.execute(
             lobbies.join_lobby,
             lobby_id=lobby.id,
-            player=call.caller.player,
-            password=said.secret("password"),
+            player_id=ctx.caller.player,
+            password=params.secret("password"),
             data=data,
         )
-    except Refusal as refusal:
-        if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(tried)
+    except DomainError as error:
+        if error.code is ErrorCode.WRONG_PASSWORD:
+            ctx.app.failure_limiter.record_failure(throttle_key)
         raise
-    return well({"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"})
+    return success(
+        {"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"}
+    )
 
 
-async def leave(call: Call) -> web.StreamResponse:
+async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat; after the start only where members may."""
-    await call.core.do(lobbies.leave_lobby, lobby_id=own_lobby(call).id, player=call.caller.player)
-    return well({"message": "Successfully left matchmaking lobby"})
+    await ctx.core.execute(
+        lobbies.leave_lobby, lobby_id=get_own_lobby(ctx).id, player_id=ctx.caller.player
+    )
+    return success({"message": "Successfully left matchmaking lobby"})
 
 
-async def members(call: Call) -> web.StreamResponse:
+async def list_members(ctx: RequestContext) -> web.StreamResponse:
     """Who sits in one's lobby, the host first."""
-    lobby = own_lobby(call)
-    rows = [_member(call, lobby.roster, seat) for seat in in_order(lobby.roster)]
-    return well({"players": rows, "last_updated": iso(call.now)})
+    lobby = get_own_lobby(ctx)
+    rows = [_member_row(ctx, lobby.roster, seat) for seat in seats_host_first(lobby.roster)]
+    return success({"players": rows, "last_updated": format_iso_time(ctx.now)})
 
 
-def _member(call: Call, roster: Roster, seat: Seat) -> JSON:
-    heard = heard_at(call.core, seat.player) or seat.joined
+def _member_row(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
+    seen_at = last_seen(ctx.core, seat.player) or seat.joined
     return {
         "player_id": seat.player,
-        "joined_at": stamp(seat.joined),
-        "last_heartbeat": stamp(heard),
-        "status": _status(call, seat.player),
-        "seconds_since_heartbeat": max(0, int(call.now - heard)),
-        **member(call, roster, seat),
+        "joined_at": format_time(seat.joined),
+        "last_heartbeat": format_time(seen_at),
+        "status": _status(ctx, seat.player),
+        "seconds_since_heartbeat": max(0, int(ctx.now - seen_at)),
+        **member_fields(ctx, roster, seat),
     }
 
 
-def _status(call: Call, player: int) -> str:
-    return "active" if call.core.online(player) else "inactive"
+def _status(ctx: RequestContext, player: int) -> str:
+    return "active" if ctx.core.online(player) else "inactive"
 
 
-async def heartbeat(call: Call) -> web.StreamResponse:
+async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
     """Say that one is there."""
-    own_lobby(call)
-    return well({"status": "ok"})
+    get_own_lobby(ctx)
+    return success({"status": "ok"})
 
 
-async def current(call: Call) -> web.StreamResponse:
+async def get_current(ctx: RequestContext) -> web.StreamResponse:
     """The lobby one is in, and to its host, who asks to be let in."""
-    player = call.caller.player
-    lobby = call.core.see(lobby_with, player=player)
+    player = ctx.caller.player
+    lobby = ctx.core.query(lobby_of_player, player=player)
     if lobby is None:
         message = "Player is not in any matchmaking lobby"
-        return well({"in_matchmaking": False, "message": message})
-    roster, seat = lobby.roster, lobby.roster.of(player)
-    asking = call.core.see(requests_to, lobby=lobby.id) if roster.host == player else []
-    started = lobby.phase is Phase.STARTED
-    shown = {
+        return success({"in_matchmaking": False, "message": message})
+    roster, seat = lobby.roster, lobby.roster.get_seat(player)
+    requests = (
+        ctx.core.query(join_requests_to_lobby, lobby=lobby.id) if roster.host == player else []
+    )
+    started = lobby.state is LobbyState.STARTED
+    rendered = {
         "matchmaking_id": lobby.code,
         "is_host": roster.host == player,
         "max_players": roster.capacity,
         "current_players": len(roster),
         "strict_full": lobby.strict_full,
-        "join_by_requests": lobby.by_request,
-        **free(call, "rules", lobby.options),
-        "joined_at": stamp(seat.joined),
-        "player_status": _status(call, player),
-        "last_heartbeat": stamp(heard_at(call.core, player) or seat.joined),
-        "lobby_heartbeat": stamp(last_sign(call, roster, lobby.opened)),
+        "join_by_requests": lobby.requires_approval,
+        **json_member(ctx, "rules", lobby.options),
+        "joined_at": format_time(seat.joined),
+        "player_status": _status(ctx, player),
+        "last_heartbeat": format_time(last_seen(ctx.core, player) or seat.joined),
+        "lobby_heartbeat": format_time(last_activity(ctx, roster, lobby.opened)),
         "is_started": started,
-        "started_at": stamp_or_null(lobby.closed) if started else None,
+        "started_at": format_time_or_null(lobby.closed) if started else None,
     }
-    rows = [pending_row(call, lobby, request) for request in asking]
-    return well({"in_matchmaking": True, "matchmaking": shown, "pending_requests": rows})
+    rows = [pending_row(ctx, lobby, request) for request in requests]
+    return success({"in_matchmaking": True, "matchmaking": rendered, "pending_requests": rows})
 
 
-async def start(call: Call) -> web.StreamResponse:
+async def start(ctx: RequestContext) -> web.StreamResponse:
     """The host begins play, in a room with everyone who is there."""
-    lobby = own_lobby(call)
-    unnamed = lobby.name == f"{UNNAMED}{lobby.code[:6]}"
-    room = await call.core.do(
+    lobby = get_own_lobby(ctx)
+    unnamed = lobby.name == f"{DEFAULT_NAME_PREFIX}{lobby.code[:6]}"
+    room = await ctx.core.execute(
         start_lobby,
         lobby_id=lobby.id,
-        by=call.caller.player,
-        name=f"{STARTED}{lobby.code[:6]}" if unnamed else None,
+        by=ctx.caller.player,
+        name=f"{STARTED_NAME_PREFIX}{lobby.code[:6]}" if unnamed else None,
         only_present=True,
     )
-    return well(
+    return success(
         {
             "room_id": room.code,
             "room_name": room.name,
@@ -205,57 +219,57 @@ async def start(call: Call) -> web.StreamResponse:
     )
 
 
-async def stop(call: Call) -> web.StreamResponse:
+async def stop(ctx: RequestContext) -> web.StreamResponse:
     """The host ends the gathering, before play has begun."""
-    await call.core.do(
-        lobbies.close_lobby, lobby_id=own_lobby(call).id, by=call.caller.player, only_open=True
+    await ctx.core.execute(
+        lobbies.close_lobby, lobby_id=get_own_lobby(ctx).id, by=ctx.caller.player, open_only=True
     )
-    return well({"message": "Matchmaking lobby stopped successfully"})
+    return success({"message": "Matchmaking lobby stopped successfully"})
 
 
-async def remove(call: Call) -> web.StreamResponse:
+async def remove(ctx: RequestContext) -> web.StreamResponse:
     """The host ends the gathering, also after play has begun: the room goes on."""
-    await call.core.do(
-        lobbies.close_lobby, lobby_id=own_lobby(call).id, by=call.caller.player, only_open=False
+    await ctx.core.execute(
+        lobbies.close_lobby, lobby_id=get_own_lobby(ctx).id, by=ctx.caller.player, open_only=False
     )
-    return well({"message": "Matchmaking lobby removed successfully"})
+    return success({"message": "Matchmaking lobby removed successfully"})
 
 
-async def kick(call: Call) -> web.StreamResponse:
+async def kick(ctx: RequestContext) -> web.StreamResponse:
     """The host puts a member out, before play has begun."""
-    lobby, said = own_lobby(call), call.body["said"]
-    if said.get("player_id") in (None, ""):
-        raise missing("player_id")
-    player = said.whole("player_id") or 0
-    await call.core.do(
-        lobbies.kick_from_lobby, lobby_id=lobby.id, by=call.caller.player, player=player
+    lobby, params = get_own_lobby(ctx), ctx.body["params"]
+    if params.get("player_id") in (None, ""):
+        raise invalid_request("player_id")
+    player = params.integer("player_id") or 0
+    await ctx.core.execute(
+        lobbies.kick_from_lobby, lobby_id=lobby.id, by=ctx.caller.player, player_id=player
     )
-    return well({"message": "Player kicked successfully", "kicked_player_id": player})
+    return success({"message": "Player kicked successfully", "kicked_player_id": player})
 
 
-async def password(call: Call) -> web.StreamResponse:
+async def set_password(ctx: RequestContext) -> web.StreamResponse:
     """The host sets a password; null or an empty one removes it."""
-    await call.core.do(
-        lobbies.lock_lobby,
-        lobby_id=own_lobby(call).id,
-        by=call.caller.player,
-        password=call.body["said"].secret("password"),
+    await ctx.core.execute(
+        lobbies.set_lobby_password,
+        lobby_id=get_own_lobby(ctx).id,
+        by=ctx.caller.player,
+        password=ctx.body["params"].secret("password"),
     )
-    return well({"message": "Password updated successfully"})
+    return success({"message": "Password updated successfully"})
 
 
 ROUTES = (
-    Route("POST", f"{FILE}/list", listing, BODY, auth.game_or_player, media=()),
-    Route("GET", f"{FILE}/list", listing, BODY, auth.game_or_player, media=()),
-    Route("POST", f"{FILE}/create", create, BODY, auth.player, media=()),
-    *named("POST", FILE, "join", join, BODY),
-    Route("POST", f"{FILE}/leave", leave, who=auth.player),
-    Route("GET", f"{FILE}/players", members, who=auth.player),
-    Route("POST", f"{FILE}/heartbeat", heartbeat, who=auth.player),
-    Route("GET", f"{FILE}/current", current, who=auth.player),
-    Route("POST", f"{FILE}/start", start, who=auth.player),
-    Route("POST", f"{FILE}/stop", stop, who=auth.player),
-    Route("POST", f"{FILE}/remove", remove, who=auth.player),
-    Route("POST", f"{FILE}/kick", kick, BODY, auth.player, media=()),
-    Route("POST", f"{FILE}/password", password, BODY, auth.player, media=()),
+    Route("POST", f"{FILE}/list", list_lobbies, PARAMS, auth.game_or_player, media=()),
+    Route("GET", f"{FILE}/list", list_lobbies, PARAMS, auth.game_or_player, media=()),
+    Route("POST", f"{FILE}/create", create, PARAMS, auth.player, media=()),
+    *id_routes("POST", FILE, "join", join, PARAMS),
+    Route("POST", f"{FILE}/leave", leave, auth=auth.player),
+    Route("GET", f"{FILE}/players", list_members, auth=auth.player),
+    Route("POST", f"{FILE}/heartbeat", heartbeat, auth=auth.player),
+    Route("GET", f"{FILE}/current", get_current, auth=auth.player),
+    Route("POST", f"{FILE}/start", start, auth=auth.player),
+    Route("POST", f"{FILE}/stop", stop, auth=auth.player),
+    Route("POST", f"{FILE}/remove", remove, auth=auth.player),
+    Route("POST", f"{FILE}/kick", kick, PARAMS, auth.player, media=()),
+    Route("POST", f"{FILE}/password", set_password, PARAMS, auth.player, media=()),
 )

@@ -3,100 +3,104 @@
 from collections.abc import Sequence
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, heard_at
-from coalserver.apis.multiplayer.schemas import Said
-from coalserver.core.queries.lobbies import lobby_coded, lobby_with
-from coalserver.core.queries.players import name_of
-from coalserver.core.queries.rooms import room_coded, room_with
-from coalserver.domain.errors import Refusal, Why
+from coalserver.apis.multiplayer.render import JSON, last_seen
+from coalserver.apis.multiplayer.schemas import Params
+from coalserver.core.queries.lobbies import lobby_by_code, lobby_of_player
+from coalserver.core.queries.players import player_name
+from coalserver.core.queries.rooms import room_by_code, room_of_player
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat
-from coalserver.web.api import Call, Handler, Route
-from coalserver.web.schemas import Shape
+from coalserver.web.api import Handler, RequestContext, Route
+from coalserver.web.schemas import BodySchema
 
-FEWEST, MOST = 2, 16
+MIN_PLAYERS, MAX_PLAYERS = 2, 16
 #: Rows a list holds at most, and unless it is asked for fewer.
-LISTED = 50
+PAGE_SIZE = 50
 
 
-def own_lobby(call: Call) -> Lobby:
+def get_own_lobby(ctx: RequestContext) -> Lobby:
     """The lobby in which the caller sits, started or not."""
-    lobby = call.core.see(lobby_with, player=call.caller.player)
+    lobby = ctx.core.query(lobby_of_player, player=ctx.caller.player)
     if lobby is None:
-        raise Refusal(Why.NOT_HERE)
+        raise DomainError(ErrorCode.NOT_MEMBER)
     return lobby
 
 
-def own_room(call: Call) -> Room:
+def get_own_room(ctx: RequestContext) -> Room:
     """The room in which the caller plays."""
-    room = call.core.see(room_with, player=call.caller.player)
+    room = ctx.core.query(room_of_player, player=ctx.caller.player)
     if room is None:
-        raise Refusal(Why.NOT_HERE)
+        raise DomainError(ErrorCode.NOT_MEMBER)
     return room
 
 
-def lobby_in_path(call: Call) -> Lobby:
+def lobby_in_path(ctx: RequestContext) -> Lobby:
     """The lobby that the path names, gone or not."""
-    return call.core.see(lobby_coded, game=auth.game(call).tag, code=code(call, "matchmakingId"))
+    return ctx.core.query(
+        lobby_by_code, game=auth.get_game(ctx).tag, code=id_in_request(ctx, "matchmakingId")
+    )
 
 
-def room_in_path(call: Call) -> Room:
+def room_in_path(ctx: RequestContext) -> Room:
     """The room that the path names, over or not."""
-    return call.core.see(room_coded, game=auth.game(call).tag, code=code(call, "roomId"))
+    return ctx.core.query(
+        room_by_code, game=auth.get_game(ctx).tag, code=id_in_request(ctx, "roomId")
+    )
 
 
-def code(call: Call, parameter: str) -> str:
+def id_in_request(ctx: RequestContext, parameter: str) -> str:
     """The id in the path; in the query under this name, where the path has none."""
-    named = call.path.get("id", "") or call.query.get(parameter, "")
-    if not named:
-        raise Refusal(Why.MALFORMED, what=parameter)
-    return named.lower()
+    value = ctx.path.get("id", "") or ctx.query.get(parameter, "")
+    if not value:
+        raise DomainError(ErrorCode.INVALID_REQUEST, what=parameter)
+    return value.lower()
 
 
-def capacity(said: Said, default: int = 0) -> int:
+def capacity_param(params: Params, default: int = 0) -> int:
     """How many may come, brought into bounds; the default where nothing is said."""
-    asked = said.whole("max_players") or default
-    return min(max(asked, FEWEST), MOST) if asked else 0
+    requested = params.integer("max_players") or default
+    return min(max(requested, MIN_PLAYERS), MAX_PLAYERS) if requested else 0
 
 
-def rows_asked(said: Said) -> int:
+def limit_param(params: Params) -> int:
     """How many rows of a list, brought into bounds."""
-    asked = said.whole("limit")
-    return LISTED if asked is None else min(max(asked, 1), LISTED)
+    requested = params.integer("limit")
+    return PAGE_SIZE if requested is None else min(max(requested, 1), PAGE_SIZE)
 
 
-def in_order(roster: Roster) -> Sequence[Seat]:
+def seats_host_first(roster: Roster) -> Sequence[Seat]:
     """The host first, then as they came."""
     return sorted(
         roster.seats, key=lambda seat: (seat.player != roster.host, seat.joined, seat.number)
     )
 
 
-def last_sign(call: Call, roster: Roster, since: float) -> float:
+def last_activity(ctx: RequestContext, roster: Roster, since: float) -> float:
     """When any of the members was last heard of."""
-    return max([since, *(heard_at(call.core, player) or since for player in roster)])
+    return max([since, *(last_seen(ctx.core, player) or since for player in roster)])
 
 
-def member(call: Call, roster: Roster, seat: Seat) -> JSON:
+def member_fields(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
     """What both lists of members say in the same words."""
     return {
-        "player_name": call.core.see(name_of, id=seat.player),
+        "player_name": ctx.core.query(player_name, id=seat.player),
         "is_host": int(seat.player == roster.host),
-        "is_local": seat.player == call.caller.player,
+        "is_local": seat.player == ctx.caller.player,
     }
 
 
-def guarded(call: Call, name: str, locked: bool) -> str:
+def limited_attempts(ctx: RequestContext, name: str, locked: bool) -> str:
     """Under which name wrong passwords are counted; refuses where there were too many."""
-    tried = f"{name} {call.address}"
+    throttle_key = f"{name} {ctx.address}"
     if locked:
-        call.web.failures.check(tried)
-    return tried
+        ctx.app.failure_limiter.check(throttle_key)
+    return throttle_key
 
 
-def named(
-    method: str, file: str, endpoint: str, handler: Handler, body: Shape | None = None
+def id_routes(
+    method: str, file: str, endpoint: str, handler: Handler, body: BodySchema | None = None
 ) -> tuple[Route, ...]:
     """The routes of an endpoint whose path holds an id, or nothing where an id should be."""
     paths = (f"{file}/{{id}}/{endpoint}", f"{file}//{endpoint}", f"{file}/{endpoint}")

@@ -1,11 +1,11 @@
 """What this dialect remembers of its readers: in memory only, and forgotten without harm."""
 
-from coalserver.web.api import Web
-from coalserver.web.streaming.render_cache import Words
+from coalserver.web.api import AppContext
+from coalserver.web.streaming.render_cache import RenderCache
 
 
-class Remembered(Words):
+class ReadPositions(RenderCache):
     """How far readers have looked, and what polls have shown. What is forgotten is read again."""
 
-    def __init__(self, web: Web) -> None:
-        super().__init__(most=65_536)
+    def __init__(self, web: AppContext) -> None:
+        super().__init__(max_entries=65_536)

@@ -6,34 +6,41 @@ import orjson
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, free, heard_at, stamp, stamp_or_null, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_time,
+    format_time_or_null,
+    json_member,
+    last_seen,
+    success,
+)
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands import bans, players
-from coalserver.core.queries.players import player_called, players_of
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.player import BAN_SECONDS, Player
-from coalserver.web.api import Call, Route
-from coalserver.web.endpoint import heard
-from coalserver.web.responses import answer
+from coalserver.core.queries.players import player_by_id, players_of_game
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.player import BAN_DURATIONS, Player
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.endpoint import record_activity
+from coalserver.web.responses import raw_response
 
 FILE = "/api/game_players.php"
-SHORTEST_NAME, LONGEST_NAME = 2, 50
+MIN_NAME_LENGTH, MAX_NAME_LENGTH = 2, 50
 #: Rows of a long list that are made before others get their turn.
-PIECE = 500
+CHUNK_SIZE = 500
 
 
-async def register(call: Call) -> web.StreamResponse:
+async def register(ctx: RequestContext) -> web.StreamResponse:
     """Make a player; the private key is shown this once."""
-    game = auth.game(call)
-    said: Said = call.body["said"]
-    name = said.text("player_name", LONGEST_NAME)
+    game = auth.get_game(ctx)
+    params: Params = ctx.body["params"]
+    name = params.text("player_name", MAX_NAME_LENGTH)
     if not name:
-        raise missing("player_name")
-    data = said.object("player_data") or b"{}"
-    player, secret = await call.core.do(
+        raise invalid_request("player_name")
+    data = params.json_object("player_data") or b"{}"
+    player, secret = await ctx.core.execute(
         players.register_player, game=game.tag, name=name, data=data
     )
-    return well(
+    return success(
         {
             "player_id": str(player.id),
             "private_key": secret,
@@ -43,55 +50,55 @@ async def register(call: Call) -> web.StreamResponse:
     )
 
 
-async def login(call: Call) -> web.StreamResponse:
+async def login(ctx: RequestContext) -> web.StreamResponse:
     """Come in; the answer shows the player as he was found."""
-    call.caller = auth.player(call)
-    player = call.core.see(player_called, id=call.caller.player)
-    found = {
+    ctx.caller = auth.player(ctx)
+    player = ctx.core.query(player_by_id, id=ctx.caller.player)
+    rendered = {
         "id": player.id,
-        "game_id": auth.game(call).id,
+        "game_id": auth.get_game(ctx).id,
         "player_name": player.name,
-        **free(call, "player_data", player.data),
+        **json_member(ctx, "player_data", player.data),
         "is_online": True,
-        "last_login": stamp_or_null(player.last_login),
-        "last_heartbeat": stamp_or_null(heard_at(call.core, player.id)),
-        "last_logout": stamp_or_null(player.last_logout),
-        "created_at": stamp(player.created),
-        "updated_at": stamp(player.updated),
+        "last_login": format_time_or_null(player.last_login),
+        "last_heartbeat": format_time_or_null(last_seen(ctx.core, player.id)),
+        "last_logout": format_time_or_null(player.last_logout),
+        "created_at": format_time(player.created),
+        "updated_at": format_time(player.updated),
     }
-    await heard(call)
-    await call.core.do(players.note_login, player=player.id)
-    return well({"player": found})
+    await record_activity(ctx)
+    await ctx.core.execute(players.record_login, player_id=player.id)
+    return success({"player": rendered})
 
 
-async def heartbeat(call: Call) -> web.StreamResponse:
+async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
     """Say that one is there. Every other call says so too."""
-    at = heard_at(call.core, call.caller.player)
-    return well({"message": "Heartbeat updated", "last_heartbeat": stamp_or_null(at)})
+    at = last_seen(ctx.core, ctx.caller.player)
+    return success({"message": "Heartbeat updated", "last_heartbeat": format_time_or_null(at)})
 
 
-async def logout(call: Call) -> web.StreamResponse:
+async def logout(ctx: RequestContext) -> web.StreamResponse:
     """Go: offline at once, and what is open is closed. The key stays good."""
-    player = await call.core.do(players.note_logout, player=call.caller.player)
-    call.core.presence.depart(player.id)
-    return well(
+    player = await ctx.core.execute(players.record_logout, player_id=ctx.caller.player)
+    ctx.core.presence.leave(player.id)
+    return success(
         {
             "message": "Player logged out successfully",
-            "last_logout": stamp_or_null(player.last_logout),
+            "last_logout": format_time_or_null(player.last_logout),
         }
     )
 
 
-async def rename(call: Call) -> web.StreamResponse:
+async def rename(ctx: RequestContext) -> web.StreamResponse:
     """Be called something else."""
-    said: Said = call.body["said"]
-    name = said.text("new_name", LONGEST_NAME + 1)
+    params: Params = ctx.body["params"]
+    name = params.text("new_name", MAX_NAME_LENGTH + 1)
     if not name:
-        raise missing("new_name")
-    if not SHORTEST_NAME <= len(name) <= LONGEST_NAME:
-        raise missing("name_length")
-    player = await call.core.do(players.rename_player, player=call.caller.player, name=name)
-    return well(
+        raise invalid_request("new_name")
+    if not MIN_NAME_LENGTH <= len(name) <= MAX_NAME_LENGTH:
+        raise invalid_request("name_length")
+    player = await ctx.core.execute(players.rename_player, player_id=ctx.caller.player, name=name)
+    return success(
         {
             "message": "Player name updated successfully",
             "new_name": player.name,
@@ -100,96 +107,100 @@ async def rename(call: Call) -> web.StreamResponse:
     )
 
 
-async def rotate(call: Call) -> web.StreamResponse:
+async def rotate_key(ctx: RequestContext) -> web.StreamResponse:
     """Get another private key, shown this once; the old one stops at once."""
-    secret = await call.core.do(players.rotate_key, player=call.caller.player)
-    return well({"message": "Player token rotated successfully", "private_key": secret})
+    secret = await ctx.core.execute(players.rotate_private_key, player_id=ctx.caller.player)
+    return success({"message": "Player token rotated successfully", "private_key": secret})
 
 
-async def listing(call: Call) -> web.StreamResponse:
+async def list_players(ctx: RequestContext) -> web.StreamResponse:
     """Every player of the game, oldest first, for its owner."""
-    found = call.core.see(players_of, game=auth.game(call).tag)
+    found = ctx.core.query(players_of_game, game=auth.get_game(ctx).tag)
     rows: list[bytes] = []
-    for start in range(0, len(found), PIECE):
-        rows += [orjson.dumps(_row(call, player)) for player in found[start : start + PIECE]]
+    for start in range(0, len(found), CHUNK_SIZE):
+        rows += [
+            orjson.dumps(_player_row(ctx, player)) for player in found[start : start + CHUNK_SIZE]
+        ]
         await asyncio.sleep(0)
-    return answer(b'{"success":true,"count":%d,"players":[%b]}' % (len(rows), b",".join(rows)))
+    return raw_response(
+        b'{"success":true,"count":%d,"players":[%b]}' % (len(rows), b",".join(rows))
+    )
 
 
-def _row(call: Call, player: Player) -> JSON:
+def _player_row(ctx: RequestContext, player: Player) -> JSON:
     return {
         "id": player.id,
         "player_name": player.name,
-        "is_online": _online(call, player),
-        "last_login": stamp_or_null(player.last_login),
-        "last_logout": stamp_or_null(player.last_logout),
-        "last_heartbeat": stamp_or_null(heard_at(call.core, player.id)),
-        "created_at": stamp(player.created),
+        "is_online": _is_online(ctx, player),
+        "last_login": format_time_or_null(player.last_login),
+        "last_logout": format_time_or_null(player.last_logout),
+        "last_heartbeat": format_time_or_null(last_seen(ctx.core, player.id)),
+        "created_at": format_time(player.created),
     }
 
 
-def _online(call: Call, player: Player) -> bool:
+def _is_online(ctx: RequestContext, player: Player) -> bool:
     """Whether a player is there. To register is a sign of life too, if no heartbeat."""
-    core = call.core
-    if heard_at(core, player.id) is None:
-        return core.now - player.created < core.setting.limits.away_after
+    core = ctx.core
+    if last_seen(core, player.id) is None:
+        return core.now - player.created < core.context.limits.away_after
     return core.online(player.id)
 
 
-async def ban(call: Call) -> web.StreamResponse:
+async def ban(ctx: RequestContext) -> web.StreamResponse:
     """Shut a player out of the game for a time; a new ban replaces an older one."""
-    said: Said = call.body["said"]
-    player = _named(said)
-    duration = said.text("ban_duration").lower()
+    params: Params = ctx.body["params"]
+    player = _player_param(params)
+    duration = params.text("ban_duration").lower()
     if not duration:
-        raise missing("ban_duration")
-    if duration not in BAN_SECONDS:
-        raise missing("unknown_duration")
-    made = await call.core.do(
+        raise invalid_request("ban_duration")
+    if duration not in BAN_DURATIONS:
+        raise invalid_request("unknown_duration")
+    created = await ctx.core.execute(
         bans.ban,
-        game=auth.game(call).tag,
-        player=player,
+        game=auth.get_game(ctx).tag,
+        player_id=player,
         duration=duration,
-        reason=said.text("ban_reason", 500),
+        reason=params.text("ban_reason", 500),
     )
-    return well(
+    return success(
         {
             "message": "Player banned successfully",
-            "ban_id": made.code,
-            "player_id": made.player,
-            "ban_duration": made.duration,
-            "ban_reason": made.reason or None,
-            "banned_until": stamp_or_null(made.until),
+            "ban_id": created.code,
+            "player_id": created.player,
+            "ban_duration": created.duration,
+            "ban_reason": created.reason or None,
+            "banned_until": format_time_or_null(created.until),
         }
     )
 
 
-async def unban(call: Call) -> web.StreamResponse:
+async def unban(ctx: RequestContext) -> web.StreamResponse:
     """Let a player in again."""
-    player = _named(call.body["said"])
-    removed = await call.core.do(bans.unban, game=auth.game(call).tag, player=player)
+    player = _player_param(ctx.body["params"])
+    removed = await ctx.core.execute(bans.unban, game=auth.get_game(ctx).tag, player_id=player)
     message = "Player unbanned successfully" if removed else "No active bans found for this player"
-    return well({"message": message, "player_id": player, "bans_removed": removed})
+    return success({"message": message, "player_id": player, "bans_removed": removed})
 
 
-def _named(said: Said) -> int:
-    if said.get("player_id") in (None, ""):
-        raise missing("player_id")
-    player = said.whole("player_id")
+def _player_param(params: Params) -> int:
+    if params.get("player_id") in (None, ""):
+        raise invalid_request("player_id")
+    player = params.integer("player_id")
     if player is None:
-        raise Refusal(Why.PLAYER_NOT_FOUND)
+        raise DomainError(ErrorCode.PLAYER_NOT_FOUND)
     return player
 
 
 ROUTES = (
-    Route("POST", f"{FILE}/register", register, BODY, auth.game_only, media=()),
+    Route("POST", f"{FILE}/register", register, PARAMS, auth.game_only, media=()),
     # Who calls, it finds out itself: the call must not count as a sign of life too early.
     Route("PUT", f"{FILE}/login", login),
-    Route("POST", f"{FILE}/heartbeat", heartbeat, who=auth.player),
-    Route("POST", f"{FILE}/logout", logout, who=auth.player),
-    Route("PUT", f"{FILE}/rename", rename, BODY, auth.player, media=()),
-    Route("POST", f"{FILE}/rotate", rotate, who=auth.player),
-    Route("GET", f"{FILE}/list", listing, who=auth.private),
-    Route("POST", f"{FILE}/ban", ban, BODY, auth.private, media=()),
-    Route("POST", f"{FILE}/unban", unban, BODY, auth.private, media=()),
+    Route("POST", f"{FILE}/heartbeat", heartbeat, auth=auth.player),
+    Route("POST", f"{FILE}/logout", logout, auth=auth.player),
+    Route("PUT", f"{FILE}/rename", rename, PARAMS, auth.player, media=()),
+    Route("POST", f"{FILE}/rotate", rotate_key, auth=auth.player),
+    Route("GET", f"{FILE}/list", list_players, auth=auth.game_owner),
+    Route("POST", f"{FILE}/ban", ban, PARAMS, auth.game_owner, media=()),
+    Route("POST", f"{FILE}/unban", unban, PARAMS, auth.game_owner, media=()),
 )

@@ -4,31 +4,31 @@ from aiohttp import WSCloseCode, web
 
 from coalserver.apis.multiplayer import auth, realtime_messages
 from coalserver.apis.multiplayer.relay import TOKEN_INVALIDATED, Member, Relay
-from coalserver.apis.multiplayer.render import well
-from coalserver.core.queries.players import player_called
-from coalserver.core.queries.rooms import room_with
-from coalserver.domain.errors import Refusal, Why
+from coalserver.apis.multiplayer.render import success
+from coalserver.core.queries.players import player_by_id
+from coalserver.core.queries.rooms import room_of_player
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
-from coalserver.web.api import Call, Caller, Route
-from coalserver.web.endpoint import heard
-from coalserver.web.responses import Written
-from coalserver.web.streaming.websocket import Socket
+from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.endpoint import record_activity
+from coalserver.web.responses import AlreadySent
+from coalserver.web.streaming.websocket import WebSocketConnection
 
 #: Bytes of one message.
-MOST = 64 * 1024
-REQUIRED = (WSCloseCode.POLICY_VIOLATION, "Token required")
-INVALID = (WSCloseCode.POLICY_VIOLATION, "Invalid token")
+MAX_MESSAGE_BYTES = 64 * 1024
+TOKEN_REQUIRED = (WSCloseCode.POLICY_VIOLATION, "Token required")
+TOKEN_INVALID = (WSCloseCode.POLICY_VIOLATION, "Invalid token")
 
 
-async def token(call: Call) -> web.StreamResponse:
+async def issue_token(ctx: RequestContext) -> web.StreamResponse:
     """What opens the socket, once; the same until it is used."""
-    room = call.core.see(room_with, player=call.caller.player)
+    room = ctx.core.query(room_of_player, player=ctx.caller.player)
     if room is None or not room.realtime:
-        raise Refusal(Why.NOT_HERE)
-    player = call.core.see(player_called, id=call.caller.player)
-    return well(
+        raise DomainError(ErrorCode.NOT_MEMBER)
+    player = ctx.core.query(player_by_id, id=ctx.caller.player)
+    return success(
         {
-            "token": call.web.own(Relay).passes.issue(player, room),
+            "token": ctx.app.per_process(Relay).tokens.issue(player, room),
             "player_info": {
                 "player_id": player.id,
                 "player_name": player.name,
@@ -39,97 +39,97 @@ async def token(call: Call) -> web.StreamResponse:
     )
 
 
-async def validate(call: Call) -> web.StreamResponse:
+async def validate_token(ctx: RequestContext) -> web.StreamResponse:
     """Whether a token of this game would open the socket now."""
-    held = call.web.own(Relay).passes.find(shown(call))
-    room = None if held is None else call.core.state.get(Room, held.room)
-    return well({"valid": room is not None and room.game == auth.game(call).tag})
+    realtime_token = ctx.app.per_process(Relay).tokens.find(token_param(ctx))
+    room = None if realtime_token is None else ctx.core.state.get(Room, realtime_token.room)
+    return success({"valid": room is not None and room.game == auth.get_game(ctx).tag})
 
 
-async def revoke(call: Call) -> web.StreamResponse:
+async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
     """The caller's token opens nothing any more, and what it has opened is closed."""
-    relay = call.web.own(Relay)
-    had = relay.passes.revoke(call.caller.player)
-    member = relay.member(call.caller.player)
+    relay = ctx.app.per_process(Relay)
+    revoked = relay.tokens.revoke(ctx.caller.player)
+    member = relay.find_member(ctx.caller.player)
     if member is not None:
-        member.end(*TOKEN_INVALIDATED)
-    done = "Realtime token revoked successfully"
-    return well({"message": done if had or member else "There was no realtime token"})
+        member.close(*TOKEN_INVALIDATED)
+    message = "Realtime token revoked successfully"
+    return success({"message": message if revoked or member else "There was no realtime token"})
 
 
-async def socket(call: Call) -> web.StreamResponse:
+async def open_socket(ctx: RequestContext) -> web.StreamResponse:
     """The socket itself. Whoever may not have it is told so in the words of a close."""
-    opened = Socket(MOST)
-    await opened.open(call.request)
-    relay, shows = call.web.own(Relay), shown(call)
-    held = relay.passes.use(shows)
-    if held is not None:
-        await keep(call, relay.admit(held, form(call), opened))
+    connection = WebSocketConnection(MAX_MESSAGE_BYTES)
+    await connection.open(ctx.request)
+    relay, secret = ctx.app.per_process(Relay), token_param(ctx)
+    realtime_token = relay.tokens.use(secret)
+    if realtime_token is not None:
+        await run_member(ctx, relay.add_member(realtime_token, client_type_param(ctx), connection))
     else:
-        opened.end(*(_refused(relay, shows)))
-    await opened.finish()
-    return Written(keep_alive=False)
+        connection.close(*(_close_reason(relay, secret)))
+    await connection.wait_closed()
+    return AlreadySent(keep_alive=False)
 
 
-async def keep(call: Call, member: Member) -> None:
+async def run_member(ctx: RequestContext, member: Member) -> None:
     """Let a member send and hear until it ends; its player is there for as long."""
-    call.caller = Caller(member.player)
-    presence = call.core.presence
+    ctx.caller = Caller(member.player)
+    presence = ctx.core.presence
     presence.hold(member.player)
     try:
-        member.tell(hello(call, member))
-        await heard(call)
-        member.socket.hear(member)
+        member.send(render_connected(ctx, member))
+        await record_activity(ctx)
+        member.socket.set_handler(member)
         code, reason = await member.socket.ended
     finally:
-        presence.release(member.player, call.now)
-        member.end(WSCloseCode.GOING_AWAY, "")
+        presence.release(member.player, ctx.now)
+        member.close(WSCloseCode.GOING_AWAY, "")
 
 
-def hello(call: Call, member: Member) -> bytes:
+def render_connected(ctx: RequestContext, member: Member) -> bytes:
     """What a client is told first."""
-    room = call.core.state.get(Room, member.room)
-    player = call.core.see(player_called, id=member.player)
-    return realtime_messages.connected(
+    room = ctx.core.state.get(Room, member.room)
+    player = ctx.core.query(player_by_id, id=member.player)
+    return realtime_messages.connected_frame(
         connection_id=member.code,
         player_id=player.id,
         player_name=player.name,
         room_id="" if room is None else room.code,
-        client_type=member.form,
+        client_type=member.client_type,
     )
 
 
-async def door(call: Call) -> web.StreamResponse:
+async def describe_socket(ctx: RequestContext) -> web.StreamResponse:
     """Where the socket is, for clients that look before they open it."""
-    return well({"message": "Open a WebSocket here, with ?token= and ?client="})
+    return success({"message": "Open a WebSocket here, with ?token= and ?client="})
 
 
-def shown(call: Call) -> str:
+def token_param(ctx: RequestContext) -> str:
     """The realtime token of a request; a header outranks the query."""
-    header = call.request.headers.get("X-Realtime-Token", "").strip()
-    return header or call.query.get("token", "").strip()
+    header = ctx.request.headers.get("X-Realtime-Token", "").strip()
+    return header or ctx.query.get("token", "").strip()
 
 
-def form(call: Call) -> str:
+def client_type_param(ctx: RequestContext) -> str:
     """What kind of client this is."""
-    said = call.query.get("client", "").strip().lower()
-    return said if said in realtime_messages.FORMS else realtime_messages.JSON
+    requested = ctx.query.get("client", "").strip().lower()
+    return requested if requested in realtime_messages.CLIENT_TYPES else realtime_messages.JSON
 
 
-def _refused(relay: Relay, shows: str) -> tuple[int, str]:
-    if not shows:
-        return REQUIRED
-    return TOKEN_INVALIDATED if relay.passes.spent(shows) else INVALID
+def _close_reason(relay: Relay, secret: str) -> tuple[int, str]:
+    if not secret:
+        return TOKEN_REQUIRED
+    return TOKEN_INVALIDATED if relay.tokens.was_used(secret) else TOKEN_INVALID
 
 
 FILE = "/api/realtime.php"
 ROUTES = (
-    Route("POST", f"{FILE}/token", token, who=auth.player),
-    Route("GET", f"{FILE}/token/validate", validate, who=auth.game_only),
-    Route("POST", f"{FILE}/token/revoke", revoke, who=auth.player),
-    Route("GET", "/", socket, upgrade=True),
-    Route("GET", "/realtime", socket, upgrade=True),
-    Route("GET", "/realtime", door),
-    Route("GET", "/realtime/", socket, upgrade=True),
-    Route("GET", "/realtime/", door),
+    Route("POST", f"{FILE}/token", issue_token, auth=auth.player),
+    Route("GET", f"{FILE}/token/validate", validate_token, auth=auth.game_only),
+    Route("POST", f"{FILE}/token/revoke", revoke_token, auth=auth.player),
+    Route("GET", "/", open_socket, upgrade=True),
+    Route("GET", "/realtime", open_socket, upgrade=True),
+    Route("GET", "/realtime", describe_socket),
+    Route("GET", "/realtime/", open_socket, upgrade=True),
+    Route("GET", "/realtime/", describe_socket),
 )

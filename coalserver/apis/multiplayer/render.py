@@ -7,44 +7,44 @@ import orjson
 from aiohttp import web
 
 from coalserver.core.engine import Core
-from coalserver.web.api import Call
-from coalserver.web.responses import document
+from coalserver.web.api import RequestContext
+from coalserver.web.responses import json_response
 
 JSON = dict[str, Any]
 
 
-def stamp(at: float) -> str:
+def format_time(at: float) -> str:
     """`2026-03-13 09:39:06`, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def stamp_or_null(at: float | None) -> str | None:
+def format_time_or_null(at: float | None) -> str | None:
     """The same; null for what has not happened yet."""
-    return None if at is None else stamp(at)
+    return None if at is None else format_time(at)
 
 
-def iso(at: float) -> str:
+def format_iso_time(at: float) -> str:
     """`2026-03-13T09:39:06+00:00`, in UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def heard_at(core: Core, player: int) -> float | None:
+def last_seen(core: Core, player: int) -> float | None:
     """When a player was last heard of; None for one who never was."""
-    return core.presence.last(player) or None
+    return core.presence.last_seen_at(player) or None
 
 
-def well(members: JSON, headers: dict[str, str] | None = None) -> web.StreamResponse:
+def success(members: JSON, headers: dict[str, str] | None = None) -> web.StreamResponse:
     """200 and `success`, with what belongs to it."""
-    return document({"success": True, **members}, headers=headers)
+    return json_response({"success": True, **members}, headers=headers)
 
 
-def unity(call: Call) -> bool:
+def is_unity_client(ctx: RequestContext) -> bool:
     """Whether the client cannot read free JSON but as a string: `format=unity`."""
-    return call.query.get("format", "").lower() == "unity"
+    return ctx.query.get("format", "").lower() == "unity"
 
 
-def free(call: Call, name: str, value: bytes) -> JSON:
+def json_member(ctx: RequestContext, name: str, value: bytes) -> JSON:
     """A member of free JSON as this client reads it: as it is, or as a string named `…_json`."""
-    if unity(call):
+    if is_unity_client(ctx):
         return {f"{name}_json": value.decode()}
     return {name: orjson.Fragment(value)}

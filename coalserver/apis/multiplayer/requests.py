@@ -3,79 +3,86 @@
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.membership import code, guarded, lobby_in_path, named
-from coalserver.apis.multiplayer.render import JSON, stamp, stamp_or_null, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
-from coalserver.core.commands.join_requests import answer_join, ask_to_join
-from coalserver.core.queries.players import name_of
-from coalserver.core.queries.requests import request_coded
-from coalserver.domain.errors import Refusal, Why
+from coalserver.apis.multiplayer.membership import (
+    id_in_request,
+    id_routes,
+    limited_attempts,
+    lobby_in_path,
+)
+from coalserver.apis.multiplayer.render import JSON, format_time, format_time_or_null, success
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
+from coalserver.core.commands.join_requests import answer_join_request, request_to_join
+from coalserver.core.queries.players import player_name
+from coalserver.core.queries.requests import join_request_by_code
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import JoinRequest
-from coalserver.domain.play.lobby import Lobby, Phase
-from coalserver.web.api import Call
+from coalserver.domain.play.lobby import Lobby, LobbyState
+from coalserver.web.api import RequestContext
 
 FILE = "/api/matchmaking.php"
 #: What the host says -> whether that lets the player in, and how it is confirmed.
 ANSWERS = {"approve": (True, "approved"), "reject": (False, "rejected")}
-STATES = {None: "pending", True: "approved", False: "rejected"}
+STATUSES = {None: "pending", True: "approved", False: "rejected"}
 
 
-async def ask(call: Call) -> web.StreamResponse:
+async def request_join(ctx: RequestContext) -> web.StreamResponse:
     """Ask the host of a lobby to be let in."""
-    lobby, said = lobby_in_path(call), call.body["said"]
-    data = said.brought()
-    tried = guarded(call, f"lobby {lobby.id}", bool(lobby.password))
+    lobby, params = lobby_in_path(ctx), ctx.body["params"]
+    data = params.player_data()
+    throttle_key = limited_attempts(ctx, f"lobby {lobby.id}", bool(lobby.password))
     try:
-        request = await call.core.do(
-            ask_to_join,
+        request = await ctx.core.execute(
+            request_to_join,
             lobby_id=lobby.id,
-            player=call.caller.player,
-            password=said.secret("password"),
+            player_id=ctx.caller.player,
+            password=params.secret("password"),
             data=data,
         )
-    except Refusal as refusal:
-        if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(tried)
+    except DomainError as error:
+        if error.code is ErrorCode.WRONG_PASSWORD:
+            ctx.app.failure_limiter.record_failure(throttle_key)
         raise
-    return well({"request_id": request.code, "message": "Join request sent to host"})
+    return success({"request_id": request.code, "message": "Join request sent to host"})
 
 
-async def answer(call: Call) -> web.StreamResponse:
+async def answer_request(ctx: RequestContext) -> web.StreamResponse:
     """The host lets a player in, or does not."""
-    request_id = code(call, "requestId")
-    said: Said = call.body["said"]
-    action = said.text("action").lower()
+    request_id = id_in_request(ctx, "requestId")
+    params: Params = ctx.body["params"]
+    action = params.text("action").lower()
     if not action:
-        raise missing("action")
+        raise invalid_request("action")
     if action not in ANSWERS:
-        raise missing("unknown_action")
-    _, lobby = _found(call, request_id)
-    if lobby.phase is Phase.GONE:
-        raise Refusal(Why.LOBBY_GONE)
-    approve, done = ANSWERS[action]
-    await call.core.do(answer_join, code=request_id, by=call.caller.player, approve=approve)
-    return well(
+        raise invalid_request("unknown_action")
+    _, lobby = _get_request(ctx, request_id)
+    if lobby.state is LobbyState.CLOSED:
+        raise DomainError(ErrorCode.LOBBY_CLOSED)
+    approve, outcome = ANSWERS[action]
+    await ctx.core.execute(
+        answer_join_request, code=request_id, by=ctx.caller.player, approve=approve
+    )
+    return success(
         {
-            "message": f"Join request {done} successfully",
+            "message": f"Join request {outcome} successfully",
             "request_id": request_id,
             "action": action,
         }
     )
 
 
-async def status(call: Call) -> web.StreamResponse:
+async def get_status(ctx: RequestContext) -> web.StreamResponse:
     """How one's request stands."""
-    request, lobby = _found(call, code(call, "requestId"))
-    if request.player != call.caller.player:
-        raise Refusal(Why.REQUEST_NOT_FOUND)
+    request, lobby = _get_request(ctx, id_in_request(ctx, "requestId"))
+    if request.player != ctx.caller.player:
+        raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
     by = request.answered_by
-    shown = {
+    rendered = {
         **request_row(lobby, request),
         "responded_by": by,
-        "responder_name": None if by is None else call.core.see(name_of, id=by),
-        "join_by_requests": lobby.by_request,
+        "responder_name": None if by is None else ctx.core.query(player_name, id=by),
+        "join_by_requests": lobby.requires_approval,
     }
-    return well({"request": shown})
+    return success({"request": rendered})
 
 
 def request_row(lobby: Lobby, request: JoinRequest) -> JSON:
@@ -83,32 +90,32 @@ def request_row(lobby: Lobby, request: JoinRequest) -> JSON:
     return {
         "request_id": request.code,
         "matchmaking_id": lobby.code,
-        "status": STATES[request.approved],
-        "requested_at": stamp(request.asked),
-        "responded_at": stamp_or_null(request.answered),
+        "status": STATUSES[request.approved],
+        "requested_at": format_time(request.requested_at),
+        "responded_at": format_time_or_null(request.answered_at),
     }
 
 
-def pending_row(call: Call, lobby: Lobby, request: JoinRequest) -> JSON:
+def pending_row(ctx: RequestContext, lobby: Lobby, request: JoinRequest) -> JSON:
     """What the host sees of it: also who asks."""
     return {
         **request_row(lobby, request),
         "player_id": request.player,
-        "player_name": call.core.see(name_of, id=request.player),
+        "player_name": ctx.core.query(player_name, id=request.player),
     }
 
 
-def _found(call: Call, request_id: str) -> tuple[JoinRequest, Lobby]:
+def _get_request(ctx: RequestContext, request_id: str) -> tuple[JoinRequest, Lobby]:
     """A request and its lobby, if that is of the caller's game."""
-    request = call.core.see(request_coded, code=request_id)
-    lobby = call.core.state.get(Lobby, request.lobby)
-    if lobby is None or lobby.game != auth.game(call).tag:
-        raise Refusal(Why.REQUEST_NOT_FOUND)
+    request = ctx.core.query(join_request_by_code, code=request_id)
+    lobby = ctx.core.state.get(Lobby, request.lobby)
+    if lobby is None or lobby.game != auth.get_game(ctx).tag:
+        raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
     return request, lobby
 
 
 ROUTES = (
-    *named("POST", FILE, "request", ask, BODY),
-    *named("POST", FILE, "response", answer, BODY),
-    *named("GET", FILE, "status", status),
+    *id_routes("POST", FILE, "request", request_join, PARAMS),
+    *id_routes("POST", FILE, "response", answer_request, PARAMS),
+    *id_routes("GET", FILE, "status", get_status),
 )

@@ -5,56 +5,63 @@ from aiohttp import web
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.actions import pending_row
 from coalserver.apis.multiplayer.membership import (
-    capacity,
-    guarded,
-    in_order,
-    last_sign,
-    member,
-    own_room,
+    capacity_param,
+    get_own_room,
+    last_activity,
+    limit_param,
+    limited_attempts,
+    member_fields,
     room_in_path,
-    rows_asked,
+    seats_host_first,
 )
-from coalserver.apis.multiplayer.render import JSON, free, heard_at, iso, stamp, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_iso_time,
+    format_time,
+    json_member,
+    last_seen,
+    success,
+)
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands import rooms
-from coalserver.core.queries.exchange import waiting_for
-from coalserver.core.queries.lobbies import lobby_with
-from coalserver.core.queries.players import name_of
-from coalserver.core.queries.rooms import free_rooms, room_with
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.exchange import waiting_actions
+from coalserver.core.queries.lobbies import lobby_of_player
+from coalserver.core.queries.players import player_name
+from coalserver.core.queries.rooms import joinable_rooms, room_of_player
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat
-from coalserver.web.api import Call, Route
-from coalserver.web.endpoint import allowing
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.endpoint import ignoring
 
 FILE = "/api/game_room.php"
-UNNAMED = "Game Room "
+DEFAULT_NAME_PREFIX = "Game Room "
 #: Places in a room unless its host says how many.
-USUAL = 6
+DEFAULT_CAPACITY = 6
 
 
-async def create(call: Call) -> web.StreamResponse:
+async def create(ctx: RequestContext) -> web.StreamResponse:
     """Open a room and be its host."""
-    player, said = call.caller.player, call.body["said"]
-    if call.core.see(room_with, player=player) is not None:
-        raise Refusal(Why.IN_A_ROOM)
-    if call.core.see(lobby_with, player=player) is not None:
-        raise Refusal(Why.IN_A_LOBBY)
-    room = await call.core.do(
+    player, params = ctx.caller.player, ctx.body["params"]
+    if ctx.core.query(room_of_player, player=player) is not None:
+        raise DomainError(ErrorCode.ALREADY_IN_ROOM)
+    if ctx.core.query(lobby_of_player, player=player) is not None:
+        raise DomainError(ErrorCode.ALREADY_IN_LOBBY)
+    room = await ctx.core.execute(
         rooms.open_room,
-        game=auth.game(call).tag,
-        player=player,
-        name=said.text("room_name"),
-        unnamed=UNNAMED,
-        capacity=capacity(said, USUAL),
-        password=said.secret("password"),
-        options=said.object("rules") or b"{}",
-        hand_over=said.flag("host_switch"),
-        can_leave=said.flag("can_leave_room", True),
-        realtime=said.flag("realtime"),
-        data=said.object("player_data") or b"{}",
+        game=auth.get_game(ctx).tag,
+        player_id=player,
+        name=params.text("room_name"),
+        default_name=DEFAULT_NAME_PREFIX,
+        capacity=capacity_param(params, DEFAULT_CAPACITY),
+        password=params.secret("password"),
+        options=params.json_object("rules") or b"{}",
+        transfer_host=params.boolean("host_switch"),
+        can_leave=params.boolean("can_leave_room", True),
+        realtime=params.boolean("realtime"),
+        data=params.json_object("player_data") or b"{}",
     )
-    return well(
+    return success(
         {
             "room_id": room.code,
             "room_name": room.name,
@@ -64,19 +71,19 @@ async def create(call: Call) -> web.StreamResponse:
     )
 
 
-async def listing(call: Call) -> web.StreamResponse:
+async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     """Rooms with a free place: most players first, then by name."""
-    said = Said({**call.query, **call.body["said"].members})
-    found = call.core.see(
-        free_rooms,
-        game=auth.game(call).tag,
-        limit=rows_asked(said),
-        search=said.text("search"),
+    params = Params({**ctx.query, **ctx.body["params"].members})
+    found = ctx.core.query(
+        joinable_rooms,
+        game=auth.get_game(ctx).tag,
+        limit=limit_param(params),
+        search=params.text("search"),
     )
-    return well({"rooms": [_row(room) for room in found]})
+    return success({"rooms": [_room_row(room) for room in found]})
 
 
-def _row(room: Room) -> JSON:
+def _room_row(room: Room) -> JSON:
     return {
         "room_id": room.code,
         "room_name": room.name,
@@ -86,122 +93,128 @@ def _row(room: Room) -> JSON:
     }
 
 
-async def join(call: Call) -> web.StreamResponse:
+async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a free seat; well also if one has it already."""
-    room, said = room_in_path(call), call.body["said"]
-    tried = guarded(call, f"room {room.id}", bool(room.password))
+    room, params = room_in_path(ctx), ctx.body["params"]
+    throttle_key = limited_attempts(ctx, f"room {room.id}", bool(room.password))
     try:
-        with allowing(Why.ALREADY_HERE):
-            await call.core.do(
+        with ignoring(ErrorCode.ALREADY_MEMBER):
+            await ctx.core.execute(
                 rooms.join_room,
                 room_id=room.id,
-                player=call.caller.player,
-                password=said.secret("password"),
-                data=said.brought(),
+                player_id=ctx.caller.player,
+                password=params.secret("password"),
+                data=params.player_data(),
             )
-    except Refusal as refusal:
-        if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(tried)
+    except DomainError as error:
+        if error.code is ErrorCode.WRONG_PASSWORD:
+            ctx.app.failure_limiter.record_failure(throttle_key)
         raise
-    return well({"room_id": room.code, "message": "Successfully joined the room"})
+    return success({"room_id": room.code, "message": "Successfully joined the room"})
 
 
-async def members(call: Call) -> web.StreamResponse:
+async def list_members(ctx: RequestContext) -> web.StreamResponse:
     """Who plays in one's room, the host first."""
-    room = own_room(call)
-    rows = [_member(call, room.roster, seat) for seat in in_order(room.roster)]
-    return well({"players": rows, "last_updated": iso(call.now)})
+    room = get_own_room(ctx)
+    rows = [_member_row(ctx, room.roster, seat) for seat in seats_host_first(room.roster)]
+    return success({"players": rows, "last_updated": format_iso_time(ctx.now)})
 
 
-def _member(call: Call, roster: Roster, seat: Seat) -> JSON:
+def _member_row(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
     return {
         "player_id": str(seat.player),
-        **member(call, roster, seat),
-        "is_online": int(call.core.online(seat.player)),
-        "last_heartbeat": stamp(heard_at(call.core, seat.player) or seat.joined),
-        **free(call, "player_data", b"{}" if seat.data == b"null" else seat.data),
+        **member_fields(ctx, roster, seat),
+        "is_online": int(ctx.core.online(seat.player)),
+        "last_heartbeat": format_time(last_seen(ctx.core, seat.player) or seat.joined),
+        **json_member(ctx, "player_data", b"{}" if seat.data == b"null" else seat.data),
     }
 
 
-async def leave(call: Call) -> web.StreamResponse:
+async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat, and that in the lobby the room came from."""
-    await call.core.do(rooms.leave_room, room_id=own_room(call).id, player=call.caller.player)
-    return well({"message": "Successfully left the room"})
+    await ctx.core.execute(
+        rooms.leave_room, room_id=get_own_room(ctx).id, player_id=ctx.caller.player
+    )
+    return success({"message": "Successfully left the room"})
 
 
-async def heartbeat(call: Call) -> web.StreamResponse:
+async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
     """Say that one is there."""
-    own_room(call)
-    return well({"status": "ok"})
+    get_own_room(ctx)
+    return success({"status": "ok"})
 
 
-async def current(call: Call) -> web.StreamResponse:
+async def get_current(ctx: RequestContext) -> web.StreamResponse:
     """The room one is in, and what one has asked there and still waits for.
 
     Updates wait until they are polled for, by whoever knows what he has seen: none is pending here.
     """
-    player = call.caller.player
-    room = call.core.see(room_with, player=player)
+    player = ctx.caller.player
+    room = ctx.core.query(room_of_player, player=player)
     if room is None:
-        return well({"in_room": False, "message": "Player is not in any game room"})
-    roster, seat = room.roster, room.roster.of(player)
-    shown = {
+        return success({"in_room": False, "message": "Player is not in any game room"})
+    roster, seat = room.roster, room.roster.get_seat(player)
+    rendered = {
         "room_id": room.code,
         "room_name": room.name,
         "is_host": roster.host == player,
-        "is_online": call.core.online(player),
+        "is_online": ctx.core.online(player),
         "max_players": roster.capacity,
         "current_players": len(roster),
         "has_password": bool(room.password),
-        "is_active": not room.over,
-        "player_name": call.core.see(name_of, id=player),
-        "joined_at": stamp(seat.joined),
-        "last_heartbeat": stamp(heard_at(call.core, player) or seat.joined),
-        "room_created_at": stamp(room.opened),
-        "room_last_activity": stamp(last_sign(call, roster, room.touched)),
+        "is_active": not room.ended,
+        "player_name": ctx.core.query(player_name, id=player),
+        "joined_at": format_time(seat.joined),
+        "last_heartbeat": format_time(last_seen(ctx.core, player) or seat.joined),
+        "room_created_at": format_time(room.opened),
+        "room_last_activity": format_time(last_activity(ctx, roster, room.touched)),
     }
-    waiting = call.core.see(waiting_for, room=room.id, player=player)
-    rows = [pending_row(call, room, action) for action in waiting]
-    return well({"in_room": True, "room": shown, "pending_actions": rows, "pending_updates": []})
-
-
-async def stop(call: Call) -> web.StreamResponse:
-    """The host ends play for everyone."""
-    await call.core.do(rooms.close_room, room_id=own_room(call).id, by=call.caller.player)
-    return well({"message": "Game room stopped successfully"})
-
-
-async def kick(call: Call) -> web.StreamResponse:
-    """The host puts a member out."""
-    room, said = own_room(call), call.body["said"]
-    if said.get("player_id") in (None, ""):
-        raise missing("player_id")
-    player = said.whole("player_id") or 0
-    await call.core.do(rooms.kick_from_room, room_id=room.id, by=call.caller.player, player=player)
-    return well({"message": "Player kicked successfully", "kicked_player_id": player})
-
-
-async def password(call: Call) -> web.StreamResponse:
-    """The host sets a password; null or an empty one removes it."""
-    await call.core.do(
-        rooms.lock_room,
-        room_id=own_room(call).id,
-        by=call.caller.player,
-        password=call.body["said"].secret("password"),
+    waiting = ctx.core.query(waiting_actions, room=room.id, player=player)
+    rows = [pending_row(ctx, room, action) for action in waiting]
+    return success(
+        {"in_room": True, "room": rendered, "pending_actions": rows, "pending_updates": []}
     )
-    return well({"message": "Password updated successfully"})
+
+
+async def stop(ctx: RequestContext) -> web.StreamResponse:
+    """The host ends play for everyone."""
+    await ctx.core.execute(rooms.close_room, room_id=get_own_room(ctx).id, by=ctx.caller.player)
+    return success({"message": "Game room stopped successfully"})
+
+
+async def kick(ctx: RequestContext) -> web.StreamResponse:
+    """The host puts a member out."""
+    room, params = get_own_room(ctx), ctx.body["params"]
+    if params.get("player_id") in (None, ""):
+        raise invalid_request("player_id")
+    player = params.integer("player_id") or 0
+    await ctx.core.execute(
+        rooms.kick_from_room, room_id=room.id, by=ctx.caller.player, player_id=player
+    )
+    return success({"message": "Player kicked successfully", "kicked_player_id": player})
+
+
+async def set_password(ctx: RequestContext) -> web.StreamResponse:
+    """The host sets a password; null or an empty one removes it."""
+    await ctx.core.execute(
+        rooms.set_room_password,
+        room_id=get_own_room(ctx).id,
+        by=ctx.caller.player,
+        password=ctx.body["params"].secret("password"),
+    )
+    return success({"message": "Password updated successfully"})
 
 
 ROUTES = (
-    Route("POST", f"{FILE}/create", create, BODY, auth.player, media=()),
-    Route("POST", f"{FILE}/list", listing, BODY, auth.game_only, media=()),
-    Route("GET", f"{FILE}/list", listing, BODY, auth.game_only, media=()),
-    Route("POST", f"{FILE}/{{id}}/join", join, BODY, auth.player, media=()),
-    Route("GET", f"{FILE}/players", members, who=auth.player),
-    Route("POST", f"{FILE}/leave", leave, who=auth.player),
-    Route("POST", f"{FILE}/heartbeat", heartbeat, who=auth.player),
-    Route("GET", f"{FILE}/current", current, who=auth.player),
-    Route("POST", f"{FILE}/stop", stop, who=auth.player),
-    Route("POST", f"{FILE}/kick", kick, BODY, auth.player, media=()),
-    Route("POST", f"{FILE}/password", password, BODY, auth.player, media=()),
+    Route("POST", f"{FILE}/create", create, PARAMS, auth.player, media=()),
+    Route("POST", f"{FILE}/list", list_rooms, PARAMS, auth.game_only, media=()),
+    Route("GET", f"{FILE}/list", list_rooms, PARAMS, auth.game_only, media=()),
+    Route("POST", f"{FILE}/{{id}}/join", join, PARAMS, auth.player, media=()),
+    Route("GET", f"{FILE}/players", list_members, auth=auth.player),
+    Route("POST", f"{FILE}/leave", leave, auth=auth.player),
+    Route("POST", f"{FILE}/heartbeat", heartbeat, auth=auth.player),
+    Route("GET", f"{FILE}/current", get_current, auth=auth.player),
+    Route("POST", f"{FILE}/stop", stop, auth=auth.player),
+    Route("POST", f"{FILE}/kick", kick, PARAMS, auth.player, media=()),
+    Route("POST", f"{FILE}/password", set_password, PARAMS, auth.player, media=()),
 )

@@ -9,30 +9,30 @@ from typing import Any
 
 import orjson
 
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.body import parsed
-from coalserver.web.schemas import LARGEST, printable
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.body import parse_json
+from coalserver.web.schemas import MAX_INTEGER, printable
 
 #: Bytes any free JSON may have.
-MOST = 64 * 1024
+MAX_JSON_BYTES = 64 * 1024
 #: Characters a word may have that programs choose: the type of an action or of an update.
-WORD = 100
-NAME = 120
-TRUE = ("true", "1", "yes", "on")
-FALSE = ("false", "0", "no", "off", "")
+MAX_IDENTIFIER_LENGTH = 100
+MAX_NAME_LENGTH = 120
+TRUE_WORDS = ("true", "1", "yes", "on")
+FALSE_WORDS = ("false", "0", "no", "off", "")
 
 
-class Body:
+class ParamsSchema:
     """The shape of every body here: any object. What it must hold, each endpoint asks itself."""
 
     def load(self, data: Any) -> dict[str, Any]:
-        return {"said": Said(data)}
+        return {"params": Params(data)}
 
 
-BODY = Body()
+PARAMS = ParamsSchema()
 
 
-class Said:
+class Params:
     """A body, asked for one member after the other."""
 
     def __init__(self, members: dict[str, Any]) -> None:
@@ -41,14 +41,14 @@ class Said:
     def get(self, name: str) -> Any:
         """A member under its name or its name in camelCase; None where it is absent."""
         value = self.members.get(name)
-        return self.members.get(camel(name)) if value is None else value
+        return self.members.get(camel_case(name)) if value is None else value
 
     def has(self, *names: str) -> bool:
         """Whether any of these is there, in whatever spelling, if only as null."""
-        spelled = {spelling for name in names for spelling in (name, camel(name))}
+        spelled = {spelling for name in names for spelling in (name, camel_case(name))}
         return bool(spelled & self.members.keys())
 
-    def text(self, name: str, most: int = NAME) -> str:
+    def text(self, name: str, max_length: int = MAX_NAME_LENGTH) -> str:
         """A text without control characters; what is longer is cut. Empty where it is absent."""
         value = self.get(name)
         if value is None:
@@ -56,8 +56,8 @@ class Said:
         if type(value) in (int, float):
             value = str(value)
         if not isinstance(value, str) or "\0" in value:
-            raise wrong(name, "string")
-        return printable(value).strip()[:most].strip()
+            raise invalid_member(name, "string")
+        return printable(value).strip()[:max_length].strip()
 
     def secret(self, name: str) -> str:
         """A password, as it is."""
@@ -67,58 +67,61 @@ class Said:
         if type(value) in (int, float):
             return str(value)
         if not isinstance(value, str) or len(value) > 1000:
-            raise wrong(name, "string")
+            raise invalid_member(name, "string")
         return value
 
-    def word(self, name: str) -> str:
+    def identifier(self, name: str) -> str:
         """A name that programs choose; what is longer is refused, for cut it would be another."""
-        value = self.text(name, WORD + 1)
-        if len(value) > WORD:
-            raise Refusal(Why.MALFORMED, fields={name: [f"Longer than {WORD} characters."]})
+        value = self.text(name, MAX_IDENTIFIER_LENGTH + 1)
+        if len(value) > MAX_IDENTIFIER_LENGTH:
+            raise DomainError(
+                ErrorCode.INVALID_REQUEST,
+                fields={name: [f"Longer than {MAX_IDENTIFIER_LENGTH} characters."]},
+            )
         return value
 
-    def whole(self, name: str) -> int | None:
+    def integer(self, name: str) -> int | None:
         """A whole number, also written as a text; None where there is none."""
-        return whole(self.get(name))
+        return parse_integer(self.get(name))
 
-    def flag(self, name: str, default: bool = False) -> bool:
+    def boolean(self, name: str, default: bool = False) -> bool:
         """True or false, also as 1 or 0 or in words."""
         value = self.get(name)
         if isinstance(value, str):
-            said = value.strip().lower()
-            return True if said in TRUE else False if said in FALSE else default
+            word = value.strip().lower()
+            return True if word in TRUE_WORDS else False if word in FALSE_WORDS else default
         if isinstance(value, bool | int | float):
             return bool(value)
         return default
 
-    def free(self, name: str) -> bytes | None:
+    def json(self, name: str) -> bytes | None:
         """Free JSON, or None where it is absent: as it is, or as a string under `<name>_json`."""
         value = self.get(f"{name}_json")
         if value is not None:
             if not isinstance(value, str):
-                raise wrong(f"{name}_json", "string")
-            return from_text(name, value) if value.strip() else None
+                raise invalid_member(f"{name}_json", "string")
+            return parse_json_text(name, value) if value.strip() else None
         value = self.get(name)
-        return None if value is None else sized(name, value)
+        return None if value is None else dump_limited(name, value)
 
-    def object(self, name: str) -> bytes | None:
+    def json_object(self, name: str) -> bytes | None:
         """Free JSON that must be an object. Some clients write an empty one as a list or a text."""
-        value = self.free(name)
+        value = self.json(name)
         if value is None or value[:1] == b"{":
             return value
         if value in (b"[]", b'""'):
             return b"{}"
         if value[:1] == b'"':
-            value = from_text(name, orjson.loads(value))
+            value = parse_json_text(name, orjson.loads(value))
             if value[:1] == b"{":
                 return value
-        raise wrong(name, "object")
+        raise invalid_member(name, "object")
 
-    def brought(self) -> bytes:
+    def player_data(self) -> bytes:
         """The player data of one who joins; older clients send them bare, as the whole body."""
         if self.has("player_data", "player_data_json", "password"):
-            return self.object("player_data") or b"{}"
-        return sized("player_data", self.members)
+            return self.json_object("player_data") or b"{}"
+        return dump_limited("player_data", self.members)
 
     def ids(self, name: str) -> list[int] | None:
         """A list of ids, also written as texts; None where it is absent or empty, [] where it is none."""
@@ -127,18 +130,18 @@ class Said:
             return None
         if not isinstance(value, list):
             return []
-        numbers = [whole(one) for one in value]
+        numbers = [parse_integer(item) for item in value]
         found = [number for number in numbers if number is not None]
         return found if len(found) == len(numbers) else []
 
 
-def camel(name: str) -> str:
+def camel_case(name: str) -> str:
     """`max_players` as `maxPlayers`."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
-def whole(value: Any) -> int | None:
+def parse_integer(value: Any) -> int | None:
     """A whole number out of whatever clients write it as."""
     if isinstance(value, str):
         text = value.strip()
@@ -148,31 +151,31 @@ def whole(value: Any) -> int | None:
         return int(text)
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and abs(value) <= LARGEST else None
+    return value if type(value) is int and abs(value) <= MAX_INTEGER else None
 
 
-def sized(name: str, value: Any) -> bytes:
+def dump_limited(name: str, value: Any) -> bytes:
     """Free JSON as bytes, if it is not too large."""
     dumped = orjson.dumps(value)
-    if len(dumped) > MOST:
-        raise Refusal(Why.MALFORMED, what="large", member=name, most=MOST)
+    if len(dumped) > MAX_JSON_BYTES:
+        raise DomainError(ErrorCode.INVALID_REQUEST, what="large", member=name, most=MAX_JSON_BYTES)
     return dumped
 
 
-def from_text(name: str, text: str) -> bytes:
+def parse_json_text(name: str, text: str) -> bytes:
     """Free JSON that came as a string."""
     try:
-        value = parsed(text.encode("utf-8", "surrogatepass"))
-    except Refusal:
-        raise wrong(name, "json") from None
-    return sized(name, value)
+        value = parse_json(text.encode("utf-8", "surrogatepass"))
+    except DomainError:
+        raise invalid_member(name, "json") from None
+    return dump_limited(name, value)
 
 
-def wrong(name: str, what: str) -> Refusal:
+def invalid_member(name: str, kind: str) -> DomainError:
     """A member is not what it must be."""
-    return Refusal(Why.MALFORMED, what=what, member=name)
+    return DomainError(ErrorCode.INVALID_REQUEST, what=kind, member=name)
 
 
-def missing(what: str) -> Refusal:
+def invalid_request(subject: str) -> DomainError:
     """A member that must be there is not."""
-    return Refusal(Why.MALFORMED, what=what)
+    return DomainError(ErrorCode.INVALID_REQUEST, what=subject)

@@ -5,49 +5,49 @@ import re
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, iso, stamp, well
-from coalserver.apis.multiplayer.schemas import missing
-from coalserver.web.api import Call, Route
+from coalserver.apis.multiplayer.render import JSON, format_iso_time, format_time, success
+from coalserver.apis.multiplayer.schemas import invalid_request
+from coalserver.web.api import RequestContext, Route
 
-EARLIEST, LATEST = -12, 14
+MIN_OFFSET_HOURS, MAX_OFFSET_HOURS = -12, 14
 #: Hours or half hours; a `+` in a query arrives as a blank.
 OFFSET = re.compile(r"([+ -]?)(\d{1,2}(?:\.[05]0*|:[03]0)?)?\s*", re.ASCII)
 
 
-async def time(call: Call) -> web.StreamResponse:
+async def get_time(ctx: RequestContext) -> web.StreamResponse:
     """The time of this server in UTC, and with `utc` that of a zone, in the same form."""
-    now = call.now
-    wanted = call.query.get("utc", "")
-    if not wanted:
-        return well(_shown(now))
-    hours = offset(wanted)
-    return well(
+    now = ctx.now
+    zone = ctx.query.get("utc", "")
+    if not zone:
+        return success(_render_time(now))
+    hours = parse_offset(zone)
+    return success(
         {
-            **_shown(now + hours * 3600),
+            **_render_time(now + hours * 3600),
             "offset": {
                 "offset_hours": int(hours) if hours.is_integer() else hours,
                 "offset_string": f"{hours:+g}",
-                "original_utc": iso(now),
+                "original_utc": format_iso_time(now),
                 "original_timestamp": int(now),
             },
         }
     )
 
 
-def offset(text: str) -> float:
+def parse_offset(text: str) -> float:
     """Hours from UTC: `+1`, `-2`, `5.5` or `5:30`. A sign alone is none, as some clients write it."""
     found = OFFSET.fullmatch(text)
     if found is None:
-        raise missing("utc")
+        raise invalid_request("utc")
     digits = (found[2] or "0").replace(":30", ".5").replace(":00", "")
     hours = float(digits) * (-1 if found[1] == "-" else 1)
-    if not EARLIEST <= hours <= LATEST:
-        raise missing("utc")
+    if not MIN_OFFSET_HOURS <= hours <= MAX_OFFSET_HOURS:
+        raise invalid_request("utc")
     return hours + 0.0
 
 
-def _shown(at: float) -> JSON:
-    return {"utc": iso(at), "timestamp": int(at), "readable": f"{stamp(at)} UTC"}
+def _render_time(at: float) -> JSON:
+    return {"utc": format_iso_time(at), "timestamp": int(at), "readable": f"{format_time(at)} UTC"}
 
 
-ROUTES = (Route("GET", "/api/time.php", time, who=auth.game_only),)
+ROUTES = (Route("GET", "/api/time.php", get_time, auth=auth.game_only),)

@@ -4,16 +4,16 @@ import logging
 
 import orjson
 
-from coalserver.domain.errors import Refusal
-from coalserver.domain.play.game import Rules, asked_json
-from coalserver.domain.play.room import shown, viewed
+from coalserver.domain.errors import DomainError
+from coalserver.domain.play.game import Rules, call_rule_json
+from coalserver.domain.play.room import state_for_seat, turn_for_seat
 from coalserver.domain.play.room_events import RoomChat, TurnTaken
-from coalserver.web.responses import embedded
+from coalserver.web.responses import json_fragment
 
 log = logging.getLogger(__name__)
 
 
-def turn_data(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
+def render_turn(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
     """A turn through the eyes of a seat. Without rules it is the turn itself, and nothing else.
 
     Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
@@ -21,10 +21,10 @@ def turn_data(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
     if rules is None or event.state is None:
         return event.turn
     try:
-        taken = shown(rules, event.turn, event.seat, seat)
-        environment = viewed(rules, event.state, seat)
-        outcome = asked_json(rules.outcome, orjson.loads(event.state))
-    except Refusal:
+        taken = turn_for_seat(rules, event.turn, event.seat, seat)
+        environment = state_for_seat(rules, event.state, seat)
+        outcome = call_rule_json(rules.outcome, orjson.loads(event.state))
+    except DomainError:
         log.exception("The rules of %s have failed to show a turn.", event.game)
         taken = environment = outcome = b"null"
     return orjson.dumps(
@@ -36,11 +36,11 @@ def turn_data(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
             "current": event.current,
             "outcome": outcome,
         },
-        default=embedded,
+        default=json_fragment,
     )
 
 
-def chat_data(event: RoomChat) -> bytes:
+def render_chat(event: RoomChat) -> bytes:
     """What a member said."""
-    said = {"player_id": event.player, "player_name": event.name, "text": event.text}
-    return orjson.dumps(said)
+    payload = {"player_id": event.player, "player_name": event.name, "text": event.text}
+    return orjson.dumps(payload)

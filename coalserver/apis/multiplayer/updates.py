@@ -6,101 +6,103 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.cursors import place_of, update_id
-from coalserver.apis.multiplayer.membership import own_room
-from coalserver.apis.multiplayer.memory import Remembered
-from coalserver.apis.multiplayer.polls import asked_of, polled
-from coalserver.apis.multiplayer.render import JSON, free, stamp, well
-from coalserver.apis.multiplayer.schemas import BODY, Said, missing
-from coalserver.apis.multiplayer.targets import targets
-from coalserver.apis.multiplayer.turns import chat_data, turn_data
+from coalserver.apis.multiplayer.cursors import position_of, update_id
+from coalserver.apis.multiplayer.membership import get_own_room
+from coalserver.apis.multiplayer.memory import ReadPositions
+from coalserver.apis.multiplayer.polls import poll_for_result, poll_params
+from coalserver.apis.multiplayer.render import JSON, format_time, json_member, success
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
+from coalserver.apis.multiplayer.targets import parse_targets
+from coalserver.apis.multiplayer.turns import render_chat, render_turn
 from coalserver.core import topics
-from coalserver.core.commands.messages import TURN, send_update
+from coalserver.core.commands.messages import TURN_TYPE, send_update
 from coalserver.core.ports import Entry
-from coalserver.core.queries.players import known_players
-from coalserver.core.queries.rooms import finished_with, room_with
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.players import existing_player_ids
+from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Target
 from coalserver.domain.play.message_events import UpdateSent
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.room_events import RoomChat, TurnTaken
-from coalserver.web.api import Call, Route
+from coalserver.web.api import RequestContext, Route
 
 UPDATES = "/api/game_room.php/updates"
 #: How many one poll gives, and how many entries it looks at in one go.
-AT_ONCE, LOOK = 50, 200
+PAGE_SIZE, SCAN_SIZE = 50, 200
 
 
-async def send(call: Call) -> web.StreamResponse:
+async def send(ctx: RequestContext) -> web.StreamResponse:
     """Tell members something: an update for each, also for one who is offline and hears it when he is back."""
-    said: Said = call.body["said"]
-    room = own_room(call)
-    target, named = targets(said)
-    kind = said.word("type")
+    params: Params = ctx.body["params"]
+    room = get_own_room(ctx)
+    target, named_ids = parse_targets(params)
+    kind = params.identifier("type")
     if not kind:
-        raise missing("type")
-    sent = await call.core.do(
+        raise invalid_request("type")
+    sent = await ctx.core.execute(
         send_update,
         room_id=room.id,
-        sender=call.caller.player,
+        sender=ctx.caller.player,
         target=target,
-        named=named,
+        player_ids=named_ids,
         type=kind,
-        data=said.free("data") or b"{}",
+        data=params.json("data") or b"{}",
         with_away=True,
     )
-    seal = call.core.setting.seal
-    return well(
+    signing_key = ctx.core.context.signing_key
+    return success(
         {
             "updates_sent": len(sent),
             "update_ids": [
-                update_id(seal, room.id, entry.event.target, entry.id) for entry in sent
+                update_id(signing_key, room.id, entry.event.target, entry.id) for entry in sent
             ],
             "target_players_ids": [entry.event.target for entry in sent],
         }
     )
 
 
-async def poll(call: Call) -> web.StreamResponse:
+async def poll(ctx: RequestContext) -> web.StreamResponse:
     """What one was told after `last_update`, oldest first, from whom one wants to hear.
 
     Of a game that the rules have ended, what one has not heard yet; then one is in no room.
     """
-    room, said = await _room_read(call), asked_of(call)
-    reader = Reader(call, room, _wanted(call, said))
-    given = next(
-        (said.get(name) for name in ("last_update", "last_update_id") if said.get(name)), None
+    room, params = await _get_readable_room(ctx), poll_params(ctx)
+    reader = UpdateReader(ctx, room, _sender_filter(ctx, params))
+    last_update = next(
+        (params.get(name) for name in ("last_update", "last_update_id") if params.get(name)), None
     )
-    cursor = place_of(call.core.setting.seal, room.id, call.caller.player, str(given or ""))
+    cursor = position_of(
+        ctx.core.context.signing_key, room.id, ctx.caller.player, str(last_update or "")
+    )
 
     async def look() -> tuple[list[Entry], bool]:
-        reader.room = await _room_read(call)
+        reader.room = await _get_readable_room(ctx)
         found = await reader.after(cursor)
-        if reader.room.id != room.id or (reader.room.over and not found):
-            raise Refusal(Why.NOT_HERE)
+        if reader.room.id != room.id or (reader.room.ended and not found):
+            raise DomainError(ErrorCode.NOT_MEMBER)
         return found, bool(found)
 
-    heard = (topics.updates(room.id, call.caller.player), topics.room_chat(room.id))
-    found = await polled(call, room, heard, look)
+    watched = (topics.updates(room.id, ctx.caller.player), topics.room_chat(room.id))
+    found = await poll_for_result(ctx, room, watched, look)
     rows = [reader.row(entry) for entry in found]
-    return well({"updates": rows, "last_update": rows[-1]["update_id"] if rows else given})
+    return success({"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update})
 
 
-async def _room_read(call: Call) -> Room:
+async def _get_readable_room(ctx: RequestContext) -> Room:
     """The room one plays in, or has just played in to its end."""
-    player = call.caller.player
-    room = call.core.see(room_with, player=player)
+    player = ctx.caller.player
+    room = ctx.core.query(room_of_player, player=player)
     if room is None:
-        room = call.core.see(finished_with, player=player)
+        room = ctx.core.query(finished_room_of_player, player=player)
         # That it is over may be true before its last turn is said.
-        await call.core.ledger.settled()
+        await ctx.core.writer.flushed()
     if room is None:
-        raise Refusal(Why.NOT_HERE)
+        raise DomainError(ErrorCode.NOT_MEMBER)
     return room
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SenderFilter:
     """From whom a reader wants to hear."""
 
     name: str
@@ -119,97 +121,97 @@ class Wanted:
         return bool(event.from_host) is (self.name == Target.HOST)
 
 
-def _wanted(call: Call, said: Said) -> Wanted:
+def _sender_filter(ctx: RequestContext, params: Params) -> SenderFilter:
     """The filter asked for; the host's unless the client is so old that it knows no filter."""
-    default = Target.ALL if call.request.method == "GET" else Target.HOST
-    name = said.text("from_players").lower() or default
+    default = Target.ALL if ctx.request.method == "GET" else Target.HOST
+    name = params.text("from_players").lower() or default
     if name not in tuple(Target):
-        raise missing("unknown_source")
+        raise invalid_request("unknown_source")
     if name != Target.SPECIFIC:
-        return Wanted(name)
-    known = call.core.see(known_players, ids=said.ids("from_players_ids") or ())
+        return SenderFilter(name)
+    known = ctx.core.query(existing_player_ids, ids=params.ids("from_players_ids") or ())
     if not known:
-        raise missing("source_ids")
-    return Wanted(name, frozenset(known))
+        raise invalid_request("source_ids")
+    return SenderFilter(name, frozenset(known))
 
 
-class Reader:
+class UpdateReader:
     """One member who reads, with one filter."""
 
-    def __init__(self, call: Call, room: Room, wanted: Wanted) -> None:
-        self.call = call
+    def __init__(self, ctx: RequestContext, room: Room, sender_filter: SenderFilter) -> None:
+        self.ctx = ctx
         self.room = room
-        self.wanted = wanted
-        self.player = call.caller.player
+        self.sender_filter = sender_filter
+        self.player = ctx.caller.player
 
     async def after(self, cursor: int) -> list[Entry]:
         """The oldest entries after the cursor that are for this reader.
 
         What was passed over is remembered, so that a filter that lets little through is not slow for it.
         """
-        core, words = self.call.core, self.call.web.own(Remembered)
-        read = (
+        core, read_positions = self.ctx.core, self.ctx.app.per_process(ReadPositions)
+        read_topics = (
             topics.updates(self.room.id, self.player),
             topics.room(self.room.id),
             topics.room_chat(self.room.id),
         )
         found: list[Entry] = []
-        upto: int = max(cursor, words.get(self._seen(cursor)) or -1)
-        while len(found) < AT_ONCE:
-            entries, now = await core.entries(read, upto, LOOK)
+        position: int = max(cursor, read_positions.get(self._position_key(cursor)) or -1)
+        while len(found) < PAGE_SIZE:
+            entries, now = await core.entries(read_topics, position, SCAN_SIZE)
             for entry in entries:
-                if self._mine(entry):
+                if self._is_for_reader(entry):
                     found.append(entry)
-                    if len(found) == AT_ONCE:
+                    if len(found) == PAGE_SIZE:
                         now = entry.id
                         break
-            upto = max(upto, now)
-            if len(entries) < LOOK:
+            position = max(position, now)
+            if len(entries) < SCAN_SIZE:
                 break
-        words.put(self._seen(found[-1].id if found else cursor), upto)
+        read_positions.put(self._position_key(found[-1].id if found else cursor), position)
         return found
 
     def row(self, entry: Entry) -> JSON:
         """An update as it goes out."""
         event = entry.event
-        kind, data = self._said(event)
-        seal = self.call.core.setting.seal
+        kind, data = self._type_and_data(event)
+        signing_key = self.ctx.core.context.signing_key
         sender = event.sender if isinstance(event, UpdateSent) else event.player
         return {
-            "update_id": update_id(seal, self.room.id, self.player, entry.id),
+            "update_id": update_id(signing_key, self.room.id, self.player, entry.id),
             "from_player_id": str(sender),
             "type": kind,
-            **free(self.call, "data", data),
-            "created_at": stamp(entry.at),
+            **json_member(self.ctx, "data", data),
+            "created_at": format_time(entry.at),
         }
 
-    def _said(self, event: Any) -> tuple[str, bytes]:
+    def _type_and_data(self, event: Any) -> tuple[str, bytes]:
         if isinstance(event, UpdateSent):
             return event.type, event.data
         if isinstance(event, RoomChat):
-            return "chat", chat_data(event)
-        seat = self.room.roster.of(self.player).number
-        return TURN, turn_data(event, self.call.core.setting.rules.get(event.game), seat)
+            return "chat", render_chat(event)
+        seat = self.room.roster.get_seat(self.player).number
+        return TURN_TYPE, render_turn(event, self.ctx.core.context.rules.get(event.game), seat)
 
-    def _mine(self, entry: Entry) -> bool:
+    def _is_for_reader(self, entry: Entry) -> bool:
         """Whether an entry is for this reader: sent to him, or said while he sat here by another."""
         event = entry.event
         if isinstance(event, UpdateSent):
-            return self.wanted(entry)
+            return self.sender_filter(entry)
         if not isinstance(event, TurnTaken | RoomChat):
             return False
-        if entry.at < self.room.roster.of(self.player).joined:
+        if entry.at < self.room.roster.get_seat(self.player).joined:
             return False
         ruled = isinstance(event, TurnTaken) and event.state is not None
-        return (ruled or event.player != self.player) and self.wanted(entry)
+        return (ruled or event.player != self.player) and self.sender_filter(entry)
 
-    def _seen(self, cursor: int) -> tuple[object, ...]:
+    def _position_key(self, cursor: int) -> tuple[object, ...]:
         """Under which name it is remembered how far this reader has looked."""
-        return ("updates", self.room.id, self.player, self.wanted, cursor)
+        return ("updates", self.room.id, self.player, self.sender_filter, cursor)
 
 
 ROUTES = (
-    Route("POST", UPDATES, send, BODY, auth.player, media=()),
-    Route("POST", f"{UPDATES}/poll", poll, BODY, auth.player, media=()),
-    Route("GET", f"{UPDATES}/poll", poll, who=auth.player),
+    Route("POST", UPDATES, send, PARAMS, auth.player, media=()),
+    Route("POST", f"{UPDATES}/poll", poll, PARAMS, auth.player, media=()),
+    Route("GET", f"{UPDATES}/poll", poll, auth=auth.player),
 )

@@ -1,14 +1,14 @@
 """OAuth 2: clients, consent and tokens. See README.md beside this file."""
 
 from coalserver.apis.oauth import clients, consent, tokens
-from coalserver.apis.oauth.errors import astray, refuse
-from coalserver.web.api import Dialect
+from coalserver.apis.oauth.errors import render_error, render_http_error
+from coalserver.web.api import Api
 
-DIALECT = Dialect(
+API = Api(
     "oauth",
     prefixes=("/oauth",),
     routes=(*clients.ROUTES, *consent.ROUTES, *tokens.ROUTES),
-    refuse=refuse,
-    astray=astray,
-    any_origin=True,
+    render_error=render_error,
+    render_http_error=render_http_error,
+    cors=True,
 )

@@ -7,38 +7,43 @@ from aiohttp import web
 from authlib.oauth2 import OAuth2Error
 from marshmallow import fields
 
-from coalserver.apis.oauth.errors import NOT_KEPT
-from coalserver.apis.oauth.limits import Guesses, Registrations
-from coalserver.apis.oauth.protocol import Metadata
+from coalserver.apis.oauth.errors import NO_STORE
+from coalserver.apis.oauth.limits import OAuthLimiter, RegistrationLimiter
+from coalserver.apis.oauth.protocol import ClientMetadata
 from coalserver.core.commands.oauth import (
-    Shown,
-    change_client,
+    ClientCredentials,
+    get_client_credentials,
     register_client,
-    show_client,
+    update_client_metadata,
 )
-from coalserver.core.commands.oauth import remove_client as remove
-from coalserver.core.queries.oauth import client_known
-from coalserver.domain.accounts.oauth import LONGEST_URI, MOST_URIS, Client, same
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call, Route
-from coalserver.web.body import load, malformed
-from coalserver.web.responses import document, nothing
-from coalserver.web.schemas import Form, Free, Secret, Text
+from coalserver.core.commands.oauth import delete_client as delete_client_command
+from coalserver.core.queries.oauth import client_by_code
+from coalserver.domain.accounts.oauth import (
+    MAX_REDIRECT_URIS,
+    MAX_URI_LENGTH,
+    OAuthClient,
+    constant_time_equals,
+)
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.body import invalid_body, load_body
+from coalserver.web.responses import json_response, no_content
+from coalserver.web.schemas import AnyJson, RequestSchema, Secret, Text
 
-METADATA = Metadata()
+METADATA = ClientMetadata()
 
 
-class Registering(Form):
+class RegisterClientSchema(RequestSchema):
     """What a client says of itself. Members that it leaves out may also be null."""
 
-    redirect_uris = fields.List(Secret(1, LONGEST_URI), required=True)
+    redirect_uris = fields.List(Secret(1, MAX_URI_LENGTH), required=True)
     client_id = Text(1, 200, allow_none=True)
     client_name = Text(0, 200, allow_none=True)
-    client_uri = Secret(0, LONGEST_URI, allow_none=True)
-    logo_uri = Secret(0, LONGEST_URI, allow_none=True)
+    client_uri = Secret(0, MAX_URI_LENGTH, allow_none=True)
+    logo_uri = Secret(0, MAX_URI_LENGTH, allow_none=True)
 
 
-class Updating(Registering):
+class UpdateClientSchema(RegisterClientSchema):
     """The same once more, and what proves it."""
 
     client_id = Text(1, 200, required=True)
@@ -47,118 +52,125 @@ class Updating(Registering):
 
 
 #: Whatever its Content-Type says, the body is JSON.
-ANYTHING = Free(64 * 1024, anything=True)
-REGISTERING, UPDATING = Registering(), Updating()
+ANY_JSON = AnyJson(64 * 1024, allow_any=True)
+REGISTER_CLIENT, UPDATE_CLIENT = RegisterClientSchema(), UpdateClientSchema()
 
 
-async def register(call: Call) -> web.StreamResponse:
+async def register(ctx: RequestContext) -> web.StreamResponse:
     """Make a client; its secrets are in the answer."""
-    tried = f"register {call.address}"
-    call.web.own(Registrations).check(tried)
-    said = _said(call, REGISTERING)
-    call.web.own(Registrations).note(tried)
-    shown = await call.core.do(
+    limit_key = f"register {ctx.address}"
+    ctx.app.per_process(RegistrationLimiter).check(limit_key)
+    params = _read_params(ctx, REGISTER_CLIENT)
+    ctx.app.per_process(RegistrationLimiter).record_failure(limit_key)
+    registered = await ctx.core.execute(
         register_client,
-        redirect_uris=said["redirect_uris"],
-        wanted=said.get("client_id") or "",
-        **_about(said),
+        redirect_uris=params["redirect_uris"],
+        preferred_code=params.get("client_id") or "",
+        **_description(params),
     )
-    return document(configuration(shown, call.origin), 201, NOT_KEPT)
+    return json_response(render_client(registered, ctx.origin), 201, NO_STORE)
 
 
-async def read_client(call: Call) -> web.StreamResponse:
+async def read_client(ctx: RequestContext) -> web.StreamResponse:
     """The client as it is; with a new secret where the old one has ended."""
-    client = _proved(call)
-    shown = await call.core.do(show_client, client=client.id)
-    return document(configuration(shown, call.origin), 200, NOT_KEPT)
+    client = _authenticate_client(ctx)
+    registered = await ctx.core.execute(get_client_credentials, client=client.id)
+    return json_response(render_client(registered, ctx.origin), 200, NO_STORE)
 
 
-async def update_client(call: Call) -> web.StreamResponse:
+async def replace_client(ctx: RequestContext) -> web.StreamResponse:
     """What the client is from now on. Looks at the body first, as the original does."""
-    said = _said(call, UPDATING)
-    client = _proved(call)
-    if said["client_id"] != client.code:
-        return document({"error": "invalid_client_id"}, 400, NOT_KEPT)
-    kept = call.core.setting.safe.opened(client.secret)
-    ended = client.secret_ended(call.now)
-    if ended or not same(said.get("client_secret") or "", kept):
-        raise Refusal(Why.MALFORMED, fields={"client_secret": ["Not the current one."]})
-    shown = await call.core.do(
-        change_client,
+    params = _read_params(ctx, UPDATE_CLIENT)
+    client = _authenticate_client(ctx)
+    if params["client_id"] != client.code:
+        return json_response({"error": "invalid_client_id"}, 400, NO_STORE)
+    stored_secret = ctx.core.context.cipher.decrypt(client.secret)
+    expired = client.is_secret_expired(ctx.now)
+    if expired or not constant_time_equals(params.get("client_secret") or "", stored_secret):
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST, fields={"client_secret": ["Not the current one."]}
+        )
+    registered = await ctx.core.execute(
+        update_client_metadata,
         client=client.id,
-        redirect_uris=said["redirect_uris"],
-        scope=said.get("scope"),
-        **_about(said),
+        redirect_uris=params["redirect_uris"],
+        scope=params.get("scope"),
+        **_description(params),
     )
-    return document(configuration(shown, call.origin), 200, NOT_KEPT)
+    return json_response(render_client(registered, ctx.origin), 200, NO_STORE)
 
 
-async def remove_client(call: Call) -> web.StreamResponse:
+async def delete_client(ctx: RequestContext) -> web.StreamResponse:
     """The client is no more, and its tokens prove nothing from now on."""
-    await call.core.do(remove, client=_proved(call).id)
-    return nothing(NOT_KEPT)
+    await ctx.core.execute(delete_client_command, client=_authenticate_client(ctx).id)
+    return no_content(NO_STORE)
 
 
-def configuration(shown: Shown, origin: str) -> dict[str, Any]:
+def render_client(registered: ClientCredentials, origin: str) -> dict[str, Any]:
     """A client as the document shows it; what it has not said is absent."""
-    client = shown.client
-    known = {
+    client = registered.client
+    payload = {
         "client_id": client.code,
         "redirect_uris": list(client.redirect_uris),
         "scope": client.scope,
-        "client_secret": shown.secret,
+        "client_secret": registered.secret,
         "client_secret_expires_at": int(client.secret_until),
-        "registration_access_token": shown.registration,
+        "registration_access_token": registered.registration_token,
         "registration_client_uri": f"{origin}/oauth/v1/clients/{client.code}",
     }
-    said = {"client_name": client.title, "client_uri": client.home, "logo_uri": client.logo}
-    return known | {name: value for name, value in said.items() if value}
+    optional = {"client_name": client.title, "client_uri": client.home, "logo_uri": client.logo}
+    return payload | {name: value for name, value in optional.items() if value}
 
 
-def _said(call: Call, shape: Form) -> dict[str, Any]:
+def _read_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:
     """What the body says, once it is known to be usable."""
-    value = call.body["value"]
+    value = ctx.body["value"]
     if not isinstance(value, dict):
-        raise malformed("The body must be a JSON object.")
-    said = load(shape, value)
-    if not 0 < len(said["redirect_uris"]) <= MOST_URIS:
-        raise Refusal(Why.MALFORMED, fields={"redirect_uris": [f"Must be 1 to {MOST_URIS}."]})
-    pages = {name: said[name] for name in ("client_uri", "logo_uri") if said.get(name)}
+        raise invalid_body("The body must be a JSON object.")
+    params = load_body(schema, value)
+    if not 0 < len(params["redirect_uris"]) <= MAX_REDIRECT_URIS:
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST,
+            fields={"redirect_uris": [f"Must be 1 to {MAX_REDIRECT_URIS}."]},
+        )
+    pages = {name: params[name] for name in ("client_uri", "logo_uri") if params.get(name)}
     for name, uri in pages.items():
         if not uri.lower().startswith(("http://", "https://")) or not uri.isprintable():
-            raise Refusal(Why.MALFORMED, fields={name: ["Not the address of a page."]})
+            raise DomainError(
+                ErrorCode.INVALID_REQUEST, fields={name: ["Not the address of a page."]}
+            )
     try:
-        METADATA.checked({"redirect_uris": said["redirect_uris"], **pages})
-    except OAuth2Error as fault:
-        raise Refusal(Why.MALFORMED, fields={"metadata": [fault.error]}) from None
-    return said
+        METADATA.validate({"redirect_uris": params["redirect_uris"], **pages})
+    except OAuth2Error as error:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"metadata": [error.error]}) from None
+    return params
 
 
-def _about(said: Mapping[str, Any]) -> dict[str, str]:
+def _description(params: Mapping[str, Any]) -> dict[str, str]:
     names = {"title": "client_name", "home": "client_uri", "logo": "logo_uri"}
-    return {ours: said.get(theirs) or "" for ours, theirs in names.items()}
+    return {field: params.get(member) or "" for field, member in names.items()}
 
 
-def _proved(call: Call) -> Client:
+def _authenticate_client(ctx: RequestContext) -> OAuthClient:
     """The client of this address, if the registration token shown is its own."""
-    tried = f"client {call.address}"
-    guesses = call.web.own(Guesses)
-    guesses.check(tried)
-    header = call.request.headers.get("Authorization", "")
-    client = call.core.see(client_known, code=call.path["client"])
-    locked = client.registration if client is not None else ""
-    kept = call.core.setting.safe.opened(locked) if locked else ""
-    if client is None or not kept or not same(header, f"Bearer {kept}"):
+    limit_key = f"client {ctx.address}"
+    limiter = ctx.app.per_process(OAuthLimiter)
+    limiter.check(limit_key)
+    header = ctx.request.headers.get("Authorization", "")
+    client = ctx.core.query(client_by_code, code=ctx.path["client"])
+    encrypted = client.registration_token if client is not None else ""
+    token = ctx.core.context.cipher.decrypt(encrypted) if encrypted else ""
+    if client is None or not token or not constant_time_equals(header, f"Bearer {token}"):
         if header:
-            guesses.note(tried)
-        raise Refusal(Why.BAD_TOKEN)
+            limiter.record_failure(limit_key)
+        raise DomainError(ErrorCode.INVALID_TOKEN)
     return client
 
 
-RECORD = "/oauth/v1/clients/{client}"
+CLIENT_PATH = "/oauth/v1/clients/{client}"
 ROUTES = (
-    Route("POST", "/oauth/v1/register", register, ANYTHING, media=()),
-    Route("GET", RECORD, read_client),
-    Route("PUT", RECORD, update_client, ANYTHING, media=()),
-    Route("DELETE", RECORD, remove_client),
+    Route("POST", "/oauth/v1/register", register, ANY_JSON, media=()),
+    Route("GET", CLIENT_PATH, read_client),
+    Route("PUT", CLIENT_PATH, replace_client, ANY_JSON, media=()),
+    Route("DELETE", CLIENT_PATH, delete_client),
 )

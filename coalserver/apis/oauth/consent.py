@@ -8,186 +8,200 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError
 
-from coalserver.apis.oauth.errors import fault_said
-from coalserver.apis.oauth.protocol import Asked, Protocol
-from coalserver.core.commands.oauth import allow_client, deny_client
-from coalserver.core.queries.accounts import account_numbered
-from coalserver.core.queries.oauth import client_known, granted
+from coalserver.apis.oauth.errors import render_oauth_error
+from coalserver.apis.oauth.protocol import OAuthServer, TokenRequest
+from coalserver.core.commands.oauth import grant_consent, revoke_consent
+from coalserver.core.queries.accounts import account_by_id
+from coalserver.core.queries.oauth import client_by_code, has_consent
 from coalserver.domain.accounts.account import Account
-from coalserver.web.api import Call, Route
-from coalserver.web.pages.cookies import form_page, is_own, leads_to, signed_in, to_login
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.pages.cookies import (
+    form_page,
+    is_csrf_valid,
+    optional_login,
+    redirect,
+    redirect_to_login,
+)
 from coalserver.web.pages.forms import read_form
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.pages import may_lead_anywhere
+from coalserver.web.pages.pages import allow_any_form_target
 
-MAY = (
+PERMISSIONS = (
     N_("see the worlds, players, chats and screenshots on this server, and its users’ e-mails"),
     N_("write in the chat of the game under your name"),
     N_("put up screenshots for you, and take yours down"),
 )
-MAY_AS_ADMIN = (N_("make, change, start and pause worlds, since you are an admin"),)
+ADMIN_PERMISSIONS = (N_("make, change, start and pause worlds, since you are an admin"),)
 #: What a program that asks wrongly is told, on the page.
-FAULTS = {
+ERROR_MESSAGES = {
     "invalid_scope": N_("This server has only one kind of access, called data."),
     "unsupported_response_type": N_("It does not ask the way this server answers."),
     "unauthorized_client": N_("It is not allowed to ask."),
 }
-BROKEN = N_(
+UNKNOWN_CLIENT = N_(
     "The program that made it is not known here, or would have you sent to a place it has not named."
 )
-TOO_LATE = N_("This page was open for too long. Please choose again.")
+FORM_EXPIRED = N_("This page was open for too long. Please choose again.")
 
 
-async def ask(call: Call) -> web.StreamResponse:
+async def consent_page(ctx: RequestContext) -> web.StreamResponse:
     """Ask whoever is signed in; who has granted before is sent on at once."""
-    account = _account(call)
+    account = _active_account(ctx)
     if account is None:
-        return to_login(call)
-    asked = Asked("GET", list(call.request.query.items()))
+        return redirect_to_login(ctx)
+    auth_request = TokenRequest("GET", list(ctx.request.query.items()))
     try:
-        _validated(call, asked, account)
-    except OAuth2Error as fault:
-        client = call.core.see(client_known, code=asked.payload.client_id or "")
-        known = client is not None and call.core.see(
-            granted, account=account.id, client=client.id, scope=client.scope
+        _validate(ctx, auth_request, account)
+    except OAuth2Error as error:
+        client = ctx.core.query(client_by_code, code=auth_request.payload.client_id or "")
+        known = client is not None and ctx.core.query(
+            has_consent, account=account.id, client=client.id, scope=client.scope
         )
         return (
-            _sent_back(asked, fault)
-            if fault.redirect_uri and known
-            else _page(call, account, asked, fault)
+            _redirect_with_error(auth_request, error)
+            if error.redirect_uri and known
+            else _render_consent(ctx, account, auth_request, error)
         )
-    asking = asked.client.client.id
-    if call.core.see(granted, account=account.id, client=asking, scope=asked.scope):
-        return await _sent_on(call, asked, account)
-    return _page(call, account, asked)
+    client_id = auth_request.client.client.id
+    if ctx.core.query(has_consent, account=account.id, client=client_id, scope=auth_request.scope):
+        return await _grant(ctx, auth_request, account)
+    return _render_consent(ctx, account, auth_request)
 
 
-async def decide(call: Call) -> web.StreamResponse:
+async def decide(ctx: RequestContext) -> web.StreamResponse:
     """Grant or deny; the browser goes back to the client either way."""
-    account = _account(call)
+    account = _active_account(ctx)
     if account is None:
-        return to_login(call)
-    asked = Asked("GET", list(call.request.query.items()))
-    form = await read_form(call.request)
-    fault: OAuth2Error | None = None
+        return redirect_to_login(ctx)
+    auth_request = TokenRequest("GET", list(ctx.request.query.items()))
+    form = await read_form(ctx.request)
+    error: OAuth2Error | None = None
     try:
-        _validated(call, asked, account)
-    except OAuth2Error as found:
-        fault = found
-    if not is_own(call, form):
-        return _page(call, account, asked, fault, 403, TOO_LATE)
-    if fault is not None:
-        return _sent_back(asked, fault)
+        _validate(ctx, auth_request, account)
+    except OAuth2Error as validation_error:
+        error = validation_error
+    if not is_csrf_valid(ctx, form):
+        return _render_consent(ctx, account, auth_request, error, 403, FORM_EXPIRED)
+    if error is not None:
+        return _redirect_with_error(auth_request, error)
     if "grant" in dict(form):
-        return await _sent_on(call, asked, account)
-    await call.core.do(deny_client, client=asked.client.client.id, account=account.id)
-    return _sent_back(asked, AccessDeniedError(redirect_uri=asked.payload.redirect_uri))
+        return await _grant(ctx, auth_request, account)
+    await ctx.core.execute(
+        revoke_consent, client=auth_request.client.client.id, account_id=account.id
+    )
+    return _redirect_with_error(
+        auth_request, AccessDeniedError(redirect_uri=auth_request.payload.redirect_uri)
+    )
 
 
-async def show(call: Call) -> web.StreamResponse:
+async def code_page(ctx: RequestContext) -> web.StreamResponse:
     """What a program without an address of its own asks one to copy into it."""
-    if _account(call) is None:
-        return to_login(call)
-    code, error = call.query.get("code", ""), call.query.get("error", "")
-    shown = {
+    if _active_account(ctx) is None:
+        return redirect_to_login(ctx)
+    code, error = ctx.query.get("code", ""), ctx.query.get("error", "")
+    context = {
         "title": N_("Not connected"),
-        "words": N_("The program was not let in:"),
+        "text": N_("The program was not let in:"),
         "value": error,
     }
     if code:
-        words = N_(
+        text = N_(
             "Copy this code into the program that asked for it. It works once, for ten minutes."
         )
-        shown = {"title": N_("Your code"), "words": words, "value": code}
+        context = {"title": N_("Your code"), "text": text, "value": code}
     elif not error:
-        shown = {
+        context = {
             "title": N_("Nothing to show"),
-            "words": N_("There is neither a code nor an error."),
+            "text": N_("There is neither a code nor an error."),
             "value": "",
         }
-    return form_page(call, "oauth/show.html", shown)
+    return form_page(ctx, "oauth/code.html", context)
 
 
-def _account(call: Call) -> Account | None:
+def _active_account(ctx: RequestContext) -> Account | None:
     """Who is signed in and may come in."""
-    account = (
-        call.core.see(account_numbered, id=call.caller.account) if call.caller.account else None
-    )
+    account = ctx.core.query(account_by_id, id=ctx.caller.account) if ctx.caller.account else None
     return account if account is not None and account.active else None
 
 
-def _validated(call: Call, asked: Asked, account: Account) -> None:
+def _validate(ctx: RequestContext, auth_request: TokenRequest, account: Account) -> None:
     """Raises a fault that leads back to the client only where that address is known to be the client's."""
-    if not asked.payload.redirect_uri:
+    if not auth_request.payload.redirect_uri:
         raise InvalidRequestError()
-    Protocol(call.core).get_consent_grant(asked, account)
+    OAuthServer(ctx.core).get_consent_grant(auth_request, account)
 
 
-async def _sent_on(call: Call, asked: Asked, account: Account) -> web.StreamResponse:
-    said = asked.payload.data
-    challenge = said.get("code_challenge", "")
-    code = await call.core.do(
-        allow_client,
-        client=asked.client.client.id,
-        account=account.id,
-        scope=asked.scope,
-        redirect_uri=said["redirect_uri"],
+async def _grant(
+    ctx: RequestContext, auth_request: TokenRequest, account: Account
+) -> web.StreamResponse:
+    params = auth_request.payload.data
+    challenge = params.get("code_challenge", "")
+    code = await ctx.core.execute(
+        grant_consent,
+        client=auth_request.client.client.id,
+        account_id=account.id,
+        scope=auth_request.scope,
+        redirect_uri=params["redirect_uri"],
         challenge=challenge,
-        method=said.get("code_challenge_method", "") if challenge else "",
+        method=params.get("code_challenge_method", "") if challenge else "",
     )
-    return leads_to(_with(asked, [("code", code)]))
+    return redirect(_redirect_uri(auth_request, [("code", code)]))
 
 
-def _sent_back(asked: Asked, fault: OAuth2Error) -> web.StreamResponse:
+def _redirect_with_error(auth_request: TokenRequest, error: OAuth2Error) -> web.StreamResponse:
     """To the client with an error code; where it is not known to be the client, nowhere."""
-    code = fault.error
-    if code == "unsupported_response_type" and not asked.payload.response_type:
+    code = error.error
+    if code == "unsupported_response_type" and not auth_request.payload.response_type:
         code = "invalid_request"
-    if not fault.redirect_uri:
-        return fault_said(InvalidRequestError())
-    return leads_to(_with(asked, [("error", code)]))
+    if not error.redirect_uri:
+        return render_oauth_error(InvalidRequestError())
+    return redirect(_redirect_uri(auth_request, [("error", code)]))
 
 
-def _with(asked: Asked, params: Iterable[tuple[str, str]]) -> str:
-    state = asked.payload.state
-    more = [*params, *([("state", state)] if state else [])]
-    location: str = add_params_to_uri(asked.payload.redirect_uri, more)
+def _redirect_uri(auth_request: TokenRequest, params: Iterable[tuple[str, str]]) -> str:
+    state = auth_request.payload.state
+    all_params = [*params, *([("state", state)] if state else [])]
+    location: str = add_params_to_uri(auth_request.payload.redirect_uri, all_params)
     return location
 
 
-def _page(
-    call: Call,
+def _render_consent(
+    ctx: RequestContext,
     account: Account,
-    asked: Asked,
-    fault: OAuth2Error | None = None,
+    auth_request: TokenRequest,
+    error: OAuth2Error | None = None,
     status: int = 200,
-    wrong: str = "",
+    form_error: str = "",
 ) -> web.StreamResponse:
     """Who asks, for what, and where one goes from here."""
-    leads_back = fault is None or bool(fault.redirect_uri)
-    client = call.core.see(client_known, code=asked.payload.client_id or "") if leads_back else None
-    uri = asked.payload.redirect_uri or ""
-    told = ""
-    if fault is not None:
-        told = (
-            FAULTS.get(fault.error, N_("It asks in a way this server does not know."))
+    can_redirect = error is None or bool(error.redirect_uri)
+    client = (
+        ctx.core.query(client_by_code, code=auth_request.payload.client_id or "")
+        if can_redirect
+        else None
+    )
+    uri = auth_request.payload.redirect_uri or ""
+    message = ""
+    if error is not None:
+        message = (
+            ERROR_MESSAGES.get(error.error, N_("It asks in a way this server does not know."))
             if client
-            else BROKEN
+            else UNKNOWN_CLIENT
         )
     context = {
         "account": account,
         "client": client,
-        "fault": told,
-        "wrong": wrong,
-        "may": (*MAY, *(MAY_AS_ADMIN if account.admin else ())),
-        "place": urlsplit(uri).netloc if client else "",
-        "action": call.request.path_qs,
+        "error": message,
+        "form_error": form_error,
+        "permissions": (*PERMISSIONS, *(ADMIN_PERMISSIONS if account.admin else ())),
+        "redirect_host": urlsplit(uri).netloc if client else "",
+        "action": ctx.request.path_qs,
     }
-    return may_lead_anywhere(form_page(call, "oauth/consent.html", context, status))
+    return allow_any_form_target(form_page(ctx, "oauth/consent.html", context, status))
 
 
 ROUTES = (
-    Route("GET", "/oauth/v1/auth", ask, who=signed_in, private=True),
-    Route("POST", "/oauth/v1/auth", decide, who=signed_in, private=True),
-    Route("GET", "/oauth/v1/show", show, who=signed_in, private=True),
+    Route("GET", "/oauth/v1/auth", consent_page, auth=optional_login, private=True),
+    Route("POST", "/oauth/v1/auth", decide, auth=optional_login, private=True),
+    Route("GET", "/oauth/v1/show", code_page, auth=optional_login, private=True),
 )

@@ -1,18 +1,18 @@
 """How often one address may register clients, and guess what it cannot know."""
 
-from coalserver.web.api import Web
-from coalserver.web.throttling import Failures
+from coalserver.web.api import AppContext
+from coalserver.web.throttling import FailureLimiter
 
 
-class Registrations(Failures):
+class RegistrationLimiter(FailureLimiter):
     """Anyone may register a client; nobody needs hundreds an hour."""
 
-    def __init__(self, shared: Web) -> None:
-        super().__init__(most=300, seconds=3600)
+    def __init__(self, shared: AppContext) -> None:
+        super().__init__(max_failures=300, seconds=3600)
 
 
-class Guesses(Failures):
+class OAuthLimiter(FailureLimiter):
     """Wrong secrets, codes and tokens. They are too long to be guessed: this only keeps the log short."""
 
-    def __init__(self, shared: Web) -> None:
-        super().__init__(most=120, seconds=60)
+    def __init__(self, shared: AppContext) -> None:
+        super().__init__(max_failures=120, seconds=60)

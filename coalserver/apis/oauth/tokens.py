@@ -7,129 +7,136 @@ from aiohttp import web
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnsupportedGrantTypeError
 
-from coalserver.apis.oauth.errors import NOT_KEPT, fault_said
-from coalserver.apis.oauth.limits import Guesses
-from coalserver.apis.oauth.protocol import Asked, HeldCode, Protocol, basic
-from coalserver.core.commands.oauth import Issued, admit_agent, redeem_code, renew_access
-from coalserver.core.queries.oauth import access_shown, owner_of
-from coalserver.domain.accounts.oauth import DATA
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call, Caller, Route
-from coalserver.web.pages.forms import FORM, Pairs, fields_of
-from coalserver.web.responses import document
+from coalserver.apis.oauth.errors import NO_STORE, render_oauth_error
+from coalserver.apis.oauth.limits import OAuthLimiter
+from coalserver.apis.oauth.protocol import CodeAdapter, OAuthServer, TokenRequest, is_basic_auth
+from coalserver.core.commands.oauth import (
+    IssuedTokens,
+    issue_agent_tokens,
+    redeem_code,
+    refresh_tokens,
+)
+from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_token
+from coalserver.domain.accounts.oauth import DATA_SCOPE
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form
+from coalserver.web.responses import json_response
 
 JSON = "application/json"
 GRANTS = ("authorization_code", "refresh_token")
-SECRETS = ("invalid_client", "invalid_grant")
+THROTTLED_ERRORS = ("invalid_client", "invalid_grant")
 
 
-async def buy(call: Call) -> web.StreamResponse:
+async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
     """Tokens for a client that proves itself. Of two that come with one code, one gets them."""
-    tried = f"token {call.address}"
-    guesses = call.web.own(Guesses)
-    guesses.check(tried)
-    pairs = await _sent(call)
-    header = call.request.headers.get("Authorization", "")
-    with_basic = basic(header)
-    asked = Asked("POST", pairs, {"Authorization": header} if with_basic else {})
+    limit_key = f"token {ctx.address}"
+    limiter = ctx.app.per_process(OAuthLimiter)
+    limiter.check(limit_key)
+    pairs = await _read_pairs(ctx)
+    header = ctx.request.headers.get("Authorization", "")
+    with_basic = is_basic_auth(header)
+    token_request = TokenRequest("POST", pairs, {"Authorization": header} if with_basic else {})
     try:
-        _complete(asked, with_basic)
-        grant = Protocol(call.core).get_token_grant(asked)
+        _check_complete(token_request, with_basic)
+        grant = OAuthServer(ctx.core).get_token_grant(token_request)
         grant.validate_token_request()
-    except OAuth2Error as fault:
-        if fault.error in SECRETS:
-            guesses.note(tried)
-        return fault_said(fault, with_basic)
-    issued = await _bought(call, asked)
-    return document(
+    except OAuth2Error as error:
+        if error.error in THROTTLED_ERRORS:
+            limiter.record_failure(limit_key)
+        return render_oauth_error(error, with_basic)
+    issued = await _redeem_grant(ctx, token_request)
+    return json_response(
         {
             "access_token": issued.access,
             "token_type": "Bearer",
-            "expires_in": int(issued.lasts),
+            "expires_in": int(issued.expires_in),
             "refresh_token": issued.refresh,
         },
         200,
-        NOT_KEPT,
+        NO_STORE,
     )
 
 
-async def _bought(call: Call, asked: Asked) -> Issued:
+async def _redeem_grant(ctx: RequestContext, token_request: TokenRequest) -> IssuedTokens:
     """What Authlib has found right is looked at once more where it is used up."""
-    client = asked.client.client.id
-    said = asked.payload.data
-    if asked.refresh_token is not None:
-        token = said["refresh_token"]
-        return await call.core.do(renew_access, client=client, token=token, scope=said["scope"])
-    held: HeldCode = asked.authorization_code
-    if held.code is None:
-        return await call.core.do(admit_agent, client=client)
-    uri = said["redirect_uri"]
-    return await call.core.do(redeem_code, client=client, code=said["code"], redirect_uri=uri)
+    client = token_request.client.client.id
+    params = token_request.payload.data
+    if token_request.refresh_token is not None:
+        token = params["refresh_token"]
+        return await ctx.core.execute(
+            refresh_tokens, client=client, token=token, scope=params["scope"]
+        )
+    code: CodeAdapter = token_request.authorization_code
+    if code.code is None:
+        return await ctx.core.execute(issue_agent_tokens, client=client)
+    uri = params["redirect_uri"]
+    return await ctx.core.execute(redeem_code, client=client, code=params["code"], redirect_uri=uri)
 
 
-def _complete(asked: Asked, with_basic: bool) -> None:
+def _check_complete(token_request: TokenRequest, with_basic: bool) -> None:
     """All that has to be there is, once; and the grant is the one its token is for."""
-    said = asked.payload.data
-    renewing = "refresh_token" in said
-    always = ("grant_type", *(() if with_basic else ("client_id", "client_secret")))
-    more = ("refresh_token",) if renewing else ("redirect_uri", "code")
-    if not all(said.get(name) for name in always):
+    params = token_request.payload.data
+    refreshing = "refresh_token" in params
+    required = ("grant_type", *(() if with_basic else ("client_id", "client_secret")))
+    grant_params = ("refresh_token",) if refreshing else ("redirect_uri", "code")
+    if not all(params.get(name) for name in required):
         raise InvalidRequestError()
-    if any(len(values) > 1 for values in asked.payload.datalist.values()):
+    if any(len(values) > 1 for values in token_request.payload.datalist.values()):
         raise InvalidRequestError()
-    if said["grant_type"] not in GRANTS:
+    if params["grant_type"] not in GRANTS:
         raise UnsupportedGrantTypeError("other")
-    if not all(said.get(name) for name in more):
+    if not all(params.get(name) for name in grant_params):
         raise InvalidRequestError()
-    if renewing != (said["grant_type"] == "refresh_token"):
+    if refreshing != (params["grant_type"] == "refresh_token"):
         raise UnsupportedGrantTypeError("other")
 
 
-async def _sent(call: Call) -> Pairs:
+async def _read_pairs(ctx: RequestContext) -> Pairs:
     """The parameters, from a form or from JSON; what has no type is JSON."""
     try:
-        raw = await call.request.read()
+        raw = await ctx.request.read()
     except web.RequestPayloadError:
-        raise _unreadable() from None
-    if call.request.content_type == FORM:
-        return fields_of(raw)
-    if "Content-Type" in call.request.headers and call.request.content_type != JSON:
-        raise _unreadable()
+        raise _unreadable_body() from None
+    if ctx.request.content_type == FORM_CONTENT_TYPE:
+        return parse_form(raw)
+    if "Content-Type" in ctx.request.headers and ctx.request.content_type != JSON:
+        raise _unreadable_body()
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise _unreadable() from None
-    return _texts(value)
+        raise _unreadable_body() from None
+    return _text_pairs(value)
 
 
-def _texts(value: Any) -> Pairs:
+def _text_pairs(value: Any) -> Pairs:
     if not isinstance(value, dict):
-        raise _unreadable()
-    given = {name: text for name, text in value.items() if text is not None}
-    if not all(isinstance(text, str) for text in given.values()):
-        raise _unreadable()
-    return list(given.items())
+        raise _unreadable_body()
+    pairs = {name: text for name, text in value.items() if text is not None}
+    if not all(isinstance(text, str) for text in pairs.values()):
+        raise _unreadable_body()
+    return list(pairs.items())
 
 
-def _unreadable() -> Refusal:
-    return Refusal(Why.MALFORMED, fields={"body": ["Neither a form nor JSON."]})
+def _unreadable_body() -> DomainError:
+    return DomainError(ErrorCode.INVALID_REQUEST, fields={"body": ["Neither a form nor JSON."]})
 
 
-def data_token(call: Call) -> Caller:
+def authenticate_account(ctx: RequestContext) -> Caller:
     """The account whose access token this is. No other scheme, and no other place, is looked at."""
-    scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = ctx.request.headers.get("Authorization", "").partition(" ")
     if scheme != "Bearer" or not token:
-        raise Refusal(Why.NO_TOKEN)
-    access = call.core.see(access_shown, token=token, scope=DATA, now=call.now)
-    return Caller(account=call.core.see(owner_of, access=access).id, token=access.id)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    access = ctx.core.query(tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.now)
+    return Caller(account=ctx.core.query(account_of_tokens, token_pair=access).id, token=access.id)
 
 
-async def test(call: Call) -> web.StreamResponse:
+async def check_token(ctx: RequestContext) -> web.StreamResponse:
     """Whether a token is good."""
-    return document({"scope": DATA}, 200, NOT_KEPT)
+    return json_response({"scope": DATA_SCOPE}, 200, NO_STORE)
 
 
 ROUTES = (
-    Route("POST", "/oauth/v1/token", buy),
-    Route("GET", "/oauth/v1/test", test, who=data_token),
+    Route("POST", "/oauth/v1/token", issue_tokens),
+    Route("GET", "/oauth/v1/test", check_token, auth=authenticate_account),
 )

@@ -3,11 +3,11 @@
 from aiohttp import web
 
 from coalserver import __version__
-from coalserver.domain.errors import Refusal
-from coalserver.web.api import Call, Dialect, Route
-from coalserver.web.responses import document
+from coalserver.domain.errors import DomainError
+from coalserver.web.api import Api, RequestContext, Route
+from coalserver.web.responses import json_response
 
-STRAYS = {
+HTTP_ERRORS = {
     404: "not found",
     405: "method not allowed",
     413: "too large",
@@ -16,27 +16,31 @@ STRAYS = {
 }
 
 
-async def health(call: Call) -> web.StreamResponse:
+async def health(ctx: RequestContext) -> web.StreamResponse:
     """200 while the server takes requests and writes to its disk; it ends when it cannot write."""
-    return document(
+    return json_response(
         {
             "status": "ok",
             "version": __version__,
-            "last_event": call.core.feed.head,
-            "listeners": call.core.feed.waiting(),
+            "last_event": ctx.core.feed.head,
+            "listeners": ctx.core.feed.waiter_count(),
         },
         headers={"Cache-Control": "no-store"},
     )
 
 
-def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
-    return document({"error": refusal.why}, 400)
+def render_error(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
+    return json_response({"error": refusal.code}, 400)
 
 
-def astray(status: int, request: web.Request) -> web.StreamResponse:
-    return document({"error": STRAYS[status]}, status)
+def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
+    return json_response({"error": HTTP_ERRORS[status]}, status)
 
 
-DIALECT = Dialect(
-    "ops", ("/health",), (Route("GET", "/health", health),), refuse=refuse, astray=astray
+API = Api(
+    "ops",
+    ("/health",),
+    (Route("GET", "/health", health),),
+    render_error=render_error,
+    render_http_error=render_http_error,
 )

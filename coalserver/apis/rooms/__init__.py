@@ -1,10 +1,10 @@
 """The rooms API: games, rooms, sessions, events. See README.md beside this file."""
 
 from coalserver.apis.rooms import accounts, events, games, rooms, sessions
-from coalserver.apis.rooms.errors import astray, refuse
-from coalserver.web.api import Dialect
+from coalserver.apis.rooms.errors import render_error, render_http_error
+from coalserver.web.api import Api
 
-DIALECT = Dialect(
+API = Api(
     "rooms",
     prefixes=("/games", "/accounts"),
     routes=(
@@ -14,7 +14,7 @@ DIALECT = Dialect(
         *rooms.ROUTES,
         *sessions.ROUTES,
     ),
-    refuse=refuse,
-    astray=astray,
-    any_origin=True,
+    render_error=render_error,
+    render_http_error=render_http_error,
+    cors=True,
 )

@@ -4,98 +4,102 @@ from aiohttp import web
 
 from coalserver.apis.rooms import render
 from coalserver.apis.rooms.auth import player
-from coalserver.apis.rooms.schemas import LOGGING_IN, REGISTERING
+from coalserver.apis.rooms.schemas import LOGIN, REGISTER
 from coalserver.core.commands.accounts import (
-    end_token,
+    create_guest,
+    log_in,
     register_account,
-    sign_in,
-    sign_in_guest,
+    revoke_token,
 )
-from coalserver.core.queries.lobbies import lobbies_of
-from coalserver.core.queries.players import account_with, player_called
-from coalserver.core.queries.rooms import rooms_of
-from coalserver.domain.accounts.account import checked_email, checked_password
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.lobbies import lobbies_of_player
+from coalserver.core.queries.players import find_account_by_email, player_by_id
+from coalserver.core.queries.rooms import rooms_of_player
+from coalserver.domain.accounts.account import validate_email, validate_password
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
-from coalserver.security.passwords import Passwords
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import document, nothing
-from coalserver.web.streaming.tickets import LASTS_SECONDS
+from coalserver.security.passwords import PasswordService
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response, no_content
+from coalserver.web.streaming.tickets import TICKET_SECONDS
 
 
-async def login(call: Call) -> web.StreamResponse:
+async def login(ctx: RequestContext) -> web.StreamResponse:
     """Sign in with a password, or as a guest who needs none; the token is shown this once."""
-    kind = call.body["credential_type"]
+    kind = ctx.body["credential_type"]
     if kind == "guest":
-        name = call.body.get("username", "")
-        who, token = await call.core.do(sign_in_guest, name=name)
+        name = ctx.body.get("username", "")
+        user_player, token = await ctx.core.execute(create_guest, name=name)
     elif kind == "password":
-        who, token = await _with_password(call)
+        user_player, token = await _log_in_with_password(ctx)
     else:
-        raise Refusal(Why.BAD_CREDENTIAL_TYPE)
-    return document(
+        raise DomainError(ErrorCode.INVALID_CREDENTIAL_TYPE)
+    return json_response(
         {
-            "creationTime": int(call.now * 1000),
-            "user": render.user(who.id, who.name),
+            "creationTime": int(ctx.now * 1000),
+            "user": render.user(user_player.id, user_player.name),
             "token": token,
         }
     )
 
 
-async def _with_password(call: Call) -> tuple[Player, str]:
-    email = call.body.get("email", "").strip().lower()
-    tried = (f"login {call.address}", f"login {email}")
-    call.web.failures.check(*tried)
-    account = call.core.see(account_with, email=email)
-    kept = account.password if account else None
-    proof = await call.web.service(Passwords).proved(kept, call.body.get("password", ""))
-    # Once more: others may have failed while this one was proved.
-    call.web.failures.check(*tried)
-    if account is None or not proof.ok:
-        call.web.failures.note(*tried)
-        raise Refusal(Why.BAD_CREDENTIALS)
-    token = await call.core.do(sign_in, account=account.id, rehashed=proof.rehash)
-    return call.core.see(player_called, id=account.player), token
-
-
-async def logout(call: Call) -> web.StreamResponse:
-    """End the token; a guest without another one leaves every room and session."""
-    await call.core.do(end_token, token_id=call.caller.token)
-    return nothing()
-
-
-async def register(call: Call) -> web.StreamResponse:
-    """Make an account. It may sign in at once: this server sends no e-mail."""
-    email = checked_email(call.body["email"])
-    password = await call.web.service(Passwords).hashed(checked_password(call.body["password"]))
-    account = await call.core.do(
-        register_account, email=email, password=password, name=call.body["username"]
+async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
+    email = ctx.body.get("email", "").strip().lower()
+    throttle_keys = (f"login {ctx.address}", f"login {email}")
+    ctx.app.failure_limiter.check(*throttle_keys)
+    account = ctx.core.query(find_account_by_email, email=email)
+    password_hash = account.password if account else None
+    result = await ctx.app.service(PasswordService).verify(
+        password_hash, ctx.body.get("password", "")
     )
-    who = render.user(account.player, call.body["username"])
-    return document({"user": who}, headers={"Location": f"/accounts/user/{account.player}"})
+    # Once more: others may have failed while this one was proved.
+    ctx.app.failure_limiter.check(*throttle_keys)
+    if account is None or not result.ok:
+        ctx.app.failure_limiter.record_failure(*throttle_keys)
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    token = await ctx.core.execute(log_in, account_id=account.id, rehashed=result.rehash)
+    return ctx.core.query(player_by_id, id=account.player), token
 
 
-async def ticket(call: Call) -> web.StreamResponse:
+async def logout(ctx: RequestContext) -> web.StreamResponse:
+    """End the token; a guest without another one leaves every room and session."""
+    await ctx.core.execute(revoke_token, token_id=ctx.caller.token)
+    return no_content()
+
+
+async def register(ctx: RequestContext) -> web.StreamResponse:
+    """Make an account. It may sign in at once: this server sends no e-mail."""
+    email = validate_email(ctx.body["email"])
+    password = await ctx.app.service(PasswordService).hash(validate_password(ctx.body["password"]))
+    account = await ctx.core.execute(
+        register_account, email=email, password=password, name=ctx.body["username"]
+    )
+    rendered = render.user(account.player, ctx.body["username"])
+    return json_response(
+        {"user": rendered}, headers={"Location": f"/accounts/user/{account.player}"}
+    )
+
+
+async def create_ticket(ctx: RequestContext) -> web.StreamResponse:
     """A ticket for one feed, for browsers that cannot set headers on a WebSocket."""
-    issued = call.web.tickets.issue(call.caller)
-    return document({"ticket": issued, "expiresIn": LASTS_SECONDS})
+    issued = ctx.app.tickets.issue(ctx.caller)
+    return json_response({"ticket": issued, "expiresIn": TICKET_SECONDS})
 
 
-async def user(call: Call) -> web.StreamResponse:
+async def get_user(ctx: RequestContext) -> web.StreamResponse:
     """What everyone may know of a user."""
-    who = call.core.see(player_called, id=call.number("user"))
-    return document(render.user(who.id, who.name))
+    user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
+    return json_response(render.user(user_player.id, user_player.name))
 
 
-async def rooms_and_sessions(call: Call) -> web.StreamResponse:
+async def list_rooms_and_sessions(ctx: RequestContext) -> web.StreamResponse:
     """The rooms and running sessions I am in: resume my games."""
-    who = call.core.see(player_called, id=call.number("user"))
-    if who.id != call.caller.player:
-        raise Refusal(Why.NOT_YOURS)
-    state = call.core.state
-    rooms = call.core.see(lobbies_of, player=who.id)
-    sessions = call.core.see(rooms_of, player=who.id)
-    return document(
+    user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
+    if user_player.id != ctx.caller.player:
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
+    state = ctx.core.state
+    rooms = ctx.core.query(lobbies_of_player, player=user_player.id)
+    sessions = ctx.core.query(rooms_of_player, player=user_player.id)
+    return json_response(
         {
             "rooms": [
                 render.reference("room", one.id, one.game) | render.room_row(state, one)
@@ -110,10 +114,10 @@ async def rooms_and_sessions(call: Call) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", "/accounts/login", login, LOGGING_IN),
-    Route("POST", "/accounts/logout", logout, who=player),
-    Route("POST", "/accounts/register", register, REGISTERING),
-    Route("POST", "/accounts/ticket", ticket, who=player),
-    Route("GET", "/accounts/user/{user}", user, who=player),
-    Route("GET", "/accounts/{user}/rooms-and-sessions", rooms_and_sessions, who=player),
+    Route("POST", "/accounts/login", login, LOGIN),
+    Route("POST", "/accounts/logout", logout, auth=player),
+    Route("POST", "/accounts/register", register, REGISTER),
+    Route("POST", "/accounts/ticket", create_ticket, auth=player),
+    Route("GET", "/accounts/user/{user}", get_user, auth=player),
+    Route("GET", "/accounts/{user}/rooms-and-sessions", list_rooms_and_sessions, auth=player),
 )

@@ -8,74 +8,76 @@ import orjson
 
 from coalserver.apis.rooms.render import user
 from coalserver.core.ports import Entry
-from coalserver.domain.errors import Refusal
+from coalserver.domain.errors import DomainError
 from coalserver.domain.play.game import Rules
 from coalserver.domain.play.lobby_events import (
-    HostChanged,
     LobbyChat,
     LobbyClosed,
+    LobbyHostChanged,
+    LobbyMemberAway,
+    LobbyMemberJoined,
+    LobbyMemberLeft,
+    LobbyMemberReady,
     LobbyOpened,
-    MemberAway,
-    MemberJoined,
-    MemberLeft,
-    MemberReady,
-    OptionsChanged,
+    LobbyOptionsChanged,
 )
-from coalserver.domain.play.room import shown, viewed
+from coalserver.domain.play.room import state_for_seat, turn_for_seat
 from coalserver.domain.play.room_events import (
-    PlayerAway,
-    PlayerEntered,
-    PlayerLeft,
     RoomChat,
     RoomClosed,
     RoomHostChanged,
+    RoomMemberAway,
+    RoomMemberJoined,
+    RoomMemberLeft,
     TurnTaken,
 )
-from coalserver.web.responses import embedded
+from coalserver.web.responses import json_fragment
 
 log = logging.getLogger(__name__)
 
-Said = dict[str, Any]
+Payload = dict[str, Any]
 #: The document knows these ways of leaving; a ban is a kick to those who stay.
-HOWS = {"kicked": "kicked", "timeout": "timeout", "banned": "kicked"}
+LEAVE_REASONS = {"kicked": "kicked", "timeout": "timeout", "banned": "kicked"}
 #: Likewise for how a room ends.
-ENDINGS = {"host_left": "host_left", "started": "started", "expired": "expired"}
+CLOSE_REASONS = {"host_left": "host_left", "started": "started", "expired": "expired"}
 
 
-def told(entry: Entry, said: Said | None) -> bytes | None:
+def envelope(entry: Entry, payload: Payload | None) -> bytes | None:
     """`{"id", "event"}` as bytes."""
-    if said is None:
+    if payload is None:
         return None
-    return orjson.dumps({"id": entry.id, "event": said}, default=embedded)
+    return orjson.dumps({"id": entry.id, "event": payload}, default=json_fragment)
 
 
-def tell_room(entry: Entry) -> bytes | None:
+def render_room_event(entry: Entry) -> bytes | None:
     """What the members of a room, or those who look at all rooms, are told."""
     event = entry.event
-    say = ROOM_WORDS.get(type(event))
-    if say is None:
+    renderer = ROOM_PAYLOADS.get(type(event))
+    if renderer is None:
         return None
-    return told(entry, {**say(event, entry), "roomId": str(event.lobby)})
+    return envelope(entry, {**renderer(event, entry), "roomId": str(event.lobby)})
 
 
-def session_teller(rules: Rules | None, seat: int | None) -> Callable[[Entry], bytes | None]:
+def session_event_renderer(
+    rules: Rules | None, seat: int | None
+) -> Callable[[Entry], bytes | None]:
     """What one seat of a session, or a spectator (None), is told."""
 
-    def tell(entry: Entry) -> bytes | None:
+    def render(entry: Entry) -> bytes | None:
         event = entry.event
         if isinstance(event, TurnTaken):
-            said = turn(event, rules, seat)
+            payload = render_turn(event, rules, seat)
         else:
-            say = SESSION_WORDS.get(type(event))
-            if say is None:
+            renderer = SESSION_PAYLOADS.get(type(event))
+            if renderer is None:
                 return None
-            said = say(event, entry)
-        return told(entry, {**said, "sessionId": str(event.room)})
+            payload = renderer(event, entry)
+        return envelope(entry, {**payload, "sessionId": str(event.room)})
 
-    return tell
+    return render
 
 
-def turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Said:
+def render_turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Payload:
     """A turn through the eyes of a seat: whole as `turn`, and its members beside ours where names allow.
 
     Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
@@ -83,9 +85,9 @@ def turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Said:
     taken, environment = event.turn, b"null"
     if rules is not None and event.state is not None:
         try:
-            taken = shown(rules, event.turn, event.seat, seat)
-            environment = viewed(rules, event.state, seat)
-        except Refusal:
+            taken = turn_for_seat(rules, event.turn, event.seat, seat)
+            environment = state_for_seat(rules, event.state, seat)
+        except DomainError:
             log.exception("The rules of %s have failed to show a turn.", event.game)
             taken = b"null"
     members = orjson.loads(taken)
@@ -102,7 +104,7 @@ def turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Said:
     }
 
 
-def _opened(event: LobbyOpened, entry: Entry) -> Said:
+def _room_created(event: LobbyOpened, entry: Entry) -> Payload:
     row = {
         "roomId": event.lobby,
         "name": event.name,
@@ -117,67 +119,74 @@ def _opened(event: LobbyOpened, entry: Entry) -> Said:
     return {"type": "room_created", "room": row}
 
 
-def _closed(event: LobbyClosed, entry: Entry) -> Said:
-    said: Said = {"type": "room_gone", "reason": ENDINGS.get(event.ending, "closed")}
+def _room_gone(event: LobbyClosed, entry: Entry) -> Payload:
+    payload: Payload = {
+        "type": "room_gone",
+        "reason": CLOSE_REASONS.get(event.close_reason, "closed"),
+    }
     if event.room is not None:
-        said["sessionId"] = str(event.room)
-    return said
+        payload["sessionId"] = str(event.room)
+    return payload
 
 
-def _who(event: Any) -> Said:
+def _user(event: Any) -> Payload:
     return user(event.player, event.name)
 
 
-def _chat(event: LobbyChat | RoomChat, entry: Entry) -> Said:
+def _chat(event: LobbyChat | RoomChat, entry: Entry) -> Payload:
     return {
         "type": "chat",
-        "user": _who(event),
+        "user": _user(event),
         "text": event.text,
         "at": int(entry.at * 1000),
     }
 
 
-def _left(event: MemberLeft | PlayerLeft, entry: Entry) -> Said:
-    return {"type": "user_leave", "user": _who(event), "reason": HOWS.get(event.how, "left")}
+def _left(event: LobbyMemberLeft | RoomMemberLeft, entry: Entry) -> Payload:
+    return {
+        "type": "user_leave",
+        "user": _user(event),
+        "reason": LEAVE_REASONS.get(event.reason, "left"),
+    }
 
 
-def _away(event: MemberAway | PlayerAway, entry: Entry) -> Said:
-    return {"type": "user_away" if event.away else "user_back", "user": _who(event)}
+def _away(event: LobbyMemberAway | RoomMemberAway, entry: Entry) -> Payload:
+    return {"type": "user_away" if event.away else "user_back", "user": _user(event)}
 
 
-def _host(event: HostChanged | RoomHostChanged, entry: Entry) -> Said:
-    return {"type": "host_changed", "host": _who(event)}
+def _host(event: LobbyHostChanged | RoomHostChanged, entry: Entry) -> Payload:
+    return {"type": "host_changed", "host": _user(event)}
 
 
-Words = dict[type, Callable[[Any, Entry], Said]]
+PayloadRenderers = dict[type, Callable[[Any, Entry], Payload]]
 
-ROOM_WORDS: Words = {
-    LobbyOpened: _opened,
-    LobbyClosed: _closed,
-    MemberJoined: lambda event, entry: {"type": "user_join", "user": _who(event)},
-    MemberLeft: _left,
-    MemberReady: lambda event, entry: {
+ROOM_PAYLOADS: PayloadRenderers = {
+    LobbyOpened: _room_created,
+    LobbyClosed: _room_gone,
+    LobbyMemberJoined: lambda event, entry: {"type": "user_join", "user": _user(event)},
+    LobbyMemberLeft: _left,
+    LobbyMemberReady: lambda event, entry: {
         "type": "user_ready",
-        "user": _who(event),
+        "user": _user(event),
         "ready": event.ready,
     },
-    MemberAway: _away,
-    HostChanged: _host,
-    OptionsChanged: lambda event, entry: {
+    LobbyMemberAway: _away,
+    LobbyHostChanged: _host,
+    LobbyOptionsChanged: lambda event, entry: {
         "type": "options_changed",
         "options": orjson.Fragment(event.options),
     },
     LobbyChat: _chat,
 }
-SESSION_WORDS: Words = {
-    PlayerEntered: lambda event, entry: {"type": "user_join", "user": _who(event)},
-    PlayerLeft: _left,
-    PlayerAway: _away,
+SESSION_PAYLOADS: PayloadRenderers = {
+    RoomMemberJoined: lambda event, entry: {"type": "user_join", "user": _user(event)},
+    RoomMemberLeft: _left,
+    RoomMemberAway: _away,
     RoomHostChanged: _host,
     RoomChat: _chat,
     RoomClosed: lambda event, entry: {
         "type": "session_over",
-        "reason": event.ending,
+        "reason": event.close_reason,
         "outcome": orjson.Fragment(event.outcome or b"null"),
     },
 }

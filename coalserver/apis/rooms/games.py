@@ -6,52 +6,56 @@ from aiohttp import web
 
 from coalserver.apis.rooms import render
 from coalserver.apis.rooms.auth import player
-from coalserver.apis.rooms.schemas import DATUM
-from coalserver.core.commands.games import keep_datum
-from coalserver.core.queries.games import datum, game_tagged, listed_games
-from coalserver.core.queries.players import player_called
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call, Route
-from coalserver.web.responses import answer, document, nothing
+from coalserver.apis.rooms.schemas import STORAGE_ITEM
+from coalserver.core.commands.games import save_storage_item
+from coalserver.core.queries.games import game_by_tag, listed_games, storage_item
+from coalserver.core.queries.players import player_by_id
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.responses import json_response, no_content, raw_response
 
-KEY = re.compile(r"[a-zA-Z0-9_-]{1,32}")
+STORAGE_KEY = re.compile(r"[a-zA-Z0-9_-]{1,32}")
 
 
-async def games(call: Call) -> web.StreamResponse:
+async def list_games(ctx: RequestContext) -> web.StreamResponse:
     """Every game that shows itself."""
-    return document([render.game(one) for one in call.core.see(listed_games)])
+    return json_response([render.game(one) for one in ctx.core.query(listed_games)])
 
 
-async def user_data(call: Call) -> web.StreamResponse:
+async def get_user_data(ctx: RequestContext) -> web.StreamResponse:
     """The value kept for a user under a key, as it was put."""
-    call.core.see(game_tagged, tag=call.path["game"])
-    who = call.core.see(player_called, id=call.number("user"))
-    kept = call.core.see(datum, game=call.path["game"], player=who.id, key=_key(call))
-    return answer(kept)
-
-
-async def keep_user_data(call: Call) -> web.StreamResponse:
-    """Keep any JSON for oneself."""
-    await call.core.do(
-        keep_datum,
-        game=call.path["game"],
-        player=call.number("user"),
-        by=call.caller.player,
-        key=_key(call),
-        value=call.body["dumped"],
+    ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
+    value = ctx.core.query(
+        storage_item, game=ctx.path["game"], player=user_player.id, storage_key=_storage_key(ctx)
     )
-    return nothing()
+    return raw_response(value)
 
 
-def _key(call: Call) -> str:
-    key = call.path["key"]
-    if not KEY.fullmatch(key):
-        raise Refusal(Why.MALFORMED, fields={"key": ["Must match [a-zA-Z0-9_-]{1,32}."]})
-    return key
+async def save_user_data(ctx: RequestContext) -> web.StreamResponse:
+    """Keep any JSON for oneself."""
+    await ctx.core.execute(
+        save_storage_item,
+        game=ctx.path["game"],
+        player_id=ctx.int_param("user"),
+        by=ctx.caller.player,
+        storage_key=_storage_key(ctx),
+        value=ctx.body["dumped"],
+    )
+    return no_content()
+
+
+def _storage_key(ctx: RequestContext) -> str:
+    storage_key = ctx.path["key"]
+    if not STORAGE_KEY.fullmatch(storage_key):
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST, fields={"key": ["Must match [a-zA-Z0-9_-]{1,32}."]}
+        )
+    return storage_key
 
 
 ROUTES = (
-    Route("GET", "/games", games, who=player),
-    Route("GET", "/games/{game}/user-data/{user}/{key}", user_data, who=player),
-    Route("PUT", "/games/{game}/user-data/{user}/{key}", keep_user_data, DATUM, player),
+    Route("GET", "/games", list_games, auth=player),
+    Route("GET", "/games/{game}/user-data/{user}/{key}", get_user_data, auth=player),
+    Route("PUT", "/games/{game}/user-data/{user}/{key}", save_user_data, STORAGE_ITEM, player),
 )

@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
-from coalserver.core.queries.players import name_of
+from coalserver.core.queries.players import player_name
 from coalserver.core.state import State
 from coalserver.domain.play.game import Game, Rules
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
-from coalserver.web.api import Web
+from coalserver.web.api import AppContext
 
 JSON = dict[str, Any]
 
@@ -20,12 +20,12 @@ def user(id: int, name: str) -> JSON:
     return {"userId": id, "username": name}
 
 
-def game(played: Game) -> JSON:
+def game(entity: Game) -> JSON:
     return {
-        "tag": played.tag,
-        "name": played.name,
-        "minPlayers": played.min_players,
-        "maxPlayers": played.max_players,
+        "tag": entity.tag,
+        "name": entity.name,
+        "minPlayers": entity.min_players,
+        "maxPlayers": entity.max_players,
     }
 
 
@@ -46,47 +46,49 @@ def room_row(state: State, lobby: Lobby) -> JSON:
         "active": lobby.open,
         "private": bool(lobby.password),
         "options": orjson.Fragment(lobby.options),
-        "host": user(host, name_of(state, id=host)),
+        "host": user(host, player_name(state, id=host)),
     }
 
 
-class Rows:
+class RoomRowCache:
     """Rows of lists of rooms, made once for each state of a lobby and shared by all who ask."""
 
     #: More than anybody looks at; then it begins anew.
-    MOST = 20_000
+    MAX_ROWS = 20_000
 
-    def __init__(self, shared: Web) -> None:
+    def __init__(self, shared: AppContext) -> None:
         self._state = shared.core.state
         #: Lobby id -> what the row was made of, and the row for who is outside and for who is in.
-        self._made: dict[int, tuple[Lobby, Player | None, bytes, bytes]] = {}
+        self._rows: dict[int, tuple[Lobby, Player | None, bytes, bytes]] = {}
 
-    def of(self, lobbies: Iterable[Lobby], player: int) -> bytes:
+    def render_list(self, lobbies: Iterable[Lobby], player: int) -> bytes:
         """The list of these rooms, with `userInRoom` for this player."""
         mine = self._state.ids(Lobby, "member", player)
-        players, made = self._state.table(Player), self._made
+        players, cached = self._state.table(Player), self._rows
         rows = []
         for lobby in lobbies:
-            row = made.get(lobby.id)
+            row = cached.get(lobby.id)
             if row is None or row[0] is not lobby or row[1] is not players.get(lobby.roster.host):
-                row = self._make(lobby, players.get(lobby.roster.host))
+                row = self._render_row(lobby, players.get(lobby.roster.host))
             rows.append(row[3] if lobby.id in mine else row[2])
         return b"[%b]" % b",".join(rows)
 
-    def _make(self, lobby: Lobby, host: Player | None) -> tuple[Lobby, Player | None, bytes, bytes]:
-        if len(self._made) >= self.MOST:
-            self._made.clear()
+    def _render_row(
+        self, lobby: Lobby, host: Player | None
+    ) -> tuple[Lobby, Player | None, bytes, bytes]:
+        if len(self._rows) >= self.MAX_ROWS:
+            self._rows.clear()
         row = orjson.dumps(room_row(self._state, lobby))[:-1]
         outside, inside = (row + b',"userInRoom":%b}' % word for word in (b"false", b"true"))
-        made = self._made[lobby.id] = (lobby, host, outside, inside)
-        return made
+        cached = self._rows[lobby.id] = (lobby, host, outside, inside)
+        return cached
 
 
 def members(state: State, lobby: Lobby) -> list[JSON]:
     host = lobby.roster.host
     return [
         {
-            "user": user(seat.player, name_of(state, id=seat.player)),
+            "user": user(seat.player, player_name(state, id=seat.player)),
             "isHost": seat.player == host,
             "ready": seat.ready,
             "away": seat.away,
@@ -104,7 +106,7 @@ def room(state: State, lobby: Lobby) -> JSON:
     }
 
 
-def created(state: State, lobby: Lobby) -> JSON:
+def created_room(state: State, lobby: Lobby) -> JSON:
     """The answer to creating a room."""
     return {
         "roomId": lobby.id,
@@ -115,39 +117,39 @@ def created(state: State, lobby: Lobby) -> JSON:
     }
 
 
-def session_row(state: State, played: Room) -> JSON:
+def session_row(state: State, room: Room) -> JSON:
     """A row of the list of sessions."""
-    current = played.current
+    current = room.current
     return {
-        "sessionId": str(played.id),
-        "game": played.game,
-        "name": played.name,
-        "active": not played.over,
+        "sessionId": str(room.id),
+        "game": room.game,
+        "name": room.name,
+        "active": not room.ended,
         "players": [
             {
-                "user": user(seat.player, name_of(state, id=seat.player)),
-                "isHost": seat.player == played.roster.host,
-                "isCurrent": not played.over if current is None else seat.number in current,
+                "user": user(seat.player, player_name(state, id=seat.player)),
+                "isHost": seat.player == room.roster.host,
+                "isCurrent": not room.ended if current is None else seat.number in current,
                 "playerId": seat.number,
                 "away": seat.away,
             }
-            for seat in played.roster.seats
+            for seat in room.roster.seats
         ],
-        "outcome": orjson.Fragment(played.outcome or b"null"),
+        "outcome": orjson.Fragment(room.outcome or b"null"),
     }
 
 
-def session(state: State, played: Room, rules: Rules | None, player: int) -> JSON:
+def session(state: State, room: Room, rules: Rules | None, player: int) -> JSON:
     """The document of one session, with the state as this player may see it."""
     return {
-        **session_row(state, played),
-        "environment": orjson.Fragment(played.view(rules, seat_of(played, player))),
+        **session_row(state, room),
+        "environment": orjson.Fragment(room.view(rules, find_seat_number(room, player))),
     }
 
 
-def seat_of(played: Room, player: int) -> int | None:
+def find_seat_number(room: Room, player: int) -> int | None:
     """The player's seat number, None for a spectator."""
-    for seat in played.roster.seats:
+    for seat in room.roster.seats:
         if seat.player == player:
             return seat.number
     return None

@@ -4,242 +4,242 @@ from aiohttp import web
 
 from coalserver.apis.rooms import render
 from coalserver.apis.rooms.auth import player
-from coalserver.apis.rooms.event_payloads import tell_room
-from coalserver.apis.rooms.pagination import flag, page, text
+from coalserver.apis.rooms.event_payloads import render_room_event
+from coalserver.apis.rooms.pagination import boolean_param, page_params, text_param
 from coalserver.apis.rooms.schemas import (
-    CHATTING,
-    CHOOSING,
-    CREATING,
-    JOINING,
-    KICKING,
-    QUICK_JOINING,
-    READYING,
+    CHAT,
+    CREATE_ROOM,
+    JOIN,
+    KICK,
+    QUICK_JOIN,
+    READY,
+    SET_OPTIONS,
 )
 from coalserver.core import topics
 from coalserver.core.commands import lobbies
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.queries.games import game_tagged
-from coalserver.core.queries.lobbies import lobby_in, open_lobbies
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.games import game_by_tag
+from coalserver.core.queries.lobbies import lobby_by_id, open_lobbies
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
-from coalserver.web.api import Call, Route
-from coalserver.web.endpoint import allowing
-from coalserver.web.idempotency import do_once
-from coalserver.web.responses import answer, document, nothing
-from coalserver.web.streaming.subscriptions import CURSOR
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.endpoint import ignoring
+from coalserver.web.idempotency import execute_idempotent
+from coalserver.web.responses import json_response, no_content, raw_response
+from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 ROOMS = "/games/{game}/rooms"
 ROOM = ROOMS + "/{room}"
 #: How much chat is kept for those who come later.
-CHAT_KEPT = 200
+CHAT_HISTORY_SIZE = 200
 
 
-def known_room(call: Call) -> Lobby:
+def room_in_path(ctx: RequestContext) -> Lobby:
     """The room in the path, gone or not; refuses one of another game, or that was never there."""
-    call.core.see(game_tagged, tag=call.path["game"])
-    return call.core.see(lobby_in, game=call.path["game"], id=call.number("room"))
+    ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    return ctx.core.query(lobby_by_id, game=ctx.path["game"], id=ctx.int_param("room"))
 
 
-def room_of(call: Call) -> Lobby:
+def open_room_in_path(ctx: RequestContext) -> Lobby:
     """The same, unless it is gone."""
-    lobby = known_room(call)
-    lobby.still_open()
+    lobby = room_in_path(ctx)
+    lobby.check_open()
     return lobby
 
 
-def location(call: Call, room: int) -> str:
-    return f"/games/{call.path['game']}/rooms/{room}"
+def location(ctx: RequestContext, room: int) -> str:
+    return f"/games/{ctx.path['game']}/rooms/{room}"
 
 
-async def create(call: Call) -> web.StreamResponse:
+async def create(ctx: RequestContext) -> web.StreamResponse:
     """Open a room and sit in it as its host."""
-    room = await do_once(
-        call, lobbies.open_lobby, game=call.path["game"], player=call.caller.player, **call.body
+    room = await execute_idempotent(
+        ctx, lobbies.open_lobby, game=ctx.path["game"], player_id=ctx.caller.player, **ctx.body
     )
-    cursor = call.core.feed.head
-    lobby = call.core.see(lobby_in, game=call.path["game"], id=room)
-    return document(
-        render.created(call.core.state, lobby),
+    cursor = ctx.core.feed.head
+    lobby = ctx.core.query(lobby_by_id, game=ctx.path["game"], id=room)
+    return json_response(
+        render.created_room(ctx.core.state, lobby),
         201,
-        {"Location": location(call, room), CURSOR: str(cursor)},
+        {"Location": location(ctx, room), CURSOR_HEADER: str(cursor)},
     )
 
 
-async def quick_join(call: Call) -> web.StreamResponse:
+async def quick_join(ctx: RequestContext) -> web.StreamResponse:
     """Sit down in the best open room, or in a new one: 200 or 201."""
-    name = call.body.pop("name", "") or "Quick game"
-    room, made = await do_once(
-        call,
+    name = ctx.body.pop("name", "") or "Quick game"
+    room, created = await execute_idempotent(
+        ctx,
         lobbies.quick_join,
-        game=call.path["game"],
-        player=call.caller.player,
+        game=ctx.path["game"],
+        player_id=ctx.caller.player,
         name=name,
-        **call.body,
+        **ctx.body,
     )
-    headers = {"Location": location(call, room), CURSOR: str(call.core.feed.head)}
-    reference = render.reference("room", room, call.path["game"])
-    return document(reference, 201 if made else 200, headers)
+    headers = {"Location": location(ctx, room), CURSOR_HEADER: str(ctx.core.feed.head)}
+    reference = render.reference("room", room, ctx.path["game"])
+    return json_response(reference, 201 if created else 200, headers)
 
 
-async def join(call: Call) -> web.StreamResponse:
+async def join(ctx: RequestContext) -> web.StreamResponse:
     """Join a room; 200 also if you were already in it."""
-    room = known_room(call)
-    tried = [f"room {room.id} {who}" for who in (call.caller.player, call.address)]
+    room = room_in_path(ctx)
+    throttle_keys = [f"room {room.id} {part}" for part in (ctx.caller.player, ctx.address)]
     if room.password:
-        call.web.failures.check(*tried)
+        ctx.app.failure_limiter.check(*throttle_keys)
     try:
-        with allowing(Why.ALREADY_HERE):
-            await do_once(
-                call,
+        with ignoring(ErrorCode.ALREADY_MEMBER):
+            await execute_idempotent(
+                ctx,
                 lobbies.join_lobby,
                 lobby_id=room.id,
-                player=call.caller.player,
-                **call.body,
+                player_id=ctx.caller.player,
+                **ctx.body,
             )
-    except Refusal as refusal:
-        if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(*tried)
+    except DomainError as error:
+        if error.code is ErrorCode.WRONG_PASSWORD:
+            ctx.app.failure_limiter.record_failure(*throttle_keys)
         raise
-    return document(
+    return json_response(
         render.reference("room", room.id, room.game),
-        headers={CURSOR: str(call.core.feed.head)},
+        headers={CURSOR_HEADER: str(ctx.core.feed.head)},
     )
 
 
-async def leave(call: Call) -> web.StreamResponse:
+async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat; when the host does, the room is gone."""
-    await do_once(
-        call,
+    await execute_idempotent(
+        ctx,
         lobbies.leave_lobby,
-        lobby_id=known_room(call).id,
-        player=call.caller.player,
-        only_open=True,
+        lobby_id=room_in_path(ctx).id,
+        player_id=ctx.caller.player,
+        open_only=True,
     )
-    return nothing()
+    return no_content()
 
 
-async def options(call: Call) -> web.StreamResponse:
+async def set_options(ctx: RequestContext) -> web.StreamResponse:
     """The host says what the game shall be like."""
-    room = room_of(call)
-    await call.core.do(
-        lobbies.choose_options,
+    room = open_room_in_path(ctx)
+    await ctx.core.execute(
+        lobbies.set_options,
         lobby_id=room.id,
-        by=call.caller.player,
-        options=call.body["dumped"],
+        by=ctx.caller.player,
+        options=ctx.body["dumped"],
     )
-    return nothing()
+    return no_content()
 
 
-async def kick(call: Call) -> web.StreamResponse:
+async def kick(ctx: RequestContext) -> web.StreamResponse:
     """The host puts a member out."""
-    await do_once(
-        call,
+    await execute_idempotent(
+        ctx,
         lobbies.kick_from_lobby,
-        lobby_id=known_room(call).id,
-        by=call.caller.player,
-        player=call.body["user_id"],
+        lobby_id=room_in_path(ctx).id,
+        by=ctx.caller.player,
+        player_id=ctx.body["user_id"],
     )
-    return nothing()
+    return no_content()
 
 
-async def ready(call: Call) -> web.StreamResponse:
+async def set_ready(ctx: RequestContext) -> web.StreamResponse:
     """Say whether one is ready; it counts in rooms made with `readyCheck`."""
-    await do_once(
-        call,
+    await execute_idempotent(
+        ctx,
         lobbies.set_ready,
-        lobby_id=known_room(call).id,
-        player=call.caller.player,
-        ready=call.body["ready"],
+        lobby_id=room_in_path(ctx).id,
+        player_id=ctx.caller.player,
+        ready=ctx.body["ready"],
     )
-    return nothing()
+    return no_content()
 
 
-async def start(call: Call) -> web.StreamResponse:
+async def start(ctx: RequestContext) -> web.StreamResponse:
     """The host starts a session with everyone in the room."""
-    session = await do_once(
-        call,
+    session = await execute_idempotent(
+        ctx,
         start_lobby,
-        lobby_id=known_room(call).id,
-        by=call.caller.player,
-        hand_over=True,
+        lobby_id=room_in_path(ctx).id,
+        by=ctx.caller.player,
+        transfer_host=True,
         keep_seats=True,
     )
-    game = call.path["game"]
-    return document(
+    game = ctx.path["game"]
+    return json_response(
         render.reference("session", session, game),
         201,
         {
             "Location": f"/games/{game}/sessions/{session}",
-            CURSOR: str(call.core.feed.head),
+            CURSOR_HEADER: str(ctx.core.feed.head),
         },
     )
 
 
-async def say(call: Call) -> web.StreamResponse:
+async def send_chat(ctx: RequestContext) -> web.StreamResponse:
     """Say something to the members of the room."""
-    said = await do_once(
-        call,
+    message_id = await execute_idempotent(
+        ctx,
         lobbies.chat_in_lobby,
-        lobby_id=known_room(call).id,
-        player=call.caller.player,
-        text=call.body["text"],
+        lobby_id=room_in_path(ctx).id,
+        player_id=ctx.caller.player,
+        text=ctx.body["text"],
     )
-    return document({"id": said}, 201)
+    return json_response({"id": message_id}, 201)
 
 
-async def chat(call: Call) -> web.StreamResponse:
+async def list_chat(ctx: RequestContext) -> web.StreamResponse:
     """The last things said in the room, for its members."""
-    room = room_of(call)
-    room.roster.of(call.caller.player)
-    cursor = call.core.feed.head
-    entries = await call.core.newest(topics.lobby_chat(room.id), CHAT_KEPT)
-    told = filter(None, map(tell_room, entries))
-    return answer(b"[%b]" % b",".join(told), headers={CURSOR: str(cursor)})
+    room = open_room_in_path(ctx)
+    room.roster.get_seat(ctx.caller.player)
+    cursor = ctx.core.feed.head
+    entries = await ctx.core.newest(topics.lobby_chat(room.id), CHAT_HISTORY_SIZE)
+    rendered = filter(None, map(render_room_event, entries))
+    return raw_response(b"[%b]" % b",".join(rendered), headers={CURSOR_HEADER: str(cursor)})
 
 
-async def listing(call: Call) -> web.StreamResponse:
+async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     """Open rooms, newest first; filters narrow them."""
-    game = call.core.see(game_tagged, tag=call.path["game"])
-    cursor = call.core.feed.head
-    limit, offset = page(call)
-    active = flag(call, "active")
-    found, total = call.core.see(
+    game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    cursor = ctx.core.feed.head
+    limit, offset = page_params(ctx)
+    active = boolean_param(ctx, "active")
+    found, total = ctx.core.query(
         open_lobbies,
         game=game.tag,
         limit=limit,
         offset=offset,
-        search=text(call, "search"),
-        private=flag(call, "private"),
-        full=flag(call, "full"),
+        search=text_param(ctx, "search"),
+        private=boolean_param(ctx, "private"),
+        full=boolean_param(ctx, "full"),
         active=True if active is None else active,
         options={
             name.removeprefix("option."): value
-            for name, value in call.query.items()
+            for name, value in ctx.query.items()
             if name.startswith("option.")
         },
     )
-    rows = call.web.own(render.Rows).of(found, call.caller.player)
-    return answer(rows, headers={"X-Total-Results": str(total), CURSOR: str(cursor)})
+    rows = ctx.app.per_process(render.RoomRowCache).render_list(found, ctx.caller.player)
+    return raw_response(rows, headers={"X-Total-Results": str(total), CURSOR_HEADER: str(cursor)})
 
 
-async def get(call: Call) -> web.StreamResponse:
+async def get(ctx: RequestContext) -> web.StreamResponse:
     """One room with everyone in it."""
-    room = room_of(call)
-    cursor = call.core.feed.head
-    return document(render.room(call.core.state, room), headers={CURSOR: str(cursor)})
+    room = open_room_in_path(ctx)
+    cursor = ctx.core.feed.head
+    return json_response(render.room(ctx.core.state, room), headers={CURSOR_HEADER: str(cursor)})
 
 
 ROUTES = (
-    Route("POST", ROOMS, create, CREATING, player),
-    Route("GET", ROOMS, listing, who=player),
-    Route("POST", ROOMS + "/quick-join", quick_join, QUICK_JOINING, player),
-    Route("GET", ROOM, get, who=player),
-    Route("POST", ROOM + "/join", join, JOINING, player),
-    Route("POST", ROOM + "/leave", leave, who=player),
-    Route("PUT", ROOM + "/options", options, CHOOSING, player),
-    Route("POST", ROOM + "/kick", kick, KICKING, player),
-    Route("POST", ROOM + "/ready", ready, READYING, player),
-    Route("POST", ROOM + "/start", start, who=player),
-    Route("POST", ROOM + "/chat", say, CHATTING, player),
-    Route("GET", ROOM + "/chat", chat, who=player),
+    Route("POST", ROOMS, create, CREATE_ROOM, player),
+    Route("GET", ROOMS, list_rooms, auth=player),
+    Route("POST", ROOMS + "/quick-join", quick_join, QUICK_JOIN, player),
+    Route("GET", ROOM, get, auth=player),
+    Route("POST", ROOM + "/join", join, JOIN, player),
+    Route("POST", ROOM + "/leave", leave, auth=player),
+    Route("PUT", ROOM + "/options", set_options, SET_OPTIONS, player),
+    Route("POST", ROOM + "/kick", kick, KICK, player),
+    Route("POST", ROOM + "/ready", set_ready, READY, player),
+    Route("POST", ROOM + "/start", start, auth=player),
+    Route("POST", ROOM + "/chat", send_chat, CHAT, player),
+    Route("GET", ROOM + "/chat", list_chat, auth=player),
 )

@@ -2,68 +2,68 @@
 
 from typing import Any
 
-from coalserver.web.schemas import Flag, Form, Free, FreeJSON, Secret, Text, Whole
+from coalserver.web.schemas import AnyJson, Boolean, Integer, RawJson, RequestSchema, Secret, Text
 
 #: Bytes the options of a room may have.
-OPTIONS = 16 * 1024
+MAX_OPTIONS_BYTES = 16 * 1024
 
 
-class Loose(Form):
+class NullIsAbsentSchema(RequestSchema):
     """A null member is an absent one."""
 
-    def finished(self, loaded: dict[str, Any]) -> dict[str, Any]:
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in loaded.items() if value is not None}
 
 
-class Creating(Loose):
+class CreateRoomSchema(NullIsAbsentSchema):
     name = Text(1, 120, required=True)
     password = Secret(0, 200, allow_none=True)
-    options = FreeJSON(OPTIONS, allow_none=True)
-    ready_check = Flag(data_key="readyCheck", allow_none=True)
+    options = RawJson(MAX_OPTIONS_BYTES, allow_none=True)
+    ready_check = Boolean(data_key="readyCheck", allow_none=True)
 
 
-class QuickJoining(Loose):
+class QuickJoinSchema(NullIsAbsentSchema):
     name = Text(0, 120, allow_none=True)
-    options = FreeJSON(OPTIONS, allow_none=True)
+    options = RawJson(MAX_OPTIONS_BYTES, allow_none=True)
 
 
-class Joining(Loose):
+class JoinSchema(NullIsAbsentSchema):
     password = Secret(0, 200, allow_none=True)
 
 
-class Kicking(Form):
-    user_id = Whole(required=True)
+class KickSchema(RequestSchema):
+    user_id = Integer(required=True)
 
 
-class Readying(Form):
-    ready = Flag(required=True)
+class ReadySchema(RequestSchema):
+    ready = Boolean(required=True)
 
 
-class Chatting(Form):
+class ChatSchema(RequestSchema):
     text = Text(1, 1000, required=True, lines=True)
 
 
-class LoggingIn(Loose):
+class LoginSchema(NullIsAbsentSchema):
     credential_type = Text(0, 40, data_key="credentialType", required=True)
     email = Secret(0, 254, allow_none=True)
     password = Secret(0, 1000, allow_none=True)
     username = Text(0, 50, allow_none=True)
 
 
-class Registering(Form):
+class RegisterSchema(RequestSchema):
     email = Secret(0, 1000, required=True)
     password = Secret(0, 1000, required=True)
     username = Text(1, 50, required=True)
 
 
-CREATING = Creating()
-QUICK_JOINING = QuickJoining()
-JOINING = Joining()
-KICKING = Kicking()
-READYING = Readying()
-CHATTING = Chatting()
-LOGGING_IN = LoggingIn()
-REGISTERING = Registering()
-CHOOSING = Free(OPTIONS)
-TURN = Free(OPTIONS)
-DATUM = Free(OPTIONS, anything=True)
+CREATE_ROOM = CreateRoomSchema()
+QUICK_JOIN = QuickJoinSchema()
+JOIN = JoinSchema()
+KICK = KickSchema()
+READY = ReadySchema()
+CHAT = ChatSchema()
+LOGIN = LoginSchema()
+REGISTER = RegisterSchema()
+SET_OPTIONS = AnyJson(MAX_OPTIONS_BYTES)
+TURN = AnyJson(MAX_OPTIONS_BYTES)
+STORAGE_ITEM = AnyJson(MAX_OPTIONS_BYTES, allow_any=True)

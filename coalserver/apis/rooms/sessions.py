@@ -4,147 +4,151 @@ from aiohttp import web
 
 from coalserver.apis.rooms import render
 from coalserver.apis.rooms.auth import player
-from coalserver.apis.rooms.event_payloads import session_teller
-from coalserver.apis.rooms.pagination import flag, page
-from coalserver.apis.rooms.rooms import CHAT_KEPT
-from coalserver.apis.rooms.schemas import CHATTING, JOINING, TURN
+from coalserver.apis.rooms.event_payloads import session_event_renderer
+from coalserver.apis.rooms.pagination import boolean_param, page_params
+from coalserver.apis.rooms.rooms import CHAT_HISTORY_SIZE
+from coalserver.apis.rooms.schemas import CHAT, JOIN, TURN
 from coalserver.core import topics
 from coalserver.core.commands import rooms
-from coalserver.core.queries.games import game_tagged
-from coalserver.core.queries.rooms import my_rooms, open_rooms, room_in
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.games import game_by_tag
+from coalserver.core.queries.rooms import open_rooms, past_and_present_rooms, room_by_id
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
-from coalserver.web.api import Call, Route
-from coalserver.web.endpoint import allowing
-from coalserver.web.idempotency import do_once
-from coalserver.web.responses import answer, document, nothing
-from coalserver.web.streaming.subscriptions import CURSOR
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.endpoint import ignoring
+from coalserver.web.idempotency import execute_idempotent
+from coalserver.web.responses import json_response, no_content, raw_response
+from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 SESSIONS = "/games/{game}/sessions"
 SESSION = SESSIONS + "/{session}"
 
 
-def session_of(call: Call) -> Room:
+def session_in_path(ctx: RequestContext) -> Room:
     """The session in the path, over or not; refuses one of another game, or that was never there."""
-    call.core.see(game_tagged, tag=call.path["game"])
-    return call.core.see(room_in, game=call.path["game"], id=call.number("session"))
+    ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    return ctx.core.query(room_by_id, game=ctx.path["game"], id=ctx.int_param("session"))
 
 
-def visible(call: Call) -> Room:
+def visible_session_in_path(ctx: RequestContext) -> Room:
     """The same, unless it is private and the caller has no seat in it."""
-    session = session_of(call)
-    if session.password and call.caller.player not in session.roster:
-        raise Refusal(Why.NOT_YOURS)
+    session = session_in_path(ctx)
+    if session.password and ctx.caller.player not in session.roster:
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
     return session
 
 
-async def listing(call: Call) -> web.StreamResponse:
+async def list_sessions(ctx: RequestContext) -> web.StreamResponse:
     """The sessions I am in; with `open=true`, those with a free place."""
-    game = call.core.see(game_tagged, tag=call.path["game"])
-    cursor = call.core.feed.head
-    limit, offset = page(call)
-    if flag(call, "open"):
-        found, total = call.core.see(open_rooms, game=game.tag, limit=limit, offset=offset)
+    game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    cursor = ctx.core.feed.head
+    limit, offset = page_params(ctx)
+    if boolean_param(ctx, "open"):
+        found, total = ctx.core.query(open_rooms, game=game.tag, limit=limit, offset=offset)
     else:
-        found, total = call.core.see(
-            my_rooms,
+        found, total = ctx.core.query(
+            past_and_present_rooms,
             game=game.tag,
-            player=call.caller.player,
-            active=flag(call, "active"),
+            player=ctx.caller.player,
+            active=boolean_param(ctx, "active"),
             limit=limit,
             offset=offset,
         )
-    rows = [render.session_row(call.core.state, one) for one in found]
-    return document(rows, headers={"X-Total-Results": str(total), CURSOR: str(cursor)})
+    rows = [render.session_row(ctx.core.state, one) for one in found]
+    return json_response(rows, headers={"X-Total-Results": str(total), CURSOR_HEADER: str(cursor)})
 
 
-async def get(call: Call) -> web.StreamResponse:
+async def get(ctx: RequestContext) -> web.StreamResponse:
     """One session, with the state as I may see it."""
-    cursor = call.core.feed.head
-    session = visible(call)
-    rules = call.core.setting.rules.get(session.game)
-    shown = render.session(call.core.state, session, rules, call.caller.player)
-    return document(shown, headers={CURSOR: str(cursor)})
+    cursor = ctx.core.feed.head
+    session = visible_session_in_path(ctx)
+    rules = ctx.core.context.rules.get(session.game)
+    rendered = render.session(ctx.core.state, session, rules, ctx.caller.player)
+    return json_response(rendered, headers={CURSOR_HEADER: str(cursor)})
 
 
-async def turn(call: Call) -> web.StreamResponse:
+async def take_turn(ctx: RequestContext) -> web.StreamResponse:
     """Take a turn: a JSON object whose meaning is the game's."""
-    await do_once(
-        call,
+    await execute_idempotent(
+        ctx,
         rooms.take_turn,
-        room_id=session_of(call).id,
-        player=call.caller.player,
-        turn=call.body["value"],
+        room_id=session_in_path(ctx).id,
+        player_id=ctx.caller.player,
+        turn=ctx.body["value"],
     )
-    return nothing()
+    return no_content()
 
 
-async def join(call: Call) -> web.StreamResponse:
+async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a free seat; 200 also if you have one."""
-    session = session_of(call)
-    tried = [f"session {session.id} {who}" for who in (call.caller.player, call.address)]
+    session = session_in_path(ctx)
+    throttle_keys = [f"session {session.id} {part}" for part in (ctx.caller.player, ctx.address)]
     if session.password:
-        call.web.failures.check(*tried)
+        ctx.app.failure_limiter.check(*throttle_keys)
     try:
-        with allowing(Why.ALREADY_HERE):
-            await do_once(
-                call,
+        with ignoring(ErrorCode.ALREADY_MEMBER):
+            await execute_idempotent(
+                ctx,
                 rooms.join_room,
                 room_id=session.id,
-                player=call.caller.player,
-                **call.body,
+                player_id=ctx.caller.player,
+                **ctx.body,
             )
-    except Refusal as refusal:
-        if refusal.why is Why.WRONG_PASSWORD:
-            call.web.failures.note(*tried)
+    except DomainError as error:
+        if error.code is ErrorCode.WRONG_PASSWORD:
+            ctx.app.failure_limiter.record_failure(*throttle_keys)
         raise
-    return document(
+    return json_response(
         render.reference("session", session.id, session.game),
-        headers={CURSOR: str(call.core.feed.head)},
+        headers={CURSOR_HEADER: str(ctx.core.feed.head)},
     )
 
 
-async def leave(call: Call) -> web.StreamResponse:
+async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat; what that means, the rules say."""
-    await do_once(call, rooms.leave_room, room_id=session_of(call).id, player=call.caller.player)
-    return nothing()
-
-
-async def stop(call: Call) -> web.StreamResponse:
-    """The host ends the session for everyone."""
-    await do_once(call, rooms.close_room, room_id=session_of(call).id, by=call.caller.player)
-    return nothing()
-
-
-async def say(call: Call) -> web.StreamResponse:
-    """Say something to the members of the session."""
-    said = await do_once(
-        call,
-        rooms.chat_in_room,
-        room_id=session_of(call).id,
-        player=call.caller.player,
-        text=call.body["text"],
+    await execute_idempotent(
+        ctx, rooms.leave_room, room_id=session_in_path(ctx).id, player_id=ctx.caller.player
     )
-    return document({"id": said}, 201)
+    return no_content()
 
 
-async def chat(call: Call) -> web.StreamResponse:
+async def stop(ctx: RequestContext) -> web.StreamResponse:
+    """The host ends the session for everyone."""
+    await execute_idempotent(
+        ctx, rooms.close_room, room_id=session_in_path(ctx).id, by=ctx.caller.player
+    )
+    return no_content()
+
+
+async def send_chat(ctx: RequestContext) -> web.StreamResponse:
+    """Say something to the members of the session."""
+    message_id = await execute_idempotent(
+        ctx,
+        rooms.chat_in_room,
+        room_id=session_in_path(ctx).id,
+        player_id=ctx.caller.player,
+        text=ctx.body["text"],
+    )
+    return json_response({"id": message_id}, 201)
+
+
+async def list_chat(ctx: RequestContext) -> web.StreamResponse:
     """The last things said in the session, for its members."""
-    session = session_of(call)
-    session.roster.of(call.caller.player)
-    cursor = call.core.feed.head
-    entries = await call.core.newest(topics.room_chat(session.id), CHAT_KEPT)
-    told = filter(None, map(session_teller(None, None), entries))
-    return answer(b"[%b]" % b",".join(told), headers={CURSOR: str(cursor)})
+    session = session_in_path(ctx)
+    session.roster.get_seat(ctx.caller.player)
+    cursor = ctx.core.feed.head
+    entries = await ctx.core.newest(topics.room_chat(session.id), CHAT_HISTORY_SIZE)
+    rendered = filter(None, map(session_event_renderer(None, None), entries))
+    return raw_response(b"[%b]" % b",".join(rendered), headers={CURSOR_HEADER: str(cursor)})
 
 
 ROUTES = (
-    Route("GET", SESSIONS, listing, who=player),
-    Route("GET", SESSION, get, who=player),
-    Route("POST", SESSION + "/turn", turn, TURN, player),
-    Route("POST", SESSION + "/join", join, JOINING, player),
-    Route("POST", SESSION + "/leave", leave, who=player),
-    Route("POST", SESSION + "/stop", stop, who=player),
-    Route("POST", SESSION + "/chat", say, CHATTING, player),
-    Route("GET", SESSION + "/chat", chat, who=player),
+    Route("GET", SESSIONS, list_sessions, auth=player),
+    Route("GET", SESSION, get, auth=player),
+    Route("POST", SESSION + "/turn", take_turn, TURN, player),
+    Route("POST", SESSION + "/join", join, JOIN, player),
+    Route("POST", SESSION + "/leave", leave, auth=player),
+    Route("POST", SESSION + "/stop", stop, auth=player),
+    Route("POST", SESSION + "/chat", send_chat, CHAT, player),
+    Route("GET", SESSION + "/chat", list_chat, auth=player),
 )

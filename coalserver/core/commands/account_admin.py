@@ -5,25 +5,25 @@ Passwords arrive hashed.
 
 from dataclasses import replace
 
-from coalserver.core.commands.accounts import end_token, register_account
-from coalserver.core.commands.audit import note
-from coalserver.core.commands.games import digest
-from coalserver.core.commands.pieces import drop_piece
-from coalserver.core.commands.presence import leave_everything
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.accounts.account import Account, SignIn
-from coalserver.domain.accounts.oauth import Access, Code, Grant
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.minecraft.visitor import Claim
+from coalserver.core.commands.accounts import register_account, revoke_token
+from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.games import secret_digest
+from coalserver.core.commands.pieces import delete_chunk
+from coalserver.core.commands.presence import leave_all
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.accounts.account import Account, LoginSession
+from coalserver.domain.accounts.oauth import AuthorizationCode, Grant, TokenPair
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.visitor import UsernameClaim
 from coalserver.domain.play.player import Player, Token
 
 #: Of what a browser calls itself.
-LONGEST_BROWSER = 200
+MAX_BROWSER_LENGTH = 200
 
 
-def add_account(
-    unit: Unit,
+def create_account(
+    uow: UnitOfWork,
     *,
     email: str,
     password: str,
@@ -33,14 +33,14 @@ def add_account(
 ) -> Account:
     """Make an account as whoever runs the server wants it. An admin is always active."""
     name = nickname or email.strip().partition("@")[0]
-    made = register_account(
-        unit, email=email, password=password, name=name[:50], active=active or admin
+    account = register_account(
+        uow, email=email, password=password, name=name[:50], active=active or admin
     )
-    return unit.put(made.changed(unit.now, nickname=nickname, admin=admin))
+    return uow.save(account.with_changes(uow.now, nickname=nickname, admin=admin))
 
 
 def sign_up(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     email: str,
     password: str,
@@ -49,20 +49,22 @@ def sign_up(
     first: bool = False,
 ) -> Account:
     """Make an account for a visitor; the first admin, if he has proved that he started the server."""
-    if first and unit.find(Account, "admin", ""):
-        raise Refusal(Why.BAD_CREDENTIALS)
-    made = add_account(
-        unit, email=email, password=password, nickname=nickname, active=active, admin=first
+    if first and uow.find(Account, "admin", ""):
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    account = create_account(
+        uow, email=email, password=password, nickname=nickname, active=active, admin=first
     )
     if first:
-        note(unit, by=made.id, what=What.FIRST_ADMIN, about=made.email)
-    return made
+        record_audit_entry(
+            uow, actor=account.id, action=AuditAction.FIRST_ADMIN_CREATED, subject=account.email
+        )
+    return account
 
 
-def change_account(
-    unit: Unit,
+def update_account(
+    uow: UnitOfWork,
     *,
-    account: int,
+    account_id: int,
     active: bool | None = None,
     admin: bool | None = None,
     nickname: str | None = None,
@@ -70,107 +72,119 @@ def change_account(
     language: str | None = None,
 ) -> Account:
     """Change what is given. There is always an admin who can come in, once there was one."""
-    old = the_account(unit, account)
-    given = {
+    old = get_account(uow, account_id)
+    changes = {
         **{"active": active, "admin": admin},
         **{"nickname": nickname, "zone": zone, "language": language},
     }
-    new = old.changed(unit.now, **{name: part for name, part in given.items() if part is not None})
+    new = old.with_changes(
+        uow.now, **{name: value for name, value in changes.items() if value is not None}
+    )
     if old.admin and old.active and not (new.admin and new.active):
-        if len(unit.find(Account, "admin", "")) == 1:
-            raise Refusal(Why.LAST_ADMIN)
-    return unit.put(new)
+        if len(uow.find(Account, "admin", "")) == 1:
+            raise DomainError(ErrorCode.LAST_ADMIN)
+    return uow.save(new)
 
 
 def set_password(
-    unit: Unit, *, account: int, password: str, but: int = 0, proved: str | None = None
+    uow: UnitOfWork,
+    *,
+    account_id: int,
+    password: str,
+    except_login_id: int = 0,
+    proved_hash: str | None = None,
 ) -> Account:
     """Give an account a new password. Whoever signed in with the old one is out, `but` one browser.
 
     `proved` is the hash against which the old one was proved: refused where it is another by now.
     """
-    found = the_account(unit, account)
-    if proved is not None and proved != found.password:
-        raise Refusal(Why.BAD_CREDENTIALS)
-    sign_out(unit, account=account, but=but)
-    return unit.put(found.changed(unit.now, password=password))
+    account = get_account(uow, account_id)
+    if proved_hash is not None and proved_hash != account.password:
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    log_out_everywhere(uow, account_id=account_id, except_login_id=except_login_id)
+    return uow.save(account.with_changes(uow.now, password=password))
 
 
-def sign_out(unit: Unit, *, account: int, but: int = 0) -> None:
+def log_out_everywhere(uow: UnitOfWork, *, account_id: int, except_login_id: int = 0) -> None:
     """Wherever an account has signed in with its password it is out, `but` one browser."""
-    for sign_in in unit.find(SignIn, "account", account):
-        if sign_in.id != but:
-            unit.drop(sign_in)
-    for token in unit.find(Token, "account", account):
-        end_token(unit, token_id=token.id)
+    for login_session in uow.find(LoginSession, "account", account_id):
+        if login_session.id != except_login_id:
+            uow.delete(login_session)
+    for token in uow.find(Token, "account", account_id):
+        revoke_token(uow, token_id=token.id)
 
 
-def remove_account(unit: Unit, *, account: int) -> Account:
+def delete_account(uow: UnitOfWork, *, account_id: int) -> Account:
     """An account is no more, nor is anything that proves it or acts for it. An admin has to be none first.
 
     Its player gives up every seat, and is forgotten like a guest's.
     """
-    found = the_account(unit, account)
-    if found.admin:
-        raise Refusal(Why.ADMIN_STAYS)
-    player = unit.get(Player, found.player)
+    account = get_account(uow, account_id)
+    if account.admin:
+        raise DomainError(ErrorCode.ADMIN_NOT_REMOVABLE)
+    player = uow.get(Player, account.player)
     if player is not None:
-        unit.put(replace(player, guest=True))
-    sign_out(unit, account=account)
+        uow.save(replace(player, guest=True))
+    log_out_everywhere(uow, account_id=account_id)
     if player is not None:
-        leave_everything(unit, player=player.id, how="left")
-    for grant in unit.find(Grant, "account", account):
-        unit.drop(grant)
-        for code in unit.find(Code, "client", grant.client):
-            if code.account == account:
-                unit.drop(code)
-    for access in unit.find(Access, "account", account):
-        unit.drop(access)
-    for claim in unit.find(Claim, "account", account):
-        unit.drop(claim)
-    unit.drop(found)
-    return found
+        leave_all(uow, player_id=player.id, reason="left")
+    for grant in uow.find(Grant, "account", account_id):
+        uow.delete(grant)
+        for code in uow.find(AuthorizationCode, "client", grant.client):
+            if code.account == account_id:
+                uow.delete(code)
+    for token_pair in uow.find(TokenPair, "account", account_id):
+        uow.delete(token_pair)
+    for claim in uow.find(UsernameClaim, "account", account_id):
+        uow.delete(claim)
+    uow.delete(account)
+    return account
 
 
-def open_sign_in(
-    unit: Unit, *, account: int, browser: str = "", rehashed: str | None = None, instead_of: int = 0
+def create_login_session(
+    uow: UnitOfWork,
+    *,
+    account_id: int,
+    browser: str = "",
+    rehashed: str | None = None,
+    replaces_id: int = 0,
 ) -> str:
     """A browser has proved an account's password; gives what its cookie holds, this once."""
-    found = the_account(unit, account)
-    parts = {} if rehashed is None else {"password": rehashed}
-    unit.put(found.changed(found.updated, last_login=unit.now, **parts))
-    if instead_of:
-        end_sign_in(unit, sign_in=instead_of)
-    secret = unit.new_code(24)
-    until = unit.now + unit.limits.sign_in
-    unit.put(
-        SignIn(
-            unit.new_id(SignIn),
-            digest(secret),
-            account,
-            unit.now,
+    account = get_account(uow, account_id)
+    changes = {} if rehashed is None else {"password": rehashed}
+    uow.save(account.with_changes(account.updated, last_login=uow.now, **changes))
+    if replaces_id:
+        revoke_login_session(uow, login_session_id=replaces_id)
+    secret = uow.new_code(24)
+    until = uow.now + uow.limits.login_session
+    uow.save(
+        LoginSession(
+            uow.new_id(LoginSession),
+            secret_digest(secret),
+            account_id,
+            uow.now,
             until,
-            browser[:LONGEST_BROWSER],
+            browser[:MAX_BROWSER_LENGTH],
         )
     )
     return secret
 
 
-def end_sign_in(unit: Unit, *, sign_in: int, account: int = 0) -> None:
+def revoke_login_session(uow: UnitOfWork, *, login_session_id: int, account_id: int = 0) -> None:
     """A browser is signed in no more; of one account's browsers only, where that is given."""
-    found = unit.get(SignIn, sign_in)
-    if found is not None and account in (0, found.account):
-        unit.drop(found)
+    login_session = uow.get(LoginSession, login_session_id)
+    if login_session is not None and account_id in (0, login_session.account):
+        uow.delete(login_session)
 
 
-def forget_sign_ins(unit: Unit) -> int:
+def delete_expired_login_sessions(uow: UnitOfWork) -> int:
     """Drop the sign-ins that have ended."""
-    old = (one for one in unit.state.all(SignIn) if one.ended(unit.now))
-    return drop_piece(unit, old)
+    expired = (one for one in uow.state.all(LoginSession) if one.is_expired(uow.now))
+    return delete_chunk(uow, expired)
 
 
-def the_account(unit: Unit, id: int) -> Account:
-    found = unit.get(Account, id)
-    if found is None:
-        raise Refusal(Why.ACCOUNT_NOT_FOUND)
-    return found
+def get_account(uow: UnitOfWork, id: int) -> Account:
+    account = uow.get(Account, id)
+    if account is None:
+        raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
+    return account

@@ -3,82 +3,82 @@
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.games import digest
-from coalserver.core.commands.presence import leave_everything
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.accounts.account import Account, checked_email
-from coalserver.domain.accounts.events import TokenEnded
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.commands.games import secret_digest
+from coalserver.core.commands.presence import leave_all
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.accounts.account import Account, validate_email
+from coalserver.domain.accounts.events import TokenRevoked
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player, Token
 
 
-def sign_in_guest(unit: Unit, *, name: str) -> tuple[Player, str]:
+def create_guest(uow: UnitOfWork, *, name: str) -> tuple[Player, str]:
     """Make a player who has no account; gives it and its token, this once."""
-    player = _new_player(unit, name, guest=True)
-    return player, new_token(unit, player.id, unit.limits.guest_token)
+    player = _create_player(uow, name, guest=True)
+    return player, issue_token(uow, player.id, uow.limits.guest_token)
 
 
 def register_account(
-    unit: Unit, *, email: str, password: str, name: str, active: bool = False
+    uow: UnitOfWork, *, email: str, password: str, name: str, active: bool = False
 ) -> Account:
     """Make an account with a player of its own. `password` is a hash."""
-    email = checked_email(email)
-    if unit.one(Account, "email", email) is not None:
-        raise Refusal(Why.EMAIL_TAKEN)
-    player = _new_player(unit, name, guest=False)
-    return unit.put(
-        Account(unit.new_id(Account), email, password, player.id, unit.now, active=active)
+    email = validate_email(email)
+    if uow.first(Account, "email", email) is not None:
+        raise DomainError(ErrorCode.EMAIL_TAKEN)
+    player = _create_player(uow, name, guest=False)
+    return uow.save(
+        Account(uow.new_id(Account), email, password, player.id, uow.now, active=active)
     )
 
 
-def sign_in(unit: Unit, *, account: int, rehashed: str | None = None) -> str:
+def log_in(uow: UnitOfWork, *, account_id: int, rehashed: str | None = None) -> str:
     """A new token for an account whose password was proved; gives it this once."""
-    found = unit.get(Account, account)
-    if found is None:
-        raise Refusal(Why.BAD_CREDENTIALS)
+    account = uow.get(Account, account_id)
+    if account is None:
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     if rehashed is not None:
-        unit.put(replace(found, password=rehashed))
-    return new_token(unit, found.player, unit.limits.account_token, account=found.id)
+        uow.save(replace(account, password=rehashed))
+    return issue_token(uow, account.player, uow.limits.account_token, account_id=account.id)
 
 
-def end_token(unit: Unit, *, token_id: int) -> None:
+def revoke_token(uow: UnitOfWork, *, token_id: int) -> None:
     """A token is good no more. A guest without a token gives up every seat."""
-    token = unit.get(Token, token_id)
+    token = uow.get(Token, token_id)
     if token is None:
         return
-    unit.drop(token)
-    unit.say(TokenEnded(token.player, token.id), topics.player(token.player))
-    player = unit.get(Player, token.player)
-    if player is not None and player.guest and not unit.find(Token, "player", player.id):
-        leave_everything(unit, player=player.id, how="left")
+    uow.delete(token)
+    uow.emit(TokenRevoked(token.player, token.id), topics.player(token.player))
+    player = uow.get(Player, token.player)
+    if player is not None and player.guest and not uow.find(Token, "player", player.id):
+        leave_all(uow, player_id=player.id, reason="left")
 
 
-def _new_player(unit: Unit, name: str, guest: bool) -> Player:
-    id = unit.new_id(Player)
-    return unit.put(Player(id, name or f"Guest {id}", unit.now, unit.now, guest=guest))
+def _create_player(uow: UnitOfWork, name: str, guest: bool) -> Player:
+    id = uow.new_id(Player)
+    return uow.save(Player(id, name or f"Guest {id}", uow.now, uow.now, guest=guest))
 
 
-def new_token(
-    unit: Unit,
-    player: int,
-    lasts: float,
+def issue_token(
+    uow: UnitOfWork,
+    player_id: int,
+    lifetime: float,
     *,
-    account: int = 0,
+    account_id: int = 0,
     fixed: bool = False,
-    renewal: float = 0,
+    refresh_seconds: float = 0,
 ) -> str:
     """Make a token; gives what its holder shows, this once."""
-    secret = unit.new_code(24)
-    unit.put(
+    secret = uow.new_code(24)
+    uow.save(
         Token(
-            unit.new_id(Token),
-            digest(secret),
-            player,
-            unit.now,
-            lasts,
-            account,
-            fixed=fixed,
-            renewal=renewal,
+            uow.new_id(Token),
+            secret_digest(secret),
+            player_id,
+            uow.now,
+            lifetime,
+            account_id,
+            fixed_lifetime=fixed,
+            refresh_seconds=refresh_seconds,
         )
     )
     return secret

@@ -3,68 +3,83 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from coalserver.core.unit_of_work import Unit
+from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.audit import COMMAND_LINE, Deed, What
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
+from coalserver.domain.errors import DomainError, ErrorCode
 
 T = TypeVar("T")
 #: Of what a deed was about, and of what it has changed.
-LONGEST = 300
+MAX_TEXT_LENGTH = 300
 
 
-def noted(
-    unit: Unit,
+def execute_audited(
+    uow: UnitOfWork,
     *,
-    by: int,
-    what: What,
-    about: str,
-    act: Callable[..., T],
+    actor: int,
+    action: AuditAction,
+    subject: str,
+    command: Callable[..., T],
     detail: str = "",
-    **asked: Any,
+    **kwargs: Any,
 ) -> T:
     """Do what an admin or the command line asks for, and keep that they did."""
-    may_act(unit, by)
-    answer = act(unit, **asked)
-    note(unit, by=by, what=what, about=about, detail=detail)
-    return answer
+    check_admin(uow, actor)
+    result = command(uow, **kwargs)
+    record_audit_entry(uow, actor=actor, action=action, subject=subject, detail=detail)
+    return result
 
 
-class Asked(NamedTuple):
+class AuditedCommand(NamedTuple):
     """One of several things that are done together."""
 
-    what: What
-    about: str
-    act: Callable[..., Any]
-    asked: Mapping[str, Any]
+    action: AuditAction
+    subject: str
+    command: Callable[..., Any]
+    kwargs: Mapping[str, Any]
     detail: str = ""
 
 
-def noted_together(unit: Unit, *, by: int, deeds: Sequence[Asked]) -> None:
+def execute_audited_batch(
+    uow: UnitOfWork, *, actor: int, commands: Sequence[AuditedCommand]
+) -> None:
     """Do several things at once, each a deed of its own; where one is refused, none is done."""
-    for one in deeds:
-        asked = {"about": one.about, "act": one.act, "detail": one.detail, **one.asked}
-        noted(unit, by=by, what=one.what, **asked)
+    for audited in commands:
+        kwargs = {
+            "subject": audited.subject,
+            "command": audited.command,
+            "detail": audited.detail,
+            **audited.kwargs,
+        }
+        execute_audited(uow, actor=actor, action=audited.action, **kwargs)
 
 
-def note_done(unit: Unit, *, by: int, what: What, about: str) -> Deed:
+def record_external_action(
+    uow: UnitOfWork, *, actor: int, action: AuditAction, subject: str
+) -> AuditEntry:
     """Keep what an admin had done that no command does."""
-    may_act(unit, by)
-    return note(unit, by=by, what=what, about=about)
+    check_admin(uow, actor)
+    return record_audit_entry(uow, actor=actor, action=action, subject=subject)
 
 
-def note(unit: Unit, *, by: int, what: What, about: str, detail: str = "") -> Deed:
+def record_audit_entry(
+    uow: UnitOfWork, *, actor: int, action: AuditAction, subject: str, detail: str = ""
+) -> AuditEntry:
     """Keep that this was done."""
-    doer = unit.get(Account, by)
-    name = doer.shown if doer is not None else ""
-    id = unit.new_id(Deed)
-    return unit.put(Deed(id, unit.now, by, name, what, about[:LONGEST], detail[:LONGEST]))
+    account = uow.get(Account, actor)
+    name = account.display_name if account is not None else ""
+    id = uow.new_id(AuditEntry)
+    return uow.save(
+        AuditEntry(
+            id, uow.now, actor, name, action, subject[:MAX_TEXT_LENGTH], detail[:MAX_TEXT_LENGTH]
+        )
+    )
 
 
-def may_act(unit: Unit, by: int) -> None:
+def check_admin(uow: UnitOfWork, actor: int) -> None:
     """Refuse who is no admin, or is none any more."""
-    if by == COMMAND_LINE:
+    if actor == COMMAND_LINE:
         return
-    doer = unit.get(Account, by)
-    if doer is None or not (doer.admin and doer.active):
-        raise Refusal(Why.NOT_ADMIN)
+    account = uow.get(Account, actor)
+    if account is None or not (account.admin and account.active):
+        raise DomainError(ErrorCode.ADMIN_REQUIRED)

@@ -1,71 +1,71 @@
 """Claim commands: which names in the game are whose. One name is one account's at most."""
 
 from coalserver.core import topics
-from coalserver.core.commands.account_admin import the_account
-from coalserver.core.unit_of_work import Unit
+from coalserver.core.commands.account_admin import get_account
+from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.minecraft.events import NameClaimed
-from coalserver.domain.minecraft.visitor import Claim
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.events import UsernameClaimed
+from coalserver.domain.minecraft.visitor import UsernameClaim
 
 #: Long enough to walk over and type it.
 CLAIM_SECONDS = 3600
 #: Letters that nobody takes for another one, and how many: 40 bits are not guessed by typing.
-LETTERS, LENGTH = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 8
-LONGEST_NAME, MOST_NAMES = 40, 50
+CODE_ALPHABET, CODE_LENGTH = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 8
+MAX_NAME_LENGTH, MAX_NAMES = 40, 50
 
 
-def open_claim(unit: Unit, *, account: int) -> Claim:
+def create_claim(uow: UnitOfWork, *, account_id: int) -> UsernameClaim:
     """Give an account a code: whoever types it in a world's chat shows that his name there is the account's."""
-    the_account(unit, account)
-    for old in unit.find(Claim, "account", account):
-        unit.drop(old)
-    code = "".join(unit.chance.choices(LETTERS, k=LENGTH))
-    until = unit.now + CLAIM_SECONDS
-    return unit.put(Claim(unit.new_id(Claim), account, code, unit.now, until))
+    get_account(uow, account_id)
+    for old in uow.find(UsernameClaim, "account", account_id):
+        uow.delete(old)
+    code = "".join(uow.rng.choices(CODE_ALPHABET, k=CODE_LENGTH))
+    until = uow.now + CLAIM_SECONDS
+    return uow.save(UsernameClaim(uow.new_id(UsernameClaim), account_id, code, uow.now, until))
 
 
-def proved(unit: Unit, *, username: str, text: str) -> None:
+def confirm_claim(uow: UnitOfWork, *, username: str, text: str) -> None:
     """Somebody has said this in a world just now: perhaps a code, and then his name is an account's.
 
     A name that is another's stays his: where names are not checked anybody may play as anybody.
     """
-    claim = unit.one(Claim, "code", text.strip().upper())
-    if claim is None or unit.now >= claim.until:
+    claim = uow.first(UsernameClaim, "code", text.strip().upper())
+    if claim is None or uow.now >= claim.until:
         return
-    account = unit.get(Account, claim.account)
-    if account is None or unit.one(Account, "username", username) is not None:
+    account = uow.get(Account, claim.account)
+    if account is None or uow.first(Account, "username", username) is not None:
         return
-    unit.drop(claim)
-    unit.put(account.changed(unit.now, usernames=(*account.usernames, username)))
-    unit.say(NameClaimed(account.id, username), topics.player(account.player))
+    uow.delete(claim)
+    uow.save(account.with_changes(uow.now, usernames=(*account.usernames, username)))
+    uow.emit(UsernameClaimed(account.id, username), topics.player(account.player))
 
 
-def give_up_name(unit: Unit, *, account: int, username: str) -> Account:
+def release_username(uow: UnitOfWork, *, account_id: int, username: str) -> Account:
     """A name in the game is not an account's any more, if it was: anybody may claim it."""
-    found = the_account(unit, account)
-    if username not in found.usernames:
-        return found
-    left = tuple(name for name in found.usernames if name != username)
-    return unit.put(found.changed(unit.now, usernames=left))
+    account = get_account(uow, account_id)
+    if username not in account.usernames:
+        return account
+    remaining = tuple(name for name in account.usernames if name != username)
+    return uow.save(account.with_changes(uow.now, usernames=remaining))
 
 
-def set_usernames(unit: Unit, *, account: int, usernames: tuple[str, ...]) -> Account:
+def set_usernames(uow: UnitOfWork, *, account_id: int, usernames: tuple[str, ...]) -> Account:
     """An admin says which names are an account's: these, and no others."""
-    found = the_account(unit, account)
+    account = get_account(uow, account_id)
     names = tuple(dict.fromkeys(name.strip() for name in usernames if name.strip()))
-    if len(names) > MOST_NAMES or any(len(name) > LONGEST_NAME for name in names):
-        raise Refusal(Why.MALFORMED, fields={"usernames": "too_long"})
+    if len(names) > MAX_NAMES or any(len(name) > MAX_NAME_LENGTH for name in names):
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"usernames": "too_long"})
     for name in names:
-        other = unit.one(Account, "username", name)
-        if other is not None and other.id != account:
-            raise Refusal(Why.USERNAME_TAKEN, username=name)
-    return unit.put(found.changed(unit.now, usernames=names))
+        other = uow.first(Account, "username", name)
+        if other is not None and other.id != account_id:
+            raise DomainError(ErrorCode.USERNAME_TAKEN, username=name)
+    return uow.save(account.with_changes(uow.now, usernames=names))
 
 
-def forget_claims(unit: Unit) -> int:
+def delete_expired_claims(uow: UnitOfWork) -> int:
     """Drop codes that are good no more; gives how many."""
-    old = [claim for claim in unit.state.all(Claim) if unit.now >= claim.until]
-    for claim in old:
-        unit.drop(claim)
-    return len(old)
+    expired = [claim for claim in uow.state.all(UsernameClaim) if uow.now >= claim.until]
+    for claim in expired:
+        uow.delete(claim)
+    return len(expired)

@@ -3,95 +3,101 @@
 from collections.abc import Mapping
 from itertools import islice
 
-from coalserver.core.commands.accounts import end_token
-from coalserver.core.commands.pieces import PIECE, drop_piece
-from coalserver.core.commands.rooms import shut_room
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.play.actions import ANSWERED_SECONDS, Action, JoinRequest
-from coalserver.domain.play.game import Datum
-from coalserver.domain.play.lobby import Ending, Lobby
+from coalserver.core.commands.accounts import revoke_token
+from coalserver.core.commands.pieces import CHUNK_SIZE, delete_chunk
+from coalserver.core.commands.rooms import force_close_room
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, JoinRequest
+from coalserver.domain.play.game import StorageItem
+from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.synced_state import Truth
+from coalserver.domain.play.synced_state import SyncedState
 
 
-def forget_closed(unit: Unit, *, kept: float) -> int:
+def delete_expired_lobbies_and_rooms(uow: UnitOfWork, *, retention_seconds: float) -> int:
     """Drop lobbies and rooms that closed more than `kept` seconds ago."""
     rooms = [
         room
-        for room in unit.state.find(Room, "closed", "")
-        if unit.now - (room.closed or 0) >= kept
-    ][:PIECE]
+        for room in uow.state.find(Room, "closed", "")
+        if uow.now - (room.closed or 0) >= retention_seconds
+    ][:CHUNK_SIZE]
     lobbies = [
         lobby
-        for lobby in unit.state.find(Lobby, "closed", "")
-        if not lobby.roster.seats and unit.now - (lobby.closed or 0) >= kept
-    ][:PIECE]
+        for lobby in uow.state.find(Lobby, "closed", "")
+        if not lobby.roster.seats and uow.now - (lobby.closed or 0) >= retention_seconds
+    ][:CHUNK_SIZE]
     for room in rooms:
-        unit.drop(room)
-        truth = unit.get(Truth, room.id)
-        if truth is not None:
-            unit.drop(truth)
+        uow.delete(room)
+        synced_state = uow.get(SyncedState, room.id)
+        if synced_state is not None:
+            uow.delete(synced_state)
     for lobby in lobbies:
-        unit.drop(lobby)
-        for request in unit.find(JoinRequest, "lobby", lobby.id):
-            unit.drop(request)
+        uow.delete(lobby)
+        for request in uow.find(JoinRequest, "lobby", lobby.id):
+            uow.delete(request)
     return len(rooms) + len(lobbies)
 
 
-def abandon_idle_rooms(unit: Unit, *, idle: float) -> int:
+def close_idle_rooms(uow: UnitOfWork, *, idle_seconds: float) -> int:
     """End the rooms in which nothing has happened for that many seconds."""
-    stale = (
-        room for room in unit.state.all(Room) if not room.over and unit.now - room.touched >= idle
+    idle_rooms = (
+        room
+        for room in uow.state.all(Room)
+        if not room.ended and uow.now - room.touched >= idle_seconds
     )
-    done = list(islice(stale, PIECE))
-    for room in done:
-        shut_room(unit, room, Ending.EXPIRED)
-    return len(done)
+    chunk = list(islice(idle_rooms, CHUNK_SIZE))
+    for room in chunk:
+        force_close_room(uow, room, CloseReason.EXPIRED)
+    return len(chunk)
 
 
-def end_old_tokens(unit: Unit, *, signs: Mapping[int, float]) -> int:
+def revoke_expired_tokens(uow: UnitOfWork, *, last_seen: Mapping[int, float]) -> int:
     """End the tokens that are good for nothing any more."""
-    old = (
+    expired = (
         token
-        for token in unit.state.all(Token)
-        if token.spent(signs.get(token.player, 0.0), unit.now)
+        for token in uow.state.all(Token)
+        if token.is_fully_expired(last_seen.get(token.player, 0.0), uow.now)
     )
-    done = list(islice(old, PIECE))
-    for token in done:
-        end_token(unit, token_id=token.id)
-    return len(done)
+    chunk = list(islice(expired, CHUNK_SIZE))
+    for token in chunk:
+        revoke_token(uow, token_id=token.id)
+    return len(chunk)
 
 
-def forget_guests(unit: Unit, *, signs: Mapping[int, float], kept: float) -> int:
+def delete_expired_guests(
+    uow: UnitOfWork, *, last_seen: Mapping[int, float], retention_seconds: float
+) -> int:
     """Drop guests who can never come back, sit nowhere and have been silent for `kept` seconds."""
-    old = (
+    expired = (
         player
-        for player in unit.state.find(Player, "guest", "")
-        if unit.now - max(signs.get(player.id, 0.0), player.created) >= kept
-        and not unit.state.ids(Token, "player", player.id)
-        and not unit.state.ids(Lobby, "member", player.id)
-        and not unit.state.ids(Room, "member", player.id)
+        for player in uow.state.find(Player, "guest", "")
+        if uow.now - max(last_seen.get(player.id, 0.0), player.created) >= retention_seconds
+        and not uow.state.ids(Token, "player", player.id)
+        and not uow.state.ids(Lobby, "member", player.id)
+        and not uow.state.ids(Room, "member", player.id)
     )
-    done = list(islice(old, PIECE))
-    for player in done:
-        unit.drop(player)
-        for datum in unit.find(Datum, "player", player.id):
-            unit.drop(datum)
-    return len(done)
+    chunk = list(islice(expired, CHUNK_SIZE))
+    for player in chunk:
+        uow.delete(player)
+        for item in uow.find(StorageItem, "player", player.id):
+            uow.delete(item)
+    return len(chunk)
 
 
-def forget_answered_actions(unit: Unit, *, kept: float = ANSWERED_SECONDS) -> int:
+def delete_expired_actions(
+    uow: UnitOfWork, *, retention_seconds: float = FINISHED_ACTION_SECONDS
+) -> int:
     """Drop the actions that were answered so long ago that their senders are not told any more."""
-    old = (
+    expired = (
         action
-        for action in unit.state.all(Action)
-        if action.answered is not None and unit.now - action.answered >= kept
+        for action in uow.state.all(Action)
+        if action.finished_at is not None and uow.now - action.finished_at >= retention_seconds
     )
-    return drop_piece(unit, old)
+    return delete_chunk(uow, expired)
 
 
-def forget_ended_bans(unit: Unit) -> int:
+def delete_expired_bans(uow: UnitOfWork) -> int:
     """Drop the bans that shut nobody out any more."""
-    old = (one for one in unit.state.all(Ban) if not one.holds(unit.now))
-    return drop_piece(unit, old)
+    expired = (ban for ban in uow.state.all(Ban) if not ban.is_active(uow.now))
+    return delete_chunk(uow, expired)

@@ -6,21 +6,21 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from coalserver.core.commands.finding import may_play, the_game, the_player
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.game import Datum, Game, asked
+from coalserver.core.commands.finding import check_can_play, get_game, get_player
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.game import Game, StorageItem, call_rule
 
 TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
-def digest(secret: str) -> str:
+def secret_digest(secret: str) -> str:
     """What is kept of a random secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def add_game(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     tag: str,
     name: str = "",
@@ -31,22 +31,22 @@ def add_game(
 ) -> dict[str, Any]:
     """Make a game; gives its `game_id`, `tag`, `api_token` and `private_token`, this once."""
     if not TAG.fullmatch(tag):
-        raise Refusal(Why.MALFORMED, fields={"tag": "not_a_tag"})
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"tag": "not_a_tag"})
     if not 1 <= min_players <= max_players <= 1000:
-        raise Refusal(Why.MALFORMED, fields={"max": "not_a_range"})
-    if unit.one(Game, "tag", tag) is not None:
-        raise Refusal(Why.GAME_EXISTS, tag=tag)
-    api, private = unit.new_code(20), unit.new_code(20)
-    game = unit.put(
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"max": "not_a_range"})
+    if uow.first(Game, "tag", tag) is not None:
+        raise DomainError(ErrorCode.GAME_EXISTS, tag=tag)
+    api, private = uow.new_code(20), uow.new_code(20)
+    game = uow.save(
         Game(
-            unit.new_id(Game),
+            uow.new_id(Game),
             tag,
             name or tag.replace("-", " ").replace("_", " ").title(),
             min_players,
             max_players,
-            digest(api),
-            digest(private),
-            unit.now,
+            secret_digest(api),
+            secret_digest(private),
+            uow.now,
             open=open,
             listed=listed,
         )
@@ -59,11 +59,11 @@ def add_game(
     }
 
 
-def rotate_game(unit: Unit, *, tag: str) -> dict[str, Any]:
+def rotate_game_tokens(uow: UnitOfWork, *, tag: str) -> dict[str, Any]:
     """Give a game new tokens; the old ones stop at once."""
-    game = the_game(unit, tag)
-    api, private = unit.new_code(20), unit.new_code(20)
-    unit.put(replace(game, api_token=digest(api), private_token=digest(private)))
+    game = get_game(uow, tag)
+    api, private = uow.new_code(20), uow.new_code(20)
+    uow.save(replace(game, api_token=secret_digest(api), private_token=secret_digest(private)))
     return {
         "game_id": game.id,
         "tag": tag,
@@ -72,16 +72,18 @@ def rotate_game(unit: Unit, *, tag: str) -> dict[str, Any]:
     }
 
 
-def keep_datum(unit: Unit, *, game: str, player: int, by: int, key: str, value: bytes) -> Datum:
+def save_storage_item(
+    uow: UnitOfWork, *, game: str, player_id: int, by: int, storage_key: str, value: bytes
+) -> StorageItem:
     """Keep a JSON value for a player of a game: he alone may, and the rules may refuse it."""
-    played = the_game(unit, game)
-    keeper = the_player(unit, player)
-    if by != player:
-        raise Refusal(Why.NOT_YOURS)
-    may_play(unit, played, keeper)
-    rules = unit.rules(game)
+    played = get_game(uow, game)
+    owner = get_player(uow, player_id)
+    if by != player_id:
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
+    check_can_play(uow, played, owner)
+    rules = uow.rules(game)
     if rules is not None:
-        asked(rules.datum, key, json.loads(value))
-    old = unit.one(Datum, "slot", (game, player, key))
-    id = unit.new_id(Datum) if old is None else old.id
-    return unit.put(Datum(id, game, player, key, value))
+        call_rule(rules.datum, storage_key, json.loads(value))
+    old = uow.first(StorageItem, "owner_and_key", (game, player_id, storage_key))
+    id = uow.new_id(StorageItem) if old is None else old.id
+    return uow.save(StorageItem(id, game, player_id, storage_key, value))

@@ -2,162 +2,168 @@
 
 from dataclasses import replace
 
-from coalserver.core.commands.accounts import new_token
-from coalserver.core.commands.finding import the_game, the_player
-from coalserver.core.commands.games import add_game, digest
-from coalserver.core.commands.rooms import join_room, open_room, part_from_room
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.commands.accounts import issue_token
+from coalserver.core.commands.finding import get_game, get_player
+from coalserver.core.commands.games import add_game, secret_digest
+from coalserver.core.commands.rooms import join_room, open_room, remove_room_member
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
-from coalserver.domain.play.host_profile import Welcome
-from coalserver.domain.play.lobby import same
+from coalserver.domain.play.host_profile import HostProfile
+from coalserver.domain.play.lobby import constant_time_equals
 from coalserver.domain.play.player import Player, Token
 from coalserver.domain.play.room import Room
 
 #: How many a host and his guests may be.
-MOST = 100
+MAX_MEMBERS = 100
 
 
-def register_host(unit: Unit, *, game: str) -> tuple[Welcome, str]:
+def register_host(uow: UnitOfWork, *, game: str) -> tuple[HostProfile, str]:
     """Make a host, and the hosts' game on first use; gives it and its secret, this once."""
-    if unit.one(Game, "tag", game) is None:
-        add_game(unit, tag=game, max_players=MOST, open=False, listed=False)
-    secret = unit.new_code()
-    id = unit.new_id(Player)
-    unit.put(Player(id, "", unit.now, unit.now, game=game, key=digest(secret)))
-    return unit.put(Welcome(id, unit.new_code())), secret
+    if uow.first(Game, "tag", game) is None:
+        add_game(uow, tag=game, max_players=MAX_MEMBERS, open=False, listed=False)
+    secret = uow.new_code()
+    id = uow.new_id(Player)
+    uow.save(Player(id, "", uow.now, uow.now, game=game, secret_digest=secret_digest(secret)))
+    return uow.save(HostProfile(id, uow.new_code())), secret
 
 
-def sign_in_host(unit: Unit, *, host: int, secret: str | None = None, once: bool = False) -> str:
+def log_in_host(
+    uow: UnitOfWork, *, host_id: int, secret: str | None = None, close_after: bool = False
+) -> str:
     """A new token. Who has shown the secret, or came bare with `once`, never comes bare again."""
-    welcome = the_welcome(unit, host)
+    profile = get_host_profile(uow, host_id)
     if secret is None:
-        if welcome.closed:
-            raise Refusal(Why.PLAYER_NOT_FOUND)
-    elif not same(digest(secret), the_player(unit, host).key):
-        raise Refusal(Why.BAD_CREDENTIALS)
-    if (once or secret is not None) and not welcome.closed:
-        unit.put(replace(welcome, closed=True))
-    return _host_token(unit, host)
+        if profile.secret_required:
+            raise DomainError(ErrorCode.PLAYER_NOT_FOUND)
+    elif not constant_time_equals(secret_digest(secret), get_player(uow, host_id).secret_digest):
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    if (close_after or secret is not None) and not profile.secret_required:
+        uow.save(replace(profile, secret_required=True))
+    return _host_token(uow, host_id)
 
 
-def renew_token(unit: Unit, *, token_id: int) -> str:
+def refresh_host_token(uow: UnitOfWork, *, token_id: int) -> str:
     """Another token for one that is good, or has not been over for too long. Both are good then."""
-    token = unit.get(Token, token_id)
-    if token is None or token.spent(token.created, unit.now):
-        raise Refusal(Why.BAD_TOKEN)
-    return _host_token(unit, token.player)
+    token = uow.get(Token, token_id)
+    if token is None or token.is_fully_expired(token.created, uow.now):
+        raise DomainError(ErrorCode.INVALID_TOKEN)
+    return _host_token(uow, token.player)
 
 
-def set_welcome(
-    unit: Unit,
+def update_host_profile(
+    uow: UnitOfWork,
     *,
-    host: int,
+    host_id: int,
     only_friends: bool | None = None,
     allow_nonames: bool | None = None,
-) -> Welcome:
+) -> HostProfile:
     """Say who is welcome; what is None stays as it is."""
-    welcome = the_welcome(unit, host)
+    profile = get_host_profile(uow, host_id)
     if only_friends is not None:
-        welcome = replace(welcome, only_friends=only_friends)
+        profile = replace(profile, only_friends=only_friends)
     if allow_nonames is not None:
-        welcome = replace(welcome, allow_nonames=allow_nonames)
-    return unit.put(welcome)
+        profile = replace(profile, allow_nonames=allow_nonames)
+    return uow.save(profile)
 
 
-def befriend(unit: Unit, *, host: int, other: int) -> Welcome:
+def add_friend(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
     """Let another in where only friends are."""
-    return unit.put(_of_both(unit, host, other).befriend(other))
+    return uow.save(_get_profile_of_pair(uow, host_id, other_id).add_friend(other_id))
 
 
-def unfriend(unit: Unit, *, host: int, other: int) -> Welcome:
+def remove_friend(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
     """Another is a friend no more; a seat he has stays his."""
-    return unit.put(_of_both(unit, host, other).unfriend(other))
+    return uow.save(_get_profile_of_pair(uow, host_id, other_id).remove_friend(other_id))
 
 
-def ban_guest(unit: Unit, *, host: int, other: int) -> Welcome:
+def ban_guest(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
     """Shut another out; if he sits with the host, he goes."""
-    welcome = unit.put(_of_both(unit, host, other).ban(other))
-    room = _running(unit, welcome)
-    if room is not None and other in room.roster:
-        part_from_room(unit, room, room.drop(other, None, unit.now), other, "banned")
-    return welcome
+    profile = uow.save(_get_profile_of_pair(uow, host_id, other_id).ban(other_id))
+    room = _running_room(uow, profile)
+    if room is not None and other_id in room.roster:
+        remove_room_member(
+            uow, room, room.remove_member(other_id, None, uow.now), other_id, "banned"
+        )
+    return profile
 
 
-def unban_guest(unit: Unit, *, host: int, other: int) -> Welcome:
+def unban_guest(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
     """Do not shut another out any more."""
-    return unit.put(_of_both(unit, host, other).unban(other))
+    return uow.save(_get_profile_of_pair(uow, host_id, other_id).unban(other_id))
 
 
-def launch(unit: Unit, *, host: int) -> tuple[Room, str]:
+def launch_room(uow: UnitOfWork, *, host_id: int) -> tuple[Room, str]:
     """Open a room with the host in it; gives it and the key of its source of truth, this once.
 
     The room ends with the host's seat, and until it is over the host launches no other.
     """
-    welcome = the_welcome(unit, host)
-    if _running(unit, welcome) is not None:
-        raise Refusal(Why.IN_A_ROOM, player=host)
-    game = the_game(unit, the_player(unit, host).game)
-    secret = unit.new_code()
+    profile = get_host_profile(uow, host_id)
+    if _running_room(uow, profile) is not None:
+        raise DomainError(ErrorCode.ALREADY_IN_ROOM, player=host_id)
+    game = get_game(uow, get_player(uow, host_id).game)
+    secret = uow.new_code()
     room = open_room(
-        unit,
+        uow,
         game=game.tag,
-        player=host,
+        player_id=host_id,
         name="",
         capacity=game.max_players,
-        authority=digest(secret),
-        grace=unit.limits.host_grace,
+        authority=secret_digest(secret),
+        grace=uow.limits.host_grace,
     )
-    unit.put(replace(welcome, room=room.id))
+    uow.save(replace(profile, room=room.id))
     return room, secret
 
 
-def join_host(unit: Unit, *, host: int, guest: int) -> Room:
+def join_host(uow: UnitOfWork, *, host_id: int, guest_id: int) -> Room:
     """Take a seat in the room of a host who welcomes the guest."""
-    room = _open_to(unit, host, guest)
-    return join_room(unit, room_id=room.id, player=guest)
+    room = _get_joinable_room(uow, host_id, guest_id)
+    return join_room(uow, room_id=room.id, player_id=guest_id)
 
 
-def join_host_unnamed(unit: Unit, *, host: int) -> tuple[Room, Player, str]:
+def join_host_unnamed(uow: UnitOfWork, *, host_id: int) -> tuple[Room, Player, str]:
     """The same for a guest without a name; he gets a player, and a token to prove it."""
-    room = _open_to(unit, host, None)
-    id = unit.new_id(Player)
-    guest = unit.put(Player(id, "", unit.now, unit.now, game=room.game, guest=True))
-    return join_room(unit, room_id=room.id, player=id), guest, _host_token(unit, id)
+    room = _get_joinable_room(uow, host_id, None)
+    id = uow.new_id(Player)
+    guest = uow.save(Player(id, "", uow.now, uow.now, game=room.game, guest=True))
+    return join_room(uow, room_id=room.id, player_id=id), guest, _host_token(uow, id)
 
 
-def the_welcome(unit: Unit, host: int) -> Welcome:
-    welcome = unit.get(Welcome, host)
-    if welcome is None:
-        raise Refusal(Why.PLAYER_NOT_FOUND)
-    return welcome
+def get_host_profile(uow: UnitOfWork, host_id: int) -> HostProfile:
+    profile = uow.get(HostProfile, host_id)
+    if profile is None:
+        raise DomainError(ErrorCode.PLAYER_NOT_FOUND)
+    return profile
 
 
-def _of_both(unit: Unit, host: int, other: int) -> Welcome:
+def _get_profile_of_pair(uow: UnitOfWork, host_id: int, other_id: int) -> HostProfile:
     """The host's welcome, if the other is known as well."""
-    welcome = the_welcome(unit, host)
-    if unit.get(Welcome, other) is None:
-        raise Refusal(Why.OTHER_NOT_FOUND)
-    return welcome
+    profile = get_host_profile(uow, host_id)
+    if uow.get(HostProfile, other_id) is None:
+        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
+    return profile
 
 
-def _running(unit: Unit, welcome: Welcome) -> Room | None:
-    room = unit.get(Room, welcome.room) if welcome.room is not None else None
-    return room if room is not None and not room.over else None
+def _running_room(uow: UnitOfWork, profile: HostProfile) -> Room | None:
+    room = uow.get(Room, profile.room) if profile.room is not None else None
+    return room if room is not None and not room.ended else None
 
 
-def _open_to(unit: Unit, host: int, guest: int | None) -> Room:
-    welcome = the_welcome(unit, host)
-    room = _running(unit, welcome)
+def _get_joinable_room(uow: UnitOfWork, host_id: int, guest_id: int | None) -> Room:
+    profile = get_host_profile(uow, host_id)
+    room = _running_room(uow, profile)
     if room is None:
-        raise Refusal(Why.ROOM_NOT_FOUND)
-    if guest is not None and guest in room.roster:
-        raise Refusal(Why.ALREADY_HERE)
-    if not welcome.welcomes(guest):
-        raise Refusal(Why.NOT_WELCOME)
+        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
+    if guest_id is not None and guest_id in room.roster:
+        raise DomainError(ErrorCode.ALREADY_MEMBER)
+    if not profile.admits(guest_id):
+        raise DomainError(ErrorCode.HOST_DENIED)
     return room
 
 
-def _host_token(unit: Unit, player: int) -> str:
-    limits = unit.limits
-    return new_token(unit, player, limits.host_token, fixed=True, renewal=limits.host_renewal)
+def _host_token(uow: UnitOfWork, player_id: int) -> str:
+    limits = uow.limits
+    return issue_token(
+        uow, player_id, limits.host_token, fixed=True, refresh_seconds=limits.host_token_refresh
+    )

@@ -3,36 +3,48 @@
 import json
 from typing import Any
 
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.player import Receipt
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.player import IdempotencyRecord
 
 #: Longer than anybody goes on repeating one request.
-KEPT_SECONDS = 86400
+RETENTION_SECONDS = 86400
 
 
-def kept_receipt(unit: Unit, *, key: str, digest: str) -> tuple[Any] | None:
+def find_idempotent_result(
+    uow: UnitOfWork, *, key_digest: str, request_digest: str
+) -> tuple[Any] | None:
     """What this request made when it was first run, in a tuple of one; None if it never was."""
-    receipt = unit.one(Receipt, "key", key)
-    if receipt is None:
+    record = uow.first(IdempotencyRecord, "key", key_digest)
+    if record is None:
         return None
-    if receipt.digest != digest:
-        raise Refusal(Why.KEY_REUSED)
-    return (json.loads(receipt.made),)
+    if record.digest != request_digest:
+        raise DomainError(ErrorCode.IDEMPOTENCY_KEY_REUSED)
+    return (json.loads(record.created_ids),)
 
 
-def keep_receipt(unit: Unit, *, key: str, digest: str, made: Any) -> None:
+def save_idempotency_record(
+    uow: UnitOfWork, *, key_digest: str, request_digest: str, created_ids: Any
+) -> None:
     """Remember what a request made: anything that is JSON."""
-    unit.put(Receipt(unit.new_id(Receipt), key, digest, json.dumps(made).encode(), unit.now))
+    uow.save(
+        IdempotencyRecord(
+            uow.new_id(IdempotencyRecord),
+            key_digest,
+            request_digest,
+            json.dumps(created_ids).encode(),
+            uow.now,
+        )
+    )
 
 
-def forget_receipts(unit: Unit, *, most: int = 1000) -> int:
+def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) -> int:
     """Drop the receipts nobody will ask for again, oldest first; gives how many."""
-    old: list[Receipt] = []
-    for receipt in unit.state.all(Receipt):
-        if unit.now - receipt.at < KEPT_SECONDS or len(old) >= most:
+    expired: list[IdempotencyRecord] = []
+    for record in uow.state.all(IdempotencyRecord):
+        if uow.now - record.created_at < RETENTION_SECONDS or len(expired) >= limit:
             break
-        old.append(receipt)
-    for receipt in old:
-        unit.drop(receipt)
-    return len(old)
+        expired.append(record)
+    for record in expired:
+        uow.delete(record)
+    return len(expired)

@@ -6,29 +6,29 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from coalserver.core import topics
-from coalserver.core.commands.claims import proved
-from coalserver.core.commands.worlds import empty, keep_world, the_world
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.commands.claims import confirm_claim
+from coalserver.core.commands.worlds import get_world, log_out_everyone, save_world
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import LineLogged
-from coalserver.domain.minecraft.history import LogLine, digests_in, line_of
-from coalserver.domain.minecraft.log.kinds import Kind
-from coalserver.domain.minecraft.log.names import settled
-from coalserver.domain.minecraft.log.parser import Reading
-from coalserver.domain.minecraft.visitor import Claim, Source, Visitor
-from coalserver.domain.minecraft.visits import Mark, mark_of
+from coalserver.domain.minecraft.history import LogLine, make_log_line, sequence_digests
+from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.minecraft.log.names import resolve_players
+from coalserver.domain.minecraft.log.parser import ParsedLine
+from coalserver.domain.minecraft.visitor import LogSource, UsernameClaim, Visitor
+from coalserver.domain.minecraft.visits import PresenceMark, make_mark
 from coalserver.domain.minecraft.world import World
 
 #: A line that was written longer ago is no news: an agent tries again for a while, a file is read much later.
-LATE = 300.0
+LATE_SECONDS = 300.0
 #: Lines at once. More are for the next batch, so that nobody waits long.
-MOST = 1000
-LONGEST_SOURCE = 200
+MAX_LINES = 1000
+MAX_SOURCE_LENGTH = 200
 #: The largest number a line may have.
-LAST = 2**63 - 1
+MAX_SEQUENCE = 2**63 - 1
 
 
-class Taken(NamedTuple):
+class IngestResult(NamedTuple):
     """What has become of a batch."""
 
     #: The number up to which all lines of its source are stored.
@@ -38,162 +38,168 @@ class Taken(NamedTuple):
 
 
 def log_lines(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     world_id: int,
-    readings: Sequence[Reading],
+    parsed_lines: Sequence[ParsedLine],
     digests: Sequence[bytes],
-    known: Container[bytes],
-    landed: int,
+    known_digests: Container[bytes],
+    written: int,
 ) -> list[bool] | None:
     """Take lines that came one by one; tells of each whether it is new.
 
     `known` is what the history said of their digests, asked when `recent.landed` was `landed`. None: too much
     has come since then, and it must be asked again.
     """
-    world = the_world(unit, world_id)
-    recent = unit.state.recent
-    if not recent.covers(landed):
+    world = get_world(uow, world_id)
+    recent = uow.state.recent
+    if not recent.covers(written):
         return None
     new: list[bool] = []
     taken: set[bytes] = set()
     lines = []
-    for reading, digest in zip(readings, digests, strict=True):
-        is_new = not (digest in recent or digest in known or digest in taken)
+    for parsed, digest in zip(parsed_lines, digests, strict=True):
+        is_new = not (digest in recent or digest in known_digests or digest in taken)
         new.append(is_new)
         if is_new:
             taken.add(digest)
-            lines.append((reading, digest, 0))
-    _take(unit, world, "", lines)
+            lines.append((parsed, digest, 0))
+    _ingest(uow, world, "", lines)
     return new
 
 
 def log_batch(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     world_id: int,
     source: str,
-    readings: Sequence[Reading],
+    parsed_lines: Sequence[ParsedLine],
     sequences: Sequence[int],
-) -> Taken:
+) -> IngestResult:
     """Take lines that their source has numbered, ascending.
 
     A number that is stored is known, whatever the line says this time.
     """
-    world = the_world(unit, world_id)
-    if not 0 < len(source) <= LONGEST_SOURCE:
-        raise Refusal(Why.MALFORMED, fields={"source": "length"})
-    if len(readings) > MOST:
-        raise Refusal(Why.MALFORMED, fields={"lines": "too_many"})
-    ascending = all(one < next for one, next in zip(sequences, sequences[1:], strict=False))
-    if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= LAST):
-        raise Refusal(Why.MALFORMED, fields={"sequence": "not_ascending"})
-    stored = stored_lines(unit, world_id=world.id, source=source)
-    digests = digests_in(world.id, source, sequences)
-    lines = [line for line in zip(readings, digests, sequences, strict=True) if line[2] > stored]
-    _take(unit, world, source, lines)
-    return Taken(lines[-1][2] if lines else stored, len(lines))
+    world = get_world(uow, world_id)
+    if not 0 < len(source) <= MAX_SOURCE_LENGTH:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"source": "length"})
+    if len(parsed_lines) > MAX_LINES:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"lines": "too_many"})
+    ascending = all(before < after for before, after in zip(sequences, sequences[1:], strict=False))
+    if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= MAX_SEQUENCE):
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"sequence": "not_ascending"})
+    stored = stored_sequence(uow, world_id=world.id, source=source)
+    digests = sequence_digests(world.id, source, sequences)
+    lines = [
+        line for line in zip(parsed_lines, digests, sequences, strict=True) if line[2] > stored
+    ]
+    _ingest(uow, world, source, lines)
+    return IngestResult(lines[-1][2] if lines else stored, len(lines))
 
 
-def stored_lines(unit: Unit, *, world_id: int, source: str) -> int:
+def stored_sequence(uow: UnitOfWork, *, world_id: int, source: str) -> int:
     """The number up to which all lines of a source are stored; whoever is told so may forget them."""
-    found = unit.one(Source, "name", (world_id, source))
-    return found.sequence if found else 0
+    log_source = uow.first(LogSource, "name", (world_id, source))
+    return log_source.sequence if log_source else 0
 
 
-class _Crowd:
+class _VisitorCache:
     """The visitors of a world while lines are taken; looked up one by one, for there may be thousands."""
 
-    def __init__(self, unit: Unit, world: int) -> None:
-        self._unit, self._world = unit, world
-        self._found: dict[str, Visitor | None] = {}
+    def __init__(self, uow: UnitOfWork, world_id: int) -> None:
+        self._uow, self._world = uow, world_id
+        self._visitors: dict[str, Visitor | None] = {}
 
-    def called(self, name: str) -> Visitor | None:
+    def by_name(self, name: str) -> Visitor | None:
         """The visitor of that name, as these lines have left him."""
-        if name not in self._found:
+        if name not in self._visitors:
             # Not of the unit, which would look through all that these lines have changed: new ones are here.
-            found = self._unit.state.one(Visitor, "name", (self._world, name))
-            self._found[name] = found and self._unit.get(Visitor, found.id)
-        return self._found[name]
+            found = self._uow.state.first(Visitor, "name", (self._world, name))
+            self._visitors[name] = found and self._uow.get(Visitor, found.id)
+        return self._visitors[name]
 
-    def put(self, visitor: Visitor) -> None:
-        self._found[visitor.name] = self._unit.put(visitor)
+    def save(self, visitor: Visitor) -> None:
+        self._visitors[visitor.name] = self._uow.save(visitor)
 
-    def come(self, name: str) -> None:
+    def ensure(self, name: str) -> None:
         """Somebody is heard of, perhaps for the first time."""
-        if name and self.called(name) is None:
-            id = self._unit.new_id(Visitor)
-            self.put(Visitor(id, self._world, name, self._unit.now))
+        if name and self.by_name(name) is None:
+            id = self._uow.new_id(Visitor)
+            self.save(Visitor(id, self._world, name, self._uow.now))
 
-    def empty(self, mark: Mark) -> None:
+    def log_out_everyone(self, mark: PresenceMark) -> None:
         """Everybody has gone home."""
-        empty(self._unit, self._world, mark)
-        for name, visitor in self._found.items():
+        log_out_everyone(self._uow, self._world, mark)
+        for name, visitor in self._visitors.items():
             if visitor is not None:
-                self._found[name] = self._unit.get(Visitor, visitor.id)
+                self._visitors[name] = self._uow.get(Visitor, visitor.id)
 
 
 class _Names:
     """The names in a crowd: of all, or of those who are in the world."""
 
-    def __init__(self, crowd: _Crowd, there: bool) -> None:
-        self._crowd, self._there = crowd, there
+    def __init__(self, visitors: _VisitorCache, online_only: bool) -> None:
+        self._visitors, self._online_only = visitors, online_only
 
     def __contains__(self, name: object) -> bool:
-        visitor = self._crowd.called(str(name))
-        return visitor is not None and (visitor.there or not self._there)
+        visitor = self._visitors.by_name(str(name))
+        return visitor is not None and (visitor.online or not self._online_only)
 
 
-def _take(
-    unit: Unit, before: World, source: str, lines: Sequence[tuple[Reading, bytes, int]]
+def _ingest(
+    uow: UnitOfWork, before: World, source: str, lines: Sequence[tuple[ParsedLine, bytes, int]]
 ) -> None:
     """Store lines that are new, and let them change what is known."""
     if not lines:
         return
-    world, where, crowd = before, topics.world(before.id), _Crowd(unit, before.id)
-    players, online = _Names(crowd, there=False), _Names(crowd, there=True)
-    place = unit.one(Source, "name", (world.id, source)) or Source(0, world.id, source)
-    newest = -math.inf if place.newest is None else place.newest
-    claims = unit.state.count(Claim) > 0
+    world, topic, visitors = before, topics.world(before.id), _VisitorCache(uow, before.id)
+    players, online = _Names(visitors, online_only=False), _Names(visitors, online_only=True)
+    log_source = uow.first(LogSource, "name", (world.id, source)) or LogSource(0, world.id, source)
+    newest = -math.inf if log_source.newest_order is None else log_source.newest_order
+    claims = uow.state.count(UsernameClaim) > 0
     live = True
-    for reading, digest, sequence in lines:
-        reading = settled(reading, players, online)
-        if reading.at is not None:
-            live = reading.at >= unit.now - LATE
-        id = unit.new_id(LogLine)
-        tags = reading.tags
-        crowd.come(reading.player)
-        mark = mark_of(reading, id, id, newest)
+    for parsed, digest, sequence in lines:
+        parsed = resolve_players(parsed, players, online)
+        if parsed.at is not None:
+            live = parsed.at >= uow.now - LATE_SECONDS
+        id = uow.new_id(LogLine)
+        tags = parsed.tags
+        visitors.ensure(parsed.player)
+        mark = make_mark(parsed, id, id, newest)
         if mark is not None:
             newest = max(newest, mark.order)
-            world, tells = _marked(crowd, world.heard(reading, unit.now), mark)
-            tags = tags if tells else reading.tags_of_twin
-        if claims and live and reading.kind is Kind.CHAT:
-            proved(unit, username=reading.username, text=reading.chat)
-        line = line_of(reading, id, world.id, unit.now, tags, source, sequence)
-        unit.file(line, digest, mark)
-        unit.say(LineLogged(world.id, line, live), where)
-    marked = None if newest == -math.inf else newest
-    came = replace(place, sequence=lines[-1][2], newest=marked)
-    if came != place:
-        unit.put(came if came.id else replace(came, id=unit.new_id(Source)))
-    keep_world(unit, before, world)
+            world, is_boundary = _apply_mark(visitors, world.apply_line(parsed, uow.now), mark)
+            tags = tags if is_boundary else parsed.duplicate_tags
+        if claims and live and parsed.kind is LineKind.CHAT:
+            confirm_claim(uow, username=parsed.username, text=parsed.chat)
+        line = make_log_line(parsed, id, world.id, uow.now, tags, source, sequence)
+        uow.add_log_line(line, digest, mark)
+        uow.emit(LineLogged(world.id, line, live), topic)
+    newest_mark = None if newest == -math.inf else newest
+    updated_source = replace(log_source, sequence=lines[-1][2], newest_order=newest_mark)
+    if updated_source != log_source:
+        uow.save(
+            updated_source
+            if updated_source.id
+            else replace(updated_source, id=uow.new_id(LogSource))
+        )
+    save_world(uow, before, world)
 
 
-def _marked(crowd: _Crowd, world: World, mark: Mark) -> tuple[World, bool]:
+def _apply_mark(visitors: _VisitorCache, world: World, mark: PresenceMark) -> tuple[World, bool]:
     """Let somebody, or everybody, come or go; tells whether a visit begins or ends by this very line."""
     if not mark.username:
-        crowd.empty(mark)
-        if world.emptied is None or mark > world.emptied:
-            world = replace(world, emptied=mark)
+        visitors.log_out_everyone(mark)
+        if world.last_emptied is None or mark > world.last_emptied:
+            world = replace(world, last_emptied=mark)
         return world, True
-    visitor = crowd.called(mark.username)
+    visitor = visitors.by_name(mark.username)
     assert visitor is not None
-    after = visitor.seen(mark, world.emptied)
-    crowd.put(after)
-    if mark.arrival and world.idle is not None:
-        world = replace(world, idle=None)
+    after = visitor.with_mark(mark, world.last_emptied)
+    visitors.save(after)
+    if mark.is_arrival and world.empty_since is not None:
+        world = replace(world, empty_since=None)
     # Of a time before the newest visit only the history can tell; it puts the tags right.
-    late = visitor.latest is not None and mark < visitor.latest.login
-    latest = after.latest
+    late = visitor.latest_visit is not None and mark < visitor.latest_visit.login
+    latest = after.latest_visit
     return world, late or (latest is not None and mark in (latest.login, latest.logout))

@@ -1,62 +1,64 @@
 """Join request commands: ask the host of a lobby to be let in, and answer."""
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import may_play, the_game, the_lobby, the_player
-from coalserver.core.commands.lobbies import seat_in_lobby
-from coalserver.core.commands.members import free_for_lobby
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.commands.finding import check_can_play, get_game, get_lobby, get_player
+from coalserver.core.commands.lobbies import add_member
+from coalserver.core.commands.members import check_can_join_lobby
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import JoinRequest
-from coalserver.domain.play.lobby import Lobby, Phase
-from coalserver.domain.play.lobby_events import JoinAnswered, JoinAsked
+from coalserver.domain.play.lobby import Lobby, LobbyState
+from coalserver.domain.play.lobby_events import JoinRequestAnswered, JoinRequested
 
 
-def ask_to_join(
-    unit: Unit, *, lobby_id: int, player: int, password: str = "", data: bytes = b"null"
+def request_to_join(
+    uow: UnitOfWork, *, lobby_id: int, player_id: int, password: str = "", data: bytes = b"null"
 ) -> JoinRequest:
     """Ask to be let in. What would keep the player out anyway is refused now."""
-    lobby = the_lobby(unit, lobby_id)
-    newcomer = the_player(unit, player)
-    may_play(unit, the_game(unit, lobby.game), newcomer)
-    free_for_lobby(unit, newcomer)
-    if unit.one(JoinRequest, "pending", (lobby_id, player)) is not None:
-        raise Refusal(Why.REQUEST_PENDING)
-    lobby.may_ask(player, unit.sealed(password))
-    id = unit.new_id(JoinRequest)
-    request = JoinRequest(id, unit.new_code(), lobby_id, player, unit.now, data)
-    asked = JoinAsked(lobby.game, lobby_id, player, newcomer.name, request.code)
-    unit.say(asked, topics.lobby(lobby_id))
-    return unit.put(request)
+    lobby = get_lobby(uow, lobby_id)
+    newcomer = get_player(uow, player_id)
+    check_can_play(uow, get_game(uow, lobby.game), newcomer)
+    check_can_join_lobby(uow, newcomer)
+    if uow.first(JoinRequest, "pending", (lobby_id, player_id)) is not None:
+        raise DomainError(ErrorCode.JOIN_REQUEST_PENDING)
+    lobby.check_can_request(player_id, uow.password_digest(password))
+    id = uow.new_id(JoinRequest)
+    request = JoinRequest(id, uow.new_code(), lobby_id, player_id, uow.now, data)
+    event = JoinRequested(lobby.game, lobby_id, player_id, newcomer.name, request.code)
+    uow.emit(event, topics.lobby(lobby_id))
+    return uow.save(request)
 
 
-def withdraw_requests(unit: Unit, *, player: int, game: str = "") -> None:
+def withdraw_requests(uow: UnitOfWork, *, player_id: int, game: str = "") -> None:
     """Reject what a player has asked, in one game or in all: there is nobody left to be let in."""
-    for request in unit.find(JoinRequest, "player", player):
-        lobby = the_lobby(unit, request.lobby)
+    for request in uow.find(JoinRequest, "player", player_id):
+        lobby = get_lobby(uow, request.lobby)
         if game in ("", lobby.game):
-            _say_answered(unit, lobby, unit.put(request.reject(unit.now)))
+            _emit_answered(uow, lobby, uow.save(request.reject(uow.now)))
 
 
-def answer_join(unit: Unit, *, code: str, by: int, approve: bool) -> JoinRequest:
+def answer_join_request(uow: UnitOfWork, *, code: str, by: int, approve: bool) -> JoinRequest:
     """The host lets a player in, who then has a seat, or does not.
 
     An approval that cannot seat the player is refused for that reason; the request stays pending.
     """
-    request = unit.one(JoinRequest, "code", code)
+    request = uow.first(JoinRequest, "code", code)
     if request is None:
-        raise Refusal(Why.REQUEST_NOT_FOUND)
-    answered = request.answer(by, approve, unit.now)
-    lobby = the_lobby(unit, request.lobby)
-    if lobby.phase is Phase.GONE:
-        raise Refusal(Why.LOBBY_GONE)
-    lobby.roster.only_host(by)
-    lobby.still_open()
+        raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
+    answered = request.answer(by, approve, uow.now)
+    lobby = get_lobby(uow, request.lobby)
+    if lobby.state is LobbyState.CLOSED:
+        raise DomainError(ErrorCode.LOBBY_CLOSED)
+    lobby.roster.check_host(by)
+    lobby.check_open()
     if approve:
-        seat_in_lobby(unit, lobby, request.player, approved=True, data=request.data)
-    _say_answered(unit, lobby, answered)
-    return unit.put(answered)
+        add_member(uow, lobby, request.player, approved=True, data=request.data)
+    _emit_answered(uow, lobby, answered)
+    return uow.save(answered)
 
 
-def _say_answered(unit: Unit, lobby: Lobby, request: JoinRequest) -> None:
-    said = JoinAnswered(lobby.game, lobby.id, request.player, request.code, bool(request.approved))
-    unit.say(said, topics.lobby(lobby.id), topics.player(request.player))
+def _emit_answered(uow: UnitOfWork, lobby: Lobby, request: JoinRequest) -> None:
+    event = JoinRequestAnswered(
+        lobby.game, lobby.id, request.player, request.code, bool(request.approved)
+    )
+    uow.emit(event, topics.lobby(lobby.id), topics.player(request.player))

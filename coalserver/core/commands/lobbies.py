@@ -1,46 +1,46 @@
 """Lobby commands: gather, choose, leave. rooms.py starts play, requests.py asks to be let in."""
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import may_play, the_game, the_lobby, the_player
-from coalserver.core.commands.members import free_for_lobby, in_no_room, note_seat
+from coalserver.core.commands.finding import check_can_play, get_game, get_lobby, get_player
+from coalserver.core.commands.members import check_can_join_lobby, check_in_no_room, record_seat
 from coalserver.core.ports import Entry, Topic
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
-from coalserver.domain.play.lobby import Ending, Lobby, Phase
+from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
 from coalserver.domain.play.lobby_events import (
-    HostChanged,
     LobbyChat,
     LobbyClosed,
-    LobbyLocked,
+    LobbyHostChanged,
+    LobbyMemberJoined,
+    LobbyMemberLeft,
+    LobbyMemberReady,
     LobbyOpened,
-    MemberJoined,
-    MemberLeft,
-    MemberReady,
-    OptionsChanged,
+    LobbyOptionsChanged,
+    LobbyPasswordChanged,
 )
 from coalserver.domain.play.roster import Roster
 
 
-def heard_at(lobby: Lobby) -> tuple[Topic, Topic]:
+def topics_of(lobby: Lobby) -> tuple[Topic, Topic]:
     """Where it is heard what happens in a lobby."""
     return topics.lobby(lobby.id), topics.lobbies(lobby.game)
 
 
 def open_lobby(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     game: str,
-    player: int,
+    player_id: int,
     name: str,
-    unnamed: str = "",
+    default_name: str = "",
     password: str = "",
     options: bytes = b"{}",
     capacity: int | None = None,
     ready_check: bool = False,
     strict_full: bool = False,
-    by_request: bool = False,
-    hand_over: bool = False,
+    requires_approval: bool = False,
+    transfer_host: bool = False,
     can_leave: bool = True,
     realtime: bool = False,
     data: bytes = b"null",
@@ -49,34 +49,34 @@ def open_lobby(
 
     Without a name it is called `unnamed`, with six digits of its code behind.
     """
-    played = the_game(unit, game)
-    host = the_player(unit, player)
-    may_play(unit, played, host)
-    free_for_lobby(unit, host)
-    in_no_room(unit, host)
-    check_options(unit, game, options)
-    most = bounds(unit, played)[1]
+    game_entity = get_game(uow, game)
+    host = get_player(uow, player_id)
+    check_can_play(uow, game_entity, host)
+    check_can_join_lobby(uow, host)
+    check_in_no_room(uow, host)
+    check_options(uow, game, options)
+    max_members = player_limits(uow, game_entity)[1]
     roster = Roster(
-        min(capacity or most, most),
-        player,
-        hand_over=hand_over,
+        min(capacity or max_members, max_members),
+        player_id,
+        transfer_host=transfer_host,
         can_leave=can_leave,
-        grace=unit.limits.seat_grace,
+        grace=uow.limits.seat_grace,
     )
-    code = unit.new_code()
-    lobby = unit.put(
+    code = uow.new_code()
+    lobby = uow.save(
         Lobby(
-            unit.new_id(Lobby),
+            uow.new_id(Lobby),
             code,
             game,
-            name or (unnamed and f"{unnamed}{code[:6]}"),
-            roster.seat(player, unit.now, data=data),
-            unit.now,
-            password=unit.sealed(password),
+            name or (default_name and f"{default_name}{code[:6]}"),
+            roster.add(player_id, uow.now, data=data),
+            uow.now,
+            password=uow.password_digest(password),
             options=options,
             ready_check=ready_check,
             strict_full=strict_full,
-            by_request=by_request,
+            requires_approval=requires_approval,
             realtime=realtime,
         )
     )
@@ -85,187 +85,193 @@ def open_lobby(
         lobby.id,
         lobby.name,
         lobby.roster.capacity,
-        player,
+        player_id,
         host.name,
         bool(password),
         options,
     )
-    unit.say(opened, *heard_at(lobby))
-    note_seat(unit, host, game)
+    uow.emit(opened, *topics_of(lobby))
+    record_seat(uow, host, game)
     return lobby
 
 
 def join_lobby(
-    unit: Unit, *, lobby_id: int, player: int, password: str = "", data: bytes = b"null"
+    uow: UnitOfWork, *, lobby_id: int, player_id: int, password: str = "", data: bytes = b"null"
 ) -> Lobby:
     """Take a seat. Starting or leaving is somebody else's command."""
-    lobby = the_lobby(unit, lobby_id)
-    lobby.still_open()
-    if player in lobby.roster:
-        raise Refusal(Why.ALREADY_HERE)
-    may_play(unit, the_game(unit, lobby.game), the_player(unit, player))
-    return seat_in_lobby(unit, lobby, player, password=password, data=data)
+    lobby = get_lobby(uow, lobby_id)
+    lobby.check_open()
+    if player_id in lobby.roster:
+        raise DomainError(ErrorCode.ALREADY_MEMBER)
+    check_can_play(uow, get_game(uow, lobby.game), get_player(uow, player_id))
+    return add_member(uow, lobby, player_id, password=password, data=data)
 
 
-def seat_in_lobby(
-    unit: Unit,
+def add_member(
+    uow: UnitOfWork,
     lobby: Lobby,
-    player: int,
+    player_id: int,
     *,
     password: str = "",
     approved: bool = False,
     data: bytes = b"null",
 ) -> Lobby:
     """Seat a player whom the game takes, if he is free and the lobby admits him."""
-    newcomer = the_player(unit, player)
-    free_for_lobby(unit, newcomer)
-    seal = unit.sealed(password)
-    joined = lobby.admit(player, unit.now, password=seal, approved=approved, data=data)
-    unit.put(joined)
-    entered = MemberJoined(lobby.game, lobby.id, player, newcomer.name)
-    unit.say(entered, *heard_at(lobby), topics.player(player))
-    say_host(unit, lobby, joined)
-    note_seat(unit, newcomer, lobby.game)
+    newcomer = get_player(uow, player_id)
+    check_can_join_lobby(uow, newcomer)
+    password_digest = uow.password_digest(password)
+    joined = lobby.add_member(
+        player_id, uow.now, password=password_digest, approved=approved, data=data
+    )
+    uow.save(joined)
+    entered = LobbyMemberJoined(lobby.game, lobby.id, player_id, newcomer.name)
+    uow.emit(entered, *topics_of(lobby), topics.player(player_id))
+    emit_lobby_host_changed(uow, lobby, joined)
+    record_seat(uow, newcomer, lobby.game)
     return joined
 
 
 def quick_join(
-    unit: Unit, *, game: str, player: int, name: str, options: bytes = b"{}"
+    uow: UnitOfWork, *, game: str, player_id: int, name: str, options: bytes = b"{}"
 ) -> tuple[Lobby, bool]:
     """Sit down in the fullest open lobby that needs nothing, oldest first, or open one.
 
     Whoever already sits in such a lobby stays in it. True: the lobby was made by this call.
     """
-    may_play(unit, the_game(unit, game), the_player(unit, player))
+    check_can_play(uow, get_game(uow, game), get_player(uow, player_id))
     best: Lobby | None = None
-    for lobby in unit.find(Lobby, "open", game):
-        if player in lobby.roster:
+    for lobby in uow.find(Lobby, "open", game):
+        if player_id in lobby.roster:
             return lobby, False
-        if lobby.roster.full or lobby.password or lobby.by_request:
+        if lobby.roster.full or lobby.password or lobby.requires_approval:
             continue
         if best is None or len(lobby.roster) > len(best.roster):
             best = lobby
     if best is not None:
-        return seat_in_lobby(unit, best, player), False
-    return open_lobby(unit, game=game, player=player, name=name, options=options), True
+        return add_member(uow, best, player_id), False
+    return open_lobby(uow, game=game, player_id=player_id, name=name, options=options), True
 
 
-def leave_lobby(unit: Unit, *, lobby_id: int, player: int, only_open: bool = False) -> Lobby:
+def leave_lobby(
+    uow: UnitOfWork, *, lobby_id: int, player_id: int, open_only: bool = False
+) -> Lobby:
     """Give up one's seat. Without its host a lobby that hands nothing over is gone.
 
     `only_open` refuses once play has begun.
     """
-    lobby = the_lobby(unit, lobby_id)
-    if only_open:
-        lobby.still_open()
-    return part(unit, lobby, lobby.leave(player, unit.now), player, "left")
+    lobby = get_lobby(uow, lobby_id)
+    if open_only:
+        lobby.check_open()
+    return remove_lobby_member(uow, lobby, lobby.leave(player_id, uow.now), player_id, "left")
 
 
-def kick_from_lobby(unit: Unit, *, lobby_id: int, by: int, player: int) -> Lobby:
+def kick_from_lobby(uow: UnitOfWork, *, lobby_id: int, by: int, player_id: int) -> Lobby:
     """The host puts a member out."""
-    lobby = the_lobby(unit, lobby_id)
-    return part(unit, lobby, lobby.kick(by, player, unit.now), player, "kicked")
+    lobby = get_lobby(uow, lobby_id)
+    return remove_lobby_member(uow, lobby, lobby.kick(by, player_id, uow.now), player_id, "kicked")
 
 
-def choose_options(unit: Unit, *, lobby_id: int, by: int, options: bytes) -> Lobby:
+def set_options(uow: UnitOfWork, *, lobby_id: int, by: int, options: bytes) -> Lobby:
     """The host says what the game shall be like: a JSON object."""
-    lobby = the_lobby(unit, lobby_id)
-    chosen = lobby.choose(by, options)
-    check_options(unit, lobby.game, options)
-    unit.say(OptionsChanged(lobby.game, lobby.id, options), *heard_at(lobby))
-    return unit.put(chosen)
+    lobby = get_lobby(uow, lobby_id)
+    changed = lobby.set_options(by, options)
+    check_options(uow, lobby.game, options)
+    uow.emit(LobbyOptionsChanged(lobby.game, lobby.id, options), *topics_of(lobby))
+    return uow.save(changed)
 
 
-def set_ready(unit: Unit, *, lobby_id: int, player: int, ready: bool) -> Lobby:
+def set_ready(uow: UnitOfWork, *, lobby_id: int, player_id: int, ready: bool) -> Lobby:
     """A member says whether he is ready. Saying it again is no news."""
-    lobby = the_lobby(unit, lobby_id)
-    marked = lobby.ready(player, ready)
+    lobby = get_lobby(uow, lobby_id)
+    marked = lobby.set_ready(player_id, ready)
     if marked == lobby:
         return lobby
-    name = the_player(unit, player).name
-    unit.say(MemberReady(lobby.game, lobby.id, player, name, ready), *heard_at(lobby))
-    return unit.put(marked)
+    name = get_player(uow, player_id).name
+    uow.emit(LobbyMemberReady(lobby.game, lobby.id, player_id, name, ready), *topics_of(lobby))
+    return uow.save(marked)
 
 
-def lock_lobby(unit: Unit, *, lobby_id: int, by: int, password: str) -> Lobby:
+def set_lobby_password(uow: UnitOfWork, *, lobby_id: int, by: int, password: str) -> Lobby:
     """The host sets a password, or removes it with an empty one."""
-    lobby = the_lobby(unit, lobby_id)
-    locked = lobby.lock(by, unit.sealed(password))
-    unit.say(LobbyLocked(lobby.game, lobby.id, bool(password)), *heard_at(lobby))
-    return unit.put(locked)
+    lobby = get_lobby(uow, lobby_id)
+    changed = lobby.set_password(by, uow.password_digest(password))
+    uow.emit(LobbyPasswordChanged(lobby.game, lobby.id, bool(password)), *topics_of(lobby))
+    return uow.save(changed)
 
 
-def close_lobby(unit: Unit, *, lobby_id: int, by: int, only_open: bool = True) -> Lobby:
+def close_lobby(uow: UnitOfWork, *, lobby_id: int, by: int, open_only: bool = True) -> Lobby:
     """The host ends the gathering; `only_open` refuses once play has begun."""
-    lobby = the_lobby(unit, lobby_id)
-    if lobby.phase is Phase.GONE:
-        raise Refusal(Why.LOBBY_GONE)
-    lobby.roster.only_host(by)
-    if only_open:
-        lobby.still_open()
-    return shut_lobby(unit, lobby, Ending.CLOSED)
+    lobby = get_lobby(uow, lobby_id)
+    if lobby.state is LobbyState.CLOSED:
+        raise DomainError(ErrorCode.LOBBY_CLOSED)
+    lobby.roster.check_host(by)
+    if open_only:
+        lobby.check_open()
+    return force_close_lobby(uow, lobby, CloseReason.CLOSED)
 
 
-def chat_in_lobby(unit: Unit, *, lobby_id: int, player: int, text: str) -> Entry:
+def chat_in_lobby(uow: UnitOfWork, *, lobby_id: int, player_id: int, text: str) -> Entry:
     """A member says something to the other members."""
-    lobby = the_lobby(unit, lobby_id)
-    lobby.still_open()
-    lobby.roster.of(player)
-    name = the_player(unit, player).name
-    said = LobbyChat(lobby.game, lobby.id, player, name, text)
-    return unit.say(said, topics.lobby_chat(lobby.id))
+    lobby = get_lobby(uow, lobby_id)
+    lobby.check_open()
+    lobby.roster.get_seat(player_id)
+    name = get_player(uow, player_id).name
+    event = LobbyChat(lobby.game, lobby.id, player_id, name, text)
+    return uow.emit(event, topics.lobby_chat(lobby.id))
 
 
-def part(unit: Unit, before: Lobby, after: Lobby, player: int, how: str) -> Lobby:
+def remove_lobby_member(
+    uow: UnitOfWork, before: Lobby, after: Lobby, player_id: int, reason: str
+) -> Lobby:
     """Put a lobby that a member has left, and say what follows from it.
 
     Of a lobby that has started only its room speaks.
     """
-    unit.put(after)
+    uow.save(after)
     if not before.open:
         return after
-    name = the_player(unit, player).name
-    left = MemberLeft(after.game, after.id, player, name, how)
-    unit.say(left, *heard_at(after), topics.player(player))
+    name = get_player(uow, player_id).name
+    event = LobbyMemberLeft(after.game, after.id, player_id, name, reason)
+    uow.emit(event, *topics_of(after), topics.player(player_id))
     if not after.open:
-        say_closed(unit, after)
+        emit_lobby_closed(uow, after)
     else:
-        say_host(unit, before, after)
+        emit_lobby_host_changed(uow, before, after)
     return after
 
 
-def shut_lobby(unit: Unit, lobby: Lobby, ending: Ending) -> Lobby:
+def force_close_lobby(uow: UnitOfWork, lobby: Lobby, reason: CloseReason) -> Lobby:
     """End a lobby that has not ended, whoever wants it."""
-    closed = unit.put(lobby.close(ending, unit.now))
+    closed = uow.save(lobby.close(reason, uow.now))
     if lobby.open:
-        say_closed(unit, closed)
+        emit_lobby_closed(uow, closed)
     return closed
 
 
-def say_closed(unit: Unit, lobby: Lobby) -> None:
-    ending = str(lobby.ending)
-    unit.say(LobbyClosed(lobby.game, lobby.id, ending, lobby.room), *heard_at(lobby))
+def emit_lobby_closed(uow: UnitOfWork, lobby: Lobby) -> None:
+    reason = str(lobby.close_reason)
+    uow.emit(LobbyClosed(lobby.game, lobby.id, reason, lobby.room), *topics_of(lobby))
 
 
-def say_host(unit: Unit, before: Lobby, after: Lobby) -> None:
+def emit_lobby_host_changed(uow: UnitOfWork, before: Lobby, after: Lobby) -> None:
     """If somebody else leads now, say so."""
     host = after.roster.host
-    if host == before.roster.host or not after.roster.led:
+    if host == before.roster.host or not after.roster.has_host:
         return
-    name = the_player(unit, host).name
-    unit.say(HostChanged(after.game, after.id, host, name), *heard_at(after))
+    name = get_player(uow, host).name
+    uow.emit(LobbyHostChanged(after.game, after.id, host, name), *topics_of(after))
 
 
-def check_options(unit: Unit, game: str, options: bytes) -> None:
+def check_options(uow: UnitOfWork, game: str, options: bytes) -> None:
     """Refuse options the game's rules cannot use."""
-    rules = unit.rules(game)
+    rules = uow.rules(game)
     if rules is not None and options != b"{}":
         rules.check_options(options)
 
 
-def bounds(unit: Unit, game: Game) -> tuple[int, int]:
+def player_limits(uow: UnitOfWork, game: Game) -> tuple[int, int]:
     """How few and how many may play: the game's numbers within those of its rules."""
-    rules = unit.rules(game.tag)
+    rules = uow.rules(game.tag)
     if rules is None:
         return game.min_players, game.max_players
     return (

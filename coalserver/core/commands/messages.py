@@ -3,27 +3,27 @@
 import json
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import the_room
-from coalserver.core.commands.rooms import say_answered, take_turn, touch
+from coalserver.core.commands.finding import get_room
+from coalserver.core.commands.rooms import emit_action_finished, take_turn, touch_room
 from coalserver.core.ports import Entry
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.actions import Action, Progress, Target, recipients
-from coalserver.domain.play.message_events import ActionAsked, UpdateSent
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.actions import Action, ActionStatus, Target, recipients
+from coalserver.domain.play.message_events import ActionRequested, UpdateSent
 from coalserver.domain.play.room import Room
 
 #: The type of an action that plays a turn, in a game with rules.
-TURN = "turn"
+TURN_TYPE = "turn"
 
 
 def send_action(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     room_id: int,
     sender: int,
     target: Target,
     type: str,
-    named: tuple[int, ...] = (),
+    player_ids: tuple[int, ...] = (),
     request: bytes = b"null",
 ) -> list[Action]:
     """Ask members for something: an action of its own for each who is there.
@@ -31,77 +31,79 @@ def send_action(
     Where the game has rules, an action of type `turn` is theirs: it plays the turn and is answered
     at once, in the host's name, with the state as the sender may see it.
     """
-    room = the_room(unit, room_id)
-    room.running()
-    room.roster.of(sender)
-    if type == TURN and room.state is not None:
-        return [_play(unit, room, sender, request)]
-    asked = [
-        unit.put(_action(unit, room, sender, player, type, request))
-        for player in recipients(room.roster, sender, target, named)
+    room = get_room(uow, room_id)
+    room.check_running()
+    room.roster.get_seat(sender)
+    if type == TURN_TYPE and room.state is not None:
+        return [_play_turn(uow, room, sender, request)]
+    actions = [
+        uow.save(_new_action(uow, room, sender, player, type, request))
+        for player in recipients(room.roster, sender, target, player_ids)
     ]
-    for action in asked:
-        said = ActionAsked(room.game, room.id, action.code, sender, action.target)
-        unit.say(said, topics.actions(room.id, action.target))
-    touch(unit, room)
-    return asked
+    for action in actions:
+        event = ActionRequested(room.game, room.id, action.code, sender, action.target)
+        uow.emit(event, topics.actions(room.id, action.target))
+    touch_room(uow, room)
+    return actions
 
 
 def answer_action(
-    unit: Unit, *, code: str, by: int, progress: Progress, response: bytes = b"null"
+    uow: UnitOfWork, *, code: str, by: int, status: ActionStatus, response: bytes = b"null"
 ) -> Action:
     """The target says how far it is. The sender hears of it when it is answered for good."""
-    action = unit.one(Action, "code", code)
+    action = uow.first(Action, "code", code)
     if action is None:
-        raise Refusal(Why.ACTION_NOT_FOUND)
-    room = the_room(unit, action.room)
-    answered = unit.put(action.answer(by, progress, response, unit.now))
-    if answered.done:
-        say_answered(unit, answered, room)
-    touch(unit, room)
+        raise DomainError(ErrorCode.ACTION_NOT_FOUND)
+    room = get_room(uow, action.room)
+    answered = uow.save(action.update_status(by, status, response, uow.now))
+    if answered.finished:
+        emit_action_finished(uow, answered, room)
+    touch_room(uow, room)
     return answered
 
 
 def send_update(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     room_id: int,
     sender: int,
     target: Target,
     type: str,
-    named: tuple[int, ...] = (),
+    player_ids: tuple[int, ...] = (),
     data: bytes = b"null",
     with_away: bool = False,
 ) -> list[Entry]:
     """Send members a message: an entry of its own for each who is there, or away if they count."""
-    room = the_room(unit, room_id)
-    room.running()
-    room.roster.of(sender)
+    room = get_room(uow, room_id)
+    room.check_running()
+    room.roster.get_seat(sender)
     host = room.roster.host == sender
     sent = []
-    for player in recipients(room.roster, sender, target, named, with_away=with_away):
+    for player in recipients(room.roster, sender, target, player_ids, with_away=with_away):
         update = UpdateSent(room.game, room.id, sender, player, host, type, data)
-        sent.append(unit.say(update, topics.updates(room.id, player)))
-    touch(unit, room)
+        sent.append(uow.emit(update, topics.updates(room.id, player)))
+    touch_room(uow, room)
     return sent
 
 
-def _play(unit: Unit, room: Room, sender: int, request: bytes) -> Action:
+def _play_turn(uow: UnitOfWork, room: Room, sender: int, request: bytes) -> Action:
     turn = json.loads(request)
     if not isinstance(turn, dict):
-        raise Refusal(Why.TURN_REFUSED, code="not_an_object")
-    asked = _action(unit, room, sender, room.roster.host, TURN, request)
-    seat = room.roster.of(sender).number
-    played = take_turn(unit, room_id=room.id, player=sender, turn=turn)
-    response = played.view(unit.rules(room.game), seat)
-    answered = asked.answer(asked.target, Progress.COMPLETED, response, unit.now)
-    if not played.over:
-        unit.put(answered)
-        say_answered(unit, answered, played)
+        raise DomainError(ErrorCode.TURN_REFUSED, code="not_an_object")
+    action = _new_action(uow, room, sender, room.roster.host, TURN_TYPE, request)
+    seat = room.roster.get_seat(sender).number
+    played = take_turn(uow, room_id=room.id, player_id=sender, turn=turn)
+    response = played.view(uow.rules(room.game), seat)
+    answered = action.update_status(action.target, ActionStatus.COMPLETED, response, uow.now)
+    if not played.ended:
+        uow.save(answered)
+        emit_action_finished(uow, answered, played)
     return answered
 
 
-def _action(unit: Unit, room: Room, sender: int, target: int, type: str, request: bytes) -> Action:
+def _new_action(
+    uow: UnitOfWork, room: Room, sender: int, target: int, type: str, request: bytes
+) -> Action:
     return Action(
-        unit.new_id(Action), unit.new_code(), room.id, sender, target, type, request, unit.now
+        uow.new_id(Action), uow.new_code(), room.id, sender, target, type, request, uow.now
     )

@@ -7,101 +7,105 @@ of two that come with it at once one is refused.
 from dataclasses import replace
 from typing import NamedTuple
 
-from coalserver.core.commands.account_admin import the_account
-from coalserver.core.commands.games import digest
-from coalserver.core.commands.pieces import drop_piece
-from coalserver.core.unit_of_work import Unit
+from coalserver.core.commands.account_admin import get_account
+from coalserver.core.commands.games import secret_digest
+from coalserver.core.commands.pieces import delete_chunk
+from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.oauth import (
-    AGENT,
+    AGENT_SCOPE,
     CODE_SECONDS,
-    DATA,
-    MOST_TOKENS,
-    SECRET_LETTERS,
-    Access,
-    Client,
-    Code,
+    DATA_SCOPE,
+    MAX_TOKENS,
+    SECRET_LENGTH,
+    AuthorizationCode,
     Grant,
-    checked_uris,
-    usable_code,
+    OAuthClient,
+    TokenPair,
+    slugify_client_id,
+    validate_redirect_uris,
 )
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 AGENT_PREFIX = "mc-coal-agent-"
 
 
-class Issued(NamedTuple):
+class IssuedTokens(NamedTuple):
     """A pair of tokens, told this once."""
 
     access: str
     refresh: str
     #: Seconds for which the access token holds.
-    lasts: float
+    expires_in: float
 
 
-class Shown(NamedTuple):
+class ClientCredentials(NamedTuple):
     """A client with the secrets that its maker is told."""
 
-    client: Client
+    client: OAuthClient
     secret: str
-    registration: str
+    registration_token: str
 
 
 def register_client(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     redirect_uris: list[str],
-    wanted: str = "",
+    preferred_code: str = "",
     title: str = "",
     home: str = "",
     logo: str = "",
-) -> Shown:
+) -> ClientCredentials:
     """Make a client for anyone. It may ask for data, whatever it says it wants."""
-    secret, registration = unit.new_letters(SECRET_LETTERS), unit.new_letters(SECRET_LETTERS)
-    client = Client(
-        unit.new_id(Client),
-        _free_code(unit, wanted),
-        checked_uris(redirect_uris),
-        DATA,
-        unit.setting.safe.locked(secret),
-        unit.now,
-        registration=unit.setting.safe.locked(registration),
+    secret, registration_token = uow.new_letters(SECRET_LENGTH), uow.new_letters(SECRET_LENGTH)
+    client = OAuthClient(
+        uow.new_id(OAuthClient),
+        _unused_code(uow, preferred_code),
+        validate_redirect_uris(redirect_uris),
+        DATA_SCOPE,
+        uow.context.cipher.encrypt(secret),
+        uow.now,
+        registration_token=uow.context.cipher.encrypt(registration_token),
         title=title,
         home=home,
         logo=logo,
     )
-    return Shown(unit.put(client), secret, registration)
+    return ClientCredentials(uow.save(client), secret, registration_token)
 
 
-def add_agent(unit: Unit, *, world: int) -> Shown:
+def create_agent_client(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
     """Make the client through which the agent of a world speaks."""
     code = ""
-    while not code or unit.one(Client, "code", code) is not None:
-        code = f"{AGENT_PREFIX}{unit.chance.randrange(10**5):05}"
-    secret = unit.new_letters(SECRET_LETTERS)
-    locked = unit.setting.safe.locked(secret)
-    client = Client(unit.new_id(Client), code, ("/",), AGENT, locked, unit.now, world=world)
-    return Shown(unit.put(client), secret, "")
+    while not code or uow.first(OAuthClient, "code", code) is not None:
+        code = f"{AGENT_PREFIX}{uow.rng.randrange(10**5):05}"
+    secret = uow.new_letters(SECRET_LENGTH)
+    encrypted = uow.context.cipher.encrypt(secret)
+    client = OAuthClient(
+        uow.new_id(OAuthClient), code, ("/",), AGENT_SCOPE, encrypted, uow.now, world=world_id
+    )
+    return ClientCredentials(uow.save(client), secret, "")
 
 
-def renew_secret(unit: Unit, *, client: int) -> Shown:
+def rotate_client_secret(uow: UnitOfWork, *, client: int) -> ClientCredentials:
     """Give a client another secret; the old one stops at once, its tokens do not."""
-    found = the_client(unit, client)
-    secret = unit.new_letters(SECRET_LETTERS)
-    locked = unit.setting.safe.locked(secret)
-    found = unit.put(replace(found, secret=locked, secret_until=0.0))
-    return Shown(found, secret, _registration(unit, found))
+    entity = get_client(uow, client)
+    secret = uow.new_letters(SECRET_LENGTH)
+    encrypted = uow.context.cipher.encrypt(secret)
+    entity = uow.save(replace(entity, secret=encrypted, secret_until=0.0))
+    return ClientCredentials(entity, secret, _registration(uow, entity))
 
 
-def show_client(unit: Unit, *, client: int) -> Shown:
+def get_client_credentials(uow: UnitOfWork, *, client: int) -> ClientCredentials:
     """A client as its maker is told of it; with another secret where the old one has ended."""
-    found = the_client(unit, client)
-    if found.secret_ended(unit.now):
-        return renew_secret(unit, client=client)
-    return Shown(found, unit.setting.safe.opened(found.secret), _registration(unit, found))
+    entity = get_client(uow, client)
+    if entity.is_secret_expired(uow.now):
+        return rotate_client_secret(uow, client=client)
+    return ClientCredentials(
+        entity, uow.context.cipher.decrypt(entity.secret), _registration(uow, entity)
+    )
 
 
-def change_client(
-    unit: Unit,
+def update_client_metadata(
+    uow: UnitOfWork,
     *,
     client: int,
     redirect_uris: list[str],
@@ -109,59 +113,59 @@ def change_client(
     title: str,
     home: str,
     logo: str,
-) -> Shown:
+) -> ClientCredentials:
     """What a client is from now on. Its scope can only become less."""
-    found = the_client(unit, client)
+    entity = get_client(uow, client)
     if scope is not None:
-        found = found.narrowed(scope)
-    uris = checked_uris(redirect_uris)
-    unit.put(replace(found, redirect_uris=uris, title=title, home=home, logo=logo))
-    return show_client(unit, client=client)
+        entity = entity.with_scope(scope)
+    uris = validate_redirect_uris(redirect_uris)
+    uow.save(replace(entity, redirect_uris=uris, title=title, home=home, logo=logo))
+    return get_client_credentials(uow, client=client)
 
 
-def remove_client(unit: Unit, *, client: int) -> None:
+def delete_client(uow: UnitOfWork, *, client: int) -> None:
     """A client is no more, nor is anything that was given to it."""
-    found = the_client(unit, client)
-    for grant in unit.find(Grant, "client", client):
-        unit.drop(grant)
-    for code in unit.find(Code, "client", client):
-        unit.drop(code)
-    for access in unit.find(Access, "client", client):
-        unit.drop(access)
-    unit.drop(found)
+    entity = get_client(uow, client)
+    for grant in uow.find(Grant, "client", client):
+        uow.delete(grant)
+    for code in uow.find(AuthorizationCode, "client", client):
+        uow.delete(code)
+    for token_pair in uow.find(TokenPair, "client", client):
+        uow.delete(token_pair)
+    uow.delete(entity)
 
 
-def allow_client(
-    unit: Unit,
+def grant_consent(
+    uow: UnitOfWork,
     *,
     client: int,
-    account: int,
+    account_id: int,
     scope: str,
     redirect_uri: str,
     challenge: str = "",
     method: str = "",
 ) -> str:
     """An account lets a client act for it, now or since before; gives the code to send it."""
-    found, owner = the_client(unit, client), the_account(unit, account)
+    entity, owner = get_client(uow, client), get_account(uow, account_id)
     if not owner.active:
-        raise Refusal(Why.INACTIVE)
-    if not found.leads_to(redirect_uri):
-        raise Refusal(Why.BAD_CLIENT)
-    scope = found.scope_for(scope)
-    grant = unit.one(Grant, "pair", (account, client))
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
+    if not entity.allows_redirect(redirect_uri):
+        raise DomainError(ErrorCode.INVALID_CLIENT)
+    scope = entity.validate_scope(scope)
+    grant = uow.first(Grant, "pair", (account_id, client))
     if grant is None or not grant.covers(scope):
-        id = unit.new_id(Grant) if grant is None else grant.id
-        unit.put(Grant(id, account, client, scope, unit.now))
-    secret = unit.new_letters(SECRET_LETTERS)
-    unit.put(
-        Code(
-            unit.new_id(Code),
-            digest(secret),
+        id = uow.new_id(Grant) if grant is None else grant.id
+        uow.save(Grant(id, account_id, client, scope, uow.now))
+    secret = uow.new_letters(SECRET_LENGTH)
+    uow.save(
+        AuthorizationCode(
+            uow.new_id(AuthorizationCode),
+            secret_digest(secret),
             client,
-            account,
+            account_id,
             scope,
             redirect_uri,
-            unit.now + CODE_SECONDS,
+            uow.now + CODE_SECONDS,
             challenge,
             method,
         )
@@ -169,109 +173,126 @@ def allow_client(
     return secret
 
 
-def deny_client(unit: Unit, *, client: int, account: int) -> None:
+def revoke_consent(uow: UnitOfWork, *, client: int, account_id: int) -> None:
     """A client may not act for an account, and may no longer where it did."""
-    for grant in unit.find(Grant, "pair", (account, client)):
-        unit.drop(grant)
-    for code in unit.find(Code, "client", client):
-        if code.account == account:
-            unit.drop(code)
-    for access in unit.find(Access, "pair", (account, client)):
-        unit.drop(access)
+    for grant in uow.find(Grant, "pair", (account_id, client)):
+        uow.delete(grant)
+    for code in uow.find(AuthorizationCode, "client", client):
+        if code.account == account_id:
+            uow.delete(code)
+    for token_pair in uow.find(TokenPair, "pair", (account_id, client)):
+        uow.delete(token_pair)
 
 
-def redeem_code(unit: Unit, *, client: int, code: str, redirect_uri: str) -> Issued:
+def redeem_code(uow: UnitOfWork, *, client: int, code: str, redirect_uri: str) -> IssuedTokens:
     """Buy tokens with a code, once."""
-    the_client(unit, client)
-    found = unit.one(Code, "digest", digest(code))
-    if found is None:
-        raise Refusal(Why.BAD_GRANT)
-    found.redeemed(client, redirect_uri, unit.now)
-    unit.drop(found)
-    return _issued(unit, client, found.account, found.scope, unit.limits.access_token)
+    get_client(uow, client)
+    authorization_code = uow.first(AuthorizationCode, "digest", secret_digest(code))
+    if authorization_code is None:
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    authorization_code.check_redeemable(client, redirect_uri, uow.now)
+    uow.delete(authorization_code)
+    return _issue_tokens(
+        uow, client, authorization_code.account, authorization_code.scope, uow.limits.access_token
+    )
 
 
-def admit_agent(unit: Unit, *, client: int) -> Issued:
+def issue_agent_tokens(uow: UnitOfWork, *, client: int) -> IssuedTokens:
     """Tokens for an agent that has shown its secret; as often as it does."""
-    found = the_client(unit, client)
-    return _issued(unit, client, 0, found.scope, unit.limits.agent_token)
+    entity = get_client(uow, client)
+    return _issue_tokens(uow, client, 0, entity.scope, uow.limits.agent_token)
 
 
-def renew_access(unit: Unit, *, client: int, token: str, scope: str = "") -> Issued:
+def refresh_tokens(uow: UnitOfWork, *, client: int, token: str, scope: str = "") -> IssuedTokens:
     """Buy another pair with a refresh token, once; the access token of the old pair stops at once."""
-    found = the_client(unit, client)
-    old = unit.one(Access, "renewal", digest(token))
+    entity = get_client(uow, client)
+    old = uow.first(TokenPair, "refresh", secret_digest(token))
     if old is None:
-        raise Refusal(Why.BAD_GRANT)
-    old.renewed(client, unit.now)
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    old.check_refreshable(client, uow.now)
     if scope and not set(scope.split()) <= set(old.scope.split()):
-        raise Refusal(Why.BAD_SCOPE)
-    unit.drop(old)
-    lasts = unit.limits.agent_token if found.agent else unit.limits.access_token
-    return _issued(unit, client, old.account, old.scope, lasts)
+        raise DomainError(ErrorCode.INVALID_SCOPE)
+    uow.delete(old)
+    lifetime = uow.limits.agent_token if entity.is_agent else uow.limits.access_token
+    return _issue_tokens(uow, client, old.account, old.scope, lifetime)
 
 
-def add_personal_token(unit: Unit, *, account: int, lasts: float | None, title: str = "") -> str:
+def create_personal_token(
+    uow: UnitOfWork, *, account_id: int, lifetime: float | None, title: str = ""
+) -> str:
     """A token that an account makes for a program of its own; for ever where `lasts` is None."""
-    the_account(unit, account)
-    if sum(not one.client for one in unit.find(Access, "account", account)) >= MOST_TOKENS:
-        raise Refusal(Why.TOO_MANY_TOKENS, most=MOST_TOKENS)
-    secret = unit.new_letters(SECRET_LETTERS)
-    until = None if lasts is None else unit.now + lasts
-    unit.put(
-        Access(unit.new_id(Access), digest(secret), 0, account, DATA, unit.now, until, title=title)
+    get_account(uow, account_id)
+    if sum(not one.client for one in uow.find(TokenPair, "account", account_id)) >= MAX_TOKENS:
+        raise DomainError(ErrorCode.TOO_MANY_TOKENS, most=MAX_TOKENS)
+    secret = uow.new_letters(SECRET_LENGTH)
+    until = None if lifetime is None else uow.now + lifetime
+    uow.save(
+        TokenPair(
+            uow.new_id(TokenPair),
+            secret_digest(secret),
+            0,
+            account_id,
+            DATA_SCOPE,
+            uow.now,
+            until,
+            title=title,
+        )
     )
     return secret
 
 
-def end_access(unit: Unit, *, access: int, account: int) -> None:
+def revoke_tokens(uow: UnitOfWork, *, token_pair_id: int, account_id: int) -> None:
     """One of an account's tokens is good no more."""
-    found = unit.get(Access, access)
-    if found is not None and found.account == account:
-        unit.drop(found)
+    token_pair = uow.get(TokenPair, token_pair_id)
+    if token_pair is not None and token_pair.account == account_id:
+        uow.delete(token_pair)
 
 
-def forget_ended(unit: Unit) -> int:
+def delete_expired_tokens(uow: UnitOfWork) -> int:
     """Drop the codes and tokens that are good for nothing any more."""
-    codes = (one for one in unit.state.all(Code) if one.ended(unit.now))
-    pairs = (one for one in unit.state.all(Access) if one.spent(unit.now))
-    return drop_piece(unit, codes) + drop_piece(unit, pairs)
+    codes = (one for one in uow.state.all(AuthorizationCode) if one.is_expired(uow.now))
+    pairs = (one for one in uow.state.all(TokenPair) if one.is_fully_expired(uow.now))
+    return delete_chunk(uow, codes) + delete_chunk(uow, pairs)
 
 
-def the_client(unit: Unit, id: int) -> Client:
-    found = unit.get(Client, id)
-    if found is None:
-        raise Refusal(Why.BAD_CLIENT)
-    return found
+def get_client(uow: UnitOfWork, id: int) -> OAuthClient:
+    client = uow.get(OAuthClient, id)
+    if client is None:
+        raise DomainError(ErrorCode.INVALID_CLIENT)
+    return client
 
 
-def _registration(unit: Unit, client: Client) -> str:
+def _registration(uow: UnitOfWork, client: OAuthClient) -> str:
     """What lets the maker of a client change it; agents have none."""
-    return unit.setting.safe.opened(client.registration) if client.registration else ""
+    return (
+        uow.context.cipher.decrypt(client.registration_token) if client.registration_token else ""
+    )
 
 
-def _issued(unit: Unit, client: int, account: int, scope: str, lasts: float) -> Issued:
-    access, refresh = unit.new_letters(SECRET_LETTERS), unit.new_letters(SECRET_LETTERS)
-    unit.put(
-        Access(
-            unit.new_id(Access),
-            digest(access),
+def _issue_tokens(
+    uow: UnitOfWork, client: int, account_id: int, scope: str, lifetime: float
+) -> IssuedTokens:
+    access, refresh = uow.new_letters(SECRET_LENGTH), uow.new_letters(SECRET_LENGTH)
+    uow.save(
+        TokenPair(
+            uow.new_id(TokenPair),
+            secret_digest(access),
             client,
-            account,
+            account_id,
             scope,
-            unit.now,
-            unit.now + lasts,
-            digest(refresh),
-            unit.now + unit.limits.refresh_token,
+            uow.now,
+            uow.now + lifetime,
+            secret_digest(refresh),
+            uow.now + uow.limits.refresh_token,
         )
     )
-    return Issued(access, refresh, lasts)
+    return IssuedTokens(access, refresh, lifetime)
 
 
-def _free_code(unit: Unit, wanted: str) -> str:
+def _unused_code(uow: UnitOfWork, preferred: str) -> str:
     """A client id nobody has: the one that is wanted, or it with three letters more, or any."""
-    wanted = usable_code(wanted)
-    code = wanted or unit.new_letters(10)
-    while unit.one(Client, "code", code) is not None:
-        code = f"{wanted}-{unit.new_letters(3)}" if wanted else unit.new_letters(10)
+    preferred = slugify_client_id(preferred)
+    code = preferred or uow.new_letters(10)
+    while uow.first(OAuthClient, "code", code) is not None:
+        code = f"{preferred}-{uow.new_letters(3)}" if preferred else uow.new_letters(10)
     return code

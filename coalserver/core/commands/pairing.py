@@ -2,19 +2,19 @@
 
 from typing import NamedTuple
 
-from coalserver.core.commands.agents import renew_agent
-from coalserver.core.commands.audit import note
-from coalserver.core.commands.games import digest
-from coalserver.core.commands.pieces import drop_piece
-from coalserver.core.commands.worlds import the_world
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.accounts.oauth import PAIRING_LETTERS, PAIRING_SECONDS, Pairing
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.commands.agents import rotate_agent_secret
+from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.games import secret_digest
+from coalserver.core.commands.pieces import delete_chunk
+from coalserver.core.commands.worlds import get_world
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.accounts.oauth import PAIRING_CODE_LENGTH, PAIRING_SECONDS, PairingCode
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 
 
-class Paired(NamedTuple):
+class PairedAgent(NamedTuple):
     """What an agent speaks with from now on; told this once."""
 
     client_id: str
@@ -22,32 +22,38 @@ class Paired(NamedTuple):
     world: World
 
 
-def open_pairing(unit: Unit, *, world: int, admin: int) -> str:
+def create_pairing_code(uow: UnitOfWork, *, world_id: int, admin_id: int) -> str:
     """A code with which the agent of a world fetches its credentials; an older one of that world ends."""
-    found = the_world(unit, world)
-    for old in unit.find(Pairing, "world", found.id):
-        unit.drop(old)
-    code = unit.new_letters(PAIRING_LETTERS)
-    until = unit.now + PAIRING_SECONDS
-    unit.put(Pairing(unit.new_id(Pairing), digest(code), found.id, admin, unit.now, until))
+    world = get_world(uow, world_id)
+    for old in uow.find(PairingCode, "world", world.id):
+        uow.delete(old)
+    code = uow.new_letters(PAIRING_CODE_LENGTH)
+    until = uow.now + PAIRING_SECONDS
+    uow.save(
+        PairingCode(
+            uow.new_id(PairingCode), secret_digest(code), world.id, admin_id, uow.now, until
+        )
+    )
     return code
 
 
-def pair_agent(unit: Unit, *, code: str) -> Paired:
+def pair_agent(uow: UnitOfWork, *, code: str) -> PairedAgent:
     """Fetch credentials with a code, once. The secret the agent had before stops at once."""
-    pairing = unit.one(Pairing, "digest", digest(code))
-    if pairing is None or pairing.ended(unit.now):
-        raise Refusal(Why.BAD_GRANT)
-    world = unit.get(World, pairing.world)
+    pairing = uow.first(PairingCode, "digest", secret_digest(code))
+    if pairing is None or pairing.is_expired(uow.now):
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    world = uow.get(World, pairing.world)
     if world is None or not world.active:
-        raise Refusal(Why.BAD_GRANT)
-    unit.drop(pairing)
-    made = renew_agent(unit, world=world.id)
-    note(unit, by=pairing.by, what=What.AGENT_PAIRED, about=world.name)
-    return Paired(made.client.code, made.secret, world)
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    uow.delete(pairing)
+    credentials = rotate_agent_secret(uow, world_id=world.id)
+    record_audit_entry(
+        uow, actor=pairing.created_by, action=AuditAction.AGENT_PAIRED, subject=world.name
+    )
+    return PairedAgent(credentials.client.code, credentials.secret, world)
 
 
-def forget_pairings(unit: Unit) -> int:
+def delete_expired_pairings(uow: UnitOfWork) -> int:
     """Drop the codes that are good no more."""
-    old = (one for one in unit.state.all(Pairing) if one.ended(unit.now))
-    return drop_piece(unit, old)
+    expired = (one for one in uow.state.all(PairingCode) if one.is_expired(uow.now))
+    return delete_chunk(uow, expired)

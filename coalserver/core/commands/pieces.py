@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from coalserver.core.unit_of_work import Identified, Unit
+from coalserver.core.unit_of_work import Identified, UnitOfWork
 
 #: Small enough that nobody waits for it.
-PIECE = 500
+CHUNK_SIZE = 500
 
 
-def drop_piece(unit: Unit, ended: Iterable[Identified]) -> int:
+def delete_chunk(uow: UnitOfWork, ended: Iterable[Identified]) -> int:
     """These values are no more, or as many of them as one unit may hold up the others for; gives how many."""
-    done = list(islice(ended, PIECE))
-    for one in done:
-        unit.drop(one)
-    return len(done)
+    chunk = list(islice(ended, CHUNK_SIZE))
+    for entity in chunk:
+        uow.delete(entity)
+    return len(chunk)

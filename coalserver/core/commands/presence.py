@@ -1,87 +1,89 @@
 """Presence commands: who goes silent is away; who stays silent loses the seats that do not wait."""
 
 from coalserver.core.commands import lobbies, rooms
-from coalserver.core.commands.finding import the_player
+from coalserver.core.commands.finding import get_player
 from coalserver.core.commands.join_requests import withdraw_requests
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.play.lobby import Ending, Lobby
-from coalserver.domain.play.lobby_events import MemberAway
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.play.lobby import CloseReason, Lobby
+from coalserver.domain.play.lobby_events import LobbyMemberAway
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import PlayerAway, RoomHostChanged
+from coalserver.domain.play.room_events import RoomHostChanged, RoomMemberAway
 
 
-def mark_away(unit: Unit, *, player: int) -> None:
+def mark_away(uow: UnitOfWork, *, player_id: int) -> None:
     """A player has gone silent: the others see it, and a host who may be followed is followed."""
-    _mark(unit, player, True)
+    _set_away(uow, player_id, True)
 
 
-def mark_back(unit: Unit, *, player: int) -> None:
+def mark_back(uow: UnitOfWork, *, player_id: int) -> None:
     """A silent player gave a sign of life."""
-    _mark(unit, player, False)
+    _set_away(uow, player_id, False)
 
 
-def free_silent_seats(unit: Unit, *, player: int, last_sign: float) -> int:
+def release_away_seats(uow: UnitOfWork, *, player_id: int, last_seen: float) -> int:
     """Free the seats whose grace is over; gives how many may still be freed later."""
-    silent = unit.now - last_sign
+    silent_seconds = uow.now - last_seen
     waiting = 0
-    for room in unit.find(Room, "member", player):
+    for room in uow.find(Room, "member", player_id):
         if room.roster.grace is None:
             continue
-        if silent < room.roster.grace:
+        if silent_seconds < room.roster.grace:
             waiting += 1
             continue
-        left = room.drop(player, unit.rules(room.game), unit.now)
-        rooms.part_from_room(unit, room, left, player, "timeout")
-    for lobby in unit.find(Lobby, "member", player):
+        left = room.remove_member(player_id, uow.rules(room.game), uow.now)
+        rooms.remove_room_member(uow, room, left, player_id, "timeout")
+    for lobby in uow.find(Lobby, "member", player_id):
         if not lobby.open or lobby.roster.grace is None:
             continue
-        if silent < lobby.roster.grace:
+        if silent_seconds < lobby.roster.grace:
             waiting += 1
             continue
-        left_lobby = lobby.drop(player, unit.now, Ending.EXPIRED)
-        lobbies.part(unit, lobby, left_lobby, player, "timeout")
+        left_lobby = lobby.remove_member(player_id, uow.now, CloseReason.EXPIRED)
+        lobbies.remove_lobby_member(uow, lobby, left_lobby, player_id, "timeout")
     return waiting
 
 
-def leave_everything(unit: Unit, *, player: int, how: str, game: str = "") -> None:
+def leave_all(uow: UnitOfWork, *, player_id: int, reason: str, game: str = "") -> None:
     """Give up every seat a player has or has asked for, everywhere or in one game.
 
     His token has ended, or a ban has begun.
     """
-    withdraw_requests(unit, player=player, game=game)
-    for room in unit.find(Room, "member", player):
+    withdraw_requests(uow, player_id=player_id, game=game)
+    for room in uow.find(Room, "member", player_id):
         if game in ("", room.game):
-            left = room.drop(player, unit.rules(room.game), unit.now)
-            rooms.part_from_room(unit, room, left, player, how)
-    for lobby in unit.find(Lobby, "member", player):
+            left = room.remove_member(player_id, uow.rules(room.game), uow.now)
+            rooms.remove_room_member(uow, room, left, player_id, reason)
+    for lobby in uow.find(Lobby, "member", player_id):
         if game in ("", lobby.game):
-            lobbies.part(unit, lobby, lobby.drop(player, unit.now), player, how)
+            lobbies.remove_lobby_member(
+                uow, lobby, lobby.remove_member(player_id, uow.now), player_id, reason
+            )
 
 
-def _mark(unit: Unit, player: int, away: bool) -> None:
-    for lobby in unit.find(Lobby, "member", player):
-        if lobby.roster.of(player).away is away:
+def _set_away(uow: UnitOfWork, player_id: int, away: bool) -> None:
+    for lobby in uow.find(Lobby, "member", player_id):
+        if lobby.roster.get_seat(player_id).away is away:
             continue
-        marked = unit.put(lobby.away(player) if away else lobby.back(player))
+        marked = uow.save(lobby.mark_away(player_id) if away else lobby.mark_back(player_id))
         if not lobby.open:
             continue
-        name = the_player(unit, player).name
-        unit.say(
-            MemberAway(lobby.game, lobby.id, player, name, away),
-            *lobbies.heard_at(lobby),
+        name = get_player(uow, player_id).name
+        uow.emit(
+            LobbyMemberAway(lobby.game, lobby.id, player_id, name, away),
+            *lobbies.topics_of(lobby),
         )
-        lobbies.say_host(unit, lobby, marked)
-    for room in unit.find(Room, "member", player):
-        if room.roster.of(player).away is away:
+        lobbies.emit_lobby_host_changed(uow, lobby, marked)
+    for room in uow.find(Room, "member", player_id):
+        if room.roster.get_seat(player_id).away is away:
             continue
-        changed = unit.put(room.away(player) if away else room.back(player))
-        name = the_player(unit, player).name
-        unit.say(PlayerAway(room.game, room.id, player, name, away), *rooms.heard_at(room))
-        _say_room_host(unit, room, changed)
+        changed = uow.save(room.mark_away(player_id) if away else room.mark_back(player_id))
+        name = get_player(uow, player_id).name
+        uow.emit(RoomMemberAway(room.game, room.id, player_id, name, away), *rooms.topics_of(room))
+        _emit_room_host_changed(uow, room, changed)
 
 
-def _say_room_host(unit: Unit, before: Room, after: Room) -> None:
+def _emit_room_host_changed(uow: UnitOfWork, before: Room, after: Room) -> None:
     host = after.roster.host
     if host != before.roster.host:
-        name = the_player(unit, host).name
-        unit.say(RoomHostChanged(after.game, after.id, host, name), *rooms.heard_at(after))
+        name = get_player(uow, host).name
+        uow.emit(RoomHostChanged(after.game, after.id, host, name), *rooms.topics_of(after))

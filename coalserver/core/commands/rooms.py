@@ -4,36 +4,36 @@ from dataclasses import replace
 
 from coalserver.core import topics
 from coalserver.core.commands.finding import (
-    may_play,
-    the_game,
-    the_lobby,
-    the_player,
-    the_room,
+    check_can_play,
+    get_game,
+    get_lobby,
+    get_player,
+    get_room,
 )
-from coalserver.core.commands.lobbies import bounds, part, say_closed
+from coalserver.core.commands.lobbies import emit_lobby_closed, player_limits, remove_lobby_member
 from coalserver.core.commands.members import (
-    free_for_room,
-    in_no_lobby,
-    in_no_room,
-    left_behind,
-    note_seat,
+    check_can_join_room,
+    check_in_no_lobby,
+    check_in_no_room,
+    members_not_joining,
+    record_seat,
 )
 from coalserver.core.ports import Entry, Topic
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action
-from coalserver.domain.play.game import dumped
-from coalserver.domain.play.lobby import Ending, Lobby, Phase
-from coalserver.domain.play.message_events import ActionAnswered
+from coalserver.domain.play.game import dump_json
+from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
+from coalserver.domain.play.message_events import ActionFinished
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.room_events import (
-    PlayerEntered,
-    PlayerLeft,
     RoomChat,
     RoomClosed,
     RoomHostChanged,
-    RoomLocked,
+    RoomMemberJoined,
+    RoomMemberLeft,
     RoomOpened,
+    RoomPasswordChanged,
     TurnTaken,
 )
 from coalserver.domain.play.roster import Roster
@@ -42,77 +42,81 @@ from coalserver.domain.play.roster import Roster
 TOUCH_SECONDS = 3600
 
 
-def heard_at(room: Room) -> tuple[Topic, Topic]:
+def topics_of(room: Room) -> tuple[Topic, Topic]:
     """Where it is heard what happens in a room."""
     return topics.room(room.id), topics.rooms(room.game)
 
 
 def start_lobby(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     lobby_id: int,
     by: int,
     name: str | None = None,
     only_present: bool = False,
-    hand_over: bool | None = None,
+    transfer_host: bool | None = None,
     keep_seats: bool = False,
 ) -> Room:
     """Begin play with the members of a lobby.
 
     `only_present` leaves behind who is away; whoever plays elsewhere and may not play twice stays
-    behind too. `keep_seats` means that silence never costs a seat; `hand_over` and `name` are the
+    behind too. `keep_seats` means that silence never costs a seat; `transfer_host` and `name` are the
     lobby's own unless given.
     """
-    lobby = the_lobby(unit, lobby_id)
-    low, high = bounds(unit, the_game(unit, lobby.game))
-    behind = left_behind(unit, lobby, by, only_present)
-    coming = lobby.roster.only([player for player in lobby.roster if player not in behind])
-    lobby.may_start(by, low, high, coming)
-    in_no_room(unit, the_player(unit, by))
-    lobby = lobby.back(by)
-    for player, how in behind.items():
-        lobby = part(unit, lobby, lobby.drop(player, unit.now), player, how)
-    rules = unit.rules(lobby.game)
-    roster = lobby.roster.numbered(unit.now)
+    lobby = get_lobby(uow, lobby_id)
+    low, high = player_limits(uow, get_game(uow, lobby.game))
+    not_joining = members_not_joining(uow, lobby, by, only_present)
+    joining = lobby.roster.limited_to(
+        [player for player in lobby.roster if player not in not_joining]
+    )
+    lobby.check_can_start(by, low, high, joining)
+    check_in_no_room(uow, get_player(uow, by))
+    lobby = lobby.mark_back(by)
+    for player, reason in not_joining.items():
+        lobby = remove_lobby_member(
+            uow, lobby, lobby.remove_member(player, uow.now), player, reason
+        )
+    rules = uow.rules(lobby.game)
+    roster = lobby.roster.renumbered(uow.now)
     roster = replace(
         roster,
         capacity=len(roster) if rules else roster.capacity,
-        hand_over=roster.hand_over if hand_over is None else hand_over,
-        grace=None if keep_seats else unit.limits.seat_grace,
+        transfer_host=roster.transfer_host if transfer_host is None else transfer_host,
+        grace=None if keep_seats else uow.limits.seat_grace,
     )
     room = Room(
-        unit.new_id(Room),
-        unit.new_code(),
+        uow.new_id(Room),
+        uow.new_code(),
         lobby.game,
         lobby.name if name is None else name,
         roster,
-        unit.now,
-        unit.now,
+        uow.now,
+        uow.now,
         password=lobby.password,
         options=lobby.options,
         realtime=lobby.realtime,
         lobby=lobby.id,
     )
     if rules is not None:
-        room = room.set_up(rules, unit.chance)
-    unit.put(room)
-    lobby = unit.put(lobby.start(room.id, unit.now))
-    unit.say(RoomOpened(room.game, room.id, lobby.id), *heard_at(room))
-    say_closed(unit, lobby)
+        room = room.set_up(rules, uow.rng)
+    uow.save(room)
+    lobby = uow.save(lobby.start(room.id, uow.now))
+    uow.emit(RoomOpened(room.game, room.id, lobby.id), *topics_of(room))
+    emit_lobby_closed(uow, lobby)
     return room
 
 
 def open_room(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     game: str,
-    player: int,
+    player_id: int,
     name: str,
     capacity: int,
-    unnamed: str = "",
+    default_name: str = "",
     password: str = "",
     options: bytes = b"{}",
-    hand_over: bool = False,
+    transfer_host: bool = False,
     can_leave: bool = True,
     realtime: bool = False,
     authority: str = "",
@@ -124,173 +128,175 @@ def open_room(
     A game with rules begins play with everyone in their seats: it refuses this. Without a name the
     room is called `unnamed`, with six digits of its code behind.
     """
-    played = the_game(unit, game)
-    host = the_player(unit, player)
-    may_play(unit, played, host)
-    if unit.rules(game) is not None:
-        raise Refusal(Why.TOO_FEW_PLAYERS, least=bounds(unit, played)[0])
-    free_for_room(unit, host)
-    in_no_lobby(unit, host)
+    game_entity = get_game(uow, game)
+    host = get_player(uow, player_id)
+    check_can_play(uow, game_entity, host)
+    if uow.rules(game) is not None:
+        raise DomainError(ErrorCode.TOO_FEW_PLAYERS, least=player_limits(uow, game_entity)[0])
+    check_can_join_room(uow, host)
+    check_in_no_lobby(uow, host)
     roster = Roster(
-        min(capacity, played.max_players),
-        player,
-        hand_over=hand_over,
+        min(capacity, game_entity.max_players),
+        player_id,
+        transfer_host=transfer_host,
         can_leave=can_leave,
-        grace=unit.limits.seat_grace if grace is None else grace,
+        grace=uow.limits.seat_grace if grace is None else grace,
     )
-    code = unit.new_code()
-    room = unit.put(
+    code = uow.new_code()
+    room = uow.save(
         Room(
-            unit.new_id(Room),
+            uow.new_id(Room),
             code,
             game,
-            name or (unnamed and f"{unnamed}{code[:6]}"),
-            roster.seat(player, unit.now, data=data),
-            unit.now,
-            unit.now,
-            password=unit.sealed(password),
+            name or (default_name and f"{default_name}{code[:6]}"),
+            roster.add(player_id, uow.now, data=data),
+            uow.now,
+            uow.now,
+            password=uow.password_digest(password),
             options=options,
             realtime=realtime,
             authority=authority,
         )
     )
-    unit.say(RoomOpened(game, room.id), *heard_at(room))
-    note_seat(unit, host, game)
+    uow.emit(RoomOpened(game, room.id), *topics_of(room))
+    record_seat(uow, host, game)
     return room
 
 
 def join_room(
-    unit: Unit, *, room_id: int, player: int, password: str = "", data: bytes = b"null"
+    uow: UnitOfWork, *, room_id: int, player_id: int, password: str = "", data: bytes = b"null"
 ) -> Room:
     """Take a free seat in a room that runs."""
-    room = the_room(unit, room_id)
-    room.running()
-    if player in room.roster:
-        raise Refusal(Why.ALREADY_HERE)
-    newcomer = the_player(unit, player)
-    may_play(unit, the_game(unit, room.game), newcomer)
-    free_for_room(unit, newcomer)
-    seal = unit.sealed(password)
-    joined = unit.put(room.admit(player, unit.now, password=seal, data=data))
-    seat = joined.roster.of(player).number
-    entered = PlayerEntered(room.game, room.id, player, newcomer.name, seat)
-    unit.say(entered, *heard_at(room), topics.player(player))
-    _say_after(unit, room, joined)
-    note_seat(unit, newcomer, room.game)
+    room = get_room(uow, room_id)
+    room.check_running()
+    if player_id in room.roster:
+        raise DomainError(ErrorCode.ALREADY_MEMBER)
+    newcomer = get_player(uow, player_id)
+    check_can_play(uow, get_game(uow, room.game), newcomer)
+    check_can_join_room(uow, newcomer)
+    password_digest = uow.password_digest(password)
+    joined = uow.save(room.add_member(player_id, uow.now, password=password_digest, data=data))
+    seat = joined.roster.get_seat(player_id).number
+    entered = RoomMemberJoined(room.game, room.id, player_id, newcomer.name, seat)
+    uow.emit(entered, *topics_of(room), topics.player(player_id))
+    _emit_changes(uow, room, joined)
+    record_seat(uow, newcomer, room.game)
     return joined
 
 
-def take_turn(unit: Unit, *, room_id: int, player: int, turn: dict[str, object]) -> Room:
+def take_turn(uow: UnitOfWork, *, room_id: int, player_id: int, turn: dict[str, object]) -> Room:
     """Play a turn, if it is the player's and the rules allow it; without rules any turn is said."""
-    room = the_room(unit, room_id)
-    played = unit.put(room.play(player, turn, unit.rules(room.game), unit.now))
+    room = get_room(uow, room_id)
+    played = uow.save(room.play(player_id, turn, uow.rules(room.game), uow.now))
     taken = TurnTaken(
         room.game,
         room.id,
-        player,
-        room.roster.of(player).number,
-        dumped(turn),
+        player_id,
+        room.roster.get_seat(player_id).number,
+        dump_json(turn),
         played.state,
         played.current,
         played.turns,
     )
-    unit.say(taken, topics.room(room.id))
-    _say_after(unit, room, played)
+    uow.emit(taken, topics.room(room.id))
+    _emit_changes(uow, room, played)
     return played
 
 
-def leave_room(unit: Unit, *, room_id: int, player: int) -> Room:
+def leave_room(uow: UnitOfWork, *, room_id: int, player_id: int) -> Room:
     """Give up one's seat, and that in the lobby the room came from."""
-    room = the_room(unit, room_id)
-    left = room.leave(player, unit.rules(room.game), unit.now)
-    return part_from_room(unit, room, left, player, "left")
+    room = get_room(uow, room_id)
+    left = room.leave(player_id, uow.rules(room.game), uow.now)
+    return remove_room_member(uow, room, left, player_id, "left")
 
 
-def kick_from_room(unit: Unit, *, room_id: int, by: int, player: int) -> Room:
+def kick_from_room(uow: UnitOfWork, *, room_id: int, by: int, player_id: int) -> Room:
     """The host puts a member out."""
-    room = the_room(unit, room_id)
-    left = room.kick(by, player, unit.rules(room.game), unit.now)
-    return part_from_room(unit, room, left, player, "kicked")
+    room = get_room(uow, room_id)
+    left = room.kick(by, player_id, uow.rules(room.game), uow.now)
+    return remove_room_member(uow, room, left, player_id, "kicked")
 
 
-def lock_room(unit: Unit, *, room_id: int, by: int, password: str) -> Room:
+def set_room_password(uow: UnitOfWork, *, room_id: int, by: int, password: str) -> Room:
     """The host sets a password, or removes it with an empty one."""
-    room = the_room(unit, room_id)
-    locked = room.lock(by, unit.sealed(password))
-    unit.say(RoomLocked(room.game, room.id, bool(password)), *heard_at(room))
-    return unit.put(locked)
+    room = get_room(uow, room_id)
+    changed = room.set_password(by, uow.password_digest(password))
+    uow.emit(RoomPasswordChanged(room.game, room.id, bool(password)), *topics_of(room))
+    return uow.save(changed)
 
 
-def close_room(unit: Unit, *, room_id: int, by: int) -> Room:
+def close_room(uow: UnitOfWork, *, room_id: int, by: int) -> Room:
     """The host ends play for everyone."""
-    room = the_room(unit, room_id)
-    room.running()
-    room.roster.only_host(by)
-    return shut_room(unit, room, Ending.CLOSED)
+    room = get_room(uow, room_id)
+    room.check_running()
+    room.roster.check_host(by)
+    return force_close_room(uow, room, CloseReason.CLOSED)
 
 
-def shut_room(unit: Unit, room: Room, ending: Ending) -> Room:
+def force_close_room(uow: UnitOfWork, room: Room, reason: CloseReason) -> Room:
     """End a room that runs, whoever wants it."""
-    closed = unit.put(room.close(ending, unit.now))
-    _say_after(unit, room, closed)
+    closed = uow.save(room.close(reason, uow.now))
+    _emit_changes(uow, room, closed)
     return closed
 
 
-def chat_in_room(unit: Unit, *, room_id: int, player: int, text: str) -> Entry:
+def chat_in_room(uow: UnitOfWork, *, room_id: int, player_id: int, text: str) -> Entry:
     """A member says something to the others; also after the end, while the room is remembered."""
-    room = the_room(unit, room_id)
-    room.roster.of(player)
-    touch(unit, room)
-    name = the_player(unit, player).name
-    said = RoomChat(room.game, room.id, player, name, text)
-    return unit.say(said, topics.room_chat(room.id))
+    room = get_room(uow, room_id)
+    room.roster.get_seat(player_id)
+    touch_room(uow, room)
+    name = get_player(uow, player_id).name
+    event = RoomChat(room.game, room.id, player_id, name, text)
+    return uow.emit(event, topics.room_chat(room.id))
 
 
-def touch(unit: Unit, room: Room) -> None:
+def touch_room(uow: UnitOfWork, room: Room) -> None:
     """Something that leaves the room as it is happened there: it is not idle."""
-    if not room.over and unit.now - room.touched >= TOUCH_SECONDS:
-        unit.put(room.touch(unit.now))
+    if not room.ended and uow.now - room.touched >= TOUCH_SECONDS:
+        uow.save(room.touch(uow.now))
 
 
-def part_from_room(unit: Unit, before: Room, after: Room, player: int, how: str) -> Room:
+def remove_room_member(
+    uow: UnitOfWork, before: Room, after: Room, player_id: int, reason: str
+) -> Room:
     """Put a room that a member has left, and say what follows from it."""
-    unit.put(after)
-    seat = before.roster.of(player).number
-    name = the_player(unit, player).name
-    left = PlayerLeft(after.game, after.id, player, name, seat, how)
-    unit.say(left, *heard_at(after), topics.player(player))
-    for action in unit.find(Action, "target", (after.id, player)):
-        say_answered(unit, unit.put(action.give_up(unit.now)), after)
-    lobby = unit.get(Lobby, after.lobby) if after.lobby is not None else None
-    if lobby is not None and player in lobby.roster:
-        part(unit, lobby, lobby.drop(player, unit.now), player, how)
-    _say_after(unit, before, after)
+    uow.save(after)
+    seat = before.roster.get_seat(player_id).number
+    name = get_player(uow, player_id).name
+    event = RoomMemberLeft(after.game, after.id, player_id, name, seat, reason)
+    uow.emit(event, *topics_of(after), topics.player(player_id))
+    for action in uow.find(Action, "target", (after.id, player_id)):
+        emit_action_finished(uow, uow.save(action.fail(uow.now)), after)
+    lobby = uow.get(Lobby, after.lobby) if after.lobby is not None else None
+    if lobby is not None and player_id in lobby.roster:
+        remove_lobby_member(uow, lobby, lobby.remove_member(player_id, uow.now), player_id, reason)
+    _emit_changes(uow, before, after)
     return after
 
 
-def say_answered(unit: Unit, action: Action, room: Room) -> None:
+def emit_action_finished(uow: UnitOfWork, action: Action, room: Room) -> None:
     """Tell the sender that an action was answered for good."""
-    said = ActionAnswered(
-        room.game, room.id, action.code, action.sender, action.target, str(action.progress)
+    event = ActionFinished(
+        room.game, room.id, action.code, action.sender, action.target, str(action.status)
     )
-    unit.say(said, topics.actions(room.id, action.sender))
+    uow.emit(event, topics.actions(room.id, action.sender))
 
 
-def _say_after(unit: Unit, before: Room, after: Room) -> None:
-    if after.ending is not None and before.ending is None:
-        closed = RoomClosed(after.game, after.id, str(after.ending), after.outcome)
-        unit.say(closed, *heard_at(after))
-        _let_go(unit, after)
+def _emit_changes(uow: UnitOfWork, before: Room, after: Room) -> None:
+    if after.close_reason is not None and before.close_reason is None:
+        closed = RoomClosed(after.game, after.id, str(after.close_reason), after.outcome)
+        uow.emit(closed, *topics_of(after))
+        _clean_up(uow, after)
     elif after.roster.host != before.roster.host:
         host = after.roster.host
-        name = the_player(unit, host).name
-        unit.say(RoomHostChanged(after.game, after.id, host, name), *heard_at(after))
+        name = get_player(uow, host).name
+        uow.emit(RoomHostChanged(after.game, after.id, host, name), *topics_of(after))
 
 
-def _let_go(unit: Unit, room: Room) -> None:
+def _clean_up(uow: UnitOfWork, room: Room) -> None:
     """A room is over: its actions end, and so does the lobby it came from."""
-    for action in unit.find(Action, "room", room.id):
-        unit.drop(action)
-    lobby = unit.get(Lobby, room.lobby) if room.lobby is not None else None
-    if lobby is not None and lobby.phase is Phase.STARTED:
-        unit.put(lobby.close(Ending.STARTED, unit.now))
+    for action in uow.find(Action, "room", room.id):
+        uow.delete(action)
+    lobby = uow.get(Lobby, room.lobby) if room.lobby is not None else None
+    if lobby is not None and lobby.state is LobbyState.STARTED:
+        uow.save(lobby.close(CloseReason.STARTED, uow.now))

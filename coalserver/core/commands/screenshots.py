@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.worlds import the_world
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.minecraft.events import ScreenshotHung, ScreenshotTaken
+from coalserver.core.commands.worlds import get_world
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.events import ScreenshotAdded, ScreenshotDeleted
 from coalserver.domain.minecraft.history import Screenshot
 
 
-def hang_screenshot(
-    unit: Unit,
+def add_screenshot(
+    uow: UnitOfWork,
     *,
     world_id: int,
-    account: int,
+    account_id: int,
     code: str,
     type: str,
     width: int,
@@ -23,46 +23,46 @@ def hang_screenshot(
     blurred: bool = False,
 ) -> Screenshot:
     """A picture is in its place as a file called by `code`; it belongs to a world from now on."""
-    world = the_world(unit, world_id)
-    made = Screenshot(
-        unit.new_id(Screenshot),
+    world = get_world(uow, world_id)
+    screenshot = Screenshot(
+        uow.new_id(Screenshot),
         code,
         world.id,
-        account,
-        unit.now,
-        unit.now,
-        unit.chance.random(),
+        account_id,
+        uow.now,
+        uow.now,
+        uow.rng.random(),
         type,
         width,
         height,
         size,
         blurred,
     )
-    _say(unit, made)
-    return unit.hang(made)
+    _emit_added(uow, screenshot)
+    return uow.save_screenshot(screenshot)
 
 
-def finish_screenshot(unit: Unit, *, screenshot: Screenshot) -> Screenshot:
+def finish_screenshot(uow: UnitOfWork, *, screenshot: Screenshot) -> Screenshot:
     """Its small and its blurred version are there, too."""
-    _hanging(unit, screenshot)
-    done = replace(screenshot, blurred=True, updated=unit.now)
-    _say(unit, done)
-    return unit.hang(done)
+    _check_not_deleted(uow, screenshot)
+    finished = replace(screenshot, blurred=True, updated=uow.now)
+    _emit_added(uow, finished)
+    return uow.save_screenshot(finished)
 
 
-def take_down_screenshot(unit: Unit, *, screenshot: Screenshot) -> None:
+def delete_screenshot(uow: UnitOfWork, *, screenshot: Screenshot) -> None:
     """A screenshot is shown no more; whoever called this then removes its files. Of two who do, one is told."""
-    _hanging(unit, screenshot)
-    unit.take_down(screenshot.id)
-    unit.say(ScreenshotTaken(screenshot.world, screenshot.id), topics.world(screenshot.world))
+    _check_not_deleted(uow, screenshot)
+    uow.delete_screenshot(screenshot.id)
+    uow.emit(ScreenshotDeleted(screenshot.world, screenshot.id), topics.world(screenshot.world))
 
 
-def _hanging(unit: Unit, screenshot: Screenshot) -> None:
+def _check_not_deleted(uow: UnitOfWork, screenshot: Screenshot) -> None:
     """Refuse what somebody has taken down since the history was asked for it."""
-    if screenshot.id in unit.state.taken_down:
-        raise Refusal(Why.OTHER_NOT_FOUND)
+    if screenshot.id in uow.state.deleted_screenshots:
+        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
 
 
-def _say(unit: Unit, screenshot: Screenshot) -> None:
-    hung = ScreenshotHung(screenshot.world, screenshot.id, screenshot.account, screenshot.blurred)
-    unit.say(hung, topics.world(screenshot.world))
+def _emit_added(uow: UnitOfWork, screenshot: Screenshot) -> None:
+    event = ScreenshotAdded(screenshot.world, screenshot.id, screenshot.account, screenshot.blurred)
+    uow.emit(event, topics.world(screenshot.world))

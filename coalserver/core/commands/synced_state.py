@@ -4,23 +4,23 @@ from dataclasses import replace
 from itertools import islice
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import the_room
-from coalserver.core.commands.games import digest
-from coalserver.core.commands.rooms import touch
+from coalserver.core.commands.finding import get_room
+from coalserver.core.commands.games import secret_digest
+from coalserver.core.commands.rooms import touch_room
 from coalserver.core.ports import Entry
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.lobby import same
-from coalserver.domain.play.message_events import CommandSent, FrameSent, StateChanged
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.lobby import constant_time_equals
+from coalserver.domain.play.message_events import BinarySent, CommandSent, SyncedStateChanged
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.synced_state import LARGEST_PATCH, Truth
+from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
 
 #: Whole states may be large: few at once.
-PIECE = 20
+CHUNK_SIZE = 20
 
 
-def change_truth(
-    unit: Unit,
+def update_synced_state(
+    uow: UnitOfWork,
     *,
     room_id: int,
     by: int,
@@ -33,28 +33,28 @@ def change_truth(
     A patch is said and, until the next snapshot, only said. A whole state is only kept: whoever hears that
     there is one is told what it is by then.
     """
-    room = _member_of(unit, room_id, by)
-    if not room.authority or not same(digest(secret), room.authority):
-        raise Refusal(Why.NOT_HOST)
-    before = unit.get(Truth, room.id) or Truth(room.id)
+    room = _get_room_of_member(uow, room_id, by)
+    if not room.authority or not constant_time_equals(secret_digest(secret), room.authority):
+        raise DomainError(ErrorCode.NOT_HOST)
+    before = uow.get(SyncedState, room.id) or SyncedState(room.id)
     if patch is not None:
-        after = before.patched(patch, unit.now)
+        after = before.apply_patch(patch, uow.now)
     else:
-        after = before.replaced(b"null" if state is None else state, unit.now)
-    told = None if patch is None or len(patch) > LARGEST_PATCH else patch
-    changed = StateChanged(room.game, room.id, by, after.version, told)
-    entry = unit.say(changed, topics.truth(room.id))
+        after = before.with_state(b"null" if state is None else state, uow.now)
+    event_patch = None if patch is None or len(patch) > MAX_PATCH_BYTES else patch
+    event = SyncedStateChanged(room.game, room.id, by, after.version, event_patch)
+    entry = uow.emit(event, topics.synced_state(room.id))
     after = replace(after, entry=entry.id)
     if after.patches and before.version:
-        unit.derive(after)
+        uow.save_derived(after)
     else:
-        unit.put(after)
-    touch(unit, room)
+        uow.save(after)
+    touch_room(uow, room)
     return entry, after.version
 
 
 def send_command(
-    unit: Unit,
+    uow: UnitOfWork,
     *,
     room_id: int,
     sender: int,
@@ -63,33 +63,37 @@ def send_command(
     to: int | None = None,
 ) -> Entry:
     """Send a command to another member, or to all others."""
-    room = _member_of(unit, room_id, sender)
+    room = _get_room_of_member(uow, room_id, sender)
     if to is not None and to not in room.roster:
-        raise Refusal(Why.TARGET_NOT_HERE)
-    touch(unit, room)
-    where = topics.commands(room.id) if to is None else topics.updates(room.id, to)
-    return unit.say(CommandSent(room.game, room.id, sender, name, data), where)
+        raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
+    touch_room(uow, room)
+    topic = topics.commands(room.id) if to is None else topics.updates(room.id, to)
+    return uow.emit(CommandSent(room.game, room.id, sender, name, data), topic)
 
 
-def send_frame(unit: Unit, *, room_id: int, sender: int, data: str) -> Entry:
+def send_binary(uow: UnitOfWork, *, room_id: int, sender: int, data: str) -> Entry:
     """Send all other members what is no JSON; here it is base64."""
-    room = _member_of(unit, room_id, sender)
-    touch(unit, room)
-    return unit.say(FrameSent(room.game, room.id, sender, data), topics.commands(room.id))
+    room = _get_room_of_member(uow, room_id, sender)
+    touch_room(uow, room)
+    return uow.emit(BinarySent(room.game, room.id, sender, data), topics.commands(room.id))
 
 
-def keep_truths(unit: Unit, *, before: float) -> int:
+def snapshot_synced_states(uow: UnitOfWork, *, before: float) -> int:
     """Make snapshots of states that lean on entries which are about to be forgotten; gives how many."""
-    old = (truth for truth in unit.state.all(Truth) if truth.patches and truth.at < before)
-    done = list(islice(old, PIECE))
-    for truth in done:
-        unit.put(truth.folded(unit.now))
-    return len(done)
+    old = (
+        synced_state
+        for synced_state in uow.state.all(SyncedState)
+        if synced_state.patches and synced_state.snapshot_at < before
+    )
+    chunk = list(islice(old, CHUNK_SIZE))
+    for truth in chunk:
+        uow.save(truth.compact(uow.now))
+    return len(chunk)
 
 
-def _member_of(unit: Unit, room_id: int, player: int) -> Room:
+def _get_room_of_member(uow: UnitOfWork, room_id: int, player_id: int) -> Room:
     """A running room in which the player sits."""
-    room = the_room(unit, room_id)
-    room.running()
-    room.roster.of(player)
+    room = get_room(uow, room_id)
+    room.check_running()
+    room.roster.get_seat(player_id)
     return room

@@ -10,25 +10,25 @@ from coalserver.domain.play.player import Ban
 from coalserver.domain.play.room import Room
 
 
-def gathering(state: State, *, limit: int) -> tuple[list[Lobby], int]:
+def all_open_lobbies(state: State, *, limit: int) -> tuple[list[Lobby], int]:
     """The newest open lobbies of all games, and how many there are."""
     found = [lobby for tag in _tags(state) for lobby in state.find(Lobby, "open", tag)]
     return nlargest(limit, found, key=lambda lobby: lobby.id), len(found)
 
 
-def playing(state: State, *, limit: int) -> tuple[list[Room], int]:
+def all_running_rooms(state: State, *, limit: int) -> tuple[list[Room], int]:
     """The newest running rooms of all games, and how many there are."""
     found = [room for tag in _tags(state) for room in state.find(Room, "running", tag)]
     return nlargest(limit, found, key=lambda room: room.id), len(found)
 
 
-def bans_held(state: State, *, now: float, limit: int, offset: int = 0) -> tuple[list[Ban], int]:
+def active_bans(state: State, *, now: float, limit: int, offset: int = 0) -> tuple[list[Ban], int]:
     """Who is shut out of a game, the latest first, and how many."""
-    found = [ban for ban in reversed(list(state.all(Ban))) if ban.holds(now)]
+    found = [ban for ban in reversed(list(state.all(Ban))) if ban.is_active(now)]
     return found[offset : offset + limit], len(found)
 
 
-def accounts_like(
+def search_accounts(
     state: State, *, text: str, limit: int, offset: int = 0
 ) -> tuple[list[Account], int]:
     """Accounts with this in their address, nickname or names, oldest first, and how many."""

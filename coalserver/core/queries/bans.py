@@ -4,9 +4,9 @@ from coalserver.core.state import State
 from coalserver.domain.play.player import Ban
 
 
-def ban_on(state: State, *, game: str, player: int, now: float) -> Ban | None:
+def find_active_ban(state: State, *, game: str, player: int, now: float) -> Ban | None:
     """The ban that keeps a player out of a game now."""
     for ban in state.find(Ban, "player", (game, player)):
-        if ban.holds(now):
+        if ban.is_active(now):
             return ban
     return None

@@ -3,9 +3,9 @@
 import hashlib
 
 from coalserver.core.state import State
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.game import Datum, Game
-from coalserver.domain.play.lobby import same
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.game import Game, StorageItem
+from coalserver.domain.play.lobby import constant_time_equals
 
 
 def listed_games(state: State) -> list[Game]:
@@ -17,33 +17,33 @@ def all_games(state: State) -> list[Game]:
     return state.find(Game, "all", "")
 
 
-def game_tagged(state: State, *, tag: str) -> Game:
+def game_by_tag(state: State, *, tag: str) -> Game:
     """A game that shows itself; one that does not is not there for those who ask by its tag."""
-    game = state.one(Game, "tag", tag)
+    game = state.first(Game, "tag", tag)
     if game is None or not game.listed:
-        raise Refusal(Why.GAME_NOT_FOUND)
+        raise DomainError(ErrorCode.GAME_NOT_FOUND)
     return game
 
 
-def game_shown(state: State, *, secret: str) -> Game | None:
+def game_by_token(state: State, *, secret: str) -> Game | None:
     """The game with this API token, if there is one."""
-    return state.one(Game, "api_token", _digest(secret))
+    return state.first(Game, "api_token", _digest(secret))
 
 
-def game_owned(state: State, *, api: str, private: str) -> Game | None:
+def game_by_tokens(state: State, *, api: str, private: str) -> Game | None:
     """The game of which these are both tokens, if there is one."""
-    game = game_shown(state, secret=api)
-    if game is None or not same(_digest(private), game.private_token):
+    game = game_by_token(state, secret=api)
+    if game is None or not constant_time_equals(_digest(private), game.private_token):
         return None
     return game
 
 
-def datum(state: State, *, game: str, player: int, key: str) -> bytes:
+def storage_item(state: State, *, game: str, player: int, storage_key: str) -> bytes:
     """What a game keeps for a player under a key: JSON."""
-    found = state.one(Datum, "slot", (game, player, key))
-    if found is None:
-        raise Refusal(Why.DATUM_NOT_FOUND)
-    return found.value
+    item = state.first(StorageItem, "owner_and_key", (game, player, storage_key))
+    if item is None:
+        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
+    return item.value
 
 
 def _digest(secret: str) -> str:

@@ -3,39 +3,41 @@
 import hashlib
 
 from coalserver.core.state import State
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.host_profile import Welcome
-from coalserver.domain.play.lobby import same
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.host_profile import HostProfile
+from coalserver.domain.play.lobby import constant_time_equals
 from coalserver.domain.play.room import Room
 
 
-def host_coded(state: State, *, code: str, missing: Why = Why.PLAYER_NOT_FOUND) -> Welcome:
+def host_by_code(
+    state: State, *, code: str, missing_code: ErrorCode = ErrorCode.PLAYER_NOT_FOUND
+) -> HostProfile:
     """The host with this code; `missing` is why it is refused where there is none."""
-    welcome = state.one(Welcome, "code", code)
-    if welcome is None:
-        raise Refusal(missing)
-    return welcome
+    profile = state.first(HostProfile, "code", code)
+    if profile is None:
+        raise DomainError(missing_code)
+    return profile
 
 
-def code_of(state: State, *, host: int) -> str:
+def host_code(state: State, *, host: int) -> str:
     """A host's code; empty for a player who is no host."""
-    welcome = state.get(Welcome, host)
-    return welcome.code if welcome else ""
+    profile = state.get(HostProfile, host)
+    return profile.code if profile else ""
 
 
-def launched_by(state: State, *, host: int) -> Room | None:
+def launched_room(state: State, *, host: int) -> Room | None:
     """The running room that a host launched."""
-    welcome = state.get(Welcome, host)
-    if welcome is None or welcome.room is None:
+    profile = state.get(HostProfile, host)
+    if profile is None or profile.room is None:
         return None
-    room = state.get(Room, welcome.room)
-    return room if room is not None and not room.over else None
+    room = state.get(Room, profile.room)
+    return room if room is not None and not room.ended else None
 
 
-def proves_authority(state: State, *, room: int, secret: str) -> bool:
+def is_authority(state: State, *, room: int, secret: str) -> bool:
     """Whether this is the key that makes its holder a room's source of truth."""
     found = state.get(Room, room)
     if found is None or not found.authority:
         return False
     digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-    return same(digest, found.authority)
+    return constant_time_equals(digest, found.authority)

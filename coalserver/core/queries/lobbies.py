@@ -6,32 +6,32 @@ from itertools import islice
 from typing import cast
 
 from coalserver.core.state import State
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 
 
-def lobby_in(state: State, *, game: str, id: int) -> Lobby:
+def lobby_by_id(state: State, *, game: str, id: int) -> Lobby:
     """A lobby of a game, also one that is gone and still remembered."""
     lobby = state.get(Lobby, id)
     if lobby is None or lobby.game != game:
-        raise Refusal(Why.LOBBY_NOT_FOUND)
+        raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
     return lobby
 
 
-def lobby_coded(state: State, *, game: str, code: str) -> Lobby:
+def lobby_by_code(state: State, *, game: str, code: str) -> Lobby:
     """The same, found by its code."""
-    lobby = state.one(Lobby, "code", code)
+    lobby = state.first(Lobby, "code", code)
     if lobby is None or lobby.game != game:
-        raise Refusal(Why.LOBBY_NOT_FOUND)
+        raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
     return lobby
 
 
-def lobby_with(state: State, *, player: int) -> Lobby | None:
+def lobby_of_player(state: State, *, player: int) -> Lobby | None:
     """The lobby in which a player of one game sits, started or not."""
-    return state.one(Lobby, "member", player)
+    return state.first(Lobby, "member", player)
 
 
-def lobbies_of(state: State, *, player: int) -> list[Lobby]:
+def lobbies_of_player(state: State, *, player: int) -> list[Lobby]:
     """The open lobbies in which a player sits."""
     return [lobby for lobby in state.find(Lobby, "member", player) if lobby.open]
 
@@ -70,19 +70,21 @@ def open_lobbies(
         if wanted in lobby.name.casefold()
         and (private is None or bool(lobby.password) is private)
         and (full is None or lobby.roster.full is full)
-        and (not options or _chosen(lobby, options))
+        and (not options or _has_options(lobby, options))
     ]
     return found[offset : offset + limit], len(found)
 
 
-def _chosen(lobby: Lobby, wanted: Mapping[str, str]) -> bool:
+def _has_options(lobby: Lobby, wanted: Mapping[str, str]) -> bool:
     options = json.loads(lobby.options)
     if not isinstance(options, dict):
         return False
-    return all(name in options and _says(options[name], text) for name, text in wanted.items())
+    return all(
+        name in options and _option_equals(options[name], text) for name, text in wanted.items()
+    )
 
 
-def _says(value: object, text: str) -> bool:
+def _option_equals(value: object, text: str) -> bool:
     if isinstance(value, str):
         return value == text
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False) == text

@@ -4,63 +4,64 @@ import hashlib
 
 from coalserver.core.state import State
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.accounts.oauth import Access, Client, Code, Grant
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.accounts.oauth import AuthorizationCode, Grant, OAuthClient, TokenPair
+from coalserver.domain.errors import DomainError, ErrorCode
 
 
-def client_known(state: State, *, code: str) -> Client | None:
+def client_by_code(state: State, *, code: str) -> OAuthClient | None:
     """The client with this `client_id`."""
-    return state.one(Client, "code", code)
+    return state.first(OAuthClient, "code", code)
 
 
-def agent_of(state: State, *, world: int) -> Client | None:
+def agent_of_world(state: State, *, world: int) -> OAuthClient | None:
     """The client through which the agent of a world speaks."""
-    return state.one(Client, "world", world)
+    return state.first(OAuthClient, "world", world)
 
 
-def granted(state: State, *, account: int, client: int, scope: str) -> bool:
+def has_consent(state: State, *, account: int, client: int, scope: str) -> bool:
     """Whether an account lets a client have all of this already."""
-    grant = state.one(Grant, "pair", (account, client))
+    grant = state.first(Grant, "pair", (account, client))
     return grant is not None and grant.covers(scope)
 
 
-def grants_of(state: State, *, account: int) -> list[tuple[Grant, Client]]:
+def grants_of_account(state: State, *, account: int) -> list[tuple[Grant, OAuthClient]]:
     """What an account allows, oldest first."""
     found = (
-        (grant, state.get(Client, grant.client)) for grant in state.find(Grant, "account", account)
+        (grant, state.get(OAuthClient, grant.client))
+        for grant in state.find(Grant, "account", account)
     )
     return [(grant, client) for grant, client in found if client is not None]
 
 
-def personal_tokens(state: State, *, account: int) -> list[Access]:
+def personal_tokens(state: State, *, account: int) -> list[TokenPair]:
     """The tokens an account made for itself, oldest first."""
-    return [one for one in state.find(Access, "account", account) if not one.client]
+    return [one for one in state.find(TokenPair, "account", account) if not one.client]
 
 
-def code_shown(state: State, *, code: str) -> Code | None:
-    return state.one(Code, "digest", _digest(code))
+def code_by_secret(state: State, *, code: str) -> AuthorizationCode | None:
+    return state.first(AuthorizationCode, "digest", _digest(code))
 
 
-def renewal_shown(state: State, *, token: str) -> Access | None:
+def tokens_by_refresh_token(state: State, *, token: str) -> TokenPair | None:
     """The pair of tokens that this refresh token belongs to."""
-    return state.one(Access, "renewal", _digest(token))
+    return state.first(TokenPair, "refresh", _digest(token))
 
 
-def access_shown(state: State, *, token: str, scope: str, now: float) -> Access:
+def tokens_by_access_token(state: State, *, token: str, scope: str, now: float) -> TokenPair:
     """What an access token proves; refuses one that is none, has ended, or is for something else."""
-    access = state.one(Access, "digest", _digest(token))
-    if access is None or access.ended(now) or scope not in access.scope.split():
-        raise Refusal(Why.BAD_TOKEN)
-    return access
+    token_pair = state.first(TokenPair, "digest", _digest(token))
+    if token_pair is None or token_pair.is_expired(now) or scope not in token_pair.scope.split():
+        raise DomainError(ErrorCode.INVALID_TOKEN)
+    return token_pair
 
 
-def owner_of(state: State, *, access: Access) -> Account:
+def account_of_tokens(state: State, *, token_pair: TokenPair) -> Account:
     """The account that a token acts for, while it may come in."""
-    account = state.get(Account, access.account)
+    account = state.get(Account, token_pair.account)
     if account is None:
-        raise Refusal(Why.BAD_TOKEN)
+        raise DomainError(ErrorCode.INVALID_TOKEN)
     if not account.active:
-        raise Refusal(Why.INACTIVE)
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
     return account
 
 

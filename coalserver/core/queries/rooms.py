@@ -3,45 +3,45 @@
 from heapq import nsmallest
 
 from coalserver.core.state import State
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.lobby import Ending
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.room import Room
 
 
-def room_in(state: State, *, game: str, id: int) -> Room:
+def room_by_id(state: State, *, game: str, id: int) -> Room:
     """A room of a game, also one that is over and still remembered."""
     room = state.get(Room, id)
     if room is None or room.game != game:
-        raise Refusal(Why.ROOM_NOT_FOUND)
+        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
     return room
 
 
-def room_coded(state: State, *, game: str, code: str) -> Room:
+def room_by_code(state: State, *, game: str, code: str) -> Room:
     """The same, found by its code."""
-    room = state.one(Room, "code", code)
+    room = state.first(Room, "code", code)
     if room is None or room.game != game:
-        raise Refusal(Why.ROOM_NOT_FOUND)
+        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
     return room
 
 
-def room_with(state: State, *, player: int) -> Room | None:
+def room_of_player(state: State, *, player: int) -> Room | None:
     """The running room in which a player of one game sits."""
-    return state.one(Room, "member", player)
+    return state.first(Room, "member", player)
 
 
-def finished_with(state: State, *, player: int) -> Room | None:
+def finished_room_of_player(state: State, *, player: int) -> Room | None:
     """The room in which a player sat to its end, if the rules ended the last one he was in."""
     ended = state.ids(Room, "ended", player)
     room = state.get(Room, max(ended)) if ended else None
-    return room if room is not None and room.ending is Ending.FINISHED else None
+    return room if room is not None and room.close_reason is CloseReason.FINISHED else None
 
 
-def rooms_of(state: State, *, player: int) -> list[Room]:
+def rooms_of_player(state: State, *, player: int) -> list[Room]:
     """The running rooms in which a player sits."""
     return state.find(Room, "member", player)
 
 
-def my_rooms(
+def past_and_present_rooms(
     state: State,
     *,
     game: str,
@@ -67,7 +67,7 @@ def open_rooms(state: State, *, game: str, limit: int, offset: int) -> tuple[lis
     return found[offset : offset + limit], len(found)
 
 
-def free_rooms(state: State, *, game: str, limit: int, search: str = "") -> list[Room]:
+def joinable_rooms(state: State, *, game: str, limit: int, search: str = "") -> list[Room]:
     """Running rooms of a game with a free place: most members first, then by name."""
     wanted = search.casefold()
     found = (

@@ -13,20 +13,20 @@ def rosters(state: State) -> Iterator[Roster]:
     for lobby in state.all(Lobby):
         yield lobby.roster
     for room in state.all(Room):
-        if not room.over:
+        if not room.ended:
             yield room.roster
 
 
-def seated(state: State, *, player: int) -> bool:
+def is_seated(state: State, *, player: int) -> bool:
     """Whether a player sits anywhere."""
     return bool(state.ids(Lobby, "member", player) or state.ids(Room, "member", player))
 
 
-def hurried_seats(state: State) -> list[tuple[int, float]]:
+def short_grace_seats(state: State) -> list[tuple[int, float]]:
     """Who sits in a room with a source of truth, and the seconds of silence that it bears: fewer than others."""
     return [
         (player, room.roster.grace)
-        for room in state.find(Room, "sourced", "")
+        for room in state.find(Room, "with_authority", "")
         if room.roster.grace is not None
         for player in room.roster
     ]

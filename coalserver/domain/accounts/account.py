@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 #: Short enough to type, long enough not to be guessed within the limit on attempts.
-SHORTEST_PASSWORD = 8
+MIN_PASSWORD_LENGTH = 8
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
 
 
@@ -34,17 +34,17 @@ class Account:
     last_login: float | None = None
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """What it is called: its nickname, or its address."""
         return self.nickname or self.email
 
-    def changed(self, now: float, **parts: Any) -> "Account":
+    def with_changes(self, now: float, **changes: Any) -> "Account":
         """The account with other parts from now on."""
-        return replace(self, updated=now, **parts)
+        return replace(self, updated=now, **changes)
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class LoginSession:
     """A browser in which somebody has signed in, known by the digest of its cookie."""
 
     id: int
@@ -55,19 +55,19 @@ class SignIn:
     #: What the browser calls itself.
     browser: str = ""
 
-    def ended(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         return now >= self.until
 
 
-def checked_email(email: str) -> str:
+def validate_email(email: str) -> str:
     """The address as it is compared: trimmed and lower case; refuses what is none."""
     email = email.strip().lower()
     if len(email) > 254 or not _EMAIL.fullmatch(email):
-        raise Refusal(Why.EMAIL_INVALID)
+        raise DomainError(ErrorCode.INVALID_EMAIL)
     return email
 
 
-def checked_password(password: str) -> str:
-    if len(password) < SHORTEST_PASSWORD:
-        raise Refusal(Why.PASSWORD_TOO_SHORT, least=SHORTEST_PASSWORD)
+def validate_password(password: str) -> str:
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise DomainError(ErrorCode.PASSWORD_TOO_SHORT, least=MIN_PASSWORD_LENGTH)
     return password

@@ -22,7 +22,7 @@ class PlayerUnbanned:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenEnded:
+class TokenRevoked:
     """A token is no longer good; who listens with it is sent away.
 
     `token` 0 is the private key of a player of one game.
@@ -33,7 +33,7 @@ class TokenEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedOut:
+class PlayerLoggedOut:
     """A player has gone by his own will; what he holds open is closed, his tokens stay good."""
 
     player: int

@@ -5,29 +5,31 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 #: What may be asked for: to act for an account, or to speak for a world.
-DATA, AGENT = "data", "agent"
+DATA_SCOPE, AGENT_SCOPE = "data", "agent"
 #: Seconds in which a code buys tokens.
 CODE_SECONDS = 600
 #: Tokens that one account may have made for itself.
-MOST_TOKENS = 100
+MAX_TOKENS = 100
 #: Seconds in which an agent can be paired, and letters and digits of the code: 131 bits.
-PAIRING_SECONDS, PAIRING_LETTERS = 15 * 60, 22
+PAIRING_SECONDS, PAIRING_CODE_LENGTH = 15 * 60, 22
 #: Letters and digits in a secret, a code or a token: 238 bits.
-SECRET_LETTERS = 40
+SECRET_LENGTH = 40
 #: More redirect addresses, or longer ones, no client needs.
-MOST_URIS, LONGEST_URI = 20, 2000
+MAX_REDIRECT_URIS, MAX_URI_LENGTH = 20, 2000
 #: Schemes by which a browser would run or show what it is given, instead of going there.
-UNSAFE = frozenset(("about", "blob", "data", "file", "filesystem", "javascript", "vbscript"))
-_PLAIN = re.compile(r"[\x21-\x7e]+")
+UNSAFE_SCHEMES = frozenset(
+    ("about", "blob", "data", "file", "filesystem", "javascript", "vbscript")
+)
+_PRINTABLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_STRANGE = re.compile(r"[^A-Za-z0-9._~-]+")
+_UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._~-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class OAuthClient:
     """A program that acts for accounts; or, with a world, the agent that speaks for it."""
 
     id: int
@@ -41,7 +43,7 @@ class Client:
     #: When the secret ends; 0 is never.
     secret_until: float = 0.0
     #: Locked likewise: what lets its maker see and change it. Agents have none.
-    registration: str = ""
+    registration_token: str = ""
     title: str = ""
     home: str = ""
     logo: str = ""
@@ -49,30 +51,30 @@ class Client:
     active: bool = True
 
     @property
-    def agent(self) -> bool:
+    def is_agent(self) -> bool:
         return bool(self.world)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         return self.title or self.code
 
-    def secret_ended(self, now: float) -> bool:
+    def is_secret_expired(self, now: float) -> bool:
         return bool(self.secret_until) and now >= self.secret_until
 
-    def leads_to(self, uri: str) -> bool:
+    def allows_redirect(self, uri: str) -> bool:
         """Whether this is one of its redirect addresses, to the letter."""
         return uri in self.redirect_uris
 
-    def scope_for(self, asked: str) -> str:
+    def validate_scope(self, requested: str) -> str:
         """What was asked for, without repetition; refuses nothing at all and what it may not have."""
-        words = dict.fromkeys(asked.split())
-        if not words or not words.keys() <= set(self.scope.split()):
-            raise Refusal(Why.BAD_SCOPE)
-        return " ".join(words)
+        scopes = dict.fromkeys(requested.split())
+        if not scopes or not scopes.keys() <= set(self.scope.split()):
+            raise DomainError(ErrorCode.INVALID_SCOPE)
+        return " ".join(scopes)
 
-    def narrowed(self, scope: str) -> "Client":
+    def with_scope(self, scope: str) -> "OAuthClient":
         """May ask for no more than this; refuses what would be more, or nothing."""
-        return replace(self, scope=self.scope_for(scope))
+        return replace(self, scope=self.validate_scope(scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,14 @@ class Grant:
     account: int
     client: int
     scope: str
-    since: float
+    created_at: float
 
     def covers(self, scope: str) -> bool:
         return set(scope.split()) <= set(self.scope.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class AuthorizationCode:
     """Buys tokens once, for one client that shows the address it was sent to."""
 
     id: int
@@ -104,17 +106,17 @@ class Code:
     challenge: str = ""
     method: str = ""
 
-    def ended(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         return now >= self.until
 
-    def redeemed(self, client: int, redirect_uri: str, now: float) -> None:
+    def check_redeemable(self, client: int, redirect_uri: str, now: float) -> None:
         """Refuse another's code, one that is too old and one that was sent elsewhere."""
-        if self.client != client or self.redirect_uri != redirect_uri or self.ended(now):
-            raise Refusal(Why.BAD_GRANT)
+        if self.client != client or self.redirect_uri != redirect_uri or self.is_expired(now):
+            raise DomainError(ErrorCode.INVALID_GRANT)
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class TokenPair:
     """An access token, and the refresh token that once buys another pair. Both as digests."""
 
     id: int
@@ -127,68 +129,73 @@ class Access:
     created: float
     #: None is never.
     until: float | None
-    renewal: str = ""
-    renewal_until: float = 0.0
+    refresh: str = ""
+    refresh_expires_at: float = 0.0
     #: What the account calls a token that it made for itself.
     title: str = ""
 
-    def ended(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         return self.until is not None and now >= self.until
 
-    def spent(self, now: float) -> bool:
+    def is_fully_expired(self, now: float) -> bool:
         """Whether it proves nothing and buys nothing any more."""
-        return self.ended(now) and not (self.renewal and now < self.renewal_until)
+        return self.is_expired(now) and not (self.refresh and now < self.refresh_expires_at)
 
-    def renewed(self, client: int, now: float) -> None:
+    def check_refreshable(self, client: int, now: float) -> None:
         """Refuse another client's refresh token, and one that is too old."""
-        if self.client != client or now >= self.renewal_until:
-            raise Refusal(Why.BAD_GRANT)
+        if self.client != client or now >= self.refresh_expires_at:
+            raise DomainError(ErrorCode.INVALID_GRANT)
 
 
 @dataclass(frozen=True, slots=True)
-class Pairing:
+class PairingCode:
     """Lets the agent of a world fetch its credentials, once: an admin has given it this code."""
 
     id: int
     digest: str
     world: int
     #: The account that has asked for it; 0 is the command line.
-    by: int
+    created_by: int
     created: float
     until: float
 
-    def ended(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         return now >= self.until
 
 
-def checked_uris(uris: list[str]) -> tuple[str, ...]:
+def validate_redirect_uris(uris: list[str]) -> tuple[str, ...]:
     """Addresses a client may have people sent to; refuses what is none, or would run here."""
-    if not 0 < len(uris) <= MOST_URIS:
-        raise Refusal(Why.MALFORMED, fields={"redirect_uris": [f"Must be 1 to {MOST_URIS}."]})
+    if not 0 < len(uris) <= MAX_REDIRECT_URIS:
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST,
+            fields={"redirect_uris": [f"Must be 1 to {MAX_REDIRECT_URIS}."]},
+        )
     for uri in uris:
-        if not leads_away(uri):
-            raise Refusal(Why.MALFORMED, fields={"redirect_uris": [f"Not usable: {uri[:200]!r}."]})
+        if not is_safe_redirect_uri(uri):
+            raise DomainError(
+                ErrorCode.INVALID_REQUEST, fields={"redirect_uris": [f"Not usable: {uri[:200]!r}."]}
+            )
     return tuple(dict.fromkeys(uris))
 
 
-def leads_away(uri: str) -> bool:
+def is_safe_redirect_uri(uri: str) -> bool:
     """Whether a browser that is sent there goes somewhere."""
-    if len(uri) > LONGEST_URI or not _PLAIN.fullmatch(uri):
+    if len(uri) > MAX_URI_LENGTH or not _PRINTABLE_ASCII.fullmatch(uri):
         return False
     try:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    return bool(_HOST.fullmatch(parts.netloc)) and parts.scheme not in ("", *UNSAFE)
+    return bool(_HOST.fullmatch(parts.netloc)) and parts.scheme not in ("", *UNSAFE_SCHEMES)
 
 
-def usable_code(wanted: str) -> str:
+def slugify_client_id(requested: str) -> str:
     """A wanted client id as it can stand in an address; empty where nothing of it can."""
-    return _STRANGE.sub("-", wanted).strip("-.")[:100]
+    return _UNSAFE_CHARACTERS.sub("-", requested).strip("-.")[:100]
 
 
-def same(shown: str, kept: str) -> bool:
+def constant_time_equals(presented: str, stored: str) -> bool:
     """Whether two secrets are one, in a time that does not tell how alike they are."""
     return hmac.compare_digest(
-        shown.encode("utf-8", "surrogatepass"), kept.encode("utf-8", "surrogatepass")
+        presented.encode("utf-8", "surrogatepass"), stored.encode("utf-8", "surrogatepass")
     )

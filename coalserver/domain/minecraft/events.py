@@ -39,16 +39,16 @@ class LineLogged:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleTold:
+class ConsoleCommandsDelivered:
     """Lines that waited for a world's console are on their way there: an agent has taken them."""
 
     world: int
     #: Their ids, oldest first.
-    lines: tuple[int, ...]
+    commands: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class NameClaimed:
+class UsernameClaimed:
     """An account has proved that a name in the game is its own."""
 
     account: int
@@ -56,7 +56,7 @@ class NameClaimed:
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenshotHung:
+class ScreenshotAdded:
     """There is another screenshot, or (`ready`) its small and blurred versions are there."""
 
     world: int
@@ -66,7 +66,7 @@ class ScreenshotHung:
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenshotTaken:
+class ScreenshotDeleted:
     """A screenshot was taken down."""
 
     world: int

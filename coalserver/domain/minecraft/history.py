@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.minecraft.log.kinds import Kind
-from coalserver.domain.minecraft.log.parser import Reading, identity
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.minecraft.log.parser import ParsedLine, line_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class LogLine:
     world: int
     #: As it came, to the letter.
     line: str
-    kind: Kind
+    kind: LineKind
     #: In the order they are shown.
     tags: tuple[str, ...]
     #: When it came.
@@ -31,7 +31,7 @@ class LogLine:
     #: The player whose line it is.
     username: str = ""
     #: The name as the line shows it.
-    shown: str = ""
+    display_name: str = ""
     ip: str = ""
     port: str = ""
     location: tuple[float, float, float] | None = None
@@ -62,7 +62,7 @@ class Screenshot:
     created: float
     updated: float
     #: Anything from 0 up to 1, by which one is chosen at random.
-    chance: float
+    random_order: float
     #: Of the original, as `image/png`.
     type: str
     width: int
@@ -71,18 +71,18 @@ class Screenshot:
     #: Whether the small and the blurred version are there.
     blurred: bool = False
 
-    def belongs_to(self, account: Account) -> bool:
+    def can_delete(self, account: Account) -> bool:
         """Whether it is an account's to take down: it put it there, or runs the place."""
         return account.id == self.account or account.admin
 
-    def only_for(self, account: Account) -> None:
+    def check_can_delete(self, account: Account) -> None:
         """Refuse an account that may not take it down."""
-        if not self.belongs_to(account):
-            raise Refusal(Why.NOT_YOURS)
+        if not self.can_delete(account):
+            raise DomainError(ErrorCode.PERMISSION_DENIED)
 
 
-def line_of(
-    reading: Reading,
+def make_log_line(
+    parsed: ParsedLine,
     id: int,
     world: int,
     now: float,
@@ -94,36 +94,36 @@ def line_of(
     return LogLine(
         id,
         world,
-        reading.line,
-        reading.kind,
+        parsed.line,
+        parsed.kind,
         tags,
         now,
-        reading.at,
-        reading.zone,
-        reading.level,
-        reading.username,
-        reading.shown,
-        reading.ip,
-        reading.port,
-        reading.location,
-        reading.chat,
-        reading.message,
-        reading.death,
-        reading.killer,
-        reading.weapon,
-        reading.title,
+        parsed.at,
+        parsed.zone,
+        parsed.level,
+        parsed.username,
+        parsed.display_name,
+        parsed.ip,
+        parsed.port,
+        parsed.location,
+        parsed.chat,
+        parsed.message,
+        parsed.death,
+        parsed.killer,
+        parsed.weapon,
+        parsed.title,
         source,
         sequence,
     )
 
 
-def digest_of(world: int, reading: Reading) -> bytes:
+def line_digest(world: int, parsed: ParsedLine) -> bytes:
     """What tells a line that comes by itself from every other; those of one day lie side by side on disk."""
-    day = reading.day.replace("-", "").encode()[:8].rjust(8)
-    return day + identity(world, reading)
+    day = parsed.day.replace("-", "").encode()[:8].rjust(8)
+    return day + line_identity(world, parsed)
 
 
-def digests_in(world: int, source: str, sequences: Iterable[int]) -> list[bytes]:
+def sequence_digests(world: int, source: str, sequences: Iterable[int]) -> list[bytes]:
     """What tells lines that their source has numbered from every other."""
     name = blake2b(f"{world}\n{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return [b"\xff%b%b" % (name, number.to_bytes(8, "big")) for number in sequences]

@@ -3,6 +3,6 @@
 from slugify import slugify
 
 
-def slugged(text: str) -> str:
+def slugify_short_name(text: str) -> str:
     """A short name out of what was typed; as it is where nothing of it can stay, so that it is refused."""
     return slugify(text) or text.strip()

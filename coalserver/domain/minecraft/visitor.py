@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from coalserver.domain.minecraft.visits import Mark, Visit, mended
+from coalserver.domain.minecraft.visits import PresenceMark, Visit, apply_mark
 
 #: Whatever could end a line, or do something to the terminal that shows it; and halves of characters.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -14,7 +14,7 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(" ", text)
 
 
-def said_as(name: str, text: str) -> str:
+def say_command(name: str, text: str) -> str:
     """What the console says so that everybody in the world reads it; with a name, as his words."""
     return f"/say <{name}> {text}" if name else f"/say {text}"
 
@@ -28,46 +28,52 @@ class Visitor:
     name: str
     created: float
     #: The visit with the newest login; None for one who was only heard of.
-    latest: Visit | None = None
+    latest_visit: Visit | None = None
     #: The newest mark of his going that ended no visit: it ends one that is heard of later.
-    left: Mark | None = None
+    last_departure: PresenceMark | None = None
 
     @property
-    def there(self) -> bool:
+    def online(self) -> bool:
         """Whether he is in the world now."""
-        return self.latest is not None and self.latest.logout is None
+        return self.latest_visit is not None and self.latest_visit.logout is None
 
     @property
     def last_login(self) -> float | None:
-        return None if self.latest is None else self.latest.login.at
+        return None if self.latest_visit is None else self.latest_visit.login.at
 
-    def concerned(self, mark: Mark) -> bool:
+    def is_affected_by(self, mark: PresenceMark) -> bool:
         """Whether a mark of everyone's going has to do with him."""
-        return self.latest is not None and self.latest.before(mark) is not None
+        return self.latest_visit is not None and self.latest_visit.open_at(mark) is not None
 
-    def seen(self, mark: Mark, emptied: Mark | None = None) -> "Visitor":
+    def with_mark(self, mark: PresenceMark, emptied: PresenceMark | None = None) -> "Visitor":
         """He has come or gone, now or at a time that is told late.
 
         `emptied` is the newest mark that sent everybody home. What lies before the latest visit is history,
         which a store mends by all the marks it has: see `visits.mended`.
         """
-        latest = self.latest
-        there = latest.before(mark) if latest else None
-        own = (latest.login, latest.twin, latest.logout) if latest else ()
-        later = {one for one in (*own, self.left, emptied) if one is not None and one > mark}
-        mending = mended(there, mark, sorted(later))
+        latest = self.latest_visit
+        open_visit = latest.open_at(mark) if latest else None
+        own = (latest.login, latest.duplicate, latest.logout) if latest else ()
+        later = {
+            item
+            for item in (*own, self.last_departure, emptied)
+            if item is not None and item > mark
+        }
+        changes = apply_mark(open_visit, mark, sorted(later))
         known = [
-            one for one in (latest, *mending.put) if one is not None and one not in mending.gone
+            one
+            for one in (latest, *changes.added)
+            if one is not None and one not in changes.removed
         ]
         newest = max(known, key=lambda visit: visit.login, default=None)
-        left = self.left
-        if not mark.arrival and (left is None or mark > left):
+        left = self.last_departure
+        if not mark.is_arrival and (left is None or mark > left):
             left = mark
-        return replace(self, latest=newest, left=left)
+        return replace(self, latest_visit=newest, last_departure=left)
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleLine:
+class ConsoleCommand:
     """A line for a world's console. Whatever was asked for, it is one line and has no control characters."""
 
     id: int
@@ -83,7 +89,7 @@ class ConsoleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LogSource:
     """Where lines of a world come from, and how far: a file an agent reads, or those that come one by one."""
 
     id: int
@@ -93,11 +99,11 @@ class Source:
     #: Of the last line stored; lines with this number or a smaller one are.
     sequence: int = 0
     #: The order of its newest mark; a clock that is put back is seen by it.
-    newest: float | None = None
+    newest_order: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class UsernameClaim:
     """Somebody says that a name in the game is his; whoever types the code there proves it."""
 
     id: int

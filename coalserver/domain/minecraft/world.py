@@ -7,24 +7,24 @@ Who is in a world is for visits.py.
 from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 
-from coalserver.domain.minecraft.log.kinds import Kind
-from coalserver.domain.minecraft.log.parser import Reading
-from coalserver.domain.minecraft.visits import Mark
+from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.minecraft.log.parser import ParsedLine
+from coalserver.domain.minecraft.visits import PresenceMark
 
 #: Without a ping for longer nothing is known of a world.
-SILENCE = 5 * 60.0
+SILENCE_SECONDS = 5 * 60.0
 #: A last ping is written down anew when it is older, unless there is something else to write.
-NOTED = 60.0
+PING_SAVE_SECONDS = 60.0
 #: First parts of addresses that lead elsewhere: a world with such a short name would not be found there.
-IN_USE = frozenset(
+RESERVED_SHORT_NAMES = frozenset(
     "accounts achievements admin api chats deaths games health hosts login logout mc oauth players profile"
     " realtime screenshots servers sessions signup static sync".split()
 )
-TICKS_A_SECOND = 20
-TICKS_A_DAY = 24000
+TICKS_PER_SECOND = 20
+TICKS_PER_DAY = 24000
 
 
-class Status(StrEnum):
+class WorldStatus(StrEnum):
     """Whether a world runs."""
 
     UNKNOWN = auto()
@@ -40,10 +40,10 @@ class Status(StrEnum):
 
 
 #: Asked to run, and not yet seen to.
-COMING = frozenset((Status.QUEUED_START, Status.LOADING, Status.LOADED))
+STARTING = frozenset((WorldStatus.QUEUED_START, WorldStatus.LOADING, WorldStatus.LOADED))
 #: Asked to stop: what still runs until then says nothing new.
-GOING = frozenset((Status.QUEUED_STOP, Status.SAVING))
-PENDING = COMING | GOING | {Status.QUEUED_RESTART}
+STOPPING = frozenset((WorldStatus.QUEUED_STOP, WorldStatus.SAVING))
+PENDING = STARTING | STOPPING | {WorldStatus.QUEUED_RESTART}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +70,20 @@ class World:
     id: int
     name: str
     hosted: bool = False
-    status: Status = Status.UNKNOWN
+    status: WorldStatus = WorldStatus.UNKNOWN
     #: Since when a state on the way lasts.
-    pending: float | None = None
+    pending_since: float | None = None
     percent: int | None = None
     #: Since when nobody has been in it, if that matters.
-    idle: float | None = None
+    empty_since: float | None = None
     version: str = ""
     #: When the line that told the version was written.
     started: float | None = None
     address: str = ""
     #: The newest ping; what lines of before it say of the status is known better.
-    pinged: float | None = None
+    last_ping: float | None = None
     #: The newest line that told the status.
-    told: float | None = None
+    status_line_at: float | None = None
     day: int | None = None
     time: int | None = None
     #: When it was that day and time.
@@ -100,7 +100,7 @@ class World:
     created: float = 0.0
     updated: float = 0.0
     #: The newest mark that sent everybody home.
-    emptied: Mark | None = None
+    last_emptied: PresenceMark | None = None
     #: How it is to be run: a JSON object.
     properties: bytes = b"{}"
     #: Whether anybody may read what is said in it; nobody speaks there who has not signed in.
@@ -108,82 +108,103 @@ class World:
 
     def ping(self, ping: Ping, now: float) -> "World":
         """An agent has told how the world is."""
-        told = {True: Status.RUNNING, False: Status.STOPPED, None: Status.UNKNOWN}[ping.running]
-        world = replace(self, address=ping.address or self.address)._with(ping, now)
-        world = world._told(told)
-        late = self.pinged is None or now - self.pinged > NOTED
-        return replace(world, pinged=now) if late or world != self else self
+        status = {True: WorldStatus.RUNNING, False: WorldStatus.STOPPED, None: WorldStatus.UNKNOWN}[
+            ping.running
+        ]
+        world = replace(self, address=ping.address or self.address)._with_ping(ping, now)
+        world = world._report_status(status)
+        due = self.last_ping is None or now - self.last_ping > PING_SAVE_SECONDS
+        return replace(world, last_ping=now) if due or world != self else self
 
-    def heard(self, reading: Reading, now: float) -> "World":
+    def apply_line(self, parsed: ParsedLine, now: float) -> "World":
         """A line has come; one that is older than what is known already does not tell the status."""
-        if reading.at is None or reading.kind not in (Kind.STARTING, Kind.STOPPING):
+        if parsed.at is None or parsed.kind not in (LineKind.STARTING, LineKind.STOPPING):
             return self
         # A clock that is ahead must not make deaf to what comes later.
-        at = min(reading.at, now)
+        at = min(parsed.at, now)
         world = self
-        if reading.kind is Kind.STARTING and (self.started is None or at >= self.started):
-            world = replace(self, version=reading.version, started=at)
+        if parsed.kind is LineKind.STARTING and (self.started is None or at >= self.started):
+            world = replace(self, version=parsed.version, started=at)
         # Read from a file of long ago, it says nothing of today even where nothing else is known.
-        if now - at > SILENCE or not self.news(reading):
+        if now - at > SILENCE_SECONDS or not self.is_newest(parsed):
             return world
-        started = reading.kind is Kind.STARTING
-        status = Status.RUNNING if started else Status.STOPPED
-        return replace(world, told=at)._told(status, started=started)
+        started = parsed.kind is LineKind.STARTING
+        status = WorldStatus.RUNNING if started else WorldStatus.STOPPED
+        return replace(world, status_line_at=at)._report_status(status, started=started)
 
-    def news(self, reading: Reading) -> bool:
+    def is_newest(self, parsed: ParsedLine) -> bool:
         """Whether a line is as new as the last thing known: only then it alarms anybody."""
-        if reading.at is None:
+        if parsed.at is None:
             return False
-        known = (time for time in (self.pinged, self.told, self.pending) if time is not None)
+        known = (
+            time
+            for time in (self.last_ping, self.status_line_at, self.pending_since)
+            if time is not None
+        )
         # Lines tell whole seconds.
-        return all(reading.at >= time // 1 for time in known)
+        return all(parsed.at >= time // 1 for time in known)
 
-    def asked(self, status: Status, now: float, percent: int | None = None) -> "World":
+    def with_pending_status(
+        self, status: WorldStatus, now: float, percent: int | None = None
+    ) -> "World":
         """A state on the way was asked for or reached; it always counts."""
-        return replace(self, status=status, pending=now, percent=percent)
+        return replace(self, status=status, pending_since=now, percent=percent)
 
-    def saved(self) -> "World":
+    def after_save(self) -> "World":
         """What hosts it has stopped it and put it away."""
-        stays = self.status in COMING or self.status is Status.QUEUED_RESTART
-        return self if stays else self._at(Status.STOPPED)
+        stays = self.status in STARTING or self.status is WorldStatus.QUEUED_RESTART
+        return self if stays else self._with_status(WorldStatus.STOPPED)
 
-    def silent(self, now: float) -> "World":
+    def after_silence(self, now: float) -> "World":
         """Time has passed; nothing is known of a world that has not been heard of for long."""
-        if self.status in (Status.STOPPED, Status.UNKNOWN) and self.pending is None:
+        if self.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN) and self.pending_since is None:
             return self
-        since = self.pinged if self.pending is None else self.pending
-        if since is not None and now - since <= SILENCE:
+        since = self.last_ping if self.pending_since is None else self.pending_since
+        if since is not None and now - since <= SILENCE_SECONDS:
             return self
-        return self._at(Status.UNKNOWN)
+        return self._with_status(WorldStatus.UNKNOWN)
 
-    def ticks(self, now: float) -> int | None:
+    def time_of_day(self, now: float) -> int | None:
         """The time of day in it, which goes on while it runs; the day does not."""
-        if self.time is None or self.read is None or self.status is not Status.RUNNING:
+        if self.time is None or self.read is None or self.status is not WorldStatus.RUNNING:
             return self.time
         passed = max(0.0, now - self.read)
-        return int(self.time + passed * TICKS_A_SECOND) % TICKS_A_DAY
+        return int(self.time + passed * TICKS_PER_SECOND) % TICKS_PER_DAY
 
-    def _with(self, ping: Ping, now: float) -> "World":
+    def _with_ping(self, ping: Ping, now: float) -> "World":
         """With the numbers of a ping; what it does not tell stays."""
         changed = {
-            name: told
+            name: value
             for name in ("day", "time", "raining", "thundering", "overloads", "behind", "skipped")
-            if (told := getattr(ping, name)) is not None and told != getattr(self, name)
+            if (value := getattr(ping, name)) is not None and value != getattr(self, name)
         }
         if "day" in changed or "time" in changed:
             changed["read"] = now if ping.read is None else ping.read
         return replace(self, **changed)
 
-    def _told(self, status: Status, *, started: bool = False) -> "World":
+    def _report_status(self, status: WorldStatus, *, started: bool = False) -> "World":
         """What a ping or a line says, as far as it counts in this state."""
-        if self.status in GOING or (self.status in COMING and status is not Status.RUNNING):
+        if self.status in STOPPING or (
+            self.status in STARTING and status is not WorldStatus.RUNNING
+        ):
             return self
-        if self.status is Status.QUEUED_RESTART and not started:
+        if self.status is WorldStatus.QUEUED_RESTART and not started:
             # The old one runs until it has stopped; then the new one is on its way.
-            return replace(self, status=Status.QUEUED_START) if status is Status.STOPPED else self
-        return self._at(status)
+            return (
+                replace(self, status=WorldStatus.QUEUED_START)
+                if status is WorldStatus.STOPPED
+                else self
+            )
+        return self._with_status(status)
 
-    def _at(self, status: Status) -> "World":
-        address = "" if status is Status.STOPPED else self.address
-        idle = None if self.status in PENDING else self.idle
-        return replace(self, status=status, address=address, pending=None, percent=None, idle=idle)
+    def _with_status(self, status: WorldStatus) -> "World":
+        address = "" if status is WorldStatus.STOPPED else self.address
+        empty_since = None if self.status in PENDING else self.empty_since
+        return replace(
+            self,
+            status=status,
+            address=address,
+            pending_since=None,
+            percent=None,
+            empty_since=empty_since,
+        )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.roster import Roster
 
 
@@ -16,7 +16,7 @@ class Target(StrEnum):
     SPECIFIC = "specific"
 
 
-class Progress(StrEnum):
+class ActionStatus(StrEnum):
     PENDING = "pending"
     PROCESSING = "processing"
     COMPLETED = "completed"
@@ -24,9 +24,9 @@ class Progress(StrEnum):
 
 
 #: An action in one of these states is answered for good.
-DONE = (Progress.COMPLETED, Progress.FAILED)
+FINISHED_STATUSES = (ActionStatus.COMPLETED, ActionStatus.FAILED)
 #: How long its sender is told of an answered action.
-ANSWERED_SECONDS = 3600
+FINISHED_ACTION_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +40,32 @@ class Action:
     target: int
     type: str
     request: bytes
-    asked: float
-    progress: Progress = Progress.PENDING
+    requested_at: float
+    status: ActionStatus = ActionStatus.PENDING
     response: bytes = b"null"
-    answered: float | None = None
+    finished_at: float | None = None
 
     @property
-    def done(self) -> bool:
-        return self.progress in DONE
+    def finished(self) -> bool:
+        return self.status in FINISHED_STATUSES
 
-    def answer(self, by: int, progress: Progress, response: bytes, now: float) -> "Action":
+    def update_status(self, by: int, status: ActionStatus, response: bytes, now: float) -> "Action":
         """The target says how far it is. An action answered for good stays as it is."""
-        if by != self.target or self.done:
-            raise Refusal(Why.ACTION_NOT_FOUND)
-        answered = now if progress in DONE else None
-        return replace(self, progress=progress, response=response, answered=answered)
+        if by != self.target or self.finished:
+            raise DomainError(ErrorCode.ACTION_NOT_FOUND)
+        finished_at = now if status in FINISHED_STATUSES else None
+        return replace(self, status=status, response=response, finished_at=finished_at)
 
-    def give_up(self, now: float) -> "Action":
+    def fail(self, now: float) -> "Action":
         """Its target is gone: nobody will answer any more."""
-        return replace(self, progress=Progress.FAILED, answered=now)
+        return replace(self, status=ActionStatus.FAILED, finished_at=now)
 
 
 def recipients(
     roster: Roster,
     sender: int,
     target: Target,
-    named: tuple[int, ...] = (),
+    named_players: tuple[int, ...] = (),
     *,
     with_away: bool = False,
 ) -> tuple[int, ...]:
@@ -73,19 +73,19 @@ def recipients(
 
     Who is away is left out, unless `with_away`; the sender never is.
     """
-    roster.of(sender)
-    there = [
+    roster.get_seat(sender)
+    present = [
         seat.player for seat in roster.seats if with_away or not seat.away or seat.player == sender
     ]
     if target is Target.ALL:
-        return tuple(there)
+        return tuple(present)
     if target is Target.HOST:
-        return tuple(player for player in there if player == roster.host)
+        return tuple(player for player in present if player == roster.host)
     if target is Target.OTHERS:
-        return tuple(player for player in there if player != sender)
-    chosen = tuple(player for player in dict.fromkeys(named) if player in there)
+        return tuple(player for player in present if player != sender)
+    chosen = tuple(player for player in dict.fromkeys(named_players) if player in present)
     if not chosen:
-        raise Refusal(Why.NO_TARGETS)
+        raise DomainError(ErrorCode.NO_TARGETS)
     return chosen
 
 
@@ -97,22 +97,22 @@ class JoinRequest:
     code: str
     lobby: int
     player: int
-    asked: float
+    requested_at: float
     data: bytes = b"null"
     approved: bool | None = None
-    answered: float | None = None
+    answered_at: float | None = None
     answered_by: int | None = None
 
     @property
     def pending(self) -> bool:
         return self.approved is None
 
-    def answer(self, by: int, approve: bool, now: float) -> "JoinRequest":
+    def answer(self, by: int, approved: bool, now: float) -> "JoinRequest":
         """The host decides, once."""
         if not self.pending:
-            raise Refusal(Why.REQUEST_ANSWERED)
-        return replace(self, approved=approve, answered=now, answered_by=by)
+            raise DomainError(ErrorCode.JOIN_REQUEST_ANSWERED)
+        return replace(self, approved=approved, answered_at=now, answered_by=by)
 
     def reject(self, now: float) -> "JoinRequest":
         """It can never be granted; nobody decided."""
-        return replace(self, approved=False, answered=now)
+        return replace(self, approved=False, answered_at=now)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +30,22 @@ class Game:
     data_version: int = 0
     data_updated: float | None = None
 
-    def keep(self, data: bytes, expected: int | None, now: float) -> "Game":
+    def update_data(self, data: bytes, expected_version: int | None, now: float) -> "Game":
         """Replace the shared data, unless it is not what the caller last saw."""
-        if expected is not None and expected != self.data_version:
-            raise Refusal(Why.DATA_CHANGED, version=self.data_version)
+        if expected_version is not None and expected_version != self.data_version:
+            raise DomainError(ErrorCode.VERSION_CONFLICT, version=self.data_version)
         version = self.data_version + 1
         return replace(self, data=data, data_version=version, data_updated=now)
 
 
 @dataclass(frozen=True, slots=True)
-class Datum:
+class StorageItem:
     """One value that a game keeps for one of its players, under a key."""
 
     id: int
     game: str
     player: int
-    key: str
+    storage_key: str
     value: bytes
 
 
@@ -62,24 +62,26 @@ class Option:
 
     def check(self, value: Any) -> None:
         """Refuse a value this option cannot have."""
-        wrong = type(value) is not self.kind and not (self.kind is float and type(value) is int)
-        if wrong or (self.choices and value not in self.choices):
-            raise Refusal(Why.OPTIONS_REFUSED, option=self.name)
+        wrong_type = type(value) is not self.kind and not (
+            self.kind is float and type(value) is int
+        )
+        if wrong_type or (self.choices and value not in self.choices):
+            raise DomainError(ErrorCode.OPTIONS_REFUSED, option=self.name)
         if (self.low is not None and value < self.low) or (
             self.high is not None and value > self.high
         ):
-            raise Refusal(Why.OPTIONS_REFUSED, option=self.name)
+            raise DomainError(ErrorCode.OPTIONS_REFUSED, option=self.name)
 
 
-def _everything(turn: Any, by: int, seat: int | None) -> Any:
+def _show_whole_turn(turn: Any, by: int, seat: int | None) -> Any:
     return turn
 
 
-def _unchanged(state: Any, seat: int) -> Any:
+def _keep_state(state: Any, seat: int) -> Any:
     return state
 
 
-def _anything(key: str, value: Any) -> None:
+def _accept_any(key: str, value: Any) -> None:
     return None
 
 
@@ -105,40 +107,40 @@ class Rules:
     apply: Callable[[Any, int, Any], Any]
     view: Callable[[Any, int | None], Any]
     outcome: Callable[[Any], Any]
-    left: Callable[[Any, int], Any] = _unchanged
-    seen: Callable[[Any, int, int | None], Any] = _everything
-    datum: Callable[[str, Any], None] = _anything
+    left: Callable[[Any, int], Any] = _keep_state
+    seen: Callable[[Any, int, int | None], Any] = _show_whole_turn
+    datum: Callable[[str, Any], None] = _accept_any
     options: tuple[Option, ...] = ()
 
     def check_options(self, options: bytes) -> None:
         """Refuse what is no JSON object, or gives an option of this game a value it cannot have."""
-        given = json.loads(options)
-        if not isinstance(given, dict):
-            raise Refusal(Why.OPTIONS_REFUSED, option="")
+        values = json.loads(options)
+        if not isinstance(values, dict):
+            raise DomainError(ErrorCode.OPTIONS_REFUSED, option="")
         for option in self.options:
-            if option.name in given:
-                option.check(given[option.name])
+            if option.name in values:
+                option.check(values[option.name])
 
 
-def dumped(value: Any) -> bytes:
+def dump_json(value: Any) -> bytes:
     """JSON as bytes; a value that is not JSON raises ValueError or TypeError."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def asked(rule: Callable[..., Any], *facts: Any) -> Any:
+def call_rule(rule: Callable[..., Any], *args: Any) -> Any:
     """What a rule answers. A rule that raises anything but a Refusal becomes one."""
     try:
-        return rule(*facts)
-    except Refusal:
+        return rule(*args)
+    except DomainError:
         raise
-    except Exception as fault:
-        raise Refusal(Why.RULES_FAILED, rule=getattr(rule, "__name__", "?")) from fault
+    except Exception as error:
+        raise DomainError(ErrorCode.RULES_FAILED, rule=getattr(rule, "__name__", "?")) from error
 
 
-def asked_json(rule: Callable[..., Any], *facts: Any) -> bytes:
+def call_rule_json(rule: Callable[..., Any], *args: Any) -> bytes:
     """What a rule answers, as JSON. An answer that is not JSON is a failure of the rule."""
-    answer = asked(rule, *facts)
+    result = call_rule(rule, *args)
     try:
-        return dumped(answer)
-    except (TypeError, ValueError, RecursionError) as fault:
-        raise Refusal(Why.RULES_FAILED, rule=getattr(rule, "__name__", "?")) from fault
+        return dump_json(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DomainError(ErrorCode.RULES_FAILED, rule=getattr(rule, "__name__", "?")) from error

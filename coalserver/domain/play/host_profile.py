@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
+class HostProfile:
     """What a host has said about guests. Every method returns the next welcome or refuses."""
 
     #: That of the host's player.
@@ -19,9 +19,9 @@ class Welcome:
     #: The room the host launched last.
     room: int | None = None
     #: Only the host's secret opens it any more; its code alone once did.
-    closed: bool = False
+    secret_required: bool = False
 
-    def welcomes(self, guest: int | None) -> bool:
+    def admits(self, guest: int | None) -> bool:
         """Whether a guest is let in; None is one without a name. A host may always come home."""
         if guest == self.id:
             return True
@@ -31,30 +31,30 @@ class Welcome:
             return False
         return guest not in self.banlist
 
-    def befriend(self, other: int) -> "Welcome":
+    def add_friend(self, player: int) -> "HostProfile":
         """Another is a friend; again is no change."""
-        self._not_oneself(other)
-        return self if other in self.friends else replace(self, friends=(*self.friends, other))
+        self._check_not_self(player)
+        return self if player in self.friends else replace(self, friends=(*self.friends, player))
 
-    def unfriend(self, other: int) -> "Welcome":
+    def remove_friend(self, player: int) -> "HostProfile":
         """Another is no friend any more."""
-        return replace(self, friends=_without(self.friends, other))
+        return replace(self, friends=_without(self.friends, player))
 
-    def ban(self, other: int) -> "Welcome":
+    def ban(self, player: int) -> "HostProfile":
         """Another is not let in, friend or not; again is no change."""
-        self._not_oneself(other)
-        return self if other in self.banlist else replace(self, banlist=(*self.banlist, other))
+        self._check_not_self(player)
+        return self if player in self.banlist else replace(self, banlist=(*self.banlist, player))
 
-    def unban(self, other: int) -> "Welcome":
+    def unban(self, player: int) -> "HostProfile":
         """Another is not shut out any more."""
-        return replace(self, banlist=_without(self.banlist, other))
+        return replace(self, banlist=_without(self.banlist, player))
 
-    def _not_oneself(self, other: int) -> None:
-        if other == self.id:
-            raise Refusal(Why.ONESELF)
+    def _check_not_self(self, player: int) -> None:
+        if player == self.id:
+            raise DomainError(ErrorCode.SELF_NOT_ALLOWED)
 
 
-def _without(listed: tuple[int, ...], other: int) -> tuple[int, ...]:
-    if other not in listed:
-        raise Refusal(Why.OTHER_NOT_FOUND)
-    return tuple(player for player in listed if player != other)
+def _without(players: tuple[int, ...], removed: int) -> tuple[int, ...]:
+    if removed not in players:
+        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
+    return tuple(player for player in players if player != removed)

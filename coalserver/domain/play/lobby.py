@@ -4,17 +4,17 @@ import hmac
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.roster import Roster
 
 
-class Phase(StrEnum):
+class LobbyState(StrEnum):
     OPEN = "open"
     STARTED = "started"
-    GONE = "gone"
+    CLOSED = "gone"
 
 
-class Ending(StrEnum):
+class CloseReason(StrEnum):
     """Why a lobby or room is no more."""
 
     HOST_LEFT = "host_left"
@@ -25,9 +25,9 @@ class Ending(StrEnum):
     FINISHED = "finished"
 
 
-def same(given: str, kept: str) -> bool:
+def constant_time_equals(presented: str, stored: str) -> bool:
     """Compare two digests in constant time."""
-    return hmac.compare_digest(given.encode(), kept.encode())
+    return hmac.compare_digest(presented.encode(), stored.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +49,27 @@ class Lobby:
     #: Start only when every seat is taken.
     strict_full: bool = False
     #: The host approves each newcomer.
-    by_request: bool = False
+    requires_approval: bool = False
     #: The room that starts from here relays realtime frames.
     realtime: bool = False
-    phase: Phase = Phase.OPEN
-    ending: Ending | None = None
+    state: LobbyState = LobbyState.OPEN
+    close_reason: CloseReason | None = None
     #: The room that was started from here.
     room: int | None = None
     closed: float | None = None
 
     @property
     def open(self) -> bool:
-        return self.phase is Phase.OPEN
+        return self.state is LobbyState.OPEN
 
-    def still_open(self) -> None:
+    def check_open(self) -> None:
         """Refuse anything that wants a gathering that has not ended."""
-        if self.phase is Phase.GONE:
-            raise Refusal(Why.LOBBY_GONE)
-        if self.phase is Phase.STARTED:
-            raise Refusal(Why.LOBBY_STARTED)
+        if self.state is LobbyState.CLOSED:
+            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        if self.state is LobbyState.STARTED:
+            raise DomainError(ErrorCode.LOBBY_STARTED)
 
-    def admit(
+    def add_member(
         self,
         player: int,
         now: float,
@@ -79,107 +79,115 @@ class Lobby:
         data: bytes = b"null",
     ) -> "Lobby":
         """Seat the player, unless gone, full, invitation is needed or the password is wrong."""
-        self.still_open()
+        self.check_open()
         if player in self.roster:
-            raise Refusal(Why.ALREADY_HERE)
-        if self.by_request and not approved:
-            raise Refusal(Why.NEEDS_APPROVAL)
+            raise DomainError(ErrorCode.ALREADY_MEMBER)
+        if self.requires_approval and not approved:
+            raise DomainError(ErrorCode.APPROVAL_REQUIRED)
         if self.roster.full:
-            raise Refusal(Why.LOBBY_FULL)
-        if self.password and not approved and not same(password, self.password):
-            raise Refusal(Why.WRONG_PASSWORD)
+            raise DomainError(ErrorCode.LOBBY_FULL)
+        if self.password and not approved and not constant_time_equals(password, self.password):
+            raise DomainError(ErrorCode.WRONG_PASSWORD)
         return replace(
             self,
-            roster=self.roster.seat(player, now, ready=not self.ready_check, data=data),
+            roster=self.roster.add(player, now, ready=not self.ready_check, data=data),
         )
 
     def leave(self, player: int, now: float) -> "Lobby":
         """Leave by one's own will. Anybody may before the start; then the roster's word counts."""
-        if self.phase is Phase.GONE:
-            raise Refusal(Why.LOBBY_GONE)
+        if self.state is LobbyState.CLOSED:
+            raise DomainError(ErrorCode.LOBBY_CLOSED)
         roster = self.roster.leave(player) if not self.open else self.roster.without(player)
-        return self.reduced(roster, now)
+        return self.without(roster, now)
 
     def kick(self, by: int, player: int, now: float) -> "Lobby":
         """The host puts a member out before the start."""
-        if self.phase is Phase.GONE:
-            raise Refusal(Why.LOBBY_GONE)
-        self.roster.only_host(by)
-        self.still_open()
-        return self.reduced(self.roster.kick(by, player), now)
+        if self.state is LobbyState.CLOSED:
+            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        self.roster.check_host(by)
+        self.check_open()
+        return self.without(self.roster.kick(by, player), now)
 
-    def drop(self, player: int, now: float, ending: Ending = Ending.HOST_LEFT) -> "Lobby":
+    def remove_member(
+        self, player: int, now: float, reason: CloseReason = CloseReason.HOST_LEFT
+    ) -> "Lobby":
         """Free the seat of someone who has gone silent, was banned or whose room has moved on."""
-        return self.reduced(self.roster.without(player), now, ending)
+        return self.without(self.roster.without(player), now, reason)
 
-    def reduced(self, roster: Roster, now: float, ending: Ending = Ending.HOST_LEFT) -> "Lobby":
+    def without(
+        self, roster: Roster, now: float, reason: CloseReason = CloseReason.HOST_LEFT
+    ) -> "Lobby":
         """This lobby with fewer members; without a host it is gone."""
-        smaller = replace(self, roster=roster)
-        if roster.led or self.phase is not Phase.OPEN:
-            return smaller
-        return smaller.close(ending, now)
+        lobby = replace(self, roster=roster)
+        if roster.has_host or self.state is not LobbyState.OPEN:
+            return lobby
+        return lobby.close(reason, now)
 
-    def choose(self, by: int, options: bytes) -> "Lobby":
+    def set_options(self, by: int, options: bytes) -> "Lobby":
         """The host says what the game shall be like."""
-        self.still_open()
-        self.roster.only_host(by)
+        self.check_open()
+        self.roster.check_host(by)
         return replace(self, options=options)
 
-    def lock(self, by: int, password: str) -> "Lobby":
+    def set_password(self, by: int, password: str) -> "Lobby":
         """The host sets a password (a digest), or removes it with an empty one."""
-        if self.phase is Phase.GONE:
-            raise Refusal(Why.LOBBY_GONE)
-        self.roster.only_host(by)
-        self.still_open()
+        if self.state is LobbyState.CLOSED:
+            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        self.roster.check_host(by)
+        self.check_open()
         return replace(self, password=password)
 
-    def ready(self, player: int, flag: bool) -> "Lobby":
+    def set_ready(self, player: int, ready: bool) -> "Lobby":
         """A member says whether he is ready."""
-        self.still_open()
-        return replace(self, roster=self.roster.ready(player, flag))
+        self.check_open()
+        return replace(self, roster=self.roster.set_ready(player, ready))
 
-    def away(self, player: int) -> "Lobby":
-        return replace(self, roster=self.roster.away(player))
+    def mark_away(self, player: int) -> "Lobby":
+        return replace(self, roster=self.roster.mark_away(player))
 
-    def back(self, player: int) -> "Lobby":
-        return replace(self, roster=self.roster.back(player))
+    def mark_back(self, player: int) -> "Lobby":
+        return replace(self, roster=self.roster.mark_back(player))
 
-    def may_ask(self, player: int, password: str = "") -> None:
+    def check_can_request(self, player: int, password: str = "") -> None:
         """Refuse a request to be let in that could not be granted."""
-        self.still_open()
+        self.check_open()
         if player in self.roster:
-            raise Refusal(Why.ALREADY_HERE)
+            raise DomainError(ErrorCode.ALREADY_MEMBER)
         if self.roster.full:
-            raise Refusal(Why.LOBBY_FULL)
-        if self.password and not same(password, self.password):
-            raise Refusal(Why.WRONG_PASSWORD)
+            raise DomainError(ErrorCode.LOBBY_FULL)
+        if self.password and not constant_time_equals(password, self.password):
+            raise DomainError(ErrorCode.WRONG_PASSWORD)
 
-    def may_start(self, by: int, low: int, high: int, coming: Roster) -> None:
+    def check_can_start(
+        self, by: int, min_players: int, max_players: int, participants: Roster
+    ) -> None:
         """Refuse a start by anyone but the host, or before all that it needs is there.
 
         `coming` is the part of the roster that would play.
         """
-        self.still_open()
-        self.roster.only_host(by)
-        if self.strict_full and not coming.full:
-            raise Refusal(Why.NOT_FULL)
-        if len(coming) < low:
-            raise Refusal(Why.TOO_FEW_PLAYERS, least=low)
-        if len(coming) > high:
-            raise Refusal(Why.TOO_MANY_PLAYERS, most=high)
-        if not all(seat.ready for seat in coming.seats):
-            raise Refusal(Why.NOT_READY)
+        self.check_open()
+        self.roster.check_host(by)
+        if self.strict_full and not participants.full:
+            raise DomainError(ErrorCode.LOBBY_NOT_FULL)
+        if len(participants) < min_players:
+            raise DomainError(ErrorCode.TOO_FEW_PLAYERS, least=min_players)
+        if len(participants) > max_players:
+            raise DomainError(ErrorCode.TOO_MANY_PLAYERS, most=max_players)
+        if not all(seat.ready for seat in participants.seats):
+            raise DomainError(ErrorCode.MEMBERS_NOT_READY)
 
     def start(self, room: int, now: float) -> "Lobby":
         """The gathering has become a room; the roster stays until that room ends."""
-        return replace(self, phase=Phase.STARTED, ending=Ending.STARTED, room=room, closed=now)
+        return replace(
+            self, state=LobbyState.STARTED, close_reason=CloseReason.STARTED, room=room, closed=now
+        )
 
-    def close(self, ending: Ending, now: float) -> "Lobby":
+    def close(self, reason: CloseReason, now: float) -> "Lobby":
         """No more gathering: nobody sits here."""
         return replace(
             self,
-            phase=Phase.GONE,
-            ending=ending,
+            state=LobbyState.CLOSED,
+            close_reason=reason,
             closed=now,
             roster=replace(self.roster, seats=()),
         )

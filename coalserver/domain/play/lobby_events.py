@@ -23,12 +23,12 @@ class LobbyClosed:
 
     game: str
     lobby: int
-    ending: str
+    close_reason: str
     room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class MemberJoined:
+class LobbyMemberJoined:
     """A player took a seat in a lobby."""
 
     game: str
@@ -38,18 +38,18 @@ class MemberJoined:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberLeft:
+class LobbyMemberLeft:
     """A player's seat in a lobby is free again. `how` is left, kicked, timeout or banned."""
 
     game: str
     lobby: int
     player: int
     name: str
-    how: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class MemberReady:
+class LobbyMemberReady:
     """A member of a lobby said whether he is ready."""
 
     game: str
@@ -60,7 +60,7 @@ class MemberReady:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberAway:
+class LobbyMemberAway:
     """A member of a lobby has gone silent, or (`away` false) is back."""
 
     game: str
@@ -71,7 +71,7 @@ class MemberAway:
 
 
 @dataclass(frozen=True, slots=True)
-class HostChanged:
+class LobbyHostChanged:
     """Somebody else leads the lobby."""
 
     game: str
@@ -81,7 +81,7 @@ class HostChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class OptionsChanged:
+class LobbyOptionsChanged:
     """The host of a lobby chose other options (a JSON object)."""
 
     game: str
@@ -90,12 +90,12 @@ class OptionsChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class LobbyLocked:
+class LobbyPasswordChanged:
     """The host of a lobby set a password, or removed it."""
 
     game: str
     lobby: int
-    locked: bool
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class LobbyChat:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinAsked:
+class JoinRequested:
     """A player asked the host to be let in."""
 
     game: str
@@ -121,7 +121,7 @@ class JoinAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class JoinAnswered:
+class JoinRequestAnswered:
     """The host let a player in, or did not."""
 
     game: str

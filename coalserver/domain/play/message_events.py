@@ -17,7 +17,7 @@ class UpdateSent:
 
 
 @dataclass(frozen=True, slots=True)
-class StateChanged:
+class SyncedStateChanged:
     """The source of truth changed a room's state: by a patch, or wholly (None)."""
 
     game: str
@@ -39,7 +39,7 @@ class CommandSent:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameSent:
+class BinarySent:
     """A member sent all others what is no JSON: base64."""
 
     game: str
@@ -49,7 +49,7 @@ class FrameSent:
 
 
 @dataclass(frozen=True, slots=True)
-class ActionAsked:
+class ActionRequested:
     """A member asked another for something."""
 
     game: str
@@ -60,7 +60,7 @@ class ActionAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class ActionAnswered:
+class ActionFinished:
     """An action was answered for good."""
 
     game: str
@@ -68,4 +68,4 @@ class ActionAnswered:
     action: str
     sender: int
     target: int
-    progress: str
+    status: str

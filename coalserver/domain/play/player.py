@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Player:
     updated: float
     #: The tag of the game it is bound to, or empty.
     game: str = ""
-    key: str = ""
+    secret_digest: str = ""
     #: Signed in without a password; gone when its token ends.
     guest: bool = False
     #: What is kept for the player: a JSON object, as bytes.
@@ -25,28 +25,30 @@ class Player:
     last_login: float | None = None
     last_logout: float | None = None
     #: Games of which it is none, but in which it has had a seat.
-    played: tuple[str, ...] = ()
+    other_games: tuple[str, ...] = ()
 
-    def plays(self, game: str, open_to_all: bool) -> None:
+    def check_can_play(self, game: str, open_to_all: bool) -> None:
         """Refuse a player of another game; and of none, where the game is not open."""
         if self.game != game and (self.game or not open_to_all):
-            raise Refusal(Why.GAME_CLOSED)
+            raise DomainError(ErrorCode.GAME_CLOSED)
 
-    def known_to(self, game: str) -> bool:
+    def has_joined(self, game: str) -> bool:
         """Whether it is a player of the game, or has ever had a seat in it."""
-        return self.game == game or game in self.played
+        return self.game == game or game in self.other_games
 
-    def seated(self, game: str) -> "Player":
+    def with_game(self, game: str) -> "Player":
         """Has a seat in a game, and is known to it from now on."""
-        return self if self.known_to(game) else replace(self, played=(*self.played, game))
+        return (
+            self if self.has_joined(game) else replace(self, other_games=(*self.other_games, game))
+        )
 
     def rename(self, name: str, now: float) -> "Player":
         return replace(self, name=name, updated=now)
 
-    def keep(self, data: bytes, expected: int | None, now: float) -> "Player":
+    def update_data(self, data: bytes, expected_version: int | None, now: float) -> "Player":
         """Replace what is kept for the player, unless it is not what the caller last saw."""
-        if expected is not None and expected != self.data_version:
-            raise Refusal(Why.DATA_CHANGED, version=self.data_version)
+        if expected_version is not None and expected_version != self.data_version:
+            raise DomainError(ErrorCode.VERSION_CONFLICT, version=self.data_version)
         return replace(self, data=data, data_version=self.data_version + 1, updated=now)
 
 
@@ -59,27 +61,27 @@ class Token:
     player: int
     created: float
     #: Seconds after the last sign of its player until it ends.
-    lasts: float
+    lifetime: float
     account: int = 0
     #: It ends that long after it was made, whatever its player does.
-    fixed: bool = False
+    fixed_lifetime: bool = False
     #: Seconds after its end in which it still buys another.
-    renewal: float = 0
+    refresh_seconds: float = 0
 
-    def ended(self, last_sign: float, now: float) -> bool:
+    def is_expired(self, last_seen: float, now: float) -> bool:
         """Whether it proves nothing any more."""
-        return now - self._since(last_sign) > self.lasts
+        return now - self._lifetime_start(last_seen) > self.lifetime
 
-    def spent(self, last_sign: float, now: float) -> bool:
+    def is_fully_expired(self, last_seen: float, now: float) -> bool:
         """Whether it cannot even be renewed any more."""
-        return now - self._since(last_sign) > self.lasts + self.renewal
+        return now - self._lifetime_start(last_seen) > self.lifetime + self.refresh_seconds
 
-    def _since(self, last_sign: float) -> float:
-        return self.created if self.fixed else max(last_sign, self.created)
+    def _lifetime_start(self, last_seen: float) -> float:
+        return self.created if self.fixed_lifetime else max(last_seen, self.created)
 
 
 #: How long each of the named bans lasts, in seconds; None is for ever.
-BAN_SECONDS: Mapping[str, float | None] = {
+BAN_DURATIONS: Mapping[str, float | None] = {
     "hour": 3600,
     "day": 86400,
     "week": 7 * 86400,
@@ -90,12 +92,12 @@ BAN_SECONDS: Mapping[str, float | None] = {
 }
 
 
-def ban_until(duration: str, now: float) -> float | None:
+def ban_expiry(duration: str, now: float) -> float | None:
     """When a ban of one of the named durations ends; None is never."""
-    if duration not in BAN_SECONDS:
-        raise Refusal(Why.MALFORMED, fields={"duration": "unknown"})
-    lasts = BAN_SECONDS[duration]
-    return None if lasts is None else now + lasts
+    if duration not in BAN_DURATIONS:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"duration": "unknown"})
+    seconds = BAN_DURATIONS[duration]
+    return None if seconds is None else now + seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +110,20 @@ class Ban:
     player: int
     duration: str
     reason: str
-    since: float
+    created_at: float
     until: float | None
 
-    def holds(self, now: float) -> bool:
+    def is_active(self, now: float) -> bool:
         return self.until is None or now < self.until
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class IdempotencyRecord:
     """What one request did, kept so that repeating it does nothing again."""
 
     id: int
-    key: str
+    idempotency_key: str
     digest: str
     #: The ids it made, as JSON.
-    made: bytes
-    at: float
+    created_ids: bytes
+    created_at: float

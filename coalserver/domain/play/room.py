@@ -5,9 +5,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.game import Rules, asked, asked_json, dumped
-from coalserver.domain.play.lobby import Ending, same
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.game import Rules, call_rule, call_rule_json, dump_json
+from coalserver.domain.play.lobby import CloseReason, constant_time_equals
 from coalserver.domain.play.roster import Roster
 
 
@@ -38,22 +38,22 @@ class Room:
     lobby: int | None = None
     #: A digest of the key that makes its holder the source of truth, or empty.
     authority: str = ""
-    ending: Ending | None = None
+    close_reason: CloseReason | None = None
     closed: float | None = None
 
     @property
-    def over(self) -> bool:
-        return self.ending is not None
+    def ended(self) -> bool:
+        return self.close_reason is not None
 
     @property
     def full(self) -> bool:
         """Whether nobody else may come: every seat is taken, or rules have dealt them out."""
         return self.roster.full or self.state is not None
 
-    def running(self) -> None:
+    def check_running(self) -> None:
         """Refuse whatever wants a game that still runs."""
-        if self.over:
-            raise Refusal(Why.ROOM_OVER)
+        if self.ended:
+            raise DomainError(ErrorCode.ROOM_ENDED)
 
     def set_up(self, rules: Rules, rng: random.Random) -> "Room":
         """The same room with the rules' first state for the members who sit here.
@@ -61,128 +61,131 @@ class Room:
         A game that is over before it has begun is a failure of its rules.
         """
         options = json.loads(self.options)
-        begun = self._ruled(rules, asked(rules.setup, len(self.roster), options, rng))
-        if begun.outcome is not None:
-            raise Refusal(Why.RULES_FAILED, rule="outcome")
-        return begun
+        started = self._with_state(rules, call_rule(rules.setup, len(self.roster), options, rng))
+        if started.outcome is not None:
+            raise DomainError(ErrorCode.RULES_FAILED, rule="outcome")
+        return started
 
-    def admit(
+    def add_member(
         self, player: int, now: float, *, password: str = "", data: bytes = b"null"
     ) -> "Room":
         """Seat a newcomer, unless over, full or the password is wrong."""
-        self.running()
+        self.check_running()
         if player in self.roster:
-            raise Refusal(Why.ALREADY_HERE)
+            raise DomainError(ErrorCode.ALREADY_MEMBER)
         if self.full:
-            raise Refusal(Why.ROOM_FULL)
-        if self.password and not same(password, self.password):
-            raise Refusal(Why.WRONG_PASSWORD)
-        return replace(self, roster=self.roster.seat(player, now, data=data), touched=now)
+            raise DomainError(ErrorCode.ROOM_FULL)
+        if self.password and not constant_time_equals(password, self.password):
+            raise DomainError(ErrorCode.WRONG_PASSWORD)
+        return replace(self, roster=self.roster.add(player, now, data=data), touched=now)
 
     def play(self, player: int, turn: Any, rules: Rules | None, now: float) -> "Room":
         """Take a turn. Without rules a turn changes nothing but the time of the last move."""
-        self.running()
-        seat = self.roster.of(player).number
+        self.check_running()
+        seat = self.roster.get_seat(player).number
         if rules is None or self.state is None:
             return replace(self, turns=self.turns + 1, touched=now)
         if seat not in (self.current or ()):
-            raise Refusal(Why.NOT_CURRENT)
+            raise DomainError(ErrorCode.NOT_YOUR_TURN)
         state = json.loads(self.state)
-        asked(rules.legal, state, seat, turn)
-        state = asked(rules.apply, state, seat, turn)
+        call_rule(rules.legal, state, seat, turn)
+        state = call_rule(rules.apply, state, seat, turn)
         played = replace(self, turns=self.turns + 1, touched=now)
-        return played._ruled(rules, state)._finished(now)
+        return played._with_state(rules, state)._close_if_finished(now)
 
     def leave(self, player: int, rules: Rules | None, now: float) -> "Room":
         """Give up one's seat by one's own will."""
-        self.running()
-        return self.reduced(self.roster.leave(player), player, rules, now)
+        self.check_running()
+        return self.without(self.roster.leave(player), player, rules, now)
 
     def kick(self, by: int, player: int, rules: Rules | None, now: float) -> "Room":
         """The host puts a member out."""
-        self.running()
-        return self.reduced(self.roster.kick(by, player), player, rules, now)
+        self.check_running()
+        return self.without(self.roster.kick(by, player), player, rules, now)
 
-    def drop(self, player: int, rules: Rules | None, now: float) -> "Room":
+    def remove_member(self, player: int, rules: Rules | None, now: float) -> "Room":
         """Free the seat of someone who has gone silent or was banned.
 
         Rules that fail keep nobody in his seat: play ends.
         """
         roster = self.roster.without(player)
         try:
-            return self.reduced(roster, player, rules, now)
-        except Refusal:
-            return replace(self, roster=roster, touched=now).close(Ending.CLOSED, now)
+            return self.without(roster, player, rules, now)
+        except DomainError:
+            return replace(self, roster=roster, touched=now).close(CloseReason.CLOSED, now)
 
-    def reduced(self, roster: Roster, player: int, rules: Rules | None, now: float) -> "Room":
+    def without(self, roster: Roster, player: int, rules: Rules | None, now: float) -> "Room":
         """This room with fewer members: over when that decides it, or the host it hangs on left."""
-        seat = self.roster.of(player).number
-        smaller = replace(self, roster=roster, touched=now)
+        seat = self.roster.get_seat(player).number
+        room = replace(self, roster=roster, touched=now)
         if not roster.seats:
-            return smaller.close(Ending.EMPTY, now)
+            return room.close(CloseReason.EMPTY, now)
         if rules is not None and self.state is not None:
-            state = asked(rules.left, json.loads(self.state), seat)
-            smaller = smaller._ruled(rules, state)._finished(now)
-        if not smaller.over and not roster.led:
-            return smaller.close(Ending.HOST_LEFT, now)
-        return smaller
+            state = call_rule(rules.left, json.loads(self.state), seat)
+            room = room._with_state(rules, state)._close_if_finished(now)
+        if not room.ended and not roster.has_host:
+            return room.close(CloseReason.HOST_LEFT, now)
+        return room
 
     def touch(self, now: float) -> "Room":
         """Something happened here."""
         return replace(self, touched=now)
 
-    def lock(self, by: int, password: str) -> "Room":
+    def set_password(self, by: int, password: str) -> "Room":
         """The host sets a password (a digest), or removes it with an empty one."""
-        self.running()
-        self.roster.only_host(by)
+        self.check_running()
+        self.roster.check_host(by)
         return replace(self, password=password)
 
-    def away(self, player: int) -> "Room":
-        return replace(self, roster=self.roster.away(player))
+    def mark_away(self, player: int) -> "Room":
+        return replace(self, roster=self.roster.mark_away(player))
 
-    def back(self, player: int) -> "Room":
-        return replace(self, roster=self.roster.back(player))
+    def mark_back(self, player: int) -> "Room":
+        return replace(self, roster=self.roster.mark_back(player))
 
-    def close(self, ending: Ending, now: float) -> "Room":
+    def close(self, reason: CloseReason, now: float) -> "Room":
         """Play is over; the roster stays readable, nobody's turn comes again."""
         current = None if self.current is None else ()
-        return replace(self, ending=ending, closed=now, current=current)
+        return replace(self, close_reason=reason, closed=now, current=current)
 
     def view(self, rules: Rules | None, seat: int | None) -> bytes:
         """What a seat, or a spectator (None), may see of the state: JSON."""
         if rules is None or self.state is None:
             return b"null"
-        return viewed(rules, self.state, seat)
+        return state_for_seat(rules, self.state, seat)
 
-    def _ruled(self, rules: Rules, state: Any) -> "Room":
+    def _with_state(self, rules: Rules, state: Any) -> "Room":
         """With the rules' next state. They are asked about it as JSON will give it back."""
-        kept = asked(dumped, state)
-        if kept == b"null":
+        document = call_rule(dump_json, state)
+        if document == b"null":
             # Kept in a document it would mean that there are no rules.
-            raise Refusal(Why.RULES_FAILED, rule="a state of null")
-        state = json.loads(kept)
+            raise DomainError(ErrorCode.RULES_FAILED, rule="a state of null")
+        state = json.loads(document)
         return replace(
-            self, state=kept, current=_current(rules, state), outcome=_outcome(rules, state)
+            self,
+            state=document,
+            current=_current_seats(rules, state),
+            outcome=_outcome(rules, state),
         )
 
-    def _finished(self, now: float) -> "Room":
-        return self if self.outcome is None else self.close(Ending.FINISHED, now)
+    def _close_if_finished(self, now: float) -> "Room":
+        return self if self.outcome is None else self.close(CloseReason.FINISHED, now)
 
 
-def viewed(rules: Rules, state: bytes, seat: int | None) -> bytes:
+def state_for_seat(rules: Rules, state: bytes, seat: int | None) -> bytes:
     """A kept state as a seat, or a spectator (None), may see it: JSON."""
-    return asked_json(rules.view, json.loads(state), seat)
+    return call_rule_json(rules.view, json.loads(state), seat)
 
 
-def shown(rules: Rules | None, turn: bytes, by: int, seat: int | None) -> bytes:
+def turn_for_seat(rules: Rules | None, turn: bytes, by: int, seat: int | None) -> bytes:
     """A kept turn of one seat as another, or a spectator (None), may see it: JSON."""
-    return turn if rules is None else asked_json(rules.seen, json.loads(turn), by, seat)
+    return turn if rules is None else call_rule_json(rules.seen, json.loads(turn), by, seat)
 
 
-def _current(rules: Rules, state: Any) -> tuple[int, ...]:
-    seats = asked(rules.current, state)
+def _current_seats(rules: Rules, state: Any) -> tuple[int, ...]:
+    seats = call_rule(rules.current, state)
     if not isinstance(seats, tuple | list) or not all(map(_is_seat, seats)):
-        raise Refusal(Why.RULES_FAILED, rule="current")
+        raise DomainError(ErrorCode.RULES_FAILED, rule="current")
     return tuple(seats)
 
 
@@ -191,5 +194,5 @@ def _is_seat(number: Any) -> bool:
 
 
 def _outcome(rules: Rules, state: Any) -> bytes | None:
-    outcome = asked_json(rules.outcome, state)
+    outcome = call_rule_json(rules.outcome, state)
     return None if outcome == b"null" else outcome

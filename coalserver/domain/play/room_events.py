@@ -18,12 +18,12 @@ class RoomClosed:
 
     game: str
     room: int
-    ending: str
+    close_reason: str
     outcome: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class PlayerEntered:
+class RoomMemberJoined:
     """A player took a seat in a room that was already running."""
 
     game: str
@@ -34,7 +34,7 @@ class PlayerEntered:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayerLeft:
+class RoomMemberLeft:
     """A player's seat in a room is free again. `how` is left, kicked, timeout or banned."""
 
     game: str
@@ -42,11 +42,11 @@ class PlayerLeft:
     player: int
     name: str
     seat: int
-    how: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class PlayerAway:
+class RoomMemberAway:
     """A member of a room has gone silent, or (`away` false) is back."""
 
     game: str
@@ -67,12 +67,12 @@ class RoomHostChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomLocked:
+class RoomPasswordChanged:
     """The host of a room set a password, or removed it."""
 
     game: str
     room: int
-    locked: bool
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,19 +24,19 @@ SYSTEMS = (
     ("Linux", "Linux"),
 )
 UNKNOWN = N_("Unknown browser")
-BOTH = N_("%(browser)s on %(system)s")
+BROWSER_ON_SYSTEM = N_("%(browser)s on %(system)s")
 #: Of what is in no list.
-LONGEST = 60
+MAX_LENGTH = 60
 
 
-def browser_named(agent: str, texts: Language) -> str:
+def describe_browser(agent: str, language: Language) -> str:
     """A browser and its system, by its User-Agent."""
-    browser = _first(agent, BROWSERS)
-    system = _first(agent, SYSTEMS)
+    browser = _first_match(agent, BROWSERS)
+    system = _first_match(agent, SYSTEMS)
     if browser and system:
-        return texts(BOTH, browser=browser, system=system)
-    return browser or agent[:LONGEST] or texts.gettext(UNKNOWN)
+        return language(BROWSER_ON_SYSTEM, browser=browser, system=system)
+    return browser or agent[:MAX_LENGTH] or language.gettext(UNKNOWN)
 
 
-def _first(agent: str, known: tuple[tuple[str, str], ...]) -> str:
-    return next((name for mark, name in known if mark in agent), "")
+def _first_match(agent: str, markers: tuple[tuple[str, str], ...]) -> str:
+    return next((name for marker, name in markers if marker in agent), "")

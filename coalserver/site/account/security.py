@@ -2,64 +2,73 @@
 
 from aiohttp import web
 
-from coalserver.core.commands.account_admin import end_sign_in, sign_out
-from coalserver.core.commands.oauth import add_personal_token, deny_client, end_access
-from coalserver.site.account.profile import profile_page
+from coalserver.core.commands.account_admin import log_out_everywhere, revoke_login_session
+from coalserver.core.commands.oauth import create_personal_token, revoke_consent, revoke_tokens
+from coalserver.site.account.profile import render_profile
 from coalserver.site.members import member_only
-from coalserver.web.api import Call, Route
-from coalserver.web.pages.cookies import leads_to, let_out
-from coalserver.web.pages.typed import shown, typed, whole
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.pages.cookies import clear_login_cookie, redirect
+from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
 
 DAY = 86400
-MOST_DAYS = 3650
+MAX_DAYS = 3650
 
 
-async def make_token(call: Call) -> web.StreamResponse:
+async def create_token(ctx: RequestContext) -> web.StreamResponse:
     """A token for a program of one's own; shown this once, and kept by no browser."""
-    said = await typed(call, {"title": 60, "days": 10})
-    lasts = whole(said["days"], 1, MOST_DAYS, "days") * DAY
-    token = await call.core.do(
-        add_personal_token, account=call.caller.account, lasts=lasts, title=shown(said["title"])
+    form = await read_fields(ctx, {"title": 60, "days": 10})
+    lifetime = parse_integer(form["days"], 1, MAX_DAYS, "days") * DAY
+    token = await ctx.core.execute(
+        create_personal_token,
+        account_id=ctx.caller.account,
+        lifetime=lifetime,
+        title=clean_text(form["title"]),
     )
-    call.body = {}
-    return profile_page(call, fresh=token, done={})
+    ctx.body = {}
+    return render_profile(ctx, fresh=token, messages={})
 
 
-async def end_token(call: Call) -> web.StreamResponse:
+async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
     """A token is good no more; one that is none of one's own stays as it is."""
-    await typed(call, {})
-    await call.core.do(end_access, access=call.number("token"), account=call.caller.account)
-    return leads_to("/profile?done=token-ended#tokens")
+    await read_fields(ctx, {})
+    await ctx.core.execute(
+        revoke_tokens, token_pair_id=ctx.int_param("token"), account_id=ctx.caller.account
+    )
+    return redirect("/profile?done=token-ended#tokens")
 
 
-async def end_app(call: Call) -> web.StreamResponse:
+async def revoke_app(ctx: RequestContext) -> web.StreamResponse:
     """A program can act for this account no more, with whatever it has."""
-    await typed(call, {})
-    await call.core.do(deny_client, client=call.number("app"), account=call.caller.account)
-    return leads_to("/profile?done=app-ended#apps")
+    await read_fields(ctx, {})
+    await ctx.core.execute(
+        revoke_consent, client=ctx.int_param("app"), account_id=ctx.caller.account
+    )
+    return redirect("/profile?done=app-ended#apps")
 
 
-async def end_browser(call: Call) -> web.StreamResponse:
+async def sign_out_browser(ctx: RequestContext) -> web.StreamResponse:
     """A browser is signed out; if it is this one, it goes."""
-    await typed(call, {})
-    browser = call.number("browser")
-    await call.core.do(end_sign_in, sign_in=browser, account=call.caller.account)
-    if browser == call.caller.token:
-        return let_out(call, leads_to("/"))
-    return leads_to("/profile?done=browser-ended#browsers")
+    await read_fields(ctx, {})
+    browser = ctx.int_param("browser")
+    await ctx.core.execute(
+        revoke_login_session, login_session_id=browser, account_id=ctx.caller.account
+    )
+    if browser == ctx.caller.token:
+        return clear_login_cookie(ctx, redirect("/"))
+    return redirect("/profile?done=browser-ended#browsers")
 
 
-async def sign_out_everywhere(call: Call) -> web.StreamResponse:
+async def sign_out_everywhere(ctx: RequestContext) -> web.StreamResponse:
     """Every browser is signed out, this one too, and so is every game that signed in with the password."""
-    await typed(call, {})
-    await call.core.do(sign_out, account=call.caller.account)
-    return let_out(call, leads_to("/login"))
+    await read_fields(ctx, {})
+    await ctx.core.execute(log_out_everywhere, account_id=ctx.caller.account)
+    return clear_login_cookie(ctx, redirect("/login"))
 
 
 ROUTES = (
-    Route("POST", "/profile/tokens", make_token, who=member_only),
-    Route("POST", "/profile/tokens/{token}/end", end_token, who=member_only),
-    Route("POST", "/profile/apps/{app}/end", end_app, who=member_only),
-    Route("POST", "/profile/browsers/{browser}/end", end_browser, who=member_only),
-    Route("POST", "/profile/sign-out", sign_out_everywhere, who=member_only),
+    Route("POST", "/profile/tokens", create_token, auth=member_only),
+    Route("POST", "/profile/tokens/{token}/end", revoke_token, auth=member_only),
+    Route("POST", "/profile/apps/{app}/end", revoke_app, auth=member_only),
+    Route("POST", "/profile/browsers/{browser}/end", sign_out_browser, auth=member_only),
+    Route("POST", "/profile/sign-out", sign_out_everywhere, auth=member_only),
 )

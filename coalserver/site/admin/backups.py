@@ -7,110 +7,122 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
-from coalserver.site.admin.layout import Again, get, post, show
-from coalserver.site.admin.system import SENT, Place, backups_page, megabytes, noted_here
-from coalserver.site.members import admin_only, the_member
-from coalserver.site.worlds.context import Stamps
-from coalserver.web.api import Call
-from coalserver.web.pages.cookies import is_own, leads_to, own_form
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.site.admin.layout import FormPages, get, post, render_admin_page
+from coalserver.site.admin.system import (
+    UPLOADED,
+    SystemService,
+    format_size,
+    record_action,
+    render_backups,
+)
+from coalserver.site.members import admin_only, get_member
+from coalserver.site.worlds.context import TimeFormatter
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.cookies import is_csrf_valid, read_csrf_form, redirect
 from coalserver.web.pages.forms import Pairs
-from coalserver.web.pages.i18n import language_of
-from coalserver.web.pages.typed import typed
-from coalserver.web.uploads import FORM, missing, upload_kept
+from coalserver.web.pages.i18n import request_language
+from coalserver.web.pages.typed import read_fields
+from coalserver.web.uploads import MULTIPART, missing_file, save_upload
 
 log = logging.getLogger(__name__)
 
-AFTER = "/admin/backups?done=restored"
+RESTORED_PATH = "/admin/backups?done=restored"
 
 
-async def send_backup(call: Call) -> web.StreamResponse:
+async def upload_backup(ctx: RequestContext) -> web.StreamResponse:
     """A backup from elsewhere, the field `file` of a form: kept among those made here, if it is one."""
-    place = call.web.service(Place)
-    if place.scratch is None or place.backups is None or place.look is None:
-        raise Refusal(Why.DATUM_NOT_FOUND)
-    if call.request.content_type != FORM:
-        await own_form(call)
-        raise missing()
+    system = ctx.app.service(SystemService)
+    if (
+        system.temp_directory is None
+        or system.backup_directory is None
+        or system.read_manifest is None
+    ):
+        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
+    if ctx.request.content_type != MULTIPART:
+        await read_csrf_form(ctx)
+        raise missing_file()
 
-    def may(pairs: Pairs) -> None:
-        if not is_own(call, pairs):
-            raise Refusal(Why.BAD_TOKEN, what="form")
+    def check_form(pairs: Pairs) -> None:
+        if not is_csrf_valid(ctx, pairs):
+            raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
 
     try:
-        with place.scratch() as scratch:
-            file = scratch / "sent"
-            await upload_kept(call.request, place.most, may, file)
-            await asyncio.to_thread(place.look, file)
-            call.caller = admin_only(call)
-            place.backups.mkdir(mode=0o700, exist_ok=True)
-            name = place.free_name(call.now, SENT)
-            file.rename(place.backups / name)
-    except OSError as fault:
-        return _not_done(call, fault)
-    await noted_here(call, What.BACKUP_SENT, name)
-    return leads_to(f"/admin/backups/{name}/restore")
+        with system.temp_directory() as directory:
+            file = directory / "sent"
+            await save_upload(ctx.request, system.max_upload_bytes, check_form, file)
+            await asyncio.to_thread(system.read_manifest, file)
+            ctx.caller = admin_only(ctx)
+            system.backup_directory.mkdir(mode=0o700, exist_ok=True)
+            name = system.unused_name(ctx.now, UPLOADED)
+            file.rename(system.backup_directory / name)
+    except OSError as error:
+        return _restore_failed(ctx, error)
+    await record_action(ctx, AuditAction.BACKUP_UPLOADED, name)
+    return redirect(f"/admin/backups/{name}/restore")
 
 
-async def ask_to_restore(call: Call) -> web.StreamResponse:
+async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
     """Say what goes and what comes, before it does."""
-    place = call.web.service(Place)
-    path = place.file(call.path["name"])
-    if place.look is None or place.restore is None:
-        raise Refusal(Why.DATUM_NOT_FOUND)
+    system = ctx.app.service(SystemService)
+    path = system.get_backup(ctx.path["name"])
+    if system.read_manifest is None or system.restore is None:
+        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
     try:
-        says = await asyncio.to_thread(place.look, path)
+        manifest = await asyncio.to_thread(system.read_manifest, path)
         size = path.stat().st_size
-    except OSError as fault:
-        return _not_done(call, fault)
+    except OSError as error:
+        return _restore_failed(ctx, error)
     context = {
         "backup": path.name,
-        "size": megabytes(size),
-        "version": says.get("coalserver", "–"),
-        "made": _moment(call, str(says["made"])),
-        "data": place.data,
+        "size": format_size(size),
+        "version": manifest.get("coalserver", "–"),
+        "created": _format_created(ctx, str(manifest["made"])),
+        "data": system.data_directory,
     }
-    return show(call, "restore", context, here="backups")
+    return render_admin_page(ctx, "restore", context, active_page="backups")
 
 
-async def restore(call: Call) -> web.StreamResponse:
+async def restore_backup(ctx: RequestContext) -> web.StreamResponse:
     """A backup that proves sound takes the place of all there is: the server ends, and begins again with it."""
-    await typed(call, {})
-    place = call.web.service(Place)
-    path, admin = place.file(call.path["name"]), the_member(call)
-    if place.restore is None:
-        raise Refusal(Why.DATUM_NOT_FOUND)
+    await read_fields(ctx, {})
+    system = ctx.app.service(SystemService)
+    path, admin = system.get_backup(ctx.path["name"]), get_member(ctx)
+    if system.restore is None:
+        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
     try:
         # Once it is asked for it is done, whether or not the browser waits.
-        await asyncio.shield(place.restore(path, admin.id, admin.shown, lambda: admin_only(call)))
-    except OSError as fault:
-        return _not_done(call, fault)
-    return show(call, "restoring", {"after": AFTER}, here="backups")
+        await asyncio.shield(
+            system.restore(path, admin.id, admin.display_name, lambda: admin_only(ctx))
+        )
+    except OSError as error:
+        return _restore_failed(ctx, error)
+    return render_admin_page(ctx, "restoring", {"next_url": RESTORED_PATH}, active_page="backups")
 
 
-def _not_done(call: Call, fault: OSError) -> web.StreamResponse:
-    log.warning("No restore: %s", fault)
-    return backups_page(call, status=503, wrong={"backups": str(fault)})
+def _restore_failed(ctx: RequestContext, error: OSError) -> web.StreamResponse:
+    log.warning("No restore: %s", error)
+    return render_backups(ctx, status=503, errors={"backups": str(error)})
 
 
-def _moment(call: Call, made: str) -> Any:
+def _format_created(ctx: RequestContext, created: str) -> Any:
     """When a backup says that it was made, as the reader writes it; as it says it where that is no time."""
     try:
-        at = datetime.fromisoformat(made).timestamp()
+        at = datetime.fromisoformat(created).timestamp()
     except ValueError:
-        return made
-    return Stamps(language_of(call.request), the_member(call))(at)
+        return created
+    return TimeFormatter(request_language(ctx.request), get_member(ctx))(at)
 
 
-BACKUP = "/admin/backups/{name}"
+BACKUP_PATH = "/admin/backups/{name}"
 ROUTES = (
-    post("/admin/backups/upload", send_backup),
-    get(BACKUP + "/restore", ask_to_restore),
-    post(BACKUP + "/restore", restore),
+    post("/admin/backups/upload", upload_backup),
+    get(BACKUP_PATH + "/restore", confirm_restore),
+    post(BACKUP_PATH + "/restore", restore_backup),
 )
-AGAIN: Again = {
-    "send_backup": (backups_page, "backups"),
-    "ask_to_restore": (backups_page, "backups"),
-    "restore": (backups_page, "backups"),
+FORM_PAGES: FormPages = {
+    "upload_backup": (render_backups, "backups"),
+    "confirm_restore": (render_backups, "backups"),
+    "restore_backup": (render_backups, "backups"),
 }

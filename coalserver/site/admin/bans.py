@@ -5,27 +5,27 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.core.commands.bans import ban, unban
-from coalserver.core.queries.admin import bans_held
+from coalserver.core.queries.admin import active_bans
 from coalserver.core.queries.games import all_games
-from coalserver.core.queries.players import name_of
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.player import BAN_SECONDS
+from coalserver.core.queries.players import player_name
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.player import BAN_DURATIONS
 from coalserver.site.admin.layout import (
-    ROWS,
-    Again,
-    do,
+    PAGE_SIZE,
+    FormPages,
     get,
-    leafing,
-    page_asked,
+    page_number,
+    paginate,
     post,
-    show,
-    went_well,
+    render_admin_page,
+    run_audited,
+    success_messages,
 )
-from coalserver.web.api import Call
-from coalserver.web.pages.cookies import leads_to
-from coalserver.web.pages.i18n import N_, language_of
-from coalserver.web.pages.typed import shown, typed, whole
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.cookies import redirect
+from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
 
 #: How long, as the form offers it.
 DURATIONS = (
@@ -37,69 +37,78 @@ DURATIONS = (
     ("year", N_("a year")),
     ("forever", N_("for ever")),
 )
-MOST_ID = 10**9 - 1
-DONE = {
+MAX_PLAYER_ID = 10**9 - 1
+SUCCESS_MESSAGES = {
     "banned": ("bans", N_("The player is shut out.")),
     "lifted": ("bans", N_("The ban is lifted.")),
 }
 
 
-def bans_page(call: Call, **said: Any) -> web.StreamResponse:
-    texts = language_of(call.request)
-    first = (page_asked(call) - 1) * ROWS
-    found, total = call.core.see(bans_held, now=call.now, limit=ROWS, offset=first)
+def render_bans(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    language = request_language(ctx.request)
+    offset = (page_number(ctx) - 1) * PAGE_SIZE
+    bans, total = ctx.core.query(active_bans, now=ctx.now, limit=PAGE_SIZE, offset=offset)
     context = {
-        "bans": [(one, name_of(call.core.state, id=one.player)) for one in found],
-        "leaf": leafing(call, total),
-        "games": [(game.tag, game.name) for game in call.core.see(all_games)],
-        "durations": [(name, texts.gettext(words)) for name, words in DURATIONS],
-        "asked_player": call.query.get("player", "")[:10],
-        "asked_game": call.query.get("game", "")[:40],
+        "bans": [(ban_row, player_name(ctx.core.state, id=ban_row.player)) for ban_row in bans],
+        "pagination": paginate(ctx, total),
+        "games": [(game.tag, game.name) for game in ctx.core.query(all_games)],
+        "durations": [(name, language.gettext(label)) for name, label in DURATIONS],
+        "selected_player": ctx.query.get("player", "")[:10],
+        "selected_game": ctx.query.get("game", "")[:40],
     }
-    return show(call, "bans", context, **{"done": went_well(call, DONE), **said})
+    return render_admin_page(
+        ctx, "bans", context, **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides}
+    )
 
 
-async def see_bans(call: Call) -> web.StreamResponse:
+async def bans_page(ctx: RequestContext) -> web.StreamResponse:
     """Who is shut out of which game, the latest first."""
-    return bans_page(call)
+    return render_bans(ctx)
 
 
-async def ban_player(call: Call) -> web.StreamResponse:
+async def add_ban(ctx: RequestContext) -> web.StreamResponse:
     """Shut a player out of a game, and free every seat he has in it."""
-    said = await typed(call, {"game": 40, "player": 20, "duration": 20, "reason": 200})
-    player = whole(said["player"], 1, MOST_ID, "player")
-    if said["duration"] not in BAN_SECONDS:
-        raise Refusal(Why.MALFORMED, fields={"duration": ["Unknown."]})
-    reason = shown(said["reason"])
-    asked: dict[str, Any] = {
-        "game": said["game"],
-        "player": player,
-        "duration": said["duration"],
+    form = await read_fields(ctx, {"game": 40, "player": 20, "duration": 20, "reason": 200})
+    player = parse_integer(form["player"], 1, MAX_PLAYER_ID, "player")
+    if form["duration"] not in BAN_DURATIONS:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"duration": ["Unknown."]})
+    reason = clean_text(form["reason"])
+    kwargs: dict[str, Any] = {
+        "game": form["game"],
+        "player_id": player,
+        "duration": form["duration"],
         "reason": reason,
     }
-    detail = ", ".join(filter(None, (said["duration"], reason)))
-    await do(
-        call, What.PLAYER_BANNED, _about(call, said["game"], player), ban, detail=detail, **asked
+    detail = ", ".join(filter(None, (form["duration"], reason)))
+    await run_audited(
+        ctx,
+        AuditAction.PLAYER_BANNED,
+        _subject(ctx, form["game"], player),
+        ban,
+        detail=detail,
+        **kwargs,
     )
-    return leads_to("/admin/bans?done=banned")
+    return redirect("/admin/bans?done=banned")
 
 
-async def lift_ban(call: Call) -> web.StreamResponse:
+async def remove_ban(ctx: RequestContext) -> web.StreamResponse:
     """Let a player into a game again."""
-    said = await typed(call, {"game": 40, "player": 20})
-    player = whole(said["player"], 1, MOST_ID, "player")
-    asked: dict[str, Any] = {"game": said["game"], "player": player}
-    await do(call, What.BAN_LIFTED, _about(call, said["game"], player), unban, **asked)
-    return leads_to("/admin/bans?done=lifted")
+    form = await read_fields(ctx, {"game": 40, "player": 20})
+    player = parse_integer(form["player"], 1, MAX_PLAYER_ID, "player")
+    kwargs: dict[str, Any] = {"game": form["game"], "player_id": player}
+    await run_audited(
+        ctx, AuditAction.PLAYER_UNBANNED, _subject(ctx, form["game"], player), unban, **kwargs
+    )
+    return redirect("/admin/bans?done=lifted")
 
 
-def _about(call: Call, game: str, player: int) -> str:
-    return f"{name_of(call.core.state, id=player)} ({player}), {game}"
+def _subject(ctx: RequestContext, game: str, player: int) -> str:
+    return f"{player_name(ctx.core.state, id=player)} ({player}), {game}"
 
 
 ROUTES = (
-    get("/admin/bans", see_bans),
-    post("/admin/bans", ban_player),
-    post("/admin/bans/lift", lift_ban),
+    get("/admin/bans", bans_page),
+    post("/admin/bans", add_ban),
+    post("/admin/bans/lift", remove_ban),
 )
-AGAIN: Again = {"ban_player": (bans_page, "ban"), "lift_ban": (bans_page, "bans")}
+FORM_PAGES: FormPages = {"add_ban": (render_bans, "ban"), "remove_ban": (render_bans, "bans")}

@@ -4,53 +4,63 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.games import add_game, rotate_game
+from coalserver.core.commands.games import add_game, rotate_game_tokens
 from coalserver.core.queries.games import all_games
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
-from coalserver.site.admin.layout import Again, do, get, post, show
-from coalserver.web.api import Call
-from coalserver.web.pages.typed import shown, typed, whole
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.site.admin.layout import FormPages, get, post, render_admin_page, run_audited
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
 
-MOST_PLAYERS = 1000
+MAX_PLAYERS = 1000
 
 
-def games_page(call: Call, fresh: Any = None, **said: Any) -> web.StreamResponse:
+def render_games(ctx: RequestContext, fresh: Any = None, **overrides: Any) -> web.StreamResponse:
     """Every game; `fresh` are tokens that are shown this once."""
-    context = {"games": call.core.see(all_games), "fresh": fresh}
-    return show(call, "games", context, **said)
+    context = {"games": ctx.core.query(all_games), "fresh": fresh}
+    return render_admin_page(ctx, "games", context, **overrides)
 
 
-async def see_games(call: Call) -> web.StreamResponse:
+async def games_page(ctx: RequestContext) -> web.StreamResponse:
     """Every game, with no token of any."""
-    return games_page(call)
+    return render_games(ctx)
 
 
-async def make_game(call: Call) -> web.StreamResponse:
+async def register_game(ctx: RequestContext) -> web.StreamResponse:
     """A game; its tokens are shown this once."""
-    said = await typed(call, {"tag": 100, "name": 100, "min": 10, "max": 10, "open": 5})
-    low = whole(said["min"], 1, MOST_PLAYERS, "max")
-    high = whole(said["max"], 1, MOST_PLAYERS, "max")
-    tag = said["tag"].strip()
-    asked: dict[str, Any] = {"tag": tag, "name": shown(said["name"]), "open": bool(said["open"])}
-    made = await do(
-        call, What.GAME_ADDED, tag, add_game, min_players=low, max_players=high, **asked
+    form = await read_fields(ctx, {"tag": 100, "name": 100, "min": 10, "max": 10, "open": 5})
+    low = parse_integer(form["min"], 1, MAX_PLAYERS, "max")
+    high = parse_integer(form["max"], 1, MAX_PLAYERS, "max")
+    tag = form["tag"].strip()
+    kwargs: dict[str, Any] = {
+        "tag": tag,
+        "name": clean_text(form["name"]),
+        "open": bool(form["open"]),
+    }
+    game = await run_audited(
+        ctx, AuditAction.GAME_ADDED, tag, add_game, min_players=low, max_players=high, **kwargs
     )
-    return games_page(call, made)
+    return render_games(ctx, game)
 
 
-async def rotate(call: Call) -> web.StreamResponse:
+async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
     """New tokens for a game, shown this once; the old ones stop at once."""
-    await typed(call, {})
-    tag = call.path["tag"]
-    if tag not in {game.tag for game in call.core.see(all_games)}:
-        raise Refusal(Why.GAME_NOT_FOUND)
-    return games_page(call, await do(call, What.GAME_ROTATED, tag, rotate_game, tag=tag))
+    await read_fields(ctx, {})
+    tag = ctx.path["tag"]
+    if tag not in {game.tag for game in ctx.core.query(all_games)}:
+        raise DomainError(ErrorCode.GAME_NOT_FOUND)
+    return render_games(
+        ctx,
+        await run_audited(ctx, AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag),
+    )
 
 
 ROUTES = (
-    get("/admin/games", see_games),
-    post("/admin/games", make_game),
-    post("/admin/games/{tag}/rotate", rotate),
+    get("/admin/games", games_page),
+    post("/admin/games", register_game),
+    post("/admin/games/{tag}/rotate", rotate_tokens),
 )
-AGAIN: Again = {"make_game": (games_page, "make"), "rotate": (games_page, "games")}
+FORM_PAGES: FormPages = {
+    "register_game": (render_games, "make"),
+    "rotate_tokens": (render_games, "games"),
+}

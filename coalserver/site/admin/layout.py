@@ -6,19 +6,19 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from coalserver.core.commands.audit import noted
-from coalserver.domain.audit import What
-from coalserver.site.members import admin_only, the_member
-from coalserver.site.worlds.context import Stamps
-from coalserver.web.api import Call, Handler, Route
+from coalserver.core.commands.audit import execute_audited
+from coalserver.domain.audit import AuditAction
+from coalserver.site.members import admin_only, get_member
+from coalserver.site.worlds.context import TimeFormatter
+from coalserver.web.api import Handler, RequestContext, Route
 from coalserver.web.pages.cookies import form_page
-from coalserver.web.pages.i18n import N_, language_of
+from coalserver.web.pages.i18n import N_, request_language
 
 T = TypeVar("T")
 #: Shows a page again, with what a request has to say on it.
-Shown = Callable[..., web.StreamResponse]
+PageRenderer = Callable[..., web.StreamResponse]
 #: By endpoint: the page on which a form was, and the part of it.
-Again = Mapping[str, tuple[Shown, str]]
+FormPages = Mapping[str, tuple[PageRenderer, str]]
 
 PAGES = (
     ("overview", "/admin", N_("Overview")),
@@ -32,64 +32,72 @@ PAGES = (
     ("log", "/admin/log", N_("Log")),
 )
 #: Rows on a page.
-ROWS = 50
+PAGE_SIZE = 50
 #: More pages nobody leafs through.
-MOST_PAGES = 10**6
+MAX_PAGES = 10**6
 
 
-async def do(
-    call: Call, what: What, about: str, command: Callable[..., T], /, detail: str = "", **asked: Any
+async def run_audited(
+    ctx: RequestContext,
+    action: AuditAction,
+    subject: str,
+    command: Callable[..., T],
+    /,
+    detail: str = "",
+    **kwargs: Any,
 ) -> T:
     """Run a command for the admin who calls, and keep that he asked for it."""
-    given = {"by": call.caller.account, "what": what, "about": about, "detail": detail}
-    return await call.core.do(noted, **given, act=command, **asked)
+    entry = {"actor": ctx.caller.account, "action": action, "subject": subject, "detail": detail}
+    return await ctx.core.execute(execute_audited, **entry, command=command, **kwargs)
 
 
-def show(
-    call: Call,
+def render_admin_page(
+    ctx: RequestContext,
     name: str,
     context: Mapping[str, Any],
     *,
     status: int = 200,
-    here: str = "",
-    wrong: Mapping[str, str] | None = None,
-    done: Mapping[str, str] | None = None,
+    active_page: str = "",
+    errors: Mapping[str, str] | None = None,
+    messages: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A page of admins. `wrong` and `done` are sentences, by the part of the page they belong to."""
-    texts = language_of(call.request)
-    frame = {
-        "here": here or name,
+    language = request_language(ctx.request)
+    shared = {
+        "active_page": active_page or name,
         "pages": PAGES,
-        "typed": call.body if wrong else {},
-        "when": Stamps(texts, the_member(call)),
-        "now": call.now,
-        "wrong": wrong or {},
-        "done": {part: texts.gettext(sentence) for part, sentence in (done or {}).items()},
+        "form_values": ctx.body if errors else {},
+        "format_time": TimeFormatter(language, get_member(ctx)),
+        "now": ctx.now,
+        "errors": errors or {},
+        "messages": {
+            section: language.gettext(message) for section, message in (messages or {}).items()
+        },
     }
-    return form_page(call, f"admin/{name}.html", {**frame, **context}, status)
+    return form_page(ctx, f"admin/{name}.html", {**shared, **context}, status)
 
 
-def went_well(call: Call, words: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def success_messages(ctx: RequestContext, table: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """What the address says went well, by its part of the page."""
-    found = words.get(call.query.get("done", ""))
+    found = table.get(ctx.query.get("done", ""))
     return dict([found]) if found else {}
 
 
-def page_asked(call: Call) -> int:
+def page_number(ctx: RequestContext) -> int:
     """Which page of a list, from 1; the first where the address names none."""
-    text = call.query.get("page", "")
+    text = ctx.query.get("page", "")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-    return min(max(number, 1), MOST_PAGES)
+    return min(max(number, 1), MAX_PAGES)
 
 
-def leafing(call: Call, total: int, **kept: str) -> dict[str, Any]:
+def paginate(ctx: RequestContext, total: int, **filters: str) -> dict[str, Any]:
     """Where a list goes on, and where it came from."""
-    page = page_asked(call)
-    last = max(1, -(-total // ROWS))
+    page = page_number(ctx)
+    last = max(1, -(-total // PAGE_SIZE))
 
     def address(number: int) -> str:
-        asked = {name: value for name, value in kept.items() if value}
-        return "?" + urlencode({**asked, "page": number})
+        params = {name: value for name, value in filters.items() if value}
+        return "?" + urlencode({**params, "page": number})
 
     return {
         "page": page,
@@ -101,8 +109,8 @@ def leafing(call: Call, total: int, **kept: str) -> dict[str, Any]:
 
 
 def get(path: str, handler: Handler) -> Route:
-    return Route("GET", path, handler, who=admin_only)
+    return Route("GET", path, handler, auth=admin_only)
 
 
 def post(path: str, handler: Handler) -> Route:
-    return Route("POST", path, handler, who=admin_only)
+    return Route("POST", path, handler, auth=admin_only)

@@ -2,75 +2,79 @@
 
 from aiohttp import web
 
-from coalserver.core.queries.accounts import every_account
-from coalserver.core.queries.admin import bans_held, gathering, playing
-from coalserver.core.queries.deeds import deeds
+from coalserver.core.queries.accounts import all_accounts
+from coalserver.core.queries.admin import active_bans, all_open_lobbies, all_running_rooms
+from coalserver.core.queries.deeds import list_audit_entries
 from coalserver.core.queries.games import all_games
-from coalserver.core.queries.worlds import active_worlds, visitors_there
-from coalserver.domain.errors import Refusal
+from coalserver.core.queries.worlds import active_worlds, online_visitors
+from coalserver.domain.errors import DomainError
 from coalserver.site.admin import backups, bans, games, rooms, system, users, worlds
-from coalserver.site.admin.layout import Again, get, show
-from coalserver.site.admin.messages import DEEDS, MISSING, sentence
-from coalserver.site.members import turned_back
-from coalserver.web.api import Call
-from coalserver.web.pages.i18n import N_, language_of
-from coalserver.web.pages.pages import page
+from coalserver.site.admin.layout import FormPages, get, render_admin_page
+from coalserver.site.admin.messages import ACTION_MESSAGES, NOT_FOUND_CODES, error_message
+from coalserver.site.members import render_access_error
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.pages import render_page
 
-PARTS = (users, worlds, games, rooms, bans, system, backups)
+MODULES = (users, worlds, games, rooms, bans, system, backups)
 #: The newest deeds, and accounts that wait, on the first page.
-FEW = 8
-NOTHING_THERE = N_("There is nothing at this address.")
+OVERVIEW_ROWS = 8
+NOT_FOUND = N_("There is nothing at this address.")
 
 
-async def see_overview(call: Call) -> web.StreamResponse:
+async def overview_page(ctx: RequestContext) -> web.StreamResponse:
     """Who waits to be let in, how the worlds are, what goes on, and what was done last."""
-    accounts = call.core.see(every_account)
-    waiting = [one for one in accounts if not one.active]
+    accounts = ctx.core.query(all_accounts)
+    waiting = [account for account in accounts if not account.active]
     worlds = [
-        (world, len(call.core.see(visitors_there, world=world.id)))
-        for world in call.core.see(active_worlds)
+        (world, len(ctx.core.query(online_visitors, world=world.id)))
+        for world in ctx.core.query(active_worlds)
     ]
     context = {
         "accounts": len(accounts),
-        "waiting": waiting[:FEW],
+        "waiting": waiting[:OVERVIEW_ROWS],
         "waiting_count": len(waiting),
         "worlds": worlds,
-        "games": len(call.core.see(all_games)),
-        "rooms": call.core.see(gathering, limit=0)[1],
-        "sessions": call.core.see(playing, limit=0)[1],
-        "bans": call.core.see(bans_held, now=call.now, limit=0)[1],
-        "deeds": call.core.see(deeds, limit=FEW)[0],
-        "words": DEEDS,
+        "games": len(ctx.core.query(all_games)),
+        "rooms": ctx.core.query(all_open_lobbies, limit=0)[1],
+        "sessions": ctx.core.query(all_running_rooms, limit=0)[1],
+        "bans": ctx.core.query(active_bans, now=ctx.now, limit=0)[1],
+        "entries": ctx.core.query(list_audit_entries, limit=OVERVIEW_ROWS)[0],
+        "action_messages": ACTION_MESSAGES,
     }
-    return show(call, "overview", context)
+    return render_admin_page(ctx, "overview", context)
 
 
-def refuse(refusal: Refusal, call: Call) -> web.StreamResponse:
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """The page again, with what was wrong where it was wrong; or one that says that there is nothing."""
-    turned = turned_back(refusal, call, "/admin")
-    if turned is not None:
-        return turned
-    again = AGAIN.get(call.route.endpoint)
-    if again is None or refusal.why in MISSING:
-        said = language_of(call.request).gettext(NOTHING_THERE)
-        return page(call.request, "astray.html", {"status": 404, "sentence": said}, 404)
-    status, said = sentence(refusal, language_of(call.request))
-    shown, part = again
+    rejection = render_access_error(error, ctx, "/admin")
+    if rejection is not None:
+        return rejection
+    form_page = FORM_PAGES.get(ctx.route.endpoint)
+    if form_page is None or error.code in NOT_FOUND_CODES:
+        message = request_language(ctx.request).gettext(NOT_FOUND)
+        return render_page(ctx.request, "error.html", {"status": 404, "message": message}, 404)
+    status, message = error_message(error, request_language(ctx.request))
+    render_form, section = form_page
     try:
-        answer = shown(call, status=status, wrong={part: said})
-    except Refusal as other:
+        response = render_form(ctx, status=status, errors={section: message})
+    except DomainError as page_error:
         # What the form was about is no more: then there is no page of it either.
         return (
-            refuse(Refusal(other.why), call) if other.why in MISSING else _plain(call, status, said)
+            render_error(DomainError(page_error.code), ctx)
+            if page_error.code in NOT_FOUND_CODES
+            else _error_page(ctx, status, message)
         )
     if status == 429:
-        answer.headers["Retry-After"] = str(refusal.facts.get("wait", 60))
-    return answer
+        response.headers["Retry-After"] = str(error.details.get("wait", 60))
+    return response
 
 
-def _plain(call: Call, status: int, said: str) -> web.StreamResponse:
-    return page(call.request, "astray.html", {"status": status, "sentence": said}, status)
+def _error_page(ctx: RequestContext, status: int, message: str) -> web.StreamResponse:
+    return render_page(ctx.request, "error.html", {"status": status, "message": message}, status)
 
 
-AGAIN: Again = {endpoint: shown for part in PARTS for endpoint, shown in part.AGAIN.items()}
-ROUTES = (get("/admin", see_overview), *(route for part in PARTS for route in part.ROUTES))
+FORM_PAGES: FormPages = {
+    endpoint: shown for part in MODULES for endpoint, shown in part.FORM_PAGES.items()
+}
+ROUTES = (get("/admin", overview_page), *(route for part in MODULES for route in part.ROUTES))

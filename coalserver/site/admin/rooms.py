@@ -6,26 +6,33 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.core.commands.moderation import (
-    end_lobby,
-    end_room,
-    put_out_of_lobby,
-    put_out_of_room,
+    admin_close_lobby,
+    admin_close_room,
+    admin_kick_from_lobby,
+    admin_kick_from_room,
 )
-from coalserver.core.queries.admin import gathering, playing
-from coalserver.core.queries.players import name_of
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.queries.admin import all_open_lobbies, all_running_rooms
+from coalserver.core.queries.players import player_name
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
-from coalserver.site.admin.layout import Again, do, get, post, show, went_well
-from coalserver.web.api import Call
-from coalserver.web.pages.cookies import leads_to
+from coalserver.site.admin.layout import (
+    FormPages,
+    get,
+    post,
+    render_admin_page,
+    run_audited,
+    success_messages,
+)
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.typed import typed
+from coalserver.web.pages.typed import read_fields
 
 #: Of each kind, the newest.
-SHOWN = 100
-DONE = {
+MAX_ROWS = 100
+SUCCESS_MESSAGES = {
     "closed": ("gathering", N_("The room is closed.")),
     "out": ("gathering", N_("The player is out of the room.")),
     "ended": ("playing", N_("The session is ended.")),
@@ -33,106 +40,110 @@ DONE = {
 }
 
 
-def rooms_page(call: Call, **said: Any) -> web.StreamResponse:
-    lobbies, gather = call.core.see(gathering, limit=SHOWN)
-    rooms, play = call.core.see(playing, limit=SHOWN)
+def render_rooms(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    lobbies, lobby_count = ctx.core.query(all_open_lobbies, limit=MAX_ROWS)
+    rooms, room_count = ctx.core.query(all_running_rooms, limit=MAX_ROWS)
     context = {
-        "lobbies": [(lobby, _seats(call, lobby)) for lobby in lobbies],
-        "lobby_count": gather,
-        "rooms": [(room, _seats(call, room)) for room in rooms],
-        "room_count": play,
+        "lobbies": [(lobby, _member_rows(ctx, lobby)) for lobby in lobbies],
+        "lobby_count": lobby_count,
+        "rooms": [(room, _member_rows(ctx, room)) for room in rooms],
+        "room_count": room_count,
     }
-    return show(call, "rooms", context, **{"done": went_well(call, DONE), **said})
+    return render_admin_page(
+        ctx, "rooms", context, **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides}
+    )
 
 
-def _seats(call: Call, place: Lobby | Room) -> list[dict[str, Any]]:
+def _member_rows(ctx: RequestContext, lobby_or_room: Lobby | Room) -> list[dict[str, Any]]:
     """Who is in a place, as they came."""
     return [
         {
             "player": seat.player,
-            "name": name_of(call.core.state, id=seat.player),
-            "host": seat.player == place.roster.host,
+            "name": player_name(ctx.core.state, id=seat.player),
+            "host": seat.player == lobby_or_room.roster.host,
             "away": seat.away,
         }
-        for seat in place.roster.seats
+        for seat in lobby_or_room.roster.seats
     ]
 
 
-async def see_rooms(call: Call) -> web.StreamResponse:
+async def rooms_page(ctx: RequestContext) -> web.StreamResponse:
     """Every room that gathers and every session that plays; the newest first."""
-    return rooms_page(call)
+    return render_rooms(ctx)
 
 
-async def close_room(call: Call) -> web.StreamResponse:
+async def close_open_room(ctx: RequestContext) -> web.StreamResponse:
     """A gathering ends for everyone."""
-    await typed(call, {})
-    lobby = the_lobby(call)
-    await do(call, What.LOBBY_CLOSED, _named(lobby), end_lobby, lobby_id=lobby.id)
-    return leads_to("/admin/rooms?done=closed")
+    await read_fields(ctx, {})
+    lobby = get_lobby(ctx)
+    await run_audited(
+        ctx, AuditAction.LOBBY_CLOSED, _label(lobby), admin_close_lobby, lobby_id=lobby.id
+    )
+    return redirect("/admin/rooms?done=closed")
 
 
-async def kick_from_room(call: Call) -> web.StreamResponse:
+async def kick_room_member(ctx: RequestContext) -> web.StreamResponse:
     """A member of a gathering has to go."""
-    await typed(call, {})
-    lobby = the_lobby(call)
-    await _put_out(call, lobby, put_out_of_lobby, lobby_id=lobby.id)
-    return leads_to("/admin/rooms?done=out")
+    await read_fields(ctx, {})
+    lobby = get_lobby(ctx)
+    await _kick(ctx, lobby, admin_kick_from_lobby, lobby_id=lobby.id)
+    return redirect("/admin/rooms?done=out")
 
 
-async def close_session(call: Call) -> web.StreamResponse:
+async def close_session(ctx: RequestContext) -> web.StreamResponse:
     """Play ends for everyone."""
-    await typed(call, {})
-    room = the_room(call)
-    await do(call, What.ROOM_CLOSED, _named(room), end_room, room_id=room.id)
-    return leads_to("/admin/rooms?done=ended#playing")
+    await read_fields(ctx, {})
+    room = get_room(ctx)
+    await run_audited(ctx, AuditAction.ROOM_CLOSED, _label(room), admin_close_room, room_id=room.id)
+    return redirect("/admin/rooms?done=ended#playing")
 
 
-async def kick_from_session(call: Call) -> web.StreamResponse:
+async def kick_session_member(ctx: RequestContext) -> web.StreamResponse:
     """One who plays has to go."""
-    await typed(call, {})
-    room = the_room(call)
-    await _put_out(call, room, put_out_of_room, room_id=room.id)
-    return leads_to("/admin/rooms?done=out-of-session#playing")
+    await read_fields(ctx, {})
+    room = get_room(ctx)
+    await _kick(ctx, room, admin_kick_from_room, room_id=room.id)
+    return redirect("/admin/rooms?done=out-of-session#playing")
 
 
-def the_lobby(call: Call) -> Lobby:
-    found = call.core.state.get(Lobby, call.number("room"))
+def get_lobby(ctx: RequestContext) -> Lobby:
+    found = ctx.core.state.get(Lobby, ctx.int_param("room"))
     if found is None:
-        raise Refusal(Why.LOBBY_NOT_FOUND)
+        raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
     return found
 
 
-def the_room(call: Call) -> Room:
-    found = call.core.state.get(Room, call.number("session"))
+def get_room(ctx: RequestContext) -> Room:
+    found = ctx.core.state.get(Room, ctx.int_param("session"))
     if found is None:
-        raise Refusal(Why.ROOM_NOT_FOUND)
+        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
     return found
 
 
-def _named(place: Lobby | Room) -> str:
-    return f"{place.name or place.game} ({place.game} {place.id})"
+def _label(lobby_or_room: Lobby | Room) -> str:
+    return f"{lobby_or_room.name or lobby_or_room.game} ({lobby_or_room.game} {lobby_or_room.id})"
 
 
-async def _put_out(
-    call: Call, place: Lobby | Room, command: Callable[..., Any], **where: int
+async def _kick(
+    ctx: RequestContext, lobby_or_room: Lobby | Room, command: Callable[..., Any], **target: int
 ) -> None:
     """The player whom the path names has to go from there."""
-    player = call.number("player")
-    who = f"{name_of(call.core.state, id=player)} ({player})"
-    about: dict[str, Any] = {"detail": _named(place), **where, "player": player}
-    await do(call, What.PLAYER_PUT_OUT, who, command, **about)
+    player = ctx.int_param("player")
+    subject = f"{player_name(ctx.core.state, id=player)} ({player})"
+    kwargs: dict[str, Any] = {"detail": _label(lobby_or_room), **target, "player_id": player}
+    await run_audited(ctx, AuditAction.PLAYER_KICKED, subject, command, **kwargs)
 
 
 ROUTES = (
-    get("/admin/rooms", see_rooms),
-    post("/admin/rooms/{room}/close", close_room),
-    post("/admin/rooms/{room}/kick/{player}", kick_from_room),
+    get("/admin/rooms", rooms_page),
+    post("/admin/rooms/{room}/close", close_open_room),
+    post("/admin/rooms/{room}/kick/{player}", kick_room_member),
     post("/admin/sessions/{session}/close", close_session),
-    post("/admin/sessions/{session}/kick/{player}", kick_from_session),
+    post("/admin/sessions/{session}/kick/{player}", kick_session_member),
 )
-AGAIN: Again = {
-    "close_room": (rooms_page, "gathering"),
-    "kick_from_room": (rooms_page, "gathering"),
-    "close_session": (rooms_page, "playing"),
-    "kick_from_session": (rooms_page, "playing"),
+FORM_PAGES: FormPages = {
+    "close_open_room": (render_rooms, "gathering"),
+    "kick_room_member": (render_rooms, "gathering"),
+    "close_session": (render_rooms, "playing"),
+    "kick_session_member": (render_rooms, "playing"),
 }

@@ -4,142 +4,167 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.account_admin import change_account, remove_account
-from coalserver.core.commands.audit import Asked, noted_together
+from coalserver.core.commands.account_admin import delete_account, update_account
+from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
 from coalserver.core.commands.claims import set_usernames
-from coalserver.core.queries.accounts import account_numbered, sign_ins_of
-from coalserver.core.queries.admin import accounts_like
+from coalserver.core.queries.accounts import account_by_id, login_sessions_of_account
+from coalserver.core.queries.admin import search_accounts
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.audit import What
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.admin.layout import (
-    ROWS,
-    Again,
-    do,
+    PAGE_SIZE,
+    FormPages,
     get,
-    leafing,
-    page_asked,
+    page_number,
+    paginate,
     post,
-    show,
-    went_well,
+    render_admin_page,
+    run_audited,
+    success_messages,
 )
-from coalserver.web.api import Call
-from coalserver.web.pages.cookies import leads_to
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.typed import typed
+from coalserver.web.pages.typed import read_fields
 
-LONGEST_SEARCH = 100
-DONE = {
+MAX_SEARCH_LENGTH = 100
+SUCCESS_MESSAGES = {
     "saved": ("account", N_("Saved.")),
     "let-in": ("users", N_("The account may come in now.")),
     "removed": ("users", N_("The account is removed.")),
 }
 
 
-def users_page(call: Call, **said: Any) -> web.StreamResponse:
-    sought = call.query.get("q", "")[:LONGEST_SEARCH]
-    first = (page_asked(call) - 1) * ROWS
-    found, total = call.core.see(accounts_like, text=sought, limit=ROWS, offset=first)
-    context = {"accounts": found, "sought": sought, "leaf": leafing(call, total, q=sought)}
-    return show(call, "users", context, **{"done": went_well(call, DONE), **said})
+def render_users(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    search = ctx.query.get("q", "")[:MAX_SEARCH_LENGTH]
+    offset = (page_number(ctx) - 1) * PAGE_SIZE
+    found, total = ctx.core.query(search_accounts, text=search, limit=PAGE_SIZE, offset=offset)
+    context = {"accounts": found, "search": search, "pagination": paginate(ctx, total, q=search)}
+    return render_admin_page(
+        ctx, "users", context, **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides}
+    )
 
 
-def user_page(call: Call, **said: Any) -> web.StreamResponse:
-    account = the_account(call)
-    browsers = call.core.see(sign_ins_of, account=account.id, now=call.now)
+def render_user(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    account = get_account(ctx)
+    browsers = ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
     context = {
         "account": account,
         "browsers": len(browsers),
-        "own": account.id == call.caller.account,
+        "is_self": account.id == ctx.caller.account,
     }
-    return show(call, "user", context, here="users", **{"done": went_well(call, DONE), **said})
+    return render_admin_page(
+        ctx,
+        "user",
+        context,
+        active_page="users",
+        **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides},
+    )
 
 
-def removal_page(call: Call, **said: Any) -> web.StreamResponse:
-    return show(call, "user_remove", {"account": the_account(call)}, here="users", **said)
+def render_removal(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    return render_admin_page(
+        ctx, "user_remove", {"account": get_account(ctx)}, active_page="users", **overrides
+    )
 
 
-def the_account(call: Call) -> Account:
-    found = call.core.see(account_numbered, id=call.number("account"))
+def get_account(ctx: RequestContext) -> Account:
+    found = ctx.core.query(account_by_id, id=ctx.int_param("account"))
     if found is None:
-        raise Refusal(Why.ACCOUNT_NOT_FOUND)
+        raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
     return found
 
 
-async def see_users(call: Call) -> web.StreamResponse:
+async def users_page(ctx: RequestContext) -> web.StreamResponse:
     """Every account, oldest first, or those with `q` in one of their names."""
-    return users_page(call)
+    return render_users(ctx)
 
 
-async def see_user(call: Call) -> web.StreamResponse:
+async def user_page(ctx: RequestContext) -> web.StreamResponse:
     """One account, and all that an admin can change of it."""
-    return user_page(call)
+    return render_user(ctx)
 
 
-async def let_in(call: Call) -> web.StreamResponse:
+async def activate_user(ctx: RequestContext) -> web.StreamResponse:
     """Who has signed up need not wait any longer."""
-    await typed(call, {})
-    account = the_account(call)
-    await do(
-        call, What.ACCOUNT_LET_IN, account.email, change_account, account=account.id, active=True
+    await read_fields(ctx, {})
+    account = get_account(ctx)
+    await run_audited(
+        ctx,
+        AuditAction.ACCOUNT_ACTIVATED,
+        account.email,
+        update_account,
+        account_id=account.id,
+        active=True,
     )
-    return leads_to("/admin/users?done=let-in")
+    return redirect("/admin/users?done=let-in")
 
 
-async def save_user(call: Call) -> web.StreamResponse:
+async def save_user(ctx: RequestContext) -> web.StreamResponse:
     """Whether an account may come in, whether it runs the place, and its names in the game.
 
     Each change is a deed of its own; where one is refused, none is done.
     """
-    said = await typed(call, {"active": 5, "admin": 5, "usernames": 3000})
-    account = the_account(call)
-    active, admin = bool(said["active"]), bool(said["admin"])
+    form = await read_fields(ctx, {"active": 5, "admin": 5, "usernames": 3000})
+    account = get_account(ctx)
+    active, admin = bool(form["active"]), bool(form["admin"])
     names = tuple(
-        name.strip() for name in said["usernames"].replace("\n", ",").split(",") if name.strip()
+        name.strip() for name in form["usernames"].replace("\n", ",").split(",") if name.strip()
     )
     names = tuple(dict.fromkeys(names))
-    of, deeds = {"account": account.id}, []
+    target, commands = {"account_id": account.id}, []
     if names != account.usernames:
-        asked = {**of, "usernames": names}
-        deeds.append(Asked(What.NAMES_SET, account.email, set_usernames, asked, ", ".join(names)))
+        kwargs = {**target, "usernames": names}
+        commands.append(
+            AuditedCommand(
+                AuditAction.USERNAMES_SET, account.email, set_usernames, kwargs, ", ".join(names)
+            )
+        )
     if admin != account.admin:
-        what = What.ADMIN_MADE if admin else What.ADMIN_UNMADE
-        deeds.append(Asked(what, account.email, change_account, {**of, "admin": admin}))
+        action = AuditAction.ADMIN_GRANTED if admin else AuditAction.ADMIN_REVOKED
+        commands.append(
+            AuditedCommand(action, account.email, update_account, {**target, "admin": admin})
+        )
     if active != account.active:
-        what = What.ACCOUNT_LET_IN if active else What.ACCOUNT_PUT_ON_HOLD
-        deeds.append(Asked(what, account.email, change_account, {**of, "active": active}))
-    await call.core.do(noted_together, by=call.caller.account, deeds=deeds)
-    if account.id == call.caller.account and not (active and admin):
-        return leads_to("/")
-    return leads_to(f"/admin/users/{account.id}?done=saved")
+        action = AuditAction.ACCOUNT_ACTIVATED if active else AuditAction.ACCOUNT_DEACTIVATED
+        commands.append(
+            AuditedCommand(action, account.email, update_account, {**target, "active": active})
+        )
+    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account, commands=commands)
+    if account.id == ctx.caller.account and not (active and admin):
+        return redirect("/")
+    return redirect(f"/admin/users/{account.id}?done=saved")
 
 
-async def ask_to_remove(call: Call) -> web.StreamResponse:
+async def confirm_removal(ctx: RequestContext) -> web.StreamResponse:
     """Say what goes with an account, before it goes."""
-    return removal_page(call)
+    return render_removal(ctx)
 
 
-async def remove_user(call: Call) -> web.StreamResponse:
+async def delete_user(ctx: RequestContext) -> web.StreamResponse:
     """An account is no more; one of an admin stays."""
-    await typed(call, {})
-    account = the_account(call)
-    await do(call, What.ACCOUNT_REMOVED, account.email, remove_account, account=account.id)
-    return leads_to("/admin/users?done=removed")
+    await read_fields(ctx, {})
+    account = get_account(ctx)
+    await run_audited(
+        ctx, AuditAction.ACCOUNT_REMOVED, account.email, delete_account, account_id=account.id
+    )
+    return redirect("/admin/users?done=removed")
 
 
 USER = "/admin/users/{account}"
 ROUTES = (
-    get("/admin/users", see_users),
-    get(USER, see_user),
+    get("/admin/users", users_page),
+    get(USER, user_page),
     post(USER, save_user),
-    post(USER + "/activate", let_in),
-    get(USER + "/remove", ask_to_remove),
-    post(USER + "/remove", remove_user),
+    post(USER + "/activate", activate_user),
+    get(USER + "/remove", confirm_removal),
+    post(USER + "/remove", delete_user),
 )
-AGAIN: Again = {
-    "see_user": (user_page, "account"),
-    "save_user": (user_page, "account"),
-    "let_in": (users_page, "users"),
-    "ask_to_remove": (removal_page, "remove"),
-    "remove_user": (removal_page, "remove"),
+FORM_PAGES: FormPages = {
+    "user_page": (render_user, "account"),
+    "save_user": (render_user, "account"),
+    "activate_user": (render_users, "users"),
+    "confirm_removal": (render_removal, "remove"),
+    "delete_user": (render_removal, "remove"),
 }

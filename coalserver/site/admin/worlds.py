@@ -5,62 +5,87 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.agents import open_world, renew_agent
-from coalserver.core.commands.audit import Asked, noted_together
-from coalserver.core.commands.pairing import open_pairing
-from coalserver.core.commands.worlds import change_world, end_world, tell_console
-from coalserver.core.queries.oauth import agent_of
-from coalserver.core.queries.worlds import active_worlds, visitors_there, waiting_for, world_with
-from coalserver.domain.audit import What
-from coalserver.domain.minecraft.slugs import slugged
+from coalserver.core.commands.agents import create_world_with_agent, rotate_agent_secret
+from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
+from coalserver.core.commands.pairing import create_pairing_code
+from coalserver.core.commands.worlds import archive_world, queue_console_command, update_world
+from coalserver.core.queries.oauth import agent_of_world
+from coalserver.core.queries.worlds import (
+    active_worlds,
+    online_visitors,
+    queued_commands,
+    world_by_id,
+)
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.minecraft.slugs import slugify_short_name
 from coalserver.domain.minecraft.visitor import one_line
 from coalserver.domain.minecraft.world import World
-from coalserver.site.access import path_of
-from coalserver.site.admin.layout import Again, do, get, post, show, went_well
-from coalserver.web.api import Call
-from coalserver.web.pages.cookies import leads_to
+from coalserver.site.access import world_path
+from coalserver.site.admin.layout import (
+    FormPages,
+    get,
+    post,
+    render_admin_page,
+    run_audited,
+    success_messages,
+)
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.typed import shown, typed
+from coalserver.web.pages.typed import clean_text, read_fields
 
-NAMES = {"name": 100, "short_name": 60}
-DONE = {
+NAME_FIELDS = {"name": 100, "short_name": 60}
+SUCCESS_MESSAGES = {
     "saved": ("world", N_("Saved.")),
     "told": ("console", N_("Sent. The world does it as soon as its agent asks.")),
     "ended": ("servers", N_("The world is ended.")),
 }
 
 
-def worlds_page(call: Call, **said: Any) -> web.StreamResponse:
+def render_worlds(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     rows = [
-        (world, len(call.core.see(visitors_there, world=world.id)))
-        for world in call.core.see(active_worlds)
+        (world, len(ctx.core.query(online_visitors, world=world.id)))
+        for world in ctx.core.query(active_worlds)
     ]
-    return show(call, "servers", {"worlds": rows}, **{"done": went_well(call, DONE), **said})
+    return render_admin_page(
+        ctx,
+        "servers",
+        {"worlds": rows},
+        **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides},
+    )
 
 
-def making_page(call: Call, **said: Any) -> web.StreamResponse:
-    return show(call, "server_create", {}, here="servers", **said)
+def render_create_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    return render_admin_page(ctx, "server_create", {}, active_page="servers", **overrides)
 
 
-def world_page(call: Call, **said: Any) -> web.StreamResponse:
+def render_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """A world; `fresh` is what is shown this once."""
-    world = the_world(call)
-    fresh = said.pop("fresh", {})
+    world = get_world(ctx)
+    fresh = overrides.pop("fresh", {})
     context = {
         "world": world,
-        "agent": call.core.see(agent_of, world=world.id),
-        "waiting": call.core.see(waiting_for, world=world.id),
-        "there": call.core.see(visitors_there, world=world.id),
-        "origin": call.origin,
-        "address": path_of(world),
+        "agent": ctx.core.query(agent_of_world, world=world.id),
+        "queued": ctx.core.query(queued_commands, world=world.id),
+        "online": ctx.core.query(online_visitors, world=world.id),
+        "origin": ctx.origin,
+        "address": world_path(world),
         "fresh": fresh,
-        "start": start_command(call.origin, fresh["code"]) if "code" in fresh else "",
+        "install_command": start_command(ctx.origin, fresh["code"]) if "code" in fresh else "",
     }
-    return show(call, "server", context, here="servers", **{"done": went_well(call, DONE), **said})
+    return render_admin_page(
+        ctx,
+        "server",
+        context,
+        active_page="servers",
+        **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides},
+    )
 
 
-def ending_page(call: Call, **said: Any) -> web.StreamResponse:
-    return show(call, "server_end", {"world": the_world(call)}, here="servers", **said)
+def render_archive_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    return render_admin_page(
+        ctx, "server_archive", {"world": get_world(ctx)}, active_page="servers", **overrides
+    )
 
 
 def start_command(origin: str, code: str) -> str:
@@ -72,113 +97,134 @@ def start_command(origin: str, code: str) -> str:
     )
 
 
-def the_world(call: Call) -> World:
-    return call.core.see(world_with, id=call.number("world"))
+def get_world(ctx: RequestContext) -> World:
+    return ctx.core.query(world_by_id, id=ctx.int_param("world"))
 
 
-async def see_worlds(call: Call) -> web.StreamResponse:
+async def worlds_page(ctx: RequestContext) -> web.StreamResponse:
     """Every world, and who is in it."""
-    return worlds_page(call)
+    return render_worlds(ctx)
 
 
-async def ask_for_world(call: Call) -> web.StreamResponse:
+async def create_world_page(ctx: RequestContext) -> web.StreamResponse:
     """Ask what a new world is called."""
-    return making_page(call)
+    return render_create_world(ctx)
 
 
-async def make_world(call: Call) -> web.StreamResponse:
+async def create_world(ctx: RequestContext) -> web.StreamResponse:
     """A world that somebody else runs; its page then gives the agent what it needs."""
-    said = await typed(call, NAMES)
-    name = shown(said["name"])
-    asked = {"name": name, "short_name": slugged(said["short_name"])}
-    world, _ = await do(call, What.WORLD_ADDED, name, open_world, **asked)
-    return leads_to(f"/admin/servers/{world.id}#agent")
+    form = await read_fields(ctx, NAME_FIELDS)
+    name = clean_text(form["name"])
+    kwargs = {"name": name, "short_name": slugify_short_name(form["short_name"])}
+    world, _ = await run_audited(
+        ctx, AuditAction.WORLD_ADDED, name, create_world_with_agent, **kwargs
+    )
+    return redirect(f"/admin/servers/{world.id}#agent")
 
 
-async def see_world(call: Call) -> web.StreamResponse:
+async def world_page(ctx: RequestContext) -> web.StreamResponse:
     """One world: its names, its agent, its console."""
-    return world_page(call)
+    return render_world(ctx)
 
 
-async def save_world(call: Call) -> web.StreamResponse:
+async def save_world(ctx: RequestContext) -> web.StreamResponse:
     """Another name, another short one, open to all readers or not; where one is refused, none is done."""
-    said = await typed(call, {**NAMES, "public": 5})
-    world = the_world(call)
-    name, short, public = shown(said["name"]), slugged(said["short_name"]), bool(said["public"])
-    of, deeds = {"world_id": world.id}, []
-    if short != world.short_name:
-        asked = {**of, "short_name": short}
-        deeds.append(Asked(What.SHORT_NAME_SET, world.name, change_world, asked, short))
+    form = await read_fields(ctx, {**NAME_FIELDS, "public": 5})
+    world = get_world(ctx)
+    name, short_name, public = (
+        clean_text(form["name"]),
+        slugify_short_name(form["short_name"]),
+        bool(form["public"]),
+    )
+    target, commands = {"world_id": world.id}, []
+    if short_name != world.short_name:
+        kwargs = {**target, "short_name": short_name}
+        commands.append(
+            AuditedCommand(AuditAction.SHORT_NAME_SET, world.name, update_world, kwargs, short_name)
+        )
     if name != world.name:
-        deeds.append(
-            Asked(What.WORLD_RENAMED, world.name, change_world, {**of, "name": name}, name)
+        commands.append(
+            AuditedCommand(
+                AuditAction.WORLD_RENAMED, world.name, update_world, {**target, "name": name}, name
+            )
         )
     if public != world.public:
-        what = What.WORLD_MADE_PUBLIC if public else What.WORLD_MADE_PRIVATE
-        deeds.append(Asked(what, name, change_world, {**of, "public": public}))
-    await call.core.do(noted_together, by=call.caller.account, deeds=deeds)
-    return leads_to(f"/admin/servers/{world.id}?done=saved")
+        action = AuditAction.WORLD_MADE_PUBLIC if public else AuditAction.WORLD_MADE_PRIVATE
+        commands.append(AuditedCommand(action, name, update_world, {**target, "public": public}))
+    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account, commands=commands)
+    return redirect(f"/admin/servers/{world.id}?done=saved")
 
 
-async def pair(call: Call) -> web.StreamResponse:
+async def pair_world(ctx: RequestContext) -> web.StreamResponse:
     """A code for the agent, and the command that uses it; shown this once."""
-    await typed(call, {})
-    world = the_world(call)
-    asked: dict[str, Any] = {"world": world.id, "admin": call.caller.account}
-    code = await do(call, What.PAIRING_OPENED, world.name, open_pairing, **asked)
-    return world_page(call, fresh={"code": code})
+    await read_fields(ctx, {})
+    world = get_world(ctx)
+    kwargs: dict[str, Any] = {"world_id": world.id, "admin_id": ctx.caller.account}
+    code = await run_audited(
+        ctx, AuditAction.PAIRING_OPENED, world.name, create_pairing_code, **kwargs
+    )
+    return render_world(ctx, fresh={"code": code})
 
 
-async def renew(call: Call) -> web.StreamResponse:
+async def rotate_secret(ctx: RequestContext) -> web.StreamResponse:
     """Another secret for the agent, shown this once; the old one stops at once."""
-    await typed(call, {})
-    world = the_world(call)
-    made = await do(call, What.SECRET_RENEWED, world.name, renew_agent, world=world.id)
-    return world_page(call, fresh={"client": made.client.code, "secret": made.secret})
+    await read_fields(ctx, {})
+    world = get_world(ctx)
+    issued = await run_audited(
+        ctx, AuditAction.SECRET_ROTATED, world.name, rotate_agent_secret, world_id=world.id
+    )
+    return render_world(ctx, fresh={"client": issued.client.code, "secret": issued.secret})
 
 
-async def command(call: Call) -> web.StreamResponse:
+async def send_command(ctx: RequestContext) -> web.StreamResponse:
     """One line for the console of a world; a blank one is none."""
-    said = await typed(call, {"command": 500})
-    world, line = the_world(call), one_line(said["command"]).strip()
+    form = await read_fields(ctx, {"command": 500})
+    world, line = get_world(ctx), one_line(form["command"]).strip()
     if not line:
-        return leads_to(f"/admin/servers/{world.id}#console")
-    asked = {"world_id": world.id, "text": line}
-    await do(call, What.CONSOLE_TOLD, world.name, tell_console, detail=line, **asked)
-    return leads_to(f"/admin/servers/{world.id}?done=told#console")
+        return redirect(f"/admin/servers/{world.id}#console")
+    kwargs = {"world_id": world.id, "text": line}
+    await run_audited(
+        ctx,
+        AuditAction.CONSOLE_COMMAND_SENT,
+        world.name,
+        queue_console_command,
+        detail=line,
+        **kwargs,
+    )
+    return redirect(f"/admin/servers/{world.id}?done=told#console")
 
 
-async def ask_to_end(call: Call) -> web.StreamResponse:
+async def confirm_archive(ctx: RequestContext) -> web.StreamResponse:
     """Say what goes with a world, before it goes."""
-    return ending_page(call)
+    return render_archive_world(ctx)
 
 
-async def end(call: Call) -> web.StreamResponse:
+async def archive(ctx: RequestContext) -> web.StreamResponse:
     """A world is no more one of ours; what was said and done there is kept."""
-    await typed(call, {})
-    world = the_world(call)
-    await do(call, What.WORLD_ENDED, world.name, end_world, world_id=world.id)
-    return leads_to("/admin/servers?done=ended")
+    await read_fields(ctx, {})
+    world = get_world(ctx)
+    await run_audited(ctx, AuditAction.WORLD_ARCHIVED, world.name, archive_world, world_id=world.id)
+    return redirect("/admin/servers?done=ended")
 
 
-WORLD = "/admin/servers/{world}"
+WORLD_PATH = "/admin/servers/{world}"
 ROUTES = (
-    get("/admin/servers", see_worlds),
-    get("/admin/server_create", ask_for_world),
-    post("/admin/server_create", make_world),
-    get(WORLD, see_world),
-    post(WORLD, save_world),
-    post(WORLD + "/pair", pair),
-    post(WORLD + "/secret", renew),
-    post(WORLD + "/command", command),
-    get(WORLD + "/deactivate", ask_to_end),
-    post(WORLD + "/deactivate", end),
+    get("/admin/servers", worlds_page),
+    get("/admin/server_create", create_world_page),
+    post("/admin/server_create", create_world),
+    get(WORLD_PATH, world_page),
+    post(WORLD_PATH, save_world),
+    post(WORLD_PATH + "/pair", pair_world),
+    post(WORLD_PATH + "/secret", rotate_secret),
+    post(WORLD_PATH + "/command", send_command),
+    get(WORLD_PATH + "/deactivate", confirm_archive),
+    post(WORLD_PATH + "/deactivate", archive),
 )
-AGAIN: Again = {
-    "make_world": (making_page, "world"),
-    "save_world": (world_page, "world"),
-    "pair": (world_page, "agent"),
-    "renew": (world_page, "agent"),
-    "command": (world_page, "console"),
-    "end": (ending_page, "end"),
+FORM_PAGES: FormPages = {
+    "create_world": (render_create_world, "world"),
+    "save_world": (render_world, "world"),
+    "pair_world": (render_world, "agent"),
+    "rotate_secret": (render_world, "agent"),
+    "send_command": (render_world, "console"),
+    "archive": (render_archive_world, "end"),
 }

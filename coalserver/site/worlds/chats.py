@@ -4,108 +4,118 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.worlds import name_in_world, say_in_world
-from coalserver.core.engine import Repeat
-from coalserver.core.queries.worlds import visitors_of, waiting_for
+from coalserver.core.commands.worlds import display_name_in_world, send_chat
+from coalserver.core.engine import IdempotencyKey
+from coalserver.core.queries.worlds import queued_commands, visitors_of_world
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.minecraft.visitor import ConsoleLine, one_line, said_as
-from coalserver.domain.minecraft.world import Status, World
-from coalserver.site.access import for_members, for_readers, path_of, speaks_json
-from coalserver.site.worlds.context import frame
-from coalserver.site.worlds.history import KINDS, Piece, piece_asked, sieve_of
-from coalserver.site.worlds.world import WORLD
-from coalserver.web.api import Call, Route
-from coalserver.web.pages.cookies import form_page, leads_to, own_form, signed_in
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.visitor import ConsoleCommand, one_line, say_command
+from coalserver.domain.minecraft.world import World, WorldStatus
+from coalserver.site.access import members_only, readers_only, wants_json, world_path
+from coalserver.site.worlds.context import world_context
+from coalserver.site.worlds.history import KIND_FILTERS, HistoryPage, read_filter, read_page
+from coalserver.site.worlds.world import WORLD_PATH
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.pages.cookies import form_page, optional_login, read_csrf_form, redirect
 from coalserver.web.pages.i18n import N_
-from coalserver.web.responses import document
-from coalserver.web.streaming.subscriptions import CURSOR
+from coalserver.web.responses import json_response
+from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 #: Characters of one message; the game itself takes 256 from its players.
-LONGEST = 500
-LONGEST_KEY = 200
+MAX_MESSAGE_LENGTH = 500
+MAX_KEY_LENGTH = 200
 #: Names that a field suggests.
-SUGGESTED = 200
-CHOICES = {
+MAX_SUGGESTIONS = 200
+KIND_LABELS = {
     "": N_("Everything"),
     "chat": N_("Chat"),
     "visit": N_("Joins and leaves"),
     "death": N_("Deaths"),
     "achievement": N_("Advancements"),
 }
-assert CHOICES.keys() == KINDS.keys()
+assert KIND_LABELS.keys() == KIND_FILTERS.keys()
 
 
-@for_readers
-async def see_chats(call: Call, world: World, account: Account | None) -> web.StreamResponse:
+@readers_only
+async def chat_page(
+    ctx: RequestContext, world: World, account: Account | None
+) -> web.StreamResponse:
     """The chat of a world; a script gets a piece of its history."""
     # First: what is said while the history is read is heard again, and known by its id.
-    cursor, public, script = call.core.feed.head, account is None, speaks_json(call)
-    sieve = sieve_of(call, world, strict=script)
+    cursor, public, is_script = ctx.core.feed.head, account is None, wants_json(ctx)
+    history_filter = read_filter(ctx, world, strict=is_script)
     # That somebody with an e-mail has spoken is not the public's to find out.
-    known = not (public and "@" in sieve.player)
-    piece = await piece_asked(call, sieve, strict=script) if known else Piece([])
-    said = {"cursor": cursor, **piece.told(sieve, public=public)}
-    if script:
-        return document(said, 200, {CURSOR: str(cursor), "Cache-Control": "no-store"})
+    visible = not (public and "@" in history_filter.player)
+    history_page = (
+        await read_page(ctx, history_filter, strict=is_script) if visible else HistoryPage([])
+    )
+    payload = {"cursor": cursor, **history_page.render(history_filter, public=public)}
+    if is_script:
+        return json_response(
+            payload, 200, {CURSOR_HEADER: str(cursor), "Cache-Control": "no-store"}
+        )
     context = {
-        **frame(call, world, account, "chats"),
-        "sieve": sieve,
-        "choices": CHOICES,
-        "players": suggested(call, world) if account else [],
-        "first": {**said, "me": speaker(call, world, account)},
-        "longest": LONGEST,
+        **world_context(ctx, world, account, "chats"),
+        "history_filter": history_filter,
+        "kinds": KIND_LABELS,
+        "players": suggested_players(ctx, world) if account else [],
+        "initial": {**payload, "me": speaker_state(ctx, world, account)},
+        "max_length": MAX_MESSAGE_LENGTH,
     }
-    return form_page(call, "worlds/chats.html", context)
+    return form_page(ctx, "worlds/chats.html", context)
 
 
-@for_members
-async def say(call: Call, world: World, account: Account) -> web.StreamResponse:
+@members_only
+async def send_message(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
     """Say something in a world; where it does not run, it is kept until it does."""
-    text = dict(await own_form(call)).get("chat", "")
-    if len(text) > LONGEST:
-        raise Refusal(Why.MALFORMED, fields={"chat": ["Too long."]})
-    key = call.request.headers.get("Idempotency-Key", "")
-    if len(key) > LONGEST_KEY:
-        raise Refusal(Why.MALFORMED, fields={"Idempotency-Key": ["Too long."]})
-    asked = {"world_id": world.id, "account": account.id, "text": text}
+    text = dict(await read_csrf_form(ctx)).get("chat", "")
+    if len(text) > MAX_MESSAGE_LENGTH:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"chat": ["Too long."]})
+    key = ctx.request.headers.get("Idempotency-Key", "")
+    if len(key) > MAX_KEY_LENGTH:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"Idempotency-Key": ["Too long."]})
+    kwargs = {"world_id": world.id, "account_id": account.id, "text": text}
     if key:
-        repeat = Repeat.of(f"account {account.id}", key, str(world.id).encode(), text.encode())
-        line = await call.core.do_once(repeat, say_in_world, _number, **asked)
+        idempotency = IdempotencyKey.of(
+            f"account {account.id}", key, str(world.id).encode(), text.encode()
+        )
+        line = await ctx.core.execute_idempotent(idempotency, send_chat, _line_id, **kwargs)
     else:
-        line = _number(await call.core.do(say_in_world, **asked))
-    if not speaks_json(call):
-        return leads_to(path_of(world) + "/chats")
-    kept = world.status is not Status.RUNNING
-    return document({"line": line, "text": one_line(text).strip(), "kept": kept}, 201)
+        line = _line_id(await ctx.core.execute(send_chat, **kwargs))
+    if not wants_json(ctx):
+        return redirect(world_path(world) + "/chats")
+    queued = world.status is not WorldStatus.RUNNING
+    return json_response({"line": line, "text": one_line(text).strip(), "kept": queued}, 201)
 
 
-def _number(line: ConsoleLine | None) -> int | None:
+def _line_id(line: ConsoleCommand | None) -> int | None:
     return None if line is None else line.id
 
 
-def speaker(call: Call, world: World, account: Account | None) -> dict[str, Any] | None:
+def speaker_state(
+    ctx: RequestContext, world: World, account: Account | None
+) -> dict[str, Any] | None:
     """As whom a member speaks in a world, who he is there, and what he has said that waits."""
     if account is None:
         return None
-    name = call.core.see(name_in_world, world=world.id, account=account)
-    before = said_as(name, "")
+    name = ctx.core.query(display_name_in_world, world_id=world.id, account=account)
+    prefix = say_command(name, "")
     waiting = [
-        {"line": line.id, "text": line.text.removeprefix(before)}
-        for line in call.core.see(waiting_for, world=world.id)
-        if line.username == name and line.text.startswith(before)
+        {"line": line.id, "text": line.text.removeprefix(prefix)}
+        for line in ctx.core.query(queued_commands, world=world.id)
+        if line.username == name and line.text.startswith(prefix)
     ]
     return {"name": name, "names": [*account.usernames, name], "waiting": waiting}
 
 
-def suggested(call: Call, world: World) -> list[str]:
+def suggested_players(ctx: RequestContext, world: World) -> list[str]:
     """The names of those who were in a world last."""
-    found = call.core.see(visitors_of, world=world.id)
-    found.sort(key=lambda visitor: visitor.last_login or 0.0, reverse=True)
-    return [visitor.name for visitor in found[:SUGGESTED]]
+    visitors = ctx.core.query(visitors_of_world, world=world.id)
+    visitors.sort(key=lambda visitor: visitor.last_login or 0.0, reverse=True)
+    return [visitor.name for visitor in visitors[:MAX_SUGGESTIONS]]
 
 
 ROUTES = (
-    Route("GET", WORLD + "/chats", see_chats, who=signed_in),
-    Route("POST", WORLD + "/chats", say, who=signed_in),
+    Route("GET", WORLD_PATH + "/chats", chat_page, auth=optional_login),
+    Route("POST", WORLD_PATH + "/chats", send_message, auth=optional_login),
 )

@@ -6,83 +6,85 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
 
-from coalserver.core.queries.worlds import visitors_there
+from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.minecraft.world import COMING, GOING, TICKS_A_DAY, Status, World
-from coalserver.site.access import path_of
-from coalserver.site.worlds.line_rows import named
-from coalserver.web.api import Call
-from coalserver.web.pages.i18n import N_, Language, language_of
+from coalserver.domain.minecraft.world import STARTING, STOPPING, TICKS_PER_DAY, World, WorldStatus
+from coalserver.site.access import world_path
+from coalserver.site.worlds.line_rows import public_name
+from coalserver.web.api import RequestContext
+from coalserver.web.pages.i18n import N_, Language, request_language
 
 #: In a word each; those on the way are of worlds that this server hosts.
-STATUS = {
-    Status.UNKNOWN: N_("Not connected"),
-    Status.RUNNING: N_("Running"),
-    Status.STOPPED: N_("Stopped"),
-    Status.QUEUED_START: N_("Starting soon"),
-    Status.QUEUED_RESTART: N_("Restarting"),
-    Status.QUEUED_STOP: N_("Stopping soon"),
-    Status.LOADING: N_("Starting"),
-    Status.LOADED: N_("Nearly there"),
-    Status.SAVING: N_("Saving"),
+STATUS_LABELS = {
+    WorldStatus.UNKNOWN: N_("Not connected"),
+    WorldStatus.RUNNING: N_("Running"),
+    WorldStatus.STOPPED: N_("Stopped"),
+    WorldStatus.QUEUED_START: N_("Starting soon"),
+    WorldStatus.QUEUED_RESTART: N_("Restarting"),
+    WorldStatus.QUEUED_STOP: N_("Stopping soon"),
+    WorldStatus.LOADING: N_("Starting"),
+    WorldStatus.LOADED: N_("Nearly there"),
+    WorldStatus.SAVING: N_("Saving"),
 }
 CLEAR, RAIN, THUNDER = N_("Clear"), N_("Rain"), N_("Thunderstorm")
 #: What one hour of a world's day is, in ticks; its day begins at six.
-HOUR = TICKS_A_DAY // 24
-DAWN = 6
+TICKS_AN_HOUR = TICKS_PER_DAY // 24
+FIRST_HOUR = 6
 
 
 #: Colours of the squares that stand for people.
-HUES = 12
+AVATAR_HUES = 12
 
 
-def frame(call: Call, world: World, account: Account | None, here: str) -> dict[str, Any]:
+def world_context(
+    ctx: RequestContext, world: World, account: Account | None, active_page: str
+) -> dict[str, Any]:
     """What every page of a world has."""
     return {
-        "world": told(call, world, account),
+        "world": world_summary(ctx, world, account),
         "account": account,
         # Before anything is read: what happens meanwhile is heard.
-        "cursor": call.core.feed.head,
-        "here": here,
-        "hue": hue_of,
-        "stamp": Stamps(language_of(call.request), account),
-        "lasting": lasting,
-        "pictures": True,
+        "cursor": ctx.core.feed.head,
+        "active_page": active_page,
+        "avatar_hue": avatar_hue,
+        "format_time": TimeFormatter(request_language(ctx.request), account),
+        "format_duration": format_duration,
+        "has_screenshots": True,
     }
 
 
-class Stamps:
+class TimeFormatter:
     """Times as a page shows them where no script puts them into the reader's own zone."""
 
     def __init__(self, language: Language, account: Account | None) -> None:
         self._locale = language.locale
-        self._zone = zone_of(account)
+        self._zone = account_zone(account)
 
     def __call__(self, at: float, since: float | None = None) -> str:
         """Day and time; the time alone where it is the day of `since`."""
-        when = self._there(at)
-        clock = format_time(when, "short", None, self._locale)
-        if since is not None and self._there(since).date() == when.date():
+        local_time = self._local_time(at)
+        clock = format_time(local_time, "short", None, self._locale)
+        if since is not None and self._local_time(since).date() == local_time.date():
             return str(clock)
-        return f"{format_date(when, 'medium', self._locale)}, {clock}"
+        return f"{format_date(local_time, 'medium', self._locale)}, {clock}"
 
-    def _there(self, at: float) -> datetime:
-        return datetime.fromtimestamp(bounded(at), self._zone)
+    def _local_time(self, at: float) -> datetime:
+        return datetime.fromtimestamp(clamp_time(at), self._zone)
 
     def iso(self, at: float) -> str:
         return (
-            datetime.fromtimestamp(bounded(at), UTC)
+            datetime.fromtimestamp(clamp_time(at), UTC)
             .isoformat(timespec="seconds")
             .replace("+00:00", "Z")
         )
 
 
-def bounded(at: float) -> float:
+def clamp_time(at: float) -> float:
     """A time that a calendar has: lines of a log may say any."""
     return min(max(at, -6e10), 2.5e11)
 
 
-def zone_of(account: Account | None) -> tzinfo:
+def account_zone(account: Account | None) -> tzinfo:
     """Where an account says it lives."""
     try:
         return ZoneInfo(account.zone) if account else UTC
@@ -90,15 +92,15 @@ def zone_of(account: Account | None) -> tzinfo:
         return UTC
 
 
-def hue_of(name: str) -> int:
+def avatar_hue(name: str) -> int:
     """The colour that stands for a name; scripts find the same one."""
-    found = 0
-    for letter in name:
-        found = (found * 31 + ord(letter)) % 9973
-    return found % HUES
+    checksum = 0
+    for character in name:
+        checksum = (checksum * 31 + ord(character)) % 9973
+    return checksum % AVATAR_HUES
 
 
-def lasting(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """How long something took, in the two largest units that it has."""
     minutes = int(seconds // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
@@ -107,70 +109,79 @@ def lasting(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def told(call: Call, world: World, account: Account | None) -> dict[str, Any]:
+def world_summary(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
     """How a world is, in the reader's words."""
-    said = language_of(call.request).gettext
-    view = view_of(call, world, account)
-    weather = view["weather"]
-    return {**view, "words": said(view["words"]), "weather": said(weather) if weather else None}
+    translate = request_language(ctx.request).gettext
+    fields = world_fields(ctx, world, account)
+    weather = fields["weather"]
+    return {
+        **fields,
+        "words": translate(fields["words"]),
+        "weather": translate(weather) if weather else None,
+    }
 
 
-def view_of(call: Call, world: World, account: Account | None) -> dict[str, Any]:
+def world_fields(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
     """All that is shown of a world. Where it is found on the net is for members."""
-    view: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": world.name,
-        "path": path_of(world),
+        "path": world_path(world),
         "status": str(world.status),
-        "words": STATUS[world.status],
-        "running": world.status is Status.RUNNING,
+        "words": STATUS_LABELS[world.status],
+        "running": world.status is WorldStatus.RUNNING,
         "percent": world.percent,
         "day": world.day,
-        "clock": clock_of(world.ticks(call.now)),
-        "ticks": world.ticks(call.now),
-        "weather": weather_of(world),
+        "clock": world_clock(world.time_of_day(ctx.now)),
+        "ticks": world.time_of_day(ctx.now),
+        "weather": weather_label(world),
         "version": world.version,
-        "pinged": world.pinged,
-        "there": there_in(call, world, account),
+        "pinged": world.last_ping,
+        "there": online_players(ctx, world, account),
     }
     if account is not None:
-        view["may"] = may(world, account)
-        view["address"] = world.address
-        view["lag"] = _lag(world)
-    return view
+        fields["may"] = allowed_actions(world, account)
+        fields["address"] = world.address
+        fields["lag"] = _lag(world)
+    return fields
 
 
-def may(world: World, account: Account) -> dict[str, bool]:
+def allowed_actions(world: World, account: Account) -> dict[str, bool]:
     """What a member may ask now of a world that is one of ours; nothing is ever asked of another."""
     if not world.hosted:
         return {}
-    runs, goes = world.status is Status.RUNNING or world.status in COMING, world.status in GOING
-    stands = world.status in (Status.STOPPED, Status.UNKNOWN)
-    asked = {"play": not runs}
-    return {**asked, "pause": not goes and not stands} if account.admin else asked
+    running, stopping = (
+        world.status is WorldStatus.RUNNING or world.status in STARTING,
+        world.status in STOPPING,
+    )
+    stopped = world.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN)
+    actions = {"play": not running}
+    return {**actions, "pause": not stopping and not stopped} if account.admin else actions
 
 
-def there_in(call: Call, world: World, account: Account | None) -> list[dict[str, Any]]:
+def online_players(
+    ctx: RequestContext, world: World, account: Account | None
+) -> list[dict[str, Any]]:
     """Who is in a world, since when; the latest first."""
-    mine = account.usernames if account else ()
+    own_names = account.usernames if account else ()
     return [
         {
-            "name": named(visitor.name, public=account is None),
+            "name": public_name(visitor.name, public=account is None),
             "since": visitor.last_login,
-            "you": visitor.name in mine,
+            "you": visitor.name in own_names,
         }
-        for visitor in call.core.see(visitors_there, world=world.id)
+        for visitor in ctx.core.query(online_visitors, world=world.id)
     ]
 
 
-def clock_of(ticks: int | None) -> str | None:
+def world_clock(ticks: int | None) -> str | None:
     """The time of day in a world, as a clock there would show it."""
     if ticks is None:
         return None
-    minutes = (ticks % TICKS_A_DAY + DAWN * HOUR) * 60 // HOUR
+    minutes = (ticks % TICKS_PER_DAY + FIRST_HOUR * TICKS_AN_HOUR) * 60 // TICKS_AN_HOUR
     return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
-def weather_of(world: World) -> str | None:
+def weather_label(world: World) -> str | None:
     """In a word; None where nobody has told."""
     if world.raining is None and world.thundering is None:
         return None
@@ -179,6 +190,6 @@ def weather_of(world: World) -> str | None:
 
 def _lag(world: World) -> dict[str, int] | None:
     """How far a running world has fallen behind lately, if it has."""
-    if world.status is not Status.RUNNING or not world.overloads:
+    if world.status is not WorldStatus.RUNNING or not world.overloads:
         return None
     return {"times": world.overloads, "ms": world.behind or 0, "ticks": world.skipped or 0}

@@ -6,26 +6,26 @@ from typing import Any
 import orjson
 
 from coalserver.core.ports import Entry
-from coalserver.domain.minecraft.events import ConsoleTold, LineLogged, WorldChanged
-from coalserver.site.worlds.line_rows import row_of
+from coalserver.domain.minecraft.events import ConsoleCommandsDelivered, LineLogged, WorldChanged
+from coalserver.site.worlds.line_rows import render_row
 
 
-def teller(*, public: bool) -> Callable[[Entry], bytes | None]:
+def event_renderer(*, public: bool) -> Callable[[Entry], bytes | None]:
     """What members of the community are told, or the public."""
 
-    def tell(entry: Entry) -> bytes | None:
-        said = _said(entry.event, public)
-        return None if said is None else orjson.dumps({"id": entry.id, "event": said})
+    def render(entry: Entry) -> bytes | None:
+        payload = _payload(entry.event, public)
+        return None if payload is None else orjson.dumps({"id": entry.id, "event": payload})
 
-    return tell
+    return render
 
 
-def _said(event: Any, public: bool) -> dict[str, Any] | None:
+def _payload(event: Any, public: bool) -> dict[str, Any] | None:
     if isinstance(event, LineLogged):
-        row = row_of(event.line, public=public)
+        row = render_row(event.line, public=public)
         return None if row is None else {"type": "line", "live": event.live, "row": row}
     if isinstance(event, WorldChanged):
         return {"type": "world"}
-    if isinstance(event, ConsoleTold) and not public:
-        return {"type": "told", "lines": event.lines}
+    if isinstance(event, ConsoleCommandsDelivered) and not public:
+        return {"type": "told", "lines": event.commands}
     return None

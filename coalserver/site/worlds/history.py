@@ -4,128 +4,136 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coalserver.core.ports import About, History, Lines, Place
-from coalserver.domain.errors import Refusal, Why
+from coalserver.core.ports import History, LineCategory, LineQuery, PageKey
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.world import World
-from coalserver.domain.text_search import phrases
-from coalserver.site.worlds.line_rows import SHOWN, place_named, place_of, row_of
-from coalserver.web.api import Call
+from coalserver.domain.text_search import parse_query
+from coalserver.site.worlds.line_rows import CHAT_TAGS, line_position, parse_position, render_row
+from coalserver.web.api import RequestContext
 
 #: Rows of one page.
-SIZE = 60
-LONGEST = {"q": 200, "player": 100}
+PAGE_SIZE = 60
+MAX_LENGTHS = {"q": 200, "player": 100}
 #: What a reader may choose to see: tags, and the lists in which words are looked for.
-KINDS: dict[str, tuple[tuple[str, ...], tuple[About, ...]]] = {
-    "": (SHOWN, (About.CHAT, About.DEATH, About.ACHIEVEMENT)),
-    "chat": (("chat",), (About.CHAT,)),
+KIND_FILTERS: dict[str, tuple[tuple[str, ...], tuple[LineCategory, ...]]] = {
+    "": (CHAT_TAGS, (LineCategory.CHAT, LineCategory.DEATH, LineCategory.ACHIEVEMENT)),
+    "chat": (("chat",), (LineCategory.CHAT,)),
     "visit": (("login", "logout"), ()),
-    "death": (("death",), (About.DEATH,)),
-    "achievement": (("achievement",), (About.ACHIEVEMENT,)),
+    "death": (("death",), (LineCategory.DEATH,)),
+    "achievement": (("achievement",), (LineCategory.ACHIEVEMENT,)),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Sieve:
+class HistoryFilter:
     """What of a world's history somebody wants to see."""
 
     world: int
-    words: str = ""
+    text: str = ""
     player: str = ""
     kind: str = ""
 
-    async def lines(self, history: History, limit: int, **bounds: Any) -> list[LogLine]:
+    async def find_lines(self, history: History, limit: int, **bounds: Any) -> list[LogLine]:
         """The first lines within these bounds, in the order in which the history gives them."""
-        tags, abouts = KINDS[self.kind]
-        wanted = Lines(self.world, username=self.player or None, **bounds)
-        if not self.words:
-            return await history.lines(replace(wanted, tags=tags), limit)
+        tags, categories = KIND_FILTERS[self.kind]
+        query = LineQuery(self.world, username=self.player or None, **bounds)
+        if not self.text:
+            return await history.lines(replace(query, tags=tags), limit)
         found: list[LogLine] = []
-        for about in abouts:
-            found += await history.lines(replace(wanted, about=about, words=self.words), limit)
-        found.sort(key=lambda line: (math.floor(line.at or 0), line.id), reverse=not wanted.rising)
+        for category in categories:
+            found += await history.lines(replace(query, category=category, words=self.text), limit)
+        found.sort(
+            key=lambda line: (math.floor(line.at or 0), line.id), reverse=not query.ascending
+        )
         return found[:limit]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class HistoryPage:
     """Some of the history, oldest first; where it goes on, if it does."""
 
     lines: list[LogLine]
     older: str | None = None
     newer: str | None = None
 
-    def told(self, sieve: Sieve, *, public: bool) -> dict[str, Any]:
-        sought = phrases(sieve.words) if sieve.words else ()
-        rows = [row_of(line, sought, public=public) for line in self.lines]
+    def render(self, history_filter: HistoryFilter, *, public: bool) -> dict[str, Any]:
+        phrases_found = parse_query(history_filter.text) if history_filter.text else ()
+        rows = [render_row(line, phrases_found, public=public) for line in self.lines]
         return {"rows": [row for row in rows if row], "older": self.older, "newer": self.newer}
 
 
-def sieve_of(call: Call, world: World, *, strict: bool) -> Sieve:
+def read_filter(ctx: RequestContext, world: World, *, strict: bool) -> HistoryFilter:
     """What an address asks for. A person's address may have anything in it, a script's may not."""
-    asked = {name: call.query.get(name, "").strip() for name in ("q", "player", "kind")}
-    if asked["kind"] not in KINDS:
-        _malformed(strict, "kind")
-        asked["kind"] = ""
-    for name, most in LONGEST.items():
-        if len(asked[name]) > most:
-            _malformed(strict, name)
-            asked[name] = asked[name][:most]
-    return Sieve(world.id, asked["q"], asked["player"], asked["kind"])
+    params = {name: ctx.query.get(name, "").strip() for name in ("q", "player", "kind")}
+    if params["kind"] not in KIND_FILTERS:
+        _check_strict(strict, "kind")
+        params["kind"] = ""
+    for name, max_length in MAX_LENGTHS.items():
+        if len(params[name]) > max_length:
+            _check_strict(strict, name)
+            params[name] = params[name][:max_length]
+    return HistoryFilter(world.id, params["q"], params["player"], params["kind"])
 
 
-async def piece_asked(call: Call, sieve: Sieve, *, strict: bool) -> Piece:
+async def read_page(
+    ctx: RequestContext, history_filter: HistoryFilter, *, strict: bool
+) -> HistoryPage:
     """The piece an address asks for: what is older or newer than a place, or around a moment; else the newest."""
-    history = call.core.history
-    for name, read in (("older", older), ("newer", newer)):
-        if (text := call.query.get(name)) is not None:
-            place = place_named(text)
-            if place is not None:
-                return await read(history, sieve, place)
-            _malformed(strict, name)
-    if (text := call.query.get("at")) is not None:
+    history = ctx.core.history
+    for name, load in (("older", load_older), ("newer", load_newer)):
+        if (text := ctx.query.get(name)) is not None:
+            position = parse_position(text)
+            if position is not None:
+                return await load(history, history_filter, position)
+            _check_strict(strict, name)
+    if (text := ctx.query.get("at")) is not None:
         if text.isascii() and text.isdigit() and len(text) <= 12:
-            return await around(history, sieve, float(text))
-        _malformed(strict, "at")
-    if (text := call.query.get("line")) is not None:
+            return await load_around(history, history_filter, float(text))
+        _check_strict(strict, "at")
+    if (text := ctx.query.get("line")) is not None:
         line = (
             await history.line(int(text))
             if text.isascii() and text.isdigit() and len(text) <= 18
             else None
         )
-        if line is not None and line.world == sieve.world and line.at is not None:
-            return await around(history, sieve, math.floor(line.at))
-        _malformed(strict, "line")
-    return await older(history, sieve, None)
+        if line is not None and line.world == history_filter.world and line.at is not None:
+            return await load_around(history, history_filter, math.floor(line.at))
+        _check_strict(strict, "line")
+    return await load_older(history, history_filter, None)
 
 
-async def older(history: History, sieve: Sieve, place: Place | None) -> Piece:
+async def load_older(
+    history: History, history_filter: HistoryFilter, position: PageKey | None
+) -> HistoryPage:
     """What was before a place; of none, the newest there is."""
-    found = await sieve.lines(history, SIZE + 1, after=place)
-    more, lines = len(found) > SIZE, found[:SIZE][::-1]
-    return Piece(lines, place_of(lines[0]) if more else None)
+    found = await history_filter.find_lines(history, PAGE_SIZE + 1, after=position)
+    more, lines = len(found) > PAGE_SIZE, found[:PAGE_SIZE][::-1]
+    return HistoryPage(lines, line_position(lines[0]) if more else None)
 
 
-async def newer(history: History, sieve: Sieve, place: Place) -> Piece:
+async def load_newer(
+    history: History, history_filter: HistoryFilter, position: PageKey
+) -> HistoryPage:
     """What was after a place."""
-    found = await sieve.lines(history, SIZE + 1, after=place, rising=True)
-    lines = found[:SIZE]
-    return Piece(lines, None, place_of(lines[-1]) if len(found) > SIZE else None)
+    found = await history_filter.find_lines(history, PAGE_SIZE + 1, after=position, ascending=True)
+    lines = found[:PAGE_SIZE]
+    return HistoryPage(lines, None, line_position(lines[-1]) if len(found) > PAGE_SIZE else None)
 
 
-async def around(history: History, sieve: Sieve, at: float) -> Piece:
+async def load_around(history: History, history_filter: HistoryFilter, at: float) -> HistoryPage:
     """What was just before a moment, and from it on."""
-    half = SIZE // 2
-    before = await sieve.lines(history, half + 1, before=at)
-    after = await sieve.lines(history, half + 1, since=at, rising=True)
+    half = PAGE_SIZE // 2
+    before = await history_filter.find_lines(history, half + 1, before=at)
+    after = await history_filter.find_lines(history, half + 1, since=at, ascending=True)
     lines = before[:half][::-1] + after[:half]
-    return Piece(
+    return HistoryPage(
         lines,
-        place_of(lines[0]) if len(before) > half else None,
-        place_of(lines[-1]) if len(after) > half else None,
+        line_position(lines[0]) if len(before) > half else None,
+        line_position(lines[-1]) if len(after) > half else None,
     )
 
 
-def _malformed(strict: bool, name: str) -> None:
+def _check_strict(strict: bool, name: str) -> None:
     if strict:
-        raise Refusal(Why.MALFORMED, fields={name: ["Not understood."]})
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={name: ["Not understood."]})

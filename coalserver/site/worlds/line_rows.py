@@ -4,80 +4,82 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from coalserver.core.ports import Place
+from coalserver.core.ports import PageKey
 from coalserver.domain.minecraft.history import LogLine
-from coalserver.domain.minecraft.log.header import plain
-from coalserver.domain.minecraft.log.kinds import Kind
-from coalserver.domain.text_search import cut
+from coalserver.domain.minecraft.log.header import strip_colors
+from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.text_search import highlight
 
 Row = dict[str, Any]
 #: The tags of what the chat shows, which are the kinds of rows.
-SHOWN = ("chat", "login", "logout", "death", "achievement")
+CHAT_TAGS = ("chat", "login", "logout", "death", "achievement")
 
 
-def row_of(line: LogLine, sought: Sequence[tuple[str, ...]] = (), *, public: bool) -> Row | None:
+def render_row(
+    line: LogLine, search_phrases: Sequence[tuple[str, ...]] = (), *, public: bool
+) -> Row | None:
     """A line as a row; None for one the chat does not show. With what was sought, it is cut by that.
 
     To the public nobody's e-mail is shown, under which members speak who have no other name.
     """
-    kind = next((tag for tag in line.tags if tag in SHOWN), None)
+    kind = next((tag for tag in line.tags if tag in CHAT_TAGS), None)
     if kind is None or line.at is None:
         return None
-    who, text = line.username or line.shown, ""
+    name, text = line.username or line.display_name, ""
     if kind == "chat":
         text = line.chat
-        if who and not line.username:
+        if name and not line.username:
             # Where the name is nobody's who plays there, it stands in what was said.
-            text = text.removeprefix(f"<{who}>").lstrip()
+            text = text.removeprefix(f"<{name}>").lstrip()
     elif kind in ("death", "achievement"):
         text = line.message
-    text = plain(text)
+    text = strip_colors(text)
     row: Row = {
         "id": line.id,
         "at": math.floor(line.at),
         "kind": kind,
-        "who": named(plain(who), public=public),
+        "who": public_name(strip_colors(name), public=public),
         "text": text,
     }
-    if line.kind is Kind.EMOTE:
+    if line.kind is LineKind.EMOTE:
         row["emote"] = True
-    elif line.kind is Kind.ECHO:
+    elif line.kind is LineKind.SITE_CHAT:
         row["site"] = True
-    if sought:
-        row["found"] = cut(text, sought)
+    if search_phrases:
+        row["found"] = highlight(text, search_phrases)
     return row
 
 
-def named(who: str, *, public: bool) -> str:
+def public_name(name: str, *, public: bool) -> str:
     """A name as it is shown: an e-mail without where it goes."""
-    return f"{who.partition('@')[0]}@…" if public and "@" in who else who
+    return f"{name.partition('@')[0]}@…" if public and "@" in name else name
 
 
-def place_of(line: LogLine) -> str:
+def line_position(line: LogLine) -> str:
     """Where a line is in a list, for an address."""
     return f"{math.floor(line.at or 0)}.{line.id}"
 
 
-def place_named(text: str) -> Place | None:
+def parse_position(text: str) -> PageKey | None:
     """The place that an address names."""
     at, _, id = text.partition(".")
-    whole = at.removeprefix("-")
-    if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (whole, id)):
+    digits = at.removeprefix("-")
+    if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (digits, id)):
         return None
-    return Place(float(at), int(id))
+    return PageKey(float(at), int(id))
 
 
-def exact_place_of(at: float | None, id: int) -> str:
+def exact_position(at: float | None, id: int) -> str:
     """Where something is in a list that goes by more than whole seconds, for an address."""
     return f"{at}~{id}"
 
 
-def exact_place_named(text: str) -> Place | None:
+def parse_exact_position(text: str) -> PageKey | None:
     """The place that an address names so."""
     at, _, id = text.partition("~")
     try:
-        when = float(at)
+        seconds = float(at)
     except ValueError:
         return None
-    known = abs(when) < 1e15 and id.isascii() and id.isdigit() and len(id) <= 18
-    return Place(when, int(id)) if known else None
+    valid = abs(seconds) < 1e15 and id.isascii() and id.isdigit() and len(id) <= 18
+    return PageKey(seconds, int(id)) if valid else None

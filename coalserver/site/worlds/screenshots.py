@@ -4,170 +4,192 @@ import asyncio
 
 from aiohttp import web
 
-from coalserver.core.commands.screenshots import hang_screenshot, take_down_screenshot
-from coalserver.core.ports import Screenshots
-from coalserver.core.queries.accounts import account_numbered
+from coalserver.core.commands.screenshots import add_screenshot, delete_screenshot
+from coalserver.core.ports import ScreenshotQuery
+from coalserver.core.queries.accounts import account_by_id
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import Screenshot
 from coalserver.domain.minecraft.world import World
-from coalserver.media.images import NoPicture, Pictures
-from coalserver.site.access import for_members, path_of, speaks_json
-from coalserver.site.worlds.context import frame
-from coalserver.site.worlds.line_rows import exact_place_named, exact_place_of
-from coalserver.site.worlds.world import WORLD
-from coalserver.web.api import Call, Route
-from coalserver.web.pages.cookies import form_page, is_own, leads_to, own_form, signed_in
+from coalserver.media.images import ImageStore, InvalidImage
+from coalserver.site.access import members_only, wants_json, world_path
+from coalserver.site.worlds.context import world_context
+from coalserver.site.worlds.line_rows import exact_position, parse_exact_position
+from coalserver.site.worlds.world import WORLD_PATH
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.pages.cookies import (
+    form_page,
+    is_csrf_valid,
+    optional_login,
+    read_csrf_form,
+    redirect,
+)
 from coalserver.web.pages.forms import Pairs
-from coalserver.web.pages.i18n import N_, language_of
-from coalserver.web.responses import document
-from coalserver.web.uploads import uploaded_form
+from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.responses import json_response
+from coalserver.web.uploads import read_form_upload
 
 #: Pictures of one page.
-SIZE = 24
-KINDS = ("original", "small", "blurred")
-NO_PICTURE = {
+PAGE_SIZE = 24
+VARIANTS = ("original", "small", "blurred")
+IMAGE_ERRORS = {
     "kind": N_("This is not a picture in PNG, JPEG or WebP."),
     "damaged": N_("The picture is damaged."),
     "pixels": N_("The picture has too many pixels."),
     "none": N_("Choose a picture first."),
 }
-SAFE = {
+IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
     # A picture never changes; who may see it is asked again after a day.
     "Cache-Control": "private, max-age=86400, immutable",
 }
-SHOTS = WORLD + "/screenshots"
+SCREENSHOTS_PATH = WORLD_PATH + "/screenshots"
 
 
-@for_members
-async def see_gallery(call: Call, world: World, account: Account) -> web.StreamResponse:
+@members_only
+async def gallery_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
     """All pictures of a world, the newest first."""
-    return await _gallery(call, world, account)
+    return await _render_gallery(ctx, world, account)
 
 
-@for_members
-async def hang(call: Call, world: World, account: Account) -> web.StreamResponse:
+@members_only
+async def upload_screenshot(
+    ctx: RequestContext, world: World, account: Account
+) -> web.StreamResponse:
     """Hang a picture: the field `file` of a form that we have shown."""
-    pictures = call.web.service(Pictures)
+    images = ctx.app.service(ImageStore)
 
-    def may(pairs: Pairs) -> None:
-        if not is_own(call, pairs):
-            raise Refusal(Why.BAD_TOKEN, what="form")
+    def check_form(pairs: Pairs) -> None:
+        if not is_csrf_valid(ctx, pairs):
+            raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
 
     try:
-        raw = await uploaded_form(call.request, pictures.most, may)
-    except Refusal as refusal:
-        if "file" not in refusal.facts.get("fields", ()):
+        raw = await read_form_upload(ctx.request, images.max_bytes, check_form)
+    except DomainError as refusal:
+        if "file" not in refusal.details.get("fields", ()):
             raise
-        return await _refused(call, world, account, "none")
+        return await _upload_error(ctx, world, account, "none")
     try:
         # Once it is here it is hung, whether or not the browser waits: no file is left to nobody.
-        await asyncio.shield(_hung(call, world, account, raw))
-    except NoPicture as none:
-        return await _refused(call, world, account, none.why)
-    there = path_of(world) + "/screenshots"
-    return document({"path": there}, 201) if speaks_json(call) else leads_to(there)
+        await asyncio.shield(_store_screenshot(ctx, world, account, raw))
+    except InvalidImage as error:
+        return await _upload_error(ctx, world, account, error.code)
+    gallery_path = world_path(world) + "/screenshots"
+    return json_response({"path": gallery_path}, 201) if wants_json(ctx) else redirect(gallery_path)
 
 
-@for_members
-async def take_down(call: Call, world: World, account: Account) -> web.StreamResponse:
-    """Take a picture down, and remove its files."""
-    await own_form(call)
-    shot = await _shot(call, world)
-    shot.only_for(account)
-    await call.core.do(take_down_screenshot, screenshot=shot)
-    await asyncio.shield(call.web.service(Pictures).remove(shot.code))
-    return leads_to(path_of(world) + "/screenshots")
-
-
-@for_members
-async def show(call: Call, world: World, account: Account) -> web.StreamResponse:
-    """The picture itself, small or blurred."""
-    shot = await _shot(call, world)
-    found = call.web.service(Pictures).file(shot.code, call.path["kind"])
-    if found is None or call.path["kind"] not in KINDS:
-        raise Refusal(Why.OTHER_NOT_FOUND)
-    path, media = found
-    return web.FileResponse(path, headers={**SAFE, "Content-Type": media})
-
-
-async def _gallery(
-    call: Call, world: World, account: Account, wrong: str = "", status: int = 200
+@members_only
+async def delete_from_gallery(
+    ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    wanted = Screenshots(world.id, after=exact_place_named(call.query.get("before", "")))
-    found = await call.core.history.screenshots(wanted, SIZE + 1)
-    shots, path = found[:SIZE], path_of(world) + "/screenshots"
+    """Take a picture down, and remove its files."""
+    await read_csrf_form(ctx)
+    screenshot = await _get_screenshot(ctx, world)
+    screenshot.check_can_delete(account)
+    await ctx.core.execute(delete_screenshot, screenshot=screenshot)
+    await asyncio.shield(ctx.app.service(ImageStore).delete(screenshot.code))
+    return redirect(world_path(world) + "/screenshots")
+
+
+@members_only
+async def screenshot_image(
+    ctx: RequestContext, world: World, account: Account
+) -> web.StreamResponse:
+    """The picture itself, small or blurred."""
+    screenshot = await _get_screenshot(ctx, world)
+    found = ctx.app.service(ImageStore).find_file(screenshot.code, ctx.path["kind"])
+    if found is None or ctx.path["kind"] not in VARIANTS:
+        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
+    path, media = found
+    return web.FileResponse(path, headers={**IMAGE_HEADERS, "Content-Type": media})
+
+
+async def _render_gallery(
+    ctx: RequestContext, world: World, account: Account, error: str = "", status: int = 200
+) -> web.StreamResponse:
+    query = ScreenshotQuery(world.id, after=parse_exact_position(ctx.query.get("before", "")))
+    found = await ctx.core.history.screenshots(query, PAGE_SIZE + 1)
+    screenshots, path = found[:PAGE_SIZE], world_path(world) + "/screenshots"
     context = {
-        **frame(call, world, account, "screenshots"),
-        "shots": [_shown(call, one, account) for one in shots],
-        "wrong": wrong,
-        "most": call.web.service(Pictures).most // (1 << 20),
-        "older": f"{path}?before={exact_place_of(shots[-1].created, shots[-1].id)}"
-        if len(found) > SIZE
+        **world_context(ctx, world, account, "screenshots"),
+        "screenshots": [_gallery_item(ctx, screenshot, account) for screenshot in screenshots],
+        "error": error,
+        "max_megabytes": ctx.app.service(ImageStore).max_bytes // (1 << 20),
+        "older": f"{path}?before={exact_position(screenshots[-1].created, screenshots[-1].id)}"
+        if len(found) > PAGE_SIZE
         else None,
-        "newest": path if "before" in call.query else None,
+        "newest": path if "before" in ctx.query else None,
     }
-    return form_page(call, "worlds/gallery.html", context, status)
+    return form_page(ctx, "worlds/gallery.html", context, status)
 
 
-async def _refused(call: Call, world: World, account: Account, why: str) -> web.StreamResponse:
-    sentence = NO_PICTURE[why]
-    if speaks_json(call):
-        said = language_of(call.request).gettext(sentence)
-        return document({"error": "malformed", "sentence": said}, 400)
-    return await _gallery(call, world, account, sentence, 400)
+async def _upload_error(
+    ctx: RequestContext, world: World, account: Account, reason: str
+) -> web.StreamResponse:
+    message = IMAGE_ERRORS[reason]
+    if wants_json(ctx):
+        text = request_language(ctx.request).gettext(message)
+        return json_response({"error": "malformed", "sentence": text}, 400)
+    return await _render_gallery(ctx, world, account, message, 400)
 
 
-def _shown(call: Call, shot: Screenshot, account: Account) -> dict[str, object]:
-    owner = call.core.see(account_numbered, id=shot.account)
+def _gallery_item(
+    ctx: RequestContext, screenshot: Screenshot, account: Account
+) -> dict[str, object]:
+    owner = ctx.core.query(account_by_id, id=screenshot.account)
     return {
-        "id": shot.id,
-        "at": shot.created,
-        "width": shot.width,
-        "height": shot.height,
-        "by": owner.shown if owner else "",
-        "mine": shot.belongs_to(account),
+        "id": screenshot.id,
+        "at": screenshot.created,
+        "width": screenshot.width,
+        "height": screenshot.height,
+        "by": owner.display_name if owner else "",
+        "mine": screenshot.can_delete(account),
     }
 
 
-async def _shot(call: Call, world: World) -> Screenshot:
-    shot = await call.core.history.screenshot(call.number("screenshot"))
-    if shot is None or shot.world != world.id:
-        raise Refusal(Why.OTHER_NOT_FOUND)
-    return shot
+async def _get_screenshot(ctx: RequestContext, world: World) -> Screenshot:
+    screenshot = await ctx.core.history.screenshot(ctx.int_param("screenshot"))
+    if screenshot is None or screenshot.world != world.id:
+        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
+    return screenshot
 
 
-async def _hung(call: Call, world: World, account: Account, raw: bytes) -> None:
+async def _store_screenshot(
+    ctx: RequestContext, world: World, account: Account, raw: bytes
+) -> None:
     """Keep a picture and hang it; what cannot be hung leaves no file."""
-    pictures = call.web.service(Pictures)
-    picture = await pictures.taken(raw)
+    images = ctx.app.service(ImageStore)
+    image = await images.save(raw)
     try:
-        await call.core.do(
-            hang_screenshot,
+        await ctx.core.execute(
+            add_screenshot,
             world_id=world.id,
-            account=account.id,
+            account_id=account.id,
             blurred=True,
-            **picture._asdict(),
+            **image._asdict(),
         )
-    except Refusal:
-        await pictures.remove(picture.code)
+    except DomainError:
+        await images.delete(image.code)
         raise
 
 
-@for_members
-async def to_gallery(call: Call, world: World, account: Account) -> web.StreamResponse:
+@members_only
+async def redirect_to_gallery(
+    ctx: RequestContext, world: World, account: Account
+) -> web.StreamResponse:
     """Where pictures were hung before: 302 to the gallery."""
-    return leads_to(path_of(world) + "/screenshots")
+    return redirect(world_path(world) + "/screenshots")
 
 
 ROUTES = (
-    Route("GET", SHOTS, see_gallery, who=signed_in),
-    Route("GET", WORLD + "/screenshot_upload", to_gallery, who=signed_in),
-    Route("POST", WORLD + "/screenshot_uploaded", hang, who=signed_in),
-    Route("POST", SHOTS, hang, who=signed_in),
-    Route("GET", SHOTS + "/{screenshot}/{kind}", show, who=signed_in),
-    Route("POST", SHOTS + "/{screenshot}/remove", take_down, who=signed_in),
+    Route("GET", SCREENSHOTS_PATH, gallery_page, auth=optional_login),
+    Route("GET", WORLD_PATH + "/screenshot_upload", redirect_to_gallery, auth=optional_login),
+    Route("POST", WORLD_PATH + "/screenshot_uploaded", upload_screenshot, auth=optional_login),
+    Route("POST", SCREENSHOTS_PATH, upload_screenshot, auth=optional_login),
+    Route("GET", SCREENSHOTS_PATH + "/{screenshot}/{kind}", screenshot_image, auth=optional_login),
+    Route(
+        "POST", SCREENSHOTS_PATH + "/{screenshot}/remove", delete_from_gallery, auth=optional_login
+    ),
 )

@@ -3,85 +3,95 @@
 from aiohttp import web
 
 from coalserver.core import topics
-from coalserver.core.commands.worlds import pause_world, play_world
-from coalserver.core.queries.accounts import account_numbered
-from coalserver.core.queries.worlds import world_with
+from coalserver.core.commands.worlds import start_world, stop_world
+from coalserver.core.queries.accounts import account_by_id
+from coalserver.core.queries.worlds import world_by_id
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
-from coalserver.site.access import for_members, for_readers, path_of, same_origin, speaks_json
-from coalserver.site.worlds.context import frame, told
-from coalserver.site.worlds.event_payloads import teller
-from coalserver.site.worlds.history import Sieve
-from coalserver.site.worlds.line_rows import row_of
-from coalserver.web.api import Call, Route
-from coalserver.web.pages.cookies import form_page, leads_to, own_form, signed_in
-from coalserver.web.responses import document
-from coalserver.web.streaming.subscriptions import CURSOR, Subscription
-from coalserver.web.streaming.transports import listened
+from coalserver.site.access import (
+    check_same_origin,
+    members_only,
+    readers_only,
+    wants_json,
+    world_path,
+)
+from coalserver.site.worlds.context import world_context, world_summary
+from coalserver.site.worlds.event_payloads import event_renderer
+from coalserver.site.worlds.history import HistoryFilter
+from coalserver.site.worlds.line_rows import render_row
+from coalserver.web.api import RequestContext, Route
+from coalserver.web.pages.cookies import form_page, optional_login, read_csrf_form, redirect
+from coalserver.web.responses import json_response
+from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription
+from coalserver.web.streaming.transports import serve_events
 
 #: Of what was said and done, on the page of a world.
-LATEST = 12
-TELL = {True: teller(public=True), False: teller(public=False)}
+LATEST_ROWS = 12
+EVENT_RENDERERS = {True: event_renderer(public=True), False: event_renderer(public=False)}
 
 
-@for_readers
-async def see_world(call: Call, world: World, account: Account | None) -> web.StreamResponse:
+@readers_only
+async def world_page(
+    ctx: RequestContext, world: World, account: Account | None
+) -> web.StreamResponse:
     """How a world is, who is in it, and what was said and done there last; a script is told how it is."""
-    if speaks_json(call):
-        headers = {CURSOR: str(call.core.feed.head), "Cache-Control": "no-store"}
-        return document(told(call, world, account), 200, headers)
-    shared, public = frame(call, world, account, "world"), account is None
-    lines = await Sieve(world.id).lines(call.core.history, LATEST)
+    if wants_json(ctx):
+        headers = {CURSOR_HEADER: str(ctx.core.feed.head), "Cache-Control": "no-store"}
+        return json_response(world_summary(ctx, world, account), 200, headers)
+    page_context, public = world_context(ctx, world, account, "world"), account is None
+    lines = await HistoryFilter(world.id).find_lines(ctx.core.history, LATEST_ROWS)
     context = {
-        **shared,
-        "latest": [row_of(line, public=public) for line in lines],
+        **page_context,
+        "latest": [render_row(line, public=public) for line in lines],
     }
-    return form_page(call, "worlds/world.html", context)
+    return form_page(ctx, "worlds/world.html", context)
 
 
-@for_members
-async def play(call: Call, world: World, account: Account) -> web.StreamResponse:
+@members_only
+async def play(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
     """Ask for a world to run."""
-    await own_form(call)
-    await call.core.do(play_world, world_id=world.id)
-    return leads_to(path_of(world))
+    await read_csrf_form(ctx)
+    await ctx.core.execute(start_world, world_id=world.id)
+    return redirect(world_path(world))
 
 
-@for_members
-async def pause(call: Call, world: World, account: Account) -> web.StreamResponse:
+@members_only
+async def pause(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
     """Ask for a world to be stopped and put away; for admins."""
-    await own_form(call)
+    await read_csrf_form(ctx)
     if not account.admin:
-        raise Refusal(Why.NOT_YOURS)
-    await call.core.do(pause_world, world_id=world.id)
-    return leads_to(path_of(world))
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
+    await ctx.core.execute(stop_world, world_id=world.id)
+    return redirect(world_path(world))
 
 
-@for_readers
-async def hear(call: Call, world: World, account: Account | None) -> web.StreamResponse:
+@readers_only
+async def events(ctx: RequestContext, world: World, account: Account | None) -> web.StreamResponse:
     """What happens in a world from now on, or from an event on; the same bytes for all who hear."""
-    same_origin(call)
-    where, core, public = topics.world(world.id), call.core, account is None
+    check_same_origin(ctx)
+    topic, core, public = topics.world(world.id), ctx.core, account is None
     # Who is signed out, or put on hold, hears no more: it is found out anew before anything is told.
-    heard = Subscription((where,), ("public" if public else "member",), TELL[public], own=where)
+    subscription = Subscription(
+        (topic,), ("public" if public else "member",), EVENT_RENDERERS[public], control_topic=topic
+    )
 
     def subscribe() -> Subscription:
-        there = core.see(world_with, id=world.id)
-        if public and there.public:
-            return heard
-        now = core.see(account_numbered, id=signed_in(call).account)
-        if now is None or not now.active:
-            raise Refusal(Why.NO_TOKEN)
-        return heard
+        world_now = core.query(world_by_id, id=world.id)
+        if public and world_now.public:
+            return subscription
+        account_now = core.query(account_by_id, id=optional_login(ctx).account)
+        if account_now is None or not account_now.active:
+            raise DomainError(ErrorCode.TOKEN_REQUIRED)
+        return subscription
 
-    return await listened(call, subscribe)
+    return await serve_events(ctx, subscribe)
 
 
-WORLD = "/servers/{world}"
+WORLD_PATH = "/servers/{world}"
 ROUTES = (
-    Route("GET", WORLD, see_world, who=signed_in),
-    Route("GET", WORLD + "/events", hear, who=signed_in),
-    Route("POST", WORLD + "/play", play, who=signed_in),
-    Route("POST", WORLD + "/pause", pause, who=signed_in),
+    Route("GET", WORLD_PATH, world_page, auth=optional_login),
+    Route("GET", WORLD_PATH + "/events", events, auth=optional_login),
+    Route("POST", WORLD_PATH + "/play", play, auth=optional_login),
+    Route("POST", WORLD_PATH + "/pause", pause, auth=optional_login),
 )

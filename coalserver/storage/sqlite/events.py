@@ -10,26 +10,26 @@ from coalserver.storage import codec
 from coalserver.storage.sqlite.schema import transaction
 
 #: Entries dropped in one transaction: a write that comes meanwhile waits a few milliseconds.
-PIECE = 1000
+CHUNK_SIZE = 1000
 
 
-def say(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+def insert_entries(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     """Keep entries, within the transaction of their batch."""
-    said, filed = [], []
+    event_rows, topic_rows = [], []
     # Of many entries in a row most are about one world or room.
     names: dict[tuple[Topic, ...], tuple[list[str], str]] = {}
-    for id, at, event, heard in entries:
-        named = names.get(heard)
-        if named is None:
-            topics = [name_of(topic) for topic in heard]
-            named = names[heard] = topics, orjson.dumps(topics).decode()
-        topics, listed = named
+    for id, at, event, entry_topics in entries:
+        known_topics = names.get(entry_topics)
+        if known_topics is None:
+            topics = [topic_name(topic) for topic in entry_topics]
+            known_topics = names[entry_topics] = topics, orjson.dumps(topics).decode()
+        topics, topics_json = known_topics
         document = codec.events.dump(event)
-        said.append((id, at, codec.events.name_of(type(event)), listed, document))
-        filed += [(topic, id) for topic in topics]
-    db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", said)
+        event_rows.append((id, at, codec.events.name_of(type(event)), topics_json, document))
+        topic_rows += [(topic, id) for topic in topics]
+    db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", event_rows)
     # An entry may name one topic twice: an action that a member asks of himself does.
-    db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", filed)
+    db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", topic_rows)
 
 
 def after(db: sqlite3.Connection, topics: Sequence[str], id: int, limit: int) -> list[Entry]:
@@ -54,26 +54,26 @@ def newest(db: sqlite3.Connection, topic: str, limit: int) -> list[Entry]:
         return _with_ids(db, [id for (id,) in rows])
 
 
-def last_to_forget(db: sqlite3.Connection, keep: int) -> int:
+def last_deletable_id(db: sqlite3.Connection, keep: int) -> int:
     """The id of the newest entry that is not among the newest `keep`; -1 where all are."""
     row = db.execute("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?", (keep,)).fetchone()
     return -1 if row is None else int(row[0])
 
 
-def forget_piece(db: sqlite3.Connection, before: float, last: int) -> bool:
+def delete_expired_chunk(db: sqlite3.Connection, before: float, last: int) -> bool:
     """Drop some of the oldest entries, up to an id and up to the first that is young; False: no more."""
-    gone, filed = [], []
+    event_rows, topic_rows = [], []
     for id, at, topics in db.execute(
-        "SELECT id, at, topics FROM event WHERE id <= ? ORDER BY id LIMIT ?", (last, PIECE)
+        "SELECT id, at, topics FROM event WHERE id <= ? ORDER BY id LIMIT ?", (last, CHUNK_SIZE)
     ).fetchall():
         if at >= before:
             break
-        gone.append((id,))
-        filed += [(topic, id) for topic in orjson.loads(topics)]
+        event_rows.append((id,))
+        topic_rows += [(topic, id) for topic in orjson.loads(topics)]
     with transaction(db):
-        db.executemany("DELETE FROM event WHERE id = ?", gone)
-        db.executemany("DELETE FROM event_topic WHERE topic = ? AND id = ?", filed)
-    return len(gone) == PIECE
+        db.executemany("DELETE FROM event WHERE id = ?", event_rows)
+        db.executemany("DELETE FROM event_topic WHERE topic = ? AND id = ?", topic_rows)
+    return len(event_rows) == CHUNK_SIZE
 
 
 def oldest(db: sqlite3.Connection) -> int:
@@ -85,13 +85,13 @@ def oldest(db: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def name_of(topic: Topic) -> str:
+def topic_name(topic: Topic) -> str:
     """A topic as text: `lobby:7` with a number, `lobbies/noughts` with a name."""
     subject, id = topic
     return f"{subject}:{id}" if type(id) is int else f"{subject}/{id}"
 
 
-def topic_named(name: str) -> Topic:
+def topic_by_name(name: str) -> Topic:
     """The topic that is called so. No subject has a colon or a stroke in it."""
     subject = name.partition(":")[0].partition("/")[0]
     id = name[len(subject) + 1 :]
@@ -109,7 +109,7 @@ def _with_ids(db: sqlite3.Connection, ids: list[int]) -> list[Entry]:
             id,
             at,
             codec.events.load(name, document),
-            tuple([topic_named(topic) for topic in orjson.loads(topics)]),
+            tuple([topic_by_name(topic) for topic in orjson.loads(topics)]),
         )
         for id, at, name, topics, document in rows
     ]

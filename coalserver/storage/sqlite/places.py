@@ -8,32 +8,32 @@ import sqlite3
 from math import floor
 
 #: Bits for lines within a second, for seconds, and (what is left of 63) for worlds.
-WITHIN, SECONDS = 12, 33
-A_SECOND = 1 << WITHIN
+LINE_BITS, SECOND_BITS = 12, 33
+POSITIONS_PER_SECOND = 1 << LINE_BITS
 #: Seconds count from 1901; lines without a time lie in the first thirty years of that, in which no line was written.
 EPOCH = 2**31
-FIRST = 2**30
+FIRST_SECOND = 2**30
 #: Room for the last second to overflow.
-LAST = 2**SECONDS - 2**20
+LAST_SECOND = 2**SECOND_BITS - 2**20
 
 
-def bottom(world: int) -> int:
+def first_position(world: int) -> int:
     """The place below all of a world's lines; the next world's is above them."""
-    return world << (WITHIN + SECONDS)
+    return world << (LINE_BITS + SECOND_BITS)
 
 
-def at(world: int, when: float | None) -> int:
+def position_at(world: int, when: float | None) -> int:
     """The first place of a second; of lines without a time, the first of all."""
-    second = 0 if when is None else min(max(floor(when) + EPOCH, FIRST), LAST)
-    return bottom(world) + second * A_SECOND
+    second = 0 if when is None else min(max(floor(when) + EPOCH, FIRST_SECOND), LAST_SECOND)
+    return first_position(world) + second * POSITIONS_PER_SECOND
 
 
-def dated(world: int) -> int:
+def first_dated_position(world: int) -> int:
     """The first place of a line that has a time."""
-    return bottom(world) + FIRST * A_SECOND
+    return first_position(world) + FIRST_SECOND * POSITIONS_PER_SECOND
 
 
-class Places:
+class Positions:
     """Gives out the next places, within one transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -44,10 +44,10 @@ class Places:
 
     def next(self, world: int, when: float | None) -> int:
         """A place behind all lines of the same second. A second that is full goes on into the next."""
-        low = at(world, when)
-        high = dated(world) if when is None else low + A_SECOND
+        low = position_at(world, when)
+        high = first_dated_position(world) if when is None else low + POSITIONS_PER_SECOND
         while (free := self._first_free(world, low, high)) == high:
-            low, high = high, high + A_SECOND
+            low, high = high, high + POSITIONS_PER_SECOND
         self._free[low] = free + 1
         return free
 
@@ -56,7 +56,9 @@ class Places:
         if free is None:
             top = self._tops.get(world)
             if top is None:
-                top = self._tops[world] = self._last(bottom(world), bottom(world + 1))
+                top = self._tops[world] = self._last(
+                    first_position(world), first_position(world + 1)
+                )
             free = self._free[low] = low if top < low else max(low, self._last(low, high) + 1)
         return free
 

@@ -101,14 +101,14 @@ MIGRATIONS: Sequence[Migration] = (
 def version_of(db: sqlite3.Connection) -> int:
     """The version of a file of ours, 0 for an empty one; refuses a file that is none."""
     try:
-        mark = db.execute("PRAGMA application_id").fetchone()[0]
+        application_id = db.execute("PRAGMA application_id").fetchone()[0]
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    except sqlite3.DatabaseError as fault:
-        raise NotAStore(str(fault)) from fault
-    if mark == APPLICATION_ID:
+    except sqlite3.DatabaseError as error:
+        raise NotAStore(str(error)) from error
+    if application_id == APPLICATION_ID:
         return version
-    if mark == 0 and version == 0 and tables == 0:
+    if application_id == 0 and version == 0 and tables == 0:
         return 0
     raise NotAStore("this database belongs to another program")
 
@@ -136,15 +136,15 @@ def migrate(
                     step.run(db)
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(f"PRAGMA user_version = {newest}")
-    except sqlite3.Error as fault:
-        raise StoreUnusable(f"version {step.version} ({step.description}): {fault}") from fault
+    except sqlite3.Error as error:
+        raise StoreUnusable(f"version {step.version} ({step.description}): {error}") from error
     return version
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection, how: str = "IMMEDIATE") -> Iterator[None]:
+def transaction(db: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
     """Everything within happens wholly or not at all. DEFERRED is for reading: one moment in time."""
-    db.execute(f"BEGIN {how}")
+    db.execute(f"BEGIN {mode}")
     try:
         yield
         db.execute("COMMIT")
@@ -174,20 +174,20 @@ def check_file(path: str | Path) -> int:
     if not path.is_file():
         raise NotAStore(f"there is no file {path}")
     # Nobody has the file open if there is no log beside it; without this, reading would leave one there.
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)
+    options = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)
     try:
         version = version_of(db)
         if version == 0:
             raise NotAStore("the file is empty")
         if version > MIGRATIONS[-1].version:
             raise StoreTooNew(f"the file has version {version}")
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise NotAStore(f"the file is damaged: {found}")
+        result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if result != "ok":
+            raise NotAStore(f"the file is damaged: {result}")
         return version
-    except sqlite3.DatabaseError as fault:
-        raise NotAStore(str(fault)) from fault
+    except sqlite3.DatabaseError as error:
+        raise NotAStore(str(error)) from error
     finally:
         db.close()
 

@@ -8,19 +8,19 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from coalserver.core.ports import (
-    ENTRIES,
-    Attendance,
+    ENTRY_COUNTER,
     Batch,
-    Counted,
     Counter,
     Entry,
-    Known,
-    Lines,
-    Screenshots,
-    Stay,
+    LineCount,
+    LineQuery,
+    PlaytimeStats,
+    ScreenshotQuery,
+    StoredState,
+    StoredVisit,
     StoreFailed,
     Topic,
-    Visits,
+    VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.storage import codec
@@ -33,9 +33,9 @@ T = TypeVar("T")
 Row = tuple[str, int, str]
 
 #: The largest integer SQLite keeps.
-MOST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 #: Rows fetched at once when a store is opened; few enough that the loop goes on turning.
-ROWS = 2000
+PAGE_SIZE = 2000
 
 
 class SqliteStore:
@@ -50,78 +50,84 @@ class SqliteStore:
         self._reader: aiosqlite.Connection | None = None
         self._tags: log_lines.Tags = {}
 
-    async def open(self) -> Known:
+    async def open(self) -> StoredState:
         """Make ready, bring an old file up to date, and give what was kept. Refuses with StoreUnusable."""
         try:
             self._writer = await _connect(self.path)
-            await _on(self._writer, _prepare, self.path)
+            await _run(self._writer, _prepare, self.path)
             self._reader = await _connect(self.path)
-            return await _known(self._reader)
-        except BaseException as fault:
+            return await _load(self._reader)
+        except BaseException as error:
             await self.close()
-            if isinstance(fault, sqlite3.OperationalError):
-                raise StoreUnusable(f"{self.path}: {fault}") from fault
-            if isinstance(fault, sqlite3.DatabaseError):
-                raise NotAStore(f"{self.path}: {fault}") from fault
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreUnusable(f"{self.path}: {error}") from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise NotAStore(f"{self.path}: {error}") from error
             raise
 
     async def write(self, batch: Batch) -> None:
         try:
-            await _on(_open(self._writer), _write, batch)
-        except sqlite3.Error as fault:
-            raise StoreFailed(str(fault)) from fault
+            await _run(_open(self._writer), _write, batch)
+        except sqlite3.Error as error:
+            raise StoreFailed(str(error)) from error
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
-        names = [history.name_of(topic) for topic in topics]
-        return await _on(
-            _open(self._reader), history.after, names, min(after, MOST), min(limit, MOST)
+        names = [history.topic_name(topic) for topic in topics]
+        return await _run(
+            _open(self._reader),
+            history.after,
+            names,
+            min(after, MAX_INTEGER),
+            min(limit, MAX_INTEGER),
         )
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
-        name = history.name_of(topic)
-        return await _on(_open(self._reader), history.newest, name, min(limit, MOST))
+        name = history.topic_name(topic)
+        return await _run(_open(self._reader), history.newest, name, min(limit, MAX_INTEGER))
 
-    async def forget(self, before: float, keep: int) -> int:
+    async def delete_expired_entries(self, before: float, keep: int) -> int:
         writer = _open(self._writer)
-        last = await _on(writer, history.last_to_forget, min(keep, MOST))
-        while await _on(writer, history.forget_piece, before, last):
+        last = await _run(writer, history.last_deletable_id, min(keep, MAX_INTEGER))
+        while await _run(writer, history.delete_expired_chunk, before, last):
             pass
-        return await _on(writer, history.oldest)
+        return await _run(writer, history.oldest)
 
-    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
-        return await _on(_open(self._reader), log_lines.known, digests)
+    async def existing_digests(self, digests: Sequence[bytes]) -> set[bytes]:
+        return await _run(_open(self._reader), log_lines.existing_digests, digests)
 
-    async def lines(self, wanted: Lines, limit: int) -> list[LogLine]:
-        known, most = self._tags, min(limit, MOST)
-        return await _on(_open(self._reader), log_lines.newest, known, wanted, most)
+    async def lines(self, query: LineQuery, limit: int) -> list[LogLine]:
+        tag_sets, max_rows = self._tags, min(limit, MAX_INTEGER)
+        return await _run(_open(self._reader), log_lines.newest, tag_sets, query, max_rows)
 
     async def line(self, id: int) -> LogLine | None:
-        known, id = self._tags, min(id, MOST)
-        return await _on(_open(self._reader), log_lines.with_id, known, id)
+        tag_sets, id = self._tags, min(id, MAX_INTEGER)
+        return await _run(_open(self._reader), log_lines.line_by_id, tag_sets, id)
 
-    async def count(self, wanted: Lines, by: Sequence[str] = ()) -> list[Counted]:
-        return await _on(_open(self._reader), log_lines.count, wanted, by)
+    async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
+        return await _run(_open(self._reader), log_lines.count_lines, query, by)
 
-    async def attendance(self, world: int, usernames: Sequence[str]) -> list[Attendance]:
-        return await _on(_open(self._reader), sqlite_visits.attendance, world, usernames)
+    async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
+        return await _run(_open(self._reader), sqlite_visits.playtime, world, usernames)
 
-    async def visits(self, wanted: Visits, limit: int) -> list[Stay]:
-        return await _on(_open(self._reader), sqlite_visits.visits, wanted, min(limit, MOST))
+    async def visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
+        return await _run(_open(self._reader), sqlite_visits.visits, query, min(limit, MAX_INTEGER))
 
-    async def visit(self, id: int) -> Stay | None:
-        return await _on(_open(self._reader), sqlite_visits.visit, min(id, MOST))
+    async def visit(self, id: int) -> StoredVisit | None:
+        return await _run(_open(self._reader), sqlite_visits.visit, min(id, MAX_INTEGER))
 
-    async def screenshots(self, wanted: Screenshots, limit: int) -> list[Screenshot]:
-        return await _on(_open(self._reader), sqlite_visits.screenshots, wanted, min(limit, MOST))
+    async def screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
+        return await _run(
+            _open(self._reader), sqlite_visits.screenshots, query, min(limit, MAX_INTEGER)
+        )
 
     async def screenshot(self, id: int) -> Screenshot | None:
-        return await _on(_open(self._reader), sqlite_visits.screenshot, min(id, MOST))
+        return await _run(_open(self._reader), sqlite_visits.screenshot, min(id, MAX_INTEGER))
 
     async def backup(self, path: str | Path) -> None:
         """Write a copy of the running store; it has everything that was written before the call."""
         db = await _connect(self.path)
         try:
-            await _on(db, copy, Path(path))
+            await _run(db, copy, Path(path))
         finally:
             await _close(db)
 
@@ -161,14 +167,14 @@ async def _close(db: aiosqlite.Connection) -> None:
         db._thread.join()
 
 
-async def _on(db: aiosqlite.Connection, work: Callable[..., T], *facts: Any) -> T:
+async def _run(db: aiosqlite.Connection, work: Callable[..., T], *args: Any) -> T:
     """Run a function over a connection in its thread: one hop, however many statements.
 
     aiosqlite's own calls are a hop each, and a batch needs eight. `_execute`, `_conn` and `_thread` are private,
     so setup.cfg pins aiosqlite's minor version.
     """
-    done: T = await db._execute(work, db._conn, *facts)  # type: ignore[no-untyped-call]
-    return done
+    result: T = await db._execute(work, db._conn, *args)  # type: ignore[no-untyped-call]
+    return result
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
@@ -177,53 +183,54 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
 
 
-async def _known(db: aiosqlite.Connection) -> Known:
-    counters, signs, oldest = await _on(db, _marks)
+async def _load(db: aiosqlite.Connection) -> StoredState:
+    counters, last_seen, oldest = await _run(db, _load_counters)
     values: list[Any] = []
-    rows = await _on(db, _every_document)
-    while some := await _on(db, _next_of, rows):
+    rows = await _run(db, _all_documents)
+    while page := await _run(db, _next_page, rows):
         # Not in the connection's thread, where the C library's memory costs twice the time.
-        values.extend(map(_value, some))
-    return Known(values, counters, signs, counters.get(ENTRIES, 0) - 1, oldest)
+        values.extend(map(_value, page))
+    return StoredState(values, counters, last_seen, counters.get(ENTRY_COUNTER, 0) - 1, oldest)
 
 
-def _marks(db: sqlite3.Connection) -> tuple[dict[Counter, int], dict[int, float], int]:
+def _load_counters(db: sqlite3.Connection) -> tuple[dict[Counter, int], dict[int, float], int]:
     rows = db.execute("SELECT name, value FROM counter")
     counters = {codec.counter_of(name): value for name, value in rows}
-    signs = dict(db.execute("SELECT player, at FROM sign"))
-    return counters, signs, history.oldest(db)
+    last_seen = dict(db.execute("SELECT player, at FROM sign"))
+    return counters, last_seen, history.oldest(db)
 
 
-def _every_document(db: sqlite3.Connection) -> sqlite3.Cursor:
+def _all_documents(db: sqlite3.Connection) -> sqlite3.Cursor:
     return db.execute("SELECT kind, id, doc FROM entity ORDER BY kind, id")
 
 
-def _next_of(_: sqlite3.Connection, rows: sqlite3.Cursor) -> list[Row]:
-    return rows.fetchmany(ROWS)
+def _next_page(_: sqlite3.Connection, rows: sqlite3.Cursor) -> list[Row]:
+    return rows.fetchmany(PAGE_SIZE)
 
 
 def _value(row: Row) -> Any:
     kind, id, document = row
     try:
-        return codec.entities.load(kind, document)
-    except codec.Unkept as fault:
-        raise NotAStore(f"{kind} {id}: {fault}") from fault
+        return codec.entity_codec.load(kind, document)
+    except codec.UnknownDocument as error:
+        raise NotAStore(f"{kind} {id}: {error}") from error
 
 
 def _write(db: sqlite3.Connection, batch: Batch) -> None:
     """One transaction, one statement a table. Here and not in the loop each value becomes a document."""
-    puts, drops = [], []
+    saved, deleted = [], []
     for (kind, id), value in batch.values.items():
         if value is None:
-            drops.append((codec.entities.name_of(kind), id))
+            deleted.append((codec.entity_codec.name_of(kind), id))
         else:
-            puts.append((codec.entities.name_of(kind), id, codec.entities.dump(value)))
+            saved.append((codec.entity_codec.name_of(kind), id, codec.entity_codec.dump(value)))
     with transaction(db):
         db.executemany(
-            "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc", puts
+            "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
+            saved,
         )
-        db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", drops)
-        history.say(db, batch.entries)
+        db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
+        history.insert_entries(db, batch.entries)
         log_lines.write(db, batch.lines)
         sqlite_visits.write(db, batch)
         db.executemany(
@@ -233,5 +240,5 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         )
         db.executemany(
             "INSERT INTO sign VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
-            batch.signs.items(),
+            batch.last_seen.items(),
         )

@@ -12,142 +12,158 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from coalserver.core.queries.accounts import account_numbered, sign_in_shown
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import NOBODY, Call, Caller
+from coalserver.core.queries.accounts import account_by_id, login_session_by_secret
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import ANONYMOUS, Caller, RequestContext
 from coalserver.web.pages.forms import Pairs, read_form
-from coalserver.web.pages.i18n import choose
-from coalserver.web.pages.pages import HEADERS, WHO, page
+from coalserver.web.pages.i18n import set_request_language
+from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
 
-COOKIE = "coal"
+COOKIE_NAME = "coal"
 #: Where no other site of the same domain can have set it.
-GUARDED = "__Host-coal"
+SECURE_COOKIE_NAME = "__Host-coal"
 #: Seconds for which a form that was shown can be sent; as often as one likes.
-FORM_SECONDS = 20 * 60
+CSRF_TOKEN_SECONDS = 20 * 60
 #: The field of every form that holds its seal.
-SEAL = "csrf_token"
+CSRF_FIELD = "csrf_token"
 
 
 @dataclass(frozen=True, slots=True)
-class Browser:
+class BrowserCookie:
     """What the cookie of a request holds; a new secret where there was none."""
 
     secret: str
-    fresh: bool
+    is_new: bool
 
-    def seal(self, now: float) -> str:
+    def csrf_token(self, now: float) -> str:
         """What a form shown now must come back with."""
-        stamp = str(int(now))
-        return f"{stamp}.{hmac.new(self.secret.encode(), stamp.encode(), 'sha256').hexdigest()}"
+        timestamp = str(int(now))
+        return f"{timestamp}.{hmac.new(self.secret.encode(), timestamp.encode(), 'sha256').hexdigest()}"
 
-    def sealed(self, shown: str, now: float) -> bool:
+    def verify_csrf_token(self, token: str, now: float) -> bool:
         """Whether a form was shown to this browser, not long ago."""
-        stamp, _, _ = shown.partition(".")
-        if self.fresh or not (stamp.isascii() and stamp.isdigit() and len(stamp) < 16):
+        timestamp, _, _ = token.partition(".")
+        if self.is_new or not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
             return False
-        right = self.seal(int(stamp))
-        age = now - int(stamp)
-        return hmac.compare_digest(right, _ascii(shown)) and -60 <= age < FORM_SECONDS
+        expected = self.csrf_token(int(timestamp))
+        age = now - int(timestamp)
+        return (
+            hmac.compare_digest(expected, _ascii_or_empty(token))
+            and -60 <= age < CSRF_TOKEN_SECONDS
+        )
 
 
-def browser_of(call: Call) -> Browser:
+def read_browser_cookie(ctx: RequestContext) -> BrowserCookie:
     """The browser a request came from."""
-    secret = call.request.cookies.get(_name(call), "")
+    secret = ctx.request.cookies.get(_cookie_name(ctx), "")
     if len(secret) < 32 or not secret.isascii():
-        return Browser(secrets.token_hex(24), True)
-    return Browser(secret, False)
+        return BrowserCookie(secrets.token_hex(24), True)
+    return BrowserCookie(secret, False)
 
 
-def signed_in(call: Call) -> Caller:
+def optional_login(ctx: RequestContext) -> Caller:
     """The account that is signed in with this browser, or nobody; `token` is the sign-in."""
-    secret = call.request.cookies.get(_name(call), "")
-    found = call.core.see(sign_in_shown, secret=secret, now=call.now) if secret else None
-    account = call.core.see(account_numbered, id=found.account) if found else None
-    if found is None or account is None:
-        return NOBODY
-    call.request[WHO] = account
-    choose(call.request, account.language)
-    return Caller(account=found.account, token=found.id)
+    secret = ctx.request.cookies.get(_cookie_name(ctx), "")
+    login_session = (
+        ctx.core.query(login_session_by_secret, secret=secret, now=ctx.now) if secret else None
+    )
+    account = ctx.core.query(account_by_id, id=login_session.account) if login_session else None
+    if login_session is None or account is None:
+        return ANONYMOUS
+    ctx.request[ACCOUNT_KEY] = account
+    set_request_language(ctx.request, account.language)
+    return Caller(account=login_session.account, token=login_session.id)
 
 
-async def own_form(call: Call) -> Pairs:
+async def read_csrf_form(ctx: RequestContext) -> Pairs:
     """The form that was sent; refuses one that no page of ours has shown to this browser."""
-    pairs = await read_form(call.request)
-    checked_own(call, pairs)
+    pairs = await read_form(ctx.request)
+    check_csrf(ctx, pairs)
     return pairs
 
 
-def checked_own(call: Call, pairs: Pairs) -> None:
+def check_csrf(ctx: RequestContext, pairs: Pairs) -> None:
     """Refuse a form that no page of ours has shown to this browser."""
-    if not is_own(call, pairs):
-        raise Refusal(Why.BAD_TOKEN, what="form")
+    if not is_csrf_valid(ctx, pairs):
+        raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
 
 
-def is_own(call: Call, pairs: Pairs) -> bool:
-    return browser_of(call).sealed(dict(pairs).get(SEAL, ""), call.now)
+def is_csrf_valid(ctx: RequestContext, pairs: Pairs) -> bool:
+    return read_browser_cookie(ctx).verify_csrf_token(dict(pairs).get(CSRF_FIELD, ""), ctx.now)
 
 
 def form_page(
-    call: Call, template: str, context: dict[str, Any], status: int = 200
+    ctx: RequestContext, template: str, context: dict[str, Any], status: int = 200
 ) -> web.Response:
     """A page with forms, for this browser only."""
-    browser = browser_of(call)
-    response = page(call.request, template, {SEAL: browser.seal(call.now), **context}, status)
+    cookie = read_browser_cookie(ctx)
+    response = render_page(
+        ctx.request, template, {CSRF_FIELD: cookie.csrf_token(ctx.now), **context}, status
+    )
     response.headers["Cache-Control"] = "no-store"
-    if browser.fresh:
-        _set(call, response, browser.secret, None)
+    if cookie.is_new:
+        _set_cookie(ctx, response, cookie.secret, None)
     return response
 
 
-def leads_to(location: str) -> web.Response:
+def redirect(location: str) -> web.Response:
     """302: the browser goes on there, and nobody keeps where."""
-    headers = {**HEADERS, "Cache-Control": "no-store", "Pragma": "no-cache", "Location": location}
+    headers = {
+        **PAGE_HEADERS,
+        "Cache-Control": "no-store",
+        "Pragma": "no-cache",
+        "Location": location,
+    }
     return web.Response(status=302, headers=headers)
 
 
-def let_in(call: Call, response: web.Response, secret: str) -> web.Response:
+def set_login_cookie(ctx: RequestContext, response: web.Response, secret: str) -> web.Response:
     """The browser is signed in from now on."""
-    _set(call, response, secret, int(call.core.setting.limits.sign_in))
+    _set_cookie(ctx, response, secret, int(ctx.core.context.limits.login_session))
     return response
 
 
-def let_out(call: Call, response: web.Response) -> web.Response:
+def clear_login_cookie(ctx: RequestContext, response: web.Response) -> web.Response:
     """The browser is nobody's from now on."""
-    response.del_cookie(_name(call), path="/", secure=_secure(call), httponly=True, samesite="Lax")
+    response.del_cookie(
+        _cookie_name(ctx), path="/", secure=_is_https(ctx), httponly=True, samesite="Lax"
+    )
     return response
 
 
-def local(path: str) -> str:
+def safe_redirect_path(path: str) -> str:
     """A path of this site as it is; `/` for whatever could lead anywhere else."""
     if not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable():
         return "/"
     return quote(path, safe="/?&=%:+,;@!$'()*~#[]-._")
 
 
-def to_login(call: Call) -> web.Response:
+def redirect_to_login(ctx: RequestContext) -> web.Response:
     """302: sign in first, then come back here."""
-    return leads_to("/login?next_url=" + quote(call.request.path_qs, safe=""))
+    return redirect("/login?next_url=" + quote(ctx.request.path_qs, safe=""))
 
 
-def _set(call: Call, response: web.Response, secret: str, seconds: int | None) -> None:
+def _set_cookie(
+    ctx: RequestContext, response: web.Response, secret: str, seconds: int | None
+) -> None:
     response.set_cookie(
-        _name(call),
+        _cookie_name(ctx),
         secret,
         max_age=seconds,
         path="/",
-        secure=_secure(call),
+        secure=_is_https(ctx),
         httponly=True,
         samesite="Lax",
     )
 
 
-def _secure(call: Call) -> bool:
-    return call.origin.startswith("https://")
+def _is_https(ctx: RequestContext) -> bool:
+    return ctx.origin.startswith("https://")
 
 
-def _name(call: Call) -> str:
-    return GUARDED if _secure(call) else COOKIE
+def _cookie_name(ctx: RequestContext) -> str:
+    return SECURE_COOKIE_NAME if _is_https(ctx) else COOKIE_NAME
 
 
-def _ascii(text: str) -> str:
+def _ascii_or_empty(text: str) -> str:
     return text if text.isascii() else ""

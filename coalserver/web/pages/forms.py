@@ -4,33 +4,33 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from coalserver.web.body import malformed
+from coalserver.web.body import invalid_body
 
-FORM = "application/x-www-form-urlencoded"
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 #: More fields no form of ours has.
-MOST_FIELDS = 100
+MAX_FIELDS = 100
 
 Pairs = list[tuple[str, str]]
 
 
 async def read_form(request: web.Request) -> Pairs:
     """The fields of a form in their order; some may come twice."""
-    if request.content_type != FORM:
+    if request.content_type != FORM_CONTENT_TYPE:
         raise web.HTTPUnsupportedMediaType
     try:
-        return fields_of(await request.read())
+        return parse_form(await request.read())
     except web.RequestPayloadError:
-        raise malformed("The body is not encoded as its headers say.") from None
+        raise invalid_body("The body is not encoded as its headers say.") from None
 
 
-def fields_of(raw: bytes) -> Pairs:
+def parse_form(raw: bytes) -> Pairs:
     """What was typed into the fields of a form: UTF-8, without NUL."""
     try:
         pairs = parse_qsl(
-            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
+            raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
         )
     except ValueError:
-        raise malformed("The body is not a form in UTF-8.") from None
+        raise invalid_body("The body is not a form in UTF-8.") from None
     if any("\0" in name or "\0" in value for name, value in pairs):
-        raise malformed("The form holds a NUL character.")
+        raise invalid_body("The form holds a NUL character.")
     return pairs

@@ -19,12 +19,12 @@ from babel.messages.pofile import read_po
 import coalserver
 
 #: In which the texts are written in templates, code and scripts.
-FIRST = "en"
-FOLDER = Path(coalserver.__file__).parent / "translations"
+DEFAULT_LANGUAGE = "en"
+TRANSLATIONS_DIRECTORY = Path(coalserver.__file__).parent / "translations"
 #: What scripts say, and not the server: sent along with a page.
-SCRIPTS = "scripts"
+SCRIPT_CATALOG = "scripts"
 #: Where a request keeps the language that its account has chosen.
-CHOSEN = web.RequestKey("language", str)
+LANGUAGE_KEY = web.RequestKey("language", str)
 
 
 class Language:
@@ -33,13 +33,13 @@ class Language:
     def __init__(self, tag: str, catalogs: Mapping[str, Catalog]) -> None:
         self.tag = tag
         self.locale = Locale.parse(tag, sep="-")
-        self.scripts = _texts(catalogs[SCRIPTS]) if SCRIPTS in catalogs else {}
+        self.scripts = _texts(catalogs[SCRIPT_CATALOG]) if SCRIPT_CATALOG in catalogs else {}
         self._one: dict[str, str] = {}
         self._many: dict[str, tuple[str, ...]] = {}
         #: Which of the forms of a noun a number takes.
         self._form = c2py(Catalog(self.locale).plural_expr)
         for name, catalog in catalogs.items():
-            if name != SCRIPTS:
+            if name != SCRIPT_CATALOG:
                 self._one |= _texts(catalog)
                 self._many |= _forms(catalog)
 
@@ -60,10 +60,10 @@ class Language:
         forms = self._many.get(one, (one, many))
         return forms[min(self._form(number), len(forms) - 1)]
 
-    def __call__(self, text: str, **facts: Any) -> str:
+    def __call__(self, text: str, **values: Any) -> str:
         """A text in this language, with the facts in it."""
-        said = self.gettext(text)
-        return said % facts if facts else said
+        translated = self.gettext(text)
+        return translated % values if values else translated
 
 
 def N_(text: str) -> str:
@@ -74,8 +74,8 @@ def N_(text: str) -> str:
 @cache
 def languages() -> Mapping[str, Language]:
     """Every language there is, by its tag; English first."""
-    found = {FIRST: Language(FIRST, {})}
-    for folder in sorted(FOLDER.iterdir()):
+    found = {DEFAULT_LANGUAGE: Language(DEFAULT_LANGUAGE, {})}
+    for folder in sorted(TRANSLATIONS_DIRECTORY.iterdir()):
         catalogs = {}
         for path in sorted(folder.glob("LC_MESSAGES/*.po")):
             with path.open("rb") as file:
@@ -86,45 +86,48 @@ def languages() -> Mapping[str, Language]:
     return found
 
 
-def language_of(request: web.Request) -> Language:
+def request_language(request: web.Request) -> Language:
     """What the account has chosen; else what the browser would rather have."""
-    known = languages()
-    chosen = known.get(request.get(CHOSEN, ""))
-    return chosen or known[spoken(request.headers.get("Accept-Language", ""))]
+    available = languages()
+    account_language = available.get(request.get(LANGUAGE_KEY, ""))
+    return (
+        account_language
+        or available[negotiate_language(request.headers.get("Accept-Language", ""))]
+    )
 
 
-def spoken(header: str) -> str:
+def negotiate_language(header: str) -> str:
     """The tag of our language that suits an `Accept-Language` best."""
-    wanted = (_known(tag) for tag in _by_weight(header))
-    found = negotiate_locale([tag for tag in wanted if tag], [*languages()], sep="-")
-    return found or FIRST
+    preferred = (_normalize_tag(tag) for tag in _by_weight(header))
+    found = negotiate_locale([tag for tag in preferred if tag], [*languages()], sep="-")
+    return found or DEFAULT_LANGUAGE
 
 
-def choose(request: web.Request, tag: str) -> None:
+def set_request_language(request: web.Request, tag: str) -> None:
     """The account behind a request wants its pages in this language."""
     if tag in languages():
-        request[CHOSEN] = tag
+        request[LANGUAGE_KEY] = tag
 
 
-_NOW: ContextVar[Language] = ContextVar("language")
+_CURRENT: ContextVar[Language] = ContextVar("language")
 
 
 @contextmanager
-def speaking(language: Language) -> Iterator[None]:
+def use_language(language: Language) -> Iterator[None]:
     """Templates that are rendered meanwhile are in this language, with all they include."""
-    token = _NOW.set(language)
+    token = _CURRENT.set(language)
     try:
         yield
     finally:
-        _NOW.reset(token)
+        _CURRENT.reset(token)
 
 
 def gettext(text: str) -> str:
-    return _NOW.get().gettext(text)
+    return _CURRENT.get().gettext(text)
 
 
 def ngettext(one: str, many: str, number: int) -> str:
-    return _NOW.get().ngettext(one, many, number)
+    return _CURRENT.get().ngettext(one, many, number)
 
 
 def _texts(catalog: Catalog) -> dict[str, str]:
@@ -146,19 +149,19 @@ def _forms(catalog: Catalog) -> dict[str, tuple[str, ...]]:
 
 
 def _by_weight(header: str) -> Iterable[str]:
-    weighed = []
-    for place, part in enumerate(header.split(",")[:20]):
+    weighted = []
+    for position, part in enumerate(header.split(",")[:20]):
         tag, _, weight = part.partition(";")
         try:
             q = float(weight.strip().removeprefix("q=") or 1)
         except ValueError:
             q = 0.0
         if tag.strip() and q > 0:
-            weighed.append((-q, place, tag.strip()))
-    return (tag for _, _, tag in sorted(weighed))
+            weighted.append((-q, position, tag.strip()))
+    return (tag for _, _, tag in sorted(weighted))
 
 
-def _known(tag: str) -> str:
+def _normalize_tag(tag: str) -> str:
     """A tag as Babel takes it, with no more than language and country; empty for one that is none."""
     try:
         locale = Locale.parse(tag, sep="-")

@@ -8,23 +8,23 @@ import jinja2
 from aiohttp import web
 
 import coalserver
-from coalserver.web.pages.i18n import gettext, language_of, languages, ngettext, speaking
+from coalserver.web.pages.i18n import gettext, languages, ngettext, request_language, use_language
 
 #: Everything comes from here, nothing runs inline, and no other site may frame us.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
 #: Where a request keeps the account that is signed in.
-WHO = web.RequestKey("who", object)
+ACCOUNT_KEY = web.RequestKey("account", object)
 
 
 def assets(name: str) -> Path:
@@ -34,7 +34,7 @@ def assets(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
-def set_up(app: web.Application) -> None:
+def setup_pages(app: web.Application) -> None:
     """Find templates and the texts of all languages, and serve the files of `static/`."""
     languages()
     loader = jinja2.FileSystemLoader(assets("templates"))
@@ -49,32 +49,36 @@ def set_up(app: web.Application) -> None:
     templates.policies["ext.i18n.trimmed"] = True
     templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.router.add_static("/static", assets("static"))
-    app.on_response_prepare.append(_guard_assets)
+    app.on_response_prepare.append(_add_asset_headers)
 
 
-def page(
+def render_page(
     request: web.Request, template: str, context: dict[str, Any], status: int = 200
 ) -> web.Response:
     """A page that names what it may load, and for whom it is."""
-    language = language_of(request)
-    known = {"version": coalserver.__version__, "language": language, "who": request.get(WHO)}
-    with speaking(language):
+    language = request_language(request)
+    defaults = {
+        "version": coalserver.__version__,
+        "language": language,
+        "current_account": request.get(ACCOUNT_KEY),
+    }
+    with use_language(language):
         response = aiohttp_jinja2.render_template(
-            template, request, {**known, **context}, status=status
+            template, request, {**defaults, **context}, status=status
         )
-    response.headers.update(HEADERS)
+    response.headers.update(PAGE_HEADERS)
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response
 
 
-def may_lead_anywhere(response: web.Response) -> web.Response:
+def allow_any_form_target(response: web.Response) -> web.Response:
     """What follows a form of this page may be redirects to anybody: browsers hold each against the policy."""
-    policy = POLICY.replace("form-action 'self'; ", "")
+    policy = CONTENT_SECURITY_POLICY.replace("form-action 'self'; ", "")
     response.headers["Content-Security-Policy"] = policy
     return response
 
 
-async def _guard_assets(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_asset_headers(request: web.Request, response: web.StreamResponse) -> None:
     """An asset is asked for again with each page; if it has not changed, that costs an empty answer."""
     if request.path.startswith("/static/"):
-        response.headers.update(HEADERS)
+        response.headers.update(PAGE_HEADERS)

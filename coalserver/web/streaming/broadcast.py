@@ -9,118 +9,127 @@ from itertools import starmap
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from coalserver.web.api import Web
+from coalserver.web.api import AppContext
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 
 #: Bytes a client may leave unread before nothing more is written to it.
-FULL = 64 * 1024
+HIGH_WATER_MARK = 64 * 1024
 
-Frame = Callable[[int, bytes], bytes]
+FrameEncoder = Callable[[int, bytes], bytes]
 
 
-class Stream(Protocol):
+class BroadcastMember(Protocol):
     """One of a chorus. Woken by itself it may leave, or go ahead of the others."""
 
     cursor: int
     #: Seconds in which nothing was written.
-    quiet_for: int
+    idle_seconds: int
 
     def wake(self) -> None: ...
 
-    def fail(self, fault: Exception) -> None: ...
+    def fail(self, error: Exception) -> None: ...
 
 
-class Chorus:
+class BroadcastGroup:
     """An audience, in one form. Those of it who have heard everything so far are told together.
 
     It is woken after everyone who waits for himself: who may hear less from now on has left by then.
     """
 
     __slots__ = (
-        "_web", "_feed", "_dialect", "_subscription", "_frame",
-        "_streams", "_cursor", "_made_at", "_made", "__weakref__",
+        "_app", "_feed", "_api_name", "_subscription", "_encode_frame",
+        "_members", "_cursor", "_cached_at", "_cached", "__weakref__",
     )  # fmt: skip
 
-    def __init__(self, web: Web, dialect: str, subscription: Subscription, frame: Frame) -> None:
-        self._web = web
-        self._feed = web.core.feed
-        self._dialect = dialect
+    def __init__(
+        self, app: AppContext, api_name: str, subscription: Subscription, encode_frame: FrameEncoder
+    ) -> None:
+        self._app = app
+        self._feed = app.core.feed
+        self._api_name = api_name
         self._subscription = subscription
-        self._frame = frame
-        self._streams: dict[Stream, asyncio.WriteTransport] = {}
+        self._encode_frame = encode_frame
+        self._members: dict[BroadcastMember, asyncio.WriteTransport] = {}
         #: All of them have heard what is up to here; those who were woken by themselves even more.
         self._cursor = -1
-        self._made_at = (-1, -1)
-        self._made = (b"", -1)
+        self._cached_at = (-1, -1)
+        self._cached = (b"", -1)
 
-    def after(self, cursor: int) -> tuple[bytes, int]:
+    def frames_after(self, cursor: int) -> tuple[bytes, int]:
         """Frames after a cursor that memory covers, and the cursor up to which all was looked at."""
         at = (cursor, self._feed.head)
-        if at != self._made_at:
-            told, upto = read_memory(self._web, self._dialect, self._subscription, cursor)
-            self._made_at, self._made = at, (b"".join(starmap(self._frame, told)), upto)
-        return self._made
+        if at != self._cached_at:
+            rendered, upto = read_memory(self._app, self._api_name, self._subscription, cursor)
+            self._cached_at, self._cached = (
+                at,
+                (b"".join(starmap(self._encode_frame, rendered)), upto),
+            )
+        return self._cached
 
-    def join(self, stream: Stream, transport: asyncio.WriteTransport) -> None:
+    def join(self, member: BroadcastMember, transport: asyncio.WriteTransport) -> None:
         """Tell this one, who has heard everything so far, together with the others."""
-        first = not self._streams
-        self._streams[stream] = transport
+        first = not self._members
+        self._members[member] = transport
         if first:
-            self._cursor = stream.cursor
-            self._feed.stay(self._subscription.topics, self, last=True)
+            self._cursor = member.cursor
+            self._feed.subscribe(self._subscription.topics, self, last=True)
 
-    def leave(self, stream: Stream) -> None:
+    def leave(self, member: BroadcastMember) -> None:
         """Tell this one nothing more. Safe for one who never joined."""
-        if self._streams.pop(stream, None) is not None and not self._streams:
-            self._feed.leave(self._subscription.topics, self)
+        if self._members.pop(member, None) is not None and not self._members:
+            self._feed.unsubscribe(self._subscription.topics, self)
 
     def wake(self) -> None:
         """Write what is new to all of them."""
         feed = self._feed
         if feed.closed or not feed.covers(self._cursor):
-            self._alone(list(self._streams))
+            self._wake_each(list(self._members))
             self._cursor = feed.head
             return
-        while feed.news(self._subscription.topics, self._cursor):
-            told, upto = self.after(self._cursor)
+        while feed.has_newer(self._subscription.topics, self._cursor):
+            payload, upto = self.frames_after(self._cursor)
             self._cursor = upto
-            self._tell(told, upto)
+            self._send(payload, upto)
 
-    def fail(self, fault: Exception) -> None:
-        for stream in list(self._streams):
-            stream.fail(fault)
+    def fail(self, error: Exception) -> None:
+        for member in list(self._members):
+            member.fail(error)
 
-    def _tell(self, told: bytes, upto: int) -> None:
-        stuck = []
-        for stream, transport in self._streams.items():
-            if stream.cursor >= upto:
+    def _send(self, payload: bytes, upto: int) -> None:
+        stalled = []
+        for member, transport in self._members.items():
+            if member.cursor >= upto:
                 continue
-            if transport.is_closing() or transport.get_write_buffer_size() > FULL:
-                stuck.append(stream)
+            if transport.is_closing() or transport.get_write_buffer_size() > HIGH_WATER_MARK:
+                stalled.append(member)
                 continue
-            stream.cursor = upto
-            if told:
-                stream.quiet_for = 0
-                transport.write(told)
-        self._alone(stuck)
+            member.cursor = upto
+            if payload:
+                member.idle_seconds = 0
+                transport.write(payload)
+        self._wake_each(stalled)
 
     @staticmethod
-    def _alone(streams: list[Stream]) -> None:
-        for stream in streams:
-            stream.wake()
+    def _wake_each(members: list[BroadcastMember]) -> None:
+        for member in members:
+            member.wake()
 
 
-class Choruses:
+class BroadcastGroups:
     """Every chorus somebody is in, or was told by just now."""
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
-        self._known: WeakValueDictionary[Hashable, Chorus] = WeakValueDictionary()
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        self._groups: WeakValueDictionary[Hashable, BroadcastGroup] = WeakValueDictionary()
 
-    def of(self, form: str, dialect: str, subscription: Subscription, frame: Frame) -> Chorus:
+    def get_or_create(
+        self, transport: str, api_name: str, subscription: Subscription, encode_frame: FrameEncoder
+    ) -> BroadcastGroup:
         """The one for who hears this in this form: two forms are two frames."""
-        name = (form, dialect, subscription.audience, subscription.topics)
-        chorus = self._known.get(name)
-        if chorus is None:
-            chorus = self._known[name] = Chorus(self._web, dialect, subscription, frame)
-        return chorus
+        group_key = (transport, api_name, subscription.audience, subscription.topics)
+        group = self._groups.get(group_key)
+        if group is None:
+            group = self._groups[group_key] = BroadcastGroup(
+                self._app, api_name, subscription, encode_frame
+            )
+        return group

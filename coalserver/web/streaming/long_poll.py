@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from coalserver.web.api import Call, Dialect, Web, asked_number
-from coalserver.web.responses import JSON, Written, answer
+from coalserver.web.api import Api, AppContext, RequestContext, int_query_param
+from coalserver.web.responses import JSON, AlreadySent, raw_response
 from coalserver.web.streaming.parked_poll import ParkingProtocol
 from coalserver.web.streaming.subscriptions import (
-    CURSOR,
+    CURSOR_HEADER,
     Subscribe,
     Subscription,
     read,
@@ -19,147 +19,161 @@ from coalserver.web.streaming.subscriptions import (
 from coalserver.web.streaming.timers import Handle
 
 #: Longest time a client may ask a poll to wait.
-LONGEST_WAIT = 60
-LOST = "X-Events-Lost"
+MAX_WAIT_SECONDS = 60
+LOST_HEADER = "X-Events-Lost"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PollPlan:
     """What one caller's polls of one URL have in common; it outlives the request that made it."""
 
-    web: Web
-    dialect: Dialect
+    app: AppContext
+    api: Api
     subscribe: Subscribe
     player: int
     wait: float
 
-    def patience(self) -> float:
+    def jittered_wait(self) -> float:
         """Seconds until this poll ends. Polls that began together need not end together."""
         return self.wait - random.random() * min(3.0, self.wait / 10)
 
-    def shared(self, subscription: Subscription, cursor: int) -> bytes | None:
+    def shared_response(self, subscription: Subscription, cursor: int) -> bytes | None:
         """The whole answer, head and body, for everyone at this cursor; None where it is not so simple."""
-        feed = self.web.core.feed
+        feed = self.app.core.feed
         if (
             feed.closed
             or not feed.covers(cursor)
-            or (subscription.own is not None and feed.news((subscription.own,), cursor))
+            or (
+                subscription.control_topic is not None
+                and feed.has_newer((subscription.control_topic,), cursor)
+            )
         ):
             return None
-        name = (
-            "poll", self.dialect.name, subscription.audience, subscription.topics,
+        cache_key = (
+            "poll", self.api.name, subscription.audience, subscription.topics,
             cursor, feed.head,
         )  # fmt: skip
-        return self.web.words.once(name, lambda: self._made(subscription, cursor))
+        return self.app.render_cache.get_or_render(
+            cache_key, lambda: self._render(subscription, cursor)
+        )
 
-    def _made(self, subscription: Subscription, cursor: int) -> bytes | None:
-        told, upto = read_memory(self.web, self.dialect.name, subscription, cursor)
-        return self.answered([words for _, words in told], upto) if told else None
+    def _render(self, subscription: Subscription, cursor: int) -> bytes | None:
+        rendered, upto = read_memory(self.app, self.api.name, subscription, cursor)
+        return self.response_bytes([payload for _, payload in rendered], upto) if rendered else None
 
-    def answered(self, told: list[bytes], cursor: int) -> bytes:
+    def response_bytes(self, payloads: list[bytes], cursor: int) -> bytes:
         """An answer as it goes over the wire."""
-        body = b"[%b]" % b",".join(told)
+        body = b"[%b]" % b",".join(payloads)
         return (
             b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n"
             b"X-Event-Cursor: %d\r\nCache-Control: no-store\r\n%b\r\n%b"
-            % (JSON.encode(), len(body), cursor, self.dialect.head, body)
+            % (JSON.encode(), len(body), cursor, self.api.header_lines, body)
         )
 
 
-async def long_poll(call: Call, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
+async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
     """Everything after the cursor, or what comes within the time asked for, or []."""
-    longest = min(int(call.web.poll_seconds), LONGEST_WAIT)
-    wait = asked_number(call, "wait", longest, 0, LONGEST_WAIT)
-    core, player = call.core, call.caller.player
-    plan = Plan(call.web, call.dialect, subscribe, player, wait)
-    poll = Poll(call.request, plan)
-    lost = core.feed.lost(cursor)
-    protocol = call.request.protocol
+    max_wait = min(int(ctx.app.poll_seconds), MAX_WAIT_SECONDS)
+    wait = int_query_param(ctx, "wait", max_wait, 0, MAX_WAIT_SECONDS)
+    core, player = ctx.core, ctx.caller.player
+    plan = PollPlan(ctx.app, ctx.api, subscribe, player, wait)
+    poll = LongPoll(ctx.request, plan)
+    lost = core.feed.has_gap(cursor)
+    protocol = ctx.request.protocol
     parking = protocol if isinstance(protocol, ParkingProtocol) and not lost else None
     if player:
         core.presence.hold(player)
     try:
         while True:
             subscription = subscribe()
-            told, upto = await read(call.web, call.dialect.name, subscription, cursor)
+            rendered, upto = await read(ctx.app, ctx.api.name, subscription, cursor)
             cursor = max(cursor, upto)
-            if told or poll.over or subscription.over or not wait or core.feed.closed:
-                return _answer([words for _, words in told], cursor, lost)
-            if core.feed.news(subscription.heard, cursor):
+            if rendered or poll.timed_out or subscription.ended or not wait or core.feed.closed:
+                return _poll_response([payload for _, payload in rendered], cursor, lost)
+            if core.feed.has_newer(subscription.all_topics, cursor):
                 continue
-            if parking and parking.takes_over(call.request, plan, subscription, cursor):
-                return Written(call.request.keep_alive)
-            if await poll.parked(subscription, cursor, shareable=not lost):
-                return Written(call.request.keep_alive)
+            if parking and parking.try_park(ctx.request, plan, subscription, cursor):
+                return AlreadySent(ctx.request.keep_alive)
+            if await poll.wait_for_news(subscription, cursor, shareable=not lost):
+                return AlreadySent(ctx.request.keep_alive)
     finally:
-        poll.end()
+        poll.close()
         if player:
-            core.presence.release(player, core.setting.clock())
+            core.presence.release(player, core.context.clock())
         if wait and parking:
-            parking.enrol(call.request, plan)
+            parking.remember_request(ctx.request, plan)
 
 
-def _answer(told: list[bytes], cursor: int, lost: bool) -> web.StreamResponse:
-    headers = {CURSOR: str(cursor), "Cache-Control": "no-store"}
+def _poll_response(payloads: list[bytes], cursor: int, lost: bool) -> web.StreamResponse:
+    headers = {CURSOR_HEADER: str(cursor), "Cache-Control": "no-store"}
     if lost:
-        headers[LOST] = "true"
-    return answer(b"[%b]" % b",".join(told), 200, headers)
+        headers[LOST_HEADER] = "true"
+    return raw_response(b"[%b]" % b",".join(payloads), 200, headers)
 
 
-class Poll:
+class LongPoll:
     """A long-poll whose request waits in its handler: woken by the feed, or by the time."""
 
-    __slots__ = ("over", "_request", "_plan", "_ear", "_timer", "_subscription", "_cursor", "_done")
+    __slots__ = (
+        "timed_out",
+        "_request",
+        "_plan",
+        "_waiter",
+        "_timer",
+        "_subscription",
+        "_cursor",
+        "_answered",
+    )
 
-    def __init__(self, request: web.Request, plan: Plan) -> None:
-        self.over = False
+    def __init__(self, request: web.Request, plan: PollPlan) -> None:
+        self.timed_out = False
         self._request = request
         self._plan = plan
-        self._ear: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._timer: Handle | None = None
         self._subscription: Subscription | None = None
         self._cursor = -1
-        self._done = False
+        self._answered = False
 
-    def end(self) -> None:
+    def close(self) -> None:
         if self._timer is not None:
-            self._plan.web.timers.cancel(self, self._timer)
+            self._plan.app.timers.cancel(self, self._timer)
 
-    async def parked(self, subscription: Subscription, cursor: int, shareable: bool) -> bool:
+    async def wait_for_news(self, subscription: Subscription, cursor: int, shareable: bool) -> bool:
         """Wait until there is something to read or time is up; True if the answer was written meanwhile."""
-        feed = self._plan.web.core.feed
+        feed = self._plan.app.core.feed
         if self._timer is None:
-            self._timer = self._plan.web.timers.add(self, self._plan.patience())
+            self._timer = self._plan.app.timers.add(self, self._plan.jittered_wait())
         self._subscription = subscription if shareable else None
         self._cursor = cursor
-        self._ear = asyncio.get_running_loop().create_future()
-        feed.enrol(subscription.heard, self)
+        self._waiter = asyncio.get_running_loop().create_future()
+        feed.add_waiter(subscription.all_topics, self)
         try:
-            await self._ear
+            await self._waiter
         finally:
-            feed.leave(subscription.heard, self)
-        return self._done
+            feed.unsubscribe(subscription.all_topics, self)
+        return self._answered
 
     def wake(self) -> None:
         """Write the answer that all who wait at this cursor share; where it is not so simple, try again."""
-        if self._ear is None or self._ear.done():
+        if self._waiter is None or self._waiter.done():
             return
         request, subscription = self._request, self._subscription
         plain = request.keep_alive and request.version.minor > 0 and request.method == "GET"
         if subscription is not None and plain:
-            shared = self._plan.shared(subscription, self._cursor)
+            response = self._plan.shared_response(subscription, self._cursor)
             transport = request.transport
-            if shared is not None and transport is not None and not transport.is_closing():
-                transport.write(shared)
-                self._done = True
-        self._ear.set_result(None)
+            if response is not None and transport is not None and not transport.is_closing():
+                transport.write(response)
+                self._answered = True
+        self._waiter.set_result(None)
 
-    def fail(self, fault: Exception) -> None:
-        if self._ear is not None and not self._ear.done():
-            self._ear.set_exception(fault)
+    def fail(self, error: Exception) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
 
     def expire(self) -> None:
-        self.over = True
+        self.timed_out = True
         self._timer = None
-        if self._ear is not None and not self._ear.done():
-            self._ear.set_result(None)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from coalserver.domain.errors import Refusal
+from coalserver.domain.errors import DomainError
 from coalserver.web.streaming.timers import Handle
 
 if TYPE_CHECKING:
-    from coalserver.web.streaming.long_poll import Plan
+    from coalserver.web.streaming.long_poll import PollPlan
     from coalserver.web.streaming.subscriptions import Subscription
 
 #: Longer heads are read the ordinary way.
-LONGEST_HEAD = 4096
+MAX_HEAD_BYTES = 4096
 #: Bytes that may wait behind a parked poll before its client is read no further.
-MOST_HELD = 16 * 1024
+MAX_BUFFERED_BYTES = 16 * 1024
 _CURSOR = b"after-event-id="
 
 
@@ -34,64 +34,67 @@ class ParkingProtocol(RequestHandler):
     """A connection that can park a poll. Itself the feed's waiter and the timers' sleeper."""
 
     __slots__ = (
-        "_raw", "_plan", "_before", "_after", "_finished",
-        "_parked", "_cursor", "_timer", "_held",
+        "_raw", "_plan", "_before", "_after", "_finished_count",
+        "_parked_subscription", "_cursor", "_timer", "_buffered",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: The last bytes read, if they were one whole GET.
         self._raw = b""
-        self._plan: Plan | None = None
+        self._plan: PollPlan | None = None
         self._before = self._after = b""
-        self._finished = 0
+        self._finished_count = 0
         #: What the parked poll listens to; None while none is parked.
-        self._parked: Subscription | None = None
+        self._parked_subscription: Subscription | None = None
         self._cursor = -1
         self._timer: Handle | None = None
-        self._held = b""
+        self._buffered = b""
 
-    def takes_over(
-        self, request: web.Request, plan: "Plan", subscription: "Subscription", cursor: int
+    def try_park(
+        self, request: web.Request, plan: "PollPlan", subscription: "Subscription", cursor: int
     ) -> bool:
         """Park the request in hand: its handler has nothing more to do. False where it must wait itself."""
-        self.enrol(request, plan)
+        self.remember_request(request, plan)
         if self._plan is not plan:
             return False
         self._park(plan, subscription, cursor)
         return True
 
-    def enrol(self, request: web.Request, plan: "Plan") -> None:
+    def remember_request(self, request: web.Request, plan: "PollPlan") -> None:
         """Later polls with this request's bytes around another cursor may be parked under this plan."""
         raw, self._raw = self._raw, b""
-        at = raw.find(_CURSOR) + len(_CURSOR)
+        start = raw.find(_CURSOR) + len(_CURSOR)
         line_end = raw.find(b"\r\n")
         plain = request.keep_alive and request.version.minor > 0 and not request.can_read_body
         # Only this request is in hand, so the bytes are its own.
-        own = self._request_count - self._finished == 1 and raw.startswith(b"GET ")
-        if not (plain and own and len(_CURSOR) <= at < line_end) or raw.count(_CURSOR) > 1:
+        only_request = self._request_count - self._finished_count == 1 and raw.startswith(b"GET ")
+        if (
+            not (plain and only_request and len(_CURSOR) <= start < line_end)
+            or raw.count(_CURSOR) > 1
+        ):
             return
-        end = at
+        end = start
         while raw[end : end + 1].isdigit():
             end += 1
-        if end > at:
-            self._before, self._after, self._plan = raw[:at], raw[end:], plan
+        if end > start:
+            self._before, self._after, self._plan = raw[:start], raw[end:], plan
 
     def data_received(self, data: bytes) -> None:
-        if self._parked is not None:
-            return self._hold_back(data)
+        if self._parked_subscription is not None:
+            return self._buffer(data)
         plan = self._plan
         if plan is not None:
-            cursor = self._repeated(data)
-            if cursor is not None and self._taken(plan, cursor):
+            cursor = self._match_cursor(data)
+            if cursor is not None and self._answer_or_park(plan, cursor):
                 return
             self._plan = None
-        whole = (
-            len(data) < LONGEST_HEAD
+        is_whole_request = (
+            len(data) < MAX_HEAD_BYTES
             and data.startswith(b"GET ")
             and data.find(b"\r\n\r\n") == len(data) - 4
         )
-        self._raw = data if whole else b""
+        self._raw = data if is_whole_request else b""
         super().data_received(data)
 
     async def finish_response(
@@ -99,36 +102,38 @@ class ParkingProtocol(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         # `_waiter` would be the wrong sign of rest: it is set one turn of the loop too late.
         done = await super().finish_response(request, resp, start_time)
-        self._finished += 1
+        self._finished_count += 1
         return done
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._parked is not None:
+        if self._parked_subscription is not None:
             self._unpark()
         self._plan = None
         super().connection_lost(exc)
 
     def wake(self) -> None:
         """There is more: answer, or have the ordinary way answer."""
-        plan, subscription = self._plan, self._parked
+        plan, subscription = self._plan, self._parked_subscription
         if plan is None or subscription is None:
             return
-        feed, own = plan.web.core.feed, subscription.own
+        feed, control_topic = plan.app.core.feed, subscription.control_topic
         if feed.closed:
             self._unpark()
-            return self._write(plan.answered([], self._cursor))
-        if not self._free(plan, self._cursor) or (own and feed.news((own,), self._cursor)):
+            return self._write(plan.response_bytes([], self._cursor))
+        if not self._can_answer(plan, self._cursor) or (
+            control_topic and feed.has_newer((control_topic,), self._cursor)
+        ):
             self._unpark()
-            return self._by_the_ordinary_way()
-        shared = plan.shared(subscription, self._cursor)
-        if shared is not None:
+            return self._hand_to_aiohttp()
+        response = plan.shared_response(subscription, self._cursor)
+        if response is not None:
             self._unpark()
-            return self._write(shared)
+            return self._write(response)
         # There are no words for what is new: the wait goes on, with the time that is left.
         self._cursor = feed.head
-        feed.enrol(subscription.heard, self)
+        feed.add_waiter(subscription.all_topics, self)
 
-    def fail(self, fault: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         if self.transport is not None:
             self.transport.abort()
 
@@ -136,11 +141,11 @@ class ParkingProtocol(RequestHandler):
         """Nothing has come in the time asked for."""
         plan = self._plan
         self._timer = None
-        if plan is not None and self._parked is not None:
+        if plan is not None and self._parked_subscription is not None:
             self._unpark()
-            self._write(plan.answered([], max(self._cursor, plan.web.core.feed.head)))
+            self._write(plan.response_bytes([], max(self._cursor, plan.app.core.feed.head)))
 
-    def _repeated(self, data: bytes) -> int | None:
+    def _match_cursor(self, data: bytes) -> int | None:
         """The cursor of a request that differs from the enrolled one in nothing else."""
         before, after = self._before, self._after
         size = len(data) - len(before) - len(after)
@@ -149,11 +154,11 @@ class ParkingProtocol(RequestHandler):
         digits = data[len(before) : len(before) + size]
         return int(digits) if digits.isdigit() else None
 
-    def _free(self, plan: "Plan", cursor: int) -> bool:
+    def _can_answer(self, plan: "PollPlan", cursor: int) -> bool:
         """Whether nothing else is in hand, and memory is enough to answer a poll."""
-        core = plan.web.core
+        core = plan.app.core
         return not (
-            self._request_count != self._finished
+            self._request_count != self._finished_count
             or self._messages
             or self._paused
             or self._close
@@ -167,79 +172,81 @@ class ParkingProtocol(RequestHandler):
             or core.presence.away(plan.player)
         )
 
-    def _taken(self, plan: "Plan", cursor: int) -> bool:
+    def _answer_or_park(self, plan: "PollPlan", cursor: int) -> bool:
         """Answer or park a poll; False where only the ordinary way can."""
-        if not self._free(plan, cursor):
+        if not self._can_answer(plan, cursor):
             return False
-        core = plan.web.core
+        core = plan.app.core
         feed = core.feed
         try:
             subscription = plan.subscribe()
-        except Refusal:
+        except DomainError:
             return False
-        if subscription.over:
+        if subscription.ended:
             return False
-        if feed.news(subscription.topics, cursor):
-            shared = plan.shared(subscription, cursor)
-            if shared is not None:
-                core.heard(plan.player)
-                self._write(shared)
+        if feed.has_newer(subscription.topics, cursor):
+            response = plan.shared_response(subscription, cursor)
+            if response is not None:
+                core.record_activity(plan.player)
+                self._write(response)
                 return True
             # There are no words for what is new: wait for more, if nothing else has changed.
-            if subscription.own is not None and feed.news((subscription.own,), cursor):
+            if subscription.control_topic is not None and feed.has_newer(
+                (subscription.control_topic,), cursor
+            ):
                 return False
             cursor = feed.head
         self._park(plan, subscription, cursor)
         return True
 
-    def _park(self, plan: "Plan", subscription: "Subscription", cursor: int) -> None:
-        core = plan.web.core
-        core.heard(plan.player)
+    def _park(self, plan: "PollPlan", subscription: "Subscription", cursor: int) -> None:
+        core = plan.app.core
+        core.record_activity(plan.player)
         core.presence.hold(plan.player)
-        self._parked, self._cursor = subscription, cursor
-        self._timer = plan.web.timers.add(self, plan.patience())
-        core.feed.enrol(subscription.heard, self)
+        self._parked_subscription, self._cursor = subscription, cursor
+        self._timer = plan.app.timers.add(self, plan.jittered_wait())
+        core.feed.add_waiter(subscription.all_topics, self)
 
     def _unpark(self) -> None:
-        plan, subscription = self._plan, self._parked
+        plan, subscription = self._plan, self._parked_subscription
         if plan is None or subscription is None:
             return
-        core = plan.web.core
-        self._parked = None
-        core.feed.leave(subscription.heard, self)
+        core = plan.app.core
+        self._parked_subscription = None
+        core.feed.unsubscribe(subscription.all_topics, self)
         if self._timer is not None:
-            plan.web.timers.cancel(self, self._timer)
+            plan.app.timers.cancel(self, self._timer)
             self._timer = None
-        core.presence.release(plan.player, core.setting.clock())
+        core.presence.release(plan.player, core.context.clock())
 
-    def _write(self, answer: bytes) -> None:
+    def _write(self, response: bytes) -> None:
         transport = self.transport
         if transport is None:
             return
-        transport.write(answer)
+        transport.write(response)
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        held, self._held = self._held, b""
-        if held:
+        buffered, self._buffered = self._buffered, b""
+        if buffered:
             transport.resume_reading()
-            self.data_received(held)
+            self.data_received(buffered)
 
-    def _by_the_ordinary_way(self) -> None:
+    def _hand_to_aiohttp(self) -> None:
         """Hand the parked request to aiohttp's parser, as if it had come just now."""
-        again = b"%b%d%b" % (self._before, self._cursor, self._after)
-        held, self._held = self._held, b""
+        replayed = b"%b%d%b" % (self._before, self._cursor, self._after)
+        buffered, self._buffered = self._buffered, b""
         self._plan = None
-        self._raw = again
-        super().data_received(again)
-        if held:
+        self._raw = replayed
+        super().data_received(replayed)
+        if buffered:
             transport = self.transport
             if transport is not None:
                 transport.resume_reading()
-            self.data_received(held)
+            self.data_received(buffered)
 
-    def _hold_back(self, data: bytes) -> None:
+    def _buffer(self, data: bytes) -> None:
         """Keep what a client sends on before its poll is answered: answers come in the order of requests."""
-        self._held += data
-        if len(self._held) > MOST_HELD and self.transport is not None:
+        self._buffered += data
+        if len(self._buffered) > MAX_BUFFERED_BYTES and self.transport is not None:
             self.transport.pause_reading()
 
 

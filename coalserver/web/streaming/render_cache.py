@@ -6,29 +6,29 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Words:
+class RenderCache:
     """A small memory of what was made last. The oldest goes first."""
 
-    def __init__(self, most: int = 8192) -> None:
-        self._most = most
-        self._made: dict[Hashable, object] = {}
+    def __init__(self, max_entries: int = 8192) -> None:
+        self._max_entries = max_entries
+        self._entries: dict[Hashable, object] = {}
 
-    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+    def get_or_render(self, cache_key: Hashable, render: Callable[[], T]) -> T:
         """What was made under this name, or is made now."""
         try:
-            return self._made[name]  # type: ignore[return-value]
+            return self._entries[cache_key]  # type: ignore[return-value]
         except KeyError:
-            made = make()
-        self.put(name, made)
-        return made
+            rendered = render()
+        self.put(cache_key, rendered)
+        return rendered
 
-    def get(self, name: Hashable) -> Any:
+    def get(self, cache_key: Hashable) -> Any:
         """What was put under this name, or None."""
-        return self._made.get(name)
+        return self._entries.get(cache_key)
 
-    def put(self, name: Hashable, made: object) -> None:
+    def put(self, cache_key: Hashable, rendered: object) -> None:
         """Keep this under a name, for a while."""
-        if len(self._made) >= self._most:
-            for oldest in list(self._made)[: self._most // 8]:
-                del self._made[oldest]
-        self._made[name] = made
+        if len(self._entries) >= self._max_entries:
+            for oldest in list(self._entries)[: self._max_entries // 8]:
+                del self._entries[oldest]
+        self._entries[cache_key] = rendered

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from coalserver.web.streaming.timers import Timers
-from coalserver.web.streaming.websocket import Socket
+from coalserver.web.streaming.websocket import WebSocketConnection
 
 #: Bytes a client may leave unread before it misses frames.
-FULL = 256 * 1024
+HIGH_WATER_MARK = 256 * 1024
 #: Bytes written at once after which it is worth looking whether they go out.
-MUCH = 64 * 1024
+FLUSH_BYTES = 64 * 1024
 #: Seconds a client may leave anything unread before it is let go.
 STALLED_SECONDS = 30
 
@@ -30,7 +30,7 @@ class Owner(Protocol):
         """The client has not caught up for too long."""
 
 
-class Turn:
+class FlushScheduler:
     """All outboxes with something to write at the end of this turn of the loop."""
 
     __slots__ = ("timers", "clock", "waiting", "_loop")
@@ -38,30 +38,32 @@ class Turn:
     def __init__(self, timers: Timers, clock: Callable[[], float]) -> None:
         self.timers = timers
         self.clock = clock
-        self.waiting: list[Outbox] = []
+        self.waiting: list[SendBuffer] = []
         self._loop = asyncio.get_running_loop()
 
-    def begin(self) -> None:
+    def schedule(self) -> None:
         """Something waits: have all of it written at the end of this turn."""
-        self._loop.call_soon(self._over)
+        self._loop.call_soon(self._flush_all)
 
-    def _over(self) -> None:
+    def _flush_all(self) -> None:
         waiting, self.waiting = self.waiting, []
         for outbox in waiting:
             outbox.flush()
 
 
-class Outbox:
+class SendBuffer:
     """What one socket is to be told. Itself the timers' sleeper while something is unread."""
 
     __slots__ = (
-        "_socket", "_owner", "_turn", "_frames", "_size", "_full", "_missed", "_unread_since",
+        "_socket", "_owner", "_scheduler", "_frames", "_size", "_full", "_missed", "_unread_since",
     )  # fmt: skip
 
-    def __init__(self, socket: Socket, owner: Owner, turn: Turn) -> None:
+    def __init__(
+        self, socket: WebSocketConnection, owner: Owner, scheduler: FlushScheduler
+    ) -> None:
         self._socket = socket
         self._owner = owner
-        self._turn = turn
+        self._scheduler = scheduler
         self._frames: list[bytes] = []
         #: Bytes of these frames.
         self._size = 0
@@ -70,20 +72,20 @@ class Outbox:
         #: Since when it has not caught up; None while it has.
         self._unread_since: float | None = None
 
-    def put(self, frame: bytes) -> bool:
+    def send(self, frame: bytes) -> bool:
         """Send a frame at the end of this turn; False where the client is too slow to have it."""
         if self._full and self._still_full():
             self._missed += 1
             return False
         frames = self._frames
         if not frames:
-            waiting = self._turn.waiting
+            waiting = self._scheduler.waiting
             if not waiting:
-                self._turn.begin()
+                self._scheduler.schedule()
             waiting.append(self)
         frames.append(frame)
         self._size += len(frame)
-        if self._size > FULL:
+        if self._size > HIGH_WATER_MARK:
             self._full = True
         return True
 
@@ -93,27 +95,27 @@ class Outbox:
         if not frames:
             return
         size, unread = self._size, self._socket.unread
-        if unread or size > MUCH:
-            self._full = unread + size > FULL
+        if unread or size > FLUSH_BYTES:
+            self._full = unread + size > HIGH_WATER_MARK
             if self._unread_since is None:
-                self._unread_since = self._turn.clock()
-                self._turn.timers.watch(self)
+                self._unread_since = self._scheduler.clock()
+                self._scheduler.timers.watch(self)
         self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
         frames.clear()
         self._size = 0
 
     def _still_full(self) -> bool:
-        self._full = self._size + self._socket.unread > FULL
+        self._full = self._size + self._socket.unread > HIGH_WATER_MARK
         return self._full
 
     def expire(self) -> None:
         """Once a second, while something is unread: has the client caught up?"""
         since = self._unread_since
         if since is not None and self._socket.unread and not self._socket.ended.done():
-            if self._turn.clock() - since >= STALLED_SECONDS:
+            if self._scheduler.clock() - since >= STALLED_SECONDS:
                 self._owner.stalled()
             return
-        self._turn.timers.unwatch(self)
+        self._scheduler.timers.unwatch(self)
         self._unread_since = None
         missed, self._missed = self._missed, 0
         if missed:

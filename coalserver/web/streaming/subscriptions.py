@@ -10,23 +10,23 @@ from functools import partial
 from operator import itemgetter
 
 from coalserver.core.ports import Entry, Topic
-from coalserver.domain.errors import Refusal, Why
-from coalserver.web.api import Call, Web, asked_number
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.api import AppContext, RequestContext, int_query_param
 
 #: How many entries one answer holds at most; a client that is behind asks again at once.
-AT_ONCE = 100
-CURSOR = "X-Event-Cursor"
+PAGE_SIZE = 100
+CURSOR_HEADER = "X-Event-Cursor"
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class Snapshot:
     """What may take the place of all entries on one topic: the value to which they have led."""
 
     topic: Topic
     #: Whether a listener who is behind by these entries, or by these and more, is told the value instead.
-    due: Callable[[list[Entry]], bool]
+    is_due: Callable[[list[Entry]], bool]
     #: The entry that made the value what it is for who has heard all, and its words; None: there is none yet.
-    words: Callable[[], tuple[int, bytes] | None]
+    render: Callable[[], tuple[int, bytes] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,113 +37,121 @@ class Subscription:
     #: Callers with the same topics and audience are told the same bytes.
     audience: Hashable
     #: The words for an entry, as JSON; None where this dialect has none.
-    tell: Callable[[Entry], bytes | None]
-    own: Topic | None = None
+    render: Callable[[Entry], bytes | None]
+    control_topic: Topic | None = None
     #: Nothing more will be said here: nobody need wait for it.
-    over: bool = False
+    ended: bool = False
     #: For one of `topics`, whose backlog need not be told; who begins at -1 is told the value at once.
-    newest: Newest | None = None
+    snapshot: Snapshot | None = None
 
     @property
-    def others(self) -> tuple[Topic, ...]:
+    def entry_topics(self) -> tuple[Topic, ...]:
         """The topics of which every entry is told."""
-        newest = self.newest
-        return tuple(topic for topic in self.topics if newest is None or topic != newest.topic)
+        snapshot = self.snapshot
+        return tuple(topic for topic in self.topics if snapshot is None or topic != snapshot.topic)
 
     @property
-    def heard(self) -> tuple[Topic, ...]:
+    def all_topics(self) -> tuple[Topic, ...]:
         """Every topic that matters to this caller."""
-        return self.topics if self.own is None else (*self.topics, self.own)
+        return self.topics if self.control_topic is None else (*self.topics, self.control_topic)
 
 
 #: Finds out anew what a caller may hear; refuses one who may hear nothing any more.
 Subscribe = Callable[[], Subscription]
-Read = tuple[list[tuple[int, bytes]], int]
+ReadResult = tuple[list[tuple[int, bytes]], int]
 
 
-def first_cursor(call: Call) -> int:
+def parse_cursor(ctx: RequestContext) -> int:
     """The id after which the client wants to hear; -1: from the oldest kept."""
-    head = call.core.feed.head
-    last = call.request.headers.get("Last-Event-ID")
+    head = ctx.core.feed.head
+    last = ctx.request.headers.get("Last-Event-ID")
     name = "after-event-id"
     if last is not None and last.isascii() and last.isdigit() and len(last) <= 18:
         cursor = int(last)
     else:
-        cursor = asked_number(call, name, -1, -1, 10**18)
+        cursor = int_query_param(ctx, name, -1, -1, 10**18)
     if cursor > head:
-        raise Refusal(Why.CURSOR_AHEAD, head=head)
+        raise DomainError(ErrorCode.CURSOR_AHEAD, head=head)
     return cursor
 
 
-async def read(web_: Web, dialect: str, subscription: Subscription, cursor: int) -> Read:
+async def read(
+    app: AppContext, api_name: str, subscription: Subscription, cursor: int
+) -> ReadResult:
     """What this caller is told after the cursor, and the cursor up to which all was looked at."""
-    core = web_.core
-    if subscription.newest is not None and not core.feed.covers(cursor):
-        return await _read_briefly(web_, dialect, subscription, subscription.newest, cursor)
+    core = app.core
+    if subscription.snapshot is not None and not core.feed.covers(cursor):
+        return await _read_snapshot_from_disk(
+            app, api_name, subscription, subscription.snapshot, cursor
+        )
     while True:
         if core.feed.covers(cursor):
-            return read_memory(web_, dialect, subscription, cursor)
-        found, upto = await core.entries(subscription.topics, cursor, AT_ONCE)
-        told = in_words(web_, dialect, subscription, found)
-        if told or not found:
-            return told, upto
+            return read_memory(app, api_name, subscription, cursor)
+        entries, upto = await core.entries(subscription.topics, cursor, PAGE_SIZE)
+        rendered = render_entries(app, api_name, subscription, entries)
+        if rendered or not entries:
+            return rendered, upto
         cursor = upto
 
 
-def read_memory(web_: Web, dialect: str, subscription: Subscription, cursor: int) -> Read:
+def read_memory(
+    app: AppContext, api_name: str, subscription: Subscription, cursor: int
+) -> ReadResult:
     """The same for a cursor that the feed's memory covers."""
-    feed = web_.core.feed
-    newest = subscription.newest
-    if newest is not None and (
-        cursor < 0 or newest.due(feed.after((newest.topic,), cursor, AT_ONCE))
+    feed = app.core.feed
+    snapshot = subscription.snapshot
+    if snapshot is not None and (
+        cursor < 0 or snapshot.is_due(feed.after((snapshot.topic,), cursor, PAGE_SIZE))
     ):
-        return _briefly(web_, dialect, subscription, newest, cursor, cursor, [])
+        return _with_snapshot(app, api_name, subscription, snapshot, cursor, cursor, [])
     while True:
-        found = feed.after(subscription.topics, cursor, AT_ONCE)
-        told = in_words(web_, dialect, subscription, found)
-        upto = found[-1].id if len(found) >= AT_ONCE else feed.head
-        if told or len(found) < AT_ONCE:
-            return told, upto
+        entries = feed.after(subscription.topics, cursor, PAGE_SIZE)
+        rendered = render_entries(app, api_name, subscription, entries)
+        upto = entries[-1].id if len(entries) >= PAGE_SIZE else feed.head
+        if rendered or len(entries) < PAGE_SIZE:
+            return rendered, upto
         cursor = upto
 
 
-async def _read_briefly(
-    web_: Web, dialect: str, subscription: Subscription, newest: Newest, cursor: int
-) -> Read:
+async def _read_snapshot_from_disk(
+    app: AppContext, api_name: str, subscription: Subscription, snapshot: Snapshot, cursor: int
+) -> ReadResult:
     """From disk, in one go: a cursor in between could not tell what was passed over before it."""
-    core, told, upto = web_.core, [], cursor
+    core, rendered, upto = app.core, [], cursor
     while not core.feed.covers(upto):
-        found, upto = await core.entries(subscription.others, upto, AT_ONCE)
-        told += in_words(web_, dialect, subscription, found)
-    return _briefly(web_, dialect, subscription, newest, cursor, upto, told)
+        entries, upto = await core.entries(subscription.entry_topics, upto, PAGE_SIZE)
+        rendered += render_entries(app, api_name, subscription, entries)
+    return _with_snapshot(app, api_name, subscription, snapshot, cursor, upto, rendered)
 
 
-def _briefly(
-    web_: Web,
-    dialect: str,
+def _with_snapshot(
+    app: AppContext,
+    api_name: str,
     subscription: Subscription,
-    newest: Newest,
+    snapshot: Snapshot,
     cursor: int,
     upto: int,
-    told: list[tuple[int, bytes]],
-) -> Read:
+    rendered: list[tuple[int, bytes]],
+) -> ReadResult:
     """All that memory holds after `upto`, with one value for all that lies on its topic after the cursor."""
-    feed = web_.core.feed
-    told += in_words(web_, dialect, subscription, feed.after(subscription.others, upto, 1 << 62))
-    words = newest.words()
-    if words is not None and words[0] > cursor:
-        insort(told, words, key=itemgetter(0))
-    return told, feed.head
+    feed = app.core.feed
+    rendered += render_entries(
+        app, api_name, subscription, feed.after(subscription.entry_topics, upto, 1 << 62)
+    )
+    payload = snapshot.render()
+    if payload is not None and payload[0] > cursor:
+        insort(rendered, payload, key=itemgetter(0))
+    return rendered, feed.head
 
 
-def in_words(
-    web_: Web, dialect: str, subscription: Subscription, entries: list[Entry]
+def render_entries(
+    app: AppContext, api_name: str, subscription: Subscription, entries: list[Entry]
 ) -> list[tuple[int, bytes]]:
     """The entries this dialect has words for, each with its id. Made once per audience."""
-    told = []
+    rendered = []
     for entry in entries:
-        name = (dialect, subscription.audience, entry.id)
-        words = web_.words.once(name, partial(subscription.tell, entry))
-        if words is not None:
-            told.append((entry.id, words))
-    return told
+        cache_key = (api_name, subscription.audience, entry.id)
+        payload = app.render_cache.get_or_render(cache_key, partial(subscription.render, entry))
+        if payload is not None:
+            rendered.append((entry.id, payload))
+    return rendered

@@ -4,10 +4,10 @@ import asyncio
 from typing import Protocol
 
 #: Below this a second more or less would be noticed: such time-outs have a timer each.
-SHORT = 5
+MIN_BUCKET_SECONDS = 5
 
 
-class Sleeper(Protocol):
+class Expirable(Protocol):
     """Somebody who may be called when his time is up."""
 
     def expire(self) -> None: ...
@@ -21,52 +21,52 @@ class Timers:
     """Time-outs in buckets of a second, and sleepers called every second until they are let go."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, dict[Sleeper, None]] = {}
-        self._watched: dict[Sleeper, None] = {}
-        self._ticking: asyncio.TimerHandle | None = None
+        self._buckets: dict[int, dict[Expirable, None]] = {}
+        self._watched: dict[Expirable, None] = {}
+        self._tick_handle: asyncio.TimerHandle | None = None
 
-    def add(self, sleeper: Sleeper, seconds: float) -> Handle:
+    def add(self, expirable: Expirable, seconds: float) -> Handle:
         """Call `expire` in that many seconds, give or take one; gives what to cancel with."""
         loop = asyncio.get_running_loop()
-        if seconds < SHORT:
-            return loop.call_later(seconds, sleeper.expire)
+        if seconds < MIN_BUCKET_SECONDS:
+            return loop.call_later(seconds, expirable.expire)
         bucket = int(loop.time() + seconds)
-        self._buckets.setdefault(bucket, {})[sleeper] = None
-        self._go_on(loop)
+        self._buckets.setdefault(bucket, {})[expirable] = None
+        self._schedule_tick(loop)
         return bucket
 
-    def cancel(self, sleeper: Sleeper, handle: Handle) -> None:
+    def cancel(self, expirable: Expirable, handle: Handle) -> None:
         """Do not call this one any more."""
         if not isinstance(handle, int):
             handle.cancel()
-        elif (sleepers := self._buckets.get(handle)) is not None:
-            sleepers.pop(sleeper, None)
+        elif (expirables := self._buckets.get(handle)) is not None:
+            expirables.pop(expirable, None)
 
-    def watch(self, sleeper: Sleeper) -> None:
+    def watch(self, expirable: Expirable) -> None:
         """Call `expire` every second."""
-        self._watched[sleeper] = None
-        self._go_on(asyncio.get_running_loop())
+        self._watched[expirable] = None
+        self._schedule_tick(asyncio.get_running_loop())
 
-    def unwatch(self, sleeper: Sleeper) -> None:
-        self._watched.pop(sleeper, None)
+    def unwatch(self, expirable: Expirable) -> None:
+        self._watched.pop(expirable, None)
 
-    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._ticking is None:
-            self._ticking = loop.call_later(1, self._tick)
+    def _schedule_tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._tick_handle is None:
+            self._tick_handle = loop.call_later(1, self._tick)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._ticking = None
+        self._tick_handle = None
         try:
             for bucket in sorted(bucket for bucket in self._buckets if bucket <= now):
-                sleepers = self._buckets[bucket]
-                while sleepers:
-                    sleepers.popitem()[0].expire()
+                expirables = self._buckets[bucket]
+                while expirables:
+                    expirables.popitem()[0].expire()
                 del self._buckets[bucket]
-            for sleeper in tuple(self._watched):
-                sleeper.expire()
+            for expirable in tuple(self._watched):
+                expirable.expire()
         finally:
             # One who fails does not keep the others from their time.
             if self._buckets or self._watched:
-                self._go_on(loop)
+                self._schedule_tick(loop)

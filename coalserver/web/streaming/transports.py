@@ -2,21 +2,21 @@
 
 from aiohttp import web
 
-from coalserver.web.api import Call
+from coalserver.web.api import RequestContext
 from coalserver.web.streaming import event_stream
 from coalserver.web.streaming.long_poll import long_poll
-from coalserver.web.streaming.subscriptions import Subscribe, first_cursor
+from coalserver.web.streaming.subscriptions import Subscribe, parse_cursor
 
 
-async def listened(call: Call, subscribe: Subscribe) -> web.StreamResponse:
+async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamResponse:
     """Answer as a WebSocket, as server-sent events (`Accept: text/event-stream`) or as a long-poll."""
-    request = call.request
-    cursor = first_cursor(call)
+    request = ctx.request
+    cursor = parse_cursor(ctx)
     if request.method == "HEAD":
-        return await long_poll(call, subscribe, cursor)
+        return await long_poll(ctx, subscribe, cursor)
     upgrade = request.headers.get("Upgrade", "").lower()
     if upgrade == "websocket":
-        return await event_stream.websocket(call, subscribe, cursor)
+        return await event_stream.websocket(ctx, subscribe, cursor)
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return await event_stream.server_sent(call, subscribe, cursor)
-    return await long_poll(call, subscribe, cursor)
+        return await event_stream.server_sent_events(ctx, subscribe, cursor)
+    return await long_poll(ctx, subscribe, cursor)

@@ -3,43 +3,43 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from coalserver.core.feed import Ear
+from coalserver.core.feed import FutureWaiter
 from coalserver.core.ports import Topic
-from coalserver.web.api import Call
+from coalserver.web.api import RequestContext
 
 T = TypeVar("T")
 
 
-async def awaited(
-    call: Call,
+async def poll_until(
+    ctx: RequestContext,
     topics: Sequence[Topic],
     seconds: float,
-    look: Callable[[], Awaitable[tuple[T, bool]]],
+    check: Callable[[], Awaitable[tuple[T, bool]]],
 ) -> T:
     """What `look` gives, once it says that this is enough; at the latest when the time is up.
 
     It looks again whenever something is said on one of the topics. The caller is there meanwhile.
     """
     if seconds <= 0:
-        return (await look())[0]
-    core, player = call.core, call.caller.player
+        return (await check())[0]
+    core, player = ctx.core, ctx.caller.player
     alarm = _Alarm()
-    handle = call.web.timers.add(alarm, seconds)
+    handle = ctx.app.timers.add(alarm, seconds)
     core.presence.hold(player)
     try:
         while True:
             # Before looking: whatever is said from now on wakes.
-            ear = alarm.ear = Ear()
-            core.feed.enrol(topics, ear)
+            waiter = alarm.waiter = FutureWaiter()
+            core.feed.add_waiter(topics, waiter)
             try:
-                found, enough = await look()
-                if enough or alarm.rung or core.feed.closed:
-                    return found
-                await ear.future
+                result, enough = await check()
+                if enough or alarm.expired or core.feed.closed:
+                    return result
+                await waiter.future
             finally:
-                core.feed.leave(topics, ear)
+                core.feed.unsubscribe(topics, waiter)
     finally:
-        call.web.timers.cancel(alarm, handle)
+        ctx.app.timers.cancel(alarm, handle)
         core.presence.release(player, core.now)
 
 
@@ -47,10 +47,10 @@ class _Alarm:
     """Wakes whoever waits when the time is up."""
 
     def __init__(self) -> None:
-        self.rung = False
-        self.ear: Ear | None = None
+        self.expired = False
+        self.waiter: FutureWaiter | None = None
 
     def expire(self) -> None:
-        self.rung = True
-        if self.ear is not None:
-            self.ear.wake()
+        self.expired = True
+        if self.waiter is not None:
+            self.waiter.wake()

@@ -17,22 +17,22 @@ from typing import Any, Protocol
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 
 log = logging.getLogger(__name__)
 
 #: Bytes of ours that a client may leave unread before its pings go without an answer.
-FULL = 64 * 1024
+HIGH_WATER_MARK = 64 * 1024
 #: Messages that may come before anybody hears them: the client has not even been greeted.
-MOST_EARLY = 16
+MAX_EARLY_MESSAGES = 16
 #: Seconds a client has to answer a close, and to take what was said before it.
 CLOSING_SECONDS = 5
 #: Bytes of a close frame's reason, at most.
-LONGEST_REASON = 123
+MAX_REASON_BYTES = 123
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
-class Hearer(Protocol):
+class MessageHandler(Protocol):
     """Who is told what a client says. What it raises ends the connection."""
 
     def text(self, raw: bytes) -> None:
@@ -42,16 +42,16 @@ class Hearer(Protocol):
         """A binary message has come."""
 
 
-class Socket:
+class WebSocketConnection:
     """One WebSocket, from its handshake until it is closed."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_message_bytes: int) -> None:
+        self._max_message_bytes = max_message_bytes
         loop = asyncio.get_running_loop()
         #: Close code and reason, once it is decided that this ends. The first who decides is right.
         self.ended: asyncio.Future[tuple[int, str]] = loop.create_future()
-        self._gone: asyncio.Future[None] = loop.create_future()
-        self._hearer: Hearer | None = None
+        self._disconnected: asyncio.Future[None] = loop.create_future()
+        self._handler: MessageHandler | None = None
         self._early: list[Any] = []
         self._transport: asyncio.Transport | None = None
         self._response: _Response | None = None
@@ -59,20 +59,22 @@ class Socket:
     async def open(self, request: web.Request) -> None:
         """Shake hands; refuses what is no proper handshake."""
         self._transport = request.transport
-        self._response = _Response(self, self._most)
+        self._response = _Response(self, self._max_message_bytes)
         try:
             await self._response.prepare(request)
         except web.HTTPBadRequest:
-            raise Refusal(
-                Why.MALFORMED, what="handshake", fields={"handshake": ["Not a WebSocket's."]}
+            raise DomainError(
+                ErrorCode.INVALID_REQUEST,
+                what="handshake",
+                fields={"handshake": ["Not a WebSocket's."]},
             ) from None
 
-    def hear(self, hearer: Hearer) -> None:
+    def set_handler(self, handler: MessageHandler) -> None:
         """From now on this one is told what comes, and what has come already."""
-        self._hearer = hearer
+        self._handler = handler
         early, self._early = self._early, []
         for message in early:
-            self.take(message)
+            self.receive(message)
 
     def write(self, frames: bytes) -> None:
         """Send frames, or leave them unread where the client takes none."""
@@ -86,48 +88,48 @@ class Socket:
         transport = self._transport
         return 0 if transport is None else transport.get_write_buffer_size()
 
-    def end(self, code: int, reason: str = "", *, at_once: bool = False) -> None:
+    def close(self, code: int, reason: str = "", *, at_once: bool = False) -> None:
         """Let this end; `at_once` without a word, for a client that would not take it."""
         if not self.ended.done():
             self.ended.set_result((code, reason))
         if at_once:
             self._abort()
 
-    async def finish(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait for the end, say it to the client, and let go of the connection."""
         code, reason = await self.ended
-        self.write(frame(closing(code, reason), CLOSE))
-        await asyncio.wait((self._gone,), timeout=CLOSING_SECONDS)
+        self.write(frame(close_payload(code, reason), CLOSE))
+        await asyncio.wait((self._disconnected,), timeout=CLOSING_SECONDS)
         if self.unread:
             self._abort()
 
-    def take(self, message: Any) -> None:
+    def receive(self, message: Any) -> None:
         """What the parser has read, as it is read."""
         kind = message[0]
         if kind is WSMsgType.CLOSE:
-            self.end(message[1] or WSCloseCode.OK)
-            self.lost()
+            self.close(message[1] or WSCloseCode.OK)
+            self.connection_lost()
         elif self.ended.done():
             return
         elif kind is WSMsgType.PING:
-            if self.unread <= FULL:
+            if self.unread <= HIGH_WATER_MARK:
                 self.write(frame(bytes(message[1]), PONG))
         elif kind is WSMsgType.PONG:
             return
-        elif self._hearer is None:
+        elif self._handler is None:
             self._early.append(message)
-            if len(self._early) > MOST_EARLY:
-                self.end(WSCloseCode.POLICY_VIOLATION, "Too many messages")
+            if len(self._early) > MAX_EARLY_MESSAGES:
+                self.close(WSCloseCode.POLICY_VIOLATION, "Too many messages")
         elif kind is WSMsgType.TEXT:
-            self._hearer.text(message[1])
+            self._handler.text(message[1])
         else:
-            self._hearer.binary()
+            self._handler.binary()
 
-    def lost(self) -> None:
+    def connection_lost(self) -> None:
         """Nothing more will come."""
-        if not self._gone.done():
-            self._gone.set_result(None)
-        self.end(WSCloseCode.ABNORMAL_CLOSURE)
+        if not self._disconnected.done():
+            self._disconnected.set_result(None)
+        self.close(WSCloseCode.ABNORMAL_CLOSURE)
 
     def _abort(self) -> None:
         if self._transport is not None:
@@ -137,8 +139,8 @@ class Socket:
 class _Response(web.WebSocketResponse):
     """aiohttp's handshake, with our end of the parser behind it."""
 
-    def __init__(self, socket: Socket, most: int) -> None:
-        super().__init__(compress=False, max_msg_size=most)
+    def __init__(self, socket: WebSocketConnection, max_message_bytes: int) -> None:
+        super().__init__(compress=False, max_msg_size=max_message_bytes)
         self._socket = socket
 
     def _post_start(self, request: web.BaseRequest, protocol: Any, writer: Any) -> None:
@@ -156,20 +158,20 @@ class _Response(web.WebSocketResponse):
 class _Inbox(WebSocketDataQueue):
     """Where aiohttp's parser puts messages: it keeps none."""
 
-    socket: Socket
+    socket: WebSocketConnection
 
     def feed_data(self, data: Any, size: int) -> None:
-        self.socket.take(data)
+        self.socket.receive(data)
 
     def feed_eof(self) -> None:
-        self.socket.lost()
+        self.socket.connection_lost()
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         if isinstance(exc, WebSocketError):
-            self.socket.end(exc.code, str(exc))
+            self.socket.close(exc.code, str(exc))
         else:
             log.error("A message could not be heard.", exc_info=exc)
-            self.socket.end(WSCloseCode.INTERNAL_ERROR, "Internal server error")
+            self.socket.close(WSCloseCode.INTERNAL_ERROR, "Internal server error")
 
 
 def frame(payload: bytes, first: int = TEXT) -> bytes:
@@ -182,7 +184,7 @@ def frame(payload: bytes, first: int = TEXT) -> bytes:
     return struct.pack("!BBQ", first, 127, size) + payload
 
 
-def closing(code: int, reason: str) -> bytes:
+def close_payload(code: int, reason: str) -> bytes:
     """What a close frame holds. A reason that is too long is cut between characters."""
-    said = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
-    return struct.pack("!H", code) + said.encode()
+    text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+    return struct.pack("!H", code) + text.encode()

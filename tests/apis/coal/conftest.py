@@ -2,19 +2,19 @@
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
 from tests.apis.coal.logs import AT
 
 
 @pytest.fixture
-async def thomas(house: House) -> User:
+async def thomas(test_app: TestApp) -> User:
     """One who plays by the name that the document's samples have, on the evening of their day."""
-    house.clock.now = AT
-    return await a_user(house, usernames=("gumptionthomas",))
+    test_app.clock.now = AT
+    return await make_user(test_app, usernames=("gumptionthomas",))
 
 
 @pytest.fixture
-async def place(house: House) -> Place:
+async def place(test_app: TestApp) -> WorldFixture:
     """A world with an agent, and nobody in it yet."""
-    return await a_world(house)
+    return await make_world(test_app)

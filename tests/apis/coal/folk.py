@@ -4,53 +4,55 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from coalserver.core.commands.account_admin import add_account
-from coalserver.core.commands.agents import open_world
+from coalserver.core.commands.account_admin import create_account
+from coalserver.core.commands.agents import create_world_with_agent
 from coalserver.core.commands.claims import set_usernames
-from coalserver.core.commands.oauth import add_personal_token, admit_agent
-from coalserver.core.ingest import take_lines
-from coalserver.domain.minecraft.log.dates import Live
-from coalserver.domain.minecraft.log.parser import read_all
+from coalserver.core.commands.oauth import create_personal_token, issue_agent_tokens
+from coalserver.core.ingest import ingest_lines
+from coalserver.domain.minecraft.log.dates import LiveDates
+from coalserver.domain.minecraft.log.parser import parse_lines
 from coalserver.domain.minecraft.world import World
-from coalserver.security.opaque_keys import SERVER, Keys
-from tests.apis.app import Answer, Asker, House
+from coalserver.security.opaque_keys import SERVER, OpaqueKeys
+from tests.apis.app import Answer, ApiClient, TestApp
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass
-class User(Asker):
+class User(ApiClient):
     """One with an account; `id` is its number."""
 
     async def send(self, path: str, **fields: Any) -> Answer:
         """Send a form."""
         body = urlencode(fields).encode()
-        return await self.ask("POST", path, body, Content_Type=FORM)
+        return await self.request("POST", path, body, Content_Type=FORM)
 
 
 @dataclass
-class Place:
+class WorldFixture:
     """A world, by the path of its document."""
 
-    house: House
+    test_app: TestApp
     id: int
     path: str
     agent: User
 
     @property
     def now(self) -> World:
-        world = self.house.core.state.get(World, self.id)
+        world = self.test_app.core.state.get(World, self.id)
         assert world is not None
         return world
 
     async def logs(self, *lines: str, zone: str = "America/Chicago") -> None:
         """These lines stand in its log, and have come."""
-        calendar = Live.at(self.house.clock(), zone)
-        await take_lines(self.house.core, world=self.id, readings=read_all(lines, calendar)[0])
+        calendar = LiveDates.from_time(self.test_app.clock(), zone)
+        await ingest_lines(
+            self.test_app.core, world_id=self.id, parsed_lines=parse_lines(lines, calendar)[0]
+        )
 
 
-async def a_user(
-    house: House,
+async def make_user(
+    test_app: TestApp,
     email: str = "t@gmail.com",
     *,
     nickname: str = "thomas",
@@ -59,23 +61,25 @@ async def a_user(
     usernames: tuple[str, ...] = (),
 ) -> User:
     """One with an account and a token."""
-    account = await house.core.do(
-        add_account, email=email, password="", nickname=nickname, admin=admin, active=active
+    account = await test_app.core.execute(
+        create_account, email=email, password="", nickname=nickname, admin=admin, active=active
     )
     if usernames:
-        await house.core.do(set_usernames, account=account.id, usernames=usernames)
-    token = await house.core.do(add_personal_token, account=account.id, lasts=None)
-    return User(house, token, account.id, email)
+        await test_app.core.execute(set_usernames, account_id=account.id, usernames=usernames)
+    token = await test_app.core.execute(create_personal_token, account_id=account.id, lifetime=None)
+    return User(test_app, token, account.id, email)
 
 
-async def an_admin(house: House, email: str = "admin@example.org", **more: Any) -> User:
-    return await a_user(house, email, nickname="root", admin=True, **more)
+async def make_admin(test_app: TestApp, email: str = "admin@example.org", **more: Any) -> User:
+    return await make_user(test_app, email, nickname="root", admin=True, **more)
 
 
-async def a_world(house: House, name: str = "My World", *, hosted: bool = False) -> Place:
+async def make_world(
+    test_app: TestApp, name: str = "My World", *, hosted: bool = False
+) -> WorldFixture:
     """A world with an agent that has a token."""
-    world, shown = await house.core.do(open_world, name=name, hosted=hosted)
-    issued = await house.core.do(admit_agent, client=shown.client.id)
-    key = house.shared.service(Keys).of(SERVER, world.id)
-    agent = User(house, issued.access, shown.client.id, shown.client.code)
-    return Place(house, world.id, f"/api/v1/servers/{key}", agent)
+    world, shown = await test_app.core.execute(create_world_with_agent, name=name, hosted=hosted)
+    issued = await test_app.core.execute(issue_agent_tokens, client=shown.client.id)
+    key = test_app.app_context.service(OpaqueKeys).of(SERVER, world.id)
+    agent = User(test_app, issued.access, shown.client.id, shown.client.code)
+    return WorldFixture(test_app, world.id, f"/api/v1/servers/{key}", agent)

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from coalserver.core.commands.agents import renew_agent
-from tests.apis.app import Answer, House
-from tests.apis.coal.folk import Place, User
+from coalserver.core.commands.agents import rotate_agent_secret
+from tests.apis.app import Answer, TestApp
+from tests.apis.coal.folk import User, WorldFixture
 
 API = "/api/v1/agents"
 PING_SECONDS = 5
@@ -20,10 +20,10 @@ LATE = re.compile(
 
 
 @dataclass
-class Original:
+class OriginalAgent:
     """It reads `log`, which grows as a file does; `fifo` is what it has written to the console."""
 
-    house: House
+    test_app: TestApp
     client_id: str
     secret: str
     log: list[bytes]
@@ -65,7 +65,7 @@ class Original:
                 await self._post(text)
             self.place += 1
             await self._ping_if_due()
-        self.house.clock.forward(1)
+        self.test_app.clock.advance(1)
         await self._ping_if_due()
 
     async def stop(self) -> None:
@@ -83,15 +83,15 @@ class Original:
             if answer.status in (200, 201):
                 self.sent.append(answer.status)
                 return
-            self.house.clock.forward(RETRY_SECONDS)
+            self.test_app.clock.advance(RETRY_SECONDS)
         raise AssertionError(f"blocked by {text!r}: {answer.status} {answer.raw!r}")
 
     async def _ping_if_due(self) -> None:
-        if self.house.clock() - self._pinged > PING_SECONDS:
+        if self.test_app.clock() - self._pinged > PING_SECONDS:
             await self._ping()
 
     async def _ping(self) -> None:
-        self._pinged = self.house.clock()
+        self._pinged = self.test_app.clock()
         answer = await self._call(
             "POST", "/ping", server_name="coal.example.org", is_server_running=self.running,
             server_day=12, server_time=6000, is_raining=False, is_thundering=False,
@@ -113,7 +113,7 @@ class Original:
         return answer
 
     async def _asked(self, method: str, path: str, fields: dict[str, Any]) -> Answer:
-        one = User(self.house, self.access)
+        one = User(self.test_app, self.access)
         return await (one.send(API + path, **fields) if method == "POST" else one.get(API + path))
 
     async def _renew(self) -> None:
@@ -130,10 +130,10 @@ class Original:
 
     async def _bought(self, **fields: str) -> Answer:
         own = {"client_id": self.client_id, "client_secret": self.secret, "scope": "agent"}
-        return await User(self.house).send("/oauth/v1/token", **own, **fields)
+        return await User(self.test_app).send("/oauth/v1/token", **own, **fields)
 
 
-async def an_original(place: Place, log: list[bytes]) -> Original:
+async def make_original(place: WorldFixture, log: list[bytes]) -> OriginalAgent:
     """The agent of a world, with credentials of its own."""
-    shown = await place.house.core.do(renew_agent, world=place.id)
-    return Original(place.house, shown.client.code, shown.secret, log)
+    shown = await place.test_app.core.execute(rotate_agent_secret, world_id=place.id)
+    return OriginalAgent(place.test_app, shown.client.code, shown.secret, log)

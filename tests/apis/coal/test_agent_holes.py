@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from coalserver.core import topics
-from coalserver.core.commands.claims import open_claim
-from coalserver.core.commands.worlds import tell_console, world_on_its_way
-from coalserver.core.queries.worlds import owner_of
+from coalserver.core.commands.claims import create_claim
+from coalserver.core.commands.worlds import queue_console_command, update_world_status
+from coalserver.core.queries.worlds import account_of_username
 from coalserver.domain.minecraft.events import LineLogged
-from coalserver.domain.minecraft.visitor import ConsoleLine, said_as
-from coalserver.domain.minecraft.world import Status
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, a_user, a_world, an_admin
-from tests.apis.coal.original import an_original
+from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
+from coalserver.domain.minecraft.world import WorldStatus
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.original import make_original
 
 PING, LINE = "/api/v1/agents/ping", "/api/v1/agents/logline"
 UP = {"server_name": "x", "is_server_running": "true"}
@@ -37,7 +37,7 @@ BREAKS = [
     "\x9b2J",
 ]
 INVISIBLE = ("Cc", "Zl", "Zp", "Cs")
-Way = Callable[[Place, str], Awaitable[object]]
+Way = Callable[[WorldFixture, str], Awaitable[object]]
 
 
 def is_one_line(text: str) -> bool:
@@ -49,60 +49,66 @@ def is_one_line(text: str) -> bool:
 @given(some.text(), some.text())
 def test_nothing_but_one_line_can_wait_for_a_console(name: str, text: str):
     """Hole 1, by construction: no other value is handed to an agent."""
-    line = ConsoleLine(1, 1, said_as(name, text), 0.0, name)
+    line = ConsoleCommand(1, 1, say_command(name, text), 0.0, name)
     assert is_one_line(line.text) and line.text.startswith("/say")
     assert not line.username or is_one_line(line.username)
 
 
-async def as_a_chat(place: Place, text: str) -> object:
-    return await (await a_user(place.house)).send(place.path + "/chats", chat="hi" + text)
+async def as_a_chat(place: WorldFixture, text: str) -> object:
+    return await (await make_user(place.test_app)).send(place.path + "/chats", chat="hi" + text)
 
 
-async def as_a_chat_in_json(place: Place, text: str) -> object:
-    return await (await a_user(place.house)).post(place.path + "/chats", {"chat": "hi" + text})
-
-
-async def as_a_player(place: Place, text: str) -> object:
-    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
-    ada = await a_user(place.house, usernames=("Ada",))
-    return await ada.send(place.path + "/players/Ada/chats", chat="hi" + text)
-
-
-async def as_a_nickname(place: Place, text: str) -> object:
-    user = await a_user(place.house, nickname="Tom" + text)
-    return await user.send(place.path + "/chats", chat="hi")
-
-
-async def as_a_username(place: Place, text: str) -> object:
-    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
-    return await place.house.core.do(
-        tell_console, world_id=place.id, text="/say hi", username="Ada" + text
+async def as_a_chat_in_json(place: WorldFixture, text: str) -> object:
+    return await (await make_user(place.test_app)).post(
+        place.path + "/chats", {"chat": "hi" + text}
     )
 
 
-async def as_an_admin(place: Place, text: str) -> object:
-    return await place.house.core.do(tell_console, world_id=place.id, text="/say hi" + text)
+async def as_a_player(place: WorldFixture, text: str) -> object:
+    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
+    ada = await make_user(place.test_app, usernames=("Ada",))
+    return await ada.send(place.path + "/players/Ada/chats", chat="hi" + text)
+
+
+async def as_a_nickname(place: WorldFixture, text: str) -> object:
+    user = await make_user(place.test_app, nickname="Tom" + text)
+    return await user.send(place.path + "/chats", chat="hi")
+
+
+async def as_a_username(place: WorldFixture, text: str) -> object:
+    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
+    return await place.test_app.core.execute(
+        queue_console_command, world_id=place.id, text="/say hi", username="Ada" + text
+    )
+
+
+async def as_an_admin(place: WorldFixture, text: str) -> object:
+    return await place.test_app.core.execute(
+        queue_console_command, world_id=place.id, text="/say hi" + text
+    )
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=ascii)
 @pytest.mark.parametrize(
     "way", [as_a_chat, as_a_chat_in_json, as_a_player, as_a_nickname, as_a_username, as_an_admin]
 )
-async def test_no_text_becomes_a_second_command(house: House, way: Way, broken: str):
+async def test_no_text_becomes_a_second_command(test_app: TestApp, way: Way, broken: str):
     """Hole 1: whoever could chat could have the console do anything."""
-    place = await a_world(house)
+    place = await make_world(test_app)
     await way(place, f"{broken}op mallory")
     commands = (await place.agent.send(PING, **UP)).json["commands"]
     assert len(commands) == 1 and commands[0]["command"].startswith("/say")
     assert all(is_one_line(text) for text in commands[0].values() if text)
 
 
-async def test_what_the_original_agent_writes_is_one_line_a_command(house: House):
+async def test_what_the_original_agent_writes_is_one_line_a_command(test_app: TestApp):
     """It ends each with a newline of its own, in an encoding in which other bytes are line breaks, too."""
-    place = await a_world(house)
+    place = await make_world(test_app)
     for broken in BREAKS:
-        await house.core.do(tell_console, world_id=place.id, text=f"/say hi{broken}op mallory")
-    agent = await an_original(place, [])
+        await test_app.core.execute(
+            queue_console_command, world_id=place.id, text=f"/say hi{broken}op mallory"
+        )
+    agent = await make_original(place, [])
     await agent.start()
     await agent.follow()
     assert len(agent.fifo) == len(BREAKS)
@@ -112,61 +118,63 @@ async def test_what_the_original_agent_writes_is_one_line_a_command(house: House
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=ascii)
-async def test_a_line_of_a_log_is_kept_as_one_line_of_it(house: House, broken: str):
+async def test_a_line_of_a_log_is_kept_as_one_line_of_it(test_app: TestApp, broken: str):
     """Hole 10: what an agent takes for one line is one, and holds up none."""
-    place = await a_world(house)
+    place = await make_world(test_app)
     text = f"2023-11-14 16:13:00 [INFO] <Ada> hi{broken}2023-11-14 16:13:01 [INFO] Stopping server"
     assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
     assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 200
-    assert place.now.status is Status.UNKNOWN
+    assert place.now.status is WorldStatus.UNKNOWN
 
 
-async def test_lines_that_are_read_again_alarm_nobody(house: House):
+async def test_lines_that_are_read_again_alarm_nobody(test_app: TestApp):
     """Hole 11: every old line was told to listeners as if it had just been written."""
-    place, head = await a_world(house), house.core.feed.head
+    place, head = await make_world(test_app), test_app.core.feed.head
     for day in ("2012-10-07", "2023-11-14"):
         text = f"{day} 16:13:00 [INFO] <Ada> hi"
         assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
-    told, _ = await house.core.entries([topics.world(place.id)], head, 10)
+    told, _ = await test_app.core.entries([topics.world(place.id)], head, 10)
     assert [entry.event.live for entry in told if isinstance(entry.event, LineLogged)] == [
         False,
         True,
     ]
 
 
-async def test_an_old_log_does_not_prove_a_name(house: House):
+async def test_an_old_log_does_not_prove_a_name(test_app: TestApp):
     """A code is typed now; one that stands in a log of long ago is nobody's."""
-    place, thomas = await a_world(house), await a_user(house)
-    claim = await house.core.do(open_claim, account=thomas.id)
+    place, thomas = await make_world(test_app), await make_user(test_app)
+    claim = await test_app.core.execute(create_claim, account_id=thomas.id)
     for day, owner in (("2012-10-07", None), ("2023-11-14", thomas.id)):
         text = f"{day} 16:13:00 [INFO] <Ada> {claim.code}"
         await place.agent.send(LINE, line=text, zone="America/Chicago")
-        found = house.core.see(owner_of, username="Ada")
+        found = test_app.core.query(account_of_username, username="Ada")
         assert (found and found.id) == owner
 
 
-async def test_a_restart_is_not_over_while_the_old_process_still_pings(house: House):
+async def test_a_restart_is_not_over_while_the_old_process_still_pings(test_app: TestApp):
     """Hole 15."""
-    place = await a_world(house, hosted=True)
+    place = await make_world(test_app, hosted=True)
     await place.agent.send(PING, **UP)
-    await house.core.do(world_on_its_way, world_id=place.id, status=Status.QUEUED_RESTART)
+    await test_app.core.execute(
+        update_world_status, world_id=place.id, status=WorldStatus.QUEUED_RESTART
+    )
     for ping, status in (
-        (UP, Status.QUEUED_RESTART),
-        (DOWN, Status.QUEUED_START),
-        (DOWN, Status.QUEUED_START),
-        (UP, Status.RUNNING),
+        (UP, WorldStatus.QUEUED_RESTART),
+        (DOWN, WorldStatus.QUEUED_START),
+        (DOWN, WorldStatus.QUEUED_START),
+        (UP, WorldStatus.RUNNING),
     ):
-        house.clock.forward(5)
+        test_app.clock.advance(5)
         await place.agent.send(PING, **ping)
         assert place.now.status is status
 
 
-async def test_a_world_that_never_came_may_be_asked_for_again(house: House):
+async def test_a_world_that_never_came_may_be_asked_for_again(test_app: TestApp):
     """Hole 16: a world that was half started counted as started."""
-    place, root = await a_world(house, hosted=True), await an_admin(house)
+    place, root = await make_world(test_app, hosted=True), await make_admin(test_app)
     play = place.path + "/queue/play"
     assert (await root.post(play)).status == 202
     assert (await root.post(play)).status == 200
-    await house.after(361)
-    assert place.now.status is Status.UNKNOWN
-    assert (await root.post(play)).status == 202 and place.now.status is Status.QUEUED_START
+    await test_app.advance(361)
+    assert place.now.status is WorldStatus.UNKNOWN
+    assert (await root.post(play)).status == 202 and place.now.status is WorldStatus.QUEUED_START

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from coalserver.core.commands.worlds import end_world, play_world, tell_console
-from coalserver.core.ports import Lines
-from coalserver.core.queries.worlds import visitor_called
-from coalserver.domain.minecraft.world import Status
-from tests.apis.app import House
-from tests.apis.coal.folk import FORM, Place, a_user, a_world
+from coalserver.core.commands.worlds import archive_world, queue_console_command, start_world
+from coalserver.core.ports import LineQuery
+from coalserver.core.queries.worlds import visitor_by_name
+from coalserver.domain.minecraft.world import WorldStatus
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import FORM, WorldFixture, make_user, make_world
 
 PING, LINE, LAST = (f"/api/v1/agents/{name}" for name in ("ping", "logline", "lastline"))
 UP = {"server_name": "coal.example.org", "is_server_running": "True"}
@@ -19,34 +19,34 @@ def said(second: int = 1) -> str:
     return f"2023-11-14 22:13:0{second} [INFO] <Ada> hi"
 
 
-async def lines_of(place: Place) -> list[str]:
+async def lines_of(place: WorldFixture) -> list[str]:
     """The lines of a world that tell a time, the newest first."""
-    found = await place.house.core.history.lines(Lines(place.id), 100)
+    found = await place.test_app.core.history.lines(LineQuery(place.id), 100)
     return [line.line for line in found]
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", PING), ("POST", LINE), ("POST", LINE + "s"), ("GET", LAST)]
 )
-async def test_agents_and_nobody_else_speak_for_a_world(house: House, method, path):
-    place, thomas = await a_world(house), await a_user(house)
-    for nobody in (house.stranger, thomas):
-        answer = await nobody.ask(method, path)
+async def test_agents_and_nobody_else_speak_for_a_world(test_app: TestApp, method, path):
+    place, thomas = await make_world(test_app), await make_user(test_app)
+    for nobody in (test_app.anonymous, thomas):
+        answer = await nobody.request(method, path)
         assert answer.status == 401 and answer.headers["WWW-Authenticate"]
     assert (await place.agent.get("/api/v1/users")).status == 401
-    await house.core.do(end_world, world_id=place.id)
-    answer = await place.agent.ask(method, path)
+    await test_app.core.execute(archive_world, world_id=place.id)
+    answer = await place.agent.request(method, path)
     assert (answer.status, answer.raw) == (404, b"")
 
 
 @pytest.mark.parametrize(("path", "allowed"), [(PING, "POST"), (LINE, "POST"), (LAST, "GET")])
-async def test_other_methods_are_told_which_one_there_is(house: House, path, allowed):
-    answer = await (await a_world(house)).agent.ask("DELETE", path)
+async def test_other_methods_are_told_which_one_there_is(test_app: TestApp, path, allowed):
+    answer = await (await make_world(test_app)).agent.request("DELETE", path)
     assert answer.status == 405 and allowed in answer.headers["Allow"]
 
 
-async def test_a_ping_says_how_a_world_is(house: House):
-    place, thomas = await a_world(house), await a_user(house)
+async def test_a_ping_says_how_a_world_is(test_app: TestApp):
+    place, thomas = await make_world(test_app), await make_user(test_app)
     told = {
         **UP, "server_day": "10", "server_time": "1000", "is_raining": "True", "is_thundering": "False",
         "num_overloads": "2", "ms_behind": "4000", "skipped_ticks": "80", "address": "1.2.3.4:25566",
@@ -67,9 +67,9 @@ async def test_a_ping_says_how_a_world_is(house: House):
     [("True", "running"), ("False", "stopped"), ("", "stopped"), (None, "unknown")],
 )
 async def test_a_ping_tells_whether_the_world_runs_or_that_nobody_knows(
-    house: House, running, status
+    test_app: TestApp, running, status
 ):
-    place = await a_world(house)
+    place = await make_world(test_app)
     more = {} if running is None else {"is_server_running": running}
     await place.agent.send(PING, **UP)
     await place.agent.send(PING, server_name="x", **more)
@@ -87,22 +87,22 @@ async def test_a_ping_tells_whether_the_world_runs_or_that_nobody_knows(
         ({"server_name": "x", "ms_behind": "9" * 30}, "ms_behind: Not a valid integer value."),
     ],
 )
-async def test_a_ping_that_cannot_be_read_is_refused(house: House, fields, errors):
-    answer = await (await a_world(house)).agent.send(PING, **fields)
+async def test_a_ping_that_cannot_be_read_is_refused(test_app: TestApp, fields, errors):
+    answer = await (await make_world(test_app)).agent.send(PING, **fields)
     assert (answer.status, answer.json) == (400, {"errors": errors})
 
 
-async def test_an_agent_that_counts_loses_no_command_with_an_answer(stone_house: House):
-    place = await a_world(stone_house)
+async def test_an_agent_that_counts_loses_no_command_with_an_answer(persistent_test_app: TestApp):
+    place = await make_world(persistent_test_app)
     for text in ("/say a", "/say b"):
-        await stone_house.core.do(tell_console, world_id=place.id, text=text)
+        await persistent_test_app.core.execute(queue_console_command, world_id=place.id, text=text)
     body = {"server_name": "x", "is_server_running": True, "commands_after": 0}
     lost = (await place.agent.post(PING, body)).json["commands"]
     assert [(one["username"], one["command"]) for one in lost] == [
         (None, "/say a"),
         (None, "/say b"),
     ]
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert (await place.agent.post(PING, body)).json["commands"] == lost
     body["commands_after"] = lost[0]["id"]
     assert (await place.agent.post(PING, body)).json["commands"] == lost[1:]
@@ -110,27 +110,27 @@ async def test_an_agent_that_counts_loses_no_command_with_an_answer(stone_house:
     assert (await place.agent.post(PING, body)).json["commands"] == []
 
 
-async def test_a_ping_may_come_as_json(house: House):
-    place = await a_world(house)
+async def test_a_ping_may_come_as_json(test_app: TestApp):
+    place = await make_world(test_app)
     answer = await place.agent.post(
         PING, {"server_name": "x", "is_server_running": True, "server_day": 3}
     )
-    assert answer.status == 200 and place.now.status is Status.RUNNING and place.now.day == 3
+    assert answer.status == 200 and place.now.status is WorldStatus.RUNNING and place.now.day == 3
 
 
-async def test_the_last_ping_is_noted_each_minute(house: House):
-    place = await a_world(house)
-    first = house.clock()
+async def test_the_last_ping_is_noted_each_minute(test_app: TestApp):
+    place = await make_world(test_app)
+    first = test_app.clock()
     for seconds, noted in ((0, first), (30, first), (31, first + 61)):
-        house.clock.forward(seconds)
+        test_app.clock.advance(seconds)
         await place.agent.send(PING, **UP)
-        assert place.now.pinged == noted
+        assert place.now.last_ping == noted
 
 
-async def test_the_day_goes_on_while_the_world_runs(house: House):
-    place, thomas = await a_world(house), await a_user(house)
+async def test_the_day_goes_on_while_the_world_runs(test_app: TestApp):
+    place, thomas = await make_world(test_app), await make_user(test_app)
     await place.agent.send(PING, **UP, server_day="2", server_time="1000")
-    house.clock.forward(1220)
+    test_app.clock.advance(1220)
     shown = (await thomas.get(place.path)).json
     assert (shown["server_day"], shown["server_time"]) == (2, (1000 + 20 * 1220) % 24000)
     # The same again tells nothing new of when it was that time.
@@ -140,17 +140,19 @@ async def test_the_day_goes_on_while_the_world_runs(house: House):
     assert (await thomas.get(place.path)).json["server_time"] == 1000
 
 
-async def test_weather_that_is_not_told_stays_and_an_empty_one_is_none(house: House):
-    place = await a_world(house)
+async def test_weather_that_is_not_told_stays_and_an_empty_one_is_none(test_app: TestApp):
+    place = await make_world(test_app)
     await place.agent.send(PING, **UP, is_raining="True", is_thundering="True")
     await place.agent.send(PING, **UP, is_raining="")
     assert (place.now.raining, place.now.thundering) == (False, True)
 
 
-async def test_commands_are_handed_out_once_and_to_a_world_that_runs(house: House):
-    place = await a_world(house)
-    await house.core.do(tell_console, world_id=place.id, text="/say <Ada> hi", username="Ada")
-    await house.core.do(tell_console, world_id=place.id, text="list")
+async def test_commands_are_handed_out_once_and_to_a_world_that_runs(test_app: TestApp):
+    place = await make_world(test_app)
+    await test_app.core.execute(
+        queue_console_command, world_id=place.id, text="/say <Ada> hi", username="Ada"
+    )
+    await test_app.core.execute(queue_console_command, world_id=place.id, text="list")
     for idle in ({"is_server_running": "false"}, {}):
         assert (await place.agent.send(PING, server_name="x", **idle)).json == {"commands": []}
     both = await asyncio.gather(place.agent.send(PING, **UP), place.agent.send(PING, **UP))
@@ -160,42 +162,44 @@ async def test_commands_are_handed_out_once_and_to_a_world_that_runs(house: Hous
     ]
 
 
-async def test_a_world_that_is_not_heard_of_is_in_a_state_that_nobody_knows(house: House):
-    place = await a_world(house)
+async def test_a_world_that_is_not_heard_of_is_in_a_state_that_nobody_knows(test_app: TestApp):
+    place = await make_world(test_app)
     await place.agent.send(PING, **UP)
-    await house.after(299)
-    assert place.now.status is Status.RUNNING
-    await house.after(61)
-    assert place.now.status is Status.UNKNOWN
+    await test_app.advance(299)
+    assert place.now.status is WorldStatus.RUNNING
+    await test_app.advance(61)
+    assert place.now.status is WorldStatus.UNKNOWN
     await place.agent.send(PING, **UP)
-    assert place.now.status is Status.RUNNING
+    assert place.now.status is WorldStatus.RUNNING
 
 
 async def test_a_world_that_is_wanted_and_does_not_come_is_in_a_state_that_nobody_knows(
-    house: House,
+    test_app: TestApp,
 ):
-    place = await a_world(house, hosted=True)
-    await house.core.do(play_world, world_id=place.id)
-    await house.after(299)
-    assert place.now.status is Status.QUEUED_START
-    await house.after(61)
-    assert place.now.status is Status.UNKNOWN and place.now.pending is None
+    place = await make_world(test_app, hosted=True)
+    await test_app.core.execute(start_world, world_id=place.id)
+    await test_app.advance(299)
+    assert place.now.status is WorldStatus.QUEUED_START
+    await test_app.advance(61)
+    assert place.now.status is WorldStatus.UNKNOWN and place.now.pending_since is None
 
 
-async def test_a_line_is_new_once(stone_house: House):
-    place = await a_world(stone_house)
+async def test_a_line_is_new_once(persistent_test_app: TestApp):
+    place = await make_world(persistent_test_app)
     line = {"line": said(), "zone": "UTC"}
     answer = await place.agent.send(LINE, **line)
     assert (answer.status, answer.json) == (201, {})
     answer = await place.agent.send(LINE, line=line["line"], zone="America/Chicago")
     assert (answer.status, answer.json) == (200, {})
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert (await place.agent.send(LINE, **line)).status == 200
     assert await lines_of(place) == [line["line"]]
 
 
-async def test_of_two_that_send_one_line_at_once_one_is_told_that_it_is_new(stone_house: House):
-    place = await a_world(stone_house)
+async def test_of_two_that_send_one_line_at_once_one_is_told_that_it_is_new(
+    persistent_test_app: TestApp,
+):
+    place = await make_world(persistent_test_app)
     answers = await asyncio.gather(
         *(place.agent.send(LINE, line=said(), zone="UTC") for _ in range(5))
     )
@@ -212,8 +216,8 @@ async def test_of_two_that_send_one_line_at_once_one_is_told_that_it_is_new(ston
         ({"line": "x"}, "zone: This field is required."),
     ],
 )
-async def test_a_line_needs_a_text_and_a_zone(house: House, fields, errors):
-    answer = await (await a_world(house)).agent.send(LINE, **fields)
+async def test_a_line_needs_a_text_and_a_zone(test_app: TestApp, fields, errors):
+    answer = await (await make_world(test_app)).agent.send(LINE, **fields)
     assert (answer.status, answer.json) == (400, {"errors": errors})
 
 
@@ -232,9 +236,9 @@ async def test_a_line_needs_a_text_and_a_zone(house: House, fields, errors):
         "\x1b[31m[",
     ],
 )
-async def test_no_line_is_refused_for_what_it_says(house: House, line: str):
+async def test_no_line_is_refused_for_what_it_says(test_app: TestApp, line: str):
     line = line.encode("utf-16", "surrogatepass").decode("utf-16")
-    place, thomas = await a_world(house, "World"), await a_user(house)
+    place, thomas = await make_world(test_app, "World"), await make_user(test_app)
     assert (await place.agent.send(LINE, line=line, zone="Europe/Berlin")).status == 201
     assert (await place.agent.send(LINE, line=line, zone="America/Chicago")).status == 200
     assert (await thomas.get(place.path)).status == 200
@@ -249,31 +253,33 @@ async def test_no_line_is_refused_for_what_it_says(house: House, line: str):
         (b'{"line": "%ba\0b\\ud800c", "zone": "UTC"}', "application/json"),
     ],
 )
-async def test_what_is_no_text_in_a_line_holds_nobody_up(house: House, body: bytes, media: str):
-    place = await a_world(house)
-    answer = await place.agent.ask("POST", LINE, body % said().encode(), Content_Type=media)
+async def test_what_is_no_text_in_a_line_holds_nobody_up(
+    test_app: TestApp, body: bytes, media: str
+):
+    place = await make_world(test_app)
+    answer = await place.agent.request("POST", LINE, body % said().encode(), Content_Type=media)
     assert answer.status == 201
     assert await lines_of(place) == [said() + "a\ufffdb\ufffdc"]
 
 
-async def test_a_zone_nobody_knows_is_utc(house: House):
-    place = await a_world(house)
+async def test_a_zone_nobody_knows_is_utc(test_app: TestApp):
+    place = await make_world(test_app)
     assert (await place.agent.send(LINE, line=said(), zone="Middle/Earth")).status == 201
-    [line] = await house.core.history.lines(Lines(place.id), 1)
-    assert (line.zone, line.at) == ("UTC", house.clock() - 19)
+    [line] = await test_app.core.history.lines(LineQuery(place.id), 1)
+    assert (line.zone, line.at) == ("UTC", test_app.clock() - 19)
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "UTC", "Asia/Kathmandu"])
-async def test_lines_without_a_date_were_written_just_now(house: House, zone: str):
-    place = await a_world(house)
+async def test_lines_without_a_date_were_written_just_now(test_app: TestApp, zone: str):
+    place = await make_world(test_app)
     clock = {"America/Chicago": "16:13:10", "UTC": "22:13:10", "Asia/Kathmandu": "03:58:10"}[zone]
     await place.agent.send(LINE, line=f"[{clock}] [Server thread/INFO]: <Ada> hi", zone=zone)
-    [line] = await house.core.history.lines(Lines(place.id), 1)
-    assert (line.at, line.zone, line.chat) == (house.clock() - 10, zone, "hi")
+    [line] = await test_app.core.history.lines(LineQuery(place.id), 1)
+    assert (line.at, line.zone, line.chat) == (test_app.clock() - 10, zone, "hi")
 
 
-async def test_the_last_line_is_the_one_that_was_written_last(house: House):
-    place = await a_world(house)
+async def test_the_last_line_is_the_one_that_was_written_last(test_app: TestApp):
+    place = await make_world(test_app)
     assert (await place.agent.get(LAST)).json == {"lastline": None}
     for line in ("no header", said(9), said(3)):
         await place.agent.send(LINE, line=line, zone="UTC")
@@ -281,8 +287,8 @@ async def test_the_last_line_is_the_one_that_was_written_last(house: House):
     assert (answer.status, answer.json) == (200, {"lastline": said(9)})
 
 
-async def test_lines_of_long_ago_change_nothing_of_today(house: House):
-    place, thomas = await a_world(house), await a_user(house)
+async def test_lines_of_long_ago_change_nothing_of_today(test_app: TestApp):
+    place, thomas = await make_world(test_app), await make_user(test_app)
     await place.logs(
         "[16:00:00] [Server thread/INFO]: Ada[/127.0.0.1:5] logged in with entity id 1 at (1, 2, 3)"
     )
@@ -297,16 +303,16 @@ async def test_lines_of_long_ago_change_nothing_of_today(house: House):
         assert (await place.agent.send(LINE, line=line, zone="America/Chicago")).status == 201
     after = (await thomas.get(place.path)).json
     assert (after["status"], after["last_ping"]) == (before["status"], before["last_ping"])
-    ada = house.core.see(visitor_called, world=place.id, username="Ada")
-    assert ada.there and ada.last_login == house.clock() - 800
+    ada = test_app.core.query(visitor_by_name, world=place.id, username="Ada")
+    assert ada.online and ada.last_login == test_app.clock() - 800
 
 
-async def test_a_world_of_which_only_an_old_log_is_known_does_not_run(house: House):
-    place = await a_world(house)
+async def test_a_world_of_which_only_an_old_log_is_known_does_not_run(test_app: TestApp):
+    place = await make_world(test_app)
     line = "2012-10-07 15:10:00 [INFO] Starting minecraft server version 1.3.2"
     await place.agent.send(LINE, line=line, zone="America/Chicago")
-    assert (place.now.status, place.now.version) == (Status.UNKNOWN, "1.3.2")
+    assert (place.now.status, place.now.version) == (WorldStatus.UNKNOWN, "1.3.2")
     await place.agent.send(
         LINE, line="2023-11-14 22:13:00 [INFO] Starting minecraft server version 1.20", zone="UTC"
     )
-    assert (place.now.status, place.now.version) == (Status.RUNNING, "1.20")
+    assert (place.now.status, place.now.version) == (WorldStatus.RUNNING, "1.20")

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.pairing import open_pairing
-from coalserver.core.ports import Lines
-from coalserver.security.opaque_keys import SERVER, Keys
-from tests.apis.app import Answer, House, a_house
-from tests.apis.coal.folk import Place, User, a_world
+from coalserver.core.commands.pairing import create_pairing_code
+from coalserver.core.ports import LineQuery
+from coalserver.security.opaque_keys import SERVER, OpaqueKeys
+from tests.apis.app import Answer, TestApp, run_test_app
+from tests.apis.coal.folk import User, WorldFixture, make_world
 
 BATCH, LAST, PAIR = (f"/api/v1/agents/{name}" for name in ("loglines", "lastline", "pair"))
 NOON = 1_699_963_200.0
@@ -19,18 +19,20 @@ def numbered(*lines: Any, first: int = 1, **more: str) -> list[dict[str, Any]]:
     return [{"sequence": number, "line": line, **more} for number, line in enumerate(lines, first)]
 
 
-async def sent(place: Place, lines: Any, source: Any = "latest.log", zone: Any = "UTC") -> Answer:
+async def sent(
+    place: WorldFixture, lines: Any, source: Any = "latest.log", zone: Any = "UTC"
+) -> Answer:
     return await place.agent.post(BATCH, {"source": source, "zone": zone, "lines": lines})
 
 
-async def taken(place: Place, lines: Any, **more: Any) -> tuple[int, int]:
+async def taken(place: WorldFixture, lines: Any, **more: Any) -> tuple[int, int]:
     answer = await sent(place, lines, **more)
     assert answer.status == 200 and set(answer.json) == {"stored", "new"}, answer.raw
     return answer.json["stored"], answer.json["new"]
 
 
-async def chats(place: Place) -> list[tuple[str, float | None]]:
-    found = await place.house.core.history.lines(Lines(place.id, rising=True), 2000)
+async def chats(place: WorldFixture) -> list[tuple[str, float | None]]:
+    found = await place.test_app.core.history.lines(LineQuery(place.id, ascending=True), 2000)
     return [(line.chat, line.at) for line in found]
 
 
@@ -38,46 +40,48 @@ def at(clock: str, text: str) -> str:
     return f"[{clock}] [Server thread/INFO]: <Ada> {text}"
 
 
-async def test_lines_are_stored_once_however_often_they_come(stone_house: House):
-    place = await a_world(stone_house)
+async def test_lines_are_stored_once_however_often_they_come(persistent_test_app: TestApp):
+    place = await make_world(persistent_test_app)
     lines = numbered(*(at("22:13:00", f"{number}") for number in range(1, 8)))
     assert await taken(place, lines[:3]) == (3, 3)
     assert await taken(place, lines[:3]) == (3, 0)
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert await taken(place, lines[1:5]) == (5, 2)
     both = await asyncio.gather(taken(place, lines), taken(place, lines))
     assert sorted(both) == [(7, 0), (7, 2)]
     assert [chat for chat, _ in await chats(place)] == [*"1234567"]
 
 
-async def test_numbers_may_have_gaps_and_alike_lines_are_two(house: House):
-    place = await a_world(house)
+async def test_numbers_may_have_gaps_and_alike_lines_are_two(test_app: TestApp):
+    place = await make_world(test_app)
     twice = [{"sequence": number, "line": at("22:13:00", "hi")} for number in (7, 4000)]
     assert await taken(place, twice) == (4000, 2)
     assert len(await chats(place)) == 2
 
 
-async def test_each_source_counts_by_itself_and_tells_how_far_it_is_stored(stone_house: House):
-    place = await a_world(stone_house)
+async def test_each_source_counts_by_itself_and_tells_how_far_it_is_stored(
+    persistent_test_app: TestApp,
+):
+    place = await make_world(persistent_test_app)
     await taken(place, numbered("a", "b"), source="one")
     await taken(place, numbered("a", first=9), source="two")
-    await stone_house.restart()
+    await persistent_test_app.restart()
     for source, stored in (("one", 2), ("two", 9), ("three", 0)):
         answer = await place.agent.get(f"{LAST}?source={source}")
         assert answer.json == {"lastline": None, "stored": stored}
     assert await taken(place, [], source="two") == (9, 0)
 
 
-async def test_a_thousand_lines_are_one_batch_and_no_more(house: House):
-    place = await a_world(house)
+async def test_a_thousand_lines_are_one_batch_and_no_more(test_app: TestApp):
+    place = await make_world(test_app)
     lines = numbered(*(at("22:13:00", f"{number}") for number in range(1001)))
     assert (await sent(place, lines)).json["errors"] == "lines: More than 1000 at once."
     assert await taken(place, lines[:1000]) == (1000, 1000)
 
 
 async def test_a_body_that_is_too_large_is_refused_and_a_long_line_is_not():
-    async with a_house(body_limit=100_000) as house:
-        place = await a_world(house)
+    async with run_test_app(body_limit=100_000) as test_app:
+        place = await make_world(test_app)
         assert (await sent(place, numbered("x" * 100_000))).status == 413
         assert await taken(place, numbered(at("22:13:00", "x" * 90_000))) == (1, 1)
 
@@ -113,8 +117,10 @@ async def test_a_body_that_is_too_large_is_refused_and_a_long_line_is_not():
         (numbered("x", date=7), "lines: A date is a day of the calendar, as in 2026-09-25."),
     ],
 )
-async def test_a_batch_that_cannot_be_read_is_refused_whole(house: House, lines: Any, errors: str):
-    place = await a_world(house)
+async def test_a_batch_that_cannot_be_read_is_refused_whole(
+    test_app: TestApp, lines: Any, errors: str
+):
+    place = await make_world(test_app)
     answer = await sent(place, lines)
     assert (answer.status, answer.json) == (400, {"errors": errors})
     assert (await place.agent.get(f"{LAST}?source=latest.log")).json["stored"] == 0
@@ -137,85 +143,85 @@ async def test_a_batch_that_cannot_be_read_is_refused_whole(house: House, lines:
         (b'{"lines": ' + b"9" * 5000 + b"}", "The body is not valid JSON: "),
     ],
 )
-async def test_a_batch_names_its_source_and_its_zone(house: House, body: Any, errors: str):
-    answer = await (await a_world(house)).agent.post(BATCH, body)
+async def test_a_batch_names_its_source_and_its_zone(test_app: TestApp, body: Any, errors: str):
+    answer = await (await make_world(test_app)).agent.post(BATCH, body)
     assert answer.status == 400 and answer.json["errors"].startswith(errors)
 
 
-async def test_no_line_of_a_batch_holds_the_others_up(house: House):
-    place = await a_world(house)
+async def test_no_line_of_a_batch_holds_the_others_up(test_app: TestApp):
+    place = await make_world(test_app)
     odd = (
         "", "   ", "a\0b", "\ud800", "\x1b[0m", "x" * 100_000, "2014-02-30 10:00:00 [INFO] <Ada> hi",
         "\tat net.minecraft.Thing.tick(Thing.java:7)", at("22:13:00", "hi"),
     )  # fmt: skip
     assert await taken(place, numbered(*odd)) == (len(odd), len(odd))
     assert await taken(place, numbered(*odd)) == (len(odd), 0)
-    assert await chats(place) == [("hi", house.clock() - 20)]
+    assert await chats(place) == [("hi", test_app.clock() - 20)]
 
 
-async def test_lines_without_a_date_were_written_just_now(house: House):
-    place = await a_world(house)
+async def test_lines_without_a_date_were_written_just_now(test_app: TestApp):
+    place = await make_world(test_app)
     await taken(place, numbered(at("16:13:19", "hi")), zone="America/Chicago")
-    assert await chats(place) == [("hi", house.clock() - 1)]
+    assert await chats(place) == [("hi", test_app.clock() - 1)]
 
 
 async def test_lines_of_a_file_are_of_its_day_and_of_the_next_where_it_crosses_midnight(
-    house: House,
+    test_app: TestApp,
 ):
-    place = await a_world(house)
+    place = await make_world(test_app)
     dated = numbered(at("23:59:00", "a"), at("00:01:00", "b"), date="2023-10-31")
     later = numbered(at("12:00:00", "c"), first=3, date="2023-11-14")
     live = numbered(at("22:13:00", "d"), first=4)
     assert await taken(place, dated + later + live) == (4, 4)
     halloween = NOON - 14 * 86400 + 43200
     assert await chats(place) == [
-        ("a", halloween - 60), ("b", halloween + 60), ("c", NOON), ("d", house.clock() - 20),
+        ("a", halloween - 60), ("b", halloween + 60), ("c", NOON), ("d", test_app.clock() - 20),
     ]  # fmt: skip
 
 
-async def a_code(house: House, place: Place) -> str:
-    return await house.core.do(open_pairing, world=place.id, admin=0)
+async def make_code(test_app: TestApp, place: WorldFixture) -> str:
+    return await test_app.core.execute(create_pairing_code, world_id=place.id, admin_id=0)
 
 
-async def test_a_code_buys_credentials_once_and_they_buy_tokens(stone_house: House):
-    place = await a_world(stone_house, "Overworld")
-    code = await a_code(stone_house, place)
-    await stone_house.restart()
+async def test_a_code_buys_credentials_once_and_they_buy_tokens(persistent_test_app: TestApp):
+    place = await make_world(persistent_test_app, "Overworld")
+    code = await make_code(persistent_test_app, place)
+    await persistent_test_app.restart()
     answers = await asyncio.gather(
-        *(stone_house.stranger.post(PAIR, {"code": code}) for _ in range(2))
+        *(persistent_test_app.anonymous.post(PAIR, {"code": code}) for _ in range(2))
     )
     first, second = sorted(answers, key=lambda answer: answer.status)
     assert (first.status, second.status) == (200, 400) and "errors" in second.json
     got = first.json
     assert set(got) == {"client_id", "client_secret", "server_key", "server_name"}
-    key = stone_house.shared.service(Keys).of(SERVER, place.id)
+    key = persistent_test_app.app_context.service(OpaqueKeys).of(SERVER, place.id)
     assert (got["server_key"], got["server_name"]) == (key, "Overworld")
     assert first.headers["Cache-Control"] == "no-store"
-    bought = await User(stone_house).send(
+    bought = await User(persistent_test_app).send(
         "/oauth/v1/token", client_id=got["client_id"], client_secret=got["client_secret"],
         code=got["client_secret"], grant_type="authorization_code", scope="agent", redirect_uri="/",
     )  # fmt: skip
-    agent = User(stone_house, bought.json["access_token"])
+    agent = User(persistent_test_app, bought.json["access_token"])
     assert (await agent.get(LAST)).json == {"lastline": None}
 
 
-async def test_a_code_may_come_in_a_form(house: House):
-    code = await a_code(house, await a_world(house))
-    assert (await User(house).send(PAIR, code=f" {code}\n")).status == 200
+async def test_a_code_may_come_in_a_form(test_app: TestApp):
+    code = await make_code(test_app, await make_world(test_app))
+    assert (await User(test_app).send(PAIR, code=f" {code}\n")).status == 200
 
 
-async def test_a_code_ends_after_a_quarter_of_an_hour(house: House):
-    code = await a_code(house, await a_world(house))
-    await house.after(15 * 60)
-    answer = await house.stranger.post(PAIR, {"code": code})
+async def test_a_code_ends_after_a_quarter_of_an_hour(test_app: TestApp):
+    code = await make_code(test_app, await make_world(test_app))
+    await test_app.advance(15 * 60)
+    answer = await test_app.anonymous.post(PAIR, {"code": code})
     assert (answer.status, answer.json) == (400, {"errors": "The code is not good, or no longer."})
 
 
-async def test_who_guesses_codes_waits(house: House):
-    code = await a_code(house, await a_world(house))
+async def test_who_guesses_codes_waits(test_app: TestApp):
+    code = await make_code(test_app, await make_world(test_app))
     for number in range(10):
-        assert (await house.stranger.post(PAIR, {"code": f"guess{number}"})).status == 400
-    answer = await house.stranger.post(PAIR, {"code": code})
+        assert (await test_app.anonymous.post(PAIR, {"code": f"guess{number}"})).status == 400
+    answer = await test_app.anonymous.post(PAIR, {"code": code})
     assert answer.status == 429 and 0 < int(answer.headers["Retry-After"]) <= 60
     assert "errors" in answer.json
 
@@ -223,5 +229,5 @@ async def test_who_guesses_codes_waits(house: House):
 @pytest.mark.parametrize(
     "body", [{}, {"code": ""}, {"code": 7}, {"code": ["x"]}, {"code": "x" * 201}, b"{", b"[]"]
 )
-async def test_what_is_no_code_is_refused(house: House, body: Any):
-    assert (await house.stranger.post(PAIR, body)).status == 400
+async def test_what_is_no_code_is_refused(test_app: TestApp, body: Any):
+    assert (await test_app.anonymous.post(PAIR, body)).status == 400

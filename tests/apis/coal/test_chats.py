@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.logs import AT, logged_in
 
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 
 
-async def told(place: Place) -> list[dict[str, str | None]]:
+async def told(place: WorldFixture) -> list[dict[str, str | None]]:
     """What the agent is given for the console."""
     answer = await place.agent.send(
         "/api/v1/agents/ping", server_name="x", is_server_running="true"
@@ -21,20 +21,20 @@ async def told(place: Place) -> list[dict[str, str | None]]:
 
 
 @pytest.fixture
-async def thomas(house: House) -> User:
-    house.clock.now = AT
-    return await a_user(house, usernames=("first", "gumptionthomas"))
+async def thomas(test_app: TestApp) -> User:
+    test_app.clock.now = AT
+    return await make_user(test_app, usernames=("first", "gumptionthomas"))
 
 
 @pytest.fixture
-async def place(house: House) -> Place:
-    place = await a_world(house)
+async def place(test_app: TestApp) -> WorldFixture:
+    place = await make_world(test_app)
     await place.logs(logged_in("10:00:00", "gumptionthomas"), logged_in("10:00:01", "bob"))
     return place
 
 
 async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(
-    thomas: User, place: Place
+    thomas: User, place: WorldFixture
 ):
     answer = await thomas.send(place.path + "/chats", chat="Hello world...")
     assert (answer.status, answer.raw) == (202, b"")
@@ -44,12 +44,14 @@ async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(
     assert await told(place) == []
 
 
-async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(house: House, place: Place):
+async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(
+    test_app: TestApp, place: WorldFixture
+):
     nick, mail = (
-        await a_user(house, "n@x.org", nickname="nick"),
-        await a_user(house, "m@x.org", nickname=""),
+        await make_user(test_app, "n@x.org", nickname="nick"),
+        await make_user(test_app, "m@x.org", nickname=""),
     )
-    liar = await a_user(house, "l@x.org", nickname="bob")
+    liar = await make_user(test_app, "l@x.org", nickname="bob")
     for user in (nick, mail, liar):
         await user.post(place.path + "/chats", {"chat": "hi"})
     names = [one["command"] for one in await told(place)]
@@ -69,7 +71,9 @@ async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(house: H
         "hi\x7fstop",
     ],
 )
-async def test_whatever_is_said_is_one_line_for_the_console(thomas: User, place: Place, text: str):
+async def test_whatever_is_said_is_one_line_for_the_console(
+    thomas: User, place: WorldFixture, text: str
+):
     """Hole 1: the second line of a chat was a command to the console."""
     for path in ("/chats", "/players/gumptionthomas/chats"):
         for answer in (
@@ -83,8 +87,8 @@ async def test_whatever_is_said_is_one_line_for_the_console(thomas: User, place:
 
 
 @pytest.mark.parametrize("nick", ["a\nstop", "> x\r/op me"])
-async def test_no_nickname_is_a_second_line(house: House, place: Place, nick: str):
-    user = await a_user(house, "n@x.org", nickname=nick)
+async def test_no_nickname_is_a_second_line(test_app: TestApp, place: WorldFixture, nick: str):
+    user = await make_user(test_app, "n@x.org", nickname=nick)
     await user.send(place.path + "/chats", chat="hi")
     (one,) = await told(place)
     assert (one["command"] or "").isprintable() and (one["command"] or "").startswith("/say <")
@@ -93,23 +97,23 @@ async def test_no_nickname_is_a_second_line(house: House, place: Place, nick: st
 @pytest.mark.parametrize(
     "body", [{}, {"chat": ""}, {"chat": "  "}, {"chat": None}, {"chat": "\n\t\x1b"}]
 )
-async def test_nothing_said_is_refused(thomas: User, place: Place, body: object):
+async def test_nothing_said_is_refused(thomas: User, place: WorldFixture, body: object):
     for path in ("/chats", "/players/gumptionthomas/chats"):
         answer = await thomas.post(place.path + path, body)
         assert (answer.status, answer.json) == (400, {"errors": "chat: This field is required."})
     assert await told(place) == []
 
 
-async def test_too_much_said_is_refused(thomas: User, place: Place):
+async def test_too_much_said_is_refused(thomas: User, place: WorldFixture):
     assert (await thomas.send(place.path + "/chats", chat="x" * 1000)).status == 202
     answer = await thomas.send(place.path + "/chats", chat="x" * 1001)
     assert answer.json == {"errors": "chat: Field cannot be longer than 1000 characters."}
 
 
 async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
-    root = await an_admin(house)
+    root = await make_admin(test_app)
     key = (await thomas.get(place.path + "/players/gumptionthomas")).json["key"]
     for player in ("gumptionthomas", key):
         path = f"{place.path}/players/{player}/chats"
@@ -131,10 +135,10 @@ async def test_a_bad_chat_is_refused_before_an_unknown_world_and_an_unknown_worl
 
 
 async def test_a_chat_sent_again_with_its_key_is_said_once(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     path = place.path + "/chats"
-    other = await a_user(house, "o@x.org", nickname="other")
+    other = await make_user(test_app, "o@x.org", nickname="other")
     answers = await asyncio.gather(
         *(thomas.post(path, {"chat": "hi"}, Idempotency_Key=KEY) for _ in range(5)),
         other.post(path, {"chat": "hi"}, Idempotency_Key=KEY),
@@ -150,16 +154,16 @@ async def test_a_chat_sent_again_with_its_key_is_said_once(
     assert await told(place) == []
 
 
-async def test_without_a_key_it_is_said_as_often_as_it_is_sent(thomas: User, place: Place):
+async def test_without_a_key_it_is_said_as_often_as_it_is_sent(thomas: User, place: WorldFixture):
     await asyncio.gather(*(thomas.send(place.path + "/chats", chat="hi") for _ in range(3)))
     assert len(await told(place)) == 3
 
 
-async def test_what_was_said_is_still_to_be_told_after_a_restart(stone_house: House):
-    stone_house.clock.now = AT
-    user, place = await a_user(stone_house), await a_world(stone_house)
+async def test_what_was_said_is_still_to_be_told_after_a_restart(persistent_test_app: TestApp):
+    persistent_test_app.clock.now = AT
+    user, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
     await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert (
         await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)
     ).status == 202

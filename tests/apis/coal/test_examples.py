@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coalserver.core.commands.account_admin import open_sign_in
-from coalserver.core.commands.worlds import ping_world
+from coalserver.core.commands.account_admin import create_login_session
+from coalserver.core.commands.worlds import record_ping
 from coalserver.domain.minecraft.world import Ping
-from tests.apis.app import Answer, Asker, House
+from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.coal.examples import EXAMPLES, Example
-from tests.apis.coal.folk import FORM, Place, User, a_user, a_world, an_admin
+from tests.apis.coal.folk import FORM, User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.logs import said
 
 #: Members that ours have besides: of a server, and of properties.
@@ -27,26 +27,28 @@ def at(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/Chicago")).timestamp()
 
 
-async def scene(house: House) -> dict[str, str]:
+async def scene(test_app: TestApp) -> dict[str, str]:
     """The world of the samples, and the keys of what is in it."""
-    house.clock.now = at("2013-03-04 15:05:52")
-    thomas = await a_user(house, admin=True, usernames=("gumptionthomas",))
-    house.clock.forward(1)
-    world = await a_world(house)
-    house.clock.forward(60)
-    pvp = await a_world(house, "My PVP World", hosted=True)
-    house.clock.forward(60)
-    jennifer = await a_user(house, "j@gmail.com", nickname="jennifer")
-    house.clock.forward(60)
-    mark = await a_user(house, "m@gmail.com", nickname="mark", admin=True, usernames=("quazifene",))
-    house.clock.forward(60)
-    inactive = await a_user(
-        house, "x@gmail.com", nickname="x", active=False, usernames=("vesicular",)
+    test_app.clock.now = at("2013-03-04 15:05:52")
+    thomas = await make_user(test_app, admin=True, usernames=("gumptionthomas",))
+    test_app.clock.advance(1)
+    world = await make_world(test_app)
+    test_app.clock.advance(60)
+    pvp = await make_world(test_app, "My PVP World", hosted=True)
+    test_app.clock.advance(60)
+    jennifer = await make_user(test_app, "j@gmail.com", nickname="jennifer")
+    test_app.clock.advance(60)
+    mark = await make_user(
+        test_app, "m@gmail.com", nickname="mark", admin=True, usernames=("quazifene",)
     )
-    brave = await a_world(house, "Brave New World", hosted=True)
+    test_app.clock.advance(60)
+    inactive = await make_user(
+        test_app, "x@gmail.com", nickname="x", active=False, usernames=("vesicular",)
+    )
+    brave = await make_world(test_app, "Brave New World", hosted=True)
     for user in (thomas, mark, inactive):
-        await house.core.do(open_sign_in, account=user.id)
-    await lived_in(house, world, pvp)
+        await test_app.core.execute(create_login_session, account_id=user.id)
+    await lived_in(test_app, world, pvp)
     await thomas.send(
         brave.path + "/properties",
         version="1.7.4",
@@ -74,9 +76,9 @@ async def scene(house: House) -> dict[str, str]:
     }
 
 
-async def lived_in(house: House, world: Place, pvp: Place) -> None:
+async def lived_in(test_app: TestApp, world: WorldFixture, pvp: WorldFixture) -> None:
     """Thomas, Mark and somebody else have played, and the agents have told of it."""
-    house.clock.now = at("2013-04-15 23:00:00")
+    test_app.clock.now = at("2013-04-15 23:00:00")
     await world.logs("2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1")
     await pvp.logs("2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1")
     for name, day, came, left in (
@@ -90,7 +92,7 @@ async def lived_in(house: House, world: Place, pvp: Place) -> None:
             f"2013-04-{day} {left} [INFO] {name} lost connection: Disconnected",
         )
     ping = Ping(running=True, day=15744, time=19767, raining=True, thundering=True)
-    await house.core.do(ping_world, world_id=world.id, ping=ping)
+    await test_app.core.execute(record_ping, world_id=world.id, ping=ping)
     ping = Ping(
         running=True,
         address="1.2.3.4:56789",
@@ -99,7 +101,7 @@ async def lived_in(house: House, world: Place, pvp: Place) -> None:
         raining=False,
         thundering=False,
     )
-    await house.core.do(ping_world, world_id=pvp.id, ping=ping)
+    await test_app.core.execute(record_ping, world_id=pvp.id, ping=ping)
 
 
 def alike(sample: Any, given: Any, name: str = "") -> None:
@@ -124,18 +126,20 @@ def alike(sample: Any, given: Any, name: str = "") -> None:
         assert isinstance(given, str) and KEY.fullmatch(given), (name, given)
 
 
-async def asked(house: House, example: Example, keys: dict[str, str], media: str = FORM) -> Answer:
+async def asked(
+    test_app: TestApp, example: Example, keys: dict[str, str], media: str = FORM
+) -> Answer:
     method, _, path = example.asks.partition(" ")
     headers = {name: text.format(**keys) for name, text in example.headers.items()}
     if example.body is not None:
         headers["Content_Type"] = media
-    return await Asker(house).ask(method, path.format(**keys), example.body, **headers)
+    return await ApiClient(test_app).request(method, path.format(**keys), example.body, **headers)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-async def test_the_document_is_kept(house: House, example: Example):
-    keys = await scene(house)
-    answer = await asked(house, example, keys)
+async def test_the_document_is_kept(test_app: TestApp, example: Example):
+    keys = await scene(test_app)
+    answer = await asked(test_app, example, keys)
     assert answer.status == example.status, answer.raw
     if example.answer is None:
         assert answer.raw == b""
@@ -151,9 +155,9 @@ async def test_the_document_is_kept(house: House, example: Example):
             assert given[member] == sample[member], member
 
 
-async def test_a_player_s_last_session_is_his_newest(house: House):
-    keys = await scene(house)
-    thomas = Asker(house, keys["token"])
+async def test_a_player_s_last_session_is_his_newest(test_app: TestApp):
+    keys = await scene(test_app)
+    thomas = ApiClient(test_app, keys["token"])
     players = (await thomas.get(f"/api/v1/servers/{keys['world']}/players")).json["players"]
     told = {player["username"]: player["last_session_duration"] for player in players}
     assert told == {"gumptionthomas": 24, "quazifene": 6821, "vesicular": 1911}
@@ -166,9 +170,9 @@ async def test_a_player_s_last_session_is_his_newest(house: House):
     ids=lambda example: example.name,
 )
 async def test_what_is_sent_may_be_a_form_without_a_type_or_json(
-    house: House, example: Example, media: str
+    test_app: TestApp, example: Example, media: str
 ):
-    keys = await scene(house)
+    keys = await scene(test_app)
     body = example.body or b""
     if media:
         pairs = (pair.split("=") for pair in body.decode().split("&"))
@@ -176,21 +180,21 @@ async def test_what_is_sent_may_be_a_form_without_a_type_or_json(
             repr({name: text.replace("+", " ") for name, text in pairs}).replace("'", '"').encode()
         )
     like = Example(example.asks, example.status, body=body)
-    answer = await asked(house, like, keys, media)
+    answer = await asked(test_app, like, keys, media)
     assert answer.status == example.status, answer.raw
     alike(example.answer, answer.json)
 
 
-async def a_list(house: House, root: User, name: str) -> str:
+async def make_list(test_app: TestApp, root: User, name: str) -> str:
     """Eight of something; gives where they are listed."""
     if name == "users":
         for number in range(7):
-            await a_user(house, f"{number}@gmail.com")
+            await make_user(test_app, f"{number}@gmail.com")
         return "/api/v1/users"
-    place = await a_world(house)
+    place = await make_world(test_app)
     if name == "servers":
         for _ in range(7):
-            await a_world(house)
+            await make_world(test_app)
         return "/api/v1/servers"
     for number in range(8):
         line = said("12:00:00", f"bob{number}", "hi")
@@ -201,9 +205,9 @@ async def a_list(house: House, root: User, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["users", "servers", "players", "sessions"])
-async def test_a_list_goes_on_where_its_cursor_says(house: House, name: str):
-    root = await an_admin(house)
-    path = await a_list(house, root, name)
+async def test_a_list_goes_on_where_its_cursor_says(test_app: TestApp, name: str):
+    root = await make_admin(test_app)
+    path = await make_list(test_app, root, name)
     first = (await root.get(path + "?size=5")).json
     assert set(first) == {name, "cursor"} and len(first[name]) == 5
     assert isinstance(first["cursor"], str) and KEY.fullmatch(first["cursor"])

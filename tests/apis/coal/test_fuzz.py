@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from coalserver.domain.minecraft.server_properties import PROPERTIES
 from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.api import Route
-from tests.apis.app import Answer, Asker, a_house
-from tests.apis.coal.folk import FORM, Place, User
+from tests.apis.app import Answer, ApiClient, run_test_app
+from tests.apis.coal.folk import FORM, User, WorldFixture
 from tests.apis.coal.test_holes import BODY, ODD, PARTS, ROUTES, filled, full
 
 NAMES = [
@@ -104,14 +104,14 @@ BODIES = (
 )
 
 
-Scene = tuple[User, Place, dict[str, str]]
+Scene = tuple[User, WorldFixture, dict[str, str]]
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """A world with one of everything, at a server with a file, where nobody waits for events."""
-    async with a_house(SqliteStore(tmp_path / "data.sqlite"), poll_seconds=0) as house:
-        yield await full(house)
+    async with run_test_app(SqliteStore(tmp_path / "data.sqlite"), poll_seconds=0) as test_app:
+        yield await full(test_app)
 
 
 def in_its_words(method: str, answer: Answer) -> None:
@@ -157,9 +157,9 @@ async def test_nothing_that_is_sent_makes_the_server_fail(
             f"{quote(name)}={quote(text, safe='')}" for name, text in query.items()
         )
     spoken_for = place.agent if "/agents" in route.path and right else root
-    asker = {"root": spoken_for, "agent": place.agent, "nobody": Asker(root.house)}[who]
+    asker = {"root": spoken_for, "agent": place.agent, "nobody": ApiClient(root.test_app)}[who]
     method = method or route.method
-    in_its_words(method, await asker.ask(method, path, body, Content_Type=media))
+    in_its_words(method, await asker.request(method, path, body, Content_Type=media))
 
 
 @settings(
@@ -186,4 +186,4 @@ async def test_nothing_that_is_said_well_makes_the_server_fail(
         }
         body = urlencode(texts).encode()
     media = FORM if form else "application/json"
-    in_its_words("POST", await asker.ask("POST", filled(route, keys), body, Content_Type=media))
+    in_its_words("POST", await asker.request("POST", filled(route, keys), body, Content_Type=media))

@@ -6,19 +6,27 @@ from urllib.parse import quote
 
 import pytest
 
-from coalserver.apis.coal import DIALECT
-from coalserver.core.commands.account_admin import change_account
-from coalserver.core.commands.worlds import ping_world
+from coalserver.apis.coal import API
+from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.worlds import record_ping
 from coalserver.core.topics import world as world_topic
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import WorldChanged
 from coalserver.domain.minecraft.world import Ping
-from coalserver.security.opaque_keys import LINE, PLAYER, SCREENSHOT, SERVER, SESSION, USER, Keys
+from coalserver.security.opaque_keys import (
+    LINE,
+    PLAYER,
+    SCREENSHOT,
+    SERVER,
+    SESSION,
+    USER,
+    OpaqueKeys,
+)
 from coalserver.web.api import Route
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.logs import AT, left, line, logged_in, said
-from tests.media.test_images import a_picture
+from tests.media.test_images import make_picture
 
 #: Which kind of key each part of a path is.
 PARTS = {
@@ -32,10 +40,10 @@ PARTS = {
 KINDS = sorted(PARTS.values())
 #: A body with which no route finds fault.
 BODY = {"name": "W", "gce": True, "chat": "hi", "motd": "Hi"}
-ROUTES = [route for route in DIALECT.routes if not route.upgrade]
+ROUTES = [route for route in API.routes if not route.upgrade]
 SEARCHED = ("chats", "deaths", "achievements", "loglines")
 LISTS = [route for route in ROUTES if route.method == "GET" and route.endpoint.startswith("list")]
-SHOT = a_picture(size=(6, 4))
+SHOT = make_picture(size=(6, 4))
 
 
 def parts(route: Route) -> list[str]:
@@ -55,10 +63,13 @@ def filled(route: Route, keys: dict[str, str]) -> str:
     return re.sub(r"{(\w+)[^}]*}", lambda part: quote(keys.get(part[1], "x"), safe=""), route.path)
 
 
-async def full(house: House) -> tuple[User, Place, dict[str, str]]:
+async def full(test_app: TestApp) -> tuple[User, WorldFixture, dict[str, str]]:
     """A world in which there is one of everything, and its keys."""
-    house.clock.now = AT
-    root, place = await an_admin(house, usernames=("bob",)), await a_world(house, hosted=True)
+    test_app.clock.now = AT
+    root, place = (
+        await make_admin(test_app, usernames=("bob",)),
+        await make_world(test_app, hosted=True),
+    )
     await place.logs(
         logged_in("12:00:00", "bob"),
         said("12:01:00", "bob", "hi"),
@@ -74,7 +85,9 @@ async def full(house: House) -> tuple[User, Place, dict[str, str]]:
         "session": session["key"],
         "kind": "original",
     }
-    picture = await root.ask("POST", place.path + "/screenshots", SHOT, Content_Type="image/png")
+    picture = await root.request(
+        "POST", place.path + "/screenshots", SHOT, Content_Type="image/png"
+    )
     keys["screenshot"] = picture.json["key"]
     for name in SEARCHED:
         keys[name] = (await root.get(f"{place.path}/{name}")).json[name][0]["key"]
@@ -82,35 +95,37 @@ async def full(house: House) -> tuple[User, Place, dict[str, str]]:
 
 
 @named([route for route in ROUTES if route.method == "GET" and parts(route)])
-async def test_the_right_keys_name_something(house: House, route: Route):
-    root, _, keys = await full(house)
+async def test_the_right_keys_name_something(test_app: TestApp, route: Route):
+    root, _, keys = await full(test_app)
     answer = await root.get(filled(route, keys) + "?wait=0")
     assert answer.status == 200, answer.raw
 
 
 @named([route for route in ROUTES if parts(route)])
-async def test_a_key_of_another_kind_names_nothing(house: House, route: Route):
+async def test_a_key_of_another_kind_names_nothing(test_app: TestApp, route: Route):
     """Hole 2: the original showed whatever a key named, with all that was kept of it."""
-    root, place, keys = await full(house)
+    root, place, keys = await full(test_app)
     before = place.now
     for part, kind, id in product(parts(route), KINDS, range(8)):
         if kind != PARTS[part]:
-            path = filled(route, {**keys, part: Keys(bytes(32)).of(kind, id)})
-            answer = await root.ask(route.method, path, BODY if route.method == "POST" else None)
+            path = filled(route, {**keys, part: OpaqueKeys(bytes(32)).of(kind, id)})
+            answer = await root.request(
+                route.method, path, BODY if route.method == "POST" else None
+            )
             assert (answer.status, answer.raw) == (404, b""), path
     assert place.now == before
 
 
 @named([route for route in ROUTES if parts(route)])
-async def test_a_key_that_somebody_made_up_names_nothing(house: House, route: Route):
-    root, place, keys = await full(house)
+async def test_a_key_that_somebody_made_up_names_nothing(test_app: TestApp, route: Route):
+    root, place, keys = await full(test_app)
     for part in parts(route):
         right = keys["chats" if part == "line" else part]
-        forged = Keys(b"another secret" * 2).of(PARTS[part], 1)
+        forged = OpaqueKeys(b"another secret" * 2).of(PARTS[part], 1)
         turned = right[:-1] + ("A" if right[-1] != "A" else "B")
         cut = (right[:-1], right + "A", right.swapcase())
         for wrong in (forged, turned, *cut, "1", "-1", "ä", "..", "%00", "x" * 3000):
-            answer = await root.ask(
+            answer = await root.request(
                 route.method,
                 filled(route, {**keys, part: wrong}),
                 BODY if route.method == "POST" else None,
@@ -146,9 +161,11 @@ ODD = [
 
 
 @named([route for route in LISTS if route.path.endswith(SEARCHED)])
-async def test_whatever_is_looked_for_there_is_an_answer(stone_house: House, route: Route):
+async def test_whatever_is_looked_for_there_is_an_answer(
+    persistent_test_app: TestApp, route: Route
+):
     """Hole 9: quotes, brackets, single operators and any letter beyond ASCII failed."""
-    root, _, keys = await full(stone_house)
+    root, _, keys = await full(persistent_test_app)
     path = filled(route, keys)
     for odd in ODD:
         answer = await root.get(f"{path}?q={quote(odd, safe='')}")
@@ -156,8 +173,8 @@ async def test_whatever_is_looked_for_there_is_an_answer(stone_house: House, rou
 
 
 @named(LISTS)
-async def test_a_list_says_what_it_does_not_understand(house: House, route: Route):
-    root, _, keys = await full(house)
+async def test_a_list_says_what_it_does_not_understand(test_app: TestApp, route: Route):
+    root, _, keys = await full(test_app)
     path = filled(route, keys)
     cursors = ("x", "%C3%A4", "W10", "bnVsbA")
     for query in ("size=x", "size=", "size=51", "size=%00", *(f"cursor={odd}" for odd in cursors)):
@@ -169,9 +186,9 @@ async def test_a_list_says_what_it_does_not_understand(house: House, route: Rout
             assert answer.status == 400 and isinstance(answer.json["errors"], str), date
 
 
-async def test_texts_of_any_length_and_letters_are_taken(stone_house: House):
+async def test_texts_of_any_length_and_letters_are_taken(persistent_test_app: TestApp):
     """Hole 9: 501 characters or a letter beyond ASCII failed."""
-    root, place, _ = await full(stone_house)
+    root, place, _ = await full(persistent_test_app)
     long = "Ä" + "x" * 600
     assert (await root.send(place.path, name=long)).json["name"] == long
     assert (await root.send(place.path + "/properties", motd=long, version=long)).json[
@@ -183,19 +200,19 @@ async def test_texts_of_any_length_and_letters_are_taken(stone_house: House):
     assert (await root.get(place.path + "/chats?size=1")).json["chats"][0]["chat"] == long
 
 
-async def test_a_name_that_is_too_long_is_refused_in_words(house: House):
-    root, place, _ = await full(house)
+async def test_a_name_that_is_too_long_is_refused_in_words(test_app: TestApp):
+    root, place, _ = await full(test_app)
     answer = await root.send(place.path, name="x" * 100_000)
     assert answer.status == 400 and answer.json["errors"].startswith("name: Field cannot be longer")
 
 
-async def test_an_old_line_does_not_stop_a_world_that_runs(house: House):
+async def test_an_old_line_does_not_stop_a_world_that_runs(test_app: TestApp):
     """Hole 11: a log that was read again flipped the status of the world."""
-    root, place, _ = await full(house)
+    root, place, _ = await full(test_app)
     ping = Ping(running=True, address="192.0.2.7")
-    await house.core.do(ping_world, world_id=place.id, ping=ping)
+    await test_app.core.execute(record_ping, world_id=place.id, ping=ping)
     before = (await root.get(place.path)).json
-    head = house.core.feed.head
+    head = test_app.core.feed.head
     await place.logs(
         line("09:00:00", "Starting minecraft server version 1.2"),
         line("09:30:00", "Stopping server"),
@@ -203,28 +220,28 @@ async def test_an_old_line_does_not_stop_a_world_that_runs(house: House):
     after = (await root.get(place.path)).json
     for name in ("status", "address", "last_ping"):
         assert after[name] == before[name]
-    told, _ = await house.core.entries([world_topic(place.id)], head, 100)
+    told, _ = await test_app.core.entries([world_topic(place.id)], head, 100)
     changes = [entry.event for entry in told if isinstance(entry.event, WorldChanged)]
     assert {change.status for change in changes} <= {"running"}
 
 
-async def test_the_last_admin_stays_one(house: House):
+async def test_the_last_admin_stays_one(test_app: TestApp):
     """Hole 14: the last admin could deactivate himself, and nobody ran the place any more."""
-    root = await an_admin(house)
+    root = await make_admin(test_app)
     for change in ({"active": False}, {"admin": False}):
-        with pytest.raises(Refusal) as refused:
-            await house.core.do(change_account, account=root.id, **change)
-        assert refused.value.why is Why.LAST_ADMIN
+        with pytest.raises(DomainError) as refused:
+            await test_app.core.execute(update_account, account_id=root.id, **change)
+        assert refused.value.code is ErrorCode.LAST_ADMIN
     told = (await root.get("/api/v1/users/self")).json
     assert told["admin"] is told["active"] is True
-    await an_admin(house, "other@example.org")
-    await house.core.do(change_account, account=root.id, active=False)
+    await make_admin(test_app, "other@example.org")
+    await test_app.core.execute(update_account, account_id=root.id, active=False)
     assert (await root.get("/api/v1/users/self")).status == 403
 
 
-async def test_nothing_secret_or_internal_is_in_what_is_shown(house: House):
-    root, place, keys = await full(house)
-    thomas = await a_user(house)
+async def test_nothing_secret_or_internal_is_in_what_is_shown(test_app: TestApp):
+    root, place, keys = await full(test_app)
+    thomas = await make_user(test_app)
     texts = []
     for route in ROUTES:
         if (

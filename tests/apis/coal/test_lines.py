@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from coalserver.core.commands.claims import set_usernames
-from coalserver.core.commands.worlds import end_world
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_world, an_admin
+from coalserver.core.commands.worlds import archive_world
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_admin, make_world
 from tests.apis.coal.logs import AT, left, line, logged_in, said, starting
 
 LISTS = ("chats", "deaths", "achievements", "loglines")
@@ -38,7 +38,7 @@ async def rows(user: User, path: str) -> list[dict[str, Any]]:
     return found  # type: ignore[no-any-return]
 
 
-async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, place: Place):
+async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, place: WorldFixture):
     await place.logs(
         said("10:00:00", "bob", "hi"),
         line("10:00:01", "bob drowned"),
@@ -69,13 +69,15 @@ async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, pl
         "has just earned the achievement [Stone Age]",
     ],
 )
-async def test_what_came_after_achievements_is_one_of_them(thomas: User, place: Place, text: str):
+async def test_what_came_after_achievements_is_one_of_them(
+    thomas: User, place: WorldFixture, text: str
+):
     await place.logs(line("10:00:00", "bob " + text))
     (row,) = await rows(thomas, place.path + "/achievements?q=stone")
     assert (row["name"], row["message"], row["username"]) == ("Stone Age", text, "bob")
 
 
-async def test_a_login_tells_where_and_from_where(thomas: User, place: Place):
+async def test_a_login_tells_where_and_from_where(thomas: User, place: WorldFixture):
     await place.logs(logged_in("10:00:00", "bob"), left("10:01:00", "bob"))
     logout, login = await rows(thomas, place.path + "/loglines")
     assert login["tags"] == ["timestamp", "connection", "login"] and logout["tags"][-1] == "logout"
@@ -83,16 +85,18 @@ async def test_a_login_tells_where_and_from_where(thomas: User, place: Place):
     assert login["location"] == {"x": 1.5, "y": 64.0, "z": -2.25} and logout["location"] is None
 
 
-async def test_whose_a_line_is_follows_the_claims(house: House, thomas: User, place: Place):
+async def test_whose_a_line_is_follows_the_claims(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
     await place.logs(said("10:00:00", "bob", "hi"))
     (row,) = await rows(thomas, place.path + "/chats")
     assert row["player_key"] and row["user_key"] is None
-    await house.core.do(set_usernames, account=thomas.id, usernames=("bob",))
+    await test_app.core.execute(set_usernames, account_id=thomas.id, usernames=("bob",))
     (row,) = await rows(thomas, place.path + "/chats")
     assert row["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
 
 
-async def test_what_the_console_says_is_nobodys(thomas: User, place: Place):
+async def test_what_the_console_says_is_nobodys(thomas: User, place: WorldFixture):
     await place.logs(
         line("10:00:00", "[Server] hello all"), line("10:00:01", "[Server] <t@gmail.com> hi")
     )
@@ -101,7 +105,7 @@ async def test_what_the_console_says_is_nobodys(thomas: User, place: Place):
     assert (site["chat"], site["player_key"]) == ("hi", None)
 
 
-async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: Place):
+async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: WorldFixture):
     for name in ("bob", "Bob", "eve"):
         await place.logs(
             said("10:00:00", name, "hi"),
@@ -123,9 +127,9 @@ async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: Place)
 
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_key_opens_only_what_it_is_a_key_of(
-    house: House, thomas: User, place: Place, name: str
+    test_app: TestApp, thomas: User, place: WorldFixture, name: str
 ):
-    other = await a_world(house, "Other")
+    other = await make_world(test_app, "Other")
     for one in (place, other):
         await one.logs(
             said("10:00:00", "bob", "hi"), line("10:00:01", "bob drowned"), line("10:00:02", EARNED)
@@ -142,7 +146,7 @@ async def test_a_key_opens_only_what_it_is_a_key_of(
         assert (await thomas.get(f"{place.path}/{name}/{key}")).status == 404
 
 
-async def test_a_line_s_key_names_nothing_else(thomas: User, place: Place):
+async def test_a_line_s_key_names_nothing_else(thomas: User, place: WorldFixture):
     await place.logs(said("10:00:00", "bob", "hi"))
     (row,) = await rows(thomas, place.path + "/chats")
     for path in (
@@ -155,7 +159,7 @@ async def test_a_line_s_key_names_nothing_else(thomas: User, place: Place):
         assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_a_tag_leaves_what_has_it(thomas: User, place: Place):
+async def test_a_tag_leaves_what_has_it(thomas: User, place: WorldFixture):
     await place.logs(
         starting("09:00:00"), logged_in("10:00:00", "bob"), said("10:01:00", "bob", "hi")
     )
@@ -174,7 +178,7 @@ async def test_a_tag_leaves_what_has_it(thomas: User, place: Place):
 
 
 async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(
-    thomas: User, place: Place
+    thomas: User, place: WorldFixture
 ):
     await place.logs("java.lang.NullPointerException: null", "\tat net.minecraft.World.tick")
     assert await rows(thomas, place.path + "/loglines") == []
@@ -196,7 +200,7 @@ async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(
     ],
 )
 async def test_since_counts_and_before_does_not(
-    thomas: User, place: Place, bounds: str, texts: str
+    thomas: User, place: WorldFixture, bounds: str, texts: str
 ):
     await place.logs(*(said(f"10:00:0{second}", "bob", text) for second, text in enumerate("abc")))
     for path in (place.path, place.path + "/players/bob"):
@@ -219,7 +223,7 @@ async def test_what_is_wrong_with_a_request_is_said_before_what_it_names_is_look
 @pytest.mark.parametrize("query", ["", "&q=word", "&tag=chat"])
 @pytest.mark.parametrize("whose", ["", "/players/bob"])
 async def test_pages_stay_while_older_lines_are_filled_in_and_newer_ones_come(
-    thomas: User, place: Place, query: str, whose: str
+    thomas: User, place: WorldFixture, query: str, whose: str
 ):
     path = f"{place.path}{whose}/loglines?size=10{query}"
     await place.logs(
@@ -242,7 +246,7 @@ async def test_pages_stay_while_older_lines_are_filled_in_and_newer_ones_come(
 
 
 async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(
-    thomas: User, place: Place
+    thomas: User, place: WorldFixture
 ):
     await place.logs(*(said(f"10:{minute}:00", "bob", "needle") for minute in range(10, 35)))
     cursor, sizes = "", []
@@ -255,30 +259,32 @@ async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(
     assert answer.status == 400 and answer.json["errors"].startswith("Invalid cursor broken!")
 
 
-async def test_a_long_line_is_kept_whole(thomas: User, place: Place):
+async def test_a_long_line_is_kept_whole(thomas: User, place: WorldFixture):
     text = "x" * 5000
     await place.logs(said("10:00:00", "bob", text))
     (row,) = await rows(thomas, place.path + "/chats")
     assert row["chat"] == text
 
 
-async def test_a_world_that_is_ours_no_more_shows_nothing(house: House, thomas: User, place: Place):
+async def test_a_world_that_is_ours_no_more_shows_nothing(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
     await place.logs(said("10:00:00", "bob", "hi"))
     (row,) = await rows(thomas, place.path + "/chats")
-    await house.core.do(end_world, world_id=place.id)
+    await test_app.core.execute(archive_world, world_id=place.id)
     for path in ("/chats", "/loglines", f"/chats/{row['key']}", "/players/bob/chats"):
         assert (await thomas.get(place.path + path)).status == 404
 
 
-async def test_an_agent_reads_no_lines(place: Place):
+async def test_an_agent_reads_no_lines(place: WorldFixture):
     assert (await place.agent.get(place.path + "/loglines")).status == 401
 
 
-async def test_lines_are_kept_through_a_restart(stone_house: House):
-    stone_house.clock.now = AT
-    root, place = await an_admin(stone_house), await a_world(stone_house)
+async def test_lines_are_kept_through_a_restart(persistent_test_app: TestApp):
+    persistent_test_app.clock.now = AT
+    root, place = await make_admin(persistent_test_app), await make_world(persistent_test_app)
     await place.logs(said("10:00:00", "bob", "hi"), "undated")
     before = await rows(root, place.path + "/loglines?q=hi")
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert await rows(root, place.path + "/loglines?q=hi") == before and len(before) == 1
     assert len(await rows(root, place.path + "/loglines?q=undated")) == 1

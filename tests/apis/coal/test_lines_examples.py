@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import House
+from tests.apis.app import TestApp
 from tests.apis.coal.examples_lines import EXAMPLES, FORMS, LISTS, Example
-from tests.apis.coal.folk import FORM, Place, User, a_user, a_world
+from tests.apis.coal.folk import FORM, User, WorldFixture, make_user, make_world
 from tests.apis.coal.logs import AT
 
 
@@ -27,10 +27,13 @@ def same_shape(sample: Any, given: Any) -> None:
                 assert re.fullmatch(FORMS[name], given[name]), (name, given[name])
 
 
-async def scene(house: House) -> tuple[User, Place, dict[str, str]]:
+async def scene(test_app: TestApp) -> tuple[User, WorldFixture, dict[str, str]]:
     """A world whose log has the lines of all samples; and the keys of what is there."""
-    house.clock.now = AT
-    thomas, place = await a_user(house, usernames=("gumptionthomas",)), await a_world(house)
+    test_app.clock.now = AT
+    thomas, place = (
+        await make_user(test_app, usernames=("gumptionthomas",)),
+        await make_world(test_app),
+    )
     login = "gumptionthomas[/192.0.2.7:5] logged in with entity id 8 at (1.5, 64.0, 2.0)"
     await place.logs("2013-04-19 00:10:00 [INFO] " + login)
     for rows in LISTS.values():
@@ -44,9 +47,11 @@ async def scene(house: House) -> tuple[User, Place, dict[str, str]]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-async def test_an_example_of_the_document_is_answered_as_it_says(house: House, example: Example):
-    thomas, _, keys = await scene(house)
-    answer = await thomas.ask(
+async def test_an_example_of_the_document_is_answered_as_it_says(
+    test_app: TestApp, example: Example
+):
+    thomas, _, keys = await scene(test_app)
+    answer = await thomas.request(
         example.method,
         example.path.format(**keys),
         example.form,
@@ -61,8 +66,8 @@ async def test_an_example_of_the_document_is_answered_as_it_says(house: House, e
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_the_samples_lines_tell_what_the_samples_say(house: House, name: str):
-    thomas, place, _ = await scene(house)
+async def test_the_samples_lines_tell_what_the_samples_say(test_app: TestApp, name: str):
+    thomas, place, _ = await scene(test_app)
     told = [
         name
         for name in LISTS[name][0]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from coalserver.core.commands.worlds import say_in_world
-from coalserver.core.ports import Lines, Visits
-from coalserver.core.queries.worlds import visitor_called
-from coalserver.domain.minecraft.world import Status
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, a_user, a_world
-from tests.apis.coal.original import Original, an_original
+from coalserver.core.commands.worlds import send_chat
+from coalserver.core.ports import LineQuery, VisitQuery
+from coalserver.core.queries.worlds import visitor_by_name
+from coalserver.domain.minecraft.world import WorldStatus
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import WorldFixture, make_user, make_world
+from tests.apis.coal.original import OriginalAgent, make_original
 
 #: As its log4j file has the game write: in Chicago, in ISO-8859-2. It is 16:13:20 there.
 LOG = [
@@ -34,11 +34,11 @@ LOG = [
 KEPT = len(LOG) - 2
 
 
-async def history(place: Place) -> dict[str, Any]:
+async def history(place: WorldFixture) -> dict[str, Any]:
     """What the log has left."""
-    core = place.house.core
-    lines = await core.history.lines(Lines(place.id), 100)
-    visits = await core.history.visits(Visits(place.id), 100)
+    core = place.test_app.core
+    lines = await core.history.lines(LineQuery(place.id), 100)
+    visits = await core.history.visits(VisitQuery(place.id), 100)
     return {
         "tags": sorted(line.tags[-1] for line in lines),
         "chats": [line.chat[:16] for line in reversed(lines) if "chat" in line.tags],
@@ -55,19 +55,19 @@ WHOLE = {
 }  # fmt: skip
 
 
-async def an_agent(house: House, log: list[bytes]) -> tuple[Place, Original]:
-    place = await a_world(house)
-    return place, await an_original(place, log)
+async def make_agent(test_app: TestApp, log: list[bytes]) -> tuple[WorldFixture, OriginalAgent]:
+    place = await make_world(test_app)
+    return place, await make_original(place, log)
 
 
-async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(stone_house: House):
-    place, agent = await an_agent(stone_house, LOG)
+async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(persistent_test_app: TestApp):
+    place, agent = await make_agent(persistent_test_app, LOG)
     await agent.start(history=True)
     await agent.follow()
     assert (agent.bootstraps, agent.sent) == (1, [201] * KEPT)
     assert await history(place) == WHOLE
-    assert place.now.status is Status.RUNNING and place.now.address == "203.0.113.5"
-    stone_house.clock.forward(5)
+    assert place.now.status is WorldStatus.RUNNING and place.now.address == "203.0.113.5"
+    persistent_test_app.clock.advance(5)
     await agent.follow()
     assert (agent.pings, place.now.overloads, place.now.behind, place.now.skipped) == (
         2,
@@ -77,47 +77,47 @@ async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(stone_house: Ho
     )
     agent.running = False
     await agent.stop()
-    assert place.now.status is Status.STOPPED and place.now.address == ""
+    assert place.now.status is WorldStatus.STOPPED and place.now.address == ""
 
 
-async def test_a_restart_of_ours_in_the_middle_is_nothing_to_it(stone_house: House):
+async def test_a_restart_of_ours_in_the_middle_is_nothing_to_it(persistent_test_app: TestApp):
     file = LOG[:7]
-    place, agent = await an_agent(stone_house, file)
+    place, agent = await make_agent(persistent_test_app, file)
     await agent.start(history=True)
     await agent.follow()
-    await stone_house.restart()
+    await persistent_test_app.restart()
     file.extend(LOG[7:])
     await agent.follow()
     assert (agent.bootstraps, agent.sent) == (1, [201] * KEPT)
     assert await history(place) == WHOLE
 
 
-async def test_a_restart_of_its_own_goes_on_after_the_last_line(stone_house: House):
-    place, first = await an_agent(stone_house, LOG[:6])
+async def test_a_restart_of_its_own_goes_on_after_the_last_line(persistent_test_app: TestApp):
+    place, first = await make_agent(persistent_test_app, LOG[:6])
     await first.start(history=True)
     await first.follow()
-    second = Original(stone_house, first.client_id, first.secret, LOG)
+    second = OriginalAgent(persistent_test_app, first.client_id, first.secret, LOG)
     await second.start(history=True)
     await second.follow()
     assert (first.sent, second.sent) == ([201] * 6, [201] * (KEPT - 6))
     assert await history(place) == WHOLE
 
 
-async def test_what_it_sends_again_is_known(stone_house: House):
-    place, agent = await an_agent(stone_house, LOG)
+async def test_what_it_sends_again_is_known(persistent_test_app: TestApp):
+    place, agent = await make_agent(persistent_test_app, LOG)
     for _ in range(2):
         await agent.start(history=True, everything=True)
         await agent.follow()
-        await stone_house.restart()
+        await persistent_test_app.restart()
     assert agent.sent == [201] * KEPT + [200] * KEPT
     assert await history(place) == WHOLE
-    ada = stone_house.core.see(visitor_called, world=place.id, username="Ada")
-    assert ada.last_login == stone_house.clock() - 142
+    ada = persistent_test_app.core.query(visitor_by_name, world=place.id, username="Ada")
+    assert ada.last_login == persistent_test_app.clock() - 142
 
 
-async def test_without_history_it_sends_what_comes_from_now_on(house: House):
+async def test_without_history_it_sends_what_comes_from_now_on(test_app: TestApp):
     file = LOG[:5]
-    place, agent = await an_agent(house, file)
+    place, agent = await make_agent(test_app, file)
     await agent.start()
     await agent.follow()
     assert agent.sent == [] and agent.pings == 1
@@ -126,25 +126,25 @@ async def test_without_history_it_sends_what_comes_from_now_on(house: House):
     assert (await history(place))["chats"] == ["now"]
 
 
-async def test_it_gets_another_token_when_the_one_it_has_ends(house: House):
-    place, agent = await an_agent(house, [*LOG])
+async def test_it_gets_another_token_when_the_one_it_has_ends(test_app: TestApp):
+    place, agent = await make_agent(test_app, [*LOG])
     await agent.start()
-    house.clock.forward(31 * 86400)
+    test_app.clock.advance(31 * 86400)
     await agent.follow()
-    assert (agent.bootstraps, agent.renewals) == (1, 1) and place.now.status is Status.RUNNING
+    assert (agent.bootstraps, agent.renewals) == (1, 1) and place.now.status is WorldStatus.RUNNING
     # A refresh token that is good no more is forgotten, and the next call comes without any.
-    house.clock.forward(400 * 86400)
+    test_app.clock.advance(400 * 86400)
     agent.log.append(b"2023-11-14 16:13:20 [INFO] <Ada> still there\n")
     await agent.follow()
     assert (agent.bootstraps, agent.renewals, agent.sent) == (2, 1, [201])
 
 
-async def test_it_writes_what_is_said_on_the_site_to_its_pipe_once(house: House):
-    place, agent = await an_agent(house, [])
-    thomas = await a_user(house)
+async def test_it_writes_what_is_said_on_the_site_to_its_pipe_once(test_app: TestApp):
+    place, agent = await make_agent(test_app, [])
+    thomas = await make_user(test_app)
     await agent.start()
-    await house.core.do(
-        say_in_world, world_id=place.id, account=thomas.id, text="gr\u00fc\u00df\n/op thomas"
+    await test_app.core.execute(
+        send_chat, world_id=place.id, account_id=thomas.id, text="gr\u00fc\u00df\n/op thomas"
     )
     agent.running = False
     await agent.follow()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.coal.folk import a_user, a_world
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import make_user, make_world
 from tests.apis.coal.logs import AT, left, logged_in, said
 
 MEMBERS = {
@@ -17,9 +17,12 @@ MEMBERS = {
 }
 
 
-async def test_a_player_is_read_by_key_and_by_exact_username(house: House):
-    thomas, place = await a_user(house, usernames=("gumptionthomas",)), await a_world(house)
-    house.clock.now = AT
+async def test_a_player_is_read_by_key_and_by_exact_username(test_app: TestApp):
+    thomas, place = (
+        await make_user(test_app, usernames=("gumptionthomas",)),
+        await make_world(test_app),
+    )
+    test_app.clock.now = AT
     await place.logs(logged_in("20:50:34", "gumptionthomas"), left("23:06:00", "gumptionthomas"))
     (player,) = (await thomas.get(place.path + "/players")).json["players"]
     assert set(player) == MEMBERS
@@ -36,29 +39,29 @@ async def test_a_player_is_read_by_key_and_by_exact_username(house: House):
         assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_whoever_is_there_has_a_session_that_grows(house: House):
-    thomas, place = await a_user(house), await a_world(house)
-    house.clock.now = AT
+async def test_whoever_is_there_has_a_session_that_grows(test_app: TestApp):
+    thomas, place = await make_user(test_app), await make_world(test_app)
+    test_app.clock.now = AT
     await place.logs(logged_in("12:00:00", "bob"))
     path = place.path + "/players/bob"
     before = (await thomas.get(path)).json
-    house.clock.forward(90.7)
+    test_app.clock.advance(90.7)
     after = (await thomas.get(path)).json
     assert before["is_playing"] is after["is_playing"] is True
     assert after["last_session_duration"] - before["last_session_duration"] in (90, 91)
     assert type(after["last_session_duration"]) is int
 
 
-async def test_who_was_only_heard_of_has_never_logged_in(house: House):
-    thomas, place = await a_user(house), await a_world(house)
+async def test_who_was_only_heard_of_has_never_logged_in(test_app: TestApp):
+    thomas, place = await make_user(test_app), await make_world(test_app)
     await place.logs(said("12:00:00", "bob", "hi"))
     player = (await thomas.get(place.path + "/players/bob")).json
     assert (player["last_login"], player["last_session_duration"]) == (None, None)
     assert (player["is_playing"], player["user_key"]) == (False, None)
 
 
-async def test_players_come_by_username_with_upper_case_first(house: House):
-    thomas, place = await a_user(house), await a_world(house)
+async def test_players_come_by_username_with_upper_case_first(test_app: TestApp):
+    thomas, place = await make_user(test_app), await make_world(test_app)
     await place.logs(*(said("12:00:00", name, "hi") for name in ("bob", "Zoe", "_x", "ada", "Bob")))
     found, cursor = [], ""
     for _ in range(3):
@@ -70,8 +73,12 @@ async def test_players_come_by_username_with_upper_case_first(house: House):
     assert found == ["Bob", "Zoe", "_x", "ada", "bob"] and not cursor
 
 
-async def test_a_player_of_another_server_is_none_of_this_one(house: House):
-    thomas, place, other = await a_user(house), await a_world(house), await a_world(house)
+async def test_a_player_of_another_server_is_none_of_this_one(test_app: TestApp):
+    thomas, place, other = (
+        await make_user(test_app),
+        await make_world(test_app),
+        await make_world(test_app),
+    )
     await other.logs(said("12:00:00", "bob", "hi"))
     key = (await thomas.get(other.path + "/players/bob")).json["key"]
     for name in ("bob", key):
@@ -81,8 +88,8 @@ async def test_a_player_of_another_server_is_none_of_this_one(house: House):
 
 
 @pytest.mark.parametrize("end", ["/players", "/players/bob", "/sessions", "/players/bob/sessions"])
-async def test_a_bad_size_is_said_before_an_unknown_server(house: House, end: str):
-    thomas = await a_user(house)
+async def test_a_bad_size_is_said_before_an_unknown_server(test_app: TestApp, end: str):
+    thomas = await make_user(test_app)
     if not end.endswith("bob"):
         assert (await thomas.get(f"/api/v1/servers/nothing{end}?size=0")).status == 400
     assert (await thomas.get("/api/v1/servers/nothing" + end)).status == 404

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.worlds import end_world
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from coalserver.core.commands.worlds import archive_world
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 
 #: What holds of a world of which nothing was said.
 DEFAULTS = {
@@ -60,22 +60,22 @@ FLAGS = [name for name, value in DEFAULTS.items() if isinstance(value, bool)]
 
 
 @pytest.fixture
-async def root(house: House) -> User:
-    return await an_admin(house)
+async def root(test_app: TestApp) -> User:
+    return await make_admin(test_app)
 
 
 @pytest.fixture
-async def place(house: House) -> Place:
-    return await a_world(house, hosted=True)
+async def place(test_app: TestApp) -> WorldFixture:
+    return await make_world(test_app, hosted=True)
 
 
-async def said(user: User, place: Place) -> dict[str, Any]:
+async def said(user: User, place: WorldFixture) -> dict[str, Any]:
     answer = await user.get(place.path + "/properties")
     assert answer.status == 200
     return answer.json  # type: ignore[no-any-return]
 
 
-async def changed(user: User, place: Place, **given: Any) -> dict[str, Any]:
+async def changed(user: User, place: WorldFixture, **given: Any) -> dict[str, Any]:
     """What is answered to a form is what is read afterwards."""
     answer = await user.send(place.path + "/properties", **given)
     assert answer.status == 200, answer.raw
@@ -83,12 +83,12 @@ async def changed(user: User, place: Place, **given: Any) -> dict[str, Any]:
     return answer.json  # type: ignore[no-any-return]
 
 
-async def test_a_world_of_which_nothing_was_said_has_the_defaults(root: User, place: Place):
+async def test_a_world_of_which_nothing_was_said_has_the_defaults(root: User, place: WorldFixture):
     key = place.path.rpartition("/")[2]
     assert await said(root, place) == {"key": key, **DEFAULTS}
 
 
-async def test_only_what_is_given_changes(root: User, place: Place):
+async def test_only_what_is_given_changes(root: User, place: WorldFixture):
     before = await changed(root, place, server_port=25570, pvp="true", version="1.7.4")
     after = await changed(root, place, motd="Hello", gamemode=1, unknown="x", key="y")
     assert after == {**before, "motd": "Hello", "gamemode": 1}
@@ -96,7 +96,9 @@ async def test_only_what_is_given_changes(root: User, place: Place):
 
 
 @pytest.mark.parametrize(("name", "bounds"), BOUNDS.items())
-async def test_numbers_have_bounds(root: User, place: Place, name: str, bounds: tuple[int, int]):
+async def test_numbers_have_bounds(
+    root: User, place: WorldFixture, name: str, bounds: tuple[int, int]
+):
     low, high = bounds
     path = place.path + "/properties"
     for number in bounds:
@@ -119,7 +121,7 @@ async def test_numbers_have_bounds(root: User, place: Place, name: str, bounds: 
 
 
 @pytest.mark.parametrize("name", FLAGS)
-async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: Place, name: str):
+async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: WorldFixture, name: str):
     for word, meant in {
         "true": True,
         "false": False,
@@ -141,7 +143,7 @@ async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: Place
     ],
 )
 async def test_choices_are_taken_to_the_letter(
-    root: User, place: Place, name: str, good: list[str], bad: list[str]
+    root: User, place: WorldFixture, name: str, good: list[str], bad: list[str]
 ):
     for word in good:
         assert (await changed(root, place, **{name: word}))[name] == word
@@ -152,7 +154,7 @@ async def test_choices_are_taken_to_the_letter(
 
 
 async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_else(
-    root: User, place: Place
+    root: User, place: WorldFixture
 ):
     full = {
         "server_port": 25570,
@@ -178,7 +180,7 @@ async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_el
     assert after == {**before, **emptied, "pvp": False, "server_port": None}
 
 
-async def test_all_faults_are_said_and_nothing_is_changed(root: User, place: Place):
+async def test_all_faults_are_said_and_nothing_is_changed(root: User, place: WorldFixture):
     answer = await root.send(place.path + "/properties", gamemode=7, memory="x", motd="Hello")
     assert answer.status == 400
     assert answer.json == {
@@ -187,7 +189,7 @@ async def test_all_faults_are_said_and_nothing_is_changed(root: User, place: Pla
     assert (await said(root, place))["motd"] == DEFAULTS["motd"]
 
 
-async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: Place):
+async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: WorldFixture):
     """The original lost it with the next change of anything else, and did not keep it if it came alone (hole 12)."""
     assert (await changed(root, place, server_port=25571))["server_port"] == 25571
     for given in ({"motd": "Hi"}, {"memory": "1G"}, {"version": "1.8", "pvp": "true"}, {}):
@@ -199,53 +201,60 @@ async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: 
     ] is None
 
 
-async def test_a_port_is_one_worlds_until_it_is_free(house: House, root: User, place: Place):
-    other = await a_world(house, hosted=True)
+async def test_a_port_is_one_worlds_until_it_is_free(
+    test_app: TestApp, root: User, place: WorldFixture
+):
+    other = await make_world(test_app, hosted=True)
     await changed(root, other, server_port=25566)
     await changed(root, other, server_port=25566)
     answer = await root.send(place.path + "/properties", server_port=25566, motd="Hi")
     assert answer.status == 400
     assert answer.json == {"errors": "server_port: It is another server's already."}
     assert (await said(root, place))["motd"] == DEFAULTS["motd"]
-    await house.core.do(end_world, world_id=other.id)
+    await test_app.core.execute(archive_world, world_id=other.id)
     assert (await changed(root, place, server_port=25566))["server_port"] == 25566
 
 
-async def test_of_two_changes_at_once_both_count(stone_house: House):
-    root, place = await an_admin(stone_house), await a_world(stone_house, hosted=True)
+async def test_of_two_changes_at_once_both_count(persistent_test_app: TestApp):
+    root, place = (
+        await make_admin(persistent_test_app),
+        await make_world(persistent_test_app, hosted=True),
+    )
     path = place.path + "/properties"
     given = [{name: low} for name, (low, _) in BOUNDS.items()] + [{"motd": "Hi"}, {"pvp": True}]
     answers = await asyncio.gather(*(root.post(path, one) for one in given))
     assert {answer.status for answer in answers} == {200}
-    await stone_house.restart()
+    await persistent_test_app.restart()
     after = await said(root, place)
     for one in given:
         assert one.items() <= after.items()
 
 
-async def test_of_two_worlds_that_want_one_port_at_once_one_gets_it(house: House, root: User):
-    places = [await a_world(house, hosted=True) for _ in range(3)]
+async def test_of_two_worlds_that_want_one_port_at_once_one_gets_it(test_app: TestApp, root: User):
+    places = [await make_world(test_app, hosted=True) for _ in range(3)]
     answers = await asyncio.gather(
         *(root.send(place.path + "/properties", server_port=25565) for place in places)
     )
     assert sorted(answer.status for answer in answers) == [200, 400, 400]
 
 
-async def test_texts_have_any_letters_and_one_line(root: User, place: Place):
+async def test_texts_have_any_letters_and_one_line(root: User, place: WorldFixture):
     text = "Grüße, 北京 \U0001f3d4 " + "x" * 600
     assert (await changed(root, place, motd=text))["motd"] == text
     after = await changed(root, place, motd="Hi\r\nop-permission-level=4\x1b", operator="bob\nstop")
     assert (after["motd"], after["operator"]) == ("Hi op-permission-level=4 ", "bob stop")
 
 
-async def test_terms_are_agreed_to_and_not_shown(house: House, root: User, place: Place):
+async def test_terms_are_agreed_to_and_not_shown(
+    test_app: TestApp, root: User, place: WorldFixture
+):
     after = await changed(root, place, eula_agree="true")
     assert "eula_agree" not in after
     assert b'"eula_agree":true' in place.now.properties
 
 
-async def test_only_worlds_of_ours_have_properties(house: House, root: User):
-    other = await a_world(house)
+async def test_only_worlds_of_ours_have_properties(test_app: TestApp, root: User):
+    other = await make_world(test_app)
     for path in (other.path, "/api/v1/servers/nothing"):
         for answer in (
             await root.get(path + "/properties"),
@@ -254,8 +263,10 @@ async def test_only_worlds_of_ours_have_properties(house: House, root: User):
             assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_everybody_reads_properties_and_admins_change_them(house: House, place: Place):
-    thomas = await a_user(house)
+async def test_everybody_reads_properties_and_admins_change_them(
+    test_app: TestApp, place: WorldFixture
+):
+    thomas = await make_user(test_app)
     assert (await said(thomas, place))["memory"] == "256M"
     answer = await thomas.send(place.path + "/properties", memory="4G")
     assert (answer.status, answer.raw) == (403, b"")

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from coalserver.apis.coal.screenshots import NO_UPLOAD
+from coalserver.apis.coal.screenshots import UNSUPPORTED_UPLOAD
 from coalserver.config import Config
-from coalserver.core.commands.account_admin import change_account
-from coalserver.core.commands.screenshots import finish_screenshot, hang_screenshot
-from coalserver.core.commands.worlds import end_world
-from tests.apis.app import Answer, Asker, House, a_house
+from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.screenshots import add_screenshot, finish_screenshot
+from coalserver.core.commands.worlds import archive_world
+from tests.apis.app import Answer, ApiClient, TestApp, run_test_app
 from tests.apis.coal.examples_lines import EXAMPLES_OF_SCREENSHOTS, Example
-from tests.apis.coal.folk import Place, User, a_user, a_world, an_admin
+from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.test_lines_examples import same_shape
-from tests.media.test_images import a_picture
+from tests.media.test_images import make_picture
 
 MEMBERS = {
     "key",
@@ -31,35 +31,39 @@ MEMBERS = {
     "updated",
 }
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
-SHOT = a_picture(size=(60, 40))
+SHOT = make_picture(size=(60, 40))
 BOUNDARY = "multipart/form-data; boundary=b"
 
 
-def a_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
+def make_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
     head = (
         f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.png"\r\n\r\n'.encode()
     )
     return before + head + content + b"\r\n--b--\r\n"
 
 
-async def hangs(user: User, place: Place, raw: bytes = SHOT, **headers: str) -> Answer:
-    return await user.ask(
+async def hangs(user: User, place: WorldFixture, raw: bytes = SHOT, **headers: str) -> Answer:
+    return await user.request(
         "POST", place.path + "/screenshots", raw, **{"Content_Type": "image/png", **headers}
     )
 
 
-async def hung(user: User, place: Place, raw: bytes = SHOT) -> dict[str, Any]:
+async def hung(user: User, place: WorldFixture, raw: bytes = SHOT) -> dict[str, Any]:
     answer = await hangs(user, place, raw)
     assert answer.status == 201, answer.raw
     return answer.json  # type: ignore[no-any-return]
 
 
-def folder(house: House) -> Path:
-    return house.folder / "screenshots"
+def folder(test_app: TestApp) -> Path:
+    return test_app.folder / "screenshots"
 
 
-def files(house: House) -> list[str]:
-    return sorted(path.name for path in folder(house).iterdir()) if folder(house).is_dir() else []
+def files(test_app: TestApp) -> list[str]:
+    return (
+        sorted(path.name for path in folder(test_app).iterdir())
+        if folder(test_app).is_dir()
+        else []
+    )
 
 
 def path_of(url: str) -> str:
@@ -67,13 +71,13 @@ def path_of(url: str) -> str:
 
 
 @pytest.fixture
-async def thomas(house: House) -> User:
-    return await a_user(house)
+async def thomas(test_app: TestApp) -> User:
+    return await make_user(test_app)
 
 
 @pytest.mark.parametrize("example", EXAMPLES_OF_SCREENSHOTS, ids=lambda example: example.name)
 async def test_an_example_of_the_document_is_answered_as_it_says(
-    house: House, thomas: User, place: Place, example: Example
+    test_app: TestApp, thomas: User, place: WorldFixture, example: Example
 ):
     shots = [await hung(thomas, place) for _ in range(2)]
     keys = {
@@ -88,23 +92,23 @@ async def test_an_example_of_the_document_is_answered_as_it_says(
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 async def test_a_form_s_file_and_a_bare_body_are_hung_alike(
-    house: House, thomas: User, place: Place, format: str
+    test_app: TestApp, thomas: User, place: WorldFixture, format: str
 ):
-    raw = a_picture(format, (60, 40))
-    field = a_form(b"a note", "note")[: -len(b"--b--\r\n")]
+    raw = make_picture(format, (60, 40))
+    field = make_form(b"a note", "note")[: -len(b"--b--\r\n")]
     for answer in (
         await hangs(thomas, place, raw, Content_Type=f"image/{format.lower()}"),
         await hangs(thomas, place, raw, Content_Type="application/octet-stream"),
-        await hangs(thomas, place, a_form(raw), Content_Type=BOUNDARY),
-        await hangs(thomas, place, a_form(raw, before=field), Content_Type=BOUNDARY),
+        await hangs(thomas, place, make_form(raw), Content_Type=BOUNDARY),
+        await hangs(thomas, place, make_form(raw, before=field), Content_Type=BOUNDARY),
     ):
         assert answer.status == 201 and set(answer.json) == MEMBERS
-        shown = await house.stranger.get(path_of(answer.json["original_url"]))
+        shown = await test_app.anonymous.get(path_of(answer.json["original_url"]))
         assert shown.headers["Content-Type"] == f"image/{format.lower()}"
-    assert len(files(house)) == 12
+    assert len(files(test_app)) == 12
 
 
-async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: Place):
+async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: WorldFixture):
     shot = await hung(thomas, place)
     assert shot["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
     assert 0 <= shot["random_id"] < 1 and shot["server_key"] == place.path.rpartition("/")[2]
@@ -113,25 +117,27 @@ async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: 
 
 
 async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     about = {"code": "0" * 32, "type": "image/png", "width": 6, "height": 4, "size": 9}
-    shot = await house.core.do(hang_screenshot, world_id=place.id, account=999, **about)
+    shot = await test_app.core.execute(add_screenshot, world_id=place.id, account_id=999, **about)
     (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
     assert told["blurred_url"] is None and told["original_url"] and told["user_key"] is None
-    house.clock.forward(15)
-    await house.core.do(finish_screenshot, screenshot=shot)
+    test_app.clock.advance(15)
+    await test_app.core.execute(finish_screenshot, screenshot=shot)
     (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
     assert told["blurred_url"] and told["updated"] > told["created"]
 
 
-async def test_the_newest_comes_first_and_pages_stay(house: House, thomas: User, place: Place):
-    eve, keys = await a_user(house, "e@x.org"), []
+async def test_the_newest_comes_first_and_pages_stay(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
+    eve, keys = await make_user(test_app, "e@x.org"), []
     for number in range(5):
-        house.clock.forward(60)
+        test_app.clock.advance(60)
         keys.insert(0, (await hung(eve if number % 2 else thomas, place))["key"])
     first = (await thomas.get(place.path + "/screenshots?size=2")).json
-    house.clock.forward(60)
+    test_app.clock.advance(60)
     await hung(thomas, place)
     second = (await thomas.get(f"{place.path}/screenshots?size=3&cursor={first['cursor']}")).json
     assert [shot["key"] for shot in first["screenshots"] + second["screenshots"]] == keys
@@ -148,14 +154,16 @@ async def test_the_newest_comes_first_and_pages_stay(house: House, thomas: User,
         assert (await thomas.get(f"{place.path}/screenshots?{bad}")).status == 400
 
 
-async def test_nobody_s_screenshots_are_not_found(house: House, thomas: User, place: Place):
+async def test_nobody_s_screenshots_are_not_found(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
     for user in ("nobody", place.path.rpartition("/")[2]):
         assert (await thomas.get(f"{place.path}/users/{user}/screenshots")).status == 404
-    other, shot = await a_world(house), await hung(thomas, place)
+    other, shot = await make_world(test_app), await hung(thomas, place)
     for path in (f"{other.path}/screenshots/{shot['key']}", place.path + "/screenshots/x"):
         for answer in (
             await thomas.get(path),
-            await thomas.ask("DELETE", path),
+            await thomas.request("DELETE", path),
             await thomas.get(path + "/original"),
         ):
             assert (answer.status, answer.raw) == (404, b"")
@@ -163,26 +171,26 @@ async def test_nobody_s_screenshots_are_not_found(house: House, thomas: User, pl
 
 
 async def test_an_address_shows_its_picture_and_nothing_a_browser_could_run(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot = await hung(thomas, place)
     for name, size, media in (
         ("original", (60, 40), "image/png"),
         ("blurred", (60, 40), "image/webp"),
     ):
-        answer = await house.stranger.get(path_of(shot[f"{name}_url"]))
+        answer = await test_app.anonymous.get(path_of(shot[f"{name}_url"]))
         assert answer.status == 200 and answer.headers["Content-Type"] == media
         assert Image.open(io.BytesIO(answer.raw)).size == size
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "sandbox" in answer.headers["Content-Security-Policy"]
         assert answer.headers["Cache-Control"].startswith("private")
     thumbnail = path_of(shot["original_url"]).replace("/original?", "/thumbnail?")
-    assert (await house.stranger.get(thumbnail)).status == 200
-    assert (await house.stranger.get(thumbnail.replace("/thumbnail?", "/other?"))).status == 404
+    assert (await test_app.anonymous.get(thumbnail)).status == 200
+    assert (await test_app.anonymous.get(thumbnail.replace("/thumbnail?", "/other?"))).status == 404
 
 
 async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     """Hole 17: pictures lay on a public server, for ever."""
     shot, other = await hung(thomas, place), await hung(thomas, place)
@@ -191,42 +199,43 @@ async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(
     assert (await thomas.get(bare)).status == 200
     wrong = other["original_url"].partition("?")[2]
     for path in (bare, f"{bare}?pass=", f"{bare}?{wrong}", f"{bare}?pass=%C3%A9"):
-        assert (await house.stranger.get(path)).status == 401
-    assert (await Asker(house, "wrong").get(with_pass)).status == 401
-    house.clock.forward(2 * 86400)
-    assert (await house.stranger.get(with_pass)).status == 401
+        assert (await test_app.anonymous.get(path)).status == 401
+    assert (await ApiClient(test_app, "wrong").get(with_pass)).status == 401
+    test_app.clock.advance(2 * 86400)
+    assert (await test_app.anonymous.get(with_pass)).status == 401
     fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json["original_url"]
     assert (
-        fresh.partition("?")[2] != word and (await house.stranger.get(path_of(fresh))).status == 200
+        fresh.partition("?")[2] != word
+        and (await test_app.anonymous.get(path_of(fresh))).status == 200
     )
 
 
 async def test_who_may_not_come_in_any_more_sees_no_picture(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot = await hung(thomas, place)
     bare = path_of(shot["original_url"]).partition("?")[0]
-    await house.core.do(change_account, account=thomas.id, active=False)
+    await test_app.core.execute(update_account, account_id=thomas.id, active=False)
     answer = await thomas.get(bare)
     assert (answer.status, answer.raw) == (403, b"")
     assert (await hangs(thomas, place)).status == 403
 
 
 async def test_only_who_put_it_there_or_an_admin_takes_it_down(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     """Hole 5: anybody removed any picture."""
-    eve, root = await a_user(house, "e@x.org"), await an_admin(house)
+    eve, root = await make_user(test_app, "e@x.org"), await make_admin(test_app)
     for taker in (thomas, root):
         shot = await hung(thomas, place)
         path = f"{place.path}/screenshots/{shot['key']}"
-        answer = await eve.ask("DELETE", path)
-        assert (answer.status, answer.raw) == (403, b"") and len(files(house)) == 3
-        assert (await taker.ask("DELETE", path)).status == 204
-        assert files(house) == []
+        answer = await eve.request("DELETE", path)
+        assert (answer.status, answer.raw) == (403, b"") and len(files(test_app)) == 3
+        assert (await taker.request("DELETE", path)).status == 204
+        assert files(test_app) == []
         for gone in (path, path_of(shot["original_url"])):
             assert (await taker.get(gone)).status == 404
-        assert (await taker.ask("DELETE", path)).status == 404
+        assert (await taker.request("DELETE", path)).status == 404
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
 
 
@@ -235,34 +244,40 @@ async def test_only_who_put_it_there_or_an_admin_takes_it_down(
     [
         (b"", "image/png", 400, "file: This field is required."),
         (b"no picture", "image/png", 400, "This is not a picture in PNG, JPEG or WebP."),
-        (a_picture("GIF"), "image/gif", 400, "This is not a picture in PNG, JPEG or WebP."),
+        (make_picture("GIF"), "image/gif", 400, "This is not a picture in PNG, JPEG or WebP."),
         (SHOT[: len(SHOT) // 2], "image/png", 400, "The picture is damaged."),
-        (a_form(SHOT, "picture"), BOUNDARY, 400, "file: This field is required."),
-        (a_form(b""), BOUNDARY, 400, "file: This field is required."),
+        (make_form(SHOT, "picture"), BOUNDARY, 400, "file: This field is required."),
+        (make_form(b""), BOUNDARY, 400, "file: This field is required."),
         (b"nothing", BOUNDARY, 400, "The body is not a form with a file, or was cut off."),
         (
-            a_form(SHOT),
+            make_form(SHOT),
             "multipart/form-data",
             400,
             "The body is not a form with a file, or was cut off.",
         ),
-        (a_form(SHOT)[:150], BOUNDARY, 400, "The picture is damaged."),
+        (make_form(SHOT)[:150], BOUNDARY, 400, "The picture is damaged."),
         (b"<svg/>", "image/svg+xml", 400, "This is not a picture in PNG, JPEG or WebP."),
-        (b"<script>", "text/html", 415, NO_UPLOAD),
-        (b"chat=x", "application/x-www-form-urlencoded", 415, NO_UPLOAD),
+        (b"<script>", "text/html", 415, UNSUPPORTED_UPLOAD),
+        (b"chat=x", "application/x-www-form-urlencoded", 415, UNSUPPORTED_UPLOAD),
     ],
 )
 async def test_what_is_no_picture_is_refused_and_leaves_nothing(
-    house: House, thomas: User, place: Place, raw: bytes, media: str, status: int, words: str
+    test_app: TestApp,
+    thomas: User,
+    place: WorldFixture,
+    raw: bytes,
+    media: str,
+    status: int,
+    words: str,
 ):
     """Hole 5: a file of any kind was taken, and given out again as it was."""
     answer = await hangs(thomas, place, raw, Content_Type=media)
     assert (answer.status, answer.json["errors"]) == (status, words)
-    assert files(house) == []
+    assert files(test_app) == []
 
 
-async def test_forms_cut_or_damaged_anywhere_are_refused_or_hung(thomas: User, place: Place):
-    chance, whole = random.Random(7), a_form(SHOT, before=a_form(b"x", "note")[:-7])
+async def test_forms_cut_or_damaged_anywhere_are_refused_or_hung(thomas: User, place: WorldFixture):
+    chance, whole = random.Random(7), make_form(SHOT, before=make_form(b"x", "note")[:-7])
     for _ in range(60):
         raw = bytearray(whole[: chance.randrange(len(whole))] if chance.random() < 0.5 else whole)
         for _ in range(chance.randint(0, 4)):
@@ -274,51 +289,53 @@ async def test_forms_cut_or_damaged_anywhere_are_refused_or_hung(thomas: User, p
 
 @pytest.mark.parametrize("media", ["image/png", BOUNDARY])
 async def test_too_large_a_picture_is_refused(media: str):
-    async with a_house(config=Config(screenshot_limit=1024)) as house:
-        thomas, place = await a_user(house), await a_world(house)
+    async with run_test_app(config=Config(screenshot_limit=1024)) as test_app:
+        thomas, place = await make_user(test_app), await make_world(test_app)
         for size in (2000, 200_000):
-            raw = bytes(size) if media == "image/png" else a_form(bytes(size))
+            raw = bytes(size) if media == "image/png" else make_form(bytes(size))
             answer = await hangs(thomas, place, raw, Content_Type=media)
             assert (answer.status, answer.json) == (413, {"errors": "The request is too large."})
-        assert files(house) == [] and (await hangs(thomas, place)).status == 201
+        assert files(test_app) == [] and (await hangs(thomas, place)).status == 201
 
 
 async def test_a_picture_may_be_larger_than_any_other_body():
-    async with a_house(body_limit=2000) as house:
-        thomas, place = await a_user(house), await a_world(house)
+    async with run_test_app(body_limit=2000) as test_app:
+        thomas, place = await make_user(test_app), await make_world(test_app)
         noise = Image.frombytes("RGB", (200, 200), random.Random(1).randbytes(120_000))
         out = io.BytesIO()
         noise.save(out, "PNG")
         assert (await hangs(thomas, place, out.getvalue())).status == 201
 
 
-async def test_sent_again_with_its_key_it_hangs_once(house: House, thomas: User, place: Place):
+async def test_sent_again_with_its_key_it_hangs_once(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
     answers = await asyncio.gather(*(hangs(thomas, place, Idempotency_Key=KEY) for _ in range(4)))
     assert {answer.status for answer in answers} == {201}
     assert len({answer.json["key"] for answer in answers}) == 1
-    assert len(files(house)) == 3
-    other = await hangs(thomas, place, a_picture(size=(6, 4)), Idempotency_Key=KEY)
-    assert other.status == 422 and len(files(house)) == 3
+    assert len(files(test_app)) == 3
+    other = await hangs(thomas, place, make_picture(size=(6, 4)), Idempotency_Key=KEY)
+    assert other.status == 422 and len(files(test_app)) == 3
 
 
 async def test_a_world_that_is_ours_no_more_takes_and_shows_none(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot = await hung(thomas, place)
-    await house.core.do(end_world, world_id=place.id)
+    await test_app.core.execute(archive_world, world_id=place.id)
     for answer in (await hangs(thomas, place), await thomas.get(path_of(shot["original_url"]))):
         assert (answer.status, answer.raw) == (404, b"")
-    assert len(files(house)) == 3
+    assert len(files(test_app)) == 3
 
 
 async def test_screenshots_are_there_after_a_restart_and_what_a_crash_left_is_not(
-    stone_house: House,
+    persistent_test_app: TestApp,
 ):
-    thomas, place = await a_user(stone_house), await a_world(stone_house)
+    thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
     shot = await hung(thomas, place)
-    (folder(stone_house) / f"{'0' * 32}-original.png").write_bytes(SHOT)
-    await stone_house.restart()
-    assert len(files(stone_house)) == 3
+    (folder(persistent_test_app) / f"{'0' * 32}-original.png").write_bytes(SHOT)
+    await persistent_test_app.restart()
+    assert len(files(persistent_test_app)) == 3
     fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json
-    assert (await stone_house.stranger.get(path_of(fresh["original_url"]))).status == 200
+    assert (await persistent_test_app.anonymous.get(path_of(fresh["original_url"]))).status == 200
     assert fresh["random_id"] == shot["random_id"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
 from tests.apis.coal.logs import AT, line, said
 
 SAID = [
@@ -18,20 +18,20 @@ SAID = [
 
 
 @pytest.fixture
-async def thomas(stone_house: House) -> User:
-    stone_house.clock.now = AT
-    return await a_user(stone_house)
+async def thomas(persistent_test_app: TestApp) -> User:
+    persistent_test_app.clock.now = AT
+    return await make_user(persistent_test_app)
 
 
 @pytest.fixture
-async def place(stone_house: House) -> Place:
-    place = await a_world(stone_house)
+async def place(persistent_test_app: TestApp) -> WorldFixture:
+    place = await make_world(persistent_test_app)
     await place.logs(*(said(f"10:00:{second:02}", "bob", text) for second, text in enumerate(SAID)))
     await place.logs(line("11:00:00", "bob was slain by Zombie"))
     return place
 
 
-async def found(user: User, place: Place, q: str, name: str = "chats") -> list[str]:
+async def found(user: User, place: WorldFixture, q: str, name: str = "chats") -> list[str]:
     answer = await user.get(f"{place.path}/{name}?size=50&q={quote(q, safe='')}")
     assert answer.status == 200, (q, answer.raw)
     return [row["chat" if name == "chats" else "line"] for row in answer.json[name]]
@@ -70,16 +70,16 @@ async def found(user: User, place: Place, q: str, name: str = "chats") -> list[s
     ],
 )
 async def test_words_find_what_a_person_would_expect(
-    thomas: User, place: Place, q: str, text: str | None
+    thomas: User, place: WorldFixture, q: str, text: str | None
 ):
     assert await found(thomas, place, q) == ([] if text is None else [text])
 
 
-async def test_what_was_said_last_comes_first(thomas: User, place: Place):
+async def test_what_was_said_last_comes_first(thomas: User, place: WorldFixture):
     assert await found(thomas, place, "hello") == ["§chello§r there", "Hello, World!"]
 
 
-async def test_log_lines_are_searched_whole(thomas: User, place: Place):
+async def test_log_lines_are_searched_whole(thomas: User, place: WorldFixture):
     assert len(await found(thomas, place, "bob", "loglines")) == len(SAID) + 1
     assert len(await found(thomas, place, "bob zombie slain", "loglines")) == 1
     assert await found(thomas, place, "zombie", "deaths") == [
@@ -97,14 +97,16 @@ async def test_log_lines_are_searched_whole(thomas: User, place: Place):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["chats", "loglines"])
-async def test_nothing_one_can_type_is_an_error(thomas: User, place: Place, name: str, q: str):
+async def test_nothing_one_can_type_is_an_error(
+    thomas: User, place: WorldFixture, name: str, q: str
+):
     await found(thomas, place, q, name)
 
 
 @pytest.mark.parametrize(
     "raw", ["%ff", "%e4%b8", "%ed%a0%80", "%", "%zz", "%f5%80%80%80", "+", "a&q=b", "%00"]
 )
-async def test_nor_is_what_is_no_text(thomas: User, place: Place, raw: str):
+async def test_nor_is_what_is_no_text(thomas: User, place: WorldFixture, raw: str):
     answer = await thomas.get(f"{place.path}/chats?q={raw}")
     assert answer.status == 200, answer.raw
 
@@ -113,7 +115,7 @@ async def test_nor_is_what_is_no_text(thomas: User, place: Place, raw: str):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(q=st.text(max_size=60))
-async def test_any_text_at_all_is_answered(thomas: User, place: Place, q: str):
+async def test_any_text_at_all_is_answered(thomas: User, place: WorldFixture, q: str):
     text = q.encode("utf-8", "replace").decode()
     for name in ("chats", "loglines"):
         await found(thomas, place, text, name)

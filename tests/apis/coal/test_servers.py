@@ -2,9 +2,9 @@
 
 import pytest
 
-from coalserver.core.queries.deeds import deeds
-from tests.apis.app import House
-from tests.apis.coal.folk import FORM, a_user, a_world, an_admin
+from coalserver.core.queries.deeds import list_audit_entries
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import FORM, make_admin, make_user, make_world
 
 MEMBERS = {
     "key",
@@ -24,9 +24,9 @@ MEMBERS = {
 }
 
 
-async def test_an_admin_makes_a_server_and_everybody_sees_it(house: House):
-    root, thomas = await an_admin(house), await a_user(house)
-    made = await root.ask(
+async def test_an_admin_makes_a_server_and_everybody_sees_it(test_app: TestApp):
+    root, thomas = await make_admin(test_app), await make_user(test_app)
+    made = await root.request(
         "POST",
         "/api/v1/servers",
         b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M",
@@ -39,22 +39,22 @@ async def test_an_admin_makes_a_server_and_everybody_sees_it(house: House):
     assert (await thomas.get("/api/v1/servers/" + made.json["key"])).json == made.json
 
 
-async def test_who_is_no_admin_makes_and_renames_none(house: House):
-    thomas, place = await a_user(house), await a_world(house)
+async def test_who_is_no_admin_makes_and_renames_none(test_app: TestApp):
+    thomas, place = await make_user(test_app), await make_world(test_app)
     for path in ("/api/v1/servers", place.path):
         answer = await thomas.send(path, name="Mine", gce="false")
         assert (answer.status, answer.raw) == (403, b"")
 
 
-async def test_a_renamed_server_is_answered_whole(house: House):
-    root, place = await an_admin(house), await a_world(house)
+async def test_a_renamed_server_is_answered_whole(test_app: TestApp):
+    root, place = await make_admin(test_app), await make_world(test_app)
     answer = await root.post(place.path, {"name": "Not So Brave New World"})
     assert answer.status == 200 and set(answer.json) == MEMBERS
     assert answer.json["name"] == "Not So Brave New World"
 
 
-async def test_a_name_is_one_line_of_plain_characters(house: House):
-    root = await an_admin(house)
+async def test_a_name_is_one_line_of_plain_characters(test_app: TestApp):
+    root = await make_admin(test_app)
     made = (await root.send("/api/v1/servers", name="My\r\nWorld \x1b[31m", gce="true")).json
     assert made["name"] == "My World  [31m"
     key = f"/api/v1/servers/{made['key']}"
@@ -62,8 +62,8 @@ async def test_a_name_is_one_line_of_plain_characters(house: House):
 
 
 @pytest.mark.parametrize("gce", [True, "yes", 1, "true"])
-async def test_json_may_say_true_in_any_way(house: House, gce: object):
-    root = await an_admin(house)
+async def test_json_may_say_true_in_any_way(test_app: TestApp, gce: object):
+    root = await make_admin(test_app)
     answer = await root.post("/api/v1/servers", {"name": "W", "gce": gce})
     assert (answer.status, answer.json["gce"]) == (201, True)
 
@@ -81,45 +81,45 @@ async def test_json_may_say_true_in_any_way(house: House, gce: object):
         (b"{", "The body is not valid JSON"),
     ],
 )
-async def test_a_server_needs_a_name_and_gce(house: House, body: object, words: str):
-    answer = await (await an_admin(house)).post("/api/v1/servers", body)
+async def test_a_server_needs_a_name_and_gce(test_app: TestApp, body: object, words: str):
+    answer = await (await make_admin(test_app)).post("/api/v1/servers", body)
     assert answer.status == 400 and answer.json["errors"].startswith(words)
 
 
-async def test_the_document_s_samples_work_without_a_content_type(house: House):
-    root = await an_admin(house)
-    answer = await root.ask("POST", "/api/v1/servers", b"name=W&gce=0", Content_Type="")
+async def test_the_document_s_samples_work_without_a_content_type(test_app: TestApp):
+    root = await make_admin(test_app)
+    answer = await root.request("POST", "/api/v1/servers", b"name=W&gce=0", Content_Type="")
     assert (answer.status, answer.json["gce"]) == (201, False)
 
 
-async def test_a_bad_request_is_refused_before_an_unknown_server(house: House):
-    root = await an_admin(house)
+async def test_a_bad_request_is_refused_before_an_unknown_server(test_app: TestApp):
+    root = await make_admin(test_app)
     assert (await root.post("/api/v1/servers/nothing", {})).status == 400
     answer = await root.post("/api/v1/servers/nothing", {"name": "x"})
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_other_methods_and_addresses_have_no_body(house: House):
-    root = await an_admin(house)
-    answer = await root.ask("DELETE", "/api/v1/servers")
+async def test_other_methods_and_addresses_have_no_body(test_app: TestApp):
+    root = await make_admin(test_app)
+    answer = await root.request("DELETE", "/api/v1/servers")
     assert (answer.status, answer.raw) == (405, b"") and "POST" in answer.headers["Allow"]
     answer = await root.get("/api/v1/nothing")
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_what_an_admin_does_is_kept_with_his_name(house: House):
-    root = await an_admin(house)
+async def test_what_an_admin_does_is_kept_with_his_name(test_app: TestApp):
+    root = await make_admin(test_app)
     made = await root.post("/api/v1/servers", {"name": "Brave", "gce": True})
     path = "/api/v1/servers/" + made.json["key"]
     await root.post(path, {"name": "New"})
     await root.post(path + "/properties", {"motd": "Hello", "pvp": False})
     await root.post(path + "/queue/pause")
     await root.post(path, {"name": ""})
-    found, _ = house.core.see(deeds, limit=10)
-    assert [(str(one.what), one.about, one.detail) for one in reversed(found)] == [
+    found, _ = test_app.core.query(list_audit_entries, limit=10)
+    assert [(str(one.action), one.subject, one.detail) for one in reversed(found)] == [
         ("world_added", "Brave", ""),
         ("world_renamed", "Brave", "New"),
         ("properties_set", "New", "motd, pvp"),
         ("world_paused", "New", ""),
     ]
-    assert all(one.by and one.name for one in found)
+    assert all(one.actor and one.actor_name for one in found)

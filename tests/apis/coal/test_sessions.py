@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
 from tests.apis.coal.logs import AT, DAY, left, logged_in, starting, stopping
 
 MEMBERS = {
@@ -28,7 +28,7 @@ async def all_of(user: User, path: str) -> list[dict[str, Any]]:
     return (await user.get(path)).json["sessions"]  # type: ignore[no-any-return]
 
 
-async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: Place):
+async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: WorldFixture):
     await place.logs(logged_in("20:50:34", "gumptionthomas"), left("23:06:00", "gumptionthomas"))
     (session,) = await all_of(thomas, place.path + "/sessions")
     assert set(session) == MEMBERS
@@ -45,9 +45,11 @@ async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: P
     assert (await thomas.get(f"{place.path}/sessions/{session['key']}")).json == session
 
 
-async def test_an_open_session_grows_and_has_no_end(house: House, thomas: User, place: Place):
+async def test_an_open_session_grows_and_has_no_end(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
     await place.logs(logged_in("23:59:00", "bob"))
-    house.clock.forward(30.9)
+    test_app.clock.advance(30.9)
     (session,) = await all_of(thomas, place.path + "/players/bob/sessions")
     assert session["duration"] == 90
     assert (
@@ -55,15 +57,17 @@ async def test_an_open_session_grows_and_has_no_end(house: House, thomas: User, 
     )
 
 
-async def test_a_session_is_never_shorter_than_nothing(house: House, thomas: User, place: Place):
+async def test_a_session_is_never_shorter_than_nothing(
+    test_app: TestApp, thomas: User, place: WorldFixture
+):
     await place.logs(logged_in("23:59:00", "bob"))
-    house.clock.now -= 3600
+    test_app.clock.now -= 3600
     (session,) = await all_of(thomas, place.path + "/sessions")
     assert session["duration"] == 0
     assert (await thomas.get(place.path + "/players/bob")).json["last_session_duration"] == 0
 
 
-async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, place: Place):
+async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, place: WorldFixture):
     await place.logs(
         starting("10:00:00"), logged_in("10:01:00", "bob"), logged_in("10:02:00", "ada")
     )
@@ -75,7 +79,7 @@ async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, p
 
 
 async def test_sessions_come_newest_login_first_however_late_they_are_told(
-    thomas: User, place: Place
+    thomas: User, place: WorldFixture
 ):
     for hour in ("12", "10", "14", "11", "13"):
         await place.logs(logged_in(f"{hour}:00:00", "bob"), left(f"{hour}:30:00", "bob"))
@@ -89,7 +93,9 @@ async def test_sessions_come_newest_login_first_however_late_they_are_told(
     assert len(await all_of(thomas, place.path + "/players/bob/sessions")) == 5
 
 
-async def test_logins_of_one_second_are_parted_by_pages_all_the_same(thomas: User, place: Place):
+async def test_logins_of_one_second_are_parted_by_pages_all_the_same(
+    thomas: User, place: WorldFixture
+):
     await place.logs(*(logged_in("12:00:00", name) for name in "abcde"))
     found, cursor = [], ""
     for _ in range(3):
@@ -111,7 +117,7 @@ async def test_logins_of_one_second_are_parted_by_pages_all_the_same(thomas: Use
     ],
 )
 async def test_since_counts_and_before_does_not_in_utc(
-    thomas: User, place: Place, bounds: str, hours: str
+    thomas: User, place: WorldFixture, bounds: str, hours: str
 ):
     for hour in ("10", "11", "12"):
         await place.logs(logged_in(f"{hour}:00:00", "bob"), left(f"{hour}:00:10", "bob"))
@@ -124,15 +130,15 @@ async def test_since_counts_and_before_does_not_in_utc(
 @pytest.mark.parametrize(
     "date", [DAY, "2013-04-13T16:00:00", "2014-02-30 00:00:00", "x", "2013-04-13 16:00:60"]
 )
-async def test_a_bad_date_is_refused(thomas: User, place: Place, name: str, date: str):
+async def test_a_bad_date_is_refused(thomas: User, place: WorldFixture, name: str, date: str):
     answer = await thomas.get(f"{place.path}/sessions?{name}={date.replace(' ', '+')}")
     assert (answer.status, answer.json) == (400, {"errors": f"{name}: Not a valid datetime value."})
 
 
 async def test_a_session_of_another_server_is_none_of_this_one(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
-    other = await a_world(house)
+    other = await make_world(test_app)
     await other.logs(logged_in("12:00:00", "bob"))
     (session,) = await all_of(thomas, other.path + "/sessions")
     assert await all_of(thomas, place.path + "/sessions") == []
@@ -140,12 +146,12 @@ async def test_a_session_of_another_server_is_none_of_this_one(
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_sessions_are_kept_through_a_restart(stone_house: House):
-    stone_house.clock.now = AT
-    thomas, place = await a_user(stone_house), await a_world(stone_house)
+async def test_sessions_are_kept_through_a_restart(persistent_test_app: TestApp):
+    persistent_test_app.clock.now = AT
+    thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
     await place.logs(
         logged_in("12:00:00", "bob"), left("12:30:00", "bob"), logged_in("13:00:00", "bob")
     )
     before = await all_of(thomas, place.path + "/sessions")
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert await all_of(thomas, place.path + "/sessions") == before and len(before) == 2

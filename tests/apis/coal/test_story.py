@@ -6,15 +6,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from coalserver.core.commands.agents import renew_agent
-from coalserver.core.commands.claims import open_claim
-from coalserver.core.queries.accounts import account_called
+from coalserver.core.commands.agents import rotate_agent_secret
+from coalserver.core.commands.claims import create_claim
+from coalserver.core.queries.accounts import account_by_email
 from coalserver.core.queries.worlds import active_worlds
-from tests.apis.app import Answer, Asker, House
-from tests.apis.browser import FORM, Surfer, an_account
+from tests.apis.app import Answer, ApiClient, TestApp
+from tests.apis.browser import FORM, Browser, make_account
 from tests.apis.coal.logs import AT, left, line, logged_in, said
-from tests.apis.oauth.parties import App, an_app, bought, is_a_pair, query_of
-from tests.media.test_images import a_picture
+from tests.apis.oauth.parties import App, is_token_pair, make_app, query_of, request_tokens
+from tests.media.test_images import make_picture
 
 EMAIL = "ann@example.org"
 
@@ -26,28 +26,28 @@ class Program:
         self.app, self.pair = app, pair
         self.renewed = 0
 
-    async def ask(
+    async def request(
         self, method: str, path: str, body: bytes | None = None, media: str = FORM
     ) -> Answer:
         answer = await self._ask(method, path, body, media)
         if answer.status == 401:
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-            self.pair = is_a_pair(await self.app.renews(self.pair["refresh_token"]))
+            self.pair = is_token_pair(await self.app.renews(self.pair["refresh_token"]))
             self.renewed += 1
             answer = await self._ask(method, path, body, media)
         return answer
 
     async def _ask(self, method: str, path: str, body: bytes | None, media: str) -> Answer:
-        asker = Asker(self.app.house, self.pair["access_token"])
-        return await asker.ask(method, path, body, Content_Type=media)
+        asker = ApiClient(self.app.test_app, self.pair["access_token"])
+        return await asker.request(method, path, body, Content_Type=media)
 
     async def get(self, path: str) -> Any:
-        answer = await self.ask("GET", path)
+        answer = await self.request("GET", path)
         assert answer.status == 200, answer.raw
         return answer.json
 
     async def send(self, path: str, /, status: int = 200, **fields: Any) -> Any:
-        answer = await self.ask("POST", path, urlencode(fields).encode())
+        answer = await self.request("POST", path, urlencode(fields).encode())
         assert answer.status == status, answer.raw
         return answer.json if answer.raw else None
 
@@ -55,16 +55,18 @@ class Program:
 class Agent:
     """Knows its secret, and buys its token with it."""
 
-    def __init__(self, house: House, id: str, secret: str) -> None:
-        self.house, self.id, self.secret = house, id, secret
+    def __init__(self, test_app: TestApp, id: str, secret: str) -> None:
+        self.test_app, self.id, self.secret = test_app, id, secret
         self.token = ""
 
     async def send(self, end: str, **fields: Any) -> Answer:
         path, body = f"/api/v1/agents/{end}", urlencode(fields).encode()
-        answer = await Asker(self.house, self.token).ask("POST", path, body, Content_Type=FORM)
+        answer = await ApiClient(self.test_app, self.token).request(
+            "POST", path, body, Content_Type=FORM
+        )
         if answer.status == 401:
-            answer = await bought(
-                self.house,
+            answer = await request_tokens(
+                self.test_app,
                 {
                     "client_id": self.id,
                     "client_secret": self.secret,
@@ -75,7 +77,9 @@ class Agent:
                 },
             )
             self.token = answer.json["access_token"]
-            answer = await Asker(self.house, self.token).ask("POST", path, body, Content_Type=FORM)
+            answer = await ApiClient(self.test_app, self.token).request(
+                "POST", path, body, Content_Type=FORM
+            )
         return answer
 
     async def pings(self, **fields: Any) -> list[str]:
@@ -92,44 +96,44 @@ class Agent:
 
 
 @pytest.fixture
-async def house(stone_house: House) -> AsyncIterator[House]:
+async def test_app(persistent_test_app: TestApp) -> AsyncIterator[TestApp]:
     # Six in the evening, in Chicago.
-    stone_house.clock.now = AT - 6 * 3600
-    yield stone_house
+    persistent_test_app.clock.now = AT - 6 * 3600
+    yield persistent_test_app
 
 
 @pytest.fixture
-async def ann(house: House) -> Surfer:
+async def ann(test_app: TestApp) -> Browser:
     """An admin at her browser."""
-    surfer = Surfer(house)
-    await an_account(house, EMAIL, admin=True)
-    assert (await surfer.signs_in(EMAIL)).status == 302
-    return surfer
+    browser = Browser(test_app)
+    await make_account(test_app, EMAIL, admin=True)
+    assert (await browser.sign_in(EMAIL)).status == 302
+    return browser
 
 
 @pytest.fixture
-async def program(house: House, ann: Surfer) -> Program:
+async def program(test_app: TestApp, ann: Browser) -> Program:
     """It registers, Ann is sent to the page where it asks, and she grants it."""
-    app = await an_app(house)
+    app = await make_app(test_app)
     asks = app.asks(state="xyz")
     page = await ann.get(asks)
     assert page.status == 200 and b"My Example Application" in page.raw
-    back = query_of(await ann.send(asks, seen=asks, grant="Grant"))
+    back = query_of(await ann.send(asks, page=asks, grant="Grant"))
     assert back["state"] == "xyz"
-    return Program(app, is_a_pair(await app.buys(code=back["code"])))
+    return Program(app, is_token_pair(await app.buys(code=back["code"])))
 
 
-async def a_world_of(program: Program) -> tuple[str, Agent]:
+async def make_world_with(program: Program) -> tuple[str, Agent]:
     """The program makes a world; whoever runs the box gives its secret to an agent."""
     made = await program.send("/api/v1/servers", 201, name="Brave New World", gce="true")
-    house = program.app.house
-    (world,) = house.core.see(active_worlds)
-    shown = await house.core.do(renew_agent, world=world.id)
-    return f"/api/v1/servers/{made['key']}", Agent(house, shown.client.code, shown.secret)
+    test_app = program.app.test_app
+    (world,) = test_app.core.query(active_worlds)
+    shown = await test_app.core.execute(rotate_agent_secret, world_id=world.id)
+    return f"/api/v1/servers/{made['key']}", Agent(test_app, shown.client.code, shown.secret)
 
 
 async def test_a_program_sets_up_a_world_and_sees_it_run(program: Program):
-    path, agent = await a_world_of(program)
+    path, agent = await make_world_with(program)
     assert (await program.send(path, name="Not So Brave New World"))[
         "name"
     ] == "Not So Brave New World"
@@ -155,7 +159,7 @@ async def test_a_program_sets_up_a_world_and_sees_it_run(program: Program):
 
 
 async def test_a_program_reads_all_that_has_happened_in_a_world(program: Program):
-    path, agent = await a_world_of(program)
+    path, agent = await make_world_with(program)
     await agent.logs(
         line("17:00:00", "Starting minecraft server version 1.7.4"),
         logged_in("17:10:00", "gumptionthomas"),
@@ -190,16 +194,16 @@ async def test_a_program_reads_all_that_has_happened_in_a_world(program: Program
 
 
 async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program: Program):
-    path, agent = await a_world_of(program)
-    house = program.app.house
+    path, agent = await make_world_with(program)
+    test_app = program.app.test_app
     await agent.logs(logged_in("17:10:00", "ann_plays"))
     await program.send(path + "/chats", 202, chat="hello\nstop")
     await program.send(path + "/players/ann_plays/chats", 403, chat="it is me")
     assert await agent.pings() == [f"/say <{EMAIL}> hello stop"]
     me = await program.get("/api/v1/users/self")
     assert me["usernames"] == []
-    account = house.core.see(account_called, email=EMAIL)
-    claim = await house.core.do(open_claim, account=account.id)
+    account = test_app.core.query(account_by_email, email=EMAIL)
+    claim = await test_app.core.execute(create_claim, account_id=account.id)
     await agent.logs(said("18:00:01", "ann_plays", claim.code))
     assert (await program.get("/api/v1/users/self"))["usernames"] == ["ann_plays"]
     await program.send(path + "/players/ann_plays/chats", 202, chat="it is me")
@@ -214,38 +218,38 @@ async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program:
 
 
 async def test_a_program_hangs_pictures_and_takes_them_down(program: Program):
-    path, _ = await a_world_of(program)
-    picture = a_picture(size=(60, 40))
-    answer = await program.ask("POST", path + "/screenshots", picture, "image/png")
+    path, _ = await make_world_with(program)
+    picture = make_picture(size=(60, 40))
+    answer = await program.request("POST", path + "/screenshots", picture, "image/png")
     assert answer.status == 201
     hung = answer.json
     assert (await program.get(path + "/screenshots"))["screenshots"] == [hung]
     assert (await program.get(path + "/users/self/screenshots"))["screenshots"] == [hung]
     # As a page would, without a token.
     shown = "/" + hung["original_url"].split("/", 3)[3]
-    assert (await program.app.house.stranger.get(shown)).status == 200
-    assert (await program.ask("DELETE", f"{path}/screenshots/{hung['key']}")).status == 204
+    assert (await program.app.test_app.anonymous.get(shown)).status == 200
+    assert (await program.request("DELETE", f"{path}/screenshots/{hung['key']}")).status == 204
     assert (await program.get(path + "/screenshots"))["screenshots"] == []
 
 
-async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann: Surfer):
-    path, _ = await a_world_of(program)
-    house, first = program.app.house, program.pair
+async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann: Browser):
+    path, _ = await make_world_with(program)
+    test_app, first = program.app.test_app, program.pair
     before = await program.get(path)
-    house.clock.forward(3599)
+    test_app.clock.advance(3599)
     assert await program.get(path) == before and not program.renewed
-    house.clock.forward(2)
+    test_app.clock.advance(2)
     assert await program.get(path) == before and program.renewed == 1
     answer = await program.app.renews(first["refresh_token"])
     assert (answer.status, answer.error) == (400, "invalid_grant")
-    await house.restart()
+    await test_app.restart()
     assert await program.get(path) == before and program.renewed == 1
     # Ann has second thoughts.
     asks = program.app.asks()
     assert (await ann.get(asks)).status == 302
-    denied = query_of(await ann.send(asks, seen="/oauth/v1/auth", deny="Deny"))
+    denied = query_of(await ann.send(asks, page="/oauth/v1/auth", deny="Deny"))
     assert denied == {"error": "access_denied"}
-    answer = await Asker(house, program.pair["access_token"]).get(path)
+    answer = await ApiClient(test_app, program.pair["access_token"]).get(path)
     assert answer.status == 401
     answer = await program.app.renews(program.pair["refresh_token"])
     assert (answer.status, answer.error) == (400, "invalid_grant")
@@ -253,6 +257,6 @@ async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann:
 
 async def test_a_program_that_is_removed_is_let_in_nowhere(program: Program):
     app = program.app
-    assert (await app.owner.ask("DELETE", app.record)).status == 204
-    answer = await Asker(app.house, program.pair["access_token"]).get("/api/v1/users/self")
+    assert (await app.owner.request("DELETE", app.record)).status == 204
+    answer = await ApiClient(app.test_app, program.pair["access_token"]).get("/api/v1/users/self")
     assert answer.status == 401 and answer.json["errors"]

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 from PIL import Image
 
-from coalserver.apis.coal.errors import STRAYS
-from coalserver.media.images import written
-from tests.apis.app import House
-from tests.apis.coal.folk import Place, User, a_user, a_world
-from tests.apis.coal.test_screenshots import SHOT, a_form, files, folder, hangs, hung
+from coalserver.apis.coal.errors import HTTP_ERRORS
+from coalserver.media.images import encode
+from tests.apis.app import TestApp
+from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
+from tests.apis.coal.test_screenshots import SHOT, files, folder, hangs, hung, make_form
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def files_end_at(size: int) -> Iterator[None]:
 def noise(width: int, height: int, mode: str) -> bytes:
     """A picture that hardly gets smaller by being encoded."""
     raw = random.Random(5).randbytes(width * height * 3)
-    return written(Image.frombytes("RGB", (width, height), raw).convert(mode), "png")
+    return encode(Image.frombytes("RGB", (width, height), raw).convert(mode), "png")
 
 
 async def cut_off(user: User, path: str, said: bytes, whole: int, media: str) -> None:
@@ -44,8 +44,8 @@ async def sent_and_gone(
     user: User, method: str, path: str, said: bytes = b"", more: str = ""
 ) -> None:
     """A client sends this, and waits for no answer."""
-    house = user.house
-    _, writer = await asyncio.open_connection(house.server.host, house.server.port)
+    test_app = user.test_app
+    _, writer = await asyncio.open_connection(test_app.server.host, test_app.server.port)
     head = f"{method} {path} HTTP/1.1\r\nHost: coal\r\nAuthorization: Bearer {user.token}\r\n{more}\r\n"
     writer.write(head.encode() + said)
     await writer.drain()
@@ -55,47 +55,47 @@ async def sent_and_gone(
 
 @pytest.mark.parametrize("media", ["image/png", "multipart/form-data; boundary=b"])
 async def test_a_client_that_leaves_in_the_middle_of_its_picture_leaves_nothing(
-    house: House, thomas: User, place: Place, media: str
+    test_app: TestApp, thomas: User, place: WorldFixture, media: str
 ):
-    raw = SHOT if media == "image/png" else a_form(SHOT)
+    raw = SHOT if media == "image/png" else make_form(SHOT)
     for half in (b"", raw[:40], raw[: len(raw) // 2], raw[:-1]):
         await cut_off(thomas, place.path + "/screenshots", half, len(raw), media)
-    await house.until(lambda: not house.server.runner.server.connections)
-    assert files(house) == []
+    await test_app.wait_until(lambda: not test_app.server.runner.server.connections)
+    assert files(test_app) == []
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
     await hung(thomas, place)
 
 
 async def test_a_picture_that_has_come_is_hung_though_its_client_is_gone(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
-    before = house.core.feed.head
+    before = test_app.core.feed.head
     await cut_off(thomas, place.path + "/screenshots", SHOT, len(SHOT), "image/png")
-    await house.until(lambda: house.core.feed.head > before)
+    await test_app.wait_until(lambda: test_app.core.feed.head > before)
     (shot,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
-    assert shot["blurred_url"] and len(files(house)) == 3
+    assert shot["blurred_url"] and len(files(test_app)) == 3
 
 
 async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_too(
-    stone_house: House,
+    persistent_test_app: TestApp,
 ):
-    thomas, place = await a_user(stone_house), await a_world(stone_house)
+    thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
     for _ in range(5):
         shot = await hung(thomas, place)
         await sent_and_gone(thomas, "DELETE", f"{place.path}/screenshots/{shot['key']}")
-        await stone_house.until(lambda: not files(stone_house))
+        await persistent_test_app.wait_until(lambda: not files(persistent_test_app))
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
 
 
 async def test_two_who_take_down_one_screenshot_are_told_once(
-    house: House, thomas: User, place: Place
+    test_app: TestApp, thomas: User, place: WorldFixture
 ):
-    shot, root = await hung(thomas, place), await a_user(house, "root@x.org", admin=True)
-    path, before = f"{place.path}/screenshots/{shot['key']}", house.core.feed.head
-    answers = await asyncio.gather(*(user.ask("DELETE", path) for user in (thomas, root) * 4))
+    shot, root = await hung(thomas, place), await make_user(test_app, "root@x.org", admin=True)
+    path, before = f"{place.path}/screenshots/{shot['key']}", test_app.core.feed.head
+    answers = await asyncio.gather(*(user.request("DELETE", path) for user in (thomas, root) * 4))
     assert sorted(answer.status for answer in answers) == [204] + [404] * 7
-    assert await thomas.told(place.path, before) == ["screenshot_removed"]
-    assert files(house) == []
+    assert await thomas.event_types(place.path, before) == ["screenshot_removed"]
+    assert files(test_app) == []
 
 
 #: The original of the first is larger, of the second only its small version, which has more than two colours.
@@ -105,16 +105,16 @@ FULL = 20_000
 
 @pytest.mark.parametrize("kind", TOO_LARGE)
 async def test_a_disk_that_is_full_takes_no_part_of_a_picture_and_the_next_one_whole(
-    house: House, thomas: User, place: Place, kind: str
+    test_app: TestApp, thomas: User, place: WorldFixture, kind: str
 ):
     raw = TOO_LARGE[kind]
     with files_end_at(FULL):
         answer = await hangs(thomas, place, raw)
-    assert (answer.status, answer.json) == (500, {"errors": STRAYS[500]})
-    assert files(house) == []
+    assert (answer.status, answer.json) == (500, {"errors": HTTP_ERRORS[500]})
+    assert files(test_app) == []
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
     await hung(thomas, place, raw)
     sizes = {
-        path.name[33:].partition(".")[0]: path.stat().st_size for path in folder(house).iterdir()
+        path.name[33:].partition(".")[0]: path.stat().st_size for path in folder(test_app).iterdir()
     }
     assert sizes[kind] > FULL and (kind == "original" or sizes["original"] < FULL)

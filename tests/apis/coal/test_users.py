@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.apis.app import Asker, House
-from tests.apis.coal.folk import a_user, a_world, an_admin
+from tests.apis.app import ApiClient, TestApp
+from tests.apis.coal.folk import make_admin, make_user, make_world
 
 MEMBERS = {
     "key",
@@ -18,8 +18,8 @@ MEMBERS = {
 }
 
 
-async def test_one_reads_oneself(house: House):
-    thomas = await a_user(house, usernames=("gumptionthomas",))
+async def test_one_reads_oneself(test_app: TestApp):
+    thomas = await make_user(test_app, usernames=("gumptionthomas",))
     answer = await thomas.get("/api/v1/users/self")
     assert answer.status == 200 and set(answer.json) == MEMBERS
     assert answer.json["usernames"] == ["gumptionthomas"] and answer.json["email"] == "t@gmail.com"
@@ -27,13 +27,13 @@ async def test_one_reads_oneself(house: House):
     assert answer.json["last_coal_login"] is None and answer.json["active"] is True
 
 
-async def test_pages_of_users_do_not_move_while_others_sign_up(house: House):
-    ann = await a_user(house, "a@x.org")
-    house.clock.forward(1)
+async def test_pages_of_users_do_not_move_while_others_sign_up(test_app: TestApp):
+    ann = await make_user(test_app, "a@x.org")
+    test_app.clock.advance(1)
     for name in "bcd":
-        await a_user(house, f"{name}@x.org")
+        await make_user(test_app, f"{name}@x.org")
     first = (await ann.get("/api/v1/users?size=2")).json
-    await a_user(house, "e@x.org")
+    await make_user(test_app, "e@x.org")
     second = (await ann.get(f"/api/v1/users?size=3&cursor={first['cursor']}")).json
     assert [user["email"][0] for user in first["users"] + second["users"]] == [*"abcde"]
     assert "cursor" not in second
@@ -50,26 +50,26 @@ async def test_pages_of_users_do_not_move_while_others_sign_up(house: House):
         ("cursor=WzFd", "Invalid cursor WzFd. Details: it is another list's."),
     ],
 )
-async def test_what_a_list_does_not_understand_it_says(house: House, query: str, words: str):
-    answer = await (await a_user(house)).get("/api/v1/users?" + query)
+async def test_what_a_list_does_not_understand_it_says(test_app: TestApp, query: str, words: str):
+    answer = await (await make_user(test_app)).get("/api/v1/users?" + query)
     assert (answer.status, answer.json) == (400, {"errors": words})
 
 
-async def test_a_key_of_another_kind_names_no_user(house: House):
-    ann, place = await an_admin(house), await a_world(house)
+async def test_a_key_of_another_kind_names_no_user(test_app: TestApp):
+    ann, place = await make_admin(test_app), await make_world(test_app)
     answer = await ann.get("/api/v1/users/" + place.path.rpartition("/")[2])
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_without_a_token_one_is_told_what_is_needed(house: House):
-    ann = await a_user(house)
+async def test_without_a_token_one_is_told_what_is_needed(test_app: TestApp):
+    ann = await make_user(test_app)
     for header in ({}, {"Authorization": f"bearer {ann.token}"}, {"Authorization": "Bearer x"}):
-        answer = await Asker(house).get("/api/v1/users/self", **header)
+        answer = await ApiClient(test_app).get("/api/v1/users/self", **header)
         assert answer.status == 401 and answer.json["errors"]
         assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-async def test_who_is_not_active_is_let_in_nowhere(house: House):
-    bob = await a_user(house, "b@x.org", active=False)
+async def test_who_is_not_active_is_let_in_nowhere(test_app: TestApp):
+    bob = await make_user(test_app, "b@x.org", active=False)
     answer = await bob.get("/api/v1/users/self")
     assert (answer.status, answer.raw) == (403, b"")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import Asker, House
+from tests.apis.app import ApiClient, TestApp
+from tests.apis.hosts.clients import UUID, make_hosts
 from tests.apis.hosts.examples import DOCUMENT, EXAMPLES, Example
-from tests.apis.hosts.guests import UUID, hosts
 
 #: Statuses that the document lists, and that no request can bring about while all is well.
 NEVER = {
@@ -26,18 +26,18 @@ UNNEEDED = {
 }
 
 
-async def scene(house: House, launched: bool) -> tuple[dict[str, Asker], dict[str, str]]:
+async def scene(test_app: TestApp, launched: bool) -> tuple[dict[str, ApiClient], dict[str, str]]:
     """A host with one friend and one who is banned, and another; and their uuids."""
-    host, friend, banned, other = await hosts(house, 4)
+    host, friend, banned, other = await make_hosts(test_app, 4)
     await host.post(f"{host.path}/friends?friend={friend.uuid}")
     await host.post(f"{host.path}/friends?friend={banned.uuid}")
     await host.post(f"{host.path}/banlist?banned={banned.uuid}")
     if launched:
-        await host.launches()
+        await host.launch()
     who = {"host": host, "friend": friend, "banned": banned, "other": other}
     uuids = {name: one.uuid for name, one in who.items()} | {"lower": host.uuid.lower()}
-    liar = Asker(house, "0" * 48)
-    return {**who, "nobody": house.stranger, "liar": liar}, uuids
+    liar = ApiClient(test_app, "0" * 48)
+    return {**who, "nobody": test_app.anonymous, "liar": liar}, uuids
 
 
 def filled(value: Any, uuids: dict[str, str]) -> Any:
@@ -62,10 +62,10 @@ def same_shape(sample: Any, given: Any) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-async def test_the_document_is_kept(house: House, example: Example) -> None:
-    who, uuids = await scene(house, example.launched)
+async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None:
+    who, uuids = await scene(test_app, example.launched)
     path, body = filled(example.path, uuids), filled(example.body, uuids)
-    answer = await who[example.by].ask(example.method, path, body)
+    answer = await who[example.by].request(example.method, path, body)
     assert answer.status == example.status, answer.raw
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -89,8 +89,8 @@ def test_every_answer_of_the_document_is_tried() -> None:
     assert listed - tried == NEVER | UNNEEDED
 
 
-async def test_the_description_is_the_documents(house: House) -> None:
-    described = (await house.stranger.get("/openapi.json")).json
+async def test_the_description_is_the_documents(test_app: TestApp) -> None:
+    described = (await test_app.anonymous.get("/openapi.json")).json
     operations = {
         operation["operationId"]: (path, method, operation)
         for path, methods in described["paths"].items()

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from coalserver.apis.hosts.openapi import OPERATIONS, described
+from coalserver.apis.hosts.openapi import OPERATIONS, build_description
 from tests.running import running
 
 CHECKS = [
@@ -28,7 +28,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-API = schemathesis.openapi.from_dict(described())
+API = schemathesis.openapi.from_dict(build_description())
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Place:
     uuids: list[str]
     tokens: list[str]
 
-    def ask(self, method: str, path: str, token: str = "", body: Any = None) -> Any:
+    def request(self, method: str, path: str, token: str = "", body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self.http.request(method, self.url + path, headers=headers, json=body).json()
 
@@ -50,9 +50,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with running(tmp_path_factory.mktemp("fuzz") / "data") as server, requests.Session() as http:
         place = Place(server.url, http, [], [])
         for _ in range(3):
-            uuid = place.ask("POST", "/hosts")["uuid"]
+            uuid = place.request("POST", "/hosts")["uuid"]
             place.uuids.append(uuid)
-            place.tokens.append(place.ask("GET", f"/hosts/{uuid}/access_token")["token"])
+            place.tokens.append(place.request("GET", f"/hosts/{uuid}/access_token")["token"])
         yield place
 
 

@@ -5,41 +5,43 @@ import asyncio
 import pytest
 
 from coalserver.config import Config
-from tests.apis.app import Answer, Asker, House, a_house
-from tests.apis.hosts.guests import NOWHERE, UUID, Host, a_host
+from tests.apis.app import Answer, ApiClient, TestApp, run_test_app
+from tests.apis.hosts.clients import NOWHERE, UUID, HostClient, make_host
 
 DAY = 86400
 
 
-async def login(host: Host, secret: str = "") -> Answer:
-    return await Asker(host.house, secret).get(f"{host.path}/access_token")
+async def login(host: HostClient, secret: str = "") -> Answer:
+    return await ApiClient(host.test_app, secret).get(f"{host.path}/access_token")
 
 
-async def test_a_new_host_has_what_the_document_says_and_a_secret(house: House) -> None:
-    made = (await house.stranger.post("/hosts")).json
+async def test_a_new_host_has_what_the_document_says_and_a_secret(test_app: TestApp) -> None:
+    made = (await test_app.anonymous.post("/hosts")).json
     uuid, secret = made.pop("uuid"), made.pop("secret")
     assert UUID.fullmatch(uuid) and len(secret) == 32
     assert made == {"only_friends": True, "allow_nonames": False, "friends": [], "banlist": []}
 
 
-async def test_a_bare_uuid_fetches_tokens_for_ever_while_login_is_open(house: House) -> None:
-    host = await a_host(house)
+async def test_a_bare_uuid_fetches_tokens_for_ever_while_login_is_open(test_app: TestApp) -> None:
+    host = await make_host(test_app)
     tokens = {(await login(host)).json["token"] for _ in range(5)}
     assert len(tokens) == 5
     for token in (host.token, *tokens):
-        assert (await Asker(house, token).get(host.path)).status == 200
+        assert (await ApiClient(test_app, token).get(host.path)).status == 200
 
 
-async def test_a_token_sent_along_is_no_wrong_secret(house: House) -> None:
-    host, other = await a_host(house), await a_host(house)
+async def test_a_token_sent_along_is_no_wrong_secret(test_app: TestApp) -> None:
+    host, other = await make_host(test_app), await make_host(test_app)
     assert (await login(host, host.token)).status == 200
     assert (await login(host, other.token)).status == 404
 
 
-async def test_who_has_shown_the_secret_is_closed_to_bare_logins(stone_house: House) -> None:
-    host = await a_host(stone_house)
+async def test_who_has_shown_the_secret_is_closed_to_bare_logins(
+    persistent_test_app: TestApp,
+) -> None:
+    host = await make_host(persistent_test_app)
     assert (await login(host, host.secret)).status == 200
-    await stone_house.restart()
+    await persistent_test_app.restart()
     answer = await login(host)
     assert (answer.status, answer.json) == (404, {"message": "not found this"})
     assert (await login(host, host.token)).status == 404
@@ -47,30 +49,30 @@ async def test_who_has_shown_the_secret_is_closed_to_bare_logins(stone_house: Ho
 
 
 async def test_strict_login_takes_a_bare_uuid_once() -> None:
-    async with a_house(config=Config(hosts_login="strict")) as house:
-        host = await a_host(house)
+    async with run_test_app(config=Config(hosts_login="strict")) as test_app:
+        host = await make_host(test_app)
         assert (await login(host)).status == 404
         assert (await login(host, host.secret)).status == 200
 
 
 async def test_of_two_bare_logins_at_once_a_strict_server_takes_one() -> None:
-    async with a_house(config=Config(hosts_login="strict")) as house:
-        made = (await house.stranger.post("/hosts")).json
-        host = Host(house, uuid=made["uuid"])
+    async with run_test_app(config=Config(hosts_login="strict")) as test_app:
+        made = (await test_app.anonymous.post("/hosts")).json
+        host = HostClient(test_app, uuid=made["uuid"])
         answers = await asyncio.gather(*(login(host) for _ in range(4)))
         assert sorted(answer.status for answer in answers) == [200, 404, 404, 404]
 
 
 @pytest.mark.parametrize("secret", ["x", "0" * 32, "\xff", "0" * 5000])
-async def test_a_wrong_secret_is_a_host_that_is_not_there(house: House, secret: str) -> None:
-    host = await a_host(house)
+async def test_a_wrong_secret_is_a_host_that_is_not_there(test_app: TestApp, secret: str) -> None:
+    host = await make_host(test_app)
     assert (await login(host, secret)).status == 404
     assert (await login(host)).status == 200
 
 
-async def test_guessing_is_limited_for_each_address(house: House) -> None:
-    host = await a_host(house)
-    tries = [house.stranger.get(f"/hosts/{NOWHERE}/access_token") for _ in range(6)]
+async def test_guessing_is_limited_for_each_address(test_app: TestApp) -> None:
+    host = await make_host(test_app)
+    tries = [test_app.anonymous.get(f"/hosts/{NOWHERE}/access_token") for _ in range(6)]
     tries += [login(host, "0" * 32) for _ in range(6)]
     answers = await asyncio.gather(*tries)
     assert sorted(answer.status for answer in answers) == [404] * 10 + [429] * 2
@@ -80,54 +82,54 @@ async def test_guessing_is_limited_for_each_address(house: House) -> None:
     assert "message" in limited.json
     # Whoever has a good token is never turned away, who shows a bad one is.
     assert (await host.get(host.path)).status == 200
-    assert (await Asker(house, "0" * 48).get(host.path)).status == 429
+    assert (await ApiClient(test_app, "0" * 48).get(host.path)).status == 429
 
 
-async def test_a_token_lives_for_a_week_whatever_happens(house: House) -> None:
-    host = await a_host(house)
+async def test_a_token_lives_for_a_week_whatever_happens(test_app: TestApp) -> None:
+    host = await make_host(test_app)
     for _ in range(7):
         assert (await host.get(host.path)).status == 200
-        house.clock.forward(DAY)
-    house.clock.forward(1)
+        test_app.clock.advance(DAY)
+    test_app.clock.advance(1)
     assert (await host.get(host.path)).status == 401
 
 
-async def test_a_renewed_token_leaves_the_older_one_good(house: House) -> None:
-    host = await a_host(house)
-    house.clock.forward(5 * DAY)
+async def test_a_renewed_token_leaves_the_older_one_good(test_app: TestApp) -> None:
+    host = await make_host(test_app)
+    test_app.clock.advance(5 * DAY)
     renewed = (await host.get("/hosts/access_token/renew")).json["token"]
     for token in (host.token, renewed):
-        assert (await Asker(house, token).get(host.path)).status == 200
-    house.clock.forward(3 * DAY)
+        assert (await ApiClient(test_app, token).get(host.path)).status == 200
+    test_app.clock.advance(3 * DAY)
     assert (await host.get(host.path)).status == 401
-    assert (await Asker(house, renewed).get(host.path)).status == 200
+    assert (await ApiClient(test_app, renewed).get(host.path)).status == 200
 
 
 @pytest.mark.parametrize(("days", "status"), [(8, 200), (96, 200), (98, 401)])
 async def test_a_token_that_ended_is_renewed_for_ninety_days(
-    stone_house: House, days: int, status: int
+    persistent_test_app: TestApp, days: int, status: int
 ) -> None:
-    host = await a_host(stone_house)
-    await stone_house.after(days * DAY)
-    await stone_house.restart()
+    host = await make_host(persistent_test_app)
+    await persistent_test_app.advance(days * DAY)
+    await persistent_test_app.restart()
     answer = await host.get("/hosts/access_token/renew")
     assert answer.status == status
     if status == 200:
-        again = Asker(stone_house, answer.json["token"])
+        again = ApiClient(persistent_test_app, answer.json["token"])
         assert (await again.get(host.path)).status == 200
 
 
-async def test_a_token_of_another_api_is_none_here(house: House) -> None:
-    ann, host = await house.guest(), await a_host(house)
+async def test_a_token_of_another_api_is_none_here(test_app: TestApp) -> None:
+    ann, host = await test_app.sign_in_guest(), await make_host(test_app)
     assert (await ann.get(host.path)).status == 401
     assert (await ann.get("/hosts/access_token/renew")).status == 401
     assert (await ann.get("/sessions/1")).status == 401
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic eDp5", "bearer  x", "\xff"])
-async def test_what_is_no_bearer_token_is_401(house: House, header: str) -> None:
-    host = await a_host(house)
-    answer = await house.stranger.get(host.path, Authorization=header)
+async def test_what_is_no_bearer_token_is_401(test_app: TestApp, header: str) -> None:
+    host = await make_host(test_app)
+    answer = await test_app.anonymous.get(host.path, Authorization=header)
     assert answer.status == 401
     assert set(answer.json) == {"message"}
 
@@ -135,19 +137,19 @@ async def test_what_is_no_bearer_token_is_401(house: House, header: str) -> None
 @pytest.mark.parametrize(
     "text", ["x", "%00", "%FF", "%ED%A0%80", "0" * 32, "{}", "%2F", "0" * 5000, "host", "%C2%B2"]
 )
-async def test_what_is_no_uuid_is_nobody(house: House, text: str) -> None:
-    host = await a_host(house)
+async def test_what_is_no_uuid_is_nobody(test_app: TestApp, text: str) -> None:
+    host = await make_host(test_app)
     assert (await host.get(f"/hosts/{text}/access_token")).status == 404
     for method, path in [("GET", ""), ("POST", "/friends?friend=x"), ("DELETE", "/banlist/x")]:
-        answer = await host.ask(method, f"/hosts/{text}{path}")
+        answer = await host.request(method, f"/hosts/{text}{path}")
         assert answer.status == 404
     answer = await host.post(f"{host.path}/friends?friend={text}")
     assert (answer.status, answer.json) == (404, {"message": "not found other"})
-    answer = await host.ask("DELETE", f"{host.path}/banlist/{text}")
+    answer = await host.request("DELETE", f"{host.path}/banlist/{text}")
     assert answer.status == 404
 
 
-async def test_a_uuid_counts_in_any_case_and_with_or_without_dashes(house: House) -> None:
-    host = await a_host(house)
+async def test_a_uuid_counts_in_any_case_and_with_or_without_dashes(test_app: TestApp) -> None:
+    host = await make_host(test_app)
     for uuid in (host.uuid.lower(), host.uuid.swapcase(), host.uuid.replace("-", "")):
         assert (await host.get(f"/hosts/{uuid}")).json["uuid"] == host.uuid

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.hosts.guests import a_host, a_party, raw_socket
+from tests.apis.app import TestApp
+from tests.apis.hosts.clients import make_host, make_hosted_session, open_socket
 
 
-async def test_a_snapshot_and_what_comes_after_it_miss_nothing(house: House) -> None:
-    session, (ann,) = await a_party(house)
+async def test_a_snapshot_and_what_comes_after_it_miss_nothing(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
     update = {"type": "update", "source_of_truth_key": session.key}
-    await session.says(session.host, **update, state={"n": 1})
+    await session.send_message(session.host, **update, state={"n": 1})
     snapshot = await ann.get(session.path)
     assert snapshot.json == {
         "session_id": session.id,
@@ -18,39 +18,41 @@ async def test_a_snapshot_and_what_comes_after_it_miss_nothing(house: House) -> 
         "version": 1,
         "state": {"n": 1},
     }
-    said = await session.says(session.host, **update, patch={"n": 2})
+    said = await session.send_message(session.host, **update, patch={"n": 2})
     assert said.json["version"] == 2
-    await session.says(session.host, type="command", name="go", to=ann.uuid)
-    heard = await session.heard(ann, snapshot.cursor)
+    await session.send_message(session.host, type="command", name="go", to=ann.uuid)
+    heard = await session.poll_events(ann, snapshot.cursor)
     assert [(one["type"], one["id"] > snapshot.cursor) for one in heard] == [
         ("update", True), ("command", True)
     ]  # fmt: skip
     assert heard[0]["id"] == said.json["id"]
 
 
-async def test_a_poll_waits_and_is_answered_when_something_happens(house: House) -> None:
-    session, (ann,) = await a_party(house)
+async def test_a_poll_waits_and_is_answered_when_something_happens(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
     for n in range(3):
-        poll = await house.begun(session.heard(ann, house.core.feed.head, wait=30))
-        await session.says(session.host, type="command", name=f"c{n}")
+        poll = await test_app.start_waiting(
+            session.poll_events(ann, test_app.core.feed.head, wait=30)
+        )
+        await session.send_message(session.host, type="command", name=f"c{n}")
         assert [said["name"] for said in await poll] == [f"c{n}"]
 
 
-async def test_all_transports_tell_the_same(house: House) -> None:
-    session, (ann, bob) = await a_party(house, 2)
-    cursor = house.core.feed.head
+async def test_all_transports_tell_the_same(test_app: TestApp) -> None:
+    session, (ann, bob) = await make_hosted_session(test_app, 2)
+    cursor = test_app.core.feed.head
     for n in range(3):
-        await session.says(ann, type="command", name=f"c{n}")
-    polled = await session.heard(bob, cursor)
-    socket = await house.http.ws_connect(
-        house.url(f"{session.path}/events?after-event-id={cursor}"), headers=bob.bearer
+        await session.send_message(ann, type="command", name=f"c{n}")
+    polled = await session.poll_events(bob, cursor)
+    socket = await test_app.http.ws_connect(
+        test_app.url(f"{session.path}/events?after-event-id={cursor}"), headers=bob.bearer
     )
     assert (await socket.receive_json(timeout=10))["type"] == "hello"
     assert [await socket.receive_json(timeout=10) for _ in polled] == polled
     await socket.close()
     accept = {**bob.bearer, "Accept": "text/event-stream"}
-    url = house.url(f"{session.path}/events?after-event-id={cursor}")
-    async with house.http.get(url, headers=accept) as stream:
+    url = test_app.url(f"{session.path}/events?after-event-id={cursor}")
+    async with test_app.http.get(url, headers=accept) as stream:
         assert stream.headers["Access-Control-Allow-Origin"] == "*"
         lines: list[bytes] = []
         while sum(line.startswith(b"data: {") for line in lines) < 3:
@@ -60,110 +62,112 @@ async def test_all_transports_tell_the_same(house: House) -> None:
     ]
 
 
-async def test_a_message_counts_once_with_a_key(stone_house: House) -> None:
-    house = stone_house
-    session, (ann,) = await a_party(house)
+async def test_a_message_counts_once_with_a_key(persistent_test_app: TestApp) -> None:
+    test_app = persistent_test_app
+    session, (ann,) = await make_hosted_session(test_app)
     key = {"Idempotency_Key": "k"}
-    first = await session.says(ann, key, type="command", name="once")
-    await house.restart()
-    again = await session.says(ann, key, type="command", name="once")
+    first = await session.send_message(ann, key, type="command", name="once")
+    await test_app.restart()
+    again = await session.send_message(ann, key, type="command", name="once")
     assert first.json == again.json
-    other = await session.says(ann, key, type="command", name="twice")
+    other = await session.send_message(ann, key, type="command", name="twice")
     assert (other.status, other.json["detail"][0]["loc"]) == (422, ["header", "Idempotency-Key"])
-    assert len([s for s in await session.heard(session.host) if s["type"] == "command"]) == 1
+    assert len([s for s in await session.poll_events(session.host) if s["type"] == "command"]) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 300])
-async def test_a_key_that_is_none_is_refused(house: House, key: str) -> None:
-    session, (ann,) = await a_party(house)
-    answer = await session.says(ann, {"Idempotency_Key": key}, type="leave")
+async def test_a_key_that_is_none_is_refused(test_app: TestApp, key: str) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
+    answer = await session.send_message(ann, {"Idempotency_Key": key}, type="leave")
     assert answer.status == 422
 
 
-async def test_only_the_holder_of_the_key_updates(house: House) -> None:
-    session, (ann,) = await a_party(house)
+async def test_only_the_holder_of_the_key_updates(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
     for key in ({}, {"source_of_truth_key": "x"}, {"source_of_truth_key": None}):
         for who in (ann, session.host):
-            answer = await session.says(who, type="update", state=1, **key)
+            answer = await session.send_message(who, type="update", state=1, **key)
             assert (answer.status, answer.json) == (403, {"message": "not the source of truth"})
-    answer = await session.says(ann, type="update", state=1, source_of_truth_key=session.key)
+    answer = await session.send_message(
+        ann, type="update", state=1, source_of_truth_key=session.key
+    )
     assert answer.json["version"] == 1
 
 
-async def test_who_was_banned_hears_it_once_and_then_is_no_member(house: House) -> None:
-    session, (ann,) = await a_party(house)
-    cursor = house.core.feed.head
-    poll = await house.begun(session.heard(ann, cursor, wait=30))
+async def test_who_was_banned_hears_it_once_and_then_is_no_member(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
+    cursor = test_app.core.feed.head
+    poll = await test_app.start_waiting(session.poll_events(ann, cursor, wait=30))
     await session.host.post(f"{session.host.path}/banlist?banned={ann.uuid}")
     (left,) = await poll
     expected = {"id": left["id"], "type": "left", "player": ann.uuid, "reason": "banned"}
     assert left == expected
-    assert await session.heard(ann, cursor) == [left]
+    assert await session.poll_events(ann, cursor) == [left]
     answer = await ann.get(f"{session.path}/events?after-event-id={left['id']}")
     assert (answer.status, answer.json) == (403, {"message": "not in session"})
 
 
-async def test_who_polls_hears_how_it_ended_and_then_that_there_is_none(house: House) -> None:
-    session, (ann,) = await a_party(house)
-    cursor = house.core.feed.head
-    assert (await session.says(session.host, type="leave")).json == {}
-    heard = await session.heard(ann, cursor)
+async def test_who_polls_hears_how_it_ended_and_then_that_there_is_none(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
+    cursor = test_app.core.feed.head
+    assert (await session.send_message(session.host, type="leave")).json == {}
+    heard = await session.poll_events(ann, cursor)
     assert [said["type"] for said in heard] == ["left", "ended"]
     answer = await ann.get(f"{session.path}/events?after-event-id={heard[-1]['id']}")
     assert (answer.status, answer.json) == (404, {"message": "no session"})
     for said in ({"type": "command", "name": "x"}, {"type": "leave"}):
-        assert (await session.says(ann, **said)).status == 404
+        assert (await session.send_message(ann, **said)).status == 404
 
 
-async def test_a_stranger_hears_nothing_of_a_session(house: House) -> None:
-    session, _ = await a_party(house)
-    other = await a_host(house)
-    for after in (-1, 0, house.core.feed.head):
+async def test_a_stranger_hears_nothing_of_a_session(test_app: TestApp) -> None:
+    session, _ = await make_hosted_session(test_app)
+    other = await make_host(test_app)
+    for after in (-1, 0, test_app.core.feed.head):
         answer = await other.get(f"{session.path}/events?after-event-id={after}")
         assert answer.status == 403
 
 
 @pytest.mark.parametrize("query", ["after-event-id=x", "after-event-id=-2", "wait=x", "wait=61"])
-async def test_a_query_that_is_wrong_is_said_to_be(house: House, query: str) -> None:
-    session, (ann,) = await a_party(house)
+async def test_a_query_that_is_wrong_is_said_to_be(test_app: TestApp, query: str) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
     answer = await ann.get(f"{session.path}/events?{query}")
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["query", query.partition("=")[0]]
 
 
-async def test_a_cursor_beyond_the_newest_is_wrong(house: House) -> None:
-    session, (ann,) = await a_party(house)
+async def test_a_cursor_beyond_the_newest_is_wrong(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
     answer = await ann.get(f"{session.path}/events?after-event-id=1000000")
     assert answer.json["detail"][0]["loc"] == ["query", "after-event-id"]
 
 
-async def test_a_ping_is_answered(house: House) -> None:
-    session, (ann,) = await a_party(house)
-    assert (await session.says(ann, type="ping")).json == {"type": "pong"}
+async def test_a_ping_is_answered(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
+    assert (await session.send_message(ann, type="ping")).json == {"type": "pong"}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"null", b'{"type": "\\u0000"}'])
-async def test_what_is_no_message_is_422(house: House, body: bytes) -> None:
-    session, (ann,) = await a_party(house)
+async def test_what_is_no_message_is_422(test_app: TestApp, body: bytes) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
     answer = await ann.post(f"{session.path}/messages", body)
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"][0] == "body"
 
 
-async def test_a_token_that_ends_ends_what_is_open(house: House) -> None:
-    session, (ann,) = await a_party(house)
-    speaking, silent = await session.socket(ann), await session.socket(ann)
-    host = await session.socket(session.host)
-    house.clock.forward(7 * 86400 + 1)
-    await speaking.say(type="command", name="late")
-    await speaking.told(type="error", code=401)
-    assert await speaking.ends() == 1008
+async def test_a_token_that_ends_ends_what_is_open(test_app: TestApp) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
+    speaking, silent = await session.connect(ann), await session.connect(ann)
+    host = await session.connect(session.host)
+    test_app.clock.advance(7 * 86400 + 1)
+    await speaking.send(type="command", name="late")
+    await speaking.expect(type="error", code=401)
+    assert await speaking.wait_closed() == 1008
     assert (await ann.get(session.path)).status == 401
     renewed = (await session.host.get("/hosts/access_token/renew")).json["token"]
     session.host.token = renewed
-    await session.says(session.host, type="command", name="now")
+    await session.send_message(session.host, type="command", name="now")
     for line in (silent, host):
-        assert await line.ends() == 1008
-    line = await raw_socket(house, f"/sync/{session.id}")
-    await line.say(type="join", session_id=session.id, player=ann.uuid, token=ann.token)
-    await line.told(type="error", code=401)
+        assert await line.wait_closed() == 1008
+    line = await open_socket(test_app, f"/sync/{session.id}")
+    await line.send(type="join", session_id=session.id, player=ann.uuid, token=ann.token)
+    await line.expect(type="error", code=401)

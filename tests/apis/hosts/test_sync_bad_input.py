@@ -4,8 +4,15 @@ import json
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.hosts.guests import NOWHERE, Session, Socket, a_party, hosts, raw_socket
+from tests.apis.app import TestApp
+from tests.apis.hosts.clients import (
+    NOWHERE,
+    Session,
+    SyncSocket,
+    make_hosted_session,
+    make_hosts,
+    open_socket,
+)
 
 BAD_JOINS = [
     ({"type": "hello"}, 400),
@@ -29,27 +36,27 @@ BAD_JOINS = [
 
 @pytest.mark.parametrize(("given", "code"), BAD_JOINS, ids=str)
 async def test_a_join_that_is_none_is_refused_and_the_line_closed(
-    house: House, given: dict[str, object], code: int
+    test_app: TestApp, given: dict[str, object], code: int
 ) -> None:
-    session, (ann,) = await a_party(house)
-    socket = await raw_socket(house, f"/sync/{session.id}")
+    session, (ann,) = await make_hosted_session(test_app)
+    socket = await open_socket(test_app, f"/sync/{session.id}")
     join = {"type": "join", "session_id": session.id, "player": ann.uuid, "token": ann.token}
-    await socket.say(**{**join, **given})
-    await socket.told(type="error", code=code)
-    assert await socket.ends() == 1008
+    await socket.send(**{**join, **given})
+    await socket.expect(type="error", code=code)
+    assert await socket.wait_closed() == 1008
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "1", '{"a":' * 100, '"\\u0000"', "{" * 5000])
-async def test_what_is_no_message_is_refused(house: House, text: str) -> None:
-    session, (ann,) = await a_party(house)
-    socket = await raw_socket(house, f"/sync/{session.id}")
+async def test_what_is_no_message_is_refused(test_app: TestApp, text: str) -> None:
+    session, (ann,) = await make_hosted_session(test_app)
+    socket = await open_socket(test_app, f"/sync/{session.id}")
     await socket.ws.send_str(text)
-    await socket.told(type="error", code=400)
-    assert await socket.ends() == 1008
-    socket = await session.socket(ann)
+    await socket.expect(type="error", code=400)
+    assert await socket.wait_closed() == 1008
+    socket = await session.connect(ann)
     await socket.ws.send_str(text)
-    await socket.told(type="error", code=400)
-    await socket.settled()
+    await socket.expect(type="error", code=400)
+    await socket.wait_until_handled()
 
 
 BAD_MESSAGES = [
@@ -79,36 +86,36 @@ BAD_MESSAGES = [
 
 @pytest.mark.parametrize(("said", "code"), BAD_MESSAGES, ids=lambda one: str(one)[:50])
 async def test_a_message_that_is_wrong_is_refused_and_the_line_stays_open(
-    house: House, said: dict[str, object], code: int
+    test_app: TestApp, said: dict[str, object], code: int
 ) -> None:
-    session, (ann,) = await a_party(house)
-    socket = await session.socket(session.host)
-    await socket.say(**said)
-    await socket.told(type="error", code=code)
-    await socket.settled()
-    answer = await session.says(ann, **said)
+    session, (ann,) = await make_hosted_session(test_app)
+    socket = await session.connect(session.host)
+    await socket.send(**said)
+    await socket.expect(type="error", code=code)
+    await socket.wait_until_handled()
+    answer = await session.send_message(ann, **said)
     assert answer.status in (400, 403, 404, 422)
 
 
-async def test_a_plain_request_is_no_handshake(house: House) -> None:
-    answer = await house.stranger.get("/sync/1")
+async def test_a_plain_request_is_no_handshake(test_app: TestApp) -> None:
+    answer = await test_app.anonymous.get("/sync/1")
     assert answer.status == 422
-    answer = await house.stranger.get("/sync/1", Upgrade="websocket", Connection="Upgrade")
+    answer = await test_app.anonymous.get("/sync/1", Upgrade="websocket", Connection="Upgrade")
     assert answer.status == 422
     assert json.loads(answer.raw)["detail"][0]["loc"] == ["header", "Upgrade"]
 
 
-async def test_a_room_of_another_api_is_no_session(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens("noughts")
-    bob = await house.guest("Bob")
-    await bob.joins(room)
-    await ann.starts(room)
-    (host,) = await hosts(house, 1)
-    socket: Socket = await Session(host, 1, "").socket(host)
+async def test_a_room_of_another_api_is_no_session(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("noughts")
+    bob = await test_app.sign_in_guest("Bob")
+    await bob.join(room)
+    await ann.start(room)
+    (host,) = await make_hosts(test_app, 1)
+    socket: SyncSocket = await Session(host, 1, "").connect(host)
     assert socket.accepted["code"] == 404
     assert (await host.get("/sessions/1")).status == 404
-    socket = await Session(host, 1, "").socket(await as_host(ann))
+    socket = await Session(host, 1, "").connect(await as_host(ann))
     assert socket.accepted["code"] == 401
 
 

@@ -50,13 +50,13 @@ ROOMS = [
         "game_room.php create",
         400,
         "You are already in a game room. Leave current room first.",
-        given="room",
+        precondition="room",
     ),
     Cause(
         "game_room.php create",
         400,
         "You cannot create a game room while in a matchmaking lobby.",
-        given="lobby",
+        precondition="lobby",
     ),
     Cause("game_room.php join", 400, "You are already in another room", "guest", "other room"),
     Cause("game_room.php join", 400, "Room not found"),
@@ -101,14 +101,14 @@ EXCHANGE = [
         "game_room.php updates",
         400,
         "Missing required field: target_players",
-        given="room",
+        precondition="room",
         body=NOTE,
     ),
     Cause(
         "game_room.php updates",
         400,
         "Missing required field: type",
-        given="room",
+        precondition="room",
         body={"target_players": "all"},
     ),
     *(
@@ -154,7 +154,7 @@ EXCHANGE = [
             "game_room.php updates/poll",
             400,
             "No valid source players found",
-            given="room",
+            precondition="room",
             body={"from_players": "specific", "from_players_ids": ids},
         )
         for ids in (None, [], "x", [999])
@@ -163,7 +163,7 @@ EXCHANGE = [
         "game_room.php updates/poll",
         400,
         "Invalid from players",
-        given="room",
+        precondition="room",
         body={"from_players": "nobody"},
     ),
 ]

@@ -7,12 +7,12 @@ NOT_IN_A = "You are not in a matchmaking lobby"
 IN_A = "You are already in a matchmaking lobby"
 FULL = "Matchmaking lobby is full"
 MATCHMAKING = [
-    Cause("matchmaking.php create", 400, IN_A, given="lobby"),
+    Cause("matchmaking.php create", 400, IN_A, precondition="lobby"),
     Cause(
         "matchmaking.php create",
         400,
         "You cannot create matchmaking while in a game room. Leave room first.",
-        given="room",
+        precondition="room",
     ),
     Cause("matchmaking.php create", 400, "Missing required field: max_players", body={}),
     *(
@@ -92,7 +92,7 @@ MATCHMAKING = [
             "matchmaking.php response",
             400,
             "Missing required fields: requestId and action",
-            given="asked",
+            precondition="asked",
             **said,
         )
         for said in ({"body": {}}, {"path": "matchmaking.php/response"})
@@ -101,7 +101,7 @@ MATCHMAKING = [
         "matchmaking.php response",
         400,
         'Action must be "approve" or "reject"',
-        given="asked",
+        precondition="asked",
         body={"action": "ignore"},
     ),
     Cause("matchmaking.php response", 404, "Request not found or already processed"),
@@ -109,7 +109,7 @@ MATCHMAKING = [
         "matchmaking.php response",
         404,
         "Request not found or already processed",
-        given="asked and answered",
+        precondition="asked and answered",
     ),
     *(
         Cause(
@@ -121,27 +121,27 @@ MATCHMAKING = [
         )
         for who in ("guest", "other")
     ),
-    Cause("matchmaking.php response", 400, GONE, given="asked and started"),
-    Cause("matchmaking.php response", 400, GONE, given="asked and removed"),
-    Cause("matchmaking.php response", 400, FULL, given="asked and full"),
-    Cause("matchmaking.php start", 400, GONE, given="started"),
+    Cause("matchmaking.php response", 400, GONE, precondition="asked and started"),
+    Cause("matchmaking.php response", 400, GONE, precondition="asked and removed"),
+    Cause("matchmaking.php response", 400, FULL, precondition="asked and full"),
+    Cause("matchmaking.php start", 400, GONE, precondition="started"),
     Cause(
         "matchmaking.php start",
         400,
         "Lobby must be full to start (strict_full enabled)",
-        given="strict lobby",
+        precondition="strict lobby",
     ),
     Cause(
         "matchmaking.php stop",
         400,
         "Cannot stop matchmaking lobby after it has been started",
-        given="started",
+        precondition="started",
     ),
     Cause(
         "matchmaking.php kick",
         400,
         "Cannot kick players from matchmaking after it has been started",
-        given="started",
+        precondition="started",
     ),
     Cause("matchmaking.php kick", 400, "Missing required field: player_id", "host", "lobby", {}),
     Cause(
@@ -154,6 +154,6 @@ MATCHMAKING = [
         "matchmaking.php password",
         400,
         "Cannot change password after matchmaking has started",
-        given="started",
+        precondition="started",
     ),
 ]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.multiplayer.playing import Scene, a_scene
+from tests.apis.app import TestApp
+from tests.apis.multiplayer.scene import Scene, make_scene
 
 
 @pytest.fixture
-async def scene(house: House) -> Scene:
+async def scene(test_app: TestApp) -> Scene:
     """A game without rules, and three who could play it."""
-    return await a_scene(house)
+    return await make_scene(test_app)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.apis.multiplayer.playing import Scene, well
+from tests.apis.multiplayer.scene import Scene, success
 
 #: What a request names where it means a lobby, a room, a request or an action that was made before.
 NOWHERE = "0" * 32
@@ -88,7 +88,7 @@ class Cause:
     status: int
     sentence: str
     by: str = "host"
-    given: str = ""
+    precondition: str = ""
     body: Any = ...
     path: str = ""
     #: Which credential is missing or bad.
@@ -161,52 +161,59 @@ def credentials(endpoint: str) -> list[Cause]:
     ]
 
 
-async def prepare(scene: Scene, given: str) -> dict[str, str]:
+async def prepare(scene: Scene, precondition: str) -> dict[str, str]:
     """Do what a cause takes for granted; gives what its path may name."""
     names = {"lobby": NOWHERE, "room": NOWHERE, "request": NOWHERE, "action": NOWHERE}
-    if given in ("lobby", "strict lobby", "locked lobby", "lobby by request"):
-        await scene.opens_lobby(
-            strict_full=given == "strict lobby",
-            join_by_requests=given == "lobby by request",
-            password="secret" if given == "locked lobby" else None,
+    if precondition in ("lobby", "strict lobby", "locked lobby", "lobby by request"):
+        await scene.create_lobby(
+            strict_full=precondition == "strict lobby",
+            join_by_requests=precondition == "lobby by request",
+            password="secret" if precondition == "locked lobby" else None,
         )
-    elif given in ("gathered", "full lobby"):
-        await scene.gathers(max_players=4 if given == "gathered" else 2)
-    elif given.startswith("asked"):
-        names["request"] = await _ask_to_join(scene, given)
-    elif given.startswith("started"):
-        await scene.starts(can_leave_room=given != "started for good")
-    elif given in ("room", "full room", "locked room", "together", "stopped room", "no way out"):
-        password = "secret" if given == "locked room" else None
-        most = 2 if given == "full room" else 4
-        leave = given != "no way out"
-        opened = {"max_players": most, "password": password, "can_leave_room": leave}
-        await scene.opens_room(**opened)
-        if given in ("full room", "together", "no way out"):
-            await scene.enters(scene.guest)
-        if given == "stopped room":
-            well(await scene.host.post("game_room.php/stop"))
-    elif given == "asked in room":
-        await scene.meets()
-        (names["action"],) = await scene.asks(scene.guest)
-    elif given == "other room":
-        await scene.opens_room()
-        well(await scene.guest.post("game_room.php/create"))
+    elif precondition in ("gathered", "full lobby"):
+        await scene.fill_lobby(max_players=4 if precondition == "gathered" else 2)
+    elif precondition.startswith("asked"):
+        names["request"] = await _ask_to_join(scene, precondition)
+    elif precondition.startswith("started"):
+        await scene.start_game(can_leave_room=precondition != "started for good")
+    elif precondition in (
+        "room",
+        "full room",
+        "locked room",
+        "together",
+        "stopped room",
+        "no way out",
+    ):
+        password = "secret" if precondition == "locked room" else None
+        capacity = 2 if precondition == "full room" else 4
+        leave = precondition != "no way out"
+        room_params = {"max_players": capacity, "password": password, "can_leave_room": leave}
+        await scene.create_room(**room_params)
+        if precondition in ("full room", "together", "no way out"):
+            await scene.join_room(scene.guest)
+        if precondition == "stopped room":
+            success(await scene.host.post("game_room.php/stop"))
+    elif precondition == "asked in room":
+        await scene.fill_room()
+        (names["action"],) = await scene.send_action(scene.guest)
+    elif precondition == "other room":
+        await scene.create_room()
+        success(await scene.guest.post("game_room.php/create"))
     names["lobby"], names["room"] = scene.lobby or NOWHERE, scene.room or NOWHERE
     return names
 
 
 async def _ask_to_join(scene: Scene, given: str) -> str:
     """Send a join request and bring it into the state that the cause names; return its id."""
-    request = await scene.asks_in(max_players=2)
+    request = await scene.request_join(max_players=2)
     if given == "asked and full":
         third = await scene.other.post(f"matchmaking.php/{scene.lobby}/request")
-        path = f"matchmaking.php/{well(third)['request_id']}/response"
-        well(await scene.host.post(path, {"action": "approve"}))
+        path = f"matchmaking.php/{success(third)['request_id']}/response"
+        success(await scene.host.post(path, {"action": "approve"}))
     if given == "asked and answered":
-        well(await scene.host.post(f"matchmaking.php/{request}/response", {"action": "reject"}))
+        success(await scene.host.post(f"matchmaking.php/{request}/response", {"action": "reject"}))
     if given == "asked and started":
-        well(await scene.host.post("matchmaking.php/start"))
+        success(await scene.host.post("matchmaking.php/start"))
     if given == "asked and removed":
-        well(await scene.host.post("matchmaking.php/remove"))
+        success(await scene.host.post("matchmaking.php/remove"))
     return request

@@ -4,47 +4,47 @@ import json
 
 import pytest
 
-from tests.apis.app import a_house
+from tests.apis.app import run_test_app
+from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.errors import REQUESTS
-from tests.apis.multiplayer.gamers import an_arena
-from tests.apis.multiplayer.playing import well, wrong
+from tests.apis.multiplayer.scene import failure, success
 
 REGISTER = "game_players.php/register"
 
 
-async def data_of(gamer):
-    return well(await gamer.get("game_data.php/player/get"))["data"]
+async def data_of(player_client):
+    return success(await player_client.get("game_data.php/player/get"))["data"]
 
 
 async def register(scene, body, query=""):
     """Register through the wire and look at what was kept."""
-    said = well(await scene.arena.anyone.post(f"{REGISTER}{query}", body))
+    said = success(await scene.arena.anonymous.post(f"{REGISTER}{query}", body))
     scene.other.key = said["private_key"]
     return await data_of(scene.other)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
 async def test_a_body_is_read_whatever_it_is_called(scene, kind):
-    answer = await scene.arena.anyone.post(REGISTER, {"player_name": "Pat"}, Content_Type=kind)
-    assert well(answer)["player_name"] == "Pat"
+    answer = await scene.arena.anonymous.post(REGISTER, {"player_name": "Pat"}, Content_Type=kind)
+    assert success(answer)["player_name"] == "Pat"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"5", b"\xff", b'{"a": 1e999}'])
 async def test_what_is_no_json_object_is_refused(scene, body):
-    answer = await scene.arena.anyone.post(REGISTER, body)
-    assert wrong(answer) == (400, "Invalid JSON body")
+    answer = await scene.arena.anonymous.post(REGISTER, body)
+    assert failure(answer) == (400, "Invalid JSON body")
 
 
 async def test_null_is_nothing(scene):
-    await scene.opens_room(room_name=None, password=None, max_players=None, player_data=None)
-    well(await scene.guest.post(f"game_room.php/{scene.room}/join", b"null"))
-    nothing = await scene.host.ask("PUT", "game_data.php/player/update", b"null")
-    assert wrong(nothing) == (400, "Invalid JSON body")
+    await scene.create_room(room_name=None, password=None, max_players=None, player_data=None)
+    success(await scene.guest.post(f"game_room.php/{scene.room}/join", b"null"))
+    nothing = await scene.host.request("PUT", "game_data.php/player/update", b"null")
+    assert failure(nothing) == (400, "Invalid JSON body")
 
 
 async def test_an_update_without_a_body_does_not_wipe_what_is_kept(scene):
-    answer = await scene.host.ask("PUT", "game_data.php/player/update")
-    assert wrong(answer) == (400, "Invalid JSON body")
+    answer = await scene.host.request("PUT", "game_data.php/player/update")
+    assert failure(answer) == (400, "Invalid JSON body")
     assert (await data_of(scene.host))["level"] == 1
 
 
@@ -56,12 +56,12 @@ async def test_a_unity_client_sends_free_json_as_text(scene, empty):
 
 
 async def test_a_unity_client_is_sent_free_json_as_text(scene):
-    await scene.starts(rules={"rank": "gold"})
-    (action,) = await scene.asks(scene.guest, request_data={"x": 1})
-    await scene.tells(scene.host, data={"y": 2})
+    await scene.start_game(rules={"rank": "gold"})
+    (action,) = await scene.send_action(scene.guest, request_data={"x": 1})
+    await scene.send_update(scene.host, data={"y": 2})
 
-    async def said(method, path, gamer=scene.host, body=None):
-        return well(await gamer.ask(method, f"{path}?format=unity", body))
+    async def said(method, path, player_client=scene.host, body=None):
+        return success(await player_client.request(method, f"{path}?format=unity", body))
 
     shown = await said("GET", "matchmaking.php/current")
     assert json.loads(shown["matchmaking"]["rules_json"]) == {"rank": "gold"}
@@ -84,7 +84,7 @@ async def test_a_unity_client_is_sent_free_json_as_text(scene):
 
 async def test_a_unity_client_may_replace_its_data_by_one_text(scene):
     body = {"data_json": '{"level": 9}'}
-    well(await scene.host.ask("PUT", "game_data.php/player/update?format=unity", body))
+    success(await scene.host.request("PUT", "game_data.php/player/update?format=unity", body))
     assert await data_of(scene.host) == {"level": 9}
 
 
@@ -93,28 +93,28 @@ async def test_names_may_be_in_camel_case(scene):
         "matchmakingName": "Mine", "maxPlayers": "3", "strictFull": 1, "joinByRequests": "true",
         "hostSwitch": "0", "canLeaveRoom": False, "realtimeRoom": True,
     }  # fmt: skip
-    said = well(await scene.host.post("matchmaking.php/create", body))
+    said = success(await scene.host.post("matchmaking.php/create", body))
     assert (said["max_players"], said["strict_full"], said["join_by_requests"]) == (3, True, True)
-    (row,) = well(await scene.guest.post("matchmaking.php/list"))["lobbies"]
+    (row,) = success(await scene.guest.post("matchmaking.php/list"))["lobbies"]
     assert row["matchmaking_name"] == "Mine"
 
 
 async def test_older_clients_send_player_data_bare(scene):
-    await scene.opens_lobby()
+    await scene.create_lobby()
     path = f"matchmaking.php/{scene.lobby}/join"
-    well(await scene.guest.post(path, {"level": 12, "class": "mage"}))
-    well(await scene.host.post("matchmaking.php/start"))
-    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    success(await scene.guest.post(path, {"level": 12, "class": "mage"}))
+    success(await scene.host.post("matchmaking.php/start"))
+    rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert [row["player_data"] for row in rows] == [{}, {"level": 12, "class": "mage"}]
 
 
 async def test_player_data_of_a_request_come_along_when_it_is_granted(scene):
-    await scene.opens_lobby(join_by_requests=True)
+    await scene.create_lobby(join_by_requests=True)
     path = f"matchmaking.php/{scene.lobby}/request"
-    asked = well(await scene.guest.post(path, {"player_data": {"level": 7}}))["request_id"]
-    well(await scene.host.post(f"matchmaking.php/{asked}/response", {"action": "approve"}))
-    well(await scene.host.post("matchmaking.php/start"))
-    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    asked = success(await scene.guest.post(path, {"player_data": {"level": 7}}))["request_id"]
+    success(await scene.host.post(f"matchmaking.php/{asked}/response", {"action": "approve"}))
+    success(await scene.host.post("matchmaking.php/start"))
+    rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert rows[1]["player_data"] == {"level": 7}
 
 
@@ -126,24 +126,24 @@ async def test_an_object_may_come_as_other_languages_write_it(scene, data):
 
 @pytest.mark.parametrize("data", [[1], "text", 5, True])
 async def test_player_data_are_an_object(scene, data):
-    answer = await scene.arena.anyone.post(REGISTER, {"player_name": "P", "player_data": data})
+    answer = await scene.arena.anonymous.post(REGISTER, {"player_name": "P", "player_data": data})
     assert answer.status == 400 and "player_data" in answer.error
 
 
 async def test_data_beyond_64_kib_are_refused_and_up_to_there_kept(scene):
     path, most = "game_data.php/player/update", 64 * 1024
     fitting = {"a": "x" * (most - len('{"a":""}'))}
-    well(await scene.host.ask("PUT", path, fitting))
-    answer = await scene.host.ask("PUT", path, {"a": fitting["a"] + "x"})
-    assert wrong(answer) == (413, f"data must not exceed {most} bytes")
+    success(await scene.host.request("PUT", path, fitting))
+    answer = await scene.host.request("PUT", path, {"a": fitting["a"] + "x"})
+    assert failure(answer) == (413, f"data must not exceed {most} bytes")
     assert await data_of(scene.host) == fitting
 
 
 async def test_a_body_larger_than_this_server_takes_is_refused():
-    async with a_house(body_limit=2048) as house:
-        arena = await an_arena(house)
-        answer = await arena.anyone.post(REGISTER, {"player_name": "x" * 3000})
-        assert wrong(answer) == (413, "Request body is too large")
+    async with run_test_app(body_limit=2048) as test_app:
+        arena = await make_sample_game(test_app)
+        answer = await arena.anonymous.post(REGISTER, {"player_name": "x" * 3000})
+        assert failure(answer) == (413, "Request body is too large")
 
 
 #: Things that come where something else was meant.
@@ -169,7 +169,7 @@ async def test_nothing_that_a_client_says_is_a_fault_of_ours(scene, endpoint):
     for oddity in ODDITIES:
         for members in (MEMBERS, *((name,) for name in (*body, "player_data", "rules_json"))):
             said = {**body, **dict.fromkeys(members, oddity)}
-            answer = await scene.host.ask(method, path, said, **private)
+            answer = await scene.host.request(method, path, said, **private)
             assert answer.status < 500, (said, answer.raw)
 
 
@@ -187,4 +187,4 @@ async def test_nor_is_any_id(scene, id):
         "matchmaking.php/{}/status",
     ):
         method = "GET" if path.endswith("status") else "POST"
-        assert (await scene.host.ask(method, path.format(id))).status in (400, 404)
+        assert (await scene.host.request(method, path.format(id))).status in (400, 404)

@@ -3,7 +3,7 @@
 import aiohttp
 
 from coalserver.core.commands.games import add_game
-from tests.apis.app import PATIENCE, House
+from tests.apis.app import TIMEOUT_SECONDS, TestApp
 
 
 class Client:
@@ -41,14 +41,14 @@ class Client:
         """The socket, opened with a token, and greeted."""
         token = (await self.post("realtime.php/token"))["token"]
         socket = await self.http.ws_connect(f"{self.url}/?token={token}&client=json")
-        assert (await socket.receive_json(timeout=PATIENCE))["type"] == "connected"
+        assert (await socket.receive_json(timeout=TIMEOUT_SECONDS))["type"] == "connected"
         return socket
 
 
-async def test_a_whole_game(house: House):
-    made = await house.core.do(add_game, tag="quest")
-    url = str(house.url("/")).rstrip("/")
-    players = [Client(house.http, url, made["api_token"]) for _ in range(3)]
+async def test_a_whole_game(test_app: TestApp):
+    made = await test_app.core.execute(add_game, tag="quest")
+    url = str(test_app.url("/")).rstrip("/")
+    players = [Client(test_app.http, url, made["api_token"]) for _ in range(3)]
     host, first, second = players
     for number, player in enumerate(players):
         await player.register(f"Player{number}", level=5 - number)
@@ -102,7 +102,7 @@ async def test_a_whole_game(house: House):
     sender, hearer = await host.realtime(), await first.realtime()
     frame = {"type": "send", "command": "jump", "data": {"y": 3}, "target": "all"}
     await sender.send_json(frame)
-    heard = await hearer.receive_json(timeout=PATIENCE)
+    heard = await hearer.receive_json(timeout=TIMEOUT_SECONDS)
     assert (heard["type"], heard["command"], heard["data"]) == ("receive", "jump", {"y": 3})
     await sender.close()
     await hearer.close()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.apis.app import Asker
-from tests.apis.multiplayer.playing import well, wrong
+from tests.apis.app import ApiClient
+from tests.apis.multiplayer.scene import failure, success
 
 NOW = 1_700_000_000
 
@@ -26,7 +26,7 @@ NOW = 1_700_000_000
     ],
 )
 async def test_the_time_of_a_zone(scene, utc, hours, text):
-    said = well(await scene.host.get(f"time.php?utc={utc}"))
+    said = success(await scene.host.get(f"time.php?utc={utc}"))
     assert said["timestamp"] == NOW + hours * 3600
     assert said["offset"] == {
         "offset_hours": hours,
@@ -39,7 +39,7 @@ async def test_the_time_of_a_zone(scene, utc, hours, text):
 
 async def test_without_an_offset_it_is_utc(scene):
     for path in ("time.php", "time.php?utc="):
-        said = well(await scene.host.get(path))
+        said = success(await scene.host.get(path))
         assert said["readable"] == "2023-11-14 22:13:20 UTC" and "offset" not in said
 
 
@@ -47,11 +47,11 @@ async def test_without_an_offset_it_is_utc(scene):
 async def test_an_offset_that_no_zone_has(scene, utc):
     answer = await scene.host.get(f"time.php?utc={utc}")
     said = "Invalid utc offset. Use -12 to +14, in hours or half hours"
-    assert wrong(answer) == (400, said)
+    assert failure(answer) == (400, said)
 
 
 async def test_its_own_words_for_tokens(scene):
-    stranger = Asker(scene.house)
-    assert wrong(await stranger.get("/api/time.php")) == (401, "API key is required")
+    stranger = ApiClient(scene.test_app)
+    assert failure(await stranger.get("/api/time.php")) == (401, "API key is required")
     answer = await stranger.get("/api/time.php?api_token=made-up")
-    assert wrong(answer) == (403, "Invalid API key")
+    assert failure(answer) == (403, "Invalid API key")

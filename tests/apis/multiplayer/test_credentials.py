@@ -4,61 +4,65 @@ import pytest
 
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.player import Player
-from tests.apis.app import Asker
-from tests.apis.multiplayer.playing import a_scene, well, wrong
+from tests.apis.app import ApiClient
+from tests.apis.multiplayer.scene import failure, make_scene, success
 
 CURRENT = "/api/matchmaking.php/current"
 
 
 async def ask(scene, path=CURRENT, method="GET", body=None, **headers):
     """A request with no credentials but those in the path and the headers."""
-    return await Asker(scene.house).ask(method, path, body, **headers)
+    return await ApiClient(scene.test_app).request(method, path, body, **headers)
 
 
 @pytest.mark.parametrize("header", ["X_Player_Token", "X_Game_Player_Token"])
 async def test_credentials_may_come_in_headers(scene, header):
     shown = {"X_Api_Token": scene.arena.api, header: scene.host.key}
-    well(await ask(scene, **shown))
+    success(await ask(scene, **shown))
 
 
 async def test_credentials_may_come_in_the_query(scene):
-    well(await ask(scene, f"{CURRENT}?api_token={scene.arena.api}&player_token={scene.host.key}"))
+    success(
+        await ask(scene, f"{CURRENT}?api_token={scene.arena.api}&player_token={scene.host.key}")
+    )
 
 
 async def test_credentials_may_come_half_in_each(scene):
-    well(await ask(scene, f"{CURRENT}?api_token={scene.arena.api}", X_Player_Token=scene.host.key))
+    success(
+        await ask(scene, f"{CURRENT}?api_token={scene.arena.api}", X_Player_Token=scene.host.key)
+    )
 
 
 async def test_the_header_wins(scene):
     query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
     answer = await ask(scene, CURRENT + query, X_Player_Token="made-up")
-    assert wrong(answer) == (401, "Invalid player token")
+    assert failure(answer) == (401, "Invalid player token")
     answer = await ask(scene, f"{CURRENT}?api_token=x&player_token=y", **shown(scene.host))
-    well(answer)
+    success(answer)
 
 
-def shown(gamer):
-    return {"X_Api_Token": gamer.api, "X_Player_Token": gamer.key}
+def shown(player_client):
+    return {"X_Api_Token": player_client.api, "X_Player_Token": player_client.key}
 
 
 async def test_an_empty_header_is_none(scene):
     query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
-    well(await ask(scene, CURRENT + query, X_Player_Token=""))
+    success(await ask(scene, CURRENT + query, X_Player_Token=""))
 
 
 async def test_a_key_of_another_game_is_none_here(scene):
-    other = await a_scene(scene.house, "elsewhere")
+    other = await make_scene(scene.test_app, "elsewhere")
     answer = await ask(scene, X_Api_Token=scene.arena.api, X_Player_Token=other.host.key)
-    assert wrong(answer) == (401, "Invalid player token")
+    assert failure(answer) == (401, "Invalid player token")
 
 
 async def test_a_private_token_opens_only_its_own_game(scene):
-    other = await a_scene(scene.house, "elsewhere")
+    other = await make_scene(scene.test_app, "elsewhere")
     path = "/api/game_players.php/list"
     tokens = {"X_Api_Token": scene.arena.api, "X_Api_Private_Token": other.arena.private}
-    assert wrong(await ask(scene, path, **tokens)) == (401, "Invalid API credentials")
+    assert failure(await ask(scene, path, **tokens)) == (401, "Invalid API credentials")
     tokens = {"X_Api_Token": scene.arena.api, "X_Api_Private_Token": scene.arena.private}
-    well(await ask(scene, path, **tokens))
+    success(await ask(scene, path, **tokens))
 
 
 async def test_who_guesses_is_told_to_wait_and_who_knows_is_not(scene):
@@ -66,15 +70,15 @@ async def test_who_guesses_is_told_to_wait_and_who_knows_is_not(scene):
         assert (await ask(scene, X_Api_Token="guess")).status == 401
     answer = await ask(scene, X_Api_Token="guess")
     assert answer.status == 429 and 0 < int(answer.headers["Retry-After"]) <= 60
-    well(await ask(scene, **shown(scene.host)))
+    success(await ask(scene, **shown(scene.host)))
 
 
 async def test_who_guesses_a_password_is_told_to_wait(scene):
-    await scene.opens_lobby(password="secret")
+    await scene.create_lobby(password="secret")
     path = f"matchmaking.php/{scene.lobby}/join"
     for _ in range(10):
         answer = await scene.guest.post(path, {"password": "guess"})
-        assert wrong(answer) == (400, "Incorrect password")
+        assert failure(answer) == (400, "Incorrect password")
     assert (await scene.guest.post(path, {"password": "secret"})).status == 429
 
 
@@ -89,17 +93,17 @@ async def test_pages_of_any_origin_may_call(scene):
 
 
 async def test_a_new_key_ends_the_old_one(scene):
-    said = well(await scene.host.post("game_players.php/rotate"))
+    said = success(await scene.host.post("game_players.php/rotate"))
     assert len(said["private_key"]) == 36
     answer = await scene.host.get("matchmaking.php/current")
-    assert wrong(answer) == (401, "Invalid player token")
+    assert failure(answer) == (401, "Invalid player token")
     scene.host.key = said["private_key"]
-    well(await scene.host.get("matchmaking.php/current"))
+    success(await scene.host.get("matchmaking.php/current"))
 
 
 async def test_no_secret_is_kept_or_listed(scene):
-    listed = await scene.owns("game_players.php/list", method="GET")
-    state = scene.house.core.state
+    listed = await scene.request_as_owner("game_players.php/list", method="GET")
+    state = scene.test_app.core.state
     kept = repr([*state.all(Player), *state.all(Game)])
     for secret in (scene.host.key, scene.arena.api, scene.arena.private):
         assert secret not in kept and secret.encode() not in listed.raw

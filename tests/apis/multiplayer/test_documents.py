@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.apis.multiplayer.playing import well, wrong
+from tests.apis.multiplayer.scene import failure, success
 
 PLAYER, GAME = "game_data.php/player", "game_data.php/game"
 
@@ -13,28 +13,28 @@ async def writes(scene, where, body, version=None):
     headers = {} if version is None else {"If_Match": version}
     if where == GAME:
         headers["X_Api_Private_Token"] = scene.arena.private
-    return await scene.host.ask("PUT", f"{where}/update", body, **headers)
+    return await scene.host.request("PUT", f"{where}/update", body, **headers)
 
 
 async def read(scene, where):
-    said = well(await scene.host.get(f"{where}/get"))
+    said = success(await scene.host.get(f"{where}/get"))
     return said["data"], said["version"]
 
 
 @pytest.mark.parametrize("where", [PLAYER, GAME])
 async def test_a_write_replaces_all_there_was(scene, where):
-    well(await writes(scene, where, {"a": 1, "b": 2}))
-    said = well(await writes(scene, where, {"c": 3}))
+    success(await writes(scene, where, {"a": 1, "b": 2}))
+    said = success(await writes(scene, where, {"c": 3}))
     assert await read(scene, where) == ({"c": 3}, said["version"])
 
 
 @pytest.mark.parametrize("where", [PLAYER, GAME])
 @pytest.mark.parametrize("written", ["{}", '"{}"', 'W/"{}"'])
 async def test_who_says_what_he_saw_overwrites_nobody(scene, where, written):
-    first = well(await writes(scene, where, {"n": 1}))["version"]
-    second = well(await writes(scene, where, {"n": 2}, written.format(first)))["version"]
+    first = success(await writes(scene, where, {"n": 1}))["version"]
+    second = success(await writes(scene, where, {"n": 2}, written.format(first)))["version"]
     answer = await writes(scene, where, {"n": 3}, written.format(first))
-    assert wrong(answer) == (412, f"The data has changed: its version is {second}")
+    assert failure(answer) == (412, f"The data has changed: its version is {second}")
     assert answer.json["version"] == second
     assert await read(scene, where) == ({"n": 2}, second)
 
@@ -45,7 +45,7 @@ async def test_a_version_that_never_was_matches_nothing(scene, match):
 
 
 async def test_any_version_is_matched_by_a_star(scene):
-    well(await writes(scene, PLAYER, {"n": 1}, "*"))
+    success(await writes(scene, PLAYER, {"n": 1}, "*"))
 
 
 async def test_of_two_who_saw_the_same_one_wins(scene):
@@ -57,9 +57,9 @@ async def test_of_two_who_saw_the_same_one_wins(scene):
 
 
 async def test_what_is_kept_outlives_a_restart(scene):
-    well(await writes(scene, GAME, {"season": 2}))
-    well(await writes(scene, PLAYER, {"level": 5}))
-    await scene.house.restart()
+    success(await writes(scene, GAME, {"season": 2}))
+    success(await writes(scene, PLAYER, {"level": 5}))
+    await scene.test_app.restart()
     assert (await read(scene, GAME))[0] == {"season": 2}
     assert (await read(scene, PLAYER))[0] == {"level": 5}
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 import coalserver.apis.multiplayer as multiplayer
-from coalserver.apis.multiplayer.error_messages import SENTENCES
-from coalserver.apis.multiplayer.errors import words_for
-from coalserver.apis.multiplayer.faults import FAULTS
-from coalserver.domain.errors import Refusal, Why
-from tests.apis.app import Asker
+from coalserver.apis.multiplayer.error_messages import ERROR_MESSAGES
+from coalserver.apis.multiplayer.errors import error_message
+from coalserver.apis.multiplayer.faults import WRITE_ERROR_MESSAGES
+from coalserver.domain.errors import DomainError, ErrorCode
+from tests.apis.app import ApiClient
 from tests.apis.multiplayer.causes import CAUSES
 from tests.apis.multiplayer.errors import REQUESTS, credentials, prepare
-from tests.apis.multiplayer.playing import a_scene, kept, well, wrong
+from tests.apis.multiplayer.scene import failure, load_json, make_scene, success
 
 #: Endpoint -> sentences, as the document lists them.
-REFERENCE = kept("errors")
+REFERENCE = load_json("errors")
 #: Their files have tests of their own: test_leaderboard.py, test_realtime*.py, test_clock.py.
 ELSEWHERE = ("leaderboard.php", "realtime.php", "time.php")
 README = Path(multiplayer.__file__).with_name("README.md")
@@ -44,7 +44,7 @@ ALL = [cause for endpoint in REQUESTS for cause in credentials(endpoint)] + CAUS
 
 @pytest.mark.parametrize("cause", ALL, ids=str)
 async def test_the_sentence_is_said(scene, cause):
-    names = await prepare(scene, cause.given)
+    names = await prepare(scene, cause.precondition)
     method, path, body = REQUESTS[cause.endpoint]
     path = (cause.path or path).format(**names)
     body = body if cause.body is ... else cause.body
@@ -54,28 +54,28 @@ async def test_the_sentence_is_said(scene, cause):
         shown["player_token"] = host.key
     if cause.token == "banned":
         banned = {"player_id": host.id, "ban_duration": "day"}
-        well(await scene.owns("game_players.php/ban", banned))
+        success(await scene.request_as_owner("game_players.php/ban", banned))
     elif cause.token == "foreign key":
-        shown["player_token"] = (await a_scene(scene.house, "elsewhere")).host.key
+        shown["player_token"] = (await make_scene(scene.test_app, "elsewhere")).host.key
     elif cause.token:
         how, _, which = cause.token.partition(" ")
         name = {"api": "api_token", "key": "player_token", "private": "private_token"}[which]
         shown[name] = "" if how == "no" else "made-up"
     query = "&".join(f"{name}={secret}" for name, secret in shown.items() if secret)
-    answer = await Asker(scene.house).ask(method, f"/api/{path}?{query}", body)
-    assert wrong(answer) == (cause.status, cause.sentence)
+    answer = await ApiClient(scene.test_app).request(method, f"/api/{path}?{query}", body)
+    assert failure(answer) == (cause.status, cause.sentence)
 
 
 @pytest.mark.parametrize(("method", "path", "status", "sentence"), STRAYS)
 async def test_what_does_not_exist_is_said_to_be_none(scene, method, path, status, sentence):
-    answer = await scene.host.ask(method, path)
-    assert wrong(answer) == (status, sentence)
+    answer = await scene.host.request(method, path)
+    assert failure(answer) == (status, sentence)
 
 
 async def test_an_unknown_game_is_told_that_it_could_not_sign_in(scene):
     answer = await scene.host.post("game_players.php/register", {}, X_Api_Token="nonsense")
     assert answer.status == 401
-    assert answer.json == kept("samples")[44]["answer"]
+    assert answer.json == load_json("samples")[44]["answer"]
 
 
 @pytest.mark.parametrize("endpoint", REFERENCE)
@@ -85,19 +85,23 @@ def test_no_sentence_is_left_out(endpoint):
         return
     caused = {cause.sentence for cause in ALL if cause.endpoint == endpoint}
     caused |= {sentence for one, sentence in IMPOSSIBLE if one == endpoint}
-    caused |= {FAULTS.get(f"{file}/{name}", "")}
+    caused |= {WRITE_ERROR_MESSAGES.get(f"{file}/{name}", "")}
     if name == "default":
         caused |= {sentence for _, path, _, sentence in STRAYS if path.startswith(file)}
-        caused |= {"Internal server error", "An unexpected error occurred", FAULTS.get(file, "")}
+        caused |= {
+            "Internal server error",
+            "An unexpected error occurred",
+            WRITE_ERROR_MESSAGES.get(file, ""),
+        }
     assert set(REFERENCE[endpoint]) <= caused
 
 
-@pytest.mark.parametrize("why", Why)
+@pytest.mark.parametrize("why", ErrorCode)
 def test_every_reason_has_words(why):
-    assert SENTENCES[why]
-    for route in multiplayer.DIALECT.routes:
+    assert ERROR_MESSAGES[why]
+    for route in multiplayer.API.routes:
         endpoint = route.path.removeprefix("/api/")
-        status, sentence = words_for(Refusal(why), endpoint)
+        status, sentence = error_message(DomainError(why), endpoint)
         assert 400 <= status < 500 and sentence
 
 
@@ -108,10 +112,10 @@ def test_the_readme_names_what_cannot_be_said():
 
 
 def test_no_row_of_the_table_is_for_an_endpoint_that_is_not_there():
-    paths = {route.path for route in multiplayer.DIALECT.routes}
+    paths = {route.path for route in multiplayer.API.routes}
     endpoints = {re.sub(r"/\{\w+\}|/(?=/)", "", path).removeprefix("/api/") for path in paths}
     endpoints |= {one.partition("/")[0] for one in endpoints}
-    for row in SENTENCES:
+    for row in ERROR_MESSAGES:
         parts = row[1:] if isinstance(row, tuple) else ()
         for part in parts:
             known = part in endpoints or part.startswith("realtime.php")

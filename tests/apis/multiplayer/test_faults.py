@@ -2,12 +2,12 @@
 
 import pytest
 
-from coalserver.apis.multiplayer.faults import FAULTS
+from coalserver.apis.multiplayer.faults import WRITE_ERROR_MESSAGES
 from coalserver.core.ports import Batch
 from coalserver.storage.memory import MemoryStore
-from tests.apis.app import a_house
+from tests.apis.app import run_test_app
 from tests.apis.multiplayer.errors import REQUESTS, prepare
-from tests.apis.multiplayer.playing import a_scene, wrong
+from tests.apis.multiplayer.scene import failure, make_scene
 
 #: Endpoint -> who asks and what was done before; `away`: he has been silent, and a call brings him back.
 WRITES = {
@@ -57,24 +57,30 @@ async def test_a_write_that_fails_is_said_in_the_words_of_its_endpoint(endpoint)
     file, _, name = endpoint.partition(" ")
     store = FillingStore()
     with pytest.raises(DiskFull):
-        async with a_house(store) as house:
-            scene = await a_scene(house)
+        async with run_test_app(store) as test_app:
+            scene = await make_scene(test_app)
             names = await prepare(scene, given.removesuffix(" away"))
             if given.endswith("away"):
-                await house.after(61)
+                await test_app.advance(61)
             store.full = True
             path = path.format(**names)
             if by == "owner":
-                answer = await scene.owns(path, body, method)
+                answer = await scene.request_as_owner(path, body, method)
             else:
-                answer = await getattr(scene, by).ask(method, path, body)
-            sentence = FAULTS.get(f"{file}/{name}", FAULTS.get(file, "Internal server error"))
-            assert wrong(answer) == (500, sentence)
+                answer = await getattr(scene, by).request(method, path, body)
+            sentence = WRITE_ERROR_MESSAGES.get(
+                f"{file}/{name}", WRITE_ERROR_MESSAGES.get(file, "Internal server error")
+            )
+            assert failure(answer) == (500, sentence)
 
 
 def test_every_such_sentence_is_tested():
     tested = {endpoint.replace(" ", "/", 1) for endpoint in WRITES}
-    ours = {name for name in FAULTS if not name.startswith(("realtime.php", "leaderboard.php"))}
+    ours = {
+        name
+        for name in WRITE_ERROR_MESSAGES
+        if not name.startswith(("realtime.php", "leaderboard.php"))
+    }
     assert ours - tested == {"game_data.php"}
 
 
@@ -86,7 +92,7 @@ def test_every_such_sentence_is_tested():
     ],
 )
 async def test_a_fault_of_ours_is_owned_up_to(scene, path, sentence):
-    presence, scene.house.core.presence = scene.house.core.presence, None
+    presence, scene.test_app.core.presence = scene.test_app.core.presence, None
     answer = await scene.host.get(path)
-    scene.house.core.presence = presence
-    assert wrong(answer) == (500, sentence)
+    scene.test_app.core.presence = presence
+    assert failure(answer) == (500, sentence)

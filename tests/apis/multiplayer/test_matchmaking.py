@@ -2,74 +2,76 @@
 
 import pytest
 
-from tests.apis.multiplayer.playing import a_scene, well, wrong
+from tests.apis.multiplayer.scene import failure, make_scene, success
 
 MM = "matchmaking.php"
 
 
-async def current(gamer):
-    return well(await gamer.get(f"{MM}/current"))
+async def current(player_client):
+    return success(await player_client.get(f"{MM}/current"))
 
 
 async def lobbies(scene, **asked):
-    return well(await scene.other.post(f"{MM}/list", asked))["lobbies"]
+    return success(await scene.other.post(f"{MM}/list", asked))["lobbies"]
 
 
 @pytest.mark.parametrize(("asked", "most"), [(1, 2), (2, 2), ("5", 5), (16, 16), (99, 16)])
 async def test_how_many_may_come_is_brought_into_bounds(scene, asked, most):
-    said = well(await scene.host.post(f"{MM}/create", {"max_players": asked}))
+    said = success(await scene.host.post(f"{MM}/create", {"max_players": asked}))
     assert said["max_players"] == most
 
 
 @pytest.mark.parametrize("asked", [None, 0, "", "x", [], {}])
 async def test_how_many_may_come_must_be_said(scene, asked):
     answer = await scene.host.post(f"{MM}/create", {"max_players": asked})
-    assert wrong(answer) == (400, "Missing required field: max_players")
+    assert failure(answer) == (400, "Missing required field: max_players")
 
 
 async def test_a_lobby_without_a_name_is_named_after_its_id(scene):
-    await scene.opens_lobby()
+    await scene.create_lobby()
     (row,) = await lobbies(scene)
     assert row["matchmaking_name"] == f"Matchmaking {scene.lobby[:6]}"
 
 
 async def test_a_long_name_is_cut(scene):
-    await scene.opens_lobby(matchmaking_name="x" * 200)
+    await scene.create_lobby(matchmaking_name="x" * 200)
     assert len((await lobbies(scene))[0]["matchmaking_name"]) == 120
 
 
 async def test_the_room_of_a_lobby_without_a_name_is_named_after_the_lobby(scene):
-    await scene.starts()
-    said = well(await scene.host.get("game_room.php/current"))
+    await scene.start_game()
+    said = success(await scene.host.get("game_room.php/current"))
     assert said["room"]["room_name"] == f"Game from Matchmaking {scene.lobby[:6]}"
 
 
 async def test_a_room_inherits_what_its_lobby_was(scene):
-    await scene.starts(
+    await scene.start_game(
         matchmaking_name="Cup", host_switch=True, can_leave_room=False, password=None
     )
-    said = well(await scene.guest.get("game_room.php/current"))["room"]
+    said = success(await scene.guest.get("game_room.php/current"))["room"]
     assert (said["room_name"], said["max_players"], said["is_host"]) == ("Cup", 4, False)
     answer = await scene.guest.post("game_room.php/leave")
     assert answer.status == 403
-    well(await scene.host.post("game_room.php/leave"))
-    assert well(await scene.guest.get("game_room.php/current"))["room"]["is_host"]
+    success(await scene.host.post("game_room.php/leave"))
+    assert success(await scene.guest.get("game_room.php/current"))["room"]["is_host"]
 
 
 async def test_lists_show_what_has_a_free_place_and_fits_the_search(scene):
-    await scene.gathers(max_players=2, matchmaking_name="Full")
-    well(await scene.other.post(f"{MM}/create", {"max_players": 3, "matchmaking_name": "Open Air"}))
+    await scene.fill_lobby(max_players=2, matchmaking_name="Full")
+    success(
+        await scene.other.post(f"{MM}/create", {"max_players": 3, "matchmaking_name": "Open Air"})
+    )
     assert [row["matchmaking_name"] for row in await lobbies(scene)] == ["Open Air"]
     assert len(await lobbies(scene, search="open")) == 1
     assert await lobbies(scene, search="closed") == []
-    assert len(well(await scene.other.get(f"{MM}/list?search=AIR"))["lobbies"]) == 1
+    assert len(success(await scene.other.get(f"{MM}/list?search=AIR"))["lobbies"]) == 1
 
 
 @pytest.mark.parametrize(("asked", "rows"), [(None, 50), (0, 1), (-3, 1), ("2", 2), (999, 50)])
 async def test_a_list_is_no_longer_than_asked(scene, asked, rows):
     for number in range(51):
-        gamer = await scene.arena.gamer(str(number))
-        well(await gamer.post(f"{MM}/create", {"max_players": 2}))
+        player_client = await scene.arena.make_player(str(number))
+        success(await player_client.post(f"{MM}/create", {"max_players": 2}))
     assert len(await lobbies(scene, limit=asked)) == rows
 
 
@@ -83,9 +85,9 @@ async def test_in_no_lobby(scene):
 
 
 async def test_only_the_host_sees_who_asks_to_be_let_in(scene):
-    request = await scene.asks_in()
-    well(await scene.host.post(f"{MM}/{request}/response", {"action": "approve"}))
-    asked = well(await scene.other.post(f"{MM}/{scene.lobby}/request"))["request_id"]
+    request = await scene.request_join()
+    success(await scene.host.post(f"{MM}/{request}/response", {"action": "approve"}))
+    asked = success(await scene.other.post(f"{MM}/{scene.lobby}/request"))["request_id"]
     assert (await current(scene.host))["pending_requests"] == [
         {
             "request_id": asked,
@@ -101,113 +103,113 @@ async def test_only_the_host_sees_who_asks_to_be_let_in(scene):
 
 
 async def test_a_request_that_waits(scene):
-    request = await scene.asks_in()
-    said = well(await scene.guest.get(f"{MM}/{request}/status"))["request"]
+    request = await scene.request_join()
+    said = success(await scene.guest.get(f"{MM}/{request}/status"))["request"]
     assert (said["status"], said["responded_by"], said["responder_name"]) == ("pending", None, None)
 
 
 @pytest.mark.parametrize(("action", "status"), [("approve", "approved"), ("REJECT", "rejected")])
 async def test_a_request_that_was_answered(scene, action, status):
-    request = await scene.asks_in()
-    well(await scene.host.post(f"{MM}/{request}/response", {"action": action}))
-    said = well(await scene.guest.get(f"{MM}/{request}/status"))["request"]
+    request = await scene.request_join()
+    success(await scene.host.post(f"{MM}/{request}/response", {"action": action}))
+    said = success(await scene.guest.get(f"{MM}/{request}/status"))["request"]
     assert (said["status"], said["responded_by"]) == (status, scene.host.id)
     assert (await current(scene.guest))["in_matchmaking"] is (status == "approved")
 
 
 async def test_who_joined_elsewhere_cannot_be_let_in_any_more(scene):
-    request = await scene.asks_in()
-    well(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
+    request = await scene.request_join()
+    success(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
     answer = await scene.host.post(f"{MM}/{request}/response", {"action": "approve"})
-    assert wrong(answer) == (400, "Player is already in a matchmaking lobby")
+    assert failure(answer) == (400, "Player is already in a matchmaking lobby")
 
 
 async def test_a_request_is_answered_in_its_own_game_only(scene):
-    request = await scene.asks_in()
-    elsewhere = await a_scene(scene.house, "elsewhere")
+    request = await scene.request_join()
+    elsewhere = await make_scene(scene.test_app, "elsewhere")
     answer = await elsewhere.host.post(f"{MM}/{request}/response", {"action": "approve"})
     assert answer.status == 404
     answer = await elsewhere.host.post(f"{MM}/{scene.lobby}/join")
-    assert wrong(answer) == (400, "Matchmaking lobby not found or already started")
+    assert failure(answer) == (400, "Matchmaking lobby not found or already started")
 
 
 async def test_without_host_switch_a_lobby_ends_with_its_host(scene):
-    await scene.gathers()
-    well(await scene.host.post(f"{MM}/leave"))
+    await scene.fill_lobby()
+    success(await scene.host.post(f"{MM}/leave"))
     assert not (await current(scene.guest))["in_matchmaking"]
 
 
 async def test_with_host_switch_the_next_leads(scene):
-    await scene.gathers(host_switch=True)
-    well(await scene.host.post(f"{MM}/leave"))
+    await scene.fill_lobby(host_switch=True)
+    success(await scene.host.post(f"{MM}/leave"))
     assert (await current(scene.guest))["matchmaking"]["is_host"]
 
 
 async def test_before_the_start_anybody_may_leave(scene):
-    await scene.gathers(can_leave_room=False)
-    well(await scene.guest.post(f"{MM}/leave"))
+    await scene.fill_lobby(can_leave_room=False)
+    success(await scene.guest.post(f"{MM}/leave"))
 
 
 async def test_a_started_lobby_keeps_its_players_until_the_room_ends(scene):
-    await scene.starts()
+    await scene.start_game()
     said = (await current(scene.guest))["matchmaking"]
     assert (said["is_started"], said["started_at"]) == (True, "2023-11-14 22:13:20")
-    well(await scene.host.post("game_room.php/stop"))
+    success(await scene.host.post("game_room.php/stop"))
     assert not (await current(scene.guest))["in_matchmaking"]
 
 
 async def test_leaving_a_room_leaves_the_lobby_it_came_from(scene):
-    await scene.starts()
-    well(await scene.guest.post("game_room.php/leave"))
+    await scene.start_game()
+    success(await scene.guest.post("game_room.php/leave"))
     assert not (await current(scene.guest))["in_matchmaking"]
-    well(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
+    success(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
 
 
 async def test_removing_a_started_lobby_lets_the_room_go_on(scene):
-    await scene.starts()
-    well(await scene.host.post(f"{MM}/remove"))
+    await scene.start_game()
+    success(await scene.host.post(f"{MM}/remove"))
     assert not (await current(scene.guest))["in_matchmaking"]
-    assert well(await scene.guest.get("game_room.php/current"))["in_room"]
+    assert success(await scene.guest.get("game_room.php/current"))["in_room"]
 
 
 async def test_the_start_takes_those_along_who_are_online(scene):
-    await scene.gathers()
-    well(await scene.other.post(f"{MM}/{scene.lobby}/join"))
-    await scene.house.after(50)
-    well(await scene.host.post(f"{MM}/heartbeat"))
-    well(await scene.guest.post(f"{MM}/heartbeat"))
-    await scene.house.after(20)
-    assert well(await scene.host.post(f"{MM}/start"))["players_transferred"] == 2
-    assert not well(await scene.other.get("game_room.php/current"))["in_room"]
+    await scene.fill_lobby()
+    success(await scene.other.post(f"{MM}/{scene.lobby}/join"))
+    await scene.test_app.advance(50)
+    success(await scene.host.post(f"{MM}/heartbeat"))
+    success(await scene.guest.post(f"{MM}/heartbeat"))
+    await scene.test_app.advance(20)
+    assert success(await scene.host.post(f"{MM}/start"))["players_transferred"] == 2
+    assert not success(await scene.other.get("game_room.php/current"))["in_room"]
 
 
 async def test_a_password_is_set_and_removed(scene):
-    await scene.opens_lobby()
+    await scene.create_lobby()
     path = f"{MM}/{scene.lobby}/join"
-    well(await scene.host.post(f"{MM}/password", {"password": "new"}))
+    success(await scene.host.post(f"{MM}/password", {"password": "new"}))
     assert (await lobbies(scene))[0]["has_password"] == 1
-    assert wrong(await scene.guest.post(path)) == (400, "Incorrect password")
+    assert failure(await scene.guest.post(path)) == (400, "Incorrect password")
     for nothing in ({"password": None}, {"password": ""}, {}, None):
-        well(await scene.host.post(f"{MM}/password", {"password": "new"}))
-        well(await scene.host.post(f"{MM}/password", nothing))
+        success(await scene.host.post(f"{MM}/password", {"password": "new"}))
+        success(await scene.host.post(f"{MM}/password", nothing))
         assert (await lobbies(scene))[0]["has_password"] == 0
-    well(await scene.guest.post(path))
+    success(await scene.guest.post(path))
 
 
 async def test_who_was_kicked_may_come_again(scene):
-    await scene.gathers()
-    said = well(await scene.host.post(f"{MM}/kick", {"player_id": str(scene.guest.id)}))
+    await scene.fill_lobby()
+    said = success(await scene.host.post(f"{MM}/kick", {"player_id": str(scene.guest.id)}))
     assert said["kicked_player_id"] == scene.guest.id
-    well(await scene.guest.post(f"{MM}/{scene.lobby}/join"))
+    success(await scene.guest.post(f"{MM}/{scene.lobby}/join"))
 
 
 async def test_stop_ends_the_gathering(scene):
-    await scene.gathers()
-    well(await scene.host.post(f"{MM}/stop"))
+    await scene.fill_lobby()
+    success(await scene.host.post(f"{MM}/stop"))
     assert await lobbies(scene) == []
-    well(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
+    success(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
 
 
 async def test_an_id_may_come_in_the_query(scene):
-    await scene.opens_lobby()
-    well(await scene.guest.post(f"{MM}/join?matchmakingId={scene.lobby}"))
+    await scene.create_lobby()
+    success(await scene.guest.post(f"{MM}/join?matchmakingId={scene.lobby}"))

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-from tests.apis.multiplayer.playing import well
+from tests.apis.multiplayer.scene import success
 
 
 async def at_once(*calls):
@@ -13,21 +13,21 @@ async def at_once(*calls):
 
 
 async def test_the_last_seat_is_taken_once(scene):
-    await scene.opens_lobby(max_players=2)
+    await scene.create_lobby(max_players=2)
     path = f"matchmaking.php/{scene.lobby}/join"
     said = await at_once(scene.guest.post(path), scene.other.post(path))
     assert said == {"well": 1, "Matchmaking lobby is full": 1}
 
 
 async def test_the_last_place_in_a_room_is_taken_once(scene):
-    await scene.opens_room(max_players=2)
+    await scene.create_room(max_players=2)
     path = f"game_room.php/{scene.room}/join"
     said = await at_once(scene.guest.post(path), scene.other.post(path))
     assert said == {"well": 1, "Room is full": 1}
 
 
 async def test_a_game_starts_once(scene):
-    await scene.gathers()
+    await scene.fill_lobby()
     said = await at_once(*(scene.host.post("matchmaking.php/start") for _ in range(5)))
     assert said == {"well": 1, "Matchmaking lobby not found or already started": 4}
 
@@ -47,7 +47,7 @@ async def test_a_player_is_in_a_lobby_or_in_a_room(scene):
 
 
 async def test_a_request_is_answered_once(scene):
-    request = await scene.asks_in()
+    request = await scene.request_join()
     path = f"matchmaking.php/{request}/response"
     said = await at_once(
         scene.host.post(path, {"action": "approve"}), scene.host.post(path, {"action": "reject"})
@@ -56,7 +56,7 @@ async def test_a_request_is_answered_once(scene):
 
 
 async def test_a_player_asks_once(scene):
-    await scene.opens_lobby(join_by_requests=True)
+    await scene.create_lobby(join_by_requests=True)
     path = f"matchmaking.php/{scene.lobby}/request"
     said = await at_once(*(scene.guest.post(path) for _ in range(3)))
     again = "You already have a pending request to this matchmaking lobby"
@@ -64,8 +64,8 @@ async def test_a_player_asks_once(scene):
 
 
 async def test_an_action_is_completed_once(scene):
-    await scene.meets()
-    (action,) = await scene.asks(scene.guest)
+    await scene.fill_room()
+    (action,) = await scene.send_action(scene.guest)
     path = f"game_room.php/actions/{action}/complete"
     said = await at_once(
         *(scene.host.post(path, {"status": how}) for how in ("completed", "failed"))
@@ -74,19 +74,21 @@ async def test_an_action_is_completed_once(scene):
 
 
 async def test_who_is_kicked_while_he_leaves_is_out_once(scene):
-    await scene.meets()
+    await scene.fill_room()
     await at_once(
         scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}),
         scene.guest.post("game_room.php/leave"),
     )
-    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert len(rows) == 1
 
 
 async def test_many_register_at_once(scene):
     async def registers():
-        answer = await scene.arena.anyone.post("game_players.php/register", {"player_name": "Pat"})
-        return well(answer)
+        answer = await scene.arena.anonymous.post(
+            "game_players.php/register", {"player_name": "Pat"}
+        )
+        return success(answer)
 
     made = await asyncio.gather(*(registers() for _ in range(50)))
     assert len({one["player_id"] for one in made}) == 50

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from coalserver.apis.multiplayer.relay import Relay
-from tests.apis.multiplayer.gamers import an_arena
-from tests.apis.multiplayer.playing import well
-from tests.apis.multiplayer.wires import a_wire, three, wires
+from tests.apis.multiplayer.clients import make_sample_game
+from tests.apis.multiplayer.scene import success
+from tests.apis.multiplayer.socket_client import connect_socket, connect_sockets, make_three_members
 
 
 async def test_everyone_else_hears_and_the_sender_is_told_how_many(scene):
-    host, guest, other = await wires(*await three(scene))
+    host, guest, other = await connect_sockets(*await make_three_members(scene))
     await guest.send("jump", data={"x": 1.5, "name": "é"}, target="all")
     said = {
         "type": "receive",
@@ -24,50 +24,50 @@ async def test_everyone_else_hears_and_the_sender_is_told_how_many(scene):
             "player_name": "TestPlayer",
         },
     }
-    assert await host.received() == said
-    assert await other.received() == said
-    assert await guest.hears() == {"type": "sent", "command": "jump", "target_count": 2}
-    await guest.quiet()
+    assert await host.receive_message() == said
+    assert await other.receive_message() == said
+    assert await guest.receive() == {"type": "sent", "command": "jump", "target_count": 2}
+    await guest.expect_nothing()
 
 
 @pytest.mark.parametrize("target", ["all", "others", None])
 async def test_all_and_others_are_the_others(scene, target):
-    host, guest, other = await wires(*await three(scene))
+    host, guest, other = await connect_sockets(*await make_three_members(scene))
     await host.send(target=target)
-    assert await host.sent() == 2
-    assert (await guest.received())["sender"]["is_host"] is True
-    await other.received()
+    assert await host.receive_sent_count() == 2
+    assert (await guest.receive_message())["sender"]["is_host"] is True
+    await other.receive_message()
 
 
 async def test_the_host_is_who_leads_now(scene):
-    host, guest, other = await wires(*await three(scene, host_switch=True))
+    host, guest, other = await connect_sockets(*await make_three_members(scene, host_switch=True))
     await guest.send(target="host")
-    assert await guest.sent() == 1
-    await host.received()
-    well(await scene.host.post("game_room.php/leave"))
-    assert await host.closed() == (1000, "Player disconnect")
+    assert await guest.receive_sent_count() == 1
+    await host.receive_message()
+    success(await scene.host.post("game_room.php/leave"))
+    assert await host.receive_close() == (1000, "Player disconnect")
     await other.send(target="host")
-    assert await other.sent() == 1
-    assert (await guest.received())["sender"]["game_player_id"] == scene.other.id
+    assert await other.receive_sent_count() == 1
+    assert (await guest.receive_message())["sender"]["game_player_id"] == scene.other.id
 
 
 async def test_the_host_writing_to_the_host_reaches_nobody(scene):
-    host, *_ = await wires(*await three(scene))
+    host, *_ = await connect_sockets(*await make_three_members(scene))
     await host.send(target="host")
-    assert await host.sent() == 0
+    assert await host.receive_sent_count() == 0
 
 
 async def test_specific_ones_are_of_this_room_and_connected(scene):
-    await three(scene)
-    host, guest = await wires(scene.host, scene.guest)
-    stranger = await (await an_arena(scene.house, "elsewhere")).gamer()
-    well(await stranger.post("game_room.php/create", {"realtime": True}))
-    outside = await a_wire(stranger)
+    await make_three_members(scene)
+    host, guest = await connect_sockets(scene.host, scene.guest)
+    stranger = await (await make_sample_game(scene.test_app, "elsewhere")).make_player()
+    success(await stranger.post("game_room.php/create", {"realtime": True}))
+    outside = await connect_socket(stranger)
     ids = [str(scene.guest.id), scene.other.id, scene.host.id, stranger.id]
     await host.send(target="specific", target_ids=ids)
-    assert await host.sent() == 1
-    await guest.received()
-    await outside.quiet()
+    assert await host.receive_sent_count() == 1
+    await guest.receive_message()
+    await outside.expect_nothing()
 
 
 @pytest.mark.parametrize(
@@ -89,87 +89,87 @@ async def test_specific_ones_are_of_this_room_and_connected(scene):
     ],
 )
 async def test_a_message_that_cannot_be_sent_is_an_error_to_the_sender_only(scene, message, error):
-    host, guest = await wires(*(await three(scene))[:2])
-    await host.say(**{"type": "send", "command": "move", **message})
-    assert await host.error() == error
-    await guest.quiet()
+    host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
+    await host.send_frame(**{"type": "send", "command": "move", **message})
+    assert await host.receive_error() == error
+    await guest.expect_nothing()
 
 
 async def test_data_come_in_the_form_of_the_receiver(scene):
-    await three(scene)
+    await make_three_members(scene)
     json_one, unity, dotnet = (
-        await a_wire(scene.host),
-        await a_wire(scene.guest, "unity"),
-        await a_wire(scene.other, "dotnet"),
+        await connect_socket(scene.host),
+        await connect_socket(scene.guest, "unity"),
+        await connect_socket(scene.other, "dotnet"),
     )
     await json_one.send(data={"a": [1, None, "ü"]})
-    said = await unity.received()
+    said = await unity.receive_message()
     assert "data" not in said
     assert json.loads(said["data_json"]) == {"a": [1, None, "ü"]}
-    assert (await dotnet.received())["data"] == {"a": [1, None, "ü"]}
+    assert (await dotnet.receive_message())["data"] == {"a": [1, None, "ü"]}
     await unity.send(data_json='{ "b": 2 }')
-    assert (await dotnet.received())["data"] == {"b": 2}
-    assert await json_one.sent() == 2
-    assert (await json_one.received())["data"] == {"b": 2}
+    assert (await dotnet.receive_message())["data"] == {"b": 2}
+    assert await json_one.receive_sent_count() == 2
+    assert (await json_one.receive_message())["data"] == {"b": 2}
 
 
 async def test_a_string_passes_between_unity_clients_as_it_is(scene):
-    one, two = await wires(*(await three(scene))[:2], client="unity")
+    one, two = await connect_sockets(*(await make_three_members(scene))[:2], client="unity")
     await one.send(data_json='{ "b" : 2.0 }')
-    assert (await two.received())["data_json"] == '{ "b" : 2.0 }'
+    assert (await two.receive_message())["data_json"] == '{ "b" : 2.0 }'
     await one.send(data_json="")
-    assert (await two.received())["data_json"] == ""
+    assert (await two.receive_message())["data_json"] == ""
 
 
 async def test_a_message_without_data_says_null(scene):
-    host, guest = await wires(*(await three(scene))[:2])
+    host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
     await host.send()
-    assert (await guest.received())["data"] is None
+    assert (await guest.receive_message())["data"] is None
 
 
 @pytest.mark.parametrize("client", ["unity", "dotnet"])
 async def test_what_would_not_fit_into_a_small_buffer_is_an_error(scene, client):
-    await three(scene)
-    host, small = await a_wire(scene.host), await a_wire(scene.guest, client)
+    await make_three_members(scene)
+    host, small = await connect_socket(scene.host), await connect_socket(scene.guest, client)
     await host.send(data="x" * 5000)
-    assert f"for a {client} client" in await host.error()
-    await small.quiet()
+    assert f"for a {client} client" in await host.receive_error()
+    await small.expect_nothing()
     await host.send(data="x" * 3000)
-    assert len((await small.received()).popitem()[0]) < 4096
+    assert len((await small.receive_message()).popitem()[0]) < 4096
 
 
 async def test_a_large_message_goes_to_others(scene):
-    host, guest = await wires(*(await three(scene))[:2])
+    host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
     await host.send(data="x" * 60_000)
-    assert len((await guest.received())["data"]) == 60_000
+    assert len((await guest.receive_message())["data"]) == 60_000
 
 
 async def test_two_who_send_at_once_are_heard_by_the_third_in_the_order_of_each(scene):
-    host, guest, other = await wires(*await three(scene))
+    host, guest, other = await connect_sockets(*await make_three_members(scene))
 
     async def sends(wire, name):
         for n in range(50):
             await wire.send(name, data=n)
 
     await asyncio.gather(sends(host, "host"), sends(guest, "guest"))
-    heard = [await other.received() for _ in range(100)]
+    heard = [await other.receive_message() for _ in range(100)]
     for name in ("host", "guest"):
         assert [one["data"] for one in heard if one["command"] == name] == [*range(50)]
 
 
 async def test_the_relay_is_on_no_feed(scene):
-    host, guest = await wires(*(await three(scene))[:2])
-    head = scene.house.core.feed.head
+    host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
+    head = scene.test_app.core.feed.head
     await host.send()
-    await guest.received()
-    assert scene.house.core.feed.head == head
+    await guest.receive_message()
+    assert scene.test_app.core.feed.head == head
 
 
 async def test_nobody_is_left_over(scene):
-    open_ones = await wires(*await three(scene))
-    relay = scene.house.shared.own(Relay)
+    open_ones = await connect_sockets(*await make_three_members(scene))
+    relay = scene.test_app.app_context.per_process(Relay)
     for wire in open_ones:
-        await wire.hang_up()
-    await scene.house.until(lambda: not relay._of and not relay._rooms)
-    assert scene.house.core.feed.waiting() == 0
-    assert not scene.house.core.presence._held
+        await wire.close()
+    await scene.test_app.wait_until(lambda: not relay._member_by_player and not relay._rooms)
+    assert scene.test_app.core.feed.waiter_count() == 0
+    assert not scene.test_app.core.presence._connections

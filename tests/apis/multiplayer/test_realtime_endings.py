@@ -5,16 +5,26 @@ import asyncio
 import aiohttp
 import pytest
 
-from coalserver.apis.multiplayer.relay import IDLE_SECONDS, MANY, TOO_MANY, Relay
-from coalserver.web.streaming.send_buffer import FULL, STALLED_SECONDS
-from tests.apis.multiplayer.playing import well
-from tests.apis.multiplayer.wires import a_token, a_wire, opened, wires
+from coalserver.apis.multiplayer.relay import (
+    FLOOD_MESSAGES_PER_SECOND,
+    IDLE_SECONDS,
+    MAX_MESSAGES_PER_SECOND,
+    Relay,
+)
+from coalserver.web.streaming.send_buffer import HIGH_WATER_MARK, STALLED_SECONDS
+from tests.apis.multiplayer.scene import success
+from tests.apis.multiplayer.socket_client import (
+    connect,
+    connect_socket,
+    connect_sockets,
+    make_token,
+)
 
 
 async def two(scene, **parts):
     """Host and guest of a realtime room, connected."""
-    await scene.meets(realtime=True, **parts)
-    return await wires(scene.host, scene.guest)
+    await scene.fill_room(realtime=True, **parts)
+    return await connect_sockets(scene.host, scene.guest)
 
 
 # What ends a socket.
@@ -22,96 +32,96 @@ async def two(scene, **parts):
 
 async def test_the_end_of_the_room_ends_all_sockets(scene):
     host, guest = await two(scene)
-    well(await scene.host.post("game_room.php/stop"))
-    assert await host.closed() == (1000, "Room cleanup")
-    assert await guest.closed() == (1000, "Room cleanup")
+    success(await scene.host.post("game_room.php/stop"))
+    assert await host.receive_close() == (1000, "Room cleanup")
+    assert await guest.receive_close() == (1000, "Room cleanup")
 
 
 async def test_who_leaves_is_disconnected_and_the_others_are_not(scene):
     host, guest = await two(scene)
-    well(await scene.guest.post("game_room.php/leave"))
-    assert await guest.closed() == (1000, "Player disconnect")
+    success(await scene.guest.post("game_room.php/leave"))
+    assert await guest.receive_close() == (1000, "Player disconnect")
     await host.send()
-    assert await host.sent() == 0
+    assert await host.receive_sent_count() == 0
 
 
 async def test_who_is_kicked_is_disconnected(scene):
     _, guest = await two(scene)
-    well(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
-    assert await guest.closed() == (1000, "Player disconnect")
+    success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
+    assert await guest.receive_close() == (1000, "Player disconnect")
 
 
 async def test_who_logs_out_is_disconnected_and_offline(scene):
     _, guest = await two(scene)
-    well(await scene.guest.post("game_players.php/logout"))
-    assert await guest.closed() == (1000, "Player disconnect")
-    core = scene.house.core
+    success(await scene.guest.post("game_players.php/logout"))
+    assert await guest.receive_close() == (1000, "Player disconnect")
+    core = scene.test_app.core
     assert not core.presence.online(scene.guest.id, core.now, 60)
 
 
 async def test_who_is_banned_is_told_why(scene):
     _, guest = await two(scene)
     body = {"player_id": scene.guest.id, "ban_duration": "day", "ban_reason": "cheats"}
-    well(await scene.owns("game_players.php/ban", body))
-    said = await guest.hears()
+    success(await scene.request_as_owner("game_players.php/ban", body))
+    said = await guest.receive()
     assert (said["type"], said["data"]["message"]) == ("error", "You are banned")
     assert said["data"]["ban_info"]["ban_reason"] == "cheats"
-    assert await guest.closed() == (1008, "You are banned")
+    assert await guest.receive_close() == (1008, "You are banned")
 
 
 async def test_silence_for_a_minute_ends_a_socket(scene):
     host, guest = await two(scene)
-    scene.house.clock.forward(IDLE_SECONDS - 1)
-    await host.quiet()
-    scene.house.clock.forward(1)
+    scene.test_app.clock.advance(IDLE_SECONDS - 1)
+    await host.expect_nothing()
+    scene.test_app.clock.advance(1)
     for wire in (host, guest):
         wire.member.expire()
-    assert await guest.closed() == (1000, "Inactive timeout")
-    await host.quiet()
+    assert await guest.receive_close() == (1000, "Inactive timeout")
+    await host.expect_nothing()
 
 
 async def test_an_open_socket_keeps_its_player_online(scene):
     host, guest = await two(scene)
     for _ in range(6):
-        await scene.house.after(55)
-        await host.quiet()
-        await guest.quiet()
-    core = scene.house.core
+        await scene.test_app.advance(55)
+        await host.expect_nothing()
+        await guest.expect_nothing()
+    core = scene.test_app.core
     assert core.presence.online(scene.guest.id, core.now, 60)
-    await guest.hang_up()
-    await scene.house.until(lambda: scene.guest.id not in core.presence._held)
-    scene.house.clock.forward(61)
+    await guest.close()
+    await scene.test_app.wait_until(lambda: scene.guest.id not in core.presence._connections)
+    scene.test_app.clock.advance(61)
     assert not core.presence.online(scene.guest.id, core.now, 60)
 
 
 async def test_what_a_client_says_is_a_sign_of_life(scene):
     host, _ = await two(scene)
-    scene.house.clock.forward(30)
-    await host.quiet()
-    core = scene.house.core
-    assert core.presence.last(scene.host.id) == core.now
+    scene.test_app.clock.advance(30)
+    await host.expect_nothing()
+    core = scene.test_app.core
+    assert core.presence.last_seen_at(scene.host.id) == core.now
 
 
 async def test_a_stopping_server_says_so(scene):
     host, _ = await two(scene)
-    scene.house.core.feed.close()
-    assert await host.closed() == (1012, "The server is stopping")
+    scene.test_app.core.feed.close()
+    assert await host.receive_close() == (1012, "The server is stopping")
 
 
 async def test_a_close_is_answered(scene):
     host, _ = await two(scene)
     await host.socket.close(code=4000, message=b"bye")
     assert host.socket.close_code == 4000
-    relay = scene.house.shared.own(Relay)
-    await scene.house.until(lambda: relay.member(scene.host.id) is None)
+    relay = scene.test_app.app_context.per_process(Relay)
+    await scene.test_app.wait_until(lambda: relay.find_member(scene.host.id) is None)
 
 
 async def test_a_restart_forgets_tokens(scene):
-    await scene.meets(realtime=True)
-    token = await a_token(scene.host)
-    await scene.house.restart()
-    wire = await opened(scene.house, f"?token={token}")
-    assert await wire.closed() == (1008, "Invalid token")
+    await scene.fill_room(realtime=True)
+    token = await make_token(scene.host)
+    await scene.test_app.restart()
+    wire = await connect(scene.test_app, f"?token={token}")
+    assert await wire.receive_close() == (1008, "Invalid token")
 
 
 # Bad input.
@@ -125,45 +135,45 @@ async def test_a_restart_forgets_tokens(scene):
 async def test_what_is_no_message_is_an_error(scene, raw):
     host, guest = await two(scene)
     await host.socket.send_str(raw)
-    assert await host.error() == "A message must be a JSON object in a text frame"
-    await host.quiet()
-    await guest.quiet()
+    assert await host.receive_error() == "A message must be a JSON object in a text frame"
+    await host.expect_nothing()
+    await guest.expect_nothing()
 
 
 @pytest.mark.parametrize("message", [{}, {"type": "shout"}, {"type": 5}, {"type": None}])
 async def test_an_unknown_type_is_an_error(scene, message):
     host, _ = await two(scene)
-    await host.say(**message)
-    assert await host.error() == "Unknown message type"
+    await host.send_frame(**message)
+    assert await host.receive_error() == "Unknown message type"
 
 
 async def test_a_binary_message_is_an_error(scene):
     host, _ = await two(scene)
     await host.socket.send_bytes(b'{"type":"heartbeat"}')
-    assert await host.error() == "A message must be a JSON object in a text frame"
-    await host.quiet()
+    assert await host.receive_error() == "A message must be a JSON object in a text frame"
+    await host.expect_nothing()
 
 
 async def test_text_that_is_no_utf8_is_an_error(scene):
     host, _ = await two(scene)
     await host.socket._writer.send_frame(b'{"type":"\xff"}', aiohttp.WSMsgType.TEXT)
-    assert await host.error() == "A message must be a JSON object in a text frame"
+    assert await host.receive_error() == "A message must be a JSON object in a text frame"
 
 
 async def test_a_message_that_is_too_large_ends_the_socket(scene):
     host, guest = await two(scene)
     await host.socket.send_str('{"type":"send","command":"a","data":"%s"}' % ("x" * (1 << 16)))
-    code, _ = await host.closed()
+    code, _ = await host.receive_close()
     assert code == 1009
-    await guest.quiet()
+    await guest.expect_nothing()
 
 
 async def test_a_frame_against_the_protocol_ends_the_socket(scene):
     host, guest = await two(scene)
     host.socket._writer.transport.write(b"\xf1\x80\0\0\0\0")
-    code, _ = await host.closed()
+    code, _ = await host.receive_close()
     assert code == 1002
-    await guest.quiet()
+    await guest.expect_nothing()
 
 
 async def test_a_ping_is_answered_and_is_no_sign_of_life(scene):
@@ -172,11 +182,11 @@ async def test_a_ping_is_answered_and_is_no_sign_of_life(scene):
     await host.socket.ping(b"there?")
     answer = await host.socket.receive()
     assert (answer.type, bytes(answer.data)) == (aiohttp.WSMsgType.PONG, b"there?")
-    scene.house.clock.forward(IDLE_SECONDS)
+    scene.test_app.clock.advance(IDLE_SECONDS)
     await host.socket.ping()
     await host.socket.receive()
     host.member.expire()
-    assert await host.closed() == (1000, "Inactive timeout")
+    assert await host.receive_close() == (1000, "Inactive timeout")
 
 
 async def test_messages_in_pieces_are_heard(scene):
@@ -184,41 +194,41 @@ async def test_messages_in_pieces_are_heard(scene):
     transport = host.socket._writer.transport
     transport.write(b'\x01\x88\0\0\0\0{"type":')
     transport.write(b'\x80\x8c\0\0\0\0"heartbeat"}')
-    assert (await host.hears())["type"] == "heartbeat_ack"
+    assert (await host.receive())["type"] == "heartbeat_ack"
 
 
 async def test_too_many_messages_a_second_are_not_relayed(scene):
     host, guest = await two(scene)
-    for _ in range(MANY + 20):
+    for _ in range(MAX_MESSAGES_PER_SECOND + 20):
         await host.send()
-    said = [await host.hears() for _ in range(MANY + 1)]
-    assert [one["type"] for one in said] == ["sent"] * MANY + ["error"]
+    said = [await host.receive() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
+    assert [one["type"] for one in said] == ["sent"] * MAX_MESSAGES_PER_SECOND + ["error"]
     assert "Too many messages" in said[-1]["data"]["message"]
-    scene.house.clock.forward(1)
+    scene.test_app.clock.advance(1)
     await host.send("again")
-    assert await host.sent() == 1
-    heard = [(await guest.received())["command"] for _ in range(MANY + 1)]
+    assert await host.receive_sent_count() == 1
+    heard = [(await guest.receive_message())["command"] for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
     assert heard[-1] == "again"
 
 
 async def test_a_flood_ends_the_socket(scene):
     host, guest = await two(scene)
     transport = host.socket._writer.transport
-    transport.write(b"\x81\x80\0\0\0\0" * (TOO_MANY + 1))
-    said = [await host.error() for _ in range(MANY + 1)]
+    transport.write(b"\x81\x80\0\0\0\0" * (FLOOD_MESSAGES_PER_SECOND + 1))
+    said = [await host.receive_error() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
     assert "Too many messages" in said[-1]
-    assert await host.closed() == (1008, "Too many messages")
-    await guest.quiet()
+    assert await host.receive_close() == (1008, "Too many messages")
+    await guest.expect_nothing()
 
 
 # Slow ones.
 
 
-async def a_stalled_one(scene):
+async def make_stalled_member(scene):
     """A raw socket of the guest that reads nothing after its greeting."""
-    token = await a_token(scene.guest)
-    house = scene.house
-    address = house.server.host, house.server.port
+    token = await make_token(scene.guest)
+    test_app = scene.test_app
+    address = test_app.server.host, test_app.server.port
     reader, writer = await asyncio.open_connection(*address, limit=1024)
     writer.write(
         f"GET /?token={token} HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n"
@@ -232,48 +242,50 @@ async def a_stalled_one(scene):
 
 async def fill(scene, sender, others):
     """Send until the stalled one misses something; the others hear all of it at once."""
-    relay = scene.house.shared.own(Relay)
+    relay = scene.test_app.app_context.per_process(Relay)
     data = "x" * 60_000
     for n in range(1000):
         await sender.send(data=data)
         for other in others:
-            await other.received()
-        if await sender.sent() == len(others):
-            return relay.member(scene.guest.id)
+            await other.receive_message()
+        if await sender.receive_sent_count() == len(others):
+            return relay.find_member(scene.guest.id)
         if n % 100 == 99:
-            scene.house.clock.forward(1)
+            scene.test_app.clock.advance(1)
     raise AssertionError("never full")
 
 
 async def test_a_stalled_socket_delays_nobody_and_is_let_go(scene):
-    await scene.meets(realtime=True)
-    await scene.enters(scene.other)
-    host, other = await wires(scene.host, scene.other)
-    _, writer = await a_stalled_one(scene)
+    await scene.fill_room(realtime=True)
+    await scene.join_room(scene.other)
+    host, other = await connect_sockets(scene.host, scene.other)
+    _, writer = await make_stalled_member(scene)
     stalled = await fill(scene, host, [other])
-    assert stalled.socket.unread <= FULL + 70_000
-    scene.house.clock.forward(STALLED_SECONDS)
-    stalled._outbox.expire()
-    relay = scene.house.shared.own(Relay)
-    assert relay.member(scene.guest.id) is None
-    await scene.house.until(lambda: scene.guest.id not in scene.house.core.presence._held)
+    assert stalled.socket.unread <= HIGH_WATER_MARK + 70_000
+    scene.test_app.clock.advance(STALLED_SECONDS)
+    stalled._send_buffer.expire()
+    relay = scene.test_app.app_context.per_process(Relay)
+    assert relay.find_member(scene.guest.id) is None
+    await scene.test_app.wait_until(
+        lambda: scene.guest.id not in scene.test_app.core.presence._connections
+    )
     await host.send(data=1)
-    await other.received()
+    await other.receive_message()
     writer.transport.abort()
 
 
 async def test_who_catches_up_is_told_what_was_missed(scene):
-    await scene.meets(realtime=True)
-    host = await a_wire(scene.host)
-    reader, writer = await a_stalled_one(scene)
+    await scene.fill_room(realtime=True)
+    host = await connect_socket(scene.host)
+    reader, writer = await make_stalled_member(scene)
     slow = await fill(scene, host, [])
     writer.transport.resume_reading()
     while slow.socket.unread:
         await reader.read(1 << 20)
-    slow._outbox.expire()
+    slow._send_buffer.expire()
     tail = b""
     while b"too slow: 1 missed" not in tail:
         tail = tail[-100:] + await reader.read(1 << 20)
     await host.send(data=2)
-    assert await host.sent() == 1
+    assert await host.receive_sent_count() == 1
     writer.transport.abort()

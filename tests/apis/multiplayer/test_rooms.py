@@ -2,54 +2,54 @@
 
 import pytest
 
-from tests.apis.multiplayer.playing import a_scene, well, wrong
+from tests.apis.multiplayer.scene import failure, make_scene, success
 
 ROOM = "game_room.php"
 
 
-async def current(gamer):
-    return well(await gamer.get(f"{ROOM}/current"))
+async def current(player_client):
+    return success(await player_client.get(f"{ROOM}/current"))
 
 
 async def rooms(scene, **asked):
-    return well(await scene.other.post(f"{ROOM}/list", asked))["rooms"]
+    return success(await scene.other.post(f"{ROOM}/list", asked))["rooms"]
 
 
 async def test_a_room_for_which_nothing_is_said(scene):
-    await scene.opens_room()
+    await scene.create_room()
     (row,) = await rooms(scene)
     assert row["room_name"] == f"Game Room {scene.room[:6]}"
     assert (row["max_players"], row["has_password"], row["current_players"]) == (6, 0, 1)
-    await scene.enters(scene.guest)
-    well(await scene.guest.post(f"{ROOM}/leave"))
+    await scene.join_room(scene.guest)
+    success(await scene.guest.post(f"{ROOM}/leave"))
 
 
 @pytest.mark.parametrize("wanted", [True, False, None, 1, "true"])
 async def test_a_room_says_whether_it_is_a_realtime_one(scene, wanted):
-    said = well(await scene.host.post(f"{ROOM}/create", {"realtime": wanted}))
+    said = success(await scene.host.post(f"{ROOM}/create", {"realtime": wanted}))
     assert said["realtime"] is bool(wanted)
 
 
 async def test_the_fullest_rooms_are_listed_first_then_by_name(scene):
     async def opened(name, guests):
-        host = await scene.arena.gamer(name)
-        said = well(await host.post(f"{ROOM}/create", {"room_name": name, "max_players": 3}))
+        host = await scene.arena.make_player(name)
+        said = success(await host.post(f"{ROOM}/create", {"room_name": name, "max_players": 3}))
         for _ in range(guests):
-            guest = await scene.arena.gamer()
-            well(await guest.post(f"{ROOM}/{said['room_id']}/join"))
+            guest = await scene.arena.make_player()
+            success(await guest.post(f"{ROOM}/{said['room_id']}/join"))
 
     for name, guests in (("b", 0), ("c", 1), ("a", 0), ("full", 2)):
         await opened(name, guests)
     assert [row["room_name"] for row in await rooms(scene)] == ["c", "a", "b"]
     assert [row["room_name"] for row in await rooms(scene, limit=1)] == ["c"]
     assert [row["room_name"] for row in await rooms(scene, search="B")] == ["b"]
-    assert len(well(await scene.other.get(f"{ROOM}/list"))["rooms"]) == 3
+    assert len(success(await scene.other.get(f"{ROOM}/list"))["rooms"]) == 3
 
 
 async def test_joining_where_one_is_succeeds(scene):
-    await scene.meets(password="secret")
-    await scene.enters(scene.guest)
-    assert len(well(await scene.host.get(f"{ROOM}/players"))["players"]) == 2
+    await scene.fill_room(password="secret")
+    await scene.join_room(scene.guest)
+    assert len(success(await scene.host.get(f"{ROOM}/players"))["players"]) == 2
 
 
 async def test_in_no_room(scene):
@@ -58,90 +58,92 @@ async def test_in_no_room(scene):
 
 
 async def test_a_room_ends_with_its_host_or_passes_on(scene):
-    await scene.meets()
-    well(await scene.host.post(f"{ROOM}/leave"))
+    await scene.fill_room()
+    success(await scene.host.post(f"{ROOM}/leave"))
     assert not (await current(scene.guest))["in_room"]
-    await scene.meets(host_switch=True)
-    well(await scene.host.post(f"{ROOM}/leave"))
+    await scene.fill_room(host_switch=True)
+    success(await scene.host.post(f"{ROOM}/leave"))
     assert (await current(scene.guest))["room"]["is_host"]
 
 
 async def test_who_is_kicked_is_out_and_may_come_again(scene):
-    await scene.meets()
-    said = well(await scene.host.post(f"{ROOM}/kick", {"player_id": scene.guest.id}))
+    await scene.fill_room()
+    said = success(await scene.host.post(f"{ROOM}/kick", {"player_id": scene.guest.id}))
     assert said["kicked_player_id"] == scene.guest.id
     assert not (await current(scene.guest))["in_room"]
-    await scene.enters(scene.guest)
+    await scene.join_room(scene.guest)
 
 
 async def test_a_password_is_set_and_removed(scene):
-    await scene.opens_room()
-    well(await scene.host.post(f"{ROOM}/password", {"password": "new"}))
+    await scene.create_room()
+    success(await scene.host.post(f"{ROOM}/password", {"password": "new"}))
     path = f"{ROOM}/{scene.room}/join"
-    assert wrong(await scene.guest.post(path, {"password": "old"})) == (400, "Incorrect password")
-    well(await scene.host.post(f"{ROOM}/password", {"password": None}))
-    well(await scene.guest.post(path))
+    assert failure(await scene.guest.post(path, {"password": "old"})) == (400, "Incorrect password")
+    success(await scene.host.post(f"{ROOM}/password", {"password": None}))
+    success(await scene.guest.post(path))
 
 
 async def test_a_room_of_another_game_is_none(scene):
-    await scene.opens_room()
-    elsewhere = await a_scene(scene.house, "elsewhere")
+    await scene.create_room()
+    elsewhere = await make_scene(scene.test_app, "elsewhere")
     answer = await elsewhere.host.post(f"{ROOM}/{scene.room}/join")
-    assert wrong(answer) == (400, "Room not found")
-    assert well(await elsewhere.host.post(f"{ROOM}/list"))["rooms"] == []
+    assert failure(answer) == (400, "Room not found")
+    assert success(await elsewhere.host.post(f"{ROOM}/list"))["rooms"] == []
 
 
 async def test_an_action_goes_to_each_who_is_meant(scene):
-    await scene.meets()
-    await scene.enters(scene.other)
+    await scene.fill_room()
+    await scene.join_room(scene.other)
     for target, count in (("all", 3), ("others", 2), ("host", 1)):
-        assert len(set(await scene.asks(scene.guest, target))) == count
-    (one,) = await scene.asks(scene.guest, "specific", target_players_ids=[scene.other.id, 999])
-    rows = well(await scene.other.get(f"{ROOM}/actions/pending"))["actions"]
+        assert len(set(await scene.send_action(scene.guest, target))) == count
+    (one,) = await scene.send_action(
+        scene.guest, "specific", target_players_ids=[scene.other.id, 999]
+    )
+    rows = success(await scene.other.get(f"{ROOM}/actions/pending"))["actions"]
     assert rows[-1]["action_id"] == one and len(rows) == 3
 
 
 async def test_alone_in_the_room_nobody_is_asked(scene):
-    await scene.opens_room()
-    assert await scene.asks(scene.host, "others") == []
+    await scene.create_room()
+    assert await scene.send_action(scene.host, "others") == []
 
 
 async def test_what_is_asked_comes_oldest_first_and_what_is_answered_newest_first(scene):
-    await scene.meets()
-    asked = [(await scene.asks(scene.guest))[0] for _ in range(3)]
-    rows = well(await scene.host.get(f"{ROOM}/actions/pending"))["actions"]
+    await scene.fill_room()
+    asked = [(await scene.send_action(scene.guest))[0] for _ in range(3)]
+    rows = success(await scene.host.get(f"{ROOM}/actions/pending"))["actions"]
     assert [row["action_id"] for row in rows] == asked
     for action in asked:
-        scene.house.clock.forward(1)
-        await scene.answers(scene.host, action)
+        scene.test_app.clock.advance(1)
+        await scene.complete_action(scene.host, action)
     for _ in range(2):
-        rows = well(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"]
+        rows = success(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"]
         assert [row["action_id"] for row in rows] == asked[::-1]
-    scene.house.clock.forward(3600)
-    assert well(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"] == []
+    scene.test_app.clock.advance(3600)
+    assert success(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"] == []
 
 
 async def test_no_more_than_fifty_answers_are_shown(scene):
-    await scene.meets()
+    await scene.fill_room()
     for _ in range(55):
-        (action,) = await scene.asks(scene.guest)
-        await scene.answers(scene.host, action, "failed")
-    rows = well(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"]
+        (action,) = await scene.send_action(scene.guest)
+        await scene.complete_action(scene.host, action, "failed")
+    rows = success(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"]
     assert len(rows) == 50 and {row["status"] for row in rows} == {"failed"}
 
 
 async def test_an_action_that_is_begun_is_neither_pending_nor_answered(scene):
-    await scene.meets()
-    (action,) = await scene.asks(scene.guest)
-    await scene.answers(scene.host, action, "processing")
-    assert well(await scene.host.get(f"{ROOM}/actions/pending"))["actions"] == []
-    assert well(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"] == []
+    await scene.fill_room()
+    (action,) = await scene.send_action(scene.guest)
+    await scene.complete_action(scene.host, action, "processing")
+    assert success(await scene.host.get(f"{ROOM}/actions/pending"))["actions"] == []
+    assert success(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"] == []
     assert len((await current(scene.guest))["pending_actions"]) == 1
-    await scene.answers(scene.host, action)
+    await scene.complete_action(scene.host, action)
     assert (await current(scene.guest))["pending_actions"] == []
     path = f"{ROOM}/actions/{action}/complete"
     answer = await scene.host.post(path, {"status": "failed"})
-    assert wrong(answer) == (404, "Action not found or already processed")
+    assert failure(answer) == (404, "Action not found or already processed")
 
 
 async def test_a_state_that_no_action_has(scene):
@@ -149,21 +151,21 @@ async def test_a_state_that_no_action_has(scene):
     assert answer.status == 400
 
 
-async def test_a_game_with_rules_starts_from_a_lobby_only(house):
-    scene = await a_scene(house, "cards")
+async def test_a_game_with_rules_starts_from_a_lobby_only(test_app):
+    scene = await make_scene(test_app, "cards")
     answer = await scene.host.post(f"{ROOM}/create", {})
     sentence = "This game has rules: its rooms are started from a matchmaking lobby"
-    assert wrong(answer) == (400, sentence)
+    assert failure(answer) == (400, sentence)
 
 
-async def test_rules_play_through_actions_and_show_each_his_own_view(house):
-    scene = await a_scene(house, "cards")
-    await scene.starts()
-    (action,) = await scene.asks(scene.host, action_type="turn", request_data={"card": 1})
-    (row,) = well(await scene.host.get(f"{ROOM}/actions/poll"))["actions"]
+async def test_rules_play_through_actions_and_show_each_his_own_view(test_app):
+    scene = await make_scene(test_app, "cards")
+    await scene.start_game()
+    (action,) = await scene.send_action(scene.host, action_type="turn", request_data={"card": 1})
+    (row,) = success(await scene.host.get(f"{ROOM}/actions/poll"))["actions"]
     assert (row["action_id"], row["status"]) == (action, "completed")
     assert row["response_data"]["hand"] == [2, 3]
-    (update,) = (await scene.hears(scene.guest, from_players="host"))["updates"]
+    (update,) = (await scene.poll_updates(scene.guest, from_players="host"))["updates"]
     assert (update["type"], update["from_player_id"]) == ("turn", str(scene.host.id))
     assert update["data"] == {
         "player_id": scene.host.id,
@@ -175,13 +177,13 @@ async def test_rules_play_through_actions_and_show_each_his_own_view(house):
     }
 
 
-async def test_what_the_rules_refuse(house):
-    scene = await a_scene(house, "cards")
-    await scene.starts()
+async def test_what_the_rules_refuse(test_app):
+    scene = await make_scene(test_app, "cards")
+    await scene.start_game()
 
     async def refused(who, request):
         body = {"action_type": "turn", "request_data": request}
-        return wrong(await who.post(f"{ROOM}/actions", body))
+        return failure(await who.post(f"{ROOM}/actions", body))
 
     assert await refused(scene.guest, {"card": 4}) == (400, "It is not your turn")
     sentence = "The rules of the game refuse this turn: not_your_card"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import Asker
-from tests.apis.multiplayer.playing import Scene, kept, well
+from tests.apis.app import ApiClient
+from tests.apis.multiplayer.scene import Scene, load_json, success
 
-SAMPLES = kept("samples")
+SAMPLES = load_json("samples")
 #: Members that may come beside those of a sample: the facts or our own README name them.
 MORE = {
     "game_data.php": {"version"},
@@ -76,34 +76,34 @@ async def prepared(scene: Scene, given: str) -> dict[str, str]:
     """Do what a sample takes for granted; gives what its ids stand for here."""
     ids = {}
     if given == "one logged in":
-        well(await scene.guest.ask("PUT", "game_players.php/login"))
+        success(await scene.guest.request("PUT", "game_players.php/login"))
     if given == "data":
         data = SAMPLES[6]["answer"]["data"]
-        well(await scene.owns("game_data.php/game/update", data, "PUT"))
+        success(await scene.request_as_owner("game_data.php/game/update", data, "PUT"))
     if given == "lobby":
-        await scene.opens_lobby(rules=RULES, strict_full=True)
+        await scene.create_lobby(rules=RULES, strict_full=True)
     if given == "gathered":
-        await scene.gathers()
+        await scene.fill_lobby()
     if given in ("asked", "approved"):
-        ids["f4d90025b5de54e6b1a83940cffb4490"] = request = await scene.asks_in()
+        ids["f4d90025b5de54e6b1a83940cffb4490"] = request = await scene.request_join()
         if given == "approved":
             path = f"matchmaking.php/{request}/response"
-            well(await scene.host.post(path, {"action": "approve"}))
+            success(await scene.host.post(path, {"action": "approve"}))
     if given == "started":
-        await scene.starts()
+        await scene.start_game()
     if given in ("room", "together", "requested", "answered", "told"):
         named = {"room_name": "My Game Room", "password": "secret123", "max_players": 4}
-        await (scene.opens_room if given == "room" else scene.meets)(**named)
+        await (scene.create_room if given == "room" else scene.fill_room)(**named)
     if given in ("requested", "answered"):
-        (action,) = await scene.asks(scene.guest, request_data={"x": 10, "y": 20})
+        (action,) = await scene.send_action(scene.guest, request_data={"x": 10, "y": 20})
         ids["1c2bbd859e36dc7d7e5e9b4f263c88ce"] = action
         if given == "answered":
             body = SAMPLES[38]["body"]
-            well(await scene.host.post(f"game_room.php/actions/{action}/complete", body))
+            success(await scene.host.post(f"game_room.php/actions/{action}/complete", body))
     if given == "told":
         data = {"animation": "victory", "duration": 2.0}
         first, *_ = [
-            (await scene.tells(scene.host, "others", type="play_animation", data=data))[0]
+            (await scene.send_update(scene.host, "others", type="play_animation", data=data))[0]
             for _ in range(3)
         ]
         ids["a28388775fcf9478c6926cbe44f9d3ed"] = first
@@ -166,7 +166,7 @@ async def test_the_document_is_kept(scene, case):
         body = {**body, "target_players_ids": [scene.guest.id]}
     if body and body.get("last_update"):
         body = {**body, "last_update": ids[body["last_update"]]}
-    answer = await Asker(scene.house).ask(sample["method"], f"{path}?{query}", body)
+    answer = await ApiClient(scene.test_app).request(sample["method"], f"{path}?{query}", body)
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     more = next((names for start, names in MORE.items() if case.path.startswith(start)), set())
     alike(sample["answer"], answer.json, more)
@@ -175,8 +175,8 @@ async def test_the_document_is_kept(scene, case):
 
 async def test_a_cursor_gives_all_that_came_after_it(scene):
     """The document's own second sample shows how the origin lost one of these."""
-    await scene.meets()
-    sent = [(await scene.tells(scene.host, "others"))[0] for _ in range(3)]
-    heard = await scene.hears(scene.guest, sent[0])
+    await scene.fill_room()
+    sent = [(await scene.send_update(scene.host, "others"))[0] for _ in range(3)]
+    heard = await scene.poll_updates(scene.guest, sent[0])
     assert [row["update_id"] for row in heard["updates"]] == sent[1:]
     assert heard["last_update"] == sent[2]

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coalserver.apis.multiplayer.cursors import place_of, update_id
+from coalserver.apis.multiplayer.cursors import position_of, update_id
 from coalserver.core.commands.messages import send_update
 from coalserver.domain.play.actions import Target
 from coalserver.domain.play.room import Room
-from tests.apis.app import a_house
-from tests.apis.multiplayer.playing import a_scene, well
+from tests.apis.app import run_test_app
+from tests.apis.multiplayer.scene import make_scene, success
 
 #: Filters a poll may have, and whether they let through what the host sent.
 STREAMS = ("all", "host", "others")
@@ -24,9 +24,9 @@ def types(said):
 
 async def send(scene, sender, target=Target.ALL, type="note", named=()):
     """Send without the wire, for tests that send much."""
-    (room,) = (one for one in scene.house.core.state.all(Room) if one.code == scene.room)
-    return await scene.house.core.do(
-        send_update, room_id=room.id, sender=sender, target=target, type=type, named=named
+    (room,) = (one for one in scene.test_app.core.state.all(Room) if one.code == scene.room)
+    return await scene.test_app.core.execute(
+        send_update, room_id=room.id, sender=sender, target=target, type=type, player_ids=named
     )
 
 
@@ -42,17 +42,19 @@ def test_every_reader_gets_every_update_once_and_in_order(script, tail):
 
 
 async def played(script, tail):
-    async with a_house(tail=tail) as house:
-        scene = await a_scene(house)
-        await scene.meets()
-        await scene.enters(scene.other)
-        gamers = (scene.host, scene.guest, scene.other)
+    async with run_test_app(tail=tail) as test_app:
+        scene = await make_scene(test_app)
+        await scene.fill_room()
+        await scene.join_room(scene.other)
+        player_clients = (scene.host, scene.guest, scene.other)
         sent = defaultdict(list)
         heard = defaultdict(list)
         cursors = {}
 
         async def polls(who, stream):
-            said = await scene.hears(gamers[who], cursors.get((who, stream)), from_players=stream)
+            said = await scene.poll_updates(
+                player_clients[who], cursors.get((who, stream)), from_players=stream
+            )
             heard[who, stream] += types(said)
             cursors[who, stream] = said["last_update"]
             return said["updates"]
@@ -65,9 +67,11 @@ async def played(script, tail):
             for _ in range(count):
                 number = str(sum(map(len, sent.values())))
                 for entry in await send(
-                    scene, gamers[sender].id, target, number, (gamers[named].id,)
+                    scene, player_clients[sender].id, target, number, (player_clients[named].id,)
                 ):
-                    reader = [gamer.id for gamer in gamers].index(entry.event.target)
+                    reader = [player_client.id for player_client in player_clients].index(
+                        entry.event.target
+                    )
                     sent[reader, "all"].append(number)
                     sent[reader, "host" if sender == 0 else "others"].append(number)
         for who in range(3):
@@ -78,12 +82,12 @@ async def played(script, tail):
 
 
 async def test_a_poll_gives_fifty_and_the_next_goes_on(scene):
-    await scene.meets()
+    await scene.fill_room()
     for number in range(120):
         await send(scene, scene.host.id, Target.OTHERS, str(number))
     heard, cursor = [], None
     for size in (50, 50, 20, 0):
-        said = await scene.hears(scene.guest, cursor)
+        said = await scene.poll_updates(scene.guest, cursor)
         assert len(said["updates"]) == size
         heard += types(said)
         cursor = said["last_update"]
@@ -91,37 +95,37 @@ async def test_a_poll_gives_fifty_and_the_next_goes_on(scene):
 
 
 async def test_a_poll_that_finds_nothing_gives_the_callers_own_cursor_back(scene):
-    await scene.meets()
+    await scene.fill_room()
     for cursor in (None, "made-up", "f" * 32):
-        assert (await scene.hears(scene.guest, cursor))["last_update"] == cursor
+        assert (await scene.poll_updates(scene.guest, cursor))["last_update"] == cursor
 
 
 async def test_an_unknown_cursor_means_from_the_start(scene):
-    await scene.meets()
-    await scene.tells(scene.host, type="first")
+    await scene.fill_room()
+    await scene.send_update(scene.host, type="first")
     for cursor in ("made-up", "f" * 32, "0" * 31, "é" * 32, "0" * 16 + "f" * 16):
-        assert types(await scene.hears(scene.guest, cursor)) == ["first"]
+        assert types(await scene.poll_updates(scene.guest, cursor)) == ["first"]
 
 
 async def test_a_cursor_of_another_reader_leads_nowhere(scene):
-    await scene.meets()
-    first, _ = await scene.tells(scene.host, type="first")
-    assert types(await scene.hears(scene.guest, first)) == ["first"]
+    await scene.fill_room()
+    first, _ = await scene.send_update(scene.host, type="first")
+    assert types(await scene.poll_updates(scene.guest, first)) == ["first"]
 
 
 def test_an_id_leads_back_only_where_it_came_from():
     id = update_id(b"seal", 7, 1, 42)
     assert len(id) == 32 and set(id) <= set("0123456789abcdef")
-    assert place_of(b"seal", 7, 1, id.upper()) == 42
+    assert position_of(b"seal", 7, 1, id.upper()) == 42
     for seal, room, reader in ((b"other", 7, 1), (b"seal", 8, 1), (b"seal", 7, 2)):
-        assert place_of(seal, room, reader, id) == -1
+        assert position_of(seal, room, reader, id) == -1
 
 
 async def test_what_a_filter_passes_over_is_read_once_only(scene):
-    await scene.meets()
+    await scene.fill_room()
     for _ in range(300):
         await send(scene, scene.guest.id, Target.ALL)
-    core = scene.house.core
+    core = scene.test_app.core
     seen, ask = [], core.entries
 
     async def entries(topics, cursor, limit):
@@ -131,18 +135,22 @@ async def test_what_a_filter_passes_over_is_read_once_only(scene):
 
     core.entries = entries
     for _ in range(3):
-        assert not types(await scene.hears(scene.guest, from_players="host"))
+        assert not types(await scene.poll_updates(scene.guest, from_players="host"))
     assert sum(seen) >= 300 and seen[-2:] == [0, 0]
 
 
 async def test_filters(scene):
-    await scene.meets()
-    await scene.enters(scene.other)
-    for gamer, name in ((scene.host, "host"), (scene.guest, "guest"), (scene.other, "other")):
-        await scene.tells(gamer, type=name)
+    await scene.fill_room()
+    await scene.join_room(scene.other)
+    for player_client, name in (
+        (scene.host, "host"),
+        (scene.guest, "guest"),
+        (scene.other, "other"),
+    ):
+        await scene.send_update(player_client, type=name)
 
     async def heard(**asked):
-        return types(await scene.hears(scene.other, **asked))
+        return types(await scene.poll_updates(scene.other, **asked))
 
     assert await heard() == ["host", "guest", "other"]
     assert await heard(from_players="host") == await heard(from_players=None) == ["host"]
@@ -153,51 +161,51 @@ async def test_filters(scene):
 
 @pytest.mark.parametrize("name", ["lastUpdateId", "last_update_id", "last_update"])
 async def test_older_clients_poll_with_get_and_hear_everyone(scene, name):
-    await scene.meets()
-    first, _ = await scene.tells(scene.guest, type="first")
-    second = (await scene.tells(scene.host, type="second"))[0]
+    await scene.fill_room()
+    first, _ = await scene.send_update(scene.guest, type="first")
+    second = (await scene.send_update(scene.host, type="second"))[0]
     path = "game_room.php/updates/poll"
-    said = well(await scene.host.get(path))
+    said = success(await scene.host.get(path))
     assert types(said) == ["first", "second"]
-    said = well(await scene.host.get(f"{path}?{name}={said['updates'][0]['update_id']}"))
+    said = success(await scene.host.get(f"{path}?{name}={said['updates'][0]['update_id']}"))
     assert types(said) == ["second"] and said["last_update"] == second
     assert first != second
-    said = well(await scene.host.get(f"{path}?from_players=host"))
+    said = success(await scene.host.get(f"{path}?from_players=host"))
     assert types(said) == ["second"]
 
 
 async def test_what_was_sent_outlives_its_sender_and_a_restart(scene):
-    await scene.meets()
-    await scene.enters(scene.other)
-    await scene.tells(scene.other, type="farewell")
-    well(await scene.other.post("game_room.php/leave"))
-    await scene.house.restart()
-    said = await scene.hears(scene.guest, from_players="others")
+    await scene.fill_room()
+    await scene.join_room(scene.other)
+    await scene.send_update(scene.other, type="farewell")
+    success(await scene.other.post("game_room.php/leave"))
+    await scene.test_app.restart()
+    said = await scene.poll_updates(scene.guest, from_players="others")
     assert types(said) == ["farewell"]
-    await scene.tells(scene.host, type="after")
-    assert types(await scene.hears(scene.guest, said["last_update"])) == ["after"]
+    await scene.send_update(scene.host, type="after")
+    assert types(await scene.poll_updates(scene.guest, said["last_update"])) == ["after"]
 
 
-async def test_cursors_hold_over_a_restart_of_a_real_store(stone_house):
-    scene = await a_scene(stone_house)
-    await scene.meets()
+async def test_cursors_hold_over_a_restart_of_a_real_store(persistent_test_app):
+    scene = await make_scene(persistent_test_app)
+    await scene.fill_room()
     for number in range(60):
         await send(scene, scene.host.id, Target.OTHERS, str(number))
-    cursor = (await scene.hears(scene.guest))["last_update"]
-    await stone_house.restart()
+    cursor = (await scene.poll_updates(scene.guest))["last_update"]
+    await persistent_test_app.restart()
     await send(scene, scene.guest.id, Target.ALL, "60")
-    heard = types(await scene.hears(scene.guest, cursor))
+    heard = types(await scene.poll_updates(scene.guest, cursor))
     assert heard == [str(number) for number in range(50, 61)]
-    assert types(await scene.hears(scene.guest, cursor, from_players="others")) == ["60"]
+    assert types(await scene.poll_updates(scene.guest, cursor, from_players="others")) == ["60"]
 
 
 async def test_to_whom_an_update_goes(scene):
-    await scene.meets()
-    await scene.enters(scene.other)
+    await scene.fill_room()
+    await scene.join_room(scene.other)
 
     async def reached(**asked):
         said = await scene.host.post("game_room.php/updates", {"type": "note", **asked})
-        said = well(said)
+        said = success(said)
         assert said["updates_sent"] == len(said["update_ids"])
         return said["target_players_ids"]
 
@@ -209,16 +217,16 @@ async def test_to_whom_an_update_goes(scene):
 
 
 async def test_nobody_is_there_to_be_told(scene):
-    await scene.opens_room()
-    assert await scene.tells(scene.host, "others") == []
+    await scene.create_room()
+    assert await scene.send_update(scene.host, "others") == []
 
 
 async def test_who_is_offline_hears_it_when_he_is_back(scene):
-    await scene.meets()
-    await scene.enters(scene.other)
-    await scene.house.after(50)
-    well(await scene.host.post("game_players.php/heartbeat"))
-    well(await scene.guest.post("game_players.php/heartbeat"))
-    await scene.house.after(20)
-    assert len(await scene.tells(scene.host)) == 3
-    assert len((await scene.hears(scene.other))["updates"]) == 1
+    await scene.fill_room()
+    await scene.join_room(scene.other)
+    await scene.test_app.advance(50)
+    success(await scene.host.post("game_players.php/heartbeat"))
+    success(await scene.guest.post("game_players.php/heartbeat"))
+    await scene.test_app.advance(20)
+    assert len(await scene.send_update(scene.host)) == 3
+    assert len((await scene.poll_updates(scene.other))["updates"]) == 1

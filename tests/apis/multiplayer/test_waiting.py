@@ -2,172 +2,172 @@
 
 import pytest
 
-from tests.apis.multiplayer.playing import a_scene, well, wrong
+from tests.apis.multiplayer.scene import failure, make_scene, success
 
 UPDATES = "game_room.php/updates/poll"
 
 
-async def waits(scene, gamer, path=f"{UPDATES}?wait=30"):
+async def waits(scene, player_client, path=f"{UPDATES}?wait=30"):
     """A poll that now waits."""
-    return await scene.house.begun(gamer.get(path))
+    return await scene.test_app.start_waiting(player_client.get(path))
 
 
 async def test_a_poll_is_answered_when_an_update_comes(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
     assert not poll.done()
-    await scene.tells(scene.host, type="at last")
-    assert [row["type"] for row in well(await poll)["updates"]] == ["at last"]
+    await scene.send_update(scene.host, type="at last")
+    assert [row["type"] for row in success(await poll)["updates"]] == ["at last"]
 
 
 async def test_a_poll_may_say_in_its_body_how_long_it_waits(scene):
-    await scene.meets()
-    poll = await scene.house.begun(scene.guest.post(UPDATES, {"wait": "30"}))
-    await scene.tells(scene.host)
-    assert len(well(await poll)["updates"]) == 1
+    await scene.fill_room()
+    poll = await scene.test_app.start_waiting(scene.guest.post(UPDATES, {"wait": "30"}))
+    await scene.send_update(scene.host)
+    assert len(success(await poll)["updates"]) == 1
 
 
 async def test_what_is_not_for_the_reader_does_not_end_his_wait(scene):
-    await scene.meets()
-    await scene.enters(scene.other)
+    await scene.fill_room()
+    await scene.join_room(scene.other)
     poll = await waits(scene, scene.guest)
-    await scene.tells(scene.host, "specific", target_players_ids=[scene.other.id])
-    well(await scene.other.post("game_room.php/leave"))
+    await scene.send_update(scene.host, "specific", target_players_ids=[scene.other.id])
+    success(await scene.other.post("game_room.php/leave"))
     assert not poll.done()
-    await scene.tells(scene.host, type="yours")
-    assert [row["type"] for row in well(await poll)["updates"]] == ["yours"]
+    await scene.send_update(scene.host, type="yours")
+    assert [row["type"] for row in success(await poll)["updates"]] == ["yours"]
 
 
 async def test_a_wait_ends_when_its_time_is_up(scene):
-    await scene.meets()
+    await scene.fill_room()
     for wait in ("0", "-5", "0.5", "x"):
-        assert well(await scene.guest.get(f"{UPDATES}?wait={wait}"))["updates"] == []
-    assert well(await scene.guest.get(f"{UPDATES}?wait=1"))["updates"] == []
+        assert success(await scene.guest.get(f"{UPDATES}?wait={wait}"))["updates"] == []
+    assert success(await scene.guest.get(f"{UPDATES}?wait=1"))["updates"] == []
 
 
 async def test_no_poll_waits_where_something_is_due(scene):
-    await scene.meets()
-    await scene.tells(scene.host)
-    assert well(await scene.guest.get(f"{UPDATES}?wait=60"))["updates"]
+    await scene.fill_room()
+    await scene.send_update(scene.host)
+    assert success(await scene.guest.get(f"{UPDATES}?wait=60"))["updates"]
 
 
 async def test_an_answer_ends_the_wait_of_who_asked(scene):
-    await scene.meets()
-    (action,) = await scene.asks(scene.guest)
+    await scene.fill_room()
+    (action,) = await scene.send_action(scene.guest)
     poll = await waits(scene, scene.guest, "game_room.php/actions/poll?wait=30")
-    await scene.answers(scene.host, action, "processing")
+    await scene.complete_action(scene.host, action, "processing")
     assert not poll.done()
-    await scene.answers(scene.host, action)
-    assert [row["action_id"] for row in well(await poll)["actions"]] == [action]
+    await scene.complete_action(scene.host, action)
+    assert [row["action_id"] for row in success(await poll)["actions"]] == [action]
 
 
 async def test_what_was_shown_is_waited_for_no_more_and_stays_there(scene):
-    await scene.meets()
-    (first,) = await scene.asks(scene.guest)
-    await scene.answers(scene.host, first)
+    await scene.fill_room()
+    (first,) = await scene.send_action(scene.guest)
+    await scene.complete_action(scene.host, first)
     path = "game_room.php/actions/poll?wait=30"
-    assert len(well(await scene.guest.get(path))["actions"]) == 1
+    assert len(success(await scene.guest.get(path))["actions"]) == 1
     poll = await waits(scene, scene.guest, path)
     assert not poll.done()
-    (second,) = await scene.asks(scene.guest)
-    await scene.answers(scene.host, second, "failed")
-    rows = well(await poll)["actions"]
+    (second,) = await scene.send_action(scene.guest)
+    await scene.complete_action(scene.host, second, "failed")
+    rows = success(await poll)["actions"]
     assert {row["action_id"] for row in rows} == {first, second}
 
 
 async def test_a_question_ends_the_wait_of_who_is_asked(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.host, "game_room.php/actions/pending?wait=30")
-    (action,) = await scene.asks(scene.guest)
-    assert [row["action_id"] for row in well(await poll)["actions"]] == [action]
+    (action,) = await scene.send_action(scene.guest)
+    assert [row["action_id"] for row in success(await poll)["actions"]] == [action]
 
 
 @pytest.mark.parametrize(
     "path", [UPDATES, "game_room.php/actions/poll", "game_room.php/actions/pending"]
 )
 async def test_a_ban_ends_a_wait_at_once_and_says_so(scene, path):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest, f"{path}?wait=30")
     banned = {"player_id": scene.guest.id, "ban_duration": "day"}
-    well(await scene.owns("game_players.php/ban", banned))
+    success(await scene.request_as_owner("game_players.php/ban", banned))
     answer = await poll
-    assert wrong(answer) == (403, "You are banned")
+    assert failure(answer) == (403, "You are banned")
     assert answer.json["ban_info"]["ban_duration"] == "day"
 
 
 async def test_a_kick_ends_a_wait_at_once(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
-    well(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
-    assert wrong(await poll) == (400, "Player is not in any room")
+    success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
+    assert failure(await poll) == (400, "Player is not in any room")
 
 
 async def test_the_end_of_the_room_ends_a_wait_at_once(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
-    well(await scene.host.post("game_room.php/stop"))
-    assert wrong(await poll) == (400, "Player is not in any room")
+    success(await scene.host.post("game_room.php/stop"))
+    assert failure(await poll) == (400, "Player is not in any room")
 
 
 async def test_a_new_key_ends_a_wait_with_the_old_one(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
-    well(await scene.guest.post("game_players.php/rotate"))
-    assert wrong(await poll) == (401, "Invalid player token")
+    success(await scene.guest.post("game_players.php/rotate"))
+    assert failure(await poll) == (401, "Invalid player token")
 
 
 async def test_a_logout_ends_a_wait_with_what_there_is(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
-    well(await scene.guest.post("game_players.php/logout"))
-    assert well(await poll)["updates"] == []
-    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    success(await scene.guest.post("game_players.php/logout"))
+    assert success(await poll)["updates"] == []
+    rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert [row["is_online"] for row in rows] == [1, 0]
 
 
 async def test_who_waits_is_there(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
-    await scene.house.after(50)
-    well(await scene.host.post("game_room.php/heartbeat"))
-    await scene.house.after(50)
-    rows = well(await scene.host.get("game_room.php/players"))["players"]
+    await scene.test_app.advance(50)
+    success(await scene.host.post("game_room.php/heartbeat"))
+    await scene.test_app.advance(50)
+    rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert [row["is_online"] for row in rows] == [1, 1]
-    await scene.tells(scene.host)
+    await scene.send_update(scene.host)
     await poll
 
 
 async def test_a_client_that_has_gone_is_not_waited_for(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
     poll.cancel()
-    await scene.house.until(lambda: scene.house.core.feed.waiting() == 0)
+    await scene.test_app.wait_until(lambda: scene.test_app.core.feed.waiter_count() == 0)
 
 
 async def test_the_end_of_the_server_sends_everyone_home(scene):
-    await scene.meets()
+    await scene.fill_room()
     poll = await waits(scene, scene.guest)
-    await scene.house.restart()
-    assert well(await poll)["updates"] == []
+    await scene.test_app.restart()
+    assert success(await poll)["updates"] == []
 
 
-async def test_the_last_turn_of_a_game_is_heard_before_its_end(house):
-    scene = await a_scene(house, "cards")
-    await scene.starts()
+async def test_the_last_turn_of_a_game_is_heard_before_its_end(test_app):
+    scene = await make_scene(test_app, "cards")
+    await scene.start_game()
 
     async def lays(who, card):
-        await scene.asks(who, action_type="turn", request_data={"card": card})
+        await scene.send_action(who, action_type="turn", request_data={"card": card})
 
     for mine, yours in ((1, 4), (2, 5)):
         await lays(scene.host, mine)
         await lays(scene.guest, yours)
     await lays(scene.host, 3)
-    last = (await scene.hears(scene.host))["last_update"]
+    last = (await scene.poll_updates(scene.host))["last_update"]
     poll = await waits(scene, scene.host, f"{UPDATES}?wait=30&last_update={last}")
     await lays(scene.guest, 6)
-    (update,) = well(await poll)["updates"]
+    (update,) = success(await poll)["updates"]
     assert update["data"]["outcome"] == {"winner": None}
     path = f"{UPDATES}?last_update="
-    assert well(await scene.host.get(path + last))["updates"] == [update]
+    assert success(await scene.host.get(path + last))["updates"] == [update]
     answer = await scene.host.get(path + update["update_id"])
-    assert wrong(answer) == (400, "Player is not in any room")
+    assert failure(answer) == (400, "Player is not in any room")

@@ -2,16 +2,16 @@
 
 import pytest
 
-from tests.apis.app import House
-from tests.apis.browser import Surfer, signed_in
-from tests.apis.oauth.parties import App, an_app
+from tests.apis.app import TestApp
+from tests.apis.browser import Browser, make_signed_in_browser
+from tests.apis.oauth.parties import App, make_app
 
 
 @pytest.fixture
-async def ann(house: House) -> Surfer:
-    return await signed_in(house)
+async def ann(test_app: TestApp) -> Browser:
+    return await make_signed_in_browser(test_app)
 
 
 @pytest.fixture
-async def app(house: House) -> App:
-    return await an_app(house)
+async def app(test_app: TestApp) -> App:
+    return await make_app(test_app)

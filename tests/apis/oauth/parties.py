@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
-from coalserver.core.commands.oauth import add_agent
-from tests.apis.app import Answer, Asker, House
-from tests.apis.browser import FORM, Surfer
+from coalserver.core.commands.oauth import create_agent_client
+from tests.apis.app import Answer, ApiClient, TestApp
+from tests.apis.browser import FORM, Browser
 
 HOME = "http://example.com/callback"
 REGISTER, AUTH, TOKEN = "/oauth/v1/register", "/oauth/v1/auth", "/oauth/v1/token"
@@ -36,7 +36,7 @@ PAIR = {"access_token": str, "token_type": str, "expires_in": int, "refresh_toke
 class App:
     """A client program: what it was told when it registered."""
 
-    house: House
+    test_app: TestApp
     told: dict[str, Any]
 
     @property
@@ -49,9 +49,9 @@ class App:
         return urlsplit(self.told["registration_client_uri"]).path
 
     @property
-    def owner(self) -> Asker:
+    def owner(self) -> ApiClient:
         """One who has its registration token."""
-        return Asker(self.house, self.told["registration_access_token"])
+        return ApiClient(self.test_app, self.told["registration_access_token"])
 
     def asks(self, **params: str | None) -> str:
         """Where it sends a browser."""
@@ -66,13 +66,13 @@ class App:
             {name: text for name, text in asked.items() if text is not None}
         )
 
-    async def code(self, surfer: Surfer, **params: str | None) -> str:
+    async def code(self, browser: Browser, **params: str | None) -> str:
         """What it gets when somebody grants."""
         asks = self.asks(**params)
-        answer = await surfer.send(asks, seen="/oauth/v1/auth", grant="Grant")
+        answer = await browser.send(asks, page="/oauth/v1/auth", grant="Grant")
         return query_of(answer)["code"]
 
-    async def buys(self, **changed: Any) -> Answer:
+    async def request_tokens_with_code(self, **changed: Any) -> Answer:
         """A request for tokens with a code; None leaves a member out."""
         said = {
             "client_id": self.id,
@@ -81,9 +81,9 @@ class App:
             "redirect_uri": HOME,
             "scope": "data",
         }
-        return await bought(self.house, {**said, **changed})
+        return await request_tokens(self.test_app, {**said, **changed})
 
-    async def renews(self, token: str, **changed: Any) -> Answer:
+    async def refresh_tokens(self, token: str, **changed: Any) -> Answer:
         said = {
             "client_id": self.id,
             "client_secret": self.told["client_secret"],
@@ -91,29 +91,29 @@ class App:
             "refresh_token": token,
             "scope": "data",
         }
-        return await bought(self.house, {**said, **changed})
+        return await request_tokens(self.test_app, {**said, **changed})
 
-    async def tokens(self, surfer: Surfer) -> dict[str, Any]:
-        answer = await self.buys(code=await self.code(surfer))
+    async def tokens(self, browser: Browser) -> dict[str, Any]:
+        answer = await self.request_tokens_with_code(code=await self.code(browser))
         assert answer.status == 200, answer.raw
         said: dict[str, Any] = answer.json
         return said
 
 
-async def bought(house: House, said: dict[str, Any]) -> Answer:
+async def request_tokens(test_app: TestApp, said: dict[str, Any]) -> Answer:
     fields = {name: text for name, text in said.items() if text is not None}
-    return await house.stranger.post(TOKEN, urlencode(fields).encode(), Content_Type=FORM)
+    return await test_app.anonymous.post(TOKEN, urlencode(fields).encode(), Content_Type=FORM)
 
 
-async def an_app(house: House, **changed: Any) -> App:
-    answer = await house.stranger.post(REGISTER, {**DOCUMENT, **changed})
+async def make_app(test_app: TestApp, **changed: Any) -> App:
+    answer = await test_app.anonymous.post(REGISTER, {**DOCUMENT, **changed})
     assert answer.status == 201, answer.raw
-    return App(house, answer.json)
+    return App(test_app, answer.json)
 
 
-async def an_agent(house: House, world: int = 5) -> App:
-    client, secret, _ = await house.core.do(add_agent, world=world)
-    return App(house, {"client_id": client.code, "client_secret": secret})
+async def make_agent(test_app: TestApp, world: int = 5) -> App:
+    client, secret, _ = await test_app.core.execute(create_agent_client, world_id=world)
+    return App(test_app, {"client_id": client.code, "client_secret": secret})
 
 
 def query_of(answer: Answer) -> dict[str, str]:
@@ -122,18 +122,18 @@ def query_of(answer: Answer) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(answer.headers["Location"]).query, keep_blank_values=True))
 
 
-def all_of(answer: Answer) -> dict[str, list[str]]:
+def query_values(answer: Answer) -> dict[str, list[str]]:
     return parse_qs(urlsplit(answer.headers["Location"]).query)
 
 
-async def good(house: House, token: str) -> bool:
+async def good(test_app: TestApp, token: str) -> bool:
     """Whether an access token proves something."""
-    status = (await Asker(house, token).get("/oauth/v1/test")).status
+    status = (await ApiClient(test_app, token).get("/oauth/v1/test")).status
     assert status in (200, 401)
     return status == 200
 
 
-def is_a_pair(answer: Answer, lasts: int = 3600) -> dict[str, Any]:
+def is_token_pair(answer: Answer, lasts: int = 3600) -> dict[str, Any]:
     """The tokens in an answer that is as the document has it."""
     said: dict[str, Any] = answer.json
     assert answer.status == 200, answer.raw

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from coalserver.apis.oauth.limits import Registrations
-from coalserver.core.commands.oauth import show_client
-from coalserver.core.queries.oauth import client_known
-from tests.apis.app import a_house
-from tests.apis.oauth.parties import DOCUMENT, HOME, REGISTER, UPDATE, an_app, update
+from coalserver.apis.oauth.limits import RegistrationLimiter
+from coalserver.core.commands.oauth import get_client_credentials
+from coalserver.core.queries.oauth import client_by_code
+from tests.apis.app import run_test_app
+from tests.apis.oauth.parties import DOCUMENT, HOME, REGISTER, UPDATE, make_app, update
 
 TYPES = {
     "client_id": str,
@@ -29,8 +29,8 @@ def is_a_configuration(said, *absent):
     return {name: type(value) for name, value in said.items()} == expected
 
 
-async def test_the_documents_registration(house):
-    answer = await house.stranger.post(REGISTER, DOCUMENT)
+async def test_the_documents_registration(test_app):
+    answer = await test_app.anonymous.post(REGISTER, DOCUMENT)
     assert answer.status == 201 and is_a_configuration(answer.json)
     assert answer.headers["Content-Type"].startswith("application/json")
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
@@ -42,12 +42,12 @@ async def test_the_documents_registration(house):
         assert len(secret) == 40 and secret.isalnum() and secret.isascii()
 
 
-async def test_only_redirect_uris_are_needed_and_what_is_not_said_is_absent(house):
+async def test_only_redirect_uris_are_needed_and_what_is_not_said_is_absent(test_app):
     for more in (
         {},
         {"client_name": None, "client_uri": None, "logo_uri": None, "client_id": None},
     ):
-        answer = await house.stranger.post(REGISTER, {"redirect_uris": [HOME], **more})
+        answer = await test_app.anonymous.post(REGISTER, {"redirect_uris": [HOME], **more})
         assert answer.status == 201
         assert is_a_configuration(answer.json, "client_name", "client_uri", "logo_uri")
         assert len(answer.json["client_id"]) == 10
@@ -86,48 +86,48 @@ async def test_only_redirect_uris_are_needed_and_what_is_not_said_is_absent(hous
     ],
     ids=str,
 )
-async def test_what_is_no_registration_is_said_in_one_code(house, body, error):
-    answer = await house.stranger.post(REGISTER, body)
+async def test_what_is_no_registration_is_said_in_one_code(test_app, body, error):
+    answer = await test_app.anonymous.post(REGISTER, body)
     assert (answer.status, answer.json) == (400, {"error": error})
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_the_type_of_a_registration_does_not_matter(house):
+async def test_the_type_of_a_registration_does_not_matter(test_app):
     body = json.dumps(DOCUMENT).encode()
     for media in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
-        assert (await house.stranger.post(REGISTER, body, Content_Type=media)).status == 201
+        assert (await test_app.anonymous.post(REGISTER, body, Content_Type=media)).status == 201
 
 
-async def test_a_taken_id_gets_three_letters_more(house, app):
-    again = await an_app(house)
+async def test_a_taken_id_gets_three_letters_more(test_app, app):
+    again = await make_app(test_app)
     assert again.id[:-3] == "my_example_app-" and again.id[-3:].isalnum()
     assert (await again.owner.get(again.record)).status == 200
 
 
-async def test_nobody_registers_for_more_than_data(house):
-    app = await an_app(house, scope="agent controller data", more=["x"])
+async def test_nobody_registers_for_more_than_data(test_app):
+    app = await make_app(test_app, scope="agent controller data", more=["x"])
     assert app.told["scope"] == "data" and "more" not in app.told
 
 
-async def test_an_id_fits_into_its_address(house):
-    app = await an_app(house, client_id="Mine & Yours/..")
+async def test_an_id_fits_into_its_address(test_app):
+    app = await make_app(test_app, client_id="Mine & Yours/..")
     assert app.id == "Mine-Yours"
     assert (await app.owner.get(app.record)).json["client_id"] == app.id
 
 
 async def test_the_address_is_the_one_that_was_configured():
-    async with a_house(base_url="https://coal.example") as house:
-        uri = (await an_app(house)).told["registration_client_uri"]
+    async with run_test_app(base_url="https://coal.example") as test_app:
+        uri = (await make_app(test_app)).told["registration_client_uri"]
         assert uri == "https://coal.example/oauth/v1/clients/my_example_app"
 
 
-async def test_registrations_from_one_address_are_limited(house):
-    limit = house.shared.own(Registrations)
+async def test_registrations_from_one_address_are_limited(test_app):
+    limit = test_app.app_context.per_process(RegistrationLimiter)
     for _ in range(299):
-        limit.note("register 127.0.0.1")
-    assert (await house.stranger.post(REGISTER, {})).status == 400
-    await an_app(house)
-    answer = await house.stranger.post(REGISTER, DOCUMENT)
+        limit.record_failure("register 127.0.0.1")
+    assert (await test_app.anonymous.post(REGISTER, {})).status == 400
+    await make_app(test_app)
+    answer = await test_app.anonymous.post(REGISTER, DOCUMENT)
     assert (answer.status, answer.error) == (429, "temporarily_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
 
@@ -187,10 +187,10 @@ async def test_an_update_that_is_no_object_is_a_server_error(app, body):
     assert (answer.status, answer.json) == (400, {"error": "server_error"})
 
 
-async def test_no_secret_is_in_the_file_as_it_is(stone_house):
-    app = await an_app(stone_house)
-    path = stone_house.store.path
-    await stone_house.restart()
+async def test_no_secret_is_in_the_file_as_it_is(persistent_test_app):
+    app = await make_app(persistent_test_app)
+    path = persistent_test_app.store.path
+    await persistent_test_app.restart()
     assert (await app.owner.get(app.record)).json == {
         **app.told,
         "registration_client_uri": (await app.owner.get(app.record)).json[
@@ -200,24 +200,24 @@ async def test_no_secret_is_in_the_file_as_it_is(stone_house):
     kept = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
     for name in ("client_secret", "registration_access_token"):
         assert app.told[name].encode() not in kept
-    client = stone_house.core.see(client_known, code=app.id)
-    shown = await stone_house.core.do(show_client, client=client.id)
+    client = persistent_test_app.core.query(client_by_code, code=app.id)
+    shown = await persistent_test_app.core.execute(get_client_credentials, client=client.id)
     assert shown.secret == app.told["client_secret"]
 
 
-async def test_other_methods_and_other_addresses(house, app):
-    answer = await house.stranger.get(REGISTER)
+async def test_other_methods_and_other_addresses(test_app, app):
+    answer = await test_app.anonymous.get(REGISTER)
     assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
     for path in (REGISTER + "/", app.record + "/", "/oauth/v1", "/oauth/v2/auth"):
-        assert (await house.stranger.post(path, {})).status == 404
+        assert (await test_app.anonymous.post(path, {})).status == 404
 
 
 async def test_pages_of_any_origin_may_register_and_buy_and_none_may_read_the_consent_page(
-    house, ann
+    test_app, ann
 ):
-    answer = await house.stranger.ask("OPTIONS", REGISTER, Origin="https://a.example")
+    answer = await test_app.anonymous.request("OPTIONS", REGISTER, Origin="https://a.example")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     for path in ("/oauth/v1/auth", "/oauth/v1/show"):
         for method in ("GET", "OPTIONS"):
-            answer = await ann.ask(method, path, Origin="https://a.example")
+            answer = await ann.request(method, path, Origin="https://a.example")
             assert "Access-Control-Allow-Origin" not in answer.headers

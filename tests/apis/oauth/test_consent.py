@@ -6,40 +6,40 @@ from dataclasses import replace
 
 import pytest
 
-from coalserver.core.queries.oauth import client_known, grants_of
-from coalserver.domain.accounts.oauth import Client
-from tests.apis.browser import Surfer, an_account, put_on_hold, signed_in
-from tests.apis.oauth.parties import AUTH, HOME, an_agent, an_app, good, query_of
+from coalserver.core.queries.oauth import client_by_code, grants_of_account
+from coalserver.domain.accounts.oauth import OAuthClient
+from tests.apis.browser import Browser, deactivate_account, make_account, make_signed_in_browser
+from tests.apis.oauth.parties import AUTH, HOME, good, make_agent, make_app, query_of
 
 #: The document's request, whose client is asked for nothing in particular.
 EXAMPLE = f"{AUTH}?client_id=my_example_app&redirect_uri={HOME}&response_type=code"
 ELSEWHERE = "http://elsewhere.example/"
 
 
-async def decides(surfer, path, **choice):
-    return await surfer.send(path, seen=AUTH, **(choice or {"grant": "Grant"}))
+async def decides(browser, path, **choice):
+    return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
 
 
-async def test_who_is_not_signed_in_signs_in_first_and_comes_back(house, app):
+async def test_who_is_not_signed_in_signs_in_first_and_comes_back(test_app, app):
     asks = app.asks(state="a b&c")
-    for surfer in (Surfer(house), await signed_in(house)):
-        if surfer.cookies:
-            await put_on_hold(house)
-        for answer in (await surfer.get(asks), await surfer.post(asks, grant="Grant")):
+    for browser in (Browser(test_app), await make_signed_in_browser(test_app)):
+        if browser.cookies:
+            await deactivate_account(test_app)
+        for answer in (await browser.get(asks), await browser.post(asks, grant="Grant")):
             assert query_of(answer) == {"next_url": asks}
             assert answer.headers["Location"].startswith("/login?next_url=%2Foauth%2Fv1%2Fauth%3F")
 
 
-async def test_the_way_through_signing_in_leads_to_the_page(house, app):
-    await an_account(house)
-    surfer = Surfer(house)
-    login = (await surfer.get(app.asks())).headers["Location"]
-    page = (await surfer.get(login)).raw.decode()
+async def test_the_way_through_signing_in_leads_to_the_page(test_app, app):
+    await make_account(test_app)
+    browser = Browser(test_app)
+    login = (await browser.get(app.asks())).headers["Location"]
+    page = (await browser.get(login)).raw.decode()
     goes_on = html.unescape(re.search(r'name="next_url" value="([^"]*)"', page)[1])
-    answer = await surfer.send(
+    answer = await browser.send(
         "/login", email="ann@example.org", password="correct horse", next_url=goes_on
     )
-    assert (await surfer.get(answer.headers["Location"])).status == 200
+    assert (await browser.get(answer.headers["Location"])).status == 200
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,16 @@ async def test_the_page_names_the_client_and_what_it_may_do(ann, app):
     assert "logo.png" not in page
 
 
-async def test_an_admin_is_told_that_the_client_may_do_as_much(house, app):
-    await an_account(house, "root@example.org", admin=True)
-    root = Surfer(house)
-    await root.signs_in("root@example.org")
+async def test_an_admin_is_told_that_the_client_may_do_as_much(test_app, app):
+    await make_account(test_app, "root@example.org", admin=True)
+    root = Browser(test_app)
+    await root.sign_in("root@example.org")
     assert "you are an admin" in (await root.get(app.asks())).raw.decode()
 
 
-async def test_what_a_client_calls_itself_is_text(house, ann):
+async def test_what_a_client_calls_itself_is_text(test_app, ann):
     name = "</bdi><script>alert(1)</script>"
-    app = await an_app(house, client_name=name, client_uri='http://a.example/"onclick="x')
+    app = await make_app(test_app, client_name=name, client_uri='http://a.example/"onclick="x')
     page = (await ann.get(app.asks(state='"><script>'))).raw.decode()
     assert "<script>" not in page and 'onclick="x' not in page
     assert html.escape(name) in page
@@ -181,7 +181,7 @@ async def test_what_comes_twice_is_not_chosen_from(ann, app):
         ("state", "x"),
     ):
         answer = await decides(ann, f"{app.asks(state='x')}&{name}={value}")
-        assert answer.refused == (400, "invalid_request")
+        assert answer.status_and_error == (400, "invalid_request")
 
 
 async def test_a_scope_may_repeat_itself(ann, app):
@@ -195,8 +195,8 @@ async def test_state_comes_back_as_it_was_with_a_code_and_with_a_denial(ann, app
         assert set(said) == {name, "state"} and said["state"] == state
 
 
-async def test_a_redirect_address_keeps_its_own_query(house, ann):
-    app = await an_app(house, redirect_uris=[HOME + "?x=1&y="])
+async def test_a_redirect_address_keeps_its_own_query(test_app, ann):
+    app = await make_app(test_app, redirect_uris=[HOME + "?x=1&y="])
     said = query_of(await decides(ann, app.asks(redirect_uri=HOME + "?x=1&y=", state="s")))
     assert set(said) == {"x", "y", "code", "state"} and said["x"] == "1"
 
@@ -206,76 +206,87 @@ async def test_who_has_granted_is_not_asked_again(ann, app):
     answer = await ann.get(app.asks(state="s"))
     assert query_of(answer)["state"] == "s" and query_of(answer)["code"] != first
     for code in (first, query_of(answer)["code"]):
-        assert (await app.buys(code=code)).status == 200
+        assert (await app.request_tokens_with_code(code=code)).status == 200
 
 
-async def test_who_has_granted_one_client_is_asked_by_another(house, ann, app):
+async def test_who_has_granted_one_client_is_asked_by_another(test_app, ann, app):
     await app.code(ann)
-    other = await an_app(house)
+    other = await make_app(test_app)
     assert (await ann.get(other.asks())).status == 200
-    await an_account(house, "bob@example.org")
-    bob = Surfer(house)
-    await bob.signs_in("bob@example.org")
+    await make_account(test_app, "bob@example.org")
+    bob = Browser(test_app)
+    await bob.sign_in("bob@example.org")
     assert (await bob.get(app.asks())).status == 200
 
 
-async def test_a_denial_ends_what_was_granted(house, ann, app):
-    other = await an_app(house)
+async def test_a_denial_ends_what_was_granted(test_app, ann, app):
+    other = await make_app(test_app)
     kept, tokens, code = await other.tokens(ann), await app.tokens(ann), await app.code(ann)
     assert query_of(await decides(ann, app.asks(), deny="1")) == {"error": "access_denied"}
     assert (await ann.get(app.asks())).status == 200
-    assert not await good(house, tokens["access_token"])
-    assert (await app.renews(tokens["refresh_token"])).refused == (400, "invalid_grant")
-    assert (await app.buys(code=code)).refused == (400, "invalid_grant")
-    assert await good(house, kept["access_token"])
+    assert not await good(test_app, tokens["access_token"])
+    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == (
+        400,
+        "invalid_grant",
+    )
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
+        400,
+        "invalid_grant",
+    )
+    assert await good(test_app, kept["access_token"])
 
 
 async def test_neither_button_is_a_denial(ann, app):
     assert query_of(await decides(ann, app.asks(), other="1"))["error"] == "access_denied"
 
 
-async def test_what_went_wrong_is_not_granted(house, ann, app):
+async def test_what_went_wrong_is_not_granted(test_app, ann, app):
     await decides(ann, app.asks(scope="agent"))
     await decides(ann, app.asks(redirect_uri=ELSEWHERE))
-    account = house.core.see(client_known, code=app.id)
+    account = test_app.core.query(client_by_code, code=app.id)
     assert account is not None
-    assert house.core.see(grants_of, account=1) == []
+    assert test_app.core.query(grants_of_account, account=1) == []
 
 
 @pytest.mark.parametrize("seal", [None, "", "made up", "another's", "old"])
-async def test_only_the_page_itself_grants(house, ann, app, seal):
-    other = Surfer(house)
+async def test_only_the_page_itself_grants(test_app, ann, app, seal):
+    other = Browser(test_app)
     fields = {"grant": "Grant"}
     if seal is not None:
-        own = await ann.seal(AUTH)
-        fields["csrf_token"] = {"another's": await other.seal("/login"), "old": own}.get(seal, seal)
+        own = await ann.csrf_token(AUTH)
+        fields["csrf_token"] = {"another's": await other.csrf_token("/login"), "old": own}.get(
+            seal, seal
+        )
     if seal == "old":
-        house.clock.forward(20 * 60)
+        test_app.clock.advance(20 * 60)
     answer = await ann.post(app.asks(), **fields)
     assert answer.status == 403 and b'name="grant"' in answer.raw
     assert "Location" not in answer.headers
-    assert house.core.see(grants_of, account=1) == []
+    assert test_app.core.query(grants_of_account, account=1) == []
 
 
-async def test_a_page_may_be_used_more_than_once_within_twenty_minutes(house, ann, app):
-    seal = await ann.seal(AUTH)
-    house.clock.forward(20 * 60 - 1)
+async def test_a_page_may_be_used_more_than_once_within_twenty_minutes(test_app, ann, app):
+    seal = await ann.csrf_token(AUTH)
+    test_app.clock.advance(20 * 60 - 1)
     for choice in ("grant", "deny", "grant"):
         answer = await ann.post(app.asks(), csrf_token=seal, **{choice: "1"})
         assert answer.status == 302
 
 
-async def test_a_client_that_is_switched_off_may_not_ask(house, ann, app):
-    client = house.core.see(client_known, code=app.id)
+async def test_a_client_that_is_switched_off_may_not_ask(test_app, ann, app):
+    client = test_app.core.query(client_by_code, code=app.id)
     code = await app.code(ann)
-    house.core.state.set(Client, client.id, replace(client, active=False))
+    test_app.core.state.set(OAuthClient, client.id, replace(client, active=False))
     answer = await decides(ann, app.asks(state="s"))
     assert query_of(answer) == {"error": "unauthorized_client", "state": "s"}
-    assert (await app.buys(code=code)).refused == (400, "invalid_client")
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
+        400,
+        "invalid_client",
+    )
 
 
-async def test_an_agent_asks_nobody(house, ann):
-    agent = await an_agent(house)
+async def test_an_agent_asks_nobody(test_app, ann):
+    agent = await make_agent(test_app)
     for uri in ("/", HOME, ELSEWHERE):
         answer = await decides(
             ann, f"{AUTH}?client_id={agent.id}&redirect_uri={uri}&response_type=code"

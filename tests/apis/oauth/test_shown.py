@@ -1,14 +1,14 @@
 """What is shown to people: codes to copy, and nothing that is our fault."""
 
-from tests.apis.browser import Surfer
-from tests.apis.oauth.parties import AUTH, DOCUMENT, all_of, an_app, query_of
+from tests.apis.browser import Browser
+from tests.apis.oauth.parties import AUTH, DOCUMENT, make_app, query_of, query_values
 
 
-async def decides(surfer, path, **choice):
-    return await surfer.send(path, seen=AUTH, **(choice or {"grant": "Grant"}))
+async def decides(browser, path, **choice):
+    return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
 
 
-async def test_a_code_can_be_shown_to_be_copied(house, ann):
+async def test_a_code_can_be_shown_to_be_copied(test_app, ann):
     for path, shown in (
         ("/oauth/v1/show?code=abc123", "abc123"),
         ("/oauth/v1/show?error=access_denied", "access_denied"),
@@ -18,13 +18,13 @@ async def test_a_code_can_be_shown_to_be_copied(house, ann):
         answer = await ann.get(path)
         assert answer.status == 200 and shown in answer.raw.decode()
         assert "<script>" not in answer.raw.decode()
-    answer = await Surfer(house).get("/oauth/v1/show?code=abc")
+    answer = await Browser(test_app).get("/oauth/v1/show?code=abc")
     assert query_of(answer) == {"next_url": "/oauth/v1/show?code=abc"}
 
 
-async def test_the_page_that_shows_codes_can_be_a_redirect_address(house, ann):
-    show = f"http://{house.server.host}:{house.server.port}/oauth/v1/show"
-    app = await an_app(house, redirect_uris=[show])
+async def test_the_page_that_shows_codes_can_be_a_redirect_address(test_app, ann):
+    show = f"http://{test_app.server.host}:{test_app.server.port}/oauth/v1/show"
+    app = await make_app(test_app, redirect_uris=[show])
     answer = await decides(ann, app.asks(redirect_uri=show))
     page = await ann.get(
         answer.headers["Location"].removeprefix(show.removesuffix("/oauth/v1/show"))
@@ -33,7 +33,7 @@ async def test_the_page_that_shows_codes_can_be_a_redirect_address(house, ann):
 
 
 async def test_odd_addresses_and_bodies_are_never_our_fault(ann, app):
-    seal = await ann.seal(AUTH)
+    seal = await ann.csrf_token(AUTH)
     for query in (
         "?",
         "?&&=&",
@@ -57,12 +57,12 @@ async def test_odd_addresses_and_bodies_are_never_our_fault(ann, app):
         (b"", None),
     ):
         headers = {"Content_Type": media or "application/x-www-form-urlencoded"}
-        assert (await ann.ask("POST", app.asks(), body, **headers)).status in (400, 403, 415)
+        assert (await ann.request("POST", app.asks(), body, **headers)).status in (400, 403, 415)
 
 
-async def test_the_registered_name_is_shown_where_there_is_one(house, ann):
-    named, nameless = await an_app(house), await an_app(house, client_name=None)
+async def test_the_registered_name_is_shown_where_there_is_one(test_app, ann):
+    named, nameless = await make_app(test_app), await make_app(test_app, client_name=None)
     assert DOCUMENT["client_name"] in (await ann.get(named.asks())).raw.decode()
     page = (await ann.get(nameless.asks())).raw.decode()
     assert f"<bdi>{nameless.id}</bdi>" in page
-    assert all_of(await decides(ann, named.asks()))["code"]
+    assert query_values(await decides(ann, named.asks()))["code"]

@@ -1,11 +1,11 @@
 """For those who run the server: /health."""
 
 from coalserver import __version__
-from tests.apis.app import House
+from tests.apis.app import TestApp
 
 
-async def test_a_server_that_runs_is_well(house: House) -> None:
-    answer = await house.stranger.get("/health")
+async def test_a_server_that_runs_is_well(test_app: TestApp) -> None:
+    answer = await test_app.anonymous.get("/health")
     assert answer.status == 200
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json == {
@@ -16,28 +16,28 @@ async def test_a_server_that_runs_is_well(house: House) -> None:
     }
 
 
-async def test_it_tells_the_newest_event_and_who_waits(house: House) -> None:
-    ann = await house.guest()
-    await ann.opens()
-    poll = await house.begun(ann.hears("/games/noughts/rooms", 0, wait=30))
-    document = (await house.stranger.get("/health")).json
+async def test_it_tells_the_newest_event_and_who_waits(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    await ann.create_room()
+    poll = await test_app.start_waiting(ann.poll_events("/games/noughts/rooms", 0, wait=30))
+    document = (await test_app.anonymous.get("/health")).json
     assert document["last_event"] == 0 and document["listeners"] >= 1
     poll.cancel()
 
 
-async def test_head_is_enough_for_a_monitor(house: House) -> None:
-    answer = await house.stranger.ask("HEAD", "/health")
+async def test_head_is_enough_for_a_monitor(test_app: TestApp) -> None:
+    answer = await test_app.anonymous.request("HEAD", "/health")
     assert (answer.status, answer.raw) == (200, b"")
 
 
-async def test_nothing_else_may_be_done_there(house: House) -> None:
-    answer = await house.stranger.post("/health", {})
+async def test_nothing_else_may_be_done_there(test_app: TestApp) -> None:
+    answer = await test_app.anonymous.post("/health", {})
     assert (answer.status, answer.json) == (405, {"error": "method not allowed"})
     assert answer.headers["Allow"] == "GET, HEAD"
-    below = await house.stranger.get("/health/deeper")
+    below = await test_app.anonymous.get("/health/deeper")
     assert (below.status, below.json) == (404, {"error": "not found"})
 
 
-async def test_pages_of_other_origins_may_not_read_it(house: House) -> None:
-    answer = await house.stranger.get("/health", Origin="https://elsewhere.example")
+async def test_pages_of_other_origins_may_not_read_it(test_app: TestApp) -> None:
+    answer = await test_app.anonymous.get("/health", Origin="https://elsewhere.example")
     assert "Access-Control-Allow-Origin" not in answer.headers

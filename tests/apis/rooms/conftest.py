@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.apis.listeners import WAYS
+from tests.apis.listeners import TRANSPORTS
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=TRANSPORTS)
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)

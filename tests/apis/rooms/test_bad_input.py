@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import House, a_house, a_session
+from tests.apis.app import TestApp, make_session, run_test_app
 
 ROOMS = "/games/noughts/rooms"
 #: Every path that takes a body, and one that is good.
@@ -69,32 +69,32 @@ MALFORMED = {
 }
 
 
-async def given(house: House) -> Any:
-    ann, bob = await house.guests("Ann", "Bob")
-    await a_session("noughts", ann, bob)
-    await ann.opens()
+async def given(test_app: TestApp) -> Any:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    await make_session("noughts", ann, bob)
+    await ann.create_room()
     return ann
 
 
 @PATHS
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
 async def test_what_is_not_good_json_is_malformed(
-    house: House, method: str, path: str, body: bytes
+    test_app: TestApp, method: str, path: str, body: bytes
 ) -> None:
-    ann = await house.guest()
-    answer = await ann.ask(method, path, body)
-    assert answer.refused == (400, "request.malformed")
+    ann = await test_app.sign_in_guest()
+    answer = await ann.request(method, path, body)
+    assert answer.status_and_error == (400, "request.malformed")
     assert len(answer.json["description"]) < 300
 
 
 @pytest.mark.parametrize(("method", "path"), [row[:2] for row in BODIES[:-1]])
 @pytest.mark.parametrize("body", [[], [{}], "x", 1, 1.5, True, None], ids=json.dumps)
 async def test_what_is_no_object_is_malformed(
-    house: House, method: str, path: str, body: Any
+    test_app: TestApp, method: str, path: str, body: Any
 ) -> None:
-    ann = await house.guest()
-    answer = await ann.ask(method, path, json.dumps(body).encode())
-    assert answer.refused == (400, "request.malformed")
+    ann = await test_app.sign_in_guest()
+    answer = await ann.request(method, path, json.dumps(body).encode())
+    assert answer.status_and_error == (400, "request.malformed")
 
 
 WRONG: list[Any] = [1, 1.0, True, [], {}, [1], {"a": 1}, "x" * 10_000, "", -1, 2**63 - 1]
@@ -118,9 +118,9 @@ WRONG: list[Any] = [1, 1.0, True, [], {}, [1], {"a": 1}, "x" * 10_000, "", -1, 2
     ids=lambda value: "" if isinstance(value, dict) else None,
 )
 async def test_a_member_of_a_wrong_type_or_size_is_refused_or_taken_but_never_a_500(
-    house: House, path: str, body: dict[str, Any], member: str, value: Any
+    test_app: TestApp, path: str, body: dict[str, Any], member: str, value: Any
 ) -> None:
-    ann = await given(house)
+    ann = await given(test_app)
     answer = await ann.post(path, {**body, member: value})
     assert answer.status < 500
     if answer.error == "request.malformed":
@@ -138,30 +138,30 @@ REQUIRED = [
 @pytest.mark.parametrize(("path", "member"), REQUIRED)
 @pytest.mark.parametrize("null", [True, False], ids=["null", "absent"])
 async def test_a_member_that_must_be_there_is_named_when_it_is_not(
-    house: House, path: str, member: str, null: bool
+    test_app: TestApp, path: str, member: str, null: bool
 ) -> None:
-    ann = await given(house)
+    ann = await given(test_app)
     [whole] = [body for _, where, body in BODIES if where == path]
     body = {name: value for name, value in whole.items() if name != member}
     answer = await ann.post(path, body | ({member: None} if null else {}))
-    assert answer.refused == (400, "request.malformed")
+    assert answer.status_and_error == (400, "request.malformed")
     assert member in answer.json["description"]
 
 
 @pytest.mark.parametrize("levels", [1, 62, 63])
-async def test_sixty_four_levels_are_kept(house: House, levels: int) -> None:
-    await house.game("free")
-    ann = await house.guest()
-    room = await ann.opens("free")
+async def test_sixty_four_levels_are_kept(test_app: TestApp, levels: int) -> None:
+    await test_app.create_game("free")
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("free")
     assert (await ann.put(room + "/options", nested(levels))).status == 204
     assert (await ann.get(room)).json["options"] == json.loads(nested(levels))
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 1e308, 5e-324, -0.0, 0.1, 2**53 + 1])
-async def test_a_number_that_fits_comes_back_as_it_was(house: House, number: float) -> None:
-    await house.game("free")
-    ann = await house.guest()
-    room = await ann.opens("free", "x", options={"n": number})
+async def test_a_number_that_fits_comes_back_as_it_was(test_app: TestApp, number: float) -> None:
+    await test_app.create_game("free")
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("free", "x", options={"n": number})
     back = (await ann.get(room)).json["options"]["n"]
     assert back == number and type(back) is type(number)
 
@@ -181,39 +181,43 @@ async def test_a_number_that_fits_comes_back_as_it_was(house: House, number: flo
     ],
 )
 async def test_what_says_it_is_no_json_is_415(
-    house: House, method: str, path: str, kind: str
+    test_app: TestApp, method: str, path: str, kind: str
 ) -> None:
-    ann = await house.guest()
-    answer = await ann.ask(method, path, b"{}", Content_Type=kind)
-    assert answer.refused == (415, "request.not_json")
+    ann = await test_app.sign_in_guest()
+    answer = await ann.request(method, path, b"{}", Content_Type=kind)
+    assert answer.status_and_error == (415, "request.not_json")
 
 
 @pytest.mark.parametrize(
     "kind", ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y"]
 )
-async def test_json_may_say_so_in_several_ways(house: House, kind: str) -> None:
-    ann = await house.guest()
+async def test_json_may_say_so_in_several_ways(test_app: TestApp, kind: str) -> None:
+    ann = await test_app.sign_in_guest()
     answer = await ann.post(ROOMS, b'{"name": "x"}', Content_Type=kind)
     assert answer.status == 201
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
-async def test_where_there_is_no_body_its_kind_does_not_matter(house: House, kind: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
+async def test_where_there_is_no_body_its_kind_does_not_matter(
+    test_app: TestApp, kind: str
+) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
     assert (await bob.post(room + "/join", Content_Type=kind)).status == 200
     assert (await bob.post(room + "/leave", b"x=y", Content_Type=kind)).status == 204
 
 
 @PATHS
 async def test_a_body_over_the_limit_is_413(method: str, path: str) -> None:
-    async with a_house(body_limit=2000) as house:
-        ann = await house.guest()
-        answer = await ann.ask(method, path, b'{"name": "%b"}' % (b"x" * 2000))
-        assert answer.refused == (413, "request.too_large")
+    async with run_test_app(body_limit=2000) as test_app:
+        ann = await test_app.sign_in_guest()
+        answer = await ann.request(method, path, b'{"name": "%b"}' % (b"x" * 2000))
+        assert answer.status_and_error == (413, "request.too_large")
 
 
-async def test_what_may_not_be_called_is_said_before_what_is_wrong_with_it(house: House) -> None:
+async def test_what_may_not_be_called_is_said_before_what_is_wrong_with_it(
+    test_app: TestApp,
+) -> None:
     for method, path, _ in BODIES[2:]:
-        answer = await house.stranger.ask(method, path, b"[")
-        assert answer.refused == (401, "auth.missing")
+        answer = await test_app.anonymous.request(method, path, b"[")
+        assert answer.status_and_error == (401, "auth.missing")

@@ -5,34 +5,34 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import Asker, House
+from tests.apis.app import ApiClient, TestApp
 from tests.apis.rooms.examples import EXAMPLES, OMITTED, Example
 
 
 class Scene:
     """Mickey, Donald and one who is in no room, and as much of a game as an example wants."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.who: dict[str, Asker] = {"stranger": house.stranger}
+    def __init__(self, test_app: TestApp) -> None:
+        self.test_app = test_app
+        self.who: dict[str, ApiClient] = {"stranger": test_app.anonymous}
         self.place = {"game": "noughts", "room-id": "1", "session-id": "1"}
 
     async def set(self, given: str) -> None:
         names = ("Mickey Mouse", "Donald Duck", "Goofy")
-        host, guest, other = await self.house.guests(*names)
+        host, guest, other = await self.test_app.sign_in_guests(*names)
         self.who |= {"host": host, "guest": guest, "other": other}
         await host.put("/games/noughts/user-data/1/kept", {"kept": True})
         minnie = {"email": "minnie@example.org", "password": "hunter2hunter2"}
         await host.post("/accounts/register", {**minnie, "username": "Minnie Mouse"})
         if given == "nothing":
             return
-        room = await host.opens("noughts", "room name")
+        room = await host.create_room("noughts", "room name")
         if given != "room":
-            await guest.joins(room)
+            await guest.join(room)
         if given in ("session", "played"):
-            session = await host.starts(room)
+            session = await host.start(room)
             if given == "played":
-                await host.plays(session, cell=4)
+                await host.take_turn(session, cell=4)
 
 
 def same_shape(sample: Any, given: Any, path: str = "") -> None:
@@ -51,11 +51,11 @@ def same_shape(sample: Any, given: Any, path: str = "") -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.says)
-async def test_the_document_is_kept(house: House, example: Example) -> None:
-    scene = Scene(house)
+async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None:
+    scene = Scene(test_app)
     await scene.set(example.given)
     path = re.sub(r"{(.*?)}", lambda found: scene.place[found[1]], example.path)
-    answer = await scene.who[example.by].ask(example.method, path, example.body)
+    answer = await scene.who[example.by].request(example.method, path, example.body)
     assert answer.status == example.status, answer.raw
     for name, pattern in example.headers.items():
         assert re.fullmatch(pattern, answer.headers[name])
@@ -79,12 +79,12 @@ async def test_the_document_is_kept(house: House, example: Example) -> None:
     ],
 )
 async def test_a_location_leads_to_what_was_made(
-    house: House, method: str, path: str, body: Any
+    test_app: TestApp, method: str, path: str, body: Any
 ) -> None:
-    scene = Scene(house)
+    scene = Scene(test_app)
     await scene.set("full room")
     host = scene.who["host"]
-    made = await host.ask(method, path, body)
+    made = await host.request(method, path, body)
     found = await host.get(made.headers["Location"])
     assert found.status == 200
     same_shape({"userId": 1} if "register" in path else {"game": "noughts"}, found.json)

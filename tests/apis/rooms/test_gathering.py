@@ -4,25 +4,25 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import Asker, House
+from tests.apis.app import ApiClient, TestApp
 
 
-async def users(who: Asker, room: str) -> list[int]:
+async def users(who: ApiClient, room: str) -> list[int]:
     return [row["user"]["userId"] for row in (await who.get(room)).json["users"]]
 
 
-async def test_whoever_creates_a_room_joins_it_and_is_its_host(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens("noughts", "30m no rush")
+async def test_whoever_creates_a_room_joins_it_and_is_its_host(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("noughts", "30m no rush")
     document = (await ann.get(room)).json
     assert document["host"] == ann.user
     me = {"user": ann.user, "isHost": True, "ready": True, "away": False}
     assert document["users"] == [me]
 
 
-async def test_a_room_s_document_has_these_members(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", password="p", options={"first": "host"})
+async def test_a_room_s_document_has_these_members(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", password="p", options={"first": "host"})
     assert (await bob.get(room)).json == {
         "roomId": 1,
         "name": "x",
@@ -38,8 +38,8 @@ async def test_a_room_s_document_has_these_members(house: House) -> None:
     }
 
 
-async def test_the_answer_to_creating_a_room_has_these_members(house: House) -> None:
-    ann = await house.guest()
+async def test_the_answer_to_creating_a_room_has_these_members(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     answer = await ann.post("/games/noughts/rooms", {"name": "x", "options": {"a": 1}})
     assert answer.json == {
         "roomId": 1,
@@ -50,47 +50,47 @@ async def test_the_answer_to_creating_a_room_has_these_members(house: House) -> 
     }
 
 
-async def test_password_and_options_may_be_null(house: House) -> None:
-    ann = await house.guest()
+async def test_password_and_options_may_be_null(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     body = {"name": "x", "password": None, "options": None, "readyCheck": None}
     room = (await ann.post("/games/noughts/rooms", body)).headers["Location"]
     document = (await ann.get(room)).json
     assert (document["private"], document["options"]) == (False, {})
 
 
-async def test_members_nobody_knows_are_ignored(house: House) -> None:
-    ann = await house.guest()
+async def test_members_nobody_knows_are_ignored(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     answer = await ann.post("/games/noughts/rooms", {"name": "x", "colour": "red", "id": 9})
     assert answer.status == 201
 
 
-async def test_a_name_is_trimmed_and_its_control_characters_are_blanks(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens("noughts", "  a\tb\r\nc\u202e ")
+async def test_a_name_is_trimmed_and_its_control_characters_are_blanks(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("noughts", "  a\tb\r\nc\u202e ")
     assert (await ann.get(room)).json["name"] == "a b  c"
 
 
-async def test_a_room_with_a_password_lets_in_who_knows_it(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", password="hunter2")
-    assert (await bob.post(room + "/join")).refused == (400, "room.wrong_password")
+async def test_a_room_with_a_password_lets_in_who_knows_it(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", password="hunter2")
+    assert (await bob.post(room + "/join")).status_and_error == (400, "room.wrong_password")
     wrong = await bob.post(room + "/join", {"password": "hunter3"})
-    assert wrong.refused == (400, "room.wrong_password")
+    assert wrong.status_and_error == (400, "room.wrong_password")
     assert (await bob.post(room + "/join", {"password": "hunter2"})).status == 200
 
 
-async def test_a_password_is_taken_as_it_is(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", password="  \t")
+async def test_a_password_is_taken_as_it_is(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", password="  \t")
     assert (await bob.post(room + "/join", {"password": ""})).status == 400
-    await bob.joins(room, password="  \t")
+    await bob.join(room, password="  \t")
 
 
-async def test_a_password_is_shown_nowhere(house: House, caplog: Any) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", password="sesam-open")
-    await bob.joins(room, password="sesam-open")
-    session = await ann.starts(room)
+async def test_a_password_is_shown_nowhere(test_app: TestApp, caplog: Any) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", password="sesam-open")
+    await bob.join(room, password="sesam-open")
+    session = await ann.start(room)
     places = (
         "/games/noughts/rooms?active=false",
         f"/accounts/{ann.id}/rooms-and-sessions",
@@ -105,93 +105,93 @@ async def test_a_password_is_shown_nowhere(house: House, caplog: Any) -> None:
     assert "sesam" not in caplog.text
 
 
-async def test_an_empty_password_is_none(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", password="")
+async def test_an_empty_password_is_none(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", password="")
     assert (await ann.get(room)).json["private"] is False
-    await bob.joins(room)
+    await bob.join(room)
 
 
-async def test_ten_wrong_passwords_are_enough_for_a_minute(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", password="hunter2")
+async def test_ten_wrong_passwords_are_enough_for_a_minute(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", password="hunter2")
     for _ in range(10):
         await bob.post(room + "/join", {"password": "?"})
     limited = await bob.post(room + "/join", {"password": "hunter2"})
-    assert limited.refused == (429, "rate.limited")
-    cid = await house.guest("Cid")
+    assert limited.status_and_error == (429, "rate.limited")
+    cid = await test_app.sign_in_guest("Cid")
     assert (await cid.post(room + "/join", {"password": "?"})).status == 429
 
 
-async def test_a_full_room_takes_nobody_else(house: House) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    room = await ann.opens()
-    await bob.joins(room)
-    assert (await cid.post(room + "/join")).refused == (400, "room.full")
+async def test_a_full_room_takes_nobody_else(test_app: TestApp) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    room = await ann.create_room()
+    await bob.join(room)
+    assert (await cid.post(room + "/join")).status_and_error == (400, "room.full")
     assert (await bob.post(room + "/join")).status == 200
 
 
-async def test_a_room_holds_as_many_as_the_game_takes(house: House) -> None:
-    await house.game("quartet", 4, 4)
-    ann = await house.guest()
-    assert (await ann.get(await ann.opens("quartet"))).json["maxUsers"] == 4
+async def test_a_room_holds_as_many_as_the_game_takes(test_app: TestApp) -> None:
+    await test_app.create_game("quartet", 4, 4)
+    ann = await test_app.sign_in_guest()
+    assert (await ann.get(await ann.create_room("quartet"))).json["maxUsers"] == 4
 
 
-async def test_a_room_is_one_of_its_own_game_only(house: House) -> None:
-    await house.game("chess", 2, 2)
-    ann = await house.guest()
-    room = await ann.opens("noughts")
+async def test_a_room_is_one_of_its_own_game_only(test_app: TestApp) -> None:
+    await test_app.create_game("chess", 2, 2)
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("noughts")
     elsewhere = room.replace("noughts", "chess")
-    assert (await ann.get(elsewhere)).refused == (404, "room.not_found")
-    assert (await ann.post(elsewhere + "/leave")).refused == (404, "room.not_found")
+    assert (await ann.get(elsewhere)).status_and_error == (404, "room.not_found")
+    assert (await ann.post(elsewhere + "/leave")).status_and_error == (404, "room.not_found")
 
 
-async def test_without_its_host_a_room_is_gone(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
+async def test_without_its_host_a_room_is_gone(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
     assert (await ann.post(room + "/leave")).status == 204
     for method, path in (("GET", ""), ("POST", "/join"), ("POST", "/leave"), ("POST", "/start")):
-        assert (await bob.ask(method, room + path)).refused == (410, "room.gone")
+        assert (await bob.request(method, room + path)).status_and_error == (410, "room.gone")
 
 
-async def test_a_room_that_has_started_is_gone(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
-    await ann.starts(room)
+async def test_a_room_that_has_started_is_gone(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
+    await ann.start(room)
     for who in (ann, bob):
         for method, path in (("GET", ""), ("POST", "/leave"), ("POST", "/start")):
-            assert (await who.ask(method, room + path)).refused == (410, "room.gone")
+            assert (await who.request(method, room + path)).status_and_error == (410, "room.gone")
 
 
-async def test_a_room_gone_for_a_day_was_never_there(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens()
+async def test_a_room_gone_for_a_day_was_never_there(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
     await ann.post(room + "/leave")
-    await house.after(86_300)
+    await test_app.advance(86_300)
     assert (await ann.get(room)).status == 410
-    await house.after(100)
-    assert (await ann.get(room)).refused == (404, "room.not_found")
+    await test_app.advance(100)
+    assert (await ann.get(room)).status_and_error == (404, "room.not_found")
 
 
-async def test_who_leaves_makes_room_and_may_come_back(house: House) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    room = await ann.opens()
-    await bob.joins(room)
+async def test_who_leaves_makes_room_and_may_come_back(test_app: TestApp) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    room = await ann.create_room()
+    await bob.join(room)
     assert (await bob.post(room + "/leave")).status == 204
-    assert (await bob.post(room + "/leave")).refused == (400, "room.not_in_room")
-    await cid.joins(room)
+    assert (await bob.post(room + "/leave")).status_and_error == (400, "room.not_in_room")
+    await cid.join(room)
     assert await users(ann, room) == [ann.id, cid.id]
 
 
-async def test_who_is_kicked_is_out_and_may_come_back(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
+async def test_who_is_kicked_is_out_and_may_come_back(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
     assert (await ann.post(room + "/kick", {"user_id": bob.id})).status == 204
     assert await users(ann, room) == [ann.id]
-    await bob.joins(room)
+    await bob.join(room)
 
 
 @pytest.mark.parametrize(
@@ -205,38 +205,38 @@ async def test_who_is_kicked_is_out_and_may_come_back(house: House) -> None:
     ],
 )
 async def test_a_kick_that_cannot_be_says_why(
-    house: House, by: str, whom: str, refused: tuple[int, str]
+    test_app: TestApp, by: str, whom: str, refused: tuple[int, str]
 ) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     named = {"ann": ann, "bob": bob, "cid": cid}
-    room = await ann.opens()
-    await bob.joins(room)
+    room = await ann.create_room()
+    await bob.join(room)
     answer = await named[by].post(room + "/kick", {"user_id": named[whom].id})
-    assert answer.refused == refused
+    assert answer.status_and_error == refused
     assert await users(ann, room) == [ann.id, bob.id]
 
 
-async def test_options_are_replaced_whole(house: House) -> None:
-    await house.game("free")
-    ann = await house.guest()
-    room = await ann.opens("free", "x", options={"a": 1, "b": 2})
+async def test_options_are_replaced_whole(test_app: TestApp) -> None:
+    await test_app.create_game("free")
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("free", "x", options={"a": 1, "b": 2})
     assert (await ann.put(room + "/options", {"b": {"c": [None]}})).status == 204
     assert (await ann.get(room)).json["options"] == {"b": {"c": [None]}}
 
 
-async def test_options_may_have_sixteen_kibibytes(house: House) -> None:
-    await house.game("free")
-    ann = await house.guest()
-    room = await ann.opens("free")
+async def test_options_may_have_sixteen_kibibytes(test_app: TestApp) -> None:
+    await test_app.create_game("free")
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("free")
     fits = {"x": "y" * (16 * 1024 - 8)}
     assert (await ann.put(room + "/options", fits)).status == 204
     fits["x"] += "y"
-    assert (await ann.put(room + "/options", fits)).refused == (400, "request.malformed")
+    assert (await ann.put(room + "/options", fits)).status_and_error == (400, "request.malformed")
 
 
-async def test_an_option_the_game_cannot_use_is_refused(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens()
+async def test_an_option_the_game_cannot_use_is_refused(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
     answer = await ann.put(room + "/options", {"first": "nobody"})
-    assert answer.refused == (400, "room.bad_options")
+    assert answer.status_and_error == (400, "room.bad_options")
     assert "first" in answer.json["description"]

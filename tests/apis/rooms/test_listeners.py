@@ -5,43 +5,43 @@ import asyncio
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.play.lobby_events import MemberJoined
-from tests.apis.app import Asker, House, a_house
-from tests.apis.listeners import listening
-from tests.apis.rooms.gathered import a_room
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.play.lobby_events import LobbyMemberJoined
+from tests.apis.app import ApiClient, TestApp, run_test_app
+from tests.apis.listeners import listen
+from tests.apis.rooms.factories import make_room
 
 
-async def test_what_happens_in_a_room_is_heard(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann)
-    async with listening(way, ann, room) as ear:
-        await bob.joins(room)
-        assert await ear.next() == {"type": "user_join", "roomId": "1", "user": bob.user}
+async def test_what_happens_in_a_room_is_heard(test_app: TestApp, way: str) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await make_room(ann)
+    async with listen(way, ann, room) as listener:
+        await bob.join(room)
+        assert await listener.next() == {"type": "user_join", "roomId": "1", "user": bob.user}
         await bob.post(room + "/ready", {"ready": False})
-        heard = await ear.next()
+        heard = await listener.next()
         assert heard == {"type": "user_ready", "roomId": "1", "user": bob.user, "ready": False}
         await ann.put(room + "/options", {"a": 1})
-        heard = await ear.next()
+        heard = await listener.next()
         assert heard == {"type": "options_changed", "roomId": "1", "options": {"a": 1}}
         await bob.post(room + "/leave")
         left = {"type": "user_leave", "roomId": "1", "user": bob.user, "reason": "left"}
-        assert await ear.next() == left
-        await bob.joins(room)
+        assert await listener.next() == left
+        await bob.join(room)
         await ann.post(room + "/kick", {"user_id": bob.id})
-        assert [await ear.next(), await ear.next()][1] == {**left, "reason": "kicked"}
-        session = await ann.starts(room)
+        assert [await listener.next(), await listener.next()][1] == {**left, "reason": "kicked"}
+        session = await ann.start(room)
         gone = {"type": "room_gone", "roomId": "1", "reason": "started", "sessionId": "1"}
-        assert await ear.next() == gone and session.endswith("/1")
+        assert await listener.next() == gone and session.endswith("/1")
 
 
-async def test_all_rooms_of_a_game_are_heard_on_one_feed(house: House, way: str) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    await house.game("chess")
-    async with listening(way, bob, "/games/noughts/rooms") as ear:
-        await ann.opens("chess")
-        first = await ann.opens("noughts", "first", password="p")
-        created = await ear.next()
+async def test_all_rooms_of_a_game_are_heard_on_one_feed(test_app: TestApp, way: str) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    await test_app.create_game("chess")
+    async with listen(way, bob, "/games/noughts/rooms") as listener:
+        await ann.create_room("chess")
+        first = await ann.create_room("noughts", "first", password="p")
+        created = await listener.next()
         assert (created["type"], created["roomId"]) == ("room_created", "2")
         assert created["room"] == {
             "roomId": 2,
@@ -55,55 +55,55 @@ async def test_all_rooms_of_a_game_are_heard_on_one_feed(house: House, way: str)
             "host": ann.user,
         }
         await ann.post(first + "/leave")
-        assert await ear.types(1) == ["user_leave"]
+        assert await listener.types(1) == ["user_leave"]
         gone = {"type": "room_gone", "roomId": "2", "reason": "host_left"}
-        assert await ear.next() == gone
+        assert await listener.next() == gone
 
 
 async def test_following_the_largest_id_loses_nothing(way: str) -> None:
-    async with a_house(tail=50) as house:
-        ann, bob = await house.guests("Ann", "Bob")
-        room = await a_room(ann, bob)
+    async with run_test_app(tail=50) as test_app:
+        ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+        room = await make_room(ann, bob)
         for number in range(250):
-            await ann.says(room, str(number))
-        async with listening(way, bob, room, -1) as ear:
-            assert await ear.types(2) == ["room_created", "user_join"]
+            await ann.send_chat(room, str(number))
+        async with listen(way, bob, room, -1) as listener:
+            assert await listener.types(2) == ["room_created", "user_join"]
             for number in range(250):
-                assert (await ear.next())["text"] == str(number)
-            await ann.says(room, "at last")
-            assert (await ear.next())["text"] == "at last"
+                assert (await listener.next())["text"] == str(number)
+            await ann.send_chat(room, "at last")
+            assert (await listener.next())["text"] == "at last"
 
 
 async def test_what_happens_while_one_catches_up_comes_after_it(way: str) -> None:
-    async with a_house(tail=50) as house:
-        ann, bob = await house.guests("Ann", "Bob")
-        room = await a_room(ann, bob)
+    async with run_test_app(tail=50) as test_app:
+        ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+        room = await make_room(ann, bob)
         for number in range(120):
-            await ann.says(room, str(number))
+            await ann.send_chat(room, str(number))
 
         async def going_on() -> None:
             for number in range(120, 240):
-                await ann.says(room, str(number))
+                await ann.send_chat(room, str(number))
 
-        async with listening(way, bob, room, 1) as ear:
+        async with listen(way, bob, room, 1) as listener:
             talking = asyncio.create_task(going_on())
-            heard = [(await ear.next())["text"] for _ in range(240)]
+            heard = [(await listener.next())["text"] for _ in range(240)]
             assert heard == [str(number) for number in range(240)]
             await talking
 
 
-async def test_several_who_wait_hear_the_same(house: House, way: str) -> None:
-    ann, *others = await house.guests("Ann", "Bob", "Cid", "Dan")
-    room = await a_room(ann)
+async def test_several_who_wait_hear_the_same(test_app: TestApp, way: str) -> None:
+    ann, *others = await test_app.sign_in_guests("Ann", "Bob", "Cid", "Dan")
+    room = await make_room(ann)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         everyone = asyncio.Event()
         ready = asyncio.Semaphore(0)
 
-        async def hear(who: Asker) -> None:
-            async with listening(way, who, room) as ear:
+        async def hear(who: ApiClient) -> None:
+            async with listen(way, who, room) as listener:
                 ready.release()
                 await everyone.wait()
-                assert (await ear.next())["options"] == {"heard": "by all"}
+                assert (await listener.next())["options"] == {"heard": "by all"}
 
         for who in (ann, *others):
             group.create_task(hear(who))
@@ -114,70 +114,72 @@ async def test_several_who_wait_hear_the_same(house: House, way: str) -> None:
 
 
 async def test_the_lost_are_told_so_and_hear_the_rest(way: str) -> None:
-    async with a_house(tail=5) as house:
-        ann = await house.guest("Ann")
-        room = await a_room(ann)
+    async with run_test_app(tail=5) as test_app:
+        ann = await test_app.sign_in_guest("Ann")
+        room = await make_room(ann)
         for number in range(40):
-            await ann.says(room, str(number))
-        house.clock.forward(100)
-        await house.core.forget(house.clock(), 10)
-        async with listening(way, ann, room, 3) as ear:
-            assert [(await ear.next())["text"] for _ in range(10)] == [
+            await ann.send_chat(room, str(number))
+        test_app.clock.advance(100)
+        await test_app.core.delete_expired_entries(test_app.clock(), 10)
+        async with listen(way, ann, room, 3) as listener:
+            assert [(await listener.next())["text"] for _ in range(10)] == [
                 str(number) for number in range(30, 40)
             ]
-            assert ear.lost
+            assert listener.lost
 
 
 @pytest.mark.parametrize("after", [-1, 30])
 async def test_who_asks_for_what_is_kept_has_lost_nothing(way: str, after: int) -> None:
-    async with a_house(tail=5) as house:
-        ann = await house.guest("Ann")
-        room = await a_room(ann)
+    async with run_test_app(tail=5) as test_app:
+        ann = await test_app.sign_in_guest("Ann")
+        room = await make_room(ann)
         for number in range(40):
-            await ann.says(room, str(number))
-        house.clock.forward(100)
-        await house.core.forget(house.clock(), 10)
-        async with listening(way, ann, room, after) as ear:
-            assert (await ear.next())["text"] == "30"
-            assert not ear.lost
+            await ann.send_chat(room, str(number))
+        test_app.clock.advance(100)
+        await test_app.core.delete_expired_entries(test_app.clock(), 10)
+        async with listen(way, ann, room, after) as listener:
+            assert (await listener.next())["text"] == "30"
+            assert not listener.lost
 
 
-async def test_after_a_restart_one_goes_on_from_his_cursor(stone_house: House, way: str) -> None:
-    ann, bob = await stone_house.guests("Ann", "Bob")
-    room = await a_room(ann, bob)
-    async with listening(way, bob, room) as ear:
-        await ann.says(room, "before")
-        assert (await ear.next())["text"] == "before"
-    await ann.says(room, "meanwhile")
-    await stone_house.restart()
-    async with listening(way, bob, room, ear.cursor) as again:
+async def test_after_a_restart_one_goes_on_from_his_cursor(
+    persistent_test_app: TestApp, way: str
+) -> None:
+    ann, bob = await persistent_test_app.sign_in_guests("Ann", "Bob")
+    room = await make_room(ann, bob)
+    async with listen(way, bob, room) as listener:
+        await ann.send_chat(room, "before")
+        assert (await listener.next())["text"] == "before"
+    await ann.send_chat(room, "meanwhile")
+    await persistent_test_app.restart()
+    async with listen(way, bob, room, listener.cursor) as again:
         assert (await again.next())["text"] == "meanwhile"
-        await ann.says(room, "after")
+        await ann.send_chat(room, "after")
         assert (await again.next())["text"] == "after"
 
 
-def unspeakable(unit: Unit) -> None:
+def unspeakable(uow: UnitOfWork) -> None:
     """Say what no dialect can put into words."""
-    unit.say(MemberJoined("free", 1, 1, object()), topics.lobby(1))  # type: ignore[arg-type]
+    uow.emit(LobbyMemberJoined("free", 1, 1, object()), topics.lobby(1))  # type: ignore[arg-type]
 
 
 async def test_a_slip_in_the_words_ends_who_hears_them_and_nobody_else(
-    house: House, way: str, caplog: pytest.LogCaptureFixture
+    test_app: TestApp, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await a_room(ann)
-    other = await bob.opens("free")
-    async with listening(way, ann, room) as ear, listening(way, bob, other) as another:
-        await house.core.do(unspeakable)
-        assert await ear.end() in (500, "closed", 1011)
-        await bob.says(other, "hello")
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await make_room(ann)
+    other = await bob.create_room("free")
+    async with listen(way, ann, room) as listener, listen(way, bob, other) as another:
+        await test_app.core.execute(unspeakable)
+        assert await listener.wait_ended() in (500, "closed", 1011)
+        await bob.send_chat(other, "hello")
         assert (await another.next())["text"] == "hello"
     assert "A listener has failed" in caplog.text
 
 
-async def test_a_server_that_ends_sends_listeners_home(house: House, way: str) -> None:
-    ann = await house.guest()
-    room = await a_room(ann)
-    async with listening(way, ann, room) as ear:
-        await house.restart()
-        assert await ear.end() in ("closed", 1012)
+async def test_a_server_that_ends_sends_listeners_home(test_app: TestApp, way: str) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await make_room(ann)
+    async with listen(way, ann, room) as listener:
+        await test_app.restart()
+        assert await listener.wait_ended() in ("closed", 1012)

@@ -2,20 +2,20 @@
 
 import pytest
 
-from tests.apis.app import Asker, House, a_session
+from tests.apis.app import ApiClient, TestApp, make_session
 
 ROOMS = "/games/noughts/rooms"
 
 
-async def names(who: Asker, query: str = "") -> list[str]:
+async def names(who: ApiClient, query: str = "") -> list[str]:
     answer = await who.get(f"{ROOMS}?{query}")
     assert answer.status == 200, answer.raw
     return [row["name"] for row in answer.json]
 
 
-async def test_a_row_has_these_members(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    await ann.opens("noughts", "x", password="p", options={"a": [1]})
+async def test_a_row_has_these_members(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    await ann.create_room("noughts", "x", password="p", options={"a": [1]})
     row = {
         "roomId": 1,
         "name": "x",
@@ -31,19 +31,19 @@ async def test_a_row_has_these_members(house: House) -> None:
     assert (await bob.get(ROOMS)).json == [row | {"userInRoom": False}]
 
 
-async def test_user_in_room_is_in_the_list_only(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens()
+async def test_user_in_room_is_in_the_list_only(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
     assert "userInRoom" not in (await ann.get(room)).json
-    [created] = await ann.hears(room)
+    [created] = await ann.poll_events(room)
     assert created["event"]["room"].items() <= (await ann.get(ROOMS)).json[0].items()
     assert "userInRoom" not in created["event"]["room"]
 
 
-async def test_a_list_begins_with_the_newest_and_says_how_many_there_are(house: House) -> None:
-    ann = await house.guest()
+async def test_a_list_begins_with_the_newest_and_says_how_many_there_are(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     for number in range(25):
-        await ann.opens("noughts", str(number))
+        await ann.create_room("noughts", str(number))
     answer = await ann.get(ROOMS)
     assert [row["name"] for row in answer.json] == [str(n) for n in range(24, 4, -1)]
     assert answer.headers["X-Total-Results"] == "25"
@@ -60,11 +60,11 @@ async def test_a_list_begins_with_the_newest_and_says_how_many_there_are(house: 
     ],
 )
 async def test_limit_and_offset_cut_a_page_and_the_total_stays(
-    house: House, query: str, expected: list[str]
+    test_app: TestApp, query: str, expected: list[str]
 ) -> None:
-    ann = await house.guest()
+    ann = await test_app.sign_in_guest()
     for number in range(5):
-        await ann.opens("noughts", str(number))
+        await ann.create_room("noughts", str(number))
     answer = await ann.get(f"{ROOMS}?{query}")
     assert [row["name"] for row in answer.json] == expected
     assert answer.headers["X-Total-Results"] == "5"
@@ -76,16 +76,18 @@ WRONG += ["private=1", "full=yes", "active=", "search=" + "x" * 201]
 
 
 @pytest.mark.parametrize("query", WRONG)
-async def test_a_value_a_list_cannot_use_is_malformed_and_named(house: House, query: str) -> None:
-    ann = await house.guest()
+async def test_a_value_a_list_cannot_use_is_malformed_and_named(
+    test_app: TestApp, query: str
+) -> None:
+    ann = await test_app.sign_in_guest()
     answer = await ann.get(f"{ROOMS}?{query}")
-    assert answer.refused == (400, "request.malformed")
+    assert answer.status_and_error == (400, "request.malformed")
     assert query.split("=")[0] in answer.json["description"]
 
 
-async def test_what_a_list_does_not_know_is_ignored(house: House) -> None:
-    ann = await house.guest()
-    await ann.opens("noughts", "x")
+async def test_what_a_list_does_not_know_is_ignored(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    await ann.create_room("noughts", "x")
     assert await names(ann, "colour=red&%00=%ff&limit=5&limit=1") == ["x"]
 
 
@@ -115,31 +117,33 @@ FILTERS: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("query", "expected"), FILTERS, ids=[query for query, _ in FILTERS])
-async def test_filters_narrow_the_list(house: House, query: str, expected: list[str]) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    await bob.post(await bob.opens("noughts", "gone") + "/leave")
-    await bob.joins(await ann.opens("noughts", "blitz 1"))
+async def test_filters_narrow_the_list(test_app: TestApp, query: str, expected: list[str]) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    await bob.post(await bob.create_room("noughts", "gone") + "/leave")
+    await bob.join(await ann.create_room("noughts", "blitz 1"))
     strong = {"level": 3, "first": "host", "rated": None}
-    await ann.opens("noughts", "Blitz 2", password="p", options=strong)
-    await ann.opens("noughts", "übung", options={"first": "host", "rated": True, "clock": [1, 2]})
+    await ann.create_room("noughts", "Blitz 2", password="p", options=strong)
+    await ann.create_room(
+        "noughts", "übung", options={"first": "host", "rated": True, "clock": [1, 2]}
+    )
     answer = await ann.get(f"{ROOMS}?{query}")
     assert [row["name"] for row in answer.json] == expected
     assert answer.headers["X-Total-Results"] == str(len(expected))
 
 
-async def test_the_list_of_a_game_holds_its_rooms_only(house: House) -> None:
-    await house.game("chess", 2, 2)
-    ann = await house.guest()
-    await ann.opens("chess", "chess")
+async def test_the_list_of_a_game_holds_its_rooms_only(test_app: TestApp) -> None:
+    await test_app.create_game("chess", 2, 2)
+    ann = await test_app.sign_in_guest()
+    await ann.create_room("chess", "chess")
     assert await names(ann) == []
-    assert (await ann.get("/games/go/rooms")).refused == (404, "game.not_found")
+    assert (await ann.get("/games/go/rooms")).status_and_error == (404, "game.not_found")
 
 
-async def test_sessions_are_those_one_is_in_newest_first(house: House) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    first = await a_session("noughts", ann, bob)
-    await a_session("noughts", bob, cid)
-    third = await a_session("noughts", cid, ann)
+async def test_sessions_are_those_one_is_in_newest_first(test_app: TestApp) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    first = await make_session("noughts", ann, bob)
+    await make_session("noughts", bob, cid)
+    third = await make_session("noughts", cid, ann)
     answer = await ann.get("/games/noughts/sessions")
     ids = [row["sessionId"] for row in answer.json]
     assert ids == [third.split("/")[-1], first.split("/")[-1]]
@@ -158,43 +162,43 @@ async def test_sessions_are_those_one_is_in_newest_first(house: House) -> None:
     ],
 )
 async def test_sessions_that_run_and_that_are_over(
-    house: House, query: str, expected: list[str]
+    test_app: TestApp, query: str, expected: list[str]
 ) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    sessions = [await a_session("noughts", ann, bob) for _ in range(3)]
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    sessions = [await make_session("noughts", ann, bob) for _ in range(3)]
     await bob.post(sessions[1] + "/leave")
     answer = await ann.get(f"/games/noughts/sessions?{query}")
     assert [row["sessionId"] for row in answer.json] == expected
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "offset=-1", "active=x", "open=1"])
-async def test_a_value_the_list_of_sessions_cannot_use(house: House, query: str) -> None:
-    ann = await house.guest()
+async def test_a_value_the_list_of_sessions_cannot_use(test_app: TestApp, query: str) -> None:
+    ann = await test_app.sign_in_guest()
     answer = await ann.get(f"/games/noughts/sessions?{query}")
-    assert answer.refused == (400, "request.malformed")
+    assert answer.status_and_error == (400, "request.malformed")
 
 
-async def test_open_sessions_are_those_one_could_join(house: House) -> None:
-    await house.game("free", 1, 3)
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    joinable = await a_session("free", ann)
-    await a_session("free", ann, bob, cid)
+async def test_open_sessions_are_those_one_could_join(test_app: TestApp) -> None:
+    await test_app.create_game("free", 1, 3)
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    joinable = await make_session("free", ann)
+    await make_session("free", ann, bob, cid)
     found = (await cid.get("/games/free/sessions?open=true")).json
     assert [row["sessionId"] for row in found] == [joinable.split("/")[-1]]
 
 
-async def test_where_rules_have_dealt_the_seats_no_session_is_open(house: House) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    session = await a_session("cards", ann, bob, cid)
+async def test_where_rules_have_dealt_the_seats_no_session_is_open(test_app: TestApp) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    session = await make_session("cards", ann, bob, cid)
     await cid.post(session + "/leave")
-    assert (await cid.post(session + "/join")).refused == (400, "session.full")
+    assert (await cid.post(session + "/join")).status_and_error == (400, "session.full")
     assert (await cid.get("/games/cards/sessions?open=true")).json == []
 
 
-async def test_a_list_says_from_where_to_listen(house: House) -> None:
-    ann = await house.guest()
-    await ann.opens("noughts", "seen")
+async def test_a_list_says_from_where_to_listen(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    await ann.create_room("noughts", "seen")
     cursor = (await ann.get(ROOMS)).cursor
-    await ann.opens("noughts", "new")
-    [heard] = await ann.hears(ROOMS, cursor)
+    await ann.create_room("noughts", "new")
+    [heard] = await ann.poll_events(ROOMS, cursor)
     assert heard["event"]["room"]["name"] == "new"

@@ -9,7 +9,7 @@ import pytest
 
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.apis import sample_rules
-from tests.apis.app import a_house, a_session
+from tests.apis.app import make_session, run_test_app
 
 
 def deep(levels: int) -> Any:
@@ -45,12 +45,12 @@ def odd_at_times(rule: Callable[..., Any], now: list[bool], odd: Any) -> Callabl
 @pytest.mark.parametrize("rule", ["apply", "view", "seen", "outcome", "current", "left"])
 async def test_the_server_goes_on(tmp_path: Path, rule: str, odd: Any) -> None:
     now: list[bool] = []
-    async with a_house(SqliteStore(tmp_path / "data.sqlite")) as house:
+    async with run_test_app(SqliteStore(tmp_path / "data.sqlite")) as test_app:
         odd_one = odd_at_times(getattr(sample_rules.FAULTY, rule), now, odd)
-        house.core.setting.rules["faulty"] = replace(sample_rules.FAULTY, **{rule: odd_one})
-        ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-        session = await a_session("faulty", ann, bob)
-        poll = await house.begun(bob.get(f"{session}/events?after-event-id=3&wait=30"))
+        test_app.core.context.rules["faulty"] = replace(sample_rules.FAULTY, **{rule: odd_one})
+        ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+        session = await make_session("faulty", ann, bob)
+        poll = await test_app.start_waiting(bob.get(f"{session}/events?after-event-id=3&wait=30"))
         now.append(True)
         answers = [
             await ann.post(session + "/turn", {"n": 1}),

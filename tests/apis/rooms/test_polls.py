@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.lobbies import chat_in_lobby, lock_lobby
-from tests.apis.app import Asker, House, a_house, a_session
+from coalserver.core.commands.lobbies import chat_in_lobby, set_lobby_password
+from tests.apis.app import ApiClient, TestApp, make_session, run_test_app
 
 
-async def talked(house: House, count: int) -> tuple[Asker, str]:
+async def talked(test_app: TestApp, count: int) -> tuple[ApiClient, str]:
     """A room in which its host has said so much; the first is event 1."""
-    await house.game("free")
-    ann = await house.guest()
-    room = await ann.opens("free")
-    core = house.core
+    await test_app.create_game("free")
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("free")
+    core = test_app.core
     await asyncio.gather(
         *(
-            core.do(chat_in_lobby, lobby_id=1, player=ann.id, text=str(number))
+            core.execute(chat_in_lobby, lobby_id=1, player_id=ann.id, text=str(number))
             for number in range(count)
         )
     )
@@ -28,76 +28,76 @@ def ids(entries: list[dict[str, Any]]) -> list[int]:
     return [entry["id"] for entry in entries]
 
 
-async def test_absent_means_minus_one_which_is_everything(house: House) -> None:
-    ann, room = await talked(house, 3)
+async def test_absent_means_minus_one_which_is_everything(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 3)
     assert ids((await ann.get(room + "/events")).json) == [0, 1, 2, 3]
-    assert ids(await ann.hears(room, -1)) == [0, 1, 2, 3]
+    assert ids(await ann.poll_events(room, -1)) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("after", "expected"), [(0, [1, 2, 3]), (2, [3]), (3, [])])
 async def test_only_larger_ids_come_ascending(
-    house: House, after: int, expected: list[int]
+    test_app: TestApp, after: int, expected: list[int]
 ) -> None:
-    ann, room = await talked(house, 3)
-    assert ids(await ann.hears(room, after)) == expected
+    ann, room = await talked(test_app, 3)
+    assert ids(await ann.poll_events(room, after)) == expected
 
 
-async def test_when_more_are_due_the_oldest_hundred_come(house: House) -> None:
-    ann, room = await talked(house, 250)
+async def test_when_more_are_due_the_oldest_hundred_come(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 250)
     pages, cursor = [], -1
-    while page := await ann.hears(room, cursor):
+    while page := await ann.poll_events(room, cursor):
         pages.append(len(page))
         cursor = page[-1]["id"]
     assert pages == [100, 100, 51] and cursor == 250
 
 
-async def test_the_answer_says_how_far_one_has_heard(house: House) -> None:
-    ann, room = await talked(house, 150)
+async def test_the_answer_says_how_far_one_has_heard(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 150)
     first = await ann.get(room + "/events?wait=0")
     assert first.cursor == first.json[-1]["id"] == 99
-    await ann.opens("free", "elsewhere")
+    await ann.create_room("free", "elsewhere")
     rest = await ann.get(room + "/events?wait=0&after-event-id=99")
-    assert rest.cursor == house.core.feed.head > rest.json[-1]["id"]
+    assert rest.cursor == test_app.core.feed.head > rest.json[-1]["id"]
     nothing = await ann.get(f"{room}/events?wait=0&after-event-id={rest.cursor}")
     assert (nothing.json, nothing.cursor) == ([], rest.cursor)
 
 
-async def test_an_event_is_kept_by_no_cache(house: House) -> None:
-    ann, room = await talked(house, 1)
+async def test_an_event_is_kept_by_no_cache(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 1)
     assert (await ann.get(room + "/events")).headers["Cache-Control"] == "no-store"
 
 
-async def test_who_does_not_wait_is_answered_at_once(house: House) -> None:
-    ann, room = await talked(house, 0)
-    assert await ann.hears(room, 0, wait=0) == []
+async def test_who_does_not_wait_is_answered_at_once(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 0)
+    assert await ann.poll_events(room, 0, wait=0) == []
 
 
-async def test_who_waits_is_answered_with_nothing_when_nothing_comes(house: House) -> None:
-    ann, room = await talked(house, 0)
+async def test_who_waits_is_answered_with_nothing_when_nothing_comes(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 0)
     began = asyncio.get_running_loop().time()
-    assert await ann.hears(room, 0, wait=1) == []
+    assert await ann.poll_events(room, 0, wait=1) == []
     assert 0.8 < asyncio.get_running_loop().time() - began < 5
 
 
-async def test_a_server_may_wait_less_than_a_client_would(house: House) -> None:
-    house.shared.poll_seconds = 1
-    ann, room = await talked(house, 0)
+async def test_a_server_may_wait_less_than_a_client_would(test_app: TestApp) -> None:
+    test_app.app_context.poll_seconds = 1
+    ann, room = await talked(test_app, 0)
     assert (await ann.get(room + "/events?after-event-id=0")).json == []
 
 
-async def test_a_poll_that_waits_is_answered_by_the_event(house: House) -> None:
-    ann, room = await talked(house, 0)
-    poll = await house.begun(ann.hears(room, 0, wait=30))
-    await ann.says(room, "now")
+async def test_a_poll_that_waits_is_answered_by_the_event(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 0)
+    poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
+    await ann.send_chat(room, "now")
     [heard] = await poll
     assert heard["event"]["text"] == "now"
 
 
-async def test_what_one_has_no_words_for_ends_no_poll(house: House) -> None:
-    ann, room = await talked(house, 0)
-    poll = await house.begun(ann.hears(room, 0, wait=30))
-    await house.core.do(lock_lobby, lobby_id=1, by=ann.id, password="x")
-    await ann.says(room, "now")
+async def test_what_one_has_no_words_for_ends_no_poll(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 0)
+    poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
+    await test_app.core.execute(set_lobby_password, lobby_id=1, by=ann.id, password="x")
+    await ann.send_chat(room, "now")
     [heard] = await poll
     assert heard["event"]["text"] == "now"
 
@@ -108,25 +108,27 @@ WRONG += ["wait=-1", "wait=61", "wait=1.5", "wait=x", "wait=", "wait=" + "9" * 5
 
 
 @pytest.mark.parametrize("query", WRONG, ids=lambda query: query[:24])
-async def test_a_cursor_or_a_wait_that_cannot_be_is_malformed(house: House, query: str) -> None:
-    ann, room = await talked(house, 3)
+async def test_a_cursor_or_a_wait_that_cannot_be_is_malformed(
+    test_app: TestApp, query: str
+) -> None:
+    ann, room = await talked(test_app, 3)
     for path in (room, "/games/free/rooms"):
         answer = await ann.get(f"{path}/events?{query}")
-        assert answer.refused == (400, "request.malformed")
+        assert answer.status_and_error == (400, "request.malformed")
         assert query.split("=")[0] in answer.json["description"]
 
 
 @pytest.mark.parametrize("wait", [0, 1, 60])
-async def test_from_no_wait_to_a_minute_may_be_asked_for(house: House, wait: int) -> None:
-    ann, room = await talked(house, 1)
-    assert len(await ann.hears(room, 0, wait=wait)) == 1
+async def test_from_no_wait_to_a_minute_may_be_asked_for(test_app: TestApp, wait: int) -> None:
+    ann, room = await talked(test_app, 1)
+    assert len(await ann.poll_events(room, 0, wait=wait)) == 1
 
 
 async def test_a_lost_cursor_is_told_so() -> None:
-    async with a_house(tail=5) as house:
-        ann, room = await talked(house, 40)
-        house.clock.forward(100)
-        await house.core.forget(house.clock(), 10)
+    async with run_test_app(tail=5) as test_app:
+        ann, room = await talked(test_app, 40)
+        test_app.clock.advance(100)
+        await test_app.core.delete_expired_entries(test_app.clock(), 10)
         answer = await ann.get(room + "/events?after-event-id=5&wait=0")
         assert answer.headers["X-Events-Lost"] == "true"
         assert ids(answer.json) == list(range(31, 41))
@@ -136,57 +138,57 @@ async def test_a_lost_cursor_is_told_so() -> None:
 
 
 async def test_who_comes_between_two_polls_still_hears_that_a_room_has_started(
-    house: House,
+    test_app: TestApp,
 ) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
-    [*_, seen] = ids(await bob.hears(room))
-    await ann.starts(room)
-    [gone] = await bob.hears(room, seen, wait=30)
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
+    [*_, seen] = ids(await bob.poll_events(room))
+    await ann.start(room)
+    [gone] = await bob.poll_events(room, seen, wait=30)
     assert (gone["event"]["type"], gone["event"]["sessionId"]) == ("room_gone", "1")
     answer = await bob.get(f"{room}/events?after-event-id={gone['id']}")
-    assert answer.refused == (410, "room.gone")
+    assert answer.status_and_error == (410, "room.gone")
 
 
-async def test_who_waits_hears_that_the_room_is_gone_and_then_410(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
-    head = house.core.feed.head
-    poll = await house.begun(bob.hears(room, head, wait=30))
+async def test_who_waits_hears_that_the_room_is_gone_and_then_410(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
+    head = test_app.core.feed.head
+    poll = await test_app.start_waiting(bob.poll_events(room, head, wait=30))
     await ann.post(room + "/leave")
     heard = await poll
     while heard[-1]["event"]["type"] != "room_gone":
-        heard = await bob.hears(room, heard[-1]["id"], wait=30)
+        heard = await bob.poll_events(room, heard[-1]["id"], wait=30)
     answer = await bob.get(f"{room}/events?after-event-id={heard[-1]['id']}&wait=30")
-    assert answer.refused == (410, "room.gone")
+    assert answer.status_and_error == (410, "room.gone")
 
 
-async def test_a_room_that_goes_with_its_host_tells_him_too(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens()
-    poll = await house.begun(ann.hears(room, 0, wait=30))
+async def test_a_room_that_goes_with_its_host_tells_him_too(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
+    poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
     await ann.post(room + "/leave")
     assert [entry["event"]["type"] for entry in await poll] == ["user_leave", "room_gone"]
 
 
-async def test_a_snapshot_and_what_follows_its_cursor_have_no_gap(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    session = await a_session("noughts", ann, bob)
-    await ann.plays(session, cell=0)
+async def test_a_snapshot_and_what_follows_its_cursor_have_no_gap(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    session = await make_session("noughts", ann, bob)
+    await ann.take_turn(session, cell=0)
     shown = await bob.get(session)
-    await bob.plays(session, cell=1)
-    [turn] = await ann.hears(session, shown.cursor)
+    await bob.take_turn(session, cell=1)
+    [turn] = await ann.poll_events(session, shown.cursor)
     assert shown.json["environment"]["grid"] == "0........"
     assert turn["event"]["environment"]["grid"] == "01......."
 
 
 async def test_every_document_of_a_room_or_session_says_from_where_to_listen(
-    house: House,
+    test_app: TestApp,
 ) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
     answers = [
         await ann.post("/games/noughts/rooms", {"name": "x"}),
         await ann.get("/games/noughts/rooms"),
@@ -201,28 +203,28 @@ async def test_every_document_of_a_room_or_session_says_from_where_to_listen(
     ]
     assert all(answer.status < 300 for answer in answers)
     for answer in answers:
-        assert 0 <= answer.cursor <= house.core.feed.head
+        assert 0 <= answer.cursor <= test_app.core.feed.head
 
 
-async def test_a_client_that_has_gone_is_freed(house: House) -> None:
-    ann, room = await talked(house, 0)
-    waiting = house.core.feed.waiting()
-    poll = await house.begun(ann.hears(room, 0, wait=30))
+async def test_a_client_that_has_gone_is_freed(test_app: TestApp) -> None:
+    ann, room = await talked(test_app, 0)
+    waiting = test_app.core.feed.waiter_count()
+    poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
     poll.cancel()
-    await house.until(lambda: house.core.feed.waiting() == waiting)
+    await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == waiting)
 
 
-async def test_the_first_event_of_all_has_number_0(house: House) -> None:
-    ann = await house.guest()
-    await ann.opens()
-    [first] = await ann.hears("/games/noughts/rooms")
+async def test_the_first_event_of_all_has_number_0(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    await ann.create_room()
+    [first] = await ann.poll_events("/games/noughts/rooms")
     assert first["id"] == 0
 
 
-async def test_ids_are_global_and_go_on_after_a_restart(stone_house: House) -> None:
-    ann = await stone_house.guest()
-    first = await ann.opens()
-    await stone_house.restart()
-    second = await ann.opens()
-    [one], [other] = await ann.hears(first), await ann.hears(second)
+async def test_ids_are_global_and_go_on_after_a_restart(persistent_test_app: TestApp) -> None:
+    ann = await persistent_test_app.sign_in_guest()
+    first = await ann.create_room()
+    await persistent_test_app.restart()
+    second = await ann.create_room()
+    [one], [other] = await ann.poll_events(first), await ann.poll_events(second)
     assert (one["id"], other["id"]) == (0, 1)

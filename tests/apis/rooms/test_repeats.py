@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.apis.app import Answer, Asker, House
+from tests.apis.app import Answer, ApiClient, TestApp
 
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 
 
-async def call(who: Asker, path: str, body: Any = None, key: str = KEY) -> Answer:
+async def call(who: ApiClient, path: str, body: Any = None, key: str = KEY) -> Answer:
     return await who.post(path, body, Idempotency_Key=key)
 
 
@@ -52,30 +52,30 @@ POSTS = [
 EACH = pytest.mark.parametrize("post", POSTS, ids=lambda post: post.path)
 
 
-async def cast(house: House) -> dict[str, Asker]:
+async def cast(test_app: TestApp) -> dict[str, ApiClient]:
     """A room and a session of Ann and Bob; Cid is in neither."""
-    await house.game("free")
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
-    rooms = [await ann.opens("free", "first"), await ann.opens("free", "second")]
+    await test_app.create_game("free")
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    rooms = [await ann.create_room("free", "first"), await ann.create_room("free", "second")]
     for room in rooms:
-        await bob.joins(room)
-    await ann.starts(rooms[1])
+        await bob.join(room)
+    await ann.start(rooms[1])
     return {"ann": ann, "bob": bob, "cid": cid}
 
 
-async def heard(who: dict[str, Asker], post: Post, after: int) -> int:
+async def heard(who: dict[str, ApiClient], post: Post, after: int) -> int:
     """How often the event came since then, on whatever feed tells it."""
     kind = "sessions/1" if "sessions" in post.path else "rooms"
-    types = await who["ann"].told(f"/games/free/{kind}", after)
+    types = await who["ann"].event_types(f"/games/free/{kind}", after)
     if post.event == "chat" and kind == "rooms":
-        types = await who["ann"].told(ROOM, after)
+        types = await who["ann"].event_types(ROOM, after)
     return types.count(post.event)
 
 
 @EACH
-async def test_a_repeat_is_answered_alike_and_does_nothing(house: House, post: Post) -> None:
-    who = await cast(house)
-    head = house.core.feed.head
+async def test_a_repeat_is_answered_alike_and_does_nothing(test_app: TestApp, post: Post) -> None:
+    who = await cast(test_app)
+    head = test_app.core.feed.head
     first = await call(who[post.by], post.path, post.body)
     assert first.status == post.status, first.raw
     for _ in range(3):
@@ -84,9 +84,9 @@ async def test_a_repeat_is_answered_alike_and_does_nothing(house: House, post: P
 
 
 @EACH
-async def test_two_at_once_act_once(house: House, post: Post) -> None:
-    who = await cast(house)
-    head = house.core.feed.head
+async def test_two_at_once_act_once(test_app: TestApp, post: Post) -> None:
+    who = await cast(test_app)
+    head = test_app.core.feed.head
     answers = await asyncio.gather(*(call(who[post.by], post.path, post.body) for _ in range(5)))
     assert all(same(answer, answers[0]) for answer in answers)
     assert answers[0].status == post.status
@@ -94,45 +94,47 @@ async def test_two_at_once_act_once(house: House, post: Post) -> None:
 
 
 @EACH
-async def test_a_repeat_after_a_restart_is_answered_alike(stone_house: House, post: Post) -> None:
-    who = await cast(stone_house)
-    head = stone_house.core.feed.head
+async def test_a_repeat_after_a_restart_is_answered_alike(
+    persistent_test_app: TestApp, post: Post
+) -> None:
+    who = await cast(persistent_test_app)
+    head = persistent_test_app.core.feed.head
     first = await call(who[post.by], post.path, post.body)
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert same(await call(who[post.by], post.path, post.body), first)
     assert await heard(who, post, head) == 1
 
 
 @pytest.mark.parametrize("post", [post for post in POSTS if post.other], ids=lambda post: post.path)
-async def test_the_key_with_another_body_is_422(house: House, post: Post) -> None:
-    who = await cast(house)
+async def test_the_key_with_another_body_is_422(test_app: TestApp, post: Post) -> None:
+    who = await cast(test_app)
     await call(who[post.by], post.path, post.body)
     answer = await call(who[post.by], post.path, post.other)
-    assert answer.refused == (422, "request.key_reused")
+    assert answer.status_and_error == (422, "request.key_reused")
 
 
-async def test_the_key_with_another_path_is_422(house: House) -> None:
-    who = await cast(house)
+async def test_the_key_with_another_path_is_422(test_app: TestApp) -> None:
+    who = await cast(test_app)
     await call(who["cid"], ROOM + "/join")
-    assert (await call(who["cid"], ROOM + "/leave")).refused == (422, "request.key_reused")
+    assert (await call(who["cid"], ROOM + "/leave")).status_and_error == (422, "request.key_reused")
 
 
-async def test_two_users_may_use_the_same_key(house: House) -> None:
-    who = await cast(house)
+async def test_two_users_may_use_the_same_key(test_app: TestApp) -> None:
+    who = await cast(test_app)
     assert (await call(who["ann"], "/games/free/rooms", {"name": "a"})).json["roomId"] == 3
     assert (await call(who["bob"], "/games/free/rooms", {"name": "b"})).json["roomId"] == 4
 
 
-async def test_what_was_refused_may_be_tried_again_with_the_same_key(house: House) -> None:
-    who = await cast(house)
+async def test_what_was_refused_may_be_tried_again_with_the_same_key(test_app: TestApp) -> None:
+    who = await cast(test_app)
     await who["ann"].post(ROOM + "/kick", {"user_id": who["bob"].id})
-    assert (await call(who["bob"], ROOM + "/leave")).refused == (400, "room.not_in_room")
-    await who["bob"].joins(ROOM)
+    assert (await call(who["bob"], ROOM + "/leave")).status_and_error == (400, "room.not_in_room")
+    await who["bob"].join(ROOM)
     assert (await call(who["bob"], ROOM + "/leave")).status == 204
 
 
-async def test_a_room_made_is_told_again_also_when_it_is_gone(house: House) -> None:
-    who = await cast(house)
+async def test_a_room_made_is_told_again_also_when_it_is_gone(test_app: TestApp) -> None:
+    who = await cast(test_app)
     path, body = "/games/free/rooms", {"name": "short"}
     first = await call(who["cid"], path, body)
     await who["cid"].post(first.headers["Location"] + "/leave")
@@ -141,46 +143,46 @@ async def test_a_room_made_is_told_again_also_when_it_is_gone(house: House) -> N
     assert again.headers["Location"] == first.headers["Location"]
 
 
-async def test_a_join_is_answered_again_also_when_the_room_has_started(house: House) -> None:
-    who = await cast(house)
+async def test_a_join_is_answered_again_also_when_the_room_has_started(test_app: TestApp) -> None:
+    who = await cast(test_app)
     first = await call(who["cid"], ROOM + "/join")
-    await who["ann"].starts(ROOM)
+    await who["ann"].start(ROOM)
     assert same(await call(who["cid"], ROOM + "/join"), first)
 
 
-async def test_the_key_is_forgotten_after_a_day(house: House) -> None:
-    who = await cast(house)
+async def test_the_key_is_forgotten_after_a_day(test_app: TestApp) -> None:
+    who = await cast(test_app)
     path, body = "/games/free/rooms", {"name": "x"}
     await call(who["cid"], path, body)
-    await house.after(86_300)
+    await test_app.advance(86_300)
     assert (await call(who["cid"], path, body)).json["roomId"] == 3
-    await house.after(200)
+    await test_app.advance(200)
     assert (await call(who["cid"], path, body)).json["roomId"] == 4
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
-async def test_a_key_that_is_none_or_too_long_is_malformed(house: House, key: str) -> None:
-    who = await cast(house)
+async def test_a_key_that_is_none_or_too_long_is_malformed(test_app: TestApp, key: str) -> None:
+    who = await cast(test_app)
     answer = await call(who["cid"], ROOM + "/join", key=key)
-    assert answer.refused == (400, "request.malformed")
+    assert answer.status_and_error == (400, "request.malformed")
     assert "Idempotency-Key" in answer.json["description"]
 
 
-async def test_a_key_of_255_characters_is_taken(house: House) -> None:
-    who = await cast(house)
+async def test_a_key_of_255_characters_is_taken(test_app: TestApp) -> None:
+    who = await cast(test_app)
     assert (await call(who["cid"], ROOM + "/join", key="x" * 255)).status == 200
 
 
-async def test_what_answers_secrets_is_done_each_time(house: House) -> None:
+async def test_what_answers_secrets_is_done_each_time(test_app: TestApp) -> None:
     body = {"credentialType": "guest"}
-    first, second = [await call(house.stranger, "/accounts/login", body) for _ in "ab"]
+    first, second = [await call(test_app.anonymous, "/accounts/login", body) for _ in "ab"]
     assert first.json["token"] != second.json["token"]
-    ann = await house.guest()
+    ann = await test_app.sign_in_guest()
     tickets = {(await call(ann, "/accounts/ticket")).json["ticket"] for _ in "ab"}
     assert len(tickets) == 2
 
 
-async def test_without_a_key_each_post_acts(house: House) -> None:
-    who = await cast(house)
+async def test_without_a_key_each_post_acts(test_app: TestApp) -> None:
+    who = await cast(test_app)
     ids = [(await who["cid"].post("/games/free/rooms", {"name": "x"})).json["roomId"] for _ in "ab"]
     assert ids == [3, 4]

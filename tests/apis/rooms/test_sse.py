@@ -8,36 +8,36 @@ import aiohttp
 import pytest
 
 from coalserver.web.streaming import event_stream
-from tests.apis.app import PATIENCE, Asker, House
+from tests.apis.app import TIMEOUT_SECONDS, ApiClient, TestApp
 
 
 @asynccontextmanager
 async def stream(
-    who: Asker, path: str, query: str = "", **headers: str
+    who: ApiClient, path: str, query: str = "", **headers: str
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     sent = {**who.bearer, "Accept": "text/event-stream"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    url = who.house.url(f"{path}/events?{query}")
-    async with who.house.http.get(url, headers=sent) as answer:
+    url = who.test_app.url(f"{path}/events?{query}")
+    async with who.test_app.http.get(url, headers=sent) as answer:
         yield answer
 
 
 async def frame(answer: aiohttp.ClientResponse) -> str:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         return (await answer.content.readuntil(b"\n\n")).decode()
 
 
-async def a_room(house: House, said: int = 0) -> tuple[Asker, str]:
-    await house.game("free")
-    ann = await house.guest()
-    room = await ann.opens("free")
-    for number in range(said):
-        await ann.says(room, str(number))
+async def make_room(test_app: TestApp, messages: int = 0) -> tuple[ApiClient, str]:
+    await test_app.create_game("free")
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room("free")
+    for number in range(messages):
+        await ann.send_chat(room, str(number))
     return ann, room
 
 
-async def test_a_stream_opens_with_a_comment_and_says_what_it_is(house: House) -> None:
-    ann, room = await a_room(house)
+async def test_a_stream_opens_with_a_comment_and_says_what_it_is(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -47,8 +47,8 @@ async def test_a_stream_opens_with_a_comment_and_says_what_it_is(house: House) -
         assert await frame(answer) == ": open\n\n"
 
 
-async def test_a_frame_holds_id_and_data(house: House) -> None:
-    ann, room = await a_room(house, 1)
+async def test_a_frame_holds_id_and_data(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app, 1)
     polled = await ann.get(room + "/events?after-event-id=0&wait=0")
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
@@ -56,17 +56,17 @@ async def test_a_frame_holds_id_and_data(house: House) -> None:
         assert await frame(answer) == f"id: 1\ndata: {data}\n\n"
 
 
-async def test_line_breaks_in_a_text_break_no_frame(house: House) -> None:
-    ann, room = await a_room(house)
+async def test_line_breaks_in_a_text_break_no_frame(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
-        await ann.says(room, "a\n\ndata: b\u2028c")
+        await ann.send_chat(room, "a\n\ndata: b\u2028c")
         assert r"a\n\ndata: b" in await frame(answer)
 
 
 @pytest.mark.parametrize("query", ["after-event-id=0", "", "after-event-id=5"])
-async def test_last_event_id_wins_over_the_query(house: House, query: str) -> None:
-    ann, room = await a_room(house, 5)
+async def test_last_event_id_wins_over_the_query(test_app: TestApp, query: str) -> None:
+    ann, room = await make_room(test_app, 5)
     async with stream(ann, room, query, Last_Event_ID="3") as answer:
         await frame(answer)
         assert (await frame(answer)).startswith("id: 4\n")
@@ -74,45 +74,45 @@ async def test_last_event_id_wins_over_the_query(house: House, query: str) -> No
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "1.5", "²"])
 async def test_a_last_event_id_that_is_none_of_ours_counts_for_nothing(
-    house: House, last: str
+    test_app: TestApp, last: str
 ) -> None:
-    ann, room = await a_room(house, 5)
+    ann, room = await make_room(test_app, 5)
     async with stream(ann, room, "after-event-id=2", Last_Event_ID=last) as answer:
         await frame(answer)
         assert (await frame(answer)).startswith("id: 3\n")
 
 
-async def test_a_last_event_id_above_the_newest_is_malformed(house: House) -> None:
-    ann, room = await a_room(house)
+async def test_a_last_event_id_above_the_newest_is_malformed(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app)
     async with stream(ann, room, Last_Event_ID="99") as answer:
         assert answer.status == 400
 
 
-async def test_the_lost_are_told_first(house: House) -> None:
-    ann, room = await a_room(house, 20)
-    house.clock.forward(100)
-    await house.core.forget(house.clock(), 2)
+async def test_the_lost_are_told_first(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app, 20)
+    test_app.clock.advance(100)
+    await test_app.core.delete_expired_entries(test_app.clock(), 2)
     async with stream(ann, room, "after-event-id=5") as answer:
         assert await frame(answer) == 'event: lost\ndata: {"type":"lost","floor":19}\n\n'
         assert (await frame(answer)).startswith("id: 19\n")
 
 
 async def test_a_quiet_line_says_that_it_is_open(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 1)
-    ann, room = await a_room(house)
+    ann, room = await make_room(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
         assert await frame(answer) == ": \n\n"
 
 
-async def test_a_ticket_opens_a_stream(house: House) -> None:
-    ann, room = await a_room(house, 1)
+async def test_a_ticket_opens_a_stream(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app, 1)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
-    async with stream(house.stranger, room, f"ticket={ticket}") as answer:
+    async with stream(test_app.anonymous, room, f"ticket={ticket}") as answer:
         assert answer.status == 200
-    async with stream(house.stranger, room, f"ticket={ticket}") as answer:
+    async with stream(test_app.anonymous, room, f"ticket={ticket}") as answer:
         assert answer.status == 403
 
 
@@ -127,18 +127,18 @@ async def test_a_ticket_opens_a_stream(house: House) -> None:
     ],
 )
 async def test_who_does_not_ask_for_a_stream_is_polling(
-    house: House, accept: str, streams: bool
+    test_app: TestApp, accept: str, streams: bool
 ) -> None:
-    ann, room = await a_room(house)
+    ann, room = await make_room(test_app)
     async with stream(ann, room, "wait=0", Accept=accept) as answer:
         assert (answer.content_type == "text/event-stream") is streams
 
 
-async def test_a_stream_is_refused_like_a_poll(house: House) -> None:
-    ann, room = await a_room(house)
+async def test_a_stream_is_refused_like_a_poll(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app)
     refused = [
-        (house.stranger, room, 401),
-        (Asker(house, "nonsense"), room, 403),
+        (test_app.anonymous, room, 401),
+        (ApiClient(test_app, "nonsense"), room, 403),
         (ann, "/games/free/rooms/9", 404),
         (ann, "/games/go/rooms", 404),
     ]
@@ -148,17 +148,17 @@ async def test_a_stream_is_refused_like_a_poll(house: House) -> None:
             assert set(await answer.json()) == {"error", "description"}
 
 
-async def test_a_reader_that_has_gone_is_freed(house: House) -> None:
-    ann, room = await a_room(house)
-    waiting = house.core.feed.waiting()
+async def test_a_reader_that_has_gone_is_freed(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app)
+    waiting = test_app.core.feed.waiter_count()
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
-        await house.until(lambda: house.core.feed.waiting() > waiting)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() > waiting)
         answer.close()
-    await house.until(lambda: house.core.feed.waiting() == waiting)
+    await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == waiting)
 
 
-async def test_head_asks_for_no_stream(house: House) -> None:
-    ann, room = await a_room(house)
-    answer = await ann.ask("HEAD", room + "/events?wait=0", Accept="text/event-stream")
+async def test_head_asks_for_no_stream(test_app: TestApp) -> None:
+    ann, room = await make_room(test_app)
+    answer = await ann.request("HEAD", room + "/events?wait=0", Accept="text/event-stream")
     assert (answer.status, answer.raw) == (200, b"")

@@ -1,65 +1,67 @@
 """Rooms: be ready, start, quick-join, and how many seats one may hold."""
 
 from coalserver.core.unit_of_work import Limits
-from tests.apis.app import House, a_house, a_session
+from tests.apis.app import TestApp, make_session, run_test_app
 
 
-async def test_without_a_ready_check_everyone_is_ready(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
+async def test_without_a_ready_check_everyone_is_ready(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
     assert all(row["ready"] for row in (await ann.get(room)).json["users"])
-    await ann.starts(room)
+    await ann.start(room)
 
 
-async def test_with_a_ready_check_all_must_say_that_they_are_ready(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens("noughts", "x", readyCheck=True)
-    await bob.joins(room)
+async def test_with_a_ready_check_all_must_say_that_they_are_ready(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("noughts", "x", readyCheck=True)
+    await bob.join(room)
     document = (await ann.get(room)).json
     assert document["readyCheck"] is True
     assert [row["ready"] for row in document["users"]] == [True, False]
-    assert (await ann.post(room + "/start")).refused == (400, "room.not_ready")
+    assert (await ann.post(room + "/start")).status_and_error == (400, "room.not_ready")
     assert (await bob.post(room + "/ready", {"ready": True})).status == 204
-    await ann.starts(room)
+    await ann.start(room)
 
 
-async def test_who_is_ready_may_think_again(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
+async def test_who_is_ready_may_think_again(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
     await bob.post(room + "/ready", {"ready": False})
-    assert (await ann.post(room + "/start")).refused == (400, "room.not_ready")
+    assert (await ann.post(room + "/start")).status_and_error == (400, "room.not_ready")
 
 
-async def test_a_session_needs_as_many_as_the_game(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens()
-    assert (await ann.post(room + "/start")).refused == (400, "room.too_few_players")
+async def test_a_session_needs_as_many_as_the_game(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
+    assert (await ann.post(room + "/start")).status_and_error == (400, "room.too_few_players")
 
 
-async def test_start_says_where_the_session_is(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    room = await ann.opens()
-    await bob.joins(room)
+async def test_start_says_where_the_session_is(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
     answer = await ann.post(room + "/start")
     assert answer.json == {"id": 1, "game": "noughts", "type": "session"}
     assert answer.headers["Location"] == "/games/noughts/sessions/1"
 
 
 async def test_nobody_holds_more_seats_than_the_limit() -> None:
-    async with a_house(limits=Limits(seats_at_once=2)) as small:
-        ann, bob = await small.guests("Ann", "Bob")
-        await a_session("noughts", ann, bob)
-        await ann.opens()
-        room = await bob.opens()
+    async with run_test_app(limits=Limits(max_seats=2)) as small:
+        ann, bob = await small.sign_in_guests("Ann", "Bob")
+        await make_session("noughts", ann, bob)
+        await ann.create_room()
+        room = await bob.create_room()
         answer = await ann.post(room + "/join")
-        assert answer.refused == (400, "room.too_many") and "2" in answer.json["description"]
+        assert (
+            answer.status_and_error == (400, "room.too_many") and "2" in answer.json["description"]
+        )
         assert (await ann.post("/games/noughts/rooms", {"name": "x"})).error == "room.too_many"
 
 
-async def test_quick_join_makes_a_room_and_then_fills_it(house: House) -> None:
-    ann, bob, cid = await house.guests("Ann", "Bob", "Cid")
+async def test_quick_join_makes_a_room_and_then_fills_it(test_app: TestApp) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     path = "/games/noughts/rooms/quick-join"
     made, joined, another = [await who.post(path) for who in (ann, bob, cid)]
     assert [answer.status for answer in (made, joined, another)] == [201, 200, 201]
@@ -68,8 +70,8 @@ async def test_quick_join_makes_a_room_and_then_fills_it(house: House) -> None:
     assert another.json["id"] == 2
 
 
-async def test_quick_join_again_is_the_room_one_sits_in(house: House) -> None:
-    ann = await house.guest()
+async def test_quick_join_again_is_the_room_one_sits_in(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     path = "/games/noughts/rooms/quick-join"
     made = await ann.post(path, {"name": "Mine", "options": {"first": "random"}})
     again = await ann.post(path, {"name": None, "options": None})
@@ -78,7 +80,7 @@ async def test_quick_join_again_is_the_room_one_sits_in(house: House) -> None:
     assert (document["name"], document["options"]) == ("Mine", {"first": "random"})
 
 
-async def test_quick_join_passes_by_what_is_locked(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
-    await ann.opens("noughts", "x", password="p")
+async def test_quick_join_passes_by_what_is_locked(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    await ann.create_room("noughts", "x", password="p")
     assert (await bob.post("/games/noughts/rooms/quick-join")).status == 201

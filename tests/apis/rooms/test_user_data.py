@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from coalserver.domain.errors import Refusal, Why
+from coalserver.domain.errors import DomainError, ErrorCode
 from tests.apis import sample_rules
-from tests.apis.app import House
+from tests.apis.app import TestApp
 
 KEPT: list[Any] = [None, True, 0, -1.5, 2**63 - 1, -(2**63), "", "ünï 🎲", [], [1, [2]], {}]
 KEPT += [{"a": {"b": None}}]
 
 
-async def test_the_list_shows_every_game_but_those_that_hide(house: House) -> None:
-    await house.game("chess", 2, 2, name="Chess")
-    await house.game("secret", listed=False)
-    ann = await house.guest()
+async def test_the_list_shows_every_game_but_those_that_hide(test_app: TestApp) -> None:
+    await test_app.create_game("chess", 2, 2, name="Chess")
+    await test_app.create_game("secret", listed=False)
+    ann = await test_app.sign_in_guest()
     assert (await ann.get("/games")).json == [
         {"tag": "noughts", "name": "Noughts and Crosses", "minPlayers": 2, "maxPlayers": 2},
         {"tag": "chess", "name": "Chess", "minPlayers": 2, "maxPlayers": 2},
@@ -25,8 +25,8 @@ async def test_the_list_shows_every_game_but_those_that_hide(house: House) -> No
 
 
 @pytest.mark.parametrize("value", KEPT, ids=json.dumps)
-async def test_any_json_comes_back_as_it_was_put(house: House, value: Any) -> None:
-    ann = await house.guest()
+async def test_any_json_comes_back_as_it_was_put(test_app: TestApp, value: Any) -> None:
+    ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     raw = json.dumps(value).encode()
     assert (await ann.put(path, raw)).status == 204
@@ -34,17 +34,17 @@ async def test_any_json_comes_back_as_it_was_put(house: House, value: Any) -> No
     assert answer.json == value and type(answer.json) is type(value)
 
 
-async def test_a_value_put_again_takes_the_place_of_the_old_one(house: House) -> None:
-    ann = await house.guest()
+async def test_a_value_put_again_takes_the_place_of_the_old_one(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     await ann.put(path, {"old": 1})
     await ann.put(path, {"new": 2})
     assert (await ann.get(path)).json == {"new": 2}
 
 
-async def test_games_users_and_keys_have_values_of_their_own(house: House) -> None:
-    await house.game("chess")
-    ann, bob = await house.guests("Ann", "Bob")
+async def test_games_users_and_keys_have_values_of_their_own(test_app: TestApp) -> None:
+    await test_app.create_game("chess")
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     where = [
         (ann, f"/games/noughts/user-data/{ann.id}/key"),
         (ann, f"/games/noughts/user-data/{ann.id}/Key"),
@@ -56,67 +56,79 @@ async def test_games_users_and_keys_have_values_of_their_own(house: House) -> No
     assert [(await who.get(path)).json for who, path in where] == [[0], [1], [2], [3]]
 
 
-async def test_everyone_may_read_and_only_the_user_may_write(house: House) -> None:
-    ann, bob = await house.guests("Ann", "Bob")
+async def test_everyone_may_read_and_only_the_user_may_write(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     path = f"/games/noughts/user-data/{ann.id}/colour"
     await ann.put(path, {"colour": "red"})
     assert (await bob.get(path)).json == {"colour": "red"}
-    assert (await bob.put(path, {"colour": "blue"})).refused == (403, "auth.not_yours")
+    assert (await bob.put(path, {"colour": "blue"})).status_and_error == (403, "auth.not_yours")
 
 
 @pytest.mark.parametrize("key", ["a", "Z" * 32, "a-b_C", "0", "-"])
-async def test_a_key_that_matches_is_taken(house: House, key: str) -> None:
-    ann = await house.guest()
+async def test_a_key_that_matches_is_taken(test_app: TestApp, key: str) -> None:
+    ann = await test_app.sign_in_guest()
     assert (await ann.put(f"/games/noughts/user-data/{ann.id}/{key}", [1])).status == 204
 
 
 @pytest.mark.parametrize("key", ["a" * 33, "a.b", "a%20b", "%C3%A9", "a%0a", "%00", "a%2Fb", "*"])
-async def test_a_key_that_does_not_match_is_malformed(house: House, key: str) -> None:
-    ann = await house.guest()
+async def test_a_key_that_does_not_match_is_malformed(test_app: TestApp, key: str) -> None:
+    ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/{key}"
-    assert (await ann.put(path, [1])).refused == (400, "request.malformed")
-    assert (await ann.get(path)).refused == (400, "request.malformed")
+    assert (await ann.put(path, [1])).status_and_error == (400, "request.malformed")
+    assert (await ann.get(path)).status_and_error == (400, "request.malformed")
 
 
-async def test_what_is_not_kept_is_not_found(house: House) -> None:
-    ann = await house.guest()
+async def test_what_is_not_kept_is_not_found(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
-    assert (await ann.get(path)).refused == (404, "user_data.not_found")
-    assert (await ann.get("/games/go/user-data/1/key")).refused == (404, "game.not_found")
-    assert (await ann.get("/games/noughts/user-data/9/key")).refused == (404, "user.not_found")
-    assert (await ann.put("/games/go/user-data/1/key", 1)).refused == (404, "game.not_found")
-    assert (await ann.put("/games/noughts/user-data/9/key", 1)).refused == (404, "user.not_found")
+    assert (await ann.get(path)).status_and_error == (404, "user_data.not_found")
+    assert (await ann.get("/games/go/user-data/1/key")).status_and_error == (404, "game.not_found")
+    assert (await ann.get("/games/noughts/user-data/9/key")).status_and_error == (
+        404,
+        "user.not_found",
+    )
+    assert (await ann.put("/games/go/user-data/1/key", 1)).status_and_error == (
+        404,
+        "game.not_found",
+    )
+    assert (await ann.put("/games/noughts/user-data/9/key", 1)).status_and_error == (
+        404,
+        "user.not_found",
+    )
 
 
-async def test_sixteen_kibibytes_are_kept_and_not_one_more(house: House) -> None:
-    ann = await house.guest()
+async def test_sixteen_kibibytes_are_kept_and_not_one_more(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     assert (await ann.put(path, "x" * (16 * 1024 - 2))).status == 204
-    assert (await ann.put(path, "x" * (16 * 1024 - 1))).refused == (400, "request.malformed")
+    assert (await ann.put(path, "x" * (16 * 1024 - 1))).status_and_error == (
+        400,
+        "request.malformed",
+    )
 
 
-async def test_a_value_without_a_body_is_malformed(house: House) -> None:
-    ann = await house.guest()
+async def test_a_value_without_a_body_is_malformed(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     answer = await ann.put(f"/games/noughts/user-data/{ann.id}/key")
-    assert answer.refused == (400, "request.malformed")
+    assert answer.status_and_error == (400, "request.malformed")
 
 
-async def test_the_game_may_refuse_a_value(house: House) -> None:
+async def test_the_game_may_refuse_a_value(test_app: TestApp) -> None:
     def only_numbers(key: str, value: Any) -> None:
         if type(value) is not int:
-            raise Refusal(Why.DATUM_REFUSED)
+            raise DomainError(ErrorCode.STORAGE_ITEM_REFUSED)
 
-    house.core.setting.rules["cards"] = replace(sample_rules.CARDS, datum=only_numbers)
-    await house.game("cards")
-    ann = await house.guest()
+    test_app.core.context.rules["cards"] = replace(sample_rules.CARDS, datum=only_numbers)
+    await test_app.create_game("cards")
+    ann = await test_app.sign_in_guest()
     path = f"/games/cards/user-data/{ann.id}/best"
-    assert (await ann.put(path, "much")).refused == (400, "user_data.refused")
+    assert (await ann.put(path, "much")).status_and_error == (400, "user_data.status_and_error")
     assert (await ann.put(path, 3)).status == 204
 
 
-async def test_what_was_kept_is_there_after_a_restart(stone_house: House) -> None:
-    ann = await stone_house.guest()
+async def test_what_was_kept_is_there_after_a_restart(persistent_test_app: TestApp) -> None:
+    ann = await persistent_test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     await ann.put(path, {"ünï": [1.5, None]})
-    await stone_house.restart()
+    await persistent_test_app.restart()
     assert (await ann.get(path)).json == {"ünï": [1.5, None]}

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from coalserver.server.app import every_dialect
-from tests.apis.app import House
+from coalserver.server.app import all_apis
+from tests.apis.app import TestApp
 
 IDS = ["x", "-1", "1.0", "1e3", "0x1", "%2B1", "%31x", "9" * 18, "9" * 19, "9" * 5000]
 IDS += ["%00", "%FF", "%ED%A0%80", "%C2%B2", "%D9%A1", "%2F", "%2e%2e", "%", "%zz", "1%20", "{x}"]
@@ -26,48 +26,52 @@ BODY = {"user_id": 1, "ready": True, "text": "x"}
 
 
 @pytest.mark.parametrize("id", IDS, ids=lambda id: id[:20])
-async def test_an_id_that_is_none_is_a_room_that_is_not_there(house: House, id: str) -> None:
-    ann = await house.guest()
+async def test_an_id_that_is_none_is_a_room_that_is_not_there(test_app: TestApp, id: str) -> None:
+    ann = await test_app.sign_in_guest()
     for method, path in ASKED:
         body = None if method == "GET" else BODY
-        answer = await ann.ask(method, f"/games/noughts/rooms/{id}{path}", body)
+        answer = await ann.request(method, f"/games/noughts/rooms/{id}{path}", body)
         assert answer.status == 404
         assert answer.error in ("room.not_found", "request.not_found")
 
 
 @pytest.mark.parametrize("id", IDS, ids=lambda id: id[:20])
-async def test_an_id_that_is_none_is_a_session_that_is_not_there(house: House, id: str) -> None:
-    ann = await house.guest()
+async def test_an_id_that_is_none_is_a_session_that_is_not_there(
+    test_app: TestApp, id: str
+) -> None:
+    ann = await test_app.sign_in_guest()
     for method, path in [("POST", "/turn"), *ASKED]:
         if path in ("/options", "/kick", "/ready", "/start"):
             continue
         body = None if method == "GET" else BODY
-        answer = await ann.ask(method, f"/games/noughts/sessions/{id}{path}", body)
+        answer = await ann.request(method, f"/games/noughts/sessions/{id}{path}", body)
         assert answer.status == 404
         assert answer.error in ("session.not_found", "request.not_found")
 
 
 @pytest.mark.parametrize("tag", ["go", "NOUGHTS", "%00", "%FF", "..", "noughts%20", "x" * 5000])
-async def test_a_game_that_is_not_there_is_not_found(house: House, tag: str) -> None:
-    ann = await house.guest()
+async def test_a_game_that_is_not_there_is_not_found(test_app: TestApp, tag: str) -> None:
+    ann = await test_app.sign_in_guest()
     for path in ("rooms", "rooms/1", "rooms/events", "sessions", "sessions/1", "user-data/1/k"):
         answer = await ann.get(f"/games/{tag}/{path}")
         assert answer.status == 404
         assert answer.error in ("game.not_found", "request.not_found")
 
 
-async def test_an_encoded_letter_is_the_letter(house: House) -> None:
-    ann = await house.guest()
-    await ann.opens()
+async def test_an_encoded_letter_is_the_letter(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    await ann.create_room()
     assert (await ann.get("/games/n%6fughts/rooms/%31")).status == 200
 
 
 @pytest.mark.parametrize(
     "path", ["/games/", "/games/noughts", "/games/noughts/rooms/", "/accounts", "/games//rooms"]
 )
-async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(house: House, path: str) -> None:
-    answer = await house.stranger.get(path)
-    assert answer.refused == (404, "request.not_found")
+async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(
+    test_app: TestApp, path: str
+) -> None:
+    answer = await test_app.anonymous.get(path)
+    assert answer.status_and_error == (404, "request.not_found")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
@@ -87,25 +91,25 @@ ALLOWED = [
 @pytest.mark.parametrize(("path", "allow"), ALLOWED)
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PROPFIND"])
 async def test_a_method_that_is_not_taken_is_405_and_says_which_are(
-    house: House, path: str, allow: str, method: str
+    test_app: TestApp, path: str, allow: str, method: str
 ) -> None:
-    answer = await house.stranger.ask(method, path)
-    assert answer.refused == (405, "request.method_not_allowed")
+    answer = await test_app.anonymous.request(method, path)
+    assert answer.status_and_error == (405, "request.method_not_allowed")
     assert answer.headers["Allow"] == allow
 
 
-async def test_head_is_get_without_the_body(house: House) -> None:
-    ann = await house.guest()
-    whole, head = await ann.get("/games"), await ann.ask("HEAD", "/games")
+async def test_head_is_get_without_the_body(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    whole, head = await ann.get("/games"), await ann.request("HEAD", "/games")
     assert (head.status, head.raw) == (200, b"")
     assert head.headers["Content-Length"] == str(len(whole.raw))
 
 
 @pytest.mark.parametrize(("path", "allow"), ALLOWED)
 async def test_a_page_of_another_origin_is_told_what_it_may_send(
-    house: House, path: str, allow: str
+    test_app: TestApp, path: str, allow: str
 ) -> None:
-    answer = await house.stranger.ask(
+    answer = await test_app.anonymous.request(
         "OPTIONS",
         path,
         Origin="https://game.example",
@@ -119,15 +123,15 @@ async def test_a_page_of_another_origin_is_told_what_it_may_send(
     assert allowed == "authorization, content-type, idempotency-key"
 
 
-async def test_every_answer_may_be_read_by_a_page_of_another_origin(house: House) -> None:
-    ann = await house.guest()
-    room = await ann.opens()
+async def test_every_answer_may_be_read_by_a_page_of_another_origin(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
     answers = [
         await ann.get(room),
         await ann.get(room + "/events?wait=0"),
         await ann.post(room + "/leave"),
         await ann.get(room),
-        await house.stranger.get(room),
+        await test_app.anonymous.get(room),
         await ann.post(room + "/join", b"["),
     ]
     assert [answer.status for answer in answers] == [200, 200, 204, 410, 401, 400]
@@ -137,9 +141,9 @@ async def test_every_answer_may_be_read_by_a_page_of_another_origin(house: House
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-async def raw(house: House, request: bytes) -> tuple[int, bytes]:
+async def raw(test_app: TestApp, request: bytes) -> tuple[int, bytes]:
     """The status and everything else that comes back for these bytes."""
-    reader, writer = await asyncio.open_connection(house.server.host, house.server.port)
+    reader, writer = await asyncio.open_connection(test_app.server.host, test_app.server.port)
     writer.write(request)
     async with asyncio.timeout(5):
         said = await reader.read()
@@ -164,11 +168,11 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=repr)
-async def test_bytes_beyond_ascii_in_a_header_are_no_500(house: House, header: bytes) -> None:
-    ann = await house.guest()
+async def test_bytes_beyond_ascii_in_a_header_are_no_500(test_app: TestApp, header: bytes) -> None:
+    ann = await test_app.sign_in_guest()
     for line in (b"POST /games/noughts/rooms", b"GET /games/noughts/rooms/events?wait=0"):
         status, said = await raw(
-            house,
+            test_app,
             line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 12\r\n"
             b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + header
             + b'\r\n\r\n{"name":"x"}',
@@ -176,9 +180,9 @@ async def test_bytes_beyond_ascii_in_a_header_are_no_500(house: House, header: b
         assert status < 500, said
 
 
-async def test_a_token_of_bytes_beyond_ascii_is_not_valid(house: House) -> None:
+async def test_a_token_of_bytes_beyond_ascii_is_not_valid(test_app: TestApp) -> None:
     request = b"GET /games HTTP/1.0\r\nAuthorization: Bearer \xff\xfe\r\n\r\n"
-    assert (await raw(house, request))[0] == 403
+    assert (await raw(test_app, request))[0] == 403
 
 
 BROKEN = [
@@ -198,11 +202,11 @@ BROKEN = [
 
 @pytest.mark.parametrize("rest", BROKEN, ids=repr)
 async def test_a_body_that_is_not_sent_as_http_wants_is_a_fault_of_the_client(
-    house: House, rest: bytes
+    test_app: TestApp, rest: bytes
 ) -> None:
-    ann = await house.guest()
+    ann = await test_app.sign_in_guest()
     status, said = await raw(
-        house,
+        test_app,
         b"POST /games/noughts/rooms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + rest,
     )
@@ -217,23 +221,23 @@ async def test_a_body_that_is_not_sent_as_http_wants_is_a_fault_of_the_client(
      b"OPTIONS * HTTP/1.1", b"GET /games/%/rooms?%=% HTTP/1.1"],
     ids=repr,
 )  # fmt: skip
-async def test_an_odd_request_line_is_a_fault_of_the_client(house: House, line: bytes) -> None:
-    ann = await house.guest()
+async def test_an_odd_request_line_is_a_fault_of_the_client(test_app: TestApp, line: bytes) -> None:
+    ann = await test_app.sign_in_guest()
     status, said = await raw(
-        house,
+        test_app,
         line + b"\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
         + ann.token.encode() + b"\r\n\r\n",
     )  # fmt: skip
     assert 200 <= status < 500, said
 
 
-async def test_http_1_0_is_answered_and_the_line_is_closed(house: House) -> None:
-    ann = await house.guest()
+async def test_http_1_0_is_answered_and_the_line_is_closed(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
     bearer = f"Authorization: Bearer {ann.token}\r\n\r\n".encode()
-    status, said = await raw(house, b"GET /games HTTP/1.0\r\n" + bearer)
+    status, said = await raw(test_app, b"GET /games HTTP/1.0\r\n" + bearer)
     assert status == 200 and b"Connection: close" in said and said.endswith(b"]")
 
 
 def test_every_path_of_this_api_is_relative_to_the_root() -> None:
-    [rooms] = [dialect for dialect in every_dialect() if dialect.name == "rooms"]
+    [rooms] = [dialect for dialect in all_apis() if dialect.name == "rooms"]
     assert all(route.path.startswith(("/games", "/accounts/")) for route in rooms.routes)

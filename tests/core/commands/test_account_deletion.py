@@ -1,106 +1,112 @@
 """Accounts that go: signed out everywhere, with a new password, or removed with all that proves them."""
 
 from coalserver.core.commands.account_admin import (
-    add_account,
-    open_sign_in,
-    remove_account,
+    create_account,
+    create_login_session,
+    delete_account,
+    log_out_everywhere,
     set_password,
-    sign_out,
 )
-from coalserver.core.commands.accounts import sign_in
-from coalserver.core.commands.claims import open_claim
-from coalserver.core.commands.cleanup import forget_guests
+from coalserver.core.commands.accounts import log_in
+from coalserver.core.commands.claims import create_claim
+from coalserver.core.commands.cleanup import delete_expired_guests
 from coalserver.core.commands.oauth import (
-    add_personal_token,
-    allow_client,
+    create_personal_token,
+    grant_consent,
     redeem_code,
     register_client,
 )
-from coalserver.core.queries.accounts import sign_in_shown
+from coalserver.core.queries.accounts import login_session_by_secret
 from coalserver.core.queries.oauth import personal_tokens
-from coalserver.domain.accounts.account import Account, SignIn
-from coalserver.domain.accounts.oauth import MOST_TOKENS, Access, Client, Code, Grant
-from coalserver.domain.errors import Why
-from coalserver.domain.minecraft.visitor import Claim
+from coalserver.domain.accounts.account import Account, LoginSession
+from coalserver.domain.accounts.oauth import (
+    MAX_TOKENS,
+    AuthorizationCode,
+    Grant,
+    OAuthClient,
+    TokenPair,
+)
+from coalserver.domain.errors import ErrorCode
+from coalserver.domain.minecraft.visitor import UsernameClaim
 from coalserver.domain.play.player import Player, Token
-from tests.domain.builders import refused
+from tests.domain.builders import raises_code
 
 URI = "https://app.example/back"
 
 
-def an_account(table, email="ann@example.org", **parts):
-    return table.do(add_account, email=email, password="hash", active=True, **parts)
+def make_account(table, email="ann@example.org", **parts):
+    return table.execute(create_account, email=email, password="hash", active=True, **parts)
 
 
-def a_grant(table, account):
-    client = table.do(register_client, redirect_uris=[URI]).client.id
-    asked = {"client": client, "account": account, "scope": "data", "redirect_uri": URI}
-    code = table.do(allow_client, **asked)
-    table.do(redeem_code, client=client, code=code, redirect_uri=URI)
-    table.do(allow_client, **asked)
+def make_grant(table, account):
+    client = table.execute(register_client, redirect_uris=[URI]).client.id
+    asked = {"client": client, "account_id": account, "scope": "data", "redirect_uri": URI}
+    code = table.execute(grant_consent, **asked)
+    table.execute(redeem_code, client=client, code=code, redirect_uri=URI)
+    table.execute(grant_consent, **asked)
 
 
 def test_a_removed_account_leaves_nothing_that_proves_it(table):
-    ann, bob = an_account(table), an_account(table, "bob@example.org")
+    ann, bob = make_account(table), make_account(table, "bob@example.org")
     for account in (ann.id, bob.id):
-        a_grant(table, account)
-        table.do(open_sign_in, account=account)
-        table.do(sign_in, account=account)
-        table.do(add_personal_token, account=account, lasts=None)
-        table.do(open_claim, account=account)
-    table.do(remove_account, account=ann.id)
-    for kind in (SignIn, Token, Grant, Code, Claim):
+        make_grant(table, account)
+        table.execute(create_login_session, account_id=account)
+        table.execute(log_in, account_id=account)
+        table.execute(create_personal_token, account_id=account, lifetime=None)
+        table.execute(create_claim, account_id=account)
+    table.execute(delete_account, account_id=ann.id)
+    for kind in (LoginSession, Token, Grant, AuthorizationCode, UsernameClaim):
         assert [one.account for one in table.state.all(kind)] == [bob.id], kind
-    assert {one.account for one in table.state.all(Access)} == {bob.id}
-    assert len(list(table.state.all(Client))) == 2
+    assert {one.account for one in table.state.all(TokenPair)} == {bob.id}
+    assert len(list(table.state.all(OAuthClient))) == 2
     assert [one.id for one in table.state.all(Account)] == [bob.id]
 
 
 def test_its_player_gives_up_every_seat_and_is_forgotten_in_time(table):
-    ann = an_account(table)
-    lobby = table.a_lobby(table.a_guest("Bob"), ann.player)
-    table.do(remove_account, account=ann.id)
+    ann = make_account(table)
+    lobby = table.make_lobby(table.make_guest("Bob"), ann.player)
+    table.execute(delete_account, account_id=ann.id)
     assert ann.player not in table.lobby(lobby.id).roster
     table.now += 86400
-    table.do(forget_guests, signs={}, kept=3600)
+    table.execute(delete_expired_guests, last_seen={}, retention_seconds=3600)
     assert table.state.get(Player, ann.player) is None
 
 
 def test_an_admin_is_not_removed(table):
-    ann = an_account(table, admin=True)
-    with refused(Why.ADMIN_STAYS):
-        table.do(remove_account, account=ann.id)
-    with refused(Why.ACCOUNT_NOT_FOUND):
-        table.do(remove_account, account=99)
+    ann = make_account(table, admin=True)
+    with raises_code(ErrorCode.ADMIN_NOT_REMOVABLE):
+        table.execute(delete_account, account_id=ann.id)
+    with raises_code(ErrorCode.ACCOUNT_NOT_FOUND):
+        table.execute(delete_account, account_id=99)
 
 
 def test_who_signs_out_everywhere_keeps_what_programs_have(table):
-    ann = an_account(table)
-    a_grant(table, ann.id)
-    table.do(add_personal_token, account=ann.id, lasts=60, title="Script")
-    table.do(sign_in, account=ann.id)
-    secrets = [table.do(open_sign_in, account=ann.id) for _ in range(3)]
-    here = table.see(sign_in_shown, secret=secrets[0], now=table.now)
-    table.do(sign_out, account=ann.id, but=here.id)
-    assert list(table.state.all(SignIn)) == [here]
-    table.do(sign_out, account=ann.id)
-    assert list(table.state.all(SignIn)) == list(table.state.all(Token)) == []
-    assert [one.title for one in table.see(personal_tokens, account=ann.id)] == ["Script"]
+    ann = make_account(table)
+    make_grant(table, ann.id)
+    table.execute(create_personal_token, account_id=ann.id, lifetime=60, title="Script")
+    table.execute(log_in, account_id=ann.id)
+    secrets = [table.execute(create_login_session, account_id=ann.id) for _ in range(3)]
+    here = table.query(login_session_by_secret, secret=secrets[0], now=table.now)
+    table.execute(log_out_everywhere, account_id=ann.id, except_login_id=here.id)
+    assert list(table.state.all(LoginSession)) == [here]
+    table.execute(log_out_everywhere, account_id=ann.id)
+    assert list(table.state.all(LoginSession)) == list(table.state.all(Token)) == []
+    assert [one.title for one in table.query(personal_tokens, account=ann.id)] == ["Script"]
     assert len(list(table.state.all(Grant))) == 1
 
 
 def test_a_password_is_not_changed_on_the_proof_of_one_that_is_no_more(table):
-    ann = an_account(table)
-    table.do(set_password, account=ann.id, password="new", proved="hash")
-    with refused(Why.BAD_CREDENTIALS):
-        table.do(set_password, account=ann.id, password="newer", proved="hash")
+    ann = make_account(table)
+    table.execute(set_password, account_id=ann.id, password="new", proved_hash="hash")
+    with raises_code(ErrorCode.INVALID_CREDENTIALS):
+        table.execute(set_password, account_id=ann.id, password="newer", proved_hash="hash")
     assert table.state.get(Account, ann.id).password == "new"
 
 
 def test_an_account_has_so_many_tokens_and_no_more(table):
-    ann = an_account(table)
-    a_grant(table, ann.id)
-    for _ in range(MOST_TOKENS):
-        table.do(add_personal_token, account=ann.id, lasts=60)
-    with refused(Why.TOO_MANY_TOKENS):
-        table.do(add_personal_token, account=ann.id, lasts=60)
+    ann = make_account(table)
+    make_grant(table, ann.id)
+    for _ in range(MAX_TOKENS):
+        table.execute(create_personal_token, account_id=ann.id, lifetime=60)
+    with raises_code(ErrorCode.TOO_MANY_TOKENS):
+        table.execute(create_personal_token, account_id=ann.id, lifetime=60)

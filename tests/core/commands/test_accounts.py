@@ -4,46 +4,46 @@ import hashlib
 
 from coalserver.core import topics
 from coalserver.core.commands.accounts import (
-    end_token,
+    create_guest,
+    log_in,
     register_account,
-    sign_in,
-    sign_in_guest,
+    revoke_token,
 )
-from coalserver.core.commands.join_requests import ask_to_join
-from coalserver.core.queries.requests import request_coded
+from coalserver.core.commands.join_requests import request_to_join
+from coalserver.core.queries.requests import join_request_by_code
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.accounts.events import TokenEnded
-from coalserver.domain.errors import Why
-from coalserver.domain.play.lobby import Ending
+from coalserver.domain.accounts.events import TokenRevoked
+from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.player import Player, Token
-from tests.domain.builders import refused
+from tests.domain.builders import raises_code
 
 
 def token(table, secret):
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    return table.state.one(Token, "digest", digest)
+    return table.state.first(Token, "digest", digest)
 
 
 def ann_registers(table, **parts):
     parts = {"email": "ann@example.org", "password": "hash", "name": "Ann", **parts}
-    return table.do(register_account, **parts)
+    return table.execute(register_account, **parts)
 
 
 def test_a_guest_has_a_token_of_which_only_the_digest_is_kept(table):
-    guest, secret = table.do(sign_in_guest, name="Ann")
+    guest, secret = table.execute(create_guest, name="Ann")
     assert (guest.name, guest.guest, guest.game) == ("Ann", True, "")
     assert token(table, secret).player == guest.id
-    assert secret not in str(table.everything())
+    assert secret not in str(table.all_entities())
 
 
 def test_a_guest_without_a_name_gets_one(table):
-    guest, _ = table.do(sign_in_guest, name="")
+    guest, _ = table.execute(create_guest, name="")
     assert guest.name == f"Guest {guest.id}"
 
 
 def test_a_guests_token_lasts_thirty_days(table):
-    _, secret = table.do(sign_in_guest, name="")
-    assert token(table, secret).lasts == 30 * 86400
+    _, secret = table.execute(create_guest, name="")
+    assert token(table, secret).lifetime == 30 * 86400
 
 
 def test_an_account_has_a_player_of_its_own(table):
@@ -56,80 +56,80 @@ def test_an_account_has_a_player_of_its_own(table):
 
 def test_an_address_belongs_to_one_account(table):
     ann_registers(table)
-    with refused(Why.EMAIL_TAKEN):
+    with raises_code(ErrorCode.EMAIL_TAKEN):
         ann_registers(table, email="ANN@example.org")
 
 
 def test_what_is_no_address_registers_nothing(table):
-    with refused(Why.EMAIL_INVALID):
+    with raises_code(ErrorCode.INVALID_EMAIL):
         ann_registers(table, email="ann")
 
 
 def test_who_signs_in_has_a_token_of_his_account(table):
     account = ann_registers(table)
-    secret = table.do(sign_in, account=account.id)
+    secret = table.execute(log_in, account_id=account.id)
     found = token(table, secret)
-    assert (found.player, found.account, found.lasts) == (account.player, account.id, 90 * 86400)
+    assert (found.player, found.account, found.lifetime) == (account.player, account.id, 90 * 86400)
 
 
 def test_who_signs_in_twice_has_two_tokens(table):
     account = ann_registers(table)
-    first, second = (table.do(sign_in, account=account.id) for _ in range(2))
+    first, second = (table.execute(log_in, account_id=account.id) for _ in range(2))
     assert token(table, first) != token(table, second)
 
 
 def test_a_password_may_be_hashed_anew_on_the_way(table):
     account = ann_registers(table)
-    table.do(sign_in, account=account.id, rehashed="better")
+    table.execute(log_in, account_id=account.id, rehashed="better")
     assert table.state.get(Account, account.id).password == "better"
 
 
 def test_nobody_does_not_sign_in(table):
-    with refused(Why.BAD_CREDENTIALS):
-        table.do(sign_in, account=99)
+    with raises_code(ErrorCode.INVALID_CREDENTIALS):
+        table.execute(log_in, account_id=99)
 
 
 def test_a_token_that_ended_is_no_more_and_its_listeners_are_told(table):
-    guest, secret = table.do(sign_in_guest, name="")
+    guest, secret = table.execute(create_guest, name="")
     ended = token(table, secret)
-    table.do(end_token, token_id=ended.id)
+    table.execute(revoke_token, token_id=ended.id)
     assert token(table, secret) is None
-    expected = [TokenEnded(guest.id, ended.id)]
-    assert table.said(TokenEnded, topics.player(guest.id)) == expected
+    expected = [TokenRevoked(guest.id, ended.id)]
+    assert table.events(TokenRevoked, topics.player(guest.id)) == expected
 
 
 def test_ending_a_token_again_changes_nothing(table):
-    _, secret = table.do(sign_in_guest, name="")
+    _, secret = table.execute(create_guest, name="")
     id = token(table, secret).id
-    table.do(end_token, token_id=id)
-    table.hush()
-    table.do(end_token, token_id=id)
+    table.execute(revoke_token, token_id=id)
+    table.clear_events()
+    table.execute(revoke_token, token_id=id)
     assert table.entries == []
 
 
 def test_with_the_last_token_a_guest_gives_up_every_seat(table):
-    guest, secret = table.do(sign_in_guest, name="")
-    lobby = table.a_lobby(table.a_guest(), guest.id)
-    room = table.a_started(table.a_guest(), guest.id)
-    table.do(end_token, token_id=token(table, secret).id)
+    guest, secret = table.execute(create_guest, name="")
+    lobby = table.make_lobby(table.make_guest(), guest.id)
+    room = table.make_started_room(table.make_guest(), guest.id)
+    table.execute(revoke_token, token_id=token(table, secret).id)
     assert guest.id not in table.lobby(lobby.id).roster
-    assert (table.room(room.id).ending, table.room(room.id).outcome) == (
-        Ending.FINISHED,
+    assert (table.room(room.id).close_reason, table.room(room.id).outcome) == (
+        CloseReason.FINISHED,
         b'{"winner":0}',
     )
 
 
 def test_with_the_last_token_a_guest_asks_for_nothing_any_more(table):
-    guest, secret = table.do(sign_in_guest, name="")
-    lobby = table.a_lobby(table.a_guest())
-    request = table.do(ask_to_join, lobby_id=lobby.id, player=guest.id)
-    table.do(end_token, token_id=token(table, secret).id)
-    assert table.see(request_coded, code=request.code).approved is False
+    guest, secret = table.execute(create_guest, name="")
+    lobby = table.make_lobby(table.make_guest())
+    request = table.execute(request_to_join, lobby_id=lobby.id, player_id=guest.id)
+    table.execute(revoke_token, token_id=token(table, secret).id)
+    assert table.query(join_request_by_code, code=request.code).approved is False
 
 
 def test_an_account_keeps_its_seats_without_a_token(table):
     account = ann_registers(table)
-    secret = table.do(sign_in, account=account.id)
-    lobby = table.a_lobby(account.player)
-    table.do(end_token, token_id=token(table, secret).id)
+    secret = table.execute(log_in, account_id=account.id)
+    lobby = table.make_lobby(account.player)
+    table.execute(revoke_token, token_id=token(table, secret).id)
     assert account.player in table.lobby(lobby.id).roster

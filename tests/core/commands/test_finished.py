@@ -1,32 +1,34 @@
 """What is found of a game that the rules have ended."""
 
 from coalserver.core.commands.rooms import close_room, take_turn
-from coalserver.core.queries.rooms import finished_with
+from coalserver.core.queries.rooms import finished_room_of_player
 
 WINNING = (0, 3, 1, 4, 2)
 
 
-def a_won_game(table):
+def make_won_game(table):
     """A game of noughts that its host has won; gives it and both players."""
-    players = [table.a_player("noughts") for _ in range(2)]
-    room = table.a_started(*players)
+    players = [table.make_player("noughts") for _ in range(2)]
+    room = table.make_started_room(*players)
     for number, cell in enumerate(WINNING):
-        table.do(take_turn, room_id=room.id, player=players[number % 2], turn={"cell": cell})
+        table.execute(
+            take_turn, room_id=room.id, player_id=players[number % 2], turn={"cell": cell}
+        )
     return room, players
 
 
 def test_who_sat_to_the_end_finds_the_game(table):
-    room, players = a_won_game(table)
+    room, players = make_won_game(table)
     for player in players:
-        assert table.see(finished_with, player=player).id == room.id
+        assert table.query(finished_room_of_player, player=player).id == room.id
 
 
 def test_a_game_that_the_host_ended_later_hides_it(table):
-    _, (host, _) = a_won_game(table)
-    later = table.a_started(host, table.a_player("noughts"))
-    table.do(close_room, room_id=later.id, by=host)
-    assert table.see(finished_with, player=host) is None
+    _, (host, _) = make_won_game(table)
+    later = table.make_started_room(host, table.make_player("noughts"))
+    table.execute(close_room, room_id=later.id, by=host)
+    assert table.query(finished_room_of_player, player=host) is None
 
 
 def test_who_never_played_finds_nothing(table):
-    assert table.see(finished_with, player=99) is None
+    assert table.query(finished_room_of_player, player=99) is None

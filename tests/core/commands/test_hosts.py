@@ -6,163 +6,163 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.commands.hosts import (
+    add_friend,
     ban_guest,
-    befriend,
     join_host,
     join_host_unnamed,
-    launch,
+    launch_room,
     register_host,
-    set_welcome,
+    remove_friend,
     unban_guest,
-    unfriend,
+    update_host_profile,
 )
-from coalserver.core.commands.presence import free_silent_seats
+from coalserver.core.commands.presence import release_away_seats
 from coalserver.core.commands.rooms import leave_room
-from coalserver.core.queries.hosts import code_of, host_coded, launched_by, proves_authority
-from coalserver.domain.errors import Why
+from coalserver.core.queries.hosts import host_by_code, host_code, is_authority, launched_room
+from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.game import Game
-from coalserver.domain.play.host_profile import Welcome
-from coalserver.domain.play.lobby import Ending
+from coalserver.domain.play.host_profile import HostProfile
+from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.player import Player, Token
-from coalserver.domain.play.room_events import PlayerLeft
-from tests.domain.builders import refused
+from coalserver.domain.play.room_events import RoomMemberLeft
+from tests.domain.builders import raises_code
 
 DAY = 86400
 
 
-def a_host(table):
-    return table.do(register_host, game="hosts")[0].id
+def make_host(table):
+    return table.execute(register_host, game="hosts")[0].id
 
 
 def token(table, secret):
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    return table.state.one(Token, "digest", digest)
+    return table.state.first(Token, "digest", digest)
 
 
 def test_the_hosts_game_is_made_on_first_use_and_is_nobody_elses(table):
-    a_host(table), a_host(table)
+    make_host(table), make_host(table)
     (game,) = (game for game in table.state.find(Game, "all", "") if game.tag == "hosts")
     assert (game.max_players, game.open, game.listed) == (100, False, False)
 
 
 def test_a_new_host_welcomes_nobody_yet(table):
-    welcome, _ = table.do(register_host, game="hosts")
+    welcome, _ = table.execute(register_host, game="hosts")
     assert (welcome.only_friends, welcome.allow_nonames) == (True, False)
     assert (welcome.friends, welcome.banlist, len(welcome.code)) == ((), (), 32)
 
 
 def test_a_host_is_found_by_its_code(table):
-    host = a_host(table)
-    code = table.see(code_of, host=host)
-    assert table.see(host_coded, code=code).id == host
-    with refused(Why.OTHER_NOT_FOUND):
-        table.see(host_coded, code="f" * 32, missing=Why.OTHER_NOT_FOUND)
+    host = make_host(table)
+    code = table.query(host_code, host=host)
+    assert table.query(host_by_code, code=code).id == host
+    with raises_code(ErrorCode.TARGET_NOT_FOUND):
+        table.query(host_by_code, code="f" * 32, missing_code=ErrorCode.TARGET_NOT_FOUND)
 
 
 # Who is welcome
 
 
 def test_what_is_not_said_stays_as_it_is(table):
-    host = a_host(table)
-    table.do(set_welcome, host=host, only_friends=False)
-    welcome = table.do(set_welcome, host=host, allow_nonames=True)
+    host = make_host(table)
+    table.execute(update_host_profile, host_id=host, only_friends=False)
+    welcome = table.execute(update_host_profile, host_id=host, allow_nonames=True)
     assert (welcome.only_friends, welcome.allow_nonames) == (False, True)
 
 
 def test_friends_are_made_and_lost(table):
-    host, other = a_host(table), a_host(table)
-    assert table.do(befriend, host=host, other=other).friends == (other,)
-    assert table.do(unfriend, host=host, other=other).friends == ()
+    host, other = make_host(table), make_host(table)
+    assert table.execute(add_friend, host_id=host, other_id=other).friends == (other,)
+    assert table.execute(remove_friend, host_id=host, other_id=other).friends == ()
 
 
 def test_others_are_shut_out_and_let_in_again(table):
-    host, other = a_host(table), a_host(table)
-    assert table.do(ban_guest, host=host, other=other).banlist == (other,)
-    assert table.do(unban_guest, host=host, other=other).banlist == ()
+    host, other = make_host(table), make_host(table)
+    assert table.execute(ban_guest, host_id=host, other_id=other).banlist == (other,)
+    assert table.execute(unban_guest, host_id=host, other_id=other).banlist == ()
 
 
-@pytest.mark.parametrize("command", [befriend, unfriend, ban_guest, unban_guest])
+@pytest.mark.parametrize("command", [add_friend, remove_friend, ban_guest, unban_guest])
 def test_both_must_be_known(table, command):
-    host = a_host(table)
-    with refused(Why.PLAYER_NOT_FOUND):
-        table.do(command, host=99, other=host)
-    with refused(Why.OTHER_NOT_FOUND):
-        table.do(command, host=host, other=99)
+    host = make_host(table)
+    with raises_code(ErrorCode.PLAYER_NOT_FOUND):
+        table.execute(command, host_id=99, other_id=host)
+    with raises_code(ErrorCode.TARGET_NOT_FOUND):
+        table.execute(command, host_id=host, other_id=99)
 
 
-@pytest.mark.parametrize("command", [befriend, ban_guest])
+@pytest.mark.parametrize("command", [add_friend, ban_guest])
 def test_a_host_says_nothing_of_himself(table, command):
-    host = a_host(table)
-    with refused(Why.ONESELF):
-        table.do(command, host=host, other=host)
+    host = make_host(table)
+    with raises_code(ErrorCode.SELF_NOT_ALLOWED):
+        table.execute(command, host_id=host, other_id=host)
 
 
-@pytest.mark.parametrize("command", [unfriend, unban_guest])
+@pytest.mark.parametrize("command", [remove_friend, unban_guest])
 def test_what_was_not_said_cannot_be_taken_back(table, command):
-    with refused(Why.OTHER_NOT_FOUND):
-        table.do(command, host=a_host(table), other=a_host(table))
+    with raises_code(ErrorCode.TARGET_NOT_FOUND):
+        table.execute(command, host_id=make_host(table), other_id=make_host(table))
 
 
 def test_who_is_shut_out_while_he_sits_there_goes(table):
-    host, other = a_host(table), a_host(table)
-    table.do(befriend, host=host, other=other)
-    room, _ = table.do(launch, host=host)
-    table.do(join_host, host=host, guest=other)
-    table.do(ban_guest, host=host, other=other)
+    host, other = make_host(table), make_host(table)
+    table.execute(add_friend, host_id=host, other_id=other)
+    room, _ = table.execute(launch_room, host_id=host)
+    table.execute(join_host, host_id=host, guest_id=other)
+    table.execute(ban_guest, host_id=host, other_id=other)
     assert list(table.room(room.id).roster) == [host]
-    expected = [PlayerLeft("hosts", room.id, other, "", 1, "banned")]
-    assert table.said(PlayerLeft, topics.room(room.id)) == expected
+    expected = [RoomMemberLeft("hosts", room.id, other, "", 1, "banned")]
+    assert table.events(RoomMemberLeft, topics.room(room.id)) == expected
 
 
 # Launching and joining
 
 
 def test_a_host_launches_a_room_and_holds_the_key_of_its_truth(table):
-    host = a_host(table)
-    room, secret = table.do(launch, host=host)
+    host = make_host(table)
+    room, secret = table.execute(launch_room, host_id=host)
     assert (room.game, room.roster.host, room.roster.capacity) == ("hosts", host, 100)
     assert (len(secret), room.roster.grace) == (32, 30)
-    assert table.see(proves_authority, room=room.id, secret=secret)
-    assert not table.see(proves_authority, room=room.id, secret="f" * 32)
-    assert table.see(launched_by, host=host).id == room.id
+    assert table.query(is_authority, room=room.id, secret=secret)
+    assert not table.query(is_authority, room=room.id, secret="f" * 32)
+    assert table.query(launched_room, host=host).id == room.id
 
 
 def test_a_room_nobody_launched_has_no_authority(table):
-    room = table.a_room(table.a_guest())
-    assert not table.see(proves_authority, room=room.id, secret="")
-    assert not table.see(proves_authority, room=99, secret="")
+    room = table.make_room(table.make_guest())
+    assert not table.query(is_authority, room=room.id, secret="")
+    assert not table.query(is_authority, room=99, secret="")
 
 
 def test_a_host_launches_one_room_at_a_time(table):
-    host = a_host(table)
-    table.do(launch, host=host)
-    with refused(Why.IN_A_ROOM):
-        table.do(launch, host=host)
+    host = make_host(table)
+    table.execute(launch_room, host_id=host)
+    with raises_code(ErrorCode.ALREADY_IN_ROOM):
+        table.execute(launch_room, host_id=host)
 
 
 def test_a_host_who_is_a_guest_elsewhere_launches_nothing(table):
-    host, other = a_host(table), a_host(table)
-    table.do(set_welcome, host=other, only_friends=False)
-    table.do(launch, host=other)
-    table.do(join_host, host=other, guest=host)
-    with refused(Why.IN_A_ROOM):
-        table.do(launch, host=host)
+    host, other = make_host(table), make_host(table)
+    table.execute(update_host_profile, host_id=other, only_friends=False)
+    table.execute(launch_room, host_id=other)
+    table.execute(join_host, host_id=other, guest_id=host)
+    with raises_code(ErrorCode.ALREADY_IN_ROOM):
+        table.execute(launch_room, host_id=host)
 
 
 def test_when_his_room_is_over_a_host_launches_another(table):
-    host = a_host(table)
-    first, _ = table.do(launch, host=host)
-    table.do(leave_room, room_id=first.id, player=host)
-    second, _ = table.do(launch, host=host)
-    assert (table.room(first.id).ending, second.over) == (Ending.EMPTY, False)
+    host = make_host(table)
+    first, _ = table.execute(launch_room, host_id=host)
+    table.execute(leave_room, room_id=first.id, player_id=host)
+    second, _ = table.execute(launch_room, host_id=host)
+    assert (table.room(first.id).close_reason, second.ended) == (CloseReason.EMPTY, False)
 
 
 def with_a_guest(table):
     """A host and a friend in his room."""
-    host, guest = a_host(table), a_host(table)
-    table.do(befriend, host=host, other=guest)
-    room, secret = table.do(launch, host=host)
-    table.do(join_host, host=host, guest=guest)
+    host, guest = make_host(table), make_host(table)
+    table.execute(add_friend, host_id=host, other_id=guest)
+    room, secret = table.execute(launch_room, host_id=host)
+    table.execute(join_host, host_id=host, guest_id=guest)
     return host, guest, room.id, secret
 
 
@@ -173,67 +173,70 @@ def test_a_friend_takes_a_seat(table):
 
 def test_a_room_ends_when_its_host_has_been_silent_too_long(table):
     host, guest, room, _ = with_a_guest(table)
-    table.do(free_silent_seats, player=host, last_sign=table.now - 29)
-    assert not table.room(room).over
-    table.do(free_silent_seats, player=host, last_sign=table.now - 30)
-    assert (list(table.room(room).roster), table.room(room).ending) == ([guest], Ending.HOST_LEFT)
-    table.do(launch, host=host)
+    table.execute(release_away_seats, player_id=host, last_seen=table.now - 29)
+    assert not table.room(room).ended
+    table.execute(release_away_seats, player_id=host, last_seen=table.now - 30)
+    assert (list(table.room(room).roster), table.room(room).close_reason) == (
+        [guest],
+        CloseReason.HOST_LEFT,
+    )
+    table.execute(launch_room, host_id=host)
 
 
 def test_a_room_ends_when_its_host_leaves(table):
     host, _, room, _ = with_a_guest(table)
-    table.do(leave_room, room_id=room, player=host)
-    assert table.room(room).ending is Ending.HOST_LEFT
+    table.execute(leave_room, room_id=room, player_id=host)
+    assert table.room(room).close_reason is CloseReason.HOST_LEFT
 
 
 def test_who_is_not_welcome_is_not_let_in(table):
-    host = a_host(table)
-    table.do(launch, host=host)
-    with refused(Why.NOT_WELCOME):
-        table.do(join_host, host=host, guest=a_host(table))
+    host = make_host(table)
+    table.execute(launch_room, host_id=host)
+    with raises_code(ErrorCode.HOST_DENIED):
+        table.execute(join_host, host_id=host, guest_id=make_host(table))
 
 
 def test_a_host_who_launched_nothing_has_no_room(table):
-    host = a_host(table)
-    with refused(Why.ROOM_NOT_FOUND):
-        table.do(join_host, host=host, guest=a_host(table))
-    assert table.see(launched_by, host=host) is None
+    host = make_host(table)
+    with raises_code(ErrorCode.ROOM_NOT_FOUND):
+        table.execute(join_host, host_id=host, guest_id=make_host(table))
+    assert table.query(launched_room, host=host) is None
 
 
 def test_a_host_nobody_knows_is_not_found(table):
-    with refused(Why.PLAYER_NOT_FOUND):
-        table.do(join_host, host=99, guest=a_host(table))
+    with raises_code(ErrorCode.PLAYER_NOT_FOUND):
+        table.execute(join_host, host_id=99, guest_id=make_host(table))
 
 
 def test_who_sits_there_is_told_so(table):
     host, guest, _, _ = with_a_guest(table)
-    with refused(Why.ALREADY_HERE):
-        table.do(join_host, host=host, guest=guest)
+    with raises_code(ErrorCode.ALREADY_MEMBER):
+        table.execute(join_host, host_id=host, guest_id=guest)
 
 
 def test_who_sits_elsewhere_is_told_so(table):
     _, guest, _, _ = with_a_guest(table)
-    host = a_host(table)
-    table.do(set_welcome, host=host, only_friends=False)
-    table.do(launch, host=host)
-    with refused(Why.IN_A_ROOM):
-        table.do(join_host, host=host, guest=guest)
+    host = make_host(table)
+    table.execute(update_host_profile, host_id=host, only_friends=False)
+    table.execute(launch_room, host_id=host)
+    with raises_code(ErrorCode.ALREADY_IN_ROOM):
+        table.execute(join_host, host_id=host, guest_id=guest)
 
 
 def test_who_has_no_name_gets_a_player_and_a_token_where_that_is_welcome(table):
-    host = a_host(table)
-    table.do(set_welcome, host=host, only_friends=False, allow_nonames=True)
-    table.do(launch, host=host)
-    room, guest, secret = table.do(join_host_unnamed, host=host)
+    host = make_host(table)
+    table.execute(update_host_profile, host_id=host, only_friends=False, allow_nonames=True)
+    table.execute(launch_room, host_id=host)
+    room, guest, secret = table.execute(join_host_unnamed, host_id=host)
     assert (list(room.roster), guest.guest) == ([host, guest.id], True)
     assert token(table, secret).player == guest.id
-    assert table.state.get(Welcome, guest.id) is None
+    assert table.state.get(HostProfile, guest.id) is None
 
 
 def test_who_has_no_name_leaves_nothing_behind_where_he_is_not_welcome(table):
-    host = a_host(table)
-    table.do(launch, host=host)
+    host = make_host(table)
+    table.execute(launch_room, host_id=host)
     players = table.state.count(Player)
-    with refused(Why.NOT_WELCOME):
-        table.do(join_host_unnamed, host=host)
+    with raises_code(ErrorCode.HOST_DENIED):
+        table.execute(join_host_unnamed, host_id=host)
     assert table.state.count(Player) == players

@@ -2,33 +2,38 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import add_account
-from coalserver.core.commands.claims import CLAIM_SECONDS, forget_claims, open_claim, set_usernames
-from coalserver.core.commands.ingest import LATE, MOST, log_batch, stored_lines
-from coalserver.core.commands.worlds import end_world, ping_world
+from coalserver.core.commands.account_admin import create_account
+from coalserver.core.commands.claims import (
+    CLAIM_SECONDS,
+    create_claim,
+    delete_expired_claims,
+    set_usernames,
+)
+from coalserver.core.commands.ingest import LATE_SECONDS, MAX_LINES, log_batch, stored_sequence
+from coalserver.core.commands.worlds import archive_world, record_ping
 from coalserver.core.queries.worlds import (
-    claim_of,
-    owner_of,
-    visitors_of,
-    visitors_there,
+    account_of_username,
+    claim_of_account,
+    online_visitors,
+    visitors_of_world,
 )
 from coalserver.core.topics import world as topic
-from coalserver.domain.errors import Why
-from coalserver.domain.minecraft.events import LineLogged, NameClaimed
-from coalserver.domain.minecraft.world import Ping, Status
+from coalserver.domain.errors import ErrorCode
+from coalserver.domain.minecraft.events import LineLogged, UsernameClaimed
+from coalserver.domain.minecraft.world import Ping, WorldStatus
 from tests.core.worlds import (
     DAY,
-    a_world,
     chat,
-    log,
+    current_world,
+    ingest,
+    log_line,
     login,
     logout,
-    now,
+    make_world,
     readings,
-    said,
     visitor,
 )
-from tests.domain.builders import refused
+from tests.domain.builders import raises_code
 
 NOON = DAY + 12 * 3600
 
@@ -40,117 +45,123 @@ def today(table):
 
 @pytest.fixture
 def world(table):
-    return a_world(table)
+    return make_world(table)
 
 
 def tags(table):
-    return [event.line.tags[-1] for event in table.said(LineLogged)]
+    return [event.line.tags[-1] for event in table.events(LineLogged)]
 
 
 def batch(table, world, first, *lines, source="latest.log"):
     numbers = range(first, first + len(lines))
     asked = {"world_id": world.id, "source": source, "sequences": numbers}
-    return table.do(log_batch, readings=readings(lines), **asked)
+    return table.execute(log_batch, parsed_lines=readings(lines), **asked)
 
 
 def test_every_line_is_heard_of_once(table, world):
-    table.hush()
-    assert log(table, world, chat("12:00:00", "hi"), chat("12:00:00", "hi")) == [True, False]
-    assert log(table, world, chat("12:00:00", "hi"), chat("12:00:01", "hi")) == [False, True]
-    heard = table.said(LineLogged, topic(world.id))
+    table.clear_events()
+    assert ingest(table, world, chat("12:00:00", "hi"), chat("12:00:00", "hi")) == [True, False]
+    assert ingest(table, world, chat("12:00:00", "hi"), chat("12:00:01", "hi")) == [False, True]
+    heard = table.events(LineLogged, topic(world.id))
     assert [(event.line.id, event.line.chat) for event in heard] == [(1, "hi"), (2, "hi")]
     assert heard[0].line.created == NOON
 
 
 def test_the_same_line_of_another_world_is_another_line(table, world):
-    other = a_world(table)
-    assert log(table, world, chat("12:00:00", "hi")) == [True]
-    assert log(table, other, chat("12:00:00", "hi")) == [True]
+    other = make_world(table)
+    assert ingest(table, world, chat("12:00:00", "hi")) == [True]
+    assert ingest(table, other, chat("12:00:00", "hi")) == [True]
 
 
 def test_a_world_that_is_not_ours_takes_no_lines(table, world):
-    table.do(end_world, world_id=world.id)
-    with refused(Why.WORLD_NOT_FOUND):
-        log(table, world, chat("12:00:00", "hi"))
-    with refused(Why.WORLD_NOT_FOUND):
+    table.execute(archive_world, world_id=world.id)
+    with raises_code(ErrorCode.WORLD_NOT_FOUND):
+        ingest(table, world, chat("12:00:00", "hi"))
+    with raises_code(ErrorCode.WORLD_NOT_FOUND):
         batch(table, world, 1, chat("12:00:00", "hi"))
 
 
 def test_when_too_much_has_come_the_history_must_be_asked_again(table, world):
-    landed = table.state.recent.landed
-    table.state.recent.take(b"%d" % number for number in range(30_000))
+    landed = table.state.recent.written
+    table.state.recent.add(b"%d" % number for number in range(30_000))
     assert not table.state.recent.covers(landed)
-    assert log(table, world, chat("12:00:00", "hi")) is None
-    table.state.recent.landed = 30_000
-    assert log(table, world, chat("12:00:00", "hi")) == [True]
+    assert ingest(table, world, chat("12:00:00", "hi")) is None
+    table.state.recent.written = 30_000
+    assert ingest(table, world, chat("12:00:00", "hi")) == [True]
 
 
 def test_a_visitor_is_whoever_the_log_tells_of(table, world):
-    log(
+    ingest(
         table,
         world,
         chat("12:00:00", "hi"),
         login("12:00:01", "Bob"),
-        said("12:00:02", "[Server] <a@b.c> hi"),
+        log_line("12:00:02", "[Server] <a@b.c> hi"),
     )
-    assert [one.name for one in table.see(visitors_of, world=world.id)] == ["Ada", "Bob"]
-    assert [one.name for one in table.see(visitors_there, world=world.id)] == ["Bob"]
+    assert [one.name for one in table.query(visitors_of_world, world=world.id)] == ["Ada", "Bob"]
+    assert [one.name for one in table.query(online_visitors, world=world.id)] == ["Bob"]
     assert visitor(table, world).last_login is None
 
 
 def test_a_visit_lasts_from_login_to_logout(table, world):
-    log(table, world, login("11:00:00"), said("11:00:00", "Ada joined the game"))
-    assert visitor(table, world).there
-    log(table, world, logout("11:30:00"), said("11:30:00", "Ada left the game"))
-    latest = visitor(table, world).latest
+    ingest(table, world, login("11:00:00"), log_line("11:00:00", "Ada joined the game"))
+    assert visitor(table, world).online
+    ingest(table, world, logout("11:30:00"), log_line("11:30:00", "Ada left the game"))
+    latest = visitor(table, world).latest_visit
     assert (latest.login.at, latest.duration(NOON)) == (DAY + 11 * 3600, 1800)
     assert tags(table) == ["login", "connection", "logout", "connection"]
 
 
 def test_a_start_and_a_stop_send_everybody_home(table, world):
-    log(table, world, login("11:56:00"), said("11:57:00", "Stopping server"), login("11:58:00"))
-    log(table, world, said("11:59:00", "Starting minecraft server version 1.21.4"))
-    assert visitor(table, world).latest.ended == DAY + 12 * 3600 - 60
-    assert now(table, world).version == "1.21.4"
-    assert now(table, world).status is Status.RUNNING
+    ingest(
+        table, world, login("11:56:00"), log_line("11:57:00", "Stopping server"), login("11:58:00")
+    )
+    ingest(table, world, log_line("11:59:00", "Starting minecraft server version 1.21.4"))
+    assert visitor(table, world).latest_visit.ended_at == DAY + 12 * 3600 - 60
+    assert current_world(table, world).version == "1.21.4"
+    assert current_world(table, world).status is WorldStatus.RUNNING
 
 
 def test_an_old_line_changes_nothing_that_is_known_better(table, world):
-    table.do(ping_world, world_id=world.id, ping=Ping(running=True, address="192.0.2.1"))
-    log(table, world, said("11:50:00", "Starting minecraft server version 1.21.4"))
-    log(table, world, login("11:59:00"))
-    before = now(table, world), visitor(table, world)
-    table.hush()
-    log(
+    table.execute(record_ping, world_id=world.id, ping=Ping(running=True, address="192.0.2.1"))
+    ingest(table, world, log_line("11:50:00", "Starting minecraft server version 1.21.4"))
+    ingest(table, world, login("11:59:00"))
+    before = current_world(table, world), visitor(table, world)
+    table.clear_events()
+    ingest(
         table,
         world,
-        said("09:00:00", "Starting minecraft server version 1.2.5"),
+        log_line("09:00:00", "Starting minecraft server version 1.2.5"),
         login("09:01:00"),
         logout("09:30:00"),
-        said("10:00:00", "Stopping server"),
+        log_line("10:00:00", "Stopping server"),
     )
-    after = now(table, world)
-    assert (after.status, after.version, after.address) == (Status.RUNNING, "1.21.4", "192.0.2.1")
-    assert visitor(table, world).latest == before[1].latest
-    assert [event.live for event in table.said(LineLogged)] == [False] * 4
-    assert table.names(("worlds", "")) == []
+    after = current_world(table, world)
+    assert (after.status, after.version, after.address) == (
+        WorldStatus.RUNNING,
+        "1.21.4",
+        "192.0.2.1",
+    )
+    assert visitor(table, world).latest_visit == before[1].latest_visit
+    assert [event.live for event in table.events(LineLogged)] == [False] * 4
+    assert table.event_names(("worlds", "")) == []
 
 
 def test_a_line_is_news_for_a_while(table, world):
-    table.now = NOON + LATE
-    log(table, world, chat("11:59:59", "old"), chat("12:00:00", "new"), "  at some.java(1)")
-    assert [event.live for event in table.said(LineLogged)] == [False, True, True]
+    table.now = NOON + LATE_SECONDS
+    ingest(table, world, chat("11:59:59", "old"), chat("12:00:00", "new"), "  at some.java(1)")
+    assert [event.live for event in table.events(LineLogged)] == [False, True, True]
 
 
 def test_a_logout_told_before_its_login_ends_the_visit_all_the_same(table, world):
-    log(table, world, logout("11:30:00"))
-    log(table, world, login("09:00:00"))
-    assert visitor(table, world).latest.ended == DAY + 11.5 * 3600
+    ingest(table, world, logout("11:30:00"))
+    ingest(table, world, login("09:00:00"))
+    assert visitor(table, world).latest_visit.ended_at == DAY + 11.5 * 3600
 
 
 def test_a_clock_that_is_put_back_does_not_turn_a_visit_round(table, world):
-    log(table, world, login("02:50:00"), logout("02:10:00"))
-    latest = visitor(table, world).latest
+    ingest(table, world, login("02:50:00"), logout("02:10:00"))
+    latest = visitor(table, world).latest_visit
     assert (latest.logout.at, latest.duration(NOON)) == (DAY + 2 * 3600 + 600, 0)
 
 
@@ -160,9 +171,9 @@ def test_a_batch_is_known_by_its_numbers(table, world):
     assert batch(table, world, 2, *lines[1:]) == (5, 2)
     assert batch(table, world, 1, *lines) == (5, 0)
     assert batch(table, world, 9, chat("12:00:00", "hi")) == (9, 1)
-    assert [event.line.sequence for event in table.said(LineLogged)] == [1, 2, 3, 4, 5, 9]
-    assert table.do(stored_lines, world_id=world.id, source="latest.log") == 9
-    assert table.do(stored_lines, world_id=world.id, source="other.log") == 0
+    assert [event.line.sequence for event in table.events(LineLogged)] == [1, 2, 3, 4, 5, 9]
+    assert table.execute(stored_sequence, world_id=world.id, source="latest.log") == 9
+    assert table.execute(stored_sequence, world_id=world.id, source="other.log") == 0
 
 
 def test_an_empty_batch_tells_what_is_stored(table, world):
@@ -174,64 +185,66 @@ def test_an_empty_batch_tells_what_is_stored(table, world):
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 1), (0,), (-1,), (2**63,)])
 def test_numbers_ascend_and_are_numbers(table, world, numbers):
     lines = readings(chat("12:00:00", f"{number}") for number in numbers)
-    with refused(Why.MALFORMED):
-        table.do(log_batch, world_id=world.id, source="log", readings=lines, sequences=numbers)
+    with raises_code(ErrorCode.INVALID_REQUEST):
+        table.execute(
+            log_batch, world_id=world.id, source="log", parsed_lines=lines, sequences=numbers
+        )
 
 
 def test_a_batch_has_a_source_and_an_end(table, world):
-    with refused(Why.MALFORMED):
+    with raises_code(ErrorCode.INVALID_REQUEST):
         batch(table, world, 1, chat("12:00:00", "hi"), source="")
-    with refused(Why.MALFORMED):
-        batch(table, world, 1, *(chat("12:00:00", f"{number}") for number in range(MOST + 1)))
+    with raises_code(ErrorCode.INVALID_REQUEST):
+        batch(table, world, 1, *(chat("12:00:00", f"{number}") for number in range(MAX_LINES + 1)))
 
 
 def test_a_death_is_a_players_and_none_of_a_strangers(table, world):
-    log(table, world, said("12:00:00", "Ada was slain by Zombie"))
-    log(table, world, chat("12:00:01", "hi"), said("12:00:02", "Ada was slain by Zombie"))
-    log(table, world, said("12:00:03", "Ada has made the advancement [Stone Age]"))
+    ingest(table, world, log_line("12:00:00", "Ada was slain by Zombie"))
+    ingest(table, world, chat("12:00:01", "hi"), log_line("12:00:02", "Ada was slain by Zombie"))
+    ingest(table, world, log_line("12:00:03", "Ada has made the advancement [Stone Age]"))
     assert tags(table) == ["unknown", "chat", "death", "achievement"]
 
 
-def an_account(table, email="a@b.c", admin=False):
-    return table.do(add_account, email=email, password="hash", active=True, admin=admin)
+def make_account(table, email="a@b.c", admin=False):
+    return table.execute(create_account, email=email, password="hash", active=True, admin=admin)
 
 
 def test_a_name_is_claimed_by_typing_the_code(table, world):
-    account = an_account(table)
-    claim = table.do(open_claim, account=account.id)
-    log(table, world, chat("12:00:00", claim.code[:-1]), chat("12:00:01", "hi"))
-    assert table.see(owner_of, username="Ada") is None
-    log(table, world, chat("12:00:02", f" {claim.code.lower()} "))
-    assert table.see(owner_of, username="Ada").id == account.id
-    assert table.said(NameClaimed) == [NameClaimed(account.id, "Ada")]
-    assert table.see(claim_of, account=account.id, now=table.now) is None
-    log(table, world, chat("12:00:03", claim.code, "Bob"))
-    assert table.see(owner_of, username="Bob") is None
+    account = make_account(table)
+    claim = table.execute(create_claim, account_id=account.id)
+    ingest(table, world, chat("12:00:00", claim.code[:-1]), chat("12:00:01", "hi"))
+    assert table.query(account_of_username, username="Ada") is None
+    ingest(table, world, chat("12:00:02", f" {claim.code.lower()} "))
+    assert table.query(account_of_username, username="Ada").id == account.id
+    assert table.events(UsernameClaimed) == [UsernameClaimed(account.id, "Ada")]
+    assert table.query(claim_of_account, account=account.id, now=table.now) is None
+    ingest(table, world, chat("12:00:03", claim.code, "Bob"))
+    assert table.query(account_of_username, username="Bob") is None
 
 
 def test_nobody_takes_a_name_that_is_anothers(table, world):
-    one, other = an_account(table), an_account(table, "b@b.c")
-    table.do(set_usernames, account=one.id, usernames=("Ada",))
-    claim = table.do(open_claim, account=other.id)
-    log(table, world, chat("12:00:00", claim.code))
-    assert table.see(owner_of, username="Ada").id == one.id
-    with refused(Why.USERNAME_TAKEN):
-        table.do(set_usernames, account=other.id, usernames=("Bob", "Ada"))
+    one, other = make_account(table), make_account(table, "b@b.c")
+    table.execute(set_usernames, account_id=one.id, usernames=("Ada",))
+    claim = table.execute(create_claim, account_id=other.id)
+    ingest(table, world, chat("12:00:00", claim.code))
+    assert table.query(account_of_username, username="Ada").id == one.id
+    with raises_code(ErrorCode.USERNAME_TAKEN):
+        table.execute(set_usernames, account_id=other.id, usernames=("Bob", "Ada"))
 
 
 def test_a_code_is_good_for_an_hour_and_not_in_an_old_line(table, world):
-    account = an_account(table)
-    claim = table.do(open_claim, account=account.id)
-    log(table, world, chat("11:00:00", claim.code))
+    account = make_account(table)
+    claim = table.execute(create_claim, account_id=account.id)
+    ingest(table, world, chat("11:00:00", claim.code))
     table.now += CLAIM_SECONDS
-    log(table, world, chat("13:00:00", claim.code))
-    assert table.see(owner_of, username="Ada") is None
-    assert table.do(forget_claims) == 1
+    ingest(table, world, chat("13:00:00", claim.code))
+    assert table.query(account_of_username, username="Ada") is None
+    assert table.execute(delete_expired_claims) == 1
 
 
 def test_a_new_code_ends_the_old_one(table):
-    account = an_account(table)
-    first = table.do(open_claim, account=account.id)
-    second = table.do(open_claim, account=account.id)
+    account = make_account(table)
+    first = table.execute(create_claim, account_id=account.id)
+    second = table.execute(create_claim, account_id=account.id)
     assert first.code != second.code
-    assert table.see(claim_of, account=account.id, now=table.now) == second
+    assert table.query(claim_of_account, account=account.id, now=table.now) == second

@@ -18,9 +18,9 @@ from coalserver.core.commands import (
     presence,
     rooms,
 )
-from coalserver.domain.errors import Refusal
-from coalserver.domain.play.actions import Action, JoinRequest, Progress, Target
-from coalserver.domain.play.lobby import Lobby, Phase
+from coalserver.domain.errors import DomainError
+from coalserver.domain.play.actions import Action, ActionStatus, JoinRequest, Target
+from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
@@ -33,17 +33,17 @@ Asked = dict[str, Callable[[], Any]]
 SELDOM = (
     bans.ban,
     lobbies.close_lobby,
-    presence.free_silent_seats,
+    presence.release_away_seats,
     rooms.close_room,
-    cleanup.abandon_idle_rooms,
-    cleanup.forget_closed,
+    cleanup.close_idle_rooms,
+    cleanup.delete_expired_lobbies_and_rooms,
 )
 #: What needs others to be there first.
 OFTEN = (
     messages.answer_action,
     messages.send_action,
     lobbies.join_lobby,
-    join_requests.answer_join,
+    join_requests.answer_join_request,
     rooms.join_room,
     rooms.start_lobby,
     rooms.take_turn,
@@ -58,17 +58,17 @@ class Walk:
         self.chance = random.Random(seed)
         self.table = Table()
         # Looking for traces of every refusal would take most of the time.
-        self.table.everything = dict  # type: ignore[method-assign]
+        self.table.all_entities = dict  # type: ignore[method-assign]
         if seed % 2:
-            self.table.teach(
+            self.table.set_rules(
                 "free", some_rules(min_players=1, outcome=self.outcome, left=self.left)
             )
         self.lobby: Lobby | None = None
         self.room: Room | None = None
         self.roster: Roster | tuple[()] = ()
-        self.crowd = [self.table.a_guest() for _ in range(3)]
-        self.crowd += [self.table.a_player(game) for game in ("free", "free", "free", "noughts")]
-        self.hosts = [self.table.do(hosts.register_host, game="hosts")[0].id for _ in range(3)]
+        self.crowd = [self.table.make_guest() for _ in range(3)]
+        self.crowd += [self.table.make_player(game) for game in ("free", "free", "free", "noughts")]
+        self.hosts = [self.table.execute(hosts.register_host, game="hosts")[0].id for _ in range(3)]
 
     @staticmethod
     def outcome(state: Any) -> Any:
@@ -102,8 +102,8 @@ class Walk:
         state = self.table.state
         lobbies = list(state.all(Lobby))
         rooms = [one for one in state.all(Room) if one.game != "hosts"]
-        live = [one for one in lobbies if one.phase is not Phase.GONE]
-        running = [one for one in rooms if not one.over]
+        live = [one for one in lobbies if one.state is not LobbyState.CLOSED]
+        running = [one for one in rooms if not one.ended]
         some = live if live and self.chance.random() < 0.95 else lobbies
         others = running if running and self.chance.random() < 0.95 else rooms
         self.lobby = self.chance.choice(some) if some else None
@@ -135,28 +135,28 @@ class Walk:
             "sender": someone,
             "target": lambda: self.one_of(*Target),
             "type": lambda: self.one_of("turn", "wave"),
-            "named": lambda: (someone(),),
+            "player_ids": lambda: (someone(),),
         }
-        policy: Asked = {"hand_over": flag, "can_leave": flag, "name": lambda: "x"}
+        policy: Asked = {"transfer_host": flag, "can_leave": flag, "name": lambda: "x"}
         return [
             (
                 lobbies.open_lobby,
                 {
                     "game": game,
-                    "player": someone,
-                    "by_request": flag,
+                    "player_id": someone,
+                    "requires_approval": flag,
                     "capacity": lambda: self.one_of(None, 2, 3),
                     **policy,
                 },
             ),
-            (lobbies.join_lobby, {"lobby_id": lobby, "player": someone}),
-            (lobbies.quick_join, {"game": game, "player": someone, "name": lambda: "q"}),
-            (lobbies.leave_lobby, {"lobby_id": lobby, "player": someone}),
-            (lobbies.kick_from_lobby, {"lobby_id": lobby, "by": someone, "player": someone}),
-            (lobbies.close_lobby, {"lobby_id": lobby, "by": someone, "only_open": flag}),
-            (join_requests.ask_to_join, {"lobby_id": lobby, "player": someone}),
+            (lobbies.join_lobby, {"lobby_id": lobby, "player_id": someone}),
+            (lobbies.quick_join, {"game": game, "player_id": someone, "name": lambda: "q"}),
+            (lobbies.leave_lobby, {"lobby_id": lobby, "player_id": someone}),
+            (lobbies.kick_from_lobby, {"lobby_id": lobby, "by": someone, "player_id": someone}),
+            (lobbies.close_lobby, {"lobby_id": lobby, "by": someone, "open_only": flag}),
+            (join_requests.request_to_join, {"lobby_id": lobby, "player_id": someone}),
             (
-                join_requests.answer_join,
+                join_requests.answer_join_request,
                 {"code": lambda: self.any_code(JoinRequest), "by": someone, "approve": flag},
             ),
             (
@@ -165,17 +165,17 @@ class Walk:
             ),
             (
                 rooms.open_room,
-                {"game": game, "player": someone, "capacity": lambda: 3, **policy},
+                {"game": game, "player_id": someone, "capacity": lambda: 3, **policy},
             ),
-            (rooms.join_room, {"room_id": room, "player": someone}),
-            (rooms.leave_room, {"room_id": room, "player": someone}),
-            (rooms.kick_from_room, {"room_id": room, "by": someone, "player": someone}),
+            (rooms.join_room, {"room_id": room, "player_id": someone}),
+            (rooms.leave_room, {"room_id": room, "player_id": someone}),
+            (rooms.kick_from_room, {"room_id": room, "by": someone, "player_id": someone}),
             (rooms.close_room, {"room_id": room, "by": someone}),
             (
                 rooms.take_turn,
                 {
                     "room_id": room,
-                    "player": someone,
+                    "player_id": someone,
                     "turn": lambda: {"cell": self.one_of(*range(9))},
                 },
             ),
@@ -186,23 +186,23 @@ class Walk:
                 {
                     "code": lambda: self.any_code(Action),
                     "by": someone,
-                    "progress": lambda: self.one_of(Progress.PROCESSING, Progress.COMPLETED),
+                    "status": lambda: self.one_of(ActionStatus.PROCESSING, ActionStatus.COMPLETED),
                 },
             ),
-            (presence.mark_away, {"player": someone}),
-            (presence.mark_back, {"player": someone}),
-            (presence.free_silent_seats, {"player": someone, "last_sign": silent}),
-            (presence.free_silent_seats, {"player": host, "last_sign": silent}),
-            (players.note_logout, {"player": someone}),
-            (bans.ban, {"game": game, "player": pest, "duration": lambda: "hour"}),
-            (bans.unban, {"game": game, "player": pest}),
-            (hosts.launch, {"host": host}),
-            (hosts.join_host, {"host": host, "guest": host}),
-            (hosts.set_welcome, {"host": host, "only_friends": flag}),
-            (hosts.ban_guest, {"host": host, "other": host}),
-            (hosts.unban_guest, {"host": host, "other": host}),
-            (cleanup.forget_closed, {"kept": lambda: 500}),
-            (cleanup.abandon_idle_rooms, {"idle": lambda: 300}),
+            (presence.mark_away, {"player_id": someone}),
+            (presence.mark_back, {"player_id": someone}),
+            (presence.release_away_seats, {"player_id": someone, "last_seen": silent}),
+            (presence.release_away_seats, {"player_id": host, "last_seen": silent}),
+            (players.record_logout, {"player_id": someone}),
+            (bans.ban, {"game": game, "player_id": pest, "duration": lambda: "hour"}),
+            (bans.unban, {"game": game, "player_id": pest}),
+            (hosts.launch_room, {"host_id": host}),
+            (hosts.join_host, {"host_id": host, "guest_id": host}),
+            (hosts.update_host_profile, {"host_id": host, "only_friends": flag}),
+            (hosts.ban_guest, {"host_id": host, "other_id": host}),
+            (hosts.unban_guest, {"host_id": host, "other_id": host}),
+            (cleanup.delete_expired_lobbies_and_rooms, {"retention_seconds": lambda: 500}),
+            (cleanup.close_idle_rooms, {"idle_seconds": lambda: 300}),
         ]
 
     def take(self, steps: int) -> None:
@@ -214,8 +214,8 @@ class Walk:
             command, asked = self.chance.choice(moves)
             if command in SELDOM and self.chance.random() < 0.8:
                 continue
-            with suppress(Refusal):
-                self.table.do(command, **{name: give() for name, give in asked.items()})
+            with suppress(DomainError):
+                self.table.execute(command, **{name: give() for name, give in asked.items()})
             self.look()
 
     def look(self) -> None:
@@ -224,11 +224,11 @@ class Walk:
             self.look_at_lobby(lobby)
         for room in self.table.state.all(Room):
             assert len(room.roster) <= room.roster.capacity
-            assert room.over or (room.roster.led and room.outcome is None)
+            assert room.ended or (room.roster.has_host and room.outcome is None)
         for action in self.table.state.all(Action):
             room = self.table.room(action.room)
-            assert not room.over
-            assert action.done or action.target in room.roster
+            assert not room.ended
+            assert action.finished or action.target in room.roster
         for player in self.table.state.all(Player):
             if player.game:
                 assert len(self.table.state.ids(Lobby, "member", player.id)) <= 1
@@ -236,15 +236,15 @@ class Walk:
 
     def look_at_lobby(self, lobby: Lobby) -> None:
         assert len(lobby.roster) <= lobby.roster.capacity
-        match lobby.phase:
-            case Phase.OPEN:
-                assert lobby.roster.led
-            case Phase.GONE:
+        match lobby.state:
+            case LobbyState.OPEN:
+                assert lobby.roster.has_host
+            case LobbyState.CLOSED:
                 assert not lobby.roster.seats
-            case Phase.STARTED:
+            case LobbyState.STARTED:
                 assert lobby.room is not None
                 room = self.table.room(lobby.room)
-                assert not room.over
+                assert not room.ended
                 assert set(lobby.roster) <= set(room.roster)
 
 

@@ -6,11 +6,11 @@ from coalserver.core import topics
 from coalserver.core.commands.messages import answer_action, send_action, send_update
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import TOUCH_SECONDS, close_room, leave_room
-from coalserver.core.queries.exchange import answered_for, pending_for, waiting_for
-from coalserver.domain.errors import Why
-from coalserver.domain.play.actions import Action, Progress, Target
-from coalserver.domain.play.message_events import ActionAnswered, ActionAsked, UpdateSent
-from tests.domain.builders import refused
+from coalserver.core.queries.exchange import answered_actions, pending_actions, waiting_actions
+from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.actions import Action, ActionStatus, Target
+from coalserver.domain.play.message_events import ActionFinished, ActionRequested, UpdateSent
+from tests.domain.builders import raises_code
 
 
 class Trio:
@@ -18,26 +18,32 @@ class Trio:
 
     def __init__(self, table):
         self.table = table
-        self.ann, self.bob, self.cid = (table.a_player(name=name) for name in ("Ann", "Bob", "Cid"))
-        self.room = table.a_room(self.ann, self.bob, self.cid).id
-        table.hush()
+        self.ann, self.bob, self.cid = (
+            table.make_player(name=name) for name in ("Ann", "Bob", "Cid")
+        )
+        self.room = table.make_room(self.ann, self.bob, self.cid).id
+        table.clear_events()
 
     def ask(self, sender, target=Target.OTHERS, **parts):
         parts = {"type": "move", **parts}
-        return self.table.do(send_action, room_id=self.room, sender=sender, target=target, **parts)
+        return self.table.execute(
+            send_action, room_id=self.room, sender=sender, target=target, **parts
+        )
 
     def update(self, sender, target=Target.OTHERS, **parts):
         parts = {"type": "boom", **parts}
-        return self.table.do(send_update, room_id=self.room, sender=sender, target=target, **parts)
+        return self.table.execute(
+            send_update, room_id=self.room, sender=sender, target=target, **parts
+        )
 
-    def answer(self, action, by, progress=Progress.COMPLETED, **parts):
-        return self.table.do(answer_action, code=action.code, by=by, progress=progress, **parts)
+    def answer(self, action, by, progress=ActionStatus.COMPLETED, **parts):
+        return self.table.execute(answer_action, code=action.code, by=by, status=progress, **parts)
 
     def pending(self, player):
-        return self.table.see(pending_for, room=self.room, player=player)
+        return self.table.query(pending_actions, room=self.room, player=player)
 
     def answered(self, player):
-        return self.table.see(answered_for, room=self.room, player=player, now=self.table.now)
+        return self.table.query(answered_actions, room=self.room, player=player, now=self.table.now)
 
 
 @pytest.fixture
@@ -56,10 +62,10 @@ def test_each_target_gets_an_action_of_its_own(trio):
 
 
 def test_a_target_hears_of_its_action_and_nobody_else_does(table, trio):
-    (action,) = trio.ask(trio.ann, Target.SPECIFIC, named=(trio.bob,))
-    expected = [ActionAsked("free", trio.room, action.code, trio.ann, trio.bob)]
-    assert table.said(at=topics.actions(trio.room, trio.bob)) == expected
-    assert table.said() == expected
+    (action,) = trio.ask(trio.ann, Target.SPECIFIC, player_ids=(trio.bob,))
+    expected = [ActionRequested("free", trio.room, action.code, trio.ann, trio.bob)]
+    assert table.events(at=topics.actions(trio.room, trio.bob)) == expected
+    assert table.events() == expected
 
 
 def test_all_are_all_and_the_sender_too(trio):
@@ -75,36 +81,38 @@ def test_the_host_is_who_leads_now(trio):
 
 
 def test_who_is_away_gets_none(table, trio):
-    table.do(mark_away, player=trio.cid)
+    table.execute(mark_away, player_id=trio.cid)
     assert [one.target for one in trio.ask(trio.ann)] == [trio.bob]
 
 
 def test_alone_with_others_nothing_is_sent_and_that_is_fine(table, trio):
-    alone = table.a_room(table.a_guest())
+    alone = table.make_room(table.make_guest())
     asked = {"sender": alone.roster.host, "target": Target.OTHERS, "type": "move"}
-    assert table.do(send_action, room_id=alone.id, **asked) == []
+    assert table.execute(send_action, room_id=alone.id, **asked) == []
 
 
 @pytest.mark.parametrize("named", [(), (999,)])
 def test_where_nobody_named_is_there_it_is_refused(trio, named):
-    with refused(Why.NO_TARGETS):
-        trio.ask(trio.ann, Target.SPECIFIC, named=named)
+    with raises_code(ErrorCode.NO_TARGETS):
+        trio.ask(trio.ann, Target.SPECIFIC, player_ids=named)
 
 
 def test_a_stranger_asks_for_nothing(table, trio):
-    with refused(Why.NOT_HERE):
-        trio.ask(table.a_guest())
+    with raises_code(ErrorCode.NOT_MEMBER):
+        trio.ask(table.make_guest())
 
 
 def test_nobody_asks_in_a_room_that_is_over(table, trio):
-    table.do(close_room, room_id=trio.room, by=trio.ann)
-    with refused(Why.ROOM_OVER):
+    table.execute(close_room, room_id=trio.room, by=trio.ann)
+    with raises_code(ErrorCode.ROOM_ENDED):
         trio.ask(trio.ann)
 
 
 def test_nobody_asks_where_there_is_no_room(table):
-    with refused(Why.ROOM_NOT_FOUND):
-        table.do(send_action, room_id=99, sender=table.a_guest(), target=Target.ALL, type="move")
+    with raises_code(ErrorCode.ROOM_NOT_FOUND):
+        table.execute(
+            send_action, room_id=99, sender=table.make_guest(), target=Target.ALL, type="move"
+        )
 
 
 def test_what_waits_for_a_member_is_shown_oldest_first(table, trio):
@@ -116,45 +124,45 @@ def test_what_waits_for_a_member_is_shown_oldest_first(table, trio):
 
 def test_what_was_begun_waits_no_more_and_can_still_be_answered(trio):
     action, _ = trio.ask(trio.ann)
-    trio.answer(action, trio.bob, Progress.PROCESSING)
+    trio.answer(action, trio.bob, ActionStatus.PROCESSING)
     assert (trio.pending(trio.bob), trio.answered(trio.ann)) == ([], [])
-    trio.answer(action, trio.bob, Progress.COMPLETED)
+    trio.answer(action, trio.bob, ActionStatus.COMPLETED)
     assert [one.code for one in trio.answered(trio.ann)] == [action.code]
 
 
-@pytest.mark.parametrize("progress", [Progress.COMPLETED, Progress.FAILED])
+@pytest.mark.parametrize("progress", [ActionStatus.COMPLETED, ActionStatus.FAILED])
 def test_an_answer_is_heard_by_who_asked(table, trio, progress):
     action, _ = trio.ask(trio.ann)
-    table.hush()
+    table.clear_events()
     answered = trio.answer(action, trio.bob, progress, response=b'{"ok":true}')
-    assert (answered.response, answered.answered) == (b'{"ok":true}', table.now)
-    expected = [ActionAnswered("free", trio.room, action.code, trio.ann, trio.bob, progress.value)]
-    assert table.said(at=topics.actions(trio.room, trio.ann)) == table.said() == expected
+    assert (answered.response, answered.finished_at) == (b'{"ok":true}', table.now)
+    expected = [ActionFinished("free", trio.room, action.code, trio.ann, trio.bob, progress.value)]
+    assert table.events(at=topics.actions(trio.room, trio.ann)) == table.events() == expected
 
 
 def test_beginning_is_no_news(table, trio):
     action, _ = trio.ask(trio.ann)
-    table.hush()
-    trio.answer(action, trio.bob, Progress.PROCESSING)
-    assert table.said() == []
+    table.clear_events()
+    trio.answer(action, trio.bob, ActionStatus.PROCESSING)
+    assert table.events() == []
 
 
 def test_an_action_nobody_sent_is_not_found(table, trio):
-    with refused(Why.ACTION_NOT_FOUND):
-        table.do(answer_action, code="f" * 32, by=trio.bob, progress=Progress.FAILED)
+    with raises_code(ErrorCode.ACTION_NOT_FOUND):
+        table.execute(answer_action, code="f" * 32, by=trio.bob, status=ActionStatus.FAILED)
 
 
 def test_an_action_is_answered_by_its_target_only(trio):
     action, _ = trio.ask(trio.ann)
     for other in (trio.ann, trio.cid):
-        with refused(Why.ACTION_NOT_FOUND):
+        with raises_code(ErrorCode.ACTION_NOT_FOUND):
             trio.answer(action, other)
 
 
 def test_an_action_is_answered_once(trio):
     action, _ = trio.ask(trio.ann)
-    trio.answer(action, trio.bob, Progress.FAILED)
-    with refused(Why.ACTION_NOT_FOUND):
+    trio.answer(action, trio.bob, ActionStatus.FAILED)
+    with raises_code(ErrorCode.ACTION_NOT_FOUND):
         trio.answer(action, trio.bob)
 
 
@@ -176,11 +184,11 @@ def test_reading_answers_does_not_use_them_up(trio):
 
 def test_what_one_still_waits_for_is_shown_newest_first(table, trio):
     first, second = trio.ask(trio.ann)
-    trio.answer(first, trio.bob, Progress.PROCESSING)
-    found = table.see(waiting_for, room=trio.room, player=trio.ann)
+    trio.answer(first, trio.bob, ActionStatus.PROCESSING)
+    found = table.query(waiting_actions, room=trio.room, player=trio.ann)
     assert [one.code for one in found] == [second.code, first.code]
     trio.answer(second, trio.cid)
-    found = table.see(waiting_for, room=trio.room, player=trio.ann)
+    found = table.query(waiting_actions, room=trio.room, player=trio.ann)
     assert [one.code for one in found] == [first.code]
 
 
@@ -188,12 +196,12 @@ def test_what_was_asked_of_him_who_leaves_has_failed_and_the_sender_hears_it(tab
     done, _ = trio.ask(trio.ann)
     trio.answer(done, trio.bob)
     action, other = trio.ask(trio.ann)
-    table.hush()
-    table.do(leave_room, room_id=trio.room, player=trio.bob)
-    progress = [table.state.get(Action, one.id).progress for one in (done, action, other)]
-    assert progress == [Progress.COMPLETED, Progress.FAILED, Progress.PENDING]
-    expected = [ActionAnswered("free", trio.room, action.code, trio.ann, trio.bob, "failed")]
-    assert table.said(ActionAnswered, topics.actions(trio.room, trio.ann)) == expected
+    table.clear_events()
+    table.execute(leave_room, room_id=trio.room, player_id=trio.bob)
+    progress = [table.state.get(Action, one.id).status for one in (done, action, other)]
+    assert progress == [ActionStatus.COMPLETED, ActionStatus.FAILED, ActionStatus.PENDING]
+    expected = [ActionFinished("free", trio.room, action.code, trio.ann, trio.bob, "failed")]
+    assert table.events(ActionFinished, topics.actions(trio.room, trio.ann)) == expected
 
 
 # Updates
@@ -202,9 +210,9 @@ def test_what_was_asked_of_him_who_leaves_has_failed_and_the_sender_hears_it(tab
 def test_each_target_hears_the_update(table, trio):
     sent = trio.update(trio.bob, data=b'{"x":1}')
     assert [entry.event.target for entry in sent] == [trio.ann, trio.cid]
-    (heard,) = table.said(at=topics.updates(trio.room, trio.cid))
+    (heard,) = table.events(at=topics.updates(trio.room, trio.cid))
     assert heard == UpdateSent("free", trio.room, trio.bob, trio.cid, False, "boom", b'{"x":1}')
-    assert table.said(at=topics.updates(trio.room, trio.bob)) == []
+    assert table.events(at=topics.updates(trio.room, trio.bob)) == []
 
 
 def test_an_update_says_whether_its_sender_led_when_he_sent_it(trio):
@@ -219,24 +227,24 @@ def test_all_hear_it_and_the_sender_too(trio):
 
 @pytest.mark.parametrize("with_away", [True, False])
 def test_who_is_away_hears_it_only_where_that_is_meant(table, trio, with_away):
-    table.do(mark_away, player=trio.cid)
+    table.execute(mark_away, player_id=trio.cid)
     sent = trio.update(trio.ann, with_away=with_away)
     assert (trio.cid in [entry.event.target for entry in sent]) is with_away
 
 
 def test_where_nobody_named_is_there_no_update_is_sent(trio):
-    with refused(Why.NO_TARGETS):
-        trio.update(trio.ann, Target.SPECIFIC, named=(999,))
+    with raises_code(ErrorCode.NO_TARGETS):
+        trio.update(trio.ann, Target.SPECIFIC, player_ids=(999,))
 
 
 def test_a_stranger_sends_nothing(table, trio):
-    with refused(Why.NOT_HERE):
-        trio.update(table.a_guest())
+    with raises_code(ErrorCode.NOT_MEMBER):
+        trio.update(table.make_guest())
 
 
 def test_nothing_is_sent_in_a_room_that_is_over(table, trio):
-    table.do(close_room, room_id=trio.room, by=trio.ann)
-    with refused(Why.ROOM_OVER):
+    table.execute(close_room, room_id=trio.room, by=trio.ann)
+    with raises_code(ErrorCode.ROOM_ENDED):
         trio.update(trio.ann)
 
 

@@ -3,167 +3,181 @@
 import pytest
 
 from coalserver.core.commands.lobbies import leave_lobby
-from coalserver.core.commands.presence import free_silent_seats, mark_away, mark_back
+from coalserver.core.commands.presence import mark_away, mark_back, release_away_seats
 from coalserver.core.commands.rooms import leave_room
-from coalserver.domain.play.lobby_events import HostChanged, LobbyClosed, MemberAway, MemberLeft
-from coalserver.domain.play.room_events import PlayerAway, PlayerLeft, RoomClosed, RoomHostChanged
+from coalserver.domain.play.lobby_events import (
+    LobbyClosed,
+    LobbyHostChanged,
+    LobbyMemberAway,
+    LobbyMemberLeft,
+)
+from coalserver.domain.play.room_events import (
+    RoomClosed,
+    RoomHostChanged,
+    RoomMemberAway,
+    RoomMemberLeft,
+)
 from tests.domain.builders import some_rules
 
 
 def silent(table, player, seconds):
-    return table.do(free_silent_seats, player=player, last_sign=table.now - seconds)
+    return table.execute(release_away_seats, player_id=player, last_seen=table.now - seconds)
 
 
 def test_the_others_in_a_lobby_see_who_is_away_and_who_is_back(table):
-    bob = table.a_guest("Bob")
-    lobby = table.a_lobby(table.a_guest(), bob)
-    table.do(mark_away, player=bob)
-    assert table.lobby(lobby.id).roster.of(bob).away
-    table.do(mark_back, player=bob)
-    assert not table.lobby(lobby.id).roster.of(bob).away
-    expected = [MemberAway("free", lobby.id, bob, "Bob", away) for away in (True, False)]
-    assert table.said(MemberAway) == expected
+    bob = table.make_guest("Bob")
+    lobby = table.make_lobby(table.make_guest(), bob)
+    table.execute(mark_away, player_id=bob)
+    assert table.lobby(lobby.id).roster.get_seat(bob).away
+    table.execute(mark_back, player_id=bob)
+    assert not table.lobby(lobby.id).roster.get_seat(bob).away
+    expected = [LobbyMemberAway("free", lobby.id, bob, "Bob", away) for away in (True, False)]
+    assert table.events(LobbyMemberAway) == expected
 
 
 def test_the_others_in_a_room_see_it_too(table):
-    bob = table.a_guest("Bob")
-    room = table.a_room(table.a_guest(), bob)
-    table.do(mark_away, player=bob)
-    table.do(mark_back, player=bob)
-    expected = [PlayerAway("free", room.id, bob, "Bob", away) for away in (True, False)]
-    assert table.said(PlayerAway) == expected
+    bob = table.make_guest("Bob")
+    room = table.make_room(table.make_guest(), bob)
+    table.execute(mark_away, player_id=bob)
+    table.execute(mark_back, player_id=bob)
+    expected = [RoomMemberAway("free", room.id, bob, "Bob", away) for away in (True, False)]
+    assert table.events(RoomMemberAway) == expected
 
 
 @pytest.mark.parametrize("mark", [mark_away, mark_back])
 def test_what_is_so_already_is_no_news(table, mark):
-    bob = table.a_guest()
-    table.a_lobby(table.a_guest(), bob)
-    table.a_room(table.a_guest(), bob)
-    table.do(mark_away, player=bob)
-    table.do(mark, player=bob)
-    table.hush()
-    table.do(mark, player=bob)
+    bob = table.make_guest()
+    table.make_lobby(table.make_guest(), bob)
+    table.make_room(table.make_guest(), bob)
+    table.execute(mark_away, player_id=bob)
+    table.execute(mark, player_id=bob)
+    table.clear_events()
+    table.execute(mark, player_id=bob)
     assert table.entries == []
 
 
 def test_who_sits_nowhere_is_missed_nowhere(table):
-    bob = table.a_guest()
-    table.hush()
-    table.do(mark_away, player=bob)
+    bob = table.make_guest()
+    table.clear_events()
+    table.execute(mark_away, player_id=bob)
     assert table.entries == []
 
 
 def test_of_a_lobby_that_has_started_only_the_room_speaks(table):
-    ann, bob = table.a_guest(), table.a_guest()
-    room = table.a_started(ann, bob, game="free")
-    table.hush()
-    table.do(mark_away, player=bob)
-    assert table.names() == ["PlayerAway"]
-    assert table.lobby(room.lobby).roster.of(bob).away
+    ann, bob = table.make_guest(), table.make_guest()
+    room = table.make_started_room(ann, bob, game="free")
+    table.clear_events()
+    table.execute(mark_away, player_id=bob)
+    assert table.event_names() == ["RoomMemberAway"]
+    assert table.lobby(room.lobby).roster.get_seat(bob).away
 
 
 def test_a_silent_host_is_followed_in_a_lobby_where_that_is_allowed(table):
-    ann, bob = table.a_guest(), table.a_guest("Bob")
-    lobby = table.a_lobby(ann, bob, hand_over=True)
-    table.do(mark_away, player=ann)
-    assert table.said(HostChanged) == [HostChanged("free", lobby.id, bob, "Bob")]
+    ann, bob = table.make_guest(), table.make_guest("Bob")
+    lobby = table.make_lobby(ann, bob, transfer_host=True)
+    table.execute(mark_away, player_id=ann)
+    assert table.events(LobbyHostChanged) == [LobbyHostChanged("free", lobby.id, bob, "Bob")]
 
 
 def test_and_in_a_room(table):
-    ann, bob = table.a_guest(), table.a_guest("Bob")
-    room = table.a_room(ann, bob, hand_over=True)
-    table.do(mark_away, player=ann)
-    assert table.said(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
+    ann, bob = table.make_guest(), table.make_guest("Bob")
+    room = table.make_room(ann, bob, transfer_host=True)
+    table.execute(mark_away, player_id=ann)
+    assert table.events(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
 
 
 def test_where_it_is_not_allowed_he_leads_on(table):
-    ann, bob = table.a_guest(), table.a_guest()
-    lobby, room = table.a_lobby(ann, bob), table.a_room(ann, bob)
-    table.do(mark_away, player=ann)
+    ann, bob = table.make_guest(), table.make_guest()
+    lobby, room = table.make_lobby(ann, bob), table.make_room(ann, bob)
+    table.execute(mark_away, player_id=ann)
     assert table.lobby(lobby.id).roster.host == table.room(room.id).roster.host == ann
 
 
 def test_the_first_to_come_back_follows_a_silent_host(table):
-    ann, bob = table.a_guest(), table.a_guest("Bob")
-    lobby = table.a_lobby(ann, bob, hand_over=True)
-    room = table.a_room(ann, bob, hand_over=True)
-    table.do(mark_away, player=bob)
-    table.do(mark_away, player=ann)
-    table.do(mark_back, player=bob)
-    assert table.said(HostChanged) == [HostChanged("free", lobby.id, bob, "Bob")]
-    assert table.said(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
+    ann, bob = table.make_guest(), table.make_guest("Bob")
+    lobby = table.make_lobby(ann, bob, transfer_host=True)
+    room = table.make_room(ann, bob, transfer_host=True)
+    table.execute(mark_away, player_id=bob)
+    table.execute(mark_away, player_id=ann)
+    table.execute(mark_back, player_id=bob)
+    assert table.events(LobbyHostChanged) == [LobbyHostChanged("free", lobby.id, bob, "Bob")]
+    assert table.events(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
 
 
 def test_a_seat_waits_until_the_grace_is_over(table):
-    bob = table.a_guest("Bob")
-    lobby = table.a_lobby(table.a_guest(), bob)
+    bob = table.make_guest("Bob")
+    lobby = table.make_lobby(table.make_guest(), bob)
     assert silent(table, bob, 299) == 1
     assert bob in table.lobby(lobby.id).roster
     assert silent(table, bob, 300) == 0
-    assert table.said(MemberLeft) == [MemberLeft("free", lobby.id, bob, "Bob", "timeout")]
+    assert table.events(LobbyMemberLeft) == [
+        LobbyMemberLeft("free", lobby.id, bob, "Bob", "timeout")
+    ]
 
 
 def test_so_does_a_seat_in_a_room(table):
-    bob = table.a_guest("Bob")
-    room = table.a_room(table.a_guest(), bob, grace=30)
+    bob = table.make_guest("Bob")
+    room = table.make_room(table.make_guest(), bob, grace=30)
     assert silent(table, bob, 29) == 1
     assert silent(table, bob, 30) == 0
-    assert table.said(PlayerLeft) == [PlayerLeft("free", room.id, bob, "Bob", 1, "timeout")]
+    assert table.events(RoomMemberLeft) == [
+        RoomMemberLeft("free", room.id, bob, "Bob", 1, "timeout")
+    ]
 
 
 def test_a_seat_without_a_grace_is_never_freed_and_waits_for_nothing(table):
-    ann, bob = table.a_guest(), table.a_guest()
-    room = table.a_started(ann, bob, game="free", keep_seats=True)
+    ann, bob = table.make_guest(), table.make_guest()
+    room = table.make_started_room(ann, bob, game="free", keep_seats=True)
     assert silent(table, bob, 1e9) == 0
     assert bob in table.room(room.id).roster
 
 
 def test_a_seat_in_a_started_lobby_goes_with_the_one_in_its_room(table):
-    ann, bob = table.a_guest(), table.a_guest()
-    room = table.a_started(ann, bob, game="free")
+    ann, bob = table.make_guest(), table.make_guest()
+    room = table.make_started_room(ann, bob, game="free")
     assert silent(table, bob, 299) == 1
     assert silent(table, bob, 300) == 0
     assert list(table.lobby(room.lobby).roster) == [ann]
 
 
 def test_a_seat_that_could_not_be_left_is_freed(table):
-    bob = table.a_guest()
-    room = table.a_room(table.a_guest(), bob, can_leave=False)
+    bob = table.make_guest()
+    room = table.make_room(table.make_guest(), bob, can_leave=False)
     silent(table, bob, 300)
     assert bob not in table.room(room.id).roster
 
 
 def test_without_its_silent_host_a_lobby_expires(table):
-    ann = table.a_guest()
-    lobby = table.a_lobby(ann, table.a_guest())
+    ann = table.make_guest()
+    lobby = table.make_lobby(ann, table.make_guest())
     silent(table, ann, 300)
-    assert table.said(LobbyClosed) == [LobbyClosed("free", lobby.id, "expired")]
+    assert table.events(LobbyClosed) == [LobbyClosed("free", lobby.id, "expired")]
 
 
 def test_without_its_silent_host_a_room_is_over(table):
-    ann = table.a_guest()
-    room = table.a_room(ann, table.a_guest())
+    ann = table.make_guest()
+    room = table.make_room(ann, table.make_guest())
     silent(table, ann, 300)
-    assert table.said(RoomClosed) == [RoomClosed("free", room.id, "host_left")]
+    assert table.events(RoomClosed) == [RoomClosed("free", room.id, "host_left")]
 
 
 def test_a_silent_host_who_is_followed_costs_only_his_seat(table):
-    ann, bob = table.a_guest(), table.a_guest()
+    ann, bob = table.make_guest(), table.make_guest()
     lobby, room = (
-        table.a_lobby(ann, bob, hand_over=True),
-        table.a_room(ann, bob, hand_over=True),
+        table.make_lobby(ann, bob, transfer_host=True),
+        table.make_room(ann, bob, transfer_host=True),
     )
-    table.do(mark_away, player=ann)
+    table.execute(mark_away, player_id=ann)
     silent(table, ann, 300)
     assert list(table.lobby(lobby.id).roster) == list(table.room(room.id).roster) == [bob]
-    assert table.said(LobbyClosed) == table.said(RoomClosed) == []
+    assert table.events(LobbyClosed) == table.events(RoomClosed) == []
 
 
 def test_when_everyone_has_gone_silent_nothing_is_left(table):
-    ann, bob = table.a_guest(), table.a_guest()
-    lobby = table.a_lobby(ann, bob, hand_over=True)
+    ann, bob = table.make_guest(), table.make_guest()
+    lobby = table.make_lobby(ann, bob, transfer_host=True)
     for player in (ann, bob):
-        table.do(mark_away, player=player)
+        table.execute(mark_away, player_id=player)
     for player in (ann, bob):
         silent(table, player, 300)
     assert not table.lobby(lobby.id).open
@@ -173,16 +187,19 @@ def test_rules_that_fail_do_not_keep_a_silent_seat(table):
     def left(state, seat):
         raise ZeroDivisionError
 
-    table.teach("free", some_rules(left=left))
-    ann, bob = table.a_guest(), table.a_guest()
-    room = table.a_started(ann, bob, game="free")
+    table.set_rules("free", some_rules(left=left))
+    ann, bob = table.make_guest(), table.make_guest()
+    room = table.make_started_room(ann, bob, game="free")
     silent(table, bob, 300)
-    assert table.said(RoomClosed) == [RoomClosed("free", room.id, "closed", None)]
+    assert table.events(RoomClosed) == [RoomClosed("free", room.id, "closed", None)]
 
 
 def test_who_has_given_up_his_seats_waits_for_nothing(table):
-    bob = table.a_guest()
-    lobby, room = table.a_lobby(table.a_guest(), bob), table.a_room(table.a_guest(), bob)
-    table.do(leave_lobby, lobby_id=lobby.id, player=bob)
-    table.do(leave_room, room_id=room.id, player=bob)
+    bob = table.make_guest()
+    lobby, room = (
+        table.make_lobby(table.make_guest(), bob),
+        table.make_room(table.make_guest(), bob),
+    )
+    table.execute(leave_lobby, lobby_id=lobby.id, player_id=bob)
+    table.execute(leave_room, room_id=room.id, player_id=bob)
     assert silent(table, bob, 1) == 0

@@ -2,38 +2,38 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import add_account
+from coalserver.core.commands.account_admin import create_account
 from coalserver.core.commands.worlds import (
-    MOST_WAITING,
-    add_world,
-    change_properties,
-    change_world,
-    end_world,
-    name_in_world,
-    notice_silence,
-    pause_world,
-    ping_world,
-    play_world,
-    say_in_world,
-    tell_console,
-    world_on_its_way,
-    world_put_away,
+    MAX_QUEUED_COMMANDS,
+    archive_world,
+    create_world,
+    display_name_in_world,
+    mark_silent_worlds,
+    mark_world_saved,
+    queue_console_command,
+    record_ping,
+    send_chat,
+    set_properties,
+    start_world,
+    stop_world,
+    update_world,
+    update_world_status,
 )
 from coalserver.core.queries.worlds import (
     active_worlds,
-    visitors_of,
-    visitors_there,
-    waiting_for,
-    world_called,
-    world_with,
+    online_visitors,
+    queued_commands,
+    visitors_of_world,
+    world_by_id,
+    world_by_short_name,
 )
 from coalserver.core.topics import world as topic
-from coalserver.core.unit_of_work import Unit
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.minecraft.visitor import ConsoleLine
-from coalserver.domain.minecraft.world import Ping, Status
-from tests.core.worlds import DAY, a_world, chat, log, login, now, visitor
-from tests.domain.builders import refused
+from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.visitor import ConsoleCommand
+from coalserver.domain.minecraft.world import Ping, WorldStatus
+from tests.core.worlds import DAY, chat, current_world, ingest, login, make_world, visitor
+from tests.domain.builders import raises_code
 
 RUNS, STANDS = Ping(running=True), Ping(running=False)
 
@@ -44,131 +44,131 @@ def today(table):
 
 
 def statuses(table):
-    return [event.status for event in table.said(at=("worlds", "")) if hasattr(event, "status")]
+    return [event.status for event in table.events(at=("worlds", "")) if hasattr(event, "status")]
 
 
 def told(table, world):
-    return [line.text for line in table.do(ping_world, world_id=world.id, ping=RUNS)]
+    return [line.text for line in table.execute(record_ping, world_id=world.id, ping=RUNS)]
 
 
-def an_account(table, email="ada@example.com", **parts):
-    account = table.do(add_account, email=email, password="hash", active=True)
-    return account if not parts else table.do(_with, account=account, **parts)
+def make_account(table, email="ada@example.com", **parts):
+    account = table.execute(create_account, email=email, password="hash", active=True)
+    return account if not parts else table.execute(_with, account=account, **parts)
 
 
-def _with(unit: Unit, *, account, **parts):
-    return unit.put(account.changed(unit.now, **parts))
+def _with(uow: UnitOfWork, *, account, **parts):
+    return uow.save(account.with_changes(uow.now, **parts))
 
 
 def test_a_new_world_is_unknown_and_said(table):
-    world = a_world(table, name=" My World ")
-    assert (world.name, world.status, world.hosted) == ("My World", Status.UNKNOWN, False)
+    world = make_world(table, name=" My World ")
+    assert (world.name, world.status, world.hosted) == ("My World", WorldStatus.UNKNOWN, False)
     assert world.created == world.updated == table.now
-    assert table.names(topic(world.id)) == table.names(("worlds", "")) == ["WorldAdded"]
+    assert table.event_names(topic(world.id)) == table.event_names(("worlds", "")) == ["WorldAdded"]
 
 
 def test_names_of_worlds_need_not_differ_but_must_be_some(table):
-    assert a_world(table).id != a_world(table).id
-    with refused(Why.MALFORMED):
-        a_world(table, name=" ")
+    assert make_world(table).id != make_world(table).id
+    with raises_code(ErrorCode.INVALID_REQUEST):
+        make_world(table, name=" ")
 
 
 def test_worlds_are_listed_oldest_first_while_they_are_ours(table):
-    worlds = [a_world(table, short_name=f"w{number}") for number in range(3)]
-    table.do(end_world, world_id=worlds[1].id)
-    assert [world.id for world in table.see(active_worlds)] == [worlds[0].id, worlds[2].id]
+    worlds = [make_world(table, short_name=f"w{number}") for number in range(3)]
+    table.execute(archive_world, world_id=worlds[1].id)
+    assert [world.id for world in table.query(active_worlds)] == [worlds[0].id, worlds[2].id]
     for ask in (
-        lambda: table.see(world_with, id=worlds[1].id),
-        lambda: table.see(world_called, short_name="w1"),
+        lambda: table.query(world_by_id, id=worlds[1].id),
+        lambda: table.query(world_by_short_name, short_name="w1"),
     ):
-        with refused(Why.WORLD_NOT_FOUND):
+        with raises_code(ErrorCode.WORLD_NOT_FOUND):
             ask()
 
 
 def test_a_short_name_is_one_worlds_until_it_is_free(table):
-    one, other = a_world(table, short_name="home"), a_world(table)
-    with refused(Why.SHORT_NAME_TAKEN):
-        table.do(change_world, world_id=other.id, short_name="home")
-    table.do(change_world, world_id=one.id, short_name="home")
-    table.do(change_world, world_id=one.id, short_name="")
-    table.do(change_world, world_id=other.id, short_name="home")
-    table.do(end_world, world_id=other.id)
-    assert a_world(table, short_name="home").short_name == "home"
+    one, other = make_world(table, short_name="home"), make_world(table)
+    with raises_code(ErrorCode.SHORT_NAME_TAKEN):
+        table.execute(update_world, world_id=other.id, short_name="home")
+    table.execute(update_world, world_id=one.id, short_name="home")
+    table.execute(update_world, world_id=one.id, short_name="")
+    table.execute(update_world, world_id=other.id, short_name="home")
+    table.execute(archive_world, world_id=other.id)
+    assert make_world(table, short_name="home").short_name == "home"
 
 
 @pytest.mark.parametrize("name", ["My World", "a--b", "-a", "ä", "a/b", "x" * 51])
 def test_a_short_name_is_a_slug(table, name):
-    with refused(Why.MALFORMED):
-        a_world(table, short_name=name)
+    with raises_code(ErrorCode.INVALID_REQUEST):
+        make_world(table, short_name=name)
 
 
 def test_a_world_that_is_not_ours_any_more_takes_nothing(table):
-    world = a_world(table)
-    table.do(tell_console, world_id=world.id, text="stop")
-    table.do(end_world, world_id=world.id)
-    assert table.see(waiting_for, world=world.id) == []
-    for command, asked in ((ping_world, {"ping": RUNS}), (change_world, {}), (end_world, {})):
-        with refused(Why.WORLD_NOT_FOUND):
-            table.do(command, world_id=world.id, **asked)
+    world = make_world(table)
+    table.execute(queue_console_command, world_id=world.id, text="stop")
+    table.execute(archive_world, world_id=world.id)
+    assert table.query(queued_commands, world=world.id) == []
+    for command, asked in ((record_ping, {"ping": RUNS}), (update_world, {}), (archive_world, {})):
+        with raises_code(ErrorCode.WORLD_NOT_FOUND):
+            table.execute(command, world_id=world.id, **asked)
 
 
 #: Status before, and what play and pause make of it; None: nothing.
 ASKED = [
-    (Status.RUNNING, None, Status.QUEUED_STOP),
-    (Status.QUEUED_START, None, Status.QUEUED_STOP),
-    (Status.LOADING, None, Status.QUEUED_STOP),
-    (Status.LOADED, None, Status.QUEUED_STOP),
-    (Status.QUEUED_RESTART, Status.QUEUED_START, Status.QUEUED_STOP),
-    (Status.QUEUED_STOP, Status.QUEUED_START, None),
-    (Status.SAVING, Status.QUEUED_START, None),
-    (Status.STOPPED, Status.QUEUED_START, None),
-    (Status.UNKNOWN, Status.QUEUED_START, Status.QUEUED_STOP),
+    (WorldStatus.RUNNING, None, WorldStatus.QUEUED_STOP),
+    (WorldStatus.QUEUED_START, None, WorldStatus.QUEUED_STOP),
+    (WorldStatus.LOADING, None, WorldStatus.QUEUED_STOP),
+    (WorldStatus.LOADED, None, WorldStatus.QUEUED_STOP),
+    (WorldStatus.QUEUED_RESTART, WorldStatus.QUEUED_START, WorldStatus.QUEUED_STOP),
+    (WorldStatus.QUEUED_STOP, WorldStatus.QUEUED_START, None),
+    (WorldStatus.SAVING, WorldStatus.QUEUED_START, None),
+    (WorldStatus.STOPPED, WorldStatus.QUEUED_START, None),
+    (WorldStatus.UNKNOWN, WorldStatus.QUEUED_START, WorldStatus.QUEUED_STOP),
 ]
 
 
 @pytest.mark.parametrize(("before", "play", "pause"), ASKED)
 def test_play_and_pause_ask_for_what_is_not_there_yet(table, before, play, pause):
-    for command, after in ((play_world, play), (pause_world, pause)):
-        world = a_world(table, hosted=True)
-        table.do(world_on_its_way, world_id=world.id, status=before)
-        assert table.do(command, world_id=world.id) is (after is not None)
-        assert now(table, world).status is (after or before)
+    for command, after in ((start_world, play), (stop_world, pause)):
+        world = make_world(table, hosted=True)
+        table.execute(update_world_status, world_id=world.id, status=before)
+        assert table.execute(command, world_id=world.id) is (after is not None)
+        assert current_world(table, world).status is (after or before)
 
 
 def test_only_hosted_worlds_are_played_paused_and_set_up(table):
-    world = a_world(table)
-    for command, asked in ((play_world, {}), (pause_world, {}), (change_properties, {"given": {}})):
-        with refused(Why.WORLD_NOT_FOUND):
-            table.do(command, world_id=world.id, **asked)
+    world = make_world(table)
+    for command, asked in ((start_world, {}), (stop_world, {}), (set_properties, {"changes": {}})):
+        with raises_code(ErrorCode.WORLD_NOT_FOUND):
+            table.execute(command, world_id=world.id, **asked)
 
 
 def test_a_ping_is_said_where_others_see_a_difference(table):
-    world = a_world(table)
-    table.do(ping_world, world_id=world.id, ping=RUNS)
+    world = make_world(table)
+    table.execute(record_ping, world_id=world.id, ping=RUNS)
     table.now += 30
-    table.do(ping_world, world_id=world.id, ping=RUNS)
-    table.do(ping_world, world_id=world.id, ping=Ping(running=True, day=3, time=1000))
-    table.do(ping_world, world_id=world.id, ping=STANDS)
+    table.execute(record_ping, world_id=world.id, ping=RUNS)
+    table.execute(record_ping, world_id=world.id, ping=Ping(running=True, day=3, time=1000))
+    table.execute(record_ping, world_id=world.id, ping=STANDS)
     assert statuses(table) == ["running", "stopped"]
-    assert now(table, world).updated == table.now
+    assert current_world(table, world).updated == table.now
 
 
 def test_silence_makes_a_world_unknown(table):
-    world = a_world(table)
-    table.do(ping_world, world_id=world.id, ping=RUNS)
+    world = make_world(table)
+    table.execute(record_ping, world_id=world.id, ping=RUNS)
     table.now += 301
-    assert table.do(notice_silence) == 1
-    assert now(table, world).status is Status.UNKNOWN
-    assert table.do(notice_silence) == 0
+    assert table.execute(mark_silent_worlds) == 1
+    assert current_world(table, world).status is WorldStatus.UNKNOWN
+    assert table.execute(mark_silent_worlds) == 0
 
 
 def test_console_lines_wait_for_a_world_that_runs_and_go_out_once(table):
-    world = a_world(table)
+    world = make_world(table)
     for text in ("one", "two"):
-        table.do(tell_console, world_id=world.id, text=text, username="Ada")
-    assert table.do(ping_world, world_id=world.id, ping=STANDS) == []
-    assert table.do(ping_world, world_id=world.id, ping=Ping()) == []
-    given = table.do(ping_world, world_id=world.id, ping=RUNS)
+        table.execute(queue_console_command, world_id=world.id, text=text, username="Ada")
+    assert table.execute(record_ping, world_id=world.id, ping=STANDS) == []
+    assert table.execute(record_ping, world_id=world.id, ping=Ping()) == []
+    given = table.execute(record_ping, world_id=world.id, ping=RUNS)
     assert [(line.text, line.username) for line in given] == [("one", "Ada"), ("two", "Ada")]
     assert told(table, world) == []
 
@@ -177,40 +177,42 @@ def test_console_lines_wait_for_a_world_that_runs_and_go_out_once(table):
     "end", ["\n", "\r", "\r\n", "\x00", "\x0b", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"]
 )
 def test_a_console_line_is_one_line_by_construction(table, end):
-    world = a_world(table)
-    table.do(tell_console, world_id=world.id, text=f"say hi{end}stop", username=f"A{end}B")
-    (line,) = table.do(ping_world, world_id=world.id, ping=RUNS)
+    world = make_world(table)
+    table.execute(
+        queue_console_command, world_id=world.id, text=f"say hi{end}stop", username=f"A{end}B"
+    )
+    (line,) = table.execute(record_ping, world_id=world.id, ping=RUNS)
     assert (line.text, line.username) == ("say hi stop", "A B")
-    assert ConsoleLine(1, 1, f"a{end}b", 0.0).text == "a b"
+    assert ConsoleCommand(1, 1, f"a{end}b", 0.0).text == "a b"
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\r\t"])
 def test_what_is_blank_is_not_sent(table, text):
-    world = a_world(table)
-    account = an_account(table)
-    assert table.do(tell_console, world_id=world.id, text=text) is None
-    assert table.do(say_in_world, world_id=world.id, account=account.id, text=text) is None
+    world = make_world(table)
+    account = make_account(table)
+    assert table.execute(queue_console_command, world_id=world.id, text=text) is None
+    assert table.execute(send_chat, world_id=world.id, account_id=account.id, text=text) is None
     assert told(table, world) == []
 
 
 def test_of_too_many_waiting_lines_the_oldest_go(table):
-    world = a_world(table)
-    for number in range(MOST_WAITING + 2):
-        table.do(tell_console, world_id=world.id, text=f"{number}")
-    waiting = table.see(waiting_for, world=world.id)
-    assert (len(waiting), waiting[0].text) == (MOST_WAITING, "2")
+    world = make_world(table)
+    for number in range(MAX_QUEUED_COMMANDS + 2):
+        table.execute(queue_console_command, world_id=world.id, text=f"{number}")
+    waiting = table.query(queued_commands, world=world.id)
+    assert (len(waiting), waiting[0].text) == (MAX_QUEUED_COMMANDS, "2")
 
 
 def test_one_speaks_under_the_name_one_has_there(table):
-    world = a_world(table)
-    log(table, world, login("11:59:00", "Grace"), login("11:59:00", "Ace"))
-    account = an_account(table)
+    world = make_world(table)
+    ingest(table, world, login("11:59:00", "Grace"), login("11:59:00", "Ace"))
+    account = make_account(table)
     assert said_as(table, world, account) == "ada@example.com"
-    account = an_account(table, "a@b.c", nickname="Ace")
+    account = make_account(table, "a@b.c", nickname="Ace")
     assert said_as(table, world, account) == "a@b.c"
-    account = an_account(table, "b@b.c", nickname="Countess")
+    account = make_account(table, "b@b.c", nickname="Countess")
     assert said_as(table, world, account) == "Countess"
-    account = an_account(table, "c@b.c", nickname="Countess", usernames=("Nobody", "Grace"))
+    account = make_account(table, "c@b.c", nickname="Countess", usernames=("Nobody", "Grace"))
     assert said_as(table, world, account) == "Grace"
 
 
@@ -224,45 +226,51 @@ def test_one_speaks_under_the_name_one_has_there(table):
     ],
 )
 def test_nobody_has_a_name_that_puts_words_into_the_mouth_of_another(table, nickname, email, name):
-    world = a_world(table)
-    log(table, world, login("11:59:00", "Grace"))
-    assert said_as(table, world, an_account(table, email, nickname=nickname)) == name
+    world = make_world(table)
+    ingest(table, world, login("11:59:00", "Grace"))
+    assert said_as(table, world, make_account(table, email, nickname=nickname)) == name
 
 
 def said_as(table, world, account):
-    table.do(say_in_world, world_id=world.id, account=account.id, text="hi")
+    table.execute(send_chat, world_id=world.id, account_id=account.id, text="hi")
     (text,) = told(table, world)
-    name = table.do(name_in_world, world=world.id, account=account)
+    name = table.execute(display_name_in_world, world_id=world.id, account=account)
     assert text == f"/say <{name}> hi"
     return name
 
 
 def test_one_speaks_as_another_only_with_a_claim(table):
-    world = a_world(table)
-    log(table, world, login("11:59:00", "Grace"))
-    mine = an_account(table, usernames=("Grace", "Elsewhere"))
-    table.do(say_in_world, world_id=world.id, account=mine.id, text="hi\nstop", username="Grace")
+    world = make_world(table)
+    ingest(table, world, login("11:59:00", "Grace"))
+    mine = make_account(table, usernames=("Grace", "Elsewhere"))
+    table.execute(
+        send_chat, world_id=world.id, account_id=mine.id, text="hi\nstop", username="Grace"
+    )
     assert told(table, world) == ["/say <Grace> hi stop"]
-    other = an_account(table, "b@b.c")
-    with refused(Why.NOT_YOURS):
-        table.do(say_in_world, world_id=world.id, account=other.id, text="hi", username="Grace")
-    with refused(Why.VISITOR_NOT_FOUND):
-        table.do(say_in_world, world_id=world.id, account=mine.id, text="hi", username="Elsewhere")
+    other = make_account(table, "b@b.c")
+    with raises_code(ErrorCode.PERMISSION_DENIED):
+        table.execute(
+            send_chat, world_id=world.id, account_id=other.id, text="hi", username="Grace"
+        )
+    with raises_code(ErrorCode.VISITOR_NOT_FOUND):
+        table.execute(
+            send_chat, world_id=world.id, account_id=mine.id, text="hi", username="Elsewhere"
+        )
 
 
 def test_nobody_is_in_a_world_that_was_put_away(table):
-    world = a_world(table, hosted=True)
-    table.do(ping_world, world_id=world.id, ping=RUNS)
-    log(table, world, login("11:59:00"))
-    table.do(pause_world, world_id=world.id)
-    assert table.do(world_put_away, world_id=world.id).status is Status.STOPPED
-    assert table.see(visitors_there, world=world.id) == []
-    assert visitor(table, world).latest.ended == table.now
+    world = make_world(table, hosted=True)
+    table.execute(record_ping, world_id=world.id, ping=RUNS)
+    ingest(table, world, login("11:59:00"))
+    table.execute(stop_world, world_id=world.id)
+    assert table.execute(mark_world_saved, world_id=world.id).status is WorldStatus.STOPPED
+    assert table.query(online_visitors, world=world.id) == []
+    assert visitor(table, world).latest_visit.ended_at == table.now
 
 
 def test_visitors_are_listed_by_name_upper_case_first(table):
-    world = a_world(table)
-    log(
+    world = make_world(table)
+    ingest(
         table,
         world,
         *(
@@ -270,23 +278,27 @@ def test_visitors_are_listed_by_name_upper_case_first(table):
             for number, name in enumerate(["bob", "Zoe", "Ada"])
         ),
     )
-    assert [one.name for one in table.see(visitors_of, world=world.id)] == ["Ada", "Zoe", "bob"]
-    assert [one.name for one in table.see(visitors_of, world=world.id, after="Ada", limit=1)] == [
-        "Zoe"
+    assert [one.name for one in table.query(visitors_of_world, world=world.id)] == [
+        "Ada",
+        "Zoe",
+        "bob",
     ]
+    assert [
+        one.name for one in table.query(visitors_of_world, world=world.id, after="Ada", limit=1)
+    ] == ["Zoe"]
 
 
 def test_a_world_is_nobodys_to_read_until_it_is_public(table):
-    world = a_world(table)
+    world = make_world(table)
     assert not world.public
-    table.hush()
-    assert table.do(change_world, world_id=world.id, public=True).public
-    assert table.names(topic(world.id)) == ["WorldChanged"]
-    assert table.do(change_world, world_id=world.id, name="Other").public
+    table.clear_events()
+    assert table.execute(update_world, world_id=world.id, public=True).public
+    assert table.event_names(topic(world.id)) == ["WorldChanged"]
+    assert table.execute(update_world, world_id=world.id, name="Other").public
 
 
 def test_a_refused_world_leaves_no_trace(table):
-    a_world(table, short_name="home")
-    with pytest.raises(Refusal):
-        table.do(add_world, name="Other", short_name="home")
-    assert len(table.see(active_worlds)) == 1
+    make_world(table, short_name="home")
+    with pytest.raises(DomainError):
+        table.execute(create_world, name="Other", short_name="home")
+    assert len(table.query(active_worlds)) == 1

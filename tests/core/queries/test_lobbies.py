@@ -7,65 +7,67 @@ import pytest
 from coalserver.core.commands.lobbies import close_lobby, join_lobby
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.lobbies import (
-    lobbies_of,
-    lobby_coded,
-    lobby_in,
-    lobby_with,
+    lobbies_of_player,
+    lobby_by_code,
+    lobby_by_id,
+    lobby_of_player,
     open_lobbies,
 )
-from coalserver.domain.errors import Why
+from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
-from tests.domain.builders import refused
+from tests.domain.builders import raises_code
 
 
 def listed(table, **asked):
     asked = {"game": "free", "limit": 20, **asked}
-    found, total = table.see(open_lobbies, **asked)
+    found, total = table.query(open_lobbies, **asked)
     return [lobby.name for lobby in found], total
 
 
 def named(table, name, **parts):
-    lobby = table.a_lobby(table.a_guest(), **parts)
+    lobby = table.make_lobby(table.make_guest(), **parts)
     table.state.set(Lobby, lobby.id, replace(lobby, name=name))
 
 
-@pytest.mark.parametrize(("query", "by"), [(lobby_in, "id"), (lobby_coded, "code")])
+@pytest.mark.parametrize(("query", "by"), [(lobby_by_id, "id"), (lobby_by_code, "code")])
 def test_a_lobby_is_found_in_its_game_only(table, query, by):
-    lobby = table.a_lobby(table.a_guest())
+    lobby = table.make_lobby(table.make_guest())
     name = {by: getattr(lobby, by)}
-    assert table.see(query, game="free", **name) == lobby
-    with refused(Why.LOBBY_NOT_FOUND):
-        table.see(query, game="noughts", **name)
+    assert table.query(query, game="free", **name) == lobby
+    with raises_code(ErrorCode.LOBBY_NOT_FOUND):
+        table.query(query, game="noughts", **name)
 
 
-@pytest.mark.parametrize(("query", "name"), [(lobby_in, {"id": 9}), (lobby_coded, {"code": "f"})])
+@pytest.mark.parametrize(
+    ("query", "name"), [(lobby_by_id, {"id": 9}), (lobby_by_code, {"code": "f"})]
+)
 def test_what_never_was_is_not_found(table, query, name):
-    with refused(Why.LOBBY_NOT_FOUND):
-        table.see(query, game="free", **name)
+    with raises_code(ErrorCode.LOBBY_NOT_FOUND):
+        table.query(query, game="free", **name)
 
 
 def test_what_is_gone_is_still_found(table):
-    ann = table.a_guest()
-    lobby = table.a_lobby(ann)
-    table.do(close_lobby, lobby_id=lobby.id, by=ann)
-    assert not table.see(lobby_in, game="free", id=lobby.id).open
+    ann = table.make_guest()
+    lobby = table.make_lobby(ann)
+    table.execute(close_lobby, lobby_id=lobby.id, by=ann)
+    assert not table.query(lobby_by_id, game="free", id=lobby.id).open
 
 
 def test_my_lobbies_are_those_that_are_open(table):
-    ann = table.a_guest()
-    first, second, third = (table.a_lobby(ann) for _ in range(3))
-    table.do(close_lobby, lobby_id=first.id, by=ann)
-    table.do(start_lobby, lobby_id=second.id, by=ann)
-    assert table.see(lobbies_of, player=ann) == [third]
+    ann = table.make_guest()
+    first, second, third = (table.make_lobby(ann) for _ in range(3))
+    table.execute(close_lobby, lobby_id=first.id, by=ann)
+    table.execute(start_lobby, lobby_id=second.id, by=ann)
+    assert table.query(lobbies_of_player, player=ann) == [third]
 
 
 def test_the_lobby_of_a_player_of_one_game_may_have_started(table):
-    pat = table.a_player()
-    assert table.see(lobby_with, player=pat) is None
-    lobby = table.a_lobby(pat)
-    assert table.see(lobby_with, player=pat) == lobby
-    table.do(start_lobby, lobby_id=lobby.id, by=pat)
-    assert table.see(lobby_with, player=pat).id == lobby.id
+    pat = table.make_player()
+    assert table.query(lobby_of_player, player=pat) is None
+    lobby = table.make_lobby(pat)
+    assert table.query(lobby_of_player, player=pat) == lobby
+    table.execute(start_lobby, lobby_id=lobby.id, by=pat)
+    assert table.query(lobby_of_player, player=pat).id == lobby.id
 
 
 def test_open_lobbies_are_listed_newest_first_and_counted(table):
@@ -76,14 +78,14 @@ def test_open_lobbies_are_listed_newest_first_and_counted(table):
 
 
 def test_lobbies_of_other_games_are_not_listed(table):
-    table.a_lobby(table.a_guest(), game="noughts")
+    table.make_lobby(table.make_guest(), game="noughts")
     assert listed(table) == ([], 0)
 
 
 def test_lobbies_that_started_are_not_listed_as_open_but_as_closed(table):
-    ann = table.a_guest()
-    lobby = table.a_lobby(ann)
-    table.do(start_lobby, lobby_id=lobby.id, by=ann)
+    ann = table.make_guest()
+    lobby = table.make_lobby(ann)
+    table.execute(start_lobby, lobby_id=lobby.id, by=ann)
     assert listed(table) == ([], 0)
     assert listed(table, active=False) == (["Lobby"], 1)
 
@@ -114,12 +116,12 @@ def test_filters_narrow_the_list(table, wanted, found):
 
 @pytest.mark.parametrize("options", [b"3", b'["level"]', b"null"])
 def test_options_that_are_no_object_match_no_filter(table, options):
-    table.a_lobby(table.a_guest(), options=options)
+    table.make_lobby(table.make_guest(), options=options)
     assert listed(table, options={"level": "3"}) == ([], 0)
 
 
 def test_what_fills_is_full(table):
-    lobby = table.a_lobby(table.a_guest(), capacity=2)
+    lobby = table.make_lobby(table.make_guest(), capacity=2)
     assert listed(table, full=True) == ([], 0)
-    table.do(join_lobby, lobby_id=lobby.id, player=table.a_guest())
+    table.execute(join_lobby, lobby_id=lobby.id, player_id=table.make_guest())
     assert listed(table, full=True) == (["Lobby"], 1)

@@ -6,57 +6,57 @@ from typing import Any
 import pytest
 
 from coalserver.domain.accounts.oauth import (
-    LONGEST_URI,
-    MOST_URIS,
-    Access,
-    Client,
-    Code,
+    MAX_REDIRECT_URIS,
+    MAX_URI_LENGTH,
+    AuthorizationCode,
     Grant,
-    checked_uris,
-    leads_away,
-    same,
-    usable_code,
+    OAuthClient,
+    TokenPair,
+    constant_time_equals,
+    is_safe_redirect_uri,
+    slugify_client_id,
+    validate_redirect_uris,
 )
-from coalserver.domain.errors import Why
-from tests.domain.builders import NOW, refused
+from coalserver.domain.errors import ErrorCode
+from tests.domain.builders import NOW, raises_code
 
 HOME = "http://example.com/callback"
 
 
-def a_client(**parts: Any) -> Client:
-    return replace(Client(1, "app", (HOME,), "data", "locked", NOW), **parts)
+def make_client(**parts: Any) -> OAuthClient:
+    return replace(OAuthClient(1, "app", (HOME,), "data", "locked", NOW), **parts)
 
 
-def a_code(**parts: Any) -> Code:
-    return replace(Code(1, "digest", 1, 3, "data", HOME, NOW + 600), **parts)
+def make_code(**parts: Any) -> AuthorizationCode:
+    return replace(AuthorizationCode(1, "digest", 1, 3, "data", HOME, NOW + 600), **parts)
 
 
-def an_access(**parts: Any) -> Access:
-    return replace(Access(1, "d", 1, 3, "data", NOW, NOW + 3600, "r", NOW + 9000), **parts)
+def make_access(**parts: Any) -> TokenPair:
+    return replace(TokenPair(1, "d", 1, 3, "data", NOW, NOW + 3600, "r", NOW + 9000), **parts)
 
 
 @pytest.mark.parametrize("asked", ["data", "data data", " data "])
 def test_a_client_may_ask_for_what_it_is_for(asked):
-    assert a_client().scope_for(asked) == "data"
+    assert make_client().validate_scope(asked) == "data"
 
 
 @pytest.mark.parametrize("asked", ["", " ", "agent", "data agent", "DATA"])
 def test_a_client_may_not_ask_for_more_or_for_nothing(asked):
-    with refused(Why.BAD_SCOPE):
-        a_client().scope_for(asked)
+    with raises_code(ErrorCode.INVALID_SCOPE):
+        make_client().validate_scope(asked)
 
 
 def test_a_scope_becomes_less_and_never_more():
-    both = a_client(scope="data more")
-    assert both.narrowed("data").scope == "data"
-    with refused(Why.BAD_SCOPE):
-        both.narrowed("data").narrowed("data more")
+    both = make_client(scope="data more")
+    assert both.with_scope("data").scope == "data"
+    with raises_code(ErrorCode.INVALID_SCOPE):
+        both.with_scope("data").with_scope("data more")
 
 
 @pytest.mark.parametrize("uri", [HOME + "/", HOME + "?", HOME.upper(), "http://example.com", ""])
 def test_a_redirect_address_fits_to_the_letter(uri):
-    assert a_client().leads_to(HOME)
-    assert not a_client().leads_to(uri)
+    assert make_client().allows_redirect(HOME)
+    assert not make_client().allows_redirect(uri)
 
 
 @pytest.mark.parametrize(
@@ -78,26 +78,26 @@ def test_a_redirect_address_fits_to_the_letter(uri):
         "http://example.com/\r\nSet-Cookie: a=b",
         "http://exämple.com/",
         "",
-        "http://example.com/" + "x" * LONGEST_URI,
+        "http://example.com/" + "x" * MAX_URI_LENGTH,
     ],
 )
 def test_what_leads_nowhere_or_runs_here_is_no_redirect_address(uri):
-    assert not leads_away(uri)
-    with refused(Why.MALFORMED):
-        checked_uris([uri])
+    assert not is_safe_redirect_uri(uri)
+    with raises_code(ErrorCode.INVALID_REQUEST):
+        validate_redirect_uris([uri])
 
 
 @pytest.mark.parametrize(
     "uri", [HOME, "https://a.example/?x=1", "http://127.0.0.1:8000/cb", "org.example.app://cb"]
 )
 def test_programs_of_any_kind_have_redirect_addresses(uri):
-    assert checked_uris([uri, uri]) == (uri,)
+    assert validate_redirect_uris([uri, uri]) == (uri,)
 
 
 def test_there_is_one_redirect_address_at_least_and_no_crowd():
-    for uris in ([], [f"{HOME}/{n}" for n in range(MOST_URIS + 1)]):
-        with refused(Why.MALFORMED):
-            checked_uris(uris)
+    for uris in ([], [f"{HOME}/{n}" for n in range(MAX_REDIRECT_URIS + 1)]):
+        with raises_code(ErrorCode.INVALID_REQUEST):
+            validate_redirect_uris(uris)
 
 
 @pytest.mark.parametrize(
@@ -105,34 +105,34 @@ def test_there_is_one_redirect_address_at_least_and_no_crowd():
     [("my_example_app", "my_example_app"), ("My App!", "My-App"), ("../..", ""), ("é/?", "")],
 )
 def test_a_wanted_id_is_made_fit_for_an_address(wanted, usable):
-    assert usable_code(wanted) == usable
+    assert slugify_client_id(wanted) == usable
 
 
 def test_a_secret_ends_only_if_it_was_said_to():
-    assert not a_client().secret_ended(NOW + 1e9)
-    assert a_client(secret_until=NOW).secret_ended(NOW)
+    assert not make_client().is_secret_expired(NOW + 1e9)
+    assert make_client(secret_until=NOW).is_secret_expired(NOW)
 
 
 def test_a_code_is_good_for_its_client_and_its_address_until_it_ends():
-    a_code().redeemed(1, HOME, NOW + 599)
+    make_code().check_redeemable(1, HOME, NOW + 599)
     for client, uri, now in ((2, HOME, NOW), (1, HOME + "/", NOW), (1, HOME, NOW + 600)):
-        with refused(Why.BAD_GRANT):
-            a_code().redeemed(client, uri, now)
+        with raises_code(ErrorCode.INVALID_GRANT):
+            make_code().check_redeemable(client, uri, now)
 
 
 def test_a_refresh_token_outlives_its_access_token():
-    pair = an_access()
-    assert pair.ended(NOW + 3600) and not pair.spent(NOW + 3600)
-    pair.renewed(1, NOW + 3600)
-    assert pair.spent(NOW + 9000)
+    pair = make_access()
+    assert pair.is_expired(NOW + 3600) and not pair.is_fully_expired(NOW + 3600)
+    pair.check_refreshable(1, NOW + 3600)
+    assert pair.is_fully_expired(NOW + 9000)
     for client, now in ((2, NOW), (1, NOW + 9000)):
-        with refused(Why.BAD_GRANT):
-            pair.renewed(client, now)
+        with raises_code(ErrorCode.INVALID_GRANT):
+            pair.check_refreshable(client, now)
 
 
 def test_a_token_without_an_end_has_none():
-    forever = an_access(until=None, renewal="")
-    assert not forever.ended(NOW + 1e9) and not forever.spent(NOW + 1e9)
+    forever = make_access(until=None, refresh="")
+    assert not forever.is_expired(NOW + 1e9) and not forever.is_fully_expired(NOW + 1e9)
 
 
 def test_a_grant_covers_what_was_granted():
@@ -141,4 +141,8 @@ def test_a_grant_covers_what_was_granted():
 
 
 def test_secrets_are_the_same_or_not_whatever_they_hold():
-    assert same("ä\ud800", "ä\ud800") and not same("a", "ä") and not same("", "a")
+    assert (
+        constant_time_equals("ä\ud800", "ä\ud800")
+        and not constant_time_equals("a", "ä")
+        and not constant_time_equals("", "a")
+    )

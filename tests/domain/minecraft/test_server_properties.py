@@ -6,15 +6,15 @@ import pytest
 
 from coalserver.domain.minecraft.server_properties import (
     PROPERTIES,
-    Choice,
-    Number,
-    changed,
-    in_force,
+    ChoiceProperty,
+    IntegerProperty,
+    effective_properties,
+    update_properties,
 )
 
 
 def test_what_was_not_said_is_the_default():
-    told = in_force(b"{}")
+    told = effective_properties(b"{}")
     assert list(told) == list(PROPERTIES)
     assert (told["memory"], told["server_port"], told["pvp"]) == ("256M", None, False)
 
@@ -22,24 +22,26 @@ def test_what_was_not_said_is_the_default():
 def test_every_default_may_be_said():
     for kind in PROPERTIES.values():
         match kind:
-            case Number(default=int(number), low=low, high=high):
+            case IntegerProperty(default=int(number), low=low, high=high):
                 assert low <= number <= high
-            case Choice(default=word, choices=choices):
+            case ChoiceProperty(default=word, choices=choices):
                 assert word in choices
 
 
 def test_only_what_is_said_is_kept_and_what_was_said_stays():
-    kept = changed(changed(b"{}", {"pvp": True, "other": 1}), {"motd": "Hi"})
+    kept = update_properties(update_properties(b"{}", {"pvp": True, "other": 1}), {"motd": "Hi"})
     assert json.loads(kept) == {"pvp": True, "motd": "Hi"}
-    assert in_force(kept) == {**in_force(b"{}"), "pvp": True, "motd": "Hi"}
+    assert effective_properties(kept) == {**effective_properties(b"{}"), "pvp": True, "motd": "Hi"}
 
 
 def test_what_is_said_may_be_taken_back():
-    kept = changed(b"{}", {"server_port": 25570})
-    assert in_force(kept)["server_port"] == 25570
-    assert in_force(changed(kept, {"server_port": None}))["server_port"] is None
+    kept = update_properties(b"{}", {"server_port": 25570})
+    assert effective_properties(kept)["server_port"] == 25570
+    assert (
+        effective_properties(update_properties(kept, {"server_port": None}))["server_port"] is None
+    )
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\x00", "\x1b", "\u2028"])
 def test_no_text_begins_another_line(end):
-    assert in_force(changed(b"{}", {"motd": f"a{end}b"}))["motd"] == "a b"
+    assert effective_properties(update_properties(b"{}", {"motd": f"a{end}b"}))["motd"] == "a b"

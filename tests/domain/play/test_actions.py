@@ -2,9 +2,9 @@
 
 import pytest
 
-from coalserver.domain.errors import Why
-from coalserver.domain.play.actions import Progress, Target, recipients
-from tests.domain.builders import NOW, a_request, a_roster, an_action, refused
+from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.actions import ActionStatus, Target, recipients
+from tests.domain.builders import NOW, make_action, make_request, make_roster, raises_code
 
 
 @pytest.mark.parametrize(
@@ -16,98 +16,100 @@ from tests.domain.builders import NOW, a_request, a_roster, an_action, refused
     ],
 )
 def test_a_target_means(target, meant):
-    assert recipients(a_roster(1, 2, 3), 2, target) == meant
+    assert recipients(make_roster(1, 2, 3), 2, target) == meant
 
 
 def test_a_host_may_mean_himself():
-    assert recipients(a_roster(1, 2), 1, Target.HOST) == (1,)
+    assert recipients(make_roster(1, 2), 1, Target.HOST) == (1,)
 
 
 def test_alone_there_are_no_others():
-    assert recipients(a_roster(1), 1, Target.OTHERS) == ()
+    assert recipients(make_roster(1), 1, Target.OTHERS) == ()
 
 
 def test_of_those_named_only_who_sits_here_is_meant_and_once():
-    assert recipients(a_roster(1, 2, 3), 1, Target.SPECIFIC, (3, 9, 3, 1)) == (3, 1)
+    assert recipients(make_roster(1, 2, 3), 1, Target.SPECIFIC, (3, 9, 3, 1)) == (3, 1)
 
 
 @pytest.mark.parametrize("named", [(), (9,)])
 def test_when_nobody_named_sits_here_it_is_refused(named):
-    with refused(Why.NO_TARGETS):
-        recipients(a_roster(1, 2), 1, Target.SPECIFIC, named)
+    with raises_code(ErrorCode.NO_TARGETS):
+        recipients(make_roster(1, 2), 1, Target.SPECIFIC, named)
 
 
 def test_who_is_away_is_left_out():
-    assert recipients(a_roster(1, 2, 3, away=(3,)), 1, Target.ALL) == (1, 2)
+    assert recipients(make_roster(1, 2, 3, away=(3,)), 1, Target.ALL) == (1, 2)
 
 
 def test_a_host_who_is_away_is_left_out():
-    assert recipients(a_roster(1, 2, away=(1,)), 2, Target.HOST) == ()
+    assert recipients(make_roster(1, 2, away=(1,)), 2, Target.HOST) == ()
 
 
 def test_when_everybody_named_is_away_it_is_refused():
-    with refused(Why.NO_TARGETS):
-        recipients(a_roster(1, 2, away=(2,)), 1, Target.SPECIFIC, (2,))
+    with raises_code(ErrorCode.NO_TARGETS):
+        recipients(make_roster(1, 2, away=(2,)), 1, Target.SPECIFIC, (2,))
 
 
 def test_who_sends_is_there_whatever_was_noted():
-    assert recipients(a_roster(1, 2, away=(1,)), 1, Target.ALL) == (1, 2)
+    assert recipients(make_roster(1, 2, away=(1,)), 1, Target.ALL) == (1, 2)
 
 
 def test_who_is_away_can_be_counted_in():
-    roster = a_roster(1, 2, away=(2,))
+    roster = make_roster(1, 2, away=(2,))
     assert recipients(roster, 1, Target.OTHERS, with_away=True) == (2,)
 
 
 def test_a_stranger_sends_nothing():
-    with refused(Why.NOT_HERE):
-        recipients(a_roster(1, 2), 3, Target.ALL)
+    with raises_code(ErrorCode.NOT_MEMBER):
+        recipients(make_roster(1, 2), 3, Target.ALL)
 
 
-@pytest.mark.parametrize("progress", [Progress.COMPLETED, Progress.FAILED])
+@pytest.mark.parametrize("progress", [ActionStatus.COMPLETED, ActionStatus.FAILED])
 def test_an_action_is_answered_for_good(progress):
-    answered = an_action(target=2).answer(2, progress, b"1", NOW)
-    assert (answered.done, answered.response, answered.answered) == (True, b"1", NOW)
+    answered = make_action(target=2).update_status(2, progress, b"1", NOW)
+    assert (answered.finished, answered.response, answered.finished_at) == (True, b"1", NOW)
 
 
 def test_an_action_in_progress_is_not_answered_yet():
-    answered = an_action(target=2).answer(2, Progress.PROCESSING, b"1", NOW)
-    assert (answered.done, answered.answered) == (False, None)
+    answered = make_action(target=2).update_status(2, ActionStatus.PROCESSING, b"1", NOW)
+    assert (answered.finished, answered.finished_at) == (False, None)
 
 
 def test_an_action_in_progress_can_still_be_answered():
-    action = an_action(target=2).answer(2, Progress.PROCESSING, b"null", NOW)
-    assert action.answer(2, Progress.COMPLETED, b"1", NOW).done
+    action = make_action(target=2).update_status(2, ActionStatus.PROCESSING, b"null", NOW)
+    assert action.update_status(2, ActionStatus.COMPLETED, b"1", NOW).finished
 
 
 def test_only_its_target_answers_an_action():
-    with refused(Why.ACTION_NOT_FOUND):
-        an_action(sender=1, target=2).answer(1, Progress.COMPLETED, b"1", NOW)
+    with raises_code(ErrorCode.ACTION_NOT_FOUND):
+        make_action(sender=1, target=2).update_status(1, ActionStatus.COMPLETED, b"1", NOW)
 
 
 def test_an_action_that_was_answered_stays_as_it_is():
-    with refused(Why.ACTION_NOT_FOUND):
-        an_action(target=2, progress=Progress.FAILED).answer(2, Progress.COMPLETED, b"1", NOW)
+    with raises_code(ErrorCode.ACTION_NOT_FOUND):
+        make_action(target=2, status=ActionStatus.FAILED).update_status(
+            2, ActionStatus.COMPLETED, b"1", NOW
+        )
 
 
 def test_an_action_whose_target_is_gone_has_failed():
-    given_up = an_action().give_up(NOW)
-    assert (given_up.progress, given_up.answered) == (Progress.FAILED, NOW)
+    given_up = make_action().fail(NOW)
+    assert (given_up.status, given_up.finished_at) == (ActionStatus.FAILED, NOW)
 
 
 @pytest.mark.parametrize("approve", [True, False])
 def test_a_request_is_answered_once(approve):
-    answered = a_request().answer(1, approve, NOW)
-    assert (answered.approved, answered.answered, answered.answered_by) == (approve, NOW, 1)
-    with refused(Why.REQUEST_ANSWERED):
+    answered = make_request().answer(1, approve, NOW)
+    assert (answered.approved, answered.answered_at, answered.answered_by) == (approve, NOW, 1)
+    with raises_code(ErrorCode.JOIN_REQUEST_ANSWERED):
         answered.answer(1, True, NOW)
 
 
 def test_a_request_is_pending_until_it_is_answered():
-    assert a_request().pending
-    assert not a_request().answer(1, False, NOW).pending
+    assert make_request().pending
+    assert not make_request().answer(1, False, NOW).pending
 
 
 def test_a_request_nobody_can_grant_is_rejected_by_nobody():
-    rejected = a_request().reject(NOW)
+    rejected = make_request().reject(NOW)
     assert (rejected.approved, rejected.answered_by) == (False, None)

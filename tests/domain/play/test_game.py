@@ -2,9 +2,9 @@
 
 import pytest
 
-from coalserver.domain.errors import Refusal, Why
-from coalserver.domain.play.game import Option, asked, asked_json, dumped
-from tests.domain.builders import NOW, a_game, refused, some_rules
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.game import Option, call_rule, call_rule_json, dump_json
+from tests.domain.builders import NOW, make_game, raises_code, some_rules
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_an_option_takes(option, value):
     ],
 )
 def test_an_option_does_not_take(option, value):
-    with refused(Why.OPTIONS_REFUSED, option="a"):
+    with raises_code(ErrorCode.OPTIONS_REFUSED, option="a"):
         option.check(value)
 
 
@@ -49,7 +49,7 @@ def test_options_a_game_does_not_know_are_its_players_business():
 
 
 def test_options_a_game_knows_are_checked():
-    with refused(Why.OPTIONS_REFUSED, option="a"):
+    with raises_code(ErrorCode.OPTIONS_REFUSED, option="a"):
         some_rules(options=(Option("a", int),)).check_options(b'{"a":"one"}')
 
 
@@ -59,18 +59,18 @@ def test_an_option_may_be_left_out():
 
 @pytest.mark.parametrize("options", [b"[]", b'"a"', b"null", b"3"])
 def test_options_that_are_no_object_are_refused(options):
-    with refused(Why.OPTIONS_REFUSED):
+    with raises_code(ErrorCode.OPTIONS_REFUSED):
         some_rules(options=(Option("a", int),)).check_options(options)
 
 
 def test_json_is_dumped_compact_and_in_its_own_letters():
-    assert dumped({"a": [1, "ö"]}) == '{"a":[1,"ö"]}'.encode()
+    assert dump_json({"a": [1, "ö"]}) == '{"a":[1,"ö"]}'.encode()
 
 
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), object(), "\ud800"])
 def test_what_is_not_json_is_not_dumped(value):
     with pytest.raises((TypeError, ValueError)):
-        dumped(value)
+        dump_json(value)
 
 
 def failing(*_):
@@ -78,22 +78,22 @@ def failing(*_):
 
 
 def test_a_rule_that_fails_is_a_refusal_that_names_it():
-    with refused(Why.RULES_FAILED, rule="failing"):
-        asked(failing, 1)
+    with raises_code(ErrorCode.RULES_FAILED, rule="failing"):
+        call_rule(failing, 1)
 
 
 def test_what_made_a_rule_fail_is_not_forgotten():
-    with pytest.raises(Refusal) as caught:
-        asked(failing)
+    with pytest.raises(DomainError) as caught:
+        call_rule(failing)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_what_a_rule_refuses_is_refused_for_its_reason():
     def legal():
-        raise Refusal(Why.TURN_REFUSED, code="too_late")
+        raise DomainError(ErrorCode.TURN_REFUSED, code="too_late")
 
-    with refused(Why.TURN_REFUSED, code="too_late"):
-        asked(legal)
+    with raises_code(ErrorCode.TURN_REFUSED, code="too_late"):
+        call_rule(legal)
 
 
 def circular():
@@ -104,15 +104,15 @@ def circular():
 
 @pytest.mark.parametrize("answer", [set, object, circular, lambda: {"a": float("inf")}])
 def test_an_answer_that_is_not_json_is_a_failure_of_the_rule(answer):
-    with refused(Why.RULES_FAILED):
-        asked_json(answer)
+    with raises_code(ErrorCode.RULES_FAILED):
+        call_rule_json(answer)
 
 
 def test_shared_data_is_replaced_whole():
-    kept = a_game(data=b'{"a":1}').keep(b'{"b":2}', None, NOW + 5)
+    kept = make_game(data=b'{"a":1}').update_data(b'{"b":2}', None, NOW + 5)
     assert (kept.data, kept.data_version, kept.data_updated) == (b'{"b":2}', 1, NOW + 5)
 
 
 def test_shared_data_that_has_changed_since_is_not_replaced():
-    with refused(Why.DATA_CHANGED, version=2):
-        a_game(data_version=2).keep(b"{}", 1, NOW)
+    with raises_code(ErrorCode.VERSION_CONFLICT, version=2):
+        make_game(data_version=2).update_data(b"{}", 1, NOW)

@@ -2,65 +2,65 @@
 
 import pytest
 
-from coalserver.domain.errors import Why
-from tests.domain.builders import a_welcome, refused
+from coalserver.domain.errors import ErrorCode
+from tests.domain.builders import make_host_profile, raises_code
 
 OPEN = {"only_friends": False}
 
 
 def test_a_new_host_lets_nobody_in_but_himself():
-    assert a_welcome(id=1).welcomes(1)
-    assert not a_welcome(id=1).welcomes(2)
-    assert not a_welcome(id=1).welcomes(None)
+    assert make_host_profile(id=1).admits(1)
+    assert not make_host_profile(id=1).admits(2)
+    assert not make_host_profile(id=1).admits(None)
 
 
 def test_friends_are_let_in():
-    assert a_welcome().befriend(2).welcomes(2)
+    assert make_host_profile().add_friend(2).admits(2)
 
 
 def test_a_host_open_to_all_lets_anyone_in():
-    assert a_welcome(**OPEN).welcomes(2)
+    assert make_host_profile(**OPEN).admits(2)
 
 
 def test_who_is_banned_is_not_let_in():
-    assert not a_welcome(**OPEN).ban(2).welcomes(2)
+    assert not make_host_profile(**OPEN).ban(2).admits(2)
 
 
 def test_a_friend_who_is_banned_is_not_let_in():
-    assert not a_welcome().befriend(2).ban(2).welcomes(2)
+    assert not make_host_profile().add_friend(2).ban(2).admits(2)
 
 
 def test_who_has_no_name_is_let_in_where_that_is_allowed():
-    assert a_welcome(allow_nonames=True, **OPEN).welcomes(None)
+    assert make_host_profile(allow_nonames=True, **OPEN).admits(None)
 
 
 def test_who_has_no_name_is_not_let_in_where_it_is_not_allowed():
-    assert not a_welcome(**OPEN).welcomes(None)
+    assert not make_host_profile(**OPEN).admits(None)
 
 
 def test_who_has_no_name_is_nobodys_friend():
-    assert not a_welcome(allow_nonames=True, only_friends=True).welcomes(None)
+    assert not make_host_profile(allow_nonames=True, only_friends=True).admits(None)
 
 
-@pytest.mark.parametrize(("verb", "listed"), [("befriend", "friends"), ("ban", "banlist")])
+@pytest.mark.parametrize(("verb", "listed"), [("add_friend", "friends"), ("ban", "banlist")])
 def test_saying_it_again_changes_nothing(verb, listed):
-    said = getattr(a_welcome(), verb)(2)
+    said = getattr(make_host_profile(), verb)(2)
     assert getattr(getattr(said, verb)(2), listed) == (2,)
 
 
-@pytest.mark.parametrize(("verb", "listed"), [("unfriend", "friends"), ("unban", "banlist")])
+@pytest.mark.parametrize(("verb", "listed"), [("remove_friend", "friends"), ("unban", "banlist")])
 def test_taking_it_back_leaves_the_others(verb, listed):
-    welcome = a_welcome(**{listed: (2, 3)})
+    welcome = make_host_profile(**{listed: (2, 3)})
     assert getattr(getattr(welcome, verb)(2), listed) == (3,)
 
 
-@pytest.mark.parametrize("verb", ["unfriend", "unban"])
+@pytest.mark.parametrize("verb", ["remove_friend", "unban"])
 def test_what_was_not_said_cannot_be_taken_back(verb):
-    with refused(Why.OTHER_NOT_FOUND):
-        getattr(a_welcome(), verb)(2)
+    with raises_code(ErrorCode.TARGET_NOT_FOUND):
+        getattr(make_host_profile(), verb)(2)
 
 
-@pytest.mark.parametrize("verb", ["befriend", "ban"])
+@pytest.mark.parametrize("verb", ["add_friend", "ban"])
 def test_a_host_says_nothing_of_himself(verb):
-    with refused(Why.ONESELF):
-        getattr(a_welcome(id=1), verb)(1)
+    with raises_code(ErrorCode.SELF_NOT_ALLOWED):
+        getattr(make_host_profile(id=1), verb)(1)

@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coalserver.domain.errors import Why
-from coalserver.domain.play.synced_state import EVERY, LARGEST_PATCH, MOST, Truth, merged
-from tests.domain.builders import refused
+from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.synced_state import (
+    MAX_PATCH_BYTES,
+    MAX_STATE_BYTES,
+    SNAPSHOT_INTERVAL,
+    SyncedState,
+    merge_patch,
+)
+from tests.domain.builders import raises_code
 
 #: The examples of RFC 7396's appendix: target, patch, result.
 EXAMPLES = [
@@ -43,57 +49,67 @@ def as_bytes(value):
 
 
 def after(*patches, truth=None):
-    truth = truth or Truth(1)
+    truth = truth or SyncedState(1)
     for patch in patches:
-        truth = truth.patched(as_bytes(patch), 1.0)
+        truth = truth.apply_patch(as_bytes(patch), 1.0)
     return truth
 
 
 @pytest.mark.parametrize(("target", "patch", "result"), EXAMPLES)
 def test_patches_do_what_their_rfc_says(target, patch, result):
-    assert merged(target, patch) == result
+    assert merge_patch(target, patch) == result
 
 
-@given(st.lists(PATCHES, max_size=3 * EVERY))
+@given(st.lists(PATCHES, max_size=3 * SNAPSHOT_INTERVAL))
 def test_a_state_is_what_its_patches_made_of_it_one_after_another(patches):
     state = None
     for patch in patches:
-        state = merged(state, patch)
+        state = merge_patch(state, patch)
     truth = after(*patches)
-    assert (json.loads(truth.whole()), truth.version) == (state, len(patches))
-    assert len(truth.whole()) <= truth.size
+    assert (json.loads(truth.snapshot()), truth.version) == (state, len(patches))
+    assert len(truth.snapshot()) <= truth.size
 
 
 def test_a_state_that_nobody_has_changed_is_null():
-    assert (Truth(1).version, Truth(1).whole()) == (0, b"null")
+    assert (SyncedState(1).version, SyncedState(1).snapshot()) == (0, b"null")
 
 
 def test_every_64th_version_is_a_snapshot():
-    truth = after(*({"n": n} for n in range(EVERY - 1)))
-    assert (len(truth.patches), truth.state) == (EVERY - 1, b"null")
-    truth = after({"n": EVERY}, truth=truth)
-    assert (truth.patches, truth.state, truth.version, truth.at) == ((), b'{"n":64}', EVERY, 1.0)
+    truth = after(*({"n": n} for n in range(SNAPSHOT_INTERVAL - 1)))
+    assert (len(truth.patches), truth.state) == (SNAPSHOT_INTERVAL - 1, b"null")
+    truth = after({"n": SNAPSHOT_INTERVAL}, truth=truth)
+    assert (truth.patches, truth.state, truth.version, truth.snapshot_at) == (
+        (),
+        b'{"n":64}',
+        SNAPSHOT_INTERVAL,
+        1.0,
+    )
 
 
 def test_a_whole_state_takes_the_place_of_all_before():
-    truth = after({"a": 1}).replaced(b"[1]", 2.0)
-    assert (truth.version, truth.whole(), truth.patches, truth.at) == (2, b"[1]", (), 2.0)
+    truth = after({"a": 1}).with_state(b"[1]", 2.0)
+    assert (truth.version, truth.snapshot(), truth.patches, truth.snapshot_at) == (
+        2,
+        b"[1]",
+        (),
+        2.0,
+    )
 
 
 def test_a_large_patch_is_a_snapshot_at_once():
-    truth = after({"a": "x" * LARGEST_PATCH})
+    truth = after({"a": "x" * MAX_PATCH_BYTES})
     assert (truth.patches, truth.version) == ((), 1)
 
 
 def test_a_state_has_a_size_that_it_may_not_exceed():
-    Truth(1).replaced(as_bytes("x" * (MOST - 2)), 1.0)
-    with refused(Why.MALFORMED):
-        Truth(1).replaced(as_bytes("x" * (MOST - 1)), 1.0)
-    truth = Truth(1).replaced(as_bytes({"a": "x" * (MOST - 20)}), 1.0)
-    with refused(Why.MALFORMED):
+    SyncedState(1).with_state(as_bytes("x" * (MAX_STATE_BYTES - 2)), 1.0)
+    with raises_code(ErrorCode.INVALID_REQUEST):
+        SyncedState(1).with_state(as_bytes("x" * (MAX_STATE_BYTES - 1)), 1.0)
+    truth = SyncedState(1).with_state(as_bytes({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
+    with raises_code(ErrorCode.INVALID_REQUEST):
         after({"b": "x" * 20}, truth=truth)
 
 
 def test_a_patch_may_replace_what_is_as_large_as_may_be():
-    truth = Truth(1).replaced(as_bytes({"a": "x" * (MOST - 20)}), 1.0)
-    assert after({"a": "y"}, truth=truth).whole() == b'{"a":"y"}'
+    truth = SyncedState(1).with_state(as_bytes({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
+    assert after({"a": "y"}, truth=truth).snapshot() == b'{"a":"y"}'

@@ -4,17 +4,17 @@ import re
 
 import pytest
 
-from tests.apis.app import Answer, House
-from tests.apis.browser import Surfer
+from tests.apis.app import Answer, TestApp
+from tests.apis.browser import Browser
 from tests.site.admins import (
     BACKUP,
     ROOT,
-    a_backup,
     account,
-    an_admin,
-    asks,
     done,
-    no_admin_any_more,
+    make_admin,
+    make_backup,
+    revoke_admin,
+    submit,
     words,
 )
 
@@ -32,10 +32,10 @@ def form(*parts: tuple[str, bytes]) -> bytes:
     return lines + f"--{BOUNDARY}--\r\n".encode()
 
 
-async def sends(surfer: Surfer, content: bytes, seal: str | None = None) -> Answer:
-    seal = await surfer.seal("/admin/backups") if seal is None else seal
+async def sends(browser: Browser, content: bytes, seal: str | None = None) -> Answer:
+    seal = await browser.csrf_token("/admin/backups") if seal is None else seal
     body = form(("csrf_token", seal.encode()), ("file", content))
-    return await surfer.ask(
+    return await browser.request(
         "POST",
         "/admin/backups/upload",
         body,
@@ -43,92 +43,92 @@ async def sends(surfer: Surfer, content: bytes, seal: str | None = None) -> Answ
     )
 
 
-def kept(house: House) -> list[str]:
-    return [name for name, _, _ in house.place().made()]
+def kept(test_app: TestApp) -> list[str]:
+    return [name for name, _, _ in test_app.build_system_service().list_backups()]
 
 
-async def test_what_goes_and_what_comes_is_said_before(house):
-    surfer = await an_admin(house)
-    a_backup(house)
-    assert f'href="{PATH}"' in (await surfer.get("/admin/backups")).raw.decode()
-    said = words(await surfer.get(PATH))
+async def test_what_goes_and_what_comes_is_said_before(test_app):
+    browser = await make_admin(test_app)
+    make_backup(test_app)
+    assert f'href="{PATH}"' in (await browser.get("/admin/backups")).raw.decode()
+    said = words(await browser.get(PATH))
     assert f"{BACKUP} · 0 kB · coalserver 0.1" in said and "Nov 14, 2023, 10:13" in said
     assert "replaced-…" in said and "has to sign in again, and so may you" in said
-    assert house.restored == [] and done(house) == []
+    assert test_app.restore_requests == [] and done(test_app) == []
 
 
-async def test_a_backup_is_put_back_for_who_asks(house):
-    surfer = await an_admin(house)
-    a_backup(house)
-    answer = await asks(surfer, PATH)
+async def test_a_backup_is_put_back_for_who_asks(test_app):
+    browser = await make_admin(test_app)
+    make_backup(test_app)
+    answer = await submit(browser, PATH)
     assert answer.status == 200 and "The server starts again" in words(answer)
-    assert b'data-begins-again="/admin/backups?done=restored"' in answer.raw
-    assert house.restored == [(BACKUP, account(house).id, ROOT)]
+    assert b'data-next-url="/admin/backups?done=restored"' in answer.raw
+    assert test_app.restore_requests == [(BACKUP, account(test_app).id, ROOT)]
 
 
-async def test_a_backup_that_is_none_is_not_put_back(house):
-    surfer = await an_admin(house)
-    a_backup(house, b"something")
-    for answer in (await surfer.get(PATH), await asks(surfer, PATH)):
+async def test_a_backup_that_is_none_is_not_put_back(test_app):
+    browser = await make_admin(test_app)
+    make_backup(test_app, b"something")
+    for answer in (await browser.get(PATH), await submit(browser, PATH)):
         assert answer.status == 400 and "This file is not a backup of coalserver." in words(answer)
-    assert house.restored == []
+    assert test_app.restore_requests == []
 
 
-async def test_who_is_no_admin_any_more_restores_nothing(house):
-    surfer = await an_admin(house)
-    await an_admin(house, "second@example.org")
-    a_backup(house)
-    seal = await surfer.seal("/admin/backups")
-    await no_admin_any_more(house)
-    assert (await surfer.post(PATH, csrf_token=seal)).status == 403
-    assert (await sends(surfer, b"everything", seal)).status == 403
-    assert house.restored == [] and kept(house) == [BACKUP]
+async def test_who_is_no_admin_any_more_restores_nothing(test_app):
+    browser = await make_admin(test_app)
+    await make_admin(test_app, "second@example.org")
+    make_backup(test_app)
+    seal = await browser.csrf_token("/admin/backups")
+    await revoke_admin(test_app)
+    assert (await browser.post(PATH, csrf_token=seal)).status == 403
+    assert (await sends(browser, b"everything", seal)).status == 403
+    assert test_app.restore_requests == [] and kept(test_app) == [BACKUP]
 
 
 @pytest.mark.parametrize("name", ["..%2Fdata.sqlite", "coalserver-x.tar", "keys"])
-async def test_no_other_file_is_put_back(house, name):
-    surfer = await an_admin(house)
-    assert (await surfer.get(f"/admin/backups/{name}/restore")).status == 404
-    assert (await asks(surfer, f"/admin/backups/{name}/restore")).status == 404
-    assert house.restored == []
+async def test_no_other_file_is_put_back(test_app, name):
+    browser = await make_admin(test_app)
+    assert (await browser.get(f"/admin/backups/{name}/restore")).status == 404
+    assert (await submit(browser, f"/admin/backups/{name}/restore")).status == 404
+    assert test_app.restore_requests == []
 
 
-async def test_a_backup_is_sent_in_and_then_asked_about(house):
-    surfer = await an_admin(house)
-    answer = await sends(surfer, b"everything")
-    [name] = kept(house)
+async def test_a_backup_is_sent_in_and_then_asked_about(test_app):
+    browser = await make_admin(test_app)
+    answer = await sends(browser, b"everything")
+    [name] = kept(test_app)
     assert re.fullmatch(r"uploaded-\d{8}T\d{6}Z\.tar", name)
     assert (answer.status, answer.headers["Location"]) == (302, f"/admin/backups/{name}/restore")
-    assert "Put a backup back" in words(await surfer.get(f"/admin/backups/{name}/restore"))
-    assert done(house) == [("backup_sent", name, "")] and house.restored == []
+    assert "Put a backup back" in words(await browser.get(f"/admin/backups/{name}/restore"))
+    assert done(test_app) == [("backup_sent", name, "")] and test_app.restore_requests == []
 
 
-async def test_what_is_no_backup_is_not_kept(house):
-    surfer = await an_admin(house)
-    answer = await sends(surfer, b"a cake")
+async def test_what_is_no_backup_is_not_kept(test_app):
+    browser = await make_admin(test_app)
+    answer = await sends(browser, b"a cake")
     assert answer.status == 400 and "This file is not a backup of coalserver." in words(answer)
-    answer = await sends(surfer, b"")
+    answer = await sends(browser, b"")
     assert answer.status == 400 and "Choose a backup first." in words(answer)
-    assert kept(house) == [] and done(house) == []
+    assert kept(test_app) == [] and done(test_app) == []
 
 
-async def test_a_form_that_was_not_shown_sends_nothing_in(house):
-    surfer = await an_admin(house)
-    assert (await sends(surfer, b"everything", "1.x")).status == 403
-    assert kept(house) == []
+async def test_a_form_that_was_not_shown_sends_nothing_in(test_app):
+    browser = await make_admin(test_app)
+    assert (await sends(browser, b"everything", "1.x")).status == 403
+    assert kept(test_app) == []
 
 
-async def test_a_backup_has_a_limit_of_its_own(house):
-    surfer = await an_admin(house)
-    assert (await sends(surfer, bytes(1001))).status == 413
-    assert (await sends(surfer, bytes(100_000))).status == 413
-    assert kept(house) == []
+async def test_a_backup_has_a_limit_of_its_own(test_app):
+    browser = await make_admin(test_app)
+    assert (await sends(browser, bytes(1001))).status == 413
+    assert (await sends(browser, bytes(100_000))).status == 413
+    assert kept(test_app) == []
 
 
-async def test_a_backup_that_is_cut_off_is_not_kept(house):
-    surfer = await an_admin(house)
-    seal = await surfer.seal("/admin/backups")
+async def test_a_backup_that_is_cut_off_is_not_kept(test_app):
+    browser = await make_admin(test_app)
+    seal = await browser.csrf_token("/admin/backups")
     body = form(("csrf_token", seal.encode()), ("file", b"everything"))[:-20]
     kind = f"multipart/form-data; boundary={BOUNDARY}"
-    answer = await surfer.ask("POST", "/admin/backups/upload", body, Content_Type=kind)
-    assert answer.status == 400 and kept(house) == []
+    answer = await browser.request("POST", "/admin/backups/upload", body, Content_Type=kind)
+    assert answer.status == 400 and kept(test_app) == []

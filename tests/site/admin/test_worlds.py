@@ -6,33 +6,33 @@ from asyncio import gather
 import pytest
 
 from coalserver.core.commands.pairing import pair_agent
-from coalserver.core.queries.oauth import agent_of
-from coalserver.core.queries.worlds import active_worlds, waiting_for
-from coalserver.domain.accounts.oauth import Pairing
-from tests.apis.app import SAFE, a_house
-from tests.site.admins import a_world, an_admin, asks, done, shown, words
+from coalserver.core.queries.oauth import agent_of_world
+from coalserver.core.queries.worlds import active_worlds, queued_commands
+from coalserver.domain.accounts.oauth import PairingCode
+from tests.apis.app import CIPHER, run_test_app
+from tests.site.admins import done, make_admin, make_world, shown, submit, words
 
 
 @pytest.fixture
-async def surfer(house):
-    return await an_admin(house)
+async def browser(test_app):
+    return await make_admin(test_app)
 
 
-def worlds(house):
-    return house.core.see(active_worlds)
+def worlds(test_app):
+    return test_app.core.query(active_worlds)
 
 
-def secret_of(house, world):
-    return SAFE.opened(house.core.see(agent_of, world=world).secret)
+def secret_of(test_app, world):
+    return CIPHER.decrypt(test_app.core.query(agent_of_world, world=world).secret)
 
 
-async def saves(surfer, id=1, name="Overworld", short_name="", **more):
-    return await asks(surfer, f"/admin/servers/{id}", name=name, short_name=short_name, **more)
+async def saves(browser, id=1, name="Overworld", short_name="", **more):
+    return await submit(browser, f"/admin/servers/{id}", name=name, short_name=short_name, **more)
 
 
-async def test_a_world_is_made_with_its_agent(house, surfer):
-    answer = await asks(surfer, "/admin/server_create", name=" My World ", short_name="my-world")
-    [world] = worlds(house)
+async def test_a_world_is_made_with_its_agent(test_app, browser):
+    answer = await submit(browser, "/admin/server_create", name=" My World ", short_name="my-world")
+    [world] = worlds(test_app)
     assert answer.headers["Location"] == f"/admin/servers/{world.id}#agent"
     assert (world.name, world.short_name, world.hosted, world.public) == (
         "My World",
@@ -40,8 +40,8 @@ async def test_a_world_is_made_with_its_agent(house, surfer):
         False,
         False,
     )
-    assert house.core.see(agent_of, world=world.id) is not None
-    assert done(house) == [("world_added", "My World", "")]
+    assert test_app.core.query(agent_of_world, world=world.id) is not None
+    assert done(test_app) == [("world_added", "My World", "")]
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ async def test_a_world_is_made_with_its_agent(house, surfer):
         ({"short_name": "Admin"}, "A page of this site has this address."),
     ],
 )
-async def test_a_world_that_cannot_be_is_not_made(house, surfer, fields, said):
-    await a_world(house, "Nether", "nether")
-    answer = await asks(surfer, "/admin/server_create", **{"name": "New", **fields})
+async def test_a_world_that_cannot_be_is_not_made(test_app, browser, fields, said):
+    await make_world(test_app, "Nether", "nether")
+    answer = await submit(browser, "/admin/server_create", **{"name": "New", **fields})
     assert answer.status == 400 and said in words(answer)
-    assert len(worlds(house)) == 1 and done(house) == []
-    answer = await saves(surfer, (await a_world(house)).id, **{"name": "New", **fields})
+    assert len(worlds(test_app)) == 1 and done(test_app) == []
+    answer = await saves(browser, (await make_world(test_app)).id, **{"name": "New", **fields})
     assert answer.status == 400 and said in words(answer)
-    assert [world.name for world in worlds(house)] == ["Nether", "Overworld"]
+    assert [world.name for world in worlds(test_app)] == ["Nether", "Overworld"]
 
 
 @pytest.mark.parametrize(
@@ -78,75 +78,75 @@ async def test_a_world_that_cannot_be_is_not_made(house, surfer, fields, said):
         *(("-a--b-", "a-b"), ("  ", ""), ("x-1", "x-1")),
     ],
 )
-async def test_a_short_name_is_made_of_what_was_typed(house, surfer, typed, short):
-    await asks(surfer, "/admin/server_create", name="New", short_name=typed)
-    assert [world.short_name for world in worlds(house)] == [short]
+async def test_a_short_name_is_made_of_what_was_typed(test_app, browser, typed, short):
+    await submit(browser, "/admin/server_create", name="New", short_name=typed)
+    assert [world.short_name for world in worlds(test_app)] == [short]
 
 
-async def test_of_two_worlds_with_one_short_name_at_once_one_is_made(house, surfer):
-    seal = await surfer.seal("/admin/games")
+async def test_of_two_worlds_with_one_short_name_at_once_one_is_made(test_app, browser):
+    seal = await browser.csrf_token("/admin/games")
     fields = {"csrf_token": seal, "name": "W", "short_name": "one"}
-    answers = await gather(*(surfer.post("/admin/server_create", **fields) for _ in range(3)))
+    answers = await gather(*(browser.post("/admin/server_create", **fields) for _ in range(3)))
     assert sorted(answer.status for answer in answers) == [302, 400, 400]
-    assert len(worlds(house)) == len(done(house)) == 1
+    assert len(worlds(test_app)) == len(done(test_app)) == 1
 
 
-async def test_a_start_command_pairs_the_agent_once(house, surfer):
-    world = await a_world(house)
-    answer = await asks(surfer, f"/admin/servers/{world.id}/pair")
+async def test_a_start_command_pairs_the_agent_once(test_app, browser):
+    world = await make_world(test_app)
+    answer = await submit(browser, f"/admin/servers/{world.id}/pair")
     assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
     code, command = shown(answer, "pairing-code"), shown(answer, "start")
-    origin = str(house.url("/")).rstrip("/")
+    origin = str(test_app.url("/")).rstrip("/")
     assert f"curl -fsSO {origin}/mc/mc_coal_agent.py && " in command
     assert command.endswith(f"python3 mc_coal_agent.py --url {origin} --pair {code}")
-    assert code not in (await surfer.get(f"/admin/servers/{world.id}")).raw.decode()
-    [kept] = house.core.state.all(Pairing)
+    assert code not in (await browser.get(f"/admin/servers/{world.id}")).raw.decode()
+    [kept] = test_app.core.state.all(PairingCode)
     assert kept.digest == hashlib.sha256(code.encode()).hexdigest()
-    paired = await house.core.do(pair_agent, code=code)
-    assert secret_of(house, world.id) == paired.secret
-    assert [what for what, *_ in done(house)] == ["pairing_opened", "agent_paired"]
-    assert code not in str(done(house))
+    paired = await test_app.core.execute(pair_agent, code=code)
+    assert secret_of(test_app, world.id) == paired.secret
+    assert [what for what, *_ in done(test_app)] == ["pairing_opened", "agent_paired"]
+    assert code not in str(done(test_app))
 
 
 async def test_behind_a_proxy_the_command_names_the_address_outside():
-    async with a_house(base_url="https://coal.example") as house:
-        surfer = await an_admin(house)
-        world = await a_world(house)
-        answer = await asks(surfer, f"/admin/servers/{world.id}/pair")
+    async with run_test_app(base_url="https://coal.example") as test_app:
+        browser = await make_admin(test_app)
+        world = await make_world(test_app)
+        answer = await submit(browser, f"/admin/servers/{world.id}/pair")
         assert "--url https://coal.example --pair" in shown(answer, "start")
 
 
-async def test_a_host_that_nobody_has_is_no_command(house, surfer):
-    world = await a_world(house)
-    seal = await surfer.seal("/admin/games")
+async def test_a_host_that_nobody_has_is_no_command(test_app, browser):
+    world = await make_world(test_app)
+    seal = await browser.csrf_token("/admin/games")
     body = f"csrf_token={seal}".encode()
     media = "application/x-www-form-urlencoded"
     path = f"/admin/servers/{world.id}/pair"
-    answer = await surfer.ask("POST", path, body, Content_Type=media, Host="x;touch$IFS/tmp/x")
+    answer = await browser.request("POST", path, body, Content_Type=media, Host="x;touch$IFS/tmp/x")
     assert answer.status in (200, 400)
     if answer.status == 200:
         assert "--url 'http://x;touch$IFS/tmp/x' --pair" in shown(answer, "start")
 
 
-async def test_a_new_secret_is_shown_once_and_the_old_one_stops(house, surfer):
-    world = await a_world(house)
-    before = secret_of(house, world.id)
-    answer = await asks(surfer, f"/admin/servers/{world.id}/secret")
-    assert shown(answer, "client-secret") == secret_of(house, world.id) != before
-    page = (await surfer.get(f"/admin/servers/{world.id}")).raw.decode()
-    assert secret_of(house, world.id) not in page
-    assert secret_of(house, world.id) not in str(done(house))
+async def test_a_new_secret_is_shown_once_and_the_old_one_stops(test_app, browser):
+    world = await make_world(test_app)
+    before = secret_of(test_app, world.id)
+    answer = await submit(browser, f"/admin/servers/{world.id}/secret")
+    assert shown(answer, "client-secret") == secret_of(test_app, world.id) != before
+    page = (await browser.get(f"/admin/servers/{world.id}")).raw.decode()
+    assert secret_of(test_app, world.id) not in page
+    assert secret_of(test_app, world.id) not in str(done(test_app))
 
 
-async def test_names_and_readers_change_one_by_one(house, surfer):
-    world = await a_world(house)
-    answer = await saves(surfer, name="Nether", short_name="nether", public="1")
+async def test_names_and_readers_change_one_by_one(test_app, browser):
+    world = await make_world(test_app)
+    answer = await saves(browser, name="Nether", short_name="nether", public="1")
     assert answer.headers["Location"] == f"/admin/servers/{world.id}?done=saved"
-    [world] = worlds(house)
+    [world] = worlds(test_app)
     assert (world.name, world.short_name, world.public) == ("Nether", "nether", True)
-    await saves(surfer, name="Nether", short_name="nether", public="1")
-    await saves(surfer, name="Nether", short_name="")
-    assert done(house) == [
+    await saves(browser, name="Nether", short_name="nether", public="1")
+    await saves(browser, name="Nether", short_name="")
+    assert done(test_app) == [
         ("short_name_set", "Overworld", "nether"),
         ("world_renamed", "Overworld", "Nether"),
         ("world_made_public", "Nether", ""),
@@ -164,32 +164,32 @@ async def test_names_and_readers_change_one_by_one(house, surfer):
         ("  ", None),
     ],
 )
-async def test_a_command_is_one_line(house, surfer, typed, line):
-    world = await a_world(house)
-    answer = await asks(surfer, f"/admin/servers/{world.id}/command", command=typed)
-    told = [one.text for one in house.core.see(waiting_for, world=world.id)]
+async def test_a_command_is_one_line(test_app, browser, typed, line):
+    world = await make_world(test_app)
+    answer = await submit(browser, f"/admin/servers/{world.id}/command", command=typed)
+    told = [one.text for one in test_app.core.query(queued_commands, world=world.id)]
     if "\0" in typed:
         assert answer.status == 400
     assert told == ([line] if line else [])
     assert all("\n" not in one and "\r" not in one for one in told)
-    assert [detail for _, _, detail in done(house)] == told
+    assert [detail for _, _, detail in done(test_app)] == told
 
 
-async def test_a_line_break_begins_no_second_command(house, surfer):
-    world = await a_world(house)
-    await asks(surfer, f"/admin/servers/{world.id}/command", command="say hi\r\nop Eve")
-    [line] = house.core.see(waiting_for, world=world.id)
+async def test_a_line_break_begins_no_second_command(test_app, browser):
+    world = await make_world(test_app)
+    await submit(browser, f"/admin/servers/{world.id}/command", command="say hi\r\nop Eve")
+    [line] = test_app.core.query(queued_commands, world=world.id)
     assert "\n" not in line.text and "\r" not in line.text
-    assert "op Eve" in words(await surfer.get(f"/admin/servers/{world.id}"))
+    assert "op Eve" in words(await browser.get(f"/admin/servers/{world.id}"))
 
 
-async def test_an_ended_world_is_in_no_list_and_its_short_name_is_free(house, surfer):
-    world = await a_world(house, "Nether", "nether")
+async def test_an_ended_world_is_in_no_list_and_its_short_name_is_free(test_app, browser):
+    world = await make_world(test_app, "Nether", "nether")
     path = f"/admin/servers/{world.id}/deactivate"
-    assert "no way back" in words(await surfer.get(path))
-    answer = await asks(surfer, path)
+    assert "no way back" in words(await browser.get(path))
+    answer = await submit(browser, path)
     assert answer.headers["Location"] == "/admin/servers?done=ended"
-    assert worlds(house) == [] and (await asks(surfer, path)).status == 404
-    assert (await surfer.get(f"/admin/servers/{world.id}")).status == 404
-    await asks(surfer, "/admin/server_create", name="New", short_name="nether")
-    assert [one.short_name for one in worlds(house)] == ["nether"]
+    assert worlds(test_app) == [] and (await submit(browser, path)).status == 404
+    assert (await browser.get(f"/admin/servers/{world.id}")).status == 404
+    await submit(browser, "/admin/server_create", name="New", short_name="nether")
+    assert [one.short_name for one in worlds(test_app)] == ["nether"]

@@ -7,18 +7,18 @@ from urllib.parse import urlencode
 
 import pytest
 
-from coalserver.core.commands.account_admin import change_account
-from coalserver.core.commands.worlds import add_world, end_world
-from coalserver.core.queries.accounts import account_called
-from coalserver.core.queries.worlds import waiting_for
-from tests.apis.app import a_house
-from tests.apis.browser import FORM, Surfer, put_on_hold
+from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.worlds import archive_world, create_world
+from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.worlds import queued_commands
+from tests.apis.app import run_test_app
+from tests.apis.browser import FORM, Browser, deactivate_account
 from tests.site.sample_worlds import (
     JSON,
-    a_world,
     logged,
     login,
     logout,
+    make_world,
     piece,
     pinged,
     said,
@@ -26,9 +26,9 @@ from tests.site.sample_worlds import (
 )
 
 
-async def test_the_chat_shows_what_people_say_and_what_happens_to_them(house, world, ann):
+async def test_the_chat_shows_what_people_say_and_what_happens_to_them(test_app, world, ann):
     await logged(
-        house, world, "Starting minecraft server version 1.21", login(), "<Ada> hi §call",
+        test_app, world, "Starting minecraft server version 1.21", login(), "<Ada> hi §call",
         "Ada was slain by Zombie", "Ada has made the advancement [Stone Age]",
         "[Server] <ann@example.org> hello Ada", "[Server] <COAL> no chat", "* Ada waves", logout(),
     )  # fmt: skip
@@ -43,20 +43,20 @@ async def test_the_chat_shows_what_people_say_and_what_happens_to_them(house, wo
     ]
 
 
-async def test_the_page_holds_its_first_rows_and_nothing_that_runs(house, world, ann):
-    await logged(house, world, login(), "<Ada> <script>alert(1)</script></script>")
+async def test_the_page_holds_its_first_rows_and_nothing_that_runs(test_app, world, ann):
+    await logged(test_app, world, login(), "<Ada> <script>alert(1)</script></script>")
     answer = await ann.get("/servers/mill/chats")
     page = answer.raw.decode()
     assert answer.status == 200 and "<script>alert" not in page
-    found = re.search(r'<script type="application/json" id="talk-first">(.*?)</script>', page)
+    found = re.search(r'<script type="application/json" id="world-chat-first">(.*?)</script>', page)
     first = json.loads(html.unescape(found[1]))
     assert first["rows"][-1]["text"] == "<script>alert(1)</script></script>"
     assert "203.0.113.7" not in page
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
-async def test_history_goes_back_to_its_beginning_without_a_gap(house, world, ann):
-    await logged(house, world, *(f"<Ada> line {number}" for number in range(150)))
+async def test_history_goes_back_to_its_beginning_without_a_gap(test_app, world, ann):
+    await logged(test_app, world, *(f"<Ada> line {number}" for number in range(150)))
     read, answer = [], await piece(ann)
     while True:
         read = said(answer) + read
@@ -66,17 +66,17 @@ async def test_history_goes_back_to_its_beginning_without_a_gap(house, world, an
     assert read == [f"line {number}" for number in range(150)]
 
 
-async def test_one_second_may_have_more_lines_than_a_page(house, world, ann):
+async def test_one_second_may_have_more_lines_than_a_page(test_app, world, ann):
     for number in range(130):
-        await logged(house, world, f"<Ada> line {number}")
+        await logged(test_app, world, f"<Ada> line {number}")
     first = await piece(ann)
     second = await piece(ann, f"?older={first.json['older']}")
     assert said(second) + said(first) == [f"line {number}" for number in range(10, 130)]
 
 
-async def test_from_a_moment_it_goes_both_ways(house, world, ann):
-    begin = int(house.clock.now)
-    await logged(house, world, *(f"<Ada> line {number}" for number in range(200)))
+async def test_from_a_moment_it_goes_both_ways(test_app, world, ann):
+    begin = int(test_app.clock.now)
+    await logged(test_app, world, *(f"<Ada> line {number}" for number in range(200)))
     answer = await piece(ann, f"?at={begin + 100}")
     assert said(answer) == [f"line {number}" for number in range(70, 130)]
     newer = await piece(ann, f"?newer={answer.json['newer']}")
@@ -87,16 +87,16 @@ async def test_from_a_moment_it_goes_both_ways(house, world, ann):
     assert said(older)[-1] == "line 69"
 
 
-async def test_a_line_is_found_by_its_number(house, world, ann):
-    await logged(house, world, *(f"<Ada> line {number}" for number in range(200)))
+async def test_a_line_is_found_by_its_number(test_app, world, ann):
+    await logged(test_app, world, *(f"<Ada> line {number}" for number in range(200)))
     row = (await piece(ann, "?q=%22line+50%22")).json["rows"][0]
     around = await piece(ann, f"?line={row['id']}")
     assert row["id"] in [one["id"] for one in around.json["rows"]]
 
 
-async def test_what_was_sought_is_marked(house, world, ann):
+async def test_what_was_sought_is_marked(test_app, world, ann):
     await logged(
-        house, world, "<Ada> Diamonds, so many diamonds", "<Bob> no", "Ada drowned",
+        test_app, world, "<Ada> Diamonds, so many diamonds", "<Bob> no", "Ada drowned",
         "Bob has made the advancement [Diamonds!]",
     )  # fmt: skip
     rows = (await piece(ann, "?q=diamonds")).json["rows"]
@@ -108,8 +108,8 @@ async def test_what_was_sought_is_marked(house, world, ann):
     assert said(await piece(ann, "?q=%22%27%2A+NOT")) == []
 
 
-async def test_one_may_see_one_player_or_one_kind_alone(house, world, ann):
-    await logged(house, world, login(), "<Ada> hi", "<Bob> ho", "Bob drowned", logout())
+async def test_one_may_see_one_player_or_one_kind_alone(test_app, world, ann):
+    await logged(test_app, world, login(), "<Ada> hi", "<Bob> ho", "Bob drowned", logout())
     assert said(await piece(ann, "?player=Bob")) == ["ho", "drowned"]
     assert said(await piece(ann, "?kind=death")) == ["drowned"]
     assert [kind for kind, _, _ in shown(await piece(ann, "?kind=visit"))] == ["login", "logout"]
@@ -135,89 +135,89 @@ async def test_odd_words_are_no_fault(ann):
         assert (await piece(ann, f"?q={words}")).status == 200
 
 
-async def says(surfer, text, **headers):
-    seal = await surfer.seal("/servers/mill/chats")
-    return await sends(surfer, text, seal, **headers)
+async def says(browser, text, **headers):
+    seal = await browser.csrf_token("/servers/mill/chats")
+    return await sends(browser, text, seal, **headers)
 
 
-async def sends(surfer, text, seal, path="/servers/mill/chats", **headers):
+async def sends(browser, text, seal, path="/servers/mill/chats", **headers):
     body = urlencode({"chat": text, "csrf_token": seal}).encode()
-    return await surfer.ask("POST", path, body, Content_Type=FORM, **JSON, **headers)
+    return await browser.request("POST", path, body, Content_Type=FORM, **JSON, **headers)
 
 
-async def test_what_is_said_waits_for_the_world(house, world, ann):
+async def test_what_is_said_waits_for_the_world(test_app, world, ann):
     answer = await says(ann, "hello\nstop")
     assert (answer.status, answer.json["kept"]) == (201, False)
-    (line,) = house.core.see(waiting_for, world=world.id)
+    (line,) = test_app.core.query(queued_commands, world=world.id)
     assert (line.id, line.text) == (answer.json["line"], "/say <ann@example.org> hello stop")
-    assert await pinged(house, world) == [line.text]
+    assert await pinged(test_app, world) == [line.text]
 
 
-async def test_it_is_said_to_be_kept_where_the_world_does_not_run(house, world, ann):
-    await pinged(house, world, running=False)
+async def test_it_is_said_to_be_kept_where_the_world_does_not_run(test_app, world, ann):
+    await pinged(test_app, world, running=False)
     assert (await says(ann, "hello")).json["kept"] is True
-    assert len(house.core.see(waiting_for, world=world.id)) == 1
+    assert len(test_app.core.query(queued_commands, world=world.id)) == 1
 
 
-async def test_nothing_is_said_where_there_is_nothing_in_it(house, world, ann):
+async def test_nothing_is_said_where_there_is_nothing_in_it(test_app, world, ann):
     answer = await says(ann, " \n ")
     assert (answer.status, answer.json["line"]) == (201, None)
-    assert house.core.see(waiting_for, world=world.id) == []
+    assert test_app.core.query(queued_commands, world=world.id) == []
 
 
-async def test_the_same_message_sent_again_is_said_once(house, world, ann):
+async def test_the_same_message_sent_again_is_said_once(test_app, world, ann):
     first = await says(ann, "hello", Idempotency_Key="k1")
     again = await says(ann, "hello", Idempotency_Key="k1")
     assert first.json == again.json
-    assert len(house.core.see(waiting_for, world=world.id)) == 1
+    assert len(test_app.core.query(queued_commands, world=world.id)) == 1
     assert (await says(ann, "other", Idempotency_Key="k1")).status == 422
 
 
-async def test_a_page_that_was_open_for_long_gets_what_it_needs(house, world, ann):
-    seal = await ann.seal("/servers/mill/chats")
-    house.clock.forward(3600)
+async def test_a_page_that_was_open_for_long_gets_what_it_needs(test_app, world, ann):
+    seal = await ann.csrf_token("/servers/mill/chats")
+    test_app.clock.advance(3600)
     refused = await sends(ann, "hello", seal)
     assert (refused.status, refused.json["error"]) == (403, "bad_token")
     assert (await sends(ann, "hello", refused.json["csrf_token"])).status == 201
 
 
-async def test_a_person_without_scripts_comes_back_to_the_chat(house, world, ann):
-    seal = await ann.seal("/servers/mill/chats")
+async def test_a_person_without_scripts_comes_back_to_the_chat(test_app, world, ann):
+    seal = await ann.csrf_token("/servers/mill/chats")
     answer = await ann.post("/servers/mill/chats", chat="hello", csrf_token=seal)
     assert (answer.status, answer.headers["Location"]) == (302, "/servers/mill/chats")
 
 
-async def test_too_much_is_refused(house, world, ann):
+async def test_too_much_is_refused(test_app, world, ann):
     assert (await says(ann, "x" * 501)).status == 400
     assert (await says(ann, "x", Idempotency_Key="k" * 201)).status == 400
-    assert house.core.see(waiting_for, world=world.id) == []
+    assert test_app.core.query(queued_commands, world=world.id) == []
 
 
-async def test_a_form_of_nobodys_says_nothing(house, world, ann):
+async def test_a_form_of_nobodys_says_nothing(test_app, world, ann):
     assert (await sends(ann, "hello", "1.abc")).status == 403
-    assert house.core.see(waiting_for, world=world.id) == []
+    assert test_app.core.query(queued_commands, world=world.id) == []
 
 
-async def test_what_waits_is_on_the_page(house, world, ann):
+async def test_what_waits_is_on_the_page(test_app, world, ann):
     await says(ann, "hello")
     page = (await ann.get("/servers/mill/chats")).raw.decode()
     assert '"waiting": [{"line": 1, "text": "hello"}]' in html.unescape(page)
 
 
-async def test_strangers_sign_in_first_and_the_waiting_wait(house, world, ann):
-    answer = await Surfer(house).get("/servers/mill/chats?q=x")
+async def test_strangers_sign_in_first_and_the_waiting_wait(test_app, world, ann):
+    answer = await Browser(test_app).get("/servers/mill/chats?q=x")
     assert answer.headers["Location"] == "/login?next_url=%2Fservers%2Fmill%2Fchats%3Fq%3Dx"
-    assert (await piece(Surfer(house))).status == 401
-    await put_on_hold(house)
+    assert (await piece(Browser(test_app))).status == 401
+    await deactivate_account(test_app)
     assert "waits for activation" in (await ann.get("/servers/mill/chats")).raw.decode()
     assert (await piece(ann)).status == 403
 
 
 async def test_of_a_public_world_anybody_reads_and_nobody_writes():
-    async with a_house() as house:
-        world = await a_world(house, public=True)
-        await logged(house, world, login(), "[Server] <ann@example.org> hello", "<Ada> hi")
-        reader = Surfer(house)
+    async with run_test_app() as test_app:
+        world = await make_world(test_app, public=True)
+        await logged(test_app, world, login(), "[Server] <ann@example.org> hello", "<Ada> hi")
+        reader = Browser(test_app)
         page = (await reader.get("/servers/mill/chats")).raw.decode()
         assert 'name="chat"' not in page and "Sign in to write" in page
         assert shown(await piece(reader))[1:] == [("chat", "ann@…", "hello"), ("chat", "Ada", "hi")]
@@ -226,31 +226,31 @@ async def test_of_a_public_world_anybody_reads_and_nobody_writes():
         for path in ("/servers/mill/chats", "/servers/mill"):
             text = (await reader.get(path)).raw.decode()
             assert "203.0.113.7" not in text and "example.org" not in text
-        seal = await reader.seal()
+        seal = await reader.csrf_token()
         assert (await sends(reader, "hello", seal)).status == 401
         assert (await reader.get("/servers/mill/players")).status in (302, 404)
 
 
-async def test_a_world_that_is_none_leads_to_the_only_one(house, world, ann):
+async def test_a_world_that_is_none_leads_to_the_only_one(test_app, world, ann):
     answer = await ann.get("/servers/nowhere/chats")
     assert (answer.status, answer.headers["Location"]) == (302, "/servers/mill/chats")
     assert (await piece(ann, world="nowhere")).status == 404
-    await a_world(house, "other")
+    await make_world(test_app, "other")
     assert (await ann.get("/servers/nowhere/chats")).headers["Location"] == "/"
 
 
-async def test_a_world_has_its_number_too_and_is_gone_when_it_ends(house, world, ann):
+async def test_a_world_has_its_number_too_and_is_gone_when_it_ends(test_app, world, ann):
     assert (await piece(ann, world=str(world.id))).status == 200
-    await house.core.do(end_world, world_id=world.id)
+    await test_app.core.execute(archive_world, world_id=world.id)
     assert (await piece(ann, world=str(world.id))).status == 404
 
 
-async def test_names_are_text(house, ann):
+async def test_names_are_text(test_app, ann):
     odd = "<script>alert(1)</script>"
-    world = await house.core.do(add_world, name=odd, short_name="odd")
-    account = house.core.see(account_called, email="ann@example.org")
-    await house.core.do(change_account, account=account.id, nickname=odd[:30])
-    await logged(house, world, f"[Server] {odd}", "<Ada> hi")
+    world = await test_app.core.execute(create_world, name=odd, short_name="odd")
+    account = test_app.core.query(account_by_email, email="ann@example.org")
+    await test_app.core.execute(update_account, account_id=account.id, nickname=odd[:30])
+    await logged(test_app, world, f"[Server] {odd}", "<Ada> hi")
     for path in (
         "/servers/odd",
         "/servers/odd/chats",

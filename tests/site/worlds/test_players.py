@@ -6,18 +6,18 @@ from urllib.parse import unquote
 
 import pytest
 
-from coalserver.core.commands.account_admin import change_account
-from coalserver.core.queries.accounts import account_called
-from coalserver.domain.minecraft.visits import Mark, Sign, Visit
-from coalserver.site.worlds.statistics import card_of, levels
-from tests.apis.browser import Surfer
-from tests.site.sample_worlds import a_world, logged, login, logout
+from coalserver.core.commands.account_admin import update_account
+from coalserver.core.queries.accounts import account_by_email
+from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit
+from coalserver.site.worlds.statistics import hours_by_weekday, shade_table
+from tests.apis.browser import Browser
+from tests.site.sample_worlds import logged, login, logout, make_world
 
 HOUR = 3600.0
 
 
-async def page(surfer, path):
-    answer = await surfer.get(f"/servers/mill/{path}")
+async def page(browser, path):
+    answer = await browser.get(f"/servers/mill/{path}")
     assert answer.status == 200, (path, answer.status)
     return answer.raw.decode()
 
@@ -28,20 +28,20 @@ def rows(text, kind):
     return [" ".join(re.sub(r"<[^>]*>", " ", one).split()) for one in found]
 
 
-async def stay(house, world, name, at, seconds):
-    await logged(house, world, login(name), at=at)
-    await logged(house, world, logout(name), at=at + seconds)
+async def stay(test_app, world, name, at, seconds):
+    await logged(test_app, world, login(name), at=at)
+    await logged(test_app, world, logout(name), at=at + seconds)
 
 
 async def test_players_are_listed_by_their_latest_login_with_what_they_have_played(
-    house, world, ann
+    test_app, world, ann
 ):
-    now = house.clock.now
-    await stay(house, world, "Ada", now - 10 * HOUR, 2 * HOUR)
-    await stay(house, world, "Bob", now - 5 * HOUR, HOUR)
-    await stay(house, world, "Ada", now - 3 * HOUR, 600)
-    await logged(house, world, login("Eve"), at=now - 1800)
-    await logged(house, world, "<Mute> never logged in")
+    now = test_app.clock.now
+    await stay(test_app, world, "Ada", now - 10 * HOUR, 2 * HOUR)
+    await stay(test_app, world, "Bob", now - 5 * HOUR, HOUR)
+    await stay(test_app, world, "Ada", now - 3 * HOUR, 600)
+    await logged(test_app, world, login("Eve"), at=now - 1800)
+    await logged(test_app, world, "<Mute> never logged in")
     assert [one.partition(" 20")[0] for one in rows(await page(ann, "players"), "player")] == [
         "E Eve Here now 30 min 1 visit",
         "A Ada Last seen Nov 14,",
@@ -50,9 +50,11 @@ async def test_players_are_listed_by_their_latest_login_with_what_they_have_play
     assert "2 h 10 min 2 visits" in rows(await page(ann, "players"), "player")[1]
 
 
-async def test_many_players_are_on_pages(house, world, ann):
+async def test_many_players_are_on_pages(test_app, world, ann):
     for number in range(60):
-        await logged(house, world, login(f"player_{number:02}"), at=house.clock.now - 9000 + number)
+        await logged(
+            test_app, world, login(f"player_{number:02}"), at=test_app.clock.now - 9000 + number
+        )
     seen, path = [], "players"
     while path:
         text = await page(ann, path)
@@ -62,11 +64,11 @@ async def test_many_players_are_on_pages(house, world, ann):
     assert seen == [f"player_{number:02}" for number in range(59, -1, -1)]
 
 
-async def test_the_page_of_a_player_has_numbers_from_the_log(house, world, ann):
-    begin = house.clock.now - 20 * HOUR
-    await stay(house, world, "Ada", begin, 2 * HOUR)
+async def test_the_page_of_a_player_has_numbers_from_the_log(test_app, world, ann):
+    begin = test_app.clock.now - 20 * HOUR
+    await stay(test_app, world, "Ada", begin, 2 * HOUR)
     await logged(
-        house, world, "<Ada> hi", "Ada was slain by Zombie using [Sword]", "Ada was slain by Zombie",
+        test_app, world, "<Ada> hi", "Ada was slain by Zombie using [Sword]", "Ada was slain by Zombie",
         "Ada drowned", "Ada has made the advancement [Stone Age]", "<Bob> ho", "Bob drowned", at=begin + 60,
     )  # fmt: skip
     text = " ".join(re.sub(r"<[^>]*>", " ", await page(ann, "players/Ada")).split())
@@ -79,15 +81,15 @@ async def test_the_page_of_a_player_has_numbers_from_the_log(house, world, ann):
     assert 'data-testid="punch-card"' in await page(ann, "players/Ada")
 
 
-async def test_of_somebody_who_never_came_there_is_a_page_without_visits(house, world, ann):
-    await logged(house, world, "<Mute> hi")
+async def test_of_somebody_who_never_came_there_is_a_page_without_visits(test_app, world, ann):
+    await logged(test_app, world, "<Mute> hi")
     text = await page(ann, "players/Mute")
     assert "No visits in the last year." in text and "Never died." in text
 
 
 @pytest.mark.parametrize("name", ["Nobody", "ada", "%3Cscript%3E", "%00", "%2F..", "x" * 300])
-async def test_nobody_is_found_who_is_not_there(house, world, ann, name):
-    await logged(house, world, login("Ada"))
+async def test_nobody_is_found_who_is_not_there(test_app, world, ann, name):
+    await logged(test_app, world, login("Ada"))
     answer = await ann.get(f"/servers/mill/players/{name}")
     assert answer.status == 404 and b"<script>" not in answer.raw.replace(
         b'<script type="application', b""
@@ -95,12 +97,12 @@ async def test_nobody_is_found_who_is_not_there(house, world, ann, name):
 
 
 async def test_visits_deaths_and_advancements_are_listed_and_one_may_see_one_player_alone(
-    house, world, ann
+    test_app, world, ann
 ):
-    now = house.clock.now
-    await stay(house, world, "Ada", now - 7200, 5400)
-    await logged(house, world, login("Bob"), "Bob drowned", "Ada died", at=now - 60)
-    await logged(house, world, "Bob has made the advancement [Diamonds!]", at=now - 30)
+    now = test_app.clock.now
+    await stay(test_app, world, "Ada", now - 7200, 5400)
+    await logged(test_app, world, login("Bob"), "Bob drowned", "Ada died", at=now - 60)
+    await logged(test_app, world, "Bob has made the advancement [Diamonds!]", at=now - 30)
     visits = rows(await page(ann, "sessions"), "visit")
     assert [one.split()[1] for one in visits] == ["Bob", "Ada"]
     assert "Here now" in visits[0] and visits[1].endswith("1 h 30 min")
@@ -115,10 +117,12 @@ async def test_visits_deaths_and_advancements_are_listed_and_one_may_see_one_pla
     assert rows(await page(ann, "achievements?player=Nobody"), "happened") == []
 
 
-async def test_long_lists_are_on_pages(house, world, ann):
+async def test_long_lists_are_on_pages(test_app, world, ann):
     for number in range(60):
-        await stay(house, world, "Ada", house.clock.now - 90_000 + number * 100, 50)
-        await logged(house, world, f"Ada died of {number}", at=house.clock.now - 80_000 + number)
+        await stay(test_app, world, "Ada", test_app.clock.now - 90_000 + number * 100, 50)
+        await logged(
+            test_app, world, f"Ada died of {number}", at=test_app.clock.now - 80_000 + number
+        )
     for path, kind in (("sessions", "visit"), ("deaths", "happened")):
         first = await page(ann, path)
         older = unquote(re.search(r'rel="next" href="/servers/mill/([^"]+)"', first)[1])
@@ -145,23 +149,27 @@ async def test_odd_addresses_are_no_fault(ann, path, query):
 
 
 @pytest.mark.parametrize("path", ["players", "players/Ada", "sessions", "deaths", "achievements"])
-async def test_these_pages_are_for_members_even_of_a_public_world(house, ann, path):
-    await a_world(house, "open", public=True)
-    stranger = Surfer(house)
+async def test_these_pages_are_for_members_even_of_a_public_world(test_app, ann, path):
+    await make_world(test_app, "open", public=True)
+    stranger = Browser(test_app)
     answer = await stranger.get(f"/servers/open/{path}")
     assert answer.headers["Location"].startswith("/login?next_url=%2Fservers%2Fopen")
 
 
-async def test_a_card_is_in_the_zone_of_who_looks(house, world, ann):
-    account = house.core.see(account_called, email="ann@example.org")
-    await house.core.do(change_account, account=account.id, zone="Asia/Tokyo")
-    await stay(house, world, "Ada", house.clock.now - HOUR, 600)
+async def test_a_card_is_in_the_zone_of_who_looks(test_app, world, ann):
+    account = test_app.core.query(account_by_email, email="ann@example.org")
+    await test_app.core.execute(update_account, account_id=account.id, zone="Asia/Tokyo")
+    await stay(test_app, world, "Ada", test_app.clock.now - HOUR, 600)
     assert "in Asia/Tokyo time" in await page(ann, "players/Ada")
 
 
-def a_stay(login_at, logout_at):
-    come = Mark(login_at, 1, Sign.LOGGED_IN, login_at, "Ada", 1)
-    gone = None if logout_at is None else Mark(logout_at, 2, Sign.LOST, logout_at, "Ada", 2)
+def make_stay(login_at, logout_at):
+    come = PresenceMark(login_at, 1, MarkKind.LOGGED_IN, login_at, "Ada", 1)
+    gone = (
+        None
+        if logout_at is None
+        else PresenceMark(logout_at, 2, MarkKind.CONNECTION_LOST, logout_at, "Ada", 2)
+    )
 
     class Kept:
         visit = Visit("Ada", come, logout=gone)
@@ -171,19 +179,19 @@ def a_stay(login_at, logout_at):
 
 def test_hours_are_counted_where_they_were_spent():
     monday = datetime(2024, 1, 1, 22, 30, tzinfo=UTC).timestamp()
-    card = card_of([a_stay(monday, monday + 2 * HOUR)], UTC, monday)
+    card = hours_by_weekday([make_stay(monday, monday + 2 * HOUR)], UTC, monday)
     assert (card[0][22], card[0][23], card[1][0]) == (0.5, 1.0, 0.5)
     assert sum(map(sum, card)) == 2
-    assert levels(card)[0][23] == 4 and levels(card)[2][0] == 0
+    assert shade_table(card)[0][23] == 4 and shade_table(card)[2][0] == 0
 
 
 def test_who_is_there_counts_until_now_but_not_for_ever():
     now = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
-    assert sum(map(sum, card_of([a_stay(now - HOUR, None)], UTC, now))) == 1
-    assert sum(map(sum, card_of([a_stay(now - 1e8, None)], UTC, now))) == 7 * 24
-    assert levels(card_of([], UTC, now)) == [[0] * 24] * 7
+    assert sum(map(sum, hours_by_weekday([make_stay(now - HOUR, None)], UTC, now))) == 1
+    assert sum(map(sum, hours_by_weekday([make_stay(now - 1e8, None)], UTC, now))) == 7 * 24
+    assert shade_table(hours_by_weekday([], UTC, now)) == [[0] * 24] * 7
 
 
 def test_any_time_has_a_place_on_the_card():
     for at in (-1e15, 1e15, 0.0):
-        card_of([a_stay(at, at + 10)], UTC, 0.0)
+        hours_by_weekday([make_stay(at, at + 10)], UTC, 0.0)

@@ -46,7 +46,7 @@ def version(db):
     return db.execute("PRAGMA user_version").fetchone()[0]
 
 
-def an_old_file(db, path):
+def make_old_file(db, path):
     """Version 1, with a note, some of it still in the write-ahead log."""
     migrate(db, path, [ONE])
     db.execute("PRAGMA journal_mode = WAL")
@@ -69,14 +69,14 @@ def test_a_new_file_is_not_copied(db, path):
 
 
 def test_an_old_file_gets_the_steps_it_lacks(db, path):
-    an_old_file(db, path)
+    make_old_file(db, path)
     assert migrate(db, path, [ONE, TWO, THREE]) == 1
     assert version(db) == 3
     assert db.execute("SELECT text, author FROM note").fetchall() == [("hello!", "Ada")]
 
 
 def test_an_old_file_is_copied_before(db, path):
-    an_old_file(db, path)
+    make_old_file(db, path)
     migrate(db, path, [ONE, TWO, THREE])
     with closing(sqlite3.connect(path.with_name("kept.sqlite3.before-v3"))) as before:
         assert version(before) == 1
@@ -90,7 +90,7 @@ def test_a_file_that_lacks_nothing_is_left_alone(db, path):
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(db, path):
-    an_old_file(db, path)
+    make_old_file(db, path)
     with pytest.raises(StoreUnusable):
         migrate(db, path, [ONE, TWO, WRONG])
     assert version(db) == 1
@@ -103,7 +103,7 @@ def test_a_step_that_fails_is_named(db, path):
 
 
 def test_a_step_that_failed_may_be_tried_again(db, path):
-    an_old_file(db, path)
+    make_old_file(db, path)
     with pytest.raises(StoreUnusable):
         migrate(db, path, [ONE, TWO, WRONG])
     assert migrate(db, path, [ONE, TWO, THREE]) == 1
@@ -111,7 +111,7 @@ def test_a_step_that_failed_may_be_tried_again(db, path):
 
 
 def test_a_copy_that_cannot_be_made_stops_the_migration(db, path):
-    an_old_file(db, path)
+    make_old_file(db, path)
     path.with_name("kept.sqlite3.before-v2").mkdir()
     with pytest.raises(OSError):
         migrate(db, path, [ONE, TWO])

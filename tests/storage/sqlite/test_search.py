@@ -4,11 +4,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
-from coalserver.core.ports import About, Lines
-from coalserver.domain.text_search import folded, holds, phrases
+from coalserver.core.ports import LineCategory, LineQuery
+from coalserver.domain.text_search import matches, normalize, parse_query
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.storage.lines import NOON, a_chat, a_death, a_feat, a_line, file, ids
+from tests.storage.lines import (
+    NOON,
+    ids,
+    make_advancement,
+    make_chat,
+    make_death,
+    make_line,
+    write_lines,
+)
 
 #: A text and what finds it.
 FOUND = [
@@ -82,57 +90,57 @@ ODD = [
 ]  # fmt: skip
 
 
-async def search(store, words, about=About.CHAT):
-    return ids(await store.lines(Lines(1, about, words), 50))
+async def search(store, words, about=LineCategory.CHAT):
+    return ids(await store.lines(LineQuery(1, about, words), 50))
 
 
 @pytest.mark.parametrize(("text", "words"), FOUND)
 async def test_what_a_person_types_finds_what_he_means(store, text, words):
-    await file(store, a_chat(1, text), a_chat(2, "something else"))
+    await write_lines(store, make_chat(1, text), make_chat(2, "something else"))
     assert await search(store, words) == [1]
-    assert await search(store, words, About.LINE) == [1]
+    assert await search(store, words, LineCategory.LINE) == [1]
 
 
 @pytest.mark.parametrize(("text", "words"), LOST)
 async def test_what_is_not_there_is_not_found(store, text, words):
-    await file(store, a_chat(1, text))
+    await write_lines(store, make_chat(1, text))
     assert await search(store, words) == []
 
 
 @pytest.mark.parametrize("words", ODD)
 async def test_whatever_is_typed_has_an_answer(store, words):
-    await file(store, a_chat(1, "hello"), a_line(2, "hello"))
-    for about in About:
+    await write_lines(store, make_chat(1, "hello"), make_line(2, "hello"))
+    for about in LineCategory:
         assert await search(store, words, about) in ([], [1], [2, 1])
 
 
 async def test_without_a_word_nothing_is_found(store):
-    await file(store, a_chat(1, "hello !!!"))
+    await write_lines(store, make_chat(1, "hello !!!"))
     assert await search(store, "!!!") == []
     assert await search(store, "") == []
 
 
 async def test_every_list_looks_into_its_own_words(store):
-    await file(
+    await write_lines(
         store,
-        a_chat(1, "a castle", name="Zombie"),
-        a_death(2, "was slain by Zombie"),
-        a_feat(3, "Monster Hunter", name="Zombie"),
-        a_line(4, "Zombie is here"),
+        make_chat(1, "a castle", name="Zombie"),
+        make_death(2, "was slain by Zombie"),
+        make_advancement(3, "Monster Hunter", name="Zombie"),
+        make_line(4, "Zombie is here"),
     )
-    assert await search(store, "zombie", About.CHAT) == []
-    assert await search(store, "zombie", About.DEATH) == [2]
-    assert await search(store, "zombie", About.ACHIEVEMENT) == []
-    assert await search(store, "hunter", About.ACHIEVEMENT) == [3]
-    assert await search(store, "advancement", About.ACHIEVEMENT) == []
-    assert await search(store, "zombie", About.LINE) == [4, 3, 2, 1]
-    assert await search(store, "advancement hunter", About.LINE) == [3]
+    assert await search(store, "zombie", LineCategory.CHAT) == []
+    assert await search(store, "zombie", LineCategory.DEATH) == [2]
+    assert await search(store, "zombie", LineCategory.ACHIEVEMENT) == []
+    assert await search(store, "hunter", LineCategory.ACHIEVEMENT) == [3]
+    assert await search(store, "advancement", LineCategory.ACHIEVEMENT) == []
+    assert await search(store, "zombie", LineCategory.LINE) == [4, 3, 2, 1]
+    assert await search(store, "advancement hunter", LineCategory.LINE) == [3]
 
 
 async def test_nobody_finds_names_that_a_store_keeps_for_itself(store):
-    await file(store, a_chat(1, "hi", name="Ada"))
+    await write_lines(store, make_chat(1, "hi", name="Ada"))
     for words in ("\ue000416461", "416461", "who 416461"):
-        assert await search(store, words, About.LINE) == []
+        assert await search(store, words, LineCategory.LINE) == []
 
 
 texts = some.text("ab_ -'é我喜が\U0001f600Ж§\u0301", max_size=12)
@@ -144,12 +152,12 @@ async def test_any_text_is_found_by_the_same_words_in_both_stores(tmp_path_facto
     plain, real = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("search") / "kept.sqlite3")
     await real.open()
     try:
-        lines = [a_chat(id, text, NOON + id) for id, text in enumerate(said, 1)]
+        lines = [make_chat(id, text, NOON + id) for id, text in enumerate(said, 1)]
         for store in (plain, real):
-            await file(store, *lines)
+            await write_lines(store, *lines)
         for words in (*sought, *said):
             assert await search(real, words) == await search(plain, words), words
-            if phrases(words) and words in said:
+            if parse_query(words) and words in said:
                 assert 1 + said.index(words) in await search(real, words)
     finally:
         await real.close()
@@ -157,8 +165,8 @@ async def test_any_text_is_found_by_the_same_words_in_both_stores(tmp_path_facto
 
 @given(some.text())
 def test_folding_twice_is_folding_once(text):
-    words = phrases(folded(text))
-    assert words == phrases(folded(folded(text)))
+    words = parse_query(normalize(text))
+    assert words == parse_query(normalize(normalize(text)))
 
 
 # A terminal's sign that is cut off takes what follows it along, blanks too.
@@ -169,6 +177,7 @@ lines_of_text = some.text(some.characters(exclude_characters="\x1b"), max_size=2
 @example("0§§", "0")
 @given(lines_of_text, lines_of_text)
 def test_a_text_holds_each_of_its_own_words(one, other):
-    assert holds(
-        f"{one} {other}", [*phrases(one.replace('"', " ")), *phrases(other.replace('"', " "))]
+    assert matches(
+        f"{one} {other}",
+        [*parse_query(one.replace('"', " ")), *parse_query(other.replace('"', " "))],
     )

@@ -12,7 +12,7 @@ from coalserver.core.ports import Batch, StoreFailed
 from coalserver.domain.play.player import Player
 from coalserver.storage.sqlite.schema import NotAStore, StoreTooNew, StoreUnusable, check_file
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.storage.builders import a_batch, a_player, an_entry, ids, say
+from tests.storage.builders import ids, make_batch, make_entry, make_player, write_entries
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def store(path):
 async def write_and_close(path, *values):
     store = SqliteStore(path)
     await store.open()
-    await store.write(a_batch(*values))
+    await store.write(make_batch(*values))
     await store.close()
 
 
@@ -55,22 +55,22 @@ async def full(store):
 
 
 def much():
-    return a_batch(*(a_player(id, "x" * 1000) for id in range(1, 200)))
+    return make_batch(*(make_player(id, "x" * 1000) for id in range(1, 200)))
 
 
 async def test_a_file_is_one_file_again_when_it_is_closed(path):
-    await write_and_close(path, a_player(1))
+    await write_and_close(path, make_player(1))
     assert os.listdir(path.parent) == [path.name]
 
 
 async def test_no_thread_is_left_when_it_is_closed(path):
     before = threading.active_count()
-    await write_and_close(path, a_player(1))
+    await write_and_close(path, make_player(1))
     assert threading.active_count() == before
 
 
 async def test_what_was_written_is_durable_before_it_is_closed(store, path):
-    await store.write(a_batch(a_player(1)))
+    await store.write(make_batch(make_player(1)))
     with closing(sqlite3.connect(path)) as beside:
         assert beside.execute("SELECT kind, id FROM entity").fetchall() == [("Player", 1)]
 
@@ -89,9 +89,9 @@ async def test_a_store_that_is_not_open_says_so(path):
 
 
 async def test_a_closed_store_may_be_opened_again(store):
-    await store.write(a_batch(a_player(1)))
+    await store.write(make_batch(make_player(1)))
     await store.close()
-    assert list((await store.open()).values) == [a_player(1)]
+    assert list((await store.open()).values) == [make_player(1)]
 
 
 async def test_a_folder_that_is_not_there_is_said_to_be_the_trouble(tmp_path):
@@ -100,7 +100,7 @@ async def test_a_folder_that_is_not_there_is_said_to_be_the_trouble(tmp_path):
 
 
 async def test_a_file_of_a_newer_program_is_refused_and_stays_as_it_is(path):
-    await write_and_close(path, a_player(1))
+    await write_and_close(path, make_player(1))
     change(path, "PRAGMA user_version = 1000")
     before = path.read_bytes()
     with pytest.raises(StoreTooNew, match="1000"):
@@ -124,7 +124,7 @@ async def test_what_is_no_database_is_refused_and_stays_as_it_is(path):
 
 
 async def test_a_damaged_file_is_refused(path):
-    await write_and_close(path, *(a_player(id) for id in range(1, 1000)))
+    await write_and_close(path, *(make_player(id) for id in range(1, 1000)))
     with open(path, "r+b") as file:
         file.seek(8192)
         file.write(b"\xff" * 8192)
@@ -133,7 +133,7 @@ async def test_a_damaged_file_is_refused(path):
 
 
 async def test_a_document_that_cannot_be_read_is_named(path):
-    await write_and_close(path, a_player(7))
+    await write_and_close(path, make_player(7))
     change(path, "UPDATE entity SET doc = '{}'")
     with pytest.raises(NotAStore, match="Player 7"):
         await SqliteStore(path).open()
@@ -162,7 +162,7 @@ async def test_when_the_disk_is_full_a_write_fails(store):
 
 
 async def test_of_a_write_that_failed_nothing_is_there(store, path):
-    await store.write(a_batch(a_player(1, "before"), counters={Player: 2}))
+    await store.write(make_batch(make_player(1, "before"), counters={Player: 2}))
     await full(store)
     with pytest.raises(StoreFailed):
         batch = much()
@@ -170,7 +170,7 @@ async def test_of_a_write_that_failed_nothing_is_there(store, path):
         await store.write(batch)
     await store.close()
     known = await store.open()
-    assert list(known.values) == [a_player(1, "before")]
+    assert list(known.values) == [make_player(1, "before")]
     assert known.counters == {Player: 2}
 
 
@@ -190,35 +190,35 @@ async def test_when_there_is_room_again_a_write_succeeds(store):
 
 
 async def test_an_id_that_was_said_before_is_never_said_again(store):
-    await say(store, an_entry(0))
+    await write_entries(store, make_entry(0))
     with pytest.raises(StoreFailed):
-        await say(store, an_entry(0))
+        await write_entries(store, make_entry(0))
 
 
 async def test_writes_go_on_while_much_is_forgotten(store):
-    await say(store, *(an_entry(id) for id in range(5000)))
-    forgetting = asyncio.ensure_future(store.forget(before=100.0, keep=0))
-    await say(store, an_entry(5000, at=200.0))
+    await write_entries(store, *(make_entry(id) for id in range(5000)))
+    forgetting = asyncio.ensure_future(store.delete_expired_entries(before=100.0, keep=0))
+    await write_entries(store, make_entry(5000, at=200.0))
     assert not forgetting.done()
     assert await forgetting == 5000
 
 
 async def test_a_backup_has_all_that_was_written_before(store, tmp_path):
-    await store.write(a_batch(a_player(1)))
-    await say(store, an_entry(0))
+    await store.write(make_batch(make_player(1)))
+    await write_entries(store, make_entry(0))
     await store.backup(tmp_path / "copy")
     copy = SqliteStore(tmp_path / "copy")
     known = await copy.open()
-    assert (list(known.values), known.head) == ([a_player(1)], 0)
+    assert (list(known.values), known.head) == ([make_player(1)], 0)
     assert ids(await copy.newest(("player", 1), 5)) == [0]
     await copy.close()
 
 
 async def test_a_backup_takes_the_place_of_an_older_one(store, tmp_path):
     await store.backup(tmp_path / "copy")
-    await store.write(a_batch(a_player(1)))
+    await store.write(make_batch(make_player(1)))
     await store.backup(tmp_path / "copy")
-    assert await values_in(tmp_path / "copy") == [a_player(1)]
+    assert await values_in(tmp_path / "copy") == [make_player(1)]
 
 
 async def test_a_backup_that_fails_leaves_the_older_one(store, tmp_path):
@@ -230,12 +230,12 @@ async def test_a_backup_that_fails_leaves_the_older_one(store, tmp_path):
 
 
 async def test_a_running_store_can_be_checked(store, path):
-    await store.write(a_batch(a_player(1)))
+    await store.write(make_batch(make_player(1)))
     assert check_file(path) >= 1
 
 
 async def test_a_closed_store_can_be_checked_and_stays_as_it_is(path):
-    await write_and_close(path, a_player(1))
+    await write_and_close(path, make_player(1))
     before = path.read_bytes()
     check_file(path)
     assert path.read_bytes() == before
@@ -263,7 +263,7 @@ async def test_a_check_refuses_a_newer_file(path):
 
 
 async def test_a_check_refuses_a_damaged_file(path):
-    await write_and_close(path, *(a_player(id) for id in range(1, 1000)))
+    await write_and_close(path, *(make_player(id) for id in range(1, 1000)))
     with open(path, "r+b") as file:
         file.seek(12288)
         file.write(b"\xff" * 4096)

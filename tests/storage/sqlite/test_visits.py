@@ -5,18 +5,23 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from coalserver.core.ports import Batch, Lines, Place, Screenshots, Sighting, Visits
-from coalserver.domain.minecraft.visits import Mark, Sign, visits
+from coalserver.core.ports import Batch, LineQuery, PageKey, ScreenshotQuery, VisitQuery, WorldMark
+from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, build_visits
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.storage.lines import NOON, a_mark, a_screenshot, ids, of_mark
+from tests.storage.lines import NOON, ids, line_of_mark, make_mark, make_screenshot
 
-IN, JOINED, LOST, LEFT = Sign.LOGGED_IN, Sign.JOINED, Sign.LOST, Sign.LEFT
-STARTING, STOPPING = Sign.STARTING, Sign.STOPPING
+IN, JOINED, LOST, LEFT = (
+    MarkKind.LOGGED_IN,
+    MarkKind.JOINED,
+    MarkKind.CONNECTION_LOST,
+    MarkKind.LEFT,
+)
+STARTING, STOPPING = MarkKind.STARTING, MarkKind.STOPPING
 
 
 async def write(store, *marks, world=1):
-    await store.write(Batch(lines=[of_mark(mark, world) for mark in marks]))
+    await store.write(Batch(lines=[line_of_mark(mark, world) for mark in marks]))
 
 
 async def tags(store, *lines):
@@ -25,80 +30,82 @@ async def tags(store, *lines):
 
 
 async def test_a_visit_is_known_after_a_restart(place):
-    marks = [a_mark(1, IN, NOON), a_mark(2, JOINED, NOON), a_mark(3, LOST, NOON + 60)]
+    marks = [make_mark(1, IN, NOON), make_mark(2, JOINED, NOON), make_mark(3, LOST, NOON + 60)]
     await write(place.store, *marks)
     await place.restart()
-    (stay,) = await place.store.visits(Visits(1), 10)
-    assert [stay.visit] == visits(marks)
+    (stay,) = await place.store.visits(VisitQuery(1), 10)
+    assert [stay.visit] == build_visits(marks)
     assert (stay.id, stay.world, stay.zone) == (1, 1, "UTC")
     assert await place.store.visit(1) == stay
     assert await place.store.visit(2) is None
 
 
 async def test_it_is_known_how_long_everybody_was_there(store):
-    await write(store, a_mark(1, IN, NOON), a_mark(2, LOST, NOON + 60))
-    await write(store, a_mark(3, IN, NOON + 100), a_mark(4, IN, NOON + 100, "Bob"))
-    await write(store, a_mark(5, LOST, NOON + 130, "Bob"), a_mark(6, IN, NOON, "Eve"), world=1)
-    found = sorted(await store.attendance(1, ["Ada", "Bob", "Nobody"]))
+    await write(store, make_mark(1, IN, NOON), make_mark(2, LOST, NOON + 60))
+    await write(store, make_mark(3, IN, NOON + 100), make_mark(4, IN, NOON + 100, "Bob"))
+    await write(
+        store, make_mark(5, LOST, NOON + 130, "Bob"), make_mark(6, IN, NOON, "Eve"), world=1
+    )
+    found = sorted(await store.playtime(1, ["Ada", "Bob", "Nobody"]))
     assert found == [("Ada", 2, 60.0, NOON, NOON + 100), ("Bob", 1, 30.0, NOON + 100, None)]
-    assert await store.attendance(2, ["Ada"]) == []
-    assert await store.attendance(1, []) == []
+    assert await store.playtime(2, ["Ada"]) == []
+    assert await store.playtime(1, []) == []
 
 
 async def test_only_the_lines_by_which_a_visit_begins_and_ends_say_so(store):
-    await write(store, a_mark(1, JOINED, NOON), a_mark(2, IN, NOON))
-    await write(store, a_mark(3, LOST, NOON + 60), a_mark(4, LEFT, NOON + 60))
+    await write(store, make_mark(1, JOINED, NOON), make_mark(2, IN, NOON))
+    await write(store, make_mark(3, LOST, NOON + 60), make_mark(4, LEFT, NOON + 60))
     assert await tags(store, 1, 2, 3, 4) == ["login", "connection", "logout", "connection"]
-    assert ids(await store.lines(Lines(1, tag="login"), 9)) == [1]
+    assert ids(await store.lines(LineQuery(1, tag="login"), 9)) == [1]
 
 
 async def test_what_is_told_late_ends_the_visit_it_was_about(store):
-    await write(store, a_mark(1, IN, NOON), a_mark(2, IN, NOON + 600))
-    await write(store, a_mark(3, LEFT, NOON + 300))
-    newer, older = await store.visits(Visits(1), 10)
+    await write(store, make_mark(1, IN, NOON), make_mark(2, IN, NOON + 600))
+    await write(store, make_mark(3, LEFT, NOON + 300))
+    newer, older = await store.visits(VisitQuery(1), 10)
     assert (older.visit.logout.line, newer.visit.logout) == (3, None)
     assert await tags(store, 3) == ["logout"]
 
 
 async def test_a_login_told_late_takes_the_place_of_its_twin(store):
-    await write(store, a_mark(2, JOINED, NOON + 1))
+    await write(store, make_mark(2, JOINED, NOON + 1))
     assert await tags(store, 2) == ["login"]
-    await write(store, a_mark(3, IN, NOON))
-    assert ids(await store.visits(Visits(1), 10)) == [3]
+    await write(store, make_mark(3, IN, NOON))
+    assert ids(await store.visits(VisitQuery(1), 10)) == [3]
     assert await tags(store, 2, 3) == ["connection", "login"]
 
 
 async def test_everybody_goes_when_a_world_stops(store):
-    await write(store, a_mark(1, IN, NOON), a_mark(2, IN, NOON + 1, "Bob"))
-    await write(store, a_mark(3, STOPPING, NOON + 60, ""))
-    await write(store, a_mark(4, IN, NOON + 90, "Bob"))
-    assert [stay.visit.ended for stay in await store.visits(Visits(1), 9)] == [
+    await write(store, make_mark(1, IN, NOON), make_mark(2, IN, NOON + 1, "Bob"))
+    await write(store, make_mark(3, STOPPING, NOON + 60, ""))
+    await write(store, make_mark(4, IN, NOON + 90, "Bob"))
+    assert [stay.visit.ended_at for stay in await store.visits(VisitQuery(1), 9)] == [
         None, NOON + 60, NOON + 60,
     ]  # fmt: skip
 
 
 async def test_a_world_may_be_put_away_without_a_line(store):
-    await write(store, a_mark(1, IN, NOON))
-    saved = Mark(NOON + 60, 2, Sign.SAVED, NOON + 60)
-    await store.write(Batch(sightings=[Sighting(1, saved)]))
-    (stay,) = await store.visits(Visits(1), 9)
+    await write(store, make_mark(1, IN, NOON))
+    saved = PresenceMark(NOON + 60, 2, MarkKind.SAVED, NOON + 60)
+    await store.write(Batch(world_marks=[WorldMark(1, saved)]))
+    (stay,) = await store.visits(VisitQuery(1), 9)
     assert (stay.visit.logout, stay.updated) == (saved, NOON + 60)
 
 
 async def test_worlds_are_strangers(store):
-    await write(store, a_mark(1, IN, NOON))
-    await write(store, a_mark(2, STOPPING, NOON + 60, ""), world=2)
-    assert (await store.visits(Visits(1), 9))[0].visit.logout is None
-    assert await store.visits(Visits(2), 9) == []
+    await write(store, make_mark(1, IN, NOON))
+    await write(store, make_mark(2, STOPPING, NOON + 60, ""), world=2)
+    assert (await store.visits(VisitQuery(1), 9))[0].visit.logout is None
+    assert await store.visits(VisitQuery(2), 9) == []
 
 
 async def test_visits_are_chosen_and_come_in_pages(store):
     for id in range(1, 9):
-        await write(store, a_mark(id, IN, NOON + 60 * id, "Ada" if id % 2 else "Bob"))
-    assert ids(await store.visits(Visits(1), 3)) == [8, 7, 6]
-    assert ids(await store.visits(Visits(1, after=Place(NOON + 360, 6)), 2)) == [5, 4]
-    assert ids(await store.visits(Visits(1, username="Ada"), 9)) == [7, 5, 3, 1]
-    assert ids(await store.visits(Visits(1, since=NOON + 120, before=NOON + 240), 9)) == [3, 2]
+        await write(store, make_mark(id, IN, NOON + 60 * id, "Ada" if id % 2 else "Bob"))
+    assert ids(await store.visits(VisitQuery(1), 3)) == [8, 7, 6]
+    assert ids(await store.visits(VisitQuery(1, after=PageKey(NOON + 360, 6)), 2)) == [5, 4]
+    assert ids(await store.visits(VisitQuery(1, username="Ada"), 9)) == [7, 5, 3, 1]
+    assert ids(await store.visits(VisitQuery(1, since=NOON + 120, before=NOON + 240), 9)) == [3, 2]
 
 
 some_marks = some.lists(
@@ -115,7 +122,7 @@ some_marks = some.lists(
 @given(some_marks, some.randoms(use_true_random=False), some.integers(1, 5))
 async def test_marks_in_any_order_make_the_same_visits(tmp_path_factory, told, chance, piece):
     marks = [
-        a_mark(id, sign, NOON + 4 * at, "" if sign in (STARTING, STOPPING) else name)
+        make_mark(id, sign, NOON + 4 * at, "" if sign in (STARTING, STOPPING) else name)
         for id, (sign, at, name) in enumerate(told, 1)
     ]
     real = SqliteStore(tmp_path_factory.mktemp("visits") / "kept.sqlite3")
@@ -128,11 +135,11 @@ async def test_marks_in_any_order_make_the_same_visits(tmp_path_factory, told, c
             for store in stores:
                 await write(store, *shuffled[start : start + piece])
         for store in stores:
-            found = await store.visits(Visits(1), 100)
+            found = await store.visits(VisitQuery(1), 100)
             for name in ("Ada", "Bob"):
                 own = [one.visit for one in found if one.visit.username == name]
                 concern = sorted(mark for mark in marks if mark.username in ("", name))
-                assert sorted(own, key=lambda visit: visit.login) == visits(concern)
+                assert sorted(own, key=lambda visit: visit.login) == build_visits(concern)
         for mark in marks:
             assert await stores[0].line(mark.line) == await real.line(mark.line)
     finally:
@@ -140,25 +147,29 @@ async def test_marks_in_any_order_make_the_same_visits(tmp_path_factory, told, c
 
 
 async def test_screenshots_hang_until_they_are_taken_down(place):
-    one, other = a_screenshot(1), a_screenshot(2, NOON + 1)
+    one, other = make_screenshot(1), make_screenshot(2, NOON + 1)
     await place.store.write(Batch(screenshots={1: one, 2: other}))
     await place.store.write(Batch(screenshots={2: None, 1: replace(one, blurred=True)}))
     await place.restart()
     assert await place.store.screenshot(1) == replace(one, blurred=True)
     assert await place.store.screenshot(2) is None
-    assert await place.store.screenshots(Screenshots(1), 9) == [replace(one, blurred=True)]
+    assert await place.store.screenshots(ScreenshotQuery(1), 9) == [replace(one, blurred=True)]
 
 
 async def test_screenshots_are_chosen_and_come_in_pages(store):
     shots = {
-        id: a_screenshot(id, NOON + id // 2, world=1 if id < 6 else 2, account=id % 2)
+        id: make_screenshot(id, NOON + id // 2, world=1 if id < 6 else 2, account=id % 2)
         for id in range(1, 8)
     }
     await store.write(Batch(screenshots=dict(shots)))
-    assert ids(await store.screenshots(Screenshots(1), 3)) == [5, 4, 3]
-    assert ids(await store.screenshots(Screenshots(1, after=Place(NOON + 2, 4)), 9)) == [3, 2, 1]
-    assert ids(await store.screenshots(Screenshots(1, account=1), 9)) == [5, 3, 1]
-    assert ids(await store.screenshots(Screenshots(1, since=NOON + 1, before=NOON + 2), 9)) == [
+    assert ids(await store.screenshots(ScreenshotQuery(1), 3)) == [5, 4, 3]
+    assert ids(await store.screenshots(ScreenshotQuery(1, after=PageKey(NOON + 2, 4)), 9)) == [
+        3,
+        2,
+        1,
+    ]
+    assert ids(await store.screenshots(ScreenshotQuery(1, account=1), 9)) == [5, 3, 1]
+    assert ids(await store.screenshots(ScreenshotQuery(1, since=NOON + 1, before=NOON + 2), 9)) == [
         3,
         2,
     ]

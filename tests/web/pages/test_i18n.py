@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coalserver.web.pages.i18n import FIRST, languages, spoken
+from coalserver.web.pages.i18n import DEFAULT_LANGUAGE, languages, negotiate_language
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,16 @@ from coalserver.web.pages.i18n import FIRST, languages, spoken
     ],
 )
 def test_a_page_is_in_the_language_a_browser_would_rather_have(header, tag):
-    assert spoken(header) == tag
+    assert negotiate_language(header) == tag
 
 
 @given(st.text())
 def test_an_odd_header_is_no_trouble(header):
-    assert spoken(header) in languages()
+    assert negotiate_language(header) in languages()
 
 
 def test_english_is_as_it_stands():
-    english = languages()[FIRST]
+    english = languages()[DEFAULT_LANGUAGE]
     assert english("Hello, %(name)s", name="Ann") == "Hello, Ann"
     assert [english.ngettext("day", "days", n) for n in (0, 1, 2)] == ["days", "day", "days"]
     assert english.name == "English"

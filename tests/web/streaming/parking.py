@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from coalserver.core.commands.accounts import sign_in_guest
+from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import Setting
-from coalserver.security.passwords import Passwords
-from coalserver.server.app import application
+from coalserver.core.unit_of_work import CoreContext
+from coalserver.security.passwords import PasswordService
+from coalserver.server.app import build_application
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Web
+from coalserver.web.api import AppContext
 from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
 
 URL = "/games/pong/rooms/1/events"
@@ -55,7 +55,7 @@ class Place:
         return self.lines[-1]
 
     async def say(self, text: str) -> int:
-        entry = await self.core.do(chat_in_lobby, lobby_id=1, player=self.ann, text=text)
+        entry = await self.core.execute(chat_in_lobby, lobby_id=1, player_id=self.ann, text=text)
         return entry.id
 
     @property
@@ -68,7 +68,7 @@ class Place:
         return [
             one
             for one in self.server.connections
-            if isinstance(one, ParkingProtocol) and one._parked is not None
+            if isinstance(one, ParkingProtocol) and one._parked_subscription is not None
         ]
 
     async def until_parked(self, count: int = 1) -> None:
@@ -78,28 +78,28 @@ class Place:
 
     async def until_waiting(self) -> None:
         async with asyncio.timeout(5):
-            while not self.core.feed.waiting():
+            while not self.core.feed.waiter_count():
                 await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def a_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[Place]:
-    core = await Core.recover(MemoryStore(), Setting(time.time))
-    writing = asyncio.create_task(core.ledger.run())
+async def make_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[Place]:
+    core = await Core.recover(MemoryStore(), CoreContext(time.time))
+    writing = asyncio.create_task(core.writer.run())
     runs = runner(
-        application(Web(core, services={Passwords: Passwords()})),
+        build_application(AppContext(core, services={PasswordService: PasswordService()})),
         access_log=None,
         handler_cancellation=True,
     )
     await runs.setup()
     await web.TCPSite(runs, "127.0.0.1", 0).start()
     place = Place(core, runs.addresses[0][1], runs.server)
-    await core.do(add_game, tag="pong")
-    ann, _ = await core.do(sign_in_guest, name="Ann")
-    bob, place.token = await core.do(sign_in_guest, name="Bob")
+    await core.execute(add_game, tag="pong")
+    ann, _ = await core.execute(create_guest, name="Ann")
+    bob, place.token = await core.execute(create_guest, name="Bob")
     place.ann, place.bob = ann.id, bob.id
-    await core.do(open_lobby, game="pong", player=ann.id, name="x")
-    await core.do(join_lobby, lobby_id=1, player=bob.id)
+    await core.execute(open_lobby, game="pong", player_id=ann.id, name="x")
+    await core.execute(join_lobby, lobby_id=1, player_id=bob.id)
     try:
         yield place
     finally:
@@ -107,7 +107,7 @@ async def a_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[
             line.writer.close()
         core.feed.close()
         await runs.cleanup()
-        core.ledger.close()
+        core.writer.close()
         await writing
 
 

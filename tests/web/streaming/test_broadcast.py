@@ -8,10 +8,10 @@ import pytest
 
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
-from coalserver.core.unit_of_work import Setting
+from coalserver.core.unit_of_work import CoreContext
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Web
-from coalserver.web.streaming.broadcast import FULL, Choruses
+from coalserver.web.api import AppContext
+from coalserver.web.streaming.broadcast import HIGH_WATER_MARK, BroadcastGroups
 from coalserver.web.streaming.subscriptions import Subscription
 
 HERE, THERE, OWN = ("lobby", 1), ("lobby", 2), ("player", 7)
@@ -42,7 +42,7 @@ class Stream:
     def __init__(self, place, chorus):
         self.place, self.chorus = place, chorus
         self.wire = Wire()
-        self.quiet_for = 9
+        self.idle_seconds = 9
         self.woken = 0
         self.fault = None
         self.cursor = place.feed.head
@@ -56,7 +56,7 @@ class Stream:
         self.woken += 1
         if self.wire.unread or self.place.feed.closed or not self.place.feed.covers(self.cursor):
             return self.chorus.leave(self)
-        told, self.cursor = self.chorus.after(self.cursor)
+        told, self.cursor = self.chorus.frames_after(self.cursor)
         self.wire.write(told)
 
     def fail(self, fault):
@@ -68,10 +68,12 @@ class Place:
 
     def __init__(self, core):
         self.feed = core.feed
-        self.choruses = Choruses(Web(core))
+        self.choruses = BroadcastGroups(AppContext(core))
 
     def chorus(self, heard=HEARD, form="ws"):
-        return self.choruses.of(form, "rooms", heard, lambda id, words: b"%d%b " % (id, words))
+        return self.choruses.get_or_create(
+            form, "rooms", heard, lambda id, words: b"%d%b " % (id, words)
+        )
 
     def streams(self, count):
         chorus = self.chorus()
@@ -87,7 +89,7 @@ class Place:
 
 @pytest.fixture
 async def place():
-    return Place(await Core.recover(MemoryStore(), Setting(time.time), tail=5))
+    return Place(await Core.recover(MemoryStore(), CoreContext(time.time), tail=5))
 
 
 async def test_all_are_told_the_same_once(place):
@@ -95,13 +97,13 @@ async def test_all_are_told_the_same_once(place):
     place.say((b"a", HERE), (b"b", THERE), (b"c", HERE))
     place.say((b"d", HERE))
     assert [stream.heard for stream in streams] == [b"0a 2c 3d "] * 3
-    assert [(stream.woken, stream.quiet_for) for stream in streams] == [(0, 0)] * 3
+    assert [(stream.woken, stream.idle_seconds) for stream in streams] == [(0, 0)] * 3
 
 
 async def test_what_has_no_words_is_passed_over(place):
     (stream,) = place.streams(1)
     place.say((None, HERE))
-    assert (stream.heard, stream.cursor, stream.quiet_for) == (b"", 0, 9)
+    assert (stream.heard, stream.cursor, stream.idle_seconds) == (b"", 0, 9)
 
 
 async def test_who_comes_later_hears_what_comes_later(place):
@@ -114,7 +116,7 @@ async def test_who_comes_later_hears_what_comes_later(place):
 
 async def test_who_was_woken_for_himself_is_not_told_twice(place):
     first, second = place.streams(2)
-    place.feed.stay((OWN,), first)
+    place.feed.subscribe((OWN,), first)
     place.say((b"a", HERE), (b"mine", OWN))
     assert (first.woken, second.woken) == (1, 0)
     assert (first.heard, second.heard) == (b"0a ", b"0a ")
@@ -123,14 +125,14 @@ async def test_who_was_woken_for_himself_is_not_told_twice(place):
 async def test_who_leaves_when_he_is_woken_for_himself_hears_nothing_of_that_batch(place):
     first, second = place.streams(2)
     first.wake = lambda: first.chorus.leave(first)
-    place.feed.stay((OWN,), first)
+    place.feed.subscribe((OWN,), first)
     place.say((b"kicked", OWN), (b"between us", HERE))
     assert (first.heard, second.heard) == (b"", b"1between us ")
 
 
 async def test_who_takes_nothing_is_left_to_himself_and_keeps_nobody_waiting(place):
     stuck, gone, fine = place.streams(3)
-    stuck.wire.unread = FULL + 1
+    stuck.wire.unread = HIGH_WATER_MARK + 1
     gone.wire.closing = True
     place.say((b"a", HERE))
     assert (stuck.woken, gone.woken, fine.woken) == (1, 1, 0)
@@ -142,11 +144,11 @@ async def test_what_memory_no_longer_holds_each_reads_for_himself(place):
     place.say(*[(b"elsewhere", THERE)] * 5)
     place.say((b"a", HERE), (b"b", THERE))
     assert [(stream.woken, stream.heard) for stream in streams] == [(1, b"")] * 2
-    assert place.feed.waiting() == 0
+    assert place.feed.waiter_count() == 0
 
 
 async def test_more_than_is_read_at_once_comes_whole():
-    place = Place(await Core.recover(MemoryStore(), Setting(time.time)))
+    place = Place(await Core.recover(MemoryStore(), CoreContext(time.time)))
     (stream,) = place.streams(1)
     place.say(*[(b"a", HERE)] * 250)
     assert stream.heard.split() == [b"%da" % id for id in range(250)]
@@ -168,7 +170,7 @@ async def test_one_who_leaves_twice_or_never_joined_is_no_fault(place):
     first, second = place.streams(2)
     for stream in (first, first, second):
         stream.chorus.leave(stream)
-    assert place.feed.waiting() == 0
+    assert place.feed.waiter_count() == 0
 
 
 async def test_who_hears_the_same_in_the_same_form_is_in_one_chorus(place):
@@ -184,4 +186,4 @@ async def test_a_chorus_that_nobody_is_in_is_forgotten(place):
     stream.chorus.leave(stream)
     del stream
     gc.collect()
-    assert not len(place.choruses._known)
+    assert not len(place.choruses._groups)

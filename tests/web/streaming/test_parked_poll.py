@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from coalserver.core.commands.accounts import end_token
-from coalserver.core.queries.players import token_shown
-from coalserver.domain.play.lobby_events import MemberJoined
-from tests.core.stores import turns
-from tests.web.streaming.parking import URL, Place, a_place, enrolled
+from coalserver.core.commands.accounts import revoke_token
+from coalserver.core.queries.players import token_by_secret
+from coalserver.domain.play.lobby_events import LobbyMemberJoined
+from tests.core.stores import let_others_run
+from tests.web.streaming.parking import URL, Place, enrolled, make_place
 
 
 @pytest.fixture
 async def place() -> AsyncIterator[Place]:
-    async with a_place() as one:
+    async with make_place() as one:
         yield one
 
 
@@ -36,7 +36,7 @@ async def test_a_first_poll_leaves_its_handler_and_is_answered_by_what_comes(pla
     line.ask(place.token, place.core.feed.head)
     await place.until_parked()
     (protocol,) = place.parking
-    await turns()
+    await let_others_run()
     assert protocol._current_request is None
     said = await place.say("hello")
     status, head, body = await line.answer()
@@ -62,7 +62,7 @@ async def test_what_has_no_words_does_not_prolong_the_wait(place):
     await place.until_parked()
     (protocol,) = place.parking
     until = protocol._timer
-    said = await place.core.do(lambda unit: unit.say("a word of another tongue", ("lobby", 1)))
+    said = await place.core.execute(lambda uow: uow.emit("a word of another tongue", ("lobby", 1)))
     assert place.parking == [protocol]
     assert (protocol._timer, protocol._cursor) == (until, said.id)
     await place.say("hello")
@@ -74,8 +74,8 @@ async def test_a_slip_in_the_words_ends_the_poll_and_the_next_is_owned_up_to(pla
     cursor = place.core.feed.head
     line.ask(place.token, cursor)
     await place.until_parked()
-    await place.core.do(
-        lambda unit: unit.say(MemberJoined("pong", 1, place.bob, object()), ("lobby", 1))
+    await place.core.execute(
+        lambda uow: uow.emit(LobbyMemberJoined("pong", 1, place.bob, object()), ("lobby", 1))
     )
     assert await line.reader.read() == b""
     again = await place.line()
@@ -119,8 +119,8 @@ async def test_a_token_that_ends_while_parked_is_refused_in_words(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
-    token = place.core.see(token_shown, secret=place.token)
-    await place.core.do(end_token, token_id=token.id)
+    token = place.core.query(token_by_secret, secret=place.token)
+    await place.core.execute(revoke_token, token_id=token.id)
     status, _, body = await line.answer()
     assert status == 403 and b"auth.invalid" in body
 
@@ -171,7 +171,7 @@ async def test_a_client_that_has_gone_is_freed(place):
     await place.until_parked()
     line.writer.close()
     async with asyncio.timeout(5):
-        while place.core.feed.waiting():
+        while place.core.feed.waiter_count():
             await asyncio.sleep(0)
 
 
@@ -202,7 +202,7 @@ async def test_while_parked_the_player_is_there(place):
 
 
 async def test_without_parking_everything_is_the_same(place):
-    async with a_place(web.AppRunner) as plain:
+    async with make_place(web.AppRunner) as plain:
         line, cursor = await enrolled(plain)
         line.ask(plain.token, cursor)
         await plain.until_waiting()

@@ -11,15 +11,15 @@ from coalserver.domain.minecraft.log.header import Header
 
 #: A step back inside a file of up to this many seconds is the end of summer time, or a clock put
 #: right; a longer one is midnight.
-STEP_BACK = 90 * 60
-HALF_A_DAY = 12 * 60 * 60
+MAX_STEP_BACK_SECONDS = 90 * 60
+HALF_DAY_SECONDS = 12 * 60 * 60
 #: A sender's clock may be ahead of ours by this much when his midnight comes.
-AHEAD = 30 * 60
+MAX_CLOCK_AHEAD_SECONDS = 30 * 60
 #: No zone has one half as long.
-LONGEST_NAME = 64
-A_DAY = timedelta(days=1)
+MAX_ZONE_NAME_LENGTH = 64
+ONE_DAY = timedelta(days=1)
 #: No world is older, and no clock shows more; at the ends of the calendar another zone's day is none.
-YEARS = range(1970, 9999)
+VALID_YEARS = range(1970, 9999)
 
 #: First letters of months as Forge writes them, in its JVM's language; longer ones count first.
 MONTHS: tuple[tuple[str, ...], ...] = (
@@ -36,12 +36,12 @@ MONTHS: tuple[tuple[str, ...], ...] = (
     ("nov", "ноя", "lis", "kas"),
     ("dec", "dez", "déc", "дек", "dic", "gru", "ara"),
 )
-_MONTHS = {start: number for number, starts in enumerate(MONTHS, 1) for start in starts}
+_MONTH_NUMBERS = {start: number for number, starts in enumerate(MONTHS, 1) for start in starts}
 
 
-def zone_named(name: str) -> ZoneInfo | None:
+def find_zone(name: str) -> ZoneInfo | None:
     """The zone, or none of that name."""
-    return _zone(name) if len(name) <= LONGEST_NAME else None
+    return _zone(name) if len(name) <= MAX_ZONE_NAME_LENGTH else None
 
 
 @lru_cache(256)
@@ -55,66 +55,70 @@ def _zone(name: str) -> ZoneInfo | None:
 
 def zone_or_utc(name: str) -> str:
     """The name of a zone that there is; UTC instead of any other."""
-    return name if zone_named(name) else "UTC"
+    return name if find_zone(name) else "UTC"
 
 
 @lru_cache(4096)
-def utc(zone: str, day: date, minute: int) -> float:
+def utc_timestamp(zone: str, day: date, minute: int) -> float:
     """When it is that minute of the day there.
 
     An hour that comes twice is the second one, and one that is left out is counted as before: standard time.
     """
-    there = zone_named(zone) or UTC
-    wall = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=there)
-    offsets = [replaced.utcoffset() or timedelta() for replaced in (wall, wall.replace(fold=1))]
+    local_zone = find_zone(zone) or UTC
+    local_time = datetime(
+        day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=local_zone
+    )
+    offsets = [
+        moment.utcoffset() or timedelta() for moment in (local_time, local_time.replace(fold=1))
+    ]
     naive = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 60 * minute
     return naive - min(offsets).total_seconds()
 
 
 @lru_cache(1024)
-def day_written(text: str) -> date | None:
+def parse_day(text: str) -> date | None:
     """The day a header names: `2013-04-19`, or `25Sep2026` in any of some languages."""
     try:
         if text[4:5] == "-":
             day = date.fromisoformat(text)
         else:
-            day = date(int(text[-4:]), _month(text[2:-4]), int(text[:2]))
+            day = date(int(text[-4:]), _parse_month(text[2:-4]), int(text[:2]))
     except ValueError:
         return None
-    return day if day.year in YEARS else None
+    return day if day.year in VALID_YEARS else None
 
 
-def _month(text: str) -> int:
+def _parse_month(text: str) -> int:
     """The number of a month; 0, which is none, for a word not known here."""
     number = text.rstrip("월月.")
     if number.isdecimal():
         return int(number)
     word = text.casefold()
-    return _MONTHS.get(word[:4]) or _MONTHS.get(word[:3], 0)
+    return _MONTH_NUMBERS.get(word[:4]) or _MONTH_NUMBERS.get(word[:3], 0)
 
 
-class Calendar(Protocol):
+class DateSource(Protocol):
     """Gives a day to lines that tell only the time."""
 
     @property
     def zone(self) -> str: ...
 
-    def put(self, second: int) -> tuple[date | None, Self]:
+    def day_of(self, second: int) -> tuple[date | None, Self]:
         """The day of a line written at that second of it, and the calendar for the next line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Undated:
+class NoDates:
     """Nothing is known of the day: such lines get no timestamp."""
 
     zone: str = "UTC"
 
-    def put(self, second: int) -> tuple[date | None, Self]:
+    def day_of(self, second: int) -> tuple[date | None, Self]:
         return None, self
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveDates:
     """Lines that were written just now."""
 
     zone: str
@@ -122,25 +126,25 @@ class Live:
     second: int
 
     @classmethod
-    def at(cls, now: float, zone: str) -> Self:
+    def from_time(cls, now: float, zone: str) -> Self:
         """The calendar of what is received at this time from that zone."""
         zone = zone_or_utc(zone)
-        there = datetime.fromtimestamp(now, zone_named(zone) or UTC)
-        second = there.hour * 3600 + there.minute * 60 + there.second
-        return cls(zone, there.date(), second)
+        local_time = datetime.fromtimestamp(now, find_zone(zone) or UTC)
+        second = local_time.hour * 3600 + local_time.minute * 60 + local_time.second
+        return cls(zone, local_time.date(), second)
 
-    def put(self, second: int) -> tuple[date | None, Self]:
+    def day_of(self, second: int) -> tuple[date | None, Self]:
         """Today; yesterday, if that were half a day ahead, as a line of before midnight is."""
         ahead = second - self.second
-        if ahead > HALF_A_DAY:
-            return self.day - A_DAY, self
-        if ahead < AHEAD - 24 * 60 * 60:
-            return self.day + A_DAY, self
+        if ahead > HALF_DAY_SECONDS:
+            return self.day - ONE_DAY, self
+        if ahead < MAX_CLOCK_AHEAD_SECONDS - 24 * 60 * 60:
+            return self.day + ONE_DAY, self
         return self.day, self
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class FileDates:
     """Lines of a file, one after another: `day` is its first line's, later its last one's so far."""
 
     zone: str
@@ -148,11 +152,11 @@ class Archive:
     #: Second of the day of the line before; that of the first is not before any other.
     second: int = 0
 
-    def put(self, second: int) -> tuple[date | None, Self]:
+    def day_of(self, second: int) -> tuple[date | None, Self]:
         """The day of the line before, or the next one where the time steps back far."""
         day = self.day
-        if second < self.second - STEP_BACK and day < date.max:
-            day += A_DAY
+        if second < self.second - MAX_STEP_BACK_SECONDS and day < date.max:
+            day += ONE_DAY
         # Not by `replace`, which takes longer than all the rest of this.
         return day, type(self)(self.zone, day, second)
 
@@ -162,41 +166,41 @@ def first_day(seconds: Iterable[int], last: date) -> date:
 
     For `latest.log`, which has no date in its name: its modification time dates the last line.
     """
-    calendar = Archive("UTC", date.min)
+    dates = FileDates("UTC", date.min)
     for second in seconds:
-        calendar = calendar.put(second)[1]
-    nights = calendar.day - date.min
-    return last - nights if last - date.min >= nights else date.min
+        dates = dates.day_of(second)[1]
+    elapsed = dates.day - date.min
+    return last - elapsed if last - date.min >= elapsed else date.min
 
 
-def archive_of(name: str, zone: str) -> Archive | None:
+def file_dates(name: str, zone: str) -> FileDates | None:
     """The calendar of `2026-09-25-3.log.gz`; none for a name without a date."""
-    day = day_written(name[:10]) if name[10:11] in ("-", ".") else None
-    return Archive(zone_or_utc(zone), day) if day else None
+    day = parse_day(name[:10]) if name[10:11] in ("-", ".") else None
+    return FileDates(zone_or_utc(zone), day) if day else None
 
 
-def dated(header: Header, calendar: Calendar) -> tuple[date | None, float | None, Calendar]:
+def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float | None, DateSource]:
     """The day of a line there, its time in UTC if there is such a time, and the calendar for the next."""
     hour, minute, second = map(int, header.clock)
     if hour > 23 or minute > 59 or second > 59:
-        return None, None, calendar
+        return None, None, dates
     minute += 60 * hour
-    day = day_written(header.day) if header.day else None
+    day = parse_day(header.day) if header.day else None
     if day is None:
         # A month in a language not known here is no worse than no date.
         if header.day[4:5] == "-":
-            return None, None, calendar
-        day, calendar = calendar.put(60 * minute + second)
+            return None, None, dates
+        day, dates = dates.day_of(60 * minute + second)
         if day is None:
-            return None, None, calendar
-    zone = "UTC" if header.offset else calendar.zone
-    at = utc(zone, day, minute) + second - _east(header.offset)
+            return None, None, dates
+    zone = "UTC" if header.offset else dates.zone
+    at = utc_timestamp(zone, day, minute) + second - _offset_seconds(header.offset)
     if header.fraction:
         at += float(f".{header.fraction}")
-    return day, at, calendar
+    return day, at, dates
 
 
-def _east(offset: str) -> int:
+def _offset_seconds(offset: str) -> int:
     """Seconds that clocks are ahead of UTC: 7200 for `+02:00`."""
     if offset in ("", "Z"):
         return 0

@@ -10,44 +10,48 @@ from typing import NamedTuple
 class Phrase(NamedTuple):
     """One phrase of the table."""
 
-    key: str
-    words: str
+    death_key: str
+    template: str
 
     @property
-    def literal(self) -> int:
+    def literal_length(self) -> int:
         """Characters that stand for themselves: of two phrases the more literal is tried first."""
-        return len(re.sub(r"\{[vki]\}", "", self.words))
+        return len(re.sub(r"\{[vki]\}", "", self.template))
 
 
 class Death(NamedTuple):
     """How somebody died. `key` is the game's own name of the phrase, empty if none fits."""
 
-    key: str
+    death_key: str
     killer: str = ""
     weapon: str = ""
 
 
-def _phrases() -> Iterator[Phrase]:
+def _load_phrases() -> Iterator[Phrase]:
     text = (files(__package__) / "deaths.txt").read_text("utf-8")
     for line in text.splitlines():
         if not line.startswith("#"):
             yield Phrase(*line.split("\t"))
 
 
-PHRASES = tuple(sorted(_phrases(), key=lambda phrase: -phrase.literal))
+PHRASES = tuple(sorted(_load_phrases(), key=lambda phrase: -phrase.literal_length))
 VICTIM = "{v} "
-_AFTER_A_NAME = [
-    (one.key, one.words[len(VICTIM) :]) for one in PHRASES if one.words.startswith(VICTIM)
+_VICTIM_FIRST = [
+    (phrase.death_key, phrase.template[len(VICTIM) :])
+    for phrase in PHRASES
+    if phrase.template.startswith(VICTIM)
 ]
-_BEFORE_A_NAME = [one for one in PHRASES if not one.words.startswith(VICTIM)]
+_KILLER_FIRST = [phrase for phrase in PHRASES if not phrase.template.startswith(VICTIM)]
 
 #: What may follow a victim's name. Mods write further phrases, which begin like these.
-OPENINGS = frozenset(words.partition(" ")[0] for _, words in _AFTER_A_NAME)
+FIRST_WORDS = frozenset(words.partition(" ")[0] for _, words in _VICTIM_FIRST)
 
 #: Written in front when the whole was too long (key `death.attack.message_too_long`).
-TOO_LONG = "Actually, the message was too long to deliver fully. Sorry! Here's a stripped version: "
+TOO_LONG_PREFIX = (
+    "Actually, the message was too long to deliver fully. Sorry! Here's a stripped version: "
+)
 #: Stands where a killer would: beds and respawn anchors used where they explode.
-DESIGN = "[Intentional Game Design]"
+GAME_DESIGN_KILLER = "[Intentional Game Design]"
 
 #: Item names may hold anything, but are shown in brackets; before 1.7 they were bare, and one word is taken.
 _SLOTS = {"{v}": "(?P<v>.+)", "{k}": "(?P<k>.+?)", "{i}": r"(?P<i>\[.*\]|[^\[\s]\S*)"}
@@ -58,79 +62,81 @@ def _pattern(words: str) -> re.Pattern[str]:
     return re.compile("".join(_SLOTS.get(part) or re.escape(part) for part in parts), re.DOTALL)
 
 
-def _opening(words: str) -> str:
+def _first_words(words: str) -> str:
     """The first two words, or the only one."""
     return " ".join(words.split(" ", 2)[:2])
 
 
-def _exact() -> dict[str, Death]:
+def _exact_phrases() -> dict[str, Death]:
     found: dict[str, Death] = {}
-    for key, words in _AFTER_A_NAME:
+    for key, words in _VICTIM_FIRST:
         if "{" not in words:
-            found.setdefault(words, Death(key, DESIGN if words.endswith(DESIGN) else ""))
+            found.setdefault(
+                words, Death(key, GAME_DESIGN_KILLER if words.endswith(GAME_DESIGN_KILLER) else "")
+            )
     return found
 
 
-def _with_slots() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+def _slotted_phrases() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     found: dict[str, dict[str, str]] = defaultdict(dict)
-    for key, words in _AFTER_A_NAME:
+    for key, words in _VICTIM_FIRST:
         if "{" in words:
-            found[_opening(words)].setdefault(words, key)
+            found[_first_words(words)].setdefault(words, key)
     return {
         opening: [(key, _pattern(words)) for words, key in phrases.items()]
         for opening, phrases in found.items()
     }
 
 
-def _whole() -> dict[str, list[tuple[str, Death]]]:
+def _phrases_by_first_words() -> dict[str, list[tuple[str, Death]]]:
     """Phrases without slots, by their opening: a text may go on after one."""
     found = defaultdict(list)
     for words, death in _EXACT.items():
-        found[_opening(words)].append((f"{words} ", death))
+        found[_first_words(words)].append((f"{words} ", death))
     return found
 
 
-_EXACT = _exact()
-_SLOTTED = _with_slots()
-_WHOLE = _whole()
+_EXACT = _exact_phrases()
+_SLOTTED = _slotted_phrases()
+_BY_FIRST_WORDS = _phrases_by_first_words()
 #: With the words between killer and victim: a line without them is none of these.
 _REVERSED = [
-    (re.split(r"\{[vki]\}", phrase.words)[1], phrase.key, _pattern(phrase.words))
-    for phrase in _BEFORE_A_NAME
+    (re.split(r"\{[vki]\}", phrase.template)[1], phrase.death_key, _pattern(phrase.template))
+    for phrase in _KILLER_FIRST
 ]
 
 
-def _bare(item: str | None) -> str:
+def _strip_brackets(item: str | None) -> str:
     """An item's name without the brackets the log puts around it."""
     if not item:
         return ""
     return item[1:-1] if item.startswith("[") and item.endswith("]") else item
 
 
-def died(words: str) -> Death | None:
+def match_death(words: str) -> Death | None:
     """How one died of whom this is said; the words are those after the name."""
     death = _EXACT.get(words)
     if death is not None:
         return death
-    opening = _opening(words)
+    opening = _first_words(words)
     for key, pattern in _SLOTTED.get(opening, ()):
         match = pattern.fullmatch(words)
         if match is not None:
             slots = match.groupdict()
-            return Death(key, slots.get("k") or "", _bare(slots.get("i")))
+            return Death(key, slots.get("k") or "", _strip_brackets(slots.get("i")))
     # `died` is a phrase of one word, and so is `drowned`.
     for start in (opening, opening.partition(" ")[0]):
-        for phrase, death in _WHOLE.get(start, ()):
+        for phrase, death in _BY_FIRST_WORDS.get(start, ()):
             if words.startswith(phrase):
                 return death
     return None
 
 
-def killed(text: str) -> tuple[str, Death] | None:
+def match_killer_first_death(text: str) -> tuple[str, Death] | None:
     """The victim and the death in a text that names the killer first."""
-    for sign, key, pattern in _REVERSED:
-        match = pattern.fullmatch(text) if sign in text else None
+    for separator, key, pattern in _REVERSED:
+        match = pattern.fullmatch(text) if separator in text else None
         if match is not None:
             slots = match.groupdict()
-            return slots["v"], Death(key, slots["k"], _bare(slots.get("i")))
+            return slots["v"], Death(key, slots["k"], _strip_brackets(slots.get("i")))
     return None

@@ -4,9 +4,11 @@ import re
 from typing import NamedTuple
 
 #: Colours of a terminal: escape sequences of every sort.
-TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])?")
+TERMINAL_CODES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])?"
+)
 #: Colours of the game.
-CODES = re.compile("§.?", re.DOTALL)
+COLOR_CODES = re.compile("§.?", re.DOTALL)
 
 _CLOCK = r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,9}))?"
 #: A thread may hold anything, slashes and pairs of brackets too: `RCON Client /[0:0:0:0:0:0:0:1] #3`.
@@ -42,10 +44,10 @@ class Header(NamedTuple):
     text: str
 
 
-def headed(line: str) -> Header | None:
+def parse_header(line: str) -> Header | None:
     """The line in its parts; none for one without a header, which belongs to the line before."""
     if "\x1b" in line:
-        line = TERMINAL.sub("", line)
+        line = TERMINAL_CODES.sub("", line)
     if line[:1] in "\r> \ufeff":
         line = line.lstrip("\r> \ufeff")
     if line[:1] == "[":
@@ -67,19 +69,19 @@ def headed(line: str) -> Header | None:
     return Header(day, (hour, minute, second), fraction, offset, level or other, text)
 
 
-def plain(text: str) -> str:
+def strip_colors(text: str) -> str:
     """The text without the game's colours."""
-    return CODES.sub("", text) if "§" in text else text
+    return COLOR_CODES.sub("", text) if "§" in text else text
 
 
-def tail(text: str, end: str) -> str:
+def colored_tail(text: str, plain_end: str) -> str:
     """The end of a text as it is with its colours; `end` is the same without."""
-    left = len(plain(text)) - len(end)
-    at = 0
-    while left > 0:
-        if text[at] == "§":
-            at += 2
+    remaining = len(strip_colors(text)) - len(plain_end)
+    index = 0
+    while remaining > 0:
+        if text[index] == "§":
+            index += 2
         else:
-            at += 1
-            left -= 1
-    return text[at:]
+            index += 1
+            remaining -= 1
+    return text[index:]

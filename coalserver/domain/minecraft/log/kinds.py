@@ -1,105 +1,105 @@
 """What a line of a world's log may be, what is told of each kind, and how it is tagged."""
 
-from enum import StrEnum, auto
+from enum import StrEnum
 from typing import TypedDict
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """What a line says has happened."""
 
     # one player comes and goes
-    LOGGED_IN = auto()
-    JOINED = auto()
-    LOST = auto()
-    LEFT = auto()
+    LOGGED_IN = "logged_in"
+    JOINED = "joined"
+    CONNECTION_LOST = "lost"
+    LEFT = "left"
     #: Somebody was not let in. He need not have played here, ever.
-    REFUSED = auto()
-    UUID = auto()
+    CONNECTION_REFUSED = "refused"
+    UUID = "uuid"
     # what is said
-    CHAT = auto()
+    CHAT = "chat"
     #: `<name>` after a team, a world or a channel: who says it is less sure than in CHAT.
-    CHANNEL = auto()
-    EMOTE = auto()
+    CHANNEL = "channel"
+    EMOTE = "emote"
     #: `/say`, by the console, RCON or a player.
-    SAID = auto()
+    SAY_COMMAND = "said"
     #: `/say` with a name in front: what somebody wrote on the site comes back like this.
-    ECHO = auto()
+    SITE_CHAT = "echo"
     #: `/say <COAL>`: the site's own announcements.
-    ANNOUNCEMENT = auto()
+    ANNOUNCEMENT = "announcement"
     # what players did
-    DEATH = auto()
-    ACHIEVEMENT = auto()
-    ACHIEVEMENT_LOST = auto()
-    ADVANCEMENT = auto()
-    CHALLENGE = auto()
-    GOAL = auto()
-    COMMAND = auto()
-    FEEDBACK = auto()
-    KICKED = auto()
-    BANNED = auto()
+    DEATH = "death"
+    ACHIEVEMENT = "achievement"
+    ACHIEVEMENT_LOST = "achievement_lost"
+    ADVANCEMENT = "advancement"
+    CHALLENGE = "challenge"
+    GOAL = "goal"
+    COMMAND = "command"
+    FEEDBACK = "feedback"
+    KICKED = "kicked"
+    BANNED = "banned"
     # the world itself
-    STARTING = auto()
-    BRAND = auto()
-    LISTENING = auto()
-    READY = auto()
-    RCON = auto()
-    PAUSED = auto()
-    SAVED = auto()
-    OVERLOADED = auto()
-    STOP_ASKED = auto()
-    STOPPING = auto()
+    STARTING = "starting"
+    BRAND = "brand"
+    LISTENING = "listening"
+    READY = "ready"
+    RCON = "rcon"
+    PAUSED = "paused"
+    SAVED = "saved"
+    OVERLOADED = "overloaded"
+    STOP_REQUESTED = "stop_asked"
+    STOPPING = "stopping"
     #: It cannot start: the port is taken, the EULA not agreed to, Java too old, the jar unreadable.
-    FAILED = auto()
-    CRASHED = auto()
+    FAILED = "failed"
+    CRASHED = "crashed"
     # the rest
     #: A pet or a villager, never a player.
-    MOB_DEATH = auto()
-    UNKNOWN = auto()
+    MOB_DEATH = "mob_death"
+    UNKNOWN = "unknown"
     #: No header: it belongs to the line before (stack traces, second lines of an answer).
-    CONTINUATION = auto()
+    CONTINUATION = "continuation"
 
 
 #: In the order they are shown, after `timestamp`. Kinds not named here are `unknown`.
-TAGS: dict[Kind, tuple[str, ...]] = {
-    Kind.LOGGED_IN: ("connection", "login"),
-    Kind.JOINED: ("connection", "login"),
-    Kind.LOST: ("connection", "logout"),
-    Kind.LEFT: ("connection", "logout"),
-    Kind.REFUSED: ("connection",),
-    Kind.UUID: ("connection",),
-    Kind.CHAT: ("chat",),
-    Kind.CHANNEL: ("chat",),
-    Kind.EMOTE: ("chat",),
-    Kind.SAID: ("chat",),
-    Kind.ECHO: ("chat",),
+TAGS: dict[LineKind, tuple[str, ...]] = {
+    LineKind.LOGGED_IN: ("connection", "login"),
+    LineKind.JOINED: ("connection", "login"),
+    LineKind.CONNECTION_LOST: ("connection", "logout"),
+    LineKind.LEFT: ("connection", "logout"),
+    LineKind.CONNECTION_REFUSED: ("connection",),
+    LineKind.UUID: ("connection",),
+    LineKind.CHAT: ("chat",),
+    LineKind.CHANNEL: ("chat",),
+    LineKind.EMOTE: ("chat",),
+    LineKind.SAY_COMMAND: ("chat",),
+    LineKind.SITE_CHAT: ("chat",),
     # Not a chat: announcements stay out of lists of chats.
-    Kind.ANNOUNCEMENT: ("coal",),
-    Kind.DEATH: ("death",),
-    Kind.ACHIEVEMENT: ("achievement",),
-    Kind.ADVANCEMENT: ("achievement",),
-    Kind.CHALLENGE: ("achievement",),
-    Kind.GOAL: ("achievement",),
-    Kind.STARTING: ("server", "starting"),
-    Kind.BRAND: ("server",),
-    Kind.LISTENING: ("server",),
-    Kind.READY: ("server",),
-    Kind.RCON: ("server",),
-    Kind.PAUSED: ("server",),
-    Kind.SAVED: ("server",),
-    Kind.OVERLOADED: ("server", "performance", "overloaded"),
-    Kind.STOP_ASKED: ("server",),
-    Kind.STOPPING: ("server", "stopping"),
-    Kind.FAILED: ("server",),
-    Kind.CRASHED: ("server",),
+    LineKind.ANNOUNCEMENT: ("coal",),
+    LineKind.DEATH: ("death",),
+    LineKind.ACHIEVEMENT: ("achievement",),
+    LineKind.ADVANCEMENT: ("achievement",),
+    LineKind.CHALLENGE: ("achievement",),
+    LineKind.GOAL: ("achievement",),
+    LineKind.STARTING: ("server", "starting"),
+    LineKind.BRAND: ("server",),
+    LineKind.LISTENING: ("server",),
+    LineKind.READY: ("server",),
+    LineKind.RCON: ("server",),
+    LineKind.PAUSED: ("server",),
+    LineKind.SAVED: ("server",),
+    LineKind.OVERLOADED: ("server", "performance", "overloaded"),
+    LineKind.STOP_REQUESTED: ("server",),
+    LineKind.STOPPING: ("server", "stopping"),
+    LineKind.FAILED: ("server",),
+    LineKind.CRASHED: ("server",),
 }
-UNKNOWN = ("unknown",)
+UNKNOWN_TAGS = ("unknown",)
 
 
-class Facts(TypedDict, total=False):
+class LineDetails(TypedDict, total=False):
     """What a line tells, besides when; `Reading` says what each is."""
 
     username: str
-    shown: str
+    display_name: str
     uuid: str
     ip: str
     port: str
@@ -116,4 +116,4 @@ class Facts(TypedDict, total=False):
 
 
 #: A kind, and what goes with it.
-Found = tuple[Kind, Facts]
+ParsedText = tuple[LineKind, LineDetails]

@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
-from coalserver.domain.minecraft.log.dates import Calendar, Undated, dated
-from coalserver.domain.minecraft.log.header import headed, plain, tail
-from coalserver.domain.minecraft.log.kinds import TAGS, UNKNOWN, Kind
-from coalserver.domain.minecraft.log.phrases import recognised
-from coalserver.domain.minecraft.log.server_lines import without_a_header
+from coalserver.domain.minecraft.log.dates import DateSource, NoDates, resolve_time
+from coalserver.domain.minecraft.log.header import colored_tail, parse_header, strip_colors
+from coalserver.domain.minecraft.log.kinds import TAGS, UNKNOWN_TAGS, LineKind
+from coalserver.domain.minecraft.log.phrases import parse_text
+from coalserver.domain.minecraft.log.server_lines import parse_headerless_line
 
 #: Deaths are told at this level; a warning that begins like one is none.
-TOLD = ("INFO", "")
+DEATH_LEVELS = ("INFO", "")
 
 
-class Reading(NamedTuple):
+class ParsedLine(NamedTuple):
     """One line, and what it says. What it does not say is empty.
 
     No dataclass: one of so many fields takes five times as long to make, a third of the time of a line.
@@ -26,7 +26,7 @@ class Reading(NamedTuple):
 
     #: As it came, without the line's end.
     line: str
-    kind: Kind
+    kind: LineKind
     #: What follows the header, without colours.
     text: str = ""
     level: str = ""
@@ -39,7 +39,7 @@ class Reading(NamedTuple):
     #: The player whose line it is; only one who has been in this world.
     username: str = ""
     #: The name as the line shows it: decorated, a nickname, an e-mail, somebody not let in.
-    shown: str = ""
+    display_name: str = ""
     uuid: str = ""
     ip: str = ""
     port: str = ""
@@ -63,8 +63,8 @@ class Reading(NamedTuple):
     def tags(self) -> tuple[str, ...]:
         """In the order they are shown. Of twins that open or close one visit, these are the first's."""
         if self.at is None:
-            return UNKNOWN
-        return ("timestamp", *TAGS.get(self.kind, UNKNOWN))
+            return UNKNOWN_TAGS
+        return ("timestamp", *TAGS.get(self.kind, UNKNOWN_TAGS))
 
     @property
     def player(self) -> str:
@@ -72,51 +72,51 @@ class Reading(NamedTuple):
         return "" if "@" in self.username else self.username
 
     @property
-    def tags_of_twin(self) -> tuple[str, ...]:
+    def duplicate_tags(self) -> tuple[str, ...]:
         """The tags of a line about a connection that neither opens nor closes a visit."""
         return tuple(tag for tag in self.tags if tag not in ("login", "logout"))
 
 
-def read(line: str, calendar: Calendar = Undated()) -> Reading:
+def parse_line(line: str, dates: DateSource = NoDates()) -> ParsedLine:
     """What a line says that is by itself."""
-    return _turned(line, calendar)[0]
+    return _parse(line, dates)[0]
 
 
-def read_all(lines: Iterable[str], calendar: Calendar) -> tuple[list[Reading], Calendar]:
+def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLine], DateSource]:
     """What lines say that were written one after another, and the calendar for those that follow."""
-    readings = []
+    parsed_lines = []
     for line in lines:
-        reading, calendar = _turned(line, calendar)
-        readings.append(reading)
-    return readings, calendar
+        parsed, dates = _parse(line, dates)
+        parsed_lines.append(parsed)
+    return parsed_lines, dates
 
 
-def identity(world: int, reading: Reading) -> bytes:
+def line_identity(world: int, parsed: ParsedLine) -> bytes:
     """The same for the same line of the same world: what was stored once is not stored again.
 
     The time of day stands in the line, so that with the day it is the same line only when it was written at
     the same time, whatever zone it is sent with.
     """
-    told = f"{world}\n{reading.day}\n{reading.line}"
-    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    text = f"{world}\n{parsed.day}\n{parsed.line}"
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _turned(line: str, calendar: Calendar) -> tuple[Reading, Calendar]:
+def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
     """What a line says, and the calendar for the next."""
     line = line.rstrip("\r\n")
-    header = headed(line)
+    header = parse_header(line)
     if header is None:
-        kind, facts = without_a_header(line) or (Kind.CONTINUATION, {})
-        return Reading(line, kind, line, zone=calendar.zone, **facts), calendar
-    day, at, calendar = dated(header, calendar)
-    text = plain(header.text)
+        kind, details = parse_headerless_line(line) or (LineKind.CONTINUATION, {})
+        return ParsedLine(line, kind, line, zone=dates.zone, **details), dates
+    day, at, dates = resolve_time(header, dates)
+    text = strip_colors(header.text)
     # Of the right form, but no calendar has that day or no clock that time.
     if at is None and header.day:
-        return Reading(line, Kind.UNKNOWN, text, header.level, None, calendar.zone), calendar
-    kind, facts = recognised(text)
-    if kind is Kind.DEATH and header.level not in TOLD:
-        kind, facts = Kind.UNKNOWN, {}
-    if text is not header.text and "chat" in facts:
-        facts["chat"] = tail(header.text, facts["chat"])
-    written = day.isoformat() if day else ""
-    return Reading(line, kind, text, header.level, at, calendar.zone, written, **facts), calendar
+        return ParsedLine(line, LineKind.UNKNOWN, text, header.level, None, dates.zone), dates
+    kind, details = parse_text(text)
+    if kind is LineKind.DEATH and header.level not in DEATH_LEVELS:
+        kind, details = LineKind.UNKNOWN, {}
+    if text is not header.text and "chat" in details:
+        details["chat"] = colored_tail(header.text, details["chat"])
+    day_text = day.isoformat() if day else ""
+    return ParsedLine(line, kind, text, header.level, at, dates.zone, day_text, **details), dates

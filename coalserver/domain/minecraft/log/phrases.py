@@ -5,301 +5,346 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from coalserver.domain.minecraft.log.deaths import OPENINGS, TOO_LONG, Death, died, killed
-from coalserver.domain.minecraft.log.kinds import Facts, Found, Kind
-from coalserver.domain.minecraft.log.server_lines import of_the_world
+from coalserver.domain.minecraft.log.deaths import (
+    FIRST_WORDS,
+    TOO_LONG_PREFIX,
+    Death,
+    match_death,
+    match_killer_first_death,
+)
+from coalserver.domain.minecraft.log.kinds import LineDetails, LineKind, ParsedText
+from coalserver.domain.minecraft.log.server_lines import parse_server_line
 
 #: What an account may be called, and what Bedrock's players are: with `.` or `*` in front. Offline
 #: any letters will do.
-NAME = re.compile(r"[.*]?\w{1,32}")
+USERNAME = re.compile(r"[.*]?\w{1,32}")
 #: What the site may put in front of what it says, besides names.
 EMAIL = re.compile(r"[\w.]+@[\w.]+", re.ASCII)
 #: Those who speak without being players.
-SPEAKERS = frozenset(("Server", "Rcon"))
+CONSOLE_NAMES = frozenset(("Server", "Rcon"))
 #: With what teams and plugins put around it.
-LONGEST_NAME = 128
+MAX_NAME_LENGTH = 128
 #: The game shortens what it says to 256 characters. What is longer than this, some patterns would take
 #: too long over, and is no phrase of the game's; chats may be of any length.
-LONGEST = 2048
+MAX_TEXT_LENGTH = 2048
 #: The site itself.
-SITE = "COAL"
+SITE_NAME = "COAL"
 
-_GROUPS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
+_DECORATIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
 _CHAT = re.compile(r"<([^>]+)> (.*)", re.DOTALL)
-_IN_FRONT = re.compile(r"\[([^\]]*)\] ?<([^>]+)> (.*)", re.DOTALL)
-_TEAM = re.compile(r"-> (?:\[[^\]]*\] )?<([^>]+)> (.*)", re.DOTALL)
+_CHANNEL_CHAT = re.compile(r"\[([^\]]*)\] ?<([^>]+)> (.*)", re.DOTALL)
+_TEAM_CHAT = re.compile(r"-> (?:\[[^\]]*\] )?<([^>]+)> (.*)", re.DOTALL)
 _FEEDBACK = re.compile(r"\[([^\]:]+): (.*)\]", re.DOTALL)
-_FROM = r"/\[?([^\]\[/ ]*?)\]?:([0-9]+)"
+_ADDRESS = r"/\[?([^\]\[/ ]*?)\]?:([0-9]+)"
 _LOGGED_IN = re.compile(
-    rf"(.+?) ?\[(?:[^\]\[/]*{_FROM}|[^\]\[]*)\] logged in with entity id [0-9]+ at"
+    rf"(.+?) ?\[(?:[^\]\[/]*{_ADDRESS}|[^\]\[]*)\] logged in with entity id [0-9]+ at"
     r" \((?:\[[^\]]*\] ?)?([^ ,)]+), ([^ ,)]+), ([^ ,)]+)\)"
 )
 _FORMERLY = re.compile(r"(.+?) \((formerly known as .+)\) joined the game")
 _REFUSED = re.compile(
-    rf"(?:Disconnecting )?(?:(.*?) )?\(?(?:[\w.-]*{_FROM}|IP hidden\)|local\))\)?(?: lost connection)?: (.*)",
+    rf"(?:Disconnecting )?(?:(.*?) )?\(?(?:[\w.-]*{_ADDRESS}|IP hidden\)|local\))\)?(?: lost connection)?: (.*)",
     re.DOTALL,
 )
 _PROFILE = re.compile(r"GameProfile\b.*?\bname=([^,\]]+)")
 _UUID = re.compile(r"UUID of player (.+) is ([0-9A-Fa-f-]{32,36})")
 _REASON = re.compile(r"(?:Text|Translatable)Component\{(?:text|key)='(.*?)'(?:,|\})", re.DOTALL)
-_EARNINGS = {
-    "made the advancement": Kind.ADVANCEMENT,
-    "completed the challenge": Kind.CHALLENGE,
-    "reached the goal": Kind.GOAL,
-    "just earned the achievement": Kind.ACHIEVEMENT,
-    "lost the achievement": Kind.ACHIEVEMENT_LOST,
+_ADVANCEMENT_KINDS = {
+    "made the advancement": LineKind.ADVANCEMENT,
+    "completed the challenge": LineKind.CHALLENGE,
+    "reached the goal": LineKind.GOAL,
+    "just earned the achievement": LineKind.ACHIEVEMENT,
+    "lost the achievement": LineKind.ACHIEVEMENT_LOST,
 }
-_EARNED = re.compile(rf"has ({'|'.join(_EARNINGS)}) \[(.*)\]", re.DOTALL)
-_PUT_OUT = re.compile(r"(?:Kicked|Banned) (?:(\S+?)(?:: | from the game(?:: )?)|player (\S+)$)")
+_ADVANCEMENT = re.compile(rf"has ({'|'.join(_ADVANCEMENT_KINDS)}) \[(.*)\]", re.DOTALL)
+_KICKED_OR_BANNED = re.compile(
+    r"(?:Kicked|Banned) (?:(\S+?)(?:: | from the game(?:: )?)|player (\S+)$)"
+)
 #: Where words about a name begin, if the name itself may have several.
-_AFTER_SEVERAL = re.compile(
-    rf" (?=joined the game$|left the game$|lost connection: |has (?:{'|'.join(_EARNINGS)}) \[)"
+_AFTER_MULTI_WORD_NAME = re.compile(
+    rf" (?=joined the game$|left the game$|lost connection: |has (?:{'|'.join(_ADVANCEMENT_KINDS)}) \[)"
 )
 
 
-def name_in(shown: str) -> str:
+def extract_username(display_name: str) -> str:
     """The player's name in a name as shown, which teams and plugins decorate; empty if that is unsure."""
-    return _name_in(shown) if len(shown) <= LONGEST_NAME else ""
+    return _extract_username(display_name) if len(display_name) <= MAX_NAME_LENGTH else ""
 
 
 @lru_cache(4096)
-def _name_in(shown: str) -> str:
-    if NAME.fullmatch(shown):
-        return shown
-    rest = _GROUPS.sub(" ", shown).split()
-    return rest[0] if len(rest) == 1 and NAME.fullmatch(rest[0]) else ""
+def _extract_username(display_name: str) -> str:
+    if USERNAME.fullmatch(display_name):
+        return display_name
+    rest = _DECORATIONS.sub(" ", display_name).split()
+    return rest[0] if len(rest) == 1 and USERNAME.fullmatch(rest[0]) else ""
 
 
-def _said(kind: Kind, shown: str, text: str) -> Found:
-    return kind, {"username": name_in(shown), "shown": shown, "chat": text}
+def _chat_line(kind: LineKind, display_name: str, text: str) -> ParsedText:
+    return kind, {
+        "username": extract_username(display_name),
+        "display_name": display_name,
+        "chat": text,
+    }
 
 
-def _chat(text: str) -> Found | None:
+def _parse_chat(text: str) -> ParsedText | None:
     match = _CHAT.match(text)
-    return _said(Kind.CHAT, *match.groups()) if match else None
+    return _chat_line(LineKind.CHAT, *match.groups()) if match else None
 
 
-def _console_said(text: str) -> Found:
+def _parse_console_chat(text: str) -> ParsedText:
     """What the console or RCON says; with a name in front it is somebody on the site."""
     match = _CHAT.match(text)
     if match is None:
-        return Kind.SAID, {"chat": text}
-    shown, chat = match.groups()
-    if shown == SITE:
-        return Kind.ANNOUNCEMENT, {"chat": chat}
-    sure = not shown.startswith("*") and (NAME.fullmatch(shown) or EMAIL.fullmatch(shown))
+        return LineKind.SAY_COMMAND, {"chat": text}
+    display_name, chat = match.groups()
+    if display_name == SITE_NAME:
+        return LineKind.ANNOUNCEMENT, {"chat": chat}
+    is_username = not display_name.startswith("*") and (
+        USERNAME.fullmatch(display_name) or EMAIL.fullmatch(display_name)
+    )
     # A nickname's owner is nobody's business but the site's: without a name the text stays whole.
-    if not sure:
-        return Kind.ECHO, {"shown": shown, "chat": text}
-    return Kind.ECHO, {"username": shown, "shown": shown, "chat": chat}
+    if not is_username:
+        return LineKind.SITE_CHAT, {"display_name": display_name, "chat": text}
+    return LineKind.SITE_CHAT, {
+        "username": display_name,
+        "display_name": display_name,
+        "chat": chat,
+    }
 
 
-def _bracket(text: str) -> Found | None:
+def _parse_bracketed(text: str) -> ParsedText | None:
     inside, closed, rest = text[1:].partition("]")
-    if inside in SPEAKERS and rest.startswith(" "):
-        return _console_said(rest[1:])
+    if inside in CONSOLE_NAMES and rest.startswith(" "):
+        return _parse_console_chat(rest[1:])
     if closed and rest.lstrip(" ").startswith("<"):
-        match = _IN_FRONT.match(text)
-        return _said(Kind.CHANNEL, match[2], match[3]) if match else None
+        match = _CHANNEL_CHAT.match(text)
+        return _chat_line(LineKind.CHANNEL, match[2], match[3]) if match else None
     if ": " in text and text.endswith("]"):
         match = _FEEDBACK.fullmatch(text)
-        return (Kind.FEEDBACK, {"shown": match[1], "message": match[2]}) if match else None
+        return (
+            (LineKind.FEEDBACK, {"display_name": match[1], "message": match[2]}) if match else None
+        )
     return None
 
 
-def _star(text: str) -> Found | None:
+def _parse_emote(text: str) -> ParsedText | None:
     star, _, rest = text.partition(" ")
-    shown, _, action = rest.partition(" ")
-    if star == "*" and action and NAME.fullmatch(shown):
-        return _said(Kind.EMOTE, shown, action)
+    display_name, _, action = rest.partition(" ")
+    if star == "*" and action and USERNAME.fullmatch(display_name):
+        return _chat_line(LineKind.EMOTE, display_name, action)
     return None
 
 
-def _arrow(text: str) -> Found | None:
-    match = _TEAM.match(text)
-    return _said(Kind.CHANNEL, *match.groups()) if match else None
+def _parse_team_chat(text: str) -> ParsedText | None:
+    match = _TEAM_CHAT.match(text)
+    return _chat_line(LineKind.CHANNEL, *match.groups()) if match else None
 
 
-def _logged_in(text: str, _name: str, _words: str) -> Found | None:
+def _parse_login(text: str, _name: str, _words: str) -> ParsedText | None:
     match = _LOGGED_IN.match(text)
     if match is None:
         return None
-    name, ip, port, *place = match.groups("")
-    facts: Facts = {
+    name, ip, port, *coordinates = match.groups("")
+    details: LineDetails = {
         "username": name,
-        "shown": name,
+        "display_name": name,
         "ip": ip,
         "port": port,
-        "location": _place(place),
+        "location": _parse_location(coordinates),
     }
-    return Kind.LOGGED_IN, facts
+    return LineKind.LOGGED_IN, details
 
 
-def _place(written: list[str]) -> tuple[float, float, float] | None:
+def _parse_location(coordinates: list[str]) -> tuple[float, float, float] | None:
     try:
-        x, y, z = map(float, written)
+        x, y, z = map(float, coordinates)
     except ValueError:
         return None
     return (x, y, z) if math.isfinite(x + y + z) else None
 
 
-def _joined(_text: str, name: str, words: str) -> Found | None:
+def _parse_join(_text: str, name: str, words: str) -> ParsedText | None:
     if words != "joined the game":
         return None
-    return Kind.JOINED, {"username": name_in(name), "shown": name}
+    return LineKind.JOINED, {"username": extract_username(name), "display_name": name}
 
 
-def _renamed(text: str, _name: str, _words: str) -> Found | None:
+def _parse_renamed_join(text: str, _name: str, _words: str) -> ParsedText | None:
     match = _FORMERLY.fullmatch(text)
     if match is None:
         return None
-    return Kind.JOINED, {"username": name_in(match[1]), "shown": match[1], "message": match[2]}
+    return LineKind.JOINED, {
+        "username": extract_username(match[1]),
+        "display_name": match[1],
+        "message": match[2],
+    }
 
 
-def _left(text: str, name: str, words: str) -> Found | None:
+def _parse_leave(text: str, name: str, words: str) -> ParsedText | None:
     if words != "left the game":
-        return _died(text, name, words)
-    return Kind.LEFT, {"username": name_in(name), "shown": name}
+        return _parse_death(text, name, words)
+    return LineKind.LEFT, {"username": extract_username(name), "display_name": name}
 
 
-def _lost(text: str, name: str, words: str) -> Found | None:
+def _parse_lost_connection(text: str, name: str, words: str) -> ParsedText | None:
     if not words.startswith("lost connection: "):
         return None
     if "/" in name or name.endswith(")") or _PROFILE.search(name):
-        return _refused(text)
-    reason = _reason(words.partition(": ")[2])
-    return Kind.LOST, {"username": name_in(name), "shown": name, "message": reason}
+        return _parse_refused_connection(text)
+    reason = _parse_reason(words.partition(": ")[2])
+    return LineKind.CONNECTION_LOST, {
+        "username": extract_username(name),
+        "display_name": name,
+        "message": reason,
+    }
 
 
-def _refused(text: str) -> Found | None:
+def _parse_refused_connection(text: str) -> ParsedText | None:
     match = _REFUSED.fullmatch(text)
     if match is None:
         return None
-    who, ip, port, why = match.groups("")
-    profile = _PROFILE.search(who)
-    facts: Facts = {"shown": profile[1] if profile else who, "message": _reason(why)}
-    return Kind.REFUSED, {**facts, "ip": ip, "port": port}
+    client, ip, port, reason = match.groups("")
+    profile = _PROFILE.search(client)
+    details: LineDetails = {
+        "display_name": profile[1] if profile else client,
+        "message": _parse_reason(reason),
+    }
+    return LineKind.CONNECTION_REFUSED, {**details, "ip": ip, "port": port}
 
 
-def _reason(text: str) -> str:
+def _parse_reason(text: str) -> str:
     """Why a connection ended, without the shell that 1.7 and 1.8 wrote around it."""
     match = _REASON.match(text)
     return match[1] if match else text
 
 
-def _earned(_text: str, name: str, words: str) -> Found | None:
-    match = _EARNED.match(words)
+def _parse_advancement(_text: str, name: str, words: str) -> ParsedText | None:
+    match = _ADVANCEMENT.match(words)
     if match is None:
         return None
-    facts: Facts = {"username": name_in(name), "shown": name, "title": match[2], "message": words}
-    return _EARNINGS[match[1]], facts
+    details: LineDetails = {
+        "username": extract_username(name),
+        "display_name": name,
+        "title": match[2],
+        "message": words,
+    }
+    return _ADVANCEMENT_KINDS[match[1]], details
 
 
-def _issued(_text: str, name: str, words: str) -> Found | None:
+def _parse_command(_text: str, name: str, words: str) -> ParsedText | None:
     start = "issued server command: "
     if not words.startswith(start):
         return None
-    return Kind.COMMAND, {"username": name_in(name), "shown": name, "message": words[len(start) :]}
+    return LineKind.COMMAND, {
+        "username": extract_username(name),
+        "display_name": name,
+        "message": words[len(start) :],
+    }
 
 
-def _died(_text: str, name: str, words: str) -> Found | None:
-    death = died(words) if NAME.fullmatch(name) else None
-    return of_death(name, name, words, death) if death else None
+def _parse_death(_text: str, name: str, words: str) -> ParsedText | None:
+    death = match_death(words) if USERNAME.fullmatch(name) else None
+    return death_of(name, name, words, death) if death else None
 
 
-def of_death(username: str, shown: str, words: str, death: Death) -> Found:
+def death_of(username: str, display_name: str, words: str, death: Death) -> ParsedText:
     """A player's death; the words are those after the name."""
     key, killer, weapon = death
-    facts: Facts = {"username": username, "shown": shown, "message": words}
-    return Kind.DEATH, {**facts, "death": key, "killer": killer, "weapon": weapon}
+    details: LineDetails = {"username": username, "display_name": display_name, "message": words}
+    return LineKind.DEATH, {**details, "death": key, "killer": killer, "weapon": weapon}
 
 
-def _showed(text: str) -> Found | None:
-    found = killed(text)
-    if found is None or not NAME.fullmatch(found[0]):
+def _parse_killer_first_death(text: str) -> ParsedText | None:
+    found = match_killer_first_death(text)
+    if found is None or not USERNAME.fullmatch(found[0]):
         return None
-    return of_death(found[0], found[0], text, found[1])
+    return death_of(found[0], found[0], text, found[1])
 
 
-def _uuid(text: str) -> Found | None:
+def _parse_uuid(text: str) -> ParsedText | None:
     match = _UUID.fullmatch(text)
-    return (Kind.UUID, {"shown": match[1], "uuid": match[2].lower()}) if match else None
+    return (LineKind.UUID, {"display_name": match[1], "uuid": match[2].lower()}) if match else None
 
 
-def _put_out(text: str) -> Found | None:
-    match = _PUT_OUT.match(text)
+def _parse_kick_or_ban(text: str) -> ParsedText | None:
+    match = _KICKED_OR_BANNED.match(text)
     if match is None:
         return None
-    kind = Kind.KICKED if text.startswith("Kicked") else Kind.BANNED
-    return kind, {"shown": match[1] or match[2], "message": text[match.end() :]}
+    kind = LineKind.KICKED if text.startswith("Kicked") else LineKind.BANNED
+    return kind, {"display_name": match[1] or match[2], "message": text[match.end() :]}
 
 
-def _too_long(text: str) -> Found | None:
-    name, _, words = text.removeprefix(TOO_LONG).partition(" ")
-    return _died(text, name, words) if text.startswith(TOO_LONG) else None
+def _parse_shortened_death(text: str) -> ParsedText | None:
+    name, _, words = text.removeprefix(TOO_LONG_PREFIX).partition(" ")
+    return _parse_death(text, name, words) if text.startswith(TOO_LONG_PREFIX) else None
 
 
-def of_several_words(text: str) -> Found | None:
+def parse_multi_word_name(text: str) -> ParsedText | None:
     """The same of players whose names, or what a team puts around them, have several words."""
-    match = _AFTER_SEVERAL.search(text)
+    match = _AFTER_MULTI_WORD_NAME.search(text)
     if match is None:
         return None
     words = text[match.end() :]
-    return _BY_SECOND[words.partition(" ")[0]](text, text[: match.start()], words)
+    return _PARSERS_BY_SECOND_WORD[words.partition(" ")[0]](text, text[: match.start()], words)
 
 
-_BY_CHARACTER: dict[str, Callable[[str], Found | None]] = {
-    "<": _chat,
-    "[": _bracket,
-    "*": _star,
-    "-": _arrow,
+_PARSERS_BY_CHARACTER: dict[str, Callable[[str], ParsedText | None]] = {
+    "<": _parse_chat,
+    "[": _parse_bracketed,
+    "*": _parse_emote,
+    "-": _parse_team_chat,
 }
-_BY_SECOND: dict[str, Callable[[str, str, str], Found | None]] = {
-    **dict.fromkeys(OPENINGS, _died),
-    "logged": _logged_in,
-    "joined": _joined,
-    "(formerly": _renamed,
-    "left": _left,
-    "lost": _lost,
-    "has": _earned,
-    "issued": _issued,
+_PARSERS_BY_SECOND_WORD: dict[str, Callable[[str, str, str], ParsedText | None]] = {
+    **dict.fromkeys(FIRST_WORDS, _parse_death),
+    "logged": _parse_login,
+    "joined": _parse_join,
+    "(formerly": _parse_renamed_join,
+    "left": _parse_leave,
+    "lost": _parse_lost_connection,
+    "has": _parse_advancement,
+    "issued": _parse_command,
 }
-_BY_FIRST: dict[str, Callable[[str], Found | None]] = {
-    "UUID": _uuid,
-    "Disconnecting": _refused,
-    "Kicked": _put_out,
-    "Banned": _put_out,
-    "Actually,": _too_long,
+_PARSERS_BY_FIRST_WORD: dict[str, Callable[[str], ParsedText | None]] = {
+    "UUID": _parse_uuid,
+    "Disconnecting": _parse_refused_connection,
+    "Kicked": _parse_kick_or_ban,
+    "Banned": _parse_kick_or_ban,
+    "Actually,": _parse_shortened_death,
 }
 
 
-def recognised(text: str) -> Found:
+def parse_text(text: str) -> ParsedText:
     """What a text says; the kind is UNKNOWN where no phrase fits."""
     found = None
-    by_character = _BY_CHARACTER.get(text[:1])
+    by_character = _PARSERS_BY_CHARACTER.get(text[:1])
     if by_character is not None:
         found = by_character(text)
         if found is not None:
             return found
-    if len(text) > LONGEST:
-        return Kind.UNKNOWN, {}
+    if len(text) > MAX_TEXT_LENGTH:
+        return LineKind.UNKNOWN, {}
     # What stands in brackets may be a plugin, whose words are not the game's.
     if text[:1] == "[":
-        return _showed(text) or (Kind.UNKNOWN, {})
+        return _parse_killer_first_death(text) or (LineKind.UNKNOWN, {})
     name, _, words = text.partition(" ")
     # A player may be called Disconnecting; but no line about him goes on as the game does.
-    if name in _BY_FIRST:
-        found = _BY_FIRST[name](text)
-    by_second = _BY_SECOND.get(words.partition(" ")[0])
+    if name in _PARSERS_BY_FIRST_WORD:
+        found = _PARSERS_BY_FIRST_WORD[name](text)
+    by_second = _PARSERS_BY_SECOND_WORD.get(words.partition(" ")[0])
     if found is None and by_second is not None:
         found = by_second(text, name, words)
-    return found or of_the_world(name, text) or _elsewhere(text) or (Kind.UNKNOWN, {})
+    return (
+        found
+        or parse_server_line(name, text)
+        or _parse_name_elsewhere(text)
+        or (LineKind.UNKNOWN, {})
+    )
 
 
-def _elsewhere(text: str) -> Found | None:
+def _parse_name_elsewhere(text: str) -> ParsedText | None:
     """Lines in which the name is not the first word."""
     if " lost connection: " in text:
-        return _refused(text) or of_several_words(text)
+        return _parse_refused_connection(text) or parse_multi_word_name(text)
     if " logged in with " in text:
-        return _logged_in(text, "", "")
-    return of_several_words(text) or _showed(text)
+        return _parse_login(text, "", "")
+    return parse_multi_word_name(text) or _parse_killer_first_death(text)

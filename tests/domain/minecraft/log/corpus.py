@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from coalserver.domain.minecraft.log.deaths import PHRASES
-from coalserver.domain.minecraft.log.kinds import Kind
+from coalserver.domain.minecraft.log.kinds import LineKind
 
 PLAYERS = ("Steve", "Alex", "x_X_x", "20", "died", "Stopping", "Notch", "has", "_left_", "Done")
 MOBS = ("Zombie", "Cave Spider", "Wither Skeleton", "Bob the Builder", "[Admin] Alex", "was")
@@ -83,11 +83,11 @@ class Line(NamedTuple):
     #: Since 26.3 the server's own words have a prefix.
     system: bool
     second: int
-    kind: Kind
+    kind: LineKind
     truth: dict[str, Any]
 
 
-Saying = tuple[str, Kind, dict[str, Any]]
+Saying = tuple[str, LineKind, dict[str, Any]]
 
 
 def coming_and_going(rnd: random.Random) -> Iterator[Saying]:
@@ -104,44 +104,60 @@ def coming_and_going(rnd: random.Random) -> Iterator[Saying]:
         where = f"{address}:{port}" if ip else address
         text = f"{name}[{where}] logged in with entity id {entity} at ({world}{x}, {y}, {z})"
         truth = {"username": name, "ip": ip, "port": shown, "location": (x, y, z)}
-        yield text, Kind.LOGGED_IN, truth
-    yield f"{name} joined the game", Kind.JOINED, {"username": name}
-    yield f"{name} (formerly known as Herobrine) joined the game", Kind.JOINED, {"username": name}
-    yield f"{name} left the game", Kind.LEFT, {"username": name}
+        yield text, LineKind.LOGGED_IN, truth
+    yield f"{name} joined the game", LineKind.JOINED, {"username": name}
+    yield (
+        f"{name} (formerly known as Herobrine) joined the game",
+        LineKind.JOINED,
+        {"username": name},
+    )
+    yield f"{name} left the game", LineKind.LEFT, {"username": name}
     reason = rnd.choice(REASONS)
-    yield f"{name} lost connection: {reason}", Kind.LOST, {"username": name, "message": reason}
-    refused = {"username": "", "shown": name, "ip": "10.0.0.1", "port": port}
-    yield f"{name} (/10.0.0.1:{port}) lost connection: {reason}", Kind.REFUSED, refused
-    yield f"Disconnecting {name} (/10.0.0.1:{port}): {reason}", Kind.REFUSED, refused
+    yield (
+        f"{name} lost connection: {reason}",
+        LineKind.CONNECTION_LOST,
+        {"username": name, "message": reason},
+    )
+    refused = {"username": "", "display_name": name, "ip": "10.0.0.1", "port": port}
+    yield (
+        f"{name} (/10.0.0.1:{port}) lost connection: {reason}",
+        LineKind.CONNECTION_REFUSED,
+        refused,
+    )
+    yield f"Disconnecting {name} (/10.0.0.1:{port}): {reason}", LineKind.CONNECTION_REFUSED, refused
 
 
 def talk(rnd: random.Random) -> Iterator[Saying]:
     name, words = rnd.choice(PLAYERS), rnd.choice(WORDS)
     truth = {"username": name, "chat": words}
-    yield f"<{name}> {words}", Kind.CHAT, truth
-    yield f"[Not Secure] <{name}> {words}", Kind.CHAT, truth
-    yield f"<[Admin] {name}> {words}", Kind.CHAT, truth
-    yield f"[world_nether]<{name}> {words}", Kind.CHANNEL, truth
-    yield f"* {name} {words}", Kind.EMOTE, truth
-    yield f"[Server] <{name}> {words}", Kind.ECHO, truth
-    yield f"[Not Secure] [Rcon] {words!r}", Kind.SAID, {"username": "", "chat": repr(words)}
-    yield f"[{name}: Set the time to 1000]", Kind.FEEDBACK, {"shown": name}
+    yield f"<{name}> {words}", LineKind.CHAT, truth
+    yield f"[Not Secure] <{name}> {words}", LineKind.CHAT, truth
+    yield f"<[Admin] {name}> {words}", LineKind.CHAT, truth
+    yield f"[world_nether]<{name}> {words}", LineKind.CHANNEL, truth
+    yield f"* {name} {words}", LineKind.EMOTE, truth
+    yield f"[Server] <{name}> {words}", LineKind.SITE_CHAT, truth
+    yield (
+        f"[Not Secure] [Rcon] {words!r}",
+        LineKind.SAY_COMMAND,
+        {"username": "", "chat": repr(words)},
+    )
+    yield f"[{name}: Set the time to 1000]", LineKind.FEEDBACK, {"display_name": name}
 
 
 def deeds(rnd: random.Random) -> Iterator[Saying]:
     name, title = rnd.choice(PLAYERS), rnd.choice(TITLES)
     for words, kind in (
-        ("made the advancement", Kind.ADVANCEMENT),
-        ("completed the challenge", Kind.CHALLENGE),
-        ("reached the goal", Kind.GOAL),
-        ("just earned the achievement", Kind.ACHIEVEMENT),
+        ("made the advancement", LineKind.ADVANCEMENT),
+        ("completed the challenge", LineKind.CHALLENGE),
+        ("reached the goal", LineKind.GOAL),
+        ("just earned the achievement", LineKind.ACHIEVEMENT),
     ):
         yield f"{name} has {words} [{title}]", kind, {"username": name, "title": title}
 
 
 def deaths(rnd: random.Random) -> Iterator[Saying]:
     # Of keys with the same words a line can only mean the first.
-    for words, key in {phrase.words: phrase.key for phrase in reversed(PHRASES)}.items():
+    for words, key in {phrase.template: phrase.death_key for phrase in reversed(PHRASES)}.items():
         name, killer, item = rnd.choice(PLAYERS), rnd.choice(MOBS), rnd.choice(ITEMS)
         text = words.replace("{v}", name).replace("{k}", killer).replace("{i}", f"[{item}]")
         truth = {"username": name, "death": key}
@@ -149,36 +165,43 @@ def deaths(rnd: random.Random) -> Iterator[Saying]:
             truth["killer"] = killer
         if "{i}" in words:
             truth["weapon"] = item
-        yield text, Kind.DEATH, truth
+        yield text, LineKind.DEATH, truth
 
 
 def the_world(rnd: random.Random) -> Iterator[Saying]:
     version, behind = rnd.choice(VERSIONS), rnd.randrange(99999)
-    yield f"Starting minecraft server version {version}", Kind.STARTING, {"version": version}
-    yield "Starting Minecraft server on *:25565", Kind.LISTENING, {"port": "25565"}
-    yield 'Done (4.945s)! For help, type "help"', Kind.READY, {}
-    yield 'Done (12,3s)! For help, type "help" or "?"', Kind.READY, {}
-    yield "RCON running on 0.0.0.0:25575", Kind.RCON, {"port": "25575"}
-    yield "Stopping the server", Kind.STOP_ASKED, {}
-    yield "Stopping server", Kind.STOPPING, {}
+    yield f"Starting minecraft server version {version}", LineKind.STARTING, {"version": version}
+    yield "Starting Minecraft server on *:25565", LineKind.LISTENING, {"port": "25565"}
+    yield 'Done (4.945s)! For help, type "help"', LineKind.READY, {}
+    yield 'Done (12,3s)! For help, type "help" or "?"', LineKind.READY, {}
+    yield "RCON running on 0.0.0.0:25575", LineKind.RCON, {"port": "25575"}
+    yield "Stopping the server", LineKind.STOP_REQUESTED, {}
+    yield "Stopping server", LineKind.STOPPING, {}
     lag = {"behind": behind, "skipped": behind // 50}
     now = f"Can't keep up! Is the server overloaded? Running {behind}ms or {behind // 50} ticks behind"
-    yield now, Kind.OVERLOADED, lag
+    yield now, LineKind.OVERLOADED, lag
     yield (
         "Can't keep up! Did the system time change, or is the server overloaded? "
         f"Running {behind}ms behind, skipping {behind // 50} tick(s)",
-        Kind.OVERLOADED,
+        LineKind.OVERLOADED,
         lag,
     )
     for text in NOISE:
-        yield text, Kind.UNKNOWN, {"username": ""}
+        yield text, LineKind.UNKNOWN, {"username": ""}
 
 
 #: What the server says through system chat.
 SYSTEM = frozenset(
     (
-        *(Kind.JOINED, Kind.LEFT, Kind.DEATH, Kind.ADVANCEMENT, Kind.CHALLENGE, Kind.GOAL),
-        *(Kind.FEEDBACK, Kind.STOP_ASKED),
+        *(
+            LineKind.JOINED,
+            LineKind.LEFT,
+            LineKind.DEATH,
+            LineKind.ADVANCEMENT,
+            LineKind.CHALLENGE,
+            LineKind.GOAL,
+        ),
+        *(LineKind.FEEDBACK, LineKind.STOP_REQUESTED),
     )
 )
 
@@ -192,11 +215,13 @@ def corpus(seed: int) -> Iterator[Line]:
                 yield written(rnd, shape, said, kind, truth)
 
 
-def written(rnd: random.Random, shape: Shape, said: str, kind: Kind, truth: dict[str, Any]) -> Line:
+def written(
+    rnd: random.Random, shape: Shape, said: str, kind: LineKind, truth: dict[str, Any]
+) -> Line:
     """A saying behind that header, at any time of the day."""
     second = rnd.randrange(86400)
     h, m, s = (f"{part:02}" for part in (second // 3600, second // 60 % 60, second % 60))
-    level = "WARN" if kind is Kind.OVERLOADED else "INFO"
+    level = "WARN" if kind is LineKind.OVERLOADED else "INFO"
     header = shape.form.format(h=h, m=m, s=s, thread=rnd.choice(THREADS), level=level)
     system = kind in SYSTEM and rnd.random() < 0.5
     line = f"{header}{'System chat: ' if system else ''}{said}"

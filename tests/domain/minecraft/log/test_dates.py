@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coalserver.domain.minecraft.log.dates import (
-    STEP_BACK,
-    Archive,
-    Live,
-    Undated,
-    archive_of,
-    day_written,
+    MAX_STEP_BACK_SECONDS,
+    FileDates,
+    LiveDates,
+    NoDates,
+    file_dates,
     first_day,
-    utc,
+    parse_day,
+    utc_timestamp,
     zone_or_utc,
 )
-from coalserver.domain.minecraft.log.parser import read, read_all
+from coalserver.domain.minecraft.log.parser import parse_line, parse_lines
 
 DAY = date(2026, 9, 25)
 
@@ -33,7 +33,7 @@ def clock(text: str) -> int:
 
 def days(calendar, *times: str) -> list[str]:
     lines = [f"[{time}] [Server thread/INFO]: <Steve> hi" for time in times]
-    return [reading.day for reading in read_all(lines, calendar)[0]]
+    return [reading.day for reading in parse_lines(lines, calendar)[0]]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def days(calendar, *times: str) -> list[str]:
     ],
 )
 def test_a_time_is_read_in_the_zone_it_is_sent_with(zone, written, meant):
-    reading = read(f"{written} [INFO] <bob> hi", Undated(zone))
+    reading = parse_line(f"{written} [INFO] <bob> hi", NoDates(zone))
     assert reading.at == at(meant)
 
 
@@ -60,7 +60,7 @@ def test_a_time_is_read_in_the_zone_it_is_sent_with(zone, written, meant):
 )
 def test_what_is_no_zone_is_utc(name):
     assert zone_or_utc(name) == "UTC"
-    assert read("2012-10-07 15:10:09 [INFO] <bob> hi", Undated(name)).at == at(
+    assert parse_line("2012-10-07 15:10:09 [INFO] <bob> hi", NoDates(name)).at == at(
         "2012-10-07 15:10:09"
     )
 
@@ -72,7 +72,7 @@ def test_what_is_no_zone_is_utc(name):
 )
 def test_every_minute_of_every_day_is_some_time(zone, day, minute):
     naive = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 60 * minute
-    assert abs(utc(zone, day, minute) - naive) < 26 * 3600
+    assert abs(utc_timestamp(zone, day, minute) - naive) < 26 * 3600
 
 
 @pytest.mark.parametrize(
@@ -89,27 +89,29 @@ def test_every_minute_of_every_day_is_some_time(zone, day, minute):
     ],
 )
 def test_a_live_line_is_of_the_day_that_makes_it_recent(now, written, day):
-    assert days(Live.at(at(now), "UTC"), written) == [day]
+    assert days(LiveDates.from_time(at(now), "UTC"), written) == [day]
 
 
 def test_today_is_that_of_the_zone():
-    assert days(Live.at(at("2026-09-25 02:00:00"), "America/Chicago"), "20:59:00") == ["2026-09-24"]
+    assert days(LiveDates.from_time(at("2026-09-25 02:00:00"), "America/Chicago"), "20:59:00") == [
+        "2026-09-24"
+    ]
 
 
 def test_a_file_goes_on_to_the_next_day_at_midnight():
-    calendar = Archive("UTC", DAY)
+    calendar = FileDates("UTC", DAY)
     times = ("10:00:00", "23:59:59", "00:00:00", "00:00:00", "22:00:00", "01:00:00")
     assert days(calendar, *times) == ["2026-09-25"] * 2 + ["2026-09-26"] * 3 + ["2026-09-27"]
 
 
 def test_a_clock_that_is_put_back_does_not_make_a_day():
-    assert days(Archive("UTC", DAY), "03:00:00", "01:30:00", "02:00:00") == ["2026-09-25"] * 3
+    assert days(FileDates("UTC", DAY), "03:00:00", "01:30:00", "02:00:00") == ["2026-09-25"] * 3
 
 
 def test_a_file_may_come_in_parts():
     lines = [f"[{time}] [Server thread/INFO]: <Steve> hi" for time in ("23:00:00", "01:00:00")]
-    first, calendar = read_all(lines, Archive("UTC", DAY))
-    second, _ = read_all(lines, calendar)
+    first, calendar = parse_lines(lines, FileDates("UTC", DAY))
+    second, _ = parse_lines(lines, calendar)
     assert [reading.day for reading in first + second] == [
         *("2026-09-25", "2026-09-26", "2026-09-26", "2026-09-27"),
     ]
@@ -126,11 +128,11 @@ def test_the_first_line_of_a_file_is_dated_from_its_last():
 
 @given(st.lists(st.integers(0, 86399), max_size=50), st.dates())
 def test_a_file_dated_from_its_end_ends_there(seconds, last):
-    calendar = Archive("UTC", first_day(seconds, last))
+    calendar = FileDates("UTC", first_day(seconds, last))
     began = calendar.day
     for second in seconds:
-        calendar = calendar.put(second)[1]
-    nights = sum(b < a - STEP_BACK for a, b in zip(seconds, seconds[1:], strict=False))
+        calendar = calendar.day_of(second)[1]
+    nights = sum(b < a - MAX_STEP_BACK_SECONDS for a, b in zip(seconds, seconds[1:], strict=False))
     assert calendar.day == last or (began == date.min and nights)
 
 
@@ -146,7 +148,7 @@ def test_a_file_dated_from_its_end_ends_there(seconds, last):
     ],
 )
 def test_an_archive_has_its_day_in_its_name(name, day):
-    calendar = archive_of(name, "UTC")
+    calendar = file_dates(name, "UTC")
     assert (calendar.day if calendar else None) == day
 
 
@@ -166,7 +168,7 @@ def test_an_archive_has_its_day_in_its_name(name, day):
     ],
 )
 def test_months_come_in_many_languages(text):
-    assert day_written(text) == DAY
+    assert parse_day(text) == DAY
 
 
 @pytest.mark.parametrize(
@@ -180,20 +182,20 @@ def test_months_come_in_many_languages(text):
     ],
 )
 def test_months_that_begin_alike_are_told_apart(text, month):
-    assert day_written(text) == date(2026, month, 25)
+    assert parse_day(text) == date(2026, month, 25)
 
 
 @pytest.mark.parametrize(
     "text", ["0001-01-01", "1969-12-31", "9999-12-31", "01Jan0001", "2014-02-30"]
 )
 def test_a_day_that_no_world_has_seen_is_none(text):
-    assert day_written(text) is None
+    assert parse_day(text) is None
 
 
 def test_a_month_in_another_language_is_no_worse_than_no_date():
     line = "[25Xyz2026 12:34:56.500] [Server thread/INFO] [net.minecraft.X/]: <Steve> hi"
-    assert read(line, Archive("UTC", DAY)).at == at("2026-09-25 12:34:56") + 0.5
-    assert read(line).at is None
+    assert parse_line(line, FileDates("UTC", DAY)).at == at("2026-09-25 12:34:56") + 0.5
+    assert parse_line(line).at is None
 
 
 @pytest.mark.parametrize(
@@ -201,4 +203,4 @@ def test_a_month_in_another_language_is_no_worse_than_no_date():
 )
 def test_a_line_may_tell_its_own_offset(offset, meant):
     line = f"2026-09-25T12:00:00{offset} [Server thread/INFO]: <Steve> hi"
-    assert read(line, Undated("Asia/Tokyo")).at == at("2026-09-25 00:00:00") + meant * 3600
+    assert parse_line(line, NoDates("Asia/Tokyo")).at == at("2026-09-25 00:00:00") + meant * 3600

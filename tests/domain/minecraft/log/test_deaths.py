@@ -4,8 +4,14 @@ from itertools import product
 
 import pytest
 
-from coalserver.domain.minecraft.log.deaths import OPENINGS, PHRASES, TOO_LONG, died, killed
-from coalserver.domain.minecraft.log.kinds import Kind
+from coalserver.domain.minecraft.log.deaths import (
+    FIRST_WORDS,
+    PHRASES,
+    TOO_LONG_PREFIX,
+    match_death,
+    match_killer_first_death,
+)
+from coalserver.domain.minecraft.log.kinds import LineKind
 from tests.domain.minecraft.log.test_parser import DATED, said
 
 #: By the table of the game's translations. Whoever changes deaths.txt looks here again.
@@ -63,31 +69,33 @@ OF_OLD = [
 
 
 def test_the_table_is_whole():
-    ours = [phrase for phrase in PHRASES if phrase.key.startswith("death.")]
-    assert len({phrase.key for phrase in ours}) == KEYS
-    assert len({phrase.words for phrase in ours}) == DISTINCT
-    assert OPENINGS == {*SECOND_WORDS.split(), "got"}
+    ours = [phrase for phrase in PHRASES if phrase.death_key.startswith("death.")]
+    assert len({phrase.death_key for phrase in ours}) == KEYS
+    assert len({phrase.template for phrase in ours}) == DISTINCT
+    assert FIRST_WORDS == {*SECOND_WORDS.split(), "got"}
 
 
-@pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.words)
+@pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.template)
 def test_no_phrase_is_taken_for_another(phrase):
-    first = next(other.key for other in PHRASES if other.words == phrase.words)
+    first = next(other.death_key for other in PHRASES if other.template == phrase.template)
     for killer, item in product(KILLERS, ITEMS):
         # Where the killer is named first, a name like a phrase leaves open who died.
-        killer = killer if phrase.words.startswith("{v}") else "Sulfur Cube"
+        killer = killer if phrase.template.startswith("{v}") else "Sulfur Cube"
         text = (
-            phrase.words.replace("{v}", "Steve").replace("{k}", killer).replace("{i}", f"[{item}]")
+            phrase.template.replace("{v}", "Steve")
+            .replace("{k}", killer)
+            .replace("{i}", f"[{item}]")
         )
         reading = said(text)
-        assert (reading.kind, reading.death, reading.username) == (Kind.DEATH, first, "Steve")
-        assert "{k}" not in phrase.words or reading.killer == killer
-        assert reading.weapon == (item if "{i}" in phrase.words else "")
+        assert (reading.kind, reading.death, reading.username) == (LineKind.DEATH, first, "Steve")
+        assert "{k}" not in phrase.template or reading.killer == killer
+        assert reading.weapon == (item if "{i}" in phrase.template else "")
 
 
 @pytest.mark.parametrize(("words", "killer", "weapon"), OF_OLD)
 def test_what_the_original_knew_is_known(words, killer, weapon):
     reading = said(f"bob {words}", DATED)
-    assert (reading.kind, reading.username, reading.message) == (Kind.DEATH, "bob", words)
+    assert (reading.kind, reading.username, reading.message) == (LineKind.DEATH, "bob", words)
     assert (reading.killer, reading.weapon) == (killer, weapon)
 
 
@@ -106,7 +114,7 @@ def test_the_message_is_what_follows_the_name_wherever_else_that_is(name):
         ("bob died of boredom", "bob", "death.attack.generic", ""),
         ("bob was killed by magic spells", "bob", "old.killed", "magic spells"),
         ("bob was slain by Bob died", "bob", "death.attack.mob", "Bob died"),
-        (f"{TOO_LONG}bob drowned", "bob", "death.attack.drown", ""),
+        (f"{TOO_LONG_PREFIX}bob drowned", "bob", "death.attack.drown", ""),
         ("Sulfur Cube showed bob that not just the floor is lava", "bob", None, "Sulfur Cube"),
         ("a showed b showed bob that not just the floor is lava", "", "", ""),
         (
@@ -127,6 +135,6 @@ def test_special_forms(text, victim, key, killer):
     "words", ["was", "", "was tamed by Bob", "fell in love", "went home", "blew"]
 )
 def test_other_words_are_no_death(words):
-    assert died(words) is None
-    assert said(f"bob {words}").kind is Kind.UNKNOWN
-    assert killed(f"bob {words}") is None
+    assert match_death(words) is None
+    assert said(f"bob {words}").kind is LineKind.UNKNOWN
+    assert match_killer_first_death(f"bob {words}") is None

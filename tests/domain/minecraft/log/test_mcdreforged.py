@@ -5,8 +5,8 @@ from itertools import chain
 
 import pytest
 
-from coalserver.domain.minecraft.log.kinds import Kind
-from coalserver.domain.minecraft.log.parser import Reading, read
+from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.minecraft.log.parser import ParsedLine, parse_line
 from tests.domain.minecraft.log.corpus import Line, corpus
 from tests.domain.minecraft.log.test_parser import TODAY
 
@@ -51,20 +51,20 @@ def by_them(line: Line) -> tuple[str, ...] | None:
     return ("stopping",) if handler.test_server_stopping(info) else None
 
 
-def by_us(reading: Reading) -> tuple[str, ...] | None:
+def by_us(reading: ParsedLine) -> tuple[str, ...] | None:
     """The same of a reading."""
     match reading.kind:
-        case Kind.CHAT | Kind.CHANNEL:
+        case LineKind.CHAT | LineKind.CHANNEL:
             return "chat", reading.username, reading.chat
-        case Kind.LOGGED_IN:
+        case LineKind.LOGGED_IN:
             return "logged in", reading.username
-        case Kind.LEFT:
+        case LineKind.LEFT:
             return "left", reading.username
-        case Kind.STARTING:
+        case LineKind.STARTING:
             return "starting", reading.version
-        case Kind.LISTENING:
+        case LineKind.LISTENING:
             return "listening", reading.ip, reading.port
-        case Kind.READY | Kind.RCON | Kind.STOPPING:
+        case LineKind.READY | LineKind.RCON | LineKind.STOPPING:
             return (reading.kind.value,)
     return None
 
@@ -95,7 +95,7 @@ def test_both_read_the_same_but_for_known_reasons():
     for line in chain.from_iterable(corpus(seed) for seed in range(12)):
         if line.shape not in HANDLERS:
             continue
-        theirs, ours = by_them(line), by_us(read(line.line, TODAY))
+        theirs, ours = by_them(line), by_us(parse_line(line.line, TODAY))
         compared += theirs is not None
         if theirs != ours:
             reason = why(line)

@@ -6,31 +6,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coalserver.domain.minecraft.log.dates import Archive, Live, Undated
-from coalserver.domain.minecraft.log.kinds import Kind
-from coalserver.domain.minecraft.log.parser import Reading, identity, read, read_all
+from coalserver.domain.minecraft.log.dates import FileDates, LiveDates, NoDates
+from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.minecraft.log.parser import (
+    ParsedLine,
+    line_identity,
+    parse_line,
+    parse_lines,
+)
 from tests.domain.minecraft.log.corpus import SHAPES, corpus
 
 #: 2026-09-25 12:00:00 UTC.
 NOON = 1790337600.0
-TODAY = Live.at(NOON, "UTC")
+TODAY = LiveDates.from_time(NOON, "UTC")
 DATED = "2014-04-19 10:32:55 [INFO] "
 VANILLA = "[10:32:55] [Server thread/INFO]: "
 FROM = "[/127.0.0.1:5] logged in with entity id 1 at"
 
 
-def said(text: str, header: str = VANILLA) -> Reading:
-    return read(header + text, TODAY)
+def said(text: str, header: str = VANILLA) -> ParsedLine:
+    return parse_line(header + text, TODAY)
 
 
-def told(reading: Reading, *names: str) -> dict[str, object]:
+def told(reading: ParsedLine, *names: str) -> dict[str, object]:
     return {name: getattr(reading, name) for name in names}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_line_of_every_sort_behind_every_header_says_what_it_says(seed):
     for line in corpus(seed):
-        reading = read(line.line, TODAY)
+        reading = parse_line(line.line, TODAY)
         assert (reading.kind, told(reading, *line.truth)) == (line.kind, line.truth), line
         assert reading.text == line.said.removeprefix("[Not Secure] ")
         assert reading.at is not None and reading.at // 1 % 86400 == line.second, line
@@ -81,21 +86,21 @@ def test_tags_come_in_their_order(text, tags):
     ],
 )
 def test_a_line_without_a_possible_time_is_unknown(line):
-    reading = read(line, TODAY)
+    reading = parse_line(line, TODAY)
     assert reading.tags == ("unknown",)
     assert reading.at is None
 
 
 def test_a_twin_keeps_what_is_not_about_visits():
     reading = said("bob joined the game")
-    assert reading.tags_of_twin == ("timestamp", "connection")
-    assert said("<bob> hi").tags_of_twin == ("timestamp", "chat")
+    assert reading.duplicate_tags == ("timestamp", "connection")
+    assert said("<bob> hi").duplicate_tags == ("timestamp", "chat")
 
 
 def test_a_line_without_a_header_belongs_to_the_one_before():
     lines = [f"{VANILLA}Banned player bob", "Reason: Steve left the game", "<Steve> hi"]
-    kinds = [reading.kind for reading in read_all(lines, TODAY)[0]]
-    assert kinds == [Kind.BANNED, Kind.CONTINUATION, Kind.CONTINUATION]
+    kinds = [reading.kind for reading in parse_lines(lines, TODAY)[0]]
+    assert kinds == [LineKind.BANNED, LineKind.CONTINUATION, LineKind.CONTINUATION]
 
 
 @pytest.mark.parametrize(
@@ -109,32 +114,38 @@ def test_a_line_without_a_header_belongs_to_the_one_before():
     ],
 )
 def test_what_keeps_a_world_from_starting_is_told(line):
-    assert read(line, TODAY).kind is Kind.FAILED
+    assert parse_line(line, TODAY).kind is LineKind.FAILED
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("This server is running Paper version 26.3", Kind.BRAND),
-        ("Loading Minecraft 26.3 with Fabric Loader 0.17", Kind.BRAND),
-        ("ModLauncher running: args []", Kind.BRAND),
-        ("Server empty for 60 seconds, pausing", Kind.PAUSED),
-        ("Saved the game", Kind.SAVED),
-        ("Saved the world", Kind.SAVED),
-        ("This crash report has been saved to: /x/crash.txt", Kind.CRASHED),
-        ("Encountered an unexpected exception", Kind.CRASHED),
-        ("A single server tick took 60.00 seconds (should be max 0.05)", Kind.CRASHED),
-        ("UUID of player Steve is 5627dd98-e6be-3c21-b8a8-e92344183641", Kind.UUID),
-        ("Steve issued server command: /home", Kind.COMMAND),
-        ("Steve has lost the achievement [The Lie]", Kind.ACHIEVEMENT_LOST),
-        ("Kicked Steve: being rude", Kind.KICKED),
-        ("Kicked Steve from the game: 'rude'", Kind.KICKED),
-        ("Kicked Steve from the game", Kind.KICKED),
-        ("Banned Steve: rude", Kind.BANNED),
-        ("Banned player Steve", Kind.BANNED),
-        ("-> [Red] <Steve> over here", Kind.CHANNEL),
-        ("Named entity Wolf['Rex'/12, l='ServerLevel[world]'] died: Rex drowned", Kind.MOB_DEATH),
-        ("Villager Villager['Librarian'/412] died, message: 'Librarian drowned'", Kind.MOB_DEATH),
+        ("This server is running Paper version 26.3", LineKind.BRAND),
+        ("Loading Minecraft 26.3 with Fabric Loader 0.17", LineKind.BRAND),
+        ("ModLauncher running: args []", LineKind.BRAND),
+        ("Server empty for 60 seconds, pausing", LineKind.PAUSED),
+        ("Saved the game", LineKind.SAVED),
+        ("Saved the world", LineKind.SAVED),
+        ("This crash report has been saved to: /x/crash.txt", LineKind.CRASHED),
+        ("Encountered an unexpected exception", LineKind.CRASHED),
+        ("A single server tick took 60.00 seconds (should be max 0.05)", LineKind.CRASHED),
+        ("UUID of player Steve is 5627dd98-e6be-3c21-b8a8-e92344183641", LineKind.UUID),
+        ("Steve issued server command: /home", LineKind.COMMAND),
+        ("Steve has lost the achievement [The Lie]", LineKind.ACHIEVEMENT_LOST),
+        ("Kicked Steve: being rude", LineKind.KICKED),
+        ("Kicked Steve from the game: 'rude'", LineKind.KICKED),
+        ("Kicked Steve from the game", LineKind.KICKED),
+        ("Banned Steve: rude", LineKind.BANNED),
+        ("Banned player Steve", LineKind.BANNED),
+        ("-> [Red] <Steve> over here", LineKind.CHANNEL),
+        (
+            "Named entity Wolf['Rex'/12, l='ServerLevel[world]'] died: Rex drowned",
+            LineKind.MOB_DEATH,
+        ),
+        (
+            "Villager Villager['Librarian'/412] died, message: 'Librarian drowned'",
+            LineKind.MOB_DEATH,
+        ),
     ],
 )
 def test_the_rest_of_what_a_world_says(text, kind):
@@ -144,35 +155,39 @@ def test_the_rest_of_what_a_world_says(text, kind):
 @pytest.mark.parametrize(
     ("text", "kind", "username"),
     [
-        ("Stopping server in 10 seconds", Kind.UNKNOWN, ""),
-        ("[Essentials] Stopping server", Kind.UNKNOWN, ""),
-        ("[DiscordSRV] Steve joined the game", Kind.UNKNOWN, ""),
-        ("[Backup] done was slain by cron", Kind.UNKNOWN, ""),
-        ("<Steve> Stopping server", Kind.CHAT, "Steve"),
-        ("<Steve> Alex left the game", Kind.CHAT, "Steve"),
-        ("<Steve> [Server] <COAL> hi", Kind.CHAT, "Steve"),
-        ("<Steve> System chat: [Not Secure] <Alex> hi", Kind.CHAT, "Steve"),
-        ("[Server] <Steve> Alex left the game", Kind.ECHO, "Steve"),
-        ("[Steve: Stopping server]", Kind.FEEDBACK, ""),
-        ("* Steve joined the game", Kind.EMOTE, "Steve"),
-        ("Starting joined the game", Kind.JOINED, "Starting"),
-        ("Stopping left the game", Kind.LEFT, "Stopping"),
-        ("UUID was slain by Steve", Kind.DEATH, "UUID"),
-        ("Banned drowned", Kind.DEATH, "Banned"),
-        ("Disconnecting died", Kind.DEATH, "Disconnecting"),
-        ("left left the game", Kind.LEFT, "left"),
-        ("has has made the advancement [x has made the advancement [y]", Kind.ADVANCEMENT, "has"),
-        ("Steve joined the game of chess", Kind.UNKNOWN, ""),
-        ("Steve lost connection", Kind.UNKNOWN, ""),
-        ("Iron Fan joined the game", Kind.JOINED, ""),
+        ("Stopping server in 10 seconds", LineKind.UNKNOWN, ""),
+        ("[Essentials] Stopping server", LineKind.UNKNOWN, ""),
+        ("[DiscordSRV] Steve joined the game", LineKind.UNKNOWN, ""),
+        ("[Backup] done was slain by cron", LineKind.UNKNOWN, ""),
+        ("<Steve> Stopping server", LineKind.CHAT, "Steve"),
+        ("<Steve> Alex left the game", LineKind.CHAT, "Steve"),
+        ("<Steve> [Server] <COAL> hi", LineKind.CHAT, "Steve"),
+        ("<Steve> System chat: [Not Secure] <Alex> hi", LineKind.CHAT, "Steve"),
+        ("[Server] <Steve> Alex left the game", LineKind.SITE_CHAT, "Steve"),
+        ("[Steve: Stopping server]", LineKind.FEEDBACK, ""),
+        ("* Steve joined the game", LineKind.EMOTE, "Steve"),
+        ("Starting joined the game", LineKind.JOINED, "Starting"),
+        ("Stopping left the game", LineKind.LEFT, "Stopping"),
+        ("UUID was slain by Steve", LineKind.DEATH, "UUID"),
+        ("Banned drowned", LineKind.DEATH, "Banned"),
+        ("Disconnecting died", LineKind.DEATH, "Disconnecting"),
+        ("left left the game", LineKind.LEFT, "left"),
+        (
+            "has has made the advancement [x has made the advancement [y]",
+            LineKind.ADVANCEMENT,
+            "has",
+        ),
+        ("Steve joined the game of chess", LineKind.UNKNOWN, ""),
+        ("Steve lost connection", LineKind.UNKNOWN, ""),
+        ("Iron Fan joined the game", LineKind.JOINED, ""),
         (
             "Iron Fan[/1.2.3.4:5] logged in with entity id 1 at (0, 0, 0)",
-            Kind.LOGGED_IN,
+            LineKind.LOGGED_IN,
             "Iron Fan",
         ),
-        (".Bed_Rock joined the game", Kind.JOINED, ".Bed_Rock"),
-        ("§eSteve joined the game", Kind.JOINED, "Steve"),
-        ("Steve logged in with entity id 1 at (NaN, x, 0)", Kind.UNKNOWN, ""),
+        (".Bed_Rock joined the game", LineKind.JOINED, ".Bed_Rock"),
+        ("§eSteve joined the game", LineKind.JOINED, "Steve"),
+        ("Steve logged in with entity id 1 at (NaN, x, 0)", LineKind.UNKNOWN, ""),
     ],
 )
 def test_what_is_meant_to_mislead_does_not(text, kind, username):
@@ -184,13 +199,16 @@ def test_what_is_meant_to_mislead_does_not(text, kind, username):
     ("text", "truth"),
     [
         # Whoever writes on the site without a player's name has none in the log.
-        ("[Server] <*nick> hi", {"username": "", "shown": "*nick", "chat": "<*nick> hi"}),
+        ("[Server] <*nick> hi", {"username": "", "display_name": "*nick", "chat": "<*nick> hi"}),
         (
             "[Server] <a-b@x.com> hi",
-            {"username": "", "shown": "a-b@x.com", "chat": "<a-b@x.com> hi"},
+            {"username": "", "display_name": "a-b@x.com", "chat": "<a-b@x.com> hi"},
         ),
         ("[Server] <t@gmail.com> hi", {"username": "t@gmail.com", "player": "", "chat": "hi"}),
-        ("[Server] <The Nick> hi", {"username": "", "shown": "The Nick", "chat": "<The Nick> hi"}),
+        (
+            "[Server] <The Nick> hi",
+            {"username": "", "display_name": "The Nick", "chat": "<The Nick> hi"},
+        ),
         (
             "[Not Secure] [Server] <bob> <x> y",
             {"username": "bob", "player": "bob", "chat": "<x> y"},
@@ -208,11 +226,11 @@ def test_what_is_meant_to_mislead_does_not(text, kind, username):
         (
             "com.mojang.authlib.GameProfile@1a2b[id=<null>,name=Steve,properties={},legacy=false]"
             " (/127.0.0.1:5) lost connection: Disconnected",
-            {"username": "", "shown": "Steve", "ip": "127.0.0.1", "message": "Disconnected"},
+            {"username": "", "display_name": "Steve", "ip": "127.0.0.1", "message": "Disconnected"},
         ),
         (
             "Disconnecting Steve (/[::1]:5): You are banned (/x:1): no",
-            {"shown": "Steve", "ip": "::1", "message": "You are banned (/x:1): no"},
+            {"display_name": "Steve", "ip": "::1", "message": "You are banned (/x:1): no"},
         ),
         (f"bob{FROM} (1.5, 64.0)", {"location": None, "username": ""}),
         (f"bob{FROM} (1e999, 64.0, 0)", {"location": None, "username": "bob"}),
@@ -240,13 +258,13 @@ def test_names_and_texts_are_told_apart(text, truth):
     ],
 )
 def test_odd_headers_are_headers(line):
-    reading = read(line, TODAY)
+    reading = parse_line(line, TODAY)
     assert (reading.username, reading.chat, reading.day) == ("Steve", "hi", "2026-09-25")
     assert reading.at is not None and reading.at // 1 == NOON - 3600 - 27 * 60 - 5
 
 
 def test_a_warning_that_begins_like_a_death_is_none():
-    assert said("Watchdog died because of a bug", "[10:32:55 ERROR]: ").kind is Kind.UNKNOWN
+    assert said("Watchdog died because of a bug", "[10:32:55 ERROR]: ").kind is LineKind.UNKNOWN
 
 
 TEXTS = st.text() | st.binary().map(lambda some: some.decode("utf-8", "replace"))
@@ -295,19 +313,19 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@given(TEXTS | PIECES, st.sampled_from([Undated(), TODAY, Archive("Europe/Dublin", date.max)]))
+@given(TEXTS | PIECES, st.sampled_from([NoDates(), TODAY, FileDates("Europe/Dublin", date.max)]))
 def test_any_text_can_be_read(line, calendar):
-    reading = read(line, calendar)
+    reading = parse_line(line, calendar)
     assert reading.tags
     assert (reading.tags[0] == "timestamp") == (reading.at is not None)
-    assert len(identity(1, reading)) == 16
+    assert len(line_identity(1, reading)) == 16
 
 
 @given(st.integers(0, len(SHAPES) - 1), TEXTS.filter(lambda text: "\x1b" not in text))
 def test_whatever_is_said_behind_a_header_is_chat_of_who_says_it(shape, text):
     header = SHAPES[shape].form.format(h="01", m="10", s="10", thread="Server thread", level="INFO")
-    reading = read(f"{header}<Steve> {text}x", TODAY)
-    assert (reading.kind, reading.username, reading.chat) == (Kind.CHAT, "Steve", f"{text}x")
+    reading = parse_line(f"{header}<Steve> {text}x", TODAY)
+    assert (reading.kind, reading.username, reading.chat) == (LineKind.CHAT, "Steve", f"{text}x")
 
 
 @pytest.mark.parametrize(
@@ -323,18 +341,20 @@ def test_a_long_line_is_read_soon(piece):
         "bob lost connection: ",
         "bob logged in with ",
     ):
-        read(f"{VANILLA}{start}{long}", TODAY)
-        read(f"[10:32:55] [{start}{long}", TODAY)
+        parse_line(f"{VANILLA}{start}{long}", TODAY)
+        parse_line(f"[10:32:55] [{start}{long}", TODAY)
 
 
 def test_the_same_undated_line_is_another_on_another_day():
     line = f"{VANILLA}<Steve> hi"
-    days = [read(line, Archive("UTC", date(2026, 9, day))) for day in (1, 1, 2)]
-    first, again, other = (identity(1, reading) for reading in days)
+    days = [parse_line(line, FileDates("UTC", date(2026, 9, day))) for day in (1, 1, 2)]
+    first, again, other = (line_identity(1, reading) for reading in days)
     assert first == again != other
-    assert first != identity(2, days[0])
+    assert first != line_identity(2, days[0])
 
 
 def test_a_line_is_the_same_whatever_zone_it_is_sent_with():
     line = f"{DATED}<Steve> hi"
-    assert identity(1, read(line, Undated("UTC"))) == identity(1, read(line, Undated("Asia/Tokyo")))
+    assert line_identity(1, parse_line(line, NoDates("UTC"))) == line_identity(
+        1, parse_line(line, NoDates("Asia/Tokyo"))
+    )

@@ -1,8 +1,8 @@
 // What the page says when the server or the network says no. One table a translator could read.
 
-import { t } from "./texts.js";
+import { t } from "./i18n.js";
 
-const SENTENCES = {
+const ERROR_MESSAGES = {
   "network": t("There is no connection to the server."),
   "room.not_found": t("There is no such room."),
   "room.gone": t("This room is closed."),
@@ -42,8 +42,8 @@ const SENTENCES = {
   "login.bad_credential_type": t("This server does not take guests."),
 };
 
-export function words(problem) {
-  if (SENTENCES[problem.code]) return SENTENCES[problem.code];
+export function errorText(problem) {
+  if (ERROR_MESSAGES[problem.code]) return ERROR_MESSAGES[problem.code];
   if (problem.status >= 500) return t("Something broke on the server. Try again.");
   if (problem.status === 413) return t("That is too long.");
   return t("That did not work.");

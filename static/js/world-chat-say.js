@@ -5,20 +5,20 @@ import { element, write } from "./dom.js";
 import { backoff, newKey, open, pause, Problem } from "./http.js";
 
 /** The server remembers keys for a day. */
-const KEEP = 20 * 3600 * 1000;
+const MAX_AGE_MS = 20 * 3600 * 1000;
 /** After so long without coming back one should know. */
-const QUIET = 60000;
+const QUIET_AFTER_MS = 60000;
 
 const same = (one, other) => one.replace(/\s+/g, " ").trim() === other.replace(/\s+/g, " ").trim();
 
-/** `grown()` is told when there is more or less to see. Returns {heard, told, world}. */
-export function mountSaying({ form, input, list, path, me, texts, running, grown }) {
+/** `onResize()` is told when there is more or less to see. Returns {confirm, delivered, world}. */
+export function mountComposer({ form, input, list, path, me, texts, running, onResize }) {
   const place = `coalserver.saying ${path}`;
   const draft = `coalserver.draft ${path}`;
   const items = [];
   const taken = new Set();
   let runs = running;
-  let seal = form.elements.csrf_token.value;
+  let csrfToken = form.elements.csrf_token.value;
   let working = false;
 
   /** What has been begun outlives a reload, and a tab that a phone has put away. */
@@ -29,7 +29,7 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
     } catch { /* storage is blocked: kept as long as the page */ }
   }
 
-  function begun() {
+  function savedDraft() {
     try {
       const kept = JSON.parse(sessionStorage.getItem(draft));
       return kept?.by === me.name ? kept.text : "";
@@ -40,7 +40,7 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
 
   function load() {
     try {
-      return (JSON.parse(sessionStorage.getItem(place)) ?? []).filter((item) => item.at > Date.now() - KEEP && item.by === me.name);
+      return (JSON.parse(sessionStorage.getItem(place)) ?? []).filter((item) => item.at > Date.now() - MAX_AGE_MS && item.by === me.name);
     } catch {
       return [];
     }
@@ -58,32 +58,32 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
     write(item.words, words);
   }
 
-  function become(item, state) {
+  function setState(item, state) {
     item.state = state;
     draw(item);
     save();
-    if (state === "given") setTimeout(() => { if (items.includes(item) && item.state === "given") become(item, "quiet"); }, QUIET);
+    if (state === "given") setTimeout(() => { if (items.includes(item) && item.state === "given") setState(item, "quiet"); }, QUIET_AFTER_MS);
   }
 
   function add(item) {
     item.words = element("span", { class: "sending-state", "data-testid": "sending-state" });
-    item.node = element("li", { class: "sending-one", "data-testid": "sending" },
-      element("bdi", { class: "row-who" }, me.name), element("span", { class: "row-text", dir: "auto" }, item.text), item.words);
+    item.node = element("li", { class: "sending-item", "data-testid": "sending" },
+      element("bdi", { class: "row-player" }, me.name), element("span", { class: "row-text", dir: "auto" }, item.text), item.words);
     items.push(item);
     list.append(item.node);
     draw(item);
-    grown();
+    onResize();
   }
 
   function remove(item) {
     items.splice(items.indexOf(item), 1);
     item.node.remove();
     save();
-    grown();
+    onResize();
   }
 
   async function send(item) {
-    const body = new URLSearchParams({ csrf_token: seal, chat: item.text });
+    const body = new URLSearchParams({ csrf_token: csrfToken, chat: item.text });
     const response = await open(path, { method: "POST", headers: { Accept: "application/json", "Idempotency-Key": item.key }, body });
     return response.json().catch(() => { throw new Problem("network"); });
   }
@@ -100,12 +100,12 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
         else {
           item.line = answer.line;
           runs = !answer.kept;
-          if (items.includes(item)) become(item, taken.has(item.line) ? "given" : "sent");
+          if (items.includes(item)) setState(item, taken.has(item.line) ? "given" : "sent");
         }
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
-        if (problem.said?.csrf_token && problem.said.csrf_token !== seal) seal = problem.said.csrf_token;
-        else if (problem.passing) {
+        if (problem.payload?.csrf_token && problem.payload.csrf_token !== csrfToken) csrfToken = problem.payload.csrf_token;
+        else if (problem.retryable) {
           write(item.words, texts.late);
           await pause(Math.max(problem.wait, backoff(misses)));
           misses += 1;
@@ -118,7 +118,7 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
   const next = () => items.find((item) => item.state === "sending");
 
   function refuse(item, problem) {
-    become(item, problem.status === 401 || problem.status === 403 ? "signed_out" : problem.status === 400 ? "long" : "refused");
+    setState(item, problem.status === 401 || problem.status === 403 ? "signed_out" : problem.status === 400 ? "long" : "refused");
     if (!input.value) input.value = item.text;
     keepDraft();
   }
@@ -137,25 +137,25 @@ export function mountSaying({ form, input, list, path, me, texts, running, grown
   });
 
   input.addEventListener("input", keepDraft);
-  if (!input.value) input.value = begun();
+  if (!input.value) input.value = savedDraft();
   for (const { line, text } of me.waiting) add({ key: "", text, at: Date.now(), by: me.name, state: "sent", line });
   for (const item of load()) add({ ...item, state: "sending", line: null });
   work();
 
   return {
     /** A line of the chat. True if it is what was said here. */
-    heard(row) {
+    confirm(row) {
       if (row.kind !== "chat" || row.who !== me.name) return false;
       const item = items.find((one) => same(one.text, row.text) && !["refused", "signed_out", "long"].includes(one.state));
       if (item) remove(item);
       return Boolean(item);
     },
     /** Lines of the queue that the game has been given. */
-    told(lines) {
+    delivered(lines) {
       for (const line of lines) {
         taken.add(line);
         const item = items.find((one) => one.line === line);
-        if (item) become(item, "given");
+        if (item) setState(item, "given");
       }
     },
     world(nowRuns) {

@@ -3,16 +3,16 @@
 import { pause } from "./http.js";
 
 /** By then the one that ends answers nobody any more. */
-const ENDED_AFTER = 1000;
-const LOOK_EVERY = 1000;
+const SHUTDOWN_MS = 1000;
+const POLL_MS = 1000;
 
-const after = document.querySelector("[data-begins-again]").dataset.beginsAgain;
+const nextUrl = document.querySelector("[data-next-url]").dataset.nextUrl;
 
-await pause(ENDED_AFTER);
-while (!(await answers())) await pause(LOOK_EVERY);
-location.replace(after);
+await pause(SHUTDOWN_MS);
+while (!(await isUp())) await pause(POLL_MS);
+location.replace(nextUrl);
 
-async function answers() {
+async function isUp() {
   try {
     return (await fetch("/health", { cache: "no-store" })).ok;
   } catch {

@@ -5,10 +5,10 @@ import { announce, closeOnEscape, element, flag, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { backoff, pause, Problem, request } from "./http.js";
 import { localTimes } from "./times.js";
-import { mountLog } from "./talk-log.js";
-import { rowMaker } from "./talk-row.js";
-import { mountSaying } from "./talk-say.js";
-import { mountSounds } from "./talk-sounds.js";
+import { mountLog } from "./world-chat-log.js";
+import { rowMaker } from "./world-chat-row.js";
+import { mountComposer } from "./world-chat-say.js";
+import { mountSounds } from "./world-chat-sounds.js";
 import { mountState } from "./world-state.js";
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -20,8 +20,8 @@ const KINDS = { "": null, chat: ["chat"], visit: ["login", "logout"], death: ["d
 
 const root = document.querySelector("[data-ref=world]");
 const part = refs(root);
-const texts = read("talk-texts");
-const first = read("talk-first");
+const texts = read("world-chat-texts");
+const first = read("world-chat-first");
 const path = `${root.dataset.path}/chats`;
 const { me } = first;
 
@@ -29,79 +29,79 @@ const { me } = first;
 const recent = [];
 const RECENT = 500;
 /** Browsers let an address be rewritten a few times a second. */
-const KEEP_AFTER = 400;
+const SAVE_AFTER_MS = 400;
 
-let sieve = {};
+let historyFilter = {};
 let older = null;
 let newer = null;
 let fresh = 0;
 let loading = null;
 let ready = false;
-let keeping = 0;
+let saveTimer = 0;
 
 const mine = (name) => Boolean(me?.names.includes(name));
 const make = rowMaker({ path, texts, mine });
 const log = mountLog({ scroll: part.scroll, days: part.days, texts, make, moved });
 const sounds = mountSounds(part.sound);
 const state = mountState((world) => {
-  saying?.world(world.running);
+  composer?.world(world.running);
   if (part.kept) part.kept.hidden = world.running;
 });
-const saying = me && mountSaying({
+const composer = me && mountComposer({
   form: part.form, input: part.input, list: part.sending, path, me, texts,
-  running: state.world().running, grown: () => { if (log.stuck()) log.toEnd(); },
+  running: state.world().running, onResize: () => { if (log.stuck()) log.toEnd(); },
 });
 
 // What is asked for
 
-function asked() {
+function requestedFilter() {
   const query = new URLSearchParams(location.search);
   return Object.fromEntries(["q", "player", "kind"].map((name) => [name, query.get(name)?.trim() ?? ""]));
 }
 
 const moment = () => location.hash.match(/^#line-(\d+)$/)?.[1];
 
-const fits = (row) => !sieve.q && (!sieve.player || row.who === sieve.player) && (!KINDS[sieve.kind] || KINDS[sieve.kind].includes(row.kind));
+const fits = (row) => !historyFilter.q && (!historyFilter.player || row.who === historyFilter.player) && (!KINDS[historyFilter.kind] || KINDS[historyFilter.kind].includes(row.kind));
 
-function take(piece) {
+function showPage(piece) {
   ({ older, newer } = piece);
   fresh = 0;
   log.reset(piece.rows);
-  catchUp();
+  insertRecent();
   edges();
   const line = moment();
   if (line && log.show(Number(line))) log.node(Number(line)).focus({ preventScroll: true });
 }
 
 /** At the end of history: what has been heard belongs there, too. */
-function catchUp() {
-  if (newer === null) recent.filter((row) => fits(row) && !tooOld(row)).forEach((row) => log.come(row));
+function insertRecent() {
+  if (newer === null) recent.filter((row) => fits(row) && !tooOld(row)).forEach((row) => log.insert(row));
 }
 
 function edges() {
-  const nothing = sieve.q || sieve.player || sieve.kind ? texts.nothing : texts.empty;
+  const nothing = historyFilter.q || historyFilter.player || historyFilter.kind ? texts.nothing : texts.empty;
   write(part.top, older ? texts.loading : log.empty() ? nothing : texts.beginning);
   flag(part.top, "data-empty", log.empty());
-  const sieved = Boolean(sieve.q || sieve.player || sieve.kind);
-  part.found.hidden = !sieved;
-  const sought = [sieve.q, sieve.player, KINDS[sieve.kind] && part.sieve.elements.kind.selectedOptions[0].text].filter(Boolean).join(" · ");
-  write(part["found-words"], sieved ? `${log.empty() ? texts.nothing : texts.found} ${sought}` : "");
-  flag(part.scroll, "data-sieved", sieved);
+  const filtered = Boolean(historyFilter.q || historyFilter.player || historyFilter.kind);
+  part.found.hidden = !filtered;
+  const searchText = [historyFilter.q, historyFilter.player, KINDS[historyFilter.kind] && part.filter.elements.kind.selectedOptions[0].text].filter(Boolean).join(" · ");
+  write(part["found-words"], filtered ? `${log.empty() ? texts.nothing : texts.found} ${searchText}` : "");
+  flag(part.scroll, "data-filtered", filtered);
   button();
 }
 
 function button() {
-  part["to-now"].hidden = log.empty() || (newer === null && log.stuck());
-  write(part["to-now-words"], fresh ? texts.fresh.replace("{count}", fresh) : texts.newest);
+  part["jump-to-latest"].hidden = log.empty() || (newer === null && log.stuck());
+  write(part["jump-to-latest-text"], fresh ? texts.fresh.replace("{count}", fresh) : texts.newest);
 }
 
-async function fetchPiece(more, life) {
+async function fetchPage(more, life) {
   for (let misses = 0; ; misses += 1) {
     try {
-      const query = new URLSearchParams({ ...sieve, ...more });
+      const query = new URLSearchParams({ ...historyFilter, ...more });
       return (await request("GET", `${path}?${query}`, { signal: life.signal })).data;
     } catch (problem) {
-      if (life.signal.aborted || !(problem instanceof Problem) || !problem.passing) throw problem;
+      if (life.signal.aborted || !(problem instanceof Problem) || !problem.retryable) throw problem;
       await pause(Math.max(problem.wait, backoff(misses)));
     }
   }
@@ -113,7 +113,7 @@ async function load(more, taken) {
   const life = new AbortController();
   loading = life;
   try {
-    const piece = await fetchPiece(more, life);
+    const piece = await fetchPage(more, life);
     if (loading === life) taken(piece);
     return piece;
   } catch (problem) {
@@ -125,26 +125,26 @@ async function load(more, taken) {
 }
 
 /** For who comes back to this page: where he was, unless that was the end. */
-function keepPlace() {
-  clearTimeout(keeping);
-  keeping = 0;
-  history.replaceState(log.stuck() && newer === null ? null : log.place(), "");
+function savePosition() {
+  clearTimeout(saveTimer);
+  saveTimer = 0;
+  history.replaceState(log.stuck() && newer === null ? null : log.position(), "");
 }
 
 async function route() {
-  sieve = asked();
-  part.sieve.elements.q.value = sieve.q;
-  part.sieve.elements.player.value = sieve.player;
-  part.sieve.elements.kind.value = sieve.kind;
+  historyFilter = requestedFilter();
+  part.filter.elements.q.value = historyFilter.q;
+  part.filter.elements.player.value = historyFilter.player;
+  part.filter.elements.kind.value = historyFilter.kind;
   const kept = history.state?.line ? history.state : null;
-  if (kept && (await load({ line: kept.line }, (piece) => { take(piece); log.putBack(kept); button(); }))) return;
+  if (kept && (await load({ line: kept.line }, (piece) => { showPage(piece); log.restorePosition(kept); button(); }))) return;
   const line = moment();
   const at = new URLSearchParams(location.search).get("at");
-  if (!line || !(await load({ line }, take))) await load(at ? { at } : {}, take);
+  if (!line || !(await load({ line }, showPage))) await load(at ? { at } : {}, showPage);
 }
 
 function go(address) {
-  keepPlace();
+  savePosition();
   history.pushState(null, "", address);
   route();
 }
@@ -152,28 +152,28 @@ function go(address) {
 /** More of what is above or below, before the reader gets there. */
 function moved() {
   if (!ready) return;
-  keeping ||= setTimeout(keepPlace, KEEP_AFTER);
+  saveTimer ||= setTimeout(savePosition, SAVE_AFTER_MS);
   if (log.stuck() && newer === null) fresh = 0;
   button();
   if (loading) return;
   if (older && part.scroll.scrollTop < AHEAD) {
     load({ older }, (piece) => { older = piece.older; log.prepend(piece.rows); edges(); }).then((piece) => piece && moved());
   } else if (newer && part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < AHEAD) {
-    load({ newer }, (piece) => { newer = piece.newer; log.append(piece.rows); catchUp(); edges(); }).then((piece) => piece && moved());
+    load({ newer }, (piece) => { newer = piece.newer; log.append(piece.rows); insertRecent(); edges(); }).then((piece) => piece && moved());
   }
 }
 
 // What comes
 
-function heard(event) {
+function onEvent(event) {
   if (event.type === "world") return state.look();
-  if (event.type === "told") return saying?.told(event.lines);
+  if (event.type === "told") return composer?.delivered(event.lines);
   if (event.type === "line") line(event);
   return undefined;
 }
 
 function line({ row, live }) {
-  const own = saying?.heard(row);
+  const own = composer?.confirm(row);
   recent.push(row);
   if (recent.length > RECENT) recent.shift();
   if (live && row.kind.startsWith("log")) state.look();
@@ -183,8 +183,8 @@ function line({ row, live }) {
     return button();
   }
   const stuck = log.stuck();
-  if (!log.come(row)) return;
-  if (own) said(row.id);
+  if (!log.insert(row)) return;
+  if (own) markDelivered(row.id);
   if (live) {
     if (!own) sounds.play(row.kind);
     if (row.kind === "chat" && !own) announce(`${row.who || texts.server}: ${row.text}`);
@@ -199,7 +199,7 @@ function tooOld(row) {
   return Boolean(older && top && (row.at < top.at || (row.at === top.at && row.id < top.line)));
 }
 
-function said(id) {
+function markDelivered(id) {
   const node = log.node(id);
   node.append(element("span", { class: "row-in", "data-testid": "in-game" }, texts.in));
   if (log.stuck()) log.toEnd();
@@ -208,15 +208,15 @@ function said(id) {
 function begin() {
   listen(root.dataset.path, {
     after: first.cursor,
-    by: cookie,
-    heard,
-    lost: async () => {
+    auth: cookie,
+    onEvent,
+    onLost: async () => {
       let cursor = null;
-      await load({}, (piece) => { cursor = piece.cursor; take(piece); });
+      await load({}, (piece) => { cursor = piece.cursor; showPage(piece); });
       state.look();
       return cursor;
     },
-    gone: () => {
+    onGone: () => {
       const note = part.note ?? part.top;
       write(note, texts.closed);
       flag(note, "data-closed", true);
@@ -226,22 +226,22 @@ function begin() {
 
 // What the reader does
 
-part.sieve.addEventListener("submit", (event) => {
+part.filter.addEventListener("submit", (event) => {
   event.preventDefault();
-  const query = new URLSearchParams([...new FormData(part.sieve)].filter(([, value]) => value.trim()));
-  if (NARROW.matches) part["sieve-more"].open = false;
+  const query = new URLSearchParams([...new FormData(part.filter)].filter(([, value]) => value.trim()));
+  if (NARROW.matches) part["filter-more"].open = false;
   go(query.size ? `${path}?${query}` : path);
 });
-part["sieve-more"].firstElementChild.addEventListener("click", () => {
+part["filter-more"].firstElementChild.addEventListener("click", () => {
   // Opened once this click is done.
-  if (!part["sieve-more"].open) requestAnimationFrame(() => part.sieve.elements.q.focus());
+  if (!part["filter-more"].open) requestAnimationFrame(() => part.filter.elements.q.focus());
 });
-part.sieve.elements.kind.addEventListener("change", () => part.sieve.requestSubmit());
+part.filter.elements.kind.addEventListener("change", () => part.filter.requestSubmit());
 part.all.addEventListener("click", (event) => {
   event.preventDefault();
   go(path);
 });
-part["to-now"].addEventListener("click", () => {
+part["jump-to-latest"].addEventListener("click", () => {
   if (newer === null) {
     fresh = 0;
     log.toEnd();
@@ -253,9 +253,9 @@ part.days.addEventListener("click", (event) => {
   const link = event.target.closest("[data-moment]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const there = Boolean(log.has(Number(link.dataset.moment)) && !sieve.q && !sieve.player && !sieve.kind);
+  const there = Boolean(log.has(Number(link.dataset.moment)) && !historyFilter.q && !historyFilter.player && !historyFilter.kind);
   if (there) {
-    keepPlace();
+    savePosition();
     history.pushState(null, "", link.href);
     log.show(Number(link.dataset.moment));
   } else go(link.href);
@@ -285,9 +285,9 @@ function lastSeen(rows) {
 }
 addEventListener("hashchange", () => { if (moment() && !log.show(Number(moment()))) route(); });
 
-sieve = asked();
-if (NARROW.matches) part["sieve-more"].open = false;
-take(first);
+historyFilter = requestedFilter();
+if (NARROW.matches) part["filter-more"].open = false;
+showPage(first);
 ready = true;
 begin();
 moved();

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from multidict import CIMultiDictProxy
 
 if TYPE_CHECKING:
-    from tests.apis.app import House
+    from tests.apis.app import TestApp
 
 #: Seconds after which a test that waits for something has failed.
-PATIENCE = 10
+TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Answer:
         return self.json["error"] if self.status >= 400 else str(self.status)
 
     @property
-    def refused(self) -> tuple[int, str]:
+    def status_and_error(self) -> tuple[int, str]:
         return self.status, self.error
 
     @property
@@ -41,10 +41,10 @@ class Answer:
 
 
 @dataclass
-class Asker:
+class ApiClient:
     """One who calls: a player with a token, or a stranger."""
 
-    house: "House"
+    test_app: "TestApp"
     token: str = ""
     id: int = 0
     name: str = ""
@@ -57,19 +57,19 @@ class Asker:
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request; bytes go as they are, anything else as JSON. `_` in names is `-`."""
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         if data is not None:
-            given.setdefault("Content-Type", "application/json")
+            all_headers.setdefault("Content-Type", "application/json")
         async with (
-            asyncio.timeout(PATIENCE),
-            self.house.http.request(
+            asyncio.timeout(TIMEOUT_SECONDS),
+            self.test_app.http.request(
                 method,
-                self.house.url(path),
+                self.test_app.url(path),
                 data=data,
-                headers={**self.bearer, **given},
+                headers={**self.bearer, **all_headers},
                 skip_auto_headers=("Content-Type",),
                 allow_redirects=False,
             ) as response,
@@ -77,57 +77,57 @@ class Asker:
             return Answer(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **headers: str) -> Answer:
-        return await self.ask("GET", path, **headers)
+        return await self.request("GET", path, **headers)
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Answer:
-        return await self.ask("POST", path, body, **headers)
+        return await self.request("POST", path, body, **headers)
 
     async def put(self, path: str, body: Any = None, **headers: str) -> Answer:
-        return await self.ask("PUT", path, body, **headers)
+        return await self.request("PUT", path, body, **headers)
 
-    async def opens(self, game: str = "noughts", name: str = "room", **more: Any) -> str:
+    async def create_room(self, game: str = "noughts", name: str = "room", **more: Any) -> str:
         """Make a room; gives its path."""
         answer = await self.post(f"/games/{game}/rooms", {"name": name, **more})
         assert answer.status == 201, answer.raw
         return answer.headers["Location"]
 
-    async def joins(self, path: str, **more: Any) -> None:
+    async def join(self, path: str, **more: Any) -> None:
         answer = await self.post(path + "/join", more or None)
         assert answer.status == 200, answer.raw
 
-    async def starts(self, room: str) -> str:
+    async def start(self, room: str) -> str:
         """Start a session; gives its path."""
         answer = await self.post(room + "/start")
         assert answer.status == 201, answer.raw
         return answer.headers["Location"]
 
-    async def plays(self, session: str, **turn: Any) -> None:
+    async def take_turn(self, session: str, **turn: Any) -> None:
         answer = await self.post(session + "/turn", turn)
         assert answer.status == 204, answer.raw
 
-    async def says(self, place: str, text: str) -> int:
+    async def send_chat(self, place: str, text: str) -> int:
         """Chat; gives the id of the event."""
         answer = await self.post(place + "/chat", {"text": text})
         assert answer.status == 201, answer.raw
         return int(answer.json["id"])
 
-    async def hears(self, place: str, after: int = -1, wait: int = 0) -> list[dict[str, Any]]:
+    async def poll_events(self, place: str, after: int = -1, wait: int = 0) -> list[dict[str, Any]]:
         """What a poll answers."""
         answer = await self.get(f"{place}/events?after-event-id={after}&wait={wait}")
         assert answer.status == 200, answer.raw
         return answer.json  # type: ignore[no-any-return]
 
-    async def told(self, place: str, after: int = -1) -> list[str]:
+    async def event_types(self, place: str, after: int = -1) -> list[str]:
         """The types of the events so far."""
-        return [row["event"]["type"] for row in await self.hears(place, after)]
+        return [row["event"]["type"] for row in await self.poll_events(place, after)]
 
 
-async def a_session(game: str, *players: Asker, **options: Any) -> str:
+async def make_session(game: str, *players: ApiClient, **options: Any) -> str:
     """A session of these players, the first of whom is the host; the game is made if need be."""
     host, *others = players
     if (await host.get(f"/games/{game}/rooms")).status == 404:
-        await host.house.game(game)
-    room = await host.opens(game, options=options)
+        await host.test_app.create_game(game)
+    room = await host.create_room(game, options=options)
     for other in others:
-        await other.joins(room)
-    return await host.starts(room)
+        await other.join(room)
+    return await host.start(room)

@@ -1,7 +1,7 @@
 // One row of the chat: who said or did what, and when. Text goes in as text, never as markup.
 
 import { element, flag } from "./dom.js";
-import { face } from "./faces.js";
+import { avatar } from "./avatars.js";
 import { clockOf, iso, momentOf } from "./times.js";
 
 /** `path` is the chat's own; `mine(name)` tells the reader's own names. */
@@ -23,15 +23,15 @@ export function rowMaker({ path, texts, mine }) {
   return (row) => {
     const quiet = row.kind !== "chat";
     const node = element("li", { class: "row", id: `line-${row.id}`, "data-kind": row.kind, "data-testid": "row", tabindex: "-1" });
-    const who = element("bdi", { class: "row-who" }, row.who || texts.server);
-    const said = element("span", { class: "row-text", dir: "auto" });
-    if (row.kind === "login" || row.kind === "logout") said.append(texts[row.kind]);
-    else said.append(...words(row));
-    if (quiet || row.emote) node.append(time(row), element("span", { class: "row-deed" }, who, " ", said));
+    const who = element("bdi", { class: "row-player" }, row.who || texts.server);
+    const content = element("span", { class: "row-text", dir: "auto" });
+    if (row.kind === "login" || row.kind === "logout") content.append(texts[row.kind]);
+    else content.append(...words(row));
+    if (quiet || row.emote) node.append(time(row), element("span", { class: "row-action" }, who, " ", content));
     else {
       const head = element("span", { class: "row-head" }, who, time(row));
       if (row.site) head.append(element("span", { class: "row-mark" }, texts.site));
-      node.append(face(row.who || "•"), head, said);
+      node.append(avatar(row.who || "•"), head, content);
     }
     flag(node, "data-quiet", quiet || row.emote);
     flag(node, "data-mine", mine(row.who));

@@ -42,7 +42,7 @@ export function mountLog({ scroll, days, texts, make, moved }) {
   }
 
   /** Change what is above the reader without moving what he reads. */
-  function keepingPlace(change) {
+  function keepPosition(change) {
     const stay = stuck;
     const bottom = scroll.scrollHeight - scroll.scrollTop;
     change();
@@ -136,14 +136,14 @@ export function mountLog({ scroll, days, texts, make, moved }) {
       toEnd();
     },
     prepend(list) {
-      keepingPlace(() => add(list, true).forEach(settle));
+      keepPosition(() => add(list, true).forEach(settle));
     },
     append(list) {
       stuck = false;
-      keepingPlaceBelow(() => add(list, false).forEach(settle));
+      keepTopPosition(() => add(list, false).forEach(settle));
     },
     /** A row that has just come. True if it is at the end of what is shown. */
-    come(row) {
+    insert(row) {
       if (rows.has(row.id)) return false;
       const stay = stuck;
       const seam = scroll.scrollTop;
@@ -160,7 +160,7 @@ export function mountLog({ scroll, days, texts, make, moved }) {
     empty: () => rows.size === 0,
     stuck: () => stuck,
     toEnd,
-    keepingPlace,
+    keepPosition,
     show(id) {
       const found = rows.get(id);
       if (!found) return false;
@@ -170,13 +170,13 @@ export function mountLog({ scroll, days, texts, make, moved }) {
       stuck = atEnd();
       return true;
     },
-    /** What is read, for `putBack`: the first row in sight, and how far down it is. */
-    place() {
+    /** What is read, for `restorePosition`: the first row in sight, and how far down it is. */
+    position() {
       const { top } = scroll.getBoundingClientRect();
       const seen = [...days.querySelectorAll(".row")].find((row) => row.getBoundingClientRect().bottom > top);
       return seen ? { line: seen.line, down: seen.getBoundingClientRect().top - top } : null;
     },
-    putBack({ line, down }) {
+    restorePosition({ line, down }) {
       const found = rows.get(line);
       if (!found) return;
       scroll.scrollTop += found.getBoundingClientRect().top - scroll.getBoundingClientRect().top - down;
@@ -187,7 +187,7 @@ export function mountLog({ scroll, days, texts, make, moved }) {
     },
   };
 
-  function keepingPlaceBelow(change) {
+  function keepTopPosition(change) {
     const top = scroll.scrollTop;
     change();
     scroll.scrollTop = top;

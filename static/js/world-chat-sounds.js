@@ -1,6 +1,6 @@
 // Sounds of the chat, made of tones. Silent until somebody asks for them; what he asked for is remembered.
 
-const PLACE = "coalserver.sound";
+const STORAGE_KEY = "coalserver.sound";
 /** [frequency, start, length] of each tone. */
 const TUNES = {
   chat: [[880, 0, 0.08]],
@@ -20,7 +20,7 @@ export function mountSounds(button) {
   let last = 0;
 
   try {
-    on = localStorage.getItem(PLACE) === "on";
+    on = localStorage.getItem(STORAGE_KEY) === "on";
   } catch { /* storage is blocked: silent */ }
 
   function show() {
@@ -37,7 +37,7 @@ export function mountSounds(button) {
   button.onclick = () => {
     on = !on;
     try {
-      localStorage.setItem(PLACE, on ? "on" : "off");
+      localStorage.setItem(STORAGE_KEY, on ? "on" : "off");
     } catch { /* as long as the page */ }
     show();
     wake();
