@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from coalserver.web.schemas import printable
+from coalserver.domain.text import printable
 
 
 def printable_line(value: str) -> str:

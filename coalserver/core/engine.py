@@ -20,8 +20,7 @@ from coalserver.core.state import State
 from coalserver.core.unit_of_work import CoreContext, UnitOfWork
 from coalserver.core.writer import BatchWriter
 from coalserver.domain.errors import DomainError
-from coalserver.domain.play.lobby_events import LobbyMemberJoined
-from coalserver.domain.play.room_events import RoomMemberJoined
+from coalserver.domain.play.events import LobbyMemberJoined, RoomMemberJoined
 from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")

@@ -14,13 +14,15 @@ from coalserver.domain.accounts.oauth import (
     TokenPair,
 )
 from coalserver.domain.audit import AuditEntry
+from coalserver.domain.idempotency import IdempotencyRecord
 from coalserver.domain.minecraft.visitor import ConsoleCommand, LogSource, UsernameClaim, Visitor
 from coalserver.domain.minecraft.world import World
-from coalserver.domain.play.actions import Action, JoinRequest
+from coalserver.domain.play.actions import Action
 from coalserver.domain.play.game import Game, StorageItem
 from coalserver.domain.play.host_profile import HostProfile
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState
-from coalserver.domain.play.player import Ban, IdempotencyRecord, Player, Token
+from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
+from coalserver.domain.text import printable
+
 #: The largest integer SQLite keeps.
 MAX_INTEGER = 2**63 - 1
 
@@ -109,6 +111,8 @@ class Text(fields.Field[str]):
     ) -> str:
         if not isinstance(value, str):
             raise ValidationError("Not a string.")
+        if "\0" in value:
+            raise ValidationError("Contains NUL.")
         text = value.strip() if value.isprintable() else printable(value, lines=self.lines).strip()
         if len(text) < self.low:
             raise ValidationError(
@@ -199,20 +203,3 @@ class AnyJson:
 
 def one_of(*choices: str) -> validate.OneOf:
     return validate.OneOf(choices, error="Must be one of: {choices}.")
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """The text with control and other invisible characters blanked; `lines` keeps line breaks."""
-    if "\0" in text:
-        raise ValidationError("Contains NUL.")
-    return "".join(
-        letter
-        if letter.isprintable() or _is_allowed_invisible(letter) or (lines and letter == "\n")
-        else " "
-        for letter in text
-    )
-
-
-def _is_allowed_invisible(letter: str) -> bool:
-    """Joiners and direction marks are not printable, and needed by emoji and by some scripts."""
-    return letter in "\u200c\u200d\u200e\u200f\u3000\xa0" or "\ufe00" <= letter <= "\ufe0f"

@@ -6,7 +6,7 @@ from typing import Any
 
 from coalserver.core.ports import Entry
 from coalserver.core.state import State
-from coalserver.domain.play import lobby_events, room_events
+from coalserver.domain.play import events
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 
@@ -81,16 +81,16 @@ class View:
         """This view after these events. An event of something that has ended changes nothing."""
         for entry in entries:
             event = entry.event
-            if isinstance(event, lobby_events.LobbyOpened):
+            if isinstance(event, events.LobbyOpened):
                 self.lobbies[event.lobby] = LobbyView.of(opened[Lobby, event.lobby])
                 self.ended.pop(("lobby", event.lobby), None)
-            elif isinstance(event, room_events.RoomOpened):
+            elif isinstance(event, events.RoomOpened):
                 self.rooms[event.room] = RoomView.of(opened[Room, event.room])
                 self.ended.pop(("room", event.room), None)
-            elif isinstance(event, lobby_events.LobbyClosed):
+            elif isinstance(event, events.LobbyClosed):
                 self.lobbies.pop(event.lobby, None)
                 self.ended["lobby", event.lobby] = event.close_reason
-            elif isinstance(event, room_events.RoomClosed):
+            elif isinstance(event, events.RoomClosed):
                 self.rooms.pop(event.room, None)
                 self.ended["room", event.room] = event.close_reason
             elif (lobby := self.lobbies.get(getattr(event, "lobby", 0))) is not None:
@@ -102,34 +102,34 @@ class View:
 
 def _in_lobby(lobby: LobbyView, event: Any) -> None:
     match event:
-        case lobby_events.LobbyMemberJoined():
+        case events.LobbyMemberJoined():
             lobby.members[event.player] = (not lobby.checked, False)
-        case lobby_events.LobbyMemberLeft():
+        case events.LobbyMemberLeft():
             lobby.members.pop(event.player, None)
-        case lobby_events.LobbyMemberReady() if event.player in lobby.members:
+        case events.LobbyMemberReady() if event.player in lobby.members:
             lobby.members[event.player] = (event.ready, lobby.members[event.player][1])
-        case lobby_events.LobbyMemberAway() if event.player in lobby.members:
+        case events.LobbyMemberAway() if event.player in lobby.members:
             lobby.members[event.player] = (lobby.members[event.player][0], event.away)
-        case lobby_events.LobbyHostChanged():
+        case events.LobbyHostChanged():
             lobby.host = event.player
-        case lobby_events.LobbyOptionsChanged():
+        case events.LobbyOptionsChanged():
             lobby.options = event.options
-        case lobby_events.LobbyPasswordChanged():
+        case events.LobbyPasswordChanged():
             lobby.locked = event.has_password
 
 
 def _in_room(room: RoomView, event: Any) -> None:
     match event:
-        case room_events.RoomMemberJoined():
+        case events.RoomMemberJoined():
             room.members[event.player] = (event.seat, False)
-        case room_events.RoomMemberLeft():
+        case events.RoomMemberLeft():
             room.members.pop(event.player, None)
-        case room_events.RoomMemberAway() if event.player in room.members:
+        case events.RoomMemberAway() if event.player in room.members:
             room.members[event.player] = (room.members[event.player][0], event.away)
-        case room_events.RoomHostChanged():
+        case events.RoomHostChanged():
             room.host = event.player
-        case room_events.RoomPasswordChanged():
+        case events.RoomPasswordChanged():
             room.locked = event.has_password
-        case room_events.TurnTaken():
+        case events.TurnTaken():
             room.turns += 1
             room.state, room.current = event.state, event.current

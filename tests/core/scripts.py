@@ -50,7 +50,8 @@ from coalserver.core.engine import Core
 from coalserver.core.ports import Store
 from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.errors import DomainError
-from coalserver.domain.play.actions import JoinRequest, Target
+from coalserver.domain.play.actions import Target
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.games.noughts import RULES

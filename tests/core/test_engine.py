@@ -20,8 +20,8 @@ from coalserver.core.commands.lobbies import (
 from coalserver.core.engine import Core, IdempotencyKey
 from coalserver.core.queries.lobbies import lobby_by_id
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.idempotency import IdempotencyRecord
 from coalserver.domain.play.lobby import Lobby
-from coalserver.domain.play.player import IdempotencyRecord
 from tests.core.stores import let_others_run
 from tests.domain.builders import raises_code
 

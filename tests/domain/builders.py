@@ -8,9 +8,10 @@ from typing import Any
 
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.actions import Action, JoinRequest
+from coalserver.domain.play.actions import Action
 from coalserver.domain.play.game import Game, Rules
 from coalserver.domain.play.host_profile import HostProfile
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields, missing
 
+from coalserver.domain.text import printable
 from coalserver.web.schemas import (
     AnyJson,
     Boolean,
@@ -17,7 +18,6 @@ from coalserver.web.schemas import (
     Secret,
     Text,
     one_of,
-    printable,
 )
 
 ANY: list[Any] = [None, True, 0, 1, 1.0, "1", "", "true", [], {}, [1], {"a": 1}]

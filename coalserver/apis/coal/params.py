@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
-from coalserver.domain.minecraft.visitor import one_line
+from coalserver.domain.text import one_line
 from coalserver.web.api import RequestContext
 from coalserver.web.body import invalid_body, load_body, parse_json
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form

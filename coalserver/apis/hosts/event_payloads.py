@@ -11,9 +11,15 @@ from coalserver.core import topics
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.message_events import BinarySent, CommandSent, SyncedStateChanged
+from coalserver.domain.play.events import (
+    BinarySent,
+    CommandSent,
+    RoomClosed,
+    RoomMemberJoined,
+    RoomMemberLeft,
+    SyncedStateChanged,
+)
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import RoomClosed, RoomMemberJoined, RoomMemberLeft
 from coalserver.domain.play.synced_state import SNAPSHOT_INTERVAL, SyncedState
 from coalserver.web.responses import json_fragment
 from coalserver.web.streaming.render_cache import RenderCache

@@ -16,8 +16,9 @@ from coalserver.apis.multiplayer.schemas import Params, invalid_request
 from coalserver.core import topics
 from coalserver.core.ports import Topic
 from coalserver.core.queries.bans import find_active_ban
-from coalserver.domain.accounts.events import PlayerBanned, PlayerLoggedOut, TokenRevoked
+from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.events import PlayerBanned
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
 from coalserver.web.api import AppContext

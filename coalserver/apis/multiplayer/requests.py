@@ -15,7 +15,7 @@ from coalserver.core.commands.join_requests import answer_join_request, request_
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.requests import join_request_by_code
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.actions import JoinRequest
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.web.api import RequestContext
 

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import printable
 from coalserver.web.body import parse_json
-from coalserver.web.schemas import MAX_INTEGER, printable
+from coalserver.web.schemas import MAX_INTEGER
 
 #: Bytes any free JSON may have.
 MAX_JSON_BYTES = 64 * 1024

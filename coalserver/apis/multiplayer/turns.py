@@ -5,9 +5,9 @@ import logging
 import orjson
 
 from coalserver.domain.errors import DomainError
+from coalserver.domain.play.events import RoomChat, TurnTaken
 from coalserver.domain.play.game import Rules, call_rule_json
 from coalserver.domain.play.room import state_for_seat, turn_for_seat
-from coalserver.domain.play.room_events import RoomChat, TurnTaken
 from coalserver.web.responses import json_fragment
 
 log = logging.getLogger(__name__)

@@ -21,9 +21,8 @@ from coalserver.core.queries.players import existing_player_ids
 from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Target
-from coalserver.domain.play.message_events import UpdateSent
+from coalserver.domain.play.events import RoomChat, TurnTaken, UpdateSent
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import RoomChat, TurnTaken
 from coalserver.web.api import RequestContext, Route
 
 UPDATES = "/api/game_room.php/updates"

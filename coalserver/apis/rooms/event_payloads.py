@@ -9,8 +9,7 @@ import orjson
 from coalserver.apis.rooms.render import user
 from coalserver.core.ports import Entry
 from coalserver.domain.errors import DomainError
-from coalserver.domain.play.game import Rules
-from coalserver.domain.play.lobby_events import (
+from coalserver.domain.play.events import (
     LobbyChat,
     LobbyClosed,
     LobbyHostChanged,
@@ -20,9 +19,6 @@ from coalserver.domain.play.lobby_events import (
     LobbyMemberReady,
     LobbyOpened,
     LobbyOptionsChanged,
-)
-from coalserver.domain.play.room import state_for_seat, turn_for_seat
-from coalserver.domain.play.room_events import (
     RoomChat,
     RoomClosed,
     RoomHostChanged,
@@ -31,6 +27,8 @@ from coalserver.domain.play.room_events import (
     RoomMemberLeft,
     TurnTaken,
 )
+from coalserver.domain.play.game import Rules
+from coalserver.domain.play.room import state_for_seat, turn_for_seat
 from coalserver.web.responses import json_fragment
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from coalserver.core import topics
 from coalserver.core.commands.finding import find_active_ban, get_game, get_player
 from coalserver.core.commands.presence import leave_all
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.accounts.events import PlayerBanned, PlayerUnbanned
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.events import PlayerBanned, PlayerUnbanned
 from coalserver.domain.play.player import Ban, Player, ban_expiry
 
 

@@ -7,8 +7,9 @@ from coalserver.core.commands.accounts import revoke_token
 from coalserver.core.commands.pieces import CHUNK_SIZE, delete_chunk
 from coalserver.core.commands.rooms import force_close_room
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, JoinRequest
+from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action
 from coalserver.domain.play.game import StorageItem
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room

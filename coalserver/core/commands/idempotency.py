@@ -5,7 +5,7 @@ from typing import Any
 
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.player import IdempotencyRecord
+from coalserver.domain.idempotency import IdempotencyRecord
 
 #: Longer than anybody goes on repeating one request.
 RETENTION_SECONDS = 86400

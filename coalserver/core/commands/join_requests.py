@@ -6,9 +6,9 @@ from coalserver.core.commands.lobbies import add_member
 from coalserver.core.commands.members import check_can_join_lobby
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.actions import JoinRequest
+from coalserver.domain.play.events import JoinRequestAnswered, JoinRequested
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState
-from coalserver.domain.play.lobby_events import JoinRequestAnswered, JoinRequested
 
 
 def request_to_join(

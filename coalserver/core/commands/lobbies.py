@@ -6,9 +6,7 @@ from coalserver.core.commands.members import check_can_join_lobby, check_in_no_r
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.game import Game
-from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
-from coalserver.domain.play.lobby_events import (
+from coalserver.domain.play.events import (
     LobbyChat,
     LobbyClosed,
     LobbyHostChanged,
@@ -19,6 +17,8 @@ from coalserver.domain.play.lobby_events import (
     LobbyOptionsChanged,
     LobbyPasswordChanged,
 )
+from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
 from coalserver.domain.play.roster import Roster
 
 

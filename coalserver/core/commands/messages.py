@@ -9,7 +9,7 @@ from coalserver.core.ports import Entry
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target, recipients
-from coalserver.domain.play.message_events import ActionRequested, UpdateSent
+from coalserver.domain.play.events import ActionRequested, UpdateSent
 from coalserver.domain.play.room import Room
 
 #: The type of an action that plays a turn, in a game with rules.

@@ -4,10 +4,9 @@ from coalserver.core.commands import lobbies, rooms
 from coalserver.core.commands.finding import get_player
 from coalserver.core.commands.join_requests import withdraw_requests
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.play.events import LobbyMemberAway, RoomHostChanged, RoomMemberAway
 from coalserver.domain.play.lobby import CloseReason, Lobby
-from coalserver.domain.play.lobby_events import LobbyMemberAway
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import RoomHostChanged, RoomMemberAway
 
 
 def mark_away(uow: UnitOfWork, *, player_id: int) -> None:

@@ -22,11 +22,8 @@ from coalserver.core.ports import Entry, Topic
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action
-from coalserver.domain.play.game import dump_json
-from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
-from coalserver.domain.play.message_events import ActionFinished
-from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import (
+from coalserver.domain.play.events import (
+    ActionFinished,
     RoomChat,
     RoomClosed,
     RoomHostChanged,
@@ -36,6 +33,9 @@ from coalserver.domain.play.room_events import (
     RoomPasswordChanged,
     TurnTaken,
 )
+from coalserver.domain.play.game import dump_json
+from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
+from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
 
 #: Seldom enough that a busy exchange does not rewrite its room, often enough to be no idle one.

@@ -18,7 +18,7 @@ from coalserver.domain.minecraft.server_properties import (
     effective_properties,
     update_properties,
 )
-from coalserver.domain.minecraft.visitor import ConsoleCommand, Visitor, one_line, say_command
+from coalserver.domain.minecraft.visitor import ConsoleCommand, Visitor, say_command
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import (
     RESERVED_SHORT_NAMES,
@@ -28,6 +28,7 @@ from coalserver.domain.minecraft.world import (
     World,
     WorldStatus,
 )
+from coalserver.domain.text import one_line
 
 SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_SHORT_NAME_LENGTH = 50

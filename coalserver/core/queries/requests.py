@@ -2,7 +2,7 @@
 
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.actions import JoinRequest
+from coalserver.domain.play.join_requests import JoinRequest
 
 
 def join_request_by_code(state: State, *, code: str) -> JoinRequest:

@@ -4,24 +4,6 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PlayerBanned:
-    """A player was shut out of a game, until a time or for ever (None)."""
-
-    game: str
-    player: int
-    reason: str
-    until: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PlayerUnbanned:
-    """A player may come back to a game."""
-
-    game: str
-    player: int
-
-
-@dataclass(frozen=True, slots=True)
 class TokenRevoked:
     """A token is no longer good; who listens with it is sent away.
 

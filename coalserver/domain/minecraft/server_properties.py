@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coalserver.domain.minecraft.visitor import one_line
+from coalserver.domain.text import one_line
 
 PropertyValue = str | int | bool | None
 

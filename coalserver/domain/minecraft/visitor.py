@@ -1,17 +1,9 @@
 """Visitors: those who have been in a world, and what it is told through its console. Pure values."""
 
-import re
 from dataclasses import dataclass, replace
 
 from coalserver.domain.minecraft.visits import PresenceMark, Visit, apply_mark
-
-#: Whatever could end a line, or do something to the terminal that shows it; and halves of characters.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-
-
-def one_line(text: str) -> str:
-    """The text with blanks for line breaks and all other control characters."""
-    return _CONTROL.sub(" ", text)
+from coalserver.domain.text import one_line
 
 
 def say_command(name: str, text: str) -> str:

@@ -115,15 +115,3 @@ class Ban:
 
     def is_active(self, now: float) -> bool:
         return self.until is None or now < self.until
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
-    """What one request did, kept so that repeating it does nothing again."""
-
-    id: int
-    idempotency_key: str
-    digest: str
-    #: The ids it made, as JSON.
-    created_ids: bytes
-    created_at: float

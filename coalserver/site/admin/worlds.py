@@ -18,8 +18,8 @@ from coalserver.core.queries.worlds import (
 )
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.slugs import slugify_short_name
-from coalserver.domain.minecraft.visitor import one_line
 from coalserver.domain.minecraft.world import World
+from coalserver.domain.text import one_line
 from coalserver.site.access import world_path
 from coalserver.site.admin.layout import (
     FormPages,

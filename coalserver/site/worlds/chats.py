@@ -9,8 +9,9 @@ from coalserver.core.engine import IdempotencyKey
 from coalserver.core.queries.worlds import queued_commands, visitors_of_world
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.visitor import ConsoleCommand, one_line, say_command
+from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import World, WorldStatus
+from coalserver.domain.text import one_line
 from coalserver.site.access import members_only, readers_only, wants_json, world_path
 from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.history import KIND_FILTERS, HistoryPage, read_filter, read_page

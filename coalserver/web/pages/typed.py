@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import printable
 from coalserver.web.api import RequestContext
 from coalserver.web.pages.cookies import check_csrf
 from coalserver.web.pages.forms import read_form
-from coalserver.web.schemas import printable
 
 
 async def read_fields(ctx: RequestContext, max_lengths: Mapping[str, int]) -> dict[str, str]:
@@ -41,4 +41,4 @@ def parse_integer(text: str, low: int, high: int, name: str) -> int:
 
 def clean_text(text: str) -> str:
     """One line that can be shown."""
-    return printable(text.replace("\0", " ")).strip()
+    return printable(text).strip()

@@ -6,7 +6,7 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.play.lobby_events import LobbyMemberJoined
+from coalserver.domain.play.events import LobbyMemberJoined
 from tests.apis.app import ApiClient, TestApp, run_test_app
 from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room

@@ -5,12 +5,15 @@ import pytest
 from coalserver.core import topics
 from coalserver.core.commands.bans import ban, unban
 from coalserver.core.commands.lobbies import leave_lobby, open_lobby
-from coalserver.domain.accounts.events import PlayerBanned, PlayerUnbanned
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.events import (
+    LobbyMemberLeft,
+    PlayerBanned,
+    PlayerUnbanned,
+    RoomMemberLeft,
+)
 from coalserver.domain.play.lobby import CloseReason
-from coalserver.domain.play.lobby_events import LobbyMemberLeft
 from coalserver.domain.play.player import Ban
-from coalserver.domain.play.room_events import RoomMemberLeft
 from tests.domain.builders import raises_code, some_rules
 
 

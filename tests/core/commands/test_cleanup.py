@@ -24,11 +24,13 @@ from coalserver.core.commands.lobbies import close_lobby
 from coalserver.core.commands.messages import answer_action, send_action
 from coalserver.core.commands.rooms import close_room, take_turn
 from coalserver.domain.errors import ErrorCode
-from coalserver.domain.play.actions import Action, ActionStatus, JoinRequest, Target
+from coalserver.domain.idempotency import IdempotencyRecord
+from coalserver.domain.play.actions import Action, ActionStatus, Target
+from coalserver.domain.play.events import RoomClosed
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby
-from coalserver.domain.play.player import Ban, IdempotencyRecord, Player, Token
+from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import RoomClosed
 from tests.domain.builders import raises_code
 
 DAY = 86400

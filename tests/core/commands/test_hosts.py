@@ -20,11 +20,11 @@ from coalserver.core.commands.presence import release_away_seats
 from coalserver.core.commands.rooms import leave_room
 from coalserver.core.queries.hosts import host_by_code, host_code, is_authority, launched_room
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.events import RoomMemberLeft
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.player import Player, Token
-from coalserver.domain.play.room_events import RoomMemberLeft
 from tests.domain.builders import raises_code
 
 DAY = 86400

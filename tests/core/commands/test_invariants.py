@@ -19,7 +19,8 @@ from coalserver.core.commands import (
     rooms,
 )
 from coalserver.domain.errors import DomainError
-from coalserver.domain.play.actions import Action, ActionStatus, JoinRequest, Target
+from coalserver.domain.play.actions import Action, ActionStatus, Target
+from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room

@@ -13,12 +13,8 @@ from coalserver.core.queries.requests import (
     join_requests_to_lobby,
 )
 from coalserver.domain.errors import ErrorCode
-from coalserver.domain.play.actions import JoinRequest
-from coalserver.domain.play.lobby_events import (
-    JoinRequestAnswered,
-    JoinRequested,
-    LobbyMemberJoined,
-)
+from coalserver.domain.play.events import JoinRequestAnswered, JoinRequested, LobbyMemberJoined
+from coalserver.domain.play.join_requests import JoinRequest
 from tests.domain.builders import raises_code
 
 

@@ -16,9 +16,9 @@ from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.unit_of_work import Limits
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.events import LobbyHostChanged, LobbyMemberJoined, LobbyOpened
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
-from coalserver.domain.play.lobby_events import LobbyHostChanged, LobbyMemberJoined, LobbyOpened
 from tests.domain.builders import raises_code
 
 # Opening

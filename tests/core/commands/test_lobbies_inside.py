@@ -14,8 +14,7 @@ from coalserver.core.commands.lobbies import (
     set_ready,
 )
 from coalserver.domain.errors import ErrorCode
-from coalserver.domain.play.lobby import CloseReason, LobbyState
-from coalserver.domain.play.lobby_events import (
+from coalserver.domain.play.events import (
     LobbyChat,
     LobbyClosed,
     LobbyHostChanged,
@@ -24,6 +23,7 @@ from coalserver.domain.play.lobby_events import (
     LobbyOptionsChanged,
     LobbyPasswordChanged,
 )
+from coalserver.domain.play.lobby import CloseReason, LobbyState
 from tests.domain.builders import raises_code
 
 # Leaving, kicking, closing

@@ -9,7 +9,7 @@ from coalserver.core.commands.rooms import TOUCH_SECONDS, close_room, leave_room
 from coalserver.core.queries.exchange import answered_actions, pending_actions, waiting_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
-from coalserver.domain.play.message_events import ActionFinished, ActionRequested, UpdateSent
+from coalserver.domain.play.events import ActionFinished, ActionRequested, UpdateSent
 from tests.domain.builders import raises_code
 
 

@@ -15,9 +15,8 @@ from coalserver.core.queries.admin import (
     search_accounts,
 )
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomClosed, RoomMemberLeft
 from coalserver.domain.play.lobby import CloseReason
-from coalserver.domain.play.lobby_events import LobbyClosed, LobbyMemberLeft
-from coalserver.domain.play.room_events import RoomClosed, RoomMemberLeft
 from tests.domain.builders import raises_code
 
 

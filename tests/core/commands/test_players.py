@@ -16,10 +16,9 @@ from coalserver.core.commands.players import (
 )
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.events import LobbyMemberAway, RoomMemberAway
 from coalserver.domain.play.game import Game
-from coalserver.domain.play.lobby_events import LobbyMemberAway
 from coalserver.domain.play.player import Player
-from coalserver.domain.play.room_events import RoomMemberAway
 from tests.domain.builders import raises_code
 
 

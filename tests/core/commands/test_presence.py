@@ -5,13 +5,11 @@ import pytest
 from coalserver.core.commands.lobbies import leave_lobby
 from coalserver.core.commands.presence import mark_away, mark_back, release_away_seats
 from coalserver.core.commands.rooms import leave_room
-from coalserver.domain.play.lobby_events import (
+from coalserver.domain.play.events import (
     LobbyClosed,
     LobbyHostChanged,
     LobbyMemberAway,
     LobbyMemberLeft,
-)
-from coalserver.domain.play.room_events import (
     RoomClosed,
     RoomHostChanged,
     RoomMemberAway,

@@ -9,7 +9,7 @@ from coalserver.core.commands.rooms import (
     open_room,
 )
 from coalserver.domain.errors import ErrorCode
-from coalserver.domain.play.room_events import RoomHostChanged, RoomMemberJoined, RoomOpened
+from coalserver.domain.play.events import RoomHostChanged, RoomMemberJoined, RoomOpened
 from tests.domain.builders import raises_code
 
 # Opening one without a lobby

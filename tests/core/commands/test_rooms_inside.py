@@ -19,9 +19,8 @@ from coalserver.core.commands.rooms import (
 )
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, Target
-from coalserver.domain.play.lobby import CloseReason, LobbyState
-from coalserver.domain.play.lobby_events import LobbyMemberLeft
-from coalserver.domain.play.room_events import (
+from coalserver.domain.play.events import (
+    LobbyMemberLeft,
     RoomChat,
     RoomClosed,
     RoomHostChanged,
@@ -29,6 +28,7 @@ from coalserver.domain.play.room_events import (
     RoomPasswordChanged,
     TurnTaken,
 )
+from coalserver.domain.play.lobby import CloseReason, LobbyState
 from tests.domain.builders import raises_code, some_rules
 
 # Playing

@@ -7,10 +7,9 @@ from coalserver.core.commands.lobbies import join_lobby, set_ready
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import join_room, start_lobby
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomOpened
 from coalserver.domain.play.lobby import CloseReason, LobbyState
-from coalserver.domain.play.lobby_events import LobbyClosed, LobbyMemberLeft
 from coalserver.domain.play.room import Room
-from coalserver.domain.play.room_events import RoomOpened
 from tests.domain.builders import raises_code, some_rules
 
 

@@ -15,7 +15,7 @@ from coalserver.core.commands.hosts import (
 from coalserver.core.commands.rooms import leave_room
 from coalserver.core.commands.synced_state import send_binary, send_command, update_synced_state
 from coalserver.domain.errors import ErrorCode
-from coalserver.domain.play.message_events import BinarySent, CommandSent, SyncedStateChanged
+from coalserver.domain.play.events import BinarySent, CommandSent, SyncedStateChanged
 from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
 from tests.domain.builders import raises_code
 

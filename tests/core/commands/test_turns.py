@@ -10,8 +10,7 @@ from coalserver.core.commands.rooms import take_turn
 from coalserver.core.queries.exchange import answered_actions, pending_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
-from coalserver.domain.play.message_events import ActionFinished, ActionRequested
-from coalserver.domain.play.room_events import TurnTaken
+from coalserver.domain.play.events import ActionFinished, ActionRequested, TurnTaken
 from tests.domain.builders import raises_code, some_rules
 
 

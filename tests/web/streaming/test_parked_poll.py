@@ -10,7 +10,7 @@ from aiohttp import web
 
 from coalserver.core.commands.accounts import revoke_token
 from coalserver.core.queries.players import token_by_secret
-from coalserver.domain.play.lobby_events import LobbyMemberJoined
+from coalserver.domain.play.events import LobbyMemberJoined
 from tests.core.stores import let_others_run
 from tests.web.streaming.parking import URL, Place, enrolled, make_place
 
