@@ -13,7 +13,7 @@ from coalserver.storage.memory import MemoryStore
 from tests.apis.app import run_test_app
 from tests.apis.multiplayer.scene import make_scene, success
 
-PLACES = {"matchmaking.php": "gathers", "game_room.php": "meets"}
+PLACES = {"matchmaking.php": "fill_lobby", "game_room.php": "fill_room"}
 
 
 async def beats(*player_clients, file="game_players.php"):
