@@ -122,7 +122,7 @@ async def test_the_game_may_refuse_a_value(test_app: TestApp) -> None:
     await test_app.create_game("cards")
     ann = await test_app.sign_in_guest()
     path = f"/games/cards/user-data/{ann.id}/best"
-    assert (await ann.put(path, "much")).status_and_error == (400, "user_data.status_and_error")
+    assert (await ann.put(path, "much")).status_and_error == (400, "user_data.refused")
     assert (await ann.put(path, 3)).status == 204
 
 
