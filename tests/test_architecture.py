@@ -24,6 +24,7 @@ OUTSIDE = {
     "core/leaderboards.py": {"sortedcontainers"},
     "domain": set(),
     "domain/minecraft/slugs.py": {"slugify"},
+    "game": set(),
     "games": set(),
     "media": set(),
     "media/images.py": {"PIL"},
@@ -40,7 +41,7 @@ OUTSIDE = {
     ".": set(),
 }
 #: Packages without `async def` and asyncio (law L1).
-SYNCHRONOUS = ("domain", "games", "core/commands", "core/queries")
+SYNCHRONOUS = ("domain", "game", "games", "core/commands", "core/queries")
 #: The only modules that may catch every exception.
 CATCH_ALL = {"core/feed.py", "web/endpoint.py", "services/housekeeping.py", "domain/play/game.py"}
 #: Words that mean different things in different documents, as whole names.

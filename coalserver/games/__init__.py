@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
-from coalserver.domain.play.game import Rules
+from coalserver.game import Rules
 from coalserver.games import noughts
 
 ENTRY_POINT_GROUP = "coalserver.games"

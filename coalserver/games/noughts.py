@@ -7,8 +7,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.game import Option, Rules
+from coalserver.game import Option, Rules, refuse
 
 LINES = (
     (0, 1, 2), (3, 4, 5), (6, 7, 8),
@@ -32,9 +31,9 @@ def current(state: State) -> tuple[int, ...]:
 def legal(state: State, seat: int, turn: Any) -> None:
     cell = turn.get("cell") if isinstance(turn, dict) else None
     if type(cell) is not int or not 0 <= cell <= 8:
-        raise DomainError(ErrorCode.TURN_REFUSED, code="not_a_cell")
+        refuse("not_a_cell")
     if state["grid"][cell] != ".":
-        raise DomainError(ErrorCode.TURN_REFUSED, code="cell_not_empty")
+        refuse("cell_not_empty")
 
 
 def apply(state: State, seat: int, turn: Any) -> State:

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
@@ -120,6 +120,14 @@ class Rules:
         for option in self.options:
             if option.name in values:
                 option.check(values[option.name])
+
+
+def refuse(code: str, /, **details: Any) -> NoReturn:
+    """Raise TURN_REFUSED with the rules' own code and details. For `Rules.legal`.
+
+    `code` is part of the error that clients receive: the rooms API sends `<tag>.<code>`.
+    """
+    raise DomainError(ErrorCode.TURN_REFUSED, **{**details, "code": code})
 
 
 def dump_json(value: Any) -> bytes:
