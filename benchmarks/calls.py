@@ -2,7 +2,7 @@
 
     python -m benchmarks.calls [--checkout DIR] [--json]
 
-A call is a `call` event of `sys.setprofile` for a function defined in `coalserver/`, in any thread. Counted is the third
+A call is a `call` event of `sys.setprofile` for a function of `coalserver/`, in any thread. Counted is the third
 and each later request of a connection; the median is printed. A parked long-poll counts from the poll to its answer,
 less what the message that answers it costs without a listener. At fd447df: join 197, long-poll 70, update 151,
 log line 199, agent's token 163.
