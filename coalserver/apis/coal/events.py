@@ -5,11 +5,9 @@ from typing import NamedTuple
 import orjson
 from aiohttp import web
 
-from coalserver.apis.coal.achievements import ACHIEVEMENTS
 from coalserver.apis.coal.auth import check_still_valid, user
 from coalserver.apis.coal.chats import CHATS
-from coalserver.apis.coal.deaths import DEATHS
-from coalserver.apis.coal.loglines import LOGLINES
+from coalserver.apis.coal.log_lines import ACHIEVEMENTS, DEATHS, LOGLINES
 from coalserver.apis.coal.render import JsonObject, opaque_keys
 from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
 from coalserver.core import topics

@@ -1,4 +1,4 @@
-"""Lines of a world's log: the one way all lists of them are asked for, paged and shown (document, 2.3.7 to 2.3.10)."""
+"""Log lines of a world as lists: deaths, achievements, all lines (document, 2.3.8 to 2.3.10); chats adds its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,3 +110,26 @@ def _filters(params: JsonObject) -> JsonObject:
         "since": params.get("since"),
         "before": params.get("before"),
     }
+
+
+def _log_line_fields(line: LogLine) -> JsonObject:
+    location = None if line.location is None else dict(zip("xyz", line.location, strict=True))
+    return {
+        "log_level": line.level or None,
+        "ip": line.ip or None,
+        "port": line.port or None,
+        "location": location,
+        "chat": line.chat or None,
+        "tags": line.tags,
+    }
+
+
+DEATHS = LineList("deaths", LineCategory.DEATH, lambda line: {"message": line.message or None})
+#: Since Minecraft 1.12 these are advancements, goals and challenges.
+ACHIEVEMENTS = LineList(
+    "achievements",
+    LineCategory.ACHIEVEMENT,
+    lambda line: {"name": line.title or None, "message": line.message or None},
+)
+LOGLINES = LineList("loglines", LineCategory.LINE, _log_line_fields, TaggedSchema)
+ROUTES = (*DEATHS.routes, *ACHIEVEMENTS.routes, *LOGLINES.routes)

@@ -11,19 +11,23 @@ from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
 from coalserver.apis.coal.render import opaque_keys, render_server
 from coalserver.core.commands.agents import create_world_with_agent
 from coalserver.core.commands.audit import execute_audited
-from coalserver.core.commands.worlds import update_world
+from coalserver.core.commands.worlds import start_world, stop_world, update_world
 from coalserver.core.queries.worlds import active_worlds, world_by_id
 from coalserver.domain.audit import AuditAction
-from coalserver.domain.minecraft.world import World
+from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.security.opaque_keys import SERVER
 from coalserver.web.api import RequestContext, Route
-from coalserver.web.responses import json_response
+from coalserver.web.responses import json_response, raw_response
 from coalserver.web.schemas import RequestSchema
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 SERVERS = "/api/v1/servers"
 SERVER_PATH = SERVERS + "/{server}"
+QUEUE = SERVER_PATH + "/queue"
 MAX_NAME_LENGTH = 1000
+#: A request for these states is in progress: repeating it is accepted with 202.
+PENDING_START = frozenset((WorldStatus.LOADING, WorldStatus.LOADED))
+PENDING_STOP = frozenset((WorldStatus.SAVING,))
 T = TypeVar("T")
 
 
@@ -74,6 +78,22 @@ async def rename_server(ctx: RequestContext) -> web.StreamResponse:
     return _server_response(ctx, world)
 
 
+async def play(ctx: RequestContext) -> web.StreamResponse:
+    """Start a hosted world; 202 once it is queued, 200 if it already runs or waits to."""
+    world = world_in_path(ctx)
+    queued = await ctx.core.execute(start_world, world_id=world.id)
+    return raw_response(b"", 202 if queued or world.status in PENDING_START else 200)
+
+
+async def pause(ctx: RequestContext) -> web.StreamResponse:
+    """Stop a hosted world and save it; 202 once it is queued, 200 if it already rests or waits to."""
+    world = world_in_path(ctx)
+    queued = await run_audited(
+        ctx, AuditAction.WORLD_PAUSED, world.name, stop_world, world_id=world.id
+    )
+    return raw_response(b"", 202 if queued or world.status in PENDING_STOP else 200)
+
+
 async def run_audited(
     ctx: RequestContext,
     action: AuditAction,
@@ -111,4 +131,6 @@ ROUTES = (
     Route("POST", SERVERS, create_server, auth=admin),
     Route("GET", SERVER_PATH, read_server, auth=user),
     Route("POST", SERVER_PATH, rename_server, auth=admin),
+    Route("POST", QUEUE + "/play", play, auth=user),
+    Route("POST", QUEUE + "/pause", pause, auth=admin),
 )

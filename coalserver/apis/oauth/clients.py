@@ -8,8 +8,7 @@ from authlib.oauth2 import OAuth2Error
 from marshmallow import fields
 
 from coalserver.apis.oauth.errors import NO_STORE
-from coalserver.apis.oauth.limits import OAuthLimiter, RegistrationLimiter
-from coalserver.apis.oauth.protocol import ClientMetadata
+from coalserver.apis.oauth.protocol import ClientMetadata, OAuthLimiter
 from coalserver.core.commands.oauth import (
     ClientCredentials,
     get_client_credentials,
@@ -25,12 +24,20 @@ from coalserver.domain.accounts.oauth import (
     constant_time_equals,
 )
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import AppContext, RequestContext, Route
 from coalserver.web.body import invalid_body, load_body
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson, RequestSchema, Secret, Text
+from coalserver.web.throttling import FailureLimiter
 
 METADATA = ClientMetadata()
+
+
+class RegistrationLimiter(FailureLimiter):
+    """Registrations of one address: at most 300 an hour, since they need no login."""
+
+    def __init__(self, shared: AppContext) -> None:
+        super().__init__(max_failures=300, seconds=3600)
 
 
 class RegisterClientSchema(RequestSchema):

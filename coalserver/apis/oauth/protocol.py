@@ -34,7 +34,9 @@ from coalserver.domain.accounts.oauth import (
     constant_time_equals,
 )
 from coalserver.domain.errors import DomainError
+from coalserver.web.api import AppContext
 from coalserver.web.pages.forms import Pairs
+from coalserver.web.throttling import FailureLimiter
 
 #: Where everything seems to happen, for Authlib.
 BASE_URL = "https://coal.invalid"
@@ -42,6 +44,13 @@ AUTH_METHODS = ["client_secret_post", "client_secret_basic"]
 #: What Authlib repeats in its faults, and there may hold nothing else (RFC 6749, 4.1.2.1).
 ECHOED_PARAMS = ("client_id", "redirect_uri", "response_type", "grant_type")
 _SAFE_VALUE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
+
+
+class OAuthLimiter(FailureLimiter):
+    """Wrong secrets, codes and tokens of one address: at most 120 a minute, to keep the log short."""
+
+    def __init__(self, shared: AppContext) -> None:
+        super().__init__(max_failures=120, seconds=60)
 
 
 class RequestPayload(OAuth2Payload):

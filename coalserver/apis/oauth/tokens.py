@@ -8,8 +8,13 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnsupportedGrantTypeError
 
 from coalserver.apis.oauth.errors import NO_STORE, render_oauth_error
-from coalserver.apis.oauth.limits import OAuthLimiter
-from coalserver.apis.oauth.protocol import CodeAdapter, OAuthServer, TokenRequest, is_basic_auth
+from coalserver.apis.oauth.protocol import (
+    CodeAdapter,
+    OAuthLimiter,
+    OAuthServer,
+    TokenRequest,
+    is_basic_auth,
+)
 from coalserver.core.commands.oauth import (
     IssuedTokens,
     issue_agent_tokens,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from coalserver.apis.oauth.limits import RegistrationLimiter
+from coalserver.apis.oauth.clients import RegistrationLimiter
 from coalserver.core.commands.oauth import get_client_credentials
 from coalserver.core.queries.oauth import client_by_code
 from tests.apis.app import run_test_app
