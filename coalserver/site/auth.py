@@ -86,16 +86,15 @@ async def log_in(ctx: RequestContext) -> web.StreamResponse:
     """Sign this browser in, and go on to where one wanted to go."""
     await read_fields(ctx, MAX_LENGTHS)
     email, password = ctx.body["email"].strip().lower(), ctx.body["password"]
-    limit_keys = (f"login {ctx.address}", f"login {email}")
-    ctx.app.failure_limiter.check(*limit_keys)
-    account = ctx.core.query(find_account_by_email, email=email)
-    password_hash = account.password if account else None
-    result = await ctx.app.service(PasswordService).verify(password_hash, password)
-    # Once more: others may have failed while this one was proved.
-    ctx.app.failure_limiter.check(*limit_keys)
-    if account is None or not result.ok:
-        ctx.app.failure_limiter.record_failure(*limit_keys)
-        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    limiter, limit_keys = ctx.app.failure_limiter, (f"login {ctx.address}", f"login {email}")
+    with limiter.guard(*limit_keys, on=ErrorCode.INVALID_CREDENTIALS):
+        account = ctx.core.query(find_account_by_email, email=email)
+        password_hash = account.password if account else None
+        result = await ctx.app.service(PasswordService).verify(password_hash, password)
+        # Again: other attempts may have failed during the verification.
+        limiter.check(*limit_keys)
+        if account is None or not result.ok:
+            raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     return await _start_login(ctx, account, result.rehash)
 
 
@@ -115,14 +114,12 @@ async def register_account(ctx: RequestContext) -> web.StreamResponse:
     limiter.check(limit_key)
     email = validate_email(ctx.body["email"])
     validate_password(ctx.body["password"])
+    limiter.record_failure(limit_key)
     code = ctx.body["code"].strip().lower()
     if code and (ctx.core.query(has_admin) or not constant_time_equals(code, policy.start_code)):
-        limiter.record_failure(limit_key)
         raise DomainError(ErrorCode.INVALID_CREDENTIALS, what="code")
     if ctx.core.query(find_account_by_email, email=email) is not None:
-        limiter.record_failure(limit_key)
         raise DomainError(ErrorCode.EMAIL_TAKEN)
-    limiter.record_failure(limit_key)
     account = await ctx.core.execute(
         sign_up,
         email=email,

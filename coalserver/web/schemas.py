@@ -201,5 +201,28 @@ class AnyJson:
         return {"value": data, "dumped": dumped}
 
 
+def flatten_errors(errors: Any) -> list[tuple[tuple[Any, ...], list[str]]]:
+    """Return each invalid field's path with its messages.
+
+    `errors` is nested as marshmallow has it: dictionaries by name or index, lists of messages at the leaves.
+    """
+    if isinstance(errors, dict):
+        return [
+            ((name, *path), messages)
+            for name, inner in errors.items()
+            for path, messages in flatten_errors(inner)
+        ]
+    return [((), [str(message) for message in (errors if isinstance(errors, list) else [errors])])]
+
+
+def format_errors(errors: Any) -> str:
+    """Return nested errors as one line: `name: Not a string. options.size: Must be from 1 to 9.`"""
+    parts = []
+    for path, messages in flatten_errors(errors):
+        name, text = ".".join(map(str, path)), " ".join(messages)
+        parts.append(f"{name}: {text}" if name and name != "body" else text)
+    return " ".join(parts)
+
+
 def one_of(*choices: str) -> validate.OneOf:
     return validate.OneOf(choices, error="Must be one of: {choices}.")

@@ -17,6 +17,8 @@ from coalserver.web.schemas import (
     RequestSchema,
     Secret,
     Text,
+    flatten_errors,
+    format_errors,
     one_of,
 )
 
@@ -156,3 +158,14 @@ def test_one_of_names_the_choices():
     assert Choosing().load({"a": "x"}) == {"a": "x"}
     with pytest.raises(ValidationError, match="Must be one of: x, y"):
         Choosing().load({"a": "z"})
+
+
+def test_nested_errors_are_flattened_by_path() -> None:
+    errors = {"name": ["Not a string.", "Too long."], "rows": {2: {"size": ["Missing."]}}}
+    assert flatten_errors(errors) == [
+        (("name",), ["Not a string.", "Too long."]),
+        (("rows", 2, "size"), ["Missing."]),
+    ]
+    assert format_errors(errors) == "name: Not a string. Too long. rows.2.size: Missing."
+    assert format_errors({"body": ["The body is missing."]}) == "The body is missing."
+    assert format_errors({}) == ""

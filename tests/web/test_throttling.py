@@ -9,6 +9,7 @@ from coalserver.web.streaming.render_cache import RenderCache
 from coalserver.web.streaming.tickets import TICKET_SECONDS, Tickets
 from coalserver.web.streaming.timers import Timers
 from coalserver.web.throttling import FailureLimiter
+from tests.domain.builders import raises_code
 
 
 class Clock:
@@ -74,6 +75,33 @@ class TestFailures:
         clock.now += 61
         failures.record_failure("a")
         assert len(failures._counts) == 1
+
+    def test_guard_counts_only_the_codes_it_names(self, clock: Clock) -> None:
+        failures = FailureLimiter(2, clock=clock)
+        for code in (ErrorCode.WRONG_PASSWORD, ErrorCode.ROOM_FULL, ErrorCode.WRONG_PASSWORD):
+            assert limited(failures, "a") is None
+            with raises_code(code), failures.guard("a", on=ErrorCode.WRONG_PASSWORD):
+                raise DomainError(code)
+        assert limited(failures, "a") == 60
+        with raises_code(ErrorCode.RATE_LIMITED), failures.guard("a", on=ErrorCode.WRONG_PASSWORD):
+            pytest.fail("entered at the limit")
+
+    def test_guard_without_keys_counts_nothing(self, clock: Clock) -> None:
+        failures = FailureLimiter(1, clock=clock)
+        for _ in range(3):
+            with (
+                raises_code(ErrorCode.WRONG_PASSWORD),
+                failures.guard(on=ErrorCode.WRONG_PASSWORD),
+            ):
+                raise DomainError(ErrorCode.WRONG_PASSWORD)
+
+    def test_invalid_credentials_raise_their_error_until_the_limit(self, clock: Clock) -> None:
+        failures = FailureLimiter(1, clock=clock)
+        error = DomainError(ErrorCode.INVALID_TOKEN)
+        with raises_code(ErrorCode.INVALID_TOKEN):
+            failures.record_and_raise("a", error=error)
+        with raises_code(ErrorCode.RATE_LIMITED):
+            failures.record_and_raise("a", error=error)
 
 
 class TestTickets:

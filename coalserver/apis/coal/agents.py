@@ -20,7 +20,7 @@ from coalserver.core.commands.pairing import pair_agent
 from coalserver.core.commands.worlds import record_ping
 from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import LineQuery
-from coalserver.domain.errors import DomainError
+from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import Ping
@@ -98,11 +98,8 @@ async def pair(ctx: RequestContext) -> web.StreamResponse:
     limiter, limit_key = ctx.app.per_process(PairingLimiter), f"pair {ctx.address}"
     limiter.check(limit_key)
     params = await read_agent_params(ctx, PairSchema())
-    try:
+    with limiter.guard(limit_key, on=ErrorCode.INVALID_GRANT):
         credentials = await ctx.core.execute(pair_agent, code=params["code"].strip())
-    except DomainError:
-        limiter.record_failure(limit_key)
-        raise
     payload = {
         "client_id": credentials.client_id,
         "client_secret": credentials.secret,

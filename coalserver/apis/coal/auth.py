@@ -8,6 +8,7 @@ from coalserver.domain.accounts.oauth import AGENT_SCOPE, DATA_SCOPE, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 from coalserver.web.api import Caller, RequestContext
+from coalserver.web.bearer import get_bearer_token
 
 
 def user(ctx: RequestContext) -> Caller:
@@ -33,9 +34,7 @@ def agent(ctx: RequestContext) -> Caller:
 
 def get_access(ctx: RequestContext, scope: str) -> TokenPair:
     """The access token of a request, good for this scope."""
-    scheme, _, token = ctx.request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
-        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    token = get_bearer_token(ctx.request)
     return ctx.core.query(tokens_by_access_token, token=token, scope=scope, now=ctx.now)
 
 

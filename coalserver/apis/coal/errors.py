@@ -7,6 +7,7 @@ from aiohttp import web
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import RequestContext
 from coalserver.web.responses import json_response, raw_response
+from coalserver.web.schemas import flatten_errors
 
 CHALLENGE = 'Bearer error="invalid_token"'
 #: Statuses whose bodies the document leaves empty.
@@ -66,11 +67,9 @@ def field_errors(fields: Any) -> str:
     if not isinstance(fields, dict):
         return "The request was not understood."
     parts = []
-    for name, messages in fields.items():
-        codes = messages if isinstance(messages, list) else [messages]
-        text = " ".join(
-            _end_with_period(FIELD_MESSAGES.get(str(code), str(code))) for code in codes
-        )
+    for path, codes in flatten_errors(fields):
+        name = ".".join(map(str, path))
+        text = " ".join(_end_with_period(FIELD_MESSAGES.get(code, code)) for code in codes)
         parts.append(text if name == "body" or text.startswith("Invalid ") else f"{name}: {text}")
     return " ".join(parts)
 

@@ -1,6 +1,7 @@
 """Who calls: a bearer token. A host may also show the secret that came with its uuid, at its login."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from coalserver.apis.hosts.render import parse_uuid
 from coalserver.core.engine import Core
@@ -10,6 +11,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.player import Player, Token
 from coalserver.web.api import Caller, RequestContext
+from coalserver.web.bearer import get_bearer_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +22,11 @@ class HostsApiSettings:
     strict: bool = False
 
 
-def bearer_token(ctx: RequestContext) -> str:
-    """What follows `Bearer`, or nothing."""
-    scheme, _, secret = ctx.request.headers.get("Authorization", "").partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
-
-
 def player(ctx: RequestContext) -> Caller:
     """The host, or the guest without a name, whose token this is."""
     token = _get_token(ctx)
     if has_ended(ctx.core, token):
-        raise record_failure(ctx, ErrorCode.INVALID_TOKEN)
+        raise_limited(ctx, ErrorCode.INVALID_TOKEN)
     return Caller(token.player, token=token.id)
 
 
@@ -38,7 +34,7 @@ def player_with_refreshable_token(ctx: RequestContext) -> Caller:
     """The same; the token may have ended, but not so long ago that it cannot be renewed."""
     token = _get_token(ctx)
     if token.is_fully_expired(ctx.core.presence.last_seen_at(token.player), ctx.now):
-        raise record_failure(ctx, ErrorCode.INVALID_TOKEN)
+        raise_limited(ctx, ErrorCode.INVALID_TOKEN)
     return Caller(token.player, token=token.id)
 
 
@@ -83,19 +79,18 @@ def has_ended(core: Core, token: Token) -> bool:
     return token.is_expired(core.presence.last_seen_at(token.player), core.now)
 
 
-def record_failure(ctx: RequestContext, code: ErrorCode) -> DomainError:
-    """The refusal of a uuid, secret or token that is not good; too many from one address have to wait."""
-    throttle_key = f"hosts {ctx.address}"
-    ctx.app.failure_limiter.check(throttle_key)
-    ctx.app.failure_limiter.record_failure(throttle_key)
-    return DomainError(code)
+def limit_key(ctx: RequestContext) -> str:
+    """Return the key under which invalid uuids, secrets and tokens of an address are counted."""
+    return f"hosts {ctx.address}"
+
+
+def raise_limited(ctx: RequestContext, code: ErrorCode) -> NoReturn:
+    """Count an invalid credential and raise an error, RATE_LIMITED after too many."""
+    ctx.app.failure_limiter.record_and_raise(limit_key(ctx), error=DomainError(code))
 
 
 def _get_token(ctx: RequestContext) -> Token:
-    secret = bearer_token(ctx)
-    if not secret:
-        raise DomainError(ErrorCode.TOKEN_REQUIRED)
-    token = find_token(ctx, secret)
+    token = find_token(ctx, get_bearer_token(ctx.request))
     if token is None:
-        raise record_failure(ctx, ErrorCode.INVALID_TOKEN)
+        raise_limited(ctx, ErrorCode.INVALID_TOKEN)
     return token

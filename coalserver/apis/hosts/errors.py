@@ -8,6 +8,7 @@ from coalserver.apis.hosts.render import JSON
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import RequestContext
 from coalserver.web.responses import json_response
+from coalserver.web.schemas import flatten_errors
 
 NOT_FOUND, OTHER_NOT_FOUND = "not found this", "not found other"
 NO_SESSION, ACCESS_DENIED = "no session", "not welcome"
@@ -99,10 +100,9 @@ def validation_details(error: DomainError, location: str) -> list[JSON]:
     """What was not understood, place by place, in FastAPI's shape; nothing for other reasons."""
     if error.code is ErrorCode.INVALID_REQUEST:
         return [
-            _detail(location, path, field_error)
-            for path, field_error in _flatten_errors(
-                error.details.get("fields") or "Not understood.", ()
-            )
+            _detail(location, path, message)
+            for path, messages in flatten_errors(error.details.get("fields") or "Not understood.")
+            for message in messages
         ]
     if error.code in PARAMETER_ERRORS:
         part, name, message = PARAMETER_ERRORS[error.code]
@@ -136,22 +136,10 @@ def _location(error: DomainError, ctx: RequestContext) -> str:
     return location
 
 
-def _detail(location: str, path: tuple[str, ...], field_error: str) -> JSON:
+def _detail(location: str, path: tuple[Any, ...], field_error: str) -> JSON:
     if path == ("body",):
         path = ()
         if "not valid JSON" in field_error:
             return {"loc": [location], "msg": "JSON decode error", "type": "json_invalid"}
     kind, message = FIELD_ERROR_MESSAGES.get(field_error, ("value_error", field_error.rstrip(".")))
     return {"loc": [location, *path], "msg": message, "type": kind}
-
-
-def _flatten_errors(fields: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
-    """Every fault with the path of its field."""
-    if isinstance(fields, dict):
-        return [
-            found
-            for name, inner in fields.items()
-            for found in _flatten_errors(inner, (*path, name))
-        ]
-    field_errors = fields if isinstance(fields, list) else [fields]
-    return [(path, str(field_error)) for field_error in field_errors]

@@ -7,18 +7,18 @@ from aiohttp import web
 from coalserver.apis.hosts import render
 from coalserver.apis.hosts.auth import (
     HostsApiSettings,
-    bearer_token,
     find_token,
     get_host,
     host_in_path,
+    limit_key,
     player_with_refreshable_token,
-    record_failure,
 )
 from coalserver.apis.hosts.schemas import ALLOW_NONAMES, ONLY_FRIENDS
 from coalserver.core.commands import hosts
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.web.api import RequestContext, Route
+from coalserver.web.bearer import find_bearer_token
 from coalserver.web.responses import json_response
 
 HOST = "/hosts/{host}"
@@ -38,10 +38,9 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
     A token of the host itself is no secret, and no try to guess one: clients send it along.
     """
-    ctx.app.failure_limiter.check(f"hosts {ctx.address}")
-    try:
+    with ctx.app.failure_limiter.guard(limit_key(ctx), on=LOGIN_FAILURES):
         host = get_host(ctx, ctx.path["host"])
-        secret: str | None = bearer_token(ctx)
+        secret: str | None = find_bearer_token(ctx.request)
         token = find_token(ctx, secret or "")
         if not secret or (token is not None and token.player == host.id):
             secret = None
@@ -49,8 +48,6 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
         issued = await ctx.core.execute(
             hosts.log_in_host, host_id=host.id, secret=secret, close_after=strict
         )
-    except DomainError as error:
-        raise record_failure(ctx, error.code) if error.code in LOGIN_FAILURES else error from None
     return json_response({"token": issued})
 
 

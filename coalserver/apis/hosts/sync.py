@@ -7,7 +7,7 @@ import orjson
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from coalserver.apis.hosts import messages, render
-from coalserver.apis.hosts.auth import check_still_valid, find_token, has_ended, record_failure
+from coalserver.apis.hosts.auth import check_still_valid, find_token, has_ended, raise_limited
 from coalserver.apis.hosts.errors import error_message, service_name, validation_details
 from coalserver.apis.hosts.event_payloads import BinaryPayload, render_state, subscription_for
 from coalserver.apis.hosts.schemas import MAX_DATA_BYTES, SYNC_JOIN
@@ -83,7 +83,7 @@ class SyncConnection:
             )
         token = find_token(self.ctx, params["token"])
         if token is None or has_ended(self.core, token):
-            raise record_failure(self.ctx, ErrorCode.INVALID_TOKEN)
+            raise_limited(self.ctx, ErrorCode.INVALID_TOKEN)
         if render.name_of(self.core.state, token.player) != _normalize_player(params["player"]):
             raise DomainError(ErrorCode.PERMISSION_DENIED)
         room = get_room(self.ctx, params["session_id"])
@@ -91,7 +91,7 @@ class SyncConnection:
         room.roster.get_seat(token.player)
         self.secret = render.parse_key(params["source_of_truth_key"] or "")
         if self.secret and not self.core.query(is_authority, room=room.id, secret=self.secret):
-            raise record_failure(self.ctx, ErrorCode.NOT_HOST)
+            raise_limited(self.ctx, ErrorCode.NOT_HOST)
         after: int | None = params["after"]
         if after is not None and after > self.core.feed.head:
             raise DomainError(ErrorCode.CURSOR_AHEAD, head=self.core.feed.head)

@@ -1,5 +1,7 @@
 """Who calls: a game by its tokens, a player by the private key. Query or header; the header wins."""
 
+from typing import NoReturn
+
 from coalserver.core.queries.bans import find_active_ban
 from coalserver.core.queries.games import game_by_token, game_by_tokens
 from coalserver.core.queries.players import player_by_key
@@ -31,7 +33,7 @@ def get_game(ctx: RequestContext) -> Game:
     secret = _get_credential(ctx, "api")
     found = ctx.core.query(game_by_token, secret=secret)
     if found is None:
-        raise _record_failure(ctx, "api")
+        _raise_limited(ctx, "api")
     return found
 
 
@@ -61,9 +63,9 @@ def player(ctx: RequestContext) -> Caller:
     secret = _get_credential(ctx, "player")
     found = ctx.core.query(player_by_key, secret=secret)
     if found is None:
-        raise _record_failure(ctx, "player")
+        _raise_limited(ctx, "player")
     if found.game != current_game.tag:
-        raise _record_failure(ctx, "foreign")
+        _raise_limited(ctx, "foreign")
     check_not_banned(ctx, current_game.tag, found.id)
     return Caller(found.id)
 
@@ -72,7 +74,7 @@ def game_owner(ctx: RequestContext) -> Caller:
     """The owner of the game, who knows both its tokens."""
     api, secret = _get_credential(ctx, "api"), _get_credential(ctx, "private")
     if ctx.core.query(game_by_tokens, api=api, private=secret) is None:
-        raise _record_failure(ctx, "private")
+        _raise_limited(ctx, "private")
     return ANONYMOUS
 
 
@@ -90,9 +92,8 @@ def _get_credential(ctx: RequestContext, kind: str) -> str:
     return secret
 
 
-def _record_failure(ctx: RequestContext, kind: str) -> DomainError:
-    """The refusal of a credential that is not good; too many from one address are told to wait."""
-    throttle_key = f"token {ctx.address}"
-    ctx.app.failure_limiter.check(throttle_key)
-    ctx.app.failure_limiter.record_failure(throttle_key)
-    return DomainError(ErrorCode.INVALID_TOKEN, what=kind)
+def _raise_limited(ctx: RequestContext, kind: str) -> NoReturn:
+    """Count an invalid credential and raise INVALID_TOKEN, or RATE_LIMITED after too many."""
+    ctx.app.failure_limiter.record_and_raise(
+        f"token {ctx.address}", error=DomainError(ErrorCode.INVALID_TOKEN, what=kind)
+    )

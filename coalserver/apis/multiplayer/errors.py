@@ -14,6 +14,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Ban
 from coalserver.web.api import RequestContext
 from coalserver.web.responses import json_response
+from coalserver.web.schemas import format_errors
 
 _IDS = re.compile(r"/\{\w+\}")
 _FILE = re.compile(r"/api/(\w+\.php)")
@@ -107,18 +108,5 @@ def _format_message(message: str, details: JSON) -> str:
     if "{" not in message:
         return message
     return message.format_map(
-        _Details({**details, "fields": flatten_errors(details.get("fields", {}))})
+        _Details({**details, "fields": format_errors(details.get("fields", {}))})
     )
-
-
-def flatten_errors(fields: object, path: str = "") -> str:
-    """What a shape objects to, as one line: `limit: Not a whole number.`"""
-    if isinstance(fields, dict):
-        parts = (
-            flatten_errors(inner, f"{path}.{name}" if path else str(name))
-            for name, inner in fields.items()
-        )
-        return " ".join(parts)
-    texts = fields if isinstance(fields, list) else [fields]
-    joined = " ".join(map(str, texts))
-    return f"{path}: {joined}" if path and path != "body" else joined

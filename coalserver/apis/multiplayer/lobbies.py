@@ -9,7 +9,7 @@ from coalserver.apis.multiplayer.membership import (
     id_routes,
     last_activity,
     limit_param,
-    limited_attempts,
+    limit_password_attempts,
     lobby_in_path,
     member_fields,
     seats_host_first,
@@ -112,8 +112,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a seat, where the host need not approve of it."""
     lobby, params = lobby_in_path(ctx), ctx.body["params"]
     data = params.player_data()
-    throttle_key = limited_attempts(ctx, f"lobby {lobby.id}", bool(lobby.password))
-    try:
+    with limit_password_attempts(ctx, f"lobby {lobby.id}", lobby.password):
         await ctx.core.execute(
             lobbies.join_lobby,
             lobby_id=lobby.id,
@@ -121,10 +120,6 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
             password=params.secret("password"),
             data=data,
         )
-    except DomainError as error:
-        if error.code is ErrorCode.WRONG_PASSWORD:
-            ctx.app.failure_limiter.record_failure(throttle_key)
-        raise
     return success(
         {"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"}
     )

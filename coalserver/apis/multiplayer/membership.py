@@ -1,6 +1,7 @@
 """What lobbies and rooms have in common here: finding one's own, and what their lists and members show."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.render import JSON, last_seen
@@ -91,12 +92,15 @@ def member_fields(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
     }
 
 
-def limited_attempts(ctx: RequestContext, name: str, locked: bool) -> str:
-    """Under which name wrong passwords are counted; refuses where there were too many."""
-    throttle_key = f"{name} {ctx.address}"
-    if locked:
-        ctx.app.failure_limiter.check(throttle_key)
-    return throttle_key
+def limit_password_attempts(
+    ctx: RequestContext, name: str, password: str
+) -> AbstractContextManager[None]:
+    """Return a guard that counts wrong passwords for a lobby or room with a password.
+
+    Raises RATE_LIMITED on entry after too many of them from this address.
+    """
+    limit_keys = (f"{name} {ctx.address}",) if password else ()
+    return ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD)
 
 
 def id_routes(

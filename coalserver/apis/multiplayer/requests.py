@@ -6,7 +6,7 @@ from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.membership import (
     id_in_request,
     id_routes,
-    limited_attempts,
+    limit_password_attempts,
     lobby_in_path,
 )
 from coalserver.apis.multiplayer.render import JSON, format_time, format_time_or_null, success
@@ -29,8 +29,7 @@ async def request_join(ctx: RequestContext) -> web.StreamResponse:
     """Ask the host of a lobby to be let in."""
     lobby, params = lobby_in_path(ctx), ctx.body["params"]
     data = params.player_data()
-    throttle_key = limited_attempts(ctx, f"lobby {lobby.id}", bool(lobby.password))
-    try:
+    with limit_password_attempts(ctx, f"lobby {lobby.id}", lobby.password):
         request = await ctx.core.execute(
             request_to_join,
             lobby_id=lobby.id,
@@ -38,10 +37,6 @@ async def request_join(ctx: RequestContext) -> web.StreamResponse:
             password=params.secret("password"),
             data=data,
         )
-    except DomainError as error:
-        if error.code is ErrorCode.WRONG_PASSWORD:
-            ctx.app.failure_limiter.record_failure(throttle_key)
-        raise
     return success({"request_id": request.code, "message": "Join request sent to host"})
 
 

@@ -9,7 +9,7 @@ from coalserver.apis.multiplayer.membership import (
     get_own_room,
     last_activity,
     limit_param,
-    limited_attempts,
+    limit_password_attempts,
     member_fields,
     room_in_path,
     seats_host_first,
@@ -96,20 +96,17 @@ def _room_row(room: Room) -> JSON:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a free seat; well also if one has it already."""
     room, params = room_in_path(ctx), ctx.body["params"]
-    throttle_key = limited_attempts(ctx, f"room {room.id}", bool(room.password))
-    try:
-        with ignoring(ErrorCode.ALREADY_MEMBER):
-            await ctx.core.execute(
-                rooms.join_room,
-                room_id=room.id,
-                player_id=ctx.caller.player,
-                password=params.secret("password"),
-                data=params.player_data(),
-            )
-    except DomainError as error:
-        if error.code is ErrorCode.WRONG_PASSWORD:
-            ctx.app.failure_limiter.record_failure(throttle_key)
-        raise
+    with (
+        limit_password_attempts(ctx, f"room {room.id}", room.password),
+        ignoring(ErrorCode.ALREADY_MEMBER),
+    ):
+        await ctx.core.execute(
+            rooms.join_room,
+            room_id=room.id,
+            player_id=ctx.caller.player,
+            password=params.secret("password"),
+            data=params.player_data(),
+        )
     return success({"room_id": room.code, "message": "Successfully joined the room"})
 
 

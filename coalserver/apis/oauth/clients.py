@@ -25,6 +25,7 @@ from coalserver.domain.accounts.oauth import (
 )
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.bearer import find_bearer_token
 from coalserver.web.body import invalid_body, load_body
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson, RequestSchema, Secret, Text
@@ -163,12 +164,12 @@ def _authenticate_client(ctx: RequestContext) -> OAuthClient:
     limit_key = f"client {ctx.address}"
     limiter = ctx.app.per_process(OAuthLimiter)
     limiter.check(limit_key)
-    header = ctx.request.headers.get("Authorization", "")
+    presented = find_bearer_token(ctx.request)
     client = ctx.core.query(client_by_code, code=ctx.path["client"])
     encrypted = client.registration_token if client is not None else ""
     token = ctx.core.context.cipher.decrypt(encrypted) if encrypted else ""
-    if client is None or not token or not constant_time_equals(header, f"Bearer {token}"):
-        if header:
+    if client is None or not token or not constant_time_equals(presented, token):
+        if "Authorization" in ctx.request.headers:
             limiter.record_failure(limit_key)
         raise DomainError(ErrorCode.INVALID_TOKEN)
     return client

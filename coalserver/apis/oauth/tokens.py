@@ -25,6 +25,7 @@ from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_to
 from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.bearer import get_bearer_token
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form
 from coalserver.web.responses import json_response
 
@@ -129,9 +130,7 @@ def _unreadable_body() -> DomainError:
 
 def authenticate_account(ctx: RequestContext) -> Caller:
     """The account whose access token this is. No other scheme, and no other place, is looked at."""
-    scheme, _, token = ctx.request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Bearer" or not token:
-        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    token = get_bearer_token(ctx.request)
     access = ctx.core.query(tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.now)
     return Caller(account=ctx.core.query(account_of_tokens, token_pair=access).id, token=access.id)
 

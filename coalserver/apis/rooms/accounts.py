@@ -44,18 +44,17 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
 async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
     email = ctx.body.get("email", "").strip().lower()
-    throttle_keys = (f"login {ctx.address}", f"login {email}")
-    ctx.app.failure_limiter.check(*throttle_keys)
-    account = ctx.core.query(find_account_by_email, email=email)
-    password_hash = account.password if account else None
-    result = await ctx.app.service(PasswordService).verify(
-        password_hash, ctx.body.get("password", "")
-    )
-    # Once more: others may have failed while this one was proved.
-    ctx.app.failure_limiter.check(*throttle_keys)
-    if account is None or not result.ok:
-        ctx.app.failure_limiter.record_failure(*throttle_keys)
-        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    limiter, limit_keys = ctx.app.failure_limiter, (f"login {ctx.address}", f"login {email}")
+    with limiter.guard(*limit_keys, on=ErrorCode.INVALID_CREDENTIALS):
+        account = ctx.core.query(find_account_by_email, email=email)
+        password_hash = account.password if account else None
+        result = await ctx.app.service(PasswordService).verify(
+            password_hash, ctx.body.get("password", "")
+        )
+        # Again: other attempts may have failed during the verification.
+        limiter.check(*limit_keys)
+        if account is None or not result.ok:
+            raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     token = await ctx.core.execute(log_in, account_id=account.id, rehashed=result.rehash)
     return ctx.core.query(player_by_id, id=account.player), token
 

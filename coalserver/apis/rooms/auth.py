@@ -5,20 +5,16 @@ from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Token
 from coalserver.web.api import Caller, RequestContext
+from coalserver.web.bearer import get_bearer_token
 
 
 def player(ctx: RequestContext) -> Caller:
     """The player whose token this is: 401 without one, 403 with one that is not good."""
-    scheme, _, secret = ctx.request.headers.get("Authorization", "").partition(" ")
-    secret = secret.strip()
-    if scheme.lower() != "bearer" or not secret:
-        raise DomainError(ErrorCode.TOKEN_REQUIRED)
-    token = token_by_secret(ctx.core.state, secret=secret)
+    token = token_by_secret(ctx.core.state, secret=get_bearer_token(ctx.request))
     if token is None or has_ended(ctx.core, token):
-        throttle_key = f"token {ctx.address}"
-        ctx.app.failure_limiter.check(throttle_key)
-        ctx.app.failure_limiter.record_failure(throttle_key)
-        raise DomainError(ErrorCode.INVALID_TOKEN)
+        ctx.app.failure_limiter.record_and_raise(
+            f"token {ctx.address}", error=DomainError(ErrorCode.INVALID_TOKEN)
+        )
     return Caller(token.player, token.account, token.id)
 
 

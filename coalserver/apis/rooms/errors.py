@@ -5,6 +5,7 @@ from aiohttp import web
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import RequestContext
 from coalserver.web.responses import json_response
+from coalserver.web.schemas import format_errors
 
 #: Why -> (status, code, description).
 ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
@@ -213,7 +214,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if error_code is ErrorCode.TURN_REFUSED:
         code = code.format(game=ctx.path.get("game", "game"), code=details.get("code", "refused"))
     if error_code is ErrorCode.INVALID_REQUEST:
-        details = {"fields": flatten_errors(details.get("fields", {}))}
+        details = {"fields": format_errors(details.get("fields", {}))}
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -234,16 +235,3 @@ class _Details(dict[str, object]):
 
     def __missing__(self, name: str) -> str:
         return "…"
-
-
-def flatten_errors(fields: object, path: str = "") -> str:
-    """What a schema objects to, as one line: `name: Not a string. password: …`."""
-    if isinstance(fields, dict):
-        parts = (
-            flatten_errors(inner, f"{path}.{name}" if path else str(name))
-            for name, inner in fields.items()
-        )
-        return " ".join(parts)
-    texts = fields if isinstance(fields, list) else [fields]
-    joined = " ".join(map(str, texts))
-    return f"{path}: {joined}" if path and path != "body" else joined

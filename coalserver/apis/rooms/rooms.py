@@ -20,7 +20,7 @@ from coalserver.core.commands import lobbies
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.games import game_by_tag
 from coalserver.core.queries.lobbies import lobby_by_id, open_lobbies
-from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.web.api import RequestContext, Route
 from coalserver.web.endpoint import ignoring
@@ -84,22 +84,15 @@ async def quick_join(ctx: RequestContext) -> web.StreamResponse:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Join a room; 200 also if you were already in it."""
     room = room_in_path(ctx)
-    throttle_keys = [f"room {room.id} {part}" for part in (ctx.caller.player, ctx.address)]
-    if room.password:
-        ctx.app.failure_limiter.check(*throttle_keys)
-    try:
-        with ignoring(ErrorCode.ALREADY_MEMBER):
-            await execute_idempotent(
-                ctx,
-                lobbies.join_lobby,
-                lobby_id=room.id,
-                player_id=ctx.caller.player,
-                **ctx.body,
-            )
-    except DomainError as error:
-        if error.code is ErrorCode.WRONG_PASSWORD:
-            ctx.app.failure_limiter.record_failure(*throttle_keys)
-        raise
+    by = (ctx.caller.player, ctx.address) if room.password else ()
+    limit_keys = [f"room {room.id} {part}" for part in by]
+    with (
+        ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD),
+        ignoring(ErrorCode.ALREADY_MEMBER),
+    ):
+        await execute_idempotent(
+            ctx, lobbies.join_lobby, lobby_id=room.id, player_id=ctx.caller.player, **ctx.body
+        )
     return json_response(
         render.reference("room", room.id, room.game),
         headers={CURSOR_HEADER: str(ctx.core.feed.head)},

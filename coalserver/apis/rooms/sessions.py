@@ -82,22 +82,15 @@ async def take_turn(ctx: RequestContext) -> web.StreamResponse:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a free seat; 200 also if you have one."""
     session = session_in_path(ctx)
-    throttle_keys = [f"session {session.id} {part}" for part in (ctx.caller.player, ctx.address)]
-    if session.password:
-        ctx.app.failure_limiter.check(*throttle_keys)
-    try:
-        with ignoring(ErrorCode.ALREADY_MEMBER):
-            await execute_idempotent(
-                ctx,
-                rooms.join_room,
-                room_id=session.id,
-                player_id=ctx.caller.player,
-                **ctx.body,
-            )
-    except DomainError as error:
-        if error.code is ErrorCode.WRONG_PASSWORD:
-            ctx.app.failure_limiter.record_failure(*throttle_keys)
-        raise
+    by = (ctx.caller.player, ctx.address) if session.password else ()
+    limit_keys = [f"session {session.id} {part}" for part in by]
+    with (
+        ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD),
+        ignoring(ErrorCode.ALREADY_MEMBER),
+    ):
+        await execute_idempotent(
+            ctx, rooms.join_room, room_id=session.id, player_id=ctx.caller.player, **ctx.body
+        )
     return json_response(
         render.reference("session", session.id, session.game),
         headers={CURSOR_HEADER: str(ctx.core.feed.head)},

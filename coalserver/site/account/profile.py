@@ -98,16 +98,16 @@ async def change_password(ctx: RequestContext) -> web.StreamResponse:
     """A new password for who knows the old one; wherever else he was signed in, he is out."""
     form = await read_fields(ctx, {"old": 1000, "new": 1000})
     account = get_member(ctx)
+    limiter = ctx.app.failure_limiter
     limit_keys = (f"login {ctx.address}", f"login {account.email}")
-    ctx.app.failure_limiter.check(*limit_keys)
-    validate_password(form["new"])
     passwords = ctx.app.service(PasswordService)
-    result = await passwords.verify(account.password, form["old"])
-    # Once more: others may have failed while this one was proved.
-    ctx.app.failure_limiter.check(*limit_keys)
-    if not result.ok:
-        ctx.app.failure_limiter.record_failure(*limit_keys)
-        raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    with limiter.guard(*limit_keys, on=ErrorCode.INVALID_CREDENTIALS):
+        validate_password(form["new"])
+        result = await passwords.verify(account.password, form["old"])
+        # Again: other attempts may have failed during the verification.
+        limiter.check(*limit_keys)
+        if not result.ok:
+            raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     await ctx.core.execute(
         set_password,
         account_id=account.id,

@@ -63,7 +63,7 @@ async def test_a_key_of_another_kind_names_no_user(test_app: TestApp):
 
 async def test_without_a_token_one_is_told_what_is_needed(test_app: TestApp):
     ann = await make_user(test_app)
-    for header in ({}, {"Authorization": f"bearer {ann.token}"}, {"Authorization": "Bearer x"}):
+    for header in ({}, {"Authorization": f"Basic {ann.token}"}, {"Authorization": "Bearer x"}):
         answer = await ApiClient(test_app).get("/api/v1/users/self", **header)
         assert answer.status == 401 and answer.json["errors"]
         assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'

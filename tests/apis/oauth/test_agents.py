@@ -66,7 +66,7 @@ async def test_an_agents_token_is_no_accounts(test_app):
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Bearer", "Bearer ", "bearer {}", "Basic {}", "{}", "Bearer {}x", "Bearer ü"],
+    [None, "", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer {}x", "Bearer ü"],
 )
 async def test_a_token_is_read_from_its_header_only(test_app, ann, app, header):
     token = (await app.tokens(ann))["access_token"]
@@ -74,6 +74,12 @@ async def test_a_token_is_read_from_its_header_only(test_app, ann, app, header):
     answer = await test_app.anonymous.get(f"/oauth/v1/test?access_token={token}", **headers)
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+async def test_scheme_of_an_access_token_is_case_insensitive(test_app, ann, app):
+    token = (await app.tokens(ann))["access_token"]
+    answer = await test_app.anonymous.get("/oauth/v1/test", Authorization=f"bearer {token}")
+    assert answer.status == 200
 
 
 async def test_a_personal_token_is_as_good_as_a_clients(test_app, ann):
