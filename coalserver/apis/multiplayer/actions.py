@@ -4,8 +4,6 @@ from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.membership import get_own_room
-from coalserver.apis.multiplayer.memory import ReadPositions
-from coalserver.apis.multiplayer.polls import poll_for_result
 from coalserver.apis.multiplayer.render import (
     JSON,
     format_iso_time,
@@ -13,8 +11,8 @@ from coalserver.apis.multiplayer.render import (
     json_member,
     success,
 )
-from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
-from coalserver.apis.multiplayer.targets import parse_targets
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request, parse_targets
+from coalserver.apis.multiplayer.updates import ReadPositions, poll_for_result
 from coalserver.core import topics
 from coalserver.core.commands.messages import TURN_TYPE, answer_action, send_action
 from coalserver.core.queries.exchange import answered_actions, pending_actions

@@ -7,8 +7,12 @@ import re
 
 from aiohttp import web
 
-from coalserver.apis.multiplayer.error_messages import ERROR_MESSAGES, ErrorMessage
-from coalserver.apis.multiplayer.faults import HTTP_ERRORS, WRITE_ERROR_MESSAGES
+from coalserver.apis.multiplayer.error_messages import (
+    ERROR_MESSAGES,
+    HTTP_ERRORS,
+    WRITE_ERROR_MESSAGES,
+    ErrorMessage,
+)
 from coalserver.apis.multiplayer.render import JSON, format_time, format_time_or_null
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Ban

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.actions import Target
 from coalserver.domain.text import printable
 from coalserver.web.body import parse_json
 from coalserver.web.schemas import MAX_INTEGER
@@ -180,3 +181,23 @@ def invalid_member(name: str, kind: str) -> DomainError:
 def invalid_request(subject: str) -> DomainError:
     """A member that must be there is not."""
     return DomainError(ErrorCode.INVALID_REQUEST, what=subject)
+
+
+def parse_targets(params: Params, default: Target | None = None) -> tuple[Target, tuple[int, ...]]:
+    """Which members are meant, and with `specific` who."""
+    name = params.text("target_players").lower()
+    if not name and default is not None:
+        return default, ()
+    if not name:
+        raise invalid_request("target_players")
+    if name not in tuple(Target):
+        raise invalid_request("unknown_target")
+    target = Target(name)
+    if target is not Target.SPECIFIC:
+        return target, ()
+    player_ids = params.ids("target_players_ids")
+    if player_ids is None:
+        raise invalid_request("target_players_ids")
+    if not player_ids:
+        raise invalid_request("bad_target_ids")
+    return target, tuple(player_ids)

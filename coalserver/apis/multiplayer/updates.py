@@ -1,33 +1,43 @@
 """`game_room.php/updates`: tell members something, and hear what one is told."""
 
+import hashlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import orjson
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.cursors import position_of, update_id
 from coalserver.apis.multiplayer.membership import get_own_room
-from coalserver.apis.multiplayer.memory import ReadPositions
-from coalserver.apis.multiplayer.polls import poll_for_result, poll_params
 from coalserver.apis.multiplayer.render import JSON, format_time, json_member, success
-from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
-from coalserver.apis.multiplayer.targets import parse_targets
-from coalserver.apis.multiplayer.turns import render_chat, render_turn
+from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request, parse_targets
 from coalserver.core import topics
 from coalserver.core.commands.messages import TURN_TYPE, send_update
-from coalserver.core.ports import Entry
-from coalserver.core.queries.players import existing_player_ids
+from coalserver.core.ports import Entry, Topic
+from coalserver.core.queries.players import existing_player_ids, player_by_id
 from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Target
 from coalserver.domain.play.events import RoomChat, TurnTaken, UpdateSent
-from coalserver.domain.play.room import Room
-from coalserver.web.api import RequestContext, Route
+from coalserver.domain.play.game import Rules, call_rule_json
+from coalserver.domain.play.room import Room, state_for_seat, turn_for_seat
+from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.responses import json_fragment
+from coalserver.web.streaming.render_cache import RenderCache
+from coalserver.web.streaming.waiting import poll_until
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 UPDATES = "/api/game_room.php/updates"
 #: How many one poll gives, and how many entries it looks at in one go.
 PAGE_SIZE, SCAN_SIZE = 50, 200
+#: Below the minute at which home routers cut quiet connections, and no longer than the server wants.
+MAX_WAIT_SECONDS = 60
+_HALF = 16
 
 
 async def send(ctx: RequestContext) -> web.StreamResponse:
@@ -207,6 +217,107 @@ class UpdateReader:
     def _position_key(self, cursor: int) -> tuple[object, ...]:
         """Under which name it is remembered how far this reader has looked."""
         return ("updates", self.room.id, self.player, self.sender_filter, cursor)
+
+
+class ReadPositions(RenderCache):
+    """How far readers have looked, and what polls have shown. What is forgotten is read again."""
+
+    def __init__(self, web: AppContext) -> None:
+        super().__init__(max_entries=65_536)
+
+
+def poll_params(ctx: RequestContext) -> Params:
+    """What a poll asks for: in the query, or in the body, which wins."""
+    body = ctx.body.get("params")
+    return Params({**ctx.query, **(body.members if body else {})})
+
+
+async def poll_for_result(
+    ctx: RequestContext,
+    room: Room,
+    watched: Sequence[Topic],
+    look: Callable[[], Awaitable[tuple[T, bool]]],
+) -> T:
+    """What `look` gives as soon as it is enough; at once when the caller logs out.
+
+    Before each look the caller must still be who he was: a ban or a new key ends the wait.
+    """
+    wait = poll_params(ctx).integer("wait") or 0
+    seconds = min(wait, MAX_WAIT_SECONDS, ctx.app.poll_seconds)
+    player = ctx.caller.player
+    last_logout = ctx.core.query(player_by_id, id=player).last_logout
+    checked_once = False
+
+    async def check() -> tuple[T, bool]:
+        nonlocal checked_once
+        if checked_once:
+            auth.player(ctx)
+        checked_once = True
+        found, enough = await look()
+        logged_out = ctx.core.query(player_by_id, id=player).last_logout != last_logout
+        return found, enough or logged_out
+
+    return await poll_until(
+        ctx, (*watched, topics.room(room.id), topics.player(player)), seconds, check
+    )
+
+
+def update_id(signing_key: bytes, room: int, reader: int, entry: int) -> str:
+    """The id under which a reader in a room knows an entry."""
+    return f"{_sign(signing_key, room, reader, entry)}{entry:0{_HALF}x}"
+
+
+def position_of(signing_key: bytes, room: int, reader: int, id: str) -> int:
+    """The entry's id that an update id stands for; -1, before everything, where it is none."""
+    id = id.strip().lower()
+    signature, digits = id[:_HALF], id[_HALF:]
+    if len(digits) != _HALF or not set(digits) <= set("0123456789abcdef"):
+        return -1
+    entry = int(digits, 16)
+    if entry >= 1 << 63:
+        return -1
+    is_valid = hmac.compare_digest(
+        signature.encode("utf-8", "replace"), _sign(signing_key, room, reader, entry).encode()
+    )
+    return entry if is_valid else -1
+
+
+def _sign(signing_key: bytes, room: int, reader: int, entry: int) -> str:
+    text = f"update {room} {reader} {entry}".encode()
+    return hmac.new(signing_key, text, hashlib.sha256).hexdigest()[:_HALF]
+
+
+def render_turn(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
+    """A turn through the eyes of a seat. Without rules it is the turn itself, and nothing else.
+
+    Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
+    """
+    if rules is None or event.state is None:
+        return event.turn
+    try:
+        taken = turn_for_seat(rules, event.turn, event.seat, seat)
+        environment = state_for_seat(rules, event.state, seat)
+        outcome = call_rule_json(rules.outcome, orjson.loads(event.state))
+    except DomainError:
+        log.exception("The rules of %s have failed to show a turn.", event.game)
+        taken = environment = outcome = b"null"
+    return orjson.dumps(
+        {
+            "player_id": event.player,
+            "seat": event.seat,
+            "turn": taken,
+            "environment": environment,
+            "current": event.current,
+            "outcome": outcome,
+        },
+        default=json_fragment,
+    )
+
+
+def render_chat(event: RoomChat) -> bytes:
+    """What a member said."""
+    payload = {"player_id": event.player, "player_name": event.name, "text": event.text}
+    return orjson.dumps(payload)
 
 
 ROUTES = (

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 import coalserver.apis.multiplayer as multiplayer
-from coalserver.apis.multiplayer.error_messages import ERROR_MESSAGES
+from coalserver.apis.multiplayer.error_messages import ERROR_MESSAGES, WRITE_ERROR_MESSAGES
 from coalserver.apis.multiplayer.errors import error_message
-from coalserver.apis.multiplayer.faults import WRITE_ERROR_MESSAGES
 from coalserver.domain.errors import DomainError, ErrorCode
 from tests.apis.app import ApiClient
 from tests.apis.multiplayer.causes import CAUSES

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coalserver.apis.multiplayer.cursors import position_of, update_id
+from coalserver.apis.multiplayer.updates import position_of, update_id
 from coalserver.core.commands.messages import send_update
 from coalserver.domain.play.actions import Target
 from coalserver.domain.play.room import Room

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.apis.multiplayer.faults import WRITE_ERROR_MESSAGES
+from coalserver.apis.multiplayer.error_messages import WRITE_ERROR_MESSAGES
 from coalserver.core.ports import Batch
 from coalserver.storage.memory import MemoryStore
 from tests.apis.app import run_test_app
