@@ -107,7 +107,7 @@ class Ours:
         return cls(state, making.result())
 
     def top(self, id: int) -> Any:
-        from coalserver.core.queries.standings import leaderboard_page
+        from coalserver.core.queries.games import leaderboard_page
 
         return leaderboard_page(self.state, leaderboard=self.ranking, start=0, limit=100)
 

@@ -12,7 +12,7 @@ from coalserver.cli.output import (
     format_time,
     printable_line,
 )
-from coalserver.core.commands.account_admin import create_account, set_password, update_account
+from coalserver.core.commands.accounts import create_account, set_password, update_account
 from coalserver.core.commands.oauth import create_personal_token
 from coalserver.core.queries.accounts import account_by_email, all_accounts
 from coalserver.domain.accounts.account import Account, validate_email, validate_password

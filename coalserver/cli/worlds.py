@@ -12,8 +12,11 @@ from coalserver.cli.output import (
     format_time,
     printable_line,
 )
-from coalserver.core.commands.agents import create_world_with_agent, rotate_agent_secret
-from coalserver.core.commands.pairing import create_pairing_code
+from coalserver.core.commands.agents import (
+    create_pairing_code,
+    create_world_with_agent,
+    rotate_agent_secret,
+)
 from coalserver.core.commands.worlds import MAX_SHORT_NAME_LENGTH
 from coalserver.core.queries.worlds import active_worlds, world_by_id, world_by_short_name
 from coalserver.domain.accounts.oauth import PAIRING_SECONDS

@@ -13,19 +13,30 @@ from coalserver.core.commands.idempotency import find_idempotent_result, save_id
 from coalserver.core.commands.synced_state import snapshot_synced_states
 from coalserver.core.feed import Feed
 from coalserver.core.leaderboards import Leaderboards
-from coalserver.core.ports import GAP_COUNTER_PREFIX, Counter, Entry, History, Store, Topic
+from coalserver.core.ports import (
+    GAP_COUNTER_PREFIX,
+    Counter,
+    Entry,
+    History,
+    PageKey,
+    ScreenshotQuery,
+    Store,
+    Topic,
+)
 from coalserver.core.presence import Presence
-from coalserver.core.queries.seats import rosters
+from coalserver.core.queries.rooms import rosters
 from coalserver.core.state import State
 from coalserver.core.unit_of_work import CoreContext, UnitOfWork
 from coalserver.core.writer import BatchWriter
 from coalserver.domain.errors import DomainError
+from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.events import LobbyMemberJoined, RoomMemberJoined
 from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 #: Entries that are read at once to make the states of rooms again: no more than lie between two snapshots.
 REPLAY_CHUNK_SIZE = 64
+SCREENSHOT_PAGE_SIZE = 500
 
 #: Somebody has a seat now, perhaps without having called: a host approved him.
 SEAT_TAKEN_EVENTS = (LobbyMemberJoined, RoomMemberJoined)
@@ -177,6 +188,18 @@ class Core:
         if len(in_memory) >= limit or self.feed.floor <= self.feed.oldest:
             return in_memory[-limit:]
         return await self._store.newest(topic, limit)
+
+    async def all_screenshot_codes(self) -> set[str]:
+        """Return the codes of all screenshots, which name their files, archived worlds included."""
+        codes: set[str] = set()
+        for world in list(self.state.all(World)):
+            after: PageKey | None = None
+            while page := await self._store.screenshots(
+                ScreenshotQuery(world.id, after=after), SCREENSHOT_PAGE_SIZE
+            ):
+                codes.update(screenshot.code for screenshot in page)
+                after = PageKey(page[-1].created, page[-1].id)
+        return codes
 
     async def delete_expired_entries(self, before: float, keep: int) -> None:
         """Drop entries that need not be kept any longer, once no state leans on them."""

@@ -1,10 +1,10 @@
 """State: every live value in memory, found by id or by one of a few indexes."""
 
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from coalserver.core.ports import Counter
-from coalserver.core.recent import RecentDigests
 from coalserver.domain.accounts.account import Account, LoginSession
 from coalserver.domain.accounts.oauth import (
     AuthorizationCode,
@@ -28,6 +28,8 @@ from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]
+#: More lines than come while a question to the history is on its way.
+MAX_DIGESTS = 20_000
 
 
 def _if(flag: object, *keys: Hashable) -> Keys:
@@ -138,7 +140,6 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
         "account": lambda claim: (claim.account,),
     },
 }
-
 _NOTHING: dict[int, None] = {}
 
 
@@ -222,3 +223,35 @@ class State:
         watcher = self._watchers.get(kind)
         if watcher is not None:
             watcher(old, value)
+
+
+class RecentDigests:
+    """The digests of the newest lines, on disk or on their way there.
+
+    Whoever asks the history notes `landed` first. If by the time of his command this still `covers` it, a line is
+    known if the history knew it or this holds it; else he asks again.
+    """
+
+    def __init__(self, max_size: int = MAX_DIGESTS) -> None:
+        #: How many lines have been written since the start: the history knows of them.
+        self.written = 0
+        self._added = 0
+        self._max_size = max_size
+        self._order: deque[bytes] = deque()
+        self._digests: set[bytes] = set()
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._digests
+
+    def covers(self, written: int) -> bool:
+        """Whether every line that was not on disk at that moment is held."""
+        return written >= self._added - len(self._order)
+
+    def add(self, digests: Iterable[bytes]) -> None:
+        """These lines are true now."""
+        for digest in digests:
+            self._added += 1
+            self._order.append(digest)
+            self._digests.add(digest)
+        while len(self._order) > self._max_size:
+            self._digests.discard(self._order.popleft())

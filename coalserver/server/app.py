@@ -21,7 +21,6 @@ from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
 from coalserver.core.queries.accounts import has_admin
 from coalserver.core.queries.games import all_games
-from coalserver.core.screenshots import all_screenshot_codes
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
@@ -288,7 +287,7 @@ async def ensure_default_games(core: Core) -> None:
 
 async def delete_orphaned_images(core: Core, images: ImageStore) -> None:
     """Remove the files of screenshots that were never hung, or are down; nobody may be hanging any yet."""
-    deleted = await images.delete_orphans(await all_screenshot_codes(core))
+    deleted = await images.delete_orphans(await core.all_screenshot_codes())
     if deleted:
         log.info("Removed %d files of no screenshot.", deleted)
 

@@ -6,24 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coalserver.core.commands.account_admin import delete_expired_login_sessions
-from coalserver.core.commands.claims import delete_expired_claims
 from coalserver.core.commands.cleanup import (
     close_idle_rooms,
     delete_expired_actions,
     delete_expired_bans,
+    delete_expired_claims,
     delete_expired_guests,
+    delete_expired_idempotency_records,
     delete_expired_lobbies_and_rooms,
+    delete_expired_login_sessions,
+    delete_expired_pairings,
+    delete_expired_tokens,
+    mark_silent_worlds,
     revoke_expired_tokens,
 )
-from coalserver.core.commands.idempotency import delete_expired_idempotency_records
-from coalserver.core.commands.oauth import delete_expired_tokens
-from coalserver.core.commands.pairing import delete_expired_pairings
 from coalserver.core.commands.presence import mark_away, release_away_seats
-from coalserver.core.commands.worlds import mark_silent_worlds
 from coalserver.core.engine import Core
 from coalserver.core.ports import StoreFailed
-from coalserver.core.queries.seats import is_seated, short_grace_seats
+from coalserver.core.queries.rooms import is_seated, short_grace_seats
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.account_admin import (
-    create_login_session,
-    revoke_login_session,
-    sign_up,
-)
+from coalserver.core.commands.accounts import create_login_session, revoke_login_session, sign_up
 from coalserver.core.queries.accounts import account_by_id, has_admin
 from coalserver.core.queries.players import find_account_by_email
 from coalserver.domain.accounts.account import Account, validate_email, validate_password

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
-from coalserver.core.commands.account_admin import create_account, update_account
+from coalserver.core.commands.accounts import create_account, update_account
 from coalserver.core.queries.accounts import account_by_email
 from tests.apis.app import FAST_HASHER, Answer, ApiClient, TestApp
 

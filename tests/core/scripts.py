@@ -12,7 +12,6 @@ from typing import Any
 from hypothesis import strategies as some
 
 from coalserver.core.commands.accounts import create_guest
-from coalserver.core.commands.bans import ban, unban
 from coalserver.core.commands.cleanup import close_idle_rooms
 from coalserver.core.commands.games import add_game, save_storage_item
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
@@ -29,6 +28,7 @@ from coalserver.core.commands.lobbies import (
     set_ready,
 )
 from coalserver.core.commands.messages import send_update
+from coalserver.core.commands.moderation import ban, unban
 from coalserver.core.commands.players import register_player
 from coalserver.core.commands.presence import (
     leave_all,

@@ -6,10 +6,7 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.commands.accounts import create_guest
-from coalserver.core.commands.idempotency import (
-    RETENTION_SECONDS,
-    delete_expired_idempotency_records,
-)
+from coalserver.core.commands.cleanup import RETENTION_SECONDS, delete_expired_idempotency_records
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
 from coalserver.core.commands.lobbies import (
     chat_in_lobby,

@@ -15,7 +15,7 @@ from coalserver.core.engine import Core
 from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import LineQuery, VisitQuery
 from coalserver.core.queries.worlds import active_worlds, visitors_of_world
-from coalserver.core.recent import RecentDigests
+from coalserver.core.state import RecentDigests
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.minecraft.events import LineLogged
 from coalserver.storage.memory import MemoryStore

@@ -15,7 +15,7 @@ from coalserver.core.commands.players import (
     save_player_data,
 )
 from coalserver.core.leaderboards import CHUNK_SIZE, MAX_LEADERBOARDS, Leaderboard
-from coalserver.core.queries.standings import leaderboard_page
+from coalserver.core.queries.games import leaderboard_page
 from coalserver.domain.errors import ErrorCode
 from tests.core.stores import let_others_run
 from tests.domain.builders import raises_code

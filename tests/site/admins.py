@@ -3,10 +3,10 @@
 import html
 import re
 
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.agents import create_world_with_agent
 from coalserver.core.queries.accounts import account_by_email
-from coalserver.core.queries.deeds import list_audit_entries
+from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.world import World
 from tests.apis.app import Answer, TestApp

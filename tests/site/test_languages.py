@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.queries.accounts import account_by_email
 from tests.apis.browser import PASSWORD, Browser, make_signed_in_browser
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from coalserver.core.commands.account_admin import set_password
+from coalserver.core.commands.accounts import set_password
 from coalserver.core.queries.accounts import (
     account_by_email,
     all_accounts,

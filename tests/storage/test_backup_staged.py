@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.queries.deeds import list_audit_entries
+from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.audit import AuditAction
 from coalserver.server.admin import AdminContext
 from coalserver.storage import backup as archive

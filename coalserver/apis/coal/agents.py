@@ -15,8 +15,8 @@ from coalserver.apis.coal.agent_schemas import (
 )
 from coalserver.apis.coal.auth import agent, world_of
 from coalserver.apis.coal.render import opaque_keys
+from coalserver.core.commands.agents import pair_agent
 from coalserver.core.commands.ingest import log_batch, stored_sequence
-from coalserver.core.commands.pairing import pair_agent
 from coalserver.core.commands.worlds import record_ping
 from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import LineQuery

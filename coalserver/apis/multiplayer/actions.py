@@ -15,8 +15,8 @@ from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request,
 from coalserver.apis.multiplayer.updates import ReadPositions, poll_for_result
 from coalserver.core import topics
 from coalserver.core.commands.messages import TURN_TYPE, answer_action, send_action
-from coalserver.core.queries.exchange import answered_actions, pending_actions
 from coalserver.core.queries.players import player_name
+from coalserver.core.queries.rooms import answered_actions, pending_actions
 from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.room import Room
 from coalserver.web.api import RequestContext, Route

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from coalserver.core.queries.bans import find_active_ban
+from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.queries.games import game_by_token, game_by_tokens
 from coalserver.core.queries.players import player_by_key
 from coalserver.domain.errors import DomainError, ErrorCode

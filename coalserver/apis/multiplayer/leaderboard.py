@@ -11,7 +11,7 @@ from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.render import JSON, json_member, success
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.leaderboards import Fields, Filters
-from coalserver.core.queries.standings import leaderboard_page
+from coalserver.core.queries.games import leaderboard_page
 from coalserver.web.api import RequestContext, Route
 from coalserver.web.schemas import MAX_INTEGER
 

@@ -27,9 +27,8 @@ from coalserver.apis.multiplayer.requests import pending_row
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands import lobbies
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.queries.lobbies import lobby_of_player, open_lobbies
+from coalserver.core.queries.lobbies import join_requests_to_lobby, lobby_of_player, open_lobbies
 from coalserver.core.queries.players import player_name
-from coalserver.core.queries.requests import join_requests_to_lobby
 from coalserver.core.queries.rooms import room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby, LobbyState

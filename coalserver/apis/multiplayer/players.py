@@ -15,7 +15,7 @@ from coalserver.apis.multiplayer.render import (
     success,
 )
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
-from coalserver.core.commands import bans, players
+from coalserver.core.commands import moderation, players
 from coalserver.core.queries.players import player_by_id, players_of_game
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import BAN_DURATIONS, Player
@@ -157,7 +157,7 @@ async def ban(ctx: RequestContext) -> web.StreamResponse:
     if duration not in BAN_DURATIONS:
         raise invalid_request("unknown_duration")
     created = await ctx.core.execute(
-        bans.ban,
+        moderation.ban,
         game=auth.get_game(ctx).tag,
         player_id=player,
         duration=duration,
@@ -178,7 +178,9 @@ async def ban(ctx: RequestContext) -> web.StreamResponse:
 async def unban(ctx: RequestContext) -> web.StreamResponse:
     """Let a player in again."""
     player = _player_param(ctx.body["params"])
-    removed = await ctx.core.execute(bans.unban, game=auth.get_game(ctx).tag, player_id=player)
+    removed = await ctx.core.execute(
+        moderation.unban, game=auth.get_game(ctx).tag, player_id=player
+    )
     message = "Player unbanned successfully" if removed else "No active bans found for this player"
     return success({"message": message, "player_id": player, "bans_removed": removed})
 

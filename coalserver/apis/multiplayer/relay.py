@@ -15,7 +15,7 @@ from coalserver.apis.multiplayer.realtime_tokens import RealtimeToken, RealtimeT
 from coalserver.apis.multiplayer.schemas import Params, invalid_request
 from coalserver.core import topics
 from coalserver.core.ports import Topic
-from coalserver.core.queries.bans import find_active_ban
+from coalserver.core.queries.admin import find_active_ban
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import PlayerBanned

@@ -12,8 +12,8 @@ from coalserver.apis.multiplayer.membership import (
 from coalserver.apis.multiplayer.render import JSON, format_time, format_time_or_null, success
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
+from coalserver.core.queries.lobbies import join_request_by_code
 from coalserver.core.queries.players import player_name
-from coalserver.core.queries.requests import join_request_by_code
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState

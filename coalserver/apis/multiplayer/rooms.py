@@ -24,10 +24,9 @@ from coalserver.apis.multiplayer.render import (
 )
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands import rooms
-from coalserver.core.queries.exchange import waiting_actions
 from coalserver.core.queries.lobbies import lobby_of_player
 from coalserver.core.queries.players import player_name
-from coalserver.core.queries.rooms import joinable_rooms, room_of_player
+from coalserver.core.queries.rooms import joinable_rooms, room_of_player, waiting_actions
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat

@@ -1,5 +1,9 @@
-"""Agents: a world comes with the credentials of the program that will speak for it."""
+"""Agent commands: credentials of the programs that report on worlds, and pairing codes to fetch them with."""
 
+from typing import NamedTuple
+
+from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.games import secret_digest
 from coalserver.core.commands.oauth import (
     ClientCredentials,
     create_agent_client,
@@ -7,7 +11,14 @@ from coalserver.core.commands.oauth import (
 )
 from coalserver.core.commands.worlds import create_world, get_world
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.accounts.oauth import OAuthClient
+from coalserver.domain.accounts.oauth import (
+    PAIRING_CODE_LENGTH,
+    PAIRING_SECONDS,
+    OAuthClient,
+    PairingCode,
+)
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 
 
@@ -26,3 +37,42 @@ def rotate_agent_secret(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
     if client is None:
         return create_agent_client(uow, world_id=world_id)
     return rotate_client_secret(uow, client=client.id)
+
+
+class PairedAgent(NamedTuple):
+    """What an agent speaks with from now on; told this once."""
+
+    client_id: str
+    secret: str
+    world: World
+
+
+def create_pairing_code(uow: UnitOfWork, *, world_id: int, admin_id: int) -> str:
+    """A code with which the agent of a world fetches its credentials; an older one of that world ends."""
+    world = get_world(uow, world_id)
+    for old in uow.find(PairingCode, "world", world.id):
+        uow.delete(old)
+    code = uow.new_letters(PAIRING_CODE_LENGTH)
+    until = uow.now + PAIRING_SECONDS
+    uow.save(
+        PairingCode(
+            uow.new_id(PairingCode), secret_digest(code), world.id, admin_id, uow.now, until
+        )
+    )
+    return code
+
+
+def pair_agent(uow: UnitOfWork, *, code: str) -> PairedAgent:
+    """Fetch credentials with a code, once. The secret the agent had before stops at once."""
+    pairing = uow.first(PairingCode, "digest", secret_digest(code))
+    if pairing is None or pairing.is_expired(uow.now):
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    world = uow.get(World, pairing.world)
+    if world is None or not world.active:
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    uow.delete(pairing)
+    credentials = rotate_agent_secret(uow, world_id=world.id)
+    record_audit_entry(
+        uow, actor=pairing.created_by, action=AuditAction.AGENT_PAIRED, subject=world.name
+    )
+    return PairedAgent(credentials.client.code, credentials.secret, world)

@@ -1,7 +1,7 @@
 """Claim commands: which names in the game are whose. One name is one account's at most."""
 
 from coalserver.core import topics
-from coalserver.core.commands.account_admin import get_account
+from coalserver.core.commands.accounts import get_account
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -61,11 +61,3 @@ def set_usernames(uow: UnitOfWork, *, account_id: int, usernames: tuple[str, ...
         if other is not None and other.id != account_id:
             raise DomainError(ErrorCode.USERNAME_TAKEN, username=name)
     return uow.save(account.with_changes(uow.now, usernames=names))
-
-
-def delete_expired_claims(uow: UnitOfWork) -> int:
-    """Drop codes that are good no more; gives how many."""
-    expired = [claim for claim in uow.state.all(UsernameClaim) if uow.now >= claim.until]
-    for claim in expired:
-        uow.delete(claim)
-    return len(expired)

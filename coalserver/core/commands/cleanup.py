@@ -1,12 +1,23 @@
-"""Upkeep commands: what time asks for. Each does a bounded piece and says how much."""
+"""Cleanup commands: deletion of what has expired. Each handles a bounded chunk and returns how many it handled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from coalserver.core.commands.accounts import revoke_token
-from coalserver.core.commands.pieces import CHUNK_SIZE, delete_chunk
 from coalserver.core.commands.rooms import force_close_room
-from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.core.commands.worlds import save_world
+from coalserver.core.unit_of_work import Identified, UnitOfWork
+from coalserver.domain.accounts.account import LoginSession
+from coalserver.domain.accounts.oauth import (
+    AuthorizationCode,
+    PairingCode,
+    TokenPair,
+)
+from coalserver.domain.idempotency import IdempotencyRecord
+from coalserver.domain.minecraft.visitor import UsernameClaim
+from coalserver.domain.minecraft.world import (
+    World,
+)
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action
 from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.join_requests import JoinRequest
@@ -14,6 +25,11 @@ from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
+
+#: Small enough that nobody waits for it.
+CHUNK_SIZE = 500
+#: Longer than anybody goes on repeating one request.
+RETENTION_SECONDS = 86400
 
 
 def delete_expired_lobbies_and_rooms(uow: UnitOfWork, *, retention_seconds: float) -> int:
@@ -102,3 +118,63 @@ def delete_expired_bans(uow: UnitOfWork) -> int:
     """Drop the bans that shut nobody out any more."""
     expired = (ban for ban in uow.state.all(Ban) if not ban.is_active(uow.now))
     return delete_chunk(uow, expired)
+
+
+def delete_chunk(uow: UnitOfWork, ended: Iterable[Identified]) -> int:
+    """These values are no more, or as many of them as one unit may hold up the others for; gives how many."""
+    chunk = list(islice(ended, CHUNK_SIZE))
+    for entity in chunk:
+        uow.delete(entity)
+    return len(chunk)
+
+
+def delete_expired_login_sessions(uow: UnitOfWork) -> int:
+    """Drop the sign-ins that have ended."""
+    expired = (one for one in uow.state.all(LoginSession) if one.is_expired(uow.now))
+    return delete_chunk(uow, expired)
+
+
+def delete_expired_pairings(uow: UnitOfWork) -> int:
+    """Drop the codes that are good no more."""
+    expired = (one for one in uow.state.all(PairingCode) if one.is_expired(uow.now))
+    return delete_chunk(uow, expired)
+
+
+def delete_expired_tokens(uow: UnitOfWork) -> int:
+    """Drop the codes and tokens that are good for nothing any more."""
+    codes = (one for one in uow.state.all(AuthorizationCode) if one.is_expired(uow.now))
+    pairs = (one for one in uow.state.all(TokenPair) if one.is_fully_expired(uow.now))
+    return delete_chunk(uow, codes) + delete_chunk(uow, pairs)
+
+
+def delete_expired_claims(uow: UnitOfWork) -> int:
+    """Drop codes that are good no more; gives how many."""
+    expired = [claim for claim in uow.state.all(UsernameClaim) if uow.now >= claim.until]
+    for claim in expired:
+        uow.delete(claim)
+    return len(expired)
+
+
+def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) -> int:
+    """Drop the receipts nobody will ask for again, oldest first; gives how many."""
+    expired: list[IdempotencyRecord] = []
+    for record in uow.state.all(IdempotencyRecord):
+        if uow.now - record.created_at < RETENTION_SECONDS or len(expired) >= limit:
+            break
+        expired.append(record)
+    for record in expired:
+        uow.delete(record)
+    return len(expired)
+
+
+def mark_silent_worlds(uow: UnitOfWork) -> int:
+    """Worlds not heard of for long are in a state that nobody knows; gives how many."""
+    silent = (
+        (world, after)
+        for world in uow.state.find(World, "active", "")
+        if (after := world.after_silence(uow.now)) != world
+    )
+    chunk = list(islice(silent, CHUNK_SIZE))
+    for world, after in chunk:
+        save_world(uow, world, after)
+    return len(chunk)

@@ -7,9 +7,6 @@ from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.idempotency import IdempotencyRecord
 
-#: Longer than anybody goes on repeating one request.
-RETENTION_SECONDS = 86400
-
 
 def find_idempotent_result(
     uow: UnitOfWork, *, key_digest: str, request_digest: str
@@ -36,15 +33,3 @@ def save_idempotency_record(
             uow.now,
         )
     )
-
-
-def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) -> int:
-    """Drop the receipts nobody will ask for again, oldest first; gives how many."""
-    expired: list[IdempotencyRecord] = []
-    for record in uow.state.all(IdempotencyRecord):
-        if uow.now - record.created_at < RETENTION_SECONDS or len(expired) >= limit:
-            break
-        expired.append(record)
-    for record in expired:
-        uow.delete(record)
-    return len(expired)

@@ -7,9 +7,8 @@ of two that come with it at once one is refused.
 from dataclasses import replace
 from typing import NamedTuple
 
-from coalserver.core.commands.account_admin import get_account
+from coalserver.core.commands.accounts import get_account
 from coalserver.core.commands.games import secret_digest
-from coalserver.core.commands.pieces import delete_chunk
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.oauth import (
     AGENT_SCOPE,
@@ -246,13 +245,6 @@ def revoke_tokens(uow: UnitOfWork, *, token_pair_id: int, account_id: int) -> No
     token_pair = uow.get(TokenPair, token_pair_id)
     if token_pair is not None and token_pair.account == account_id:
         uow.delete(token_pair)
-
-
-def delete_expired_tokens(uow: UnitOfWork) -> int:
-    """Drop the codes and tokens that are good for nothing any more."""
-    codes = (one for one in uow.state.all(AuthorizationCode) if one.is_expired(uow.now))
-    pairs = (one for one in uow.state.all(TokenPair) if one.is_fully_expired(uow.now))
-    return delete_chunk(uow, codes) + delete_chunk(uow, pairs)
 
 
 def get_client(uow: UnitOfWork, id: int) -> OAuthClient:

@@ -3,10 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 
 from coalserver.core import topics
-from coalserver.core.commands.pieces import CHUNK_SIZE
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -155,19 +153,6 @@ def mark_world_saved(uow: UnitOfWork, *, world_id: int) -> World:
     log_out_everyone(uow, world.id, mark)
     uow.add_visit_mark(world.id, mark)
     return save_world(uow, world, replace(world.after_save(), last_emptied=mark))
-
-
-def mark_silent_worlds(uow: UnitOfWork) -> int:
-    """Worlds not heard of for long are in a state that nobody knows; gives how many."""
-    silent = (
-        (world, after)
-        for world in uow.state.find(World, "active", "")
-        if (after := world.after_silence(uow.now)) != world
-    )
-    chunk = list(islice(silent, CHUNK_SIZE))
-    for world, after in chunk:
-        save_world(uow, world, after)
-    return len(chunk)
 
 
 def queue_console_command(

@@ -4,6 +4,7 @@ from heapq import nlargest
 
 from coalserver.core.state import State
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.audit import AuditEntry
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban
@@ -47,3 +48,19 @@ def _names(account: Account) -> tuple[str, ...]:
 
 def _tags(state: State) -> list[str]:
     return [game.tag for game in state.find(Game, "all", "")]
+
+
+def find_active_ban(state: State, *, game: str, player: int, now: float) -> Ban | None:
+    """The ban that keeps a player out of a game now."""
+    for ban in state.find(Ban, "player", (game, player)):
+        if ban.is_active(now):
+            return ban
+    return None
+
+
+def list_audit_entries(
+    state: State, *, limit: int, offset: int = 0
+) -> tuple[list[AuditEntry], int]:
+    """What was done, the newest first, and how much there is."""
+    entries = list(state.all(AuditEntry))
+    return entries[::-1][offset : offset + limit], len(entries)

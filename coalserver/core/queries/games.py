@@ -2,10 +2,12 @@
 
 import hashlib
 
+from coalserver.core.leaderboards import Leaderboard
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game, StorageItem
 from coalserver.domain.play.lobby import constant_time_equals
+from coalserver.domain.play.player import Player
 
 
 def listed_games(state: State) -> list[Game]:
@@ -48,3 +50,19 @@ def storage_item(state: State, *, game: str, player: int, storage_key: str) -> b
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def leaderboard_page(
+    state: State, *, leaderboard: Leaderboard, start: int, limit: int, around: int | None = None
+) -> tuple[list[Player], int]:
+    """Players from a place on, the first place being 0; and which place the first of them has.
+
+    `around` a player: he is in the middle, or as near to it as the end of the ranking lets him.
+    """
+    if around is not None:
+        rank = leaderboard.rank_of(around)
+        if rank is None:
+            raise DomainError(ErrorCode.PLAYER_NOT_FOUND)
+        start = max(0, min(rank - limit // 2, len(leaderboard) - limit))
+    ids = leaderboard.players(start, limit)
+    return [player for id in ids if (player := state.get(Player, id))], start

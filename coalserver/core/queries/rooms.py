@@ -1,11 +1,14 @@
 """Questions about rooms."""
 
+from collections.abc import Iterator
 from heapq import nsmallest
 
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.lobby import CloseReason
+from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, ActionStatus
+from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.room import Room
+from coalserver.domain.play.roster import Roster
 
 
 def room_by_id(state: State, *, game: str, id: int) -> Room:
@@ -76,3 +79,52 @@ def joinable_rooms(state: State, *, game: str, limit: int, search: str = "") -> 
         if not room.full and wanted in room.name.casefold()
     )
     return nsmallest(limit, found, key=lambda room: (-len(room.roster), room.name, room.id))
+
+
+def rosters(state: State) -> Iterator[Roster]:
+    """The rosters of all lobbies and running rooms."""
+    for lobby in state.all(Lobby):
+        yield lobby.roster
+    for room in state.all(Room):
+        if not room.ended:
+            yield room.roster
+
+
+def is_seated(state: State, *, player: int) -> bool:
+    """Whether a player sits anywhere."""
+    return bool(state.ids(Lobby, "member", player) or state.ids(Room, "member", player))
+
+
+def short_grace_seats(state: State) -> list[tuple[int, float]]:
+    """Who sits in a room with a source of truth, and the seconds of silence that it bears: fewer than others."""
+    return [
+        (player, room.roster.grace)
+        for room in state.find(Room, "with_authority", "")
+        if room.roster.grace is not None
+        for player in room.roster
+    ]
+
+
+def pending_actions(state: State, *, room: int, player: int) -> list[Action]:
+    """What a member is asked for and has not begun, oldest first."""
+    found = state.find(Action, "target", (room, player))
+    return [action for action in found if action.status is ActionStatus.PENDING]
+
+
+def answered_actions(
+    state: State, *, room: int, player: int, now: float, limit: int = 50
+) -> list[Action]:
+    """What a member asked for and was answered lately, newest answer first."""
+    found = [
+        (action.finished_at, action)
+        for action in state.find(Action, "sender", (room, player))
+        if action.finished_at is not None and now - action.finished_at < FINISHED_ACTION_SECONDS
+    ]
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return [action for _, action in found[:limit]]
+
+
+def waiting_actions(state: State, *, room: int, player: int, limit: int = 50) -> list[Action]:
+    """What a member asked for and still waits for, newest first."""
+    found = state.find(Action, "sender", (room, player))
+    return [action for action in reversed(found) if not action.finished][:limit]

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from aiohttp import web
 
-from coalserver.core.commands.account_admin import set_password, update_account
+from coalserver.core.commands.accounts import set_password, update_account
 from coalserver.core.commands.claims import MAX_NAME_LENGTH, create_claim, release_username
 from coalserver.core.queries.accounts import login_sessions_of_account
 from coalserver.core.queries.oauth import grants_of_account, personal_tokens

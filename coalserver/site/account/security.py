@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from coalserver.core.commands.account_admin import log_out_everywhere, revoke_login_session
+from coalserver.core.commands.accounts import log_out_everywhere, revoke_login_session
 from coalserver.core.commands.oauth import create_personal_token, revoke_consent, revoke_tokens
 from coalserver.site.account.profile import render_profile
 from coalserver.site.members import member_only

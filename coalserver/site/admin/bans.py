@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.bans import ban, unban
+from coalserver.core.commands.moderation import ban, unban
 from coalserver.core.queries.admin import active_bans
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.players import player_name

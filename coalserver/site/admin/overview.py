@@ -3,8 +3,12 @@
 from aiohttp import web
 
 from coalserver.core.queries.accounts import all_accounts
-from coalserver.core.queries.admin import active_bans, all_open_lobbies, all_running_rooms
-from coalserver.core.queries.deeds import list_audit_entries
+from coalserver.core.queries.admin import (
+    active_bans,
+    all_open_lobbies,
+    all_running_rooms,
+    list_audit_entries,
+)
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.worlds import active_worlds, online_visitors
 from coalserver.domain.errors import DomainError

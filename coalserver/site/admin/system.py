@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.core.commands.audit import record_external_action
-from coalserver.core.queries.deeds import list_audit_entries
+from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.admin.layout import (

@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.account_admin import delete_account, update_account
+from coalserver.core.commands.accounts import delete_account, update_account
 from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.queries.accounts import account_by_id, login_sessions_of_account

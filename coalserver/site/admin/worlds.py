@@ -5,9 +5,12 @@ from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.agents import create_world_with_agent, rotate_agent_secret
+from coalserver.core.commands.agents import (
+    create_pairing_code,
+    create_world_with_agent,
+    rotate_agent_secret,
+)
 from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
-from coalserver.core.commands.pairing import create_pairing_code
 from coalserver.core.commands.worlds import archive_world, queue_console_command, update_world
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from coalserver.core.commands.account_admin import create_account
+from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.agents import create_world_with_agent
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.commands.oauth import create_personal_token, issue_agent_tokens

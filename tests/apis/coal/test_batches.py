@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.pairing import create_pairing_code
+from coalserver.core.commands.agents import create_pairing_code
 from coalserver.core.ports import LineQuery
 from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from tests.apis.app import Answer, TestApp, run_test_app

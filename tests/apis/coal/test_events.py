@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.oauth import create_personal_token
 from coalserver.core.commands.worlds import archive_world, record_ping, update_world
 from coalserver.domain.minecraft.world import Ping

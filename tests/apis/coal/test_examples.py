@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_login_session
+from coalserver.core.commands.accounts import create_login_session
 from coalserver.core.commands.worlds import record_ping
 from coalserver.domain.minecraft.world import Ping
 from tests.apis.app import Answer, ApiClient, TestApp

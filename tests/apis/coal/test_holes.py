@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from coalserver.apis.coal import API
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.worlds import record_ping
 from coalserver.core.topics import world as world_topic
 from coalserver.domain.errors import DomainError, ErrorCode

@@ -11,7 +11,7 @@ from PIL import Image
 
 from coalserver.apis.coal.screenshots import UNSUPPORTED_UPLOAD
 from coalserver.config import Config
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.screenshots import add_screenshot, finish_screenshot
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import Answer, ApiClient, TestApp, run_test_app

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from coalserver.core.commands.bans import ban
 from coalserver.core.commands.lobbies import chat_in_lobby, kick_from_lobby
+from coalserver.core.commands.moderation import ban
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from coalserver.apis.rooms.errors import ERROR_MESSAGES, SESSION_ERROR_MESSAGES
-from coalserver.core.commands.bans import ban
 from coalserver.core.commands.lobbies import open_lobby
+from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.players import register_player
 from coalserver.core.commands.rooms import open_room
 from coalserver.domain.errors import DomainError, ErrorCode

@@ -4,16 +4,16 @@ import hashlib
 
 import pytest
 
-from coalserver.core.commands.account_admin import (
+from coalserver.core.commands.accounts import (
     create_account,
     create_login_session,
-    delete_expired_login_sessions,
+    log_in,
     revoke_login_session,
     set_password,
     sign_up,
     update_account,
 )
-from coalserver.core.commands.accounts import log_in
+from coalserver.core.commands.cleanup import delete_expired_login_sessions
 from coalserver.core.queries.accounts import (
     account_by_email,
     all_accounts,

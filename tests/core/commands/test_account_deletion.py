@@ -1,13 +1,13 @@
 """Accounts that go: signed out everywhere, with a new password, or removed with all that proves them."""
 
-from coalserver.core.commands.account_admin import (
+from coalserver.core.commands.accounts import (
     create_account,
     create_login_session,
     delete_account,
+    log_in,
     log_out_everywhere,
     set_password,
 )
-from coalserver.core.commands.accounts import log_in
 from coalserver.core.commands.claims import create_claim
 from coalserver.core.commands.cleanup import delete_expired_guests
 from coalserver.core.commands.oauth import (

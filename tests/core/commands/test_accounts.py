@@ -10,7 +10,7 @@ from coalserver.core.commands.accounts import (
     revoke_token,
 )
 from coalserver.core.commands.join_requests import request_to_join
-from coalserver.core.queries.requests import join_request_by_code
+from coalserver.core.queries.lobbies import join_request_by_code
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.accounts.events import TokenRevoked
 from coalserver.domain.errors import ErrorCode

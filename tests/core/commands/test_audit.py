@@ -2,7 +2,8 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account, sign_up, update_account
+from coalserver.core.commands.accounts import create_account, sign_up, update_account
+from coalserver.core.commands.agents import create_pairing_code, pair_agent
 from coalserver.core.commands.audit import (
     AuditedCommand,
     execute_audited,
@@ -10,9 +11,8 @@ from coalserver.core.commands.audit import (
     record_audit_entry,
 )
 from coalserver.core.commands.games import add_game
-from coalserver.core.commands.pairing import create_pairing_code, pair_agent
 from coalserver.core.commands.worlds import create_world
-from coalserver.core.queries.deeds import list_audit_entries
+from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.domain.errors import ErrorCode

@@ -3,8 +3,8 @@
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.bans import ban, unban
 from coalserver.core.commands.lobbies import leave_lobby, open_lobby
+from coalserver.core.commands.moderation import ban, unban
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import (
     LobbyMemberLeft,

@@ -3,25 +3,22 @@
 import pytest
 
 from coalserver.core.commands.accounts import create_guest, revoke_token
-from coalserver.core.commands.bans import ban
 from coalserver.core.commands.cleanup import (
+    RETENTION_SECONDS,
     close_idle_rooms,
     delete_expired_actions,
     delete_expired_bans,
     delete_expired_guests,
+    delete_expired_idempotency_records,
     delete_expired_lobbies_and_rooms,
     revoke_expired_tokens,
 )
 from coalserver.core.commands.hosts import log_in_host, register_host
-from coalserver.core.commands.idempotency import (
-    RETENTION_SECONDS,
-    delete_expired_idempotency_records,
-    find_idempotent_result,
-    save_idempotency_record,
-)
+from coalserver.core.commands.idempotency import find_idempotent_result, save_idempotency_record
 from coalserver.core.commands.join_requests import request_to_join
 from coalserver.core.commands.lobbies import close_lobby
 from coalserver.core.commands.messages import answer_action, send_action
+from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.rooms import close_room, take_turn
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.idempotency import IdempotencyRecord

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from coalserver.core.commands.bans import ban
 from coalserver.core.commands.games import add_game, rotate_game_tokens, save_storage_item
+from coalserver.core.commands.moderation import ban
 from coalserver.core.queries.games import storage_item
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game

@@ -2,13 +2,9 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account
-from coalserver.core.commands.claims import (
-    CLAIM_SECONDS,
-    create_claim,
-    delete_expired_claims,
-    set_usernames,
-)
+from coalserver.core.commands.accounts import create_account
+from coalserver.core.commands.claims import CLAIM_SECONDS, create_claim, set_usernames
+from coalserver.core.commands.cleanup import delete_expired_claims
 from coalserver.core.commands.ingest import LATE_SECONDS, MAX_LINES, log_batch, stored_sequence
 from coalserver.core.commands.worlds import archive_world, record_ping
 from coalserver.core.queries.worlds import (

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from coalserver.core.commands import (
-    bans,
     cleanup,
     hosts,
     join_requests,
     lobbies,
     messages,
+    moderation,
     players,
     presence,
     rooms,
@@ -32,7 +32,7 @@ STEPS = 1200
 Asked = dict[str, Callable[[], Any]]
 #: What would leave nothing to go on with.
 SELDOM = (
-    bans.ban,
+    moderation.ban,
     lobbies.close_lobby,
     presence.release_away_seats,
     rooms.close_room,
@@ -195,8 +195,8 @@ class Walk:
             (presence.release_away_seats, {"player_id": someone, "last_seen": silent}),
             (presence.release_away_seats, {"player_id": host, "last_seen": silent}),
             (players.record_logout, {"player_id": someone}),
-            (bans.ban, {"game": game, "player_id": pest, "duration": lambda: "hour"}),
-            (bans.unban, {"game": game, "player_id": pest}),
+            (moderation.ban, {"game": game, "player_id": pest, "duration": lambda: "hour"}),
+            (moderation.unban, {"game": game, "player_id": pest}),
             (hosts.launch_room, {"host_id": host}),
             (hosts.join_host, {"host_id": host, "guest_id": host}),
             (hosts.update_host_profile, {"host_id": host, "only_friends": flag}),

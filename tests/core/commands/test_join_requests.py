@@ -3,11 +3,11 @@
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.bans import ban
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
 from coalserver.core.commands.lobbies import close_lobby, join_lobby, leave_lobby
+from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.queries.requests import (
+from coalserver.core.queries.lobbies import (
     join_request_by_code,
     join_requests_of_player,
     join_requests_to_lobby,

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.bans import ban
 from coalserver.core.commands.lobbies import (
     join_lobby,
     leave_lobby,
     open_lobby,
     quick_join,
 )
+from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.unit_of_work import Limits

@@ -6,7 +6,7 @@ from coalserver.core import topics
 from coalserver.core.commands.messages import answer_action, send_action, send_update
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import TOUCH_SECONDS, close_room, leave_room
-from coalserver.core.queries.exchange import answered_actions, pending_actions, waiting_actions
+from coalserver.core.queries.rooms import answered_actions, pending_actions, waiting_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.events import ActionFinished, ActionRequested, UpdateSent

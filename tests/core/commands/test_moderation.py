@@ -1,12 +1,12 @@
 """Stewards: an admin ends what others have begun, and puts people out."""
 
-from coalserver.core.commands.account_admin import create_account
-from coalserver.core.commands.bans import ban
+from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.moderation import (
     admin_close_lobby,
     admin_close_room,
     admin_kick_from_lobby,
     admin_kick_from_room,
+    ban,
 )
 from coalserver.core.queries.admin import (
     active_bans,

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account, update_account
+from coalserver.core.commands.accounts import create_account, update_account
+from coalserver.core.commands.cleanup import delete_expired_tokens
 from coalserver.core.commands.oauth import (
     AGENT_PREFIX,
     create_agent_client,
     create_personal_token,
     delete_client,
-    delete_expired_tokens,
     get_client_credentials,
     grant_consent,
     issue_agent_tokens,

@@ -4,12 +4,9 @@ import hashlib
 
 import pytest
 
+from coalserver.core.commands.agents import create_pairing_code, pair_agent
+from coalserver.core.commands.cleanup import delete_expired_pairings
 from coalserver.core.commands.oauth import create_agent_client
-from coalserver.core.commands.pairing import (
-    create_pairing_code,
-    delete_expired_pairings,
-    pair_agent,
-)
 from coalserver.core.commands.worlds import archive_world, create_world
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.domain.accounts.oauth import PairingCode

@@ -1,7 +1,7 @@
 """Ways into a room without a lobby: open one, or join one. Starting has a file of its own."""
 
 from coalserver.core import topics
-from coalserver.core.commands.bans import ban
+from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import (
     close_room,

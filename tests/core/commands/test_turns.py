@@ -7,7 +7,7 @@ import pytest
 from coalserver.core import topics
 from coalserver.core.commands.messages import send_action
 from coalserver.core.commands.rooms import take_turn
-from coalserver.core.queries.exchange import answered_actions, pending_actions
+from coalserver.core.queries.rooms import answered_actions, pending_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.events import ActionFinished, ActionRequested, TurnTaken

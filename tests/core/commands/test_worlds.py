@@ -2,13 +2,13 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account
+from coalserver.core.commands.accounts import create_account
+from coalserver.core.commands.cleanup import mark_silent_worlds
 from coalserver.core.commands.worlds import (
     MAX_QUEUED_COMMANDS,
     archive_world,
     create_world,
     display_name_in_world,
-    mark_silent_worlds,
     mark_world_saved,
     queue_console_command,
     record_ping,

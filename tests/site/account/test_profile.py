@@ -5,7 +5,7 @@ from asyncio import gather
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account, delete_account
+from coalserver.core.commands.accounts import create_account, delete_account
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.queries.accounts import (
     account_by_email,

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_login_session
+from coalserver.core.commands.accounts import create_login_session
 from coalserver.core.commands.oauth import grant_consent, register_client
 from coalserver.core.queries.accounts import account_by_email, login_sessions_of_account
 from coalserver.core.queries.oauth import grants_of_account, personal_tokens, tokens_by_access_token

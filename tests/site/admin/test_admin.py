@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account, update_account
+from coalserver.core.commands.accounts import create_account, update_account
 from coalserver.core.queries.accounts import all_accounts, has_admin
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import ErrorCode

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.core.commands.account_admin import create_account
+from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.queries.accounts import all_accounts
 from tests.apis.browser import Browser, make_account

@@ -5,7 +5,7 @@ from asyncio import gather
 
 import pytest
 
-from coalserver.core.commands.pairing import pair_agent
+from coalserver.core.commands.agents import pair_agent
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import active_worlds, queued_commands
 from coalserver.domain.accounts.oauth import PairingCode

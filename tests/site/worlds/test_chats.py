@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.worlds import archive_world, create_world
 from coalserver.core.queries.accounts import account_by_email
 from coalserver.core.queries.worlds import queued_commands

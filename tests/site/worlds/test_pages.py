@@ -1,6 +1,6 @@
 """The page of a world: how it is, who is in it; asking one of ours to run and to stop."""
 
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.worlds import update_world
 from coalserver.core.queries.accounts import account_by_email
 from coalserver.core.queries.worlds import world_by_id

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.queries.accounts import account_by_email
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit
 from coalserver.site.worlds.statistics import hours_by_weekday, shade_table

@@ -3,7 +3,7 @@
 import pytest
 
 from coalserver.config import Config
-from coalserver.core.commands.account_admin import update_account
+from coalserver.core.commands.accounts import update_account
 from coalserver.core.ports import ScreenshotQuery
 from coalserver.core.queries.accounts import account_by_email
 from tests.apis.app import run_test_app
