@@ -1,14 +1,14 @@
-"""Deeds: what those who run the place have done, kept so that it can be asked about."""
+"""Audit entries: administrative actions, stored for later review."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: Who a deed of the command line is by. No account has this id.
+#: `actor` of an action taken on the command line. No account has this id.
 COMMAND_LINE = 0
 
 
 class AuditAction(StrEnum):
-    """What was done."""
+    """The kinds of administrative actions. The values are stored and never change."""
 
     # accounts
     ACCOUNT_ADDED = "account_added"
@@ -42,7 +42,7 @@ class AuditAction(StrEnum):
     ROOM_CLOSED = "room_closed"
     PLAYER_BANNED = "player_banned"
     PLAYER_UNBANNED = "ban_lifted"
-    # the place
+    # backups
     BACKUP_CREATED = "backup_made"
     BACKUP_DOWNLOADED = "backup_fetched"
     BACKUP_REMOVED = "backup_removed"
@@ -52,16 +52,16 @@ class AuditAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who has done what, when, and about whom. It stays when they are no more."""
+    """One administrative action. Names are stored as text: the entry outlives deleted accounts."""
 
     id: int
     at: float
-    #: The account; COMMAND_LINE where somebody at the machine did it.
+    #: Id of the account that acted, or COMMAND_LINE.
     actor: int
-    #: What that account was called.
+    #: That account's display name at the time.
     actor_name: str
     action: AuditAction
-    #: About whom or what, by its name.
+    #: Name of the account, world, game, … that was acted on.
     subject: str
-    #: What it was changed to, if that says more.
+    #: The new value, where `subject` does not tell it.
     detail: str = ""

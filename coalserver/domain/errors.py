@@ -1,13 +1,16 @@
-"""Why something was refused: a closed set of reasons, and the one exception that carries them."""
+"""Domain errors: the closed set of error codes, and the exception that carries one of them."""
 
 from enum import StrEnum
 from typing import Any
 
 
 class ErrorCode(StrEnum):
-    """Every reason the core may give. Dialects find the status and the sentence."""
+    """All codes of DomainError. Each API maps them to its own status codes and messages.
 
-    # the request itself
+    The values are part of contracts and never change, even where they differ from the member's name.
+    """
+
+    # requests
     INVALID_REQUEST = "malformed"
     TOKEN_REQUIRED = "no_token"
     INVALID_TOKEN = "bad_token"
@@ -33,7 +36,7 @@ class ErrorCode(StrEnum):
     PERMISSION_DENIED = "not_yours"
     BANNED = "banned"
     VERSION_CONFLICT = "data_changed"
-    # those who act for an account
+    # OAuth
     INVALID_CLIENT = "bad_client"
     INVALID_GRANT = "bad_grant"
     INVALID_SCOPE = "bad_scope"
@@ -71,12 +74,12 @@ class ErrorCode(StrEnum):
     JOIN_REQUEST_PENDING = "request_pending"
     JOIN_REQUEST_NOT_FOUND = "request_not_found"
     JOIN_REQUEST_ANSWERED = "request_answered"
-    # play
+    # turns and rules
     NOT_YOUR_TURN = "not_current"
     TURN_REFUSED = "turn_refused"
     OPTIONS_REFUSED = "options_refused"
     RULES_FAILED = "rules_failed"
-    # exchange
+    # actions
     ACTION_NOT_FOUND = "action_not_found"
     NO_TARGETS = "no_targets"
     # worlds
@@ -88,7 +91,7 @@ class ErrorCode(StrEnum):
 
 
 class DomainError(Exception):
-    """The one exception that crosses the layers: a reason and the facts that belong to it."""
+    """The only exception that crosses layers: an error code and details for its message."""
 
     def __init__(self, code: ErrorCode, /, **details: Any) -> None:
         super().__init__(code.value, details)

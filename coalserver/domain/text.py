@@ -1,18 +1,21 @@
-"""Text without control characters."""
+"""Cleaning of text: control and invisible characters."""
 
 import re
 
-#: Whatever could end a line, or do something to the terminal that shows it; and halves of characters.
+#: Line breaks, control characters that a terminal would act on, and lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 def one_line(text: str) -> str:
-    """The text with blanks for line breaks and all other control characters."""
+    """Return the text with each run of line breaks and control characters replaced by a space."""
     return _CONTROL.sub(" ", text)
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """The text with control and other invisible characters blanked; `lines` keeps line breaks."""
+    """Return the text with each control or invisible character replaced by a space.
+
+    The length stays the same. With `lines`, line feeds are kept.
+    """
     return "".join(
         letter
         if letter.isprintable() or _is_allowed_invisible(letter) or (lines and letter == "\n")
@@ -22,5 +25,8 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def _is_allowed_invisible(letter: str) -> bool:
-    """Joiners and direction marks are not printable, and needed by emoji and by some scripts."""
+    """Return whether an unprintable character must stay.
+
+    Emoji and some scripts need joiners, direction marks and variation selectors.
+    """
     return letter in "\u200c\u200d\u200e\u200f\u3000\xa0" or "\ufe00" <= letter <= "\ufe0f"

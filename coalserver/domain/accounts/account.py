@@ -1,4 +1,4 @@
-"""Accounts: those who sign in with a password, may own a player, and may run the place."""
+"""Accounts with passwords, and the login sessions of browsers."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,61 +6,68 @@ from typing import Any
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
-#: Short enough to type, long enough not to be guessed within the limit on attempts.
+#: Too long to guess within the limit on login attempts.
 MIN_PASSWORD_LENGTH = 8
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One who signs in. `password` is an argon2id hash."""
+    """A person's account. Inactive accounts cannot log in; admins may administer the server."""
 
     id: int
     email: str
+    #: An argon2id hash.
     password: str
+    #: Id of the player that the account owns.
     player: int
     created: float
     active: bool = False
     admin: bool = False
     nickname: str = ""
+    #: IANA name of the time zone in which pages show times.
     zone: str = "UTC"
-    #: Of its pages; empty: as each browser would have them.
+    #: Language of the pages; empty: negotiated with each browser.
     language: str = ""
-    #: Claimed Minecraft names. One belongs to at most one account.
+    #: Claimed Minecraft usernames. A username belongs to at most one account.
     usernames: tuple[str, ...] = ()
-    #: When something that others see of it changed last; 0: never since it was made.
+    #: When publicly visible parts changed last; 0: not since creation.
     updated: float = 0.0
-    #: When a browser signed in last.
+    #: The latest login from a browser.
     last_login: float | None = None
 
     @property
     def display_name(self) -> str:
-        """What it is called: its nickname, or its address."""
+        """The nickname, or the email address of an account without a nickname."""
         return self.nickname or self.email
 
     def with_changes(self, now: float, **changes: Any) -> "Account":
-        """The account with other parts from now on."""
+        """Return the account with some fields replaced and `updated` set to now."""
         return replace(self, updated=now, **changes)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
-    """A browser in which somebody has signed in, known by the digest of its cookie."""
+    """The login of one browser. `digest` is the SHA-256 of its cookie."""
 
     id: int
     digest: str
     account: int
     created: float
     until: float
-    #: What the browser calls itself.
+    #: The User-Agent header.
     browser: str = ""
 
     def is_expired(self, now: float) -> bool:
+        """Return whether the login session has expired."""
         return now >= self.until
 
 
 def validate_email(email: str) -> str:
-    """The address as it is compared: trimmed and lower case; refuses what is none."""
+    """Return the address trimmed and in lower case, as it is stored and compared.
+
+    Raises INVALID_EMAIL.
+    """
     email = email.strip().lower()
     if len(email) > 254 or not _EMAIL.fullmatch(email):
         raise DomainError(ErrorCode.INVALID_EMAIL)
@@ -68,6 +75,7 @@ def validate_email(email: str) -> str:
 
 
 def validate_password(password: str) -> str:
+    """Return the password unchanged. Raises PASSWORD_TOO_SHORT."""
     if len(password) < MIN_PASSWORD_LENGTH:
         raise DomainError(ErrorCode.PASSWORD_TOO_SHORT, least=MIN_PASSWORD_LENGTH)
     return password

@@ -1,13 +1,13 @@
-"""Events of players: bans, tokens and goings. The whole dataclass is kept of each."""
+"""Events of accounts: revoked tokens and logouts. All fields of each event are stored."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked:
-    """A token is no longer good; who listens with it is sent away.
+    """A token was revoked; streams that were opened with it are closed.
 
-    `token` 0 is the private key of a player of one game.
+    `token` 0 is the secret of a player who belongs to one game.
     """
 
     player: int
@@ -16,6 +16,6 @@ class TokenRevoked:
 
 @dataclass(frozen=True, slots=True)
 class PlayerLoggedOut:
-    """A player has gone by his own will; what he holds open is closed, his tokens stay good."""
+    """A player logged out; their open streams are closed, their tokens stay valid."""
 
     player: int

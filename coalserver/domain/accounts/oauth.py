@@ -1,4 +1,4 @@
-"""OAuth: clients that act for an account, what they were allowed, and what proves it."""
+"""OAuth: clients, grants, authorization codes, token pairs and the pairing codes of agents."""
 
 import hmac
 import re
@@ -7,19 +7,19 @@ from urllib.parse import urlsplit
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
-#: What may be asked for: to act for an account, or to speak for a world.
+#: The scopes: act for an account, and send the data of one world.
 DATA_SCOPE, AGENT_SCOPE = "data", "agent"
-#: Seconds in which a code buys tokens.
+#: Lifetime of an authorization code, in seconds.
 CODE_SECONDS = 600
-#: Tokens that one account may have made for itself.
+#: Personal tokens of one account.
 MAX_TOKENS = 100
-#: Seconds in which an agent can be paired, and letters and digits of the code: 131 bits.
+#: Lifetime of a pairing code in seconds, and its length in letters and digits (131 bits).
 PAIRING_SECONDS, PAIRING_CODE_LENGTH = 15 * 60, 22
-#: Letters and digits in a secret, a code or a token: 238 bits.
+#: Letters and digits of a secret, a code or a token (238 bits).
 SECRET_LENGTH = 40
-#: More redirect addresses, or longer ones, no client needs.
+#: Limits on registered redirect URIs.
 MAX_REDIRECT_URIS, MAX_URI_LENGTH = 20, 2000
-#: Schemes by which a browser would run or show what it is given, instead of going there.
+#: Schemes whose URIs a browser executes or displays instead of requesting them.
 UNSAFE_SCHEMES = frozenset(
     ("about", "blob", "data", "file", "filesystem", "javascript", "vbscript")
 )
@@ -30,56 +30,65 @@ _UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._~-]+")
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """A program that acts for accounts; or, with a world, the agent that speaks for it."""
+    """An OAuth client: a program that acts for accounts or, with `world`, a world's agent."""
 
     id: int
-    #: What it is known by: its `client_id`.
+    #: The `client_id`.
     code: str
     redirect_uris: tuple[str, ...]
+    #: The scopes it may request, separated by spaces.
     scope: str
-    #: Locked with a key file, since its holder may ask for it.
+    #: Encrypted, not hashed: the registration API returns it (RFC 7592).
     secret: str
     created: float
-    #: When the secret ends; 0 is never.
+    #: When the secret expires; 0: never.
     secret_until: float = 0.0
-    #: Locked likewise: what lets its maker see and change it. Agents have none.
+    #: Registration access token (RFC 7592), encrypted too. Agents have none.
     registration_token: str = ""
     title: str = ""
+    #: URLs of the client's website and logo.
     home: str = ""
     logo: str = ""
+    #: Id of the agent's world; 0 for clients that act for accounts.
     world: int = 0
     active: bool = True
 
     @property
     def is_agent(self) -> bool:
+        """Whether the client is the agent of a world."""
         return bool(self.world)
 
     @property
     def display_name(self) -> str:
+        """The title, or the client id of a client without a title."""
         return self.title or self.code
 
     def is_secret_expired(self, now: float) -> bool:
+        """Return whether the client secret has expired."""
         return bool(self.secret_until) and now >= self.secret_until
 
     def allows_redirect(self, uri: str) -> bool:
-        """Whether this is one of its redirect addresses, to the letter."""
+        """Return whether the URI equals a registered redirect URI exactly."""
         return uri in self.redirect_uris
 
     def validate_scope(self, requested: str) -> str:
-        """What was asked for, without repetition; refuses nothing at all and what it may not have."""
+        """Return the requested scopes without duplicates, separated by spaces.
+
+        Raises INVALID_SCOPE if there are none, or one that the client may not request.
+        """
         scopes = dict.fromkeys(requested.split())
         if not scopes or not scopes.keys() <= set(self.scope.split()):
             raise DomainError(ErrorCode.INVALID_SCOPE)
         return " ".join(scopes)
 
     def with_scope(self, scope: str) -> "OAuthClient":
-        """May ask for no more than this; refuses what would be more, or nothing."""
+        """Return the client limited to some of its scopes. Raises INVALID_SCOPE."""
         return replace(self, scope=self.validate_scope(scope))
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An account lets a client act for it until it takes that back."""
+    """An account's consent that a client acts for it, valid until revoked."""
 
     id: int
     account: int
@@ -88,12 +97,13 @@ class Grant:
     created_at: float
 
     def covers(self, scope: str) -> bool:
+        """Return whether the consent includes all of these scopes."""
         return set(scope.split()) <= set(self.scope.split())
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """Buys tokens once, for one client that shows the address it was sent to."""
+    """An authorization code (RFC 6749, section 4.1): one client redeems it once for tokens."""
 
     id: int
     digest: str
@@ -102,69 +112,77 @@ class AuthorizationCode:
     scope: str
     redirect_uri: str
     until: float
-    #: RFC 7636; empty where the client sent none.
+    #: Code challenge and its method (RFC 7636); empty if the client sent none.
     challenge: str = ""
     method: str = ""
 
     def is_expired(self, now: float) -> bool:
+        """Return whether the code has expired."""
         return now >= self.until
 
     def check_redeemable(self, client: int, redirect_uri: str, now: float) -> None:
-        """Refuse another's code, one that is too old and one that was sent elsewhere."""
+        """Raise INVALID_GRANT if the client or redirect URI differs or the code has expired."""
         if self.client != client or self.redirect_uri != redirect_uri or self.is_expired(now):
             raise DomainError(ErrorCode.INVALID_GRANT)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """An access token, and the refresh token that once buys another pair. Both as digests."""
+    """An access token and its refresh token, which is used once. Stored as SHA-256 digests."""
 
     id: int
+    #: Of the access token.
     digest: str
-    #: 0 where the account made it for itself.
+    #: 0 for a personal token of an account.
     client: int
-    #: 0 where it speaks for a world.
+    #: 0 for a token of an agent.
     account: int
     scope: str
     created: float
-    #: None is never.
+    #: When the access token expires; None: never.
     until: float | None
+    #: Digest of the refresh token; empty if there is none.
     refresh: str = ""
     refresh_expires_at: float = 0.0
-    #: What the account calls a token that it made for itself.
+    #: Name of a personal token.
     title: str = ""
 
     def is_expired(self, now: float) -> bool:
+        """Return whether the access token has expired."""
         return self.until is not None and now >= self.until
 
     def is_fully_expired(self, now: float) -> bool:
-        """Whether it proves nothing and buys nothing any more."""
+        """Return whether the access token and the refresh token have expired."""
         return self.is_expired(now) and not (self.refresh and now < self.refresh_expires_at)
 
     def check_refreshable(self, client: int, now: float) -> None:
-        """Refuse another client's refresh token, and one that is too old."""
+        """Raise INVALID_GRANT if the client differs or the refresh token has expired."""
         if self.client != client or now >= self.refresh_expires_at:
             raise DomainError(ErrorCode.INVALID_GRANT)
 
 
 @dataclass(frozen=True, slots=True)
 class PairingCode:
-    """Lets the agent of a world fetch its credentials, once: an admin has given it this code."""
+    """A code that an admin gives to a world's agent, which redeems it once for its credentials."""
 
     id: int
     digest: str
     world: int
-    #: The account that has asked for it; 0 is the command line.
+    #: Id of the admin's account; 0: the command line.
     created_by: int
     created: float
     until: float
 
     def is_expired(self, now: float) -> bool:
+        """Return whether the code has expired."""
         return now >= self.until
 
 
 def validate_redirect_uris(uris: list[str]) -> tuple[str, ...]:
-    """Addresses a client may have people sent to; refuses what is none, or would run here."""
+    """Return the redirect URIs without duplicates.
+
+    Raises INVALID_REQUEST (field `redirect_uris`) if there are none or too many, or one is unsafe.
+    """
     if not 0 < len(uris) <= MAX_REDIRECT_URIS:
         raise DomainError(
             ErrorCode.INVALID_REQUEST,
@@ -179,7 +197,7 @@ def validate_redirect_uris(uris: list[str]) -> tuple[str, ...]:
 
 
 def is_safe_redirect_uri(uri: str) -> bool:
-    """Whether a browser that is sent there goes somewhere."""
+    """Return whether a browser that is redirected to the URI sends a request to a host."""
     if len(uri) > MAX_URI_LENGTH or not _PRINTABLE_ASCII.fullmatch(uri):
         return False
     try:
@@ -190,7 +208,7 @@ def is_safe_redirect_uri(uri: str) -> bool:
 
 
 def slugify_client_id(requested: str) -> str:
-    """A wanted client id as it can stand in an address; empty where nothing of it can."""
+    """Return a requested client id in characters that URLs allow, at most 100; may be empty."""
     return _UNSAFE_CHARACTERS.sub("-", requested).strip("-.")[:100]
 
 

@@ -1,1 +1,1 @@
-"""Games, players, lobbies and rooms."""
+"""Games and play: players, lobbies, rooms and what their members send."""

@@ -1,4 +1,4 @@
-"""The exchange inside a room: actions (asked and answered) and to whom things are sent."""
+"""Actions, the requests that members of a room send each other, and the recipients of messages."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -8,7 +8,7 @@ from coalserver.domain.play.roster import Roster
 
 
 class Target(StrEnum):
-    """To whom, seen from the sender."""
+    """The recipients of a message, relative to its sender."""
 
     ALL = "all"
     HOST = "host"
@@ -17,21 +17,23 @@ class Target(StrEnum):
 
 
 class ActionStatus(StrEnum):
+    """Progress of an action: pending -> processing -> completed or failed."""
+
     PENDING = "pending"
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
 
 
-#: An action in one of these states is answered for good.
+#: The final statuses.
 FINISHED_STATUSES = (ActionStatus.COMPLETED, ActionStatus.FAILED)
-#: How long its sender is told of an answered action.
+#: How long the sender can fetch a finished action.
 FINISHED_ACTION_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A member's request to another. Pending -> processing -> completed | failed."""
+    """A request of one member to another. Methods return a new Action or raise DomainError."""
 
     id: int
     code: str
@@ -39,6 +41,7 @@ class Action:
     sender: int
     target: int
     type: str
+    #: Request and response: any JSON.
     request: bytes
     requested_at: float
     status: ActionStatus = ActionStatus.PENDING
@@ -47,17 +50,21 @@ class Action:
 
     @property
     def finished(self) -> bool:
+        """Whether the status is final."""
         return self.status in FINISHED_STATUSES
 
     def update_status(self, by: int, status: ActionStatus, response: bytes, now: float) -> "Action":
-        """The target says how far it is. An action answered for good stays as it is."""
+        """Return the action with the status and response that the target `by` reported.
+
+        Raises ACTION_NOT_FOUND for anyone but the target and for a finished action.
+        """
         if by != self.target or self.finished:
             raise DomainError(ErrorCode.ACTION_NOT_FOUND)
         finished_at = now if status in FINISHED_STATUSES else None
         return replace(self, status=status, response=response, finished_at=finished_at)
 
     def fail(self, now: float) -> "Action":
-        """Its target is gone: nobody will answer any more."""
+        """Return the action as failed, for a target who left the room."""
         return replace(self, status=ActionStatus.FAILED, finished_at=now)
 
 
@@ -69,9 +76,10 @@ def recipients(
     *,
     with_away: bool = False,
 ) -> tuple[int, ...]:
-    """The members meant by a target. `specific` refuses when nobody named is there.
+    """Return the ids of the members that a target addresses, without duplicates.
 
-    Who is away is left out, unless `with_away`; the sender never is.
+    Away members are left out unless `with_away`; the sender counts as present.
+    Raises NOT_MEMBER if the sender has no seat, NO_TARGETS if SPECIFIC names no present member.
     """
     roster.get_seat(sender)
     present = [

@@ -1,11 +1,14 @@
-"""Events of games: what has happened in them, in the past tense. The whole dataclass is kept of each."""
+"""Events of lobbies, rooms, the messages in them, and bans. All fields of each event are stored.
+
+`game` is a tag; `lobby`, `room`, `player` and other participants are ids; `name` is the player's name at the time.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class LobbyOpened:
-    """A lobby was made; its host sits in it. Says all that a list of lobbies shows of it."""
+    """A lobby was created with its host as first member. Has all fields of lists of lobbies."""
 
     game: str
     lobby: int
@@ -13,13 +16,15 @@ class LobbyOpened:
     capacity: int
     host: int
     host_name: str
+    #: Whether it has a password.
     private: bool
+    #: A JSON object.
     options: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class LobbyClosed:
-    """Nobody gathers there any more. `ending` is an Ending; `room` is what was started from it."""
+    """A lobby was started or closed. `close_reason` is a CloseReason; `room` is the started room."""
 
     game: str
     lobby: int
@@ -29,7 +34,7 @@ class LobbyClosed:
 
 @dataclass(frozen=True, slots=True)
 class LobbyMemberJoined:
-    """A player took a seat in a lobby."""
+    """A player joined a lobby."""
 
     game: str
     lobby: int
@@ -39,7 +44,7 @@ class LobbyMemberJoined:
 
 @dataclass(frozen=True, slots=True)
 class LobbyMemberLeft:
-    """A player's seat in a lobby is free again. `how` is left, kicked, timeout or banned."""
+    """A member left a lobby. `reason` is left, kicked, timeout or banned."""
 
     game: str
     lobby: int
@@ -50,7 +55,7 @@ class LobbyMemberLeft:
 
 @dataclass(frozen=True, slots=True)
 class LobbyMemberReady:
-    """A member of a lobby said whether he is ready."""
+    """A member of a lobby set their ready flag."""
 
     game: str
     lobby: int
@@ -61,7 +66,7 @@ class LobbyMemberReady:
 
 @dataclass(frozen=True, slots=True)
 class LobbyMemberAway:
-    """A member of a lobby has gone silent, or (`away` false) is back."""
+    """A member of a lobby is away or (`away` false) present again."""
 
     game: str
     lobby: int
@@ -72,7 +77,7 @@ class LobbyMemberAway:
 
 @dataclass(frozen=True, slots=True)
 class LobbyHostChanged:
-    """Somebody else leads the lobby."""
+    """A lobby has another host, `player`."""
 
     game: str
     lobby: int
@@ -82,7 +87,7 @@ class LobbyHostChanged:
 
 @dataclass(frozen=True, slots=True)
 class LobbyOptionsChanged:
-    """The host of a lobby chose other options (a JSON object)."""
+    """The host of a lobby set other options (a JSON object)."""
 
     game: str
     lobby: int
@@ -91,7 +96,7 @@ class LobbyOptionsChanged:
 
 @dataclass(frozen=True, slots=True)
 class LobbyPasswordChanged:
-    """The host of a lobby set a password, or removed it."""
+    """The host of a lobby set or removed the password."""
 
     game: str
     lobby: int
@@ -100,7 +105,7 @@ class LobbyPasswordChanged:
 
 @dataclass(frozen=True, slots=True)
 class LobbyChat:
-    """A member of a lobby said something."""
+    """A member of a lobby sent a chat message."""
 
     game: str
     lobby: int
@@ -111,7 +116,7 @@ class LobbyChat:
 
 @dataclass(frozen=True, slots=True)
 class JoinRequested:
-    """A player asked the host to be let in."""
+    """A player requested to join a lobby. `request` is the join request's code."""
 
     game: str
     lobby: int
@@ -122,7 +127,7 @@ class JoinRequested:
 
 @dataclass(frozen=True, slots=True)
 class JoinRequestAnswered:
-    """The host let a player in, or did not."""
+    """A join request was approved or rejected. `request` is its code."""
 
     game: str
     lobby: int
@@ -133,7 +138,7 @@ class JoinRequestAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RoomOpened:
-    """Play began."""
+    """A room was opened; `lobby` is the lobby it was started from."""
 
     game: str
     room: int
@@ -142,7 +147,7 @@ class RoomOpened:
 
 @dataclass(frozen=True, slots=True)
 class RoomClosed:
-    """Play is over. `ending` is an Ending; `outcome` is what the rules say came of it, as JSON."""
+    """A room was closed. `close_reason` is a CloseReason; `outcome` is the rules' outcome: JSON."""
 
     game: str
     room: int
@@ -152,7 +157,7 @@ class RoomClosed:
 
 @dataclass(frozen=True, slots=True)
 class RoomMemberJoined:
-    """A player took a seat in a room that was already running."""
+    """A player joined a running room."""
 
     game: str
     room: int
@@ -163,7 +168,7 @@ class RoomMemberJoined:
 
 @dataclass(frozen=True, slots=True)
 class RoomMemberLeft:
-    """A player's seat in a room is free again. `how` is left, kicked, timeout or banned."""
+    """A member left a room. `reason` is left, kicked, timeout or banned."""
 
     game: str
     room: int
@@ -175,7 +180,7 @@ class RoomMemberLeft:
 
 @dataclass(frozen=True, slots=True)
 class RoomMemberAway:
-    """A member of a room has gone silent, or (`away` false) is back."""
+    """A member of a room is away or (`away` false) present again."""
 
     game: str
     room: int
@@ -186,7 +191,7 @@ class RoomMemberAway:
 
 @dataclass(frozen=True, slots=True)
 class RoomHostChanged:
-    """Somebody else leads the room."""
+    """A room has another host, `player`."""
 
     game: str
     room: int
@@ -196,7 +201,7 @@ class RoomHostChanged:
 
 @dataclass(frozen=True, slots=True)
 class RoomPasswordChanged:
-    """The host of a room set a password, or removed it."""
+    """The host of a room set or removed the password."""
 
     game: str
     room: int
@@ -205,9 +210,9 @@ class RoomPasswordChanged:
 
 @dataclass(frozen=True, slots=True)
 class TurnTaken:
-    """A member took a turn: any JSON. `state` is the rules' state after it, None without rules.
+    """A member took a turn (any JSON). `state` is the state after it: JSON, None without rules.
 
-    Turns of a room count from 1, so that who has seen one in a snapshot does not count it twice.
+    `number` counts the turns of a room from 1: clients skip turns that their snapshot includes.
     """
 
     game: str
@@ -222,7 +227,7 @@ class TurnTaken:
 
 @dataclass(frozen=True, slots=True)
 class RoomChat:
-    """A member of a room said something."""
+    """A member of a room sent a chat message."""
 
     game: str
     room: int
@@ -233,7 +238,7 @@ class RoomChat:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSent:
-    """A message from one member of a room to another: any JSON."""
+    """A member of a room sent another a message; `data` is any JSON."""
 
     game: str
     room: int
@@ -246,7 +251,10 @@ class UpdateSent:
 
 @dataclass(frozen=True, slots=True)
 class SyncedStateChanged:
-    """The source of truth changed a room's state: by a patch, or wholly (None)."""
+    """The source of truth changed a room's synced state.
+
+    `patch` is a JSON Merge Patch; None: the whole state was replaced.
+    """
 
     game: str
     room: int
@@ -257,7 +265,7 @@ class SyncedStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class CommandSent:
-    """A member sent a command to another, or to all others."""
+    """A member of a room sent a command to one or all other members; `data` is any JSON."""
 
     game: str
     room: int
@@ -268,7 +276,7 @@ class CommandSent:
 
 @dataclass(frozen=True, slots=True)
 class BinarySent:
-    """A member sent all others what is no JSON: base64."""
+    """A member of a room sent all others binary data, in base64."""
 
     game: str
     room: int
@@ -278,7 +286,7 @@ class BinarySent:
 
 @dataclass(frozen=True, slots=True)
 class ActionRequested:
-    """A member asked another for something."""
+    """A member of a room requested an action of another. `action` is its code."""
 
     game: str
     room: int
@@ -289,7 +297,7 @@ class ActionRequested:
 
 @dataclass(frozen=True, slots=True)
 class ActionFinished:
-    """An action was answered for good."""
+    """An action was completed or failed. `action` is its code, `status` an ActionStatus."""
 
     game: str
     room: int
@@ -301,7 +309,7 @@ class ActionFinished:
 
 @dataclass(frozen=True, slots=True)
 class PlayerBanned:
-    """A player was shut out of a game, until a time or for ever (None)."""
+    """A player was banned from a game, until a time or permanently (None)."""
 
     game: str
     player: int
@@ -311,7 +319,7 @@ class PlayerBanned:
 
 @dataclass(frozen=True, slots=True)
 class PlayerUnbanned:
-    """A player may come back to a game."""
+    """A player was unbanned from a game."""
 
     game: str
     player: int

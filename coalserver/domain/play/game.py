@@ -1,4 +1,4 @@
-"""Games: a namespace with its limits and tokens, and the rules a particular game may bring."""
+"""Games with their tokens and limits, and the rules that a package may define for a game."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class Game:
-    """A namespace in which players meet. Tokens are kept as SHA-256 digests."""
+    """A namespace of lobbies, rooms and players. Tokens are stored as SHA-256 digests."""
 
     id: int
     tag: str
@@ -21,17 +21,20 @@ class Game:
     api_token: str
     private_token: str
     created: float
-    #: Players of every dialect may play here; otherwise only those registered with the game.
+    #: Whether players who are bound to no game may play.
     open: bool = True
-    #: Shown in lists of games.
+    #: Whether lists of games show it.
     listed: bool = True
-    #: Shared data of the game: a JSON object, as bytes.
+    #: Data shared by all players of the game: a JSON object.
     data: bytes = b"{}"
     data_version: int = 0
     data_updated: float | None = None
 
     def update_data(self, data: bytes, expected_version: int | None, now: float) -> "Game":
-        """Replace the shared data, unless it is not what the caller last saw."""
+        """Return the game with other shared data (a JSON object).
+
+        Raises VERSION_CONFLICT unless `expected_version` is None or the current version.
+        """
         if expected_version is not None and expected_version != self.data_version:
             raise DomainError(ErrorCode.VERSION_CONFLICT, version=self.data_version)
         version = self.data_version + 1
@@ -40,28 +43,32 @@ class Game:
 
 @dataclass(frozen=True, slots=True)
 class StorageItem:
-    """One value that a game keeps for one of its players, under a key."""
+    """A value that a game stores for one player under a key."""
 
     id: int
     game: str
     player: int
     storage_key: str
+    #: Any JSON.
     value: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option a game understands. Options it does not name are kept as they are."""
+    """An option of a game that is validated. Other options are stored unchecked."""
 
     name: str
+    #: `bool`, `int`, `float` (which admits integers) or `str`.
     kind: type
     default: Any = None
+    #: Inclusive bounds of a number.
     low: float | None = None
     high: float | None = None
+    #: The allowed values; empty: all.
     choices: tuple[Any, ...] = ()
 
     def check(self, value: Any) -> None:
-        """Refuse a value this option cannot have."""
+        """Raise OPTIONS_REFUSED unless the option can have the value."""
         wrong_type = type(value) is not self.kind and not (
             self.kind is float and type(value) is int
         )
@@ -73,30 +80,37 @@ class Option:
             raise DomainError(ErrorCode.OPTIONS_REFUSED, option=self.name)
 
 
-def _show_whole_turn(turn: Any, by: int, seat: int | None) -> Any:
+def _whole_turn(turn: Any, by: int, seat: int | None) -> Any:
     return turn
 
 
-def _keep_state(state: Any, seat: int) -> Any:
+def _same_state(state: Any, seat: int) -> Any:
     return state
 
 
-def _accept_any(key: str, value: Any) -> None:
+def _accept_item(key: str, value: Any) -> None:
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one game: pure functions over a state that is JSON.
+    """The rules of one game: pure functions of a state, which is any JSON except null.
 
-    `setup(seats, options, rng)` makes the first state for that many seats; the host has seat 0.
-    `current(state)` names the seats that may play now. `legal(state, seat, turn)` refuses what is
-    not allowed, with `Refusal(Why.TURN_REFUSED, code="…")`; `apply(state, seat, turn)` gives the
-    next state. `view(state, seat)` is what that seat may see, or a spectator (None).
-    `outcome(state)` is JSON when the game is over, None while it runs. `left(state, seat)` is the
-    state after a seat was given up for good. `seen(turn, by, seat)` is what a seat, or a spectator
-    (None), may see of another's turn. `datum(key, value)` refuses what a player may not keep, with
-    `Refusal(Why.DATUM_REFUSED)`.
+    * `setup(seats, options, rng)` returns the initial state. Seats count from 0, the host's.
+    * `current(state)` returns the tuple of seats that may play now.
+    * `legal(state, seat, turn)` calls `refuse("code")` for a turn that is not allowed. `turn` is
+      any JSON that a client sent.
+    * `apply(state, seat, turn)` returns the state after a legal turn.
+    * `view(state, seat)` returns the part of the state that a seat or a spectator (None) may see.
+    * `outcome(state)` returns any JSON when the game is over, None before.
+    * `left(state, seat)` returns the state after the member on a seat left for good.
+      Default: the same state.
+    * `seen(turn, by, seat)` returns the part of a turn of the seat `by` that a seat or a spectator
+      (None) may see. Default: the whole turn.
+    * `datum(key, value)` raises `DomainError(ErrorCode.STORAGE_ITEM_REFUSED)` for a storage item
+      that a player may not save. Default: all are accepted.
+
+    Any other exception and any return value that is not JSON becomes RULES_FAILED.
     """
 
     min_players: int
@@ -107,13 +121,13 @@ class Rules:
     apply: Callable[[Any, int, Any], Any]
     view: Callable[[Any, int | None], Any]
     outcome: Callable[[Any], Any]
-    left: Callable[[Any, int], Any] = _keep_state
-    seen: Callable[[Any, int, int | None], Any] = _show_whole_turn
-    datum: Callable[[str, Any], None] = _accept_any
+    left: Callable[[Any, int], Any] = _same_state
+    seen: Callable[[Any, int, int | None], Any] = _whole_turn
+    datum: Callable[[str, Any], None] = _accept_item
     options: tuple[Option, ...] = ()
 
     def check_options(self, options: bytes) -> None:
-        """Refuse what is no JSON object, or gives an option of this game a value it cannot have."""
+        """Raise OPTIONS_REFUSED unless the JSON is an object with allowed values."""
         values = json.loads(options)
         if not isinstance(values, dict):
             raise DomainError(ErrorCode.OPTIONS_REFUSED, option="")
@@ -131,12 +145,12 @@ def refuse(code: str, /, **details: Any) -> NoReturn:
 
 
 def dump_json(value: Any) -> bytes:
-    """JSON as bytes; a value that is not JSON raises ValueError or TypeError."""
+    """Return the value as compact JSON. Raises ValueError or TypeError if it is not JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def call_rule(rule: Callable[..., Any], *args: Any) -> Any:
-    """What a rule answers. A rule that raises anything but a Refusal becomes one."""
+    """Return the result of a rule. Raises its DomainError, or RULES_FAILED for other exceptions."""
     try:
         return rule(*args)
     except DomainError:
@@ -146,7 +160,10 @@ def call_rule(rule: Callable[..., Any], *args: Any) -> Any:
 
 
 def call_rule_json(rule: Callable[..., Any], *args: Any) -> bytes:
-    """What a rule answers, as JSON. An answer that is not JSON is a failure of the rule."""
+    """Return the result of a rule as JSON.
+
+    Raises the rule's DomainError, or RULES_FAILED for other exceptions and results that are not JSON.
+    """
     result = call_rule(rule, *args)
     try:
         return dump_json(result)

@@ -1,4 +1,4 @@
-"""Welcomes: whom a host lets in."""
+"""Host profiles: the guests that each host of the hosts API admits."""
 
 from dataclasses import dataclass, replace
 
@@ -7,22 +7,28 @@ from coalserver.domain.errors import DomainError, ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class HostProfile:
-    """What a host has said about guests. Every method returns the next welcome or refuses."""
+    """A host's admission settings. Methods return a new HostProfile or raise DomainError."""
 
-    #: That of the host's player.
+    #: Id of the host's player.
     id: int
+    #: The host's uuid in the hosts API.
     code: str
     only_friends: bool = True
+    #: Whether guests without a name are admitted.
     allow_nonames: bool = False
+    #: Ids of players.
     friends: tuple[int, ...] = ()
     banlist: tuple[int, ...] = ()
-    #: The room the host launched last.
+    #: The room that the host launched last.
     room: int | None = None
-    #: Only the host's secret opens it any more; its code alone once did.
+    #: Whether fetching a token requires the host's secret; otherwise the uuid is enough.
     secret_required: bool = False
 
     def admits(self, guest: int | None) -> bool:
-        """Whether a guest is let in; None is one without a name. A host may always come home."""
+        """Return whether a guest is admitted; None: a guest without a name.
+
+        Hosts are always admitted to their own rooms.
+        """
         if guest == self.id:
             return True
         if guest is None and not self.allow_nonames:
@@ -32,21 +38,27 @@ class HostProfile:
         return guest not in self.banlist
 
     def add_friend(self, player: int) -> "HostProfile":
-        """Another is a friend; again is no change."""
+        """Return the profile with a friend added, unchanged for a friend.
+
+        Raises SELF_NOT_ALLOWED.
+        """
         self._check_not_self(player)
         return self if player in self.friends else replace(self, friends=(*self.friends, player))
 
     def remove_friend(self, player: int) -> "HostProfile":
-        """Another is no friend any more."""
+        """Return the profile with a friend removed. Raises TARGET_NOT_FOUND."""
         return replace(self, friends=_without(self.friends, player))
 
     def ban(self, player: int) -> "HostProfile":
-        """Another is not let in, friend or not; again is no change."""
+        """Return the profile with a player on the ban list, which overrules `friends`.
+
+        Unchanged for a banned player. Raises SELF_NOT_ALLOWED.
+        """
         self._check_not_self(player)
         return self if player in self.banlist else replace(self, banlist=(*self.banlist, player))
 
     def unban(self, player: int) -> "HostProfile":
-        """Another is not shut out any more."""
+        """Return the profile with a player removed from the ban list. Raises TARGET_NOT_FOUND."""
         return replace(self, banlist=_without(self.banlist, player))
 
     def _check_not_self(self, player: int) -> None:

@@ -1,4 +1,4 @@
-"""Lobbies: where players gather until the host starts. Open -> started | gone."""
+"""Lobbies, where players gather until the host starts a room. Open -> started or closed."""
 
 import hmac
 from dataclasses import dataclass, replace
@@ -9,13 +9,15 @@ from coalserver.domain.play.roster import Roster
 
 
 class LobbyState(StrEnum):
+    """The state of a lobby. A started lobby keeps its roster until its room ends."""
+
     OPEN = "open"
     STARTED = "started"
     CLOSED = "gone"
 
 
 class CloseReason(StrEnum):
-    """Why a lobby or room is no more."""
+    """Why a lobby or room was closed."""
 
     HOST_LEFT = "host_left"
     STARTED = "started"
@@ -32,7 +34,7 @@ def constant_time_equals(presented: str, stored: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Lobby:
-    """A gathering under one host. Every method returns the next lobby or refuses."""
+    """A lobby with its host. Methods return a new Lobby or raise DomainError."""
 
     id: int
     code: str
@@ -40,30 +42,32 @@ class Lobby:
     name: str
     roster: Roster
     opened: float
-    #: A digest of the password, or empty for a lobby without one.
+    #: Digest of the password; empty: none.
     password: str = ""
-    #: What the game shall be like: a JSON object, as bytes.
+    #: Options of the game: a JSON object.
     options: bytes = b"{}"
-    #: Members must say that they are ready; otherwise everyone is.
+    #: Whether members must set their ready flag before the start; otherwise all are ready.
     ready_check: bool = False
-    #: Start only when every seat is taken.
+    #: Whether the start requires that all seats are taken.
     strict_full: bool = False
-    #: The host approves each newcomer.
+    #: Whether the host approves each new member.
     requires_approval: bool = False
-    #: The room that starts from here relays realtime frames.
+    #: Whether the room started from this lobby relays realtime messages.
     realtime: bool = False
     state: LobbyState = LobbyState.OPEN
     close_reason: CloseReason | None = None
-    #: The room that was started from here.
+    #: Id of the room started from this lobby.
     room: int | None = None
+    #: When it was started or closed.
     closed: float | None = None
 
     @property
     def open(self) -> bool:
+        """Whether the lobby is neither started nor closed."""
         return self.state is LobbyState.OPEN
 
     def check_open(self) -> None:
-        """Refuse anything that wants a gathering that has not ended."""
+        """Raise LOBBY_CLOSED or LOBBY_STARTED unless the lobby is open."""
         if self.state is LobbyState.CLOSED:
             raise DomainError(ErrorCode.LOBBY_CLOSED)
         if self.state is LobbyState.STARTED:
@@ -78,7 +82,11 @@ class Lobby:
         approved: bool = False,
         data: bytes = b"null",
     ) -> "Lobby":
-        """Seat the player, unless gone, full, invitation is needed or the password is wrong."""
+        """Return the lobby with a player added. `approved` members need no password.
+
+        Raises LOBBY_CLOSED, LOBBY_STARTED, ALREADY_MEMBER, APPROVAL_REQUIRED, LOBBY_FULL or
+        WRONG_PASSWORD.
+        """
         self.check_open()
         if player in self.roster:
             raise DomainError(ErrorCode.ALREADY_MEMBER)
@@ -94,14 +102,20 @@ class Lobby:
         )
 
     def leave(self, player: int, now: float) -> "Lobby":
-        """Leave by one's own will. Anybody may before the start; then the roster's word counts."""
+        """Return the lobby without a member who leaves.
+
+        Raises LOBBY_CLOSED or NOT_MEMBER and, once started, CANNOT_LEAVE (see Roster.leave).
+        """
         if self.state is LobbyState.CLOSED:
             raise DomainError(ErrorCode.LOBBY_CLOSED)
         roster = self.roster.leave(player) if not self.open else self.roster.without(player)
         return self.without(roster, now)
 
     def kick(self, by: int, player: int, now: float) -> "Lobby":
-        """The host puts a member out before the start."""
+        """Return the lobby without a member whom the host kicks.
+
+        Raises LOBBY_CLOSED, LOBBY_STARTED or what Roster.kick raises.
+        """
         if self.state is LobbyState.CLOSED:
             raise DomainError(ErrorCode.LOBBY_CLOSED)
         self.roster.check_host(by)
@@ -111,26 +125,36 @@ class Lobby:
     def remove_member(
         self, player: int, now: float, reason: CloseReason = CloseReason.HOST_LEFT
     ) -> "Lobby":
-        """Free the seat of someone who has gone silent, was banned or whose room has moved on."""
+        """Return the lobby without a member who timed out, was banned or whose room ended.
+
+        Closes an open lobby without a host for the given reason. Raises NOT_MEMBER.
+        """
         return self.without(self.roster.without(player), now, reason)
 
     def without(
         self, roster: Roster, now: float, reason: CloseReason = CloseReason.HOST_LEFT
     ) -> "Lobby":
-        """This lobby with fewer members; without a host it is gone."""
+        """Return the lobby with a smaller roster; an open lobby without a host is closed."""
         lobby = replace(self, roster=roster)
         if roster.has_host or self.state is not LobbyState.OPEN:
             return lobby
         return lobby.close(reason, now)
 
     def set_options(self, by: int, options: bytes) -> "Lobby":
-        """The host says what the game shall be like."""
+        """Return the lobby with other options (a JSON object), chosen by the host `by`.
+
+        Raises LOBBY_CLOSED, LOBBY_STARTED, NOT_MEMBER or NOT_HOST.
+        """
         self.check_open()
         self.roster.check_host(by)
         return replace(self, options=options)
 
     def set_password(self, by: int, password: str) -> "Lobby":
-        """The host sets a password (a digest), or removes it with an empty one."""
+        """Return the lobby with another password, chosen by the host `by`.
+
+        `password` is a digest; empty removes the password.
+        Raises LOBBY_CLOSED, LOBBY_STARTED, NOT_MEMBER or NOT_HOST.
+        """
         if self.state is LobbyState.CLOSED:
             raise DomainError(ErrorCode.LOBBY_CLOSED)
         self.roster.check_host(by)
@@ -138,18 +162,26 @@ class Lobby:
         return replace(self, password=password)
 
     def set_ready(self, player: int, ready: bool) -> "Lobby":
-        """A member says whether he is ready."""
+        """Return the lobby with a member's ready flag set.
+
+        Raises LOBBY_CLOSED, LOBBY_STARTED or NOT_MEMBER.
+        """
         self.check_open()
         return replace(self, roster=self.roster.set_ready(player, ready))
 
     def mark_away(self, player: int) -> "Lobby":
+        """Return the lobby with a member away; see Roster.mark_away."""
         return replace(self, roster=self.roster.mark_away(player))
 
     def mark_back(self, player: int) -> "Lobby":
+        """Return the lobby with a member present again; see Roster.mark_back."""
         return replace(self, roster=self.roster.mark_back(player))
 
     def check_can_request(self, player: int, password: str = "") -> None:
-        """Refuse a request to be let in that could not be granted."""
+        """Check that a player may request to join.
+
+        Raises LOBBY_CLOSED, LOBBY_STARTED, ALREADY_MEMBER, LOBBY_FULL or WRONG_PASSWORD.
+        """
         self.check_open()
         if player in self.roster:
             raise DomainError(ErrorCode.ALREADY_MEMBER)
@@ -161,9 +193,10 @@ class Lobby:
     def check_can_start(
         self, by: int, min_players: int, max_players: int, participants: Roster
     ) -> None:
-        """Refuse a start by anyone but the host, or before all that it needs is there.
+        """Check that `by` may start a room with the participants, a part of this roster.
 
-        `coming` is the part of the roster that would play.
+        Raises LOBBY_CLOSED, LOBBY_STARTED, NOT_MEMBER, NOT_HOST, LOBBY_NOT_FULL, TOO_FEW_PLAYERS,
+        TOO_MANY_PLAYERS or MEMBERS_NOT_READY.
         """
         self.check_open()
         self.roster.check_host(by)
@@ -177,13 +210,13 @@ class Lobby:
             raise DomainError(ErrorCode.MEMBERS_NOT_READY)
 
     def start(self, room: int, now: float) -> "Lobby":
-        """The gathering has become a room; the roster stays until that room ends."""
+        """Return the lobby as started with the id of its room; the roster stays."""
         return replace(
             self, state=LobbyState.STARTED, close_reason=CloseReason.STARTED, room=room, closed=now
         )
 
     def close(self, reason: CloseReason, now: float) -> "Lobby":
-        """No more gathering: nobody sits here."""
+        """Return the lobby as closed, without members."""
         return replace(
             self,
             state=LobbyState.CLOSED,

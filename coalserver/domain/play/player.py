@@ -1,4 +1,4 @@
-"""Players: those who play. Bound to one game, or to none and free to play in any."""
+"""Players, their tokens and their bans."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,45 +8,53 @@ from coalserver.domain.errors import DomainError, ErrorCode
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """One who plays. `key` is a digest of the secret that proves it, where a game hands one out."""
+    """A participant, bound to one game or to none. Methods return a new Player or raise DomainError."""
 
     id: int
     name: str
     created: float
     updated: float
-    #: The tag of the game it is bound to, or empty.
+    #: Tag of the game that the player is bound to; empty: none.
     game: str = ""
+    #: SHA-256 of the player's private key, which only some games issue; else empty.
     secret_digest: str = ""
-    #: Signed in without a password; gone when its token ends.
+    #: Logged in without a password; deleted when their token expires.
     guest: bool = False
-    #: What is kept for the player: a JSON object, as bytes.
+    #: The player's own data: a JSON object.
     data: bytes = b"{}"
     data_version: int = 0
     last_login: float | None = None
     last_logout: float | None = None
-    #: Games of which it is none, but in which it has had a seat.
+    #: Tags of games in which the player has had a seat without being bound to them.
     other_games: tuple[str, ...] = ()
 
     def check_can_play(self, game: str, open_to_all: bool) -> None:
-        """Refuse a player of another game; and of none, where the game is not open."""
+        """Raise GAME_CLOSED if the player may not play the game.
+
+        A bound player may play only their own game, an unbound one every open game.
+        """
         if self.game != game and (self.game or not open_to_all):
             raise DomainError(ErrorCode.GAME_CLOSED)
 
     def has_joined(self, game: str) -> bool:
-        """Whether it is a player of the game, or has ever had a seat in it."""
+        """Return whether the player is bound to the game or has ever had a seat in it."""
         return self.game == game or game in self.other_games
 
     def with_game(self, game: str) -> "Player":
-        """Has a seat in a game, and is known to it from now on."""
+        """Return the player with a game recorded in which they have taken a seat."""
         return (
             self if self.has_joined(game) else replace(self, other_games=(*self.other_games, game))
         )
 
     def rename(self, name: str, now: float) -> "Player":
+        """Return the player with another name."""
         return replace(self, name=name, updated=now)
 
     def update_data(self, data: bytes, expected_version: int | None, now: float) -> "Player":
-        """Replace what is kept for the player, unless it is not what the caller last saw."""
+        """Return the player with other data (a JSON object).
+
+        Raises VERSION_CONFLICT unless `expected_version` is None or the current version.
+        """
         if expected_version is not None and expected_version != self.data_version:
             raise DomainError(ErrorCode.VERSION_CONFLICT, version=self.data_version)
         return replace(self, data=data, data_version=self.data_version + 1, updated=now)
@@ -54,33 +62,34 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a client shows to prove who calls. Only its SHA-256 digest is kept."""
+    """A bearer token of a player. Only its SHA-256 digest is stored."""
 
     id: int
     digest: str
     player: int
     created: float
-    #: Seconds after the last sign of its player until it ends.
+    #: Seconds from the player's last activity until the token expires.
     lifetime: float
+    #: Id of the account that logged in; 0: none.
     account: int = 0
-    #: It ends that long after it was made, whatever its player does.
+    #: Whether `lifetime` counts from creation instead of the last activity.
     fixed_lifetime: bool = False
-    #: Seconds after its end in which it still buys another.
+    #: Seconds after expiry in which the token can be exchanged for a new one.
     refresh_seconds: float = 0
 
     def is_expired(self, last_seen: float, now: float) -> bool:
-        """Whether it proves nothing any more."""
+        """Return whether the token has expired. `last_seen` is the player's last activity."""
         return now - self._lifetime_start(last_seen) > self.lifetime
 
     def is_fully_expired(self, last_seen: float, now: float) -> bool:
-        """Whether it cannot even be renewed any more."""
+        """Return whether the token has expired and can no longer be refreshed."""
         return now - self._lifetime_start(last_seen) > self.lifetime + self.refresh_seconds
 
     def _lifetime_start(self, last_seen: float) -> float:
         return self.created if self.fixed_lifetime else max(last_seen, self.created)
 
 
-#: How long each of the named bans lasts, in seconds; None is for ever.
+#: The named durations of bans, in seconds; None: permanent.
 BAN_DURATIONS: Mapping[str, float | None] = {
     "hour": 3600,
     "day": 86400,
@@ -93,7 +102,10 @@ BAN_DURATIONS: Mapping[str, float | None] = {
 
 
 def ban_expiry(duration: str, now: float) -> float | None:
-    """When a ban of one of the named durations ends; None is never."""
+    """Return when a ban of a named duration expires; None: never.
+
+    Raises INVALID_REQUEST (field `duration`) for an unknown name.
+    """
     if duration not in BAN_DURATIONS:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"duration": "unknown"})
     seconds = BAN_DURATIONS[duration]
@@ -102,7 +114,7 @@ def ban_expiry(duration: str, now: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """Shut out of a game until a time, or for ever (None)."""
+    """The exclusion of a player from a game, until a time or permanently (None)."""
 
     id: int
     code: str
@@ -114,4 +126,5 @@ class Ban:
     until: float | None
 
     def is_active(self, now: float) -> bool:
+        """Return whether the ban has not yet expired."""
         return self.until is None or now < self.until

@@ -1,4 +1,4 @@
-"""Rooms: where play happens. Running -> over."""
+"""Rooms, where play happens. Running -> ended."""
 
 import json
 import random
@@ -13,7 +13,10 @@ from coalserver.domain.play.roster import Roster
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A game being played. Every method returns the next room or refuses."""
+    """A game in progress. Methods return a new Room or raise DomainError.
+
+    `rules` parameters are the rules of the room's game; None for games without rules.
+    """
 
     id: int
     code: str
@@ -21,44 +24,48 @@ class Room:
     name: str
     roster: Roster
     opened: float
+    #: The latest activity.
     touched: float
+    #: Digest of the password; empty: none.
     password: str = ""
+    #: Options of the game: a JSON object.
     options: bytes = b"{}"
-    #: The state its rules keep, as JSON; None where the game has no rules.
+    #: The state of the rules: JSON; None without rules.
     state: bytes | None = None
-    #: The seats whose turn it is; None where the game has no rules: everyone's.
+    #: The seats whose turn it is; None without rules: every seat may play.
     current: tuple[int, ...] | None = None
-    #: What the rules say came of it, as JSON; None while it runs or where nobody can say.
+    #: The outcome that the rules returned: JSON; None while running and without rules.
     outcome: bytes | None = None
-    #: How many turns were taken.
+    #: The number of turns taken.
     turns: int = 0
-    #: Relays realtime frames between its members.
+    #: Whether realtime messages are relayed between members.
     realtime: bool = False
-    #: The lobby it came from.
+    #: Id of the lobby that the room was started from.
     lobby: int | None = None
-    #: A digest of the key that makes its holder the source of truth, or empty.
+    #: Digest of the secret of the source of truth for synced state; empty: none.
     authority: str = ""
     close_reason: CloseReason | None = None
     closed: float | None = None
 
     @property
     def ended(self) -> bool:
+        """Whether the room was closed."""
         return self.close_reason is not None
 
     @property
     def full(self) -> bool:
-        """Whether nobody else may come: every seat is taken, or rules have dealt them out."""
+        """Whether no player can join: all seats are taken, or rules fix the number of seats."""
         return self.roster.full or self.state is not None
 
     def check_running(self) -> None:
-        """Refuse whatever wants a game that still runs."""
+        """Raise ROOM_ENDED if the room was closed."""
         if self.ended:
             raise DomainError(ErrorCode.ROOM_ENDED)
 
     def set_up(self, rules: Rules, rng: random.Random) -> "Room":
-        """The same room with the rules' first state for the members who sit here.
+        """Return the room with the rules' initial state for its members.
 
-        A game that is over before it has begun is a failure of its rules.
+        Raises RULES_FAILED if a rule fails or the initial state already has an outcome.
         """
         options = json.loads(self.options)
         started = self._with_state(rules, call_rule(rules.setup, len(self.roster), options, rng))
@@ -69,7 +76,10 @@ class Room:
     def add_member(
         self, player: int, now: float, *, password: str = "", data: bytes = b"null"
     ) -> "Room":
-        """Seat a newcomer, unless over, full or the password is wrong."""
+        """Return the room with a player added.
+
+        Raises ROOM_ENDED, ALREADY_MEMBER, ROOM_FULL or WRONG_PASSWORD.
+        """
         self.check_running()
         if player in self.roster:
             raise DomainError(ErrorCode.ALREADY_MEMBER)
@@ -80,7 +90,11 @@ class Room:
         return replace(self, roster=self.roster.add(player, now, data=data), touched=now)
 
     def play(self, player: int, turn: Any, rules: Rules | None, now: float) -> "Room":
-        """Take a turn. Without rules a turn changes nothing but the time of the last move."""
+        """Return the room after a member's turn (any JSON); closed if the rules end the game.
+
+        Without rules only `turns` and `touched` change. Raises ROOM_ENDED, NOT_MEMBER,
+        NOT_YOUR_TURN, RULES_FAILED or what `rules.legal` raises (TURN_REFUSED).
+        """
         self.check_running()
         seat = self.roster.get_seat(player).number
         if rules is None or self.state is None:
@@ -94,19 +108,26 @@ class Room:
         return played._with_state(rules, state)._close_if_finished(now)
 
     def leave(self, player: int, rules: Rules | None, now: float) -> "Room":
-        """Give up one's seat by one's own will."""
+        """Return the room without a member who leaves.
+
+        Raises ROOM_ENDED, NOT_MEMBER, CANNOT_LEAVE or RULES_FAILED.
+        """
         self.check_running()
         return self.without(self.roster.leave(player), player, rules, now)
 
     def kick(self, by: int, player: int, rules: Rules | None, now: float) -> "Room":
-        """The host puts a member out."""
+        """Return the room without a member whom the host kicks.
+
+        Raises ROOM_ENDED, RULES_FAILED or what Roster.kick raises.
+        """
         self.check_running()
         return self.without(self.roster.kick(by, player), player, rules, now)
 
     def remove_member(self, player: int, rules: Rules | None, now: float) -> "Room":
-        """Free the seat of someone who has gone silent or was banned.
+        """Return the room without a member who timed out or was banned.
 
-        Rules that fail keep nobody in his seat: play ends.
+        Closes the room if its rules fail, so that the seat is freed in any case.
+        Raises NOT_MEMBER.
         """
         roster = self.roster.without(player)
         try:
@@ -115,7 +136,11 @@ class Room:
             return replace(self, roster=roster, touched=now).close(CloseReason.CLOSED, now)
 
     def without(self, roster: Roster, player: int, rules: Rules | None, now: float) -> "Room":
-        """This room with fewer members: over when that decides it, or the host it hangs on left."""
+        """Return the room with the roster that a player has left.
+
+        Closes a room without members or host and one whose rules return an outcome.
+        Raises NOT_MEMBER or RULES_FAILED.
+        """
         seat = self.roster.get_seat(player).number
         room = replace(self, roster=roster, touched=now)
         if not roster.seats:
@@ -128,37 +153,49 @@ class Room:
         return room
 
     def touch(self, now: float) -> "Room":
-        """Something happened here."""
+        """Return the room with `touched` set to now."""
         return replace(self, touched=now)
 
     def set_password(self, by: int, password: str) -> "Room":
-        """The host sets a password (a digest), or removes it with an empty one."""
+        """Return the room with another password, chosen by the host `by`.
+
+        `password` is a digest; empty removes the password.
+        Raises ROOM_ENDED, NOT_MEMBER or NOT_HOST.
+        """
         self.check_running()
         self.roster.check_host(by)
         return replace(self, password=password)
 
     def mark_away(self, player: int) -> "Room":
+        """Return the room with a member away; see Roster.mark_away."""
         return replace(self, roster=self.roster.mark_away(player))
 
     def mark_back(self, player: int) -> "Room":
+        """Return the room with a member present again; see Roster.mark_back."""
         return replace(self, roster=self.roster.mark_back(player))
 
     def close(self, reason: CloseReason, now: float) -> "Room":
-        """Play is over; the roster stays readable, nobody's turn comes again."""
+        """Return the room as closed. The roster stays; `current` is empty."""
         current = None if self.current is None else ()
         return replace(self, close_reason=reason, closed=now, current=current)
 
     def view(self, rules: Rules | None, seat: int | None) -> bytes:
-        """What a seat, or a spectator (None), may see of the state: JSON."""
+        """Return the state as JSON for a seat or a spectator (None); `null` without rules.
+
+        Raises RULES_FAILED.
+        """
         if rules is None or self.state is None:
             return b"null"
         return state_for_seat(rules, self.state, seat)
 
     def _with_state(self, rules: Rules, state: Any) -> "Room":
-        """With the rules' next state. They are asked about it as JSON will give it back."""
+        """Return the room with a new state of the rules. Raises RULES_FAILED.
+
+        Rules receive the state as parsed from its JSON, the same as after a restart.
+        """
         document = call_rule(dump_json, state)
         if document == b"null":
-            # Kept in a document it would mean that there are no rules.
+            # A stored null means that the game has no rules.
             raise DomainError(ErrorCode.RULES_FAILED, rule="a state of null")
         state = json.loads(document)
         return replace(
@@ -173,12 +210,15 @@ class Room:
 
 
 def state_for_seat(rules: Rules, state: bytes, seat: int | None) -> bytes:
-    """A kept state as a seat, or a spectator (None), may see it: JSON."""
+    """Return a stored state as JSON for a seat or a spectator (None). Raises RULES_FAILED."""
     return call_rule_json(rules.view, json.loads(state), seat)
 
 
 def turn_for_seat(rules: Rules | None, turn: bytes, by: int, seat: int | None) -> bytes:
-    """A kept turn of one seat as another, or a spectator (None), may see it: JSON."""
+    """Return the stored turn of the seat `by` as JSON for a seat or a spectator (None).
+
+    Raises RULES_FAILED.
+    """
     return turn if rules is None else call_rule_json(rules.seen, json.loads(turn), by, seat)
 
 

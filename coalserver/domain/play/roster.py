@@ -1,39 +1,41 @@
-"""Rosters: seats, capacity, the host and who follows him. Lobbies and rooms each have one."""
+"""Rosters: the members of a lobby or room, their seats, the host and host transfer."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
-#: The host of a roster that nobody leads any more. No player has this id.
+#: `host` of a roster without a host. No player has this id.
 NO_HOST = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One player's place. `number` counts from 0 and stays his while he sits."""
+    """The seat of one member. Its number, from 0, stays the same until the member leaves."""
 
     player: int
     number: int
     joined: float
     ready: bool = True
     away: bool = False
-    #: What the player brought along: any JSON, as bytes.
+    #: The member's own data: any JSON.
     data: bytes = b"null"
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who sits where. Every method returns the next roster or refuses."""
+    """The members with their seats. Methods return a new Roster or raise DomainError."""
 
     capacity: int
+    #: Id of the host's player, or NO_HOST.
     host: int
+    #: In the order of joining.
     seats: tuple[Seat, ...] = ()
-    #: True: the longest-joined follows a host who leaves or goes silent; False: nobody does.
+    #: Whether the longest-standing member replaces a host who leaves or is away.
     transfer_host: bool = False
-    #: False: only the host may leave by himself.
+    #: Whether members other than the host may leave.
     can_leave: bool = True
-    #: Seconds after a silent member's last sign until the seat is freed; None keeps it.
+    #: Seconds from an away member's last activity until their seat is freed; None: never.
     grace: float | None = None
 
     def __contains__(self, player: int) -> bool:
@@ -47,29 +49,33 @@ class Roster:
 
     @property
     def full(self) -> bool:
+        """Whether all seats are taken."""
         return len(self.seats) >= self.capacity
 
     @property
     def has_host(self) -> bool:
-        """Whether somebody who sits here leads."""
+        """Whether the host is a member."""
         return self.host != NO_HOST and self.host in self
 
     def get_seat(self, player: int) -> Seat:
-        """The player's seat; refuses who has none."""
+        """Return the player's seat. Raises NOT_MEMBER."""
         for seat in self.seats:
             if seat.player == player:
                 return seat
         raise DomainError(ErrorCode.NOT_MEMBER)
 
     def check_host(self, player: int) -> None:
-        """Refuse anyone but the host."""
+        """Raise NOT_MEMBER or, for a member, NOT_HOST unless the player is the host."""
         if player != self.host:
             raise DomainError(ErrorCode.NOT_MEMBER if player not in self else ErrorCode.NOT_HOST)
 
     def add(
         self, player: int, now: float, *, ready: bool = True, data: bytes = b"null"
     ) -> "Roster":
-        """Give the player the lowest free seat, unless he has one or there is none."""
+        """Return the roster with the player on the free seat with the lowest number.
+
+        The first member becomes the host. Raises ALREADY_MEMBER or LOBBY_FULL.
+        """
         if player in self:
             raise DomainError(ErrorCode.ALREADY_MEMBER)
         if self.full:
@@ -80,14 +86,17 @@ class Roster:
         return replace(self, seats=seats, host=self.host or player).with_host()
 
     def leave(self, player: int) -> "Roster":
-        """Leave by one's own will."""
+        """Return the roster without a member who leaves. Raises NOT_MEMBER or CANNOT_LEAVE."""
         self.get_seat(player)
         if not self.can_leave and player != self.host:
             raise DomainError(ErrorCode.CANNOT_LEAVE)
         return self.without(player)
 
     def kick(self, by: int, player: int) -> "Roster":
-        """The host puts somebody out."""
+        """Return the roster without a member whom the host kicks.
+
+        Raises what check_host raises, CANNOT_KICK_SELF or TARGET_NOT_MEMBER.
+        """
         self.check_host(by)
         if by == player:
             raise DomainError(ErrorCode.CANNOT_KICK_SELF)
@@ -96,14 +105,21 @@ class Roster:
         return self.without(player)
 
     def without(self, player: int) -> "Roster":
-        """The player is gone for whatever reason; a host's place is handed on or lost."""
+        """Return the roster without a member, however they left. Raises NOT_MEMBER.
+
+        A removed host is replaced if `transfer_host` is set; otherwise the roster has no host.
+        """
         self.get_seat(player)
         seats = tuple(seat for seat in self.seats if seat.player != player)
         host = NO_HOST if player == self.host else self.host
         return replace(self, seats=seats, host=host).with_host()
 
     def with_host(self) -> "Roster":
-        """Where the host may be followed: somebody present leads, whenever anybody is present."""
+        """Return the roster with the host transferred, if that is enabled and necessary.
+
+        The successor of a missing or away host is the present member who joined first. A missing
+        host is replaced by an away member if nobody is present.
+        """
         if not self.transfer_host or (self.has_host and not self.get_seat(self.host).away):
             return self
         candidates = sorted(self.seats, key=lambda seat: (seat.away, seat.joined, seat.number))
@@ -112,23 +128,32 @@ class Roster:
         return replace(self, host=candidates[0].player)
 
     def set_ready(self, player: int, ready: bool) -> "Roster":
-        """Set a member's ready mark."""
+        """Return the roster with a member's ready flag set. Raises NOT_MEMBER."""
         return self._with_seat(replace(self.get_seat(player), ready=ready))
 
     def mark_away(self, player: int) -> "Roster":
-        """Mark a member silent; where the host may be followed, he is followed now."""
+        """Return the roster with a member away. Raises NOT_MEMBER.
+
+        With `transfer_host`, an away host is replaced by a present member.
+        """
         return self._with_seat(replace(self.get_seat(player), away=True)).with_host()
 
     def mark_back(self, player: int) -> "Roster":
-        """A silent member gave a sign of life, and leads where nobody else who may is present."""
+        """Return the roster with a member present again. Raises NOT_MEMBER.
+
+        With `transfer_host`, the member replaces an away host.
+        """
         return self._with_seat(replace(self.get_seat(player), away=False)).with_host()
 
     def limited_to(self, players: Container[int]) -> "Roster":
-        """The same roster without all the others."""
+        """Return the roster with these players' seats only."""
         return replace(self, seats=tuple(seat for seat in self.seats if seat.player in players))
 
     def renumbered(self, now: float) -> "Roster":
-        """Everyone takes a seat anew: the host number 0, the rest in the order they joined."""
+        """Return the roster as it starts play: all ready, seats renumbered, `joined` set to now.
+
+        The host has seat 0; the others follow in the order of joining.
+        """
         ordered = sorted(self.seats, key=lambda seat: seat.player != self.host)
         seats = tuple(
             replace(seat, number=n, joined=now, ready=True) for n, seat in enumerate(ordered)

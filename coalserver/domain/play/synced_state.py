@@ -1,4 +1,4 @@
-"""Truths: the state that its source of truth keeps in a room, version by version."""
+"""Synced state: a room's state in versions, which its source of truth sets and patches."""
 
 import json
 from dataclasses import dataclass, replace
@@ -7,41 +7,41 @@ from typing import Any
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import dump_json
 
-#: Bytes that a whole state may have.
+#: Limit of the whole state.
 MAX_STATE_BYTES = 256 * 1024
-#: A larger patch is not said: the whole state takes its place, with those who listen and on disk.
+#: A larger patch is replaced by the whole state, both for subscribers and on disk.
 MAX_PATCH_BYTES = 16 * 1024
-#: Versions from one snapshot to the next.
+#: Versions between two snapshots.
 SNAPSHOT_INTERVAL = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SyncedState:
-    """A state: a snapshot, and the patches since. Every method returns the next truth or refuses.
+    """A snapshot and the patches since. Methods return a new SyncedState or raise DomainError.
 
-    Nobody needs the whole at each version, so that it is put together when somebody does: for one who comes
-    late, and for every 64th version, which goes to disk.
+    The whole state is computed on demand: for new subscribers, and for every 64th version, which is
+    written to disk.
     """
 
-    #: That of its room.
+    #: Id of the room.
     id: int
     version: int = 0
     #: The snapshot: any JSON.
     state: bytes = b"null"
-    #: JSON Merge Patches (RFC 7396) that lead from there to this version; each is an object.
+    #: JSON Merge Patches (RFC 7396) from the snapshot to this version; each is an object.
     patches: tuple[bytes, ...] = ()
-    #: The entry that said this version.
+    #: Id of the entry that published this version; -1: none.
     entry: int = -1
     #: When the snapshot was made.
     snapshot_at: float = 0.0
 
     @property
     def size(self) -> int:
-        """Bytes the whole has at most: a patch adds no more than it has itself."""
+        """Upper bound of the whole state's bytes: a patch adds at most its own length."""
         return len(self.state) + sum(map(len, self.patches))
 
     def snapshot(self) -> bytes:
-        """The state at this version, as JSON."""
+        """Return the whole state at this version: JSON."""
         if not self.patches:
             return self.state
         state = json.loads(self.state)
@@ -50,17 +50,23 @@ class SyncedState:
         return dump_json(state)
 
     def compact(self, now: float) -> "SyncedState":
-        """The same version as a snapshot without patches."""
+        """Return the same version as a snapshot without patches."""
         return replace(self, state=self.snapshot(), patches=(), snapshot_at=now)
 
     def with_state(self, state: bytes, now: float) -> "SyncedState":
-        """Another state."""
+        """Return the next version with another state (any JSON).
+
+        Raises INVALID_REQUEST (field `state`) above MAX_STATE_BYTES.
+        """
         if len(state) > MAX_STATE_BYTES:
             raise DomainError(ErrorCode.INVALID_REQUEST, fields={"state": "too_large"})
         return replace(self, version=self.version + 1, state=state, patches=(), snapshot_at=now)
 
     def apply_patch(self, patch: bytes, now: float) -> "SyncedState":
-        """The state with a patch on it; a snapshot where that is due."""
+        """Return the next version with a patch (a JSON object), as a snapshot where one is due.
+
+        Raises INVALID_REQUEST (field `patch`) if the state exceeds MAX_STATE_BYTES.
+        """
         patched = self._with_patch(patch)
         if patched.size > MAX_STATE_BYTES:
             patched = patched.compact(now)
@@ -71,7 +77,7 @@ class SyncedState:
         return patched
 
     def replay(self, patch: bytes, entry: int) -> "SyncedState":
-        """What this kept snapshot became when an entry said a patch."""
+        """Return the next version with a patch from a stored entry, for recovery."""
         return replace(self._with_patch(patch), entry=entry)
 
     def _with_patch(self, patch: bytes) -> "SyncedState":
@@ -79,7 +85,7 @@ class SyncedState:
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """A value with a JSON Merge Patch on it, as RFC 7396 has it."""
+    """Return the target with a JSON Merge Patch applied (RFC 7396)."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
