@@ -1,4 +1,4 @@
-"""How we speak: one folder per API. Each is a stranger to the others; a new folder is a new dialect."""
+"""The APIs, one package each. No API imports another; a new package is found by itself."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -7,6 +7,6 @@ from coalserver.web.api import Api
 
 
 def all_apis() -> list[Api]:
-    """The dialects in the folders beside this file, by name."""
+    """Return the APIs of the packages in this folder, in the order of their names."""
     names = sorted(module.name for module in iter_modules(__path__) if module.ispkg)
     return [import_module(f"{__name__}.{name}").API for name in names]

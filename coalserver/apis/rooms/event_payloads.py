@@ -1,4 +1,4 @@
-"""How events sound in this dialect. An event without words here is not for these clients."""
+"""Event payloads of rooms and sessions. Events without a renderer are not sent to clients."""
 
 import logging
 from collections.abc import Callable
@@ -34,21 +34,21 @@ from coalserver.web.responses import json_fragment
 log = logging.getLogger(__name__)
 
 Payload = dict[str, Any]
-#: The document knows these ways of leaving; a ban is a kick to those who stay.
+#: Stored reason -> reason in the document, which has no ban. Any other reason is `left`.
 LEAVE_REASONS = {"kicked": "kicked", "timeout": "timeout", "banned": "kicked"}
-#: Likewise for how a room ends.
+#: The same for a closed room. Any other reason is `closed`.
 CLOSE_REASONS = {"host_left": "host_left", "started": "started", "expired": "expired"}
 
 
 def envelope(entry: Entry, payload: Payload | None) -> bytes | None:
-    """`{"id", "event"}` as bytes."""
+    """Return `{"id", "event"}` as bytes, or None without a payload."""
     if payload is None:
         return None
     return orjson.dumps({"id": entry.id, "event": payload}, default=json_fragment)
 
 
 def render_room_event(entry: Entry) -> bytes | None:
-    """What the members of a room, or those who look at all rooms, are told."""
+    """Return the payload of an event of a room, or None if it has none."""
     event = entry.event
     renderer = ROOM_PAYLOADS.get(type(event))
     if renderer is None:
@@ -59,7 +59,7 @@ def render_room_event(entry: Entry) -> bytes | None:
 def session_event_renderer(
     rules: Rules | None, seat: int | None
 ) -> Callable[[Entry], bytes | None]:
-    """What one seat of a session, or a spectator (None), is told."""
+    """Return a renderer of session events for one seat, or for spectators (None)."""
 
     def render(entry: Entry) -> bytes | None:
         event = entry.event
@@ -76,9 +76,10 @@ def session_event_renderer(
 
 
 def render_turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Payload:
-    """A turn through the eyes of a seat: whole as `turn`, and its members beside ours where names allow.
+    """Return the payload of a turn as a seat may see it.
 
-    Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
+    `turn` has the whole turn. Its members are also copied beside `turn`, except for those whose names
+    this API uses. If the rules fail to filter the turn, `turn` and `environment` are null.
     """
     taken, environment = event.turn, b"null"
     if rules is not None and event.state is not None:
@@ -86,7 +87,7 @@ def render_turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Payl
             taken = turn_for_seat(rules, event.turn, event.seat, seat)
             environment = state_for_seat(rules, event.state, seat)
         except DomainError:
-            log.exception("The rules of %s have failed to show a turn.", event.game)
+            log.exception("The rules of %s failed to render a turn.", event.game)
             taken = b"null"
     members = orjson.loads(taken)
     if not isinstance(members, dict):

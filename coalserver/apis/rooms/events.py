@@ -1,4 +1,4 @@
-"""Events: of one room, of all rooms of a game, of one session. Long-poll, SSE and WebSocket alike."""
+"""Event feeds of one room, of all rooms of a game and of one session, on all transports."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from coalserver.web.streaming.transports import serve_events
 
 
 async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
-    """What happens in the rooms of a game."""
+    """Serve the events of all rooms of a game, without chat."""
     game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
     core, caller = ctx.core, ctx.caller
     subscription = Subscription(
@@ -37,38 +37,36 @@ async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def room_events(ctx: RequestContext) -> web.StreamResponse:
-    """What happens in a room; its members also hear what is said there.
+    """Serve the events of a room, for members with its chat.
 
-    Of a room that is gone, what the caller has not heard; after that it is 410.
+    A closed room serves the events after the cursor; with none left it raises LOBBY_CLOSED.
     """
     lobby = room_in_path(ctx)
     room = lobby.id
     if not lobby.open:
-        # That it is gone may be true before it is said.
+        # The event of the close may not be in the feed yet.
         await ctx.core.writer.flushed()
         unread, _ = await ctx.core.entries((topics.lobby(room),), parse_cursor(ctx), 1)
         if not unread:
             lobby.check_open()
     core, caller = ctx.core, ctx.caller
     own = topics.player(caller.player)
-    outside = Subscription((topics.lobby(room),), None, render_room_event, own)
-    inside = Subscription(
-        (topics.lobby(room), topics.lobby_chat(room)), None, render_room_event, own
-    )
-    afterwards = replace(outside, ended=True)
+    for_others = Subscription((topics.lobby(room),), None, render_room_event, own)
+    for_members = replace(for_others, topics=(topics.lobby(room), topics.lobby_chat(room)))
+    after_close = replace(for_others, ended=True)
 
     def subscribe() -> Subscription:
         check_still_valid(core, caller)
         lobby = core.state.get(Lobby, room)
         if lobby is None or not lobby.open:
-            return afterwards
-        return inside if caller.player in lobby.roster else outside
+            return after_close
+        return for_members if caller.player in lobby.roster else for_others
 
     return await serve_events(ctx, subscribe)
 
 
 async def session_events(ctx: RequestContext) -> web.StreamResponse:
-    """What happens in a session, through the eyes of one's seat or of a spectator."""
+    """Serve the events of a session as the caller may see them, for members with its chat."""
     session = visible_session_in_path(ctx).id
     core, caller = ctx.core, ctx.caller
 
@@ -86,7 +84,7 @@ async def session_events(ctx: RequestContext) -> web.StreamResponse:
 
 
 def subscription_for_seat(core: Core, room: Room, seat: int | None, player: int) -> Subscription:
-    """What a seat of a session hears, or a spectator (None)."""
+    """Return the subscription of a seat of a session, or of a spectator (None)."""
     rules = core.context.rules.get(room.game)
     subscribed_topics: tuple[Topic, ...] = (topics.room(room.id),)
     if seat is not None:

@@ -1,4 +1,4 @@
-"""Games: which there are, and what one keeps for its users."""
+"""Games: the list of games, and the data that a game stores for its users."""
 
 import re
 
@@ -18,12 +18,12 @@ STORAGE_KEY = re.compile(r"[a-zA-Z0-9_-]{1,32}")
 
 
 async def list_games(ctx: RequestContext) -> web.StreamResponse:
-    """Every game that shows itself."""
-    return json_response([render.game(one) for one in ctx.core.query(listed_games)])
+    """Return the listed games, oldest first."""
+    return json_response([render.game(entity) for entity in ctx.core.query(listed_games)])
 
 
 async def get_user_data(ctx: RequestContext) -> web.StreamResponse:
-    """The value kept for a user under a key, as it was put."""
+    """Return the JSON value stored for a user under a key. Every user may read it."""
     ctx.core.query(game_by_tag, tag=ctx.path["game"])
     user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
     value = ctx.core.query(
@@ -33,7 +33,7 @@ async def get_user_data(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def save_user_data(ctx: RequestContext) -> web.StreamResponse:
-    """Keep any JSON for oneself."""
+    """Store any JSON for the caller under a key."""
     await ctx.core.execute(
         save_storage_item,
         game=ctx.path["game"],
@@ -46,6 +46,7 @@ async def save_user_data(ctx: RequestContext) -> web.StreamResponse:
 
 
 def _storage_key(ctx: RequestContext) -> str:
+    """Return the storage key in the path. Raises INVALID_REQUEST."""
     storage_key = ctx.path["key"]
     if not STORAGE_KEY.fullmatch(storage_key):
         raise DomainError(

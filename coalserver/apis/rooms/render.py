@@ -1,4 +1,4 @@
-"""How lobbies, rooms and events look in this dialect. Plain functions; nothing is decided here."""
+"""JSON shapes of users, games, rooms and sessions. A room is a Lobby of the core, a session a Room."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,10 +17,12 @@ JSON = dict[str, Any]
 
 
 def user(id: int, name: str) -> JSON:
+    """Return `{"userId", "username"}`."""
     return {"userId": id, "username": name}
 
 
 def game(entity: Game) -> JSON:
+    """Return a row of the list of games."""
     return {
         "tag": entity.tag,
         "name": entity.name,
@@ -30,12 +32,12 @@ def game(entity: Game) -> JSON:
 
 
 def reference(kind: str, id: int, game: str) -> JSON:
-    """What joining or starting answers: the id and where it belongs."""
+    """Return the answer to joining or starting: `{"id", "game", "type"}`, type `room` or `session`."""
     return {"id": id, "game": game, "type": kind}
 
 
 def room_row(state: State, lobby: Lobby) -> JSON:
-    """A row of the list of rooms, without `userInRoom`."""
+    """Return a row of the list of rooms, without `userInRoom`."""
     host = lobby.roster.host
     return {
         "roomId": lobby.id,
@@ -51,18 +53,18 @@ def room_row(state: State, lobby: Lobby) -> JSON:
 
 
 class RoomRowCache:
-    """Rows of lists of rooms, made once for each state of a lobby and shared by all who ask."""
+    """Cache of rendered rows of the list of rooms, one per lobby until the lobby or its host changes."""
 
-    #: More than anybody looks at; then it begins anew.
+    #: The cache is cleared at this size, so that closed lobbies do not use memory forever.
     MAX_ROWS = 20_000
 
     def __init__(self, shared: AppContext) -> None:
         self._state = shared.core.state
-        #: Lobby id -> what the row was made of, and the row for who is outside and for who is in.
+        #: Lobby id -> (lobby, host, row with `userInRoom` false, row with it true).
         self._rows: dict[int, tuple[Lobby, Player | None, bytes, bytes]] = {}
 
     def render_list(self, lobbies: Iterable[Lobby], player: int) -> bytes:
-        """The list of these rooms, with `userInRoom` for this player."""
+        """Return the lobbies as a JSON list, with `userInRoom` for this player."""
         mine = self._state.ids(Lobby, "member", player)
         players, cached = self._state.table(Player), self._rows
         rows = []
@@ -79,12 +81,13 @@ class RoomRowCache:
         if len(self._rows) >= self.MAX_ROWS:
             self._rows.clear()
         row = orjson.dumps(room_row(self._state, lobby))[:-1]
-        outside, inside = (row + b',"userInRoom":%b}' % word for word in (b"false", b"true"))
+        outside, inside = (row + b',"userInRoom":%b}' % value for value in (b"false", b"true"))
         cached = self._rows[lobby.id] = (lobby, host, outside, inside)
         return cached
 
 
 def members(state: State, lobby: Lobby) -> list[JSON]:
+    """Return the members of a room in the order of their seats."""
     host = lobby.roster.host
     return [
         {
@@ -98,7 +101,7 @@ def members(state: State, lobby: Lobby) -> list[JSON]:
 
 
 def room(state: State, lobby: Lobby) -> JSON:
-    """The document of one room."""
+    """Return a room with its members."""
     return {
         **room_row(state, lobby),
         "readyCheck": lobby.ready_check,
@@ -107,7 +110,7 @@ def room(state: State, lobby: Lobby) -> JSON:
 
 
 def created_room(state: State, lobby: Lobby) -> JSON:
-    """The answer to creating a room."""
+    """Return the answer to creating a room, in the shape of the document plus `roomId`."""
     return {
         "roomId": lobby.id,
         "name": lobby.name,
@@ -118,7 +121,7 @@ def created_room(state: State, lobby: Lobby) -> JSON:
 
 
 def session_row(state: State, room: Room) -> JSON:
-    """A row of the list of sessions."""
+    """Return a row of the list of sessions."""
     current = room.current
     return {
         "sessionId": str(room.id),
@@ -140,7 +143,7 @@ def session_row(state: State, room: Room) -> JSON:
 
 
 def session(state: State, room: Room, rules: Rules | None, player: int) -> JSON:
-    """The document of one session, with the state as this player may see it."""
+    """Return a session with the state that this player may see."""
     return {
         **session_row(state, room),
         "environment": orjson.Fragment(room.view(rules, find_seat_number(room, player))),
@@ -148,7 +151,7 @@ def session(state: State, room: Room, rules: Rules | None, player: int) -> JSON:
 
 
 def find_seat_number(room: Room, player: int) -> int | None:
-    """The player's seat number, None for a spectator."""
+    """Return the seat number of a player, or None for a spectator."""
     for seat in room.roster.seats:
         if seat.player == player:
             return seat.number

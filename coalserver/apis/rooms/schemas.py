@@ -1,15 +1,15 @@
-"""What bodies look like. Unknown members are ignored; an optional member may be null."""
+"""Schemas of request bodies. Unknown members are ignored; an optional member may be null."""
 
 from typing import Any
 
 from coalserver.web.schemas import AnyJson, Boolean, Integer, RawJson, RequestSchema, Secret, Text
 
-#: Bytes the options of a room may have.
+#: Largest size of options, turns and user data, in bytes.
 MAX_OPTIONS_BYTES = 16 * 1024
 
 
 class NullIsAbsentSchema(RequestSchema):
-    """A null member is an absent one."""
+    """A schema that treats null members as absent."""
 
     def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in loaded.items() if value is not None}
