@@ -1,10 +1,11 @@
-"""The house: walls, laws and budgets of the code itself. Each failure says what to do instead."""
+"""Architecture: import rules, law L1, sizes and words of the code itself. Each failure says what to do instead."""
 
 import ast
 import configparser
 import re
 import subprocess
 import sys
+import tokenize
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,7 @@ MAX_LINES = 800
 #: Distributed as a single file.
 SINGLE_FILES = {"static/mc/mc_coal_agent.py"}
 
-#: What is asked for although nothing of ours imports it, and why.
+#: Packages that are required although no module imports them, and why.
 NOT_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no zones of its own; without, every time would be shown in UTC",
 }
@@ -59,8 +60,8 @@ NOT_IMPORTED = {
 FILES = sorted(CODE.rglob("*.py"))
 
 
-def room(path: Path) -> str:
-    """A file by its path in the package."""
+def module_path(path: Path) -> str:
+    """Return the path of a module within the package."""
     return path.relative_to(CODE).as_posix()
 
 
@@ -69,7 +70,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and top package of everything a file imports, wherever in it."""
+    """Yield line and top-level package of every import in a file."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name.partition(".")[0]) for name in node.names)
@@ -78,13 +79,14 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def allowed(path: str) -> set[str]:
-    """What the nearest room around a file may import."""
-    rooms = (path, *(parent.as_posix() for parent in Path(path).parents))
-    return next(OUTSIDE[room] for room in rooms if room in OUTSIDE)
+    """Return the packages from outside that a module may import: those of the nearest entry of OUTSIDE."""
+    places = (path, *(parent.as_posix() for parent in Path(path).parents))
+    return next(OUTSIDE[place] for place in places if place in OUTSIDE)
 
 
-def within(*rooms: str) -> list[Path]:
-    return [path for path in FILES if room(path).startswith(tuple(f"{one}/" for one in rooms))]
+def within(*packages: str) -> list[Path]:
+    prefixes = tuple(f"{package}/" for package in packages)
+    return [path for path in FILES if module_path(path).startswith(prefixes)]
 
 
 def long_files(max_lines: int) -> list[tuple[str, int]]:
@@ -100,16 +102,18 @@ def long_files(max_lines: int) -> list[tuple[str, int]]:
     return found
 
 
-def test_the_walls_inside_stand(tmp_path):
+def test_import_contracts_hold(tmp_path):
     line = ["--config", str(ROOT / "setup.cfg"), "--no-logo", "--cache-dir", str(tmp_path)]
     code = f"from importlinter.cli import lint_imports_command as run; run({line!r})"
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert said.returncode == 0, f"A room imports what it may not:\n{said.stdout}{said.stderr}"
+    assert result.returncode == 0, (
+        f"A package imports what it must not:\n{result.stdout}{result.stderr}"
+    )
 
 
-def test_every_room_has_its_contract():
+def test_every_package_has_an_import_contract():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     # The two at the top may import everything below them.
@@ -124,22 +128,22 @@ def test_no_module_lies_loose():
     assert not loose, f"{sorted(loose)}: each module belongs in a package; docs/layout.md"
 
 
-@pytest.mark.parametrize("path", FILES, ids=room)
-def test_a_room_imports_only_its_own_outside_packages(path):
-    may = allowed(room(path)) | sys.stdlib_module_names | {"coalserver"}
+@pytest.mark.parametrize("path", FILES, ids=module_path)
+def test_module_imports_only_allowed_outside_packages(path):
+    may = allowed(module_path(path)) | sys.stdlib_module_names | {"coalserver"}
     wrong = [f"line {line}: {name}" for line, name in imported(path) if name not in may]
-    assert not wrong, f"{room(path)} may not import {', '.join(wrong)}; see OUTSIDE, here"
+    assert not wrong, f"{module_path(path)} may not import {', '.join(wrong)}; see OUTSIDE, here"
 
 
-@pytest.mark.parametrize("path", within(*SYNCHRONOUS), ids=room)
-def test_nothing_waits_in_a_command(path):
+@pytest.mark.parametrize("path", within(*SYNCHRONOUS), ids=module_path)
+def test_commands_do_not_await(path):
     waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     lines = [node.lineno for node in ast.walk(tree(path)) if isinstance(node, waits)]
     lines += [line for line, name in imported(path) if name == "asyncio"]
-    assert not lines, f"{room(path)} waits at lines {lines}: law L1, commands run to their end"
+    assert not lines, f"{module_path(path)} awaits at lines {lines}: law L1, commands do not await"
 
 
-@pytest.mark.parametrize("path", within("domain", "core"), ids=room)
+@pytest.mark.parametrize("path", within("domain", "core"), ids=module_path)
 def test_core_names_avoid_ambiguous_words(path):
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     names = []
@@ -150,50 +154,58 @@ def test_core_names_avoid_ambiguous_words(path):
             names.append((node.lineno, node.arg))
     wrong = [f"line {line}: {name}" for line, name in names if name.lower().strip("_") in BANNED]
     assert not wrong, (
-        f"{room(path)}: {wrong}; docs/architecture.md, section 2, has the words to use"
+        f"{module_path(path)}: {wrong}; docs/architecture.md, section 2, has the words to use"
     )
 
 
-@pytest.mark.parametrize("path", FILES, ids=room)
-def test_whatever_comes_is_caught_in_few_places_only(path):
+@pytest.mark.parametrize("path", FILES, ids=module_path)
+def test_only_listed_modules_catch_every_exception(path):
     for node in ast.walk(tree(path)):
         if not isinstance(node, ast.ExceptHandler):
             continue
         caught = {"*" if node.type is None else ast.unparse(node.type)}
-        where = f"{room(path)}, line {node.lineno}"
+        where = f"{module_path(path)}, line {node.lineno}"
         if caught & {"*", "Exception"}:
-            assert room(path) in CATCH_ALL, f"{where} catches everything: a bug is to be seen"
+            assert module_path(path) in CATCH_ALL, (
+                f"{where} catches every exception and would hide bugs"
+            )
         if "BaseException" in caught:
             again = any(isinstance(one, ast.Raise) for one in ast.walk(node))
-            assert again, f"{where} catches BaseException and does not raise it again"
+            assert again, f"{where} catches BaseException without raising it again"
 
 
-@pytest.mark.parametrize("path", FILES, ids=room)
-def test_every_file_says_what_lives_in_it(path):
-    assert ast.get_docstring(tree(path)), f"{room(path)} has no docstring"
-    assert path.stem not in EMPTY_NAMES, f"{room(path)}: the name says nothing; see style.md"
+@pytest.mark.parametrize("path", FILES, ids=module_path)
+def test_every_module_has_a_docstring_and_a_telling_name(path):
+    assert ast.get_docstring(tree(path)), f"{module_path(path)} has no docstring"
+    assert path.stem not in EMPTY_NAMES, (
+        f"{module_path(path)}: the name is too general; see docs/style.md"
+    )
 
 
-def test_only_the_command_line_reads_the_environment():
-    reads = [room(path) for path in FILES if re.search(r"\benviron\b|\bgetenv\b", path.read_text())]
+def test_only_the_configuration_reads_the_environment():
+    reads = [
+        module_path(path)
+        for path in FILES
+        if re.search(r"\benviron\b|\bgetenv\b", path.read_text())
+    ]
     assert set(reads) <= {"cli/main.py", "config/__init__.py"}, (
         f"settings belong in config: {reads}"
     )
 
 
-def test_no_file_is_longer_than_the_limit():
+def test_no_module_exceeds_the_line_limit():
     assert not long_files(MAX_LINES), "split these by subject"
 
 
-def test_types_are_right():
-    said = subprocess.run(
+def test_types_check():
+    result = subprocess.run(
         [sys.executable, "-m", "mypy", "--config-file", "setup.cfg"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert said.returncode == 0, f"mypy:\n{said.stdout}{said.stderr}"
+    assert result.returncode == 0, f"mypy:\n{result.stdout}{result.stderr}"
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")], ids=" ".join)
@@ -212,7 +224,7 @@ def test_every_package_is_in_the_wheel():
     assert listed == there, f"packages in setup.cfg: differs in {sorted(listed ^ there)}"
 
 
-def test_every_outside_package_is_asked_for():
+def test_requirements_match_the_imports():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     asked = re.findall(r"^[\w-]+", settings["options"]["install_requires"], re.MULTILINE)
@@ -223,5 +235,40 @@ def test_every_outside_package_is_asked_for():
     assert needed == set(asked), f"install_requires: differs in {sorted(needed ^ set(asked))}"
 
 
-def test_pyproject_says_only_how_to_build():
+def test_pyproject_has_only_the_build_system():
     assert list(tomllib.loads((ROOT / "pyproject.toml").read_text())) == ["build-system"]
+
+
+#: Words of an earlier vocabulary, by what replaced them; see docs/names.md.
+OLD_WORDS = {
+    "Deed": "AuditEntry",
+    "Chorus": "BroadcastGroup",
+    "Truth": "SyncedState",
+    "Welcome": "HostProfile",
+    "Refusal": "DomainError",
+    "Why": "ErrorCode",
+    "Datum": "StorageItem",
+    "Mending": "VisitChanges",
+    "Sighting": "WorldMark",
+    "Talker": "DuplexStream",
+    "Sleeper": "Expirable",
+    "Dialect": "Api",
+    "astray": "render_http_error",
+    "STRAYS": "HTTP_ERRORS",
+    "do_once": "execute_idempotent",
+    "the_player": "get_player",
+    "the_lobby": "get_lobby",
+    "the_world": "get_world",
+}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_path)
+def test_old_words_do_not_return(path):
+    names = {token.string for token in tokens(path) if token.type == tokenize.NAME}
+    wrong = {word: OLD_WORDS[word] for word in names & set(OLD_WORDS)}
+    assert not wrong, f"{module_path(path)}: use the standard terms {wrong}; docs/names.md"
+
+
+def tokens(path: Path) -> Iterator[tokenize.TokenInfo]:
+    with path.open("rb") as file:
+        yield from tokenize.tokenize(file.readline)
