@@ -1,5 +1,6 @@
-"""Cleaning of text: control and invisible characters."""
+"""Text: control and invisible characters, comparison of secrets."""
 
+import hmac
 import re
 
 #: Line breaks, control characters that a terminal would act on, and lone surrogates.
@@ -21,6 +22,13 @@ def printable(text: str, *, lines: bool = False) -> str:
         if letter.isprintable() or _is_allowed_invisible(letter) or (lines and letter == "\n")
         else " "
         for letter in text
+    )
+
+
+def constant_time_equals(presented: str, stored: str) -> bool:
+    """Return whether two secrets are equal, in a time that does not depend on their content."""
+    return hmac.compare_digest(
+        presented.encode("utf-8", "surrogatepass"), stored.encode("utf-8", "surrogatepass")
     )
 
 

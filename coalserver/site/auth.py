@@ -11,8 +11,8 @@ from coalserver.core.commands.accounts import create_login_session, revoke_login
 from coalserver.core.queries.accounts import account_by_id, has_admin
 from coalserver.core.queries.players import find_account_by_email
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
-from coalserver.domain.accounts.oauth import constant_time_equals
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import constant_time_equals
 from coalserver.security.passwords import PasswordService
 from coalserver.web.api import AppContext, RequestContext, Route
 from coalserver.web.pages.cookies import (

@@ -17,13 +17,9 @@ from coalserver.core.commands.oauth import (
 )
 from coalserver.core.commands.oauth import delete_client as delete_client_command
 from coalserver.core.queries.oauth import client_by_code
-from coalserver.domain.accounts.oauth import (
-    MAX_REDIRECT_URIS,
-    MAX_URI_LENGTH,
-    OAuthClient,
-    constant_time_equals,
-)
+from coalserver.domain.accounts.oauth import MAX_REDIRECT_URIS, MAX_URI_LENGTH, OAuthClient
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import constant_time_equals
 from coalserver.web.api import AppContext, RequestContext, Route
 from coalserver.web.bearer import find_bearer_token
 from coalserver.web.body import invalid_body, load_body

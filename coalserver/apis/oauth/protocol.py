@@ -26,14 +26,9 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from coalserver.core.engine import Core
 from coalserver.core.queries.oauth import client_by_code, code_by_secret, tokens_by_refresh_token
-from coalserver.domain.accounts.oauth import (
-    AGENT_SCOPE,
-    AuthorizationCode,
-    OAuthClient,
-    TokenPair,
-    constant_time_equals,
-)
+from coalserver.domain.accounts.oauth import AGENT_SCOPE, AuthorizationCode, OAuthClient, TokenPair
 from coalserver.domain.errors import DomainError
+from coalserver.domain.text import constant_time_equals
 from coalserver.web.api import AppContext
 from coalserver.web.pages.forms import Pairs
 from coalserver.web.throttling import FailureLimiter

@@ -10,9 +10,9 @@ from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.host_profile import HostProfile
-from coalserver.domain.play.lobby import constant_time_equals
 from coalserver.domain.play.player import Player, Token
 from coalserver.domain.play.room import Room
+from coalserver.domain.text import constant_time_equals
 
 #: How many a host and his guests may be.
 MAX_MEMBERS = 100

@@ -11,9 +11,9 @@ from coalserver.core.ports import Entry
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import BinarySent, CommandSent, SyncedStateChanged
-from coalserver.domain.play.lobby import constant_time_equals
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
+from coalserver.domain.text import constant_time_equals
 
 #: Whole states may be large: few at once.
 CHUNK_SIZE = 20

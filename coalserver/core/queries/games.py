@@ -6,8 +6,8 @@ from coalserver.core.leaderboards import Leaderboard
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game, StorageItem
-from coalserver.domain.play.lobby import constant_time_equals
 from coalserver.domain.play.player import Player
+from coalserver.domain.text import constant_time_equals
 
 
 def listed_games(state: State) -> list[Game]:

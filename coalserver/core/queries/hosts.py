@@ -5,8 +5,8 @@ import hashlib
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.host_profile import HostProfile
-from coalserver.domain.play.lobby import constant_time_equals
 from coalserver.domain.play.room import Room
+from coalserver.domain.text import constant_time_equals
 
 
 def host_by_code(

@@ -1,6 +1,5 @@
 """OAuth: clients, grants, authorization codes, token pairs and the pairing codes of agents."""
 
-import hmac
 import re
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -210,10 +209,3 @@ def is_safe_redirect_uri(uri: str) -> bool:
 def slugify_client_id(requested: str) -> str:
     """Return a requested client id in characters that URLs allow, at most 100; may be empty."""
     return _UNSAFE_CHARACTERS.sub("-", requested).strip("-.")[:100]
-
-
-def constant_time_equals(presented: str, stored: str) -> bool:
-    """Whether two secrets are one, in a time that does not tell how alike they are."""
-    return hmac.compare_digest(
-        presented.encode("utf-8", "surrogatepass"), stored.encode("utf-8", "surrogatepass")
-    )

@@ -1,11 +1,11 @@
 """Lobbies, where players gather until the host starts a room. Open -> started or closed."""
 
-import hmac
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.roster import Roster
+from coalserver.domain.text import constant_time_equals
 
 
 class LobbyState(StrEnum):
@@ -25,11 +25,6 @@ class CloseReason(StrEnum):
     CLOSED = "closed"
     EMPTY = "empty"
     FINISHED = "finished"
-
-
-def constant_time_equals(presented: str, stored: str) -> bool:
-    """Compare two digests in constant time."""
-    return hmac.compare_digest(presented.encode(), stored.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Rules, call_rule, call_rule_json, dump_json
-from coalserver.domain.play.lobby import CloseReason, constant_time_equals
+from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.roster import Roster
+from coalserver.domain.text import constant_time_equals
 
 
 @dataclass(frozen=True, slots=True)
