@@ -223,7 +223,7 @@ def test_it_runs_on_the_fastest_loop_there_is():
 
 def test_the_console_script_and_run_py_are_the_same():
     assert "sys.exit(main())" in (ROOT / "run.py").read_text()
-    assert "coalserver = coalserver.cli:main" in (ROOT / "setup.cfg").read_text()
+    assert "coalserver = coalserver.cli.main:main" in (ROOT / "setup.cfg").read_text()
     version = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "--version"],
         capture_output=True,

@@ -110,7 +110,7 @@ def test_an_order_waits_for_a_server_that_is_about_to_listen_but_not_for_ever(
     line, data, monkeypatch
 ):
     line("game", "add", "chess")
-    monkeypatch.setattr(main, "PATIENCE", 0.2)
+    monkeypatch.setattr(main, "LOCK_TIMEOUT_SECONDS", 0.2)
     with DataDirectory(data).lock():
         said = line("game", "list")
     assert said.status == 1
