@@ -1,15 +1,20 @@
 """The memory store: keeps everything for as long as it lives. For tests and trials."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from math import floor, inf
+from typing import Any, TypeVar
 
 from coalserver.core.ports import (
     ENTRY_COUNTER,
     Batch,
     Counter,
     Entry,
+    LineCategory,
     LineCount,
     LineQuery,
+    PageKey,
     PlaytimeStats,
     ScreenshotQuery,
     StoredState,
@@ -18,7 +23,23 @@ from coalserver.core.ports import (
     VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
-from coalserver.storage.memory_history import MemoryHistory
+from coalserver.domain.minecraft.visits import PresenceMark, Visit
+from coalserver.domain.text_search import matches, parse_query
+from coalserver.storage.visit_updates import (
+    login_line,
+    logout_line,
+    marks_of,
+    update_visits,
+    with_tag,
+)
+
+T = TypeVar("T")
+#: The tag that lines of a list have.
+TAGS = {
+    LineCategory.CHAT: "chat",
+    LineCategory.DEATH: "death",
+    LineCategory.ACHIEVEMENT: "achievement",
+}
 
 
 class MemoryStore:
@@ -102,3 +123,183 @@ class MemoryStore:
 
     def _oldest(self) -> int:
         return self._entries[0].id if self._entries else self._counters.get(ENTRY_COUNTER, 0)
+
+
+class MemoryHistory:
+    """Lines, visits and screenshots. Not slow for as many as a test has."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, LogLine] = {}
+        self.digests: set[bytes] = set()
+        self.visits: dict[int, StoredVisit] = {}
+        self.screenshots: dict[int, Screenshot] = {}
+        self._marks: dict[int, list[PresenceMark]] = {}
+
+    def write(self, batch: Batch) -> None:
+        for line, digest, _ in batch.lines:
+            if digest in self.digests:
+                raise ValueError("a line is filed twice")
+            self.digests.add(digest)
+            self.lines[line.id] = line
+        for world, mark, now in marks_of(batch):
+            update_visits(_VisitTable(self, world, now, self._marks.setdefault(world, [])), mark)
+        for id, screenshot in batch.screenshots.items():
+            if screenshot is None:
+                self.screenshots.pop(id, None)
+            else:
+                self.screenshots[id] = screenshot
+
+    def find_lines(self, query: LineQuery, limit: int) -> list[LogLine]:
+        search = None if query.words is None else parse_query(query.words)
+        found = (
+            line
+            for line in self.lines.values()
+            if line.world == query.world
+            and (search is not None or line.at is not None)
+            and (query.username is None or line.username == query.username != "")
+            and (query.tag is None or query.tag in line.tags)
+            and (not query.tags or not set(query.tags).isdisjoint(line.tags))
+            and (query.category is LineCategory.LINE or TAGS[query.category] in line.tags)
+            and (
+                search is None or (search and matches(_searched_text(line, query.category), search))
+            )
+        )
+        return _page([((line.at, line.id), line) for line in found], query, limit)
+
+    def count_lines(self, query: LineQuery, by: Sequence[str]) -> list[LineCount]:
+        found = self.find_lines(replace(query, words=None), len(self.lines))
+        counts = Tally(tuple(str(getattr(line, name)) for name in by) for line in found)
+        if not by:
+            counts[()] += 0
+        return sorted(
+            (LineCount(parts, lines) for parts, lines in counts.items()),
+            key=lambda one: (-one.lines, one.values),
+        )
+
+    def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
+        found: dict[str, list[Visit]] = {}
+        for stored in self.visits.values():
+            if stored.world == world and stored.visit.username in usernames:
+                found.setdefault(stored.visit.username, []).append(stored.visit)
+        return [_playtime(name, visits) for name, visits in found.items()]
+
+    def find_visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
+        found = (
+            stored
+            for stored in self.visits.values()
+            if stored.world == query.world
+            and (query.username is None or stored.visit.username == query.username)
+        )
+        return _page([((stay.visit.login.at, stay.id), stay) for stay in found], query, limit)
+
+    def find_screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
+        found = (
+            screenshot
+            for screenshot in self.screenshots.values()
+            if screenshot.world == query.world
+            and (query.account is None or screenshot.account == query.account)
+        )
+        return _page([((shot.created, shot.id), shot) for shot in found], query, limit)
+
+
+class _VisitTable:
+    """The visits of one world, while a mark is put among its own."""
+
+    def __init__(
+        self, history: MemoryHistory, world: int, now: float, marks: list[PresenceMark]
+    ) -> None:
+        self._history, self._world, self._now, self._marks = history, world, now, marks
+
+    def online_names(self, mark: PresenceMark) -> Iterable[str]:
+        return {visit.username for visit in self._visits() if visit.open_at(mark) is not None}
+
+    def open_visit(self, username: str, mark: PresenceMark) -> Visit | None:
+        for visit in self._visits():
+            if visit.username == username and (then := visit.open_at(mark)) is not None:
+                return then
+        return None
+
+    def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
+        found = (one for one in self._marks if one.username in ("", username) and one > mark)
+        return iter(sorted(found))
+
+    def clear_tags(self, visit: Visit) -> None:
+        self._tag(login_line(visit), "")
+        self._tag(logout_line(visit), "")
+
+    def delete(self, visit: Visit) -> None:
+        del self._history.visits[visit.login.line]
+
+    def insert(self, visit: Visit) -> None:
+        id = visit.login.line
+        zone = self._history.lines[id].zone
+        self._history.visits[id] = StoredVisit(id, self._world, visit, zone, self._now, self._now)
+        self._set_tags(visit)
+
+    def update(self, visit: Visit) -> None:
+        stored = self._history.visits[visit.login.line]
+        self._history.visits[stored.id] = stored._replace(visit=visit, updated=self._now)
+        self._set_tags(visit)
+
+    def _set_tags(self, visit: Visit) -> None:
+        self._tag(login_line(visit), "login")
+        self._tag(logout_line(visit), "logout")
+
+    def record_mark(self, mark: PresenceMark) -> None:
+        self._marks.append(mark)
+        if mark.line and mark.username and not self._is_boundary(mark.line):
+            self._tag(mark.line, "")
+
+    def _is_boundary(self, line: int) -> bool:
+        return any(line in (login_line(visit), logout_line(visit)) for visit in self._visits())
+
+    def _visits(self) -> list[Visit]:
+        return [stay.visit for stay in self._history.visits.values() if stay.world == self._world]
+
+    def _tag(self, id: int, tag: str) -> None:
+        line = self._history.lines.get(id)
+        if line is not None:
+            self._history.lines[id] = replace(line, tags=with_tag(line.tags, tag))
+
+
+def _playtime(username: str, visits: Sequence[Visit]) -> PlaytimeStats:
+    ended = (max(0.0, v.logout.order - v.login.order) for v in visits if v.logout is not None)
+    open_logins = [visit.login.at for visit in visits if visit.logout is None]
+    first = min(visit.login.at for visit in visits)
+    return PlaytimeStats(username, len(visits), sum(ended), first, max(open_logins, default=None))
+
+
+def _searched_text(line: LogLine, category: LineCategory) -> str:
+    """What of a line words are looked for in."""
+    return {
+        LineCategory.LINE: line.line,
+        LineCategory.CHAT: line.chat,
+        LineCategory.DEATH: line.message,
+        LineCategory.ACHIEVEMENT: line.title,
+    }[category]
+
+
+def _page(
+    found: Sequence[tuple[tuple[float | None, int], T]],
+    query: LineQuery | VisitQuery | ScreenshotQuery,
+    limit: int,
+) -> list[T]:
+    """The newest of what was found, from where one was."""
+    since = -inf if query.since is None else query.since
+    before = inf if query.before is None else query.before
+    bounded = query.since is not None or query.before is not None
+    ascending = isinstance(query, LineQuery) and query.ascending
+    last = _order(query.after) if query.after else (-inf if ascending else inf, 0)
+    rows = sorted(((_order(PageKey(*key)), item) for key, item in found), key=lambda row: row[0])
+    fits = [
+        item
+        for order, item in (rows if ascending else reversed(rows))
+        if (order > last if ascending else order < last)
+        and since <= order[0] < before
+        and not (bounded and order[0] == -inf)
+    ]
+    return fits[:limit]
+
+
+def _order(key: PageKey) -> tuple[float, int]:
+    return (-inf if key.at is None else floor(key.at), key.id)

@@ -1,9 +1,14 @@
-"""Log lines in a SQLite file: written with a batch, listed and searched newest first."""
+"""Log lines in a SQLite file: written with a batch, listed and searched newest first.
+
+A line's place is its row's number and its words' in the index: every list and every search of a world is a walk
+down one stretch of numbers. It is given out when the line is written, once.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import nlargest, nsmallest
+from math import floor
 from operator import attrgetter
 from typing import Any
 
@@ -12,9 +17,16 @@ from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.log.header import strip_colors
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.text_search import normalize, parse_query
-from coalserver.storage.sqlite import places as places
 from coalserver.storage.visit_updates import with_tag
 
+#: Bits for lines within a second, for seconds, and (what is left of 63) for worlds.
+LINE_BITS, SECOND_BITS = 12, 33
+POSITIONS_PER_SECOND = 1 << LINE_BITS
+#: Seconds count from 1901; lines without a time lie in the first thirty years of that, in which no line was written.
+EPOCH = 2**31
+FIRST_SECOND = 2**30
+#: Room for the last second to overflow.
+LAST_SECOND = 2**SECOND_BITS - 2**20
 #: Digests asked for in one statement.
 CHUNK_SIZE = 500
 #: What a line tells besides its id, its tags and where it is, in the order of the columns.
@@ -35,7 +47,7 @@ _KINDS = {kind.value: kind for kind in LineKind}
 #: Begins the one word of the column `who`. No other word has it: see words.py.
 USERNAME_PREFIX = "\ue000"
 #: Below the world in a place.
-POSITION_BITS = places.LINE_BITS + places.SECOND_BITS
+POSITION_BITS = LINE_BITS + SECOND_BITS
 
 
 def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
@@ -43,7 +55,7 @@ def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
     if not new_lines:
         return
     sets = TagSets(db)
-    positions = places.Positions(db)
+    positions = Positions(db)
     rows, words = [], []
     for line, digest, _ in new_lines:
         position = positions.next(line.world, line.at)
@@ -194,13 +206,13 @@ def _tags(db: sqlite3.Connection, query: LineQuery) -> list[int] | None:
 def _bounds(db: sqlite3.Connection, query: LineQuery) -> tuple[int, int]:
     """From which place on, and up to which place, lines are wanted."""
     world = query.world
-    low, high = places.first_position(world), places.first_position(world + 1)
+    low, high = first_position(world), first_position(world + 1)
     if query.words is None or query.before is not None:
-        low = places.first_dated_position(world)
+        low = first_dated_position(world)
     if query.since is not None:
-        low = max(low, places.position_at(world, query.since))
+        low = max(low, position_at(world, query.since))
     if query.before is not None:
-        high = places.position_at(world, query.before)
+        high = position_at(world, query.before)
     if query.after is not None and query.ascending:
         low = max(low, _position_of(db, world, *query.after) + 1)
     elif query.after is not None:
@@ -211,7 +223,7 @@ def _bounds(db: sqlite3.Connection, query: LineQuery) -> tuple[int, int]:
 def _position_of(db: sqlite3.Connection, world: int, when: float | None, id: int) -> int:
     """Where a line is; where it was, if it is no more."""
     row = db.execute("SELECT place FROM line WHERE id = ?", (id,)).fetchone()
-    return int(row[0]) if row else places.position_at(world, when)
+    return int(row[0]) if row else position_at(world, when)
 
 
 def _listed(
@@ -300,3 +312,55 @@ def _lines(db: sqlite3.Connection, tag_sets: Tags, rows: Sequence[Any]) -> list[
 def _location(text: str) -> tuple[float, float, float]:
     x, y, z = map(float, text.split())
     return x, y, z
+
+
+def first_position(world: int) -> int:
+    """The place below all of a world's lines; the next world's is above them."""
+    return world << (LINE_BITS + SECOND_BITS)
+
+
+def position_at(world: int, when: float | None) -> int:
+    """The first place of a second; of lines without a time, the first of all."""
+    second = 0 if when is None else min(max(floor(when) + EPOCH, FIRST_SECOND), LAST_SECOND)
+    return first_position(world) + second * POSITIONS_PER_SECOND
+
+
+def first_dated_position(world: int) -> int:
+    """The first place of a line that has a time."""
+    return first_position(world) + FIRST_SECOND * POSITIONS_PER_SECOND
+
+
+class Positions:
+    """Gives out the next places, within one transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        #: The newest place of each world that is on disk; by a second's first place, the next free one.
+        self._tops: dict[int, int] = {}
+        self._free: dict[int, int] = {}
+
+    def next(self, world: int, when: float | None) -> int:
+        """A place behind all lines of the same second. A second that is full goes on into the next."""
+        low = position_at(world, when)
+        high = first_dated_position(world) if when is None else low + POSITIONS_PER_SECOND
+        while (free := self._first_free(world, low, high)) == high:
+            low, high = high, high + POSITIONS_PER_SECOND
+        self._free[low] = free + 1
+        return free
+
+    def _first_free(self, world: int, low: int, high: int) -> int:
+        free = self._free.get(low)
+        if free is None:
+            top = self._tops.get(world)
+            if top is None:
+                top = self._tops[world] = self._last(
+                    first_position(world), first_position(world + 1)
+                )
+            free = self._free[low] = low if top < low else max(low, self._last(low, high) + 1)
+        return free
+
+    def _last(self, low: int, high: int) -> int:
+        row = self._db.execute(
+            "SELECT max(place) FROM line WHERE place >= ? AND place < ?", (low, high)
+        ).fetchone()
+        return -1 if row[0] is None else int(row[0])
