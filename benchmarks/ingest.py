@@ -69,7 +69,7 @@ async def ours(data: Path, texts: list[str]) -> tuple[float, float]:
     from coalserver.core.unit_of_work import CoreContext
     from coalserver.domain.minecraft.log.dates import FileDates
     from coalserver.domain.minecraft.log.parser import parse_lines
-    from coalserver.server.app import tune_interpreter
+    from coalserver.server.lifecycle import tune_interpreter
     from coalserver.storage.sqlite.store import SqliteStore
 
     store = SqliteStore(data / "kept.sqlite3")

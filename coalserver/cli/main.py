@@ -81,7 +81,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 def serve(settings: Config, args: Mapping[str, Any]) -> int:
     """Serve until stopped; gives 0 if everything that was promised is on disk."""
     # Here, since it takes longer to load than an order takes.
-    from coalserver.server.app import serve
+    from coalserver.server.lifecycle import serve
 
     starts = count()
 

@@ -24,12 +24,8 @@ from coalserver.media.images import ImageStore
 from coalserver.security.encryption import SecretCipher
 from coalserver.security.opaque_keys import OpaqueKeys
 from coalserver.security.passwords import PasswordService
-from coalserver.server.app import (
-    build_application,
-    delete_orphaned_images,
-    ensure_default_games,
-    hosts_api_settings,
-)
+from coalserver.server.app import build_application, hosts_api_settings
+from coalserver.server.lifecycle import delete_orphaned_images, ensure_default_games
 from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
 from coalserver.site.admin.system import SystemService
 from coalserver.site.auth import SignupPolicy

@@ -8,7 +8,7 @@ from coalserver.core.commands.screenshots import add_screenshot
 from coalserver.core.commands.worlds import create_world
 from coalserver.media.images import ImageStore
 from coalserver.server.admin import AdminContext
-from coalserver.server.app import delete_orphaned_images
+from coalserver.server.lifecycle import delete_orphaned_images
 from coalserver.storage import backup as archive
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.media.test_images import make_picture
