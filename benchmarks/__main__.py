@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints a table; see benchmarks/__init__.py for what is measured and how."""
+"""Run the benchmarks and print a table; benchmarks/__init__.py describes what is measured and how."""
 
 import argparse
 import gc
@@ -68,7 +68,7 @@ def main() -> int:
     if asked.crowds:
         plan = replace(plan, crowds=tuple(int(one) for one in asked.crowds.split(",")))
     processes.prepare()
-    # The load must not stop to look for garbage while a server waits for it; it makes no cycles worth the time.
+    # A garbage collection in the load generator would delay the server; the load creates few cycles.
     gc.disable()
     rows = uvloop.run(measure(asked.names or list(BENCHMARKS), plan))
     machine = processes.machine()

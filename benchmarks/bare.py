@@ -1,8 +1,7 @@
-"""The bare server: what one writes with aiohttp and uvloop if nothing has to last. All in dictionaries.
+"""The minimal server: aiohttp and uvloop with everything in dictionaries and nothing stored.
 
-It answers the requests the benchmarks send, and gives them what they look at: tokens, seats, turns, events. It
-checks by hand what a careful author would check by hand, and leaves out what makes a server one can rely on:
-nothing is on disk, polls have no time-out, and on a feed nobody looks at tokens. Access log off.
+It answers the requests of the benchmarks with tokens, seats, turns and events. It validates by hand what a careful
+author would validate, and leaves out durability, timeouts of polls, and token checks on feeds. Access log off.
 """
 
 import argparse
@@ -25,7 +24,7 @@ relays: dict[str, set[web.WebSocketResponse]] = {}
 
 
 class Feed:
-    """What was said, and who listens."""
+    """The events of a room and its listeners."""
 
     def __init__(self) -> None:
         self.said: list[bytes] = []
@@ -33,7 +32,7 @@ class Feed:
         self.sockets: set[web.WebSocketResponse] = set()
 
     async def say(self, said: dict[str, Any]) -> None:
-        """One shared body for all who poll; the same text to each socket, one after the other."""
+        """Send one shared body to all polls and the same text to each socket."""
         event = orjson.dumps({"id": len(self.said) + 1, "event": said})
         self.said.append(event)
         if self.waiting:
@@ -49,14 +48,14 @@ class Feed:
 
 
 class Session(Feed):
-    """Play: who sits where."""
+    """Rooms, sessions and their members."""
 
     def __init__(self, seats: list[int]) -> None:
         super().__init__()
         self.seats = seats
 
 
-#: What happens in the rooms of a game.
+#: The events in the rooms of a game.
 lobbies: dict[str, Feed] = {}
 
 
@@ -65,7 +64,7 @@ def dumps(value: Any) -> str:
 
 
 def caller(request: web.Request) -> int:
-    """The player whose token this is."""
+    """Return the player with this token."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     player = tokens.get(secret)
     if scheme != "Bearer" or player is None:
@@ -161,7 +160,7 @@ async def turn(request: web.Request) -> web.Response:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """A future and a response for each who waits."""
+    """Wait with a future and a response for each poll."""
     session = sessions[request.match_info["session"]]
     if "Upgrade" in request.headers:
         return await socket(request, session)
@@ -188,7 +187,7 @@ async def socket(request: web.Request, session: Session) -> web.WebSocketRespons
 
 
 async def relay(request: web.Request) -> web.WebSocketResponse:
-    """What members of a room send goes to the others, one after the other."""
+    """Relay messages of a member to the other members of the room."""
     room = relays.setdefault(request.query["room"], set())
     opened = web.WebSocketResponse(compress=False)
     await opened.prepare(request)
@@ -230,7 +229,7 @@ async def nothing(request: web.Request) -> web.Response:
 
 
 def load(path: Path) -> None:
-    """What `restart` has written: a document a line, by kind."""
+    """Read what `restart` wrote: one document a line, by kind."""
     kept: dict[str, list[Any]] = {}
     with path.open("rb") as lines:
         for line in lines:

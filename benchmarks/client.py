@@ -1,4 +1,4 @@
-"""The client side: connections that ask and look at answers as little as they can."""
+"""The client side: connections that send requests and parse as little of the responses as possible."""
 
 import asyncio
 import time
@@ -11,16 +11,16 @@ import orjson
 from benchmarks.processes import Server
 from benchmarks.report import Speed
 
-#: How many connections ask at once where it is about requests.
+#: Concurrent connections in request benchmarks.
 CONNECTIONS = 64
-#: Opened at once, so that the backlog of a listening socket does not overflow.
+#: Connections opened at once, so that the backlog of a listening socket does not overflow.
 AT_ONCE = 200
 
 Answered = Callable[["Line", int, bytes], None]
 
 
 class Line(asyncio.Protocol):
-    """A connection with at most one request on its way."""
+    """A connection with at most one request in flight."""
 
     __slots__ = ("transport", "answered", "head", "_before")
 
@@ -50,7 +50,7 @@ class Line(asyncio.Protocol):
         self.answered(self, int(data[9:12]), data[end + 4 :])
 
     async def ask(self, request: bytes) -> tuple[int, bytes, bytes]:
-        """One request: status, head and body of its answer."""
+        """Send a request and return status, head and body of the response."""
         future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self.answered = lambda line, status, body: future.set_result((status, body))
         self.transport.write(request)
@@ -60,13 +60,13 @@ class Line(asyncio.Protocol):
 
 
 def size_of_body(data: bytes, end: int) -> int:
-    """What the head, which ends there, says of the length of the body."""
+    """Return the length of the body according to the head that ends there."""
     at = data.find(b"Content-Length: ", 0, end)
     return 0 if at < 0 else int(data[at + 16 : data.find(b"\r", at)])
 
 
 async def connect(server: Server, protocols: Sequence[asyncio.Protocol]) -> None:
-    """Open a connection for each."""
+    """Open a number of connections."""
     loop = asyncio.get_running_loop()
     for start in range(0, len(protocols), AT_ONCE):
         await asyncio.gather(
@@ -96,7 +96,7 @@ def close(protocols: Iterable[Any]) -> None:
 async def hammer(
     server: Server, by: Sequence[Line], requests: Sequence[bytes], status: int
 ) -> tuple[Speed, list[bytes]]:
-    """Ask all of it, each connection the next as soon as it has an answer. Every answer must have this status.
+    """Send all requests; a connection sends the next one when it has a response. Each response must have this status.
 
     Gives the bodies in the order of the requests.
     """
@@ -138,7 +138,7 @@ async def hammer(
 
 
 def request(method: str, path: str, token: str = "", body: Any = None, more: str = "") -> bytes:
-    """A request as a client library would write it."""
+    """Return a request as a client library writes it."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n{more}"
     if token:
         head += f"Authorization: Bearer {token}\r\n"
@@ -150,14 +150,14 @@ def request(method: str, path: str, token: str = "", body: Any = None, more: str
 
 
 async def guests(server: Server, by: Sequence[Line], number: int) -> tuple[list[str], Speed]:
-    """Sign in so many guests; gives their tokens."""
+    """Log in a number of guests and return their tokens."""
     said = request("POST", "/accounts/login", body={"credentialType": "guest"})
     speed, bodies = await hammer(server, by, [said] * number, 200)
     return [orjson.loads(body)["token"] for body in bodies], speed
 
 
 async def a_session(line: Line, token: str) -> int:
-    """A session without rules of the guest alone; anyone may listen."""
+    """Create a session without rules for one guest; anyone may listen."""
     _, _, body = await line.ask(request("POST", "/games/bench/rooms", token, {"name": "fan"}))
     room = orjson.loads(body)["roomId"]
     _, _, body = await line.ask(request("POST", f"/games/bench/rooms/{room}/start", token))
@@ -165,7 +165,7 @@ async def a_session(line: Line, token: str) -> int:
 
 
 async def cursor(line: Line, token: str, session: int) -> int:
-    """From where to listen to a session."""
+    """Return the cursor from which to listen to a session."""
     _, head, _ = await line.ask(request("GET", f"/games/bench/sessions/{session}", token))
     at = head.index(b"X-Event-Cursor: ") + 16
     return int(head[at:].partition(b"\r")[0])

@@ -1,4 +1,4 @@
-"""Crowds: thousands who listen to one session while its host takes turns."""
+"""Crowds: thousands of listeners of one session while its host takes turns."""
 
 import asyncio
 import time
@@ -12,22 +12,22 @@ from benchmarks.client import Line, request
 from benchmarks.processes import Server
 from benchmarks.report import Speed
 
-#: A turn, over and over: what comes of it is an event of about a hundred bytes.
+#: The turn that is repeated; its event has about a hundred bytes.
 TURN = {"move": 17}
 
 
 class Crowd:
-    """What its members share: the answer all of them get is looked at once."""
+    """State shared by all listeners: their common response is parsed once."""
 
     def __init__(self, cursor: int) -> None:
-        #: Bytes that have been looked at and are an answer with the newest event.
+        #: Bytes that were parsed as a response with the newest event.
         self.seen = b""
         self.cursor = b"%d" % cursor
         self.left = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def expect(self, number: int) -> "asyncio.Future[None]":
-        """Resolves when so many of them have heard the next event."""
+        """Return a future that resolves when a number of listeners have received the next event."""
         self.left = number
         self.done = asyncio.get_running_loop().create_future()
         return self.done
@@ -43,7 +43,7 @@ class Crowd:
 
 
 class Poller(asyncio.Protocol):
-    """Polls, and polls again with the new cursor after each answer."""
+    """A listener that polls again with the new cursor after each response."""
 
     __slots__ = ("crowd", "transport", "answered", "_head", "_tail", "_before")
 
@@ -63,14 +63,14 @@ class Poller(asyncio.Protocol):
         crowd = self.crowd
         if data != crowd.seen and not self._news(data):
             return
-        # The expression of poll(), which would be a call.
+        # Inlined from poll() to save a call.
         self.transport.write(self._head + crowd.cursor + self._tail)
         crowd.left -= 1
         if not crowd.left:
             crowd.done.set_result(None)
 
     def _news(self, data: bytes) -> bool:
-        """Whether this is a whole answer with something in it; then its cursor is the crowd's."""
+        """Return whether this is a complete response with events, and take its cursor."""
         data = self._before + data
         head, _, body = data.partition(b"\r\n\r\n")
         if not body or len(body) < client.size_of_body(head, len(head)):
@@ -133,13 +133,13 @@ class Socket(asyncio.Protocol):
                 crowd.seen = frame
                 crowd.heard()
             elif frame[0] == 0x89:
-                # Masked with zeros, as a client's frames have to be masked.
+                # Clients must mask their frames; a mask of zeros leaves the payload as it is.
                 self.transport.write(b"\x8a" + bytes((0x80 | frame[1], 0, 0, 0, 0)) + frame[2:])
         self._before = data
 
 
 def _frame(data: bytes) -> bytes:
-    """The first frame of a server, or nothing while it is not all there."""
+    """Return the first frame of a server, or None while it is incomplete."""
     if len(data) < 2:
         return b""
     size, start = data[1], 2
@@ -149,7 +149,7 @@ def _frame(data: bytes) -> bytes:
 
 
 class Stage:
-    """A session on one of the servers: the host who takes turns, and those who listen."""
+    """A session on one of the servers: the host and the listeners."""
 
     def __init__(self, server: Server, host: Line, token: str, session: int, crowd: Crowd) -> None:
         self.server = server
@@ -167,7 +167,7 @@ class Stage:
         return cls(server, host, token, session, Crowd(await client.cursor(host, token, session)))
 
     async def pollers(self, tokens: Sequence[str]) -> None:
-        """Let these come and poll."""
+        """Connect listeners that poll."""
         new = [Poller(self.crowd, self._session, token) for token in tokens]
         await client.connect(self.server, new)
         for one in new:
@@ -176,11 +176,11 @@ class Stage:
         await self.settled()
 
     async def sockets(self, tokens: Sequence[str]) -> None:
-        """Let these come and open a WebSocket each."""
+        """Connect listeners with a WebSocket each."""
         new = [Socket(self.crowd) for _ in tokens]
         await client.connect(self.server, new)
         at = await client.cursor(self._host, self._token, self._session)
-        # Few at a time: an upgrade is more work than a poll, and the first ones must not wait too long.
+        # A few at a time: an upgrade is more work than a poll, and the first ones must not time out.
         for start in range(0, len(new), client.AT_ONCE):
             some = new[start : start + client.AT_ONCE]
             opened = self.crowd.expect(len(some))
@@ -191,13 +191,13 @@ class Stage:
         await self.settled()
 
     async def settled(self) -> None:
-        """Return when the server has taken in what was sent before: it reads in the order of arrival."""
-        # uvloop writes what one turn of the loop has queued in any order.
+        """Return when the server has read what was sent before; it reads in the order of arrival."""
+        # uvloop writes what one iteration of the loop queued in any order.
         await asyncio.sleep(0)
         await self._host.ask(self._ping)
 
     async def publish(self) -> float:
-        """One turn; gives the seconds until the last one has heard of it."""
+        """Take a turn and return the seconds until the last listener received it."""
         heard = self.crowd.expect(len(self.members))
         began = time.perf_counter()
         answer = self._host.ask(self._turn)
@@ -210,7 +210,7 @@ class Stage:
         return seconds
 
     async def rounds(self, seconds: float) -> tuple[Speed, list[float]]:
-        """Turn after turn for so long: deliveries, and the times until the last has heard."""
+        """Take turns for a time; return the deliveries and the times until the last listener."""
         for _ in range(2):
             await self.publish()
             await self.settled()

@@ -2,12 +2,12 @@
 
 Measured: the time from the turn's POST being sent to the last byte of the last answer, and deliveries a second
 over many such rounds, each begun when the last one's polls are parked again. Every poller has a token of its own.
-Ours has the turn on disk before anybody hears of it, looks at tokens, and gives each poll its time-out; the bare
-server does nothing of the kind.
+coalserver stores the turn before it notifies listeners, checks tokens, and gives each poll a timeout; the minimal
+server does none of this.
 
-Not measured: connecting; the network; clients slower than a local one. The load reads and writes as much as the server
-and is often the slower of the two, so the target goes by the server's processor time for a delivery. That
-is for the whole round: reading the poll, parking it, answering it, and its share of the turn.
+Not measured: connecting, the network, slow clients. The load generator reads and writes as much as the server and is
+often the slower of the two, so the target applies to the server's processor time for a delivery: reading the poll,
+parking it, answering it, and its share of the turn.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ async def run(plan: Plan) -> list[Row]:
 async def fan_out(
     plan: Plan, name: str, come: Callable[[crowd.Stage, list[str]], Awaitable[Any]]
 ) -> list[Row]:
-    """The same for whatever way to listen."""
+    """Run the benchmark for one transport."""
     async with processes.both(plan.under) as servers:
         tokens = {}
         for server in servers:

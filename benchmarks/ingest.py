@@ -1,11 +1,11 @@
-"""Ingest: lines of a log read, recognised, stored and indexed, on one core, beside SQLite with nothing around it.
+"""Ingest: log lines parsed, stored and indexed on one core, compared with plain SQLite.
 
 Measured: lines a second of processor time, all threads together, from the text to the disk: parse, what each line
 means, its row, its words in the index, the visits it begins and ends, its event. Batches of 500 as an agent sends them,
 four on their way at once; the process has one core.
 
-The bare one puts the same texts, not read, into one table and one FTS5 index with as few columns as can be, 500 in a
-transaction, and has nothing to ask, no identities, no events.
+The comparison writes the same unparsed texts into one table and one FTS5 index with as few columns as possible, 500 in
+a transaction, without identities or events.
 
 Not measured: HTTP, and JSON. `python -m benchmarks.ingest DIR N ours|bare` makes one run.
 """
@@ -26,9 +26,9 @@ from benchmarks.plan import Plan
 from benchmarks.processes import ROOT
 from benchmarks.report import Row, Speed, speed_row
 
-#: Lines in a batch, and batches on their way.
+#: Lines in a batch, and batches in flight.
 BATCH, AHEAD = 500, 4
-#: Lines a second of one core's time.
+#: Target: lines a second on one core.
 LEAST = 20_000
 
 

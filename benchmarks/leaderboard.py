@@ -1,12 +1,12 @@
 """Leaderboard: the top 100, a rank and an update with a million players, beside Redis' sorted set.
 
-Measured: microseconds for one of each. Ours are the calls the dialect makes, in this process: the top 100 as players
+Measured: microseconds for one of each. coalserver is measured by the calls that the API makes, in this process: the top 100 as players
 with their data, and an update from the player's new data on, JSON and all. Redis is asked over a Unix socket, one
 request after the other, by as little as can speak its protocol; it runs on a core of its own, keeps nothing on disk,
 and gives numbers and names only. `redis-server` (Debian's) must be there; without it this is left out.
 
-Not measured: HTTP, the same for both; the disk, on which ours has an update before it is answered; the first request,
-which makes the order while others go on: its seconds are printed.
+Not measured: HTTP, which is the same for both; the disk, on which coalserver has an update before it answers. The first
+request builds the order; its seconds are printed separately.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from benchmarks import processes
 from benchmarks.plan import Plan
 from benchmarks.report import Row, cost_row
 
-#: Of each kind, in one run, and in one stretch of it.
+#: Requests of each kind in one run, and in one section of it.
 REQUESTS, STRETCH = 4_000, 50
 GAME, FIELD = "bench", "score"
 
@@ -61,7 +61,7 @@ async def run(plan: Plan) -> list[Row]:
 
 
 def timed(request: Callable[[int], Any], ids: list[int]) -> float:
-    """Microseconds for one request: the median of some stretches, so that no other process counts."""
+    """Return microseconds a request: the median of several sections, which excludes other processes."""
     times = []
     for start in range(0, len(ids), STRETCH):
         began = time.perf_counter()
@@ -72,12 +72,12 @@ def timed(request: Callable[[int], Any], ids: list[int]) -> float:
 
 
 def score_of(id: int, turn: int) -> int:
-    """What a player has next; no two have the same, for Redis orders equals by name."""
+    """Return the next score of a player. Scores are distinct, since Redis orders equal scores by name."""
     return (id * 7919 + turn) % 10**7
 
 
 class Ours:
-    """Players in a state, and the order the leaderboard makes of them."""
+    """Create players in a state and their leaderboard."""
 
     def __init__(self, state: Any, ranking: Any) -> None:
         self.state, self.ranking = state, ranking
@@ -128,7 +128,7 @@ def written(score: int) -> bytes:
 
 
 class Redis:
-    """As much of Redis' protocol as this needs."""
+    """A client for the needed part of the Redis protocol."""
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -179,7 +179,7 @@ class Redis:
 
 @contextmanager
 def redis(program: str, data: Path) -> Iterator[Redis]:
-    """A Redis of its own, in memory only, gone afterwards."""
+    """Run a temporary Redis server in memory."""
     path = data / "redis.socket"
     command = (
         program,

@@ -1,14 +1,14 @@
-"""Logs to measure with: lines as a busy world writes them, the same ones in every run."""
+"""Generated logs: lines of a busy world, the same ones in every run."""
 
 import random
 from collections.abc import Iterator
 from itertools import accumulate
 
-#: How many words people use, and how unevenly: the most common is in every fourth line.
+#: Size of the vocabulary and its skew: the most common word is in every fourth line.
 WORDS = 20_000
 SYLLABLES = "ka lo mi ne ru sta ver ton dia mond cree per red sto ne wa ter por tal en der".split()
 PLAYERS = 200
-#: 0: nothing happens in that second for the next line, so that seconds hold few lines or some.
+#: 0: the next line has the same second, so the number of lines a second varies.
 GAPS = (0, 0, 1, 1, 2, 5)
 
 
@@ -21,7 +21,7 @@ def vocabulary(chance: random.Random) -> list[str]:
 
 
 def chats(count: int, seed: int = 1) -> Iterator[tuple[int, str, str]]:
-    """Second, player and text of as many chats, as time goes by."""
+    """Yield second, player and text of a number of chats in order."""
     chance = random.Random(seed)
     words = vocabulary(chance)
     weights = list(accumulate(1 / rank for rank in range(1, len(words) + 1)))
@@ -33,7 +33,7 @@ def chats(count: int, seed: int = 1) -> Iterator[tuple[int, str, str]]:
 
 
 def lines(count: int, seed: int = 1) -> Iterator[str]:
-    """Lines of a vanilla log: nine chats of ten, and what else happens."""
+    """Yield lines of a vanilla log; nine of ten are chats."""
     for number, (second, player, text) in enumerate(chats(count, seed)):
         clock = f"{second // 3600 % 24:02}:{second // 60 % 60:02}:{second % 60:02}"
         head = f"[{clock}] [Server thread/INFO]: "

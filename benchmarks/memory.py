@@ -4,8 +4,8 @@ Measured: the growth of a fresh server by 5,000 of them, over that with the firs
 once. Polls are measured when they are parked for the first time, and again after three turns that all of them
 heard and polled after: how a first poll is parked need not be how the following ones are.
 
-Not measured: what the kernel keeps for sockets (some kilobytes each, and the same for both), and what a guest costs who
-is not there: guests sign in before the server is started anew.
+Not measured: what the kernel keeps for sockets (some kilobytes each, and the same for both), and the cost of guests themselves: they log in
+before the server is restarted.
 """
 
 from benchmarks import client, crowd, processes
@@ -16,7 +16,7 @@ from benchmarks.report import Row, cost_row
 WARM = 100
 ROUNDS = 3
 POLL, AGAIN, SOCKET = "parked long-poll", "parked long-poll, after 3 turns", "idle WebSocket"
-#: What is counted -> the ratio wanted.
+#: Measurement -> target ratio.
 TARGETS = {POLL: 1.3, AGAIN: 1.3, SOCKET: None}
 
 
@@ -58,7 +58,7 @@ async def _guests(server: Server, plan: Plan) -> list[str]:
 
 
 async def _growth(server: Server, tokens: list[str], sockets: bool) -> dict[str, float]:
-    """Kilobytes for each of those after the first hundred."""
+    """Return kilobytes for each connection after the first hundred."""
     (host,) = await client.lines(server, 1)
     stage = await crowd.Stage.set(server, host, tokens[0])
     come = stage.sockets if sockets else stage.pollers

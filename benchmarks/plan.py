@@ -1,4 +1,4 @@
-"""The plan: how much of everything."""
+"""The plan: sizes of the benchmarks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,31 +6,31 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Numbers every benchmark goes by."""
+    """Sizes used by the benchmarks."""
 
     runs: int = 3
-    #: How long rounds of a fan-out go on, at least.
+    #: Shortest duration of a fan-out in seconds.
     seconds: float = 2.0
-    #: How many listen.
+    #: Numbers of listeners.
     crowds: tuple[int, ...] = (100, 1_000, 5_000)
     #: Requests of each kind.
     requests: int = 10_000
     #: Connections whose memory is measured.
     idle: int = 5_000
-    #: Rooms a server starts with.
+    #: Rooms in the data directory of the restart benchmark.
     rooms: int = 100_000
     #: Players on the leaderboard.
     players: int = 1_000_000
     #: Rooms of four in which realtime messages are relayed.
     relays: int = 1_000
-    #: Lines of a log that are taken, and chats that are searched.
+    #: Log lines that are ingested, and chats that are searched.
     lines: int = 100_000
     chats: int = 1_000_000
-    #: Where data directories are made: a disk, if durable is to mean anything.
+    #: Parent of the data directories; use a real disk to measure durable writes.
     under: Path | None = None
 
 
-#: Enough to see whether something is off by half.
+#: Enough to notice a difference of a half.
 QUICK = Plan(
     runs=1,
     seconds=0.7,

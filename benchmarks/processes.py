@@ -1,4 +1,4 @@
-"""Processes: the servers under test, started and stopped, pinned to a core, and what they use."""
+"""Processes: start, stop and pin the servers under test, and measure what they use."""
 
 import asyncio
 import json
@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).parent.parent
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CORES = sorted(os.sched_getaffinity(0))
-#: The load has the last core for itself; on a machine with one, nobody has.
+#: The load generator has the last core for itself if there is more than one.
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
-#: Games that are there in every data directory: rooms of two without rules, and one for lists.
+#: Games in every data directory: rooms of two without rules, and one for lists.
 GAMES = ("bench", "list")
 
 
@@ -39,12 +39,12 @@ class Server:
     process: "subprocess.Popen[bytes]"
 
     def cpu(self) -> float:
-        """Seconds of processor time it has used, all threads together."""
-        # How clock_getcpuclockid(3) names another process's clock; exact where /proc counts in 10 ms.
+        """Return the seconds of processor time used by all threads."""
+        # The clock id of another process, as clock_getcpuclockid(3) forms it; /proc counts in steps of 10 ms.
         return time.clock_gettime(~self.pid << 3 | 2)
 
     def rss(self) -> int:
-        """Bytes of memory it holds. What the kernel keeps for its sockets is not among them."""
+        """Return the resident bytes, without kernel memory of sockets."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE
 
     def stop(self) -> None:
@@ -61,25 +61,25 @@ class Server:
 
 
 def prepare() -> None:
-    """Make this process the load: its core, and files enough for 5,000 connections and more."""
+    """Pin this process to the load's core and raise its limit of open files."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.sched_setaffinity(0, {LOAD_CORE})
 
 
 def start_ours(data: Path) -> Server:
-    """This server as the README starts it, over a data directory."""
+    """Start coalserver on a data directory as the README does."""
     command = ("run.py", "serve", "--data", str(data), "--port", "0", "--json")
     return _start("coalserver", (*command, "--log-level", "warning"))
 
 
 def start_bare(*arguments: str) -> Server:
-    """The same answers from aiohttp, uvloop and a few dictionaries."""
+    """Start the minimal server."""
     return _start("bare", ("-m", "benchmarks.bare", *arguments))
 
 
 def furnish(data: Path) -> None:
-    """A data directory with the games that are measured in."""
+    """Create a data directory with the games of the benchmarks."""
     for tag in GAMES:
         command = ("run.py", "game", "add", tag, "--max", "2", "--data", str(data), "--json")
         subprocess.run((sys.executable, *command), cwd=ROOT, env=_environment(), check=True,
@@ -88,7 +88,7 @@ def furnish(data: Path) -> None:
 
 @asynccontextmanager
 async def both(under: Path | None) -> AsyncIterator[tuple[Server, Server]]:
-    """Ours and the bare one, side by side; ours over a fresh directory that goes afterwards."""
+    """Run coalserver on a temporary data directory, and the minimal server."""
     with fresh_directory(under) as data:
         furnish(data)
         ours = start_ours(data)
@@ -103,7 +103,7 @@ async def both(under: Path | None) -> AsyncIterator[tuple[Server, Server]]:
 
 
 class fresh_directory:
-    """A directory of its own, removed at the end."""
+    """Create a temporary directory."""
 
     def __init__(self, under: Path | None) -> None:
         self._under = under
@@ -117,12 +117,12 @@ class fresh_directory:
 
 
 def in_turn(servers: Sequence[Server], run: int) -> Sequence[Server]:
-    """Who is measured first changes with every run."""
+    """Alternate which server is measured first."""
     return servers if run % 2 == 0 else servers[::-1]
 
 
 def machine() -> dict[str, str]:
-    """Where this runs, for the table."""
+    """Describe this machine for the table."""
     cpu = next(
         (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
          if line.startswith("model name")),
@@ -150,7 +150,7 @@ def _start(name: str, command: Sequence[str]) -> Server:
 
 
 def _told(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
-    """The JSON document a server prints once it listens."""
+    """Return the JSON document that a server prints when it listens."""
     assert process.stdout is not None
     said = b""
     while line := process.stdout.readline():
@@ -164,10 +164,10 @@ def _told(process: "subprocess.Popen[bytes]") -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    """No setting of whoever runs this reaches the server."""
+    """Return an environment without settings of coalserver."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COAL_")}
 
 
 async def quiet(seconds: float = 0.3) -> None:
-    """Let a server finish what it has to do after a crowd has gone."""
+    """Wait until a server has finished its work after clients disconnected."""
     await asyncio.sleep(seconds)

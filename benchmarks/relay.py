@@ -1,11 +1,11 @@
-"""Relay: 1,000 rooms of four, each of whose members sends the others ten small messages a second.
+"""Relay: 1,000 rooms of four members, each of whom sends ten small messages a second to the others.
 
 Measured: messages a second until the last was heard, and the server's processor time for one: reading it, writing
 three frames to the other members and one to its sender. The load sends as clocks do, whether the last ones were heard
 or not, each member at a moment of its own; a server that cannot keep up is done later. And what share of a core the
 whole would take at the price of one message.
 
-Both servers speak the same frames. The bare one is what one writes first: `async for`, and `send_str` for each
+Both servers speak the same frames. The minimal one is the usual first version: `async for`, and `send_str` for each
 member of the room. The load reads four frames for each it writes and is often the slower of the two, so the target
 goes by processor time.
 
@@ -30,14 +30,14 @@ from benchmarks.processes import ROOT, Server
 from benchmarks.report import Row, Speed, cost_row, of_both, speed_row
 
 MEMBERS = 4
-#: Messages of a member in a second, and moments in which a tenth of a second is cut.
+#: Messages a second of each member, and slots within a tenth of a second.
 PACE, MOMENTS = 10, 50
-#: Seconds in which everything must have been heard.
+#: Seconds within which every message must have been received.
 PATIENCE = 60
 SAID = orjson.dumps(
     {"type": "send", "command": "move", "data": {"x": 12.5, "y": -3.25, "turn": 7}, "target": "all"}
 )
-#: Masked with zeros, as a client's frames have to be masked.
+#: Clients must mask their frames; a mask of zeros leaves the payload as it is.
 FRAME = bytes((0x81, 0x80 | len(SAID), 0, 0, 0, 0)) + SAID
 API = "/api/game_{}.php/{}"
 
@@ -72,7 +72,7 @@ async def run(plan: Plan) -> list[Row]:
 
 @contextmanager
 def stopped(server: Server) -> Iterator[Server]:
-    """Stop a server in the end, whatever becomes of others."""
+    """Stop a server in the end, even if stopping another one fails."""
     try:
         yield server
     finally:
@@ -84,7 +84,7 @@ def rooms_of_bare(number: int) -> list[str]:
 
 
 async def rooms_of_ours(server: Server, api: str, number: int) -> list[str]:
-    """Make players and rooms as clients would; gives where each member opens its socket, room by room."""
+    """Create players and rooms through the API; return the socket URLs of the members, room by room."""
     by = await client.lines(server)
 
     async def ask(asks: Sequence[tuple[str, str, Any]]) -> list[Any]:
@@ -115,12 +115,12 @@ async def rooms_of_ours(server: Server, api: str, number: int) -> list[str]:
 
 
 class Hall:
-    """Everyone connected to one of the servers."""
+    """All connections to one of the servers."""
 
     def __init__(self, server: Server, number: int) -> None:
         self.server = server
         self.members = [Member(self) for _ in range(number)]
-        #: Frames that have yet to be heard.
+        #: Frames that have not been received yet.
         self.left = 0
         self.done = asyncio.Event()
 
@@ -133,12 +133,12 @@ class Hall:
             for member, path in zip(some, paths[start:], strict=False):
                 member.open(path)
             await asyncio.gather(*(member.greeted for member in some))
-        # A room's members are next to one another, and speak at different moments.
+        # Members of a room are adjacent in the list and send in different slots.
         random.Random(1).shuffle(hall.members)
         return hall
 
     async def relay(self, seconds: float) -> Speed:
-        """Messages for so long, each member's at moments of its own; until the last has been heard."""
+        """Send messages for a time, each member in its own slots, and wait for the last delivery."""
         moments = [self.members[n::MOMENTS] for n in range(MOMENTS)]
         await self._send(moments, 0.5)
         cpu, load, began = self.server.cpu(), time.process_time(), time.perf_counter()
@@ -156,7 +156,7 @@ class Hall:
                 member.transport.write(FRAME)
             late = began + turn / PACE / MOMENTS - time.perf_counter()
             await asyncio.sleep(max(late, 0))
-        # It may have been heard before the next was sent, and again.
+        # All frames may arrive before the next one is sent, more than once.
         while self.left:
             self.done.clear()
             await asyncio.wait_for(self.done.wait(), PATIENCE)
@@ -164,7 +164,7 @@ class Hall:
 
 
 class Member(asyncio.Protocol):
-    """A socket that counts what it hears."""
+    """A socket that counts received frames."""
 
     __slots__ = ("hall", "transport", "greeted", "answered", "_before")
 
@@ -202,7 +202,7 @@ class Member(asyncio.Protocol):
         self._before = data[at:]
 
     def _greeting(self, data: bytes) -> None:
-        """The handshake and the first frame, `connected`."""
+        """Read the handshake and the first frame, `connected`."""
         self._before += data
         head, _, rest = self._before.partition(b"\r\n\r\n")
         if rest and not head.startswith(b"HTTP/1.1 101"):

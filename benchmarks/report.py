@@ -1,4 +1,4 @@
-"""Reports: rows with both servers' figures and their ratio, as a table or as JSON."""
+"""Reports: figures of both servers and their ratios, as a table or as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """One run: how many, in how many seconds by the clock, and what server and load used of the processor."""
+    """One run: operations, wall-clock seconds, and processor seconds of server and load."""
 
     count: int
     seconds: float
@@ -20,25 +20,25 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. A ratio above 1 means more than the bare server's, whatever it counts."""
+    """One line of the table. A ratio above 1 is better than the minimal server."""
 
     name: str
     unit: str
     ours: float
     bare: float
     ratio: float
-    #: Microseconds of the server's processor time for one of what is counted, and bare over ours.
+    #: Processor microseconds of the server for one operation, and minimal over coalserver.
     cpu_ours: float | None = None
     cpu_bare: float | None = None
     cpu_ratio: float | None = None
-    #: The share of its core the load used, at most: near 1, the clock measures the load.
+    #: Largest share of its core that the load used; near 1, the wall clock measures the load.
     load: float | None = None
     target: str = ""
     met: bool | None = None
 
 
 def of_both(found: Mapping[str, T]) -> tuple[T, T]:
-    """What was found of ours and of the bare server, by their names."""
+    """Return the runs of both servers by name."""
     return found["coalserver"], found["bare"]
 
 
@@ -50,7 +50,7 @@ def speed_row(
     least: float | None = None,
     by: str = "clock",
 ) -> Row:
-    """A speed of both; `least` is the ratio wanted, `by` says which of the two ratios it is about."""
+    """Return the row of a speed; `least` is the target ratio, `by` selects the ratio that it applies to."""
     fast, plain = (median(run.count / run.seconds for run in runs) for runs in (ours, bare))
     cost, plain_cost = (median(run.cpu / run.count * 1e6 for run in runs) for runs in (ours, bare))
     ratio, cpu_ratio = fast / plain, plain_cost / cost
@@ -77,7 +77,7 @@ def cost_row(
     bare: Sequence[float],
     most: float | None = None,
 ) -> Row:
-    """Something of which less is better: a time, or memory."""
+    """Return the row of a time or of memory, where less is better."""
     mine, plain = median(ours), median(bare)
     ratio = mine / plain
     return Row(
@@ -92,7 +92,7 @@ def cost_row(
 
 
 def as_table(rows: Sequence[Row], machine: dict[str, str]) -> str:
-    """Markdown, as the README has it."""
+    """Return the table as Markdown."""
     head = (
         "measured", "coalserver", "bare", "ratio",
         "µs of CPU", "bare", "ratio", "load", "target",

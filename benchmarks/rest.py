@@ -1,8 +1,8 @@
-"""Requests: sign-ins, creates, joins and turns through 64 connections, each on disk before it is answered.
+"""Requests: logins, creates, joins and turns through 64 connections, each durable before the response.
 
 Measured: requests a second by the clock, and the server's processor time for one. Every guest signs in, creates one
 room and joins that of another; then 64 of those rooms start, and each connection takes turns in a session of its
-own. The game has no rules: a turn is relayed to whoever listens, and nobody does.
+own. The game has no rules: a turn is relayed to listeners, and there are none.
 
 Not measured: rules of a game, passwords, more than one seat at a time. The bare server keeps everything in memory
 only; being durable may cost a fifth of its speed. The clock counts, for it also runs while only the disk works.
@@ -18,7 +18,7 @@ from benchmarks.processes import Server
 from benchmarks.report import Row, Speed, of_both, speed_row
 
 ROOM = {"name": "A room like any other", "options": {"board": 3, "clock": "slow"}}
-#: What is counted -> the ratio wanted.
+#: Measurement -> target ratio.
 TARGETS = {"guest sign-ins": None, "creates": 0.8, "joins": 0.8, "turns": None}
 
 
@@ -44,7 +44,7 @@ async def run(plan: Plan) -> list[Row]:
 
 
 async def everything(server: Server, by: list[Line], number: int) -> dict[str, Speed]:
-    """So many of each, one kind after the other."""
+    """Send a number of requests of each kind."""
     speeds = {}
     tokens, speeds["guest sign-ins"] = await client.guests(server, by, number)
     creates = [request("POST", "/games/bench/rooms", token, ROOM) for token in tokens]

@@ -1,4 +1,4 @@
-"""Restart: from starting the process to its first answer, with 100,000 rooms, each with a host of its own.
+"""Restart: from process start to the first response, with 100,000 rooms, each with its own host.
 
 Measured: the time until a list of rooms is answered with 200, over the data directory of a server that was stopped in
 good order, the files in the page cache. The bare server reads the same players, tokens and rooms from a file, a
@@ -25,10 +25,10 @@ from benchmarks.processes import ROOT, Server
 from benchmarks.report import Row, cost_row, of_both
 from benchmarks.rest import ROOM
 
-#: Commands given at once: a batch of the ledger holds as many.
+#: Commands executed at once, which fill one batch of the writer.
 AT_ONCE = 2_000
 BARE = "bare.jsonl"
-#: The guest who asks for the list.
+#: The guest that requests the list.
 TOKEN = "token"
 
 
@@ -64,7 +64,7 @@ async def _listed(server: Server, token: str, rooms: int) -> None:
 
 
 async def build(data: Path, rooms: int) -> None:
-    """Fill a data directory by the commands a server would run, without one."""
+    """Fill a data directory with the commands that a server would execute."""
     from coalserver.config import Config
     from coalserver.core.commands.accounts import create_guest
     from coalserver.core.commands.games import add_game

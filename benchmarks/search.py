@@ -1,9 +1,9 @@
-"""Search: the newest ten chats with some words in them among a million, beside the raw FTS5 query.
+"""Search: the newest ten of a million chats that contain some words, compared with a plain FTS5 query.
 
-Measured: milliseconds for one search through the port a dialect asks, from words as people type them to log lines as
+Measured: milliseconds for one search through the port that an API uses, from words as people type them to log lines as
 values, in a world of its own beside a larger one. Medians; all in the page cache.
 
-The raw one is FTS5 as it comes, asked by one statement through aiosqlite, as by anybody who must not stop a loop: one
+The raw one is FTS5 as it comes, asked by one statement through aiosqlite, which does not block the loop: one
 table of the same chats with their worlds, one index of their texts, both newest last, so that the newest are found by
 walking down. It gives rows.
 
@@ -24,11 +24,11 @@ from benchmarks import logs, processes
 from benchmarks.plan import Plan
 from benchmarks.report import Row, cost_row
 
-#: Searches of each kind in a run, and lines given by each.
+#: Searches of each kind in a run, and lines returned by each.
 REQUESTS, LIMIT = 200, 10
 #: Lines written at once.
 BATCH = 5_000
-#: Worlds by their share of the lines: every tenth line is of the small one.
+#: Worlds by their share of the lines; the small one has every tenth line.
 LARGE, SMALL = 1, 2
 TENTH = 10
 MOST = 2.0
@@ -55,7 +55,7 @@ async def run(plan: Plan) -> list[Row]:
 
 
 def _searches() -> list[tuple[str, str, int]]:
-    """What is looked for: by how often it is there."""
+    """Return the searched words by their frequency."""
     words = logs.vocabulary(random.Random(1))
     return [
         ("a word of every fourth line", words[0], LARGE),
@@ -93,7 +93,7 @@ async def _row(
 
 
 async def _filled(data: Path, raw: sqlite3.Connection, count: int) -> Any:
-    """The same chats in a store and in the raw tables, some thousands at a time."""
+    """Write the same chats to a store and to plain tables, some thousands at a time."""
     from coalserver.core.ports import Batch, NewLogLine
     from coalserver.domain.minecraft.history import LogLine
     from coalserver.domain.minecraft.log.kinds import LineKind
