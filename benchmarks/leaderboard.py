@@ -1,9 +1,9 @@
 """Leaderboard: the top 100, a rank and an update with a million players, beside Redis' sorted set.
 
-Measured: microseconds for one of each. coalserver is measured by the calls that the API makes, in this process: the top 100 as players
-with their data, and an update from the player's new data on, JSON and all. Redis is asked over a Unix socket, one
-request after the other, by as little as can speak its protocol; it runs on a core of its own, keeps nothing on disk,
-and gives numbers and names only. `redis-server` (Debian's) must be there; without it this is left out.
+Measured: microseconds for one of each. coalserver is measured by the calls that the API makes, in this process: the top
+100 as players with their data, and an update from the player's new data on, JSON included. Redis is
+asked over a Unix socket, one request after the other, by a minimal client; it runs on its own core, stores nothing on
+disk, and returns numbers and names only. `redis-server` (Debian's) must be there; without it this is left out.
 
 Not measured: HTTP, which is the same for both; the disk, on which coalserver has an update before it answers. The first
 request builds the order; its seconds are printed separately.

@@ -4,8 +4,8 @@ Measured: the growth of a fresh server by 5,000 of them, over that with the firs
 once. Polls are measured when they are parked for the first time, and again after three turns that all of them
 heard and polled after: how a first poll is parked need not be how the following ones are.
 
-Not measured: what the kernel keeps for sockets (some kilobytes each, and the same for both), and the cost of guests themselves: they log in
-before the server is restarted.
+Not measured: kernel memory of sockets (some kilobytes each, the same for both), and the cost of guests themselves: they
+log in before the server is restarted.
 """
 
 from benchmarks import client, crowd, processes
