@@ -1,11 +1,10 @@
-"""Clients: anyone registers one; who has its registration token sees, changes and removes it."""
+"""OAuth clients: public registration, and configuration for the holder of the registration token."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 from authlib.oauth2 import OAuth2Error
-from marshmallow import fields
+from marshmallow import ValidationError, fields, validate
 
 from coalserver.apis.oauth.errors import NO_STORE
 from coalserver.apis.oauth.protocol import ClientMetadata, OAuthLimiter
@@ -37,54 +36,82 @@ class RegistrationLimiter(FailureLimiter):
         super().__init__(max_failures=300, seconds=3600)
 
 
-class RegisterClientSchema(RequestSchema):
-    """What a client says of itself. Members that it leaves out may also be null."""
+class PageUri(Secret):
+    """The http(s) address of a page, or an empty string."""
 
-    redirect_uris = fields.List(Secret(1, MAX_URI_LENGTH), required=True)
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        uri = super()._deserialize(value, *args, **kwargs)
+        if uri and not (uri.lower().startswith(("http://", "https://")) and uri.isprintable()):
+            raise ValidationError("Not the address of a page.")
+        return uri
+
+
+class RegisterClientSchema(RequestSchema):
+    """Metadata of a new client. Optional members may also be null."""
+
+    redirect_uris = fields.List(
+        Secret(1, MAX_URI_LENGTH), required=True, validate=validate.Length(1, MAX_REDIRECT_URIS)
+    )
     client_id = Text(1, 200, allow_none=True)
     client_name = Text(0, 200, allow_none=True)
-    client_uri = Secret(0, MAX_URI_LENGTH, allow_none=True)
-    logo_uri = Secret(0, MAX_URI_LENGTH, allow_none=True)
+    client_uri = PageUri(0, MAX_URI_LENGTH, allow_none=True)
+    logo_uri = PageUri(0, MAX_URI_LENGTH, allow_none=True)
+
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        """Return the members; raise ValidationError where they break RFC 7591."""
+        metadata = {
+            name: loaded[name]
+            for name in ("redirect_uris", "client_uri", "logo_uri")
+            if loaded.get(name)
+        }
+        try:
+            METADATA.validate(metadata)
+        except OAuth2Error as error:
+            raise ValidationError({"metadata": [error.error]}) from None
+        return loaded
 
 
 class UpdateClientSchema(RegisterClientSchema):
-    """The same once more, and what proves it."""
+    """New metadata of a client, with its id and its current secret."""
 
     client_id = Text(1, 200, required=True)
     client_secret = Secret(0, 200, allow_none=True)
     scope = Secret(0, 200, allow_none=True)
 
 
-#: Whatever its Content-Type says, the body is JSON.
+#: The body is parsed as JSON whatever its Content-Type is.
 ANY_JSON = AnyJson(64 * 1024, allow_any=True)
 REGISTER_CLIENT, UPDATE_CLIENT = RegisterClientSchema(), UpdateClientSchema()
 
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
-    """Make a client; its secrets are in the answer."""
-    limit_key = f"register {ctx.address}"
-    ctx.app.per_process(RegistrationLimiter).check(limit_key)
-    params = _read_params(ctx, REGISTER_CLIENT)
-    ctx.app.per_process(RegistrationLimiter).record_failure(limit_key)
+    """Register a client and return its credentials; 201. Raises RATE_LIMITED."""
+    limiter, limit_key = ctx.app.per_process(RegistrationLimiter), f"register {ctx.address}"
+    limiter.check(limit_key)
+    params = _load_params(ctx, REGISTER_CLIENT)
+    limiter.record_failure(limit_key)
     registered = await ctx.core.execute(
         register_client,
         redirect_uris=params["redirect_uris"],
         preferred_code=params.get("client_id") or "",
         **_description(params),
     )
-    return json_response(render_client(registered, ctx.origin), 201, NO_STORE)
+    return _client_response(ctx, registered, 201)
 
 
 async def read_client(ctx: RequestContext) -> web.StreamResponse:
-    """The client as it is; with a new secret where the old one has ended."""
+    """Return a client's configuration. An expired secret is replaced by a new one."""
     client = _authenticate_client(ctx)
-    registered = await ctx.core.execute(get_client_credentials, client=client.id)
-    return json_response(render_client(registered, ctx.origin), 200, NO_STORE)
+    return _client_response(ctx, await ctx.core.execute(get_client_credentials, client=client.id))
 
 
 async def replace_client(ctx: RequestContext) -> web.StreamResponse:
-    """What the client is from now on. Looks at the body first, as the original does."""
-    params = _read_params(ctx, UPDATE_CLIENT)
+    """Replace a client's metadata.
+
+    The body is validated before the registration token, as in the original: an invalid body is
+    a 400 for everyone.
+    """
+    params = _load_params(ctx, UPDATE_CLIENT)
     client = _authenticate_client(ctx)
     if params["client_id"] != client.code:
         return json_response({"error": "invalid_client_id"}, 400, NO_STORE)
@@ -92,7 +119,7 @@ async def replace_client(ctx: RequestContext) -> web.StreamResponse:
     expired = client.is_secret_expired(ctx.now)
     if expired or not constant_time_equals(params.get("client_secret") or "", stored_secret):
         raise DomainError(
-            ErrorCode.INVALID_REQUEST, fields={"client_secret": ["Not the current one."]}
+            ErrorCode.INVALID_REQUEST, fields={"client_secret": ["Not the current secret."]}
         )
     registered = await ctx.core.execute(
         update_client_metadata,
@@ -101,17 +128,17 @@ async def replace_client(ctx: RequestContext) -> web.StreamResponse:
         scope=params.get("scope"),
         **_description(params),
     )
-    return json_response(render_client(registered, ctx.origin), 200, NO_STORE)
+    return _client_response(ctx, registered)
 
 
 async def delete_client(ctx: RequestContext) -> web.StreamResponse:
-    """The client is no more, and its tokens prove nothing from now on."""
+    """Delete a client with its grants and tokens."""
     await ctx.core.execute(delete_client_command, client=_authenticate_client(ctx).id)
     return no_content(NO_STORE)
 
 
 def render_client(registered: ClientCredentials, origin: str) -> dict[str, Any]:
-    """A client as the document shows it; what it has not said is absent."""
+    """Return a client as the document shows it; empty optional members are left out."""
     client = registered.client
     payload = {
         "client_id": client.code,
@@ -126,39 +153,31 @@ def render_client(registered: ClientCredentials, origin: str) -> dict[str, Any]:
     return payload | {name: value for name, value in optional.items() if value}
 
 
-def _read_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:
-    """What the body says, once it is known to be usable."""
+def _client_response(
+    ctx: RequestContext, registered: ClientCredentials, status: int = 200
+) -> web.StreamResponse:
+    return json_response(render_client(registered, ctx.origin), status, NO_STORE)
+
+
+def _load_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:
+    """Return the members of the body. Raises INVALID_REQUEST."""
     value = ctx.body["value"]
     if not isinstance(value, dict):
         raise invalid_body("The body must be a JSON object.")
-    params = load_body(schema, value)
-    if not 0 < len(params["redirect_uris"]) <= MAX_REDIRECT_URIS:
-        raise DomainError(
-            ErrorCode.INVALID_REQUEST,
-            fields={"redirect_uris": [f"Must be 1 to {MAX_REDIRECT_URIS}."]},
-        )
-    pages = {name: params[name] for name in ("client_uri", "logo_uri") if params.get(name)}
-    for name, uri in pages.items():
-        if not uri.lower().startswith(("http://", "https://")) or not uri.isprintable():
-            raise DomainError(
-                ErrorCode.INVALID_REQUEST, fields={name: ["Not the address of a page."]}
-            )
-    try:
-        METADATA.validate({"redirect_uris": params["redirect_uris"], **pages})
-    except OAuth2Error as error:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"metadata": [error.error]}) from None
-    return params
+    return load_body(schema, value)
 
 
-def _description(params: Mapping[str, Any]) -> dict[str, str]:
+def _description(params: dict[str, Any]) -> dict[str, str]:
     names = {"title": "client_name", "home": "client_uri", "logo": "logo_uri"}
     return {field: params.get(member) or "" for field, member in names.items()}
 
 
 def _authenticate_client(ctx: RequestContext) -> OAuthClient:
-    """The client of this address, if the registration token shown is its own."""
-    limit_key = f"client {ctx.address}"
-    limiter = ctx.app.per_process(OAuthLimiter)
+    """Return the client in the path.
+
+    Raises INVALID_TOKEN if the bearer token is not its registration token, and RATE_LIMITED.
+    """
+    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"client {ctx.address}"
     limiter.check(limit_key)
     presented = find_bearer_token(ctx.request)
     client = ctx.core.query(client_by_code, code=ctx.path["client"])

@@ -1,4 +1,4 @@
-"""Consent: the page on which somebody lets a client act for him, or does not."""
+"""The consent page, on which a user lets a client act for their account or denies it."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -27,25 +27,28 @@ from coalserver.web.pages.i18n import N_
 from coalserver.web.pages.pages import allow_any_form_target
 
 PERMISSIONS = (
-    N_("see the worlds, players, chats and screenshots on this server, and its users’ e-mails"),
-    N_("write in the chat of the game under your name"),
-    N_("put up screenshots for you, and take yours down"),
+    N_(
+        "view this server’s worlds, players, chats and screenshots, and its users’ e-mail addresses"
+    ),
+    N_("send chat messages to worlds under your name"),
+    N_("upload screenshots for you, and delete yours"),
 )
-ADMIN_PERMISSIONS = (N_("make, change, start and pause worlds, since you are an admin"),)
-#: What a program that asks wrongly is told, on the page.
+ADMIN_PERMISSIONS = (N_("add, change, start and stop worlds, since you are an administrator"),)
+#: Authlib's error code -> its message on the page.
 ERROR_MESSAGES = {
-    "invalid_scope": N_("This server has only one kind of access, called data."),
-    "unsupported_response_type": N_("It does not ask the way this server answers."),
-    "unauthorized_client": N_("It is not allowed to ask."),
+    "invalid_scope": N_("The app asks for access that this server does not offer."),
+    "unsupported_response_type": N_("The app asks for a response that this server does not offer."),
+    "unauthorized_client": N_("The app is not allowed to ask for access."),
 }
+INVALID_AUTHORIZATION = N_("The request of the app is not valid.")
 UNKNOWN_CLIENT = N_(
-    "The program that made it is not known here, or would have you sent to a place it has not named."
+    "The app is not registered on this server, or the link leads to an address that is not the app’s."
 )
-FORM_EXPIRED = N_("This page was open for too long. Please choose again.")
+FORM_EXPIRED = N_("This form expired. Please choose again.")
 
 
 async def consent_page(ctx: RequestContext) -> web.StreamResponse:
-    """Ask whoever is signed in; who has granted before is sent on at once."""
+    """Show the consent page. With an earlier grant, redirect to the client at once."""
     account = _active_account(ctx)
     if account is None:
         return redirect_to_login(ctx)
@@ -69,7 +72,7 @@ async def consent_page(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def decide(ctx: RequestContext) -> web.StreamResponse:
-    """Grant or deny; the browser goes back to the client either way."""
+    """Grant or deny access, and redirect to the client."""
     account = _active_account(ctx)
     if account is None:
         return redirect_to_login(ctx)
@@ -95,37 +98,30 @@ async def decide(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def code_page(ctx: RequestContext) -> web.StreamResponse:
-    """What a program without an address of its own asks one to copy into it."""
+    """Show a code or an error, for apps without a redirect address of their own."""
     if _active_account(ctx) is None:
         return redirect_to_login(ctx)
     code, error = ctx.query.get("code", ""), ctx.query.get("error", "")
-    context = {
-        "title": N_("Not connected"),
-        "text": N_("The program was not let in:"),
-        "value": error,
-    }
+    title, text = N_("Not connected"), N_("The app was denied access:")
     if code:
-        text = N_(
-            "Copy this code into the program that asked for it. It works once, for ten minutes."
-        )
-        context = {"title": N_("Your code"), "text": text, "value": code}
+        title = N_("Your code")
+        text = N_("Copy this code into the app that asks for it. It works once, for ten minutes.")
     elif not error:
-        context = {
-            "title": N_("Nothing to show"),
-            "text": N_("There is neither a code nor an error."),
-            "value": "",
-        }
-    return form_page(ctx, "oauth/code.html", context)
+        title, text = N_("Nothing to show"), N_("This address has no code and no error.")
+    return form_page(ctx, "oauth/code.html", {"title": title, "text": text, "value": code or error})
 
 
 def _active_account(ctx: RequestContext) -> Account | None:
-    """Who is signed in and may come in."""
+    """Return the account of the login session if it is active."""
     account = ctx.core.query(account_by_id, id=ctx.caller.account) if ctx.caller.account else None
     return account if account is not None and account.active else None
 
 
 def _validate(ctx: RequestContext, auth_request: TokenRequest, account: Account) -> None:
-    """Raises a fault that leads back to the client only where that address is known to be the client's."""
+    """Raise OAuth2Error for an invalid request.
+
+    The error has a redirect URI only where the client has registered it.
+    """
     if not auth_request.payload.redirect_uri:
         raise InvalidRequestError()
     OAuthServer(ctx.core).get_consent_grant(auth_request, account)
@@ -149,7 +145,7 @@ async def _grant(
 
 
 def _redirect_with_error(auth_request: TokenRequest, error: OAuth2Error) -> web.StreamResponse:
-    """To the client with an error code; where it is not known to be the client, nowhere."""
+    """Redirect to the client with an error code; without a registered address, return a 400."""
     code = error.error
     if code == "unsupported_response_type" and not auth_request.payload.response_type:
         code = "invalid_request"
@@ -173,7 +169,7 @@ def _render_consent(
     status: int = 200,
     form_error: str = "",
 ) -> web.StreamResponse:
-    """Who asks, for what, and where one goes from here."""
+    """Return the consent page: the client, its permissions and the address it redirects to."""
     can_redirect = error is None or bool(error.redirect_uri)
     client = (
         ctx.core.query(client_by_code, code=auth_request.payload.client_id or "")
@@ -184,9 +180,7 @@ def _render_consent(
     message = ""
     if error is not None:
         message = (
-            ERROR_MESSAGES.get(error.error, N_("It asks in a way this server does not know."))
-            if client
-            else UNKNOWN_CLIENT
+            ERROR_MESSAGES.get(error.error, INVALID_AUTHORIZATION) if client else UNKNOWN_CLIENT
         )
     context = {
         "account": account,

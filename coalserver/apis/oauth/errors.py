@@ -1,4 +1,4 @@
-"""What refusals and faults are called in this dialect: an error code, as the document and RFC 6749 have them."""
+"""Errors of this API: `{"error": "<code>"}`, with the codes of the document and of RFC 6749."""
 
 from aiohttp import web
 from authlib.oauth2 import OAuth2Error
@@ -7,13 +7,13 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import RequestContext
 from coalserver.web.responses import json_response, raw_response
 
-#: Nobody keeps an answer with secrets in it.
+#: Responses hold secrets: caches must not keep them.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 CHALLENGE = 'Bearer error="invalid_token"'
-#: The client's own record: whoever may not see it is told by the header alone.
+#: Endpoints of a client's configuration: a 401 has no body, only WWW-Authenticate.
 CLIENT_ENDPOINTS = ("read_client", "replace_client", "delete_client")
 
-#: Why -> (status, code). (Why, endpoint) -> the same, for one endpoint.
+#: Error code -> (status, wire code); (error code, endpoint) -> the exception for one endpoint.
 ERROR_CODES: dict[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
     ErrorCode.TOKEN_REQUIRED: (401, "invalid_token"),
     ErrorCode.INVALID_TOKEN: (401, "invalid_token"),
@@ -36,7 +36,7 @@ HTTP_ERRORS = {
     415: "invalid_request",
     500: "server_error",
 }
-#: Authlib's codes that the document's endpoints do not have.
+#: Authlib's codes that the document does not list -> the documented code.
 RENAMED = {
     "invalid_redirect_uri": "invalid_request",
     "invalid_client_metadata": "invalid_request",
@@ -45,7 +45,7 @@ RENAMED = {
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """`{"error"}` with the status of the reason."""
+    """Return the response for a domain error: `{"error"}` with its status."""
     endpoint = ctx.route.endpoint
     status, code = ERROR_CODES.get((error.code, endpoint)) or ERROR_CODES.get(
         error.code, DEFAULT_ERROR
@@ -53,7 +53,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if status == 401 and endpoint in CLIENT_ENDPOINTS:
         return raw_response(b"", 401, {**NO_STORE, "WWW-Authenticate": CHALLENGE})
     if error.code is ErrorCode.INVALID_REQUEST and endpoint in ("register", "replace_client"):
-        # What is no JSON object the document calls a server error.
+        # The document prescribes server_error for a body that is no JSON object.
         code = "server_error" if error.details.get("what") == "body" else code
     headers = dict(NO_STORE)
     if status == 401:
@@ -64,7 +64,10 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
 
 
 def render_oauth_error(error: OAuth2Error, with_basic: bool = False) -> web.StreamResponse:
-    """A fault that Authlib has found; 401 only for who came with HTTP Basic (RFC 6749, 5.2)."""
+    """Return the response for an error of Authlib.
+
+    The status is 400; a wrong secret sent with HTTP Basic is a 401 (RFC 6749, 5.2).
+    """
     code = RENAMED.get(error.error, error.error)
     if code == "invalid_client" and with_basic:
         return json_response({"error": code}, 401, {**NO_STORE, "WWW-Authenticate": "Basic"})
@@ -72,5 +75,5 @@ def render_oauth_error(error: OAuth2Error, with_basic: bool = False) -> web.Stre
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
-    """The same shape for what no handler answered, or none that worked."""
+    """Return the response for a request that no handler answered: 404, 405, 413, 415, 500."""
     return json_response({"error": HTTP_ERRORS[status]}, status, NO_STORE)

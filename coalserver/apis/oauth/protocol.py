@@ -1,9 +1,9 @@
-"""The protocol, as Authlib knows it: RFC 6749, 6750, 7591 and 7636.
+"""The protocol as Authlib implements it: RFC 6749, 6750, 7591 and 7636.
 
-Its grants check what a request says against what is in memory, which needs no waiting. What they would then write
-themselves (they would look a code up, and use it up later) they leave to one command of ours. It takes plain http
-for a mistake, and answers with more members than the document has: it is told that all is https, and its faults are
-reduced to their codes in wording.py.
+Authlib's grants validate a request against entities in memory, which needs no await. One command then redeems the
+code or token, so that of two concurrent requests only one succeeds; Authlib would look it up and use it up in two
+steps. Authlib refuses plain http and adds members to errors: adapters report https, and `errors.py` reduces its
+errors to their codes.
 """
 
 import base64
@@ -33,10 +33,10 @@ from coalserver.web.api import AppContext
 from coalserver.web.pages.forms import Pairs
 from coalserver.web.throttling import FailureLimiter
 
-#: Where everything seems to happen, for Authlib.
+#: The address that Authlib sees for every request.
 BASE_URL = "https://coal.invalid"
 AUTH_METHODS = ["client_secret_post", "client_secret_basic"]
-#: What Authlib repeats in its faults, and there may hold nothing else (RFC 6749, 4.1.2.1).
+#: Parameters that Authlib repeats in errors, where RFC 6749, 4.1.2.1 allows these characters only.
 ECHOED_PARAMS = ("client_id", "redirect_uri", "response_type", "grant_type")
 _SAFE_VALUE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
 
@@ -49,56 +49,54 @@ class OAuthLimiter(FailureLimiter):
 
 
 class RequestPayload(OAuth2Payload):
-    """The parameters of a request."""
+    """The parameters of a request: the first value of each name, and all its values.
+
+    Plain attributes, since Authlib reads its properties a dozen times a request.
+    """
+
+    data: dict[str, str] = {}
+    datalist: dict[str, list[str]] = {}
 
     def __init__(self, pairs: Pairs) -> None:
-        self._lists: dict[str, list[str]] = {}
+        self.data = {}
+        self.datalist = {}
         for name, value in pairs:
             if name in ECHOED_PARAMS and not _SAFE_VALUE.fullmatch(value):
-                # Nothing that is known is called so.
+                # No client, address or type has this value, so it is refused as unknown.
                 value = "?"
-            self._lists.setdefault(name, []).append(value)
-
-    @property
-    def data(self) -> dict[str, str]:
-        return {name: values[0] for name, values in self._lists.items()}
-
-    @property
-    def datalist(self) -> dict[str, list[str]]:
-        return self._lists
+            self.data.setdefault(name, value)
+            self.datalist.setdefault(name, []).append(value)
 
 
 class TokenRequest(OAuth2Request):
-    """A request as Authlib's grants look at it."""
+    """A request in the shape that Authlib's grants read."""
+
+    args: dict[str, str] = {}
+    form: dict[str, str] = {}
 
     def __init__(self, method: str, pairs: Pairs, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(method, BASE_URL, headers=headers)
         self.payload = RequestPayload(pairs)
-
-    @property
-    def args(self) -> dict[str, str]:
-        data: dict[str, str] = self.payload.data
-        return data
-
-    form = args
+        self.args = self.form = self.payload.data
 
 
 class ClientAdapter(ClientMixin):
-    """A client as Authlib asks it."""
+    """A client in the shape that Authlib reads."""
 
     def __init__(self, client: OAuthClient, core: Core) -> None:
         self.client = client
         self._core = core
+        self._proved_secret: str | None = None
 
     def get_client_id(self) -> str:
         return self.client.code
 
     def get_default_redirect_uri(self) -> None:
-        """There is none: the document wants it said."""
+        """Return None: the document requires `redirect_uri` in each request."""
         return None
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """What it gets of what it asks for; all that it may have, where it says nothing at all."""
+        """Return the granted scope, or None if it is not allowed. No scope means all of the client's."""
         try:
             return self.client.validate_scope(self.client.scope if scope is None else scope)
         except DomainError:
@@ -108,15 +106,21 @@ class ClientAdapter(ClientMixin):
         return self.client.allows_redirect(redirect_uri)
 
     def check_client_secret(self, client_secret: str) -> bool:
+        # An agent sends its secret twice, as client_secret and as code.
+        if client_secret == self._proved_secret:
+            return True
         expired = self.client.is_secret_expired(self._core.now) or not self.client.active
         stored_secret = self._core.context.cipher.decrypt(self.client.secret)
-        return constant_time_equals(client_secret, stored_secret) and not expired
+        if constant_time_equals(client_secret, stored_secret) and not expired:
+            self._proved_secret = client_secret
+            return True
+        return False
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return method in AUTH_METHODS
 
     def check_response_type(self, response_type: str) -> bool:
-        """Agents have nobody who would see a page."""
+        """Return whether the client may open the consent page; agents have no user to ask."""
         return self.client.active and not self.client.is_agent
 
     def check_grant_type(self, grant_type: str) -> bool:
@@ -124,7 +128,7 @@ class ClientAdapter(ClientMixin):
 
 
 class CodeAdapter:
-    """A code as Authlib asks it; that of an agent is its secret, and bound to nothing."""
+    """A code in the shape that Authlib reads. None stands for an agent's secret, sent as code."""
 
     def __init__(self, code: AuthorizationCode | None = None) -> None:
         self.code = code
@@ -139,40 +143,46 @@ class CodeAdapter:
 
 
 class RefreshTokenAdapter:
-    """A refresh token as Authlib asks it."""
+    """A refresh token in the shape that Authlib reads."""
 
-    def __init__(self, access: TokenPair) -> None:
-        self.access = access
+    def __init__(self, tokens: TokenPair) -> None:
+        self.tokens = tokens
 
     def check_client(self, client: ClientAdapter) -> bool:
-        return self.access.client == client.client.id
+        return self.tokens.client == client.client.id
 
     def get_scope(self) -> str:
-        return self.access.scope
+        return self.tokens.scope
 
 
 class CodeGrant(AuthorizationCodeGrant):
+    """The grant of RFC 6749, 4.1; an agent's secret is accepted as a code."""
+
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
     def query_authorization_code(self, code: str, client: ClientAdapter) -> CodeAdapter | None:
-        """The code, if it is this client's; an agent's is right with its secret and its scope."""
+        """Return a valid code of this client, or None. For an agent, scope and secret must match."""
         core = self.server.core
+        payload = self.request.payload.data
         if client.client.is_agent:
-            valid = client.check_client_secret(code) and self.request.payload.scope == AGENT_SCOPE
+            valid = client.check_client_secret(code) and payload.get("scope") == AGENT_SCOPE
             return CodeAdapter() if valid else None
         found = core.query(code_by_secret, code=code)
         if found is None or found.client != client.client.id or found.is_expired(core.now):
             return None
-        # Unlike the other branch, this one has looked at the code when it looks at the scope.
-        if found.redirect_uri == self.request.payload.redirect_uri:
+        # The scope is reported as wrong only where the code itself is right.
+        if found.redirect_uri == payload.get("redirect_uri"):
             self.server.check_scope(client, self.request)
         return CodeAdapter(found)
 
 
 class RefreshGrant(RefreshTokenGrant):
+    """The grant of RFC 6749, 6."""
+
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshTokenAdapter | None:
+        """Return the pair of a valid refresh token, or None."""
         core = self.server.core
         self.server.check_scope(self.request.client, self.request)
         found = core.query(tokens_by_refresh_token, token=refresh_token)
@@ -182,7 +192,7 @@ class RefreshGrant(RefreshTokenGrant):
 
 
 class OAuthServer(AuthorizationServer):
-    """The grants that there are, over the core."""
+    """The two grants over the core; made for one request."""
 
     def __init__(self, core: Core) -> None:
         super().__init__()
@@ -198,34 +208,39 @@ class OAuthServer(AuthorizationServer):
         return request
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Nobody listens."""
+        """Ignore Authlib's signals: nothing subscribes to them."""
 
     def check_scope(self, client: ClientAdapter, request: TokenRequest) -> None:
-        """The token endpoint wants the scope said each time."""
-        if client.get_allowed_scope(request.payload.scope or "") is None:
+        """Raise invalid_scope unless the request names a scope of the client.
+
+        The token endpoint requires a scope in each request.
+        """
+        if client.get_allowed_scope(request.payload.data.get("scope") or "") is None:
             raise InvalidScopeError()
 
 
 class ClientMetadata(ClientRegistrationEndpoint):
-    """What a client may say of itself."""
+    """Validation of client metadata by RFC 7591."""
 
     def get_server_metadata(self) -> dict[str, Any]:
         return {}
 
     def validate(self, params: Mapping[str, Any]) -> None:
-        """Raises Authlib's fault where a member is not what RFC 7591 wants it to be."""
+        """Raise OAuth2Error where a member breaks RFC 7591."""
         request = JsonRequest("POST", BASE_URL)
         request.payload = JsonPayload(dict(params))
         self.extract_client_metadata(request)
 
 
 class JsonPayload:
+    """A JSON body in the shape that Authlib reads."""
+
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
 
 
 def is_basic_auth(header: str) -> bool:
-    """Whether a client has come with HTTP Basic that can be read."""
+    """Return whether an Authorization header holds well-formed HTTP Basic credentials."""
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic":
         return False

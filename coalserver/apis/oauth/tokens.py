@@ -1,4 +1,4 @@
-"""Tokens: a code, a refresh token or an agent's secret buys a pair."""
+"""The token endpoint: a code, a refresh token or an agent's secret is exchanged for tokens."""
 
 from typing import Any
 
@@ -35,13 +35,12 @@ THROTTLED_ERRORS = ("invalid_client", "invalid_grant")
 
 
 async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
-    """Tokens for a client that proves itself. Of two that come with one code, one gets them."""
-    limit_key = f"token {ctx.address}"
-    limiter = ctx.app.per_process(OAuthLimiter)
+    """Issue tokens to a client that authenticates. Of two requests with one code, one succeeds."""
+    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"token {ctx.address}"
     limiter.check(limit_key)
     pairs = await _read_pairs(ctx)
     header = ctx.request.headers.get("Authorization", "")
-    with_basic = is_basic_auth(header)
+    with_basic = bool(header) and is_basic_auth(header)
     token_request = TokenRequest("POST", pairs, {"Authorization": header} if with_basic else {})
     try:
         _check_complete(token_request, with_basic)
@@ -51,7 +50,8 @@ async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
         if error.error in THROTTLED_ERRORS:
             limiter.record_failure(limit_key)
         return render_oauth_error(error, with_basic)
-    issued = await _redeem_grant(ctx, token_request)
+    command, kwargs = _redemption(token_request)
+    issued: IssuedTokens = await ctx.core.execute(command, **kwargs)
     return json_response(
         {
             "access_token": issued.access,
@@ -64,42 +64,50 @@ async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
     )
 
 
-async def _redeem_grant(ctx: RequestContext, token_request: TokenRequest) -> IssuedTokens:
-    """What Authlib has found right is looked at once more where it is used up."""
+def _redemption(token_request: TokenRequest) -> tuple[Any, dict[str, Any]]:
+    """Return the command that redeems a validated request, and its arguments.
+
+    The command checks the code or token again, since another request may have used it up.
+    """
     client = token_request.client.client.id
     params = token_request.payload.data
     if token_request.refresh_token is not None:
-        token = params["refresh_token"]
-        return await ctx.core.execute(
-            refresh_tokens, client=client, token=token, scope=params["scope"]
-        )
+        token = {"token": params["refresh_token"], "scope": params["scope"]}
+        return refresh_tokens, {"client": client, **token}
     code: CodeAdapter = token_request.authorization_code
     if code.code is None:
-        return await ctx.core.execute(issue_agent_tokens, client=client)
-    uri = params["redirect_uri"]
-    return await ctx.core.execute(redeem_code, client=client, code=params["code"], redirect_uri=uri)
+        return issue_agent_tokens, {"client": client}
+    presented = {"code": params["code"], "redirect_uri": params["redirect_uri"]}
+    return redeem_code, {"client": client, **presented}
 
 
 def _check_complete(token_request: TokenRequest, with_basic: bool) -> None:
-    """All that has to be there is, once; and the grant is the one its token is for."""
-    params = token_request.payload.data
+    """Check that each parameter of a grant is present, not empty and given once.
+
+    Raises invalid_request, or unsupported_grant_type for another grant type and for one that
+    does not match the code or refresh token.
+    """
+    params, values = token_request.payload.data, token_request.payload.datalist
     refreshing = "refresh_token" in params
-    required = ("grant_type", *(() if with_basic else ("client_id", "client_secret")))
-    grant_params = ("refresh_token",) if refreshing else ("redirect_uri", "code")
-    if not all(params.get(name) for name in required):
-        raise InvalidRequestError()
-    if any(len(values) > 1 for values in token_request.payload.datalist.values()):
+    for name in ("grant_type",) if with_basic else ("grant_type", "client_id", "client_secret"):
+        if not params.get(name):
+            raise InvalidRequestError()
+    if sum(map(len, values.values())) > len(values):
         raise InvalidRequestError()
     if params["grant_type"] not in GRANTS:
         raise UnsupportedGrantTypeError("other")
-    if not all(params.get(name) for name in grant_params):
-        raise InvalidRequestError()
+    for name in ("refresh_token",) if refreshing else ("redirect_uri", "code"):
+        if not params.get(name):
+            raise InvalidRequestError()
     if refreshing != (params["grant_type"] == "refresh_token"):
         raise UnsupportedGrantTypeError("other")
 
 
 async def _read_pairs(ctx: RequestContext) -> Pairs:
-    """The parameters, from a form or from JSON; what has no type is JSON."""
+    """Return the parameters of a form or a JSON body; without a Content-Type it is JSON.
+
+    Raises INVALID_REQUEST.
+    """
     try:
         raw = await ctx.request.read()
     except web.RequestPayloadError:
@@ -116,6 +124,7 @@ async def _read_pairs(ctx: RequestContext) -> Pairs:
 
 
 def _text_pairs(value: Any) -> Pairs:
+    """Return the members of a JSON object of strings; null members are left out."""
     if not isinstance(value, dict):
         raise _unreadable_body()
     pairs = {name: text for name, text in value.items() if text is not None}
@@ -129,14 +138,17 @@ def _unreadable_body() -> DomainError:
 
 
 def authenticate_account(ctx: RequestContext) -> Caller:
-    """The account whose access token this is. No other scheme, and no other place, is looked at."""
+    """Return the account of the bearer token.
+
+    Raises TOKEN_REQUIRED, INVALID_TOKEN or ACCOUNT_INACTIVE.
+    """
     token = get_bearer_token(ctx.request)
     access = ctx.core.query(tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.now)
     return Caller(account=ctx.core.query(account_of_tokens, token_pair=access).id, token=access.id)
 
 
 async def check_token(ctx: RequestContext) -> web.StreamResponse:
-    """Whether a token is good."""
+    """Return the scope of a valid access token."""
     return json_response({"scope": DATA_SCOPE}, 200, NO_STORE)
 
 

@@ -13,7 +13,7 @@ async def test_a_code_can_be_shown_to_be_copied(test_app, ann):
         ("/oauth/v1/show?code=abc123", "abc123"),
         ("/oauth/v1/show?error=access_denied", "access_denied"),
         ("/oauth/v1/show?code=%3Cscript%3E", "&lt;script&gt;"),
-        ("/oauth/v1/show", "neither"),
+        ("/oauth/v1/show", "no code"),
     ):
         answer = await ann.get(path)
         assert answer.status == 200 and shown in answer.raw.decode()
