@@ -1,4 +1,4 @@
-"""For those who run the server: is it alive? See README.md beside this file."""
+"""The operations API: the health check. See README.md in this folder."""
 
 from aiohttp import web
 
@@ -17,7 +17,7 @@ HTTP_ERRORS = {
 
 
 async def health(ctx: RequestContext) -> web.StreamResponse:
-    """200 while the server takes requests and writes to its disk; it ends when it cannot write."""
+    """Return 200 while the server accepts requests; it exits when it cannot write to its disk."""
     return json_response(
         {
             "status": "ok",
@@ -29,11 +29,13 @@ async def health(ctx: RequestContext) -> web.StreamResponse:
     )
 
 
-def render_error(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    return json_response({"error": refusal.code}, 400)
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
+    """Return `{"error": <code>}` with status 400."""
+    return json_response({"error": error.code}, 400)
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
+    """Return `{"error": <reason>}` with the status."""
     return json_response({"error": HTTP_ERRORS[status]}, status)
 
 

@@ -1,4 +1,4 @@
-"""The rooms API: games, rooms, sessions, events. See README.md beside this file."""
+"""The rooms API: games, rooms, sessions, events. See README.md in this folder."""
 
 from coalserver.apis.rooms import accounts, events, games, rooms, sessions
 from coalserver.apis.rooms.errors import render_error, render_http_error
