@@ -1,4 +1,4 @@
-"""The hosts & sessions API: hosts, whom they let in, and the sessions they launch. See README.md beside this file."""
+"""The hosts & sessions API: hosts, whom they admit, and their sessions. See README.md here."""
 
 from coalserver.apis.hosts import hosts, openapi, sessions, sync
 from coalserver.apis.hosts.errors import render_error, render_http_error, render_unavailable

@@ -1,4 +1,4 @@
-"""What refusals are called in this dialect: status and message, or the details of what was not understood."""
+"""Error messages: `{"message"}` for most codes, `{"detail"}` with 422 for invalid requests."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ NO_SESSION, ACCESS_DENIED = "no session", "not welcome"
 IN_SESSION = "already in session"
 ErrorMessage = tuple[int, str]
 
-#: Why -> (status, message). (Why, endpoint) -> the same, for one endpoint. Clients compare some of them exactly.
+#: Code, or (code, endpoint) for an exception -> (status, message). Clients compare some messages.
 ERROR_MESSAGES: dict[ErrorCode | tuple[ErrorCode, str], ErrorMessage] = {
     ErrorCode.TOKEN_REQUIRED: (401, "missing token"),
     ErrorCode.INVALID_TOKEN: (401, "invalid token"),
@@ -41,7 +41,7 @@ ERROR_MESSAGES: dict[ErrorCode | tuple[ErrorCode, str], ErrorMessage] = {
     ErrorCode.NOT_HOST: (403, "not the source of truth"),
     ErrorCode.TARGET_NOT_MEMBER: (404, OTHER_NOT_FOUND),
 }
-#: What no request of this API should meet.
+#: For codes that this API never raises.
 DEFAULT_ERROR = (400, "refused")
 HTTP_ERRORS = {
     404: NOT_FOUND,
@@ -50,7 +50,7 @@ HTTP_ERRORS = {
     415: "not JSON",
     500: "internal server error",
 }
-#: What fields object to -> type and message, as FastAPI's clients know them.
+#: Message of a schema -> type and message of FastAPI, which clients of the document know.
 FIELD_ERROR_MESSAGES = {
     "Missing data for required field.": ("missing", "Field required"),
     "Not a string.": ("string_type", "Input should be a valid string"),
@@ -59,6 +59,7 @@ FIELD_ERROR_MESSAGES = {
     "The body must be a JSON object.": ("dict_type", "Input should be a valid dictionary"),
     "too_large": ("value_error", "Larger than 262144 bytes"),
 }
+#: Code -> place, name and message of the parameter at fault.
 PARAMETER_ERRORS = {
     ErrorCode.CURSOR_AHEAD: (
         "query",
@@ -68,13 +69,13 @@ PARAMETER_ERRORS = {
     ErrorCode.IDEMPOTENCY_KEY_REUSED: (
         "header",
         "Idempotency-Key",
-        "It came with another request before",
+        "It was already used with a different request",
     ),
 }
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """`{"message"}` with the status of the reason; `{"detail"}` and 422 for what was not understood."""
+    """Return `{"message"}` with the status of the code; for an invalid request 422 `{"detail"}`."""
     details = validation_details(error, _location(error, ctx))
     if details:
         return json_response({"detail": details}, 422)
@@ -88,7 +89,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
 
 
 def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
-    """Status and message of a reason."""
+    """Return status and message of an error."""
     code = error.code
     status, message = ERROR_MESSAGES.get((code, endpoint)) or ERROR_MESSAGES.get(
         code, DEFAULT_ERROR
@@ -97,7 +98,7 @@ def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
 
 
 def validation_details(error: DomainError, location: str) -> list[JSON]:
-    """What was not understood, place by place, in FastAPI's shape; nothing for other reasons."""
+    """Return the errors of an invalid request in the shape of FastAPI; empty for other codes."""
     if error.code is ErrorCode.INVALID_REQUEST:
         return [
             _detail(location, path, message)
@@ -112,26 +113,26 @@ def validation_details(error: DomainError, location: str) -> list[JSON]:
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
-    """The same shape for what no handler answered, or none that worked."""
+    """Return an HTTP error in the same shape."""
     return json_response({"message": HTTP_ERRORS[status]}, status)
 
 
 def render_unavailable(ctx: RequestContext) -> web.StreamResponse:
-    """A write did not reach the disk: 503, by the part it belongs to, while the server stops; else 500."""
+    """Return the answer to a failed write: 503 with the service while stopping, otherwise 500."""
     if not ctx.core.feed.closed:
         return render_http_error(500, ctx.request)
     return json_response({"message": service_name(ctx.route.path)}, 503, {"Retry-After": "5"})
 
 
 def service_name(path: str) -> str:
-    """The part of the original that would be out of reach."""
+    """Return the service of the original that handled a path: `auth`, `hosts` or `sync`."""
     if "access_token" in path:
         return "auth"
     return "hosts" if path.startswith("/hosts") else "sync"
 
 
 def _location(error: DomainError, ctx: RequestContext) -> str:
-    """The part of a request in which a field was looked for."""
+    """Return the part of the request that was invalid: `body`, `query` or `header`."""
     location: str = error.details.get("where", "query" if ctx.request.method == "GET" else "body")
     return location
 

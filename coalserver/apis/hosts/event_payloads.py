@@ -1,4 +1,4 @@
-"""How events sound in this dialect, and who hears which. The same words go to sockets and to polls."""
+"""Event payloads, and the subscription of a member. WebSockets and polls get the same payloads."""
 
 import base64
 from collections.abc import Callable
@@ -29,13 +29,16 @@ EventRenderer = Callable[[Entry], bytes | None]
 
 
 class BinaryPayload(bytes):
-    """Words that are no text: on a socket they go as they came."""
+    """The payload of a binary frame, which a WebSocket sends as it is."""
 
 
 def subscription_for(
     core: Core, cache: RenderCache, session: int, player: int, *, binary: bool
 ) -> Subscription:
-    """What a player hears of a session, as far as has been said: all while he sits there, else how he left."""
+    """Return the subscription of a player to a session.
+
+    Members receive its events, former members the event of their own departure. `binary` renders binary frames as bytes instead of base64. Raises ROOM_NOT_FOUND.
+    """
     room = core.committed(Room, session)
     if room is None:
         raise DomainError(ErrorCode.ROOM_NOT_FOUND)
@@ -62,7 +65,7 @@ def subscription_for(
 
 
 def latest_state(core: Core, cache: RenderCache, session: int) -> tuple[int, bytes] | None:
-    """The state as it was last said, and the entry that said it; None before there is one."""
+    """Return the id of the last state change and the rendered state, or None without a state."""
     synced = core.committed(SyncedState, session)
     if synced is None:
         return None
@@ -73,17 +76,18 @@ def latest_state(core: Core, cache: RenderCache, session: int) -> tuple[int, byt
 
 
 def render_state(synced: SyncedState) -> bytes:
+    """Return the `state` message with the whole state."""
     return _envelope(synced.entry, {"type": "state", **render.versioned_state(synced)})
 
 
 def render_event(core: Core, entry: Entry) -> bytes | None:
-    """The words for all who hear of this."""
+    """Return the payload of an event, or None if it has none."""
     renderer = EVENT_PAYLOADS.get(type(entry.event))
     return None if renderer is None else _envelope(entry.id, renderer(core, entry.event))
 
 
 def _member_renderer(core: Core, cache: RenderCache, player: int, binary: bool) -> EventRenderer:
-    """The words for one member, who is not told what he did himself."""
+    """Return a renderer for one member, which omits the events that this member caused."""
 
     def render_for_member(entry: Entry) -> bytes | None:
         event = entry.event
@@ -105,13 +109,13 @@ def _departure_renderer(core: Core, session: int, player: int) -> EventRenderer:
 
 
 def is_departure(entry: Entry, session: int, player: int) -> bool:
-    """Whether this is how a player left a session."""
+    """Return whether the entry records that the player left the session."""
     event = entry.event
     return isinstance(event, RoomMemberLeft) and (event.room, event.player) == (session, player)
 
 
 def _snapshot_check(player: int) -> Callable[[list[Entry]], bool]:
-    """Whether somebody else has changed the state wholly, or so often that the whole is shorter."""
+    """Return a check whether other members set the state, or patched it too often to resend."""
 
     def is_due(entries: list[Entry]) -> bool:
         others = [entry.event for entry in entries if entry.event.by != player]
@@ -156,7 +160,7 @@ EVENT_PAYLOADS: dict[type, PayloadRenderer] = {
     },
     RoomClosed: lambda core, event: {"type": "ended", "reason": event.close_reason},
 }
-#: Events that all hear but the one who caused them.
+#: Event type -> its field with the author, who does not receive the event.
 AUTHOR_FIELDS: dict[type, str] = {
     RoomMemberJoined: "player",
     SyncedStateChanged: "by",

@@ -1,4 +1,4 @@
-"""Messages: what a member of a session may say, on a socket or by POST."""
+"""Messages from the members of a session, by WebSocket or by POST."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,12 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.web.body import load_body
 
-#: A command of the core and what it is asked; None for a message that changes nothing.
+#: A command of the core and its arguments; None for a message that changes nothing.
 CommandCall = tuple[Callable[..., Any], render.JSON] | None
 
 
 def parse_message(payload: render.JSON) -> tuple[str, render.JSON]:
-    """A message's type and members, or a refusal."""
+    """Return the type and the members of a message. Raises INVALID_REQUEST."""
     kind = payload.get("type")
     if not isinstance(kind, str) or kind not in MESSAGES:
         known = ", ".join(MESSAGES)
@@ -28,7 +28,7 @@ def parse_message(payload: render.JSON) -> tuple[str, render.JSON]:
 def command_for(
     core: Core, session: int, player: int, kind: str, members: render.JSON
 ) -> CommandCall:
-    """What a message asks of the core."""
+    """Return the command of a message. Raises TARGET_NOT_MEMBER for an unknown recipient."""
     if kind == "command":
         to = members["to"]
         return send_command, {
@@ -50,7 +50,7 @@ def command_for(
 
 
 def render_result(kind: str, ids: Any) -> render.JSON:
-    """What is answered to a message that was sent by POST, or with a key."""
+    """Return the answer to a message that was sent by POST or with a key."""
     if kind == "update":
         return {"id": ids[0], "version": ids[1]}
     return {"id": ids} if kind == "command" else {}

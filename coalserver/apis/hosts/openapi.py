@@ -1,4 +1,4 @@
-"""The description of this API, as its document has it, and the answers that the document leaves out."""
+"""The OpenAPI description: that of the document, and the answers that it omits."""
 
 from typing import Any
 
@@ -16,11 +16,12 @@ STRINGS: JSON = {"type": "array", "items": STRING}
 
 
 def object_schema(**members: JSON) -> JSON:
-    """An object that has all of these."""
+    """Return the schema of an object in which all members are required."""
     return {"type": "object", "properties": members, "required": list(members)}
 
 
 def ref(name: str) -> JSON:
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -95,9 +96,9 @@ def operation(
     headers: JSON | None = None,
     **schemas: str,
 ) -> JSON:
-    """One operation. `s404="Message"` gives a status another schema than it has elsewhere."""
+    """Return one operation. `s404="Message"` replaces the schema of a status."""
     rendered: JSON = {"summary": summary, "operationId": id, "responses": {}}
-    # What may be answered to anything, and to anything with a body or a token.
+    # Any operation may return these; the last two only with a body.
     implied = (405, 429, *((413, 415) if body else ()))
     for status in sorted({200, *statuses, *implied}):
         description, schema = RESPONSES[status]
@@ -121,11 +122,12 @@ def operation(
 
 
 def parameter(name: str, where: str) -> JSON:
+    """Return a required string parameter."""
     return {"name": name, "in": where, "required": True, "schema": STRING}
 
 
 def host_operation(id: str, summary: str, *statuses: int, **more: Any) -> JSON:
-    """An operation of the host in the path."""
+    """Return an operation on the host in the path."""
     return operation(id, summary, 401, 404, 422, *statuses, **more)
 
 
@@ -176,7 +178,7 @@ OPERATIONS: dict[tuple[str, str], JSON] = {
 
 
 def build_description() -> JSON:
-    """The whole description."""
+    """Return the whole description."""
     paths: JSON = {}
     for (path, method), details in OPERATIONS.items():
         path_names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
@@ -200,7 +202,7 @@ DESCRIPTION = orjson.dumps(build_description())
 
 
 async def description(ctx: RequestContext) -> web.StreamResponse:
-    """This API as OpenAPI describes it."""
+    """Return the OpenAPI description of this API."""
     return raw_response(DESCRIPTION)
 
 

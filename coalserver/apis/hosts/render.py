@@ -1,4 +1,4 @@
-"""How hosts, sessions and their players look in this dialect. Plain functions; nothing is decided here."""
+"""JSON shapes of hosts, sessions and players, and the formats of uuids and keys."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from coalserver.web.api import RequestContext
 
 JSON = dict[str, Any]
 
-#: A guest who has no uuid; with his number behind it, once he sits somewhere.
+#: The name of guests without a uuid; once they are in a session, their player id is appended.
 NONAME = "NONAME"
 _UUID = re.compile(
     r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}"
@@ -25,33 +25,33 @@ _NUMBERED_NONAME = re.compile(rf"{NONAME}-([0-9]{{1,18}})", re.IGNORECASE)
 
 
 def format_uuid(code: str) -> str:
-    """A code as this API shows it."""
+    """Return the uuid of a code, in upper case."""
     return str(UUID(code)).upper()
 
 
 def parse_uuid(text: str) -> str:
-    """The code that a uuid in any case means; empty for what is no uuid."""
+    """Return the code of a uuid in any case, or the empty string if the text is not a uuid."""
     text = text.strip()
     return text.replace("-", "").lower() if _UUID.fullmatch(text) else ""
 
 
 def name_of(state: State, player: int) -> str:
-    """A host's uuid, or the numbered name of a guest who has none."""
+    """Return the uuid of a host, or `NONAME-<player id>` for a guest without a uuid."""
     code = host_code(state, host=player)
     return format_uuid(code) if code else f"{NONAME}-{player}"
 
 
 def find_member(state: State, room: Room, text: str) -> int | None:
-    """The member of a session whom a client means."""
+    """Return the member that a client names by `host`, a uuid or `NONAME-<player id>`, or None."""
     if text == "host":
         return room.roster.host
     numbered = _NUMBERED_NONAME.fullmatch(text.strip())
     name = numbered[0].upper() if numbered else format_uuid(parse_uuid(text) or "0" * 32)
-    return next((one for one in room.roster if name_of(state, one) == name), None)
+    return next((player for player in room.roster if name_of(state, player) == name), None)
 
 
 def host(state: State, profile: HostProfile) -> JSON:
-    """The document of one host."""
+    """Return a host with its lists."""
     return {
         "uuid": format_uuid(profile.code),
         "only_friends": profile.only_friends,
@@ -62,16 +62,17 @@ def host(state: State, profile: HostProfile) -> JSON:
 
 
 def names_of(state: State, players: Iterable[int]) -> list[str]:
+    """Return the names of players, in their order."""
     return [name_of(state, player) for player in players]
 
 
 def location(ctx: RequestContext, session: int) -> dict[str, str]:
-    """Where a session is played: a WebSocket's address."""
+    """Return the `Location` header with the address of a session's sync WebSocket."""
     return {"Location": f"{ctx.origin.replace('http', 'ws', 1)}/sync/{session}"}
 
 
 def session(state: State, room: Room, synced: SyncedState | None) -> JSON:
-    """The document of one session, with its state."""
+    """Return a session with its members and state."""
     return {
         "session_id": room.id,
         **participants(state, room),
@@ -80,6 +81,7 @@ def session(state: State, room: Room, synced: SyncedState | None) -> JSON:
 
 
 def participants(state: State, room: Room) -> JSON:
+    """Return the names of the members and of the host."""
     return {
         "players": names_of(state, room.roster),
         "host": name_of(state, room.roster.host),
@@ -87,14 +89,15 @@ def participants(state: State, room: Room) -> JSON:
 
 
 def versioned_state(synced: SyncedState) -> JSON:
+    """Return the state with its version."""
     return {"version": synced.version, "state": orjson.Fragment(synced.snapshot())}
 
 
 def format_key(secret: str) -> str:
-    """A source-of-truth key as this API shows it."""
+    """Return the source-of-truth key of a secret."""
     return secret.upper()
 
 
 def parse_key(key: str) -> str:
-    """What a key in any case stands for."""
+    """Return the secret of a source-of-truth key in any case."""
     return key.strip().lower()

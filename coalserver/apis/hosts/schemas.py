@@ -1,4 +1,4 @@
-"""What bodies and messages look like. Unknown members are ignored."""
+"""Schemas of bodies and messages. Unknown members are ignored."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from marshmallow import ValidationError, post_load, pre_load
 from coalserver.domain.play.synced_state import MAX_STATE_BYTES
 from coalserver.web.schemas import AnyJson, Boolean, Integer, RawJson, RequestSchema, Secret, Text
 
-#: Bytes that the data of a command, or a binary frame, may have.
+#: Largest size of the data of a command and of a binary frame, in bytes.
 MAX_DATA_BYTES = 16 * 1024
-#: What is said of null where something is wanted: the same as of anything else that does not fit.
+#: Null gets the same message as any other value of a wrong type, as in the document.
 TEXT_ERRORS: dict[str, Any] = {"null": "Not a string."}
 BOOLEAN_ERRORS: dict[str, Any] = {"null": "Not true or false."}
 
 
 def text_field(**more: Any) -> Secret:
-    """A string, whatever is in it: that it names nobody is said elsewhere."""
+    """Return a string field of any content; handlers raise the error for an unknown host."""
     return Secret(0, 1 << 20, error_messages=TEXT_ERRORS, **more)
 
 
@@ -43,12 +43,12 @@ class SyncJoinSchema(RequestSchema):
     player = text_field(required=True)
     token = text_field(required=True)
     source_of_truth_key = text_field(load_default="", allow_none=True)
-    #: Ours: the id of the last message heard before a cut.
+    #: Addition to the document: the id of the last message received before the connection was lost.
     after = Integer(-1, load_default=None, allow_none=True)
 
 
 class MessageSchema(RequestSchema):
-    """What every message may have: `key` makes sure that it counts once, however often it is sent."""
+    """The members of all messages. A message with a `key` counts once even if it is repeated."""
 
     key = Secret(1, 255, allow_none=True)
 
@@ -85,7 +85,7 @@ LAUNCH = LaunchSchema()
 JOIN = JoinSchema()
 SYNC_JOIN = SyncJoinSchema()
 MESSAGE = AnyJson(1 << 20)
-#: Type -> what such a message looks like.
+#: Message type -> its schema.
 MESSAGES: dict[str, RequestSchema] = {
     "command": CommandSchema(),
     "update": UpdateSchema(),

@@ -78,8 +78,8 @@ def session_event_renderer(
 def render_turn(event: TurnTaken, rules: Rules | None, seat: int | None) -> Payload:
     """Return the payload of a turn as a seat may see it.
 
-    `turn` has the whole turn. Its members are also copied beside `turn`, except for those whose names
-    this API uses. If the rules fail to filter the turn, `turn` and `environment` are null.
+    `turn` has the whole turn. Its members are also copied beside `turn` if their names are free.
+    If the rules fail to filter the turn, `turn` and `environment` are null.
     """
     taken, environment = event.turn, b"null"
     if rules is not None and event.state is not None:

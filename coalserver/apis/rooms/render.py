@@ -1,4 +1,4 @@
-"""JSON shapes of users, games, rooms and sessions. A room is a Lobby of the core, a session a Room."""
+"""JSON shapes of users, games, rooms and sessions, which are Lobby and Room in the core."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +32,7 @@ def game(entity: Game) -> JSON:
 
 
 def reference(kind: str, id: int, game: str) -> JSON:
-    """Return the answer to joining or starting: `{"id", "game", "type"}`, type `room` or `session`."""
+    """Return `{"id", "game", "type"}`, the answer to joining or starting."""
     return {"id": id, "game": game, "type": kind}
 
 
@@ -53,7 +53,7 @@ def room_row(state: State, lobby: Lobby) -> JSON:
 
 
 class RoomRowCache:
-    """Cache of rendered rows of the list of rooms, one per lobby until the lobby or its host changes."""
+    """Cache of rendered rows of the list of rooms, by lobby, until the lobby or its host changes."""
 
     #: The cache is cleared at this size, so that closed lobbies do not use memory forever.
     MAX_ROWS = 20_000
