@@ -37,7 +37,8 @@ def subscription_for(
 ) -> Subscription:
     """Return the subscription of a player to a session.
 
-    Members receive its events, former members the event of their own departure. `binary` renders binary frames as bytes instead of base64. Raises ROOM_NOT_FOUND.
+    Members receive its events, former members the event of their own departure. With
+    `binary`, binary frames are rendered as bytes instead of base64. Raises ROOM_NOT_FOUND.
     """
     room = core.committed(Room, session)
     if room is None:
