@@ -40,7 +40,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {wait} seconds.")),
     ErrorCode.EMAIL_TAKEN: (400, N_("This e-mail has an account already. Sign in instead.")),
     ErrorCode.INVALID_EMAIL: (400, N_("This is not an e-mail address.")),
-    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {least} characters.")),
+    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {minimum} characters.")),
 }
 DEFAULT_ERROR = (400, N_("That did not work."))
 WRONG_START_CODE = N_("This is not the code that the server has shown when it was started.")
@@ -141,7 +141,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     status, message = ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
     if error.details.get("what") == "code":
         message = WRONG_START_CODE
-    details = {"wait": 60, "least": 8, **error.details}
+    details = {"wait": 60, "minimum": 8, **error.details}
     message = request_language(ctx.request).gettext(message).format(**details)
     template = FORM_TEMPLATES.get(ctx.route.endpoint)
     if template is not None:

@@ -29,11 +29,11 @@ ALWAYS: dict[ErrorCode, dict[str, Any]] = {
     ErrorCode.INVALID_REQUEST: {"fields": {"name": ["Not a string."]}},
     ErrorCode.RATE_LIMITED: {"wait": 7},
     ErrorCode.CURSOR_AHEAD: {"head": 41},
-    ErrorCode.PASSWORD_TOO_SHORT: {"least": 8},
+    ErrorCode.PASSWORD_TOO_SHORT: {"minimum": 8},
     ErrorCode.VERSION_CONFLICT: {"version": 2},
-    ErrorCode.TOO_MANY_SEATS: {"most": 50},
-    ErrorCode.TOO_FEW_PLAYERS: {"least": 2},
-    ErrorCode.TOO_MANY_PLAYERS: {"most": 2},
+    ErrorCode.TOO_MANY_SEATS: {"maximum": 50},
+    ErrorCode.TOO_FEW_PLAYERS: {"minimum": 2},
+    ErrorCode.TOO_MANY_PLAYERS: {"maximum": 2},
     ErrorCode.RULES_FAILED: {"rule": "view"},
 }
 #: Statuses that have no body in a dialect, by its document.

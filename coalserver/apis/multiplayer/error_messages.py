@@ -70,7 +70,7 @@ _TOKENS: dict[MessageKey, ErrorMessage] = {
 _BODIES: dict[MessageKey, ErrorMessage] = {
     ErrorCode.INVALID_REQUEST: (400, "Invalid request: {fields}"),
     (ErrorCode.INVALID_REQUEST, "body"): (400, "Invalid JSON body"),
-    (ErrorCode.INVALID_REQUEST, "large"): (413, "{member} must not exceed {most} bytes"),
+    (ErrorCode.INVALID_REQUEST, "large"): (413, "{member} must not exceed {maximum} bytes"),
     (ErrorCode.INVALID_REQUEST, "player_name"): (400, "Player name is required"),
     (ErrorCode.INVALID_REQUEST, "new_name"): (400, "New name is required"),
     (ErrorCode.INVALID_REQUEST, "name_length"): (
@@ -151,11 +151,11 @@ _BODIES: dict[MessageKey, ErrorMessage] = {
     (ErrorCode.INVALID_REQUEST, "unknown_target", SOCKET): (400, "Invalid target"),
     (ErrorCode.INVALID_REQUEST, "long_frame"): (
         400,
-        "This message is {size} bytes long for a {form} client, which can take {most}",
+        "This message is {size} bytes long for a {form} client, which can take {maximum}",
     ),
     (ErrorCode.RATE_LIMITED, "frames"): (
         429,
-        "Too many messages: only {most} a second are relayed",
+        "Too many messages: only {maximum} a second are relayed",
     ),
     (ErrorCode.RATE_LIMITED, "missed"): (
         429,
@@ -241,7 +241,7 @@ _MEMBERSHIP: dict[MessageKey, ErrorMessage] = {
     (ErrorCode.NOT_HOST, f"{MATCH}/kick"): (403, "Only host can kick players"),
     (ErrorCode.NOT_HOST, f"{MATCH}/password"): (403, "Only host can update matchmaking password"),
     (ErrorCode.NOT_HOST, f"{MATCH}/response"): (403, "Only the host can respond to join requests"),
-    ErrorCode.TOO_MANY_SEATS: (400, "You are in {most} rooms and lobbies already"),
+    ErrorCode.TOO_MANY_SEATS: (400, "You are in {maximum} rooms and lobbies already"),
     ErrorCode.TARGET_NOT_MEMBER: (404, "Player not found in this room"),
     (ErrorCode.TARGET_NOT_MEMBER, MATCH): (404, "Player not found in this matchmaking lobby"),
     ErrorCode.CANNOT_KICK_SELF: (400, "You cannot kick yourself"),
@@ -256,12 +256,12 @@ _MEMBERSHIP: dict[MessageKey, ErrorMessage] = {
     ),
     ErrorCode.MEMBERS_NOT_READY: (400, "Not every player is ready"),
     ErrorCode.LOBBY_NOT_FULL: (400, "Lobby must be full to start (strict_full enabled)"),
-    ErrorCode.TOO_FEW_PLAYERS: (400, "This game needs at least {least} players"),
+    ErrorCode.TOO_FEW_PLAYERS: (400, "This game needs at least {minimum} players"),
     (ErrorCode.TOO_FEW_PLAYERS, f"{ROOM}/create"): (
         400,
         "This game has rules: its rooms are started from a matchmaking lobby",
     ),
-    ErrorCode.TOO_MANY_PLAYERS: (400, "This game takes at most {most} players"),
+    ErrorCode.TOO_MANY_PLAYERS: (400, "This game takes at most {maximum} players"),
     ErrorCode.JOIN_REQUEST_PENDING: (
         400,
         "You already have a pending request to this matchmaking lobby",

@@ -71,7 +71,7 @@ class Message:
                 what="long_frame",
                 size=len(payload),
                 form=client_type,
-                most=SMALL_BUFFER_BYTES,
+                maximum=SMALL_BUFFER_BYTES,
             )
         return frame(payload)
 

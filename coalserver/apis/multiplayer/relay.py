@@ -254,7 +254,9 @@ class Member:
         elif self._count == MAX_MESSAGES_PER_SECOND + 1:
             self.send(
                 realtime_messages.error_frame(
-                    DomainError(ErrorCode.RATE_LIMITED, what="frames", most=MAX_MESSAGES_PER_SECOND)
+                    DomainError(
+                        ErrorCode.RATE_LIMITED, what="frames", maximum=MAX_MESSAGES_PER_SECOND
+                    )
                 )
             )
 

@@ -160,7 +160,9 @@ def dump_limited(name: str, value: Any) -> bytes:
     """Free JSON as bytes, if it is not too large."""
     dumped = orjson.dumps(value)
     if len(dumped) > MAX_JSON_BYTES:
-        raise DomainError(ErrorCode.INVALID_REQUEST, what="large", member=name, most=MAX_JSON_BYTES)
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST, what="large", member=name, maximum=MAX_JSON_BYTES
+        )
     return dumped
 
 

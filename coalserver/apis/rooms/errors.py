@@ -56,7 +56,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.PASSWORD_TOO_SHORT: (
         400,
         "register.password_too_short",
-        "The password must have at least {least} characters.",
+        "The password must have at least {minimum} characters.",
     ),
     ErrorCode.PLAYER_NOT_FOUND: (404, "user.not_found", "The user was not found."),
     ErrorCode.GAME_NOT_FOUND: (404, "game.not_found", "The game was not found."),
@@ -90,7 +90,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.TOO_MANY_SEATS: (
         400,
         "room.too_many",
-        "You are already in {most} rooms and sessions, the maximum.",
+        "You are already in {maximum} rooms and sessions, the maximum.",
     ),
     ErrorCode.TARGET_NOT_MEMBER: (400, "room.user_not_in_room", "The user is not in the room."),
     ErrorCode.CANNOT_KICK_SELF: (
@@ -113,12 +113,12 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.TOO_FEW_PLAYERS: (
         400,
         "room.too_few_players",
-        "The game requires at least {least} players.",
+        "The game requires at least {minimum} players.",
     ),
     ErrorCode.TOO_MANY_PLAYERS: (
         400,
         "room.too_many_players",
-        "The game allows at most {most} players.",
+        "The game allows at most {maximum} players.",
     ),
     ErrorCode.ROOM_NOT_FOUND: (404, "session.not_found", "The session was not found."),
     ErrorCode.ROOM_ENDED: (400, "session.over", "The session has ended."),

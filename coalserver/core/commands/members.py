@@ -63,4 +63,4 @@ def _check_seat_limit(uow: UnitOfWork, player: Player) -> None:
     seats = sum(lobby.open for lobby in uow.find(Lobby, "member", player.id))
     seats += len(uow.find(Room, "member", player.id))
     if seats >= uow.limits.max_seats:
-        raise DomainError(ErrorCode.TOO_MANY_SEATS, most=uow.limits.max_seats)
+        raise DomainError(ErrorCode.TOO_MANY_SEATS, maximum=uow.limits.max_seats)

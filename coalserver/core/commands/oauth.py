@@ -222,7 +222,7 @@ def create_personal_token(
     """A token that an account makes for a program of its own; for ever where `lasts` is None."""
     get_account(uow, account_id)
     if sum(not one.client for one in uow.find(TokenPair, "account", account_id)) >= MAX_TOKENS:
-        raise DomainError(ErrorCode.TOO_MANY_TOKENS, most=MAX_TOKENS)
+        raise DomainError(ErrorCode.TOO_MANY_TOKENS, maximum=MAX_TOKENS)
     secret = uow.new_letters(SECRET_LENGTH)
     until = None if lifetime is None else uow.now + lifetime
     uow.save(

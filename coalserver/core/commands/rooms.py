@@ -132,7 +132,7 @@ def open_room(
     host = get_player(uow, player_id)
     check_can_play(uow, game_entity, host)
     if uow.rules(game) is not None:
-        raise DomainError(ErrorCode.TOO_FEW_PLAYERS, least=player_limits(uow, game_entity)[0])
+        raise DomainError(ErrorCode.TOO_FEW_PLAYERS, minimum=player_limits(uow, game_entity)[0])
     check_can_join_room(uow, host)
     check_in_no_lobby(uow, host)
     roster = Roster(

@@ -77,5 +77,5 @@ def validate_email(email: str) -> str:
 def validate_password(password: str) -> str:
     """Return the password unchanged. Raises PASSWORD_TOO_SHORT."""
     if len(password) < MIN_PASSWORD_LENGTH:
-        raise DomainError(ErrorCode.PASSWORD_TOO_SHORT, least=MIN_PASSWORD_LENGTH)
+        raise DomainError(ErrorCode.PASSWORD_TOO_SHORT, minimum=MIN_PASSWORD_LENGTH)
     return password

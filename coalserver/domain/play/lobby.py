@@ -198,9 +198,9 @@ class Lobby:
         if self.strict_full and not participants.full:
             raise DomainError(ErrorCode.LOBBY_NOT_FULL)
         if len(participants) < min_players:
-            raise DomainError(ErrorCode.TOO_FEW_PLAYERS, least=min_players)
+            raise DomainError(ErrorCode.TOO_FEW_PLAYERS, minimum=min_players)
         if len(participants) > max_players:
-            raise DomainError(ErrorCode.TOO_MANY_PLAYERS, most=max_players)
+            raise DomainError(ErrorCode.TOO_MANY_PLAYERS, maximum=max_players)
         if not all(seat.ready for seat in participants.seats):
             raise DomainError(ErrorCode.MEMBERS_NOT_READY)
 

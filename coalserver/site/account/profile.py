@@ -55,8 +55,8 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
     ErrorCode.INVALID_TOKEN: (403, N_("This page was open for too long. Please try again.")),
     ErrorCode.INVALID_CREDENTIALS: (403, N_("That is not your password.")),
     ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {wait} seconds.")),
-    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {least} characters.")),
-    ErrorCode.TOO_MANY_TOKENS: (400, N_("You have {most} tokens. End one of them first.")),
+    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {minimum} characters.")),
+    ErrorCode.TOO_MANY_TOKENS: (400, N_("You have {maximum} tokens. End one of them first.")),
     (ErrorCode.INVALID_REQUEST, "zone"): (
         400,
         N_("There is no such time zone. Choose one from the list."),
@@ -173,7 +173,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
         None,
     )
     status, message = field_message or ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
-    details = {"wait": 60, "least": 8, "most": 100, **error.details}
+    details = {"wait": 60, "minimum": 8, "maximum": 100, **error.details}
     text = request_language(ctx.request).gettext(message).format(**details)
     section = FORM_SECTIONS.get(ctx.route.endpoint, "about")
     response = render_profile(ctx, status, errors={section: text}, messages={})

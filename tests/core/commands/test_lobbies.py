@@ -131,7 +131,7 @@ def test_nobody_has_more_than_so_many_seats(table):
     table.make_room(ann)
     table.make_lobby(ann)
     table.make_lobby(ann)
-    with raises_code(ErrorCode.TOO_MANY_SEATS, most=3):
+    with raises_code(ErrorCode.TOO_MANY_SEATS, maximum=3):
         table.make_lobby(ann)
 
 

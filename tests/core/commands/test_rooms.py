@@ -42,7 +42,7 @@ def test_a_room_frees_silent_seats_after_the_usual_grace_or_its_own(table):
 
 
 def test_a_game_with_rules_begins_with_everyone_in_their_seats(table):
-    with raises_code(ErrorCode.TOO_FEW_PLAYERS, least=2):
+    with raises_code(ErrorCode.TOO_FEW_PLAYERS, minimum=2):
         table.make_room(table.make_guest(), game="noughts")
 
 

@@ -139,7 +139,7 @@ def test_a_lobby_that_never_was_does_not_start(table):
 def test_too_few_do_not_start_and_are_told_how_many_it_takes(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann, game="noughts")
-    with raises_code(ErrorCode.TOO_FEW_PLAYERS, least=2):
+    with raises_code(ErrorCode.TOO_FEW_PLAYERS, minimum=2):
         table.execute(start_lobby, lobby_id=lobby.id, by=ann)
     assert (table.lobby(lobby.id), table.state.count(Room)) == (lobby, 0)
 
@@ -241,7 +241,7 @@ def test_who_stays_behind_may_leave_too_few(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, game="noughts")
     table.execute(mark_away, player_id=bob)
-    with raises_code(ErrorCode.TOO_FEW_PLAYERS, least=2):
+    with raises_code(ErrorCode.TOO_FEW_PLAYERS, minimum=2):
         table.execute(start_lobby, lobby_id=lobby.id, by=ann, only_present=True)
     assert list(table.lobby(lobby.id).roster) == [ann, bob]
 

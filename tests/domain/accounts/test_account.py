@@ -43,5 +43,5 @@ def test_a_password_of_eight_characters_is_long_enough():
 
 
 def test_a_shorter_one_is_not():
-    with raises_code(ErrorCode.PASSWORD_TOO_SHORT, least=8):
+    with raises_code(ErrorCode.PASSWORD_TOO_SHORT, minimum=8):
         validate_password("1234567")

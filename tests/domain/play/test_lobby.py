@@ -249,8 +249,8 @@ def test_the_host_may_start():
         (make_lobby(1, 2), {"by": 2}, ErrorCode.NOT_HOST, {}),
         (make_lobby(1, 2), {"by": 3}, ErrorCode.NOT_MEMBER, {}),
         (make_lobby(1, 2, strict_full=True), {}, ErrorCode.LOBBY_NOT_FULL, {}),
-        (make_lobby(1), {"low": 2}, ErrorCode.TOO_FEW_PLAYERS, {"least": 2}),
-        (make_lobby(1, 2, 3), {"high": 2}, ErrorCode.TOO_MANY_PLAYERS, {"most": 2}),
+        (make_lobby(1), {"low": 2}, ErrorCode.TOO_FEW_PLAYERS, {"minimum": 2}),
+        (make_lobby(1, 2, 3), {"high": 2}, ErrorCode.TOO_MANY_PLAYERS, {"maximum": 2}),
         (make_lobby(1, ready_check=True).add_member(2, NOW), {}, ErrorCode.MEMBERS_NOT_READY, {}),
     ],
 )
