@@ -6,7 +6,6 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from coalserver.core.queries.accounts import account_by_id
 from coalserver.core.queries.worlds import active_worlds, world_by_id, world_by_short_name
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -41,7 +40,7 @@ ERROR_STATUSES = {
 
 def find_member(ctx: RequestContext) -> Account | None:
     """The account that is signed in, if it is active."""
-    found = ctx.core.query(account_by_id, id=ctx.caller.account) if ctx.caller.account else None
+    found = ctx.caller.account
     return found if found is not None and found.active else None
 
 
@@ -110,12 +109,11 @@ def only_world(ctx: RequestContext) -> World | None:
 
 def sign_in_response(ctx: RequestContext) -> web.StreamResponse:
     """Sign in first; or wait, if one has."""
-    signed_in = ctx.caller.account != 0
+    account = ctx.caller.account
     if wants_json(ctx):
-        raise DomainError(ErrorCode.ACCOUNT_INACTIVE if signed_in else ErrorCode.TOKEN_REQUIRED)
-    if not signed_in:
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE if account else ErrorCode.TOKEN_REQUIRED)
+    if account is None:
         return redirect_to_login(ctx)
-    account = ctx.core.query(account_by_id, id=ctx.caller.account)
     return form_page(ctx, "signing/waiting.html", {"account": account})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.core.commands.accounts import create_login_session, revoke_login_session, sign_up
-from coalserver.core.queries.accounts import account_by_id, has_admin
+from coalserver.core.queries.accounts import has_admin
 from coalserver.core.queries.players import find_account_by_email
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -63,14 +63,9 @@ class SignupLimiter(FailureLimiter):
         super().__init__(max_failures=20, seconds=3600)
 
 
-def signed_in_account(ctx: RequestContext) -> Account | None:
-    """Who is signed in."""
-    return ctx.core.query(account_by_id, id=ctx.caller.account) if ctx.caller.account else None
-
-
 async def login_page(ctx: RequestContext) -> web.StreamResponse:
     """Ask for e-mail and password; who is signed in goes on, or is told that he has to wait."""
-    account = signed_in_account(ctx)
+    account = ctx.caller.account
     if account is None:
         return _render_form(ctx, "signing/login.html", {})
     if not account.active:
@@ -96,7 +91,7 @@ async def log_in(ctx: RequestContext) -> web.StreamResponse:
 
 async def signup_page(ctx: RequestContext) -> web.StreamResponse:
     """Ask for what an account needs; and for the code, while nobody runs the place."""
-    if signed_in_account(ctx) is not None:
+    if ctx.caller.account is not None:
         return redirect("/login")
     return _render_form(ctx, "signing/signup.html", {})
 
@@ -131,8 +126,8 @@ async def register_account(ctx: RequestContext) -> web.StreamResponse:
 async def log_out(ctx: RequestContext) -> web.StreamResponse:
     """This browser is nobody's any more."""
     await read_csrf_form(ctx)
-    if ctx.caller.token:
-        await ctx.core.execute(revoke_login_session, login_session_id=ctx.caller.token)
+    if ctx.caller.token_id:
+        await ctx.core.execute(revoke_login_session, login_session_id=ctx.caller.token_id)
     return clear_login_cookie(ctx, redirect("/"))
 
 
@@ -163,7 +158,7 @@ async def _start_login(
         account_id=account.id,
         browser=clean_text(ctx.request.headers.get("User-Agent", "")),
         rehashed=rehashed,
-        replaces_id=ctx.caller.token,
+        replaces_id=ctx.caller.token_id,
     )
     target = safe_redirect_path(ctx.body["next_url"] or "/")
     return set_login_cookie(ctx, redirect(target if account.active else "/login"), secret)

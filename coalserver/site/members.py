@@ -2,10 +2,9 @@
 
 from aiohttp import web
 
-from coalserver.domain.accounts.account import Account
+from coalserver.core.caller import Caller
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.auth import signed_in_account
-from coalserver.web.api import Caller, RequestContext
+from coalserver.web.api import RequestContext
 from coalserver.web.pages.cookies import optional_login, redirect, redirect_to_login
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import render_page
@@ -16,7 +15,7 @@ ADMINS_ONLY = N_("This page is for admins.")
 def member_only(ctx: RequestContext) -> Caller:
     """Somebody who is signed in and may come in."""
     ctx.caller = optional_login(ctx)
-    account = signed_in_account(ctx)
+    account = ctx.caller.account
     if account is None:
         raise DomainError(ErrorCode.TOKEN_REQUIRED)
     if not account.active:
@@ -27,17 +26,9 @@ def member_only(ctx: RequestContext) -> Caller:
 def admin_only(ctx: RequestContext) -> Caller:
     """Somebody who runs the place."""
     caller = member_only(ctx)
-    if not get_member(ctx).admin:
+    if not caller.get_account().admin:
         raise DomainError(ErrorCode.ADMIN_REQUIRED)
     return caller
-
-
-def get_member(ctx: RequestContext) -> Account:
-    """The account behind a call that `member_only` or `admin_only` has let in."""
-    account = signed_in_account(ctx)
-    if account is None:
-        raise DomainError(ErrorCode.TOKEN_REQUIRED)
-    return account
 
 
 def render_access_error(

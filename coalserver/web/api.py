@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.engine import Core
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.schemas import BodySchema
@@ -20,16 +21,6 @@ from coalserver.web.throttling import FailureLimiter
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a request proved to come from: ids, 0 where there is none."""
-
-    player: int = 0
-    account: int = 0
-    token: int = 0
-
-
-ANONYMOUS = Caller()
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 #: Lets pages of any origin read an answer and the headers that matter to them.

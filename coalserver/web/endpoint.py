@@ -55,7 +55,7 @@ async def call_handler(ctx: RequestContext) -> web.StreamResponse:
     route = ctx.route
     try:
         ctx.caller = route.auth(ctx)
-        if ctx.caller.player:
+        if ctx.caller.player_id:
             await record_activity(ctx)
         if route.body is not None:
             ctx.body, ctx.raw = await read_body(ctx.request, route.body, route.media)
@@ -68,7 +68,7 @@ async def call_handler(ctx: RequestContext) -> web.StreamResponse:
 
 async def record_activity(ctx: RequestContext) -> None:
     """Whoever calls is there; who was away until now is back for the others too."""
-    player = ctx.caller.player
+    player = ctx.caller.player_id
     if ctx.core.record_activity(player):
         await ctx.core.execute(mark_back, player_id=player)
 

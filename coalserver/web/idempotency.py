@@ -24,9 +24,9 @@ async def execute_idempotent(
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={HEADER: [text]})
     identity, request = ctx.caller, ctx.request
     caller = (
-        f"{ctx.api.name}/{identity.player}"
-        if identity.player
-        else f"{ctx.api.name}/account {identity.account}"
+        f"{ctx.api.name}/{identity.player_id}"
+        if identity.player_id
+        else f"{ctx.api.name}/account {identity.account_id}"
     )
     idempotency_key = IdempotencyKey.of(
         caller, key, request.method.encode(), request.path_qs.encode(), ctx.raw

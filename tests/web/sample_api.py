@@ -10,11 +10,12 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Api, AppContext, Caller, RequestContext, Route
+from coalserver.web.api import Api, AppContext, RequestContext, Route
 from coalserver.web.responses import json_response, raw_response
 from coalserver.web.routing import mount
 
@@ -36,14 +37,14 @@ def toy(*routes: Route, name: str = "toy", **more: Any) -> Api:
 
 async def echo(ctx: RequestContext) -> web.StreamResponse:
     """Who calls and what he said."""
-    return json_response({"caller": ctx.caller.player, "body": ctx.body.get("value", ctx.body)})
+    return json_response({"caller": ctx.caller.player_id, "body": ctx.body.get("value", ctx.body)})
 
 
 def somebody(ctx: RequestContext) -> Caller:
     """Whoever says so in a header."""
     if "Who" not in ctx.request.headers:
         raise DomainError(ErrorCode.TOKEN_REQUIRED)
-    return Caller(player=int(ctx.request.headers["Who"]))
+    return Caller(player_id=int(ctx.request.headers["Who"]))
 
 
 @dataclass

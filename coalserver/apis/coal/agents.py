@@ -13,7 +13,7 @@ from coalserver.apis.coal.agent_schemas import (
     parse_batch,
     read_agent_params,
 )
-from coalserver.apis.coal.auth import agent, world_of
+from coalserver.apis.coal.auth import agent
 from coalserver.apis.coal.render import opaque_keys
 from coalserver.core.commands.agents import pair_agent
 from coalserver.core.commands.ingest import log_batch, stored_sequence
@@ -47,7 +47,7 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
     params = await read_agent_params(ctx, PingSchema())
     del params["server_name"]
     after = params.pop("after", None)
-    world = world_of(ctx)
+    world = ctx.caller.get_world()
     queued = await ctx.core.execute(
         record_ping, world_id=world.id, ping=Ping(**params), after=after
     )
@@ -66,7 +66,7 @@ async def log_line(ctx: RequestContext) -> web.StreamResponse:
     """Store a line; 201 if it is new, 200 if it is known."""
     params = await read_agent_params(ctx, LogLineSchema())
     parsed = parse_line(params["line"], LiveDates.from_time(ctx.now, params["zone"]))
-    stored = await ingest_lines(ctx.core, world_id=world_of(ctx).id, parsed_lines=[parsed])
+    stored = await ingest_lines(ctx.core, world_id=ctx.caller.get_world().id, parsed_lines=[parsed])
     return json_response({}, 201 if stored[0] else 200)
 
 
@@ -75,7 +75,7 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
     params = await read_agent_params(ctx, LogBatchSchema())
     result = await ctx.core.execute(
         log_batch,
-        world_id=world_of(ctx).id,
+        world_id=ctx.caller.get_world().id,
         source=params["source"],
         parsed_lines=parse_batch(params["lines"], params["zone"], ctx.now),
         sequences=[line.sequence for line in params["lines"]],
@@ -85,7 +85,7 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
 
 async def last_line(ctx: RequestContext) -> web.StreamResponse:
     """The line that was written last; and how far a source is stored, if one is named."""
-    world = world_of(ctx).id
+    world = ctx.caller.get_world().id
     newest = await ctx.core.history.lines(LineQuery(world), 1)
     payload: dict[str, object] = {"lastline": newest[0].line if newest else None}
     if source := ctx.query.get("source"):

@@ -1,26 +1,26 @@
 """Who calls: the access token of an account, or of a world's agent. Nothing but the header is looked at."""
 
+from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
 from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_token
 from coalserver.core.queries.worlds import world_of_agent
-from coalserver.domain.accounts.account import Account
 from coalserver.domain.accounts.oauth import AGENT_SCOPE, DATA_SCOPE, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.world import World
-from coalserver.web.api import Caller, RequestContext
+from coalserver.web.api import RequestContext
 from coalserver.web.bearer import get_bearer_token
 
 
 def user(ctx: RequestContext) -> Caller:
     """Somebody with an active account."""
     access = get_access(ctx, DATA_SCOPE)
-    return Caller(account=ctx.core.query(account_of_tokens, token_pair=access).id, token=access.id)
+    account = ctx.core.query(account_of_tokens, token_pair=access)
+    return Caller(account_id=account.id, token_id=access.id, account=account)
 
 
 def admin(ctx: RequestContext) -> Caller:
     """One who runs the place."""
     caller = user(ctx)
-    if not account_of(ctx).admin:
+    if not caller.get_account().admin:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
     return caller
 
@@ -28,8 +28,8 @@ def admin(ctx: RequestContext) -> Caller:
 def agent(ctx: RequestContext) -> Caller:
     """What speaks for a world that is one of ours still."""
     access = get_access(ctx, AGENT_SCOPE)
-    ctx.core.query(world_of_agent, token_pair=access)
-    return Caller(token=access.id)
+    world = ctx.core.query(world_of_agent, token_pair=access)
+    return Caller(token_id=access.id, world=world)
 
 
 def get_access(ctx: RequestContext, scope: str) -> TokenPair:
@@ -38,19 +38,9 @@ def get_access(ctx: RequestContext, scope: str) -> TokenPair:
     return ctx.core.query(tokens_by_access_token, token=token, scope=scope, now=ctx.now)
 
 
-def account_of(ctx: RequestContext) -> Account:
-    """The account of who calls."""
-    return ctx.core.query(account_of_tokens, token_pair=get_access(ctx, DATA_SCOPE))
-
-
-def world_of(ctx: RequestContext) -> World:
-    """The world of the agent that calls."""
-    return ctx.core.query(world_of_agent, token_pair=get_access(ctx, AGENT_SCOPE))
-
-
 def check_still_valid(core: Core, caller: Caller) -> None:
     """Refuse a caller whose token has ended since he came, or who may not come in any more."""
-    access = core.state.get(TokenPair, caller.token)
+    access = core.state.get(TokenPair, caller.token_id)
     if access is None or access.is_expired(core.now):
         raise DomainError(ErrorCode.INVALID_TOKEN)
     core.query(account_of_tokens, token_pair=access)

@@ -38,7 +38,7 @@ async def post_chat_as_player(ctx: RequestContext) -> web.StreamResponse:
 async def _send(
     ctx: RequestContext, world: int, text: str, username: str | None
 ) -> web.StreamResponse:
-    account = ctx.caller.account
+    account = ctx.caller.account_id
     await execute_idempotent(
         ctx, send_chat, world_id=world, account_id=account, text=text, username=username
     )

@@ -11,6 +11,7 @@ from coalserver.apis.coal.log_lines import ACHIEVEMENTS, DEATHS, LOGLINES
 from coalserver.apis.coal.render import JsonObject, opaque_keys
 from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
 from coalserver.core import topics
+from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
 from coalserver.core.queries.accounts import account_by_id
@@ -23,7 +24,7 @@ from coalserver.domain.minecraft.events import (
     WorldChanged,
 )
 from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER, OpaqueKeys
-from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.api import RequestContext, Route
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import Subscription
 from coalserver.web.streaming.tickets import TICKET_SECONDS

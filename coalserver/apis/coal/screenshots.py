@@ -4,11 +4,12 @@ import asyncio
 
 from aiohttp import web
 
-from coalserver.apis.coal.auth import account_of, user
+from coalserver.apis.coal.auth import user
 from coalserver.apis.coal.pagination import read_time_range, render_list
 from coalserver.apis.coal.render import JsonObject, opaque_keys, render_time
 from coalserver.apis.coal.servers import SERVER_PATH, SERVERS, world_in_path
 from coalserver.apis.coal.users import user_in_path
+from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.commands.screenshots import add_screenshot, delete_screenshot
 from coalserver.core.ports import ScreenshotQuery
 from coalserver.core.queries.accounts import account_by_id
@@ -16,7 +17,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import Screenshot
 from coalserver.media.images import ImageStore, InvalidImage
 from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER
-from coalserver.web.api import ANONYMOUS, Caller, RequestContext, Route
+from coalserver.web.api import RequestContext, Route
 from coalserver.web.body import invalid_body
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response, no_content
@@ -136,7 +137,7 @@ async def _store_screenshot(ctx: RequestContext, world: int) -> Screenshot:
             ctx,
             add_screenshot,
             world_id=world,
-            account_id=ctx.caller.account,
+            account_id=ctx.caller.account_id,
             blurred=True,
             **image._asdict(),
         )
@@ -153,7 +154,7 @@ async def _store_screenshot(ctx: RequestContext, world: int) -> Screenshot:
 
 async def _delete_screenshot(ctx: RequestContext) -> None:
     screenshot = await screenshot_in_path(ctx)
-    screenshot.check_can_delete(account_of(ctx))
+    screenshot.check_can_delete(ctx.caller.get_account())
     await ctx.core.execute(delete_screenshot, screenshot=screenshot)
     await ctx.app.service(ImageStore).delete(screenshot.code)
 

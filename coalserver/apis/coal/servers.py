@@ -104,7 +104,7 @@ async def run_audited(
     **kwargs: Any,
 ) -> T:
     """Run a command for the admin who calls, and keep that he asked for it."""
-    entry: dict[str, Any] = {"actor": ctx.caller.account, "action": action, "subject": subject}
+    entry: dict[str, Any] = {"actor": ctx.caller.account_id, "action": action, "subject": subject}
     return await ctx.core.execute(
         execute_audited, **entry, detail=detail, command=command, **kwargs
     )

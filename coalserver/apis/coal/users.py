@@ -35,7 +35,7 @@ async def read_user(ctx: RequestContext) -> web.StreamResponse:
 def user_in_path(ctx: RequestContext) -> Account:
     """The user that the path names by key, or `self`."""
     key = ctx.path["user"]
-    id = ctx.caller.account if key == "self" else opaque_keys(ctx).id(USER, key)
+    id = ctx.caller.account_id if key == "self" else opaque_keys(ctx).id(USER, key)
     account = ctx.core.query(account_by_id, id=id)
     if account is None:
         raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)

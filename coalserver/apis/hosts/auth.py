@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from coalserver.apis.hosts.render import parse_uuid
+from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosts import host_by_code
 from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.player import Player, Token
-from coalserver.web.api import Caller, RequestContext
+from coalserver.web.api import RequestContext
 from coalserver.web.bearer import get_bearer_token
 
 
@@ -27,7 +28,7 @@ def player(ctx: RequestContext) -> Caller:
     token = _get_token(ctx)
     if has_ended(ctx.core, token):
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)
-    return Caller(token.player, token=token.id)
+    return Caller(player_id=token.player, token_id=token.id)
 
 
 def player_with_refreshable_token(ctx: RequestContext) -> Caller:
@@ -35,7 +36,7 @@ def player_with_refreshable_token(ctx: RequestContext) -> Caller:
     token = _get_token(ctx)
     if token.is_fully_expired(ctx.core.presence.last_seen_at(token.player), ctx.now):
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)
-    return Caller(token.player, token=token.id)
+    return Caller(player_id=token.player, token_id=token.id)
 
 
 def host_in_path(ctx: RequestContext) -> Caller:
@@ -54,7 +55,7 @@ def get_host(
 
 def check_is_host(caller: Caller, host: HostProfile) -> None:
     """Refuse the token of anybody else."""
-    if caller.player != host.id:
+    if caller.player_id != host.id:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
 
 
@@ -70,7 +71,7 @@ def find_token(ctx: RequestContext, secret: str) -> Token | None:
 
 def check_still_valid(core: Core, caller: Caller) -> None:
     """Refuse a caller whose token has ended since he came."""
-    token = core.state.get(Token, caller.token)
+    token = core.state.get(Token, caller.token_id)
     if token is None or has_ended(core, token):
         raise DomainError(ErrorCode.INVALID_TOKEN)
 

@@ -53,7 +53,7 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
 async def refresh_token(ctx: RequestContext) -> web.StreamResponse:
     """Another token for the same host; the old one stays good to its own end."""
-    issued = await ctx.core.execute(hosts.refresh_host_token, token_id=ctx.caller.token)
+    issued = await ctx.core.execute(hosts.refresh_host_token, token_id=ctx.caller.token_id)
     return json_response({"token": issued})
 
 
@@ -64,7 +64,7 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
 
 async def update_host_profile(ctx: RequestContext) -> web.StreamResponse:
     """Say whether friends only, or also guests without a name, are let in."""
-    await ctx.core.execute(hosts.update_host_profile, host_id=ctx.caller.player, **ctx.body)
+    await ctx.core.execute(hosts.update_host_profile, host_id=ctx.caller.player_id, **ctx.body)
     return json_response(None)
 
 
@@ -92,7 +92,7 @@ async def _apply_to_other(
     ctx: RequestContext, command: Callable[..., HostProfile], uuid: str
 ) -> web.StreamResponse:
     other = get_host(ctx, uuid, ErrorCode.TARGET_NOT_FOUND)
-    await ctx.core.execute(command, host_id=ctx.caller.player, other_id=other.id)
+    await ctx.core.execute(command, host_id=ctx.caller.player_id, other_id=other.id)
     return json_response(None)
 
 

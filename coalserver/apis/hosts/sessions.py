@@ -51,7 +51,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
     await record_activity(ctx)
     check_is_host(ctx.caller, get_host(ctx, body["guest"], ErrorCode.PERMISSION_DENIED))
     host = get_host(ctx, body["host"])
-    room = await ctx.core.execute(hosts.join_host, host_id=host.id, guest_id=ctx.caller.player)
+    room = await ctx.core.execute(hosts.join_host, host_id=host.id, guest_id=ctx.caller.player_id)
     return json_response({"session_id": room.id}, headers=render.location(ctx, room.id))
 
 
@@ -79,7 +79,7 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
     """A session with its state, for its members; listen from the cursor on."""
     room = get_room(ctx, ctx.int_param("session"))
     room.check_running()
-    room.roster.get_seat(ctx.caller.player)
+    room.roster.get_seat(ctx.caller.player_id)
     cursor = {CURSOR_HEADER: str(ctx.core.feed.head)}
     truth = ctx.core.committed(SyncedState, room.id)
     return json_response(render.session(ctx.core.state, room, truth), headers=cursor)
@@ -91,7 +91,7 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
 
     def subscribe() -> Subscription:
         check_still_valid(core, caller)
-        return subscription_for(core, ctx.app.render_cache, session, caller.player, binary=False)
+        return subscription_for(core, ctx.app.render_cache, session, caller.player_id, binary=False)
 
     await core.writer.flushed()
     subscription = subscribe()
@@ -102,7 +102,7 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
 
 async def _check_has_unread(ctx: RequestContext, session: int, subscription: Subscription) -> None:
     """Refuse who has heard how this session ended for him, or never was in it."""
-    cursor, player_id = parse_cursor(ctx), ctx.caller.player
+    cursor, player_id = parse_cursor(ctx), ctx.caller.player_id
     is_member = topics.room(session) in subscription.topics
     while True:
         found, next_cursor = await ctx.core.entries(subscription.topics, cursor, 100)
@@ -117,7 +117,7 @@ async def send_message(ctx: RequestContext) -> web.StreamResponse:
     """A message, as on a socket, from one who has none."""
     kind, members = messages.parse_message(ctx.body["value"])
     room = get_room(ctx, ctx.int_param("session"))
-    command_call = messages.command_for(ctx.core, room.id, ctx.caller.player, kind, members)
+    command_call = messages.command_for(ctx.core, room.id, ctx.caller.player_id, kind, members)
     if command_call is None:
         return json_response({"type": "pong"})
     command, kwargs = command_call

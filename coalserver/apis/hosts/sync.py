@@ -12,12 +12,13 @@ from coalserver.apis.hosts.errors import error_message, service_name, validation
 from coalserver.apis.hosts.event_payloads import BinaryPayload, render_state, subscription_for
 from coalserver.apis.hosts.schemas import MAX_DATA_BYTES, SYNC_JOIN
 from coalserver.apis.hosts.sessions import get_room
+from coalserver.core.caller import Caller
 from coalserver.core.commands.synced_state import send_binary
 from coalserver.core.engine import IdempotencyKey
 from coalserver.core.queries.hosts import is_authority
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.synced_state import SyncedState
-from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.api import RequestContext, Route
 from coalserver.web.body import load_body, parse_json
 from coalserver.web.idempotency import result_ids
 from coalserver.web.responses import json_response
@@ -96,7 +97,7 @@ class SyncConnection:
         if after is not None and after > self.core.feed.head:
             raise DomainError(ErrorCode.CURSOR_AHEAD, head=self.core.feed.head)
         self.session, self.player = room.id, token.player
-        self.ctx.caller = Caller(token.player, token=token.id)
+        self.ctx.caller = Caller(player_id=token.player, token_id=token.id)
         return after
 
     async def send_accepted(self, after: int | None) -> int:

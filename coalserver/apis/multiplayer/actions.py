@@ -41,7 +41,7 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
     sent = await ctx.core.execute(
         send_action,
         room_id=room.id,
-        sender=ctx.caller.player,
+        sender=ctx.caller.player_id,
         target=target,
         player_ids=named_ids,
         type=kind,
@@ -67,7 +67,7 @@ async def complete(ctx: RequestContext) -> web.StreamResponse:
     await ctx.core.execute(
         answer_action,
         code=ctx.path["id"].lower(),
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         status=ActionStatus(status),
         response=params.json("response_data") or b"{}",
     )
@@ -79,7 +79,7 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
 
     With `wait` it is answered when there is one that no poll of this player has shown yet.
     """
-    room, player = get_own_room(ctx), ctx.caller.player
+    room, player = get_own_room(ctx), ctx.caller.player_id
     read_positions, position_key = ctx.app.per_process(ReadPositions), ("actions", room.id, player)
 
     async def look() -> tuple[list[Action], bool]:
@@ -96,7 +96,7 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
 
 async def pending(ctx: RequestContext) -> web.StreamResponse:
     """What one is asked for and has not begun, oldest first."""
-    room, player = get_own_room(ctx), ctx.caller.player
+    room, player = get_own_room(ctx), ctx.caller.player_id
 
     async def look() -> tuple[list[Action], bool]:
         found = ctx.core.query(pending_actions, room=get_own_room(ctx).id, player=player)

@@ -2,12 +2,13 @@
 
 from typing import NoReturn
 
+from coalserver.core.caller import Caller
 from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.queries.games import game_by_token, game_by_tokens
 from coalserver.core.queries.players import player_by_key
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
-from coalserver.web.api import ANONYMOUS, Caller, RequestContext
+from coalserver.web.api import RequestContext
 
 #: Credential -> its name in the query, and the headers that outrank it.
 CREDENTIAL_SOURCES = {
@@ -28,7 +29,7 @@ def find_credential(ctx: RequestContext, kind: str) -> str:
     return ctx.query.get(name, "").strip()
 
 
-def get_game(ctx: RequestContext) -> Game:
+def _get_game(ctx: RequestContext) -> Game:
     """The game whose API token this is."""
     secret = _get_credential(ctx, "api")
     found = ctx.core.query(game_by_token, secret=secret)
@@ -39,19 +40,18 @@ def get_game(ctx: RequestContext) -> Game:
 
 def game_only(ctx: RequestContext) -> Caller:
     """Anyone who knows the game's API token."""
-    get_game(ctx)
-    return ANONYMOUS
+    return Caller(game=_get_game(ctx))
 
 
 def game_or_player(ctx: RequestContext) -> Caller:
     """Anyone who knows the game's API token; a player who shows his key must not be banned."""
-    current_game = get_game(ctx)
+    current_game = _get_game(ctx)
     secret = find_credential(ctx, "player")
     found = ctx.core.query(player_by_key, secret=secret) if secret else None
     if found is None or found.game != current_game.tag:
-        return ANONYMOUS
+        return Caller(game=current_game)
     check_not_banned(ctx, current_game.tag, found.id)
-    return Caller(found.id)
+    return Caller(player_id=found.id, game=current_game)
 
 
 def player(ctx: RequestContext) -> Caller:
@@ -59,7 +59,7 @@ def player(ctx: RequestContext) -> Caller:
     if ctx.route.path.startswith(REQUIRE_ALL_FIRST):
         _get_credential(ctx, "api")
         _get_credential(ctx, "player")
-    current_game = get_game(ctx)
+    current_game = _get_game(ctx)
     secret = _get_credential(ctx, "player")
     found = ctx.core.query(player_by_key, secret=secret)
     if found is None:
@@ -67,15 +67,16 @@ def player(ctx: RequestContext) -> Caller:
     if found.game != current_game.tag:
         _raise_limited(ctx, "foreign")
     check_not_banned(ctx, current_game.tag, found.id)
-    return Caller(found.id)
+    return Caller(player_id=found.id, game=current_game)
 
 
 def game_owner(ctx: RequestContext) -> Caller:
     """The owner of the game, who knows both its tokens."""
     api, secret = _get_credential(ctx, "api"), _get_credential(ctx, "private")
-    if ctx.core.query(game_by_tokens, api=api, private=secret) is None:
+    found = ctx.core.query(game_by_tokens, api=api, private=secret)
+    if found is None:
         _raise_limited(ctx, "private")
-    return ANONYMOUS
+    return Caller(game=found)
 
 
 def check_not_banned(ctx: RequestContext, tag: str, id: int) -> None:

@@ -23,7 +23,7 @@ FILE = "/api/game_data.php"
 
 async def get_game_data(ctx: RequestContext) -> web.StreamResponse:
     """What the game keeps for everybody."""
-    game = auth.get_game(ctx)
+    game = ctx.caller.get_game()
     return success(
         {
             "type": "game",
@@ -38,7 +38,7 @@ async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
     """Replace it: nothing is merged."""
     game = await ctx.core.execute(
         save_game_data,
-        game=auth.get_game(ctx).tag,
+        game=ctx.caller.get_game().tag,
         data=_data_param(ctx),
         expected=_expected_version(ctx),
     )
@@ -47,7 +47,7 @@ async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
 
 async def get_player_data(ctx: RequestContext) -> web.StreamResponse:
     """What is kept for the caller."""
-    player = ctx.core.query(player_by_id, id=ctx.caller.player)
+    player = ctx.core.query(player_by_id, id=ctx.caller.player_id)
     return success(
         {
             "type": "player",
@@ -63,7 +63,7 @@ async def update_player_data(ctx: RequestContext) -> web.StreamResponse:
     """Replace it: nothing is merged."""
     player = await ctx.core.execute(
         save_player_data,
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         data=_data_param(ctx),
         expected=_expected_version(ctx),
     )

@@ -24,7 +24,7 @@ MAX_NAME_LENGTH = 120
 
 async def get_leaderboard(ctx: RequestContext) -> web.StreamResponse:
     """Exact ranks; among equals the older player comes first."""
-    game, params = auth.get_game(ctx), ctx.body["params"]
+    game, params = ctx.caller.get_game(), ctx.body["params"]
     fields, where = parse_fields(params), parse_filters(params)
     limit = parse_number(params, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     offset = parse_number(params, "offset", 0, 0, MAX_INTEGER)

@@ -45,7 +45,7 @@ async def list_lobbies(ctx: RequestContext) -> web.StreamResponse:
     params = Params({**ctx.query, **ctx.body["params"].members})
     found, _ = ctx.core.query(
         open_lobbies,
-        game=auth.get_game(ctx).tag,
+        game=ctx.caller.get_game().tag,
         limit=limit_param(params),
         search=params.text("search"),
         full=False,
@@ -72,7 +72,7 @@ def _lobby_row(ctx: RequestContext, lobby: Lobby) -> JSON:
 
 async def create(ctx: RequestContext) -> web.StreamResponse:
     """Open a lobby and be its host."""
-    player, params = ctx.caller.player, ctx.body["params"]
+    player, params = ctx.caller.player_id, ctx.body["params"]
     if ctx.core.query(lobby_of_player, player=player) is not None:
         raise DomainError(ErrorCode.ALREADY_IN_LOBBY)
     if ctx.core.query(room_of_player, player=player) is not None:
@@ -82,7 +82,7 @@ async def create(ctx: RequestContext) -> web.StreamResponse:
         raise invalid_request("max_players")
     lobby = await ctx.core.execute(
         lobbies.open_lobby,
-        game=auth.get_game(ctx).tag,
+        game=ctx.caller.get_game().tag,
         player_id=player,
         name=params.text("matchmaking_name"),
         default_name=DEFAULT_NAME_PREFIX,
@@ -115,7 +115,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
         await ctx.core.execute(
             lobbies.join_lobby,
             lobby_id=lobby.id,
-            player_id=ctx.caller.player,
+            player_id=ctx.caller.player_id,
             password=params.secret("password"),
             data=data,
         )
@@ -127,7 +127,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
 async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat; after the start only where members may."""
     await ctx.core.execute(
-        lobbies.leave_lobby, lobby_id=get_own_lobby(ctx).id, player_id=ctx.caller.player
+        lobbies.leave_lobby, lobby_id=get_own_lobby(ctx).id, player_id=ctx.caller.player_id
     )
     return success({"message": "Successfully left matchmaking lobby"})
 
@@ -163,7 +163,7 @@ async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
 
 async def get_current(ctx: RequestContext) -> web.StreamResponse:
     """The lobby one is in, and to its host, who asks to be let in."""
-    player = ctx.caller.player
+    player = ctx.caller.player_id
     lobby = ctx.core.query(lobby_of_player, player=player)
     if lobby is None:
         message = "Player is not in any matchmaking lobby"
@@ -199,7 +199,7 @@ async def start(ctx: RequestContext) -> web.StreamResponse:
     room = await ctx.core.execute(
         start_lobby,
         lobby_id=lobby.id,
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         name=f"{STARTED_NAME_PREFIX}{lobby.code[:6]}" if unnamed else None,
         only_present=True,
     )
@@ -216,7 +216,7 @@ async def start(ctx: RequestContext) -> web.StreamResponse:
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """The host ends the gathering, before play has begun."""
     await ctx.core.execute(
-        lobbies.close_lobby, lobby_id=get_own_lobby(ctx).id, by=ctx.caller.player, open_only=True
+        lobbies.close_lobby, lobby_id=get_own_lobby(ctx).id, by=ctx.caller.player_id, open_only=True
     )
     return success({"message": "Matchmaking lobby stopped successfully"})
 
@@ -224,7 +224,10 @@ async def stop(ctx: RequestContext) -> web.StreamResponse:
 async def remove(ctx: RequestContext) -> web.StreamResponse:
     """The host ends the gathering, also after play has begun: the room goes on."""
     await ctx.core.execute(
-        lobbies.close_lobby, lobby_id=get_own_lobby(ctx).id, by=ctx.caller.player, open_only=False
+        lobbies.close_lobby,
+        lobby_id=get_own_lobby(ctx).id,
+        by=ctx.caller.player_id,
+        open_only=False,
     )
     return success({"message": "Matchmaking lobby removed successfully"})
 
@@ -236,7 +239,7 @@ async def kick(ctx: RequestContext) -> web.StreamResponse:
         raise invalid_request("player_id")
     player = params.integer("player_id") or 0
     await ctx.core.execute(
-        lobbies.kick_from_lobby, lobby_id=lobby.id, by=ctx.caller.player, player_id=player
+        lobbies.kick_from_lobby, lobby_id=lobby.id, by=ctx.caller.player_id, player_id=player
     )
     return success({"message": "Player kicked successfully", "kicked_player_id": player})
 
@@ -246,7 +249,7 @@ async def set_password(ctx: RequestContext) -> web.StreamResponse:
     await ctx.core.execute(
         lobbies.set_lobby_password,
         lobby_id=get_own_lobby(ctx).id,
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         password=ctx.body["params"].secret("password"),
     )
     return success({"message": "Password updated successfully"})

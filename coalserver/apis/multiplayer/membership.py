@@ -23,7 +23,7 @@ PAGE_SIZE = 50
 
 def get_own_lobby(ctx: RequestContext) -> Lobby:
     """The lobby in which the caller sits, started or not."""
-    lobby = ctx.core.query(lobby_of_player, player=ctx.caller.player)
+    lobby = ctx.core.query(lobby_of_player, player=ctx.caller.player_id)
     if lobby is None:
         raise DomainError(ErrorCode.NOT_MEMBER)
     return lobby
@@ -31,7 +31,7 @@ def get_own_lobby(ctx: RequestContext) -> Lobby:
 
 def get_own_room(ctx: RequestContext) -> Room:
     """The room in which the caller plays."""
-    room = ctx.core.query(room_of_player, player=ctx.caller.player)
+    room = ctx.core.query(room_of_player, player=ctx.caller.player_id)
     if room is None:
         raise DomainError(ErrorCode.NOT_MEMBER)
     return room
@@ -40,14 +40,14 @@ def get_own_room(ctx: RequestContext) -> Room:
 def lobby_in_path(ctx: RequestContext) -> Lobby:
     """The lobby that the path names, gone or not."""
     return ctx.core.query(
-        lobby_by_code, game=auth.get_game(ctx).tag, code=id_in_request(ctx, "matchmakingId")
+        lobby_by_code, game=ctx.caller.get_game().tag, code=id_in_request(ctx, "matchmakingId")
     )
 
 
 def room_in_path(ctx: RequestContext) -> Room:
     """The room that the path names, over or not."""
     return ctx.core.query(
-        room_by_code, game=auth.get_game(ctx).tag, code=id_in_request(ctx, "roomId")
+        room_by_code, game=ctx.caller.get_game().tag, code=id_in_request(ctx, "roomId")
     )
 
 
@@ -88,7 +88,7 @@ def member_fields(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
     return {
         "player_name": ctx.core.query(player_name, id=seat.player),
         "is_host": int(seat.player == roster.host),
-        "is_local": seat.player == ctx.caller.player,
+        "is_local": seat.player == ctx.caller.player_id,
     }
 
 

@@ -31,7 +31,7 @@ CHUNK_SIZE = 500
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
     """Make a player; the private key is shown this once."""
-    game = auth.get_game(ctx)
+    game = ctx.caller.get_game()
     params: Params = ctx.body["params"]
     name = params.text("player_name", MAX_NAME_LENGTH)
     if not name:
@@ -53,10 +53,10 @@ async def register(ctx: RequestContext) -> web.StreamResponse:
 async def login(ctx: RequestContext) -> web.StreamResponse:
     """Come in; the answer shows the player as he was found."""
     ctx.caller = auth.player(ctx)
-    player = ctx.core.query(player_by_id, id=ctx.caller.player)
+    player = ctx.core.query(player_by_id, id=ctx.caller.player_id)
     rendered = {
         "id": player.id,
-        "game_id": auth.get_game(ctx).id,
+        "game_id": ctx.caller.get_game().id,
         "player_name": player.name,
         **json_member(ctx, "player_data", player.data),
         "is_online": True,
@@ -73,13 +73,13 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
 async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
     """Say that one is there. Every other call says so too."""
-    at = last_seen(ctx.core, ctx.caller.player)
+    at = last_seen(ctx.core, ctx.caller.player_id)
     return success({"message": "Heartbeat updated", "last_heartbeat": format_time_or_null(at)})
 
 
 async def logout(ctx: RequestContext) -> web.StreamResponse:
     """Go: offline at once, and what is open is closed. The key stays good."""
-    player = await ctx.core.execute(players.record_logout, player_id=ctx.caller.player)
+    player = await ctx.core.execute(players.record_logout, player_id=ctx.caller.player_id)
     ctx.core.presence.leave(player.id)
     return success(
         {
@@ -97,7 +97,9 @@ async def rename(ctx: RequestContext) -> web.StreamResponse:
         raise invalid_request("new_name")
     if not MIN_NAME_LENGTH <= len(name) <= MAX_NAME_LENGTH:
         raise invalid_request("name_length")
-    player = await ctx.core.execute(players.rename_player, player_id=ctx.caller.player, name=name)
+    player = await ctx.core.execute(
+        players.rename_player, player_id=ctx.caller.player_id, name=name
+    )
     return success(
         {
             "message": "Player name updated successfully",
@@ -109,13 +111,13 @@ async def rename(ctx: RequestContext) -> web.StreamResponse:
 
 async def rotate_key(ctx: RequestContext) -> web.StreamResponse:
     """Get another private key, shown this once; the old one stops at once."""
-    secret = await ctx.core.execute(players.rotate_private_key, player_id=ctx.caller.player)
+    secret = await ctx.core.execute(players.rotate_private_key, player_id=ctx.caller.player_id)
     return success({"message": "Player token rotated successfully", "private_key": secret})
 
 
 async def list_players(ctx: RequestContext) -> web.StreamResponse:
     """Every player of the game, oldest first, for its owner."""
-    found = ctx.core.query(players_of_game, game=auth.get_game(ctx).tag)
+    found = ctx.core.query(players_of_game, game=ctx.caller.get_game().tag)
     rows: list[bytes] = []
     for start in range(0, len(found), CHUNK_SIZE):
         rows += [
@@ -158,7 +160,7 @@ async def ban(ctx: RequestContext) -> web.StreamResponse:
         raise invalid_request("unknown_duration")
     created = await ctx.core.execute(
         moderation.ban,
-        game=auth.get_game(ctx).tag,
+        game=ctx.caller.get_game().tag,
         player_id=player,
         duration=duration,
         reason=params.text("ban_reason", 500),
@@ -179,7 +181,7 @@ async def unban(ctx: RequestContext) -> web.StreamResponse:
     """Let a player in again."""
     player = _player_param(ctx.body["params"])
     removed = await ctx.core.execute(
-        moderation.unban, game=auth.get_game(ctx).tag, player_id=player
+        moderation.unban, game=ctx.caller.get_game().tag, player_id=player
     )
     message = "Player unbanned successfully" if removed else "No active bans found for this player"
     return success({"message": message, "player_id": player, "bans_removed": removed})

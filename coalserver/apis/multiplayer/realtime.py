@@ -5,11 +5,12 @@ from aiohttp import WSCloseCode, web
 from coalserver.apis.multiplayer import auth, realtime_messages
 from coalserver.apis.multiplayer.relay import TOKEN_INVALIDATED, Member, Relay
 from coalserver.apis.multiplayer.render import success
+from coalserver.core.caller import Caller
 from coalserver.core.queries.players import player_by_id
 from coalserver.core.queries.rooms import room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
-from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.api import RequestContext, Route
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import WebSocketConnection
@@ -22,10 +23,10 @@ TOKEN_INVALID = (WSCloseCode.POLICY_VIOLATION, "Invalid token")
 
 async def issue_token(ctx: RequestContext) -> web.StreamResponse:
     """What opens the socket, once; the same until it is used."""
-    room = ctx.core.query(room_of_player, player=ctx.caller.player)
+    room = ctx.core.query(room_of_player, player=ctx.caller.player_id)
     if room is None or not room.realtime:
         raise DomainError(ErrorCode.NOT_MEMBER)
-    player = ctx.core.query(player_by_id, id=ctx.caller.player)
+    player = ctx.core.query(player_by_id, id=ctx.caller.player_id)
     return success(
         {
             "token": ctx.app.per_process(Relay).tokens.issue(player, room),
@@ -43,14 +44,14 @@ async def validate_token(ctx: RequestContext) -> web.StreamResponse:
     """Whether a token of this game would open the socket now."""
     realtime_token = ctx.app.per_process(Relay).tokens.find(token_param(ctx))
     room = None if realtime_token is None else ctx.core.state.get(Room, realtime_token.room)
-    return success({"valid": room is not None and room.game == auth.get_game(ctx).tag})
+    return success({"valid": room is not None and room.game == ctx.caller.get_game().tag})
 
 
 async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
     """The caller's token opens nothing any more, and what it has opened is closed."""
     relay = ctx.app.per_process(Relay)
-    revoked = relay.tokens.revoke(ctx.caller.player)
-    member = relay.find_member(ctx.caller.player)
+    revoked = relay.tokens.revoke(ctx.caller.player_id)
+    member = relay.find_member(ctx.caller.player_id)
     if member is not None:
         member.close(*TOKEN_INVALIDATED)
     message = "Realtime token revoked successfully"
@@ -73,7 +74,7 @@ async def open_socket(ctx: RequestContext) -> web.StreamResponse:
 
 async def run_member(ctx: RequestContext, member: Member) -> None:
     """Let a member send and hear until it ends; its player is there for as long."""
-    ctx.caller = Caller(member.player)
+    ctx.caller = Caller(player_id=member.player)
     presence = ctx.core.presence
     presence.hold(member.player)
     try:

@@ -2,7 +2,6 @@
 
 from aiohttp import web
 
-from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.membership import (
     id_in_request,
     id_routes,
@@ -33,7 +32,7 @@ async def request_join(ctx: RequestContext) -> web.StreamResponse:
         request = await ctx.core.execute(
             request_to_join,
             lobby_id=lobby.id,
-            player_id=ctx.caller.player,
+            player_id=ctx.caller.player_id,
             password=params.secret("password"),
             data=data,
         )
@@ -54,7 +53,7 @@ async def answer_request(ctx: RequestContext) -> web.StreamResponse:
         raise DomainError(ErrorCode.LOBBY_CLOSED)
     approve, outcome = ANSWERS[action]
     await ctx.core.execute(
-        answer_join_request, code=request_id, by=ctx.caller.player, approve=approve
+        answer_join_request, code=request_id, by=ctx.caller.player_id, approve=approve
     )
     return success(
         {
@@ -68,7 +67,7 @@ async def answer_request(ctx: RequestContext) -> web.StreamResponse:
 async def get_status(ctx: RequestContext) -> web.StreamResponse:
     """How one's request stands."""
     request, lobby = _get_request(ctx, id_in_request(ctx, "requestId"))
-    if request.player != ctx.caller.player:
+    if request.player != ctx.caller.player_id:
         raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
     by = request.answered_by
     rendered = {
@@ -104,7 +103,7 @@ def _get_request(ctx: RequestContext, request_id: str) -> tuple[JoinRequest, Lob
     """A request and its lobby, if that is of the caller's game."""
     request = ctx.core.query(join_request_by_code, code=request_id)
     lobby = ctx.core.state.get(Lobby, request.lobby)
-    if lobby is None or lobby.game != auth.get_game(ctx).tag:
+    if lobby is None or lobby.game != ctx.caller.get_game().tag:
         raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
     return request, lobby
 

@@ -41,14 +41,14 @@ DEFAULT_CAPACITY = 6
 
 async def create(ctx: RequestContext) -> web.StreamResponse:
     """Open a room and be its host."""
-    player, params = ctx.caller.player, ctx.body["params"]
+    player, params = ctx.caller.player_id, ctx.body["params"]
     if ctx.core.query(room_of_player, player=player) is not None:
         raise DomainError(ErrorCode.ALREADY_IN_ROOM)
     if ctx.core.query(lobby_of_player, player=player) is not None:
         raise DomainError(ErrorCode.ALREADY_IN_LOBBY)
     room = await ctx.core.execute(
         rooms.open_room,
-        game=auth.get_game(ctx).tag,
+        game=ctx.caller.get_game().tag,
         player_id=player,
         name=params.text("room_name"),
         default_name=DEFAULT_NAME_PREFIX,
@@ -75,7 +75,7 @@ async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     params = Params({**ctx.query, **ctx.body["params"].members})
     found = ctx.core.query(
         joinable_rooms,
-        game=auth.get_game(ctx).tag,
+        game=ctx.caller.get_game().tag,
         limit=limit_param(params),
         search=params.text("search"),
     )
@@ -102,7 +102,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
         await ctx.core.execute(
             rooms.join_room,
             room_id=room.id,
-            player_id=ctx.caller.player,
+            player_id=ctx.caller.player_id,
             password=params.secret("password"),
             data=params.player_data(),
         )
@@ -129,7 +129,7 @@ def _member_row(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
 async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat, and that in the lobby the room came from."""
     await ctx.core.execute(
-        rooms.leave_room, room_id=get_own_room(ctx).id, player_id=ctx.caller.player
+        rooms.leave_room, room_id=get_own_room(ctx).id, player_id=ctx.caller.player_id
     )
     return success({"message": "Successfully left the room"})
 
@@ -145,7 +145,7 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
 
     Updates wait until they are polled for, by whoever knows what he has seen: none is pending here.
     """
-    player = ctx.caller.player
+    player = ctx.caller.player_id
     room = ctx.core.query(room_of_player, player=player)
     if room is None:
         return success({"in_room": False, "message": "Player is not in any game room"})
@@ -174,7 +174,7 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
 
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """The host ends play for everyone."""
-    await ctx.core.execute(rooms.close_room, room_id=get_own_room(ctx).id, by=ctx.caller.player)
+    await ctx.core.execute(rooms.close_room, room_id=get_own_room(ctx).id, by=ctx.caller.player_id)
     return success({"message": "Game room stopped successfully"})
 
 
@@ -185,7 +185,7 @@ async def kick(ctx: RequestContext) -> web.StreamResponse:
         raise invalid_request("player_id")
     player = params.integer("player_id") or 0
     await ctx.core.execute(
-        rooms.kick_from_room, room_id=room.id, by=ctx.caller.player, player_id=player
+        rooms.kick_from_room, room_id=room.id, by=ctx.caller.player_id, player_id=player
     )
     return success({"message": "Player kicked successfully", "kicked_player_id": player})
 
@@ -195,7 +195,7 @@ async def set_password(ctx: RequestContext) -> web.StreamResponse:
     await ctx.core.execute(
         rooms.set_room_password,
         room_id=get_own_room(ctx).id,
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         password=ctx.body["params"].secret("password"),
     )
     return success({"message": "Password updated successfully"})

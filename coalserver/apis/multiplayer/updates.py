@@ -51,7 +51,7 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
     sent = await ctx.core.execute(
         send_update,
         room_id=room.id,
-        sender=ctx.caller.player,
+        sender=ctx.caller.player_id,
         target=target,
         player_ids=named_ids,
         type=kind,
@@ -81,7 +81,7 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
         (params.get(name) for name in ("last_update", "last_update_id") if params.get(name)), None
     )
     cursor = position_of(
-        ctx.core.context.signing_key, room.id, ctx.caller.player, str(last_update or "")
+        ctx.core.context.signing_key, room.id, ctx.caller.player_id, str(last_update or "")
     )
 
     async def look() -> tuple[list[Entry], bool]:
@@ -91,7 +91,7 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
             raise DomainError(ErrorCode.NOT_MEMBER)
         return found, bool(found)
 
-    watched = (topics.updates(room.id, ctx.caller.player), topics.room_chat(room.id))
+    watched = (topics.updates(room.id, ctx.caller.player_id), topics.room_chat(room.id))
     found = await poll_for_result(ctx, room, watched, look)
     rows = [reader.row(entry) for entry in found]
     return success({"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update})
@@ -99,7 +99,7 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
 
 async def _get_readable_room(ctx: RequestContext) -> Room:
     """The room one plays in, or has just played in to its end."""
-    player = ctx.caller.player
+    player = ctx.caller.player_id
     room = ctx.core.query(room_of_player, player=player)
     if room is None:
         room = ctx.core.query(finished_room_of_player, player=player)
@@ -151,7 +151,7 @@ class UpdateReader:
         self.ctx = ctx
         self.room = room
         self.sender_filter = sender_filter
-        self.player = ctx.caller.player
+        self.player = ctx.caller.player_id
 
     async def after(self, cursor: int) -> list[Entry]:
         """The oldest entries after the cursor that are for this reader.
@@ -244,7 +244,7 @@ async def poll_for_result(
     """
     wait = poll_params(ctx).integer("wait") or 0
     seconds = min(wait, MAX_WAIT_SECONDS, ctx.app.poll_seconds)
-    player = ctx.caller.player
+    player = ctx.caller.player_id
     last_logout = ctx.core.query(player_by_id, id=player).last_logout
     checked_once = False
 

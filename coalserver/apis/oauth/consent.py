@@ -11,7 +11,6 @@ from authlib.oauth2.rfc6749 import AccessDeniedError, InvalidRequestError
 from coalserver.apis.oauth.errors import render_oauth_error
 from coalserver.apis.oauth.protocol import OAuthServer, TokenRequest
 from coalserver.core.commands.oauth import grant_consent, revoke_consent
-from coalserver.core.queries.accounts import account_by_id
 from coalserver.core.queries.oauth import client_by_code, has_consent
 from coalserver.domain.accounts.account import Account
 from coalserver.web.api import RequestContext, Route
@@ -113,7 +112,7 @@ async def code_page(ctx: RequestContext) -> web.StreamResponse:
 
 def _active_account(ctx: RequestContext) -> Account | None:
     """Return the account of the login session if it is active."""
-    account = ctx.core.query(account_by_id, id=ctx.caller.account) if ctx.caller.account else None
+    account = ctx.caller.account
     return account if account is not None and account.active else None
 
 

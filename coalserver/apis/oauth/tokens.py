@@ -15,6 +15,7 @@ from coalserver.apis.oauth.protocol import (
     TokenRequest,
     is_basic_auth,
 )
+from coalserver.core.caller import Caller
 from coalserver.core.commands.oauth import (
     IssuedTokens,
     issue_agent_tokens,
@@ -24,7 +25,7 @@ from coalserver.core.commands.oauth import (
 from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_token
 from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import Caller, RequestContext, Route
+from coalserver.web.api import RequestContext, Route
 from coalserver.web.bearer import get_bearer_token
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form
 from coalserver.web.responses import json_response
@@ -144,7 +145,8 @@ def authenticate_account(ctx: RequestContext) -> Caller:
     """
     token = get_bearer_token(ctx.request)
     access = ctx.core.query(tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.now)
-    return Caller(account=ctx.core.query(account_of_tokens, token_pair=access).id, token=access.id)
+    account = ctx.core.query(account_of_tokens, token_pair=access)
+    return Caller(account_id=account.id, token_id=access.id, account=account)
 
 
 async def check_token(ctx: RequestContext) -> web.StreamResponse:

@@ -61,7 +61,7 @@ async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
 
 async def logout(ctx: RequestContext) -> web.StreamResponse:
     """End the token; a guest without another one leaves every room and session."""
-    await ctx.core.execute(revoke_token, token_id=ctx.caller.token)
+    await ctx.core.execute(revoke_token, token_id=ctx.caller.token_id)
     return no_content()
 
 
@@ -93,7 +93,7 @@ async def get_user(ctx: RequestContext) -> web.StreamResponse:
 async def list_rooms_and_sessions(ctx: RequestContext) -> web.StreamResponse:
     """The rooms and running sessions I am in: resume my games."""
     user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
-    if user_player.id != ctx.caller.player:
+    if user_player.id != ctx.caller.player_id:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
     state = ctx.core.state
     rooms = ctx.core.query(lobbies_of_player, player=user_player.id)

@@ -1,10 +1,11 @@
 """Who calls: a bearer token, or a ticket where a browser cannot set headers."""
 
+from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
 from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Token
-from coalserver.web.api import Caller, RequestContext
+from coalserver.web.api import RequestContext
 from coalserver.web.bearer import get_bearer_token
 
 
@@ -15,7 +16,7 @@ def player(ctx: RequestContext) -> Caller:
         ctx.app.failure_limiter.record_and_raise(
             f"token {ctx.address}", error=DomainError(ErrorCode.INVALID_TOKEN)
         )
-    return Caller(token.player, token.account, token.id)
+    return Caller(player_id=token.player, account_id=token.account, token_id=token.id)
 
 
 def listener(ctx: RequestContext) -> Caller:
@@ -32,7 +33,7 @@ def listener(ctx: RequestContext) -> Caller:
 
 def check_still_valid(core: Core, caller: Caller) -> None:
     """Refuse a caller whose token has ended since he came."""
-    token = core.state.get(Token, caller.token)
+    token = core.state.get(Token, caller.token_id)
     if token is None or has_ended(core, token):
         raise DomainError(ErrorCode.INVALID_TOKEN)
 

@@ -26,7 +26,7 @@ async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
     game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
     core, caller = ctx.core, ctx.caller
     subscription = Subscription(
-        (topics.lobbies(game.tag),), None, render_room_event, topics.player(caller.player)
+        (topics.lobbies(game.tag),), None, render_room_event, topics.player(caller.player_id)
     )
 
     def subscribe() -> Subscription:
@@ -50,7 +50,7 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
         if not unread:
             lobby.check_open()
     core, caller = ctx.core, ctx.caller
-    own = topics.player(caller.player)
+    own = topics.player(caller.player_id)
     for_others = Subscription((topics.lobby(room),), None, render_room_event, own)
     for_members = replace(for_others, topics=(topics.lobby(room), topics.lobby_chat(room)))
     after_close = replace(for_others, ended=True)
@@ -60,7 +60,7 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
         lobby = core.state.get(Lobby, room)
         if lobby is None or not lobby.open:
             return after_close
-        return for_members if caller.player in lobby.roster else for_others
+        return for_members if caller.player_id in lobby.roster else for_others
 
     return await serve_events(ctx, subscribe)
 
@@ -75,10 +75,10 @@ async def session_events(ctx: RequestContext) -> web.StreamResponse:
         room = core.state.get(Room, session)
         if room is None:
             raise DomainError(ErrorCode.ROOM_NOT_FOUND)
-        seat = find_seat_number(room, caller.player)
+        seat = find_seat_number(room, caller.player_id)
         if room.password and seat is None:
             raise DomainError(ErrorCode.PERMISSION_DENIED)
-        return subscription_for_seat(core, room, seat, caller.player)
+        return subscription_for_seat(core, room, seat, caller.player_id)
 
     return await serve_events(ctx, subscribe)
 

@@ -38,7 +38,7 @@ async def save_user_data(ctx: RequestContext) -> web.StreamResponse:
         save_storage_item,
         game=ctx.path["game"],
         player_id=ctx.int_param("user"),
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         storage_key=_storage_key(ctx),
         value=ctx.body["dumped"],
     )

@@ -54,7 +54,7 @@ def location(ctx: RequestContext, room: int) -> str:
 async def create(ctx: RequestContext) -> web.StreamResponse:
     """Open a room and sit in it as its host."""
     room = await execute_idempotent(
-        ctx, lobbies.open_lobby, game=ctx.path["game"], player_id=ctx.caller.player, **ctx.body
+        ctx, lobbies.open_lobby, game=ctx.path["game"], player_id=ctx.caller.player_id, **ctx.body
     )
     cursor = ctx.core.feed.head
     lobby = ctx.core.query(lobby_by_id, game=ctx.path["game"], id=room)
@@ -72,7 +72,7 @@ async def quick_join(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         lobbies.quick_join,
         game=ctx.path["game"],
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         name=name,
         **ctx.body,
     )
@@ -84,14 +84,14 @@ async def quick_join(ctx: RequestContext) -> web.StreamResponse:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Join a room; 200 also if you were already in it."""
     room = room_in_path(ctx)
-    by = (ctx.caller.player, ctx.address) if room.password else ()
+    by = (ctx.caller.player_id, ctx.address) if room.password else ()
     limit_keys = [f"room {room.id} {part}" for part in by]
     with (
         ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD),
         ignoring(ErrorCode.ALREADY_MEMBER),
     ):
         await execute_idempotent(
-            ctx, lobbies.join_lobby, lobby_id=room.id, player_id=ctx.caller.player, **ctx.body
+            ctx, lobbies.join_lobby, lobby_id=room.id, player_id=ctx.caller.player_id, **ctx.body
         )
     return json_response(
         render.reference("room", room.id, room.game),
@@ -105,7 +105,7 @@ async def leave(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         lobbies.leave_lobby,
         lobby_id=room_in_path(ctx).id,
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         open_only=True,
     )
     return no_content()
@@ -117,7 +117,7 @@ async def set_options(ctx: RequestContext) -> web.StreamResponse:
     await ctx.core.execute(
         lobbies.set_options,
         lobby_id=room.id,
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         options=ctx.body["dumped"],
     )
     return no_content()
@@ -129,7 +129,7 @@ async def kick(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         lobbies.kick_from_lobby,
         lobby_id=room_in_path(ctx).id,
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         player_id=ctx.body["user_id"],
     )
     return no_content()
@@ -141,7 +141,7 @@ async def set_ready(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         lobbies.set_ready,
         lobby_id=room_in_path(ctx).id,
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         ready=ctx.body["ready"],
     )
     return no_content()
@@ -153,7 +153,7 @@ async def start(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         start_lobby,
         lobby_id=room_in_path(ctx).id,
-        by=ctx.caller.player,
+        by=ctx.caller.player_id,
         transfer_host=True,
         keep_seats=True,
     )
@@ -174,7 +174,7 @@ async def send_chat(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         lobbies.chat_in_lobby,
         lobby_id=room_in_path(ctx).id,
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         text=ctx.body["text"],
     )
     return json_response({"id": message_id}, 201)
@@ -183,7 +183,7 @@ async def send_chat(ctx: RequestContext) -> web.StreamResponse:
 async def list_chat(ctx: RequestContext) -> web.StreamResponse:
     """The last things said in the room, for its members."""
     room = open_room_in_path(ctx)
-    room.roster.get_seat(ctx.caller.player)
+    room.roster.get_seat(ctx.caller.player_id)
     cursor = ctx.core.feed.head
     entries = await ctx.core.newest(topics.lobby_chat(room.id), CHAT_HISTORY_SIZE)
     rendered = filter(None, map(render_room_event, entries))
@@ -211,7 +211,7 @@ async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
             if name.startswith("option.")
         },
     )
-    rows = ctx.app.per_process(render.RoomRowCache).render_list(found, ctx.caller.player)
+    rows = ctx.app.per_process(render.RoomRowCache).render_list(found, ctx.caller.player_id)
     return raw_response(rows, headers={"X-Total-Results": str(total), CURSOR_HEADER: str(cursor)})
 
 

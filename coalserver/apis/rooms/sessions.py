@@ -33,7 +33,7 @@ def session_in_path(ctx: RequestContext) -> Room:
 def visible_session_in_path(ctx: RequestContext) -> Room:
     """The same, unless it is private and the caller has no seat in it."""
     session = session_in_path(ctx)
-    if session.password and ctx.caller.player not in session.roster:
+    if session.password and ctx.caller.player_id not in session.roster:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
     return session
 
@@ -49,7 +49,7 @@ async def list_sessions(ctx: RequestContext) -> web.StreamResponse:
         found, total = ctx.core.query(
             past_and_present_rooms,
             game=game.tag,
-            player=ctx.caller.player,
+            player=ctx.caller.player_id,
             active=boolean_param(ctx, "active"),
             limit=limit,
             offset=offset,
@@ -63,7 +63,7 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
     cursor = ctx.core.feed.head
     session = visible_session_in_path(ctx)
     rules = ctx.core.context.rules.get(session.game)
-    rendered = render.session(ctx.core.state, session, rules, ctx.caller.player)
+    rendered = render.session(ctx.core.state, session, rules, ctx.caller.player_id)
     return json_response(rendered, headers={CURSOR_HEADER: str(cursor)})
 
 
@@ -73,7 +73,7 @@ async def take_turn(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         rooms.take_turn,
         room_id=session_in_path(ctx).id,
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         turn=ctx.body["value"],
     )
     return no_content()
@@ -82,14 +82,14 @@ async def take_turn(ctx: RequestContext) -> web.StreamResponse:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Take a free seat; 200 also if you have one."""
     session = session_in_path(ctx)
-    by = (ctx.caller.player, ctx.address) if session.password else ()
+    by = (ctx.caller.player_id, ctx.address) if session.password else ()
     limit_keys = [f"session {session.id} {part}" for part in by]
     with (
         ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD),
         ignoring(ErrorCode.ALREADY_MEMBER),
     ):
         await execute_idempotent(
-            ctx, rooms.join_room, room_id=session.id, player_id=ctx.caller.player, **ctx.body
+            ctx, rooms.join_room, room_id=session.id, player_id=ctx.caller.player_id, **ctx.body
         )
     return json_response(
         render.reference("session", session.id, session.game),
@@ -100,7 +100,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
 async def leave(ctx: RequestContext) -> web.StreamResponse:
     """Give up one's seat; what that means, the rules say."""
     await execute_idempotent(
-        ctx, rooms.leave_room, room_id=session_in_path(ctx).id, player_id=ctx.caller.player
+        ctx, rooms.leave_room, room_id=session_in_path(ctx).id, player_id=ctx.caller.player_id
     )
     return no_content()
 
@@ -108,7 +108,7 @@ async def leave(ctx: RequestContext) -> web.StreamResponse:
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """The host ends the session for everyone."""
     await execute_idempotent(
-        ctx, rooms.close_room, room_id=session_in_path(ctx).id, by=ctx.caller.player
+        ctx, rooms.close_room, room_id=session_in_path(ctx).id, by=ctx.caller.player_id
     )
     return no_content()
 
@@ -119,7 +119,7 @@ async def send_chat(ctx: RequestContext) -> web.StreamResponse:
         ctx,
         rooms.chat_in_room,
         room_id=session_in_path(ctx).id,
-        player_id=ctx.caller.player,
+        player_id=ctx.caller.player_id,
         text=ctx.body["text"],
     )
     return json_response({"id": message_id}, 201)
@@ -128,7 +128,7 @@ async def send_chat(ctx: RequestContext) -> web.StreamResponse:
 async def list_chat(ctx: RequestContext) -> web.StreamResponse:
     """The last things said in the session, for its members."""
     session = session_in_path(ctx)
-    session.roster.get_seat(ctx.caller.player)
+    session.roster.get_seat(ctx.caller.player_id)
     cursor = ctx.core.feed.head
     entries = await ctx.core.newest(topics.room_chat(session.id), CHAT_HISTORY_SIZE)
     rendered = filter(None, map(session_event_renderer(None, None), entries))

@@ -18,7 +18,7 @@ from coalserver.domain.accounts.account import validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.passwords import PasswordService
 from coalserver.site.account.browser_names import describe_browser
-from coalserver.site.members import get_member, member_only, render_access_error
+from coalserver.site.members import member_only, render_access_error
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import RequestContext, Route
 from coalserver.web.pages.cookies import form_page, redirect
@@ -86,7 +86,7 @@ async def save_profile(ctx: RequestContext) -> web.StreamResponse:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"language": ["Unknown."]})
     await ctx.core.execute(
         update_account,
-        account_id=ctx.caller.account,
+        account_id=ctx.caller.account_id,
         nickname=clean_text(form["nickname"]),
         zone=form["zone"],
         language=form["language"],
@@ -97,7 +97,7 @@ async def save_profile(ctx: RequestContext) -> web.StreamResponse:
 async def change_password(ctx: RequestContext) -> web.StreamResponse:
     """A new password for who knows the old one; wherever else he was signed in, he is out."""
     form = await read_fields(ctx, {"old": 1000, "new": 1000})
-    account = get_member(ctx)
+    account = ctx.caller.get_account()
     limiter = ctx.app.failure_limiter
     limit_keys = (f"login {ctx.address}", f"login {account.email}")
     passwords = ctx.app.service(PasswordService)
@@ -112,7 +112,7 @@ async def change_password(ctx: RequestContext) -> web.StreamResponse:
         set_password,
         account_id=account.id,
         password=await passwords.hash(form["new"]),
-        except_login_id=ctx.caller.token,
+        except_login_id=ctx.caller.token_id,
         proved_hash=account.password,
     )
     return redirect("/profile?done=password#password")
@@ -121,20 +121,22 @@ async def change_password(ctx: RequestContext) -> web.StreamResponse:
 async def request_claim(ctx: RequestContext) -> web.StreamResponse:
     """A code; whoever types it in the game's chat shows that his name there is this account's."""
     await read_fields(ctx, {})
-    await ctx.core.execute(create_claim, account_id=ctx.caller.account)
+    await ctx.core.execute(create_claim, account_id=ctx.caller.account_id)
     return redirect("/profile#names")
 
 
 async def remove_username(ctx: RequestContext) -> web.StreamResponse:
     """A name in the game is given up; one that is not his is no name of his already."""
     form = await read_fields(ctx, {"name": MAX_NAME_LENGTH})
-    await ctx.core.execute(release_username, account_id=ctx.caller.account, username=form["name"])
+    await ctx.core.execute(
+        release_username, account_id=ctx.caller.account_id, username=form["name"]
+    )
     return redirect("/profile?done=given-up#names")
 
 
 def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> web.Response:
     """The page, with what this request has to say on it."""
-    account, language = get_member(ctx), request_language(ctx.request)
+    account, language = ctx.caller.get_account(), request_language(ctx.request)
     section, message = SUCCESS_MESSAGES.get(ctx.query.get("done", ""), ("", ""))
     context = {
         "account": account,
@@ -142,7 +144,7 @@ def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> 
         "tokens": ctx.core.query(personal_tokens, account=account.id),
         "apps": ctx.core.query(grants_of_account, account=account.id),
         "browsers": [
-            (item, describe_browser(item.browser, language), item.id == ctx.caller.token)
+            (item, describe_browser(item.browser, language), item.id == ctx.caller.token_id)
             for item in reversed(
                 ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
             )

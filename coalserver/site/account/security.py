@@ -20,7 +20,7 @@ async def create_token(ctx: RequestContext) -> web.StreamResponse:
     lifetime = parse_integer(form["days"], 1, MAX_DAYS, "days") * DAY
     token = await ctx.core.execute(
         create_personal_token,
-        account_id=ctx.caller.account,
+        account_id=ctx.caller.account_id,
         lifetime=lifetime,
         title=clean_text(form["title"]),
     )
@@ -32,7 +32,7 @@ async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
     """A token is good no more; one that is none of one's own stays as it is."""
     await read_fields(ctx, {})
     await ctx.core.execute(
-        revoke_tokens, token_pair_id=ctx.int_param("token"), account_id=ctx.caller.account
+        revoke_tokens, token_pair_id=ctx.int_param("token"), account_id=ctx.caller.account_id
     )
     return redirect("/profile?done=token-ended#tokens")
 
@@ -41,7 +41,7 @@ async def revoke_app(ctx: RequestContext) -> web.StreamResponse:
     """A program can act for this account no more, with whatever it has."""
     await read_fields(ctx, {})
     await ctx.core.execute(
-        revoke_consent, client=ctx.int_param("app"), account_id=ctx.caller.account
+        revoke_consent, client=ctx.int_param("app"), account_id=ctx.caller.account_id
     )
     return redirect("/profile?done=app-ended#apps")
 
@@ -51,9 +51,9 @@ async def sign_out_browser(ctx: RequestContext) -> web.StreamResponse:
     await read_fields(ctx, {})
     browser = ctx.int_param("browser")
     await ctx.core.execute(
-        revoke_login_session, login_session_id=browser, account_id=ctx.caller.account
+        revoke_login_session, login_session_id=browser, account_id=ctx.caller.account_id
     )
-    if browser == ctx.caller.token:
+    if browser == ctx.caller.token_id:
         return clear_login_cookie(ctx, redirect("/"))
     return redirect("/profile?done=browser-ended#browsers")
 
@@ -61,7 +61,7 @@ async def sign_out_browser(ctx: RequestContext) -> web.StreamResponse:
 async def sign_out_everywhere(ctx: RequestContext) -> web.StreamResponse:
     """Every browser is signed out, this one too, and so is every game that signed in with the password."""
     await read_fields(ctx, {})
-    await ctx.core.execute(log_out_everywhere, account_id=ctx.caller.account)
+    await ctx.core.execute(log_out_everywhere, account_id=ctx.caller.account_id)
     return clear_login_cookie(ctx, redirect("/login"))
 
 

@@ -17,7 +17,7 @@ from coalserver.site.admin.system import (
     record_action,
     render_backups,
 )
-from coalserver.site.members import admin_only, get_member
+from coalserver.site.members import admin_only
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import RequestContext
 from coalserver.web.pages.cookies import is_csrf_valid, read_csrf_form, redirect
@@ -88,7 +88,7 @@ async def restore_backup(ctx: RequestContext) -> web.StreamResponse:
     """A backup that proves sound takes the place of all there is: the server ends, and begins again with it."""
     await read_fields(ctx, {})
     system = ctx.app.service(SystemService)
-    path, admin = system.get_backup(ctx.path["name"]), get_member(ctx)
+    path, admin = system.get_backup(ctx.path["name"]), ctx.caller.get_account()
     if system.restore is None:
         raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
     try:
@@ -112,7 +112,7 @@ def _format_created(ctx: RequestContext, created: str) -> Any:
         at = datetime.fromisoformat(created).timestamp()
     except ValueError:
         return created
-    return TimeFormatter(request_language(ctx.request), get_member(ctx))(at)
+    return TimeFormatter(request_language(ctx.request), ctx.caller.get_account())(at)
 
 
 BACKUP_PATH = "/admin/backups/{name}"

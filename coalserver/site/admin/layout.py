@@ -8,7 +8,7 @@ from aiohttp import web
 
 from coalserver.core.commands.audit import execute_audited
 from coalserver.domain.audit import AuditAction
-from coalserver.site.members import admin_only, get_member
+from coalserver.site.members import admin_only
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import Handler, RequestContext, Route
 from coalserver.web.pages.cookies import form_page
@@ -47,7 +47,7 @@ async def run_audited(
     **kwargs: Any,
 ) -> T:
     """Run a command for the admin who calls, and keep that he asked for it."""
-    entry = {"actor": ctx.caller.account, "action": action, "subject": subject, "detail": detail}
+    entry = {"actor": ctx.caller.account_id, "action": action, "subject": subject, "detail": detail}
     return await ctx.core.execute(execute_audited, **entry, command=command, **kwargs)
 
 
@@ -67,7 +67,7 @@ def render_admin_page(
         "active_page": active_page or name,
         "pages": PAGES,
         "form_values": ctx.body if errors else {},
-        "format_time": TimeFormatter(language, get_member(ctx)),
+        "format_time": TimeFormatter(language, ctx.caller.get_account()),
         "now": ctx.now,
         "errors": errors or {},
         "messages": {

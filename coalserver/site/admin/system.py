@@ -209,7 +209,7 @@ async def log_page(ctx: RequestContext) -> web.StreamResponse:
 async def record_action(ctx: RequestContext, action: AuditAction, subject: str) -> None:
     """Keep what was done outside the core, by one who still is an admin."""
     await ctx.core.execute(
-        record_external_action, actor=ctx.caller.account, action=action, subject=subject
+        record_external_action, actor=ctx.caller.account_id, action=action, subject=subject
     )
 
 

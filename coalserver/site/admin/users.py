@@ -52,7 +52,7 @@ def render_user(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     context = {
         "account": account,
         "browsers": len(browsers),
-        "is_self": account.id == ctx.caller.account,
+        "is_self": account.id == ctx.caller.account_id,
     }
     return render_admin_page(
         ctx,
@@ -131,8 +131,8 @@ async def save_user(ctx: RequestContext) -> web.StreamResponse:
         commands.append(
             AuditedCommand(action, account.email, update_account, {**target, "active": active})
         )
-    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account, commands=commands)
-    if account.id == ctx.caller.account and not (active and admin):
+    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account_id, commands=commands)
+    if account.id == ctx.caller.account_id and not (active and admin):
         return redirect("/")
     return redirect(f"/admin/users/{account.id}?done=saved")
 

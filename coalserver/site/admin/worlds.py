@@ -154,7 +154,7 @@ async def save_world(ctx: RequestContext) -> web.StreamResponse:
     if public != world.public:
         action = AuditAction.WORLD_MADE_PUBLIC if public else AuditAction.WORLD_MADE_PRIVATE
         commands.append(AuditedCommand(action, name, update_world, {**target, "public": public}))
-    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account, commands=commands)
+    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account_id, commands=commands)
     return redirect(f"/admin/servers/{world.id}?done=saved")
 
 
@@ -162,7 +162,7 @@ async def pair_world(ctx: RequestContext) -> web.StreamResponse:
     """A code for the agent, and the command that uses it; shown this once."""
     await read_fields(ctx, {})
     world = get_world(ctx)
-    kwargs: dict[str, Any] = {"world_id": world.id, "admin_id": ctx.caller.account}
+    kwargs: dict[str, Any] = {"world_id": world.id, "admin_id": ctx.caller.account_id}
     code = await run_audited(
         ctx, AuditAction.PAIRING_OPENED, world.name, create_pairing_code, **kwargs
     )

@@ -4,7 +4,6 @@ from aiohttp import web
 
 from coalserver.core import topics
 from coalserver.core.commands.worlds import start_world, stop_world
-from coalserver.core.queries.accounts import account_by_id
 from coalserver.core.queries.worlds import world_by_id
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -80,7 +79,7 @@ async def events(ctx: RequestContext, world: World, account: Account | None) -> 
         world_now = core.query(world_by_id, id=world.id)
         if public and world_now.public:
             return subscription
-        account_now = core.query(account_by_id, id=optional_login(ctx).account)
+        account_now = optional_login(ctx).account
         if account_now is None or not account_now.active:
             raise DomainError(ErrorCode.TOKEN_REQUIRED)
         return subscription

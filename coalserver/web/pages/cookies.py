@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.queries.accounts import account_by_id, login_session_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import ANONYMOUS, Caller, RequestContext
+from coalserver.web.api import RequestContext
 from coalserver.web.pages.forms import Pairs, read_form
 from coalserver.web.pages.i18n import set_request_language
 from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
@@ -72,7 +73,7 @@ def optional_login(ctx: RequestContext) -> Caller:
         return ANONYMOUS
     ctx.request[ACCOUNT_KEY] = account
     set_request_language(ctx.request, account.language)
-    return Caller(account=login_session.account, token=login_session.id)
+    return Caller(account_id=account.id, token_id=login_session.id, account=account)
 
 
 async def read_csrf_form(ctx: RequestContext) -> Pairs:

@@ -257,7 +257,7 @@ async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
 
 async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes | None) -> int:
     """Keep a stream open until it ends; its player is there for as long."""
-    presence, player = ctx.core.presence, ctx.caller.player
+    presence, player = ctx.core.presence, ctx.caller.player_id
     if player:
         presence.hold(player)
         await record_activity(ctx)

@@ -75,7 +75,7 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
     """Everything after the cursor, or what comes within the time asked for, or []."""
     max_wait = min(int(ctx.app.poll_seconds), MAX_WAIT_SECONDS)
     wait = int_query_param(ctx, "wait", max_wait, 0, MAX_WAIT_SECONDS)
-    core, player = ctx.core, ctx.caller.player
+    core, player = ctx.core, ctx.caller.player_id
     plan = PollPlan(ctx.app, ctx.api, subscribe, player, wait)
     poll = LongPoll(ctx.request, plan)
     lost = core.feed.has_gap(cursor)

@@ -22,7 +22,7 @@ async def poll_until(
     """
     if seconds <= 0:
         return (await check())[0]
-    core, player = ctx.core, ctx.caller.player
+    core, player = ctx.core, ctx.caller.player_id
     alarm = _Alarm()
     handle = ctx.app.timers.add(alarm, seconds)
     core.presence.hold(player)

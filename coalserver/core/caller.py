@@ -1,0 +1,45 @@
+"""The caller of a request: what its authenticator proved."""
+
+from dataclasses import dataclass
+
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.minecraft.world import World
+from coalserver.domain.play.game import Game
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What an authenticator proved about a request.
+
+    Ids are 0, and entities None, where it proved none. Entities are as they were when the request was
+    authenticated; a command loads its own.
+    """
+
+    player_id: int = 0
+    account_id: int = 0
+    #: The token of a player, the token pair of an account or agent, or the login session of a browser.
+    token_id: int = 0
+    account: Account | None = None
+    game: Game | None = None
+    world: World | None = None
+
+    def get_account(self) -> Account:
+        """Return the proved account. Raises LookupError if the route's authenticator proves none."""
+        if self.account is None:
+            raise LookupError("the authenticator proved no account")
+        return self.account
+
+    def get_game(self) -> Game:
+        """Return the proved game. Raises LookupError if the route's authenticator proves none."""
+        if self.game is None:
+            raise LookupError("the authenticator proved no game")
+        return self.game
+
+    def get_world(self) -> World:
+        """Return the proved world. Raises LookupError if the route's authenticator proves none."""
+        if self.world is None:
+            raise LookupError("the authenticator proved no world")
+        return self.world
+
+
+ANONYMOUS = Caller()
