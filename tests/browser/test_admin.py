@@ -170,17 +170,17 @@ async def test_a_member_finds_no_way_in(visit, fake_agent):
 
 @SCREENS
 async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, fake_agent, screen):
-    await fake_agent.logs("<Bob> before")
+    await fake_agent.send_lines("<Bob> before")
     root, ann = await admin("/admin/backups", **screen), await member()
     await root.page.get_by_role("button", name="Make a backup now").click()
-    await fake_agent.logs("<Bob> after")
+    await fake_agent.send_lines("<Bob> after")
     await expect(ann.part("row")).to_have_count(2)
     await root.page.get_by_role("link", name="Put back").click()
     await fits(root)
     await root.page.get_by_role("button", name="Put it back").click()
     await expect(root.page.get_by_text("The backup is in place.")).to_be_visible()
     await ann.is_live()
-    await fake_agent.logs("<Bob> again")
+    await fake_agent.send_lines("<Bob> again")
     await expect(ann.part("row").last).to_contain_text("again")
     await ann.page.reload()
     await expect(ann.part("row")).to_have_count(2)

@@ -24,14 +24,14 @@ async def writes(visitor, text):
 
 async def comes_back(fake_agent, *texts):
     """The console does as it was told; the log says so."""
-    await fake_agent.logs(*(f"[Server] <Ann> {text}" for text in texts))
+    await fake_agent.send_lines(*(f"[Server] <Ann> {text}" for text in texts))
 
 
 async def test_what_is_said_in_the_game_appears_at_once(member, fake_agent):
     ann = await member(**PHONE)
     await ann.is_live()
     await ann.stays()
-    await fake_agent.logs(
+    await fake_agent.send_lines(
         login("Bob"), "<Bob> hello there", f"<Bob> {SCRIPT}", f"<Bob> {ARABIC}", "Bob drowned"
     )
     await expect(row(ann, "hello there")).to_be_in_viewport()
@@ -48,7 +48,7 @@ async def test_what_is_said_in_the_game_appears_at_once(member, fake_agent):
 async def test_a_restart_loses_nothing_and_the_page_says_that_it_is_cut(member, fake_agent, server):
     ann = await member()
     ann.expect_errors(NO_SERVER)
-    await fake_agent.logs("<Bob> before")
+    await fake_agent.send_lines("<Bob> before")
     await expect(row(ann, "before")).to_be_visible()
     await ann.stays()
     server.kill()
@@ -56,12 +56,12 @@ async def test_a_restart_loses_nothing_and_the_page_says_that_it_is_cut(member, 
     await writes(ann, "said meanwhile")
     await ann.sees("sending-state", "Waiting for the connection")
     server.start_again()
-    await fake_agent.logs("<Bob> after")
+    await fake_agent.send_lines("<Bob> after")
     await ann.is_live()
     await expect(row(ann, "after")).to_have_count(1)
     await expect(row(ann, "before")).to_have_count(1)
     await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
-    assert await fake_agent.pings() == [say_command("Ann", "said meanwhile")]
+    assert await fake_agent.send_ping() == [say_command("Ann", "said meanwhile")]
     assert await ann.stayed()
 
 
@@ -70,7 +70,7 @@ async def test_one_sees_what_becomes_of_what_one_says(member, fake_agent):
     await ann.is_live()
     await writes(ann, "hello game")
     await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
-    assert await fake_agent.pings() == [say_command("Ann", "hello game")]
+    assert await fake_agent.send_ping() == [say_command("Ann", "hello game")]
     await ann.sees("sending-state", "Given to the game")
     await comes_back(fake_agent, "hello game")
     await ann.sees("in-game", "In the game")
@@ -79,7 +79,7 @@ async def test_one_sees_what_becomes_of_what_one_says(member, fake_agent):
 
 
 async def test_what_one_says_to_a_world_that_stands_is_kept(member, fake_agent):
-    await fake_agent.pings(running=False)
+    await fake_agent.send_ping(running=False)
     ann = await member()
     await expect(ann.page.get_by_text("what you write is kept for later")).to_be_visible()
     await writes(ann, "good morning")
@@ -87,7 +87,7 @@ async def test_what_one_says_to_a_world_that_stands_is_kept(member, fake_agent):
     await ann.page.reload()
     await ann.sees("sending-state", "The world is not running: kept for later.")
     await ann.is_live()
-    assert await fake_agent.pings() == [say_command("Ann", "good morning")]
+    assert await fake_agent.send_ping() == [say_command("Ann", "good morning")]
     await ann.sees("sending-state", "Given to the game")
     await ann.sees("world-status", "Running")
     await expect(ann.page.get_by_text("what you write is kept for later")).to_be_hidden()
@@ -96,7 +96,7 @@ async def test_what_one_says_to_a_world_that_stands_is_kept(member, fake_agent):
 async def test_history_comes_while_one_scrolls_and_what_one_reads_stays_in_place(
     member, fake_agent
 ):
-    await fake_agent.logs(*(f"<Bob> line {number}." for number in range(400)))
+    await fake_agent.send_lines(*(f"<Bob> line {number}." for number in range(400)))
     ann = await member()
     await expect(row(ann, "line 399.")).to_be_in_viewport()
     log = ann.part("log")
@@ -112,7 +112,7 @@ async def test_history_comes_while_one_scrolls_and_what_one_reads_stays_in_place
     seen = row(ann, "line 200.")
     await seen.scroll_into_view_if_needed()
     before = await seen.bounding_box()
-    await fake_agent.logs("<Bob> one more")
+    await fake_agent.send_lines("<Bob> one more")
     await expect(ann.part("jump-to-latest")).to_have_text("New: 1")
     assert await seen.bounding_box() == before
     await ann.part("jump-to-latest").click()
@@ -124,7 +124,7 @@ async def test_words_are_found_and_lead_to_the_moment(member, fake_agent):
     long_ago = time.time() - 86400
     texts = [f"<Bob> line {number}." for number in range(300)]
     texts[100] = "<Bob> I found DIAMONDS here"
-    await fake_agent.logs(*texts, at=long_ago)
+    await fake_agent.send_lines(*texts, at=long_ago)
     ann = await member()
     await ann.page.get_by_text("Search", exact=True).click()
     await expect(ann.part("search")).to_be_focused()
@@ -145,11 +145,11 @@ async def test_words_are_found_and_lead_to_the_moment(member, fake_agent):
 
 
 async def test_one_player_and_one_kind_alone(member, fake_agent):
-    await fake_agent.logs(login("Bob"), "<Bob> hi", login("Eve"), "<Eve> ho", "Eve drowned")
+    await fake_agent.send_lines(login("Bob"), "<Bob> hi", login("Eve"), "<Eve> ho", "Eve drowned")
     ann = await member(f"{CHATS}?player=Eve")
     await expect(ann.part("row")).to_have_count(3)
     await ann.is_live()
-    await fake_agent.logs("<Bob> not shown", "<Eve> shown")
+    await fake_agent.send_lines("<Bob> not shown", "<Eve> shown")
     await expect(ann.part("row")).to_have_count(4)
     await expect(row(ann, "not shown")).to_have_count(0)
     await ann.part("kind").select_option("death")
@@ -166,7 +166,7 @@ async def test_sounds_are_off_until_they_are_asked_for_and_then_remembered(membe
 
 
 async def test_the_keyboard_alone_suffices(member, fake_agent):
-    await fake_agent.logs(*(f"<Bob> line {number}." for number in range(100)))
+    await fake_agent.send_lines(*(f"<Bob> line {number}." for number in range(100)))
     ann = await member()
     await ann.tabs_to(ann.part("log"))
     await ann.keys("Enter")
@@ -189,7 +189,7 @@ async def test_who_is_signed_out_elsewhere_is_told(member, fake_agent, server):
     await writes(ann, "one")
     await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
     server.told("account", "activate", "ann@example.org", "--off")
-    await fake_agent.logs("<Bob> secret")
+    await fake_agent.send_lines("<Bob> secret")
     await expect(ann.page.get_by_text("This chat is no longer open to you")).to_be_visible()
     await expect(row(ann, "secret")).to_have_count(0)
     await writes(ann, "two")
@@ -209,7 +209,7 @@ async def test_who_is_here_is_right_though_a_look_at_it_failed(member, fake_agen
         await route.abort()
 
     await ann.page.route("**/servers/mill", once)
-    await fake_agent.logs(login("Bob"))
+    await fake_agent.send_lines(login("Bob"))
     await expect(ann.page.locator("[data-ref=there]")).to_have_text("BBob")
     assert cut
 
@@ -217,13 +217,13 @@ async def test_who_is_here_is_right_though_a_look_at_it_failed(member, fake_agen
 async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_the_same(
     member, fake_agent
 ):
-    await fake_agent.logs(*(f"<Bob> line {number}." for number in range(10)))
+    await fake_agent.send_lines(*(f"<Bob> line {number}." for number in range(10)))
     ann = await member()
     await ann.is_live()
 
     async def late(route):
         answer = await route.fetch()
-        await fake_agent.logs("<Bob> in between")
+        await fake_agent.send_lines("<Bob> in between")
         await expect(row(ann, "in between")).to_have_count(1)
         await route.fulfill(response=answer)
 
@@ -235,7 +235,7 @@ async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_th
 
 
 async def test_a_line_that_is_no_more_leads_to_the_end_of_the_chat(member, fake_agent):
-    await fake_agent.logs("<Bob> hello")
+    await fake_agent.send_lines("<Bob> hello")
     ann = await member()
     ann.expect_errors(refused(400))
     await ann.page.goto(f"{ann.page.url}#line-999")
@@ -246,7 +246,7 @@ async def test_a_line_that_is_no_more_leads_to_the_end_of_the_chat(member, fake_
 async def test_a_page_that_has_missed_more_than_is_kept_reads_anew_and_goes_on(
     member, fake_agent, path
 ):
-    await fake_agent.logs("<Bob> before")
+    await fake_agent.send_lines("<Bob> before")
     ann = await member(path)
     asked = []
 
@@ -258,7 +258,7 @@ async def test_a_page_that_has_missed_more_than_is_kept_reads_anew_and_goes_on(
     await ann.page.route("**/servers/mill/events?*", lost, times=1)
     await ann.page.reload()
     await ann.is_live()
-    await fake_agent.logs(login("Eve"), "<Eve> after")
+    await fake_agent.send_lines(login("Eve"), "<Eve> after")
     await expect(ann.page.locator(".crowd")).to_contain_text("Eve", use_inner_text=False)
     assert len(asked) == 1
     if path == CHATS:

@@ -31,19 +31,19 @@ READ = """node => [...node.querySelectorAll(".row")].find(
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
 async def test_nothing_moves_when_something_comes(member, fake_agent, size):
     before = time.time() - 600
-    await fake_agent.logs(
+    await fake_agent.send_lines(
         login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=before
     )
     ann = await member(**size)
     await ann.is_live()
     await ann.page.evaluate(DRAWN)
     await ann.page.evaluate(WATCH)
-    await fake_agent.logs("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
+    await fake_agent.send_lines("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
     await expect(row(ann, "a long one")).to_be_in_viewport()
     await ann.part("log").evaluate("node => { node.scrollTop -= 900; }")
     await expect(ann.part("jump-to-latest")).to_be_visible()
     for text in ("another", "one more"):
-        await fake_agent.logs(f"<Bob> {text}")
+        await fake_agent.send_lines(f"<Bob> {text}")
         await expect(row(ann, text)).to_have_count(1)
     await expect(ann.part("jump-to-latest")).to_have_text("New: 2")
     await ann.page.evaluate(DRAWN)
@@ -64,7 +64,7 @@ async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(m
 
 
 async def test_who_comes_back_reads_on_where_he_was(member, fake_agent):
-    await fake_agent.logs(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
+    await fake_agent.send_lines(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
     ann = await member()
     await ann.is_live()
     log = ann.part("log")
@@ -88,7 +88,7 @@ async def test_a_browser_that_is_offline_says_so_at_once(member, fake_agent):
     await ann.is_live()
     await ann.page.context.set_offline(True)
     await ann.is_cut()
-    await fake_agent.logs("<Bob> meanwhile")
+    await fake_agent.send_lines("<Bob> meanwhile")
     await ann.page.context.set_offline(False)
     await ann.is_live()
     await expect(row(ann, "meanwhile")).to_have_count(1)
@@ -98,7 +98,7 @@ async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_t
     member, fake_agent
 ):
     noon = 1_782_907_200.0  # 2026-07-01 12:00 UTC
-    await fake_agent.logs("<Bob> at noon", at=noon)
+    await fake_agent.send_lines("<Bob> at noon", at=noon)
     ann = await member(**PHONE, locale="en-GB", timezone_id="Europe/Berlin")
     clock = row(ann, "at noon").locator("time")
     await expect(clock).to_have_text("14:00")

@@ -28,7 +28,7 @@ async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, fake_agent
     code = await names.locator("#claim-code").text_content()
     await fits(ann)
     await ann.stays()
-    await fake_agent.logs(f"<AnnPlays> {code.lower()}")
+    await fake_agent.send_lines(f"<AnnPlays> {code.lower()}")
     await expect(names.get_by_text("AnnPlays")).to_be_visible()
     await expect(names.locator("#claim-code")).to_have_count(0)
     assert await ann.stayed()

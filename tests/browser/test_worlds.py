@@ -31,16 +31,16 @@ async def test_the_overview_keeps_up_with_the_world(member, fake_agent):
     ann = await member("/servers/mill", **PHONE)
     await ann.is_live()
     await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
-    await fake_agent.logs(login("Bob"))
+    await fake_agent.send_lines(login("Bob"))
     await expect(ann.page.locator(".crowd")).to_have_text("BBob0 min")
-    await fake_agent.pings(running=False)
+    await fake_agent.send_ping(running=False)
     await ann.sees("world-status", "Stopped")
-    await fake_agent.logs("Bob lost connection: Disconnected")
+    await fake_agent.send_lines("Bob lost connection: Disconnected")
     await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
 
 
 async def test_from_the_first_page_to_a_player_and_his_words(member, fake_agent):
-    await fake_agent.logs(login("Bob"), "<Bob> hello there", "Bob drowned")
+    await fake_agent.send_lines(login("Bob"), "<Bob> hello there", "Bob drowned")
     ann = await member()
     await ann.page.get_by_role("link", name="coalserver").click()
     await ann.page.get_by_role("link", name="The Mill").click()
@@ -61,21 +61,21 @@ async def test_the_first_page_looks_again_each_minute(member, fake_agent):
     await ann.page.get_by_role("link", name="coalserver").click()
     await ann.is_live()
     await expect(ann.part("worlds")).to_contain_text("Nobody is here.")
-    await fake_agent.logs(login("Bob"))
+    await fake_agent.send_lines(login("Bob"))
     await ann.page.clock.fast_forward("01:01")
     await expect(ann.part("worlds")).to_contain_text("Bob")
 
 
 async def test_times_are_in_the_zone_of_who_looks(member, fake_agent):
     noon = 1_700_000_000 // 86400 * 86400 + 43200
-    await fake_agent.logs("<Bob> at noon", at=noon)
+    await fake_agent.send_lines("<Bob> at noon", at=noon)
     ann = await member(timezone_id="Asia/Tokyo", locale="en-GB")
     await expect(ann.part("row").locator("time")).to_have_text("21:00")
     await expect(ann.page.locator(".day-name")).to_have_text("Tuesday, 14 November 2023")
 
 
 async def test_a_log_that_is_hours_ahead_is_dated(member, fake_agent):
-    await fake_agent.logs(login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000)
+    await fake_agent.send_lines(login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000)
     ann = await member("/servers/mill/players")
     await expect(ann.part("player-row")).to_contain_text("Last seen")
     await expect(ann.part("player-row").locator("time[data-as=ago]")).to_have_text(
@@ -96,7 +96,7 @@ async def test_what_may_be_asked_of_a_world_follows_its_state(member, fake_agent
 
 async def test_nothing_scrolls_sideways_on_a_phone(member, fake_agent):
     name = "W" * 16
-    await fake_agent.logs(
+    await fake_agent.send_lines(
         login(name), f"<{name}> {'Donaudampfschifffahrt' * 12}", f"{name} drowned"
     )
     ann = await member("/servers/mill", **PHONE)
@@ -155,17 +155,17 @@ async def test_the_public_reads_along_and_cannot_write(visit, fake_agent, server
     await admin.page.get_by_label("Everybody may read it").check()
     await admin.button("Save").click()
     await expect(admin.page.get_by_label("Everybody may read it")).to_be_checked()
-    await fake_agent.logs("<Bob> before")
+    await fake_agent.send_lines("<Bob> before")
     await eve.page.goto(f"{server.url}{CHATS}")
     await expect(eve.part("row")).to_contain_text("before")
     await eve.is_live()
     await expect(eve.part("chat-input")).to_have_count(0)
-    await fake_agent.logs("<Bob> after")
+    await fake_agent.send_lines("<Bob> after")
     await expect(eve.part("row").filter(has_text="after")).to_have_count(1)
 
 
 async def test_a_crowd_and_long_names_leave_the_page_in_shape(member, fake_agent):
-    await fake_agent.logs(*(login(f"Player{number}") for number in range(60)), login("P" * 40))
+    await fake_agent.send_lines(*(login(f"Player{number}") for number in range(60)), login("P" * 40))
     ann = await member("/servers/mill", **PHONE)
     await expect(ann.page.locator(".crowd-item")).to_have_count(61)
     crowd = await ann.page.locator(".crowd").bounding_box()
@@ -176,8 +176,8 @@ async def test_a_crowd_and_long_names_leave_the_page_in_shape(member, fake_agent
 
 
 async def test_letters_twice_as_large_need_no_scrolling_sideways(member, fake_agent):
-    await fake_agent.logs(login("Bob"), "Bob drowned", f"<Bob> {'Donaudampfschifffahrt' * 12}")
-    await fake_agent.logs(login("P" * 40), at=time.time() - 90_000)
+    await fake_agent.send_lines(login("Bob"), "Bob drowned", f"<Bob> {'Donaudampfschifffahrt' * 12}")
+    await fake_agent.send_lines(login("P" * 40), at=time.time() - 90_000)
     ann = await member("/servers/mill", **PHONE)
     root = ann.page.url.partition("/servers")[0]
     for path in ("/", "/profile", *(f"/servers/mill{page}" for page in LEAVES)):

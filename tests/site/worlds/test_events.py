@@ -81,7 +81,7 @@ async def test_strangers_hear_a_public_world_alone_and_no_e_mail(test_app, world
     watcher = Watcher.of(Browser(test_app))
     deaf = TRANSPORTS[way](watcher, HERE, test_app.core.feed.head)
     await deaf.run()
-    assert await deaf.close() == 401
+    assert await deaf.wait_ended() == 401
     await test_app.core.execute(update_world, world_id=world.id, public=True)
     async with listen(way, watcher, HERE) as listener:
         await test_app.core.execute(queue_console_command, world_id=world.id, text="/say hi")
@@ -98,7 +98,7 @@ async def test_strangers_hear_a_public_world_alone_and_no_e_mail(test_app, world
 async def test_a_page_of_another_site_hears_nothing(test_app, world, ann, way):
     listener = TRANSPORTS[way](Watcher.of(ann, Origin="https://elsewhere.example"), HERE, -1)
     await listener.run()
-    assert await listener.close() == 403
+    assert await listener.wait_ended() == 403
 
 
 async def test_bad_cursors_are_refused(test_app, world, ann):
