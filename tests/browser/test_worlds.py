@@ -75,7 +75,9 @@ async def test_times_are_in_the_zone_of_who_looks(member, fake_agent):
 
 
 async def test_a_log_that_is_hours_ahead_is_dated(member, fake_agent):
-    await fake_agent.send_lines(login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000)
+    await fake_agent.send_lines(
+        login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000
+    )
     ann = await member("/servers/mill/players")
     await expect(ann.part("player-row")).to_contain_text("Last seen")
     await expect(ann.part("player-row").locator("time[data-as=ago]")).to_have_text(
@@ -165,7 +167,9 @@ async def test_the_public_reads_along_and_cannot_write(visit, fake_agent, server
 
 
 async def test_a_crowd_and_long_names_leave_the_page_in_shape(member, fake_agent):
-    await fake_agent.send_lines(*(login(f"Player{number}") for number in range(60)), login("P" * 40))
+    await fake_agent.send_lines(
+        *(login(f"Player{number}") for number in range(60)), login("P" * 40)
+    )
     ann = await member("/servers/mill", **PHONE)
     await expect(ann.page.locator(".crowd-item")).to_have_count(61)
     crowd = await ann.page.locator(".crowd").bounding_box()
@@ -176,7 +180,9 @@ async def test_a_crowd_and_long_names_leave_the_page_in_shape(member, fake_agent
 
 
 async def test_letters_twice_as_large_need_no_scrolling_sideways(member, fake_agent):
-    await fake_agent.send_lines(login("Bob"), "Bob drowned", f"<Bob> {'Donaudampfschifffahrt' * 12}")
+    await fake_agent.send_lines(
+        login("Bob"), "Bob drowned", f"<Bob> {'Donaudampfschifffahrt' * 12}"
+    )
     await fake_agent.send_lines(login("P" * 40), at=time.time() - 90_000)
     ann = await member("/servers/mill", **PHONE)
     root = ann.page.url.partition("/servers")[0]
