@@ -23,7 +23,8 @@ from coalserver.site.auth import SignupPolicy
 from coalserver.storage import backup
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from coalserver.storage.sqlite.store import SqliteStore
-from coalserver.web.api import Api, AppContext
+from coalserver.web.api import Api
+from coalserver.web.context import AppContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
 

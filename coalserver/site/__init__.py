@@ -15,7 +15,8 @@ from coalserver.site.admin import overview
 from coalserver.site.worlds import chats, players, screenshots
 from coalserver.site.worlds import world as worlds
 from coalserver.site.worlds.context import avatar_hue, format_duration, world_summary
-from coalserver.web.api import Api, RequestContext, Route
+from coalserver.web.api import Api, Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import optional_login
 from coalserver.web.pages.i18n import N_
 from coalserver.web.pages.pages import render_page

@@ -10,7 +10,7 @@ from coalserver.core.queries.worlds import active_worlds, world_by_id, world_by_
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import (
     CSRF_FIELD,
     form_page,

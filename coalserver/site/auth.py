@@ -14,7 +14,8 @@ from coalserver.domain.accounts.account import Account, validate_email, validate
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import constant_time_equals
 from coalserver.security.passwords import PasswordService
-from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.pages.cookies import (
     clear_login_cookie,
     form_page,

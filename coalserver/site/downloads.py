@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.pages import assets
 from coalserver.web.responses import raw_response
 

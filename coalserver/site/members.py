@@ -4,7 +4,7 @@ from aiohttp import web
 
 from coalserver.core.caller import Caller
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import optional_login, redirect, redirect_to_login
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import render_page

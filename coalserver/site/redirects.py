@@ -8,7 +8,8 @@ from coalserver.core.queries.worlds import world_by_short_name
 from coalserver.domain.accounts.account import Account
 from coalserver.site.access import account_only, only_world, world_path
 from coalserver.site.worlds.world import WORLD_PATH
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import optional_login, redirect
 from coalserver.web.pages.pages import PAGE_HEADERS
 

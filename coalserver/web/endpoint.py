@@ -10,8 +10,9 @@ from aiohttp import web
 from coalserver.core.commands.presence import mark_back
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import Api, AppContext, RequestContext, Route
+from coalserver.web.api import Api, Route
 from coalserver.web.body import read_body
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, with_header_lines
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from coalserver.core.engine import IdempotencyKey
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 #: What IETF's draft calls the header.
 HEADER = "Idempotency-Key"

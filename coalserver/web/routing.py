@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from coalserver.web.api import Api, AppContext, Route
+from coalserver.web.api import Api, Route
+from coalserver.web.context import AppContext
 from coalserver.web.endpoint import endpoint
 from coalserver.web.responses import with_header_lines
 from coalserver.web.table import ANY, AiohttpHandler, Table

@@ -30,7 +30,7 @@ from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
 from coalserver.site.admin.system import SystemService
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 from coalserver.web.streaming.parked_poll import ParkingRunner
 from tests.apis import sample_rules
 from tests.apis.client import TIMEOUT_SECONDS, Answer, ApiClient, make_session

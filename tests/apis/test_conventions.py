@@ -17,7 +17,8 @@ from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.server.app import all_apis
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Api, AppContext, RequestContext, Route
+from coalserver.web.api import Api, Route
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
 from coalserver.web.schemas import AnyJson

@@ -15,7 +15,8 @@ from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Api, AppContext, RequestContext, Route
+from coalserver.web.api import Api, Route
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_response, raw_response
 from coalserver.web.routing import mount
 

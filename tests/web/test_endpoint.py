@@ -15,7 +15,8 @@ from coalserver.core.commands.presence import mark_away
 from coalserver.core.ports import Batch
 from coalserver.core.queries.lobbies import lobby_by_id
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext, Route, int_query_param
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext, int_query_param
 from coalserver.web.endpoint import ignoring
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson

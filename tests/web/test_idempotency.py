@@ -12,7 +12,8 @@ from coalserver.core.ports import Entry
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import execute_idempotent, result_ids
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import AnyJson

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import raw_response
 from tests.web.sample_api import echo, serving, toy
 

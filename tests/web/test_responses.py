@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import (
     MAX_SINGLE_WRITE,
     header_value,

@@ -7,7 +7,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Api, AppContext, Route
+from coalserver.web.api import Api, Route
+from coalserver.web.context import AppContext
 from coalserver.web.responses import raw_response
 from coalserver.web.routing import mount
 

@@ -23,8 +23,8 @@ from coalserver.apis.coal.params import (
 from coalserver.core.commands.ingest import MAX_LINES, MAX_SEQUENCE, MAX_SOURCE_LENGTH
 from coalserver.domain.minecraft.log.dates import DateSource, FileDates, LiveDates, parse_day
 from coalserver.domain.minecraft.log.parser import ParsedLine, parse_lines
-from coalserver.web.api import RequestContext
 from coalserver.web.body import invalid_body, load_body
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, MAX_FIELDS
 from coalserver.web.schemas import RequestSchema
 

@@ -25,7 +25,8 @@ from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import Ping
 from coalserver.security.opaque_keys import SERVER
-from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.throttling import FailureLimiter
 

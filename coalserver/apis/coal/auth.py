@@ -6,8 +6,8 @@ from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_to
 from coalserver.core.queries.worlds import world_of_agent
 from coalserver.domain.accounts.oauth import AGENT_SCOPE, DATA_SCOPE, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
 from coalserver.web.bearer import get_bearer_token
+from coalserver.web.context import RequestContext
 
 
 def user(ctx: RequestContext) -> Caller:

@@ -9,7 +9,8 @@ from coalserver.apis.coal.players import PLAYER_PATH, player_in_path
 from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
 from coalserver.core.commands.worlds import send_chat
 from coalserver.core.ports import LineCategory
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import raw_response
 from coalserver.web.schemas import RequestSchema

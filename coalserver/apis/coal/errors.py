@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, raw_response
 from coalserver.web.schemas import flatten_errors
 

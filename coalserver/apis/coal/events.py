@@ -24,7 +24,8 @@ from coalserver.domain.minecraft.events import (
     WorldChanged,
 )
 from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER, OpaqueKeys
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import Subscription
 from coalserver.web.streaming.tickets import TICKET_SECONDS

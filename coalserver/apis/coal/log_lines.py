@@ -16,7 +16,8 @@ from coalserver.core.ports import LineCategory, LineQuery
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.security.opaque_keys import LINE, OpaqueKeys
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
 

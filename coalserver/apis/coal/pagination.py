@@ -18,7 +18,7 @@ from coalserver.apis.coal.params import (
 from coalserver.core.ports import PageKey
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER

@@ -13,8 +13,8 @@ from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
 from coalserver.domain.text import one_line
-from coalserver.web.api import RequestContext
 from coalserver.web.body import invalid_body, load_body, parse_json
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form
 
 JSON = "application/json"

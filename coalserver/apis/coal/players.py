@@ -15,7 +15,8 @@ from coalserver.core.queries.worlds import (
 )
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.security.opaque_keys import PLAYER, SERVER, USER
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 PLAYERS = SERVER_PATH + "/players"

@@ -23,7 +23,8 @@ from coalserver.domain.minecraft import server_properties as domain
 from coalserver.domain.minecraft.server_properties import PROPERTIES, effective_properties
 from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import SERVER
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
 

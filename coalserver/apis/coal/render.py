@@ -10,7 +10,7 @@ from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import PLAYER, SERVER, USER, OpaqueKeys
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 JsonObject = dict[str, Any]
 

@@ -17,8 +17,9 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import Screenshot
 from coalserver.media.images import ImageStore, InvalidImage
 from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
 from coalserver.web.body import invalid_body
+from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.uploads import read_upload

@@ -16,7 +16,8 @@ from coalserver.core.queries.worlds import active_worlds, world_by_id
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.security.opaque_keys import SERVER
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, raw_response
 from coalserver.web.schemas import RequestSchema
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER

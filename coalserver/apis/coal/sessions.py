@@ -11,7 +11,8 @@ from coalserver.core.ports import StoredVisit, VisitQuery
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visits import PresenceMark
 from coalserver.security.opaque_keys import LINE, SESSION
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 SESSIONS = SERVER_PATH + "/sessions"

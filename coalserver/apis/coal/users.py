@@ -9,7 +9,8 @@ from coalserver.core.queries.accounts import account_by_id, all_accounts
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.opaque_keys import USER
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 USERS = "/api/v1/users"

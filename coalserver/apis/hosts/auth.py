@@ -11,8 +11,8 @@ from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.player import Player, Token
-from coalserver.web.api import RequestContext
 from coalserver.web.bearer import get_bearer_token
+from coalserver.web.context import RequestContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from coalserver.apis.hosts.render import JSON
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import flatten_errors
 

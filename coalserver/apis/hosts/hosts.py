@@ -17,8 +17,9 @@ from coalserver.apis.hosts.schemas import ALLOW_NONAMES, ONLY_FRIENDS
 from coalserver.core.commands import hosts
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.host_profile import HostProfile
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
 from coalserver.web.bearer import find_bearer_token
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 HOST = "/hosts/{host}"

@@ -7,7 +7,8 @@ from aiohttp import web
 
 from coalserver.apis.hosts.errors import NOT_FOUND, OTHER_NOT_FOUND
 from coalserver.apis.hosts.render import JSON
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import raw_response
 
 STRING: JSON = {"type": "string"}

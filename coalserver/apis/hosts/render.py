@@ -12,7 +12,7 @@ from coalserver.core.state import State
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 JSON = dict[str, Any]
 

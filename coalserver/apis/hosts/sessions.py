@@ -17,8 +17,9 @@ from coalserver.core.commands import hosts
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
 from coalserver.web.body import read_body
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response

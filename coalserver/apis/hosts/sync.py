@@ -18,8 +18,9 @@ from coalserver.core.engine import IdempotencyKey
 from coalserver.core.queries.hosts import is_authority
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.synced_state import SyncedState
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
 from coalserver.web.body import load_body, parse_json
+from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import result_ids
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.duplex import run_duplex

@@ -19,7 +19,8 @@ from coalserver.core.queries.players import player_name
 from coalserver.core.queries.rooms import answered_actions, pending_actions
 from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.room import Room
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 
 ACTIONS = "/api/game_room.php/actions"
 #: What a target may say of an action.

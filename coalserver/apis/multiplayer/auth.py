@@ -8,7 +8,7 @@ from coalserver.core.queries.games import game_by_token, game_by_tokens
 from coalserver.core.queries.players import player_by_key
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 #: Credential -> its name in the query, and the headers that outrank it.
 CREDENTIAL_SOURCES = {

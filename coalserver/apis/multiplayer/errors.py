@@ -16,7 +16,7 @@ from coalserver.apis.multiplayer.error_messages import (
 from coalserver.apis.multiplayer.render import JSON, format_time, format_time_or_null
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Ban
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import format_errors
 

@@ -16,7 +16,8 @@ from coalserver.apis.multiplayer.render import (
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, dump_limited, invalid_request
 from coalserver.core.commands.players import save_game_data, save_player_data
 from coalserver.core.queries.players import player_by_id
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 
 FILE = "/api/game_data.php"
 

@@ -12,7 +12,8 @@ from coalserver.apis.multiplayer.render import JSON, json_member, success
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.leaderboards import Fields, Filters
 from coalserver.core.queries.games import leaderboard_page
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.schemas import MAX_INTEGER
 
 #: Rows of one answer, and how many are meant where nobody says.

@@ -33,7 +33,8 @@ from coalserver.core.queries.rooms import room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.roster import Roster, Seat
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 
 FILE = "/api/matchmaking.php"
 DEFAULT_NAME_PREFIX = "Matchmaking "

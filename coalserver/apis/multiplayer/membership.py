@@ -13,7 +13,8 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat
-from coalserver.web.api import Handler, RequestContext, Route
+from coalserver.web.api import Handler, Route
+from coalserver.web.context import RequestContext
 from coalserver.web.schemas import BodySchema
 
 MIN_PLAYERS, MAX_PLAYERS = 2, 16

@@ -19,7 +19,8 @@ from coalserver.core.commands import moderation, players
 from coalserver.core.queries.players import player_by_id, players_of_game
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import BAN_DURATIONS, Player
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import raw_response
 

@@ -10,7 +10,8 @@ from coalserver.core.queries.players import player_by_id
 from coalserver.core.queries.rooms import room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import WebSocketConnection

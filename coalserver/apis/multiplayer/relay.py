@@ -21,7 +21,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import PlayerBanned
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 from coalserver.web.streaming.send_buffer import FlushScheduler, SendBuffer
 from coalserver.web.streaming.websocket import WebSocketConnection
 

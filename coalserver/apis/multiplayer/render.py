@@ -7,7 +7,7 @@ import orjson
 from aiohttp import web
 
 from coalserver.core.engine import Core
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 JSON = dict[str, Any]

@@ -16,7 +16,7 @@ from coalserver.core.queries.players import player_name
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 FILE = "/api/matchmaking.php"
 #: What the host says -> whether that lets the player in, and how it is confirmed.

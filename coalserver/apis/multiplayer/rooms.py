@@ -30,7 +30,8 @@ from coalserver.core.queries.rooms import joinable_rooms, room_of_player, waitin
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import ignoring
 
 FILE = "/api/game_room.php"

@@ -7,7 +7,8 @@ from aiohttp import web
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.render import JSON, format_iso_time, format_time, success
 from coalserver.apis.multiplayer.schemas import invalid_request
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 
 MIN_OFFSET_HOURS, MAX_OFFSET_HOURS = -12, 14
 #: Hours or half hours; a `+` in a query arrives as a blank.

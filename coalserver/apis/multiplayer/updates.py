@@ -24,7 +24,8 @@ from coalserver.domain.play.actions import Target
 from coalserver.domain.play.events import RoomChat, TurnTaken, UpdateSent
 from coalserver.domain.play.game import Rules, call_rule_json
 from coalserver.domain.play.room import Room, state_for_seat, turn_for_seat
-from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_fragment
 from coalserver.web.streaming.render_cache import RenderCache
 from coalserver.web.streaming.waiting import poll_until

@@ -19,9 +19,10 @@ from coalserver.core.queries.oauth import client_by_code
 from coalserver.domain.accounts.oauth import MAX_REDIRECT_URIS, MAX_URI_LENGTH, OAuthClient
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import constant_time_equals
-from coalserver.web.api import AppContext, RequestContext, Route
+from coalserver.web.api import Route
 from coalserver.web.bearer import find_bearer_token
 from coalserver.web.body import invalid_body, load_body
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson, RequestSchema, Secret, Text
 from coalserver.web.throttling import FailureLimiter

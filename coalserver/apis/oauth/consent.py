@@ -13,7 +13,8 @@ from coalserver.apis.oauth.protocol import OAuthServer, TokenRequest
 from coalserver.core.commands.oauth import grant_consent, revoke_consent
 from coalserver.core.queries.oauth import client_by_code, has_consent
 from coalserver.domain.accounts.account import Account
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import (
     form_page,
     is_csrf_valid,

@@ -4,7 +4,7 @@ from aiohttp import web
 from authlib.oauth2 import OAuth2Error
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, raw_response
 
 #: Responses hold secrets: caches must not keep them.

@@ -29,7 +29,7 @@ from coalserver.core.queries.oauth import client_by_code, code_by_secret, tokens
 from coalserver.domain.accounts.oauth import AGENT_SCOPE, AuthorizationCode, OAuthClient, TokenPair
 from coalserver.domain.errors import DomainError
 from coalserver.domain.text import constant_time_equals
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 from coalserver.web.pages.forms import Pairs
 from coalserver.web.throttling import FailureLimiter
 

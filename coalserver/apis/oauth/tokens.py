@@ -25,8 +25,9 @@ from coalserver.core.commands.oauth import (
 from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_token
 from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
 from coalserver.web.bearer import get_bearer_token
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form
 from coalserver.web.responses import json_response
 

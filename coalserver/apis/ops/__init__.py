@@ -4,7 +4,8 @@ from aiohttp import web
 
 from coalserver import __version__
 from coalserver.domain.errors import DomainError
-from coalserver.web.api import Api, RequestContext, Route
+from coalserver.web.api import Api, Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 HTTP_ERRORS = {

@@ -18,7 +18,8 @@ from coalserver.domain.accounts.account import validate_email, validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
 from coalserver.security.passwords import PasswordService
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.streaming.tickets import TICKET_SECONDS
 

@@ -5,8 +5,8 @@ from coalserver.core.engine import Core
 from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Token
-from coalserver.web.api import RequestContext
 from coalserver.web.bearer import get_bearer_token
+from coalserver.web.context import RequestContext
 
 
 def player(ctx: RequestContext) -> Caller:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import format_errors
 

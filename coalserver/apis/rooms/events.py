@@ -16,7 +16,8 @@ from coalserver.core.queries.games import game_by_tag
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.streaming.subscriptions import Subscription, parse_cursor
 from coalserver.web.streaming.transports import serve_events
 

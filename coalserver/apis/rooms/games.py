@@ -11,7 +11,8 @@ from coalserver.core.commands.games import save_storage_item
 from coalserver.core.queries.games import game_by_tag, listed_games, storage_item
 from coalserver.core.queries.players import player_by_id
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, no_content, raw_response
 
 STORAGE_KEY = re.compile(r"[a-zA-Z0-9_-]{1,32}")

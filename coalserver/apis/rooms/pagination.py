@@ -1,7 +1,7 @@
 """Query parameters of lists: `limit`, `offset` and filters. Invalid ones raise INVALID_REQUEST."""
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext, int_query_param
+from coalserver.web.context import RequestContext, int_query_param
 
 
 def page_params(ctx: RequestContext) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from coalserver.domain.play.game import Game, Rules
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 
 JSON = dict[str, Any]
 

@@ -22,7 +22,8 @@ from coalserver.core.queries.games import game_by_tag
 from coalserver.core.queries.lobbies import lobby_by_id, open_lobbies
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import ignoring
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response, no_content, raw_response

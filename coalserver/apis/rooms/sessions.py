@@ -14,7 +14,8 @@ from coalserver.core.queries.games import game_by_tag
 from coalserver.core.queries.rooms import open_rooms, past_and_present_rooms, room_by_id
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import ignoring
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response, no_content, raw_response

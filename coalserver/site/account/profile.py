@@ -20,7 +20,8 @@ from coalserver.security.passwords import PasswordService
 from coalserver.site.account.browser_names import describe_browser
 from coalserver.site.members import member_only, render_access_error
 from coalserver.site.worlds.context import TimeFormatter
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, redirect
 from coalserver.web.pages.i18n import N_, languages, request_language
 from coalserver.web.pages.typed import clean_text, read_fields

@@ -6,7 +6,8 @@ from coalserver.core.commands.accounts import log_out_everywhere, revoke_login_s
 from coalserver.core.commands.oauth import create_personal_token, revoke_consent, revoke_tokens
 from coalserver.site.account.profile import render_profile
 from coalserver.site.members import member_only
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import clear_login_cookie, redirect
 from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
 

@@ -19,7 +19,7 @@ from coalserver.site.admin.system import (
 )
 from coalserver.site.members import admin_only
 from coalserver.site.worlds.context import TimeFormatter
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import is_csrf_valid, read_csrf_form, redirect
 from coalserver.web.pages.forms import Pairs
 from coalserver.web.pages.i18n import request_language

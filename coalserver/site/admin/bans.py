@@ -22,7 +22,7 @@ from coalserver.site.admin.layout import (
     run_audited,
     success_messages,
 )
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.typed import clean_text, parse_integer, read_fields

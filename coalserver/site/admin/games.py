@@ -9,7 +9,7 @@ from coalserver.core.queries.games import all_games
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.admin.layout import FormPages, get, post, render_admin_page, run_audited
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
 
 MAX_PLAYERS = 1000

@@ -10,7 +10,8 @@ from coalserver.core.commands.audit import execute_audited
 from coalserver.domain.audit import AuditAction
 from coalserver.site.members import admin_only
 from coalserver.site.worlds.context import TimeFormatter
-from coalserver.web.api import Handler, RequestContext, Route
+from coalserver.web.api import Handler, Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page
 from coalserver.web.pages.i18n import N_, request_language
 

@@ -16,7 +16,7 @@ from coalserver.site.admin import backups, bans, games, rooms, system, users, wo
 from coalserver.site.admin.layout import FormPages, get, render_admin_page
 from coalserver.site.admin.messages import ACTION_MESSAGES, NOT_FOUND_CODES, error_message
 from coalserver.site.members import render_access_error
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import render_page
 

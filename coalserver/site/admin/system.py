@@ -26,7 +26,7 @@ from coalserver.site.admin.layout import (
     success_messages,
 )
 from coalserver.site.admin.messages import ACTION_MESSAGES
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.i18n import N_
 from coalserver.web.pages.pages import PAGE_HEADERS

@@ -32,7 +32,7 @@ from coalserver.site.admin.layout import (
     run_audited,
     success_messages,
 )
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.i18n import N_
 from coalserver.web.pages.typed import clean_text, read_fields

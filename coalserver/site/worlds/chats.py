@@ -16,7 +16,8 @@ from coalserver.site.access import members_only, readers_only, wants_json, world
 from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.history import KIND_FILTERS, HistoryPage, read_filter, read_page
 from coalserver.site.worlds.world import WORLD_PATH
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, read_csrf_form, redirect
 from coalserver.web.pages.i18n import N_
 from coalserver.web.responses import json_response

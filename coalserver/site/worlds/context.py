@@ -11,7 +11,7 @@ from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.world import STARTING, STOPPING, TICKS_PER_DAY, World, WorldStatus
 from coalserver.site.access import world_path
 from coalserver.site.worlds.line_rows import public_name
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.i18n import N_, Language, request_language
 
 #: In a word each; those on the way are of worlds that this server hosts.

@@ -10,7 +10,7 @@ from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.text_search import parse_query
 from coalserver.site.worlds.line_rows import CHAT_TAGS, line_position, parse_position, render_row
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 #: Rows of one page.
 PAGE_SIZE = 60

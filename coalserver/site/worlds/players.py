@@ -39,7 +39,8 @@ from coalserver.site.worlds.statistics import (
     visits_since,
 )
 from coalserver.site.worlds.world import WORLD_PATH
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login
 from coalserver.web.pages.i18n import N_, request_language
 

@@ -16,7 +16,8 @@ from coalserver.site.access import members_only, wants_json, world_path
 from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.line_rows import exact_position, parse_exact_position
 from coalserver.site.worlds.world import WORLD_PATH
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import (
     form_page,
     is_csrf_valid,

@@ -19,7 +19,8 @@ from coalserver.site.worlds.context import world_context, world_summary
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
 from coalserver.site.worlds.line_rows import render_row
-from coalserver.web.api import RequestContext, Route
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, read_csrf_form, redirect
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription

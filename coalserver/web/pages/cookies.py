@@ -15,7 +15,7 @@ from aiohttp import web
 from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.queries.accounts import account_by_id, login_session_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import Pairs, read_form
 from coalserver.web.pages.i18n import set_request_language
 from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page

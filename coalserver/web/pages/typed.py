@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import printable
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import check_csrf
 from coalserver.web.pages.forms import read_form
 

@@ -9,7 +9,7 @@ from itertools import starmap
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 
 #: Bytes a client may leave unread before nothing more is written to it.

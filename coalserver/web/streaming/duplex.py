@@ -8,7 +8,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.streaming.broadcast import FrameEncoder
 from coalserver.web.streaming.event_stream import CLOSING_SECONDS, EventStream, hold_open
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription

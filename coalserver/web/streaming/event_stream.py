@@ -11,7 +11,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.broadcast import (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from coalserver.web.api import Api, AppContext, RequestContext, int_query_param
+from coalserver.web.api import Api
+from coalserver.web.context import AppContext, RequestContext, int_query_param
 from coalserver.web.responses import JSON, AlreadySent, raw_response
 from coalserver.web.streaming.parked_poll import ParkingProtocol
 from coalserver.web.streaming.subscriptions import (

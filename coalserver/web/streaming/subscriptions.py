@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from coalserver.core.ports import Entry, Topic
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import AppContext, RequestContext, int_query_param
+from coalserver.web.context import AppContext, RequestContext, int_query_param
 
 #: How many entries one answer holds at most; a client that is behind asks again at once.
 PAGE_SIZE = 100

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.streaming import event_stream
 from coalserver.web.streaming.long_poll import long_poll
 from coalserver.web.streaming.subscriptions import Subscribe, parse_cursor

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from coalserver.core.feed import FutureWaiter
 from coalserver.core.ports import Topic
-from coalserver.web.api import RequestContext
+from coalserver.web.context import RequestContext
 
 T = TypeVar("T")
 

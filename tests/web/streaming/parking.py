@@ -16,7 +16,7 @@ from coalserver.core.unit_of_work import CoreContext
 from coalserver.security.passwords import PasswordService
 from coalserver.server.app import build_application
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
 
 URL = "/games/pong/rooms/1/events"

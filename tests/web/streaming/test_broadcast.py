@@ -10,7 +10,7 @@ from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import AppContext
+from coalserver.web.context import AppContext
 from coalserver.web.streaming.broadcast import HIGH_WATER_MARK, BroadcastGroups
 from coalserver.web.streaming.subscriptions import Subscription
 

@@ -1,0 +1,143 @@
+"""Contexts: what the APIs of one process share, and one request with its caller."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import web
+
+from coalserver.core.caller import ANONYMOUS, Caller
+from coalserver.core.engine import Core
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.streaming.render_cache import RenderCache
+from coalserver.web.streaming.tickets import Tickets
+from coalserver.web.streaming.timers import Timers
+from coalserver.web.throttling import FailureLimiter
+
+if TYPE_CHECKING:
+    from coalserver.web.api import Api, Route
+
+T = TypeVar("T")
+
+#: Digits of a number in a path or query that is read as an id; none is longer.
+MAX_DIGITS = 18
+_INTEGER = re.compile(rf"-?[0-9]{{1,{MAX_DIGITS}}}")
+
+
+@dataclass(slots=True)
+class AppContext:
+    """What all APIs of one process share."""
+
+    core: Core
+    #: Seconds that a long-poll waits if the client states no other time.
+    poll_seconds: float = 45
+    #: Largest request body, in bytes.
+    body_limit: int = 1 << 20
+    #: Public URL of this server; empty: derived from each request.
+    base_url: str = ""
+    #: Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` headers are trusted.
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    #: Services that only some APIs need, by class: see `service`.
+    services: Mapping[type, Any] = field(default_factory=dict)
+    render_cache: RenderCache = field(default_factory=RenderCache)
+    tickets: Tickets = field(default_factory=Tickets)
+    failure_limiter: FailureLimiter = field(default_factory=FailureLimiter)
+    timers: Timers = field(default_factory=Timers)
+    _per_process: dict[type, Any] = field(default_factory=dict)
+
+    def per_process(self, kind: "type[T]") -> T:
+        """Return this process's only instance of a class, created as `kind(self)` on first use."""
+        if kind not in self._per_process:
+            self._per_process[kind] = kind(self)  # type: ignore[call-arg]
+        return self._per_process[kind]  # type: ignore[no-any-return]
+
+    def service(self, kind: type[T]) -> T:
+        """Return the service of a class that the composition root registered. Raises KeyError."""
+        return self.services[kind]  # type: ignore[no-any-return]
+
+
+class RequestContext:
+    """One request: its route, its caller and, once it is read, its body."""
+
+    __slots__ = ("app", "core", "api", "request", "route", "path", "caller", "body", "raw")
+
+    def __init__(self, app: AppContext, api: "Api", route: "Route", request: web.Request) -> None:
+        self.app = app
+        self.core = app.core
+        self.api = api
+        self.route = route
+        self.request = request
+        self.path: Mapping[str, str] = request.match_info
+        self.caller: Caller = ANONYMOUS
+        #: The body as the route's schema loaded it, and its bytes.
+        self.body: dict[str, Any] = {}
+        self.raw = b""
+
+    def int_param(self, name: str) -> int:
+        """Return a path parameter as an id; -1, which is no entity's id, if it is not a number."""
+        text = self.path[name]
+        valid = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+        return int(text) if valid else -1
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query
+
+    @property
+    def now(self) -> float:
+        return self.core.context.clock()
+
+    @property
+    def address(self) -> str:
+        """The client's IP address: the peer's, or the one a trusted proxy reports."""
+        peer = self.request.remote or ""
+        if not self._is_trusted(peer):
+            return peer
+        hops = self.request.headers.get("X-Forwarded-For", "").split(",")
+        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+            if not self._is_trusted(hop):
+                return hop
+        return peer
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host under which the client reached this server, without a trailing slash."""
+        if self.app.base_url:
+            return self.app.base_url.rstrip("/")
+        scheme = self.request.scheme
+        if self._is_trusted(self.request.remote or ""):
+            forwarded = self.request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
+            scheme = forwarded or scheme
+        return f"{scheme}://{self.request.host}"
+
+    def _is_trusted(self, address: str) -> bool:
+        if not self.app.trusted_proxies:
+            return False
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        # A socket that listens on IPv6 and IPv4 reports IPv4 addresses as mapped ones.
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        return any(ip in network for network in self.app.trusted_proxies)
+
+
+def int_query_param(ctx: RequestContext, name: str, default: int, low: int, high: int) -> int:
+    """Return an integer from the query string.
+
+    Raises INVALID_REQUEST if it is no integer or lies outside `low` to `high`.
+    """
+    text = ctx.request.query.get(name)
+    if text is None:
+        return default
+    if not _INTEGER.fullmatch(text):
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={name: ["Not a whole number."]})
+    number = int(text)
+    if not low <= number <= high:
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST, fields={name: [f"Must be from {low} to {high}."]}
+        )
+    return number
