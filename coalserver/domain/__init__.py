@@ -1,1 +1,1 @@
-"""The rules: state machines, events and reasons. Pure; imports nothing but the standard library."""
+"""The domain: entities, their rules, events and error codes. Pure functions and immutable values."""

@@ -1,8 +1,8 @@
-"""Words: how a text and what is searched in it are cut into words, so that what looks alike is alike.
+"""Full-text search: normalization and tokenization of texts and queries, matching and highlighting.
 
-Case, width and marks on letters count for nothing. Writing without blanks between words is cut into single signs,
-and words of it are found as signs that stand side by side; so are the parts of `xX_Steve_Xx` and of `don't`.
-Private characters are no words: a store may use them to tell its own from what people wrote.
+Case, width and diacritics are ignored. Scripts without spaces are split into single characters, and their words are
+found as phrases of adjacent characters; the same applies to the parts of `xX_Steve_Xx` and of `don't`.
+Private-use characters are ignored: a store may use them for its own markers.
 """
 
 import re
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 
 from coalserver.domain.minecraft.log.header import TERMINAL_CODES, strip_colors
 
-#: More than anybody types. The rest of a longer search is passed over.
+#: The rest of a longer query is ignored.
 MAX_QUERY_WORDS = 32
 MAX_QUERY_LENGTH = 1000
 
-#: Writing in which no blank says where a word ends; and pictures.
+#: Scripts without spaces between words, symbols and emoji.
 _UNSPACED_SCRIPTS = re.compile(
     "(["
     "\u0e00-\u0eff\u0f40-\u0fbc\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Tibetan, Burmese, Khmer
@@ -25,29 +25,29 @@ _UNSPACED_SCRIPTS = re.compile(
     "\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff"  # arrows, signs, emoji
     "])"
 )
-#: Marks that are left out where people leave them out, or write them in two ways: accents, points, vowel signs.
+#: Marks that people often omit or write in two ways: accents, points, vowel signs, joiners.
 _MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640"
     "\u064b-\u065f\u0670\u06d6-\u06dc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
     "\u200b-\u200d\u2060\ufeff\u00ad]"
 )
-#: Letters that a mark is part of, but that do not fall into letter and mark.
+#: Letters with a mark that Unicode does not decompose.
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "ħ": "h"}
 )
-#: й is a letter of its own; ё is written е as often as not.
+#: й is a separate letter and keeps its mark, whereas ё is commonly written е.
 _SHORT_I = "\u0438\u0306"
-#: No text, or nobody's but a store's.
+#: Surrogates, NUL and private-use characters.
 _UNSEARCHABLE = re.compile("[\ud800-\udfff\x00\ue000-\uf8ff\U000f0000-\U0010ffff]")
-#: The game's sign for a colour with no letter for it: it takes no blank away that words stand apart by.
+#: A formatting character without its code, so that the space after it still separates words.
 _EMPTY_COLOR_CODE = re.compile(r"§+(?=\s|$)")
 _QUOTED = re.compile(r'"([^"]*)"|([^\s"]+)')
-#: Letters, digits, marks and signs that stand for something.
+#: Letters, marks and digits.
 _WORD_CATEGORIES = ("L", "M", "N")
 
 
 def normalize(text: str) -> str:
-    """A text as words are looked for in it. What is the same for a reader is the same letter by letter."""
+    """Return the text in the form that is tokenized: equal words become equal characters."""
     text = _strip_formatting(text)
     if text.isascii():
         return text
@@ -60,16 +60,16 @@ def normalize(text: str) -> str:
 
 
 def tokenize(text: str) -> list[str]:
-    """The words of a folded text, in their order."""
+    """Return the words of a normalized text, in order."""
     if text.isascii():
         return re.findall("[0-9a-z]+", text.lower())
     return "".join(char if _is_word_character(char) else " " for char in text).lower().split()
 
 
 def parse_query(query: str) -> list[tuple[str, ...]]:
-    """What somebody looks for: phrases, each of words that stand side by side; all must be there.
+    """Return the phrases of a query, each a tuple of adjacent words; a text must match all.
 
-    None at all, if there is no word in it. Quotes hold words together; one without its pair is none.
+    Quotes delimit a phrase; an unpaired quote is ignored. Empty if the query has no words.
     """
     found: dict[tuple[str, ...], None] = {}
     for quoted, single in _QUOTED.findall(_strip_formatting(query[:MAX_QUERY_LENGTH])):
@@ -80,7 +80,7 @@ def parse_query(query: str) -> list[tuple[str, ...]]:
 
 
 def matches(text: str, phrases: Sequence[tuple[str, ...]]) -> bool:
-    """Whether a text has every one of these phrases in it."""
+    """Return whether the text contains all phrases."""
     words = tokenize(normalize(text))
     return all(
         any(
@@ -92,7 +92,7 @@ def matches(text: str, phrases: Sequence[tuple[str, ...]]) -> bool:
 
 
 def _strip_formatting(text: str) -> str:
-    """A text without the colours of a terminal and of the game."""
+    """Return the text without terminal and game colour codes."""
     text = TERMINAL_CODES.sub("", text) if "\x1b" in text else text
     return strip_colors(_EMPTY_COLOR_CODE.sub("", text)) if "§" in text else text
 
@@ -103,9 +103,9 @@ def _is_word_character(char: str) -> bool:
 
 
 def highlight(text: str, phrases: Sequence[tuple[str, ...]]) -> list[str]:
-    """A text in pieces: what lies between the words that were looked for, and those, in turn.
+    """Return the text split into pieces, with matches at the odd indexes (1, 3, …).
 
-    Words stand at 1, 3 and so on; put together the pieces are the text.
+    Joined, the pieces are the text.
     """
     runs = list(_iter_words(text))
     words = [word for word, _, _ in runs]
@@ -118,7 +118,7 @@ def highlight(text: str, phrases: Sequence[tuple[str, ...]]) -> list[str]:
     end, last = 0, -2
     for index in sorted(matched):
         _, start, stop = runs[index]
-        # What lies between words that stand side by side belongs to them.
+        # Adjacent matches form one piece, with the separator between them.
         if index == last + 1 and pieces:
             pieces[-1] += text[end:stop]
         else:
@@ -128,7 +128,7 @@ def highlight(text: str, phrases: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _iter_words(text: str) -> Iterator[tuple[str, int, int]]:
-    """The words of a text, each with where it begins and ends."""
+    """Yield the words of a text, each with its start and end index."""
     for run in re.finditer(r"\w+|\S", text):
         found = tokenize(normalize(run[0]))
         if len(found) == 1:
@@ -136,7 +136,7 @@ def _iter_words(text: str) -> Iterator[tuple[str, int, int]]:
             continue
         start, word = run.start(), ""
         for index in range(run.start(), run.end()):
-            # One by one: a sign that is a word by itself, or one more letter of the word before.
+            # A character is a word of its own or continues the current word.
             character = normalize(text[index])
             tokens = tokenize(character)
             if len(tokens) == 1 and character == character.strip():

@@ -1,4 +1,4 @@
-"""Rules of particular games, found by the entry point group `coalserver.games`."""
+"""Rules of games: the built-in ones, and those of packages in the entry point group `coalserver.games`."""
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -10,7 +10,10 @@ ENTRY_POINT_GROUP = "coalserver.games"
 
 
 def load_rules() -> Mapping[str, Rules]:
-    """Rules by game tag: the ones that ship, then whatever is installed beside them."""
+    """Return rules by game tag. Installed packages override built-in rules of the same tag.
+
+    Raises TypeError if an entry point is not a Rules value.
+    """
     rules = {"noughts": noughts.RULES}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         loaded = point.load()

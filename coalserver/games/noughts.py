@@ -1,6 +1,7 @@
-"""Noughts and crosses. State: {"grid": nine characters, "turn": seat, "left": seat or null}.
+"""Noughts and crosses, the example of rules. A turn is `{"cell": 0..8}`.
 
-A dot is an empty cell; `0` and `1` are the marks of seats 0 and 1. A turn is `{"cell": 0..8}`.
+State: `{"grid": nine characters, "turn": seat, "left": seat or null}`. In the grid, `.` is an empty cell, `0` and `1`
+are the marks of seats 0 and 1. `left` is the seat whose member left the room.
 """
 
 import random
@@ -19,16 +20,18 @@ State = dict[str, Any]
 
 
 def setup(seats: int, options: Mapping[str, Any], rng: random.Random) -> State:
-    """Seat 0 begins, or a random seat with the option `first` = "random"."""
+    """Return the empty grid. Seat 0 begins, or a random seat with `first` = "random"."""
     first = rng.randrange(seats) if options.get("first") == "random" else 0
     return {"grid": "." * 9, "turn": first, "left": None}
 
 
 def current(state: State) -> tuple[int, ...]:
+    """Return the seat whose turn it is; empty when the game is over."""
     return () if outcome(state) is not None else (state["turn"],)
 
 
 def legal(state: State, seat: int, turn: Any) -> None:
+    """Refuse a turn that does not name an empty cell: `not_a_cell`, `cell_not_empty`."""
     cell = turn.get("cell") if isinstance(turn, dict) else None
     if type(cell) is not int or not 0 <= cell <= 8:
         refuse("not_a_cell")
@@ -37,17 +40,18 @@ def legal(state: State, seat: int, turn: Any) -> None:
 
 
 def apply(state: State, seat: int, turn: Any) -> State:
+    """Return the state with the seat's mark in the cell and the other seat's turn."""
     cell, grid = turn["cell"], state["grid"]
     return {**state, "grid": grid[:cell] + str(seat) + grid[cell + 1 :], "turn": 1 - seat}
 
 
 def view(state: State, seat: int | None) -> dict[str, str]:
-    """Nothing is hidden: everyone sees the grid."""
+    """Return the grid, which is visible to all."""
     return {"grid": state["grid"]}
 
 
 def outcome(state: State) -> dict[str, int | None] | None:
-    """The winner's seat, null for a draw; who leaves has lost."""
+    """Return `{"winner": seat}`, null for a draw; None before. Leaving loses the game."""
     grid = state["grid"]
     if state["left"] is not None:
         return {"winner": 1 - state["left"]}
@@ -58,11 +62,12 @@ def outcome(state: State) -> dict[str, int | None] | None:
 
 
 def left(state: State, seat: int) -> State:
+    """Return the state with the seat marked as left, which ends the game."""
     return {**state, "left": seat}
 
 
 def seen(turn: Any, by: int, seat: int | None) -> dict[str, int]:
-    """Only the cell: other members of a turn mean nothing here."""
+    """Return the cell only; other members of the turn are not published."""
     return {"cell": turn["cell"]}
 
 

@@ -1,1 +1,1 @@
-"""Minecraft worlds, their visitors and their history."""
+"""Minecraft worlds: run state, visitors, visits, history and server properties."""

@@ -1,4 +1,4 @@
-"""Events of worlds: what has happened in them, in the past tense. The whole dataclass is kept of each."""
+"""Events of worlds, their log lines and screenshots. All fields of each event are stored."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from coalserver.domain.minecraft.history import LogLine
 
 @dataclass(frozen=True, slots=True)
 class WorldAdded:
-    """There is another world."""
+    """A world was added."""
 
     world: int
     name: str
@@ -15,7 +15,7 @@ class WorldAdded:
 
 @dataclass(frozen=True, slots=True)
 class WorldChanged:
-    """A world has another name, status, version or address, or other readers; or it is not `active` any more."""
+    """A field of this event changed in a world. An archived world is not `active`."""
 
     world: int
     name: str
@@ -28,9 +28,9 @@ class WorldChanged:
 
 @dataclass(frozen=True, slots=True)
 class LineLogged:
-    """A line of a world's log was stored: a chat, a death, whatever its tags say.
+    """A line of a world's log was stored.
 
-    `live` is false for one that was written long before it came: nobody is to be called for its sake.
+    `live` is false for a line written long before it arrived, which causes no notification.
     """
 
     world: int
@@ -40,7 +40,7 @@ class LineLogged:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleCommandsDelivered:
-    """Lines that waited for a world's console are on their way there: an agent has taken them."""
+    """The agent of a world fetched queued console commands."""
 
     world: int
     #: Their ids, oldest first.
@@ -49,7 +49,7 @@ class ConsoleCommandsDelivered:
 
 @dataclass(frozen=True, slots=True)
 class UsernameClaimed:
-    """An account has proved that a name in the game is its own."""
+    """An account proved that it owns a Minecraft username."""
 
     account: int
     username: str
@@ -57,7 +57,7 @@ class UsernameClaimed:
 
 @dataclass(frozen=True, slots=True)
 class ScreenshotAdded:
-    """There is another screenshot, or (`ready`) its small and blurred versions are there."""
+    """A screenshot was added or (`ready`) its small and blurred versions were made."""
 
     world: int
     screenshot: int
@@ -67,7 +67,7 @@ class ScreenshotAdded:
 
 @dataclass(frozen=True, slots=True)
 class ScreenshotDeleted:
-    """A screenshot was taken down."""
+    """A screenshot was deleted."""
 
     world: int
     screenshot: int

@@ -1,4 +1,4 @@
-"""History: what a world's log and its visitors leave for good. Kept in tables, searched, never changed by hand."""
+"""History: log lines and screenshots, which are stored in searchable tables of their own."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,71 +12,72 @@ from coalserver.domain.minecraft.log.parser import ParsedLine, line_identity
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of a world's log, and what it says. What it does not say is empty."""
+    """A stored line of a world's log with its parsed details; absent details are empty."""
 
     id: int
     world: int
-    #: As it came, to the letter.
+    #: The line as received.
     line: str
     kind: LineKind
-    #: In the order they are shown.
+    #: In display order.
     tags: tuple[str, ...]
-    #: When it came.
+    #: When it was received.
     created: float
-    #: When it was written, UTC; None where nothing tells.
+    #: When it was written (UTC); None if unknown.
     at: float | None = None
-    #: That in which it was written.
+    #: IANA name of the time zone in which it was written.
     zone: str = "UTC"
     level: str = ""
-    #: The player whose line it is.
+    #: Username of the player whom the line is about.
     username: str = ""
     #: The name as the line shows it.
     display_name: str = ""
     ip: str = ""
     port: str = ""
     location: tuple[float, float, float] | None = None
-    #: What was said, with the game's colours.
+    #: The chat text with the game's colour codes.
     chat: str = ""
-    #: Of a death or an achievement all after the name; of a lost connection the reason.
+    #: Of a death or an achievement: the text after the name; of a lost connection: the reason.
     message: str = ""
-    #: The game's own key of the phrase one died by.
+    #: The game's translation key of the death message.
     death: str = ""
     killer: str = ""
     weapon: str = ""
-    #: Of an achievement, advancement, challenge or goal.
+    #: Title of an achievement, advancement, challenge or goal.
     title: str = ""
-    #: Who sent it, and as which of its lines; empty and 0 where lines come one by one.
+    #: Name of the log source and the line's number there; empty and 0 for lines sent singly.
     source: str = ""
     sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Screenshot:
-    """A picture taken in a world. The picture itself is a file, which `code` names."""
+    """The metadata of a screenshot of a world. The image files are named after `code`."""
 
     id: int
     code: str
     world: int
-    #: The account that put it there.
+    #: Id of the account that uploaded it.
     account: int
     created: float
     updated: float
-    #: Anything from 0 up to 1, by which one is chosen at random.
+    #: Random number in [0, 1), an index for choosing a random screenshot.
     random_order: float
-    #: Of the original, as `image/png`.
+    #: Media type of the original, for example `image/png`.
     type: str
+    #: Of the original: pixels, pixels, bytes.
     width: int
     height: int
     size: int
-    #: Whether the small and the blurred version are there.
+    #: Whether the small and the blurred version exist.
     blurred: bool = False
 
     def can_delete(self, account: Account) -> bool:
-        """Whether it is an account's to take down: it put it there, or runs the place."""
+        """Return whether the account is the uploader or an admin."""
         return account.id == self.account or account.admin
 
     def check_can_delete(self, account: Account) -> None:
-        """Refuse an account that may not take it down."""
+        """Raise PERMISSION_DENIED unless the account may delete the screenshot."""
         if not self.can_delete(account):
             raise DomainError(ErrorCode.PERMISSION_DENIED)
 
@@ -90,7 +91,7 @@ def make_log_line(
     source: str = "",
     sequence: int = 0,
 ) -> LogLine:
-    """What is kept of a reading."""
+    """Return the log line to store for a parsed line. `now` is the time of receipt."""
     return LogLine(
         id,
         world,
@@ -118,12 +119,15 @@ def make_log_line(
 
 
 def line_digest(world: int, parsed: ParsedLine) -> bytes:
-    """What tells a line that comes by itself from every other; those of one day lie side by side on disk."""
+    """Return the digest by which duplicates of a line without a source are found.
+
+    It begins with the day, so that the digests of one day are adjacent on disk.
+    """
     day = parsed.day.replace("-", "").encode()[:8].rjust(8)
     return day + line_identity(world, parsed)
 
 
 def sequence_digests(world: int, source: str, sequences: Iterable[int]) -> list[bytes]:
-    """What tells lines that their source has numbered from every other."""
+    """Return the digests by which duplicates of a source's numbered lines are found."""
     name = blake2b(f"{world}\n{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return [b"\xff%b%b" % (name, number.to_bytes(8, "big")) for number in sequences]

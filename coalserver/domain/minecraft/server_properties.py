@@ -1,4 +1,4 @@
-"""Properties: how a world of ours is to be run. What may be said of it, and what holds until it is said. Pure."""
+"""Server properties: the settings of hosted worlds, their types, ranges and defaults."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ PropertyValue = str | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class IntegerProperty:
-    """A whole number between two others."""
+    """An integer with inclusive bounds."""
 
     default: int | None
     low: int
@@ -20,14 +20,14 @@ class IntegerProperty:
 
 @dataclass(frozen=True, slots=True)
 class BooleanProperty:
-    """Yes or no."""
+    """A boolean."""
 
     default: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceProperty:
-    """One of these words, to the letter."""
+    """One of a fixed set of words, case-sensitive."""
 
     default: str
     choices: tuple[str, ...]
@@ -35,22 +35,22 @@ class ChoiceProperty:
 
 @dataclass(frozen=True, slots=True)
 class TextProperty:
-    """A text on one line."""
+    """A single line of text."""
 
     default: str | None = None
-    #: Whether it may be empty: then that is kept, and else what was said before.
+    #: Whether an empty text is stored; otherwise it leaves the property unchanged.
     allow_empty: bool = True
 
 
-#: What a port is by which a world is reached; None is any that is free.
+#: The property for the world's port; None: any free port.
 PORT = "server_port"
-#: Everything that may be said of how a world is run, in the order it is shown.
+#: All properties, in display order.
 PROPERTIES: dict[str, IntegerProperty | BooleanProperty | ChoiceProperty | TextProperty] = {
     PORT: IntegerProperty(None, 25565, 25575),
     "version": TextProperty(allow_empty=False),
     "memory": ChoiceProperty("256M", ("256M", "512M", "1G", "2G", "3G", "4G")),
     "operator": TextProperty(),
-    # Minutes; 0 is never.
+    # Minutes; 0: never.
     "idle_timeout": IntegerProperty(5, 0, 60),
     "motd": TextProperty("A Minecraft Server"),
     "white_list": BooleanProperty(False),
@@ -78,19 +78,22 @@ PROPERTIES: dict[str, IntegerProperty | BooleanProperty | ChoiceProperty | TextP
     "snooper_enabled": BooleanProperty(True),
     "resource_pack": TextProperty(),
     "op_permission_level": IntegerProperty(3, 0, 4),
-    # Whether somebody has agreed to Mojang's terms for it.
+    # Whether an admin has accepted Mojang's EULA for this world.
     "eula_agree": BooleanProperty(False),
 }
 
 
 def effective_properties(stored: bytes) -> dict[str, PropertyValue]:
-    """All properties of a world of which these are kept."""
+    """Return all properties by name: the stored values (a JSON object) and defaults."""
     values: dict[str, PropertyValue] = json.loads(stored)
     return {name: values.get(name, kind.default) for name, kind in PROPERTIES.items()}
 
 
 def update_properties(stored: bytes, changes: Mapping[str, PropertyValue]) -> bytes:
-    """What to keep once some more is said; what is not said stays, and no text is more than one line."""
+    """Return the stored values (a JSON object) with changes applied.
+
+    Unknown names are ignored; control characters in texts become spaces.
+    """
     values: dict[str, PropertyValue] = json.loads(stored)
     for name, value in changes.items():
         if name in PROPERTIES:

@@ -1,8 +1,11 @@
-"""Short names: what people type, in any script, as the words of an address."""
+"""Short names of worlds as URL path segments."""
 
 from slugify import slugify
 
 
 def slugify_short_name(text: str) -> str:
-    """A short name out of what was typed; as it is where nothing of it can stay, so that it is refused."""
+    """Return the text as a slug, transliterated to ASCII.
+
+    A text without any usable character is returned as it is, so that validation rejects it.
+    """
     return slugify(text) or text.strip()

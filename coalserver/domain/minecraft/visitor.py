@@ -1,4 +1,4 @@
-"""Visitors: those who have been in a world, and what it is told through its console. Pure values."""
+"""Visitors of worlds, console commands, log sources and claims of usernames."""
 
 from dataclasses import dataclass, replace
 
@@ -7,41 +7,45 @@ from coalserver.domain.text import one_line
 
 
 def say_command(name: str, text: str) -> str:
-    """What the console says so that everybody in the world reads it; with a name, as his words."""
+    """Return the console command that shows a chat message in the world.
+
+    With a name, the message is shown as `<name> text`.
+    """
     return f"/say <{name}> {text}" if name else f"/say {text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One who has been in a world, by his exact name there."""
+    """A player who has been in a world, by their exact username."""
 
     id: int
     world: int
     name: str
     created: float
-    #: The visit with the newest login; None for one who was only heard of.
+    #: The visit with the newest login; None if no login is known.
     latest_visit: Visit | None = None
-    #: The newest mark of his going that ended no visit: it ends one that is heard of later.
+    #: The newest departure mark. It ends a visit whose login arrives later.
     last_departure: PresenceMark | None = None
 
     @property
     def online(self) -> bool:
-        """Whether he is in the world now."""
+        """Whether the player is in the world now."""
         return self.latest_visit is not None and self.latest_visit.logout is None
 
     @property
     def last_login(self) -> float | None:
+        """When the latest visit began."""
         return None if self.latest_visit is None else self.latest_visit.login.at
 
     def is_affected_by(self, mark: PresenceMark) -> bool:
-        """Whether a mark of everyone's going has to do with him."""
+        """Return whether a departure mark for the whole world ends the latest visit."""
         return self.latest_visit is not None and self.latest_visit.open_at(mark) is not None
 
     def with_mark(self, mark: PresenceMark, emptied: PresenceMark | None = None) -> "Visitor":
-        """He has come or gone, now or at a time that is told late.
+        """Return the visitor after an arrival or departure, which may be in the past.
 
-        `emptied` is the newest mark that sent everybody home. What lies before the latest visit is history,
-        which a store mends by all the marks it has: see `visits.mended`.
+        `emptied` is the newest departure mark for the whole world. Only the latest visit is updated
+        here; a store updates earlier ones from all stored marks (see `visits.apply_mark`).
         """
         latest = self.latest_visit
         open_visit = latest.open_at(mark) if latest else None
@@ -53,26 +57,26 @@ class Visitor:
         }
         changes = apply_mark(open_visit, mark, sorted(later))
         known = [
-            one
-            for one in (latest, *changes.added)
-            if one is not None and one not in changes.removed
+            visit
+            for visit in (latest, *changes.added)
+            if visit is not None and visit not in changes.removed
         ]
         newest = max(known, key=lambda visit: visit.login, default=None)
-        left = self.last_departure
-        if not mark.is_arrival and (left is None or mark > left):
-            left = mark
-        return replace(self, latest_visit=newest, last_departure=left)
+        departure = self.last_departure
+        if not mark.is_arrival and (departure is None or mark > departure):
+            departure = mark
+        return replace(self, latest_visit=newest, last_departure=departure)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleCommand:
-    """A line for a world's console. Whatever was asked for, it is one line and has no control characters."""
+    """A command for a world's console: always a single line without control characters."""
 
     id: int
     world: int
     text: str
     created: float
-    #: For whom it is; empty where it is nobody's.
+    #: Username of the player it is sent for; empty: none.
     username: str = ""
 
     def __post_init__(self) -> None:
@@ -82,21 +86,21 @@ class ConsoleCommand:
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """Where lines of a world come from, and how far: a file an agent reads, or those that come one by one."""
+    """A source of a world's log lines: a file that the agent reads, or lines sent singly."""
 
     id: int
     world: int
-    #: Empty for lines that come one by one.
+    #: Empty for lines sent singly.
     name: str = ""
-    #: Of the last line stored; lines with this number or a smaller one are.
+    #: The number of the last stored line; lines up to this number are stored.
     sequence: int = 0
-    #: The order of its newest mark; a clock that is put back is seen by it.
+    #: `order` of the newest presence mark, from which a clock set back is detected.
     newest_order: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UsernameClaim:
-    """Somebody says that a name in the game is his; whoever types the code there proves it."""
+    """An account's claim of a Minecraft username, proved by typing the code in the game."""
 
     id: int
     account: int

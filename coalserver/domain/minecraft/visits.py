@@ -1,8 +1,8 @@
-"""Visits: who was in a world from when to when, as the lines of its log tell, in whatever order they come.
+"""Visits: the stays of players in a world, derived from the lines of its log.
 
-A line that concerns a visit is a `Mark`. Marks in the order they were written make visits, one after another;
-`mended` puts a mark among those of earlier and of later times, so that the visits are in the end the same
-whatever came first. Nothing here is kept: whoever keeps visits asks and puts.
+A line about arrival or departure is a `PresenceMark`. The marks in written order give the visits, one after another.
+`apply_mark` inserts a mark between earlier and later ones, so that the visits do not depend on the order in which
+lines arrive. This module computes changes only; stores apply them.
 """
 
 import math
@@ -14,30 +14,30 @@ from coalserver.domain.minecraft.log.dates import MAX_STEP_BACK_SECONDS
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine
 
-#: The game says that somebody logged in and that he joined within one tick; a lagging one may be long.
+#: The game logs "logged in" and "joined" within one tick, which takes seconds on a lagging server.
 DUPLICATE_SECONDS = 10.0
-#: A plugin may repeat a line of the game at once.
+#: Plugins repeat lines of the game within this time.
 REPEAT_SECONDS = 1.0
 
 
 class MarkKind(StrEnum):
-    """What a mark says."""
+    """The kinds of presence marks."""
 
-    # of one player
+    # about one player
     LOGGED_IN = "logged_in"
     JOINED = "joined"
     CONNECTION_LOST = "lost"
     LEFT = "left"
-    # of the world, and so of everyone in it
+    # about the world, and so about all players in it
     STARTING = "starting"
     STOPPING = "stopping"
-    #: What hosts the world has put it away, or nothing has been heard of it for long: no line says so.
+    #: Without a line: the hosting process saved the world, or the agent was silent for too long.
     SAVED = "saved"
     SILENT = "silent"
 
 
 ARRIVALS = frozenset((MarkKind.LOGGED_IN, MarkKind.JOINED))
-#: Ends that no line about the player himself told.
+#: Departures inferred from marks about the world.
 INFERRED_DEPARTURES = frozenset(
     (MarkKind.STARTING, MarkKind.STOPPING, MarkKind.SAVED, MarkKind.SILENT)
 )
@@ -53,68 +53,70 @@ _MARK_KINDS = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class PresenceMark:
-    """What one line says of who is there. Marks sort as their lines were written."""
+    """The arrival or departure that a line reports. Marks sort in the order of writing."""
 
-    #: The time it counts as: its own, or that of the line before it where a clock was put back.
+    #: `at`, or the previous mark's order if the clock was set back.
     order: float
-    #: Tells apart what was written in one second: the line's place in its file, or when it came.
+    #: Orders marks of the same second: the line's number in its source, or its order of arrival.
     sequence: int
     kind: MarkKind
     at: float
-    #: Empty: everyone.
+    #: Empty: all players.
     username: str = ""
-    #: The line; 0 if none said it.
+    #: Id of the log line; 0: none.
     line: int = 0
 
     @property
     def is_arrival(self) -> bool:
+        """Whether the mark is an arrival; otherwise it is a departure."""
         return self.kind in ARRIVALS
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One player's stay. Every method returns the next visit."""
+    """One stay of a player in a world."""
 
     username: str
     login: PresenceMark
-    #: The line that says the login a second time.
+    #: The second mark of the same arrival: "joined" after "logged in".
     duplicate: PresenceMark | None = None
+    #: None while the player is in the world.
     logout: PresenceMark | None = None
 
     @property
     def has_inferred_end(self) -> bool:
-        """Whether the end is the world's, or the next login: when he left is not known better."""
+        """Whether the end is inferred from a mark about the world or from the next login."""
         return self.logout is not None and (
             self.logout.kind in INFERRED_DEPARTURES or self.logout.is_arrival
         )
 
     @property
     def ended_at(self) -> float | None:
-        """When he left, which was not before he came; None while he is there."""
+        """When the visit ended, at least the login time; None for a visit in progress."""
         return max(self.login.at, self.logout.at) if self.logout else None
 
     def duration(self, now: float) -> float:
-        """Seconds so far, or in all; never below 0, whatever clocks say."""
+        """Return the length in seconds, at least 0, up to now for a visit in progress."""
         end = now if self.ended_at is None else self.ended_at
         return max(0.0, end - self.login.at)
 
     def open_at(self, mark: PresenceMark) -> "Visit | None":
-        """The visit as it was when that mark was made; none if it was not open then."""
+        """Return the visit as it was just before a mark; None if it was not open then."""
         if self.login >= mark or (self.logout is not None and self.logout <= mark):
             return None
         duplicate = self.duplicate if self.duplicate is not None and self.duplicate < mark else None
         return replace(self, duplicate=duplicate, logout=None)
 
     def is_duplicate(self, mark: PresenceMark) -> bool:
-        """Whether an arrival is this visit's own: its twin, or an echo of either."""
-        passed = mark.order - self.login.order
+        """Return whether an arrival belongs to this visit: a duplicate or a repeated line."""
+        elapsed = mark.order - self.login.order
         known = {self.login.kind} | ({self.duplicate.kind} if self.duplicate else set())
-        return passed <= (REPEAT_SECONDS if mark.kind in known else DUPLICATE_SECONDS)
+        return elapsed <= (REPEAT_SECONDS if mark.kind in known else DUPLICATE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class VisitChanges:
-    """What a mark does to the visits that were known: some are no more, others are new or differ."""
+    """The effect of a mark on the known visits. A changed visit is in both tuples."""
 
     removed: tuple[Visit, ...] = ()
     added: tuple[Visit, ...] = ()
@@ -123,11 +125,10 @@ class VisitChanges:
 def make_mark(
     parsed: ParsedLine, line: int, sequence: int, newest_order: float = -math.inf
 ) -> PresenceMark | None:
-    """What a line says of who is there; none if it tells nothing of it, or not when or of whom.
+    """Return the presence mark of a line; None for other lines and without time or player.
 
-    `newest` is the order of the newest mark that came from the same source. A clock that is put back, as at
-    the end of summer time, does not make a logout older than its login: up to 90 minutes, what came later is
-    later.
+    `newest_order` is the order of the newest mark from the same source. If the clock was set back by up to
+    90 minutes, as at the end of summer time, the mark keeps that order: a logout stays after its login.
     """
     kind = _MARK_KINDS.get(parsed.kind)
     if kind is None or parsed.at is None:
@@ -144,7 +145,7 @@ def make_mark(
 
 
 def next_visit(open_visit: Visit | None, mark: PresenceMark) -> tuple[Visit | None, Visit | None]:
-    """The visit that stands open after a mark that concerns its player, and the one that it closed."""
+    """Return the open visit after a mark that concerns the player, and the visit it ended."""
     if mark.is_arrival:
         if open_visit is not None and open_visit.is_duplicate(mark):
             return (
@@ -156,7 +157,7 @@ def next_visit(open_visit: Visit | None, mark: PresenceMark) -> tuple[Visit | No
 
 
 def build_visits(marks: Iterable[PresenceMark]) -> list[Visit]:
-    """The visits of one player, from all marks that concern him, in their order."""
+    """Return the visits of one player, given all marks that concern them, in order."""
     open_visit: Visit | None = None
     completed = []
     for mark in marks:
@@ -169,20 +170,21 @@ def build_visits(marks: Iterable[PresenceMark]) -> list[Visit]:
 def apply_mark(
     open_visit: Visit | None, mark: PresenceMark, later: Iterable[PresenceMark] = ()
 ) -> VisitChanges:
-    """What a mark does to a player's visits: `there` stood open just before it (`Visit.before`), if any.
+    """Return the effect of a mark on a player's visits.
 
-    `later` are the marks already known that concern him and come after, in their order; a live line has none.
-    No more of them are taken than are needed, so that they may be read from a store as they are asked for.
+    `open_visit` is the visit open just before the mark (`Visit.open_at`). `later` are the known later marks that
+    concern the player, in order; a live line has none. It is consumed only as far as needed, so it may be a
+    lazy reader of a store.
     """
-    before, (after, closed) = open_visit, next_visit(open_visit, mark)
+    before, (after, completed) = open_visit, next_visit(open_visit, mark)
     removed: list[Visit] = []
-    added = [closed] if closed else []
+    added = [completed] if completed else []
     following = iter(later)
     while before != after and (other := next(following, None)) is not None:
-        before, ended_then = next_visit(before, other)
-        after, ended_now = next_visit(after, other)
-        removed += [ended_then] if ended_then else []
-        added += [ended_now] if ended_now else []
+        before, completed_before = next_visit(before, other)
+        after, completed_after = next_visit(after, other)
+        removed += [completed_before] if completed_before else []
+        added += [completed_after] if completed_after else []
     if before != after:
         removed += [before] if before else []
         added += [after] if after else []

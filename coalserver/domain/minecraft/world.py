@@ -1,7 +1,7 @@
-"""Worlds: a Minecraft world's run state, as pings, lines of its log and time tell it.
+"""Worlds: the run state of Minecraft worlds, derived from pings, log lines and silence.
 
-A world somebody else runs is RUNNING, STOPPED or UNKNOWN; one of ours has states on the way there as well.
-Who is in a world is for visits.py.
+A world that runs elsewhere is RUNNING, STOPPED or UNKNOWN; a hosted world also has transitional states. Players in a
+world are the subject of visits.py.
 """
 
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine
 from coalserver.domain.minecraft.visits import PresenceMark
 
-#: Without a ping for longer nothing is known of a world.
+#: Without a ping for longer, the status is UNKNOWN.
 SILENCE_SECONDS = 5 * 60.0
-#: A last ping is written down anew when it is older, unless there is something else to write.
+#: `last_ping` is saved at most this often, unless another field changes: each save is a disk write.
 PING_SAVE_SECONDS = 60.0
-#: First parts of addresses that lead elsewhere: a world with such a short name would not be found there.
+#: First path segments of other pages, which worlds cannot have as short names.
 RESERVED_SHORT_NAMES = frozenset(
     "accounts achievements admin api chats deaths games health hosts login logout mc oauth players profile"
     " realtime screenshots servers sessions signup static sync".split()
@@ -25,12 +25,12 @@ TICKS_PER_DAY = 24000
 
 
 class WorldStatus(StrEnum):
-    """Whether a world runs."""
+    """The run state of a world."""
 
     UNKNOWN = auto()
     RUNNING = auto()
     STOPPED = auto()
-    # on the way, in worlds of ours
+    # transitional, of hosted worlds
     QUEUED_START = auto()
     QUEUED_RESTART = auto()
     QUEUED_STOP = auto()
@@ -39,25 +39,27 @@ class WorldStatus(StrEnum):
     SAVING = auto()
 
 
-#: Asked to run, and not yet seen to.
+#: A start was requested; no ping has reported it yet.
 STARTING = frozenset((WorldStatus.QUEUED_START, WorldStatus.LOADING, WorldStatus.LOADED))
-#: Asked to stop: what still runs until then says nothing new.
+#: A stop was requested; pings and lines until then do not change the status.
 STOPPING = frozenset((WorldStatus.QUEUED_STOP, WorldStatus.SAVING))
 PENDING = STARTING | STOPPING | {WorldStatus.QUEUED_RESTART}
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """What an agent says of its world. What it does not say is None."""
+    """The report of an agent about its world. None: not reported."""
 
     running: bool | None = None
     address: str = ""
+    #: Days since the world's creation, and ticks of the day (0 to 23999).
     day: int | None = None
     time: int | None = None
-    #: When it was that day and time; None: now.
+    #: When the agent read `day` and `time`; None: now.
     read: float | None = None
     raining: bool | None = None
     thundering: bool | None = None
+    #: Overload warnings, and the latest one's milliseconds behind and skipped ticks.
     overloads: int | None = None
     behind: int | None = None
     skipped: int | None = None
@@ -65,49 +67,51 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A Minecraft world. Every method returns the next world."""
+    """A Minecraft world. Methods return a new World."""
 
     id: int
     name: str
+    #: Whether this server runs the world.
     hosted: bool = False
     status: WorldStatus = WorldStatus.UNKNOWN
-    #: Since when a state on the way lasts.
+    #: Since when the status is transitional; None if it is not.
     pending_since: float | None = None
+    #: Progress of a transition.
     percent: int | None = None
-    #: Since when nobody has been in it, if that matters.
+    #: Since when no player has been in the world, for the idle timeout; None if that does not apply.
     empty_since: float | None = None
     version: str = ""
-    #: When the line that told the version was written.
+    #: When the line with the version was written.
     started: float | None = None
     address: str = ""
-    #: The newest ping; what lines of before it say of the status is known better.
+    #: The newest ping. Lines older than it do not change the status.
     last_ping: float | None = None
-    #: The newest line that told the status.
+    #: When the newest line about the status was written.
     status_line_at: float | None = None
+    #: The fields of Ping as last reported.
     day: int | None = None
     time: int | None = None
-    #: When it was that day and time.
     read: float | None = None
     raining: bool | None = None
     thundering: bool | None = None
     overloads: int | None = None
     behind: int | None = None
     skipped: int | None = None
-    #: What it is called in an address; empty, or no other world's.
+    #: Unique path segment of its pages; empty: none.
     short_name: str = ""
-    #: Whether it is one of ours still. One that is not comes in no list and is told nothing.
+    #: False: archived, left out of lists and without an agent.
     active: bool = True
     created: float = 0.0
     updated: float = 0.0
-    #: The newest mark that sent everybody home.
+    #: The newest departure mark for the whole world.
     last_emptied: PresenceMark | None = None
-    #: How it is to be run: a JSON object.
+    #: Stored server properties: a JSON object.
     properties: bytes = b"{}"
-    #: Whether anybody may read what is said in it; nobody speaks there who has not signed in.
+    #: Whether visitors without an account may read its chats. Writing requires a login.
     public: bool = False
 
     def ping(self, ping: Ping, now: float) -> "World":
-        """An agent has told how the world is."""
+        """Return the world after a ping of its agent."""
         status = {True: WorldStatus.RUNNING, False: WorldStatus.STOPPED, None: WorldStatus.UNKNOWN}[
             ping.running
         ]
@@ -117,15 +121,15 @@ class World:
         return replace(world, last_ping=now) if due or world != self else self
 
     def apply_line(self, parsed: ParsedLine, now: float) -> "World":
-        """A line has come; one that is older than what is known already does not tell the status."""
+        """Return the world after a log line. Only the newest information changes the status."""
         if parsed.at is None or parsed.kind not in (LineKind.STARTING, LineKind.STOPPING):
             return self
-        # A clock that is ahead must not make deaf to what comes later.
+        # With a clock that runs ahead, a later time would block all lines until then.
         at = min(parsed.at, now)
         world = self
         if parsed.kind is LineKind.STARTING and (self.started is None or at >= self.started):
             world = replace(self, version=parsed.version, started=at)
-        # Read from a file of long ago, it says nothing of today even where nothing else is known.
+        # A line from an old file does not describe the present, even if nothing newer is known.
         if now - at > SILENCE_SECONDS or not self.is_newest(parsed):
             return world
         started = parsed.kind is LineKind.STARTING
@@ -133,7 +137,7 @@ class World:
         return replace(world, status_line_at=at)._report_status(status, started=started)
 
     def is_newest(self, parsed: ParsedLine) -> bool:
-        """Whether a line is as new as the last thing known: only then it alarms anybody."""
+        """Return whether a line is at least as new as all known information about the status."""
         if parsed.at is None:
             return False
         known = (
@@ -141,22 +145,22 @@ class World:
             for time in (self.last_ping, self.status_line_at, self.pending_since)
             if time is not None
         )
-        # Lines tell whole seconds.
+        # Times of log lines are whole seconds.
         return all(parsed.at >= time // 1 for time in known)
 
     def with_pending_status(
         self, status: WorldStatus, now: float, percent: int | None = None
     ) -> "World":
-        """A state on the way was asked for or reached; it always counts."""
+        """Return the world in a transitional state, whatever its status was."""
         return replace(self, status=status, pending_since=now, percent=percent)
 
     def after_save(self) -> "World":
-        """What hosts it has stopped it and put it away."""
-        stays = self.status in STARTING or self.status is WorldStatus.QUEUED_RESTART
-        return self if stays else self._with_status(WorldStatus.STOPPED)
+        """Return the world as stopped after the hosting process saved it; a queued start stays."""
+        starting = self.status in STARTING or self.status is WorldStatus.QUEUED_RESTART
+        return self if starting else self._with_status(WorldStatus.STOPPED)
 
     def after_silence(self, now: float) -> "World":
-        """Time has passed; nothing is known of a world that has not been heard of for long."""
+        """Return the world as it is now, with status UNKNOWN after SILENCE_SECONDS without a ping."""
         if self.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN) and self.pending_since is None:
             return self
         since = self.last_ping if self.pending_since is None else self.pending_since
@@ -165,14 +169,14 @@ class World:
         return self._with_status(WorldStatus.UNKNOWN)
 
     def time_of_day(self, now: float) -> int | None:
-        """The time of day in it, which goes on while it runs; the day does not."""
+        """Return the time of day in ticks, extrapolated to now for a running world."""
         if self.time is None or self.read is None or self.status is not WorldStatus.RUNNING:
             return self.time
-        passed = max(0.0, now - self.read)
-        return int(self.time + passed * TICKS_PER_SECOND) % TICKS_PER_DAY
+        elapsed = max(0.0, now - self.read)
+        return int(self.time + elapsed * TICKS_PER_SECOND) % TICKS_PER_DAY
 
     def _with_ping(self, ping: Ping, now: float) -> "World":
-        """With the numbers of a ping; what it does not tell stays."""
+        """Return the world with the reported numbers of a ping."""
         changed = {
             name: value
             for name in ("day", "time", "raining", "thundering", "overloads", "behind", "skipped")
@@ -183,13 +187,17 @@ class World:
         return replace(self, **changed)
 
     def _report_status(self, status: WorldStatus, *, started: bool = False) -> "World":
-        """What a ping or a line says, as far as it counts in this state."""
+        """Return the world with a status reported by a ping or a line, where it applies.
+
+        STOPPING states ignore all reports; STARTING states ignore all but RUNNING. `started`: the report
+        is a line about a new start.
+        """
         if self.status in STOPPING or (
             self.status in STARTING and status is not WorldStatus.RUNNING
         ):
             return self
         if self.status is WorldStatus.QUEUED_RESTART and not started:
-            # The old one runs until it has stopped; then the new one is on its way.
+            # The old process is reported until it has stopped; then the start is pending.
             return (
                 replace(self, status=WorldStatus.QUEUED_START)
                 if status is WorldStatus.STOPPED

@@ -1,1 +1,1 @@
-"""The log of a Minecraft server, line by line."""
+"""The parser of Minecraft server logs."""

@@ -1,4 +1,4 @@
-"""When a line was written: most headers tell no date, and none tells a zone."""
+"""Dates of log lines: most headers have no date, and hardly any has a UTC offset."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 
 from coalserver.domain.minecraft.log.header import Header
 
-#: A step back inside a file of up to this many seconds is the end of summer time, or a clock put
-#: right; a longer one is midnight.
+#: A step back inside a file of up to this many seconds is the end of summer time or a corrected
+#: clock; a longer one is midnight.
 MAX_STEP_BACK_SECONDS = 90 * 60
 HALF_DAY_SECONDS = 12 * 60 * 60
-#: A sender's clock may be ahead of ours by this much when his midnight comes.
+#: Allowance for a sender's clock that runs ahead, around midnight.
 MAX_CLOCK_AHEAD_SECONDS = 30 * 60
-#: No zone has one half as long.
+#: About twice the length of the longest IANA name.
 MAX_ZONE_NAME_LENGTH = 64
 ONE_DAY = timedelta(days=1)
-#: No world is older, and no clock shows more; at the ends of the calendar another zone's day is none.
+#: Excludes the ends of the calendar, where conversion between zones overflows.
 VALID_YEARS = range(1970, 9999)
 
-#: First letters of months as Forge writes them, in its JVM's language; longer ones count first.
+#: Prefixes of month names as Forge writes them, in its JVM's language. Longer prefixes are tried first.
 MONTHS: tuple[tuple[str, ...], ...] = (
     ("jan", "янв", "ene", "gen", "sty", "oca"),
     ("feb", "fév", "fev", "фев", "lut", "şub"),
@@ -40,7 +40,7 @@ _MONTH_NUMBERS = {start: number for number, starts in enumerate(MONTHS, 1) for s
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone, or none of that name."""
+    """Return the time zone with an IANA name, or None."""
     return _zone(name) if len(name) <= MAX_ZONE_NAME_LENGTH else None
 
 
@@ -48,21 +48,21 @@ def find_zone(name: str) -> ZoneInfo | None:
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
-    # Besides the name that is not there: a folder's, one with odd characters, one that is too long.
+    # KeyError: unknown. The others: names of directories, invalid characters, too long for a path.
     except (KeyError, ValueError, OSError):
         return None
 
 
 def zone_or_utc(name: str) -> str:
-    """The name of a zone that there is; UTC instead of any other."""
+    """Return the name if it is that of a time zone, otherwise "UTC"."""
     return name if find_zone(name) else "UTC"
 
 
 @lru_cache(4096)
 def utc_timestamp(zone: str, day: date, minute: int) -> float:
-    """When it is that minute of the day there.
+    """Return the UTC timestamp of a minute of a day in a zone.
 
-    An hour that comes twice is the second one, and one that is left out is counted as before: standard time.
+    Standard time applies to an ambiguous hour and to a skipped one at changes of summer time.
     """
     local_zone = find_zone(zone) or UTC
     local_time = datetime(
@@ -77,7 +77,7 @@ def utc_timestamp(zone: str, day: date, minute: int) -> float:
 
 @lru_cache(1024)
 def parse_day(text: str) -> date | None:
-    """The day a header names: `2013-04-19`, or `25Sep2026` in any of some languages."""
+    """Return the day in a header (`2013-04-19`, or `25Sep2026` in some languages), or None."""
     try:
         if text[4:5] == "-":
             day = date.fromisoformat(text)
@@ -89,7 +89,7 @@ def parse_day(text: str) -> date | None:
 
 
 def _parse_month(text: str) -> int:
-    """The number of a month; 0, which is none, for a word not known here."""
+    """Return the number of a month; 0, which no date accepts, for an unknown word."""
     number = text.rstrip("월月.")
     if number.isdecimal():
         return int(number)
@@ -98,28 +98,33 @@ def _parse_month(text: str) -> int:
 
 
 class DateSource(Protocol):
-    """Gives a day to lines that tell only the time."""
+    """A strategy that determines the day of lines without a date."""
 
     @property
-    def zone(self) -> str: ...
+    def zone(self) -> str:
+        """The IANA name of the zone in which the lines are written."""
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
-        """The day of a line written at that second of it, and the calendar for the next line."""
+        """Return the day of a line written at this second of the day, or None.
+
+        The second value is the date source for the next line.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class NoDates:
-    """Nothing is known of the day: such lines get no timestamp."""
+    """A date source for lines of unknown days, which get no timestamp."""
 
     zone: str = "UTC"
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
+        """Return None as the day."""
         return None, self
 
 
 @dataclass(frozen=True, slots=True)
 class LiveDates:
-    """Lines that were written just now."""
+    """A date source for lines that were written just before they were received."""
 
     zone: str
     day: date
@@ -127,14 +132,14 @@ class LiveDates:
 
     @classmethod
     def from_time(cls, now: float, zone: str) -> Self:
-        """The calendar of what is received at this time from that zone."""
+        """Return the date source for lines received at this time, written in a zone."""
         zone = zone_or_utc(zone)
         local_time = datetime.fromtimestamp(now, find_zone(zone) or UTC)
         second = local_time.hour * 3600 + local_time.minute * 60 + local_time.second
         return cls(zone, local_time.date(), second)
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
-        """Today; yesterday, if that were half a day ahead, as a line of before midnight is."""
+        """Return the current day, or the day before or after for a time across midnight."""
         ahead = second - self.second
         if ahead > HALF_DAY_SECONDS:
             return self.day - ONE_DAY, self
@@ -145,26 +150,27 @@ class LiveDates:
 
 @dataclass(frozen=True, slots=True)
 class FileDates:
-    """Lines of a file, one after another: `day` is its first line's, later its last one's so far."""
+    """A date source for consecutive lines of a file, which starts with the day of its first line."""
 
     zone: str
+    #: The day of the previous line.
     day: date
-    #: Second of the day of the line before; that of the first is not before any other.
+    #: Second of the day of the previous line; 0 before the first.
     second: int = 0
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
-        """The day of the line before, or the next one where the time steps back far."""
+        """Return the day of the previous line, or the next day after a step back in time."""
         day = self.day
         if second < self.second - MAX_STEP_BACK_SECONDS and day < date.max:
             day += ONE_DAY
-        # Not by `replace`, which takes longer than all the rest of this.
+        # `replace` takes longer than the rest of this method.
         return day, type(self)(self.zone, day, second)
 
 
 def first_day(seconds: Iterable[int], last: date) -> date:
-    """The day of a file's first line, from the times of its lines and the day of its last one.
+    """Return the day of a file's first line, given the times of its lines and its last day.
 
-    For `latest.log`, which has no date in its name: its modification time dates the last line.
+    For `latest.log`, whose name has no date: its modification time is that of the last line.
     """
     dates = FileDates("UTC", date.min)
     for second in seconds:
@@ -174,20 +180,23 @@ def first_day(seconds: Iterable[int], last: date) -> date:
 
 
 def file_dates(name: str, zone: str) -> FileDates | None:
-    """The calendar of `2026-09-25-3.log.gz`; none for a name without a date."""
+    """Return the date source of a file such as `2026-09-25-3.log.gz`; None without a date."""
     day = parse_day(name[:10]) if name[10:11] in ("-", ".") else None
     return FileDates(zone_or_utc(zone), day) if day else None
 
 
 def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float | None, DateSource]:
-    """The day of a line there, its time in UTC if there is such a time, and the calendar for the next."""
+    """Return the day of a line, its UTC timestamp, and the date source for the next line.
+
+    Day and timestamp are None if they are unknown or impossible.
+    """
     hour, minute, second = map(int, header.clock)
     if hour > 23 or minute > 59 or second > 59:
         return None, None, dates
     minute += 60 * hour
     day = parse_day(header.day) if header.day else None
     if day is None:
-        # A month in a language not known here is no worse than no date.
+        # A month name in an unknown language counts as no date.
         if header.day[4:5] == "-":
             return None, None, dates
         day, dates = dates.day_of(60 * minute + second)
@@ -201,7 +210,7 @@ def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float 
 
 
 def _offset_seconds(offset: str) -> int:
-    """Seconds that clocks are ahead of UTC: 7200 for `+02:00`."""
+    """Return the seconds of a UTC offset: 7200 for `+02:00`."""
     if offset in ("", "Z"):
         return 0
     seconds = 3600 * int(offset[1:3]) + 60 * int(offset[-2:])

@@ -1,4 +1,4 @@
-"""Death messages: which phrase of the game's a text is, who died, of what and by what."""
+"""Death messages: the game's phrases, and matching of texts against them."""
 
 import re
 from collections import defaultdict
@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 
 class Phrase(NamedTuple):
-    """One phrase of the table."""
+    """A row of `deaths.txt`: the game's translation key and the template of a message."""
 
     death_key: str
     template: str
 
     @property
     def literal_length(self) -> int:
-        """Characters that stand for themselves: of two phrases the more literal is tried first."""
+        """The number of characters outside slots. Longer phrases are tried first."""
         return len(re.sub(r"\{[vki]\}", "", self.template))
 
 
 class Death(NamedTuple):
-    """How somebody died. `key` is the game's own name of the phrase, empty if none fits."""
+    """A parsed death message. `death_key` is the game's translation key, or empty."""
 
     death_key: str
     killer: str = ""
@@ -43,17 +43,17 @@ _VICTIM_FIRST = [
 ]
 _KILLER_FIRST = [phrase for phrase in PHRASES if not phrase.template.startswith(VICTIM)]
 
-#: What may follow a victim's name. Mods write further phrases, which begin like these.
+#: The words that may follow a victim's name. Phrases of mods begin with them too.
 FIRST_WORDS = frozenset(words.partition(" ")[0] for _, words in _VICTIM_FIRST)
 
-#: Written in front when the whole was too long (key `death.attack.message_too_long`).
+#: The game's prefix of a shortened message (key `death.attack.message_too_long`).
 TOO_LONG_PREFIX = (
     "Actually, the message was too long to deliver fully. Sorry! Here's a stripped version: "
 )
-#: Stands where a killer would: beds and respawn anchors used where they explode.
+#: The killer of players whose bed or respawn anchor explodes.
 GAME_DESIGN_KILLER = "[Intentional Game Design]"
 
-#: Item names may hold anything, but are shown in brackets; before 1.7 they were bare, and one word is taken.
+#: Patterns of victim, killer and item. Item names are any text in brackets; before 1.7, a word without them.
 _SLOTS = {"{v}": "(?P<v>.+)", "{k}": "(?P<k>.+?)", "{i}": r"(?P<i>\[.*\]|[^\[\s]\S*)"}
 
 
@@ -63,7 +63,7 @@ def _pattern(words: str) -> re.Pattern[str]:
 
 
 def _first_words(words: str) -> str:
-    """The first two words, or the only one."""
+    """Return the first two words, or the only one."""
     return " ".join(words.split(" ", 2)[:2])
 
 
@@ -89,7 +89,7 @@ def _slotted_phrases() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
 
 
 def _phrases_by_first_words() -> dict[str, list[tuple[str, Death]]]:
-    """Phrases without slots, by their opening: a text may go on after one."""
+    """Return phrases without slots by their opening, for texts that continue after a phrase."""
     found = defaultdict(list)
     for words, death in _EXACT.items():
         found[_first_words(words)].append((f"{words} ", death))
@@ -99,7 +99,7 @@ def _phrases_by_first_words() -> dict[str, list[tuple[str, Death]]]:
 _EXACT = _exact_phrases()
 _SLOTTED = _slotted_phrases()
 _BY_FIRST_WORDS = _phrases_by_first_words()
-#: With the words between killer and victim: a line without them is none of these.
+#: Phrases with the killer first, each with the text between the names for a quick test.
 _REVERSED = [
     (re.split(r"\{[vki]\}", phrase.template)[1], phrase.death_key, _pattern(phrase.template))
     for phrase in _KILLER_FIRST
@@ -107,14 +107,14 @@ _REVERSED = [
 
 
 def _strip_brackets(item: str | None) -> str:
-    """An item's name without the brackets the log puts around it."""
+    """Return an item's name without the log's brackets; empty for None."""
     if not item:
         return ""
     return item[1:-1] if item.startswith("[") and item.endswith("]") else item
 
 
 def match_death(words: str) -> Death | None:
-    """How one died of whom this is said; the words are those after the name."""
+    """Return the death that the words after a victim's name describe, or None."""
     death = _EXACT.get(words)
     if death is not None:
         return death
@@ -124,7 +124,7 @@ def match_death(words: str) -> Death | None:
         if match is not None:
             slots = match.groupdict()
             return Death(key, slots.get("k") or "", _strip_brackets(slots.get("i")))
-    # `died` is a phrase of one word, and so is `drowned`.
+    # Some phrases have a single word, for example `died` and `drowned`.
     for start in (opening, opening.partition(" ")[0]):
         for phrase, death in _BY_FIRST_WORDS.get(start, ()):
             if words.startswith(phrase):
@@ -133,7 +133,7 @@ def match_death(words: str) -> Death | None:
 
 
 def match_killer_first_death(text: str) -> tuple[str, Death] | None:
-    """The victim and the death in a text that names the killer first."""
+    """Return victim and death for a text that begins with the killer's name, or None."""
     for separator, key, pattern in _REVERSED:
         match = pattern.fullmatch(text) if separator in text else None
         if match is not None:

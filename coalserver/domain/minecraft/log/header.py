@@ -1,17 +1,17 @@
-"""What stands before the text of a line: date, time, thread, level, logger, in any of their shapes."""
+"""Headers of log lines: date, time, thread, level and logger, in all known formats."""
 
 import re
 from typing import NamedTuple
 
-#: Colours of a terminal: escape sequences of every sort.
+#: ANSI escape sequences.
 TERMINAL_CODES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])?"
 )
-#: Colours of the game.
+#: The game's formatting codes.
 COLOR_CODES = re.compile("§.?", re.DOTALL)
 
 _CLOCK = r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]{1,9}))?"
-#: A thread may hold anything, slashes and pairs of brackets too: `RCON Client /[0:0:0:0:0:0:0:1] #3`.
+#: Thread names may contain slashes and pairs of brackets: `RCON Client /[0:0:0:0:0:0:0:1] #3`.
 _THREAD = r"\[(?:[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*/)?(\w+)\]"
 _LOGGER = r"(?: \[[^\]]*\])?(?:: ?| \([^)]*\) )"
 
@@ -21,20 +21,20 @@ BRACKETED = re.compile(
     rf"(?: (\w+))?\](?: {_THREAD})?{_LOGGER}",
     re.ASCII,
 )
-#: `2013-04-19 10:32:55 [INFO] `, and the same with a zone and a thread, as our own settings write it.
+#: `2013-04-19 10:32:55 [INFO] `, and with a UTC offset and a thread, as our recommended log4j settings write it.
 DATED = re.compile(
     rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?"
     rf" (?:\[(\w+)\](?: |$)|{_THREAD}{_LOGGER})",
     re.ASCII,
 )
-#: Since 26.3, before all that the server says itself.
+#: Prefix of the server's own messages since 26.3.
 SYSTEM_CHAT = "System chat: "
-#: Since 1.19.1, before what is said without a signature.
+#: Prefix of unsigned chat messages since 1.19.1.
 NOT_SECURE = "[Not Secure] "
 
 
 class Header(NamedTuple):
-    """A header as written. `text` is what follows it, with the game's colours."""
+    """The parts of a header as written, and the text after it with colour codes."""
 
     day: str
     clock: tuple[str, str, str]
@@ -45,7 +45,7 @@ class Header(NamedTuple):
 
 
 def parse_header(line: str) -> Header | None:
-    """The line in its parts; none for one without a header, which belongs to the line before."""
+    """Return the parts of a line; None without a header: it continues the previous line."""
     if "\x1b" in line:
         line = TERMINAL_CODES.sub("", line)
     if line[:1] in "\r> \ufeff":
@@ -70,12 +70,12 @@ def parse_header(line: str) -> Header | None:
 
 
 def strip_colors(text: str) -> str:
-    """The text without the game's colours."""
+    """Return the text without the game's formatting codes."""
     return COLOR_CODES.sub("", text) if "§" in text else text
 
 
 def colored_tail(text: str, plain_end: str) -> str:
-    """The end of a text as it is with its colours; `end` is the same without."""
+    """Return the end of `text`, with formatting codes, that equals `plain_end` without them."""
     remaining = len(strip_colors(text)) - len(plain_end)
     index = 0
     while remaining > 0:

@@ -1,32 +1,32 @@
-"""What a line of a world's log may be, what is told of each kind, and how it is tagged."""
+"""The kinds of log lines, their tags and their details."""
 
 from enum import StrEnum
 from typing import TypedDict
 
 
 class LineKind(StrEnum):
-    """What a line says has happened."""
+    """The kinds of log lines. The values are stored and never change."""
 
-    # one player comes and goes
+    # connections of players
     LOGGED_IN = "logged_in"
     JOINED = "joined"
     CONNECTION_LOST = "lost"
     LEFT = "left"
-    #: Somebody was not let in. He need not have played here, ever.
+    #: A rejected connection, possibly of a name that has never been in the world.
     CONNECTION_REFUSED = "refused"
     UUID = "uuid"
-    # what is said
+    # chat
     CHAT = "chat"
-    #: `<name>` after a team, a world or a channel: who says it is less sure than in CHAT.
+    #: `<name>` after a team, a world or a channel: the sender is less certain than in CHAT.
     CHANNEL = "channel"
     EMOTE = "emote"
     #: `/say`, by the console, RCON or a player.
     SAY_COMMAND = "said"
-    #: `/say` with a name in front: what somebody wrote on the site comes back like this.
+    #: `/say <name>`: a chat message that was sent on the website.
     SITE_CHAT = "echo"
-    #: `/say <COAL>`: the site's own announcements.
+    #: `/say <COAL>`: an announcement of the website.
     ANNOUNCEMENT = "announcement"
-    # what players did
+    # actions of players
     DEATH = "death"
     ACHIEVEMENT = "achievement"
     ACHIEVEMENT_LOST = "achievement_lost"
@@ -37,7 +37,7 @@ class LineKind(StrEnum):
     FEEDBACK = "feedback"
     KICKED = "kicked"
     BANNED = "banned"
-    # the world itself
+    # the server process
     STARTING = "starting"
     BRAND = "brand"
     LISTENING = "listening"
@@ -48,18 +48,18 @@ class LineKind(StrEnum):
     OVERLOADED = "overloaded"
     STOP_REQUESTED = "stop_asked"
     STOPPING = "stopping"
-    #: It cannot start: the port is taken, the EULA not agreed to, Java too old, the jar unreadable.
+    #: A failed start: port in use, EULA not accepted, Java too old, jar unreadable.
     FAILED = "failed"
     CRASHED = "crashed"
-    # the rest
-    #: A pet or a villager, never a player.
+    # others
+    #: The death of a pet or a villager.
     MOB_DEATH = "mob_death"
     UNKNOWN = "unknown"
-    #: No header: it belongs to the line before (stack traces, second lines of an answer).
+    #: A line without a header, which continues the previous one (stack traces, multi-line output).
     CONTINUATION = "continuation"
 
 
-#: In the order they are shown, after `timestamp`. Kinds not named here are `unknown`.
+#: The tags of each kind in display order, after `timestamp`. Other kinds have UNKNOWN_TAGS.
 TAGS: dict[LineKind, tuple[str, ...]] = {
     LineKind.LOGGED_IN: ("connection", "login"),
     LineKind.JOINED: ("connection", "login"),
@@ -72,7 +72,7 @@ TAGS: dict[LineKind, tuple[str, ...]] = {
     LineKind.EMOTE: ("chat",),
     LineKind.SAY_COMMAND: ("chat",),
     LineKind.SITE_CHAT: ("chat",),
-    # Not a chat: announcements stay out of lists of chats.
+    # Lists of chats do not show announcements.
     LineKind.ANNOUNCEMENT: ("coal",),
     LineKind.DEATH: ("death",),
     LineKind.ACHIEVEMENT: ("achievement",),
@@ -96,7 +96,7 @@ UNKNOWN_TAGS = ("unknown",)
 
 
 class LineDetails(TypedDict, total=False):
-    """What a line tells, besides when; `Reading` says what each is."""
+    """The details of a line, as the fields of ParsedLine."""
 
     username: str
     display_name: str
@@ -115,5 +115,5 @@ class LineDetails(TypedDict, total=False):
     skipped: int
 
 
-#: A kind, and what goes with it.
+#: The kind of a text and its details.
 ParsedText = tuple[LineKind, LineDetails]

@@ -1,4 +1,4 @@
-"""Whom a line means: what can only be told by one who knows the players of the world."""
+"""Resolution of the names in a line, which requires the usernames of the world's players."""
 
 import re
 from collections.abc import Container
@@ -8,42 +8,41 @@ from coalserver.domain.minecraft.log.kinds import LineKind, ParsedText
 from coalserver.domain.minecraft.log.parser import DEATH_LEVELS, ParsedLine
 from coalserver.domain.minecraft.log.phrases import MAX_TEXT_LENGTH, death_of, parse_multi_word_name
 
-#: Kinds whose line is about one player, however his name is shown.
+#: Kinds of lines about one player, whose name may be decorated.
 PLAYER_KINDS = frozenset(
     (
-        *(
-            LineKind.JOINED,
-            LineKind.LEFT,
-            LineKind.CONNECTION_LOST,
-            LineKind.CHAT,
-            LineKind.CHANNEL,
-            LineKind.EMOTE,
-            LineKind.DEATH,
-        ),
-        *(
-            LineKind.ACHIEVEMENT,
-            LineKind.ACHIEVEMENT_LOST,
-            LineKind.ADVANCEMENT,
-            LineKind.CHALLENGE,
-            LineKind.GOAL,
-        ),
+        LineKind.JOINED,
+        LineKind.LEFT,
+        LineKind.CONNECTION_LOST,
+        LineKind.CHAT,
+        LineKind.CHANNEL,
+        LineKind.EMOTE,
+        LineKind.DEATH,
+        LineKind.ACHIEVEMENT,
+        LineKind.ACHIEVEMENT_LOST,
+        LineKind.ADVANCEMENT,
+        LineKind.CHALLENGE,
+        LineKind.GOAL,
     )
 )
-#: Where the words about a victim may begin.
+#: The possible beginnings of a death phrase.
 _DEATH_WORDS = re.compile(rf" (?=(?:{'|'.join(sorted(FIRST_WORDS))})\b)")
 _NAME_SEPARATORS = re.compile(r"[\s\[\]()<>{}|~]+")
 _SAY_COMMAND = re.compile(r"\[([^\]]+)\] (.+)", re.DOTALL)
-#: One player's blow and a mob's have the same words.
+#: Deaths by players and by mobs have the same phrase; a killer who is a player selects the key.
 _PLAYER_DEATH_KEYS = {
     "death.attack.mob": "death.attack.player",
     "death.attack.mob.item": "death.attack.player.item",
 }
-#: A kill of which nothing is known but that somebody who is here is said to have died of it.
+#: A death with an unknown phrase.
 UNKNOWN_CAUSE = Death("")
 
 
 def resolve_player(display_name: str, players: Container[str]) -> str:
-    """The one player whom a name as shown means: itself, or with what teams and plugins put around it."""
+    """Return the username that a displayed name contains, without the decorations of teams and plugins.
+
+    Return "" if there is none or more than one.
+    """
     if display_name in players:
         return display_name
     matches = [part for part in _NAME_SEPARATORS.split(display_name) if part and part in players]
@@ -53,10 +52,10 @@ def resolve_player(display_name: str, players: Container[str]) -> str:
 def resolve_players(
     parsed: ParsedLine, players: Container[str], online: Container[str] = frozenset()
 ) -> ParsedLine:
-    """The reading of one who knows who has played in this world, and who is in it now.
+    """Return the line parsed again with the world's players and the players online.
 
-    Names with decorations are resolved; a death or an emote of a stranger is none; a line about somebody who
-    is here that begins like a death is one, of unknown cause, as mods write them.
+    Decorated names are resolved. Deaths and emotes of unknown names become UNKNOWN. An unknown line about an online
+    player that begins like a death becomes a DEATH with an unknown phrase, as mods add phrases.
     """
     kind = parsed.kind
     if kind is LineKind.UNKNOWN:
@@ -80,7 +79,7 @@ def resolve_players(
 def _parse_with_players(
     parsed: ParsedLine, players: Container[str], online: Container[str]
 ) -> ParsedText | None:
-    """What a line says if the names in it are players'."""
+    """Return kind and details of an unknown line that names a player; None for other lines."""
     text = parsed.text
     multi_word = parse_multi_word_name(text)
     if multi_word is not None:
@@ -109,7 +108,7 @@ def _as_unknown(parsed: ParsedLine) -> ParsedLine:
 
 
 def _with_text(parsed: ParsedLine, parsed_text: ParsedText | None) -> ParsedLine:
-    """The same line, saying that instead."""
+    """Return the line with another kind and details; unchanged for None."""
     if parsed_text is None:
         return parsed
     line, text, level, at = parsed.line, parsed.text, parsed.level, parsed.at

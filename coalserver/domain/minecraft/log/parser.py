@@ -1,7 +1,6 @@
-"""The logbook: what each line of a Minecraft world's log says, whatever wrote it, from 1.7 to 26.3.
+"""The parser of Minecraft server logs, for versions 1.7 to 26.3 and the common server implementations.
 
-Pure text in, `Reading` out; any text is read, and none raises. Which line opens or closes a visit is for
-visits.py, and what a line means for the world's status for world.py.
+It accepts any text and never raises. Visits are derived from parsed lines in visits.py, a world's status in world.py.
 """
 
 from collections.abc import Iterable
@@ -14,76 +13,76 @@ from coalserver.domain.minecraft.log.kinds import TAGS, UNKNOWN_TAGS, LineKind
 from coalserver.domain.minecraft.log.phrases import parse_text
 from coalserver.domain.minecraft.log.server_lines import parse_headerless_line
 
-#: Deaths are told at this level; a warning that begins like one is none.
+#: Log levels of death messages. A warning with the same words is not a death.
 DEATH_LEVELS = ("INFO", "")
 
 
 class ParsedLine(NamedTuple):
-    """One line, and what it says. What it does not say is empty.
+    """A line with its parsed details; absent details are empty.
 
-    No dataclass: one of so many fields takes five times as long to make, a third of the time of a line.
+    A NamedTuple: creating a dataclass of this many fields takes five times as long, a third of the time per line.
     """
 
-    #: As it came, without the line's end.
+    #: As received, without the line break.
     line: str
     kind: LineKind
-    #: What follows the header, without colours.
+    #: The text after the header, without colour codes.
     text: str = ""
     level: str = ""
-    #: UTC; None for a line that tells no time, or an impossible one.
+    #: When it was written (UTC); None without a valid time.
     at: float | None = None
-    #: That in which the line was written, by the one who sent it.
+    #: The sender's time zone, in which the line was written.
     zone: str = "UTC"
-    #: There, as in 2013-04-19.
+    #: The day in that zone, as in 2013-04-19.
     day: str = ""
-    #: The player whose line it is; only one who has been in this world.
+    #: Username of the player whom the line is about; only players who have been in the world.
     username: str = ""
-    #: The name as the line shows it: decorated, a nickname, an e-mail, somebody not let in.
+    #: The name as the line shows it: decorated, a nickname, an email address, a rejected player.
     display_name: str = ""
     uuid: str = ""
     ip: str = ""
     port: str = ""
     location: tuple[float, float, float] | None = None
-    #: With the game's colours.
+    #: The chat text with the game's colour codes.
     chat: str = ""
-    #: Of a death or an achievement all after the name; of a lost connection the reason.
+    #: Of a death or an achievement: the text after the name; of a lost connection: the reason.
     message: str = ""
-    #: The game's own key of the phrase one died by; empty for a phrase it does not have.
+    #: The game's translation key of the death message; empty for unknown phrases.
     death: str = ""
     killer: str = ""
     weapon: str = ""
-    #: Of an achievement, advancement, challenge or goal.
+    #: Title of an achievement, advancement, challenge or goal.
     title: str = ""
     version: str = ""
-    #: Milliseconds and ticks by which the world lags; None for a line that does not say.
+    #: Milliseconds and ticks of lag; None if the line has no numbers.
     behind: int | None = None
     skipped: int | None = None
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """In the order they are shown. Of twins that open or close one visit, these are the first's."""
+        """The tags in display order. Duplicate lines of a visit have `duplicate_tags` instead."""
         if self.at is None:
             return UNKNOWN_TAGS
         return ("timestamp", *TAGS.get(self.kind, UNKNOWN_TAGS))
 
     @property
     def player(self) -> str:
-        """Whom this line proves to be a player of this world; an e-mail is somebody on the site."""
+        """The username if it is a player of the world; an email address is an account's."""
         return "" if "@" in self.username else self.username
 
     @property
     def duplicate_tags(self) -> tuple[str, ...]:
-        """The tags of a line about a connection that neither opens nor closes a visit."""
+        """The tags of a line about a connection that neither begins nor ends a visit."""
         return tuple(tag for tag in self.tags if tag not in ("login", "logout"))
 
 
 def parse_line(line: str, dates: DateSource = NoDates()) -> ParsedLine:
-    """What a line says that is by itself."""
+    """Return a single line, parsed."""
     return _parse(line, dates)[0]
 
 
 def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLine], DateSource]:
-    """What lines say that were written one after another, and the calendar for those that follow."""
+    """Return consecutive lines, parsed, and the date source for the lines that follow."""
     parsed_lines = []
     for line in lines:
         parsed, dates = _parse(line, dates)
@@ -92,17 +91,16 @@ def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLin
 
 
 def line_identity(world: int, parsed: ParsedLine) -> bytes:
-    """The same for the same line of the same world: what was stored once is not stored again.
+    """Return a digest that is equal for the same line of the same world, to store it only once.
 
-    The time of day stands in the line, so that with the day it is the same line only when it was written at
-    the same time, whatever zone it is sent with.
+    Line and day include the time of writing; the zone it is sent with does not matter.
     """
     text = f"{world}\n{parsed.day}\n{parsed.line}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
-    """What a line says, and the calendar for the next."""
+    """Return a line, parsed, and the date source for the next line."""
     line = line.rstrip("\r\n")
     header = parse_header(line)
     if header is None:
@@ -110,7 +108,7 @@ def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
         return ParsedLine(line, kind, line, zone=dates.zone, **details), dates
     day, at, dates = resolve_time(header, dates)
     text = strip_colors(header.text)
-    # Of the right form, but no calendar has that day or no clock that time.
+    # A header with an impossible day or time.
     if at is None and header.day:
         return ParsedLine(line, LineKind.UNKNOWN, text, header.level, None, dates.zone), dates
     kind, details = parse_text(text)

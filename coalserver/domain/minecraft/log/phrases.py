@@ -1,4 +1,4 @@
-"""What a text without header and colours says: every phrase but those of deaths, which are a table."""
+"""Parsing of a line's text, without header and colour codes, into its kind and details."""
 
 import math
 import re
@@ -15,19 +15,18 @@ from coalserver.domain.minecraft.log.deaths import (
 from coalserver.domain.minecraft.log.kinds import LineDetails, LineKind, ParsedText
 from coalserver.domain.minecraft.log.server_lines import parse_server_line
 
-#: What an account may be called, and what Bedrock's players are: with `.` or `*` in front. Offline
-#: any letters will do.
+#: Java usernames, Bedrock's with `.` or `*` in front; in offline mode any letters are possible.
 USERNAME = re.compile(r"[.*]?\w{1,32}")
-#: What the site may put in front of what it says, besides names.
+#: Accounts without a nickname, as senders of chat messages from the website.
 EMAIL = re.compile(r"[\w.]+@[\w.]+", re.ASCII)
-#: Those who speak without being players.
+#: Senders that are not players.
 CONSOLE_NAMES = frozenset(("Server", "Rcon"))
-#: With what teams and plugins put around it.
+#: Including the decorations of teams and plugins.
 MAX_NAME_LENGTH = 128
-#: The game shortens what it says to 256 characters. What is longer than this, some patterns would take
-#: too long over, and is no phrase of the game's; chats may be of any length.
+#: The game shortens its messages to 256 characters. Longer texts cannot be phrases of the game, and some
+#: patterns need too much time for them. Chats may have any length.
 MAX_TEXT_LENGTH = 2048
-#: The site itself.
+#: Sender of the website's announcements.
 SITE_NAME = "COAL"
 
 _DECORATIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
@@ -59,14 +58,14 @@ _ADVANCEMENT = re.compile(rf"has ({'|'.join(_ADVANCEMENT_KINDS)}) \[(.*)\]", re.
 _KICKED_OR_BANNED = re.compile(
     r"(?:Kicked|Banned) (?:(\S+?)(?:: | from the game(?:: )?)|player (\S+)$)"
 )
-#: Where words about a name begin, if the name itself may have several.
+#: The beginning of the words after a name that may itself have several words.
 _AFTER_MULTI_WORD_NAME = re.compile(
     rf" (?=joined the game$|left the game$|lost connection: |has (?:{'|'.join(_ADVANCEMENT_KINDS)}) \[)"
 )
 
 
 def extract_username(display_name: str) -> str:
-    """The player's name in a name as shown, which teams and plugins decorate; empty if that is unsure."""
+    """Return the username in a displayed name, which teams and plugins decorate; "" if unclear."""
     return _extract_username(display_name) if len(display_name) <= MAX_NAME_LENGTH else ""
 
 
@@ -92,7 +91,10 @@ def _parse_chat(text: str) -> ParsedText | None:
 
 
 def _parse_console_chat(text: str) -> ParsedText:
-    """What the console or RCON says; with a name in front it is somebody on the site."""
+    """Return kind and details of `/say` by the console or RCON.
+
+    A text that begins with `<name>` was sent on the website.
+    """
     match = _CHAT.match(text)
     if match is None:
         return LineKind.SAY_COMMAND, {"chat": text}
@@ -102,7 +104,7 @@ def _parse_console_chat(text: str) -> ParsedText:
     is_username = not display_name.startswith("*") and (
         USERNAME.fullmatch(display_name) or EMAIL.fullmatch(display_name)
     )
-    # A nickname's owner is nobody's business but the site's: without a name the text stays whole.
+    # Only the website can map a nickname to a player: the text keeps it, and there is no username.
     if not is_username:
         return LineKind.SITE_CHAT, {"display_name": display_name, "chat": text}
     return LineKind.SITE_CHAT, {
@@ -213,7 +215,7 @@ def _parse_refused_connection(text: str) -> ParsedText | None:
 
 
 def _parse_reason(text: str) -> str:
-    """Why a connection ended, without the shell that 1.7 and 1.8 wrote around it."""
+    """Return the reason of a disconnect, without the text component syntax of 1.7 and 1.8."""
     match = _REASON.match(text)
     return match[1] if match else text
 
@@ -248,7 +250,7 @@ def _parse_death(_text: str, name: str, words: str) -> ParsedText | None:
 
 
 def death_of(username: str, display_name: str, words: str, death: Death) -> ParsedText:
-    """A player's death; the words are those after the name."""
+    """Return kind and details of a player's death; `words` follow the name."""
     key, killer, weapon = death
     details: LineDetails = {"username": username, "display_name": display_name, "message": words}
     return LineKind.DEATH, {**details, "death": key, "killer": killer, "weapon": weapon}
@@ -280,7 +282,7 @@ def _parse_shortened_death(text: str) -> ParsedText | None:
 
 
 def parse_multi_word_name(text: str) -> ParsedText | None:
-    """The same of players whose names, or what a team puts around them, have several words."""
+    """Return kind and details of a text about a player whose displayed name has several words."""
     match = _AFTER_MULTI_WORD_NAME.search(text)
     if match is None:
         return None
@@ -314,7 +316,7 @@ _PARSERS_BY_FIRST_WORD: dict[str, Callable[[str], ParsedText | None]] = {
 
 
 def parse_text(text: str) -> ParsedText:
-    """What a text says; the kind is UNKNOWN where no phrase fits."""
+    """Return kind and details of a text; UNKNOWN if no phrase matches."""
     found = None
     by_character = _PARSERS_BY_CHARACTER.get(text[:1])
     if by_character is not None:
@@ -323,11 +325,11 @@ def parse_text(text: str) -> ParsedText:
             return found
     if len(text) > MAX_TEXT_LENGTH:
         return LineKind.UNKNOWN, {}
-    # What stands in brackets may be a plugin, whose words are not the game's.
+    # A prefix in brackets may be a plugin's, whose text can resemble the game's.
     if text[:1] == "[":
         return _parse_killer_first_death(text) or (LineKind.UNKNOWN, {})
     name, _, words = text.partition(" ")
-    # A player may be called Disconnecting; but no line about him goes on as the game does.
+    # A player may be named Disconnecting, but lines about them do not match these patterns.
     if name in _PARSERS_BY_FIRST_WORD:
         found = _PARSERS_BY_FIRST_WORD[name](text)
     by_second = _PARSERS_BY_SECOND_WORD.get(words.partition(" ")[0])
@@ -342,7 +344,7 @@ def parse_text(text: str) -> ParsedText:
 
 
 def _parse_name_elsewhere(text: str) -> ParsedText | None:
-    """Lines in which the name is not the first word."""
+    """Return kind and details of a text in which the name is not the first word, or None."""
     if " lost connection: " in text:
         return _parse_refused_connection(text) or parse_multi_word_name(text)
     if " logged in with " in text:

@@ -1,4 +1,4 @@
-"""What a world's log says of the world itself: that it starts, is ready, lags, stops, or cannot."""
+"""Log lines about the server process: start, readiness, lag, stop and failures."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ _EXACT = {
     "Saved the game": LineKind.SAVED,
     "Saved the world": LineKind.SAVED,
 }
-#: Beginnings of lines, in the order they are tried. A group's name is that of what it tells.
+#: Beginnings of lines, in the order they are tried. Named groups are fields of LineDetails.
 _PHRASES = (
     (LineKind.STARTING, r"Starting minecraft server version (?P<version>.*\S)"),
     (LineKind.LISTENING, r"Starting Minecraft server on (?P<ip>.*):(?P<port>[0-9]+)"),
@@ -20,7 +20,7 @@ _PHRASES = (
     (LineKind.BRAND, r"Loading Minecraft (?P<message>\S+ with .+)"),
     (LineKind.BRAND, r"(?P<message>ModLauncher running\b.*)"),
     (LineKind.BRAND, r"(?P<message>Forge mod loading\b.*)"),
-    # The time has a decimal comma in some languages, and long ago was in nanoseconds.
+    # The time has a decimal comma in some languages and was in nanoseconds in early versions.
     (LineKind.READY, r'Done \([0-9.,]+ ?n?s\)! For help, type "help"'),
     (LineKind.RCON, r"RCON running on (?P<ip>.*):(?P<port>[0-9]+)"),
     (LineKind.PAUSED, r"Server empty for [0-9]+ seconds, pausing"),
@@ -33,12 +33,12 @@ _PHRASES = (
     (LineKind.MOB_DEATH, r"Named entity .* died: (?P<message>.*)"),
     (LineKind.MOB_DEATH, r"Villager .* died, message: '(?P<message>.*)'"),
 )
-#: Written by Java itself before there is a log, and so without a header.
+#: Output of Java itself, before logging starts, without a header.
 _JAVA_ERROR = re.compile(
     r"(?P<message>Error: (?:Invalid or corrupt|Unable to access) jarfile .*"
     r"|.*\bUnsupportedClassVersionError\b.*)"
 )
-#: Up to 1.12, and since.
+#: The formats up to 1.12 and since.
 _LAG = re.compile(r"Running ([0-9]{1,15})ms (?:behind, skipping|or) ([0-9]{1,15}) ")
 
 
@@ -54,7 +54,7 @@ _BY_FIRST_WORD = _by_first_word()
 
 
 def parse_server_line(first_word: str, text: str) -> ParsedText | None:
-    """What a text that begins with that word says of the world."""
+    """Return kind and details of a text with this first word; None for other texts."""
     if text in _EXACT:
         return _EXACT[text], {}
     for kind, pattern in _BY_FIRST_WORD.get(first_word, ()):
@@ -67,7 +67,7 @@ def parse_server_line(first_word: str, text: str) -> ParsedText | None:
 
 
 def parse_headerless_line(text: str) -> ParsedText | None:
-    """What a line without a header says: of a world that was never started."""
+    """Return kind and details of a line without a header: a failed start; None for other lines."""
     match = _JAVA_ERROR.match(text) if "Error" in text else None
     return (LineKind.FAILED, _details(match)) if match else None
 
@@ -85,6 +85,6 @@ def _details(match: re.Match[str]) -> LineDetails:
 
 
 def _parse_lag(text: str) -> LineDetails:
-    """By how many ms and ticks; nothing, if a line of long ago does not say."""
+    """Return milliseconds and ticks of lag; empty for early versions without numbers."""
     match = _LAG.search(text)
     return {"behind": int(match[1]), "skipped": int(match[2])} if match else {}
