@@ -14,7 +14,7 @@ from coalserver.cli.output import (
 )
 from coalserver.core.commands.accounts import create_account, set_password, update_account
 from coalserver.core.commands.oauth import create_personal_token
-from coalserver.core.queries.accounts import account_by_email, all_accounts
+from coalserver.core.queries.accounts import all_accounts, get_account_by_email
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
 from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.audit import AuditAction
@@ -48,7 +48,7 @@ async def account_list(context: AdminContext) -> Any:
 
 async def account_passwd(context: AdminContext, *, email: str, password: str) -> Any:
     """Give an account a new password; whoever is signed in with the old one is out."""
-    account = context.core.query(account_by_email, email=email)
+    account = context.core.query(get_account_by_email, email=email)
     digest = await hash_password(validate_password(password))
     audit = (AuditAction.PASSWORD_SET, account.email)
     return _row(await context.execute(*audit, set_password, account_id=account.id, password=digest))
@@ -56,7 +56,7 @@ async def account_passwd(context: AdminContext, *, email: str, password: str) ->
 
 async def account_activate(context: AdminContext, *, email: str, active: bool) -> Any:
     """Let an account come in, or (--off) let it wait again."""
-    account = context.core.query(account_by_email, email=email)
+    account = context.core.query(get_account_by_email, email=email)
     action = AuditAction.ACCOUNT_ACTIVATED if active else AuditAction.ACCOUNT_DEACTIVATED
     return _row(
         await context.execute(
@@ -67,7 +67,7 @@ async def account_activate(context: AdminContext, *, email: str, active: bool) -
 
 async def token_add(context: AdminContext, *, email: str, scope: str, days: int) -> Any:
     """Make a token that acts for an account, and show it, this once."""
-    account = context.core.query(account_by_email, email=email)
+    account = context.core.query(get_account_by_email, email=email)
     audit = (AuditAction.TOKEN_CREATED, account.email)
     token = await context.execute(
         *audit, create_personal_token, account_id=account.id, lifetime=days * DAY

@@ -18,7 +18,7 @@ from coalserver.core.commands.agents import (
     rotate_agent_secret,
 )
 from coalserver.core.commands.worlds import MAX_SHORT_NAME_LENGTH
-from coalserver.core.queries.worlds import active_worlds, world_by_id, world_by_short_name
+from coalserver.core.queries.worlds import active_worlds, get_world, world_by_short_name
 from coalserver.domain.accounts.oauth import PAIRING_SECONDS
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -77,7 +77,7 @@ def _get_world(context: AdminContext, key: str) -> World:
     from coalserver.security.opaque_keys import SERVER
 
     try:
-        return context.core.query(world_by_id, id=_opaque_keys(context).id(SERVER, key))
+        return context.core.query(get_world, id=_opaque_keys(context).id(SERVER, key))
     except DomainError:
         return context.core.query(world_by_short_name, short_name=key)
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from coalserver.core.ports import Counter
 from coalserver.domain.accounts.account import Account, LoginSession
@@ -141,6 +141,19 @@ INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
     },
 }
 _NOTHING: dict[int, None] = {}
+
+
+class Reader(Protocol):
+    """Read access to entities: State has the committed ones, a UnitOfWork also its own changes."""
+
+    def get(self, kind: type[T], id: int) -> T | None:
+        """Return the entity with this id, or None."""
+
+    def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
+        """Return the entities under a key of an index."""
+
+    def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
+        """Return the first entity under a key of an index, or None."""
 
 
 class State:

@@ -1,5 +1,6 @@
-"""Text: control and invisible characters, comparison of secrets."""
+"""Text: control and invisible characters; digests of secrets and their comparison."""
 
+import hashlib
 import hmac
 import re
 
@@ -38,3 +39,12 @@ def _is_allowed_invisible(letter: str) -> bool:
     Emoji and some scripts need joiners, direction marks and variation selectors.
     """
     return letter in "\u200c\u200d\u200e\u200f\u3000\xa0" or "\ufe00" <= letter <= "\ufe0f"
+
+
+def secret_digest(secret: str) -> str:
+    """Return the SHA-256 digest of a secret as hex digits, which is stored in its place.
+
+    Secrets are random and at least 128 bits long, so they need no salt and no slow hash. A text with lone
+    surrogates, which a client may send as JSON, has a digest too.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
-from coalserver.core.queries.worlds import active_worlds, world_by_id, world_by_short_name
+from coalserver.core.queries.worlds import active_worlds, get_world, world_by_short_name
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
@@ -92,7 +92,7 @@ def find_world(ctx: RequestContext) -> World | None:
     except DomainError:
         pass
     try:
-        return ctx.core.query(world_by_id, id=ctx.int_param("world"))
+        return ctx.core.query(get_world, id=ctx.int_param("world"))
     except DomainError:
         return None
 

@@ -8,8 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.core.commands.accounts import create_login_session, revoke_login_session, sign_up
-from coalserver.core.queries.accounts import has_admin
-from coalserver.core.queries.players import find_account_by_email
+from coalserver.core.queries.accounts import find_account_by_email, has_admin
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import constant_time_equals

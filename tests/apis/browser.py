@@ -6,7 +6,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
 from coalserver.core.commands.accounts import create_account, update_account
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from tests.apis.app import FAST_HASHER, Answer, ApiClient, TestApp
 
 FORM = "application/x-www-form-urlencoded"
@@ -78,5 +78,5 @@ async def make_signed_in_browser(test_app: TestApp, email: str = "ann@example.or
 
 async def deactivate_account(test_app: TestApp, email: str = "ann@example.org") -> None:
     """An account has to wait again."""
-    found = test_app.core.query(account_by_email, email=email)
+    found = test_app.core.query(get_account_by_email, email=email)
     await test_app.core.execute(update_account, account_id=found.id, active=False)

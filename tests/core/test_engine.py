@@ -15,7 +15,7 @@ from coalserver.core.commands.lobbies import (
     set_ready,
 )
 from coalserver.core.engine import Core, IdempotencyKey
-from coalserver.core.queries.lobbies import lobby_by_id
+from coalserver.core.queries.lobbies import get_lobby
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.idempotency import IdempotencyRecord
 from coalserver.domain.play.lobby import Lobby
@@ -46,7 +46,7 @@ async def test_a_command_sees_the_time_once(core, clock):
 
 async def test_a_question_is_answered_from_memory(core, store):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
-    assert core.query(lobby_by_id, game="free", id=1).name == "here"
+    assert core.query(get_lobby, game="free", id=1).name == "here"
 
 
 async def test_who_changed_nothing_is_answered_when_what_he_saw_is_on_disk(core, store):

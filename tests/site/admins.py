@@ -5,7 +5,7 @@ import re
 
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.agents import create_world_with_agent
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.world import World
@@ -33,7 +33,7 @@ async def revoke_admin(test_app: TestApp, email: str = ROOT) -> None:
 
 
 def account(test_app: TestApp, email: str = ROOT) -> Account:
-    return test_app.core.query(account_by_email, email=email)
+    return test_app.core.query(get_account_by_email, email=email)
 
 
 async def make_world(test_app: TestApp, name: str = "Overworld", short_name: str = "") -> World:

@@ -5,7 +5,7 @@ from typing import Any
 
 from coalserver.core.commands.worlds import create_world, record_ping, update_world
 from coalserver.core.ingest import ingest_lines
-from coalserver.core.queries.worlds import world_by_id
+from coalserver.core.queries.worlds import get_world
 from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import Ping, World
 from tests.apis.app import Answer, TestApp
@@ -23,7 +23,7 @@ async def make_world(test_app: TestApp, short_name: str = "mill", **parts: Any) 
     if public:
         await test_app.core.execute(update_world, world_id=world.id, public=True)
     await pinged(test_app, world)
-    return test_app.core.query(world_by_id, id=world.id)
+    return test_app.core.query(get_world, id=world.id)
 
 
 async def pinged(test_app: TestApp, world: World, running: bool = True, **parts: Any) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from coalserver.core.commands.accounts import update_account
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from tests.apis.browser import PASSWORD, Browser, make_signed_in_browser
 
 GERMAN = {"Accept_Language": "de-AT,en;q=0.5"}
@@ -34,7 +34,7 @@ async def test_what_was_wrong_is_said_in_the_language_of_the_browser(test_app):
 
 async def test_the_language_an_account_has_chosen_goes_first(test_app):
     browser = await make_signed_in_browser(test_app)
-    ann = test_app.core.query(account_by_email, email="ann@example.org")
+    ann = test_app.core.query(get_account_by_email, email="ann@example.org")
     for chosen, tag in (("de", "de"), ("en", "en"), ("", "de"), ("xx", "de")):
         await test_app.core.execute(update_account, account_id=ann.id, language=chosen)
         page = (await browser.get("/", **GERMAN)).raw.decode()

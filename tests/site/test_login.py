@@ -6,8 +6,8 @@ import pytest
 
 from coalserver.core.commands.accounts import set_password
 from coalserver.core.queries.accounts import (
-    account_by_email,
     all_accounts,
+    get_account_by_email,
     login_sessions_of_account,
 )
 from tests.apis.app import FAST_HASHER, TestApp, run_test_app
@@ -29,7 +29,7 @@ def browser(test_app: TestApp) -> Browser:
 
 
 def account(test_app, email="ann@example.org"):
-    return test_app.core.query(account_by_email, email=email)
+    return test_app.core.query(get_account_by_email, email=email)
 
 
 async def is_in(browser):

@@ -3,7 +3,7 @@
 import pytest
 
 from coalserver.config import Config
-from coalserver.core.queries.accounts import account_by_email, all_accounts
+from coalserver.core.queries.accounts import all_accounts, get_account_by_email
 from tests.apis.app import ADMIN_CODE, TestApp, run_test_app
 from tests.apis.browser import PASSWORD, Browser, make_account
 
@@ -14,7 +14,7 @@ def browser(test_app: TestApp) -> Browser:
 
 
 def account(test_app, email="ann@example.org"):
-    return test_app.core.query(account_by_email, email=email)
+    return test_app.core.query(get_account_by_email, email=email)
 
 
 async def test_who_signs_up_waits_for_an_admin(test_app, browser):

@@ -13,7 +13,7 @@ from coalserver.core.commands.games import add_game
 from coalserver.core.commands.lobbies import open_lobby
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.ports import Batch
-from coalserver.core.queries.lobbies import lobby_by_id
+from coalserver.core.queries.lobbies import get_lobby
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext, int_query_param
@@ -69,7 +69,7 @@ async def test_a_call_brings_who_was_away_back():
         assert core.presence.expire(2000, 60) == [player.id]
         await core.execute(mark_away, player_id=player.id)
         await server.ask("GET", "/toy", Who=str(player.id))
-        lobby = core.query(lobby_by_id, game="free", id=1)
+        lobby = core.query(get_lobby, game="free", id=1)
         assert not lobby.roster.get_seat(player.id).away
 
 

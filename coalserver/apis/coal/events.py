@@ -14,8 +14,8 @@ from coalserver.core import topics
 from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
-from coalserver.core.queries.accounts import account_by_id
-from coalserver.core.queries.worlds import world_by_id
+from coalserver.core.queries.accounts import find_account
+from coalserver.core.queries.worlds import get_world
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import (
     LineLogged,
@@ -75,7 +75,7 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
 
     def subscribe() -> Subscription:
         check_still_valid(core, caller)
-        core.query(world_by_id, id=world)
+        core.query(get_world, id=world)
         return subscription
 
     return await serve_events(ctx, subscribe)
@@ -121,7 +121,7 @@ class EventRenderer:
         }
 
     def _screenshot(self, event: ScreenshotAdded) -> JsonObject:
-        owner = self._core.query(account_by_id, id=event.account)
+        owner = self._core.query(find_account, id=event.account)
         return {
             "type": "screenshot",
             **self._screenshot_keys(event.world, event.screenshot),

@@ -7,12 +7,8 @@ from coalserver.apis.coal.pagination import ListSchema, decode_cursor, render_li
 from coalserver.apis.coal.params import read_params
 from coalserver.apis.coal.render import JsonObject, opaque_keys, render_time
 from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
-from coalserver.core.queries.worlds import (
-    account_of_username,
-    visitor_by_id,
-    visitor_by_name,
-    visitors_of_world,
-)
+from coalserver.core.queries.accounts import find_account_by_username
+from coalserver.core.queries.worlds import get_visitor, visitor_by_id, visitors_of_world
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.security.opaque_keys import PLAYER, SERVER, USER
 from coalserver.web.api import Route
@@ -55,13 +51,13 @@ def player_in_path(ctx: RequestContext) -> Visitor:
     id = opaque_keys(ctx).id(PLAYER, name_or_key)
     if id != -1:
         return ctx.core.query(visitor_by_id, world=world, id=id)
-    return ctx.core.query(visitor_by_name, world=world, username=name_or_key)
+    return ctx.core.query(get_visitor, world=world, username=name_or_key)
 
 
 def render_player(ctx: RequestContext, visitor: Visitor) -> JsonObject:
     """A player; the session of somebody who is there goes on."""
     keys = opaque_keys(ctx)
-    owner = ctx.core.query(account_of_username, username=visitor.name)
+    owner = ctx.core.query(find_account_by_username, username=visitor.name)
     latest = visitor.latest_visit
     return {
         "key": keys.of(PLAYER, visitor.id),

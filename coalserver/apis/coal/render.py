@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coalserver.core.engine import Core
-from coalserver.core.queries.worlds import account_of_username
+from coalserver.core.queries.accounts import find_account_by_username
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
@@ -68,7 +68,7 @@ def render_server(ctx: RequestContext, world: World) -> JsonObject:
 def owner_fields(core: Core, keys: OpaqueKeys, world: int, username: str) -> JsonObject:
     """Whose something is: the name, its player here and its user, each null where there is none."""
     visitor = core.state.first(Visitor, "name", (world, username)) if username else None
-    owner = core.query(account_of_username, username=username) if visitor else None
+    owner = core.query(find_account_by_username, username=username) if visitor else None
     return {
         "server_key": keys.of(SERVER, world),
         "username": username or None,

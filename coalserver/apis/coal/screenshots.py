@@ -12,7 +12,7 @@ from coalserver.apis.coal.users import user_in_path
 from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.commands.screenshots import add_screenshot, delete_screenshot
 from coalserver.core.ports import ScreenshotQuery
-from coalserver.core.queries.accounts import account_by_id
+from coalserver.core.queries.accounts import find_account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import Screenshot
 from coalserver.media.images import ImageStore, InvalidImage
@@ -111,7 +111,7 @@ def render_screenshot(ctx: RequestContext, screenshot: Screenshot) -> JsonObject
     """A screenshot; its addresses need no token, and hold for a day at least."""
     keys = opaque_keys(ctx)
     server, key = keys.of(SERVER, screenshot.world), keys.of(SCREENSHOT, screenshot.id)
-    owner = ctx.core.query(account_by_id, id=screenshot.account)
+    owner = ctx.core.query(find_account, id=screenshot.account)
     token = ctx.app.service(ImageStore).sign(screenshot.code)
     address = f"{ctx.origin}{SERVERS}/{server}/screenshots/{key}"
     return {

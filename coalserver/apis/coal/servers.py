@@ -12,7 +12,7 @@ from coalserver.apis.coal.render import opaque_keys, render_server
 from coalserver.core.commands.agents import create_world_with_agent
 from coalserver.core.commands.audit import execute_audited
 from coalserver.core.commands.worlds import start_world, stop_world, update_world
-from coalserver.core.queries.worlds import active_worlds, world_by_id
+from coalserver.core.queries.worlds import active_worlds, get_world
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.security.opaque_keys import SERVER
@@ -113,7 +113,7 @@ async def run_audited(
 
 def world_in_path(ctx: RequestContext) -> World:
     """The world that the path names by its key, while it is one of ours."""
-    return ctx.core.query(world_by_id, id=opaque_keys(ctx).id(SERVER, ctx.path["server"]))
+    return ctx.core.query(get_world, id=opaque_keys(ctx).id(SERVER, ctx.path["server"]))
 
 
 def _server_response(ctx: RequestContext, world: World, status: int = 200) -> web.StreamResponse:

@@ -5,7 +5,7 @@ from aiohttp import web
 from coalserver.apis.coal.auth import user
 from coalserver.apis.coal.pagination import read_oldest_first, render_list
 from coalserver.apis.coal.render import opaque_keys, render_user
-from coalserver.core.queries.accounts import account_by_id, all_accounts
+from coalserver.core.queries.accounts import all_accounts, find_account
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.opaque_keys import USER
@@ -37,7 +37,7 @@ def user_in_path(ctx: RequestContext) -> Account:
     """The user that the path names by key, or `self`."""
     key = ctx.path["user"]
     id = ctx.caller.account_id if key == "self" else opaque_keys(ctx).id(USER, key)
-    account = ctx.core.query(account_by_id, id=id)
+    account = ctx.core.query(find_account, id=id)
     if account is None:
         raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
     return account

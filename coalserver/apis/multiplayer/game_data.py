@@ -15,7 +15,7 @@ from coalserver.apis.multiplayer.render import (
 )
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, dump_limited, invalid_request
 from coalserver.core.commands.players import save_game_data, save_player_data
-from coalserver.core.queries.players import player_by_id
+from coalserver.core.queries.players import get_player
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 
@@ -48,7 +48,7 @@ async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
 
 async def get_player_data(ctx: RequestContext) -> web.StreamResponse:
     """What is kept for the caller."""
-    player = ctx.core.query(player_by_id, id=ctx.caller.player_id)
+    player = ctx.core.query(get_player, id=ctx.caller.player_id)
     return success(
         {
             "type": "player",

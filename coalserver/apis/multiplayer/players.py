@@ -16,7 +16,7 @@ from coalserver.apis.multiplayer.render import (
 )
 from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
 from coalserver.core.commands import moderation, players
-from coalserver.core.queries.players import player_by_id, players_of_game
+from coalserver.core.queries.players import get_player, players_of_game
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import BAN_DURATIONS, Player
 from coalserver.web.api import Route
@@ -54,7 +54,7 @@ async def register(ctx: RequestContext) -> web.StreamResponse:
 async def login(ctx: RequestContext) -> web.StreamResponse:
     """Come in; the answer shows the player as he was found."""
     ctx.caller = auth.player(ctx)
-    player = ctx.core.query(player_by_id, id=ctx.caller.player_id)
+    player = ctx.core.query(get_player, id=ctx.caller.player_id)
     rendered = {
         "id": player.id,
         "game_id": ctx.caller.get_game().id,

@@ -6,7 +6,7 @@ from coalserver.apis.multiplayer import auth, realtime_messages
 from coalserver.apis.multiplayer.relay import TOKEN_INVALIDATED, Member, Relay
 from coalserver.apis.multiplayer.render import success
 from coalserver.core.caller import Caller
-from coalserver.core.queries.players import player_by_id
+from coalserver.core.queries.players import get_player
 from coalserver.core.queries.rooms import room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
@@ -27,7 +27,7 @@ async def issue_token(ctx: RequestContext) -> web.StreamResponse:
     room = ctx.core.query(room_of_player, player=ctx.caller.player_id)
     if room is None or not room.realtime:
         raise DomainError(ErrorCode.NOT_MEMBER)
-    player = ctx.core.query(player_by_id, id=ctx.caller.player_id)
+    player = ctx.core.query(get_player, id=ctx.caller.player_id)
     return success(
         {
             "token": ctx.app.per_process(Relay).tokens.issue(player, room),
@@ -91,7 +91,7 @@ async def run_member(ctx: RequestContext, member: Member) -> None:
 def render_connected(ctx: RequestContext, member: Member) -> bytes:
     """What a client is told first."""
     room = ctx.core.state.get(Room, member.room)
-    player = ctx.core.query(player_by_id, id=member.player)
+    player = ctx.core.query(get_player, id=member.player)
     return realtime_messages.connected_frame(
         connection_id=member.code,
         player_id=player.id,

@@ -17,7 +17,7 @@ from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request,
 from coalserver.core import topics
 from coalserver.core.commands.messages import TURN_TYPE, send_update
 from coalserver.core.ports import Entry, Topic
-from coalserver.core.queries.players import existing_player_ids, player_by_id
+from coalserver.core.queries.players import existing_player_ids, get_player
 from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Target
@@ -246,7 +246,7 @@ async def poll_for_result(
     wait = poll_params(ctx).integer("wait") or 0
     seconds = min(wait, MAX_WAIT_SECONDS, ctx.app.poll_seconds)
     player = ctx.caller.player_id
-    last_logout = ctx.core.query(player_by_id, id=player).last_logout
+    last_logout = ctx.core.query(get_player, id=player).last_logout
     checked_once = False
 
     async def check() -> tuple[T, bool]:
@@ -255,7 +255,7 @@ async def poll_for_result(
             auth.player(ctx)
         checked_once = True
         found, enough = await look()
-        logged_out = ctx.core.query(player_by_id, id=player).last_logout != last_logout
+        logged_out = ctx.core.query(get_player, id=player).last_logout != last_logout
         return found, enough or logged_out
 
     return await poll_until(

@@ -11,8 +11,9 @@ from coalserver.core.commands.accounts import (
     register_account,
     revoke_token,
 )
+from coalserver.core.queries.accounts import find_account_by_email
 from coalserver.core.queries.lobbies import lobbies_of_player
-from coalserver.core.queries.players import find_account_by_email, player_by_id
+from coalserver.core.queries.players import get_player
 from coalserver.core.queries.rooms import rooms_of_player
 from coalserver.domain.accounts.account import validate_email, validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -57,7 +58,7 @@ async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
         if account is None or not result.ok:
             raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     token = await ctx.core.execute(log_in, account_id=account.id, rehashed=result.rehash)
-    return ctx.core.query(player_by_id, id=account.player), token
+    return ctx.core.query(get_player, id=account.player), token
 
 
 async def logout(ctx: RequestContext) -> web.StreamResponse:
@@ -87,13 +88,13 @@ async def create_ticket(ctx: RequestContext) -> web.StreamResponse:
 
 async def get_user(ctx: RequestContext) -> web.StreamResponse:
     """What everyone may know of a user."""
-    user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
+    user_player = ctx.core.query(get_player, id=ctx.int_param("user"))
     return json_response(render.user(user_player.id, user_player.name))
 
 
 async def list_rooms_and_sessions(ctx: RequestContext) -> web.StreamResponse:
     """The rooms and running sessions I am in: resume my games."""
-    user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
+    user_player = ctx.core.query(get_player, id=ctx.int_param("user"))
     if user_player.id != ctx.caller.player_id:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
     state = ctx.core.state

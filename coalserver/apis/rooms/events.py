@@ -12,7 +12,7 @@ from coalserver.apis.rooms.sessions import SESSION, visible_session_in_path
 from coalserver.core import topics
 from coalserver.core.engine import Core
 from coalserver.core.ports import Topic
-from coalserver.core.queries.games import game_by_tag
+from coalserver.core.queries.games import get_listed_game
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
@@ -24,7 +24,7 @@ from coalserver.web.streaming.transports import serve_events
 
 async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
     """Serve the events of all rooms of a game, without chat."""
-    game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    game = ctx.core.query(get_listed_game, tag=ctx.path["game"])
     core, caller = ctx.core, ctx.caller
     subscription = Subscription(
         (topics.lobbies(game.tag),), None, render_room_event, topics.player(caller.player_id)

@@ -8,8 +8,8 @@ from coalserver.apis.rooms import render
 from coalserver.apis.rooms.auth import player
 from coalserver.apis.rooms.schemas import STORAGE_ITEM
 from coalserver.core.commands.games import save_storage_item
-from coalserver.core.queries.games import game_by_tag, listed_games, storage_item
-from coalserver.core.queries.players import player_by_id
+from coalserver.core.queries.games import get_listed_game, listed_games, storage_item
+from coalserver.core.queries.players import get_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
@@ -25,8 +25,8 @@ async def list_games(ctx: RequestContext) -> web.StreamResponse:
 
 async def get_user_data(ctx: RequestContext) -> web.StreamResponse:
     """Return the JSON value stored for a user under a key. Every user may read it."""
-    ctx.core.query(game_by_tag, tag=ctx.path["game"])
-    user_player = ctx.core.query(player_by_id, id=ctx.int_param("user"))
+    ctx.core.query(get_listed_game, tag=ctx.path["game"])
+    user_player = ctx.core.query(get_player, id=ctx.int_param("user"))
     value = ctx.core.query(
         storage_item, game=ctx.path["game"], player=user_player.id, storage_key=_storage_key(ctx)
     )

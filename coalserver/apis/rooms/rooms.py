@@ -18,8 +18,8 @@ from coalserver.apis.rooms.schemas import (
 from coalserver.core import topics
 from coalserver.core.commands import lobbies
 from coalserver.core.commands.rooms import start_lobby
-from coalserver.core.queries.games import game_by_tag
-from coalserver.core.queries.lobbies import lobby_by_id, open_lobbies
+from coalserver.core.queries.games import get_listed_game
+from coalserver.core.queries.lobbies import get_lobby, open_lobbies
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.web.api import Route
@@ -37,8 +37,8 @@ CHAT_HISTORY_SIZE = 200
 
 def room_in_path(ctx: RequestContext) -> Lobby:
     """The room in the path, gone or not; refuses one of another game, or that was never there."""
-    ctx.core.query(game_by_tag, tag=ctx.path["game"])
-    return ctx.core.query(lobby_by_id, game=ctx.path["game"], id=ctx.int_param("room"))
+    ctx.core.query(get_listed_game, tag=ctx.path["game"])
+    return ctx.core.query(get_lobby, game=ctx.path["game"], id=ctx.int_param("room"))
 
 
 def open_room_in_path(ctx: RequestContext) -> Lobby:
@@ -58,7 +58,7 @@ async def create(ctx: RequestContext) -> web.StreamResponse:
         ctx, lobbies.open_lobby, game=ctx.path["game"], player_id=ctx.caller.player_id, **ctx.body
     )
     cursor = ctx.core.feed.head
-    lobby = ctx.core.query(lobby_by_id, game=ctx.path["game"], id=room)
+    lobby = ctx.core.query(get_lobby, game=ctx.path["game"], id=room)
     return json_response(
         render.created_room(ctx.core.state, lobby),
         201,
@@ -193,7 +193,7 @@ async def list_chat(ctx: RequestContext) -> web.StreamResponse:
 
 async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     """Open rooms, newest first; filters narrow them."""
-    game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    game = ctx.core.query(get_listed_game, tag=ctx.path["game"])
     cursor = ctx.core.feed.head
     limit, offset = page_params(ctx)
     active = boolean_param(ctx, "active")

@@ -10,8 +10,8 @@ from coalserver.apis.rooms.rooms import CHAT_HISTORY_SIZE
 from coalserver.apis.rooms.schemas import CHAT, JOIN, TURN
 from coalserver.core import topics
 from coalserver.core.commands import rooms
-from coalserver.core.queries.games import game_by_tag
-from coalserver.core.queries.rooms import open_rooms, past_and_present_rooms, room_by_id
+from coalserver.core.queries.games import get_listed_game
+from coalserver.core.queries.rooms import get_room, open_rooms, past_and_present_rooms
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
@@ -27,8 +27,8 @@ SESSION = SESSIONS + "/{session}"
 
 def session_in_path(ctx: RequestContext) -> Room:
     """The session in the path, over or not; refuses one of another game, or that was never there."""
-    ctx.core.query(game_by_tag, tag=ctx.path["game"])
-    return ctx.core.query(room_by_id, game=ctx.path["game"], id=ctx.int_param("session"))
+    ctx.core.query(get_listed_game, tag=ctx.path["game"])
+    return ctx.core.query(get_room, game=ctx.path["game"], id=ctx.int_param("session"))
 
 
 def visible_session_in_path(ctx: RequestContext) -> Room:
@@ -41,7 +41,7 @@ def visible_session_in_path(ctx: RequestContext) -> Room:
 
 async def list_sessions(ctx: RequestContext) -> web.StreamResponse:
     """The sessions I am in; with `open=true`, those with a free place."""
-    game = ctx.core.query(game_by_tag, tag=ctx.path["game"])
+    game = ctx.core.query(get_listed_game, tag=ctx.path["game"])
     cursor = ctx.core.feed.head
     limit, offset = page_params(ctx)
     if boolean_param(ctx, "open"):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from coalserver.core import topics
 from coalserver.core.commands.audit import record_audit_entry
-from coalserver.core.commands.games import secret_digest
 from coalserver.core.commands.presence import leave_all
+from coalserver.core.queries.accounts import get_account
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account, LoginSession, validate_email
 from coalserver.domain.accounts.events import TokenRevoked
@@ -14,6 +14,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visitor import UsernameClaim
 from coalserver.domain.play.player import Player, Token
+from coalserver.domain.text import secret_digest
 
 #: Of what a browser calls itself.
 MAX_BROWSER_LENGTH = 200
@@ -244,10 +245,3 @@ def revoke_login_session(uow: UnitOfWork, *, login_session_id: int, account_id: 
     login_session = uow.get(LoginSession, login_session_id)
     if login_session is not None and account_id in (0, login_session.account):
         uow.delete(login_session)
-
-
-def get_account(uow: UnitOfWork, id: int) -> Account:
-    account = uow.get(Account, id)
-    if account is None:
-        raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
-    return account

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 from coalserver.core.commands.audit import record_audit_entry
-from coalserver.core.commands.games import secret_digest
 from coalserver.core.commands.oauth import (
     ClientCredentials,
     create_agent_client,
     rotate_client_secret,
 )
-from coalserver.core.commands.worlds import create_world, get_world
+from coalserver.core.commands.worlds import create_world
+from coalserver.core.queries.worlds import get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.oauth import (
     PAIRING_CODE_LENGTH,
@@ -20,6 +20,7 @@ from coalserver.domain.accounts.oauth import (
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
+from coalserver.domain.text import secret_digest
 
 
 def create_world_with_agent(

@@ -1,7 +1,7 @@
 """Claim commands: which names in the game are whose. One name is one account's at most."""
 
 from coalserver.core import topics
-from coalserver.core.commands.accounts import get_account
+from coalserver.core.queries.accounts import get_account
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode

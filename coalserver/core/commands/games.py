@@ -1,22 +1,19 @@
 """Game commands: make, find on first use, change tokens; what a game keeps for its players."""
 
-import hashlib
 import json
 import re
 from dataclasses import replace
 from typing import Any
 
-from coalserver.core.commands.finding import check_can_play, get_game, get_player
+from coalserver.core.commands.members import check_can_play
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game, StorageItem, call_rule
+from coalserver.domain.text import secret_digest
 
 TAG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-
-
-def secret_digest(secret: str) -> str:
-    """What is kept of a random secret."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def add_game(

@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from coalserver.core.commands.accounts import issue_token
-from coalserver.core.commands.finding import get_game, get_player
-from coalserver.core.commands.games import add_game, secret_digest
+from coalserver.core.commands.games import add_game
 from coalserver.core.commands.rooms import join_room, open_room, remove_room_member
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.hosts import get_host_profile
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.player import Player, Token
 from coalserver.domain.play.room import Room
-from coalserver.domain.text import constant_time_equals
+from coalserver.domain.text import constant_time_equals, secret_digest
 
 #: How many a host and his guests may be.
 MAX_MEMBERS = 100
@@ -128,13 +130,6 @@ def join_host_unnamed(uow: UnitOfWork, *, host_id: int) -> tuple[Room, Player, s
     id = uow.new_id(Player)
     guest = uow.save(Player(id, "", uow.now, uow.now, game=room.game, guest=True))
     return join_room(uow, room_id=room.id, player_id=id), guest, _host_token(uow, id)
-
-
-def get_host_profile(uow: UnitOfWork, host_id: int) -> HostProfile:
-    profile = uow.get(HostProfile, host_id)
-    if profile is None:
-        raise DomainError(ErrorCode.PLAYER_NOT_FOUND)
-    return profile
 
 
 def _get_profile_of_pair(uow: UnitOfWork, host_id: int, other_id: int) -> HostProfile:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from coalserver.core import topics
 from coalserver.core.commands.claims import confirm_claim
-from coalserver.core.commands.worlds import get_world, log_out_everyone, save_world
+from coalserver.core.commands.worlds import log_out_everyone, save_world
+from coalserver.core.queries.worlds import get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import LineLogged

@@ -1,9 +1,11 @@
 """Join request commands: ask the host of a lobby to be let in, and answer."""
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import check_can_play, get_game, get_lobby, get_player
 from coalserver.core.commands.lobbies import add_member
-from coalserver.core.commands.members import check_can_join_lobby
+from coalserver.core.commands.members import check_can_join_lobby, check_can_play
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.lobbies import get_lobby
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import JoinRequestAnswered, JoinRequested

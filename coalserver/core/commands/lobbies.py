@@ -1,9 +1,16 @@
 """Lobby commands: gather, choose, leave. rooms.py starts play, requests.py asks to be let in."""
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import check_can_play, get_game, get_lobby, get_player
-from coalserver.core.commands.members import check_can_join_lobby, check_in_no_room, record_seat
+from coalserver.core.commands.members import (
+    check_can_join_lobby,
+    check_can_play,
+    check_in_no_room,
+    record_seat,
+)
 from coalserver.core.ports import Entry, Topic
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.lobbies import get_lobby
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import (

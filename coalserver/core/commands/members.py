@@ -1,8 +1,10 @@
 """Seating: what every way to a seat has in common. Who is free for one, and that he had it."""
 
-from coalserver.core.commands.finding import get_player
+from coalserver.core.queries.admin import find_active_ban
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
@@ -64,3 +66,11 @@ def _check_seat_limit(uow: UnitOfWork, player: Player) -> None:
     seats += len(uow.find(Room, "member", player.id))
     if seats >= uow.limits.max_seats:
         raise DomainError(ErrorCode.TOO_MANY_SEATS, maximum=uow.limits.max_seats)
+
+
+def check_can_play(uow: UnitOfWork, game: Game, player: Player) -> None:
+    """Refuse a player whom the game does not take: bound elsewhere, or banned."""
+    player.check_can_play(game.tag, game.open)
+    ban = find_active_ban(uow, game=game.tag, player=player.id, now=uow.now)
+    if ban is not None:
+        raise DomainError(ErrorCode.BANNED, ban=ban)

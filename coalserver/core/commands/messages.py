@@ -3,9 +3,9 @@
 import json
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import get_room
 from coalserver.core.commands.rooms import emit_action_finished, take_turn, touch_room
 from coalserver.core.ports import Entry
+from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target, recipients

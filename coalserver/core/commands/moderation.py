@@ -1,16 +1,14 @@
 """Moderation commands: bans, and admins who kick players and close lobbies or rooms of any host."""
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import (
-    find_active_ban,
-    get_game,
-    get_lobby,
-    get_player,
-    get_room,
-)
 from coalserver.core.commands.lobbies import force_close_lobby, remove_lobby_member
 from coalserver.core.commands.presence import leave_all
 from coalserver.core.commands.rooms import force_close_room, remove_room_member
+from coalserver.core.queries.admin import find_active_ban
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.lobbies import get_lobby
+from coalserver.core.queries.players import get_player
+from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import PlayerBanned, PlayerUnbanned
@@ -71,7 +69,7 @@ def ban(uow: UnitOfWork, *, game: str, player_id: int, duration: str, reason: st
 def unban(uow: UnitOfWork, *, game: str, player_id: int) -> int:
     """Let a player in again; gives how many bans that lifted."""
     _get_player_of_game(uow, game, player_id)
-    was_banned = find_active_ban(uow, game, player_id) is not None
+    was_banned = find_active_ban(uow, game=game, player=player_id, now=uow.now) is not None
     _delete_bans(uow, game, player_id)
     if was_banned:
         uow.emit(PlayerUnbanned(game, player_id), topics.player(player_id))

@@ -7,8 +7,8 @@ of two that come with it at once one is refused.
 from dataclasses import replace
 from typing import NamedTuple
 
-from coalserver.core.commands.accounts import get_account
-from coalserver.core.commands.games import secret_digest
+from coalserver.core.queries.accounts import get_account
+from coalserver.core.queries.oauth import get_client
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.oauth import (
     AGENT_SCOPE,
@@ -24,6 +24,7 @@ from coalserver.domain.accounts.oauth import (
     validate_redirect_uris,
 )
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import secret_digest
 
 AGENT_PREFIX = "mc-coal-agent-"
 
@@ -245,13 +246,6 @@ def revoke_tokens(uow: UnitOfWork, *, token_pair_id: int, account_id: int) -> No
     token_pair = uow.get(TokenPair, token_pair_id)
     if token_pair is not None and token_pair.account == account_id:
         uow.delete(token_pair)
-
-
-def get_client(uow: UnitOfWork, id: int) -> OAuthClient:
-    client = uow.get(OAuthClient, id)
-    if client is None:
-        raise DomainError(ErrorCode.INVALID_CLIENT)
-    return client
 
 
 def _registration(uow: UnitOfWork, client: OAuthClient) -> str:

@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import get_game, get_player
-from coalserver.core.commands.games import secret_digest
 from coalserver.core.commands.presence import mark_away
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.player import Player
+from coalserver.domain.text import secret_digest
 
 #: Random bytes in a private key: 36 hex digits.
 PRIVATE_KEY_BYTES = 18

@@ -1,8 +1,8 @@
 """Presence commands: who goes silent is away; who stays silent loses the seats that do not wait."""
 
 from coalserver.core.commands import lobbies, rooms
-from coalserver.core.commands.finding import get_player
 from coalserver.core.commands.join_requests import withdraw_requests
+from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.play.events import LobbyMemberAway, RoomHostChanged, RoomMemberAway
 from coalserver.domain.play.lobby import CloseReason, Lobby

@@ -3,22 +3,20 @@
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import (
-    check_can_play,
-    get_game,
-    get_lobby,
-    get_player,
-    get_room,
-)
 from coalserver.core.commands.lobbies import emit_lobby_closed, player_limits, remove_lobby_member
 from coalserver.core.commands.members import (
     check_can_join_room,
+    check_can_play,
     check_in_no_lobby,
     check_in_no_room,
     members_not_joining,
     record_seat,
 )
 from coalserver.core.ports import Entry, Topic
+from coalserver.core.queries.games import get_game
+from coalserver.core.queries.lobbies import get_lobby
+from coalserver.core.queries.players import get_player
+from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action

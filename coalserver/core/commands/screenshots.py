@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.worlds import get_world
+from coalserver.core.queries.worlds import get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import ScreenshotAdded, ScreenshotDeleted

@@ -4,16 +4,15 @@ from dataclasses import replace
 from itertools import islice
 
 from coalserver.core import topics
-from coalserver.core.commands.finding import get_room
-from coalserver.core.commands.games import secret_digest
 from coalserver.core.commands.rooms import touch_room
 from coalserver.core.ports import Entry
+from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import BinarySent, CommandSent, SyncedStateChanged
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
-from coalserver.domain.text import constant_time_equals
+from coalserver.domain.text import constant_time_equals, secret_digest
 
 #: Whole states may be large: few at once.
 CHUNK_SIZE = 20

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from coalserver.core import topics
+from coalserver.core.queries.worlds import get_visitor, get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -225,21 +226,6 @@ def save_world(uow: UnitOfWork, before: World, after: World) -> World:
         event = WorldChanged(after.id, *_public_fields(after))
         uow.emit(event, topics.world(after.id), topics.worlds())
     return after
-
-
-def get_world(uow: UnitOfWork, id: int) -> World:
-    """A world that is one of ours."""
-    world = uow.get(World, id)
-    if world is None or not world.active:
-        raise DomainError(ErrorCode.WORLD_NOT_FOUND)
-    return world
-
-
-def get_visitor(uow: UnitOfWork, world_id: int, username: str) -> Visitor:
-    visitor = uow.first(Visitor, "name", (world_id, username))
-    if visitor is None:
-        raise DomainError(ErrorCode.VISITOR_NOT_FOUND)
-    return visitor
 
 
 def _get_hosted_world(uow: UnitOfWork, id: int) -> World:

@@ -1,1 +1,1 @@
-"""Queries: plain functions that answer from memory. What is history, ports give."""
+"""Queries: plain functions that read entities from memory. Stored history is read through ports.History."""

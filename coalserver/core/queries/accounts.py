@@ -1,40 +1,59 @@
-"""Questions about accounts and the browsers they are signed in with."""
+"""Queries about accounts and their login sessions."""
 
-import hashlib
-
-from coalserver.core.state import State
+from coalserver.core.state import Reader, State
 from coalserver.domain.accounts.account import Account, LoginSession
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import secret_digest
 
 
-def all_accounts(state: State) -> list[Account]:
-    """All accounts, oldest first."""
-    return list(state.all(Account))
-
-
-def has_admin(state: State) -> bool:
-    """Whether anybody runs the place already."""
-    return state.first(Account, "admin", "") is not None
-
-
-def account_by_email(state: State, *, email: str) -> Account:
-    account = state.first(Account, "email", email.strip().lower())
+def get_account(reader: Reader, id: int) -> Account:
+    """Return the account with this id. Raises ACCOUNT_NOT_FOUND."""
+    account = reader.get(Account, id)
     if account is None:
         raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
     return account
 
 
-def account_by_id(state: State, *, id: int) -> Account | None:
-    return state.get(Account, id)
+def find_account(reader: Reader, id: int) -> Account | None:
+    """Return the account with this id, or None."""
+    return reader.get(Account, id)
 
 
-def login_session_by_secret(state: State, *, secret: str, now: float) -> LoginSession | None:
-    """The sign-in that a cookie proves, if it does."""
-    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-    login_session = state.first(LoginSession, "digest", digest)
+def get_account_by_email(reader: Reader, *, email: str) -> Account:
+    """Return the account with this address. Raises ACCOUNT_NOT_FOUND."""
+    account = find_account_by_email(reader, email=email)
+    if account is None:
+        raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
+    return account
+
+
+def find_account_by_email(reader: Reader, *, email: str) -> Account | None:
+    """Return the account with this address, or None. Case and outer blanks do not matter."""
+    return reader.first(Account, "email", email.strip().lower())
+
+
+def find_account_by_username(reader: Reader, *, username: str) -> Account | None:
+    """Return the account that has claimed a Minecraft name, or None."""
+    return reader.first(Account, "username", username) if username else None
+
+
+def all_accounts(state: State) -> list[Account]:
+    """Return all accounts, oldest first."""
+    return list(state.all(Account))
+
+
+def has_admin(reader: Reader) -> bool:
+    """Return whether any active account is an administrator."""
+    return reader.first(Account, "admin", "") is not None
+
+
+def login_session_by_secret(reader: Reader, *, secret: str, now: float) -> LoginSession | None:
+    """Return the login session that a cookie's secret proves, or None where it has expired."""
+    login_session = reader.first(LoginSession, "digest", secret_digest(secret))
     return None if login_session is None or login_session.is_expired(now) else login_session
 
 
-def login_sessions_of_account(state: State, *, account: int, now: float) -> list[LoginSession]:
-    """The browsers in which an account is signed in, oldest first."""
-    return [one for one in state.find(LoginSession, "account", account) if not one.is_expired(now)]
+def login_sessions_of_account(reader: Reader, *, account: int, now: float) -> list[LoginSession]:
+    """Return an account's login sessions that have not expired, oldest first."""
+    found = reader.find(LoginSession, "account", account)
+    return [login_session for login_session in found if not login_session.is_expired(now)]

@@ -1,8 +1,8 @@
-"""Questions of those who run the place about everything that goes on."""
+"""Queries for administrators: all lobbies, rooms and bans, account search, the audit log."""
 
 from heapq import nlargest
 
-from coalserver.core.state import State
+from coalserver.core.state import Reader, State
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditEntry
 from coalserver.domain.play.game import Game
@@ -11,28 +11,39 @@ from coalserver.domain.play.player import Ban
 from coalserver.domain.play.room import Room
 
 
-def all_open_lobbies(state: State, *, limit: int) -> tuple[list[Lobby], int]:
-    """The newest open lobbies of all games, and how many there are."""
-    found = [lobby for tag in _tags(state) for lobby in state.find(Lobby, "open", tag)]
+def all_open_lobbies(reader: Reader, *, limit: int) -> tuple[list[Lobby], int]:
+    """Return the newest open lobbies of all games, and the number of all open lobbies."""
+    found = [lobby for tag in _tags(reader) for lobby in reader.find(Lobby, "open", tag)]
     return nlargest(limit, found, key=lambda lobby: lobby.id), len(found)
 
 
-def all_running_rooms(state: State, *, limit: int) -> tuple[list[Room], int]:
-    """The newest running rooms of all games, and how many there are."""
-    found = [room for tag in _tags(state) for room in state.find(Room, "running", tag)]
+def all_running_rooms(reader: Reader, *, limit: int) -> tuple[list[Room], int]:
+    """Return the newest running rooms of all games, and the number of all running rooms."""
+    found = [room for tag in _tags(reader) for room in reader.find(Room, "running", tag)]
     return nlargest(limit, found, key=lambda room: room.id), len(found)
 
 
 def active_bans(state: State, *, now: float, limit: int, offset: int = 0) -> tuple[list[Ban], int]:
-    """Who is shut out of a game, the latest first, and how many."""
+    """Return a page of the bans that have not expired, newest first, and their number."""
     found = [ban for ban in reversed(list(state.all(Ban))) if ban.is_active(now)]
     return found[offset : offset + limit], len(found)
+
+
+def find_active_ban(reader: Reader, *, game: str, player: int, now: float) -> Ban | None:
+    """Return the ban that excludes a player from a game now, or None."""
+    for ban in reader.find(Ban, "player", (game, player)):
+        if ban.is_active(now):
+            return ban
+    return None
 
 
 def search_accounts(
     state: State, *, text: str, limit: int, offset: int = 0
 ) -> tuple[list[Account], int]:
-    """Accounts with this in their address, nickname or names, oldest first, and how many."""
+    """Return a page of the accounts that contain a text, oldest first, and their number.
+
+    The text is searched in address, nickname and usernames, regardless of case.
+    """
     wanted = text.strip().casefold()
     found = [
         account
@@ -42,25 +53,17 @@ def search_accounts(
     return found[offset : offset + limit], len(found)
 
 
+def list_audit_entries(
+    state: State, *, limit: int, offset: int = 0
+) -> tuple[list[AuditEntry], int]:
+    """Return a page of the audit log, newest entry first, and the number of all entries."""
+    entries = list(state.all(AuditEntry))
+    return entries[::-1][offset : offset + limit], len(entries)
+
+
 def _names(account: Account) -> tuple[str, ...]:
     return (account.email, account.nickname, *account.usernames)
 
 
-def _tags(state: State) -> list[str]:
-    return [game.tag for game in state.find(Game, "all", "")]
-
-
-def find_active_ban(state: State, *, game: str, player: int, now: float) -> Ban | None:
-    """The ban that keeps a player out of a game now."""
-    for ban in state.find(Ban, "player", (game, player)):
-        if ban.is_active(now):
-            return ban
-    return None
-
-
-def list_audit_entries(
-    state: State, *, limit: int, offset: int = 0
-) -> tuple[list[AuditEntry], int]:
-    """What was done, the newest first, and how much there is."""
-    entries = list(state.all(AuditEntry))
-    return entries[::-1][offset : offset + limit], len(entries)
+def _tags(reader: Reader) -> list[str]:
+    return [game.tag for game in reader.find(Game, "all", "")]

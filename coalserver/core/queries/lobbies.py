@@ -1,40 +1,43 @@
-"""Questions about lobbies."""
+"""Queries about lobbies and requests to join them."""
 
 import json
 from collections.abc import Mapping
 from itertools import islice
 from typing import cast
 
-from coalserver.core.state import State
+from coalserver.core.state import Reader, State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby
 
 
-def lobby_by_id(state: State, *, game: str, id: int) -> Lobby:
-    """A lobby of a game, also one that is gone and still remembered."""
-    lobby = state.get(Lobby, id)
+def get_lobby(reader: Reader, id: int, game: str | None = None) -> Lobby:
+    """Return the lobby with this id, in any state while it is kept.
+
+    Raises LOBBY_NOT_FOUND, also where `game` is given and the lobby belongs to another one.
+    """
+    lobby = reader.get(Lobby, id)
+    if lobby is None or (game is not None and lobby.game != game):
+        raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
+    return lobby
+
+
+def lobby_by_code(reader: Reader, *, game: str, code: str) -> Lobby:
+    """Return a game's lobby with this code, in any state. Raises LOBBY_NOT_FOUND."""
+    lobby = reader.first(Lobby, "code", code)
     if lobby is None or lobby.game != game:
         raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
     return lobby
 
 
-def lobby_by_code(state: State, *, game: str, code: str) -> Lobby:
-    """The same, found by its code."""
-    lobby = state.first(Lobby, "code", code)
-    if lobby is None or lobby.game != game:
-        raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
-    return lobby
+def lobby_of_player(reader: Reader, *, player: int) -> Lobby | None:
+    """Return the lobby, started or not, of a player who is bound to one game, or None."""
+    return reader.first(Lobby, "member", player)
 
 
-def lobby_of_player(state: State, *, player: int) -> Lobby | None:
-    """The lobby in which a player of one game sits, started or not."""
-    return state.first(Lobby, "member", player)
-
-
-def lobbies_of_player(state: State, *, player: int) -> list[Lobby]:
-    """The open lobbies in which a player sits."""
-    return [lobby for lobby in state.find(Lobby, "member", player) if lobby.open]
+def lobbies_of_player(reader: Reader, *, player: int) -> list[Lobby]:
+    """Return the open lobbies of which a player is a member."""
+    return [lobby for lobby in reader.find(Lobby, "member", player) if lobby.open]
 
 
 def open_lobbies(
@@ -49,10 +52,10 @@ def open_lobbies(
     active: bool = True,
     options: Mapping[str, str] | None = None,
 ) -> tuple[list[Lobby], int]:
-    """Lobbies of a game, newest first, and how many match.
+    """Return a page of a game's lobbies, newest first, and the number of those that match.
 
-    `active` false gives those that closed and are still remembered. An option matches when its
-    JSON, or the text itself for a string, is as given.
+    `active` False lists closed lobbies that are still kept. An option matches when its JSON, or the
+    text itself for a string, equals the text given for its name.
     """
     if active and not search and private is None and full is None and not options:
         ids = state.ids(Lobby, "open", game)
@@ -76,6 +79,25 @@ def open_lobbies(
     return found[offset : offset + limit], len(found)
 
 
+def join_request_by_code(reader: Reader, *, code: str) -> JoinRequest:
+    """Return the join request with this code, answered or not. Raises JOIN_REQUEST_NOT_FOUND."""
+    request = reader.first(JoinRequest, "code", code)
+    if request is None:
+        raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
+    return request
+
+
+def join_requests_to_lobby(reader: Reader, *, lobby: int) -> list[JoinRequest]:
+    """Return the pending requests to join a lobby, newest first."""
+    found = reversed(reader.find(JoinRequest, "lobby", lobby))
+    return [request for request in found if request.pending]
+
+
+def join_requests_of_player(reader: Reader, *, player: int) -> list[JoinRequest]:
+    """Return a player's pending join requests, newest first."""
+    return reader.find(JoinRequest, "player", player)[::-1]
+
+
 def _has_options(lobby: Lobby, wanted: Mapping[str, str]) -> bool:
     options = json.loads(lobby.options)
     if not isinstance(options, dict):
@@ -89,21 +111,3 @@ def _option_equals(value: object, text: str) -> bool:
     if isinstance(value, str):
         return value == text
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False) == text
-
-
-def join_request_by_code(state: State, *, code: str) -> JoinRequest:
-    """A join request, answered or not."""
-    request = state.first(JoinRequest, "code", code)
-    if request is None:
-        raise DomainError(ErrorCode.JOIN_REQUEST_NOT_FOUND)
-    return request
-
-
-def join_requests_to_lobby(state: State, *, lobby: int) -> list[JoinRequest]:
-    """Who waits to be let into a lobby, newest first."""
-    return [one for one in reversed(state.find(JoinRequest, "lobby", lobby)) if one.pending]
-
-
-def join_requests_of_player(state: State, *, player: int) -> list[JoinRequest]:
-    """Where a player waits to be let in, newest first."""
-    return state.find(JoinRequest, "player", player)[::-1]

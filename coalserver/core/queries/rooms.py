@@ -1,9 +1,9 @@
-"""Questions about rooms."""
+"""Queries about rooms, the actions in them and their members' seats."""
 
 from collections.abc import Iterator
 from heapq import nsmallest
 
-from coalserver.core.state import State
+from coalserver.core.state import Reader, State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, ActionStatus
 from coalserver.domain.play.lobby import CloseReason, Lobby
@@ -11,41 +11,44 @@ from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
 
 
-def room_by_id(state: State, *, game: str, id: int) -> Room:
-    """A room of a game, also one that is over and still remembered."""
-    room = state.get(Room, id)
+def get_room(reader: Reader, id: int, game: str | None = None) -> Room:
+    """Return the room with this id, running or ended and still kept.
+
+    Raises ROOM_NOT_FOUND, also where `game` is given and the room belongs to another one.
+    """
+    room = reader.get(Room, id)
+    if room is None or (game is not None and room.game != game):
+        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
+    return room
+
+
+def room_by_code(reader: Reader, *, game: str, code: str) -> Room:
+    """Return a game's room with this code, running or ended. Raises ROOM_NOT_FOUND."""
+    room = reader.first(Room, "code", code)
     if room is None or room.game != game:
         raise DomainError(ErrorCode.ROOM_NOT_FOUND)
     return room
 
 
-def room_by_code(state: State, *, game: str, code: str) -> Room:
-    """The same, found by its code."""
-    room = state.first(Room, "code", code)
-    if room is None or room.game != game:
-        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
-    return room
-
-
-def room_of_player(state: State, *, player: int) -> Room | None:
-    """The running room in which a player of one game sits."""
-    return state.first(Room, "member", player)
+def room_of_player(reader: Reader, *, player: int) -> Room | None:
+    """Return the running room of a player who is bound to one game, or None."""
+    return reader.first(Room, "member", player)
 
 
 def finished_room_of_player(state: State, *, player: int) -> Room | None:
-    """The room in which a player sat to its end, if the rules ended the last one he was in."""
+    """Return the last room in which a player stayed to the end, if its rules ended it, or None."""
     ended = state.ids(Room, "ended", player)
     room = state.get(Room, max(ended)) if ended else None
     return room if room is not None and room.close_reason is CloseReason.FINISHED else None
 
 
-def rooms_of_player(state: State, *, player: int) -> list[Room]:
-    """The running rooms in which a player sits."""
-    return state.find(Room, "member", player)
+def rooms_of_player(reader: Reader, *, player: int) -> list[Room]:
+    """Return the running rooms of which a player is a member."""
+    return reader.find(Room, "member", player)
 
 
 def past_and_present_rooms(
-    state: State,
+    reader: Reader,
     *,
     game: str,
     player: int,
@@ -53,36 +56,39 @@ def past_and_present_rooms(
     limit: int,
     offset: int,
 ) -> tuple[list[Room], int]:
-    """Rooms of a game in which a player sits or, when over, sat; newest first, and how many."""
+    """Return a page of a player's rooms in a game, newest first, and their number.
+
+    `active` True lists running rooms only, False ended ones only, None both.
+    """
     found: list[Room] = []
     if active is not False:
-        found += state.find(Room, "member", player)
+        found += reader.find(Room, "member", player)
     if active is not True:
-        found += [room for room in state.find(Room, "closed", "") if player in room.roster]
+        found += [room for room in reader.find(Room, "closed", "") if player in room.roster]
     mine = sorted((room for room in found if room.game == game), key=lambda room: -room.id)
     return mine[offset : offset + limit], len(mine)
 
 
-def open_rooms(state: State, *, game: str, limit: int, offset: int) -> tuple[list[Room], int]:
-    """Running rooms of a game with a free place, newest first, and how many."""
-    running = state.find(Room, "running", game)
+def open_rooms(reader: Reader, *, game: str, limit: int, offset: int) -> tuple[list[Room], int]:
+    """Return a page of a game's running rooms with a free seat, newest first, and their number."""
+    running = reader.find(Room, "running", game)
     found = [room for room in reversed(running) if not room.full]
     return found[offset : offset + limit], len(found)
 
 
-def joinable_rooms(state: State, *, game: str, limit: int, search: str = "") -> list[Room]:
-    """Running rooms of a game with a free place: most members first, then by name."""
+def joinable_rooms(reader: Reader, *, game: str, limit: int, search: str = "") -> list[Room]:
+    """Return a game's running rooms with a free seat: most members first, then by name."""
     wanted = search.casefold()
     found = (
         room
-        for room in state.find(Room, "running", game)
+        for room in reader.find(Room, "running", game)
         if not room.full and wanted in room.name.casefold()
     )
     return nsmallest(limit, found, key=lambda room: (-len(room.roster), room.name, room.id))
 
 
 def rosters(state: State) -> Iterator[Roster]:
-    """The rosters of all lobbies and running rooms."""
+    """Yield the rosters of all lobbies and running rooms."""
     for lobby in state.all(Lobby):
         yield lobby.roster
     for room in state.all(Room):
@@ -91,40 +97,43 @@ def rosters(state: State) -> Iterator[Roster]:
 
 
 def is_seated(state: State, *, player: int) -> bool:
-    """Whether a player sits anywhere."""
+    """Return whether a player is a member of any lobby or running room."""
     return bool(state.ids(Lobby, "member", player) or state.ids(Room, "member", player))
 
 
-def short_grace_seats(state: State) -> list[tuple[int, float]]:
-    """Who sits in a room with a source of truth, and the seconds of silence that it bears: fewer than others."""
+def short_grace_seats(reader: Reader) -> list[tuple[int, float]]:
+    """Return the members of rooms with a source of truth, with the seconds until they time out.
+
+    Their grace is shorter than in other rooms, so it is checked every second.
+    """
     return [
         (player, room.roster.grace)
-        for room in state.find(Room, "with_authority", "")
+        for room in reader.find(Room, "with_authority", "")
         if room.roster.grace is not None
         for player in room.roster
     ]
 
 
-def pending_actions(state: State, *, room: int, player: int) -> list[Action]:
-    """What a member is asked for and has not begun, oldest first."""
-    found = state.find(Action, "target", (room, player))
+def pending_actions(reader: Reader, *, room: int, player: int) -> list[Action]:
+    """Return the actions that a member is asked for and has not begun, oldest first."""
+    found = reader.find(Action, "target", (room, player))
     return [action for action in found if action.status is ActionStatus.PENDING]
 
 
 def answered_actions(
-    state: State, *, room: int, player: int, now: float, limit: int = 50
+    reader: Reader, *, room: int, player: int, now: float, limit: int = 50
 ) -> list[Action]:
-    """What a member asked for and was answered lately, newest answer first."""
+    """Return a member's own actions that were answered in the last hour, latest answer first."""
     found = [
         (action.finished_at, action)
-        for action in state.find(Action, "sender", (room, player))
+        for action in reader.find(Action, "sender", (room, player))
         if action.finished_at is not None and now - action.finished_at < FINISHED_ACTION_SECONDS
     ]
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [action for _, action in found[:limit]]
 
 
-def waiting_actions(state: State, *, room: int, player: int, limit: int = 50) -> list[Action]:
-    """What a member asked for and still waits for, newest first."""
-    found = state.find(Action, "sender", (room, player))
+def waiting_actions(reader: Reader, *, room: int, player: int, limit: int = 50) -> list[Action]:
+    """Return a member's own actions that are not answered yet, newest first."""
+    found = reader.find(Action, "sender", (room, player))
     return [action for action in reversed(found) if not action.finished][:limit]

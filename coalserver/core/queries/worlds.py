@@ -1,80 +1,81 @@
-"""Questions about worlds and who is in them. What was, the history is asked."""
+"""Queries about worlds and the visitors in them. Stored history is read through ports.History."""
 
-from coalserver.core.state import State
-from coalserver.domain.accounts.account import Account
+from coalserver.core.state import Reader
 from coalserver.domain.accounts.oauth import OAuthClient, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visitor import ConsoleCommand, UsernameClaim, Visitor
 from coalserver.domain.minecraft.world import World
 
 
-def active_worlds(state: State) -> list[World]:
-    """Every world that is one of ours, oldest first."""
-    return sorted(state.find(World, "active", ""), key=lambda world: (world.created, world.id))
-
-
-def world_by_id(state: State, *, id: int) -> World:
-    world = state.get(World, id)
+def get_world(reader: Reader, id: int) -> World:
+    """Return the world with this id. Raises WORLD_NOT_FOUND, also for an archived world."""
+    world = reader.get(World, id)
     if world is None or not world.active:
         raise DomainError(ErrorCode.WORLD_NOT_FOUND)
     return world
 
 
-def world_by_short_name(state: State, *, short_name: str) -> World:
-    world = state.first(World, "short_name", short_name) if short_name else None
+def world_by_short_name(reader: Reader, *, short_name: str) -> World:
+    """Return the world with this short name. Raises WORLD_NOT_FOUND."""
+    world = reader.first(World, "short_name", short_name) if short_name else None
     if world is None:
         raise DomainError(ErrorCode.WORLD_NOT_FOUND)
     return world
 
 
-def world_of_agent(state: State, *, token_pair: TokenPair) -> World:
-    """The world whose agent a token was given to."""
-    client = state.get(OAuthClient, token_pair.client)
-    return world_by_id(state, id=client.world if client else -1)
+def active_worlds(reader: Reader) -> list[World]:
+    """Return all worlds that are not archived, oldest first."""
+    return sorted(reader.find(World, "active", ""), key=lambda world: (world.created, world.id))
+
+
+def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:
+    """Return the world whose agent holds a token. Raises WORLD_NOT_FOUND."""
+    client = reader.get(OAuthClient, token_pair.client)
+    return get_world(reader, client.world if client else -1)
+
+
+def get_visitor(reader: Reader, world: int, username: str) -> Visitor:
+    """Return the visitor of a world with this username. Raises VISITOR_NOT_FOUND."""
+    visitor = reader.first(Visitor, "name", (world, username))
+    if visitor is None:
+        raise DomainError(ErrorCode.VISITOR_NOT_FOUND)
+    return visitor
+
+
+def visitor_by_id(reader: Reader, *, world: int, id: int) -> Visitor:
+    """Return the visitor of a world with this id. Raises VISITOR_NOT_FOUND."""
+    visitor = reader.get(Visitor, id)
+    if visitor is None or visitor.world != world:
+        raise DomainError(ErrorCode.VISITOR_NOT_FOUND)
+    return visitor
 
 
 def visitors_of_world(
-    state: State, *, world: int, after: str | None = None, limit: int | None = None
+    reader: Reader, *, world: int, after: str | None = None, limit: int | None = None
 ) -> list[Visitor]:
-    """Those who have been in a world, by name: upper case before lower. `after` is the last one seen."""
-    found = state.find(Visitor, "world", world)
+    """Return the visitors of a world by name, upper case before lower.
+
+    `after`, the last name of the previous page, starts the next one.
+    """
+    found = reader.find(Visitor, "world", world)
     if after is not None:
         found = [visitor for visitor in found if visitor.name > after]
     found.sort(key=lambda visitor: visitor.name)
     return found[:limit]
 
 
-def online_visitors(state: State, *, world: int) -> list[Visitor]:
-    """Those who are in a world now, by when they came, the latest first."""
-    found = state.find(Visitor, "online", world)
+def online_visitors(reader: Reader, *, world: int) -> list[Visitor]:
+    """Return the visitors who are in a world now, latest login first."""
+    found = reader.find(Visitor, "online", world)
     return sorted(found, key=lambda visitor: visitor.last_login or 0.0, reverse=True)
 
 
-def visitor_by_name(state: State, *, world: int, username: str) -> Visitor:
-    visitor = state.first(Visitor, "name", (world, username))
-    if visitor is None:
-        raise DomainError(ErrorCode.VISITOR_NOT_FOUND)
-    return visitor
+def queued_commands(reader: Reader, *, world: int) -> list[ConsoleCommand]:
+    """Return the commands that wait for a world's console, oldest first."""
+    return reader.find(ConsoleCommand, "world", world)
 
 
-def visitor_by_id(state: State, *, world: int, id: int) -> Visitor:
-    visitor = state.get(Visitor, id)
-    if visitor is None or visitor.world != world:
-        raise DomainError(ErrorCode.VISITOR_NOT_FOUND)
-    return visitor
-
-
-def account_of_username(state: State, *, username: str) -> Account | None:
-    """The account that has claimed a name in the game."""
-    return state.first(Account, "username", username) if username else None
-
-
-def queued_commands(state: State, *, world: int) -> list[ConsoleCommand]:
-    """What a world's console is to be told, oldest first."""
-    return state.find(ConsoleCommand, "world", world)
-
-
-def claim_of_account(state: State, *, account: int, now: float) -> UsernameClaim | None:
-    """The code by which an account may prove a name, while it is good."""
-    claim = state.first(UsernameClaim, "account", account)
+def claim_of_account(reader: Reader, *, account: int, now: float) -> UsernameClaim | None:
+    """Return the claim by which an account may prove a username, or None where it has expired."""
+    claim = reader.first(UsernameClaim, "account", account)
     return claim if claim is not None and now < claim.until else None

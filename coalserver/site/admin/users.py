@@ -7,7 +7,7 @@ from aiohttp import web
 from coalserver.core.commands.accounts import delete_account, update_account
 from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
 from coalserver.core.commands.claims import set_usernames
-from coalserver.core.queries.accounts import account_by_id, login_sessions_of_account
+from coalserver.core.queries.accounts import find_account, login_sessions_of_account
 from coalserver.core.queries.admin import search_accounts
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
@@ -70,7 +70,7 @@ def render_removal(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
 
 
 def get_account(ctx: RequestContext) -> Account:
-    found = ctx.core.query(account_by_id, id=ctx.int_param("account"))
+    found = ctx.core.query(find_account, id=ctx.int_param("account"))
     if found is None:
         raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
     return found

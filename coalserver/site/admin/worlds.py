@@ -15,9 +15,9 @@ from coalserver.core.commands.worlds import archive_world, queue_console_command
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import (
     active_worlds,
+    get_world,
     online_visitors,
     queued_commands,
-    world_by_id,
 )
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.slugs import slugify_short_name
@@ -64,7 +64,7 @@ def render_create_world(ctx: RequestContext, **overrides: Any) -> web.StreamResp
 
 def render_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """A world; `fresh` is what is shown this once."""
-    world = get_world(ctx)
+    world = requested_world(ctx)
     fresh = overrides.pop("fresh", {})
     context = {
         "world": world,
@@ -87,7 +87,7 @@ def render_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
 
 def render_archive_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     return render_admin_page(
-        ctx, "server_archive", {"world": get_world(ctx)}, active_page="servers", **overrides
+        ctx, "server_archive", {"world": requested_world(ctx)}, active_page="servers", **overrides
     )
 
 
@@ -100,8 +100,8 @@ def start_command(origin: str, code: str) -> str:
     )
 
 
-def get_world(ctx: RequestContext) -> World:
-    return ctx.core.query(world_by_id, id=ctx.int_param("world"))
+def requested_world(ctx: RequestContext) -> World:
+    return ctx.core.query(get_world, id=ctx.int_param("world"))
 
 
 async def worlds_page(ctx: RequestContext) -> web.StreamResponse:
@@ -133,7 +133,7 @@ async def world_page(ctx: RequestContext) -> web.StreamResponse:
 async def save_world(ctx: RequestContext) -> web.StreamResponse:
     """Another name, another short one, open to all readers or not; where one is refused, none is done."""
     form = await read_fields(ctx, {**NAME_FIELDS, "public": 5})
-    world = get_world(ctx)
+    world = requested_world(ctx)
     name, short_name, public = (
         clean_text(form["name"]),
         slugify_short_name(form["short_name"]),
@@ -161,7 +161,7 @@ async def save_world(ctx: RequestContext) -> web.StreamResponse:
 async def pair_world(ctx: RequestContext) -> web.StreamResponse:
     """A code for the agent, and the command that uses it; shown this once."""
     await read_fields(ctx, {})
-    world = get_world(ctx)
+    world = requested_world(ctx)
     kwargs: dict[str, Any] = {"world_id": world.id, "admin_id": ctx.caller.account_id}
     code = await run_audited(
         ctx, AuditAction.PAIRING_OPENED, world.name, create_pairing_code, **kwargs
@@ -172,7 +172,7 @@ async def pair_world(ctx: RequestContext) -> web.StreamResponse:
 async def rotate_secret(ctx: RequestContext) -> web.StreamResponse:
     """Another secret for the agent, shown this once; the old one stops at once."""
     await read_fields(ctx, {})
-    world = get_world(ctx)
+    world = requested_world(ctx)
     issued = await run_audited(
         ctx, AuditAction.SECRET_ROTATED, world.name, rotate_agent_secret, world_id=world.id
     )
@@ -182,7 +182,7 @@ async def rotate_secret(ctx: RequestContext) -> web.StreamResponse:
 async def send_command(ctx: RequestContext) -> web.StreamResponse:
     """One line for the console of a world; a blank one is none."""
     form = await read_fields(ctx, {"command": 500})
-    world, line = get_world(ctx), one_line(form["command"]).strip()
+    world, line = requested_world(ctx), one_line(form["command"]).strip()
     if not line:
         return redirect(f"/admin/servers/{world.id}#console")
     kwargs = {"world_id": world.id, "text": line}
@@ -205,7 +205,7 @@ async def confirm_archive(ctx: RequestContext) -> web.StreamResponse:
 async def archive(ctx: RequestContext) -> web.StreamResponse:
     """A world is no more one of ours; what was said and done there is kept."""
     await read_fields(ctx, {})
-    world = get_world(ctx)
+    world = requested_world(ctx)
     await run_audited(ctx, AuditAction.WORLD_ARCHIVED, world.name, archive_world, world_id=world.id)
     return redirect("/admin/servers?done=ended")
 

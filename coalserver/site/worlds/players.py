@@ -15,7 +15,8 @@ from coalserver.core.ports import (
     StoredVisit,
     VisitQuery,
 )
-from coalserver.core.queries.worlds import account_of_username, visitor_by_name, visitors_of_world
+from coalserver.core.queries.accounts import find_account_by_username
+from coalserver.core.queries.worlds import get_visitor, visitors_of_world
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.visitor import Visitor
@@ -88,7 +89,7 @@ async def players_page(ctx: RequestContext, world: World, account: Account) -> w
 @members_only
 async def player_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
     """What a world's history says of one who plays there."""
-    visitor = ctx.core.query(visitor_by_name, world=world.id, username=ctx.path["player"])
+    visitor = ctx.core.query(get_visitor, world=world.id, username=ctx.path["player"])
     history, name = ctx.core.history, visitor.name
     playtime = (await _playtime(ctx, world, [name])).get(name)
     zone = account_zone(account)
@@ -98,7 +99,7 @@ async def player_page(ctx: RequestContext, world: World, account: Account) -> we
     achievements = await history.lines(
         LineQuery(world.id, LineCategory.ACHIEVEMENT, username=name), SHORT_LIST_SIZE
     )
-    owner = ctx.core.query(account_of_username, username=name)
+    owner = ctx.core.query(find_account_by_username, username=name)
     context = {
         **world_context(ctx, world, account, "players"),
         "name": name,

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from coalserver.core.commands.screenshots import add_screenshot, delete_screenshot
 from coalserver.core.ports import ScreenshotQuery
-from coalserver.core.queries.accounts import account_by_id
+from coalserver.core.queries.accounts import find_account
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import Screenshot
@@ -139,7 +139,7 @@ async def _upload_error(
 def _gallery_item(
     ctx: RequestContext, screenshot: Screenshot, account: Account
 ) -> dict[str, object]:
-    owner = ctx.core.query(account_by_id, id=screenshot.account)
+    owner = ctx.core.query(find_account, id=screenshot.account)
     return {
         "id": screenshot.id,
         "at": screenshot.created,

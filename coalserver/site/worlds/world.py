@@ -4,7 +4,7 @@ from aiohttp import web
 
 from coalserver.core import topics
 from coalserver.core.commands.worlds import start_world, stop_world
-from coalserver.core.queries.worlds import world_by_id
+from coalserver.core.queries.worlds import get_world
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
@@ -77,7 +77,7 @@ async def events(ctx: RequestContext, world: World, account: Account | None) -> 
     )
 
     def subscribe() -> Subscription:
-        world_now = core.query(world_by_id, id=world.id)
+        world_now = core.query(get_world, id=world.id)
         if public and world_now.public:
             return subscription
         account_now = optional_login(ctx).account

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from coalserver.core.caller import ANONYMOUS, Caller
-from coalserver.core.queries.accounts import account_by_id, login_session_by_secret
+from coalserver.core.queries.accounts import find_account, login_session_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import Pairs, read_form
@@ -68,7 +68,7 @@ def optional_login(ctx: RequestContext) -> Caller:
     login_session = (
         ctx.core.query(login_session_by_secret, secret=secret, now=ctx.now) if secret else None
     )
-    account = ctx.core.query(account_by_id, id=login_session.account) if login_session else None
+    account = ctx.core.query(find_account, id=login_session.account) if login_session else None
     if login_session is None or account is None:
         return ANONYMOUS
     ctx.request[ACCOUNT_KEY] = account

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from coalserver.core import topics
 from coalserver.core.commands.claims import create_claim
 from coalserver.core.commands.worlds import queue_console_command, update_world_status
-from coalserver.core.queries.worlds import account_of_username
+from coalserver.core.queries.accounts import find_account_by_username
 from coalserver.domain.minecraft.events import LineLogged
 from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import WorldStatus
@@ -147,7 +147,7 @@ async def test_an_old_log_does_not_prove_a_name(test_app: TestApp):
     for day, owner in (("2012-10-07", None), ("2023-11-14", thomas.id)):
         text = f"{day} 16:13:00 [INFO] <Ada> {claim.code}"
         await place.agent.send(LINE, line=text, zone="America/Chicago")
-        found = test_app.core.query(account_of_username, username="Ada")
+        found = test_app.core.query(find_account_by_username, username="Ada")
         assert (found and found.id) == owner
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from coalserver.core.commands.worlds import archive_world, queue_console_command, start_world
 from coalserver.core.ports import LineQuery
-from coalserver.core.queries.worlds import visitor_by_name
+from coalserver.core.queries.worlds import get_visitor
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
 from tests.apis.coal.folk import FORM, WorldFixture, make_user, make_world
@@ -303,7 +303,7 @@ async def test_lines_of_long_ago_change_nothing_of_today(test_app: TestApp):
         assert (await place.agent.send(LINE, line=line, zone="America/Chicago")).status == 201
     after = (await thomas.get(place.path)).json
     assert (after["status"], after["last_ping"]) == (before["status"], before["last_ping"])
-    ada = test_app.core.query(visitor_by_name, world=place.id, username="Ada")
+    ada = test_app.core.query(get_visitor, world=place.id, username="Ada")
     assert ada.online and ada.last_login == test_app.clock() - 800
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from coalserver.core.commands.worlds import send_chat
 from coalserver.core.ports import LineQuery, VisitQuery
-from coalserver.core.queries.worlds import visitor_by_name
+from coalserver.core.queries.worlds import get_visitor
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
 from tests.apis.coal.folk import WorldFixture, make_user, make_world
@@ -111,7 +111,7 @@ async def test_what_it_sends_again_is_known(persistent_test_app: TestApp):
         await persistent_test_app.restart()
     assert agent.sent == [201] * KEPT + [200] * KEPT
     assert await history(place) == WHOLE
-    ada = persistent_test_app.core.query(visitor_by_name, world=place.id, username="Ada")
+    ada = persistent_test_app.core.query(get_visitor, world=place.id, username="Ada")
     assert ada.last_login == persistent_test_app.clock() - 142
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from coalserver.core.commands.agents import rotate_agent_secret
 from coalserver.core.commands.claims import create_claim
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import active_worlds
 from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.browser import FORM, Browser, make_account
@@ -202,7 +202,7 @@ async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program:
     assert await agent.pings() == [f"/say <{EMAIL}> hello stop"]
     me = await program.get("/api/v1/users/self")
     assert me["usernames"] == []
-    account = test_app.core.query(account_by_email, email=EMAIL)
+    account = test_app.core.query(get_account_by_email, email=EMAIL)
     claim = await test_app.core.execute(create_claim, account_id=account.id)
     await agent.logs(said("18:00:01", "ann_plays", claim.code))
     assert (await program.get("/api/v1/users/self"))["usernames"] == ["ann_plays"]

@@ -15,8 +15,8 @@ from coalserver.core.commands.accounts import (
 )
 from coalserver.core.commands.cleanup import delete_expired_login_sessions
 from coalserver.core.queries.accounts import (
-    account_by_email,
     all_accounts,
+    get_account_by_email,
     has_admin,
     login_session_by_secret,
     login_sessions_of_account,
@@ -78,9 +78,9 @@ def test_what_is_not_given_does_not_change(table):
 
 def test_an_account_is_found_by_its_address_however_it_is_written(table):
     made = make_account(table)
-    assert table.query(account_by_email, email=" Ann@Example.ORG ") == made
+    assert table.query(get_account_by_email, email=" Ann@Example.ORG ") == made
     with raises_code(ErrorCode.ACCOUNT_NOT_FOUND):
-        table.query(account_by_email, email="nobody@example.org")
+        table.query(get_account_by_email, email="nobody@example.org")
 
 
 def test_a_browser_is_known_by_a_cookie_of_which_only_the_digest_is_kept(table):

@@ -7,12 +7,8 @@ from coalserver.core.commands.claims import CLAIM_SECONDS, create_claim, set_use
 from coalserver.core.commands.cleanup import delete_expired_claims
 from coalserver.core.commands.ingest import LATE_SECONDS, MAX_LINES, log_batch, stored_sequence
 from coalserver.core.commands.worlds import archive_world, record_ping
-from coalserver.core.queries.worlds import (
-    account_of_username,
-    claim_of_account,
-    online_visitors,
-    visitors_of_world,
-)
+from coalserver.core.queries.accounts import find_account_by_username
+from coalserver.core.queries.worlds import claim_of_account, online_visitors, visitors_of_world
 from coalserver.core.topics import world as topic
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.events import LineLogged, UsernameClaimed
@@ -209,13 +205,13 @@ def test_a_name_is_claimed_by_typing_the_code(table, world):
     account = make_account(table)
     claim = table.execute(create_claim, account_id=account.id)
     ingest(table, world, chat("12:00:00", claim.code[:-1]), chat("12:00:01", "hi"))
-    assert table.query(account_of_username, username="Ada") is None
+    assert table.query(find_account_by_username, username="Ada") is None
     ingest(table, world, chat("12:00:02", f" {claim.code.lower()} "))
-    assert table.query(account_of_username, username="Ada").id == account.id
+    assert table.query(find_account_by_username, username="Ada").id == account.id
     assert table.events(UsernameClaimed) == [UsernameClaimed(account.id, "Ada")]
     assert table.query(claim_of_account, account=account.id, now=table.now) is None
     ingest(table, world, chat("12:00:03", claim.code, "Bob"))
-    assert table.query(account_of_username, username="Bob") is None
+    assert table.query(find_account_by_username, username="Bob") is None
 
 
 def test_nobody_takes_a_name_that_is_anothers(table, world):
@@ -223,7 +219,7 @@ def test_nobody_takes_a_name_that_is_anothers(table, world):
     table.execute(set_usernames, account_id=one.id, usernames=("Ada",))
     claim = table.execute(create_claim, account_id=other.id)
     ingest(table, world, chat("12:00:00", claim.code))
-    assert table.query(account_of_username, username="Ada").id == one.id
+    assert table.query(find_account_by_username, username="Ada").id == one.id
     with raises_code(ErrorCode.USERNAME_TAKEN):
         table.execute(set_usernames, account_id=other.id, usernames=("Bob", "Ada"))
 
@@ -234,7 +230,7 @@ def test_a_code_is_good_for_an_hour_and_not_in_an_old_line(table, world):
     ingest(table, world, chat("11:00:00", claim.code))
     table.now += CLAIM_SECONDS
     ingest(table, world, chat("13:00:00", claim.code))
-    assert table.query(account_of_username, username="Ada") is None
+    assert table.query(find_account_by_username, username="Ada") is None
     assert table.execute(delete_expired_claims) == 1
 
 

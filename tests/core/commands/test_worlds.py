@@ -21,10 +21,10 @@ from coalserver.core.commands.worlds import (
 )
 from coalserver.core.queries.worlds import (
     active_worlds,
+    get_world,
     online_visitors,
     queued_commands,
     visitors_of_world,
-    world_by_id,
     world_by_short_name,
 )
 from coalserver.core.topics import world as topic
@@ -78,7 +78,7 @@ def test_worlds_are_listed_oldest_first_while_they_are_ours(table):
     table.execute(archive_world, world_id=worlds[1].id)
     assert [world.id for world in table.query(active_worlds)] == [worlds[0].id, worlds[2].id]
     for ask in (
-        lambda: table.query(world_by_id, id=worlds[1].id),
+        lambda: table.query(get_world, id=worlds[1].id),
         lambda: table.query(world_by_short_name, short_name="w1"),
     ):
         with raises_code(ErrorCode.WORLD_NOT_FOUND):

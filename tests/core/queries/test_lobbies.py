@@ -7,9 +7,9 @@ import pytest
 from coalserver.core.commands.lobbies import close_lobby, join_lobby
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.lobbies import (
+    get_lobby,
     lobbies_of_player,
     lobby_by_code,
-    lobby_by_id,
     lobby_of_player,
     open_lobbies,
 )
@@ -29,7 +29,7 @@ def named(table, name, **parts):
     table.state.set(Lobby, lobby.id, replace(lobby, name=name))
 
 
-@pytest.mark.parametrize(("query", "by"), [(lobby_by_id, "id"), (lobby_by_code, "code")])
+@pytest.mark.parametrize(("query", "by"), [(get_lobby, "id"), (lobby_by_code, "code")])
 def test_a_lobby_is_found_in_its_game_only(table, query, by):
     lobby = table.make_lobby(table.make_guest())
     name = {by: getattr(lobby, by)}
@@ -39,7 +39,7 @@ def test_a_lobby_is_found_in_its_game_only(table, query, by):
 
 
 @pytest.mark.parametrize(
-    ("query", "name"), [(lobby_by_id, {"id": 9}), (lobby_by_code, {"code": "f"})]
+    ("query", "name"), [(get_lobby, {"id": 9}), (lobby_by_code, {"code": "f"})]
 )
 def test_what_never_was_is_not_found(table, query, name):
     with raises_code(ErrorCode.LOBBY_NOT_FOUND):
@@ -50,7 +50,7 @@ def test_what_is_gone_is_still_found(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
     table.execute(close_lobby, lobby_id=lobby.id, by=ann)
-    assert not table.query(lobby_by_id, game="free", id=lobby.id).open
+    assert not table.query(get_lobby, game="free", id=lobby.id).open
 
 
 def test_my_lobbies_are_those_that_are_open(table):

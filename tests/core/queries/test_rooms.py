@@ -6,11 +6,11 @@ import pytest
 
 from coalserver.core.commands.rooms import close_room, leave_room
 from coalserver.core.queries.rooms import (
+    get_room,
     joinable_rooms,
     open_rooms,
     past_and_present_rooms,
     room_by_code,
-    room_by_id,
     room_of_player,
     rooms_of_player,
 )
@@ -19,7 +19,7 @@ from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code, some_rules
 
 
-@pytest.mark.parametrize(("query", "by"), [(room_by_id, "id"), (room_by_code, "code")])
+@pytest.mark.parametrize(("query", "by"), [(get_room, "id"), (room_by_code, "code")])
 def test_a_room_is_found_in_its_game_only_also_when_it_is_over(table, query, by):
     ann = table.make_guest()
     room = table.make_room(ann)
@@ -31,9 +31,7 @@ def test_a_room_is_found_in_its_game_only_also_when_it_is_over(table, query, by)
     assert table.query(query, game="free", **name).ended
 
 
-@pytest.mark.parametrize(
-    ("query", "name"), [(room_by_id, {"id": 9}), (room_by_code, {"code": "f"})]
-)
+@pytest.mark.parametrize(("query", "name"), [(get_room, {"id": 9}), (room_by_code, {"code": "f"})])
 def test_what_never_was_is_not_found(table, query, name):
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
         table.query(query, game="free", **name)

@@ -8,8 +8,8 @@ import pytest
 from coalserver.core.commands.accounts import create_account, delete_account
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.queries.accounts import (
-    account_by_email,
-    account_by_id,
+    find_account,
+    get_account_by_email,
     login_sessions_of_account,
 )
 from coalserver.core.queries.worlds import claim_of_account
@@ -28,7 +28,7 @@ GOOD = "correct battery"
 
 
 def account(test_app, email="ann@example.org"):
-    return test_app.core.query(account_by_email, email=email)
+    return test_app.core.query(get_account_by_email, email=email)
 
 
 def browsers(test_app):
@@ -282,4 +282,4 @@ async def test_others_are_not_touched(test_app):
     )
     await changes(browser, "/profile", **ABOUT)
     await new_password(browser)
-    assert test_app.core.query(account_by_id, id=bob.id) == bob
+    assert test_app.core.query(find_account, id=bob.id) == bob

@@ -6,7 +6,7 @@ import pytest
 
 from coalserver.core.commands.accounts import create_login_session
 from coalserver.core.commands.oauth import grant_consent, register_client
-from coalserver.core.queries.accounts import account_by_email, login_sessions_of_account
+from coalserver.core.queries.accounts import get_account_by_email, login_sessions_of_account
 from coalserver.core.queries.oauth import grants_of_account, personal_tokens, tokens_by_access_token
 from coalserver.domain.accounts.oauth import MAX_TOKENS, TokenPair
 from tests.apis.browser import Browser, make_account, make_signed_in_browser
@@ -17,7 +17,7 @@ URI = "https://app.example/back"
 
 
 def ann(test_app):
-    return test_app.core.query(account_by_email, email="ann@example.org")
+    return test_app.core.query(get_account_by_email, email="ann@example.org")
 
 
 def tokens(test_app):

@@ -9,7 +9,7 @@ import pytest
 
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.worlds import archive_world, create_world
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import queued_commands
 from tests.apis.app import run_test_app
 from tests.apis.browser import FORM, Browser, deactivate_account
@@ -248,7 +248,7 @@ async def test_a_world_has_its_number_too_and_is_gone_when_it_ends(test_app, wor
 async def test_names_are_text(test_app, ann):
     odd = "<script>alert(1)</script>"
     world = await test_app.core.execute(create_world, name=odd, short_name="odd")
-    account = test_app.core.query(account_by_email, email="ann@example.org")
+    account = test_app.core.query(get_account_by_email, email="ann@example.org")
     await test_app.core.execute(update_account, account_id=account.id, nickname=odd[:30])
     await logged(test_app, world, f"[Server] {odd}", "<Ada> hi")
     for path in (

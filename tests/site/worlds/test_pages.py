@@ -2,8 +2,8 @@
 
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.worlds import update_world
-from coalserver.core.queries.accounts import account_by_email
-from coalserver.core.queries.worlds import world_by_id
+from coalserver.core.queries.accounts import get_account_by_email
+from coalserver.core.queries.worlds import get_world
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.browser import Browser
 from tests.site.sample_worlds import JSON, logged, login, logout, make_world, pinged
@@ -16,7 +16,7 @@ async def told(browser, world="mill"):
 
 
 async def make_admin(test_app):
-    account = test_app.core.query(account_by_email, email="ann@example.org")
+    account = test_app.core.query(get_account_by_email, email="ann@example.org")
     await test_app.core.execute(update_account, account_id=account.id, admin=True)
 
 
@@ -69,13 +69,13 @@ async def test_any_member_starts_a_world_of_ours_and_an_admin_stops_it(test_app,
     assert (await told(ann, "ours"))["may"] == {"play": True}
     answer = await ann.send("/servers/ours/play", page="/servers/ours")
     assert (answer.status, answer.headers["Location"]) == (302, "/servers/ours")
-    assert test_app.core.query(world_by_id, id=world.id).status is WorldStatus.QUEUED_START
+    assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_START
     assert (await ann.send("/servers/ours/pause", page="/servers/ours/chats")).status == 403
     await make_admin(test_app)
     assert "Stop the world" in (await ann.get("/servers/ours")).raw.decode()
     assert (await told(ann, "ours"))["may"] == {"play": False, "pause": True}
     assert (await ann.send("/servers/ours/pause", page="/servers/ours")).status == 302
-    assert test_app.core.query(world_by_id, id=world.id).status is WorldStatus.QUEUED_STOP
+    assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_STOP
 
 
 async def test_somebody_elses_world_is_not_ours_to_start(test_app, world, ann):

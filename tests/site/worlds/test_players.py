@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from coalserver.core.commands.accounts import update_account
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit
 from coalserver.site.worlds.statistics import hours_by_weekday, shade_table
 from tests.apis.browser import Browser
@@ -157,7 +157,7 @@ async def test_these_pages_are_for_members_even_of_a_public_world(test_app, ann,
 
 
 async def test_a_card_is_in_the_zone_of_who_looks(test_app, world, ann):
-    account = test_app.core.query(account_by_email, email="ann@example.org")
+    account = test_app.core.query(get_account_by_email, email="ann@example.org")
     await test_app.core.execute(update_account, account_id=account.id, zone="Asia/Tokyo")
     await stay(test_app, world, "Ada", test_app.clock.now - HOUR, 600)
     assert "in Asia/Tokyo time" in await page(ann, "players/Ada")

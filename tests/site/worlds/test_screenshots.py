@@ -5,7 +5,7 @@ import pytest
 from coalserver.config import Config
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.ports import ScreenshotQuery
-from coalserver.core.queries.accounts import account_by_email
+from coalserver.core.queries.accounts import get_account_by_email
 from tests.apis.app import run_test_app
 from tests.apis.browser import Browser, make_signed_in_browser
 from tests.media.test_images import make_picture
@@ -126,7 +126,7 @@ async def test_who_hung_it_takes_it_down_and_so_does_an_admin(test_app, world, a
     answer = await ann.send(f"{HERE}/{first.id}/remove", page=HERE)
     assert (answer.status, answer.headers["Location"]) == (302, HERE)
     assert (await ann.get(f"{HERE}/{first.id}/original")).status == 404
-    account = test_app.core.query(account_by_email, email="bob@example.org")
+    account = test_app.core.query(get_account_by_email, email="bob@example.org")
     await test_app.core.execute(update_account, account_id=account.id, admin=True)
     assert (await bob.send(f"{HERE}/{second.id}/remove", page=HERE)).status == 302
     assert await shots(test_app, world) == []
