@@ -19,14 +19,13 @@ from coalserver.web.pages.cookies import (
     clear_login_cookie,
     form_page,
     optional_login,
-    read_csrf_form,
     redirect,
     safe_redirect_path,
     set_login_cookie,
 )
+from coalserver.web.pages.forms import clean_text, read_csrf_form, read_fields
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import allow_any_form_target, render_page
-from coalserver.web.pages.typed import clean_text, read_fields
 from coalserver.web.throttling import FailureLimiter
 
 log = logging.getLogger(__name__)

@@ -27,9 +27,9 @@ from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER, OpaqueKeys
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
+from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import Subscription
 from coalserver.web.streaming.tickets import TICKET_SECONDS
-from coalserver.web.streaming.transports import serve_events
 
 #: What a line is told as: the first list that it is in, and what one of it is called.
 LINE_LISTS = (

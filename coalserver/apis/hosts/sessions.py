@@ -23,8 +23,8 @@ from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response
+from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription, parse_cursor
-from coalserver.web.streaming.transports import serve_events
 
 SESSION = "/sessions/{session}"
 

@@ -27,8 +27,8 @@ from coalserver.domain.play.room import Room, state_for_seat, turn_for_seat
 from coalserver.web.api import Route
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_fragment
+from coalserver.web.streaming.long_poll import poll_until
 from coalserver.web.streaming.render_cache import RenderCache
-from coalserver.web.streaming.waiting import poll_until
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -15,14 +15,8 @@ from coalserver.core.queries.oauth import client_by_code, has_consent
 from coalserver.domain.accounts.account import Account
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import (
-    form_page,
-    is_csrf_valid,
-    optional_login,
-    redirect,
-    redirect_to_login,
-)
-from coalserver.web.pages.forms import read_form
+from coalserver.web.pages.cookies import form_page, optional_login, redirect, redirect_to_login
+from coalserver.web.pages.forms import is_csrf_valid, read_form
 from coalserver.web.pages.i18n import N_
 from coalserver.web.pages.pages import allow_any_form_target
 

@@ -18,8 +18,8 @@ from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
+from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import Subscription, parse_cursor
-from coalserver.web.streaming.transports import serve_events
 
 
 async def all_room_events(ctx: RequestContext) -> web.StreamResponse:

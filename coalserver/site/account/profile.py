@@ -23,8 +23,8 @@ from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, redirect
+from coalserver.web.pages.forms import clean_text, read_fields
 from coalserver.web.pages.i18n import N_, languages, request_language
-from coalserver.web.pages.typed import clean_text, read_fields
 
 #: Every zone there is a clock for; UTC also where a machine knows no other.
 ZONES = tuple(sorted(available_timezones() | {"UTC"}))

@@ -9,7 +9,7 @@ from coalserver.site.members import member_only
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import clear_login_cookie, redirect
-from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
+from coalserver.web.pages.forms import clean_text, parse_integer, read_fields
 
 DAY = 86400
 MAX_DAYS = 3650

@@ -20,10 +20,9 @@ from coalserver.site.admin.system import (
 from coalserver.site.members import admin_only
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import is_csrf_valid, read_csrf_form, redirect
-from coalserver.web.pages.forms import Pairs
+from coalserver.web.pages.cookies import redirect
+from coalserver.web.pages.forms import Pairs, is_csrf_valid, read_csrf_form, read_fields
 from coalserver.web.pages.i18n import request_language
-from coalserver.web.pages.typed import read_fields
 from coalserver.web.uploads import MULTIPART, missing_file, save_upload
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ from coalserver.site.admin.layout import (
 )
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
+from coalserver.web.pages.forms import clean_text, parse_integer, read_fields
 from coalserver.web.pages.i18n import N_, request_language
-from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
 
 #: How long, as the form offers it.
 DURATIONS = (

@@ -10,7 +10,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.admin.layout import FormPages, get, post, render_admin_page, run_audited
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.typed import clean_text, parse_integer, read_fields
+from coalserver.web.pages.forms import clean_text, parse_integer, read_fields
 
 MAX_PLAYERS = 1000
 

@@ -27,8 +27,8 @@ from coalserver.site.admin.layout import (
 )
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
+from coalserver.web.pages.forms import read_fields
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.typed import read_fields
 
 #: Of each kind, the newest.
 MAX_ROWS = 100

@@ -28,9 +28,9 @@ from coalserver.site.admin.layout import (
 from coalserver.site.admin.messages import ACTION_MESSAGES
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
+from coalserver.web.pages.forms import read_fields
 from coalserver.web.pages.i18n import N_
 from coalserver.web.pages.pages import PAGE_HEADERS
-from coalserver.web.pages.typed import read_fields
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,8 @@ from coalserver.site.admin.layout import (
 )
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
+from coalserver.web.pages.forms import clean_text, read_fields
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.typed import clean_text, read_fields
 
 NAME_FIELDS = {"name": 100, "short_name": 60}
 SUCCESS_MESSAGES = {

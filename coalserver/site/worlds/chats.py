@@ -18,7 +18,8 @@ from coalserver.site.worlds.history import KIND_FILTERS, HistoryPage, read_filte
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import form_page, optional_login, read_csrf_form, redirect
+from coalserver.web.pages.cookies import form_page, optional_login, redirect
+from coalserver.web.pages.forms import read_csrf_form
 from coalserver.web.pages.i18n import N_
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER

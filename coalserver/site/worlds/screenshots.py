@@ -18,14 +18,8 @@ from coalserver.site.worlds.line_rows import exact_position, parse_exact_positio
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import (
-    form_page,
-    is_csrf_valid,
-    optional_login,
-    read_csrf_form,
-    redirect,
-)
-from coalserver.web.pages.forms import Pairs
+from coalserver.web.pages.cookies import form_page, optional_login, redirect
+from coalserver.web.pages.forms import Pairs, is_csrf_valid, read_csrf_form
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.uploads import read_form_upload

@@ -21,10 +21,11 @@ from coalserver.site.worlds.history import HistoryFilter
 from coalserver.site.worlds.line_rows import render_row
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import form_page, optional_login, read_csrf_form, redirect
+from coalserver.web.pages.cookies import form_page, optional_login, redirect
+from coalserver.web.pages.forms import read_csrf_form
 from coalserver.web.responses import json_response
+from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription
-from coalserver.web.streaming.transports import serve_events
 
 #: Of what was said and done, on the page of a world.
 LATEST_ROWS = 12

@@ -1,7 +1,7 @@
-"""Browsers: who is signed in with a cookie, and which forms our own pages sent.
+"""The browser's cookie: login sessions and CSRF tokens.
 
-One cookie does both. It holds a random secret: where a sign-in has its digest, it proves an account; and whoever
-has been shown a form has been shown a seal that only who knows the cookie can make.
+One cookie serves both. It holds a random secret: a login session stores its digest, and a CSRF token is an HMAC
+under it.
 """
 
 import hmac
@@ -14,35 +14,35 @@ from aiohttp import web
 
 from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.queries.accounts import find_account, login_session_by_secret
-from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.forms import Pairs, read_form
 from coalserver.web.pages.i18n import set_request_language
 from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
 
 COOKIE_NAME = "coal"
-#: Where no other site of the same domain can have set it.
+#: Over HTTPS: browsers accept the prefix from this host only, not from another subdomain.
 SECURE_COOKIE_NAME = "__Host-coal"
-#: Seconds for which a form that was shown can be sent; as often as one likes.
+#: Seconds for which a shown form can be submitted, any number of times.
 CSRF_TOKEN_SECONDS = 20 * 60
-#: The field of every form that holds its seal.
+#: Seconds by which a token may be ahead of the clock, should the clock be set back.
+MAX_CLOCK_SKEW_SECONDS = 60
+#: The field of every form that holds its CSRF token.
 CSRF_FIELD = "csrf_token"
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserCookie:
-    """What the cookie of a request holds; a new secret where there was none."""
+    """The secret in a request's cookie, or a new one if the request has none."""
 
     secret: str
     is_new: bool
 
     def csrf_token(self, now: float) -> str:
-        """What a form shown now must come back with."""
+        """Return the token of a form shown now: a timestamp and its HMAC."""
         timestamp = str(int(now))
         return f"{timestamp}.{hmac.new(self.secret.encode(), timestamp.encode(), 'sha256').hexdigest()}"
 
     def verify_csrf_token(self, token: str, now: float) -> bool:
-        """Whether a form was shown to this browser, not long ago."""
+        """Return whether a form was shown to this browser within CSRF_TOKEN_SECONDS."""
         timestamp, _, _ = token.partition(".")
         if self.is_new or not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
             return False
@@ -50,12 +50,12 @@ class BrowserCookie:
         age = now - int(timestamp)
         return (
             hmac.compare_digest(expected, _ascii_or_empty(token))
-            and -60 <= age < CSRF_TOKEN_SECONDS
+            and -MAX_CLOCK_SKEW_SECONDS <= age < CSRF_TOKEN_SECONDS
         )
 
 
 def read_browser_cookie(ctx: RequestContext) -> BrowserCookie:
-    """The browser a request came from."""
+    """Return the cookie of the browser that sent the request."""
     secret = ctx.request.cookies.get(_cookie_name(ctx), "")
     if len(secret) < 32 or not secret.isascii():
         return BrowserCookie(secrets.token_hex(24), True)
@@ -63,7 +63,10 @@ def read_browser_cookie(ctx: RequestContext) -> BrowserCookie:
 
 
 def optional_login(ctx: RequestContext) -> Caller:
-    """The account that is signed in with this browser, or nobody; `token` is the sign-in."""
+    """Return the account that is logged in with this browser, or ANONYMOUS.
+
+    The caller's `token_id` is the login session. The account may be inactive.
+    """
     secret = ctx.request.cookies.get(_cookie_name(ctx), "")
     login_session = (
         ctx.core.query(login_session_by_secret, secret=secret, now=ctx.now) if secret else None
@@ -76,27 +79,10 @@ def optional_login(ctx: RequestContext) -> Caller:
     return Caller(account_id=account.id, token_id=login_session.id, account=account)
 
 
-async def read_csrf_form(ctx: RequestContext) -> Pairs:
-    """The form that was sent; refuses one that no page of ours has shown to this browser."""
-    pairs = await read_form(ctx.request)
-    check_csrf(ctx, pairs)
-    return pairs
-
-
-def check_csrf(ctx: RequestContext, pairs: Pairs) -> None:
-    """Refuse a form that no page of ours has shown to this browser."""
-    if not is_csrf_valid(ctx, pairs):
-        raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
-
-
-def is_csrf_valid(ctx: RequestContext, pairs: Pairs) -> bool:
-    return read_browser_cookie(ctx).verify_csrf_token(dict(pairs).get(CSRF_FIELD, ""), ctx.now)
-
-
 def form_page(
     ctx: RequestContext, template: str, context: dict[str, Any], status: int = 200
 ) -> web.Response:
-    """A page with forms, for this browser only."""
+    """Render a page with forms. It is not cached, and sets a cookie if the browser has none."""
     cookie = read_browser_cookie(ctx)
     response = render_page(
         ctx.request, template, {CSRF_FIELD: cookie.csrf_token(ctx.now), **context}, status
@@ -108,7 +94,7 @@ def form_page(
 
 
 def redirect(location: str) -> web.Response:
-    """302: the browser goes on there, and nobody keeps where."""
+    """Return a 302 that no cache stores."""
     headers = {
         **PAGE_HEADERS,
         "Cache-Control": "no-store",
@@ -119,13 +105,13 @@ def redirect(location: str) -> web.Response:
 
 
 def set_login_cookie(ctx: RequestContext, response: web.Response, secret: str) -> web.Response:
-    """The browser is signed in from now on."""
+    """Log the browser in for the lifetime of a login session."""
     _set_cookie(ctx, response, secret, int(ctx.core.context.limits.login_session))
     return response
 
 
 def clear_login_cookie(ctx: RequestContext, response: web.Response) -> web.Response:
-    """The browser is nobody's from now on."""
+    """Log the browser out."""
     response.del_cookie(
         _cookie_name(ctx), path="/", secure=_is_https(ctx), httponly=True, samesite="Lax"
     )
@@ -133,14 +119,14 @@ def clear_login_cookie(ctx: RequestContext, response: web.Response) -> web.Respo
 
 
 def safe_redirect_path(path: str) -> str:
-    """A path of this site as it is; `/` for whatever could lead anywhere else."""
+    """Return a path of this site unchanged, and `/` for anything that might lead elsewhere."""
     if not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable():
         return "/"
     return quote(path, safe="/?&=%:+,;@!$'()*~#[]-._")
 
 
 def redirect_to_login(ctx: RequestContext) -> web.Response:
-    """302: sign in first, then come back here."""
+    """Return a 302 to the login page, which leads back to this one."""
     return redirect("/login?next_url=" + quote(ctx.request.path_qs, safe=""))
 
 

@@ -20,7 +20,14 @@ from coalserver.web.streaming.broadcast import (
     BroadcastGroups,
     FrameEncoder,
 )
-from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscribe, Subscription, read
+from coalserver.web.streaming.long_poll import long_poll
+from coalserver.web.streaming.subscriptions import (
+    CURSOR_HEADER,
+    Subscribe,
+    Subscription,
+    parse_cursor,
+    read,
+)
 
 #: A client that takes nothing for so many seconds is told to come back.
 STALLED_SECONDS = 30
@@ -200,6 +207,21 @@ class EventStream:
         finally:
             self._catching_up = None
         self.wake()
+
+
+async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamResponse:
+    """Serve events over the transport that the client asks for.
+
+    A WebSocket with `Upgrade: websocket`, server-sent events with `Accept: text/event-stream`, else a long-poll.
+    """
+    request = ctx.request
+    cursor = parse_cursor(ctx)
+    if request.method != "HEAD":
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await websocket(ctx, subscribe, cursor)
+        if "text/event-stream" in request.headers.get("Accept", ""):
+            return await server_sent_events(ctx, subscribe, cursor)
+    return await long_poll(ctx, subscribe, cursor)
 
 
 async def server_sent_events(

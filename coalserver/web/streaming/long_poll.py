@@ -2,10 +2,14 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
 
+from coalserver.core.feed import FutureWaiter
+from coalserver.core.ports import Topic
 from coalserver.web.api import Api
 from coalserver.web.context import AppContext, RequestContext, int_query_param
 from coalserver.web.responses import JSON, AlreadySent, raw_response
@@ -18,6 +22,8 @@ from coalserver.web.streaming.subscriptions import (
     read_memory,
 )
 from coalserver.web.streaming.timers import Handle
+
+T = TypeVar("T")
 
 #: Longest time a client may ask a poll to wait.
 MAX_WAIT_SECONDS = 60
@@ -178,3 +184,50 @@ class LongPoll:
         self._timer = None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+async def poll_until(
+    ctx: RequestContext,
+    topics: Sequence[Topic],
+    seconds: float,
+    check: Callable[[], Awaitable[tuple[T, bool]]],
+) -> T:
+    """Return the result of `check` once it is final, at the latest after some seconds.
+
+    `check` returns a result and whether that is final; it is called again after each event on one of the topics.
+    The player counts as online meanwhile.
+    """
+    if seconds <= 0:
+        return (await check())[0]
+    core, player = ctx.core, ctx.caller.player_id
+    alarm = _Alarm()
+    handle = ctx.app.timers.add(alarm, seconds)
+    core.presence.hold(player)
+    try:
+        while True:
+            # Before the check, so that no event is missed in between.
+            waiter = alarm.waiter = FutureWaiter()
+            core.feed.add_waiter(topics, waiter)
+            try:
+                result, enough = await check()
+                if enough or alarm.expired or core.feed.closed:
+                    return result
+                await waiter.future
+            finally:
+                core.feed.unsubscribe(topics, waiter)
+    finally:
+        ctx.app.timers.cancel(alarm, handle)
+        core.presence.release(player, core.now)
+
+
+class _Alarm:
+    """Wakes the current waiter when the time is up."""
+
+    def __init__(self) -> None:
+        self.expired = False
+        self.waiter: FutureWaiter | None = None
+
+    def expire(self) -> None:
+        self.expired = True
+        if self.waiter is not None:
+            self.waiter.wake()
