@@ -1,4 +1,4 @@
-"""Values for tests: each builder makes the plainest one there is, but for what the test says."""
+"""Factories of domain values with defaults, and `raises_code`."""
 
 import random
 from collections.abc import Iterator
@@ -17,27 +17,27 @@ from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
 
-#: The time in these tests, unless they say another.
+#: The current time in these tests.
 NOW = 1000.0
 
 
 @contextmanager
 def raises_code(code: ErrorCode, /, **details: Any) -> Iterator[None]:
-    """What happens here must be refused, for this reason and with these facts."""
+    """Assert that the block raises a DomainError with this code and at least these details."""
     try:
         yield
-    except DomainError as refusal:
-        assert refusal.code is code, f"refused for {refusal.code}, not for {code}"
+    except DomainError as error:
+        assert error.code is code, f"raised {error.code} instead of {code}"
         for name, detail in details.items():
-            assert refusal.details[name] == detail, f"{name} is {refusal.details[name]!r}"
+            assert error.details[name] == detail, f"{name} is {error.details[name]!r}"
     else:
-        raise AssertionError(f"not refused: {code}")
+        raise AssertionError(f"did not raise {code}")
 
 
 def make_roster(
     *members: int, capacity: int = 8, away: tuple[int, ...] = (), **policy: Any
 ) -> Roster:
-    """Members joined a second apart; the first is the host."""
+    """Return a roster whose members joined a second apart; the first is the host."""
     roster = Roster(capacity, 0)
     for second, player in enumerate(members or (1,)):
         roster = roster.add(player, NOW - 100 + second)
@@ -47,7 +47,7 @@ def make_roster(
 
 
 def make_lobby(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Lobby:
-    """An open lobby of game `free`; `transfer_host`, `can_leave`, `grace` and `host` go to its roster."""
+    """Return an open lobby. `transfer_host`, `can_leave`, `grace` and `host` are set on its roster."""
     policy = {
         name: parts.pop(name)
         for name in ("transfer_host", "can_leave", "grace", "host")
@@ -58,7 +58,7 @@ def make_lobby(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **p
 
 
 def make_room(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Room:
-    """A running room of game `free`, without rules."""
+    """Return a running room without rules, with parameters as make_lobby."""
     policy = {
         name: parts.pop(name)
         for name in ("transfer_host", "can_leave", "grace", "host")
@@ -68,14 +68,14 @@ def make_room(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **pa
     return replace(Room(9, "c9", "free", "Room", roster, NOW - 100, NOW - 100), **parts)
 
 
-def make_ruled_room(rules: Rules, *members: int, **parts: Any) -> Room:
-    """The same, set up by rules; as many seats as members."""
+def make_room_with_rules(rules: Rules, *members: int, **parts: Any) -> Room:
+    """Return a running room with rules, set up for the members."""
     room = make_room(*members, capacity=len(members), **parts)
     return room.set_up(rules, random.Random(1))
 
 
-def some_rules(**rules: Any) -> Rules:
-    """Rules that count the turns of two to four seats and never end, but for what the test says."""
+def make_rules(**rules: Any) -> Rules:
+    """Return rules for two to four seats that count turns and never end, with functions replaced."""
     counting: dict[str, Any] = {
         "min_players": 2,
         "max_players": 4,

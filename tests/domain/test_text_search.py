@@ -1,14 +1,14 @@
-"""What was looked for is found again in the text, to be shown."""
+"""Highlighting of query results."""
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from coalserver.domain.text_search import highlight, matches, parse_query
 
 
 @pytest.mark.parametrize(
-    ("text", "search", "pieces"),
+    ("text", "query", "pieces"),
     [
         ("Hello there, hello!", "HELLO", ["", "Hello", " there, ", "hello", "!"]),
         ("Héllo wörld", "hello", ["", "Héllo", " wörld"]),
@@ -22,17 +22,17 @@ from coalserver.domain.text_search import highlight, matches, parse_query
         ("nothing", "", ["nothing"]),
     ],
 )
-def test_words_are_cut_out_as_they_are_found(text, search, pieces):
-    assert highlight(text, parse_query(search)) == pieces
+def test_highlight_splits_at_matches(text, query, pieces):
+    assert highlight(text, parse_query(query)) == pieces
 
 
-@given(some.text(), some.text())
-def test_put_together_again_it_is_the_text(text, search):
-    assert "".join(highlight(text, parse_query(search))) == text
+@given(st.text(), st.text())
+def test_joined_pieces_are_the_text(text, query):
+    assert "".join(highlight(text, parse_query(query))) == text
 
 
-@given(some.text("aé世🎉 _'-.1", min_size=1), some.text("aé世🎉 _'-.1"))
-def test_what_a_text_holds_is_cut_out(text, search):
-    sought = parse_query(search)
-    if sought and matches(text, sought):
-        assert len(highlight(text, sought)) > 1
+@given(st.text("aé世🎉 _'-.1", min_size=1), st.text("aé世🎉 _'-.1"))
+def test_matching_text_is_highlighted(text, query):
+    phrases = parse_query(query)
+    if phrases and matches(text, phrases):
+        assert len(highlight(text, phrases)) > 1

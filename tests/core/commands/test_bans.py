@@ -14,7 +14,7 @@ from coalserver.domain.play.events import (
 )
 from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.player import Ban
-from tests.domain.builders import raises_code, some_rules
+from tests.domain.builders import make_rules, raises_code
 
 
 def test_a_ban_says_how_long_and_why(table):
@@ -84,7 +84,7 @@ def test_rules_that_fail_keep_nobody_from_being_banned(table):
     def left(state, seat):
         raise ZeroDivisionError
 
-    table.set_rules("free", some_rules(left=left))
+    table.set_rules("free", make_rules(left=left))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     table.execute(ban, game="free", player_id=bob, duration="hour")

@@ -9,7 +9,7 @@ from coalserver.core.commands.moderation import ban
 from coalserver.core.queries.games import storage_item
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
-from tests.domain.builders import raises_code, some_rules
+from tests.domain.builders import make_rules, raises_code
 
 
 def game(table, tag):
@@ -108,13 +108,13 @@ def test_the_rules_may_refuse_a_value(table):
     def cheating(key, value):
         raise DomainError(ErrorCode.STORAGE_ITEM_REFUSED)
 
-    table.set_rules("free", some_rules(datum=cheating))
+    table.set_rules("free", make_rules(datum=cheating))
     with raises_code(ErrorCode.STORAGE_ITEM_REFUSED):
         keep(table, table.make_guest())
 
 
 def test_rules_that_fail_keep_nothing(table):
-    table.set_rules("free", some_rules(datum=lambda key, value: value["x"]))
+    table.set_rules("free", make_rules(datum=lambda key, value: value["x"]))
     ann = table.make_guest()
     with raises_code(ErrorCode.RULES_FAILED):
         keep(table, ann)

@@ -26,7 +26,7 @@ from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
 from tests.core.table import Table
-from tests.domain.builders import some_rules
+from tests.domain.builders import make_rules
 
 STEPS = 1200
 Asked = dict[str, Callable[[], Any]]
@@ -62,7 +62,7 @@ class Walk:
         self.table.all_entities = dict  # type: ignore[method-assign]
         if seed % 2:
             self.table.set_rules(
-                "free", some_rules(min_players=1, outcome=self.outcome, left=self.left)
+                "free", make_rules(min_players=1, outcome=self.outcome, left=self.left)
             )
         self.lobby: Lobby | None = None
         self.room: Room | None = None

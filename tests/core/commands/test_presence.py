@@ -15,7 +15,7 @@ from coalserver.domain.play.events import (
     RoomMemberAway,
     RoomMemberLeft,
 )
-from tests.domain.builders import some_rules
+from tests.domain.builders import make_rules
 
 
 def silent(table, player, seconds):
@@ -185,7 +185,7 @@ def test_rules_that_fail_do_not_keep_a_silent_seat(table):
     def left(state, seat):
         raise ZeroDivisionError
 
-    table.set_rules("free", some_rules(left=left))
+    table.set_rules("free", make_rules(left=left))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     silent(table, bob, 300)

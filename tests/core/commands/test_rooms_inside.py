@@ -29,7 +29,7 @@ from coalserver.domain.play.events import (
     TurnTaken,
 )
 from coalserver.domain.play.lobby import CloseReason, LobbyState
-from tests.domain.builders import raises_code, some_rules
+from tests.domain.builders import make_rules, raises_code
 
 # Playing
 
@@ -84,7 +84,7 @@ def test_rules_that_fail_are_a_refusal_and_nothing_is_said(table):
     def legal(state, seat, turn):
         raise ZeroDivisionError
 
-    table.set_rules("free", some_rules(legal=legal))
+    table.set_rules("free", make_rules(legal=legal))
     ann = table.make_guest()
     room = table.make_started_room(ann, table.make_guest(), game="free")
     table.clear_events()
@@ -197,7 +197,7 @@ def test_rules_that_fail_hold_back_who_leaves(table):
     def left(state, seat):
         raise ZeroDivisionError
 
-    table.set_rules("free", some_rules(left=left))
+    table.set_rules("free", make_rules(left=left))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     with raises_code(ErrorCode.RULES_FAILED):

@@ -10,7 +10,7 @@ from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomOpened
 from coalserver.domain.play.lobby import CloseReason, LobbyState
 from coalserver.domain.play.room import Room
-from tests.domain.builders import raises_code, some_rules
+from tests.domain.builders import make_rules, raises_code
 
 
 def test_the_members_of_the_lobby_play(table):
@@ -85,7 +85,7 @@ def test_silence_costs_a_seat_or_never_does(table, keep_seats, grace):
 
 
 def test_in_a_game_with_rules_nobody_comes_later(table):
-    table.set_rules("free", some_rules())
+    table.set_rules("free", make_rules())
     room = table.make_started_room(table.make_guest(), table.make_guest(), game="free")
     with raises_code(ErrorCode.ROOM_FULL):
         table.execute(join_room, room_id=room.id, player_id=table.make_guest())
@@ -167,7 +167,7 @@ def test_rules_that_fail_start_nothing(table, broken):
     def failing(*_):
         raise ZeroDivisionError
 
-    table.set_rules("free", some_rules(**{broken: failing}))
+    table.set_rules("free", make_rules(**{broken: failing}))
     ann = table.make_guest()
     lobby = table.make_lobby(ann, table.make_guest())
     table.clear_events()
@@ -177,7 +177,7 @@ def test_rules_that_fail_start_nothing(table, broken):
 
 
 def test_rules_that_set_up_what_is_not_json_start_nothing(table):
-    table.set_rules("free", some_rules(setup=lambda seats, options, rng: {1, 2}))
+    table.set_rules("free", make_rules(setup=lambda seats, options, rng: {1, 2}))
     ann = table.make_guest()
     lobby = table.make_lobby(ann, table.make_guest())
     with raises_code(ErrorCode.RULES_FAILED):
@@ -232,7 +232,7 @@ def test_who_stays_behind_need_not_be_ready(table):
 
 
 def test_who_stays_behind_is_not_one_too_many(table):
-    table.set_rules("free", some_rules(max_players=4))
+    table.set_rules("free", make_rules(max_players=4))
     *_, room = started_without(table, capacity=3)
     assert table.room_state(room.id)["seats"] == 2
 

@@ -11,7 +11,7 @@ from coalserver.core.queries.rooms import answered_actions, pending_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.events import ActionFinished, ActionRequested, TurnTaken
-from tests.domain.builders import raises_code, some_rules
+from tests.domain.builders import make_rules, raises_code
 
 
 def make_turn(table, room, sender, request, **parts):
@@ -65,7 +65,7 @@ def test_a_turn_that_is_no_object_never_comes_to_the_rules(table, request_):
 
 
 def test_rules_that_fail_to_show_the_state_play_no_turn(table):
-    table.set_rules("free", some_rules(view=lambda state, seat: {1, 2}))
+    table.set_rules("free", make_rules(view=lambda state, seat: {1, 2}))
     ann = table.make_guest()
     room = table.make_started_room(ann, table.make_guest(), game="free")
     with raises_code(ErrorCode.RULES_FAILED):
@@ -74,7 +74,7 @@ def test_rules_that_fail_to_show_the_state_play_no_turn(table):
 
 
 def test_a_turn_that_decides_the_game_is_answered_though_its_room_is_over(table):
-    rules = some_rules(outcome=lambda state: {"winner": 0} if state["turns"] else None)
+    rules = make_rules(outcome=lambda state: {"winner": 0} if state["turns"] else None)
     table.set_rules("free", rules)
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")

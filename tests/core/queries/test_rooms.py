@@ -16,7 +16,7 @@ from coalserver.core.queries.rooms import (
 )
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.room import Room
-from tests.domain.builders import raises_code, some_rules
+from tests.domain.builders import make_rules, raises_code
 
 
 @pytest.mark.parametrize(("query", "by"), [(get_room, "id"), (room_by_code, "code")])
@@ -92,7 +92,7 @@ def test_open_rooms_have_a_free_place(table):
 
 
 def test_a_seat_that_was_given_up_under_rules_is_no_free_place(table):
-    table.set_rules("free", some_rules())
+    table.set_rules("free", make_rules())
     ann, bob, cid = (table.make_guest() for _ in range(3))
     room = table.make_started_room(ann, bob, cid, game="free", transfer_host=True)
     table.execute(leave_room, room_id=room.id, player_id=cid)

@@ -1,4 +1,4 @@
-"""What is an address, and what is too short."""
+"""Validation of email addresses and passwords."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from coalserver.domain.errors import ErrorCode
 from tests.domain.builders import raises_code
 
 
-def test_an_address_is_compared_trimmed_and_in_lower_case():
+def test_email_is_trimmed_and_in_lower_case():
     assert validate_email("  Ann@Example.ORG ") == "ann@example.org"
 
 
 @pytest.mark.parametrize("email", ["ann@localhost", "ann+games@mail.example.org", "ä@ö.de"])
-def test_what_can_be_an_address_is_one(email):
+def test_valid_email_is_accepted(email):
     assert validate_email(email) == email
 
 
@@ -33,15 +33,15 @@ def test_what_can_be_an_address_is_one(email):
         "a" * 243 + "@example.org",
     ],
 )
-def test_what_is_no_address_is_refused(email):
+def test_invalid_email_is_refused(email):
     with raises_code(ErrorCode.INVALID_EMAIL):
         validate_email(email)
 
 
-def test_a_password_of_eight_characters_is_long_enough():
+def test_password_of_minimum_length_is_accepted():
     assert validate_password("12345678") == "12345678"
 
 
-def test_a_shorter_one_is_not():
+def test_short_password_is_refused():
     with raises_code(ErrorCode.PASSWORD_TOO_SHORT, minimum=8):
         validate_password("1234567")

@@ -1,4 +1,4 @@
-"""Clients, grants, codes and tokens, as values."""
+"""OAuth clients, grants, authorization codes and token pairs."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,42 +19,44 @@ from coalserver.domain.accounts.oauth import (
 from coalserver.domain.errors import ErrorCode
 from tests.domain.builders import NOW, raises_code
 
-HOME = "http://example.com/callback"
+REDIRECT_URI = "http://example.com/callback"
 
 
 def make_client(**parts: Any) -> OAuthClient:
-    return replace(OAuthClient(1, "app", (HOME,), "data", "locked", NOW), **parts)
+    return replace(OAuthClient(1, "app", (REDIRECT_URI,), "data", "locked", NOW), **parts)
 
 
 def make_code(**parts: Any) -> AuthorizationCode:
-    return replace(AuthorizationCode(1, "digest", 1, 3, "data", HOME, NOW + 600), **parts)
+    return replace(AuthorizationCode(1, "digest", 1, 3, "data", REDIRECT_URI, NOW + 600), **parts)
 
 
-def make_access(**parts: Any) -> TokenPair:
+def make_token_pair(**parts: Any) -> TokenPair:
     return replace(TokenPair(1, "d", 1, 3, "data", NOW, NOW + 3600, "r", NOW + 9000), **parts)
 
 
-@pytest.mark.parametrize("asked", ["data", "data data", " data "])
-def test_a_client_may_ask_for_what_it_is_for(asked):
-    assert make_client().validate_scope(asked) == "data"
+@pytest.mark.parametrize("requested", ["data", "data data", " data "])
+def test_client_may_request_its_scope(requested):
+    assert make_client().validate_scope(requested) == "data"
 
 
-@pytest.mark.parametrize("asked", ["", " ", "agent", "data agent", "DATA"])
-def test_a_client_may_not_ask_for_more_or_for_nothing(asked):
+@pytest.mark.parametrize("requested", ["", " ", "agent", "data agent", "DATA"])
+def test_client_may_not_request_other_or_empty_scopes(requested):
     with raises_code(ErrorCode.INVALID_SCOPE):
-        make_client().validate_scope(asked)
+        make_client().validate_scope(requested)
 
 
-def test_a_scope_becomes_less_and_never_more():
+def test_scope_can_be_reduced_but_not_extended():
     both = make_client(scope="data more")
     assert both.with_scope("data").scope == "data"
     with raises_code(ErrorCode.INVALID_SCOPE):
         both.with_scope("data").with_scope("data more")
 
 
-@pytest.mark.parametrize("uri", [HOME + "/", HOME + "?", HOME.upper(), "http://example.com", ""])
-def test_a_redirect_address_fits_to_the_letter(uri):
-    assert make_client().allows_redirect(HOME)
+@pytest.mark.parametrize(
+    "uri", [REDIRECT_URI + "/", REDIRECT_URI + "?", REDIRECT_URI.upper(), "http://example.com", ""]
+)
+def test_redirect_uri_must_match_exactly(uri):
+    assert make_client().allows_redirect(REDIRECT_URI)
     assert not make_client().allows_redirect(uri)
 
 
@@ -80,47 +82,52 @@ def test_a_redirect_address_fits_to_the_letter(uri):
         "http://example.com/" + "x" * MAX_URI_LENGTH,
     ],
 )
-def test_what_leads_nowhere_or_runs_here_is_no_redirect_address(uri):
+def test_unsafe_redirect_uri_is_refused(uri):
     assert not is_safe_redirect_uri(uri)
     with raises_code(ErrorCode.INVALID_REQUEST):
         validate_redirect_uris([uri])
 
 
 @pytest.mark.parametrize(
-    "uri", [HOME, "https://a.example/?x=1", "http://127.0.0.1:8000/cb", "org.example.app://cb"]
+    "uri",
+    [REDIRECT_URI, "https://a.example/?x=1", "http://127.0.0.1:8000/cb", "org.example.app://cb"],
 )
-def test_programs_of_any_kind_have_redirect_addresses(uri):
+def test_redirect_uri_may_have_any_safe_scheme(uri):
     assert validate_redirect_uris([uri, uri]) == (uri,)
 
 
-def test_there_is_one_redirect_address_at_least_and_no_crowd():
-    for uris in ([], [f"{HOME}/{n}" for n in range(MAX_REDIRECT_URIS + 1)]):
+def test_number_of_redirect_uris_is_limited():
+    for uris in ([], [f"{REDIRECT_URI}/{n}" for n in range(MAX_REDIRECT_URIS + 1)]):
         with raises_code(ErrorCode.INVALID_REQUEST):
             validate_redirect_uris(uris)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "usable"),
+    ("requested_id", "expected"),
     [("my_example_app", "my_example_app"), ("My App!", "My-App"), ("../..", ""), ("é/?", "")],
 )
-def test_a_wanted_id_is_made_fit_for_an_address(wanted, usable):
-    assert slugify_client_id(wanted) == usable
+def test_client_id_is_slugified(requested_id, expected):
+    assert slugify_client_id(requested_id) == expected
 
 
-def test_a_secret_ends_only_if_it_was_said_to():
+def test_secret_expires_only_with_an_expiry():
     assert not make_client().is_secret_expired(NOW + 1e9)
     assert make_client(secret_until=NOW).is_secret_expired(NOW)
 
 
-def test_a_code_is_good_for_its_client_and_its_address_until_it_ends():
-    make_code().check_redeemable(1, HOME, NOW + 599)
-    for client, uri, now in ((2, HOME, NOW), (1, HOME + "/", NOW), (1, HOME, NOW + 600)):
+def test_code_is_redeemable_by_its_client_and_redirect_uri_until_expiry():
+    make_code().check_redeemable(1, REDIRECT_URI, NOW + 599)
+    for client, uri, now in (
+        (2, REDIRECT_URI, NOW),
+        (1, REDIRECT_URI + "/", NOW),
+        (1, REDIRECT_URI, NOW + 600),
+    ):
         with raises_code(ErrorCode.INVALID_GRANT):
             make_code().check_redeemable(client, uri, now)
 
 
-def test_a_refresh_token_outlives_its_access_token():
-    pair = make_access()
+def test_refresh_token_outlives_its_access_token():
+    pair = make_token_pair()
     assert pair.is_expired(NOW + 3600) and not pair.is_fully_expired(NOW + 3600)
     pair.check_refreshable(1, NOW + 3600)
     assert pair.is_fully_expired(NOW + 9000)
@@ -129,11 +136,11 @@ def test_a_refresh_token_outlives_its_access_token():
             pair.check_refreshable(client, now)
 
 
-def test_a_token_without_an_end_has_none():
-    forever = make_access(until=None, refresh="")
-    assert not forever.is_expired(NOW + 1e9) and not forever.is_fully_expired(NOW + 1e9)
+def test_token_without_expiry_never_expires():
+    permanent = make_token_pair(until=None, refresh="")
+    assert not permanent.is_expired(NOW + 1e9) and not permanent.is_fully_expired(NOW + 1e9)
 
 
-def test_a_grant_covers_what_was_granted():
+def test_grant_covers_its_scopes():
     grant = Grant(1, 3, 1, "data", NOW)
     assert grant.covers("data") and not grant.covers("data more")

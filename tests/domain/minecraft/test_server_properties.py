@@ -1,4 +1,4 @@
-"""Properties: what holds of how a world is run, and what is kept of it."""
+"""Server properties: defaults and updates."""
 
 import json
 
@@ -13,13 +13,17 @@ from coalserver.domain.minecraft.server_properties import (
 )
 
 
-def test_what_was_not_said_is_the_default():
-    told = effective_properties(b"{}")
-    assert list(told) == list(PROPERTIES)
-    assert (told["memory"], told["server_port"], told["pvp"]) == ("256M", None, False)
+def test_properties_have_defaults():
+    properties = effective_properties(b"{}")
+    assert list(properties) == list(PROPERTIES)
+    assert (properties["memory"], properties["server_port"], properties["pvp"]) == (
+        "256M",
+        None,
+        False,
+    )
 
 
-def test_every_default_may_be_said():
+def test_defaults_are_valid():
     for kind in PROPERTIES.values():
         match kind:
             case IntegerProperty(default=int(number), low=low, high=high):
@@ -28,20 +32,27 @@ def test_every_default_may_be_said():
                 assert word in choices
 
 
-def test_only_what_is_said_is_kept_and_what_was_said_stays():
-    kept = update_properties(update_properties(b"{}", {"pvp": True, "other": 1}), {"motd": "Hi"})
-    assert json.loads(kept) == {"pvp": True, "motd": "Hi"}
-    assert effective_properties(kept) == {**effective_properties(b"{}"), "pvp": True, "motd": "Hi"}
+def test_update_stores_changes_and_keeps_other_values():
+    stored = update_properties(update_properties(b"{}", {"pvp": True, "other": 1}), {"motd": "Hi"})
+    assert json.loads(stored) == {"pvp": True, "motd": "Hi"}
+    assert effective_properties(stored) == {
+        **effective_properties(b"{}"),
+        "pvp": True,
+        "motd": "Hi",
+    }
 
 
-def test_what_is_said_may_be_taken_back():
-    kept = update_properties(b"{}", {"server_port": 25570})
-    assert effective_properties(kept)["server_port"] == 25570
+def test_property_can_be_reset_to_none():
+    stored = update_properties(b"{}", {"server_port": 25570})
+    assert effective_properties(stored)["server_port"] == 25570
     assert (
-        effective_properties(update_properties(kept, {"server_port": None}))["server_port"] is None
+        effective_properties(update_properties(stored, {"server_port": None}))["server_port"]
+        is None
     )
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\x00", "\x1b", "\u2028"])
-def test_no_text_begins_another_line(end):
-    assert effective_properties(update_properties(b"{}", {"motd": f"a{end}b"}))["motd"] == "a b"
+@pytest.mark.parametrize("separator", ["\n", "\r\n", "\x00", "\x1b", "\u2028"])
+def test_text_is_a_single_line(separator):
+    assert (
+        effective_properties(update_properties(b"{}", {"motd": f"a{separator}b"}))["motd"] == "a b"
+    )

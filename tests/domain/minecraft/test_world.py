@@ -1,4 +1,4 @@
-"""Worlds: the status that pings, lines and time make, for worlds of others and of ours."""
+"""The run state of worlds from pings, log lines and silence."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import PENDING, SILENCE_SECONDS, Ping, World, WorldStatus
 from tests.domain.builders import NOW
 
-UP, DOWN, UNSURE = Ping(running=True), Ping(running=False), Ping()
-ON_THE_WAY = sorted(PENDING)
+RUNNING, STOPPED, UNKNOWN = Ping(running=True), Ping(running=False), Ping()
+TRANSITIONAL = sorted(PENDING)
 
 
 def make_world(status: WorldStatus = WorldStatus.UNKNOWN, **parts) -> World:
@@ -37,27 +37,38 @@ def stopped(second: float = NOW):
 @pytest.mark.parametrize("before", [WorldStatus.UNKNOWN, WorldStatus.RUNNING, WorldStatus.STOPPED])
 @pytest.mark.parametrize(
     ("ping", "status"),
-    [(UP, WorldStatus.RUNNING), (DOWN, WorldStatus.STOPPED), (UNSURE, WorldStatus.UNKNOWN)],
+    [
+        (RUNNING, WorldStatus.RUNNING),
+        (STOPPED, WorldStatus.STOPPED),
+        (UNKNOWN, WorldStatus.UNKNOWN),
+    ],
 )
-def test_a_ping_says_how_a_world_is(before, ping, status):
+def test_ping_sets_the_status(before, ping, status):
     assert make_world(before).ping(ping, NOW).status is status
 
 
-#: State, what comes, and what is then.
-TABLE = [
-    *((coming, UP, WorldStatus.RUNNING) for coming in ("queued_start", "loading", "loaded")),
-    *((coming, DOWN, coming) for coming in ("queued_start", "loading", "loaded")),
-    *((coming, UNSURE, coming) for coming in ("queued_start", "loading", "loaded")),
-    *((going, ping, going) for going in ("queued_stop", "saving") for ping in (UP, DOWN, UNSURE)),
-    # The old one still runs.
-    ("queued_restart", UP, "queued_restart"),
-    ("queued_restart", UNSURE, "queued_restart"),
-    ("queued_restart", DOWN, "queued_start"),
+#: Status, ping and expected status.
+PINGS_IN_TRANSITION = [
+    *(
+        (starting, RUNNING, WorldStatus.RUNNING)
+        for starting in ("queued_start", "loading", "loaded")
+    ),
+    *((starting, STOPPED, starting) for starting in ("queued_start", "loading", "loaded")),
+    *((starting, UNKNOWN, starting) for starting in ("queued_start", "loading", "loaded")),
+    *(
+        (stopping, ping, stopping)
+        for stopping in ("queued_stop", "saving")
+        for ping in (RUNNING, STOPPED, UNKNOWN)
+    ),
+    # The old process still runs.
+    ("queued_restart", RUNNING, "queued_restart"),
+    ("queued_restart", UNKNOWN, "queued_restart"),
+    ("queued_restart", STOPPED, "queued_start"),
 ]
 
 
-@pytest.mark.parametrize(("before", "ping", "status"), TABLE)
-def test_a_world_on_its_way_hears_only_of_where_it_goes(before, ping, status):
+@pytest.mark.parametrize(("before", "ping", "status"), PINGS_IN_TRANSITION)
+def test_transitional_status_changes_only_to_its_target(before, ping, status):
     assert make_world(WorldStatus(before)).ping(ping, NOW).status == status
 
 
@@ -76,40 +87,40 @@ def test_a_world_on_its_way_hears_only_of_where_it_goes(before, ping, status):
         ("running", make_line("<Steve> Stopping server"), "running"),
     ],
 )
-def test_a_line_says_how_a_world_is(before, line, status):
+def test_line_sets_the_status(before, line, status):
     assert make_world(WorldStatus(before)).apply_line(line, NOW).status == status
 
 
-def test_a_restart_is_through_when_the_new_one_is_seen():
+def test_restart_is_complete_when_the_new_process_is_seen():
     world = make_world(WorldStatus.RUNNING).with_pending_status(WorldStatus.QUEUED_RESTART, NOW)
-    for told, status in (
-        (UP, WorldStatus.QUEUED_RESTART),
-        (DOWN, WorldStatus.QUEUED_START),
-        (DOWN, WorldStatus.QUEUED_START),
-        (UP, WorldStatus.RUNNING),
+    for ping, status in (
+        (RUNNING, WorldStatus.QUEUED_RESTART),
+        (STOPPED, WorldStatus.QUEUED_START),
+        (STOPPED, WorldStatus.QUEUED_START),
+        (RUNNING, WorldStatus.RUNNING),
     ):
-        world = world.ping(told, NOW + 1)
+        world = world.ping(ping, NOW + 1)
         assert world.status is status
     assert world.pending_since is None
 
 
 @pytest.mark.parametrize("before", WorldStatus)
-def test_a_world_that_was_put_away_is_stopped_unless_it_is_wanted_again(before):
+def test_saved_world_is_stopped_unless_a_start_is_queued(before):
     wanted = ("queued_start", "loading", "loaded", "queued_restart")
     status = before if before in wanted else WorldStatus.STOPPED
     assert make_world(before).after_save().status is status
 
 
 @pytest.mark.parametrize("line", [started(NOW - 5), stopped(NOW - 5)])
-@pytest.mark.parametrize("ping", [UP, DOWN])
-def test_a_line_of_before_the_last_ping_changes_no_status(line, ping):
+@pytest.mark.parametrize("ping", [RUNNING, STOPPED])
+def test_line_older_than_the_last_ping_does_not_change_the_status(line, ping):
     world = make_world().ping(ping, NOW)
     assert world.apply_line(line, NOW + 1).status is world.status
     assert not world.is_newest(line)
 
 
 @pytest.mark.parametrize("line", [started, stopped])
-def test_a_line_of_long_ago_changes_no_status_even_where_nothing_else_is_known(line):
+def test_old_line_does_not_change_an_unknown_status(line):
     assert (
         make_world().apply_line(line(NOW - SILENCE_SECONDS - 1), NOW).status is WorldStatus.UNKNOWN
     )
@@ -118,52 +129,52 @@ def test_a_line_of_long_ago_changes_no_status_even_where_nothing_else_is_known(l
     )
 
 
-def test_lines_in_the_wrong_order_end_with_the_newest():
+def test_newest_line_determines_the_status():
     world = make_world().apply_line(stopped(NOW), NOW).apply_line(started(NOW - 60), NOW)
     assert world.status is WorldStatus.STOPPED
 
 
-def test_a_line_of_the_same_second_is_news():
+def test_line_of_the_same_second_changes_the_status():
     assert (
         make_world(last_ping=NOW + 0.9).apply_line(stopped(NOW), NOW + 1).status
         is WorldStatus.STOPPED
     )
 
 
-def test_a_clock_that_is_ahead_does_not_make_deaf():
+def test_line_from_the_future_does_not_block_later_lines():
     world = make_world().apply_line(started(NOW + 9999), NOW)
     assert world.apply_line(stopped(NOW + 1), NOW + 1).status is WorldStatus.STOPPED
 
 
-def test_the_version_is_that_of_the_newest_start_even_of_long_ago():
+def test_version_is_that_of_the_newest_start():
     old = make_line("Starting minecraft server version 1.7.10", NOW - 500)
-    world = make_world().ping(UP, NOW).apply_line(started(NOW - 100), NOW).apply_line(old, NOW)
+    world = make_world().ping(RUNNING, NOW).apply_line(started(NOW - 100), NOW).apply_line(old, NOW)
     assert world.version == "26.3"
 
 
-def test_an_impossible_time_changes_nothing():
+def test_line_with_an_impossible_time_changes_nothing():
     line = parse_line("2014-02-30 10:32:55 [INFO] Stopping server", NoDates())
     assert make_world(WorldStatus.RUNNING).apply_line(line, NOW) == make_world(WorldStatus.RUNNING)
 
 
-def test_the_address_is_that_of_the_last_ping_with_one_while_it_runs():
+def test_address_is_kept_while_the_world_runs():
     world = make_world().ping(Ping(running=True, address="1.2.3.4"), NOW)
-    assert world.ping(UP, NOW).address == "1.2.3.4"
-    assert world.ping(UNSURE, NOW).address == "1.2.3.4"
-    assert world.ping(DOWN, NOW).address == ""
+    assert world.ping(RUNNING, NOW).address == "1.2.3.4"
+    assert world.ping(UNKNOWN, NOW).address == "1.2.3.4"
+    assert world.ping(STOPPED, NOW).address == ""
     assert world.apply_line(stopped(), NOW).address == ""
 
 
-def test_a_ping_is_noted_each_minute_or_when_it_says_something():
-    world = make_world().ping(UP, NOW)
-    assert world.ping(UP, NOW + 30) is world
-    assert world.ping(UP, NOW + 61).last_ping == NOW + 61
-    assert world.ping(DOWN, NOW + 30).last_ping == NOW + 30
+def test_last_ping_is_saved_each_minute_and_with_changes():
+    world = make_world().ping(RUNNING, NOW)
+    assert world.ping(RUNNING, NOW + 30) is world
+    assert world.ping(RUNNING, NOW + 61).last_ping == NOW + 61
+    assert world.ping(STOPPED, NOW + 30).last_ping == NOW + 30
     assert world.ping(Ping(running=True, overloads=1), NOW + 30).last_ping == NOW + 30
 
 
-def test_a_ping_brings_what_it_tells_and_leaves_the_rest():
-    told = Ping(
+def test_ping_updates_reported_fields_only():
+    full_ping = Ping(
         running=True,
         day=3,
         time=1000,
@@ -173,13 +184,13 @@ def test_a_ping_brings_what_it_tells_and_leaves_the_rest():
         behind=9,
         skipped=4,
     )
-    world = make_world().ping(told, NOW).ping(Ping(running=True, raining=True), NOW + 1)
+    world = make_world().ping(full_ping, NOW).ping(Ping(running=True, raining=True), NOW + 1)
     assert (world.day, world.time, world.read) == (3, 1000, NOW)
     assert (world.raining, world.thundering) == (True, True)
     assert (world.overloads, world.behind, world.skipped) == (2, 9, 4)
 
 
-def test_the_time_in_a_world_goes_on_while_it_runs_and_the_day_does_not():
+def test_time_of_day_is_extrapolated_while_the_world_runs():
     world = make_world().ping(Ping(running=True, day=3, time=1000), NOW)
     assert world.time_of_day(NOW + 1220) == (1000 + 20 * 1220) % 24000 == 1400
     assert world.ping(Ping(running=False), NOW + 5).time_of_day(NOW + 1220) == 1000
@@ -187,13 +198,13 @@ def test_the_time_in_a_world_goes_on_while_it_runs_and_the_day_does_not():
     assert make_world(WorldStatus.RUNNING).time_of_day(NOW) is None
 
 
-def test_the_same_time_told_again_is_still_of_when_it_was_read():
+def test_repeated_time_keeps_its_reading_time():
     world = make_world().ping(Ping(running=True, day=3, time=1000, read=NOW - 50), NOW)
     assert world.ping(Ping(running=True, day=3, time=1000), NOW + 9).read == NOW - 50
 
 
 @pytest.mark.parametrize(
-    ("status", "pinged", "after"),
+    ("status", "last_ping", "expected"),
     [
         (WorldStatus.RUNNING, NOW, WorldStatus.RUNNING),
         (WorldStatus.RUNNING, NOW - SILENCE_SECONDS - 1, WorldStatus.UNKNOWN),
@@ -203,12 +214,12 @@ def test_the_same_time_told_again_is_still_of_when_it_was_read():
         (WorldStatus.QUEUED_START, None, WorldStatus.QUEUED_START),
     ],
 )
-def test_nothing_is_known_of_a_silent_world(status, pinged, after):
-    assert make_world(status, last_ping=pinged).after_silence(NOW).status is after
+def test_silent_world_becomes_unknown(status, last_ping, expected):
+    assert make_world(status, last_ping=last_ping).after_silence(NOW).status is expected
 
 
-@pytest.mark.parametrize("status", ON_THE_WAY)
-def test_nobody_is_on_the_way_for_ever(status):
+@pytest.mark.parametrize("status", TRANSITIONAL)
+def test_transitional_status_times_out(status):
     world = make_world().with_pending_status(status, NOW, 50)
     assert world.after_silence(NOW + SILENCE_SECONDS).status is status
     lost = world.after_silence(NOW + SILENCE_SECONDS + 1)
@@ -219,12 +230,14 @@ def test_nobody_is_on_the_way_for_ever(status):
     st.lists(
         st.tuples(
             st.integers(0, 400),
-            st.sampled_from([UP, DOWN, UNSURE, started, stopped, *ON_THE_WAY, "saved", "silent"]),
+            st.sampled_from(
+                [RUNNING, STOPPED, UNKNOWN, started, stopped, *TRANSITIONAL, "saved", "silent"]
+            ),
         ),
         max_size=12,
     )
 )
-def test_a_world_is_on_its_way_exactly_while_it_has_a_time_for_it(steps):
+def test_pending_since_is_set_exactly_in_transitional_status(steps):
     world, now = make_world(), NOW
     for seconds, step in steps:
         now += seconds

@@ -1,10 +1,10 @@
-"""Options a game understands, and rules that may fail."""
+"""Options of games, shared data and failures of rules."""
 
 import pytest
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Option, call_rule, call_rule_json, dump_json
-from tests.domain.builders import NOW, make_game, raises_code, some_rules
+from tests.domain.builders import NOW, make_game, make_rules, raises_code
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tests.domain.builders import NOW, make_game, raises_code, some_rules
         (Option("a", str, choices=("x", "y")), "y"),
     ],
 )
-def test_an_option_takes(option, value):
+def test_option_accepts_value(option, value):
     option.check(value)
 
 
@@ -39,36 +39,36 @@ def test_an_option_takes(option, value):
         (Option("a", str, choices=("x", "y")), "z"),
     ],
 )
-def test_an_option_does_not_take(option, value):
+def test_option_refuses_value(option, value):
     with raises_code(ErrorCode.OPTIONS_REFUSED, option="a"):
         option.check(value)
 
 
-def test_options_a_game_does_not_know_are_its_players_business():
-    some_rules(options=(Option("a", int),)).check_options(b'{"b":"anything"}')
+def test_unknown_option_is_accepted():
+    make_rules(options=(Option("a", int),)).check_options(b'{"b":"anything"}')
 
 
-def test_options_a_game_knows_are_checked():
+def test_known_option_is_checked():
     with raises_code(ErrorCode.OPTIONS_REFUSED, option="a"):
-        some_rules(options=(Option("a", int),)).check_options(b'{"a":"one"}')
+        make_rules(options=(Option("a", int),)).check_options(b'{"a":"one"}')
 
 
-def test_an_option_may_be_left_out():
-    some_rules(options=(Option("a", int),)).check_options(b"{}")
+def test_missing_option_is_accepted():
+    make_rules(options=(Option("a", int),)).check_options(b"{}")
 
 
 @pytest.mark.parametrize("options", [b"[]", b'"a"', b"null", b"3"])
-def test_options_that_are_no_object_are_refused(options):
+def test_options_must_be_an_object(options):
     with raises_code(ErrorCode.OPTIONS_REFUSED):
-        some_rules(options=(Option("a", int),)).check_options(options)
+        make_rules(options=(Option("a", int),)).check_options(options)
 
 
-def test_json_is_dumped_compact_and_in_its_own_letters():
+def test_dump_json_is_compact_and_not_escaped():
     assert dump_json({"a": [1, "ö"]}) == '{"a":[1,"ö"]}'.encode()
 
 
 @pytest.mark.parametrize("value", [{1, 2}, float("nan"), object(), "\ud800"])
-def test_what_is_not_json_is_not_dumped(value):
+def test_dump_json_raises_for_other_values(value):
     with pytest.raises((TypeError, ValueError)):
         dump_json(value)
 
@@ -77,18 +77,18 @@ def failing(*_):
     raise ZeroDivisionError
 
 
-def test_a_rule_that_fails_is_a_refusal_that_names_it():
+def test_failing_rule_raises_rules_failed_with_its_name():
     with raises_code(ErrorCode.RULES_FAILED, rule="failing"):
         call_rule(failing, 1)
 
 
-def test_what_made_a_rule_fail_is_not_forgotten():
+def test_rules_failed_keeps_the_cause():
     with pytest.raises(DomainError) as caught:
         call_rule(failing)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_what_a_rule_refuses_is_refused_for_its_reason():
+def test_domain_error_of_a_rule_is_raised_unchanged():
     def legal():
         raise DomainError(ErrorCode.TURN_REFUSED, code="too_late")
 
@@ -102,17 +102,17 @@ def circular():
     return state
 
 
-@pytest.mark.parametrize("answer", [set, object, circular, lambda: {"a": float("inf")}])
-def test_an_answer_that_is_not_json_is_a_failure_of_the_rule(answer):
+@pytest.mark.parametrize("rule", [set, object, circular, lambda: {"a": float("inf")}])
+def test_result_that_is_not_json_raises_rules_failed(rule):
     with raises_code(ErrorCode.RULES_FAILED):
-        call_rule_json(answer)
+        call_rule_json(rule)
 
 
-def test_shared_data_is_replaced_whole():
-    kept = make_game(data=b'{"a":1}').update_data(b'{"b":2}', None, NOW + 5)
-    assert (kept.data, kept.data_version, kept.data_updated) == (b'{"b":2}', 1, NOW + 5)
+def test_update_data_replaces_shared_data():
+    updated = make_game(data=b'{"a":1}').update_data(b'{"b":2}', None, NOW + 5)
+    assert (updated.data, updated.data_version, updated.data_updated) == (b'{"b":2}', 1, NOW + 5)
 
 
-def test_shared_data_that_has_changed_since_is_not_replaced():
+def test_update_data_with_an_old_version_is_refused():
     with raises_code(ErrorCode.VERSION_CONFLICT, version=2):
         make_game(data_version=2).update_data(b"{}", 1, NOW)

@@ -1,4 +1,4 @@
-"""Whom a host lets in."""
+"""Admission settings of hosts."""
 
 import pytest
 
@@ -8,59 +8,59 @@ from tests.domain.builders import make_host_profile, raises_code
 OPEN = {"only_friends": False}
 
 
-def test_a_new_host_lets_nobody_in_but_himself():
+def test_default_profile_admits_only_the_host():
     assert make_host_profile(id=1).admits(1)
     assert not make_host_profile(id=1).admits(2)
     assert not make_host_profile(id=1).admits(None)
 
 
-def test_friends_are_let_in():
+def test_friend_is_admitted():
     assert make_host_profile().add_friend(2).admits(2)
 
 
-def test_a_host_open_to_all_lets_anyone_in():
+def test_open_profile_admits_any_player():
     assert make_host_profile(**OPEN).admits(2)
 
 
-def test_who_is_banned_is_not_let_in():
+def test_banned_player_is_not_admitted():
     assert not make_host_profile(**OPEN).ban(2).admits(2)
 
 
-def test_a_friend_who_is_banned_is_not_let_in():
+def test_ban_overrules_friendship():
     assert not make_host_profile().add_friend(2).ban(2).admits(2)
 
 
-def test_who_has_no_name_is_let_in_where_that_is_allowed():
+def test_allow_nonames_admits_guest_without_a_name():
     assert make_host_profile(allow_nonames=True, **OPEN).admits(None)
 
 
-def test_who_has_no_name_is_not_let_in_where_it_is_not_allowed():
+def test_guest_without_a_name_is_not_admitted_by_default():
     assert not make_host_profile(**OPEN).admits(None)
 
 
-def test_who_has_no_name_is_nobodys_friend():
+def test_only_friends_excludes_guests_without_a_name():
     assert not make_host_profile(allow_nonames=True, only_friends=True).admits(None)
 
 
-@pytest.mark.parametrize(("verb", "listed"), [("add_friend", "friends"), ("ban", "banlist")])
-def test_saying_it_again_changes_nothing(verb, listed):
-    said = getattr(make_host_profile(), verb)(2)
-    assert getattr(getattr(said, verb)(2), listed) == (2,)
+@pytest.mark.parametrize(("method", "field"), [("add_friend", "friends"), ("ban", "banlist")])
+def test_adding_twice_changes_nothing(method, field):
+    profile = getattr(make_host_profile(), method)(2)
+    assert getattr(getattr(profile, method)(2), field) == (2,)
 
 
-@pytest.mark.parametrize(("verb", "listed"), [("remove_friend", "friends"), ("unban", "banlist")])
-def test_taking_it_back_leaves_the_others(verb, listed):
-    welcome = make_host_profile(**{listed: (2, 3)})
-    assert getattr(getattr(welcome, verb)(2), listed) == (3,)
+@pytest.mark.parametrize(("method", "field"), [("remove_friend", "friends"), ("unban", "banlist")])
+def test_removing_keeps_other_players(method, field):
+    profile = make_host_profile(**{field: (2, 3)})
+    assert getattr(getattr(profile, method)(2), field) == (3,)
 
 
-@pytest.mark.parametrize("verb", ["remove_friend", "unban"])
-def test_what_was_not_said_cannot_be_taken_back(verb):
+@pytest.mark.parametrize("method", ["remove_friend", "unban"])
+def test_removing_an_absent_player_is_refused(method):
     with raises_code(ErrorCode.TARGET_NOT_FOUND):
-        getattr(make_host_profile(), verb)(2)
+        getattr(make_host_profile(), method)(2)
 
 
-@pytest.mark.parametrize("verb", ["add_friend", "ban"])
-def test_a_host_says_nothing_of_himself(verb):
+@pytest.mark.parametrize("method", ["add_friend", "ban"])
+def test_host_cannot_befriend_or_ban_themselves(method):
     with raises_code(ErrorCode.SELF_NOT_ALLOWED):
-        getattr(make_host_profile(id=1), verb)(1)
+        getattr(make_host_profile(id=1), method)(1)

@@ -1,4 +1,4 @@
-"""Truths: what patches make of a state, and what is kept of it."""
+"""Synced state: patches, snapshots and size limits."""
 
 import json
 
@@ -44,41 +44,41 @@ PATCHES = st.dictionaries(
 )
 
 
-def as_bytes(value):
+def to_json(value):
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def after(*patches, truth=None):
-    truth = truth or SyncedState(1)
+def apply_patches(*patches, synced=None):
+    synced = synced or SyncedState(1)
     for patch in patches:
-        truth = truth.apply_patch(as_bytes(patch), 1.0)
-    return truth
+        synced = synced.apply_patch(to_json(patch), 1.0)
+    return synced
 
 
 @pytest.mark.parametrize(("target", "patch", "result"), EXAMPLES)
-def test_patches_do_what_their_rfc_says(target, patch, result):
+def test_merge_patch_matches_rfc_7396(target, patch, result):
     assert merge_patch(target, patch) == result
 
 
 @given(st.lists(PATCHES, max_size=3 * SNAPSHOT_INTERVAL))
-def test_a_state_is_what_its_patches_made_of_it_one_after_another(patches):
+def test_snapshot_equals_successive_patches(patches):
     state = None
     for patch in patches:
         state = merge_patch(state, patch)
-    truth = after(*patches)
-    assert (json.loads(truth.snapshot()), truth.version) == (state, len(patches))
-    assert len(truth.snapshot()) <= truth.size
+    synced = apply_patches(*patches)
+    assert (json.loads(synced.snapshot()), synced.version) == (state, len(patches))
+    assert len(synced.snapshot()) <= synced.size
 
 
-def test_a_state_that_nobody_has_changed_is_null():
+def test_initial_state_is_null():
     assert (SyncedState(1).version, SyncedState(1).snapshot()) == (0, b"null")
 
 
 def test_every_64th_version_is_a_snapshot():
-    truth = after(*({"n": n} for n in range(SNAPSHOT_INTERVAL - 1)))
-    assert (len(truth.patches), truth.state) == (SNAPSHOT_INTERVAL - 1, b"null")
-    truth = after({"n": SNAPSHOT_INTERVAL}, truth=truth)
-    assert (truth.patches, truth.state, truth.version, truth.snapshot_at) == (
+    synced = apply_patches(*({"n": n} for n in range(SNAPSHOT_INTERVAL - 1)))
+    assert (len(synced.patches), synced.state) == (SNAPSHOT_INTERVAL - 1, b"null")
+    synced = apply_patches({"n": SNAPSHOT_INTERVAL}, synced=synced)
+    assert (synced.patches, synced.state, synced.version, synced.snapshot_at) == (
         (),
         b'{"n":64}',
         SNAPSHOT_INTERVAL,
@@ -86,9 +86,9 @@ def test_every_64th_version_is_a_snapshot():
     )
 
 
-def test_a_whole_state_takes_the_place_of_all_before():
-    truth = after({"a": 1}).with_state(b"[1]", 2.0)
-    assert (truth.version, truth.snapshot(), truth.patches, truth.snapshot_at) == (
+def test_with_state_replaces_snapshot_and_patches():
+    synced = apply_patches({"a": 1}).with_state(b"[1]", 2.0)
+    assert (synced.version, synced.snapshot(), synced.patches, synced.snapshot_at) == (
         2,
         b"[1]",
         (),
@@ -96,20 +96,20 @@ def test_a_whole_state_takes_the_place_of_all_before():
     )
 
 
-def test_a_large_patch_is_a_snapshot_at_once():
-    truth = after({"a": "x" * MAX_PATCH_BYTES})
-    assert (truth.patches, truth.version) == ((), 1)
+def test_large_patch_becomes_a_snapshot():
+    synced = apply_patches({"a": "x" * MAX_PATCH_BYTES})
+    assert (synced.patches, synced.version) == ((), 1)
 
 
-def test_a_state_has_a_size_that_it_may_not_exceed():
-    SyncedState(1).with_state(as_bytes("x" * (MAX_STATE_BYTES - 2)), 1.0)
+def test_state_above_the_size_limit_is_refused():
+    SyncedState(1).with_state(to_json("x" * (MAX_STATE_BYTES - 2)), 1.0)
     with raises_code(ErrorCode.INVALID_REQUEST):
-        SyncedState(1).with_state(as_bytes("x" * (MAX_STATE_BYTES - 1)), 1.0)
-    truth = SyncedState(1).with_state(as_bytes({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
+        SyncedState(1).with_state(to_json("x" * (MAX_STATE_BYTES - 1)), 1.0)
+    synced = SyncedState(1).with_state(to_json({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
     with raises_code(ErrorCode.INVALID_REQUEST):
-        after({"b": "x" * 20}, truth=truth)
+        apply_patches({"b": "x" * 20}, synced=synced)
 
 
-def test_a_patch_may_replace_what_is_as_large_as_may_be():
-    truth = SyncedState(1).with_state(as_bytes({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
-    assert after({"a": "y"}, truth=truth).snapshot() == b'{"a":"y"}'
+def test_patch_may_replace_a_state_of_maximum_size():
+    synced = SyncedState(1).with_state(to_json({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
+    assert apply_patches({"a": "y"}, synced=synced).snapshot() == b'{"a":"y"}'

@@ -1,4 +1,4 @@
-"""A corpus of log lines whose truth is known: every shape of header before everything a world says."""
+"""A corpus of log lines with the expected result: every format of header before every kind of line."""
 
 import random
 from collections.abc import Iterator
@@ -41,11 +41,11 @@ NOISE = (
 
 
 class Shape(NamedTuple):
-    """A header as one sort of program writes it."""
+    """A format of header, as some server implementation writes it."""
 
     name: str
     #: With {h}, {m}, {s}, {thread} and {level}.
-    form: str
+    template: str
     dated: bool = False
 
 
@@ -74,23 +74,23 @@ THREADS = (
 
 
 class Line(NamedTuple):
-    """A line, and what it says."""
+    """A line and the expected result of parsing it."""
 
     shape: str
     line: str
-    #: Without header and prefixes.
-    said: str
-    #: Since 26.3 the server's own words have a prefix.
+    #: The text without header and prefixes.
+    text: str
+    #: Whether it has the prefix of system chat (since 26.3).
     system: bool
     second: int
     kind: LineKind
-    truth: dict[str, Any]
+    expected: dict[str, Any]
 
 
-Saying = tuple[str, LineKind, dict[str, Any]]
+Phrase = tuple[str, LineKind, dict[str, Any]]
 
 
-def coming_and_going(rnd: random.Random) -> Iterator[Saying]:
+def connections(rnd: random.Random) -> Iterator[Phrase]:
     name, port = rnd.choice(PLAYERS), str(rnd.randrange(1024, 65536))
     x, y, z = (round(rnd.uniform(-9999, 9999), 3) for _ in range(3))
     entity = rnd.randrange(10**6)
@@ -103,8 +103,8 @@ def coming_and_going(rnd: random.Random) -> Iterator[Saying]:
     ):
         where = f"{address}:{port}" if ip else address
         text = f"{name}[{where}] logged in with entity id {entity} at ({world}{x}, {y}, {z})"
-        truth = {"username": name, "ip": ip, "port": shown, "location": (x, y, z)}
-        yield text, LineKind.LOGGED_IN, truth
+        expected = {"username": name, "ip": ip, "port": shown, "location": (x, y, z)}
+        yield text, LineKind.LOGGED_IN, expected
     yield f"{name} joined the game", LineKind.JOINED, {"username": name}
     yield (
         f"{name} (formerly known as Herobrine) joined the game",
@@ -127,15 +127,15 @@ def coming_and_going(rnd: random.Random) -> Iterator[Saying]:
     yield f"Disconnecting {name} (/10.0.0.1:{port}): {reason}", LineKind.CONNECTION_REFUSED, refused
 
 
-def talk(rnd: random.Random) -> Iterator[Saying]:
+def chats(rnd: random.Random) -> Iterator[Phrase]:
     name, words = rnd.choice(PLAYERS), rnd.choice(WORDS)
-    truth = {"username": name, "chat": words}
-    yield f"<{name}> {words}", LineKind.CHAT, truth
-    yield f"[Not Secure] <{name}> {words}", LineKind.CHAT, truth
-    yield f"<[Admin] {name}> {words}", LineKind.CHAT, truth
-    yield f"[world_nether]<{name}> {words}", LineKind.CHANNEL, truth
-    yield f"* {name} {words}", LineKind.EMOTE, truth
-    yield f"[Server] <{name}> {words}", LineKind.SITE_CHAT, truth
+    expected = {"username": name, "chat": words}
+    yield f"<{name}> {words}", LineKind.CHAT, expected
+    yield f"[Not Secure] <{name}> {words}", LineKind.CHAT, expected
+    yield f"<[Admin] {name}> {words}", LineKind.CHAT, expected
+    yield f"[world_nether]<{name}> {words}", LineKind.CHANNEL, expected
+    yield f"* {name} {words}", LineKind.EMOTE, expected
+    yield f"[Server] <{name}> {words}", LineKind.SITE_CHAT, expected
     yield (
         f"[Not Secure] [Rcon] {words!r}",
         LineKind.SAY_COMMAND,
@@ -144,7 +144,7 @@ def talk(rnd: random.Random) -> Iterator[Saying]:
     yield f"[{name}: Set the time to 1000]", LineKind.FEEDBACK, {"display_name": name}
 
 
-def deeds(rnd: random.Random) -> Iterator[Saying]:
+def achievements(rnd: random.Random) -> Iterator[Phrase]:
     name, title = rnd.choice(PLAYERS), rnd.choice(TITLES)
     for words, kind in (
         ("made the advancement", LineKind.ADVANCEMENT),
@@ -155,20 +155,20 @@ def deeds(rnd: random.Random) -> Iterator[Saying]:
         yield f"{name} has {words} [{title}]", kind, {"username": name, "title": title}
 
 
-def deaths(rnd: random.Random) -> Iterator[Saying]:
-    # Of keys with the same words a line can only mean the first.
+def deaths(rnd: random.Random) -> Iterator[Phrase]:
+    # For keys with the same phrase, the first key is expected.
     for words, key in {phrase.template: phrase.death_key for phrase in reversed(PHRASES)}.items():
         name, killer, item = rnd.choice(PLAYERS), rnd.choice(MOBS), rnd.choice(ITEMS)
         text = words.replace("{v}", name).replace("{k}", killer).replace("{i}", f"[{item}]")
-        truth = {"username": name, "death": key}
+        expected = {"username": name, "death": key}
         if "{k}" in words:
-            truth["killer"] = killer
+            expected["killer"] = killer
         if "{i}" in words:
-            truth["weapon"] = item
-        yield text, LineKind.DEATH, truth
+            expected["weapon"] = item
+        yield text, LineKind.DEATH, expected
 
 
-def the_world(rnd: random.Random) -> Iterator[Saying]:
+def server_process(rnd: random.Random) -> Iterator[Phrase]:
     version, behind = rnd.choice(VERSIONS), rnd.randrange(99999)
     yield f"Starting minecraft server version {version}", LineKind.STARTING, {"version": version}
     yield "Starting Minecraft server on *:25565", LineKind.LISTENING, {"port": "25565"}
@@ -190,7 +190,7 @@ def the_world(rnd: random.Random) -> Iterator[Saying]:
         yield text, LineKind.UNKNOWN, {"username": ""}
 
 
-#: What the server says through system chat.
+#: Kinds that may have the prefix of system chat.
 SYSTEM = frozenset(
     (
         *(
@@ -207,22 +207,22 @@ SYSTEM = frozenset(
 
 
 def corpus(seed: int) -> Iterator[Line]:
-    """Everything a world says, each behind a header of every shape."""
+    """Yield every kind of line with every format of header."""
     rnd = random.Random(seed)
     for shape in SHAPES:
-        for part in (coming_and_going, talk, deeds, deaths, the_world):
-            for said, kind, truth in part(rnd):
-                yield written(rnd, shape, said, kind, truth)
+        for part in (connections, chats, achievements, deaths, server_process):
+            for text, kind, expected in part(rnd):
+                yield make_line(rnd, shape, text, kind, expected)
 
 
-def written(
-    rnd: random.Random, shape: Shape, said: str, kind: LineKind, truth: dict[str, Any]
+def make_line(
+    rnd: random.Random, shape: Shape, text: str, kind: LineKind, expected: dict[str, Any]
 ) -> Line:
-    """A saying behind that header, at any time of the day."""
+    """Return a line with a header and a random time of day."""
     second = rnd.randrange(86400)
     h, m, s = (f"{part:02}" for part in (second // 3600, second // 60 % 60, second % 60))
     level = "WARN" if kind is LineKind.OVERLOADED else "INFO"
-    header = shape.form.format(h=h, m=m, s=s, thread=rnd.choice(THREADS), level=level)
+    header = shape.template.format(h=h, m=m, s=s, thread=rnd.choice(THREADS), level=level)
     system = kind in SYSTEM and rnd.random() < 0.5
-    line = f"{header}{'System chat: ' if system else ''}{said}"
-    return Line(shape.name, line, said, system, second, kind, truth)
+    line = f"{header}{'System chat: ' if system else ''}{text}"
+    return Line(shape.name, line, text, system, second, kind, expected)

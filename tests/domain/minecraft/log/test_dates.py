@@ -1,4 +1,4 @@
-"""Dates: zones with their odd hours, and days for lines that tell none."""
+"""Time zones, and the days of lines without a date."""
 
 from datetime import UTC, date, datetime
 
@@ -31,34 +31,34 @@ def clock(text: str) -> int:
     return hour * 3600 + minute * 60 + second
 
 
-def days(calendar, *times: str) -> list[str]:
+def days(dates, *times: str) -> list[str]:
     lines = [f"[{time}] [Server thread/INFO]: <Steve> hi" for time in times]
-    return [reading.day for reading in parse_lines(lines, calendar)[0]]
+    return [parsed.day for parsed in parse_lines(lines, dates)[0]]
 
 
 @pytest.mark.parametrize(
-    ("zone", "written", "meant"),
+    ("zone", "written", "expected"),
     [
         ("America/Chicago", "2012-10-07 15:10:09", "2012-10-07 20:10:09"),
-        # An hour that comes twice, and one that does not come: standard time.
+        # An ambiguous and a skipped hour: standard time.
         ("America/Chicago", "2014-11-02 01:30:00", "2014-11-02 07:30:00"),
         ("America/Chicago", "2014-03-09 02:30:00", "2014-03-09 08:30:00"),
-        # Where the law calls winter's time the other one, as in Ireland.
+        # Irish law defines summer time as standard time.
         ("Europe/Dublin", "2014-10-26 01:30:00", "2014-10-26 01:30:00"),
         ("Australia/Lord_Howe", "2014-04-06 01:45:00", "2014-04-05 15:15:00"),
         ("Asia/Kathmandu", "2014-04-06 01:45:00", "2014-04-05 20:00:00"),
         ("Nowhere/City", "2012-10-07 15:10:09", "2012-10-07 15:10:09"),
     ],
 )
-def test_a_time_is_read_in_the_zone_it_is_sent_with(zone, written, meant):
-    reading = parse_line(f"{written} [INFO] <bob> hi", NoDates(zone))
-    assert reading.at == at(meant)
+def test_time_is_in_the_zone_of_the_sender(zone, written, expected):
+    parsed = parse_line(f"{written} [INFO] <bob> hi", NoDates(zone))
+    assert parsed.at == at(expected)
 
 
 @pytest.mark.parametrize(
     "name", ["", "utc/..", "../UTC", "/etc/passwd", "America", "x" * 9999, "\0", "\ud800", "Ümlaut"]
 )
-def test_what_is_no_zone_is_utc(name):
+def test_invalid_zone_is_utc(name):
     assert zone_or_utc(name) == "UTC"
     assert parse_line("2012-10-07 15:10:09 [INFO] <bob> hi", NoDates(name)).at == at(
         "2012-10-07 15:10:09"
@@ -70,7 +70,7 @@ def test_what_is_no_zone_is_utc(name):
     st.dates(),
     st.integers(0, 1439),
 )
-def test_every_minute_of_every_day_is_some_time(zone, day, minute):
+def test_every_minute_has_a_timestamp(zone, day, minute):
     naive = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 60 * minute
     assert abs(utc_timestamp(zone, day, minute) - naive) < 26 * 3600
 
@@ -82,42 +82,42 @@ def test_every_minute_of_every_day_is_some_time(zone, day, minute):
         ("2026-09-25 00:00:01", "23:59:59", "2026-09-24"),
         ("2026-09-25 00:00:01", "12:00:00", "2026-09-25"),
         ("2026-09-25 00:00:01", "12:00:02", "2026-09-24"),
-        # The clock over there is ahead.
+        # The sender's clock runs ahead.
         ("2026-09-25 12:00:00", "12:00:02", "2026-09-25"),
         ("2026-09-25 23:59:59", "00:00:01", "2026-09-26"),
         ("2026-09-25 23:59:59", "01:00:01", "2026-09-25"),
     ],
 )
-def test_a_live_line_is_of_the_day_that_makes_it_recent(now, written, day):
+def test_live_line_has_the_nearest_day(now, written, day):
     assert days(LiveDates.from_time(at(now), "UTC"), written) == [day]
 
 
-def test_today_is_that_of_the_zone():
+def test_current_day_is_that_of_the_zone():
     assert days(LiveDates.from_time(at("2026-09-25 02:00:00"), "America/Chicago"), "20:59:00") == [
         "2026-09-24"
     ]
 
 
-def test_a_file_goes_on_to_the_next_day_at_midnight():
-    calendar = FileDates("UTC", DAY)
+def test_file_continues_with_the_next_day_at_midnight():
+    dates = FileDates("UTC", DAY)
     times = ("10:00:00", "23:59:59", "00:00:00", "00:00:00", "22:00:00", "01:00:00")
-    assert days(calendar, *times) == ["2026-09-25"] * 2 + ["2026-09-26"] * 3 + ["2026-09-27"]
+    assert days(dates, *times) == ["2026-09-25"] * 2 + ["2026-09-26"] * 3 + ["2026-09-27"]
 
 
-def test_a_clock_that_is_put_back_does_not_make_a_day():
+def test_clock_set_back_does_not_begin_a_day():
     assert days(FileDates("UTC", DAY), "03:00:00", "01:30:00", "02:00:00") == ["2026-09-25"] * 3
 
 
-def test_a_file_may_come_in_parts():
+def test_file_may_be_parsed_in_parts():
     lines = [f"[{time}] [Server thread/INFO]: <Steve> hi" for time in ("23:00:00", "01:00:00")]
-    first, calendar = parse_lines(lines, FileDates("UTC", DAY))
-    second, _ = parse_lines(lines, calendar)
-    assert [reading.day for reading in first + second] == [
+    first, dates = parse_lines(lines, FileDates("UTC", DAY))
+    second, _ = parse_lines(lines, dates)
+    assert [parsed.day for parsed in first + second] == [
         *("2026-09-25", "2026-09-26", "2026-09-26", "2026-09-27"),
     ]
 
 
-def test_the_first_line_of_a_file_is_dated_from_its_last():
+def test_first_day_follows_from_the_last_day():
     times = [
         clock(time)
         for time in ("10:00:00", "23:00:00", "01:00:00", "00:30:00", "23:00:00", "01:00:00")
@@ -127,13 +127,13 @@ def test_the_first_line_of_a_file_is_dated_from_its_last():
 
 
 @given(st.lists(st.integers(0, 86399), max_size=50), st.dates())
-def test_a_file_dated_from_its_end_ends_there(seconds, last):
-    calendar = FileDates("UTC", first_day(seconds, last))
-    began = calendar.day
+def test_file_with_computed_first_day_ends_on_its_last_day(seconds, last):
+    dates = FileDates("UTC", first_day(seconds, last))
+    start = dates.day
     for second in seconds:
-        calendar = calendar.day_of(second)[1]
+        dates = dates.day_of(second)[1]
     nights = sum(b < a - MAX_STEP_BACK_SECONDS for a, b in zip(seconds, seconds[1:], strict=False))
-    assert calendar.day == last or (began == date.min and nights)
+    assert dates.day == last or (start == date.min and nights)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_file_dated_from_its_end_ends_there(seconds, last):
         ("", None),
     ],
 )
-def test_an_archive_has_its_day_in_its_name(name, day):
-    calendar = file_dates(name, "UTC")
-    assert (calendar.day if calendar else None) == day
+def test_file_name_has_the_day(name, day):
+    dates = file_dates(name, "UTC")
+    assert (dates.day if dates else None) == day
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_an_archive_has_its_day_in_its_name(name, day):
         *("259月2026", "259월2026", "25SEP2026", "2026-09-25"),
     ],
 )
-def test_months_come_in_many_languages(text):
+def test_month_names_have_many_languages(text):
     assert parse_day(text) == DAY
 
 
@@ -181,26 +181,26 @@ def test_months_come_in_many_languages(text):
         ("25Dez.2026", 12),
     ],
 )
-def test_months_that_begin_alike_are_told_apart(text, month):
+def test_month_names_with_the_same_beginning_are_distinguished(text, month):
     assert parse_day(text) == date(2026, month, 25)
 
 
 @pytest.mark.parametrize(
     "text", ["0001-01-01", "1969-12-31", "9999-12-31", "01Jan0001", "2014-02-30"]
 )
-def test_a_day_that_no_world_has_seen_is_none(text):
+def test_implausible_day_is_none(text):
     assert parse_day(text) is None
 
 
-def test_a_month_in_another_language_is_no_worse_than_no_date():
+def test_unknown_month_name_counts_as_no_date():
     line = "[25Xyz2026 12:34:56.500] [Server thread/INFO] [net.minecraft.X/]: <Steve> hi"
     assert parse_line(line, FileDates("UTC", DAY)).at == at("2026-09-25 12:34:56") + 0.5
     assert parse_line(line).at is None
 
 
 @pytest.mark.parametrize(
-    ("offset", "meant"), [("Z", 12), ("+02:00", 10), ("-0530", 17.5), ("+0000", 12)]
+    ("offset", "expected"), [("Z", 12), ("+02:00", 10), ("-0530", 17.5), ("+0000", 12)]
 )
-def test_a_line_may_tell_its_own_offset(offset, meant):
+def test_line_may_have_its_own_offset(offset, expected):
     line = f"2026-09-25T12:00:00{offset} [Server thread/INFO]: <Steve> hi"
-    assert parse_line(line, NoDates("Asia/Tokyo")).at == at("2026-09-25 00:00:00") + meant * 3600
+    assert parse_line(line, NoDates("Asia/Tokyo")).at == at("2026-09-25 00:00:00") + expected * 3600

@@ -1,4 +1,4 @@
-"""Deaths: every phrase of every version, and what stands in its places."""
+"""Death messages: every phrase of every version, with difficult names."""
 
 from itertools import product
 
@@ -12,19 +12,19 @@ from coalserver.domain.minecraft.log.deaths import (
     match_killer_first_death,
 )
 from coalserver.domain.minecraft.log.kinds import LineKind
-from tests.domain.minecraft.log.test_parser import DATED, said
+from tests.domain.minecraft.log.test_parser import DATED, parse_text_line
 
-#: By the table of the game's translations. Whoever changes deaths.txt looks here again.
+#: Keys and templates in the game's translation files. Update these with deaths.txt.
 KEYS, DISTINCT = 106, 133
 SECOND_WORDS = (
     "blew burned didn't died discovered drowned experienced fell froze hit left starved suffocated tried"
     " walked was went withered"
 )
-#: Names that make it hard to see where the game's words go on.
+#: Names that contain words of the game's phrases.
 KILLERS = ("Zombie", "Wither Skeleton", "Bob was slain by Al", "while fighting")
 ITEMS = ("Bow", "a by b", "while trying to hurt [x]")
-#: What the original program knew, before 1.7: phrase, killer, weapon.
-OF_OLD = [
+#: Phrases known to the original program, before 1.7: phrase, killer, weapon.
+ORIGINAL_PHRASES = [
     ("was squashed by a falling anvil", "", ""),
     ("was pricked to death", "", ""),
     ("walked into a cactus whilst trying to escape Bob", "Bob", ""),
@@ -68,7 +68,7 @@ OF_OLD = [
 ]
 
 
-def test_the_table_is_whole():
+def test_table_is_complete():
     ours = [phrase for phrase in PHRASES if phrase.death_key.startswith("death.")]
     assert len({phrase.death_key for phrase in ours}) == KEYS
     assert len({phrase.template for phrase in ours}) == DISTINCT
@@ -76,36 +76,36 @@ def test_the_table_is_whole():
 
 
 @pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.template)
-def test_no_phrase_is_taken_for_another(phrase):
+def test_phrase_is_not_mistaken_for_another(phrase):
     first = next(other.death_key for other in PHRASES if other.template == phrase.template)
     for killer, item in product(KILLERS, ITEMS):
-        # Where the killer is named first, a name like a phrase leaves open who died.
+        # With the killer first, a name that contains a phrase is ambiguous.
         killer = killer if phrase.template.startswith("{v}") else "Sulfur Cube"
         text = (
             phrase.template.replace("{v}", "Steve")
             .replace("{k}", killer)
             .replace("{i}", f"[{item}]")
         )
-        reading = said(text)
-        assert (reading.kind, reading.death, reading.username) == (LineKind.DEATH, first, "Steve")
-        assert "{k}" not in phrase.template or reading.killer == killer
-        assert reading.weapon == (item if "{i}" in phrase.template else "")
+        parsed = parse_text_line(text)
+        assert (parsed.kind, parsed.death, parsed.username) == (LineKind.DEATH, first, "Steve")
+        assert "{k}" not in phrase.template or parsed.killer == killer
+        assert parsed.weapon == (item if "{i}" in phrase.template else "")
 
 
-@pytest.mark.parametrize(("words", "killer", "weapon"), OF_OLD)
-def test_what_the_original_knew_is_known(words, killer, weapon):
-    reading = said(f"bob {words}", DATED)
-    assert (reading.kind, reading.username, reading.message) == (LineKind.DEATH, "bob", words)
-    assert (reading.killer, reading.weapon) == (killer, weapon)
+@pytest.mark.parametrize(("words", "killer", "weapon"), ORIGINAL_PHRASES)
+def test_phrase_of_the_original_program_is_known(words, killer, weapon):
+    parsed = parse_text_line(f"bob {words}", DATED)
+    assert (parsed.kind, parsed.username, parsed.message) == (LineKind.DEATH, "bob", words)
+    assert (parsed.killer, parsed.weapon) == (killer, weapon)
 
 
 @pytest.mark.parametrize(
     "name", ["20", "_", "died", "was", "drowned", "using", "by", "2014", "showed"]
 )
-def test_the_message_is_what_follows_the_name_wherever_else_that_is(name):
-    reading = said(f"{name} was slain by {name} using [{name}]", DATED)
-    assert (reading.username, reading.killer, reading.weapon) == (name, name, name)
-    assert reading.message == f"was slain by {name} using [{name}]"
+def test_message_follows_the_first_occurrence_of_the_name(name):
+    parsed = parse_text_line(f"{name} was slain by {name} using [{name}]", DATED)
+    assert (parsed.username, parsed.killer, parsed.weapon) == (name, name, name)
+    assert parsed.message == f"was slain by {name} using [{name}]"
 
 
 @pytest.mark.parametrize(
@@ -126,15 +126,15 @@ def test_the_message_is_what_follows_the_name_wherever_else_that_is(name):
     ],
 )
 def test_special_forms(text, victim, key, killer):
-    reading = said(text)
-    assert (reading.username, reading.killer) == (victim, killer)
-    assert reading.death == (key if key is not None else "death.attack.sulfurCubeHot.player")
+    parsed = parse_text_line(text)
+    assert (parsed.username, parsed.killer) == (victim, killer)
+    assert parsed.death == (key if key is not None else "death.attack.sulfurCubeHot.player")
 
 
 @pytest.mark.parametrize(
     "words", ["was", "", "was tamed by Bob", "fell in love", "went home", "blew"]
 )
-def test_other_words_are_no_death(words):
+def test_other_words_are_not_a_death(words):
     assert match_death(words) is None
-    assert said(f"bob {words}").kind is LineKind.UNKNOWN
+    assert parse_text_line(f"bob {words}").kind is LineKind.UNKNOWN
     assert match_killer_first_death(f"bob {words}") is None

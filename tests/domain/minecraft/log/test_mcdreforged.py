@@ -1,4 +1,4 @@
-"""The logbook beside MCDReforged, whose handlers read the same lines and were written by others."""
+"""Comparison with the independent parsers of MCDReforged."""
 
 import re
 from itertools import chain
@@ -20,7 +20,7 @@ from mcdreforged.handler.impl.bukkit_handler import BukkitHandler  # noqa: E402
 from mcdreforged.handler.impl.forge_handler import ForgeHandler  # noqa: E402
 from mcdreforged.handler.impl.vanilla_handler import VanillaHandler  # noqa: E402
 
-#: Which of theirs reads which header. The shapes not named here none of them reads.
+#: The handler for each format of header. MCDReforged does not support the other formats.
 HANDLERS = {
     "coal": Beta18Handler(),
     "vanilla": VanillaHandler(),
@@ -30,8 +30,8 @@ HANDLERS = {
 }
 
 
-def by_them(line: Line) -> tuple[str, ...] | None:
-    """What they say of a line, as far as both say anything of such lines."""
+def parse_with_mcdreforged(line: Line) -> tuple[str, ...] | None:
+    """Return what MCDReforged parses from a line, for kinds that both parsers know."""
     handler = HANDLERS[line.shape]
     info = handler.parse_server_stdout(line.line)
     if info.is_player:
@@ -51,62 +51,62 @@ def by_them(line: Line) -> tuple[str, ...] | None:
     return ("stopping",) if handler.test_server_stopping(info) else None
 
 
-def by_us(reading: ParsedLine) -> tuple[str, ...] | None:
-    """The same of a reading."""
-    match reading.kind:
+def comparable(parsed: ParsedLine) -> tuple[str, ...] | None:
+    """Return the same form for a line of our parser."""
+    match parsed.kind:
         case LineKind.CHAT | LineKind.CHANNEL:
-            return "chat", reading.username, reading.chat
+            return "chat", parsed.username, parsed.chat
         case LineKind.LOGGED_IN:
-            return "logged in", reading.username
+            return "logged in", parsed.username
         case LineKind.LEFT:
-            return "left", reading.username
+            return "left", parsed.username
         case LineKind.STARTING:
-            return "starting", reading.version
+            return "starting", parsed.version
         case LineKind.LISTENING:
-            return "listening", reading.ip, reading.port
+            return "listening", parsed.ip, parsed.port
         case LineKind.READY | LineKind.RCON | LineKind.STOPPING:
-            return (reading.kind.value,)
+            return (parsed.kind.value,)
     return None
 
 
-#: Where both differ, and why: in which shapes, and how a line shows it.
+#: Known differences: the reason, the format of header and the pattern of the text.
 DIFFERENCES = {
-    "they want 3 to 16 letters in a name, offline worlds do not": ("", r"^(\[.*?\] ?)?<?20\b"),
-    "they take no name with a team in it": ("", r"^<\[Admin\] "),
-    "they take a world in front of a name only from Bukkit": ("", r"^\[world_nether\]<"),
-    "they want a decimal point whatever the language": ("", r"^Done \(12,3s\)"),
-    "a date in front is beta 1.8 to them, with the words of that time": (
+    "MCDReforged requires names of 3 to 16 letters": ("", r"^(\[.*?\] ?)?<?20\b"),
+    "MCDReforged does not parse names with a team": ("", r"^<\[Admin\] "),
+    "MCDReforged parses a world before a name for Bukkit only": ("", r"^\[world_nether\]<"),
+    "MCDReforged requires a decimal point": ("", r"^Done \(12,3s\)"),
+    "MCDReforged parses lines with a date as beta 1.8": (
         "coal",
         r" lost connection: | left the game$|^Done |^RCON running",
     ),
 }
 
 
-def why(line: Line) -> str:
-    """The reason for a difference, if it is a known one."""
-    for reason, (shape, sign) in DIFFERENCES.items():
-        if line.shape.startswith(shape) and re.search(sign, line.said):
+def known_difference(line: Line) -> str:
+    """Return the reason for a difference, or "" if it is unknown."""
+    for reason, (shape, pattern) in DIFFERENCES.items():
+        if line.shape.startswith(shape) and re.search(pattern, line.text):
             return reason
     return ""
 
 
-def test_both_read_the_same_but_for_known_reasons():
+def test_parsers_agree_except_for_known_differences():
     seen, compared = set(), 0
     for line in chain.from_iterable(corpus(seed) for seed in range(12)):
         if line.shape not in HANDLERS:
             continue
-        theirs, ours = by_them(line), by_us(parse_line(line.line, TODAY))
-        compared += theirs is not None
-        if theirs != ours:
-            reason = why(line)
-            assert reason, f"{line.line!r}: they say {theirs}, we say {ours}"
+        expected, actual = parse_with_mcdreforged(line), comparable(parse_line(line.line, TODAY))
+        compared += expected is not None
+        if expected != actual:
+            reason = known_difference(line)
+            assert reason, f"{line.line!r}: MCDReforged: {expected}, ours: {actual}"
             seen.add(reason)
-    assert seen == set(DIFFERENCES), "these are no differences any more"
+    assert seen == set(DIFFERENCES), "remove obsolete differences"
     assert compared > 500
 
 
 @pytest.mark.parametrize("shape", sorted(HANDLERS))
-def test_both_read_the_same_time(shape):
+def test_parsers_agree_about_the_time(shape):
     for line in corpus(7):
         if line.shape == shape:
             info = HANDLERS[shape].parse_server_stdout(line.line)

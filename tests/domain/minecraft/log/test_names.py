@@ -1,16 +1,16 @@
-"""Names: whom a line means, for one who knows the players."""
+"""Resolution of names with the players of a world."""
 
 import pytest
 
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.names import resolve_player, resolve_players
-from tests.domain.minecraft.log.test_parser import said
+from tests.domain.minecraft.log.test_parser import parse_text_line
 
 PLAYERS = frozenset(("Steve", "Alex", "Iron Fan", "20"))
 
 
 @pytest.mark.parametrize(
-    ("shown", "username"),
+    ("display_name", "username"),
     [
         ("Steve", "Steve"),
         ("[Admin] Steve", "Steve"),
@@ -23,8 +23,8 @@ PLAYERS = frozenset(("Steve", "Alex", "Iron Fan", "20"))
         ("", ""),
     ],
 )
-def test_a_name_is_that_of_the_one_player_in_it(shown, username):
-    assert resolve_player(shown, PLAYERS) == username
+def test_display_name_resolves_to_the_only_player_in_it(display_name, username):
+    assert resolve_player(display_name, PLAYERS) == username
 
 
 @pytest.mark.parametrize(
@@ -41,26 +41,26 @@ def test_a_name_is_that_of_the_one_player_in_it(shown, username):
         ("[Red] <Alex> hello", LineKind.CHANNEL, "Alex"),
         ("<Sir Steve III> hello", LineKind.CHAT, "Steve"),
         ("<Herobrine> hello", LineKind.CHAT, "Herobrine"),
-        # Nobody known is meant.
+        # No known player.
         ("[Essentials] Herobrine joined the game", LineKind.UNKNOWN, ""),
         ("[Essentials] hello", LineKind.UNKNOWN, ""),
         ("Watchdog died", LineKind.UNKNOWN, ""),
         ("* Herobrine waves", LineKind.UNKNOWN, ""),
-        # Here, and the words of some mod.
+        # An online player with a phrase of a mod.
         ("Steve was turned into a newt", LineKind.DEATH, "Steve"),
         ("Alex was turned into a newt", LineKind.UNKNOWN, ""),
     ],
 )
-def test_who_knows_the_players_reads_more(text, kind, username):
-    reading = resolve_players(said(text), PLAYERS, {"Steve"})
-    assert (reading.kind, reading.username) == (kind, username)
-    assert reading.line.endswith(text)
-    assert reading.at is not None
+def test_line_is_resolved_with_the_players(text, kind, username):
+    parsed = resolve_players(parse_text_line(text), PLAYERS, {"Steve"})
+    assert (parsed.kind, parsed.username) == (kind, username)
+    assert parsed.line.endswith(text)
+    assert parsed.at is not None
 
 
-def test_a_death_of_unknown_cause_has_its_words():
-    reading = resolve_players(said("Steve was turned into a newt"), PLAYERS, PLAYERS)
-    assert (reading.message, reading.death) == ("was turned into a newt", "")
+def test_death_with_an_unknown_phrase_has_its_message():
+    parsed = resolve_players(parse_text_line("Steve was turned into a newt"), PLAYERS, PLAYERS)
+    assert (parsed.message, parsed.death) == ("was turned into a newt", "")
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,15 @@ def test_a_death_of_unknown_cause_has_its_words():
         ("Steve was shot by Alex", "death.attack.arrow"),
     ],
 )
-def test_a_players_blow_is_told_from_a_mobs(text, key):
-    assert resolve_players(said(text), PLAYERS).death == key
+def test_death_by_a_player_has_its_own_key(text, key):
+    assert resolve_players(parse_text_line(text), PLAYERS).death == key
 
 
-def test_what_was_sure_stays_as_it_was():
+def test_unambiguous_line_stays_unchanged():
     for text in ("<Steve> hi", "Steve joined the game", "Stopping server", "Preparing spawn area"):
-        assert resolve_players(said(text), PLAYERS) == said(text)
+        assert resolve_players(parse_text_line(text), PLAYERS) == parse_text_line(text)
 
 
-def test_a_long_line_is_settled_soon():
-    reading = said("[a] Steve" + " was" * 200_000)
-    assert resolve_players(reading, PLAYERS, PLAYERS) == reading
+def test_long_line_is_resolved_in_linear_time():
+    parsed = parse_text_line("[a] Steve" + " was" * 200_000)
+    assert resolve_players(parsed, PLAYERS, PLAYERS) == parsed

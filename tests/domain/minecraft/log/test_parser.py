@@ -1,4 +1,4 @@
-"""The logbook: every header, everything a world says, and lines meant to mislead."""
+"""The log parser: all headers, all kinds of lines, and misleading texts."""
 
 from datetime import date
 
@@ -24,24 +24,24 @@ VANILLA = "[10:32:55] [Server thread/INFO]: "
 FROM = "[/127.0.0.1:5] logged in with entity id 1 at"
 
 
-def said(text: str, header: str = VANILLA) -> ParsedLine:
+def parse_text_line(text: str, header: str = VANILLA) -> ParsedLine:
     return parse_line(header + text, TODAY)
 
 
-def told(reading: ParsedLine, *names: str) -> dict[str, object]:
-    return {name: getattr(reading, name) for name in names}
+def fields_of(parsed: ParsedLine, *names: str) -> dict[str, object]:
+    return {name: getattr(parsed, name) for name in names}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_line_of_every_sort_behind_every_header_says_what_it_says(seed):
+def test_every_line_of_the_corpus_is_parsed(seed):
     for line in corpus(seed):
-        reading = parse_line(line.line, TODAY)
-        assert (reading.kind, told(reading, *line.truth)) == (line.kind, line.truth), line
-        assert reading.text == line.said.removeprefix("[Not Secure] ")
-        assert reading.at is not None and reading.at // 1 % 86400 == line.second, line
+        parsed = parse_line(line.line, TODAY)
+        assert (parsed.kind, fields_of(parsed, *line.expected)) == (line.kind, line.expected), line
+        assert parsed.text == line.text.removeprefix("[Not Secure] ")
+        assert parsed.at is not None and parsed.at // 1 % 86400 == line.second, line
 
 
-#: Lines that coal.md's section 2 has, and what is made of them.
+#: The lines of section 2 of the COAL document, with their tags.
 COAL_LINES = [
     (f"bob{FROM} (1.5, 64.0, -2.25)", "timestamp connection login"),
     (f"bob{FROM} ([world] 1.5, 64.0, -2.25)", "timestamp connection login"),
@@ -58,7 +58,7 @@ COAL_LINES = [
     ("bob has just earned the achievement [The Lie]", "timestamp achievement"),
     ("Preparing spawn area", "timestamp unknown"),
     ("<COAL> hi", "timestamp chat"),
-    # Unknown to the original, and recognised here.
+    # Lines that the original program does not recognise.
     ("bob joined the game", "timestamp connection login"),
     ("bob left the game", "timestamp connection logout"),
     ("/127.0.0.1:1234 lost connection: x", "timestamp connection"),
@@ -68,8 +68,8 @@ COAL_LINES = [
 
 
 @pytest.mark.parametrize(("text", "tags"), COAL_LINES)
-def test_tags_come_in_their_order(text, tags):
-    assert " ".join(said(text, DATED).tags) == tags
+def test_tags_are_in_display_order(text, tags):
+    assert " ".join(parse_text_line(text, DATED).tags) == tags
 
 
 @pytest.mark.parametrize(
@@ -85,21 +85,21 @@ def test_tags_come_in_their_order(text, tags):
         "",
     ],
 )
-def test_a_line_without_a_possible_time_is_unknown(line):
-    reading = parse_line(line, TODAY)
-    assert reading.tags == ("unknown",)
-    assert reading.at is None
+def test_line_without_a_valid_time_is_unknown(line):
+    parsed = parse_line(line, TODAY)
+    assert parsed.tags == ("unknown",)
+    assert parsed.at is None
 
 
-def test_a_twin_keeps_what_is_not_about_visits():
-    reading = said("bob joined the game")
-    assert reading.duplicate_tags == ("timestamp", "connection")
-    assert said("<bob> hi").duplicate_tags == ("timestamp", "chat")
+def test_duplicate_tags_leave_out_login_and_logout():
+    parsed = parse_text_line("bob joined the game")
+    assert parsed.duplicate_tags == ("timestamp", "connection")
+    assert parse_text_line("<bob> hi").duplicate_tags == ("timestamp", "chat")
 
 
-def test_a_line_without_a_header_belongs_to_the_one_before():
+def test_line_without_a_header_is_a_continuation():
     lines = [f"{VANILLA}Banned player bob", "Reason: Steve left the game", "<Steve> hi"]
-    kinds = [reading.kind for reading in parse_lines(lines, TODAY)[0]]
+    kinds = [parsed.kind for parsed in parse_lines(lines, TODAY)[0]]
     assert kinds == [LineKind.BANNED, LineKind.CONTINUATION, LineKind.CONTINUATION]
 
 
@@ -113,7 +113,7 @@ def test_a_line_without_a_header_belongs_to_the_one_before():
         f"{VANILLA}You need to agree to the EULA in order to run the server. Go to eula.txt for more info.",
     ],
 )
-def test_what_keeps_a_world_from_starting_is_told(line):
+def test_failed_start_is_recognised(line):
     assert parse_line(line, TODAY).kind is LineKind.FAILED
 
 
@@ -148,8 +148,8 @@ def test_what_keeps_a_world_from_starting_is_told(line):
         ),
     ],
 )
-def test_the_rest_of_what_a_world_says(text, kind):
-    assert said(text).kind is kind
+def test_other_kinds_are_recognised(text, kind):
+    assert parse_text_line(text).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -190,15 +190,15 @@ def test_the_rest_of_what_a_world_says(text, kind):
         ("Steve logged in with entity id 1 at (NaN, x, 0)", LineKind.UNKNOWN, ""),
     ],
 )
-def test_what_is_meant_to_mislead_does_not(text, kind, username):
-    reading = said(text)
-    assert (reading.kind, reading.username) == (kind, username)
+def test_misleading_text_is_parsed_correctly(text, kind, username):
+    parsed = parse_text_line(text)
+    assert (parsed.kind, parsed.username) == (kind, username)
 
 
 @pytest.mark.parametrize(
-    ("text", "truth"),
+    ("text", "expected"),
     [
-        # Whoever writes on the site without a player's name has none in the log.
+        # A chat message from the website by an account without a username.
         ("[Server] <*nick> hi", {"username": "", "display_name": "*nick", "chat": "<*nick> hi"}),
         (
             "[Server] <a-b@x.com> hi",
@@ -238,9 +238,9 @@ def test_what_is_meant_to_mislead_does_not(text, kind, username):
         ("bob[/0:0:0:0:0:0:0:1:55] logged in with entity id 1 at (0, 0, 0)", {"port": "55"}),
     ],
 )
-def test_names_and_texts_are_told_apart(text, truth):
-    reading = said(text)
-    assert told(reading, *truth) == truth
+def test_details_are_separated_correctly(text, expected):
+    parsed = parse_text_line(text)
+    assert fields_of(parsed, *expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -257,21 +257,27 @@ def test_names_and_texts_are_told_apart(text, truth):
         "2026-09-25T12:32:55+02:00 [Server thread/INFO]: <Steve> hi",
     ],
 )
-def test_odd_headers_are_headers(line):
-    reading = parse_line(line, TODAY)
-    assert (reading.username, reading.chat, reading.day) == ("Steve", "hi", "2026-09-25")
-    assert reading.at is not None and reading.at // 1 == NOON - 3600 - 27 * 60 - 5
+def test_unusual_headers_are_parsed(line):
+    parsed = parse_line(line, TODAY)
+    assert (parsed.username, parsed.chat, parsed.day) == ("Steve", "hi", "2026-09-25")
+    assert parsed.at is not None and parsed.at // 1 == NOON - 3600 - 27 * 60 - 5
 
 
-def test_a_warning_that_begins_like_a_death_is_none():
-    assert said("Watchdog died because of a bug", "[10:32:55 ERROR]: ").kind is LineKind.UNKNOWN
+def test_warning_that_begins_like_a_death_is_unknown():
+    assert (
+        parse_text_line("Watchdog died because of a bug", "[10:32:55 ERROR]: ").kind
+        is LineKind.UNKNOWN
+    )
 
 
-TEXTS = st.text() | st.binary().map(lambda some: some.decode("utf-8", "replace"))
+TEXTS = st.text() | st.binary().map(lambda data: data.decode("utf-8", "replace"))
 PIECES = st.lists(
     st.sampled_from(
         [
-            *(shape.form.format(h=1, m=10, s=10, thread="a/b", level="INFO") for shape in SHAPES),
+            *(
+                shape.template.format(h=1, m=10, s=10, thread="a/b", level="INFO")
+                for shape in SHAPES
+            ),
             *(
                 "System chat: ",
                 "[Not Secure] ",
@@ -314,25 +320,27 @@ PIECES = st.lists(
 
 
 @given(TEXTS | PIECES, st.sampled_from([NoDates(), TODAY, FileDates("Europe/Dublin", date.max)]))
-def test_any_text_can_be_read(line, calendar):
-    reading = parse_line(line, calendar)
-    assert reading.tags
-    assert (reading.tags[0] == "timestamp") == (reading.at is not None)
-    assert len(line_identity(1, reading)) == 16
+def test_any_text_is_parsed_without_an_error(line, dates):
+    parsed = parse_line(line, dates)
+    assert parsed.tags
+    assert (parsed.tags[0] == "timestamp") == (parsed.at is not None)
+    assert len(line_identity(1, parsed)) == 16
 
 
 @given(st.integers(0, len(SHAPES) - 1), TEXTS.filter(lambda text: "\x1b" not in text))
-def test_whatever_is_said_behind_a_header_is_chat_of_who_says_it(shape, text):
-    header = SHAPES[shape].form.format(h="01", m="10", s="10", thread="Server thread", level="INFO")
-    reading = parse_line(f"{header}<Steve> {text}x", TODAY)
-    assert (reading.kind, reading.username, reading.chat) == (LineKind.CHAT, "Steve", f"{text}x")
+def test_any_chat_text_is_chat_of_its_sender(shape, text):
+    header = SHAPES[shape].template.format(
+        h="01", m="10", s="10", thread="Server thread", level="INFO"
+    )
+    parsed = parse_line(f"{header}<Steve> {text}x", TODAY)
+    assert (parsed.kind, parsed.username, parsed.chat) == (LineKind.CHAT, "Steve", f"{text}x")
 
 
 @pytest.mark.parametrize(
     "piece", ["[", "[a", " was", " using ", "(formerly known as ", "GameProfile", "/a]", "<"]
 )
-def test_a_long_line_is_read_soon(piece):
-    # Nothing is timed: a pattern that takes quadratic time would need hours for these.
+def test_long_line_is_parsed_in_linear_time(piece):
+    # Without a time limit here: a quadratic pattern would need hours for these lines.
     long = piece * 200_000
     for start in (
         "",
@@ -345,15 +353,15 @@ def test_a_long_line_is_read_soon(piece):
         parse_line(f"[10:32:55] [{start}{long}", TODAY)
 
 
-def test_the_same_undated_line_is_another_on_another_day():
+def test_identity_of_an_undated_line_depends_on_the_day():
     line = f"{VANILLA}<Steve> hi"
     days = [parse_line(line, FileDates("UTC", date(2026, 9, day))) for day in (1, 1, 2)]
-    first, again, other = (line_identity(1, reading) for reading in days)
+    first, again, other = (line_identity(1, parsed) for parsed in days)
     assert first == again != other
     assert first != line_identity(2, days[0])
 
 
-def test_a_line_is_the_same_whatever_zone_it_is_sent_with():
+def test_identity_does_not_depend_on_the_zone():
     line = f"{DATED}<Steve> hi"
     assert line_identity(1, parse_line(line, NoDates("UTC"))) == line_identity(
         1, parse_line(line, NoDates("Asia/Tokyo"))
