@@ -45,10 +45,15 @@ class RequestSchema(Schema):
         """What handlers are given; raises ValidationError."""
         if not kw and type(data) is dict and self._field_readers is not None:
             try:
-                return self.finish(_read(self._field_readers, data))
+                return self.finish(_read(self._field_readers, self.prepare(data)))
             except ValidationError:
                 pass
-        return self.finish(super().load(data, **kw))
+        members = self.prepare(data) if type(data) is dict else data
+        return self.finish(super().load(members, **kw))
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the members to load; a schema may accept several spellings of them."""
+        return data
 
     def finish(self, loaded: Any) -> Any:
         """What to make of the fields once each is good."""

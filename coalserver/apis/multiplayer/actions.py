@@ -1,4 +1,6 @@
-"""`game_room.php/actions`: ask a member for something, and be answered."""
+"""`game_room.php/actions`: requests from one member of a room to others, with an outcome."""
+
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -11,42 +13,27 @@ from coalserver.apis.multiplayer.render import (
     json_member,
     success,
 )
-from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request, parse_targets
+from coalserver.apis.multiplayer.schemas import COMPLETE_ACTION, POLL, SEND_ACTION, load_params
 from coalserver.apis.multiplayer.updates import ReadPositions, poll_for_result
 from coalserver.core import topics
-from coalserver.core.commands.messages import TURN_TYPE, answer_action, send_action
+from coalserver.core.commands.messages import answer_action, send_action
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.rooms import answered_actions, pending_actions
-from coalserver.domain.play.actions import Action, ActionStatus, Target
+from coalserver.domain.play.actions import Action, ActionStatus
 from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 
 ACTIONS = "/api/game_room.php/actions"
-#: What a target may say of an action.
-ANSWER_STATUSES = (ActionStatus.PROCESSING, ActionStatus.COMPLETED, ActionStatus.FAILED)
 
 
 async def send(ctx: RequestContext) -> web.StreamResponse:
-    """Ask members for something: an action for each of them who is there.
+    """Send an action to each target that is online.
 
-    In a game with rules an action `turn` is a turn, answered at once; it needs no target.
+    In a game with rules an action `turn` takes a turn and is finished at once. It needs no target.
     """
-    params: Params = ctx.body["params"]
-    kind = params.identifier("action_type")
-    if not kind:
-        raise invalid_request("action_type")
-    request = params.json("request_data")
-    target, named_ids = parse_targets(params, Target.HOST if kind == TURN_TYPE else None)
-    room = get_own_room(ctx)
     sent = await ctx.core.execute(
-        send_action,
-        room_id=room.id,
-        sender=ctx.caller.player_id,
-        target=target,
-        player_ids=named_ids,
-        type=kind,
-        request=request or b"{}",
+        send_action, room_id=get_own_room(ctx).id, sender=ctx.caller.player_id, **ctx.body
     )
     return success(
         {
@@ -58,27 +45,21 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def complete(ctx: RequestContext) -> web.StreamResponse:
-    """The one who was asked says how far it is, or that it is done."""
-    params: Params = ctx.body["params"]
-    status = params.text("status").lower()
-    if not status:
-        raise invalid_request("status")
-    if status not in ANSWER_STATUSES:
-        raise invalid_request("unknown_status")
+    """Set the status of an action, as its target."""
     await ctx.core.execute(
         answer_action,
         code=ctx.path["id"].lower(),
         by=ctx.caller.player_id,
-        status=ActionStatus(status),
-        response=params.json("response_data") or b"{}",
+        status=ActionStatus(ctx.body["status"]),
+        response=ctx.body["response"],
     )
     return success({"message": "Action completed"})
 
 
 async def poll(ctx: RequestContext) -> web.StreamResponse:
-    """What one asked for and was answered within the hour, newest first; reading uses nothing up.
+    """Return the caller's actions that were finished within the last hour, newest first.
 
-    With `wait` it is answered when there is one that no poll of this player has shown yet.
+    With `wait` the response waits for one that no earlier poll of this player has returned.
     """
     room, player = get_own_room(ctx), ctx.caller.player_id
     read_positions, position_key = ctx.app.per_process(ReadPositions), ("actions", room.id, player)
@@ -90,24 +71,33 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
         seen_codes = read_positions.get(position_key) or frozenset()
         return found, any(action.code not in seen_codes for action in found)
 
-    found = await poll_for_result(ctx, room, (topics.actions(room.id, player),), look)
+    found = await _poll(ctx, room, look)
     read_positions.put(position_key, frozenset(action.code for action in found))
-    return success({"actions": [_answered_row(ctx, room, action) for action in found]})
+    return success({"actions": [_render_finished_action(ctx, room, action) for action in found]})
 
 
 async def pending(ctx: RequestContext) -> web.StreamResponse:
-    """What one is asked for and has not begun, oldest first."""
+    """Return the actions sent to the caller that are still pending, oldest first."""
     room, player = get_own_room(ctx), ctx.caller.player_id
 
     async def look() -> tuple[list[Action], bool]:
         found = ctx.core.query(pending_actions, room=get_own_room(ctx).id, player=player)
         return found, bool(found)
 
-    found = await poll_for_result(ctx, room, (topics.actions(room.id, player),), look)
-    return success({"actions": [pending_row(ctx, room, action) for action in found]})
+    found = await _poll(ctx, room, look)
+    return success({"actions": [render_pending_action(ctx, room, action) for action in found]})
 
 
-def _answered_row(ctx: RequestContext, room: Room, action: Action) -> JSON:
+async def _poll(
+    ctx: RequestContext, room: Room, look: Callable[[], Awaitable[tuple[list[Action], bool]]]
+) -> list[Action]:
+    wait = load_params(ctx, POLL)["wait"]
+    return await poll_for_result(
+        ctx, room, (topics.actions(room.id, ctx.caller.player_id),), wait, look
+    )
+
+
+def _render_finished_action(ctx: RequestContext, room: Room, action: Action) -> JSON:
     return {
         "action_id": action.code,
         "action_type": action.type,
@@ -119,8 +109,8 @@ def _answered_row(ctx: RequestContext, room: Room, action: Action) -> JSON:
     }
 
 
-def pending_row(ctx: RequestContext, room: Room, action: Action) -> JSON:
-    """An action as its target sees it, and its sender while he waits."""
+def render_pending_action(ctx: RequestContext, room: Room, action: Action) -> JSON:
+    """Return an unfinished action, for its target and its sender."""
     return {
         "action_id": action.code,
         "player_id": action.sender,
@@ -134,8 +124,8 @@ def pending_row(ctx: RequestContext, room: Room, action: Action) -> JSON:
 
 
 ROUTES = (
-    Route("POST", ACTIONS, send, PARAMS, auth.player, media=()),
+    Route("POST", ACTIONS, send, SEND_ACTION, auth.player, media=()),
     Route("GET", f"{ACTIONS}/poll", poll, auth=auth.player),
     Route("GET", f"{ACTIONS}/pending", pending, auth=auth.player),
-    Route("POST", f"{ACTIONS}/{{id}}/complete", complete, PARAMS, auth.player, media=()),
+    Route("POST", f"{ACTIONS}/{{id}}/complete", complete, COMPLETE_ACTION, auth.player, media=()),
 )

@@ -4,6 +4,7 @@ Keys, from the most particular: (reason, what, endpoint), (reason, what, file), 
 (reason, endpoint), (reason, file), reason. `what` is the credential or the member it is about.
 """
 
+from coalserver.apis.multiplayer.schemas import MAX_IDENTIFIER_LENGTH, MAX_JSON_BYTES
 from coalserver.domain.errors import ErrorCode
 
 #: A status and a sentence.
@@ -16,6 +17,7 @@ SOCKET = "realtime.php/socket"
 _DURATIONS = "hour, day, week, month, quarter, year, forever"
 _BOTH_TOKENS = (401, "API token and game player token are required")
 _PRIVATE_TOO = (401, "API token and private token are required")
+_NO_PLAYER = (404, "Player not found or does not belong to this game")
 _NO_LOBBY = (400, "Matchmaking lobby not found or already started")
 _IN_A_LOBBY = (400, "You are already in a matchmaking lobby")
 _NOT_IN_ANY_ROOM = (400, "You are not in any room")
@@ -70,7 +72,14 @@ _TOKENS: dict[MessageKey, ErrorMessage] = {
 _BODIES: dict[MessageKey, ErrorMessage] = {
     ErrorCode.INVALID_REQUEST: (400, "Invalid request: {fields}"),
     (ErrorCode.INVALID_REQUEST, "body"): (400, "Invalid JSON body"),
-    (ErrorCode.INVALID_REQUEST, "large"): (413, "{member} must not exceed {maximum} bytes"),
+    (ErrorCode.INVALID_REQUEST, "large"): (
+        413,
+        f"{{member}} must not exceed {MAX_JSON_BYTES} bytes",
+    ),
+    (ErrorCode.INVALID_REQUEST, "long_identifier"): (
+        400,
+        f"Invalid request: {{member}}: Longer than {MAX_IDENTIFIER_LENGTH} characters.",
+    ),
     (ErrorCode.INVALID_REQUEST, "player_name"): (400, "Player name is required"),
     (ErrorCode.INVALID_REQUEST, "new_name"): (400, "New name is required"),
     (ErrorCode.INVALID_REQUEST, "name_length"): (
@@ -79,6 +88,7 @@ _BODIES: dict[MessageKey, ErrorMessage] = {
     ),
     (ErrorCode.INVALID_REQUEST, "player_id"): (400, "Missing required field: player_id"),
     (ErrorCode.INVALID_REQUEST, "player_id", PLAYERS): (400, "player_id is required"),
+    (ErrorCode.INVALID_REQUEST, "unknown_player"): _NO_PLAYER,
     (ErrorCode.INVALID_REQUEST, "ban_duration"): (400, f"ban_duration is required ({_DURATIONS})"),
     (ErrorCode.INVALID_REQUEST, "unknown_duration"): (
         400,
@@ -170,7 +180,7 @@ _BODIES: dict[MessageKey, ErrorMessage] = {
 }
 
 _MEMBERSHIP: dict[MessageKey, ErrorMessage] = {
-    ErrorCode.PLAYER_NOT_FOUND: (404, "Player not found or does not belong to this game"),
+    ErrorCode.PLAYER_NOT_FOUND: _NO_PLAYER,
     ErrorCode.LOBBY_NOT_FOUND: _NO_LOBBY,
     ErrorCode.LOBBY_CLOSED: _NO_LOBBY,
     ErrorCode.LOBBY_STARTED: _NO_LOBBY,

@@ -32,9 +32,9 @@ def endpoint_name(path: str) -> str:
 
 
 def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
-    """Status and sentence: the most particular row there is."""
-    code, details = error.code, error.details
-    subject = str(details.get("what", "body" if "body" in details.get("fields", ()) else ""))
+    """Return status and text from the most specific row of the error messages."""
+    code = error.code
+    subject = str(error.details.get("what") or _invalid_member(error.details)[1])
     file = endpoint.partition("/")[0]
     for row in (
         (code, subject, endpoint),
@@ -111,6 +111,16 @@ class _Details(dict[str, object]):
 def _format_message(message: str, details: JSON) -> str:
     if "{" not in message:
         return message
+    known = {"member": _invalid_member(details)[0], **details}
     return message.format_map(
-        _Details({**details, "fields": format_errors(details.get("fields", {}))})
+        _Details({**known, "fields": format_errors(details.get("fields", {}))})
     )
+
+
+def _invalid_member(details: JSON) -> tuple[str, str]:
+    """Return the first invalid member of a body with its subject; empty strings if there is none."""
+    errors, member = details.get("fields") or "", ""
+    while isinstance(errors, dict):
+        member, errors = next(iter(errors.items()))
+    subject = errors[0] if isinstance(errors, list) else errors
+    return member, "body" if member == "body" else subject

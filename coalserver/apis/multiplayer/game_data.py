@@ -1,6 +1,6 @@
-"""`game_data.php`: what a game keeps for all, and for each of its players. The last write wins.
+"""`game_data.php`: the data of a game and of each of its players. The last write wins.
 
-Beyond the document answers carry a `version`; a write with `If-Match` is refused when it is another by then.
+Beyond the document, responses have a `version`. A write with `If-Match` fails if the version has changed.
 """
 
 from aiohttp import web
@@ -13,17 +13,22 @@ from coalserver.apis.multiplayer.render import (
     json_member,
     success,
 )
-from coalserver.apis.multiplayer.schemas import PARAMS, Params, dump_limited, invalid_request
+from coalserver.apis.multiplayer.schemas import (
+    GAME_DATA,
+    UNITY_DATA,
+    invalid_request,
+)
 from coalserver.core.commands.players import save_game_data, save_player_data
 from coalserver.core.queries.players import get_player
 from coalserver.web.api import Route
+from coalserver.web.body import load_body
 from coalserver.web.context import RequestContext
 
 FILE = "/api/game_data.php"
 
 
 async def get_game_data(ctx: RequestContext) -> web.StreamResponse:
-    """What the game keeps for everybody."""
+    """Return the data of the game."""
     game = ctx.caller.get_game()
     return success(
         {
@@ -36,7 +41,7 @@ async def get_game_data(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
-    """Replace it: nothing is merged."""
+    """Replace the data of the game."""
     game = await ctx.core.execute(
         save_game_data,
         game=ctx.caller.get_game().tag,
@@ -47,7 +52,7 @@ async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def get_player_data(ctx: RequestContext) -> web.StreamResponse:
-    """What is kept for the caller."""
+    """Return the data of the caller."""
     player = ctx.core.query(get_player, id=ctx.caller.player_id)
     return success(
         {
@@ -61,7 +66,7 @@ async def get_player_data(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def update_player_data(ctx: RequestContext) -> web.StreamResponse:
-    """Replace it: nothing is merged."""
+    """Replace the data of the caller."""
     player = await ctx.core.execute(
         save_player_data,
         player_id=ctx.caller.player_id,
@@ -80,19 +85,16 @@ def _render_updated(owner: str, at: float | None, version: int) -> JSON:
 
 
 def _data_param(ctx: RequestContext) -> bytes:
-    """The whole body; from a Unity client perhaps as the one string `data_json`."""
-    params: Params = ctx.body["params"]
+    """Return the new data as JSON. Raises INVALID_REQUEST if the body is missing or too large."""
     if not ctx.raw or ctx.raw.strip() == b"null":
         raise invalid_request("body")
-    if is_unity_client(ctx) and len(params.members) == 1:
-        for name in ("data", "player_data", "game_data"):
-            if isinstance(params.get(f"{name}_json"), str):
-                return params.json_object(name) or b"{}"
-    return dump_limited("data", params.members)
+    schema = UNITY_DATA if is_unity_client(ctx) else GAME_DATA.schema
+    data: bytes = load_body(schema, ctx.body["members"])["data"]
+    return data
 
 
 def _expected_version(ctx: RequestContext) -> int | None:
-    """The version that the caller last saw, where he says so; one that never was, -1."""
+    """Return the version in `If-Match`; None without one, -1, which matches no version, if it is invalid."""
     if_match = ctx.request.headers.get("If-Match", "").strip()
     if if_match in ("", "*"):
         return None
@@ -102,7 +104,7 @@ def _expected_version(ctx: RequestContext) -> int | None:
 
 ROUTES = (
     Route("GET", f"{FILE}/game/get", get_game_data, auth=auth.game_only),
-    Route("PUT", f"{FILE}/game/update", update_game_data, PARAMS, auth.game_owner, media=()),
+    Route("PUT", f"{FILE}/game/update", update_game_data, GAME_DATA, auth.game_owner, media=()),
     Route("GET", f"{FILE}/player/get", get_player_data, auth=auth.player),
-    Route("PUT", f"{FILE}/player/update", update_player_data, PARAMS, auth.player, media=()),
+    Route("PUT", f"{FILE}/player/update", update_player_data, GAME_DATA, auth.player, media=()),
 )

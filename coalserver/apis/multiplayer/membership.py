@@ -1,11 +1,32 @@
-"""What lobbies and rooms have in common here: finding one's own, and what their lists and members show."""
+"""Endpoints that lobbies and rooms share: list of members, heartbeat, leave, kick, password.
 
-from collections.abc import Sequence
+Also what both need to find a lobby or room and to list it.
+"""
+
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, last_seen
-from coalserver.apis.multiplayer.schemas import Params
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_iso_time,
+    format_time,
+    json_member,
+    last_seen,
+    success,
+)
+from coalserver.apis.multiplayer.schemas import (
+    KICK,
+    PASSWORD,
+    invalid_request,
+    load_deferred,
+)
+from coalserver.core.commands import lobbies, rooms
 from coalserver.core.queries.lobbies import lobby_by_code, lobby_of_player
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.rooms import room_by_code, room_of_player
@@ -17,13 +38,11 @@ from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import BodySchema
 
-MIN_PLAYERS, MAX_PLAYERS = 2, 16
-#: Rows a list holds at most, and unless it is asked for fewer.
-PAGE_SIZE = 50
+LOBBY_FILE, ROOM_FILE = "/api/matchmaking.php", "/api/game_room.php"
 
 
 def get_own_lobby(ctx: RequestContext) -> Lobby:
-    """The lobby in which the caller sits, started or not."""
+    """Return the caller's lobby, open or started. Raises NOT_MEMBER."""
     lobby = ctx.core.query(lobby_of_player, player=ctx.caller.player_id)
     if lobby is None:
         raise DomainError(ErrorCode.NOT_MEMBER)
@@ -31,66 +50,52 @@ def get_own_lobby(ctx: RequestContext) -> Lobby:
 
 
 def get_own_room(ctx: RequestContext) -> Room:
-    """The room in which the caller plays."""
+    """Return the caller's room. Raises NOT_MEMBER."""
     room = ctx.core.query(room_of_player, player=ctx.caller.player_id)
     if room is None:
         raise DomainError(ErrorCode.NOT_MEMBER)
     return room
 
 
+def check_not_member(ctx: RequestContext, *codes: ErrorCode) -> None:
+    """Raise the first of ALREADY_IN_LOBBY and ALREADY_IN_ROOM, in the given order, that applies."""
+    queries = {
+        ErrorCode.ALREADY_IN_LOBBY: lobby_of_player,
+        ErrorCode.ALREADY_IN_ROOM: room_of_player,
+    }
+    for code in codes:
+        if ctx.core.query(queries[code], player=ctx.caller.player_id) is not None:
+            raise DomainError(code)
+
+
 def lobby_in_path(ctx: RequestContext) -> Lobby:
-    """The lobby that the path names, gone or not."""
+    """Return the lobby that the path names, even a closed one. Raises LOBBY_NOT_FOUND."""
     return ctx.core.query(
         lobby_by_code, game=ctx.caller.get_game().tag, code=id_in_request(ctx, "matchmakingId")
     )
 
 
 def room_in_path(ctx: RequestContext) -> Room:
-    """The room that the path names, over or not."""
+    """Return the room that the path names, even an ended one. Raises ROOM_NOT_FOUND."""
     return ctx.core.query(
         room_by_code, game=ctx.caller.get_game().tag, code=id_in_request(ctx, "roomId")
     )
 
 
 def id_in_request(ctx: RequestContext, parameter: str) -> str:
-    """The id in the path; in the query under this name, where the path has none."""
+    """Return the id in the path or, if the path has none, in a query parameter.
+
+    Raises INVALID_REQUEST if both are missing.
+    """
     value = ctx.path.get("id", "") or ctx.query.get(parameter, "")
     if not value:
-        raise DomainError(ErrorCode.INVALID_REQUEST, what=parameter)
+        raise invalid_request(parameter)
     return value.lower()
 
 
-def capacity_param(params: Params, default: int = 0) -> int:
-    """How many may come, brought into bounds; the default where nothing is said."""
-    requested = params.integer("max_players") or default
-    return min(max(requested, MIN_PLAYERS), MAX_PLAYERS) if requested else 0
-
-
-def limit_param(params: Params) -> int:
-    """How many rows of a list, brought into bounds."""
-    requested = params.integer("limit")
-    return PAGE_SIZE if requested is None else min(max(requested, 1), PAGE_SIZE)
-
-
-def seats_host_first(roster: Roster) -> Sequence[Seat]:
-    """The host first, then as they came."""
-    return sorted(
-        roster.seats, key=lambda seat: (seat.player != roster.host, seat.joined, seat.number)
-    )
-
-
 def last_activity(ctx: RequestContext, roster: Roster, since: float) -> float:
-    """When any of the members was last heard of."""
+    """Return when any member was last seen, at the earliest `since`."""
     return max([since, *(last_seen(ctx.core, player) or since for player in roster)])
-
-
-def member_fields(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
-    """What both lists of members say in the same words."""
-    return {
-        "player_name": ctx.core.query(player_name, id=seat.player),
-        "is_host": int(seat.player == roster.host),
-        "is_local": seat.player == ctx.caller.player_id,
-    }
 
 
 def limit_password_attempts(
@@ -105,8 +110,159 @@ def limit_password_attempts(
 
 
 def id_routes(
-    method: str, file: str, endpoint: str, handler: Handler, body: BodySchema | None = None
+    method: str, endpoint: str, handler: Handler, body: BodySchema | None = None
 ) -> tuple[Route, ...]:
-    """The routes of an endpoint whose path holds an id, or nothing where an id should be."""
-    paths = (f"{file}/{{id}}/{endpoint}", f"{file}//{endpoint}", f"{file}/{endpoint}")
+    """Return the routes of a lobby endpoint with an id in the path, and of those where the id is missing."""
+    paths = (
+        f"{LOBBY_FILE}/{{id}}/{endpoint}",
+        f"{LOBBY_FILE}//{endpoint}",
+        f"{LOBBY_FILE}/{endpoint}",
+    )
     return tuple(Route(method, path, handler, body, auth.player, media=()) for path in paths)
+
+
+def _render_lobby_member(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
+    seen_at = last_seen(ctx.core, seat.player) or seat.joined
+    return {
+        "player_id": seat.player,
+        "joined_at": format_time(seat.joined),
+        "last_heartbeat": format_time(seen_at),
+        "status": lobby_member_status(ctx, seat.player),
+        "seconds_since_heartbeat": max(0, int(ctx.now - seen_at)),
+        **_member_fields(ctx, roster, seat),
+    }
+
+
+def lobby_member_status(ctx: RequestContext, player: int) -> str:
+    """Return `active` if the player is online, otherwise `inactive`."""
+    return "active" if ctx.core.online(player) else "inactive"
+
+
+def _render_room_member(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
+    return {
+        "player_id": str(seat.player),
+        **_member_fields(ctx, roster, seat),
+        "is_online": int(ctx.core.online(seat.player)),
+        "last_heartbeat": format_time(last_seen(ctx.core, seat.player) or seat.joined),
+        **json_member(ctx, "player_data", b"{}" if seat.data == b"null" else seat.data),
+    }
+
+
+def _member_fields(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:
+    return {
+        "player_name": ctx.core.query(player_name, id=seat.player),
+        "is_host": int(seat.player == roster.host),
+        "is_local": seat.player == ctx.caller.player_id,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The functions and messages of the shared endpoints for lobbies, or for rooms."""
+
+    file: str
+    #: Return the caller's lobby or room, or raise NOT_MEMBER.
+    get_own: Callable[[RequestContext], Lobby | Room]
+    #: The parameter that takes its id in the three commands.
+    id_parameter: str
+    leave: Callable[..., Any]
+    kick: Callable[..., Any]
+    set_password: Callable[..., Any]
+    render_member: Callable[[RequestContext, Roster, Seat], JSON]
+    left_message: str
+
+
+MEMBERSHIPS = (
+    Membership(
+        LOBBY_FILE,
+        get_own_lobby,
+        "lobby_id",
+        lobbies.leave_lobby,
+        lobbies.kick_from_lobby,
+        lobbies.set_lobby_password,
+        _render_lobby_member,
+        "Successfully left matchmaking lobby",
+    ),
+    Membership(
+        ROOM_FILE,
+        get_own_room,
+        "room_id",
+        rooms.leave_room,
+        rooms.kick_from_room,
+        rooms.set_room_password,
+        _render_room_member,
+        "Successfully left the room",
+    ),
+)
+
+
+async def list_members(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
+    """Return the members of the caller's lobby or room, the host first."""
+    roster = membership.get_own(ctx).roster
+    rows = [membership.render_member(ctx, roster, seat) for seat in seats_host_first(roster)]
+    return success({"players": rows, "last_updated": format_iso_time(ctx.now)})
+
+
+def seats_host_first(roster: Roster) -> Sequence[Seat]:
+    """Return the seats with the host first, then in order of joining."""
+    return sorted(
+        roster.seats, key=lambda seat: (seat.player != roster.host, seat.joined, seat.number)
+    )
+
+
+async def heartbeat(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
+    """Confirm that the caller is a member. The request itself counts as activity."""
+    membership.get_own(ctx)
+    return success({"status": "ok"})
+
+
+async def leave(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
+    """Remove the caller. A player who leaves a room also leaves the lobby it was started from."""
+    await ctx.core.execute(
+        membership.leave, **_own_id(membership, ctx), player_id=ctx.caller.player_id
+    )
+    return success({"message": membership.left_message})
+
+
+async def kick(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
+    """Remove another member, as the host."""
+    own_id, player_id = _own_id(membership, ctx), load_deferred(ctx)["player_id"]
+    await ctx.core.execute(membership.kick, **own_id, by=ctx.caller.player_id, player_id=player_id)
+    return success({"message": "Player kicked successfully", "kicked_player_id": player_id})
+
+
+async def set_password(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
+    """Set the password, as the host; null or an empty string removes it."""
+    own_id, body = _own_id(membership, ctx), load_deferred(ctx)
+    await ctx.core.execute(membership.set_password, **own_id, by=ctx.caller.player_id, **body)
+    return success({"message": "Password updated successfully"})
+
+
+def _own_id(membership: Membership, ctx: RequestContext) -> dict[str, int]:
+    return {membership.id_parameter: membership.get_own(ctx).id}
+
+
+def _routes(membership: Membership) -> tuple[Route, ...]:
+    def route(
+        method: str, endpoint: str, handler: Callable[..., Any], body: BodySchema | None = None
+    ) -> Route:
+        return Route(
+            method,
+            f"{membership.file}/{endpoint}",
+            partial(handler, membership),
+            body,
+            auth.player,
+            name=endpoint,
+            media=(),
+        )
+
+    return (
+        route("GET", "players", list_members),
+        route("POST", "heartbeat", heartbeat),
+        route("POST", "leave", leave),
+        route("POST", "kick", kick, KICK),
+        route("POST", "password", set_password, PASSWORD),
+    )
+
+
+ROUTES = tuple(route for membership in MEMBERSHIPS for route in _routes(membership))

@@ -1,4 +1,4 @@
-"""`game_players.php`: who plays a game, and who may not."""
+"""`game_players.php`: the players of a game, and bans."""
 
 import asyncio
 
@@ -14,33 +14,24 @@ from coalserver.apis.multiplayer.render import (
     last_seen,
     success,
 )
-from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request
+from coalserver.apis.multiplayer.schemas import BAN, REGISTER, RENAME, UNBAN
 from coalserver.core.commands import moderation, players
 from coalserver.core.queries.players import get_player, players_of_game
-from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.player import BAN_DURATIONS, Player
+from coalserver.domain.play.player import Player
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import raw_response
 
 FILE = "/api/game_players.php"
-MIN_NAME_LENGTH, MAX_NAME_LENGTH = 2, 50
-#: Rows of a long list that are made before others get their turn.
+#: Rows of a long list rendered before other requests run.
 CHUNK_SIZE = 500
 
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
-    """Make a player; the private key is shown this once."""
+    """Create a player. Only this response has the private key."""
     game = ctx.caller.get_game()
-    params: Params = ctx.body["params"]
-    name = params.text("player_name", MAX_NAME_LENGTH)
-    if not name:
-        raise invalid_request("player_name")
-    data = params.json_object("player_data") or b"{}"
-    player, secret = await ctx.core.execute(
-        players.register_player, game=game.tag, name=name, data=data
-    )
+    player, secret = await ctx.core.execute(players.register_player, game=game.tag, **ctx.body)
     return success(
         {
             "player_id": str(player.id),
@@ -52,7 +43,7 @@ async def register(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def login(ctx: RequestContext) -> web.StreamResponse:
-    """Come in; the answer shows the player as he was found."""
+    """Log in and return the player as they were before."""
     ctx.caller = auth.player(ctx)
     player = ctx.core.query(get_player, id=ctx.caller.player_id)
     rendered = {
@@ -73,13 +64,13 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
-    """Say that one is there. Every other call says so too."""
+    """Return when the caller was last seen. Every request counts as activity."""
     at = last_seen(ctx.core, ctx.caller.player_id)
     return success({"message": "Heartbeat updated", "last_heartbeat": format_time_or_null(at)})
 
 
 async def logout(ctx: RequestContext) -> web.StreamResponse:
-    """Go: offline at once, and what is open is closed. The key stays good."""
+    """Log out: the caller is offline at once, and polls and sockets end. The key stays valid."""
     player = await ctx.core.execute(players.record_logout, player_id=ctx.caller.player_id)
     ctx.core.presence.leave(player.id)
     return success(
@@ -91,15 +82,9 @@ async def logout(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def rename(ctx: RequestContext) -> web.StreamResponse:
-    """Be called something else."""
-    params: Params = ctx.body["params"]
-    name = params.text("new_name", MAX_NAME_LENGTH + 1)
-    if not name:
-        raise invalid_request("new_name")
-    if not MIN_NAME_LENGTH <= len(name) <= MAX_NAME_LENGTH:
-        raise invalid_request("name_length")
+    """Change the caller's name."""
     player = await ctx.core.execute(
-        players.rename_player, player_id=ctx.caller.player_id, name=name
+        players.rename_player, player_id=ctx.caller.player_id, **ctx.body
     )
     return success(
         {
@@ -111,13 +96,13 @@ async def rename(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def rotate_key(ctx: RequestContext) -> web.StreamResponse:
-    """Get another private key, shown this once; the old one stops at once."""
+    """Replace the private key, which only this response has; the old one is invalid at once."""
     secret = await ctx.core.execute(players.rotate_private_key, player_id=ctx.caller.player_id)
     return success({"message": "Player token rotated successfully", "private_key": secret})
 
 
 async def list_players(ctx: RequestContext) -> web.StreamResponse:
-    """Every player of the game, oldest first, for its owner."""
+    """Return all players of the game, oldest first, for its owner."""
     found = ctx.core.query(players_of_game, game=ctx.caller.get_game().tag)
     rows: list[bytes] = []
     for start in range(0, len(found), CHUNK_SIZE):
@@ -143,7 +128,7 @@ def _player_row(ctx: RequestContext, player: Player) -> JSON:
 
 
 def _is_online(ctx: RequestContext, player: Player) -> bool:
-    """Whether a player is there. To register is a sign of life too, if no heartbeat."""
+    """Return whether a player is online. A new player without a heartbeat counts from registration."""
     core = ctx.core
     if last_seen(core, player.id) is None:
         return core.now - player.created < core.context.limits.away_after
@@ -151,21 +136,8 @@ def _is_online(ctx: RequestContext, player: Player) -> bool:
 
 
 async def ban(ctx: RequestContext) -> web.StreamResponse:
-    """Shut a player out of the game for a time; a new ban replaces an older one."""
-    params: Params = ctx.body["params"]
-    player = _player_param(params)
-    duration = params.text("ban_duration").lower()
-    if not duration:
-        raise invalid_request("ban_duration")
-    if duration not in BAN_DURATIONS:
-        raise invalid_request("unknown_duration")
-    created = await ctx.core.execute(
-        moderation.ban,
-        game=ctx.caller.get_game().tag,
-        player_id=player,
-        duration=duration,
-        reason=params.text("ban_reason", 500),
-    )
+    """Ban a player from the game. A new ban replaces an earlier one."""
+    created = await ctx.core.execute(moderation.ban, game=ctx.caller.get_game().tag, **ctx.body)
     return success(
         {
             "message": "Player banned successfully",
@@ -179,8 +151,8 @@ async def ban(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def unban(ctx: RequestContext) -> web.StreamResponse:
-    """Let a player in again."""
-    player = _player_param(ctx.body["params"])
+    """Remove the ban of a player."""
+    player = ctx.body["player_id"]
     removed = await ctx.core.execute(
         moderation.unban, game=ctx.caller.get_game().tag, player_id=player
     )
@@ -188,24 +160,15 @@ async def unban(ctx: RequestContext) -> web.StreamResponse:
     return success({"message": message, "player_id": player, "bans_removed": removed})
 
 
-def _player_param(params: Params) -> int:
-    if params.get("player_id") in (None, ""):
-        raise invalid_request("player_id")
-    player = params.integer("player_id")
-    if player is None:
-        raise DomainError(ErrorCode.PLAYER_NOT_FOUND)
-    return player
-
-
 ROUTES = (
-    Route("POST", f"{FILE}/register", register, PARAMS, auth.game_only, media=()),
-    # Who calls, it finds out itself: the call must not count as a sign of life too early.
+    Route("POST", f"{FILE}/register", register, REGISTER, auth.game_only, media=()),
+    # Authenticates in the handler: the response has the time before this request counts as activity.
     Route("PUT", f"{FILE}/login", login),
     Route("POST", f"{FILE}/heartbeat", heartbeat, auth=auth.player),
     Route("POST", f"{FILE}/logout", logout, auth=auth.player),
-    Route("PUT", f"{FILE}/rename", rename, PARAMS, auth.player, media=()),
+    Route("PUT", f"{FILE}/rename", rename, RENAME, auth.player, media=()),
     Route("POST", f"{FILE}/rotate", rotate_key, auth=auth.player),
     Route("GET", f"{FILE}/list", list_players, auth=auth.game_owner),
-    Route("POST", f"{FILE}/ban", ban, PARAMS, auth.game_owner, media=()),
-    Route("POST", f"{FILE}/unban", unban, PARAMS, auth.game_owner, media=()),
+    Route("POST", f"{FILE}/ban", ban, BAN, auth.game_owner, media=()),
+    Route("POST", f"{FILE}/unban", unban, UNBAN, auth.game_owner, media=()),
 )

@@ -12,7 +12,7 @@ from aiohttp import WSCloseCode
 from coalserver.apis.multiplayer import realtime_messages
 from coalserver.apis.multiplayer.errors import ban_info
 from coalserver.apis.multiplayer.realtime_tokens import RealtimeToken, RealtimeTokens
-from coalserver.apis.multiplayer.schemas import Params, invalid_request
+from coalserver.apis.multiplayer.schemas import invalid_request, parse_ids
 from coalserver.core import topics
 from coalserver.core.ports import Topic
 from coalserver.core.queries.admin import find_active_ban
@@ -218,7 +218,7 @@ class Member:
         if target == "host":
             receiver_ids = {room.roster.host}
         elif target == "specific":
-            receiver_ids = target_ids(Params(params)) & set(room.roster)
+            receiver_ids = target_ids(params) & set(room.roster)
             if not receiver_ids:
                 raise DomainError(ErrorCode.NO_TARGETS)
         else:
@@ -268,9 +268,10 @@ class Member:
         self._core.feed.add_waiter(self._topics, self)
 
 
-def target_ids(params: Params) -> set[int]:
-    """The players a client has named."""
-    ids = params.ids("target_ids")
+def target_ids(params: dict[str, Any]) -> set[int]:
+    """Return the player ids in `target_ids`. Raises INVALID_REQUEST if there are none."""
+    value = params.get("target_ids")
+    ids = parse_ids(params.get("targetIds") if value is None else value)
     if ids is None:
         raise invalid_request("target_ids")
     if not ids:

@@ -1,150 +1,517 @@
-"""What bodies say, read as leniently as the origin reads them. Unknown members are ignored.
+"""Schemas of the request bodies, as lenient as the original service.
 
-A null member is an absent one; `maxPlayers` is `max_players`; a number may be a text that looks like one;
-free JSON may come as a string whose name ends in `_json`.
+Unknown members are ignored, and null counts as absent. `maxPlayers` is `max_players`, a number may be a string, and
+JSON may come as a string in a member whose name ends in `_json`. The error of a field is the subject under which
+`error_messages` has its text.
 """
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import orjson
+from marshmallow import ValidationError, fields, missing
 
+from coalserver.core.commands.messages import TURN_TYPE
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.actions import Target
+from coalserver.domain.play.actions import ActionStatus, Target
+from coalserver.domain.play.player import BAN_DURATIONS
 from coalserver.domain.text import printable
-from coalserver.web.body import parse_json
-from coalserver.web.schemas import MAX_INTEGER
+from coalserver.web.body import load_body, parse_json
+from coalserver.web.context import RequestContext
+from coalserver.web.schemas import MAX_INTEGER, BodySchema, RequestSchema
 
-#: Bytes any free JSON may have.
+T = TypeVar("T")
+Data = Mapping[str, Any] | None
+
+#: Bytes of one JSON member.
 MAX_JSON_BYTES = 64 * 1024
-#: Characters a word may have that programs choose: the type of an action or of an update.
+#: Characters of an action's or an update's type. A longer one is rejected: cut, it would be another type.
 MAX_IDENTIFIER_LENGTH = 100
 MAX_NAME_LENGTH = 120
+MAX_PASSWORD_LENGTH = 1000
+MAX_REASON_LENGTH = 500
+MIN_PLAYER_NAME_LENGTH, MAX_PLAYER_NAME_LENGTH = 2, 50
+MIN_PLAYERS, MAX_PLAYERS = 2, 16
+DEFAULT_ROOM_CAPACITY = 6
+#: Rows of a list of lobbies or rooms.
+MAX_ROWS = 50
+#: Home routers drop idle connections after 60 s.
+MAX_WAIT_SECONDS = 60
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off", "")
+#: The statuses that the target of an action may set.
+ANSWER_STATUSES = (ActionStatus.PROCESSING, ActionStatus.COMPLETED, ActionStatus.FAILED)
+#: The host's answer to a join request -> whether it approves the request.
+ANSWERS = {"approve": True, "reject": False}
 
 
-class ParamsSchema:
-    """The shape of every body here: any object. What it must hold, each endpoint asks itself."""
+class LenientField(fields.Field[T], Generic[T]):
+    """A field whose errors are subjects of the error messages.
 
-    def load(self, data: Any) -> dict[str, Any]:
-        return {"params": Params(data)}
+    The field is required if `missing_error` is given. That error also stands for an empty value.
+    """
+
+    #: The end of a second member's name that belongs to this field, such as `_json`.
+    companion = ""
+    default_error_messages = {
+        "string": "string", "json": "json", "object": "object", "large": "large",
+    }  # fmt: skip
+
+    def __init__(self, *, missing_error: str = "", invalid_error: str = "", **kw: Any) -> None:
+        super().__init__(
+            required=bool(missing_error),
+            error_messages={"required": missing_error, "invalid": invalid_error},
+            **kw,
+        )
+
+    def empty(self) -> Any:
+        """Return the default for an empty value. Raises ValidationError if the field is required."""
+        if self.required:
+            raise self.make_error("required")
+        return self.load_default
 
 
-PARAMS = ParamsSchema()
+class TextField(LenientField[str]):
+    """A string without control characters, or a number; text beyond `max_length` is cut.
 
+    With `invalid_error` a text outside the lengths is rejected.
+    """
 
-class Params:
-    """A body, asked for one member after the other."""
+    def __init__(self, max_length: int = MAX_NAME_LENGTH, min_length: int = 0, **kw: Any) -> None:
+        super().__init__(**kw)
+        self.max_length, self.min_length = max_length, min_length
+        self.rejects = bool(self.error_messages["invalid"])
 
-    def __init__(self, members: dict[str, Any]) -> None:
-        self.members = members
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        text = self.clean(value, self.max_length + 1 if self.rejects else self.max_length)
+        if not text:
+            return self.empty()
+        if self.rejects and not self.min_length <= len(text) <= self.max_length:
+            raise self.make_error("invalid")
+        return text
 
-    def get(self, name: str) -> Any:
-        """A member under its name or its name in camelCase; None where it is absent."""
-        value = self.members.get(name)
-        return self.members.get(camel_case(name)) if value is None else value
-
-    def has(self, *names: str) -> bool:
-        """Whether any of these is there, in whatever spelling, if only as null."""
-        spelled = {spelling for name in names for spelling in (name, camel_case(name))}
-        return bool(spelled & self.members.keys())
-
-    def text(self, name: str, max_length: int = MAX_NAME_LENGTH) -> str:
-        """A text without control characters; what is longer is cut. Empty where it is absent."""
-        value = self.get(name)
-        if value is None:
-            return ""
+    def clean(self, value: Any, max_length: int) -> str:
+        """Return the text without control characters, cut to `max_length` characters."""
         if type(value) in (int, float):
             value = str(value)
         if not isinstance(value, str) or "\0" in value:
-            raise invalid_member(name, "string")
-        return printable(value).strip()[:max_length].strip()
+            raise self.make_error("string")
+        text = value if value.isprintable() else printable(value)
+        return text.strip()[:max_length].strip()
 
-    def secret(self, name: str) -> str:
-        """A password, as it is."""
-        value = self.get(name)
-        if value is None:
-            return ""
+
+class ChoiceField(TextField):
+    """One of several words, in lower or upper case."""
+
+    def __init__(self, *choices: str, **kw: Any) -> None:
+        super().__init__(**kw)
+        self.choices = choices
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        word = self.clean(value, self.max_length).lower()
+        if not word:
+            return self.empty()
+        if word not in self.choices:
+            raise self.make_error("invalid")
+        return word
+
+
+class TargetField(ChoiceField):
+    """The members to send to: a Target and, with `specific`, the player ids in `…_ids`."""
+
+    companion = "_ids"
+    default_error_messages = {"no_ids": "target_players_ids", "invalid_ids": "bad_target_ids"}
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(*Target, invalid_error="unknown_target", **kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        word = super()._deserialize(value, attr, data, **kw)
+        if word is missing:
+            return missing
+        if word != Target.SPECIFIC:
+            return Target(str(word)), ()
+        player_ids = parse_ids((data or {}).get(f"{attr}{self.companion}"))
+        if not player_ids:
+            raise self.make_error("no_ids" if player_ids is None else "invalid_ids")
+        return Target.SPECIFIC, tuple(player_ids)
+
+
+class PasswordField(LenientField[str]):
+    """A password, unchanged; empty if absent."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(load_default="", **kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         if type(value) in (int, float):
             return str(value)
-        if not isinstance(value, str) or len(value) > 1000:
-            raise invalid_member(name, "string")
+        if not isinstance(value, str) or len(value) > MAX_PASSWORD_LENGTH:
+            raise self.make_error("string")
         return value
 
-    def identifier(self, name: str) -> str:
-        """A name that programs choose; what is longer is refused, for cut it would be another."""
-        value = self.text(name, MAX_IDENTIFIER_LENGTH + 1)
-        if len(value) > MAX_IDENTIFIER_LENGTH:
-            raise DomainError(
-                ErrorCode.INVALID_REQUEST,
-                fields={name: [f"Longer than {MAX_IDENTIFIER_LENGTH} characters."]},
-            )
-        return value
 
-    def integer(self, name: str) -> int | None:
-        """A whole number, also written as a text; None where there is none."""
-        return parse_integer(self.get(name))
+class PlayerIdField(LenientField[int]):
+    """The id of a player; 0, the id of no player, for anything else unless `invalid_error` is given."""
 
-    def boolean(self, name: str, default: bool = False) -> bool:
-        """True or false, also as 1 or 0 or in words."""
-        value = self.get(name)
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> int:
+        if value == "":
+            raise self.make_error("required")
+        player_id = parse_integer(value)
+        if player_id is None and self.error_messages["invalid"]:
+            raise self.make_error("invalid")
+        return player_id or 0
+
+
+class IntegerField(LenientField[int]):
+    """A whole number within bounds, which may be written as a string."""
+
+    def __init__(self, low: int, high: int, **kw: Any) -> None:
+        super().__init__(**kw)
+        self.low, self.high = low, high
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> int:
+        number = parse_integer(value)
+        if number is None or not self.low <= number <= self.high:
+            raise self.make_error("invalid")
+        return number
+
+
+class ClampedField(IntegerField):
+    """A whole number moved into its bounds; anything else counts as absent."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        number = parse_integer(value)
+        return self.empty() if number is None else min(max(number, self.low), self.high)
+
+
+class CapacityField(ClampedField):
+    """The number of seats; 0 counts as absent."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(MIN_PLAYERS, MAX_PLAYERS, data_key="max_players", **kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        return super()._deserialize(value, attr, data) if parse_integer(value) else self.empty()
+
+
+class BooleanField(LenientField[bool]):
+    """True or false, also as a number or a word; the default for anything else."""
+
+    def __init__(self, default: bool = False, **kw: Any) -> None:
+        super().__init__(load_default=default, **kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         if isinstance(value, str):
             word = value.strip().lower()
-            return True if word in TRUE_WORDS else False if word in FALSE_WORDS else default
-        if isinstance(value, bool | int | float):
-            return bool(value)
-        return default
+            return True if word in TRUE_WORDS else False if word in FALSE_WORDS else self.empty()
+        return bool(value) if isinstance(value, bool | int | float) else self.empty()
 
-    def json(self, name: str) -> bytes | None:
-        """Free JSON, or None where it is absent: as it is, or as a string under `<name>_json`."""
-        value = self.get(f"{name}_json")
-        if value is not None:
-            if not isinstance(value, str):
-                raise invalid_member(f"{name}_json", "string")
-            return parse_json_text(name, value) if value.strip() else None
-        value = self.get(name)
-        return None if value is None else dump_limited(name, value)
 
-    def json_object(self, name: str) -> bytes | None:
-        """Free JSON that must be an object. Some clients write an empty one as a list or a text."""
-        value = self.json(name)
-        if value is None or value[:1] == b"{":
-            return value
-        if value in (b"[]", b'""'):
+class JsonText:
+    """A value of a member whose name ends in `_json`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class JsonField(LenientField[bytes]):
+    """JSON as bytes, at most MAX_JSON_BYTES; `{}` if absent."""
+
+    companion = "_json"
+
+    def __init__(self, **kw: Any) -> None:
+        kw.setdefault("load_default", b"{}")
+        super().__init__(**kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        if type(value) is not JsonText:
+            return self.dump(value)
+        if not isinstance(value.value, str):
+            raise ValidationError({f"{attr}_json": [self.error_messages["string"]]})
+        return self.parse(value.value) if value.value.strip() else self.load_default
+
+    def parse(self, text: str) -> bytes:
+        """Return the JSON of a text in compact form. Raises ValidationError if it is invalid."""
+        try:
+            value = parse_json(text.encode("utf-8", "surrogatepass"))
+        except DomainError:
+            raise self.make_error("json") from None
+        return self.dump(value)
+
+    def dump(self, value: Any) -> bytes:
+        """Return a value as JSON. Raises ValidationError if it is too large."""
+        dumped = orjson.dumps(value)
+        if len(dumped) > MAX_JSON_BYTES:
+            raise self.make_error("large")
+        return dumped
+
+
+class JsonObjectField(JsonField):
+    """A JSON object as bytes. Some clients write it as a string, and an empty one as a list or string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        dumped = super()._deserialize(value, attr, data, **kw)
+        if dumped is self.load_default or dumped[:1] == b"{":
+            return dumped
+        if dumped in (b"[]", b'""'):
             return b"{}"
-        if value[:1] == b'"':
-            value = parse_json_text(name, orjson.loads(value))
-            if value[:1] == b"{":
-                return value
-        raise invalid_member(name, "object")
+        if dumped[:1] == b'"':
+            dumped = self.parse(orjson.loads(dumped))
+        if dumped[:1] != b"{":
+            raise self.make_error("object")
+        return dumped
 
-    def player_data(self) -> bytes:
-        """The player data of one who joins; older clients send them bare, as the whole body."""
-        if self.has("player_data", "player_data_json", "password"):
-            return self.json_object("player_data") or b"{}"
-        return dump_limited("player_data", self.members)
 
-    def ids(self, name: str) -> list[int] | None:
-        """A list of ids, also written as texts; None where it is absent or empty, [] where it is none."""
-        value = self.get(name)
-        if value is None or value == [] or value == "":
-            return None
-        if not isinstance(value, list):
-            return []
-        numbers = [parse_integer(item) for item in value]
-        found = [number for number in numbers if number is not None]
-        return found if len(found) == len(numbers) else []
+class IdListField(LenientField[list[int]]):
+    """Player ids; an empty list if they are absent or invalid."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(load_default=list, **kw)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> list[int]:
+        return parse_ids(value) or []
+
+
+class LenientSchema(RequestSchema):
+    """A body whose members may be spelled in camelCase and may be null."""
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the members that are there under the names of the fields."""
+        members: dict[str, Any] = {}
+        for spelling, name in self._spellings:
+            value = data.get(spelling)
+            if value is not None:
+                members[name] = value
+        for name in self._json_names:
+            value = members.pop(f"{name}_json", None)
+            if value is not None:
+                members[name] = JsonText(value)
+        return members
+
+    @cached_property
+    def _spellings(self) -> list[tuple[str, str]]:
+        """Each accepted spelling with its member. Of two spellings the later one wins."""
+        names = [name for field in self._by_name for name in self._names_of(field)]
+        return [(spelling, name) for name in names for spelling in (camel_case(name), name)]
+
+    @cached_property
+    def _json_names(self) -> list[str]:
+        return [name for name, field in self._by_name.items() if isinstance(field, JsonField)]
+
+    @cached_property
+    def _by_name(self) -> dict[str, fields.Field[Any]]:
+        return {field.data_key or name: field for name, field in self.load_fields.items()}
+
+    def _names_of(self, name: str) -> tuple[str, ...]:
+        companion = getattr(self._by_name[name], "companion", "")
+        return (name, f"{name}{companion}") if companion else (name,)
+
+
+class RegisterSchema(LenientSchema):
+    name = TextField(
+        MAX_PLAYER_NAME_LENGTH, data_key="player_name", missing_error="player_name"
+    )  # fmt: skip
+    data = JsonObjectField(data_key="player_data")
+
+
+class RenameSchema(LenientSchema):
+    name = TextField(
+        MAX_PLAYER_NAME_LENGTH,
+        MIN_PLAYER_NAME_LENGTH,
+        data_key="new_name",
+        missing_error="new_name",
+        invalid_error="name_length",
+    )
+
+
+class UnbanSchema(LenientSchema):
+    player_id = PlayerIdField(missing_error="player_id", invalid_error="unknown_player")
+
+
+class BanSchema(UnbanSchema):
+    duration = ChoiceField(
+        *BAN_DURATIONS,
+        data_key="ban_duration",
+        missing_error="ban_duration",
+        invalid_error="unknown_duration",
+    )
+    reason = TextField(MAX_REASON_LENGTH, data_key="ban_reason", load_default="")
+
+
+class ListSchema(LenientSchema):
+    limit = ClampedField(1, MAX_ROWS, load_default=MAX_ROWS)
+    search = TextField(load_default="")
+
+
+class CreateRoomSchema(LenientSchema):
+    capacity = CapacityField(load_default=DEFAULT_ROOM_CAPACITY)
+    name = TextField(data_key="room_name", load_default="")
+    password = PasswordField()
+    options = JsonObjectField(data_key="rules")
+    transfer_host = BooleanField(data_key="host_switch")
+    can_leave = BooleanField(True, data_key="can_leave_room")
+    realtime = BooleanField()
+    data = JsonObjectField(data_key="player_data")
+
+
+class CreateLobbySchema(CreateRoomSchema):
+    capacity = CapacityField(missing_error="max_players")
+    name = TextField(data_key="matchmaking_name", load_default="")
+    strict_full = BooleanField()
+    requires_approval = BooleanField(data_key="join_by_requests")
+    realtime = BooleanField(data_key="realtime_room")
+
+
+class JoinSchema(LenientSchema):
+    """A request for a seat. Older clients send the player data as the whole body."""
+
+    data = JsonObjectField(data_key="player_data")
+    password = PasswordField()
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        if not any(spelling in data for spelling, _ in self._spellings):
+            data = {"player_data": data}
+        return super().prepare(data)
+
+
+class AnswerJoinSchema(LenientSchema):
+    action = ChoiceField(*ANSWERS, missing_error="action", invalid_error="unknown_action")
+
+
+class KickSchema(LenientSchema):
+    player_id = PlayerIdField(missing_error="player_id")
+
+
+class PasswordSchema(LenientSchema):
+    password = PasswordField()
+
+
+class SendActionSchema(LenientSchema):
+    """An action. The action `turn` goes to the game, so that it needs no target."""
+
+    type = TextField(
+        MAX_IDENTIFIER_LENGTH,
+        data_key="action_type",
+        missing_error="action_type",
+        invalid_error="long_identifier",
+    )
+    request = JsonField(data_key="request_data")
+    target = TargetField(data_key="target_players")
+
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        if "target" not in loaded:
+            if loaded["type"] != TURN_TYPE:
+                raise ValidationError({"target_players": ["target_players"]})
+            loaded["target"] = (Target.HOST, ())
+        return split_target(loaded)
+
+
+class CompleteActionSchema(LenientSchema):
+    status = ChoiceField(*ANSWER_STATUSES, missing_error="status", invalid_error="unknown_status")
+    response = JsonField(data_key="response_data")
+
+
+class SendUpdateSchema(LenientSchema):
+    target = TargetField(data_key="target_players", missing_error="target_players")
+    type = TextField(MAX_IDENTIFIER_LENGTH, missing_error="type", invalid_error="long_identifier")
+    data = JsonField()
+
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        return split_target(loaded)
+
+
+class PollSchema(LenientSchema):
+    wait = ClampedField(0, MAX_WAIT_SECONDS, load_default=0)
+
+
+class PollUpdatesSchema(PollSchema):
+    from_players = ChoiceField(*Target, invalid_error="unknown_source")
+    from_players_ids = IdListField()
+    last_update = fields.Raw()
+    last_update_id = fields.Raw()
+
+
+class GameDataSchema(LenientSchema):
+    """New data of a game or a player: the whole body."""
+
+    data = JsonField()
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {"data": data}
+
+
+class UnityDataSchema(LenientSchema):
+    """New data from a Unity client: the whole body, or one string such as `data_json`."""
+
+    data = JsonObjectField(load_default=None)
+    player_data = JsonObjectField(load_default=None)
+    game_data = JsonObjectField(load_default=None)
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        ((name, value),) = data.items() if len(data) == 1 else (("", None),)
+        members = super().prepare(data)
+        is_text = isinstance(value, str) and name.lower().endswith("json")
+        return members if is_text and members else {"data": data}
+
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        return {"data": next((value for value in loaded.values() if value is not None), b"{}")}
+
+
+class DeferredSchema:
+    """A schema that the handler applies itself, with `load_deferred`.
+
+    The original service checks membership first: a player in no room is told so whatever the body holds.
+    """
+
+    def __init__(self, schema: BodySchema) -> None:
+        self.schema = schema
+
+    def load(self, data: Any) -> dict[str, Any]:
+        return {"schema": self.schema, "members": data}
+
+
+GAME_DATA, UNITY_DATA = DeferredSchema(GameDataSchema()), UnityDataSchema()
+REGISTER, RENAME = RegisterSchema(), RenameSchema()
+BAN, UNBAN = BanSchema(), UnbanSchema()
+LIST = DeferredSchema(ListSchema())
+CREATE_LOBBY = DeferredSchema(CreateLobbySchema())
+CREATE_ROOM = DeferredSchema(CreateRoomSchema())
+JOIN, ANSWER_JOIN = DeferredSchema(JoinSchema()), DeferredSchema(AnswerJoinSchema())
+KICK, PASSWORD = DeferredSchema(KickSchema()), DeferredSchema(PasswordSchema())
+SEND_ACTION, COMPLETE_ACTION = SendActionSchema(), CompleteActionSchema()
+SEND_UPDATE = DeferredSchema(SendUpdateSchema())
+POLL, POLL_UPDATES = PollSchema(), DeferredSchema(PollUpdatesSchema())
+
+
+def load_deferred(ctx: RequestContext) -> dict[str, Any]:
+    """Return the body of a route with a DeferredSchema. Raises INVALID_REQUEST."""
+    return load_body(ctx.body["schema"], ctx.body["members"])
+
+
+def load_params(ctx: RequestContext, schema: BodySchema) -> dict[str, Any]:
+    """Return the members of query and body; those of the body win. Raises INVALID_REQUEST."""
+    return load_body(schema, {**ctx.query, **ctx.body.get("members", {})})
+
+
+def split_target(loaded: dict[str, Any]) -> dict[str, Any]:
+    """Return the loaded body with the pair of a TargetField as `target` and `player_ids`."""
+    target, player_ids = loaded["target"]
+    return {**loaded, "target": target, "player_ids": player_ids}
 
 
 def camel_case(name: str) -> str:
-    """`max_players` as `maxPlayers`."""
+    """Return `max_players` as `maxPlayers`."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
 def parse_integer(value: Any) -> int | None:
-    """A whole number out of whatever clients write it as."""
+    """Return a whole number written as an integer, a float or a string, or None."""
     if isinstance(value, str):
         text = value.strip()
         digits = text.removeprefix("-")
@@ -156,50 +523,22 @@ def parse_integer(value: Any) -> int | None:
     return value if type(value) is int and abs(value) <= MAX_INTEGER else None
 
 
-def dump_limited(name: str, value: Any) -> bytes:
-    """Free JSON as bytes, if it is not too large."""
-    dumped = orjson.dumps(value)
-    if len(dumped) > MAX_JSON_BYTES:
-        raise DomainError(
-            ErrorCode.INVALID_REQUEST, what="large", member=name, maximum=MAX_JSON_BYTES
-        )
-    return dumped
+def parse_ids(value: Any) -> list[int] | None:
+    """Return a list of ids, which may be strings; None if it is absent or empty, [] if it is invalid."""
+    if value is None or value == [] or value == "":
+        return None
+    if not isinstance(value, list):
+        return []
+    numbers = [parse_integer(item) for item in value]
+    found = [number for number in numbers if number is not None]
+    return found if len(found) == len(numbers) else []
 
 
-def parse_json_text(name: str, text: str) -> bytes:
-    """Free JSON that came as a string."""
-    try:
-        value = parse_json(text.encode("utf-8", "surrogatepass"))
-    except DomainError:
-        raise invalid_member(name, "json") from None
-    return dump_limited(name, value)
-
-
-def invalid_member(name: str, kind: str) -> DomainError:
-    """A member is not what it must be."""
-    return DomainError(ErrorCode.INVALID_REQUEST, what=kind, member=name)
+def invalid_member(name: str, subject: str) -> DomainError:
+    """Return INVALID_REQUEST for a member of the wrong type."""
+    return DomainError(ErrorCode.INVALID_REQUEST, what=subject, member=name)
 
 
 def invalid_request(subject: str) -> DomainError:
-    """A member that must be there is not."""
+    """Return INVALID_REQUEST with a subject of the error messages."""
     return DomainError(ErrorCode.INVALID_REQUEST, what=subject)
-
-
-def parse_targets(params: Params, default: Target | None = None) -> tuple[Target, tuple[int, ...]]:
-    """Which members are meant, and with `specific` who."""
-    name = params.text("target_players").lower()
-    if not name and default is not None:
-        return default, ()
-    if not name:
-        raise invalid_request("target_players")
-    if name not in tuple(Target):
-        raise invalid_request("unknown_target")
-    target = Target(name)
-    if target is not Target.SPECIFIC:
-        return target, ()
-    player_ids = params.ids("target_players_ids")
-    if player_ids is None:
-        raise invalid_request("target_players_ids")
-    if not player_ids:
-        raise invalid_request("bad_target_ids")
-    return target, tuple(player_ids)

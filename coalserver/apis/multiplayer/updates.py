@@ -1,4 +1,7 @@
-"""`game_room.php/updates`: tell members something, and hear what one is told."""
+"""`game_room.php/updates`: messages from one member of a room to others, read with a cursor.
+
+Turns taken and chat sent through the rooms API appear here as updates, too.
+"""
 
 import hashlib
 import hmac
@@ -13,7 +16,13 @@ from aiohttp import web
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.membership import get_own_room
 from coalserver.apis.multiplayer.render import JSON, format_time, json_member, success
-from coalserver.apis.multiplayer.schemas import PARAMS, Params, invalid_request, parse_targets
+from coalserver.apis.multiplayer.schemas import (
+    POLL_UPDATES,
+    SEND_UPDATE,
+    invalid_request,
+    load_deferred,
+    load_params,
+)
 from coalserver.core import topics
 from coalserver.core.commands.messages import TURN_TYPE, send_update
 from coalserver.core.ports import Entry, Topic
@@ -34,30 +43,23 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 UPDATES = "/api/game_room.php/updates"
-#: How many one poll gives, and how many entries it looks at in one go.
+#: Updates of one response, and entries read from the feed at a time.
 PAGE_SIZE, SCAN_SIZE = 50, 200
-#: Below the minute at which home routers cut quiet connections, and no longer than the server wants.
-MAX_WAIT_SECONDS = 60
+#: Positions of readers kept in memory.
+MAX_POSITIONS = 65_536
+#: Hex digits of each half of an update id.
 _HALF = 16
 
 
 async def send(ctx: RequestContext) -> web.StreamResponse:
-    """Tell members something: an update for each, also for one who is offline and hears it when he is back."""
-    params: Params = ctx.body["params"]
+    """Send an update to each target. One that is offline gets it later, while it keeps its seat."""
     room = get_own_room(ctx)
-    target, named_ids = parse_targets(params)
-    kind = params.identifier("type")
-    if not kind:
-        raise invalid_request("type")
     sent = await ctx.core.execute(
         send_update,
         room_id=room.id,
         sender=ctx.caller.player_id,
-        target=target,
-        player_ids=named_ids,
-        type=kind,
-        data=params.json("data") or b"{}",
         with_away=True,
+        **load_deferred(ctx),
     )
     signing_key = ctx.core.context.signing_key
     return success(
@@ -72,15 +74,14 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def poll(ctx: RequestContext) -> web.StreamResponse:
-    """What one was told after `last_update`, oldest first, from whom one wants to hear.
+    """Return the updates after `last_update` from the requested senders, oldest first.
 
-    Of a game that the rules have ended, what one has not heard yet; then one is in no room.
+    After the rules have ended a game, a member can still read the rest. Then NOT_MEMBER is raised.
     """
-    room, params = await _get_readable_room(ctx), poll_params(ctx)
+    room = await _get_readable_room(ctx)
+    params = load_params(ctx, POLL_UPDATES.schema)
     reader = UpdateReader(ctx, room, _sender_filter(ctx, params))
-    last_update = next(
-        (params.get(name) for name in ("last_update", "last_update_id") if params.get(name)), None
-    )
+    last_update = params.get("last_update") or params.get("last_update_id") or None
     cursor = position_of(
         ctx.core.context.signing_key, room.id, ctx.caller.player_id, str(last_update or "")
     )
@@ -93,18 +94,18 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
         return found, bool(found)
 
     watched = (topics.updates(room.id, ctx.caller.player_id), topics.room_chat(room.id))
-    found = await poll_for_result(ctx, room, watched, look)
-    rows = [reader.row(entry) for entry in found]
+    found = await poll_for_result(ctx, room, watched, params["wait"], look)
+    rows = [reader.render(entry) for entry in found]
     return success({"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update})
 
 
 async def _get_readable_room(ctx: RequestContext) -> Room:
-    """The room one plays in, or has just played in to its end."""
+    """Return the caller's room, or the one that just ended with the caller in it. Raises NOT_MEMBER."""
     player = ctx.caller.player_id
     room = ctx.core.query(room_of_player, player=player)
     if room is None:
         room = ctx.core.query(finished_room_of_player, player=player)
-        # That it is over may be true before its last turn is said.
+        # The room may have ended in memory before its last turn is in the feed.
         await ctx.core.writer.flushed()
     if room is None:
         raise DomainError(ErrorCode.NOT_MEMBER)
@@ -113,40 +114,52 @@ async def _get_readable_room(ctx: RequestContext) -> Room:
 
 @dataclass(frozen=True)
 class SenderFilter:
-    """From whom a reader wants to hear."""
+    """The senders whose updates a reader requests."""
 
-    name: str
-    senders: frozenset[int] = frozenset()
+    target: str
+    sender_ids: frozenset[int] = frozenset()
 
-    def __call__(self, entry: Entry) -> bool:
-        """Whether this is one of them. What never changes decides, so that what was passed over stays so."""
+    def matches(self, entry: Entry) -> bool:
+        """Return whether the entry is from a requested sender.
+
+        The answer never changes for an entry, so that entries once skipped need not be read again.
+        """
         event = entry.event
-        if self.name == Target.ALL:
+        if self.target == Target.ALL:
             return True
-        if self.name == Target.SPECIFIC:
-            return (event.sender if isinstance(event, UpdateSent) else event.player) in self.senders
+        if self.target == Target.SPECIFIC:
+            return _sender_of(event) in self.sender_ids
         if not isinstance(event, UpdateSent):
-            # A turn or a word of chat is no message of the host's or of the others': it is the game's.
+            # Turns and chat belong to the game, neither to the host nor to the others.
             return True
-        return bool(event.from_host) is (self.name == Target.HOST)
+        return bool(event.from_host) is (self.target == Target.HOST)
 
 
-def _sender_filter(ctx: RequestContext, params: Params) -> SenderFilter:
-    """The filter asked for; the host's unless the client is so old that it knows no filter."""
+def _sender_of(event: UpdateSent | TurnTaken | RoomChat) -> int:
+    return event.sender if isinstance(event, UpdateSent) else event.player
+
+
+def _sender_filter(ctx: RequestContext, params: dict[str, Any]) -> SenderFilter:
+    """Return the requested filter. Without one it is the host, for a GET everybody: older clients know no filter."""
     default = Target.ALL if ctx.request.method == "GET" else Target.HOST
-    name = params.text("from_players").lower() or default
-    if name not in tuple(Target):
-        raise invalid_request("unknown_source")
-    if name != Target.SPECIFIC:
-        return SenderFilter(name)
-    known = ctx.core.query(existing_player_ids, ids=params.ids("from_players_ids") or ())
+    target = params.get("from_players", default)
+    if target != Target.SPECIFIC:
+        return SenderFilter(target)
+    known = ctx.core.query(existing_player_ids, ids=params["from_players_ids"])
     if not known:
         raise invalid_request("source_ids")
-    return SenderFilter(name, frozenset(known))
+    return SenderFilter(target, frozenset(known))
+
+
+class ReadPositions(RenderCache):
+    """How far readers have read the feed, in memory only: an entry that is lost is read again."""
+
+    def __init__(self, web: AppContext) -> None:
+        super().__init__(max_entries=MAX_POSITIONS)
 
 
 class UpdateReader:
-    """One member who reads, with one filter."""
+    """A member of a room who reads updates with one filter."""
 
     def __init__(self, ctx: RequestContext, room: Room, sender_filter: SenderFilter) -> None:
         self.ctx = ctx
@@ -155,9 +168,9 @@ class UpdateReader:
         self.player = ctx.caller.player_id
 
     async def after(self, cursor: int) -> list[Entry]:
-        """The oldest entries after the cursor that are for this reader.
+        """Return the oldest entries after the cursor that are for this reader.
 
-        What was passed over is remembered, so that a filter that lets little through is not slow for it.
+        The position reached is remembered, so that a filter with few matches does not read all again.
         """
         core, read_positions = self.ctx.core, self.ctx.app.per_process(ReadPositions)
         read_topics = (
@@ -168,28 +181,26 @@ class UpdateReader:
         found: list[Entry] = []
         position: int = max(cursor, read_positions.get(self._position_key(cursor)) or -1)
         while len(found) < PAGE_SIZE:
-            entries, now = await core.entries(read_topics, position, SCAN_SIZE)
+            entries, read_to = await core.entries(read_topics, position, SCAN_SIZE)
             for entry in entries:
                 if self._is_for_reader(entry):
                     found.append(entry)
                     if len(found) == PAGE_SIZE:
-                        now = entry.id
+                        read_to = entry.id
                         break
-            position = max(position, now)
+            position = max(position, read_to)
             if len(entries) < SCAN_SIZE:
                 break
         read_positions.put(self._position_key(found[-1].id if found else cursor), position)
         return found
 
-    def row(self, entry: Entry) -> JSON:
-        """An update as it goes out."""
-        event = entry.event
-        kind, data = self._type_and_data(event)
+    def render(self, entry: Entry) -> JSON:
+        """Return an update as the response has it."""
+        kind, data = self._type_and_data(entry.event)
         signing_key = self.ctx.core.context.signing_key
-        sender = event.sender if isinstance(event, UpdateSent) else event.player
         return {
             "update_id": update_id(signing_key, self.room.id, self.player, entry.id),
-            "from_player_id": str(sender),
+            "from_player_id": str(_sender_of(entry.event)),
             "type": kind,
             **json_member(self.ctx, "data", data),
             "created_at": format_time(entry.at),
@@ -204,56 +215,42 @@ class UpdateReader:
         return TURN_TYPE, render_turn(event, self.ctx.core.context.rules.get(event.game), seat)
 
     def _is_for_reader(self, entry: Entry) -> bool:
-        """Whether an entry is for this reader: sent to him, or said while he sat here by another."""
+        """Return whether an entry was sent to the reader, or to the room by another member meanwhile."""
         event = entry.event
         if isinstance(event, UpdateSent):
-            return self.sender_filter(entry)
+            return self.sender_filter.matches(entry)
         if not isinstance(event, TurnTaken | RoomChat):
             return False
         if entry.at < self.room.roster.get_seat(self.player).joined:
             return False
-        ruled = isinstance(event, TurnTaken) and event.state is not None
-        return (ruled or event.player != self.player) and self.sender_filter(entry)
+        has_rules = isinstance(event, TurnTaken) and event.state is not None
+        return (has_rules or event.player != self.player) and self.sender_filter.matches(entry)
 
     def _position_key(self, cursor: int) -> tuple[object, ...]:
-        """Under which name it is remembered how far this reader has looked."""
         return ("updates", self.room.id, self.player, self.sender_filter, cursor)
-
-
-class ReadPositions(RenderCache):
-    """How far readers have looked, and what polls have shown. What is forgotten is read again."""
-
-    def __init__(self, web: AppContext) -> None:
-        super().__init__(max_entries=65_536)
-
-
-def poll_params(ctx: RequestContext) -> Params:
-    """What a poll asks for: in the query, or in the body, which wins."""
-    body = ctx.body.get("params")
-    return Params({**ctx.query, **(body.members if body else {})})
 
 
 async def poll_for_result(
     ctx: RequestContext,
     room: Room,
     watched: Sequence[Topic],
+    wait: int,
     look: Callable[[], Awaitable[tuple[T, bool]]],
 ) -> T:
-    """What `look` gives as soon as it is enough; at once when the caller logs out.
+    """Return the result of `look` once its second value is true, or after `wait` seconds.
 
-    Before each look the caller must still be who he was: a ban or a new key ends the wait.
+    A logout ends the wait. A ban or a new private key meanwhile raises what `auth.player` raises.
     """
-    wait = poll_params(ctx).integer("wait") or 0
-    seconds = min(wait, MAX_WAIT_SECONDS, ctx.app.poll_seconds)
+    seconds = min(wait, ctx.app.poll_seconds)
     player = ctx.caller.player_id
     last_logout = ctx.core.query(get_player, id=player).last_logout
-    checked_once = False
+    first_look = True
 
     async def check() -> tuple[T, bool]:
-        nonlocal checked_once
-        if checked_once:
+        nonlocal first_look
+        if not first_look:
             auth.player(ctx)
-        checked_once = True
+        first_look = False
         found, enough = await look()
         logged_out = ctx.core.query(get_player, id=player).last_logout != last_logout
         return found, enough or logged_out
@@ -264,12 +261,15 @@ async def poll_for_result(
 
 
 def update_id(signing_key: bytes, room: int, reader: int, entry: int) -> str:
-    """The id under which a reader in a room knows an entry."""
+    """Return the id of an entry for one reader in one room: 16 hex digits of an HMAC, 16 of the entry's id.
+
+    Clients cannot guess ids. An id of another room or reader is invalid.
+    """
     return f"{_sign(signing_key, room, reader, entry)}{entry:0{_HALF}x}"
 
 
 def position_of(signing_key: bytes, room: int, reader: int, id: str) -> int:
-    """The entry's id that an update id stands for; -1, before everything, where it is none."""
+    """Return the entry id in an update id, or -1, the position before all entries, if it is invalid."""
     id = id.strip().lower()
     signature, digits = id[:_HALF], id[_HALF:]
     if len(digits) != _HALF or not set(digits) <= set("0123456789abcdef"):
@@ -289,9 +289,9 @@ def _sign(signing_key: bytes, room: int, reader: int, entry: int) -> str:
 
 
 def render_turn(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
-    """A turn through the eyes of a seat. Without rules it is the turn itself, and nothing else.
+    """Return a turn as one seat may see it; without rules, the turn alone.
 
-    Rules that fail to say what a seat may see of it show nothing: the turn was taken all the same.
+    If the rules fail, the members of the payload are null: the turn itself is valid.
     """
     if rules is None or event.state is None:
         return event.turn
@@ -300,7 +300,7 @@ def render_turn(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
         environment = state_for_seat(rules, event.state, seat)
         outcome = call_rule_json(rules.outcome, orjson.loads(event.state))
     except DomainError:
-        log.exception("The rules of %s have failed to show a turn.", event.game)
+        log.exception("The rules of %s failed to render a turn.", event.game)
         taken = environment = outcome = b"null"
     return orjson.dumps(
         {
@@ -316,13 +316,13 @@ def render_turn(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
 
 
 def render_chat(event: RoomChat) -> bytes:
-    """What a member said."""
+    """Return the payload of a chat message."""
     payload = {"player_id": event.player, "player_name": event.name, "text": event.text}
     return orjson.dumps(payload)
 
 
 ROUTES = (
-    Route("POST", UPDATES, send, PARAMS, auth.player, media=()),
-    Route("POST", f"{UPDATES}/poll", poll, PARAMS, auth.player, media=()),
+    Route("POST", UPDATES, send, SEND_UPDATE, auth.player, media=()),
+    Route("POST", f"{UPDATES}/poll", poll, POLL_UPDATES, auth.player, media=()),
     Route("GET", f"{UPDATES}/poll", poll, auth=auth.player),
 )
