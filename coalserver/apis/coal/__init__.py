@@ -1,4 +1,4 @@
-"""The COAL data API: worlds, who plays in them and what their logs tell. See README.md beside this file."""
+"""The COAL data API: Minecraft worlds, their players and their logs. See README.md beside this file."""
 
 from coalserver.apis.coal import (
     agents,

@@ -1,4 +1,4 @@
-"""What agents say. They send a line until it is taken: whatever stands in a log is read, and none is refused for it."""
+"""Request bodies of agents. An agent repeats a refused line, so any text in a log is accepted."""
 
 import json
 import re
@@ -28,17 +28,17 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, MAX_FIELDS
 from coalserver.web.schemas import RequestSchema
 
-#: No line is too long; the limit on bodies is limit enough.
+#: For lines: only the limit on bodies applies.
 UNLIMITED = 2**63
-#: What an agent measures in a world; ticks count in 64 bits.
+#: Bound of the numbers that an agent measures; ticks are 64-bit integers.
 MAX_NUMBER = 10**18
-#: What is kept as no text: a file that was cut off by a power failure is full of the first.
+#: Characters that cannot be stored as text. A file cut off by a power failure is full of NULs.
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class PingSchema(RequestSchema):
-    """How a world is. The name is the one the agent calls us by, and says nothing."""
+    """The status of a world, named as in the original protocol; `server_name` is ignored."""
 
     server_name = TextField(500, required=True)
     is_server_running = LenientBoolean(attribute="running")
@@ -55,17 +55,19 @@ class PingSchema(RequestSchema):
 
 
 class ZonedSchema(RequestSchema):
-    """A zone nobody knows is UTC."""
+    """The time zone of log lines; an unknown zone counts as UTC."""
 
     zone = TextField(required=True)
 
 
 class LogLineSchema(ZonedSchema):
+    """One log line."""
+
     line = TextField(UNLIMITED, required=True)
 
 
 class NumberedLine(NamedTuple):
-    """A line of a file, and the day on which it was written, where the agent knows it."""
+    """A line of a log source. `day` is None where the agent does not know it."""
 
     sequence: int
     line: str
@@ -73,7 +75,10 @@ class NumberedLine(NamedTuple):
 
 
 class NumberedLines(fields.Field[list[NumberedLine]]):
-    """Lines in the order of their numbers. By hand, for there may be thousands a second."""
+    """Lines in ascending order of their sequences.
+
+    One field reads them all: a nested schema would be too slow for thousands of lines a second.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Data, **kw: Any
@@ -95,12 +100,19 @@ class NumberedLines(fields.Field[list[NumberedLine]]):
 
 
 class LogBatchSchema(ZonedSchema):
+    """Numbered lines of one source."""
+
     source = TextField(MAX_SOURCE_LENGTH, required=True)
     lines = NumberedLines(required=True, error_messages={"required": REQUIRED})
 
 
 class PairSchema(RequestSchema):
+    """A pairing code."""
+
     code = TextField(200, required=True)
+
+
+PING, LOG_LINE, LOG_BATCH, PAIR = PingSchema(), LogLineSchema(), LogBatchSchema(), PairSchema()
 
 
 def _numbered_line(item: Any) -> NumberedLine:
@@ -123,20 +135,23 @@ def _parse_day(value: Any) -> date:
 
 
 def parse_batch(lines: Iterable[NumberedLine], zone: str, now: float) -> list[ParsedLine]:
-    """What lines say that come at this time. Those without a day of their own were written just now.
+    """Parse numbered lines received at `now`. Lines without a day count as written then.
 
-    Where lines of one day follow one another and the clock steps back far, midnight has passed.
+    If the clock steps back far between lines of the same day, midnight has passed.
     """
     parsed = []
     for day, group in groupby(lines, key=lambda line: line.day):
         live_dates = LiveDates.from_time(now, zone)
         dates: DateSource = live_dates if day is None else FileDates(live_dates.zone, day)
-        parsed += parse_lines((one.line for one in group), dates)[0]
+        parsed += parse_lines((numbered.line for numbered in group), dates)[0]
     return parsed
 
 
 async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:
-    """What the body says, a form or JSON; what is no text in it stands as U+FFFD."""
+    """Return the members of a form or JSON body; U+FFFD replaces what cannot be stored as text.
+
+    Raises INVALID_REQUEST. Without a Content-Type the body is JSON if it begins with a brace.
+    """
     try:
         raw = await ctx.request.read()
     except web.RequestPayloadError:
@@ -145,24 +160,22 @@ async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[
     if media not in ("", FORM_CONTENT_TYPE, JSON):
         raise web.HTTPUnsupportedMediaType
     body = raw.decode(errors="replace")
-    if media == JSON or (not media and body.lstrip().startswith("{")):
-        data = _parse_json(body)
-    else:
-        data = _parse_form(body)
-    return load_body(schema, {name: value for name, value in data.items() if value is not None})
+    is_json = media == JSON or (not media and body.lstrip().startswith("{"))
+    return load_body(schema, _parse_json(body) if is_json else _parse_form(body))
 
 
 def _parse_json(body: str) -> dict[str, Any]:
     try:
-        # Less strict than ours elsewhere: it lets stand in a text what should not.
-        value = json.loads(body or "{}", strict=False)
+        # Other APIs use a stricter parser; this one accepts control characters in strings.
+        members = json.loads(body or "{}", strict=False)
     except (ValueError, RecursionError) as error:
         raise invalid_body(f"The body is not valid JSON: {error}.") from None
-    if not isinstance(value, dict):
+    if not isinstance(members, dict):
         raise invalid_body("The body must be a JSON object.")
     return {
         name: _printable(value) if isinstance(value, str) else value
-        for name, value in value.items()
+        for name, value in members.items()
+        if value is not None
     }
 
 
@@ -171,7 +184,12 @@ def _parse_form(body: str) -> dict[str, Any]:
         pairs = parse_qsl(body, keep_blank_values=True, errors="replace", max_num_fields=MAX_FIELDS)
     except ValueError:
         raise invalid_body("The body is not a form.") from None
-    return {name: _printable(value) for name, value in reversed(pairs)}
+    # Reversed, since the first of several equal names counts.
+    members = dict(reversed(pairs))
+    # UTF-8 has no surrogates, so NUL is all that a form can hold of unprintable characters.
+    if "%00" in body or "\0" in body:
+        return {name: _printable(value) for name, value in members.items()}
+    return members
 
 
 def _printable(value: str) -> str:

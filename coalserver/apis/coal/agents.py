@@ -1,15 +1,16 @@
-"""Agents: the programs beside worlds, which say how those are, send their logs and tell their consoles.
+"""Agents: programs beside Minecraft servers that report status and log lines and run console commands.
 
-The document has none of this. What the original agent speaks is here as it was; batches and pairing are ours.
+The document does not describe them. `ping`, `logline` and `lastline` are the original agent's protocol;
+`loglines` and `pair` are additions.
 """
 
 from aiohttp import web
 
 from coalserver.apis.coal.agent_schemas import (
-    LogBatchSchema,
-    LogLineSchema,
-    PairSchema,
-    PingSchema,
+    LOG_BATCH,
+    LOG_LINE,
+    PAIR,
+    PING,
     parse_batch,
     read_agent_params,
 )
@@ -34,46 +35,48 @@ AGENTS = "/api/v1/agents"
 
 
 class PairingLimiter(FailureLimiter):
-    """Codes that were none; they are too long to be guessed, and nobody mistypes so many."""
+    """Wrong pairing codes of one address: at most 10 a minute. Codes are too long to guess."""
 
     def __init__(self, shared: AppContext) -> None:
         super().__init__(max_failures=10, seconds=60)
 
 
 async def ping(ctx: RequestContext) -> web.StreamResponse:
-    """Say how a world is; the answer has what its console is now to be told, and nobody else is told it.
+    """Record the status of a world and return the console commands that it has to run.
 
-    An agent that says which command it has kept last is told all later ones, with their ids, until it has them.
+    Each command is returned once. An agent that sends `commands_after` gets all later commands,
+    with ids, until it acknowledges them with a higher id.
     """
-    params = await read_agent_params(ctx, PingSchema())
+    params = await read_agent_params(ctx, PING)
     del params["server_name"]
     after = params.pop("after", None)
-    world = ctx.caller.get_world()
     queued = await ctx.core.execute(
-        record_ping, world_id=world.id, ping=Ping(**params), after=after
+        record_ping, world_id=ctx.caller.get_world().id, ping=Ping(**params), after=after
     )
     commands = [
         {
-            "username": line.username or None,
-            "command": line.text,
-            **({} if after is None else {"id": line.id}),
+            "username": command.username or None,
+            "command": command.text,
+            **({} if after is None else {"id": command.id}),
         }
-        for line in queued
+        for command in queued
     ]
     return json_response({"commands": commands})
 
 
 async def log_line(ctx: RequestContext) -> web.StreamResponse:
-    """Store a line; 201 if it is new, 200 if it is known."""
-    params = await read_agent_params(ctx, LogLineSchema())
+    """Store one line; 201 if it is new, 200 if it is already stored."""
+    params = await read_agent_params(ctx, LOG_LINE)
     parsed = parse_line(params["line"], LiveDates.from_time(ctx.now, params["zone"]))
-    stored = await ingest_lines(ctx.core, world_id=ctx.caller.get_world().id, parsed_lines=[parsed])
-    return json_response({}, 201 if stored[0] else 200)
+    (is_new,) = await ingest_lines(
+        ctx.core, world_id=ctx.caller.get_world().id, parsed_lines=[parsed]
+    )
+    return json_response({}, 201 if is_new else 200)
 
 
 async def log_lines(ctx: RequestContext) -> web.StreamResponse:
-    """Store the lines of a source from the first that is not stored on. What is stored may be forgotten."""
-    params = await read_agent_params(ctx, LogBatchSchema())
+    """Store the new lines of a source; `stored` is the sequence up to which lines are on disk."""
+    params = await read_agent_params(ctx, LOG_BATCH)
     result = await ctx.core.execute(
         log_batch,
         world_id=ctx.caller.get_world().id,
@@ -85,7 +88,7 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def last_line(ctx: RequestContext) -> web.StreamResponse:
-    """The line that was written last; and how far a source is stored, if one is named."""
+    """Return the newest line; with `source` also the sequence up to which that source is stored."""
     world = ctx.caller.get_world().id
     newest = await ctx.core.history.lines(LineQuery(world), 1)
     payload: dict[str, object] = {"lastline": newest[0].line if newest else None}
@@ -95,11 +98,13 @@ async def last_line(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def pair(ctx: RequestContext) -> web.StreamResponse:
-    """Give an agent its credentials for a code of an admin's, once; the secret it had before is good no more."""
-    limiter, limit_key = ctx.app.per_process(PairingLimiter), f"pair {ctx.address}"
-    limiter.check(limit_key)
-    params = await read_agent_params(ctx, PairSchema())
-    with limiter.guard(limit_key, on=ErrorCode.INVALID_GRANT):
+    """Exchange a pairing code for credentials, once; the agent's old secret is revoked.
+
+    Raises INVALID_GRANT or RATE_LIMITED.
+    """
+    limiter = ctx.app.per_process(PairingLimiter)
+    with limiter.guard(f"pair {ctx.address}", on=ErrorCode.INVALID_GRANT):
+        params = await read_agent_params(ctx, PAIR)
         credentials = await ctx.core.execute(pair_agent, code=params["code"].strip())
     payload = {
         "client_id": credentials.client_id,

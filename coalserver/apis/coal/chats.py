@@ -1,4 +1,4 @@
-"""Chats: what is said in a world, and saying something there (document, 2.3.7)."""
+"""Chats: what players say in a world, and sending a message there (document, 2.3.7)."""
 
 from aiohttp import web
 
@@ -20,18 +20,23 @@ MAX_LENGTH = 1000
 
 
 class ChatSchema(RequestSchema):
+    """A chat message."""
+
     chat = LineField(MAX_LENGTH, required=True)
 
 
+CHAT = ChatSchema()
+
+
 async def post_chat(ctx: RequestContext) -> web.StreamResponse:
-    """Say something in a world under one's own name there; 202, and the agent is given it at its next ping."""
-    params = await read_params(ctx, ChatSchema())
+    """Queue a message under the caller's own name in a world; 202. Agents fetch it with a ping."""
+    params = await read_params(ctx, CHAT)
     return await _send(ctx, world_in_path(ctx).id, params["chat"], None)
 
 
 async def post_chat_as_player(ctx: RequestContext) -> web.StreamResponse:
-    """Say something under a username one has claimed."""
-    params = await read_params(ctx, ChatSchema())
+    """Queue a message under a username that the caller has claimed; 202."""
+    params = await read_params(ctx, CHAT)
     visitor = player_in_path(ctx)
     return await _send(ctx, visitor.world, params["chat"], visitor.name)
 

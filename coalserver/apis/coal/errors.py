@@ -1,4 +1,4 @@
-"""What refusals are called in this dialect: `{"errors": "<why>"}`, and no body at all for 403, 404 and 405."""
+"""Errors of this API: `{"errors": "<message>"}`; 403, 404 and 405 have no body."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from coalserver.web.schemas import flatten_errors
 CHALLENGE = 'Bearer error="invalid_token"'
 #: Statuses whose bodies the document leaves empty.
 EMPTY_BODY_STATUSES = frozenset((403, 404, 405))
-#: Why -> (status, sentence).
+#: Error code -> (status, message).
 ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.TOKEN_REQUIRED: (401, "An access token is needed: Authorization: Bearer <token>."),
     ErrorCode.INVALID_TOKEN: (401, "The access token is not good, or not for this."),
@@ -35,7 +35,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }
 DEFAULT_ERROR = (400, "The request was refused.")
-#: What the core calls the fault of a field.
+#: The core's code for an invalid field -> its message.
 FIELD_MESSAGES = {
     "blank": "This field is required.",
     "taken": "It is another server's already.",
@@ -48,7 +48,7 @@ HTTP_ERRORS = {
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """The status of the reason, and its sentence where the document has a body."""
+    """Return the response for a domain error: its status and, where the document has a body, a message."""
     if error.code is ErrorCode.INVALID_REQUEST:
         return json_response({"errors": field_errors(error.details.get("fields"))}, 400)
     status, message = ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
@@ -63,7 +63,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
 
 
 def field_errors(fields: Any) -> str:
-    """Everything that was wrong with a request, field by field, in one text."""
+    """Return the messages of all invalid fields as one text."""
     if not isinstance(fields, dict):
         return "The request was not understood."
     parts = []
@@ -79,7 +79,7 @@ def _end_with_period(text: str) -> str:
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
-    """The same for what no handler answered, or none that worked."""
+    """Return the response for a request that no handler answered: 404, 405, 413, 415, 500."""
     if status in EMPTY_BODY_STATUSES:
         return raw_response(b"", status)
     return json_response({"errors": HTTP_ERRORS[status]}, status)

@@ -1,11 +1,11 @@
-"""Events of a world: every line of its log as it is stored, how it is, its screenshots. All three transports."""
+"""Events of a world: stored log lines, status changes and screenshots, over all three transports."""
 
 from typing import NamedTuple
 
 import orjson
 from aiohttp import web
 
-from coalserver.apis.coal.auth import check_still_valid, user
+from coalserver.apis.coal.auth import get_valid_account, user
 from coalserver.apis.coal.chats import CHATS
 from coalserver.apis.coal.log_lines import ACHIEVEMENTS, DEATHS, LOGLINES
 from coalserver.apis.coal.render import JsonObject, opaque_keys
@@ -31,7 +31,7 @@ from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import Subscription
 from coalserver.web.streaming.tickets import TICKET_SECONDS
 
-#: What a line is told as: the first list that it is in, and what one of it is called.
+#: Lists and event types; a line has the type of the first list that includes it.
 LINE_LISTS = (
     (CHATS, "chat"),
     (DEATHS, "death"),
@@ -41,40 +41,43 @@ LINE_LISTS = (
 
 
 class FeedTicket(NamedTuple):
-    """What a ticket of this API stands for; one of another API is another thing."""
+    """The caller of a ticket. The type keeps tickets of other APIs apart."""
 
     caller: Caller
 
 
 def listener(ctx: RequestContext) -> Caller:
-    """A user; a feed also takes `?ticket=`, once, for browsers cannot set headers there."""
+    """Return the caller of the bearer token, or of `?ticket=`, since browsers cannot set headers.
+
+    Raises what `user` raises, or INVALID_TOKEN for a ticket that is unknown, used or of another API.
+    """
     ticket = ctx.query.get("ticket")
     if ticket is None or "Authorization" in ctx.request.headers:
         return user(ctx)
     feed_ticket = ctx.app.tickets.redeem(ticket)
     if not isinstance(feed_ticket, FeedTicket):
         raise DomainError(ErrorCode.INVALID_TOKEN)
-    check_still_valid(ctx.core, feed_ticket.caller)
+    get_valid_account(ctx.core, feed_ticket.caller)
     return feed_ticket.caller
 
 
 async def issue_ticket(ctx: RequestContext) -> web.StreamResponse:
-    """A ticket that opens one feed, in place of a header."""
+    """Issue a ticket for one subscription, in place of a header."""
     value = ctx.app.tickets.issue(FeedTicket(ctx.caller))
     headers = {"Cache-Control": "no-store"}
     return json_response({"ticket": value, "expires_in": TICKET_SECONDS}, headers=headers)
 
 
 async def events(ctx: RequestContext) -> web.StreamResponse:
-    """What happens in a world, while it is one of ours and the caller may come in."""
+    """Return the events of a world, until it is archived or the caller loses access."""
     core, caller = ctx.core, ctx.caller
     world, renderer = world_in_path(ctx).id, EventRenderer(core, opaque_keys(ctx))
     topic = topics.world(world)
-    # Each entry may be the last that this caller hears: whether his token holds is asked anew before it is told.
+    # As control topic, it makes `subscribe` check the token again before each entry is sent.
     subscription = Subscription((topic,), None, renderer.render, control_topic=topic)
 
     def subscribe() -> Subscription:
-        check_still_valid(core, caller)
+        get_valid_account(core, caller)
         core.query(get_world, id=world)
         return subscription
 
@@ -82,14 +85,14 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
 
 
 class EventRenderer:
-    """How events sound in this dialect. An event without words here is not for these clients."""
+    """Renders events for this API. Other events are skipped."""
 
     def __init__(self, core: Core, keys: OpaqueKeys) -> None:
         self._core = core
         self._keys = keys
 
     def render(self, entry: Entry) -> bytes | None:
-        """`{"id", "event"}` as bytes; a line has the members of the list it is in."""
+        """Return `{"id", "event"}` as JSON, or None; a line has the members of its list."""
         payload = self._payload(entry.event)
         return None if payload is None else orjson.dumps({"id": entry.id, "event": payload})
 
@@ -106,7 +109,7 @@ class EventRenderer:
         return None
 
     def _line(self, event: LineLogged) -> JsonObject:
-        list, type = next(entry for entry in LINE_LISTS if entry[0].includes(event.line))
+        list, type = next((list, type) for list, type in LINE_LISTS if list.includes(event.line))
         row = list.render_line(self._core, self._keys, event.line)
         return {"type": type, "live": event.live, **row}
 

@@ -1,4 +1,4 @@
-"""Log lines of a world as lists: deaths, achievements, all lines (document, 2.3.8 to 2.3.10); chats adds its own."""
+"""Log lines of a world as lists: deaths, achievements, all lines (document, 2.3.8 to 2.3.10)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import SearchSchema, decode_page_key, render_list
-from coalserver.apis.coal.params import SearchField, read_params
+from coalserver.apis.coal.pagination import SearchSchema, newest_first_page, read_filters
+from coalserver.apis.coal.params import SearchField
 from coalserver.apis.coal.players import PLAYER_PATH, player_in_path
 from coalserver.apis.coal.render import JsonObject, opaque_keys, owner_fields, render_time
-from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
+from coalserver.apis.coal.servers import SERVER_PATH, stored_in_path, world_in_path
 from coalserver.core.engine import Core
 from coalserver.core.ports import LineCategory, LineQuery
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -23,27 +23,30 @@ from coalserver.web.schemas import RequestSchema
 
 
 class TaggedSchema(SearchSchema):
-    """A list of lines of any kind."""
+    """Parameters of the list of all lines."""
 
     tag = SearchField()
 
 
+SEARCH, TAGGED = SearchSchema(), TaggedSchema()
+
+
 @dataclass(frozen=True, slots=True)
 class LineList:
-    """One of the lists that a log is shown as."""
+    """A list of log lines of one category, with its routes."""
 
     #: Also the last part of its path.
     name: str
     category: LineCategory
-    #: What its lines have besides what all lines have.
+    #: Returns the members that only rows of this list have.
     extra_fields: Callable[[LogLine], JsonObject]
-    schema: type[RequestSchema] = SearchSchema
+    schema: RequestSchema = SEARCH
 
     def includes(self, line: LogLine) -> bool:
         return self.category is LineCategory.LINE or self.category.value in line.tags
 
     def render_line(self, core: Core, keys: OpaqueKeys, line: LogLine) -> JsonObject:
-        """A line as this list shows it; whose it is may change after it was written."""
+        """Return a line as a row of this list, with the current owner of its username."""
         return {
             "key": keys.of(LINE, line.id),
             **owner_fields(core, keys, line.world, line.username),
@@ -64,53 +67,38 @@ class LineList:
         )
 
     async def list_all(self, ctx: RequestContext) -> web.StreamResponse:
-        """The lines of a world, newest first."""
-        params = await read_params(ctx, self.schema())
-        after = decode_page_key(params["cursor"])
-        query = LineQuery(world_in_path(ctx).id, self.category, **_filters(params), after=after)
-        return await self._page(ctx, params["size"], query)
+        """Return the lines of a world, newest first."""
+        size, filters = await read_filters(ctx, self.schema)
+        return await self._page(
+            ctx, size, LineQuery(world_in_path(ctx).id, self.category, **filters)
+        )
 
     async def list_of_player(self, ctx: RequestContext) -> web.StreamResponse:
-        """The lines of one player in a world, newest first."""
-        params = await read_params(ctx, self.schema())
-        after = decode_page_key(params["cursor"])
+        """Return the lines of one player in a world, newest first."""
+        size, filters = await read_filters(ctx, self.schema)
         visitor = player_in_path(ctx)
-        filters = _filters(params) | {"username": visitor.name}
         return await self._page(
-            ctx, params["size"], LineQuery(visitor.world, self.category, **filters, after=after)
+            ctx, size, LineQuery(visitor.world, self.category, username=visitor.name, **filters)
         )
 
     async def read_one(self, ctx: RequestContext) -> web.StreamResponse:
-        """One line, if it is one of this list's and of this world's."""
-        world = world_in_path(ctx)
-        id = opaque_keys(ctx).id(LINE, ctx.path["line"])
-        line = await ctx.core.history.line(id) if id != -1 else None
-        if line is None or line.world != world.id or not self.includes(line):
+        """Return one line. Raises TARGET_NOT_FOUND if this list of the world has no such line."""
+        line = await stored_in_path(ctx, LINE, "line", ctx.core.history.line)
+        if not self.includes(line):
             raise DomainError(ErrorCode.TARGET_NOT_FOUND)
-        return json_response(self.render_line(ctx.core, opaque_keys(ctx), line))
+        return json_response(self._row(ctx, line))
 
     async def _page(self, ctx: RequestContext, size: int, query: LineQuery) -> web.StreamResponse:
-        # First: who listens from here on misses nothing that is not in the answer.
-        head = ctx.core.feed.head
-        found = await ctx.core.history.lines(query, size + 1)
-        return render_list(
-            self.name,
-            found,
-            size,
-            lambda line: self.render_line(ctx.core, opaque_keys(ctx), line),
-            lambda line: (line.at, line.id),
-            head,
+        return await newest_first_page(
+            ctx, self.name, size, ctx.core.history.lines, query, self._row, _position
         )
 
+    def _row(self, ctx: RequestContext, line: LogLine) -> JsonObject:
+        return self.render_line(ctx.core, opaque_keys(ctx), line)
 
-def _filters(params: JsonObject) -> JsonObject:
-    """Which lines are asked for; an empty word or tag is none."""
-    return {
-        "words": params.get("q") or None,
-        "tag": params.get("tag") or None,
-        "since": params.get("since"),
-        "before": params.get("before"),
-    }
+
+def _position(line: LogLine) -> tuple[float | None, int]:
+    return line.at, line.id
 
 
 def _log_line_fields(line: LogLine) -> JsonObject:
@@ -132,5 +120,5 @@ ACHIEVEMENTS = LineList(
     LineCategory.ACHIEVEMENT,
     lambda line: {"name": line.title or None, "message": line.message or None},
 )
-LOGLINES = LineList("loglines", LineCategory.LINE, _log_line_fields, TaggedSchema)
+LOGLINES = LineList("loglines", LineCategory.LINE, _log_line_fields, TAGGED)
 ROUTES = (*DEATHS.routes, *ACHIEVEMENTS.routes, *LOGLINES.routes)

@@ -1,12 +1,13 @@
-"""Lists: pages of `size` rows, and the opaque cursor of the next. Rows that come meanwhile move no page."""
+"""Lists: pages of `size` rows with an opaque cursor for the next. New rows do not shift pages."""
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from aiohttp import web
+from marshmallow import ValidationError
 
 from coalserver.apis.coal.params import (
     DateTimeField,
@@ -15,92 +16,142 @@ from coalserver.apis.coal.params import (
     TextField,
     read_params,
 )
+from coalserver.apis.coal.render import JsonObject
 from coalserver.core.ports import PageKey
 from coalserver.core.state import State
-from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
-T = TypeVar("T")
 PAGE_SIZE = 10
 MAX_PAGE_SIZE = 50
 
 
+class Created(Protocol):
+    """An entity that lists sort by age."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def created(self) -> float: ...
+
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Created)
+Q = TypeVar("Q")
+
+
 class ListSchema(RequestSchema):
-    """Any list."""
+    """Parameters of every list. `cursor` is loaded as `after`, unless it is blank."""
+
+    #: The types of the values that a cursor of this list encodes.
+    kinds: tuple[type | tuple[type, ...], ...] = ()
 
     size = IntegerField(1, MAX_PAGE_SIZE, strict=True, load_default=PAGE_SIZE)
     cursor = TextField(load_default="")
 
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters. An invalid cursor is reported if the others are valid."""
+        cursor = loaded.pop("cursor")
+        if cursor.strip():
+            loaded["after"] = self.position(decode_cursor(cursor, self.kinds))
+        return loaded
+
+    def position(self, values: list[Any]) -> Any:
+        """Return the values of a cursor as the list's query takes them."""
+        return values
+
+
+class OldestFirstSchema(ListSchema):
+    """Parameters of a list of live entities, oldest first."""
+
+    kinds = ((int, float), int)
+
 
 class TimeRangeSchema(ListSchema):
-    """A list by time: from `since` on, and before `before`."""
+    """Parameters of a list that is newest first; `since` is inclusive, `before` exclusive."""
+
+    #: The time is null for a line without a date.
+    kinds = ((float, int, type(None)), int)
 
     since = DateTimeField()
     before = DateTimeField()
 
+    def position(self, values: list[Any]) -> PageKey:
+        return PageKey(*values)
+
 
 class SearchSchema(TimeRangeSchema):
-    """A list in which words may be looked for."""
+    """Parameters of a list with full-text search."""
 
-    q = SearchField()
-
-
-async def read_time_range(ctx: RequestContext) -> tuple[int, dict[str, Any]]:
-    """How many rows of a list that is newest first are asked for, and from when."""
-    params = await read_params(ctx, TimeRangeSchema())
-    after = decode_page_key(params["cursor"])
-    return params["size"], {
-        "since": params.get("since"),
-        "before": params.get("before"),
-        "after": after,
-    }
+    words = SearchField(data_key="q")
 
 
-async def read_oldest_first(
+OLDEST_FIRST, TIME_RANGE = OldestFirstSchema(), TimeRangeSchema()
+
+
+async def read_filters(
+    ctx: RequestContext, schema: RequestSchema = TIME_RANGE
+) -> tuple[int, dict[str, Any]]:
+    """Return the page size and the other parameters of a list, named as its query names them."""
+    params = await read_params(ctx, schema)
+    return params.pop("size"), params
+
+
+async def oldest_first_page(
     ctx: RequestContext,
-    query: Callable[[State], Iterable[T]],
-    sort_key: Callable[[T], tuple[float, int]],
-) -> tuple[int, list[T]]:
-    """How many rows of a list that is oldest first are asked for, and those that come next, one more if there is."""
-    params = await read_params(ctx, ListSchema())
-    after = decode_cursor(params["cursor"], (int, float), int)
-    rows = sorted(ctx.core.query(query), key=sort_key)
-    found = [row for row in rows if after is None or [*sort_key(row)] > after]
-    return params["size"], found[: params["size"] + 1]
+    name: str,
+    query: Callable[[State], Iterable[C]],
+    render: Callable[[RequestContext, C], JsonObject],
+) -> JsonObject:
+    """Return a page of live entities, oldest first, as its payload."""
+    params = await read_params(ctx, OLDEST_FIRST)
+    rows = sorted(ctx.core.query(query), key=_creation_order)
+    if after := params.get("after"):
+        rows = [row for row in rows if [*_creation_order(row)] > after]
+    return render_page(name, rows, params["size"], lambda row: render(ctx, row), _creation_order)
 
 
-def render_list(
+async def newest_first_page(
+    ctx: RequestContext,
+    name: str,
+    size: int,
+    read: Callable[[Q, int], Awaitable[Sequence[T]]],
+    query: Q,
+    render: Callable[[RequestContext, T], JsonObject],
+    position: Callable[[T], Sequence[Any]],
+) -> web.StreamResponse:
+    """Return a page of stored rows, newest first."""
+    # Taken before the rows are read, so that a client which subscribes from it misses nothing.
+    feed_cursor = ctx.core.feed.head
+    rows = await read(query, size + 1)
+    payload = render_page(name, rows, size, lambda row: render(ctx, row), position)
+    return json_response(payload, headers={CURSOR_HEADER: str(feed_cursor)})
+
+
+def render_page(
     name: str,
     rows: Sequence[T],
     size: int,
-    render: Callable[[T], dict[str, Any]],
+    render: Callable[[T], JsonObject],
     position: Callable[[T], Sequence[Any]],
-    feed_cursor: int | None = None,
-) -> web.StreamResponse:
-    """A page of the rows, of which one more than `size` was asked for; with a cursor if there is one more.
-
-    `heard` is where in the feed who listens goes on.
-    """
-    payload: dict[str, Any] = {name: [render(row) for row in rows[:size]]}
+) -> JsonObject:
+    """Return the first `size` rows as a payload, with a cursor if there are more rows."""
+    payload: JsonObject = {name: [render(row) for row in rows[:size]]}
     if len(rows) > size:
         payload["cursor"] = encode_cursor(position(rows[size - 1]))
-    return json_response(
-        payload, headers=None if feed_cursor is None else {CURSOR_HEADER: str(feed_cursor)}
-    )
+    return payload
 
 
 def encode_cursor(position: Sequence[Any]) -> str:
-    """A place in a list as a cursor."""
+    """Return a position in a list as a cursor."""
     return base64.urlsafe_b64encode(orjson.dumps(list(position))).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any] | None:
-    """The place that a cursor of such a list names; None for no cursor."""
-    if not cursor.strip():
-        return None
+def decode_cursor(cursor: str, kinds: Sequence[type | tuple[type, ...]]) -> list[Any]:
+    """Return the values of a cursor, one of each kind. Raises ValidationError."""
     try:
         raw = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), b"-_", validate=True)
         position = orjson.loads(raw)
@@ -116,12 +167,9 @@ def decode_cursor(cursor: str, *kinds: type | tuple[type, ...]) -> list[Any] | N
     return position
 
 
-def decode_page_key(cursor: str) -> PageKey | None:
-    """The place in a list that is newest first."""
-    position = decode_cursor(cursor, (float, int, type(None)), int)
-    return None if position is None else PageKey(*position)
+def _invalid_cursor(cursor: str, reason: str) -> ValidationError:
+    return ValidationError({"cursor": [f"Invalid cursor {cursor[:100]}. Details: {reason}"]})
 
 
-def _invalid_cursor(cursor: str, reason: str) -> DomainError:
-    message = f"Invalid cursor {cursor[:100]}. Details: {reason}"
-    return DomainError(ErrorCode.INVALID_REQUEST, fields={"cursor": [message]}, whole=True)
+def _creation_order(row: Created) -> tuple[float, int]:
+    return row.created, row.id

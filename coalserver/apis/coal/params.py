@@ -1,7 +1,7 @@
-"""What a request asks: query, form and JSON are read alike, and a value means the same however it came.
+"""Request parameters: query, form and JSON are read alike, and a value means the same in each.
 
-In a form everything is text; in JSON a number or a boolean may be one. null is the same as not there, except in a field
-that may be null.
+In a form everything is text; in JSON a number or a boolean may also be one. null counts as absent, except for a field
+that allows null.
 """
 
 import re
@@ -27,14 +27,15 @@ Data = Mapping[str, Any] | None
 
 
 class TextField(fields.Field[str]):
-    """A text of so many characters; where it is required it is not blank either."""
+    """A text up to a length; a required one must not be blank."""
 
     def __init__(self, max_length: int = 10_000, **kw: Any) -> None:
         super().__init__(error_messages={"required": REQUIRED}, **kw)
         self.max_length = max_length
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
-        text = as_text(value)
+        plain = type(value) is str and value.isascii() and "\0" not in value
+        text: str = value if plain else as_text(value)
         if self.required and not text.strip():
             raise ValidationError(REQUIRED)
         if len(text) > self.max_length:
@@ -43,7 +44,7 @@ class TextField(fields.Field[str]):
 
 
 class LineField(TextField):
-    """A text that is one line of a console: control characters in it are blanks."""
+    """A text that a console can take as one line: control characters become blanks."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
         text = one_line(value) if isinstance(value, str) else value
@@ -51,14 +52,14 @@ class LineField(TextField):
 
 
 class SearchField(fields.Field[str]):
-    """Any text at all: what cannot be in one is a blank. For what is only looked for, and perhaps not found."""
+    """A text to search for. Every text is valid; an empty one counts as absent."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> str:
-        return one_line(str(value))
+    def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
+        return one_line(str(value)) or missing
 
 
 class IntegerField(fields.Field[int]):
-    """A whole number; blank is the same as not there unless `strict`."""
+    """A whole number within bounds; a blank counts as absent unless `strict`."""
 
     def __init__(self, low: int, high: int, *, strict: bool = False, **kw: Any) -> None:
         super().__init__(error_messages={"required": REQUIRED}, **kw)
@@ -79,7 +80,7 @@ class IntegerField(fields.Field[int]):
 
 
 class LenientBoolean(fields.Field[bool]):
-    """A boolean as this API writes it: nothing, `off` and what begins with n, f or 0 is false; all else is true."""
+    """A boolean as the document reads it: an empty text, `off`, and n…, f… and 0… are false."""
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(error_messages={"required": REQUIRED}, **kw)
@@ -92,7 +93,7 @@ class LenientBoolean(fields.Field[bool]):
 
 
 class DateTimeField(fields.Field[float]):
-    """`YYYY-MM-DD HH:MM:SS` in UTC, as seconds; blank is the same as not there."""
+    """`YYYY-MM-DD HH:MM:SS` in UTC, loaded as a timestamp; a blank counts as absent."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         text = as_text(value)
@@ -107,7 +108,7 @@ class DateTimeField(fields.Field[float]):
 
 
 class ChoiceField(fields.Field[str]):
-    """One of these words, to the letter; blank is the same as not there."""
+    """One of the choices, in the same case; a blank counts as absent."""
 
     def __init__(self, *choices: str, **kw: Any) -> None:
         super().__init__(**kw)
@@ -123,7 +124,7 @@ class ChoiceField(fields.Field[str]):
 
 
 def as_text(value: Any) -> str:
-    """A single value as a form would have it: text that can be kept."""
+    """Return a scalar as a form would send it. Raises ValidationError for NUL and lone surrogates."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -138,7 +139,10 @@ def as_text(value: Any) -> str:
 
 
 async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
-    """What the query and the body ask for; the body wins. Of a field that comes twice the first counts."""
+    """Return the parameters of a request. Raises INVALID_REQUEST.
+
+    The body takes precedence over the query, and the first of several equal names over the rest.
+    """
     data: dict[str, Any] = dict(ctx.query)
     if ctx.request.method == "POST":
         data |= await _read_body(ctx)
@@ -159,7 +163,7 @@ async def _read_body(ctx: RequestContext) -> dict[str, Any]:
     if not raw.strip():
         return {}
     media = request.content_type if request.headers.get("Content-Type") else ""
-    # Clients that follow the document's samples to the letter do not say what they send.
+    # The document's samples have no Content-Type, so clients that follow them send none.
     if media == FORM_CONTENT_TYPE or (not media and not raw.lstrip().startswith(b"{")):
         return dict(reversed(parse_form(raw)))
     if media not in ("", JSON):

@@ -1,4 +1,4 @@
-"""Server properties: how a hosted world is to be run (document, 2.3.4)."""
+"""Server properties: the configuration of a hosted world (document, 2.3.4)."""
 
 from typing import Any
 
@@ -29,52 +29,53 @@ from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
 
 PATH = SERVER_PATH + "/properties"
-#: Taken and not shown: clients compare the members of this document with those they know.
+#: Accepted but not returned: clients compare the members with the documented ones.
 HIDDEN = frozenset(("eula_agree",))
 
 
 class PortField(IntegerField):
-    """A number; blank or null is whichever is free."""
+    """A port number; blank or null means any free port."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
-        found = super()._deserialize(value, attr, data, **kw)
-        return None if found is missing else found
+        port = super()._deserialize(value, attr, data, **kw)
+        return None if port is missing else port
 
 
 class BlankableText(TextField):
-    """A text; blank is the same as not there."""
+    """A text; a blank counts as absent."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Data, **kw: Any) -> Any:
         return super()._deserialize(value, attr, data, **kw).strip() or missing
 
 
 def _schema_field(
-    kind: domain.IntegerProperty
+    property: domain.IntegerProperty
     | domain.BooleanProperty
     | domain.ChoiceProperty
     | domain.TextProperty,
 ) -> fields.Field[Any]:
-    match kind:
+    match property:
         case domain.IntegerProperty(default=None):
-            return PortField(kind.low, kind.high, allow_none=True)
+            return PortField(property.low, property.high, allow_none=True)
         case domain.IntegerProperty():
-            return IntegerField(kind.low, kind.high)
+            return IntegerField(property.low, property.high)
         case domain.BooleanProperty():
             return LenientBoolean()
         case domain.ChoiceProperty():
-            return ChoiceField(*kind.choices)
+            return ChoiceField(*property.choices)
         case domain.TextProperty(allow_empty=False):
             return BlankableText()
     return TextField()
 
 
-PropertiesSchema = RequestSchema.from_dict(
-    {name: _schema_field(kind) for name, kind in PROPERTIES.items()}
-)
+#: Parameters of a change: every property, all optional.
+SET_PROPERTIES = RequestSchema.from_dict(
+    {name: _schema_field(property) for name, property in PROPERTIES.items()}
+)()
 
 
 async def read_properties(ctx: RequestContext) -> web.StreamResponse:
-    """How a hosted world is to be run."""
+    """Return the properties of a hosted world. Raises WORLD_NOT_FOUND for other worlds."""
     world = world_in_path(ctx)
     if not world.hosted:
         raise DomainError(ErrorCode.WORLD_NOT_FOUND)
@@ -82,24 +83,29 @@ async def read_properties(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
-    """Change what is given, and nothing else; of several who do at once each gets his."""
-    params = await read_params(ctx, PropertiesSchema())
+    """Change the given properties only, so that concurrent changes of others are kept."""
+    params = await read_params(ctx, SET_PROPERTIES)
     world = world_in_path(ctx)
     kwargs: dict[str, Any] = {"world_id": world.id, "changes": params}
-    about, detail = world.name, ", ".join(params)
     world = await run_audited(
-        ctx, AuditAction.PROPERTIES_SET, about, set_properties, detail=detail, **kwargs
+        ctx,
+        AuditAction.PROPERTIES_SET,
+        world.name,
+        set_properties,
+        detail=", ".join(params),
+        **kwargs,
     )
     return json_response(render_properties(ctx, world))
 
 
 def render_properties(ctx: RequestContext, world: World) -> JsonObject:
-    shown = {
+    """Return the effective properties, with the key of the server."""
+    visible = {
         name: value
         for name, value in effective_properties(world.properties).items()
         if name not in HIDDEN
     }
-    return {"key": opaque_keys(ctx).of(SERVER, world.id), **shown}
+    return {"key": opaque_keys(ctx).of(SERVER, world.id), **visible}
 
 
 ROUTES = (

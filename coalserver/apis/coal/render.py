@@ -1,4 +1,4 @@
-"""How this dialect writes things: times, keys, and what is not there as null."""
+"""Payloads of this API: times, keys, users and servers; absent values are null."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,10 @@ JsonObject = dict[str, Any]
 
 
 def render_time(at: float | None, zone: str = "UTC") -> str | None:
-    """`2013-04-14 19:55:22 UTC-0000`; in another zone `2013-04-14 18:37:35 CDT-0500`."""
+    """Return a timestamp as `2013-04-14 19:55:22 UTC-0000`, or as `… 18:37:35 CDT-0500` in a zone.
+
+    An unknown zone counts as UTC.
+    """
     if at is None:
         return None
     try:
@@ -28,10 +31,12 @@ def render_time(at: float | None, zone: str = "UTC") -> str | None:
 
 
 def opaque_keys(ctx: RequestContext) -> OpaqueKeys:
+    """Return the codec of keys on the wire."""
     return ctx.app.service(OpaqueKeys)
 
 
 def render_user(ctx: RequestContext, account: Account) -> JsonObject:
+    """Return an account as a user."""
     return {
         "key": opaque_keys(ctx).of(USER, account.id),
         "usernames": account.usernames,
@@ -46,7 +51,7 @@ def render_user(ctx: RequestContext, account: Account) -> JsonObject:
 
 
 def render_server(ctx: RequestContext, world: World) -> JsonObject:
-    """A world as it is now; the clock in it goes on while it runs."""
+    """Return a world as a server; `server_time` advances while the world runs."""
     return {
         "key": opaque_keys(ctx).of(SERVER, world.id),
         "name": world.name,
@@ -66,7 +71,7 @@ def render_server(ctx: RequestContext, world: World) -> JsonObject:
 
 
 def owner_fields(core: Core, keys: OpaqueKeys, world: int, username: str) -> JsonObject:
-    """Whose something is: the name, its player here and its user, each null where there is none."""
+    """Return the owner of a row: server, username, player and user, each null where unknown."""
     visitor = core.state.first(Visitor, "name", (world, username)) if username else None
     owner = core.query(find_account_by_username, username=username) if visitor else None
     return {

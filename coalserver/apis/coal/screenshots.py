@@ -1,13 +1,13 @@
-"""Screenshots: pictures of worlds, put there and taken down by those who made them (document, after 2.3.10)."""
+"""Screenshots of worlds: lists, uploads, deletion and image files (document, after 2.3.10)."""
 
 import asyncio
 
 from aiohttp import web
 
-from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import read_time_range, render_list
+from coalserver.apis.coal.auth import get_valid_account, user
+from coalserver.apis.coal.pagination import newest_first_page, read_filters
 from coalserver.apis.coal.render import JsonObject, opaque_keys, render_time
-from coalserver.apis.coal.servers import SERVER_PATH, SERVERS, world_in_path
+from coalserver.apis.coal.servers import SERVER_PATH, SERVERS, stored_in_path, world_in_path
 from coalserver.apis.coal.users import user_in_path
 from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.commands.screenshots import add_screenshot, delete_screenshot
@@ -26,7 +26,7 @@ from coalserver.web.uploads import read_upload
 
 SCREENSHOTS = SERVER_PATH + "/screenshots"
 SCREENSHOT_PATH = SCREENSHOTS + "/{screenshot}"
-#: The last part of a picture's address -> which of its files that is.
+#: The last part of an image's address -> its variant in the image store.
 VARIANTS = {"original": "original", "thumbnail": "small", "blurred": "blurred"}
 IMAGE_ERRORS = {
     "kind": "This is not a picture in PNG, JPEG or WebP.",
@@ -37,50 +37,53 @@ UNSUPPORTED_UPLOAD = "The body must be a picture, or a multipart form with the f
 IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    # A picture never changes; who may see it is asked again after a day.
+    # An image never changes; a day limits how long a revoked token still shows it.
     "Cache-Control": "private, max-age=86400, immutable",
 }
 
 
 async def list_screenshots(ctx: RequestContext) -> web.StreamResponse:
-    """All screenshots of a world, the newest first."""
-    size, filters = await read_time_range(ctx)
+    """Return all screenshots of a world, newest first."""
+    size, filters = await read_filters(ctx)
     return await _page(ctx, size, ScreenshotQuery(world_in_path(ctx).id, **filters))
 
 
 async def list_user_screenshots(ctx: RequestContext) -> web.StreamResponse:
-    """Those that one user has put there; `self` is whoever calls."""
-    size, filters = await read_time_range(ctx)
+    """Return the screenshots that one user uploaded; `self` is the caller."""
+    size, filters = await read_filters(ctx)
     world = world_in_path(ctx).id
     return await _page(ctx, size, ScreenshotQuery(world, user_in_path(ctx).id, **filters))
 
 
 async def read_screenshot(ctx: RequestContext) -> web.StreamResponse:
-    """One screenshot."""
+    """Return one screenshot."""
     return json_response(render_screenshot(ctx, await screenshot_in_path(ctx)))
 
 
 async def upload_screenshot(ctx: RequestContext) -> web.StreamResponse:
-    """Put a picture there: the field `file` of a form, or the body itself; 201, once it and its versions are kept."""
+    """Upload a screenshot, as the form field `file` or as the body; 201 once all variants are stored."""
     world = world_in_path(ctx).id
     try:
         ctx.raw = await read_upload(ctx.request, ctx.app.service(ImageStore).max_bytes)
     except web.HTTPUnsupportedMediaType:
         return json_response({"errors": UNSUPPORTED_UPLOAD}, 415)
-    # Once it is here it is hung, whether or not the client waits: no file is left to nobody.
+    # Shielded: if the client disconnects now, no file must stay without its screenshot.
     screenshot = await asyncio.shield(_store_screenshot(ctx, world))
     return json_response(render_screenshot(ctx, screenshot), 201)
 
 
 async def remove_screenshot(ctx: RequestContext) -> web.StreamResponse:
-    """Take a screenshot down and remove its files; for who put it there, and for admins."""
-    # Whether or not the client waits: no file is left of what is shown no more.
+    """Delete a screenshot and its files. Raises PERMISSION_DENIED unless it is the caller's or they are an admin."""
+    # Shielded: if the client disconnects now, no file must stay without its screenshot.
     await asyncio.shield(_delete_screenshot(ctx))
     return no_content()
 
 
 async def read_image(ctx: RequestContext) -> web.StreamResponse:
-    """The picture itself, small or blurred, for who has a token or the pass of its address."""
+    """Return the image file: original, thumbnail or blurred.
+
+    Raises INVALID_TOKEN without a token or a valid `pass`, or TARGET_NOT_FOUND.
+    """
     screenshot = await screenshot_in_path(ctx)
     images = ctx.app.service(ImageStore)
     if ctx.caller is ANONYMOUS and not images.verify(screenshot.code, ctx.query.get("pass", "")):
@@ -93,22 +96,17 @@ async def read_image(ctx: RequestContext) -> web.StreamResponse:
 
 
 def viewer(ctx: RequestContext) -> Caller:
-    """A user; or nobody, who then needs a pass."""
+    """Return the caller of the bearer token, or an anonymous caller, for whom `pass` is required."""
     return user(ctx) if "Authorization" in ctx.request.headers else ANONYMOUS
 
 
 async def screenshot_in_path(ctx: RequestContext) -> Screenshot:
-    """The screenshot that the path names by its key, if it is one of the world that the path names."""
-    world = world_in_path(ctx)
-    id = opaque_keys(ctx).id(SCREENSHOT, ctx.path["screenshot"])
-    screenshot = await ctx.core.history.screenshot(id) if id != -1 else None
-    if screenshot is None or screenshot.world != world.id:
-        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
-    return screenshot
+    """Return the screenshot in the path. Raises WORLD_NOT_FOUND or TARGET_NOT_FOUND."""
+    return await stored_in_path(ctx, SCREENSHOT, "screenshot", ctx.core.history.screenshot)
 
 
 def render_screenshot(ctx: RequestContext, screenshot: Screenshot) -> JsonObject:
-    """A screenshot; its addresses need no token, and hold for a day at least."""
+    """Return a screenshot; its URLs need no token and are valid for a day at least."""
     keys = opaque_keys(ctx)
     server, key = keys.of(SERVER, screenshot.world), keys.of(SCREENSHOT, screenshot.id)
     owner = ctx.core.query(find_account, id=screenshot.account)
@@ -127,7 +125,10 @@ def render_screenshot(ctx: RequestContext, screenshot: Screenshot) -> JsonObject
 
 
 async def _store_screenshot(ctx: RequestContext, world: int) -> Screenshot:
-    """Keep the picture of a request, and hang it; of a request that comes again, what it made the first time."""
+    """Store the uploaded image and add it as a screenshot.
+
+    A repeated request returns the screenshot that the first one added.
+    """
     images = ctx.app.service(ImageStore)
     try:
         image = await images.save(ctx.raw)
@@ -155,21 +156,20 @@ async def _store_screenshot(ctx: RequestContext, world: int) -> Screenshot:
 
 async def _delete_screenshot(ctx: RequestContext) -> None:
     screenshot = await screenshot_in_path(ctx)
-    screenshot.check_can_delete(ctx.caller.get_account())
+    screenshot.check_can_delete(get_valid_account(ctx.core, ctx.caller))
     await ctx.core.execute(delete_screenshot, screenshot=screenshot)
     await ctx.app.service(ImageStore).delete(screenshot.code)
 
 
 async def _page(ctx: RequestContext, size: int, query: ScreenshotQuery) -> web.StreamResponse:
-    head = ctx.core.feed.head
-    return render_list(
-        "screenshots",
-        await ctx.core.history.screenshots(query, size + 1),
-        size,
-        lambda screenshot: render_screenshot(ctx, screenshot),
-        lambda screenshot: (screenshot.created, screenshot.id),
-        head,
+    read = ctx.core.history.screenshots
+    return await newest_first_page(
+        ctx, "screenshots", size, read, query, render_screenshot, _position
     )
+
+
+def _position(screenshot: Screenshot) -> tuple[float, int]:
+    return screenshot.created, screenshot.id
 
 
 ROUTES = (

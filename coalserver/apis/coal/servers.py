@@ -1,19 +1,20 @@
-"""Servers: every world, made and renamed by admins (document, 2.3.4)."""
+"""Servers: the worlds, and starting and stopping hosted ones (document, 2.3.4)."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
 from coalserver.apis.coal.auth import admin, user
-from coalserver.apis.coal.pagination import read_oldest_first, render_list
+from coalserver.apis.coal.pagination import oldest_first_page
 from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
-from coalserver.apis.coal.render import opaque_keys, render_server
+from coalserver.apis.coal.render import JsonObject, opaque_keys, render_server
 from coalserver.core.commands.agents import create_world_with_agent
 from coalserver.core.commands.audit import execute_audited
 from coalserver.core.commands.worlds import start_world, stop_world, update_world
 from coalserver.core.queries.worlds import active_worlds, get_world
 from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.security.opaque_keys import SERVER
 from coalserver.web.api import Route
@@ -26,68 +27,78 @@ SERVERS = "/api/v1/servers"
 SERVER_PATH = SERVERS + "/{server}"
 QUEUE = SERVER_PATH + "/queue"
 MAX_NAME_LENGTH = 1000
-#: A request for these states is in progress: repeating it is accepted with 202.
+#: Starting or stopping is in progress: asking for it again is a 202 as well.
 PENDING_START = frozenset((WorldStatus.LOADING, WorldStatus.LOADED))
 PENDING_STOP = frozenset((WorldStatus.SAVING,))
+
+
+class OfWorld(Protocol):
+    """A stored row that belongs to a world."""
+
+    @property
+    def world(self) -> int: ...
+
+
 T = TypeVar("T")
+R = TypeVar("R", bound=OfWorld)
 
 
 class RenameServerSchema(RequestSchema):
+    """The new name of a server."""
+
     name = LineField(MAX_NAME_LENGTH, required=True)
 
 
 class CreateServerSchema(RenameServerSchema):
+    """The name of a new server, and whether this installation hosts it."""
+
     gce = LenientBoolean(required=True)
 
 
+RENAME_SERVER, CREATE_SERVER = RenameServerSchema(), CreateServerSchema()
+
+
 async def list_servers(ctx: RequestContext) -> web.StreamResponse:
-    """All worlds that are ours still, oldest first."""
-    size, found = await read_oldest_first(ctx, active_worlds, _creation_order)
-    return render_list(
-        "servers",
-        found,
-        size,
-        lambda world: render_server(ctx, world),
-        _creation_order,
-        ctx.core.feed.head,
-    )
+    """Return all active worlds, oldest first."""
+    payload = await oldest_first_page(ctx, "servers", active_worlds, render_server)
+    return feed_response(ctx, payload)
 
 
 async def create_server(ctx: RequestContext) -> web.StreamResponse:
-    """Make a world and its agent's credentials; 201. Nothing but name and gce is looked at."""
-    params = await read_params(ctx, CreateServerSchema())
+    """Create a world and its agent's credentials; 201."""
+    params = await read_params(ctx, CREATE_SERVER)
     name = params["name"]
     world, _ = await run_audited(
         ctx, AuditAction.WORLD_ADDED, name, create_world_with_agent, name=name, hosted=params["gce"]
     )
-    return _server_response(ctx, world, 201)
+    return feed_response(ctx, render_server(ctx, world), 201)
 
 
 async def read_server(ctx: RequestContext) -> web.StreamResponse:
-    """How a world is."""
-    return _server_response(ctx, world_in_path(ctx))
+    """Return a world with its status."""
+    return feed_response(ctx, render_server(ctx, world_in_path(ctx)))
 
 
 async def rename_server(ctx: RequestContext) -> web.StreamResponse:
-    """Give a world another name."""
-    params = await read_params(ctx, RenameServerSchema())
+    """Rename a world."""
+    params = await read_params(ctx, RENAME_SERVER)
     world, name = world_in_path(ctx), params["name"]
     kwargs: dict[str, Any] = {"world_id": world.id, "name": name}
     world = await run_audited(
         ctx, AuditAction.WORLD_RENAMED, world.name, update_world, detail=name, **kwargs
     )
-    return _server_response(ctx, world)
+    return feed_response(ctx, render_server(ctx, world))
 
 
 async def play(ctx: RequestContext) -> web.StreamResponse:
-    """Start a hosted world; 202 once it is queued, 200 if it already runs or waits to."""
+    """Start a hosted world; 202 if that is now in progress, 200 if it runs or waits already."""
     world = world_in_path(ctx)
     queued = await ctx.core.execute(start_world, world_id=world.id)
     return raw_response(b"", 202 if queued or world.status in PENDING_START else 200)
 
 
 async def pause(ctx: RequestContext) -> web.StreamResponse:
-    """Stop a hosted world and save it; 202 once it is queued, 200 if it already rests or waits to."""
+    """Stop a hosted world; 202 if that is now in progress, 200 if it is stopped or waits already."""
     world = world_in_path(ctx)
     queued = await run_audited(
         ctx, AuditAction.WORLD_PAUSED, world.name, stop_world, world_id=world.id
@@ -104,7 +115,7 @@ async def run_audited(
     detail: str = "",
     **kwargs: Any,
 ) -> T:
-    """Run a command for the admin who calls, and keep that he asked for it."""
+    """Run a command for the calling admin, with an audit entry."""
     entry: dict[str, Any] = {"actor": ctx.caller.account_id, "action": action, "subject": subject}
     return await ctx.core.execute(
         execute_audited, **entry, detail=detail, command=command, **kwargs
@@ -112,19 +123,30 @@ async def run_audited(
 
 
 def world_in_path(ctx: RequestContext) -> World:
-    """The world that the path names by its key, while it is one of ours."""
+    """Return the world whose key is in the path. Raises WORLD_NOT_FOUND, also if it is archived."""
     return ctx.core.query(get_world, id=opaque_keys(ctx).id(SERVER, ctx.path["server"]))
 
 
-def _server_response(ctx: RequestContext, world: World, status: int = 200) -> web.StreamResponse:
-    """A world, and where in the feed who listens goes on: nothing that changes it is missed."""
-    return json_response(
-        render_server(ctx, world), status, {CURSOR_HEADER: str(ctx.core.feed.head)}
-    )
+async def stored_in_path(
+    ctx: RequestContext, kind: int, param: str, read: Callable[[int], Awaitable[R | None]]
+) -> R:
+    """Return the stored row whose key of a kind is in the path.
+
+    Raises WORLD_NOT_FOUND, or TARGET_NOT_FOUND if the world in the path has no such row.
+    """
+    world = world_in_path(ctx)
+    id = opaque_keys(ctx).id(kind, ctx.path[param])
+    row = await read(id) if id != -1 else None
+    if row is None or row.world != world.id:
+        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
+    return row
 
 
-def _creation_order(world: World) -> tuple[float, int]:
-    return world.created, world.id
+def feed_response(
+    ctx: RequestContext, payload: JsonObject, status: int = 200
+) -> web.StreamResponse:
+    """Return live state with the cursor from which the feed holds every later change."""
+    return json_response(payload, status, {CURSOR_HEADER: str(ctx.core.feed.head)})
 
 
 ROUTES = (

@@ -1,14 +1,13 @@
-"""Play sessions: who was in a world from when to when (document, 2.3.6)."""
+"""Play sessions: the stays of players in a world, from login to logout (document, 2.3.6)."""
 
 from aiohttp import web
 
 from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import read_time_range, render_list
+from coalserver.apis.coal.pagination import newest_first_page, read_filters
 from coalserver.apis.coal.players import PLAYER_PATH, player_in_path
 from coalserver.apis.coal.render import JsonObject, opaque_keys, owner_fields, render_time
-from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
+from coalserver.apis.coal.servers import SERVER_PATH, stored_in_path, world_in_path
 from coalserver.core.ports import StoredVisit, VisitQuery
-from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visits import PresenceMark
 from coalserver.security.opaque_keys import LINE, SESSION
 from coalserver.web.api import Route
@@ -19,42 +18,26 @@ SESSIONS = SERVER_PATH + "/sessions"
 
 
 async def list_sessions(ctx: RequestContext) -> web.StreamResponse:
-    """All sessions in a world, the newest login first."""
-    size, filters = await read_time_range(ctx)
+    """Return all sessions in a world, latest login first."""
+    size, filters = await read_filters(ctx)
     return await _page(ctx, size, VisitQuery(world_in_path(ctx).id, **filters))
 
 
 async def list_player_sessions(ctx: RequestContext) -> web.StreamResponse:
-    """The sessions of one player, the newest login first."""
-    size, filters = await read_time_range(ctx)
+    """Return the sessions of one player, latest login first."""
+    size, filters = await read_filters(ctx)
     visitor = player_in_path(ctx)
     return await _page(ctx, size, VisitQuery(visitor.world, visitor.name, **filters))
 
 
 async def read_session(ctx: RequestContext) -> web.StreamResponse:
-    """One session."""
-    world = world_in_path(ctx)
-    id = opaque_keys(ctx).id(SESSION, ctx.path["session"])
-    visit = await ctx.core.history.visit(id) if id != -1 else None
-    if visit is None or visit.world != world.id:
-        raise DomainError(ErrorCode.TARGET_NOT_FOUND)
-    return json_response(render_session(ctx, visit))
-
-
-async def _page(ctx: RequestContext, size: int, query: VisitQuery) -> web.StreamResponse:
-    head = ctx.core.feed.head
-    return render_list(
-        "sessions",
-        await ctx.core.history.visits(query, size + 1),
-        size,
-        lambda stay: render_session(ctx, stay),
-        lambda stay: (stay.visit.login.at, stay.id),
-        head,
-    )
+    """Return one session."""
+    stored = await stored_in_path(ctx, SESSION, "session", ctx.core.history.visit)
+    return json_response(render_session(ctx, stored))
 
 
 def render_session(ctx: RequestContext, stored: StoredVisit) -> JsonObject:
-    """A session; login and logout in the zone the agent reported."""
+    """Return a session; login and logout are in the zone that the agent reported."""
     keys, visit = opaque_keys(ctx), stored.visit
 
     def line_key(mark: PresenceMark | None) -> str | None:
@@ -71,6 +54,16 @@ def render_session(ctx: RequestContext, stored: StoredVisit) -> JsonObject:
         "created": render_time(stored.created),
         "updated": render_time(stored.updated),
     }
+
+
+async def _page(ctx: RequestContext, size: int, query: VisitQuery) -> web.StreamResponse:
+    return await newest_first_page(
+        ctx, "sessions", size, ctx.core.history.visits, query, render_session, _position
+    )
+
+
+def _position(stored: StoredVisit) -> tuple[float, int]:
+    return stored.visit.login.at, stored.id
 
 
 ROUTES = (

@@ -1,9 +1,9 @@
-"""Users: every account, and who one is oneself (document, 2.3.3)."""
+"""Users: every account, and the caller as `self` (document, 2.3.3)."""
 
 from aiohttp import web
 
 from coalserver.apis.coal.auth import user
-from coalserver.apis.coal.pagination import read_oldest_first, render_list
+from coalserver.apis.coal.pagination import oldest_first_page
 from coalserver.apis.coal.render import opaque_keys, render_user
 from coalserver.core.queries.accounts import all_accounts, find_account
 from coalserver.domain.accounts.account import Account
@@ -17,34 +17,23 @@ USERS = "/api/v1/users"
 
 
 async def list_users(ctx: RequestContext) -> web.StreamResponse:
-    """All users, oldest first."""
-    size, found = await read_oldest_first(ctx, all_accounts, _creation_order)
-    return render_list(
-        "users",
-        found,
-        size,
-        lambda account: render_user(ctx, account),
-        _creation_order,
-    )
+    """Return all users, oldest first."""
+    return json_response(await oldest_first_page(ctx, "users", all_accounts, render_user))
 
 
 async def read_user(ctx: RequestContext) -> web.StreamResponse:
-    """One user; `self` is whoever calls."""
+    """Return one user; `self` is the caller."""
     return json_response(render_user(ctx, user_in_path(ctx)))
 
 
 def user_in_path(ctx: RequestContext) -> Account:
-    """The user that the path names by key, or `self`."""
+    """Return the user in the path, by key or as `self`. Raises ACCOUNT_NOT_FOUND."""
     key = ctx.path["user"]
     id = ctx.caller.account_id if key == "self" else opaque_keys(ctx).id(USER, key)
     account = ctx.core.query(find_account, id=id)
     if account is None:
         raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
     return account
-
-
-def _creation_order(account: Account) -> tuple[float, int]:
-    return account.created, account.id
 
 
 ROUTES = (

@@ -32,7 +32,7 @@ class Program:
         answer = await self._ask(method, path, body, media)
         if answer.status == 401:
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-            self.pair = is_token_pair(await self.app.renews(self.pair["refresh_token"]))
+            self.pair = is_token_pair(await self.app.refresh_tokens(self.pair["refresh_token"]))
             self.renewed += 1
             answer = await self._ask(method, path, body, media)
         return answer
@@ -120,7 +120,7 @@ async def program(test_app: TestApp, ann: Browser) -> Program:
     assert page.status == 200 and b"My Example Application" in page.raw
     back = query_of(await ann.send(asks, page=asks, grant="Grant"))
     assert back["state"] == "xyz"
-    return Program(app, is_token_pair(await app.buys(code=back["code"])))
+    return Program(app, is_token_pair(await app.request_tokens_with_code(code=back["code"])))
 
 
 async def make_world_with(program: Program) -> tuple[str, Agent]:
@@ -240,7 +240,7 @@ async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann:
     assert await program.get(path) == before and not program.renewed
     test_app.clock.advance(2)
     assert await program.get(path) == before and program.renewed == 1
-    answer = await program.app.renews(first["refresh_token"])
+    answer = await program.app.refresh_tokens(first["refresh_token"])
     assert (answer.status, answer.error) == (400, "invalid_grant")
     await test_app.restart()
     assert await program.get(path) == before and program.renewed == 1
@@ -251,7 +251,7 @@ async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann:
     assert denied == {"error": "access_denied"}
     answer = await ApiClient(test_app, program.pair["access_token"]).get(path)
     assert answer.status == 401
-    answer = await program.app.renews(program.pair["refresh_token"])
+    answer = await program.app.refresh_tokens(program.pair["refresh_token"])
     assert (answer.status, answer.error) == (400, "invalid_grant")
 
 
