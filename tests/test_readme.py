@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.cli.games import COMMANDS
-from coalserver.config import Config, settings
+from coalserver.cli.main import ADMIN_COMMANDS
+from coalserver.config.schema import settings
 from coalserver.server.app import all_apis
 
 ROOT = Path(__file__).parent.parent
@@ -15,12 +15,12 @@ README = (ROOT / "README.md").read_text("utf-8")
 MAP = README.partition("```\nrun.py ")[2].partition("```")[0]
 
 
-@pytest.mark.parametrize("one", list(settings(Config)), ids=lambda one: one.name)
+@pytest.mark.parametrize("one", list(settings()), ids=lambda one: one.name)
 def test_every_setting_is_explained(one):
     assert f"| `{one.name}` |" in README
 
 
-@pytest.mark.parametrize("order", [*COMMANDS, "check", "restore"])
+@pytest.mark.parametrize("order", [*ADMIN_COMMANDS.commands, "check", "restore"])
 def test_every_order_is_shown(order):
     assert f"python run.py {order}" in README
 

@@ -1,39 +1,59 @@
-"""Orders: what the command line can have done, by a running server or on the file.
+"""Commands about games and their tokens."""
 
-An order is a function of the desk and one row in `ORDERS`. What was refused is worded here too.
-"""
-
-import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from coalserver.cli import accounts, worlds
-from coalserver.cli.output import (
-    CliCommand,
-    absolute_path,
-    argument,
-    format_fields,
-    format_table,
-    printable_line,
-)
-from coalserver.core.commands.audit import record_audit_entry
+import click
+
+from coalserver.cli.offline import AdminCommand
+from coalserver.cli.options import Group, PrintableLine
+from coalserver.cli.output import format_fields, format_table
 from coalserver.core.commands.games import add_game, rotate_game_tokens
 from coalserver.core.queries.games import all_games
-from coalserver.domain.audit import COMMAND_LINE, AuditAction
-from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.audit import AuditAction
 from coalserver.server.admin import AdminContext
-from coalserver.server.control import AdminCommands
-from coalserver.storage import backup as archive
 
 
+def _format_games(result: Mapping[str, Any]) -> str:
+    return format_table(result["games"], "No games yet.")
+
+
+tag_argument = click.argument("tag", metavar="TAG", help="Tag of the game: its name in addresses.")
+
+
+@click.group("game", cls=Group)
+def game_group() -> None:
+    """Manage games."""
+
+
+@game_group.command("add", cls=AdminCommand, format=format_fields, creates_data=True)
+@tag_argument
+@click.option(
+    "--name",
+    type=PrintableLine(),
+    default="",
+    metavar="NAME",
+    help="Name for people; derived from the tag if missing.",
+)
+@click.option(
+    "--min", "min_players", type=int, default=1, metavar="N", help="Fewest players of a room [1]."
+)
+@click.option(
+    "--max", "max_players", type=int, default=16, metavar="N", help="Most players of a room [16]."
+)
+@click.option(
+    "--open/--no-open",
+    default=True,
+    help="Whether players of every API can play, or only those that it registers [open].",
+)
 async def game_add(context: AdminContext, **params: Any) -> Any:
-    """Make a game and show its tokens, this once."""
+    """Add a game and print its tokens once."""
     return await context.execute(AuditAction.GAME_ADDED, params["tag"], add_game, **params)
 
 
+@game_group.command("list", cls=AdminCommand, format=_format_games)
 async def game_list(context: AdminContext) -> Any:
-    """Show every game."""
+    """List all games."""
     rows = [
         {
             "game_id": game.id,
@@ -49,81 +69,8 @@ async def game_list(context: AdminContext) -> Any:
     return {"games": rows}
 
 
+@game_group.command("rotate", cls=AdminCommand, format=format_fields)
+@tag_argument
 async def game_rotate(context: AdminContext, *, tag: str) -> Any:
-    """Give a game new tokens, shown this once; the old ones stop at once."""
+    """Replace the tokens of a game and print the new ones once. The old ones stop working."""
     return await context.execute(AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag)
-
-
-async def backup(context: AdminContext, *, file: str) -> Any:
-    """Put everything the server keeps, its keys as well, into one new file."""
-    written = await archive.backup(context.home, context.store, Path(file))
-    await context.core.execute(
-        record_audit_entry, actor=COMMAND_LINE, action=AuditAction.BACKUP_CREATED, subject=file
-    )
-    return written
-
-
-TAG = argument("tag", metavar="TAG", help="the game's short name")
-
-COMMANDS: Mapping[str, CliCommand] = {
-    "game add": CliCommand(
-        game_add,
-        format_fields,
-        (
-            TAG,
-            argument(
-                "--name",
-                type=printable_line,
-                default="",
-                help="as people read it; else from the tag",
-            ),
-            argument("--min", type=int, default=1, dest="min_players", metavar="N"),
-            argument("--max", type=int, default=16, dest="max_players", metavar="N"),
-            argument(
-                "--open",
-                action=argparse.BooleanOptionalAction,
-                default=True,
-                help="whether players of every API may play, not only those it registers [yes]",
-            ),
-        ),
-        creates_data=True,
-    ),
-    "game list": CliCommand(
-        game_list, lambda result: format_table(result["games"], "There is no game.")
-    ),
-    "game rotate": CliCommand(game_rotate, format_fields, (TAG,)),
-    **accounts.COMMANDS,
-    **worlds.COMMANDS,
-    "backup": CliCommand(
-        backup,
-        lambda result: f"Wrote {result['file']} ({result['bytes']:,} bytes).",
-        (
-            argument(
-                "file", type=absolute_path, metavar="FILE", help="a file that is not there yet"
-            ),
-        ),
-    ),
-}
-
-ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
-    **accounts.ERROR_MESSAGES,
-    **worlds.ERROR_MESSAGES,
-    ErrorCode.GAME_EXISTS: "There is a game with that tag already.",
-    ErrorCode.GAME_NOT_FOUND: "There is no game with that tag.",
-    (
-        ErrorCode.INVALID_REQUEST,
-        "tag",
-    ): "A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit.",
-    (ErrorCode.INVALID_REQUEST, "max"): "--min must be 1 to --max, and --max at most 1000.",
-}
-
-
-def error_message(refusal: DomainError) -> str:
-    """A refusal in words for the command line."""
-    for name in refusal.details.get("fields", ()):
-        if (refusal.code, name) in ERROR_MESSAGES:
-            return ERROR_MESSAGES[refusal.code, name]
-    return ERROR_MESSAGES.get(refusal.code, f"Refused: {refusal.code.value.replace('_', ' ')}.")
-
-
-ADMIN_COMMANDS = AdminCommands(COMMANDS, error_message)

@@ -1,69 +1,85 @@
-"""An order as a value: what is carried out, what it is asked with, and how its answer reads."""
+"""Output of commands: tables and fields for people, JSON documents, error messages."""
 
-import argparse
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from coalserver.domain.text import printable
+from coalserver.core.commands.worlds import MAX_SHORT_NAME_LENGTH
+from coalserver.domain.errors import DomainError, ErrorCode
+
+#: By error code; a message for (code, field) comes before that for the code.
+ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
+    ErrorCode.ACCOUNT_NOT_FOUND: "There is no account with this address.",
+    ErrorCode.EMAIL_TAKEN: "There is already an account with this address.",
+    ErrorCode.INVALID_EMAIL: "This is not an e-mail address.",
+    ErrorCode.PASSWORD_TOO_SHORT: "A password has at least 8 characters.",
+    ErrorCode.LAST_ADMIN: "This is the last administrator. Add another one first.",
+    ErrorCode.GAME_EXISTS: "There is already a game with this tag.",
+    ErrorCode.GAME_NOT_FOUND: "There is no game with this tag.",
+    (ErrorCode.INVALID_REQUEST, "tag"): (
+        "A tag has at most 32 characters of a-z, 0-9, _ and -, starting with a letter or a digit."
+    ),
+    (ErrorCode.INVALID_REQUEST, "max"): "--min must be from 1 to --max, and --max at most 1000.",
+    ErrorCode.WORLD_NOT_FOUND: "There is no world with this key or short name.",
+    ErrorCode.SHORT_NAME_TAKEN: "Another world has this short name.",
+    ErrorCode.SHORT_NAME_RESERVED: (
+        "This short name is reserved for a page of the site. Choose another one."
+    ),
+    (ErrorCode.INVALID_REQUEST, "name"): "A world needs a name.",
+    (ErrorCode.INVALID_REQUEST, "short_name"): (
+        f"A short name has at most {MAX_SHORT_NAME_LENGTH} characters of a-z and 0-9,"
+        " with single hyphens between them."
+    ),
+}
 
 
-def printable_line(value: str) -> str:
-    """One line that can be shown."""
-    if len(value) > 100 or printable(value) != value:
-        raise argparse.ArgumentTypeError("at most 100 characters, none of them invisible")
-    return value
+def error_message(error: DomainError) -> str:
+    """Return the message for an error of the domain."""
+    for name in error.details.get("fields", ()):
+        if (error.code, name) in ERROR_MESSAGES:
+            return ERROR_MESSAGES[error.code, name]
+    return ERROR_MESSAGES.get(error.code, f"Not possible: {error.code.value.replace('_', ' ')}.")
 
 
-def absolute_path(value: str) -> str:
-    """A path that means the same to a server that runs elsewhere."""
-    return str(Path(value).expanduser().absolute())
+def print_result(result: Any, text: str, as_json: bool) -> None:
+    """Print the result as a JSON document, or the text for people."""
+    print(json.dumps(result, indent=2) if as_json else text, flush=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument, as `ArgumentParser.add_argument` takes it."""
+def print_error(message: str, status: int, as_json: bool, code: str | None = None) -> int:
+    """Print an error and return the exit status.
 
-    names: tuple[str, ...]
-    options: Mapping[str, Any]
-
-
-def argument(*names: str, **options: Any) -> Argument:
-    return Argument(names, options)
-
-
-@dataclass(frozen=True, slots=True)
-class CliCommand:
-    """What is carried out, what it is asked with, and how its answer reads."""
-
-    run: Callable[..., Awaitable[Any]]
-    format: Callable[[Any], str]
-    arguments: tuple[Argument, ...] = ()
-    #: May begin a data directory; other orders refuse where there is none.
-    creates_data: bool = False
+    People read it on standard error; with --json it is a document on standard output.
+    """
+    if as_json:
+        document = {"error": message} if code is None else {"error": message, "why": code}
+        print_result(document, "", as_json=True)
+    else:
+        print(f"coalserver: {message}", file=sys.stderr, flush=True)
+    return status
 
 
 def format_time(at: float) -> str:
-    """A time as it is shown: UTC, to the second."""
+    """Return a time in ISO 8601: UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def format_fields(fields: Mapping[str, Any]) -> str:
-    """One fact a line, the names in a column."""
+    """Return one line for each field: name and value in columns."""
     width = max(map(len, fields)) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in fields.items())
 
 
-def format_table(rows: list[Mapping[str, Any]], none: str) -> str:
-    """One row a line under the names of its facts, or a sentence where there is none."""
+def format_table(rows: Sequence[Mapping[str, Any]], if_empty: str) -> str:
+    """Return a header and one line for each row, or `if_empty` without rows."""
     if not rows:
-        return none
+        return if_empty
     cells = [list(rows[0]), *([_format_value(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join(
-        "  ".join(f"{fact:<{width}}" for fact, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     )
 

@@ -1,163 +1,295 @@
-"""Settings: what one is, and how a text becomes its value. Which there are stands in config.py."""
+"""The settings: names, types, ranges, defaults and descriptions. A new setting is one line in `Config`."""
 
 import dataclasses
 import difflib
 import ipaddress
-import math
 import re
-import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NewType
+from typing import Any, NewType, TypeVar
 from urllib.parse import urlsplit
 
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-#: Scheme and host, perhaps a port; no slash at its end.
+#: Scheme and host, optionally a port; no slash at the end.
 Url = NewType("Url", str)
 
-BOOLEANS = {
-    **dict.fromkeys(("yes", "true", "on", "1"), True),
-    **dict.fromkeys(("no", "false", "off", "0"), False),
-}
+N = TypeVar("N", fields.Integer, fields.Float)
+
+TRUE_WORDS, FALSE_WORDS = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
 class ConfigError(Exception):
-    """A setting that is unknown or has a value it cannot have, in one sentence for the operator."""
+    """An unknown setting or an invalid value. The message is one sentence for the operator."""
+
+
+class SwitchField(fields.Boolean):
+    """`yes` or `no`, or a synonym, in any case."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            truthy={*TRUE_WORDS},
+            falsy={*FALSE_WORDS},
+            error_messages={"invalid": f"one of {', '.join((*TRUE_WORDS, *FALSE_WORDS))}"},
+        )
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> bool:
+        return super()._deserialize(value.lower(), attr, data, **kw)
+
+
+class PathField(fields.Field[Path]):
+    """A path of the file system; `~` is the home directory of the operator."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> Path:
+        if not value or "\0" in value:
+            raise ValidationError("a path")
+        return Path(value).expanduser()
+
+
+class NetworksField(fields.Field[tuple[Network, ...]]):
+    """IP addresses or networks, separated by commas."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> tuple[Network, ...]:
+        words = (word.strip() for word in value.split(","))
+        try:
+            return tuple(ipaddress.ip_network(word) for word in words if word)
+        except ValueError:
+            raise ValidationError(
+                "addresses or networks such as 10.0.0.0/8, separated by commas"
+            ) from None
+
+
+class BaseUrlField(fields.Field[Url]):
+    """The public URL of the server, or nothing."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> Url:
+        text = value.rstrip("/")
+        if value and not _is_origin(text):
+            raise ValidationError("https:// or http:// and a host, optionally with a port")
+        return Url(text)
+
+
+def _is_origin(text: str) -> bool:
+    if not re.fullmatch(r"https?://\S+", text):
+        return False
+    try:
+        url = urlsplit(text)
+        port_is_valid = url.port != 0
+    except ValueError:
+        return False
+    has_more = url.path or url.query or url.fragment or url.username is not None
+    return bool(url.hostname) and port_is_valid and not has_more
+
+
+def whole_number(low: int, high: int) -> fields.Integer:
+    """Return a field for an integer within this range, both ends included."""
+    return _number(fields.Integer, "a whole number", low, high)
+
+
+def number(low: float, high: float) -> fields.Float:
+    """Return a field for a finite number within this range, both ends included."""
+    return _number(fields.Float, "a number", low, high)
+
+
+def _number(field_class: type[N], noun: str, low: float, high: float) -> N:
+    expected = f"{noun} from {low:,} to {high:,}"
+    return field_class(
+        validate=validate.Range(low, high, error=expected),
+        error_messages=dict.fromkeys(("invalid", "too_large", "special"), expected),
+    )
+
+
+def one_of(*choices: str) -> fields.String:
+    """Return a field for one of these words."""
+    return fields.String(validate=validate.OneOf(choices, error=f"one of {', '.join(choices)}"))
+
+
+def text(pattern: str, expected: str) -> fields.String:
+    """Return a field for a text that matches the whole pattern; `expected` describes it."""
+    return fields.String(validate=validate.Regexp(rf"(?:{pattern})\Z", error=expected))
 
 
 @dataclass(frozen=True, slots=True)
 class SettingMeta:
-    """What is known of a setting besides its name, type and default."""
+    """Description of a setting, in the metadata of its dataclass field."""
 
     help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    #: What the pattern means, for people.
-    expected: str = ""
+    field: "fields.Field[Any]"
     #: Never shown, and without a flag: every process of a machine can read another's arguments.
     secret: bool = False
 
 
-def setting(
-    default: Any, help: str, low: float | None = None, high: float | None = None, **meta: Any
-) -> Any:
-    """A field of `Config`: its default, its help, the lowest and the highest value."""
-    return field(default=default, metadata={"meta": SettingMeta(help, low, high, **meta)})
+def setting(default: Any, help: str, field: "fields.Field[Any]", *, secret: bool = False) -> Any:
+    """Return a dataclass field for `Config`. Messages of `field` complete "… must be"."""
+    return dataclasses.field(default=default, metadata={"meta": SettingMeta(help, field, secret)})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration of a server. Times are in seconds unless the name says otherwise."""
+
+    host: str = setting(
+        "127.0.0.1", "address to listen on", text(r"\S+", "a host name or an address")
+    )
+    port: int = setting(8080, "port to listen on; 0 selects a free port", whole_number(0, 65535))
+    data: Path = setting(Path("data"), "data directory", PathField())
+    base_url: Url = setting(
+        "", "public URL of the server, such as https://play.example, behind a proxy", BaseUrlField()
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        (),
+        "addresses or networks, separated by commas, whose X-Forwarded-… headers are trusted",
+        NetworksField(),
+    )
+    poll_seconds: float = setting(45, "longest wait of a long-poll", number(1, 300))
+    away_after: float = setting(
+        60,
+        "seconds without a sign of life after which a member is shown as away",
+        number(1, 86400),
+    )
+    seat_grace: float = setting(
+        300, "seconds for which the seat of a member who is away is kept", number(0, 30 * 86400)
+    )
+    closed_kept: float = setting(
+        86400,
+        "seconds for which closed lobbies and rooms are remembered",
+        number(0, 365 * 86400),
+    )
+    event_days: float = setting(7, "days for which events are kept", number(0, 36500))
+    event_count: int = setting(
+        10_000, "number of newest events that are kept whatever their age", whole_number(0, 10**9)
+    )
+    idle_room_days: float = setting(
+        7, "days without a turn after which a room is abandoned", number(0.001, 36500)
+    )
+    guest_token_days: float = setting(
+        30, "days after the last use until a guest's token expires", number(0.001, 36500)
+    )
+    account_token_days: float = setting(
+        90, "days after the last use until an account's token expires", number(0.001, 36500)
+    )
+    access_token_seconds: float = setting(
+        3600,
+        "seconds until an OAuth access token expires; 0 disables access tokens",
+        number(0, 365 * 86400),
+    )
+    open_signup: bool = setting(
+        False, "whether new accounts are active without approval", SwitchField()
+    )
+    seats_at_once: int = setting(
+        50, "seats that one player can hold at the same time", whole_number(1, 10_000)
+    )
+    hosts_game: str = setting(
+        "hosts",
+        "tag of the game of the hosts API",
+        text(
+            r"[a-z0-9][a-z0-9_-]{0,31}",
+            "at most 32 characters of a-z, 0-9, _ and -, starting with a letter or a digit",
+        ),
+    )
+    hosts_login: str = setting(
+        "open",
+        "open: a host's uuid is enough to log in; strict: only once",
+        one_of("open", "strict"),
+    )
+    hosts_grace: float = setting(
+        30,
+        "seconds without a sign of life after which a seat of a hosts session is freed",
+        number(1, 86400),
+    )
+    body_limit: int = setting(2**20, "largest request body in bytes", whole_number(1024, 2**30))
+    screenshot_limit: int = setting(
+        10 * 2**20, "largest screenshot in bytes", whole_number(1024, 2**30)
+    )
+    backup_limit: int = setting(
+        2**32, "largest backup that can be uploaded, in bytes", whole_number(1024, 2**50)
+    )
+    park_polls: bool = setting(
+        True,
+        "whether repeated long-polls wait in the protocol object, which is much faster",
+        SwitchField(),
+    )
+    log_level: str = setting(
+        "info", "lowest level that is logged", one_of("debug", "info", "warning", "error")
+    )
+    log_format: str = setting("text", "log format", one_of("text", "json"))
 
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """One setting as the three sources and the help see it."""
+    """One setting, as sources, the command line and the site see it."""
 
     name: str
-    kind: Any
     default: Any
     meta: SettingMeta
 
     @property
     def flag(self) -> str:
+        """The flag of the command line, such as `--base-url`."""
         return "--" + self.name.replace("_", "-")
 
-    def parse(self, text: str, source: str) -> Any:
-        """The value of a text, or BadConfig with the name, the source and what would be right."""
-        try:
-            value = _parser_for(self)(text.strip())
-        except ValueError as error:
-            quoted = "what was given" if self.meta.secret else repr(text)
-            raise ConfigError(f"{self.name} must be {error}, not {quoted} ({source}).") from None
-        return value
-
     def to_json(self, value: Any) -> Any:
-        """The value as JSON has it, without a secret."""
+        """Return the value as JSON has it; a secret only as `(set)` or `(not set)`."""
         if self.meta.secret:
             return "(set)" if value else "(not set)"
         if isinstance(value, tuple):
-            return [str(one) for one in value]
+            return [str(item) for item in value]
         return str(value) if isinstance(value, Path) else value
+
+    def to_text(self, value: Any) -> str:
+        """Return the value as a settings file has it; a secret only as `(set)` or `(not set)`."""
+        value = self.to_json(value)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def settings(config_class: type = Config) -> Iterator[SettingField]:
+    """Yield the settings of a configuration class, in its order."""
+    for field in dataclasses.fields(config_class):
+        yield SettingField(field.name, field.default, field.metadata["meta"])
+
+
+def settings_schema(config_class: type = Config) -> Schema:
+    """Return a marshmallow schema that loads texts by name; unknown names are errors."""
+    members = {setting.name: setting.meta.field for setting in settings(config_class)}
+    return Schema.from_dict(members, name="SettingsSchema")(unknown=RAISE)
+
+
+def validate_texts(
+    texts: Mapping[str, str], source: Mapping[str, str], config_class: type = Config
+) -> dict[str, Any]:
+    """Return the values of settings that are given as texts.
+
+    Raises ConfigError for the first unknown name or invalid value, with its name in `source`.
+    """
+    known = {setting.name: setting for setting in settings(config_class)}
+    stripped = {name: value.strip() for name, value in texts.items()}
+    try:
+        values: dict[str, Any] = settings_schema(config_class).load(stripped)
+    except ValidationError as error:
+        name = next(name for name in texts if name in error.messages_dict)
+        if name not in known:
+            raise ConfigError(
+                f"There is no setting {name} ({source[name]}){suggestion(name, known)}"
+            ) from None
+        expected = error.messages_dict[name][0]
+        value = "the given value" if known[name].meta.secret else repr(texts[name])
+        raise ConfigError(f"{name} must be {expected}, not {value} ({source[name]}).") from None
+    return values
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """How a sentence about an unknown name ends."""
+    """Return the end of a message about an unknown name, with the most similar known name."""
     near = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {near[0]}?" if near else "."
-
-
-def settings(of: type) -> Iterator[SettingField]:
-    """The settings of a class, in its order."""
-    kinds = typing.get_type_hints(of)
-    for one in dataclasses.fields(of):
-        yield SettingField(one.name, kinds[one.name], one.default, one.metadata["meta"])
-
-
-def _parser_for(one: SettingField) -> Callable[[str], Any]:
-    """What reads this setting; its ValueError completes the sentence "… must be"."""
-    if one.kind in (int, float):
-        return lambda text: _parse_number(one.kind, text, one.meta)
-    if one.kind is str:
-        return lambda text: _parse_text(text, one.meta)
-    return PARSERS[one.kind]
-
-
-def _parse_number(kind: type[int] | type[float], text: str, meta: SettingMeta) -> float:
-    low, high = meta.low, meta.high
-    noun = "a whole number" if kind is int else "a number"
-    try:
-        value = kind(text)
-    except ValueError:
-        value = math.nan
-    if math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high):
-        return value
-    minimum = "" if low is None else f" from {low:,}"
-    maximum = "" if high is None else f" up to {high:,}"
-    raise ValueError(noun + minimum + maximum)
-
-
-def _parse_text(text: str, meta: SettingMeta) -> str:
-    if meta.choices and text not in meta.choices:
-        raise ValueError(f"one of {', '.join(meta.choices)}")
-    if meta.pattern and not re.fullmatch(meta.pattern, text):
-        raise ValueError(meta.expected)
-    return text
-
-
-def _parse_boolean(text: str) -> bool:
-    if text.lower() not in BOOLEANS:
-        raise ValueError(f"one of {', '.join(BOOLEANS)}")
-    return BOOLEANS[text.lower()]
-
-
-def _parse_path(text: str) -> Path:
-    if not text or "\0" in text:
-        raise ValueError("a path")
-    return Path(text).expanduser()
-
-
-def _parse_networks(text: str) -> tuple[Network, ...]:
-    words = (word.strip() for word in text.split(","))
-    try:
-        return tuple(ipaddress.ip_network(word) for word in words if word)
-    except ValueError:
-        raise ValueError("addresses or networks (10.0.0.0/8) with commas between") from None
-
-
-def _parse_base_url(text: str) -> Url:
-    try:
-        url = urlsplit(text.rstrip("/"))
-        more = url.path or url.query or url.fragment or url.username is not None
-        odd = bool(more) or not url.hostname or url.port == 0
-    except ValueError:
-        odd = True
-    if text and (odd or not re.fullmatch(r"https?://\S+", text)):
-        raise ValueError("https:// or http:// and a host, perhaps with a port")
-    return Url(text.rstrip("/"))
-
-
-PARSERS: Mapping[Any, Callable[[str], Any]] = {
-    bool: _parse_boolean,
-    Path: _parse_path,
-    Url: _parse_base_url,
-    tuple[Network, ...]: _parse_networks,
-}

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from coalserver import apis, site
 from coalserver.apis.hosts.auth import HostsApiSettings
-from coalserver.config import Config, as_strings
+from coalserver.config import Config
 from coalserver.config.schema import settings
+from coalserver.config.sources import as_strings
 from coalserver.core.engine import Core
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.media.images import ImageStore

@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-from coalserver.cli import main
-from coalserver.cli.games import COMMANDS
+from coalserver.cli import main, offline
 from coalserver.config import Config
 from coalserver.config.schema import settings
 from coalserver.storage.data_directory import DataDirectory
@@ -65,11 +64,11 @@ def test_rotating_gives_new_tokens(either):
 @pytest.mark.parametrize(
     ("args", "why", "said"),
     [
-        (("add", "taken"), "game_exists", "There is a game with that tag already."),
-        (("add", "No!"), "malformed", "A tag is up to 32 of"),
-        (("add", "x", "--min", "0"), "malformed", "--min must be 1 to --max"),
-        (("add", "x", "--min", "3", "--max", "2"), "malformed", "--min must be 1 to --max"),
-        (("rotate", "nobody"), "game_not_found", "There is no game with that tag."),
+        (("add", "taken"), "game_exists", "There is already a game with this tag."),
+        (("add", "No!"), "malformed", "A tag has at most 32 characters"),
+        (("add", "x", "--min", "0"), "malformed", "--min must be from 1 to --max"),
+        (("add", "x", "--min", "3", "--max", "2"), "malformed", "--min must be from 1 to --max"),
+        (("rotate", "nobody"), "game_not_found", "There is no game with this tag."),
     ],
 )
 def test_what_is_refused_is_said_in_words_and_with_status_1(line, args, why, said):
@@ -111,12 +110,12 @@ def test_what_is_not_understood_ends_with_status_2_and_one_line(line, args, data
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--prot", "1"), "there is no flag --prot; did you mean --port?"),
+        (("--prot", "1"), "There is no flag --prot; did you mean --port?"),
         (
             ("game", "add", "x", "--name=y", "--opne"),
-            "there is no flag --opne; did you mean --open",
+            "There is no flag --opne; did you mean --open",
         ),
-        (("check", "--xyzzy=1"), "there is no flag --xyzzy."),
+        (("check", "--xyzzy=1"), "There is no flag --xyzzy."),
     ],
 )
 def test_an_unknown_flag_is_named_wherever_it_stands(line, args, said):
@@ -129,7 +128,7 @@ def test_check_shows_what_comes_out_of_all_sources(line, data, tmp_path, monkeyp
     args = ("check", "--config", str(tmp_path / "c.ini"))
     shown = line(*args, "--json").document
     assert (shown["port"], shown["event_days"], shown["data"]) == (9, 2, str(data))
-    assert list(shown) == [one.name for one in settings(Config)]
+    assert list(shown) == [one.name for one in settings()]
     assert "event_days = 2.0\n" in line(*args).out
     assert not data.exists()
 
@@ -142,7 +141,7 @@ def test_settings_stand_before_an_order_or_after_it(data, capsys):
 @pytest.mark.parametrize("args", [("game", "list"), ("game", "rotate", "x"), ("backup", "b.tar")])
 def test_without_data_an_order_does_not_make_any(line, data, args):
     said = line(*args)
-    assert (said.status, said.err) == (1, f"coalserver: There is nothing in {data} yet.\n")
+    assert (said.status, said.err) == (1, f"coalserver: There is no data in {data} yet.\n")
     assert not data.exists()
 
 
@@ -198,27 +197,36 @@ def test_the_umask_is_as_before_afterwards(line):
         os.umask(before)
 
 
-def test_no_argument_of_an_order_is_named_like_a_setting():
-    known = {one.name for one in settings(Config)} | {"config", "json", "do", "order", "asked"}
-    for order in COMMANDS.values():
-        for one in order.arguments:
-            dest = one.options.get("dest", one.names[0].strip("-").replace("-", "_"))
-            assert dest not in known
+def test_no_parameter_is_named_like_a_setting():
+    reserved = {setting.name for setting in settings()} | {"config", "json", "help"}
+    for admin_command in main.admin_commands().values():
+        own = [param.name for param in admin_command.params if param.expose_value]
+        assert not reserved & set(own)
 
 
-@pytest.mark.parametrize("name", ["serve", "check", "restore", *COMMANDS])
-def test_every_command_has_help(name, capsys):
-    with pytest.raises(SystemExit) as done:
-        main.main([*name.split(), "--help"])
-    assert done.value.code == 0
-    assert "--data" in capsys.readouterr().out
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize(
+    "name", ["", "serve", "check", "restore", "game", *main.ADMIN_COMMANDS.commands]
+)
+def test_every_command_has_help(name, flag, capsys):
+    assert main.main([*name.split(), flag]) == 0
+    help_page = capsys.readouterr().out
+    assert help_page.startswith(f"Usage: {f'coalserver {name}'.strip()} [OPTIONS]")
+    assert "--data" in help_page
+
+
+def test_help_of_serve_describes_every_setting_with_its_default(capsys):
+    assert main.main(["serve", "--help"]) == 0
+    help_page = " ".join(capsys.readouterr().out.split())
+    for setting in settings():
+        assert f"{setting.flag} VALUE {setting.meta.help} [" in help_page
 
 
 def test_it_runs_on_the_fastest_loop_there_is():
     async def loop() -> str:
         return type(asyncio.get_running_loop()).__module__
 
-    assert main.run(loop()) == "uvloop"
+    assert offline.run(loop()) == "uvloop"
 
 
 def test_the_console_script_and_run_py_are_the_same():
@@ -241,8 +249,8 @@ def test_a_backup_brings_back_what_was_there(line, data, tmp_path):
     line("game", "add", "go")
     said = line("restore", file)
     kept = next(data.glob("replaced-*"))
-    assert said.out.startswith(f"Restored {file}, made 20")
-    assert said.out.endswith(f" What was there is kept in {kept}.\n")
+    assert said.out.startswith(f"Restored {file}, created 20")
+    assert said.out.endswith(f" The replaced data is kept in {kept}.\n")
     assert tags(line) == ["chess"]
     assert line("game", "add", "go", "--json").document["game_id"] == 3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.cli import main
+from coalserver.cli import main, offline
 from coalserver.storage.data_directory import DataDirectory
 from tests.running import PATIENCE, command, environment, running, tags
 
@@ -17,7 +17,7 @@ def test_a_server_refuses_in_the_same_words(line, data):
         refused = line("game", "add", "noughts", "--json")
     assert refused.status == 1
     assert refused.document == {
-        "error": "There is a game with that tag already.",
+        "error": "There is already a game with this tag.",
         "why": "game_exists",
     }
 
@@ -99,7 +99,7 @@ def test_a_backup_of_a_running_server_comes_back_elsewhere_but_not_under_it(line
         refused = line("restore", file)
         assert (refused.status, refused.out) == (1, "")
         assert f"in use by process {server.process.pid}" in refused.err
-        assert refused.err.endswith("Stop the server before you restore.\n")
+        assert refused.err.endswith("Stop the server before you restore a backup.\n")
         assert tags(line) == ["noughts", "chess", "go"]
     assert line("restore", file, "--data", other).status == 0
     with running(tmp_path / "other"):
@@ -110,11 +110,11 @@ def test_an_order_waits_for_a_server_that_is_about_to_listen_but_not_for_ever(
     line, data, monkeypatch
 ):
     line("game", "add", "chess")
-    monkeypatch.setattr(main, "LOCK_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(offline, "LOCK_TIMEOUT_SECONDS", 0.2)
     with DataDirectory(data).lock():
         said = line("game", "list")
     assert said.status == 1
-    assert said.err.endswith("It takes no orders.\n")
+    assert said.err.endswith("It accepts no commands.\n")
 
 
 def spoil(data: Path) -> None:

@@ -65,17 +65,21 @@ def test_a_short_name_may_be_typed_in_any_script(line):
         (
             ("add", "World", "--short-name", "over"),
             "short_name_taken",
-            "Another world has that short name.",
+            "Another world has this short name.",
         ),
-        (("add", "World", "--short-name", "!?"), "malformed", "A short name is up to 50 of a-z"),
+        (
+            ("add", "World", "--short-name", "!?"),
+            "malformed",
+            "A short name has at most 50 characters",
+        ),
         (
             ("add", "World", "--short-name", "games"),
             "short_name_reserved",
-            "A page of the site is at that address",
+            "This short name is reserved",
         ),
-        (("add", " "), "malformed", "A world has a name."),
-        (("agent", "nothing"), "world_not_found", "There is no world with that key or short name."),
-        (("pair", ""), "world_not_found", "There is no world with that key or short name."),
+        (("add", " "), "malformed", "A world needs a name."),
+        (("agent", "nothing"), "world_not_found", "There is no world with this key or short name."),
+        (("pair", ""), "world_not_found", "There is no world with this key or short name."),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(line, order, why, sentence):

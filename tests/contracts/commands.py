@@ -71,18 +71,43 @@ class Recording:
 
 
 def helped(text: str) -> dict[str, Any]:
-    """Names, metavars, choices and what is required, out of a help: its usage line and the first column."""
+    """Return names, metavars, choices and what is required out of a help page.
+
+    The recording has the form of argparse, with which it was made: options for all commands first,
+    then the settings in the usage line, and last in the list of names.
+    """
     usage, _, rest = text.partition("\n\n")
-    named: list[str] = []
+    path, _, positionals = usage.removeprefix("Usage: ").partition(" [OPTIONS] ")
+    path = path.removesuffix(" [OPTIONS]")
+    sections: dict[str, list[tuple[str, str]]] = {}
+    rows: list[tuple[str, str]] = []
     for line in rest.splitlines():
-        found = re.match(r"^ {2,4}(\S.*?)(?: {2,}|$)", line)
-        if (
-            found
-            and not re.match(r"^ {5,}", line)
-            and (found[1].startswith("-") or re.fullmatch(r"[a-z]+|[A-Z]+", found[1]))
-        ):
-            named.append(found[1])
-    return {"usage": " ".join(usage.split()), "names": named}
+        if line.endswith(":") and not line.startswith(" "):
+            rows = sections[line] = []
+        elif not line:
+            rows = []
+        elif row := re.match(r"^  (\S.*?)(?: {2,}(.*))?$", line):
+            rows.append((row[1], row[2] or ""))
+        elif rows:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+    options = [
+        (
+            name.replace(" / ", ", ").replace("[", "{").replace("]", "}"),
+            about.endswith("[required]"),
+        )
+        for name, about in sections["Options:"]
+    ]
+    common = [name for name in ("-h, --help", "--version", "--json") if (name, False) in options]
+    own = [(name, required) for name, required in options if name not in common]
+    settings = [name for name, _ in sections["Settings:"]]
+    words = ["usage:", path, *(f"[{name.partition(',')[0]}]" for name in common)]
+    words += [f"[{name}]" for name in settings]
+    words += [name if required else f"[{name.replace(', ', ' | ')}]" for name, required in own]
+    names = [name for name, _ in sections.get("Positional arguments:", [])]
+    names += [*common, *(name for name, _ in own), *settings]
+    if "Commands:" in sections:
+        names += ["COMMAND", *(name for name, _ in sections["Commands:"])]
+    return {"usage": " ".join([*words, *positionals.split()]), "names": names}
 
 
 async def helps(part: Recording) -> None:

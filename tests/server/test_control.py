@@ -1,14 +1,14 @@
 """The control socket: one order a connection, for the owner only, and it closes in good order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coalserver.cli.games import error_message
-from coalserver.cli.output import CliCommand
+from coalserver.cli.output import error_message
 from coalserver.config import Config
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -45,6 +45,13 @@ async def trouble(desk: AdminContext) -> Any:
     raise OperatorError("Look here.")
 
 
+@dataclass(frozen=True)
+class SampleCommand:
+    """A command for these tests."""
+
+    run: Callable[..., Awaitable[Any]]
+
+
 class Gate:
     """An order that takes until it is let through."""
 
@@ -65,10 +72,8 @@ async def gate() -> Gate:
 @pytest.fixture
 def orders(gate: Gate) -> AdminCommands:
     runs = (echo, refuse, refuse_oddly, fail, trouble)
-    commands = {run.__name__: CliCommand(run, str) for run in runs} | {
-        "wait": CliCommand(gate, str)
-    }
-    return AdminCommands(commands, error_message)
+    commands = {run.__name__: SampleCommand(run) for run in runs}
+    return AdminCommands(commands | {"wait": SampleCommand(gate)}, error_message)
 
 
 @pytest.fixture
@@ -112,8 +117,8 @@ async def test_an_order_is_answered_with_what_it_gives(desk):
 @pytest.mark.parametrize(
     ("order", "answer"),
     [
-        ("refuse", {"error": "There is no game with that tag.", "why": "game_not_found"}),
-        ("refuse_oddly", {"error": "Refused: not ready.", "why": "not_ready"}),
+        ("refuse", {"error": "There is no game with this tag.", "why": "game_not_found"}),
+        ("refuse_oddly", {"error": "Not possible: not ready.", "why": "not_ready"}),
         ("fail", {"error": "disk full"}),
         ("trouble", {"error": "Look here."}),
         (

@@ -1,0 +1,49 @@
+"""Commands that back up and restore a data directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from coalserver.cli.offline import AdminCommand, run
+from coalserver.cli.options import AbsolutePath, Command, Invocation
+from coalserver.cli.output import print_result
+from coalserver.core.commands.audit import record_audit_entry
+from coalserver.domain.audit import COMMAND_LINE, AuditAction
+from coalserver.server.admin import AdminContext
+from coalserver.storage import backup as archive
+from coalserver.storage.data_directory import DataDirectory, DataDirectoryLocked, OperatorError
+
+
+def _format_backup(result: Mapping[str, Any]) -> str:
+    return f"Wrote {result['file']} ({result['bytes']:,} bytes)."
+
+
+@click.command("backup", cls=AdminCommand, format=_format_backup)
+@click.argument("file", metavar="FILE", type=AbsolutePath(), help="File to create.")
+async def backup(context: AdminContext, *, file: str) -> Any:
+    """Write all data, including keys, to a new file. Works while the server runs."""
+    result = await archive.backup(context.home, context.store, Path(file))
+    await context.core.execute(
+        record_audit_entry, actor=COMMAND_LINE, action=AuditAction.BACKUP_CREATED, subject=file
+    )
+    return result
+
+
+@click.command("restore", cls=Command)
+@click.argument("file", metavar="FILE", type=AbsolutePath(), help="File written by `backup`.")
+@click.pass_obj
+def restore(invocation: Invocation, file: str) -> int:
+    """Replace all data with a backup. The replaced data is kept. The server must be stopped."""
+    home = DataDirectory(invocation.settings.data)
+    try:
+        with invocation.quiet_logging(), home.lock():
+            result = run(archive.restore(home, Path(file)))
+    except DataDirectoryLocked as error:
+        raise OperatorError(f"{error} Stop the server before you restore a backup.") from None
+    text = f"Restored {result['restored']}, created {result['made']}."
+    if result["kept"]:
+        text += f" The replaced data is kept in {result['kept']}."
+    print_result(result, text, invocation.as_json)
+    return 0

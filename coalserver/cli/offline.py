@@ -1,0 +1,108 @@
+"""Commands about stored data: executed by the running server, or on the file if none is running."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import click
+
+from coalserver.cli.options import Command, Invocation
+from coalserver.cli.output import error_message, print_error, print_result
+from coalserver.config import Config
+from coalserver.server import control
+from coalserver.server.admin import open_offline
+from coalserver.server.control import AdminCommands
+from coalserver.storage.data_directory import DataDirectory, DataDirectoryLocked, OperatorError
+
+T = TypeVar("T")
+
+#: Seconds for which a command waits for another process to accept commands or to release the lock.
+LOCK_TIMEOUT_SECONDS = 10
+#: Seconds between two attempts.
+RETRY_SECONDS = 0.1
+
+
+class AdminCommand(Command):
+    """A click command whose callback is a coroutine function of an AdminContext.
+
+    `format` renders the result for people. Only a command that `creates_data` may initialize a
+    data directory; others fail where there is none.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        format: Callable[[Any], str],
+        creates_data: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.format = format
+        self.creates_data = creates_data
+
+    @property
+    def run(self) -> Callable[..., Awaitable[Any]]:
+        """The coroutine function, called with an AdminContext and the parameters."""
+        assert self.callback is not None
+        return self.callback
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Execute the command, print its result and return the exit status."""
+        invocation = ctx.find_object(Invocation)
+        assert invocation is not None
+        # The server knows the command by its path below the program, such as `game add`.
+        name = ctx.command_path.partition(" ")[2]
+        with invocation.quiet_logging():
+            outcome = execute(invocation.settings, self, name, ctx.params)
+        if "error" in outcome:
+            return print_error(outcome["error"], 1, invocation.as_json, outcome.get("why"))
+        print_result(outcome["answer"], self.format(outcome["answer"]), invocation.as_json)
+        return 0
+
+
+def execute(
+    config: Config, command: AdminCommand, name: str, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Send a command to the running server; if none is running, execute it under the lock.
+
+    Waits for a server that is starting or stopping. Raises OperatorError if there is no data
+    directory, or if another process holds the lock and accepts no commands.
+    """
+    home = DataDirectory(config.data)
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            return control.send_command(home.control, name, params)
+        except control.ServerNotRunning:
+            if not (command.creates_data or home.is_initialized):
+                raise OperatorError(f"There is no data in {home.path} yet.") from None
+        try:
+            with home.lock():
+                return run(_execute_offline(config, home, command, name, params))
+        except DataDirectoryLocked as error:
+            if time.monotonic() > deadline:
+                raise OperatorError(f"{error} It accepts no commands.") from None
+        time.sleep(RETRY_SECONDS)
+
+
+async def _execute_offline(
+    config: Config,
+    home: DataDirectory,
+    command: AdminCommand,
+    name: str,
+    params: Mapping[str, Any],
+) -> dict[str, Any]:
+    async with open_offline(config, home) as context:
+        commands = AdminCommands({name: command}, error_message)
+        return await control.run_admin_command(context, name, params, commands)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on uvloop, or on asyncio's loop where uvloop is missing."""
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):
+        from uvloop import new_event_loop as loop_factory
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(main)
