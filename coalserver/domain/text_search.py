@@ -71,12 +71,12 @@ def parse_query(query: str) -> list[tuple[str, ...]]:
 
     Quotes delimit a phrase; an unpaired quote is ignored. Empty if the query has no words.
     """
-    found: dict[tuple[str, ...], None] = {}
-    for quoted, single in _QUOTED.findall(_strip_formatting(query[:MAX_QUERY_LENGTH])):
-        words = tuple(tokenize(normalize(quoted or single)))[:MAX_QUERY_WORDS]
+    phrases: dict[tuple[str, ...], None] = {}
+    for quoted, unquoted in _QUOTED.findall(_strip_formatting(query[:MAX_QUERY_LENGTH])):
+        words = tuple(tokenize(normalize(quoted or unquoted)))[:MAX_QUERY_WORDS]
         if words:
-            found[words] = None
-    return list(found)[:MAX_QUERY_WORDS]
+            phrases[words] = None
+    return list(phrases)[:MAX_QUERY_WORDS]
 
 
 def matches(text: str, phrases: Sequence[tuple[str, ...]]) -> bool:
@@ -130,9 +130,9 @@ def highlight(text: str, phrases: Sequence[tuple[str, ...]]) -> list[str]:
 def _iter_words(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the words of a text, each with its start and end index."""
     for run in re.finditer(r"\w+|\S", text):
-        found = tokenize(normalize(run[0]))
-        if len(found) == 1:
-            yield found[0], run.start(), run.end()
+        tokens = tokenize(normalize(run[0]))
+        if len(tokens) == 1:
+            yield tokens[0], run.start(), run.end()
             continue
         start, word = run.start(), ""
         for index in range(run.start(), run.end()):

@@ -114,7 +114,7 @@ def make_action(**parts: Any) -> Action:
     return replace(Action(1, "c1", 9, 1, 2, "move", b"{}", NOW), **parts)
 
 
-def make_request(**parts: Any) -> JoinRequest:
+def make_join_request(**parts: Any) -> JoinRequest:
     return replace(JoinRequest(1, "c1", 7, 5, NOW), **parts)
 
 

@@ -197,7 +197,7 @@ class Room:
         document = call_rule(dump_json, state)
         if document == b"null":
             # A stored null means that the game has no rules.
-            raise DomainError(ErrorCode.RULES_FAILED, rule="a state of null")
+            raise DomainError(ErrorCode.RULES_FAILED, rule="null as state")
         state = json.loads(document)
         return replace(
             self,

@@ -1,10 +1,10 @@
-"""Actions, join requests and recipients of messages."""
+"""Actions and recipients of messages."""
 
 import pytest
 
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import ActionStatus, Target, recipients
-from tests.domain.builders import NOW, make_action, make_request, make_roster, raises_code
+from tests.domain.builders import NOW, make_action, make_roster, raises_code
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,3 @@ def test_finished_action_cannot_be_updated():
 def test_fail_finishes_action():
     failed = make_action().fail(NOW)
     assert (failed.status, failed.finished_at) == (ActionStatus.FAILED, NOW)
-
-
-@pytest.mark.parametrize("approved", [True, False])
-def test_answered_join_request_rejects_second_answer(approved):
-    answered = make_request().answer(1, approved, NOW)
-    assert (answered.approved, answered.answered_at, answered.answered_by) == (approved, NOW, 1)
-    with raises_code(ErrorCode.JOIN_REQUEST_ANSWERED):
-        answered.answer(1, True, NOW)
-
-
-def test_join_request_is_pending_until_answered():
-    assert make_request().pending
-    assert not make_request().answer(1, False, NOW).pending
-
-
-def test_automatic_rejection_has_no_answerer():
-    rejected = make_request().reject(NOW)
-    assert (rejected.approved, rejected.answered_by) == (False, None)

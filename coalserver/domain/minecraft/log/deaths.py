@@ -68,32 +68,32 @@ def _first_words(words: str) -> str:
 
 
 def _exact_phrases() -> dict[str, Death]:
-    found: dict[str, Death] = {}
+    deaths: dict[str, Death] = {}
     for key, words in _VICTIM_FIRST:
         if "{" not in words:
-            found.setdefault(
+            deaths.setdefault(
                 words, Death(key, GAME_DESIGN_KILLER if words.endswith(GAME_DESIGN_KILLER) else "")
             )
-    return found
+    return deaths
 
 
 def _slotted_phrases() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    keys: dict[str, dict[str, str]] = defaultdict(dict)
     for key, words in _VICTIM_FIRST:
         if "{" in words:
-            found[_first_words(words)].setdefault(words, key)
+            keys[_first_words(words)].setdefault(words, key)
     return {
         opening: [(key, _pattern(words)) for words, key in phrases.items()]
-        for opening, phrases in found.items()
+        for opening, phrases in keys.items()
     }
 
 
 def _phrases_by_first_words() -> dict[str, list[tuple[str, Death]]]:
     """Return phrases without slots by their opening, for texts that continue after a phrase."""
-    found = defaultdict(list)
+    phrases = defaultdict(list)
     for words, death in _EXACT.items():
-        found[_first_words(words)].append((f"{words} ", death))
-    return found
+        phrases[_first_words(words)].append((f"{words} ", death))
+    return phrases
 
 
 _EXACT = _exact_phrases()

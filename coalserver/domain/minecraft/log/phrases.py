@@ -257,10 +257,10 @@ def death_of(username: str, display_name: str, words: str, death: Death) -> Pars
 
 
 def _parse_killer_first_death(text: str) -> ParsedText | None:
-    found = match_killer_first_death(text)
-    if found is None or not USERNAME.fullmatch(found[0]):
+    match = match_killer_first_death(text)
+    if match is None or not USERNAME.fullmatch(match[0]):
         return None
-    return death_of(found[0], found[0], text, found[1])
+    return death_of(match[0], match[0], text, match[1])
 
 
 def _parse_uuid(text: str) -> ParsedText | None:
@@ -317,12 +317,12 @@ _PARSERS_BY_FIRST_WORD: dict[str, Callable[[str], ParsedText | None]] = {
 
 def parse_text(text: str) -> ParsedText:
     """Return kind and details of a text; UNKNOWN if no phrase matches."""
-    found = None
+    result = None
     by_character = _PARSERS_BY_CHARACTER.get(text[:1])
     if by_character is not None:
-        found = by_character(text)
-        if found is not None:
-            return found
+        result = by_character(text)
+        if result is not None:
+            return result
     if len(text) > MAX_TEXT_LENGTH:
         return LineKind.UNKNOWN, {}
     # A prefix in brackets may be a plugin's, whose text can resemble the game's.
@@ -331,12 +331,12 @@ def parse_text(text: str) -> ParsedText:
     name, _, words = text.partition(" ")
     # A player may be named Disconnecting, but lines about them do not match these patterns.
     if name in _PARSERS_BY_FIRST_WORD:
-        found = _PARSERS_BY_FIRST_WORD[name](text)
+        result = _PARSERS_BY_FIRST_WORD[name](text)
     by_second = _PARSERS_BY_SECOND_WORD.get(words.partition(" ")[0])
-    if found is None and by_second is not None:
-        found = by_second(text, name, words)
+    if result is None and by_second is not None:
+        result = by_second(text, name, words)
     return (
-        found
+        result
         or parse_server_line(name, text)
         or _parse_name_elsewhere(text)
         or (LineKind.UNKNOWN, {})

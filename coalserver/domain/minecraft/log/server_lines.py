@@ -43,11 +43,11 @@ _LAG = re.compile(r"Running ([0-9]{1,15})ms (?:behind, skipping|or) ([0-9]{1,15}
 
 
 def _by_first_word() -> dict[str, list[tuple[LineKind, re.Pattern[str]]]]:
-    found = defaultdict(list)
+    patterns = defaultdict(list)
     for kind, words in _PHRASES:
         first = words.removeprefix("(?P<message>").partition(" ")[0].replace("\\", "")
-        found[first].append((kind, re.compile(words)))
-    return dict(found)
+        patterns[first].append((kind, re.compile(words)))
+    return dict(patterns)
 
 
 _BY_FIRST_WORD = _by_first_word()
