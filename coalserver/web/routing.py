@@ -1,76 +1,124 @@
-"""Mounting: the routes of all dialects in one router, with an answer for whatever finds none."""
+"""Routing: adds the routes of all APIs to aiohttp's router, with a 404 and 405 per API.
 
-from collections.abc import Sequence
+There is one resource per path. aiohttp tries resources with longer fixed beginnings first and others in the order
+in which they are added: fixed segments before named ones, and below all of them the APIs' prefixes.
+"""
 
-from aiohttp import web
+import keyword
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from aiohttp import hdrs, web
 
 from coalserver.web.api import Api, Route
 from coalserver.web.context import AppContext
 from coalserver.web.endpoint import endpoint
 from coalserver.web.responses import with_header_lines
-from coalserver.web.table import ANY, AiohttpHandler, Table
 
+AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ApiRoute = tuple[Api, Route]
-#: In the place of a method: a GET that wants to become a WebSocket.
+#: Key, beside the methods, of a GET route for WebSocket upgrades only.
 UPGRADE = "websocket"
+_NAMED_SEGMENT = re.compile(r"{(\w+)}")
 
 
 def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) -> None:
-    """Add every route, then a fallback for each path (405) and each prefix (404)."""
+    """Add every route, and fallbacks for other methods (405) and other paths (404).
+
+    Raises ValueError if two routes have the same method and path.
+    """
+    paths = _routes_by_path(apis)
+    for path in sorted(paths, key=_resolution_order):
+        _add_path(app, app_context, path, paths[path])
+    prefixes = {prefix: api for api in apis for prefix in api.prefixes}
+    for prefix in sorted(prefixes, key=len, reverse=True):
+        not_found = _not_found(prefixes[prefix])
+        if prefix not in paths:
+            # A prefix is no value of a named segment.
+            app.router.add_resource(prefix).add_route(hdrs.METH_ANY, not_found)
+        # The whole rest is one named segment, so that aiohttp tries it after all paths above.
+        rest = f"/{{path:{re.escape(prefix[1:])}(?s:.*)}}"
+        app.router.add_resource(rest).add_route(hdrs.METH_ANY, not_found)
+
+
+def _routes_by_path(apis: Iterable[Api]) -> dict[str, dict[str, ApiRoute]]:
+    """Return the routes of each path by method."""
     paths: dict[str, dict[str, ApiRoute]] = {}
+    patterns: dict[str, str] = {}
     for api in apis:
         for route in api.routes:
+            pattern = _NAMED_SEGMENT.sub("{}", route.path)
+            if patterns.setdefault(pattern, route.path) != route.path:
+                raise ValueError(f"two names for one segment of {route.path}")
             methods = paths.setdefault(route.path, {})
             method = UPGRADE if route.upgrade else route.method
             if method in methods:
-                raise ValueError(f"two dialects want {method} {route.path}")
+                raise ValueError(f"two routes for {method} {route.path}")
             methods[method] = (api, route)
-    table = Table()
-    for path, methods in paths.items():
-        handlers: dict[str, AiohttpHandler] = {}
-        socket = methods.pop(UPGRADE, None)
-        owner = next(
-            candidate for candidate in (*methods.values(), socket) if candidate is not None
-        )[0]
-        for method, (api, route) in methods.items():
-            handler = endpoint(app_context, api, route)
-            if method == "GET" and "HEAD" not in methods:
-                handlers["HEAD"] = handler
-            if method == "GET" and socket is not None:
-                handler = _dispatch_upgrade(endpoint(app_context, *socket), handler)
-            handlers[method] = handler
-        if socket is not None and "GET" not in methods:
-            handlers["GET"] = _dispatch_upgrade(endpoint(app_context, *socket), _not_found(owner))
-        table.add(path, {**handlers, ANY: _method_not_allowed(owner, methods)})
-    for api in apis:
-        for prefix in api.prefixes:
-            table.add_stray(prefix, _not_found(api))
-    app.router.register_resource(table)
+    return paths
+
+
+def _resolution_order(path: str) -> tuple[int, list[bool]]:
+    """Return a sort key: of two paths that match a request, the one with fixed segments comes first."""
+    segments = path.split("/")
+    return len(segments), [segment.startswith("{") for segment in segments]
+
+
+def _add_path(
+    app: web.Application, app_context: AppContext, path: str, methods: dict[str, ApiRoute]
+) -> None:
+    """Add one resource with its routes. The API of its first route renders the 405."""
+    plain = {method: row for method, row in methods.items() if method != UPGRADE}
+    upgrade = methods.get(UPGRADE)
+    owner, route = next(iter((plain or methods).values()))
+    # aiohttp's own pattern for a named segment excludes braces.
+    pattern = _NAMED_SEGMENT.sub(r"{\1:[^/]+}", path)
+    resource = app.router.add_resource(pattern, name=_free_name(app, owner, route))
+    for method, (api, route) in plain.items():
+        handler = endpoint(app_context, api, route)
+        if method == hdrs.METH_GET and hdrs.METH_HEAD not in plain:
+            resource.add_route(hdrs.METH_HEAD, handler)
+        if method == hdrs.METH_GET and upgrade is not None:
+            handler = _dispatch_upgrade(endpoint(app_context, *upgrade), handler)
+        resource.add_route(method, handler)
+    if upgrade is not None and hdrs.METH_GET not in plain:
+        handler = _dispatch_upgrade(endpoint(app_context, *upgrade), _not_found(owner))
+        resource.add_route(hdrs.METH_GET, handler)
+    resource.add_route(hdrs.METH_ANY, _method_not_allowed(owner, plain))
+
+
+def _free_name(app: web.Application, api: Api, route: Route) -> str | None:
+    """Return `api.module.endpoint` as the name of a resource; None if it is taken or a keyword."""
+    parts = (api.name, route.handler.__module__.rpartition(".")[2], route.endpoint)
+    name = ".".join(parts)
+    valid = all(part.isidentifier() and not keyword.iskeyword(part) for part in parts)
+    return name if valid and name not in app.router.named_resources() else None
 
 
 def _dispatch_upgrade(socket: AiohttpHandler, plain: AiohttpHandler) -> AiohttpHandler:
-    """One path of two owners: who wants a WebSocket goes to the first."""
+    """Return a handler for a path whose WebSocket and plain requests have different routes."""
 
-    async def by_upgrade(request: web.Request) -> web.StreamResponse:
+    async def dispatch(request: web.Request) -> web.StreamResponse:
         wants_websocket = request.headers.get("Upgrade", "").strip().lower() == "websocket"
         return await (socket if wants_websocket else plain)(request)
 
-    return by_upgrade
+    return dispatch
 
 
 def _method_not_allowed(api: Api, methods: dict[str, ApiRoute]) -> AiohttpHandler:
+    """Return the handler for other methods of a path: 405, or a preflight's answer."""
     private = any(route.private for _, route in methods.values())
     open_to_all = api.cors and not private
     names = set(methods or ("GET",)) | ({"HEAD"} if "GET" in methods else set())
     allow = ", ".join(sorted(names | ({"OPTIONS"} if open_to_all else set())))
 
-    async def wrong_method(request: web.Request) -> web.StreamResponse:
+    async def method_not_allowed(request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS" and open_to_all:
             return preflight(request, allow)
         lines = (b"" if private else api.header_lines) + f"Allow: {allow}\r\n".encode()
         return with_header_lines(api.render_http_error(405, request), lines)
 
-    return wrong_method
+    return method_not_allowed
 
 
 def _not_found(api: Api) -> AiohttpHandler:
@@ -81,7 +129,7 @@ def _not_found(api: Api) -> AiohttpHandler:
 
 
 def preflight(request: web.Request, allow: str) -> web.StreamResponse:
-    """Tell a page of another origin what it may send."""
+    """Answer a CORS preflight: any origin may use these methods and the headers it names."""
     requested_headers = request.headers.get("Access-Control-Request-Headers", "")
     headers = {
         "Allow": allow,

@@ -1,9 +1,7 @@
-"""A toy dialect, and a server that speaks it and nothing else."""
+"""A sample API under `/toy`, and a client that shows responses as bytes."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,45 +10,49 @@ from aiohttp.test_utils import TestServer
 
 from coalserver.core.caller import Caller
 from coalserver.core.engine import Core
-from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.storage.memory import MemoryStore
 from coalserver.web.api import Api, Route
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_response, raw_response
-from coalserver.web.routing import mount
 
 
-def refuse(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """`no: <reason>`, and what belongs to it."""
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
+    """Render `error: <code>` and the invalid fields."""
     return raw_response(
-        f"no: {refusal.code} {refusal.details.get('fields', '')}".strip().encode(), 400
+        f"error: {error.code} {error.details.get('fields', '')}".strip().encode(), 400
     )
 
 
-def astray(status: int, request: web.Request) -> web.StreamResponse:
-    return raw_response(f"astray: {status}".encode(), status)
+def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
+    return raw_response(f"http error: {status}".encode(), status)
 
 
-def toy(*routes: Route, name: str = "toy", **more: Any) -> Api:
-    return Api(name, (f"/{name}",), routes, render_error=refuse, render_http_error=astray, **more)
+def make_api(*routes: Route, name: str = "toy", **kwargs: Any) -> Api:
+    return Api(
+        name,
+        (f"/{name}",),
+        routes,
+        render_error=render_error,
+        render_http_error=render_http_error,
+        **kwargs,
+    )
 
 
 async def echo(ctx: RequestContext) -> web.StreamResponse:
-    """Who calls and what he said."""
+    """Respond with the caller's id and the body."""
     return json_response({"caller": ctx.caller.player_id, "body": ctx.body.get("value", ctx.body)})
 
 
-def somebody(ctx: RequestContext) -> Caller:
-    """Whoever says so in a header."""
-    if "Who" not in ctx.request.headers:
+def player_in_header(ctx: RequestContext) -> Caller:
+    """Authenticate the player whose id the header `Player` states."""
+    if "Player" not in ctx.request.headers:
         raise DomainError(ErrorCode.TOKEN_REQUIRED)
-    return Caller(player_id=int(ctx.request.headers["Who"]))
+    return Caller(player_id=int(ctx.request.headers["Player"]))
 
 
 @dataclass
-class Said:
-    """An answer as it came over the wire."""
+class RawAnswer:
+    """A response as it came over the wire."""
 
     status: int
     head: str
@@ -62,49 +64,36 @@ class Said:
 
 
 @dataclass
-class Server:
-    """A running server, and the core behind it."""
+class SampleServer:
+    """A running server with its core. The client opens a connection for each call."""
 
     core: Core
-    shared: AppContext
-    test: TestServer
-    writing: "asyncio.Task[None]" = field(repr=False)
+    app_context: AppContext
+    test_server: TestServer
+    writer_task: "asyncio.Task[None]" = field(repr=False)
 
-    async def raw(self, request: bytes, answers: int = 1) -> list[Said]:
-        """Write bytes on a new connection; gives so many answers."""
-        reader, writer = await asyncio.open_connection(self.test.host, self.test.port)
+    async def send_raw(self, request: bytes, answers: int = 1) -> list[RawAnswer]:
+        """Write bytes on a new connection; return that many responses."""
+        reader, writer = await asyncio.open_connection(self.test_server.host, self.test_server.port)
         try:
             writer.write(request)
             async with asyncio.timeout(5):
-                return [await self._one(reader, request) for _ in range(answers)]
+                return [await self._read(reader, request) for _ in range(answers)]
         finally:
             writer.close()
             await writer.wait_closed()
 
-    async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Said:
-        """One request on a connection of its own. `_` in names of headers is `-`."""
+    async def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> RawAnswer:
+        """Send one request. `_` in names of headers is `-`."""
         lines = [f"{method} {path} HTTP/1.1", "Host: toy", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        [said] = await self.raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        return said
+        [answer] = await self.send_raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        return answer
 
-    async def _one(self, reader: asyncio.StreamReader, request: bytes) -> Said:
+    async def _read(self, reader: asyncio.StreamReader, request: bytes) -> RawAnswer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         status = int(head.split(" ")[1])
         length = re.search(r"Content-Length: (\d+)", head)
-        bare = request.startswith((b"HEAD", b"OPTIONS")) or status == 204
-        body = b"" if bare or not length else await reader.readexactly(int(length[1]))
-        return Said(status, head, body)
-
-
-@asynccontextmanager
-async def serving(*dialects: Api, limit: int = 1 << 20, **shared: Any) -> AsyncIterator[Server]:
-    core = await Core.recover(MemoryStore(), CoreContext(lambda: 1000.0))
-    writing = asyncio.create_task(core.writer.run())
-    app = web.Application(client_max_size=limit)
-    web_ = AppContext(core, **shared)
-    mount(app, web_, dialects)
-    async with TestServer(app) as test:
-        yield Server(core, web_, test, writing)
-    core.writer.close()
-    await writing
+        bodyless = request.startswith((b"HEAD", b"OPTIONS")) or status == 204
+        body = b"" if bodyless or not length else await reader.readexactly(int(length[1]))
+        return RawAnswer(status, head, body)

@@ -10,7 +10,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.body import MAX_DEPTH, load_body, parse_json
 from coalserver.web.schemas import AnyJson, Integer, RequestSchema, Text
-from tests.web.sample_api import echo, serving, toy
+from tests.web.sample_api import echo, make_api
 
 
 class Named(RequestSchema):
@@ -35,53 +35,53 @@ def nested(levels: int) -> bytes:
     [b"", b"{", b"[1,]", b"NaN", b"1e999", b'"\\ud800"', b'"\\udfff"', b"\xff", b"'x'", b"{}{}",
      b'"a\nb"', b"01", b"+1", b".5", b"tru", b"\xef\xbb\xbf{}", nested(2000), b'{"a" 1}'],
 )  # fmt: skip
-def test_what_is_not_json_is_malformed(raw: bytes):
+def test_invalid_json_is_rejected(raw: bytes):
     assert malformed(raw).startswith("The body is not valid JSON: ")
 
 
-def test_sixty_four_levels_are_enough():
+def test_nesting_is_limited_to_64_levels():
     assert parse_json(nested(MAX_DEPTH))
     assert malformed(nested(MAX_DEPTH + 1)) == "The body is nested deeper than 64 levels."
 
 
-def test_brackets_in_texts_are_no_levels():
+def test_brackets_in_strings_do_not_count_as_nesting():
     assert parse_json(json.dumps(["[{" * 1000]).encode()) == ["[{" * 1000]
     assert len(parse_json(b"[" + b"[]," * 1000 + b"[]]")) == 1001
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 0, 1e300, 123456789012345678901.5])
-def test_a_number_of_64_bits_is_kept(number: float):
+def test_numbers_up_to_64_bits_are_accepted(number: float):
     raw = json.dumps([number]).encode()
     assert parse_json(raw) == [number]
     assert orjson.loads(orjson.dumps(parse_json(raw))) == [number]
 
 
 @pytest.mark.parametrize("digits", [str(2**63), str(-(2**63) - 1), "1" + "0" * 300])
-def test_a_whole_number_beyond_64_bits_is_malformed(digits: str):
+def test_integers_beyond_64_bits_are_rejected(digits: str):
     assert malformed(f"[{digits}]".encode()) == "The body holds a whole number beyond 64 bits."
 
 
-def test_many_digits_in_a_text_are_no_number():
+def test_digits_in_strings_are_accepted():
     assert parse_json(b'["' + b"9" * 100 + b'"]') == ["9" * 100]
 
 
 @pytest.mark.parametrize("raw", [b'"\\u0000"', b'{"a":["x\\u0000y"]}', b'{"\\u0000":1}'])
-def test_nul_is_malformed_wherever_it_is(raw: bytes):
+def test_nul_characters_are_rejected_everywhere(raw: bytes):
     assert malformed(raw) == "The body holds a NUL character."
 
 
-def test_what_looks_like_an_escaped_nul_is_none():
+def test_escaped_backslash_before_u0000_is_no_nul():
     assert parse_json(b'"\\\\u0000"') == "\\u0000"
 
 
-def test_what_a_shape_objects_to_is_named():
+def test_invalid_fields_are_named():
     with pytest.raises(DomainError) as refused:
         load_body(Named(), {"name": "", "age": "x"})
     fields = refused.value.details["fields"]
     assert fields == {"name": ["Must not be empty."], "age": ["Not a whole number."]}
 
 
-ROUTES = toy(
+ROUTES = make_api(
     Route("POST", "/toy", echo, Named()),
     Route("POST", "/toy/free", echo, AnyJson()),
     Route("POST", "/toy/any", echo, AnyJson(allow_any=True)),
@@ -105,9 +105,11 @@ ROUTES = toy(
         ("/any", b"", 400),
     ],
 )
-async def test_what_may_be_a_body(path: str, body: bytes, status: int):
-    async with serving(ROUTES) as server:
-        assert (await server.ask("POST", "/toy" + path, body)).status == status
+async def test_body_must_be_of_the_kind_the_schema_accepts(
+    serve, path: str, body: bytes, status: int
+):
+    server = await serve(ROUTES)
+    assert (await server.send("POST", "/toy" + path, body)).status == status
 
 
 @pytest.mark.parametrize(
@@ -123,35 +125,35 @@ async def test_what_may_be_a_body(path: str, body: bytes, status: int):
         ("/lax", "text/y", 200),
     ],
 )
-async def test_what_a_body_may_say_it_is(path: str, kind: str, status: int):
-    async with serving(ROUTES) as server:
-        said = await server.ask("POST", "/toy" + path, b"{}", Content_Type=kind)
-        assert said.status == status
+async def test_content_type_must_be_one_the_route_accepts(serve, path: str, kind: str, status: int):
+    server = await serve(ROUTES)
+    answer = await server.send("POST", "/toy" + path, b"{}", Content_Type=kind)
+    assert answer.status == status
 
 
-async def test_without_a_content_type_a_body_is_json():
-    async with serving(ROUTES) as server:
-        assert (await server.ask("POST", "/toy/free", b'{"a":1}')).status == 200
+async def test_body_without_content_type_is_json(serve):
+    server = await serve(ROUTES)
+    assert (await server.send("POST", "/toy/free", b'{"a":1}')).status == 200
 
 
-async def test_a_body_may_be_as_large_as_the_limit():
-    async with serving(ROUTES, limit=2000) as server:
-        fits = b'{"x":"' + b"y" * 1991 + b'"}'
-        assert (await server.ask("POST", "/toy/free", fits)).status == 200
-        said = await server.ask("POST", "/toy/free", fits + b"  ")
-        assert (said.status, said.body) == (413, b"astray: 413")
+async def test_body_above_the_limit_is_413(serve):
+    server = await serve(ROUTES, body_limit=2000)
+    fits = b'{"x":"' + b"y" * 1991 + b'"}'
+    assert (await server.send("POST", "/toy/free", fits)).status == 200
+    answer = await server.send("POST", "/toy/free", fits + b"  ")
+    assert (answer.status, answer.body) == (413, b"http error: 413")
 
 
-async def test_a_small_body_that_unpacks_to_a_large_one_is_too_large():
-    async with serving(ROUTES, limit=10_000) as server:
-        packed = gzip.compress(b'{"x":"' + b"y" * 1_000_000 + b'"}')
-        assert len(packed) < 10_000
-        said = await server.ask("POST", "/toy/free", packed, Content_Encoding="gzip")
-        assert said.status == 413
+async def test_compressed_body_counts_in_full(serve):
+    server = await serve(ROUTES, body_limit=10_000)
+    packed = gzip.compress(b'{"x":"' + b"y" * 1_000_000 + b'"}')
+    assert len(packed) < 10_000
+    answer = await server.send("POST", "/toy/free", packed, Content_Encoding="gzip")
+    assert answer.status == 413
 
 
-async def test_a_packed_body_is_unpacked():
-    async with serving(ROUTES) as server:
-        packed = gzip.compress(b'{"x":1}')
-        said = await server.ask("POST", "/toy/free", packed, Content_Encoding="gzip")
-        assert said.body == b'{"caller":0,"body":{"x":1}}'
+async def test_compressed_body_is_decompressed(serve):
+    server = await serve(ROUTES)
+    packed = gzip.compress(b'{"x":1}')
+    answer = await server.send("POST", "/toy/free", packed, Content_Encoding="gzip")
+    assert answer.body == b'{"caller":0,"body":{"x":1}}'

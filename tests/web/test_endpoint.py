@@ -1,4 +1,4 @@
-"""Endpoints: who calls, then what is said, then the handler; and whatever goes wrong."""
+"""Endpoints: who calls, then what is answer, then the handler; and whatever goes wrong."""
 
 import asyncio
 import logging
@@ -20,86 +20,86 @@ from coalserver.web.context import RequestContext, int_query_param
 from coalserver.web.endpoint import ignoring
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson
-from tests.web.sample_api import echo, serving, somebody, toy
+from tests.web.sample_api import echo, make_api, player_in_header
 
 
-async def test_who_calls_is_asked_before_what_he_says():
-    async with serving(toy(Route("POST", "/toy", echo, AnyJson(), somebody))) as server:
-        assert (await server.ask("POST", "/toy", b"[")).body == b"no: no_token"
-        assert b"no: malformed" in (await server.ask("POST", "/toy", b"[", Who="1")).body
-        said = await server.ask("POST", "/toy", b'{"a":1}', Who="1")
-        assert said.body == b'{"caller":1,"body":{"a":1}}'
+async def test_authentication_precedes_the_body(serve):
+    server = await serve(make_api(Route("POST", "/toy", echo, AnyJson(), player_in_header)))
+    assert (await server.send("POST", "/toy", b"[")).body == b"error: no_token"
+    assert b"error: malformed" in (await server.send("POST", "/toy", b"[", Player="1")).body
+    answer = await server.send("POST", "/toy", b'{"a":1}', Player="1")
+    assert answer.body == b'{"caller":1,"body":{"a":1}}'
 
 
-async def test_what_he_says_is_read_before_the_handler_runs():
+async def test_invalid_body_does_not_reach_the_handler(serve):
     ran = []
 
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         ran.append(ctx.body)
         return no_content()
 
-    async with serving(toy(Route("POST", "/toy", handler, AnyJson()))) as server:
-        assert (await server.ask("POST", "/toy", b"[")).status == 400
-        assert ran == []
+    server = await serve(make_api(Route("POST", "/toy", handler, AnyJson())))
+    assert (await server.send("POST", "/toy", b"[")).status == 400
+    assert ran == []
 
 
-async def test_a_route_without_a_shape_reads_no_body():
-    async with serving(toy(Route("POST", "/toy", echo))) as server:
-        said = await server.ask("POST", "/toy", b"[", Content_Type="text/plain")
-        assert (said.status, said.body) == (200, b'{"caller":0,"body":{}}')
+async def test_route_without_a_schema_ignores_the_body(serve):
+    server = await serve(make_api(Route("POST", "/toy", echo)))
+    answer = await server.send("POST", "/toy", b"[", Content_Type="text/plain")
+    assert (answer.status, answer.body) == (200, b'{"caller":0,"body":{}}')
 
 
-async def test_of_a_client_that_has_gone_the_log_says_nothing(caplog):
+async def test_disconnected_client_is_not_logged(serve, caplog):
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise ConnectionResetError("the client has gone")
 
-    async with serving(toy(Route("GET", "/toy", handler))) as server:
-        with pytest.raises(asyncio.IncompleteReadError):
-            await server.ask("GET", "/toy")
+    server = await serve(make_api(Route("GET", "/toy", handler)))
+    with pytest.raises(asyncio.IncompleteReadError):
+        await server.send("GET", "/toy")
     assert not caplog.records
 
 
-async def test_a_call_brings_who_was_away_back():
-    async with serving(toy(Route("GET", "/toy", echo, auth=somebody))) as server:
-        core = server.core
-        await core.execute(add_game, tag="free")
-        player, _ = await core.execute(create_guest, name="Ann")
-        await core.execute(open_lobby, game="free", player_id=player.id, name="x")
-        core.record_activity(player.id)
-        assert core.presence.expire(2000, 60) == [player.id]
-        await core.execute(mark_away, player_id=player.id)
-        await server.ask("GET", "/toy", Who=str(player.id))
-        lobby = core.query(get_lobby, game="free", id=1)
-        assert not lobby.roster.get_seat(player.id).away
+async def test_request_marks_an_away_player_as_back(serve):
+    server = await serve(make_api(Route("GET", "/toy", echo, auth=player_in_header)))
+    core = server.core
+    await core.execute(add_game, tag="free")
+    player, _ = await core.execute(create_guest, name="Ann")
+    await core.execute(open_lobby, game="free", player_id=player.id, name="x")
+    core.record_activity(player.id)
+    assert core.presence.expire(2000, 60) == [player.id]
+    await core.execute(mark_away, player_id=player.id)
+    await server.send("GET", "/toy", Player=str(player.id))
+    lobby = core.query(get_lobby, game="free", id=1)
+    assert not lobby.roster.get_seat(player.id).away
 
 
-async def test_a_bug_is_a_stray_500_and_a_traceback_in_the_log(caplog):
+async def test_exception_is_a_500_with_a_logged_traceback(serve, caplog):
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise ZeroDivisionError
 
-    async with serving(toy(Route("GET", "/toy/{x}", handler))) as server:
-        said = await server.ask("GET", "/toy/secret")
-        assert (said.status, said.body) == (500, b"astray: 500")
+    server = await serve(make_api(Route("GET", "/toy/{x}", handler)))
+    answer = await server.send("GET", "/toy/secret")
+    assert (answer.status, answer.body) == (500, b"http error: 500")
     [record] = [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert record.exc_info and "secret" not in record.getMessage()
 
 
-async def test_words_that_fail_are_a_bug_like_any_other():
+async def test_exception_in_render_error_is_a_500(serve):
     def speechless(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
         raise KeyError(refusal.code)
 
-    route = Route("POST", "/toy", echo, AnyJson(), somebody)
-    async with serving(replace(toy(route), render_error=speechless)) as server:
-        said = await server.ask("POST", "/toy", b"{}")
-        assert (said.status, said.body) == (500, b"astray: 500")
+    route = Route("POST", "/toy", echo, AnyJson(), player_in_header)
+    server = await serve(replace(make_api(route), render_error=speechless))
+    answer = await server.send("POST", "/toy", b"{}")
+    assert (answer.status, answer.body) == (500, b"http error: 500")
 
 
-async def test_rules_that_fail_are_logged_and_refused(caplog):
+async def test_failed_rules_are_logged_and_rendered_as_an_error(serve, caplog):
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise DomainError(ErrorCode.RULES_FAILED) from KeyError("x")
 
-    async with serving(toy(Route("GET", "/toy", handler))) as server:
-        assert (await server.ask("GET", "/toy")).body == b"no: rules_failed"
+    server = await serve(make_api(Route("GET", "/toy", handler)))
+    assert (await server.send("GET", "/toy")).body == b"error: rules_failed"
     assert any(record.exc_info for record in caplog.records)
 
 
@@ -112,22 +112,23 @@ async def write(ctx: RequestContext) -> web.StreamResponse:
     return no_content()
 
 
-@pytest.mark.parametrize("worded", [True, False])
-async def test_a_write_that_fails_is_a_500_in_the_dialect_s_words(worded: bool):
-    def unkept(ctx: RequestContext) -> web.StreamResponse:
-        return json_response({"sorry": ctx.route.path}, 500)
+@pytest.mark.parametrize("rendered", [True, False])
+async def test_failed_write_is_a_500_in_the_format_of_the_api(serve, rendered: bool):
+    def render_unavailable(ctx: RequestContext) -> web.StreamResponse:
+        return json_response({"failed": ctx.route.path}, 500)
 
-    more = {"render_unavailable": unkept} if worded else {}
+    kwargs = {"render_unavailable": render_unavailable} if rendered else {}
+    server = await serve(make_api(Route("POST", "/toy", write), **kwargs))
+    server.core.writer._store.write = full_disk  # type: ignore[method-assign]
+    answer = await server.send("POST", "/toy")
+    assert answer.status == 500
+    assert answer.body == (b'{"failed":"/toy"}' if rendered else b"http error: 500")
+    assert (await server.send("POST", "/toy")).status == 500
     with pytest.raises(OSError, match="No space"):
-        async with serving(toy(Route("POST", "/toy", write), **more)) as server:
-            server.core.writer._store.write = full_disk  # type: ignore[method-assign]
-            said = await server.ask("POST", "/toy")
-            assert said.status == 500
-            assert said.body == (b'{"sorry":"/toy"}' if worded else b"astray: 500")
-            assert (await server.ask("POST", "/toy")).status == 500
+        await server.writer_task
 
 
-def test_reasons_that_are_allowed_pass_and_others_do_not():
+def test_ignoring_suppresses_only_its_codes():
     with ignoring(ErrorCode.ALREADY_MEMBER, ErrorCode.NOT_MEMBER):
         raise DomainError(ErrorCode.NOT_MEMBER)
     with pytest.raises(DomainError), ignoring(ErrorCode.ALREADY_MEMBER):
@@ -150,20 +151,20 @@ async def number(ctx: RequestContext) -> web.StreamResponse:
         ("%D9%A1", b"[7,-1]"),
         ("9" * 18, b"[7," + b"9" * 18 + b"]"),
         ("9" * 19, b"[7,-1]"),
-        ("1?n=11", b"no: malformed {'n': ['Must be from -5 to 10.']}"),
-        ("1?n=-6", b"no: malformed {'n': ['Must be from -5 to 10.']}"),
-        ("1?n=", b"no: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=--5", b"no: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=+5", b"no: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=1_0", b"no: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=%C2%B2", b"no: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=5%0A", b"no: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=" + "9" * 19, b"no: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=11", b"error: malformed {'n': ['Must be from -5 to 10.']}"),
+        ("1?n=-6", b"error: malformed {'n': ['Must be from -5 to 10.']}"),
+        ("1?n=", b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=--5", b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=+5", b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=1_0", b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=%C2%B2", b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=5%0A", b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=" + "9" * 19, b"error: malformed {'n': ['Not a whole number.']}"),
     ],
 )
-async def test_numbers_in_paths_and_queries(path: str, expected: bytes):
-    async with serving(toy(Route("GET", "/toy/{id}", number))) as server:
-        assert (await server.ask("GET", f"/toy/{path}")).body == expected
+async def test_numbers_in_paths_and_queries(serve, path: str, expected: bytes):
+    server = await serve(make_api(Route("GET", "/toy/{id}", number)))
+    assert (await server.send("GET", f"/toy/{path}")).body == expected
 
 
 async def where(ctx: RequestContext) -> web.StreamResponse:
@@ -186,14 +187,16 @@ FORWARDED = {"X_Forwarded_For": "6.6.6.6, 5.5.5.5", "X_Forwarded_Proto": "https"
         (["127.0.0.1"], {"X_Forwarded_Proto": "https, http"}, ["127.0.0.1", "https://toy"]),
     ],
 )
-async def test_a_trusted_proxy_is_believed_and_nobody_else(trusted, forwarded, expected):
+async def test_forwarded_headers_count_from_trusted_proxies_only(
+    serve, trusted, forwarded, expected
+):
     networks = tuple(ip_network(one) for one in trusted)
     route = Route("GET", "/toy", where)
-    async with serving(toy(route), trusted_proxies=networks) as server:
-        said = await server.ask("GET", "/toy", **forwarded)
-        assert said.body.decode().replace('"', "") == f"[{','.join(expected)}]"
+    server = await serve(make_api(route), trusted_proxies=networks)
+    answer = await server.send("GET", "/toy", **forwarded)
+    assert answer.body.decode().replace('"', "") == f"[{','.join(expected)}]"
 
 
-async def test_the_base_url_wins_over_what_a_request_says():
-    async with serving(toy(Route("GET", "/toy", where)), base_url="https://x.example/") as server:
-        assert b'"https://x.example"' in (await server.ask("GET", "/toy")).body
+async def test_base_url_overrides_the_host_of_the_request(serve):
+    server = await serve(make_api(Route("GET", "/toy", where)), base_url="https://x.example/")
+    assert b'"https://x.example"' in (await server.send("GET", "/toy")).body

@@ -17,11 +17,11 @@ from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import execute_idempotent, result_ids
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import AnyJson
-from tests.web.sample_api import serving, somebody, toy
+from tests.web.sample_api import make_api, player_in_header
 
 
 def enter(uow: UnitOfWork, *, by: int) -> Player:
-    """A command that makes somebody new each time."""
+    """A command that makes player_in_header new each time."""
     if by == 13:
         raise DomainError(ErrorCode.NOT_MEMBER)
     return create_guest(uow, name="x")[0]
@@ -31,10 +31,10 @@ async def entered(ctx: RequestContext) -> web.StreamResponse:
     return json_response(await execute_idempotent(ctx, enter, by=ctx.body["value"].get("by", 0)))
 
 
-ROUTES = toy(
-    Route("POST", "/toy", entered, AnyJson(), somebody),
-    Route("POST", "/toy/other", entered, AnyJson(), somebody),
-    Route("PUT", "/toy", entered, AnyJson(), somebody),
+ROUTES = make_api(
+    Route("POST", "/toy", entered, AnyJson(), player_in_header),
+    Route("POST", "/toy/other", entered, AnyJson(), player_in_header),
+    Route("PUT", "/toy", entered, AnyJson(), player_in_header),
 )
 
 
@@ -42,15 +42,15 @@ async def numbers(server, *asked) -> list[bytes]:
     """What these requests were answered, one after another: (method, path, body, who, key)."""
     answers = []
     for method, path, body, who, key in asked:
-        headers = {"Who": who} | ({"Idempotency_Key": key} if key else {})
-        answers.append((await server.ask(method, path, body, **headers)).body)
+        headers = {"Player": who} | ({"Idempotency_Key": key} if key else {})
+        answers.append((await server.send(method, path, body, **headers)).body)
     return answers
 
 
-async def test_the_same_request_acts_once():
-    async with serving(ROUTES) as server:
-        one = ("POST", "/toy", b"{}", "1", "k")
-        assert await numbers(server, one, one, one) == [b"1"] * 3
+async def test_repeated_request_acts_once(serve):
+    server = await serve(ROUTES)
+    one = ("POST", "/toy", b"{}", "1", "k")
+    assert await numbers(server, one, one, one) == [b"1"] * 3
 
 
 @pytest.mark.parametrize(
@@ -61,54 +61,54 @@ async def test_the_same_request_acts_once():
         ("PUT", "/toy", b"{}", "1", "k"),
     ],
 )
-async def test_another_request_with_the_same_key_is_refused(other):
-    async with serving(ROUTES) as server:
-        one = ("POST", "/toy", b"{}", "1", "k")
-        assert await numbers(server, one, other, one) == [b"1", b"no: key_reused", b"1"]
+async def test_other_request_with_the_same_key_is_rejected(serve, other):
+    server = await serve(ROUTES)
+    one = ("POST", "/toy", b"{}", "1", "k")
+    assert await numbers(server, one, other, one) == [b"1", b"error: key_reused", b"1"]
 
 
-async def test_another_caller_or_another_key_or_none_is_another_request():
-    async with serving(ROUTES) as server:
-        asked = [("1", "k"), ("2", "k"), ("1", "K"), ("1", ""), ("1", "")]
-        requests = [("POST", "/toy", b"{}", who, key) for who, key in asked]
-        assert await numbers(server, *requests) == [b"1", b"2", b"3", b"4", b"5"]
+async def test_other_caller_or_key_is_another_request(serve):
+    server = await serve(ROUTES)
+    asked = [("1", "k"), ("2", "k"), ("1", "K"), ("1", ""), ("1", "")]
+    requests = [("POST", "/toy", b"{}", who, key) for who, key in asked]
+    assert await numbers(server, *requests) == [b"1", b"2", b"3", b"4", b"5"]
 
 
-async def test_at_once_it_acts_once_too():
-    async with serving(ROUTES) as server:
-        asked = [server.ask("POST", "/toy", b"{}", Who="1", Idempotency_Key="k") for _ in range(20)]
-        assert {said.body for said in await asyncio.gather(*asked)} == {b"1"}
+async def test_concurrent_repeats_act_once(serve):
+    server = await serve(ROUTES)
+    asked = [server.send("POST", "/toy", b"{}", Player="1", Idempotency_Key="k") for _ in range(20)]
+    assert {answer.body for answer in await asyncio.gather(*asked)} == {b"1"}
 
 
-async def test_what_is_refused_leaves_no_receipt():
-    async with serving(ROUTES) as server:
-        refused = ("POST", "/toy", b'{"by":13}', "1", "k")
-        fine = ("POST", "/toy", b'{"by":1}', "1", "k")
-        assert await numbers(server, refused, refused, fine, refused) == [
-            b"no: not_here",
-            b"no: not_here",
-            b"1",
-            b"no: key_reused",
-        ]
+async def test_rejected_request_leaves_no_record(serve):
+    server = await serve(ROUTES)
+    refused = ("POST", "/toy", b'{"by":13}', "1", "k")
+    fine = ("POST", "/toy", b'{"by":1}', "1", "k")
+    assert await numbers(server, refused, refused, fine, refused) == [
+        b"error: not_here",
+        b"error: not_here",
+        b"1",
+        b"error: key_reused",
+    ]
 
 
 @pytest.mark.parametrize(
     ("key", "good"),
     [("x", True), ("x" * 255, True), ("é 1", True), ("x" * 256, False), ("", False)],
 )
-async def test_a_key_has_1_to_255_printable_characters(key: str, good: bool):
-    async with serving(ROUTES) as server:
-        said = await server.ask("POST", "/toy", b"{}", Who="1", Idempotency_Key=key)
-        assert (said.status == 200) is good
-        assert good or b"Must have 1 to 255 printable characters" in said.body
+async def test_key_has_1_to_255_printable_characters(serve, key: str, good: bool):
+    server = await serve(ROUTES)
+    answer = await server.send("POST", "/toy", b"{}", Player="1", Idempotency_Key=key)
+    assert (answer.status == 200) is good
+    assert good or b"Must have 1 to 255 printable characters" in answer.body
 
 
-async def test_a_receipt_holds_ids_and_no_values():
-    async with serving(ROUTES) as server:
-        await server.core.execute(add_game, tag="free")
-        player, _ = await server.core.execute(create_guest, name="x")
-        made = await server.core.execute(quick_join, game="free", player_id=player.id, name="x")
-        assert result_ids(made) == [1, True]
-        assert result_ids(made[0]) == 1
-        assert result_ids(Entry(7, 0.0, None, ())) == 7
-        assert result_ids("x") == "x" and result_ids(None) is None
+async def test_record_holds_ids_instead_of_entities(serve):
+    server = await serve(ROUTES)
+    await server.core.execute(add_game, tag="free")
+    player, _ = await server.core.execute(create_guest, name="x")
+    made = await server.core.execute(quick_join, game="free", player_id=player.id, name="x")
+    assert result_ids(made) == [1, True]
+    assert result_ids(made[0]) == 1
+    assert result_ids(Entry(7, 0.0, None, ())) == 7
+    assert result_ids("x") == "x" and result_ids(None) is None

@@ -36,21 +36,21 @@ def limited(failures: FailureLimiter, *names: str) -> int | None:
 
 
 class TestFailures:
-    def test_the_tenth_failure_is_the_last(self, clock: Clock) -> None:
+    def test_ten_failures_reach_the_limit(self, clock: Clock) -> None:
         failures = FailureLimiter(clock=clock)
         for _ in range(10):
             assert limited(failures, "a") is None
             failures.record_failure("a")
         assert limited(failures, "a") == 60
 
-    def test_each_name_counts_for_itself_and_any_limits(self, clock: Clock) -> None:
+    def test_keys_count_separately_and_any_key_limits(self, clock: Clock) -> None:
         failures = FailureLimiter(2, clock=clock)
         failures.record_failure("address", "ann")
         failures.record_failure("address", "bob")
         assert limited(failures, "ann") is limited(failures, "bob") is None
         assert limited(failures, "cid", "address") == 60
 
-    def test_the_wait_becomes_less_and_ends(self, clock: Clock) -> None:
+    def test_wait_shrinks_and_ends(self, clock: Clock) -> None:
         failures = FailureLimiter(1, clock=clock)
         failures.record_failure("a")
         clock.now += 59.5
@@ -58,7 +58,7 @@ class TestFailures:
         clock.now += 0.5
         assert limited(failures, "a") is None
 
-    def test_after_the_wait_counting_begins_anew(self, clock: Clock) -> None:
+    def test_counting_restarts_after_the_window(self, clock: Clock) -> None:
         failures = FailureLimiter(2, clock=clock)
         failures.record_failure("a")
         failures.record_failure("a")
@@ -68,7 +68,7 @@ class TestFailures:
         failures.record_failure("a")
         assert limited(failures, "a") == 60
 
-    def test_what_is_long_ago_is_forgotten(self, clock: Clock) -> None:
+    def test_expired_counts_are_dropped(self, clock: Clock) -> None:
         failures = FailureLimiter(clock=clock)
         for number in range(100_001):
             failures.record_failure(str(number))
@@ -105,13 +105,13 @@ class TestFailures:
 
 
 class TestTickets:
-    def test_a_ticket_is_good_once(self, clock: Clock) -> None:
+    def test_ticket_is_redeemed_once(self, clock: Clock) -> None:
         tickets = Tickets(clock)
         ticket = tickets.issue("ann")
         assert tickets.redeem(ticket) == "ann"
         assert tickets.redeem(ticket) is None
 
-    def test_a_ticket_is_good_for_half_a_minute(self, clock: Clock) -> None:
+    def test_ticket_expires_after_30_seconds(self, clock: Clock) -> None:
         tickets = Tickets(clock)
         ticket, other = tickets.issue("ann"), tickets.issue("ann")
         clock.now += TICKET_SECONDS - 0.1
