@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from coalserver.core.engine import Core
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.game import Game
+from coalserver.domain.play.player import Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +46,15 @@ class Caller:
 
 
 ANONYMOUS = Caller()
+
+
+def is_token_expired(core: Core, token: Token) -> bool:
+    """Return whether a player's token has expired, given the player's last activity."""
+    return token.is_expired(core.presence.last_seen_at(token.player), core.now)
+
+
+def check_token_valid(core: Core, caller: Caller) -> None:
+    """Raise INVALID_TOKEN if the player's token was revoked or has expired since authentication."""
+    token = core.state.get(Token, caller.token_id)
+    if token is None or is_token_expired(core, token):
+        raise DomainError(ErrorCode.INVALID_TOKEN)

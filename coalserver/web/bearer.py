@@ -1,8 +1,10 @@
-"""Bearer tokens (RFC 6750): the one reader of `Authorization: Bearer <token>`."""
+"""Bearer tokens (RFC 6750) and the tickets that replace them on event feeds."""
 
 from aiohttp import web
 
+from coalserver.core.caller import Caller
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.context import RequestContext
 
 _SCHEME = "bearer"
 
@@ -22,3 +24,22 @@ def get_bearer_token(request: web.Request) -> str:
     if not token:
         raise DomainError(ErrorCode.TOKEN_REQUIRED)
     return token
+
+
+def issue_ticket(ctx: RequestContext) -> str:
+    """Return a ticket for the caller, which one feed of the same API accepts."""
+    return ctx.app.tickets.issue((ctx.api.name, ctx.caller))
+
+
+def find_ticket_caller(ctx: RequestContext) -> Caller | None:
+    """Return the caller to whom `?ticket=` was issued, or None if the request has no ticket.
+
+    `Authorization` takes precedence. Raises INVALID_TOKEN for an unknown, used or expired ticket.
+    """
+    ticket = ctx.query.get("ticket")
+    if ticket is None or "Authorization" in ctx.request.headers:
+        return None
+    api_name, caller = ctx.app.tickets.redeem(ticket) or ("", None)
+    if api_name != ctx.api.name:
+        raise DomainError(ErrorCode.INVALID_TOKEN)
+    return caller

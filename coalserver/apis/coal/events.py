@@ -1,7 +1,5 @@
 """Events of a world: stored log lines, status changes and screenshots, over all three transports."""
 
-from typing import NamedTuple
-
 import orjson
 from aiohttp import web
 
@@ -16,7 +14,6 @@ from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
 from coalserver.core.queries.accounts import find_account
 from coalserver.core.queries.worlds import get_world
-from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import (
     LineLogged,
     ScreenshotAdded,
@@ -25,6 +22,7 @@ from coalserver.domain.minecraft.events import (
 )
 from coalserver.security.opaque_keys import SCREENSHOT, SERVER, USER, OpaqueKeys
 from coalserver.web.api import Route
+from coalserver.web.bearer import find_ticket_caller, issue_ticket
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
@@ -40,32 +38,24 @@ LINE_LISTS = (
 )
 
 
-class FeedTicket(NamedTuple):
-    """The caller of a ticket. The type keeps tickets of other APIs apart."""
-
-    caller: Caller
-
-
 def listener(ctx: RequestContext) -> Caller:
     """Return the caller of the bearer token, or of `?ticket=`, since browsers cannot set headers.
 
     Raises what `user` raises, or INVALID_TOKEN for a ticket that is unknown, used or of another API.
     """
-    ticket = ctx.query.get("ticket")
-    if ticket is None or "Authorization" in ctx.request.headers:
+    caller = find_ticket_caller(ctx)
+    if caller is None:
         return user(ctx)
-    feed_ticket = ctx.app.tickets.redeem(ticket)
-    if not isinstance(feed_ticket, FeedTicket):
-        raise DomainError(ErrorCode.INVALID_TOKEN)
-    get_valid_account(ctx.core, feed_ticket.caller)
-    return feed_ticket.caller
+    get_valid_account(ctx.core, caller)
+    return caller
 
 
-async def issue_ticket(ctx: RequestContext) -> web.StreamResponse:
-    """Issue a ticket for one subscription, in place of a header."""
-    value = ctx.app.tickets.issue(FeedTicket(ctx.caller))
+async def create_ticket(ctx: RequestContext) -> web.StreamResponse:
+    """Issue a ticket for one feed: browsers cannot set headers on a WebSocket."""
     headers = {"Cache-Control": "no-store"}
-    return json_response({"ticket": value, "expires_in": TICKET_SECONDS}, headers=headers)
+    return json_response(
+        {"ticket": issue_ticket(ctx), "expires_in": TICKET_SECONDS}, headers=headers
+    )
 
 
 async def events(ctx: RequestContext) -> web.StreamResponse:
@@ -137,5 +127,5 @@ class EventRenderer:
 
 ROUTES = (
     Route("GET", SERVER_PATH + "/events", events, auth=listener),
-    Route("POST", "/api/v1/ticket", issue_ticket, auth=user),
+    Route("POST", "/api/v1/ticket", create_ticket, auth=user),
 )

@@ -1,11 +1,10 @@
-"""Who calls: a bearer token. A host may also show the secret that came with its uuid, at its login."""
+"""Authenticators: bearer tokens of hosts and of guests without a uuid."""
 
 from dataclasses import dataclass
 from typing import NoReturn
 
 from coalserver.apis.hosts.render import parse_uuid
-from coalserver.core.caller import Caller
-from coalserver.core.engine import Core
+from coalserver.core.caller import Caller, is_token_expired
 from coalserver.core.queries.hosts import host_by_code
 from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -17,22 +16,22 @@ from coalserver.web.context import RequestContext
 
 @dataclass(frozen=True, slots=True)
 class HostsApiSettings:
-    """How this server treats hosts; `strict` takes a bare uuid once only."""
+    """Settings of this API; with `strict`, a login by uuid alone works only once."""
 
     game: str = "hosts"
     strict: bool = False
 
 
 def player(ctx: RequestContext) -> Caller:
-    """The host, or the guest without a name, whose token this is."""
+    """Authenticate a host or guest. Raises TOKEN_REQUIRED, INVALID_TOKEN or RATE_LIMITED."""
     token = _get_token(ctx)
-    if has_ended(ctx.core, token):
+    if is_token_expired(ctx.core, token):
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)
     return Caller(player_id=token.player, token_id=token.id)
 
 
 def player_with_refreshable_token(ctx: RequestContext) -> Caller:
-    """The same; the token may have ended, but not so long ago that it cannot be renewed."""
+    """The same, and accept an expired token that can still be exchanged for a new one."""
     token = _get_token(ctx)
     if token.is_fully_expired(ctx.core.presence.last_seen_at(token.player), ctx.now):
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)
@@ -40,7 +39,10 @@ def player_with_refreshable_token(ctx: RequestContext) -> Caller:
 
 
 def host_in_path(ctx: RequestContext) -> Caller:
-    """The host in the path: first a good token, then a host that is there, then that host's token."""
+    """Authenticate the host in the path.
+
+    Raises what `player` raises, then PLAYER_NOT_FOUND, then PERMISSION_DENIED, in this order.
+    """
     caller = player(ctx)
     check_is_host(caller, get_host(ctx, ctx.path["host"]))
     return caller
@@ -49,35 +51,24 @@ def host_in_path(ctx: RequestContext) -> Caller:
 def get_host(
     ctx: RequestContext, uuid: str, missing: ErrorCode = ErrorCode.PLAYER_NOT_FOUND
 ) -> HostProfile:
-    """The host with this uuid, in whatever case."""
+    """Return the host with a uuid in any case. Raises `missing`."""
     return ctx.core.query(host_by_code, code=parse_uuid(uuid), missing_code=missing)
 
 
 def check_is_host(caller: Caller, host: HostProfile) -> None:
-    """Refuse the token of anybody else."""
+    """Raise PERMISSION_DENIED if the caller is not the host."""
     if caller.player_id != host.id:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
 
 
 def find_token(ctx: RequestContext, secret: str) -> Token | None:
-    """A token of this API, good or not; None for what is none."""
+    """Return a token of this API, valid or expired, or None."""
     token = ctx.core.query(token_by_secret, secret=secret) if secret else None
     if token is None:
         return None
     holder = ctx.core.state.get(Player, token.player)
     game = ctx.app.service(HostsApiSettings).game
     return token if holder is not None and holder.game == game else None
-
-
-def check_still_valid(core: Core, caller: Caller) -> None:
-    """Refuse a caller whose token has ended since he came."""
-    token = core.state.get(Token, caller.token_id)
-    if token is None or has_ended(core, token):
-        raise DomainError(ErrorCode.INVALID_TOKEN)
-
-
-def has_ended(core: Core, token: Token) -> bool:
-    return token.is_expired(core.presence.last_seen_at(token.player), core.now)
 
 
 def limit_key(ctx: RequestContext) -> str:
@@ -91,6 +82,7 @@ def raise_limited(ctx: RequestContext, code: ErrorCode) -> NoReturn:
 
 
 def _get_token(ctx: RequestContext) -> Token:
+    """Return the token of the request, valid or expired. Raises TOKEN_REQUIRED or INVALID_TOKEN."""
     token = find_token(ctx, get_bearer_token(ctx.request))
     if token is None:
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)

@@ -1,4 +1,4 @@
-"""Hosts: register, log in, and say who is welcome."""
+"""Hosts: registration, login, and the guests that a host admits."""
 
 from collections.abc import Callable
 
@@ -23,21 +23,21 @@ from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
 HOST = "/hosts/{host}"
-#: What guessing meets.
+#: Errors that count as a failed attempt to guess a uuid or secret.
 LOGIN_FAILURES = (ErrorCode.PLAYER_NOT_FOUND, ErrorCode.INVALID_CREDENTIALS)
 
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
-    """Make a host; its secret, which the document does not know, is shown this once."""
+    """Register a host and return it with its secret, which the document does not have."""
     game = ctx.app.service(HostsApiSettings).game
     host, secret = await ctx.core.execute(hosts.register_host, game=game)
     return json_response({**render.host(ctx.core.state, host), "secret": secret})
 
 
 async def login(ctx: RequestContext) -> web.StreamResponse:
-    """A token for a uuid; where the host has ever shown its secret, only with the secret.
+    """Issue a token for a uuid; the secret is required once the host has logged in with it.
 
-    A token of the host itself is no secret, and no try to guess one: clients send it along.
+    A token of the host in `Authorization` is ignored: clients send it with every request.
     """
     with ctx.app.failure_limiter.guard(limit_key(ctx), on=LOGIN_FAILURES):
         host = get_host(ctx, ctx.path["host"])
@@ -53,51 +53,53 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def refresh_token(ctx: RequestContext) -> web.StreamResponse:
-    """Another token for the same host; the old one stays good to its own end."""
+    """Issue another token for the same host; the old one stays valid until it expires."""
     issued = await ctx.core.execute(hosts.refresh_host_token, token_id=ctx.caller.token_id)
     return json_response({"token": issued})
 
 
 async def get(ctx: RequestContext) -> web.StreamResponse:
-    """Oneself."""
+    """Return the host."""
     return json_response(render.host(ctx.core.state, get_host(ctx, ctx.path["host"])))
 
 
 async def update_host_profile(ctx: RequestContext) -> web.StreamResponse:
-    """Say whether friends only, or also guests without a name, are let in."""
+    """Set whether only friends, or also guests without a uuid, are admitted."""
     await ctx.core.execute(hosts.update_host_profile, host_id=ctx.caller.player_id, **ctx.body)
     return json_response(None)
 
 
 async def add_friend(ctx: RequestContext) -> web.StreamResponse:
-    """Let another in where only friends are; again is no change."""
+    """Add a friend. Adding a friend again changes nothing."""
     return await _apply_to_other(ctx, hosts.add_friend, _required_query(ctx, "friend"))
 
 
 async def remove_friend(ctx: RequestContext) -> web.StreamResponse:
-    """Another is a friend no more."""
+    """Remove a friend."""
     return await _apply_to_other(ctx, hosts.remove_friend, ctx.path["former_friend"])
 
 
 async def ban(ctx: RequestContext) -> web.StreamResponse:
-    """Shut another out; he leaves the session if he is in it."""
+    """Ban another host and remove it from the session."""
     return await _apply_to_other(ctx, hosts.ban_guest, _required_query(ctx, "banned"))
 
 
 async def unban(ctx: RequestContext) -> web.StreamResponse:
-    """Let another in again."""
+    """Unban another host."""
     return await _apply_to_other(ctx, hosts.unban_guest, ctx.path["banned"])
 
 
 async def _apply_to_other(
     ctx: RequestContext, command: Callable[..., HostProfile], uuid: str
 ) -> web.StreamResponse:
+    """Run a command on another host. Raises TARGET_NOT_FOUND."""
     other = get_host(ctx, uuid, ErrorCode.TARGET_NOT_FOUND)
     await ctx.core.execute(command, host_id=ctx.caller.player_id, other_id=other.id)
     return json_response(None)
 
 
 def _required_query(ctx: RequestContext, name: str) -> str:
+    """Return a query parameter. Raises INVALID_REQUEST without it."""
     value = ctx.query.get(name)
     if value is None:
         fields = {name: ["Missing data for required field."]}

@@ -1,4 +1,4 @@
-"""Sessions: launch one, join one, and follow one without a socket."""
+"""Sessions: launch, join, and take part without a WebSocket."""
 
 from aiohttp import web
 
@@ -6,13 +6,13 @@ from coalserver.apis.hosts import messages, render
 from coalserver.apis.hosts.auth import (
     HostsApiSettings,
     check_is_host,
-    check_still_valid,
     get_host,
     player,
 )
 from coalserver.apis.hosts.event_payloads import is_departure, subscription_for
 from coalserver.apis.hosts.schemas import JOIN, LAUNCH, MESSAGE
 from coalserver.core import topics
+from coalserver.core.caller import check_token_valid
 from coalserver.core.commands import hosts
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
@@ -30,7 +30,7 @@ SESSION = "/sessions/{session}"
 
 
 async def launch(ctx: RequestContext) -> web.StreamResponse:
-    """Begin a session; the key of its source of truth is shown this once."""
+    """Launch a session and return the key of its source of truth."""
     host = get_host(ctx, ctx.body["host"])
     check_is_host(ctx.caller, host)
     room, secret = await ctx.core.execute(hosts.launch_room, host_id=host.id)
@@ -39,11 +39,11 @@ async def launch(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def join(ctx: RequestContext) -> web.StreamResponse:
-    """Sit down in the session of a host; a guest without a name is given one, and a token."""
+    """Join the session of a host. A guest without a uuid gets a name and a token."""
     try:
         body, _ = await read_body(ctx.request, JOIN, ctx.route.media)
     except DomainError:
-        # Who has no token is told so first, whatever he has sent.
+        # A missing or invalid token takes precedence over an invalid body.
         player(ctx)
         raise
     if body["guest"].strip().upper() == render.NONAME:
@@ -57,6 +57,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def _join_as_noname(ctx: RequestContext, uuid: str) -> web.StreamResponse:
+    """Join the session of a host as a new guest without a uuid."""
     host = get_host(ctx, uuid)
     room, guest, token = await ctx.core.execute(hosts.join_host_unnamed, host_id=host.id)
     ctx.core.record_activity(guest.id)
@@ -69,7 +70,10 @@ async def _join_as_noname(ctx: RequestContext, uuid: str) -> web.StreamResponse:
 
 
 def get_room(ctx: RequestContext, session: int) -> Room:
-    """A session as those who listen know it, over or not; refuses a room of another API."""
+    """Return the committed session, running or ended.
+
+    Raises ROOM_NOT_FOUND, also for a room that another API created.
+    """
     room = ctx.core.committed(Room, session)
     if room is None or room.game != ctx.app.service(HostsApiSettings).game or not room.authority:
         raise DomainError(ErrorCode.ROOM_NOT_FOUND)
@@ -77,21 +81,25 @@ def get_room(ctx: RequestContext, session: int) -> Room:
 
 
 async def get(ctx: RequestContext) -> web.StreamResponse:
-    """A session with its state, for its members; listen from the cursor on."""
+    """Return a session with its state, and the cursor from which to listen. Members only."""
     room = get_room(ctx, ctx.int_param("session"))
     room.check_running()
     room.roster.get_seat(ctx.caller.player_id)
     cursor = {CURSOR_HEADER: str(ctx.core.feed.head)}
-    truth = ctx.core.committed(SyncedState, room.id)
-    return json_response(render.session(ctx.core.state, room, truth), headers=cursor)
+    synced = ctx.core.committed(SyncedState, room.id)
+    return json_response(render.session(ctx.core.state, room, synced), headers=cursor)
 
 
 async def events(ctx: RequestContext) -> web.StreamResponse:
-    """What happens in a session, for its members. Of one that ended or was left, what is unheard."""
+    """Serve the events of a session to its members.
+
+    After the end, or after leaving, only events after the cursor are served; with none left it
+    raises ROOM_ENDED or NOT_MEMBER.
+    """
     session, core, caller = get_room(ctx, ctx.int_param("session")).id, ctx.core, ctx.caller
 
     def subscribe() -> Subscription:
-        check_still_valid(core, caller)
+        check_token_valid(core, caller)
         return subscription_for(core, ctx.app.render_cache, session, caller.player_id, binary=False)
 
     await core.writer.flushed()
@@ -102,7 +110,7 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def _check_has_unread(ctx: RequestContext, session: int, subscription: Subscription) -> None:
-    """Refuse who has heard how this session ended for him, or never was in it."""
+    """Raise ROOM_ENDED or NOT_MEMBER if no event of an ended subscription is after the cursor."""
     cursor, player_id = parse_cursor(ctx), ctx.caller.player_id
     is_member = topics.room(session) in subscription.topics
     while True:
@@ -115,7 +123,7 @@ async def _check_has_unread(ctx: RequestContext, session: int, subscription: Sub
 
 
 async def send_message(ctx: RequestContext) -> web.StreamResponse:
-    """A message, as on a socket, from one who has none."""
+    """Handle a message as on the sync WebSocket, and return its result."""
     kind, members = messages.parse_message(ctx.body["value"])
     room = get_room(ctx, ctx.int_param("session"))
     command_call = messages.command_for(ctx.core, room.id, ctx.caller.player_id, kind, members)

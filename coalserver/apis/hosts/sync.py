@@ -1,4 +1,4 @@
-"""The sync socket: where a session is played. The first message joins, everything after it is relayed."""
+"""The sync WebSocket of a session: the first message joins, later ones are relayed."""
 
 import base64
 from dataclasses import replace
@@ -7,12 +7,12 @@ import orjson
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from coalserver.apis.hosts import messages, render
-from coalserver.apis.hosts.auth import check_still_valid, find_token, has_ended, raise_limited
+from coalserver.apis.hosts.auth import find_token, raise_limited
 from coalserver.apis.hosts.errors import error_message, service_name, validation_details
 from coalserver.apis.hosts.event_payloads import BinaryPayload, render_state, subscription_for
 from coalserver.apis.hosts.schemas import MAX_DATA_BYTES, SYNC_JOIN
 from coalserver.apis.hosts.sessions import get_room
-from coalserver.core.caller import Caller
+from coalserver.core.caller import Caller, check_token_valid, is_token_expired
 from coalserver.core.commands.synced_state import send_binary
 from coalserver.core.engine import IdempotencyKey
 from coalserver.core.queries.hosts import is_authority
@@ -29,12 +29,12 @@ from coalserver.web.streaming.subscriptions import Subscription, read
 
 #: Seconds a client has for its first message.
 JOIN_TIMEOUT_SECONDS = 10
-#: Bytes of a message: a whole state, and as much again for how it may be written.
+#: Largest message in bytes: a whole state, with room for white space and escapes.
 MAX_MESSAGE_BYTES = 1 << 20
 
 
 async def sync(ctx: RequestContext) -> web.StreamResponse:
-    """A WebSocket: join, accepted, the state; then both sides speak until the session or the line ends."""
+    """Serve the sync WebSocket: the join, then messages of both sides until either closes it."""
     if ctx.core.feed.closed:
         return json_response({"message": service_name(ctx.route.path)}, 503, {"Retry-After": "5"})
     socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=MAX_MESSAGE_BYTES)
@@ -60,7 +60,7 @@ async def sync(ctx: RequestContext) -> web.StreamResponse:
 
 
 class SyncConnection:
-    """One member on one socket."""
+    """The WebSocket connection of one member."""
 
     def __init__(self, ctx: RequestContext, socket: web.WebSocketResponse) -> None:
         self.ctx = ctx
@@ -68,11 +68,15 @@ class SyncConnection:
         self.socket = socket
         self.session = 0
         self.player = 0
-        #: What makes its holder the source of truth, if it was shown.
+        #: The secret of the source of truth; empty unless the join had the key.
         self.secret = ""
 
     def join(self, raw: bytes) -> int | None:
-        """Check the first message; gives the cursor that it resumes from, if any."""
+        """Join by the first message and return its `after`, the cursor to resume from, or None.
+
+        Raises INVALID_REQUEST, INVALID_TOKEN, PERMISSION_DENIED, ROOM_NOT_FOUND, ROOM_ENDED,
+        NOT_MEMBER, NOT_HOST, CURSOR_AHEAD or RATE_LIMITED.
+        """
         payload = parse_json(raw)
         if not isinstance(payload, dict) or payload.get("type") != "join":
             raise DomainError(
@@ -84,7 +88,7 @@ class SyncConnection:
                 ErrorCode.INVALID_REQUEST, fields={"session_id": ["Not that of the address."]}
             )
         token = find_token(self.ctx, params["token"])
-        if token is None or has_ended(self.core, token):
+        if token is None or is_token_expired(self.core, token):
             raise_limited(self.ctx, ErrorCode.INVALID_TOKEN)
         if render.name_of(self.core.state, token.player) != _normalize_player(params["player"]):
             raise DomainError(ErrorCode.PERMISSION_DENIED)
@@ -102,14 +106,14 @@ class SyncConnection:
         return after
 
     async def send_accepted(self, after: int | None) -> int:
-        """Accepted, the state, and what was missed of all that is no state; gives the cursor to go on from."""
+        """Send `accepted`, the state and the missed events; return the cursor to continue from."""
         core, head = self.core, self.core.feed.head
         room = get_room(self.ctx, self.session)
-        truth = core.committed(SyncedState, self.session) or SyncedState(self.session)
+        synced = core.committed(SyncedState, self.session) or SyncedState(self.session)
         accepted = {"type": "accepted", "cursor": head, **render.participants(core.state, room)}
         if after is not None and core.feed.has_gap(after):
             accepted["lost"] = True
-        state = render_state(truth)
+        state = render_state(synced)
         await self.socket.send_str(orjson.dumps(accepted).decode())
         await self.socket.send_str(state.decode())
         if after is not None:
@@ -117,6 +121,7 @@ class SyncConnection:
         return head
 
     async def _send_missed(self, cursor: int, head: int) -> None:
+        """Send the events between cursor and head, except changes of the state."""
         subscription = self.subscribe()
         without_state = replace(subscription, topics=subscription.entry_topics, snapshot=None)
         while cursor < head:
@@ -130,16 +135,16 @@ class SyncConnection:
                     await self.socket.send_str(payload.decode())
 
     def subscribe(self) -> Subscription:
-        """What this member hears by now."""
-        check_still_valid(self.core, self.ctx.caller)
+        """Return the current subscription of the member. Raises INVALID_TOKEN or ROOM_NOT_FOUND."""
+        check_token_valid(self.core, self.ctx.caller)
         return subscription_for(
             self.core, self.ctx.app.render_cache, self.session, self.player, binary=True
         )
 
     async def handle_message(self, message: WSMessage) -> None:
-        """Do what a message asks; what is refused is told to him who asked."""
+        """Handle a message. Errors are sent to the client; INVALID_TOKEN also closes the connection."""
         try:
-            check_still_valid(self.core, self.ctx.caller)
+            check_token_valid(self.core, self.ctx.caller)
             if message.type is WSMsgType.BINARY:
                 await self._handle_binary(message.data)
             else:
@@ -184,7 +189,7 @@ class SyncConnection:
         await self.core.execute(send_binary, room_id=self.session, sender=self.player, data=text)
 
     async def send_error(self, error: DomainError) -> None:
-        """Say that something was refused, and why."""
+        """Send an `error` message."""
         details = validation_details(error, "body")
         if details:
             path = ".".join(map(str, details[0]["loc"][1:]))
@@ -197,7 +202,7 @@ class SyncConnection:
 
 
 async def _receive_join(socket: web.WebSocketResponse) -> bytes:
-    """The first message, unless it does not come or is no text."""
+    """Return the first message. Raises INVALID_REQUEST if it is late or not text."""
     try:
         message = await socket.receive(JOIN_TIMEOUT_SECONDS)
     except TimeoutError:
@@ -211,13 +216,13 @@ async def _receive_join(socket: web.WebSocketResponse) -> bytes:
 
 
 def _normalize_player(text: str) -> str:
-    """A player as a client may write it, in the form in which we do."""
+    """Return the name of a player as `render.name_of` formats it."""
     code = render.parse_uuid(text)
     return render.format_uuid(code) if code else text.strip().upper()
 
 
 def sync_frame(id: int, payload: bytes) -> bytes:
-    """A frame; one that came as binary goes as binary."""
+    """Return a WebSocket frame: binary for a BinaryPayload, otherwise text."""
     framed = ws_frame(id, payload)
     return b"\x82" + framed[1:] if isinstance(payload, BinaryPayload) else framed
 

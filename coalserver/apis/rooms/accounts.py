@@ -1,4 +1,4 @@
-"""Accounts: sign in and out, register, tickets, and what one is in."""
+"""Accounts: login, logout, registration, tickets, and the rooms and sessions of a user."""
 
 from aiohttp import web
 
@@ -20,13 +20,14 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
 from coalserver.security.passwords import PasswordService
 from coalserver.web.api import Route
+from coalserver.web.bearer import issue_ticket
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.streaming.tickets import TICKET_SECONDS
 
 
 async def login(ctx: RequestContext) -> web.StreamResponse:
-    """Sign in with a password, or as a guest who needs none; the token is shown this once."""
+    """Log in with a password or as a guest, and return a new token."""
     kind = ctx.body["credential_type"]
     if kind == "guest":
         name = ctx.body.get("username", "")
@@ -45,6 +46,7 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
+    """Return the player and a new token. Raises INVALID_CREDENTIALS or RATE_LIMITED."""
     email = ctx.body.get("email", "").strip().lower()
     limiter, limit_keys = ctx.app.failure_limiter, (f"login {ctx.address}", f"login {email}")
     with limiter.guard(*limit_keys, on=ErrorCode.INVALID_CREDENTIALS):
@@ -62,13 +64,13 @@ async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
 
 
 async def logout(ctx: RequestContext) -> web.StreamResponse:
-    """End the token; a guest without another one leaves every room and session."""
+    """Revoke the token. A guest with no other token leaves all rooms and sessions."""
     await ctx.core.execute(revoke_token, token_id=ctx.caller.token_id)
     return no_content()
 
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
-    """Make an account. It may sign in at once: this server sends no e-mail."""
+    """Create an account, which can log in at once: the server sends no e-mail to verify it."""
     email = validate_email(ctx.body["email"])
     password = await ctx.app.service(PasswordService).hash(validate_password(ctx.body["password"]))
     account = await ctx.core.execute(
@@ -81,19 +83,18 @@ async def register(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def create_ticket(ctx: RequestContext) -> web.StreamResponse:
-    """A ticket for one feed, for browsers that cannot set headers on a WebSocket."""
-    issued = ctx.app.tickets.issue(ctx.caller)
-    return json_response({"ticket": issued, "expiresIn": TICKET_SECONDS})
+    """Issue a ticket for one feed: browsers cannot set headers on a WebSocket."""
+    return json_response({"ticket": issue_ticket(ctx), "expiresIn": TICKET_SECONDS})
 
 
 async def get_user(ctx: RequestContext) -> web.StreamResponse:
-    """What everyone may know of a user."""
+    """Return the id and name of a user."""
     user_player = ctx.core.query(get_player, id=ctx.int_param("user"))
     return json_response(render.user(user_player.id, user_player.name))
 
 
 async def list_rooms_and_sessions(ctx: RequestContext) -> web.StreamResponse:
-    """The rooms and running sessions I am in: resume my games."""
+    """Return the open rooms and running sessions of the caller."""
     user_player = ctx.core.query(get_player, id=ctx.int_param("user"))
     if user_player.id != ctx.caller.player_id:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
@@ -103,12 +104,13 @@ async def list_rooms_and_sessions(ctx: RequestContext) -> web.StreamResponse:
     return json_response(
         {
             "rooms": [
-                render.reference("room", one.id, one.game) | render.room_row(state, one)
-                for one in rooms
+                render.reference("room", room.id, room.game) | render.room_row(state, room)
+                for room in rooms
             ],
             "sessions": [
-                render.reference("session", one.id, one.game) | render.session_row(state, one)
-                for one in sessions
+                render.reference("session", session.id, session.game)
+                | render.session_row(state, session)
+                for session in sessions
             ],
         }
     )

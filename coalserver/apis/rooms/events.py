@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from coalserver.apis.rooms.auth import check_still_valid, listener
+from coalserver.apis.rooms.auth import listener
 from coalserver.apis.rooms.event_payloads import render_room_event, session_event_renderer
 from coalserver.apis.rooms.render import find_seat_number
 from coalserver.apis.rooms.rooms import ROOM, ROOMS, room_in_path
 from coalserver.apis.rooms.sessions import SESSION, visible_session_in_path
 from coalserver.core import topics
+from coalserver.core.caller import check_token_valid
 from coalserver.core.engine import Core
 from coalserver.core.ports import Topic
 from coalserver.core.queries.games import get_listed_game
@@ -31,7 +32,7 @@ async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
     )
 
     def subscribe() -> Subscription:
-        check_still_valid(core, caller)
+        check_token_valid(core, caller)
         return subscription
 
     return await serve_events(ctx, subscribe)
@@ -57,7 +58,7 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
     after_close = replace(for_others, ended=True)
 
     def subscribe() -> Subscription:
-        check_still_valid(core, caller)
+        check_token_valid(core, caller)
         lobby = core.state.get(Lobby, room)
         if lobby is None or not lobby.open:
             return after_close
@@ -72,7 +73,7 @@ async def session_events(ctx: RequestContext) -> web.StreamResponse:
     core, caller = ctx.core, ctx.caller
 
     def subscribe() -> Subscription:
-        check_still_valid(core, caller)
+        check_token_valid(core, caller)
         room = core.state.get(Room, session)
         if room is None:
             raise DomainError(ErrorCode.ROOM_NOT_FOUND)

@@ -53,7 +53,7 @@ def room_row(state: State, lobby: Lobby) -> JSON:
 
 
 class RoomRowCache:
-    """Cache of rendered rows of the list of rooms, by lobby, until the lobby or its host changes."""
+    """Rendered rows of the list of rooms, cached until the lobby or its host changes."""
 
     #: The cache is cleared at this size, so that closed lobbies do not use memory forever.
     MAX_ROWS = 20_000
