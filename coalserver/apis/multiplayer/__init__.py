@@ -1,4 +1,4 @@
-"""The multiplayer API: players, data, leaderboard, matchmaking, rooms, realtime. See README.md beside this file."""
+"""The multiplayer API: players, data, leaderboards, matchmaking, rooms and realtime, as in README.md."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -8,7 +8,7 @@ from coalserver.web.api import Api, Route
 
 
 def all_routes() -> tuple[Route, ...]:
-    """The ROUTES of the modules beside this file, one for each part of the document."""
+    """Return the ROUTES of all modules in this package."""
     names = sorted(module.name for module in iter_modules(__path__))
     modules = [import_module(f"{__name__}.{name}") for name in names]
     return tuple(route for module in modules for route in getattr(module, "ROUTES", ()))

@@ -1,4 +1,7 @@
-"""Who calls: a game by its tokens, a player by the private key. Query or header; the header wins."""
+"""Authentication with the tokens of a game and the private key of a player.
+
+Credentials come in headers or in the query. A header takes precedence.
+"""
 
 from typing import NoReturn
 
@@ -10,18 +13,18 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
 from coalserver.web.context import RequestContext
 
-#: Credential -> its name in the query, and the headers that outrank it.
+#: Credential -> its name in the query, and its headers.
 CREDENTIAL_SOURCES = {
     "api": ("api_token", ("X-Api-Token",)),
     "player": ("player_token", ("X-Game-Player-Token", "X-Player-Token")),
     "private": ("private_token", ("X-Api-Private-Token",)),
 }
-#: In these files all that is needed is asked for before any of it is tried.
+#: Below these paths every required credential must be present before the first is checked.
 REQUIRE_ALL_FIRST = ("/api/game_players.php", "/api/game_data.php")
 
 
 def find_credential(ctx: RequestContext, kind: str) -> str:
-    """A credential as the request shows it, or empty."""
+    """Return a credential from the request, or an empty string."""
     name, headers = CREDENTIAL_SOURCES[kind]
     for header in headers:
         if ctx.request.headers.get(header):
@@ -30,7 +33,7 @@ def find_credential(ctx: RequestContext, kind: str) -> str:
 
 
 def _get_game(ctx: RequestContext) -> Game:
-    """The game whose API token this is."""
+    """Return the game with the API token of the request. Raises TOKEN_REQUIRED or INVALID_TOKEN."""
     secret = _get_credential(ctx, "api")
     found = ctx.core.query(game_by_token, secret=secret)
     if found is None:
@@ -39,12 +42,15 @@ def _get_game(ctx: RequestContext) -> Game:
 
 
 def game_only(ctx: RequestContext) -> Caller:
-    """Anyone who knows the game's API token."""
+    """Authenticate a game by its API token."""
     return Caller(game=_get_game(ctx))
 
 
 def game_or_player(ctx: RequestContext) -> Caller:
-    """Anyone who knows the game's API token; a player who shows his key must not be banned."""
+    """Authenticate a game and, if the request has a valid private key, a player of it.
+
+    Raises BANNED for a banned player. An invalid private key is ignored.
+    """
     current_game = _get_game(ctx)
     secret = find_credential(ctx, "player")
     found = ctx.core.query(player_by_key, secret=secret) if secret else None
@@ -55,7 +61,7 @@ def game_or_player(ctx: RequestContext) -> Caller:
 
 
 def player(ctx: RequestContext) -> Caller:
-    """A player of the game, who is not banned from it."""
+    """Authenticate a game and a player of it. Raises BANNED for a banned player."""
     if ctx.route.path.startswith(REQUIRE_ALL_FIRST):
         _get_credential(ctx, "api")
         _get_credential(ctx, "player")
@@ -71,7 +77,7 @@ def player(ctx: RequestContext) -> Caller:
 
 
 def game_owner(ctx: RequestContext) -> Caller:
-    """The owner of the game, who knows both its tokens."""
+    """Authenticate the owner of a game by its API token and its private token."""
     api, secret = _get_credential(ctx, "api"), _get_credential(ctx, "private")
     found = ctx.core.query(game_by_tokens, api=api, private=secret)
     if found is None:
@@ -79,9 +85,9 @@ def game_owner(ctx: RequestContext) -> Caller:
     return Caller(game=found)
 
 
-def check_not_banned(ctx: RequestContext, tag: str, id: int) -> None:
-    """Refuse a player who is shut out of the game now."""
-    ban = ctx.core.query(find_active_ban, game=tag, player=id, now=ctx.now)
+def check_not_banned(ctx: RequestContext, tag: str, player_id: int) -> None:
+    """Raise BANNED if a ban of the player from the game is active."""
+    ban = ctx.core.query(find_active_ban, game=tag, player=player_id, now=ctx.now)
     if ban is not None:
         raise DomainError(ErrorCode.BANNED, ban=ban)
 

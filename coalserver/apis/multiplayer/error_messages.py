@@ -1,13 +1,13 @@
-"""Every refusal of this dialect, in one table a translator could read.
+"""The status and text of every error of this API.
 
-Keys, from the most particular: (reason, what, endpoint), (reason, what, file), (reason, what),
-(reason, endpoint), (reason, file), reason. `what` is the credential or the member it is about.
+Keys, from the most to the least specific: (code, subject, endpoint), (code, subject, file), (code, subject),
+(code, endpoint), (code, file), code. The subject is the credential, member or mistake in question.
 """
 
 from coalserver.apis.multiplayer.schemas import MAX_IDENTIFIER_LENGTH, MAX_JSON_BYTES
 from coalserver.domain.errors import ErrorCode
 
-#: A status and a sentence.
+#: Status and text.
 ErrorMessage = tuple[int, str]
 MessageKey = ErrorCode | tuple[ErrorCode, str] | tuple[ErrorCode, str, str]
 
@@ -169,12 +169,12 @@ _BODIES: dict[MessageKey, ErrorMessage] = {
     ),
     (ErrorCode.RATE_LIMITED, "missed"): (
         429,
-        "Messages came while the connection was too slow: {count} missed",
+        "The connection was too slow: {count} missed messages",
     ),
     ErrorCode.VERSION_CONFLICT: (412, "The data has changed: its version is {version}"),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: (
         422,
-        "This Idempotency-Key came with another request before",
+        "This Idempotency-Key was used for another request",
     ),
     ErrorCode.CURSOR_AHEAD: (400, "Invalid last_update"),
 }
@@ -293,36 +293,36 @@ _PLAY: dict[MessageKey, ErrorMessage] = {
     ErrorCode.NO_TARGETS: (400, "No valid target players found"),
 }
 
-#: Reasons that no request to this dialect can meet; worded so that none is ever without words.
+#: Codes that no request to this API raises. They are here so that every code has a message.
 _OTHER_APIS: dict[MessageKey, ErrorMessage] = {
     ErrorCode.INVALID_CREDENTIALS: (403, "Invalid credentials"),
     ErrorCode.INVALID_CREDENTIAL_TYPE: (400, "Invalid credentials"),
-    ErrorCode.EMAIL_UNVERIFIED: (403, "The account is not confirmed"),
+    ErrorCode.EMAIL_UNVERIFIED: (403, "The e-mail address is not confirmed"),
     ErrorCode.EMAIL_TAKEN: (400, "This e-mail address is taken"),
     ErrorCode.INVALID_EMAIL: (400, "This is not an e-mail address"),
     ErrorCode.PASSWORD_TOO_SHORT: (400, "The password is too short"),
     ErrorCode.TARGET_NOT_FOUND: (404, "Player not found"),
-    ErrorCode.SELF_NOT_ALLOWED: (400, "That is you yourself"),
-    ErrorCode.PERMISSION_DENIED: (403, "This belongs to another player"),
-    ErrorCode.HOST_DENIED: (403, "You are not welcome here"),
+    ErrorCode.SELF_NOT_ALLOWED: (400, "This is your own player"),
+    ErrorCode.PERMISSION_DENIED: (403, "Permission denied"),
+    ErrorCode.HOST_DENIED: (403, "The host does not admit you"),
     ErrorCode.GAME_NOT_FOUND: (404, "Game not found"),
     ErrorCode.ACCOUNT_NOT_FOUND: (404, "Account not found"),
     ErrorCode.ACCOUNT_INACTIVE: (403, "The account is not active"),
-    ErrorCode.LAST_ADMIN: (400, "There must be an admin"),
+    ErrorCode.LAST_ADMIN: (400, "The last admin cannot be removed"),
     ErrorCode.ADMIN_REQUIRED: (403, "Only an admin may do this"),
-    ErrorCode.ADMIN_NOT_REMOVABLE: (400, "An admin's account is not removed"),
+    ErrorCode.ADMIN_NOT_REMOVABLE: (400, "An admin's account cannot be removed"),
     ErrorCode.TOO_MANY_TOKENS: (400, "The account has too many tokens"),
     ErrorCode.INVALID_CLIENT: (400, "Unknown client"),
     ErrorCode.INVALID_GRANT: (400, "Invalid grant"),
     ErrorCode.INVALID_SCOPE: (400, "Invalid scope"),
     ErrorCode.WORLD_NOT_FOUND: (404, "World not found"),
-    ErrorCode.VISITOR_NOT_FOUND: (404, "Nobody of this name was in the world"),
-    ErrorCode.USERNAME_TAKEN: (400, "This name is another account's"),
+    ErrorCode.VISITOR_NOT_FOUND: (404, "Player not found in this world"),
+    ErrorCode.USERNAME_TAKEN: (400, "This name belongs to another account"),
     ErrorCode.SHORT_NAME_TAKEN: (400, "Another world has this short name"),
-    ErrorCode.SHORT_NAME_RESERVED: (400, "A page of this site has this address"),
+    ErrorCode.SHORT_NAME_RESERVED: (400, "This short name is reserved"),
     ErrorCode.GAME_EXISTS: (400, "This game exists already"),
-    ErrorCode.STORAGE_ITEM_NOT_FOUND: (404, "Nothing is kept under this name"),
-    ErrorCode.STORAGE_ITEM_REFUSED: (400, "The game does not keep this value"),
+    ErrorCode.STORAGE_ITEM_NOT_FOUND: (404, "Storage item not found"),
+    ErrorCode.STORAGE_ITEM_REFUSED: (400, "The game rejects this value"),
 }
 
 ERROR_MESSAGES: dict[MessageKey, ErrorMessage] = {
@@ -333,7 +333,7 @@ ERROR_MESSAGES: dict[MessageKey, ErrorMessage] = {
     **_OTHER_APIS,
 }
 
-#: What is said when a write has failed, by endpoint or by file; else it is a stray 500.
+#: Endpoint or file -> text of the error for a failed write; others answer with a plain 500.
 WRITE_ERROR_MESSAGES = {
     f"{PLAYERS}/register": "Failed to register player",
     f"{PLAYERS}/heartbeat": "Failed to update heartbeat",
@@ -355,7 +355,7 @@ WRITE_ERROR_MESSAGES = {
     "realtime.php/token": "Failed to generate realtime token",
 }
 
-#: Status, or (status, file) -> the status and sentence of what reached no handler that worked.
+#: Status, or (status, file) -> status and text of an HTTP error.
 HTTP_ERRORS: dict[int | tuple[int, str], ErrorMessage] = {
     404: (404, "Invalid endpoint"),
     (404, PLAYERS): (400, "Invalid endpoint"),

@@ -1,6 +1,6 @@
-"""What refusals are called in this dialect: status and sentence, as the document's error reference has them.
+"""Rendering of errors, with the status and text of the document's error reference.
 
-An endpoint is named as its path is, without `/api/` and ids: `game_room.php/actions/complete`.
+An endpoint is named by its path without `/api/` and ids: `game_room.php/actions/complete`.
 """
 
 import re
@@ -22,12 +22,12 @@ from coalserver.web.schemas import format_errors
 
 _IDS = re.compile(r"/\{\w+\}")
 _FILE = re.compile(r"/api/(\w+\.php)")
-#: The files in which a wrong method is a 405; in the others there is no such endpoint.
+#: Files whose endpoints answer a wrong method with 405; the others answer 404.
 FILES_WITH_405 = ("game_players.php", "game_data.php", "leaderboard.php", "time.php")
 
 
 def endpoint_name(path: str) -> str:
-    """A route's path as the tables of words name it."""
+    """Return the name of a route's endpoint in the error messages."""
     return _IDS.sub("", path).replace("//", "/").removeprefix("/api/")
 
 
@@ -49,12 +49,15 @@ def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
 
 
 def message_text(error: DomainError, endpoint: str) -> str:
-    """The sentence alone, for what is no answer to a request."""
+    """Return the text of an error, for messages on the realtime socket."""
     return _format_message(error_message(error, endpoint)[1], error.details)
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """`{"success": false, "error"}` with the status of the reason, and what belongs to some."""
+    """Return `{"success": false, "error": …}` with the status of the error.
+
+    BANNED adds `ban_info`, VERSION_CONFLICT `version`, RATE_LIMITED the header Retry-After.
+    """
     code, details = error.code, error.details
     status, message = error_message(error, endpoint_name(ctx.route.path))
     payload: JSON = {"success": False, "error": _format_message(message, details)}
@@ -71,7 +74,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
-    """The same shape for what no handler answered, or none that worked."""
+    """Return an error of the same shape for 404, 405, 413, 415 and 500."""
     found = _FILE.match(request.path)
     file = found[1] if found else ""
     if status == 405 and file not in FILES_WITH_405:
@@ -81,7 +84,7 @@ def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
 
 
 def render_unavailable(ctx: RequestContext) -> web.StreamResponse:
-    """A write has failed: what the document says of that at this endpoint, if anything."""
+    """Return the document's error for a failed write at this endpoint, otherwise a 500."""
     endpoint = endpoint_name(ctx.route.path)
     message = WRITE_ERROR_MESSAGES.get(endpoint) or WRITE_ERROR_MESSAGES.get(
         endpoint.partition("/")[0]
@@ -92,6 +95,7 @@ def render_unavailable(ctx: RequestContext) -> web.StreamResponse:
 
 
 def ban_info(ban: Ban) -> JSON:
+    """Return a ban as `ban_info` of an error."""
     return {
         "ban_id": ban.code,
         "ban_duration": ban.duration,
@@ -102,7 +106,7 @@ def ban_info(ban: Ban) -> JSON:
 
 
 class _Details(dict[str, object]):
-    """A fact that is not known leaves a gap, and no fault."""
+    """Details for the text of an error; a missing one is rendered as `…`."""
 
     def __missing__(self, name: str) -> str:
         return "…"

@@ -1,4 +1,4 @@
-"""`realtime.php` and the socket: what members of a room tell one another at once."""
+"""`realtime.php` and the WebSocket: messages relayed between the members of a room."""
 
 from aiohttp import WSCloseCode, web
 
@@ -16,14 +16,17 @@ from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import WebSocketConnection
 
-#: Bytes of one message.
+#: Bytes of one message from a client.
 MAX_MESSAGE_BYTES = 64 * 1024
 TOKEN_REQUIRED = (WSCloseCode.POLICY_VIOLATION, "Token required")
 TOKEN_INVALID = (WSCloseCode.POLICY_VIOLATION, "Invalid token")
 
 
 async def issue_token(ctx: RequestContext) -> web.StreamResponse:
-    """What opens the socket, once; the same until it is used."""
+    """Return the caller's token for one connection; the same until it is used.
+
+    Raises NOT_MEMBER if the caller is in no room with realtime.
+    """
     room = ctx.core.query(room_of_player, player=ctx.caller.player_id)
     if room is None or not room.realtime:
         raise DomainError(ErrorCode.NOT_MEMBER)
@@ -42,14 +45,14 @@ async def issue_token(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def validate_token(ctx: RequestContext) -> web.StreamResponse:
-    """Whether a token of this game would open the socket now."""
+    """Return whether a token of this game is valid."""
     realtime_token = ctx.app.per_process(Relay).tokens.find(token_param(ctx))
     room = None if realtime_token is None else ctx.core.state.get(Room, realtime_token.room)
     return success({"valid": room is not None and room.game == ctx.caller.get_game().tag})
 
 
 async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
-    """The caller's token opens nothing any more, and what it has opened is closed."""
+    """Revoke the caller's token and close the caller's connection."""
     relay = ctx.app.per_process(Relay)
     revoked = relay.tokens.revoke(ctx.caller.player_id)
     member = relay.find_member(ctx.caller.player_id)
@@ -60,7 +63,7 @@ async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def open_socket(ctx: RequestContext) -> web.StreamResponse:
-    """The socket itself. Whoever may not have it is told so in the words of a close."""
+    """Open a WebSocket and relay until it closes. An invalid token closes it with a reason."""
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
     await connection.open(ctx.request)
     relay, secret = ctx.app.per_process(Relay), token_param(ctx)
@@ -74,7 +77,7 @@ async def open_socket(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def run_member(ctx: RequestContext, member: Member) -> None:
-    """Let a member send and hear until it ends; its player is there for as long."""
+    """Relay for a member until its connection ends. The player is online for as long."""
     ctx.caller = Caller(player_id=member.player)
     presence = ctx.core.presence
     presence.hold(member.player)
@@ -89,7 +92,7 @@ async def run_member(ctx: RequestContext, member: Member) -> None:
 
 
 def render_connected(ctx: RequestContext, member: Member) -> bytes:
-    """What a client is told first."""
+    """Return the first message to a client."""
     room = ctx.core.state.get(Room, member.room)
     player = ctx.core.query(get_player, id=member.player)
     return realtime_messages.connected_frame(
@@ -102,18 +105,18 @@ def render_connected(ctx: RequestContext, member: Member) -> bytes:
 
 
 async def describe_socket(ctx: RequestContext) -> web.StreamResponse:
-    """Where the socket is, for clients that look before they open it."""
+    """Return a hint for clients that request the address before they connect."""
     return success({"message": "Open a WebSocket here, with ?token= and ?client="})
 
 
 def token_param(ctx: RequestContext) -> str:
-    """The realtime token of a request; a header outranks the query."""
+    """Return the realtime token from the header or the query; the header takes precedence."""
     header = ctx.request.headers.get("X-Realtime-Token", "").strip()
     return header or ctx.query.get("token", "").strip()
 
 
 def client_type_param(ctx: RequestContext) -> str:
-    """What kind of client this is."""
+    """Return the client type from the query; `json` unless it is valid."""
     requested = ctx.query.get("client", "").strip().lower()
     return requested if requested in realtime_messages.CLIENT_TYPES else realtime_messages.JSON
 

@@ -1,4 +1,4 @@
-"""Frames of the realtime socket: what clients say, and how each kind of client is told."""
+"""Messages of the realtime socket: parsing, and rendering for each client type."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +12,18 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.body import parse_json
 from coalserver.web.streaming.websocket import frame
 
-#: Kinds of clients. Free JSON goes to `unity` as a string, to the others as it is.
+#: Client types. `unity` gets data as a string, the others as JSON.
 JSON, UNITY, DOTNET = CLIENT_TYPES = ("json", "unity", "dotnet")
-#: These read a message into one buffer of 4,096 bytes: what is longer would arrive in pieces.
+#: These clients read a message into one buffer of 4,096 bytes; they split a longer one.
 SMALL_BUFFER_CLIENTS, SMALL_BUFFER_BYTES = (UNITY, DOTNET), 4095
-#: Characters a command may have.
+#: Characters of a command.
 MAX_COMMAND_LENGTH = 100
-#: Under this name the table of sentences knows the socket.
+#: The name of the socket in the error messages.
 ENDPOINT = SOCKET
 
 
 def parse_message(raw: bytes) -> dict[str, Any]:
-    """What a client says: one JSON object."""
+    """Return the JSON object of a text message. Raises INVALID_REQUEST."""
     payload = parse_json(raw)
     if not isinstance(payload, dict):
         raise invalid_request("body")
@@ -32,17 +32,17 @@ def parse_message(raw: bytes) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Message:
-    """What one member sends to others. Written once for each kind of receiver, however many there are."""
+    """A message from one member to others, rendered once for each client type."""
 
     command: bytes
     data: bytes
-    #: The data as the string it came as, or None.
+    #: The data as the string in which it came, or None.
     text: str | None
     sender: bytes
 
     @classmethod
     def parse(cls, params: dict[str, Any], sender: bytes) -> "Message":
-        """Out of a `send`, whichever form its data have."""
+        """Return the message of a `send` with `data` or `data_json`. Raises INVALID_REQUEST."""
         command = params.get("command")
         if command is None or command == "":
             raise invalid_request("command")
@@ -56,7 +56,7 @@ class Message:
         return cls(orjson.dumps(command), _parse_data_text(text), text, sender)
 
     def render(self, client_type: str) -> bytes:
-        """The frame for receivers of one kind."""
+        """Return the frame for one client type. Raises INVALID_REQUEST if it is too long for it."""
         if client_type == UNITY:
             text = self.data.decode() if self.text is None else self.text
             name, value = b"data_json", orjson.dumps(text)
@@ -77,30 +77,33 @@ class Message:
 
 
 def render_sender(id: int, name: str, is_host: bool) -> bytes:
-    """Who sends, as receivers are told."""
+    """Return `sender` of a message as JSON."""
     return orjson.dumps({"is_host": is_host, "game_player_id": id, "player_name": name})
 
 
 def connected_frame(**data: Any) -> bytes:
+    """Return the frame that opens a connection."""
     return frame(orjson.dumps({"type": "connected", "data": data}))
 
 
 def sent_frame(command: bytes, count: int) -> bytes:
+    """Return the confirmation of a message, with the number of its receivers."""
     return frame(b'{"type":"sent","command":%b,"target_count":%d}' % (command, count))
 
 
 def heartbeat_ack_frame(now: float) -> bytes:
+    """Return the answer to a heartbeat."""
     return frame(b'{"type":"heartbeat_ack","timestamp":%d}' % now)
 
 
 def error_frame(error: DomainError, **more: Any) -> bytes:
-    """What went wrong, in the words of the table."""
+    """Return an error as a frame, with further members of its data."""
     data = {"message": message_text(error, ENDPOINT), **more}
     return frame(orjson.dumps({"type": "error", "data": data}))
 
 
 def _parse_data_text(text: str) -> bytes:
-    """Free JSON that came as a string; an empty one is null."""
+    """Return the JSON in a string; null for an empty string."""
     if not text.strip():
         return b"null"
     try:

@@ -1,4 +1,4 @@
-"""Passes: what opens a realtime socket, once. Kept in memory only: after a restart a client asks again."""
+"""Realtime tokens. Each opens one connection. They are in memory only: a restart invalidates them."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from coalserver.core.engine import Core
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
 
-#: Random bytes of a pass: 64 hex digits.
+#: Random bytes of a token, written as 64 hex digits.
 TOKEN_BYTES = 32
-#: Passes remembered after their end: a client is told that its token was good once.
+#: Used and revoked tokens kept, so that their close reason differs from that of unknown tokens.
 MAX_USED_TOKENS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class RealtimeToken:
-    """Lets a player into the relay of one room, for as long as he sits there and keeps his key."""
+    """A token for one room, valid while its player is a member and keeps the same private key."""
 
     token: str
     player: int
     room: int
-    #: The digest of the private key with which it was asked for.
+    #: The digest of the private key that requested the token.
     key_digest: str
 
 
 class RealtimeTokens:
-    """At most one pass for each player."""
+    """The valid tokens, at most one for each player."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -35,7 +35,7 @@ class RealtimeTokens:
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def issue(self, player: Player, room: Room) -> str:
-        """The pass of a player: the same one until it is used."""
+        """Return the token of a player in a room; the same until it is used."""
         self._delete_invalid()
         realtime_token = self._tokens.get(self._token_by_player.get(player.id, ""))
         if (
@@ -51,32 +51,32 @@ class RealtimeTokens:
         return token
 
     def find(self, token: str) -> RealtimeToken | None:
-        """The pass, if it would open a socket now."""
+        """Return a token if it is valid, otherwise None."""
         realtime_token = self._tokens.get(token)
         return (
             realtime_token if realtime_token is not None and self.is_valid(realtime_token) else None
         )
 
     def use(self, token: str) -> RealtimeToken | None:
-        """The pass, this once; None for one that opens nothing, or nothing any more."""
+        """Return a token if it is valid and invalidate it, otherwise return None."""
         realtime_token = self.find(token)
         if token in self._tokens:
             self._delete(token)
         return realtime_token
 
     def revoke(self, player: int) -> bool:
-        """A player's pass opens nothing any more; gives whether he had one."""
+        """Invalidate the token of a player; return whether there was one."""
         token = self._token_by_player.get(player)
         if token is not None:
             self._delete(token)
         return token is not None
 
     def was_used(self, token: str) -> bool:
-        """Whether there was such a pass."""
+        """Return whether a token was valid before."""
         return token in self._used
 
     def is_valid(self, realtime_token: RealtimeToken) -> bool:
-        """Whether its holder still plays where it leads, with the same key."""
+        """Return whether the player is still a member of the room, with the same private key."""
         player = self._core.state.get(Player, realtime_token.player)
         room = self._core.state.get(Room, realtime_token.room)
         return (
@@ -96,7 +96,7 @@ class RealtimeTokens:
             self._used.popitem(last=False)
 
     def _delete_invalid(self) -> None:
-        """Look at the two that were looked at longest ago: more go than come."""
+        """Delete invalid tokens among the two checked longest ago: at most one token is added per call."""
         for token in list(islice(self._tokens, 2)):
             if self.is_valid(self._tokens[token]):
                 self._tokens.move_to_end(token)

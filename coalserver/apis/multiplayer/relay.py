@@ -1,7 +1,6 @@
-"""The relay: members of a room who hear one another at once. Nothing of it is kept, or on any feed.
+"""The relay of messages between the connected members of a room. Messages are not stored and not in the feed.
 
-A message is written once for each kind of receiver, however many there are, and nobody waits for
-anybody: see `web/outbox.py`.
+A message is rendered once for each client type. A slow client does not delay others: see `send_buffer`.
 """
 
 from collections.abc import Collection
@@ -25,9 +24,9 @@ from coalserver.web.context import AppContext
 from coalserver.web.streaming.send_buffer import FlushScheduler, SendBuffer
 from coalserver.web.streaming.websocket import WebSocketConnection
 
-#: Seconds without a message after which a client is let go. It should say something every 20.
+#: Seconds without a message until a connection is closed. Clients send a heartbeat every 20 s.
 IDLE_SECONDS = 60
-#: Messages of one client in a second: more are not relayed, and of much more it is let go.
+#: Messages of one client in a second: how many are relayed, and above how many it is disconnected.
 MAX_MESSAGES_PER_SECOND, FLOOD_MESSAGES_PER_SECOND = 500, 5_000
 
 TOKEN_INVALIDATED = (WSCloseCode.POLICY_VIOLATION, "Token invalidated")
@@ -42,7 +41,7 @@ STOPPING = (WSCloseCode.SERVICE_RESTART, "The server is stopping")
 
 
 class Relay:
-    """Everyone who is connected, by room and player."""
+    """The connected members, by room and by player."""
 
     def __init__(self, web: AppContext) -> None:
         self.core = web.core
@@ -55,7 +54,7 @@ class Relay:
     def add_member(
         self, realtime_token: RealtimeToken, client_type: str, socket: WebSocketConnection
     ) -> "Member":
-        """The holder of a pass is connected; what connected him before is closed."""
+        """Add a connection for the player of a token and close the player's earlier connection."""
         older = self._member_by_player.get(realtime_token.player)
         if older is not None:
             older.close(*TOKEN_INVALIDATED)
@@ -65,7 +64,7 @@ class Relay:
         return member
 
     def remove_member(self, member: "Member") -> None:
-        """This one hears nothing more. Safe to call twice."""
+        """Remove a connection. Calling it twice is allowed."""
         if self._member_by_player.get(member.player) is not member:
             return
         del self._member_by_player[member.player]
@@ -75,16 +74,16 @@ class Relay:
             del self._rooms[member.room]
 
     def find_member(self, player: int) -> "Member | None":
-        """A player's connection, if he has one."""
+        """Return the connection of a player, or None."""
         return self._member_by_player.get(player)
 
     def members_in_room(self, room: int) -> "dict[int, Member]":
-        """Who is connected in a room, by player."""
+        """Return the connections in a room, by player."""
         return self._rooms[room]
 
 
 class Member:
-    """One connection. Hears its socket, waits for what ends it, and is the timers' sleeper."""
+    """A connection: handler of its socket's messages, waiter of the feed and entry of the timers."""
 
     __slots__ = (
         "player", "room", "client_type", "code", "socket", "send",
@@ -107,11 +106,11 @@ class Member:
         self._core = core = relay.core
         self.code = core.context.rng.randbytes(16).hex()
         self._clock = core.context.clock
-        #: When it last said something; since when that is counted, and how often it was.
+        #: The time of the last message, and the start of the second in which messages are counted.
         self._last_message_at = self._second_started_at = core.now
         self._count = 0
         self._send_buffer = SendBuffer(socket, self, relay.turn)
-        #: Send a frame; False where the client is too slow to have it.
+        #: Send a frame; returns False if the client is too slow and the frame is dropped.
         self.send = self._send_buffer.send
         self._rendered_sender = ("", False, b"")
         self._cursor = core.feed.head
@@ -119,7 +118,7 @@ class Member:
         self._add_waiter()
 
     def close(self, code: int, reason: str, *, at_once: bool = False) -> None:
-        """Nothing more is relayed to or from this one, and its client is told why."""
+        """Stop relaying to and from the member and close the socket with a reason."""
         self._relay.remove_member(self)
         self._core.feed.unsubscribe(self._topics, self)
         self._relay.timers.cancel(self, self._timer)
@@ -127,7 +126,7 @@ class Member:
         self.socket.close(code, reason, at_once=at_once)
 
     def wake(self) -> None:
-        """Something has happened to the player or in the room: may he stay?"""
+        """Close the connection if an event of the player or the room has ended the membership."""
         if self.socket.ended.done():
             return
         if self._core.feed.closed:
@@ -148,10 +147,11 @@ class Member:
         self._add_waiter()
 
     def fail(self, error: Exception) -> None:
+        """Close the connection after an internal error."""
         self.close(*INTERNAL_ERROR)
 
     def expire(self) -> None:
-        """A minute is over: has the client said anything in it?"""
+        """Close the connection after IDLE_SECONDS without a message, otherwise set the timer again."""
         if self.socket.ended.done():
             return
         left = self._last_message_at + IDLE_SECONDS - self._core.now
@@ -161,7 +161,7 @@ class Member:
             self._timer = self._relay.timers.add(self, max(left, 0.1))
 
     def text(self, raw: bytes) -> None:
-        """The client says something."""
+        """Handle a text message. Errors are sent back to the client."""
         now = self._clock()
         if now - self._second_started_at >= 1:
             self._start_second(now)
@@ -182,11 +182,11 @@ class Member:
             self.send(realtime_messages.error_frame(error))
 
     def binary(self) -> None:
-        """Nothing here is binary; it counts like any message."""
+        """Handle a binary message as an invalid message."""
         self.text(b"")
 
     def missed(self, count: int) -> None:
-        """The client was too slow for so many frames, and is so no more."""
+        """Tell the client how many frames were dropped while it was too slow."""
         self.send(
             realtime_messages.error_frame(
                 DomainError(ErrorCode.RATE_LIMITED, what="missed", count=count)
@@ -194,7 +194,7 @@ class Member:
         )
 
     def stalled(self) -> None:
-        """The client takes nothing any more, so no word of farewell either."""
+        """Disconnect a client that reads nothing, without waiting for the close handshake."""
         self.close(*STALLED, at_once=True)
 
     def _relay_message(self, params: dict[str, Any]) -> None:
@@ -203,18 +203,19 @@ class Member:
             raise DomainError(ErrorCode.NOT_MEMBER)
         message = realtime_messages.Message.parse(params, self._render_sender(room))
         receivers = self._receivers(params, room)
-        rendered = {form: message.render(form) for form in {one.client_type for one in receivers}}
+        client_types = {receiver.client_type for receiver in receivers}
+        rendered = {client_type: message.render(client_type) for client_type in client_types}
         count = 0
-        for one in receivers:
-            count += one.send(rendered[one.client_type])
+        for receiver in receivers:
+            count += receiver.send(rendered[receiver.client_type])
         self.send(realtime_messages.sent_frame(message.command, count))
 
     def _receivers(self, params: dict[str, Any], room: Room) -> "Collection[Member]":
-        """Who of those connected is meant. Never the sender; never anyone of another room."""
+        """Return the connected targets of a message, never the sender. Raises NO_TARGETS."""
         target = params.get("target")
         members = self._relay.members_in_room(self.room)
         if target is None or target == "all" or target == "others":
-            return [one for one in members.values() if one is not self]
+            return [member for member in members.values() if member is not self]
         if target == "host":
             receiver_ids = {room.roster.host}
         elif target == "specific":

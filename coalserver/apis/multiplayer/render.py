@@ -1,4 +1,4 @@
-"""How values look in this dialect. Plain functions; nothing is decided here."""
+"""Rendering of values in responses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,37 +14,37 @@ JSON = dict[str, Any]
 
 
 def format_time(at: float) -> str:
-    """`2026-03-13 09:39:06`, in UTC."""
+    """Return a time as `2026-03-13 09:39:06`, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def format_time_or_null(at: float | None) -> str | None:
-    """The same; null for what has not happened yet."""
+    """Return a time as `format_time` does, or None."""
     return None if at is None else format_time(at)
 
 
 def format_iso_time(at: float) -> str:
-    """`2026-03-13T09:39:06+00:00`, in UTC."""
+    """Return a time as `2026-03-13T09:39:06+00:00`, in UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def last_seen(core: Core, player: int) -> float | None:
-    """When a player was last heard of; None for one who never was."""
+    """Return when a player was last seen, or None."""
     return core.presence.last_seen_at(player) or None
 
 
 def success(members: JSON, headers: dict[str, str] | None = None) -> web.StreamResponse:
-    """200 and `success`, with what belongs to it."""
+    """Return a response with `"success": true` and the given members."""
     return json_response({"success": True, **members}, headers=headers)
 
 
 def is_unity_client(ctx: RequestContext) -> bool:
-    """Whether the client cannot read free JSON but as a string: `format=unity`."""
+    """Return whether the client requests JSON members as strings, with `format=unity`."""
     return ctx.query.get("format", "").lower() == "unity"
 
 
 def json_member(ctx: RequestContext, name: str, value: bytes) -> JSON:
-    """A member of free JSON as this client reads it: as it is, or as a string named `…_json`."""
+    """Return a JSON member, for a Unity client as a string named `…_json`."""
     if is_unity_client(ctx):
         return {f"{name}_json": value.decode()}
     return {name: orjson.Fragment(value)}

@@ -465,7 +465,7 @@ class UnityDataSchema(LenientSchema):
 class DeferredSchema:
     """A schema that the handler applies itself, with `load_deferred`.
 
-    The original service checks membership first: a player in no room is told so whatever the body holds.
+    The original service checks membership first: a player in no room gets NOT_MEMBER even for an invalid body.
     """
 
     def __init__(self, schema: BodySchema) -> None:

@@ -1,4 +1,4 @@
-"""`time.php`: what time it is here, and so many hours further."""
+"""`time.php`: the time of the server, in UTC and with an offset."""
 
 import re
 
@@ -11,12 +11,12 @@ from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 
 MIN_OFFSET_HOURS, MAX_OFFSET_HOURS = -12, 14
-#: Hours or half hours; a `+` in a query arrives as a blank.
+#: Hours or half hours. A `+` in a query is decoded as a space.
 OFFSET = re.compile(r"([+ -]?)(\d{1,2}(?:\.[05]0*|:[03]0)?)?\s*", re.ASCII)
 
 
 async def get_time(ctx: RequestContext) -> web.StreamResponse:
-    """The time of this server in UTC, and with `utc` that of a zone, in the same form."""
+    """Return the time in UTC; with `utc`, the time at that offset from UTC."""
     now = ctx.now
     zone = ctx.query.get("utc", "")
     if not zone:
@@ -36,7 +36,10 @@ async def get_time(ctx: RequestContext) -> web.StreamResponse:
 
 
 def parse_offset(text: str) -> float:
-    """Hours from UTC: `+1`, `-2`, `5.5` or `5:30`. A sign alone is none, as some clients write it."""
+    """Return an offset from UTC in hours: `+1`, `-2`, `5.5` or `5:30`.
+
+    Some clients send a sign alone for zero. Raises INVALID_REQUEST for anything else.
+    """
     found = OFFSET.fullmatch(text)
     if found is None:
         raise invalid_request("utc")
