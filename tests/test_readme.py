@@ -1,4 +1,4 @@
-"""The README says all that a stranger needs: every setting, every order, and the two commands."""
+"""README: every setting, command and API is described, and the two commands that start everything are there."""
 
 import re
 from pathlib import Path
@@ -11,36 +11,38 @@ from coalserver.server.app import all_apis
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-#: The map of the code: the folders, and what lies in the package's own.
-MAP = README.partition("```\nrun.py ")[2].partition("```")[0]
+#: The tree of packages in the README.
+TREE = README.partition("```\nrun.py ")[2].partition("```")[0]
 
 
-@pytest.mark.parametrize("one", list(settings()), ids=lambda one: one.name)
-def test_every_setting_is_explained(one):
-    assert f"| `{one.name}` |" in README
+@pytest.mark.parametrize("setting", list(settings()), ids=lambda setting: setting.name)
+def test_readme_describes_setting(setting):
+    assert f"| `{setting.name}` |" in README
 
 
-@pytest.mark.parametrize("order", [*ADMIN_COMMANDS.commands, "check", "restore"])
-def test_every_order_is_shown(order):
-    assert f"python run.py {order}" in README
+@pytest.mark.parametrize("command", [*ADMIN_COMMANDS.commands, "check", "restore"])
+def test_readme_shows_command(command):
+    assert f"python run.py {command}" in README
 
 
-@pytest.mark.parametrize("dialect", all_apis(), ids=lambda dialect: dialect.name)
-def test_every_dialect_is_listed_with_its_contract(dialect):
-    folder = "site" if dialect.name == "site" else f"apis/{dialect.name}"
+@pytest.mark.parametrize("api", all_apis(), ids=lambda api: api.name)
+def test_readme_links_reference_of_api(api):
+    folder = "site" if api.name == "site" else f"apis/{api.name}"
     assert f"(coalserver/{folder}/README.md)" in README
 
 
 @pytest.mark.parametrize(
     "command", ["pip install . && python run.py", "pip install '.[test]' && pytest"]
 )
-def test_both_commands_are_there(command):
+def test_readme_has_both_commands(command):
     assert f"```sh\n{command}\n```" in README
 
 
-def test_the_map_names_what_lies_in_the_package():
-    inside = [
-        path for path in (ROOT / "coalserver").iterdir() if not path.name.startswith(("_", "."))
-    ]
-    names = [path.name + "/" * path.is_dir() for path in inside]
-    assert not [name for name in names if not re.search(rf"(?<![\w/]){re.escape(name)}", MAP)]
+def test_readme_names_every_package():
+    packages = [path.parent.name for path in (ROOT / "coalserver").glob("*/__init__.py")]
+    assert not [name for name in packages if not re.search(rf"(?<![\w/]){name}/", TREE)]
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_readme_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
