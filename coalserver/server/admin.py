@@ -1,4 +1,4 @@
-"""The desk: the core over its store in a data directory, and how it is opened."""
+"""The context of administrative commands: the core on the store of a data directory."""
 
 import asyncio
 import time
@@ -23,18 +23,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class AdminContext:
-    """What an order from the command line may use."""
+    """What a command of the command line can use, in a running server or without one."""
 
     home: DataDirectory
     store: SqliteStore
     core: Core
-    #: Where people and agents find the server, as far as it can know.
+    #: Public URL of the server for people and agents.
     url: str
 
     async def execute(
         self, action: AuditAction, subject: str, command: Callable[..., T], /, **params: Any
     ) -> T:
-        """Run a command, and keep that the command line has asked for it."""
+        """Execute a command of the core and record an audit entry for the command line."""
         params = {
             "actor": COMMAND_LINE,
             "action": action,
@@ -46,13 +46,16 @@ class AdminContext:
 
 
 def public_url(config: Config, listening_url: str) -> str:
-    """The address others are told: one that listens everywhere is nowhere in particular."""
+    """Return `base_url`, or else the listening URL; a wildcard address becomes localhost."""
     local_url = listening_url.replace("//0.0.0.0", "//localhost").replace("//[::]", "//localhost")
     return (config.base_url or local_url).rstrip("/")
 
 
 def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
-    """What every unit goes by. Needs the lock, for the key may have to be made."""
+    """Return clock, rules, limits and keys for the core.
+
+    The caller must hold the lock of the data directory: a missing key is created.
+    """
     limits = Limits(
         max_seats=config.seats_at_once,
         away_after=config.away_after,
@@ -74,7 +77,10 @@ def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
 
 @asynccontextmanager
 async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[AdminContext]:
-    """A desk without a server. Everything is on disk, and the file closed, when this ends."""
+    """Open a data directory without a server; everything is written when the context ends.
+
+    The caller must hold the lock of the data directory.
+    """
     store = SqliteStore(home.database)
     try:
         core = await Core.recover(store, build_core_context(config, home))
@@ -88,5 +94,5 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
             core.writer.close()
             await writer
     finally:
-        # Its thread is no daemon: left open, it would keep the process from ending.
+        # The thread of the store is no daemon and would keep the process alive.
         await store.close()

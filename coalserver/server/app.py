@@ -1,4 +1,4 @@
-"""The composition root: configuration -> store -> core -> services -> dialects. Imports everything."""
+"""The composition root: builds the services and the aiohttp application from a configuration."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,7 +37,7 @@ def build_app_context(
     core: Core,
     store: SqliteStore,
 ) -> AppContext:
-    """What dialects share, as the configuration wants it."""
+    """Return what all APIs and the site share: the core, limits and services."""
     return AppContext(
         core,
         poll_seconds=config.poll_seconds,
@@ -64,28 +64,32 @@ def build_app_context(
 def build_system_service(
     config: Config, home: DataDirectory, restore_request: RestoreRequest, store: SqliteStore
 ) -> SystemService:
-    """What the pages of admins show of the machine, and how they have a backup made and put back."""
+    """Return the service with which administrators see settings and create and restore backups.
+
+    Its functions raise INVALID_REQUEST for a file that is not a valid backup, and OSError for
+    every other failure.
+    """
     defaults, current = as_strings(Config()), as_strings(config)
 
-    async def make(file: Path) -> None:
+    async def create_backup(file: Path) -> None:
         try:
             await backup.backup(home, store, file)
         except OperatorError as error:
-            refuse(error)
+            raise_error(error)
 
-    def look(file: Path) -> Mapping[str, Any]:
+    def read_manifest(file: Path) -> Mapping[str, Any]:
         try:
             return backup.read_manifest(file)
         except OperatorError as error:
-            refuse(error)
+            raise_error(error)
 
-    async def restore(file: Path, by: int, name: str, may: Callable[[], object]) -> None:
+    async def restore(file: Path, account_id: int, name: str, check: Callable[[], object]) -> None:
         try:
-            await restore_request.submit(file, by, name, may)
+            await restore_request.submit(file, account_id, name, check)
         except OperatorError as error:
-            refuse(error)
+            raise_error(error)
 
-    def refuse(error: OperatorError) -> NoReturn:
+    def raise_error(error: OperatorError) -> NoReturn:
         if isinstance(error, backup.InvalidBackup):
             raise DomainError(
                 ErrorCode.INVALID_REQUEST, fields={f"backup_{error.code}": [str(error)]}
@@ -101,23 +105,21 @@ def build_system_service(
         )
         for field in settings(Config)
     )
-    folder, max_bytes = home.path / "backups", config.backup_limit
     return SystemService(
-        *(
-            rows,
-            str(home.path),
-            folder,
-            make,
-            home.temp_directory,
-            max_bytes,
-            look,
-            restore,
-            restore_request.error,
-        )
+        settings=rows,
+        data_directory=str(home.path),
+        backup_directory=home.path / "backups",
+        create_backup=create_backup,
+        temp_directory=home.temp_directory,
+        max_upload_bytes=config.backup_limit,
+        read_manifest=read_manifest,
+        restore=restore,
+        restore_error=restore_request.error,
     )
 
 
 def hosts_api_settings(config: Config) -> HostsApiSettings:
+    """Return the settings of the hosts API."""
     return HostsApiSettings(game=config.hosts_game, strict=config.hosts_login == "strict")
 
 
@@ -127,13 +129,13 @@ def all_apis() -> list[Api]:
 
 
 def build_application(app_context: AppContext) -> web.Application:
-    """The aiohttp application with every dialect mounted."""
+    """Return the aiohttp application with all APIs and the site mounted."""
     app = web.Application(client_max_size=app_context.body_limit)
     pages.setup_pages(app)
     mount(app, app_context, all_apis())
 
     async def close_feed(app: web.Application) -> None:
-        # Who waits for events would otherwise hold up the end.
+        # Requests that wait for events would delay the shutdown until they time out.
         app_context.core.feed.close()
 
     async def close_services(app: web.Application) -> None:
@@ -147,6 +149,7 @@ def build_application(app_context: AppContext) -> web.Application:
 
 
 def retention_policy(config: Config) -> RetentionPolicy:
+    """Return how long housekeeping keeps ended and unused values."""
     return RetentionPolicy(
         away_after=config.away_after,
         closed_seconds=config.closed_kept,

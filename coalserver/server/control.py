@@ -1,7 +1,9 @@
-"""The control socket: how the command line has orders carried out by a running server.
+"""The admin socket: the command line sends commands to a running server through it.
 
-One JSON object a line each way, one order a connection. The answer is `{"answer": …}`, or
-`{"error": …}` with a sentence, and `"why"` where the core refused.
+A Unix socket with one command for each connection. Both sides send one line of JSON: the client
+`{"order": name, "asked": parameters}`, the server `{"answer": result}` or `{"error": message}`, with
+the error code as `"why"` if the domain refused the command. The member names are those of 0.1, so
+that a command line and a server of different versions understand one another.
 """
 
 import asyncio
@@ -22,23 +24,24 @@ from coalserver.storage.data_directory import OperatorError
 
 log = logging.getLogger(__name__)
 
-#: Longest order, and seconds it may take to arrive.
+#: Longest request line, and seconds until it has to arrive.
 MAX_LINE_BYTES = 2**20
 TIMEOUT_SECONDS = 10
-#: The system takes 107 bytes on Linux and 103 elsewhere.
+#: Linux accepts 107 bytes, other systems 103.
 MAX_SOCKET_PATH_BYTES = 100
 
 
 class AdminCommand(Protocol):
-    """A command of the command line that a running server can execute."""
+    """A command of the command line that a running server executes."""
 
     @property
-    def run(self) -> Callable[..., Awaitable[Any]]: ...
+    def run(self) -> Callable[..., Awaitable[Any]]:
+        """The coroutine function, called with an AdminContext and the parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCommands:
-    """The commands that the admin socket takes, by name, and the message for a refused one."""
+    """The commands that the admin socket accepts, by name, and how errors are rendered."""
 
     commands: Mapping[str, AdminCommand]
     message: Callable[[DomainError], str]
@@ -51,20 +54,22 @@ class ServerNotRunning(Exception):
 async def run_admin_command(
     context: AdminContext, name: str, params: Mapping[str, Any], commands: AdminCommands
 ) -> dict[str, Any]:
-    """Do an order, here or in the server; gives what goes over the socket."""
+    """Execute a command and return the response of the socket protocol."""
     command = commands.commands.get(name)
     if command is None:
-        return {"error": f"The running server knows no order {name!r}: restart it after an update."}
+        return {
+            "error": f"The running server does not know the command {name!r}. Restart it after an update."
+        }
     try:
         return {"answer": await command.run(context, **params)}
-    except DomainError as refusal:
-        return {"error": commands.message(refusal), "why": refusal.code.value}
+    except DomainError as error:
+        return {"error": commands.message(error), "why": error.code.value}
     except (OperatorError, StoreFailed) as error:
         return {"error": str(error)}
 
 
 class ControlServer:
-    """The listening side. Orders that have begun are finished before it closes."""
+    """The server side of the socket. Closing waits for running commands."""
 
     def __init__(self, context: AdminContext, commands: AdminCommands) -> None:
         self._context = context
@@ -75,14 +80,14 @@ class ControlServer:
         self._busy: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
-        """Begin to listen, for the owner of the data directory only."""
+        """Listen. Only the owner of the data directory can connect."""
         listener = _bind(self._context.home.control)
         self._server = await asyncio.start_unix_server(
             self._serve_connection, sock=listener, limit=MAX_LINE_BYTES
         )
 
     async def close(self) -> None:
-        """Take no more orders, and return when the ones begun are answered."""
+        """Accept no more commands and return when the running ones are answered."""
         self._closing = True
         if self._server is not None:
             self._server.close()
@@ -103,7 +108,7 @@ class ControlServer:
                 line = json.loads(await asyncio.wait_for(reader.readline(), TIMEOUT_SECONDS))
                 name, params = line["order"], line["asked"]
             except (ValueError, LookupError, TypeError, OSError, asyncio.CancelledError):
-                # No order, or too long or too late a one, or we are closing: nobody to talk to.
+                # Not a command, too long, too late, or the server is closing: close without an answer.
                 return
             finally:
                 self._reading.discard(task)
@@ -111,7 +116,7 @@ class ControlServer:
                 return
             self._busy.add(task)
             result = await run_admin_command(self._context, name, params, self._commands)
-            log.info("Order %s: %s.", name, "done" if "answer" in result else "not done")
+            log.info("Command %s %s.", name, "executed" if "answer" in result else "failed")
             writer.write(json.dumps(result).encode() + b"\n")
             with suppress(OSError):
                 await asyncio.wait_for(writer.drain(), TIMEOUT_SECONDS)
@@ -121,14 +126,17 @@ class ControlServer:
 
 
 async def listen(context: AdminContext, commands: AdminCommands) -> ControlServer:
-    """Take orders for a desk from now on. Whoever calls holds the lock of the data directory."""
+    """Return an open ControlServer. The caller must hold the lock of the data directory."""
     control = ControlServer(context, commands)
     await control.open()
     return control
 
 
 def send_command(path: Path, command: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Have a running server carry out an order; NobodyThere if none listens."""
+    """Send a command to the running server and return its response.
+
+    Raises ServerNotRunning, or OperatorError if the socket cannot be used.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             with _short_address(path) as name:
@@ -142,17 +150,17 @@ def send_command(path: Path, command: str, params: Mapping[str, Any]) -> dict[st
             connection.sendall(json.dumps({"order": command, "asked": params}).encode() + b"\n")
             reply = file.readline()
     if not reply.endswith(b"\n"):
-        return {"error": "The server broke off before it answered; its log says why."}
+        return {"error": "The server closed the connection without an answer. See its log."}
     result: dict[str, Any] = json.loads(reply)
     return result
 
 
 def _bind(path: Path) -> socket.socket:
-    """A socket under this name, in place of one that a crash has left."""
+    """Return a socket bound to the path; a socket file that a crash left is replaced."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # Before it has a name, so that there is no moment in which others could come in.
+        # Before it is bound, so that other users cannot connect in between.
         os.fchmod(listener.fileno(), 0o600)
         with _short_address(path) as name:
             listener.bind(name)
@@ -167,7 +175,7 @@ def _bind(path: Path) -> socket.socket:
 
 @contextmanager
 def _short_address(path: Path) -> Iterator[str]:
-    """A name for a socket that the system takes, however long its path is."""
+    """Yield an address for the path; a path that is too long goes through /proc."""
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         yield str(path)
         return

@@ -1,4 +1,4 @@
-"""The life of the server: it starts, serves, ends for a restore and begins again, and stops."""
+"""The life cycle of the server: start, serve, restart after a restore, stop."""
 
 import asyncio
 import gc
@@ -35,43 +35,44 @@ from coalserver.web.streaming.parked_poll import ParkingRunner
 
 log = logging.getLogger(__name__)
 
-#: Seconds that requests in hand have to finish once the server stops.
+#: Seconds for which a stopping server waits for running requests.
 SHUTDOWN_TIMEOUT_SECONDS = 10
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-#: Told where the server listens, and what makes one its first admin (empty: there is an admin).
+#: Called with the URL at which the server listens and the code that makes an account the first
+#: administrator; the code is empty if there is an administrator.
 OnStarted = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
 class ServerRuntime:
-    """What stays where it is while a server ends for a restore and begins again."""
+    """What outlives a restart after a restore, in contrast to the store and the core."""
 
     config: Config
     home: DataDirectory
     restore_request: RestoreRequest
     commands: AdminCommands
-    #: Somebody wants the process to end.
+    #: Set when the process has to exit.
     stop_requested: asyncio.Event
-    #: Who connects while nobody serves waits in these, and is not turned away.
+    #: Open during a restart: clients that connect meanwhile wait in the backlog.
     sockets: list[socket.socket] = field(default_factory=list)
 
     def open(self) -> None:
-        """Begin to listen, or go on."""
+        """Bind the sockets unless they are bound already."""
         if not self.sockets:
             self.sockets = bind_sockets(self.config.host, self.config.port)
 
     def close(self) -> None:
-        """Listen no more, once those have ended who serve."""
+        """Close the sockets; connections that are accepted already stay open."""
         while self.sockets:
             self.sockets.pop().close()
 
 
 async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) -> int:
-    """Serve until a signal comes or a write fails; gives the exit status.
+    """Serve until a signal arrives or a write fails; return the exit status.
 
-    `started` is called as soon as the server listens, and again when it listens with a backup in place. The data
-    directory is locked meanwhile.
+    Calls `on_started` when the server listens, and again after each restore. Holds the lock of
+    the data directory; raises DataDirectoryLocked if another process has it.
     """
     home = DataDirectory(config.data)
     with home.lock():
@@ -82,11 +83,11 @@ async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) 
                 try:
                     status = await _serve(runtime, store, on_started)
                 finally:
-                    # Its thread is no daemon: left open, it would keep the process from ending.
+                    # The thread of the store is no daemon and would keep the process alive.
                     await store.close()
                 if status or not runtime.restore_request.requested.is_set():
                     return status
-                # What has ended makes room first: the two are never held at once.
+                # Free the old state before the new one is loaded: memory holds only one of them.
                 gc.unfreeze()
                 gc.collect()
                 await runtime.restore_request.apply()
@@ -102,11 +103,12 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
     core = await Core.recover(store, build_core_context(config, home))
     app_context = build_app_context(config, home, runtime.restore_request, core, store)
     supervisor = Supervisor()
-    supervisor.add("ledger", core.writer.run, core.writer.close)
+    supervisor.add("batch writer", core.writer.run, core.writer.close)
     runner = (ParkingRunner if config.park_polls else web.AppRunner)(
         build_application(app_context),
         access_log=None,
-        # A client that has gone frees its parked request; what a command has done stays done.
+        # A closed connection cancels its handler, which frees parked requests. Executed commands
+        # stay executed.
         handler_cancellation=True,
         shutdown_timeout=SHUTDOWN_TIMEOUT_SECONDS,
         keepalive_timeout=75,
@@ -147,7 +149,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
 
 
 async def ensure_default_games(core: Core) -> None:
-    """The example game is there to be played, from the first start on."""
+    """Add the example game noughts unless it exists."""
     if all(game.tag != "noughts" for game in core.query(all_games)):
         await core.execute(
             add_game, tag="noughts", name="Noughts and Crosses", min_players=2, max_players=2
@@ -155,24 +157,28 @@ async def ensure_default_games(core: Core) -> None:
 
 
 async def delete_orphaned_images(core: Core, images: ImageStore) -> None:
-    """Remove the files of screenshots that were never hung, or are down; nobody may be hanging any yet."""
+    """Delete image files without a screenshot: of interrupted uploads and deletions.
+
+    Must run before the server accepts uploads.
+    """
     deleted = await images.delete_orphans(await core.all_screenshot_codes())
     if deleted:
-        log.info("Removed %d files of no screenshot.", deleted)
+        log.info("Deleted %d image files without a screenshot.", deleted)
 
 
 def describe_state(state: State) -> str:
-    running = sum(not room.ended for room in state.all(Room))
-    gathering = sum(lobby.open for lobby in state.all(Lobby))
-    return f"{gathering} lobbies and {running} rooms"
+    """Return the numbers of open lobbies and rooms for the log."""
+    open_rooms = sum(not room.ended for room in state.all(Room))
+    open_lobbies = sum(lobby.open for lobby in state.all(Lobby))
+    return f"{open_lobbies} lobbies and {open_rooms} rooms"
 
 
 def tune_interpreter() -> None:
-    """Set the interpreter up for serving."""
-    # Else a busy loop keeps the store's thread from its turn, and commits wait for tens of
-    # milliseconds. Still shorter, the two take the interpreter from one another too often.
+    """Tune thread switching and garbage collection for serving."""
+    # With the default of 5 ms, a busy event loop delays the thread of the store and commits take
+    # tens of milliseconds. Below 0.5 ms, the two threads switch too often.
     sys.setswitchinterval(5e-4)
-    # What is there now stays, and looking at it over and over would cost pauses.
+    # Objects that exist now live as long as the process; scanning them again causes pauses.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
@@ -185,15 +191,15 @@ def _install_signal_handlers(stop_requested: asyncio.Event) -> None:
 
 
 async def _wait_for_first(*outcomes: Coroutine[Any, Any, Any]) -> None:
-    """Wait until one of these has happened."""
-    tasks = [asyncio.ensure_future(one) for one in outcomes]
+    """Wait for the first of these coroutines and cancel the others."""
+    tasks = [asyncio.ensure_future(outcome) for outcome in outcomes]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for one in tasks:
-        one.cancel()
+    for task in tasks:
+        task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _listening_url(runtime: ServerRuntime) -> str:
-    """Where we listen, with the port the system gave where none was named."""
+    """Return the URL of the server, with the port that the system selected if it was 0."""
     host = runtime.config.host
     return f"http://{f'[{host}]' if ':' in host else host}:{runtime.sockets[0].getsockname()[1]}"

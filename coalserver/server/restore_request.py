@@ -1,4 +1,4 @@
-"""Renewal: a backup in the place of all that a running server keeps. It ends for that, and begins again by itself."""
+"""A restore that an administrator requests on the site; the server restarts in the process for it."""
 
 import asyncio
 import logging
@@ -12,19 +12,25 @@ log = logging.getLogger(__name__)
 
 
 class RestoreRequest:
-    """What is to be put back as soon as the server has ended, if anything."""
+    """The backup that replaces all data once the server has stopped, if any."""
 
     def __init__(self, home: DataDirectory) -> None:
-        #: The server is to end, and then to begin again.
+        #: Set when the server has to restart.
         self.requested = asyncio.Event()
-        #: Why the last one came to nothing; empty if it did not.
+        #: Message of the last restore if it failed.
         self.error = ""
         self._home = home
         self._staged: backup.StagedBackup | None = None
-        self._by = (0, "")
+        self._requested_by = (0, "")
 
-    async def submit(self, file: Path, by: int, name: str, check: Callable[[], object]) -> None:
-        """Prove a backup and have the server end for it; of several the first is taken. `may` has the last word."""
+    async def submit(
+        self, file: Path, account_id: int, name: str, check: Callable[[], object]
+    ) -> None:
+        """Verify a backup and request a restart for it, on behalf of an account with this name.
+
+        `check` is called after the verification, which takes a while; what it raises cancels the
+        request. If a restore is requested already, this one is ignored. Raises InvalidBackup.
+        """
         staged = await backup.stage(self._home, file)
         try:
             check()
@@ -34,26 +40,29 @@ class RestoreRequest:
         if self._staged is not None:
             staged.discard()
             return
-        self._staged, self._by = staged, (by, name)
+        self._staged, self._requested_by = staged, (account_id, name)
         self.requested.set()
 
     async def apply(self) -> None:
-        """Put it back, now that nobody has a file open. What cannot be put back leaves everything as it was."""
+        """Replace the data with the backup. No file may be open.
+
+        If that fails, the data stays as it was and `error` has the message.
+        """
         staged, self._staged = self._staged, None
         self.requested.clear()
         if staged is None:
             return
         try:
-            result = await backup.apply_backup(self._home, staged, *self._by)
-        except OperatorError as failure:
-            self.error = str(failure)
-            log.error("%s", failure)
+            result = await backup.apply_backup(self._home, staged, *self._requested_by)
+        except OperatorError as error:
+            self.error = str(error)
+            log.error("%s", error)
         else:
             self.error = ""
-            log.info("Restored %s, made %s; what was there is kept in %s.", *result.values())
+            log.info("Restored %s, created %s; the replaced data is kept in %s.", *result.values())
 
     def discard(self) -> None:
-        """Nothing is put back any more."""
+        """Cancel the requested restore, if any."""
         if self._staged is not None:
             self._staged.discard()
             self._staged = None

@@ -1,16 +1,19 @@
-"""Listening: the sockets at which clients knock. They outlast a server that ends for a restore and begins again."""
+"""Listening sockets. They stay open while the server restarts after a restore."""
 
 import errno
 import socket
 
-#: What the system answers of an address, or a kind of addresses, that it does not have.
+#: Errors for an address, or an address family, that this machine does not have.
 UNAVAILABLE_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-#: Connections that may wait to be taken.
+#: Connections that can wait to be accepted.
 BACKLOG = 4096
 
 
 def bind_sockets(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address that a name has here; those that this system does not have may be missing."""
+    """Return a listening socket for each address of a host.
+
+    Addresses that this machine does not have are skipped if another one works. Raises OSError.
+    """
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[socket.socket] = []
     errors: list[OSError] = []

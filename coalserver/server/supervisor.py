@@ -1,4 +1,4 @@
-"""The supervisor: background services live together, and the first that fails stops the server."""
+"""The supervisor of background services. The first failure stops the server."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ Service = Callable[[], Coroutine[Any, Any, None]]
 
 
 class ServiceExited(Exception):
-    """A service returned although nobody had asked it to."""
+    """A service returned without being closed."""
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class _RunningService:
 
 
 class Supervisor:
-    """Starts services in order and ends them in reverse. Each has a task of its own.
+    """Starts services in order and stops them in reverse order. Each has its own task.
 
-    No `TaskGroup`: it would cancel the ledger in the middle of a write because some other service
-    failed, where the ledger can still bring what it has to disk.
+    Not a `TaskGroup`, which would cancel the batch writer during a write when another service
+    fails; the writer can still write what it has.
     """
 
     def __init__(self) -> None:
@@ -35,24 +35,24 @@ class Supervisor:
         self._stopping = False
 
     def add(self, name: str, service: Service, close: Callable[[], None] | None = None) -> None:
-        """Start a service. `close` asks it to return, in its own time; without, it is cancelled."""
+        """Start a service. `close` makes it return when it is done; without it, it is cancelled."""
         task = asyncio.create_task(service(), name=name)
         task.add_done_callback(self._on_done)
         self._services.append(_RunningService(task, close))
 
     @property
     def error(self) -> BaseException | None:
-        """The first failure, if there was one: the server's exit status depends on it."""
+        """The first failure, if any; the exit status of the server depends on it."""
         return self._error
 
     async def wait_for_failure(self) -> BaseException:
-        """Wait for a service to fail; gives the cause."""
+        """Wait until a service fails and return the cause."""
         await self._failed.wait()
         assert self._error is not None
         return self._error
 
     async def stop(self) -> BaseException | None:
-        """End every service, the youngest first; gives the first failure, old or new."""
+        """Stop all services, the last one first; return the first failure, if any."""
         self._stopping = True
         for service in reversed(self._services):
             if service.task.done():
@@ -69,8 +69,8 @@ class Supervisor:
         if error is None:
             if self._stopping:
                 return
-            error = ServiceExited(f"{task.get_name()} ended by itself")
-        log.critical("%s failed; the server stops", task.get_name(), exc_info=error)
+            error = ServiceExited(f"{task.get_name()} returned unexpectedly")
+        log.critical("The %s failed; the server stops", task.get_name(), exc_info=error)
         if self._error is None:
             self._error = error
             self._failed.set()

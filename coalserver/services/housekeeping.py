@@ -1,4 +1,4 @@
-"""Housekeeping: who has gone silent, what nobody needs any longer. Time issues commands like anyone."""
+"""Housekeeping: commands that are due because time has passed."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ from coalserver.core.queries.rooms import is_seated, short_grace_seats
 
 log = logging.getLogger(__name__)
 
-#: How often those who are silent are looked at, and the rest is swept. Seconds.
+#: Seconds between two checks of presence, of expired values, and of events and guests.
 PRESENCE_INTERVAL = 1.0
 SWEEP_INTERVAL = 60.0
 RETENTION_INTERVAL = 3600.0
@@ -35,7 +35,7 @@ RETENTION_INTERVAL = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """How long things are kept. Seconds, and a number of events."""
+    """How long values are kept, in seconds; `min_event_count` events are kept whatever their age."""
 
     away_after: float = 60
     closed_seconds: float = 86400
@@ -45,7 +45,7 @@ class RetentionPolicy:
 
 
 class Housekeeping:
-    """Does its rounds until cancelled. What goes wrong with one item is logged and harms no other."""
+    """Runs until cancelled. A failure is logged and does not stop the other steps."""
 
     def __init__(self, core: Core, retention: RetentionPolicy) -> None:
         self._core = core
@@ -54,12 +54,13 @@ class Housekeeping:
         self._retention_applied_at = core.now
 
     async def run(self) -> None:
+        """Call `run_once` every second."""
         while True:
             await asyncio.sleep(PRESENCE_INTERVAL)
             await self.run_once()
 
     async def run_once(self) -> None:
-        """Everything that is due now."""
+        """Execute everything that is due now."""
         now = self._core.now
         for player in self._core.presence.expire(now, self._retention.away_after):
             await self._run_logged(self._mark_away, player)
@@ -81,7 +82,7 @@ class Housekeeping:
 
     async def _mark_away(self, player: int) -> None:
         if not self._core.presence.away(player):
-            # He was heard of while the others were marked.
+            # The player was active again while others were marked.
             return
         if self._core.query(is_seated, player=player):
             await self._core.execute(mark_away, player_id=player)
@@ -114,20 +115,20 @@ class Housekeeping:
         )
         await self._run_batches(lambda: core.execute(mark_silent_worlds))
         await self._run_batches(lambda: core.execute(delete_expired_claims))
-        signs = core.presence.last_seen()
-        await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=signs))
+        last_seen = core.presence.last_seen()
+        await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=last_seen))
 
     async def _delete_expired_guests(self) -> None:
         core, closed_seconds = self._core, self._retention.closed_seconds
-        signs = core.presence.last_seen()
+        last_seen = core.presence.last_seen()
         await self._run_batches(
             lambda: core.execute(
-                delete_expired_guests, last_seen=signs, retention_seconds=closed_seconds
+                delete_expired_guests, last_seen=last_seen, retention_seconds=closed_seconds
             )
         )
 
     async def _run_batches(self, batch: Callable[[], Any]) -> None:
-        """Do bounded pieces until there is none, letting others in between."""
+        """Call `batch` until it returns 0; requests are handled between two batches."""
         while await batch():
             await asyncio.sleep(0)
 
@@ -137,4 +138,4 @@ class Housekeeping:
         except (StoreFailed, asyncio.CancelledError):
             raise
         except Exception:
-            log.exception("Housekeeping of %s has failed.", items or "what is old")
+            log.exception("Housekeeping failed: %s %s", task.__name__.strip("_"), items or "")

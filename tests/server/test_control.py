@@ -1,4 +1,4 @@
-"""The control socket: one order a connection, for the owner only, and it closes in good order."""
+"""The admin socket: answers, errors, permissions and an orderly end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,24 +24,24 @@ from coalserver.server.control import (
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 
 
-async def echo(desk: AdminContext, **asked: Any) -> Any:
-    """Give back what was asked."""
-    return asked
+async def echo(context: AdminContext, **params: Any) -> Any:
+    """Return the parameters."""
+    return params
 
 
-async def refuse(desk: AdminContext) -> Any:
+async def raise_known_error(context: AdminContext) -> Any:
     raise DomainError(ErrorCode.GAME_NOT_FOUND)
 
 
-async def refuse_oddly(desk: AdminContext) -> Any:
+async def raise_other_error(context: AdminContext) -> Any:
     raise DomainError(ErrorCode.MEMBERS_NOT_READY)
 
 
-async def fail(desk: AdminContext) -> Any:
+async def fail_to_write(context: AdminContext) -> Any:
     raise StoreFailed("disk full")
 
 
-async def trouble(desk: AdminContext) -> Any:
+async def fail_for_operator(context: AdminContext) -> Any:
     raise OperatorError("Look here.")
 
 
@@ -53,12 +53,12 @@ class SampleCommand:
 
 
 class Gate:
-    """An order that takes until it is let through."""
+    """A command that runs until `through` is set."""
 
     def __init__(self) -> None:
         self.entered, self.through = asyncio.Event(), asyncio.Event()
 
-    async def __call__(self, desk: AdminContext) -> Any:
+    async def __call__(self, context: AdminContext) -> Any:
         self.entered.set()
         await self.through.wait()
         return "done"
@@ -70,35 +70,37 @@ async def gate() -> Gate:
 
 
 @pytest.fixture
-def orders(gate: Gate) -> AdminCommands:
-    runs = (echo, refuse, refuse_oddly, fail, trouble)
-    commands = {run.__name__: SampleCommand(run) for run in runs}
-    return AdminCommands(commands | {"wait": SampleCommand(gate)}, error_message)
+def commands(gate: Gate) -> AdminCommands:
+    runs = (echo, raise_known_error, raise_other_error, fail_to_write, fail_for_operator)
+    samples = {run.__name__: SampleCommand(run) for run in runs}
+    return AdminCommands(samples | {"wait": SampleCommand(gate)}, error_message)
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[AdminContext]:
+async def context(tmp_path: Path) -> AsyncIterator[AdminContext]:
     home = DataDirectory(tmp_path / "data")
     with home.lock():
-        async with open_offline(Config(), home) as desk:
-            yield desk
+        async with open_offline(Config(), home) as context:
+            yield context
 
 
 @pytest.fixture
-async def open_control(desk: AdminContext, orders: AdminCommands) -> AsyncIterator[ControlServer]:
-    listening = await listen(desk, orders)
+async def open_control(
+    context: AdminContext, commands: AdminCommands
+) -> AsyncIterator[ControlServer]:
+    listening = await listen(context, commands)
     yield listening
     await listening.close()
 
 
-async def asked(desk: AdminContext, order: str, **facts: Any) -> dict[str, Any]:
-    return await asyncio.to_thread(send_command, desk.home.control, order, facts)
+async def send(context: AdminContext, command: str, **params: Any) -> dict[str, Any]:
+    return await asyncio.to_thread(send_command, context.home.control, command, params)
 
 
-async def raw(desk: AdminContext, said: bytes) -> bytes:
-    """What comes back for these bytes, up to the end of the connection, however it ends."""
-    reader, writer = await asyncio.open_unix_connection(desk.home.control)
-    writer.write(said)
+async def send_raw(context: AdminContext, request: bytes) -> bytes:
+    """Return the response to these bytes, up to the end of the connection."""
+    reader, writer = await asyncio.open_unix_connection(context.home.control)
+    writer.write(request)
     try:
         return await reader.read()
     except ConnectionError:
@@ -108,32 +110,37 @@ async def raw(desk: AdminContext, said: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("open_control")
-async def test_an_order_is_answered_with_what_it_gives(desk):
-    facts = {"text": "Königlich\n", "number": 2**40, "flag": False, "none": None}
-    assert await asked(desk, "echo", **facts) == {"answer": facts}
+async def test_command_is_answered_with_its_result(context):
+    params = {"text": "Königlich\n", "number": 2**40, "flag": False, "none": None}
+    assert await send(context, "echo", **params) == {"answer": params}
 
 
 @pytest.mark.usefixtures("open_control")
 @pytest.mark.parametrize(
-    ("order", "answer"),
+    ("command", "answer"),
     [
-        ("refuse", {"error": "There is no game with this tag.", "why": "game_not_found"}),
-        ("refuse_oddly", {"error": "Not possible: not ready.", "why": "not_ready"}),
-        ("fail", {"error": "disk full"}),
-        ("trouble", {"error": "Look here."}),
+        (
+            "raise_known_error",
+            {"error": "There is no game with this tag.", "why": "game_not_found"},
+        ),
+        ("raise_other_error", {"error": "Not possible: not ready.", "why": "not_ready"}),
+        ("fail_to_write", {"error": "disk full"}),
+        ("fail_for_operator", {"error": "Look here."}),
         (
             "dance",
-            {"error": "The running server knows no order 'dance': restart it after an update."},
+            {
+                "error": "The running server does not know the command 'dance'. Restart it after an update."
+            },
         ),
     ],
 )
-async def test_what_is_not_done_is_answered_with_a_sentence(desk, order, answer):
-    assert await asked(desk, order) == answer
+async def test_failed_command_is_answered_with_a_message(context, command, answer):
+    assert await send(context, command) == answer
 
 
 @pytest.mark.usefixtures("open_control")
 @pytest.mark.parametrize(
-    "said",
+    "request_line",
     [
         b"hello\n",
         b"[]\n",
@@ -144,37 +151,37 @@ async def test_what_is_not_done_is_answered_with_a_sentence(desk, order, answer)
         b"x" * (control.MAX_LINE_BYTES + 2),
     ],
 )
-async def test_what_is_no_order_is_not_answered_and_hurts_nobody(desk, said):
-    assert await raw(desk, said) == b""
-    assert await asked(desk, "echo") == {"answer": {}}
+async def test_invalid_request_is_not_answered_and_does_no_harm(context, request_line):
+    assert await send_raw(context, request_line) == b""
+    assert await send(context, "echo") == {"answer": {}}
 
 
 @pytest.mark.usefixtures("open_control")
-async def test_the_socket_is_for_its_owner_only(desk):
-    assert desk.home.control.stat().st_mode & 0o777 == 0o600
+async def test_socket_is_for_its_owner_only(context):
+    assert context.home.control.stat().st_mode & 0o777 == 0o600
 
 
-async def test_nobody_listens_before_it_opens_or_after_it_closed(desk, orders):
+async def test_send_raises_before_open_and_after_close(context, commands):
     with pytest.raises(ServerNotRunning):
-        await asked(desk, "echo")
-    listening = await listen(desk, orders)
+        await send(context, "echo")
+    listening = await listen(context, commands)
     await listening.close()
-    assert not desk.home.control.exists()
+    assert not context.home.control.exists()
     with pytest.raises(ServerNotRunning):
-        await asked(desk, "echo")
+        await send(context, "echo")
 
 
-async def test_a_socket_that_a_crash_left_is_replaced(desk, orders):
-    first = await listen(desk, orders)
-    second = await listen(desk, orders)
-    assert await asked(desk, "echo", by="second") == {"answer": {"by": "second"}}
+async def test_socket_file_of_a_crashed_server_is_replaced(context, commands):
+    first = await listen(context, commands)
+    second = await listen(context, commands)
+    assert await send(context, "echo", by="second") == {"answer": {"by": "second"}}
     await second.close()
     await first.close()
 
 
-async def test_closing_waits_for_an_order_that_has_begun(desk, orders, gate):
-    listening = await listen(desk, orders)
-    answer = asyncio.create_task(asked(desk, "wait"))
+async def test_close_waits_for_a_running_command(context, commands, gate):
+    listening = await listen(context, commands)
+    answer = asyncio.create_task(send(context, "wait"))
     await gate.entered.wait()
     closing = asyncio.create_task(listening.close())
     await asyncio.sleep(0)
@@ -184,20 +191,20 @@ async def test_closing_waits_for_an_order_that_has_begun(desk, orders, gate):
     assert await answer == {"answer": "done"}
 
 
-async def test_closing_does_not_wait_for_one_who_says_nothing(desk, orders):
-    listening = await listen(desk, orders)
-    reader, writer = await asyncio.open_unix_connection(desk.home.control)
-    await asked(desk, "echo")
+async def test_close_does_not_wait_for_an_idle_connection(context, commands):
+    listening = await listen(context, commands)
+    reader, writer = await asyncio.open_unix_connection(context.home.control)
+    await send(context, "echo")
     await listening.close()
     assert await reader.read() == b""
     writer.close()
 
 
-async def test_a_server_that_breaks_off_is_said(desk, orders, gate):
+async def test_closed_connection_is_an_error(context):
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.close()
 
-    server = await asyncio.start_unix_server(hang_up, desk.home.control)
-    assert "broke off" in (await asked(desk, "echo"))["error"]
+    server = await asyncio.start_unix_server(hang_up, context.home.control)
+    assert "closed the connection" in (await send(context, "echo"))["error"]
     server.close()

@@ -1,4 +1,4 @@
-"""The supervisor: services live together, the first failure is told, all are ended in order."""
+"""The supervisor: order of stopping, failures and their causes."""
 
 import asyncio
 import logging
@@ -10,17 +10,17 @@ from coalserver.server.supervisor import ServiceExited, Supervisor
 
 
 class Services:
-    """Services that note how they end."""
+    """Services that record in which order they stop."""
 
     def __init__(self) -> None:
-        self.ended: list[str] = []
+        self.stopped: list[str] = []
 
     def endless(self, name: str) -> Callable[[], Coroutine[None, None, None]]:
         async def run() -> None:
             try:
                 await asyncio.Event().wait()
             finally:
-                self.ended.append(name)
+                self.stopped.append(name)
 
         return run
 
@@ -33,74 +33,74 @@ async def returning() -> None:
     return None
 
 
-async def test_nothing_fails_while_all_run_and_stop_ends_the_youngest_first():
+async def test_stop_ends_the_services_in_reverse_order():
     services, supervisor = Services(), Supervisor()
     for name in ("first", "second", "third"):
         supervisor.add(name, services.endless(name))
     await asyncio.sleep(0)
     assert await supervisor.stop() is None
-    assert services.ended == ["third", "second", "first"]
+    assert services.stopped == ["third", "second", "first"]
 
 
-async def test_the_first_failure_is_told_with_its_cause(caplog):
+async def test_failure_is_logged_and_returned_with_its_cause(caplog):
     supervisor = Supervisor()
     supervisor.add("steady", Services().endless("steady"))
-    supervisor.add("ledger", failing)
-    fault = await supervisor.wait_for_failure()
-    assert isinstance(fault, OSError)
+    supervisor.add("writer", failing)
+    error = await supervisor.wait_for_failure()
+    assert isinstance(error, OSError)
     [record] = caplog.records
     assert record.levelno == logging.CRITICAL
-    assert record.getMessage() == "ledger failed; the server stops"
-    assert record.exc_info is not None and record.exc_info[1] is fault
-    assert await supervisor.stop() is fault
+    assert record.getMessage() == "The writer failed; the server stops"
+    assert record.exc_info is not None and record.exc_info[1] is error
+    assert await supervisor.stop() is error
 
 
-async def test_others_run_on_after_a_failure_until_they_are_stopped():
+async def test_other_services_run_until_stop_after_a_failure():
     services, supervisor = Services(), Supervisor()
     supervisor.add("other", services.endless("other"))
-    supervisor.add("ledger", failing)
+    supervisor.add("writer", failing)
     await supervisor.wait_for_failure()
-    assert services.ended == []
+    assert services.stopped == []
     await supervisor.stop()
-    assert services.ended == ["other"]
+    assert services.stopped == ["other"]
 
 
-async def test_a_service_that_ends_by_itself_has_failed():
+async def test_service_that_returns_counts_as_failed():
     supervisor = Supervisor()
     supervisor.add("housekeeping", returning)
-    fault = await supervisor.wait_for_failure()
-    assert isinstance(fault, ServiceExited)
-    assert str(fault) == "housekeeping ended by itself"
+    error = await supervisor.wait_for_failure()
+    assert isinstance(error, ServiceExited)
+    assert str(error) == "housekeeping returned unexpectedly"
 
 
-async def test_a_service_with_a_close_ends_in_its_own_time():
-    supervisor, asked, done = Supervisor(), asyncio.Event(), []
+async def test_service_with_close_is_not_cancelled():
+    supervisor, closing, done = Supervisor(), asyncio.Event(), []
 
     async def draining() -> None:
-        await asked.wait()
+        await closing.wait()
         await asyncio.sleep(0)
         done.append("drained")
 
-    supervisor.add("ledger", draining, asked.set)
+    supervisor.add("writer", draining, closing.set)
     await asyncio.sleep(0)
     assert await supervisor.stop() is None
     assert done == ["drained"]
 
 
-async def test_a_failure_on_the_way_out_is_told_as_well():
-    supervisor, asked = Supervisor(), asyncio.Event()
+async def test_failure_during_stop_is_returned():
+    supervisor, closing = Supervisor(), asyncio.Event()
 
     async def draining() -> None:
-        await asked.wait()
+        await closing.wait()
         raise OSError("disk full")
 
-    supervisor.add("ledger", draining, asked.set)
-    fault = await supervisor.stop()
-    assert isinstance(fault, OSError)
-    assert supervisor.error is fault
+    supervisor.add("writer", draining, closing.set)
+    error = await supervisor.stop()
+    assert isinstance(error, OSError)
+    assert supervisor.error is error
 
 
-async def test_the_first_of_two_failures_is_the_one():
+async def test_first_of_two_failures_is_returned():
     supervisor = Supervisor()
 
     async def later() -> None:
@@ -108,7 +108,7 @@ async def test_the_first_of_two_failures_is_the_one():
         raise ValueError("second")
 
     supervisor.add("later", later)
-    supervisor.add("ledger", failing)
+    supervisor.add("writer", failing)
     await supervisor.wait_for_failure()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -123,9 +123,9 @@ async def test_stop_can_be_called_twice():
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_failed_waits_for_as_many_as_ask(times):
+async def test_failure_reaches_every_waiter(times):
     supervisor = Supervisor()
     waiting = [asyncio.ensure_future(supervisor.wait_for_failure()) for _ in range(times)]
-    supervisor.add("ledger", failing)
-    faults = await asyncio.gather(*waiting)
-    assert set(map(str, faults)) == {"disk gone"}
+    supervisor.add("writer", failing)
+    failures = await asyncio.gather(*waiting)
+    assert set(map(str, failures)) == {"disk gone"}
