@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT, environment, running
+from tests.processes import ROOT, environment, run_server
 
 #: All that a wheel is made of. A `build/` from earlier would put modules in that are gone.
 SOURCES = (
@@ -99,7 +99,7 @@ def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel, copy):
 
 
 def test_installed_elsewhere_it_serves_pages_and_assets(script, tmp_path):
-    with running(tmp_path / "data", cwd=tmp_path, run=(str(script),)) as server:
+    with run_server(tmp_path / "data", cwd=tmp_path, run=(str(script),)) as server:
         assert b"<!doctype html>" in fetched(server.url + "/").lower()
         style = fetched(server.url + "/static/css/site.css")
         assert style == (ROOT / "static/css/site.css").read_bytes()

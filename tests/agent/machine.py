@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from tests.running import PATIENCE, environment
+from tests.processes import TIMEOUT_SECONDS, environment
 
 AGENT = Path(__file__).parent.parent.parent / "static" / "mc" / "mc_coal_agent.py"
 #: What a line begins with.
@@ -25,7 +25,7 @@ def make_lines(number: int, first: int = 0) -> list[str]:
     return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = PATIENCE) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = TIMEOUT_SECONDS) -> None:
     """Look again until this holds."""
     last = time.monotonic() + seconds
     while not condition():
@@ -111,7 +111,12 @@ class Agent:
         with self._out.open("ab") as out:
             line = self.line("--once", *more)
             return subprocess.run(
-                line, cwd=self.folder, env=environment(), stdout=out, stderr=out, timeout=PATIENCE
+                line,
+                cwd=self.folder,
+                env=environment(),
+                stdout=out,
+                stderr=out,
+                timeout=TIMEOUT_SECONDS,
             ).returncode
 
     def send(self, how: int) -> None:
@@ -122,7 +127,7 @@ class Agent:
         """End it; gives its exit status."""
         self.send(how)
         assert self._process is not None
-        status = self._process.wait(PATIENCE)
+        status = self._process.wait(TIMEOUT_SECONDS)
         self._process = None
         return status
 
@@ -191,7 +196,7 @@ def started_agent(agent: Agent) -> None:
 def read_lines(pipe: int) -> Iterator[str]:
     """What comes through a pipe."""
     raw = b""
-    last = time.monotonic() + PATIENCE
+    last = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < last:
         try:
             raw += os.read(pipe, 4096)

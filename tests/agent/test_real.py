@@ -19,7 +19,7 @@ from coalserver.core.commands.worlds import queue_console_command
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
 from tests.agent.machine import DATED, Machine, read_lines, wait_until
-from tests.running import Line, Running, running
+from tests.processes import CommandLine, ServerProcess, run_server
 
 
 class Coal:
@@ -31,7 +31,7 @@ class Coal:
             any_one.bind(("127.0.0.1", 0))
             self.port = any_one.getsockname()[1]
         self._stack = ExitStack()
-        self._running: Running | None = None
+        self._running: ServerProcess | None = None
 
     @property
     def url(self) -> str:
@@ -39,7 +39,7 @@ class Coal:
 
     def start(self) -> None:
         flags = ("--port", str(self.port))
-        self._running = self._stack.enter_context(running(self.data, *flags))
+        self._running = self._stack.enter_context(run_server(self.data, *flags))
 
     def end(self, how: int = signal.SIGTERM) -> None:
         if self._running is not None:
@@ -73,7 +73,7 @@ class Coal:
 
 
 @pytest.fixture
-def world(line: Line) -> str:
+def world(line: CommandLine) -> str:
     """The key of a world."""
     return str(line("world", "add", "--json", "Home").document["key"])
 
@@ -87,7 +87,7 @@ def coal(data: Path, world: str) -> Iterator[Coal]:
 
 
 @pytest.fixture
-def code(line: Line, coal: Coal, world: str) -> str:
+def code(line: CommandLine, coal: Coal, world: str) -> str:
     return str(line("world", "pair", "--json", world).document["code"])
 
 
@@ -119,7 +119,7 @@ def test_every_line_comes_once_and_in_order_whoever_is_killed(
 
 
 def test_the_world_is_told_and_tells(
-    machine: Machine, coal: Coal, code: str, line: Line, world: str
+    machine: Machine, coal: Coal, code: str, line: CommandLine, world: str
 ):
     process = machine.running()
     log = machine.log

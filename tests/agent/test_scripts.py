@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from tests.agent.machine import AGENT, wait_until
-from tests.running import PATIENCE, environment
+from tests.processes import TIMEOUT_SECONDS, environment
 
 FOLDER = AGENT.parent
 #: Stands for Java: says how it was called, and ends when it is told to.
@@ -60,7 +60,7 @@ def run(server, script: str, **settings: str) -> "subprocess.CompletedProcess[st
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 

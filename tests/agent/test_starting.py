@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.machine import AGENT, loaded, read_lines, wait_until
-from tests.running import environment
+from tests.processes import environment
 
 agent_module = loaded()
 

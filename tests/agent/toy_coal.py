@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.running import PATIENCE
+from tests.processes import TIMEOUT_SECONDS
 
 SECRET = "5ecret"
 
@@ -72,7 +72,7 @@ class FakeServer:
         return [self.stored[key].get("date") for key in sorted(self.stored)]
 
     def _do(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_SECONDS)
 
     def start(self) -> None:
         self._do(self._start())
@@ -111,7 +111,7 @@ class FakeServer:
         self.stop()
         self._do(self._hang_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT_SECONDS)
         self._loop.close()
 
     async def _hang_up(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from coalserver.cli import main
-from tests.running import Running, running
+from tests.processes import ServerProcess, run_server
 
 #: Below those that systems give to connections: one of these could take ours while we are dead.
 #: Each is used once, since what a browser keeps it keeps for an address.
@@ -65,9 +65,9 @@ class Server:
             assert main.main(["--json", *order, "--data", str(self._data)]) == 0
         return json.loads(said.getvalue())
 
-    def _run(self) -> Running:
+    def _run(self) -> ServerProcess:
         flags = ("--port", str(self._port), "--log-level", "warning", *self._flags)
-        return self._lives.enter_context(running(self._data, *flags))
+        return self._lives.enter_context(run_server(self._data, *flags))
 
 
 class Servers:

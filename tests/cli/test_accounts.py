@@ -1,4 +1,4 @@
-"""Accounts and their tokens on the command line, on a file and by a server."""
+"""Commands about accounts and tokens, executed offline and by a running server."""
 
 import hashlib
 import json
@@ -7,21 +7,21 @@ import sqlite3
 import pytest
 
 from coalserver.storage.data_directory import DataDirectory
-from tests.running import Line, running
+from tests.processes import CommandLine, run_server
 
 PASSWORD = ("--password", "correct horse")
 
 
-def accounts(line: Line) -> dict[str, dict[str, object]]:
-    """Every account there is, by its address."""
+def accounts(line: CommandLine) -> dict[str, dict[str, object]]:
+    """Return the listed accounts by address."""
     return {row["email"]: row for row in line("account", "list", "--json").document["accounts"]}
 
 
-def test_an_account_is_as_it_was_asked_for(either):
+def test_account_has_the_given_attributes(either):
     either("account", "add", "Ann@Example.org", *PASSWORD, "--nickname", "Ann", "--admin")
     either("account", "add", "bob@example.org", *PASSWORD, "--active")
-    said = either("account", "add", "cem@example.org", *PASSWORD, "--json")
-    assert (said.status, said.document["active"]) == (0, False)
+    result = either("account", "add", "cem@example.org", *PASSWORD, "--json")
+    assert (result.status, result.document["active"]) == (0, False)
     listed = accounts(either)
     assert [(row["active"], row["admin"]) for row in listed.values()] == [
         (True, True),
@@ -29,10 +29,10 @@ def test_an_account_is_as_it_was_asked_for(either):
         (False, False),
     ]
     assert listed["ann@example.org"]["nickname"] == "Ann"
-    assert listed["cem@example.org"] == said.document
+    assert listed["cem@example.org"] == result.document
 
 
-def test_who_waits_is_let_in_and_may_be_let_wait_again(either):
+def test_account_is_activated_and_deactivated(either):
     either("account", "add", "bob@example.org", *PASSWORD)
     assert either("account", "activate", "bob@example.org").out == "bob@example.org is active.\n"
     assert accounts(either)["bob@example.org"]["active"] is True
@@ -42,31 +42,35 @@ def test_who_waits_is_let_in_and_may_be_let_wait_again(either):
     )
 
 
-def test_a_token_is_shown_once_and_kept_as_a_digest(either, data):
+def test_token_is_printed_once_and_stored_as_digest(either, data):
     either("account", "add", "bob@example.org", *PASSWORD, "--active")
-    made = either("token", "add", "bob@example.org", "--days", "30", "--json").document
-    assert list(made) == ["access_token", "token_type", "scope", "expires_in"]
-    assert (made["token_type"], made["scope"], made["expires_in"]) == ("Bearer", "data", 30 * 86400)
+    token = either("token", "add", "bob@example.org", "--days", "30", "--json").document
+    assert list(token) == ["access_token", "token_type", "scope", "expires_in"]
+    assert (token["token_type"], token["scope"], token["expires_in"]) == (
+        "Bearer",
+        "data",
+        30 * 86400,
+    )
     rows = sqlite3.connect(DataDirectory(data).database)
-    kept = str(rows.execute("select doc from entity").fetchall())
+    stored = str(rows.execute("select doc from entity").fetchall())
     rows.close()
-    assert made["access_token"] not in kept
-    assert hashlib.sha256(made["access_token"].encode()).hexdigest() in kept
+    assert token["access_token"] not in stored
+    assert hashlib.sha256(token["access_token"].encode()).hexdigest() in stored
 
 
-def test_no_password_is_kept_or_shown(line, data):
+def test_password_is_neither_stored_nor_printed(line, data):
     line("account", "add", "bob@example.org", *PASSWORD)
     line("account", "passwd", "bob@example.org", "--password", "battery staple")
     rows = sqlite3.connect(DataDirectory(data).database)
-    kept = str(rows.execute("select doc from entity").fetchall())
+    stored = str(rows.execute("select doc from entity").fetchall())
     rows.close()
-    assert "$argon2id$" in kept
-    assert "correct horse" not in kept and "battery staple" not in kept
+    assert "$argon2id$" in stored
+    assert "correct horse" not in stored and "battery staple" not in stored
     assert "argon2" not in line("account", "list", "--json").out
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("args", "code"),
     [
         (("account", "add", "bob@example.org", *PASSWORD), "email_taken"),
         (("account", "add", "bob", *PASSWORD), "email_invalid"),
@@ -78,15 +82,15 @@ def test_no_password_is_kept_or_shown(line, data):
         (("token", "add", "nobody@example.org"), "account_not_found"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(line, asked, why):
+def test_refused_command_prints_message_and_code(line, args, code):
     line("account", "add", "bob@example.org", *PASSWORD, "--admin")
-    said = line(*asked, "--json")
-    assert (said.status, said.document["why"]) == (1, why)
-    assert not said.document["error"].startswith("Refused")
+    result = line(*args, "--json")
+    assert (result.status, result.document["why"]) == (1, code)
+    assert not result.document["error"].startswith("Not possible")
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "args",
     [
         ("account", "add", "bob@example.org"),
         ("token", "add", "bob@example.org", "--days", "0"),
@@ -94,11 +98,11 @@ def test_what_cannot_be_done_is_said_in_a_sentence(line, asked, why):
         ("token", "add", "bob@example.org", "--scope", "agent"),
     ],
 )
-def test_what_makes_no_sense_is_not_tried(line, asked):
-    assert line(*asked).status == 2
+def test_usage_error_has_status_2(line, args):
+    assert line(*args).status == 2
 
 
-def test_people_are_told_the_same_in_columns(line):
+def test_output_for_people_has_columns(line):
     line("account", "add", "ann@example.org", *PASSWORD)
     assert line("account", "list").out.splitlines()[1].split()[:3] == ["1", "ann@example.org", "no"]
     assert line("account", "passwd", "ann@example.org", *PASSWORD).out == (
@@ -106,25 +110,25 @@ def test_people_are_told_the_same_in_columns(line):
     )
 
 
-def test_without_a_data_directory_there_is_nobody(line):
+def test_list_fails_without_a_data_directory(line):
     assert line("account", "list", "--json").status == 1
 
 
-def test_a_server_shows_a_code_until_there_is_an_admin(line, data):
+def test_server_prints_admin_code_until_there_is_an_admin(line, data):
     codes = []
     for _ in range(2):
-        with running(data) as server:
-            codes.append(server.said["admin_code"])
+        with run_server(data) as server:
+            codes.append(server.started["admin_code"])
     assert len(set(codes)) == 2 and all(len(code) == 32 for code in codes)
     line("account", "add", "bob@example.org", *PASSWORD, "--active")
-    with running(data) as server:
-        assert "admin_code" in server.said
+    with run_server(data) as server:
+        assert "admin_code" in server.started
         line("account", "add", "ann@example.org", *PASSWORD, "--admin")
-    with running(data) as server:
-        assert "admin_code" not in server.said
+    with run_server(data) as server:
+        assert "admin_code" not in server.started
 
 
-def test_what_the_command_line_has_done_is_kept(either, data):
+def test_commands_are_in_the_audit_log(either, data):
     either("account", "add", "ann@example.org", *PASSWORD, "--admin")
     either("account", "passwd", "ann@example.org", "--password", "another horse")
     either("account", "add", "bob@example.org", *PASSWORD)
@@ -135,11 +139,11 @@ def test_what_the_command_line_has_done_is_kept(either, data):
     either("game", "rotate", "chess")
     either("backup", str(data.with_suffix(".tar")))
     rows = sqlite3.connect(DataDirectory(data).database)
-    kept = rows.execute("select doc from entity where kind = 'Deed' order by id").fetchall()
+    stored = rows.execute("select doc from entity where kind = 'Deed' order by id").fetchall()
     rows.close()
-    deeds = [json.loads(doc) for (doc,) in kept]
-    assert {deed["by"] for deed in deeds} == {0}
-    assert [(deed["what"], deed["about"]) for deed in deeds] == [
+    entries = [json.loads(doc) for (doc,) in stored]
+    assert {entry["by"] for entry in entries} == {0}
+    assert [(entry["what"], entry["about"]) for entry in entries] == [
         ("account_added", "ann@example.org"),
         ("password_set", "ann@example.org"),
         ("account_added", "bob@example.org"),
@@ -149,4 +153,4 @@ def test_what_the_command_line_has_done_is_kept(either, data):
         ("game_rotated", "chess"),
         ("backup_made", str(data.with_suffix(".tar"))),
     ]
-    assert PASSWORD[1] not in str(kept)
+    assert PASSWORD[1] not in str(stored)

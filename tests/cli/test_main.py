@@ -1,4 +1,4 @@
-"""The command line: one answer, on a file or from a server, for people or as JSON."""
+"""The command line: games, usage errors, help, settings, backups; for people and as JSON."""
 
 import asyncio
 import hashlib
@@ -13,23 +13,23 @@ from coalserver.cli import main, offline
 from coalserver.config import Config
 from coalserver.config.schema import settings
 from coalserver.storage.data_directory import DataDirectory
-from tests.running import PATIENCE, ROOT, command, environment, tags
+from tests.processes import ROOT, TIMEOUT_SECONDS, command, environment, tags
 
 
-def test_a_game_is_added_with_tokens_that_are_shown_once(either):
-    said = either("game", "add", "chess", "--json")
-    made = said.document
-    assert (said.status, said.err) == (0, "")
-    assert list(made) == ["game_id", "tag", "api_token", "private_token"]
-    assert made["tag"] == "chess"
+def test_game_add_prints_tokens_once(either):
+    result = either("game", "add", "chess", "--json")
+    added = result.document
+    assert (result.status, result.err) == (0, "")
+    assert list(added) == ["game_id", "tag", "api_token", "private_token"]
+    assert added["tag"] == "chess"
     listed = either("game", "list", "--json").out
-    assert made["api_token"] not in listed
-    assert made["private_token"] not in listed
+    assert added["api_token"] not in listed
+    assert added["private_token"] not in listed
 
 
-def test_a_game_has_what_was_asked_for(either):
-    asked = ("--name", "Königlich", "--min", "2", "--max", "4", "--no-open")
-    game_id = either("game", "add", "chess", *asked, "--json").document["game_id"]
+def test_game_has_the_given_attributes(either):
+    options = ("--name", "Königlich", "--min", "2", "--max", "4", "--no-open")
+    game_id = either("game", "add", "chess", *options, "--json").document["game_id"]
     either("game", "add", "go-9x9")
     listed = {game["tag"]: game for game in either("game", "list", "--json").document["games"]}
     assert listed["chess"] == {
@@ -44,7 +44,7 @@ def test_a_game_has_what_was_asked_for(either):
     assert (listed["go-9x9"]["name"], listed["go-9x9"]["open"]) == ("Go 9X9", True)
 
 
-def test_people_are_told_the_same_in_lines_and_columns(line):
+def test_output_for_people_has_lines_and_columns(line):
     added = line("game", "add", "chess", "--max", "4").out.splitlines()
     assert added[0].split() == ["game_id", "1"]
     assert added[1].split() == ["tag", "chess"]
@@ -54,7 +54,7 @@ def test_people_are_told_the_same_in_lines_and_columns(line):
     assert chess.split() == ["1", "chess", "Chess", "1", "4", "yes", "yes"]
 
 
-def test_rotating_gives_new_tokens(either):
+def test_game_rotate_replaces_the_tokens(either):
     old = either("game", "add", "chess", "--json").document
     new = either("game", "rotate", "chess", "--json").document
     assert (new["game_id"], new["tag"]) == (old["game_id"], "chess")
@@ -62,7 +62,7 @@ def test_rotating_gives_new_tokens(either):
 
 
 @pytest.mark.parametrize(
-    ("args", "why", "said"),
+    ("args", "code", "message"),
     [
         (("add", "taken"), "game_exists", "There is already a game with this tag."),
         (("add", "No!"), "malformed", "A tag has at most 32 characters"),
@@ -71,15 +71,15 @@ def test_rotating_gives_new_tokens(either):
         (("rotate", "nobody"), "game_not_found", "There is no game with this tag."),
     ],
 )
-def test_what_is_refused_is_said_in_words_and_with_status_1(line, args, why, said):
+def test_refused_command_prints_message_and_has_status_1(line, args, code, message):
     line("game", "add", "taken")
     refused = line("game", *args)
     assert (refused.status, refused.out) == (1, "")
-    assert refused.err.startswith(f"coalserver: {said}")
+    assert refused.err.startswith(f"coalserver: {message}")
     refused = line("game", *args, "--json")
     assert (refused.status, refused.err) == (1, "")
-    assert refused.document["why"] == why
-    assert refused.document["error"].startswith(said)
+    assert refused.document["why"] == code
+    assert refused.document["error"].startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ def test_what_is_refused_is_said_in_words_and_with_status_1(line, args, why, sai
         ("check", "--config", "/no/such"),
     ],
 )
-def test_what_is_not_understood_ends_with_status_2_and_one_line(line, args, data):
-    said = line(*args)
-    assert (said.status, said.out) == (2, "")
-    assert said.err.startswith("coalserver: ") and said.err.count("\n") == 1
-    said = line(*args, "--json")
-    assert (said.status, said.err, list(said.document)) == (2, "", ["error"])
+def test_usage_error_has_status_2_and_one_line(line, args, data):
+    result = line(*args)
+    assert (result.status, result.out) == (2, "")
+    assert result.err.startswith("coalserver: ") and result.err.count("\n") == 1
+    result = line(*args, "--json")
+    assert (result.status, result.err, list(result.document)) == (2, "", ["error"])
     assert not data.exists()
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "message"),
     [
         (("--prot", "1"), "There is no flag --prot; did you mean --port?"),
         (
@@ -118,52 +118,52 @@ def test_what_is_not_understood_ends_with_status_2_and_one_line(line, args, data
         (("check", "--xyzzy=1"), "There is no flag --xyzzy."),
     ],
 )
-def test_an_unknown_flag_is_named_wherever_it_stands(line, args, said):
-    assert line(*args).err.startswith(f"coalserver: {said}")
+def test_unknown_flag_is_named_at_any_position(line, args, message):
+    assert line(*args).err.startswith(f"coalserver: {message}")
 
 
-def test_check_shows_what_comes_out_of_all_sources(line, data, tmp_path, monkeypatch):
+def test_check_prints_settings_from_all_sources(line, data, tmp_path, monkeypatch):
     (tmp_path / "c.ini").write_text("[coalserver]\nport = 9\nevent_days = 1\n")
     monkeypatch.setenv("COAL_EVENT_DAYS", "2")
     args = ("check", "--config", str(tmp_path / "c.ini"))
-    shown = line(*args, "--json").document
-    assert (shown["port"], shown["event_days"], shown["data"]) == (9, 2, str(data))
-    assert list(shown) == [one.name for one in settings()]
+    printed = line(*args, "--json").document
+    assert (printed["port"], printed["event_days"], printed["data"]) == (9, 2, str(data))
+    assert list(printed) == [setting.name for setting in settings()]
     assert "event_days = 2.0\n" in line(*args).out
     assert not data.exists()
 
 
-def test_settings_stand_before_an_order_or_after_it(data, capsys):
+def test_setting_flags_can_stand_before_and_after_the_command(data, capsys):
     assert main.main(["--data", str(data), "--json", "game", "--port", "1", "add", "chess"]) == 0
     assert json.loads(capsys.readouterr().out)["tag"] == "chess"
 
 
 @pytest.mark.parametrize("args", [("game", "list"), ("game", "rotate", "x"), ("backup", "b.tar")])
-def test_without_data_an_order_does_not_make_any(line, data, args):
-    said = line(*args)
-    assert (said.status, said.err) == (1, f"coalserver: There is no data in {data} yet.\n")
+def test_command_does_not_create_a_data_directory(line, data, args):
+    result = line(*args)
+    assert (result.status, result.err) == (1, f"coalserver: There is no data in {data} yet.\n")
     assert not data.exists()
 
 
-def test_a_data_directory_that_cannot_be_made_is_named(line, data):
+def test_error_names_a_data_directory_that_cannot_be_created(line, data):
     data.write_text("a file")
-    said = line("game", "add", "x")
-    assert said.status == 1
-    assert str(data) in said.err
+    result = line("game", "add", "x")
+    assert result.status == 1
+    assert str(data) in result.err
 
 
-def test_a_database_that_is_none_is_left_as_it_is(line, data):
+def test_invalid_database_is_left_unchanged(line, data):
     line("game", "add", "x")
     database = DataDirectory(data).database
     database.write_bytes(b"no database at all, " * 100)
-    said = line("game", "list")
-    assert said.status == 1
-    assert "not a database" in said.err
+    result = line("game", "list")
+    assert result.status == 1
+    assert "not a database" in result.err
     assert database.read_bytes() == b"no database at all, " * 100
 
 
 @pytest.mark.parametrize(
-    ("base_url", "listening", "to_open"),
+    ("base_url", "listening_url", "expected"),
     [
         ("", "http://127.0.0.1:80", "http://127.0.0.1:80/"),
         ("", "http://0.0.0.0:80", "http://localhost:80/"),
@@ -171,24 +171,24 @@ def test_a_database_that_is_none_is_left_as_it_is(line, data):
         ("https://play.example", "http://0.0.0.0:80", "https://play.example/"),
     ],
 )
-def test_what_to_open_is_an_address_a_browser_can_use(base_url, listening, to_open):
-    assert main.browser_url(Config(base_url=base_url), listening) == to_open
+def test_browser_url_is_reachable_from_this_machine(base_url, listening_url, expected):
+    assert main.browser_url(Config(base_url=base_url), listening_url) == expected
 
 
-def test_without_arguments_it_is_to_serve_on_8080_with_data_beside(tmp_path):
-    said = subprocess.run(
+def test_defaults_are_port_8080_and_data_in_the_working_directory(tmp_path):
+    result = subprocess.run(
         command("check", "--json"),
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=True,
         cwd=tmp_path,
         env=environment(),
     )
-    shown = json.loads(said.stdout)
-    assert (shown["host"], shown["port"], shown["data"]) == ("127.0.0.1", 8080, "data")
+    printed = json.loads(result.stdout)
+    assert (printed["host"], printed["port"], printed["data"]) == ("127.0.0.1", 8080, "data")
 
 
-def test_the_umask_is_as_before_afterwards(line):
+def test_umask_is_restored(line):
     before = os.umask(0o022)
     try:
         line("game", "add", "x")
@@ -222,58 +222,58 @@ def test_help_of_serve_describes_every_setting_with_its_default(capsys):
         assert f"{setting.flag} VALUE {setting.meta.help} [" in help_page
 
 
-def test_it_runs_on_the_fastest_loop_there_is():
+def test_commands_run_on_uvloop():
     async def loop() -> str:
         return type(asyncio.get_running_loop()).__module__
 
     assert offline.run(loop()) == "uvloop"
 
 
-def test_the_console_script_and_run_py_are_the_same():
+def test_console_script_and_run_py_call_the_same_function():
     assert "sys.exit(main())" in (ROOT / "run.py").read_text()
     assert "coalserver = coalserver.cli.main:main" in (ROOT / "setup.cfg").read_text()
     version = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "--version"],
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_SECONDS,
         check=True,
     )
     assert version.stdout.startswith("coalserver ")
 
 
-def test_a_backup_brings_back_what_was_there(line, data, tmp_path):
+def test_restore_brings_back_the_data_of_the_backup(line, data, tmp_path):
     line("game", "add", "chess")
     file = str(tmp_path / "b.tar")
     assert line("backup", file).out.startswith(f"Wrote {file} (")
     line("game", "add", "go")
-    said = line("restore", file)
-    kept = next(data.glob("replaced-*"))
-    assert said.out.startswith(f"Restored {file}, created 20")
-    assert said.out.endswith(f" The replaced data is kept in {kept}.\n")
+    result = line("restore", file)
+    replaced = next(data.glob("replaced-*"))
+    assert result.out.startswith(f"Restored {file}, created 20")
+    assert result.out.endswith(f" The replaced data is kept in {replaced}.\n")
     assert tags(line) == ["chess"]
     assert line("game", "add", "go", "--json").document["game_id"] == 3
 
 
-def test_a_restore_is_told_as_json_too(line, tmp_path):
+def test_backup_and_restore_print_json(line, tmp_path):
     line("game", "add", "chess")
     file = str(tmp_path / "b.tar")
-    made = line("backup", file, "--json").document
-    assert made == {"file": file, "bytes": (tmp_path / "b.tar").stat().st_size}
+    written = line("backup", file, "--json").document
+    assert written == {"file": file, "bytes": (tmp_path / "b.tar").stat().st_size}
     assert list(line("restore", file, "--json").document) == ["restored", "made", "kept"]
     refused = line("restore", "/no/such", "--json")
     assert (refused.status, list(refused.document)) == (1, ["error"])
 
 
-def test_tokens_are_kept_as_digests_only(line, data):
-    made = line("game", "add", "chess", "--json").document
-    kept = DataDirectory(data).database.read_bytes()
-    for token in (made["api_token"], made["private_token"]):
-        assert token.encode() not in kept
-        assert hashlib.sha256(token.encode()).hexdigest().encode() in kept
+def test_tokens_are_stored_as_digests(line, data):
+    added = line("game", "add", "chess", "--json").document
+    stored = DataDirectory(data).database.read_bytes()
+    for token in (added["api_token"], added["private_token"]):
+        assert token.encode() not in stored
+        assert hashlib.sha256(token.encode()).hexdigest().encode() in stored
 
 
-def test_a_reader_who_has_seen_enough_is_no_fault():
+def test_closed_standard_output_is_no_error():
     line = f"{sys.executable} {ROOT / 'run.py'} check | true"
-    said = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
-    assert said.stderr == ""
+    result = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert result.stderr == ""

@@ -1,4 +1,4 @@
-"""The command line and a server that runs: who may have the data, and how it ends."""
+"""The command line and a running server: the lock, the start, the end and failures."""
 
 import signal
 import sqlite3
@@ -9,11 +9,11 @@ import pytest
 
 from coalserver.cli import main, offline
 from coalserver.storage.data_directory import DataDirectory
-from tests.running import PATIENCE, command, environment, running, tags
+from tests.processes import TIMEOUT_SECONDS, command, environment, run_server, tags
 
 
-def test_a_server_refuses_in_the_same_words(line, data):
-    with running(data):
+def test_running_server_answers_with_the_same_message(line, data):
+    with run_server(data):
         refused = line("game", "add", "noughts", "--json")
     assert refused.status == 1
     assert refused.document == {
@@ -22,13 +22,13 @@ def test_a_server_refuses_in_the_same_words(line, data):
     }
 
 
-def test_a_second_server_on_the_same_data_refuses_and_says_why(line, data):
-    with running(data) as first:
+def test_second_server_on_the_same_data_fails(line, data):
+    with run_server(data) as first:
         again = subprocess.run(
             command("--port", "0", "--data", str(data)),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
             env=environment(),
         )
@@ -37,51 +37,51 @@ def test_a_second_server_on_the_same_data_refuses_and_says_why(line, data):
         assert tags(line) == ["noughts"]
 
 
-def test_a_running_server_knows_a_new_game_at_once_and_after_a_restart(line, data):
-    with running(data) as server:
+def test_added_game_is_known_at_once_and_after_a_restart(line, data):
+    with run_server(data) as server:
         line("game", "add", "chess")
         assert tags(line) == ["noughts", "chess"]
         assert server.stop() == 0
     assert tags(line) == ["noughts", "chess"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_asked_to_stop_ends_with_status_0(data, how):
-    with running(data) as server:
-        assert server.stop(how) == 0
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_server_exits_with_status_0(data, signal_number):
+    with run_server(data) as server:
+        assert server.stop(signal_number) == 0
     assert not DataDirectory(data).control.exists()
 
 
-def test_after_a_kill_orders_work_on_the_file_and_the_next_server_starts(line, data):
-    with running(data) as server:
-        made = line("game", "add", "chess", "--json").document
+def test_commands_and_the_next_server_work_after_a_kill(line, data):
+    with run_server(data) as server:
+        added = line("game", "add", "chess", "--json").document
         server.stop(signal.SIGKILL)
     assert DataDirectory(data).control.exists()
     assert tags(line) == ["noughts", "chess"]
-    assert line("game", "add", "go", "--json").document["game_id"] == made["game_id"] + 1
-    with running(data):
+    assert line("game", "add", "go", "--json").document["game_id"] == added["game_id"] + 1
+    with run_server(data):
         assert tags(line) == ["noughts", "chess", "go"]
 
 
-def test_a_server_says_where_it_listens_what_to_open_and_how_to_stop(data):
+def test_server_prints_its_url_and_how_to_stop(data):
     args = command("--port", "0", "--data", str(data))
     with subprocess.Popen(args, stdout=subprocess.PIPE, text=True, env=environment()) as server:
         assert server.stdout is not None
-        where, what = server.stdout.readline(), server.stdout.readline()
+        first, second = server.stdout.readline(), server.stdout.readline()
         server.send_signal(signal.SIGINT)
-    url = where.split()[4]
-    assert url.startswith("http://127.0.0.1:") and str(data) in where
-    assert what == f"Open {url}/ in a browser. Stop with Ctrl-C.\n"
+    url = first.split()[4]
+    assert url.startswith("http://127.0.0.1:") and str(data) in first
+    assert second == f"Open {url}/ in a browser. Stop with Ctrl-C.\n"
 
 
-def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
-    with running(data) as server:
+def test_port_in_use_is_reported_in_one_line(line, data, tmp_path):
+    with run_server(data) as server:
         port = server.url.rpartition(":")[2]
         again = subprocess.run(
             command("--port", port, "--data", str(tmp_path / "other")),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
             env=environment(),
         )
@@ -90,9 +90,9 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(line, data, tmp_path):
     assert "Traceback" not in again.stderr
 
 
-def test_a_backup_of_a_running_server_comes_back_elsewhere_but_not_under_it(line, data, tmp_path):
+def test_backup_of_a_running_server_is_restored_elsewhere_only(line, data, tmp_path):
     file, other = str(tmp_path / "b.tar"), str(tmp_path / "other")
-    with running(data) as server:
+    with run_server(data) as server:
         line("game", "add", "chess")
         assert line("backup", file).status == 0
         line("game", "add", "go")
@@ -102,62 +102,60 @@ def test_a_backup_of_a_running_server_comes_back_elsewhere_but_not_under_it(line
         assert refused.err.endswith("Stop the server before you restore a backup.\n")
         assert tags(line) == ["noughts", "chess", "go"]
     assert line("restore", file, "--data", other).status == 0
-    with running(tmp_path / "other"):
+    with run_server(tmp_path / "other"):
         assert tags(line, "--data", other) == ["noughts", "chess"]
 
 
-def test_an_order_waits_for_a_server_that_is_about_to_listen_but_not_for_ever(
-    line, data, monkeypatch
-):
+def test_command_gives_up_when_the_lock_holder_does_not_listen(line, data, monkeypatch):
     line("game", "add", "chess")
     monkeypatch.setattr(offline, "LOCK_TIMEOUT_SECONDS", 0.2)
     with DataDirectory(data).lock():
-        said = line("game", "list")
-    assert said.status == 1
-    assert said.err.endswith("It accepts no commands.\n")
+        result = line("game", "list")
+    assert result.status == 1
+    assert result.err.endswith("It accepts no commands.\n")
 
 
-def spoil(data: Path) -> None:
-    """Make every further write of a value fail, as on a full disk."""
+def break_writes(data: Path) -> None:
+    """Make every further write of an entity fail, as on a full disk."""
     with sqlite3.connect(DataDirectory(data).database) as db:
         db.execute(
-            "CREATE TRIGGER spoil BEFORE INSERT ON entity"
+            "CREATE TRIGGER break_writes BEFORE INSERT ON entity"
             " BEGIN SELECT RAISE(ABORT, 'no room left'); END"
         )
     db.close()
 
 
-def test_a_server_that_cannot_write_says_so_and_ends_with_another_status(line, data):
-    with running(data) as server:
-        spoil(data)
-        said = line("game", "add", "chess")
-        assert (said.status, said.out) == (1, "")
-        assert "did not reach the disk" in said.err
-        assert server.process.wait(PATIENCE) == 1
+def test_server_that_cannot_write_stops_with_status_1(line, data):
+    with run_server(data) as server:
+        break_writes(data)
+        result = line("game", "add", "chess")
+        assert (result.status, result.out) == (1, "")
+        assert "did not reach the disk" in result.err
+        assert server.process.wait(TIMEOUT_SECONDS) == 1
     assert tags(line) == ["noughts"]
 
 
-def test_an_order_that_cannot_be_written_says_so_and_nothing_has_changed(line, data):
+def test_command_that_cannot_be_written_changes_nothing(line, data):
     line("game", "add", "chess")
-    spoil(data)
-    said = line("game", "add", "go", "--json")
-    assert said.status == 1
-    assert "no room left" in said.document["error"]
+    break_writes(data)
+    result = line("game", "add", "go", "--json")
+    assert result.status == 1
+    assert "no room left" in result.document["error"]
     assert tags(line) == ["chess"]
 
 
-def test_what_is_written_is_for_its_owner_only(line, data):
-    with running(data):
+def test_files_are_for_their_owner_only(line, data):
+    with run_server(data):
         line("backup", str(data.parent / "b.tar"))
-        made = [data, data.parent / "b.tar", *data.rglob("*")]
-        assert len(made) > 5
-        for path in made:
+        paths = [data, data.parent / "b.tar", *data.rglob("*")]
+        assert len(paths) > 5
+        for path in paths:
             assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_a_path_longer_than_a_socket_name_may_be_works_too(line, tmp_path, capsys):
+def test_path_longer_than_a_socket_address_works(line, tmp_path, capsys):
     data = tmp_path / ("long" * 30) / ("longer" * 20)
-    with running(data) as server:
+    with run_server(data) as server:
         assert main.main(["game", "add", "far", "--data", str(data)]) == 0
         assert "api_token" in capsys.readouterr().out
         assert server.stop() == 0

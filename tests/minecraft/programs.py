@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import PATIENCE, ROOT, environment
+from tests.processes import ROOT, TIMEOUT_SECONDS, environment
 
 HERE = Path(__file__).parent
 MODULES = ROOT / "tests" / "node_modules"
@@ -61,7 +61,7 @@ class Program:
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait for what it tells."""
-        async with asyncio.timeout(PATIENCE), self._news:
+        async with asyncio.timeout(TIMEOUT_SECONDS), self._news:
             await self._news.wait_for(lambda: holds() or self._listening.done())
         assert holds(), "the program has ended"
 

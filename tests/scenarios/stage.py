@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from tests.running import PATIENCE, Running, running
+from tests.processes import TIMEOUT_SECONDS, ServerProcess, run_server
 
 Event = dict[str, Any]
 
@@ -22,12 +22,12 @@ class RestartingServer:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._open = ExitStack()
-        self._running: Running | None = None
+        self._running: ServerProcess | None = None
         #: Set while a server runs; people who find none wait for it.
         self.is_running = asyncio.Event()
 
     async def __aenter__(self) -> "RestartingServer":
-        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE))
+        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_SECONDS))
         await self.start()
         return self
 
@@ -42,7 +42,7 @@ class RestartingServer:
 
     async def start(self) -> None:
         """A server starts on what is there."""
-        server = running(self._data)
+        server = run_server(self._data)
         self._running = await asyncio.to_thread(self._open.enter_context, server)
         self.is_running.set()
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.running import PATIENCE, Line, Running, running, tags
+from tests.processes import TIMEOUT_SECONDS, CommandLine, ServerProcess, run_server, tags
 
 EMAIL, PASSWORD = "root@example.org", "correct horse"
 BOUNDARY = "a-boundary"
@@ -49,7 +49,7 @@ class Browser:
         request = urllib.request.Request(self.at + path, body, headers)
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
         try:
-            with opener.open(request, timeout=PATIENCE) as answer:
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return Visit(answer.status, answer.url, answer.headers, answer.read())
         except urllib.error.HTTPError as answer:
             with answer:
@@ -87,9 +87,9 @@ class Browser:
 class Site:
     """A server with an admin in a browser, and one backup, from before the game `go`."""
 
-    server: Running
+    server: ServerProcess
     root: Browser
-    line: Line
+    line: CommandLine
     data: Path
     backup: str
     #: A guest, and the newest event he had seen.
@@ -101,7 +101,7 @@ class Site:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Ask again until this holds; meanwhile nobody may be there."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT_SECONDS
         while True:
             try:
                 if holds():
@@ -121,9 +121,9 @@ class Site:
 
 
 @pytest.fixture
-def site(line: Line, data: Path) -> Iterator[Site]:
+def site(line: CommandLine, data: Path) -> Iterator[Site]:
     line("account", "add", EMAIL, "--password", PASSWORD, "--admin")
-    with running(data) as server:
+    with run_server(data) as server:
         root = Browser(server.url)
         assert root.sends("/login", "/login", email=EMAIL, password=PASSWORD).status == 200
         token = json.loads(
@@ -209,7 +209,7 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_or_the_new(site):
     site.server.stop(signal.SIGKILL)
     found = tags(site.line)
     assert found in (["noughts"], ["noughts", "go"])
-    with running(site.data):
+    with run_server(site.data):
         assert tags(site.line) == found
 
 

@@ -10,7 +10,7 @@ from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.audit import AuditAction
 from coalserver.server.admin import AdminContext
 from coalserver.storage import backup as archive
-from tests.running import ROOT
+from tests.processes import ROOT
 from tests.storage.backups import add, at_desk, backup, everything, file, home, restore
 
 __all__ = ["file", "home"]
@@ -63,7 +63,14 @@ async def test_a_restore_that_is_killed_leaves_the_old_or_the_new(home, file, tm
     await backup(home, file)
     await add(home, "go")
     (home.keys / "mark").write_bytes(b"old" + bytes(29))
-    line = [sys.executable, "-m", "tests.killing", str(home.path), str(file), str(tmp_path / "try")]
+    line = [
+        sys.executable,
+        "-m",
+        "tests.kill_restore",
+        str(home.path),
+        str(file),
+        str(tmp_path / "try"),
+    ]
     said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     found = said.stdout.split()

@@ -15,7 +15,7 @@ from coalserver.storage.data_directory import (
     DataDirectoryLocked,
     OperatorError,
 )
-from tests.running import PATIENCE, ROOT
+from tests.processes import ROOT, TIMEOUT_SECONDS
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_lock_goes_with_a_process_that_is_killed(home):
             os.kill(os.getpid(), signal.SIGKILL)
     """
     line = [sys.executable, "-c", textwrap.dedent(code)]
-    assert subprocess.run(line, cwd=ROOT, timeout=PATIENCE, check=False).returncode == -9
+    assert subprocess.run(line, cwd=ROOT, timeout=TIMEOUT_SECONDS, check=False).returncode == -9
     with home.lock():
         pass
 

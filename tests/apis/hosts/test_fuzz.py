@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from coalserver.apis.hosts.openapi import OPERATIONS, build_description
-from tests.running import running
+from tests.processes import run_server
 
 CHECKS = [
     not_a_server_error,
@@ -47,7 +47,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with running(tmp_path_factory.mktemp("fuzz") / "data") as server, requests.Session() as http:
+    with run_server(tmp_path_factory.mktemp("fuzz") / "data") as server, requests.Session() as http:
         place = Place(server.url, http, [], [])
         for _ in range(3):
             uuid = place.request("POST", "/hosts")["uuid"]
