@@ -1,1 +1,1 @@
-"""How HTTP is done, once: the one way in, the one way to listen. Knows no dialect."""
+"""HTTP and event streaming for all APIs and the site. Independent of any one API."""

@@ -1,4 +1,4 @@
-"""Bodies: read, parsed and checked before any handler sees them."""
+"""Request bodies: read, parsed and validated before the handler runs."""
 
 import json
 import re
@@ -11,11 +11,11 @@ from marshmallow import ValidationError
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.schemas import AnyJson, BodySchema
 
-#: orjson writes no more than 254 levels; nobody means more than this.
+#: Levels of nesting; orjson cannot dump more than 254.
 MAX_DEPTH = 64
-#: Bytes that no limit on bodies is below.
+#: Bytes of a body that is below any configured limit.
 SMALL_BODY_BYTES = 1024
-#: Digits enough that a number may not fit into 64 bits.
+#: Digits from which a number may not fit into 64 bits.
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _ESCAPED_NUL = rb"\u0000"
 
@@ -23,20 +23,34 @@ _ESCAPED_NUL = rb"\u0000"
 async def read_body(
     request: web.Request, schema: BodySchema, media_types: tuple[str, ...]
 ) -> tuple[dict[str, Any], bytes]:
-    """The body as its shape loads it, and as it came. No body at all counts as an empty object."""
+    """Return the body as the schema loads it, and its bytes. An empty body counts as `{}`.
+
+    Raises INVALID_REQUEST, or aiohttp's 413 and 415 for a body that is too large or of another media type.
+    """
     content = request.content
     try:
         if content.is_eof() and content.total_bytes <= SMALL_BODY_BYTES:
-            # Here already, as most are: nothing to wait for.
+            # Most bodies have arrived with the head.
             raw = content.read_nowait()
         else:
             raw = await request.read()
     except web.RequestPayloadError:
         raise invalid_body("The body is not encoded as its headers say.") from None
-    if not raw:
-        if isinstance(schema, AnyJson):
-            raise invalid_body("The body is missing.")
-        return load_body(schema, {}), raw
+    if raw:
+        value = _parse_body(request, raw, media_types)
+        if not isinstance(value, dict) and not isinstance(schema, AnyJson):
+            raise invalid_body("The body must be a JSON object.")
+    elif isinstance(schema, AnyJson):
+        raise invalid_body("The body is missing.")
+    else:
+        value = {}
+    try:
+        return schema.load(value), raw
+    except ValidationError as error:
+        raise _invalid_fields(error) from None
+
+
+def _parse_body(request: web.Request, raw: bytes, media_types: tuple[str, ...]) -> Any:
     if (
         media_types
         and "Content-Type" in request.headers
@@ -44,26 +58,29 @@ async def read_body(
     ):
         raise web.HTTPUnsupportedMediaType
     value = parse_json(raw)
-    if value is None and not media_types:
-        # Clients that always send JSON say so that they have nothing to say.
-        value = {}
-    if not isinstance(value, dict) and not isinstance(schema, AnyJson):
-        raise invalid_body("The body must be a JSON object.")
-    return load_body(schema, value), raw
+    # Clients of the routes that accept any media type send `null` for an empty body.
+    return {} if value is None and not media_types else value
 
 
 def load_body(schema: BodySchema, value: Any) -> dict[str, Any]:
-    """What a shape makes of a value; what it objects to becomes a refusal."""
+    """Return a value as the schema loads it. Raises INVALID_REQUEST with the invalid fields."""
     try:
         loaded: dict[str, Any] = schema.load(value)
     except ValidationError as error:
-        messages = error.messages if isinstance(error.messages, dict) else {"body": error.messages}
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields=messages) from None
+        raise _invalid_fields(error) from None
     return loaded
 
 
+def _invalid_fields(error: ValidationError) -> DomainError:
+    messages = error.messages if isinstance(error.messages, dict) else {"body": error.messages}
+    return DomainError(ErrorCode.INVALID_REQUEST, fields=messages)
+
+
 def parse_json(raw: bytes) -> Any:
-    """JSON that can be kept and written again: not too deep, no number beyond 64 bits, no NUL."""
+    """Return parsed JSON that can be stored and dumped again.
+
+    Raises INVALID_REQUEST for invalid JSON, nesting above MAX_DEPTH, integers beyond 64 bits and NUL characters.
+    """
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -78,6 +95,7 @@ def parse_json(raw: bytes) -> Any:
 
 
 def invalid_body(message: str) -> DomainError:
+    """Return an INVALID_REQUEST for the body as a whole."""
     return DomainError(ErrorCode.INVALID_REQUEST, what="body", fields={"body": [message]})
 
 
@@ -105,13 +123,13 @@ def _check_numbers(raw: bytes) -> None:
 
 
 def _check_no_nul(value: Any) -> None:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
+    stack = [value]
+    while stack:
+        item = stack.pop()
         if isinstance(item, str) and "\0" in item:
             raise invalid_body("The body holds a NUL character.")
         if isinstance(item, dict):
-            waiting.extend(item.keys())
-            waiting.extend(item.values())
+            stack.extend(item.keys())
+            stack.extend(item.values())
         elif isinstance(item, list):
-            waiting.extend(item)
+            stack.extend(item)

@@ -1,6 +1,5 @@
-"""Endpoints: what every request goes through. Who calls, what is said, the handler, and what went wrong."""
+"""Endpoints: authentication, body, handler and errors of one request, in this order."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from aiohttp import web
 from coalserver.core.commands.presence import mark_back
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.api import Api, Route
+from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.body import read_body
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, with_header_lines
@@ -21,64 +20,62 @@ log = logging.getLogger(__name__)
 def endpoint(
     app: AppContext, api: Api, route: Route
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The aiohttp handler of one route."""
-    head = b"" if route.private else api.header_lines
+    """Return the aiohttp handler of one route."""
+    header_lines = b"" if route.private else api.header_lines
+    core, schema, handler = app.core, route.body, route.handler
+    auth = None if route.auth is allow_anonymous else route.auth
 
     async def handle(request: web.Request) -> web.StreamResponse:
         ctx = RequestContext(app, api, route, request)
         try:
-            response = await call_handler(ctx)
-        except web.HTTPRequestEntityTooLarge:
-            response = api.render_http_error(413, request)
-        except web.HTTPUnsupportedMediaType:
-            response = api.render_http_error(415, request)
-        except StoreFailed:
-            response = (
-                api.render_unavailable(ctx)
-                if api.render_unavailable
-                else api.render_http_error(500, request)
-            )
-        except asyncio.CancelledError:
-            raise
-        except ConnectionError:
-            # The client has gone: there is nobody to answer, and nothing for the log.
-            response = AlreadySent(keep_alive=False)
-        except Exception:
-            log.exception("%s %s has failed.", request.method, route.path)
-            response = api.render_http_error(500, request)
-        return with_header_lines(response, head)
+            if auth is not None:
+                caller = ctx.caller = auth(ctx)
+                if caller.player_id and core.record_activity(caller.player_id):
+                    await core.execute(mark_back, player_id=caller.player_id)
+            if schema is not None:
+                ctx.body, ctx.raw = await read_body(request, schema, route.media)
+            response = await handler(ctx)
+        except Exception as error:
+            response = _error_response(ctx, error)
+        return with_header_lines(response, header_lines) if header_lines else response
 
     return handle
 
 
-async def call_handler(ctx: RequestContext) -> web.StreamResponse:
-    """What the handler answers, or the dialect's words for why it was refused."""
-    route = ctx.route
+def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse:
+    """Render an exception in the format of the request's API."""
+    api, request = ctx.api, ctx.request
     try:
-        ctx.caller = route.auth(ctx)
-        if ctx.caller.player_id:
-            await record_activity(ctx)
-        if route.body is not None:
-            ctx.body, ctx.raw = await read_body(ctx.request, route.body, route.media)
-        return await route.handler(ctx)
-    except DomainError as refusal:
-        if refusal.code is ErrorCode.RULES_FAILED:
-            log.error("The rules of a game have failed.", exc_info=refusal)
-        return ctx.api.render_error(refusal, ctx)
+        if isinstance(error, DomainError):
+            if error.code is ErrorCode.RULES_FAILED:
+                log.error("The rules of a game have failed.", exc_info=error)
+            return api.render_error(error, ctx)
+        if isinstance(error, StoreFailed) and api.render_unavailable:
+            return api.render_unavailable(ctx)
+    except Exception as render_failure:
+        error = render_failure
+    if isinstance(error, web.HTTPRequestEntityTooLarge | web.HTTPUnsupportedMediaType):
+        return api.render_http_error(error.status, request)
+    if isinstance(error, ConnectionError):
+        # The client has disconnected: no response can be sent, and there is no fault to log.
+        return AlreadySent(keep_alive=False)
+    if not isinstance(error, StoreFailed):
+        log.error("%s %s failed.", request.method, ctx.route.path, exc_info=error)
+    return api.render_http_error(500, request)
 
 
 async def record_activity(ctx: RequestContext) -> None:
-    """Whoever calls is there; who was away until now is back for the others too."""
-    player = ctx.caller.player_id
-    if ctx.core.record_activity(player):
-        await ctx.core.execute(mark_back, player_id=player)
+    """Mark the calling player as online, and as back for other members if the player was away."""
+    player_id = ctx.caller.player_id
+    if ctx.core.record_activity(player_id):
+        await ctx.core.execute(mark_back, player_id=player_id)
 
 
 @contextmanager
 def ignoring(*codes: ErrorCode) -> Iterator[None]:
-    """Let these reasons pass: where the core refuses, this dialect does not mind."""
+    """Suppress DomainErrors with these codes, where an API is more lenient than the core."""
     try:
         yield
-    except DomainError as refusal:
-        if refusal.code not in codes:
+    except DomainError as error:
+        if error.code not in codes:
             raise

@@ -1,118 +1,110 @@
-"""Strict fields: a number is not a text, a text has no NUL, and an absent member may be null."""
+"""Schemas of request bodies, with strict fields.
+
+A number is no string, a string has no NUL character, and only a field with `allow_none` may be null.
+"""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
 from coalserver.domain.text import printable
 
-#: The largest integer SQLite keeps.
+#: Largest integer that SQLite stores.
 MAX_INTEGER = 2**63 - 1
+
+#: A field's name in the body, its name in the loaded dictionary, and its `deserialize`.
+_FieldReader = tuple[str, str, Callable[[Any, str, Mapping[str, Any]], Any]]
 
 
 class BodySchema(Protocol):
-    """What a body must look like: a marshmallow schema, or `Free`."""
+    """The schema of a body: a RequestSchema, AnyJson, or a class of one API."""
 
     def load(self, data: Any) -> Any:
-        """What handlers are given, as a dictionary; raises ValidationError."""
-
-
-class _FieldReader(NamedTuple):
-    """One field of a form, as far as a good body needs it."""
-
-    key: str
-    name: str
-    read: Callable[[Any, str, Mapping[str, Any]], Any]
-    required: bool
-    default: Any
-    allow_none: bool
+        """Return the body as a dictionary. Raises marshmallow's ValidationError."""
 
 
 class RequestSchema(Schema):
-    """A body: members nobody knows are ignored.
+    """Base of the schemas of JSON objects. Unknown members are ignored.
 
-    A good body is read here, in a quarter of marshmallow's time. One that is not is marshmallow's to word,
-    and so is every body of a form with hooks; of these only the private `_hooks` tells.
+    `load` reads a valid body with less overhead than marshmallow's; an invalid body is loaded again by
+    marshmallow, which collects the errors of all fields. Subclasses override `prepare` and `finish`: hooks of
+    marshmallow are not called for a valid body.
     """
 
     class Meta:
         unknown = EXCLUDE
 
-    def load(self, data: Any, **kw: Any) -> Any:
-        """What handlers are given; raises ValidationError."""
-        if not kw and type(data) is dict and self._field_readers is not None:
+    #: Whether a subclass overrides `prepare` or `finish`.
+    _prepares = _finishes = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._prepares = cls.prepare is not RequestSchema.prepare
+        cls._finishes = cls.finish is not RequestSchema.finish
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Return the loaded fields by name. Raises ValidationError with the errors of all fields."""
+        if type(data) is not dict:
+            return super().load(data, **kwargs)
+        members = self.prepare(data) if self._prepares else data
+        readers = self._field_readers
+        loaded: Any = {}
+        if readers is None or kwargs:
+            loaded = super().load(members, **kwargs)
+        else:
             try:
-                return self.finish(_read(self._field_readers, self.prepare(data)))
+                for key, name, deserialize in readers:
+                    value = deserialize(members.get(key, missing), key, members)
+                    if value is not missing:
+                        loaded[name] = value
             except ValidationError:
-                pass
-        members = self.prepare(data) if type(data) is dict else data
-        return self.finish(super().load(members, **kw))
+                loaded = super().load(members)
+        return self.finish(loaded) if self._finishes else loaded
 
     def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Return the members to load; a schema may accept several spellings of them."""
+        """Return the members to load from a body; a schema may accept several spellings of them."""
         return data
 
-    def finish(self, loaded: Any) -> Any:
-        """What to make of the fields once each is good."""
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        """Return the result for loaded fields, for schemas with rules across fields.
+
+        An implementation may raise ValidationError.
+        """
         return loaded
 
     @cached_property
     def _field_readers(self) -> list[_FieldReader] | None:
+        """The fields in their order; None if only marshmallow can load this schema."""
         nested = any("." in (field.attribute or "") for field in self.load_fields.values())
-        hooked = any(self._hooks.values())
-        if nested or hooked or self.many or self.partial or self.unknown != EXCLUDE:
+        if nested or self.many or self.partial or self.unknown != EXCLUDE:
             return None
         return [
-            _FieldReader(
+            (
                 name if field.data_key is None else field.data_key,
                 field.attribute or name,
-                # What `deserialize` adds are checks, which a good body passes, and functions.
-                field.deserialize if _needs_deserialize(field) else field._deserialize,
-                field.required,
-                field.load_default,
-                field.allow_none,
+                field.deserialize,
             )
             for name, field in self.load_fields.items()
         ]
 
 
-def _needs_deserialize(field: fields.Field[Any]) -> bool:
-    return bool(field.validators or field.pre_load or field.post_load)
-
-
-def _read(readers: list[_FieldReader], data: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a good body; what it raises for any other says nothing."""
-    loaded: dict[str, Any] = {}
-    for key, name, read, required, default, allow_none in readers:
-        value = data.get(key, missing)
-        if value is missing:
-            if required:
-                raise ValidationError(key)
-            if default is not missing:
-                loaded[name] = default() if callable(default) else default
-        elif value is not None:
-            loaded_value = read(value, key, data)
-            if loaded_value is not missing:
-                loaded[name] = loaded_value
-        elif allow_none:
-            loaded[name] = None
-        else:
-            raise ValidationError(key)
-    return loaded
-
-
 class Text(fields.Field[str]):
-    """A string of so many characters, without NUL; other control characters become blanks."""
+    """A string of `low` to `high` characters. NUL is an error, other control characters become spaces.
 
-    def __init__(self, low: int = 0, high: int = 200, *, lines: bool = False, **kw: Any) -> None:
-        super().__init__(**kw)
+    White space at both ends is removed; `lines` keeps line breaks within.
+    """
+
+    def __init__(
+        self, low: int = 0, high: int = 200, *, lines: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
         self.low, self.high, self.lines = low, high, lines
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
         if not isinstance(value, str):
             raise ValidationError("Not a string.")
@@ -129,14 +121,14 @@ class Text(fields.Field[str]):
 
 
 class Secret(fields.Field[str]):
-    """A password: kept exactly as it is."""
+    """A string of `low` to `high` characters that is kept unchanged, such as a password."""
 
-    def __init__(self, low: int = 0, high: int = 1000, **kw: Any) -> None:
-        super().__init__(**kw)
+    def __init__(self, low: int = 0, high: int = 1000, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.low, self.high = low, high
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
         if not isinstance(value, str):
             raise ValidationError("Not a string.")
@@ -146,14 +138,14 @@ class Secret(fields.Field[str]):
 
 
 class Integer(fields.Field[int]):
-    """A whole number, written as one: neither 1.0 nor "1" nor true."""
+    """An integer from `low` to `high`; neither 1.0 nor "1" nor true."""
 
-    def __init__(self, low: int = -MAX_INTEGER, high: int = MAX_INTEGER, **kw: Any) -> None:
-        super().__init__(**kw)
+    def __init__(self, low: int = -MAX_INTEGER, high: int = MAX_INTEGER, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.low, self.high = low, high
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> int:
         if type(value) is not int:
             raise ValidationError("Not a whole number.")
@@ -163,10 +155,10 @@ class Integer(fields.Field[int]):
 
 
 class Boolean(fields.Field[bool]):
-    """true or false, and nothing that looks like them."""
+    """true or false; neither 1 nor "true"."""
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> bool:
         if not isinstance(value, bool):
             raise ValidationError("Not true or false.")
@@ -174,14 +166,16 @@ class Boolean(fields.Field[bool]):
 
 
 class RawJson(fields.Field[bytes]):
-    """Any JSON object (or, with `anything`, any JSON) up to a size; comes as bytes, compact."""
+    """A JSON object of up to `max_bytes`, loaded as compact JSON bytes. `allow_any` accepts any JSON value."""
 
-    def __init__(self, max_bytes: int = 16 * 1024, *, allow_any: bool = False, **kw: Any) -> None:
-        super().__init__(**kw)
+    def __init__(
+        self, max_bytes: int = 16 * 1024, *, allow_any: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
         self.max_bytes, self.allow_any = max_bytes, allow_any
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> bytes:
         if not self.allow_any and not isinstance(value, dict):
             raise ValidationError("Not an object.")
@@ -192,7 +186,10 @@ class RawJson(fields.Field[bytes]):
 
 
 class AnyJson:
-    """A body that is any JSON object (or, with `anything`, any JSON): `value`, and `dumped` as bytes."""
+    """A body of up to `max_bytes` that is any JSON object or, with `allow_any`, any JSON value.
+
+    `load` returns the value as `value` and as compact JSON bytes as `dumped`.
+    """
 
     def __init__(self, max_bytes: int = 16 * 1024, *, allow_any: bool = False) -> None:
         self.max_bytes, self.allow_any = max_bytes, allow_any

@@ -1,4 +1,4 @@
-"""Uploads: a file as a form sends it, or as the body itself, up to a size of its own."""
+"""File uploads: in a multipart form or as the whole body, each with its own size limit."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 FILE_FIELD = "file"
 MULTIPART = "multipart/form-data"
-#: What a body is whose sender does not say, or does not know.
+#: Content type of a body that is sent without a more specific one.
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
-#: What a form has around its file, and other fields before it.
+#: Bytes of a form beside its file: delimiters, and the fields before the file.
 MAX_FORM_OVERHEAD = 64 * 1024
 CHUNK_SIZE = 64 * 1024
-#: What aiohttp says of a form that is none; it warns of headers that it passes over, too.
+#: What aiohttp raises for an invalid form, with its warnings of headers that it ignores.
 UPLOAD_ERRORS = (
     web.RequestPayloadError,
     HttpProcessingError,
@@ -34,7 +34,10 @@ UPLOAD_ERRORS = (
 
 
 async def read_upload(request: web.Request, max_bytes: int) -> bytes:
-    """The file of a request; too large a one is 413 as soon as that is known."""
+    """Return the uploaded file of a request with a form, an image or binary data.
+
+    Raises INVALID_REQUEST without a file, or 413 and 415.
+    """
     _check_length(request, max_bytes)
     try:
         if request.content_type == MULTIPART:
@@ -51,14 +54,17 @@ async def read_upload(request: web.Request, max_bytes: int) -> bytes:
 async def read_form_upload(
     request: web.Request, max_bytes: int, check: Callable[[Pairs], None]
 ) -> bytes:
-    """The file of a form; `may` refuses it by the fields before it, before any of it is read."""
+    """Return the file of a form. `check` may raise for the fields before it, before the file is read."""
     return _require_file(await _read_form_file(request, max_bytes, check, _read_all) or b"")
 
 
 async def save_upload(
     request: web.Request, max_bytes: int, check: Callable[[Pairs], None], path: Path
 ) -> None:
-    """The same for what is too large for memory: it is written to a new file as it comes."""
+    """Write the file of a form to a new file chunk by chunk, as `read_form_upload` would return it.
+
+    For files too large for memory. After an error the new file may be incomplete.
+    """
 
     async def write_chunks(chunks: AsyncIterator[bytes], max_bytes: int) -> int:
         size = 0
@@ -75,7 +81,7 @@ async def save_upload(
 
 
 def missing_file() -> DomainError:
-    """There is a form, and no file in it."""
+    """Return an INVALID_REQUEST for a form without a file."""
     return DomainError(ErrorCode.INVALID_REQUEST, fields={FILE_FIELD: ["This field is required."]})
 
 
@@ -111,7 +117,10 @@ async def _find_file(
     check: Callable[[Pairs], None],
     consume: Callable[[AsyncIterator[bytes], int], Awaitable[T]],
 ) -> T | None:
-    """What is made of the first part that is a file, if `may` lets it by what stands before; None without one."""
+    """Return what `consume` makes of the form's file; None without one.
+
+    `check` is called with the fields before the file.
+    """
     pairs: Pairs = []
     seen = 0
     async for part in await request.multipart():

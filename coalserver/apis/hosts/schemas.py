@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, post_load, pre_load
+from marshmallow import ValidationError
 
 from coalserver.domain.play.synced_state import MAX_STATE_BYTES
 from coalserver.web.schemas import AnyJson, Boolean, Integer, RawJson, RequestSchema, Secret, Text
@@ -58,9 +58,8 @@ class CommandSchema(MessageSchema):
     data = RawJson(MAX_DATA_BYTES, allow_any=True, allow_none=True, load_default=None)
     to = text_field(allow_none=True, load_default=None)
 
-    @post_load
-    def _null_to_json(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
-        return {**data, "data": b"null" if data["data"] is None else data["data"]}
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        return {**loaded, "data": b"null" if loaded["data"] is None else loaded["data"]}
 
 
 class UpdateSchema(MessageSchema):
@@ -68,15 +67,13 @@ class UpdateSchema(MessageSchema):
     patch = RawJson(MAX_STATE_BYTES)
     source_of_truth_key = text_field(load_default="", allow_none=True)
 
-    @pre_load
-    def _check_state_or_patch(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
         if ("state" in data) == ("patch" in data):
             raise ValidationError("Either state or patch.", "state")
         return data
 
-    @post_load
-    def _null_to_json(self, data: dict[str, Any], **kw: Any) -> dict[str, Any]:
-        return {**data, "state": b"null"} if data.get("state", "") is None else data
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        return {**loaded, "state": b"null"} if loaded.get("state", "") is None else loaded
 
 
 ONLY_FRIENDS = OnlyFriendsSchema()

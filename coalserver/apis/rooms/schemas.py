@@ -12,6 +12,8 @@ class NullIsAbsentSchema(RequestSchema):
     """A schema that treats null members as absent."""
 
     def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        if None not in loaded.values():
+            return loaded
         return {name: value for name, value in loaded.items() if value is not None}
 
 

@@ -1,6 +1,6 @@
-"""Languages: which one a page is in, and its texts. English stands in the code, others in `translations/`.
+"""Languages of the pages. English texts are in the code, translations in `translations/`.
 
-A language is a folder there, with one `.po` file for each part of the site; `scripts.po` holds what scripts say.
+A language is a folder there with one `.po` file per part of the site; `scripts.po` holds the texts of scripts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,34 +18,34 @@ from babel.messages.pofile import read_po
 
 import coalserver
 
-#: In which the texts are written in templates, code and scripts.
+#: Language of the texts in templates, code and scripts.
 DEFAULT_LANGUAGE = "en"
 TRANSLATIONS_DIRECTORY = Path(coalserver.__file__).parent / "translations"
-#: What scripts say, and not the server: sent along with a page.
+#: Catalog of the texts of scripts, which are sent with a page.
 SCRIPT_CATALOG = "scripts"
-#: Where a request keeps the language that its account has chosen.
+#: Request key of the language that the account has chosen.
 LANGUAGE_KEY = web.RequestKey("language", str)
 
 
 class Language:
-    """One language: what every English text is in it."""
+    """One language with its translations of the English texts."""
 
     def __init__(self, tag: str, catalogs: Mapping[str, Catalog]) -> None:
         self.tag = tag
         self.locale = Locale.parse(tag, sep="-")
         self.scripts = _texts(catalogs[SCRIPT_CATALOG]) if SCRIPT_CATALOG in catalogs else {}
-        self._one: dict[str, str] = {}
-        self._many: dict[str, tuple[str, ...]] = {}
-        #: Which of the forms of a noun a number takes.
-        self._form = c2py(Catalog(self.locale).plural_expr)
+        self._singular: dict[str, str] = {}
+        self._plural: dict[str, tuple[str, ...]] = {}
+        #: Returns the index of the plural form for a number.
+        self._plural_index = c2py(Catalog(self.locale).plural_expr)
         for name, catalog in catalogs.items():
             if name != SCRIPT_CATALOG:
-                self._one |= _texts(catalog)
-                self._many |= _forms(catalog)
+                self._singular |= _texts(catalog)
+                self._plural |= _forms(catalog)
 
     @property
     def name(self) -> str:
-        """What it calls itself."""
+        """The name of the language in that language."""
         return self.locale.get_display_name() or self.tag
 
     @property
@@ -53,27 +53,27 @@ class Language:
         return self.locale.text_direction
 
     def gettext(self, text: str) -> str:
-        return self._one.get(text, text)
+        return self._singular.get(text, text)
 
-    def ngettext(self, one: str, many: str, number: int) -> str:
-        """The form that this number takes."""
-        forms = self._many.get(one, (one, many))
-        return forms[min(self._form(number), len(forms) - 1)]
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        """Return the text in the plural form for a number."""
+        forms = self._plural.get(singular, (singular, plural))
+        return forms[min(self._plural_index(number), len(forms) - 1)]
 
     def __call__(self, text: str, **values: Any) -> str:
-        """A text in this language, with the facts in it."""
+        """Return a text in this language with its placeholders replaced."""
         translated = self.gettext(text)
         return translated % values if values else translated
 
 
 def N_(text: str) -> str:
-    """Marks a text that is translated where it is shown."""
+    """Mark a text for extraction; it is translated where it is rendered."""
     return text
 
 
 @cache
 def languages() -> Mapping[str, Language]:
-    """Every language there is, by its tag; English first."""
+    """Return all languages by tag, English first."""
     found = {DEFAULT_LANGUAGE: Language(DEFAULT_LANGUAGE, {})}
     for folder in sorted(TRANSLATIONS_DIRECTORY.iterdir()):
         catalogs = {}
@@ -87,7 +87,7 @@ def languages() -> Mapping[str, Language]:
 
 
 def request_language(request: web.Request) -> Language:
-    """What the account has chosen; else what the browser would rather have."""
+    """Return the language that the account has chosen, else the best match for the browser."""
     available = languages()
     account_language = available.get(request.get(LANGUAGE_KEY, ""))
     return (
@@ -97,14 +97,14 @@ def request_language(request: web.Request) -> Language:
 
 
 def negotiate_language(header: str) -> str:
-    """The tag of our language that suits an `Accept-Language` best."""
+    """Return the tag of the available language that matches an `Accept-Language` header best."""
     preferred = (_normalize_tag(tag) for tag in _by_weight(header))
     found = negotiate_locale([tag for tag in preferred if tag], [*languages()], sep="-")
     return found or DEFAULT_LANGUAGE
 
 
 def set_request_language(request: web.Request, tag: str) -> None:
-    """The account behind a request wants its pages in this language."""
+    """Render the pages of a request in the language of its account, if it is available."""
     if tag in languages():
         request[LANGUAGE_KEY] = tag
 
@@ -114,7 +114,7 @@ _CURRENT: ContextVar[Language] = ContextVar("language")
 
 @contextmanager
 def use_language(language: Language) -> Iterator[None]:
-    """Templates that are rendered meanwhile are in this language, with all they include."""
+    """Render templates in this language within the block."""
     token = _CURRENT.set(language)
     try:
         yield
@@ -126,25 +126,28 @@ def gettext(text: str) -> str:
     return _CURRENT.get().gettext(text)
 
 
-def ngettext(one: str, many: str, number: int) -> str:
-    return _CURRENT.get().ngettext(one, many, number)
+def ngettext(singular: str, plural: str, number: int) -> str:
+    return _CURRENT.get().ngettext(singular, plural, number)
 
 
 def _texts(catalog: Catalog) -> dict[str, str]:
     return {
-        one.id: one.string
-        for one in catalog
-        if isinstance(one.id, str) and isinstance(one.string, str) and one.id and one.string
+        message.id: message.string
+        for message in catalog
+        if isinstance(message.id, str)
+        and isinstance(message.string, str)
+        and message.id
+        and message.string
     }
 
 
 def _forms(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return {
-        one.id[0]: tuple(one.string)
-        for one in catalog
-        if isinstance(one.id, tuple | list)
-        and isinstance(one.string, tuple | list)
-        and all(one.string)
+        message.id[0]: tuple(message.string)
+        for message in catalog
+        if isinstance(message.id, tuple | list)
+        and isinstance(message.string, tuple | list)
+        and all(message.string)
     }
 
 
@@ -162,7 +165,7 @@ def _by_weight(header: str) -> Iterable[str]:
 
 
 def _normalize_tag(tag: str) -> str:
-    """A tag as Babel takes it, with no more than language and country; empty for one that is none."""
+    """Return a tag reduced to language and territory for Babel; empty if it is invalid."""
     try:
         locale = Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError, TypeError):

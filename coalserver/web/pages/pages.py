@@ -1,4 +1,4 @@
-"""Pages: templates in the reader's language, static files, and what browsers may load."""
+"""Pages: Jinja templates in the language of the request, static files, and security headers."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from aiohttp import web
 import coalserver
 from coalserver.web.pages.i18n import gettext, languages, ngettext, request_language, use_language
 
-#: Everything comes from here, nothing runs inline, and no other site may frame us.
+#: Everything is loaded from this origin, no inline script runs, and no other site may frame a page.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -23,19 +23,19 @@ PAGE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-#: Where a request keeps the account that is signed in.
+#: Request key of the account that is logged in.
 ACCOUNT_KEY = web.RequestKey("account", object)
 
 
 def assets(name: str) -> Path:
-    """A folder that is shipped inside the package, or stands beside it in a checkout."""
+    """Return an asset folder: inside the package when installed, beside it in a checkout."""
     package = Path(coalserver.__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
 
 
 def setup_pages(app: web.Application) -> None:
-    """Find templates and the texts of all languages, and serve the files of `static/`."""
+    """Load the languages, set up the templates and serve the files of `static/`."""
     languages()
     loader = jinja2.FileSystemLoader(assets("templates"))
     templates = aiohttp_jinja2.setup(
@@ -55,7 +55,7 @@ def setup_pages(app: web.Application) -> None:
 def render_page(
     request: web.Request, template: str, context: dict[str, Any], status: int = 200
 ) -> web.Response:
-    """A page that names what it may load, and for whom it is."""
+    """Render a template in the language of the request, with the security headers of all pages."""
     language = request_language(request)
     defaults = {
         "version": coalserver.__version__,
@@ -72,13 +72,16 @@ def render_page(
 
 
 def allow_any_form_target(response: web.Response) -> web.Response:
-    """What follows a form of this page may be redirects to anybody: browsers hold each against the policy."""
+    """Allow the forms of a page to lead to other sites.
+
+    Browsers check `form-action` against every redirect that follows a submission.
+    """
     policy = CONTENT_SECURITY_POLICY.replace("form-action 'self'; ", "")
     response.headers["Content-Security-Policy"] = policy
     return response
 
 
 async def _add_asset_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """An asset is asked for again with each page; if it has not changed, that costs an empty answer."""
+    """Add the headers of pages to assets: browsers revalidate them, at the cost of an empty 304."""
     if request.path.startswith("/static/"):
         response.headers.update(PAGE_HEADERS)
