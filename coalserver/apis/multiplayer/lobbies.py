@@ -8,7 +8,7 @@ from aiohttp import web
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.membership import (
     LOBBY_FILE,
-    check_not_member,
+    create_as_host,
     get_own_lobby,
     id_routes,
     last_activity,
@@ -70,18 +70,9 @@ def _render_lobby(ctx: RequestContext, lobby: Lobby) -> JSON:
 
 
 async def create(ctx: RequestContext) -> web.StreamResponse:
-    """Create a lobby with the caller as its host.
-
-    Raises ALREADY_IN_LOBBY or ALREADY_IN_ROOM before any error in the body.
-    """
-    check_not_member(ctx, ErrorCode.ALREADY_IN_LOBBY, ErrorCode.ALREADY_IN_ROOM)
-    lobby = await ctx.core.execute(
-        lobbies.open_lobby,
-        game=ctx.caller.get_game().tag,
-        player_id=ctx.caller.player_id,
-        default_name=DEFAULT_NAME_PREFIX,
-        **load_deferred(ctx),
-    )
+    """Create a lobby with the caller as its host."""
+    codes = ErrorCode.ALREADY_IN_LOBBY, ErrorCode.ALREADY_IN_ROOM
+    lobby = await create_as_host(ctx, lobbies.open_lobby, DEFAULT_NAME_PREFIX, *codes)
     return success(
         {
             "matchmaking_id": lobby.code,

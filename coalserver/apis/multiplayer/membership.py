@@ -57,8 +57,13 @@ def get_own_room(ctx: RequestContext) -> Room:
     return room
 
 
-def check_not_member(ctx: RequestContext, *codes: ErrorCode) -> None:
-    """Raise the first of ALREADY_IN_LOBBY and ALREADY_IN_ROOM, in the given order, that applies."""
+async def create_as_host(
+    ctx: RequestContext, command: Callable[..., Any], default_name: str, *codes: ErrorCode
+) -> Any:
+    """Create a lobby or room from the body, with the caller as its host, and return it.
+
+    Raises the first of `codes`, ALREADY_IN_LOBBY and ALREADY_IN_ROOM, that applies, before errors in the body.
+    """
     queries = {
         ErrorCode.ALREADY_IN_LOBBY: lobby_of_player,
         ErrorCode.ALREADY_IN_ROOM: room_of_player,
@@ -66,6 +71,13 @@ def check_not_member(ctx: RequestContext, *codes: ErrorCode) -> None:
     for code in codes:
         if ctx.core.query(queries[code], player=ctx.caller.player_id) is not None:
             raise DomainError(code)
+    return await ctx.core.execute(
+        command,
+        game=ctx.caller.get_game().tag,
+        player_id=ctx.caller.player_id,
+        default_name=default_name,
+        **load_deferred(ctx),
+    )
 
 
 def lobby_in_path(ctx: RequestContext) -> Lobby:

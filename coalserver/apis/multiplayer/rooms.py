@@ -9,7 +9,7 @@ from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.actions import render_pending_action
 from coalserver.apis.multiplayer.membership import (
     ROOM_FILE,
-    check_not_member,
+    create_as_host,
     get_own_room,
     last_activity,
     limit_password_attempts,
@@ -30,18 +30,9 @@ DEFAULT_NAME_PREFIX = "Game Room "
 
 
 async def create(ctx: RequestContext) -> web.StreamResponse:
-    """Create a room with the caller as its host.
-
-    Raises ALREADY_IN_ROOM or ALREADY_IN_LOBBY before any error in the body.
-    """
-    check_not_member(ctx, ErrorCode.ALREADY_IN_ROOM, ErrorCode.ALREADY_IN_LOBBY)
-    room = await ctx.core.execute(
-        rooms.open_room,
-        game=ctx.caller.get_game().tag,
-        player_id=ctx.caller.player_id,
-        default_name=DEFAULT_NAME_PREFIX,
-        **load_deferred(ctx),
-    )
+    """Create a room with the caller as its host."""
+    codes = ErrorCode.ALREADY_IN_ROOM, ErrorCode.ALREADY_IN_LOBBY
+    room = await create_as_host(ctx, rooms.open_room, DEFAULT_NAME_PREFIX, *codes)
     return success(
         {
             "room_id": room.code,
