@@ -1,1 +1,1 @@
-"""The rooms API: what its document says, and what we add to it."""
+"""Tests of the rooms API: its document, and the additions to it."""

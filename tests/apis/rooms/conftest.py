@@ -1,4 +1,4 @@
-"""Every way of listening, for each test that asks for one."""
+"""Fixtures of the rooms API's tests."""
 
 import pytest
 
@@ -6,5 +6,6 @@ from tests.apis.listeners import TRANSPORTS
 
 
 @pytest.fixture(params=TRANSPORTS)
-def way(request: pytest.FixtureRequest) -> str:
+def transport(request: pytest.FixtureRequest) -> str:
+    """Return each transport of event feeds in turn."""
     return str(request.param)

@@ -1,6 +1,6 @@
-"""The examples of the rooms API's document, as it prints them, and those of its sibling pages.
+"""The examples of the rooms API's document and of its sibling pages.
 
-`...` stands where the document leaves something out. Paths are written as there, with names in braces.
+`...` marks what the document omits. Paths are written as in the document, with names in braces.
 """
 
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ DONALD = {"userId": 2, "username": "Donald Duck"}
 
 @dataclass(frozen=True)
 class Example:
-    """A request, who makes it in what situation, and what comes back."""
+    """A request with its client and situation, and the expected answer."""
 
-    says: str
+    description: str
     method: str
     path: str
     status: int
-    #: "host", "guest" (a member), "other" (not in the room) or "stranger" (without a token).
+    #: "host", "guest" (a member), "other" (not in the room) or "anonymous" (without a token).
     by: str = "host"
-    #: "nothing", "room", "full room" or "session".
-    given: str = "room"
+    #: "nothing", "room", "full room", "session" or "played" (a session after one turn).
+    situation: str = "room"
     body: Any = None
     answer: Any = None
-    #: Header -> a regular expression that its whole value matches.
+    #: Header -> regular expression that matches its whole value.
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -51,14 +51,14 @@ NUMBER = r"\d+"
 ROOMS = [
     Example(
         "create a room",
-        "POST", "games/{game}/rooms", 201, given="nothing",
+        "POST", "games/{game}/rooms", 201, situation="nothing",
         body={"name": "30m no rush", "password": "30m no rush", "options": {"first": "host"}},
         answer={"name": "room name", "game": "game name", "users": USERS[:1], "options": {}},
         headers={"Location": r"/games/noughts/rooms/\d+"},
     ),
     Example(
         "password and options are optional",
-        "POST", "games/{game}/rooms", 201, given="nothing",
+        "POST", "games/{game}/rooms", 201, situation="nothing",
         body={"name": "30m no rush"},
         answer={"name": "room name", "game": "game name", "users": USERS[:1], "options": {}},
     ),
@@ -84,7 +84,7 @@ ROOMS = [
     ),
     Example(
         "410 Gone if the room requested no longer exists",
-        "POST", "games/{game}/rooms/{room-id}/join", 410, given="session",
+        "POST", "games/{game}/rooms/{room-id}/join", 410, situation="session",
     ),
     Example("leave a room", "POST", "games/{game}/rooms/{room-id}/leave", 204),
     Example(
@@ -98,17 +98,17 @@ ROOMS = [
     ),
     Example(
         "you must be the host to do this",
-        "PUT", "games/{game}/rooms/{room-id}/options", 403, given="full room", by="guest",
+        "PUT", "games/{game}/rooms/{room-id}/options", 403, situation="full room", by="guest",
         body={},
     ),
     Example(
         "kick user",
-        "POST", "games/{game}/rooms/{room-id}/kick", 204, given="full room",
+        "POST", "games/{game}/rooms/{room-id}/kick", 204, situation="full room",
         body={"user_id": 2},
     ),
     Example(
         "if you are the host, you can kick",
-        "POST", "games/{game}/rooms/{room-id}/kick", 403, given="full room", by="guest",
+        "POST", "games/{game}/rooms/{room-id}/kick", 403, situation="full room", by="guest",
         body={"user_id": 1},
     ),
     Example(
@@ -119,17 +119,17 @@ ROOMS = [
     ),
     Example(
         "get a room: this response also returns the list of users",
-        "GET", "games/{game}/rooms/{room-id}", 200, given="full room",
+        "GET", "games/{game}/rooms/{room-id}", 200, situation="full room",
         answer=ROW | {"users": USERS},
     ),
     Example(
         "start a session with the users of this room",
-        "POST", "games/{game}/rooms/{room-id}/start", 201, given="full room",
+        "POST", "games/{game}/rooms/{room-id}/start", 201, situation="full room",
         headers={"Location": r"/games/noughts/sessions/\d+"},
     ),
     Example(
         "only the host may make this request",
-        "POST", "games/{game}/rooms/{room-id}/start", 403, given="full room", by="guest",
+        "POST", "games/{game}/rooms/{room-id}/start", 403, situation="full room", by="guest",
     ),
     Example(
         "events of one room",
@@ -146,13 +146,13 @@ ROOMS = [
 ACCOUNTS = [
     Example(
         "login as a guest",
-        "POST", "accounts/login", 200, by="stranger", given="nothing",
+        "POST", "accounts/login", 200, by="anonymous", situation="nothing",
         body={"credentialType": "guest"},
         answer={"creationTime": 1700000000000, "user": MICKEY, "token": "…"},
     ),
     Example(
         "login with a password",
-        "POST", "accounts/login", 200, by="stranger", given="nothing",
+        "POST", "accounts/login", 200, by="anonymous", situation="nothing",
         body={
             "credentialType": "password",
             "email": "minnie@example.org",
@@ -160,10 +160,10 @@ ACCOUNTS = [
         },
         answer={"creationTime": 1700000000000, "user": MICKEY, "token": "…"},
     ),
-    Example("logout", "POST", "accounts/logout", 204, given="nothing"),
+    Example("logout", "POST", "accounts/logout", 204, situation="nothing"),
     Example(
         "register",
-        "POST", "accounts/register", 200, by="stranger", given="nothing",
+        "POST", "accounts/register", 200, by="anonymous", situation="nothing",
         body={
             "email": "daisy@example.org",
             "password": "hunter2hunter2",
@@ -173,60 +173,60 @@ ACCOUNTS = [
         headers={"Location": r"/accounts/user/\d+"},
     ),
     Example(
-        "what I am in",
+        "rooms and sessions of the caller",
         "GET", "accounts/1/rooms-and-sessions", 200,
         answer={"rooms": [ROW | {"id": 1}], "sessions": []},
     ),
-    Example("what others may know of a user", "GET", "accounts/user/2", 200, answer=DONALD),
+    Example("get a user", "GET", "accounts/user/2", 200, answer=DONALD),
 ]  # fmt: skip
 
 GAMES = [
     Example(
-        "the games there are",
-        "GET", "games", 200, given="nothing",
+        "get a list of games",
+        "GET", "games", 200, situation="nothing",
         answer=[
             {"tag": "noughts", "name": "Noughts and Crosses", "minPlayers": 2, "maxPlayers": 2}
         ],
     ),
     Example(
         "put a value",
-        "PUT", "games/{game}/user-data/1/settings-1", 204, given="nothing",
+        "PUT", "games/{game}/user-data/1/settings-1", 204, situation="nothing",
         body={"sound": False},
     ),
     Example(
         "get the value",
-        "GET", "games/{game}/user-data/1/kept", 200, given="nothing", by="guest",
-        answer={"kept": True},
+        "GET", "games/{game}/user-data/1/stored", 200, situation="nothing", by="guest",
+        answer={"stored": True},
     ),
 ]  # fmt: skip
 
 SESSIONS = [
     Example(
-        "the sessions you are in",
-        "GET", "games/{game}/sessions?active=true&limit=20&offset=0", 200, given="session",
+        "get a list of your sessions",
+        "GET", "games/{game}/sessions?active=true&limit=20&offset=0", 200, situation="session",
         answer=[SESSION],
         headers={"X-Total-Results": "1"},
     ),
     Example(
-        "one session, with the state as this player may see it",
-        "GET", "games/{game}/sessions/{session-id}", 200, given="session", by="guest",
+        "get a session with the state that this player may see",
+        "GET", "games/{game}/sessions/{session-id}", 200, situation="session", by="guest",
         answer=SESSION | {"environment": {"grid": "........."}},
     ),
     Example(
         "a turn",
-        "POST", "games/{game}/sessions/{session-id}/turn", 204, given="session",
+        "POST", "games/{game}/sessions/{session-id}/turn", 204, situation="session",
         body={"cell": 4},
     ),
     Example(
         "a cell that is not empty",
-        "POST", "games/{game}/sessions/{session-id}/turn", 400, given="played", by="guest",
+        "POST", "games/{game}/sessions/{session-id}/turn", 400, situation="played", by="guest",
         body={"cell": 4},
         answer={"error": "noughts.cell_not_empty", "description": "…"},
     ),
     Example(
         "a turn fires an event with player and cell",
         "GET", "games/{game}/sessions/{session-id}/events?after-event-id=-1", 200,
-        given="played",
+        situation="played",
         answer=[{"id": 0, "event": {"type": "turn", "sessionId": "1", "player": 0, "cell": 4}}],
     ),
 ]  # fmt: skip

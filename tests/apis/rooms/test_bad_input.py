@@ -1,4 +1,4 @@
-"""Bad input: whatever comes, the answer is a clear refusal and never a 500."""
+"""Invalid input: each is answered with a clear error and never with a 500."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests.apis.app import TestApp, make_session, run_test_app
 
 ROOMS = "/games/noughts/rooms"
-#: Every path that takes a body, and one that is good.
+#: Each path that takes a body, with a valid body.
 BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/accounts/login", {"credentialType": "guest"}),
     (
@@ -34,6 +34,7 @@ PATHS = pytest.mark.parametrize(
 
 
 def nested(levels: int, left: str = "[", right: str = "]") -> bytes:
+    """Return an object with this many levels below it."""
     return f'{{"x":{left * levels}{right * levels}}}'.encode()
 
 
@@ -69,7 +70,8 @@ MALFORMED = {
 }
 
 
-async def given(test_app: TestApp) -> Any:
+async def make_room_and_session(test_app: TestApp) -> Any:
+    """Create a room and a session of Ann and return Ann."""
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     await make_session("noughts", ann, bob)
     await ann.create_room()
@@ -78,7 +80,7 @@ async def given(test_app: TestApp) -> Any:
 
 @PATHS
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
-async def test_what_is_not_good_json_is_malformed(
+async def test_invalid_json_is_malformed(
     test_app: TestApp, method: str, path: str, body: bytes
 ) -> None:
     ann = await test_app.sign_in_guest()
@@ -89,7 +91,7 @@ async def test_what_is_not_good_json_is_malformed(
 
 @pytest.mark.parametrize(("method", "path"), [row[:2] for row in BODIES[:-1]])
 @pytest.mark.parametrize("body", [[], [{}], "x", 1, 1.5, True, None], ids=json.dumps)
-async def test_what_is_no_object_is_malformed(
+async def test_body_that_is_not_an_object_is_malformed(
     test_app: TestApp, method: str, path: str, body: Any
 ) -> None:
     ann = await test_app.sign_in_guest()
@@ -97,10 +99,10 @@ async def test_what_is_no_object_is_malformed(
     assert answer.status_and_error == (400, "request.malformed")
 
 
-WRONG: list[Any] = [1, 1.0, True, [], {}, [1], {"a": 1}, "x" * 10_000, "", -1, 2**63 - 1]
+INVALID_VALUES: list[Any] = [1, 1.0, True, [], {}, [1], {"a": 1}, "x" * 10_000, "", -1, 2**63 - 1]
 
 
-@pytest.mark.parametrize("value", WRONG, ids=lambda value: repr(value)[:12])
+@pytest.mark.parametrize("value", INVALID_VALUES, ids=lambda value: repr(value)[:12])
 @pytest.mark.parametrize(
     ("path", "body", "member"),
     [
@@ -117,10 +119,10 @@ WRONG: list[Any] = [1, 1.0, True, [], {}, [1], {"a": 1}, "x" * 10_000, "", -1, 2
     ],
     ids=lambda value: "" if isinstance(value, dict) else None,
 )
-async def test_a_member_of_a_wrong_type_or_size_is_refused_or_taken_but_never_a_500(
+async def test_member_of_wrong_type_or_size_never_causes_a_500(
     test_app: TestApp, path: str, body: dict[str, Any], member: str, value: Any
 ) -> None:
-    ann = await given(test_app)
+    ann = await make_room_and_session(test_app)
     answer = await ann.post(path, {**body, member: value})
     assert answer.status < 500
     if answer.error == "request.malformed":
@@ -137,11 +139,11 @@ REQUIRED = [
 
 @pytest.mark.parametrize(("path", "member"), REQUIRED)
 @pytest.mark.parametrize("null", [True, False], ids=["null", "absent"])
-async def test_a_member_that_must_be_there_is_named_when_it_is_not(
+async def test_missing_required_member_is_named(
     test_app: TestApp, path: str, member: str, null: bool
 ) -> None:
-    ann = await given(test_app)
-    [whole] = [body for _, where, body in BODIES if where == path]
+    ann = await make_room_and_session(test_app)
+    [whole] = [body for _, body_path, body in BODIES if body_path == path]
     body = {name: value for name, value in whole.items() if name != member}
     answer = await ann.post(path, body | ({member: None} if null else {}))
     assert answer.status_and_error == (400, "request.malformed")
@@ -149,7 +151,7 @@ async def test_a_member_that_must_be_there_is_named_when_it_is_not(
 
 
 @pytest.mark.parametrize("levels", [1, 62, 63])
-async def test_sixty_four_levels_are_kept(test_app: TestApp, levels: int) -> None:
+async def test_sixty_four_levels_are_accepted(test_app: TestApp, levels: int) -> None:
     await test_app.create_game("free")
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("free")
@@ -158,17 +160,17 @@ async def test_sixty_four_levels_are_kept(test_app: TestApp, levels: int) -> Non
 
 
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 1e308, 5e-324, -0.0, 0.1, 2**53 + 1])
-async def test_a_number_that_fits_comes_back_as_it_was(test_app: TestApp, number: float) -> None:
+async def test_number_is_returned_unchanged(test_app: TestApp, number: float) -> None:
     await test_app.create_game("free")
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("free", "x", options={"n": number})
-    back = (await ann.get(room)).json["options"]["n"]
-    assert back == number and type(back) is type(number)
+    returned = (await ann.get(room)).json["options"]["n"]
+    assert returned == number and type(returned) is type(number)
 
 
 @PATHS
 @pytest.mark.parametrize(
-    "kind",
+    "content_type",
     [
         "text/plain",
         "application/x-www-form-urlencoded",
@@ -180,42 +182,42 @@ async def test_a_number_that_fits_comes_back_as_it_was(test_app: TestApp, number
         "",
     ],
 )
-async def test_what_says_it_is_no_json_is_415(
-    test_app: TestApp, method: str, path: str, kind: str
+async def test_other_content_type_is_415(
+    test_app: TestApp, method: str, path: str, content_type: str
 ) -> None:
     ann = await test_app.sign_in_guest()
-    answer = await ann.request(method, path, b"{}", Content_Type=kind)
+    answer = await ann.request(method, path, b"{}", Content_Type=content_type)
     assert answer.status_and_error == (415, "request.not_json")
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y"]
+    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/json;x=y"]
 )
-async def test_json_may_say_so_in_several_ways(test_app: TestApp, kind: str) -> None:
+async def test_json_content_type_accepts_parameters_and_any_case(
+    test_app: TestApp, content_type: str
+) -> None:
     ann = await test_app.sign_in_guest()
-    answer = await ann.post(ROOMS, b'{"name": "x"}', Content_Type=kind)
+    answer = await ann.post(ROOMS, b'{"name": "x"}', Content_Type=content_type)
     assert answer.status == 201
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
-async def test_where_there_is_no_body_its_kind_does_not_matter(
-    test_app: TestApp, kind: str
-) -> None:
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_content_type_is_ignored_without_body(test_app: TestApp, content_type: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
-    assert (await bob.post(room + "/join", Content_Type=kind)).status == 200
-    assert (await bob.post(room + "/leave", b"x=y", Content_Type=kind)).status == 204
+    assert (await bob.post(room + "/join", Content_Type=content_type)).status == 200
+    assert (await bob.post(room + "/leave", b"x=y", Content_Type=content_type)).status == 204
 
 
 @PATHS
-async def test_a_body_over_the_limit_is_413(method: str, path: str) -> None:
+async def test_body_over_the_limit_is_413(method: str, path: str) -> None:
     async with run_test_app(body_limit=2000) as test_app:
         ann = await test_app.sign_in_guest()
         answer = await ann.request(method, path, b'{"name": "%b"}' % (b"x" * 2000))
         assert answer.status_and_error == (413, "request.too_large")
 
 
-async def test_what_may_not_be_called_is_said_before_what_is_wrong_with_it(
+async def test_missing_token_takes_precedence_over_invalid_body(
     test_app: TestApp,
 ) -> None:
     for method, path, _ in BODIES[2:]:

@@ -1,4 +1,4 @@
-"""Chat: said by members, to members, the last two hundred kept."""
+"""Chat of rooms and sessions, for members only."""
 
 import pytest
 
@@ -10,8 +10,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def make_place(kind: str, *members: ApiClient) -> str:
-    """A room or a session with these members."""
+async def make_room_or_session(kind: str, *members: ApiClient) -> str:
+    """Create a room or session with these members and return its path."""
     if kind == "session":
         return await make_session("cards", *members)
     await members[0].test_app.create_game("free")
@@ -21,55 +21,55 @@ async def make_place(kind: str, *members: ApiClient) -> str:
     return room
 
 
-async def test_what_is_said_is_heard_and_kept(test_app: TestApp, kind: str) -> None:
+async def test_chat_message_is_sent_and_stored(test_app: TestApp, kind: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    place = await make_place(kind, ann, bob)
-    said = await bob.post(place + "/chat", {"text": " hello,\nAnn "})
-    assert said.status == 201
-    where = {"roomId": "1"} if kind == "room" else {"sessionId": "1"}
+    path = await make_room_or_session(kind, ann, bob)
+    sent = await bob.post(path + "/chat", {"text": " hello,\nAnn "})
+    assert sent.status == 201
+    id_member = {"roomId": "1"} if kind == "room" else {"sessionId": "1"}
     at = int(test_app.clock() * 1000)
-    event = {"type": "chat", "user": bob.user, "text": "hello,\nAnn", "at": at, **where}
-    entry = {"id": said.json["id"], "event": event}
-    assert (await ann.poll_events(place))[-1] == entry
-    assert (await ann.get(place + "/chat")).json == [entry]
+    event = {"type": "chat", "user": bob.user, "text": "hello,\nAnn", "at": at, **id_member}
+    entry = {"id": sent.json["id"], "event": event}
+    assert (await ann.poll_events(path))[-1] == entry
+    assert (await ann.get(path + "/chat")).json == [entry]
 
 
-async def test_who_is_no_member_neither_speaks_nor_hears(test_app: TestApp, kind: str) -> None:
+async def test_non_member_can_neither_send_nor_read_chat(test_app: TestApp, kind: str) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
-    place = await make_place(kind, ann, bob)
-    await ann.send_chat(place, "between us")
-    refused = (400, f"{kind}.not_in_{kind}")
-    assert (await cid.post(place + "/chat", {"text": "me too"})).status_and_error == refused
-    assert (await cid.get(place + "/chat")).status_and_error == refused
-    assert "chat" not in await cid.event_types(place)
+    path = await make_room_or_session(kind, ann, bob)
+    await ann.send_chat(path, "between us")
+    error = (400, f"{kind}.not_in_{kind}")
+    assert (await cid.post(path + "/chat", {"text": "me too"})).status_and_error == error
+    assert (await cid.get(path + "/chat")).status_and_error == error
+    assert "chat" not in await cid.event_types(path)
 
 
-async def test_chat_is_on_no_feed_of_all_rooms(test_app: TestApp) -> None:
+async def test_feed_of_all_rooms_has_no_chat(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    await ann.send_chat(await make_place("room", ann, bob), "between us")
+    await ann.send_chat(await make_room_or_session("room", ann, bob), "between us")
     assert await bob.event_types("/games/free/rooms") == ["room_created", "user_join"]
 
 
-async def test_the_last_two_hundred_are_kept(test_app: TestApp, kind: str) -> None:
+async def test_chat_returns_the_last_two_hundred(test_app: TestApp, kind: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    place = await make_place(kind, ann, bob)
+    path = await make_room_or_session(kind, ann, bob)
     for number in range(203):
-        await ann.send_chat(place, str(number))
-    kept = (await bob.get(place + "/chat")).json
-    assert [row["event"]["text"] for row in kept] == [str(n) for n in range(3, 203)]
+        await ann.send_chat(path, str(number))
+    chat = (await bob.get(path + "/chat")).json
+    assert [row["event"]["text"] for row in chat] == [str(n) for n in range(3, 203)]
 
 
-async def test_who_comes_late_reads_what_was_said(test_app: TestApp) -> None:
+async def test_new_member_reads_earlier_chat(test_app: TestApp) -> None:
     await test_app.create_game("free")
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("free")
-    await ann.send_chat(room, "anybody?")
+    await ann.send_chat(room, "hello?")
     await bob.join(room)
-    [kept] = (await bob.get(room + "/chat")).json
-    assert kept["event"]["text"] == "anybody?"
+    [chat] = (await bob.get(room + "/chat")).json
+    assert chat["event"]["text"] == "hello?"
 
 
-async def test_after_the_end_of_a_session_members_still_talk(test_app: TestApp) -> None:
+async def test_members_can_chat_after_the_end_of_a_session(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("noughts", ann, bob)
     for player, cell in ((ann, 0), (bob, 3), (ann, 1), (bob, 4), (ann, 2)):
@@ -78,27 +78,29 @@ async def test_after_the_end_of_a_session_members_still_talk(test_app: TestApp) 
     assert (await ann.event_types(session))[-2:] == ["session_over", "chat"]
 
 
-async def test_a_chat_s_cursor_leads_to_what_is_said_next(test_app: TestApp, kind: str) -> None:
+async def test_chat_cursor_continues_without_a_gap(test_app: TestApp, kind: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    place = await make_place(kind, ann, bob)
-    await ann.send_chat(place, "old")
-    cursor = (await bob.get(place + "/chat")).cursor
-    await ann.send_chat(place, "new")
-    [heard] = await bob.poll_events(place, cursor)
-    assert heard["event"]["text"] == "new"
+    path = await make_room_or_session(kind, ann, bob)
+    await ann.send_chat(path, "old")
+    cursor = (await bob.get(path + "/chat")).cursor
+    await ann.send_chat(path, "new")
+    [entry] = await bob.poll_events(path, cursor)
+    assert entry["event"]["text"] == "new"
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 1001, None, 1, ["x"], "a\0b"])
-async def test_a_text_that_is_none_is_malformed(test_app: TestApp, kind: str, text: object) -> None:
+async def test_invalid_chat_text_is_malformed(test_app: TestApp, kind: str, text: object) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    place = await make_place(kind, ann, bob)
-    answer = await ann.post(place + "/chat", {"text": text})
+    path = await make_room_or_session(kind, ann, bob)
+    answer = await ann.post(path + "/chat", {"text": text})
     assert answer.status_and_error == (400, "request.malformed")
 
 
-async def test_a_thousand_characters_are_said_as_they_are(test_app: TestApp, kind: str) -> None:
+async def test_chat_text_of_a_thousand_characters_is_unchanged(
+    test_app: TestApp, kind: str
+) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    place = await make_place(kind, ann, bob)
+    path = await make_room_or_session(kind, ann, bob)
     text = ("<b>ünï</b> 👩‍👩‍👧 \\ \" ' שלום\n" * 40)[:1000].strip()
-    await ann.send_chat(place, text)
-    assert (await bob.get(place + "/chat")).json[0]["event"]["text"] == text
+    await ann.send_chat(path, text)
+    assert (await bob.get(path + "/chat")).json[0]["event"]["text"] == text

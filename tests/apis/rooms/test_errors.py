@@ -1,4 +1,4 @@
-"""Error codes: each one that a client of this API can meet, and how."""
+"""Error codes that other tests do not cover, and the message table."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,46 +18,48 @@ Case = Callable[[TestApp, ApiClient, ApiClient], Awaitable[Answer]]
 CASES: dict[str, Case] = {}
 
 
-def meets(code: str) -> Callable[[Case], Case]:
-    """This is how one meets the code: `status code`."""
+def expects(code: str) -> Callable[[Case], Case]:
+    """Register a case that is answered with `status code`."""
 
-    def note(case: Case) -> Case:
+    def register(case: Case) -> Case:
         CASES[f"{code} {case.__name__}"] = case
         return case
 
-    return note
+    return register
 
 
-@meets("403 auth.banned")
-async def who_is_banned_joins(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("403 auth.banned")
+async def banned_player_joins(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     room = await ann.create_room()
     await bob.create_room()
     await test_app.core.execute(ban, game="noughts", player_id=bob.id, duration="hour")
     return await bob.post(room + "/join")
 
 
-@meets("403 auth.banned")
-async def who_is_banned_opens(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("403 auth.banned")
+async def banned_player_creates_a_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await bob.create_room()
     await test_app.core.execute(ban, game="noughts", player_id=bob.id, duration="forever")
     return await bob.post("/games/noughts/rooms", {"name": "x"})
 
 
-@meets("403 auth.banned")
-async def who_is_banned_joins_quickly(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("403 auth.banned")
+async def banned_player_quick_joins(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await bob.create_room()
     await test_app.core.execute(ban, game="noughts", player_id=bob.id, duration="week")
     return await bob.post("/games/noughts/rooms/quick-join")
 
 
-@meets("403 game.closed")
-async def a_game_is_not_open_to_all(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("403 game.closed")
+async def guest_creates_a_room_in_a_closed_game(
+    test_app: TestApp, ann: ApiClient, bob: ApiClient
+) -> Answer:
     await test_app.create_game("club", open=False)
     return await ann.post("/games/club/rooms", {"name": "x"})
 
 
-@meets("403 game.closed")
-async def a_room_of_a_game_that_is_not_open(
+@expects("403 game.closed")
+async def guest_joins_a_room_of_a_closed_game(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
     await test_app.create_game("club", open=False)
@@ -66,16 +68,16 @@ async def a_room_of_a_game_that_is_not_open(
     return await ann.post("/games/club/rooms/1/join")
 
 
-@meets("400 room.needs_approval")
-async def a_room_whose_host_approves(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 room.needs_approval")
+async def join_requires_approval(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await test_app.core.execute(
         open_lobby, game="noughts", player_id=ann.id, name="x", requires_approval=True
     )
     return await bob.post("/games/noughts/rooms/1/join")
 
 
-@meets("400 room.too_few_players")
-async def a_room_that_starts_only_full(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 room.too_few_players")
+async def start_requires_a_full_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await test_app.create_game("free")
     await test_app.core.execute(
         open_lobby, game="free", player_id=ann.id, name="x", strict_full=True
@@ -83,104 +85,94 @@ async def a_room_that_starts_only_full(test_app: TestApp, ann: ApiClient, bob: A
     return await ann.post("/games/free/rooms/1/start")
 
 
-@meets("400 session.cannot_leave")
-async def a_session_members_may_not_leave(
-    test_app: TestApp, ann: ApiClient, bob: ApiClient
-) -> Answer:
+@expects("400 session.cannot_leave")
+async def session_cannot_be_left(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await test_app.create_game("free")
-    asked = {"name": "x", "capacity": 4, "can_leave": False}
-    await test_app.core.execute(open_room, game="free", player_id=ann.id, **asked)
+    params = {"name": "x", "capacity": 4, "can_leave": False}
+    await test_app.core.execute(open_room, game="free", player_id=ann.id, **params)
     await bob.post("/games/free/sessions/1/join")
     return await bob.post("/games/free/sessions/1/leave")
 
 
-@meets("400 session.not_in_session")
-async def a_turn_of_one_who_does_not_play(
-    test_app: TestApp, ann: ApiClient, bob: ApiClient
-) -> Answer:
+@expects("400 session.not_in_session")
+async def spectator_takes_a_turn(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     cid = await test_app.sign_in_guest("Cid")
     session = await make_session("noughts", ann, bob)
     return await cid.post(session + "/turn", {"cell": 0})
 
 
-@meets("400 session.not_in_session")
-async def a_stranger_stops_a_session(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 session.not_in_session")
+async def spectator_stops_a_session(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     cid = await test_app.sign_in_guest("Cid")
     return await cid.post(await make_session("noughts", ann, bob) + "/stop")
 
 
-@meets("400 session.full")
-async def a_session_with_rules_takes_nobody(
+@expects("400 session.full")
+async def session_with_rules_rejects_join(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
     cid = await test_app.sign_in_guest("Cid")
     return await cid.post(await make_session("noughts", ann, bob) + "/join")
 
 
-@meets("400 cards.own_word")
-async def a_turn_the_rules_refuse(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 cards.own_code")
+async def rules_reject_a_turn(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     def legal(state: object, seat: int, turn: object) -> None:
-        raise DomainError(ErrorCode.TURN_REFUSED, code="own_word")
+        raise DomainError(ErrorCode.TURN_REFUSED, code="own_code")
 
     test_app.core.context.rules["cards"] = replace(sample_rules.CARDS, legal=legal)
     return await ann.post(await make_session("cards", ann, bob) + "/turn", {})
 
 
-@meets("400 request.malformed")
-async def a_cursor_above_the_newest(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 request.malformed")
+async def cursor_is_above_the_newest(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await ann.get("/games/noughts/rooms/events?after-event-id=77")
 
 
-@meets("400 room.not_in_room")
-async def a_stranger_starts_a_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 room.not_in_room")
+async def non_member_starts_a_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await bob.post(await ann.create_room() + "/start")
 
 
-@meets("400 room.not_in_room")
-async def a_stranger_changes_options(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 room.not_in_room")
+async def non_member_changes_options(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await bob.put(await ann.create_room() + "/options", {})
 
 
-@meets("400 room.not_in_room")
-async def a_stranger_is_ready(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
+@expects("400 room.not_in_room")
+async def non_member_sets_ready(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await bob.post(await ann.create_room() + "/ready", {"ready": True})
 
 
-@meets("410 room.gone")
-async def options_of_a_room_that_is_gone(
-    test_app: TestApp, ann: ApiClient, bob: ApiClient
-) -> Answer:
+@expects("410 room.gone")
+async def options_of_a_closed_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     room = await ann.create_room()
     await ann.post(room + "/leave")
     return await ann.put(room + "/options", {})
 
 
-@meets("410 room.gone")
-async def chat_in_a_room_that_has_started(
-    test_app: TestApp, ann: ApiClient, bob: ApiClient
-) -> Answer:
+@expects("410 room.gone")
+async def chat_in_a_started_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     room = await ann.create_room()
     await bob.join(room)
     await ann.start(room)
     return await bob.post(room + "/chat", {"text": "x"})
 
 
-@meets("400 room.bad_options")
-async def a_room_opened_with_bad_options(
+@expects("400 room.bad_options")
+async def room_is_created_with_bad_options(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
     return await ann.post("/games/noughts/rooms", {"name": "x", "options": {"first": 1}})
 
 
-@meets("400 room.bad_options")
-async def a_quick_join_with_bad_options(
-    test_app: TestApp, ann: ApiClient, bob: ApiClient
-) -> Answer:
+@expects("400 room.bad_options")
+async def quick_join_with_bad_options(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await ann.post("/games/noughts/rooms/quick-join", {"options": {"first": 1}})
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_a_code_is_met(test_app: TestApp, case: str) -> None:
+async def test_error_code_is_returned(test_app: TestApp, case: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     answer = await CASES[case](test_app, ann, bob)
     assert f"{answer.status} {answer.error}" == " ".join(case.split()[:2])
@@ -188,8 +180,8 @@ async def test_a_code_is_met(test_app: TestApp, case: str) -> None:
     assert answer.json["description"].endswith(".")
 
 
-def test_the_codes_of_the_facts_are_the_ones_we_use() -> None:
-    """The list in our facts: code -> status."""
+def test_documented_codes_have_their_status() -> None:
+    """Each code that the README or the document promises has its status."""
     promised = {
         "room.not_found": 404, "room.gone": 410, "room.full": 400, "room.wrong_password": 400,
         "room.not_in_room": 400, "room.not_host": 403, "room.not_ready": 400,
@@ -210,5 +202,5 @@ def test_the_codes_of_the_facts_are_the_ones_we_use() -> None:
     assert promised.items() <= used.items()
 
 
-def test_every_reason_has_words() -> None:
+def test_every_error_code_has_a_message() -> None:
     assert set(ERROR_MESSAGES) == set(ErrorCode)

@@ -1,4 +1,4 @@
-"""Every example of the document and of its sibling pages: request and answer."""
+"""Each example of the document and of its sibling pages."""
 
 import re
 from typing import Any
@@ -10,52 +10,53 @@ from tests.apis.rooms.examples import EXAMPLES, OMITTED, Example
 
 
 class Scene:
-    """Mickey, Donald and one who is in no room, and as much of a game as an example wants."""
+    """The clients and the room or session of an example."""
 
     def __init__(self, test_app: TestApp) -> None:
         self.test_app = test_app
-        self.who: dict[str, ApiClient] = {"stranger": test_app.anonymous}
-        self.place = {"game": "noughts", "room-id": "1", "session-id": "1"}
+        self.clients: dict[str, ApiClient] = {"anonymous": test_app.anonymous}
+        self.path_values = {"game": "noughts", "room-id": "1", "session-id": "1"}
 
-    async def set(self, given: str) -> None:
+    async def set_up(self, situation: str) -> None:
+        """Log in the clients and create what the situation requires."""
         names = ("Mickey Mouse", "Donald Duck", "Goofy")
         host, guest, other = await self.test_app.sign_in_guests(*names)
-        self.who |= {"host": host, "guest": guest, "other": other}
-        await host.put("/games/noughts/user-data/1/kept", {"kept": True})
+        self.clients |= {"host": host, "guest": guest, "other": other}
+        await host.put("/games/noughts/user-data/1/stored", {"stored": True})
         minnie = {"email": "minnie@example.org", "password": "hunter2hunter2"}
         await host.post("/accounts/register", {**minnie, "username": "Minnie Mouse"})
-        if given == "nothing":
+        if situation == "nothing":
             return
         room = await host.create_room("noughts", "room name")
-        if given != "room":
+        if situation != "room":
             await guest.join(room)
-        if given in ("session", "played"):
+        if situation in ("session", "played"):
             session = await host.start(room)
-            if given == "played":
+            if situation == "played":
                 await host.take_turn(session, cell=4)
 
 
-def same_shape(sample: Any, given: Any, path: str = "") -> None:
-    """Every member of the sample is there, and of the same type. Ours may have more."""
+def check_shape(sample: Any, value: Any, path: str = "") -> None:
+    """Check that each member of the sample exists and has its type. The value may have more."""
     if sample == OMITTED:
         return
-    assert type(given) is type(sample), f"{path}: {given!r}"
+    assert type(value) is type(sample), f"{path}: {value!r}"
     if isinstance(sample, dict):
         for name, inner in sample.items():
-            assert name in given, f"{path}.{name} is missing"
-            same_shape(inner, given[name], f"{path}.{name}")
+            assert name in value, f"{path}.{name} is missing"
+            check_shape(inner, value[name], f"{path}.{name}")
     if isinstance(sample, list):
-        assert len(given) == len(sample), path
+        assert len(value) == len(sample), path
         for number, inner in enumerate(sample):
-            same_shape(inner, given[number], f"{path}[{number}]")
+            check_shape(inner, value[number], f"{path}[{number}]")
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.says)
-async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None:
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.description)
+async def test_documented_example_matches(test_app: TestApp, example: Example) -> None:
     scene = Scene(test_app)
-    await scene.set(example.given)
-    path = re.sub(r"{(.*?)}", lambda found: scene.place[found[1]], example.path)
-    answer = await scene.who[example.by].request(example.method, path, example.body)
+    await scene.set_up(example.situation)
+    path = re.sub(r"{(.*?)}", lambda found: scene.path_values[found[1]], example.path)
+    answer = await scene.clients[example.by].request(example.method, path, example.body)
     assert answer.status == example.status, answer.raw
     for name, pattern in example.headers.items():
         assert re.fullmatch(pattern, answer.headers[name])
@@ -64,9 +65,9 @@ async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None
     else:
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     if answer.status >= 400:
-        same_shape({"error": "…", "description": "…"}, answer.json)
+        check_shape({"error": "…", "description": "…"}, answer.json)
     if example.answer is not None:
-        same_shape(example.answer, answer.json)
+        check_shape(example.answer, answer.json)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +79,13 @@ async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None
         ("POST", "/accounts/register", {"email": "a@b", "password": "12345678", "username": "A"}),
     ],
 )
-async def test_a_location_leads_to_what_was_made(
+async def test_location_returns_the_created_resource(
     test_app: TestApp, method: str, path: str, body: Any
 ) -> None:
     scene = Scene(test_app)
-    await scene.set("full room")
-    host = scene.who["host"]
-    made = await host.request(method, path, body)
-    found = await host.get(made.headers["Location"])
+    await scene.set_up("full room")
+    host = scene.clients["host"]
+    created = await host.request(method, path, body)
+    found = await host.get(created.headers["Location"])
     assert found.status == 200
-    same_shape({"userId": 1} if "register" in path else {"game": "noughts"}, found.json)
+    check_shape({"userId": 1} if "register" in path else {"game": "noughts"}, found.json)

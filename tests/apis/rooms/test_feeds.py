@@ -1,4 +1,4 @@
-"""Feeds on all three transports: who hears what, and that nothing is lost."""
+"""Event feeds on all three transports: delivery, catching up, restarts and lost events."""
 
 import asyncio
 
@@ -12,18 +12,18 @@ from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room
 
 
-async def test_what_happens_in_a_room_is_heard(test_app: TestApp, way: str) -> None:
+async def test_feed_of_a_room_delivers_its_events(test_app: TestApp, transport: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann)
-    async with listen(way, ann, room) as listener:
+    async with listen(transport, ann, room) as listener:
         await bob.join(room)
         assert await listener.next() == {"type": "user_join", "roomId": "1", "user": bob.user}
         await bob.post(room + "/ready", {"ready": False})
-        heard = await listener.next()
-        assert heard == {"type": "user_ready", "roomId": "1", "user": bob.user, "ready": False}
+        received = await listener.next()
+        assert received == {"type": "user_ready", "roomId": "1", "user": bob.user, "ready": False}
         await ann.put(room + "/options", {"a": 1})
-        heard = await listener.next()
-        assert heard == {"type": "options_changed", "roomId": "1", "options": {"a": 1}}
+        received = await listener.next()
+        assert received == {"type": "options_changed", "roomId": "1", "options": {"a": 1}}
         await bob.post(room + "/leave")
         left = {"type": "user_leave", "roomId": "1", "user": bob.user, "reason": "left"}
         assert await listener.next() == left
@@ -35,10 +35,12 @@ async def test_what_happens_in_a_room_is_heard(test_app: TestApp, way: str) -> N
         assert await listener.next() == gone and session.endswith("/1")
 
 
-async def test_all_rooms_of_a_game_are_heard_on_one_feed(test_app: TestApp, way: str) -> None:
+async def test_feed_of_a_game_delivers_events_of_all_its_rooms(
+    test_app: TestApp, transport: str
+) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     await test_app.create_game("chess")
-    async with listen(way, bob, "/games/noughts/rooms") as listener:
+    async with listen(transport, bob, "/games/noughts/rooms") as listener:
         await ann.create_room("chess")
         first = await ann.create_room("noughts", "first", password="p")
         created = await listener.next()
@@ -60,60 +62,62 @@ async def test_all_rooms_of_a_game_are_heard_on_one_feed(test_app: TestApp, way:
         assert await listener.next() == gone
 
 
-async def test_following_the_largest_id_loses_nothing(way: str) -> None:
+async def test_continuing_from_the_largest_id_loses_no_event(transport: str) -> None:
     async with run_test_app(tail=50) as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)
         for number in range(250):
             await ann.send_chat(room, str(number))
-        async with listen(way, bob, room, -1) as listener:
+        async with listen(transport, bob, room, -1) as listener:
             assert await listener.types(2) == ["room_created", "user_join"]
             for number in range(250):
                 assert (await listener.next())["text"] == str(number)
-            await ann.send_chat(room, "at last")
-            assert (await listener.next())["text"] == "at last"
+            await ann.send_chat(room, "the last")
+            assert (await listener.next())["text"] == "the last"
 
 
-async def test_what_happens_while_one_catches_up_comes_after_it(way: str) -> None:
+async def test_events_during_catch_up_follow_in_order(transport: str) -> None:
     async with run_test_app(tail=50) as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)
         for number in range(120):
             await ann.send_chat(room, str(number))
 
-        async def going_on() -> None:
+        async def send_more() -> None:
             for number in range(120, 240):
                 await ann.send_chat(room, str(number))
 
-        async with listen(way, bob, room, 1) as listener:
-            talking = asyncio.create_task(going_on())
-            heard = [(await listener.next())["text"] for _ in range(240)]
-            assert heard == [str(number) for number in range(240)]
-            await talking
+        async with listen(transport, bob, room, 1) as listener:
+            sending = asyncio.create_task(send_more())
+            received = [(await listener.next())["text"] for _ in range(240)]
+            assert received == [str(number) for number in range(240)]
+            await sending
 
 
-async def test_several_who_wait_hear_the_same(test_app: TestApp, way: str) -> None:
+async def test_all_waiting_clients_receive_the_same_event(
+    test_app: TestApp, transport: str
+) -> None:
     ann, *others = await test_app.sign_in_guests("Ann", "Bob", "Cid", "Dan")
     room = await make_room(ann)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        everyone = asyncio.Event()
+        changed = asyncio.Event()
         ready = asyncio.Semaphore(0)
 
-        async def hear(who: ApiClient) -> None:
-            async with listen(way, who, room) as listener:
+        async def receive(client: ApiClient) -> None:
+            async with listen(transport, client, room) as listener:
                 ready.release()
-                await everyone.wait()
-                assert (await listener.next())["options"] == {"heard": "by all"}
+                await changed.wait()
+                assert (await listener.next())["options"] == {"to": "all"}
 
-        for who in (ann, *others):
-            group.create_task(hear(who))
+        for client in (ann, *others):
+            group.create_task(receive(client))
         for _ in range(4):
             await ready.acquire()
-        await ann.put(room + "/options", {"heard": "by all"})
-        everyone.set()
+        await ann.put(room + "/options", {"to": "all"})
+        changed.set()
 
 
-async def test_the_lost_are_told_so_and_hear_the_rest(way: str) -> None:
+async def test_cursor_older_than_kept_events_is_reported_as_lost(transport: str) -> None:
     async with run_test_app(tail=5) as test_app:
         ann = await test_app.sign_in_guest("Ann")
         room = await make_room(ann)
@@ -121,7 +125,7 @@ async def test_the_lost_are_told_so_and_hear_the_rest(way: str) -> None:
             await ann.send_chat(room, str(number))
         test_app.clock.advance(100)
         await test_app.core.delete_expired_entries(test_app.clock(), 10)
-        async with listen(way, ann, room, 3) as listener:
+        async with listen(transport, ann, room, 3) as listener:
             assert [(await listener.next())["text"] for _ in range(10)] == [
                 str(number) for number in range(30, 40)
             ]
@@ -129,7 +133,7 @@ async def test_the_lost_are_told_so_and_hear_the_rest(way: str) -> None:
 
 
 @pytest.mark.parametrize("after", [-1, 30])
-async def test_who_asks_for_what_is_kept_has_lost_nothing(way: str, after: int) -> None:
+async def test_cursor_within_kept_events_is_not_lost(transport: str, after: int) -> None:
     async with run_test_app(tail=5) as test_app:
         ann = await test_app.sign_in_guest("Ann")
         room = await make_room(ann)
@@ -137,49 +141,49 @@ async def test_who_asks_for_what_is_kept_has_lost_nothing(way: str, after: int) 
             await ann.send_chat(room, str(number))
         test_app.clock.advance(100)
         await test_app.core.delete_expired_entries(test_app.clock(), 10)
-        async with listen(way, ann, room, after) as listener:
+        async with listen(transport, ann, room, after) as listener:
             assert (await listener.next())["text"] == "30"
             assert not listener.lost
 
 
-async def test_after_a_restart_one_goes_on_from_his_cursor(
-    persistent_test_app: TestApp, way: str
+async def test_cursor_stays_valid_after_a_restart(
+    persistent_test_app: TestApp, transport: str
 ) -> None:
     ann, bob = await persistent_test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    async with listen(way, bob, room) as listener:
+    async with listen(transport, bob, room) as listener:
         await ann.send_chat(room, "before")
         assert (await listener.next())["text"] == "before"
     await ann.send_chat(room, "meanwhile")
     await persistent_test_app.restart()
-    async with listen(way, bob, room, listener.cursor) as again:
+    async with listen(transport, bob, room, listener.cursor) as again:
         assert (await again.next())["text"] == "meanwhile"
         await ann.send_chat(room, "after")
         assert (await again.next())["text"] == "after"
 
 
-def unspeakable(uow: UnitOfWork) -> None:
-    """Say what no dialect can put into words."""
+def emit_unrenderable(uow: UnitOfWork) -> None:
+    """Emit an event that no API can render."""
     uow.emit(LobbyMemberJoined("free", 1, 1, object()), topics.lobby(1))  # type: ignore[arg-type]
 
 
-async def test_a_slip_in_the_words_ends_who_hears_them_and_nobody_else(
-    test_app: TestApp, way: str, caplog: pytest.LogCaptureFixture
+async def test_rendering_failure_closes_only_its_subscribers(
+    test_app: TestApp, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann)
     other = await bob.create_room("free")
-    async with listen(way, ann, room) as listener, listen(way, bob, other) as another:
-        await test_app.core.execute(unspeakable)
+    async with listen(transport, ann, room) as listener, listen(transport, bob, other) as another:
+        await test_app.core.execute(emit_unrenderable)
         assert await listener.wait_ended() in (500, "closed", 1011)
         await bob.send_chat(other, "hello")
         assert (await another.next())["text"] == "hello"
     assert "A listener has failed" in caplog.text
 
 
-async def test_a_server_that_ends_sends_listeners_home(test_app: TestApp, way: str) -> None:
+async def test_shutdown_closes_feeds(test_app: TestApp, transport: str) -> None:
     ann = await test_app.sign_in_guest()
     room = await make_room(ann)
-    async with listen(way, ann, room) as listener:
+    async with listen(transport, ann, room) as listener:
         await test_app.restart()
         assert await listener.wait_ended() in ("closed", 1012)

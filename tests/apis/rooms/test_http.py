@@ -1,4 +1,4 @@
-"""What HTTP itself brings: odd paths, methods, raw bytes, other origins."""
+"""HTTP: unusual paths, methods, raw bytes and other origins."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from tests.apis.app import TestApp
 
 IDS = ["x", "-1", "1.0", "1e3", "0x1", "%2B1", "%31x", "9" * 18, "9" * 19, "9" * 5000]
 IDS += ["%00", "%FF", "%ED%A0%80", "%C2%B2", "%D9%A1", "%2F", "%2e%2e", "%", "%zz", "1%20", "{x}"]
-ASKED = [
+ROOM_REQUESTS = [
     ("GET", ""),
     ("POST", "/join"),
     ("POST", "/leave"),
@@ -26,9 +26,9 @@ BODY = {"user_id": 1, "ready": True, "text": "x"}
 
 
 @pytest.mark.parametrize("id", IDS, ids=lambda id: id[:20])
-async def test_an_id_that_is_none_is_a_room_that_is_not_there(test_app: TestApp, id: str) -> None:
+async def test_invalid_room_id_is_not_found(test_app: TestApp, id: str) -> None:
     ann = await test_app.sign_in_guest()
-    for method, path in ASKED:
+    for method, path in ROOM_REQUESTS:
         body = None if method == "GET" else BODY
         answer = await ann.request(method, f"/games/noughts/rooms/{id}{path}", body)
         assert answer.status == 404
@@ -36,11 +36,9 @@ async def test_an_id_that_is_none_is_a_room_that_is_not_there(test_app: TestApp,
 
 
 @pytest.mark.parametrize("id", IDS, ids=lambda id: id[:20])
-async def test_an_id_that_is_none_is_a_session_that_is_not_there(
-    test_app: TestApp, id: str
-) -> None:
+async def test_invalid_session_id_is_not_found(test_app: TestApp, id: str) -> None:
     ann = await test_app.sign_in_guest()
-    for method, path in [("POST", "/turn"), *ASKED]:
+    for method, path in [("POST", "/turn"), *ROOM_REQUESTS]:
         if path in ("/options", "/kick", "/ready", "/start"):
             continue
         body = None if method == "GET" else BODY
@@ -50,7 +48,7 @@ async def test_an_id_that_is_none_is_a_session_that_is_not_there(
 
 
 @pytest.mark.parametrize("tag", ["go", "NOUGHTS", "%00", "%FF", "..", "noughts%20", "x" * 5000])
-async def test_a_game_that_is_not_there_is_not_found(test_app: TestApp, tag: str) -> None:
+async def test_unknown_game_is_not_found(test_app: TestApp, tag: str) -> None:
     ann = await test_app.sign_in_guest()
     for path in ("rooms", "rooms/1", "rooms/events", "sessions", "sessions/1", "user-data/1/k"):
         answer = await ann.get(f"/games/{tag}/{path}")
@@ -58,7 +56,7 @@ async def test_a_game_that_is_not_there_is_not_found(test_app: TestApp, tag: str
         assert answer.error in ("game.not_found", "request.not_found")
 
 
-async def test_an_encoded_letter_is_the_letter(test_app: TestApp) -> None:
+async def test_percent_encoded_path_is_decoded(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     await ann.create_room()
     assert (await ann.get("/games/n%6fughts/rooms/%31")).status == 200
@@ -67,7 +65,7 @@ async def test_an_encoded_letter_is_the_letter(test_app: TestApp) -> None:
 @pytest.mark.parametrize(
     "path", ["/games/", "/games/noughts", "/games/noughts/rooms/", "/accounts", "/games//rooms"]
 )
-async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(
+async def test_unknown_path_is_answered_in_the_format_of_this_api(
     test_app: TestApp, path: str
 ) -> None:
     answer = await test_app.anonymous.get(path)
@@ -90,7 +88,7 @@ ALLOWED = [
 
 @pytest.mark.parametrize(("path", "allow"), ALLOWED)
 @pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PROPFIND"])
-async def test_a_method_that_is_not_taken_is_405_and_says_which_are(
+async def test_wrong_method_is_405_with_allow(
     test_app: TestApp, path: str, allow: str, method: str
 ) -> None:
     answer = await test_app.anonymous.request(method, path)
@@ -98,7 +96,7 @@ async def test_a_method_that_is_not_taken_is_405_and_says_which_are(
     assert answer.headers["Allow"] == allow
 
 
-async def test_head_is_get_without_the_body(test_app: TestApp) -> None:
+async def test_head_returns_get_without_body(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     whole, head = await ann.get("/games"), await ann.request("HEAD", "/games")
     assert (head.status, head.raw) == (200, b"")
@@ -106,7 +104,7 @@ async def test_head_is_get_without_the_body(test_app: TestApp) -> None:
 
 
 @pytest.mark.parametrize(("path", "allow"), ALLOWED)
-async def test_a_page_of_another_origin_is_told_what_it_may_send(
+async def test_preflight_returns_allowed_methods_and_headers(
     test_app: TestApp, path: str, allow: str
 ) -> None:
     answer = await test_app.anonymous.request(
@@ -123,7 +121,7 @@ async def test_a_page_of_another_origin_is_told_what_it_may_send(
     assert allowed == "authorization, content-type, idempotency-key"
 
 
-async def test_every_answer_may_be_read_by_a_page_of_another_origin(test_app: TestApp) -> None:
+async def test_every_answer_has_cors_headers(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room()
     answers = [
@@ -141,17 +139,17 @@ async def test_every_answer_may_be_read_by_a_page_of_another_origin(test_app: Te
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-async def raw(test_app: TestApp, request: bytes) -> tuple[int, bytes]:
-    """The status and everything else that comes back for these bytes."""
+async def send_raw(test_app: TestApp, request: bytes) -> tuple[int, bytes]:
+    """Send raw bytes and return the status and the whole response."""
     reader, writer = await asyncio.open_connection(test_app.server.host, test_app.server.port)
     writer.write(request)
     async with asyncio.timeout(5):
-        said = await reader.read()
+        response = await reader.read()
     writer.close()
     await writer.wait_closed()
-    status = re.match(rb"HTTP/1\.[01] (\d+)", said)
-    assert status is not None, said
-    return int(status[1]), said
+    status = re.match(rb"HTTP/1\.[01] (\d+)", response)
+    assert status is not None, response
+    return int(status[1]), response
 
 
 HEADERS = [
@@ -168,24 +166,24 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=repr)
-async def test_bytes_beyond_ascii_in_a_header_are_no_500(test_app: TestApp, header: bytes) -> None:
+async def test_non_ascii_header_never_causes_a_500(test_app: TestApp, header: bytes) -> None:
     ann = await test_app.sign_in_guest()
     for line in (b"POST /games/noughts/rooms", b"GET /games/noughts/rooms/events?wait=0"):
-        status, said = await raw(
+        status, response = await send_raw(
             test_app,
             line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 12\r\n"
             b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + header
             + b'\r\n\r\n{"name":"x"}',
         )  # fmt: skip
-        assert status < 500, said
+        assert status < 500, response
 
 
-async def test_a_token_of_bytes_beyond_ascii_is_not_valid(test_app: TestApp) -> None:
+async def test_non_ascii_token_is_invalid(test_app: TestApp) -> None:
     request = b"GET /games HTTP/1.0\r\nAuthorization: Bearer \xff\xfe\r\n\r\n"
-    assert (await raw(test_app, request))[0] == 403
+    assert (await send_raw(test_app, request))[0] == 403
 
 
-BROKEN = [
+INVALID_BODIES = [
     b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"Transfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
     b"Transfer-Encoding: gzip\r\n\r\n{}",
@@ -200,17 +198,15 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("rest", BROKEN, ids=repr)
-async def test_a_body_that_is_not_sent_as_http_wants_is_a_fault_of_the_client(
-    test_app: TestApp, rest: bytes
-) -> None:
+@pytest.mark.parametrize("rest", INVALID_BODIES, ids=repr)
+async def test_invalid_http_body_is_a_client_error(test_app: TestApp, rest: bytes) -> None:
     ann = await test_app.sign_in_guest()
-    status, said = await raw(
+    status, response = await send_raw(
         test_app,
         b"POST /games/noughts/rooms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + rest,
     )
-    assert 400 <= status < 500, said
+    assert 400 <= status < 500, response
 
 
 @pytest.mark.parametrize(
@@ -221,23 +217,23 @@ async def test_a_body_that_is_not_sent_as_http_wants_is_a_fault_of_the_client(
      b"OPTIONS * HTTP/1.1", b"GET /games/%/rooms?%=% HTTP/1.1"],
     ids=repr,
 )  # fmt: skip
-async def test_an_odd_request_line_is_a_fault_of_the_client(test_app: TestApp, line: bytes) -> None:
+async def test_unusual_request_line_never_causes_a_500(test_app: TestApp, line: bytes) -> None:
     ann = await test_app.sign_in_guest()
-    status, said = await raw(
+    status, response = await send_raw(
         test_app,
         line + b"\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
         + ann.token.encode() + b"\r\n\r\n",
     )  # fmt: skip
-    assert 200 <= status < 500, said
+    assert 200 <= status < 500, response
 
 
-async def test_http_1_0_is_answered_and_the_line_is_closed(test_app: TestApp) -> None:
+async def test_http_1_0_connection_is_closed(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     bearer = f"Authorization: Bearer {ann.token}\r\n\r\n".encode()
-    status, said = await raw(test_app, b"GET /games HTTP/1.0\r\n" + bearer)
-    assert status == 200 and b"Connection: close" in said and said.endswith(b"]")
+    status, response = await send_raw(test_app, b"GET /games HTTP/1.0\r\n" + bearer)
+    assert status == 200 and b"Connection: close" in response and response.endswith(b"]")
 
 
-def test_every_path_of_this_api_is_relative_to_the_root() -> None:
-    [rooms] = [dialect for dialect in all_apis() if dialect.name == "rooms"]
+def test_all_paths_have_the_prefixes_of_this_api() -> None:
+    [rooms] = [api for api in all_apis() if api.name == "rooms"]
     assert all(route.path.startswith(("/games", "/accounts/")) for route in rooms.routes)

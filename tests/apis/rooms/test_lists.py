@@ -7,13 +7,14 @@ from tests.apis.app import ApiClient, TestApp, make_session
 ROOMS = "/games/noughts/rooms"
 
 
-async def names(who: ApiClient, query: str = "") -> list[str]:
-    answer = await who.get(f"{ROOMS}?{query}")
+async def names(client: ApiClient, query: str = "") -> list[str]:
+    """Return the names of the listed rooms."""
+    answer = await client.get(f"{ROOMS}?{query}")
     assert answer.status == 200, answer.raw
     return [row["name"] for row in answer.json]
 
 
-async def test_a_row_has_these_members(test_app: TestApp) -> None:
+async def test_row_has_the_documented_members(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     await ann.create_room("noughts", "x", password="p", options={"a": [1]})
     row = {
@@ -31,7 +32,7 @@ async def test_a_row_has_these_members(test_app: TestApp) -> None:
     assert (await bob.get(ROOMS)).json == [row | {"userInRoom": False}]
 
 
-async def test_user_in_room_is_in_the_list_only(test_app: TestApp) -> None:
+async def test_user_in_room_is_only_in_the_list(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room()
     assert "userInRoom" not in (await ann.get(room)).json
@@ -40,7 +41,7 @@ async def test_user_in_room_is_in_the_list_only(test_app: TestApp) -> None:
     assert "userInRoom" not in created["event"]["room"]
 
 
-async def test_a_list_begins_with_the_newest_and_says_how_many_there_are(test_app: TestApp) -> None:
+async def test_list_starts_with_the_newest_and_returns_the_total(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     for number in range(25):
         await ann.create_room("noughts", str(number))
@@ -59,7 +60,7 @@ async def test_a_list_begins_with_the_newest_and_says_how_many_there_are(test_ap
         ("offset=1000000000000000", []),
     ],
 )
-async def test_limit_and_offset_cut_a_page_and_the_total_stays(
+async def test_limit_and_offset_select_a_page(
     test_app: TestApp, query: str, expected: list[str]
 ) -> None:
     ann = await test_app.sign_in_guest()
@@ -70,22 +71,35 @@ async def test_limit_and_offset_cut_a_page_and_the_total_stays(
     assert answer.headers["X-Total-Results"] == "5"
 
 
-WRONG = ["limit=0", "limit=101", "limit=-1", "limit=abc", "limit=", "limit=1.0", "limit=--1"]
-WRONG += ["limit=+1", "limit=%C2%B2", "limit=" + "9" * 5000, "limit=1%00", "offset=-1", "offset=x"]
-WRONG += ["private=1", "full=yes", "active=", "search=" + "x" * 201]
+INVALID_QUERIES = [
+    "limit=0",
+    "limit=101",
+    "limit=-1",
+    "limit=abc",
+    "limit=",
+    "limit=1.0",
+    "limit=--1",
+]
+INVALID_QUERIES += [
+    "limit=+1",
+    "limit=%C2%B2",
+    "limit=" + "9" * 5000,
+    "limit=1%00",
+    "offset=-1",
+    "offset=x",
+]
+INVALID_QUERIES += ["private=1", "full=yes", "active=", "search=" + "x" * 201]
 
 
-@pytest.mark.parametrize("query", WRONG)
-async def test_a_value_a_list_cannot_use_is_malformed_and_named(
-    test_app: TestApp, query: str
-) -> None:
+@pytest.mark.parametrize("query", INVALID_QUERIES)
+async def test_invalid_query_value_is_malformed_and_named(test_app: TestApp, query: str) -> None:
     ann = await test_app.sign_in_guest()
     answer = await ann.get(f"{ROOMS}?{query}")
     assert answer.status_and_error == (400, "request.malformed")
     assert query.split("=")[0] in answer.json["description"]
 
 
-async def test_what_a_list_does_not_know_is_ignored(test_app: TestApp) -> None:
+async def test_unknown_query_parameters_are_ignored(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     await ann.create_room("noughts", "x")
     assert await names(ann, "colour=red&%00=%ff&limit=5&limit=1") == ["x"]
@@ -117,7 +131,7 @@ FILTERS: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("query", "expected"), FILTERS, ids=[query for query, _ in FILTERS])
-async def test_filters_narrow_the_list(test_app: TestApp, query: str, expected: list[str]) -> None:
+async def test_filters_select_rooms(test_app: TestApp, query: str, expected: list[str]) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     await bob.post(await bob.create_room("noughts", "gone") + "/leave")
     await bob.join(await ann.create_room("noughts", "blitz 1"))
@@ -131,7 +145,7 @@ async def test_filters_narrow_the_list(test_app: TestApp, query: str, expected: 
     assert answer.headers["X-Total-Results"] == str(len(expected))
 
 
-async def test_the_list_of_a_game_holds_its_rooms_only(test_app: TestApp) -> None:
+async def test_list_has_only_rooms_of_its_game(test_app: TestApp) -> None:
     await test_app.create_game("chess", 2, 2)
     ann = await test_app.sign_in_guest()
     await ann.create_room("chess", "chess")
@@ -139,7 +153,7 @@ async def test_the_list_of_a_game_holds_its_rooms_only(test_app: TestApp) -> Non
     assert (await ann.get("/games/go/rooms")).status_and_error == (404, "game.not_found")
 
 
-async def test_sessions_are_those_one_is_in_newest_first(test_app: TestApp) -> None:
+async def test_session_list_has_the_callers_sessions_newest_first(test_app: TestApp) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     first = await make_session("noughts", ann, bob)
     await make_session("noughts", bob, cid)
@@ -161,7 +175,7 @@ async def test_sessions_are_those_one_is_in_newest_first(test_app: TestApp) -> N
         ("open=false", ["3", "2", "1"]),
     ],
 )
-async def test_sessions_that_run_and_that_are_over(
+async def test_session_list_filters_by_active(
     test_app: TestApp, query: str, expected: list[str]
 ) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
@@ -172,13 +186,13 @@ async def test_sessions_that_run_and_that_are_over(
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "offset=-1", "active=x", "open=1"])
-async def test_a_value_the_list_of_sessions_cannot_use(test_app: TestApp, query: str) -> None:
+async def test_session_list_rejects_invalid_query_values(test_app: TestApp, query: str) -> None:
     ann = await test_app.sign_in_guest()
     answer = await ann.get(f"/games/noughts/sessions?{query}")
     assert answer.status_and_error == (400, "request.malformed")
 
 
-async def test_open_sessions_are_those_one_could_join(test_app: TestApp) -> None:
+async def test_open_sessions_have_a_free_seat(test_app: TestApp) -> None:
     await test_app.create_game("free", 1, 3)
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     joinable = await make_session("free", ann)
@@ -187,7 +201,7 @@ async def test_open_sessions_are_those_one_could_join(test_app: TestApp) -> None
     assert [row["sessionId"] for row in found] == [joinable.split("/")[-1]]
 
 
-async def test_where_rules_have_dealt_the_seats_no_session_is_open(test_app: TestApp) -> None:
+async def test_session_with_rules_is_never_open(test_app: TestApp) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     session = await make_session("cards", ann, bob, cid)
     await cid.post(session + "/leave")
@@ -195,10 +209,10 @@ async def test_where_rules_have_dealt_the_seats_no_session_is_open(test_app: Tes
     assert (await cid.get("/games/cards/sessions?open=true")).json == []
 
 
-async def test_a_list_says_from_where_to_listen(test_app: TestApp) -> None:
+async def test_list_cursor_continues_without_a_gap(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     await ann.create_room("noughts", "seen")
     cursor = (await ann.get(ROOMS)).cursor
     await ann.create_room("noughts", "new")
-    [heard] = await ann.poll_events(ROOMS, cursor)
-    assert heard["event"]["room"]["name"] == "new"
+    [entry] = await ann.poll_events(ROOMS, cursor)
+    assert entry["event"]["room"]["name"] == "new"

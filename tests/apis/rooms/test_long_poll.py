@@ -1,4 +1,4 @@
-"""Long-polls: cursors, waiting, pages of a hundred, and rooms that are gone."""
+"""Long-polls: cursors, waiting, pages of a hundred, and closed rooms."""
 
 import asyncio
 from typing import Any
@@ -9,8 +9,8 @@ from coalserver.core.commands.lobbies import chat_in_lobby, set_lobby_password
 from tests.apis.app import ApiClient, TestApp, make_session, run_test_app
 
 
-async def talked(test_app: TestApp, count: int) -> tuple[ApiClient, str]:
-    """A room in which its host has said so much; the first is event 1."""
+async def make_room_with_chat(test_app: TestApp, count: int) -> tuple[ApiClient, str]:
+    """Create a room with this many chat messages, whose ids start at 1."""
     await test_app.create_game("free")
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("free")
@@ -25,25 +25,26 @@ async def talked(test_app: TestApp, count: int) -> tuple[ApiClient, str]:
 
 
 def ids(entries: list[dict[str, Any]]) -> list[int]:
+    """Return the ids of entries."""
     return [entry["id"] for entry in entries]
 
 
-async def test_absent_means_minus_one_which_is_everything(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 3)
+async def test_missing_cursor_starts_at_the_oldest_event(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 3)
     assert ids((await ann.get(room + "/events")).json) == [0, 1, 2, 3]
     assert ids(await ann.poll_events(room, -1)) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("after", "expected"), [(0, [1, 2, 3]), (2, [3]), (3, [])])
-async def test_only_larger_ids_come_ascending(
+async def test_events_after_the_cursor_are_ascending(
     test_app: TestApp, after: int, expected: list[int]
 ) -> None:
-    ann, room = await talked(test_app, 3)
+    ann, room = await make_room_with_chat(test_app, 3)
     assert ids(await ann.poll_events(room, after)) == expected
 
 
-async def test_when_more_are_due_the_oldest_hundred_come(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 250)
+async def test_page_has_the_oldest_hundred_events(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 250)
     pages, cursor = [], -1
     while page := await ann.poll_events(room, cursor):
         pages.append(len(page))
@@ -51,8 +52,8 @@ async def test_when_more_are_due_the_oldest_hundred_come(test_app: TestApp) -> N
     assert pages == [100, 100, 51] and cursor == 250
 
 
-async def test_the_answer_says_how_far_one_has_heard(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 150)
+async def test_cursor_header_covers_events_of_other_rooms(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 150)
     first = await ann.get(room + "/events?wait=0")
     assert first.cursor == first.json[-1]["id"] == 99
     await ann.create_room("free", "elsewhere")
@@ -62,56 +63,59 @@ async def test_the_answer_says_how_far_one_has_heard(test_app: TestApp) -> None:
     assert (nothing.json, nothing.cursor) == ([], rest.cursor)
 
 
-async def test_an_event_is_kept_by_no_cache(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 1)
+async def test_poll_is_not_cached(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 1)
     assert (await ann.get(room + "/events")).headers["Cache-Control"] == "no-store"
 
 
-async def test_who_does_not_wait_is_answered_at_once(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 0)
+async def test_poll_with_wait_0_returns_at_once(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 0)
     assert await ann.poll_events(room, 0, wait=0) == []
 
 
-async def test_who_waits_is_answered_with_nothing_when_nothing_comes(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 0)
-    began = asyncio.get_running_loop().time()
+async def test_poll_returns_empty_list_after_wait(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 0)
+    started_at = asyncio.get_running_loop().time()
     assert await ann.poll_events(room, 0, wait=1) == []
-    assert 0.8 < asyncio.get_running_loop().time() - began < 5
+    assert 0.8 < asyncio.get_running_loop().time() - started_at < 5
 
 
-async def test_a_server_may_wait_less_than_a_client_would(test_app: TestApp) -> None:
+async def test_server_setting_limits_the_wait(test_app: TestApp) -> None:
     test_app.app_context.poll_seconds = 1
-    ann, room = await talked(test_app, 0)
+    ann, room = await make_room_with_chat(test_app, 0)
     assert (await ann.get(room + "/events?after-event-id=0")).json == []
 
 
-async def test_a_poll_that_waits_is_answered_by_the_event(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 0)
+async def test_waiting_poll_returns_the_event(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 0)
     poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
     await ann.send_chat(room, "now")
-    [heard] = await poll
-    assert heard["event"]["text"] == "now"
+    [entry] = await poll
+    assert entry["event"]["text"] == "now"
 
 
-async def test_what_one_has_no_words_for_ends_no_poll(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 0)
+async def test_event_without_payload_does_not_end_the_poll(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 0)
     poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
     await test_app.core.execute(set_lobby_password, lobby_id=1, by=ann.id, password="x")
     await ann.send_chat(room, "now")
-    [heard] = await poll
-    assert heard["event"]["text"] == "now"
+    [entry] = await poll
+    assert entry["event"]["text"] == "now"
 
 
-WRONG = ["after-event-id=-2", "after-event-id=abc", "after-event-id=", "after-event-id=1.5"]
-WRONG += ["after-event-id=--1", "after-event-id=4", "after-event-id=" + "9" * 30]
-WRONG += ["wait=-1", "wait=61", "wait=1.5", "wait=x", "wait=", "wait=" + "9" * 5000]
+INVALID_QUERIES = [
+    "after-event-id=-2",
+    "after-event-id=abc",
+    "after-event-id=",
+    "after-event-id=1.5",
+]
+INVALID_QUERIES += ["after-event-id=--1", "after-event-id=4", "after-event-id=" + "9" * 30]
+INVALID_QUERIES += ["wait=-1", "wait=61", "wait=1.5", "wait=x", "wait=", "wait=" + "9" * 5000]
 
 
-@pytest.mark.parametrize("query", WRONG, ids=lambda query: query[:24])
-async def test_a_cursor_or_a_wait_that_cannot_be_is_malformed(
-    test_app: TestApp, query: str
-) -> None:
-    ann, room = await talked(test_app, 3)
+@pytest.mark.parametrize("query", INVALID_QUERIES, ids=lambda query: query[:24])
+async def test_invalid_cursor_or_wait_is_malformed(test_app: TestApp, query: str) -> None:
+    ann, room = await make_room_with_chat(test_app, 3)
     for path in (room, "/games/free/rooms"):
         answer = await ann.get(f"{path}/events?{query}")
         assert answer.status_and_error == (400, "request.malformed")
@@ -119,53 +123,53 @@ async def test_a_cursor_or_a_wait_that_cannot_be_is_malformed(
 
 
 @pytest.mark.parametrize("wait", [0, 1, 60])
-async def test_from_no_wait_to_a_minute_may_be_asked_for(test_app: TestApp, wait: int) -> None:
-    ann, room = await talked(test_app, 1)
+async def test_wait_of_0_to_60_seconds_is_accepted(test_app: TestApp, wait: int) -> None:
+    ann, room = await make_room_with_chat(test_app, 1)
     assert len(await ann.poll_events(room, 0, wait=wait)) == 1
 
 
-async def test_a_lost_cursor_is_told_so() -> None:
+async def test_lost_cursor_sets_the_header() -> None:
     async with run_test_app(tail=5) as test_app:
-        ann, room = await talked(test_app, 40)
+        ann, room = await make_room_with_chat(test_app, 40)
         test_app.clock.advance(100)
         await test_app.core.delete_expired_entries(test_app.clock(), 10)
         answer = await ann.get(room + "/events?after-event-id=5&wait=0")
         assert answer.headers["X-Events-Lost"] == "true"
         assert ids(answer.json) == list(range(31, 41))
         for after in (-1, 30, 35):
-            kept = await ann.get(f"{room}/events?after-event-id={after}&wait=0")
-            assert "X-Events-Lost" not in kept.headers
+            answer = await ann.get(f"{room}/events?after-event-id={after}&wait=0")
+            assert "X-Events-Lost" not in answer.headers
 
 
-async def test_who_comes_between_two_polls_still_hears_that_a_room_has_started(
+async def test_start_between_polls_is_delivered_before_410(
     test_app: TestApp,
 ) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
-    [*_, seen] = ids(await bob.poll_events(room))
+    [*_, last_id] = ids(await bob.poll_events(room))
     await ann.start(room)
-    [gone] = await bob.poll_events(room, seen, wait=30)
+    [gone] = await bob.poll_events(room, last_id, wait=30)
     assert (gone["event"]["type"], gone["event"]["sessionId"]) == ("room_gone", "1")
     answer = await bob.get(f"{room}/events?after-event-id={gone['id']}")
     assert answer.status_and_error == (410, "room.gone")
 
 
-async def test_who_waits_hears_that_the_room_is_gone_and_then_410(test_app: TestApp) -> None:
+async def test_waiting_poll_receives_the_close_and_then_410(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
     head = test_app.core.feed.head
     poll = await test_app.start_waiting(bob.poll_events(room, head, wait=30))
     await ann.post(room + "/leave")
-    heard = await poll
-    while heard[-1]["event"]["type"] != "room_gone":
-        heard = await bob.poll_events(room, heard[-1]["id"], wait=30)
-    answer = await bob.get(f"{room}/events?after-event-id={heard[-1]['id']}&wait=30")
+    entries = await poll
+    while entries[-1]["event"]["type"] != "room_gone":
+        entries = await bob.poll_events(room, entries[-1]["id"], wait=30)
+    answer = await bob.get(f"{room}/events?after-event-id={entries[-1]['id']}&wait=30")
     assert answer.status_and_error == (410, "room.gone")
 
 
-async def test_a_room_that_goes_with_its_host_tells_him_too(test_app: TestApp) -> None:
+async def test_leaving_host_receives_the_close(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room()
     poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
@@ -173,18 +177,18 @@ async def test_a_room_that_goes_with_its_host_tells_him_too(test_app: TestApp) -
     assert [entry["event"]["type"] for entry in await poll] == ["user_leave", "room_gone"]
 
 
-async def test_a_snapshot_and_what_follows_its_cursor_have_no_gap(test_app: TestApp) -> None:
+async def test_session_and_events_after_its_cursor_have_no_gap(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("noughts", ann, bob)
     await ann.take_turn(session, cell=0)
-    shown = await bob.get(session)
+    snapshot = await bob.get(session)
     await bob.take_turn(session, cell=1)
-    [turn] = await ann.poll_events(session, shown.cursor)
-    assert shown.json["environment"]["grid"] == "0........"
+    [turn] = await ann.poll_events(session, snapshot.cursor)
+    assert snapshot.json["environment"]["grid"] == "0........"
     assert turn["event"]["environment"]["grid"] == "01......."
 
 
-async def test_every_document_of_a_room_or_session_says_from_where_to_listen(
+async def test_answers_of_rooms_and_sessions_have_a_cursor(
     test_app: TestApp,
 ) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
@@ -206,25 +210,25 @@ async def test_every_document_of_a_room_or_session_says_from_where_to_listen(
         assert 0 <= answer.cursor <= test_app.core.feed.head
 
 
-async def test_a_client_that_has_gone_is_freed(test_app: TestApp) -> None:
-    ann, room = await talked(test_app, 0)
+async def test_disconnected_poll_is_released(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 0)
     waiting = test_app.core.feed.waiter_count()
     poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
     poll.cancel()
     await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == waiting)
 
 
-async def test_the_first_event_of_all_has_number_0(test_app: TestApp) -> None:
+async def test_first_event_has_id_0(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     await ann.create_room()
     [first] = await ann.poll_events("/games/noughts/rooms")
     assert first["id"] == 0
 
 
-async def test_ids_are_global_and_go_on_after_a_restart(persistent_test_app: TestApp) -> None:
+async def test_ids_are_global_and_continue_after_a_restart(persistent_test_app: TestApp) -> None:
     ann = await persistent_test_app.sign_in_guest()
     first = await ann.create_room()
     await persistent_test_app.restart()
     second = await ann.create_room()
-    [one], [other] = await ann.poll_events(first), await ann.poll_events(second)
-    assert (one["id"], other["id"]) == (0, 1)
+    [entry], [other] = await ann.poll_events(first), await ann.poll_events(second)
+    assert (entry["id"], other["id"]) == (0, 1)

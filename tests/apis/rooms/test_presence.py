@@ -1,4 +1,4 @@
-"""Presence: who is silent is away, who calls is back, and what silence costs."""
+"""Presence: away members, their return, and the seats that they lose."""
 
 import asyncio
 
@@ -10,13 +10,14 @@ from tests.apis.listeners import TRANSPORTS, listen
 from tests.apis.rooms.factories import make_room
 
 
-async def away(who: ApiClient, place: str) -> dict[str, bool]:
-    document = (await who.get(place)).json
+async def away(client: ApiClient, path: str) -> dict[str, bool]:
+    """Return whether each member of a room or session is away, by name."""
+    document = (await client.get(path)).json
     rows = document["users"] if "users" in document else document["players"]
     return {row["user"]["username"]: row["away"] for row in rows}
 
 
-async def test_who_is_silent_for_a_minute_is_away_and_the_others_hear_it(test_app: TestApp) -> None:
+async def test_member_without_requests_for_a_minute_is_away(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     await test_app.advance(59)
@@ -28,21 +29,19 @@ async def test_who_is_silent_for_a_minute_is_away_and_the_others_hear_it(test_ap
 
 
 @pytest.mark.parametrize("kind", ["room", "session"])
-async def test_any_call_brings_one_back_and_the_others_hear_it(
-    test_app: TestApp, kind: str
-) -> None:
+async def test_any_request_ends_away(test_app: TestApp, kind: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    place = await (make_room(ann, bob) if kind == "room" else make_session("cards", ann, bob))
+    path = await (make_room(ann, bob) if kind == "room" else make_session("cards", ann, bob))
     await test_app.advance(30)
     await ann.get("/games")
     await test_app.advance(30)
-    assert await away(ann, place) == {"Ann": False, "Bob": True}
+    assert await away(ann, path) == {"Ann": False, "Bob": True}
     await bob.get("/games")
-    assert await away(ann, place) == {"Ann": False, "Bob": False}
-    assert (await ann.event_types(place))[-2:] == ["user_away", "user_back"]
+    assert await away(ann, path) == {"Ann": False, "Bob": False}
+    assert (await ann.event_types(path))[-2:] == ["user_away", "user_back"]
 
 
-async def test_a_call_that_is_refused_is_a_sign_of_life_too(test_app: TestApp) -> None:
+async def test_rejected_request_ends_away(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     await test_app.advance(60)
@@ -50,7 +49,7 @@ async def test_a_call_that_is_refused_is_a_sign_of_life_too(test_app: TestApp) -
     assert await away(ann, room) == {"Ann": False, "Bob": False}
 
 
-async def test_a_silent_member_s_seat_in_a_room_is_freed_after_the_grace(test_app: TestApp) -> None:
+async def test_away_member_is_removed_from_a_room_after_the_grace(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     for _ in range(5):
@@ -64,7 +63,7 @@ async def test_a_silent_member_s_seat_in_a_room_is_freed_after_the_grace(test_ap
     assert (await bob.post(room + "/leave")).status_and_error == (400, "room.not_in_room")
 
 
-async def test_who_comes_back_within_the_grace_has_his_seat(test_app: TestApp) -> None:
+async def test_member_back_within_the_grace_keeps_the_seat(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     for _ in range(4):
@@ -75,7 +74,7 @@ async def test_who_comes_back_within_the_grace_has_his_seat(test_app: TestApp) -
     assert await away(ann, room) == {"Ann": False, "Bob": False}
 
 
-async def test_a_room_whose_host_stays_silent_is_gone(test_app: TestApp) -> None:
+async def test_room_closes_when_its_host_stays_away(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     cursor = test_app.core.feed.head
@@ -87,7 +86,7 @@ async def test_a_room_whose_host_stays_silent_is_gone(test_app: TestApp) -> None
     assert (gone["type"], gone["reason"]) == ("room_gone", "expired")
 
 
-async def test_a_session_keeps_the_seats_of_the_silent(test_app: TestApp) -> None:
+async def test_session_keeps_the_seats_of_away_members(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("cards", ann, bob)
     for _ in range(5):
@@ -96,7 +95,7 @@ async def test_a_session_keeps_the_seats_of_the_silent(test_app: TestApp) -> Non
     assert (await bob.get(session)).json["environment"]["hand"] == [4, 5, 6]
 
 
-async def test_a_session_in_which_nothing_happens_is_over_after_seven_days(
+async def test_session_without_turns_ends_after_seven_days(
     test_app: TestApp,
 ) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
@@ -107,11 +106,11 @@ async def test_a_session_in_which_nothing_happens_is_over_after_seven_days(
     assert (await ann.get(session)).json["active"] is False
 
 
-@pytest.mark.parametrize("way", TRANSPORTS)
-async def test_who_listens_is_there(test_app: TestApp, way: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_listening_member_is_not_away(test_app: TestApp, transport: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    async with listen(way, bob, room):
+    async with listen(transport, bob, room):
         for _ in range(8):
             await test_app.advance(59)
             assert await away(ann, room) == {"Ann": False, "Bob": False}
@@ -120,31 +119,31 @@ async def test_who_listens_is_there(test_app: TestApp, way: str) -> None:
     assert await away(ann, room) == {"Ann": False, "Bob": True}
 
 
-@pytest.mark.parametrize("way", TRANSPORTS)
-async def test_opening_a_feed_brings_one_back(test_app: TestApp, way: str) -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_opening_a_feed_ends_away(test_app: TestApp, transport: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     await test_app.advance(60)
     assert await away(ann, room) == {"Ann": False, "Bob": True}
-    async with listen(way, bob, room):
+    async with listen(transport, bob, room):
         assert await away(ann, room) == {"Ann": False, "Bob": False}
 
 
-async def test_two_tabs_of_one_player_do_not_fight(test_app: TestApp) -> None:
+async def test_player_with_two_feeds_is_away_after_both_close(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    async with listen("sse", bob, room) as one:
-        async with listen("socket", bob, room) as other:
+    async with listen("sse", bob, room) as first:
+        async with listen("socket", bob, room) as second:
             await ann.send_chat(room, "both")
-            assert await one.types(1) == await other.types(1) == ["chat"]
+            assert await first.types(1) == await second.types(1) == ["chat"]
         await test_app.advance(61)
         assert await away(ann, room) == {"Ann": False, "Bob": False}
-        await ann.send_chat(room, "one is left")
-        while (await one.next())["type"] != "chat":
+        await ann.send_chat(room, "still here")
+        while (await first.next())["type"] != "chat":
             pass
 
 
-async def test_a_cut_line_costs_nothing_within_the_grace(test_app: TestApp) -> None:
+async def test_lost_connection_within_the_grace_resumes(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("noughts", ann, bob)
     await ann.take_turn(session, cell=0)
@@ -153,12 +152,12 @@ async def test_a_cut_line_costs_nothing_within_the_grace(test_app: TestApp) -> N
     await test_app.advance(200)
     async with listen("poll", bob, session, before.cursor) as after:
         await bob.take_turn(session, cell=4)
-        while (heard := await after.next())["type"] != "turn":
+        while (event := await after.next())["type"] != "turn":
             pass
-        assert heard["player"] == 1
+        assert event["player"] == 1
 
 
-async def test_a_restart_is_a_sign_of_life_from_everyone(persistent_test_app: TestApp) -> None:
+async def test_restart_resets_the_away_timeout(persistent_test_app: TestApp) -> None:
     test_app = persistent_test_app
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
@@ -170,7 +169,7 @@ async def test_a_restart_is_a_sign_of_life_from_everyone(persistent_test_app: Te
     assert await away(ann, room) == {"Ann": False, "Bob": True}
 
 
-async def test_who_was_away_at_a_restart_is_back_with_his_first_call(
+async def test_away_survives_a_restart_until_the_next_request(
     persistent_test_app: TestApp,
 ) -> None:
     test_app = persistent_test_app
@@ -184,7 +183,7 @@ async def test_who_was_away_at_a_restart_is_back_with_his_first_call(
     assert (await away(ann, room))["Bob"] is False
 
 
-async def test_a_guest_whose_token_ends_abandons_what_he_was_in(test_app: TestApp) -> None:
+async def test_guest_leaves_sessions_when_the_token_expires(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("free", ann, bob)
     for day in range(0, 30, 6):
@@ -196,16 +195,18 @@ async def test_a_guest_whose_token_ends_abandons_what_he_was_in(test_app: TestAp
     assert "user_leave" in await ann.event_types(session)
 
 
-async def test_who_calls_while_others_are_marked_away_is_not(test_app: TestApp) -> None:
+async def test_request_during_the_sweep_prevents_away(test_app: TestApp) -> None:
     names = "ABCDEFGHIJ"
     ann, *others = await test_app.sign_in_guests(*names)
     room = await make_room(ann, *others)
     test_app.clock.advance(60)
-    await asyncio.gather(test_app.housekeeping.run_once(), *(who.get("/games") for who in others))
+    await asyncio.gather(
+        test_app.housekeeping.run_once(), *(client.get("/games") for client in others)
+    )
     assert not any((await away(ann, room)).values())
 
 
-async def test_how_long_one_may_be_silent_can_be_set() -> None:
+async def test_away_timeout_is_configurable() -> None:
     async with run_test_app() as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)

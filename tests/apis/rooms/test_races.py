@@ -1,4 +1,4 @@
-"""Races: whoever comes first wins, the others are told why, and nothing is left in between."""
+"""Concurrent requests: the first one wins, and the others get a clear error."""
 
 import asyncio
 from collections import Counter
@@ -8,19 +8,20 @@ from tests.apis.app import Answer, ApiClient, TestApp, make_session, run_test_ap
 
 
 def statuses(answers: list[Answer]) -> dict[str, int]:
+    """Count answers by status or error code."""
     return dict(Counter(answer.error for answer in answers))
 
 
-async def counted(who: ApiClient, room: str) -> tuple[int, int]:
-    """How many the room says it has, and how many it names."""
-    document = (await who.get(room)).json
+async def member_counts(client: ApiClient, room: str) -> tuple[int, int]:
+    """Return `numUsers` and the number of `users`, which must agree."""
+    document = (await client.get(room)).json
     return document["numUsers"], len(document["users"])
 
 
-async def test_a_hundred_quick_joins_give_exactly_fifty_full_rooms(test_app: TestApp) -> None:
+async def test_hundred_concurrent_quick_joins_fill_fifty_rooms(test_app: TestApp) -> None:
     players = await asyncio.gather(*(test_app.sign_in_guest(f"P{number}") for number in range(100)))
     path = "/games/noughts/rooms/quick-join"
-    answers = await asyncio.gather(*(who.post(path) for who in players))
+    answers = await asyncio.gather(*(client.post(path) for client in players))
     assert statuses(answers) == {"200": 50, "201": 50}
     seats = Counter(answer.json["id"] for answer in answers)
     assert len(seats) == 50 and set(seats.values()) == {2}
@@ -29,7 +30,7 @@ async def test_a_hundred_quick_joins_give_exactly_fifty_full_rooms(test_app: Tes
     assert (await players[0].get("/games/noughts/rooms?full=false")).json == []
 
 
-async def test_one_player_s_quick_joins_at_once_are_one_room(test_app: TestApp) -> None:
+async def test_concurrent_quick_joins_of_one_player_create_one_room(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     path = "/games/noughts/rooms/quick-join"
     answers = await asyncio.gather(*(ann.post(path) for _ in range(20)))
@@ -37,31 +38,31 @@ async def test_one_player_s_quick_joins_at_once_are_one_room(test_app: TestApp) 
     assert {answer.json["id"] for answer in answers} == {1}
 
 
-async def test_the_last_seat_goes_to_one(test_app: TestApp) -> None:
+async def test_concurrent_joins_give_the_last_seat_once(test_app: TestApp) -> None:
     ann, *others = await test_app.sign_in_guests("Ann", *"BCDEFGHIJK")
     room = await ann.create_room()
-    answers = await asyncio.gather(*(who.post(room + "/join") for who in others))
+    answers = await asyncio.gather(*(client.post(room + "/join") for client in others))
     assert statuses(answers) == {"200": 1, "room.full": 9}
-    assert await counted(ann, room) == (2, 2)
+    assert await member_counts(ann, room) == (2, 2)
 
 
-async def test_joining_twice_at_once_is_one_seat(test_app: TestApp) -> None:
+async def test_concurrent_joins_of_one_player_take_one_seat(test_app: TestApp) -> None:
     await test_app.create_game("free")
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("free")
     answers = await asyncio.gather(*(bob.post(room + "/join") for _ in range(10)))
     assert statuses(answers) == {"200": 10}
-    assert await counted(ann, room) == (2, 2)
+    assert await member_counts(ann, room) == (2, 2)
 
 
-async def test_who_joins_while_the_host_starts_plays_or_is_told_that_it_is_gone() -> None:
+async def test_join_during_start_succeeds_or_is_gone() -> None:
     for _ in range(10):
         async with run_test_app() as test_app:
             await test_app.create_game("free", 1, 8)
             ann, *others = await test_app.sign_in_guests(*"ABCDEF")
             room = await ann.create_room("free")
             start, *joins = await asyncio.gather(
-                ann.post(room + "/start"), *(who.post(room + "/join") for who in others)
+                ann.post(room + "/start"), *(client.post(room + "/join") for client in others)
             )
             assert start.status == 201
             players = (await ann.get(start.headers["Location"])).json["players"]
@@ -70,7 +71,7 @@ async def test_who_joins_while_the_host_starts_plays_or_is_told_that_it_is_gone(
             assert {a.error for a in joins} <= {"200", "room.gone"}
 
 
-async def test_who_leaves_while_the_host_starts_is_out_or_plays(test_app: TestApp) -> None:
+async def test_leave_during_start_has_one_consistent_outcome(test_app: TestApp) -> None:
     for _ in range(10):
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await ann.create_room()
@@ -80,7 +81,7 @@ async def test_who_leaves_while_the_host_starts_is_out_or_plays(test_app: TestAp
         assert outcomes in [("204", "room.too_few_players"), ("room.gone", "201")]
 
 
-async def test_the_host_leaves_while_he_starts(test_app: TestApp) -> None:
+async def test_host_leave_during_start_has_one_consistent_outcome(test_app: TestApp) -> None:
     for _ in range(10):
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await ann.create_room()
@@ -89,7 +90,7 @@ async def test_the_host_leaves_while_he_starts(test_app: TestApp) -> None:
         assert (leave.error, start.error) in [("204", "room.gone"), ("room.gone", "201")]
 
 
-async def test_who_is_kicked_while_he_leaves_leaves_once(test_app: TestApp) -> None:
+async def test_concurrent_kick_and_leave_remove_the_member_once(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
@@ -101,7 +102,7 @@ async def test_who_is_kicked_while_he_leaves_leaves_once(test_app: TestApp) -> N
     assert (await ann.event_types(room)).count("user_leave") == 1
 
 
-async def test_of_two_turns_at_once_one_is_played(test_app: TestApp) -> None:
+async def test_concurrent_turns_of_one_player_are_played_once(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("noughts", ann, bob)
     answers = await asyncio.gather(
@@ -112,18 +113,22 @@ async def test_of_two_turns_at_once_one_is_played(test_app: TestApp) -> None:
     assert grid.count("0") == 1 and await ann.event_types(session) == ["turn"]
 
 
-async def test_both_players_at_once_take_one_turn_each_at_most(test_app: TestApp) -> None:
+async def test_concurrent_turns_of_both_players_alternate(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("noughts", ann, bob)
     await asyncio.gather(
-        *(who.post(session + "/turn", {"cell": cell}) for cell in range(9) for who in (ann, bob))
+        *(
+            client.post(session + "/turn", {"cell": cell})
+            for cell in range(9)
+            for client in (ann, bob)
+        )
     )
-    heard = [row["event"] for row in await ann.poll_events(session)]
-    turns = [event["player"] for event in heard if event["type"] == "turn"]
+    received = [row["event"] for row in await ann.poll_events(session)]
+    turns = [event["player"] for event in received if event["type"] == "turn"]
     assert turns == [number % 2 for number in range(len(turns))]
 
 
-async def test_starting_twice_at_once_is_one_session(test_app: TestApp) -> None:
+async def test_concurrent_starts_create_one_session(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
@@ -132,7 +137,7 @@ async def test_starting_twice_at_once_is_one_session(test_app: TestApp) -> None:
     assert len((await ann.get("/games/noughts/sessions")).json) == 1
 
 
-async def test_the_limit_of_seats_holds_for_calls_at_once() -> None:
+async def test_seat_limit_holds_for_concurrent_requests() -> None:
     async with run_test_app(limits=Limits(max_seats=5)) as test_app:
         ann = await test_app.sign_in_guest()
         answers = await asyncio.gather(
@@ -141,23 +146,23 @@ async def test_the_limit_of_seats_holds_for_calls_at_once() -> None:
         assert statuses(answers) == {"201": 5, "room.too_many": 15}
 
 
-async def test_chat_from_many_at_once_is_heard_by_all_in_one_order(test_app: TestApp) -> None:
+async def test_concurrent_chat_reaches_all_members_in_one_order(test_app: TestApp) -> None:
     await test_app.create_game("free")
     players = await test_app.sign_in_guests(*"ABCDEFGH")
     room = await players[0].create_room("free")
-    for who in players[1:]:
-        await who.join(room)
+    for client in players[1:]:
+        await client.join(room)
     cursor = test_app.core.feed.head
-    await asyncio.gather(*(who.send_chat(room, f"{n}") for who in players for n in range(10)))
-    heard = [await who.poll_events(room, cursor) for who in players]
-    assert len(heard[0]) == 80 and all(one == heard[0] for one in heard)
-    ids = [entry["id"] for entry in heard[0]]
+    await asyncio.gather(*(client.send_chat(room, f"{n}") for client in players for n in range(10)))
+    received = [await client.poll_events(room, cursor) for client in players]
+    assert len(received[0]) == 80 and all(entries == received[0] for entries in received)
+    ids = [entry["id"] for entry in received[0]]
     assert ids == sorted(ids)
 
 
-async def test_both_leave_a_game_at_once_and_it_is_over_once(test_app: TestApp) -> None:
+async def test_concurrent_leaves_end_the_session_once(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     session = await make_session("noughts", ann, bob)
-    answers = await asyncio.gather(*(who.post(session + "/leave") for who in (ann, bob)))
+    answers = await asyncio.gather(*(client.post(session + "/leave") for client in (ann, bob)))
     assert statuses(answers) == {"204": 1, "session.over": 1}
     assert (await ann.event_types(session)).count("session_over") == 1

@@ -1,4 +1,4 @@
-"""Rooms: create, join, leave, choose, kick."""
+"""Rooms: create, join, leave, kick and options."""
 
 from typing import Any
 
@@ -7,11 +7,12 @@ import pytest
 from tests.apis.app import ApiClient, TestApp
 
 
-async def users(who: ApiClient, room: str) -> list[int]:
-    return [row["user"]["userId"] for row in (await who.get(room)).json["users"]]
+async def user_ids(client: ApiClient, room: str) -> list[int]:
+    """Return the ids of the members of a room."""
+    return [row["user"]["userId"] for row in (await client.get(room)).json["users"]]
 
 
-async def test_whoever_creates_a_room_joins_it_and_is_its_host(test_app: TestApp) -> None:
+async def test_creator_is_member_and_host(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("noughts", "30m no rush")
     document = (await ann.get(room)).json
@@ -20,7 +21,7 @@ async def test_whoever_creates_a_room_joins_it_and_is_its_host(test_app: TestApp
     assert document["users"] == [me]
 
 
-async def test_a_room_s_document_has_these_members(test_app: TestApp) -> None:
+async def test_room_has_the_documented_members(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", password="p", options={"first": "host"})
     assert (await bob.get(room)).json == {
@@ -38,7 +39,7 @@ async def test_a_room_s_document_has_these_members(test_app: TestApp) -> None:
     }
 
 
-async def test_the_answer_to_creating_a_room_has_these_members(test_app: TestApp) -> None:
+async def test_creation_returns_the_documented_members(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     answer = await ann.post("/games/noughts/rooms", {"name": "x", "options": {"a": 1}})
     assert answer.json == {
@@ -50,7 +51,7 @@ async def test_the_answer_to_creating_a_room_has_these_members(test_app: TestApp
     }
 
 
-async def test_password_and_options_may_be_null(test_app: TestApp) -> None:
+async def test_optional_members_can_be_null(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     body = {"name": "x", "password": None, "options": None, "readyCheck": None}
     room = (await ann.post("/games/noughts/rooms", body)).headers["Location"]
@@ -58,19 +59,19 @@ async def test_password_and_options_may_be_null(test_app: TestApp) -> None:
     assert (document["private"], document["options"]) == (False, {})
 
 
-async def test_members_nobody_knows_are_ignored(test_app: TestApp) -> None:
+async def test_unknown_members_are_ignored(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     answer = await ann.post("/games/noughts/rooms", {"name": "x", "colour": "red", "id": 9})
     assert answer.status == 201
 
 
-async def test_a_name_is_trimmed_and_its_control_characters_are_blanks(test_app: TestApp) -> None:
+async def test_name_is_trimmed_and_control_characters_become_spaces(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("noughts", "  a\tb\r\nc\u202e ")
     assert (await ann.get(room)).json["name"] == "a b  c"
 
 
-async def test_a_room_with_a_password_lets_in_who_knows_it(test_app: TestApp) -> None:
+async def test_private_room_requires_its_password(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", password="hunter2")
     assert (await bob.post(room + "/join")).status_and_error == (400, "room.wrong_password")
@@ -79,19 +80,19 @@ async def test_a_room_with_a_password_lets_in_who_knows_it(test_app: TestApp) ->
     assert (await bob.post(room + "/join", {"password": "hunter2"})).status == 200
 
 
-async def test_a_password_is_taken_as_it_is(test_app: TestApp) -> None:
+async def test_password_keeps_white_space(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", password="  \t")
     assert (await bob.post(room + "/join", {"password": ""})).status == 400
     await bob.join(room, password="  \t")
 
 
-async def test_a_password_is_shown_nowhere(test_app: TestApp, caplog: Any) -> None:
+async def test_password_is_never_returned_or_logged(test_app: TestApp, caplog: Any) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", password="sesam-open")
     await bob.join(room, password="sesam-open")
     session = await ann.start(room)
-    places = (
+    paths = (
         "/games/noughts/rooms?active=false",
         f"/accounts/{ann.id}/rooms-and-sessions",
         "/games/noughts/rooms/events?wait=0",
@@ -99,20 +100,20 @@ async def test_a_password_is_shown_nowhere(test_app: TestApp, caplog: Any) -> No
         session,
         session + "/events?wait=0",
     )
-    for place in places:
-        answer = await ann.get(place)
+    for path in paths:
+        answer = await ann.get(path)
         assert answer.status == 200 and b"sesam" not in answer.raw
     assert "sesam" not in caplog.text
 
 
-async def test_an_empty_password_is_none(test_app: TestApp) -> None:
+async def test_empty_password_means_no_password(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", password="")
     assert (await ann.get(room)).json["private"] is False
     await bob.join(room)
 
 
-async def test_ten_wrong_passwords_are_enough_for_a_minute(test_app: TestApp) -> None:
+async def test_join_is_limited_after_ten_wrong_passwords(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", password="hunter2")
     for _ in range(10):
@@ -123,7 +124,7 @@ async def test_ten_wrong_passwords_are_enough_for_a_minute(test_app: TestApp) ->
     assert (await cid.post(room + "/join", {"password": "?"})).status == 429
 
 
-async def test_a_full_room_takes_nobody_else(test_app: TestApp) -> None:
+async def test_full_room_rejects_join(test_app: TestApp) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     room = await ann.create_room()
     await bob.join(room)
@@ -131,22 +132,22 @@ async def test_a_full_room_takes_nobody_else(test_app: TestApp) -> None:
     assert (await bob.post(room + "/join")).status == 200
 
 
-async def test_a_room_holds_as_many_as_the_game_takes(test_app: TestApp) -> None:
+async def test_room_capacity_is_that_of_the_game(test_app: TestApp) -> None:
     await test_app.create_game("quartet", 4, 4)
     ann = await test_app.sign_in_guest()
     assert (await ann.get(await ann.create_room("quartet"))).json["maxUsers"] == 4
 
 
-async def test_a_room_is_one_of_its_own_game_only(test_app: TestApp) -> None:
+async def test_room_is_not_found_in_another_game(test_app: TestApp) -> None:
     await test_app.create_game("chess", 2, 2)
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("noughts")
-    elsewhere = room.replace("noughts", "chess")
-    assert (await ann.get(elsewhere)).status_and_error == (404, "room.not_found")
-    assert (await ann.post(elsewhere + "/leave")).status_and_error == (404, "room.not_found")
+    other_path = room.replace("noughts", "chess")
+    assert (await ann.get(other_path)).status_and_error == (404, "room.not_found")
+    assert (await ann.post(other_path + "/leave")).status_and_error == (404, "room.not_found")
 
 
-async def test_without_its_host_a_room_is_gone(test_app: TestApp) -> None:
+async def test_room_is_gone_after_its_host_left(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
@@ -155,17 +156,20 @@ async def test_without_its_host_a_room_is_gone(test_app: TestApp) -> None:
         assert (await bob.request(method, room + path)).status_and_error == (410, "room.gone")
 
 
-async def test_a_room_that_has_started_is_gone(test_app: TestApp) -> None:
+async def test_started_room_is_gone(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
     await ann.start(room)
-    for who in (ann, bob):
+    for client in (ann, bob):
         for method, path in (("GET", ""), ("POST", "/leave"), ("POST", "/start")):
-            assert (await who.request(method, room + path)).status_and_error == (410, "room.gone")
+            assert (await client.request(method, room + path)).status_and_error == (
+                410,
+                "room.gone",
+            )
 
 
-async def test_a_room_gone_for_a_day_was_never_there(test_app: TestApp) -> None:
+async def test_closed_room_is_not_found_after_a_day(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room()
     await ann.post(room + "/leave")
@@ -175,27 +179,27 @@ async def test_a_room_gone_for_a_day_was_never_there(test_app: TestApp) -> None:
     assert (await ann.get(room)).status_and_error == (404, "room.not_found")
 
 
-async def test_who_leaves_makes_room_and_may_come_back(test_app: TestApp) -> None:
+async def test_leaving_frees_the_seat(test_app: TestApp) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     room = await ann.create_room()
     await bob.join(room)
     assert (await bob.post(room + "/leave")).status == 204
     assert (await bob.post(room + "/leave")).status_and_error == (400, "room.not_in_room")
     await cid.join(room)
-    assert await users(ann, room) == [ann.id, cid.id]
+    assert await user_ids(ann, room) == [ann.id, cid.id]
 
 
-async def test_who_is_kicked_is_out_and_may_come_back(test_app: TestApp) -> None:
+async def test_kicked_member_can_join_again(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
     assert (await ann.post(room + "/kick", {"user_id": bob.id})).status == 204
-    assert await users(ann, room) == [ann.id]
+    assert await user_ids(ann, room) == [ann.id]
     await bob.join(room)
 
 
 @pytest.mark.parametrize(
-    ("by", "whom", "refused"),
+    ("by", "target", "error"),
     [
         ("ann", "ann", (400, "room.cannot_kick_self")),
         ("ann", "cid", (400, "room.user_not_in_room")),
@@ -204,19 +208,19 @@ async def test_who_is_kicked_is_out_and_may_come_back(test_app: TestApp) -> None
         ("cid", "bob", (400, "room.not_in_room")),
     ],
 )
-async def test_a_kick_that_cannot_be_says_why(
-    test_app: TestApp, by: str, whom: str, refused: tuple[int, str]
+async def test_invalid_kick_is_rejected(
+    test_app: TestApp, by: str, target: str, error: tuple[int, str]
 ) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
-    named = {"ann": ann, "bob": bob, "cid": cid}
+    clients = {"ann": ann, "bob": bob, "cid": cid}
     room = await ann.create_room()
     await bob.join(room)
-    answer = await named[by].post(room + "/kick", {"user_id": named[whom].id})
-    assert answer.status_and_error == refused
-    assert await users(ann, room) == [ann.id, bob.id]
+    answer = await clients[by].post(room + "/kick", {"user_id": clients[target].id})
+    assert answer.status_and_error == error
+    assert await user_ids(ann, room) == [ann.id, bob.id]
 
 
-async def test_options_are_replaced_whole(test_app: TestApp) -> None:
+async def test_options_are_replaced_as_a_whole(test_app: TestApp) -> None:
     await test_app.create_game("free")
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("free", "x", options={"a": 1, "b": 2})
@@ -224,7 +228,7 @@ async def test_options_are_replaced_whole(test_app: TestApp) -> None:
     assert (await ann.get(room)).json["options"] == {"b": {"c": [None]}}
 
 
-async def test_options_may_have_sixteen_kibibytes(test_app: TestApp) -> None:
+async def test_options_are_limited_to_16_kib(test_app: TestApp) -> None:
     await test_app.create_game("free")
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("free")
@@ -234,7 +238,7 @@ async def test_options_may_have_sixteen_kibibytes(test_app: TestApp) -> None:
     assert (await ann.put(room + "/options", fits)).status_and_error == (400, "request.malformed")
 
 
-async def test_an_option_the_game_cannot_use_is_refused(test_app: TestApp) -> None:
+async def test_option_that_the_game_rejects_is_named(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room()
     answer = await ann.put(room + "/options", {"first": "nobody"})

@@ -1,4 +1,4 @@
-"""Server-sent events: the frames themselves, resuming, and a quiet line."""
+"""Server-sent events: frames, resuming, and keep-alive comments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,21 +13,24 @@ from tests.apis.app import TIMEOUT_SECONDS, ApiClient, TestApp
 
 @asynccontextmanager
 async def stream(
-    who: ApiClient, path: str, query: str = "", **headers: str
+    client: ApiClient, path: str, query: str = "", **headers: str
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    sent = {**who.bearer, "Accept": "text/event-stream"}
+    """Open the feed of a path as a stream."""
+    sent = {**client.bearer, "Accept": "text/event-stream"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    url = who.test_app.url(f"{path}/events?{query}")
-    async with who.test_app.http.get(url, headers=sent) as answer:
+    url = client.test_app.url(f"{path}/events?{query}")
+    async with client.test_app.http.get(url, headers=sent) as answer:
         yield answer
 
 
 async def frame(answer: aiohttp.ClientResponse) -> str:
+    """Return the next frame."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         return (await answer.content.readuntil(b"\n\n")).decode()
 
 
 async def make_room(test_app: TestApp, messages: int = 0) -> tuple[ApiClient, str]:
+    """Create a room with this many chat messages."""
     await test_app.create_game("free")
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("free")
@@ -36,7 +39,7 @@ async def make_room(test_app: TestApp, messages: int = 0) -> tuple[ApiClient, st
     return ann, room
 
 
-async def test_a_stream_opens_with_a_comment_and_says_what_it_is(test_app: TestApp) -> None:
+async def test_stream_starts_with_headers_and_a_comment(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         assert answer.status == 200
@@ -47,7 +50,7 @@ async def test_a_stream_opens_with_a_comment_and_says_what_it_is(test_app: TestA
         assert await frame(answer) == ": open\n\n"
 
 
-async def test_a_frame_holds_id_and_data(test_app: TestApp) -> None:
+async def test_frame_has_id_and_data(test_app: TestApp) -> None:
     ann, room = await make_room(test_app, 1)
     polled = await ann.get(room + "/events?after-event-id=0&wait=0")
     async with stream(ann, room, "after-event-id=0") as answer:
@@ -56,7 +59,7 @@ async def test_a_frame_holds_id_and_data(test_app: TestApp) -> None:
         assert await frame(answer) == f"id: 1\ndata: {data}\n\n"
 
 
-async def test_line_breaks_in_a_text_break_no_frame(test_app: TestApp) -> None:
+async def test_line_breaks_in_a_text_stay_in_one_frame(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
@@ -65,7 +68,7 @@ async def test_line_breaks_in_a_text_break_no_frame(test_app: TestApp) -> None:
 
 
 @pytest.mark.parametrize("query", ["after-event-id=0", "", "after-event-id=5"])
-async def test_last_event_id_wins_over_the_query(test_app: TestApp, query: str) -> None:
+async def test_last_event_id_takes_precedence_over_the_query(test_app: TestApp, query: str) -> None:
     ann, room = await make_room(test_app, 5)
     async with stream(ann, room, query, Last_Event_ID="3") as answer:
         await frame(answer)
@@ -73,22 +76,20 @@ async def test_last_event_id_wins_over_the_query(test_app: TestApp, query: str) 
 
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "1.5", "²"])
-async def test_a_last_event_id_that_is_none_of_ours_counts_for_nothing(
-    test_app: TestApp, last: str
-) -> None:
+async def test_invalid_last_event_id_is_ignored(test_app: TestApp, last: str) -> None:
     ann, room = await make_room(test_app, 5)
     async with stream(ann, room, "after-event-id=2", Last_Event_ID=last) as answer:
         await frame(answer)
         assert (await frame(answer)).startswith("id: 3\n")
 
 
-async def test_a_last_event_id_above_the_newest_is_malformed(test_app: TestApp) -> None:
+async def test_last_event_id_above_the_newest_is_malformed(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with stream(ann, room, Last_Event_ID="99") as answer:
         assert answer.status == 400
 
 
-async def test_the_lost_are_told_first(test_app: TestApp) -> None:
+async def test_stream_reports_lost_events_first(test_app: TestApp) -> None:
     ann, room = await make_room(test_app, 20)
     test_app.clock.advance(100)
     await test_app.core.delete_expired_entries(test_app.clock(), 2)
@@ -97,7 +98,7 @@ async def test_the_lost_are_told_first(test_app: TestApp) -> None:
         assert (await frame(answer)).startswith("id: 19\n")
 
 
-async def test_a_quiet_line_says_that_it_is_open(
+async def test_idle_stream_sends_keep_alive_comments(
     test_app: TestApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 1)
@@ -107,7 +108,7 @@ async def test_a_quiet_line_says_that_it_is_open(
         assert await frame(answer) == ": \n\n"
 
 
-async def test_a_ticket_opens_a_stream(test_app: TestApp) -> None:
+async def test_ticket_opens_one_stream(test_app: TestApp) -> None:
     ann, room = await make_room(test_app, 1)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
     async with stream(test_app.anonymous, room, f"ticket={ticket}") as answer:
@@ -126,7 +127,7 @@ async def test_a_ticket_opens_a_stream(test_app: TestApp) -> None:
         ("", False),
     ],
 )
-async def test_who_does_not_ask_for_a_stream_is_polling(
+async def test_accept_header_selects_the_stream(
     test_app: TestApp, accept: str, streams: bool
 ) -> None:
     ann, room = await make_room(test_app)
@@ -134,21 +135,21 @@ async def test_who_does_not_ask_for_a_stream_is_polling(
         assert (answer.content_type == "text/event-stream") is streams
 
 
-async def test_a_stream_is_refused_like_a_poll(test_app: TestApp) -> None:
+async def test_stream_errors_match_those_of_polls(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
-    refused = [
+    rejected = [
         (test_app.anonymous, room, 401),
         (ApiClient(test_app, "nonsense"), room, 403),
         (ann, "/games/free/rooms/9", 404),
         (ann, "/games/go/rooms", 404),
     ]
-    for who, path, status in refused:
-        async with stream(who, path) as answer:
+    for client, path, status in rejected:
+        async with stream(client, path) as answer:
             assert answer.status == status
             assert set(await answer.json()) == {"error", "description"}
 
 
-async def test_a_reader_that_has_gone_is_freed(test_app: TestApp) -> None:
+async def test_disconnected_stream_is_released(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     waiting = test_app.core.feed.waiter_count()
     async with stream(ann, room, "after-event-id=0") as answer:
@@ -158,7 +159,7 @@ async def test_a_reader_that_has_gone_is_freed(test_app: TestApp) -> None:
     await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == waiting)
 
 
-async def test_head_asks_for_no_stream(test_app: TestApp) -> None:
+async def test_head_opens_no_stream(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     answer = await ann.request("HEAD", room + "/events?wait=0", Accept="text/event-stream")
     assert (answer.status, answer.raw) == (200, b"")

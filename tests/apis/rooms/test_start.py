@@ -1,10 +1,10 @@
-"""Rooms: be ready, start, quick-join, and how many seats one may hold."""
+"""Ready checks, starting a session, quick-join and the limit on seats."""
 
 from coalserver.core.unit_of_work import Limits
 from tests.apis.app import TestApp, make_session, run_test_app
 
 
-async def test_without_a_ready_check_everyone_is_ready(test_app: TestApp) -> None:
+async def test_members_are_ready_without_ready_check(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
@@ -12,7 +12,7 @@ async def test_without_a_ready_check_everyone_is_ready(test_app: TestApp) -> Non
     await ann.start(room)
 
 
-async def test_with_a_ready_check_all_must_say_that_they_are_ready(test_app: TestApp) -> None:
+async def test_start_with_ready_check_requires_ready_members(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("noughts", "x", readyCheck=True)
     await bob.join(room)
@@ -24,7 +24,7 @@ async def test_with_a_ready_check_all_must_say_that_they_are_ready(test_app: Tes
     await ann.start(room)
 
 
-async def test_who_is_ready_may_think_again(test_app: TestApp) -> None:
+async def test_member_can_become_not_ready(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
@@ -32,13 +32,13 @@ async def test_who_is_ready_may_think_again(test_app: TestApp) -> None:
     assert (await ann.post(room + "/start")).status_and_error == (400, "room.not_ready")
 
 
-async def test_a_session_needs_as_many_as_the_game(test_app: TestApp) -> None:
+async def test_start_requires_the_minimum_of_players(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room()
     assert (await ann.post(room + "/start")).status_and_error == (400, "room.too_few_players")
 
 
-async def test_start_says_where_the_session_is(test_app: TestApp) -> None:
+async def test_start_returns_the_session(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room()
     await bob.join(room)
@@ -47,7 +47,7 @@ async def test_start_says_where_the_session_is(test_app: TestApp) -> None:
     assert answer.headers["Location"] == "/games/noughts/sessions/1"
 
 
-async def test_nobody_holds_more_seats_than_the_limit() -> None:
+async def test_seat_limit_rejects_join_and_creation() -> None:
     async with run_test_app(limits=Limits(max_seats=2)) as small:
         ann, bob = await small.sign_in_guests("Ann", "Bob")
         await make_session("noughts", ann, bob)
@@ -60,27 +60,27 @@ async def test_nobody_holds_more_seats_than_the_limit() -> None:
         assert (await ann.post("/games/noughts/rooms", {"name": "x"})).error == "room.too_many"
 
 
-async def test_quick_join_makes_a_room_and_then_fills_it(test_app: TestApp) -> None:
+async def test_quick_join_creates_a_room_and_then_fills_it(test_app: TestApp) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
     path = "/games/noughts/rooms/quick-join"
-    made, joined, another = [await who.post(path) for who in (ann, bob, cid)]
-    assert [answer.status for answer in (made, joined, another)] == [201, 200, 201]
-    assert made.json == {"id": 1, "game": "noughts", "type": "room"} == joined.json
-    assert made.headers["Location"] == joined.headers["Location"] == "/games/noughts/rooms/1"
+    created, joined, another = [await client.post(path) for client in (ann, bob, cid)]
+    assert [answer.status for answer in (created, joined, another)] == [201, 200, 201]
+    assert created.json == {"id": 1, "game": "noughts", "type": "room"} == joined.json
+    assert created.headers["Location"] == joined.headers["Location"] == "/games/noughts/rooms/1"
     assert another.json["id"] == 2
 
 
-async def test_quick_join_again_is_the_room_one_sits_in(test_app: TestApp) -> None:
+async def test_repeated_quick_join_returns_the_same_room(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     path = "/games/noughts/rooms/quick-join"
-    made = await ann.post(path, {"name": "Mine", "options": {"first": "random"}})
+    created = await ann.post(path, {"name": "Mine", "options": {"first": "random"}})
     again = await ann.post(path, {"name": None, "options": None})
-    assert again.status == 200 and again.json == made.json
-    document = (await ann.get(made.headers["Location"])).json
+    assert again.status == 200 and again.json == created.json
+    document = (await ann.get(created.headers["Location"])).json
     assert (document["name"], document["options"]) == ("Mine", {"first": "random"})
 
 
-async def test_quick_join_passes_by_what_is_locked(test_app: TestApp) -> None:
+async def test_quick_join_skips_private_rooms(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     await ann.create_room("noughts", "x", password="p")
     assert (await bob.post("/games/noughts/rooms/quick-join")).status == 201

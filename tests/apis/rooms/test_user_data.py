@@ -1,4 +1,4 @@
-"""Games, and what one keeps for its users."""
+"""The list of games, and user data."""
 
 import json
 from dataclasses import replace
@@ -10,11 +10,11 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from tests.apis import sample_rules
 from tests.apis.app import TestApp
 
-KEPT: list[Any] = [None, True, 0, -1.5, 2**63 - 1, -(2**63), "", "ünï 🎲", [], [1, [2]], {}]
-KEPT += [{"a": {"b": None}}]
+VALUES: list[Any] = [None, True, 0, -1.5, 2**63 - 1, -(2**63), "", "ünï 🎲", [], [1, [2]], {}]
+VALUES += [{"a": {"b": None}}]
 
 
-async def test_the_list_shows_every_game_but_those_that_hide(test_app: TestApp) -> None:
+async def test_game_list_omits_unlisted_games(test_app: TestApp) -> None:
     await test_app.create_game("chess", 2, 2, name="Chess")
     await test_app.create_game("secret", listed=False)
     ann = await test_app.sign_in_guest()
@@ -24,8 +24,8 @@ async def test_the_list_shows_every_game_but_those_that_hide(test_app: TestApp) 
     ]
 
 
-@pytest.mark.parametrize("value", KEPT, ids=json.dumps)
-async def test_any_json_comes_back_as_it_was_put(test_app: TestApp, value: Any) -> None:
+@pytest.mark.parametrize("value", VALUES, ids=json.dumps)
+async def test_any_json_is_returned_unchanged(test_app: TestApp, value: Any) -> None:
     ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     raw = json.dumps(value).encode()
@@ -34,7 +34,7 @@ async def test_any_json_comes_back_as_it_was_put(test_app: TestApp, value: Any) 
     assert answer.json == value and type(answer.json) is type(value)
 
 
-async def test_a_value_put_again_takes_the_place_of_the_old_one(test_app: TestApp) -> None:
+async def test_value_replaces_the_previous_one(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     await ann.put(path, {"old": 1})
@@ -42,21 +42,21 @@ async def test_a_value_put_again_takes_the_place_of_the_old_one(test_app: TestAp
     assert (await ann.get(path)).json == {"new": 2}
 
 
-async def test_games_users_and_keys_have_values_of_their_own(test_app: TestApp) -> None:
+async def test_values_are_separate_by_game_user_and_key(test_app: TestApp) -> None:
     await test_app.create_game("chess")
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
-    where = [
+    paths = [
         (ann, f"/games/noughts/user-data/{ann.id}/key"),
         (ann, f"/games/noughts/user-data/{ann.id}/Key"),
         (ann, f"/games/chess/user-data/{ann.id}/key"),
         (bob, f"/games/noughts/user-data/{bob.id}/key"),
     ]
-    for number, (who, path) in enumerate(where):
-        await who.put(path, [number])
-    assert [(await who.get(path)).json for who, path in where] == [[0], [1], [2], [3]]
+    for number, (client, path) in enumerate(paths):
+        await client.put(path, [number])
+    assert [(await client.get(path)).json for client, path in paths] == [[0], [1], [2], [3]]
 
 
-async def test_everyone_may_read_and_only_the_user_may_write(test_app: TestApp) -> None:
+async def test_all_users_can_read_and_only_the_owner_can_write(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     path = f"/games/noughts/user-data/{ann.id}/colour"
     await ann.put(path, {"colour": "red"})
@@ -65,20 +65,20 @@ async def test_everyone_may_read_and_only_the_user_may_write(test_app: TestApp) 
 
 
 @pytest.mark.parametrize("key", ["a", "Z" * 32, "a-b_C", "0", "-"])
-async def test_a_key_that_matches_is_taken(test_app: TestApp, key: str) -> None:
+async def test_valid_key_is_accepted(test_app: TestApp, key: str) -> None:
     ann = await test_app.sign_in_guest()
     assert (await ann.put(f"/games/noughts/user-data/{ann.id}/{key}", [1])).status == 204
 
 
 @pytest.mark.parametrize("key", ["a" * 33, "a.b", "a%20b", "%C3%A9", "a%0a", "%00", "a%2Fb", "*"])
-async def test_a_key_that_does_not_match_is_malformed(test_app: TestApp, key: str) -> None:
+async def test_invalid_key_is_malformed(test_app: TestApp, key: str) -> None:
     ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/{key}"
     assert (await ann.put(path, [1])).status_and_error == (400, "request.malformed")
     assert (await ann.get(path)).status_and_error == (400, "request.malformed")
 
 
-async def test_what_is_not_kept_is_not_found(test_app: TestApp) -> None:
+async def test_missing_value_game_or_user_is_not_found(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     assert (await ann.get(path)).status_and_error == (404, "user_data.not_found")
@@ -97,7 +97,7 @@ async def test_what_is_not_kept_is_not_found(test_app: TestApp) -> None:
     )
 
 
-async def test_sixteen_kibibytes_are_kept_and_not_one_more(test_app: TestApp) -> None:
+async def test_value_is_limited_to_16_kib(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     assert (await ann.put(path, "x" * (16 * 1024 - 2))).status == 204
@@ -107,13 +107,13 @@ async def test_sixteen_kibibytes_are_kept_and_not_one_more(test_app: TestApp) ->
     )
 
 
-async def test_a_value_without_a_body_is_malformed(test_app: TestApp) -> None:
+async def test_put_without_body_is_malformed(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     answer = await ann.put(f"/games/noughts/user-data/{ann.id}/key")
     assert answer.status_and_error == (400, "request.malformed")
 
 
-async def test_the_game_may_refuse_a_value(test_app: TestApp) -> None:
+async def test_rules_can_reject_a_value(test_app: TestApp) -> None:
     def only_numbers(key: str, value: Any) -> None:
         if type(value) is not int:
             raise DomainError(ErrorCode.STORAGE_ITEM_REFUSED)
@@ -126,7 +126,7 @@ async def test_the_game_may_refuse_a_value(test_app: TestApp) -> None:
     assert (await ann.put(path, 3)).status == 204
 
 
-async def test_what_was_kept_is_there_after_a_restart(persistent_test_app: TestApp) -> None:
+async def test_value_survives_a_restart(persistent_test_app: TestApp) -> None:
     ann = await persistent_test_app.sign_in_guest()
     path = f"/games/noughts/user-data/{ann.id}/key"
     await ann.put(path, {"ünï": [1.5, None]})

@@ -1,4 +1,4 @@
-"""WebSockets: hello, entries, tickets, and clients that do not speak as they should."""
+"""WebSockets: hello, entries, tickets, and clients that misbehave."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,14 +14,18 @@ from tests.apis.app import TIMEOUT_SECONDS, ApiClient, TestApp
 
 @asynccontextmanager
 async def socket(
-    who: ApiClient, path: str, query: str = ""
+    client: ApiClient, path: str, query: str = ""
 ) -> AsyncIterator[ClientWebSocketResponse]:
-    url = who.test_app.url(f"{path}/events?{query}")
-    async with who.test_app.http.ws_connect(url, headers=who.bearer, autoping=False) as opened:
+    """Open the feed of a path on a WebSocket."""
+    url = client.test_app.url(f"{path}/events?{query}")
+    async with client.test_app.http.ws_connect(
+        url, headers=client.bearer, autoping=False
+    ) as opened:
         yield opened
 
 
-async def said(opened: ClientWebSocketResponse) -> Any:
+async def receive(opened: ClientWebSocketResponse) -> Any:
+    """Return the next message."""
     return await opened.receive_json(timeout=TIMEOUT_SECONDS)
 
 
@@ -35,108 +39,107 @@ async def make_room(test_app: TestApp, messages: int = 0) -> tuple[ApiClient, st
 
 
 @pytest.mark.parametrize(("query", "cursor"), [("", -1), ("after-event-id=1", 1)])
-async def test_the_first_message_states_the_cursor(
-    test_app: TestApp, query: str, cursor: int
-) -> None:
+async def test_hello_has_the_cursor(test_app: TestApp, query: str, cursor: int) -> None:
     ann, room = await make_room(test_app, 3)
     async with socket(ann, room, query) as opened:
-        assert await said(opened) == {"type": "hello", "cursor": cursor}
-        ids = [(await said(opened))["id"] for _ in range(3 - cursor)]
+        assert await receive(opened) == {"type": "hello", "cursor": cursor}
+        ids = [(await receive(opened))["id"] for _ in range(3 - cursor)]
         assert ids == list(range(cursor + 1, 4))
 
 
-async def test_an_entry_is_what_a_poll_would_bring(test_app: TestApp) -> None:
+async def test_message_equals_the_entry_of_a_poll(test_app: TestApp) -> None:
     ann, room = await make_room(test_app, 1)
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
-        assert [await said(opened)] == await ann.poll_events(room, 0)
+        await receive(opened)
+        assert [await receive(opened)] == await ann.poll_events(room, 0)
 
 
 @pytest.mark.parametrize("size", [1, 125, 126, 1000])
-async def test_entries_of_any_size_come_whole(test_app: TestApp, size: int) -> None:
+async def test_entries_of_any_size_are_complete(test_app: TestApp, size: int) -> None:
     ann, room = await make_room(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         await ann.send_chat(room, "ü" * size)
-        assert (await said(opened))["event"]["text"] == "ü" * size
+        assert (await receive(opened))["event"]["text"] == "ü" * size
 
 
-async def test_an_entry_of_more_than_64_kibibytes_comes_whole(test_app: TestApp) -> None:
+async def test_entries_beyond_64_kib_are_complete(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         options = {"x": ["é"] * 3000}
         for _ in range(8):
             await ann.put(room + "/options", options)
         for _ in range(8):
-            assert (await said(opened))["event"]["options"] == options
+            assert (await receive(opened))["event"]["options"] == options
 
 
-async def test_the_lost_are_told_after_the_hello(test_app: TestApp) -> None:
+async def test_lost_follows_the_hello(test_app: TestApp) -> None:
     ann, room = await make_room(test_app, 20)
     test_app.clock.advance(100)
     await test_app.core.delete_expired_entries(test_app.clock(), 2)
     async with socket(ann, room, "after-event-id=5") as opened:
-        assert (await said(opened))["type"] == "hello"
-        assert await said(opened) == {"type": "lost", "floor": 19}
-        assert (await said(opened))["id"] == 19
+        assert (await receive(opened))["type"] == "hello"
+        assert await receive(opened) == {"type": "lost", "floor": 19}
+        assert (await receive(opened))["id"] == 19
 
 
-async def test_a_ping_is_answered(test_app: TestApp) -> None:
+async def test_ping_frame_is_answered(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         await opened.ping(b"there?")
         answer = await opened.receive(TIMEOUT_SECONDS)
         assert (answer.type, bytes(answer.data)) == (WSMsgType.PONG, b"there?")
 
 
-async def test_what_a_client_says_is_passed_over(test_app: TestApp) -> None:
+async def test_messages_from_the_client_are_ignored(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         await opened.send_str("hello?")
         await opened.send_bytes(b"\xff\0")
         await ann.send_chat(room, "still here")
-        assert (await said(opened))["event"]["text"] == "still here"
+        assert (await receive(opened))["event"]["text"] == "still here"
 
 
-async def test_a_client_that_says_too_much_is_closed(test_app: TestApp) -> None:
+async def test_too_large_message_closes_the_connection(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         await opened.send_str("x" * 5000)
         answer = await opened.receive(TIMEOUT_SECONDS)
         assert (answer.type, answer.data) == (WSMsgType.CLOSE, 1009)
 
 
-async def test_a_client_that_closes_is_freed(test_app: TestApp) -> None:
+async def test_closed_connection_is_released(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     waiting = test_app.core.feed.waiter_count()
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         await test_app.wait_until(lambda: test_app.core.feed.waiter_count() > waiting)
     await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == waiting)
 
 
-async def test_a_client_that_is_cut_off_is_freed(test_app: TestApp) -> None:
+async def test_aborted_connection_is_released(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     waiting = test_app.core.feed.waiter_count()
     async with socket(ann, room, "after-event-id=0") as opened:
-        await said(opened)
+        await receive(opened)
         transport = opened._response.connection.transport  # type: ignore[union-attr]
         transport.abort()  # type: ignore[union-attr]
         await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == waiting)
 
 
 async def handshake_status(client: ApiClient, path: str, query: str = "") -> int:
-    with pytest.raises(WSServerHandshakeError) as fault:
+    """Return the status of a handshake that fails."""
+    with pytest.raises(WSServerHandshakeError) as raised:
         async with socket(client, path, query):
             pass
-    return fault.value.status
+    return raised.value.status
 
 
-async def test_a_socket_is_refused_like_a_poll(test_app: TestApp) -> None:
+async def test_handshake_errors_match_those_of_polls(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     assert await handshake_status(test_app.anonymous, room) == 401
     assert await handshake_status(ApiClient(test_app, "nonsense"), room) == 403
@@ -146,29 +149,29 @@ async def test_a_socket_is_refused_like_a_poll(test_app: TestApp) -> None:
     assert await handshake_status(test_app.anonymous, room, "ticket=") == 403
 
 
-async def test_a_ticket_opens_one_socket(test_app: TestApp) -> None:
+async def test_ticket_opens_one_connection(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
     async with socket(test_app.anonymous, room, f"ticket={ticket}") as opened:
-        assert (await said(opened))["type"] == "hello"
+        assert (await receive(opened))["type"] == "hello"
     assert await handshake_status(test_app.anonymous, room, f"ticket={ticket}") == 403
 
 
-async def test_of_two_sockets_with_one_ticket_one_opens(test_app: TestApp) -> None:
+async def test_concurrent_connections_with_one_ticket_open_one(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
 
-    async def opens() -> bool:
+    async def can_open() -> bool:
         try:
             async with socket(test_app.anonymous, room, f"ticket={ticket}"):
                 return True
         except WSServerHandshakeError:
             return False
 
-    assert sorted(await asyncio.gather(opens(), opens())) == [False, True]
+    assert sorted(await asyncio.gather(can_open(), can_open())) == [False, True]
 
 
-async def test_a_ticket_is_too_old_after_half_a_minute(test_app: TestApp) -> None:
+async def test_ticket_expires_after_thirty_seconds(test_app: TestApp) -> None:
     now = [0.0]
     test_app.app_context.tickets = Tickets(lambda: now[0])
     ann, room = await make_room(test_app)
@@ -177,7 +180,7 @@ async def test_a_ticket_is_too_old_after_half_a_minute(test_app: TestApp) -> Non
     assert await handshake_status(test_app.anonymous, room, f"ticket={ticket}") == 403
 
 
-async def test_a_ticket_ends_with_the_token_it_was_given_for(test_app: TestApp) -> None:
+async def test_ticket_is_invalid_after_its_token_is_revoked(test_app: TestApp) -> None:
     ann, room = await make_room(test_app)
     bob = await test_app.sign_in_guest("Bob")
     ticket = (await bob.post("/accounts/ticket")).json["ticket"]
@@ -185,7 +188,7 @@ async def test_a_ticket_ends_with_the_token_it_was_given_for(test_app: TestApp) 
     assert await handshake_status(test_app.anonymous, room, f"ticket={ticket}") == 403
 
 
-async def test_a_ticket_is_good_for_feeds_only(test_app: TestApp) -> None:
+async def test_ticket_is_accepted_only_by_feeds(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
     assert (await test_app.anonymous.get(f"/games?ticket={ticket}")).status == 401
@@ -201,9 +204,7 @@ async def test_a_ticket_is_good_for_feeds_only(test_app: TestApp) -> None:
         {"Connection": "Upgrade", "Sec-WebSocket-Version": "7", "Sec-WebSocket-Key": "x" * 22},
     ],
 )
-async def test_a_handshake_that_is_none_is_malformed(
-    test_app: TestApp, headers: dict[str, str]
-) -> None:
+async def test_invalid_handshake_is_malformed(test_app: TestApp, headers: dict[str, str]) -> None:
     ann, room = await make_room(test_app)
     answer = await ann.get(room + "/events?wait=0", Upgrade="websocket", **headers)
     assert answer.status_and_error == (400, "request.malformed")
