@@ -1,73 +1,83 @@
-"""Topics: what one can listen to. Made here, so that no two places spell one differently."""
+"""Topics of the feed. They are made only here, so that publishers and subscribers spell them alike."""
 
 from coalserver.core.ports import Topic
 
 
 def lobby(id: int) -> Topic:
-    """One lobby: who comes and goes, what is chosen, how it ends."""
+    """Return the topic of one lobby: members, host, options, password, join requests, its end."""
     return ("lobby", id)
 
 
-def lobby_chat(id: int) -> Topic:
-    """What is said in a lobby; for its members."""
-    return ("lobby-chat", id)
-
-
 def lobbies(game: str) -> Topic:
-    """All lobbies of a game."""
+    """Return the topic of all lobbies of a game."""
     return ("lobbies", game)
 
 
+def of_lobby(id: int, game: str) -> tuple[Topic, Topic]:
+    """Return both topics of a lobby's events: its own and that of its game."""
+    return ("lobby", id), ("lobbies", game)
+
+
+def lobby_chat(id: int) -> Topic:
+    """Return the topic of a lobby's chat messages, which its members receive."""
+    return ("lobby-chat", id)
+
+
 def room(id: int) -> Topic:
-    """One room: turns, who comes and goes, how it ends."""
+    """Return the topic of one room: turns, members, host, password, its end."""
     return ("room", id)
 
 
+def rooms(game: str) -> Topic:
+    """Return the topic of all rooms of a game, without turns."""
+    return ("rooms", game)
+
+
+def of_room(id: int, game: str) -> tuple[Topic, Topic]:
+    """Return both topics of a room's events: its own and that of its game."""
+    return ("room", id), ("rooms", game)
+
+
 def room_chat(id: int) -> Topic:
-    """What is said in a room; for its members."""
+    """Return the topic of a room's chat messages, which its members receive."""
     return ("room-chat", id)
 
 
 def synced_state(room: int) -> Topic:
-    """The state that its source of truth keeps in a room."""
+    """Return the topic of the state that a room's source of truth keeps."""
     return ("truth", room)
 
 
 def commands(room: int) -> Topic:
-    """What members of a room send to all others."""
+    """Return the topic of what members of a room send to all others."""
     return ("commands", room)
 
 
-def rooms(game: str) -> Topic:
-    """All rooms of a game: which open and which end."""
-    return ("rooms", game)
-
-
 def inbox(room: int, player: int) -> str:
-    """The name under which a member's updates in a room are kept."""
+    """Return the id of a member in a room, as the topics of their messages have it."""
     return f"{room}/{player}"
 
 
 def updates(room: int, player: int) -> Topic:
-    """Messages to one member of a room."""
-    return ("updates", inbox(room, player))
+    """Return the topic of messages to one member of a room."""
+    return ("updates", f"{room}/{player}")
 
 
 def actions(room: int, player: int) -> Topic:
-    """Actions that concern one member of a room, as target or as sender."""
-    return ("actions", inbox(room, player))
+    """Return the topic of actions of which a member is the target or the sender."""
+    return ("actions", f"{room}/{player}")
 
 
 def world(id: int) -> Topic:
-    """One world: every line of its log, and how it is."""
+    """Return the topic of one world: its log lines and its state."""
     return ("world", id)
 
 
 def worlds() -> Topic:
-    """All worlds: which there are, and whether they run."""
+    """Return the topic of the list of worlds and their states."""
     return ("worlds", "")
 
 
 def player(id: int) -> Topic:
-    """What changes for one player: seats taken and given up, bans, ended tokens."""
+    """Return the topic of one player: seats, bans, revoked tokens."""
     return ("player", id)

@@ -11,19 +11,15 @@ from typing import Any
 
 from hypothesis import strategies as some
 
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.cleanup import close_idle_rooms
 from coalserver.core.commands.games import add_game, save_storage_item
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
 from coalserver.core.commands.lobbies import (
-    chat_in_lobby,
-    close_lobby,
     join_lobby,
-    kick_from_lobby,
-    leave_lobby,
     open_lobby,
     quick_join,
-    set_lobby_password,
     set_options,
     set_ready,
 )
@@ -37,12 +33,8 @@ from coalserver.core.commands.presence import (
     release_away_seats,
 )
 from coalserver.core.commands.rooms import (
-    close_room,
     join_room,
-    kick_from_room,
-    leave_room,
     open_room,
-    set_room_password,
     start_lobby,
     take_turn,
 )
@@ -158,16 +150,19 @@ COMMANDS: dict[str, CommandStep] = {
 LOBBY_COMMANDS: dict[str, PlacedCommandStep] = {
     "join": (join_lobby, lambda step, at: {"player_id": at.guest, "password": "pass"}),
     "ask": (request_to_join, lambda step, at: {"player_id": at.guest}),
-    "leave": (leave_lobby, lambda step, at: {"player_id": at.member}),
-    "kick": (kick_from_lobby, lambda step, at: {"by": at.host, "player_id": at.other}),
+    "leave": (members.leave, lambda step, at: {"player_id": at.member}),
+    "kick": (members.kick, lambda step, at: {"by": at.host, "player_id": at.other}),
     "ready": (set_ready, lambda step, at: {"player_id": at.member, "ready": step.yes}),
     "choose": (
         set_options,
         lambda step, at: {"by": at.host, "options": b'{"n":%d}' % step.how},
     ),
-    "lock": (set_lobby_password, lambda step, at: {"by": at.host, "password": "pass" * step.yes}),
-    "close": (close_lobby, lambda step, at: {"by": at.host, "open_only": step.yes}),
-    "chat": (chat_in_lobby, lambda step, at: {"player_id": at.member, "text": "hello"}),
+    "lock": (
+        members.set_join_password,
+        lambda step, at: {"by": at.host, "password": "pass" * step.yes},
+    ),
+    "close": (members.close, lambda step, at: {"by": at.host, "open_only": step.yes}),
+    "chat": (members.chat, lambda step, at: {"player_id": at.member, "text": "hello"}),
     "start": (
         start_lobby,
         lambda step, at: {
@@ -187,10 +182,13 @@ ROOM_COMMANDS: dict[str, PlacedCommandStep] = {
         send_update,
         lambda step, at: {"sender": at.member, "target": Target.ALL, "type": "hello"},
     ),
-    "part": (leave_room, lambda step, at: {"player_id": at.member}),
-    "eject": (kick_from_room, lambda step, at: {"by": at.host, "player_id": at.other}),
-    "bar": (set_room_password, lambda step, at: {"by": at.host, "password": "pass" * step.yes}),
-    "end": (close_room, lambda step, at: {"by": at.host}),
+    "part": (members.leave, lambda step, at: {"player_id": at.member}),
+    "eject": (members.kick, lambda step, at: {"by": at.host, "player_id": at.other}),
+    "bar": (
+        members.set_join_password,
+        lambda step, at: {"by": at.host, "password": "pass" * step.yes},
+    ),
+    "end": (members.close, lambda step, at: {"by": at.host}),
 }
 
 #: What time does, and who answers a request.
@@ -230,10 +228,10 @@ async def begin(store: Store, tail: int = 20_000) -> tuple[Core, "asyncio.Task[N
         await core.execute(create_guest, name=name)
     for name in ("Edsger", "Barbara", "Alan"):
         await core.execute(register_player, game="free", name=name)
-    for game, host, *members in (("free", 1, 2, 3), ("noughts", 2, 1), ("free", 2, 1)):
+    for game, host, *others in (("free", 1, 2, 3), ("noughts", 2, 1), ("free", 2, 1)):
         opened = {"game": game, "player_id": host, "name": "here", "transfer_host": host == 1}
         lobby = await core.execute(open_lobby, **opened)
-        for player in members:
+        for player in others:
             await core.execute(join_lobby, lobby_id=lobby.id, player_id=player)
     await core.execute(start_lobby, lobby_id=2, by=2)
     await core.execute(
@@ -258,11 +256,15 @@ async def _do(core: Core, step: Step) -> Any:
     if step.what in LOBBY_COMMANDS:
         command, asked_there = LOBBY_COMMANDS[step.what]
         at = scene(core, step, Lobby)
-        return await core.execute(command, lobby_id=at.place, **asked_there(step, at))
+        return await core.execute(
+            command, **_place(command, Lobby, at.place), **asked_there(step, at)
+        )
     if step.what in ROOM_COMMANDS:
         command, asked_there = ROOM_COMMANDS[step.what]
         at = scene(core, step, Room)
-        return await core.execute(command, room_id=at.place, **asked_there(step, at))
+        return await core.execute(
+            command, **_place(command, Room, at.place), **asked_there(step, at)
+        )
     if step.what == "wait":
         core.context.clock.now += step.how  # type: ignore[attr-defined]
         return None
@@ -277,6 +279,13 @@ async def _do(core: Core, step: Step) -> Any:
     request = pending[step.where % len(pending)]
     by = core.state.get(Lobby, request.lobby).roster.host if step.apt else step.who  # type: ignore[union-attr]
     return await core.execute(answer_join_request, code=request.code, by=by, approve=step.yes)
+
+
+def _place(command: Callable[..., Any], kind: type, id: int) -> dict[str, Any]:
+    """Return the arguments that say in which lobby or room a command acts."""
+    if command.__module__ == members.__name__:
+        return {"kind": kind, "id": id}
+    return {"lobby_id" if kind is Lobby else "room_id": id}
 
 
 async def play(core: Core, script: Sequence[Step]) -> list[Any]:

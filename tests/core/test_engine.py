@@ -5,15 +5,11 @@ import asyncio
 import pytest
 
 from coalserver.core import topics
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.cleanup import RETENTION_SECONDS, delete_expired_idempotency_records
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
-from coalserver.core.commands.lobbies import (
-    chat_in_lobby,
-    join_lobby,
-    open_lobby,
-    set_ready,
-)
+from coalserver.core.commands.lobbies import join_lobby, open_lobby, set_ready
 from coalserver.core.engine import Core, IdempotencyKey
 from coalserver.core.queries.lobbies import get_lobby
 from coalserver.domain.errors import ErrorCode
@@ -136,7 +132,7 @@ def test_what_is_said_in_two_parts_is_not_what_is_said_in_one():
 async def test_entries_are_read_on_from_where_one_stopped(core):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
-        await core.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
+        await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
     heard, cursor = await core.entries([topics.lobby_chat(1)], -1, 2)
     assert [entry.event.text for entry in heard] == ["a", "b"]
     heard, cursor = await core.entries([topics.lobby_chat(1)], cursor, 2)
@@ -147,7 +143,7 @@ async def test_entries_are_read_on_from_where_one_stopped(core):
 async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, setting):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
-        await core.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
+        await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
     again = await Core.recover(store, setting)
     assert not again.feed.covers(0)
     heard, cursor = await again.entries([topics.lobby_chat(1)], 0, 10)
@@ -180,7 +176,7 @@ async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, se
     again = await Core.recover(store, setting, tail)
     work = asyncio.create_task(again.writer.run())
     for text in "abcd":
-        await again.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
+        await again.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
     newest = await again.newest(topics.lobby_chat(1), 3)
     assert [entry.event.text for entry in newest] == ["b", "c", "d"]
     again.writer.close()
@@ -190,7 +186,7 @@ async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, se
 async def test_what_was_forgotten_is_known_to_be_lost(core, clock):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
-        await core.execute(chat_in_lobby, lobby_id=1, player_id=1, text=text)
+        await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
     await core.delete_expired_entries(before=clock.now + 1, keep=1)
     assert core.feed.oldest == 3
     assert core.feed.has_gap(1)
@@ -202,7 +198,7 @@ async def test_after_a_restart_ids_go_on(core, store, setting):
     again = await Core.recover(store, setting)
     work = asyncio.create_task(again.writer.run())
     player, _ = await again.execute(create_guest, name="")
-    entry = await again.execute(chat_in_lobby, lobby_id=1, player_id=1, text="hello")
+    entry = await again.execute(members.chat, kind=Lobby, id=1, player_id=1, text="hello")
     assert (player.id, entry.id) == (3, 1)
     again.writer.close()
     await work

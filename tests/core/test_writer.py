@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from coalserver.core import topics
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
-from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
+from coalserver.core.commands.lobbies import join_lobby, open_lobby
 from coalserver.core.feed import FutureWaiter
 from coalserver.core.ports import StoreFailed
 from coalserver.core.unit_of_work import UnitOfWork
@@ -233,7 +234,9 @@ async def test_a_closed_ledger_takes_nothing_more(core):
 
 async def test_settled_waits_for_all_that_was_committed(core, store):
     first = await held(core, store)
-    second = asyncio.create_task(core.execute(chat_in_lobby, lobby_id=1, player_id=1, text="hello"))
+    second = asyncio.create_task(
+        core.execute(members.chat, kind=Lobby, id=1, player_id=1, text="hello")
+    )
     await let_others_run()
     settled = asyncio.create_task(core.writer.flushed())
     await let_others_run()

@@ -11,12 +11,14 @@ from typing import Any
 
 import orjson
 
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
-from coalserver.core.commands.lobbies import chat_in_lobby, open_lobby
+from coalserver.core.commands.lobbies import open_lobby
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
 from coalserver.storage.sqlite.store import SqliteStore
 
 TASKS = 16
@@ -36,7 +38,7 @@ async def play(core: Core) -> None:
         report(made="Lobby", id=lobby.id, code=lobby.code)
         for _ in range(random.randrange(4)):
             entry = await core.execute(
-                chat_in_lobby, lobby_id=lobby.id, player_id=player.id, text="hello"
+                members.chat, kind=Lobby, id=lobby.id, player_id=player.id, text="hello"
             )
             report(said=entry.id, lobby=lobby.id)
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
-from coalserver.core.commands.lobbies import leave_lobby, open_lobby
+from coalserver.core.commands.lobbies import open_lobby
 from coalserver.core.feed import Feed
 from coalserver.core.ports import ENTRY_COUNTER
 from coalserver.domain.audit import AuditEntry
 from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
 from coalserver.server.admin import AdminContext
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.storage.backups import (
@@ -166,7 +168,9 @@ async def test_cursors_from_after_the_backup_are_told_what_they_have_lost(home, 
     await add(home, "chess")
     kept = await at_desk(home, played)
     await backup(home, file)
-    await at_desk(home, lambda desk: desk.core.execute(leave_lobby, lobby_id=1, player_id=1))
+    await at_desk(
+        home, lambda desk: desk.core.execute(members.leave, kind=Lobby, id=1, player_id=1)
+    )
     seen = (await at_desk(home, feed)).head
     await restore(home, file)
     after = await at_desk(home, feed)

@@ -5,7 +5,7 @@ from typing import Any
 
 from coalserver.apis.hosts import render
 from coalserver.apis.hosts.schemas import MESSAGES
-from coalserver.core.commands.rooms import leave_room
+from coalserver.core.commands.members import leave
 from coalserver.core.commands.synced_state import send_command, update_synced_state
 from coalserver.core.engine import Core
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -45,7 +45,7 @@ def command_for(
         secret = render.parse_key(members["source_of_truth_key"] or "")
         return update_synced_state, {"room_id": session, "by": player, "secret": secret, **kwargs}
     if kind == "leave":
-        return leave_room, {"room_id": session, "player_id": player}
+        return leave, {"kind": Room, "id": session, "player_id": player}
     return None
 
 

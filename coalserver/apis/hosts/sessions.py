@@ -83,7 +83,7 @@ def get_room(ctx: RequestContext, session: int) -> Room:
 async def get(ctx: RequestContext) -> web.StreamResponse:
     """Return a session with its state, and the cursor from which to listen. Members only."""
     room = get_room(ctx, ctx.int_param("session"))
-    room.check_running()
+    room.check_open()
     room.roster.get_seat(ctx.caller.player_id)
     cursor = {CURSOR_HEADER: str(ctx.core.feed.head)}
     synced = ctx.core.committed(SyncedState, room.id)

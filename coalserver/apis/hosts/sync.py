@@ -93,7 +93,7 @@ class SyncConnection:
         if render.name_of(self.core.state, token.player) != _normalize_player(params["player"]):
             raise DomainError(ErrorCode.PERMISSION_DENIED)
         room = get_room(self.ctx, params["session_id"])
-        room.check_running()
+        room.check_open()
         room.roster.get_seat(token.player)
         self.secret = render.parse_key(params["source_of_truth_key"] or "")
         if self.secret and not self.core.query(is_authority, room=room.id, secret=self.secret):

@@ -32,7 +32,7 @@ from coalserver.apis.multiplayer.schemas import (
     load_deferred,
     load_params,
 )
-from coalserver.core.commands import lobbies
+from coalserver.core.commands import lobbies, members
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.lobbies import join_requests_to_lobby, lobby_of_player, open_lobbies
 from coalserver.core.queries.players import player_name
@@ -162,7 +162,7 @@ async def remove(ctx: RequestContext) -> web.StreamResponse:
 
 async def _close(ctx: RequestContext, *, open_only: bool) -> None:
     lobby_id, player = get_own_lobby(ctx).id, ctx.caller.player_id
-    await ctx.core.execute(lobbies.close_lobby, lobby_id=lobby_id, by=player, open_only=open_only)
+    await ctx.core.execute(members.close, kind=Lobby, id=lobby_id, by=player, open_only=open_only)
 
 
 ROUTES = (

@@ -26,7 +26,7 @@ from coalserver.apis.multiplayer.schemas import (
     invalid_request,
     load_deferred,
 )
-from coalserver.core.commands import lobbies, rooms
+from coalserver.core.commands import members
 from coalserver.core.queries.lobbies import lobby_by_code, lobby_of_player
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.rooms import room_by_code, room_of_player
@@ -173,13 +173,9 @@ class Membership:
     """The functions and messages of the shared endpoints for lobbies, or for rooms."""
 
     file: str
+    kind: type[Lobby] | type[Room]
     #: Return the caller's lobby or room, or raise NOT_MEMBER.
     get_own: Callable[[RequestContext], Lobby | Room]
-    #: The parameter that takes its id in the three commands.
-    id_parameter: str
-    leave: Callable[..., Any]
-    kick: Callable[..., Any]
-    set_password: Callable[..., Any]
     render_member: Callable[[RequestContext, Roster, Seat], JSON]
     left_message: str
 
@@ -187,21 +183,15 @@ class Membership:
 MEMBERSHIPS = (
     Membership(
         LOBBY_FILE,
+        Lobby,
         get_own_lobby,
-        "lobby_id",
-        lobbies.leave_lobby,
-        lobbies.kick_from_lobby,
-        lobbies.set_lobby_password,
         _render_lobby_member,
         "Successfully left matchmaking lobby",
     ),
     Membership(
         ROOM_FILE,
+        Room,
         get_own_room,
-        "room_id",
-        rooms.leave_room,
-        rooms.kick_from_room,
-        rooms.set_room_password,
         _render_room_member,
         "Successfully left the room",
     ),
@@ -231,7 +221,7 @@ async def heartbeat(membership: Membership, ctx: RequestContext) -> web.StreamRe
 async def leave(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Remove the caller. A player who leaves a room also leaves the lobby it was started from."""
     await ctx.core.execute(
-        membership.leave, **_own_id(membership, ctx), player_id=ctx.caller.player_id
+        members.leave, **_own_id(membership, ctx), player_id=ctx.caller.player_id
     )
     return success({"message": membership.left_message})
 
@@ -239,19 +229,19 @@ async def leave(membership: Membership, ctx: RequestContext) -> web.StreamRespon
 async def kick(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Remove another member, as the host."""
     own_id, player_id = _own_id(membership, ctx), load_deferred(ctx)["player_id"]
-    await ctx.core.execute(membership.kick, **own_id, by=ctx.caller.player_id, player_id=player_id)
+    await ctx.core.execute(members.kick, **own_id, by=ctx.caller.player_id, player_id=player_id)
     return success({"message": "Player kicked successfully", "kicked_player_id": player_id})
 
 
 async def set_password(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Set the password, as the host; null or an empty string removes it."""
     own_id, body = _own_id(membership, ctx), load_deferred(ctx)
-    await ctx.core.execute(membership.set_password, **own_id, by=ctx.caller.player_id, **body)
+    await ctx.core.execute(members.set_join_password, **own_id, by=ctx.caller.player_id, **body)
     return success({"message": "Password updated successfully"})
 
 
-def _own_id(membership: Membership, ctx: RequestContext) -> dict[str, int]:
-    return {membership.id_parameter: membership.get_own(ctx).id}
+def _own_id(membership: Membership, ctx: RequestContext) -> dict[str, Any]:
+    return {"kind": membership.kind, "id": membership.get_own(ctx).id}
 
 
 def _routes(membership: Membership) -> tuple[Route, ...]:

@@ -17,7 +17,7 @@ from coalserver.apis.multiplayer.membership import (
 )
 from coalserver.apis.multiplayer.render import JSON, format_time, last_seen, success
 from coalserver.apis.multiplayer.schemas import CREATE_ROOM, JOIN, LIST, load_deferred, load_params
-from coalserver.core.commands import rooms
+from coalserver.core.commands import members, rooms
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.rooms import joinable_rooms, room_of_player, waiting_actions
 from coalserver.domain.errors import ErrorCode
@@ -107,7 +107,9 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
 
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """End the room for all members, as the host."""
-    await ctx.core.execute(rooms.close_room, room_id=get_own_room(ctx).id, by=ctx.caller.player_id)
+    await ctx.core.execute(
+        members.close, kind=Room, id=get_own_room(ctx).id, by=ctx.caller.player_id
+    )
     return success({"message": "Game room stopped successfully"})
 
 

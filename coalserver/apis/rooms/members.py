@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.apis.rooms import render
+from coalserver.core.commands import members
 from coalserver.core.ports import Entry, Topic
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
@@ -34,16 +35,16 @@ class MemberHandlers:
     """The shared handlers, over the getters, commands and renderer of rooms or of sessions."""
 
     #: `room` or `session`: the type in references and rate limits.
-    kind: str
-    #: The parameter in which the commands take the id of the room or session.
+    name: str
+    #: The core's class.
+    kind: type[Lobby] | type[Room]
+    #: The parameter in which commands that are not shared take the id of the room or session.
     id_param: str
     #: Returns the room or session in the path.
     get_entity: Getter
     #: The same, and raises an error if its chat cannot be read.
     get_with_chat: Getter
     join_command: Command
-    leave_command: Command
-    chat_command: Command
     chat_topic: Callable[[int], Topic]
     render_event: Callable[[Entry], bytes | None]
 
@@ -52,29 +53,36 @@ class MemberHandlers:
         params[self.id_param] = self.get_entity(ctx).id
         return await execute_idempotent(ctx, command, **params)
 
+    async def execute_shared(self, ctx: RequestContext, command: Command, **params: Any) -> Any:
+        """Do the same with a command that lobbies and rooms of the core share."""
+        entity = self.get_entity(ctx)
+        return await execute_idempotent(ctx, command, kind=self.kind, id=entity.id, **params)
+
     async def join(self, ctx: RequestContext) -> web.StreamResponse:
         """Join the room or session. Members get the same answer as new members."""
         entity = self.get_entity(ctx)
         limited = (ctx.caller.player_id, ctx.address) if entity.password else ()
-        limit_keys = [f"{self.kind} {entity.id} {part}" for part in limited]
+        limit_keys = [f"{self.name} {entity.id} {part}" for part in limited]
         with (
             ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD),
             ignoring(ErrorCode.ALREADY_MEMBER),
         ):
             params = {self.id_param: entity.id, "player_id": ctx.caller.player_id, **ctx.body}
             await execute_idempotent(ctx, self.join_command, **params)
-        reference = render.reference(self.kind, entity.id, entity.game)
+        reference = render.reference(self.name, entity.id, entity.game)
         return json_response(reference, headers=cursor_header(ctx.core.feed.head))
 
     async def leave(self, ctx: RequestContext) -> web.StreamResponse:
         """Leave the room or session. A room closes when its host leaves."""
-        await self.execute(ctx, self.leave_command, player_id=ctx.caller.player_id)
+        await self.execute_shared(
+            ctx, members.leave, player_id=ctx.caller.player_id, open_only=True
+        )
         return no_content()
 
     async def send_chat(self, ctx: RequestContext) -> web.StreamResponse:
         """Send a chat message to the members and return the id of its event."""
-        message_id = await self.execute(
-            ctx, self.chat_command, player_id=ctx.caller.player_id, text=ctx.body["text"]
+        message_id = await self.execute_shared(
+            ctx, members.chat, player_id=ctx.caller.player_id, text=ctx.body["text"]
         )
         return json_response({"id": message_id}, 201)
 

@@ -1,7 +1,5 @@
 """Rooms, in which players gather before a session. The core calls them lobbies."""
 
-from functools import partial
-
 from aiohttp import web
 
 from coalserver.apis.rooms import render
@@ -19,7 +17,7 @@ from coalserver.apis.rooms.schemas import (
     SET_OPTIONS,
 )
 from coalserver.core import topics
-from coalserver.core.commands import lobbies
+from coalserver.core.commands import lobbies, members
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.games import get_listed_game
 from coalserver.core.queries.lobbies import get_lobby, open_lobbies
@@ -47,13 +45,12 @@ def open_room_in_path(ctx: RequestContext) -> Lobby:
 
 
 MEMBERS = MemberHandlers(
-    kind="room",
+    name="room",
+    kind=Lobby,
     id_param="lobby_id",
     get_entity=room_in_path,
     get_with_chat=open_room_in_path,
     join_command=lobbies.join_lobby,
-    leave_command=partial(lobbies.leave_lobby, open_only=True),
-    chat_command=lobbies.chat_in_lobby,
     chat_topic=topics.lobby_chat,
     render_event=render_room_event,
 )
@@ -106,7 +103,7 @@ async def set_options(ctx: RequestContext) -> web.StreamResponse:
 async def kick(ctx: RequestContext) -> web.StreamResponse:
     """Remove a member from a room. Host only."""
     target = ctx.body["user_id"]
-    await MEMBERS.execute(ctx, lobbies.kick_from_lobby, by=ctx.caller.player_id, player_id=target)
+    await MEMBERS.execute_shared(ctx, members.kick, by=ctx.caller.player_id, player_id=target)
     return no_content()
 
 

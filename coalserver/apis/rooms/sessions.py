@@ -9,7 +9,7 @@ from coalserver.apis.rooms.members import MemberHandlers, cursor_header
 from coalserver.apis.rooms.pagination import boolean_param, page_params
 from coalserver.apis.rooms.schemas import CHAT, JOIN, TURN
 from coalserver.core import topics
-from coalserver.core.commands import rooms
+from coalserver.core.commands import members, rooms
 from coalserver.core.queries.games import get_listed_game
 from coalserver.core.queries.rooms import get_room, open_rooms, past_and_present_rooms
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -37,13 +37,12 @@ def visible_session_in_path(ctx: RequestContext) -> Room:
 
 
 MEMBERS = MemberHandlers(
-    kind="session",
+    name="session",
+    kind=Room,
     id_param="room_id",
     get_entity=session_in_path,
     get_with_chat=session_in_path,
     join_command=rooms.join_room,
-    leave_command=rooms.leave_room,
-    chat_command=rooms.chat_in_room,
     chat_topic=topics.room_chat,
     render_event=session_event_renderer(None, None),
 )
@@ -88,7 +87,7 @@ async def take_turn(ctx: RequestContext) -> web.StreamResponse:
 
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """End a session for all its members. Host only."""
-    await MEMBERS.execute(ctx, rooms.close_room, by=ctx.caller.player_id)
+    await MEMBERS.execute_shared(ctx, members.close, by=ctx.caller.player_id)
     return no_content()
 
 

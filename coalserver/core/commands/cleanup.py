@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from coalserver.core.commands.accounts import revoke_token
-from coalserver.core.commands.rooms import force_close_room
+from coalserver.core.commands.members import force_close
 from coalserver.core.commands.worlds import save_world
 from coalserver.core.unit_of_work import Identified, UnitOfWork
 from coalserver.domain.accounts.account import LoginSession
@@ -65,7 +65,7 @@ def close_idle_rooms(uow: UnitOfWork, *, idle_seconds: float) -> int:
     )
     chunk = list(islice(idle_rooms, CHUNK_SIZE))
     for room in chunk:
-        force_close_room(uow, room, CloseReason.EXPIRED)
+        force_close(uow, room, CloseReason.EXPIRED)
     return len(chunk)
 
 

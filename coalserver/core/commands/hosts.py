@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from coalserver.core.commands.accounts import issue_token
 from coalserver.core.commands.games import add_game
-from coalserver.core.commands.rooms import join_room, open_room, remove_room_member
+from coalserver.core.commands.members import remove_member
+from coalserver.core.commands.rooms import join_room, open_room
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.hosts import get_host_profile
 from coalserver.core.queries.players import get_player
@@ -84,9 +85,7 @@ def ban_guest(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
     profile = uow.save(_get_profile_of_pair(uow, host_id, other_id).ban(other_id))
     room = _running_room(uow, profile)
     if room is not None and other_id in room.roster:
-        remove_room_member(
-            uow, room, room.remove_member(other_id, None, uow.now), other_id, "banned"
-        )
+        remove_member(uow, room, room.remove_member(other_id, uow.now), other_id, "banned")
     return profile
 
 

@@ -2,7 +2,7 @@
 
 from coalserver.core import topics
 from coalserver.core.commands.lobbies import add_member
-from coalserver.core.commands.members import check_can_join_lobby, check_can_play
+from coalserver.core.commands.members import check_can_join, check_can_play
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.lobbies import get_lobby
 from coalserver.core.queries.players import get_player
@@ -20,7 +20,7 @@ def request_to_join(
     lobby = get_lobby(uow, lobby_id)
     newcomer = get_player(uow, player_id)
     check_can_play(uow, get_game(uow, lobby.game), newcomer)
-    check_can_join_lobby(uow, newcomer)
+    check_can_join(uow, newcomer, Lobby)
     if uow.first(JoinRequest, "pending", (lobby_id, player_id)) is not None:
         raise DomainError(ErrorCode.JOIN_REQUEST_PENDING)
     lobby.check_can_request(player_id, uow.password_digest(password))

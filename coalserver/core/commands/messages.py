@@ -3,7 +3,8 @@
 import json
 
 from coalserver.core import topics
-from coalserver.core.commands.rooms import emit_action_finished, take_turn, touch_room
+from coalserver.core.commands.members import emit_action_finished, touch_room
+from coalserver.core.commands.rooms import take_turn
 from coalserver.core.ports import Entry
 from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
@@ -32,7 +33,7 @@ def send_action(
     at once, in the host's name, with the state as the sender may see it.
     """
     room = get_room(uow, room_id)
-    room.check_running()
+    room.check_open()
     room.roster.get_seat(sender)
     if type == TURN_TYPE and room.state is not None:
         return [_play_turn(uow, room, sender, request)]
@@ -75,7 +76,7 @@ def send_update(
 ) -> list[Entry]:
     """Send members a message: an entry of its own for each who is there, or away if they count."""
     room = get_room(uow, room_id)
-    room.check_running()
+    room.check_open()
     room.roster.get_seat(sender)
     host = room.roster.host == sender
     sent = []

@@ -1,61 +1,55 @@
-"""Moderation commands: bans, and admins who kick players and close lobbies or rooms of any host."""
+"""Moderation commands: bans, and kicks and closures by administrators or the owner of a game."""
+
+from typing import TypeVar
 
 from coalserver.core import topics
-from coalserver.core.commands.lobbies import force_close_lobby, remove_lobby_member
+from coalserver.core.commands.members import force_close, get_group, remove_member
 from coalserver.core.commands.presence import leave_all
-from coalserver.core.commands.rooms import force_close_room, remove_room_member
 from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.queries.games import get_game
-from coalserver.core.queries.lobbies import get_lobby
 from coalserver.core.queries.players import get_player
-from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import PlayerBanned, PlayerUnbanned
-from coalserver.domain.play.lobby import CloseReason, Lobby
+from coalserver.domain.play.group import Group
+from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.player import Ban, Player, ban_expiry
-from coalserver.domain.play.room import Room
+
+G = TypeVar("G", bound=Group)
 
 
-def admin_kick_from_lobby(uow: UnitOfWork, *, lobby_id: int, player_id: int) -> Lobby:
-    """A member has to go. Without its host a lobby that hands nothing over is gone."""
-    lobby = get_lobby(uow, lobby_id)
-    lobby.check_open()
-    if player_id not in lobby.roster:
+def admin_kick(uow: UnitOfWork, *, kind: type[G], id: int, player_id: int) -> G:
+    """Remove a member from an open lobby or a running room, whoever its host is.
+
+    `kind` is Lobby or Room. Emits what `members.leave` emits, with the reason `kicked`.
+    Raises LOBBY_NOT_FOUND, ROOM_NOT_FOUND, LOBBY_CLOSED, LOBBY_STARTED, ROOM_ENDED or
+    TARGET_NOT_MEMBER.
+    """
+    group = get_group(uow, kind, id)
+    group.check_open()
+    if player_id not in group.roster:
         raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
-    return remove_lobby_member(
-        uow, lobby, lobby.remove_member(player_id, uow.now), player_id, "kicked"
-    )
+    after = group.remove_member(player_id, uow.now, uow.rules(group.game))
+    return remove_member(uow, group, after, player_id, "kicked")
 
 
-def admin_close_lobby(uow: UnitOfWork, *, lobby_id: int) -> Lobby:
-    """A gathering that has not begun to play ends for everyone."""
-    lobby = get_lobby(uow, lobby_id)
-    lobby.check_open()
-    return force_close_lobby(uow, lobby, CloseReason.CLOSED)
+def admin_close(uow: UnitOfWork, *, kind: type[G], id: int) -> G:
+    """Close an open lobby or a running room, whoever its host is.
 
-
-def admin_kick_from_room(uow: UnitOfWork, *, room_id: int, player_id: int) -> Room:
-    """A member has to go; what follows for the game is for its rules."""
-    room = get_room(uow, room_id)
-    room.check_running()
-    if player_id not in room.roster:
-        raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
-    left = room.remove_member(player_id, uow.rules(room.game), uow.now)
-    return remove_room_member(uow, room, left, player_id, "kicked")
-
-
-def admin_close_room(uow: UnitOfWork, *, room_id: int) -> Room:
-    """Play ends for everyone."""
-    room = get_room(uow, room_id)
-    room.check_running()
-    return force_close_room(uow, room, CloseReason.CLOSED)
+    `kind` is Lobby or Room. Emits LobbyClosed or RoomClosed. Raises LOBBY_NOT_FOUND,
+    ROOM_NOT_FOUND, LOBBY_CLOSED, LOBBY_STARTED or ROOM_ENDED.
+    """
+    group = get_group(uow, kind, id)
+    group.check_open()
+    return force_close(uow, group, CloseReason.CLOSED)
 
 
 def ban(uow: UnitOfWork, *, game: str, player_id: int, duration: str, reason: str = "") -> Ban:
-    """Shut a player out, for one of the named durations: every seat he has in the game is freed.
+    """Ban a player from a game and free their seats in it. Replaces an earlier ban.
 
-    A new ban takes the place of an older one.
+    `duration` is a name in BAN_DURATIONS. Emits PlayerBanned and what `presence.leave_all` emits.
+    Raises GAME_NOT_FOUND, INVALID_REQUEST and PLAYER_NOT_FOUND, also for a player who has never had
+    a seat in the game.
     """
     banned = _get_player_of_game(uow, game, player_id)
     until = ban_expiry(duration, uow.now)
@@ -67,17 +61,20 @@ def ban(uow: UnitOfWork, *, game: str, player_id: int, duration: str, reason: st
 
 
 def unban(uow: UnitOfWork, *, game: str, player_id: int) -> int:
-    """Let a player in again; gives how many bans that lifted."""
+    """Remove a player's ban from a game; return the number of active bans removed, 0 or 1.
+
+    Emits PlayerUnbanned where there was one. Raises GAME_NOT_FOUND or PLAYER_NOT_FOUND.
+    """
     _get_player_of_game(uow, game, player_id)
-    was_banned = find_active_ban(uow, game=game, player=player_id, now=uow.now) is not None
+    active = find_active_ban(uow, game=game, player=player_id, now=uow.now)
     _delete_bans(uow, game, player_id)
-    if was_banned:
+    if active is not None:
         uow.emit(PlayerUnbanned(game, player_id), topics.player(player_id))
-    return int(was_banned)
+    return int(active is not None)
 
 
 def _get_player_of_game(uow: UnitOfWork, game: str, id: int) -> Player:
-    """A player of the game, or one who has sat in it."""
+    """Return a player who is bound to the game or has had a seat in it."""
     get_game(uow, game)
     player = get_player(uow, id)
     if not player.has_joined(game):
@@ -86,5 +83,5 @@ def _get_player_of_game(uow: UnitOfWork, game: str, id: int) -> Player:
 
 
 def _delete_bans(uow: UnitOfWork, game: str, player_id: int) -> None:
-    for old in uow.find(Ban, "player", (game, player_id)):
-        uow.delete(old)
+    for previous in uow.find(Ban, "player", (game, player_id)):
+        uow.delete(previous)

@@ -1,88 +1,75 @@
-"""Presence commands: who goes silent is away; who stays silent loses the seats that do not wait."""
+"""Presence commands: mark players away or back, and free the seats of those who stay away."""
 
-from coalserver.core.commands import lobbies, rooms
+from collections.abc import Iterator
+
 from coalserver.core.commands.join_requests import withdraw_requests
-from coalserver.core.queries.players import get_player
+from coalserver.core.commands.members import emit_host_changed, emit_member_away, remove_member
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.play.events import LobbyMemberAway, RoomHostChanged, RoomMemberAway
-from coalserver.domain.play.lobby import CloseReason, Lobby
+from coalserver.domain.play.group import Group
+from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 
 
 def mark_away(uow: UnitOfWork, *, player_id: int) -> None:
-    """A player has gone silent: the others see it, and a host who may be followed is followed."""
+    """Mark a player away in all lobbies and rooms.
+
+    Emits LobbyMemberAway or RoomMemberAway and, where the host is replaced, LobbyHostChanged or
+    RoomHostChanged.
+    """
     _set_away(uow, player_id, True)
 
 
 def mark_back(uow: UnitOfWork, *, player_id: int) -> None:
-    """A silent player gave a sign of life."""
+    """Mark a player present again in all lobbies and rooms. Emits what `mark_away` emits."""
     _set_away(uow, player_id, False)
 
 
 def release_away_seats(uow: UnitOfWork, *, player_id: int, last_seen: float) -> int:
-    """Free the seats whose grace is over; gives how many may still be freed later."""
+    """Free an away player's seats whose grace is over; return how many may be freed later.
+
+    Emits what `members.leave` emits, with the reason `timeout`.
+    """
     silent_seconds = uow.now - last_seen
     waiting = 0
-    for room in uow.find(Room, "member", player_id):
-        if room.roster.grace is None:
+    for group in _groups_of(uow, player_id):
+        if not group.open or group.roster.grace is None:
             continue
-        if silent_seconds < room.roster.grace:
+        if silent_seconds < group.roster.grace:
             waiting += 1
             continue
-        left = room.remove_member(player_id, uow.rules(room.game), uow.now)
-        rooms.remove_room_member(uow, room, left, player_id, "timeout")
-    for lobby in uow.find(Lobby, "member", player_id):
-        if not lobby.open or lobby.roster.grace is None:
-            continue
-        if silent_seconds < lobby.roster.grace:
-            waiting += 1
-            continue
-        left_lobby = lobby.remove_member(player_id, uow.now, CloseReason.EXPIRED)
-        lobbies.remove_lobby_member(uow, lobby, left_lobby, player_id, "timeout")
+        after = group.time_out_member(player_id, uow.now, uow.rules(group.game))
+        remove_member(uow, group, after, player_id, "timeout")
     return waiting
 
 
 def leave_all(uow: UnitOfWork, *, player_id: int, reason: str, game: str = "") -> None:
-    """Give up every seat a player has or has asked for, everywhere or in one game.
+    """Remove a player from all lobbies and rooms and reject their join requests.
 
-    His token has ended, or a ban has begun.
+    `game` limits this to one game. For players whose tokens were revoked or who were banned.
+    Emits JoinRequestAnswered and what `members.leave` emits.
     """
     withdraw_requests(uow, player_id=player_id, game=game)
-    for room in uow.find(Room, "member", player_id):
-        if game in ("", room.game):
-            left = room.remove_member(player_id, uow.rules(room.game), uow.now)
-            rooms.remove_room_member(uow, room, left, player_id, reason)
-    for lobby in uow.find(Lobby, "member", player_id):
-        if game in ("", lobby.game):
-            lobbies.remove_lobby_member(
-                uow, lobby, lobby.remove_member(player_id, uow.now), player_id, reason
-            )
+    for group in _groups_of(uow, player_id):
+        if game in ("", group.game):
+            after = group.remove_member(player_id, uow.now, uow.rules(group.game))
+            remove_member(uow, group, after, player_id, reason)
+
+
+def _groups_of(uow: UnitOfWork, player_id: int) -> Iterator[Group]:
+    """Yield a player's rooms, then the lobbies in which they are still a member."""
+    yield from uow.find(Room, "member", player_id)
+    yield from uow.find(Lobby, "member", player_id)
 
 
 def _set_away(uow: UnitOfWork, player_id: int, away: bool) -> None:
-    for lobby in uow.find(Lobby, "member", player_id):
-        if lobby.roster.get_seat(player_id).away is away:
+    groups: list[Group] = [
+        *uow.find(Lobby, "member", player_id),
+        *uow.find(Room, "member", player_id),
+    ]
+    for group in groups:
+        if group.roster.get_seat(player_id).away is away:
             continue
-        marked = uow.save(lobby.mark_away(player_id) if away else lobby.mark_back(player_id))
-        if not lobby.open:
-            continue
-        name = get_player(uow, player_id).name
-        uow.emit(
-            LobbyMemberAway(lobby.game, lobby.id, player_id, name, away),
-            *lobbies.topics_of(lobby),
-        )
-        lobbies.emit_lobby_host_changed(uow, lobby, marked)
-    for room in uow.find(Room, "member", player_id):
-        if room.roster.get_seat(player_id).away is away:
-            continue
-        changed = uow.save(room.mark_away(player_id) if away else room.mark_back(player_id))
-        name = get_player(uow, player_id).name
-        uow.emit(RoomMemberAway(room.game, room.id, player_id, name, away), *rooms.topics_of(room))
-        _emit_room_host_changed(uow, room, changed)
-
-
-def _emit_room_host_changed(uow: UnitOfWork, before: Room, after: Room) -> None:
-    host = after.roster.host
-    if host != before.roster.host:
-        name = get_player(uow, host).name
-        uow.emit(RoomHostChanged(after.game, after.id, host, name), *rooms.topics_of(after))
+        changed = uow.save(group.mark_away(player_id) if away else group.mark_back(player_id))
+        if group.open:
+            emit_member_away(uow, group, player_id, away)
+            emit_host_changed(uow, group, changed)

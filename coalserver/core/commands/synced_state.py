@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import islice
 
 from coalserver.core import topics
-from coalserver.core.commands.rooms import touch_room
+from coalserver.core.commands.members import touch_room
 from coalserver.core.ports import Entry
 from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
@@ -93,6 +93,6 @@ def snapshot_synced_states(uow: UnitOfWork, *, before: float) -> int:
 def _get_room_of_member(uow: UnitOfWork, room_id: int, player_id: int) -> Room:
     """A running room in which the player sits."""
     room = get_room(uow, room_id)
-    room.check_running()
+    room.check_open()
     room.roster.get_seat(player_id)
     return room

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.game import Rules
 from coalserver.domain.play.roster import Roster
 from coalserver.domain.text import constant_time_equals
 
@@ -29,7 +30,10 @@ class CloseReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lobby:
-    """A lobby with its host. Methods return a new Lobby or raise DomainError."""
+    """A lobby with its host. Methods return a new Lobby or raise DomainError.
+
+    `rules` parameters are part of the Group protocol; a lobby does not use them.
+    """
 
     id: int
     code: str
@@ -68,6 +72,19 @@ class Lobby:
         if self.state is LobbyState.STARTED:
             raise DomainError(ErrorCode.LOBBY_STARTED)
 
+    def check_not_closed(self) -> None:
+        """Raise LOBBY_CLOSED if the lobby is closed; a started one is not."""
+        if self.state is LobbyState.CLOSED:
+            raise DomainError(ErrorCode.LOBBY_CLOSED)
+
+    def check_can_chat(self, player: int) -> None:
+        """Check that a player may send chat messages.
+
+        Raises LOBBY_CLOSED, LOBBY_STARTED or NOT_MEMBER.
+        """
+        self.check_open()
+        self.roster.get_seat(player)
+
     def add_member(
         self,
         player: int,
@@ -96,35 +113,38 @@ class Lobby:
             roster=self.roster.add(player, now, ready=not self.ready_check, data=data),
         )
 
-    def leave(self, player: int, now: float) -> "Lobby":
+    def leave(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":
         """Return the lobby without a member who leaves.
 
         Raises LOBBY_CLOSED or NOT_MEMBER and, once started, CANNOT_LEAVE (see Roster.leave).
         """
-        if self.state is LobbyState.CLOSED:
-            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        self.check_not_closed()
         roster = self.roster.leave(player) if not self.open else self.roster.without(player)
         return self.without(roster, now)
 
-    def kick(self, by: int, player: int, now: float) -> "Lobby":
+    def kick(self, by: int, player: int, now: float, rules: Rules | None = None) -> "Lobby":
         """Return the lobby without a member whom the host kicks.
 
         Raises LOBBY_CLOSED, LOBBY_STARTED or what Roster.kick raises.
         """
-        if self.state is LobbyState.CLOSED:
-            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        self.check_not_closed()
         self.roster.check_host(by)
         self.check_open()
         return self.without(self.roster.kick(by, player), now)
 
-    def remove_member(
-        self, player: int, now: float, reason: CloseReason = CloseReason.HOST_LEFT
-    ) -> "Lobby":
-        """Return the lobby without a member who timed out, was banned or whose room ended.
+    def remove_member(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":
+        """Return the lobby without a member who was banned or whose room ended.
 
-        Closes an open lobby without a host for the given reason. Raises NOT_MEMBER.
+        Closes an open lobby without a host. Raises NOT_MEMBER.
         """
-        return self.without(self.roster.without(player), now, reason)
+        return self.without(self.roster.without(player), now)
+
+    def time_out_member(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":
+        """Return the lobby without a member who was away for too long.
+
+        An open lobby without a host is closed as expired. Raises NOT_MEMBER.
+        """
+        return self.without(self.roster.without(player), now, CloseReason.EXPIRED)
 
     def without(
         self, roster: Roster, now: float, reason: CloseReason = CloseReason.HOST_LEFT
@@ -150,8 +170,7 @@ class Lobby:
         `password` is a digest; empty removes the password.
         Raises LOBBY_CLOSED, LOBBY_STARTED, NOT_MEMBER or NOT_HOST.
         """
-        if self.state is LobbyState.CLOSED:
-            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        self.check_not_closed()
         self.roster.check_host(by)
         self.check_open()
         return replace(self, password=password)

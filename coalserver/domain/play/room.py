@@ -58,10 +58,21 @@ class Room:
         """Whether no player can join: all seats are taken, or rules fix the number of seats."""
         return self.roster.full or self.state is not None
 
-    def check_running(self) -> None:
+    @property
+    def open(self) -> bool:
+        """Whether the room is running."""
+        return self.close_reason is None
+
+    def check_open(self) -> None:
         """Raise ROOM_ENDED if the room was closed."""
-        if self.ended:
+        if self.close_reason is not None:
             raise DomainError(ErrorCode.ROOM_ENDED)
+
+    check_not_closed = check_open
+
+    def check_can_chat(self, player: int) -> None:
+        """Check that a player may send chat messages, also after the end. Raises NOT_MEMBER."""
+        self.roster.get_seat(player)
 
     def set_up(self, rules: Rules, rng: random.Random) -> "Room":
         """Return the room with the rules' initial state for its members.
@@ -81,7 +92,7 @@ class Room:
 
         Raises ROOM_ENDED, ALREADY_MEMBER, ROOM_FULL or WRONG_PASSWORD.
         """
-        self.check_running()
+        self.check_open()
         if player in self.roster:
             raise DomainError(ErrorCode.ALREADY_MEMBER)
         if self.full:
@@ -96,7 +107,7 @@ class Room:
         Without rules only `turns` and `touched` change. Raises ROOM_ENDED, NOT_MEMBER,
         NOT_YOUR_TURN, RULES_FAILED or what `rules.legal` raises (TURN_REFUSED).
         """
-        self.check_running()
+        self.check_open()
         seat = self.roster.get_seat(player).number
         if rules is None or self.state is None:
             return replace(self, turns=self.turns + 1, touched=now)
@@ -108,23 +119,23 @@ class Room:
         played = replace(self, turns=self.turns + 1, touched=now)
         return played._with_state(rules, state)._close_if_finished(now)
 
-    def leave(self, player: int, rules: Rules | None, now: float) -> "Room":
+    def leave(self, player: int, now: float, rules: Rules | None = None) -> "Room":
         """Return the room without a member who leaves.
 
         Raises ROOM_ENDED, NOT_MEMBER, CANNOT_LEAVE or RULES_FAILED.
         """
-        self.check_running()
-        return self.without(self.roster.leave(player), player, rules, now)
+        self.check_open()
+        return self.without(self.roster.leave(player), player, now, rules)
 
-    def kick(self, by: int, player: int, rules: Rules | None, now: float) -> "Room":
+    def kick(self, by: int, player: int, now: float, rules: Rules | None = None) -> "Room":
         """Return the room without a member whom the host kicks.
 
         Raises ROOM_ENDED, RULES_FAILED or what Roster.kick raises.
         """
-        self.check_running()
-        return self.without(self.roster.kick(by, player), player, rules, now)
+        self.check_open()
+        return self.without(self.roster.kick(by, player), player, now, rules)
 
-    def remove_member(self, player: int, rules: Rules | None, now: float) -> "Room":
+    def remove_member(self, player: int, now: float, rules: Rules | None = None) -> "Room":
         """Return the room without a member who timed out or was banned.
 
         Closes the room if its rules fail, so that the seat is freed in any case.
@@ -132,11 +143,13 @@ class Room:
         """
         roster = self.roster.without(player)
         try:
-            return self.without(roster, player, rules, now)
+            return self.without(roster, player, now, rules)
         except DomainError:
             return replace(self, roster=roster, touched=now).close(CloseReason.CLOSED, now)
 
-    def without(self, roster: Roster, player: int, rules: Rules | None, now: float) -> "Room":
+    time_out_member = remove_member
+
+    def without(self, roster: Roster, player: int, now: float, rules: Rules | None) -> "Room":
         """Return the room with the roster that a player has left.
 
         Closes a room without members or host and one whose rules return an outcome.
@@ -163,7 +176,7 @@ class Room:
         `password` is a digest; empty removes the password.
         Raises ROOM_ENDED, NOT_MEMBER or NOT_HOST.
         """
-        self.check_running()
+        self.check_open()
         self.roster.check_host(by)
         return replace(self, password=password)
 

@@ -1,16 +1,10 @@
 """Admins and what goes on: rooms that gather, sessions that play, who is in them, and their end."""
 
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
-from coalserver.core.commands.moderation import (
-    admin_close_lobby,
-    admin_close_room,
-    admin_kick_from_lobby,
-    admin_kick_from_room,
-)
+from coalserver.core.commands.moderation import admin_close, admin_kick
 from coalserver.core.queries.admin import all_open_lobbies, all_running_rooms
 from coalserver.core.queries.players import player_name
 from coalserver.domain.audit import AuditAction
@@ -77,7 +71,7 @@ async def close_open_room(ctx: RequestContext) -> web.StreamResponse:
     await read_fields(ctx, {})
     lobby = get_lobby(ctx)
     await run_audited(
-        ctx, AuditAction.LOBBY_CLOSED, _label(lobby), admin_close_lobby, lobby_id=lobby.id
+        ctx, AuditAction.LOBBY_CLOSED, _label(lobby), admin_close, kind=Lobby, id=lobby.id
     )
     return redirect("/admin/rooms?done=closed")
 
@@ -86,7 +80,7 @@ async def kick_room_member(ctx: RequestContext) -> web.StreamResponse:
     """A member of a gathering has to go."""
     await read_fields(ctx, {})
     lobby = get_lobby(ctx)
-    await _kick(ctx, lobby, admin_kick_from_lobby, lobby_id=lobby.id)
+    await _kick(ctx, lobby)
     return redirect("/admin/rooms?done=out")
 
 
@@ -94,7 +88,9 @@ async def close_session(ctx: RequestContext) -> web.StreamResponse:
     """Play ends for everyone."""
     await read_fields(ctx, {})
     room = get_room(ctx)
-    await run_audited(ctx, AuditAction.ROOM_CLOSED, _label(room), admin_close_room, room_id=room.id)
+    await run_audited(
+        ctx, AuditAction.ROOM_CLOSED, _label(room), admin_close, kind=Room, id=room.id
+    )
     return redirect("/admin/rooms?done=ended#playing")
 
 
@@ -102,7 +98,7 @@ async def kick_session_member(ctx: RequestContext) -> web.StreamResponse:
     """One who plays has to go."""
     await read_fields(ctx, {})
     room = get_room(ctx)
-    await _kick(ctx, room, admin_kick_from_room, room_id=room.id)
+    await _kick(ctx, room)
     return redirect("/admin/rooms?done=out-of-session#playing")
 
 
@@ -124,14 +120,20 @@ def _label(lobby_or_room: Lobby | Room) -> str:
     return f"{lobby_or_room.name or lobby_or_room.game} ({lobby_or_room.game} {lobby_or_room.id})"
 
 
-async def _kick(
-    ctx: RequestContext, lobby_or_room: Lobby | Room, command: Callable[..., Any], **target: int
-) -> None:
-    """The player whom the path names has to go from there."""
+async def _kick(ctx: RequestContext, lobby_or_room: Lobby | Room) -> None:
+    """Kick the player of the path from a lobby or room."""
     player = ctx.int_param("player")
     subject = f"{player_name(ctx.core.state, id=player)} ({player})"
-    kwargs: dict[str, Any] = {"detail": _label(lobby_or_room), **target, "player_id": player}
-    await run_audited(ctx, AuditAction.PLAYER_KICKED, subject, command, **kwargs)
+    await run_audited(
+        ctx,
+        AuditAction.PLAYER_KICKED,
+        subject,
+        admin_kick,
+        detail=_label(lobby_or_room),
+        kind=type(lobby_or_room),
+        id=lobby_or_room.id,
+        player_id=player,
+    )
 
 
 ROUTES = (

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.lobbies import chat_in_lobby, set_lobby_password
+from coalserver.core.commands import members
+from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp, make_session, run_test_app
 
 
@@ -17,7 +18,7 @@ async def make_room_with_chat(test_app: TestApp, count: int) -> tuple[ApiClient,
     core = test_app.core
     await asyncio.gather(
         *(
-            core.execute(chat_in_lobby, lobby_id=1, player_id=ann.id, text=str(number))
+            core.execute(members.chat, kind=Lobby, id=1, player_id=ann.id, text=str(number))
             for number in range(count)
         )
     )
@@ -97,7 +98,9 @@ async def test_waiting_poll_returns_the_event(test_app: TestApp) -> None:
 async def test_event_without_payload_does_not_end_the_poll(test_app: TestApp) -> None:
     ann, room = await make_room_with_chat(test_app, 0)
     poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
-    await test_app.core.execute(set_lobby_password, lobby_id=1, by=ann.id, password="x")
+    await test_app.core.execute(
+        members.set_join_password, kind=Lobby, id=1, by=ann.id, password="x"
+    )
     await ann.send_chat(room, "now")
     [entry] = await poll
     assert entry["event"]["text"] == "now"

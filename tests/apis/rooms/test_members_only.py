@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from coalserver.core.commands.lobbies import chat_in_lobby, kick_from_lobby
+from coalserver.core.commands import members
 from coalserver.core.commands.moderation import ban
+from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room
@@ -17,8 +18,8 @@ ENDED = {"poll": 403, "sse": "closed", "socket": 1008}
 async def kick_and_chat(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> None:
     """Kick Bob and send a chat message in the same batch."""
     await asyncio.gather(
-        test_app.core.execute(kick_from_lobby, lobby_id=1, by=ann.id, player_id=bob.id),
-        test_app.core.execute(chat_in_lobby, lobby_id=1, player_id=ann.id, text="between us"),
+        test_app.core.execute(members.kick, kind=Lobby, id=1, by=ann.id, player_id=bob.id),
+        test_app.core.execute(members.chat, kind=Lobby, id=1, player_id=ann.id, text="between us"),
     )
 
 

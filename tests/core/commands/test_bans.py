@@ -3,7 +3,8 @@
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.lobbies import leave_lobby, open_lobby
+from coalserver.core.commands import members
+from coalserver.core.commands.lobbies import open_lobby
 from coalserver.core.commands.moderation import ban, unban
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import (
@@ -12,7 +13,7 @@ from coalserver.domain.play.events import (
     PlayerUnbanned,
     RoomMemberLeft,
 )
-from coalserver.domain.play.lobby import CloseReason
+from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Ban
 from tests.domain.builders import make_rules, raises_code
 
@@ -101,7 +102,7 @@ def test_a_new_ban_takes_the_place_of_the_older(table):
 def test_who_once_sat_in_a_game_can_be_banned_from_it(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
-    table.execute(leave_lobby, lobby_id=lobby.id, player_id=ann)
+    table.execute(members.leave, kind=Lobby, id=lobby.id, player_id=ann)
     table.execute(ban, game="free", player_id=ann, duration="hour")
     with raises_code(ErrorCode.BANNED):
         table.execute(open_lobby, game="free", player_id=ann, name="")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest, revoke_token
 from coalserver.core.commands.cleanup import (
     RETENTION_SECONDS,
@@ -16,10 +17,9 @@ from coalserver.core.commands.cleanup import (
 from coalserver.core.commands.hosts import log_in_host, register_host
 from coalserver.core.commands.idempotency import find_idempotent_result, save_idempotency_record
 from coalserver.core.commands.join_requests import request_to_join
-from coalserver.core.commands.lobbies import close_lobby
 from coalserver.core.commands.messages import answer_action, send_action
 from coalserver.core.commands.moderation import ban
-from coalserver.core.commands.rooms import close_room, take_turn
+from coalserver.core.commands.rooms import take_turn
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.idempotency import IdempotencyRecord
 from coalserver.domain.play.actions import Action, ActionStatus, Target
@@ -37,8 +37,8 @@ def test_what_closed_long_ago_is_forgotten_with_what_was_asked_there(table):
     ann = table.make_guest()
     lobby, room = table.make_lobby(ann), table.make_room(ann)
     table.execute(request_to_join, lobby_id=lobby.id, player_id=table.make_guest())
-    table.execute(close_lobby, lobby_id=lobby.id, by=ann)
-    table.execute(close_room, room_id=room.id, by=ann)
+    table.execute(members.close, kind=Lobby, id=lobby.id, by=ann)
+    table.execute(members.close, kind=Room, id=room.id, by=ann)
     table.now += DAY - 1
     assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 0
     table.now += 1
@@ -58,7 +58,7 @@ def test_a_lobby_that_has_started_is_remembered_from_the_end_of_its_room(table):
     ann = table.make_guest()
     room = table.make_started_room(ann, game="free")
     table.now += 30 * DAY
-    table.execute(close_room, room_id=room.id, by=ann)
+    table.execute(members.close, kind=Room, id=room.id, by=ann)
     assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 0
     table.now += DAY
     assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 2

@@ -1,7 +1,9 @@
 """What is found of a game that the rules have ended."""
 
-from coalserver.core.commands.rooms import close_room, take_turn
+from coalserver.core.commands import members
+from coalserver.core.commands.rooms import take_turn
 from coalserver.core.queries.rooms import finished_room_of_player
+from coalserver.domain.play.room import Room
 
 WINNING = (0, 3, 1, 4, 2)
 
@@ -26,7 +28,7 @@ def test_who_sat_to_the_end_finds_the_game(table):
 def test_a_game_that_the_host_ended_later_hides_it(table):
     _, (host, _) = make_won_game(table)
     later = table.make_started_room(host, table.make_player("noughts"))
-    table.execute(close_room, room_id=later.id, by=host)
+    table.execute(members.close, kind=Room, id=later.id, by=host)
     assert table.query(finished_room_of_player, player=host) is None
 
 

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from coalserver.core import topics
+from coalserver.core.commands import members
 from coalserver.core.commands.hosts import (
     add_friend,
     ban_guest,
@@ -17,7 +18,6 @@ from coalserver.core.commands.hosts import (
     update_host_profile,
 )
 from coalserver.core.commands.presence import release_away_seats
-from coalserver.core.commands.rooms import leave_room
 from coalserver.core.queries.hosts import host_by_code, host_code, is_authority, launched_room
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import RoomMemberLeft
@@ -25,6 +25,7 @@ from coalserver.domain.play.game import Game
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.player import Player, Token
+from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code
 
 DAY = 86400
@@ -152,7 +153,7 @@ def test_a_host_who_is_a_guest_elsewhere_launches_nothing(table):
 def test_when_his_room_is_over_a_host_launches_another(table):
     host = make_host(table)
     first, _ = table.execute(launch_room, host_id=host)
-    table.execute(leave_room, room_id=first.id, player_id=host)
+    table.execute(members.leave, kind=Room, id=first.id, player_id=host)
     second, _ = table.execute(launch_room, host_id=host)
     assert (table.room(first.id).close_reason, second.ended) == (CloseReason.EMPTY, False)
 
@@ -185,7 +186,7 @@ def test_a_room_ends_when_its_host_has_been_silent_too_long(table):
 
 def test_a_room_ends_when_its_host_leaves(table):
     host, _, room, _ = with_a_guest(table)
-    table.execute(leave_room, room_id=room, player_id=host)
+    table.execute(members.leave, kind=Room, id=room, player_id=host)
     assert table.room(room).close_reason is CloseReason.HOST_LEFT
 
 

@@ -12,6 +12,7 @@ from coalserver.core.commands import (
     hosts,
     join_requests,
     lobbies,
+    members,
     messages,
     moderation,
     players,
@@ -33,9 +34,8 @@ Asked = dict[str, Callable[[], Any]]
 #: What would leave nothing to go on with.
 SELDOM = (
     moderation.ban,
-    lobbies.close_lobby,
+    members.close,
     presence.release_away_seats,
-    rooms.close_room,
     cleanup.close_idle_rooms,
     cleanup.delete_expired_lobbies_and_rooms,
 )
@@ -152,9 +152,12 @@ class Walk:
             ),
             (lobbies.join_lobby, {"lobby_id": lobby, "player_id": someone}),
             (lobbies.quick_join, {"game": game, "player_id": someone, "name": lambda: "q"}),
-            (lobbies.leave_lobby, {"lobby_id": lobby, "player_id": someone}),
-            (lobbies.kick_from_lobby, {"lobby_id": lobby, "by": someone, "player_id": someone}),
-            (lobbies.close_lobby, {"lobby_id": lobby, "by": someone, "open_only": flag}),
+            (members.leave, {"kind": lambda: Lobby, "id": lobby, "player_id": someone}),
+            (
+                members.kick,
+                {"kind": lambda: Lobby, "id": lobby, "by": someone, "player_id": someone},
+            ),
+            (members.close, {"kind": lambda: Lobby, "id": lobby, "by": someone, "open_only": flag}),
             (join_requests.request_to_join, {"lobby_id": lobby, "player_id": someone}),
             (
                 join_requests.answer_join_request,
@@ -169,9 +172,9 @@ class Walk:
                 {"game": game, "player_id": someone, "capacity": lambda: 3, **policy},
             ),
             (rooms.join_room, {"room_id": room, "player_id": someone}),
-            (rooms.leave_room, {"room_id": room, "player_id": someone}),
-            (rooms.kick_from_room, {"room_id": room, "by": someone, "player_id": someone}),
-            (rooms.close_room, {"room_id": room, "by": someone}),
+            (members.leave, {"kind": lambda: Room, "id": room, "player_id": someone}),
+            (members.kick, {"kind": lambda: Room, "id": room, "by": someone, "player_id": someone}),
+            (members.close, {"kind": lambda: Room, "id": room, "by": someone}),
             (
                 rooms.take_turn,
                 {

@@ -3,8 +3,9 @@
 import pytest
 
 from coalserver.core import topics
+from coalserver.core.commands import members
 from coalserver.core.commands.join_requests import answer_join_request, request_to_join
-from coalserver.core.commands.lobbies import close_lobby, join_lobby, leave_lobby
+from coalserver.core.commands.lobbies import join_lobby
 from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.lobbies import (
@@ -15,6 +16,7 @@ from coalserver.core.queries.lobbies import (
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import JoinRequestAnswered, JoinRequested, LobbyMemberJoined
 from coalserver.domain.play.join_requests import JoinRequest
+from coalserver.domain.play.lobby import Lobby
 from tests.domain.builders import raises_code
 
 
@@ -84,7 +86,7 @@ def test_nobody_asks_where_there_is_no_lobby(table):
 
 
 def test_nobody_asks_at_a_lobby_that_is_gone(table, host, lobby):
-    table.execute(close_lobby, lobby_id=lobby.id, by=host)
+    table.execute(members.close, kind=Lobby, id=lobby.id, by=host)
     with raises_code(ErrorCode.LOBBY_CLOSED):
         asked(table, lobby, table.make_player())
 
@@ -186,7 +188,7 @@ def test_when_play_has_begun_nobody_is_answered(table, host, lobby, approve):
 
 def test_when_the_lobby_is_gone_nobody_is_answered(table, host, lobby):
     request = asked(table, lobby, table.make_player())
-    table.execute(leave_lobby, lobby_id=lobby.id, player_id=host)
+    table.execute(members.leave, kind=Lobby, id=lobby.id, player_id=host)
     with raises_code(ErrorCode.LOBBY_CLOSED):
         table.execute(answer_join_request, code=request.code, by=host, approve=True)
 

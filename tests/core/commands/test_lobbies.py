@@ -5,12 +5,8 @@ from dataclasses import replace
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.lobbies import (
-    join_lobby,
-    leave_lobby,
-    open_lobby,
-    quick_join,
-)
+from coalserver.core.commands import members
+from coalserver.core.commands.lobbies import join_lobby, open_lobby, quick_join
 from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.presence import mark_away
 from coalserver.core.commands.rooms import start_lobby
@@ -177,7 +173,7 @@ def test_a_lobby_that_never_was_is_not_found(table):
 def test_a_lobby_that_is_gone_is_gone(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
-    table.execute(leave_lobby, lobby_id=lobby.id, player_id=ann)
+    table.execute(members.leave, kind=Lobby, id=lobby.id, player_id=ann)
     with raises_code(ErrorCode.LOBBY_CLOSED):
         table.execute(join_lobby, lobby_id=lobby.id, player_id=table.make_guest())
 

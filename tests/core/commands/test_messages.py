@@ -3,13 +3,15 @@
 import pytest
 
 from coalserver.core import topics
+from coalserver.core.commands import members
+from coalserver.core.commands.members import TOUCH_SECONDS
 from coalserver.core.commands.messages import answer_action, send_action, send_update
 from coalserver.core.commands.presence import mark_away
-from coalserver.core.commands.rooms import TOUCH_SECONDS, close_room, leave_room
 from coalserver.core.queries.rooms import answered_actions, pending_actions, waiting_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
 from coalserver.domain.play.events import ActionFinished, ActionRequested, UpdateSent
+from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code
 
 
@@ -103,7 +105,7 @@ def test_a_stranger_asks_for_nothing(table, trio):
 
 
 def test_nobody_asks_in_a_room_that_is_over(table, trio):
-    table.execute(close_room, room_id=trio.room, by=trio.ann)
+    table.execute(members.close, kind=Room, id=trio.room, by=trio.ann)
     with raises_code(ErrorCode.ROOM_ENDED):
         trio.ask(trio.ann)
 
@@ -197,7 +199,7 @@ def test_what_was_asked_of_him_who_leaves_has_failed_and_the_sender_hears_it(tab
     trio.answer(done, trio.bob)
     action, other = trio.ask(trio.ann)
     table.clear_events()
-    table.execute(leave_room, room_id=trio.room, player_id=trio.bob)
+    table.execute(members.leave, kind=Room, id=trio.room, player_id=trio.bob)
     progress = [table.state.get(Action, one.id).status for one in (done, action, other)]
     assert progress == [ActionStatus.COMPLETED, ActionStatus.FAILED, ActionStatus.PENDING]
     expected = [ActionFinished("free", trio.room, action.code, trio.ann, trio.bob, "failed")]
@@ -243,7 +245,7 @@ def test_a_stranger_sends_nothing(table, trio):
 
 
 def test_nothing_is_sent_in_a_room_that_is_over(table, trio):
-    table.execute(close_room, room_id=trio.room, by=trio.ann)
+    table.execute(members.close, kind=Room, id=trio.room, by=trio.ann)
     with raises_code(ErrorCode.ROOM_ENDED):
         trio.update(trio.ann)
 

@@ -2,10 +2,8 @@
 
 from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.moderation import (
-    admin_close_lobby,
-    admin_close_room,
-    admin_kick_from_lobby,
-    admin_kick_from_room,
+    admin_close,
+    admin_kick,
     ban,
 )
 from coalserver.core.queries.admin import (
@@ -16,67 +14,68 @@ from coalserver.core.queries.admin import (
 )
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomClosed, RoomMemberLeft
-from coalserver.domain.play.lobby import CloseReason
+from coalserver.domain.play.lobby import CloseReason, Lobby
+from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code
 
 
 def test_a_member_has_to_go_and_everybody_hears_it(table):
     ann, bob = table.make_guest("Ann"), table.make_guest("Bob")
     lobby = table.make_lobby(ann, bob)
-    assert bob not in table.execute(admin_kick_from_lobby, lobby_id=lobby.id, player_id=bob).roster
+    assert bob not in table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=bob).roster
     [left] = table.events(LobbyMemberLeft)
     assert (left.player, left.reason) == (bob, "kicked")
     with raises_code(ErrorCode.TARGET_NOT_MEMBER):
-        table.execute(admin_kick_from_lobby, lobby_id=lobby.id, player_id=bob)
+        table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=bob)
 
 
 def test_even_the_host_has_to_go(table):
     ann, bob = table.make_guest("Ann"), table.make_guest("Bob")
     lobby = table.make_lobby(ann, bob)
-    after = table.execute(admin_kick_from_lobby, lobby_id=lobby.id, player_id=ann)
+    after = table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=ann)
     assert not after.open or after.roster.host == bob
 
 
 def test_a_gathering_ends_once(table):
     lobby = table.make_lobby(table.make_guest("Ann"))
-    assert table.execute(admin_close_lobby, lobby_id=lobby.id).close_reason is CloseReason.CLOSED
+    assert table.execute(admin_close, kind=Lobby, id=lobby.id).close_reason is CloseReason.CLOSED
     assert len(table.events(LobbyClosed)) == 1
-    for command in (admin_close_lobby, admin_kick_from_lobby):
-        asked = {"player_id": 1} if command is admin_kick_from_lobby else {}
-        with raises_code(ErrorCode.LOBBY_CLOSED):
-            table.execute(command, lobby_id=lobby.id, **asked)
+    with raises_code(ErrorCode.LOBBY_CLOSED):
+        table.execute(admin_close, kind=Lobby, id=lobby.id)
+    with raises_code(ErrorCode.LOBBY_CLOSED):
+        table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=1)
 
 
 def test_who_is_put_out_of_a_game_leaves_what_the_rules_make_of_it(table):
     ann, bob = table.make_guest("Ann"), table.make_guest("Bob")
     room = table.make_started_room(ann, bob)
-    after = table.execute(admin_kick_from_room, room_id=room.id, player_id=bob)
+    after = table.execute(admin_kick, kind=Room, id=room.id, player_id=bob)
     assert bob not in after.roster or after.ended
     assert [(one.player, one.reason) for one in table.events(RoomMemberLeft)] == [(bob, "kicked")]
     with raises_code(ErrorCode.ROOM_ENDED if after.ended else ErrorCode.TARGET_NOT_MEMBER):
-        table.execute(admin_kick_from_room, room_id=room.id, player_id=bob)
+        table.execute(admin_kick, kind=Room, id=room.id, player_id=bob)
 
 
 def test_play_ends_once(table):
     room = table.make_room(table.make_guest("Ann"))
-    assert table.execute(admin_close_room, room_id=room.id).close_reason is CloseReason.CLOSED
+    assert table.execute(admin_close, kind=Room, id=room.id).close_reason is CloseReason.CLOSED
     assert len(table.events(RoomClosed)) == 1
     with raises_code(ErrorCode.ROOM_ENDED):
-        table.execute(admin_close_room, room_id=room.id)
+        table.execute(admin_close, kind=Room, id=room.id)
 
 
 def test_what_is_not_there_is_not_found(table):
     with raises_code(ErrorCode.LOBBY_NOT_FOUND):
-        table.execute(admin_close_lobby, lobby_id=99)
+        table.execute(admin_close, kind=Lobby, id=99)
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
-        table.execute(admin_close_room, room_id=99)
+        table.execute(admin_close, kind=Room, id=99)
 
 
 def test_everything_that_goes_on_is_listed_newest_first(table):
     lobbies = [table.make_lobby(table.make_guest()).id for _ in range(3)]
     rooms = [table.make_room(table.make_guest()).id for _ in range(3)]
-    table.execute(admin_close_lobby, lobby_id=lobbies[0])
-    table.execute(admin_close_room, room_id=rooms[0])
+    table.execute(admin_close, kind=Lobby, id=lobbies[0])
+    table.execute(admin_close, kind=Room, id=rooms[0])
     found, total = table.query(all_open_lobbies, limit=1)
     assert ([one.id for one in found], total) == ([lobbies[2]], 2)
     running, total = table.query(all_running_rooms, limit=9)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from coalserver.core.commands.lobbies import leave_lobby
+from coalserver.core.commands import members
 from coalserver.core.commands.presence import mark_away, mark_back, release_away_seats
-from coalserver.core.commands.rooms import leave_room
 from coalserver.domain.play.events import (
     LobbyClosed,
     LobbyHostChanged,
@@ -15,6 +14,8 @@ from coalserver.domain.play.events import (
     RoomMemberAway,
     RoomMemberLeft,
 )
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
 from tests.domain.builders import make_rules
 
 
@@ -198,6 +199,6 @@ def test_who_has_given_up_his_seats_waits_for_nothing(table):
         table.make_lobby(table.make_guest(), bob),
         table.make_room(table.make_guest(), bob),
     )
-    table.execute(leave_lobby, lobby_id=lobby.id, player_id=bob)
-    table.execute(leave_room, room_id=room.id, player_id=bob)
+    table.execute(members.leave, kind=Lobby, id=lobby.id, player_id=bob)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
     assert silent(table, bob, 1) == 0

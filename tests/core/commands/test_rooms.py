@@ -1,15 +1,13 @@
 """Ways into a room without a lobby: open one, or join one. Starting has a file of its own."""
 
 from coalserver.core import topics
+from coalserver.core.commands import members
 from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.presence import mark_away
-from coalserver.core.commands.rooms import (
-    close_room,
-    join_room,
-    open_room,
-)
+from coalserver.core.commands.rooms import join_room, open_room
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import RoomHostChanged, RoomMemberJoined, RoomOpened
+from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code
 
 # Opening one without a lobby
@@ -102,7 +100,7 @@ def test_a_room_that_never_was_is_not_found(table):
 def test_a_room_that_is_over_takes_nobody(table):
     ann = table.make_guest()
     room = table.make_room(ann)
-    table.execute(close_room, room_id=room.id, by=ann)
+    table.execute(members.close, kind=Room, id=room.id, by=ann)
     with raises_code(ErrorCode.ROOM_ENDED):
         table.execute(join_room, room_id=room.id, player_id=table.make_guest())
 

@@ -5,18 +5,9 @@ import json
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.commands.lobbies import leave_lobby
+from coalserver.core.commands import members
 from coalserver.core.commands.messages import send_action
-from coalserver.core.commands.rooms import (
-    TOUCH_SECONDS,
-    chat_in_room,
-    close_room,
-    join_room,
-    kick_from_room,
-    leave_room,
-    set_room_password,
-    take_turn,
-)
+from coalserver.core.commands.rooms import TOUCH_SECONDS, join_room, take_turn
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, Target
 from coalserver.domain.play.events import (
@@ -28,7 +19,8 @@ from coalserver.domain.play.events import (
     RoomPasswordChanged,
     TurnTaken,
 )
-from coalserver.domain.play.lobby import CloseReason, LobbyState
+from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
+from coalserver.domain.play.room import Room
 from tests.domain.builders import make_rules, raises_code
 
 # Playing
@@ -124,7 +116,7 @@ def test_nobody_plays_when_play_is_over(table):
 def test_when_play_is_over_its_players_are_free(table):
     pat, kim = table.make_player("noughts"), table.make_player("noughts")
     room = table.make_started_room(pat, kim)
-    table.execute(leave_room, room_id=room.id, player_id=kim)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=kim)
     table.make_lobby(pat, kim, game="noughts")
 
 
@@ -134,7 +126,7 @@ def test_when_play_is_over_its_players_are_free(table):
 def test_who_leaves_is_gone_and_the_others_hear_it(table):
     ann, bob = table.make_guest(), table.make_guest("Bob")
     room = table.make_room(ann, bob)
-    table.execute(leave_room, room_id=room.id, player_id=bob)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
     expected = [RoomMemberLeft("free", room.id, bob, "Bob", 1, "left")]
     assert table.events(RoomMemberLeft, topics.room(room.id)) == expected
     assert table.events(RoomMemberLeft, topics.rooms("free")) == expected
@@ -145,7 +137,7 @@ def test_who_leaves_a_room_leaves_the_lobby_it_came_from_without_a_word(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     table.clear_events()
-    table.execute(leave_room, room_id=room.id, player_id=bob)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
     assert list(table.lobby(room.lobby).roster) == [ann]
     assert table.events(LobbyMemberLeft) == []
 
@@ -153,15 +145,15 @@ def test_who_leaves_a_room_leaves_the_lobby_it_came_from_without_a_word(table):
 def test_who_left_the_lobby_before_leaves_the_room_all_the_same(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
-    table.execute(leave_lobby, lobby_id=room.lobby, player_id=bob)
-    assert list(table.execute(leave_room, room_id=room.id, player_id=bob).roster) == [ann]
+    table.execute(members.leave, kind=Lobby, id=room.lobby, player_id=bob)
+    assert list(table.execute(members.leave, kind=Room, id=room.id, player_id=bob).roster) == [ann]
 
 
 def test_when_the_host_leaves_play_is_over(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
     table.clear_events()
-    left = table.execute(leave_room, room_id=room.id, player_id=ann)
+    left = table.execute(members.leave, kind=Room, id=room.id, player_id=ann)
     assert left.close_reason is CloseReason.HOST_LEFT
     assert table.event_names() == ["RoomMemberLeft", "RoomClosed"]
 
@@ -169,28 +161,31 @@ def test_when_the_host_leaves_play_is_over(table):
 def test_when_a_host_who_is_followed_leaves_it_is_said_who_leads(table):
     ann, bob = table.make_guest(), table.make_guest("Bob")
     room = table.make_room(ann, bob, transfer_host=True)
-    table.execute(leave_room, room_id=room.id, player_id=ann)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=ann)
     assert table.events(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
 
 
 def test_who_leaves_a_game_of_two_has_lost_it(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, transfer_host=True)
-    left = table.execute(leave_room, room_id=room.id, player_id=ann)
+    left = table.execute(members.leave, kind=Room, id=room.id, player_id=ann)
     assert (left.close_reason, left.outcome) == (CloseReason.FINISHED, b'{"winner":1}')
 
 
 def test_a_host_on_whom_a_game_of_two_hangs_has_lost_it_too(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, transfer_host=False)
-    assert table.execute(leave_room, room_id=room.id, player_id=ann).outcome == b'{"winner":1}'
+    assert (
+        table.execute(members.leave, kind=Room, id=room.id, player_id=ann).outcome
+        == b'{"winner":1}'
+    )
 
 
 def test_where_leaving_is_not_allowed_a_member_stays(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob, can_leave=False)
     with raises_code(ErrorCode.CANNOT_LEAVE):
-        table.execute(leave_room, room_id=room.id, player_id=bob)
+        table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
 
 
 def test_rules_that_fail_hold_back_who_leaves(table):
@@ -201,20 +196,20 @@ def test_rules_that_fail_hold_back_who_leaves(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     with raises_code(ErrorCode.RULES_FAILED):
-        table.execute(leave_room, room_id=room.id, player_id=bob)
+        table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
     assert table.room(room.id) == room
 
 
 def test_who_is_not_in_it_cannot_leave(table):
     room = table.make_room(table.make_guest())
     with raises_code(ErrorCode.NOT_MEMBER):
-        table.execute(leave_room, room_id=room.id, player_id=table.make_guest())
+        table.execute(members.leave, kind=Room, id=room.id, player_id=table.make_guest())
 
 
 def test_a_kick_frees_the_seat_and_says_why(table):
     ann, bob = table.make_guest(), table.make_guest("Bob")
     room = table.make_room(ann, bob)
-    table.execute(kick_from_room, room_id=room.id, by=ann, player_id=bob)
+    table.execute(members.kick, kind=Room, id=room.id, by=ann, player_id=bob)
     assert table.events(RoomMemberLeft) == [
         RoomMemberLeft("free", room.id, bob, "Bob", 1, "kicked")
     ]
@@ -224,13 +219,13 @@ def test_only_the_host_kicks(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
     with raises_code(ErrorCode.NOT_HOST):
-        table.execute(kick_from_room, room_id=room.id, by=bob, player_id=ann)
+        table.execute(members.kick, kind=Room, id=room.id, by=bob, player_id=ann)
 
 
 def test_the_host_locks_and_it_is_said_that_and_not_with_what(table):
     ann = table.make_guest()
     room = table.make_room(ann)
-    table.execute(set_room_password, room_id=room.id, by=ann, password="hunter2")
+    table.execute(members.set_join_password, kind=Room, id=room.id, by=ann, password="hunter2")
     with raises_code(ErrorCode.WRONG_PASSWORD):
         table.execute(join_room, room_id=room.id, player_id=table.make_guest())
     assert table.events(RoomPasswordChanged) == [RoomPasswordChanged("free", room.id, True)]
@@ -240,14 +235,14 @@ def test_only_the_host_locks(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
     with raises_code(ErrorCode.NOT_HOST):
-        table.execute(set_room_password, room_id=room.id, by=bob, password="")
+        table.execute(members.set_join_password, kind=Room, id=room.id, by=bob, password="")
 
 
 def test_the_host_closes_the_room_and_its_actions_and_lobby_go_with_it(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     table.execute(send_action, room_id=room.id, sender=ann, target=Target.ALL, type="move")
-    table.execute(close_room, room_id=room.id, by=ann)
+    table.execute(members.close, kind=Room, id=room.id, by=ann)
     assert table.events(RoomClosed) == [RoomClosed("free", room.id, "closed")]
     assert table.lobby(room.lobby).state is LobbyState.CLOSED
     assert table.state.count(Action) == 0
@@ -260,42 +255,42 @@ def test_only_the_host_closes_the_room(table, who, why):
     players = {name: table.make_guest(name) for name in ("ann", "bob", "eve")}
     room = table.make_room(players["ann"], players["bob"])
     with raises_code(why):
-        table.execute(close_room, room_id=room.id, by=players[who])
+        table.execute(members.close, kind=Room, id=room.id, by=players[who])
 
 
 def test_a_room_is_closed_once(table):
     ann = table.make_guest()
     room = table.make_room(ann)
-    table.execute(close_room, room_id=room.id, by=ann)
+    table.execute(members.close, kind=Room, id=room.id, by=ann)
     with raises_code(ErrorCode.ROOM_ENDED):
-        table.execute(close_room, room_id=room.id, by=ann)
+        table.execute(members.close, kind=Room, id=room.id, by=ann)
 
 
 def test_what_a_member_says_is_for_members(table):
     ann = table.make_guest("Ann")
     room = table.make_room(ann)
-    entry = table.execute(chat_in_room, room_id=room.id, player_id=ann, text="hi")
+    entry = table.execute(members.chat, kind=Room, id=room.id, player_id=ann, text="hi")
     assert entry.topics == (topics.room_chat(room.id),)
     assert entry.event == RoomChat("free", room.id, ann, "Ann", "hi")
 
 
 def test_members_may_talk_about_the_game_after_it(table):
     room = won(table)
-    table.execute(chat_in_room, room_id=room.id, player_id=room.roster.host, text="gg")
+    table.execute(members.chat, kind=Room, id=room.id, player_id=room.roster.host, text="gg")
 
 
 def test_a_stranger_says_nothing(table):
     room = table.make_room(table.make_guest())
     with raises_code(ErrorCode.NOT_MEMBER):
-        table.execute(chat_in_room, room_id=room.id, player_id=table.make_guest(), text="hi")
+        table.execute(members.chat, kind=Room, id=room.id, player_id=table.make_guest(), text="hi")
 
 
 def test_a_room_where_people_only_talk_is_not_idle_and_not_rewritten_each_time(table):
     ann = table.make_guest()
     room = table.make_room(ann)
     table.now += TOUCH_SECONDS - 1
-    table.execute(chat_in_room, room_id=room.id, player_id=ann, text="hi")
+    table.execute(members.chat, kind=Room, id=room.id, player_id=ann, text="hi")
     assert table.room(room.id) is room
     table.now += 1
-    table.execute(chat_in_room, room_id=room.id, player_id=ann, text="hi")
+    table.execute(members.chat, kind=Room, id=room.id, player_id=ann, text="hi")
     assert table.room(room.id).touched == table.now

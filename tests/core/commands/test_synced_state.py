@@ -5,6 +5,7 @@ import json
 import pytest
 
 from coalserver.core import topics
+from coalserver.core.commands import members
 from coalserver.core.commands.cleanup import delete_expired_lobbies_and_rooms
 from coalserver.core.commands.hosts import (
     join_host,
@@ -12,10 +13,10 @@ from coalserver.core.commands.hosts import (
     register_host,
     update_host_profile,
 )
-from coalserver.core.commands.rooms import leave_room
 from coalserver.core.commands.synced_state import send_binary, send_command, update_synced_state
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import BinarySent, CommandSent, SyncedStateChanged
+from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
 from tests.domain.builders import raises_code
 
@@ -92,7 +93,7 @@ def test_a_room_without_a_source_of_truth_keeps_no_state(table):
 
 def test_what_a_room_is_ends_with_it_and_is_forgotten_with_it(played, table):
     played.change(state=b"1")
-    table.execute(leave_room, room_id=played.room, player_id=played.host)
+    table.execute(members.leave, kind=Room, id=played.room, player_id=played.host)
     with raises_code(ErrorCode.ROOM_ENDED):
         played.change(state=b"2")
     assert played.state == 1

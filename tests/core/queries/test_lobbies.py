@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from coalserver.core.commands.lobbies import close_lobby, join_lobby
+from coalserver.core.commands import members
+from coalserver.core.commands.lobbies import join_lobby
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.lobbies import (
     get_lobby,
@@ -49,14 +50,14 @@ def test_what_never_was_is_not_found(table, query, name):
 def test_what_is_gone_is_still_found(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
-    table.execute(close_lobby, lobby_id=lobby.id, by=ann)
+    table.execute(members.close, kind=Lobby, id=lobby.id, by=ann)
     assert not table.query(get_lobby, game="free", id=lobby.id).open
 
 
 def test_my_lobbies_are_those_that_are_open(table):
     ann = table.make_guest()
     first, second, third = (table.make_lobby(ann) for _ in range(3))
-    table.execute(close_lobby, lobby_id=first.id, by=ann)
+    table.execute(members.close, kind=Lobby, id=first.id, by=ann)
     table.execute(start_lobby, lobby_id=second.id, by=ann)
     assert table.query(lobbies_of_player, player=ann) == [third]
 

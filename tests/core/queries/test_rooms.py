@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from coalserver.core.commands.rooms import close_room, leave_room
+from coalserver.core.commands import members
 from coalserver.core.queries.rooms import (
     get_room,
     joinable_rooms,
@@ -27,7 +27,7 @@ def test_a_room_is_found_in_its_game_only_also_when_it_is_over(table, query, by)
     assert table.query(query, game="free", **name) == room
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
         table.query(query, game="noughts", **name)
-    table.execute(close_room, room_id=room.id, by=ann)
+    table.execute(members.close, kind=Room, id=room.id, by=ann)
     assert table.query(query, game="free", **name).ended
 
 
@@ -42,14 +42,14 @@ def test_the_room_of_a_player_of_one_game_is_the_one_that_runs(table):
     assert table.query(room_of_player, player=pat) is None
     room = table.make_room(pat)
     assert table.query(room_of_player, player=pat) == room
-    table.execute(close_room, room_id=room.id, by=pat)
+    table.execute(members.close, kind=Room, id=room.id, by=pat)
     assert table.query(room_of_player, player=pat) is None
 
 
 def test_my_rooms_are_those_that_run(table):
     ann = table.make_guest()
     first, second = table.make_room(ann), table.make_room(ann)
-    table.execute(close_room, room_id=first.id, by=ann)
+    table.execute(members.close, kind=Room, id=first.id, by=ann)
     assert table.query(rooms_of_player, player=ann) == [second]
 
 
@@ -59,7 +59,7 @@ def test_my_rooms_of_a_game_run_are_over_or_both_newest_first(table, active, whi
     first = table.make_room(ann)
     table.make_room(ann)
     table.make_started_room(ann, table.make_guest())
-    table.execute(close_room, room_id=first.id, by=ann)
+    table.execute(members.close, kind=Room, id=first.id, by=ann)
     found, total = table.query(
         past_and_present_rooms, game="free", player=ann, active=active, limit=20, offset=0
     )
@@ -78,7 +78,7 @@ def test_my_rooms_come_in_pages(table):
 def test_a_room_that_was_left_is_not_mine(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
-    table.execute(leave_room, room_id=room.id, player_id=bob)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
     found, _ = table.query(
         past_and_present_rooms, game="free", player=bob, active=None, limit=20, offset=0
     )
@@ -95,7 +95,7 @@ def test_a_seat_that_was_given_up_under_rules_is_no_free_place(table):
     table.set_rules("free", make_rules())
     ann, bob, cid = (table.make_guest() for _ in range(3))
     room = table.make_started_room(ann, bob, cid, game="free", transfer_host=True)
-    table.execute(leave_room, room_id=room.id, player_id=cid)
+    table.execute(members.leave, kind=Room, id=room.id, player_id=cid)
     assert not table.room(room.id).ended
     assert table.query(open_rooms, game="free", limit=20, offset=0) == ([], 0)
     assert table.query(joinable_rooms, game="free", limit=20) == []

@@ -194,7 +194,7 @@ def test_kick_by_a_member_after_the_start_raises_not_host():
 
 
 def test_lobby_expires_when_its_host_is_removed():
-    dropped = make_lobby(1, 2).remove_member(1, NOW, CloseReason.EXPIRED)
+    dropped = make_lobby(1, 2).time_out_member(1, NOW)
     assert (dropped.state, dropped.close_reason) == (LobbyState.CLOSED, CloseReason.EXPIRED)
 
 

@@ -64,39 +64,39 @@ def test_player_without_a_seat_cannot_play():
 
 
 def test_room_continues_when_a_member_leaves():
-    left = make_room(1, 2).leave(2, None, NOW)
+    left = make_room(1, 2).leave(2, NOW)
     assert (list(left.roster), left.ended) == ([1], False)
 
 
 def test_player_without_a_seat_cannot_leave():
     with raises_code(ErrorCode.NOT_MEMBER):
-        make_room(1).leave(2, None, NOW)
+        make_room(1).leave(2, NOW)
 
 
 def test_can_leave_applies_to_members_but_not_to_the_host():
     room = make_room(1, 2, can_leave=False, transfer_host=True)
     with raises_code(ErrorCode.CANNOT_LEAVE):
-        room.leave(2, None, NOW)
-    assert list(room.leave(1, None, NOW).roster) == [2]
+        room.leave(2, NOW)
+    assert list(room.leave(1, NOW).roster) == [2]
 
 
 def test_room_closes_when_the_host_leaves():
-    left = make_room(1, 2).leave(1, None, NOW)
+    left = make_room(1, 2).leave(1, NOW)
     assert (left.close_reason, left.closed) == (CloseReason.HOST_LEFT, NOW)
 
 
 def test_host_transfer_keeps_the_room_running():
-    left = make_room(1, 2, transfer_host=True).leave(1, None, NOW)
+    left = make_room(1, 2, transfer_host=True).leave(1, NOW)
     assert (left.ended, left.roster.host) == (False, 2)
 
 
 def test_room_closes_when_the_last_member_leaves():
-    assert make_room(1, transfer_host=True).leave(1, None, NOW).close_reason is CloseReason.EMPTY
+    assert make_room(1, transfer_host=True).leave(1, NOW).close_reason is CloseReason.EMPTY
 
 
 def test_player_without_a_seat_cannot_be_removed():
     with raises_code(ErrorCode.NOT_MEMBER):
-        make_room(1).remove_member(2, None, NOW)
+        make_room(1).remove_member(2, NOW)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ def test_player_without_a_seat_cannot_be_removed():
 )
 def test_kick_is_refused(by, player, code):
     with raises_code(code):
-        make_room(1, 2).kick(by, player, None, NOW)
+        make_room(1, 2).kick(by, player, NOW)
 
 
 def test_kick_frees_the_seat():
-    assert list(make_room(1, 2).kick(1, 2, None, NOW).roster) == [1]
+    assert list(make_room(1, 2).kick(1, 2, NOW).roster) == [1]
 
 
 def test_host_sets_and_removes_the_password():

@@ -169,26 +169,26 @@ def test_failing_seen_is_reported():
 
 def test_left_receives_the_seat():
     rules = make_rules()
-    left = make_room_with_rules(rules, 1, 2, 3).leave(2, rules, NOW)
+    left = make_room_with_rules(rules, 1, 2, 3).leave(2, NOW, rules)
     assert json.loads(left.state)["left"] == [1]
 
 
 def test_leaving_may_produce_an_outcome():
     rules = make_rules(outcome=lambda state: {"lost": state["left"]} if state["left"] else None)
-    left = make_room_with_rules(rules, 1, 2).leave(2, rules, NOW)
+    left = make_room_with_rules(rules, 1, 2).leave(2, NOW, rules)
     assert (left.close_reason, left.outcome) == (CloseReason.FINISHED, b'{"lost":[1]}')
 
 
 def test_outcome_takes_precedence_over_host_left():
     rules = make_rules(outcome=lambda state: {"lost": state["left"]} if state["left"] else None)
-    left = make_room_with_rules(rules, 1, 2).leave(1, rules, NOW)
+    left = make_room_with_rules(rules, 1, 2).leave(1, NOW, rules)
     assert (left.close_reason, left.outcome) == (CloseReason.FINISHED, b'{"lost":[0]}')
 
 
 def test_undecided_room_closes_when_the_host_leaves():
     rules = make_rules()
     assert (
-        make_room_with_rules(rules, 1, 2).leave(1, rules, NOW).close_reason is CloseReason.HOST_LEFT
+        make_room_with_rules(rules, 1, 2).leave(1, NOW, rules).close_reason is CloseReason.HOST_LEFT
     )
 
 
@@ -197,20 +197,20 @@ def test_failing_rules_prevent_leaving(left):
     rules = make_rules(left=left)
     room = make_room_with_rules(rules, 1, 2, 3, transfer_host=True)
     with raises_code(ErrorCode.RULES_FAILED):
-        room.leave(2, rules, NOW)
+        room.leave(2, NOW, rules)
     assert 2 in room.roster
 
 
 @pytest.mark.parametrize("left", [explode, lambda state, seat: {1}])
 def test_failing_rules_do_not_prevent_removal(left):
     rules = make_rules(left=left)
-    room = make_room_with_rules(rules, 1, 2, 3, transfer_host=True).remove_member(2, rules, NOW)
+    room = make_room_with_rules(rules, 1, 2, 3, transfer_host=True).remove_member(2, NOW, rules)
     assert (list(room.roster), room.close_reason) == ([1, 3], CloseReason.CLOSED)
 
 
 def test_seat_left_in_a_game_with_rules_is_not_reassigned():
     rules = make_rules()
-    room = make_room_with_rules(rules, 1, 2, 3).leave(2, rules, NOW)
+    room = make_room_with_rules(rules, 1, 2, 3).leave(2, NOW, rules)
     with raises_code(ErrorCode.ROOM_FULL):
         room.add_member(4, NOW)
 

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.games import add_game
-from coalserver.core.commands.lobbies import chat_in_lobby, join_lobby, open_lobby
+from coalserver.core.commands.lobbies import join_lobby, open_lobby
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
+from coalserver.domain.play.lobby import Lobby
 from coalserver.security.passwords import PasswordService
 from coalserver.server.app import build_application
 from coalserver.storage.memory import MemoryStore
@@ -55,7 +57,9 @@ class Place:
         return self.lines[-1]
 
     async def say(self, text: str) -> int:
-        entry = await self.core.execute(chat_in_lobby, lobby_id=1, player_id=self.ann, text=text)
+        entry = await self.core.execute(
+            members.chat, kind=Lobby, id=1, player_id=self.ann, text=text
+        )
         return entry.id
 
     @property
