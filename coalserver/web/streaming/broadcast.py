@@ -1,6 +1,6 @@
-"""Choruses: open streams that are told the same. One waits for all of them and writes to each.
+"""Broadcast groups: open streams that receive the same bytes. One waiter of the feed writes to all of them.
 
-To wake a stream by itself, and let it look for what it is told, costs half as much again as to write to it.
+Waking each stream to read for itself costs half as much again as writing to it.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ from weakref import WeakValueDictionary
 from coalserver.web.context import AppContext
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 
-#: Bytes a client may leave unread before nothing more is written to it.
+#: Unread bytes above which a stream is not written to.
 HIGH_WATER_MARK = 64 * 1024
 
 FrameEncoder = Callable[[int, bytes], bytes]
 
 
 class BroadcastMember(Protocol):
-    """One of a chorus. Woken by itself it may leave, or go ahead of the others."""
+    """A stream in a group. It may also be woken by its own topics, then leave or advance on its own."""
 
     cursor: int
     #: Seconds in which nothing was written.
@@ -31,9 +31,9 @@ class BroadcastMember(Protocol):
 
 
 class BroadcastGroup:
-    """An audience, in one form. Those of it who have heard everything so far are told together.
+    """The streams of one audience and transport that have received everything so far.
 
-    It is woken after everyone who waits for himself: who may hear less from now on has left by then.
+    The feed wakes groups after single waiters, so that a stream that lost access has left by then.
     """
 
     __slots__ = (
@@ -50,13 +50,13 @@ class BroadcastGroup:
         self._subscription = subscription
         self._encode_frame = encode_frame
         self._members: dict[BroadcastMember, asyncio.WriteTransport] = {}
-        #: All of them have heard what is up to here; those who were woken by themselves even more.
+        #: Every member has received the entries up to here; some have received more.
         self._cursor = -1
         self._cached_at = (-1, -1)
         self._cached = (b"", -1)
 
     def frames_after(self, cursor: int) -> tuple[bytes, int]:
-        """Frames after a cursor that memory covers, and the cursor up to which all was looked at."""
+        """Return the frames after a cursor that is in memory, and the cursor up to which entries were read."""
         at = (cursor, self._feed.head)
         if at != self._cached_at:
             rendered, upto = read_memory(self._app, self._api_name, self._subscription, cursor)
@@ -67,7 +67,7 @@ class BroadcastGroup:
         return self._cached
 
     def join(self, member: BroadcastMember, transport: asyncio.WriteTransport) -> None:
-        """Tell this one, who has heard everything so far, together with the others."""
+        """Add a stream that has received everything so far."""
         first = not self._members
         self._members[member] = transport
         if first:
@@ -75,12 +75,12 @@ class BroadcastGroup:
             self._feed.subscribe(self._subscription.topics, self, last=True)
 
     def leave(self, member: BroadcastMember) -> None:
-        """Tell this one nothing more. Safe for one who never joined."""
+        """Remove a stream, if it is a member."""
         if self._members.pop(member, None) is not None and not self._members:
             self._feed.unsubscribe(self._subscription.topics, self)
 
     def wake(self) -> None:
-        """Write what is new to all of them."""
+        """Write new entries to all members."""
         feed = self._feed
         if feed.closed or not feed.covers(self._cursor):
             self._wake_each(list(self._members))
@@ -116,7 +116,7 @@ class BroadcastGroup:
 
 
 class BroadcastGroups:
-    """Every chorus somebody is in, or was told by just now."""
+    """The groups that have members, of all transports and APIs."""
 
     def __init__(self, app: AppContext) -> None:
         self._app = app
@@ -125,7 +125,7 @@ class BroadcastGroups:
     def get_or_create(
         self, transport: str, api_name: str, subscription: Subscription, encode_frame: FrameEncoder
     ) -> BroadcastGroup:
-        """The one for who hears this in this form: two forms are two frames."""
+        """Return the group of a subscription for one transport."""
         group_key = (transport, api_name, subscription.audience, subscription.topics)
         group = self._groups.get(group_key)
         if group is None:

@@ -1,4 +1,4 @@
-"""Duplex: a WebSocket on which a client both hears what is said and speaks itself."""
+"""Duplex streams: WebSockets that send events and receive messages."""
 
 import asyncio
 import logging
@@ -15,16 +15,16 @@ from coalserver.web.streaming.subscriptions import Subscribe, Subscription
 
 log = logging.getLogger(__name__)
 
-#: Seconds in which what a client said before it went is still heard.
+#: Seconds after the end in which received messages are still handled.
 DRAIN_SECONDS = 5
-#: Does what a message asks. It words refusals itself; a write that failed ends the socket.
+#: Handles one message and sends its own errors. StoreFailed closes the socket.
 OnMessage = Callable[[WSMessage], Awaitable[None]]
 
 
 class DuplexStream(EventStream):
-    """A pusher that asks at each wake what there is to hear, and ends when that is over and told.
+    """A stream with a subscription of its own, which is evaluated at each wake-up.
 
-    What it is told is for it alone, so it waits for itself.
+    It joins no group, and closes when the subscription has ended and everything is sent.
     """
 
     def wake(self) -> None:
@@ -52,9 +52,9 @@ async def run_duplex(
     on_message: OnMessage,
     encode_frame: FrameEncoder,
 ) -> None:
-    """Push what is said after the cursor, and read what the client says, until either ends.
+    """Send the entries after the cursor and handle messages until either side closes.
 
-    Messages are heard one after another: the next when what the last one did is on disk.
+    Messages are handled one after another: each after the effects of the last one are on disk.
     """
     stream = DuplexStream(ctx, subscribe, cursor, "duplex", encode_frame)
     reader = asyncio.create_task(_read(socket, on_message))
@@ -65,7 +65,7 @@ async def run_duplex(
         async with asyncio.timeout(CLOSING_SECONDS):
             await socket.close(code=code)
     except TimeoutError:
-        # Who takes nothing does not take the close code either.
+        # A client that reads nothing does not read the close frame either.
         if transport is not None:
             transport.abort()
     finally:
@@ -75,13 +75,13 @@ async def run_duplex(
 
 
 def _close_code(reader: "asyncio.Task[None]") -> int:
-    """The close code for how reading ended; what was no client's doing is logged."""
+    """Return the close code for how reading ended; log an unexpected exception."""
     error = None if reader.cancelled() else reader.exception()
     if isinstance(error, StoreFailed):
         return WSCloseCode.SERVICE_RESTART
     if error is None or isinstance(error, ConnectionError):
         return WSCloseCode.OK
-    log.error("A message could not be heard.", exc_info=error)
+    log.error("A WebSocket message failed.", exc_info=error)
     return WSCloseCode.INTERNAL_ERROR
 
 

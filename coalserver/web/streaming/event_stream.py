@@ -1,7 +1,7 @@
-"""Pushing: server-sent events and WebSockets. A pusher writes to its transport as soon as it is woken.
+"""Event streams: server-sent events and WebSockets, and the choice of transport.
 
-There is no queue for a client: one that reads slowly has an old cursor, and one that takes nothing for half a
-minute is closed with a code that means *resume from your cursor*.
+A client has no queue: one that reads slowly has an old cursor, and one that reads nothing for half a minute is
+closed with a code that means *resume from your cursor*.
 """
 
 import asyncio
@@ -29,21 +29,21 @@ from coalserver.web.streaming.subscriptions import (
     read,
 )
 
-#: A client that takes nothing for so many seconds is told to come back.
+#: Seconds without reading after which a client is closed with TRY_AGAIN.
 STALLED_SECONDS = 30
-#: How long a close code may take to arrive.
+#: Seconds for the closing handshake.
 CLOSING_SECONDS = 5
-#: How often a quiet line says that it is open.
+#: Seconds between keep-alive comments on a quiet stream.
 KEEP_ALIVE_SECONDS = 15
-#: Closed because the client was too slow: resume from your cursor.
+#: Close code for slow clients: resume from your cursor.
 TRY_AGAIN = WSCloseCode.TRY_AGAIN_LATER
 REFUSED = WSCloseCode.POLICY_VIOLATION
 
 
 class EventStream:
-    """One open stream: reads after its cursor whenever it is woken, and writes what it finds.
+    """One open stream: reads the entries after its cursor when it is woken, and writes them.
 
-    Once it has told everything it waits in a chorus, and for itself only on the topic that is its own.
+    A stream that has sent everything joins its broadcast group, and waits itself only for its control topic.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class EventStream:
     ) -> None:
         self.ctx = ctx
         self.cursor = cursor
-        #: Why it ended, once it has: a close code.
+        #: The close code, once the stream has ended.
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._subscribe = subscribe
         self._feed = ctx.core.feed
         self._transport = ctx.request.transport
-        #: The topics on which it is enrolled.
+        #: The topics on which the stream itself waits.
         self._waiting_on: tuple[Topic, ...] = ()
-        #: The newest entry when the subscription was found: what comes later may change it.
+        #: The newest entry when the subscription was evaluated; later ones may change it.
         self._subscribed_at = self._feed.head
         self._transport_name = transport_name
         self._encode_frame = encode_frame
@@ -75,12 +75,12 @@ class EventStream:
         self.idle_seconds = 0
 
     def start(self) -> None:
-        """Begin: say what is due, then wait for more."""
+        """Send what is due and wait for more."""
         self.ctx.app.timers.watch(self)
         self.wake()
 
     def stop(self) -> None:
-        """Be woken no more."""
+        """Release everything that refers to the stream."""
         self._feed.unsubscribe(self._waiting_on, self)
         self.ctx.app.timers.unwatch(self)
         if self._catching_up is not None:
@@ -93,14 +93,14 @@ class EventStream:
             self.ended.set_result(code)
 
     def gap_notice(self) -> bytes | None:
-        """What to say first if events after the cursor are kept no more; the cursor moves past them."""
+        """Return the first message if events after the cursor are no longer kept, and move the cursor past them."""
         if not self._feed.has_gap(self.cursor):
             return None
         self.cursor = max(self.cursor, self._feed.oldest - 1)
         return b'{"type":"lost","floor":%d}' % self._feed.oldest
 
     def wake(self) -> None:
-        """Write everything after the cursor. Who is woken stays enrolled."""
+        """Write everything after the cursor. The stream stays subscribed."""
         transport, feed = self._transport, self._feed
         if transport is None or transport.is_closing() or self.ended.done():
             return self.close(WSCloseCode.GOING_AWAY)
@@ -129,7 +129,7 @@ class EventStream:
         self.close(WSCloseCode.INTERNAL_ERROR)
 
     def expire(self) -> None:
-        """Once a second: is the client still taking anything, and is the line still alive?"""
+        """Check once a second whether the client is connected and reading."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return self.close(WSCloseCode.GOING_AWAY)
@@ -144,7 +144,7 @@ class EventStream:
                 self._stalled_seconds += 1
 
     def _current_subscription(self) -> Subscription | None:
-        """What the caller may hear by now; None where that is nothing any more."""
+        """Return the caller's current subscription; None once the caller has lost access."""
         control_topic = self._subscription.control_topic
         if control_topic is not None and self._feed.has_newer(
             (control_topic,), self._subscribed_at
@@ -157,7 +157,7 @@ class EventStream:
         return self._subscription
 
     def _use_subscription(self, subscription: Subscription) -> None:
-        """Hear this from now on."""
+        """Replace the subscription, and leave the group if another one fits it."""
         group = self._group_for(subscription)
         if group is not self._group:
             self._leave_group()
@@ -170,24 +170,23 @@ class EventStream:
         )
 
     def _wait_for_more(self, transport: asyncio.WriteTransport) -> None:
-        """Everything is told: wait for more, together with those who hear the same."""
+        """Join the group to wait for more, and wait for the control topic alone."""
         control_topic = self._subscription.control_topic
         self._wait_on(() if control_topic is None else (control_topic,))
         self._group.join(self, transport)
 
     def _leave_group(self) -> None:
-        """Be told nothing together with others."""
         self._group.leave(self)
 
     def _wait_on(self, topics: tuple[Topic, ...]) -> None:
-        """Be woken for these, and for nothing else."""
+        """Wait for exactly these topics."""
         if topics != self._waiting_on:
             self._feed.unsubscribe(self._waiting_on, self)
             self._waiting_on = topics
             self._feed.subscribe(topics, self)
 
     async def _catch_up(self, transport: asyncio.WriteTransport) -> None:
-        """Read from disk what memory no longer holds, no faster than the client takes it."""
+        """Send entries that are only on disk, no faster than the client reads them."""
         app, api_name = self.ctx.app, self.ctx.api.name
         try:
             while not self._feed.covers(self.cursor):
@@ -227,7 +226,7 @@ async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamR
 async def server_sent_events(
     ctx: RequestContext, subscribe: Subscribe, cursor: int
 ) -> web.StreamResponse:
-    """Server-sent events: `id:` and `data:` for each entry, comments while it is quiet."""
+    """Serve server-sent events: `id:` and `data:` per entry, comments as keep-alive."""
     stream = EventStream(ctx, subscribe, cursor, "sse", sse_frame)
     lost = stream.gap_notice()
     head = (
@@ -238,17 +237,17 @@ async def server_sent_events(
     first = b": open\n\n" if lost is None else b"event: lost\ndata: %b\n\n" % lost
     transport = ctx.request.transport
     if transport is None or transport.is_closing():
-        raise ConnectionResetError("the client has gone")
-    # Not chunked: the same bytes go to everyone, and the stream ends with its connection.
+        raise ConnectionResetError("the client has disconnected")
+    # Not chunked, so that all clients receive the same bytes; the stream ends with its connection.
     transport.write(head + first)
     if await hold_open(ctx, stream, b": \n\n") == TRY_AGAIN:
-        # Closed in peace it would wait for ever to be read.
+        # A regular close would wait until the client has read everything.
         transport.abort()
     return AlreadySent(keep_alive=False)
 
 
 async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
-    """A WebSocket: first the cursor, then an entry a message. What the client says is not listened to."""
+    """Serve a WebSocket: first the cursor, then one message per entry. The client's messages are ignored."""
     stream = EventStream(ctx, subscribe, cursor, "ws", ws_frame)
     socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=4096)
     if not socket.can_prepare(ctx.request):
@@ -269,7 +268,7 @@ async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
         async with asyncio.timeout(CLOSING_SECONDS):
             await socket.close(code=code)
     except TimeoutError:
-        # Who takes nothing does not take the close code either.
+        # A client that reads nothing does not read the close frame either.
         if transport is not None:
             transport.abort()
     finally:
@@ -278,7 +277,7 @@ async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
 
 
 async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes | None) -> int:
-    """Keep a stream open until it ends; its player is there for as long."""
+    """Keep a stream open until it ends; return its close code. Its player is online meanwhile."""
     presence, player = ctx.core.presence, ctx.caller.player_id
     if player:
         presence.hold(player)
@@ -306,7 +305,7 @@ def sse_frame(id: int, payload: bytes) -> bytes:
 
 
 def ws_frame(id: int, payload: bytes) -> bytes:
-    """A text frame as RFC 6455 has it: from a server, not masked."""
+    """Return an unmasked text frame (RFC 6455)."""
     size = len(payload)
     if size < 126:
         return b"\x81" + bytes((size,)) + payload
@@ -316,7 +315,7 @@ def ws_frame(id: int, payload: bytes) -> bytes:
 
 
 async def _drain(socket: web.WebSocketResponse) -> None:
-    """Read so that pings are answered and a close is seen."""
+    """Read messages so that aiohttp answers pings and notices the close."""
     async for message in socket:
         if message.type is WSMsgType.ERROR:
             return

@@ -1,4 +1,4 @@
-"""Long-polls: the transport that needs nothing of its client."""
+"""Long-polls: a response as soon as there are entries, or after the wait."""
 
 import asyncio
 import random
@@ -25,14 +25,14 @@ from coalserver.web.streaming.timers import Handle
 
 T = TypeVar("T")
 
-#: Longest time a client may ask a poll to wait.
+#: Longest wait that a client may request.
 MAX_WAIT_SECONDS = 60
 LOST_HEADER = "X-Events-Lost"
 
 
 @dataclass(frozen=True, slots=True)
 class PollPlan:
-    """What one caller's polls of one URL have in common; it outlives the request that made it."""
+    """What all polls of one URL by one caller share. It outlives the request that created it."""
 
     app: AppContext
     api: Api
@@ -41,11 +41,14 @@ class PollPlan:
     wait: float
 
     def jittered_wait(self) -> float:
-        """Seconds until this poll ends. Polls that began together need not end together."""
+        """Return the seconds that a poll waits, with jitter so that polls do not all end at once."""
         return self.wait - random.random() * min(3.0, self.wait / 10)
 
     def shared_response(self, subscription: Subscription, cursor: int) -> bytes | None:
-        """The whole answer, head and body, for everyone at this cursor; None where it is not so simple."""
+        """Return the whole response, head and body, for all callers at this cursor.
+
+        None if there is nothing to send, or only an ordinary request can answer.
+        """
         feed = self.app.core.feed
         if (
             feed.closed
@@ -69,7 +72,7 @@ class PollPlan:
         return self.response_bytes([payload for _, payload in rendered], upto) if rendered else None
 
     def response_bytes(self, payloads: list[bytes], cursor: int) -> bytes:
-        """An answer as it goes over the wire."""
+        """Return a response as it is written to the transport."""
         body = b"[%b]" % b",".join(payloads)
         return (
             b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n"
@@ -79,7 +82,7 @@ class PollPlan:
 
 
 async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
-    """Everything after the cursor, or what comes within the time asked for, or []."""
+    """Respond with the entries after the cursor, waiting for the first one; `[]` if none comes in time."""
     max_wait = min(int(ctx.app.poll_seconds), MAX_WAIT_SECONDS)
     wait = int_query_param(ctx, "wait", max_wait, 0, MAX_WAIT_SECONDS)
     core, player = ctx.core, ctx.caller.player_id
@@ -101,7 +104,7 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
                 continue
             if parking and parking.try_park(ctx.request, plan, subscription, cursor):
                 return AlreadySent(ctx.request.keep_alive)
-            if await poll.wait_for_news(subscription, cursor, shareable=not lost):
+            if await poll.wait_for_entries(subscription, cursor, shareable=not lost):
                 return AlreadySent(ctx.request.keep_alive)
     finally:
         poll.close()
@@ -119,7 +122,7 @@ def _poll_response(payloads: list[bytes], cursor: int, lost: bool) -> web.Stream
 
 
 class LongPoll:
-    """A long-poll whose request waits in its handler: woken by the feed, or by the time."""
+    """A long-poll that waits in its handler until the feed or the timer wakes it."""
 
     __slots__ = (
         "timed_out",
@@ -146,8 +149,10 @@ class LongPoll:
         if self._timer is not None:
             self._plan.app.timers.cancel(self, self._timer)
 
-    async def wait_for_news(self, subscription: Subscription, cursor: int, shareable: bool) -> bool:
-        """Wait until there is something to read or time is up; True if the answer was written meanwhile."""
+    async def wait_for_entries(
+        self, subscription: Subscription, cursor: int, shareable: bool
+    ) -> bool:
+        """Wait for entries or the end of the wait; return True if the response was written meanwhile."""
         feed = self._plan.app.core.feed
         if self._timer is None:
             self._timer = self._plan.app.timers.add(self, self._plan.jittered_wait())
@@ -162,7 +167,7 @@ class LongPoll:
         return self._answered
 
     def wake(self) -> None:
-        """Write the answer that all who wait at this cursor share; where it is not so simple, try again."""
+        """Write the response shared by all polls at this cursor, or let the handler read again."""
         if self._waiter is None or self._waiter.done():
             return
         request, subscription = self._request, self._subscription
@@ -209,8 +214,8 @@ async def poll_until(
             waiter = alarm.waiter = FutureWaiter()
             core.feed.add_waiter(topics, waiter)
             try:
-                result, enough = await check()
-                if enough or alarm.expired or core.feed.closed:
+                result, final = await check()
+                if final or alarm.expired or core.feed.closed:
                     return result
                 await waiter.future
             finally:

@@ -1,14 +1,13 @@
-"""Parked transports: a poll that only repeats the last one waits without a request, a task or a future.
+"""Parked polls: a poll that only repeats the previous one waits without a request, a task or a future.
 
-The first poll of a connection goes the ordinary way: router, caller, handler. If it was fine, its bytes before
-and after the cursor's digits are kept, and if there is nothing to tell it the protocol waits in the handler's
-place. A later request with the same bytes around other digits can mean nothing else, so the protocol answers or
-parks it itself. Whatever differs, comes in pieces, or asks for more than memory holds, goes the ordinary way
-again.
+The first poll of a connection is handled as usual: router, authentication, handler. Its bytes before and after the
+cursor's digits are kept, and if there are no entries yet, the protocol waits in place of the handler. A later request
+that differs in those digits only has the same meaning, so the protocol answers or parks it itself. Any other request,
+a partial one, and one that needs entries from disk are handled as usual.
 
-This leans on private members of aiohttp's `RequestHandler`: `_request_count`, `_messages`, `_paused`, `_close`,
+This relies on private members of aiohttp's `RequestHandler`: `_request_count`, `_messages`, `_paused`, `_close`,
 `_force_close`, `_upgraded`, `_payload_parser`, `_next_keepalive_close_time` and `_keepalive_timeout`. They are
-named here and nowhere else, and setup.cfg pins aiohttp's minor version.
+used in no other module, and setup.cfg pins aiohttp's minor version.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from coalserver.web.streaming.long_poll import PollPlan
     from coalserver.web.streaming.subscriptions import Subscription
 
-#: Longer heads are read the ordinary way.
+#: Larger requests are handled as usual.
 MAX_HEAD_BYTES = 4096
-#: Bytes that may wait behind a parked poll before its client is read no further.
+#: Bytes buffered behind a parked poll before reading from its client pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
 _CURSOR = b"after-event-id="
 
 
 class ParkingProtocol(RequestHandler):
-    """A connection that can park a poll. Itself the feed's waiter and the timers' sleeper."""
+    """A connection that can park a poll. It is the waiter of the feed and of the timers itself."""
 
     __slots__ = (
         "_raw", "_plan", "_before", "_after", "_finished_count",
@@ -40,12 +39,12 @@ class ParkingProtocol(RequestHandler):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: The last bytes read, if they were one whole GET.
+        #: The last bytes read, if they were one complete GET request.
         self._raw = b""
         self._plan: PollPlan | None = None
         self._before = self._after = b""
         self._finished_count = 0
-        #: What the parked poll listens to; None while none is parked.
+        #: The subscription of the parked poll; None while none is parked.
         self._parked_subscription: Subscription | None = None
         self._cursor = -1
         self._timer: Handle | None = None
@@ -54,7 +53,7 @@ class ParkingProtocol(RequestHandler):
     def try_park(
         self, request: web.Request, plan: "PollPlan", subscription: "Subscription", cursor: int
     ) -> bool:
-        """Park the request in hand: its handler has nothing more to do. False where it must wait itself."""
+        """Park the current request, so that its handler can return; False if the handler must wait itself."""
         self.remember_request(request, plan)
         if self._plan is not plan:
             return False
@@ -62,12 +61,12 @@ class ParkingProtocol(RequestHandler):
         return True
 
     def remember_request(self, request: web.Request, plan: "PollPlan") -> None:
-        """Later polls with this request's bytes around another cursor may be parked under this plan."""
+        """Allow later polls with the same bytes around another cursor to use this plan."""
         raw, self._raw = self._raw, b""
         start = raw.find(_CURSOR) + len(_CURSOR)
         line_end = raw.find(b"\r\n")
         plain = request.keep_alive and request.version.minor > 0 and not request.can_read_body
-        # Only this request is in hand, so the bytes are its own.
+        # No other request is in progress, so the last bytes read are this one's.
         only_request = self._request_count - self._finished_count == 1 and raw.startswith(b"GET ")
         if (
             not (plain and only_request and len(_CURSOR) <= start < line_end)
@@ -100,7 +99,7 @@ class ParkingProtocol(RequestHandler):
     async def finish_response(
         self, request: Any, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        # `_waiter` would be the wrong sign of rest: it is set one turn of the loop too late.
+        # Counted here: aiohttp sets `_waiter` one iteration of the loop after the response.
         done = await super().finish_response(request, resp, start_time)
         self._finished_count += 1
         return done
@@ -112,7 +111,7 @@ class ParkingProtocol(RequestHandler):
         super().connection_lost(exc)
 
     def wake(self) -> None:
-        """There is more: answer, or have the ordinary way answer."""
+        """Answer the parked poll, or hand it to aiohttp."""
         plan, subscription = self._plan, self._parked_subscription
         if plan is None or subscription is None:
             return
@@ -129,7 +128,7 @@ class ParkingProtocol(RequestHandler):
         if response is not None:
             self._unpark()
             return self._write(response)
-        # There are no words for what is new: the wait goes on, with the time that is left.
+        # The API shows none of the new entries: the wait continues with the remaining time.
         self._cursor = feed.head
         feed.add_waiter(subscription.all_topics, self)
 
@@ -138,7 +137,7 @@ class ParkingProtocol(RequestHandler):
             self.transport.abort()
 
     def expire(self) -> None:
-        """Nothing has come in the time asked for."""
+        """Answer without entries at the end of the wait."""
         plan = self._plan
         self._timer = None
         if plan is not None and self._parked_subscription is not None:
@@ -146,7 +145,7 @@ class ParkingProtocol(RequestHandler):
             self._write(plan.response_bytes([], max(self._cursor, plan.app.core.feed.head)))
 
     def _match_cursor(self, data: bytes) -> int | None:
-        """The cursor of a request that differs from the enrolled one in nothing else."""
+        """Return the cursor of a request that differs from the remembered one only there, else None."""
         before, after = self._before, self._after
         size = len(data) - len(before) - len(after)
         if not 0 < size <= 18 or not data.startswith(before) or not data.endswith(after):
@@ -155,7 +154,7 @@ class ParkingProtocol(RequestHandler):
         return int(digits) if digits.isdigit() else None
 
     def _can_answer(self, plan: "PollPlan", cursor: int) -> bool:
-        """Whether nothing else is in hand, and memory is enough to answer a poll."""
+        """Return whether no other request is in progress and the feed has the entries in memory."""
         core = plan.app.core
         return not (
             self._request_count != self._finished_count
@@ -173,7 +172,7 @@ class ParkingProtocol(RequestHandler):
         )
 
     def _answer_or_park(self, plan: "PollPlan", cursor: int) -> bool:
-        """Answer or park a poll; False where only the ordinary way can."""
+        """Answer or park a poll; False if aiohttp must handle it."""
         if not self._can_answer(plan, cursor):
             return False
         core = plan.app.core
@@ -190,7 +189,7 @@ class ParkingProtocol(RequestHandler):
                 core.record_activity(plan.player)
                 self._write(response)
                 return True
-            # There are no words for what is new: wait for more, if nothing else has changed.
+            # The API shows none of the new entries: wait, unless the caller's rights may have changed.
             if subscription.control_topic is not None and feed.has_newer(
                 (subscription.control_topic,), cursor
             ):
@@ -231,7 +230,7 @@ class ParkingProtocol(RequestHandler):
             self.data_received(buffered)
 
     def _hand_to_aiohttp(self) -> None:
-        """Hand the parked request to aiohttp's parser, as if it had come just now."""
+        """Hand the parked request to aiohttp's parser as if it had just arrived."""
         replayed = b"%b%d%b" % (self._before, self._cursor, self._after)
         buffered, self._buffered = self._buffered, b""
         self._plan = None
@@ -244,7 +243,7 @@ class ParkingProtocol(RequestHandler):
             self.data_received(buffered)
 
     def _buffer(self, data: bytes) -> None:
-        """Keep what a client sends on before its poll is answered: answers come in the order of requests."""
+        """Keep requests that arrive behind a parked poll: responses have the order of requests."""
         self._buffered += data
         if len(self._buffered) > MAX_BUFFERED_BYTES and self.transport is not None:
             self.transport.pause_reading()
@@ -260,7 +259,7 @@ class ParkingRunner(web.AppRunner):
 
 
 class ParkingServer(web.Server):
-    """aiohttp's server with our protocol; nothing else is changed."""
+    """aiohttp's server with ParkingProtocol for its connections."""
 
     def __call__(self) -> RequestHandler:
         return ParkingProtocol(self, loop=self._loop, **self._kwargs)

@@ -1,4 +1,4 @@
-"""Words: what is said of an entry, made once for each audience and shared by all who hear it."""
+"""Cache of rendered entries: each is rendered once per API and audience, and shared by all subscribers."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
@@ -7,14 +7,14 @@ T = TypeVar("T")
 
 
 class RenderCache:
-    """A small memory of what was made last. The oldest goes first."""
+    """A bounded cache that drops its oldest entries first."""
 
     def __init__(self, max_entries: int = 8192) -> None:
         self._max_entries = max_entries
         self._entries: dict[Hashable, object] = {}
 
     def get_or_render(self, cache_key: Hashable, render: Callable[[], T]) -> T:
-        """What was made under this name, or is made now."""
+        """Return the cached value, rendering and caching it if it is missing."""
         try:
             return self._entries[cache_key]  # type: ignore[return-value]
         except KeyError:
@@ -23,11 +23,11 @@ class RenderCache:
         return rendered
 
     def get(self, cache_key: Hashable) -> Any:
-        """What was put under this name, or None."""
+        """Return the cached value, or None."""
         return self._entries.get(cache_key)
 
     def put(self, cache_key: Hashable, rendered: object) -> None:
-        """Keep this under a name, for a while."""
+        """Cache a value. A full cache first drops an eighth of its entries."""
         if len(self._entries) >= self._max_entries:
             for oldest in list(self._entries)[: self._max_entries // 8]:
                 del self._entries[oldest]

@@ -1,8 +1,8 @@
-"""Outboxes: what sockets are to be told, written without waiting for any of them.
+"""Send buffers: frames for WebSockets, written without waiting for any client.
 
-Each has its own frames, which go out together at the end of the loop's turn. What a slow client leaves
-unread is bounded; above that it misses frames, and is told how many when it takes some again. One that
-does not catch up for long is let go.
+The frames of one WebSocket are written together at the end of an iteration of the event loop. The unread bytes of a
+slow client are bounded: above the limit it misses frames, and is told how many once it reads again. A client that does
+not catch up is disconnected.
 """
 
 import asyncio
@@ -12,26 +12,26 @@ from typing import Protocol
 from coalserver.web.streaming.timers import Timers
 from coalserver.web.streaming.websocket import WebSocketConnection
 
-#: Bytes a client may leave unread before it misses frames.
+#: Unread bytes above which a client misses frames.
 HIGH_WATER_MARK = 256 * 1024
-#: Bytes written at once after which it is worth looking whether they go out.
+#: Bytes of one write above which the transport's buffer is checked.
 FLUSH_BYTES = 64 * 1024
-#: Seconds a client may leave anything unread before it is let go.
+#: Seconds with unread bytes after which a client is disconnected.
 STALLED_SECONDS = 30
 
 
 class Owner(Protocol):
-    """Whose socket it is."""
+    """The owner of a WebSocket."""
 
     def missed(self, count: int) -> None:
-        """The client takes frames again, and was too slow for so many."""
+        """Report that the client reads again after it missed some frames."""
 
     def stalled(self) -> None:
-        """The client has not caught up for too long."""
+        """Report that the client has not caught up for STALLED_SECONDS."""
 
 
 class FlushScheduler:
-    """All outboxes with something to write at the end of this turn of the loop."""
+    """Flushes all buffers with frames at the end of an iteration of the event loop."""
 
     __slots__ = ("timers", "clock", "waiting", "_loop")
 
@@ -42,17 +42,17 @@ class FlushScheduler:
         self._loop = asyncio.get_running_loop()
 
     def schedule(self) -> None:
-        """Something waits: have all of it written at the end of this turn."""
+        """Flush the waiting buffers at the end of this iteration."""
         self._loop.call_soon(self._flush_all)
 
     def _flush_all(self) -> None:
         waiting, self.waiting = self.waiting, []
-        for outbox in waiting:
-            outbox.flush()
+        for send_buffer in waiting:
+            send_buffer.flush()
 
 
 class SendBuffer:
-    """What one socket is to be told. Itself the timers' sleeper while something is unread."""
+    """The unsent frames of one WebSocket. Watched by the timers while bytes are unread."""
 
     __slots__ = (
         "_socket", "_owner", "_scheduler", "_frames", "_size", "_full", "_missed", "_unread_since",
@@ -65,15 +65,15 @@ class SendBuffer:
         self._owner = owner
         self._scheduler = scheduler
         self._frames: list[bytes] = []
-        #: Bytes of these frames.
+        #: Bytes of `_frames`.
         self._size = 0
         self._full = False
         self._missed = 0
-        #: Since when it has not caught up; None while it has.
+        #: Time since which bytes have been unread; None if there are none.
         self._unread_since: float | None = None
 
     def send(self, frame: bytes) -> bool:
-        """Send a frame at the end of this turn; False where the client is too slow to have it."""
+        """Queue a frame for the end of this iteration; False if the client is too slow to receive it."""
         if self._full and self._still_full():
             self._missed += 1
             return False
@@ -90,7 +90,7 @@ class SendBuffer:
         return True
 
     def flush(self) -> None:
-        """Write what is there now."""
+        """Write all queued frames."""
         frames = self._frames
         if not frames:
             return
@@ -109,7 +109,7 @@ class SendBuffer:
         return self._full
 
     def expire(self) -> None:
-        """Once a second, while something is unread: has the client caught up?"""
+        """Check once a second whether the client has caught up."""
         since = self._unread_since
         if since is not None and self._socket.unread and not self._socket.ended.done():
             if self._scheduler.clock() - since >= STALLED_SECONDS:

@@ -1,6 +1,6 @@
-"""Listening: what a caller may hear, and the one way to read it after a cursor.
+"""Subscriptions: the topics that a caller may read, and reading their entries after a cursor.
 
-All transports read like this; what wakes them carries nothing.
+All transports read through this module; notifications of the feed carry no entries.
 """
 
 from bisect import insort
@@ -13,56 +13,60 @@ from coalserver.core.ports import Entry, Topic
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.context import AppContext, RequestContext, int_query_param
 
-#: How many entries one answer holds at most; a client that is behind asks again at once.
+#: Entries per response; a client that is further behind polls again at once.
 PAGE_SIZE = 100
 CURSOR_HEADER = "X-Event-Cursor"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What may take the place of all entries on one topic: the value to which they have led."""
+    """The current value of a topic, sent in place of the entries that led to it."""
 
     topic: Topic
-    #: Whether a listener who is behind by these entries, or by these and more, is told the value instead.
+    #: Whether a subscriber that misses at least these entries receives the value instead.
     is_due: Callable[[list[Entry]], bool]
-    #: The entry that made the value what it is for who has heard all, and its words; None: there is none yet.
+    #: Returns the id of the last entry in the value, and the value as JSON; None if there is no value yet.
     render: Callable[[], tuple[int, bytes] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one caller hears, and how it is told. `own` is a topic on which things change for him alone."""
+    """What one caller receives, and in which form."""
 
     topics: tuple[Topic, ...]
-    #: Callers with the same topics and audience are told the same bytes.
+    #: Callers with the same topics and audience receive the same bytes.
     audience: Hashable
-    #: The words for an entry, as JSON; None where this dialect has none.
+    #: Renders an entry as JSON; None: the API does not show it.
     render: Callable[[Entry], bytes | None]
+    #: Topic of entries that may change this caller's rights, and are not sent.
     control_topic: Topic | None = None
-    #: Nothing more will be said here: nobody need wait for it.
+    #: No further entries will follow.
     ended: bool = False
-    #: For one of `topics`, whose backlog need not be told; who begins at -1 is told the value at once.
+    #: For one of `topics`: sent instead of its backlog, and always from cursor -1.
     snapshot: Snapshot | None = None
 
     @property
     def entry_topics(self) -> tuple[Topic, ...]:
-        """The topics of which every entry is told."""
+        """The topics whose entries are all sent."""
         snapshot = self.snapshot
         return tuple(topic for topic in self.topics if snapshot is None or topic != snapshot.topic)
 
     @property
     def all_topics(self) -> tuple[Topic, ...]:
-        """Every topic that matters to this caller."""
+        """The topics that wake this caller."""
         return self.topics if self.control_topic is None else (*self.topics, self.control_topic)
 
 
-#: Finds out anew what a caller may hear; refuses one who may hear nothing any more.
+#: Returns the caller's current subscription. Raises DomainError once the caller has lost access.
 Subscribe = Callable[[], Subscription]
 ReadResult = tuple[list[tuple[int, bytes]], int]
 
 
 def parse_cursor(ctx: RequestContext) -> int:
-    """The id after which the client wants to hear; -1: from the oldest kept."""
+    """Return the client's cursor from `Last-Event-ID` or `after-event-id`; -1: from the oldest entry kept.
+
+    Raises INVALID_REQUEST or CURSOR_AHEAD.
+    """
     head = ctx.core.feed.head
     last = ctx.request.headers.get("Last-Event-ID")
     name = "after-event-id"
@@ -78,7 +82,7 @@ def parse_cursor(ctx: RequestContext) -> int:
 async def read(
     app: AppContext, api_name: str, subscription: Subscription, cursor: int
 ) -> ReadResult:
-    """What this caller is told after the cursor, and the cursor up to which all was looked at."""
+    """Return the rendered entries after the cursor, and the cursor up to which entries were read."""
     core = app.core
     if subscription.snapshot is not None and not core.feed.covers(cursor):
         return await _read_snapshot_from_disk(
@@ -97,7 +101,7 @@ async def read(
 def read_memory(
     app: AppContext, api_name: str, subscription: Subscription, cursor: int
 ) -> ReadResult:
-    """The same for a cursor that the feed's memory covers."""
+    """Return the same as `read` for a cursor that the feed has in memory."""
     feed = app.core.feed
     snapshot = subscription.snapshot
     if snapshot is not None and (
@@ -116,7 +120,7 @@ def read_memory(
 async def _read_snapshot_from_disk(
     app: AppContext, api_name: str, subscription: Subscription, snapshot: Snapshot, cursor: int
 ) -> ReadResult:
-    """From disk, in one go: a cursor in between could not tell what was passed over before it."""
+    """Read all entries from disk at once: an intermediate cursor would lose the snapshot before it."""
     core, rendered, upto = app.core, [], cursor
     while not core.feed.covers(upto):
         entries, upto = await core.entries(subscription.entry_topics, upto, PAGE_SIZE)
@@ -133,7 +137,7 @@ def _with_snapshot(
     upto: int,
     rendered: list[tuple[int, bytes]],
 ) -> ReadResult:
-    """All that memory holds after `upto`, with one value for all that lies on its topic after the cursor."""
+    """Add the entries in memory after `upto`, and the snapshot in place of its topic's entries."""
     feed = app.core.feed
     rendered += render_entries(
         app, api_name, subscription, feed.after(subscription.entry_topics, upto, 1 << 62)
@@ -147,7 +151,7 @@ def _with_snapshot(
 def render_entries(
     app: AppContext, api_name: str, subscription: Subscription, entries: list[Entry]
 ) -> list[tuple[int, bytes]]:
-    """The entries this dialect has words for, each with its id. Made once per audience."""
+    """Return the entries that the API shows, each with its id. Each is rendered once per audience."""
     rendered = []
     for entry in entries:
         cache_key = (api_name, subscription.audience, entry.id)

@@ -1,23 +1,23 @@
-"""Tickets: let a browser open one socket without showing its token in a URL."""
+"""Tickets: let a browser open one WebSocket or event stream without its token in the URL."""
 
 import secrets
 import time
 from collections.abc import Callable
 from typing import Any
 
-#: Long enough to open a connection, too short to be found in a log and used.
+#: Long enough to open a connection, too short for a ticket found in a log.
 TICKET_SECONDS = 30
 
 
 class Tickets:
-    """One use each, kept in memory only: after a restart a client asks for another."""
+    """Single-use tickets, in memory only: after a restart clients request new ones."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._tickets: dict[str, tuple[Any, float]] = {}
 
     def issue(self, holder: Any) -> str:
-        """A new ticket for whoever this is."""
+        """Return a new ticket for a holder, and drop expired ones."""
         now = self._clock()
         while self._tickets:
             oldest = next(iter(self._tickets))
@@ -29,6 +29,6 @@ class Tickets:
         return ticket
 
     def redeem(self, ticket: str) -> Any | None:
-        """Whom the ticket was issued to, once; None afterwards, or when it is too old."""
+        """Return the holder of a ticket and delete it; None if it is unknown, used or expired."""
         holder, expires_at = self._tickets.pop(ticket, (None, 0.0))
         return holder if self._clock() < expires_at else None

@@ -1,24 +1,24 @@
-"""Timers: thousands of time-outs on one timer of the loop that ticks once a second."""
+"""Timers: thousands of time-outs on one timer of the event loop that ticks once a second."""
 
 import asyncio
 from typing import Protocol
 
-#: Below this a second more or less would be noticed: such time-outs have a timer each.
+#: Shorter time-outs have a timer each, since a bucket is accurate to a second only.
 MIN_BUCKET_SECONDS = 5
 
 
 class Expirable(Protocol):
-    """Somebody who may be called when his time is up."""
+    """An object with a time-out. `expire` is called when it is reached."""
 
     def expire(self) -> None: ...
 
 
-#: What `add` gives and `cancel` takes.
+#: Result of `add`, for `cancel`.
 Handle = int | asyncio.TimerHandle
 
 
 class Timers:
-    """Time-outs in buckets of a second, and sleepers called every second until they are let go."""
+    """Time-outs in buckets of one second, and objects whose `expire` is called every second."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, dict[Expirable, None]] = {}
@@ -26,7 +26,7 @@ class Timers:
         self._tick_handle: asyncio.TimerHandle | None = None
 
     def add(self, expirable: Expirable, seconds: float) -> Handle:
-        """Call `expire` in that many seconds, give or take one; gives what to cancel with."""
+        """Call `expire` after some seconds, accurate to one; return a handle for `cancel`."""
         loop = asyncio.get_running_loop()
         if seconds < MIN_BUCKET_SECONDS:
             return loop.call_later(seconds, expirable.expire)
@@ -36,14 +36,14 @@ class Timers:
         return bucket
 
     def cancel(self, expirable: Expirable, handle: Handle) -> None:
-        """Do not call this one any more."""
+        """Cancel a time-out."""
         if not isinstance(handle, int):
             handle.cancel()
         elif (expirables := self._buckets.get(handle)) is not None:
             expirables.pop(expirable, None)
 
     def watch(self, expirable: Expirable) -> None:
-        """Call `expire` every second."""
+        """Call `expire` every second until `unwatch`."""
         self._watched[expirable] = None
         self._schedule_tick(asyncio.get_running_loop())
 
@@ -67,6 +67,6 @@ class Timers:
             for expirable in tuple(self._watched):
                 expirable.expire()
         finally:
-            # One who fails does not keep the others from their time.
+            # An exception in one `expire` must not stop the timer.
             if self._buckets or self._watched:
                 self._schedule_tick(loop)

@@ -1,12 +1,12 @@
-"""Sockets: WebSockets that hear a message while it is read, and are written to without waiting.
+"""WebSockets that handle a message while it is parsed and are written to without waiting.
 
-aiohttp's own way costs a queue, a future and a turn of the loop for each message, and waits in each write for a
-client that is slow. Here the parser hands a message on at once. Whoever writes to many writes to all of them and
-looks at `unread` before he writes more.
+aiohttp's own class costs a queue, a future and an iteration of the event loop per message, and each write waits for a
+slow client. Here the parser passes a message on at once. Code that writes to many clients checks `unread` before it
+writes more.
 
-This leans on private members of aiohttp: `WebSocketResponse._post_start`, `_reader`, `_parser` and
-`_max_msg_size`, and on `WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are named
-here and nowhere else, and setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_reader`, `_parser` and
+`_max_msg_size`, and on `WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are used
+in no other module, and setup.cfg pins aiohttp's minor version.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from coalserver.domain.errors import DomainError, ErrorCode
 
 log = logging.getLogger(__name__)
 
-#: Bytes of ours that a client may leave unread before its pings go without an answer.
+#: Unread bytes above which a client's pings are not answered.
 HIGH_WATER_MARK = 64 * 1024
-#: Messages that may come before anybody hears them: the client has not even been greeted.
+#: Messages accepted before a handler is set.
 MAX_EARLY_MESSAGES = 16
-#: Seconds a client has to answer a close, and to take what was said before it.
+#: Seconds for a client to read what precedes the close and to answer it.
 CLOSING_SECONDS = 5
 #: Bytes of a close frame's reason, at most.
 MAX_REASON_BYTES = 123
@@ -33,13 +33,13 @@ TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
 class MessageHandler(Protocol):
-    """Who is told what a client says. What it raises ends the connection."""
+    """Handles the messages of a client. An exception closes the connection."""
 
     def text(self, raw: bytes) -> None:
-        """A text message; whether it is UTF-8 nobody has looked."""
+        """Handle a text message, which may be invalid UTF-8."""
 
     def binary(self) -> None:
-        """A binary message has come."""
+        """Handle a binary message; its content is dropped."""
 
 
 class WebSocketConnection:
@@ -48,7 +48,7 @@ class WebSocketConnection:
     def __init__(self, max_message_bytes: int) -> None:
         self._max_message_bytes = max_message_bytes
         loop = asyncio.get_running_loop()
-        #: Close code and reason, once it is decided that this ends. The first who decides is right.
+        #: Close code and reason, once the connection is to end. The first call of `close` sets them.
         self.ended: asyncio.Future[tuple[int, str]] = loop.create_future()
         self._disconnected: asyncio.Future[None] = loop.create_future()
         self._handler: MessageHandler | None = None
@@ -57,7 +57,7 @@ class WebSocketConnection:
         self._response: _Response | None = None
 
     async def open(self, request: web.Request) -> None:
-        """Shake hands; refuses what is no proper handshake."""
+        """Complete the handshake. Raises INVALID_REQUEST for an invalid one."""
         self._transport = request.transport
         self._response = _Response(self, self._max_message_bytes)
         try:
@@ -70,33 +70,33 @@ class WebSocketConnection:
             ) from None
 
     def set_handler(self, handler: MessageHandler) -> None:
-        """From now on this one is told what comes, and what has come already."""
+        """Set the handler and pass it the messages that have already arrived."""
         self._handler = handler
         early, self._early = self._early, []
         for message in early:
             self.receive(message)
 
     def write(self, frames: bytes) -> None:
-        """Send frames, or leave them unread where the client takes none."""
+        """Write frames to the transport's buffer, which may grow; see `unread`."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.write(frames)
 
     @property
     def unread(self) -> int:
-        """Bytes the client has left unread, as far as the system does not hold them."""
+        """Bytes in the transport's buffer; those in the kernel's buffer do not count."""
         transport = self._transport
         return 0 if transport is None else transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str = "", *, at_once: bool = False) -> None:
-        """Let this end; `at_once` without a word, for a client that would not take it."""
+        """End the connection; with `at_once` without a close frame, for clients that do not read."""
         if not self.ended.done():
             self.ended.set_result((code, reason))
         if at_once:
             self._abort()
 
     async def wait_closed(self) -> None:
-        """Wait for the end, say it to the client, and let go of the connection."""
+        """Wait for the end, send the close frame and release the connection."""
         code, reason = await self.ended
         self.write(frame(close_payload(code, reason), CLOSE))
         await asyncio.wait((self._disconnected,), timeout=CLOSING_SECONDS)
@@ -104,7 +104,7 @@ class WebSocketConnection:
             self._abort()
 
     def receive(self, message: Any) -> None:
-        """What the parser has read, as it is read."""
+        """Handle a message from the parser."""
         kind = message[0]
         if kind is WSMsgType.CLOSE:
             self.close(message[1] or WSCloseCode.OK)
@@ -126,7 +126,7 @@ class WebSocketConnection:
             self._handler.binary()
 
     def connection_lost(self) -> None:
-        """Nothing more will come."""
+        """Note that the client has disconnected or closed."""
         if not self._disconnected.done():
             self._disconnected.set_result(None)
         self.close(WSCloseCode.ABNORMAL_CLOSURE)
@@ -137,7 +137,7 @@ class WebSocketConnection:
 
 
 class _Response(web.WebSocketResponse):
-    """aiohttp's handshake, with our end of the parser behind it."""
+    """aiohttp's handshake with a parser that passes messages to a WebSocketConnection."""
 
     def __init__(self, socket: WebSocketConnection, max_message_bytes: int) -> None:
         super().__init__(compress=False, max_msg_size=max_message_bytes)
@@ -156,7 +156,7 @@ class _Response(web.WebSocketResponse):
 
 
 class _Inbox(WebSocketDataQueue):
-    """Where aiohttp's parser puts messages: it keeps none."""
+    """The queue of aiohttp's parser: passes messages on and keeps none."""
 
     socket: WebSocketConnection
 
@@ -170,12 +170,12 @@ class _Inbox(WebSocketDataQueue):
         if isinstance(exc, WebSocketError):
             self.socket.close(exc.code, str(exc))
         else:
-            log.error("A message could not be heard.", exc_info=exc)
+            log.error("A WebSocket message failed.", exc_info=exc)
             self.socket.close(WSCloseCode.INTERNAL_ERROR, "Internal server error")
 
 
 def frame(payload: bytes, first: int = TEXT) -> bytes:
-    """A frame as RFC 6455 has it: whole, and from a server, not masked."""
+    """Return an unfragmented, unmasked frame (RFC 6455)."""
     size = len(payload)
     if size < 126:
         return bytes((first, size)) + payload
@@ -185,6 +185,6 @@ def frame(payload: bytes, first: int = TEXT) -> bytes:
 
 
 def close_payload(code: int, reason: str) -> bytes:
-    """What a close frame holds. A reason that is too long is cut between characters."""
+    """Return the payload of a close frame. A reason that is too long is cut between characters."""
     text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
     return struct.pack("!H", code) + text.encode()
