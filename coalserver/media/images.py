@@ -1,6 +1,6 @@
-"""Pictures: what people upload is looked through in a worker and kept as files of our own making.
+"""Uploaded images: decoded in a worker thread and stored as newly encoded files.
 
-Nothing of an upload reaches the disk but its pixels: each file is written anew, without place, camera or thumbnail.
+Only the pixels of an upload are stored: metadata such as location, camera and thumbnail is dropped.
 """
 
 import asyncio
@@ -23,31 +23,31 @@ from coalserver.media.files import sync_directory, write_private
 
 T = TypeVar("T")
 
-#: What may be uploaded, by what the format is called on the wire; and what each is written with. Others wait for the
-#: worker: of noise, harder tries take two or three times as long, and a third less room.
+#: Accepted formats by their names on the wire, with Pillow's names and options. Stronger compression of noise takes
+#: two or three times as long and saves a third, while other uploads wait for the worker.
 FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     "png": ("PNG", {"compress_level": 2}),
     "jpeg": ("JPEG", {"quality": 92}),
     "webp": ("WEBP", {"quality": 90, "method": 2}),
 }
-#: A phone's several pictures in one are a picture, too: the first is taken.
+#: Phones write several images into one MPO file; the first one is used.
 _FORMAT_ALIASES = {"MPO": "JPEG"}
-#: A 5K screen has 14.7 million. One as large that is all noise takes the worker three seconds and 320 MB.
+#: A 5K screen has 14.7 million. Noise of this size takes three seconds and 320 MB.
 MAX_PIXELS = 15_000_000
-#: Above this, JPEG and WebP cannot be written.
+#: The limit of JPEG and WebP.
 MAX_SIDE = 16_383
-#: Longest sides of what is made of a picture, how far it is blurred, and how well both are kept.
+#: Longest sides of the two variants, radius of the blur, and quality of both.
 SMALL, BLURRED, BLUR, QUALITY = 480, 1280, 10, 80
 KINDS = ("original", "small", "blurred")
 FILE_PATTERN = re.compile(r"[0-9a-f]{32}-(?:original\.(?:png|jpeg|webp)|(?:small|blurred)\.webp)")
-#: For so long, and for as long again at most, a pass holds.
+#: A signature is valid for at least and at most twice this time.
 SIGNATURE_SECONDS = 86400
-#: What Pillow says of a picture that is none, or is damaged; `Warning` where warnings are errors.
+#: Exceptions of Pillow for data that is not an image or is damaged; `Warning` where warnings are errors.
 DECODE_ERRORS = (
     *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError),
     *(EOFError, struct.error, zlib.error, Warning),
 )
-#: How the camera was held -> what makes it upright again.
+#: EXIF orientation -> the transposition that makes the image upright.
 ORIENTATIONS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -57,12 +57,12 @@ ORIENTATIONS: dict[object, Image.Transpose] = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# It would warn of large pictures and load them all the same; the size is looked at here, before anything is loaded.
+# Pillow only warns of large images; `decode` checks the size before loading.
 Image.MAX_IMAGE_PIXELS = None
 
 
 class InvalidImage(Exception):
-    """These bytes are not taken; `why` is "kind", "damaged" or "pixels"."""
+    """The upload is rejected. `code`: kind (not an accepted format), damaged, or pixels (too large)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -70,11 +70,11 @@ class InvalidImage(Exception):
 
 
 class StoredImage(NamedTuple):
-    """A picture that has its files."""
+    """An image whose files are stored."""
 
-    #: What they are called; nobody can guess it.
+    #: Random first part of the names of its files.
     code: str
-    #: Of the original.
+    #: Media type of the original.
     type: str
     width: int
     height: int
@@ -82,32 +82,32 @@ class StoredImage(NamedTuple):
 
 
 class ImageStore:
-    """Keeps pictures in a folder. One is worked on at a time: a large one takes much memory."""
+    """Stores images in a folder. Processes one at a time, since a large one takes much memory."""
 
     def __init__(
         self, folder: Path, secret: bytes, max_bytes: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._folder = folder
         self._secret = secret
-        #: Bytes an upload may have.
+        #: Largest upload.
         self.max_bytes = max_bytes
         self._clock = clock
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pictures")
 
     async def save(self, raw: bytes) -> StoredImage:
-        """Keep a picture; when this returns all its files are durable. NoPicture if it is none."""
+        """Store an image durably. Raises InvalidImage, or OSError if the files cannot be written."""
         return await self._run_in_executor(self._save, raw)
 
     async def delete(self, code: str) -> None:
-        """Remove the files of a picture, as far as there are any."""
+        """Delete the files of an image, if there are any."""
         await self._run_in_executor(self._delete, code)
 
     async def delete_orphans(self, known_codes: Container[str]) -> int:
-        """Remove what belongs to no picture of these codes: a crash came between file and command."""
+        """Delete files of other codes, which a crash between file and command leaves; return their number."""
         return await self._run_in_executor(self._delete_orphans, known_codes)
 
     def find_file(self, code: str, kind: str) -> tuple[Path, str] | None:
-        """Where a kind of a picture is, and its media type; None if there is no such thing."""
+        """Return path and media type of a variant of an image, or None."""
         formats = tuple(FORMATS) if kind == "original" else ("webp",)
         for format in formats:
             name = f"{code}-{kind}.{format}"
@@ -116,16 +116,19 @@ class ImageStore:
         return None
 
     def sign(self, code: str) -> str:
-        """What lets one see a picture without further proof, for a day and at most for two; the same all day."""
+        """Return a signature with which an image can be fetched without a login for one to two days.
+
+        It is the same all day, so that addresses can be cached.
+        """
         return self._signature(code, self._day)
 
     def verify(self, code: str, signature: str) -> bool:
-        """Whether this is a pass for a picture, and still holds."""
+        """Return whether a signature is valid for an image."""
         valid = [self._signature(code, self._day - ago) for ago in (0, 1)]
-        return any(compare_digest(one.encode(), signature.encode()) for one in valid)
+        return any(compare_digest(expected.encode(), signature.encode()) for expected in valid)
 
     def close(self) -> None:
-        """Let go of the thread. Pictures in line are given up."""
+        """Stop the thread and cancel queued calls."""
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     @property
@@ -152,7 +155,7 @@ class ImageStore:
             write_private(self._folder / f"{code}-small.webp", small)
             write_private(self._folder / f"{code}-blurred.webp", blurred)
         except OSError:
-            # The disk is full, perhaps: then half a picture must not stay either.
+            # For example a full disk: leave no incomplete image behind.
             for path in (*self._folder.glob(f"{code}-*"), *self._folder.glob(f".{code}-*")):
                 path.unlink(missing_ok=True)
             raise
@@ -179,7 +182,7 @@ class ImageStore:
 
 
 def decode(raw: bytes) -> tuple[Image.Image, str]:
-    """The pixels of a picture, upright, and its format; NoPicture if it is none that we take."""
+    """Return the pixels of an image, upright, and its format. Raises InvalidImage."""
     try:
         image: Image.Image = Image.open(
             io.BytesIO(raw), formats=[name for name, _ in FORMATS.values()]
@@ -189,7 +192,7 @@ def decode(raw: bytes) -> tuple[Image.Image, str]:
     if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
         raise InvalidImage("pixels")
     name = _FORMAT_ALIASES.get(image.format or "", image.format)
-    format = next(one for one, (pillow_name, _) in FORMATS.items() if pillow_name == name)
+    format = next(known for known, (pillow_name, _) in FORMATS.items() if pillow_name == name)
     try:
         image.load()
         pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -203,7 +206,7 @@ def decode(raw: bytes) -> tuple[Image.Image, str]:
 
 
 def encode(image: Image.Image, format: str, quality: int | None = None) -> bytes:
-    """A picture as the bytes of a file, with nothing in it but pixels; NoPicture if its format cannot hold so much."""
+    """Return an image encoded without metadata. Raises InvalidImage if it is too large for the format."""
     name, options = FORMATS[format]
     out = io.BytesIO()
     try:
@@ -214,7 +217,7 @@ def encode(image: Image.Image, format: str, quality: int | None = None) -> bytes
 
 
 def _upright(image: Image.Image, plain: Image.Image) -> Image.Image:
-    """The pixels as the camera says it was held; as they are if it says nothing that is understood."""
+    """Return the pixels rotated as EXIF says, or unchanged without a valid orientation."""
     try:
         turn = ORIENTATIONS.get(image.getexif().get(ExifTags.Base.Orientation))
     except DECODE_ERRORS:
@@ -223,7 +226,7 @@ def _upright(image: Image.Image, plain: Image.Image) -> Image.Image:
 
 
 def _within(image: Image.Image, side: int) -> Image.Image:
-    """A copy that is no longer and no higher than this."""
+    """Return a copy whose sides are at most this long."""
     small = image.copy()
     small.thumbnail((side, side))
     return small

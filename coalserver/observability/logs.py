@@ -1,4 +1,4 @@
-"""How the log is written: lines for people or JSON for machines, always to standard error."""
+"""Logging to standard error: text for people or JSON for machines."""
 
 import json
 import logging
@@ -8,20 +8,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: A line of the log is one line, whatever a client called itself.
+#: Replaced in messages: names that clients choose must not start a new line.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @contextmanager
 def configure_logging(level: str, format: str) -> Iterator[None]:
-    """Meanwhile everything from this level on goes to standard error."""
+    """Log everything from this level on while the context is open."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     root = logging.getLogger()
     before = root.level
     root.addHandler(handler)
     root.setLevel(level.upper())
-    # At its debug level it tells every statement, with what is in it.
+    # Its debug level logs every statement with its parameters.
     logging.getLogger("aiosqlite").setLevel("INFO")
     try:
         yield
@@ -31,7 +31,7 @@ def configure_logging(level: str, format: str) -> Iterator[None]:
 
 
 class TextFormatter(logging.Formatter):
-    """Time in UTC, level, where, and what; a cause follows on lines of its own."""
+    """Formats time (UTC), level, logger and message; a traceback follows on its own lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = CONTROL_CHARACTERS.sub(" ", record.getMessage())
@@ -40,7 +40,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line."""
+    """Formats each record as one JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         row = {
@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def format_time(record: logging.LogRecord) -> str:
-    """When it was said, to the millisecond."""
+    """Return the time of a record in ISO 8601, to the millisecond."""
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
     return f"{at}.{int(record.msecs):03d}Z"
 

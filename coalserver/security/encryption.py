@@ -1,4 +1,4 @@
-"""The safe: secrets that somebody may ask for again, kept so that the file alone does not tell them."""
+"""Encryption of stored secrets that have to be returned; the key is in a file of its own."""
 
 import base64
 import logging
@@ -19,16 +19,16 @@ class SecretCipher:
         self._cipher = AESGCM(key)
 
     def encrypt(self, secret: str) -> str:
-        """What to keep of a secret."""
+        """Return the encrypted secret as URL-safe base64."""
         nonce = os.urandom(NONCE_BYTES)
         ciphertext = self._cipher.encrypt(nonce, secret.encode(), None)
         return base64.urlsafe_b64encode(nonce + ciphertext).decode()
 
     def decrypt(self, encrypted: str) -> str:
-        """The secret again; empty where another key locked it, which fits nothing."""
+        """Return the secret; empty if it was encrypted with another key, which no credential matches."""
         raw = base64.urlsafe_b64decode(encrypted)
         try:
             return self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None).decode()
         except InvalidTag:
-            log.warning("A secret was locked with another key: keys/oauth was replaced or lost.")
+            log.warning("A secret was encrypted with another key: keys/oauth was replaced or lost.")
             return ""

@@ -1,25 +1,28 @@
-"""Keys: opaque names of things on the wire. Each tells kind and id to nobody but us."""
+"""Opaque keys of the COAL API: authenticated and encrypted kinds and ids."""
 
 import base64
 import binascii
 from hashlib import blake2b
 
-#: What a key may name. A key of one kind is none of another.
+#: Kinds of keys. A key of one kind is invalid as a key of another.
 USER, SERVER, PLAYER, SESSION, LINE, SCREENSHOT = b"uspvli"
 _ID_BLOCK_SIZE = 8
-#: Of the eight bytes one is the kind, one free.
+#: The eight bytes of a block are the kind, a salt and the id.
 _ID_SIZE = 6
 _MAC_SIZE = 10
 
 
 class OpaqueKeys:
-    """Makes keys and reads them, by a secret of the installation: none can be made up."""
+    """Creates and reads keys with a secret of the installation; keys cannot be forged."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def of(self, kind: int, id: int) -> str:
-        """24 URL-safe characters, the first of which is no hyphen: a command line would take it for an option."""
+        """Return the key of an id: 24 URL-safe characters.
+
+        The first is not a hyphen, which a command line would read as an option.
+        """
         for salt in range(256):
             block = bytes((kind, salt)) + id.to_bytes(_ID_SIZE, "big")
             mac = self._mac(block)
@@ -29,7 +32,7 @@ class OpaqueKeys:
         return key
 
     def id(self, kind: int, key: str) -> int:
-        """What the key names if it is one of that kind; -1, which nothing has, if not."""
+        """Return the id of a key of this kind; -1, which no entity has, for an invalid key."""
         try:
             raw = base64.b64decode(key.encode(), b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError):
@@ -43,7 +46,7 @@ class OpaqueKeys:
         return blake2b(block, digest_size=_MAC_SIZE, key=self._secret, person=b"proof").digest()
 
     def _mask(self, mac: bytes) -> bytes:
-        """What hides kind and id; another one for each key."""
+        """Return the mask of kind and id; it differs for each key."""
         return blake2b(mac, digest_size=_ID_BLOCK_SIZE, key=self._secret, person=b"mask").digest()
 
 

@@ -1,4 +1,4 @@
-"""Passwords: argon2id in worker threads, for a proof takes as long as many requests."""
+"""Password hashing with argon2id in worker threads; one hash takes as long as many requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,27 +10,27 @@ from argon2.exceptions import VerifyMismatchError
 
 T = TypeVar("T")
 
-#: OWASP's profile; the library's default would take seven times as long and 64 MiB a proof.
+#: OWASP's profile; the library's default takes seven times as long and 64 MiB for each hash.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
-#: Proofs at once; the rest wait in line. More would only take the processors away from the loop.
+#: Threads; further calls are queued. More threads would take processor time from the event loop.
 MAX_WORKERS = 2
 
 
 class VerifyResult(NamedTuple):
-    """Whether a password was right, and a new hash to keep where the old one is out of date."""
+    """Whether a password matches, and a new hash if the stored one has outdated parameters."""
 
     ok: bool
     rehash: str | None = None
 
 
 async def hash_password(password: str) -> str:
-    """What to keep of one password, for who needs no more than this."""
+    """Return the hash of a password, without a PasswordService."""
     return await asyncio.to_thread(HASHER.hash, password)
 
 
 class PasswordService:
-    """Makes and proves hashes without holding up the loop."""
+    """Hashes and verifies passwords without blocking the event loop."""
 
     def __init__(self, hasher: PasswordHasher = HASHER) -> None:
         self._hasher = hasher
@@ -38,15 +38,15 @@ class PasswordService:
         self._dummy_hash = hasher.hash("nobody")
 
     async def hash(self, password: str) -> str:
-        """What to keep of a password."""
+        """Return the hash of a password."""
         return await self._run_in_executor(self._hasher.hash, password)
 
     async def verify(self, hash: str | None, password: str) -> VerifyResult:
-        """Whether this is the password. An account that is not there (None) takes as long."""
+        """Compare a password with a hash; None, for a missing account, takes as long and fails."""
         return await self._run_in_executor(self._verify, hash, password)
 
     def close(self) -> None:
-        """Let go of the threads. Proofs in line are given up."""
+        """Stop the threads and cancel queued calls."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, hash: str | None, password: str) -> VerifyResult:

@@ -1,1 +1,1 @@
-"""Where it is kept: one file per store."""
+"""Stores, the data directory and backups."""

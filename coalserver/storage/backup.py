@@ -1,7 +1,7 @@
-"""Backups: one file with all that a server keeps, and how it is put back.
+"""Backups: one file with all data of a server, and its restore.
 
 The file is a tar archive, uncompressed: `manifest.json` first, then the files it names, with their
-paths in the data directory. A later version may add kinds of files; an earlier one then refuses the
+paths in the data directory. A later version can add kinds of files; an earlier one then rejects the
 archive.
 """
 
@@ -31,14 +31,15 @@ from coalserver.storage.sqlite.store import SqliteStore
 
 FORMAT = 1
 MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
-#: What may be in a backup besides the database: nothing that leads out of the data directory.
+#: Files in a backup besides the database; no path can lead out of the data directory.
 MEMBER_PATTERN = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE_PATTERN.pattern})")
-#: More than can have been counted since a backup, for a replaced file that nobody can read.
+#: Added to counters if the replaced database is unreadable: more than can have been counted since
+#: the backup.
 COUNTER_LEAP, ENTRIES_LEAP = 10**6, 10**9
 
 
 class InvalidBackup(OperatorError):
-    """A file that is no backup which could be put back; `why` is for those who have words of their own."""
+    """A file that cannot be restored. `code`: unreadable, foreign, newer or damaged."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -47,24 +48,27 @@ class InvalidBackup(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class StagedBackup:
-    """A backup that has proved sound, unpacked beside what it is to replace."""
+    """A verified backup, unpacked in the data directory next to the data that it will replace."""
 
     file: Path
     directory: Path
     manifest: Mapping[str, Any]
 
     def discard(self) -> None:
-        """Remove what was unpacked, or what is left of it."""
+        """Delete the unpacked files."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
 async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[str, Any]:
-    """Write everything, as it is now, into a new file: whole or not at all."""
+    """Write all data to a new file and return its path and size.
+
+    Raises OperatorError if the file exists or cannot be written; then it is not created.
+    """
     if file.exists():
-        raise OperatorError(f"{file} is there already; a backup replaces nothing.")
+        raise OperatorError(f"{file} exists already. Choose another name.")
     with home.temp_directory() as scratch:
         try:
-            # Before and after: all that the database names is there, whatever comes and goes meanwhile.
+            # Before and after the database, so that every image that it names is included.
             await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
             await store.backup(scratch / home.database.name)
             await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
@@ -75,12 +79,15 @@ async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[st
 
 
 async def restore(home: DataDirectory, file: Path) -> dict[str, Any]:
-    """Put a backup in the place of what is there, which is kept. Needs the lock."""
+    """Replace all data with a backup; see `apply_backup`. The caller must hold the lock."""
     return await apply_backup(home, await stage(home, file))
 
 
 async def stage(home: DataDirectory, file: Path) -> StagedBackup:
-    """Unpack a backup beside what is there, and prove it; Unsound if it is none. A server may go on meanwhile."""
+    """Unpack and verify a backup. A server can run meanwhile.
+
+    Raises InvalidBackup, or OperatorError if the files cannot be written.
+    """
     scratch = home.create_temp_directory()
     try:
         manifest = await asyncio.to_thread(_unpack, file, scratch)
@@ -94,11 +101,12 @@ async def stage(home: DataDirectory, file: Path) -> StagedBackup:
 async def apply_backup(
     home: DataDirectory, staged: StagedBackup, by: int = COMMAND_LINE, name: str = ""
 ) -> dict[str, Any]:
-    """Put what was staged in the place of what is there, which is kept. Needs the lock, and a file nobody has open.
+    """Replace all data with a staged backup; the replaced data is kept in a directory.
 
-    The change itself is one rename, finished at the next lock if it is cut off. Counters stay above those of the
-    replaced file: ids that clients have seen since the backup was made do not come again with another meaning. Who
-    has asked for it, `by` an account of that `name`, is a deed in what comes back.
+    The caller must hold the lock, and the database must be closed. The change is one rename; if the
+    process dies, the next lock completes it. Counters stay above those of the replaced database, so
+    that ids are never issued twice. The restored data gets an audit entry for the account `by` with
+    this `name`. Raises OperatorError; then nothing has changed.
     """
     file, scratch = staged.file, staged.directory
     audit_entry = AuditEntry(
@@ -136,7 +144,7 @@ async def apply_backup(
 
 
 def read_manifest(file: Path) -> Mapping[str, Any]:
-    """What a backup says of itself, its files not looked at: Unsound if it is none."""
+    """Return the manifest of a backup without verifying its files. Raises InvalidBackup."""
     try:
         with tarfile.open(file, "r:") as tar:
             return _manifest(tar, file)
@@ -180,7 +188,7 @@ def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
 
 
 def _link(folder: Path, copy: Path) -> None:
-    """Have the pictures of a folder in another one, too. No file of a picture ever changes."""
+    """Hard-link all images of a folder into another one. Image files never change."""
     if not folder.is_dir():
         return
     copy.mkdir(mode=0o700, exist_ok=True)
@@ -193,7 +201,7 @@ def _link(folder: Path, copy: Path) -> None:
         except FileNotFoundError:
             continue
         except OSError:
-            # Not every file system has links.
+            # Some file systems have no hard links.
             shutil.copy2(path, target)
 
 
@@ -204,7 +212,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _unpack(file: Path, scratch: Path) -> Mapping[str, Any]:
-    """Write a backup's files, proved, into the scratch directory; gives the manifest."""
+    """Unpack a backup into a directory, verify its digests and return the manifest."""
     manifest = read_manifest(file)
     try:
         with tarfile.open(file, "r:") as tar:
@@ -239,7 +247,7 @@ def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
         raise InvalidBackup("foreign", f"{file} is not a backup of coalserver.") from None
     if format != FORMAT or not all(map(MEMBER_PATTERN.fullmatch, files - {DataDirectory.DATABASE})):
         raise InvalidBackup(
-            "newer", f"{file} was made by a newer coalserver; this one is {__version__}."
+            "newer", f"{file} was created by a newer version of coalserver; this is {__version__}."
         )
     if DataDirectory.DATABASE not in files:
         raise InvalidBackup("foreign", f"{file} is not a backup of coalserver: it has no database.")
@@ -247,7 +255,7 @@ def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
 
 
 def _copy(content: IO[bytes], path: Path) -> dict[str, Any]:
-    """Write a file, durably; gives its row of the manifest."""
+    """Write a file durably and return its row for the manifest."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         shutil.copyfileobj(content, out)
@@ -257,10 +265,10 @@ def _copy(content: IO[bytes], path: Path) -> dict[str, Any]:
 
 
 def _check(scratch: Path, manifest: Mapping[str, Any], file: Path) -> None:
-    """What could not be begun with, although it came as it was packed."""
+    """Check keys and database of an unpacked backup. Raises InvalidBackup."""
     for name in manifest["files"]:
         if name.startswith("keys/") and (scratch / name).stat().st_size != KEY_SIZE:
-            raise InvalidBackup("damaged", f"{file} is damaged: {name} is no key.")
+            raise InvalidBackup("damaged", f"{file} is damaged: {name} is not a key.")
     try:
         check_file(scratch / DataDirectory.DATABASE)
     except StoreUnusable as error:
@@ -269,7 +277,7 @@ def _check(scratch: Path, manifest: Mapping[str, Any], file: Path) -> None:
 
 
 def _copy_replaced(home: DataDirectory, copy: Path) -> Path | None:
-    """Copy what is about to be replaced, bit by bit; gives the name the copy is to have."""
+    """Copy the data that will be replaced and return the path that the copy will get."""
     old = [path for path in home.database_files() if path.exists()]
     if not old:
         return None
@@ -285,7 +293,7 @@ def _copy_replaced(home: DataDirectory, copy: Path) -> Path | None:
 
 
 async def _counters(home: DataDirectory) -> Mapping[Counter, int] | None:
-    """The counters of the file in place, or None if it cannot be read."""
+    """Return the counters of the current database, or None if it cannot be read."""
     store = SqliteStore(home.database)
     try:
         return (await store.open()).counters
@@ -298,7 +306,7 @@ async def _counters(home: DataDirectory) -> Mapping[Counter, int] | None:
 async def _prepare(
     database: Path, minimums: Mapping[Counter, int] | None, audit_entry: AuditEntry
 ) -> None:
-    """Make the next ids of a file higher than any of the replaced one, and keep in it that it was put back."""
+    """Raise the counters of a restored database to these minimums and write the audit entry."""
     store = SqliteStore(database)
     try:
         counters = (await store.open()).counters
@@ -307,7 +315,7 @@ async def _prepare(
             minimums[ENTRY_COUNTER] = counters.get(ENTRY_COUNTER, 0) + ENTRIES_LEAP
         raised = {name: value for name, value in minimums.items() if value > counters.get(name, 0)}
         if ENTRY_COUNTER in raised:
-            # One id is left out, so that the newest cursor after the restore stands outside the gap.
+            # One id is skipped, so that the newest cursor after the restore is outside the gap.
             raised[f"{GAP_COUNTER_PREFIX}{raised[ENTRY_COUNTER] - 1}"] = (
                 counters.get(ENTRY_COUNTER, 0) - 1
             )
@@ -322,6 +330,7 @@ async def _prepare(
 
 
 def digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

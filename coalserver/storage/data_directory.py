@@ -1,4 +1,4 @@
-"""The data directory: who may use it, where things are in it, and its key files."""
+"""The data directory: its lock, its paths and its key files."""
 
 import fcntl
 import os
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from coalserver.media.files import sync_directory, write_private
 
-#: Bytes of a key.
+#: Size of a key in bytes.
 KEY_SIZE = 32
 
 
 class OperatorError(Exception):
-    """Something the operator has to see to, in one sentence."""
+    """A problem that the operator has to solve. The message is one sentence."""
 
 
 class DataDirectoryLocked(OperatorError):
-    """Another process has the data directory."""
+    """Another process holds the lock of the data directory."""
 
 
 class DataDirectory:
-    """Where everything is kept. What is written here is for its owner only."""
+    """The directory with all data of a server. Its files are readable by their owner only."""
 
     DATABASE = "coalserver.sqlite3"
 
@@ -35,7 +35,7 @@ class DataDirectory:
         return self.path / self.DATABASE
 
     def database_files(self) -> tuple[Path, Path, Path]:
-        """The database and what SQLite may have beside it while it is open, or after a crash."""
+        """Return the database and SQLite's files next to it, which exist while it is open or after a crash."""
         wal, shm = (self.path / f"{self.DATABASE}{end}" for end in ("-wal", "-shm"))
         return self.database, wal, shm
 
@@ -54,15 +54,15 @@ class DataDirectory:
 
     @property
     def is_initialized(self) -> bool:
-        """Whether anything was ever kept here."""
+        """Whether the directory has data."""
         return self.database.exists() or self._restored.exists()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Have the directory alone, made if need be; InUse if somebody else has it.
+        """Hold the exclusive lock; create the directory if it is missing.
 
-        The system lets go of the lock when the process ends, however it ends. The file stays:
-        whoever removed it would let two have it.
+        Raises DataDirectoryLocked if another process holds the lock. The system releases it when
+        the process ends. The lock file is never deleted: two processes could lock two files.
         """
         self._create()
         file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -79,7 +79,7 @@ class DataDirectory:
             os.close(file)
 
     def load_key(self, name: str) -> bytes:
-        """A secret of this directory, made at first use and the same ever after."""
+        """Return the key with this name; it is created at first use. Raises OperatorError."""
         path = self.keys / name
         try:
             key = path.read_bytes()
@@ -93,7 +93,7 @@ class DataDirectory:
 
     @contextmanager
     def temp_directory(self) -> Iterator[Path]:
-        """A directory for files half made; after a crash the next lock removes it."""
+        """Yield a directory for incomplete files; after a crash the next lock deletes it."""
         path = self.create_temp_directory()
         try:
             yield path
@@ -101,15 +101,15 @@ class DataDirectory:
             shutil.rmtree(path, ignore_errors=True)
 
     def create_temp_directory(self) -> Path:
-        """The same for files that somebody else goes on with, who then removes it."""
+        """Return a new directory that the caller has to delete; see `temp_directory`."""
         path = self.path / f"scratch-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
         return path
 
     def swap_in(self, restored: Path) -> None:
-        """Put these files in the place of those that bear their names.
+        """Replace files with those of the same names from `restored`.
 
-        From the rename on it will be done, even if this process ends.
+        After the first rename the change is certain: the next lock completes it.
         """
         restored.rename(self._restored)
         sync_directory(self.path)
@@ -119,20 +119,20 @@ class DataDirectory:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise OperatorError(f"{self.path} cannot be made: {error.strerror}.") from None
+            raise OperatorError(f"{self.path} cannot be created: {error.strerror}.") from None
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
-            raise OperatorError(f"{self.path} is not ours to write in.")
+            raise OperatorError(f"{self.path} is not writable.")
 
     @property
     def _restored(self) -> Path:
         return self.path / "restored"
 
     def _finish_swap_in(self) -> None:
-        """Move what was restored into place; cut off, it is simply done again."""
+        """Move restored files into place. Can be repeated after an interruption."""
         if not self._restored.is_dir():
             return
         _, wal, shm = self.database_files()
-        # They belong to the file that goes; with the one that comes they would spoil it.
+        # They belong to the replaced database and would damage the restored one.
         wal.unlink(missing_ok=True)
         shm.unlink(missing_ok=True)
         for file in [path for path in self._restored.rglob("*") if path.is_file()]:
@@ -150,4 +150,4 @@ class DataDirectory:
     def _locked_message(self, by: bytes) -> str:
         number = by.decode("ascii", "replace").strip()
         holder = f"process {number}" if number.isdigit() else "another process"
-        return f"{self.path} is in use by {holder}; two at once would spoil it."
+        return f"{self.path} is in use by {holder}."

@@ -1,4 +1,4 @@
-"""The memory store: keeps everything for as long as it lives. For tests and trials."""
+"""The memory store, for tests and trials: its data is gone when the process ends."""
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +34,7 @@ from coalserver.storage.visit_updates import (
 )
 
 T = TypeVar("T")
-#: The tag that lines of a list have.
+#: Tag of the lines in a category.
 TAGS = {
     LineCategory.CHAT: "chat",
     LineCategory.DEATH: "death",
@@ -43,7 +43,7 @@ TAGS = {
 
 
 class MemoryStore:
-    """A store without a disk. Opening it again gives what was written, as a restart would."""
+    """A store without a disk. Opening it again returns what was written, like a restart."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[type, int], Any] = {}
@@ -126,7 +126,7 @@ class MemoryStore:
 
 
 class MemoryHistory:
-    """Lines, visits and screenshots. Not slow for as many as a test has."""
+    """Lines, visits and screenshots in plain dictionaries; queries scan all of them."""
 
     def __init__(self) -> None:
         self.lines: dict[int, LogLine] = {}
@@ -138,7 +138,7 @@ class MemoryHistory:
     def write(self, batch: Batch) -> None:
         for line, digest, _ in batch.lines:
             if digest in self.digests:
-                raise ValueError("a line is filed twice")
+                raise ValueError("a line is stored twice")
             self.digests.add(digest)
             self.lines[line.id] = line
         for world, mark, now in marks_of(batch):
@@ -173,7 +173,7 @@ class MemoryHistory:
             counts[()] += 0
         return sorted(
             (LineCount(parts, lines) for parts, lines in counts.items()),
-            key=lambda one: (-one.lines, one.values),
+            key=lambda count: (-count.lines, count.values),
         )
 
     def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
@@ -203,7 +203,7 @@ class MemoryHistory:
 
 
 class _VisitTable:
-    """The visits of one world, while a mark is put among its own."""
+    """The marks and visits of one world during an update."""
 
     def __init__(
         self, history: MemoryHistory, world: int, now: float, marks: list[PresenceMark]
@@ -220,7 +220,9 @@ class _VisitTable:
         return None
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
-        found = (one for one in self._marks if one.username in ("", username) and one > mark)
+        found = (
+            other for other in self._marks if other.username in ("", username) and other > mark
+        )
         return iter(sorted(found))
 
     def clear_tags(self, visit: Visit) -> None:
@@ -270,7 +272,7 @@ def _playtime(username: str, visits: Sequence[Visit]) -> PlaytimeStats:
 
 
 def _searched_text(line: LogLine, category: LineCategory) -> str:
-    """What of a line words are looked for in."""
+    """Return the part of a line that a search in this category covers."""
     return {
         LineCategory.LINE: line.line,
         LineCategory.CHAT: line.chat,
@@ -284,7 +286,7 @@ def _page(
     query: LineQuery | VisitQuery | ScreenshotQuery,
     limit: int,
 ) -> list[T]:
-    """The newest of what was found, from where one was."""
+    """Return a page of the found items, newest first unless the query is ascending."""
     since = -inf if query.since is None else query.since
     before = inf if query.before is None else query.before
     bounded = query.since is not None or query.before is not None

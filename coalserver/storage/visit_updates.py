@@ -1,4 +1,4 @@
-"""Mending: how marks become visits in whatever keeps them. The rule is `visits.mended`; here it meets a book."""
+"""Updates of stored visits by presence marks, for every store; the rule is `visits.apply_mark`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -8,35 +8,35 @@ from coalserver.domain.minecraft.visits import PresenceMark, Visit, apply_mark
 
 
 class VisitTable(Protocol):
-    """The marks and visits of one world, as a store keeps them."""
+    """The stored marks and visits of one world."""
 
     def online_names(self, mark: PresenceMark) -> Iterable[str]:
-        """Whoever was in the world just before a mark."""
+        """Return the usernames that were online just before a mark."""
 
     def open_visit(self, username: str, mark: PresenceMark) -> Visit | None:
-        """The visit of a player that stood open just before a mark."""
+        """Return the visit of a player that was open just before a mark, or None."""
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
-        """The marks that concern a player and come after one, in their order; read as they are asked for."""
+        """Yield the marks after this one that concern a player, in order; read lazily."""
 
     def clear_tags(self, visit: Visit) -> None:
-        """The lines that say its beginning and its end may say so no more."""
+        """Remove the tags from the lines of the visit's login and logout."""
 
     def delete(self, visit: Visit) -> None:
-        """A visit is no more."""
+        """Delete a visit."""
 
     def insert(self, visit: Visit) -> None:
-        """There is another visit, and its lines say so."""
+        """Insert a visit and tag its lines."""
 
     def update(self, visit: Visit) -> None:
-        """A visit that begins with the same line is like this now, and its lines say so."""
+        """Replace the visit with the same login line and tag its lines."""
 
     def record_mark(self, mark: PresenceMark) -> None:
-        """A mark is known from now on."""
+        """Store a mark."""
 
 
 def marks_of(batch: Batch) -> Iterator[tuple[int, PresenceMark, float]]:
-    """World, mark and time of everything in a batch that mends visits."""
+    """Yield world, mark and time of all marks of a batch."""
     for line, _, mark in batch.lines:
         if mark is not None:
             yield line.world, mark, line.created
@@ -45,7 +45,7 @@ def marks_of(batch: Batch) -> Iterator[tuple[int, PresenceMark, float]]:
 
 
 def update_visits(table: VisitTable, mark: PresenceMark) -> None:
-    """Put a mark among those that are known, and right what it changes."""
+    """Store a mark and update the visits that it changes."""
     names = (mark.username,) if mark.username else tuple(table.online_names(mark))
     for name in names:
         changes = apply_mark(table.open_visit(name, mark), mark, table.marks_after(name, mark))
@@ -62,17 +62,20 @@ def update_visits(table: VisitTable, mark: PresenceMark) -> None:
 
 
 def login_line(visit: Visit) -> int:
-    """The line that is tagged as this visit's beginning; 0 if none is."""
+    """Return the id of the line that is tagged as login, or 0."""
     return visit.login.line
 
 
 def logout_line(visit: Visit) -> int:
-    """The line that is tagged as its end: one about the player, which says that he went; 0 if none did."""
+    """Return the id of the line that is tagged as logout, or 0.
+
+    It is the line about the departure of the player; a stop of the world has no such line.
+    """
     last = visit.logout
     return last.line if last is not None and last.username and not last.is_arrival else 0
 
 
 def with_tag(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
-    """The tags of a line about a connection, that says a login or a logout (or, with an empty tag, neither)."""
-    rest = tuple(one for one in tags if one not in ("login", "logout"))
+    """Return the tags of a line with `login`, `logout` or, for an empty tag, neither."""
+    rest = tuple(other for other in tags if other not in ("login", "logout"))
     return (*rest, tag) if tag else rest

@@ -51,7 +51,7 @@ async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home,
 async def test_a_backup_replaces_nothing(home, file):
     await add(home, "chess")
     file.write_bytes(b"precious")
-    with pytest.raises(OperatorError, match="is there already"):
+    with pytest.raises(OperatorError, match="exists already"):
         await backup(home, file)
     assert file.read_bytes() == b"precious"
 

@@ -52,7 +52,7 @@ async def test_a_key_that_is_none_is_found_before_anything_changes(home, file):
     (home.keys / "odd").write_bytes(b"short")
     await backup(home, file)
     before = everything(home)
-    with pytest.raises(archive.InvalidBackup, match="keys/odd is no key") as caught:
+    with pytest.raises(archive.InvalidBackup, match="keys/odd is not a key") as caught:
         await restore(home, file)
     assert caught.value.code == "damaged" and everything(home) == before
 

@@ -39,7 +39,7 @@ def test_one_that_is_there_keeps_its_mode(home):
 def test_two_cannot_have_it_and_the_second_is_told_who_does(home):
     with (
         home.lock(),
-        pytest.raises(DataDirectoryLocked, match=f"in use by process {os.getpid()}; "),
+        pytest.raises(DataDirectoryLocked, match=f"in use by process {os.getpid()}"),
     ):
         with DataDirectory(home.path).lock():
             pass
@@ -108,7 +108,7 @@ def test_scratch_goes_afterwards_and_after_a_crash_at_the_next_lock(home):
 def test_a_place_that_cannot_be_one_is_said_in_one_sentence(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file" / "data"):
-        with pytest.raises(OperatorError, match="cannot be made"), DataDirectory(path).lock():
+        with pytest.raises(OperatorError, match="cannot be created"), DataDirectory(path).lock():
             pass
 
 

@@ -1,4 +1,4 @@
-"""What was said, in a SQLite file: written with a batch, read by topic, forgotten in pieces."""
+"""Stored events: written with a batch, read by topic, deleted in chunks."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from coalserver.core.ports import Entry, Topic
 from coalserver.storage import codec
 from coalserver.storage.sqlite.schema import transaction
 
-#: Entries dropped in one transaction: a write that comes meanwhile waits a few milliseconds.
+#: Entries deleted in one transaction; a concurrent write waits for a few milliseconds.
 CHUNK_SIZE = 1000
 
 
 def insert_entries(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-    """Keep entries, within the transaction of their batch."""
+    """Insert entries; the caller has a transaction open."""
     event_rows, topic_rows = [], []
-    # Of many entries in a row most are about one world or room.
+    # Most consecutive entries are about the same world or room.
     names: dict[tuple[Topic, ...], tuple[list[str], str]] = {}
     for id, at, event, entry_topics in entries:
         known_topics = names.get(entry_topics)
@@ -28,12 +28,12 @@ def insert_entries(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         event_rows.append((id, at, codec.events.name_of(type(event)), topics_json, document))
         topic_rows += [(topic, id) for topic in topics]
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", event_rows)
-    # An entry may name one topic twice: an action that a member asks of himself does.
+    # An entry can name a topic twice: an action that a member requests of themselves does.
     db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", topic_rows)
 
 
 def after(db: sqlite3.Connection, topics: Sequence[str], id: int, limit: int) -> list[Entry]:
-    """The oldest `limit` entries on any of these topics after an id, ascending, each once."""
+    """Return the oldest `limit` entries after an id on any of these topics, ascending, each once."""
     with transaction(db, "DEFERRED"):
         found: set[int] = set()
         for topic in topics:
@@ -46,7 +46,7 @@ def after(db: sqlite3.Connection, topics: Sequence[str], id: int, limit: int) ->
 
 
 def newest(db: sqlite3.Connection, topic: str, limit: int) -> list[Entry]:
-    """The newest `limit` entries of one topic, ascending."""
+    """Return the newest `limit` entries of a topic, ascending."""
     with transaction(db, "DEFERRED"):
         rows = db.execute(
             "SELECT id FROM event_topic WHERE topic = ? ORDER BY id DESC LIMIT ?", (topic, limit)
@@ -55,13 +55,16 @@ def newest(db: sqlite3.Connection, topic: str, limit: int) -> list[Entry]:
 
 
 def last_deletable_id(db: sqlite3.Connection, keep: int) -> int:
-    """The id of the newest entry that is not among the newest `keep`; -1 where all are."""
+    """Return the id of the newest entry that is not among the newest `keep`, or -1."""
     row = db.execute("SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?", (keep,)).fetchone()
     return -1 if row is None else int(row[0])
 
 
 def delete_expired_chunk(db: sqlite3.Connection, before: float, last: int) -> bool:
-    """Drop some of the oldest entries, up to an id and up to the first that is young; False: no more."""
+    """Delete a chunk of the entries up to the id `last` that are older than `before`.
+
+    Return whether there may be more.
+    """
     event_rows, topic_rows = [], []
     for id, at, topics in db.execute(
         "SELECT id, at, topics FROM event WHERE id <= ? ORDER BY id LIMIT ?", (last, CHUNK_SIZE)
@@ -77,7 +80,7 @@ def delete_expired_chunk(db: sqlite3.Connection, before: float, last: int) -> bo
 
 
 def oldest(db: sqlite3.Connection) -> int:
-    """The id of the oldest entry kept; that of the next one when none is."""
+    """Return the id of the oldest entry, or that of the next entry if there is none."""
     id = db.execute("SELECT min(id) FROM event").fetchone()[0]
     if id is not None:
         return int(id)
@@ -86,13 +89,13 @@ def oldest(db: sqlite3.Connection) -> int:
 
 
 def topic_name(topic: Topic) -> str:
-    """A topic as text: `lobby:7` with a number, `lobbies/noughts` with a name."""
+    """Return a topic as text: `lobby:7` with a number, `lobbies/noughts` with a name."""
     subject, id = topic
     return f"{subject}:{id}" if type(id) is int else f"{subject}/{id}"
 
 
 def topic_by_name(name: str) -> Topic:
-    """The topic that is called so. No subject has a colon or a stroke in it."""
+    """Return the topic of a text. Subjects contain neither a colon nor a slash."""
     subject = name.partition(":")[0].partition("/")[0]
     id = name[len(subject) + 1 :]
     return (subject, int(id)) if name[len(subject)] == ":" else (subject, id)

@@ -1,7 +1,7 @@
-"""Log lines in a SQLite file: written with a batch, listed and searched newest first.
+"""Log lines in SQLite: written with a batch, listed and searched newest first.
 
-A line's place is its row's number and its words' in the index: every list and every search of a world is a walk
-down one stretch of numbers. It is given out when the line is written, once.
+The position of a line (column `place`) is its rowid in the table and in the full-text index. Positions are ordered by
+world, second and arrival, so that every list and search of a world scans one range. They are assigned once, on writing.
 """
 
 import sqlite3
@@ -22,19 +22,19 @@ from coalserver.storage.visit_updates import with_tag
 #: Bits for lines within a second, for seconds, and (what is left of 63) for worlds.
 LINE_BITS, SECOND_BITS = 12, 33
 POSITIONS_PER_SECOND = 1 << LINE_BITS
-#: Seconds count from 1901; lines without a time lie in the first thirty years of that, in which no line was written.
+#: Seconds count from 1901; lines without a time are in the first thirty years, before any dated line.
 EPOCH = 2**31
 FIRST_SECOND = 2**30
 #: Room for the last second to overflow.
 LAST_SECOND = 2**SECOND_BITS - 2**20
-#: Digests asked for in one statement.
+#: Digests in one statement.
 CHUNK_SIZE = 500
-#: What a line tells besides its id, its tags and where it is, in the order of the columns.
+#: Fields of a line besides id, tags, kind and location, in the order of the columns.
 FIELDS = (
     *("line", "created", "at", "zone", "level", "username", "shown", "ip", "port"),
     *("chat", "message", "death", "killer", "weapon", "title", "source", "sequence"),
 )
-#: What lines may be counted by.
+#: Fields by which lines can be counted.
 GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer", "message")}
 COLUMNS = ("place", "id", "digest", "tags", "kind", "location", *FIELDS)
 _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -44,14 +44,14 @@ _INDEX = (
 _ROW = ", ".join(f"line.{name}" for name in ("place", "id", "tags", "kind", "location", *FIELDS))
 _fields = attrgetter(*("display_name" if name == "shown" else name for name in FIELDS))
 _KINDS = {kind.value: kind for kind in LineKind}
-#: Begins the one word of the column `who`. No other word has it: see words.py.
+#: Prefix of the only word in the column `who`; text_search removes it from all other words.
 USERNAME_PREFIX = "\ue000"
-#: Below the world in a place.
+#: Bits of a position below the world.
 POSITION_BITS = LINE_BITS + SECOND_BITS
 
 
 def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
-    """Keep lines, within the transaction of their batch."""
+    """Insert lines; the caller has a transaction open."""
     if not new_lines:
         return
     sets = TagSets(db)
@@ -59,20 +59,20 @@ def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
     rows, words = [], []
     for line, digest, _ in new_lines:
         position = positions.next(line.world, line.at)
-        # What is no plain text, number or bytes costs SQLite's binding as much as the rest of a row.
+        # Binding values of other types than str, int, float and bytes takes as long as the rest of a row.
         kind, tags, location = line.kind.value, sets.number(line.tags), ""
         if line.location is not None:
             location = " ".join(map(repr, line.location))
         rows.append((position, line.id, digest, tags, kind, location, *_fields(line)))
         words.append((position, *_index_columns(line)))
     db.executemany(_INSERT, rows)
-    # In their order, or the index would have to be written out in between.
+    # Sorted: FTS5 flushes its pending terms when a rowid is lower than the previous one.
     words.sort()
     db.executemany(_INDEX, words)
 
 
 def existing_digests(db: sqlite3.Connection, digests: Sequence[bytes]) -> set[bytes]:
-    """Those of these digests that are kept."""
+    """Return the digests that are stored already."""
     found: set[bytes] = set()
     for start in range(0, len(digests), CHUNK_SIZE):
         chunk = digests[start : start + CHUNK_SIZE]
@@ -82,7 +82,7 @@ def existing_digests(db: sqlite3.Connection, digests: Sequence[bytes]) -> set[by
     return found
 
 
-#: Sets of tags by their numbers, as far as a reader has met them; none is ever another.
+#: Cache of the sets of tags by number; a number never changes its meaning.
 Tags = dict[int, tuple[str, ...]]
 
 
@@ -91,7 +91,7 @@ def line_by_id(db: sqlite3.Connection, tags: Tags, id: int) -> LogLine | None:
 
 
 def newest(db: sqlite3.Connection, tag_sets: Tags, query: LineQuery, limit: int) -> list[LogLine]:
-    """The newest lines that are wanted."""
+    """Return the newest lines that match the query, or the oldest if it is ascending."""
     if query.username == "":
         return []
     bounds, tags = _bounds(db, query), _tags(db, query)
@@ -103,7 +103,7 @@ def newest(db: sqlite3.Connection, tag_sets: Tags, query: LineQuery, limit: int)
 
 
 def count_lines(db: sqlite3.Connection, query: LineQuery, by: Sequence[str]) -> list[LineCount]:
-    """How many lines are wanted, of each value of `by`."""
+    """Return how many lines match the query, for each combination of values of `by`."""
     query = replace(query, words=None)
     if query.username == "":
         return [] if by else [LineCount((), 0)]
@@ -127,7 +127,7 @@ def count_lines(db: sqlite3.Connection, query: LineQuery, by: Sequence[str]) -> 
 
 
 class TagSets:
-    """The sets of tags that lines have, a number for each."""
+    """The sets of tags of lines, with a number for each."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -135,7 +135,7 @@ class TagSets:
         self.numbers = {tuple(tags.split()): id for tags, id in rows}
 
     def number(self, tags: tuple[str, ...]) -> int:
-        """The number of a set, a new one if need be."""
+        """Return the number of a set; a new set is inserted."""
         number = self.numbers.get(tags)
         if number is None:
             text = " ".join(tags)
@@ -144,7 +144,7 @@ class TagSets:
         return number
 
     def set_tag(self, id: int, tags: tuple[str, ...] | None, tag: str) -> None:
-        """Give a line about a connection the tag it should have, if these (None: nobody knows) are others."""
+        """Replace the login or logout tag of a line. `tags`: its current tags, None if unknown."""
         if tags is None:
             row = self._db.execute("SELECT tags FROM line WHERE id = ?", (id,)).fetchone()
             if row is None:
@@ -155,7 +155,7 @@ class TagSets:
             self._db.execute("UPDATE line SET tags = ? WHERE id = ?", (self.number(right), id))
 
     def having(self, required: Iterable[str], any_of: Sequence[str] = ()) -> list[int]:
-        """The numbers of all sets that hold every one of these, and one of those if there are any."""
+        """Return the numbers of the sets with all required tags and, if given, one of `any_of`."""
         required_set = set(required)
         return [
             number
@@ -165,7 +165,7 @@ class TagSets:
 
 
 def _index_columns(line: LogLine) -> tuple[str, str, str, str, str]:
-    """What is looked for in each column of the index."""
+    """Return the texts for the columns of the index; each word of the line is in one of them."""
     tags, text = line.tags, line.line
     username_word = (
         USERNAME_PREFIX + line.username.encode("utf-8", "replace").hex() if line.username else ""
@@ -186,7 +186,7 @@ def _index_columns(line: LogLine) -> tuple[str, str, str, str, str]:
 
 
 def _without(line: str, text: str) -> str:
-    """A line without what stands in another column."""
+    """Return a line without the text that is in another column."""
     if text and line.endswith(text):
         return line[: -len(text)]
     before, _, after = strip_colors(line).rpartition(strip_colors(text)) if text else (line, "", "")
@@ -194,8 +194,8 @@ def _without(line: str, text: str) -> str:
 
 
 def _tags(db: sqlite3.Connection, query: LineQuery) -> list[int] | None:
-    """The sets of tags that are wanted; None: any."""
-    # Words of a list are in its own column: there its tag need not be looked at.
+    """Return the numbers of the matching sets of tags; None for all."""
+    # The words of a category have a column of their own, so that a search needs no tag.
     listed = query.words is None and query.category is not LineCategory.LINE
     required = {query.category.value} if listed else set()
     if query.tag is not None:
@@ -204,7 +204,7 @@ def _tags(db: sqlite3.Connection, query: LineQuery) -> list[int] | None:
 
 
 def _bounds(db: sqlite3.Connection, query: LineQuery) -> tuple[int, int]:
-    """From which place on, and up to which place, lines are wanted."""
+    """Return the range of positions that the query covers: from the first up to the second."""
     world = query.world
     low, high = first_position(world), first_position(world + 1)
     if query.words is None or query.before is not None:
@@ -221,7 +221,7 @@ def _bounds(db: sqlite3.Connection, query: LineQuery) -> tuple[int, int]:
 
 
 def _position_of(db: sqlite3.Connection, world: int, when: float | None, id: int) -> int:
-    """Where a line is; where it was, if it is no more."""
+    """Return the position of a line; if it is missing, the first one of its second."""
     row = db.execute("SELECT place FROM line WHERE id = ?", (id,)).fetchone()
     return int(row[0]) if row else position_at(world, when)
 
@@ -234,7 +234,7 @@ def _listed(
     limit: int,
     ascending: bool,
 ) -> list[Any]:
-    """The first lines of a stretch. Each set of tags is a walk of its own."""
+    """Return the first rows of a range. Each set of tags is a scan of its own."""
     if username is None and tags is None:
         return _rows(db, "place >= ? AND place < ?", bounds, limit, ascending)
     if tags is None:
@@ -254,7 +254,7 @@ def _searched(
     bounds: tuple[int, int],
     limit: int,
 ) -> list[Any]:
-    """The newest lines of a stretch in which all words are."""
+    """Return the rows of a range that contain all words."""
     search = parse_query(query.words or "")
     if not search:
         return []
@@ -264,7 +264,7 @@ def _searched(
         if category is LineCategory.LINE
         else f"{{{category.value}}}"
     )
-    words = " AND ".join('"' + " ".join(one) + '"' for one in search)
+    words = " AND ".join('"' + " ".join(phrase) + '"' for phrase in search)
     match = f"{columns} : ({words})"
     condition, params = "", []
     if query.username:
@@ -315,32 +315,32 @@ def _location(text: str) -> tuple[float, float, float]:
 
 
 def first_position(world: int) -> int:
-    """The place below all of a world's lines; the next world's is above them."""
+    """Return the lower bound of the positions of a world; the next world's is the upper bound."""
     return world << (LINE_BITS + SECOND_BITS)
 
 
 def position_at(world: int, when: float | None) -> int:
-    """The first place of a second; of lines without a time, the first of all."""
+    """Return the first position of a second; without a time, the first position of the world."""
     second = 0 if when is None else min(max(floor(when) + EPOCH, FIRST_SECOND), LAST_SECOND)
     return first_position(world) + second * POSITIONS_PER_SECOND
 
 
 def first_dated_position(world: int) -> int:
-    """The first place of a line that has a time."""
+    """Return the first position of lines with a time."""
     return first_position(world) + FIRST_SECOND * POSITIONS_PER_SECOND
 
 
 class Positions:
-    """Gives out the next places, within one transaction."""
+    """Assigns positions within one transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        #: The newest place of each world that is on disk; by a second's first place, the next free one.
+        #: Last stored position of each world; next free position by the first one of a second.
         self._tops: dict[int, int] = {}
         self._free: dict[int, int] = {}
 
     def next(self, world: int, when: float | None) -> int:
-        """A place behind all lines of the same second. A second that is full goes on into the next."""
+        """Return a position after all lines of the same second; a full second overflows into the next."""
         low = position_at(world, when)
         high = first_dated_position(world) if when is None else low + POSITIONS_PER_SECOND
         while (free := self._first_free(world, low, high)) == high:

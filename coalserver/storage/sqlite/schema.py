@@ -1,4 +1,4 @@
-"""The tables of a SQLite store, and how a file of an earlier version becomes one of this version."""
+"""The tables of a SQLite store and the migrations from earlier versions."""
 
 import os
 import sqlite3
@@ -7,25 +7,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-#: "coal" in ASCII: says that a file is one of ours.
+#: "coal" in ASCII: marks a database of coalserver.
 APPLICATION_ID = 0x636F616C
 
 
 class StoreUnusable(Exception):
-    """This file cannot be opened as a store. It was left as it is."""
+    """The file cannot be opened as a store. It was not changed."""
 
 
 class StoreTooNew(StoreUnusable):
-    """A newer program has written this file: this one would not understand all of it."""
+    """The file was written by a newer version of coalserver."""
 
 
 class NotAStore(StoreUnusable):
-    """This file is damaged, or was never a store."""
+    """The file is damaged or is not a store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step from a version to the next. `run` finds a transaction open and does not end it."""
+    """A step from one version to the next. `run` is called inside a transaction."""
 
     version: int
     description: str
@@ -40,7 +40,7 @@ def _statements(*statements: str) -> Callable[[sqlite3.Connection], None]:
     return run
 
 
-#: Each is kept for ever: a file may be years old.
+#: No migration is ever removed: a file can be years old.
 MIGRATIONS: Sequence[Migration] = (
     Migration(
         1,
@@ -48,7 +48,7 @@ MIGRATIONS: Sequence[Migration] = (
         _statements(
             "CREATE TABLE entity (kind TEXT NOT NULL, id INTEGER NOT NULL, doc TEXT NOT NULL,"
             " PRIMARY KEY (kind, id)) WITHOUT ROWID",
-            # topics: a JSON array of what event_topic has, so that reading and forgetting find them by id.
+            # topics: a JSON array of the rows of event_topic, which reading and deleting find by id.
             "CREATE TABLE event (id INTEGER PRIMARY KEY, at REAL NOT NULL, name TEXT NOT NULL,"
             " topics TEXT NOT NULL, doc TEXT NOT NULL)",
             "CREATE TABLE event_topic (topic TEXT NOT NULL, id INTEGER NOT NULL,"
@@ -61,7 +61,7 @@ MIGRATIONS: Sequence[Migration] = (
         2,
         "Log lines and their words, visits, screenshots",
         _statements(
-            # place: sqlite_places.py; tags: a number for each set of them, so that one index serves all.
+            # place: see log_lines.py; tags: one number for each set of tags, so that one index is enough.
             "CREATE TABLE line (place INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE,"
             " digest BLOB NOT NULL UNIQUE, tags INTEGER NOT NULL, line TEXT NOT NULL,"
             " kind TEXT NOT NULL, created REAL NOT NULL, at REAL, zone TEXT NOT NULL,"
@@ -73,7 +73,7 @@ MIGRATIONS: Sequence[Migration] = (
             "CREATE INDEX line_tags ON line (tags)",
             "CREATE INDEX line_username ON line (username, tags) WHERE username <> ''",
             "CREATE TABLE tags (id INTEGER PRIMARY KEY, tags TEXT NOT NULL UNIQUE)",
-            # The words of a line stand in one column only: what it tells in its own, the rest in `line`.
+            # Each word of a line is in one column only: chat, death or achievement, or else `line`.
             "CREATE VIRTUAL TABLE line_words USING fts5 (line, chat, death, achievement, who,"
             " content='', columnsize=0, tokenize=\"unicode61 remove_diacritics 2"
             " categories 'L* M* N* Co So'\")",
@@ -99,7 +99,7 @@ MIGRATIONS: Sequence[Migration] = (
 
 
 def version_of(db: sqlite3.Connection) -> int:
-    """The version of a file of ours, 0 for an empty one; refuses a file that is none."""
+    """Return the version of a database, 0 for an empty one. Raises NotAStore."""
     try:
         application_id = db.execute("PRAGMA application_id").fetchone()[0]
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
@@ -116,9 +116,10 @@ def version_of(db: sqlite3.Connection) -> int:
 def migrate(
     db: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS
 ) -> int:
-    """Bring a file up to date; gives the version it had. All steps are one transaction.
+    """Migrate a database in one transaction and return its previous version.
 
-    A file that has something in it is copied first, beside itself, as `<name>.before-v<new version>`.
+    A database that is not empty is copied to `<name>.before-v<new version>` first. Raises
+    StoreTooNew, NotAStore or StoreUnusable.
     """
     newest = migrations[-1].version
     version = version_of(db)
@@ -143,20 +144,20 @@ def migrate(
 
 @contextmanager
 def transaction(db: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
-    """Everything within happens wholly or not at all. DEFERRED is for reading: one moment in time."""
+    """Run a transaction; roll it back on an exception. DEFERRED reads a consistent snapshot."""
     db.execute(f"BEGIN {mode}")
     try:
         yield
         db.execute("COMMIT")
     except BaseException:
-        # Of some failures, a full disk among them, SQLite has rolled back by itself.
+        # After some failures, such as a full disk, SQLite has rolled back already.
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:
-    """Write a consistent, durable copy of an open database; the name appears when it is whole."""
+    """Write a consistent, durable copy of an open database; the target appears when it is complete."""
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     try:
@@ -169,11 +170,11 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 
 
 def check_file(path: str | Path) -> int:
-    """The version of a store's file; refuses one that is none, damaged or too new. Changes nothing."""
+    """Return the version of a store's file without changing it. Raises NotAStore or StoreTooNew."""
     path = Path(path)
     if not path.is_file():
         raise NotAStore(f"there is no file {path}")
-    # Nobody has the file open if there is no log beside it; without this, reading would leave one there.
+    # Without a WAL file, no process has the database open; immutable keeps SQLite from creating one.
     options = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
     db = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)
     try:
@@ -193,7 +194,7 @@ def check_file(path: str | Path) -> int:
 
 
 def _sync(path: Path, flags: int) -> None:
-    """Have the system put a file, or a folder's list of names, on disk."""
+    """Flush a file, or the entries of a directory, to disk."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

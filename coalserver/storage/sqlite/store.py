@@ -1,4 +1,4 @@
-"""The SQLite store: one file, one writer. What crosses over are documents (codec.py) and whole batches."""
+"""The SQLite store: one file with one writer; it reads and writes documents (see codec.py) in batches."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -32,16 +32,16 @@ from coalserver.storage.sqlite.schema import NotAStore, StoreUnusable, copy, mig
 T = TypeVar("T")
 Row = tuple[str, int, str]
 
-#: The largest integer SQLite keeps.
+#: The largest integer of SQLite.
 MAX_INTEGER = 2**63 - 1
-#: Rows fetched at once when a store is opened; few enough that the loop goes on turning.
+#: Rows fetched at once when a store is opened; few enough that the event loop is not blocked.
 PAGE_SIZE = 2000
 
 
 class SqliteStore:
-    """A store in a file. Its two connections live in threads of their own, which only `close` ends.
+    """A store in a file. Its two connections have threads of their own, which only `close` ends.
 
-    It takes no lock: that nobody else writes to the file is seen to with the directory it is in.
+    Other writers are excluded by the lock of the data directory, not here.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -51,7 +51,7 @@ class SqliteStore:
         self._tags: log_lines.Tags = {}
 
     async def open(self) -> StoredState:
-        """Make ready, bring an old file up to date, and give what was kept. Refuses with StoreUnusable."""
+        """Open the file, migrate it and return the stored state. Raises StoreUnusable."""
         try:
             self._writer = await _connect(self.path)
             await _run(self._writer, _prepare, self.path)
@@ -124,7 +124,7 @@ class SqliteStore:
         return await _run(_open(self._reader), sqlite_visits.screenshot, min(id, MAX_INTEGER))
 
     async def backup(self, path: str | Path) -> None:
-        """Write a copy of the running store; it has everything that was written before the call."""
+        """Write a copy of the open store with everything that was written before the call."""
         db = await _connect(self.path)
         try:
             await _run(db, copy, Path(path))
@@ -132,14 +132,14 @@ class SqliteStore:
             await _close(db)
 
     async def close(self) -> None:
-        """Let go of the file. Safe to call twice, and after anything that failed."""
+        """Close the connections. Can be called twice and after a failure."""
         reader, self._reader = self._reader, None
         writer, self._writer = self._writer, None
         try:
             if reader is not None:
                 await _close(reader)
         finally:
-            # The last: closing it moves the log of what was written into the file.
+            # Last: closing the writer checkpoints the WAL.
             if writer is not None:
                 await _close(writer)
 
@@ -160,7 +160,7 @@ async def _connect(path: Path) -> aiosqlite.Connection:
 
 
 async def _close(db: aiosqlite.Connection) -> None:
-    """Close a connection and see its thread end: it speaks to the loop once more, which must be there."""
+    """Close a connection and join its thread, which uses the event loop once more."""
     try:
         await db.close()
     finally:
@@ -168,9 +168,9 @@ async def _close(db: aiosqlite.Connection) -> None:
 
 
 async def _run(db: aiosqlite.Connection, work: Callable[..., T], *args: Any) -> T:
-    """Run a function over a connection in its thread: one hop, however many statements.
+    """Run a function with several statements in the thread of a connection, in one hop.
 
-    aiosqlite's own calls are a hop each, and a batch needs eight. `_execute`, `_conn` and `_thread` are private,
+    Each call of aiosqlite is a hop, and a batch needs eight. `_execute`, `_conn` and `_thread` are private,
     so setup.cfg pins aiosqlite's minor version.
     """
     result: T = await db._execute(work, db._conn, *args)  # type: ignore[no-untyped-call]
@@ -188,7 +188,7 @@ async def _load(db: aiosqlite.Connection) -> StoredState:
     values: list[Any] = []
     rows = await _run(db, _all_documents)
     while page := await _run(db, _next_page, rows):
-        # Not in the connection's thread, where the C library's memory costs twice the time.
+        # Decoded here: in the thread of the connection, memory allocation takes twice the time.
         values.extend(map(_value, page))
     return StoredState(values, counters, last_seen, counters.get(ENTRY_COUNTER, 0) - 1, oldest)
 
@@ -217,7 +217,7 @@ def _value(row: Row) -> Any:
 
 
 def _write(db: sqlite3.Connection, batch: Batch) -> None:
-    """One transaction, one statement a table. Here and not in the loop each value becomes a document."""
+    """Write a batch: one transaction, one statement for each table. Encodes values in this thread."""
     saved, deleted = [], []
     for (kind, id), value in batch.values.items():
         if value is None:

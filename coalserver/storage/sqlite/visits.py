@@ -1,4 +1,4 @@
-"""Visits and screenshots in a SQLite file: written with a batch, listed newest first."""
+"""Visits and screenshots in SQLite: written with a batch, listed newest first."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +13,12 @@ from coalserver.storage import codec
 from coalserver.storage.sqlite.log_lines import TagSets
 from coalserver.storage.visit_updates import login_line, logout_line, marks_of, update_visits
 
-#: When somebody goes who is there: after everything.
+#: Departure time of open visits: after all others.
 OPEN_VISIT_END = 1e18
 
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
-    """Mend the visits by the marks of a batch, after its lines and within its transaction."""
+    """Update visits by the marks of a batch; its lines are written, the transaction is open."""
     tables: dict[int, _VisitTable] = {}
     for world, mark, now in marks_of(batch):
         table = tables.get(world)
@@ -36,7 +36,7 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
 
 
 def visits(db: sqlite3.Connection, query: VisitQuery, limit: int) -> list[StoredVisit]:
-    """The newest visits that are wanted."""
+    """Return the newest visits that match the query."""
     where, params = _bounds("at", query)
     if query.username is not None:
         where, params = f"{where} AND username = ?", [*params, query.username]
@@ -53,7 +53,7 @@ def visit(db: sqlite3.Connection, id: int) -> StoredVisit | None:
 
 
 def playtime(db: sqlite3.Connection, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
-    """Of each of these who has ever visited a world: how often, how long, since when."""
+    """Return number, total duration and first time of the visits of each of these players."""
     rows = db.execute(
         "SELECT username, count(*), sum(CASE WHEN gone < ? THEN max(0.0, gone - came) ELSE 0.0 END),"
         " min(at), max(CASE WHEN gone < ? THEN NULL ELSE at END) FROM visit"
@@ -64,7 +64,7 @@ def playtime(db: sqlite3.Connection, world: int, usernames: Sequence[str]) -> li
 
 
 def screenshots(db: sqlite3.Connection, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
-    """The newest screenshots that are wanted."""
+    """Return the newest screenshots that match the query."""
     where, params = _bounds("created", query)
     if query.account is not None:
         where, params = f"{where} AND account = ?", [*params, query.account]
@@ -107,20 +107,20 @@ def _write_screenshots(
     db.executemany(
         "INSERT INTO screenshot (id, world, account, created, doc) VALUES (?, ?, ?, ?, ?)",
         [
-            (one.id, one.world, one.account, one.created, codec.history_values.dump(one))
-            for one in screenshots.values()
-            if one is not None
+            (shot.id, shot.world, shot.account, shot.created, codec.history_values.dump(shot))
+            for shot in screenshots.values()
+            if shot is not None
         ],
     )
 
 
 class _VisitTable:
-    """The visits of one world, while marks are put among its own."""
+    """The marks and visits of one world during a transaction."""
 
     def __init__(self, db: sqlite3.Connection, world: int) -> None:
         self._db, self._world = db, world
         self.now = 0.0
-        #: By line: which tag it has now, login, logout or neither.
+        #: New tag by line: login, logout or neither.
         self.tags: dict[int, str] = {}
 
     def online_names(self, mark: PresenceMark) -> Iterable[str]:
@@ -139,14 +139,14 @@ class _VisitTable:
         )
         for (document,) in rows:
             visit: Visit = codec.history_values.load("Visit", document)
-            # Of those that began in the very second of the mark, some did after it.
+            # Visits that began in the second of the mark can have begun after it.
             if visit.login < mark:
                 return visit.open_at(mark)
         return None
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
         rows = self._db.execute(
-            # In the order of the table's own key, so that rows are read as they are asked for.
+            # In the order of the primary key, so that rows are read lazily.
             "SELECT moment, sequence, sign, at, username, line FROM mark"
             " WHERE world = ? AND username = ? AND moment >= ?"
             " UNION ALL SELECT moment, sequence, sign, at, username, line FROM mark"
@@ -155,9 +155,9 @@ class _VisitTable:
             (self._world, username, mark.order, self._world, mark.order),
         )
         for moment, sequence, mark_kind, *rest in rows:
-            one = PresenceMark(moment, sequence, MarkKind(mark_kind), *rest)
-            if one > mark:
-                yield one
+            later = PresenceMark(moment, sequence, MarkKind(mark_kind), *rest)
+            if later > mark:
+                yield later
 
     def clear_tags(self, visit: Visit) -> None:
         self.tags[login_line(visit)] = self.tags[logout_line(visit)] = ""
@@ -169,7 +169,7 @@ class _VisitTable:
         id = visit.login.line
         gone = OPEN_VISIT_END if visit.logout is None else visit.logout.order
         self._db.execute(
-            # Of one row: a statement of several, as INSERT … SELECT, makes FTS5 write out what it holds back.
+            # VALUES with one row: INSERT … SELECT would make FTS5 flush its pending terms.
             "INSERT INTO visit (id, world, username, at, came, gone, zone, created, updated, doc)"
             " VALUES (?, ?, ?, ?, ?, ?, (SELECT zone FROM line WHERE id = ?), ?, ?, ?)",
             (
