@@ -1,7 +1,7 @@
-"""Manners that every dialect has, whatever it speaks."""
+"""Conventions that hold for every API."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient
 
 from coalserver.config import Config
 from coalserver.core.engine import Core
@@ -23,9 +23,9 @@ from coalserver.web.pages import pages
 from coalserver.web.routing import mount
 from coalserver.web.schemas import AnyJson
 
-APIS = {dialect.name: dialect for dialect in all_apis()}
+APIS = {api.name: api for api in all_apis()}
 EACH = pytest.mark.parametrize("name", APIS)
-#: What a refusal for this reason says in any case.
+#: Details that an error with this code always has.
 ALWAYS: dict[ErrorCode, dict[str, Any]] = {
     ErrorCode.INVALID_REQUEST: {"fields": {"name": ["Not a string."]}},
     ErrorCode.RATE_LIMITED: {"wait": 7},
@@ -37,7 +37,7 @@ ALWAYS: dict[ErrorCode, dict[str, Any]] = {
     ErrorCode.TOO_MANY_PLAYERS: {"maximum": 2},
     ErrorCode.RULES_FAILED: {"rule": "view"},
 }
-#: Statuses that have no body in a dialect, by its document.
+#: Statuses without a body, as the API's document prescribes.
 SILENT = {"coal": (403, 404, 405)}
 PACKAGE = Path(__file__).parents[2] / "coalserver"
 
@@ -46,117 +46,122 @@ def readme_of(name: str) -> Path:
     return PACKAGE / ("site" if name == "site" else f"apis/{name}") / "README.md"
 
 
-async def refuse(ctx: RequestContext) -> web.StreamResponse:
-    """Refused for the reason in the query, with no more facts than always come with it."""
-    why = ErrorCode(ctx.query["why"])
-    raise DomainError(why, **ALWAYS.get(why, {}))
+async def raise_error(ctx: RequestContext) -> web.StreamResponse:
+    """Raise the error code in the query with the details that it always has."""
+    code = ErrorCode(ctx.query["code"])
+    raise DomainError(code, **ALWAYS.get(code, {}))
 
 
 async def fail(ctx: RequestContext) -> web.StreamResponse:
     raise RuntimeError("a bug")
 
 
-class Street:
-    """One dialect on a server of its own, with a few more routes of ours."""
+class ApiServer:
+    """One API on a server of its own, with three more routes for these tests."""
 
-    def __init__(self, dialect: Api, url: str, http: aiohttp.ClientSession) -> None:
-        self.dialect, self.url, self.http = dialect, url, http
-        self.prefix = dialect.prefixes[0].rstrip("/")
+    def __init__(self, api: Api, client: TestClient) -> None:
+        self.api, self.client = api, client
+        self.prefix = api.prefixes[0].rstrip("/")
 
-    async def request(self, method: str, path: str, **sent: object) -> aiohttp.ClientResponse:
-        answer = await self.http.request(method, self.url + path, **sent)  # type: ignore[arg-type]
+    async def request(self, method: str, path: str, **kwargs: object) -> aiohttp.ClientResponse:
+        answer = await self.client.request(method, path, **kwargs)  # type: ignore[arg-type]
         await answer.read()
         return answer
 
-    async def to_ours(self, method: str, end: str, **sent: object) -> aiohttp.ClientResponse:
-        return await self.request(method, f"{self.prefix}/manners-{end}", **sent)
+    async def request_added(
+        self, method: str, end: str, **kwargs: object
+    ) -> aiohttp.ClientResponse:
+        return await self.request(method, f"{self.prefix}/test-{end}", **kwargs)
 
-    def in_its_words(self, answer: aiohttp.ClientResponse, words: bytes) -> bool:
-        """Whether an answer is of the kind that this dialect's pages or documents are."""
-        if answer.status in SILENT.get(self.dialect.name, ()):
-            return words == b""
-        html = answer.content_type == "text/html" and b"<h1" in words
-        return html or (answer.content_type == "application/json" and words[:1] == b"{")
+    def is_rendered(self, answer: aiohttp.ClientResponse, body: bytes) -> bool:
+        """Return whether a response is a page or JSON document, as the API renders errors."""
+        if answer.status in SILENT.get(self.api.name, ()):
+            return body == b""
+        html = answer.content_type == "text/html" and b"<h1" in body
+        return html or (answer.content_type == "application/json" and body[:1] == b"{")
 
 
 @pytest.fixture
-async def street(name: str) -> AsyncIterator[Street]:
-    dialect = APIS[name]
-    prefix = dialect.prefixes[0].rstrip("/") + "/manners-"
-    ours = (
-        Route("GET", prefix + "refuse", refuse),
+async def api_server(
+    name: str, aiohttp_client: Callable[..., Awaitable[TestClient]]
+) -> "ApiServer":
+    api = APIS[name]
+    prefix = api.prefixes[0].rstrip("/") + "/test-"
+    added = (
+        Route("GET", prefix + "raise_error", raise_error),
         Route("GET", prefix + "fail", fail),
-        Route("POST", prefix + "take", refuse, AnyJson()),
+        Route("POST", prefix + "take", raise_error, AnyJson()),
     )
     core = await Core.recover(MemoryStore(), CoreContext(lambda: 0.0))
     app = web.Application(client_max_size=1000)
     pages.setup_pages(app)
     shared = AppContext(core, services={Config: Config()})
-    mount(app, shared, [replace(dialect, routes=dialect.routes + ours)])
-    async with TestServer(app) as server, aiohttp.ClientSession() as http:
-        yield Street(dialect, str(server.make_url("")).rstrip("/"), http)
+    mount(app, shared, [replace(api, routes=api.routes + added)])
+    return ApiServer(api, await aiohttp_client(app))
 
 
 @EACH
-async def test_every_reason_has_words(street: Street) -> None:
-    for why in ErrorCode:
-        answer = await street.to_ours("GET", "refuse", params={"why": why})
-        words = await answer.read()
-        assert 400 <= answer.status < 500, why
-        assert street.in_its_words(answer, words), why
+async def test_every_error_code_is_rendered(api_server: ApiServer) -> None:
+    for code in ErrorCode:
+        answer = await api_server.request_added("GET", "raise_error", params={"code": code})
+        body = await answer.read()
+        assert 400 <= answer.status < 500, code
+        assert api_server.is_rendered(answer, body), code
 
 
 @EACH
-async def test_what_leads_nowhere_is_said_in_its_words(street: Street) -> None:
-    for prefix in street.dialect.prefixes:
-        answer = await street.request("GET", prefix.rstrip("/") + "/there/is/nothing/here")
+async def test_unknown_path_is_rendered_by_the_api(api_server: ApiServer) -> None:
+    for prefix in api_server.api.prefixes:
+        answer = await api_server.request("GET", prefix.rstrip("/") + "/there/is/nothing/here")
         assert answer.status in (400, 404)
-        assert street.in_its_words(answer, await answer.read())
+        assert api_server.is_rendered(answer, await answer.read())
 
 
 @EACH
-async def test_a_wrong_method_is_said_in_its_words(street: Street) -> None:
-    answer = await street.to_ours("DELETE", "refuse")
+async def test_wrong_method_is_rendered_by_the_api(api_server: ApiServer) -> None:
+    answer = await api_server.request_added("DELETE", "raise_error")
     assert answer.status in (400, 404, 405)
-    assert street.in_its_words(answer, await answer.read())
+    assert api_server.is_rendered(answer, await answer.read())
     if answer.status == 405:
         assert set(answer.headers["Allow"].split(", ")) >= {"GET", "HEAD"}
 
 
 @EACH
-async def test_a_body_that_is_too_large_is_said_in_its_words(street: Street) -> None:
-    answer = await street.to_ours("POST", "take", json=["x" * 2000])
+async def test_too_large_body_is_rendered_by_the_api(api_server: ApiServer) -> None:
+    answer = await api_server.request_added("POST", "take", json=["x" * 2000])
     assert answer.status == 413
-    assert street.in_its_words(answer, await answer.read())
+    assert api_server.is_rendered(answer, await answer.read())
 
 
 @EACH
-async def test_a_body_of_another_kind_is_said_in_its_words(street: Street) -> None:
-    answer = await street.to_ours("POST", "take", data=b"x", headers={"Content-Type": "text/x"})
+async def test_wrong_media_type_is_rendered_by_the_api(api_server: ApiServer) -> None:
+    answer = await api_server.request_added(
+        "POST", "take", data=b"x", headers={"Content-Type": "text/x"}
+    )
     assert answer.status == 415
-    assert street.in_its_words(answer, await answer.read())
+    assert api_server.is_rendered(answer, await answer.read())
 
 
 @EACH
-async def test_a_bug_is_a_500_in_its_words_that_shows_nothing(street: Street) -> None:
-    answer = await street.to_ours("GET", "fail")
-    words = await answer.read()
+async def test_exception_is_a_500_without_details(api_server: ApiServer) -> None:
+    answer = await api_server.request_added("GET", "fail")
+    body = await answer.read()
     assert answer.status == 500
-    assert street.in_its_words(answer, words)
-    assert b"a bug" not in words and b"RuntimeError" not in words
+    assert api_server.is_rendered(answer, body)
+    assert b"a bug" not in body and b"RuntimeError" not in body
 
 
 @EACH
-async def test_only_who_answers_any_origin_says_so(street: Street) -> None:
-    for end in ("refuse?why=malformed", "fail", "nowhere"):
-        answer = await street.to_ours("GET", end)
+async def test_cors_headers_match_the_api(api_server: ApiServer) -> None:
+    for end in ("raise_error?code=malformed", "fail", "nowhere"):
+        answer = await api_server.request_added("GET", end)
         origin = answer.headers.get("Access-Control-Allow-Origin")
-        assert origin == ("*" if street.dialect.cors else None)
+        assert origin == ("*" if api_server.api.cors else None)
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 @EACH
-def test_every_route_is_in_its_readme(name: str) -> None:
+def test_readme_lists_every_route(name: str) -> None:
     lines = readme_of(name).read_text("utf-8").splitlines()
     for route in APIS[name].routes:
         path = re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path)
@@ -172,7 +177,7 @@ def test_readme_lists_differences_from_its_document(name: str) -> None:
     assert re.search(r"\b(Differences|differs|ours)\b", text)
 
 
-def test_no_two_dialects_have_one_name_or_one_prefix() -> None:
-    prefixes = [prefix for dialect in all_apis() for prefix in dialect.prefixes]
+def test_names_and_prefixes_of_apis_are_unique() -> None:
+    prefixes = [prefix for api in all_apis() for prefix in api.prefixes]
     assert len(prefixes) == len(set(prefixes))
     assert len(APIS) == len(all_apis())

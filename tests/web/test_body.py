@@ -1,4 +1,4 @@
-"""Bodies: read up to a limit, parsed as strictly as they are kept, checked before any handler."""
+"""Request bodies: limits, parsing and validation."""
 
 import gzip
 import json

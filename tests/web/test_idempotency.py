@@ -1,4 +1,4 @@
-"""Once: a request with a key acts once."""
+"""Idempotency keys: a repeated request acts once."""
 
 import asyncio
 

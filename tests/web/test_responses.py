@@ -1,4 +1,4 @@
-"""Replies: one piece of bytes that any client of HTTP understands."""
+"""Responses: their bytes for every kind of connection."""
 
 import asyncio
 
@@ -91,7 +91,7 @@ async def test_closed_connection_ends_after_the_response(serve, version: bytes):
 
 
 async def all_of(server: SampleServer, request: bytes) -> bytes:
-    """Everything until the server closes."""
+    """Return all bytes until the server closes the connection."""
     reader, writer = await asyncio.open_connection(server.test_server.host, server.test_server.port)
     writer.write(request)
     async with asyncio.timeout(5):

@@ -42,13 +42,13 @@ def takes(field: Any, value: Any) -> bool:
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_a_field_takes_its_own_type_and_no_other(field: Any, taken: list[Any]):
+def test_field_accepts_its_own_type_only(field: Any, taken: list[Any]):
     found = [value for value in ANY[1:] if takes(field, value)]
     assert [(type(one), one) for one in found] == [(type(one), one) for one in taken]
 
 
 @pytest.mark.parametrize("field", [Text(), Secret(), Integer(), Boolean(), RawJson()])
-def test_null_is_taken_only_where_it_is_allowed(field: Any):
+def test_null_is_accepted_with_allow_none_only(field: Any):
     assert not takes(field, None)
     assert takes(type(field)(allow_none=True), None)
 
@@ -68,48 +68,48 @@ def test_null_is_taken_only_where_it_is_allowed(field: Any):
         ("\u3000x\xa0y\u3000", "x\xa0y"),
     ],
 )
-def test_a_text_is_trimmed_and_what_cannot_be_seen_is_blank(value: str, shown: str):
+def test_text_is_stripped_and_control_characters_become_spaces(value: str, shown: str):
     assert Text().deserialize(value) == shown
 
 
-def test_lines_are_kept_where_they_may_be():
+def test_text_with_lines_keeps_line_breaks():
     assert Text(lines=True).deserialize("a\nb\x07") == "a\nb"
     assert Text().deserialize("a\nb") == "a b"
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\0"])
-def test_nul_is_in_no_text(value: str):
+def test_text_with_nul_is_rejected(value: str):
     assert not takes(Text(), value)
 
 
 @pytest.mark.parametrize(("low", "high", "lengths"), [(0, 3, [0, 3]), (1, 2, [1, 2]), (2, 2, [2])])
-def test_a_text_has_a_length(low: int, high: int, lengths: list[int]):
+def test_text_length_is_limited(low: int, high: int, lengths: list[int]):
     taken = [size for size in range(6) if takes(Text(low, high), "x" * size)]
     assert taken == list(range(lengths[0], lengths[-1] + 1))
 
 
-def test_the_length_is_that_of_what_is_left():
+def test_text_length_counts_after_stripping():
     assert takes(Text(0, 3), "   abc   ") and not takes(Text(1, 3), "   ")
 
 
-def test_a_secret_is_kept_as_it_is():
+def test_secret_is_unchanged():
     assert Secret().deserialize(" \t\x07\n ") == " \t\x07\n "
     assert not takes(Secret(2, 3), "x") and not takes(Secret(2, 3), "xxxx")
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63), 10**30])
-def test_a_number_that_sqlite_could_not_keep_is_refused(value: int):
+def test_integer_beyond_sqlite_s_range_is_rejected(value: int):
     assert not takes(Integer(), value)
     assert takes(Integer(), 2**63 - 1)
 
 
-def test_free_json_comes_as_bytes_and_has_a_size():
+def test_raw_json_is_loaded_as_bytes_up_to_a_size():
     assert RawJson().deserialize({"ü": [1.0, None]}) == '{"ü":[1.0,null]}'.encode()
     assert takes(RawJson(max_bytes=9), {"a": "bc"}) is False
     assert takes(RawJson(max_bytes=10), {"a": "bc"})
 
 
-def test_a_free_body_comes_as_a_value_and_as_bytes():
+def test_any_json_is_loaded_as_value_and_bytes():
     assert AnyJson().load({"a": 1}) == {"value": {"a": 1}, "dumped": b'{"a":1}'}
     with pytest.raises(ValidationError):
         AnyJson().load([1])
@@ -118,14 +118,14 @@ def test_a_free_body_comes_as_a_value_and_as_bytes():
     assert AnyJson(allow_any=True).load(None) == {"value": None, "dumped": b"null"}
 
 
-def test_unknown_members_are_left_out():
+def test_unknown_members_are_ignored():
     class Small(RequestSchema):
         a = Integer()
 
     assert Small().load({"a": 1, "b": 2}) == {"a": 1}
 
 
-def test_what_a_field_reads_as_missing_is_left_out():
+def test_field_deserialized_as_missing_is_left_out():
     class Blank(fields.Field[str]):
         def _deserialize(self, value: Any, *_: Any, **kw: Any) -> Any:
             return value or missing
@@ -137,7 +137,7 @@ def test_what_a_field_reads_as_missing_is_left_out():
     assert Said().load({"word": "a"}) == {"word": "a"}
 
 
-def test_one_of_names_the_choices():
+def test_error_of_one_of_names_the_choices():
     class Choosing(RequestSchema):
         a = Text(validate=one_of("x", "y"))
 

@@ -1,4 +1,4 @@
-"""Failures, tickets, timers and words: what the process remembers for a while."""
+"""Failure limits, tickets, timers and the render cache."""
 
 import asyncio
 
@@ -119,13 +119,13 @@ class TestTickets:
         clock.now += 0.1
         assert tickets.redeem(other) is None
 
-    def test_no_two_are_alike_and_none_is_guessed(self, clock: Clock) -> None:
+    def test_tickets_are_unique_and_unknown_ones_are_rejected(self, clock: Clock) -> None:
         tickets = Tickets(clock)
         issued = {tickets.issue("x") for _ in range(1000)}
         assert len(issued) == 1000 and min(map(len, issued)) >= 32
         assert tickets.redeem("") is None and tickets.redeem("nonsense") is None
 
-    def test_those_nobody_used_are_forgotten(self, clock: Clock) -> None:
+    def test_expired_tickets_are_dropped(self, clock: Clock) -> None:
         tickets = Tickets(clock)
         for _ in range(100):
             tickets.issue("ann")
@@ -145,14 +145,14 @@ class Sleeper:
 
 
 class TestTimers:
-    async def test_a_short_time_out_comes_in_time(self) -> None:
+    async def test_short_time_out_is_exact(self) -> None:
         timers, sleeper = Timers(), Sleeper()
         timers.add(sleeper, 0.01)
         await asyncio.wait_for(sleeper.awake.wait(), 2)
         assert sleeper.called == 1
 
     @pytest.mark.parametrize("seconds", [0.01, 6])
-    async def test_one_that_is_cancelled_does_not_come(self, seconds: float) -> None:
+    async def test_cancelled_time_out_does_not_expire(self, seconds: float) -> None:
         timers, sleeper, other = Timers(), Sleeper(), Sleeper()
         timers.cancel(sleeper, timers.add(sleeper, seconds))
         timers.add(other, 0.02)
@@ -160,7 +160,7 @@ class TestTimers:
         assert sleeper.called == 0
         assert not any(timers._buckets.values())
 
-    async def test_long_ones_share_a_bucket_for_each_second(self) -> None:
+    async def test_long_time_outs_share_a_bucket_per_second(self) -> None:
         timers = Timers()
         sleepers = [Sleeper() for _ in range(1000)]
         handles = {timers.add(sleeper, 40) for sleeper in sleepers}
@@ -169,7 +169,7 @@ class TestTimers:
         timers._tick()
         assert all(sleeper.called == 1 for sleeper in sleepers)
 
-    async def test_a_tick_calls_whoever_watches_until_he_is_let_go(self) -> None:
+    async def test_tick_calls_watchers_until_unwatched(self) -> None:
         timers, sleeper = Timers(), Sleeper()
         timers.watch(sleeper)
         timers._tick()
@@ -178,7 +178,7 @@ class TestTimers:
         timers._tick()
         assert sleeper.called == 2
 
-    async def test_one_who_fails_keeps_nobody_else_from_his_time(self) -> None:
+    async def test_exception_in_expire_does_not_stop_other_time_outs(self) -> None:
         timers, other = Timers(), Sleeper()
 
         class Failing(Sleeper):
@@ -192,7 +192,7 @@ class TestTimers:
         timers._tick()
         assert other.called == 1
 
-    async def test_who_lets_another_go_while_being_called_does_no_harm(self) -> None:
+    async def test_watcher_may_unwatch_another_while_called(self) -> None:
         timers, other = Timers(), Sleeper()
 
         class Jealous(Sleeper):
@@ -208,7 +208,7 @@ class TestTimers:
 
 
 class TestWords:
-    def test_words_are_made_once(self) -> None:
+    def test_entry_is_rendered_once(self) -> None:
         words, made = RenderCache(), []
 
         def make() -> bytes:
@@ -218,12 +218,12 @@ class TestWords:
         assert [words.get_or_render("a", make) for _ in range(3)] == [b"x"] * 3
         assert made == [1]
 
-    def test_that_there_are_none_is_remembered_too(self) -> None:
+    def test_none_is_cached(self) -> None:
         words = RenderCache()
         assert words.get_or_render("a", lambda: None) is None
         assert words.get_or_render("a", lambda: b"x") is None
 
-    def test_the_oldest_go_first_and_there_are_never_too_many(self) -> None:
+    def test_full_cache_drops_the_oldest_entries(self) -> None:
         words = RenderCache(max_entries=16)
         for number in range(100):
             words.put(number, number)

@@ -1,4 +1,4 @@
-"""Languages: the one that suits a browser best, and texts in it."""
+"""Languages: negotiation with the browser, and translated texts."""
 
 import pytest
 from hypothesis import given
@@ -24,23 +24,23 @@ from coalserver.web.pages.i18n import DEFAULT_LANGUAGE, languages, negotiate_lan
         (";;;,,", "en"),
     ],
 )
-def test_a_page_is_in_the_language_a_browser_would_rather_have(header, tag):
+def test_language_is_the_best_match_for_the_browser(header, tag):
     assert negotiate_language(header) == tag
 
 
 @given(st.text())
-def test_an_odd_header_is_no_trouble(header):
+def test_invalid_header_is_ignored(header):
     assert negotiate_language(header) in languages()
 
 
-def test_english_is_as_it_stands():
+def test_english_texts_are_unchanged():
     english = languages()[DEFAULT_LANGUAGE]
     assert english("Hello, %(name)s", name="Ann") == "Hello, Ann"
     assert [english.ngettext("day", "days", n) for n in (0, 1, 2)] == ["days", "day", "days"]
     assert english.name == "English"
 
 
-def test_a_text_and_its_forms_are_in_the_language():
+def test_texts_and_plural_forms_are_translated():
     german = languages()["de"]
     assert german.gettext("Sign in") == "Anmelden"
     forms = [german.ngettext("open room", "open rooms", n) for n in (0, 1, 2)]

@@ -1,4 +1,4 @@
-"""A running server at which polls park, and clients that write bytes."""
+"""A running server that parks polls, and clients that write bytes."""
 
 import asyncio
 import re
@@ -116,7 +116,7 @@ async def make_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterat
 
 
 async def enrolled(place: Place) -> tuple[Line, int]:
-    """A connection whose first poll was answered; gives it and the cursor it knows."""
+    """Return a connection whose first poll was answered, and its cursor."""
     line = await place.line()
     line.ask(place.token, place.core.feed.head)
     await place.until_waiting()

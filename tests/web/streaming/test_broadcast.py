@@ -1,4 +1,4 @@
-"""Choruses: who is told together hears each entry once, in order, and nobody keeps the others waiting."""
+"""Broadcast groups: members receive each entry once and in order, and none delays the others."""
 
 import gc
 import time
@@ -37,7 +37,7 @@ class Wire:
 
 
 class Stream:
-    """One of a chorus. Woken by itself it reads on, unless its client is stuck."""
+    """A member of a group. When woken it reads on, unless its client is stalled."""
 
     def __init__(self, place, chorus):
         self.place, self.chorus = place, chorus
@@ -64,7 +64,7 @@ class Stream:
 
 
 class Place:
-    """A feed, and the choruses that listen to it."""
+    """A feed with its broadcast groups."""
 
     def __init__(self, core):
         self.feed = core.feed
@@ -80,7 +80,7 @@ class Place:
         return [Stream(self, chorus) for _ in range(count)]
 
     def say(self, *said):
-        """Each a pair: what, and where. All in one batch."""
+        """Publish pairs of event and topic in one batch."""
         first = self.feed.head + 1
         self.feed.publish(
             [Entry(id, 0.0, words, where) for id, (words, *where) in enumerate(said, first)]
@@ -92,7 +92,7 @@ async def place():
     return Place(await Core.recover(MemoryStore(), CoreContext(time.time), tail=5))
 
 
-async def test_all_are_told_the_same_once(place):
+async def test_all_members_receive_each_entry_once(place):
     streams = place.streams(3)
     place.say((b"a", HERE), (b"b", THERE), (b"c", HERE))
     place.say((b"d", HERE))
@@ -100,13 +100,13 @@ async def test_all_are_told_the_same_once(place):
     assert [(stream.woken, stream.idle_seconds) for stream in streams] == [(0, 0)] * 3
 
 
-async def test_what_has_no_words_is_passed_over(place):
+async def test_entry_that_the_api_does_not_show_is_skipped(place):
     (stream,) = place.streams(1)
     place.say((None, HERE))
     assert (stream.heard, stream.cursor, stream.idle_seconds) == (b"", 0, 9)
 
 
-async def test_who_comes_later_hears_what_comes_later(place):
+async def test_later_member_receives_later_entries(place):
     (first,) = place.streams(1)
     place.say((b"a", HERE), (b"b", THERE))
     (second,) = place.streams(1)
@@ -114,7 +114,7 @@ async def test_who_comes_later_hears_what_comes_later(place):
     assert (first.heard, second.heard) == (b"0a 2c ", b"2c ")
 
 
-async def test_who_was_woken_for_himself_is_not_told_twice(place):
+async def test_member_woken_by_its_own_topic_receives_no_entry_twice(place):
     first, second = place.streams(2)
     place.feed.subscribe((OWN,), first)
     place.say((b"a", HERE), (b"mine", OWN))
@@ -122,7 +122,7 @@ async def test_who_was_woken_for_himself_is_not_told_twice(place):
     assert (first.heard, second.heard) == (b"0a ", b"0a ")
 
 
-async def test_who_leaves_when_he_is_woken_for_himself_hears_nothing_of_that_batch(place):
+async def test_member_that_leaves_when_woken_receives_nothing_of_the_batch(place):
     first, second = place.streams(2)
     first.wake = lambda: first.chorus.leave(first)
     place.feed.subscribe((OWN,), first)
@@ -130,7 +130,7 @@ async def test_who_leaves_when_he_is_woken_for_himself_hears_nothing_of_that_bat
     assert (first.heard, second.heard) == (b"", b"1between us ")
 
 
-async def test_who_takes_nothing_is_left_to_himself_and_keeps_nobody_waiting(place):
+async def test_stalled_member_does_not_delay_the_others(place):
     stuck, gone, fine = place.streams(3)
     stuck.wire.unread = HIGH_WATER_MARK + 1
     gone.wire.closing = True
@@ -139,7 +139,7 @@ async def test_who_takes_nothing_is_left_to_himself_and_keeps_nobody_waiting(pla
     assert (stuck.heard, stuck.cursor, fine.heard) == (b"", -1, b"0a ")
 
 
-async def test_what_memory_no_longer_holds_each_reads_for_himself(place):
+async def test_members_read_entries_from_disk_themselves(place):
     streams = place.streams(2)
     place.say(*[(b"elsewhere", THERE)] * 5)
     place.say((b"a", HERE), (b"b", THERE))
@@ -147,33 +147,33 @@ async def test_what_memory_no_longer_holds_each_reads_for_himself(place):
     assert place.feed.waiter_count() == 0
 
 
-async def test_more_than_is_read_at_once_comes_whole():
+async def test_more_than_one_page_is_sent_whole():
     place = Place(await Core.recover(MemoryStore(), CoreContext(time.time)))
     (stream,) = place.streams(1)
     place.say(*[(b"a", HERE)] * 250)
     assert stream.heard.split() == [b"%da" % id for id in range(250)]
 
 
-async def test_a_slip_in_the_words_ends_all_who_hear_them(place):
+async def test_failed_rendering_fails_all_members(place):
     streams = place.streams(2)
     place.say((7, HERE))
     assert [type(stream.fault) for stream in streams] == [TypeError] * 2
 
 
-async def test_a_closing_feed_wakes_everyone(place):
+async def test_closing_feed_wakes_all_members(place):
     streams = place.streams(2)
     place.feed.close()
     assert [stream.woken for stream in streams] == [1, 1]
 
 
-async def test_one_who_leaves_twice_or_never_joined_is_no_fault(place):
+async def test_leaving_is_allowed_twice_and_without_joining(place):
     first, second = place.streams(2)
     for stream in (first, first, second):
         stream.chorus.leave(stream)
     assert place.feed.waiter_count() == 0
 
 
-async def test_who_hears_the_same_in_the_same_form_is_in_one_chorus(place):
+async def test_one_group_per_audience_and_transport(place):
     chorus = place.chorus()
     assert place.chorus() is chorus
     assert place.chorus(form="sse") is not chorus
@@ -181,7 +181,7 @@ async def test_who_hears_the_same_in_the_same_form_is_in_one_chorus(place):
     assert place.chorus(replace(HEARD, audience="a seat")) is not chorus
 
 
-async def test_a_chorus_that_nobody_is_in_is_forgotten(place):
+async def test_empty_group_is_released(place):
     (stream,) = place.streams(1)
     stream.chorus.leave(stream)
     del stream

@@ -1,4 +1,4 @@
-"""Parked polls answer what the ordinary way would answer, byte for byte, and hold nobody up."""
+"""Parked polls: their responses equal the ordinary ones byte for byte, and delay no other request."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ async def place() -> AsyncIterator[Place]:
         yield one
 
 
-async def test_a_second_poll_is_parked_and_answered_by_what_comes(place):
+async def test_second_poll_is_parked_and_answered_by_an_event(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
@@ -31,7 +31,7 @@ async def test_a_second_poll_is_parked_and_answered_by_what_comes(place):
     assert b"X-Event-Cursor: %d\r\n" % said in head
 
 
-async def test_a_first_poll_leaves_its_handler_and_is_answered_by_what_comes(place):
+async def test_first_poll_leaves_its_handler_and_is_answered_by_an_event(place):
     line = await place.line()
     line.ask(place.token, place.core.feed.head)
     await place.until_parked()
@@ -46,7 +46,7 @@ async def test_a_first_poll_leaves_its_handler_and_is_answered_by_what_comes(pla
     await place.until_parked()
 
 
-async def test_a_first_poll_that_is_closed_behind_is_answered_and_closed(place):
+async def test_first_poll_with_connection_close_is_answered_and_closed(place):
     line = await place.line()
     line.ask(place.token, place.core.feed.head, extra="Connection: close\r\n")
     await place.until_waiting()
@@ -56,7 +56,7 @@ async def test_a_first_poll_that_is_closed_behind_is_answered_and_closed(place):
     assert await line.reader.read() == b""
 
 
-async def test_what_has_no_words_does_not_prolong_the_wait(place):
+async def test_entry_that_is_not_shown_does_not_prolong_the_wait(place):
     line = await place.line()
     line.ask(place.token, place.core.feed.head)
     await place.until_parked()
@@ -69,7 +69,7 @@ async def test_what_has_no_words_does_not_prolong_the_wait(place):
     assert b"hello" in (await line.answer())[2]
 
 
-async def test_a_slip_in_the_words_ends_the_poll_and_the_next_is_owned_up_to(place):
+async def test_failed_rendering_ends_the_poll_and_the_next_is_a_500(place):
     line = await place.line()
     cursor = place.core.feed.head
     line.ask(place.token, cursor)
@@ -83,7 +83,7 @@ async def test_a_slip_in_the_words_ends_the_poll_and_the_next_is_owned_up_to(pla
     assert (await again.answer())[0] == 500
 
 
-async def test_a_parked_answer_is_the_ordinary_answer(place):
+async def test_response_to_a_parked_poll_equals_the_ordinary_one(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
@@ -93,7 +93,7 @@ async def test_a_parked_answer_is_the_ordinary_answer(place):
     assert await line.answer() == await ordinary.answer()
 
 
-async def test_what_is_due_is_answered_at_once_without_parking(place):
+async def test_available_entries_are_answered_without_parking(place):
     line, cursor = await enrolled(place)
     await place.say("missed")
     line.ask(place.token, cursor)
@@ -101,7 +101,7 @@ async def test_what_is_due_is_answered_at_once_without_parking(place):
     assert place.parked == 0
 
 
-async def test_polls_go_on_and_lose_nothing(place):
+async def test_successive_polls_miss_no_entry(place):
     line, cursor = await enrolled(place)
     heard = []
     for number in range(50):
@@ -115,7 +115,7 @@ async def test_polls_go_on_and_lose_nothing(place):
     assert heard == [b"line %d" % number for number in range(50)]
 
 
-async def test_a_token_that_ends_while_parked_is_refused_in_words(place):
+async def test_token_revoked_while_parked_is_answered_with_an_error(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
@@ -125,19 +125,19 @@ async def test_a_token_that_ends_while_parked_is_refused_in_words(place):
     assert status == 403 and b"auth.invalid" in body
 
 
-async def test_a_head_that_differs_goes_the_ordinary_way(place):
+async def test_request_with_another_head_is_handled_by_aiohttp(place):
     line, cursor = await enrolled(place)
     line.ask("nonsense", cursor)
     assert (await line.answer())[0] == 403
 
 
-async def test_a_cursor_above_the_head_goes_the_ordinary_way(place):
+async def test_cursor_above_the_head_is_handled_by_aiohttp(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor + 1000)
     assert (await line.answer())[0] == 400
 
 
-async def test_a_request_sent_on_behind_a_parked_poll_is_answered_after_it(place):
+async def test_request_behind_a_parked_poll_is_answered_after_it(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
@@ -149,7 +149,7 @@ async def test_a_request_sent_on_behind_a_parked_poll_is_answered_after_it(place
     assert b'"status":"ok"' in (await line.answer())[2]
 
 
-async def test_a_poll_in_two_pieces_is_read_the_ordinary_way(place):
+async def test_poll_in_two_pieces_is_handled_by_aiohttp(place):
     line, cursor = await enrolled(place)
     whole = (
         f"GET {URL}?after-event-id={cursor}&wait=30 HTTP/1.1\r\nHost: x\r\n"
@@ -165,7 +165,7 @@ async def test_a_poll_in_two_pieces_is_read_the_ordinary_way(place):
     assert b"in pieces" in (await line.answer())[2]
 
 
-async def test_a_client_that_has_gone_is_freed(place):
+async def test_disconnected_client_is_released(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
@@ -175,7 +175,7 @@ async def test_a_client_that_has_gone_is_freed(place):
             await asyncio.sleep(0)
 
 
-async def test_a_closing_feed_sends_parked_polls_home(place):
+async def test_closing_feed_answers_parked_polls(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
@@ -183,7 +183,7 @@ async def test_a_closing_feed_sends_parked_polls_home(place):
     assert (await line.answer())[2] == b"[]"
 
 
-async def test_a_parked_poll_ends_in_time_with_nothing(place):
+async def test_parked_poll_ends_empty_after_its_wait(place):
     line = await place.line()
     head = place.core.feed.head
     line.ask(place.token, head, wait=1)
@@ -194,14 +194,14 @@ async def test_a_parked_poll_ends_in_time_with_nothing(place):
     assert (status, body) == (200, b"[]")
 
 
-async def test_while_parked_the_player_is_there(place):
+async def test_player_is_online_while_parked(place):
     line, cursor = await enrolled(place)
     line.ask(place.token, cursor)
     await place.until_parked()
     assert place.core.presence.online(place.bob, time.time() + 3600, 60)
 
 
-async def test_without_parking_everything_is_the_same(place):
+async def test_responses_are_the_same_without_parking(place):
     async with make_place(web.AppRunner) as plain:
         line, cursor = await enrolled(plain)
         line.ask(plain.token, cursor)
@@ -217,7 +217,7 @@ async def test_without_parking_everything_is_the_same(place):
 
 
 class Eager(asyncio.Protocol):
-    """A client that polls again in the very moment in which it is answered."""
+    """A client that polls again as soon as it is answered."""
 
     def __init__(self, token: str, cursor: int) -> None:
         self.token, self.cursor = token, cursor
@@ -237,7 +237,7 @@ class Eager(asyncio.Protocol):
         self.transport.write(f"{head}Authorization: Bearer {self.token}\r\n\r\n".encode())
 
 
-async def test_a_client_faster_than_the_loop_is_parked_too(place):
+async def test_client_that_polls_at_once_is_parked(place):
     loop = asyncio.get_running_loop()
     transport, eager = await loop.create_connection(
         lambda: Eager(place.token, place.core.feed.head), "127.0.0.1", place.port
