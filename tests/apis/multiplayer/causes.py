@@ -1,6 +1,6 @@
-"""The causes that lie in what a request says, or in what is so when it comes."""
+"""Causes of errors: the request itself, or the state in which it arrives."""
 
-from tests.apis.multiplayer.causes_gathering import MATCHMAKING
+from tests.apis.multiplayer.causes_matchmaking import MATCHMAKING
 from tests.apis.multiplayer.errors import DURATIONS, Cause
 
 PLAYERS = [
@@ -146,7 +146,7 @@ EXCHANGE = [
         404,
         "Action not found or already processed",
         "guest",
-        "asked in room",
+        "action sent",
     ),
     Cause("game_room.php updates/poll", 400, "Player is not in any room"),
     *(

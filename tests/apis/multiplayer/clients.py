@@ -1,4 +1,4 @@
-"""Those who play in these tests: players of one game, each with a private key."""
+"""Clients of one game, each with the credentials of a player."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tests.apis.app import Answer, ApiClient, TestApp
 
 @dataclass
 class PlayerClient:
-    """A player of a game, or nobody of it: one who knows its API token and no more."""
+    """A client with the private key of a player, or with the API token only."""
 
     test_app: TestApp
     api: str
@@ -20,7 +20,7 @@ class PlayerClient:
     name: str = ""
 
     async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request with the credentials this one has."""
+        """Send a request with the credentials of the client."""
         credentials = {"X_Api_Token": self.api, "X_Player_Token": self.key}
         credentials = {name: value for name, value in credentials.items() if value}
         client = ApiClient(self.test_app)
@@ -44,11 +44,11 @@ class SampleGame:
 
     @property
     def anonymous(self) -> PlayerClient:
-        """One who knows the API token only."""
+        """Return a client with the API token only."""
         return PlayerClient(self.test_app, self.api)
 
     async def make_player(self, name: str = "Pat", **data: Any) -> PlayerClient:
-        """A new player with this data."""
+        """Register a player with the given data."""
         player, key = await self.test_app.core.execute(
             register_player, game=self.tag, name=name, data=json.dumps(data).encode()
         )
@@ -56,6 +56,6 @@ class SampleGame:
 
 
 async def make_sample_game(test_app: TestApp, tag: str = "arena") -> SampleGame:
-    """A new game without rules."""
+    """Create a game without rules."""
     created = await test_app.core.execute(add_game, tag=tag)
     return SampleGame(test_app, tag, created["api_token"], created["private_token"])

@@ -1,4 +1,4 @@
-"""Scenes for the tests of this API."""
+"""Fixtures of the tests of this API."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from tests.apis.multiplayer.scene import Scene, make_scene
 
 @pytest.fixture
 async def scene(test_app: TestApp) -> Scene:
-    """A game without rules, and three who could play it."""
+    """Return a game without rules with three players."""
     return await make_scene(test_app)

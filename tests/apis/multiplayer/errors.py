@@ -1,18 +1,18 @@
-"""How a client causes each sentence of the error reference: who asks, what was done before, for what."""
+"""The errors of the reference, each with the request and the state that cause it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from tests.apis.multiplayer.scene import Scene, success
 
-#: What a request names where it means a lobby, a room, a request or an action that was made before.
+#: An id of no lobby, room, request or action.
 NOWHERE = "0" * 32
 BOTH = "API token and game player token are required"
 OWNER = "API token and private token are required"
 PLAYER = ["game_room.php", "matchmaking.php"]
 DURATIONS = "hour, day, week, month, quarter, year, forever"
 
-#: Endpoint of the reference -> method, path and a body with which it works.
+#: Endpoint of the reference -> method, path and a valid body.
 REQUESTS: dict[str, tuple[str, str, Any]] = {
     "game_players.php register": ("POST", "game_players.php/register", {"player_name": "Pat"}),
     "game_players.php login": ("PUT", "game_players.php/login", None),
@@ -82,7 +82,7 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
 
 @dataclass(frozen=True)
 class Cause:
-    """A request that is refused, and how."""
+    """A request that fails, with the expected error."""
 
     endpoint: str
     status: int
@@ -91,7 +91,7 @@ class Cause:
     precondition: str = ""
     body: Any = ...
     path: str = ""
-    #: Which credential is missing or bad.
+    #: The credential that is missing or invalid, as `no api` or `bad key`.
     token: str = ""
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Cause:
 
 
 def credentials(endpoint: str) -> list[Cause]:
-    """What is said at an endpoint of credentials that are missing or bad."""
+    """Return the errors of an endpoint for missing and invalid credentials."""
     file, _, name = endpoint.partition(" ")
 
     def cause(token: str, status: int, sentence: str) -> Cause:
@@ -162,7 +162,7 @@ def credentials(endpoint: str) -> list[Cause]:
 
 
 async def prepare(scene: Scene, precondition: str) -> dict[str, str]:
-    """Do what a cause takes for granted; gives what its path may name."""
+    """Bring the scene into the state of a cause; return the ids for its path."""
     names = {"lobby": NOWHERE, "room": NOWHERE, "request": NOWHERE, "action": NOWHERE}
     if precondition in ("lobby", "strict lobby", "locked lobby", "lobby by request"):
         await scene.create_lobby(
@@ -172,7 +172,7 @@ async def prepare(scene: Scene, precondition: str) -> dict[str, str]:
         )
     elif precondition in ("gathered", "full lobby"):
         await scene.fill_lobby(max_players=4 if precondition == "gathered" else 2)
-    elif precondition.startswith("asked"):
+    elif precondition.startswith("requested"):
         names["request"] = await _ask_to_join(scene, precondition)
     elif precondition.startswith("started"):
         await scene.start_game(can_leave_room=precondition != "started for good")
@@ -193,7 +193,7 @@ async def prepare(scene: Scene, precondition: str) -> dict[str, str]:
             await scene.join_room(scene.guest)
         if precondition == "stopped room":
             success(await scene.host.post("game_room.php/stop"))
-    elif precondition == "asked in room":
+    elif precondition == "action sent":
         await scene.fill_room()
         (names["action"],) = await scene.send_action(scene.guest)
     elif precondition == "other room":
@@ -203,17 +203,17 @@ async def prepare(scene: Scene, precondition: str) -> dict[str, str]:
     return names
 
 
-async def _ask_to_join(scene: Scene, given: str) -> str:
+async def _ask_to_join(scene: Scene, precondition: str) -> str:
     """Send a join request and bring it into the state that the cause names; return its id."""
     request = await scene.request_join(max_players=2)
-    if given == "asked and full":
+    if precondition == "requested and full":
         third = await scene.other.post(f"matchmaking.php/{scene.lobby}/request")
         path = f"matchmaking.php/{success(third)['request_id']}/response"
         success(await scene.host.post(path, {"action": "approve"}))
-    if given == "asked and answered":
+    if precondition == "requested and answered":
         success(await scene.host.post(f"matchmaking.php/{request}/response", {"action": "reject"}))
-    if given == "asked and started":
+    if precondition == "requested and started":
         success(await scene.host.post("matchmaking.php/start"))
-    if given == "asked and removed":
+    if precondition == "requested and removed":
         success(await scene.host.post("matchmaking.php/remove"))
     return request

@@ -1,4 +1,4 @@
-"""Scenes: as much of a game as a test wants to begin with."""
+"""Scenes: a game with players, lobbies and rooms to start a test with."""
 
 import json
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ DATA = {"level": 1, "score": 0, "inventory": ["sword", "shield"]}
 
 
 def load_json(name: str) -> Any:
-    """Our copy of what the document prints."""
+    """Return a copy of data from the document."""
     return json.loads((HERE / f"{name}.json").read_text("utf-8"))
 
 
 def success(answer: Answer) -> Any:
-    """The document of an answer that must be a good one."""
+    """Assert that a response is a success and return its JSON."""
     assert answer.status == 200, answer.raw
     payload = answer.json
     assert payload["success"] is True
@@ -26,7 +26,7 @@ def success(answer: Answer) -> Any:
 
 
 def failure(answer: Answer) -> tuple[int, str]:
-    """Status and sentence of an answer that must be a refusal."""
+    """Assert that a response is an error and return its status and message."""
     payload = answer.json
     assert payload["success"] is False, answer.raw
     return answer.status, payload["error"]
@@ -34,7 +34,7 @@ def failure(answer: Answer) -> tuple[int, str]:
 
 @dataclass
 class Scene:
-    """A game with a host, a guest and one who is not in it, and what they have made so far."""
+    """A game with a host, a guest and another player, and the ids of their lobby and room."""
 
     arena: SampleGame
     host: PlayerClient
@@ -48,38 +48,38 @@ class Scene:
         return self.arena.test_app
 
     async def create_lobby(self, **parts: Any) -> str:
-        """The host opens a lobby; gives its id."""
-        asked = {"max_players": 4, **parts}
-        self.lobby = success(await self.host.post("matchmaking.php/create", asked))[
+        """Create a lobby as the host and return its id."""
+        params = {"max_players": 4, **parts}
+        self.lobby = success(await self.host.post("matchmaking.php/create", params))[
             "matchmaking_id"
         ]
         return self.lobby
 
     async def fill_lobby(self, **parts: Any) -> str:
-        """The host opens a lobby and the guest joins it."""
+        """Create a lobby as the host and join it as the guest."""
         await self.create_lobby(**parts)
         success(await self.guest.post(f"matchmaking.php/{self.lobby}/join"))
         return self.lobby
 
     async def request_join(self, **parts: Any) -> str:
-        """The host opens a lobby and the guest asks to be let in; gives the request's id."""
+        """Create a lobby as the host, request to join it as the guest and return the request's id."""
         await self.create_lobby(**{"join_by_requests": True, **parts})
-        asked = await self.guest.post(f"matchmaking.php/{self.lobby}/request")
-        return success(asked)["request_id"]  # type: ignore[no-any-return]
+        params = await self.guest.post(f"matchmaking.php/{self.lobby}/request")
+        return success(params)["request_id"]  # type: ignore[no-any-return]
 
     async def start_game(self, **parts: Any) -> str:
-        """Both gather and the host starts; gives the room's id."""
+        """Fill a lobby, start it and return the room's id."""
         await self.fill_lobby(**parts)
         self.room = success(await self.host.post("matchmaking.php/start"))["room_id"]
         return self.room
 
     async def create_room(self, **parts: Any) -> str:
-        """The host opens a room; gives its id."""
+        """Create a room as the host and return its id."""
         self.room = success(await self.host.post("game_room.php/create", parts))["room_id"]
         return self.room
 
     async def fill_room(self, **parts: Any) -> str:
-        """The host opens a room and the guest joins it."""
+        """Create a room as the host and join it as the guest."""
         await self.create_room(**parts)
         await self.join_room(self.guest, password=parts.get("password"))
         return self.room
@@ -90,9 +90,9 @@ class Scene:
     async def send_action(
         self, client: PlayerClient, target: str = "host", **parts: Any
     ) -> list[str]:
-        """Send an action; gives the ids."""
-        asked = {"target_players": target, "action_type": "move", **parts}
-        sent = await client.post("game_room.php/actions", asked)
+        """Send an action and return the ids."""
+        params = {"target_players": target, "action_type": "move", **parts}
+        sent = await client.post("game_room.php/actions", params)
         return success(sent)["action_ids"]  # type: ignore[no-any-return]
 
     async def complete_action(
@@ -104,26 +104,26 @@ class Scene:
     async def send_update(
         self, client: PlayerClient, target: str = "all", **parts: Any
     ) -> list[str]:
-        """Send an update; gives the ids."""
-        asked = {"target_players": target, "type": "note", "data": {}, **parts}
-        sent = await client.post("game_room.php/updates", asked)
+        """Send an update and return the ids."""
+        params = {"target_players": target, "type": "note", "data": {}, **parts}
+        sent = await client.post("game_room.php/updates", params)
         return success(sent)["update_ids"]  # type: ignore[no-any-return]
 
     async def poll_updates(
         self, client: PlayerClient, after: str | None = None, **parts: Any
     ) -> Any:
-        """What a poll for updates answers."""
-        asked = {"from_players": "all", "last_update": after, **parts}
-        return success(await client.post("game_room.php/updates/poll", asked))
+        """Return the response of a poll for updates."""
+        params = {"from_players": "all", "last_update": after, **parts}
+        return success(await client.post("game_room.php/updates/poll", params))
 
     async def request_as_owner(self, path: str, body: Any = None, method: str = "POST") -> Answer:
-        """What the owner of the game asks for."""
+        """Send a request with the tokens of the owner."""
         shown = {"X_Api_Private_Token": self.arena.private}
         return await self.arena.anonymous.request(method, path, body, **shown)
 
 
 async def make_scene(test_app: TestApp, tag: str = "arena") -> Scene:
-    """Three players of a new game."""
+    """Create a game with three players."""
     arena = await make_sample_game(test_app, tag)
     host, guest, other = [await arena.make_player("TestPlayer", **DATA) for _ in range(3)]
     return Scene(arena, host, guest, other)

@@ -1,4 +1,4 @@
-"""Wires: the realtime socket as a test holds it."""
+"""Clients of the realtime socket."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.apis.multiplayer.scene import Scene, success
 
 @dataclass
 class SocketClient:
-    """One open socket."""
+    """An open realtime connection."""
 
     test_app: TestApp
     socket: "aiohttp.ClientWebSocketResponse"
@@ -28,36 +28,36 @@ class SocketClient:
         await self.send_frame(type="send", command=command, **message)
 
     async def receive(self) -> Any:
-        """The next frame."""
+        """Return the next frame."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return json.loads(await self.socket.receive_str())
 
     async def receive_message(self) -> Any:
-        """The next frame, which somebody sent."""
+        """Return the next frame, which must be a message."""
         payload = await self.receive()
         assert payload["type"] == "receive", payload
         return payload
 
     async def receive_error(self) -> str:
-        """What the next frame, which must be an error, says."""
+        """Return the message of the next frame, which must be an error."""
         payload = await self.receive()
         assert payload["type"] == "error", payload
         return str(payload["data"]["message"])
 
     async def receive_sent_count(self) -> int:
-        """To how many the last message went."""
+        """Return the number of receivers of the last message."""
         payload = await self.receive()
         assert payload["type"] == "sent", payload
         return int(payload["target_count"])
 
     async def expect_nothing(self) -> None:
-        """Nothing was said to this one before what it now asks for."""
+        """Assert that no frame comes before the answer to a heartbeat."""
         await self.send_frame(type="heartbeat")
         payload = await self.receive()
         assert payload["type"] == "heartbeat_ack", payload
 
     async def receive_close(self) -> tuple[int, str]:
-        """Code and reason of the close that must come next."""
+        """Return code and reason of the close, which must come next."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             message = await self.socket.receive()
         assert message.type is aiohttp.WSMsgType.CLOSE, message
@@ -68,7 +68,7 @@ class SocketClient:
 
     @property
     def member(self) -> Member:
-        """The other end."""
+        """Return the server's side of the connection."""
         found = self.test_app.app_context.per_process(Relay).find_member(self.player)
         assert found is not None
         return found
@@ -81,7 +81,7 @@ async def make_token(player_client: PlayerClient) -> str:
 async def connect(
     test_app: TestApp, query: str = "", path: str = "/", **headers: str
 ) -> SocketClient:
-    """A socket, whether it is let in or not."""
+    """Open a connection, whether the server accepts the token or not."""
     all_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return SocketClient(
         test_app, await test_app.http.ws_connect(test_app.url(path + query), headers=all_headers)
@@ -91,7 +91,7 @@ async def connect(
 async def connect_socket(
     player_client: PlayerClient, client: str = "json", path: str = "/"
 ) -> SocketClient:
-    """A socket with a new token, greeted."""
+    """Open a connection with a new token and read the first frame."""
     wire = await connect(
         player_client.test_app, f"?token={await make_token(player_client)}&client={client}", path
     )
@@ -110,7 +110,7 @@ async def connect_sockets(
 async def make_three_members(
     scene: Scene, **parts: Any
 ) -> tuple[PlayerClient, PlayerClient, PlayerClient]:
-    """Host, guest and another, in a realtime room."""
+    """Connect the host, the guest and the other player to a realtime room."""
     await scene.fill_room(realtime=True, **parts)
     await scene.join_room(scene.other)
     return scene.host, scene.guest, scene.other

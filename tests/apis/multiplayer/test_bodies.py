@@ -1,4 +1,4 @@
-"""What clients send: leniently read, bounded, and never a fault of ours."""
+"""Request bodies: lenient types, limits, and no server error whatever they contain."""
 
 import json
 
@@ -17,89 +17,93 @@ async def data_of(player_client):
 
 
 async def register(scene, body, query=""):
-    """Register through the wire and look at what was kept."""
-    said = success(await scene.arena.anonymous.post(f"{REGISTER}{query}", body))
-    scene.other.key = said["private_key"]
+    """Register a player over HTTP and return the stored data."""
+    payload = success(await scene.arena.anonymous.post(f"{REGISTER}{query}", body))
+    scene.other.key = payload["private_key"]
     return await data_of(scene.other)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
-async def test_a_body_is_read_whatever_it_is_called(scene, kind):
+async def test_content_type_of_body_is_ignored(scene, kind):
     answer = await scene.arena.anonymous.post(REGISTER, {"player_name": "Pat"}, Content_Type=kind)
     assert success(answer)["player_name"] == "Pat"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"5", b"\xff", b'{"a": 1e999}'])
-async def test_what_is_no_json_object_is_refused(scene, body):
+async def test_body_that_is_not_a_json_object_is_rejected(scene, body):
     answer = await scene.arena.anonymous.post(REGISTER, body)
     assert failure(answer) == (400, "Invalid JSON body")
 
 
-async def test_null_is_nothing(scene):
+async def test_null_counts_as_absent(scene):
     await scene.create_room(room_name=None, password=None, max_players=None, player_data=None)
     success(await scene.guest.post(f"game_room.php/{scene.room}/join", b"null"))
     nothing = await scene.host.request("PUT", "game_data.php/player/update", b"null")
     assert failure(nothing) == (400, "Invalid JSON body")
 
 
-async def test_an_update_without_a_body_does_not_wipe_what_is_kept(scene):
+async def test_data_update_without_body_is_rejected(scene):
     answer = await scene.host.request("PUT", "game_data.php/player/update")
     assert failure(answer) == (400, "Invalid JSON body")
     assert (await data_of(scene.host))["level"] == 1
 
 
 @pytest.mark.parametrize("empty", ["", "{}", None])
-async def test_a_unity_client_sends_free_json_as_text(scene, empty):
+async def test_unity_client_sends_json_as_string(scene, empty):
     body = {"player_name": "Pat", "player_data_json": '{"level": 3}'}
     assert await register(scene, body, "?format=unity") == {"level": 3}
     assert await register(scene, {**body, "player_data_json": empty}, "?format=unity") == {}
 
 
-async def test_a_unity_client_is_sent_free_json_as_text(scene):
+async def test_unity_client_receives_json_as_string(scene):
     await scene.start_game(rules={"rank": "gold"})
     (action,) = await scene.send_action(scene.guest, request_data={"x": 1})
     await scene.send_update(scene.host, data={"y": 2})
 
-    async def said(method, path, player_client=scene.host, body=None):
+    async def payload(method, path, player_client=scene.host, body=None):
         return success(await player_client.request(method, f"{path}?format=unity", body))
 
-    shown = await said("GET", "matchmaking.php/current")
-    assert json.loads(shown["matchmaking"]["rules_json"]) == {"rank": "gold"}
-    shown = await said("GET", "game_room.php/actions/pending")
-    assert json.loads(shown["actions"][0]["request_data_json"]) == {"x": 1}
+    rendered = await payload("GET", "matchmaking.php/current")
+    assert json.loads(rendered["matchmaking"]["rules_json"]) == {"rank": "gold"}
+    rendered = await payload("GET", "game_room.php/actions/pending")
+    assert json.loads(rendered["actions"][0]["request_data_json"]) == {"x": 1}
     path = f"game_room.php/actions/{action}/complete"
-    await said("POST", path, body={"status": "completed", "response_data_json": '{"z": 3}'})
-    shown = await said("GET", "game_room.php/actions/poll", scene.guest)
-    assert json.loads(shown["actions"][0]["response_data_json"]) == {"z": 3}
-    shown = await said("POST", "game_room.php/updates/poll", scene.guest, {})
-    assert json.loads(shown["updates"][0]["data_json"]) == {"y": 2}
-    assert "data" not in shown["updates"][0]
-    shown = await said("PUT", "game_players.php/login")
-    assert json.loads(shown["player"]["player_data_json"])["level"] == 1
-    shown = await said("GET", "game_data.php/player/get")
-    assert json.loads(shown["data_json"])["level"] == 1
-    shown = await said("GET", "game_room.php/players")
-    assert shown["players"][0]["player_data_json"] == "{}"
+    await payload("POST", path, body={"status": "completed", "response_data_json": '{"z": 3}'})
+    rendered = await payload("GET", "game_room.php/actions/poll", scene.guest)
+    assert json.loads(rendered["actions"][0]["response_data_json"]) == {"z": 3}
+    rendered = await payload("POST", "game_room.php/updates/poll", scene.guest, {})
+    assert json.loads(rendered["updates"][0]["data_json"]) == {"y": 2}
+    assert "data" not in rendered["updates"][0]
+    rendered = await payload("PUT", "game_players.php/login")
+    assert json.loads(rendered["player"]["player_data_json"])["level"] == 1
+    rendered = await payload("GET", "game_data.php/player/get")
+    assert json.loads(rendered["data_json"])["level"] == 1
+    rendered = await payload("GET", "game_room.php/players")
+    assert rendered["players"][0]["player_data_json"] == "{}"
 
 
-async def test_a_unity_client_may_replace_its_data_by_one_text(scene):
+async def test_unity_client_replaces_data_with_one_string(scene):
     body = {"data_json": '{"level": 9}'}
     success(await scene.host.request("PUT", "game_data.php/player/update?format=unity", body))
     assert await data_of(scene.host) == {"level": 9}
 
 
-async def test_names_may_be_in_camel_case(scene):
+async def test_members_may_be_in_camel_case(scene):
     body = {
         "matchmakingName": "Mine", "maxPlayers": "3", "strictFull": 1, "joinByRequests": "true",
         "hostSwitch": "0", "canLeaveRoom": False, "realtimeRoom": True,
     }  # fmt: skip
-    said = success(await scene.host.post("matchmaking.php/create", body))
-    assert (said["max_players"], said["strict_full"], said["join_by_requests"]) == (3, True, True)
+    payload = success(await scene.host.post("matchmaking.php/create", body))
+    assert (payload["max_players"], payload["strict_full"], payload["join_by_requests"]) == (
+        3,
+        True,
+        True,
+    )
     (row,) = success(await scene.guest.post("matchmaking.php/list"))["lobbies"]
     assert row["matchmaking_name"] == "Mine"
 
 
-async def test_older_clients_send_player_data_bare(scene):
+async def test_join_accepts_player_data_as_whole_body(scene):
     await scene.create_lobby()
     path = f"matchmaking.php/{scene.lobby}/join"
     success(await scene.guest.post(path, {"level": 12, "class": "mage"}))
@@ -108,29 +112,29 @@ async def test_older_clients_send_player_data_bare(scene):
     assert [row["player_data"] for row in rows] == [{}, {"level": 12, "class": "mage"}]
 
 
-async def test_player_data_of_a_request_come_along_when_it_is_granted(scene):
+async def test_approved_request_brings_its_player_data(scene):
     await scene.create_lobby(join_by_requests=True)
     path = f"matchmaking.php/{scene.lobby}/request"
-    asked = success(await scene.guest.post(path, {"player_data": {"level": 7}}))["request_id"]
-    success(await scene.host.post(f"matchmaking.php/{asked}/response", {"action": "approve"}))
+    request_id = success(await scene.guest.post(path, {"player_data": {"level": 7}}))["request_id"]
+    success(await scene.host.post(f"matchmaking.php/{request_id}/response", {"action": "approve"}))
     success(await scene.host.post("matchmaking.php/start"))
     rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert rows[1]["player_data"] == {"level": 7}
 
 
 @pytest.mark.parametrize("data", [[], "", "{}", '{"level": 4}'])
-async def test_an_object_may_come_as_other_languages_write_it(scene, data):
-    kept = await register(scene, {"player_name": "Pat", "player_data": data})
-    assert kept == ({"level": 4} if "level" in data else {})
+async def test_object_may_be_a_string_or_an_empty_list(scene, data):
+    stored = await register(scene, {"player_name": "Pat", "player_data": data})
+    assert stored == ({"level": 4} if "level" in data else {})
 
 
 @pytest.mark.parametrize("data", [[1], "text", 5, True])
-async def test_player_data_are_an_object(scene, data):
+async def test_player_data_that_is_not_an_object_is_rejected(scene, data):
     answer = await scene.arena.anonymous.post(REGISTER, {"player_name": "P", "player_data": data})
     assert answer.status == 400 and "player_data" in answer.error
 
 
-async def test_data_beyond_64_kib_are_refused_and_up_to_there_kept(scene):
+async def test_data_is_limited_to_64_kib(scene):
     path, most = "game_data.php/player/update", 64 * 1024
     fitting = {"a": "x" * (most - len('{"a":""}'))}
     success(await scene.host.request("PUT", path, fitting))
@@ -139,14 +143,14 @@ async def test_data_beyond_64_kib_are_refused_and_up_to_there_kept(scene):
     assert await data_of(scene.host) == fitting
 
 
-async def test_a_body_larger_than_this_server_takes_is_refused():
+async def test_body_above_the_body_limit_is_rejected():
     async with run_test_app(body_limit=2048) as test_app:
         arena = await make_sample_game(test_app)
         answer = await arena.anonymous.post(REGISTER, {"player_name": "x" * 3000})
         assert failure(answer) == (413, "Request body is too large")
 
 
-#: Things that come where something else was meant.
+#: Values of unexpected types and sizes.
 ODDITIES = (
     None, True, False, 0, -1, 2**63 - 1, -(2**63), 1.5, 1e308, "", " ", "\u0001", "x" * 2000, "-5", "0x1",
     "99999999999999999999", "\ud83d\ude00", [], [[]], [None], ["1", 2.0, {}], {}, {"a": []}, [1] * 500,
@@ -162,25 +166,25 @@ BODIES = [name for name, (_, _, body) in REQUESTS.items() if body is not None]
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
-async def test_nothing_that_a_client_says_is_a_fault_of_ours(scene, endpoint):
+async def test_no_body_causes_a_server_error(scene, endpoint):
     method, path, body = REQUESTS[endpoint]
     path = path.format(lobby="0" * 32, room="0" * 32, request="0" * 32, action="0" * 32)
     private = {"X_Api_Private_Token": scene.arena.private}
-    for oddity in ODDITIES:
+    for value in ODDITIES:
         for members in (MEMBERS, *((name,) for name in (*body, "player_data", "rules_json"))):
-            said = {**body, **dict.fromkeys(members, oddity)}
-            answer = await scene.host.request(method, path, said, **private)
-            assert answer.status < 500, (said, answer.raw)
+            payload = {**body, **dict.fromkeys(members, value)}
+            answer = await scene.host.request(method, path, payload, **private)
+            assert answer.status < 500, (payload, answer.raw)
 
 
 @pytest.mark.parametrize("query", ["search=%00", "limit=%FF", "wait=x", "utc=%00", "format=%00"])
 @pytest.mark.parametrize("name", ["matchmaking.php/list", "game_room.php/list", "time.php"])
-async def test_nor_is_anything_in_a_query(scene, name, query):
+async def test_no_query_causes_a_server_error(scene, name, query):
     assert (await scene.host.get(f"{name}?{query}")).status < 500
 
 
 @pytest.mark.parametrize("id", ["%00", "%2F", "..", "0" * 5000, "%F0%9F%98%80", "-1", "ABC"])
-async def test_nor_is_any_id(scene, id):
+async def test_no_id_causes_a_server_error(scene, id):
     for path in (
         "game_room.php/{}/join",
         "matchmaking.php/{}/request",

@@ -1,4 +1,4 @@
-"""A client that knows only the document plays a whole game, from a clean start."""
+"""A whole game, played by a client written from the document alone."""
 
 import aiohttp
 
@@ -7,7 +7,7 @@ from tests.apis.app import TIMEOUT_SECONDS, TestApp
 
 
 class Client:
-    """What anyone would write who has read the page: query credentials, JSON, the paths as printed."""
+    """A client as the document shows it: credentials in the query, JSON, paths as printed."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, api_token: str) -> None:
         self.http, self.url, self.api_token = http, url, api_token
@@ -21,14 +21,14 @@ class Client:
         async with self.http.request(
             method, f"{self.url}/api/{endpoint}", params=query, json=body
         ) as answer:
-            said = await answer.json()
-            assert said["success"], said
-            return said
+            payload = await answer.json()
+            assert payload["success"], payload
+            return payload
 
     async def register(self, name, **data):
         body = {"player_name": name, "player_data": data}
-        said = await self.call("POST", "game_players.php/register", body)
-        self.player_token, self.player_id = said["private_key"], int(said["player_id"])
+        payload = await self.call("POST", "game_players.php/register", body)
+        self.player_token, self.player_id = payload["private_key"], int(payload["player_id"])
         await self.call("PUT", "game_players.php/login")
 
     async def post(self, endpoint, body=None):
@@ -38,14 +38,14 @@ class Client:
         return await self.call("GET", endpoint)
 
     async def realtime(self):
-        """The socket, opened with a token, and greeted."""
+        """Open the socket with a token and read the first frame."""
         token = (await self.post("realtime.php/token"))["token"]
         socket = await self.http.ws_connect(f"{self.url}/?token={token}&client=json")
         assert (await socket.receive_json(timeout=TIMEOUT_SECONDS))["type"] == "connected"
         return socket
 
 
-async def test_a_whole_game(test_app: TestApp):
+async def test_client_plays_a_whole_game(test_app: TestApp):
     made = await test_app.core.execute(add_game, tag="quest")
     url = str(test_app.url("/")).rstrip("/")
     players = [Client(test_app.http, url, made["api_token"]) for _ in range(3)]
@@ -53,7 +53,7 @@ async def test_a_whole_game(test_app: TestApp):
     for number, player in enumerate(players):
         await player.register(f"Player{number}", level=5 - number)
 
-    # They find one another: one joins by request, the lobby is in the list.
+    # The lobby is in the list; one player joins by request.
     body = {"matchmaking_name": "Quest", "maxPlayers": 3, "strictFull": True}
     body |= {"join_by_requests": True, "realtime_room": True}
     lobby = await host.post("matchmaking.php/create", body)
@@ -69,7 +69,7 @@ async def test_a_whole_game(test_app: TestApp):
         await guest.post("matchmaking.php/heartbeat")
     assert len((await first.get("matchmaking.php/players"))["players"]) == 3
 
-    # The host starts; everyone finds himself in the room.
+    # The host starts; all members are in the room.
     started = await host.post("matchmaking.php/start")
     assert started["players_transferred"] == 3
     for player in players:
@@ -87,18 +87,18 @@ async def test_a_whole_game(test_app: TestApp):
     (polled,) = (await first.get("game_room.php/actions/poll"))["actions"]
     assert (polled["action_id"], polled["response_data"]) == (action, {"success": True})
 
-    # The host tells the others; each polls with the id he saw last.
+    # The host sends updates; each member polls with the last id.
     last = {guest.player_id: None for guest in (first, second)}
     for step in range(3):
         data = {"target_players": "others", "type": "step", "data": {"n": step}}
         await host.post("game_room.php/updates", data)
         for guest in (first, second):
-            asked = {"from_players": "host", "last_update": last[guest.player_id]}
-            said = await guest.post("game_room.php/updates/poll", asked)
-            assert [row["data"] for row in said["updates"]] == [{"n": step}]
-            last[guest.player_id] = said["last_update"]
+            params = {"from_players": "host", "last_update": last[guest.player_id]}
+            payload = await guest.post("game_room.php/updates/poll", params)
+            assert [row["data"] for row in payload["updates"]] == [{"n": step}]
+            last[guest.player_id] = payload["last_update"]
 
-    # What need not be kept goes over the socket.
+    # Messages that need no storage go over the socket.
     sender, hearer = await host.realtime(), await first.realtime()
     frame = {"type": "send", "command": "jump", "data": {"y": 3}, "target": "all"}
     await sender.send_json(frame)
@@ -107,7 +107,7 @@ async def test_a_whole_game(test_app: TestApp):
     await sender.close()
     await hearer.close()
 
-    # What was won is kept, ranks its player, and the game ends.
+    # The score is stored and ranks the player; the game ends.
     await first.call("PUT", "game_data.php/player/update", {"level": 9})
     assert (await first.get("game_data.php/player/get"))["data"] == {"level": 9}
     ranked = await second.post("leaderboard.php", {"sort_by": ["level"], "limit": 10})

@@ -1,4 +1,4 @@
-"""Who calls: query and headers, what is tried how often, pages of other origins."""
+"""Credentials: query and headers, limits on failures, pages of other origins."""
 
 import pytest
 
@@ -11,29 +11,29 @@ CURRENT = "/api/matchmaking.php/current"
 
 
 async def ask(scene, path=CURRENT, method="GET", body=None, **headers):
-    """A request with no credentials but those in the path and the headers."""
+    """Send a request with the given credentials only."""
     return await ApiClient(scene.test_app).request(method, path, body, **headers)
 
 
 @pytest.mark.parametrize("header", ["X_Player_Token", "X_Game_Player_Token"])
-async def test_credentials_may_come_in_headers(scene, header):
+async def test_credentials_in_headers_are_accepted(scene, header):
     shown = {"X_Api_Token": scene.arena.api, header: scene.host.key}
     success(await ask(scene, **shown))
 
 
-async def test_credentials_may_come_in_the_query(scene):
+async def test_credentials_in_the_query_are_accepted(scene):
     success(
         await ask(scene, f"{CURRENT}?api_token={scene.arena.api}&player_token={scene.host.key}")
     )
 
 
-async def test_credentials_may_come_half_in_each(scene):
+async def test_credentials_in_header_and_query_are_accepted(scene):
     success(
         await ask(scene, f"{CURRENT}?api_token={scene.arena.api}", X_Player_Token=scene.host.key)
     )
 
 
-async def test_the_header_wins(scene):
+async def test_header_takes_precedence_over_query(scene):
     query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
     answer = await ask(scene, CURRENT + query, X_Player_Token="made-up")
     assert failure(answer) == (401, "Invalid player token")
@@ -45,18 +45,18 @@ def shown(player_client):
     return {"X_Api_Token": player_client.api, "X_Player_Token": player_client.key}
 
 
-async def test_an_empty_header_is_none(scene):
+async def test_empty_header_is_ignored(scene):
     query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
     success(await ask(scene, CURRENT + query, X_Player_Token=""))
 
 
-async def test_a_key_of_another_game_is_none_here(scene):
+async def test_key_of_another_game_is_invalid(scene):
     other = await make_scene(scene.test_app, "elsewhere")
     answer = await ask(scene, X_Api_Token=scene.arena.api, X_Player_Token=other.host.key)
     assert failure(answer) == (401, "Invalid player token")
 
 
-async def test_a_private_token_opens_only_its_own_game(scene):
+async def test_private_token_is_valid_for_its_own_game_only(scene):
     other = await make_scene(scene.test_app, "elsewhere")
     path = "/api/game_players.php/list"
     tokens = {"X_Api_Token": scene.arena.api, "X_Api_Private_Token": other.arena.private}
@@ -65,7 +65,7 @@ async def test_a_private_token_opens_only_its_own_game(scene):
     success(await ask(scene, path, **tokens))
 
 
-async def test_who_guesses_is_told_to_wait_and_who_knows_is_not(scene):
+async def test_guessing_tokens_is_limited_and_valid_tokens_are_not(scene):
     for _ in range(10):
         assert (await ask(scene, X_Api_Token="guess")).status == 401
     answer = await ask(scene, X_Api_Token="guess")
@@ -73,7 +73,7 @@ async def test_who_guesses_is_told_to_wait_and_who_knows_is_not(scene):
     success(await ask(scene, **shown(scene.host)))
 
 
-async def test_who_guesses_a_password_is_told_to_wait(scene):
+async def test_guessing_passwords_is_limited(scene):
     await scene.create_lobby(password="secret")
     path = f"matchmaking.php/{scene.lobby}/join"
     for _ in range(10):
@@ -82,7 +82,7 @@ async def test_who_guesses_a_password_is_told_to_wait(scene):
     assert (await scene.guest.post(path, {"password": "secret"})).status == 429
 
 
-async def test_pages_of_any_origin_may_call(scene):
+async def test_pages_of_any_origin_may_call_the_api(scene):
     answer = await ask(scene, Origin="https://game.example", **shown(scene.host))
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -92,18 +92,18 @@ async def test_pages_of_any_origin_may_call(scene):
     assert answer.headers["Access-Control-Allow-Headers"] == "x-api-token"
 
 
-async def test_a_new_key_ends_the_old_one(scene):
-    said = success(await scene.host.post("game_players.php/rotate"))
-    assert len(said["private_key"]) == 36
+async def test_rotated_key_invalidates_the_old_one(scene):
+    payload = success(await scene.host.post("game_players.php/rotate"))
+    assert len(payload["private_key"]) == 36
     answer = await scene.host.get("matchmaking.php/current")
     assert failure(answer) == (401, "Invalid player token")
-    scene.host.key = said["private_key"]
+    scene.host.key = payload["private_key"]
     success(await scene.host.get("matchmaking.php/current"))
 
 
-async def test_no_secret_is_kept_or_listed(scene):
+async def test_secrets_are_neither_stored_nor_listed(scene):
     listed = await scene.request_as_owner("game_players.php/list", method="GET")
     state = scene.test_app.core.state
-    kept = repr([*state.all(Player), *state.all(Game)])
+    stored = repr([*state.all(Player), *state.all(Game)])
     for secret in (scene.host.key, scene.arena.api, scene.arena.private):
-        assert secret not in kept and secret.encode() not in listed.raw
+        assert secret not in stored and secret.encode() not in listed.raw

@@ -1,4 +1,4 @@
-"""Every sentence of the error reference at its endpoint, with its status; and that none is left out."""
+"""Every message of the error reference at its endpoint, with its status."""
 
 import re
 from pathlib import Path
@@ -14,12 +14,12 @@ from tests.apis.multiplayer.causes import CAUSES
 from tests.apis.multiplayer.errors import REQUESTS, credentials, prepare
 from tests.apis.multiplayer.scene import failure, load_json, make_scene, success
 
-#: Endpoint -> sentences, as the document lists them.
+#: Endpoint -> messages, as in the document.
 REFERENCE = load_json("errors")
-#: Their files have tests of their own: test_leaderboard.py, test_realtime*.py, test_clock.py.
+#: Tested in test_leaderboard.py, test_realtime*.py and test_server_time.py.
 ELSEWHERE = ("leaderboard.php", "realtime.php", "time.php")
 README = Path(multiplayer.__file__).with_name("README.md")
-#: Sentences that nothing can cause here; the README says why.
+#: Messages that cannot occur; the README gives the reasons.
 IMPOSSIBLE = {
     ("game_room.php leave", "You are not in this room"),
     ("game_room.php leave", "Room not found"),
@@ -42,7 +42,7 @@ ALL = [cause for endpoint in REQUESTS for cause in credentials(endpoint)] + CAUS
 
 
 @pytest.mark.parametrize("cause", ALL, ids=str)
-async def test_the_sentence_is_said(scene, cause):
+async def test_error_has_documented_status_and_message(scene, cause):
     names = await prepare(scene, cause.precondition)
     method, path, body = REQUESTS[cause.endpoint]
     path = (cause.path or path).format(**names)
@@ -66,24 +66,24 @@ async def test_the_sentence_is_said(scene, cause):
 
 
 @pytest.mark.parametrize(("method", "path", "status", "sentence"), STRAYS)
-async def test_what_does_not_exist_is_said_to_be_none(scene, method, path, status, sentence):
+async def test_unknown_endpoint_or_method_is_rejected(scene, method, path, status, sentence):
     answer = await scene.host.request(method, path)
     assert failure(answer) == (status, sentence)
 
 
-async def test_an_unknown_game_is_told_that_it_could_not_sign_in(scene):
+async def test_registration_with_unknown_token_matches_documented_example(scene):
     answer = await scene.host.post("game_players.php/register", {}, X_Api_Token="nonsense")
     assert answer.status == 401
     assert answer.json == load_json("samples")[44]["answer"]
 
 
 @pytest.mark.parametrize("endpoint", REFERENCE)
-def test_no_sentence_is_left_out(endpoint):
+def test_every_documented_message_is_tested(endpoint):
     file, _, name = endpoint.partition(" ")
     if file in ELSEWHERE:
         return
     caused = {cause.sentence for cause in ALL if cause.endpoint == endpoint}
-    caused |= {sentence for one, sentence in IMPOSSIBLE if one == endpoint}
+    caused |= {sentence for documented, sentence in IMPOSSIBLE if documented == endpoint}
     caused |= {WRITE_ERROR_MESSAGES.get(f"{file}/{name}", "")}
     if name == "default":
         caused |= {sentence for _, path, _, sentence in STRAYS if path.startswith(file)}
@@ -95,22 +95,22 @@ def test_no_sentence_is_left_out(endpoint):
     assert set(REFERENCE[endpoint]) <= caused
 
 
-@pytest.mark.parametrize("why", ErrorCode)
-def test_every_reason_has_words(why):
-    assert ERROR_MESSAGES[why]
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_error_code_has_a_message(code):
+    assert ERROR_MESSAGES[code]
     for route in multiplayer.API.routes:
         endpoint = route.path.removeprefix("/api/")
-        status, sentence = error_message(DomainError(why), endpoint)
+        status, sentence = error_message(DomainError(code), endpoint)
         assert 400 <= status < 500 and sentence
 
 
-def test_the_readme_names_what_cannot_be_said():
-    told = README.read_text("utf-8")
+def test_readme_lists_messages_that_cannot_occur():
+    readme = README.read_text("utf-8")
     for _, sentence in IMPOSSIBLE:
-        assert sentence in told
+        assert sentence in readme
 
 
-def test_no_row_of_the_table_is_for_an_endpoint_that_is_not_there():
+def test_every_message_belongs_to_an_existing_endpoint():
     paths = {route.path for route in multiplayer.API.routes}
     endpoints = {re.sub(r"/\{\w+\}|/(?=/)", "", path).removeprefix("/api/") for path in paths}
     endpoints |= {one.partition("/")[0] for one in endpoints}

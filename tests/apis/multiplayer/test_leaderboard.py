@@ -1,4 +1,4 @@
-"""The leaderboard: the document's samples, what is beyond them, and what is refused."""
+"""The leaderboard: the document's examples, additions to it, and invalid requests."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from coalserver.core.commands.players import save_player_data
 from tests.apis.multiplayer.clients import make_sample_game
 
 PATH = "leaderboard.php"
-#: Name and data of the document's second and third sample, in the order in which they were made.
+#: Name and data of players in the document's second and third example, oldest first.
 SAMPLE = (
     ("TestPlayer1", {"level": 15, "score": 4500, "inventory": ["sword"]}),
     ("TestPlayer2", {"level": 15, "score": 2000, "inventory": ["sword", "shield"]}),
@@ -28,9 +28,9 @@ async def sampled(arena):
     return [await arena.make_player(name, **data) for name, data in SAMPLE]
 
 
-async def board(arena, **asked):
-    """Ids in the order of the leaderboard."""
-    answer = await arena.anonymous.post(PATH, {"sort_by": ["score"], **asked})
+async def board(arena, **params):
+    """Return the player ids in the order of the leaderboard."""
+    answer = await arena.anonymous.post(PATH, {"sort_by": ["score"], **params})
     assert answer.status == 200, answer.raw
     return [row["player_id"] for row in answer.json["leaderboard"]]
 
@@ -42,7 +42,7 @@ async def board(arena, **asked):
         (["score", "level"], "13245"),
     ],
 )
-async def test_the_samples_of_the_document(arena, fields, names):
+async def test_leaderboard_matches_documented_examples(arena, fields, names):
     ids = {player_client.name: player_client.id for player_client in await sampled(arena)}
     answer = await arena.anonymous.post(PATH, {"sort_by": fields, "limit": 10})
     rows = [
@@ -55,14 +55,14 @@ async def test_the_samples_of_the_document(arena, fields, names):
     }  # fmt: skip
 
 
-async def test_a_game_without_players_has_an_empty_one(arena):
+async def test_game_without_players_has_an_empty_leaderboard(arena):
     answer = await arena.anonymous.post(PATH, {"sort_by": ["level"]})
     assert answer.json == {
         "success": True, "leaderboard": [], "total": 0, "sort_by": ["level"], "limit": 10,
     }  # fmt: skip
 
 
-async def test_another_spelling_and_nulls_are_understood(arena):
+async def test_camel_case_and_nulls_are_accepted(arena):
     (*_, last) = await sampled(arena)
     body = {"sortBy": ["score"], "sort_by": None, "limit": "3", "where": None, "around": None}
     answer = await arena.anonymous.post(PATH, body)
@@ -70,14 +70,14 @@ async def test_another_spelling_and_nulls_are_understood(arena):
     assert last.id not in [row["player_id"] for row in answer.json["leaderboard"]]
 
 
-async def test_credentials_may_be_in_the_query(arena, test_app):
+async def test_leaderboard_accepts_credentials_in_the_query(arena, test_app):
     answer = await test_app.anonymous.post(
         f"/api/{PATH}?api_token={arena.api}", {"sort_by": ["level"]}
     )
     assert answer.status == 200
 
 
-async def test_unity_reads_the_data_as_a_string(arena):
+async def test_unity_client_receives_player_data_as_string(arena):
     await arena.make_player("Una", score=1)
     answer = await arena.anonymous.post(f"{PATH}?format=unity", {"sort_by": ["score"]})
     (row,) = answer.json["leaderboard"]
@@ -85,32 +85,32 @@ async def test_unity_reads_the_data_as_a_string(arena):
     assert json.loads(row["player_data_json"]) == {"score": 1}
 
 
-async def test_around_a_player_says_from_where(arena):
+async def test_around_returns_rows_around_a_player_and_their_offset(arena):
     player_clients = [await arena.make_player(score=-n) for n in range(7)]
     body = {"sort_by": ["score"], "limit": 3, "around": str(player_clients[4].id)}
-    said = (await arena.anonymous.post(PATH, body)).json
-    assert [(row["rank"], row["player_id"]) for row in said["leaderboard"]] == [
+    payload = (await arena.anonymous.post(PATH, body)).json
+    assert [(row["rank"], row["player_id"]) for row in payload["leaderboard"]] == [
         (rank, player_clients[rank - 1].id) for rank in (4, 5, 6)
     ]
-    assert (said["offset"], said["total"]) == (3, 7)
+    assert (payload["offset"], payload["total"]) == (3, 7)
 
 
-async def test_an_offset_leaves_out_the_first(arena):
+async def test_offset_skips_the_first_rows(arena):
     player_clients = [await arena.make_player(score=-n) for n in range(4)]
     assert await board(arena, offset=2, limit=1) == [player_clients[2].id]
     assert await board(arena, offset=9) == []
 
 
-async def test_filters_count_only_who_matches(arena):
+async def test_filters_rank_and_count_matching_players_only(arena):
     red = await arena.make_player(score=1, team={"name": "red"})
     await arena.make_player(score=2, team={"name": "blue"})
     body = {"sort_by": ["score"], "where": {"team.name": "red"}}
-    said = (await arena.anonymous.post(PATH, body)).json
-    assert [row["player_id"] for row in said["leaderboard"]] == [red.id]
-    assert said["total"] == 1
+    payload = (await arena.anonymous.post(PATH, body)).json
+    assert [row["player_id"] for row in payload["leaderboard"]] == [red.id]
+    assert payload["total"] == 1
 
 
-async def test_a_change_is_seen_at_once_and_of_this_game_only(arena, test_app):
+async def test_leaderboard_shows_changes_of_its_own_game_at_once(arena, test_app):
     one, two = await arena.make_player(score=1), await arena.make_player(score=2)
     other = await make_sample_game(test_app, "other")
     await other.make_player(score=3)
@@ -119,7 +119,7 @@ async def test_a_change_is_seen_at_once_and_of_this_game_only(arena, test_app):
     assert await board(arena) == [one.id, two.id]
 
 
-async def test_two_who_change_and_look_at_once_see_an_order_that_was(arena, test_app):
+async def test_concurrent_changes_and_reads_give_a_consistent_order(arena, test_app):
     one, two = await arena.make_player(score=1), await arena.make_player(score=2)
 
     async def climbs(player_client, score):
@@ -134,7 +134,7 @@ async def test_two_who_change_and_look_at_once_see_an_order_that_was(arena, test
     assert await board(arena) == [one.id, two.id]
 
 
-async def test_it_is_the_same_after_a_restart(arena, test_app):
+async def test_leaderboard_is_the_same_after_a_restart(arena, test_app):
     for player_client in [await arena.make_player(score=n % 2) for n in range(5)]:
         await test_app.core.execute(
             save_player_data,
@@ -174,18 +174,18 @@ async def test_it_is_the_same_after_a_restart(arena, test_app):
         ({"sort_by": ["a"], "around": "me"}, "around must be a player_id"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_meant_is_refused(arena, body, error):
+async def test_invalid_leaderboard_request_is_rejected(arena, body, error):
     answer = await arena.anonymous.post(PATH, body)
     assert (answer.status, answer.json) == (400, {"success": False, "error": error})
 
 
-async def test_around_somebody_who_is_not_in_it_is_refused(arena, test_app):
+async def test_around_an_unknown_player_is_rejected(arena, test_app):
     stranger = await (await make_sample_game(test_app, "other")).make_player(score=1)
     answer = await arena.anonymous.post(PATH, {"sort_by": ["score"], "around": stranger.id})
     assert answer.status == 404
 
 
-async def test_repeated_fields_count_once_and_invalid_ones_not_at_all(arena):
+async def test_repeated_and_invalid_fields_are_left_out(arena):
     answer = await arena.anonymous.post(PATH, {"sort_by": ["a", 5, "a", "b.c", ""]})
     assert answer.json["sort_by"] == ["a", "b.c"]
 
@@ -197,13 +197,13 @@ async def test_repeated_fields_count_once_and_invalid_ones_not_at_all(arena):
         ("wrong", (401, "Invalid or expired api_token")),
     ],
 )
-async def test_the_api_token_is_needed_before_anything_else(test_app, api, refused):
+async def test_api_token_is_checked_first(test_app, api, refused):
     headers = {"X_Api_Token": api} if api else {}
     answer = await test_app.anonymous.post(f"/api/{PATH}", b"{", **headers)
     assert (answer.status, answer.json["error"]) == refused
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_another_method_is_not_allowed(arena, method):
+async def test_other_methods_are_not_allowed(arena, method):
     answer = await arena.anonymous.request(method, PATH)
     assert (answer.status, answer.json["error"]) == (405, "Method not allowed. Use POST.")

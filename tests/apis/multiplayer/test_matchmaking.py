@@ -1,4 +1,4 @@
-"""Matchmaking beyond the samples: names, bounds, requests, the start and what comes of it."""
+"""Matchmaking beyond the examples: names, bounds, join requests and the start."""
 
 import pytest
 
@@ -11,52 +11,52 @@ async def current(player_client):
     return success(await player_client.get(f"{MM}/current"))
 
 
-async def lobbies(scene, **asked):
-    return success(await scene.other.post(f"{MM}/list", asked))["lobbies"]
+async def lobbies(scene, **params):
+    return success(await scene.other.post(f"{MM}/list", params))["lobbies"]
 
 
-@pytest.mark.parametrize(("asked", "most"), [(1, 2), (2, 2), ("5", 5), (16, 16), (99, 16)])
-async def test_how_many_may_come_is_brought_into_bounds(scene, asked, most):
-    said = success(await scene.host.post(f"{MM}/create", {"max_players": asked}))
-    assert said["max_players"] == most
+@pytest.mark.parametrize(("value", "max_players"), [(1, 2), (2, 2), ("5", 5), (16, 16), (99, 16)])
+async def test_max_players_is_moved_into_bounds(scene, value, max_players):
+    payload = success(await scene.host.post(f"{MM}/create", {"max_players": value}))
+    assert payload["max_players"] == max_players
 
 
-@pytest.mark.parametrize("asked", [None, 0, "", "x", [], {}])
-async def test_how_many_may_come_must_be_said(scene, asked):
-    answer = await scene.host.post(f"{MM}/create", {"max_players": asked})
+@pytest.mark.parametrize("value", [None, 0, "", "x", [], {}])
+async def test_max_players_is_required(scene, value):
+    answer = await scene.host.post(f"{MM}/create", {"max_players": value})
     assert failure(answer) == (400, "Missing required field: max_players")
 
 
-async def test_a_lobby_without_a_name_is_named_after_its_id(scene):
+async def test_unnamed_lobby_is_named_after_its_id(scene):
     await scene.create_lobby()
     (row,) = await lobbies(scene)
     assert row["matchmaking_name"] == f"Matchmaking {scene.lobby[:6]}"
 
 
-async def test_a_long_name_is_cut(scene):
+async def test_long_lobby_name_is_cut(scene):
     await scene.create_lobby(matchmaking_name="x" * 200)
     assert len((await lobbies(scene))[0]["matchmaking_name"]) == 120
 
 
-async def test_the_room_of_a_lobby_without_a_name_is_named_after_the_lobby(scene):
+async def test_room_of_unnamed_lobby_is_named_after_the_lobby(scene):
     await scene.start_game()
-    said = success(await scene.host.get("game_room.php/current"))
-    assert said["room"]["room_name"] == f"Game from Matchmaking {scene.lobby[:6]}"
+    payload = success(await scene.host.get("game_room.php/current"))
+    assert payload["room"]["room_name"] == f"Game from Matchmaking {scene.lobby[:6]}"
 
 
-async def test_a_room_inherits_what_its_lobby_was(scene):
+async def test_room_inherits_options_of_its_lobby(scene):
     await scene.start_game(
         matchmaking_name="Cup", host_switch=True, can_leave_room=False, password=None
     )
-    said = success(await scene.guest.get("game_room.php/current"))["room"]
-    assert (said["room_name"], said["max_players"], said["is_host"]) == ("Cup", 4, False)
+    payload = success(await scene.guest.get("game_room.php/current"))["room"]
+    assert (payload["room_name"], payload["max_players"], payload["is_host"]) == ("Cup", 4, False)
     answer = await scene.guest.post("game_room.php/leave")
     assert answer.status == 403
     success(await scene.host.post("game_room.php/leave"))
     assert success(await scene.guest.get("game_room.php/current"))["room"]["is_host"]
 
 
-async def test_lists_show_what_has_a_free_place_and_fits_the_search(scene):
+async def test_lists_have_matching_lobbies_with_a_free_seat(scene):
     await scene.fill_lobby(max_players=2, matchmaking_name="Full")
     success(
         await scene.other.post(f"{MM}/create", {"max_players": 3, "matchmaking_name": "Open Air"})
@@ -67,30 +67,30 @@ async def test_lists_show_what_has_a_free_place_and_fits_the_search(scene):
     assert len(success(await scene.other.get(f"{MM}/list?search=AIR"))["lobbies"]) == 1
 
 
-@pytest.mark.parametrize(("asked", "rows"), [(None, 50), (0, 1), (-3, 1), ("2", 2), (999, 50)])
-async def test_a_list_is_no_longer_than_asked(scene, asked, rows):
+@pytest.mark.parametrize(("value", "rows"), [(None, 50), (0, 1), (-3, 1), ("2", 2), (999, 50)])
+async def test_list_is_limited(scene, value, rows):
     for number in range(51):
         player_client = await scene.arena.make_player(str(number))
         success(await player_client.post(f"{MM}/create", {"max_players": 2}))
-    assert len(await lobbies(scene, limit=asked)) == rows
+    assert len(await lobbies(scene, limit=value)) == rows
 
 
-async def test_in_no_lobby(scene):
-    said = await current(scene.host)
-    assert said == {
+async def test_current_without_lobby(scene):
+    payload = await current(scene.host)
+    assert payload == {
         "success": True,
         "in_matchmaking": False,
         "message": "Player is not in any matchmaking lobby",
     }
 
 
-async def test_only_the_host_sees_who_asks_to_be_let_in(scene):
+async def test_only_the_host_sees_join_requests(scene):
     request = await scene.request_join()
     success(await scene.host.post(f"{MM}/{request}/response", {"action": "approve"}))
-    asked = success(await scene.other.post(f"{MM}/{scene.lobby}/request"))["request_id"]
+    request_id = success(await scene.other.post(f"{MM}/{scene.lobby}/request"))["request_id"]
     assert (await current(scene.host))["pending_requests"] == [
         {
-            "request_id": asked,
+            "request_id": request_id,
             "matchmaking_id": scene.lobby,
             "status": "pending",
             "requested_at": "2023-11-14 22:13:20",
@@ -102,29 +102,33 @@ async def test_only_the_host_sees_who_asks_to_be_let_in(scene):
     assert (await current(scene.guest))["pending_requests"] == []
 
 
-async def test_a_request_that_waits(scene):
+async def test_status_of_pending_request(scene):
     request = await scene.request_join()
-    said = success(await scene.guest.get(f"{MM}/{request}/status"))["request"]
-    assert (said["status"], said["responded_by"], said["responder_name"]) == ("pending", None, None)
+    payload = success(await scene.guest.get(f"{MM}/{request}/status"))["request"]
+    assert (payload["status"], payload["responded_by"], payload["responder_name"]) == (
+        "pending",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(("action", "status"), [("approve", "approved"), ("REJECT", "rejected")])
-async def test_a_request_that_was_answered(scene, action, status):
+async def test_status_of_answered_request(scene, action, status):
     request = await scene.request_join()
     success(await scene.host.post(f"{MM}/{request}/response", {"action": action}))
-    said = success(await scene.guest.get(f"{MM}/{request}/status"))["request"]
-    assert (said["status"], said["responded_by"]) == (status, scene.host.id)
+    payload = success(await scene.guest.get(f"{MM}/{request}/status"))["request"]
+    assert (payload["status"], payload["responded_by"]) == (status, scene.host.id)
     assert (await current(scene.guest))["in_matchmaking"] is (status == "approved")
 
 
-async def test_who_joined_elsewhere_cannot_be_let_in_any_more(scene):
+async def test_player_in_another_lobby_cannot_be_approved(scene):
     request = await scene.request_join()
     success(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
     answer = await scene.host.post(f"{MM}/{request}/response", {"action": "approve"})
     assert failure(answer) == (400, "Player is already in a matchmaking lobby")
 
 
-async def test_a_request_is_answered_in_its_own_game_only(scene):
+async def test_request_is_answered_in_its_own_game_only(scene):
     request = await scene.request_join()
     elsewhere = await make_scene(scene.test_app, "elsewhere")
     answer = await elsewhere.host.post(f"{MM}/{request}/response", {"action": "approve"})
@@ -133,46 +137,46 @@ async def test_a_request_is_answered_in_its_own_game_only(scene):
     assert failure(answer) == (400, "Matchmaking lobby not found or already started")
 
 
-async def test_without_host_switch_a_lobby_ends_with_its_host(scene):
+async def test_lobby_without_host_switch_closes_when_the_host_leaves(scene):
     await scene.fill_lobby()
     success(await scene.host.post(f"{MM}/leave"))
     assert not (await current(scene.guest))["in_matchmaking"]
 
 
-async def test_with_host_switch_the_next_leads(scene):
+async def test_host_switch_makes_the_next_member_host(scene):
     await scene.fill_lobby(host_switch=True)
     success(await scene.host.post(f"{MM}/leave"))
     assert (await current(scene.guest))["matchmaking"]["is_host"]
 
 
-async def test_before_the_start_anybody_may_leave(scene):
+async def test_any_member_may_leave_before_the_start(scene):
     await scene.fill_lobby(can_leave_room=False)
     success(await scene.guest.post(f"{MM}/leave"))
 
 
-async def test_a_started_lobby_keeps_its_players_until_the_room_ends(scene):
+async def test_started_lobby_keeps_its_members_until_the_room_ends(scene):
     await scene.start_game()
-    said = (await current(scene.guest))["matchmaking"]
-    assert (said["is_started"], said["started_at"]) == (True, "2023-11-14 22:13:20")
+    payload = (await current(scene.guest))["matchmaking"]
+    assert (payload["is_started"], payload["started_at"]) == (True, "2023-11-14 22:13:20")
     success(await scene.host.post("game_room.php/stop"))
     assert not (await current(scene.guest))["in_matchmaking"]
 
 
-async def test_leaving_a_room_leaves_the_lobby_it_came_from(scene):
+async def test_leaving_a_room_leaves_its_lobby(scene):
     await scene.start_game()
     success(await scene.guest.post("game_room.php/leave"))
     assert not (await current(scene.guest))["in_matchmaking"]
     success(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
 
 
-async def test_removing_a_started_lobby_lets_the_room_go_on(scene):
+async def test_room_continues_after_its_lobby_is_removed(scene):
     await scene.start_game()
     success(await scene.host.post(f"{MM}/remove"))
     assert not (await current(scene.guest))["in_matchmaking"]
     assert success(await scene.guest.get("game_room.php/current"))["in_room"]
 
 
-async def test_the_start_takes_those_along_who_are_online(scene):
+async def test_start_takes_online_members_only(scene):
     await scene.fill_lobby()
     success(await scene.other.post(f"{MM}/{scene.lobby}/join"))
     await scene.test_app.advance(50)
@@ -183,7 +187,7 @@ async def test_the_start_takes_those_along_who_are_online(scene):
     assert not success(await scene.other.get("game_room.php/current"))["in_room"]
 
 
-async def test_a_password_is_set_and_removed(scene):
+async def test_password_is_set_and_removed(scene):
     await scene.create_lobby()
     path = f"{MM}/{scene.lobby}/join"
     success(await scene.host.post(f"{MM}/password", {"password": "new"}))
@@ -196,20 +200,20 @@ async def test_a_password_is_set_and_removed(scene):
     success(await scene.guest.post(path))
 
 
-async def test_who_was_kicked_may_come_again(scene):
+async def test_kicked_member_may_join_again(scene):
     await scene.fill_lobby()
-    said = success(await scene.host.post(f"{MM}/kick", {"player_id": str(scene.guest.id)}))
-    assert said["kicked_player_id"] == scene.guest.id
+    payload = success(await scene.host.post(f"{MM}/kick", {"player_id": str(scene.guest.id)}))
+    assert payload["kicked_player_id"] == scene.guest.id
     success(await scene.guest.post(f"{MM}/{scene.lobby}/join"))
 
 
-async def test_stop_ends_the_gathering(scene):
+async def test_stop_closes_the_lobby(scene):
     await scene.fill_lobby()
     success(await scene.host.post(f"{MM}/stop"))
     assert await lobbies(scene) == []
     success(await scene.guest.post(f"{MM}/create", {"max_players": 2}))
 
 
-async def test_an_id_may_come_in_the_query(scene):
+async def test_lobby_id_may_be_in_the_query(scene):
     await scene.create_lobby()
     success(await scene.guest.post(f"{MM}/join?matchmakingId={scene.lobby}"))

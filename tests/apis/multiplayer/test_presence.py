@@ -1,4 +1,4 @@
-"""Who is there: a time in memory, shown everywhere, and what silence leads to."""
+"""Presence: last activity, online status, and seats freed after inactivity."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ class CountingStore(MemoryStore):
         await super().write(batch)
 
 
-async def test_a_heartbeat_costs_no_write():
+async def test_heartbeat_writes_nothing():
     store = CountingStore()
     async with run_test_app(store) as test_app:
         scene = await make_scene(test_app)
@@ -40,15 +40,15 @@ async def test_a_heartbeat_costs_no_write():
         assert store.writes == before
 
 
-async def test_a_heartbeat_is_known_after_a_restart(scene):
+async def test_heartbeat_survives_a_restart(scene):
     scene.test_app.clock.advance(30)
     await beats(scene.host)
     await scene.test_app.restart()
-    said = success(await scene.host.request("PUT", "game_players.php/login"))["player"]
-    assert said["last_heartbeat"] == "2023-11-14 22:13:50"
+    payload = success(await scene.host.request("PUT", "game_players.php/login"))["player"]
+    assert payload["last_heartbeat"] == "2023-11-14 22:13:50"
 
 
-async def test_how_long_somebody_has_been_silent(scene):
+async def test_member_list_has_seconds_since_heartbeat(scene):
     await scene.fill_lobby()
     await scene.test_app.advance(45)
     rows = success(await scene.host.get("matchmaking.php/players"))["players"]
@@ -59,7 +59,7 @@ async def test_how_long_somebody_has_been_silent(scene):
     assert [row["status"] for row in rows] == ["active", "inactive"]
 
 
-async def test_offline_after_a_minute_and_back_with_any_call(scene):
+async def test_member_is_offline_after_a_minute_and_online_with_any_request(scene):
     await scene.fill_room()
 
     async def online():
@@ -75,7 +75,7 @@ async def test_offline_after_a_minute_and_back_with_any_call(scene):
 
 
 @pytest.mark.parametrize(("file", "way"), PLACES.items())
-async def test_the_seat_is_freed_after_five_minutes(scene, file, way):
+async def test_seat_is_freed_after_five_minutes(scene, file, way):
     await getattr(scene, way)()
     for _ in range(9):
         await beats(scene.host)
@@ -86,7 +86,7 @@ async def test_the_seat_is_freed_after_five_minutes(scene, file, way):
 
 
 @pytest.mark.parametrize(("file", "way"), PLACES.items())
-async def test_with_host_switch_the_next_leads_after_a_minute(scene, file, way):
+async def test_host_switch_replaces_an_offline_host_after_a_minute(scene, file, way):
     await getattr(scene, way)(host_switch=True)
     await scene.test_app.advance(30)
     await beats(scene.guest)
@@ -99,7 +99,9 @@ async def test_with_host_switch_the_next_leads_after_a_minute(scene, file, way):
 
 
 @pytest.mark.parametrize(("file", "way"), PLACES.items())
-async def test_without_host_switch_the_place_ends_when_the_hosts_seat_is_freed(scene, file, way):
+async def test_without_host_switch_lobby_or_room_ends_when_the_hosts_seat_is_freed(
+    scene, file, way
+):
     await getattr(scene, way)()
     inside = "in_room" if file == "game_room.php" else "in_matchmaking"
     for _ in range(9):
@@ -110,7 +112,7 @@ async def test_without_host_switch_the_place_ends_when_the_hosts_seat_is_freed(s
     assert not success(await scene.guest.get(f"{file}/current"))[inside]
 
 
-async def test_both_times_may_be_set():
+async def test_away_after_and_seat_grace_are_configurable():
     limits = replace(Limits(), away_after=10, seat_grace=20)
     async with run_test_app(limits=limits) as test_app:
         scene = await make_scene(test_app)
@@ -120,17 +122,17 @@ async def test_both_times_may_be_set():
         assert [row["is_online"] for row in rows] == [1, 0]
 
 
-async def test_when_anything_last_happened_in_a_room(scene):
+async def test_room_has_its_last_activity(scene):
     await scene.fill_room()
     scene.test_app.clock.advance(20)
     await beats(scene.guest)
     scene.test_app.clock.advance(20)
-    said = success(await scene.host.get("game_room.php/current"))["room"]
-    assert said["room_last_activity"] == said["last_heartbeat"] == "2023-11-14 22:14:00"
-    assert said["room_created_at"] == said["joined_at"] == "2023-11-14 22:13:20"
+    payload = success(await scene.host.get("game_room.php/current"))["room"]
+    assert payload["room_last_activity"] == payload["last_heartbeat"] == "2023-11-14 22:14:00"
+    assert payload["room_created_at"] == payload["joined_at"] == "2023-11-14 22:13:20"
 
 
-def test_the_settings_say_when_somebody_is_away(tmp_path):
+def test_limits_come_from_the_settings(tmp_path):
     home = DataDirectory(tmp_path / "data")
     with home.lock():
         limits = build_core_context(Config(away_after=10, seat_grace=20), home).limits

@@ -1,4 +1,4 @@
-"""Two clients at once: one wins, the other is told so, and nobody sits twice."""
+"""Two clients at once: one succeeds, the other gets an error."""
 
 import asyncio
 from collections import Counter
@@ -7,73 +7,73 @@ from tests.apis.multiplayer.scene import success
 
 
 async def at_once(*calls):
-    """Statuses and sentences of calls that run beside one another, counted."""
+    """Run calls concurrently and count their statuses and messages."""
     answers = await asyncio.gather(*calls)
-    return Counter("well" if one.status == 200 else one.json["error"] for one in answers)
+    return Counter("well" if answer.status == 200 else answer.json["error"] for answer in answers)
 
 
-async def test_the_last_seat_is_taken_once(scene):
+async def test_last_seat_in_a_lobby_is_taken_once(scene):
     await scene.create_lobby(max_players=2)
     path = f"matchmaking.php/{scene.lobby}/join"
-    said = await at_once(scene.guest.post(path), scene.other.post(path))
-    assert said == {"well": 1, "Matchmaking lobby is full": 1}
+    results = await at_once(scene.guest.post(path), scene.other.post(path))
+    assert results == {"well": 1, "Matchmaking lobby is full": 1}
 
 
-async def test_the_last_place_in_a_room_is_taken_once(scene):
+async def test_last_seat_in_a_room_is_taken_once(scene):
     await scene.create_room(max_players=2)
     path = f"game_room.php/{scene.room}/join"
-    said = await at_once(scene.guest.post(path), scene.other.post(path))
-    assert said == {"well": 1, "Room is full": 1}
+    results = await at_once(scene.guest.post(path), scene.other.post(path))
+    assert results == {"well": 1, "Room is full": 1}
 
 
-async def test_a_game_starts_once(scene):
+async def test_lobby_starts_once(scene):
     await scene.fill_lobby()
-    said = await at_once(*(scene.host.post("matchmaking.php/start") for _ in range(5)))
-    assert said == {"well": 1, "Matchmaking lobby not found or already started": 4}
+    results = await at_once(*(scene.host.post("matchmaking.php/start") for _ in range(5)))
+    assert results == {"well": 1, "Matchmaking lobby not found or already started": 4}
 
 
-async def test_a_player_opens_one_lobby(scene):
+async def test_player_creates_one_lobby(scene):
     body = {"max_players": 4}
-    said = await at_once(*(scene.host.post("matchmaking.php/create", body) for _ in range(5)))
-    assert said == {"well": 1, "You are already in a matchmaking lobby": 4}
+    results = await at_once(*(scene.host.post("matchmaking.php/create", body) for _ in range(5)))
+    assert results == {"well": 1, "You are already in a matchmaking lobby": 4}
 
 
-async def test_a_player_is_in_a_lobby_or_in_a_room(scene):
-    said = await at_once(
+async def test_player_is_in_a_lobby_or_in_a_room(scene):
+    results = await at_once(
         scene.host.post("matchmaking.php/create", {"max_players": 4}),
         scene.host.post("game_room.php/create", {}),
     )
-    assert said["well"] == 1
+    assert results["well"] == 1
 
 
-async def test_a_request_is_answered_once(scene):
+async def test_join_request_is_answered_once(scene):
     request = await scene.request_join()
     path = f"matchmaking.php/{request}/response"
-    said = await at_once(
+    results = await at_once(
         scene.host.post(path, {"action": "approve"}), scene.host.post(path, {"action": "reject"})
     )
-    assert said == {"well": 1, "Request not found or already processed": 1}
+    assert results == {"well": 1, "Request not found or already processed": 1}
 
 
-async def test_a_player_asks_once(scene):
+async def test_player_requests_to_join_once(scene):
     await scene.create_lobby(join_by_requests=True)
     path = f"matchmaking.php/{scene.lobby}/request"
-    said = await at_once(*(scene.guest.post(path) for _ in range(3)))
+    results = await at_once(*(scene.guest.post(path) for _ in range(3)))
     again = "You already have a pending request to this matchmaking lobby"
-    assert said == {"well": 1, again: 2}
+    assert results == {"well": 1, again: 2}
 
 
-async def test_an_action_is_completed_once(scene):
+async def test_action_is_completed_once(scene):
     await scene.fill_room()
     (action,) = await scene.send_action(scene.guest)
     path = f"game_room.php/actions/{action}/complete"
-    said = await at_once(
+    results = await at_once(
         *(scene.host.post(path, {"status": how}) for how in ("completed", "failed"))
     )
-    assert said == {"well": 1, "Action not found or already processed": 1}
+    assert results == {"well": 1, "Action not found or already processed": 1}
 
 
-async def test_who_is_kicked_while_he_leaves_is_out_once(scene):
+async def test_member_kicked_while_leaving_is_removed_once(scene):
     await scene.fill_room()
     await at_once(
         scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}),
@@ -83,7 +83,7 @@ async def test_who_is_kicked_while_he_leaves_is_out_once(scene):
     assert len(rows) == 1
 
 
-async def test_many_register_at_once(scene):
+async def test_many_players_register_at_once(scene):
     async def registers():
         answer = await scene.arena.anonymous.post(
             "game_players.php/register", {"player_name": "Pat"}
@@ -91,5 +91,5 @@ async def test_many_register_at_once(scene):
         return success(answer)
 
     made = await asyncio.gather(*(registers() for _ in range(50)))
-    assert len({one["player_id"] for one in made}) == 50
-    assert len({one["private_key"] for one in made}) == 50
+    assert len({row["player_id"] for row in made}) == 50
+    assert len({row["private_key"] for row in made}) == 50

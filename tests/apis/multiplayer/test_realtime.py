@@ -1,4 +1,4 @@
-"""Realtime: what members of a room hear of one another."""
+"""Realtime: messages between the members of a room."""
 
 import asyncio
 import json
@@ -11,10 +11,10 @@ from tests.apis.multiplayer.scene import success
 from tests.apis.multiplayer.socket_client import connect_socket, connect_sockets, make_three_members
 
 
-async def test_everyone_else_hears_and_the_sender_is_told_how_many(scene):
+async def test_message_reaches_all_others_and_sender_gets_their_number(scene):
     host, guest, other = await connect_sockets(*await make_three_members(scene))
     await guest.send("jump", data={"x": 1.5, "name": "é"}, target="all")
-    said = {
+    payload = {
         "type": "receive",
         "command": "jump",
         "data": {"x": 1.5, "name": "é"},
@@ -24,14 +24,14 @@ async def test_everyone_else_hears_and_the_sender_is_told_how_many(scene):
             "player_name": "TestPlayer",
         },
     }
-    assert await host.receive_message() == said
-    assert await other.receive_message() == said
+    assert await host.receive_message() == payload
+    assert await other.receive_message() == payload
     assert await guest.receive() == {"type": "sent", "command": "jump", "target_count": 2}
     await guest.expect_nothing()
 
 
 @pytest.mark.parametrize("target", ["all", "others", None])
-async def test_all_and_others_are_the_others(scene, target):
+async def test_targets_all_and_others_exclude_the_sender(scene, target):
     host, guest, other = await connect_sockets(*await make_three_members(scene))
     await host.send(target=target)
     assert await host.receive_sent_count() == 2
@@ -39,7 +39,7 @@ async def test_all_and_others_are_the_others(scene, target):
     await other.receive_message()
 
 
-async def test_the_host_is_who_leads_now(scene):
+async def test_target_host_is_the_current_host(scene):
     host, guest, other = await connect_sockets(*await make_three_members(scene, host_switch=True))
     await guest.send(target="host")
     assert await guest.receive_sent_count() == 1
@@ -51,13 +51,13 @@ async def test_the_host_is_who_leads_now(scene):
     assert (await guest.receive_message())["sender"]["game_player_id"] == scene.other.id
 
 
-async def test_the_host_writing_to_the_host_reaches_nobody(scene):
+async def test_host_as_target_of_the_host_reaches_no_member(scene):
     host, *_ = await connect_sockets(*await make_three_members(scene))
     await host.send(target="host")
     assert await host.receive_sent_count() == 0
 
 
-async def test_specific_ones_are_of_this_room_and_connected(scene):
+async def test_specific_targets_are_connected_members_of_the_room(scene):
     await make_three_members(scene)
     host, guest = await connect_sockets(scene.host, scene.guest)
     stranger = await (await make_sample_game(scene.test_app, "elsewhere")).make_player()
@@ -88,14 +88,14 @@ async def test_specific_ones_are_of_this_room_and_connected(scene):
         ({"data_json": "{"}, "data_json is not valid JSON"),
     ],
 )
-async def test_a_message_that_cannot_be_sent_is_an_error_to_the_sender_only(scene, message, error):
+async def test_invalid_message_is_an_error_for_the_sender_only(scene, message, error):
     host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
     await host.send_frame(**{"type": "send", "command": "move", **message})
     assert await host.receive_error() == error
     await guest.expect_nothing()
 
 
-async def test_data_come_in_the_form_of_the_receiver(scene):
+async def test_data_has_the_form_of_the_receivers_client_type(scene):
     await make_three_members(scene)
     json_one, unity, dotnet = (
         await connect_socket(scene.host),
@@ -103,9 +103,9 @@ async def test_data_come_in_the_form_of_the_receiver(scene):
         await connect_socket(scene.other, "dotnet"),
     )
     await json_one.send(data={"a": [1, None, "ü"]})
-    said = await unity.receive_message()
-    assert "data" not in said
-    assert json.loads(said["data_json"]) == {"a": [1, None, "ü"]}
+    payload = await unity.receive_message()
+    assert "data" not in payload
+    assert json.loads(payload["data_json"]) == {"a": [1, None, "ü"]}
     assert (await dotnet.receive_message())["data"] == {"a": [1, None, "ü"]}
     await unity.send(data_json='{ "b": 2 }')
     assert (await dotnet.receive_message())["data"] == {"b": 2}
@@ -113,22 +113,22 @@ async def test_data_come_in_the_form_of_the_receiver(scene):
     assert (await json_one.receive_message())["data"] == {"b": 2}
 
 
-async def test_a_string_passes_between_unity_clients_as_it_is(scene):
-    one, two = await connect_sockets(*(await make_three_members(scene))[:2], client="unity")
-    await one.send(data_json='{ "b" : 2.0 }')
-    assert (await two.receive_message())["data_json"] == '{ "b" : 2.0 }'
-    await one.send(data_json="")
-    assert (await two.receive_message())["data_json"] == ""
+async def test_string_between_unity_clients_is_unchanged(scene):
+    first, second = await connect_sockets(*(await make_three_members(scene))[:2], client="unity")
+    await first.send(data_json='{ "b" : 2.0 }')
+    assert (await second.receive_message())["data_json"] == '{ "b" : 2.0 }'
+    await first.send(data_json="")
+    assert (await second.receive_message())["data_json"] == ""
 
 
-async def test_a_message_without_data_says_null(scene):
+async def test_message_without_data_has_null(scene):
     host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
     await host.send()
     assert (await guest.receive_message())["data"] is None
 
 
 @pytest.mark.parametrize("client", ["unity", "dotnet"])
-async def test_what_would_not_fit_into_a_small_buffer_is_an_error(scene, client):
+async def test_message_above_the_buffer_of_a_client_is_an_error(scene, client):
     await make_three_members(scene)
     host, small = await connect_socket(scene.host), await connect_socket(scene.guest, client)
     await host.send(data="x" * 5000)
@@ -138,13 +138,13 @@ async def test_what_would_not_fit_into_a_small_buffer_is_an_error(scene, client)
     assert len((await small.receive_message()).popitem()[0]) < 4096
 
 
-async def test_a_large_message_goes_to_others(scene):
+async def test_large_message_reaches_other_client_types(scene):
     host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
     await host.send(data="x" * 60_000)
     assert len((await guest.receive_message())["data"]) == 60_000
 
 
-async def test_two_who_send_at_once_are_heard_by_the_third_in_the_order_of_each(scene):
+async def test_messages_of_each_sender_arrive_in_order(scene):
     host, guest, other = await connect_sockets(*await make_three_members(scene))
 
     async def sends(wire, name):
@@ -154,10 +154,10 @@ async def test_two_who_send_at_once_are_heard_by_the_third_in_the_order_of_each(
     await asyncio.gather(sends(host, "host"), sends(guest, "guest"))
     heard = [await other.receive_message() for _ in range(100)]
     for name in ("host", "guest"):
-        assert [one["data"] for one in heard if one["command"] == name] == [*range(50)]
+        assert [message["data"] for message in heard if message["command"] == name] == [*range(50)]
 
 
-async def test_the_relay_is_on_no_feed(scene):
+async def test_relayed_messages_are_in_no_feed(scene):
     host, guest = await connect_sockets(*(await make_three_members(scene))[:2])
     head = scene.test_app.core.feed.head
     await host.send()
@@ -165,7 +165,7 @@ async def test_the_relay_is_on_no_feed(scene):
     assert scene.test_app.core.feed.head == head
 
 
-async def test_nobody_is_left_over(scene):
+async def test_relay_is_empty_after_all_have_left(scene):
     open_ones = await connect_sockets(*await make_three_members(scene))
     relay = scene.test_app.app_context.per_process(Relay)
     for wire in open_ones:

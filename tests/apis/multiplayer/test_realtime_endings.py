@@ -1,4 +1,4 @@
-"""Realtime: how a socket ends, and what clients cannot do to one another."""
+"""Realtime: how connections end, invalid input, and slow clients."""
 
 import asyncio
 
@@ -22,22 +22,22 @@ from tests.apis.multiplayer.socket_client import (
 
 
 async def two(scene, **parts):
-    """Host and guest of a realtime room, connected."""
+    """Connect the host and the guest to a realtime room."""
     await scene.fill_room(realtime=True, **parts)
     return await connect_sockets(scene.host, scene.guest)
 
 
-# What ends a socket.
+# Ends of a connection.
 
 
-async def test_the_end_of_the_room_ends_all_sockets(scene):
+async def test_end_of_room_closes_all_connections(scene):
     host, guest = await two(scene)
     success(await scene.host.post("game_room.php/stop"))
     assert await host.receive_close() == (1000, "Room cleanup")
     assert await guest.receive_close() == (1000, "Room cleanup")
 
 
-async def test_who_leaves_is_disconnected_and_the_others_are_not(scene):
+async def test_member_who_leaves_is_disconnected(scene):
     host, guest = await two(scene)
     success(await scene.guest.post("game_room.php/leave"))
     assert await guest.receive_close() == (1000, "Player disconnect")
@@ -45,13 +45,13 @@ async def test_who_leaves_is_disconnected_and_the_others_are_not(scene):
     assert await host.receive_sent_count() == 0
 
 
-async def test_who_is_kicked_is_disconnected(scene):
+async def test_kicked_member_is_disconnected(scene):
     _, guest = await two(scene)
     success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
     assert await guest.receive_close() == (1000, "Player disconnect")
 
 
-async def test_who_logs_out_is_disconnected_and_offline(scene):
+async def test_logged_out_player_is_disconnected_and_offline(scene):
     _, guest = await two(scene)
     success(await scene.guest.post("game_players.php/logout"))
     assert await guest.receive_close() == (1000, "Player disconnect")
@@ -59,17 +59,17 @@ async def test_who_logs_out_is_disconnected_and_offline(scene):
     assert not core.presence.online(scene.guest.id, core.now, 60)
 
 
-async def test_who_is_banned_is_told_why(scene):
+async def test_banned_player_gets_the_ban_and_is_disconnected(scene):
     _, guest = await two(scene)
     body = {"player_id": scene.guest.id, "ban_duration": "day", "ban_reason": "cheats"}
     success(await scene.request_as_owner("game_players.php/ban", body))
-    said = await guest.receive()
-    assert (said["type"], said["data"]["message"]) == ("error", "You are banned")
-    assert said["data"]["ban_info"]["ban_reason"] == "cheats"
+    frames = await guest.receive()
+    assert (frames["type"], frames["data"]["message"]) == ("error", "You are banned")
+    assert frames["data"]["ban_info"]["ban_reason"] == "cheats"
     assert await guest.receive_close() == (1008, "You are banned")
 
 
-async def test_silence_for_a_minute_ends_a_socket(scene):
+async def test_idle_connection_is_closed_after_a_minute(scene):
     host, guest = await two(scene)
     scene.test_app.clock.advance(IDLE_SECONDS - 1)
     await host.expect_nothing()
@@ -80,7 +80,7 @@ async def test_silence_for_a_minute_ends_a_socket(scene):
     await host.expect_nothing()
 
 
-async def test_an_open_socket_keeps_its_player_online(scene):
+async def test_open_connection_keeps_its_player_online(scene):
     host, guest = await two(scene)
     for _ in range(6):
         await scene.test_app.advance(55)
@@ -94,7 +94,7 @@ async def test_an_open_socket_keeps_its_player_online(scene):
     assert not core.presence.online(scene.guest.id, core.now, 60)
 
 
-async def test_what_a_client_says_is_a_sign_of_life(scene):
+async def test_message_counts_as_activity(scene):
     host, _ = await two(scene)
     scene.test_app.clock.advance(30)
     await host.expect_nothing()
@@ -102,13 +102,13 @@ async def test_what_a_client_says_is_a_sign_of_life(scene):
     assert core.presence.last_seen_at(scene.host.id) == core.now
 
 
-async def test_a_stopping_server_says_so(scene):
+async def test_connections_are_closed_when_the_server_stops(scene):
     host, _ = await two(scene)
     scene.test_app.core.feed.close()
     assert await host.receive_close() == (1012, "The server is stopping")
 
 
-async def test_a_close_is_answered(scene):
+async def test_close_frame_is_answered(scene):
     host, _ = await two(scene)
     await host.socket.close(code=4000, message=b"bye")
     assert host.socket.close_code == 4000
@@ -116,7 +116,7 @@ async def test_a_close_is_answered(scene):
     await scene.test_app.wait_until(lambda: relay.find_member(scene.host.id) is None)
 
 
-async def test_a_restart_forgets_tokens(scene):
+async def test_restart_invalidates_tokens(scene):
     await scene.fill_room(realtime=True)
     token = await make_token(scene.host)
     await scene.test_app.restart()
@@ -124,7 +124,7 @@ async def test_a_restart_forgets_tokens(scene):
     assert await wire.receive_close() == (1008, "Invalid token")
 
 
-# Bad input.
+# Invalid input.
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_a_restart_forgets_tokens(scene):
     ["", "{", "[]", "7", "null", '{"type":"heartbeat"', '{"a":123456789012345678901234}',
      '{"type":"heartbeat","x":"\\u0000"}', "[" * 100 + "]" * 100],
 )  # fmt: skip
-async def test_what_is_no_message_is_an_error(scene, raw):
+async def test_invalid_json_is_an_error(scene, raw):
     host, guest = await two(scene)
     await host.socket.send_str(raw)
     assert await host.receive_error() == "A message must be a JSON object in a text frame"
@@ -141,26 +141,26 @@ async def test_what_is_no_message_is_an_error(scene, raw):
 
 
 @pytest.mark.parametrize("message", [{}, {"type": "shout"}, {"type": 5}, {"type": None}])
-async def test_an_unknown_type_is_an_error(scene, message):
+async def test_unknown_message_type_is_an_error(scene, message):
     host, _ = await two(scene)
     await host.send_frame(**message)
     assert await host.receive_error() == "Unknown message type"
 
 
-async def test_a_binary_message_is_an_error(scene):
+async def test_binary_message_is_an_error(scene):
     host, _ = await two(scene)
     await host.socket.send_bytes(b'{"type":"heartbeat"}')
     assert await host.receive_error() == "A message must be a JSON object in a text frame"
     await host.expect_nothing()
 
 
-async def test_text_that_is_no_utf8_is_an_error(scene):
+async def test_text_that_is_not_utf8_is_an_error(scene):
     host, _ = await two(scene)
     await host.socket._writer.send_frame(b'{"type":"\xff"}', aiohttp.WSMsgType.TEXT)
     assert await host.receive_error() == "A message must be a JSON object in a text frame"
 
 
-async def test_a_message_that_is_too_large_ends_the_socket(scene):
+async def test_oversized_message_closes_the_connection(scene):
     host, guest = await two(scene)
     await host.socket.send_str('{"type":"send","command":"a","data":"%s"}' % ("x" * (1 << 16)))
     code, _ = await host.receive_close()
@@ -168,7 +168,7 @@ async def test_a_message_that_is_too_large_ends_the_socket(scene):
     await guest.expect_nothing()
 
 
-async def test_a_frame_against_the_protocol_ends_the_socket(scene):
+async def test_invalid_frame_closes_the_connection(scene):
     host, guest = await two(scene)
     host.socket._writer.transport.write(b"\xf1\x80\0\0\0\0")
     code, _ = await host.receive_close()
@@ -176,7 +176,7 @@ async def test_a_frame_against_the_protocol_ends_the_socket(scene):
     await guest.expect_nothing()
 
 
-async def test_a_ping_is_answered_and_is_no_sign_of_life(scene):
+async def test_ping_is_answered_and_does_not_count_as_activity(scene):
     host, _ = await two(scene)
     host.socket._autoping = False
     await host.socket.ping(b"there?")
@@ -189,7 +189,7 @@ async def test_a_ping_is_answered_and_is_no_sign_of_life(scene):
     assert await host.receive_close() == (1000, "Inactive timeout")
 
 
-async def test_messages_in_pieces_are_heard(scene):
+async def test_fragmented_messages_are_accepted(scene):
     host, _ = await two(scene)
     transport = host.socket._writer.transport
     transport.write(b'\x01\x88\0\0\0\0{"type":')
@@ -197,13 +197,13 @@ async def test_messages_in_pieces_are_heard(scene):
     assert (await host.receive())["type"] == "heartbeat_ack"
 
 
-async def test_too_many_messages_a_second_are_not_relayed(scene):
+async def test_messages_above_the_rate_are_not_relayed(scene):
     host, guest = await two(scene)
     for _ in range(MAX_MESSAGES_PER_SECOND + 20):
         await host.send()
-    said = [await host.receive() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
-    assert [one["type"] for one in said] == ["sent"] * MAX_MESSAGES_PER_SECOND + ["error"]
-    assert "Too many messages" in said[-1]["data"]["message"]
+    frames = [await host.receive() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
+    assert [frame["type"] for frame in frames] == ["sent"] * MAX_MESSAGES_PER_SECOND + ["error"]
+    assert "Too many messages" in frames[-1]["data"]["message"]
     scene.test_app.clock.advance(1)
     await host.send("again")
     assert await host.receive_sent_count() == 1
@@ -211,21 +211,21 @@ async def test_too_many_messages_a_second_are_not_relayed(scene):
     assert heard[-1] == "again"
 
 
-async def test_a_flood_ends_the_socket(scene):
+async def test_flood_closes_the_connection(scene):
     host, guest = await two(scene)
     transport = host.socket._writer.transport
     transport.write(b"\x81\x80\0\0\0\0" * (FLOOD_MESSAGES_PER_SECOND + 1))
-    said = [await host.receive_error() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
-    assert "Too many messages" in said[-1]
+    frames = [await host.receive_error() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
+    assert "Too many messages" in frames[-1]
     assert await host.receive_close() == (1008, "Too many messages")
     await guest.expect_nothing()
 
 
-# Slow ones.
+# Slow clients.
 
 
 async def make_stalled_member(scene):
-    """A raw socket of the guest that reads nothing after its greeting."""
+    """Open a raw socket as the guest that reads nothing after the first frame."""
     token = await make_token(scene.guest)
     test_app = scene.test_app
     address = test_app.server.host, test_app.server.port
@@ -241,7 +241,7 @@ async def make_stalled_member(scene):
 
 
 async def fill(scene, sender, others):
-    """Send until the stalled one misses something; the others hear all of it at once."""
+    """Send until the stalled client misses a message; the others get every message at once."""
     relay = scene.test_app.app_context.per_process(Relay)
     data = "x" * 60_000
     for n in range(1000):
@@ -255,7 +255,7 @@ async def fill(scene, sender, others):
     raise AssertionError("never full")
 
 
-async def test_a_stalled_socket_delays_nobody_and_is_let_go(scene):
+async def test_stalled_client_is_disconnected_without_delaying_others(scene):
     await scene.fill_room(realtime=True)
     await scene.join_room(scene.other)
     host, other = await connect_sockets(scene.host, scene.other)
@@ -274,7 +274,7 @@ async def test_a_stalled_socket_delays_nobody_and_is_let_go(scene):
     writer.transport.abort()
 
 
-async def test_who_catches_up_is_told_what_was_missed(scene):
+async def test_client_that_catches_up_gets_the_number_of_missed_messages(scene):
     await scene.fill_room(realtime=True)
     host = await connect_socket(scene.host)
     reader, writer = await make_stalled_member(scene)

@@ -1,4 +1,4 @@
-"""Realtime: who gets a token, and who gets in with it."""
+"""Realtime: tokens, and connecting with them."""
 
 import asyncio
 
@@ -25,11 +25,11 @@ async def valid(player_client, token):
 # Tokens.
 
 
-async def test_a_token_comes_with_what_is_known_of_its_player(scene):
+async def test_token_comes_with_player_info(scene):
     await scene.fill_room(realtime=True)
-    said = success(await scene.guest.post(TOKEN))
-    assert len(bytes.fromhex(said["token"])) == 32
-    assert said["player_info"] == {
+    messages = success(await scene.guest.post(TOKEN))
+    assert len(bytes.fromhex(messages["token"])) == 32
+    assert messages["player_info"] == {
         "player_id": scene.guest.id,
         "player_name": "TestPlayer",
         "room_id": scene.room,
@@ -37,19 +37,19 @@ async def test_a_token_comes_with_what_is_known_of_its_player(scene):
     }
 
 
-async def test_only_members_of_a_realtime_room_have_one(scene):
+async def test_only_members_of_a_realtime_room_get_a_token(scene):
     refused = (400, "Player is not in a realtime-enabled room")
     assert failure(await scene.host.post(TOKEN)) == refused
     await scene.fill_room()
     assert failure(await scene.host.post(TOKEN)) == refused
 
 
-async def test_a_room_started_from_a_realtime_lobby_has_it(scene):
+async def test_room_started_from_a_realtime_lobby_has_realtime(scene):
     await scene.start_game(realtime_room=True)
     assert await make_token(scene.host)
 
 
-async def test_the_same_token_is_answered_until_it_is_used(scene):
+async def test_same_token_is_returned_until_it_is_used(scene):
     await make_three_members(scene)
     first = await make_token(scene.host)
     assert await make_token(scene.host) == first
@@ -57,7 +57,7 @@ async def test_the_same_token_is_answered_until_it_is_used(scene):
     assert await make_token(scene.host) != first
 
 
-async def test_a_token_of_another_room_is_another(scene):
+async def test_another_room_has_another_token(scene):
     await make_three_members(scene)
     first = await make_token(scene.guest)
     success(await scene.guest.post("game_room.php/leave"))
@@ -66,7 +66,7 @@ async def test_a_token_of_another_room_is_another(scene):
     assert await make_token(scene.guest) != first
 
 
-async def test_a_token_is_valid_until_used_and_only_in_its_game(scene):
+async def test_token_is_valid_until_used_and_in_its_game_only(scene):
     await make_three_members(scene)
     token = await make_token(scene.host)
     other = await make_sample_game(scene.test_app, "other")
@@ -77,7 +77,7 @@ async def test_a_token_is_valid_until_used_and_only_in_its_game(scene):
     assert not await valid(scene.arena.anonymous, token)
 
 
-async def test_a_revoked_token_opens_nothing(scene):
+async def test_revoked_token_is_invalid(scene):
     await make_three_members(scene)
     token = await make_token(scene.host)
     success(await scene.host.post(f"{TOKEN}/revoke"))
@@ -86,14 +86,14 @@ async def test_a_revoked_token_opens_nothing(scene):
     assert success(await scene.host.post(f"{TOKEN}/revoke"))["message"].startswith("There was no")
 
 
-async def test_revoking_closes_what_is_open(scene):
+async def test_revoking_closes_the_open_connection(scene):
     (wire, other) = await connect_sockets(*(await make_three_members(scene))[:2])
     success(await scene.host.post(f"{TOKEN}/revoke"))
     assert await wire.receive_close() == (1008, "Token invalidated")
     await other.expect_nothing()
 
 
-async def test_a_rotated_key_ends_tokens_and_sockets(scene):
+async def test_rotated_key_invalidates_tokens_and_closes_connections(scene):
     await make_three_members(scene)
     wire = await connect_socket(scene.host)
     token = await make_token(scene.host)
@@ -103,24 +103,24 @@ async def test_a_rotated_key_ends_tokens_and_sockets(scene):
 
 
 @pytest.mark.parametrize("path", [TOKEN, f"{TOKEN}/revoke"])
-async def test_nobody_asks_for_another(scene, path):
+async def test_token_endpoints_need_the_private_key(scene, path):
     assert failure(await scene.arena.anonymous.post(path)) == (401, "Player token is required")
     stranger = await scene.test_app.anonymous.post(f"/api/{path}")
     assert failure(stranger) == (401, "API token is required")
 
 
-# Getting in.
+# Connecting.
 
 
 @pytest.mark.parametrize("path", ["/", "/realtime", "/realtime/"])
-async def test_the_first_frame_says_who_one_is(scene, path):
+async def test_first_frame_has_the_player(scene, path):
     await make_three_members(scene)
     token = await make_token(scene.host)
     wire = await connect(scene.test_app, f"?token={token}&client=unity", path)
-    said = await wire.receive()
-    assert said["type"] == "connected"
-    assert len(bytes.fromhex(said["data"].pop("connection_id"))) == 16
-    assert said["data"] == {
+    messages = await wire.receive()
+    assert messages["type"] == "connected"
+    assert len(bytes.fromhex(messages["data"].pop("connection_id"))) == 16
+    assert messages["data"] == {
         "player_id": scene.host.id,
         "player_name": "TestPlayer",
         "room_id": scene.room,
@@ -128,7 +128,7 @@ async def test_the_first_frame_says_who_one_is(scene, path):
     }
 
 
-async def test_a_header_outranks_the_query(scene):
+async def test_token_in_header_takes_precedence(scene):
     await make_three_members(scene)
     wire = await connect(
         scene.test_app, "?token=wrong", X_Realtime_Token=await make_token(scene.host)
@@ -140,33 +140,36 @@ async def test_a_header_outranks_the_query(scene):
     ("query", "reason"),
     [("", "Token required"), ("?token=", "Token required"), ("?token=12ab", "Invalid token")],
 )
-async def test_who_has_no_token_is_told_so(test_app, query, reason):
+async def test_missing_or_unknown_token_has_its_close_reason(test_app, query, reason):
     assert await (await connect(test_app, query)).receive_close() == (1008, reason)
 
 
-async def test_a_token_opens_one_socket(scene):
+async def test_token_opens_one_connection(scene):
     await make_three_members(scene)
     token = await make_token(scene.host)
     first, second = await asyncio.gather(
         *(connect(scene.test_app, f"?token={token}") for _ in range(2))
     )
-    said = [await wire.socket.receive() for wire in (first, second)]
-    assert sorted(one.data if isinstance(one.data, int) else 0 for one in said) == [0, 1008]
+    messages = [await wire.socket.receive() for wire in (first, second)]
+    assert sorted(message.data if isinstance(message.data, int) else 0 for message in messages) == [
+        0,
+        1008,
+    ]
 
 
-async def test_a_plain_request_is_answered_by_who_owns_the_path(test_app):
+async def test_plain_request_is_answered_by_the_owner_of_the_path(test_app):
     page = await test_app.anonymous.get("/")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     door = await test_app.anonymous.get("/realtime")
     assert (door.status, door.json["success"]) == (200, True)
 
 
-async def test_what_is_no_handshake_is_refused_in_words(test_app):
+async def test_invalid_handshake_is_rejected(test_app):
     answer = await test_app.anonymous.get("/", Upgrade="websocket", Connection="Upgrade")
     assert failure(answer) == (400, "This is not the handshake of a WebSocket")
 
 
-async def test_a_newer_socket_closes_the_older(scene):
+async def test_newer_connection_closes_the_older(scene):
     await make_three_members(scene)
     older, guest = await connect_sockets(scene.host, scene.guest)
     newer = await connect_socket(scene.host)
@@ -176,7 +179,7 @@ async def test_a_newer_socket_closes_the_older(scene):
     assert (await newer.receive_message())["command"] == "move"
 
 
-async def test_what_is_said_with_the_handshake_is_heard(scene):
+async def test_message_sent_with_the_handshake_is_relayed(scene):
     await make_three_members(scene)
     token = await make_token(scene.host)
     reader, writer = await asyncio.open_connection(

@@ -1,4 +1,4 @@
-"""Rooms, actions and turns beyond the samples."""
+"""Rooms, actions and turns beyond the examples."""
 
 import pytest
 
@@ -11,11 +11,11 @@ async def current(player_client):
     return success(await player_client.get(f"{ROOM}/current"))
 
 
-async def rooms(scene, **asked):
-    return success(await scene.other.post(f"{ROOM}/list", asked))["rooms"]
+async def rooms(scene, **params):
+    return success(await scene.other.post(f"{ROOM}/list", params))["rooms"]
 
 
-async def test_a_room_for_which_nothing_is_said(scene):
+async def test_room_created_with_an_empty_body(scene):
     await scene.create_room()
     (row,) = await rooms(scene)
     assert row["room_name"] == f"Game Room {scene.room[:6]}"
@@ -25,18 +25,18 @@ async def test_a_room_for_which_nothing_is_said(scene):
 
 
 @pytest.mark.parametrize("wanted", [True, False, None, 1, "true"])
-async def test_a_room_says_whether_it_is_a_realtime_one(scene, wanted):
-    said = success(await scene.host.post(f"{ROOM}/create", {"realtime": wanted}))
-    assert said["realtime"] is bool(wanted)
+async def test_created_room_has_its_realtime_flag(scene, wanted):
+    payload = success(await scene.host.post(f"{ROOM}/create", {"realtime": wanted}))
+    assert payload["realtime"] is bool(wanted)
 
 
-async def test_the_fullest_rooms_are_listed_first_then_by_name(scene):
+async def test_rooms_are_listed_by_members_then_name(scene):
     async def opened(name, guests):
         host = await scene.arena.make_player(name)
-        said = success(await host.post(f"{ROOM}/create", {"room_name": name, "max_players": 3}))
+        payload = success(await host.post(f"{ROOM}/create", {"room_name": name, "max_players": 3}))
         for _ in range(guests):
             guest = await scene.arena.make_player()
-            success(await guest.post(f"{ROOM}/{said['room_id']}/join"))
+            success(await guest.post(f"{ROOM}/{payload['room_id']}/join"))
 
     for name, guests in (("b", 0), ("c", 1), ("a", 0), ("full", 2)):
         await opened(name, guests)
@@ -46,18 +46,18 @@ async def test_the_fullest_rooms_are_listed_first_then_by_name(scene):
     assert len(success(await scene.other.get(f"{ROOM}/list"))["rooms"]) == 3
 
 
-async def test_joining_where_one_is_succeeds(scene):
+async def test_joining_twice_succeeds(scene):
     await scene.fill_room(password="secret")
     await scene.join_room(scene.guest)
     assert len(success(await scene.host.get(f"{ROOM}/players"))["players"]) == 2
 
 
-async def test_in_no_room(scene):
+async def test_current_without_room(scene):
     message = "Player is not in any game room"
     assert await current(scene.host) == {"success": True, "in_room": False, "message": message}
 
 
-async def test_a_room_ends_with_its_host_or_passes_on(scene):
+async def test_room_ends_or_gets_a_new_host_when_the_host_leaves(scene):
     await scene.fill_room()
     success(await scene.host.post(f"{ROOM}/leave"))
     assert not (await current(scene.guest))["in_room"]
@@ -66,15 +66,15 @@ async def test_a_room_ends_with_its_host_or_passes_on(scene):
     assert (await current(scene.guest))["room"]["is_host"]
 
 
-async def test_who_is_kicked_is_out_and_may_come_again(scene):
+async def test_kicked_member_is_removed_and_may_join_again(scene):
     await scene.fill_room()
-    said = success(await scene.host.post(f"{ROOM}/kick", {"player_id": scene.guest.id}))
-    assert said["kicked_player_id"] == scene.guest.id
+    payload = success(await scene.host.post(f"{ROOM}/kick", {"player_id": scene.guest.id}))
+    assert payload["kicked_player_id"] == scene.guest.id
     assert not (await current(scene.guest))["in_room"]
     await scene.join_room(scene.guest)
 
 
-async def test_a_password_is_set_and_removed(scene):
+async def test_password_is_set_and_removed(scene):
     await scene.create_room()
     success(await scene.host.post(f"{ROOM}/password", {"password": "new"}))
     path = f"{ROOM}/{scene.room}/join"
@@ -83,7 +83,7 @@ async def test_a_password_is_set_and_removed(scene):
     success(await scene.guest.post(path))
 
 
-async def test_a_room_of_another_game_is_none(scene):
+async def test_room_of_another_game_is_not_found(scene):
     await scene.create_room()
     elsewhere = await make_scene(scene.test_app, "elsewhere")
     answer = await elsewhere.host.post(f"{ROOM}/{scene.room}/join")
@@ -91,39 +91,39 @@ async def test_a_room_of_another_game_is_none(scene):
     assert success(await elsewhere.host.post(f"{ROOM}/list"))["rooms"] == []
 
 
-async def test_an_action_goes_to_each_who_is_meant(scene):
+async def test_action_reaches_each_target(scene):
     await scene.fill_room()
     await scene.join_room(scene.other)
     for target, count in (("all", 3), ("others", 2), ("host", 1)):
         assert len(set(await scene.send_action(scene.guest, target))) == count
-    (one,) = await scene.send_action(
+    (action_id,) = await scene.send_action(
         scene.guest, "specific", target_players_ids=[scene.other.id, 999]
     )
     rows = success(await scene.other.get(f"{ROOM}/actions/pending"))["actions"]
-    assert rows[-1]["action_id"] == one and len(rows) == 3
+    assert rows[-1]["action_id"] == action_id and len(rows) == 3
 
 
-async def test_alone_in_the_room_nobody_is_asked(scene):
+async def test_action_without_other_members_has_no_targets(scene):
     await scene.create_room()
     assert await scene.send_action(scene.host, "others") == []
 
 
-async def test_what_is_asked_comes_oldest_first_and_what_is_answered_newest_first(scene):
+async def test_pending_actions_are_oldest_first_and_finished_ones_newest_first(scene):
     await scene.fill_room()
-    asked = [(await scene.send_action(scene.guest))[0] for _ in range(3)]
+    action_ids = [(await scene.send_action(scene.guest))[0] for _ in range(3)]
     rows = success(await scene.host.get(f"{ROOM}/actions/pending"))["actions"]
-    assert [row["action_id"] for row in rows] == asked
-    for action in asked:
+    assert [row["action_id"] for row in rows] == action_ids
+    for action in action_ids:
         scene.test_app.clock.advance(1)
         await scene.complete_action(scene.host, action)
     for _ in range(2):
         rows = success(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"]
-        assert [row["action_id"] for row in rows] == asked[::-1]
+        assert [row["action_id"] for row in rows] == action_ids[::-1]
     scene.test_app.clock.advance(3600)
     assert success(await scene.guest.get(f"{ROOM}/actions/poll"))["actions"] == []
 
 
-async def test_no_more_than_fifty_answers_are_shown(scene):
+async def test_at_most_fifty_finished_actions_are_returned(scene):
     await scene.fill_room()
     for _ in range(55):
         (action,) = await scene.send_action(scene.guest)
@@ -132,7 +132,7 @@ async def test_no_more_than_fifty_answers_are_shown(scene):
     assert len(rows) == 50 and {row["status"] for row in rows} == {"failed"}
 
 
-async def test_an_action_that_is_begun_is_neither_pending_nor_answered(scene):
+async def test_action_in_progress_is_neither_pending_nor_finished(scene):
     await scene.fill_room()
     (action,) = await scene.send_action(scene.guest)
     await scene.complete_action(scene.host, action, "processing")
@@ -146,19 +146,19 @@ async def test_an_action_that_is_begun_is_neither_pending_nor_answered(scene):
     assert failure(answer) == (404, "Action not found or already processed")
 
 
-async def test_a_state_that_no_action_has(scene):
+async def test_unknown_action_status_is_rejected(scene):
     answer = await scene.host.post(f"{ROOM}/actions/{'0' * 32}/complete", {"status": "read"})
     assert answer.status == 400
 
 
-async def test_a_game_with_rules_starts_from_a_lobby_only(test_app):
+async def test_game_with_rules_starts_from_a_lobby_only(test_app):
     scene = await make_scene(test_app, "cards")
     answer = await scene.host.post(f"{ROOM}/create", {})
     sentence = "This game has rules: its rooms are started from a matchmaking lobby"
     assert failure(answer) == (400, sentence)
 
 
-async def test_rules_play_through_actions_and_show_each_his_own_view(test_app):
+async def test_turns_through_actions_show_each_seat_its_view(test_app):
     scene = await make_scene(test_app, "cards")
     await scene.start_game()
     (action,) = await scene.send_action(scene.host, action_type="turn", request_data={"card": 1})
@@ -177,7 +177,7 @@ async def test_rules_play_through_actions_and_show_each_his_own_view(test_app):
     }
 
 
-async def test_what_the_rules_refuse(test_app):
+async def test_turn_refused_by_the_rules_is_rejected(test_app):
     scene = await make_scene(test_app, "cards")
     await scene.start_game()
 

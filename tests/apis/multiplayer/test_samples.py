@@ -1,4 +1,4 @@
-"""Every sample of the document, request and answer. Those of the leaderboard are in test_leaderboard.py."""
+"""Every example of the document, request and response. Those of the leaderboard are in test_leaderboard.py."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.apis.app import ApiClient
 from tests.apis.multiplayer.scene import Scene, load_json, success
 
 SAMPLES = load_json("samples")
-#: Members that may come beside those of a sample: the facts or our own README name them.
+#: Members allowed in addition to those of an example, as the README names them.
 MORE = {
     "game_data.php": {"version"},
     "matchmaking.php/list": {"matchmaking_name", "has_password"},
@@ -22,11 +22,11 @@ RULES = {"min_level": 10, "rank": "gold"}
 
 @dataclass(frozen=True)
 class Case:
-    """One sample: its number, what was done before, who asks, and what its ids stand for."""
+    """An example: its number, the state before it, the caller, and the meaning of its ids."""
 
     number: int
     by: str = "host"
-    given: str = "players"
+    precondition: str = "players"
 
     @property
     def sample(self) -> Any:
@@ -39,32 +39,32 @@ class Case:
 
 CASES = [
     *(Case(number) for number in (0, 1, 2, 3, 4, 8, 9, 13, 14, 15, 17, 29)),
-    Case(5, given="one logged in"),
-    Case(6, given="data"),
+    Case(5, precondition="one logged in"),
+    Case(6, precondition="data"),
     Case(7),
-    Case(16, given="lobby"),
+    Case(16, precondition="lobby"),
     Case(18, "guest", "lobby"),
-    Case(19, given="asked"),
-    Case(20, given="asked"),
+    Case(19, precondition="asked"),
+    Case(20, precondition="asked"),
     Case(21, "guest", "approved"),
-    Case(22, given="lobby"),
+    Case(22, precondition="lobby"),
     Case(23, "guest", "lobby"),
     Case(24, "guest", "gathered"),
-    Case(25, given="gathered"),
+    Case(25, precondition="gathered"),
     Case(26, "guest", "gathered"),
-    Case(27, given="gathered"),
-    Case(28, given="gathered"),
-    Case(30, given="room"),
+    Case(27, precondition="gathered"),
+    Case(28, precondition="gathered"),
+    Case(30, precondition="room"),
     Case(31, "guest", "room"),
-    Case(32, given="together"),
+    Case(32, precondition="together"),
     Case(33, "guest", "together"),
     Case(34, "guest", "together"),
     Case(35, "guest", "together"),
     Case(36, "guest", "answered"),
-    Case(37, given="requested"),
-    Case(38, given="requested"),
-    Case(39, given="together"),
-    Case(40, given="together"),
+    Case(37, precondition="requested"),
+    Case(38, precondition="requested"),
+    Case(39, precondition="together"),
+    Case(40, precondition="together"),
     Case(41, "guest", "told"),
     Case(42, "guest", "told"),
     Case(43, "guest", "started"),
@@ -72,35 +72,35 @@ CASES = [
 ]
 
 
-async def prepared(scene: Scene, given: str) -> dict[str, str]:
-    """Do what a sample takes for granted; gives what its ids stand for here."""
+async def prepared(scene: Scene, precondition: str) -> dict[str, str]:
+    """Bring the scene into the state before an example; return the actual ids by name."""
     ids = {}
-    if given == "one logged in":
+    if precondition == "one logged in":
         success(await scene.guest.request("PUT", "game_players.php/login"))
-    if given == "data":
+    if precondition == "data":
         data = SAMPLES[6]["answer"]["data"]
         success(await scene.request_as_owner("game_data.php/game/update", data, "PUT"))
-    if given == "lobby":
+    if precondition == "lobby":
         await scene.create_lobby(rules=RULES, strict_full=True)
-    if given == "gathered":
+    if precondition == "gathered":
         await scene.fill_lobby()
-    if given in ("asked", "approved"):
+    if precondition in ("asked", "approved"):
         ids["f4d90025b5de54e6b1a83940cffb4490"] = request = await scene.request_join()
-        if given == "approved":
+        if precondition == "approved":
             path = f"matchmaking.php/{request}/response"
             success(await scene.host.post(path, {"action": "approve"}))
-    if given == "started":
+    if precondition == "started":
         await scene.start_game()
-    if given in ("room", "together", "requested", "answered", "told"):
+    if precondition in ("room", "together", "requested", "answered", "told"):
         named = {"room_name": "My Game Room", "password": "secret123", "max_players": 4}
-        await (scene.create_room if given == "room" else scene.fill_room)(**named)
-    if given in ("requested", "answered"):
+        await (scene.create_room if precondition == "room" else scene.fill_room)(**named)
+    if precondition in ("requested", "answered"):
         (action,) = await scene.send_action(scene.guest, request_data={"x": 10, "y": 20})
         ids["1c2bbd859e36dc7d7e5e9b4f263c88ce"] = action
-        if given == "answered":
+        if precondition == "answered":
             body = SAMPLES[38]["body"]
             success(await scene.host.post(f"game_room.php/actions/{action}/complete", body))
-    if given == "told":
+    if precondition == "told":
         data = {"animation": "victory", "duration": 2.0}
         first, *_ = [
             (await scene.send_update(scene.host, "others", type="play_animation", data=data))[0]
@@ -113,43 +113,43 @@ async def prepared(scene: Scene, given: str) -> dict[str, str]:
 
 
 def form(text: str) -> str:
-    """What stays of a text when ids and times are others."""
+    """Return a text with ids and times replaced."""
     if text.isdigit():
         return "0"
     text = re.sub(r"\b[0-9a-f]{6,}\b", lambda found: "x" * len(found[0]), text)
     return re.sub(r"\d", "0", text)
 
 
-def alike(sample: Any, given: Any, more: set[str], path: str = "") -> None:
-    """The same members, of the same types, texts of the same form; no more than is allowed."""
+def alike(sample: Any, actual: Any, more: set[str], path: str = "") -> None:
+    """Assert equal members, types and text forms, and no members beyond those allowed."""
     if isinstance(sample, dict):
-        assert isinstance(given, dict), path
-        assert sample.keys() <= given.keys() <= sample.keys() | more, f"{path}: {sorted(given)}"
+        assert isinstance(actual, dict), path
+        assert sample.keys() <= actual.keys() <= sample.keys() | more, f"{path}: {sorted(actual)}"
         for name, inner in sample.items():
-            alike(inner, given[name], more, f"{path}.{name}")
+            alike(inner, actual[name], more, f"{path}.{name}")
     elif isinstance(sample, list):
-        assert isinstance(given, list) and bool(given) is bool(sample), path
-        for number, inner in enumerate(given):
+        assert isinstance(actual, list) and bool(actual) is bool(sample), path
+        for number, inner in enumerate(actual):
             alike(sample[min(number, len(sample) - 1)], inner, more, f"{path}[{number}]")
     elif isinstance(sample, str):
-        assert isinstance(given, str) and form(given) == form(sample), f"{path}: {given!r}"
+        assert isinstance(actual, str) and form(actual) == form(sample), f"{path}: {actual!r}"
     elif sample is None:
-        # What has not happened yet in the sample may have happened here: a time.
-        assert given is None or form(given) == "0000-00-00 00:00:00", f"{path}: {given!r}"
+        # A time that is null in the example may be set here.
+        assert actual is None or form(actual) == "0000-00-00 00:00:00", f"{path}: {actual!r}"
     elif isinstance(sample, bool):
-        assert given is sample, f"{path}: {given!r}"
+        assert actual is sample, f"{path}: {actual!r}"
     else:
-        assert type(given) in (int, float), f"{path}: {given!r}"
+        assert type(actual) in (int, float), f"{path}: {actual!r}"
 
 
-def test_no_sample_is_left_out():
+def test_every_documented_example_is_tested():
     ours = {case.number for case in CASES} | {10, 11, 12}
     assert ours == set(range(len(SAMPLES)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.path}")
-async def test_the_document_is_kept(scene, case):
-    ids = await prepared(scene, case.given)
+async def test_response_matches_documented_example(scene, case):
+    ids = await prepared(scene, case.precondition)
     sample, caller = case.sample, getattr(scene, case.by, None)
     path, _, query = sample["path"].partition("?")
     for there, here in ids.items():
@@ -173,8 +173,8 @@ async def test_the_document_is_kept(scene, case):
     assert (answer.status == 200) is sample["answer"]["success"]
 
 
-async def test_a_cursor_gives_all_that_came_after_it(scene):
-    """The document's own second sample shows how the origin lost one of these."""
+async def test_cursor_returns_all_later_updates(scene):
+    """In the document's second example the original service lost one of these updates."""
     await scene.fill_room()
     sent = [(await scene.send_update(scene.host, "others"))[0] for _ in range(3)]
     heard = await scene.poll_updates(scene.guest, sent[0])

@@ -1,4 +1,4 @@
-"""Updates: nothing is lost, nothing comes twice, whoever sends and polls in whatever order."""
+"""Updates: none is lost or returned twice, in any order of senders and polls."""
 
 import asyncio
 from collections import defaultdict
@@ -14,17 +14,17 @@ from coalserver.domain.play.room import Room
 from tests.apis.app import run_test_app
 from tests.apis.multiplayer.scene import make_scene, success
 
-#: Filters a poll may have, and whether they let through what the host sent.
+#: Filters of a poll, and whether they match updates from the host.
 STREAMS = ("all", "host", "others")
 
 
-def types(said):
-    return [row["type"] for row in said["updates"]]
+def types(payload):
+    return [row["type"] for row in payload["updates"]]
 
 
 async def send(scene, sender, target=Target.ALL, type="note", named=()):
-    """Send without the wire, for tests that send much."""
-    (room,) = (one for one in scene.test_app.core.state.all(Room) if one.code == scene.room)
+    """Send updates without HTTP, for tests with many of them."""
+    (room,) = (room for room in scene.test_app.core.state.all(Room) if room.code == scene.room)
     return await scene.test_app.core.execute(
         send_update, room_id=room.id, sender=sender, target=target, type=type, player_ids=named
     )
@@ -37,7 +37,7 @@ POLLS = st.tuples(st.just("poll"), WHO, st.sampled_from(STREAMS))
 
 @settings(max_examples=30, deadline=None)
 @given(script=st.lists(SENDS | POLLS, max_size=12), tail=st.sampled_from((3, 20_000)))
-def test_every_reader_gets_every_update_once_and_in_order(script, tail):
+def test_each_reader_gets_each_update_once_and_in_order(script, tail):
     asyncio.run(played(script, tail))
 
 
@@ -52,12 +52,12 @@ async def played(script, tail):
         cursors = {}
 
         async def polls(who, stream):
-            said = await scene.poll_updates(
+            payload = await scene.poll_updates(
                 player_clients[who], cursors.get((who, stream)), from_players=stream
             )
-            heard[who, stream] += types(said)
-            cursors[who, stream] = said["last_update"]
-            return said["updates"]
+            heard[who, stream] += types(payload)
+            cursors[who, stream] = payload["last_update"]
+            return payload["updates"]
 
         for step in script:
             if step[0] == "poll":
@@ -81,39 +81,39 @@ async def played(script, tail):
                 assert heard[who, stream] == sent[who, stream]
 
 
-async def test_a_poll_gives_fifty_and_the_next_goes_on(scene):
+async def test_poll_returns_fifty_updates_and_the_next_continues(scene):
     await scene.fill_room()
     for number in range(120):
         await send(scene, scene.host.id, Target.OTHERS, str(number))
     heard, cursor = [], None
     for size in (50, 50, 20, 0):
-        said = await scene.poll_updates(scene.guest, cursor)
-        assert len(said["updates"]) == size
-        heard += types(said)
-        cursor = said["last_update"]
+        payload = await scene.poll_updates(scene.guest, cursor)
+        assert len(payload["updates"]) == size
+        heard += types(payload)
+        cursor = payload["last_update"]
     assert heard == [str(number) for number in range(120)]
 
 
-async def test_a_poll_that_finds_nothing_gives_the_callers_own_cursor_back(scene):
+async def test_poll_without_updates_returns_the_given_cursor(scene):
     await scene.fill_room()
     for cursor in (None, "made-up", "f" * 32):
         assert (await scene.poll_updates(scene.guest, cursor))["last_update"] == cursor
 
 
-async def test_an_unknown_cursor_means_from_the_start(scene):
+async def test_unknown_cursor_means_the_start(scene):
     await scene.fill_room()
     await scene.send_update(scene.host, type="first")
     for cursor in ("made-up", "f" * 32, "0" * 31, "é" * 32, "0" * 16 + "f" * 16):
         assert types(await scene.poll_updates(scene.guest, cursor)) == ["first"]
 
 
-async def test_a_cursor_of_another_reader_leads_nowhere(scene):
+async def test_cursor_of_another_reader_means_the_start(scene):
     await scene.fill_room()
     first, _ = await scene.send_update(scene.host, type="first")
     assert types(await scene.poll_updates(scene.guest, first)) == ["first"]
 
 
-def test_an_id_leads_back_only_where_it_came_from():
+def test_update_id_is_valid_for_its_room_and_reader_only():
     id = update_id(b"seal", 7, 1, 42)
     assert len(id) == 32 and set(id) <= set("0123456789abcdef")
     assert position_of(b"seal", 7, 1, id.upper()) == 42
@@ -121,7 +121,7 @@ def test_an_id_leads_back_only_where_it_came_from():
         assert position_of(seal, room, reader, id) == -1
 
 
-async def test_what_a_filter_passes_over_is_read_once_only(scene):
+async def test_updates_excluded_by_a_filter_are_read_once(scene):
     await scene.fill_room()
     for _ in range(300):
         await send(scene, scene.guest.id, Target.ALL)
@@ -139,7 +139,7 @@ async def test_what_a_filter_passes_over_is_read_once_only(scene):
     assert sum(seen) >= 300 and seen[-2:] == [0, 0]
 
 
-async def test_filters(scene):
+async def test_filters_select_senders(scene):
     await scene.fill_room()
     await scene.join_room(scene.other)
     for player_client, name in (
@@ -149,8 +149,8 @@ async def test_filters(scene):
     ):
         await scene.send_update(player_client, type=name)
 
-    async def heard(**asked):
-        return types(await scene.poll_updates(scene.other, **asked))
+    async def heard(**params):
+        return types(await scene.poll_updates(scene.other, **params))
 
     assert await heard() == ["host", "guest", "other"]
     assert await heard(from_players="host") == await heard(from_players=None) == ["host"]
@@ -160,33 +160,33 @@ async def test_filters(scene):
 
 
 @pytest.mark.parametrize("name", ["lastUpdateId", "last_update_id", "last_update"])
-async def test_older_clients_poll_with_get_and_hear_everyone(scene, name):
+async def test_get_poll_returns_updates_of_all_senders(scene, name):
     await scene.fill_room()
     first, _ = await scene.send_update(scene.guest, type="first")
     second = (await scene.send_update(scene.host, type="second"))[0]
     path = "game_room.php/updates/poll"
-    said = success(await scene.host.get(path))
-    assert types(said) == ["first", "second"]
-    said = success(await scene.host.get(f"{path}?{name}={said['updates'][0]['update_id']}"))
-    assert types(said) == ["second"] and said["last_update"] == second
+    payload = success(await scene.host.get(path))
+    assert types(payload) == ["first", "second"]
+    payload = success(await scene.host.get(f"{path}?{name}={payload['updates'][0]['update_id']}"))
+    assert types(payload) == ["second"] and payload["last_update"] == second
     assert first != second
-    said = success(await scene.host.get(f"{path}?from_players=host"))
-    assert types(said) == ["second"]
+    payload = success(await scene.host.get(f"{path}?from_players=host"))
+    assert types(payload) == ["second"]
 
 
-async def test_what_was_sent_outlives_its_sender_and_a_restart(scene):
+async def test_update_survives_its_sender_and_a_restart(scene):
     await scene.fill_room()
     await scene.join_room(scene.other)
     await scene.send_update(scene.other, type="farewell")
     success(await scene.other.post("game_room.php/leave"))
     await scene.test_app.restart()
-    said = await scene.poll_updates(scene.guest, from_players="others")
-    assert types(said) == ["farewell"]
+    payload = await scene.poll_updates(scene.guest, from_players="others")
+    assert types(payload) == ["farewell"]
     await scene.send_update(scene.host, type="after")
-    assert types(await scene.poll_updates(scene.guest, said["last_update"])) == ["after"]
+    assert types(await scene.poll_updates(scene.guest, payload["last_update"])) == ["after"]
 
 
-async def test_cursors_hold_over_a_restart_of_a_real_store(persistent_test_app):
+async def test_cursors_stay_valid_after_a_restart(persistent_test_app):
     scene = await make_scene(persistent_test_app)
     await scene.fill_room()
     for number in range(60):
@@ -199,15 +199,15 @@ async def test_cursors_hold_over_a_restart_of_a_real_store(persistent_test_app):
     assert types(await scene.poll_updates(scene.guest, cursor, from_players="others")) == ["60"]
 
 
-async def test_to_whom_an_update_goes(scene):
+async def test_update_reaches_its_targets(scene):
     await scene.fill_room()
     await scene.join_room(scene.other)
 
-    async def reached(**asked):
-        said = await scene.host.post("game_room.php/updates", {"type": "note", **asked})
-        said = success(said)
-        assert said["updates_sent"] == len(said["update_ids"])
-        return said["target_players_ids"]
+    async def reached(**params):
+        payload = await scene.host.post("game_room.php/updates", {"type": "note", **params})
+        payload = success(payload)
+        assert payload["updates_sent"] == len(payload["update_ids"])
+        return payload["target_players_ids"]
 
     host, guest, other = scene.host.id, scene.guest.id, scene.other.id
     assert await reached(target_players="all") == [host, guest, other]
@@ -216,12 +216,12 @@ async def test_to_whom_an_update_goes(scene):
     assert await reached(target_players="Specific", target_players_ids=[str(other)]) == [other]
 
 
-async def test_nobody_is_there_to_be_told(scene):
+async def test_update_without_other_members_has_no_targets(scene):
     await scene.create_room()
     assert await scene.send_update(scene.host, "others") == []
 
 
-async def test_who_is_offline_hears_it_when_he_is_back(scene):
+async def test_offline_member_gets_updates_later(scene):
     await scene.fill_room()
     await scene.join_room(scene.other)
     await scene.test_app.advance(50)

@@ -1,4 +1,4 @@
-"""Polls with `wait`: answered when there is something, and ended by what ends a player's stay."""
+"""Polls with `wait`: what ends the wait, and with which response."""
 
 import pytest
 
@@ -8,11 +8,11 @@ UPDATES = "game_room.php/updates/poll"
 
 
 async def waits(scene, player_client, path=f"{UPDATES}?wait=30"):
-    """A poll that now waits."""
+    """Start a poll and return once it waits."""
     return await scene.test_app.start_waiting(player_client.get(path))
 
 
-async def test_a_poll_is_answered_when_an_update_comes(scene):
+async def test_waiting_poll_returns_a_new_update(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     assert not poll.done()
@@ -20,14 +20,14 @@ async def test_a_poll_is_answered_when_an_update_comes(scene):
     assert [row["type"] for row in success(await poll)["updates"]] == ["at last"]
 
 
-async def test_a_poll_may_say_in_its_body_how_long_it_waits(scene):
+async def test_wait_may_be_in_the_body(scene):
     await scene.fill_room()
     poll = await scene.test_app.start_waiting(scene.guest.post(UPDATES, {"wait": "30"}))
     await scene.send_update(scene.host)
     assert len(success(await poll)["updates"]) == 1
 
 
-async def test_what_is_not_for_the_reader_does_not_end_his_wait(scene):
+async def test_update_for_another_reader_does_not_end_the_wait(scene):
     await scene.fill_room()
     await scene.join_room(scene.other)
     poll = await waits(scene, scene.guest)
@@ -38,20 +38,20 @@ async def test_what_is_not_for_the_reader_does_not_end_his_wait(scene):
     assert [row["type"] for row in success(await poll)["updates"]] == ["yours"]
 
 
-async def test_a_wait_ends_when_its_time_is_up(scene):
+async def test_wait_ends_after_its_seconds(scene):
     await scene.fill_room()
     for wait in ("0", "-5", "0.5", "x"):
         assert success(await scene.guest.get(f"{UPDATES}?wait={wait}"))["updates"] == []
     assert success(await scene.guest.get(f"{UPDATES}?wait=1"))["updates"] == []
 
 
-async def test_no_poll_waits_where_something_is_due(scene):
+async def test_poll_with_results_does_not_wait(scene):
     await scene.fill_room()
     await scene.send_update(scene.host)
     assert success(await scene.guest.get(f"{UPDATES}?wait=60"))["updates"]
 
 
-async def test_an_answer_ends_the_wait_of_who_asked(scene):
+async def test_finished_action_ends_the_wait_of_its_sender(scene):
     await scene.fill_room()
     (action,) = await scene.send_action(scene.guest)
     poll = await waits(scene, scene.guest, "game_room.php/actions/poll?wait=30")
@@ -61,7 +61,7 @@ async def test_an_answer_ends_the_wait_of_who_asked(scene):
     assert [row["action_id"] for row in success(await poll)["actions"]] == [action]
 
 
-async def test_what_was_shown_is_waited_for_no_more_and_stays_there(scene):
+async def test_returned_actions_do_not_end_the_wait_and_stay_listed(scene):
     await scene.fill_room()
     (first,) = await scene.send_action(scene.guest)
     await scene.complete_action(scene.host, first)
@@ -75,7 +75,7 @@ async def test_what_was_shown_is_waited_for_no_more_and_stays_there(scene):
     assert {row["action_id"] for row in rows} == {first, second}
 
 
-async def test_a_question_ends_the_wait_of_who_is_asked(scene):
+async def test_new_action_ends_the_wait_of_its_target(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.host, "game_room.php/actions/pending?wait=30")
     (action,) = await scene.send_action(scene.guest)
@@ -85,7 +85,7 @@ async def test_a_question_ends_the_wait_of_who_is_asked(scene):
 @pytest.mark.parametrize(
     "path", [UPDATES, "game_room.php/actions/poll", "game_room.php/actions/pending"]
 )
-async def test_a_ban_ends_a_wait_at_once_and_says_so(scene, path):
+async def test_ban_ends_the_wait_with_its_error(scene, path):
     await scene.fill_room()
     poll = await waits(scene, scene.guest, f"{path}?wait=30")
     banned = {"player_id": scene.guest.id, "ban_duration": "day"}
@@ -95,28 +95,28 @@ async def test_a_ban_ends_a_wait_at_once_and_says_so(scene, path):
     assert answer.json["ban_info"]["ban_duration"] == "day"
 
 
-async def test_a_kick_ends_a_wait_at_once(scene):
+async def test_kick_ends_the_wait(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
     assert failure(await poll) == (400, "Player is not in any room")
 
 
-async def test_the_end_of_the_room_ends_a_wait_at_once(scene):
+async def test_end_of_room_ends_the_wait(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     success(await scene.host.post("game_room.php/stop"))
     assert failure(await poll) == (400, "Player is not in any room")
 
 
-async def test_a_new_key_ends_a_wait_with_the_old_one(scene):
+async def test_rotated_key_ends_the_wait(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     success(await scene.guest.post("game_players.php/rotate"))
     assert failure(await poll) == (401, "Invalid player token")
 
 
-async def test_a_logout_ends_a_wait_with_what_there_is(scene):
+async def test_logout_ends_the_wait_with_the_results(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     success(await scene.guest.post("game_players.php/logout"))
@@ -125,7 +125,7 @@ async def test_a_logout_ends_a_wait_with_what_there_is(scene):
     assert [row["is_online"] for row in rows] == [1, 0]
 
 
-async def test_who_waits_is_there(scene):
+async def test_waiting_player_stays_online(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     await scene.test_app.advance(50)
@@ -137,21 +137,21 @@ async def test_who_waits_is_there(scene):
     await poll
 
 
-async def test_a_client_that_has_gone_is_not_waited_for(scene):
+async def test_wait_ends_when_the_client_disconnects(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     poll.cancel()
     await scene.test_app.wait_until(lambda: scene.test_app.core.feed.waiter_count() == 0)
 
 
-async def test_the_end_of_the_server_sends_everyone_home(scene):
+async def test_stopping_server_answers_all_waits(scene):
     await scene.fill_room()
     poll = await waits(scene, scene.guest)
     await scene.test_app.restart()
     assert success(await poll)["updates"] == []
 
 
-async def test_the_last_turn_of_a_game_is_heard_before_its_end(test_app):
+async def test_last_turn_is_returned_before_the_end_of_the_game(test_app):
     scene = await make_scene(test_app, "cards")
     await scene.start_game()
 

@@ -1,4 +1,4 @@
-"""What is said when a write fails, and when the fault is ours."""
+"""Errors of failed writes and of bugs."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.apis.app import run_test_app
 from tests.apis.multiplayer.errors import REQUESTS, prepare
 from tests.apis.multiplayer.scene import failure, make_scene
 
-#: Endpoint -> who asks and what was done before; `away`: he has been silent, and a call brings him back.
+#: Endpoint -> caller and state before; `away`: the caller is offline, and the request brings them back.
 WRITES = {
     "game_players.php register": ("host", ""),
     "game_players.php heartbeat": ("guest", "gathered away"),
@@ -28,7 +28,7 @@ WRITES = {
     "matchmaking.php remove": ("host", "gathered"),
     "matchmaking.php current": ("guest", "gathered away"),
     "matchmaking.php stop": ("host", "gathered"),
-    # Those for which the reference has no sentence of their own.
+    # The reference has no message of their own for these.
     "game_players.php login": ("host", ""),
     "game_room.php join": ("guest", "room"),
     "matchmaking.php join": ("guest", "lobby"),
@@ -36,11 +36,11 @@ WRITES = {
 
 
 class DiskFull(Exception):
-    """There is no room for another write."""
+    """The disk is full."""
 
 
 class FillingStore(MemoryStore):
-    """Writes until it is full."""
+    """A store that fails to write once it is full."""
 
     full = False
 
@@ -51,16 +51,16 @@ class FillingStore(MemoryStore):
 
 
 @pytest.mark.parametrize("endpoint", WRITES)
-async def test_a_write_that_fails_is_said_in_the_words_of_its_endpoint(endpoint):
-    by, given = WRITES[endpoint]
+async def test_failed_write_has_the_message_of_its_endpoint(endpoint):
+    by, precondition = WRITES[endpoint]
     method, path, body = REQUESTS[endpoint]
     file, _, name = endpoint.partition(" ")
     store = FillingStore()
     with pytest.raises(DiskFull):
         async with run_test_app(store) as test_app:
             scene = await make_scene(test_app)
-            names = await prepare(scene, given.removesuffix(" away"))
-            if given.endswith("away"):
+            names = await prepare(scene, precondition.removesuffix(" away"))
+            if precondition.endswith("away"):
                 await test_app.advance(61)
             store.full = True
             path = path.format(**names)
@@ -74,7 +74,7 @@ async def test_a_write_that_fails_is_said_in_the_words_of_its_endpoint(endpoint)
             assert failure(answer) == (500, sentence)
 
 
-def test_every_such_sentence_is_tested():
+def test_every_write_error_message_is_tested():
     tested = {endpoint.replace(" ", "/", 1) for endpoint in WRITES}
     ours = {
         name
@@ -91,7 +91,7 @@ def test_every_such_sentence_is_tested():
         ("game_data.php/player/get", "An unexpected error occurred"),
     ],
 )
-async def test_a_fault_of_ours_is_owned_up_to(scene, path, sentence):
+async def test_bug_is_an_internal_server_error(scene, path, sentence):
     presence, scene.test_app.core.presence = scene.test_app.core.presence, None
     answer = await scene.host.get(path)
     scene.test_app.core.presence = presence

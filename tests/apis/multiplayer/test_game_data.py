@@ -1,4 +1,4 @@
-"""What a game keeps for all and for each: the last write wins, unless one says what one saw."""
+"""Data of games and players: the last write wins, unless it has a version."""
 
 import asyncio
 
@@ -17,20 +17,20 @@ async def writes(scene, where, body, version=None):
 
 
 async def read(scene, where):
-    said = success(await scene.host.get(f"{where}/get"))
-    return said["data"], said["version"]
+    payload = success(await scene.host.get(f"{where}/get"))
+    return payload["data"], payload["version"]
 
 
 @pytest.mark.parametrize("where", [PLAYER, GAME])
-async def test_a_write_replaces_all_there_was(scene, where):
+async def test_write_replaces_all_data(scene, where):
     success(await writes(scene, where, {"a": 1, "b": 2}))
-    said = success(await writes(scene, where, {"c": 3}))
-    assert await read(scene, where) == ({"c": 3}, said["version"])
+    payload = success(await writes(scene, where, {"c": 3}))
+    assert await read(scene, where) == ({"c": 3}, payload["version"])
 
 
 @pytest.mark.parametrize("where", [PLAYER, GAME])
 @pytest.mark.parametrize("written", ["{}", '"{}"', 'W/"{}"'])
-async def test_who_says_what_he_saw_overwrites_nobody(scene, where, written):
+async def test_write_with_outdated_version_fails(scene, where, written):
     first = success(await writes(scene, where, {"n": 1}))["version"]
     second = success(await writes(scene, where, {"n": 2}, written.format(first)))["version"]
     answer = await writes(scene, where, {"n": 3}, written.format(first))
@@ -40,15 +40,15 @@ async def test_who_says_what_he_saw_overwrites_nobody(scene, where, written):
 
 
 @pytest.mark.parametrize("match", ["nonsense", '"-1"', '"1", "2"', "1" * 30])
-async def test_a_version_that_never_was_matches_nothing(scene, match):
+async def test_unknown_version_matches_nothing(scene, match):
     assert (await writes(scene, PLAYER, {}, match)).status == 412
 
 
-async def test_any_version_is_matched_by_a_star(scene):
+async def test_star_matches_any_version(scene):
     success(await writes(scene, PLAYER, {"n": 1}, "*"))
 
 
-async def test_of_two_who_saw_the_same_one_wins(scene):
+async def test_one_of_two_writes_with_the_same_version_succeeds(scene):
     _, version = await read(scene, PLAYER)
     answers = await asyncio.gather(
         *(writes(scene, PLAYER, {"n": n}, str(version)) for n in range(2))
@@ -56,7 +56,7 @@ async def test_of_two_who_saw_the_same_one_wins(scene):
     assert sorted(answer.status for answer in answers) == [200, 412]
 
 
-async def test_what_is_kept_outlives_a_restart(scene):
+async def test_data_survives_a_restart(scene):
     success(await writes(scene, GAME, {"season": 2}))
     success(await writes(scene, PLAYER, {"level": 5}))
     await scene.test_app.restart()
@@ -64,5 +64,5 @@ async def test_what_is_kept_outlives_a_restart(scene):
     assert (await read(scene, PLAYER))[0] == {"level": 5}
 
 
-async def test_a_game_that_has_kept_nothing_gives_an_empty_object(scene):
+async def test_new_game_has_an_empty_object(scene):
     assert await read(scene, GAME) == ({}, 0)

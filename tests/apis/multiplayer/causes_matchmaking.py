@@ -1,4 +1,4 @@
-"""How a client causes the sentences of matchmaking."""
+"""Causes of the errors of matchmaking."""
 
 from tests.apis.multiplayer.errors import Cause
 
@@ -45,7 +45,7 @@ MATCHMAKING = [
         400,
         "You already have a pending request to this matchmaking lobby",
         "guest",
-        "asked",
+        "requested",
     ),
     Cause(
         "matchmaking.php join",
@@ -85,23 +85,23 @@ MATCHMAKING = [
         404,
         "Request not found or you are not the requester",
         "other",
-        "asked",
+        "requested",
     ),
     *(
         Cause(
             "matchmaking.php response",
             400,
             "Missing required fields: requestId and action",
-            precondition="asked",
-            **said,
+            precondition="requested",
+            **payload,
         )
-        for said in ({"body": {}}, {"path": "matchmaking.php/response"})
+        for payload in ({"body": {}}, {"path": "matchmaking.php/response"})
     ),
     Cause(
         "matchmaking.php response",
         400,
         'Action must be "approve" or "reject"',
-        precondition="asked",
+        precondition="requested",
         body={"action": "ignore"},
     ),
     Cause("matchmaking.php response", 404, "Request not found or already processed"),
@@ -109,7 +109,7 @@ MATCHMAKING = [
         "matchmaking.php response",
         404,
         "Request not found or already processed",
-        precondition="asked and answered",
+        precondition="requested and answered",
     ),
     *(
         Cause(
@@ -117,13 +117,13 @@ MATCHMAKING = [
             403,
             "Only the host can respond to join requests",
             who,
-            "asked",
+            "requested",
         )
         for who in ("guest", "other")
     ),
-    Cause("matchmaking.php response", 400, GONE, precondition="asked and started"),
-    Cause("matchmaking.php response", 400, GONE, precondition="asked and removed"),
-    Cause("matchmaking.php response", 400, FULL, precondition="asked and full"),
+    Cause("matchmaking.php response", 400, GONE, precondition="requested and started"),
+    Cause("matchmaking.php response", 400, GONE, precondition="requested and removed"),
+    Cause("matchmaking.php response", 400, FULL, precondition="requested and full"),
     Cause("matchmaking.php start", 400, GONE, precondition="started"),
     Cause(
         "matchmaking.php start",

@@ -1,4 +1,4 @@
-"""`time.php`: offsets as clients write them, and its own sentences."""
+"""`time.php`: offsets as clients write them, and its own messages."""
 
 import pytest
 
@@ -25,32 +25,32 @@ NOW = 1_700_000_000
         ("+", 0, "+0"),
     ],
 )
-async def test_the_time_of_a_zone(scene, utc, hours, text):
-    said = success(await scene.host.get(f"time.php?utc={utc}"))
-    assert said["timestamp"] == NOW + hours * 3600
-    assert said["offset"] == {
+async def test_offset_is_added_to_the_time(scene, utc, hours, text):
+    payload = success(await scene.host.get(f"time.php?utc={utc}"))
+    assert payload["timestamp"] == NOW + hours * 3600
+    assert payload["offset"] == {
         "offset_hours": hours,
         "offset_string": text,
         "original_utc": "2023-11-14T22:13:20+00:00",
         "original_timestamp": NOW,
     }
-    assert type(said["offset"]["offset_hours"]) is type(hours)
+    assert type(payload["offset"]["offset_hours"]) is type(hours)
 
 
-async def test_without_an_offset_it_is_utc(scene):
+async def test_time_without_offset_is_utc(scene):
     for path in ("time.php", "time.php?utc="):
-        said = success(await scene.host.get(path))
-        assert said["readable"] == "2023-11-14 22:13:20 UTC" and "offset" not in said
+        payload = success(await scene.host.get(path))
+        assert payload["readable"] == "2023-11-14 22:13:20 UTC" and "offset" not in payload
 
 
 @pytest.mark.parametrize("utc", ["15", "-13", "1.25", "x", "1e3", "--1", "14.5", "%EF%BC%91"])
-async def test_an_offset_that_no_zone_has(scene, utc):
+async def test_invalid_offset_is_rejected(scene, utc):
     answer = await scene.host.get(f"time.php?utc={utc}")
-    said = "Invalid utc offset. Use -12 to +14, in hours or half hours"
-    assert failure(answer) == (400, said)
+    payload = "Invalid utc offset. Use -12 to +14, in hours or half hours"
+    assert failure(answer) == (400, payload)
 
 
-async def test_its_own_words_for_tokens(scene):
+async def test_time_has_its_own_token_messages(scene):
     stranger = ApiClient(scene.test_app)
     assert failure(await stranger.get("/api/time.php")) == (401, "API key is required")
     answer = await stranger.get("/api/time.php?api_token=made-up")
