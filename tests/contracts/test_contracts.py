@@ -35,7 +35,7 @@ def differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", (*SERVED, *OTHERS))
-def test_a_part_is_as_recorded(found: dict[str, Any], name: str) -> None:
+def test_part_matches_the_record(found: dict[str, Any], name: str) -> None:
     recorded, now = json.loads((RECORDED / f"{name}.json").read_text("utf-8")), found[name]
     shown = []
     if now[-1]["step"] == CUT_SHORT:

@@ -1,1 +1,1 @@
-"""Stories: told in one dialect, heard in another."""
+"""Scenarios: act in one API and observe in another, and restarts in the middle of a game."""

@@ -1,4 +1,4 @@
-"""A stage for stories: a server in a process of its own that may lose its power, and people who go on."""
+"""A server in its own process that can be killed and restarted, and clients that retry."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ Event = dict[str, Any]
 
 
 class RestartingServer:
-    """One data directory, and the server that runs on it now."""
+    """A data directory and the server that currently runs on it."""
 
     def __init__(self, data: Path) -> None:
         self._data = data

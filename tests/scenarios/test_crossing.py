@@ -1,4 +1,4 @@
-"""One game, one player in each API: what either does the other sees, on every way of listening."""
+"""One game with a player in each of two APIs, over all transports."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,7 +20,7 @@ BOARD = {"grid": "....0...."}
 
 @dataclass
 class Table:
-    """Ann speaks the rooms API, Bob the multiplayer API, of a game without or with rules."""
+    """Ann uses the rooms API, Bob the multiplayer API; the game is without or with rules."""
 
     arena: SampleGame
     ann: ApiClient
@@ -83,7 +83,7 @@ async def expect_everywhere(ears: list[Listener], *types: str) -> list[dict[str,
     return heard[0]
 
 
-async def test_a_game_of_noughts_from_a_room_of_the_rooms_api(table):
+async def test_noughts_from_a_room_of_the_rooms_api(table):
     ann, bob = table.ann, table.bob
     room = await ann.create_room(TAG, "Ann's game")
     async with table.listen_everywhere(room) as ears:
@@ -140,7 +140,7 @@ async def test_a_game_of_noughts_from_a_room_of_the_rooms_api(table):
     assert (await ann.get(session)).json["outcome"] == {"winner": 0}
 
 
-async def test_a_game_of_noughts_from_a_lobby_of_the_multiplayer_api(table):
+async def test_noughts_from_a_lobby_of_the_multiplayer_api(table):
     ann, bob = table.ann, table.bob
     made = {"max_players": 4, "matchmaking_name": "Bob's game", "strict_full": True}
     async with table.listen_everywhere(f"/games/{TAG}/rooms") as ears:
@@ -167,7 +167,7 @@ async def test_a_game_of_noughts_from_a_lobby_of_the_multiplayer_api(table):
         assert heard[1]["user"]["userId"] == bob.id
 
 
-async def test_the_host_of_either_api_puts_out_a_member_of_the_other(free):
+async def test_host_kicks_a_member_of_the_other_api(free):
     ann, bob = free.ann, free.bob
     room = await ann.create_room(free.tag)
     (row,) = await free.lobbies()
@@ -186,7 +186,7 @@ async def test_the_host_of_either_api_puts_out_a_member_of_the_other(free):
         assert (left["user"]["userId"], left["reason"]) == (ann.id, "kicked")
 
 
-async def test_without_rules_a_turn_is_an_update_to_the_others(free):
+async def test_turn_without_rules_is_an_update_in_the_other_api(free):
     ann, bob = free.ann, free.bob
     room = await ann.create_room(free.tag)
     (row,) = await free.lobbies()
@@ -197,7 +197,7 @@ async def test_without_rules_a_turn_is_an_update_to_the_others(free):
     assert await free.poll_updates(from_players="specific", from_players_ids=[bob.id]) == []
 
 
-async def test_a_room_made_in_the_multiplayer_api_is_a_session_that_one_may_join(free):
+async def test_room_of_the_multiplayer_api_is_a_session_to_join(free):
     ann, bob = free.ann, free.bob
     made = success(await bob.post("game_room.php/create", {"room_name": "Hall", "password": "x"}))
     success(await bob.post("game_room.php/password", {"password": None}))
@@ -218,7 +218,7 @@ async def test_a_room_made_in_the_multiplayer_api_is_a_session_that_one_may_join
     )
 
 
-async def test_whoever_sat_in_a_game_can_be_banned_from_it(free):
+async def test_player_of_the_other_api_can_be_banned(free):
     ann = free.ann
     room = await ann.create_room(free.tag)
     shown = {"X_Api_Private_Token": free.arena.private}
@@ -229,7 +229,7 @@ async def test_whoever_sat_in_a_game_can_be_banned_from_it(free):
     assert answer.status_and_error == (403, "auth.banned")
 
 
-async def test_a_wait_hears_what_the_other_api_does(free):
+async def test_waiting_client_receives_events_of_the_other_api(free):
     ann, bob = free.ann, free.bob
     room = await ann.create_room(free.tag)
     (row,) = await free.lobbies()
@@ -240,7 +240,7 @@ async def test_a_wait_hears_what_the_other_api_does(free):
     assert [row["type"] for row in success(await poll)["updates"]] == ["chat"]
 
 
-async def test_the_realtime_socket_relays_beside_a_game_of_both(free):
+async def test_realtime_relay_works_in_a_shared_game(free):
     ann, bob = free.ann, free.bob
     cid = await free.arena.make_player("Cid")
     made = {"max_players": 4, "realtime_room": True}

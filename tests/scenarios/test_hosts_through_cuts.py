@@ -104,7 +104,7 @@ async def polls(session: Session, who: HostClient, ears: Listener) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_every_command_arrives_once_and_versions_never_go_back(
+async def test_commands_arrive_once_and_versions_increase_across_restarts(
     tmp_path: Path, seed: int
 ) -> None:
     path = tmp_path / "data.sqlite"

@@ -1,11 +1,11 @@
-"""Ann and Bob play noughts with curl, Cid watches; in the middle the server loses its power."""
+"""Ann and Bob play noughts and Cid watches while the server is killed and restarted."""
 
 import asyncio
 from pathlib import Path
 
 from tests.scenarios.stage import Event, RestartingServer, RetryingClient
 
-#: Ann wins with the left column. Who moves, and where.
+#: The moves, by player and cell. Ann wins with the left column.
 GAME = [("Ann", 0), ("Bob", 4), ("Ann", 3), ("Bob", 8), ("Ann", 6)]
 
 
@@ -13,12 +13,12 @@ def kinds(events: list[Event]) -> list[str]:
     return [entry["event"]["type"] for entry in events]
 
 
-async def test_nobody_loses_a_move_or_an_event(tmp_path: Path) -> None:
+async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
     async with RestartingServer(tmp_path / "data") as stage:
         ann, bob, cid = [await stage.sign_in_guest(name) for name in ("Ann", "Bob", "Cid")]
         everyone = {"Ann": ann, "Bob": bob}
 
-        # They meet. Ann makes a room, Bob joins the best there is, Cid looks on.
+        # Ann creates a room, Bob quick-joins, Cid watches.
         room = "/games/noughts/rooms/1"
         await ann.post("/games/noughts/rooms", {"name": "After dinner"})
         lobby = asyncio.create_task(cid.stream_events("/games/noughts/rooms", 3))

@@ -1,4 +1,4 @@
-"""Hosts, guests, and the sockets on which they play."""
+"""Clients of the hosts API: hosts, guests and their sync WebSockets."""
 
 import json
 import re
@@ -15,7 +15,7 @@ NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 @dataclass
 class HostClient(ApiClient):
-    """One who has a uuid and a token."""
+    """A client with a uuid and a token."""
 
     uuid: str = ""
     secret: str = ""
@@ -28,7 +28,7 @@ class HostClient(ApiClient):
         return (await self.get(self.path)).json  # type: ignore[no-any-return]
 
     async def set_admission(self, *, only_friends: bool = False, nonames: bool = True) -> None:
-        """Let everyone in, unless told otherwise."""
+        """Set whom the host admits; by default all guests."""
         await self.put(f"{self.path}/only_friends", {"only_friends": only_friends})
         await self.put(f"{self.path}/allow_nonames", {"allow_nonames": nonames})
 
@@ -44,7 +44,7 @@ class HostClient(ApiClient):
 
 @dataclass
 class Session:
-    """A session that was launched, and how one comes to it."""
+    """A launched session and its source-of-truth key."""
 
     host: HostClient
     id: int
@@ -57,7 +57,7 @@ class Session:
     async def connect(
         self, client: HostClient, *, key: str | None = None, **more: Any
     ) -> "SyncSocket":
-        """A socket on which somebody has joined."""
+        """Open a sync WebSocket and join on it."""
         socket = await open_socket(client.test_app, f"/sync/{self.id}")
         if key is None and client is self.host:
             key = self.key
@@ -69,9 +69,9 @@ class Session:
         return socket
 
     async def send_message(
-        self, client: HostClient, headers: dict[str, str] | None = None, **said: Any
+        self, client: HostClient, headers: dict[str, str] | None = None, **message: Any
     ) -> Answer:
-        return await client.post(f"{self.path}/messages", said, **(headers or {}))
+        return await client.post(f"{self.path}/messages", message, **(headers or {}))
 
     async def poll_events(
         self, client: HostClient, after: int = -1, wait: int = 0
@@ -83,35 +83,35 @@ class Session:
 
 @dataclass
 class SyncSocket:
-    """A socket, and what it is told."""
+    """A sync WebSocket with the answers to its join."""
 
     test_app: TestApp
     ws: aiohttp.ClientWebSocketResponse
     accepted: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
 
-    async def send(self, **said: Any) -> None:
-        await self.ws.send_str(json.dumps(said))
+    async def send(self, **message: Any) -> None:
+        await self.ws.send_str(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
-        """The next message."""
+        """Return the next message."""
         message = await self.ws.receive(TIMEOUT_SECONDS)
         assert message.type is aiohttp.WSMsgType.TEXT, message
         return json.loads(message.data)  # type: ignore[no-any-return]
 
     async def expect(self, **expected: Any) -> dict[str, Any]:
-        """The next message, which has these members."""
+        """Return the next message and check that it has these members."""
         payload = await self.receive()
         assert {name: payload.get(name) for name in expected} == expected, payload
         return payload
 
     async def wait_until_handled(self) -> None:
-        """Everything that was said here is done: the next to be heard is what pings are answered."""
+        """Wait until the server has handled all messages, and check that it sent nothing else."""
         await self.send(type="ping")
         await self.expect(type="pong")
 
     async def wait_closed(self) -> int | None:
-        """The close code, once the line is closed; whatever is said before is passed over."""
+        """Return the close code once the connection is closed, ignoring messages before it."""
         while (message := await self.ws.receive(TIMEOUT_SECONDS)).type in (
             aiohttp.WSMsgType.TEXT,
             aiohttp.WSMsgType.BINARY,
@@ -125,7 +125,7 @@ async def open_socket(test_app: TestApp, path: str) -> SyncSocket:
 
 
 async def make_host(test_app: TestApp) -> HostClient:
-    """One who has registered and logged in."""
+    """Register a host and log in."""
     registered = (await test_app.anonymous.post("/hosts")).json
     token = (await test_app.anonymous.get(f"/hosts/{registered['uuid']}/access_token")).json[
         "token"
@@ -138,7 +138,7 @@ async def make_hosts(test_app: TestApp, count: int) -> list[HostClient]:
 
 
 async def make_noname_client(session: Session) -> HostClient:
-    """A guest who has no uuid, seated."""
+    """Join a session as a guest without a uuid."""
     test_app = session.host.test_app
     body = {"host": session.host.uuid, "guest": "NONAME"}
     answer = await test_app.anonymous.post("/sessions/players", body)
@@ -149,7 +149,7 @@ async def make_noname_client(session: Session) -> HostClient:
 async def make_hosted_session(
     test_app: TestApp, guests: int = 1
 ) -> "tuple[Session, list[HostClient]]":
-    """A session that everyone is welcome to, with so many guests seated in it."""
+    """Launch a session that admits all guests, with this many guests in it."""
     host, *others = await make_hosts(test_app, guests + 1)
     await host.set_admission()
     session = await host.launch()

@@ -1,6 +1,6 @@
-"""Every operation of the hosts API's document with each of its answers, as a table.
+"""Each operation of the hosts API's document with each of its answers.
 
-Names in braces stand for what the scene has: {host}, {friend}, {banned}, {other} and {guest} are uuids.
+Names in braces are values of the scene: {host}, {friend}, {banned}, {other} and {guest} are uuids.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,16 @@ LOCATION = {"Location": r"ws://[\w.]+:\d+/sync/\d+"}
 
 @dataclass(frozen=True)
 class Example:
-    """A request, who makes it, and what comes back."""
+    """A request with its client and the expected answer."""
 
     operation: str
     method: str
     path: str
     status: int
-    #: The answer's shape; and its message, where clients compare it.
+    #: The shape of the answer.
     answer: Any
-    says: str = ""
+    #: The message of the answer, if clients compare it.
+    message: str = ""
     by: str = "host"
     body: Any = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -35,19 +36,19 @@ class Example:
 
     @property
     def name(self) -> str:
-        return f"{self.operation.split('_hosts_')[0]} {self.status} {self.says or self.by}"
+        return f"{self.operation.split('_hosts_')[0]} {self.status} {self.message or self.by}"
 
 
 def of_host(operation: str, method: str, path: str, ok: Any, body: Any = None) -> list[Example]:
-    """What all operations of the host in the path have in common."""
-    made = (operation, method)
-    nobody = path.replace("{host}", NOWHERE)
+    """Return the examples that all operations on the host in the path share."""
+    request = (operation, method)
+    unknown = path.replace("{host}", NOWHERE)
     return [
-        Example(*made, path, 200, ok, body=body),
-        Example(*made, path, 401, MESSAGE, by="nobody", body=body),
-        Example(*made, path, 401, MESSAGE, by="liar", body=body),
-        Example(*made, path, 401, MESSAGE, by="other", body=body),
-        Example(*made, nobody, 404, MESSAGE, THIS, body=body),
+        Example(*request, path, 200, ok, body=body),
+        Example(*request, path, 401, MESSAGE, by="anonymous", body=body),
+        Example(*request, path, 401, MESSAGE, by="invalid", body=body),
+        Example(*request, path, 401, MESSAGE, by="other", body=body),
+        Example(*request, unknown, 404, MESSAGE, THIS, body=body),
     ]
 
 
@@ -58,7 +59,7 @@ def flag(operation: str, name: str) -> list[Example]:
         *of_host(*put, None, {name: True}),
         *(Example(*put, 422, INVALID, body=body) for body in ({}, {name: "yes"}, {name: None}, 1)),
         Example(*put, 422, INVALID, body=b"{"),
-        Example(*put, 401, MESSAGE, by="nobody", body=b"{"),
+        Example(*put, 401, MESSAGE, by="anonymous", body=b"{"),
     ]
 
 
@@ -96,12 +97,12 @@ def joining(host: str = "{host}", guest: str = "{friend}") -> dict[str, str]:
 
 EXAMPLES = [
     Example("register_hosts_post", "POST", "/hosts", 200, {**HOST, "friends": [], "banlist": []}),
-    Example(*LOGIN, "/hosts/{host}/access_token", 200, TOKEN, by="nobody"),
-    Example(*LOGIN, "/hosts/{lower}/access_token", 200, TOKEN, by="nobody"),
-    Example(*LOGIN, f"/hosts/{NOWHERE}/access_token", 404, MESSAGE, THIS, by="nobody"),
+    Example(*LOGIN, "/hosts/{host}/access_token", 200, TOKEN, by="anonymous"),
+    Example(*LOGIN, "/hosts/{lower}/access_token", 200, TOKEN, by="anonymous"),
+    Example(*LOGIN, f"/hosts/{NOWHERE}/access_token", 404, MESSAGE, THIS, by="anonymous"),
     Example(*RENEW, 200, TOKEN),
-    Example(*RENEW, 401, MESSAGE, by="nobody"),
-    Example(*RENEW, 401, MESSAGE, by="liar"),
+    Example(*RENEW, 401, MESSAGE, by="anonymous"),
+    Example(*RENEW, 401, MESSAGE, by="invalid"),
     *of_host("get_hosts__host__get", "GET", "/hosts/{host}", HOST),
     *flag("set_only_friends_hosts__host__only_friends_put", "only_friends"),
     *flag("set_allow_nonames_hosts__host__allow_nonames_put", "allow_nonames"),
@@ -113,8 +114,8 @@ EXAMPLES = [
     *removed("unban_hosts__host__banlist__banned__delete", "/hosts/{host}/banlist", "banned"),
     Example(*LAUNCH, 201, LAUNCHED, body={"host": "{host}"}, headers=tuple(LOCATION.items())),
     Example(*LAUNCH, 201, LAUNCHED, body={"host": "{lower}"}),
-    Example(*LAUNCH, 401, MESSAGE, by="nobody", body={"host": "{host}"}),
-    Example(*LAUNCH, 401, MESSAGE, by="liar", body={"host": "{host}"}),
+    Example(*LAUNCH, 401, MESSAGE, by="anonymous", body={"host": "{host}"}),
+    Example(*LAUNCH, 401, MESSAGE, by="invalid", body={"host": "{host}"}),
     Example(*LAUNCH, 401, MESSAGE, by="other", body={"host": "{host}"}),
     Example(*LAUNCH, 404, MESSAGE, THIS, body={"host": NOWHERE}),
     Example(
@@ -128,8 +129,8 @@ EXAMPLES = [
         headers=tuple(LOCATION.items()), launched=True,
     ),
     Example(*JOIN, 400, MESSAGE, "already in session", body=joining(guest="{host}"), launched=True),
-    Example(*JOIN, 401, MESSAGE, by="nobody", body=joining(), launched=True),
-    Example(*JOIN, 401, MESSAGE, by="liar", body=joining(), launched=True),
+    Example(*JOIN, 401, MESSAGE, by="anonymous", body=joining(), launched=True),
+    Example(*JOIN, 401, MESSAGE, by="invalid", body=joining(), launched=True),
     Example(*JOIN, 401, MESSAGE, by="other", body=joining(), launched=True),
     Example(*JOIN, 404, MESSAGE, "no session", by="friend", body=joining()),
     Example(*JOIN, 404, MESSAGE, "no session", by="friend", body=joining(NOWHERE), launched=True),
@@ -142,13 +143,13 @@ EXAMPLES = [
         body=joining(guest="{banned}"), launched=True,
     ),
     Example(
-        *JOIN, 404, MESSAGE, "not welcome", by="nobody",
+        *JOIN, 404, MESSAGE, "not welcome", by="anonymous",
         body=joining(guest="NONAME"), launched=True,
     ),
     Example(*JOIN, 422, INVALID, by="friend", body={"host": "{host}"}, launched=True),
-    Example(*JOIN, 401, MESSAGE, by="nobody", body={"host": "{host}"}, launched=True),
+    Example(*JOIN, 401, MESSAGE, by="anonymous", body={"host": "{host}"}, launched=True),
 ]  # fmt: skip
-#: Operation id -> the statuses that the document lists. Some come only when a part fails, or never.
+#: Operation id -> statuses in the document. Some occur only if a service fails, or never.
 DOCUMENT = {
     "register_hosts_post": {200},
     "login_hosts__host__access_token_get": {200, 404, 422},

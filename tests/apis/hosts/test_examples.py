@@ -1,4 +1,4 @@
-"""The document as a table: each operation with each of its answers, and the description of them."""
+"""Each answer of each documented operation, and the OpenAPI description."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from tests.apis.app import ApiClient, TestApp
 from tests.apis.hosts.clients import UUID, make_hosts
 from tests.apis.hosts.examples import DOCUMENT, EXAMPLES, Example
 
-#: Statuses that the document lists, and that no request can bring about while all is well.
+#: Statuses in the document that no request causes while the server works.
 NEVER = {
     ("renew_hosts_access_token_renew_get", 404),
     ("launch_session_sessions_post", 200),
@@ -27,52 +27,53 @@ UNNEEDED = {
 
 
 async def scene(test_app: TestApp, launched: bool) -> tuple[dict[str, ApiClient], dict[str, str]]:
-    """A host with one friend and one who is banned, and another; and their uuids."""
+    """Create a host, a friend, a banned friend and another host; return clients and uuids."""
     host, friend, banned, other = await make_hosts(test_app, 4)
     await host.post(f"{host.path}/friends?friend={friend.uuid}")
     await host.post(f"{host.path}/friends?friend={banned.uuid}")
     await host.post(f"{host.path}/banlist?banned={banned.uuid}")
     if launched:
         await host.launch()
-    who = {"host": host, "friend": friend, "banned": banned, "other": other}
-    uuids = {name: one.uuid for name, one in who.items()} | {"lower": host.uuid.lower()}
-    liar = ApiClient(test_app, "0" * 48)
-    return {**who, "nobody": test_app.anonymous, "liar": liar}, uuids
+    clients = {"host": host, "friend": friend, "banned": banned, "other": other}
+    uuids = {name: client.uuid for name, client in clients.items()} | {"lower": host.uuid.lower()}
+    invalid = ApiClient(test_app, "0" * 48)
+    return {**clients, "anonymous": test_app.anonymous, "invalid": invalid}, uuids
 
 
-def filled(value: Any, uuids: dict[str, str]) -> Any:
+def fill_in(value: Any, uuids: dict[str, str]) -> Any:
+    """Replace the names in braces by uuids."""
     if isinstance(value, str):
         return re.sub(r"{(\w+)}", lambda found: uuids[found[1]], value)
     if isinstance(value, dict):
-        return {name: filled(inner, uuids) for name, inner in value.items()}
+        return {name: fill_in(inner, uuids) for name, inner in value.items()}
     return value
 
 
-def same_shape(sample: Any, given: Any) -> None:
-    """Members and types as in the sample; ours may have more."""
-    assert type(given) is type(sample), given
+def check_shape(sample: Any, value: Any) -> None:
+    """Check that each member of the sample exists and has its type. The value may have more."""
+    assert type(value) is type(sample), value
     if isinstance(sample, dict):
         for name, inner in sample.items():
-            same_shape(inner, given[name])
+            check_shape(inner, value[name])
     if isinstance(sample, list) and sample:
-        for inner in given:
+        for inner in value:
             assert type(inner) in (type(sample[0]), int)
             if isinstance(inner, dict):
-                same_shape(sample[0], inner)
+                check_shape(sample[0], inner)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None:
-    who, uuids = await scene(test_app, example.launched)
-    path, body = filled(example.path, uuids), filled(example.body, uuids)
-    answer = await who[example.by].request(example.method, path, body)
+async def test_documented_answer_matches(test_app: TestApp, example: Example) -> None:
+    clients, uuids = await scene(test_app, example.launched)
+    path, body = fill_in(example.path, uuids), fill_in(example.body, uuids)
+    answer = await clients[example.by].request(example.method, path, body)
     assert answer.status == example.status, answer.raw
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Location" in answer.headers["Access-Control-Expose-Headers"]
-    same_shape(example.answer, answer.json)
-    if example.says:
-        assert answer.json == {"message": example.says}
+    check_shape(example.answer, answer.json)
+    if example.message:
+        assert answer.json == {"message": example.message}
     for name, pattern in example.headers:
         assert re.fullmatch(pattern, answer.headers[name])
     if answer.status == 401:
@@ -83,13 +84,13 @@ async def test_the_document_is_kept(test_app: TestApp, example: Example) -> None
         assert UUID.fullmatch(answer.json["uuid"])
 
 
-def test_every_answer_of_the_document_is_tried() -> None:
+def test_every_documented_answer_has_an_example() -> None:
     tried = {(example.operation, example.status) for example in EXAMPLES}
     listed = {(operation, status) for operation, all in DOCUMENT.items() for status in all}
     assert listed - tried == NEVER | UNNEEDED
 
 
-async def test_the_description_is_the_documents(test_app: TestApp) -> None:
+async def test_description_matches_the_document(test_app: TestApp) -> None:
     described = (await test_app.anonymous.get("/openapi.json")).json
     operations = {
         operation["operationId"]: (path, method, operation)
@@ -98,12 +99,13 @@ async def test_the_description_is_the_documents(test_app: TestApp) -> None:
     }
     assert set(operations) == set(DOCUMENT)
     for id, (path, method, operation) in operations.items():
-        given = {int(status) for status in operation["responses"]}
-        left_out = {405, 413, 415, 429} | ({401} if id.startswith("renew") else set())
-        assert DOCUMENT[id] <= given <= DOCUMENT[id] | left_out
-        # As FastAPI makes ids: the function's name, the path, the method.
+        described_statuses = {int(status) for status in operation["responses"]}
+        added = {405, 413, 415, 429} | ({401} if id.startswith("renew") else set())
+        assert DOCUMENT[id] <= described_statuses <= DOCUMENT[id] | added
+        # FastAPI builds ids from the function's name, the path and the method.
         assert id.endswith(re.sub(r"\W", "_", path) + "_" + method)
-        named = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
+        parameters = operation.get("parameters", [])
+        named = [row["name"] for row in parameters if row["in"] == "path"]
         assert named == re.findall(r"{(\w+)}", path)
     assert [
         one["name"]

@@ -1,4 +1,4 @@
-"""Whatever is sent that the description allows, or forbids: no 500, and every answer is as described."""
+"""Generated requests, valid and invalid: each answer matches the description."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ API = schemathesis.openapi.from_dict(build_description())
 
 
 @dataclass
-class Place:
-    """A server, and two hosts it knows; the second is in the session of the first."""
+class FuzzServer:
+    """A running server and the hosts registered on it."""
 
     url: str
     http: requests.Session
@@ -46,25 +46,28 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with run_server(tmp_path_factory.mktemp("fuzz") / "data") as server, requests.Session() as http:
-        place = Place(server.url, http, [], [])
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FuzzServer]:
+    with (
+        run_server(tmp_path_factory.mktemp("fuzz") / "data") as process,
+        requests.Session() as http,
+    ):
+        server = FuzzServer(process.url, http, [], [])
         for _ in range(3):
-            uuid = place.request("POST", "/hosts")["uuid"]
-            place.uuids.append(uuid)
-            place.tokens.append(place.request("GET", f"/hosts/{uuid}/access_token")["token"])
-        yield place
+            uuid = server.request("POST", "/hosts")["uuid"]
+            server.uuids.append(uuid)
+            server.tokens.append(server.request("GET", f"/hosts/{uuid}/access_token")["token"])
+        yield server
 
 
-def known(case: Case, uuids: list[str], chance: st.DataObject) -> None:
-    """Let some of what is asked be there."""
-    one = st.sampled_from(uuids)
+def insert_known_values(case: Case, uuids: list[str], chance: st.DataObject) -> None:
+    """Replace some generated values by those of existing hosts."""
+    known_uuid = st.sampled_from(uuids)
     for name in list(case.path_parameters or {}):
         if chance.draw(st.integers(0, 3)):
-            case.path_parameters[name] = chance.draw(one)
+            case.path_parameters[name] = chance.draw(known_uuid)
     for name in ("friend", "banned"):
         if case.query and name in case.query and chance.draw(st.booleans()):
-            case.query[name] = chance.draw(one)
+            case.query[name] = chance.draw(known_uuid)
     if isinstance(case.body, dict):
         for name in ("host", "guest"):
             if name in case.body and chance.draw(st.integers(0, 3)):
@@ -72,9 +75,11 @@ def known(case: Case, uuids: list[str], chance: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "method"), OPERATIONS, ids=[one["operationId"] for one in OPERATIONS.values()]
+    ("path", "method"),
+    OPERATIONS,
+    ids=[operation["operationId"] for operation in OPERATIONS.values()],
 )
-def test_every_answer_is_as_described(place: Place, path: str, method: str) -> None:
+def test_answers_match_the_description(server: FuzzServer, path: str, method: str) -> None:
     operation = API[path][method.upper()]
     cases = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if method != "get" or "{" in path:
@@ -89,10 +94,10 @@ def test_every_answer_is_as_described(place: Place, path: str, method: str) -> N
     )
     @given(case=cases, chance=st.data())
     def fuzz(case: Case, chance: st.DataObject) -> None:
-        known(case, place.uuids, chance)
-        token = chance.draw(st.sampled_from([*place.tokens[:1] * 6, *place.tokens, "x"]))
+        insert_known_values(case, server.uuids, chance)
+        token = chance.draw(st.sampled_from([*server.tokens[:1] * 6, *server.tokens, "x"]))
         headers = {"Authorization": f"Bearer {token}"}
-        response = case.call(base_url=place.url, session=place.http, headers=headers)
+        response = case.call(base_url=server.url, session=server.http, headers=headers)
         case.validate_response(response, checks=CHECKS)
 
     fuzz()

@@ -1,4 +1,4 @@
-"""Who is let in, what two who race get, and what HTTP brings besides."""
+"""Admission, concurrent requests, and HTTP."""
 
 import asyncio
 
@@ -11,48 +11,48 @@ from tests.apis.hosts.clients import make_host, make_hosted_session, make_hosts,
 READS = [("GET", ""), ("GET", "/events"), ("POST", "/messages")]
 
 
-async def test_what_a_host_says_counts_at_once(test_app: TestApp) -> None:
+async def test_admission_changes_apply_at_once(test_app: TestApp) -> None:
     host, guest = await make_hosts(test_app, 2)
     session = await host.launch()
 
-    async def let_in() -> tuple[int, str]:
+    async def try_join() -> tuple[int, str]:
         answer = await guest.join_host(host)
         if answer.status == 200:
             await session.send_message(guest, type="leave")
         return answer.status, answer.json.get("message", "")
 
-    no, yes = (404, "not welcome"), (200, "")
-    assert await let_in() == no
+    denied, admitted = (404, "not welcome"), (200, "")
+    assert await try_join() == denied
     await host.post(f"{host.path}/friends?friend={guest.uuid}")
-    assert await let_in() == yes
+    assert await try_join() == admitted
     await host.post(f"{host.path}/banlist?banned={guest.uuid}")
-    assert await let_in() == no
+    assert await try_join() == denied
     await host.request("DELETE", f"{host.path}/banlist/{guest.uuid}")
-    assert await let_in() == yes
+    assert await try_join() == admitted
     await host.request("DELETE", f"{host.path}/friends/{guest.uuid}")
-    assert await let_in() == no
+    assert await try_join() == denied
     await host.put(f"{host.path}/only_friends", {"only_friends": False})
-    assert await let_in() == yes
+    assert await try_join() == admitted
 
 
-@pytest.mark.parametrize("said", [(True, True), (True, False), (False, True), (False, False)])
-async def test_a_guest_without_a_name_is_let_in_where_all_are_and_he_is(
-    test_app: TestApp, said: tuple[bool, bool]
+@pytest.mark.parametrize("admission", [(True, True), (True, False), (False, True), (False, False)])
+async def test_noname_is_admitted_only_if_all_are(
+    test_app: TestApp, admission: tuple[bool, bool]
 ) -> None:
     host = await make_host(test_app)
-    only_friends, nonames = said
+    only_friends, nonames = admission
     await host.set_admission(only_friends=only_friends, nonames=nonames)
     session = await host.launch()
     body = {"host": host.uuid.lower(), "guest": "NONAME"}
     answer = await test_app.anonymous.post("/sessions/players", body)
-    if said != (False, True):
+    if admission != (False, True):
         assert (answer.status, answer.json) == (404, {"message": "not welcome"})
         return
     assert set(answer.json) == {"session_id", "player", "token"}
     assert answer.headers["Location"].endswith(f"/sync/{session.id}")
 
 
-async def test_lists_are_kept_and_said_twice_they_are_said_once(
+async def test_lists_survive_a_restart_without_duplicates(
     persistent_test_app: TestApp,
 ) -> None:
     host, ann, bob = await make_hosts(persistent_test_app, 3)
@@ -66,14 +66,14 @@ async def test_lists_are_kept_and_said_twice_they_are_said_once(
     assert document["banlist"] == [bob.uuid]
 
 
-async def test_of_two_launches_at_once_one_is_a_conflict(test_app: TestApp) -> None:
+async def test_concurrent_launches_create_one_session(test_app: TestApp) -> None:
     host = await make_host(test_app)
     body = {"host": host.uuid}
     answers = await asyncio.gather(*(host.post("/sessions", body) for _ in range(4)))
     assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
 
 
-async def test_of_two_joins_at_once_one_is_in_the_session_already(test_app: TestApp) -> None:
+async def test_concurrent_joins_of_one_guest_take_one_seat(test_app: TestApp) -> None:
     session, _ = await make_hosted_session(test_app, 0)
     guest = await make_host(test_app)
     answers = await asyncio.gather(*(guest.join_host(session.host) for _ in range(3)))
@@ -81,7 +81,7 @@ async def test_of_two_joins_at_once_one_is_in_the_session_already(test_app: Test
     assert {answer.json.get("message") for answer in answers} == {None, "already in session"}
 
 
-async def test_a_session_takes_a_hundred(test_app: TestApp) -> None:
+async def test_session_is_full_with_a_hundred_members(test_app: TestApp) -> None:
     session, _ = await make_hosted_session(test_app, 0)
     for _ in range(99):
         await make_noname_client(session)
@@ -90,7 +90,7 @@ async def test_a_session_takes_a_hundred(test_app: TestApp) -> None:
     assert (answer.status, answer.json) == (400, {"message": "session full"})
 
 
-async def test_who_sits_elsewhere_neither_joins_nor_launches(test_app: TestApp) -> None:
+async def test_member_of_another_session_can_neither_join_nor_launch(test_app: TestApp) -> None:
     session, (guest,) = await make_hosted_session(test_app)
     other, _ = await make_hosted_session(test_app, 0)
     answer = await guest.join_host(other.host)
@@ -98,7 +98,7 @@ async def test_who_sits_elsewhere_neither_joins_nor_launches(test_app: TestApp) 
     assert (await guest.post("/sessions", {"host": guest.uuid})).status == 409
 
 
-async def test_a_session_is_for_its_members_only(test_app: TestApp) -> None:
+async def test_session_is_visible_only_to_members(test_app: TestApp) -> None:
     session, _ = await make_hosted_session(test_app, 0)
     other = await make_host(test_app)
     for method, path in READS:
@@ -109,7 +109,7 @@ async def test_a_session_is_for_its_members_only(test_app: TestApp) -> None:
         assert (await test_app.anonymous.request(method, session.path + path, body)).status == 401
 
 
-async def test_the_grace_can_be_set() -> None:
+async def test_grace_is_configurable() -> None:
     async with run_test_app(limits=Limits(host_grace=5)) as test_app:
         session, (guest,) = await make_hosted_session(test_app)
         await test_app.advance(4)
@@ -123,7 +123,7 @@ async def test_the_grace_can_be_set() -> None:
     ("base", "location"),
     [("https://play.example/", "wss://play.example"), ("http://x:1", "ws://x:1")],
 )
-async def test_a_session_is_found_where_clients_find_the_server(base: str, location: str) -> None:
+async def test_location_uses_the_base_url(base: str, location: str) -> None:
     async with run_test_app(base_url=base) as test_app:
         host = await make_host(test_app)
         answer = await host.post("/sessions", {"host": host.uuid})
@@ -144,7 +144,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("path", "allow"), PATHS)
-async def test_pages_of_any_origin_may_call(test_app: TestApp, path: str, allow: str) -> None:
+async def test_preflight_allows_any_origin(test_app: TestApp, path: str, allow: str) -> None:
     answer = await test_app.anonymous.request(
         "OPTIONS",
         path,
@@ -160,7 +160,7 @@ async def test_pages_of_any_origin_may_call(test_app: TestApp, path: str, allow:
 
 
 @pytest.mark.parametrize(("path", "allow"), PATHS)
-async def test_a_method_that_is_not_taken_is_405(test_app: TestApp, path: str, allow: str) -> None:
+async def test_wrong_method_is_405_with_allow(test_app: TestApp, path: str, allow: str) -> None:
     answer = await test_app.anonymous.request("PATCH", path)
     assert (answer.status, set(answer.json)) == (405, {"message"})
     assert answer.headers["Allow"] == allow
@@ -169,7 +169,7 @@ async def test_a_method_that_is_not_taken_is_405(test_app: TestApp, path: str, a
 @pytest.mark.parametrize(
     "path", ["/hosts/", "/hosts/x/y", "/sessions/", "/sync", "/sync/", "/sync/x/y"]
 )
-async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(
+async def test_unknown_path_is_answered_in_the_format_of_this_api(
     test_app: TestApp, path: str
 ) -> None:
     answer = await test_app.anonymous.get(path)
@@ -177,7 +177,7 @@ async def test_what_leads_nowhere_is_said_in_the_words_of_this_api(
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-async def test_a_body_must_be_json_and_fit() -> None:
+async def test_wrong_content_type_and_large_body_are_rejected() -> None:
     async with run_test_app(body_limit=4096) as test_app:
         host = await make_host(test_app)
         for path in ("/sessions", "/sessions/players"):
@@ -199,7 +199,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("body", "loc", "kind"), BODIES)
-async def test_what_is_not_understood_is_said_as_fastapi_says_it(
+async def test_invalid_body_is_answered_in_the_shape_of_fastapi(
     test_app: TestApp, body: bytes, loc: list[str], kind: str
 ) -> None:
     host = await make_host(test_app)
@@ -209,7 +209,7 @@ async def test_what_is_not_understood_is_said_as_fastapi_says_it(
     assert (detail["loc"], detail["type"]) == (loc, kind)
 
 
-async def test_every_fault_is_said(test_app: TestApp) -> None:
+async def test_all_errors_of_a_body_are_listed(test_app: TestApp) -> None:
     host = await make_host(test_app)
     details = (await host.post("/sessions/players", {"host": 1})).json["detail"]
     found = [(detail["loc"], detail["type"], detail["msg"]) for detail in details]
@@ -223,24 +223,24 @@ async def test_every_fault_is_said(test_app: TestApp) -> None:
     assert answer.json["detail"][0]["loc"] == ["query", "friend"]
 
 
-async def test_while_the_server_stops_what_cannot_be_kept_is_503(test_app: TestApp) -> None:
+async def test_failed_write_during_shutdown_is_503(test_app: TestApp) -> None:
     host = await make_host(test_app)
     test_app.core.feed.close()
     test_app.core.writer.close()
-    asked = [
+    requests = [
         ("GET", f"{host.path}/access_token", None, "auth"),
         ("GET", "/hosts/access_token/renew", None, "auth"),
         ("POST", "/hosts", None, "hosts"),
         ("PUT", f"{host.path}/only_friends", {"only_friends": True}, "hosts"),
         ("POST", "/sessions", {"host": host.uuid}, "sync"),
     ]
-    for method, path, body, part in asked:
+    for method, path, body, service in requests:
         answer = await host.request(method, path, body)
-        assert (answer.status, answer.json) == (503, {"message": part})
+        assert (answer.status, answer.json) == (503, {"message": service})
     assert (await host.get("/sync/1")).status == 503
 
 
-async def test_the_hosts_game_is_nobody_elses(test_app: TestApp) -> None:
+async def test_game_of_this_api_is_closed_to_other_apis(test_app: TestApp) -> None:
     session, _ = await make_hosted_session(test_app, 0)
     ann = await test_app.sign_in_guest()
     assert "hosts" not in {game["tag"] for game in (await ann.get("/games")).json}

@@ -1,4 +1,4 @@
-"""Logging in: by a bare uuid while that is open, by the secret, and what guessing meets."""
+"""Login by uuid and by secret, tokens, and the limit on failures."""
 
 import asyncio
 
@@ -15,14 +15,14 @@ async def login(host: HostClient, secret: str = "") -> Answer:
     return await ApiClient(host.test_app, secret).get(f"{host.path}/access_token")
 
 
-async def test_a_new_host_has_what_the_document_says_and_a_secret(test_app: TestApp) -> None:
-    made = (await test_app.anonymous.post("/hosts")).json
-    uuid, secret = made.pop("uuid"), made.pop("secret")
+async def test_new_host_has_the_documented_members_and_a_secret(test_app: TestApp) -> None:
+    created = (await test_app.anonymous.post("/hosts")).json
+    uuid, secret = created.pop("uuid"), created.pop("secret")
     assert UUID.fullmatch(uuid) and len(secret) == 32
-    assert made == {"only_friends": True, "allow_nonames": False, "friends": [], "banlist": []}
+    assert created == {"only_friends": True, "allow_nonames": False, "friends": [], "banlist": []}
 
 
-async def test_a_bare_uuid_fetches_tokens_for_ever_while_login_is_open(test_app: TestApp) -> None:
+async def test_open_login_accepts_the_uuid_repeatedly(test_app: TestApp) -> None:
     host = await make_host(test_app)
     tokens = {(await login(host)).json["token"] for _ in range(5)}
     assert len(tokens) == 5
@@ -30,13 +30,13 @@ async def test_a_bare_uuid_fetches_tokens_for_ever_while_login_is_open(test_app:
         assert (await ApiClient(test_app, token).get(host.path)).status == 200
 
 
-async def test_a_token_sent_along_is_no_wrong_secret(test_app: TestApp) -> None:
+async def test_own_token_at_login_is_ignored(test_app: TestApp) -> None:
     host, other = await make_host(test_app), await make_host(test_app)
     assert (await login(host, host.token)).status == 200
     assert (await login(host, other.token)).status == 404
 
 
-async def test_who_has_shown_the_secret_is_closed_to_bare_logins(
+async def test_login_with_the_secret_disables_login_by_uuid(
     persistent_test_app: TestApp,
 ) -> None:
     host = await make_host(persistent_test_app)
@@ -48,44 +48,44 @@ async def test_who_has_shown_the_secret_is_closed_to_bare_logins(
     assert (await login(host, host.secret)).status == 200
 
 
-async def test_strict_login_takes_a_bare_uuid_once() -> None:
+async def test_strict_login_accepts_the_uuid_once() -> None:
     async with run_test_app(config=Config(hosts_login="strict")) as test_app:
         host = await make_host(test_app)
         assert (await login(host)).status == 404
         assert (await login(host, host.secret)).status == 200
 
 
-async def test_of_two_bare_logins_at_once_a_strict_server_takes_one() -> None:
+async def test_concurrent_strict_logins_by_uuid_succeed_once() -> None:
     async with run_test_app(config=Config(hosts_login="strict")) as test_app:
-        made = (await test_app.anonymous.post("/hosts")).json
-        host = HostClient(test_app, uuid=made["uuid"])
+        created = (await test_app.anonymous.post("/hosts")).json
+        host = HostClient(test_app, uuid=created["uuid"])
         answers = await asyncio.gather(*(login(host) for _ in range(4)))
         assert sorted(answer.status for answer in answers) == [200, 404, 404, 404]
 
 
 @pytest.mark.parametrize("secret", ["x", "0" * 32, "\xff", "0" * 5000])
-async def test_a_wrong_secret_is_a_host_that_is_not_there(test_app: TestApp, secret: str) -> None:
+async def test_wrong_secret_is_not_found(test_app: TestApp, secret: str) -> None:
     host = await make_host(test_app)
     assert (await login(host, secret)).status == 404
     assert (await login(host)).status == 200
 
 
-async def test_guessing_is_limited_for_each_address(test_app: TestApp) -> None:
+async def test_failed_logins_are_limited_by_address(test_app: TestApp) -> None:
     host = await make_host(test_app)
-    tries = [test_app.anonymous.get(f"/hosts/{NOWHERE}/access_token") for _ in range(6)]
-    tries += [login(host, "0" * 32) for _ in range(6)]
-    answers = await asyncio.gather(*tries)
+    attempts = [test_app.anonymous.get(f"/hosts/{NOWHERE}/access_token") for _ in range(6)]
+    attempts += [login(host, "0" * 32) for _ in range(6)]
+    answers = await asyncio.gather(*attempts)
     assert sorted(answer.status for answer in answers) == [404] * 10 + [429] * 2
     limited = await login(host)
     assert limited.status == 429
     assert 0 < int(limited.headers["Retry-After"]) <= 60
     assert "message" in limited.json
-    # Whoever has a good token is never turned away, who shows a bad one is.
+    # Valid tokens are never limited; invalid ones are.
     assert (await host.get(host.path)).status == 200
     assert (await ApiClient(test_app, "0" * 48).get(host.path)).status == 429
 
 
-async def test_a_token_lives_for_a_week_whatever_happens(test_app: TestApp) -> None:
+async def test_token_expires_after_a_week_of_use(test_app: TestApp) -> None:
     host = await make_host(test_app)
     for _ in range(7):
         assert (await host.get(host.path)).status == 200
@@ -94,7 +94,7 @@ async def test_a_token_lives_for_a_week_whatever_happens(test_app: TestApp) -> N
     assert (await host.get(host.path)).status == 401
 
 
-async def test_a_renewed_token_leaves_the_older_one_good(test_app: TestApp) -> None:
+async def test_renewal_leaves_the_old_token_valid(test_app: TestApp) -> None:
     host = await make_host(test_app)
     test_app.clock.advance(5 * DAY)
     renewed = (await host.get("/hosts/access_token/renew")).json["token"]
@@ -106,7 +106,7 @@ async def test_a_renewed_token_leaves_the_older_one_good(test_app: TestApp) -> N
 
 
 @pytest.mark.parametrize(("days", "status"), [(8, 200), (96, 200), (98, 401)])
-async def test_a_token_that_ended_is_renewed_for_ninety_days(
+async def test_expired_token_can_be_renewed_for_ninety_days(
     persistent_test_app: TestApp, days: int, status: int
 ) -> None:
     host = await make_host(persistent_test_app)
@@ -119,7 +119,7 @@ async def test_a_token_that_ended_is_renewed_for_ninety_days(
         assert (await again.get(host.path)).status == 200
 
 
-async def test_a_token_of_another_api_is_none_here(test_app: TestApp) -> None:
+async def test_token_of_another_api_is_invalid(test_app: TestApp) -> None:
     ann, host = await test_app.sign_in_guest(), await make_host(test_app)
     assert (await ann.get(host.path)).status == 401
     assert (await ann.get("/hosts/access_token/renew")).status == 401
@@ -127,7 +127,7 @@ async def test_a_token_of_another_api_is_none_here(test_app: TestApp) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic eDp5", "bearer  x", "\xff"])
-async def test_what_is_no_bearer_token_is_401(test_app: TestApp, header: str) -> None:
+async def test_malformed_authorization_is_401(test_app: TestApp, header: str) -> None:
     host = await make_host(test_app)
     answer = await test_app.anonymous.get(host.path, Authorization=header)
     assert answer.status == 401
@@ -137,7 +137,7 @@ async def test_what_is_no_bearer_token_is_401(test_app: TestApp, header: str) ->
 @pytest.mark.parametrize(
     "text", ["x", "%00", "%FF", "%ED%A0%80", "0" * 32, "{}", "%2F", "0" * 5000, "host", "%C2%B2"]
 )
-async def test_what_is_no_uuid_is_nobody(test_app: TestApp, text: str) -> None:
+async def test_invalid_uuid_is_not_found(test_app: TestApp, text: str) -> None:
     host = await make_host(test_app)
     assert (await host.get(f"/hosts/{text}/access_token")).status == 404
     for method, path in [("GET", ""), ("POST", "/friends?friend=x"), ("DELETE", "/banlist/x")]:
@@ -149,7 +149,7 @@ async def test_what_is_no_uuid_is_nobody(test_app: TestApp, text: str) -> None:
     assert answer.status == 404
 
 
-async def test_a_uuid_counts_in_any_case_and_with_or_without_dashes(test_app: TestApp) -> None:
+async def test_uuid_is_accepted_in_any_case_with_or_without_dashes(test_app: TestApp) -> None:
     host = await make_host(test_app)
     for uuid in (host.uuid.lower(), host.uuid.swapcase(), host.uuid.replace("-", "")):
         assert (await host.get(f"/hosts/{uuid}")).json["uuid"] == host.uuid

@@ -1,4 +1,4 @@
-"""Playing without a socket: a snapshot, events by three transports, and messages by POST."""
+"""Taking part without the sync WebSocket: snapshot, event feeds and messages by POST."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.apis.app import TestApp
 from tests.apis.hosts.clients import make_host, make_hosted_session, open_socket
 
 
-async def test_a_snapshot_and_what_comes_after_it_miss_nothing(test_app: TestApp) -> None:
+async def test_session_and_events_after_its_cursor_have_no_gap(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     update = {"type": "update", "source_of_truth_key": session.key}
     await session.send_message(session.host, **update, state={"n": 1})
@@ -18,27 +18,27 @@ async def test_a_snapshot_and_what_comes_after_it_miss_nothing(test_app: TestApp
         "version": 1,
         "state": {"n": 1},
     }
-    said = await session.send_message(session.host, **update, patch={"n": 2})
-    assert said.json["version"] == 2
+    updated = await session.send_message(session.host, **update, patch={"n": 2})
+    assert updated.json["version"] == 2
     await session.send_message(session.host, type="command", name="go", to=ann.uuid)
-    heard = await session.poll_events(ann, snapshot.cursor)
-    assert [(one["type"], one["id"] > snapshot.cursor) for one in heard] == [
+    events = await session.poll_events(ann, snapshot.cursor)
+    assert [(event["type"], event["id"] > snapshot.cursor) for event in events] == [
         ("update", True), ("command", True)
     ]  # fmt: skip
-    assert heard[0]["id"] == said.json["id"]
+    assert events[0]["id"] == updated.json["id"]
 
 
-async def test_a_poll_waits_and_is_answered_when_something_happens(test_app: TestApp) -> None:
+async def test_waiting_poll_returns_the_event(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     for n in range(3):
         poll = await test_app.start_waiting(
             session.poll_events(ann, test_app.core.feed.head, wait=30)
         )
         await session.send_message(session.host, type="command", name=f"c{n}")
-        assert [said["name"] for said in await poll] == [f"c{n}"]
+        assert [event["name"] for event in await poll] == [f"c{n}"]
 
 
-async def test_all_transports_tell_the_same(test_app: TestApp) -> None:
+async def test_all_transports_deliver_the_same_events(test_app: TestApp) -> None:
     session, (ann, bob) = await make_hosted_session(test_app, 2)
     cursor = test_app.core.feed.head
     for n in range(3):
@@ -58,11 +58,11 @@ async def test_all_transports_tell_the_same(test_app: TestApp) -> None:
         while sum(line.startswith(b"data: {") for line in lines) < 3:
             lines.append(await stream.content.readline())
     assert [line for line in lines if line.startswith(b"id: ")] == [
-        b"id: %d\n" % said["id"] for said in polled
+        b"id: %d\n" % event["id"] for event in polled
     ]
 
 
-async def test_a_message_counts_once_with_a_key(persistent_test_app: TestApp) -> None:
+async def test_message_with_idempotency_key_counts_once(persistent_test_app: TestApp) -> None:
     test_app = persistent_test_app
     session, (ann,) = await make_hosted_session(test_app)
     key = {"Idempotency_Key": "k"}
@@ -72,21 +72,30 @@ async def test_a_message_counts_once_with_a_key(persistent_test_app: TestApp) ->
     assert first.json == again.json
     other = await session.send_message(ann, key, type="command", name="twice")
     assert (other.status, other.json["detail"][0]["loc"]) == (422, ["header", "Idempotency-Key"])
-    assert len([s for s in await session.poll_events(session.host) if s["type"] == "command"]) == 1
+    assert (
+        len(
+            [
+                event
+                for event in await session.poll_events(session.host)
+                if event["type"] == "command"
+            ]
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("key", ["", "x" * 300])
-async def test_a_key_that_is_none_is_refused(test_app: TestApp, key: str) -> None:
+async def test_invalid_idempotency_key_is_rejected(test_app: TestApp, key: str) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     answer = await session.send_message(ann, {"Idempotency_Key": key}, type="leave")
     assert answer.status == 422
 
 
-async def test_only_the_holder_of_the_key_updates(test_app: TestApp) -> None:
+async def test_update_by_post_requires_the_source_of_truth_key(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     for key in ({}, {"source_of_truth_key": "x"}, {"source_of_truth_key": None}):
-        for who in (ann, session.host):
-            answer = await session.send_message(who, type="update", state=1, **key)
+        for client in (ann, session.host):
+            answer = await session.send_message(client, type="update", state=1, **key)
             assert (answer.status, answer.json) == (403, {"message": "not the source of truth"})
     answer = await session.send_message(
         ann, type="update", state=1, source_of_truth_key=session.key
@@ -94,7 +103,7 @@ async def test_only_the_holder_of_the_key_updates(test_app: TestApp) -> None:
     assert answer.json["version"] == 1
 
 
-async def test_who_was_banned_hears_it_once_and_then_is_no_member(test_app: TestApp) -> None:
+async def test_banned_member_receives_the_departure_once(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     cursor = test_app.core.feed.head
     poll = await test_app.start_waiting(session.poll_events(ann, cursor, wait=30))
@@ -107,19 +116,19 @@ async def test_who_was_banned_hears_it_once_and_then_is_no_member(test_app: Test
     assert (answer.status, answer.json) == (403, {"message": "not in session"})
 
 
-async def test_who_polls_hears_how_it_ended_and_then_that_there_is_none(test_app: TestApp) -> None:
+async def test_poll_receives_the_end_and_then_404(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     cursor = test_app.core.feed.head
     assert (await session.send_message(session.host, type="leave")).json == {}
-    heard = await session.poll_events(ann, cursor)
-    assert [said["type"] for said in heard] == ["left", "ended"]
-    answer = await ann.get(f"{session.path}/events?after-event-id={heard[-1]['id']}")
+    events = await session.poll_events(ann, cursor)
+    assert [event["type"] for event in events] == ["left", "ended"]
+    answer = await ann.get(f"{session.path}/events?after-event-id={events[-1]['id']}")
     assert (answer.status, answer.json) == (404, {"message": "no session"})
-    for said in ({"type": "command", "name": "x"}, {"type": "leave"}):
-        assert (await session.send_message(ann, **said)).status == 404
+    for message in ({"type": "command", "name": "x"}, {"type": "leave"}):
+        assert (await session.send_message(ann, **message)).status == 404
 
 
-async def test_a_stranger_hears_nothing_of_a_session(test_app: TestApp) -> None:
+async def test_non_member_receives_no_events(test_app: TestApp) -> None:
     session, _ = await make_hosted_session(test_app)
     other = await make_host(test_app)
     for after in (-1, 0, test_app.core.feed.head):
@@ -128,33 +137,33 @@ async def test_a_stranger_hears_nothing_of_a_session(test_app: TestApp) -> None:
 
 
 @pytest.mark.parametrize("query", ["after-event-id=x", "after-event-id=-2", "wait=x", "wait=61"])
-async def test_a_query_that_is_wrong_is_said_to_be(test_app: TestApp, query: str) -> None:
+async def test_invalid_query_is_422_and_named(test_app: TestApp, query: str) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     answer = await ann.get(f"{session.path}/events?{query}")
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["query", query.partition("=")[0]]
 
 
-async def test_a_cursor_beyond_the_newest_is_wrong(test_app: TestApp) -> None:
+async def test_cursor_above_the_newest_is_422(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     answer = await ann.get(f"{session.path}/events?after-event-id=1000000")
     assert answer.json["detail"][0]["loc"] == ["query", "after-event-id"]
 
 
-async def test_a_ping_is_answered(test_app: TestApp) -> None:
+async def test_ping_returns_pong(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     assert (await session.send_message(ann, type="ping")).json == {"type": "pong"}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b"null", b'{"type": "\\u0000"}'])
-async def test_what_is_no_message_is_422(test_app: TestApp, body: bytes) -> None:
+async def test_invalid_message_body_is_422(test_app: TestApp, body: bytes) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     answer = await ann.post(f"{session.path}/messages", body)
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"][0] == "body"
 
 
-async def test_a_token_that_ends_ends_what_is_open(test_app: TestApp) -> None:
+async def test_expired_token_closes_open_connections(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     speaking, silent = await session.connect(ann), await session.connect(ann)
     host = await session.connect(session.host)

@@ -1,19 +1,19 @@
-"""The sync socket: joining, the state, commands, leaving, silence, and how it ends."""
+"""The sync WebSocket: join, state, commands, leaving, timeouts and the end."""
 
 from tests.apis.app import TestApp
 from tests.apis.hosts.clients import make_host, make_hosted_session, make_hosts, make_noname_client
 
 
-async def test_who_joins_is_accepted_and_told_the_state(test_app: TestApp) -> None:
+async def test_join_returns_accepted_and_the_state(test_app: TestApp) -> None:
     session, (guest,) = await make_hosted_session(test_app)
     socket = await session.connect(guest)
-    said = socket.accepted
-    assert (said["type"], said["host"]) == ("accepted", session.host.uuid)
-    assert said["players"] == [session.host.uuid, guest.uuid]
+    accepted = socket.accepted
+    assert (accepted["type"], accepted["host"]) == ("accepted", session.host.uuid)
+    assert accepted["players"] == [session.host.uuid, guest.uuid]
     assert {**socket.state, "id": 0} == {"id": 0, "type": "state", "version": 0, "state": None}
 
 
-async def test_the_state_is_changed_by_the_holder_of_its_key_and_told_to_the_others(
+async def test_state_update_reaches_the_other_members(
     test_app: TestApp,
 ) -> None:
     session, (ann, bob) = await make_hosted_session(test_app, 2)
@@ -28,20 +28,20 @@ async def test_the_state_is_changed_by_the_holder_of_its_key_and_told_to_the_oth
     await host.wait_until_handled()
 
 
-async def test_who_comes_late_or_again_is_told_the_whole_state(test_app: TestApp) -> None:
+async def test_join_returns_the_whole_state(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host = await session.connect(session.host)
     await host.send(type="update", state={"a": 1})
     await host.send(type="update", patch={"b": {"c": 2}})
     await host.wait_until_handled()
-    for who in (ann, session.host, ann):
-        socket = await session.connect(who)
+    for client in (ann, session.host, ann):
+        socket = await session.connect(client)
         state = {"a": 1, "b": {"c": 2}}
         assert (socket.state["version"], socket.state["state"]) == (2, state)
         await socket.ws.close()
 
 
-async def test_only_the_holder_of_the_key_changes_the_state(test_app: TestApp) -> None:
+async def test_update_requires_the_source_of_truth_key(test_app: TestApp) -> None:
     session, (ann, bob) = await make_hosted_session(test_app, 2)
     socket, other = await session.connect(ann), await session.connect(bob)
     await socket.send(type="update", state=1)
@@ -54,24 +54,25 @@ async def test_only_the_holder_of_the_key_changes_the_state(test_app: TestApp) -
     await socket.wait_until_handled()
 
 
-async def test_commands_go_to_all_others_to_the_host_or_to_one(test_app: TestApp) -> None:
+async def test_command_reaches_all_the_host_or_one_player(test_app: TestApp) -> None:
     session, (ann, bob) = await make_hosted_session(test_app, 2)
-    host, one, two = [await session.connect(who) for who in (session.host, ann, bob)]
-    await one.send(type="command", name="jump", data={"high": 1})
-    await one.send(type="command", name="ask", data=None, to="host")
-    await one.send(type="command", name="hit", to=bob.uuid.lower())
-    await one.send(type="command", name="bye", data=[1])
-    await one.wait_until_handled()
-    said = {"type": "command", "from": ann.uuid}
-    await host.expect(**said, name="jump", data={"high": 1})
-    await host.expect(**said, name="ask", data=None)
-    await host.expect(**said, name="bye", data=[1])
-    await two.expect(**said, name="jump")
-    await two.expect(**said, name="hit", data=None)
-    await two.expect(**said, name="bye")
+    members = (session.host, ann, bob)
+    host, guest, other = [await session.connect(member) for member in members]
+    await guest.send(type="command", name="jump", data={"high": 1})
+    await guest.send(type="command", name="ask", data=None, to="host")
+    await guest.send(type="command", name="hit", to=bob.uuid.lower())
+    await guest.send(type="command", name="bye", data=[1])
+    await guest.wait_until_handled()
+    command = {"type": "command", "from": ann.uuid}
+    await host.expect(**command, name="jump", data={"high": 1})
+    await host.expect(**command, name="ask", data=None)
+    await host.expect(**command, name="bye", data=[1])
+    await other.expect(**command, name="jump")
+    await other.expect(**command, name="hit", data=None)
+    await other.expect(**command, name="bye")
 
 
-async def test_a_binary_frame_is_relayed_as_it_is(test_app: TestApp) -> None:
+async def test_binary_frame_is_relayed_unchanged(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host, guest = await session.connect(session.host), await session.connect(ann)
     for data in (b"\x00\xff{}", b"", bytes(16 * 1024)):
@@ -79,12 +80,11 @@ async def test_a_binary_frame_is_relayed_as_it_is(test_app: TestApp) -> None:
         assert await guest.ws.receive_bytes(timeout=10) == data
     await host.ws.send_bytes(bytes(16 * 1024 + 1))
     await host.expect(type="error", code=400)
-    (heard, *_) = await session.poll_events(ann)
-    heard = [said for said in await session.poll_events(ann) if said["type"] == "binary"]
-    assert heard[0]["data"] == "AP97fQ==" and heard[0]["from"] == session.host.uuid
+    binary = [event for event in await session.poll_events(ann) if event["type"] == "binary"]
+    assert binary[0]["data"] == "AP97fQ==" and binary[0]["from"] == session.host.uuid
 
 
-async def test_the_others_hear_who_comes_and_goes(test_app: TestApp) -> None:
+async def test_members_receive_joined_and_left(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host = await session.connect(session.host)
     bob = await make_host(test_app)
@@ -97,7 +97,7 @@ async def test_the_others_hear_who_comes_and_goes(test_app: TestApp) -> None:
     assert await socket.wait_closed() == 1000
 
 
-async def test_what_is_said_just_before_one_goes_is_heard(test_app: TestApp) -> None:
+async def test_messages_before_leaving_are_delivered(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host, guest = await session.connect(session.host), await session.connect(ann)
     for n in range(20):
@@ -109,7 +109,7 @@ async def test_what_is_said_just_before_one_goes_is_heard(test_app: TestApp) -> 
     await host.expect(type="left", player=ann.uuid)
 
 
-async def test_a_guest_without_a_name_plays_like_any_other(test_app: TestApp) -> None:
+async def test_noname_guest_takes_part_like_others(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host = await session.connect(session.host)
     guest = await make_noname_client(session)
@@ -121,7 +121,7 @@ async def test_a_guest_without_a_name_plays_like_any_other(test_app: TestApp) ->
     await socket.expect(type="command", name="hi")
 
 
-async def test_who_is_banned_hears_so_and_goes(test_app: TestApp) -> None:
+async def test_banned_member_is_removed_and_disconnected(test_app: TestApp) -> None:
     session, (ann, bob) = await make_hosted_session(test_app, 2)
     guest, other = await session.connect(ann), await session.connect(bob)
     answer = await session.host.post(f"{session.host.path}/banlist?banned={ann.uuid}")
@@ -132,7 +132,7 @@ async def test_who_is_banned_hears_so_and_goes(test_app: TestApp) -> None:
     assert (await session.connect(ann)).accepted["code"] == 403
 
 
-async def test_a_silent_player_is_dropped_after_half_a_minute(test_app: TestApp) -> None:
+async def test_silent_member_is_removed_after_thirty_seconds(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host = await session.connect(session.host)
     await test_app.advance(29)
@@ -141,7 +141,7 @@ async def test_a_silent_player_is_dropped_after_half_a_minute(test_app: TestApp)
     await host.expect(type="left", player=ann.uuid, reason="timeout")
 
 
-async def test_who_holds_a_socket_or_a_poll_open_is_not_silent(test_app: TestApp) -> None:
+async def test_open_connection_or_poll_keeps_the_seat(test_app: TestApp) -> None:
     session, (ann, bob) = await make_hosted_session(test_app, 2)
     host, guest = await session.connect(session.host), await session.connect(ann)
     poll = await test_app.start_waiting(session.poll_events(bob, test_app.core.feed.head, wait=40))
@@ -150,10 +150,10 @@ async def test_who_holds_a_socket_or_a_poll_open_is_not_silent(test_app: TestApp
     await guest.wait_until_handled()
     assert not poll.done()
     await host.send(type="command", name="there?")
-    assert [said["name"] for said in await poll] == ["there?"]
+    assert [event["name"] for event in await poll] == ["there?"]
 
 
-async def test_a_session_ends_when_its_host_is_gone(test_app: TestApp) -> None:
+async def test_session_ends_when_its_host_times_out(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host, guest = await session.connect(session.host), await session.connect(ann)
     await host.ws.close()
@@ -171,7 +171,7 @@ async def test_a_session_ends_when_its_host_is_gone(test_app: TestApp) -> None:
     await session.host.launch()
 
 
-async def test_a_session_ends_when_it_is_empty(test_app: TestApp) -> None:
+async def test_empty_session_ends(test_app: TestApp) -> None:
     (host,) = await make_hosts(test_app, 1)
     session = await host.launch()
     socket = await session.connect(host)
@@ -180,7 +180,7 @@ async def test_a_session_ends_when_it_is_empty(test_app: TestApp) -> None:
     await host.launch()
 
 
-async def test_who_comes_back_resumes_what_was_missed(test_app: TestApp) -> None:
+async def test_rejoin_with_after_delivers_missed_messages(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host, guest = await session.connect(session.host), await session.connect(ann)
     await host.send(type="command", name="c0")
@@ -200,7 +200,7 @@ async def test_who_comes_back_resumes_what_was_missed(test_app: TestApp) -> None
     await guest.expect(type="command", name="c4")
 
 
-async def test_a_message_with_a_key_counts_once_and_is_answered(test_app: TestApp) -> None:
+async def test_message_with_key_counts_once_and_is_acknowledged(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host, guest = await session.connect(session.host), await session.connect(ann)
     for _ in range(2):
@@ -215,7 +215,7 @@ async def test_a_message_with_a_key_counts_once_and_is_answered(test_app: TestAp
     await guest.wait_until_handled()
 
 
-async def test_a_state_may_be_anything_that_fits(test_app: TestApp) -> None:
+async def test_state_can_be_any_json_up_to_the_limit(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host, guest = await session.connect(session.host), await session.connect(ann)
     for version, state in enumerate([None, 0, [], "x" * 262142, {"a": None}], 1):
@@ -223,13 +223,13 @@ async def test_a_state_may_be_anything_that_fits(test_app: TestApp) -> None:
         await guest.expect(type="state", version=version, state=state)
 
 
-async def test_two_lines_of_one_player_hear_the_same(test_app: TestApp) -> None:
+async def test_two_connections_of_one_player_receive_the_same(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     host = await session.connect(session.host)
-    lines = [await session.connect(ann), await session.connect(ann)]
+    connections = [await session.connect(ann), await session.connect(ann)]
     await host.send(type="command", name="hi")
-    for line in lines:
-        await line.expect(type="command", name="hi")
-    await lines[0].ws.close()
+    for connection in connections:
+        await connection.expect(type="command", name="hi")
+    await connections[0].ws.close()
     await test_app.advance(40)
-    await lines[1].wait_until_handled()
+    await connections[1].wait_until_handled()

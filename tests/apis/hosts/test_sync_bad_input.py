@@ -1,4 +1,4 @@
-"""What is no join, no message or no handshake."""
+"""Invalid joins, messages and handshakes on the sync WebSocket."""
 
 import json
 
@@ -34,20 +34,20 @@ BAD_JOINS = [
 ]
 
 
-@pytest.mark.parametrize(("given", "code"), BAD_JOINS, ids=str)
-async def test_a_join_that_is_none_is_refused_and_the_line_closed(
-    test_app: TestApp, given: dict[str, object], code: int
+@pytest.mark.parametrize(("changes", "code"), BAD_JOINS, ids=str)
+async def test_invalid_join_closes_the_connection(
+    test_app: TestApp, changes: dict[str, object], code: int
 ) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     socket = await open_socket(test_app, f"/sync/{session.id}")
     join = {"type": "join", "session_id": session.id, "player": ann.uuid, "token": ann.token}
-    await socket.send(**{**join, **given})
+    await socket.send(**{**join, **changes})
     await socket.expect(type="error", code=code)
     assert await socket.wait_closed() == 1008
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "1", '{"a":' * 100, '"\\u0000"', "{" * 5000])
-async def test_what_is_no_message_is_refused(test_app: TestApp, text: str) -> None:
+async def test_invalid_text_is_rejected(test_app: TestApp, text: str) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     socket = await open_socket(test_app, f"/sync/{session.id}")
     await socket.ws.send_str(text)
@@ -84,20 +84,20 @@ BAD_MESSAGES = [
 ]
 
 
-@pytest.mark.parametrize(("said", "code"), BAD_MESSAGES, ids=lambda one: str(one)[:50])
-async def test_a_message_that_is_wrong_is_refused_and_the_line_stays_open(
-    test_app: TestApp, said: dict[str, object], code: int
+@pytest.mark.parametrize(("message", "code"), BAD_MESSAGES, ids=lambda value: str(value)[:50])
+async def test_invalid_message_leaves_the_connection_open(
+    test_app: TestApp, message: dict[str, object], code: int
 ) -> None:
     session, (ann,) = await make_hosted_session(test_app)
     socket = await session.connect(session.host)
-    await socket.send(**said)
+    await socket.send(**message)
     await socket.expect(type="error", code=code)
     await socket.wait_until_handled()
-    answer = await session.send_message(ann, **said)
+    answer = await session.send_message(ann, **message)
     assert answer.status in (400, 403, 404, 422)
 
 
-async def test_a_plain_request_is_no_handshake(test_app: TestApp) -> None:
+async def test_request_without_handshake_is_422(test_app: TestApp) -> None:
     answer = await test_app.anonymous.get("/sync/1")
     assert answer.status == 422
     answer = await test_app.anonymous.get("/sync/1", Upgrade="websocket", Connection="Upgrade")
@@ -105,7 +105,7 @@ async def test_a_plain_request_is_no_handshake(test_app: TestApp) -> None:
     assert json.loads(answer.raw)["detail"][0]["loc"] == ["header", "Upgrade"]
 
 
-async def test_a_room_of_another_api_is_no_session(test_app: TestApp) -> None:
+async def test_room_of_another_api_is_not_found(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     room = await ann.create_room("noughts")
     bob = await test_app.sign_in_guest("Bob")

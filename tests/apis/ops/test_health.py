@@ -1,10 +1,10 @@
-"""For those who run the server: /health."""
+"""The health check."""
 
 from coalserver import __version__
 from tests.apis.app import TestApp
 
 
-async def test_a_server_that_runs_is_well(test_app: TestApp) -> None:
+async def test_health_returns_ok(test_app: TestApp) -> None:
     answer = await test_app.anonymous.get("/health")
     assert answer.status == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -16,7 +16,7 @@ async def test_a_server_that_runs_is_well(test_app: TestApp) -> None:
     }
 
 
-async def test_it_tells_the_newest_event_and_who_waits(test_app: TestApp) -> None:
+async def test_health_returns_the_newest_event_and_listener_count(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     await ann.create_room()
     poll = await test_app.start_waiting(ann.poll_events("/games/noughts/rooms", 0, wait=30))
@@ -25,12 +25,12 @@ async def test_it_tells_the_newest_event_and_who_waits(test_app: TestApp) -> Non
     poll.cancel()
 
 
-async def test_head_is_enough_for_a_monitor(test_app: TestApp) -> None:
+async def test_head_returns_no_body(test_app: TestApp) -> None:
     answer = await test_app.anonymous.request("HEAD", "/health")
     assert (answer.status, answer.raw) == (200, b"")
 
 
-async def test_nothing_else_may_be_done_there(test_app: TestApp) -> None:
+async def test_other_methods_and_paths_are_rejected(test_app: TestApp) -> None:
     answer = await test_app.anonymous.post("/health", {})
     assert (answer.status, answer.json) == (405, {"error": "method not allowed"})
     assert answer.headers["Allow"] == "GET, HEAD"
@@ -38,6 +38,6 @@ async def test_nothing_else_may_be_done_there(test_app: TestApp) -> None:
     assert (below.status, below.json) == (404, {"error": "not found"})
 
 
-async def test_pages_of_other_origins_may_not_read_it(test_app: TestApp) -> None:
+async def test_health_has_no_cors_headers(test_app: TestApp) -> None:
     answer = await test_app.anonymous.get("/health", Origin="https://elsewhere.example")
     assert "Access-Control-Allow-Origin" not in answer.headers
