@@ -1,4 +1,4 @@
-"""The whole application for tests: a clock set by hand, a ledger that writes, clients that call."""
+"""The whole application for tests: a manual clock, a running writer and API clients."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,10 +35,10 @@ from coalserver.web.streaming.parked_poll import ParkingRunner
 from tests.apis import sample_rules
 from tests.apis.client import TIMEOUT_SECONDS, Answer, ApiClient, make_session
 
-#: Who opens a house has callers at its door.
+#: Re-exported for the tests that run an application.
 __all__ = ["TIMEOUT_SECONDS", "Answer", "ApiClient", "make_session"]
 
-#: Proofs a thousand times as quick as the real ones.
+#: Hashes a thousand times as fast as the real ones.
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ADMIN_CODE = "c0de" * 8
 CIPHER = SecretCipher(bytes(32))
@@ -46,7 +46,7 @@ SAMPLE_RULES = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stands still until `advance`."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -59,7 +59,7 @@ class Clock:
 
 
 class Server(TestServer):
-    """A test server whose connections park polls, as the real one's do."""
+    """A test server that parks polls as the real one does."""
 
     async def _make_runner(self, **kwargs: Any) -> ParkingRunner:
         return ParkingRunner(self.app, **kwargs)
@@ -67,11 +67,9 @@ class Server(TestServer):
 
 @dataclass
 class TestApp:
-    """Everything one server has, and who calls it."""
+    """A server with its store, core and clients."""
 
-    __test__ = False
-
-    #: Pytest would take it for tests.
+    #: Keeps pytest from collecting the class.
     __test__ = False
 
     store: Store
@@ -80,16 +78,16 @@ class TestApp:
     limits: Limits
     tail: int
     reopen_store: Callable[[Store], Store]
-    #: The connections of all who call; they outlive a restart.
+    #: The connections of all clients; they outlive a restart.
     http: aiohttp.ClientSession
     config: Config
-    #: Where files lie that are not in the store.
+    #: Folder of the files beside the store.
     folder: Path
     core: Core = field(init=False)
     app_context: AppContext = field(init=False)
     server: Server = field(init=False)
     housekeeping: Housekeeping = field(init=False)
-    #: Which backup was to be put back, and for whom.
+    #: Restore requests: file, requesting account and its name.
     restore_requests: list[tuple[str, int, str]] = field(default_factory=list)
     _writing: "asyncio.Task[None]" = field(init=False)
 
@@ -120,7 +118,7 @@ class TestApp:
         await self.server.start_server()
 
     def build_system_service(self) -> SystemService:
-        """What admins see of the machine. A backup is a small file here: tests/archives.py makes real ones."""
+        """Create the system service. Its backups are one small file; other tests create real ones."""
 
         async def make(file: Path) -> None:
             await asyncio.to_thread(file.write_bytes, b"everything")
@@ -151,28 +149,28 @@ class TestApp:
         await self.store.close()
 
     async def restart(self) -> None:
-        """End, and begin again with what was kept. Players keep their tokens."""
+        """Close the server and open it again on the same store."""
         await self.close()
         self.store = self.reopen_store(self.store)
         await self.open()
 
     async def advance(self, seconds: float) -> None:
-        """So much time goes by, and housekeeping sees it."""
+        """Advance the clock and run housekeeping."""
         self.clock.advance(seconds)
         await self.housekeeping.run_once()
 
     def url(self, path: str) -> URL:
-        """An address of this server; what is percent-encoded stays so."""
+        """Return a URL of this server; percent-encoding is kept."""
         base = f"http://{self.server.host}:{self.server.port}"
         return URL(base + "/" + path.lstrip("/"), encoded=True)
 
     @property
     def anonymous(self) -> ApiClient:
-        """One who has no token."""
+        """A client without a token."""
         return ApiClient(self)
 
     async def sign_in_guest(self, name: str = "Ann") -> ApiClient:
-        """One who has just signed in."""
+        """Log a guest in and return its client."""
         body = {"credentialType": "guest", "username": name}
         answer = await self.anonymous.post("/accounts/login", body)
         payload = answer.json
@@ -182,7 +180,7 @@ class TestApp:
         return [await self.sign_in_guest(name) for name in names]
 
     async def create_game(self, tag: str, low: int = 1, high: int = 16, **more: Any) -> str:
-        """One more game; it has no rules unless the tag is one that has."""
+        """Create a game. Only the tags of SAMPLE_RULES have rules."""
         await self.core.execute(add_game, tag=tag, min_players=low, max_players=high, **more)
         return tag
 
@@ -193,7 +191,7 @@ class TestApp:
                 await asyncio.sleep(0)
 
     async def start_waiting(self, call: Awaitable[Any]) -> "asyncio.Task[Any]":
-        """A call that now waits for events."""
+        """Start a call and return its task once it waits for events."""
         waiting = self.core.feed.waiter_count()
         task = asyncio.ensure_future(call)
         await self.wait_until(lambda: self.core.feed.waiter_count() > waiting or task.done())
@@ -210,7 +208,7 @@ async def run_test_app(
     config: Config = Config(),
     **web: Any,
 ) -> AsyncIterator[TestApp]:
-    """A server that is closed afterwards."""
+    """Run an application and close it afterwards."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
         with TemporaryDirectory() as folder:

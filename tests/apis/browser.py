@@ -1,4 +1,4 @@
-"""People with a browser: it keeps cookies, reads forms and sends them."""
+"""A browser for tests: keeps cookies, reads forms and submits them."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ PASSWORD = "correct horse"
 
 @dataclass
 class Browser:
-    """One browser. Redirects are seen, not followed."""
+    """A browser that does not follow redirects."""
 
     test_app: TestApp
     cookies: dict[str, str] = field(default_factory=dict)
@@ -37,17 +37,17 @@ class Browser:
         return await self.request("GET", path, **headers)
 
     async def send(self, path: str, /, page: str = "/login", **fields: str) -> Answer:
-        """Send a form as the page `seen` showed it."""
+        """Submit a form with the CSRF token of a page."""
         fields = {"csrf_token": await self.csrf_token(page), **fields}
         return await self.post(path, **fields)
 
     async def post(self, path: str, /, **fields: str) -> Answer:
-        """Send exactly these fields."""
+        """Submit exactly these fields."""
         body = urlencode(fields).encode()
         return await self.request("POST", path, body, Content_Type=FORM)
 
     async def csrf_token(self, path: str = "/login") -> str:
-        """What the forms of a page come back with."""
+        """Return the CSRF token of a page's forms."""
         page = await self.get(path)
         found = re.search(r'name="csrf_token" value="([^"]+)"', page.raw.decode())
         assert found, page.raw
@@ -60,7 +60,7 @@ class Browser:
 async def make_account(
     test_app: TestApp, email: str = "ann@example.org", *, active: bool = True, admin: bool = False
 ) -> int:
-    """An account with the password everybody has here."""
+    """Create an account with PASSWORD and return its id."""
     made = await test_app.core.execute(
         create_account, email=email, password=FAST_HASHER.hash(PASSWORD), active=active, admin=admin
     )
@@ -68,7 +68,7 @@ async def make_account(
 
 
 async def make_signed_in_browser(test_app: TestApp, email: str = "ann@example.org") -> Browser:
-    """A browser in which an active account is signed in."""
+    """Return a browser in which an active account is logged in."""
     await make_account(test_app, email)
     browser = Browser(test_app)
     answer = await browser.sign_in(email)
@@ -77,6 +77,6 @@ async def make_signed_in_browser(test_app: TestApp, email: str = "ann@example.or
 
 
 async def deactivate_account(test_app: TestApp, email: str = "ann@example.org") -> None:
-    """An account has to wait again."""
+    """Deactivate an account."""
     found = test_app.core.query(get_account_by_email, email=email)
     await test_app.core.execute(update_account, account_id=found.id, active=False)

@@ -1,4 +1,4 @@
-"""Those who call the application of a test, and what it answers them."""
+"""API clients of a test application, and their responses."""
 
 import asyncio
 import json
@@ -10,13 +10,13 @@ from multidict import CIMultiDictProxy
 if TYPE_CHECKING:
     from tests.apis.app import TestApp
 
-#: Seconds after which a test that waits for something has failed.
+#: Seconds after which a waiting test fails.
 TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The error code, or the status of an answer that is no error."""
+        """The error code, or the status of a successful response."""
         return self.json["error"] if self.status >= 400 else str(self.status)
 
     @property
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass
 class ApiClient:
-    """One who calls: a player with a token, or a stranger."""
+    """A client with a player's token, or without a token."""
 
     test_app: "TestApp"
     token: str = ""
@@ -86,7 +86,7 @@ class ApiClient:
         return await self.request("PUT", path, body, **headers)
 
     async def create_room(self, game: str = "noughts", name: str = "room", **more: Any) -> str:
-        """Make a room; gives its path."""
+        """Create a room and return its path."""
         answer = await self.post(f"/games/{game}/rooms", {"name": name, **more})
         assert answer.status == 201, answer.raw
         return answer.headers["Location"]
@@ -96,7 +96,7 @@ class ApiClient:
         assert answer.status == 200, answer.raw
 
     async def start(self, room: str) -> str:
-        """Start a session; gives its path."""
+        """Start a session and return its path."""
         answer = await self.post(room + "/start")
         assert answer.status == 201, answer.raw
         return answer.headers["Location"]
@@ -106,24 +106,24 @@ class ApiClient:
         assert answer.status == 204, answer.raw
 
     async def send_chat(self, place: str, text: str) -> int:
-        """Chat; gives the id of the event."""
+        """Send a chat message and return the id of its event."""
         answer = await self.post(place + "/chat", {"text": text})
         assert answer.status == 201, answer.raw
         return int(answer.json["id"])
 
     async def poll_events(self, place: str, after: int = -1, wait: int = 0) -> list[dict[str, Any]]:
-        """What a poll answers."""
+        """Return the events of one poll."""
         answer = await self.get(f"{place}/events?after-event-id={after}&wait={wait}")
         assert answer.status == 200, answer.raw
         return answer.json  # type: ignore[no-any-return]
 
     async def event_types(self, place: str, after: int = -1) -> list[str]:
-        """The types of the events so far."""
+        """Return the types of the events so far."""
         return [row["event"]["type"] for row in await self.poll_events(place, after)]
 
 
 async def make_session(game: str, *players: ApiClient, **options: Any) -> str:
-    """A session of these players, the first of whom is the host; the game is made if need be."""
+    """Start a session of some players, the first as the host, and create its game if it is missing."""
     host, *others = players
     if (await host.get(f"/games/{game}/rooms")).status == 404:
         await host.test_app.create_game(game)

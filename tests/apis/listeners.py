@@ -1,4 +1,4 @@
-"""Listeners: one who polls, one who reads server-sent events, one who holds a WebSocket."""
+"""Listeners: clients that read events by long-poll, server-sent events or WebSocket."""
 
 import asyncio
 import json
@@ -12,15 +12,15 @@ from tests.apis.app import TIMEOUT_SECONDS, ApiClient
 
 
 class Listener:
-    """Hears a feed as long as it is open. Ways of listening differ only in `_listen`."""
+    """Reads events while it is open. Subclasses implement one transport in `_listen`."""
 
     def __init__(self, client: ApiClient, path: str, after: int) -> None:
         self.client = client
         self.url = client.test_app.url(f"{path}/events?after-event-id={after}&wait=30")
         self.cursor = after
-        #: Whether it was told that events are lost.
+        #: Whether the server reported lost events.
         self.lost = False
-        #: Why it ended: a status, a close code, or "closed".
+        #: How it ended: a status, a close code, or "closed".
         self.ended: asyncio.Future[int | str] = asyncio.get_running_loop().create_future()
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -39,22 +39,22 @@ class Listener:
         self._events.put_nowait(entry)
 
     async def next(self) -> dict[str, Any]:
-        """The next event, as the document has it."""
+        """Return the next event in the form of the document."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return (await self._events.get())["event"]  # type: ignore[no-any-return]
 
     async def types(self, count: int) -> list[str]:
-        """The types of the next events."""
+        """Return the types of the next events."""
         return [(await self.next())["type"] for _ in range(count)]
 
     async def wait_ended(self) -> int | str:
-        """Why it ended, once it has."""
+        """Return how it ended."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await self.ended
 
 
 class Poll(Listener):
-    """Asks again at once with the largest id it has seen, as the document says."""
+    """Polls again at once with the largest id received, as the document prescribes."""
 
     async def _listen(self) -> int | str:
         while True:
@@ -126,7 +126,7 @@ TRANSPORTS = {"poll": Poll, "sse": Sse, "socket": Socket}
 async def listen(
     transport: str, client: ApiClient, path: str, after: int | None = None
 ) -> AsyncIterator[Listener]:
-    """An ear that listens by now: to what comes, or from a cursor on."""
+    """Start a listener for new events, or from a cursor on."""
     feed = client.test_app.core.feed
     listener = TRANSPORTS[transport](client, path, feed.head if after is None else after)
     task = await client.test_app.start_waiting(listener.run())

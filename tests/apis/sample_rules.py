@@ -1,4 +1,4 @@
-"""Toy games: one with hands that others must not see, one whose rules fail when told to."""
+"""Sample games: one with hidden hands, and one whose rules fail on request."""
 
 import random
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ State = dict[str, Any]
 
 
 def deal(seats: int, options: Mapping[str, Any], rng: random.Random) -> State:
-    """Three cards each: seat 0 holds 1, 2, 3, seat 1 holds 4, 5, 6, and so on."""
+    """Deal three cards per seat: 1, 2, 3 to seat 0, 4, 5, 6 to seat 1, and so on."""
     hands = [[3 * seat + n for n in (1, 2, 3)] for seat in range(seats)]
     return {"hands": hands, "turn": 0, "table": 0, "gone": []}
 
@@ -26,7 +26,7 @@ def check_legal(state: State, seat: int, turn: Any) -> None:
 
 
 def lay_card(state: State, seat: int, turn: Any) -> State:
-    """A card is laid face down: only who laid it knows which."""
+    """Lay a card face down, visible to its player only."""
     hands = [list(hand) for hand in state["hands"]]
     hands[seat].remove(turn["card"])
     following = (seat + 1) % len(hands)

@@ -1,4 +1,4 @@
-"""Endpoints: who calls, then what is answer, then the handler; and whatever goes wrong."""
+"""Endpoints: authentication, body, handler and errors."""
 
 import asyncio
 import logging

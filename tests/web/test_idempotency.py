@@ -21,7 +21,7 @@ from tests.web.sample_api import make_api, player_in_header
 
 
 def enter(uow: UnitOfWork, *, by: int) -> Player:
-    """A command that makes player_in_header new each time."""
+    """Create another player with each call."""
     if by == 13:
         raise DomainError(ErrorCode.NOT_MEMBER)
     return create_guest(uow, name="x")[0]
@@ -39,7 +39,7 @@ ROUTES = make_api(
 
 
 async def numbers(server, *asked) -> list[bytes]:
-    """What these requests were answered, one after another: (method, path, body, who, key)."""
+    """Return the bodies for requests sent in turn: (method, path, body, player, key)."""
     answers = []
     for method, path, body, who, key in asked:
         headers = {"Player": who} | ({"Idempotency_Key": key} if key else {})
