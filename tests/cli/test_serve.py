@@ -12,6 +12,18 @@ from coalserver.storage.data_directory import DataDirectory
 from tests.processes import TIMEOUT_SECONDS, command, environment, run_server, tags
 
 
+def run_to_end(*args):
+    """Run a server that is expected to end by itself and return the ended process."""
+    return subprocess.run(
+        command(*args),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+        env=environment(),
+    )
+
+
 def test_running_server_answers_with_the_same_message(line, data):
     with run_server(data):
         refused = line("game", "add", "noughts", "--json")
@@ -24,14 +36,7 @@ def test_running_server_answers_with_the_same_message(line, data):
 
 def test_second_server_on_the_same_data_fails(line, data):
     with run_server(data) as first:
-        again = subprocess.run(
-            command("--port", "0", "--data", str(data)),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            env=environment(),
-        )
+        again = run_to_end("--port", "0", "--data", str(data))
         assert (again.returncode, again.stdout) == (1, "")
         assert f"{data} is in use by process {first.process.pid}" in again.stderr
         assert tags(line) == ["noughts"]
@@ -77,14 +82,7 @@ def test_server_prints_its_url_and_how_to_stop(data):
 def test_port_in_use_is_reported_in_one_line(line, data, tmp_path):
     with run_server(data) as server:
         port = server.url.rpartition(":")[2]
-        again = subprocess.run(
-            command("--port", port, "--data", str(tmp_path / "other")),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            env=environment(),
-        )
+        again = run_to_end("--port", port, "--data", str(tmp_path / "other"))
     assert (again.returncode, again.stdout) == (1, "")
     assert f"coalserver: Cannot listen on 127.0.0.1:{port}: " in again.stderr
     assert "Traceback" not in again.stderr

@@ -19,6 +19,13 @@ from coalserver.domain.play.roster import Roster
 
 #: The current time in these tests.
 NOW = 1000.0
+#: Who kicks whom in vain where 1 is the host and 2 the other member, with the error.
+IMPOSSIBLE_KICKS = [
+    (2, 1, ErrorCode.NOT_HOST),
+    (3, 2, ErrorCode.NOT_MEMBER),
+    (1, 1, ErrorCode.CANNOT_KICK_SELF),
+    (1, 3, ErrorCode.TARGET_NOT_MEMBER),
+]
 
 
 @contextmanager

@@ -121,20 +121,20 @@ ABOUT_SERVERS = tuple(
     name for name in MY_WORLD if name not in ("key", "last_ping", "updated", "created")
 )
 
-PROPERTIES = {
-    "key": SERVER_KEY,
+#: Properties of a new hosted world.
+DEFAULT_PROPERTIES = {
     "server_port": None,
-    "version": "1.7.4",
+    "version": None,
     "memory": "256M",
-    "operator": "gumptionthomas",
+    "operator": None,
     "idle_timeout": 5,
-    "motd": "It's a brave new world out there",
-    "white_list": True,
+    "motd": "A Minecraft Server",
+    "white_list": False,
     "gamemode": 0,
     "force_gamemode": False,
     "level_type": "DEFAULT",
-    "level_seed": "",
-    "generator_settings": "",
+    "level_seed": None,
+    "generator_settings": None,
     # "1", as a text.
     "difficulty": 1,
     "pvp": False,
@@ -152,8 +152,19 @@ PROPERTIES = {
     "spawn_protection": 16,
     "enable_command_block": False,
     "snooper_enabled": True,
-    "resource_pack": "",
+    "resource_pack": None,
     "op_permission_level": 3,
+}
+PROPERTIES = {
+    "key": SERVER_KEY,
+    **DEFAULT_PROPERTIES,
+    "version": "1.7.4",
+    "operator": "gumptionthomas",
+    "motd": "It's a brave new world out there",
+    "white_list": True,
+    "level_seed": "",
+    "generator_settings": "",
+    "resource_pack": "",
 }
 CHANGED = {
     **PROPERTIES,

@@ -7,42 +7,11 @@ import pytest
 
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import TestApp
+from tests.apis.coal.examples import DEFAULT_PROPERTIES
 from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 
 #: What holds of a world of which nothing was said.
-DEFAULTS = {
-    "server_port": None,
-    "version": None,
-    "memory": "256M",
-    "operator": None,
-    "idle_timeout": 5,
-    "motd": "A Minecraft Server",
-    "white_list": False,
-    "gamemode": 0,
-    "force_gamemode": False,
-    "level_type": "DEFAULT",
-    "level_seed": None,
-    "generator_settings": None,
-    "difficulty": 1,
-    "pvp": False,
-    "hardcore": False,
-    "allow_flight": False,
-    "allow_nether": True,
-    "max_build_height": 256,
-    "generate_structures": True,
-    "spawn_npcs": True,
-    "spawn_animals": True,
-    "spawn_monsters": True,
-    "view_distance": 10,
-    "player_idle_timeout": 0,
-    "max_players": 20,
-    "max_world_size": 29999984,
-    "spawn_protection": 16,
-    "enable_command_block": False,
-    "snooper_enabled": True,
-    "resource_pack": None,
-    "op_permission_level": 3,
-}
+DEFAULTS = {**DEFAULT_PROPERTIES, "max_world_size": 29999984}
 BOUNDS = {
     "server_port": (25565, 25575),
     "idle_timeout": (0, 60),

@@ -9,7 +9,15 @@ from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.play.events import LobbyMemberJoined
 from tests.apis.app import ApiClient, TestApp, run_test_app
 from tests.apis.listeners import listen
-from tests.apis.rooms.factories import make_room
+from tests.apis.rooms.factories import make_room, make_room_with_chat, room_row
+
+
+async def make_room_with_ten_of_forty(test_app: TestApp) -> tuple[ApiClient, str]:
+    """Create a room of which only the ten newest of forty messages are still stored."""
+    ann, room = await make_room_with_chat(test_app, 40)
+    test_app.clock.advance(100)
+    await test_app.core.delete_expired_entries(test_app.clock(), 10)
+    return ann, room
 
 
 async def test_feed_of_a_room_delivers_its_events(test_app: TestApp, transport: str) -> None:
@@ -45,17 +53,7 @@ async def test_feed_of_a_game_delivers_events_of_all_its_rooms(
         first = await ann.create_room("noughts", "first", password="p")
         created = await listener.next()
         assert (created["type"], created["roomId"]) == ("room_created", "2")
-        assert created["room"] == {
-            "roomId": 2,
-            "name": "first",
-            "game": "noughts",
-            "numUsers": 1,
-            "maxUsers": 2,
-            "active": True,
-            "private": True,
-            "options": {},
-            "host": ann.user,
-        }
+        assert created["room"] == room_row(ann, roomId=2, name="first")
         await ann.post(first + "/leave")
         assert await listener.types(1) == ["user_leave"]
         gone = {"type": "room_gone", "roomId": "2", "reason": "host_left"}
@@ -119,12 +117,7 @@ async def test_all_waiting_clients_receive_the_same_event(
 
 async def test_cursor_older_than_kept_events_is_reported_as_lost(transport: str) -> None:
     async with run_test_app(tail=5) as test_app:
-        ann = await test_app.sign_in_guest("Ann")
-        room = await make_room(ann)
-        for number in range(40):
-            await ann.send_chat(room, str(number))
-        test_app.clock.advance(100)
-        await test_app.core.delete_expired_entries(test_app.clock(), 10)
+        ann, room = await make_room_with_ten_of_forty(test_app)
         async with listen(transport, ann, room, 3) as listener:
             assert [(await listener.next())["text"] for _ in range(10)] == [
                 str(number) for number in range(30, 40)
@@ -135,12 +128,7 @@ async def test_cursor_older_than_kept_events_is_reported_as_lost(transport: str)
 @pytest.mark.parametrize("after", [-1, 30])
 async def test_cursor_within_kept_events_is_not_lost(transport: str, after: int) -> None:
     async with run_test_app(tail=5) as test_app:
-        ann = await test_app.sign_in_guest("Ann")
-        room = await make_room(ann)
-        for number in range(40):
-            await ann.send_chat(room, str(number))
-        test_app.clock.advance(100)
-        await test_app.core.delete_expired_entries(test_app.clock(), 10)
+        ann, room = await make_room_with_ten_of_forty(test_app)
         async with listen(transport, ann, room, after) as listener:
             assert (await listener.next())["text"] == "30"
             assert not listener.lost

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.apis.app import ApiClient, TestApp, make_session
+from tests.apis.rooms.factories import room_row
 
 ROOMS = "/games/noughts/rooms"
 
@@ -17,17 +18,7 @@ async def names(client: ApiClient, query: str = "") -> list[str]:
 async def test_row_has_the_documented_members(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     await ann.create_room("noughts", "x", password="p", options={"a": [1]})
-    row = {
-        "roomId": 1,
-        "name": "x",
-        "game": "noughts",
-        "numUsers": 1,
-        "maxUsers": 2,
-        "active": True,
-        "private": True,
-        "options": {"a": [1]},
-        "host": ann.user,
-    }
+    row = room_row(ann, options={"a": [1]})
     assert (await ann.get(ROOMS)).json == [row | {"userInRoom": True}]
     assert (await bob.get(ROOMS)).json == [row | {"userInRoom": False}]
 

@@ -9,6 +9,7 @@ import pytest
 
 from coalserver.web.streaming import event_stream
 from tests.apis.app import TIMEOUT_SECONDS, ApiClient, TestApp
+from tests.apis.rooms.factories import make_room_with_chat
 
 
 @asynccontextmanager
@@ -29,18 +30,8 @@ async def frame(answer: aiohttp.ClientResponse) -> str:
         return (await answer.content.readuntil(b"\n\n")).decode()
 
 
-async def make_room(test_app: TestApp, messages: int = 0) -> tuple[ApiClient, str]:
-    """Create a room with this many chat messages."""
-    await test_app.create_game("free")
-    ann = await test_app.sign_in_guest()
-    room = await ann.create_room("free")
-    for number in range(messages):
-        await ann.send_chat(room, str(number))
-    return ann, room
-
-
 async def test_stream_starts_with_headers_and_a_comment(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
@@ -51,7 +42,7 @@ async def test_stream_starts_with_headers_and_a_comment(test_app: TestApp) -> No
 
 
 async def test_frame_has_id_and_data(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app, 1)
+    ann, room = await make_room_with_chat(test_app, 1)
     polled = await ann.get(room + "/events?after-event-id=0&wait=0")
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
@@ -60,7 +51,7 @@ async def test_frame_has_id_and_data(test_app: TestApp) -> None:
 
 
 async def test_line_breaks_in_a_text_stay_in_one_frame(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
         await ann.send_chat(room, "a\n\ndata: b\u2028c")
@@ -69,7 +60,7 @@ async def test_line_breaks_in_a_text_stay_in_one_frame(test_app: TestApp) -> Non
 
 @pytest.mark.parametrize("query", ["after-event-id=0", "", "after-event-id=5"])
 async def test_last_event_id_takes_precedence_over_the_query(test_app: TestApp, query: str) -> None:
-    ann, room = await make_room(test_app, 5)
+    ann, room = await make_room_with_chat(test_app, 5)
     async with stream(ann, room, query, Last_Event_ID="3") as answer:
         await frame(answer)
         assert (await frame(answer)).startswith("id: 4\n")
@@ -77,20 +68,20 @@ async def test_last_event_id_takes_precedence_over_the_query(test_app: TestApp, 
 
 @pytest.mark.parametrize("last", ["", "x", "-1", "1.5", "²"])
 async def test_invalid_last_event_id_is_ignored(test_app: TestApp, last: str) -> None:
-    ann, room = await make_room(test_app, 5)
+    ann, room = await make_room_with_chat(test_app, 5)
     async with stream(ann, room, "after-event-id=2", Last_Event_ID=last) as answer:
         await frame(answer)
         assert (await frame(answer)).startswith("id: 3\n")
 
 
 async def test_last_event_id_above_the_newest_is_malformed(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with stream(ann, room, Last_Event_ID="99") as answer:
         assert answer.status == 400
 
 
 async def test_stream_reports_lost_events_first(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app, 20)
+    ann, room = await make_room_with_chat(test_app, 20)
     test_app.clock.advance(100)
     await test_app.core.delete_expired_entries(test_app.clock(), 2)
     async with stream(ann, room, "after-event-id=5") as answer:
@@ -102,14 +93,14 @@ async def test_idle_stream_sends_keep_alive_comments(
     test_app: TestApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "KEEP_ALIVE_SECONDS", 1)
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
         assert await frame(answer) == ": \n\n"
 
 
 async def test_ticket_opens_one_stream(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app, 1)
+    ann, room = await make_room_with_chat(test_app, 1)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
     async with stream(test_app.anonymous, room, f"ticket={ticket}") as answer:
         assert answer.status == 200
@@ -130,13 +121,13 @@ async def test_ticket_opens_one_stream(test_app: TestApp) -> None:
 async def test_accept_header_selects_the_stream(
     test_app: TestApp, accept: str, streams: bool
 ) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with stream(ann, room, "wait=0", Accept=accept) as answer:
         assert (answer.content_type == "text/event-stream") is streams
 
 
 async def test_stream_errors_match_those_of_polls(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     rejected = [
         (test_app.anonymous, room, 401),
         (ApiClient(test_app, "nonsense"), room, 403),
@@ -150,7 +141,7 @@ async def test_stream_errors_match_those_of_polls(test_app: TestApp) -> None:
 
 
 async def test_disconnected_stream_is_released(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     waiting = test_app.core.feed.waiter_count()
     async with stream(ann, room, "after-event-id=0") as answer:
         await frame(answer)
@@ -160,6 +151,6 @@ async def test_disconnected_stream_is_released(test_app: TestApp) -> None:
 
 
 async def test_head_opens_no_stream(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     answer = await ann.request("HEAD", room + "/events?wait=0", Accept="text/event-stream")
     assert (answer.status, answer.raw) == (200, b"")

@@ -10,6 +10,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from coalserver.web.streaming.tickets import Tickets
 from tests.apis.app import TIMEOUT_SECONDS, ApiClient, TestApp
+from tests.apis.rooms.factories import make_room_with_chat
 
 
 @asynccontextmanager
@@ -29,18 +30,9 @@ async def receive(opened: ClientWebSocketResponse) -> Any:
     return await opened.receive_json(timeout=TIMEOUT_SECONDS)
 
 
-async def make_room(test_app: TestApp, messages: int = 0) -> tuple[ApiClient, str]:
-    await test_app.create_game("free")
-    ann = await test_app.sign_in_guest()
-    room = await ann.create_room("free")
-    for number in range(messages):
-        await ann.send_chat(room, str(number))
-    return ann, room
-
-
 @pytest.mark.parametrize(("query", "cursor"), [("", -1), ("after-event-id=1", 1)])
 async def test_hello_has_the_cursor(test_app: TestApp, query: str, cursor: int) -> None:
-    ann, room = await make_room(test_app, 3)
+    ann, room = await make_room_with_chat(test_app, 3)
     async with socket(ann, room, query) as opened:
         assert await receive(opened) == {"type": "hello", "cursor": cursor}
         ids = [(await receive(opened))["id"] for _ in range(3 - cursor)]
@@ -48,7 +40,7 @@ async def test_hello_has_the_cursor(test_app: TestApp, query: str, cursor: int) 
 
 
 async def test_message_equals_the_entry_of_a_poll(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app, 1)
+    ann, room = await make_room_with_chat(test_app, 1)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
         assert [await receive(opened)] == await ann.poll_events(room, 0)
@@ -56,7 +48,7 @@ async def test_message_equals_the_entry_of_a_poll(test_app: TestApp) -> None:
 
 @pytest.mark.parametrize("size", [1, 125, 126, 1000])
 async def test_entries_of_any_size_are_complete(test_app: TestApp, size: int) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
         await ann.send_chat(room, "ü" * size)
@@ -64,7 +56,7 @@ async def test_entries_of_any_size_are_complete(test_app: TestApp, size: int) ->
 
 
 async def test_entries_beyond_64_kib_are_complete(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
         options = {"x": ["é"] * 3000}
@@ -75,7 +67,7 @@ async def test_entries_beyond_64_kib_are_complete(test_app: TestApp) -> None:
 
 
 async def test_lost_follows_the_hello(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app, 20)
+    ann, room = await make_room_with_chat(test_app, 20)
     test_app.clock.advance(100)
     await test_app.core.delete_expired_entries(test_app.clock(), 2)
     async with socket(ann, room, "after-event-id=5") as opened:
@@ -85,7 +77,7 @@ async def test_lost_follows_the_hello(test_app: TestApp) -> None:
 
 
 async def test_ping_frame_is_answered(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
         await opened.ping(b"there?")
@@ -94,7 +86,7 @@ async def test_ping_frame_is_answered(test_app: TestApp) -> None:
 
 
 async def test_messages_from_the_client_are_ignored(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
         await opened.send_str("hello?")
@@ -104,7 +96,7 @@ async def test_messages_from_the_client_are_ignored(test_app: TestApp) -> None:
 
 
 async def test_too_large_message_closes_the_connection(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
         await opened.send_str("x" * 5000)
@@ -113,7 +105,7 @@ async def test_too_large_message_closes_the_connection(test_app: TestApp) -> Non
 
 
 async def test_closed_connection_is_released(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     waiting = test_app.core.feed.waiter_count()
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
@@ -122,7 +114,7 @@ async def test_closed_connection_is_released(test_app: TestApp) -> None:
 
 
 async def test_aborted_connection_is_released(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     waiting = test_app.core.feed.waiter_count()
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
@@ -140,7 +132,7 @@ async def handshake_status(client: ApiClient, path: str, query: str = "") -> int
 
 
 async def test_handshake_errors_match_those_of_polls(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     assert await handshake_status(test_app.anonymous, room) == 401
     assert await handshake_status(ApiClient(test_app, "nonsense"), room) == 403
     assert await handshake_status(ann, "/games/free/rooms/9") == 404
@@ -150,7 +142,7 @@ async def test_handshake_errors_match_those_of_polls(test_app: TestApp) -> None:
 
 
 async def test_ticket_opens_one_connection(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
     async with socket(test_app.anonymous, room, f"ticket={ticket}") as opened:
         assert (await receive(opened))["type"] == "hello"
@@ -158,7 +150,7 @@ async def test_ticket_opens_one_connection(test_app: TestApp) -> None:
 
 
 async def test_concurrent_connections_with_one_ticket_open_one(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
 
     async def can_open() -> bool:
@@ -174,14 +166,14 @@ async def test_concurrent_connections_with_one_ticket_open_one(test_app: TestApp
 async def test_ticket_expires_after_thirty_seconds(test_app: TestApp) -> None:
     now = [0.0]
     test_app.app_context.tickets = Tickets(lambda: now[0])
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
     now[0] = 30
     assert await handshake_status(test_app.anonymous, room, f"ticket={ticket}") == 403
 
 
 async def test_ticket_is_invalid_after_its_token_is_revoked(test_app: TestApp) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     bob = await test_app.sign_in_guest("Bob")
     ticket = (await bob.post("/accounts/ticket")).json["ticket"]
     await bob.post("/accounts/logout")
@@ -205,6 +197,6 @@ async def test_ticket_is_accepted_only_by_feeds(test_app: TestApp) -> None:
     ],
 )
 async def test_invalid_handshake_is_malformed(test_app: TestApp, headers: dict[str, str]) -> None:
-    ann, room = await make_room(test_app)
+    ann, room = await make_room_with_chat(test_app)
     answer = await ann.get(room + "/events?wait=0", Upgrade="websocket", **headers)
     assert answer.status_and_error == (400, "request.malformed")

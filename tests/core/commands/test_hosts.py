@@ -1,7 +1,5 @@
 """Hosts: signing in, saying who is welcome, launching, and guests who come."""
 
-import hashlib
-
 import pytest
 
 from coalserver.core import topics
@@ -24,20 +22,10 @@ from coalserver.domain.play.events import RoomMemberLeft
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.host_profile import HostProfile
 from coalserver.domain.play.lobby import CloseReason
-from coalserver.domain.play.player import Player, Token
+from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
+from tests.core.commands.host_players import find_token, make_host
 from tests.domain.builders import raises_code
-
-DAY = 86400
-
-
-def make_host(table):
-    return table.execute(register_host, game="hosts")[0].id
-
-
-def token(table, secret):
-    digest = hashlib.sha256(secret.encode()).hexdigest()
-    return table.state.first(Token, "digest", digest)
 
 
 def test_the_hosts_game_is_made_on_first_use_and_is_nobody_elses(table):
@@ -230,7 +218,7 @@ def test_who_has_no_name_gets_a_player_and_a_token_where_that_is_welcome(table):
     table.execute(launch_room, host_id=host)
     room, guest, secret = table.execute(join_host_unnamed, host_id=host)
     assert (list(room.roster), guest.guest) == ([host, guest.id], True)
-    assert token(table, secret).player == guest.id
+    assert find_token(table, secret).player == guest.id
     assert table.state.get(HostProfile, guest.id) is None
 
 

@@ -1,29 +1,17 @@
 """How a host signs in, bare or with a secret, and how long his tokens are good."""
 
-import hashlib
-
 import pytest
 
 from coalserver.core.commands.hosts import log_in_host, refresh_host_token, register_host
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.player import Token
+from tests.core.commands.host_players import DAY, find_token, make_host
 from tests.domain.builders import raises_code
-
-DAY = 86400
-
-
-def make_host(table):
-    return table.execute(register_host, game="hosts")[0].id
-
-
-def token(table, secret):
-    digest = hashlib.sha256(secret.encode()).hexdigest()
-    return table.state.first(Token, "digest", digest)
 
 
 def test_a_hosts_token_lasts_a_week_whatever_he_does(table):
     host = make_host(table)
-    found = token(table, table.execute(log_in_host, host_id=host))
+    found = find_token(table, table.execute(log_in_host, host_id=host))
     assert found.player == host
     assert not found.is_expired(table.now, table.now + 7 * DAY)
     assert found.is_expired(table.now + 7 * DAY, table.now + 7 * DAY + 1)
@@ -64,16 +52,16 @@ def test_nobody_does_not_sign_in(table):
 
 def test_a_renewed_token_leaves_the_older_one_good(table):
     host = make_host(table)
-    old = token(table, table.execute(log_in_host, host_id=host))
+    old = find_token(table, table.execute(log_in_host, host_id=host))
     table.now += 5 * DAY
-    new = token(table, table.execute(refresh_host_token, token_id=old.id))
+    new = find_token(table, table.execute(refresh_host_token, token_id=old.id))
     assert (new.player, new.created) == (host, table.now)
     assert table.state.get(Token, old.id) == old
 
 
 @pytest.mark.parametrize(("days", "good"), [(7, True), (96, True), (98, False)])
 def test_a_token_that_ended_is_renewed_for_ninety_days(table, days, good):
-    old = token(table, table.execute(log_in_host, host_id=make_host(table)))
+    old = find_token(table, table.execute(log_in_host, host_id=make_host(table)))
     table.now += days * DAY
     if good:
         table.execute(refresh_host_token, token_id=old.id)

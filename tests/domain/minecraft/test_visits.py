@@ -19,14 +19,7 @@ from coalserver.domain.minecraft.visits import (
 )
 from tests.domain.minecraft.log.test_dates import DAY, at
 from tests.domain.minecraft.log.test_parser import NOON, TODAY, parse_text_line
-
-IN, JOINED, LOST, LEFT = (
-    MarkKind.LOGGED_IN,
-    MarkKind.JOINED,
-    MarkKind.CONNECTION_LOST,
-    MarkKind.LEFT,
-)
-STARTING, STOPPING = MarkKind.STARTING, MarkKind.STOPPING
+from tests.domain.minecraft.marks import IN, JOINED, LEFT, LOST, STARTING, STOPPING
 
 
 def mark_at(second: float, kind: MarkKind, sequence: int = 0) -> PresenceMark:

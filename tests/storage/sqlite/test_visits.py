@@ -9,15 +9,8 @@ from coalserver.core.ports import Batch, LineQuery, PageKey, ScreenshotQuery, Vi
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, build_visits
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
+from tests.domain.minecraft.marks import IN, JOINED, LEFT, LOST, STARTING, STOPPING
 from tests.storage.lines import NOON, ids, line_of_mark, make_mark, make_screenshot
-
-IN, JOINED, LOST, LEFT = (
-    MarkKind.LOGGED_IN,
-    MarkKind.JOINED,
-    MarkKind.CONNECTION_LOST,
-    MarkKind.LEFT,
-)
-STARTING, STOPPING = MarkKind.STARTING, MarkKind.STOPPING
 
 
 async def write(store, *marks, world=1):
