@@ -6,8 +6,9 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.commands import members
+from coalserver.core.commands.members import TOUCH_SECONDS
 from coalserver.core.commands.messages import send_action
-from coalserver.core.commands.rooms import TOUCH_SECONDS, join_room, take_turn
+from coalserver.core.commands.rooms import join_room, take_turn
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, Target
 from coalserver.domain.play.events import (
