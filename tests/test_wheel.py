@@ -1,4 +1,4 @@
-"""The wheel: what `pip install .` gives serves pages with nothing of the checkout about."""
+"""The wheel, installed without the checkout."""
 
 import shutil
 import subprocess
@@ -72,7 +72,7 @@ def script(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return there / "bin" / "coalserver"
 
 
-def test_it_has_every_page_and_asset(wheel, copy):
+def test_wheel_has_all_templates_and_assets(wheel, copy):
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     for folder in ("static", "templates"):
@@ -82,14 +82,14 @@ def test_it_has_every_page_and_asset(wheel, copy):
             assert f"coalserver/{path.relative_to(copy).as_posix()}" in packed
 
 
-def test_it_has_the_texts_of_every_language(wheel, copy):
+def test_wheel_has_all_translations(wheel, copy):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.endswith(".po")}
     there = {path.relative_to(copy).as_posix() for path in (copy / "coalserver").rglob("*.po")}
     assert there and packed == there
 
 
-def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel, copy):
+def test_wheel_has_all_modules_and_nothing_else(wheel, copy):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     # What is served for others to run is an asset.
@@ -98,7 +98,7 @@ def test_it_has_every_module_and_nothing_else_of_the_checkout(wheel, copy):
     assert packed == there, "is every package in setup.cfg, and every __init__.py there?"
 
 
-def test_installed_elsewhere_it_serves_pages_and_assets(script, tmp_path):
+def test_installed_server_serves_pages_and_assets(script, tmp_path):
     with run_server(tmp_path / "data", cwd=tmp_path, run=(str(script),)) as server:
         assert b"<!doctype html>" in fetched(server.url + "/").lower()
         style = fetched(server.url + "/static/css/site.css")
@@ -113,7 +113,7 @@ def fetched(url: str) -> bytes:
     return body
 
 
-def test_installed_elsewhere_it_runs_its_own_code(script, tmp_path):
+def test_installed_server_runs_the_installed_code(script, tmp_path):
     python = script.with_name("python")
     code = "import coalserver; print(coalserver.__file__)"
     said = subprocess.run(

@@ -1,4 +1,4 @@
-"""Pictures: what is kept of an upload, and what is not taken."""
+"""Uploaded images: stored variants, rejected uploads and signatures."""
 
 import asyncio
 import io
@@ -60,7 +60,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-async def test_a_picture_is_kept_in_its_format_small_and_blurred(pictures, tmp_path, format):
+async def test_image_is_stored_as_original_small_and_blurred(pictures, tmp_path, format):
     said = await pictures.save(make_picture(format))
     assert (said.type, said.width, said.height) == (f"image/{format.lower()}", 640, 400)
     assert kept(pictures, said.code).size == (640, 400)
@@ -72,7 +72,7 @@ async def test_a_picture_is_kept_in_its_format_small_and_blurred(pictures, tmp_p
     assert len(files(tmp_path)) == 3
 
 
-async def test_the_blurred_version_is_blurred(pictures):
+async def test_blurred_variant_is_blurred(pictures):
     said = await pictures.save(make_picture())
     sharp, blurred = kept(pictures, said.code), kept(pictures, said.code, "blurred").convert("RGB")
     assert sharp.getpixel((5, 199)) == RED and sharp.getpixel((5, 200)) == BLUE
@@ -81,7 +81,7 @@ async def test_the_blurred_version_is_blurred(pictures):
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8, 2, 99])
-async def test_a_picture_is_turned_upright_and_says_nothing_of_the_camera(pictures, orientation):
+async def test_image_is_upright_and_without_metadata(pictures, orientation):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     exif[ExifTags.Base.Make] = "Secret camera"
@@ -98,7 +98,7 @@ async def test_a_picture_is_turned_upright_and_says_nothing_of_the_camera(pictur
         assert kept(pictures, said.code).getpixel((5, 5))[2] > 200
 
 
-async def test_text_in_a_png_is_left_out(pictures):
+async def test_text_chunks_of_a_png_are_dropped(pictures):
     about = PngInfo()
     about.add_text("Author", "Secret")
     said = await pictures.save(make_picture(pnginfo=about))
@@ -107,14 +107,14 @@ async def test_text_in_a_png_is_left_out(pictures):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
-async def test_pixels_of_any_kind_are_taken(pictures, mode):
+async def test_every_pixel_mode_is_accepted(pictures, mode):
     image = Image.new(mode, (20, 10))
     out = io.BytesIO()
     image.save(out, "PNG")
     assert (await pictures.save(out.getvalue())).width == 20
 
 
-async def test_of_what_moves_the_first_picture_is_kept(pictures):
+async def test_first_frame_of_an_animation_is_stored(pictures):
     frames = [Image.new("RGB", (20, 10), colour) for colour in (RED, BLUE)]
     for format in ("PNG", "WEBP"):
         out = io.BytesIO()
@@ -135,21 +135,21 @@ async def test_of_what_moves_the_first_picture_is_kept(pictures):
         make_picture("TIFF"),
     ],
 )
-async def test_what_is_no_picture_of_our_kinds_is_not_taken(pictures, tmp_path, raw):
+async def test_other_formats_are_rejected(pictures, tmp_path, raw):
     with pytest.raises(InvalidImage) as refused:
         await pictures.save(raw)
     assert refused.value.code == "kind"
     assert not (tmp_path / "screenshots").exists()
 
 
-async def test_half_a_picture_is_not_taken(pictures):
+async def test_truncated_image_is_rejected(pictures):
     raw = make_picture("JPEG")
     with pytest.raises(InvalidImage) as refused:
         await pictures.save(raw[: len(raw) // 2])
     assert refused.value.code == "damaged"
 
 
-async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictures):
+async def test_image_with_too_many_pixels_is_not_decoded(pictures):
     for size in ((12_000, 12_000), (7680, 4320), (20_000, 2)):
         bomb = io.BytesIO()
         Image.new("1", size).save(bomb, "PNG")
@@ -159,19 +159,19 @@ async def test_a_picture_that_would_fill_the_memory_is_not_even_looked_at(pictur
         assert refused.value.code == "pixels"
 
 
-async def test_a_picture_of_a_5k_screen_is_taken(pictures):
+async def test_image_of_a_5k_screen_is_accepted(pictures):
     said = await pictures.save(make_picture("JPEG", (5120, 2880)))
     assert (said.width, said.height) == (5120, 2880)
 
 
-def test_what_a_format_cannot_hold_is_refused():
+def test_image_too_large_for_its_format_is_rejected():
     with pytest.raises(InvalidImage) as refused:
         encode(Image.new("RGB", (17_000, 1)), "webp")
     assert refused.value.code == "pixels"
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-async def test_damage_of_any_kind_is_a_picture_or_none(pictures, format):
+async def test_any_damage_is_accepted_or_rejected(pictures, format):
     chance, whole = random.Random(format), make_picture(format, (60, 40))
     for _ in range(150):
         raw = bytearray(whole)
@@ -184,7 +184,7 @@ async def test_damage_of_any_kind_is_a_picture_or_none(pictures, format):
         assert pictures.find_file(said.code, "original")
 
 
-async def test_removed_is_removed_and_others_stay(pictures, tmp_path):
+async def test_delete_removes_the_files_of_one_image(pictures, tmp_path):
     one, other = await asyncio.gather(
         pictures.save(make_picture()), pictures.save(make_picture("JPEG"))
     )
@@ -194,7 +194,7 @@ async def test_removed_is_removed_and_others_stay(pictures, tmp_path):
     assert len(files(tmp_path)) == 3 and pictures.find_file(other.code, "small")
 
 
-async def test_what_no_screenshot_names_is_swept(pictures, tmp_path):
+async def test_orphaned_files_are_deleted(pictures, tmp_path):
     assert await pictures.delete_orphans(set()) == 0
     one, other = await pictures.save(make_picture()), await pictures.save(make_picture())
     (tmp_path / "screenshots" / f".{one.code}-small.webp.part").write_bytes(b"half")
@@ -213,11 +213,11 @@ async def test_what_no_screenshot_names_is_swept(pictures, tmp_path):
 
 @pytest.mark.parametrize("code", ["", "..", "../keys/coal", CODE[1:], CODE + "/x", CODE + "\n"])
 @pytest.mark.parametrize("kind", [*KINDS, "other"])
-def test_no_name_leads_anywhere_else(pictures, code, kind):
+def test_code_cannot_leave_the_folder(pictures, code, kind):
     assert pictures.find_file(code, kind) is None
 
 
-def test_a_pass_is_good_for_its_picture_for_a_day_or_two(pictures, clock):
+def test_signature_is_valid_for_one_image_for_one_to_two_days(pictures, clock):
     first = pictures.sign(CODE)
     assert pictures.verify(CODE, first) and not pictures.verify("1" * 32, first)
     clock.now += 86_399

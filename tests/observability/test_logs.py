@@ -1,4 +1,4 @@
-"""The log: one line a message, in words or as JSON, on standard error."""
+"""The log as text and as JSON."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ def fail(said: str) -> None:
         log.exception("It broke")
 
 
-def test_a_message_is_one_line_with_its_time_level_and_place(capsys):
+def test_text_line_has_time_level_and_logger(capsys):
     with configure_logging("info", "text"):
         log.info("Recovered %d rooms", 3)
     moment, rest = capsys.readouterr().err.split(" ", 1)
@@ -25,21 +25,21 @@ def test_a_message_is_one_line_with_its_time_level_and_place(capsys):
     assert len(moment) == len("2026-07-30T12:00:00.000Z")
 
 
-def test_what_a_client_calls_itself_does_not_make_lines_of_its_own(capsys):
+def test_control_characters_do_not_start_a_new_line(capsys):
     with configure_logging("info", "text"):
         log.info("Hello %s", "you\n2026 critical fake\x1b[31m\u2028")
     assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize(("level", "count"), [("debug", 4), ("warning", 2), ("error", 1)])
-def test_less_serious_messages_are_left_out(capsys, level, count):
+def test_messages_below_the_level_are_dropped(capsys, level, count):
     with configure_logging(level, "text"):
         for say in (log.debug, log.info, log.warning, log.error):
             say("x")
     assert capsys.readouterr().err.count("\n") == count
 
 
-def test_as_json_every_line_is_an_object_with_its_cause(capsys):
+def test_json_line_has_the_traceback(capsys):
     with configure_logging("info", "json"):
         log.warning("Hello %s", "you\nthere")
         fail("bad")
@@ -50,7 +50,7 @@ def test_as_json_every_line_is_an_object_with_its_cause(capsys):
     assert second["cause"].endswith("ValueError: bad")
 
 
-def test_as_text_a_cause_follows_its_line(capsys):
+def test_traceback_follows_the_text_line(capsys):
     with configure_logging("info", "text"):
         fail("bad")
     lines = capsys.readouterr().err.splitlines()
@@ -58,7 +58,7 @@ def test_as_text_a_cause_follows_its_line(capsys):
     assert lines[-1] == "ValueError: bad"
 
 
-def test_afterwards_everything_is_as_before(capsys):
+def test_logging_is_restored_afterwards(capsys):
     root = logging.getLogger()
     before = root.level, root.handlers[:]
     with configure_logging("error", "text"):

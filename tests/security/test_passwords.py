@@ -1,4 +1,4 @@
-"""Passwords: what is kept proves what was said, and nothing else."""
+"""Password hashes and their verification."""
 
 import asyncio
 import threading
@@ -36,34 +36,34 @@ class Counting(PasswordHasher):
         return super().verify(hash, password)
 
 
-async def test_the_password_itself_is_proved_and_no_other(passwords):
+async def test_only_the_right_password_is_verified(passwords):
     kept = await passwords.hash("correct horse")
     assert await passwords.verify(kept, "correct horse") == VerifyResult(True)
     assert await passwords.verify(kept, "correct hors") == VerifyResult(False)
     assert await passwords.verify(kept, "") == VerifyResult(False)
 
 
-async def test_the_profile_is_the_one_we_decided_on(passwords):
+async def test_hash_has_the_documented_parameters(passwords):
     assert (await passwords.hash("x")).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-async def test_the_same_password_is_kept_differently_each_time(passwords):
+async def test_hashes_of_the_same_password_differ(passwords):
     assert await passwords.hash("same") != await passwords.hash("same")
 
 
-async def test_a_hash_of_an_older_profile_comes_with_a_new_one(passwords):
+async def test_outdated_hash_is_rehashed(passwords):
     proof = await passwords.verify(WEAK.hash("old"), "old")
     assert proof.ok and proof.rehash is not None
     assert not HASHER.check_needs_rehash(proof.rehash)
     assert await passwords.verify(proof.rehash, "old") == VerifyResult(True)
 
 
-async def test_a_wrong_password_never_brings_a_new_hash(passwords):
+async def test_wrong_password_is_not_rehashed(passwords):
     assert await passwords.verify(WEAK.hash("old"), "new") == VerifyResult(False)
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-async def test_nobody_is_proved_with_the_same_work_and_always_fails(nothing):
+async def test_missing_account_takes_the_same_work_and_fails(nothing):
     hasher = Counting()
     passwords = PasswordService(hasher)
     assert await passwords.verify(nothing, "nobody") == VerifyResult(False)
@@ -72,7 +72,7 @@ async def test_nobody_is_proved_with_the_same_work_and_always_fails(nothing):
     passwords.close()
 
 
-async def test_two_are_proved_at_once_and_the_rest_wait():
+async def test_two_passwords_are_verified_at_once():
     hasher = Counting()
     passwords = PasswordService(hasher)
     kept = hasher.hash("together")

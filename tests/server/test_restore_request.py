@@ -1,4 +1,4 @@
-"""A server that runs and is asked, on its pages, to put a backup back."""
+"""Restores of a running server, requested on its pages."""
 
 import json
 import re
@@ -137,7 +137,7 @@ def site(line: CommandLine, data: Path) -> Iterator[Site]:
         yield Site(server, root, line, data, backup, token, heard.headers["X-Event-Cursor"])
 
 
-def test_a_backup_is_put_back_and_the_server_begins_again_by_itself(site):
+def test_restore_restarts_the_server(site):
     said = site.root.visit(f"/admin/backups/{site.backup}/restore")
     assert said.status == 200 and "starts again by itself" in said.words
     answer = site.restores()
@@ -153,7 +153,7 @@ def test_a_backup_is_put_back_and_the_server_begins_again_by_itself(site):
     assert tags(site.line, "--data", str(replaced)) == ["noughts", "go"]
 
 
-def test_whoever_listened_is_told_what_he_has_lost_and_no_id_comes_twice(site):
+def test_restore_reports_lost_events_and_ids_stay_unique(site):
     site.restores()
     site.until(lambda: not site.has("go"))
     path = f"/games/noughts/rooms/events?wait=0&after-event-id={site.cursor}"
@@ -164,7 +164,7 @@ def test_whoever_listened_is_told_what_he_has_lost_and_no_id_comes_twice(site):
     assert made.headers["Location"].endswith("/2")
 
 
-def test_a_backup_that_is_sent_in_is_put_back(site):
+def test_uploaded_backup_is_restored(site):
     content = site.root.sends(f"/admin/backups/{site.backup}/download").raw
     site.root.sends(f"/admin/backups/{site.backup}/remove")
     sent = site.root.uploads(content)
@@ -175,7 +175,7 @@ def test_a_backup_that_is_sent_in_is_put_back(site):
     site.until(lambda: not site.has("go"))
 
 
-def test_a_backup_that_is_damaged_changes_nothing(site):
+def test_damaged_backup_changes_nothing(site):
     file = site.data / "backups" / site.backup
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -187,7 +187,7 @@ def test_a_backup_that_is_damaged_changes_nothing(site):
     assert "put the backup" not in site.root.visit("/admin/log").words
 
 
-def test_a_backup_that_cannot_be_put_back_leaves_all_and_says_so(site):
+def test_failed_restore_keeps_the_data_and_shows_the_error(site):
     (site.data / "keys" / "dangling").symlink_to("/no/such/key")
     pid = site.server.process.pid
     assert site.restores().status == 200
@@ -198,13 +198,13 @@ def test_a_backup_that_cannot_be_put_back_leaves_all_and_says_so(site):
     assert not site.replaced() and not list(site.data.glob("scratch-*"))
 
 
-def test_a_server_that_is_to_end_meanwhile_restores_and_ends(site):
+def test_server_stopped_during_a_restore_restores_and_exits(site):
     assert site.restores().status == 200
     assert site.server.stop() == 0
     assert tags(site.line) == ["noughts"]
 
 
-def test_a_server_that_is_killed_meanwhile_has_the_old_or_the_new(site):
+def test_server_killed_during_a_restore_has_old_or_new_data(site):
     assert site.restores().status == 200
     site.server.stop(signal.SIGKILL)
     found = tags(site.line)
@@ -213,7 +213,7 @@ def test_a_server_that_is_killed_meanwhile_has_the_old_or_the_new(site):
         assert tags(site.line) == found
 
 
-def test_two_admins_who_ask_at_once_restore_once(site):
+def test_concurrent_restores_run_once(site):
     seal = site.root.seal("/admin/games")
     body = urlencode({"csrf_token": seal}).encode()
     path = f"/admin/backups/{site.backup}/restore"

@@ -1,4 +1,4 @@
-"""A data directory, and a file into which it is backed up and from which it is restored."""
+"""A data directory and functions that back it up and restore it."""
 
 import io
 import json
@@ -28,33 +28,33 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "backup.tar"
 
 
-async def at_desk(home: DataDirectory, work: Callable[[AdminContext], Any]) -> Any:
+async def in_context(home: DataDirectory, work: Callable[[AdminContext], Any]) -> Any:
     with home.lock():
-        async with open_offline(Config(), home) as desk:
-            return await work(desk)
+        async with open_offline(Config(), home) as context:
+            return await work(context)
 
 
 async def add(home: DataDirectory, tag: str) -> int:
-    made = await at_desk(home, lambda desk: desk.core.execute(add_game, tag=tag))
+    made = await in_context(home, lambda context: context.core.execute(add_game, tag=tag))
     return int(made["game_id"])
 
 
 async def tags(home: DataDirectory) -> list[str]:
-    async def listed(desk: AdminContext) -> list[str]:
-        return [game.tag for game in desk.core.query(all_games)]
+    async def listed(context: AdminContext) -> list[str]:
+        return [game.tag for game in context.core.query(all_games)]
 
-    return list(await at_desk(home, listed))
+    return list(await in_context(home, listed))
 
 
 async def counters(home: DataDirectory) -> dict[Counter, int]:
-    async def counted(desk: AdminContext) -> dict[Counter, int]:
-        return dict(desk.core.state.counters)
+    async def counted(context: AdminContext) -> dict[Counter, int]:
+        return dict(context.core.state.counters)
 
-    return dict(await at_desk(home, counted))
+    return dict(await in_context(home, counted))
 
 
 async def backup(home: DataDirectory, file: Path) -> Any:
-    return await at_desk(home, lambda desk: archive.backup(desk.home, desk.store, file))
+    return await in_context(home, lambda context: archive.backup(context.home, context.store, file))
 
 
 async def restore(home: DataDirectory, file: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What tests put into stores."""
+"""Values and entries for stores."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def make_entry(id: int, *topics: Topic, at: float = 0.0) -> Entry:
 
 
 async def write_entries(store: Store, *entries: Entry) -> None:
-    """Write entries as the ledger would, with the counter that goes with them."""
+    """Write entries and their counter, as the batch writer does."""
     await store.write(Batch(entries=list(entries), counters={"entry": entries[-1].id + 1}))
 
 

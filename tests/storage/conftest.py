@@ -1,4 +1,4 @@
-"""Every kind of store, in a place that can be opened again and again."""
+"""Fixtures: every kind of store, at a place where it can be opened again."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path

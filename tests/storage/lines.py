@@ -1,4 +1,4 @@
-"""Lines, visits and screenshots as tests put them into stores."""
+"""Lines, visits and screenshots for stores."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Any value of a dataclass, for hypothesis, by the types of its fields. What a test keeps must be of these."""
+"""Hypothesis strategies for dataclasses, by the types of their fields."""
 
 import dataclasses
 import types

@@ -1,4 +1,4 @@
-"""Backups: what was kept comes back, and no id comes twice."""
+"""Backup and restore: data, keys, counters and interruptions."""
 
 import json
 import tarfile
@@ -18,12 +18,12 @@ from coalserver.server.admin import AdminContext
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.storage.backups import (
     add,
-    at_desk,
     backup,
     counters,
     everything,
     file,
     home,
+    in_context,
     restore,
     tags,
 )
@@ -31,7 +31,7 @@ from tests.storage.backups import (
 __all__ = ["file", "home"]
 
 
-async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home, file):
+async def test_backup_is_a_tar_with_manifest_database_and_keys(home, file):
     await add(home, "chess")
     said = await backup(home, file)
     assert said == {"file": str(file), "bytes": file.stat().st_size}
@@ -48,7 +48,7 @@ async def test_a_backup_is_a_tar_with_a_manifest_the_database_and_the_keys(home,
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_backup_replaces_nothing(home, file):
+async def test_backup_does_not_overwrite_a_file(home, file):
     await add(home, "chess")
     file.write_bytes(b"precious")
     with pytest.raises(OperatorError, match="exists already"):
@@ -56,7 +56,7 @@ async def test_a_backup_replaces_nothing(home, file):
     assert file.read_bytes() == b"precious"
 
 
-async def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(home, tmp_path):
+async def test_failed_backup_raises_and_leaves_no_file(home, tmp_path):
     await add(home, "chess")
     before = set(everything(home))
     with pytest.raises(OperatorError, match="cannot be written: No such file or directory"):
@@ -64,7 +64,7 @@ async def test_a_backup_that_cannot_be_written_says_so_and_leaves_nothing(home, 
     assert set(everything(home)) == before
 
 
-async def test_what_was_kept_comes_back_with_its_keys_and_the_old_is_kept(home, file):
+async def test_restore_brings_back_data_and_keys_and_keeps_the_replaced(home, file):
     await add(home, "chess")
     key = (home.keys / "passwords").read_bytes()
     await backup(home, file)
@@ -82,7 +82,7 @@ async def test_what_was_kept_comes_back_with_its_keys_and_the_old_is_kept(home, 
     assert (kept / "keys" / "passwords").read_bytes() == b"x" * 32
 
 
-async def test_each_restore_keeps_what_it_replaced(home, file):
+async def test_each_restore_keeps_the_replaced_data(home, file):
     await add(home, "chess")
     await backup(home, file)
     kept = {(await restore(home, file))["kept"] for _ in range(3)}
@@ -90,7 +90,7 @@ async def test_each_restore_keeps_what_it_replaced(home, file):
     assert all((Path(path) / "coalserver.sqlite3").is_file() for path in kept)
 
 
-async def test_a_backup_comes_back_where_nothing_was(home, file, tmp_path):
+async def test_restore_into_an_empty_directory(home, file, tmp_path):
     await add(home, "chess")
     await backup(home, file)
     other = DataDirectory(tmp_path / "other")
@@ -98,7 +98,7 @@ async def test_a_backup_comes_back_where_nothing_was(home, file, tmp_path):
     assert await tags(other) == ["chess"]
 
 
-async def test_no_id_comes_twice_after_a_restore(home, file):
+async def test_ids_are_not_issued_twice_after_a_restore(home, file):
     await add(home, "chess")
     await backup(home, file)
     last = [await add(home, tag) for tag in ("go", "hex")][-1]
@@ -107,7 +107,7 @@ async def test_no_id_comes_twice_after_a_restore(home, file):
     assert await tags(home) == ["chess", "shogi"]
 
 
-async def test_counters_of_the_backup_that_are_higher_stay(home, file, tmp_path):
+async def test_higher_counters_of_the_backup_are_kept(home, file, tmp_path):
     for tag in ("chess", "go", "hex"):
         await add(home, tag)
     await backup(home, file)
@@ -117,7 +117,7 @@ async def test_counters_of_the_backup_that_are_higher_stay(home, file, tmp_path)
     assert await counters(other) == {**await counters(home), AuditEntry: 1}
 
 
-async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, file):
+async def test_unreadable_replaced_database_is_kept_and_counters_leap(home, file):
     await add(home, "chess")
     before = await counters(home)
     await backup(home, file)
@@ -130,7 +130,7 @@ async def test_a_replaced_file_nobody_can_read_is_kept_and_passed_by_far(home, f
     assert await tags(home) == ["chess"]
 
 
-async def test_what_a_crash_left_beside_the_replaced_file_does_not_come_along(home, file):
+async def test_wal_of_the_replaced_database_is_deleted(home, file):
     await add(home, "chess")
     await backup(home, file)
     _, wal, shm = home.database_files()
@@ -143,7 +143,7 @@ async def test_what_a_crash_left_beside_the_replaced_file_does_not_come_along(ho
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
-async def test_a_restore_that_was_cut_off_is_finished_at_the_next_lock(home, file, moved):
+async def test_interrupted_restore_is_completed_at_the_next_lock(home, file, moved):
     await add(home, "chess")
     await backup(home, file)
     await add(home, "go")
@@ -156,23 +156,23 @@ async def test_a_restore_that_was_cut_off_is_finished_at_the_next_lock(home, fil
     assert not (home.path / "restored").exists()
 
 
-async def test_cursors_from_after_the_backup_are_told_what_they_have_lost(home, file):
-    async def played(desk: AdminContext) -> int:
-        await desk.core.execute(create_guest, name="Ann")
-        await desk.core.execute(open_lobby, game="chess", player_id=1, name="x")
-        return desk.core.feed.head
+async def test_cursor_from_after_the_backup_reports_a_gap(home, file):
+    async def played(context: AdminContext) -> int:
+        await context.core.execute(create_guest, name="Ann")
+        await context.core.execute(open_lobby, game="chess", player_id=1, name="x")
+        return context.core.feed.head
 
-    async def feed(desk: AdminContext) -> Feed:
-        return desk.core.feed
+    async def feed(context: AdminContext) -> Feed:
+        return context.core.feed
 
     await add(home, "chess")
-    kept = await at_desk(home, played)
+    kept = await in_context(home, played)
     await backup(home, file)
-    await at_desk(
-        home, lambda desk: desk.core.execute(members.leave, kind=Lobby, id=1, player_id=1)
+    await in_context(
+        home, lambda context: context.core.execute(members.leave, kind=Lobby, id=1, player_id=1)
     )
-    seen = (await at_desk(home, feed)).head
+    seen = (await in_context(home, feed)).head
     await restore(home, file)
-    after = await at_desk(home, feed)
+    after = await in_context(home, feed)
     told = [cursor for cursor in range(kept, after.head + 1) if after.has_gap(cursor)]
     assert told == list(range(kept + 1, seen + 1))

@@ -1,4 +1,4 @@
-"""A restore that cannot be done changes nothing: of what is damaged, cut off, or no backup of ours."""
+"""Restores of damaged, truncated and foreign files change nothing."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.storage.backups import add, backup, everything, file, home, packed, r
 __all__ = ["file", "home"]
 
 
-async def test_a_restore_that_cannot_keep_the_old_file_changes_nothing(home, file):
+async def test_restore_that_cannot_copy_the_old_data_changes_nothing(home, file):
     await add(home, "chess")
     await backup(home, file)
     (home.keys / "dangling").symlink_to("/no/such/key")
@@ -22,7 +22,7 @@ async def test_a_restore_that_cannot_keep_the_old_file_changes_nothing(home, fil
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.1, 0.5, 0.8])
-async def test_a_backup_that_was_cut_off_changes_nothing(home, file, share):
+async def test_truncated_backup_changes_nothing(home, file, share):
     await add(home, "chess")
     await backup(home, file)
     content = file.read_bytes()
@@ -33,7 +33,7 @@ async def test_a_backup_that_was_cut_off_changes_nothing(home, file, share):
     assert everything(home) == before
 
 
-async def test_a_backup_with_one_bit_changed_changes_nothing(home, file):
+async def test_backup_with_a_flipped_bit_changes_nothing(home, file):
     await add(home, "chess")
     await backup(home, file)
     content = bytearray(file.read_bytes())
@@ -69,7 +69,7 @@ async def test_a_backup_with_one_bit_changed_changes_nothing(home, file):
         ),
     ],
 )
-async def test_an_archive_that_is_none_of_ours_changes_nothing(home, file, manifest, parts, said):
+async def test_foreign_archive_changes_nothing(home, file, manifest, parts, said):
     await add(home, "chess")
     before = everything(home)
     with pytest.raises(OperatorError, match=said):
@@ -77,7 +77,7 @@ async def test_an_archive_that_is_none_of_ours_changes_nothing(home, file, manif
     assert everything(home) == before
 
 
-async def test_a_sound_archive_with_a_database_that_is_none_changes_nothing(home, file):
+async def test_archive_with_an_invalid_database_changes_nothing(home, file):
     await add(home, "chess")
     no_database = home.path.parent / "none"
     no_database.write_bytes(b"x")
@@ -90,6 +90,6 @@ async def test_a_sound_archive_with_a_database_that_is_none_changes_nothing(home
     assert everything(home) == before
 
 
-async def test_no_file_at_all_is_said(home, file):
+async def test_missing_backup_raises(home, file):
     with pytest.raises(OperatorError, match="cannot be read: No such file or directory"):
         await restore(home, file)

@@ -1,4 +1,4 @@
-"""Backups hold the files of screenshots, and a restore brings them back."""
+"""Screenshots in backups."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from coalserver.server.lifecycle import delete_orphaned_images
 from coalserver.storage import backup as archive
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.media.test_images import make_picture
-from tests.storage.backups import at_desk, backup, file, home, restore
+from tests.storage.backups import backup, file, home, in_context, restore
 
 __all__ = ["file", "home"]
 
@@ -20,33 +20,33 @@ __all__ = ["file", "home"]
 async def hang(home: DataDirectory) -> str:
     """One more screenshot; gives its code."""
 
-    async def hung(desk: AdminContext) -> str:
+    async def hung(context: AdminContext) -> str:
         pictures = ImageStore(home.screenshots, bytes(32), 2**20)
-        world = await desk.core.execute(create_world, name="World")
+        world = await context.core.execute(create_world, name="World")
         picture = await pictures.save(make_picture(size=(60, 40)))
-        await desk.core.execute(
+        await context.core.execute(
             add_screenshot, world_id=world.id, account_id=1, **picture._asdict()
         )
         pictures.close()
         return picture.code
 
-    return str(await at_desk(home, hung))
+    return str(await in_context(home, hung))
 
 
 async def sweep(home: DataDirectory) -> None:
-    async def swept(desk: AdminContext) -> None:
+    async def swept(context: AdminContext) -> None:
         pictures = ImageStore(home.screenshots, bytes(32), 2**20)
-        await delete_orphaned_images(desk.core, pictures)
+        await delete_orphaned_images(context.core, pictures)
         pictures.close()
 
-    await at_desk(home, swept)
+    await in_context(home, swept)
 
 
 def there(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-async def test_screenshots_come_back_and_those_that_are_replaced_are_kept(home, file):
+async def test_restore_brings_back_screenshots_and_keeps_the_replaced(home, file):
     first = await hang(home)
     before = {path.name: path.read_bytes() for path in home.screenshots.iterdir()}
     await backup(home, file)
@@ -61,14 +61,14 @@ async def test_screenshots_come_back_and_those_that_are_replaced_are_kept(home, 
     assert {name.partition("-")[0] for name in kept} == {second}
 
 
-async def test_a_screenshot_that_hangs_is_not_swept(home):
+async def test_image_of_a_screenshot_is_not_an_orphan(home):
     code = await hang(home)
     (home.screenshots / f"{'0' * 32}-small.webp").write_bytes(b"left over")
     await sweep(home)
     assert {name.partition("-")[0] for name in there(home.screenshots)} == {code}
 
 
-async def test_nothing_but_pictures_is_taken_along(home, file, tmp_path):
+async def test_backup_has_image_files_only(home, file, tmp_path):
     await hang(home)
     (home.screenshots / "notes.txt").write_bytes(b"somebody's own")
     await backup(home, file)
@@ -77,7 +77,7 @@ async def test_nothing_but_pictures_is_taken_along(home, file, tmp_path):
     assert there(other.screenshots) == there(home.screenshots) - {"notes.txt"}
 
 
-async def test_a_damaged_picture_in_a_backup_changes_nothing(home, file):
+async def test_damaged_image_in_a_backup_changes_nothing(home, file):
     await hang(home)
     await backup(home, file)
     path = next(home.screenshots.glob("*-original.png"))

@@ -1,4 +1,4 @@
-"""Restores in two steps: what is staged is proved, what is put back knows of it, and what is killed is no mix."""
+"""Staged restores: verification, audit entry and a kill at every step."""
 
 import subprocess
 import sys
@@ -11,28 +11,28 @@ from coalserver.domain.audit import AuditAction
 from coalserver.server.admin import AdminContext
 from coalserver.storage import backup as archive
 from tests.processes import ROOT
-from tests.storage.backups import add, at_desk, backup, everything, file, home, restore
+from tests.storage.backups import add, backup, everything, file, home, in_context, restore
 
 __all__ = ["file", "home"]
 
 
-async def deeds_of(desk: AdminContext) -> Any:
-    return desk.core.query(list_audit_entries, limit=10)[0]
+async def audit_entries(context: AdminContext) -> Any:
+    return context.core.query(list_audit_entries, limit=10)[0]
 
 
-async def test_what_comes_back_knows_that_it_was_put_back_and_who_had_asked(home, file):
+async def test_restored_data_has_an_audit_entry_with_the_actor(home, file):
     await add(home, "chess")
     await backup(home, file)
     await restore(home, file)
     with home.lock():
         await archive.apply_backup(home, await archive.stage(home, file), by=7, name="Ann")
-    found = await at_desk(home, deeds_of)
+    found = await in_context(home, audit_entries)
     assert [(one.id, one.actor, one.actor_name, one.action, one.subject) for one in found] == [
         (2, 7, "Ann", AuditAction.BACKUP_RESTORED, file.name)
     ]
 
 
-async def test_what_was_staged_and_dropped_leaves_nothing(home, file):
+async def test_discarded_staged_backup_leaves_nothing(home, file):
     await add(home, "chess")
     await backup(home, file)
     before = everything(home)
@@ -40,14 +40,14 @@ async def test_what_was_staged_and_dropped_leaves_nothing(home, file):
     assert everything(home) == before
 
 
-async def test_a_backup_says_when_it_was_made_before_it_is_unpacked(home, file):
+async def test_manifest_is_read_without_unpacking(home, file):
     await add(home, "chess")
     await backup(home, file)
     manifest = archive.read_manifest(file)
     assert manifest["made"].endswith("Z") and "coalserver.sqlite3" in manifest["files"]
 
 
-async def test_a_key_that_is_none_is_found_before_anything_changes(home, file):
+async def test_invalid_key_is_found_before_anything_changes(home, file):
     await add(home, "chess")
     (home.keys / "odd").write_bytes(b"short")
     await backup(home, file)
@@ -57,7 +57,7 @@ async def test_a_key_that_is_none_is_found_before_anything_changes(home, file):
     assert caught.value.code == "damaged" and everything(home) == before
 
 
-async def test_a_restore_that_is_killed_leaves_the_old_or_the_new(home, file, tmp_path):
+async def test_killed_restore_leaves_old_or_new_data(home, file, tmp_path):
     await add(home, "chess")
     (home.keys / "mark").write_bytes(b"new" + bytes(29))
     await backup(home, file)

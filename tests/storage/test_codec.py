@@ -1,4 +1,4 @@
-"""Documents: what goes in comes out, whatever the class, and old documents can still be read."""
+"""The codec: every class round-trips, stored names never change, old documents are read."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The data directory: one user at a time, keys that stay, and nothing half written."""
+"""The data directory: lock, keys and temporary files."""
 
 import os
 import subprocess
@@ -23,20 +23,20 @@ def home(tmp_path: Path) -> DataDirectory:
     return DataDirectory(tmp_path / "a" / "data")
 
 
-def test_it_is_made_with_all_above_it_for_its_owner_only(home):
+def test_directory_is_created_with_parents_for_its_owner_only(home):
     with home.lock():
         assert home.path.stat().st_mode & 0o777 == 0o700
     assert not home.is_initialized
 
 
-def test_one_that_is_there_keeps_its_mode(home):
+def test_existing_directory_keeps_its_mode(home):
     home.path.mkdir(parents=True)
     home.path.chmod(0o750)
     with home.lock():
         assert home.path.stat().st_mode & 0o777 == 0o750
 
 
-def test_two_cannot_have_it_and_the_second_is_told_who_does(home):
+def test_second_lock_raises_with_the_process_id(home):
     with (
         home.lock(),
         pytest.raises(DataDirectoryLocked, match=f"in use by process {os.getpid()}"),
@@ -47,7 +47,7 @@ def test_two_cannot_have_it_and_the_second_is_told_who_does(home):
         pass
 
 
-def test_a_number_that_a_dead_process_left_does_not_count(home):
+def test_process_id_of_a_dead_process_is_ignored(home):
     with home.lock():
         pass
     (home.path / "lock").write_text("123456789012345\n")
@@ -55,7 +55,7 @@ def test_a_number_that_a_dead_process_left_does_not_count(home):
         assert (home.path / "lock").read_text() == f"{os.getpid()}\n"
 
 
-def test_the_lock_goes_with_a_process_that_is_killed(home):
+def test_lock_is_released_when_the_process_is_killed(home):
     code = f"""
         import os, pathlib, signal
         from coalserver.storage.data_directory import DataDirectory
@@ -68,7 +68,7 @@ def test_the_lock_goes_with_a_process_that_is_killed(home):
         pass
 
 
-def test_a_key_is_made_once_and_for_its_owner_only(home):
+def test_key_is_created_once_for_its_owner_only(home):
     with home.lock():
         key = home.load_key("passwords")
         assert len(key) == KEY_SIZE
@@ -79,7 +79,7 @@ def test_a_key_is_made_once_and_for_its_owner_only(home):
     assert home.keys.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_key_that_is_damaged_is_not_made_anew(home):
+def test_damaged_key_is_not_replaced(home):
     with home.lock():
         home.load_key("passwords")
         (home.keys / "passwords").write_bytes(b"short")
@@ -87,7 +87,7 @@ def test_a_key_that_is_damaged_is_not_made_anew(home):
             home.load_key("passwords")
 
 
-def test_a_file_that_was_half_written_is_no_file(home):
+def test_partially_written_key_is_ignored(home):
     with home.lock():
         (home.path / ".it.part").write_bytes(b"half")
         write_private(home.path / "it", b"whole")
@@ -95,7 +95,7 @@ def test_a_file_that_was_half_written_is_no_file(home):
         assert not (home.path / ".it.part").exists()
 
 
-def test_scratch_goes_afterwards_and_after_a_crash_at_the_next_lock(home):
+def test_temp_directory_is_deleted_afterwards_or_at_the_next_lock(home):
     with home.lock(), home.temp_directory() as scratch:
         (scratch / "file").write_bytes(b"x")
     assert not scratch.exists()
@@ -105,14 +105,14 @@ def test_scratch_goes_afterwards_and_after_a_crash_at_the_next_lock(home):
         assert not (home.path / "scratch-dead").exists()
 
 
-def test_a_place_that_cannot_be_one_is_said_in_one_sentence(tmp_path):
+def test_directory_that_cannot_be_created_raises(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file" / "data"):
         with pytest.raises(OperatorError, match="cannot be created"), DataDirectory(path).lock():
             pass
 
 
-def test_its_path_stays_when_the_working_directory_changes(tmp_path, monkeypatch):
+def test_path_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     home = DataDirectory(Path("data"))
     monkeypatch.chdir("/")

@@ -75,13 +75,13 @@ def rows(database: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_expected_values_are_those_of_the_kept_data(data: Path) -> None:
+def test_expected_values_cover_every_stored_row(data: Path) -> None:
     assert all(EXPECTED["tables"].values())
     found = rows(data / DATABASE)
     assert {name: EXPECTED[name] for name in found} == found
 
 
-def test_everything_is_shown_as_it_was(data: Path) -> None:
+def test_old_data_directory_is_shown_unchanged(data: Path) -> None:
     same(run(lambda: shown(data, EXPECTED["secrets"])))
 
 
@@ -104,18 +104,18 @@ async def round_trip(data: Path, folder: Path) -> list[dict[str, Any]]:
     reason="quick_check of this SQLite reports a false NULL in table mark, so a backup with rows there is refused",
     strict=True,
 )
-def test_a_backup_of_everything_is_restored_elsewhere(data: Path, tmp_path: Path) -> None:
+def test_backup_of_old_data_is_restored_elsewhere(data: Path, tmp_path: Path) -> None:
     same(run(lambda: round_trip(data, tmp_path)))
 
 
-def test_a_backup_of_all_but_marks_is_restored_elsewhere(data: Path, tmp_path: Path) -> None:
+def test_backup_without_marks_is_restored_elsewhere(data: Path, tmp_path: Path) -> None:
     with sqlite3.connect(data / DATABASE) as db:
         db.execute("DELETE FROM mark")
     db.close()
     same(run(lambda: round_trip(data, tmp_path)))
 
 
-def test_the_kept_backup_is_restored(tmp_path: Path) -> None:
+def test_old_backup_is_restored(tmp_path: Path) -> None:
     file = tmp_path / "backup.tar"
     with gzip.open(KEPT / "backup.tar.gz") as packed, file.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)

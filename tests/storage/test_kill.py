@@ -1,4 +1,4 @@
-"""What was answered is there after `kill -9` at any moment, and no id comes twice."""
+"""Acknowledged changes survive `kill -9` at any moment, and ids are never issued twice."""
 
 import os
 import random
@@ -34,7 +34,7 @@ def run_and_kill(path: Path, after: int) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in lines]
 
 
-async def test_what_was_answered_survives_and_no_id_comes_twice(tmp_path):
+async def test_acknowledged_changes_survive_a_kill_and_ids_are_unique(tmp_path):
     path = tmp_path / "kept.sqlite3"
     answers: list[dict[str, Any]] = []
     for _ in range(KILLS):

@@ -1,4 +1,4 @@
-"""What every store promises of log lines: in their order, once, and found again."""
+"""Log lines in every store: order, filters, pages and digests."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""How an old file becomes a new one, and what is left where it does not."""
+"""Migrations of old files, and their failures."""
 
 import sqlite3
 from contextlib import closing

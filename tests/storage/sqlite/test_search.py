@@ -1,4 +1,4 @@
-"""What people find in what was said: the same in every store, whatever they type."""
+"""Full-text search, equal in every store for any input."""
 
 import pytest
 from hypothesis import example, given, settings

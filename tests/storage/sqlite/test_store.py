@@ -1,4 +1,4 @@
-"""What only a file can do: be old, new, foreign, damaged or full, and be copied while it is in use."""
+"""The SQLite file: old, newer, foreign, damaged and full files, copies and durability."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What every store promises of visits and screenshots: mended by marks in any order, listed newest first."""
+"""Visits and screenshots in every store: marks in any order, lists and pages."""
 
 from dataclasses import replace
 
