@@ -16,7 +16,7 @@ from tests.contracts.pages import outline, seal
 from tests.contracts.program import PATIENCE, Server
 
 FORM = "application/x-www-form-urlencoded"
-#: Headers that clients go by.
+#: Headers that clients rely on.
 HEADERS = (
     "Content-Type", "Location", "WWW-Authenticate", "Allow", "X-Total-Results", "X-Event-Cursor", "X-Events-Lost",
     "Cache-Control", "Content-Disposition", "Access-Control-Allow-Origin", "Access-Control-Allow-Methods",
@@ -27,7 +27,7 @@ HEADERS = (
 
 @dataclass
 class Answer:
-    """What came back."""
+    """A recorded answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,14 +45,14 @@ class Answer:
 
 @dataclass
 class Part:
-    """One part of the recording: a server, and what was asked of it."""
+    """One part of the recording: a server and the requests to it."""
 
     name: str
     server: Server
     http: aiohttp.ClientSession
     normal: Normal
     steps: list[dict[str, Any]] = field(default_factory=list)
-    #: Method and path of every request, as sent: says which routes were asked.
+    #: Method and path of each request as sent, to check that all routes were requested.
     asked: list[str] = field(default_factory=list)
     exposed: set[str] = field(default_factory=set)
     _callers: int = 0
@@ -61,14 +61,14 @@ class Part:
         return self.normal.know(value, name)
 
     def note(self, name: str, what: Any) -> None:
-        """Record something that is no answer of HTTP."""
+        """Record a value that is not an HTTP answer."""
         self.steps.append({"step": name, "answer": self.normal.value(what)})
 
     def url(self, path: str) -> URL:
         return URL(self.server.url + path, encoded=True)
 
     def headers(self, headers: Mapping[str, str] | None, token: str) -> dict[str, str]:
-        """Each request comes from an address of its own, so that no count of failures stops the script."""
+        """Return a new address for each request, so that no failure limit stops the script."""
         self._callers += 1
         given = {
             "X-Forwarded-For": f"10.{self._callers >> 16 & 255}.{self._callers >> 8 & 255}.{self._callers & 255}"
@@ -81,7 +81,7 @@ class Part:
         self, method: str, path: str, body: Any = None, *, token: str = "", headers: Mapping[str, str] | None = None,
         step: str = "", record: bool = True, form: Mapping[str, Any] | None = None, close: bool = False,
     ) -> Answer:  # fmt: skip
-        """Send a request and record the answer. A body that is no bytes is sent as JSON."""
+        """Send a request and record the answer. A body other than bytes is sent as JSON."""
         self.asked.append(f"{method} {path.partition('?')[0]}")
         given = self.headers(headers, token)
         data = body
@@ -118,7 +118,7 @@ class Part:
         return answer
 
     async def well(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
-        """The document of an answer that must be a good one; it is not recorded unless told so."""
+        """Return the JSON of an answer that must succeed; record it only on request."""
         answer = await self.ask(method, path, body, **{"record": False, **how})
         assert answer.status < 400, (method, path, answer.status, answer.raw)
         return json.loads(answer.raw) if answer.raw.strip() else None
@@ -126,7 +126,7 @@ class Part:
     async def stream(
         self, path: str, frames: int, *, token: str = "", headers: Mapping[str, str] | None = None
     ) -> list[str]:
-        """Record the head and the first frames of an event stream, comments left out."""
+        """Record the head and the first frames of an event stream without comments."""
         self.asked.append(f"GET {path.partition('?')[0]}")
         given = self.headers({"Accept": "text/event-stream", **(headers or {})}, token)
         seen: list[str] = []
@@ -156,7 +156,7 @@ class Part:
     async def socket(
         self, path: str, *, token: str = "", headers: Mapping[str, str] | None = None
     ) -> "Wire":
-        """A WebSocket; a refusal is recorded with its status."""
+        """Open a WebSocket; record the status of a failed handshake."""
         self.asked.append(f"WS {path.partition('?')[0]}")
         name = self._asked("WS", path, None)
         try:
@@ -185,7 +185,7 @@ class Part:
             shown["Retry-After"] = "<seconds>"
         exposed = shown.get("Access-Control-Expose-Headers", "")
         if exposed and exposed in self.exposed:
-            # Every answer names the same headers: recorded once, and where they differ.
+            # These headers are equal in all answers: record them once, and where they differ.
             del shown["Access-Control-Expose-Headers"]
         self.exposed.add(exposed)
         return {"status": status, "headers": shown}
@@ -248,6 +248,6 @@ class Wire:
 
 
 def path_of(url: str) -> str:
-    """The path and query of an address."""
+    """Return the path and query of an address."""
     parts = urlsplit(url)
     return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,4 +1,4 @@
-"""The COAL data API: the document's samples in the world they are about, agents, pictures and the feed."""
+"""The COAL data API: the document's samples, agents, pictures and the feed."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ LOGIN = "{name}[/192.0.2.7:5] logged in with entity id 8 at (1.5, 64.0, -2.25)"
 
 
 def png(width: int = 4, height: int = 3) -> bytes:
-    """A small picture."""
+    """Return a small picture."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return (
@@ -42,7 +42,7 @@ def png(width: int = 4, height: int = 3) -> bytes:
 def multipart(
     content: bytes, name: str = "file", kind: str = "image/png", **fields: str
 ) -> aiohttp.MultipartWriter:
-    """A form with a file, its fields first."""
+    """Return a multipart form with a file after its fields."""
     with aiohttp.MultipartWriter("form-data") as form:
         for field, value in fields.items():
             form.append(value).set_content_disposition("form-data", name=field)
@@ -52,7 +52,7 @@ def multipart(
 
 
 async def scene(part: Part) -> dict[str, str]:
-    """The people and worlds of the samples; gives keys and tokens."""
+    """Create the accounts and worlds of the samples and return keys and tokens."""
     thomas = await an_account(part, "t@gmail.com", "--nickname", "thomas", "--admin", "--active")
     await an_account(part, "j@gmail.com", "--nickname", "jennifer", "--active")
     mark = await an_account(part, "m@gmail.com", "--nickname", "mark", "--admin", "--active")

@@ -1,4 +1,4 @@
-"""The command line: names of commands and flags, settings, exit statuses and documents. Not the sentences."""
+"""The command line: names of commands and flags, settings, exit statuses and JSON output, without texts."""
 
 import asyncio
 import re
@@ -8,7 +8,7 @@ from typing import Any
 from tests.contracts.normal import Normal
 from tests.contracts.program import Said, call, serving
 
-#: Groups of commands, with what must be given so that a command is understood.
+#: Groups of commands with their required arguments.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "game add": ("chess", "--name", "Chess", "--min", "2", "--max", "4", "--no-open"),
     "game list": (), "game rotate": ("chess",),
@@ -19,9 +19,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "world pair": ("mill",),
 }  # fmt: skip
 GROUPS = ("game", "account", "token", "world")
-#: Members of documents that hold sentences.
+#: Members of the JSON output that hold texts.
 SENTENCES = frozenset({"error", "command"})
-#: A value that each setting takes, other than its default, and one that it refuses.
+#: A valid value of each setting other than its default, and an invalid one.
 GIVEN: dict[str, tuple[str, str]] = {
     "host": ("127.0.0.2", "a b"), "port": ("0", "65536"), "data": ("elsewhere", ""),
     "base_url": ("https://play.example", "play.example"),
@@ -40,7 +40,7 @@ GIVEN: dict[str, tuple[str, str]] = {
 
 
 class Recording:
-    """Steps of this part; calls of the command line may run side by side."""
+    """Steps of this part; calls of the command line can run concurrently."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ class Recording:
             return await call(*args, cwd=self.folder, **variables)
 
     def said(self, step: str, said: Said) -> None:
-        """Record a document, or only whether something was said."""
+        """Record JSON output, or only whether there was output."""
         try:
             document = said.json
         except ValueError:
@@ -181,7 +181,7 @@ async def settings(part: Recording) -> None:
 
 
 async def everywhere(part: Recording) -> None:
-    """Every setting's flag stands before a command and after it, also where its help leaves it out."""
+    """Check that each setting's flag is accepted before and after a command, also if help omits it."""
     flags = [
         word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)
     ]
@@ -194,7 +194,7 @@ async def everywhere(part: Recording) -> None:
 
 
 async def orders(part: Recording, data: str, about: str) -> None:
-    """Every order once as a document, once in words, and refused."""
+    """Run each command with JSON output, with text output, and with an error."""
     where = ("--data", data)
     for name, given in COMMANDS.items():
         said = await part.do(

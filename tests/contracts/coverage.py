@@ -1,4 +1,4 @@
-"""Which routes were requested: the table of routes is data, written down from the documents of the APIs."""
+"""Coverage of routes. The table of routes is data, taken from the documents of the APIs."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from tests.contracts.tables import table
 
 
 def unasked(asked: Iterable[str]) -> list[str]:
-    """The routes that no request went to."""
+    """Return the routes without a request."""
     requests = set(asked)
     routes = {route: _pattern(route) for route in table("routes")}
     return [

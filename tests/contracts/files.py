@@ -11,12 +11,12 @@ from typing import Any
 from tests.contracts.coal import png
 from tests.contracts.program import call, serving
 
-#: Who wrote the file, and what it is called when it is: anything random in a name.
+#: Random parts of file names, with their placeholders.
 RANDOM = re.compile(r"[0-9a-f]{12,}|\d{8}T\d{6}Z|(?<=screenshots/)[\w-]{16,}")
 
 
 def listed(folder: Path) -> list[str]:
-    """Every file with its mode."""
+    """Return each file with its mode."""
     rows = []
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
@@ -27,7 +27,7 @@ def listed(folder: Path) -> list[str]:
 
 
 def schema(file: Path) -> dict[str, Any]:
-    """What is in the database besides rows."""
+    """Return the schema of the database."""
     with sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True) as db:
         tables = db.execute(
             "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
@@ -40,7 +40,7 @@ def schema(file: Path) -> dict[str, Any]:
 
 
 async def filled(folder: Path, data: Path) -> list[dict[str, Any]]:
-    """What is in a directory while a server runs, with a picture in it, and a backup made meanwhile."""
+    """Record a data directory with a picture while a server runs, and a backup made meanwhile."""
     import aiohttp
 
     steps = []

@@ -1,4 +1,4 @@
-"""Runs the command line many times in little time: a process that has loaded it forks one for each call.
+"""Fast calls of the command line: a process that has loaded it forks a child for each call.
 
 Started as a program with the path of `run.py`. Each line on standard input is a call: `{"id", "args", "cwd",
 "variables", "out", "err"}`, the last two being files to write to; each line on standard output is how one ended:
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def ran(run: str, args: list[str]) -> int:
-    """Run the program in this process; gives its exit status."""
+    """Run the program in this process and return its exit status."""
     sys.argv = [run, *args]
     try:
         runpy.run_path(run, run_name="__main__")
@@ -30,7 +30,7 @@ def ran(run: str, args: list[str]) -> int:
 
 
 def called(run: str, asked: dict[str, Any]) -> None:
-    """Run one call in a child of this process, and say how it ended."""
+    """Run one call in a child process and report its result."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child = os.fork()
     if child == 0:

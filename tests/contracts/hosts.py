@@ -1,4 +1,4 @@
-"""The hosts & sessions API: each operation with each answer of its document, the sync socket, and feeds."""
+"""The hosts & sessions API: each operation with each documented answer, the sync WebSocket, and feeds."""
 
 import re
 from dataclasses import dataclass

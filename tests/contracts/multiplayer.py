@@ -1,4 +1,4 @@
-"""The multiplayer API: the document's samples, each sentence of its error reference, and the realtime socket."""
+"""The multiplayer API: the document's samples, each message of its error reference, and realtime."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from tests.contracts.multiplayer_scenes import (
 )
 from tests.contracts.tables import table
 
-#: What stands in the samples for a request, a room, an action and an update.
+#: Placeholders in the samples for a request, a room, an action and an update.
 REQUEST, LOBBY, ROOM = (
     "f4d90025b5de54e6b1a83940cffb4490", "15b2b6e5f0ba44b5eef77705d120861f", "dc3723848639139113ca240958ba0bf8",
 )  # fmt: skip
@@ -32,7 +32,7 @@ RANKED = (
 
 
 def filled(value: Any, scene: Scene) -> Any:
-    """A body with the numbers of the scene's players."""
+    """Return a body with the player ids of the scene."""
     if isinstance(value, dict):
         return {name: filled(one, scene) for name, one in value.items()}
     return (
@@ -114,7 +114,7 @@ async def leaderboards(part: Part) -> None:
 
 
 async def bodies(part: Part, arena: Arena) -> None:
-    """What may be sent, and how answers are asked for in another form."""
+    """Request each accepted form of bodies and answers."""
     scene = await a_scene(arena)
     host, guest = scene.host, scene.guest
     register = f"/api/game_players.php/register?api_token={arena.api}"

@@ -1,4 +1,4 @@
-"""Games, players and scenes of the multiplayer API: what is so before a request is made."""
+"""Games, players and scenes of the multiplayer API: the state before a request."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +40,7 @@ class Gamer:
         return {"X-Api-Token": self.arena.api, "X-Game-Player-Token": self.key}
 
     async def ask(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
-        """A recorded request."""
+        """Send a recorded request."""
         return await self.arena.part.ask(method, f"/api/{path}", body, headers=self.headers, **how)
 
     async def well(self, method: str, path: str, body: Any = None) -> Any:
@@ -52,7 +52,7 @@ class Gamer:
 
 @dataclass
 class Scene:
-    """Three players of a game, and what they have made."""
+    """Three players of a game and the lobbies and rooms that they created."""
 
     arena: Arena
     host: Gamer
@@ -117,7 +117,7 @@ async def a_scene(arena: Arena) -> Scene:
 
 
 async def prepare(scene: Scene, given: str) -> dict[str, str]:
-    """Do what a request takes for granted; gives what its path and body may name."""
+    """Create the state that a request requires; return the values for its path and body."""
     names = {"request": NOWHERE, "action": NOWHERE}
     if given in ("lobby", "strict lobby", "locked lobby", "lobby by request"):
         await scene.opens_lobby(

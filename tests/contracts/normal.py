@@ -1,10 +1,10 @@
-"""Normalisation: values that differ from run to run become placeholders, and equal values equal placeholders."""
+"""Normalisation: values that differ between runs become placeholders, equal values equal ones."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-#: What a random value looks like, the most particular first. Times before 2024 come from fixed log lines and stay.
+#: Patterns of random values, the most specific first. Times before 2024 are from fixed log lines.
 PATTERNS = (
     ("uuid", r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
     ("agent", r"\bmc-coal-agent-[0-9]{5}\b"),
@@ -25,18 +25,18 @@ FOUND = re.compile(
     "|".join(f"(?P<{name}>{pattern.removeprefix('(?i)')})" for name, pattern in PATTERNS)
 )
 UUID = re.compile(PATTERNS[0][1])
-#: The id that a client has if it asks for none.
+#: The id of a client that requests none.
 CLIENT = re.compile("[A-Za-z0-9]{10}")
-#: Kinds of which each occurrence is a value of its own: only that one stands there counts.
+#: Kinds whose values are not compared: only their presence counts.
 PASSING = {"time", "day", "stamp", "seal", "seconds"}
-#: Members whose numbers depend on how fast the machine is, or on chance.
+#: Members whose numbers depend on the speed of the machine or are random.
 VARYING = {"seconds_since_heartbeat", "random_id", "server_time"}
-#: Between these a number is a moment, in seconds; fixed log lines are older. A thousand times that, in milliseconds.
+#: Numbers between these are times in seconds, or in milliseconds if 1000 times larger.
 RECENT, LATE = 1_700_000_000, 2_500_000_000
 
 
 class Normal:
-    """Placeholders of one part of the recording. `texts` names members that hold words for people."""
+    """Placeholders of one part of the recording. `texts` names members that hold texts."""
 
     def __init__(self, texts: frozenset[str] = frozenset()) -> None:
         self._texts = texts
@@ -44,12 +44,12 @@ class Normal:
         self._numbers: dict[str, dict[str, int]] = {}
 
     def know(self, value: str, name: str) -> str:
-        """Show a value under a name from now on."""
+        """Replace a value by a name from now on."""
         self._named[value] = f"<{name}>"
         return value
 
     def text(self, given: str) -> str:
-        """A text with placeholders."""
+        """Return a text with placeholders."""
         for value in sorted(self._named, key=len, reverse=True):
             if value in given:
                 given = given.replace(value, self._named[value])
@@ -57,7 +57,7 @@ class Normal:
         return FOUND.sub(self._replaced, given)
 
     def value(self, given: Any, member: str = "") -> Any:
-        """A JSON value with placeholders."""
+        """Return a JSON value with placeholders."""
         if isinstance(given, Mapping):
             return {self.text(name): self.value(one, name) for name, one in given.items()}
         if isinstance(given, (list, tuple)):

@@ -1,4 +1,4 @@
-"""OAuth 2: clients, consent, tokens, and each error of theirs."""
+"""OAuth 2: clients, consent, tokens and their errors."""
 
 import base64
 import hashlib
@@ -75,7 +75,7 @@ def asks(app: dict[str, Any], **changed: str | None) -> str:
 
 
 async def code(browser: Browser, app: dict[str, Any], **changed: str | None) -> str:
-    """What a client gets when somebody grants."""
+    """Grant access to a client and return its tokens."""
     path = asks(app, **changed)
     page = await browser.get(path, record=False)
     if page.status == 200:

@@ -1,4 +1,4 @@
-"""Pages as a contract: forms with their fields, links, and what is loaded. Not their words."""
+"""Pages as a contract: forms with their fields, links and loaded files, without texts."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -57,18 +57,18 @@ class _Page(HTMLParser):
 
 
 def seal(page: str) -> str:
-    """The value that the forms of a page send back."""
+    """Return the CSRF token of a page's forms."""
     return _read(page).csrf
 
 
 def outline(page: str) -> dict[str, Any]:
-    """Forms and links of a page."""
+    """Return the forms and links of a page."""
     read = _read(page)
     forms: list[dict[str, Any]] = []
     for form in read.forms:
         if form not in forms:
             forms.append(form)
-    # What is loaded is asked for by the page itself; only that it comes from here is promised.
+    # Only the origin of loaded files is a contract.
     return {"forms": forms, "links": sorted(read.links)}
 
 

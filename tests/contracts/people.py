@@ -1,4 +1,4 @@
-"""Accounts made with the command line, their tokens, browsers in which they are signed in, and agents of worlds."""
+"""Accounts created by the command line, their tokens and browsers, and agents of worlds."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ PASSWORD = "correct horse"
 
 @dataclass
 class Browser:
-    """Keeps cookies, and sends forms with the seal that a page has shown."""
+    """A browser that keeps cookies and sends forms with the CSRF token of a page."""
 
     part: Part
     cookies: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Browser:
     async def send(
         self, path: str, seen: str, *, step: str = "", record: bool = True, **fields: str
     ) -> Answer:
-        """Send a form as the page `seen` showed it."""
+        """Send a form of the page `seen`."""
         given = {"csrf_token": await self.seal(seen), **fields}
         return await self.ask(
             "POST",
@@ -63,7 +63,7 @@ async def a_token(part: Part, email: str) -> str:
 
 
 async def an_agent(part: Part, world: str) -> tuple[str, str]:
-    """Pair the agent of a world; gives its token and the world's key."""
+    """Pair the agent of a world and return its token and the world's key."""
     code = (await part.server.order("world", "pair", world))["code"]
     paired = await part.well("POST", "/api/v1/agents/pair", {"code": code})
     token = await agent_token(part, paired["client_id"], paired["client_secret"])
@@ -81,7 +81,7 @@ async def agent_token(part: Part, client: str, secret: str) -> str:
 
 
 async def logs(part: Part, token: str, *lines: str, zone: str = "America/Chicago") -> None:
-    """Lines come from an agent, one at a time."""
+    """Send log lines as an agent, one at a time."""
     for line in lines:
         headers = {"Content-Type": FORM}
         answer = await part.ask(

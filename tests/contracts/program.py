@@ -1,4 +1,4 @@
-"""The program from outside: a server in a process of its own, and calls of the command line."""
+"""The program from outside: a server process and calls of the command line."""
 
 import asyncio
 import json
@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What starts the program; another one for a checkout elsewhere.
+#: The command that starts the program; replaced for another checkout.
 RUN = os.environ.get("CONTRACTS_RUN", str(ROOT / "run.py"))
-#: Seconds within which a process has started, answered or ended, on a machine that is busy.
+#: Seconds for a process to start, answer or end on a busy machine.
 PATIENCE = 60
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This environment without settings of the person who runs the tests, and with help on wide lines."""
+    """Return the environment without the developer's settings, with wide help output."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("COAL_")}
     return {**own, "COLUMNS": "1000", "NO_COLOR": "1", "PYTHON_COLORS": "0", **more}
 
 
 @dataclass
 class Said:
-    """What one call came to."""
+    """The result of one call."""
 
     status: int
     out: str
@@ -77,7 +77,7 @@ _forks: Forks | None = None
 
 @asynccontextmanager
 async def forks() -> AsyncIterator[None]:
-    """Within this, calls of the command line are made by a process that has loaded it."""
+    """Run calls of the command line in a process that has loaded it."""
     global _forks
     script = str(Path(__file__).with_name("forks.py"))
     process = await asyncio.create_subprocess_exec(
@@ -109,7 +109,7 @@ async def call(*args: str, cwd: Path = ROOT, **variables: str) -> Said:
 
 @dataclass
 class Server:
-    """A server that listens."""
+    """A running server."""
 
     process: "asyncio.subprocess.Process"
     said: dict[str, Any]
@@ -120,20 +120,20 @@ class Server:
         return str(self.said["listening"])
 
     async def order(self, *args: str) -> Any:
-        """The document of an order that must be carried out."""
+        """Return the JSON output of a command that must succeed."""
         said = await call(*args, "--json", "--data", str(self.data))
         assert said.status == 0, said
         return said.json
 
     async def stop(self) -> int:
-        """End it as an operator does; gives the exit status."""
+        """Stop the server as an operator does and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
 
 @asynccontextmanager
 async def serving(data: Path, *flags: str) -> AsyncIterator[Server]:
-    """A server on any free port; it is dead afterwards, whatever happened."""
+    """Run a server on a free port and always stop it afterwards."""
     log = data.parent / f"{data.name}.log"
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(

@@ -15,10 +15,10 @@ from tests.contracts.calls import Part
 from tests.contracts.normal import Normal
 from tests.contracts.program import forks, serving
 
-#: The step that stands for the rest of a part that went no further.
+#: The step that replaces the rest of a part that failed.
 CUT_SHORT = "the script went no further"
 RECORDED = Path(__file__).parent / "recorded"
-#: Parts that have a server of their own, and which members of their answers hold words for people.
+#: Parts with their own server, and the members of their answers that hold texts.
 SERVED = {
     "rooms": frozenset({"description"}),
     "multiplayer": frozenset(),
@@ -27,16 +27,16 @@ SERVED = {
     "oauth": frozenset(),
     "site": frozenset({"text", "words", "sentence", "description", "title", "when", "label"}),
 }
-#: Parts that begin what they need themselves.
+#: Parts that start their own processes.
 OTHERS = ("commands", "files")
-#: Nobody is away, and no seat is freed, while the script runs; callers have addresses of their own.
+#: No player becomes away or loses a seat while the script runs; each caller has its own address.
 FLAGS = (
     "--trusted-proxies", "127.0.0.1", "--away-after", "3600", "--hosts-grace", "3600", "--log-level", "warning",
 )  # fmt: skip
 
 
 async def served(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Run a part against a new server; gives its steps and what was asked."""
+    """Run a part against a new server and return its steps and requests."""
     module = importlib.import_module(f"tests.contracts.{name}")
     async with serving(folder / name, *FLAGS) as server:
         jar, connector = aiohttp.DummyCookieJar(), aiohttp.TCPConnector(limit=0)
@@ -47,7 +47,7 @@ async def served(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[st
             try:
                 await module.run(part)
             except Exception as fault:
-                # What was asked until then can be compared still, and so can the other parts.
+                # The requests before the failure, and the other parts, can still be compared.
                 part.steps.append(
                     {"step": CUT_SHORT, "answer": repr(fault), "log": log_of(folder / name)}
                 )
@@ -57,12 +57,12 @@ async def served(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[st
 
 
 def log_of(data: Path) -> str:
-    """The end of what a server has logged."""
+    """Return the end of a server's log."""
     return data.with_name(f"{data.name}.log").read_text("utf-8", "replace")[-3000:]
 
 
 async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """All parts, some side by side; gives the recording by part, and under `asked` every request that was sent."""
+    """Run all parts, some concurrently; return the recording by part and, as `asked`, all requests."""
     gate = asyncio.Semaphore(3)
 
     async def one(name: str) -> tuple[str, Any, list[str]]:
@@ -90,7 +90,7 @@ async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]
 
 
 def write(steps: list[dict[str, Any]], place: Path) -> None:
-    """One step a line: a difference shows which."""
+    """Write one step per line, so that a diff shows the step."""
     lines = (json.dumps(step, ensure_ascii=False, sort_keys=True) for step in steps)
     place.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
 

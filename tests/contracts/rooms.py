@@ -1,4 +1,4 @@
-"""The rooms API and the one route for operators: accounts, games, rooms, sessions, events on three transports."""
+"""The rooms API and the health check, with events on three transports."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NOUGHTS = "/games/noughts"
 
 @dataclass
 class User:
-    """A guest or an account that has signed in."""
+    """A guest or account that is logged in."""
 
     part: Part
     id: int
@@ -24,7 +24,7 @@ class User:
         return await self.part.well(method, path, body, token=self.token)
 
     async def room(self, name: str = "30m no rush", game: str = NOUGHTS, **more: Any) -> str:
-        """Make a room; gives its path."""
+        """Create a room and return its path."""
         made = await self.well("POST", f"{game}/rooms", {"name": name, **more})
         return f"{game}/rooms/{made['roomId']}"
 
@@ -85,7 +85,7 @@ async def accounts(part: Part) -> None:
 
 
 async def credentials(part: Part) -> None:
-    """Without a token, and with one that is none, at every route that needs one."""
+    """Request each route that needs a token without one and with an invalid one."""
     for method, path in (
         ("POST", "/accounts/logout"), ("POST", "/accounts/ticket"), ("GET", "/accounts/user/1"),
         ("GET", "/accounts/1/rooms-and-sessions"), ("GET", "/games"), ("GET", f"{NOUGHTS}/user-data/1/a"),
@@ -275,7 +275,7 @@ async def without_rules(part: Part, host: User, guest: User, other: User) -> Non
 
 
 async def feeds(part: Part, host: User, guest: User, other: User) -> None:
-    """Long-poll, server-sent events and WebSocket, of a room and of all rooms."""
+    """Record the feeds of a room and of all rooms on each transport."""
     room = await host.room("feeds")
     made = await host.ask("GET", room)
     cursor = int(made.headers["X-Event-Cursor"])

@@ -1,4 +1,4 @@
-"""The site: every page's status, forms and links; every form sent; what scripts read. Not the words of pages."""
+"""The site: every page's status, forms and links; each form, and the data that scripts read, without texts."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ ADMIN = (
 
 
 def first(pattern: str, page: bytes) -> str:
-    """The first match of a pattern in a page."""
+    """Return the first match of a pattern in a page."""
     found = re.search(pattern, page.decode())
     assert found, pattern
     return found[1]
@@ -262,7 +262,7 @@ async def profiles(part: Part, ann: Browser) -> None:
 
 
 async def admin_place(root: Browser) -> str:
-    """The path of the only world's admin page."""
+    """Return the path of the only world's admin page."""
     page = await root.get("/admin/servers", record=False)
     return "/admin/servers/" + first(r'href="/admin/servers/([^"/]+)"', page.raw)
 
@@ -345,7 +345,7 @@ async def playing(part: Part, root: Browser) -> None:
 
 
 async def backups(part: Part, root: Browser) -> None:
-    """Before any player has come to a world: such a backup cannot be restored by every SQLite."""
+    """Run this part before a player joins a world: not every SQLite restores such a backup."""
     await root.send("/admin/backups", "/admin/backups")
     page = await root.get("/admin/backups", step="GET /admin/backups, with one")
     name = first(r"(coalserver-[0-9TZ-]+\.tar)", page.raw)
@@ -353,7 +353,7 @@ async def backups(part: Part, root: Browser) -> None:
     path = f"/admin/backups/{name}"
     fetched = await root.send(f"{path}/download", "/admin/backups")
     seal = await root.seal("/admin/backups")
-    # Backups are listed by their times, in whole seconds.
+    # Backups are listed by their times in whole seconds.
     await asyncio.sleep(1.1)
     for content, about in ((b"no backup", "what is none"), (fetched.raw, "a backup")):
         await root.ask(
@@ -365,7 +365,7 @@ async def backups(part: Part, root: Browser) -> None:
     await root.get(f"{path}/restore")
     await root.get("/admin/backups/nothing/restore")
     await root.send(f"{path}/restore", f"{path}/restore")
-    # Who connects while the server begins again waits; before that the old one may still answer.
+    # Connections wait during the restart; before it, the old server may still answer.
     for _ in range(600):
         if any(part.server.data.glob("replaced-*")):
             break

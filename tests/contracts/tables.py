@@ -1,4 +1,4 @@
-"""Tables of requests: those that the documents print, and those that cause their errors."""
+"""Tables of requests: the documented ones, and those that cause the documented errors."""
 
 import json
 from pathlib import Path
@@ -8,5 +8,5 @@ DATA = Path(__file__).parent / "data"
 
 
 def table(name: str) -> Any:
-    """A table by its name."""
+    """Return a table by its name."""
     return json.loads((DATA / f"{name}.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The contracts hold: everything recorded is answered as it was. `record.py` says how to record anew."""
+"""Comparison of all answers with the recorded contracts; `record.py` records them."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest
 from tests.contracts.coverage import unasked
 from tests.contracts.record import CUT_SHORT, OTHERS, RECORDED, SERVED, everything
 
-#: Differences that one failure shows.
+#: Number of differences in one failure message.
 SHOWN = 20
 MISSING = "(missing)"
 
@@ -23,7 +23,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
-    """Where two values differ, types included: 2 is not 2.0, and true is not 1."""
+    """Return where two values differ, including types: 2 is not 2.0, and true is not 1."""
     if isinstance(was, dict) and isinstance(now, dict):
         for name in sorted({*was, *now}):
             yield from differences(was.get(name, MISSING), now.get(name, MISSING), f"{path}.{name}")

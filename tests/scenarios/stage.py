@@ -23,7 +23,7 @@ class RestartingServer:
         self._data = data
         self._open = ExitStack()
         self._running: ServerProcess | None = None
-        #: Set while a server runs; people who find none wait for it.
+        #: Set while a server runs; clients without one wait for it.
         self.is_running = asyncio.Event()
 
     async def __aenter__(self) -> "RestartingServer":
@@ -41,13 +41,13 @@ class RestartingServer:
         self._open.close()
 
     async def start(self) -> None:
-        """A server starts on what is there."""
+        """Start a server on the data directory."""
         server = run_server(self._data)
         self._running = await asyncio.to_thread(self._open.enter_context, server)
         self.is_running.set()
 
     def kill(self) -> None:
-        """kill -9: nothing is tidied up."""
+        """Kill the server with SIGKILL, without any cleanup."""
         assert self._running is not None
         self.is_running.clear()
         self._running.stop(signal.SIGKILL)
@@ -58,7 +58,7 @@ class RestartingServer:
         return self._running.url
 
     async def sign_in_guest(self, name: str) -> "RetryingClient":
-        """Somebody signs in as a guest."""
+        """Log in as a guest."""
         person = RetryingClient(self, name)
         payload = await person.post(
             "/accounts/login", {"credentialType": "guest", "username": name}
@@ -68,7 +68,7 @@ class RestartingServer:
 
 
 class RetryingClient:
-    """One with curl: says what the document says, and says it again when the line was cut."""
+    """A client that repeats requests after a lost connection."""
 
     def __init__(self, stage: RestartingServer, name: str) -> None:
         self.server, self.name = stage, name
@@ -82,7 +82,7 @@ class RetryingClient:
         return await self._ask("GET", path, None, {})
 
     async def post(self, path: str, body: Any = None) -> Any:
-        """One wish, under one key, however often it has to be sent."""
+        """Send a POST with one Idempotency-Key until it is answered."""
         return await self._ask("POST", path, body, {"Idempotency-Key": str(uuid4())})
 
     async def _ask(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
@@ -98,7 +98,7 @@ class RetryingClient:
                 await asyncio.sleep(0)
 
     async def poll_events(self, path: str, enough: int) -> list[Event]:
-        """Poll with the largest id until that many events were heard."""
+        """Poll with the largest id until this many events were received."""
         events: list[Event] = []
         while len(events) < enough:
             last = events[-1]["id"] if events else -1

@@ -35,23 +35,23 @@ class Table:
         return self.arena.tag
 
     async def lobbies(self) -> list[dict[str, Any]]:
-        """The lobbies Bob sees."""
+        """Return the lobbies that Bob sees."""
         return success(await self.bob.post("matchmaking.php/list"))["lobbies"]  # type: ignore[no-any-return]
 
     async def poll_updates(self, **asked: Any) -> list[tuple[str, Any]]:
-        """All that Bob has been told in his room."""
+        """Return all updates that Bob received in the room."""
         asked = {"from_players": "all", **asked}
         said = success(await self.bob.post("game_room.php/updates/poll", asked))
         return [(row["type"], row["data"]) for row in said["updates"]]
 
     async def send_turn(self, **turn: Any) -> Any:
-        """Bob takes a turn."""
+        """Take a turn as Bob."""
         asked = {"action_type": "turn", "request_data": turn}
         return await self.bob.post("game_room.php/actions", asked)
 
     @asynccontextmanager
     async def listen_everywhere(self, place: str) -> AsyncIterator[list[Listener]]:
-        """Ann listens in every way at once."""
+        """Open feeds for Ann on all transports."""
         async with AsyncExitStack() as stack:
             yield [
                 await stack.enter_async_context(listen(way, self.ann, place)) for way in TRANSPORTS
@@ -68,7 +68,7 @@ async def table(test_app: TestApp) -> Table:
 
 @pytest.fixture
 async def free(table: Table) -> Table:
-    """A game without rules, which relays what is said."""
+    """A game without rules, which relays turns."""
     tag = await table.test_app.create_game("free")
     made = await table.test_app.core.execute(rotate_game_tokens, tag=tag)
     arena = SampleGame(table.test_app, tag, made["api_token"], made["private_token"])
@@ -76,7 +76,7 @@ async def free(table: Table) -> Table:
 
 
 async def expect_everywhere(ears: list[Listener], *types: str) -> list[dict[str, Any]]:
-    """Every ear hears the same next events; gives them."""
+    """Return the next events and check that all listeners receive the same."""
     heard = [[await listener.next() for _ in types] for listener in ears]
     assert all([event["type"] for event in one] == list(types) for one in heard), heard
     assert all(one == heard[0] for one in heard)

@@ -1,4 +1,4 @@
-"""A host and two guests play through cuts and restarts: every command arrives once, no version goes back.
+"""A host and two guests play through lost connections and restarts without losing a command.
 
 The host speaks on a socket, one guest listens on one, the other polls. Lines are cut at random, the server is
 stopped and started again in the middle; who was cut off comes back with what the API gives him for that.
@@ -17,12 +17,12 @@ from tests.apis.app import TestApp, run_test_app
 from tests.apis.hosts.clients import HostClient, Session, SyncSocket, make_hosted_session
 
 COMMANDS = 60
-#: What a client meets when its line or the server has gone; a server that is down has no address (ValueError).
+#: Errors of a client after a lost connection; a stopped server has no address (ValueError).
 GONE = (AssertionError, aiohttp.ClientError, ConnectionError, TimeoutError, ValueError)
 
 
 class Listener:
-    """What one guest has heard, in order, however often he was cut off."""
+    """The messages that a guest received, in order, across reconnections."""
 
     def __init__(self) -> None:
         self.cursor = -1
@@ -47,7 +47,7 @@ class Listener:
 
 
 async def joined(session: Session, who: HostClient, **more: Any) -> SyncSocket:
-    """A line, as soon as there is a server again."""
+    """Connect as soon as a server runs."""
     while True:
         try:
             socket = await session.connect(who, **more)
@@ -59,7 +59,7 @@ async def joined(session: Session, who: HostClient, **more: Any) -> SyncSocket:
 
 
 async def speaks(session: Session, chance: random.Random) -> None:
-    """The host says everything once, by keys; what was not confirmed is said again on the next line."""
+    """Send all messages of the host with keys; repeat unconfirmed ones on the next connection."""
     socket = await joined(session, session.host)
     for n in range(COMMANDS):
         patch = {"type": "update", "patch": {"n": n, f"k{n % 5}": n}, "key": f"u{n}"}
@@ -77,7 +77,7 @@ async def speaks(session: Session, chance: random.Random) -> None:
 
 
 async def listens(session: Session, who: HostClient, ears: Listener, chance: random.Random) -> None:
-    """A guest on a socket, who joins again with the last id he has heard."""
+    """Receive as a guest on a WebSocket that rejoins with the last received id."""
     while not ears.done:
         socket = await joined(session, who, after=ears.cursor)
         assert socket.state["version"] >= max(ears.versions, default=0)
@@ -94,7 +94,7 @@ async def listens(session: Session, who: HostClient, ears: Listener, chance: ran
 
 
 async def polls(session: Session, who: HostClient, ears: Listener) -> None:
-    """A guest with nothing but requests."""
+    """Receive as a guest that polls."""
     while not ears.done:
         try:
             for said in await session.poll_events(who, ears.cursor, wait=1):

@@ -30,7 +30,7 @@ async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
         started = await ann.post(room + "/start")
         assert kinds(await lobby) == ["room_created", "user_join", "room_gone"]
 
-        # Each hears of the session in his own way: Bob polls, Cid watches.
+        # Bob polls for the session, Cid streams it.
         session = f"/games/noughts/sessions/{started['id']}"
         polling = asyncio.create_task(bob.poll_events(session, len(GAME) + 2))
         watching = asyncio.create_task(cid.stream_events(session, len(GAME) + 1))
@@ -38,7 +38,7 @@ async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
         for name, cell in GAME[:2]:
             await everyone[name].post(session + "/turn", {"cell": cell})
 
-        # The lights go out while Ann's next move and a word of Bob's are on their way.
+        # The server is killed during Ann's next move and Bob's chat message.
         move = asyncio.create_task(ann.post(session + "/turn", {"cell": GAME[2][1]}))
         word = asyncio.create_task(bob.post(session + "/chat", {"text": "Your turn."}))
         await asyncio.sleep(0)
@@ -46,7 +46,7 @@ async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
         await stage.start()
         await asyncio.gather(move, word)
 
-        # They go on as if nothing had been. The tokens are good, the seats are theirs.
+        # They continue: tokens and seats are still valid.
         await still_seated(ann, session, "Ann")
         for name, cell in GAME[3:]:
             await everyone[name].post(session + "/turn", {"cell": cell})
@@ -59,13 +59,13 @@ async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
         assert turns[-1]["environment"] == {"grid": "0..01.0.1"}
         assert watched[-1]["event"]["outcome"] == {"winner": 0}
 
-        # Bob heard the same, and his own word once. No id came twice.
+        # Bob received the same events and his message once. No id came twice.
         assert [entry for entry in polled if entry["event"]["type"] != "chat"] == watched
         assert kinds(polled).count("chat") == 1
         ids = [entry["id"] for entry in polled]
         assert ids == sorted(set(ids))
 
-        # What is shown now is what was told.
+        # The session matches the events.
         shown = await cid.get(session)
         assert (shown["active"], shown["outcome"]) == (False, {"winner": 0})
         assert shown["environment"] == turns[-1]["environment"]
