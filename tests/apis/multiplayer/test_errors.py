@@ -8,6 +8,7 @@ import pytest
 import coalserver.apis.multiplayer as multiplayer
 from coalserver.apis.multiplayer.error_messages import ERROR_MESSAGES, WRITE_ERROR_MESSAGES
 from coalserver.apis.multiplayer.errors import error_message
+from coalserver.apis.multiplayer.schemas import LenientField, LenientSchema
 from coalserver.domain.errors import DomainError, ErrorCode
 from tests.apis.app import ApiClient
 from tests.apis.multiplayer.causes import CAUSES
@@ -119,3 +120,17 @@ def test_every_message_belongs_to_an_existing_endpoint():
         for part in parts:
             known = part in endpoints or part.startswith("realtime.php")
             assert known or ".php" not in part, row
+
+
+def test_every_field_error_has_a_message():
+    schemas = [schema() for schema in LenientSchema.__subclasses__()]
+    fields = [field for schema in schemas for field in schema.load_fields.values()]
+    subjects = {
+        subject
+        for field in fields
+        if isinstance(field, LenientField)
+        for kind, subject in field.error_messages.items()
+        if subject and kind not in ("null", "validator_failed")
+    }
+    assert len(subjects) > 20
+    assert not {s for s in subjects if (ErrorCode.INVALID_REQUEST, s) not in ERROR_MESSAGES}
