@@ -85,11 +85,11 @@ async def test_exception_is_a_500_with_a_logged_traceback(serve, caplog):
 
 
 async def test_exception_in_render_error_is_a_500(serve):
-    def speechless(refusal: DomainError, ctx: RequestContext) -> web.StreamResponse:
-        raise KeyError(refusal.code)
+    def render_failing(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
+        raise KeyError(error.code)
 
     route = Route("POST", "/toy", echo, AnyJson(), player_in_header)
-    server = await serve(replace(make_api(route), render_error=speechless))
+    server = await serve(replace(make_api(route), render_error=render_failing))
     answer = await server.send("POST", "/toy", b"{}")
     assert (answer.status, answer.body) == (500, b"http error: 500")
 

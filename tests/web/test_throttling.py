@@ -29,9 +29,9 @@ def limited(failures: FailureLimiter, *names: str) -> int | None:
     """For how long, or None."""
     try:
         failures.check(*names)
-    except DomainError as refusal:
-        assert refusal.code is ErrorCode.RATE_LIMITED
-        return int(refusal.details["wait"])
+    except DomainError as error:
+        assert error.code is ErrorCode.RATE_LIMITED
+        return int(error.details["wait"])
     return None
 
 
@@ -209,23 +209,23 @@ class TestTimers:
 
 class TestWords:
     def test_entry_is_rendered_once(self) -> None:
-        words, made = RenderCache(), []
+        cache, made = RenderCache(), []
 
         def make() -> bytes:
             made.append(1)
             return b"x"
 
-        assert [words.get_or_render("a", make) for _ in range(3)] == [b"x"] * 3
+        assert [cache.get_or_render("a", make) for _ in range(3)] == [b"x"] * 3
         assert made == [1]
 
     def test_none_is_cached(self) -> None:
-        words = RenderCache()
-        assert words.get_or_render("a", lambda: None) is None
-        assert words.get_or_render("a", lambda: b"x") is None
+        cache = RenderCache()
+        assert cache.get_or_render("a", lambda: None) is None
+        assert cache.get_or_render("a", lambda: b"x") is None
 
     def test_full_cache_drops_the_oldest_entries(self) -> None:
-        words = RenderCache(max_entries=16)
+        cache = RenderCache(max_entries=16)
         for number in range(100):
-            words.put(number, number)
-            assert len(words._entries) <= 16
-        assert words.get(99) == 99 and words.get(0) is None
+            cache.put(number, number)
+            assert len(cache._entries) <= 16
+        assert cache.get(99) == 99 and cache.get(0) is None

@@ -45,5 +45,5 @@ def test_texts_and_plural_forms_are_translated():
     assert german.gettext("Sign in") == "Anmelden"
     forms = [german.ngettext("open room", "open rooms", n) for n in (0, 1, 2)]
     assert forms == ["offene Räume", "offener Raum", "offene Räume"]
-    assert german.gettext("what nobody says") == "what nobody says"
+    assert german.gettext("an unknown text") == "an unknown text"
     assert (german.name, german.direction) == ("Deutsch", "ltr")

@@ -39,14 +39,14 @@ class Wire:
 class Stream:
     """A member of a group. When woken it reads on, unless its client is stalled."""
 
-    def __init__(self, place, chorus):
-        self.place, self.chorus = place, chorus
+    def __init__(self, place, group):
+        self.place, self.group = place, group
         self.wire = Wire()
         self.idle_seconds = 9
         self.woken = 0
         self.fault = None
         self.cursor = place.feed.head
-        chorus.join(self, self.wire)
+        group.join(self, self.wire)
 
     @property
     def heard(self):
@@ -55,9 +55,9 @@ class Stream:
     def wake(self):
         self.woken += 1
         if self.wire.unread or self.place.feed.closed or not self.place.feed.covers(self.cursor):
-            return self.chorus.leave(self)
-        told, self.cursor = self.chorus.frames_after(self.cursor)
-        self.wire.write(told)
+            return self.group.leave(self)
+        payload, self.cursor = self.group.frames_after(self.cursor)
+        self.wire.write(payload)
 
     def fail(self, fault):
         self.fault = fault
@@ -68,22 +68,22 @@ class Place:
 
     def __init__(self, core):
         self.feed = core.feed
-        self.choruses = BroadcastGroups(AppContext(core))
+        self.groups = BroadcastGroups(AppContext(core))
 
-    def chorus(self, heard=HEARD, form="ws"):
-        return self.choruses.get_or_create(
-            form, "rooms", heard, lambda id, words: b"%d%b " % (id, words)
+    def group(self, heard=HEARD, form="ws"):
+        return self.groups.get_or_create(
+            form, "rooms", heard, lambda id, payload: b"%d%b " % (id, payload)
         )
 
     def streams(self, count):
-        chorus = self.chorus()
-        return [Stream(self, chorus) for _ in range(count)]
+        group = self.group()
+        return [Stream(self, group) for _ in range(count)]
 
     def say(self, *said):
         """Publish pairs of event and topic in one batch."""
         first = self.feed.head + 1
         self.feed.publish(
-            [Entry(id, 0.0, words, where) for id, (words, *where) in enumerate(said, first)]
+            [Entry(id, 0.0, payload, where) for id, (payload, *where) in enumerate(said, first)]
         )
 
 
@@ -124,7 +124,7 @@ async def test_member_woken_by_its_own_topic_receives_no_entry_twice(place):
 
 async def test_member_that_leaves_when_woken_receives_nothing_of_the_batch(place):
     first, second = place.streams(2)
-    first.wake = lambda: first.chorus.leave(first)
+    first.wake = lambda: first.group.leave(first)
     place.feed.subscribe((OWN,), first)
     place.say((b"kicked", OWN), (b"between us", HERE))
     assert (first.heard, second.heard) == (b"", b"1between us ")
@@ -169,21 +169,21 @@ async def test_closing_feed_wakes_all_members(place):
 async def test_leaving_is_allowed_twice_and_without_joining(place):
     first, second = place.streams(2)
     for stream in (first, first, second):
-        stream.chorus.leave(stream)
+        stream.group.leave(stream)
     assert place.feed.waiter_count() == 0
 
 
 async def test_one_group_per_audience_and_transport(place):
-    chorus = place.chorus()
-    assert place.chorus() is chorus
-    assert place.chorus(form="sse") is not chorus
-    assert place.chorus(replace(HEARD, topics=(HERE, THERE))) is not chorus
-    assert place.chorus(replace(HEARD, audience="a seat")) is not chorus
+    group = place.group()
+    assert place.group() is group
+    assert place.group(form="sse") is not group
+    assert place.group(replace(HEARD, topics=(HERE, THERE))) is not group
+    assert place.group(replace(HEARD, audience="a seat")) is not group
 
 
 async def test_empty_group_is_released(place):
     (stream,) = place.streams(1)
-    stream.chorus.leave(stream)
+    stream.group.leave(stream)
     del stream
     gc.collect()
-    assert not len(place.choruses._groups)
+    assert not len(place.groups._groups)
