@@ -261,6 +261,8 @@ async def record(folder: Path) -> list[dict[str, Any]]:
     await misused(part)
     await everywhere(part)
     await orders(part, str(folder / "offline"), "without a server")
+    backup, served = str(folder / "without-a-server.tar"), str(folder / "served")
+    restore = ("restore", backup, "--data", served, "--json")
     async with serving(folder / "served") as server:
         part.normal.know(server.url.rpartition(":")[2], "port")
         part.note("what serve --json says", {**server.said, "pid": "<pid>"})
@@ -273,24 +275,10 @@ async def record(folder: Path) -> list[dict[str, Any]]:
             str(folder / "served"),
             step="a second server on the same data",
         )
-        await part.do(
-            "restore",
-            str(folder / "without-a-server.tar"),
-            "--data",
-            str(folder / "served"),
-            "--json",
-            step="restore while a server runs",
-        )
+        await part.do(*restore, step="restore while a server runs")
         await orders(part, str(folder / "served"), "by a server")
         part.note("exit status of a server that was asked to end", await server.stop())
-    await part.do(
-        "restore",
-        str(folder / "without-a-server.tar"),
-        "--data",
-        str(folder / "served"),
-        "--json",
-        step="restore",
-    )
+    await part.do(*restore, step="restore")
     await part.do(
         "game",
         "list",

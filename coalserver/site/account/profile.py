@@ -18,6 +18,7 @@ from coalserver.domain.accounts.account import validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.passwords import PasswordService
 from coalserver.site.account.browser_names import describe_browser
+from coalserver.site.error_messages import find_message
 from coalserver.site.members import member_only, render_access_error
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import Route
@@ -166,16 +167,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     rejection = render_access_error(error, ctx, "/profile")
     if rejection is not None:
         return rejection
-    fields = error.details.get("fields") or {}
-    field_message = next(
-        (
-            ERROR_MESSAGES[error.code, name]
-            for name in fields
-            if (error.code, name) in ERROR_MESSAGES
-        ),
-        None,
-    )
-    status, message = field_message or ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
+    status, message = find_message(error, ERROR_MESSAGES, DEFAULT_ERROR)
     details = {"wait": 60, "minimum": 8, "maximum": 100, **error.details}
     text = request_language(ctx.request).gettext(message).format(**details)
     section = FORM_SECTIONS.get(ctx.route.endpoint, "about")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.site.error_messages import find_message
 from coalserver.web.pages.i18n import N_, Language
 
 #: What is said as if nothing were there.
@@ -125,15 +126,6 @@ ACTION_MESSAGES: Mapping[AuditAction, str] = {
 
 def error_message(error: DomainError, language: Language) -> tuple[int, str]:
     """The status of a refusal, and why it was in the reader's words."""
-    fields = error.details.get("fields") or {}
-    field_message = next(
-        (
-            ERROR_MESSAGES[error.code, name]
-            for name in fields
-            if (error.code, name) in ERROR_MESSAGES
-        ),
-        None,
-    )
-    status, message = field_message or ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
+    status, message = find_message(error, ERROR_MESSAGES, DEFAULT_ERROR)
     details = {"wait": 60, "username": "", **error.details}
     return status, language.gettext(message).format(**details)

@@ -10,7 +10,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError
 from coalserver.web.context import RequestContext
 from coalserver.web.streaming.broadcast import FrameEncoder
-from coalserver.web.streaming.event_stream import CLOSING_SECONDS, EventStream, hold_open
+from coalserver.web.streaming.event_stream import EventStream, hold_socket_open
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription
 
 log = logging.getLogger(__name__)
@@ -59,15 +59,8 @@ async def run_duplex(
     stream = DuplexStream(ctx, subscribe, cursor, "duplex", encode_frame)
     reader = asyncio.create_task(_read(socket, on_message))
     reader.add_done_callback(lambda task: stream.close(_close_code(task)))
-    transport = ctx.request.transport
     try:
-        code = await hold_open(ctx, stream, None)
-        async with asyncio.timeout(CLOSING_SECONDS):
-            await socket.close(code=code)
-    except TimeoutError:
-        # A client that reads nothing does not read the close frame either.
-        if transport is not None:
-            transport.abort()
+        await hold_socket_open(ctx, stream, socket)
     finally:
         await asyncio.wait((reader,), timeout=DRAIN_SECONDS)
         reader.cancel()

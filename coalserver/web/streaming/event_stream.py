@@ -262,6 +262,17 @@ async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
         await socket.send_str(lost.decode())
     reader = asyncio.create_task(_drain(socket))
     reader.add_done_callback(lambda task: stream.close(WSCloseCode.OK))
+    try:
+        await hold_socket_open(ctx, stream, socket)
+    finally:
+        reader.cancel()
+    return socket
+
+
+async def hold_socket_open(
+    ctx: RequestContext, stream: EventStream, socket: web.WebSocketResponse
+) -> None:
+    """Keep the stream of a WebSocket open until it ends, then close the WebSocket."""
     transport = ctx.request.transport
     try:
         code = await hold_open(ctx, stream, None)
@@ -271,9 +282,6 @@ async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
         # A client that reads nothing does not read the close frame either.
         if transport is not None:
             transport.abort()
-    finally:
-        reader.cancel()
-    return socket
 
 
 async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes | None) -> int:
