@@ -1,8 +1,9 @@
 """The composition root: builds the services and the aiohttp application from a configuration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from coalserver.security.passwords import PasswordService
 from coalserver.server.admin import DAY
 from coalserver.server.restore_request import RestoreRequest
 from coalserver.services.housekeeping import RetentionPolicy
+from coalserver.site.admin.backups import BackupService
 from coalserver.site.admin.system import SystemService
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage import backup
@@ -56,66 +58,68 @@ def build_app_context(
             OpaqueKeys: OpaqueKeys(home.load_key("coal")),
             HostsApiSettings: hosts_api_settings(config),
             SignupPolicy: SignupPolicy(open=config.open_signup),
-            SystemService: build_system_service(config, home, restore_request, store),
+            SystemService: build_system_service(config),
+            BackupService: build_backup_service(config, home, restore_request, store),
         },
     )
 
 
-def build_system_service(
-    config: Config, home: DataDirectory, restore_request: RestoreRequest, store: SqliteStore
-) -> SystemService:
-    """Return the service with which administrators see settings and create and restore backups.
-
-    Its functions raise INVALID_REQUEST for a file that is not a valid backup, and OSError for
-    every other failure.
-    """
+def build_system_service(config: Config) -> SystemService:
+    """Return what admin pages show of the settings."""
     defaults, current = as_strings(Config()), as_strings(config)
+    return SystemService(
+        settings=tuple(
+            (
+                field.name,
+                field.meta.help,
+                current[field.name],
+                current[field.name] == defaults[field.name],
+            )
+            for field in settings(Config)
+        )
+    )
 
-    async def create_backup(file: Path) -> None:
-        try:
+
+def build_backup_service(
+    config: Config, home: DataDirectory, restore_request: RestoreRequest, store: SqliteStore
+) -> BackupService:
+    """Return the service with which admin pages create and restore backups."""
+
+    async def create(file: Path) -> None:
+        with _operator_errors_translated():
             await backup.backup(home, store, file)
-        except OperatorError as error:
-            raise_error(error)
 
     def read_manifest(file: Path) -> Mapping[str, Any]:
-        try:
+        with _operator_errors_translated():
             return backup.read_manifest(file)
-        except OperatorError as error:
-            raise_error(error)
 
-    async def restore(file: Path, account_id: int, name: str, check: Callable[[], object]) -> None:
-        try:
-            await restore_request.submit(file, account_id, name, check)
-        except OperatorError as error:
-            raise_error(error)
+    async def restore(file: Path, admin: int, name: str, check: Callable[[], object]) -> None:
+        with _operator_errors_translated():
+            await restore_request.submit(file, admin, name, check)
 
-    def raise_error(error: OperatorError) -> NoReturn:
-        if isinstance(error, backup.InvalidBackup):
-            raise DomainError(
-                ErrorCode.INVALID_REQUEST, fields={f"backup_{error.code}": [str(error)]}
-            ) from error
-        raise OSError(str(error)) from error
-
-    rows = tuple(
-        (
-            field.name,
-            field.meta.help,
-            current[field.name],
-            current[field.name] == defaults[field.name],
-        )
-        for field in settings(Config)
-    )
-    return SystemService(
-        settings=rows,
+    return BackupService(
         data_directory=str(home.path),
         backup_directory=home.path / "backups",
-        create_backup=create_backup,
+        create_backup=create,
         temp_directory=home.temp_directory,
         max_upload_bytes=config.backup_limit,
         read_manifest=read_manifest,
         restore=restore,
         restore_error=restore_request.error,
     )
+
+
+@contextmanager
+def _operator_errors_translated() -> Iterator[None]:
+    """Raise INVALID_REQUEST instead of InvalidBackup, and OSError instead of any other OperatorError."""
+    try:
+        yield
+    except backup.InvalidBackup as error:
+        raise DomainError(
+            ErrorCode.INVALID_REQUEST, fields={f"backup_{error.code}": [str(error)]}
+        ) from error
+    except OperatorError as error:
+        raise OSError(str(error)) from error
 
 
 def hosts_api_settings(config: Config) -> HostsApiSettings:

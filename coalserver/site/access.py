@@ -1,4 +1,7 @@
-"""Doors: who may see the pages of a world. Members see all of them; of a public world anybody may read the chat."""
+"""Access to pages: authenticators of accounts and admins, and wrappers for the pages of worlds.
+
+Members, which are active accounts, see all worlds. Everybody can read the chat of a public world.
+"""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -6,89 +9,110 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from coalserver.core.caller import Caller
 from coalserver.core.queries.worlds import active_worlds, get_world, world_by_short_name
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
+from coalserver.site.errors import error_page, wants_json
+from coalserver.web.api import Handler
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import (
-    CSRF_FIELD,
-    form_page,
-    read_browser_cookie,
-    redirect,
-    redirect_to_login,
-)
-from coalserver.web.responses import json_response
+from coalserver.web.pages.cookies import form_page, optional_login, redirect, redirect_to_login
+from coalserver.web.pages.i18n import N_, request_language
 
-MemberPage = Callable[[RequestContext, World, Account], Awaitable[web.StreamResponse]]
-ReaderPage = Callable[[RequestContext, World, Account | None], Awaitable[web.StreamResponse]]
-Handler = Callable[[RequestContext], Awaitable[web.StreamResponse]]
+MemberPage = Callable[[RequestContext, Account], Awaitable[web.StreamResponse]]
+WorldMemberPage = Callable[[RequestContext, World, Account], Awaitable[web.StreamResponse]]
+WorldReaderPage = Callable[[RequestContext, World, Account | None], Awaitable[web.StreamResponse]]
 
-#: The status of what is refused to a script; 400 for all others.
-ERROR_STATUSES = {
-    ErrorCode.TOKEN_REQUIRED: 401,
-    ErrorCode.INVALID_TOKEN: 403,
-    ErrorCode.ACCOUNT_INACTIVE: 403,
-    ErrorCode.PERMISSION_DENIED: 403,
-    ErrorCode.WORLD_NOT_FOUND: 404,
-    ErrorCode.VISITOR_NOT_FOUND: 404,
-    ErrorCode.TARGET_NOT_FOUND: 404,
-    ErrorCode.IDEMPOTENCY_KEY_REUSED: 422,
-    ErrorCode.RATE_LIMITED: 429,
-}
+ADMINS_ONLY = N_("This page is for admins.")
+
+
+def require_member(ctx: RequestContext) -> Caller:
+    """Authenticate a member. Raises TOKEN_REQUIRED or ACCOUNT_INACTIVE."""
+    caller = ctx.caller = optional_login(ctx)
+    if caller.account is None:
+        raise DomainError(ErrorCode.TOKEN_REQUIRED)
+    if not caller.account.active:
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
+    return caller
+
+
+def require_admin(ctx: RequestContext) -> Caller:
+    """Authenticate an admin. Raises ADMIN_REQUIRED and what `require_member` raises."""
+    caller = require_member(ctx)
+    if not caller.get_account().admin:
+        raise DomainError(ErrorCode.ADMIN_REQUIRED)
+    return caller
+
+
+def render_access_error(
+    error: DomainError, ctx: RequestContext, form_path: str
+) -> web.StreamResponse | None:
+    """Return the response to a caller without access, or None for any other error.
+
+    `form_path` is the page to which the login leads back after a rejected POST.
+    """
+    if error.code is ErrorCode.TOKEN_REQUIRED:
+        return (
+            redirect_to_login(ctx)
+            if ctx.route.method == "GET"
+            else redirect(f"/login?next_url={form_path}")
+        )
+    if error.code is ErrorCode.ACCOUNT_INACTIVE:
+        return redirect("/login")
+    if error.code is ErrorCode.ADMIN_REQUIRED:
+        return error_page(ctx, 403, request_language(ctx.request).gettext(ADMINS_ONLY))
+    return None
 
 
 def find_member(ctx: RequestContext) -> Account | None:
-    """The account that is signed in, if it is active."""
-    found = ctx.caller.account
-    return found if found is not None and found.active else None
+    """Return the account of the login session if it is active."""
+    account = ctx.caller.account
+    return account if account is not None and account.active else None
 
 
-def members_only(page: MemberPage) -> Handler:
-    """A page of a world for those who belong to the community."""
+def member_page(page: MemberPage) -> Handler:
+    """Return the handler of a page for members. Others are sent to the login."""
+
+    @wraps(page)
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        account = find_member(ctx)
+        return login_response(ctx) if account is None else await page(ctx, account)
+
+    return handler
+
+
+def world_member_page(page: WorldMemberPage) -> Handler:
+    """Return the handler of a page of a world for members."""
 
     @wraps(page)
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         account = find_member(ctx)
         if account is None:
-            return sign_in_response(ctx)
+            return login_response(ctx)
         world = find_world(ctx)
         return await page(ctx, world, account) if world else redirect_unknown_world(ctx)
 
     return handler
 
 
-def readers_only(page: ReaderPage) -> Handler:
-    """A page of a world that anybody may see if the world is public."""
+def world_reader_page(page: WorldReaderPage) -> Handler:
+    """Return the handler of a page of a world for members, and for everybody if the world is public."""
 
     @wraps(page)
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         account, world = find_member(ctx), find_world(ctx)
         if account is None and not (world and world.public):
-            return sign_in_response(ctx)
+            return login_response(ctx)
         return await page(ctx, world, account) if world else redirect_unknown_world(ctx)
 
     return handler
 
 
-def account_only(
-    page: Callable[[RequestContext, Account], Awaitable[web.StreamResponse]],
-) -> Handler:
-    """A page for members that is of no world."""
-
-    @wraps(page)
-    async def handler(ctx: RequestContext) -> web.StreamResponse:
-        account = find_member(ctx)
-        return sign_in_response(ctx) if account is None else await page(ctx, account)
-
-    return handler
-
-
 def find_world(ctx: RequestContext) -> World | None:
-    """The world an address names by its short name or its number."""
-    name = ctx.path["world"]
+    """Return the world that the path names by its short name or its id, or None."""
     try:
-        return ctx.core.query(world_by_short_name, short_name=name)
+        return ctx.core.query(world_by_short_name, short_name=ctx.path["world"])
     except DomainError:
         pass
     try:
@@ -98,17 +122,21 @@ def find_world(ctx: RequestContext) -> World | None:
 
 
 def world_path(world: World) -> str:
-    """Where the pages of a world are."""
+    """Return the path of a world's page, without a slash at its end."""
     return f"/servers/{quote(world.short_name or str(world.id))}"
 
 
 def only_world(ctx: RequestContext) -> World | None:
+    """Return the only active world; None if there is none, or more than one."""
     worlds = ctx.core.query(active_worlds)
     return worlds[0] if len(worlds) == 1 else None
 
 
-def sign_in_response(ctx: RequestContext) -> web.StreamResponse:
-    """Sign in first; or wait, if one has."""
+def login_response(ctx: RequestContext) -> web.StreamResponse:
+    """Return the redirect to the login; for an inactive account, the page that says it is pending.
+
+    For a script, raises TOKEN_REQUIRED or ACCOUNT_INACTIVE.
+    """
     account = ctx.caller.account
     if wants_json(ctx):
         raise DomainError(ErrorCode.ACCOUNT_INACTIVE if account else ErrorCode.TOKEN_REQUIRED)
@@ -118,7 +146,10 @@ def sign_in_response(ctx: RequestContext) -> web.StreamResponse:
 
 
 def redirect_unknown_world(ctx: RequestContext) -> web.StreamResponse:
-    """There is no such world: to the same page of the only one there is, or to the first page."""
+    """Return the redirect to the same page of the only world, or to the home page.
+
+    For a script, and for a form, raises WORLD_NOT_FOUND.
+    """
     if wants_json(ctx) or ctx.route.method != "GET":
         raise DomainError(ErrorCode.WORLD_NOT_FOUND)
     world = only_world(ctx)
@@ -126,24 +157,11 @@ def redirect_unknown_world(ctx: RequestContext) -> web.StreamResponse:
     return redirect("/".join([world_path(world), *map(quote, path_parts)]) if world else "/")
 
 
-def wants_json(ctx: RequestContext) -> bool:
-    """Whether a script asks, and not a person."""
-    accepted = ctx.request.headers.get("Accept", "")
-    return ctx.route.endpoint == "events" or "application/json" in accepted
-
-
-def render_json_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """What a script is told. One whose page was open for too long gets what its next form needs."""
-    payload = {"error": error.code.value}
-    if error.code is ErrorCode.INVALID_TOKEN and error.details.get("what") == "form":
-        payload[CSRF_FIELD] = read_browser_cookie(ctx).csrf_token(ctx.now)
-    return json_response(
-        payload, ERROR_STATUSES.get(error.code, 400), {"Cache-Control": "no-store"}
-    )
-
-
 def check_same_origin(ctx: RequestContext) -> None:
-    """Refuse a page of another site: a WebSocket may come from any, with the cookie of ours."""
+    """Raise PERMISSION_DENIED for a page of another origin.
+
+    Browsers let every page open a WebSocket here, and send the cookie with it.
+    """
     origin = ctx.request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc != urlsplit(ctx.origin).netloc:
         raise DomainError(ErrorCode.PERMISSION_DENIED)

@@ -1,4 +1,4 @@
-"""What somebody needs who runs a world himself: the agent, and scripts that start Minecraft for it."""
+"""Downloads for operators of Minecraft servers: the agent, and scripts that start Minecraft for it."""
 
 from aiohttp import web
 
@@ -7,8 +7,8 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.pages import assets
 from coalserver.web.responses import raw_response
 
-#: What these files are is said to nobody who could run them: a browser shows them.
-TEXT = "text/plain; charset=utf-8"
+#: Browsers show plain text instead of running or saving it.
+CONTENT_TYPE = "text/plain; charset=utf-8"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 FILES = (
     "README.md",
@@ -22,9 +22,9 @@ FILES = (
 
 
 async def download(ctx: RequestContext) -> web.StreamResponse:
-    """One of these files as it is, for anybody."""
+    """Return one of the files unchanged. Needs no login."""
     name = ctx.route.path.rpartition("/")[2]
-    return raw_response((assets("static") / "mc" / name).read_bytes(), 200, HEADERS, TEXT)
+    return raw_response((assets("static") / "mc" / name).read_bytes(), 200, HEADERS, CONTENT_TYPE)
 
 
 ROUTES = tuple(Route("GET", f"/mc/{name}", download) for name in FILES)

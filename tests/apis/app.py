@@ -27,6 +27,7 @@ from coalserver.security.passwords import PasswordService
 from coalserver.server.app import build_application, hosts_api_settings
 from coalserver.server.lifecycle import delete_orphaned_images, ensure_default_games
 from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
+from coalserver.site.admin.backups import BackupService
 from coalserver.site.admin.system import SystemService
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.memory import MemoryStore
@@ -109,7 +110,8 @@ class TestApp:
             OpaqueKeys: OpaqueKeys(bytes(32)),
             type(hosting): hosting,
             SignupPolicy: SignupPolicy(self.config.open_signup, ADMIN_CODE),
-            SystemService: self.build_system_service(),
+            SystemService: SystemService((("port", "port to listen on", "80", False),)),
+            BackupService: self.build_backup_service(),
         }
         self.app_context = AppContext(self.core, services=services, **self.web)
         await ensure_default_games(self.core)
@@ -117,8 +119,8 @@ class TestApp:
         self.server = Server(build_application(self.app_context))
         await self.server.start_server()
 
-    def build_system_service(self) -> SystemService:
-        """Create the system service. Its backups are one small file; other tests create real ones."""
+    def build_backup_service(self) -> BackupService:
+        """Create the backup service. Its backups are one small file; other tests create real ones."""
 
         async def make(file: Path) -> None:
             await asyncio.to_thread(file.write_bytes, b"everything")
@@ -135,10 +137,14 @@ class TestApp:
             may()
             self.restore_requests.append((file.name, by, name))
 
-        rows = (("port", "port to listen on", "80", False),)
-        here = (rows, str(self.folder), self.folder / "backups", make)
-        return SystemService(
-            *here, lambda: nullcontext(Path(mkdtemp(dir=self.folder))), 1000, look, restore
+        return BackupService(
+            data_directory=str(self.folder),
+            backup_directory=self.folder / "backups",
+            create_backup=make,
+            temp_directory=lambda: nullcontext(Path(mkdtemp(dir=self.folder))),
+            max_upload_bytes=1000,
+            read_manifest=look,
+            restore=restore,
         )
 
     async def close(self) -> None:

@@ -1,13 +1,15 @@
-"""The profile: what an account is called and where it lives, its password, and its names in the game.
+"""The profile page: an account's own fields, password and Minecraft names.
 
-What acts for it is in profile_access.py.
+Its tokens, apps and login sessions are in `security`.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from zoneinfo import available_timezones
 
 from aiohttp import web
+from marshmallow import ValidationError
 
 from coalserver.core.commands.accounts import set_password, update_account
 from coalserver.core.commands.claims import MAX_NAME_LENGTH, create_claim, release_username
@@ -17,21 +19,53 @@ from coalserver.core.queries.worlds import claim_of_account
 from coalserver.domain.accounts.account import validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.passwords import PasswordService
-from coalserver.site.account.browser_names import describe_browser
-from coalserver.site.error_messages import find_message
-from coalserver.site.members import member_only, render_access_error
+from coalserver.site.access import render_access_error, require_member
+from coalserver.site.auth import MAX_NICKNAME_LENGTH, MAX_PASSWORD_LENGTH, verify_password
+from coalserver.site.errors import (
+    ErrorMessages,
+    add_retry_after,
+    error_message,
+    with_errors_shown,
+)
 from coalserver.site.worlds.context import TimeFormatter
-from coalserver.web.api import Route
+from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, redirect
-from coalserver.web.pages.forms import clean_text, read_fields
-from coalserver.web.pages.i18n import N_, languages, request_language
+from coalserver.web.pages.forms import FormSchema, load_form, read_csrf_form
+from coalserver.web.pages.i18n import N_, Language, languages, request_language
+from coalserver.web.schemas import Secret, Text
 
-#: Every zone there is a clock for; UTC also where a machine knows no other.
+#: All time zones of this machine, and UTC, which a machine without zone data lacks.
 ZONES = tuple(sorted(available_timezones() | {"UTC"}))
 KNOWN_ZONES = frozenset(ZONES)
 
-#: What went well, by what the address says; the part of the page where it is said.
+#: User agent marker -> name. The first match counts: many browsers name others as well.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("CriOS/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("Linux", "Linux"),
+)
+UNKNOWN_BROWSER = N_("Unknown browser")
+BROWSER_ON_SYSTEM = N_("%(browser)s on %(system)s")
+#: Characters shown of a user agent without a known name.
+MAX_AGENT_LENGTH = 60
+
+#: `done` of the address -> section of the page and message.
 SUCCESS_MESSAGES: Mapping[str, tuple[str, str]] = {
     "saved": ("about", N_("Saved.")),
     "given-up": ("names", N_("The name is not yours any more.")),
@@ -40,24 +74,8 @@ SUCCESS_MESSAGES: Mapping[str, tuple[str, str]] = {
     "app-ended": ("apps", N_("The program can act for you no more.")),
     "browser-ended": ("browsers", N_("That browser is signed out.")),
 }
-#: The part of the page that each form is in.
-FORM_SECTIONS = {
-    "save_profile": "about",
-    "change_password": "password",
-    "request_claim": "names",
-    "remove_username": "names",
-    "create_token": "tokens",
-    "revoke_token": "tokens",
-    "revoke_app": "apps",
-    "sign_out_browser": "browsers",
-    "sign_out_everywhere": "browsers",
-}
-#: Why -> (status, sentence).
-ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
-    ErrorCode.INVALID_TOKEN: (403, N_("This page was open for too long. Please try again.")),
+ERROR_MESSAGES: ErrorMessages = {
     ErrorCode.INVALID_CREDENTIALS: (403, N_("That is not your password.")),
-    ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {wait} seconds.")),
-    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {minimum} characters.")),
     ErrorCode.TOO_MANY_TOKENS: (400, N_("You have {maximum} tokens. End one of them first.")),
     (ErrorCode.INVALID_REQUEST, "zone"): (
         400,
@@ -71,49 +89,66 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
         N_("A name for a token has at most 60 characters."),
     ),
 }
-DEFAULT_ERROR = (400, N_("That did not work."))
+
+
+def check_zone(zone: str) -> None:
+    """Raise ValidationError for an unknown time zone."""
+    if zone not in KNOWN_ZONES:
+        raise ValidationError("Unknown.")
+
+
+def check_language(tag: str) -> None:
+    """Raise ValidationError for a language without translations; an empty one means automatic."""
+    if tag and tag not in languages():
+        raise ValidationError("Unknown.")
+
+
+class ProfileSchema(FormSchema):
+    """The form of the section `about`."""
+
+    nickname = Text(high=MAX_NICKNAME_LENGTH)
+    zone = Text(high=100, validate=check_zone)
+    language = Text(high=20, validate=check_language)
+
+
+class PasswordSchema(FormSchema):
+    """The form that changes the password."""
+
+    old = Secret(high=MAX_PASSWORD_LENGTH)
+    new = Secret(high=MAX_PASSWORD_LENGTH)
+
+
+class UsernameSchema(FormSchema):
+    """A Minecraft name to remove."""
+
+    name = Text(high=MAX_NAME_LENGTH)
+
+
+PROFILE, PASSWORD, USERNAME = ProfileSchema(), PasswordSchema(), UsernameSchema()
 
 
 async def profile_page(ctx: RequestContext) -> web.StreamResponse:
-    """Everything an account can see and change of itself."""
+    """Render the profile."""
     return render_profile(ctx)
 
 
 async def save_profile(ctx: RequestContext) -> web.StreamResponse:
-    """Another nickname, time zone or language."""
-    form = await read_fields(ctx, {"nickname": 50, "zone": 100, "language": 20})
-    if form["zone"] not in KNOWN_ZONES:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"zone": ["Unknown."]})
-    if form["language"] and form["language"] not in languages():
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"language": ["Unknown."]})
-    await ctx.core.execute(
-        update_account,
-        account_id=ctx.caller.account_id,
-        nickname=clean_text(form["nickname"]),
-        zone=form["zone"],
-        language=form["language"],
-    )
+    """Change nickname, time zone and language."""
+    form = await load_form(ctx, PROFILE)
+    await ctx.core.execute(update_account, account_id=ctx.caller.account_id, **form)
     return redirect("/profile?done=saved#about")
 
 
 async def change_password(ctx: RequestContext) -> web.StreamResponse:
-    """A new password for who knows the old one; wherever else he was signed in, he is out."""
-    form = await read_fields(ctx, {"old": 1000, "new": 1000})
+    """Change the password and revoke all other login sessions. Needs the current password."""
+    form = await load_form(ctx, PASSWORD)
     account = ctx.caller.get_account()
-    limiter = ctx.app.failure_limiter
-    limit_keys = (f"login {ctx.address}", f"login {account.email}")
-    passwords = ctx.app.service(PasswordService)
-    with limiter.guard(*limit_keys, on=ErrorCode.INVALID_CREDENTIALS):
-        validate_password(form["new"])
-        result = await passwords.verify(account.password, form["old"])
-        # Again: other attempts may have failed during the verification.
-        limiter.check(*limit_keys)
-        if not result.ok:
-            raise DomainError(ErrorCode.INVALID_CREDENTIALS)
+    validate_password(form["new"])
+    await verify_password(ctx, account.email, account.password, form["old"])
     await ctx.core.execute(
         set_password,
         account_id=account.id,
-        password=await passwords.hash(form["new"]),
+        password=await ctx.app.service(PasswordService).hash(form["new"]),
         except_login_id=ctx.caller.token_id,
         proved_hash=account.password,
     )
@@ -121,15 +156,15 @@ async def change_password(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def request_claim(ctx: RequestContext) -> web.StreamResponse:
-    """A code; whoever types it in the game's chat shows that his name there is this account's."""
-    await read_fields(ctx, {})
+    """Create a code. The player who types it in a world's chat proves that their name is this account's."""
+    await read_csrf_form(ctx)
     await ctx.core.execute(create_claim, account_id=ctx.caller.account_id)
     return redirect("/profile#names")
 
 
 async def remove_username(ctx: RequestContext) -> web.StreamResponse:
-    """A name in the game is given up; one that is not his is no name of his already."""
-    form = await read_fields(ctx, {"name": MAX_NAME_LENGTH})
+    """Remove a Minecraft name from the account. A name of another account stays as it is."""
+    form = await load_form(ctx, USERNAME)
     await ctx.core.execute(
         release_username, account_id=ctx.caller.account_id, username=form["name"]
     )
@@ -137,22 +172,21 @@ async def remove_username(ctx: RequestContext) -> web.StreamResponse:
 
 
 def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> web.Response:
-    """The page, with what this request has to say on it."""
+    """Return the profile page. `overrides` replace parts of its context."""
     account, language = ctx.caller.get_account(), request_language(ctx.request)
     section, message = SUCCESS_MESSAGES.get(ctx.query.get("done", ""), ("", ""))
+    login_sessions = ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
     context = {
         "account": account,
         "claim": ctx.core.query(claim_of_account, account=account.id, now=ctx.now),
         "tokens": ctx.core.query(personal_tokens, account=account.id),
         "apps": ctx.core.query(grants_of_account, account=account.id),
         "browsers": [
-            (item, describe_browser(item.browser, language), item.id == ctx.caller.token_id)
-            for item in reversed(
-                ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
-            )
+            (item, browser_name(item.browser, language), item.id == ctx.caller.token_id)
+            for item in reversed(login_sessions)
         ],
         "zones": ZONES,
-        "language_options": [(one.tag, one.name) for one in languages().values()],
+        "language_options": [(option.tag, option.name) for option in languages().values()],
         "form_values": ctx.body,
         "format_time": TimeFormatter(language, account),
         "now": ctx.now,
@@ -162,25 +196,40 @@ def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> 
     return form_page(ctx, "profile/profile.html", {**context, **overrides}, status)
 
 
-def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """The page again, with what was wrong where it was wrong."""
+def browser_name(agent: str, language: Language) -> str:
+    """Return browser and system of a user agent, such as "Firefox on Linux"."""
+    browser, system = _first_match(agent, BROWSERS), _first_match(agent, SYSTEMS)
+    if browser and system:
+        return language(BROWSER_ON_SYSTEM, browser=browser, system=system)
+    return browser or agent[:MAX_AGENT_LENGTH] or language.gettext(UNKNOWN_BROWSER)
+
+
+def _first_match(agent: str, markers: tuple[tuple[str, str], ...]) -> str:
+    return next((name for marker, name in markers if marker in agent), "")
+
+
+def render_error(
+    error: DomainError, ctx: RequestContext, section: str = "about"
+) -> web.StreamResponse:
+    """Return the profile with an error message in the section of the rejected form."""
     rejection = render_access_error(error, ctx, "/profile")
     if rejection is not None:
         return rejection
-    status, message = find_message(error, ERROR_MESSAGES, DEFAULT_ERROR)
-    details = {"wait": 60, "minimum": 8, "maximum": 100, **error.details}
-    text = request_language(ctx.request).gettext(message).format(**details)
-    section = FORM_SECTIONS.get(ctx.route.endpoint, "about")
-    response = render_profile(ctx, status, errors={section: text}, messages={})
-    if status == 429:
-        response.headers["Retry-After"] = str(details["wait"])
-    return response
+    status, message = error_message(error, ERROR_MESSAGES, request_language(ctx.request))
+    response = render_profile(ctx, status, errors={section: message}, messages={})
+    return add_retry_after(response, error)
+
+
+def post(path: str, handler: Handler, section: str) -> Route:
+    """Return the route of a form in a section of the profile."""
+    form_handler = with_errors_shown(handler, partial(render_error, section=section))
+    return Route("POST", path, form_handler, auth=require_member)
 
 
 ROUTES = (
-    Route("GET", "/profile", profile_page, auth=member_only),
-    Route("POST", "/profile", save_profile, auth=member_only),
-    Route("POST", "/profile/password", change_password, auth=member_only),
-    Route("POST", "/profile/claim", request_claim, auth=member_only),
-    Route("POST", "/profile/names/end", remove_username, auth=member_only),
+    Route("GET", "/profile", profile_page, auth=require_member),
+    post("/profile", save_profile, "about"),
+    post("/profile/password", change_password, "password"),
+    post("/profile/claim", request_claim, "names"),
+    post("/profile/names/end", remove_username, "names"),
 )

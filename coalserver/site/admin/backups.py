@@ -1,112 +1,258 @@
-"""Admins and backups that come back: sent in, asked about, and put in the place of all there is."""
+"""Admin pages of backups of the whole server: creation, download, upload, deletion and restore."""
 
 import asyncio
 import logging
-from datetime import datetime
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from coalserver.core.commands.audit import record_external_action
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import FormPages, get, post, render_admin_page
-from coalserver.site.admin.system import (
-    UPLOADED,
-    SystemService,
-    format_size,
-    record_action,
-    render_backups,
-)
-from coalserver.site.members import admin_only
+from coalserver.site.access import require_admin
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
-from coalserver.web.pages.forms import Pairs, is_csrf_valid, read_csrf_form, read_fields
-from coalserver.web.pages.i18n import request_language
+from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
+from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.pages import PAGE_HEADERS
 from coalserver.web.uploads import MULTIPART, missing_file, save_upload
 
 log = logging.getLogger(__name__)
 
+#: Names of backups that the server made, and of uploaded ones, begin with these.
+CREATED, UPLOADED = "coalserver", "uploaded"
+BACKUP_NAME = re.compile(rf"(?:{CREATED}|{UPLOADED})-[0-9]{{8}}T[0-9]{{6}}Z(?:-[0-9]+)?\.tar")
 RESTORED_PATH = "/admin/backups?done=restored"
+SUCCESS_MESSAGES = {
+    "made": ("backups", N_("The backup is made.")),
+    "removed": ("backups", N_("The backup is removed.")),
+    "restored": ("backups", N_("The backup is in place.")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BackupService:
+    """Backups in a folder of the server's machine.
+
+    Its functions raise OSError if the disk fails, and INVALID_REQUEST for a file that is no valid backup.
+    """
+
+    data_directory: str
+    backup_directory: Path
+    #: Writes a backup to a new file.
+    create_backup: Callable[[Path], Awaitable[Any]]
+    #: Returns a folder for an upload, which is deleted at the end of the context.
+    temp_directory: Callable[[], AbstractContextManager[Path]]
+    max_upload_bytes: int
+    #: Returns the manifest of a backup; `made` is an ISO 8601 time.
+    read_manifest: Callable[[Path], Mapping[str, Any]]
+    #: Validates a backup and restarts the server with it. Takes the id and name of the admin, for the audit log,
+    #: and a function that raises if the caller is no longer an admin.
+    restore: Callable[[Path, int, str, Callable[[], object]], Awaitable[None]]
+    #: Why the last restore failed, if it did.
+    restore_error: str = ""
+    #: Names of backups that are being written.
+    pending_names: set[str] = field(default_factory=set)
+
+    def list_backups(self) -> list[tuple[str, int, float]]:
+        """Return name, bytes and modification time of each backup, the newest first."""
+        if not self.backup_directory.is_dir():
+            return []
+        files = [
+            (path, path.stat())
+            for path in self.backup_directory.iterdir()
+            if BACKUP_NAME.fullmatch(path.name)
+        ]
+        rows = [(path.name, stat.st_size, stat.st_mtime) for path, stat in files]
+        return sorted(rows, key=lambda row: row[0].partition("-")[2], reverse=True)
+
+    def get_backup(self, name: str) -> Path:
+        """Return the path of a backup. Raises STORAGE_ITEM_NOT_FOUND."""
+        path = self.backup_directory / name
+        if not BACKUP_NAME.fullmatch(name) or not path.is_file():
+            raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
+        return path
+
+    def unused_name(self, now: float, kind: str = CREATED) -> str:
+        """Return a name for a new backup, with a number if another one was made in the same second."""
+        stem = datetime.fromtimestamp(now, UTC).strftime(f"{kind}-%Y%m%dT%H%M%SZ")
+        taken = {name for name, _, _ in self.list_backups()} | self.pending_names
+        names = (f"{stem}{suffix}.tar" for suffix in ("", *(f"-{n}" for n in range(1, 1000))))
+        return next(name for name in names if name not in taken)
+
+
+def render_backups(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    """Return the page of backups, with the error of the last restore if the restart led here."""
+    service = ctx.app.service(BackupService)
+    context = {
+        "backups": [(name, format_size(size), at) for name, size, at in service.list_backups()],
+        "max_size": format_size(service.max_upload_bytes),
+        "folder": service.backup_directory,
+        "data": service.data_directory,
+    }
+    if service.restore_error and ctx.query.get("done", "restored") == "restored":
+        overrides = {"errors": {"backups": service.restore_error}, **overrides}
+    return render_admin_page(ctx, "backups", context, success=SUCCESS_MESSAGES, **overrides)
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes in decimal units, such as "1.2 MB"."""
+    if size >= 10**9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
+
+
+async def backups_page(ctx: RequestContext) -> web.StreamResponse:
+    """Render the backups, and how to restore one."""
+    return render_backups(ctx)
+
+
+async def create_backup(ctx: RequestContext) -> web.StreamResponse:
+    """Write a backup of everything to a new file."""
+    await read_csrf_form(ctx)
+    service = ctx.app.service(BackupService)
+    name = service.unused_name(ctx.now)
+    service.pending_names.add(name)
+    try:
+        service.backup_directory.mkdir(mode=0o700, exist_ok=True)
+        await service.create_backup(service.backup_directory / name)
+    except OSError as error:
+        return _disk_error(ctx, error)
+    finally:
+        service.pending_names.discard(name)
+    await record_action(ctx, AuditAction.BACKUP_CREATED, name)
+    return redirect("/admin/backups?done=made")
+
+
+async def download_backup(ctx: RequestContext) -> web.StreamResponse:
+    """Return a backup as a file. It has all secrets in it, so no browser may cache it."""
+    await read_csrf_form(ctx)
+    path = ctx.app.service(BackupService).get_backup(ctx.path["name"])
+    await record_action(ctx, AuditAction.BACKUP_DOWNLOADED, path.name)
+    headers = {
+        **PAGE_HEADERS,
+        "Cache-Control": "no-store",
+        "Content-Type": "application/x-tar",
+        "Content-Disposition": f'attachment; filename="{path.name}"',
+    }
+    return web.FileResponse(path, headers=headers)
+
+
+async def delete_backup(ctx: RequestContext) -> web.StreamResponse:
+    """Delete a backup."""
+    await read_csrf_form(ctx)
+    path = ctx.app.service(BackupService).get_backup(ctx.path["name"])
+    await record_action(ctx, AuditAction.BACKUP_REMOVED, path.name)
+    path.unlink(missing_ok=True)
+    return redirect("/admin/backups?done=removed")
 
 
 async def upload_backup(ctx: RequestContext) -> web.StreamResponse:
-    """A backup from elsewhere, the field `file` of a form: kept among those made here, if it is one."""
-    system = ctx.app.service(SystemService)
-    if (
-        system.temp_directory is None
-        or system.backup_directory is None
-        or system.read_manifest is None
-    ):
-        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
+    """Add a valid backup, the field `file` of a multipart form, and redirect to its confirmation page."""
+    service = ctx.app.service(BackupService)
     if ctx.request.content_type != MULTIPART:
         await read_csrf_form(ctx)
         raise missing_file()
 
     def check_form(pairs: Pairs) -> None:
-        if not is_csrf_valid(ctx, pairs):
-            raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
+        check_csrf(ctx, pairs)
 
     try:
-        with system.temp_directory() as directory:
+        with service.temp_directory() as directory:
             file = directory / "sent"
-            await save_upload(ctx.request, system.max_upload_bytes, check_form, file)
-            await asyncio.to_thread(system.read_manifest, file)
-            ctx.caller = admin_only(ctx)
-            system.backup_directory.mkdir(mode=0o700, exist_ok=True)
-            name = system.unused_name(ctx.now, UPLOADED)
-            file.rename(system.backup_directory / name)
+            await save_upload(ctx.request, service.max_upload_bytes, check_form, file)
+            await asyncio.to_thread(service.read_manifest, file)
+            # The upload can take minutes, in which the account can lose its rights.
+            ctx.caller = require_admin(ctx)
+            service.backup_directory.mkdir(mode=0o700, exist_ok=True)
+            name = service.unused_name(ctx.now, UPLOADED)
+            file.rename(service.backup_directory / name)
     except OSError as error:
-        return _restore_failed(ctx, error)
+        return _disk_error(ctx, error)
     await record_action(ctx, AuditAction.BACKUP_UPLOADED, name)
     return redirect(f"/admin/backups/{name}/restore")
 
 
 async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
-    """Say what goes and what comes, before it does."""
-    system = ctx.app.service(SystemService)
-    path = system.get_backup(ctx.path["name"])
-    if system.read_manifest is None or system.restore is None:
-        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
+    """Ask before a backup is restored, and say what is replaced."""
+    service = ctx.app.service(BackupService)
+    path = service.get_backup(ctx.path["name"])
     try:
-        manifest = await asyncio.to_thread(system.read_manifest, path)
+        manifest = await asyncio.to_thread(service.read_manifest, path)
         size = path.stat().st_size
     except OSError as error:
-        return _restore_failed(ctx, error)
-    context = {
-        "backup": path.name,
-        "size": format_size(size),
-        "version": manifest.get("coalserver", "–"),
-        "created": _format_created(ctx, str(manifest["made"])),
-        "data": system.data_directory,
-    }
-    return render_admin_page(ctx, "restore", context, active_page="backups")
+        return _disk_error(ctx, error)
+    return confirm_page(
+        ctx,
+        title=N_("Put a backup back"),
+        texts=[
+            N_(
+                "Everything is again as it was on %(made)s: accounts, worlds and what was said there, games,"
+                " rooms. What came later is not shown any more."
+            ),
+            N_(
+                "What is there now is kept: in a folder <code>replaced-…</code> in"
+                " <code>%(folder)s</code>."
+            ),
+            N_(
+                "The server ends and starts again by itself. For some seconds it does not answer; open pages find"
+                " it again on their own."
+            ),
+            N_(
+                "Whoever signed in after the backup was made has to sign in again, and so may you. Passwords are"
+                " those of that time."
+            ),
+        ],
+        values={
+            "made": _format_created(ctx, str(manifest["made"])),
+            "folder": service.data_directory,
+        },
+        button=N_("Put it back"),
+        back_label=request_language(ctx.request).gettext(N_("Backups")),
+        back_path="/admin/backups",
+        active_page="backups",
+        section="restore",
+        subject=f"{path.name} · {format_size(size)} · coalserver {manifest.get('coalserver', '–')}",
+    )
 
 
 async def restore_backup(ctx: RequestContext) -> web.StreamResponse:
-    """A backup that proves sound takes the place of all there is: the server ends, and begins again with it."""
-    await read_fields(ctx, {})
-    system = ctx.app.service(SystemService)
-    path, admin = system.get_backup(ctx.path["name"]), ctx.caller.get_account()
-    if system.restore is None:
-        raise DomainError(ErrorCode.STORAGE_ITEM_NOT_FOUND)
+    """Restore a valid backup: the server restarts with its data, and this page waits for that."""
+    await read_csrf_form(ctx)
+    service = ctx.app.service(BackupService)
+    path, admin = service.get_backup(ctx.path["name"]), ctx.caller.get_account()
     try:
-        # Once it is asked for it is done, whether or not the browser waits.
+        # Shielded: a restore that has begun is finished, even if the browser disconnects.
         await asyncio.shield(
-            system.restore(path, admin.id, admin.display_name, lambda: admin_only(ctx))
+            service.restore(path, admin.id, admin.display_name, lambda: require_admin(ctx))
         )
     except OSError as error:
-        return _restore_failed(ctx, error)
+        return _disk_error(ctx, error)
     return render_admin_page(ctx, "restoring", {"next_url": RESTORED_PATH}, active_page="backups")
 
 
-def _restore_failed(ctx: RequestContext, error: OSError) -> web.StreamResponse:
-    log.warning("No restore: %s", error)
+async def record_action(ctx: RequestContext, action: AuditAction, subject: str) -> None:
+    """Add an audit entry for an action outside the core. Raises ADMIN_REQUIRED."""
+    await ctx.core.execute(
+        record_external_action, actor=ctx.caller.account_id, action=action, subject=subject
+    )
+
+
+def _disk_error(ctx: RequestContext, error: OSError) -> web.StreamResponse:
+    log.warning("%s %s failed: %s", ctx.request.method, ctx.request.path, error)
     return render_backups(ctx, status=503, errors={"backups": str(error)})
 
 
-def _format_created(ctx: RequestContext, created: str) -> Any:
-    """When a backup says that it was made, as the reader writes it; as it says it where that is no time."""
+def _format_created(ctx: RequestContext, created: str) -> str:
+    """Return the time at which a backup was made as the admin writes times. Other texts stay as they are."""
     try:
         at = datetime.fromisoformat(created).timestamp()
     except ValueError:
@@ -116,12 +262,11 @@ def _format_created(ctx: RequestContext, created: str) -> Any:
 
 BACKUP_PATH = "/admin/backups/{name}"
 ROUTES = (
-    post("/admin/backups/upload", upload_backup),
-    get(BACKUP_PATH + "/restore", confirm_restore),
-    post(BACKUP_PATH + "/restore", restore_backup),
+    get("/admin/backups", backups_page),
+    post("/admin/backups", create_backup, render_backups, "backups"),
+    post("/admin/backups/upload", upload_backup, render_backups, "backups"),
+    post(BACKUP_PATH + "/download", download_backup, render_backups, "backups"),
+    post(BACKUP_PATH + "/remove", delete_backup, render_backups, "backups"),
+    get(BACKUP_PATH + "/restore", confirm_restore, render_backups, "backups"),
+    post(BACKUP_PATH + "/restore", restore_backup, render_backups, "backups"),
 )
-FORM_PAGES: FormPages = {
-    "upload_backup": (render_backups, "backups"),
-    "confirm_restore": (render_backups, "backups"),
-    "restore_backup": (render_backups, "backups"),
-}

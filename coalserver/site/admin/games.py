@@ -1,4 +1,4 @@
-"""Admins and games: made, and given new tokens."""
+"""Admin page of games: adding them and replacing their tokens."""
 
 from typing import Any
 
@@ -8,59 +8,63 @@ from coalserver.core.commands.games import add_game, rotate_game_tokens
 from coalserver.core.queries.games import all_games
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import FormPages, get, post, render_admin_page, run_audited
+from coalserver.site.admin.layout import get, post, render_admin_page, run_audited
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.forms import clean_text, parse_integer, read_fields
+from coalserver.web.pages.forms import (
+    Checkbox,
+    FormSchema,
+    TypedInteger,
+    load_form,
+    read_csrf_form,
+)
+from coalserver.web.schemas import Text
 
 MAX_PLAYERS = 1000
 
 
+class GameSchema(FormSchema):
+    """The form that adds a game."""
+
+    tag = Text(high=100)
+    name = Text(high=100)
+    min_players = TypedInteger(1, MAX_PLAYERS, data_key="min")
+    max_players = TypedInteger(1, MAX_PLAYERS, data_key="max")
+    open = Checkbox()
+
+
+GAME = GameSchema()
+
+
 def render_games(ctx: RequestContext, fresh: Any = None, **overrides: Any) -> web.StreamResponse:
-    """Every game; `fresh` are tokens that are shown this once."""
+    """Return the page of games. `fresh` is a game whose tokens only this response shows."""
     context = {"games": ctx.core.query(all_games), "fresh": fresh}
     return render_admin_page(ctx, "games", context, **overrides)
 
 
 async def games_page(ctx: RequestContext) -> web.StreamResponse:
-    """Every game, with no token of any."""
+    """Render the games, without tokens."""
     return render_games(ctx)
 
 
 async def register_game(ctx: RequestContext) -> web.StreamResponse:
-    """A game; its tokens are shown this once."""
-    form = await read_fields(ctx, {"tag": 100, "name": 100, "min": 10, "max": 10, "open": 5})
-    low = parse_integer(form["min"], 1, MAX_PLAYERS, "max")
-    high = parse_integer(form["max"], 1, MAX_PLAYERS, "max")
-    tag = form["tag"].strip()
-    kwargs: dict[str, Any] = {
-        "tag": tag,
-        "name": clean_text(form["name"]),
-        "open": bool(form["open"]),
-    }
-    game = await run_audited(
-        ctx, AuditAction.GAME_ADDED, tag, add_game, min_players=low, max_players=high, **kwargs
-    )
+    """Add a game. The response is the only page that shows its tokens."""
+    form = await load_form(ctx, GAME)
+    game = await run_audited(ctx, AuditAction.GAME_ADDED, form["tag"], add_game, **form)
     return render_games(ctx, game)
 
 
 async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
-    """New tokens for a game, shown this once; the old ones stop at once."""
-    await read_fields(ctx, {})
+    """Replace the tokens of a game. The response is the only page that shows the new ones."""
+    await read_csrf_form(ctx)
     tag = ctx.path["tag"]
     if tag not in {game.tag for game in ctx.core.query(all_games)}:
         raise DomainError(ErrorCode.GAME_NOT_FOUND)
-    return render_games(
-        ctx,
-        await run_audited(ctx, AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag),
-    )
+    game = await run_audited(ctx, AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag)
+    return render_games(ctx, game)
 
 
 ROUTES = (
     get("/admin/games", games_page),
-    post("/admin/games", register_game),
-    post("/admin/games/{tag}/rotate", rotate_tokens),
+    post("/admin/games", register_game, render_games, "make"),
+    post("/admin/games/{tag}/rotate", rotate_tokens, render_games, "games"),
 )
-FORM_PAGES: FormPages = {
-    "register_game": (render_games, "make"),
-    "rotate_tokens": (render_games, "games"),
-}

@@ -1,14 +1,23 @@
-"""What all pages of admins share: their frame, how a deed is done and noted, and long lists in pages."""
+"""The common parts of admin pages: layout, routes, audited commands, confirmation pages and errors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from aiohttp import web
 
 from coalserver.core.commands.audit import execute_audited
 from coalserver.domain.audit import AuditAction
-from coalserver.site.members import admin_only
+from coalserver.domain.errors import DomainError
+from coalserver.site.access import render_access_error, require_admin
+from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
+from coalserver.site.errors import (
+    add_retry_after,
+    error_message,
+    error_page,
+    render_http_error,
+    with_errors_shown,
+)
 from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
@@ -16,11 +25,12 @@ from coalserver.web.pages.cookies import form_page
 from coalserver.web.pages.i18n import N_, request_language
 
 T = TypeVar("T")
-#: Shows a page again, with what a request has to say on it.
+#: Renders a page; takes the keyword arguments `status`, `errors` and `messages` of `render_admin_page`.
 PageRenderer = Callable[..., web.StreamResponse]
-#: By endpoint: the page on which a form was, and the part of it.
-FormPages = Mapping[str, tuple[PageRenderer, str]]
+#: `done` of the address -> section of the page and message.
+SuccessMessages = Mapping[str, tuple[str, str]]
 
+#: Name, path and title of the pages in the navigation.
 PAGES = (
     ("overview", "/admin", N_("Overview")),
     ("users", "/admin/users", N_("People")),
@@ -32,10 +42,21 @@ PAGES = (
     ("settings", "/admin/settings", N_("Settings")),
     ("log", "/admin/log", N_("Log")),
 )
-#: Rows on a page.
-PAGE_SIZE = 50
-#: More pages nobody leafs through.
-MAX_PAGES = 10**6
+
+
+def get(
+    path: str, handler: Handler, render: PageRenderer | None = None, section: str = ""
+) -> Route:
+    """Return the route of a page for admins. With `render`, its errors are shown like those of a form."""
+    if render is not None:
+        handler = with_errors_shown(handler, partial(_render_form_error, render, section))
+    return Route("GET", path, handler, auth=require_admin)
+
+
+def post(path: str, handler: Handler, render: PageRenderer, section: str) -> Route:
+    """Return the route of a form. Its errors are shown in a section of the page that `render` returns."""
+    form_handler = with_errors_shown(handler, partial(_render_form_error, render, section))
+    return Route("POST", path, form_handler, auth=require_admin)
 
 
 async def run_audited(
@@ -47,9 +68,11 @@ async def run_audited(
     detail: str = "",
     **kwargs: Any,
 ) -> T:
-    """Run a command for the admin who calls, and keep that he asked for it."""
-    entry = {"actor": ctx.caller.account_id, "action": action, "subject": subject, "detail": detail}
-    return await ctx.core.execute(execute_audited, **entry, command=command, **kwargs)
+    """Run a command as the calling admin and add an audit entry, both or neither."""
+    entry = {"actor": ctx.caller.account_id, "action": action, "subject": subject}
+    return await ctx.core.execute(
+        execute_audited, **entry, detail=detail, command=command, **kwargs
+    )
 
 
 def render_admin_page(
@@ -59,11 +82,17 @@ def render_admin_page(
     *,
     status: int = 200,
     active_page: str = "",
+    success: SuccessMessages | None = None,
     errors: Mapping[str, str] | None = None,
-    messages: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """A page of admins. `wrong` and `done` are sentences, by the part of the page they belong to."""
+    """Return an admin page.
+
+    `errors` are messages by section of the page. Without any, `success` has the messages for the address' `done`.
+    """
     language = request_language(ctx.request)
+    messages = {}
+    if success and not errors and (found := success.get(ctx.query.get("done", ""))):
+        messages[found[0]] = language.gettext(found[1])
     shared = {
         "active_page": active_page or name,
         "pages": PAGES,
@@ -71,47 +100,64 @@ def render_admin_page(
         "format_time": TimeFormatter(language, ctx.caller.get_account()),
         "now": ctx.now,
         "errors": errors or {},
-        "messages": {
-            section: language.gettext(message) for section, message in (messages or {}).items()
-        },
+        "messages": messages,
     }
     return form_page(ctx, f"admin/{name}.html", {**shared, **context}, status)
 
 
-def success_messages(ctx: RequestContext, table: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """What the address says went well, by its part of the page."""
-    found = table.get(ctx.query.get("done", ""))
-    return dict([found]) if found else {}
+def confirm_page(
+    ctx: RequestContext,
+    *,
+    title: str,
+    texts: Sequence[str],
+    values: Mapping[str, Any],
+    button: str,
+    back_label: str,
+    back_path: str,
+    active_page: str,
+    section: str,
+    subject: str = "",
+    **overrides: Any,
+) -> web.Response:
+    """Return the page that asks before a form with wide consequences is sent to the same path.
 
-
-def page_number(ctx: RequestContext) -> int:
-    """Which page of a list, from 1; the first where the address names none."""
-    text = ctx.query.get("page", "")
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-    return min(max(number, 1), MAX_PAGES)
-
-
-def paginate(ctx: RequestContext, total: int, **filters: str) -> dict[str, Any]:
-    """Where a list goes on, and where it came from."""
-    page = page_number(ctx)
-    last = max(1, -(-total // PAGE_SIZE))
-
-    def address(number: int) -> str:
-        params = {name: value for name, value in filters.items() if value}
-        return "?" + urlencode({**params, "page": number})
-
-    return {
-        "page": page,
-        "last": last,
-        "total": total,
-        "earlier": address(min(page - 1, last)) if page > 1 else "",
-        "later": address(page + 1) if page < last else "",
+    Title, texts and button are message ids; `values` are inserted into the texts. `subject` is plain text.
+    """
+    context = {
+        "title": title,
+        "texts": texts,
+        "values": values,
+        "button": button,
+        "back_label": back_label,
+        "back_path": back_path,
+        "confirm_section": section,
+        "subject": subject,
+        "action": ctx.request.path,
     }
+    return render_admin_page(ctx, "confirm", context, active_page=active_page, **overrides)
 
 
-def get(path: str, handler: Handler) -> Route:
-    return Route("GET", path, handler, auth=admin_only)
+def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
+    """Return the response to a caller without access, or a 404 for any other error."""
+    return render_access_error(error, ctx, "/admin") or render_http_error(404, ctx.request)
 
 
-def post(path: str, handler: Handler) -> Route:
-    return Route("POST", path, handler, auth=admin_only)
+def _render_form_error(
+    render: PageRenderer, section: str, error: DomainError, ctx: RequestContext
+) -> web.StreamResponse:
+    rejection = render_access_error(error, ctx, "/admin")
+    if rejection is not None:
+        return rejection
+    if error.code in NOT_FOUND_CODES:
+        return render_http_error(404, ctx.request)
+    status, message = error_message(error, ERROR_MESSAGES, request_language(ctx.request))
+    try:
+        response = render(ctx, status=status, errors={section: message})
+    except DomainError as page_error:
+        # The subject of the form no longer exists, and so its page cannot be rendered either.
+        return (
+            render_http_error(404, ctx.request)
+            if page_error.code in NOT_FOUND_CODES
+            else error_page(ctx, status, message)
+        )
+    return add_retry_after(response, error)

@@ -1,21 +1,18 @@
-"""What admins read: why something was refused, and what was done. One table a translator could read."""
+"""Messages of admin pages: errors by code, and the texts of audit entries."""
 
 from collections.abc import Mapping
 
 from coalserver.domain.audit import AuditAction
-from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.error_messages import find_message
-from coalserver.web.pages.i18n import N_, Language
+from coalserver.domain.errors import ErrorCode
+from coalserver.site.errors import ErrorMessages
+from coalserver.web.pages.i18n import N_
 
-#: What is said as if nothing were there.
+#: Errors that are rendered as 404.
 NOT_FOUND_CODES = frozenset(
     (ErrorCode.ACCOUNT_NOT_FOUND, ErrorCode.WORLD_NOT_FOUND, ErrorCode.GAME_NOT_FOUND)
 )
 
-#: Why -> (status, sentence); (Why, field) -> the same, for one field of a form.
-ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
-    ErrorCode.INVALID_TOKEN: (403, N_("This page was open for too long. Please try again.")),
-    ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {wait} seconds.")),
+ERROR_MESSAGES: ErrorMessages = {
     ErrorCode.LAST_ADMIN: (400, N_("That is the last admin. Make another one first.")),
     ErrorCode.ADMIN_NOT_REMOVABLE: (400, N_("Admins cannot be removed. Take the mark away first.")),
     ErrorCode.USERNAME_TAKEN: (400, N_("{username} is another account’s name.")),
@@ -68,6 +65,10 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
         400,
         N_("A tag is up to 32 of a-z 0-9 _ -, first a letter or a digit."),
     ),
+    (ErrorCode.INVALID_REQUEST, "min"): (
+        400,
+        N_("A game has from 1 to 1000 players; the second number is not the smaller one."),
+    ),
     (ErrorCode.INVALID_REQUEST, "max"): (
         400,
         N_("A game has from 1 to 1000 players; the second number is not the smaller one."),
@@ -76,8 +77,8 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
     (ErrorCode.INVALID_REQUEST, "duration"): (400, N_("Choose how long.")),
     (ErrorCode.INVALID_REQUEST, "reason"): (400, N_("A reason has at most 200 characters.")),
 }
-DEFAULT_ERROR = (400, N_("That did not work."))
 
+#: What the actor did; the name of the actor stands before it.
 ACTION_MESSAGES: Mapping[AuditAction, str] = {
     AuditAction.ACCOUNT_ADDED: N_("made the account <bdi>%(about)s</bdi>"),
     AuditAction.FIRST_ADMIN_CREATED: N_("became the first admin, with the start code"),
@@ -122,10 +123,3 @@ ACTION_MESSAGES: Mapping[AuditAction, str] = {
     AuditAction.BACKUP_UPLOADED: N_("uploaded the backup <bdi>%(about)s</bdi>"),
     AuditAction.BACKUP_RESTORED: N_("put the backup <bdi>%(about)s</bdi> back"),
 }
-
-
-def error_message(error: DomainError, language: Language) -> tuple[int, str]:
-    """The status of a refusal, and why it was in the reader's words."""
-    status, message = find_message(error, ERROR_MESSAGES, DEFAULT_ERROR)
-    details = {"wait": 60, "username": "", **error.details}
-    return status, language.gettext(message).format(**details)

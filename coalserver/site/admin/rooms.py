@@ -1,5 +1,9 @@
-"""Admins and what goes on: rooms that gather, sessions that play, who is in them, and their end."""
+"""Admin page of open rooms and running sessions: their members, kicking and closing.
 
+The domain calls a room with free seats a lobby, and a session a room.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -11,20 +15,13 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
-from coalserver.site.admin.layout import (
-    FormPages,
-    get,
-    post,
-    render_admin_page,
-    run_audited,
-    success_messages,
-)
+from coalserver.site.admin.layout import get, post, render_admin_page, run_audited
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
-from coalserver.web.pages.forms import read_fields
+from coalserver.web.pages.forms import read_csrf_form
 from coalserver.web.pages.i18n import N_
 
-#: Of each kind, the newest.
+#: Rows of each list, the newest first.
 MAX_ROWS = 100
 SUCCESS_MESSAGES = {
     "closed": ("gathering", N_("The room is closed.")),
@@ -32,6 +29,62 @@ SUCCESS_MESSAGES = {
     "ended": ("playing", N_("The session is ended.")),
     "out-of-session": ("playing", N_("The player is out of the session.")),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RoomForms:
+    """The forms of one of the two lists: what they act on and where they lead."""
+
+    kind: type[Lobby] | type[Room]
+    #: The name of the id in paths.
+    path_name: str
+    not_found: ErrorCode
+    close_action: AuditAction
+    closed_path: str
+    kicked_path: str
+
+    async def close(self, ctx: RequestContext) -> web.StreamResponse:
+        """Close a room or session."""
+        await read_csrf_form(ctx)
+        found = self._get(ctx)
+        target: dict[str, Any] = {"kind": self.kind, "id": found.id}
+        await run_audited(ctx, self.close_action, _label(found), admin_close, **target)
+        return redirect(self.closed_path)
+
+    async def kick(self, ctx: RequestContext) -> web.StreamResponse:
+        """Kick the player that the path names."""
+        await read_csrf_form(ctx)
+        found, player = self._get(ctx), ctx.int_param("player")
+        subject = f"{player_name(ctx.core.state, id=player)} ({player})"
+        target: dict[str, Any] = {"kind": self.kind, "id": found.id, "player_id": player}
+        await run_audited(
+            ctx, AuditAction.PLAYER_KICKED, subject, admin_kick, detail=_label(found), **target
+        )
+        return redirect(self.kicked_path)
+
+    def _get(self, ctx: RequestContext) -> Lobby | Room:
+        found: Lobby | Room | None = ctx.core.state.get(self.kind, ctx.int_param(self.path_name))
+        if found is None:
+            raise DomainError(self.not_found)
+        return found
+
+
+OPEN_ROOMS = RoomForms(
+    kind=Lobby,
+    path_name="room",
+    not_found=ErrorCode.LOBBY_NOT_FOUND,
+    close_action=AuditAction.LOBBY_CLOSED,
+    closed_path="/admin/rooms?done=closed",
+    kicked_path="/admin/rooms?done=out",
+)
+SESSIONS = RoomForms(
+    kind=Room,
+    path_name="session",
+    not_found=ErrorCode.ROOM_NOT_FOUND,
+    close_action=AuditAction.ROOM_CLOSED,
+    closed_path="/admin/rooms?done=ended#playing",
+    kicked_path="/admin/rooms?done=out-of-session#playing",
+)
 
 
 def render_rooms(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
@@ -43,13 +96,16 @@ def render_rooms(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
         "rooms": [(room, _member_rows(ctx, room)) for room in rooms],
         "room_count": room_count,
     }
-    return render_admin_page(
-        ctx, "rooms", context, **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides}
-    )
+    return render_admin_page(ctx, "rooms", context, success=SUCCESS_MESSAGES, **overrides)
+
+
+async def rooms_page(ctx: RequestContext) -> web.StreamResponse:
+    """Render open rooms and running sessions, the newest first."""
+    return render_rooms(ctx)
 
 
 def _member_rows(ctx: RequestContext, lobby_or_room: Lobby | Room) -> list[dict[str, Any]]:
-    """Who is in a place, as they came."""
+    """Return the members in the order in which they joined."""
     return [
         {
             "player": seat.player,
@@ -61,91 +117,14 @@ def _member_rows(ctx: RequestContext, lobby_or_room: Lobby | Room) -> list[dict[
     ]
 
 
-async def rooms_page(ctx: RequestContext) -> web.StreamResponse:
-    """Every room that gathers and every session that plays; the newest first."""
-    return render_rooms(ctx)
-
-
-async def close_open_room(ctx: RequestContext) -> web.StreamResponse:
-    """A gathering ends for everyone."""
-    await read_fields(ctx, {})
-    lobby = get_lobby(ctx)
-    await run_audited(
-        ctx, AuditAction.LOBBY_CLOSED, _label(lobby), admin_close, kind=Lobby, id=lobby.id
-    )
-    return redirect("/admin/rooms?done=closed")
-
-
-async def kick_room_member(ctx: RequestContext) -> web.StreamResponse:
-    """A member of a gathering has to go."""
-    await read_fields(ctx, {})
-    lobby = get_lobby(ctx)
-    await _kick(ctx, lobby)
-    return redirect("/admin/rooms?done=out")
-
-
-async def close_session(ctx: RequestContext) -> web.StreamResponse:
-    """Play ends for everyone."""
-    await read_fields(ctx, {})
-    room = get_room(ctx)
-    await run_audited(
-        ctx, AuditAction.ROOM_CLOSED, _label(room), admin_close, kind=Room, id=room.id
-    )
-    return redirect("/admin/rooms?done=ended#playing")
-
-
-async def kick_session_member(ctx: RequestContext) -> web.StreamResponse:
-    """One who plays has to go."""
-    await read_fields(ctx, {})
-    room = get_room(ctx)
-    await _kick(ctx, room)
-    return redirect("/admin/rooms?done=out-of-session#playing")
-
-
-def get_lobby(ctx: RequestContext) -> Lobby:
-    found = ctx.core.state.get(Lobby, ctx.int_param("room"))
-    if found is None:
-        raise DomainError(ErrorCode.LOBBY_NOT_FOUND)
-    return found
-
-
-def get_room(ctx: RequestContext) -> Room:
-    found = ctx.core.state.get(Room, ctx.int_param("session"))
-    if found is None:
-        raise DomainError(ErrorCode.ROOM_NOT_FOUND)
-    return found
-
-
 def _label(lobby_or_room: Lobby | Room) -> str:
     return f"{lobby_or_room.name or lobby_or_room.game} ({lobby_or_room.game} {lobby_or_room.id})"
 
 
-async def _kick(ctx: RequestContext, lobby_or_room: Lobby | Room) -> None:
-    """Kick the player of the path from a lobby or room."""
-    player = ctx.int_param("player")
-    subject = f"{player_name(ctx.core.state, id=player)} ({player})"
-    await run_audited(
-        ctx,
-        AuditAction.PLAYER_KICKED,
-        subject,
-        admin_kick,
-        detail=_label(lobby_or_room),
-        kind=type(lobby_or_room),
-        id=lobby_or_room.id,
-        player_id=player,
-    )
-
-
 ROUTES = (
     get("/admin/rooms", rooms_page),
-    post("/admin/rooms/{room}/close", close_open_room),
-    post("/admin/rooms/{room}/kick/{player}", kick_room_member),
-    post("/admin/sessions/{session}/close", close_session),
-    post("/admin/sessions/{session}/kick/{player}", kick_session_member),
+    post("/admin/rooms/{room}/close", OPEN_ROOMS.close, render_rooms, "gathering"),
+    post("/admin/rooms/{room}/kick/{player}", OPEN_ROOMS.kick, render_rooms, "gathering"),
+    post("/admin/sessions/{session}/close", SESSIONS.close, render_rooms, "playing"),
+    post("/admin/sessions/{session}/kick/{player}", SESSIONS.kick, render_rooms, "playing"),
 )
-FORM_PAGES: FormPages = {
-    "close_open_room": (render_rooms, "gathering"),
-    "kick_room_member": (render_rooms, "gathering"),
-    "close_session": (render_rooms, "playing"),
-    "kick_session_member": (render_rooms, "playing"),
-}

@@ -1,4 +1,4 @@
-"""Admins and people: who may come in, who runs the place, and which names are whose."""
+"""Admin pages of users: search, approval, permissions, Minecraft names and deletion."""
 
 from typing import Any
 
@@ -12,21 +12,13 @@ from coalserver.core.queries.admin import search_accounts
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import (
-    PAGE_SIZE,
-    FormPages,
-    get,
-    page_number,
-    paginate,
-    post,
-    render_admin_page,
-    run_audited,
-    success_messages,
-)
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page, run_audited
+from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
-from coalserver.web.pages.forms import read_fields
+from coalserver.web.pages.forms import Checkbox, FormSchema, load_form, read_csrf_form
 from coalserver.web.pages.i18n import N_
+from coalserver.web.schemas import Text
 
 MAX_SEARCH_LENGTH = 100
 SUCCESS_MESSAGES = {
@@ -36,40 +28,60 @@ SUCCESS_MESSAGES = {
 }
 
 
+class UserSchema(FormSchema):
+    """What an admin can change of an account. `usernames` are separated by commas or line breaks."""
+
+    active = Checkbox()
+    admin = Checkbox()
+    usernames = Text(high=3000, lines=True)
+
+
+USER = UserSchema()
+
+
 def render_users(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     search = ctx.query.get("q", "")[:MAX_SEARCH_LENGTH]
-    offset = (page_number(ctx) - 1) * PAGE_SIZE
-    found, total = ctx.core.query(search_accounts, text=search, limit=PAGE_SIZE, offset=offset)
-    context = {"accounts": found, "search": search, "pagination": paginate(ctx, total, q=search)}
-    return render_admin_page(
-        ctx, "users", context, **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides}
-    )
+    accounts, pagination = paginate(ctx, search_accounts, {"q": search}, text=search)
+    context = {"accounts": accounts, "search": search, "pagination": pagination}
+    return render_admin_page(ctx, "users", context, success=SUCCESS_MESSAGES, **overrides)
 
 
 def render_user(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     account = get_account(ctx)
-    browsers = ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
+    login_sessions = ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
     context = {
         "account": account,
-        "browsers": len(browsers),
+        "browsers": len(login_sessions),
         "is_self": account.id == ctx.caller.account_id,
     }
     return render_admin_page(
-        ctx,
-        "user",
-        context,
-        active_page="users",
-        **{"messages": success_messages(ctx, SUCCESS_MESSAGES), **overrides},
+        ctx, "user", context, active_page="users", success=SUCCESS_MESSAGES, **overrides
     )
 
 
 def render_removal(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
-    return render_admin_page(
-        ctx, "user_remove", {"account": get_account(ctx)}, active_page="users", **overrides
+    account = get_account(ctx)
+    return confirm_page(
+        ctx,
+        title=N_("Remove the account"),
+        texts=[
+            N_(
+                "<bdi>%(name)s</bdi> is signed out everywhere and cannot come back. Tokens and connected programs"
+                " end, seats are given up, and Minecraft names are free again. What was said stays."
+            )
+        ],
+        values={"name": account.email},
+        button=N_("Remove"),
+        back_label=account.display_name,
+        back_path=f"/admin/users/{account.id}",
+        active_page="users",
+        section="remove",
+        **overrides,
     )
 
 
 def get_account(ctx: RequestContext) -> Account:
+    """Return the account that the path names. Raises ACCOUNT_NOT_FOUND."""
     found = ctx.core.query(find_account, id=ctx.int_param("account"))
     if found is None:
         raise DomainError(ErrorCode.ACCOUNT_NOT_FOUND)
@@ -77,60 +89,49 @@ def get_account(ctx: RequestContext) -> Account:
 
 
 async def users_page(ctx: RequestContext) -> web.StreamResponse:
-    """Every account, oldest first, or those with `q` in one of their names."""
+    """Render the accounts, oldest first; with `q`, those with this text in one of their names."""
     return render_users(ctx)
 
 
 async def user_page(ctx: RequestContext) -> web.StreamResponse:
-    """One account, and all that an admin can change of it."""
+    """Render one account with the form that changes it."""
     return render_user(ctx)
 
 
 async def activate_user(ctx: RequestContext) -> web.StreamResponse:
-    """Who has signed up need not wait any longer."""
-    await read_fields(ctx, {})
+    """Activate a pending account."""
+    await read_csrf_form(ctx)
     account = get_account(ctx)
-    await run_audited(
-        ctx,
-        AuditAction.ACCOUNT_ACTIVATED,
-        account.email,
-        update_account,
-        account_id=account.id,
-        active=True,
-    )
+    kwargs: dict[str, Any] = {"account_id": account.id, "active": True}
+    await run_audited(ctx, AuditAction.ACCOUNT_ACTIVATED, account.email, update_account, **kwargs)
     return redirect("/admin/users?done=let-in")
 
 
 async def save_user(ctx: RequestContext) -> web.StreamResponse:
-    """Whether an account may come in, whether it runs the place, and its names in the game.
+    """Change the permissions and Minecraft names of an account.
 
-    Each change is a deed of its own; where one is refused, none is done.
+    Each change gets an audit entry. If one of them is rejected, none is made.
     """
-    form = await read_fields(ctx, {"active": 5, "admin": 5, "usernames": 3000})
+    form = await load_form(ctx, USER)
     account = get_account(ctx)
-    active, admin = bool(form["active"]), bool(form["admin"])
-    names = tuple(
-        name.strip() for name in form["usernames"].replace("\n", ",").split(",") if name.strip()
-    )
-    names = tuple(dict.fromkeys(names))
-    target, commands = {"account_id": account.id}, []
-    if names != account.usernames:
-        kwargs = {**target, "usernames": names}
-        commands.append(
-            AuditedCommand(
-                AuditAction.USERNAMES_SET, account.email, set_usernames, kwargs, ", ".join(names)
-            )
-        )
+    active, admin = form["active"], form["admin"]
+    typed = (name.strip() for name in form["usernames"].replace("\n", ",").split(","))
+    usernames = tuple(dict.fromkeys(name for name in typed if name))
+    commands = []
+
+    def add(action: AuditAction, command: Any, kwargs: dict[str, Any], detail: str = "") -> None:
+        kwargs = {"account_id": account.id, **kwargs}
+        commands.append(AuditedCommand(action, account.email, command, kwargs, detail))
+
+    if usernames != account.usernames:
+        detail = ", ".join(usernames)
+        add(AuditAction.USERNAMES_SET, set_usernames, {"usernames": usernames}, detail)
     if admin != account.admin:
         action = AuditAction.ADMIN_GRANTED if admin else AuditAction.ADMIN_REVOKED
-        commands.append(
-            AuditedCommand(action, account.email, update_account, {**target, "admin": admin})
-        )
+        add(action, update_account, {"admin": admin})
     if active != account.active:
         action = AuditAction.ACCOUNT_ACTIVATED if active else AuditAction.ACCOUNT_DEACTIVATED
-        commands.append(
-            AuditedCommand(action, account.email, update_account, {**target, "active": active})
-        )
+        add(action, update_account, {"active": active})
     await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account_id, commands=commands)
     if account.id == ctx.caller.account_id and not (active and admin):
         return redirect("/")
@@ -138,13 +139,13 @@ async def save_user(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def confirm_removal(ctx: RequestContext) -> web.StreamResponse:
-    """Say what goes with an account, before it goes."""
+    """Ask before an account is deleted, and say what is deleted with it."""
     return render_removal(ctx)
 
 
 async def delete_user(ctx: RequestContext) -> web.StreamResponse:
-    """An account is no more; one of an admin stays."""
-    await read_fields(ctx, {})
+    """Delete an account. Raises ADMIN_NOT_REMOVABLE for an admin's."""
+    await read_csrf_form(ctx)
     account = get_account(ctx)
     await run_audited(
         ctx, AuditAction.ACCOUNT_REMOVED, account.email, delete_account, account_id=account.id
@@ -152,19 +153,12 @@ async def delete_user(ctx: RequestContext) -> web.StreamResponse:
     return redirect("/admin/users?done=removed")
 
 
-USER = "/admin/users/{account}"
+USER_PATH = "/admin/users/{account}"
 ROUTES = (
     get("/admin/users", users_page),
-    get(USER, user_page),
-    post(USER, save_user),
-    post(USER + "/activate", activate_user),
-    get(USER + "/remove", confirm_removal),
-    post(USER + "/remove", delete_user),
+    get(USER_PATH, user_page),
+    post(USER_PATH, save_user, render_user, "account"),
+    post(USER_PATH + "/activate", activate_user, render_users, "users"),
+    get(USER_PATH + "/remove", confirm_removal),
+    post(USER_PATH + "/remove", delete_user, render_removal, "remove"),
 )
-FORM_PAGES: FormPages = {
-    "user_page": (render_user, "account"),
-    "save_user": (render_user, "account"),
-    "activate_user": (render_users, "users"),
-    "confirm_removal": (render_removal, "remove"),
-    "delete_user": (render_removal, "remove"),
-}

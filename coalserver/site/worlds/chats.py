@@ -1,4 +1,4 @@
-"""Chats: what is said and done in a world, live and from its beginning, and saying something there."""
+"""The chat page of a world: live events, the whole history, and sending messages."""
 
 from typing import Any
 
@@ -12,7 +12,8 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.domain.text import one_line
-from coalserver.site.access import members_only, readers_only, wants_json, world_path
+from coalserver.site.access import world_member_page, world_path, world_reader_page
+from coalserver.site.errors import wants_json
 from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.history import KIND_FILTERS, HistoryPage, read_filter, read_page
 from coalserver.site.worlds.world import WORLD_PATH
@@ -24,10 +25,10 @@ from coalserver.web.pages.i18n import N_
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
-#: Characters of one message; the game itself takes 256 from its players.
+#: Characters of a message. The game limits its players to 256.
 MAX_MESSAGE_LENGTH = 500
 MAX_KEY_LENGTH = 200
-#: Names that a field suggests.
+#: Names that the player field suggests.
 MAX_SUGGESTIONS = 200
 KIND_LABELS = {
     "": N_("Everything"),
@@ -39,15 +40,15 @@ KIND_LABELS = {
 assert KIND_LABELS.keys() == KIND_FILTERS.keys()
 
 
-@readers_only
+@world_reader_page
 async def chat_page(
     ctx: RequestContext, world: World, account: Account | None
 ) -> web.StreamResponse:
-    """The chat of a world; a script gets a piece of its history."""
-    # First: what is said while the history is read is heard again, and known by its id.
+    """Render the chat; for a script, return a page of the history as JSON."""
+    # Read before the history: a line logged in between comes twice, and the script knows it by its id.
     cursor, public, is_script = ctx.core.feed.head, account is None, wants_json(ctx)
     history_filter = read_filter(ctx, world, strict=is_script)
-    # That somebody with an e-mail has spoken is not the public's to find out.
+    # The public must not find out whether an e-mail address has written here.
     visible = not (public and "@" in history_filter.player)
     history_page = (
         await read_page(ctx, history_filter, strict=is_script) if visible else HistoryPage([])
@@ -68,9 +69,12 @@ async def chat_page(
     return form_page(ctx, "worlds/chats.html", context)
 
 
-@members_only
+@world_member_page
 async def send_message(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Say something in a world; where it does not run, it is kept until it does."""
+    """Send a message to the game. While the world is stopped, it waits for the next start.
+
+    With the header `Idempotency-Key`, a repeated request sends it once. Raises INVALID_REQUEST for a long one.
+    """
     text = dict(await read_csrf_form(ctx)).get("chat", "")
     if len(text) > MAX_MESSAGE_LENGTH:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"chat": ["Too long."]})
@@ -98,7 +102,7 @@ def _line_id(line: ConsoleCommand | None) -> int | None:
 def speaker_state(
     ctx: RequestContext, world: World, account: Account | None
 ) -> dict[str, Any] | None:
-    """As whom a member speaks in a world, who he is there, and what he has said that waits."""
+    """Return the name under which a member writes, all their names, and their queued messages."""
     if account is None:
         return None
     name = ctx.core.query(display_name_in_world, world_id=world.id, account=account)
@@ -112,7 +116,7 @@ def speaker_state(
 
 
 def suggested_players(ctx: RequestContext, world: World) -> list[str]:
-    """The names of those who were in a world last."""
+    """Return the names of the latest players, newest login first."""
     visitors = ctx.core.query(visitors_of_world, world=world.id)
     visitors.sort(key=lambda visitor: visitor.last_login or 0.0, reverse=True)
     return [visitor.name for visitor in visitors[:MAX_SUGGESTIONS]]

@@ -1,4 +1,4 @@
-"""Views: worlds, and who is in them, as pages and their scripts take them."""
+"""Template context of world pages: status, online players, times and durations."""
 
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -14,7 +14,7 @@ from coalserver.site.worlds.line_rows import public_name
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.i18n import N_, Language, request_language
 
-#: In a word each; those on the way are of worlds that this server hosts.
+#: Labels. Only worlds hosted by this server have the states between running and stopped.
 STATUS_LABELS = {
     WorldStatus.UNKNOWN: N_("Not connected"),
     WorldStatus.RUNNING: N_("Running"),
@@ -27,23 +27,23 @@ STATUS_LABELS = {
     WorldStatus.SAVING: N_("Saving"),
 }
 CLEAR, RAIN, THUNDER = N_("Clear"), N_("Rain"), N_("Thunderstorm")
-#: What one hour of a world's day is, in ticks; its day begins at six.
+#: Ticks of an hour of the game, whose day begins at 6:00.
 TICKS_AN_HOUR = TICKS_PER_DAY // 24
 FIRST_HOUR = 6
 
 
-#: Colours of the squares that stand for people.
+#: Colours of avatars.
 AVATAR_HUES = 12
 
 
 def world_context(
     ctx: RequestContext, world: World, account: Account | None, active_page: str
 ) -> dict[str, Any]:
-    """What every page of a world has."""
+    """Return the template context that all pages of a world share."""
     return {
         "world": world_summary(ctx, world, account),
         "account": account,
-        # Before anything is read: what happens meanwhile is heard.
+        # Read before all else, so that the page gets events that come while it is rendered.
         "cursor": ctx.core.feed.head,
         "active_page": active_page,
         "avatar_hue": avatar_hue,
@@ -54,14 +54,14 @@ def world_context(
 
 
 class TimeFormatter:
-    """Times as a page shows them where no script puts them into the reader's own zone."""
+    """Formats times in the account's zone. Scripts replace them by the browser's zone where it is UTC."""
 
     def __init__(self, language: Language, account: Account | None) -> None:
         self._locale = language.locale
         self._zone = account_zone(account)
 
     def __call__(self, at: float, since: float | None = None) -> str:
-        """Day and time; the time alone where it is the day of `since`."""
+        """Return day and time, or the time alone if `since` is on the same day."""
         local_time = self._local_time(at)
         clock = format_time(local_time, "short", None, self._locale)
         if since is not None and self._local_time(since).date() == local_time.date():
@@ -80,12 +80,12 @@ class TimeFormatter:
 
 
 def clamp_time(at: float) -> float:
-    """A time that a calendar has: lines of a log may say any."""
+    """Return the nearest time that datetime can represent. Log lines can have any time."""
     return min(max(at, -6e10), 2.5e11)
 
 
 def account_zone(account: Account | None) -> tzinfo:
-    """Where an account says it lives."""
+    """Return the time zone of an account; UTC without one, or if this machine does not know it."""
     try:
         return ZoneInfo(account.zone) if account else UTC
     except (KeyError, ValueError, OSError):
@@ -93,7 +93,7 @@ def account_zone(account: Account | None) -> tzinfo:
 
 
 def avatar_hue(name: str) -> int:
-    """The colour that stands for a name; scripts find the same one."""
+    """Return the colour number of a name's avatar, the same as `avatars.js` computes."""
     checksum = 0
     for character in name:
         checksum = (checksum * 31 + ord(character)) % 9973
@@ -101,7 +101,7 @@ def avatar_hue(name: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """How long something took, in the two largest units that it has."""
+    """Return a duration in its two largest units, such as "2 h 5 min"."""
     minutes = int(seconds // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
@@ -110,7 +110,7 @@ def format_duration(seconds: float) -> str:
 
 
 def world_summary(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
-    """How a world is, in the reader's words."""
+    """Return `world_fields` with status and weather in the reader's language."""
     translate = request_language(ctx.request).gettext
     fields = world_fields(ctx, world, account)
     weather = fields["weather"]
@@ -122,7 +122,7 @@ def world_summary(ctx: RequestContext, world: World, account: Account | None) ->
 
 
 def world_fields(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
-    """All that is shown of a world. Where it is found on the net is for members."""
+    """Return the fields of a world for templates and scripts. Its address is for members only."""
     fields: dict[str, Any] = {
         "name": world.name,
         "path": world_path(world),
@@ -146,7 +146,7 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
 
 
 def allowed_actions(world: World, account: Account) -> dict[str, bool]:
-    """What a member may ask now of a world that is one of ours; nothing is ever asked of another."""
+    """Return the actions on a hosted world and whether each is possible now; no actions on others."""
     if not world.hosted:
         return {}
     running, stopping = (
@@ -161,7 +161,7 @@ def allowed_actions(world: World, account: Account) -> dict[str, bool]:
 def online_players(
     ctx: RequestContext, world: World, account: Account | None
 ) -> list[dict[str, Any]]:
-    """Who is in a world, since when; the latest first."""
+    """Return the online players with the time of their login, the latest first."""
     own_names = account.usernames if account else ()
     return [
         {
@@ -174,7 +174,7 @@ def online_players(
 
 
 def world_clock(ticks: int | None) -> str | None:
-    """The time of day in a world, as a clock there would show it."""
+    """Return the time of day in a world as HH:MM, or None if it is unknown."""
     if ticks is None:
         return None
     minutes = (ticks % TICKS_PER_DAY + FIRST_HOUR * TICKS_AN_HOUR) * 60 // TICKS_AN_HOUR
@@ -182,14 +182,14 @@ def world_clock(ticks: int | None) -> str | None:
 
 
 def weather_label(world: World) -> str | None:
-    """In a word; None where nobody has told."""
+    """Return the weather of a world, or None if it is unknown."""
     if world.raining is None and world.thundering is None:
         return None
     return THUNDER if world.thundering else RAIN if world.raining else CLEAR
 
 
 def _lag(world: World) -> dict[str, int] | None:
-    """How far a running world has fallen behind lately, if it has."""
+    """Return the stalls of the last five minutes of a running world, or None without any."""
     if world.status is not WorldStatus.RUNNING or not world.overloads:
         return None
     return {"times": world.overloads, "ms": world.behind or 0, "ticks": world.skipped or 0}

@@ -1,4 +1,4 @@
-"""How a world's events sound to the pages that listen. An event without words here is not for them."""
+"""Payloads of a world's events for pages. Events without a payload are not sent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from coalserver.site.worlds.line_rows import render_row
 
 
 def event_renderer(*, public: bool) -> Callable[[Entry], bytes | None]:
-    """What members of the community are told, or the public."""
+    """Return the function that renders an entry as JSON for members, or for the public."""
 
     def render(entry: Entry) -> bytes | None:
         payload = _payload(entry.event, public)

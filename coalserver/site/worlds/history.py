@@ -1,4 +1,4 @@
-"""History: what was said and done in a world, page by page, in both directions from any moment."""
+"""The history of a world: pages of its log in both directions from any position or time."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from coalserver.web.context import RequestContext
 #: Rows of one page.
 PAGE_SIZE = 60
 MAX_LENGTHS = {"q": 200, "player": 100}
-#: What a reader may choose to see: tags, and the lists in which words are looked for.
+#: Kind of the filter -> the tags of its lines, and the categories in which a text search looks.
 KIND_FILTERS: dict[str, tuple[tuple[str, ...], tuple[LineCategory, ...]]] = {
     "": (CHAT_TAGS, (LineCategory.CHAT, LineCategory.DEATH, LineCategory.ACHIEVEMENT)),
     "chat": (("chat",), (LineCategory.CHAT,)),
@@ -27,7 +27,7 @@ KIND_FILTERS: dict[str, tuple[tuple[str, ...], tuple[LineCategory, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class HistoryFilter:
-    """What of a world's history somebody wants to see."""
+    """A filter of a world's history; empty fields match everything."""
 
     world: int
     text: str = ""
@@ -35,7 +35,7 @@ class HistoryFilter:
     kind: str = ""
 
     async def find_lines(self, history: History, limit: int, **bounds: Any) -> list[LogLine]:
-        """The first lines within these bounds, in the order in which the history gives them."""
+        """Return the first matching lines within the bounds of a LineQuery, in the order of the query."""
         tags, categories = KIND_FILTERS[self.kind]
         query = LineQuery(self.world, username=self.player or None, **bounds)
         if not self.text:
@@ -51,7 +51,7 @@ class HistoryFilter:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Some of the history, oldest first; where it goes on, if it does."""
+    """Lines of the history, oldest first, and the positions for the pages before and after them."""
 
     lines: list[LogLine]
     older: str | None = None
@@ -64,7 +64,7 @@ class HistoryPage:
 
 
 def read_filter(ctx: RequestContext, world: World, *, strict: bool) -> HistoryFilter:
-    """What an address asks for. A person's address may have anything in it, a script's may not."""
+    """Return the filter in the address. If strict, invalid values raise INVALID_REQUEST; else they are ignored."""
     params = {name: ctx.query.get(name, "").strip() for name in ("q", "player", "kind")}
     if params["kind"] not in KIND_FILTERS:
         _check_strict(strict, "kind")
@@ -79,7 +79,7 @@ def read_filter(ctx: RequestContext, world: World, *, strict: bool) -> HistoryFi
 async def read_page(
     ctx: RequestContext, history_filter: HistoryFilter, *, strict: bool
 ) -> HistoryPage:
-    """The piece an address asks for: what is older or newer than a place, or around a moment; else the newest."""
+    """Return the page that the address names with `older`, `newer`, `at` or `line`; else the newest."""
     history = ctx.core.history
     for name, load in (("older", load_older), ("newer", load_newer)):
         if (text := ctx.query.get(name)) is not None:
@@ -106,7 +106,7 @@ async def read_page(
 async def load_older(
     history: History, history_filter: HistoryFilter, position: PageKey | None
 ) -> HistoryPage:
-    """What was before a place; of none, the newest there is."""
+    """Return the page before a position, or the newest page without one."""
     found = await history_filter.find_lines(history, PAGE_SIZE + 1, after=position)
     more, lines = len(found) > PAGE_SIZE, found[:PAGE_SIZE][::-1]
     return HistoryPage(lines, line_position(lines[0]) if more else None)
@@ -115,14 +115,14 @@ async def load_older(
 async def load_newer(
     history: History, history_filter: HistoryFilter, position: PageKey
 ) -> HistoryPage:
-    """What was after a place."""
+    """Return the page after a position."""
     found = await history_filter.find_lines(history, PAGE_SIZE + 1, after=position, ascending=True)
     lines = found[:PAGE_SIZE]
     return HistoryPage(lines, None, line_position(lines[-1]) if len(found) > PAGE_SIZE else None)
 
 
 async def load_around(history: History, history_filter: HistoryFilter, at: float) -> HistoryPage:
-    """What was just before a moment, and from it on."""
+    """Return a page around a time: half of its lines are before it."""
     half = PAGE_SIZE // 2
     before = await history_filter.find_lines(history, half + 1, before=at)
     after = await history_filter.find_lines(history, half + 1, since=at, ascending=True)

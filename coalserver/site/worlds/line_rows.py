@@ -1,4 +1,4 @@
-"""Rows: a line of a world's log as pages show it. No row has an address of the internet in it."""
+"""Rows: lines of a world's log as pages show them. No row has an IP address in it."""
 
 import math
 from collections.abc import Sequence
@@ -11,16 +11,17 @@ from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.text_search import highlight
 
 Row = dict[str, Any]
-#: The tags of what the chat shows, which are the kinds of rows.
+#: The tags of lines that the chat shows, which are the kinds of rows.
 CHAT_TAGS = ("chat", "login", "logout", "death", "achievement")
 
 
 def render_row(
     line: LogLine, search_phrases: Sequence[tuple[str, ...]] = (), *, public: bool
 ) -> Row | None:
-    """A line as a row; None for one the chat does not show. With what was sought, it is cut by that.
+    """Return a line as a row, or None if the chat does not show it.
 
-    To the public nobody's e-mail is shown, under which members speak who have no other name.
+    With search phrases, `found` splits the text at its matches. For the public, e-mail addresses are shortened:
+    a member without a nickname writes under theirs.
     """
     kind = next((tag for tag in line.tags if tag in CHAT_TAGS), None)
     if kind is None or line.at is None:
@@ -29,7 +30,7 @@ def render_row(
     if kind == "chat":
         text = line.chat
         if name and not line.username:
-            # Where the name is nobody's who plays there, it stands in what was said.
+            # A name that is no player's is part of the message text.
             text = text.removeprefix(f"<{name}>").lstrip()
     elif kind in ("death", "achievement"):
         text = line.message
@@ -51,17 +52,17 @@ def render_row(
 
 
 def public_name(name: str, *, public: bool) -> str:
-    """A name as it is shown: an e-mail without where it goes."""
+    """Return a name as it is shown: for the public, an e-mail address without its domain."""
     return f"{name.partition('@')[0]}@…" if public and "@" in name else name
 
 
 def line_position(line: LogLine) -> str:
-    """Where a line is in a list, for an address."""
+    """Return the position of a line for an address, as whole seconds and id."""
     return f"{math.floor(line.at or 0)}.{line.id}"
 
 
 def parse_position(text: str) -> PageKey | None:
-    """The place that an address names."""
+    """Return the position that an address names, or None."""
     at, _, id = text.partition(".")
     digits = at.removeprefix("-")
     if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (digits, id)):
@@ -70,12 +71,12 @@ def parse_position(text: str) -> PageKey | None:
 
 
 def exact_position(at: float | None, id: int) -> str:
-    """Where something is in a list that goes by more than whole seconds, for an address."""
+    """Return a position in a list ordered by fractions of seconds, for an address."""
     return f"{at}~{id}"
 
 
 def parse_exact_position(text: str) -> PageKey | None:
-    """The place that an address names so."""
+    """Return the position that `exact_position` wrote, or None."""
     at, _, id = text.partition("~")
     try:
         seconds = float(at)

@@ -1,8 +1,7 @@
-"""People: who plays in a world, when, and what became of them."""
+"""Pages of a world's players: the list, one player, visits, deaths and advancements."""
 
 from datetime import date
 from typing import Any
-from urllib.parse import urlencode
 
 from aiohttp import web
 from babel.dates import format_date
@@ -18,10 +17,10 @@ from coalserver.core.ports import (
 from coalserver.core.queries.accounts import find_account_by_username
 from coalserver.core.queries.worlds import get_visitor, visitors_of_world
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
-from coalserver.site.access import members_only, world_path
+from coalserver.site.access import world_member_page, world_path
+from coalserver.site.pagination import PAGE_SIZE, paginate_after
 from coalserver.site.worlds.context import account_zone, world_context
 from coalserver.site.worlds.line_rows import (
     exact_position,
@@ -45,15 +44,15 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login
 from coalserver.web.pages.i18n import N_, request_language
 
-#: Rows of a page, and of each short list on a player's.
-PAGE_SIZE, SHORT_LIST_SIZE = 50, 8
+#: Rows of each list on the page of a player, and of the ranking above deaths and advancements.
+SHORT_LIST_SIZE = 8
 MAX_NAME_LENGTH = 100
 TITLES = {LineCategory.DEATH: N_("Deaths"), LineCategory.ACHIEVEMENT: N_("Advancements")}
 
 
-@members_only
+@world_member_page
 async def players_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Everybody who has been in a world, by the latest login."""
+    """Render the players of a world, the latest login first."""
     visitors = [
         visitor
         for visitor in ctx.core.query(visitors_of_world, world=world.id)
@@ -62,33 +61,38 @@ async def players_page(ctx: RequestContext, world: World, account: Account) -> w
     visitors.sort(key=_login_order, reverse=True)
     total, after = len(visitors), _start_position(ctx)
     if after is not None:
-        visitors = [one for one in visitors if _login_order(one) < (after.at or 0.0, after.id)]
-    page = visitors[:PAGE_SIZE]
-    playtime = await _playtime(ctx, world, [one.name for one in page])
+        start = (after.at or 0.0, after.id)
+        visitors = [visitor for visitor in visitors if _login_order(visitor) < start]
+    page, pagination = paginate_after(
+        ctx,
+        f"{world_path(world)}/players",
+        visitors,
+        lambda visitor: exact_position(visitor.last_login, visitor.id),
+    )
+    playtime = await _playtime(ctx, world, [visitor.name for visitor in page])
     rows = [
         {
-            "name": one.name,
-            "online": one.online,
-            "last_seen": _last_seen(one),
-            "visits": playtime[one.name].visits if one.name in playtime else 0,
-            "seconds_played": seconds_played(playtime.get(one.name), ctx.now),
-            "you": one.name in account.usernames,
+            "name": visitor.name,
+            "online": visitor.online,
+            "last_seen": _last_seen(visitor),
+            "visits": playtime[visitor.name].visits if visitor.name in playtime else 0,
+            "seconds_played": seconds_played(playtime.get(visitor.name), ctx.now),
+            "you": visitor.name in account.usernames,
         }
-        for one in page
+        for visitor in page
     ]
-    older = exact_position(page[-1].last_login, page[-1].id) if len(visitors) > PAGE_SIZE else None
     context = {
         **world_context(ctx, world, account, "players"),
         "rows": rows,
         "total": total,
-        **_page_links(ctx, world, "players", older),
+        "pagination": pagination,
     }
     return form_page(ctx, "worlds/players.html", context)
 
 
-@members_only
+@world_member_page
 async def player_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """What a world's history says of one who plays there."""
+    """Render the statistics of one player. Raises VISITOR_NOT_FOUND."""
     visitor = ctx.core.query(get_visitor, world=world.id, username=ctx.path["player"])
     history, name = ctx.core.history, visitor.name
     playtime = (await _playtime(ctx, world, [name])).get(name)
@@ -129,59 +133,67 @@ async def player_page(ctx: RequestContext, world: World, account: Account) -> we
     return form_page(ctx, "worlds/player.html", context)
 
 
-@members_only
+@world_member_page
 async def sessions_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Who was in a world from when to when, the latest first."""
+    """Render the visits to a world, the latest first; with `player`, those of one player."""
     player = _player_param(ctx)
     query = VisitQuery(world.id, player or None, after=_start_position(ctx))
-    found = await ctx.core.history.visits(query, PAGE_SIZE + 1)
-    page = found[:PAGE_SIZE]
-    older = exact_position(page[-1].visit.login.at, page[-1].id) if len(found) > PAGE_SIZE else None
+    page, pagination = paginate_after(
+        ctx,
+        f"{world_path(world)}/sessions",
+        await ctx.core.history.visits(query, PAGE_SIZE + 1),
+        lambda stored: exact_position(stored.visit.login.at, stored.id),
+        {"player": player},
+    )
     context = {
         **world_context(ctx, world, account, "sessions"),
         "rows": [_visit_row(visit, ctx.now) for visit in page],
         "player": player,
-        **_page_links(ctx, world, "sessions", older),
+        "pagination": pagination,
     }
     return form_page(ctx, "worlds/sessions.html", context)
 
 
-@members_only
+@world_member_page
 async def deaths_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Who died of what, the latest first."""
+    """Render the deaths in a world, the latest first."""
     return await _events_page(ctx, world, account, LineCategory.DEATH, "deaths")
 
 
-@members_only
+@world_member_page
 async def achievements_page(
     ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    """Who reached what, the latest first."""
+    """Render the advancements in a world, the latest first."""
     return await _events_page(ctx, world, account, LineCategory.ACHIEVEMENT, "achievements")
 
 
 async def _events_page(
     ctx: RequestContext, world: World, account: Account, category: LineCategory, active_page: str
 ) -> web.StreamResponse:
-    player, text = _player_param(ctx), ctx.query.get("before", "")
-    query = LineQuery(world.id, category, username=player or None, after=parse_position(text))
-    found = await ctx.core.history.lines(query, PAGE_SIZE + 1)
-    page: list[LogLine] = found[:PAGE_SIZE]
-    older = line_position(page[-1]) if len(found) > PAGE_SIZE else None
-    ranking = (
+    """Render the lines of a category; without `player`, also the players with the most of them."""
+    player, before = _player_param(ctx), parse_position(ctx.query.get("before", ""))
+    query = LineQuery(world.id, category, username=player or None, after=before)
+    page, pagination = paginate_after(
+        ctx,
+        f"{world_path(world)}/{active_page}",
+        await ctx.core.history.lines(query, PAGE_SIZE + 1),
+        line_position,
+        {"player": player},
+    )
+    counts = (
         await ctx.core.history.count_lines(LineQuery(world.id, category), ("username",))
         if not player
         else []
     )
+    ranking = [(group.values[0], group.lines) for group in counts if group.values[0]]
     context = {
         **world_context(ctx, world, account, active_page),
         "title": TITLES[category],
         "rows": [render_row(line, public=False) for line in page],
-        "ranking": [(group.values[0], group.lines) for group in ranking if group.values[0]][
-            :SHORT_LIST_SIZE
-        ],
+        "ranking": ranking[:SHORT_LIST_SIZE],
         "player": player,
-        **_page_links(ctx, world, active_page, older),
+        "pagination": pagination,
     }
     return form_page(ctx, "worlds/events.html", context)
 
@@ -191,7 +203,7 @@ def _login_order(visitor: Visitor) -> tuple[float, int]:
 
 
 def _last_seen(visitor: Visitor) -> float | None:
-    """When somebody was in the world last; None for one who is there now."""
+    """Return the end of the latest visit, or None for an online player."""
     return None if visitor.latest_visit is None or visitor.online else visitor.latest_visit.ended_at
 
 
@@ -218,21 +230,8 @@ def _player_param(ctx: RequestContext) -> str:
 
 
 def _start_position(ctx: RequestContext) -> PageKey | None:
-    """Where a page goes on; nobody's cursor is none."""
+    """Return the position in `before`, or None."""
     return parse_exact_position(ctx.query.get("before", ""))
-
-
-def _page_links(
-    ctx: RequestContext, world: World, active_page: str, older: str | None
-) -> dict[str, str | None]:
-    """Where the pages before and after this one are."""
-    path, player = f"{world_path(world)}/{active_page}", _player_param(ctx)
-    filters = {"player": player} if player else {}
-    newest = f"{path}?{urlencode(filters)}" if filters else path
-    return {
-        "older": f"{path}?{urlencode({**filters, 'before': older})}" if older else None,
-        "newest": newest if "before" in ctx.query else None,
-    }
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""The gallery: pictures of a world, hung by members, taken down by who hung them or by an admin."""
+"""The gallery of a world: screenshots that members upload. Their owners and admins can delete them."""
 
 import asyncio
 
@@ -12,19 +12,21 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import Screenshot
 from coalserver.domain.minecraft.world import World
 from coalserver.media.images import ImageStore, InvalidImage
-from coalserver.site.access import members_only, wants_json, world_path
+from coalserver.site.access import world_member_page, world_path
+from coalserver.site.errors import wants_json
+from coalserver.site.pagination import paginate_after
 from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.line_rows import exact_position, parse_exact_position
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
-from coalserver.web.pages.forms import Pairs, is_csrf_valid, read_csrf_form
+from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.uploads import read_form_upload
 
-#: Pictures of one page.
+#: Screenshots of a page.
 PAGE_SIZE = 24
 VARIANTS = ("original", "small", "blurred")
 IMAGE_ERRORS = {
@@ -37,49 +39,48 @@ IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # A picture never changes; who may see it is asked again after a day.
+    # The file of an id never changes. After a day the access is checked again.
     "Cache-Control": "private, max-age=86400, immutable",
 }
 SCREENSHOTS_PATH = WORLD_PATH + "/screenshots"
 
 
-@members_only
+@world_member_page
 async def gallery_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """All pictures of a world, the newest first."""
+    """Render the screenshots of a world, the newest first."""
     return await _render_gallery(ctx, world, account)
 
 
-@members_only
+@world_member_page
 async def upload_screenshot(
     ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    """Hang a picture: the field `file` of a form that we have shown."""
+    """Add a screenshot, the field `file` of a multipart form, after its CSRF token."""
     images = ctx.app.service(ImageStore)
 
     def check_form(pairs: Pairs) -> None:
-        if not is_csrf_valid(ctx, pairs):
-            raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
+        check_csrf(ctx, pairs)
 
     try:
         raw = await read_form_upload(ctx.request, images.max_bytes, check_form)
-    except DomainError as refusal:
-        if "file" not in refusal.details.get("fields", ()):
+    except DomainError as error:
+        if "file" not in error.details.get("fields", ()):
             raise
         return await _upload_error(ctx, world, account, "none")
     try:
-        # Once it is here it is hung, whether or not the browser waits: no file is left to nobody.
+        # Shielded: a disconnect between the file and its record would leave a file without a screenshot.
         await asyncio.shield(_store_screenshot(ctx, world, account, raw))
-    except InvalidImage as error:
-        return await _upload_error(ctx, world, account, error.code)
+    except InvalidImage as invalid:
+        return await _upload_error(ctx, world, account, invalid.code)
     gallery_path = world_path(world) + "/screenshots"
     return json_response({"path": gallery_path}, 201) if wants_json(ctx) else redirect(gallery_path)
 
 
-@members_only
+@world_member_page
 async def delete_from_gallery(
     ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    """Take a picture down, and remove its files."""
+    """Delete a screenshot and its files. Raises PERMISSION_DENIED."""
     await read_csrf_form(ctx)
     screenshot = await _get_screenshot(ctx, world)
     screenshot.check_can_delete(account)
@@ -88,11 +89,11 @@ async def delete_from_gallery(
     return redirect(world_path(world) + "/screenshots")
 
 
-@members_only
+@world_member_page
 async def screenshot_image(
     ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    """The picture itself, small or blurred."""
+    """Return an image file of a screenshot. Raises TARGET_NOT_FOUND."""
     screenshot = await _get_screenshot(ctx, world)
     found = ctx.app.service(ImageStore).find_file(screenshot.code, ctx.path["kind"])
     if found is None or ctx.path["kind"] not in VARIANTS:
@@ -105,17 +106,19 @@ async def _render_gallery(
     ctx: RequestContext, world: World, account: Account, error: str = "", status: int = 200
 ) -> web.StreamResponse:
     query = ScreenshotQuery(world.id, after=parse_exact_position(ctx.query.get("before", "")))
-    found = await ctx.core.history.screenshots(query, PAGE_SIZE + 1)
-    screenshots, path = found[:PAGE_SIZE], world_path(world) + "/screenshots"
+    screenshots, pagination = paginate_after(
+        ctx,
+        world_path(world) + "/screenshots",
+        await ctx.core.history.screenshots(query, PAGE_SIZE + 1),
+        lambda screenshot: exact_position(screenshot.created, screenshot.id),
+        page_size=PAGE_SIZE,
+    )
     context = {
         **world_context(ctx, world, account, "screenshots"),
         "screenshots": [_gallery_item(ctx, screenshot, account) for screenshot in screenshots],
         "error": error,
         "max_megabytes": ctx.app.service(ImageStore).max_bytes // (1 << 20),
-        "older": f"{path}?before={exact_position(screenshots[-1].created, screenshots[-1].id)}"
-        if len(found) > PAGE_SIZE
-        else None,
-        "newest": path if "before" in ctx.query else None,
+        "pagination": pagination,
     }
     return form_page(ctx, "worlds/gallery.html", context, status)
 
@@ -154,7 +157,7 @@ async def _get_screenshot(ctx: RequestContext, world: World) -> Screenshot:
 async def _store_screenshot(
     ctx: RequestContext, world: World, account: Account, raw: bytes
 ) -> None:
-    """Keep a picture and hang it; what cannot be hung leaves no file."""
+    """Save an image and add its screenshot. If that fails, the files are deleted."""
     images = ctx.app.service(ImageStore)
     image = await images.save(raw)
     try:
@@ -170,11 +173,11 @@ async def _store_screenshot(
         raise
 
 
-@members_only
+@world_member_page
 async def redirect_to_gallery(
     ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    """Where pictures were hung before: 302 to the gallery."""
+    """Redirect to the gallery. Bookmarks of COAL's upload page lead here."""
     return redirect(world_path(world) + "/screenshots")
 
 

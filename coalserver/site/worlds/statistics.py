@@ -1,4 +1,4 @@
-"""Figures: what a world's history says of one player, in numbers."""
+"""Statistics of a player in a world: play time, hours played and causes of death."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from coalserver.core.ports import (
 )
 from coalserver.site.worlds.context import clamp_time
 
-#: Visits read at once, and at most, for the card of hours.
+#: Visits per query, and in all, for the table of hours.
 CHUNK_SIZE, MAX_VISITS = 500, 10_000
-#: So far back the card of hours goes.
+#: The period of the table of hours.
 HOURS_PERIOD_SECONDS = 365 * 86400.0
-#: A visit that nobody has ended tells nothing after so long.
+#: The end of a longer visit is unknown: its rest does not count.
 MAX_VISIT_SECONDS = 7 * 86400.0
 SHADE_LEVELS = 4
 HourTable = list[list[float]]
@@ -27,25 +27,28 @@ HourTable = list[list[float]]
 
 @dataclass(frozen=True, slots=True)
 class DeathCause:
-    """What somebody died of, and how often."""
+    """A cause of death as a message of the game, and its count."""
 
     message: str
     count: int
 
 
 async def death_causes(history: History, world: int, username: str) -> list[DeathCause]:
-    """What a player died of, the most frequent first: one for each phrase of the game and who did it."""
+    """Return a player's causes of death, the most frequent first.
+
+    A cause is a death message of the game with its killer; the weapon makes no difference.
+    """
     query = LineQuery(world, LineCategory.DEATH, username=username)
     found: dict[tuple[str, str], tuple[int, str]] = {}
     for (death, killer, message), times in await history.count_lines(
         query, ("death", "killer", "message")
     ):
-        # A phrase that the game does not have is a cause of its own.
+        # An unknown message is a cause of its own.
         key = (death.removesuffix(".item"), killer) if death else (message, "")
         previous, shortest = found.get(key, (0, message))
-        # Without what it was done with.
+        # The shortest message is the one without the weapon.
         found[key] = previous + times, min(shortest, message, key=len)
-    result = [DeathCause(words, times) for times, words in found.values()]
+    result = [DeathCause(text, times) for times, text in found.values()]
     return sorted(result, key=lambda cause: (-cause.count, cause.message))
 
 
@@ -53,18 +56,18 @@ async def count_lines(history: History, query: LineQuery) -> int:
     return sum(group.lines for group in await history.count_lines(query))
 
 
-def seconds_played(attendance: PlaytimeStats | None, now: float) -> float:
-    """Seconds in a world, with those of the visit that goes on."""
-    if attendance is None:
+def seconds_played(stats: PlaytimeStats | None, now: float) -> float:
+    """Return the seconds in a world, including the visit that is not over yet."""
+    if stats is None:
         return 0.0
-    current = 0.0 if attendance.online_since is None else max(0.0, now - attendance.online_since)
-    return attendance.seconds + current
+    current = 0.0 if stats.online_since is None else max(0.0, now - stats.online_since)
+    return stats.seconds + current
 
 
 async def visits_since(
     history: History, world: int, username: str, since: float
 ) -> list[StoredVisit]:
-    """The visits of a player since a time, as many as a card takes."""
+    """Return the visits of a player since a time, at most MAX_VISITS."""
     found: list[StoredVisit] = []
     after: PageKey | None = None
     while len(found) < MAX_VISITS:
@@ -78,7 +81,7 @@ async def visits_since(
 
 
 def hours_by_weekday(visits: Iterable[StoredVisit], zone: tzinfo, now: float) -> HourTable:
-    """Hours spent in a world, by day of the week (Monday first) and hour of the day."""
+    """Return the hours played by weekday (Monday first) and hour of the day, in a time zone."""
     hours = [[0.0] * 24 for _ in range(7)]
     for stored in visits:
         begin = clamp_time(stored.visit.login.at)
@@ -86,7 +89,7 @@ def hours_by_weekday(visits: Iterable[StoredVisit], zone: tzinfo, now: float) ->
         end = min(clamp_time(ended), begin + MAX_VISIT_SECONDS)
         while begin < end:
             local_time = datetime.fromtimestamp(begin, zone)
-            # By the clock: an hour may begin between whole hours of the world's time.
+            # In zones with an offset such as 5:30, hours of the clock begin between those of UTC.
             elapsed = timedelta(
                 minutes=local_time.minute,
                 seconds=local_time.second,
@@ -99,7 +102,7 @@ def hours_by_weekday(visits: Iterable[StoredVisit], zone: tzinfo, now: float) ->
 
 
 def shade_table(table: HourTable) -> list[list[int]]:
-    """A card in a few shades: 0 is never, the highest is most of all."""
+    """Return the shade of each cell: 0 for none, SHADE_LEVELS for the largest value."""
     maximum = max(max(row) for row in table)
     if not maximum:
         return [[0] * 24 for _ in range(7)]

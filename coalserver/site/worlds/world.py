@@ -1,4 +1,4 @@
-"""Worlds: the page of each one, what is new there, and asking one of ours to run or to stop."""
+"""The overview page of a world, its events, and starting and stopping a hosted world."""
 
 from aiohttp import web
 
@@ -10,11 +10,11 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 from coalserver.site.access import (
     check_same_origin,
-    members_only,
-    readers_only,
-    wants_json,
+    world_member_page,
     world_path,
+    world_reader_page,
 )
+from coalserver.site.errors import wants_json
 from coalserver.site.worlds.context import world_context, world_summary
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
@@ -27,16 +27,16 @@ from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription
 
-#: Of what was said and done, on the page of a world.
+#: Lines of the log on the overview.
 LATEST_ROWS = 12
 EVENT_RENDERERS = {True: event_renderer(public=True), False: event_renderer(public=False)}
 
 
-@readers_only
+@world_reader_page
 async def world_page(
     ctx: RequestContext, world: World, account: Account | None
 ) -> web.StreamResponse:
-    """How a world is, who is in it, and what was said and done there last; a script is told how it is."""
+    """Render status, online players and the latest lines; for a script, return the status as JSON."""
     if wants_json(ctx):
         headers = {CURSOR_HEADER: str(ctx.core.feed.head), "Cache-Control": "no-store"}
         return json_response(world_summary(ctx, world, account), 200, headers)
@@ -49,17 +49,17 @@ async def world_page(
     return form_page(ctx, "worlds/world.html", context)
 
 
-@members_only
+@world_member_page
 async def play(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Ask for a world to run."""
+    """Request the start of a hosted world."""
     await read_csrf_form(ctx)
     await ctx.core.execute(start_world, world_id=world.id)
     return redirect(world_path(world))
 
 
-@members_only
+@world_member_page
 async def pause(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Ask for a world to be stopped and put away; for admins."""
+    """Request the stop of a hosted world. Raises PERMISSION_DENIED unless the caller is an admin."""
     await read_csrf_form(ctx)
     if not account.admin:
         raise DomainError(ErrorCode.PERMISSION_DENIED)
@@ -67,12 +67,12 @@ async def pause(ctx: RequestContext, world: World, account: Account) -> web.Stre
     return redirect(world_path(world))
 
 
-@readers_only
+@world_reader_page
 async def events(ctx: RequestContext, world: World, account: Account | None) -> web.StreamResponse:
-    """What happens in a world from now on, or from an event on; the same bytes for all who hear."""
+    """Serve the events of a world. All members get the same bytes, and so do all visitors."""
     check_same_origin(ctx)
     topic, core, public = topics.world(world.id), ctx.core, account is None
-    # Who is signed out, or put on hold, hears no more: it is found out anew before anything is told.
+    # An event on the control topic makes the transport call `subscribe` again, which checks the access anew.
     subscription = Subscription(
         (topic,), ("public" if public else "member",), EVENT_RENDERERS[public], control_topic=topic
     )

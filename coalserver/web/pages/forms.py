@@ -1,15 +1,17 @@
 """HTML forms: reading, decoding and checking what a browser submits."""
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from marshmallow import ValidationError, fields, validate
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.text import printable
 from coalserver.web.body import invalid_body
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import CSRF_FIELD, read_browser_cookie
+from coalserver.web.schemas import RequestSchema
 
 FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 #: Fields per form; no form of this site has more.
@@ -19,6 +21,45 @@ MAX_DIGITS = 9
 
 #: The fields of a form in their order; a name may occur twice.
 Pairs = list[tuple[str, str]]
+
+
+class FormSchema(RequestSchema):
+    """The fields of a form. A field that the browser does not send is an empty text."""
+
+
+class RawText(fields.String):
+    """A text exactly as it was typed, up to a number of characters."""
+
+    def __init__(self, high: int, **kw: Any) -> None:
+        too_long = f"Longer than {high} characters."
+        super().__init__(validate=validate.Length(max=high, error=too_long), **kw)
+
+
+class TypedInteger(fields.Field[int]):
+    """An integer typed into a text field, in decimal digits."""
+
+    def __init__(self, low: int, high: int, **kw: Any) -> None:
+        super().__init__(**kw)
+        self.low, self.high = low, high
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> int:
+        text = str(value).strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+            raise ValidationError("Not a whole number.")
+        if not self.low <= int(text) <= self.high:
+            raise ValidationError(f"Must be from {self.low} to {self.high}.")
+        return int(text)
+
+
+class Checkbox(fields.Field[bool]):
+    """A checkbox: browsers send a value if it is checked, and nothing otherwise."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> bool:
+        return bool(value)
 
 
 async def read_form(request: web.Request) -> Pairs:
@@ -47,6 +88,24 @@ def parse_form(raw: bytes) -> Pairs:
     return pairs
 
 
+async def load_form(ctx: RequestContext, schema: FormSchema) -> dict[str, Any]:
+    """Return the fields of a form of this site as the schema reads them.
+
+    `ctx.body` gets the texts as they were typed, also for a rejected form, so that its page can show them again.
+    Raises INVALID_TOKEN without a valid CSRF token, INVALID_REQUEST with `fields` for what the schema rejects.
+    """
+    names = (field.data_key or name for name, field in schema.fields.items())
+    ctx.body = typed = dict.fromkeys(names, "")
+    pairs = await read_form(ctx.request)
+    typed |= {name: value for name, value in pairs if name in typed}
+    check_csrf(ctx, pairs)
+    try:
+        loaded: dict[str, Any] = schema.load(typed)
+    except ValidationError as error:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields=error.messages) from None
+    return loaded
+
+
 async def read_csrf_form(ctx: RequestContext) -> Pairs:
     """Return the fields of a form. Raises INVALID_TOKEN without a valid CSRF token."""
     pairs = await read_form(ctx.request)
@@ -62,40 +121,3 @@ def check_csrf(ctx: RequestContext, pairs: Pairs) -> None:
 
 def is_csrf_valid(ctx: RequestContext, pairs: Pairs) -> bool:
     return read_browser_cookie(ctx).verify_csrf_token(dict(pairs).get(CSRF_FIELD, ""), ctx.now)
-
-
-async def read_fields(ctx: RequestContext, max_lengths: Mapping[str, int]) -> dict[str, str]:
-    """Return the named fields of a form; those that are missing are empty.
-
-    Raises INVALID_TOKEN without a valid CSRF token, INVALID_REQUEST for fields above their maximum length.
-    `ctx.body` has the fields even then, so that the page can show the form again with what was entered.
-    """
-    fields = dict.fromkeys(max_lengths, "")
-    ctx.body = fields
-    pairs = await read_form(ctx.request)
-    fields |= {name: value for name, value in pairs if name in max_lengths}
-    check_csrf(ctx, pairs)
-    errors = {
-        name: ["Too long."]
-        for name, max_length in max_lengths.items()
-        if len(fields[name]) > max_length
-    }
-    if errors:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields=errors)
-    return fields
-
-
-def parse_integer(text: str, low: int, high: int, name: str) -> int:
-    """Return the number in a field. Raises INVALID_REQUEST unless it is from `low` to `high`."""
-    text = text.strip()
-    valid = text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-    if not (valid and low <= int(text) <= high):
-        raise DomainError(
-            ErrorCode.INVALID_REQUEST, fields={name: [f"Must be from {low} to {high}."]}
-        )
-    return int(text)
-
-
-def clean_text(text: str) -> str:
-    """Return a field as one printable line."""
-    return printable(text.replace("\0", " ")).strip()

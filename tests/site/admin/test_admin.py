@@ -46,11 +46,6 @@ def test_every_route_is_tried_here():
     assert bare == tried
 
 
-def test_every_form_has_a_page_for_what_was_wrong():
-    posts = {route.endpoint for route in overview.ROUTES if route.method == "POST"}
-    assert posts <= set(overview.FORM_PAGES)
-
-
 @pytest.mark.parametrize("path", ADMIN_PAGES)
 async def test_a_page_is_for_admins(test_app, path):
     path = path.replace("{}", "1")
@@ -282,7 +277,7 @@ async def test_backups_asked_for_at_once_are_two(test_app):
     browser = await make_admin(test_app)
     seal = await browser.csrf_token("/admin/games")
     await gather(*(browser.post("/admin/backups", csrf_token=seal) for _ in range(4)))
-    assert len(test_app.build_system_service().list_backups()) == 4
+    assert len(test_app.build_backup_service().list_backups()) == 4
 
 
 async def test_how_one_is_restored_is_said(test_app):

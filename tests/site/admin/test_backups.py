@@ -44,7 +44,7 @@ async def sends(browser: Browser, content: bytes, seal: str | None = None) -> An
 
 
 def kept(test_app: TestApp) -> list[str]:
-    return [name for name, _, _ in test_app.build_system_service().list_backups()]
+    return [name for name, _, _ in test_app.build_backup_service().list_backups()]
 
 
 async def test_what_goes_and_what_comes_is_said_before(test_app):

@@ -1,0 +1,72 @@
+"""The home page: worlds that the visitor can see, games, and open rooms."""
+
+from aiohttp import web
+
+from coalserver.core.queries.games import listed_games
+from coalserver.core.queries.lobbies import open_lobbies
+from coalserver.core.queries.players import player_name
+from coalserver.core.queries.worlds import active_worlds
+from coalserver.domain.play.lobby import Lobby
+from coalserver.site.access import find_member
+from coalserver.site.worlds.context import avatar_hue, format_duration, world_summary
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
+from coalserver.web.pages.cookies import optional_login
+from coalserver.web.pages.pages import render_page
+
+#: Open rooms that the card of a game shows.
+MAX_ROOMS = 20
+
+
+async def home(ctx: RequestContext) -> web.StreamResponse:
+    """Render the home page. Its status is always 200."""
+    cursor = ctx.core.feed.head
+    cards, total = [], 0
+    for game in ctx.core.query(listed_games):
+        rooms, count = ctx.core.query(open_lobbies, game=game.tag, limit=MAX_ROOMS)
+        total += count
+        cards.append(
+            {
+                "tag": game.tag,
+                "name": game.name,
+                "minPlayers": game.min_players,
+                "maxPlayers": game.max_players,
+                "rooms": [_room_row(ctx, room) for room in rooms],
+            }
+        )
+    account = find_member(ctx)
+    worlds = [
+        world_summary(ctx, world, account)
+        for world in ctx.core.query(active_worlds)
+        if account is not None or world.public
+    ]
+    context = {
+        "games": cards,
+        "rooms_open": total,
+        "cursor": cursor,
+        "worlds": worlds,
+        # Members see the worlds first, visitors the introduction.
+        "is_member": account is not None,
+        "avatar_hue": avatar_hue,
+        "format_duration": format_duration,
+        "now": ctx.now,
+    }
+    return render_page(ctx.request, "home.html", context)
+
+
+def _room_row(ctx: RequestContext, room: Lobby) -> dict[str, object]:
+    """Return a room with the members that scripts know from `GET /games/{game}/rooms`."""
+    host = room.roster.host
+    return {
+        "roomId": room.id,
+        "name": room.name,
+        "game": room.game,
+        "numUsers": len(room.roster),
+        "maxUsers": room.roster.capacity,
+        "active": True,
+        "private": bool(room.password),
+        "host": {"userId": host, "username": player_name(ctx.core.state, id=host)},
+    }
+
+
+ROUTES = (Route("GET", "/", home, auth=optional_login),)
