@@ -200,12 +200,12 @@ class State:
 
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
         """The values found under a key."""
-        values = self._values[kind]
-        return [values[id] for id in self.ids(kind, index, key)]
+        ids = self._indexes[kind][index].get(key)
+        return list(map(self._values[kind].__getitem__, ids)) if ids else []
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """The first value found under a key, or None."""
-        for id in self.ids(kind, index, key):
+        for id in self._indexes[kind][index].get(key, _NOTHING):
             return self._values[kind][id]  # type: ignore[no-any-return]
         return None
 

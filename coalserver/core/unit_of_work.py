@@ -151,7 +151,15 @@ class UnitOfWork:
 
     def save(self, value: E) -> E:
         """This is the value from now on."""
-        self._change(type(value), value.id, value)
+        kind, id = type(value), value.id
+        self.changes[kind, id] = value
+        if self.derived:
+            self.derived.discard((kind, id))
+        touched = self._touched.get(kind)
+        if touched is None:
+            self._touched[kind] = {id: value}
+        else:
+            touched[id] = value
         return value
 
     def save_derived(self, value: E) -> E:
@@ -220,7 +228,11 @@ class UnitOfWork:
     def emit(self, event: Any, *topics: Topic) -> Entry:
         """Something has happened; whoever listens to one of these topics will hear of it."""
         unique_topics = topics if len(topics) < 2 else tuple(dict.fromkeys(topics))
-        entry = Entry(self._next(ENTRY_COUNTER, 0), self.now, event, unique_topics)
+        id = self.counters.get(ENTRY_COUNTER)
+        if id is None:
+            id = self.state.counters.get(ENTRY_COUNTER, 0)
+        self.counters[ENTRY_COUNTER] = id + 1
+        entry = Entry(id, self.now, event, unique_topics)
         self.entries.append(entry)
         return entry
 

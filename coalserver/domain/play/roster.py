@@ -2,11 +2,15 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
 #: `host` of a roster without a host. No player has this id.
 NO_HOST = 0
+
+_player_of = attrgetter("player")
+_number_of = attrgetter("number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,13 @@ class Roster:
     grace: float | None = None
 
     def __contains__(self, player: int) -> bool:
-        return any(seat.player == player for seat in self.seats)
+        return player in map(_player_of, self.seats)
 
     def __len__(self) -> int:
         return len(self.seats)
 
     def __iter__(self) -> Iterator[int]:
-        return (seat.player for seat in self.seats)
+        return map(_player_of, self.seats)
 
     @property
     def full(self) -> bool:
@@ -80,8 +84,10 @@ class Roster:
             raise DomainError(ErrorCode.ALREADY_MEMBER)
         if self.full:
             raise DomainError(ErrorCode.LOBBY_FULL)
-        taken = {seat.number for seat in self.seats}
-        number = next(free for free in range(self.capacity) if free not in taken)
+        taken = set(map(_number_of, self.seats))
+        number = 0
+        while number in taken:
+            number += 1
         seats = (*self.seats, Seat(player, number, now, ready, data=data))
         return replace(self, seats=seats, host=self.host or player).with_host()
 

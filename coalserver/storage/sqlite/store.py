@@ -231,8 +231,10 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         )
         db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
         history.insert_entries(db, batch.entries)
-        log_lines.write(db, batch.lines)
-        sqlite_visits.write(db, batch)
+        if batch.lines:
+            log_lines.write(db, batch.lines)
+        if batch.lines or batch.world_marks or batch.screenshots:
+            sqlite_visits.write(db, batch)
         db.executemany(
             "INSERT INTO counter VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
