@@ -1,13 +1,13 @@
 #!/bin/sh
 # Starts a Minecraft server in this folder for COAL: it logs to server.log and takes commands from a named pipe.
-# What may be set, in the environment or here:
+# Settings; change them here or in the environment:
 : "${JAVA:=java}"
 : "${JAVA_OPTIONS:=-Xms1G -Xmx1G}"
 : "${JAR:=minecraft_server.jar}"
-# As in 1.7.10. Needed only for servers that do not tell it.
+# Such as 1.7.10. Needed only if the version cannot be detected.
 : "${MC_VERSION:=}"
 : "${FIFO:=command-fifo}"
-# Who may write commands: the owner and the group.
+# Permissions for writing commands: owner and group.
 : "${FIFO_MODE:=0660}"
 : "${PID_FILE:=server.pid}"
 
@@ -19,12 +19,12 @@ fail() {
     exit 1
 }
 
-# Whether there is a process of this number.
+# Returns whether a process with this id exists.
 runs() {
     [ -n "$1" ] && kill -0 "$1" 2>/dev/null
 }
 
-# A file in the server's jar.
+# Prints a file of the server's jar.
 in_jar() {
     if command -v unzip >/dev/null 2>&1; then
         unzip -p "$JAR" "$1" 2>/dev/null || :
@@ -35,11 +35,11 @@ with zipfile.ZipFile(sys.argv[1]) as jar:
     fi
 }
 
-# Which settings its log4j is safe with (CVE-2021-44228): none for those that have no log4j.
+# Prints the log4j settings that are safe for the version (CVE-2021-44228); nothing for a version without log4j.
 settings() {
     version=$MC_VERSION
     if [ -z "$version" ]; then
-        # Since 1.14.
+        # Present since 1.14.
         if in_jar version.json | grep -q '"'; then
             echo log4j2.xml
             return
@@ -51,7 +51,7 @@ settings() {
     1.[7-9] | 1.[7-9].* | 1.1[01] | 1.1[01].*) echo log4j2-1.7.xml ;;
     1.1[2-9] | 1.1[2-9].* | 1.[2-9][0-9]* | [2-9][0-9].*) echo log4j2.xml ;;
     *)
-        # By what it brings along; what cannot be told gets the settings that are safe with all.
+        # By the bundled log4j; if that is unknown, the settings that are safe with every version.
         case $(in_jar META-INF/maven/org.apache.logging.log4j/log4j-core/pom.properties) in
         *version=2.[7-9]* | *version=2.[1-9][0-9]*) echo log4j2.xml ;;
         *) echo log4j2-1.7.xml ;;
@@ -60,36 +60,36 @@ settings() {
     esac
 }
 
-[ -f "$JAR" ] || fail "There is no $JAR here."
-command -v "$JAVA" >/dev/null 2>&1 || fail "There is no $JAVA."
+[ -f "$JAR" ] || fail "$JAR does not exist here."
+command -v "$JAVA" >/dev/null 2>&1 || fail "$JAVA was not found."
 if runs "$(cat "$PID_FILE" 2>/dev/null || :)"; then
-    fail "It runs already: PID=$(cat "$PID_FILE")"
+    fail "The server runs already: PID=$(cat "$PID_FILE")"
 fi
 rm -f "$PID_FILE"
 
 config=$(settings)
 set -- -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
 if [ -n "$config" ]; then
-    [ -f "$config" ] || fail "This server needs $config. Get it from your COAL: /mc/$config"
-    # The second is for 1.17 and 1.18; others do not know it, or do not need it.
+    [ -f "$config" ] || fail "This server needs $config. Download it from your COAL server: /mc/$config"
+    # The second property is for 1.17 and 1.18; other versions ignore it or do not need it.
     set -- "$@" "-Dlog4j.configurationFile=$config" -Dlog4j2.formatMsgNoLookups=true
 fi
 
-# A file of that name that is no pipe is somebody's.
-[ ! -e "$FIFO" ] || [ -p "$FIFO" ] || fail "$FIFO is no named pipe."
+# Keep a file of that name that is not a pipe.
+[ ! -e "$FIFO" ] || [ -p "$FIFO" ] || fail "$FIFO is not a named pipe."
 rm -f "$FIFO"
 mkfifo -m "$FIFO_MODE" "$FIFO"
 
-# Open for reading and writing, the pipe has no end when one who wrote has gone.
+# Opened for reading and writing, so that the server gets no end of file when a writer closes the pipe.
 {
     trap '' HUP
-    # shellcheck disable=SC2086 # These are several.
+    # shellcheck disable=SC2086 # JAVA_OPTIONS holds several arguments.
     "$JAVA" $JAVA_OPTIONS "$@" -jar "$JAR" nogui <>"$FIFO" &
     pid=$!
     echo "$pid" >"$PID_FILE.new"
     mv "$PID_FILE.new" "$PID_FILE"
     wait "$pid" || :
-    # Another one may have been started meanwhile.
+    # Another server may have been started meanwhile.
     if [ "$(cat "$PID_FILE" 2>/dev/null)" = "$pid" ]; then
         rm -f "$PID_FILE"
     fi

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Stops the Minecraft server that mc-start.sh has started in this folder, and waits until it has ended.
+# Stops the Minecraft server that mc-start.sh started in this folder, and waits for its end.
 : "${FIFO:=command-fifo}"
 : "${PID_FILE:=server.pid}"
-# A large world takes a while to save.
+# A large world takes time to save.
 : "${STOP_SECONDS:=180}"
 
 set -eu
@@ -15,17 +15,17 @@ if [ -z "$pid" ] || ! kill -0 "$pid" 2>/dev/null; then
     exit 1
 fi
 if [ ! -p "$FIFO" ]; then
-    echo "There is no $FIFO to tell it." >&2
+    echo "The named pipe $FIFO does not exist." >&2
     exit 1
 fi
 
 echo "Stopping MineCraft Server PID=$pid"
-# Opened like this, a pipe that nobody reads keeps nobody waiting.
+# Opened for reading and writing, so that a pipe without a reader does not block.
 printf 'save-all\nstop\n' 1<>"$FIFO"
 left=$STOP_SECONDS
 while kill -0 "$pid" 2>/dev/null; do
     if [ "$left" -le 0 ]; then
-        echo "It still runs after $STOP_SECONDS seconds." >&2
+        echo "The server still runs after $STOP_SECONDS seconds." >&2
         exit 1
     fi
     left=$((left - 1))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The zone this machine is in, for whoever has used this file before. The agent needs it no more.
+"""The time zone of this machine; kept for compatibility, since the agent does not need it.
 
-Run, it prints the IANA name, as in `Europe/Berlin`.
+As a program, it prints the IANA name, such as `Europe/Berlin`.
 """
 
 from mc_coal_agent import local_zone

@@ -67,7 +67,7 @@ def test_a_command_waits_for_a_pipe_and_for_who_reads_it(machine, coal):
     # A file of that name is not written to; and nobody reads the pipe.
     path = machine.folder / "command-fifo"
     path.write_text("")
-    wait_until(lambda: "is no named pipe" in agent.said)
+    wait_until(lambda: "is not a named pipe" in agent.said)
     path.unlink()
     os.mkfifo(path)
     wait_until(lambda: "No such device or address" in agent.said)

@@ -159,7 +159,7 @@ def test_texts_are_javas_own_utf_8():
     ],
 )
 def test_what_is_no_tree_is_said_to_be_none(raw):
-    with pytest.raises(agent.NotNbt):
+    with pytest.raises(agent.InvalidNbt):
         agent.read_nbt(raw)
 
 
@@ -170,7 +170,7 @@ def test_a_damaged_file_is_read_or_refused(root, at, damage):
     at = min(at, len(raw))
     try:
         agent.read_nbt(raw[:at] + damage + raw[at + len(damage) :])
-    except agent.NotNbt:
+    except agent.InvalidNbt:
         pass
 
 

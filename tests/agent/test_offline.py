@@ -169,7 +169,7 @@ def test_a_broken_spool_is_put_aside(machine, coal, log, agent):
     started_agent(agent)
     log.write(*make_lines(1))
     wait_until(lambda: coal.lines == log.lines)
-    assert "is broken" in agent.said
+    assert "is corrupt" in agent.said
 
 
 def test_a_world_that_is_switched_off_is_waited_for(coal, log, agent):

@@ -129,7 +129,7 @@ def test_who_may_write_commands_can_be_set(server, umask):
 def test_a_file_that_is_no_pipe_is_left_alone(server):
     (server / "command-fifo").write_text("mine")
     said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
-    assert said.returncode == 1 and "no named pipe" in said.stdout
+    assert said.returncode == 1 and "not a named pipe" in said.stdout
     assert (server / "command-fifo").read_text() == "mine"
 
 

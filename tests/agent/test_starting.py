@@ -85,11 +85,11 @@ def test_without_an_address_it_says_so(machine):
 
 
 def host_of(tmp_path: Path, *flags: str) -> str:
-    asked = agent_module.flags().parse_args(flags)
+    options = agent_module.build_parser().parse_args(flags)
     before = os.getcwd()
     os.chdir(tmp_path)
     try:
-        return str(agent_module.server_of(asked, None).url)
+        return str(agent_module.make_server(options, None).url)
     finally:
         os.chdir(before)
 
@@ -103,7 +103,7 @@ def test_a_host_is_reached_by_https_but_for_the_one_of_developers(tmp_path):
 
 
 def test_every_flag_of_the_original_is_there():
-    known = {name for action in agent_module.flags()._actions for name in action.option_strings}
+    known = {name for action in agent_module.build_parser()._actions for name in action.option_strings}
     assert set(ORIGINAL) <= known
 
 
@@ -209,7 +209,7 @@ def test_a_server_that_sends_us_on_is_not_followed(machine):
         assert agent.once() == 1
         server.shutdown()
         thread.join()
-    assert "sends us on to https://elsewhere.example/" in agent.said
+    assert "redirects to https://elsewhere.example/" in agent.said
     assert seen == ["/oauth/v1/token"]
 
 
