@@ -103,7 +103,9 @@ def test_a_host_is_reached_by_https_but_for_the_one_of_developers(tmp_path):
 
 
 def test_every_flag_of_the_original_is_there():
-    known = {name for action in agent_module.build_parser()._actions for name in action.option_strings}
+    known = {
+        name for action in agent_module.build_parser()._actions for name in action.option_strings
+    }
     assert set(ORIGINAL) <= known
 
 
