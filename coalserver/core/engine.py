@@ -96,9 +96,11 @@ class Core:
         return self.context.clock()
 
     async def execute(self, command: Callable[..., T], /, **kwargs: Any) -> T:
-        """Run a command; its answer comes when what it changed is on disk, and so is all that it saw.
+        """Run a command and return its result once its changes, and all that it read, are on disk.
 
-        Refusals pass through, no earlier: "already here" must not be said of a seat that may yet be lost.
+        A DomainError is raised at the same time, since it may follow from a change that is not yet
+        written: a caller must not be told ALREADY_MEMBER of a seat that a crash would undo. Raises
+        StoreFailed where a write fails.
         """
         uow = UnitOfWork(self.state, self.context, self.context.clock())
         try:
@@ -106,10 +108,9 @@ class Core:
         except DomainError:
             await self.writer.flushed()
             raise
-        if not uow.is_empty:
-            await self._commit(uow)
-        else:
-            await self.writer.flushed()
+        committed = self._commit(uow)
+        if committed is not None:
+            await committed
         return result
 
     async def execute_idempotent(
@@ -120,9 +121,11 @@ class Core:
         to_ids: Callable[[Any], Any],
         **kwargs: Any,
     ) -> Any:
-        """Run a command unless this request was run before; gives `made` of its answer both times.
+        """Run a command once per idempotency key; return `to_ids` of its result, also when repeated.
 
-        The receipt is part of the command's own unit: either both are on disk or neither is.
+        The idempotency record is part of the command's unit of work, so that both are written or
+        neither is. Raises IDEMPOTENCY_KEY_REUSED where the key belongs to a different request, and
+        what `execute` raises.
         """
         uow = UnitOfWork(self.state, self.context, self.context.clock())
         try:
@@ -133,22 +136,25 @@ class Core:
         except DomainError:
             await self.writer.flushed()
             raise
-        if record is not None:
-            await self.writer.flushed()
-            return result
-        save_idempotency_record(
-            uow, key_digest=key.key_digest, request_digest=key.request_digest, created_ids=result
-        )
-        await self._commit(uow)
+        if record is None:
+            save_idempotency_record(
+                uow,
+                key_digest=key.key_digest,
+                request_digest=key.request_digest,
+                created_ids=result,
+            )
+        committed = self._commit(uow)
+        if committed is not None:
+            await committed
         return result
 
-    async def _commit(self, uow: UnitOfWork) -> None:
-        """Make a unit true, and return when it is on disk."""
+    def _commit(self, uow: UnitOfWork) -> "asyncio.Future[None] | None":
+        """Commit a unit of work and watch the presence of players who have a seat now."""
         committed = self.writer.commit(uow)
         for entry in uow.entries:
             if isinstance(entry.event, SEAT_TAKEN_EVENTS):
                 self.presence.watch(entry.event.player, uow.now)
-        await committed
+        return committed
 
     def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
         """Answer a question from memory."""

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from itertools import repeat
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from coalserver.core.ports import Counter
 from coalserver.domain.accounts.account import Account, LoginSession
@@ -32,113 +33,188 @@ Keys = tuple[Hashable, ...]
 MAX_DIGESTS = 20_000
 
 
-def _if(flag: object, *keys: Hashable) -> Keys:
-    return keys if flag else ()
+class Index(NamedTuple):
+    """The indexes of a class of entities: their names, and the keys of an entity under each name.
+
+    One function computes all keys, since it is called twice for every change.
+    """
+
+    names: tuple[str, ...]
+    keys_of: Callable[[Any], tuple[Keys, ...]]
 
 
 #: Under which keys a value is found. Closed lobbies and rooms keep their id and code, and lose the rest.
-INDEXES: Mapping[type, Mapping[str, Callable[[Any], Keys]]] = {
-    Game: {
-        "all": lambda game: ("",),
-        "tag": lambda game: (game.tag,),
-        "api_token": lambda game: (game.api_token,),
-    },
-    Player: {
-        "game": lambda player: _if(player.game, player.game),
-        "key": lambda player: _if(player.secret_digest, player.secret_digest),
-        "guest": lambda player: _if(player.guest, ""),
-    },
-    Account: {
-        "all": lambda account: ("",),
-        "email": lambda account: (account.email,),
-        "player": lambda account: _if(account.player, account.player),
-        "admin": lambda account: _if(account.admin and account.active, ""),
-        "username": lambda account: account.usernames,
-    },
-    LoginSession: {
-        "digest": lambda login_session: (login_session.digest,),
-        "account": lambda login_session: (login_session.account,),
-    },
-    OAuthClient: {
-        "code": lambda client: (client.code,),
-        "world": lambda client: _if(client.world, client.world),
-    },
-    Grant: {
-        "pair": lambda grant: ((grant.account, grant.client),),
-        "account": lambda grant: (grant.account,),
-        "client": lambda grant: (grant.client,),
-    },
-    AuthorizationCode: {
-        "digest": lambda code: (code.digest,),
-        "client": lambda code: (code.client,),
-    },
-    TokenPair: {
-        "digest": lambda pair: (pair.digest,),
-        "refresh": lambda pair: _if(pair.refresh, pair.refresh),
-        "pair": lambda pair: ((pair.account, pair.client),),
-        "client": lambda pair: _if(pair.client, pair.client),
-        "account": lambda pair: _if(pair.account, pair.account),
-    },
-    AuditEntry: {},
-    PairingCode: {
-        "digest": lambda pairing: (pairing.digest,),
-        "world": lambda pairing: (pairing.world,),
-    },
-    Token: {
-        "digest": lambda token: (token.digest,),
-        "player": lambda token: (token.player,),
-        "account": lambda token: _if(token.account, token.account),
-    },
-    HostProfile: {"code": lambda profile: (profile.code,)},
-    Ban: {"player": lambda ban: ((ban.game, ban.player),)},
-    IdempotencyRecord: {"key": lambda record: (record.idempotency_key,)},
-    StorageItem: {
-        "owner_and_key": lambda item: ((item.game, item.player, item.storage_key),),
-        "player": lambda item: (item.player,),
-    },
-    Lobby: {
-        "code": lambda lobby: (lobby.code,),
-        "open": lambda lobby: _if(lobby.state is LobbyState.OPEN, lobby.game),
-        "member": lambda lobby: tuple(lobby.roster),
-        "closed": lambda lobby: _if(lobby.state is not LobbyState.OPEN, ""),
-        "room": lambda lobby: _if(lobby.room, lobby.room),
-    },
-    Room: {
-        "code": lambda room: (room.code,),
-        "running": lambda room: _if(not room.ended, room.game),
-        "member": lambda room: () if room.ended else tuple(room.roster),
-        "closed": lambda room: _if(room.ended, ""),
-        "ended": lambda room: tuple(room.roster) if room.ended else (),
-        "with_authority": lambda room: _if(room.authority and not room.ended, ""),
-    },
-    SyncedState: {},
-    Action: {
-        "code": lambda action: (action.code,),
-        "room": lambda action: (action.room,),
-        "target": lambda action: _if(not action.finished, (action.room, action.target)),
-        "sender": lambda action: ((action.room, action.sender),),
-    },
-    JoinRequest: {
-        "code": lambda request: (request.code,),
-        "lobby": lambda request: (request.lobby,),
-        "pending": lambda request: _if(request.pending, (request.lobby, request.player)),
-        "player": lambda request: _if(request.pending, request.player),
-    },
-    World: {
-        "active": lambda world: _if(world.active, ""),
-        "short_name": lambda world: _if(world.short_name, world.short_name),
-    },
-    Visitor: {
-        "world": lambda visitor: (visitor.world,),
-        "name": lambda visitor: ((visitor.world, visitor.name),),
-        "online": lambda visitor: _if(visitor.online, visitor.world),
-    },
-    ConsoleCommand: {"world": lambda command: (command.world,)},
-    LogSource: {"name": lambda source: ((source.world, source.name),)},
-    UsernameClaim: {
-        "code": lambda claim: (claim.code,),
-        "account": lambda claim: (claim.account,),
-    },
+INDEXES: Mapping[type, Index] = {
+    Game: Index(
+        ("all", "tag", "api_token"),
+        lambda game: (
+            ("",),
+            (game.tag,),
+            (game.api_token,),
+        ),
+    ),
+    Player: Index(
+        ("game", "key", "guest"),
+        lambda player: (
+            (player.game,) if player.game else (),
+            (player.secret_digest,) if player.secret_digest else (),
+            ("",) if player.guest else (),
+        ),
+    ),
+    Account: Index(
+        ("all", "email", "player", "admin", "username"),
+        lambda account: (
+            ("",),
+            (account.email,),
+            (account.player,) if account.player else (),
+            ("",) if account.admin and account.active else (),
+            account.usernames,
+        ),
+    ),
+    LoginSession: Index(
+        ("digest", "account"),
+        lambda login_session: (
+            (login_session.digest,),
+            (login_session.account,),
+        ),
+    ),
+    OAuthClient: Index(
+        ("code", "world"),
+        lambda client: (
+            (client.code,),
+            (client.world,) if client.world else (),
+        ),
+    ),
+    Grant: Index(
+        ("pair", "account", "client"),
+        lambda grant: (
+            ((grant.account, grant.client),),
+            (grant.account,),
+            (grant.client,),
+        ),
+    ),
+    AuthorizationCode: Index(
+        ("digest", "client"),
+        lambda code: (
+            (code.digest,),
+            (code.client,),
+        ),
+    ),
+    TokenPair: Index(
+        ("digest", "refresh", "pair", "client", "account"),
+        lambda pair: (
+            (pair.digest,),
+            (pair.refresh,) if pair.refresh else (),
+            ((pair.account, pair.client),),
+            (pair.client,) if pair.client else (),
+            (pair.account,) if pair.account else (),
+        ),
+    ),
+    AuditEntry: Index((), lambda _: ()),
+    PairingCode: Index(
+        ("digest", "world"),
+        lambda pairing: (
+            (pairing.digest,),
+            (pairing.world,),
+        ),
+    ),
+    Token: Index(
+        ("digest", "player", "account"),
+        lambda token: (
+            (token.digest,),
+            (token.player,),
+            (token.account,) if token.account else (),
+        ),
+    ),
+    HostProfile: Index(
+        ("code",),
+        lambda profile: ((profile.code,),),
+    ),
+    Ban: Index(
+        ("player",),
+        lambda ban: (((ban.game, ban.player),),),
+    ),
+    IdempotencyRecord: Index(
+        ("key",),
+        lambda record: ((record.idempotency_key,),),
+    ),
+    StorageItem: Index(
+        ("owner_and_key", "player"),
+        lambda item: (
+            ((item.game, item.player, item.storage_key),),
+            (item.player,),
+        ),
+    ),
+    Lobby: Index(
+        ("code", "open", "member", "closed", "room"),
+        lambda lobby: (
+            (lobby.code,),
+            (lobby.game,) if lobby.state is LobbyState.OPEN else (),
+            tuple(lobby.roster),
+            ("",) if lobby.state is not LobbyState.OPEN else (),
+            (lobby.room,) if lobby.room else (),
+        ),
+    ),
+    Room: Index(
+        ("code", "running", "member", "closed", "ended", "with_authority"),
+        lambda room: (
+            (room.code,),
+            (room.game,) if not room.ended else (),
+            () if room.ended else tuple(room.roster),
+            ("",) if room.ended else (),
+            tuple(room.roster) if room.ended else (),
+            ("",) if room.authority and (not room.ended) else (),
+        ),
+    ),
+    SyncedState: Index((), lambda _: ()),
+    Action: Index(
+        ("code", "room", "target", "sender"),
+        lambda action: (
+            (action.code,),
+            (action.room,),
+            ((action.room, action.target),) if not action.finished else (),
+            ((action.room, action.sender),),
+        ),
+    ),
+    JoinRequest: Index(
+        ("code", "lobby", "pending", "player"),
+        lambda request: (
+            (request.code,),
+            (request.lobby,),
+            ((request.lobby, request.player),) if request.pending else (),
+            (request.player,) if request.pending else (),
+        ),
+    ),
+    World: Index(
+        ("active", "short_name"),
+        lambda world: (
+            ("",) if world.active else (),
+            (world.short_name,) if world.short_name else (),
+        ),
+    ),
+    Visitor: Index(
+        ("world", "name", "online"),
+        lambda visitor: (
+            (visitor.world,),
+            ((visitor.world, visitor.name),),
+            (visitor.world,) if visitor.online else (),
+        ),
+    ),
+    ConsoleCommand: Index(
+        ("world",),
+        lambda command: ((command.world,),),
+    ),
+    LogSource: Index(
+        ("name",),
+        lambda source: (((source.world, source.name),),),
+    ),
+    UsernameClaim: Index(
+        ("code", "account"),
+        lambda claim: (
+            (claim.code,),
+            (claim.account,),
+        ),
+    ),
 }
 _NOTHING: dict[int, None] = {}
 
@@ -165,7 +241,7 @@ class State:
         self.counters: dict[Counter, int] = dict(counters or {})
         self._values: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
         self._indexes: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
-            kind: {name: {} for name in names} for kind, names in INDEXES.items()
+            kind: {name: {} for name in index.names} for kind, index in INDEXES.items()
         }
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
         #: The newest log lines, which the history may not know of yet.
@@ -217,22 +293,15 @@ class State:
             values.pop(id, None)
         else:
             values[id] = value
-        indexes = self._indexes[kind]
-        for name, keys_of in INDEXES[kind].items():
-            before = () if old is None else keys_of(old)
-            after = () if value is None else keys_of(value)
-            if before == after:
-                continue
-            index = indexes[name]
-            for key in before:
-                if key not in after:
-                    ids = index[key]
-                    del ids[id]
-                    if not ids:
-                        del index[key]
-            for key in after:
-                if key not in before:
-                    index.setdefault(key, {})[id] = None
+        keys_of = INDEXES[kind].keys_of
+        before = repeat(()) if old is None else keys_of(old)
+        after = repeat(()) if value is None else keys_of(value)
+        if before != after:
+            for index, removed, added in zip(
+                self._indexes[kind].values(), before, after, strict=False
+            ):
+                if removed != added:
+                    _update_index(index, id, removed, added)
         watcher = self._watchers.get(kind)
         if watcher is not None:
             watcher(old, value)
@@ -268,3 +337,18 @@ class RecentDigests:
             self._digests.add(digest)
         while len(self._order) > self._max_size:
             self._digests.discard(self._order.popleft())
+
+
+def _update_index(
+    index: dict[Hashable, dict[int, None]], id: int, before: Keys, after: Keys
+) -> None:
+    """Move an id from the keys that its entity had to those that it has."""
+    for key in before:
+        if key not in after:
+            ids = index[key]
+            del ids[id]
+            if not ids:
+                del index[key]
+    for key in after:
+        if key not in before:
+            index.setdefault(key, {})[id] = None

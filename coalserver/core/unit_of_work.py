@@ -137,10 +137,11 @@ class UnitOfWork:
         touched = self._touched.get(kind)
         if not touched:
             return found
-        keys_of = INDEXES[kind][index]
+        names, keys_of = INDEXES[kind]
+        position = names.index(index)
         unchanged = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
         changed = (value for value in touched.values() if value is not None)
-        return unchanged + [value for value in changed if key in keys_of(value)]
+        return unchanged + [value for value in changed if key in keys_of(value)[position]]
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """The first value under a key, or None."""
@@ -201,7 +202,11 @@ class UnitOfWork:
 
     def new_id(self, kind: type) -> int:
         """The next small integer of a class, from 1; none comes twice."""
-        return self._next(kind, 1)
+        id = self.counters.get(kind)
+        if id is None:
+            id = self.state.counters.get(kind, 1)
+        self.counters[kind] = id + 1
+        return id
 
     def new_code(self, size: int = 16) -> str:
         """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
@@ -235,13 +240,6 @@ class UnitOfWork:
         entry = Entry(id, self.now, event, unique_topics)
         self.entries.append(entry)
         return entry
-
-    def _next(self, counter: Counter, first: int) -> int:
-        id = self.counters.get(counter)
-        if id is None:
-            id = self.state.counters.get(counter, first)
-        self.counters[counter] = id + 1
-        return id
 
     def _change(self, kind: type, id: int, value: Any) -> None:
         self.changes[kind, id] = value

@@ -19,7 +19,7 @@ KINDS: tuple[type, ...] = (Room, SyncedState)
 
 
 class BatchWriter:
-    """Group commit without a timer: while one batch is written, the next gathers."""
+    """Group commit without a timer: while one batch is written, the next one gathers."""
 
     def __init__(self, store: Store, state: State, feed: Feed) -> None:
         self._store = store
@@ -27,20 +27,27 @@ class BatchWriter:
         self._feed = feed
         self.committed = CommittedView(state)
         self._open_batch = Batch()
-        #: Who waits for the open batch, and who for the one that is being written.
+        #: Futures of the callers of the open batch, and of the batch that is being written.
         self._waiting: list[asyncio.Future[None]] = []
         self._writing: list[asyncio.Future[None]] = []
         self._work = asyncio.Event()
         self._closing = False
         self._failed: BaseException | None = None
 
-    def commit(self, uow: UnitOfWork) -> "asyncio.Future[None]":
-        """Make a unit's changes true in memory; the future, this caller's own, resolves when they are on disk."""
+    def commit(self, uow: UnitOfWork) -> "asyncio.Future[None] | None":
+        """Apply a unit of work to the state and add it to the open batch.
+
+        Return a future of this caller's own, which resolves when the unit is on disk and with it all
+        that it has read. Return None for a unit without changes where everything is on disk.
+        Raises StoreFailed after a failed write or after `close`.
+        """
+        if not (uow.changes or uow.entries or uow.lines or uow.world_marks or uow.screenshots):
+            return self._last_write()
         if self._failed is not None or self._closing:
-            raise StoreFailed("the ledger has ended") from self._failed
-        batch = self._open_batch
+            raise StoreFailed("the batch writer has stopped") from self._failed
+        batch, state = self._open_batch, self._state
         for (kind, id), value in uow.changes.items():
-            self._state.set(kind, id, value)
+            state.set(kind, id, value)
         if uow.derived or batch.derived:
             _merge(batch, uow)
         else:
@@ -48,77 +55,84 @@ class BatchWriter:
         batch.entries.extend(uow.entries)
         if uow.lines:
             batch.lines.extend(uow.lines)
-            self._state.recent.add(filed.digest for filed in uow.lines)
+            state.recent.add([line.digest for line in uow.lines])
         batch.world_marks.extend(uow.world_marks)
         if uow.screenshots:
             batch.screenshots.update(uow.screenshots)
             deleted = (id for id, screenshot in uow.screenshots.items() if screenshot is None)
-            self._state.deleted_screenshots.update(deleted)
-        self._state.counters.update(uow.counters)
+            state.deleted_screenshots.update(deleted)
+        state.counters.update(uow.counters)
         batch.counters.update(uow.counters)
         self._work.set()
-        return _add_future(self._waiting)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
 
     def record_last_seen(self, player: int, at: float) -> None:
-        """Write a player's last sign of life with the next batch, whenever that is."""
+        """Write the time of a player's last activity with the next batch, whenever that is."""
         self._open_batch.last_seen[player] = at
 
     async def flushed(self) -> None:
-        """Return when everything committed so far is on disk."""
-        if self._failed is not None:
-            raise StoreFailed("the ledger has ended") from self._failed
-        waiting = self._waiting or self._writing
-        if waiting:
-            await _add_future(waiting)
+        """Return when everything committed so far is on disk. Raises StoreFailed."""
+        future = self._last_write()
+        if future is not None:
+            await future
 
     async def run(self) -> None:
-        """Write until closed. A write that fails ends the ledger, and is raised."""
+        """Write batches until closed. A failed write stops the writer and is raised."""
         while not (self._closing and not self._waiting):
             await self._work.wait()
             self._work.clear()
             while self._waiting:
-                await self._write_one()
+                batch, self._open_batch = self._open_batch, Batch()
+                self._writing, self._waiting = self._waiting, []
+                try:
+                    await self._store.write(batch)
+                    self._publish(batch)
+                except BaseException as error:
+                    log.critical("A batch could not be written; stopping: %r", error)
+                    self._fail(error)
+                    raise
         if self._open_batch.last_seen:
             await self._store.write(self._open_batch)
 
     def close(self) -> None:
-        """Take no more; `run` returns after the last batch."""
+        """Accept no more units of work; `run` returns after the last batch."""
         self._closing = True
         self._work.set()
 
-    async def _write_one(self) -> None:
-        try:
-            batch, self._open_batch = self._open_batch, Batch()
-            self._writing, self._waiting = self._waiting, []
-            await self._store.write(batch)
-            self._state.recent.written += len(batch.lines)
-            self.committed.apply(batch)
-            self._feed.publish(batch.entries)
-        except BaseException as error:
-            log.critical("The ledger failed; stopping: %r", error)
-            self._failed = error
-            self._fail((*self._writing, *self._waiting))
-            raise
+    def _last_write(self) -> "asyncio.Future[None] | None":
+        """Return a future for the end of the last batch, or None where there is none to write."""
+        if self._failed is not None:
+            raise StoreFailed("the batch writer has stopped") from self._failed
+        waiting = self._waiting or self._writing
+        if not waiting:
+            return None
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.append(future)
+        return future
+
+    def _publish(self, batch: Batch) -> None:
+        """Publish a batch that is on disk, then resolve the futures of its callers."""
+        self._state.recent.written += len(batch.lines)
+        self.committed.apply(batch)
+        self._feed.publish(batch.entries)
         written, self._writing = self._writing, []
         for future in written:
-            # Some may have given up.
+            # A caller that was cancelled has cancelled its future.
             if not future.done():
                 future.set_result(None)
 
-    def _fail(self, futures: "Iterable[asyncio.Future[None]]") -> None:
-        for future in futures:
+    def _fail(self, error: BaseException) -> None:
+        """Fail the futures of the written and of the open batch."""
+        self._failed = error
+        for future in (*self._writing, *self._waiting):
             if not future.done():
-                error = StoreFailed("a write did not reach the disk")
-                error.__cause__ = self._failed
-                future.set_exception(error)
-                # Nobody may be waiting; that is no news.
+                failure = StoreFailed("a write did not reach the disk")
+                failure.__cause__ = error
+                future.set_exception(failure)
+                # Marks the exception as retrieved: asyncio logs those that nobody awaits.
                 future.exception()
-
-
-def _add_future(waiting: "list[asyncio.Future[None]]") -> "asyncio.Future[None]":
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiting.append(future)
-    return future
 
 
 def _merge(batch: Batch, uow: UnitOfWork) -> None:

@@ -179,13 +179,11 @@ class Codec:
         self._names = {cls: name for name, cls in classes.items()}
         if len(self._names) < len(classes):
             raise UnknownDocument("one class has two stored names")
-        #: Classes whose documents orjson writes by itself are not in here: most of them.
-        self._encoders = {
-            cls: encode for cls in self._names if (encode := encoder(cls, renamed)) is not None
-        }
+        #: Class -> stored name, and the encoder of a class that orjson does not write by itself.
+        self._encoders = {cls: (name, encoder(cls, renamed)) for cls, name in self._names.items()}
 
     def name_of(self, cls: type) -> str:
-        """Return the stored name of a class. Raises Unkept for a class that has none."""
+        """Return the stored name of a class. Raises UnknownDocument for a class that has none."""
         name = self._names.get(cls)
         if name is None:
             raise UnknownDocument(f"{cls.__name__} has no stored name")
@@ -194,7 +192,7 @@ class Codec:
     def load(self, name: str, document: str | bytes) -> Any:
         """Return the value that a document was made from. Unknown members are ignored.
 
-        Raises Unkept for a name or a document that this codec does not know.
+        Raises UnknownDocument for a name or a document that this codec does not know.
         """
         decode = self._decoders.get(name)
         if decode is None:
@@ -209,9 +207,22 @@ class Codec:
 
         Raises TypeError for bytes that are not JSON, since they could not be read again.
         """
-        encode = self._encoders.get(type(value))
-        document = value if encode is None else encode(value)
-        return orjson.dumps(document, default=_free_json).decode()
+        return self.dump_named(value)[1]
+
+    def dump_named(self, value: Any) -> tuple[str, str]:
+        """Return the stored name of a value's class, and its document.
+
+        Raises UnknownDocument for a class that has no stored name, and what `dump` raises.
+        """
+        found = self._encoders.get(type(value))
+        if found is None:
+            raise UnknownDocument(f"{type(value).__name__} has no stored name")
+        name, encode = found
+        try:
+            document = value if encode is None else encode(value)
+        except ValueError as error:
+            raise TypeError(f"{name}: free JSON that is not JSON") from error
+        return name, orjson.dumps(document).decode()
 
 
 def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> Decoder:
@@ -259,27 +270,14 @@ def encoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> En
     """Return the function that makes a value of a dataclass ready for orjson.
 
     Return None where orjson writes the value as it stands: no field of it, or of a value within it, has a stored name
-    of its own.
+    of its own or is free JSON. The function is one compiled expression, which takes a third of the time that orjson
+    needs for a dataclass with a callback for each field of bytes.
     """
-    hints = typing.get_type_hints(cls)
-    fields = [field.name for field in dataclasses.fields(cls)]
-    special = [
-        (position, encode)
-        for position, field in enumerate(fields)
-        if (encode := _encoder_of(hints[field], renamed)) is not None
-    ]
-    if not special and not renamed.get(cls):
+    source = _encoder_source(cls, "value", renamed)
+    if source is None:
         return None
-    stored = stored_names(cls, renamed)
-    get_all = operator.attrgetter(*fields, *fields[:1])
-
-    def encode_fields(value: Any) -> dict[str, Any]:
-        values = [*get_all(value)[:-1]]
-        for position, encode in special:
-            values[position] = encode(values[position])
-        return dict(zip(stored, values, strict=True))
-
-    return encode_fields
+    names = {"loads": orjson.loads, "Fragment": orjson.Fragment}
+    return typing.cast(Encoder, eval(f"lambda value: {source}", names))
 
 
 def stored_names(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> list[str]:
@@ -289,14 +287,6 @@ def stored_names(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) 
     if len(set(names)) < len(names):
         raise UnknownDocument(f"{cls.__name__}: two fields have one stored name")
     return names
-
-
-def _free_json(value: Any) -> orjson.Fragment:
-    """Return free JSON as it stands, once it is known to be JSON."""
-    if type(value) is not bytes:
-        raise TypeError(f"{type(value).__name__} cannot be stored")
-    orjson.loads(value)
-    return orjson.Fragment(value)
 
 
 def _decoder_of(hint: Any, where: str, renamed: Mapping[type, Mapping[str, str]]) -> Decoder | None:
@@ -343,20 +333,42 @@ def _decoder_of_tuple(
     return lambda values: tuple([decode(value) for decode, value in zip(each, values, strict=True)])
 
 
-def _encoder_of(hint: Any, renamed: Mapping[type, Mapping[str, str]]) -> Encoder | None:
-    """Return what makes a field of this type ready for orjson; None where it is already."""
+def _encoder_source(hint: Any, value: str, renamed: Mapping[type, Mapping[str, str]]) -> str | None:
+    """Return the expression that makes `value`, an expression of this type, ready for orjson.
+
+    Return None where it is ready already.
+    """
+    if hint is bytes:
+        # Parsed first: a fragment is copied unchecked, and the document could not be read again.
+        return f"(loads({value}), Fragment({value}))[1]"
     if dataclasses.is_dataclass(hint):
-        return encoder(typing.cast(type, hint), renamed)
+        return _dataclass_source(typing.cast(type, hint), value, renamed)
     inner = typing.get_args(hint)
-    encoders = [encode for member in inner if (encode := _encoder_of(member, renamed))]
-    if not encoders:
-        return None
-    encode = encoders[0]
     if typing.get_origin(hint) is tuple:
+        item = f"{value.replace('.', '_')}_item"
+        sources = [source for member in inner if (source := _encoder_source(member, item, renamed))]
+        if not sources:
+            return None
         if len(inner) != 2 or inner[1] is not Ellipsis:
-            raise UnknownDocument(f"{hint}: only tuples of any length can hold renamed fields")
-        return lambda values: [encode(value) for value in values]
-    return lambda value: None if value is None else encode(value)
+            raise UnknownDocument(f"{hint}: only tuples of any length can hold encoded values")
+        return f"[{sources[0]} for {item} in {value}]"
+    sources = [source for member in inner if (source := _encoder_source(member, value, renamed))]
+    return f"(None if {value} is None else {sources[0]})" if sources else None
+
+
+def _dataclass_source(
+    cls: type, value: str, renamed: Mapping[type, Mapping[str, str]]
+) -> str | None:
+    hints = typing.get_type_hints(cls)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    sources = [_encoder_source(hints[field], f"{value}.{field}", renamed) for field in fields]
+    if not any(sources) and not renamed.get(cls):
+        return None
+    members = (
+        f"{stored!r}: {source or f'{value}.{field}'}"
+        for field, stored, source in zip(fields, stored_names(cls, renamed), sources, strict=True)
+    )
+    return f"{{{', '.join(members)}}}"
 
 
 def _identity(value: Any) -> Any:

@@ -77,7 +77,6 @@ def send_update(
     """Send members a message: an entry of its own for each who is there, or away if they count."""
     room = get_room(uow, room_id)
     room.check_open()
-    room.roster.get_seat(sender)
     host = room.roster.host == sender
     sent = []
     for player in recipients(room.roster, sender, target, player_ids, with_away=with_away):

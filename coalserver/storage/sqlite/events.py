@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 
 import orjson
 
@@ -16,17 +17,12 @@ CHUNK_SIZE = 1000
 def insert_entries(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     """Insert entries; the caller has a transaction open."""
     event_rows, topic_rows = [], []
-    # Most consecutive entries are about the same world or room.
-    names: dict[tuple[Topic, ...], tuple[list[str], str]] = {}
     for id, at, event, entry_topics in entries:
-        known_topics = names.get(entry_topics)
-        if known_topics is None:
-            topics = [topic_name(topic) for topic in entry_topics]
-            known_topics = names[entry_topics] = topics, orjson.dumps(topics).decode()
-        topics, topics_json = known_topics
-        document = codec.events.dump(event)
-        event_rows.append((id, at, codec.events.name_of(type(event)), topics_json, document))
-        topic_rows += [(topic, id) for topic in topics]
+        topics, topics_json = _stored_topics(entry_topics)
+        name, document = codec.events.dump_named(event)
+        event_rows.append((id, at, name, topics_json, document))
+        for topic in topics:
+            topic_rows.append((topic, id))
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", event_rows)
     # An entry can name a topic twice: an action that a member requests of themselves does.
     db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", topic_rows)
@@ -86,6 +82,13 @@ def oldest(db: sqlite3.Connection) -> int:
         return int(id)
     row = db.execute("SELECT value FROM counter WHERE name = 'entry'").fetchone()
     return int(row[0]) if row else 0
+
+
+@lru_cache(maxsize=8192)
+def _stored_topics(topics: tuple[Topic, ...]) -> tuple[list[str], str]:
+    """Return the names of topics, and the same as JSON. Most entries repeat recent topics."""
+    names = [topic_name(topic) for topic in topics]
+    return names, orjson.dumps(names).decode()
 
 
 def topic_name(topic: Topic) -> str:

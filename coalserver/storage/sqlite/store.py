@@ -1,7 +1,7 @@
 """The SQLite store: one file with one writer; it reads and writes documents (see codec.py) in batches."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,14 +67,14 @@ class SqliteStore:
 
     async def write(self, batch: Batch) -> None:
         try:
-            await _run(_open(self._writer), _write, batch)
+            await _run(self._writer, _write, batch)
         except sqlite3.Error as error:
             raise StoreFailed(str(error)) from error
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
         names = [history.topic_name(topic) for topic in topics]
         return await _run(
-            _open(self._reader),
+            self._reader,
             history.after,
             names,
             min(after, MAX_INTEGER),
@@ -83,45 +83,43 @@ class SqliteStore:
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         name = history.topic_name(topic)
-        return await _run(_open(self._reader), history.newest, name, min(limit, MAX_INTEGER))
+        return await _run(self._reader, history.newest, name, min(limit, MAX_INTEGER))
 
     async def delete_expired_entries(self, before: float, keep: int) -> int:
-        writer = _open(self._writer)
+        writer = self._writer
         last = await _run(writer, history.last_deletable_id, min(keep, MAX_INTEGER))
         while await _run(writer, history.delete_expired_chunk, before, last):
             pass
         return await _run(writer, history.oldest)
 
     async def existing_digests(self, digests: Sequence[bytes]) -> set[bytes]:
-        return await _run(_open(self._reader), log_lines.existing_digests, digests)
+        return await _run(self._reader, log_lines.existing_digests, digests)
 
     async def lines(self, query: LineQuery, limit: int) -> list[LogLine]:
         tag_sets, max_rows = self._tags, min(limit, MAX_INTEGER)
-        return await _run(_open(self._reader), log_lines.newest, tag_sets, query, max_rows)
+        return await _run(self._reader, log_lines.newest, tag_sets, query, max_rows)
 
     async def line(self, id: int) -> LogLine | None:
         tag_sets, id = self._tags, min(id, MAX_INTEGER)
-        return await _run(_open(self._reader), log_lines.line_by_id, tag_sets, id)
+        return await _run(self._reader, log_lines.line_by_id, tag_sets, id)
 
     async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
-        return await _run(_open(self._reader), log_lines.count_lines, query, by)
+        return await _run(self._reader, log_lines.count_lines, query, by)
 
     async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
-        return await _run(_open(self._reader), sqlite_visits.playtime, world, usernames)
+        return await _run(self._reader, sqlite_visits.playtime, world, usernames)
 
     async def visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
-        return await _run(_open(self._reader), sqlite_visits.visits, query, min(limit, MAX_INTEGER))
+        return await _run(self._reader, sqlite_visits.visits, query, min(limit, MAX_INTEGER))
 
     async def visit(self, id: int) -> StoredVisit | None:
-        return await _run(_open(self._reader), sqlite_visits.visit, min(id, MAX_INTEGER))
+        return await _run(self._reader, sqlite_visits.visit, min(id, MAX_INTEGER))
 
     async def screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
-        return await _run(
-            _open(self._reader), sqlite_visits.screenshots, query, min(limit, MAX_INTEGER)
-        )
+        return await _run(self._reader, sqlite_visits.screenshots, query, min(limit, MAX_INTEGER))
 
     async def screenshot(self, id: int) -> Screenshot | None:
-        return await _run(_open(self._reader), sqlite_visits.screenshot, min(id, MAX_INTEGER))
+        return await _run(self._reader, sqlite_visits.screenshot, min(id, MAX_INTEGER))
 
     async def backup(self, path: str | Path) -> None:
         """Write a copy of the open store with everything that was written before the call."""
@@ -144,12 +142,6 @@ class SqliteStore:
                 await _close(writer)
 
 
-def _open(db: aiosqlite.Connection | None) -> aiosqlite.Connection:
-    if db is None:
-        raise StoreFailed("the store is not open")
-    return db
-
-
 async def _connect(path: Path) -> aiosqlite.Connection:
     db = aiosqlite.connect(path, isolation_level=None)
     try:
@@ -167,13 +159,17 @@ async def _close(db: aiosqlite.Connection) -> None:
         db._thread.join()
 
 
-async def _run(db: aiosqlite.Connection, work: Callable[..., T], *args: Any) -> T:
+def _run(
+    db: aiosqlite.Connection | None, work: Callable[..., T], *args: Any
+) -> Coroutine[Any, Any, T]:
     """Run a function with several statements in the thread of a connection, in one hop.
 
     Each call of aiosqlite is a hop, and a batch needs eight. `_execute`, `_conn` and `_thread` are private,
     so setup.cfg pins aiosqlite's minor version.
     """
-    result: T = await db._execute(work, db._conn, *args)  # type: ignore[no-untyped-call]
+    if db is None:
+        raise StoreFailed("the store is not open")
+    result: Coroutine[Any, Any, T] = db._execute(work, db._conn, *args)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -223,7 +219,8 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         if value is None:
             deleted.append((codec.entity_codec.name_of(kind), id))
         else:
-            saved.append((codec.entity_codec.name_of(kind), id, codec.entity_codec.dump(value)))
+            name, document = codec.entity_codec.dump_named(value)
+            saved.append((name, id, document))
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
