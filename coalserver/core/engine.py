@@ -70,11 +70,8 @@ class Core:
         self.writer = BatchWriter(store, state, feed)
         self.leaderboards = Leaderboards(state)
         self._store = store
-
-    @property
-    def history(self) -> History:
-        """What is kept for good, on disk and not in memory."""
-        return self._store
+        #: Log lines, visits and screenshots, which are on disk and not in memory.
+        self.history: History = store
 
     @classmethod
     async def recover(cls, store: Store, context: CoreContext, tail: int = 20_000) -> "Core":

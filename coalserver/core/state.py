@@ -239,7 +239,8 @@ class State:
         self, values: Iterable[Any] = (), counters: Mapping[Counter, int] | None = None
     ) -> None:
         self.counters: dict[Counter, int] = dict(counters or {})
-        self._values: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
+        #: Entities by class and id. Only `set` changes them.
+        self.entities: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
         self._indexes: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
             kind: {name: {} for name in index.names} for kind, index in INDEXES.items()
         }
@@ -257,18 +258,18 @@ class State:
 
     def get(self, kind: type[T], id: int) -> T | None:
         """The value with this id, or None."""
-        return self._values[kind].get(id)
+        return self.entities[kind].get(id)
 
     def all(self, kind: type[T]) -> Iterable[T]:
         """Every value of a class, oldest id first."""
-        return self._values[kind].values()
+        return self.entities[kind].values()
 
     def table(self, kind: type[T]) -> Mapping[int, T]:
         """Every value of a class by id, for who looks up many."""
-        return self._values[kind]
+        return self.entities[kind]
 
     def count(self, kind: type) -> int:
-        return len(self._values[kind])
+        return len(self.entities[kind])
 
     def ids(self, kind: type, index: str, key: Hashable) -> Mapping[int, None]:
         """Ids of the values found under a key, in the order in which they came there."""
@@ -277,17 +278,17 @@ class State:
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
         """The values found under a key."""
         ids = self._indexes[kind][index].get(key)
-        return list(map(self._values[kind].__getitem__, ids)) if ids else []
+        return list(map(self.entities[kind].__getitem__, ids)) if ids else []
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """The first value found under a key, or None."""
         for id in self._indexes[kind][index].get(key, _NOTHING):
-            return self._values[kind][id]  # type: ignore[no-any-return]
+            return self.entities[kind][id]  # type: ignore[no-any-return]
         return None
 
     def set(self, kind: type, id: int, value: Any) -> None:
         """Replace a value, or remove it with None, and keep the indexes true."""
-        values = self._values[kind]
+        values = self.entities[kind]
         old = values.get(id)
         if value is None:
             values.pop(id, None)
@@ -320,10 +321,7 @@ class RecentDigests:
         self._added = 0
         self._max_size = max_size
         self._order: deque[bytes] = deque()
-        self._digests: set[bytes] = set()
-
-    def __contains__(self, digest: bytes) -> bool:
-        return digest in self._digests
+        self.digests: set[bytes] = set()
 
     def covers(self, written: int) -> bool:
         """Whether every line that was not on disk at that moment is held."""
@@ -334,9 +332,9 @@ class RecentDigests:
         for digest in digests:
             self._added += 1
             self._order.append(digest)
-            self._digests.add(digest)
+            self.digests.add(digest)
         while len(self._order) > self._max_size:
-            self._digests.discard(self._order.popleft())
+            self.digests.discard(self._order.popleft())
 
 
 def _update_index(

@@ -129,7 +129,7 @@ class UnitOfWork:
         touched = self._touched.get(kind)
         if touched is not None and id in touched:
             return touched[id]  # type: ignore[no-any-return]
-        return self.state.get(kind, id)
+        return self.state.entities[kind].get(id)
 
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
         """The values under a key of an index, as this unit has left them."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from coalserver.core.feed import Feed
@@ -12,6 +13,7 @@ from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
 
+_digest_of = attrgetter("digest")
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: The classes of which listeners are told values.
@@ -55,7 +57,7 @@ class BatchWriter:
         batch.entries.extend(uow.entries)
         if uow.lines:
             batch.lines.extend(uow.lines)
-            state.recent.add([line.digest for line in uow.lines])
+            state.recent.add(map(_digest_of, uow.lines))
         batch.world_marks.extend(uow.world_marks)
         if uow.screenshots:
             batch.screenshots.update(uow.screenshots)

@@ -375,18 +375,14 @@ def _identity(value: Any) -> Any:
     return value
 
 
-def counter_name(counter: Counter) -> str:
-    """Return the stored name of a counter."""
-    return counter if isinstance(counter, str) else _COUNTED_NAMES[counter]
-
-
 def counter_of(name: str) -> Counter:
     """Return the counter that is stored under a name."""
     return _COUNTED.get(name, name)
 
 
 _COUNTED: Mapping[str, type] = {**ENTITIES, **HISTORY}
-_COUNTED_NAMES = {cls: name for name, cls in _COUNTED.items()}
+#: Counter -> stored name, where it is a class. Other counters are stored under themselves.
+COUNTER_NAMES: Mapping[Counter, str] = {cls: name for name, cls in _COUNTED.items()}
 entity_codec = Codec(ENTITIES)
 history_values = Codec({name: HISTORY[name] for name in ("Screenshot", "Visit")})
 events = Codec(EVENTS)

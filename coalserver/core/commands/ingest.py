@@ -60,7 +60,7 @@ def log_lines(
     taken: set[bytes] = set()
     lines = []
     for parsed, digest in zip(parsed_lines, digests, strict=True):
-        is_new = not (digest in recent or digest in known_digests or digest in taken)
+        is_new = not (digest in recent.digests or digest in known_digests or digest in taken)
         new.append(is_new)
         if is_new:
             taken.add(digest)

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import nlargest, nsmallest
+from itertools import chain
 from math import floor
 from operator import attrgetter
 from typing import Any
@@ -78,7 +79,7 @@ def existing_digests(db: sqlite3.Connection, digests: Sequence[bytes]) -> set[by
         chunk = digests[start : start + CHUNK_SIZE]
         marks = ", ".join("?" * len(chunk))
         rows = db.execute(f"SELECT digest FROM line WHERE digest IN ({marks})", chunk)
-        found.update(digest for (digest,) in rows)
+        found.update(chain.from_iterable(rows))
     return found
 
 

@@ -92,8 +92,8 @@ class SqliteStore:
             pass
         return await _run(writer, history.oldest)
 
-    async def existing_digests(self, digests: Sequence[bytes]) -> set[bytes]:
-        return await _run(self._reader, log_lines.existing_digests, digests)
+    def existing_digests(self, digests: Sequence[bytes]) -> Coroutine[Any, Any, set[bytes]]:
+        return _run(self._reader, log_lines.existing_digests, digests)
 
     async def lines(self, query: LineQuery, limit: int) -> list[LogLine]:
         tag_sets, max_rows = self._tags, min(limit, MAX_INTEGER)
@@ -235,7 +235,10 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         db.executemany(
             "INSERT INTO counter VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
-            [(codec.counter_name(counter), value) for counter, value in batch.counters.items()],
+            [
+                (codec.COUNTER_NAMES.get(counter, counter), value)
+                for counter, value in batch.counters.items()
+            ],
         )
         db.executemany(
             "INSERT INTO sign VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",

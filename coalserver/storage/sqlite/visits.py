@@ -32,7 +32,8 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
         for table in tables.values():
             for id, tag in table.tags.items():
                 sets.set_tag(id, known.get(id), tag)
-    _write_screenshots(db, batch.screenshots)
+    if batch.screenshots:
+        _write_screenshots(db, batch.screenshots)
 
 
 def visits(db: sqlite3.Connection, query: VisitQuery, limit: int) -> list[StoredVisit]:
