@@ -1,1 +1,1 @@
-"""What happens: commands change values in memory, the ledger puts them on disk, the feed speaks of them."""
+"""The core: commands change entities in memory, the batch writer stores them, the feed publishes events."""

@@ -1,4 +1,4 @@
-"""The engine: runs commands one after another and answers when what they did is on disk."""
+"""The engine: runs commands one after another and answers when their changes are on disk."""
 
 import asyncio
 import gc
@@ -34,23 +34,24 @@ from coalserver.domain.play.events import LobbyMemberJoined, RoomMemberJoined
 from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
-#: Entries that are read at once to make the states of rooms again: no more than lie between two snapshots.
+#: Entries read at once to replay a synced state: as many as there are between two snapshots.
 REPLAY_CHUNK_SIZE = 64
 SCREENSHOT_PAGE_SIZE = 500
 
-#: Somebody has a seat now, perhaps without having called: a host approved him.
+#: Events of players who take a seat, perhaps without a request of their own: a host approved them.
 SEAT_TAKEN_EVENTS = (LobbyMemberJoined, RoomMemberJoined)
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """What makes one request the same as another: who calls, the key he gave it, and what it says."""
+    """The digests that tell whether a request repeats another one: of caller and key, and of the content."""
 
     key_digest: str
     request_digest: str
 
     @classmethod
     def of(cls, caller: str, idempotency_key: str, *content: bytes) -> "IdempotencyKey":
+        """Return the key of a request from its caller, its Idempotency-Key and its content."""
         request_digest = hashlib.sha256(b"\0".join(content)).hexdigest()
         return cls(
             hashlib.sha256(f"{caller}\0{idempotency_key}".encode()).hexdigest(), request_digest
@@ -58,7 +59,7 @@ class IdempotencyKey:
 
 
 class Core:
-    """The one core all dialects share."""
+    """The core that all APIs and the site share."""
 
     def __init__(
         self, store: Store, state: State, feed: Feed, presence: Presence, context: CoreContext
@@ -75,7 +76,7 @@ class Core:
 
     @classmethod
     async def recover(cls, store: Store, context: CoreContext, tail: int = 20_000) -> "Core":
-        """Begin with everything the store has kept."""
+        """Open a store and return a core with all that it holds. `tail`: entries kept in memory."""
         with garbage_collection_paused():
             stored = await store.open()
             state = State(stored.values, stored.counters)
@@ -90,6 +91,7 @@ class Core:
 
     @property
     def now(self) -> float:
+        """The current time: UTC, in seconds."""
         return self.context.clock()
 
     async def execute(self, command: Callable[..., T], /, **kwargs: Any) -> T:
@@ -154,39 +156,39 @@ class Core:
         return committed
 
     def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
-        """Answer a question from memory."""
+        """Return the result of a query over the state in memory."""
         return query(self.state, **kwargs)
 
     def committed(self, kind: type[T], id: int) -> T | None:
-        """A room, or the truth of one, as whoever has heard everything up to the feed's head may know it."""
+        """Return a room or synced state as it was at the feed's head, or None."""
         return self.writer.committed.get(kind, id)
 
     def record_activity(self, player: int) -> bool:
-        """A player gave a sign of life. True if he was away until now."""
+        """Record activity of a player; return whether they were away until now."""
         now = self.context.clock()
         self.writer.record_last_seen(player, now)
         return self.presence.touch(player, now)
 
     def online(self, player: int) -> bool:
-        """Whether a player is there: a sign of life not long ago, or a poll or socket open."""
+        """Return whether a player is online: recently active, or with an open poll or socket."""
         return self.presence.online(player, self.now, self.context.limits.away_after)
 
     async def entries(
         self, topics: Sequence[Topic], cursor: int, limit: int
     ) -> tuple[list[Entry], int]:
-        """Entries after the cursor, ascending, and the cursor up to which all were looked at."""
+        """Return at most `limit` entries after a cursor, ascending, and the cursor to continue from."""
         head = self.feed.head
         if self.feed.covers(cursor):
             found = self.feed.after(topics, cursor, limit)
         else:
             found = await self._store.entries(topics, cursor, limit)
             if len(found) < limit or found[-1].id > head:
-                # What is on disk and not yet said would come again when it is.
+                # Entries on disk above the head are not published yet: they would be returned twice.
                 return [entry for entry in found if entry.id <= head], head
         return found, found[-1].id if len(found) >= limit else max(cursor, head)
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
-        """The newest entries of one topic, ascending."""
+        """Return the newest entries of one topic, ascending."""
         in_memory = self.feed.after((topic,), self.feed.floor - 1, 1 << 62)
         if len(in_memory) >= limit or self.feed.floor <= self.feed.oldest:
             return in_memory[-limit:]
@@ -205,14 +207,14 @@ class Core:
         return codes
 
     async def delete_expired_entries(self, before: float, keep: int) -> None:
-        """Drop entries that need not be kept any longer, once no state leans on them."""
+        """Delete entries older than `before` but the newest `keep`, after snapshots of the states they patch."""
         while await self.execute(snapshot_synced_states, before=before):
             await asyncio.sleep(0)
         self.feed.oldest = await self._store.delete_expired_entries(before, keep)
 
 
 def find_gaps(counters: Mapping[Counter, int]) -> list[tuple[int, int]]:
-    """The stretches of entry ids that restored backups have left empty: see `Feed.lost`."""
+    """Return the ranges of entry ids that restored backups have lost; see `Feed.has_gap`."""
     found = (
         (low, int(name.removeprefix(GAP_COUNTER_PREFIX)))
         for name, low in counters.items()
@@ -223,7 +225,7 @@ def find_gaps(counters: Mapping[Counter, int]) -> list[tuple[int, int]]:
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Hold the garbage collector off while nothing but values to keep is made: it takes two thirds of the time."""
+    """Pause the garbage collector while entities are loaded: it would take two thirds of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -234,7 +236,7 @@ def garbage_collection_paused() -> Iterator[None]:
 
 
 async def _replay_synced_states(store: Store, state: State) -> None:
-    """Lead each truth from its snapshot to where the entries say that it was."""
+    """Apply to each synced state the patches that were published since its snapshot."""
     for synced_state in list(state.all(SyncedState)):
         while found := await store.entries(
             [topic.synced_state(synced_state.id)], synced_state.entry, REPLAY_CHUNK_SIZE

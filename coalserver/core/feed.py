@@ -1,4 +1,4 @@
-"""The feed: what was said lately, by topic, and who waits for more. Knows no client."""
+"""The feed: recent entries by topic, and the waiters to notify of new ones. It knows no clients."""
 
 import asyncio
 import logging
@@ -15,17 +15,17 @@ _id = attrgetter("id")
 
 
 class Waiter(Protocol):
-    """Somebody who wants to know that there is more. What there is, he reads himself."""
+    """Callback for new entries; reads them from the feed."""
 
     def wake(self) -> None:
-        """There is something new on a topic you wait for. Called once per enrolment."""
+        """Handle a notification of new entries. Called once per `add_waiter`, always for a subscriber."""
 
     def fail(self, error: Exception) -> None:
-        """Your `wake` has raised this: end, or you would wait for what has come already."""
+        """Stop, because `wake` has raised this error and the notification is lost."""
 
 
 class Feed:
-    """The newest entries in memory. Below `floor` the store must be asked; below `oldest` nothing is kept."""
+    """The newest entries, in memory. Entries below `floor` are on disk only; those below `oldest` are deleted."""
 
     def __init__(
         self,
@@ -34,14 +34,14 @@ class Feed:
         tail: int = 20_000,
         gaps: Sequence[tuple[int, int]] = (),
     ) -> None:
-        #: Id of the newest entry said.
+        #: Id of the newest published entry.
         self.head = head
-        #: Id of the oldest entry held in memory; head + 1 while none is.
+        #: Id of the oldest entry in memory; head + 1 while there is none.
         self.floor = head + 1
-        #: Id of the oldest entry the store still has.
+        #: Id of the oldest entry in the store.
         self.oldest = oldest
         self.closed = False
-        #: Ids that were given out before a backup was restored: above the first, up to the second.
+        #: Ranges of ids that were issued before a backup was restored: above the first, up to the second.
         self._gaps = tuple(gaps)
         self._tail = tail
         self._recent: deque[Entry] = deque()
@@ -51,7 +51,7 @@ class Feed:
         self._last_subscribers: dict[Topic, dict[Waiter, None]] = {}
 
     def publish(self, entries: Sequence[Entry]) -> None:
-        """Say what is on disk, and wake whoever waits for it."""
+        """Publish entries that are on disk and notify their waiters."""
         if not entries:
             return
         awake: dict[Waiter, None] = {}
@@ -79,9 +79,9 @@ class Feed:
             _notify(waiter)
 
     def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
-        """The oldest `limit` held entries on these topics with larger ids, ascending, each once.
+        """Return the oldest `limit` entries in memory after a cursor on any of the topics, ascending.
 
-        Only right for a cursor that the memory covers: see `covers`.
+        Complete only for a cursor that `covers` accepts.
         """
         if len(topics) == 1:
             tail = self._topics.get(topics[0])
@@ -94,7 +94,7 @@ class Feed:
         return [found[id] for id in sorted(found)[:limit]]
 
     def has_newer(self, topics: Sequence[Topic], cursor: int) -> bool:
-        """Whether anything on these topics is newer than the cursor."""
+        """Return whether any of the topics has an entry after the cursor."""
         for topic in topics:
             tail = self._topics.get(topic)
             if tail and tail[-1].id > cursor:
@@ -102,20 +102,20 @@ class Feed:
         return False
 
     def covers(self, cursor: int) -> bool:
-        """Whether everything after the cursor is held in memory."""
+        """Return whether all entries after the cursor are in memory."""
         return cursor >= self.floor - 1
 
     def has_gap(self, cursor: int) -> bool:
-        """Whether something after the cursor is kept nowhere any more. -1 asks for whatever there is.
+        """Return whether entries after the cursor are lost: deleted, or unknown to a restored backup.
 
-        Who stands in a gap has seen what a restored backup does not know.
+        -1 asks for all entries that there are and has no gap.
         """
         if -1 < cursor < self.oldest - 1:
             return True
         return any(low < cursor <= high for low, high in self._gaps)
 
     def add_waiter(self, topics: Iterable[Topic], waiter: Waiter) -> None:
-        """Wake this one at the next entry on any of these topics, or at once when the feed has closed."""
+        """Notify a waiter once, at the next entry on any of the topics; at once if the feed is closed."""
         if self.closed:
             waiter.wake()
             return
@@ -126,7 +126,10 @@ class Feed:
             waiters[waiter] = None
 
     def subscribe(self, topics: Iterable[Topic], waiter: Waiter, *, last: bool = False) -> None:
-        """Wake this one at every entry on any of these topics, until he leaves; `last`: after all others."""
+        """Notify a waiter of every batch with entries on any of the topics, until `unsubscribe`.
+
+        `last`: after all other waiters.
+        """
         if self.closed:
             waiter.wake()
             return
@@ -135,7 +138,7 @@ class Feed:
             registry.setdefault(topic, {})[waiter] = None
 
     def unsubscribe(self, topics: Iterable[Topic], waiter: Waiter) -> None:
-        """Do not wake this one any more."""
+        """Remove a waiter from the topics, however it was added."""
         for registry in (self._waiters, self._subscribers, self._last_subscribers):
             for topic in topics:
                 waiters = registry.get(topic)
@@ -145,7 +148,7 @@ class Feed:
                         del registry[topic]
 
     def close(self) -> None:
-        """Send everyone who waits home."""
+        """Notify all waiters and accept no more of them."""
         self.closed = True
         waiters: dict[Waiter, None] = {}
         for registry in (self._waiters, self._subscribers, self._last_subscribers):
@@ -156,7 +159,7 @@ class Feed:
             _notify(waiter)
 
     def waiter_count(self) -> int:
-        """How many wait, counted once per topic."""
+        """Return the number of waiters, counted once per topic."""
         registries = (self._waiters, self._subscribers, self._last_subscribers)
         return sum(len(some) for topics in registries for some in topics.values())
 
@@ -170,7 +173,7 @@ class Feed:
 
 
 class FutureWaiter:
-    """The ordinary waiter: a future that resolves when there is more."""
+    """A waiter with a future that resolves at the notification."""
 
     __slots__ = ("future",)
 
@@ -187,11 +190,11 @@ class FutureWaiter:
 
 
 def _notify(waiter: Waiter) -> None:
-    """Wake one. A slip in how he is told ends him alone: neither the others who wait nor the ledger."""
+    """Notify a waiter. Its error stops this waiter only, not the others and not the batch writer."""
     try:
         waiter.wake()
     except Exception as error:
-        log.exception("A listener has failed; it is ended.")
+        log.exception("A waiter failed and is stopped.")
         waiter.fail(error)
 
 

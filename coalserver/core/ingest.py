@@ -1,4 +1,4 @@
-"""The intake: lines that come one by one ask the history whether they are known, then go to the command."""
+"""Ingestion of single log lines: looks up whether they are stored, then runs the command."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from coalserver.domain.minecraft.log.parser import ParsedLine
 async def ingest_lines(
     core: Core, *, world_id: int, parsed_lines: Sequence[ParsedLine]
 ) -> list[bool]:
-    """Store what is new of these lines, once however often they come; tells of each whether it is new."""
+    """Store those of the lines that are new; return for each whether it was. Repeats are harmless."""
     digests = [line_digest(world_id, reading) for reading in parsed_lines]
     while True:
-        # First: what lands while the history is read is among the recent lines, too.
+        # Read before the history: lines written meanwhile are among the recent digests as well.
         written = core.state.recent.written
         known_digests = await core.history.existing_digests(digests)
         new = await core.execute(

@@ -1,7 +1,7 @@
-"""Rankings: the players of a game in order of fields of their data, kept true as the data changes.
+"""Leaderboards: the players of a game ordered by fields of their data, updated as the data changes.
 
-Larger numbers come first; what is missing or no number comes last; among equals the older player
-comes first. So every player has a rank of his own, and it says how many are before him.
+Larger numbers come first; missing values and values that are not numbers come last; of equal players
+the older one comes first. So every player has a rank of their own: the number of players before them.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Player
 
-#: Rankings kept of one game; the one that nobody has asked for longest goes first.
+#: Leaderboards kept for one game; the least recently used one is dropped.
 MAX_LEADERBOARDS = 16
-#: Players taken in between two breaths: about a millisecond, in which the loop stands still.
+#: Players added between two pauses: about a millisecond, during which the event loop is blocked.
 CHUNK_SIZE = 128
-#: Seconds a worker leaves to the loop. As short as the system knows: only the letting go matters.
+#: Seconds that the worker pauses. As short as the system allows: releasing the GIL is what matters.
 YIELD_SECONDS = 0.000_05
-#: Seconds after which one may ask again for what too many are waiting for.
+#: Seconds after which a client may retry when too many leaderboards are being built.
 RETRY_AFTER = 10
 
-#: Dotted names of what is compared, the most important first.
+#: Dotted names of the fields to order by, the most important first.
 Fields = tuple[str, ...]
 Scalar = str | int | float | bool | None
-#: Dotted names, each once, and what must be there.
+#: Dotted names, each once, and the values that players must have there.
 Filters = tuple[tuple[str, Scalar], ...]
 _decode = json.JSONDecoder().raw_decode
 _Path = tuple[str, ...]
 #: A number for each field, negated, and the player's id.
 _SortKey = tuple[float, ...]
-#: What tells one ranking of a game from another. As a key of a dictionary true alone would be 1.
+#: Identifies a leaderboard of a game. The flag is there because True equals 1 as a dictionary key.
 _CacheKey = tuple[Fields, tuple[tuple[str, bool, Scalar], ...]]
 
 
 class Leaderboard:
-    """One order of a game's players. Costs about 150 bytes a player."""
+    """One order of a game's players. Takes about 150 bytes a player."""
 
     def __init__(self, fields: Fields, where: Filters = ()) -> None:
         self._fields: tuple[_Path, ...] = tuple(tuple(name.split(".")) for name in fields)
@@ -56,7 +56,7 @@ class Leaderboard:
         return len(self._order)
 
     def update_player(self, player: int, data: Any) -> None:
-        """This is the player's data from now on: a document, or None for one who is no more."""
+        """Set a player's data: a parsed document, or None for a deleted player."""
         sort_key = self._sort_key(player, data)
         previous = self._sort_keys.get(player)
         if sort_key == previous:
@@ -70,12 +70,12 @@ class Leaderboard:
             self._sort_keys[player] = sort_key
 
     def rank_of(self, player: int) -> int | None:
-        """How many are before this player; None where he is not in the ranking."""
+        """Return the number of players before this one; None if the player is not ranked."""
         sort_key = self._sort_keys.get(player)
         return None if sort_key is None else self._order.bisect_left(sort_key)
 
     def players(self, start: int, count: int) -> list[int]:
-        """Ids from this place on, the first place being 0."""
+        """Return ids of players from a rank on. Ranks count from 0."""
         return [place[-1] for place in self._order.islice(start, start + count)]
 
     def _sort_key(self, player: int, data: Any) -> _SortKey | None:
@@ -88,7 +88,7 @@ class Leaderboard:
 
 @dataclass(slots=True, eq=False)
 class _Build:
-    """A ranking that is being made, and whose data has changed since that began."""
+    """A leaderboard that is being built, with the players whose data has changed since it began."""
 
     changed: dict[int, None] = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -96,20 +96,20 @@ class _Build:
 
 
 class Leaderboards:
-    """The rankings somebody has asked for of late, by game, fields and filters."""
+    """The leaderboards that were requested lately, by game, fields and filters."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._cache: dict[str, OrderedDict[_CacheKey, Leaderboard]] = {}
         self._building: dict[str, dict[_CacheKey, _Build]] = {}
-        # One at a time, or each would take what the others leave to the loop.
+        # One at a time: several workers would use up the pauses that each leaves to the event loop.
         self._lock = asyncio.Lock()
         state.watch(Player, self._on_player_change)
 
     async def get(self, game: str, fields: Fields, where: Filters = ()) -> Leaderboard:
-        """This order of a game's players. The first who asks has it made, and waits for it.
+        """Return the leaderboard of a game, and build it on first use.
 
-        Whoever gives up waiting stops nothing: the next one finds it further on, or made.
+        A cancelled caller does not cancel the build. Raises RATE_LIMITED while too many are built.
         """
         filters = sorted(where, key=itemgetter(0))
         cache_key = (fields, tuple((at, type(wanted) is bool, wanted) for at, wanted in filters))
@@ -151,7 +151,7 @@ class Leaderboards:
         return leaderboard
 
     def _on_player_change(self, before: Player | None, after: Player | None) -> None:
-        """A player was made, has other data, or is no more. Costs nothing where nobody ranks."""
+        """Update the leaderboards after a player was created, changed or deleted."""
         player = after or before
         if player is None or (before and after and before.data == after.data):
             return
@@ -167,7 +167,7 @@ class Leaderboards:
 def fill(
     leaderboard: Leaderboard, state: State, ids: Sequence[int], cancelled: threading.Event
 ) -> None:
-    """Take in these players: a worker's task, that lets the loop go on after every piece."""
+    """Add players, in a worker thread, with a pause for the event loop after every chunk."""
     for start in range(0, len(ids), CHUNK_SIZE):
         for id in ids[start : start + CHUNK_SIZE]:
             leaderboard.update_player(id, _data(state.get(Player, id)))
@@ -180,7 +180,7 @@ def _data(player: Player | None) -> Any:
 
 
 def _value_at(data: Any, path: _Path) -> Any:
-    """What a document has under a path; None where there is nothing."""
+    """Return the value of a document at a path, or None."""
     for name in path:
         if type(data) is not dict:
             return None
@@ -193,5 +193,5 @@ def _descending(value: Any) -> float:
 
 
 def _json_equal(value: Any, wanted: Scalar) -> bool:
-    """Equal as JSON: true is not 1, and 1 is 1.0."""
+    """Return whether two values are equal as JSON: true is not 1, and 1 is 1.0."""
     return value == wanted and isinstance(value, bool) is isinstance(wanted, bool)

@@ -1,4 +1,4 @@
-"""What the core needs from a store, and the values that cross over. Times are UTC, in seconds."""
+"""Ports: the protocols of a store and the values that they exchange. Times are UTC, in seconds."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from typing import Any, NamedTuple, Protocol
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark, Visit
 
-#: What a counter counts: ids of a class, or whatever the text names.
+#: A counter of the ids of a class, or one with a name.
 Counter = type | str
 #: The counter of entry ids.
 ENTRY_COUNTER = "entry"
-#: Counters of this name keep, for each restored backup, the last id it knew; the name ends with the last given out.
+#: Prefix of counters that record a restored backup: value: last id in it; end of the name: last id issued.
 GAP_COUNTER_PREFIX = "gap before "
 
-#: What one listens to: a subject and, mostly, its id.
+#: A topic of the feed: its subject and an id, a tag or an empty text.
 Topic = tuple[str, int | str]
 
 
 class Entry(NamedTuple):
-    """An event with its id, its time and its topics. Ids count from 0 and none comes twice."""
+    """An event with its id, time and topics. Ids count from 0; no id is issued twice."""
 
     id: int
     at: float
@@ -29,29 +29,29 @@ class Entry(NamedTuple):
 
 
 class StoredState(NamedTuple):
-    """All that was kept: what a server begins with."""
+    """All that a store holds when it is opened."""
 
     values: Iterable[Any]
     counters: Mapping[Counter, int]
-    #: When each player gave the last sign of life.
+    #: Time of each player's last activity.
     last_seen: Mapping[int, float]
     #: Id of the newest entry, -1 before the first.
     head: int
-    #: Id of the oldest entry still kept; head + 1 when none is.
+    #: Id of the oldest entry; head + 1 if there is none.
     oldest: int
 
 
 class NewLogLine(NamedTuple):
-    """A log line on its way to disk. No two lines with one digest are ever kept."""
+    """A log line to be written. A store never has two lines with one digest."""
 
     line: LogLine
     digest: bytes
-    #: What it says of who is there, if anything: the store mends the visits by it.
+    #: The login or logout that the line reports, by which the store updates the visits.
     mark: PresenceMark | None = None
 
 
 class WorldMark(NamedTuple):
-    """A mark that no line made: what hosts a world has put it away."""
+    """A mark without a line: a hosted world was stopped and saved."""
 
     world: int
     mark: PresenceMark
@@ -59,24 +59,24 @@ class WorldMark(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What is written together. Of a value that changed twice only the last is here."""
+    """What is written in one transaction. It has the last value of an entity that changed twice."""
 
-    #: (class, id) -> value, or None for a value that is no more.
+    #: (class, id) -> entity, or None for a deleted one.
     values: dict[tuple[type, int], Any] = field(default_factory=dict)
-    #: Likewise what is not written, since a start makes it again of what is.
+    #: The same for entities that are not written, since a restart derives them.
     derived: dict[tuple[type, int], Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     counters: dict[Counter, int] = field(default_factory=dict)
     last_seen: dict[int, float] = field(default_factory=dict)
-    #: History, which is not held in memory. In the order in which it came.
+    #: Additions to the history, in the order of their commands.
     lines: list[NewLogLine] = field(default_factory=list)
     world_marks: list[WorldMark] = field(default_factory=list)
-    #: Id -> screenshot, or None for one that is no more.
+    #: Id -> screenshot, or None for a deleted one.
     screenshots: dict[int, Screenshot | None] = field(default_factory=dict)
 
 
 class LineCategory(StrEnum):
-    """What of a line words are looked for in; all but LINE are lists of their own."""
+    """The part of a line that is searched. All but LINE are lists of their own, too."""
 
     LINE = auto()
     CHAT = auto()
@@ -85,7 +85,7 @@ class LineCategory(StrEnum):
 
 
 class PageKey(NamedTuple):
-    """Where one is in a list that is newest first: the last one seen. None is older than all times."""
+    """A position in a list that is newest first: that of the last item of a page. None is older than all times."""
 
     at: float | None
     id: int
@@ -93,63 +93,63 @@ class PageKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LineQuery:
-    """Which lines of a world one wants. Those without a time come only where words are looked for."""
+    """A query for lines of a world. Lines without a time are found only with `words`."""
 
     world: int
     category: LineCategory = LineCategory.LINE
-    #: As somebody typed them; None: whatever was said. Where there is no word in them nothing is found.
+    #: Search text as typed; None: all lines. A text without any word finds nothing.
     words: str | None = None
     username: str | None = None
     tag: str | None = None
-    #: Inclusive, and exclusive. They count whole seconds.
+    #: Inclusive and exclusive limits of the time; whole seconds.
     since: float | None = None
     before: float | None = None
     after: PageKey | None = None
-    #: Lines that have any of these; empty: whatever they have.
+    #: Lines with any of these tags; empty: all lines.
     tags: tuple[str, ...] = ()
-    #: The oldest first instead: `after` is then the last one seen on the way up.
+    #: Oldest first: `after` is then the newest line of the previous page.
     ascending: bool = False
 
 
 class LineCount(NamedTuple):
-    """So many lines have these in common: what was asked for, in that order."""
+    """The number of lines with these values of the requested fields, in the requested order."""
 
     values: tuple[str, ...]
     lines: int
 
 
 class PlaytimeStats(NamedTuple):
-    """How often and how long somebody has been in a world, as far as his visits have ended."""
+    """A visitor's visits to a world: their number and total length."""
 
     username: str
     visits: int
-    #: Of visits that have ended, by the order of their marks: a clock that is put back counts for nothing.
+    #: Total of the ended visits. Visits with a logout before their login, after a change of the clock, count as 0.
     seconds: float
     #: The first login.
     first_login: float
-    #: When the visit began that has not ended.
+    #: Login of the visit that has not ended, or None.
     online_since: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class VisitQuery:
-    """Which visits to a world one wants."""
+    """A query for visits to a world."""
 
     world: int
     username: str | None = None
-    #: Of the login: inclusive, and exclusive.
+    #: Inclusive and exclusive limits of the login.
     since: float | None = None
     before: float | None = None
     after: PageKey | None = None
 
 
 class StoredVisit(NamedTuple):
-    """A visit as it is kept. Its id is that of the line that says the login."""
+    """A visit as stored. Its id is that of the line that reports the login."""
 
     id: int
     world: int
     visit: Visit
-    #: In which login and logout were written.
+    #: The time zone in which login and logout were logged.
     zone: str
     created: float
     updated: float
@@ -157,68 +157,71 @@ class StoredVisit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScreenshotQuery:
-    """Which screenshots of a world one wants."""
+    """A query for screenshots of a world."""
 
     world: int
     account: int | None = None
-    #: Of when they were put there: inclusive, and exclusive.
+    #: Inclusive and exclusive limits of the upload.
     since: float | None = None
     before: float | None = None
     after: PageKey | None = None
 
 
 class StoreFailed(Exception):
-    """A write did not reach the disk. Whoever waited for it must not be told that it did."""
+    """A write has failed: what waited for it did not happen."""
 
 
 class History(Protocol):
-    """What is kept for good. Every list is newest first, by (time, id), so that what comes late moves no page."""
+    """The stored history. Lists are newest first, by (time, id), so that late additions do not shift pages."""
 
     async def existing_digests(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of these digests of which there is a line."""
+        """Return those of the digests that belong to a stored line."""
 
     async def lines(self, query: LineQuery, limit: int) -> list[LogLine]:
-        """The newest `limit` lines, by when they were written; any words give an answer."""
+        """Return the newest `limit` lines by their times. Accepts any text in `words`."""
 
-    async def line(self, id: int) -> LogLine | None: ...
+    async def line(self, id: int) -> LogLine | None:
+        """Return the line with this id, or None."""
 
     async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
-        """How many lines with a time there are, whatever was said; of each value of `by`, the most first.
+        """Return the number of lines with a time, regardless of `words`, by values of `by`, largest first.
 
-        `by` may be `username`, `death`, `killer` and `message`.
+        `by` may contain `username`, `death`, `killer` and `message`.
         """
 
     async def visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
-        """The newest `limit` visits, by login."""
+        """Return the newest `limit` visits by login."""
 
-    async def visit(self, id: int) -> StoredVisit | None: ...
+    async def visit(self, id: int) -> StoredVisit | None:
+        """Return the visit with this id, or None."""
 
     async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
-        """Of each of these who has ever visited, in no order."""
+        """Return the statistics of those of the visitors who have visits, in no order."""
 
     async def screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
-        """The newest `limit` screenshots, by when they were put there."""
+        """Return the newest `limit` screenshots by upload."""
 
-    async def screenshot(self, id: int) -> Screenshot | None: ...
+    async def screenshot(self, id: int) -> Screenshot | None:
+        """Return the screenshot with this id, or None."""
 
 
 class Store(History, Protocol):
-    """Where everything is kept. One writer: `write` is never called twice at once."""
+    """A store for everything. It has one writer: calls of `write` never overlap."""
 
     async def open(self) -> StoredState:
-        """Make ready, bring old files up to date, and give what was kept."""
+        """Open the store, migrate an old one, and return what it holds."""
 
     async def write(self, batch: Batch) -> None:
-        """Put a batch on disk, wholly or not at all; it is durable when this returns."""
+        """Write a batch completely or not at all; it is durable on return. Raises StoreFailed."""
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
-        """The oldest `limit` entries on any of these topics with larger ids, ascending, each once."""
+        """Return the oldest `limit` entries on any of the topics with larger ids, ascending, each once."""
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
-        """The newest `limit` entries of one topic, ascending."""
+        """Return the newest `limit` entries of one topic, ascending."""
 
     async def delete_expired_entries(self, before: float, keep: int) -> int:
-        """Drop entries older than a time, but never the newest `keep`; gives the oldest id kept."""
+        """Delete entries older than a time except the newest `keep`; return the oldest id left."""
 
     async def close(self) -> None:
-        """Let go of the file. Safe to call twice."""
+        """Close the store. Does nothing if it is closed."""

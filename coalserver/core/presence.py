@@ -1,23 +1,23 @@
-"""Presence: when each player was last heard of. A time in memory, never a write of its own."""
+"""Presence: when each player was last active. Kept in memory and written with other changes only."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 
 class Presence:
-    """Players by their last sign of life: a call, a heartbeat, or a poll or socket that is open."""
+    """Players by their last activity: a request, a heartbeat, or an open poll or socket."""
 
     def __init__(self, last_seen: Mapping[int, float] | None = None) -> None:
         self._last_seen: dict[int, float] = dict(last_seen or {})
         self._present: OrderedDict[int, float] = OrderedDict()
-        #: Who is away -> whether a seat of his may still be freed.
+        #: Away players -> whether a seat of theirs may still be freed.
         self._away: dict[int, bool] = {}
         self._connections: dict[int, int] = {}
-        #: Who has said himself that he goes, and nothing since.
+        #: Players who have logged out and not been active since.
         self._left: set[int] = set()
 
     def touch(self, player: int, now: float) -> bool:
-        """The player is there. True if he was away until now."""
+        """Record activity of a player; return whether they were away until now."""
         self._last_seen[player] = now
         if self._left:
             self._left.discard(player)
@@ -30,36 +30,36 @@ class Presence:
         return False
 
     def last_seen_at(self, player: int, default: float = 0.0) -> float:
-        """When the last sign came."""
+        """Return the time of the player's last activity."""
         return self._last_seen.get(player, default)
 
     def online(self, player: int, now: float, within: float) -> bool:
-        """Whether the last sign is young enough, or something of the player's is open."""
+        """Return whether the player was active within that many seconds or has an open connection."""
         if player in self._left:
             return False
         return player in self._connections or now - self._last_seen.get(player, 0.0) < within
 
     def away(self, player: int) -> bool:
-        """Whether the player has gone silent and not come back."""
+        """Return whether the player is away."""
         return player in self._away
 
     def watch(self, player: int, now: float) -> None:
-        """The player has a seat now, which somebody else may have given him: his silence counts."""
+        """Watch a player who has taken a seat, so that they are marked away when they become inactive."""
         if player in self._away or player in self._present:
             return
         if player not in self._last_seen:
             self.touch(player, now)
             return
-        # Whom nobody watched has been silent for longer than all who are.
+        # A player who was not watched has been inactive for longer than those who were.
         self._present[player] = self._last_seen[player]
         self._present.move_to_end(player, last=False)
 
     def hold(self, player: int) -> None:
-        """A poll or socket was opened: the player is there for as long as it is."""
+        """Count an open poll or socket: the player is present as long as there is one."""
         self._connections[player] = self._connections.get(player, 0) + 1
 
     def release(self, player: int, now: float) -> None:
-        """A poll or socket was closed; silence counts from now."""
+        """Remove a poll or socket from the count. Counts as activity."""
         remaining = self._connections.get(player, 0) - 1
         if remaining > 0:
             self._connections[player] = remaining
@@ -69,13 +69,13 @@ class Presence:
             self.touch(player, now)
 
     def leave(self, player: int) -> None:
-        """The player says himself that he goes: silent at once, whatever is still open."""
+        """Mark a player away who logs out, even if connections of theirs are open."""
         self._present.pop(player, None)
         self._away[player] = True
         self._left.add(player)
 
     def expire(self, now: float, within: float) -> list[int]:
-        """The players who have just gone silent: no sign within that many seconds."""
+        """Mark players away who were not active within that many seconds, and return them."""
         newly_away = []
         while self._present:
             player, at = next(iter(self._present.items()))
@@ -91,21 +91,21 @@ class Presence:
         return newly_away
 
     def away_players(self) -> Iterable[int]:
-        """Everyone who has gone silent and may still lose a seat for it."""
+        """Return the away players whose seats may still be freed."""
         return [player for player, pending in self._away.items() if pending]
 
     def stop_pending(self, player: int) -> None:
-        """Nothing more happens to a silent player until he comes back."""
+        """Remove an away player from those whose seats may be freed."""
         if player in self._away:
             self._away[player] = False
 
     def unwatch(self, player: int) -> None:
-        """Watch this one no more; the last sign stays known."""
+        """Stop watching a player. The time of their last activity is kept."""
         self._away.pop(player, None)
         self._present.pop(player, None)
 
     def resume(self, player: int, away: bool, now: float) -> None:
-        """A restart counts as a sign of life, also from those who are marked away."""
+        """Watch a player again after a restart, which counts as activity."""
         self._last_seen[player] = now
         if away:
             self._away[player] = True
@@ -113,5 +113,5 @@ class Presence:
             self.touch(player, now)
 
     def last_seen(self) -> Mapping[int, float]:
-        """Every player's last sign."""
+        """Return the time of the last activity of every player."""
         return self._last_seen

@@ -1,4 +1,4 @@
-"""State: every live value in memory, found by id or by one of a few indexes."""
+"""State: all entities in memory, found by id or by one of a few indexes."""
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -29,7 +29,7 @@ from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]
-#: More lines than come while a question to the history is on its way.
+#: More lines than are written while a query of the history is under way.
 MAX_DIGESTS = 20_000
 
 
@@ -43,7 +43,7 @@ class Index(NamedTuple):
     keys_of: Callable[[Any], tuple[Keys, ...]]
 
 
-#: Under which keys a value is found. Closed lobbies and rooms keep their id and code, and lose the rest.
+#: The indexes of each class. Closed lobbies and rooms are found by id, code and as closed ones only.
 INDEXES: Mapping[type, Index] = {
     Game: Index(
         ("all", "tag", "api_token"),
@@ -233,7 +233,7 @@ class Reader(Protocol):
 
 
 class State:
-    """All values by class and id. Only a committed unit changes it."""
+    """All entities by class and id. Only the batch writer changes them."""
 
     def __init__(
         self, values: Iterable[Any] = (), counters: Mapping[Counter, int] | None = None
@@ -245,49 +245,50 @@ class State:
             kind: {name: {} for name in index.names} for kind, index in INDEXES.items()
         }
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
-        #: The newest log lines, which the history may not know of yet.
+        #: Digests of the newest log lines, which may not be in the history yet.
         self.recent = RecentDigests()
-        #: Screenshots taken down since the start: who asked the history before that was told they hang.
+        #: Ids of screenshots deleted since the start: the history may have been read before.
         self.deleted_screenshots: set[int] = set()
         for value in values:
             self.set(type(value), value.id, value)
 
     def watch(self, kind: type[T], watcher: Callable[[T | None, T | None], None]) -> None:
-        """Tell this one of every change of a class: the value before it and after, or None."""
+        """Call a function at every change of a class, with the entity before and after it, or None."""
         self._watchers[kind] = watcher
 
     def get(self, kind: type[T], id: int) -> T | None:
-        """The value with this id, or None."""
+        """Return the entity with this id, or None."""
         return self.entities[kind].get(id)
 
     def all(self, kind: type[T]) -> Iterable[T]:
-        """Every value of a class, oldest id first."""
+        """Return all entities of a class, oldest id first."""
         return self.entities[kind].values()
 
     def table(self, kind: type[T]) -> Mapping[int, T]:
-        """Every value of a class by id, for who looks up many."""
+        """Return all entities of a class by id."""
         return self.entities[kind]
 
     def count(self, kind: type) -> int:
+        """Return the number of entities of a class."""
         return len(self.entities[kind])
 
     def ids(self, kind: type, index: str, key: Hashable) -> Mapping[int, None]:
-        """Ids of the values found under a key, in the order in which they came there."""
+        """Return the ids under a key of an index, in the order in which they were added."""
         return self._indexes[kind][index].get(key, _NOTHING)
 
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
-        """The values found under a key."""
+        """Return the entities under a key of an index, in the order in which they were added."""
         ids = self._indexes[kind][index].get(key)
         return list(map(self.entities[kind].__getitem__, ids)) if ids else []
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
-        """The first value found under a key, or None."""
+        """Return the first entity under a key of an index, or None."""
         for id in self._indexes[kind][index].get(key, _NOTHING):
             return self.entities[kind][id]  # type: ignore[no-any-return]
         return None
 
     def set(self, kind: type, id: int, value: Any) -> None:
-        """Replace a value, or remove it with None, and keep the indexes true."""
+        """Replace an entity, or remove it with None, and update the indexes."""
         values = self.entities[kind]
         old = values.get(id)
         if value is None:
@@ -309,14 +310,14 @@ class State:
 
 
 class RecentDigests:
-    """The digests of the newest lines, on disk or on their way there.
+    """The digests of the newest log lines, on disk or about to be written.
 
-    Whoever asks the history notes `landed` first. If by the time of his command this still `covers` it, a line is
-    known if the history knew it or this holds it; else he asks again.
+    A caller reads `written`, then the history. If `covers(written)` still holds when the command runs,
+    a line is known if its digest was in the history or is in `digests`; otherwise the caller repeats.
     """
 
     def __init__(self, max_size: int = MAX_DIGESTS) -> None:
-        #: How many lines have been written since the start: the history knows of them.
+        #: Number of lines written since the start, which are in the history.
         self.written = 0
         self._added = 0
         self._max_size = max_size
@@ -324,11 +325,11 @@ class RecentDigests:
         self.digests: set[bytes] = set()
 
     def covers(self, written: int) -> bool:
-        """Whether every line that was not on disk at that moment is held."""
+        """Return whether the digests of all lines after the first `written` ones are held."""
         return written >= self._added - len(self._order)
 
     def add(self, digests: Iterable[bytes]) -> None:
-        """These lines are true now."""
+        """Add the digests of committed lines."""
         for digest in digests:
             self._added += 1
             self._order.append(digest)

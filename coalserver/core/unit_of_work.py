@@ -1,4 +1,4 @@
-"""Units: what one command sees, changes and says. Nothing of it is true before it is committed."""
+"""Units of work: what one command reads, changes and emits. Nothing applies before it is committed."""
 
 import hashlib
 import hmac
@@ -27,33 +27,33 @@ class Identified(Protocol):
 
 E = TypeVar("E", bound=Identified)
 
-#: Of these are secrets that a document shows as letters and digits.
+#: Characters of secrets that a document shows as letters and digits.
 ALPHABET = string.ascii_letters + string.digits
 
 
 class Cipher(Protocol):
-    """Keeps secrets that somebody may ask for again."""
+    """Encryption of secrets that must be shown again."""
 
     def encrypt(self, secret: str) -> str:
-        """What to keep of a secret."""
+        """Return the encrypted secret, to be stored."""
 
     def decrypt(self, encrypted: str) -> str:
-        """The secret again; empty where it cannot be told any more."""
+        """Return the secret; empty if it cannot be decrypted, as after a change of the key."""
 
 
 class NoCipher:
-    """Nothing can be locked: for those who keep no such secret."""
+    """A cipher for contexts without such secrets; raises NotImplementedError."""
 
     def encrypt(self, secret: str) -> str:
-        raise NotImplementedError("this setting has no safe")
+        raise NotImplementedError("this context has no cipher")
 
     def decrypt(self, encrypted: str) -> str:
-        raise NotImplementedError("this setting has no safe")
+        raise NotImplementedError("this context has no cipher")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers that commands go by. Seconds where a time is meant."""
+    """Limits that commands apply. Times are in seconds."""
 
     max_seats: int = 50
     away_after: float = 60
@@ -70,7 +70,7 @@ class Limits:
 
 
 class BufferedRandom(random.SystemRandom):
-    """The system's randomness, fetched a page at a time: asking for it costs more than having it."""
+    """The system's random bytes, fetched a kilobyte at a time to save system calls."""
 
     BUFFER_SIZE = 1024
 
@@ -79,6 +79,7 @@ class BufferedRandom(random.SystemRandom):
         self._buffer = b""
 
     def randbytes(self, n: int) -> bytes:
+        """Return n random bytes."""
         if len(self._buffer) < n:
             self._buffer = os.urandom(max(self.BUFFER_SIZE, n))
         result, self._buffer = self._buffer[:n], self._buffer[n:]
@@ -87,7 +88,7 @@ class BufferedRandom(random.SystemRandom):
 
 @dataclass(slots=True)
 class CoreContext:
-    """What every unit shares: clock, chance, the rules of games, limits, password seal and safe."""
+    """What all units of work share: clock, random numbers, rules of games, limits, signing key, cipher."""
 
     clock: Callable[[], float]
     rng: random.Random = field(default_factory=BufferedRandom)
@@ -98,7 +99,7 @@ class CoreContext:
 
 
 class UnitOfWork:
-    """One command's view of the state: it reads its own writes, and nobody else sees them yet."""
+    """One command's view of the state: it reads its own changes, which no other command sees yet."""
 
     __slots__ = (
         *("state", "context", "now", "changes", "derived", "entries", "counters", "_touched"),
@@ -110,12 +111,12 @@ class UnitOfWork:
         self.context = context
         self.now = now
         self.changes: dict[tuple[type, int], Any] = {}
-        #: Which of the changes need not be written.
+        #: Those of the changes that need not be written; see `save_derived`.
         self.derived: set[tuple[type, int]] = set()
         self.entries: list[Entry] = []
         self.counters: dict[Counter, int] = {}
         self._touched: dict[type, dict[int, Any]] = {}
-        #: What goes into the history.
+        #: Additions to the history.
         self.lines: list[NewLogLine] = []
         self.world_marks: list[WorldMark] = []
         self.screenshots: dict[int, Screenshot | None] = {}
@@ -125,14 +126,14 @@ class UnitOfWork:
         return self.context.limits
 
     def get(self, kind: type[T], id: int) -> T | None:
-        """The value with this id, as this unit has left it."""
+        """Return the entity with this id as this unit has changed it, or None."""
         touched = self._touched.get(kind)
         if touched is not None and id in touched:
             return touched[id]  # type: ignore[no-any-return]
         return self.state.entities[kind].get(id)
 
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
-        """The values under a key of an index, as this unit has left them."""
+        """Return the entities under a key of an index as this unit has changed them."""
         found = self.state.find(kind, index, key)
         touched = self._touched.get(kind)
         if not touched:
@@ -144,14 +145,14 @@ class UnitOfWork:
         return unchanged + [value for value in changed if key in keys_of(value)[position]]
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
-        """The first value under a key, or None."""
+        """Return the first entity under a key of an index, or None."""
         if kind not in self._touched:
             return self.state.first(kind, index, key)
         found = self.find(kind, index, key)
         return found[0] if found else None
 
     def save(self, value: E) -> E:
-        """This is the value from now on."""
+        """Save a new or changed entity and return it."""
         kind, id = type(value), value.id
         self.changes[kind, id] = value
         if self.derived:
@@ -164,7 +165,7 @@ class UnitOfWork:
         return value
 
     def save_derived(self, value: E) -> E:
-        """The same, where a start makes this value again: of what was put, and of what was said since."""
+        """Save an entity that need not be written: a restart derives it from its snapshot and later events."""
         key = type(value), value.id
         written = key in self.changes and key not in self.derived
         self._change(*key, value)
@@ -173,35 +174,28 @@ class UnitOfWork:
         return value
 
     def delete(self, value: Identified) -> None:
-        """This value is no more."""
+        """Delete an entity."""
         self._change(type(value), value.id, None)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is to be written of it."""
-        return not (
-            self.changes or self.entries or self.lines or self.world_marks or self.screenshots
-        )
-
     def add_log_line(self, line: LogLine, digest: bytes, mark: PresenceMark | None = None) -> None:
-        """A line goes into the history, and mends the visits there by its mark."""
+        """Add a line to the history; its mark updates the visits there."""
         self.lines.append(NewLogLine(line, digest, mark))
 
     def add_visit_mark(self, world_id: int, mark: PresenceMark) -> None:
-        """The visits in the history are mended by a mark that no line made."""
+        """Update the visits in the history by a mark without a line."""
         self.world_marks.append(WorldMark(world_id, mark))
 
     def save_screenshot(self, screenshot: Screenshot) -> Screenshot:
-        """A screenshot is in the history, as it is now."""
+        """Save a new or changed screenshot in the history and return it."""
         self.screenshots[screenshot.id] = screenshot
         return screenshot
 
     def delete_screenshot(self, screenshot_id: int) -> None:
-        """A screenshot is in the history no more."""
+        """Delete a screenshot from the history."""
         self.screenshots[screenshot_id] = None
 
     def new_id(self, kind: type) -> int:
-        """The next small integer of a class, from 1; none comes twice."""
+        """Return the next id of a class, from 1. No id is issued twice."""
         id = self.counters.get(kind)
         if id is None:
             id = self.state.counters.get(kind, 1)
@@ -209,11 +203,11 @@ class UnitOfWork:
         return id
 
     def new_code(self, size: int = 16) -> str:
-        """An opaque name or secret nobody can guess: `size` random bytes as hex digits."""
+        """Return a random code or secret: `size` random bytes as hex digits."""
         return self.context.rng.randbytes(size).hex()
 
     def new_letters(self, size: int) -> str:
-        """The same in letters and digits, which are almost six bits each."""
+        """Return a random secret of letters and digits, with almost six bits each."""
         return "".join(self.context.rng.choices(ALPHABET, k=size))
 
     @property
@@ -221,17 +215,17 @@ class UnitOfWork:
         return self.context.rng
 
     def password_digest(self, password: str) -> str:
-        """What is kept of a room's password: a keyed digest; of an empty one, nothing."""
+        """Return the keyed digest of a lobby's or room's password; empty for an empty one."""
         if not password:
             return ""
         return hmac.new(self.context.signing_key, password.encode(), hashlib.sha256).hexdigest()
 
     def rules(self, game: str) -> Rules | None:
-        """The rules of a game, or None for a game that has none."""
+        """Return the rules of a game, or None for a game without rules."""
         return self.context.rules.get(game)
 
     def emit(self, event: Any, *topics: Topic) -> Entry:
-        """Something has happened; whoever listens to one of these topics will hear of it."""
+        """Emit an event on topics, each counted once, and return its entry."""
         unique_topics = topics if len(topics) < 2 else tuple(dict.fromkeys(topics))
         id = self.counters.get(ENTRY_COUNTER)
         if id is None:

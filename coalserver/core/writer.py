@@ -1,4 +1,4 @@
-"""The ledger: writes units to the store, many together, and only then lets anybody hear of them."""
+"""The batch writer: writes units of work to the store, many together, and publishes them afterwards."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from coalserver.domain.play.synced_state import SyncedState
 _digest_of = attrgetter("digest")
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-#: The classes of which listeners are told values.
+#: The classes that are sent to subscribers as a whole and not as events.
 KINDS: tuple[type, ...] = (Room, SyncedState)
 
 
@@ -138,7 +138,7 @@ class BatchWriter:
 
 
 def _merge(batch: Batch, uow: UnitOfWork) -> None:
-    """Add a unit of which something need not be written. What is written anyway is written as it is now."""
+    """Add a unit with derived values to a batch. A value that is written anyway is written as it is now."""
     for key, value in uow.changes.items():
         if key in uow.derived and key not in batch.values:
             batch.derived[key] = value
@@ -148,7 +148,12 @@ def _merge(batch: Batch, uow: UnitOfWork) -> None:
 
 
 class CommittedView:
-    """The newest values that were written, of a few classes. They are State's own: a name more, no copy."""
+    """The entities of a few classes as they are on disk and as the feed's newest entry describes them.
+
+    State is ahead of the feed by what is not written yet. A subscriber who is sent an entity and no
+    event must not see that: after a crash it would never have existed. The entities are shared with
+    State, not copied.
+    """
 
     def __init__(self, state: State) -> None:
         self._values: dict[type, dict[int, Any]] = {kind: {} for kind in KINDS}
@@ -157,10 +162,11 @@ class CommittedView:
             values.update((value.id, value) for value in everything)
 
     def get(self, kind: type[T], id: int) -> T | None:
+        """Return the entity with this id, or None."""
         return self._values[kind].get(id)
 
     def apply(self, batch: Batch) -> None:
-        """A batch is on disk and is about to be said."""
+        """Take over a batch that is on disk and about to be published."""
         for changes in (batch.values, batch.derived):
             for (kind, id), value in changes.items():
                 values = self._values.get(kind)

@@ -16,12 +16,12 @@ from coalserver.domain.minecraft.visitor import UsernameClaim
 from coalserver.domain.play.player import Player, Token
 from coalserver.domain.text import secret_digest
 
-#: Of what a browser calls itself.
+#: Longest stored User-Agent.
 MAX_BROWSER_LENGTH = 200
 
 
 def create_guest(uow: UnitOfWork, *, name: str) -> tuple[Player, str]:
-    """Make a player who has no account; gives it and its token, this once."""
+    """Create a player without an account; return it and its token, which is not stored."""
     player = _create_player(uow, name, guest=True)
     return player, issue_token(uow, player.id, uow.limits.guest_token)
 
@@ -29,7 +29,10 @@ def create_guest(uow: UnitOfWork, *, name: str) -> tuple[Player, str]:
 def register_account(
     uow: UnitOfWork, *, email: str, password: str, name: str, active: bool = False
 ) -> Account:
-    """Make an account with a player of its own. `password` is a hash."""
+    """Create an account with a player of its own. `password` is a hash.
+
+    Raises EMAIL_TAKEN and what validate_email raises.
+    """
     email = validate_email(email)
     if uow.first(Account, "email", email) is not None:
         raise DomainError(ErrorCode.EMAIL_TAKEN)
@@ -40,7 +43,10 @@ def register_account(
 
 
 def log_in(uow: UnitOfWork, *, account_id: int, rehashed: str | None = None) -> str:
-    """A new token for an account whose password was proved; gives it this once."""
+    """Issue a token for an account whose password was verified, and return it.
+
+    `rehashed` replaces a hash with old parameters. Raises INVALID_CREDENTIALS for a deleted account.
+    """
     account = uow.get(Account, account_id)
     if account is None:
         raise DomainError(ErrorCode.INVALID_CREDENTIALS)
@@ -50,7 +56,10 @@ def log_in(uow: UnitOfWork, *, account_id: int, rehashed: str | None = None) -> 
 
 
 def revoke_token(uow: UnitOfWork, *, token_id: int) -> None:
-    """A token is good no more. A guest without a token gives up every seat."""
+    """Revoke a token and emit TokenRevoked; without effect for an unknown one.
+
+    A guest with no other token leaves all lobbies and rooms; emits what `presence.leave_all` emits.
+    """
     token = uow.get(Token, token_id)
     if token is None:
         return
@@ -75,7 +84,11 @@ def issue_token(
     fixed: bool = False,
     refresh_seconds: float = 0,
 ) -> str:
-    """Make a token; gives what its holder shows, this once."""
+    """Create a token and return its secret, of which only the digest is stored.
+
+    `lifetime` seconds count from the player's last activity or, with `fixed`, from now. An expired
+    token can be refreshed for `refresh_seconds`.
+    """
     secret = uow.new_code(24)
     uow.save(
         Token(
@@ -101,7 +114,10 @@ def create_account(
     active: bool = False,
     admin: bool = False,
 ) -> Account:
-    """Make an account as whoever runs the server wants it. An admin is always active."""
+    """Create an account as an administrator. Administrators are always active.
+
+    Raises what `register_account` raises.
+    """
     name = nickname or email.strip().partition("@")[0]
     account = register_account(
         uow, email=email, password=password, name=name[:50], active=active or admin
@@ -118,7 +134,12 @@ def sign_up(
     active: bool = False,
     first: bool = False,
 ) -> Account:
-    """Make an account for a visitor; the first admin, if he has proved that he started the server."""
+    """Create an account for a visitor, with `first` the first administrator's.
+
+    `first` requires that the caller has verified the start code; it records an audit entry.
+    Raises INVALID_CREDENTIALS where there is an administrator already, and what
+    `register_account` raises.
+    """
     if first and uow.find(Account, "admin", ""):
         raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     account = create_account(
@@ -141,7 +162,10 @@ def update_account(
     zone: str | None = None,
     language: str | None = None,
 ) -> Account:
-    """Change what is given. There is always an admin who can come in, once there was one."""
+    """Change the given fields of an account.
+
+    Raises ACCOUNT_NOT_FOUND, and LAST_ADMIN where no active administrator would remain.
+    """
     old = get_account(uow, account_id)
     changes = {
         **{"active": active, "admin": admin},
@@ -164,9 +188,11 @@ def set_password(
     except_login_id: int = 0,
     proved_hash: str | None = None,
 ) -> Account:
-    """Give an account a new password. Whoever signed in with the old one is out, `but` one browser.
+    """Set an account's password (a hash) and log it out everywhere, except one login session.
 
-    `proved` is the hash against which the old one was proved: refused where it is another by now.
+    `proved_hash` is the hash against which the current password was verified.
+    Emits what `log_out_everywhere` emits. Raises ACCOUNT_NOT_FOUND, and INVALID_CREDENTIALS where
+    the password has changed since it was verified.
     """
     account = get_account(uow, account_id)
     if proved_hash is not None and proved_hash != account.password:
@@ -176,7 +202,10 @@ def set_password(
 
 
 def log_out_everywhere(uow: UnitOfWork, *, account_id: int, except_login_id: int = 0) -> None:
-    """Wherever an account has signed in with its password it is out, `but` one browser."""
+    """Delete all login sessions of an account except one, and revoke its tokens.
+
+    Emits what `revoke_token` emits.
+    """
     for login_session in uow.find(LoginSession, "account", account_id):
         if login_session.id != except_login_id:
             uow.delete(login_session)
@@ -219,7 +248,10 @@ def create_login_session(
     rehashed: str | None = None,
     replaces_id: int = 0,
 ) -> str:
-    """A browser has proved an account's password; gives what its cookie holds, this once."""
+    """Create a login session for a browser that has verified a password; return the cookie's secret.
+
+    It replaces the login session `replaces_id`. Raises ACCOUNT_NOT_FOUND.
+    """
     account = get_account(uow, account_id)
     changes = {} if rehashed is None else {"password": rehashed}
     uow.save(account.with_changes(account.updated, last_login=uow.now, **changes))
@@ -241,7 +273,7 @@ def create_login_session(
 
 
 def revoke_login_session(uow: UnitOfWork, *, login_session_id: int, account_id: int = 0) -> None:
-    """A browser is signed in no more; of one account's browsers only, where that is given."""
+    """Delete a login session; with `account_id` only one of that account."""
     login_session = uow.get(LoginSession, login_session_id)
     if login_session is not None and account_id in (0, login_session.account):
         uow.delete(login_session)

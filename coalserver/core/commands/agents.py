@@ -26,13 +26,19 @@ from coalserver.domain.text import secret_digest
 def create_world_with_agent(
     uow: UnitOfWork, *, name: str, hosted: bool = False, short_name: str = ""
 ) -> tuple[World, ClientCredentials]:
-    """Make a world and its agent's credentials; whoever makes it is the one who is shown the secret."""
+    """Create a world and the credentials of its agent; emit WorldAdded.
+
+    The secret is returned this once. Raises what `create_world` raises.
+    """
     world = create_world(uow, name=name, hosted=hosted, short_name=short_name)
     return world, create_agent_client(uow, world_id=world.id)
 
 
 def rotate_agent_secret(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
-    """Give the agent of a world another secret; the old one stops at once, its tokens do not."""
+    """Replace the secret of a world's agent; its tokens stay valid.
+
+    Creates the client where the world has none. Raises WORLD_NOT_FOUND.
+    """
     get_world(uow, world_id)
     client = uow.first(OAuthClient, "world", world_id)
     if client is None:
@@ -41,7 +47,7 @@ def rotate_agent_secret(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
 
 
 class PairedAgent(NamedTuple):
-    """What an agent speaks with from now on; told this once."""
+    """The credentials that an agent has received by pairing; the secret is returned this once."""
 
     client_id: str
     secret: str
@@ -49,7 +55,10 @@ class PairedAgent(NamedTuple):
 
 
 def create_pairing_code(uow: UnitOfWork, *, world_id: int, admin_id: int) -> str:
-    """A code with which the agent of a world fetches its credentials; an older one of that world ends."""
+    """Create a code with which a world's agent fetches its credentials, and return it.
+
+    Deletes earlier codes of the world. Raises WORLD_NOT_FOUND.
+    """
     world = get_world(uow, world_id)
     for old in uow.find(PairingCode, "world", world.id):
         uow.delete(old)
@@ -64,7 +73,11 @@ def create_pairing_code(uow: UnitOfWork, *, world_id: int, admin_id: int) -> str
 
 
 def pair_agent(uow: UnitOfWork, *, code: str) -> PairedAgent:
-    """Fetch credentials with a code, once. The secret the agent had before stops at once."""
+    """Redeem a pairing code once and return the agent's new credentials.
+
+    The agent's previous secret is replaced; records an audit entry. Raises INVALID_GRANT for an
+    unknown, used or expired code and for an archived world.
+    """
     pairing = uow.first(PairingCode, "digest", secret_digest(code))
     if pairing is None or pairing.is_expired(uow.now):
         raise DomainError(ErrorCode.INVALID_GRANT)

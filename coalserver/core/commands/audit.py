@@ -1,4 +1,4 @@
-"""Deed commands: what an admin asks for is done and noted in one unit, or neither."""
+"""Audited commands: an administrator's command and its audit entry are one unit of work."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -9,7 +9,7 @@ from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
 from coalserver.domain.errors import DomainError, ErrorCode
 
 T = TypeVar("T")
-#: Of what a deed was about, and of what it has changed.
+#: Longest subject and detail of an audit entry; the rest is cut off.
 MAX_TEXT_LENGTH = 300
 
 
@@ -23,7 +23,10 @@ def execute_audited(
     detail: str = "",
     **kwargs: Any,
 ) -> T:
-    """Do what an admin or the command line asks for, and keep that they did."""
+    """Run a command for an administrator or the command line and record an audit entry.
+
+    Emits and raises what the command does. Raises ADMIN_REQUIRED.
+    """
     check_admin(uow, actor)
     result = command(uow, **kwargs)
     record_audit_entry(uow, actor=actor, action=action, subject=subject, detail=detail)
@@ -31,7 +34,7 @@ def execute_audited(
 
 
 class AuditedCommand(NamedTuple):
-    """One of several things that are done together."""
+    """One of several commands that are executed together."""
 
     action: AuditAction
     subject: str
@@ -43,7 +46,10 @@ class AuditedCommand(NamedTuple):
 def execute_audited_batch(
     uow: UnitOfWork, *, actor: int, commands: Sequence[AuditedCommand]
 ) -> None:
-    """Do several things at once, each a deed of its own; where one is refused, none is done."""
+    """Run several commands, each with an audit entry of its own; an error undoes all of them.
+
+    Raises ADMIN_REQUIRED and what the commands raise.
+    """
     for audited in commands:
         kwargs = {
             "subject": audited.subject,
@@ -57,7 +63,7 @@ def execute_audited_batch(
 def record_external_action(
     uow: UnitOfWork, *, actor: int, action: AuditAction, subject: str
 ) -> AuditEntry:
-    """Keep what an admin had done that no command does."""
+    """Record an action of an administrator that is not a command. Raises ADMIN_REQUIRED."""
     check_admin(uow, actor)
     return record_audit_entry(uow, actor=actor, action=action, subject=subject)
 
@@ -65,7 +71,7 @@ def record_external_action(
 def record_audit_entry(
     uow: UnitOfWork, *, actor: int, action: AuditAction, subject: str, detail: str = ""
 ) -> AuditEntry:
-    """Keep that this was done."""
+    """Save an audit entry with the actor's present name."""
     account = uow.get(Account, actor)
     name = account.display_name if account is not None else ""
     id = uow.new_id(AuditEntry)
@@ -77,7 +83,7 @@ def record_audit_entry(
 
 
 def check_admin(uow: UnitOfWork, actor: int) -> None:
-    """Refuse who is no admin, or is none any more."""
+    """Raise ADMIN_REQUIRED unless the actor is the command line or an active administrator."""
     if actor == COMMAND_LINE:
         return
     account = uow.get(Account, actor)

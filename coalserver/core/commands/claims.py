@@ -1,4 +1,4 @@
-"""Claim commands: which names in the game are whose. One name is one account's at most."""
+"""Claim commands: Minecraft usernames of accounts. A username belongs to one account at most."""
 
 from coalserver.core import topics
 from coalserver.core.queries.accounts import get_account
@@ -8,15 +8,18 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import UsernameClaimed
 from coalserver.domain.minecraft.visitor import UsernameClaim
 
-#: Long enough to walk over and type it.
+#: Lifetime of a claim's code: long enough to start the game and type it.
 CLAIM_SECONDS = 3600
-#: Letters that nobody takes for another one, and how many: 40 bits are not guessed by typing.
+#: Letters and digits that are not confused with one another; 8 of them have 40 bits.
 CODE_ALPHABET, CODE_LENGTH = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789", 8
 MAX_NAME_LENGTH, MAX_NAMES = 40, 50
 
 
 def create_claim(uow: UnitOfWork, *, account_id: int) -> UsernameClaim:
-    """Give an account a code: whoever types it in a world's chat shows that his name there is the account's."""
+    """Create a code that, typed in a world's chat, claims the typing player's username for the account.
+
+    Replaces an earlier code. Raises ACCOUNT_NOT_FOUND.
+    """
     get_account(uow, account_id)
     for old in uow.find(UsernameClaim, "account", account_id):
         uow.delete(old)
@@ -26,9 +29,10 @@ def create_claim(uow: UnitOfWork, *, account_id: int) -> UsernameClaim:
 
 
 def confirm_claim(uow: UnitOfWork, *, username: str, text: str) -> None:
-    """Somebody has said this in a world just now: perhaps a code, and then his name is an account's.
+    """Claim a username for an account whose code a player has typed in chat; emit UsernameClaimed.
 
-    A name that is another's stays his: where names are not checked anybody may play as anybody.
+    Without effect for other texts, expired codes and usernames that belong to an account: a server in
+    offline mode does not verify names.
     """
     claim = uow.first(UsernameClaim, "code", text.strip().upper())
     if claim is None or uow.now >= claim.until:
@@ -42,7 +46,7 @@ def confirm_claim(uow: UnitOfWork, *, username: str, text: str) -> None:
 
 
 def release_username(uow: UnitOfWork, *, account_id: int, username: str) -> Account:
-    """A name in the game is not an account's any more, if it was: anybody may claim it."""
+    """Remove a username from an account, if it has it. Raises ACCOUNT_NOT_FOUND."""
     account = get_account(uow, account_id)
     if username not in account.usernames:
         return account
@@ -51,7 +55,10 @@ def release_username(uow: UnitOfWork, *, account_id: int, username: str) -> Acco
 
 
 def set_usernames(uow: UnitOfWork, *, account_id: int, usernames: tuple[str, ...]) -> Account:
-    """An admin says which names are an account's: these, and no others."""
+    """Replace the usernames of an account.
+
+    Raises ACCOUNT_NOT_FOUND, USERNAME_TAKEN, and INVALID_REQUEST for too many or too long names.
+    """
     account = get_account(uow, account_id)
     names = tuple(dict.fromkeys(name.strip() for name in usernames if name.strip()))
     if len(names) > MAX_NAMES or any(len(name) > MAX_NAME_LENGTH for name in names):

@@ -26,14 +26,14 @@ from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
 
-#: Small enough that nobody waits for it.
+#: Entities changed by one command: few enough that requests do not have to wait.
 CHUNK_SIZE = 500
-#: Longer than anybody goes on repeating one request.
+#: Seconds for which a repeated request is recognized.
 RETENTION_SECONDS = 86400
 
 
 def delete_expired_lobbies_and_rooms(uow: UnitOfWork, *, retention_seconds: float) -> int:
-    """Drop lobbies and rooms that closed more than `kept` seconds ago."""
+    """Delete lobbies and rooms that were closed at least `retention_seconds` ago; return their number."""
     rooms = [
         room
         for room in uow.state.find(Room, "closed", "")
@@ -57,7 +57,7 @@ def delete_expired_lobbies_and_rooms(uow: UnitOfWork, *, retention_seconds: floa
 
 
 def close_idle_rooms(uow: UnitOfWork, *, idle_seconds: float) -> int:
-    """End the rooms in which nothing has happened for that many seconds."""
+    """Close rooms without activity for `idle_seconds`; return their number. Emits RoomClosed."""
     idle_rooms = (
         room
         for room in uow.state.all(Room)
@@ -70,7 +70,10 @@ def close_idle_rooms(uow: UnitOfWork, *, idle_seconds: float) -> int:
 
 
 def revoke_expired_tokens(uow: UnitOfWork, *, last_seen: Mapping[int, float]) -> int:
-    """End the tokens that are good for nothing any more."""
+    """Revoke tokens that can no longer be refreshed; return their number.
+
+    Emits what `accounts.revoke_token` emits.
+    """
     expired = (
         token
         for token in uow.state.all(Token)
@@ -85,7 +88,10 @@ def revoke_expired_tokens(uow: UnitOfWork, *, last_seen: Mapping[int, float]) ->
 def delete_expired_guests(
     uow: UnitOfWork, *, last_seen: Mapping[int, float], retention_seconds: float
 ) -> int:
-    """Drop guests who can never come back, sit nowhere and have been silent for `kept` seconds."""
+    """Delete guests without tokens and seats who were inactive for `retention_seconds`, with their data.
+
+    Return their number.
+    """
     expired = (
         player
         for player in uow.state.find(Player, "guest", "")
@@ -105,7 +111,7 @@ def delete_expired_guests(
 def delete_expired_actions(
     uow: UnitOfWork, *, retention_seconds: float = FINISHED_ACTION_SECONDS
 ) -> int:
-    """Drop the actions that were answered so long ago that their senders are not told any more."""
+    """Delete actions that were answered long ago; return their number."""
     expired = (
         action
         for action in uow.state.all(Action)
@@ -115,13 +121,13 @@ def delete_expired_actions(
 
 
 def delete_expired_bans(uow: UnitOfWork) -> int:
-    """Drop the bans that shut nobody out any more."""
+    """Delete bans that have expired; return their number."""
     expired = (ban for ban in uow.state.all(Ban) if not ban.is_active(uow.now))
     return delete_chunk(uow, expired)
 
 
 def delete_chunk(uow: UnitOfWork, ended: Iterable[Identified]) -> int:
-    """These values are no more, or as many of them as one unit may hold up the others for; gives how many."""
+    """Delete at most CHUNK_SIZE of the entities; return how many."""
     chunk = list(islice(ended, CHUNK_SIZE))
     for entity in chunk:
         uow.delete(entity)
@@ -129,26 +135,26 @@ def delete_chunk(uow: UnitOfWork, ended: Iterable[Identified]) -> int:
 
 
 def delete_expired_login_sessions(uow: UnitOfWork) -> int:
-    """Drop the sign-ins that have ended."""
+    """Delete login sessions that have expired; return their number."""
     expired = (one for one in uow.state.all(LoginSession) if one.is_expired(uow.now))
     return delete_chunk(uow, expired)
 
 
 def delete_expired_pairings(uow: UnitOfWork) -> int:
-    """Drop the codes that are good no more."""
+    """Delete pairing codes that have expired; return their number."""
     expired = (one for one in uow.state.all(PairingCode) if one.is_expired(uow.now))
     return delete_chunk(uow, expired)
 
 
 def delete_expired_tokens(uow: UnitOfWork) -> int:
-    """Drop the codes and tokens that are good for nothing any more."""
+    """Delete authorization codes and tokens that have expired; return their number."""
     codes = (one for one in uow.state.all(AuthorizationCode) if one.is_expired(uow.now))
     pairs = (one for one in uow.state.all(TokenPair) if one.is_fully_expired(uow.now))
     return delete_chunk(uow, codes) + delete_chunk(uow, pairs)
 
 
 def delete_expired_claims(uow: UnitOfWork) -> int:
-    """Drop codes that are good no more; gives how many."""
+    """Delete claims that have expired; return their number."""
     expired = [claim for claim in uow.state.all(UsernameClaim) if uow.now >= claim.until]
     for claim in expired:
         uow.delete(claim)
@@ -156,7 +162,7 @@ def delete_expired_claims(uow: UnitOfWork) -> int:
 
 
 def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) -> int:
-    """Drop the receipts nobody will ask for again, oldest first; gives how many."""
+    """Delete idempotency records past their retention, oldest first; return their number."""
     expired: list[IdempotencyRecord] = []
     for record in uow.state.all(IdempotencyRecord):
         if uow.now - record.created_at < RETENTION_SECONDS or len(expired) >= limit:
@@ -168,7 +174,10 @@ def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) ->
 
 
 def mark_silent_worlds(uow: UnitOfWork) -> int:
-    """Worlds not heard of for long are in a state that nobody knows; gives how many."""
+    """Update the status of worlds whose agents have been silent; return their number.
+
+    Emits WorldChanged.
+    """
     silent = (
         (world, after)
         for world in uow.state.find(World, "active", "")
