@@ -1,4 +1,4 @@
-"""Game commands: make, find on first use, change tokens; what a game keeps for its players."""
+"""Game commands: add games, rotate their tokens, store values for their players."""
 
 import json
 import re
@@ -26,7 +26,10 @@ def add_game(
     open: bool = True,
     listed: bool = True,
 ) -> dict[str, Any]:
-    """Make a game; gives its `game_id`, `tag`, `api_token` and `private_token`, this once."""
+    """Create a game; return its `game_id`, `tag`, `api_token` and `private_token`.
+
+    Only digests of the tokens are stored. Raises INVALID_REQUEST or GAME_EXISTS.
+    """
     if not TAG.fullmatch(tag):
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"tag": "not_a_tag"})
     if not 1 <= min_players <= max_players <= 1000:
@@ -57,7 +60,7 @@ def add_game(
 
 
 def rotate_game_tokens(uow: UnitOfWork, *, tag: str) -> dict[str, Any]:
-    """Give a game new tokens; the old ones stop at once."""
+    """Replace a game's tokens; return what `add_game` returns. Raises GAME_NOT_FOUND."""
     game = get_game(uow, tag)
     api, private = uow.new_code(20), uow.new_code(20)
     uow.save(replace(game, api_token=secret_digest(api), private_token=secret_digest(private)))
@@ -72,7 +75,11 @@ def rotate_game_tokens(uow: UnitOfWork, *, tag: str) -> dict[str, Any]:
 def save_storage_item(
     uow: UnitOfWork, *, game: str, player_id: int, by: int, storage_key: str, value: bytes
 ) -> StorageItem:
-    """Keep a JSON value for a player of a game: he alone may, and the rules may refuse it."""
+    """Store a JSON value for a player of a game under a key.
+
+    Raises GAME_NOT_FOUND, PLAYER_NOT_FOUND, PERMISSION_DENIED for others than the player, GAME_CLOSED,
+    BANNED, and STORAGE_ITEM_REFUSED or RULES_FAILED by the game's rules.
+    """
     played = get_game(uow, game)
     owner = get_player(uow, player_id)
     if by != player_id:

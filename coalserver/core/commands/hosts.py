@@ -1,4 +1,4 @@
-"""Host commands: register, sign in, say who is welcome, launch a room and let guests into it."""
+"""Host commands: register, log in, edit the host profile, launch a room, join a host's room."""
 
 from dataclasses import replace
 
@@ -17,12 +17,15 @@ from coalserver.domain.play.player import Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.domain.text import constant_time_equals, secret_digest
 
-#: How many a host and his guests may be.
+#: Largest number of members in a host's room.
 MAX_MEMBERS = 100
 
 
 def register_host(uow: UnitOfWork, *, game: str) -> tuple[HostProfile, str]:
-    """Make a host, and the hosts' game on first use; gives it and its secret, this once."""
+    """Create a host, and the hosts' game on first use; return its profile and its secret.
+
+    Only the digest of the secret is stored.
+    """
     if uow.first(Game, "tag", game) is None:
         add_game(uow, tag=game, max_players=MAX_MEMBERS, open=False, listed=False)
     secret = uow.new_code()
@@ -34,7 +37,11 @@ def register_host(uow: UnitOfWork, *, game: str) -> tuple[HostProfile, str]:
 def log_in_host(
     uow: UnitOfWork, *, host_id: int, secret: str | None = None, close_after: bool = False
 ) -> str:
-    """A new token. Who has shown the secret, or came bare with `once`, never comes bare again."""
+    """Issue a token for a host. `secret` None logs in with the host's code alone.
+
+    After a login with the secret, or with `close_after`, the secret is required.
+    Raises PLAYER_NOT_FOUND, also where the secret is required and missing, or INVALID_CREDENTIALS.
+    """
     profile = get_host_profile(uow, host_id)
     if secret is None:
         if profile.secret_required:
@@ -47,7 +54,10 @@ def log_in_host(
 
 
 def refresh_host_token(uow: UnitOfWork, *, token_id: int) -> str:
-    """Another token for one that is good, or has not been over for too long. Both are good then."""
+    """Issue a token for one that is valid or can still be refreshed; the earlier one stays valid.
+
+    Raises INVALID_TOKEN.
+    """
     token = uow.get(Token, token_id)
     if token is None or token.is_fully_expired(token.created, uow.now):
         raise DomainError(ErrorCode.INVALID_TOKEN)
@@ -61,7 +71,7 @@ def update_host_profile(
     only_friends: bool | None = None,
     allow_nonames: bool | None = None,
 ) -> HostProfile:
-    """Say who is welcome; what is None stays as it is."""
+    """Change the given settings of a host profile. Raises PLAYER_NOT_FOUND."""
     profile = get_host_profile(uow, host_id)
     if only_friends is not None:
         profile = replace(profile, only_friends=only_friends)
@@ -71,17 +81,27 @@ def update_host_profile(
 
 
 def add_friend(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
-    """Let another in where only friends are."""
+    """Add a friend to a host profile.
+
+    Raises PLAYER_NOT_FOUND, TARGET_NOT_FOUND or SELF_NOT_ALLOWED.
+    """
     return uow.save(_get_profile_of_pair(uow, host_id, other_id).add_friend(other_id))
 
 
 def remove_friend(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
-    """Another is a friend no more; a seat he has stays his."""
+    """Remove a friend from a host profile; a friend in the host's room stays there.
+
+    Raises PLAYER_NOT_FOUND or TARGET_NOT_FOUND.
+    """
     return uow.save(_get_profile_of_pair(uow, host_id, other_id).remove_friend(other_id))
 
 
 def ban_guest(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
-    """Shut another out; if he sits with the host, he goes."""
+    """Add a host to another one's ban list and remove them from the running room.
+
+    Emits what `members.leave` emits, with the reason `banned`. Raises PLAYER_NOT_FOUND,
+    TARGET_NOT_FOUND or SELF_NOT_ALLOWED.
+    """
     profile = uow.save(_get_profile_of_pair(uow, host_id, other_id).ban(other_id))
     room = _running_room(uow, profile)
     if room is not None and other_id in room.roster:
@@ -90,14 +110,15 @@ def ban_guest(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
 
 
 def unban_guest(uow: UnitOfWork, *, host_id: int, other_id: int) -> HostProfile:
-    """Do not shut another out any more."""
+    """Remove a host from another one's ban list. Raises PLAYER_NOT_FOUND or TARGET_NOT_FOUND."""
     return uow.save(_get_profile_of_pair(uow, host_id, other_id).unban(other_id))
 
 
 def launch_room(uow: UnitOfWork, *, host_id: int) -> tuple[Room, str]:
-    """Open a room with the host in it; gives it and the key of its source of truth, this once.
+    """Open a room for a host; return it and the secret of its source of truth. Emits RoomOpened.
 
-    The room ends with the host's seat, and until it is over the host launches no other.
+    Raises PLAYER_NOT_FOUND, ALREADY_IN_ROOM while the host's previous room runs, and what
+    `open_room` raises.
     """
     profile = get_host_profile(uow, host_id)
     if _running_room(uow, profile) is not None:
@@ -118,13 +139,19 @@ def launch_room(uow: UnitOfWork, *, host_id: int) -> tuple[Room, str]:
 
 
 def join_host(uow: UnitOfWork, *, host_id: int, guest_id: int) -> Room:
-    """Take a seat in the room of a host who welcomes the guest."""
+    """Add a guest to a host's room. Emits and raises what `join_room` does.
+
+    Raises also PLAYER_NOT_FOUND, ROOM_NOT_FOUND, ALREADY_MEMBER and HOST_DENIED.
+    """
     room = _get_joinable_room(uow, host_id, guest_id)
     return join_room(uow, room_id=room.id, player_id=guest_id)
 
 
 def join_host_unnamed(uow: UnitOfWork, *, host_id: int) -> tuple[Room, Player, str]:
-    """The same for a guest without a name; he gets a player, and a token to prove it."""
+    """Add a guest without a name to a host's room; return the room, a new player and their token.
+
+    Emits and raises what `join_host` does.
+    """
     room = _get_joinable_room(uow, host_id, None)
     id = uow.new_id(Player)
     guest = uow.save(Player(id, "", uow.now, uow.now, game=room.game, guest=True))
@@ -132,7 +159,7 @@ def join_host_unnamed(uow: UnitOfWork, *, host_id: int) -> tuple[Room, Player, s
 
 
 def _get_profile_of_pair(uow: UnitOfWork, host_id: int, other_id: int) -> HostProfile:
-    """The host's welcome, if the other is known as well."""
+    """Return the host's profile. Raises TARGET_NOT_FOUND where the other is not a host."""
     profile = get_host_profile(uow, host_id)
     if uow.get(HostProfile, other_id) is None:
         raise DomainError(ErrorCode.TARGET_NOT_FOUND)

@@ -1,4 +1,4 @@
-"""Receipts: what a request did, so that repeating it after a cut does nothing again."""
+"""Idempotency records: the results of requests, so that a repeated request has no further effect."""
 
 import json
 from typing import Any
@@ -11,7 +11,10 @@ from coalserver.domain.idempotency import IdempotencyRecord
 def find_idempotent_result(
     uow: UnitOfWork, *, key_digest: str, request_digest: str
 ) -> tuple[Any] | None:
-    """What this request made when it was first run, in a tuple of one; None if it never was."""
+    """Return the stored result of a request in a tuple; None if it is not a repetition.
+
+    Raises IDEMPOTENCY_KEY_REUSED where the key belongs to a different request.
+    """
     record = uow.first(IdempotencyRecord, "key", key_digest)
     if record is None:
         return None
@@ -23,7 +26,7 @@ def find_idempotent_result(
 def save_idempotency_record(
     uow: UnitOfWork, *, key_digest: str, request_digest: str, created_ids: Any
 ) -> None:
-    """Remember what a request made: anything that is JSON."""
+    """Store the result of a request: any JSON."""
     uow.save(
         IdempotencyRecord(
             uow.new_id(IdempotencyRecord),

@@ -1,4 +1,4 @@
-"""Ingest commands: lines of a world's log, each taken once. They arrive read; here they meet what is known."""
+"""Ingest commands: store parsed lines of a world's log, each once, and update visitors and world by them."""
 
 import math
 from collections.abc import Container, Sequence
@@ -20,21 +20,21 @@ from coalserver.domain.minecraft.visitor import LogSource, UsernameClaim, Visito
 from coalserver.domain.minecraft.visits import PresenceMark, make_mark
 from coalserver.domain.minecraft.world import World
 
-#: A line that was written longer ago is no news: an agent tries again for a while, a file is read much later.
+#: Older lines are not live: agents retry for a while, and files are imported much later.
 LATE_SECONDS = 300.0
-#: Lines at once. More are for the next batch, so that nobody waits long.
+#: Lines of one command, so that other commands do not have to wait.
 MAX_LINES = 1000
 MAX_SOURCE_LENGTH = 200
-#: The largest number a line may have.
+#: The largest sequence number of a line.
 MAX_SEQUENCE = 2**63 - 1
 
 
 class IngestResult(NamedTuple):
-    """What has become of a batch."""
+    """The result of a batch."""
 
-    #: The number up to which all lines of its source are stored.
+    #: The sequence number up to which all lines of the source are stored.
     stored: int
-    #: How many of its lines were not known before.
+    #: The number of lines that were not stored before.
     new: int
 
 
@@ -47,10 +47,11 @@ def log_lines(
     known_digests: Container[bytes],
     written: int,
 ) -> list[bool] | None:
-    """Take lines that came one by one; tells of each whether it is new.
+    """Store those of single lines that are new; return for each whether it is.
 
-    `known` is what the history said of their digests, asked when `recent.landed` was `landed`. None: too much
-    has come since then, and it must be asked again.
+    `known_digests` are those of `digests` that were in the history when `State.recent.written` was
+    `written`. Return None where too many lines were written since, and the history must be read again.
+    Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND.
     """
     world = get_world(uow, world_id)
     recent = uow.state.recent
@@ -77,9 +78,9 @@ def log_batch(
     parsed_lines: Sequence[ParsedLine],
     sequences: Sequence[int],
 ) -> IngestResult:
-    """Take lines that their source has numbered, ascending.
+    """Store lines of a source with ascending sequence numbers; lines with stored numbers are skipped.
 
-    A number that is stored is known, whatever the line says this time.
+    Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND or INVALID_REQUEST.
     """
     world = get_world(uow, world_id)
     if not 0 < len(source) <= MAX_SOURCE_LENGTH:
@@ -99,22 +100,22 @@ def log_batch(
 
 
 def stored_sequence(uow: UnitOfWork, *, world_id: int, source: str) -> int:
-    """The number up to which all lines of a source are stored; whoever is told so may forget them."""
+    """Return the sequence number up to which all lines of a source are stored; 0 for a new one."""
     log_source = uow.first(LogSource, "name", (world_id, source))
     return log_source.sequence if log_source else 0
 
 
 class _VisitorCache:
-    """The visitors of a world while lines are taken; looked up one by one, for there may be thousands."""
+    """The visitors of a world during one command, looked up one by one: there may be thousands."""
 
     def __init__(self, uow: UnitOfWork, world_id: int) -> None:
         self._uow, self._world = uow, world_id
         self._visitors: dict[str, Visitor | None] = {}
 
     def by_name(self, name: str) -> Visitor | None:
-        """The visitor of that name, as these lines have left him."""
+        """Return the visitor with a name as changed by these lines, or None."""
         if name not in self._visitors:
-            # Not of the unit, which would look through all that these lines have changed: new ones are here.
+            # UnitOfWork.first would search all changed visitors; those of this command are cached here.
             found = self._uow.state.first(Visitor, "name", (self._world, name))
             self._visitors[name] = found and self._uow.get(Visitor, found.id)
         return self._visitors[name]
@@ -123,13 +124,13 @@ class _VisitorCache:
         self._visitors[visitor.name] = self._uow.save(visitor)
 
     def ensure(self, name: str) -> None:
-        """Somebody is heard of, perhaps for the first time."""
+        """Create the visitor with this name if there is none."""
         if name and self.by_name(name) is None:
             id = self._uow.new_id(Visitor)
             self.save(Visitor(id, self._world, name, self._uow.now))
 
     def log_out_everyone(self, mark: PresenceMark) -> None:
-        """Everybody has gone home."""
+        """Log out all visitors and refresh the cached ones."""
         log_out_everyone(self._uow, self._world, mark)
         for name, visitor in self._visitors.items():
             if visitor is not None:
@@ -137,7 +138,7 @@ class _VisitorCache:
 
 
 class _Names:
-    """The names in a crowd: of all, or of those who are in the world."""
+    """The names of all visitors, or of those who are online; looked up lazily."""
 
     def __init__(self, visitors: _VisitorCache, online_only: bool) -> None:
         self._visitors, self._online_only = visitors, online_only
@@ -150,7 +151,7 @@ class _Names:
 def _ingest(
     uow: UnitOfWork, before: World, source: str, lines: Sequence[tuple[ParsedLine, bytes, int]]
 ) -> None:
-    """Store lines that are new, and let them change what is known."""
+    """Store new lines and update world, visitors and log source by them."""
     if not lines:
         return
     world, topic, visitors = before, topics.world(before.id), _VisitorCache(uow, before.id)
@@ -188,7 +189,7 @@ def _ingest(
 
 
 def _apply_mark(visitors: _VisitorCache, world: World, mark: PresenceMark) -> tuple[World, bool]:
-    """Let somebody, or everybody, come or go; tells whether a visit begins or ends by this very line."""
+    """Apply a login or logout; return the world and whether this line begins or ends a visit."""
     if not mark.username:
         visitors.log_out_everyone(mark)
         if world.last_emptied is None or mark > world.last_emptied:
@@ -200,7 +201,7 @@ def _apply_mark(visitors: _VisitorCache, world: World, mark: PresenceMark) -> tu
     visitors.save(after)
     if mark.is_arrival and world.empty_since is not None:
         world = replace(world, empty_since=None)
-    # Of a time before the newest visit only the history can tell; it puts the tags right.
+    # Marks before the newest visit: the store updates the visits and corrects the tags.
     late = visitor.latest_visit is not None and mark < visitor.latest_visit.login
     latest = after.latest_visit
     return world, late or (latest is not None and mark in (latest.login, latest.logout))

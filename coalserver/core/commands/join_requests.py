@@ -1,4 +1,4 @@
-"""Join request commands: ask the host of a lobby to be let in, and answer."""
+"""Join request commands: request to join a lobby, and answer as its host."""
 
 from coalserver.core import topics
 from coalserver.core.commands.lobbies import add_member
@@ -16,7 +16,11 @@ from coalserver.domain.play.lobby import Lobby, LobbyState
 def request_to_join(
     uow: UnitOfWork, *, lobby_id: int, player_id: int, password: str = "", data: bytes = b"null"
 ) -> JoinRequest:
-    """Ask to be let in. What would keep the player out anyway is refused now."""
+    """Create a request to join a lobby and emit JoinRequested.
+
+    Raises LOBBY_NOT_FOUND, PLAYER_NOT_FOUND, GAME_CLOSED, BANNED, ALREADY_IN_LOBBY, TOO_MANY_SEATS,
+    JOIN_REQUEST_PENDING and what Lobby.check_can_request raises.
+    """
     lobby = get_lobby(uow, lobby_id)
     newcomer = get_player(uow, player_id)
     check_can_play(uow, get_game(uow, lobby.game), newcomer)
@@ -32,7 +36,7 @@ def request_to_join(
 
 
 def withdraw_requests(uow: UnitOfWork, *, player_id: int, game: str = "") -> None:
-    """Reject what a player has asked, in one game or in all: there is nobody left to be let in."""
+    """Reject all pending requests of a player, in one game or in all; emit JoinRequestAnswered."""
     for request in uow.find(JoinRequest, "player", player_id):
         lobby = get_lobby(uow, request.lobby)
         if game in ("", lobby.game):
@@ -40,9 +44,11 @@ def withdraw_requests(uow: UnitOfWork, *, player_id: int, game: str = "") -> Non
 
 
 def answer_join_request(uow: UnitOfWork, *, code: str, by: int, approve: bool) -> JoinRequest:
-    """The host lets a player in, who then has a seat, or does not.
+    """Approve or reject a join request as the lobby's host; emit JoinRequestAnswered.
 
-    An approval that cannot seat the player is refused for that reason; the request stays pending.
+    An approved player becomes a member, which emits LobbyMemberJoined. Raises
+    JOIN_REQUEST_NOT_FOUND, JOIN_REQUEST_ANSWERED, LOBBY_CLOSED, LOBBY_STARTED, NOT_MEMBER, NOT_HOST
+    and, for an approval, what `lobbies.add_member` raises; the request then stays pending.
     """
     request = uow.first(JoinRequest, "code", code)
     if request is None:

@@ -1,4 +1,4 @@
-"""Exchange commands: what members of a room send one another, to be answered or only heard."""
+"""Message commands: actions, which their targets answer, and updates between members of a room."""
 
 import json
 
@@ -27,10 +27,11 @@ def send_action(
     player_ids: tuple[int, ...] = (),
     request: bytes = b"null",
 ) -> list[Action]:
-    """Ask members for something: an action of its own for each who is there.
+    """Create an action for each present target and emit ActionRequested to each of them.
 
-    Where the game has rules, an action of type `turn` is theirs: it plays the turn and is answered
-    at once, in the host's name, with the state as the sender may see it.
+    In a game with rules an action of type `turn` takes a turn. It is completed at once on behalf of
+    the host, with the state that the sender may see as its response; emits TurnTaken and ActionFinished.
+    Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, NO_TARGETS, TURN_REFUSED and what `take_turn` raises.
     """
     room = get_room(uow, room_id)
     room.check_open()
@@ -51,7 +52,11 @@ def send_action(
 def answer_action(
     uow: UnitOfWork, *, code: str, by: int, status: ActionStatus, response: bytes = b"null"
 ) -> Action:
-    """The target says how far it is. The sender hears of it when it is answered for good."""
+    """Set the status and response of an action as its target.
+
+    Emits ActionFinished when it is completed or failed. Raises ACTION_NOT_FOUND, also for other
+    players and finished actions.
+    """
     action = uow.first(Action, "code", code)
     if action is None:
         raise DomainError(ErrorCode.ACTION_NOT_FOUND)
@@ -74,7 +79,10 @@ def send_update(
     data: bytes = b"null",
     with_away: bool = False,
 ) -> list[Entry]:
-    """Send members a message: an entry of its own for each who is there, or away if they count."""
+    """Emit UpdateSent for each present target, with `with_away` also for away ones.
+
+    Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER or NO_TARGETS.
+    """
     room = get_room(uow, room_id)
     room.check_open()
     host = room.roster.host == sender

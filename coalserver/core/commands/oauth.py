@@ -1,7 +1,7 @@
-"""OAuth commands: clients, what accounts allow them, and the codes and tokens that come of it.
+"""OAuth commands: clients, consents, authorization codes and tokens.
 
-Who calls has proved to be the client. A code or a refresh token is looked at and used up in one command, so that
-of two that come with it at once one is refused.
+The caller has authenticated the client. One command checks and redeems a code or refresh token, so that of two
+simultaneous requests one raises INVALID_GRANT.
 """
 
 from dataclasses import replace
@@ -30,16 +30,16 @@ AGENT_PREFIX = "mc-coal-agent-"
 
 
 class IssuedTokens(NamedTuple):
-    """A pair of tokens, told this once."""
+    """A new pair of tokens, of which only digests are stored."""
 
     access: str
     refresh: str
-    #: Seconds for which the access token holds.
+    #: Seconds until the access token expires.
     expires_in: float
 
 
 class ClientCredentials(NamedTuple):
-    """A client with the secrets that its maker is told."""
+    """A client with its secrets."""
 
     client: OAuthClient
     secret: str
@@ -55,7 +55,7 @@ def register_client(
     home: str = "",
     logo: str = "",
 ) -> ClientCredentials:
-    """Make a client for anyone. It may ask for data, whatever it says it wants."""
+    """Create a client with the data scope. Raises what validate_redirect_uris raises."""
     secret, registration_token = uow.new_letters(SECRET_LENGTH), uow.new_letters(SECRET_LENGTH)
     client = OAuthClient(
         uow.new_id(OAuthClient),
@@ -73,7 +73,7 @@ def register_client(
 
 
 def create_agent_client(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
-    """Make the client through which the agent of a world speaks."""
+    """Create the client of a world's agent."""
     code = ""
     while not code or uow.first(OAuthClient, "code", code) is not None:
         code = f"{AGENT_PREFIX}{uow.rng.randrange(10**5):05}"
@@ -86,7 +86,7 @@ def create_agent_client(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
 
 
 def rotate_client_secret(uow: UnitOfWork, *, client: int) -> ClientCredentials:
-    """Give a client another secret; the old one stops at once, its tokens do not."""
+    """Replace a client's secret; its tokens stay valid. Raises INVALID_CLIENT."""
     entity = get_client(uow, client)
     secret = uow.new_letters(SECRET_LENGTH)
     encrypted = uow.context.cipher.encrypt(secret)
@@ -95,7 +95,7 @@ def rotate_client_secret(uow: UnitOfWork, *, client: int) -> ClientCredentials:
 
 
 def get_client_credentials(uow: UnitOfWork, *, client: int) -> ClientCredentials:
-    """A client as its maker is told of it; with another secret where the old one has ended."""
+    """Return a client with its secrets; an expired secret is replaced. Raises INVALID_CLIENT."""
     entity = get_client(uow, client)
     if entity.is_secret_expired(uow.now):
         return rotate_client_secret(uow, client=client)
@@ -114,7 +114,10 @@ def update_client_metadata(
     home: str,
     logo: str,
 ) -> ClientCredentials:
-    """What a client is from now on. Its scope can only become less."""
+    """Replace a client's metadata. Its scope can only be reduced.
+
+    Raises INVALID_CLIENT and what OAuthClient.with_scope and validate_redirect_uris raise.
+    """
     entity = get_client(uow, client)
     if scope is not None:
         entity = entity.with_scope(scope)
@@ -124,7 +127,7 @@ def update_client_metadata(
 
 
 def delete_client(uow: UnitOfWork, *, client: int) -> None:
-    """A client is no more, nor is anything that was given to it."""
+    """Delete a client with its grants, codes and tokens. Raises INVALID_CLIENT."""
     entity = get_client(uow, client)
     for grant in uow.find(Grant, "client", client):
         uow.delete(grant)
@@ -145,7 +148,11 @@ def grant_consent(
     challenge: str = "",
     method: str = "",
 ) -> str:
-    """An account lets a client act for it, now or since before; gives the code to send it."""
+    """Grant a client a scope of an account and return an authorization code.
+
+    Raises INVALID_CLIENT, also for an unregistered redirect URI, ACCOUNT_NOT_FOUND,
+    ACCOUNT_INACTIVE or INVALID_SCOPE.
+    """
     entity, owner = get_client(uow, client), get_account(uow, account_id)
     if not owner.active:
         raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
@@ -174,7 +181,7 @@ def grant_consent(
 
 
 def revoke_consent(uow: UnitOfWork, *, client: int, account_id: int) -> None:
-    """A client may not act for an account, and may no longer where it did."""
+    """Revoke the grant of an account to a client with its codes and tokens."""
     for grant in uow.find(Grant, "pair", (account_id, client)):
         uow.delete(grant)
     for code in uow.find(AuthorizationCode, "client", client):
@@ -185,7 +192,10 @@ def revoke_consent(uow: UnitOfWork, *, client: int, account_id: int) -> None:
 
 
 def redeem_code(uow: UnitOfWork, *, client: int, code: str, redirect_uri: str) -> IssuedTokens:
-    """Buy tokens with a code, once."""
+    """Redeem an authorization code once for tokens.
+
+    Raises INVALID_CLIENT, INVALID_GRANT and what AuthorizationCode.check_redeemable raises.
+    """
     get_client(uow, client)
     authorization_code = uow.first(AuthorizationCode, "digest", secret_digest(code))
     if authorization_code is None:
@@ -198,13 +208,16 @@ def redeem_code(uow: UnitOfWork, *, client: int, code: str, redirect_uri: str) -
 
 
 def issue_agent_tokens(uow: UnitOfWork, *, client: int) -> IssuedTokens:
-    """Tokens for an agent that has shown its secret; as often as it does."""
+    """Issue tokens for an agent that has authenticated with its secret. Raises INVALID_CLIENT."""
     entity = get_client(uow, client)
     return _issue_tokens(uow, client, 0, entity.scope, uow.limits.agent_token)
 
 
 def refresh_tokens(uow: UnitOfWork, *, client: int, token: str, scope: str = "") -> IssuedTokens:
-    """Buy another pair with a refresh token, once; the access token of the old pair stops at once."""
+    """Redeem a refresh token once for a new pair of tokens; the previous pair is deleted.
+
+    Raises INVALID_CLIENT, INVALID_GRANT, INVALID_SCOPE and what TokenPair.check_refreshable raises.
+    """
     entity = get_client(uow, client)
     old = uow.first(TokenPair, "refresh", secret_digest(token))
     if old is None:
@@ -220,9 +233,12 @@ def refresh_tokens(uow: UnitOfWork, *, client: int, token: str, scope: str = "")
 def create_personal_token(
     uow: UnitOfWork, *, account_id: int, lifetime: float | None, title: str = ""
 ) -> str:
-    """A token that an account makes for a program of its own; for ever where `lasts` is None."""
+    """Create a personal access token and return its secret. It never expires if `lifetime` is None.
+
+    Raises ACCOUNT_NOT_FOUND or TOO_MANY_TOKENS.
+    """
     get_account(uow, account_id)
-    if sum(not one.client for one in uow.find(TokenPair, "account", account_id)) >= MAX_TOKENS:
+    if sum(not pair.client for pair in uow.find(TokenPair, "account", account_id)) >= MAX_TOKENS:
         raise DomainError(ErrorCode.TOO_MANY_TOKENS, maximum=MAX_TOKENS)
     secret = uow.new_letters(SECRET_LENGTH)
     until = None if lifetime is None else uow.now + lifetime
@@ -242,14 +258,14 @@ def create_personal_token(
 
 
 def revoke_tokens(uow: UnitOfWork, *, token_pair_id: int, account_id: int) -> None:
-    """One of an account's tokens is good no more."""
+    """Delete one of an account's pairs of tokens; without effect for those of others."""
     token_pair = uow.get(TokenPair, token_pair_id)
     if token_pair is not None and token_pair.account == account_id:
         uow.delete(token_pair)
 
 
 def _registration(uow: UnitOfWork, client: OAuthClient) -> str:
-    """What lets the maker of a client change it; agents have none."""
+    """Return the registration token of a client; empty for agents."""
     return (
         uow.context.cipher.decrypt(client.registration_token) if client.registration_token else ""
     )
@@ -276,7 +292,7 @@ def _issue_tokens(
 
 
 def _unused_code(uow: UnitOfWork, preferred: str) -> str:
-    """A client id nobody has: the one that is wanted, or it with three letters more, or any."""
+    """Return an unused client id: the preferred one, if necessary with three more letters, or a random one."""
     preferred = slugify_client_id(preferred)
     code = preferred or uow.new_letters(10)
     while uow.first(OAuthClient, "code", code) is not None:

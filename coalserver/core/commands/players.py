@@ -1,4 +1,4 @@
-"""Player commands: those who belong to one game and prove themselves with a key of their own."""
+"""Player commands: register players of one game, private keys, logins, data of players and games."""
 
 from dataclasses import replace
 
@@ -20,7 +20,10 @@ PRIVATE_KEY_BYTES = 18
 def register_player(
     uow: UnitOfWork, *, game: str, name: str, data: bytes = b"{}"
 ) -> tuple[Player, str]:
-    """Make a player of one game; gives it and its private key, this once."""
+    """Create a player of one game; return it and its private key, of which only the digest is stored.
+
+    Raises GAME_NOT_FOUND.
+    """
     get_game(uow, game)
     secret = uow.new_code(PRIVATE_KEY_BYTES)
     id = uow.new_id(Player)
@@ -31,7 +34,10 @@ def register_player(
 
 
 def rotate_private_key(uow: UnitOfWork, *, player_id: int) -> str:
-    """Give a player of one game a new private key; the old one stops at once."""
+    """Replace the private key of a player of one game, return it, and emit TokenRevoked.
+
+    Raises PLAYER_NOT_FOUND, and INVALID_TOKEN for a player without a private key.
+    """
     player = get_player(uow, player_id)
     if not player.secret_digest:
         raise DomainError(ErrorCode.INVALID_TOKEN)
@@ -42,17 +48,21 @@ def rotate_private_key(uow: UnitOfWork, *, player_id: int) -> str:
 
 
 def rename_player(uow: UnitOfWork, *, player_id: int, name: str) -> Player:
-    """Call a player something else from now on."""
+    """Change a player's name. Raises PLAYER_NOT_FOUND."""
     return uow.save(get_player(uow, player_id).rename(name, uow.now))
 
 
 def record_login(uow: UnitOfWork, *, player_id: int) -> Player:
-    """A player has come."""
+    """Record the time of a player's login. Raises PLAYER_NOT_FOUND."""
     return uow.save(replace(get_player(uow, player_id), last_login=uow.now))
 
 
 def record_logout(uow: UnitOfWork, *, player_id: int) -> Player:
-    """A player has gone: away at once for the others; his seats wait as for anyone silent."""
+    """Record a player's logout, mark them away at once, and emit PlayerLoggedOut.
+
+    Their seats are freed like those of other away players. Emits also what `presence.mark_away`
+    emits. Raises PLAYER_NOT_FOUND.
+    """
     player = uow.save(replace(get_player(uow, player_id), last_logout=uow.now))
     mark_away(uow, player_id=player_id)
     uow.emit(PlayerLoggedOut(player_id), topics.player(player_id))
@@ -62,10 +72,16 @@ def record_logout(uow: UnitOfWork, *, player_id: int) -> Player:
 def save_player_data(
     uow: UnitOfWork, *, player_id: int, data: bytes, expected: int | None = None
 ) -> Player:
-    """Replace what is kept for a player; `expected` is the version the caller last saw."""
+    """Replace a player's data (a JSON object); `expected` is the version that the caller last read.
+
+    Raises PLAYER_NOT_FOUND or VERSION_CONFLICT.
+    """
     return uow.save(get_player(uow, player_id).update_data(data, expected, uow.now))
 
 
 def save_game_data(uow: UnitOfWork, *, game: str, data: bytes, expected: int | None = None) -> Game:
-    """Replace the shared data of a game; `expected` is the version the caller last saw."""
+    """Replace a game's shared data (a JSON object); `expected` is the version that the caller last read.
+
+    Raises GAME_NOT_FOUND or VERSION_CONFLICT.
+    """
     return uow.save(get_game(uow, game).update_data(data, expected, uow.now))

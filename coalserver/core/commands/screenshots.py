@@ -1,4 +1,4 @@
-"""Screenshot commands: pictures arrive as files that somebody has looked through; here they become known."""
+"""Screenshot commands: records of image files, which the caller has validated and stored."""
 
 from dataclasses import replace
 
@@ -22,7 +22,10 @@ def add_screenshot(
     size: int,
     blurred: bool = False,
 ) -> Screenshot:
-    """A picture is in its place as a file called by `code`; it belongs to a world from now on."""
+    """Create the record of an image file named by `code` and emit ScreenshotAdded.
+
+    Raises WORLD_NOT_FOUND.
+    """
     world = get_world(uow, world_id)
     screenshot = Screenshot(
         uow.new_id(Screenshot),
@@ -43,7 +46,10 @@ def add_screenshot(
 
 
 def finish_screenshot(uow: UnitOfWork, *, screenshot: Screenshot) -> Screenshot:
-    """Its small and its blurred version are there, too."""
+    """Record that the small and blurred versions exist and emit ScreenshotAdded again.
+
+    Raises TARGET_NOT_FOUND for a deleted screenshot.
+    """
     _check_not_deleted(uow, screenshot)
     finished = replace(screenshot, blurred=True, updated=uow.now)
     _emit_added(uow, finished)
@@ -51,14 +57,17 @@ def finish_screenshot(uow: UnitOfWork, *, screenshot: Screenshot) -> Screenshot:
 
 
 def delete_screenshot(uow: UnitOfWork, *, screenshot: Screenshot) -> None:
-    """A screenshot is shown no more; whoever called this then removes its files. Of two who do, one is told."""
+    """Delete the record of a screenshot and emit ScreenshotDeleted; the caller deletes its files.
+
+    Raises TARGET_NOT_FOUND for the second of two simultaneous requests.
+    """
     _check_not_deleted(uow, screenshot)
     uow.delete_screenshot(screenshot.id)
     uow.emit(ScreenshotDeleted(screenshot.world, screenshot.id), topics.world(screenshot.world))
 
 
 def _check_not_deleted(uow: UnitOfWork, screenshot: Screenshot) -> None:
-    """Refuse what somebody has taken down since the history was asked for it."""
+    """Raise TARGET_NOT_FOUND where a screenshot was deleted after it was read from the history."""
     if screenshot.id in uow.state.deleted_screenshots:
         raise DomainError(ErrorCode.TARGET_NOT_FOUND)
 

@@ -1,4 +1,4 @@
-"""Truth commands: the source of truth changes a room's state, members send commands to one another."""
+"""Synced state commands: a room's source of truth changes its state, members send commands and binary data."""
 
 from dataclasses import replace
 from itertools import islice
@@ -14,7 +14,7 @@ from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
 from coalserver.domain.text import constant_time_equals, secret_digest
 
-#: Whole states may be large: few at once.
+#: Snapshots made by one command: states may be large.
 CHUNK_SIZE = 20
 
 
@@ -27,10 +27,11 @@ def update_synced_state(
     state: bytes | None = None,
     patch: bytes | None = None,
 ) -> tuple[Entry, int]:
-    """Replace the state (any JSON) or patch it (an object); gives the entry and the version.
+    """Replace a room's synced state (any JSON) or patch it (an object); return the entry and the version.
 
-    A patch is said and, until the next snapshot, only said. A whole state is only kept: whoever hears that
-    there is one is told what it is by then.
+    Emits SyncedStateChanged. A patch is part of the event and stored only there until the next snapshot. A
+    whole state is stored with the entity; subscribers are sent the state as it is when they receive the event.
+    Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, NOT_HOST for a wrong secret, or INVALID_REQUEST.
     """
     room = _get_room_of_member(uow, room_id, by)
     if not room.authority or not constant_time_equals(secret_digest(secret), room.authority):
@@ -61,7 +62,10 @@ def send_command(
     data: bytes = b"null",
     to: int | None = None,
 ) -> Entry:
-    """Send a command to another member, or to all others."""
+    """Emit CommandSent to a member or, with `to` None, to all others.
+
+    Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER or TARGET_NOT_MEMBER.
+    """
     room = _get_room_of_member(uow, room_id, sender)
     if to is not None and to not in room.roster:
         raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
@@ -71,27 +75,30 @@ def send_command(
 
 
 def send_binary(uow: UnitOfWork, *, room_id: int, sender: int, data: str) -> Entry:
-    """Send all other members what is no JSON; here it is base64."""
+    """Emit BinarySent with base64 data to all other members.
+
+    Raises ROOM_NOT_FOUND, ROOM_ENDED or NOT_MEMBER.
+    """
     room = _get_room_of_member(uow, room_id, sender)
     touch_room(uow, room)
     return uow.emit(BinarySent(room.game, room.id, sender, data), topics.commands(room.id))
 
 
 def snapshot_synced_states(uow: UnitOfWork, *, before: float) -> int:
-    """Make snapshots of states that lean on entries which are about to be forgotten; gives how many."""
+    """Make snapshots of states whose patches are in entries about to be deleted; return their number."""
     old = (
         synced_state
         for synced_state in uow.state.all(SyncedState)
         if synced_state.patches and synced_state.snapshot_at < before
     )
     chunk = list(islice(old, CHUNK_SIZE))
-    for truth in chunk:
-        uow.save(truth.compact(uow.now))
+    for synced_state in chunk:
+        uow.save(synced_state.compact(uow.now))
     return len(chunk)
 
 
 def _get_room_of_member(uow: UnitOfWork, room_id: int, player_id: int) -> Room:
-    """A running room in which the player sits."""
+    """Return a running room of which the player is a member."""
     room = get_room(uow, room_id)
     room.check_open()
     room.roster.get_seat(player_id)

@@ -1,4 +1,4 @@
-"""World commands: make one and change it, hear from its agent, speak to its console."""
+"""World commands: create and update worlds, start and stop them, their agents and consoles."""
 
 import re
 from collections.abc import Mapping
@@ -31,18 +31,21 @@ from coalserver.domain.text import one_line
 
 SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_SHORT_NAME_LENGTH = 50
-#: Console lines that wait for one world. An agent that is away for long must not be sent a day's talk.
+#: Commands queued for one world. An agent that returns after hours must not receive all of them.
 MAX_QUEUED_COMMANDS = 1000
-#: In the game a name stands in such brackets.
+#: The game shows names in angle brackets.
 _BRACKETS = str.maketrans("<>", "‹›")
-#: Joiners and marks of direction: a name that has them may look like another's.
+#: Joiners and direction marks, with which a name can look like another one.
 _INVISIBLE = dict.fromkeys([*range(0x200C, 0x2010), *range(0xFE00, 0xFE10)])
 
 
 def create_world(
     uow: UnitOfWork, *, name: str, hosted: bool = False, short_name: str = ""
 ) -> World:
-    """Make a world; nothing is known of it yet."""
+    """Create a world and emit WorldAdded.
+
+    Raises INVALID_REQUEST, SHORT_NAME_RESERVED or SHORT_NAME_TAKEN.
+    """
     world = World(uow.new_id(World), _validate_name(name), hosted, created=uow.now, updated=uow.now)
     world = uow.save(replace(world, short_name=_validate_short_name(uow, world, short_name)))
     uow.emit(WorldAdded(world.id, world.name), topics.world(world.id), topics.worlds())
@@ -57,7 +60,10 @@ def update_world(
     short_name: str | None = None,
     public: bool | None = None,
 ) -> World:
-    """Change what is given; an empty short name frees the one it has."""
+    """Change the given fields of a world; an empty short name removes it. Emits WorldChanged.
+
+    Raises WORLD_NOT_FOUND, INVALID_REQUEST, SHORT_NAME_RESERVED or SHORT_NAME_TAKEN.
+    """
     world = get_world(uow, world_id)
     after = world
     if name is not None:
@@ -72,12 +78,16 @@ def update_world(
 def set_properties(
     uow: UnitOfWork, *, world_id: int, changes: Mapping[str, PropertyValue]
 ) -> World:
-    """Say anew how a hosted world is to be run, as far as it is given; the rest stays."""
+    """Change the given server properties of a hosted world.
+
+    Raises WORLD_NOT_FOUND, also for a world that is not hosted, and INVALID_REQUEST, also for a
+    port of another world.
+    """
     world = _get_hosted_world(uow, world_id)
     port = changes.get(PORT)
-    others = (one for one in uow.find(World, "active", "") if one.id != world.id)
+    others = (other for other in uow.find(World, "active", "") if other.id != world.id)
     if port is not None and any(
-        effective_properties(one.properties)[PORT] == port for one in others
+        effective_properties(other.properties)[PORT] == port for other in others
     ):
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={PORT: "taken"})
     return save_world(
@@ -86,7 +96,10 @@ def set_properties(
 
 
 def archive_world(uow: UnitOfWork, *, world_id: int) -> World:
-    """A world is no more one of ours. Its history stays, its short name is free."""
+    """Archive a world: its history stays, its short name is free. Emits WorldChanged.
+
+    Raises WORLD_NOT_FOUND.
+    """
     world = get_world(uow, world_id)
     for command in uow.find(ConsoleCommand, "world", world.id):
         uow.delete(command)
@@ -95,7 +108,10 @@ def archive_world(uow: UnitOfWork, *, world_id: int) -> World:
 
 
 def start_world(uow: UnitOfWork, *, world_id: int) -> bool:
-    """Ask for a hosted world to run. False where it does already, or is on its way."""
+    """Queue the start of a hosted world and emit WorldChanged; return False if it runs or starts.
+
+    Raises WORLD_NOT_FOUND.
+    """
     world = _get_hosted_world(uow, world_id)
     if world.status is WorldStatus.RUNNING or world.status in STARTING:
         return False
@@ -104,7 +120,10 @@ def start_world(uow: UnitOfWork, *, world_id: int) -> bool:
 
 
 def stop_world(uow: UnitOfWork, *, world_id: int) -> bool:
-    """Ask for a hosted world to be stopped and put away. False where it is, or is on its way."""
+    """Queue the stop of a hosted world and emit WorldChanged; return False if it is stopped or stops.
+
+    Raises WORLD_NOT_FOUND.
+    """
     world = _get_hosted_world(uow, world_id)
     if world.status is WorldStatus.STOPPED or world.status in STOPPING:
         return False
@@ -142,13 +161,19 @@ def record_ping(
 def update_world_status(
     uow: UnitOfWork, *, world_id: int, status: WorldStatus, percent: int | None = None
 ) -> World:
-    """What hosts a world has come so far with starting or stopping it."""
+    """Record the progress of starting or stopping a world and emit WorldChanged.
+
+    Raises WORLD_NOT_FOUND.
+    """
     world = get_world(uow, world_id)
     return save_world(uow, world, world.with_pending_status(status, uow.now, percent))
 
 
 def mark_world_saved(uow: UnitOfWork, *, world_id: int) -> World:
-    """What hosts a world has stopped and saved it; nobody is in it any more."""
+    """Record that a world was stopped and saved, which ends all visits. Emits WorldChanged.
+
+    Raises WORLD_NOT_FOUND.
+    """
     world = get_world(uow, world_id)
     mark = PresenceMark(uow.now, uow.state.counters.get(LogLine, 1), MarkKind.SAVED, uow.now)
     log_out_everyone(uow, world.id, mark)
@@ -159,7 +184,7 @@ def mark_world_saved(uow: UnitOfWork, *, world_id: int) -> World:
 def queue_console_command(
     uow: UnitOfWork, *, world_id: int, text: str, username: str = ""
 ) -> ConsoleCommand | None:
-    """Queue a line for a world's console; None where there is nothing in it."""
+    """Queue a command for a world's console; return None for a blank one. Raises WORLD_NOT_FOUND."""
     world = get_world(uow, world_id)
     command = ConsoleCommand(uow.new_id(ConsoleCommand), world.id, text, uow.now, username)
     if not command.text:
@@ -173,9 +198,10 @@ def queue_console_command(
 def send_chat(
     uow: UnitOfWork, *, world_id: int, account_id: int, text: str, username: str | None = None
 ) -> ConsoleCommand | None:
-    """Say something in a world, under the account's name there or under one of its names.
+    """Queue a chat message in a world under the account's name there; return None for a blank one.
 
-    `username` must be a visitor's and claimed by the account.
+    `username` selects another of the account's usernames. Raises WORLD_NOT_FOUND,
+    VISITOR_NOT_FOUND, and PERMISSION_DENIED for a username that the account has not claimed.
     """
     world = get_world(uow, world_id)
     speaker = uow.get(Account, account_id)
@@ -186,7 +212,7 @@ def send_chat(
         if speaker is None or username not in speaker.usernames:
             raise DomainError(ErrorCode.PERMISSION_DENIED)
         name = username
-    # Blank once it is one line, not before.
+    # Checked as one line: the message may consist of line breaks.
     blank = not ConsoleCommand(0, world.id, text, uow.now).text
     if blank:
         return None
@@ -196,9 +222,9 @@ def send_chat(
 
 
 def display_name_in_world(uow: UnitOfWork, world_id: int, account: Account) -> str:
-    """What an account is called there: a claimed name that has played, its nickname, or its address.
+    """Return an account's name in a world: a username that has visited, its nickname, or its address.
 
-    None ends before it is over: what followed would be read as said by somebody else.
+    The name has no angle brackets: text after a closing one would look like the message of another player.
     """
     for username in account.usernames:
         if uow.first(Visitor, "name", (world_id, username)):
@@ -211,14 +237,14 @@ def display_name_in_world(uow: UnitOfWork, world_id: int, account: Account) -> s
 
 
 def log_out_everyone(uow: UnitOfWork, world_id: int, mark: PresenceMark) -> None:
-    """Everybody who was in a world when a mark was made has gone home."""
+    """Log out all visitors who were in a world at the time of a mark."""
     for visitor in uow.find(Visitor, "world", world_id):
         if visitor.is_affected_by(mark):
             uow.save(visitor.with_mark(mark))
 
 
 def save_world(uow: UnitOfWork, before: World, after: World) -> World:
-    """Put a world that has changed, and say so where others see it."""
+    """Save a world that has changed; emit WorldChanged where public fields have."""
     if after == before:
         return after
     after = uow.save(replace(after, updated=uow.now))
@@ -243,7 +269,10 @@ def _validate_name(name: str) -> str:
 
 
 def _validate_short_name(uow: UnitOfWork, world: World, name: str) -> str:
-    """A short name as it is kept; none that another world has, or that leads elsewhere."""
+    """Return a valid short name.
+
+    Raises INVALID_REQUEST, SHORT_NAME_RESERVED or SHORT_NAME_TAKEN.
+    """
     if not name:
         return ""
     if len(name) > MAX_SHORT_NAME_LENGTH or not SHORT_NAME.fullmatch(name):
