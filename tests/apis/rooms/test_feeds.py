@@ -166,7 +166,7 @@ async def test_rendering_failure_closes_only_its_subscribers(
         assert await listener.wait_ended() in (500, "closed", 1011)
         await bob.send_chat(other, "hello")
         assert (await another.next())["text"] == "hello"
-    assert "A listener has failed" in caplog.text
+    assert "A waiter failed" in caplog.text
 
 
 async def test_shutdown_closes_feeds(test_app: TestApp, transport: str) -> None:
