@@ -77,7 +77,7 @@ async def kept(server: Server, name: str) -> list[dict[str, Any]]:
 async def shown(page: Page) -> list[tuple[str, str]]:
     """Who has said what, as the page has it, from top to bottom."""
     said = await page.locator("[data-testid=row][data-kind=chat]").evaluate_all(
-        "rows => rows.map(row => ['who', 'text'].map(part => row.querySelector(`.row-${part}`).textContent))"
+        "rows => rows.map(row => ['player', 'text'].map(part => row.querySelector(`.row-${part}`).textContent))"
     )
     return [(who, text) for who, text in said]
 

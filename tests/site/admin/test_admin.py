@@ -8,6 +8,8 @@ import pytest
 
 from coalserver.core.commands.accounts import create_account, update_account
 from coalserver.core.queries.accounts import all_accounts, has_admin
+from coalserver.core.state import INDEXES
+from coalserver.domain.accounts.account import LoginSession
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import ErrorCode
 from coalserver.site.admin import overview
@@ -32,7 +34,7 @@ ADMIN_POSTS = [path for path in POSTS if path.startswith("/admin")]
 
 def everything(test_app: TestApp) -> str:
     """All that is kept, but for who is signed in."""
-    kinds = [kind for kind in test_app.core.state._values if kind.__name__ != "LoginSession"]
+    kinds = [kind for kind in INDEXES if kind is not LoginSession]
     return repr([list(test_app.core.state.all(kind)) for kind in kinds])
 
 
