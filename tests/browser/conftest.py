@@ -1,4 +1,4 @@
-"""A real browser before a real server, which a test may kill and start again."""
+"""Fixtures for tests with a browser and a server that a test may kill and restart."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.crowd import CHATS, Enter, MinecraftWorld, signs_in
-from tests.browser.guests import Guest, Introduce
+from tests.browser.guests import Guest, LogInGuest
 from tests.browser.servers import Server, Servers, servers_in
-from tests.browser.visitors import DESKTOP, Visit, Visitor, remembering
+from tests.browser.visitors import DESKTOP, Visit, Visitor, store_player_script
 from tests.browser.windows import Windows
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-#: It needs no graphics card and talks to nobody but the page's own server.
+#: No graphics card, and no requests except to the server under test.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -28,17 +28,17 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # One process for the pages of a visitor is enough, and takes half the time.
+    # One renderer process for each visitor halves the time.
     "--renderer-process-limit=1",
 )
-#: Milliseconds in which what is expected has come about, on a machine that is busy.
-TIMEOUT_SECONDS = 15_000
+#: For an expectation, on a busy machine.
+TIMEOUT_MS = 15_000
 
-expect.set_options(timeout=TIMEOUT_SECONDS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One loop for all of these, since they share a browser and a browser has one loop."""
+    """Run these tests in one event loop, because a browser belongs to one loop."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents and pytest_asyncio.is_async_test(item):
@@ -47,11 +47,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Chromium is. Without it these tests are skipped, or fail if REQUIRE_BROWSER is 1."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found:
-        return found
-    reason = "There is no Chromium here: install it, or set CHROMIUM to where it is."
+    """Return the path of Chromium. Without it, skip, or fail if REQUIRE_BROWSER is 1."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path:
+        return path
+    reason = "Chromium not found: install it, or set CHROMIUM to its path."
     if os.environ.get("REQUIRE_BROWSER") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -67,7 +67,7 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="package")
 def windows(browser: Browser) -> Windows:
-    return Windows(browser, TIMEOUT_SECONDS)
+    return Windows(browser, TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -78,46 +78,46 @@ def servers(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Server]:
-    """A server of the test's own, with the flags it is parametrized with. It dies with the test."""
+    """Yield a server for one test, started with the flags of its parametrization."""
     with closing(servers.next(getattr(request, "param", ()))) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def guest(server: Server) -> AsyncIterator[Introduce]:
-    """Lets in somebody who plays without a browser."""
+async def guest(server: Server) -> AsyncIterator[LogInGuest]:
+    """Yield a function that logs in a player without a browser."""
     async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
 
-        async def introduce(name: str) -> Guest:
-            return await Guest.named(client, name)
+        async def log_in(name: str) -> Guest:
+            return await Guest.log_in(client, name)
 
-        yield introduce
+        yield log_in
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(windows: Windows, server: Server, guest: Introduce) -> AsyncIterator[Visit]:
-    """Opens the page for one more person. In the end no page has complained of anything unforeseen.
+async def visit(windows: Windows, server: Server, guest: LogInGuest) -> AsyncIterator[Visit]:
+    """Yield a function that opens a page for a new visitor.
 
-    Who comes with a name has been here before.
+    A visitor with a name is already logged in as a player. Fails if a page logged an unexpected error.
     """
     visitors: list[Visitor] = []
 
-    async def visit(path: str = "/", *, name: str = "", **how: Any) -> Visitor:
-        page = await (await windows.next({**DESKTOP, **how})).new_page()
+    async def visit(path: str = "/", *, name: str = "", **options: Any) -> Visitor:
+        page = await (await windows.next({**DESKTOP, **options})).new_page()
         visitors.append(Visitor(page, server.url))
         if name:
-            await page.add_init_script(remembering((await guest(name)).player))
+            await page.add_init_script(store_player_script((await guest(name)).player))
         await page.goto(server.url + path)
         return visitors[-1]
 
     yield visit
     await windows.close_pages()
-    assert [said for visitor in visitors for said in visitor.complaints] == []
+    assert [error for visitor in visitors for error in visitor.console_errors] == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def fake_agent(server: Server) -> AsyncIterator[MinecraftWorld]:
-    """A Minecraft world that runs."""
+    """Yield a running Minecraft world."""
     async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
         fake_agent = MinecraftWorld(client, server)
         await fake_agent.begin()
@@ -126,10 +126,10 @@ async def fake_agent(server: Server) -> AsyncIterator[MinecraftWorld]:
 
 @pytest.fixture
 def member(visit: Visit, fake_agent: MinecraftWorld) -> Enter:
-    """Opens a page of that world for Ann, who signs in."""
+    """Return a function that opens a page of that world and signs in Ann."""
 
-    async def member(path: str = CHATS, **how: Any) -> Visitor:
-        visitor = await visit(path, **how)
+    async def member(path: str = CHATS, **options: Any) -> Visitor:
+        visitor = await visit(path, **options)
         await signs_in(visitor, path)
         return visitor
 

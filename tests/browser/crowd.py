@@ -29,11 +29,11 @@ class MinecraftWorld:
 
     async def begin(self) -> None:
         """Everything is made, and the world runs."""
-        self._server.told(
+        self._server.run_command(
             "account", "add", EMAIL, "--password", PASSWORD, "--nickname", "Ann", "--active"
         )
-        self._server.told("world", "add", "The Mill", "--short-name", "mill")
-        agent = self._server.answered("world", "agent", "mill")
+        self._server.run_command("world", "add", "The Mill", "--short-name", "mill")
+        agent = self._server.run_json_command("world", "agent", "mill")
         secret = agent["client_secret"]
         form = {
             "grant_type": "authorization_code", "client_id": agent["client_id"], "client_secret": secret,

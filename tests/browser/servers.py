@@ -1,4 +1,4 @@
-"""A server that dies as often as a test likes, and is found at the same address again."""
+"""Servers that a test can kill and restart at the same address."""
 
 import io
 import json
@@ -15,8 +15,8 @@ from typing import Any
 from coalserver.cli import main
 from tests.processes import ServerProcess, run_server
 
-#: Below those that systems give to connections: one of these could take ours while we are dead.
-#: Each is used once, since what a browser keeps it keeps for an address.
+#: Below the ephemeral ports, one of which could be taken while the server is down.
+#: Each is used once, because a browser stores data by address.
 PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
 
 
@@ -26,7 +26,7 @@ class Server:
     def __init__(self, data: Path, flags: Sequence[str] = ()) -> None:
         self._data, self._flags = data, flags
         self._port = free_port()
-        self._lives = ExitStack()
+        self._processes = ExitStack()
         self._running = self._run()
 
     @property
@@ -34,57 +34,57 @@ class Server:
         return self._running.url
 
     def kill(self) -> None:
-        """As a power cut would: it has no time for anything."""
+        """Kill the process without a clean shutdown, as a power cut does."""
         self._running.stop(signal.SIGKILL)
 
-    def start_again(self) -> None:
+    def restart(self) -> None:
         self._running = self._run()
 
-    def forgets(self) -> None:
-        """All it has kept; only while it is dead."""
+    def delete_data(self) -> None:
+        """Delete the data directory. The server must not be running."""
         shutil.rmtree(self._data)
 
-    def backs_up(self, name: str) -> None:
-        """Make a backup of this name where its pages look for them."""
+    def create_backup(self, name: str) -> None:
+        """Create a backup with this name in the folder that the admin pages list."""
         folder = self._data / "backups"
         folder.mkdir(exist_ok=True)
-        self.told("backup", str(folder / name))
+        self.run_command("backup", str(folder / name))
 
     def close(self) -> None:
-        self._lives.close()
+        self._processes.close()
 
-    def told(self, *order: str) -> None:
-        """An order from the command line."""
+    def run_command(self, *arguments: str) -> None:
+        """Run a command of the command line."""
         with redirect_stdout(io.StringIO()):
-            assert main.main([*order, "--data", str(self._data)]) == 0
+            assert main.main([*arguments, "--data", str(self._data)]) == 0
 
-    def answered(self, *order: str) -> Any:
-        """What an order answers, as scripts read it."""
-        said = io.StringIO()
-        with redirect_stdout(said):
-            assert main.main(["--json", *order, "--data", str(self._data)]) == 0
-        return json.loads(said.getvalue())
+    def run_json_command(self, *arguments: str) -> Any:
+        """Run a command with --json and return its output."""
+        output = io.StringIO()
+        with redirect_stdout(output):
+            assert main.main(["--json", *arguments, "--data", str(self._data)]) == 0
+        return json.loads(output.getvalue())
 
     def _run(self) -> ServerProcess:
         flags = ("--port", str(self._port), "--log-level", "warning", *self._flags)
-        return self._lives.enter_context(run_server(self._data, *flags))
+        return self._processes.enter_context(run_server(self._data, *flags))
 
 
 class Servers:
-    """Gives each test a server that was started while the one before still ran."""
+    """Servers for tests. The next one starts while the current test runs."""
 
-    def __init__(self, directory: Callable[[], Path], starting: ThreadPoolExecutor) -> None:
-        self._directory, self._starting = directory, starting
-        self._ahead = starting.submit(self._start)
+    def __init__(self, directory: Callable[[], Path], executor: ThreadPoolExecutor) -> None:
+        self._directory, self._executor = directory, executor
+        self._prepared = executor.submit(self._start)
 
     def next(self, flags: Sequence[str] = ()) -> Server:
         if flags:
             return self._start(flags)
-        started, self._ahead = self._ahead, self._starting.submit(self._start)
+        started, self._prepared = self._prepared, self._executor.submit(self._start)
         return started.result()
 
     def close(self) -> None:
-        self._ahead.result().close()
+        self._prepared.result().close()
 
     def _start(self, flags: Sequence[str] = ()) -> Server:
         return Server(self._directory(), flags)
@@ -92,18 +92,18 @@ class Servers:
 
 @contextmanager
 def servers_in(directory: Callable[[], Path]) -> Iterator[Servers]:
-    """Servers that each keep their data in a directory of their own."""
-    with ThreadPoolExecutor(1) as starting, closing(Servers(directory, starting)) as servers:
+    """Yield servers with one data directory each."""
+    with ThreadPoolExecutor(1) as executor, closing(Servers(directory, executor)) as servers:
         yield servers
 
 
 def free_port() -> int:
     for port in PORTS:
-        with socket.socket() as trying:
-            # As the server itself will bind it.
-            trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as candidate:
+            # The server binds with this option, too.
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                trying.bind(("127.0.0.1", port))
+                candidate.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port

@@ -2,7 +2,7 @@
 
 from playwright.async_api import expect
 
-from tests.browser.visitors import PHONE, Visitor, refused
+from tests.browser.visitors import PHONE, Visitor, http_error
 
 #: As long as names may be, and impossible to break at a space.
 NAME = "W" * 40
@@ -18,78 +18,78 @@ async def fits(visitor: Visitor) -> None:
 
 async def test_nothing_scrolls_sideways_on_a_phone(visit, guest):
     ann, host = await visit(**PHONE), await guest(NAME)
-    room = await host.opens(ROOM, password="x")
-    await expect(ann.room(ROOM)).to_be_visible()
+    room = await host.create_room(ROOM, password="x")
+    await expect(ann.room_row(ROOM)).to_be_visible()
     await fits(ann)
-    await ann.goes_to(room)
+    await ann.open_path(room)
     await expect(ann.part("name-input")).to_be_visible()
     await fits(ann)
-    await ann.takes_name(f"{NAME[:-1]}V")
+    await ann.set_name(f"{NAME[:-1]}V")
     await ann.part("join-password").fill("x")
     await fits(ann)
     await ann.part("join").tap()
-    await host.says(room, TEXT)
-    await expect(ann.line(TEXT)).to_be_visible()
+    await host.send_chat(room, TEXT)
+    await expect(ann.chat_line(TEXT)).to_be_visible()
     await fits(ann)
-    session = await host.starts(room)
-    await host.says(session, TEXT)
-    await expect(ann.line(TEXT)).to_be_visible()
+    session = await host.start(room)
+    await host.send_chat(session, TEXT)
+    await expect(ann.chat_line(TEXT)).to_be_visible()
     await fits(ann)
-    await host.leaves(session)
-    await ann.sees("result", "You win.")
+    await host.leave(session)
+    await ann.expect_text("result", "You win.")
     await fits(ann)
     await ann.part("leave").tap()
     await ann.page.get_by_text("Password and ready check").tap()
     await ann.part("name-change").tap()
     await fits(ann)
-    ann.expect_errors(refused(410))
-    await ann.goes_to(room)
-    await ann.sees_error("This room is closed.")
+    ann.expect_errors(http_error(410))
+    await ann.open_path(room)
+    await ann.expect_error_page("This room is closed.")
     await fits(ann)
 
 
 async def test_the_keyboard_alone_suffices(visit, guest):
     ann, bob = await visit(), await guest("Bob")
-    await ann.is_live()
-    await ann.tabs_to(ann.page.get_by_label("Your name"))
-    await ann.types("Ann")
-    await ann.sees("my-name", "Ann")
-    await ann.tabs_to(ann.page.get_by_label("Or open your own room"))
-    await ann.types("By hand")
+    await ann.expect_live()
+    await ann.tab_to(ann.page.get_by_label("Your name"))
+    await ann.type_line("Ann")
+    await ann.expect_text("my-name", "Ann")
+    await ann.tab_to(ann.page.get_by_label("Or open your own room"))
+    await ann.type_line("By hand")
     await expect(ann.page.get_by_role("heading", level=1)).to_be_focused()
 
-    await bob.joins(f"/games{ann.page.url.partition('#')[2]}")
+    await bob.join(f"/games{ann.page.url.partition('#')[2]}")
     await expect(ann.part("start")).to_be_enabled()
-    await ann.tabs_to(ann.part("start"))
-    await ann.keys("Enter")
+    await ann.tab_to(ann.part("start"))
+    await ann.press("Enter")
     await expect(ann.board).to_be_visible()
     await expect(ann.page.get_by_role("heading", level=1)).to_be_focused()
     session = f"/games{ann.page.url.partition('#')[2]}"
 
-    await ann.tabs_to(ann.cell(4))
-    await ann.keys("Enter")
-    await ann.sees("status", "Bob’s turn.")
-    await bob.plays(session, 0)
-    await ann.sees("status", "Your turn. You play crosses.")
+    await ann.tab_to(ann.cell(4))
+    await ann.press("Enter")
+    await ann.expect_text("status", "Bob’s turn.")
+    await bob.play(session, 0)
+    await ann.expect_text("status", "Your turn. You play crosses.")
     await expect(ann.cell(4)).to_be_focused()
-    await ann.keys("Home", "ArrowUp", "ArrowRight", "Enter")
-    await bob.plays(session, 8)
-    await ann.sees_marks("OX..X...O")
-    await ann.keys("End", "ArrowDown", "ArrowLeft", "ArrowDown", " ")
-    await ann.sees("result", "You win.")
-    await ann.tabs_to(ann.part("again"))
-    await ann.keys("Enter")
-    await ann.sees("status", "Waiting for one more player.")
+    await ann.press("Home", "ArrowUp", "ArrowRight", "Enter")
+    await bob.play(session, 8)
+    await ann.expect_board("OX..X...O")
+    await ann.press("End", "ArrowDown", "ArrowLeft", "ArrowDown", " ")
+    await ann.expect_text("result", "You win.")
+    await ann.tab_to(ann.part("again"))
+    await ann.press("Enter")
+    await ann.expect_text("status", "Waiting for one more player.")
 
 
 async def test_a_listener_hears_whose_turn_it_is_and_finds_the_board(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    room = await bob.opens("Friday evening")
-    await ann.room("Friday evening").get_by_role("button").click()
-    await ann.sees("status", "Waiting for Bob to start.")
-    session = await bob.starts(room)
-    await bob.plays(session, 4)
-    await ann.sees_marks("....X....")
+    room = await bob.create_room("Friday evening")
+    await ann.room_row("Friday evening").get_by_role("button").click()
+    await ann.expect_text("status", "Waiting for Bob to start.")
+    session = await bob.start(room)
+    await bob.play(session, 4)
+    await ann.expect_board("....X....")
     await expect(ann.page.get_by_role("region", name="Game", exact=True)).to_match_aria_snapshot(
         """
         - region "Game":
@@ -106,8 +106,8 @@ async def test_a_listener_hears_whose_turn_it_is_and_finds_the_board(visit, gues
 
 async def test_a_listener_hears_a_room_as_it_is(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    await ann.opens_room("Friday evening", password="x")
-    await bob.joins(f"/games{ann.page.url.partition('#')[2]}", password="x")
+    await ann.create_room("Friday evening", password="x")
+    await bob.join(f"/games{ann.page.url.partition('#')[2]}", password="x")
     await expect(ann.part("seat")).to_have_count(2)
     await expect(ann.page.get_by_role("main")).to_match_aria_snapshot(
         """
@@ -141,8 +141,8 @@ async def test_a_listener_hears_a_room_as_it_is(visit, guest):
 
 async def test_a_listener_hears_what_can_be_played(visit, guest):
     ann, looker = await guest("Ann"), await visit()
-    await ann.opens("Friday evening", password="x")
-    await expect(looker.room("Friday evening")).to_be_visible()
+    await ann.create_room("Friday evening", password="x")
+    await expect(looker.room_row("Friday evening")).to_be_visible()
     await expect(looker.page.get_by_role("article")).to_match_aria_snapshot(
         """
         - article "Noughts and Crosses":

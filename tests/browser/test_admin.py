@@ -30,7 +30,9 @@ PAGES = (
 @pytest_asyncio.fixture(loop_scope="session")
 async def admin(server, visit):
     """Opens a page as an admin."""
-    server.told("account", "add", ROOT, "--password", PASSWORD, "--nickname", "Rosalind", "--admin")
+    server.run_command(
+        "account", "add", ROOT, "--password", PASSWORD, "--nickname", "Rosalind", "--admin"
+    )
 
     async def enter(path="/admin", **how):
         root = await visit(f"/login?next_url={path}", **how)
@@ -84,14 +86,14 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
 @SCREENS
 async def test_rooms_keep_up_and_a_player_is_put_out_and_shut_out(admin, guest, screen):
     root = await admin("/admin/rooms", **screen)
-    await root.stays()
+    await root.mark_page()
     ann, bob = await guest("Ann"), await guest("Bob")
-    room = await ann.opens("Friday evening")
+    room = await ann.create_room("Friday evening")
     rooms = part(root, "Open rooms (1)")
     await expect(rooms).to_contain_text("Friday evening")
-    await bob.joins(room)
+    await bob.join(room)
     await expect(rooms).to_contain_text("Bob")
-    assert await root.stayed()
+    assert await root.is_same_page()
     await fits(root)
     await rooms.get_by_role("button", name="Put out: Bob").click()
     await expect(rooms).to_contain_text("The player is out of the room.")
@@ -108,7 +110,9 @@ async def test_rooms_keep_up_and_a_player_is_put_out_and_shut_out(admin, guest, 
 
 @SCREENS
 async def test_who_signs_up_is_let_in_named_and_removed(admin, visit, server, screen):
-    server.told("account", "add", "bob@example.org", "--password", PASSWORD, "--nickname", "Bob")
+    server.run_command(
+        "account", "add", "bob@example.org", "--password", PASSWORD, "--nickname", "Bob"
+    )
     root = await admin("/admin", **screen)
     await part(root, "Waiting to be let in").get_by_role("button", name="Let in: Bob").click()
     await expect(root.page.get_by_text("The account may come in now.")).to_be_visible()
@@ -152,10 +156,10 @@ async def test_every_page_fits_and_is_whole(admin, screen, language):
 
 async def test_the_keyboard_alone_makes_a_game(admin):
     root = await admin("/admin/games", **DESKTOP)
-    await root.tabs_to(root.page.get_by_label("Tag"))
+    await root.tab_to(root.page.get_by_label("Tag"))
     await root.page.keyboard.type("chess")
-    await root.tabs_to(root.page.get_by_role("button", name="Make it"))
-    await root.keys("Enter")
+    await root.tab_to(root.page.get_by_role("button", name="Make it"))
+    await root.press("Enter")
     await expect(root.page.locator("#api-token")).to_be_visible()
 
 
@@ -179,7 +183,7 @@ async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, fake_age
     await fits(root)
     await root.page.get_by_role("button", name="Put it back").click()
     await expect(root.page.get_by_text("The backup is in place.")).to_be_visible()
-    await ann.is_live()
+    await ann.expect_live()
     await fake_agent.send_lines("<Bob> again")
     await expect(ann.part("row").last).to_contain_text("again")
     await ann.page.reload()

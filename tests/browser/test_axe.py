@@ -16,8 +16,8 @@ from coalserver.apis.oauth import API as OAUTH
 from coalserver.site import API as SITE
 from tests.browser.crowd import EMAIL, PASSWORD, MinecraftWorld, login
 from tests.browser.servers import Server, Servers
-from tests.browser.test_games import sits_opposite
-from tests.browser.visitors import CALM, DESKTOP, PHONE, refused
+from tests.browser.test_games import start_game_with
+from tests.browser.visitors import DESKTOP, PHONE, REDUCED_MOTION, http_error
 from tests.minecraft.programs import require_npm_packages
 
 ADMIN, WAITING = "eve@example.org", "cem@example.org"
@@ -94,8 +94,8 @@ async def town(axe: str, servers: Servers) -> AsyncIterator[Server]:
             )  # fmt: skip
             await client.post("/oauth/v1/register", json=APP)
         for email, flag in ((ADMIN, "--admin"), (WAITING, "--nickname=Cem")):
-            server.told("account", "add", email, "--password", PASSWORD, flag)
-        server.backs_up(BACKUP)
+            server.run_command("account", "add", email, "--password", PASSWORD, flag)
+        server.create_backup(BACKUP)
         yield server
 
 
@@ -105,13 +105,13 @@ class Inspector:
     def __init__(self, page: Page, url: str, axe: str) -> None:
         self.page, self._url, self._axe = page, url, axe
 
-    async def goes_to(self, path: str, live: bool = True) -> None:
+    async def open_path(self, path: str, live: bool = True) -> None:
         await self.page.goto(self._url + path)
         if live and path in LIVE:
             await expect(self.page.get_by_test_id("connection")).to_have_text("Live")
 
     async def signs_in(self, email: str, password: str = PASSWORD) -> None:
-        await self.goes_to("/login")
+        await self.open_path("/login")
         await self.page.get_by_label("E-mail").fill(email)
         await self.page.get_by_label("Password").fill(password)
         await self.page.get_by_label("Password").press("Enter")
@@ -143,7 +143,7 @@ class Inspector:
 async def inspecting(
     browser: Browser, url: str, axe: str, email: str = ""
 ) -> AsyncIterator[Inspector]:
-    context = await browser.new_context(**CALM)
+    context = await browser.new_context(**REDUCED_MOTION)
     one = Inspector(await context.new_page(), url, axe)
     if email:
         await one.signs_in(email)
@@ -161,7 +161,7 @@ async def stranger(browser: Browser, town: Server, axe: str) -> AsyncIterator[In
 async def ann(browser: Browser, town: Server, axe: str) -> AsyncIterator[Inspector]:
     """A member, who has hung a picture."""
     async with inspecting(browser, town.url, axe, EMAIL) as one:
-        await one.goes_to("/servers/mill/screenshots")
+        await one.open_path("/servers/mill/screenshots")
         png = io.BytesIO()
         Image.new("RGB", (320, 180), "teal").save(png, "PNG")
         picture: Any = {"name": "teal.png", "mimeType": "image/png", "buffer": png.getvalue()}
@@ -179,7 +179,7 @@ async def eve(browser: Browser, town: Server, axe: str) -> AsyncIterator[Inspect
 
 async def test_axe_sees_what_is_wrong_and_what_is_wrong_in_the_dark(stranger):
     dark = "@media (prefers-color-scheme: dark) { body { background: #000; color: #111; } }"
-    await stranger.goes_to("/nothing/here")
+    await stranger.open_path("/nothing/here")
     await stranger.page.evaluate(
         """dark => {
             const sheet = new CSSStyleSheet();
@@ -196,19 +196,19 @@ async def test_axe_sees_what_is_wrong_and_what_is_wrong_in_the_dark(stranger):
 
 @pytest.mark.parametrize("path", STRANGERS)
 async def test_a_stranger_can_use_the_page(stranger, path):
-    await stranger.goes_to(path)
+    await stranger.open_path(path)
     assert await stranger.finds() == []
 
 
 @pytest.mark.parametrize("path", MEMBERS)
 async def test_a_member_can_use_the_page(ann, path):
-    await ann.goes_to(path)
+    await ann.open_path(path)
     assert await ann.finds() == []
 
 
 @pytest.mark.parametrize("path", ADMINS)
 async def test_an_admin_can_use_the_page(eve, path):
-    await eve.goes_to(path)
+    await eve.open_path(path)
     assert await eve.finds() == []
 
 
@@ -217,29 +217,29 @@ async def test_who_mistyped_or_has_to_wait_can_use_the_page(browser, town, axe):
         await cem.signs_in(WAITING, "wrong")
         assert await cem.finds() == []
         await cem.signs_in(WAITING)
-        await cem.goes_to("/servers/mill", live=False)
+        await cem.open_path("/servers/mill", live=False)
         assert await cem.finds() == []
 
 
 async def test_what_is_shown_only_once_can_be_used_too(ann, eve):
-    await ann.goes_to("/profile")
+    await ann.open_path("/profile")
     await ann.page.get_by_label("What for").fill("Backup script")
     await ann.page.get_by_role("button", name="Make a token").click()
     await expect(ann.page.get_by_text("it is not shown again")).to_be_visible()
     assert await ann.finds() == []
-    await eve.goes_to("/admin/servers/1")
+    await eve.open_path("/admin/servers/1")
     await eve.page.get_by_role("button", name="Make a start command").click()
     await expect(eve.page.locator("#start")).to_be_visible()
     assert await eve.finds() == []
 
 
 async def test_a_stranger_can_use_the_pages_of_a_world_that_is_public(stranger, eve):
-    await eve.goes_to("/admin/servers/1")
+    await eve.open_path("/admin/servers/1")
     await eve.page.get_by_label("Everybody may read it").check()
     await eve.page.get_by_role("button", name="Save", exact=True).click()
     await eve.page.wait_for_url("**done=*")
     for path in ("/servers/mill", "/servers/mill/chats"):
-        await stranger.goes_to(path)
+        await stranger.open_path(path)
         assert await stranger.finds() == []
 
 
@@ -258,23 +258,23 @@ def test_every_page_is_looked_at(route):
 
 async def test_everybody_can_play(visit, guest, axe, server):
     player, bob = await visit(name="Ann"), await guest("Bob")
-    player.expect_errors(refused(404))
+    player.expect_errors(http_error(404))
     looker = Inspector(player.page, server.url, axe)
-    await bob.opens("Saturday", password="x")
-    await expect(player.room("Saturday")).to_be_visible()
+    await bob.create_room("Saturday", password="x")
+    await expect(player.room_row("Saturday")).to_be_visible()
     assert await looker.finds() == []
-    session = await sits_opposite(player, bob)
-    await bob.plays(session, 4)
-    await player.sees("status", "Your turn. You play noughts.")
-    await bob.says(session, "good luck")
-    await expect(player.line("good luck")).to_be_visible()
+    session = await start_game_with(player, bob)
+    await bob.play(session, 4)
+    await player.expect_text("status", "Your turn. You play noughts.")
+    await bob.send_chat(session, "good luck")
+    await expect(player.chat_line("good luck")).to_be_visible()
     assert await looker.finds() == []
-    await bob.leaves(session)
-    await player.sees("result", "You win.")
+    await bob.leave(session)
+    await player.expect_text("result", "You win.")
     assert await looker.finds() == []
     await player.part("again").click()
-    await player.sees("status", "Waiting for one more player.")
+    await player.expect_text("status", "Waiting for one more player.")
     assert await looker.finds() == []
-    await player.goes_to("/games/noughts/rooms/99")
+    await player.open_path("/games/noughts/rooms/99")
     await expect(player.part("error")).to_be_visible()
     assert await looker.finds() == []

@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from coalserver.domain.minecraft.visitor import say_command
 from tests.browser.crowd import CHATS, login
-from tests.browser.visitors import NO_SERVER, PHONE, refused
+from tests.browser.visitors import NO_SERVER, PHONE, http_error
 
 SCRIPT = "<script>window.hurt=1</script><img src=x onerror=window.hurt=1>"
 ARABIC = "مرحبا (أ) <b>"
@@ -29,8 +29,8 @@ async def comes_back(fake_agent, *texts):
 
 async def test_what_is_said_in_the_game_appears_at_once(member, fake_agent):
     ann = await member(**PHONE)
-    await ann.is_live()
-    await ann.stays()
+    await ann.expect_live()
+    await ann.mark_page()
     await fake_agent.send_lines(
         login("Bob"), "<Bob> hello there", f"<Bob> {SCRIPT}", f"<Bob> {ARABIC}", "Bob drowned"
     )
@@ -42,7 +42,7 @@ async def test_what_is_said_in_the_game_appears_at_once(member, fake_agent):
     await expect(ann.page.locator(".world-chat-side")).to_contain_text("Bob", use_inner_text=False)
     assert await ann.page.evaluate("window.hurt") is None
     assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert await ann.stayed()
+    assert await ann.is_same_page()
 
 
 async def test_a_restart_loses_nothing_and_the_page_says_that_it_is_cut(member, fake_agent, server):
@@ -50,30 +50,30 @@ async def test_a_restart_loses_nothing_and_the_page_says_that_it_is_cut(member, 
     ann.expect_errors(NO_SERVER)
     await fake_agent.send_lines("<Bob> before")
     await expect(row(ann, "before")).to_be_visible()
-    await ann.stays()
+    await ann.mark_page()
     server.kill()
-    await ann.is_cut()
+    await ann.expect_reconnecting()
     await writes(ann, "said meanwhile")
-    await ann.sees("sending-state", "Waiting for the connection")
-    server.start_again()
+    await ann.expect_text("sending-state", "Waiting for the connection")
+    server.restart()
     await fake_agent.send_lines("<Bob> after")
-    await ann.is_live()
+    await ann.expect_live()
     await expect(row(ann, "after")).to_have_count(1)
     await expect(row(ann, "before")).to_have_count(1)
-    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    await ann.expect_text("sending-state", "Sent. Waiting for the game to fetch it.")
     assert await fake_agent.send_ping() == [say_command("Ann", "said meanwhile")]
-    assert await ann.stayed()
+    assert await ann.is_same_page()
 
 
 async def test_one_sees_what_becomes_of_what_one_says(member, fake_agent):
     ann = await member()
-    await ann.is_live()
+    await ann.expect_live()
     await writes(ann, "hello game")
-    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    await ann.expect_text("sending-state", "Sent. Waiting for the game to fetch it.")
     assert await fake_agent.send_ping() == [say_command("Ann", "hello game")]
-    await ann.sees("sending-state", "Given to the game")
+    await ann.expect_text("sending-state", "Given to the game")
     await comes_back(fake_agent, "hello game")
-    await ann.sees("in-game", "In the game")
+    await ann.expect_text("in-game", "In the game")
     await expect(row(ann, "hello game")).to_have_count(1)
     await expect(ann.part("sending")).to_have_count(0)
 
@@ -83,13 +83,13 @@ async def test_what_one_says_to_a_world_that_stands_is_kept(member, fake_agent):
     ann = await member()
     await expect(ann.page.get_by_text("what you write is kept for later")).to_be_visible()
     await writes(ann, "good morning")
-    await ann.sees("sending-state", "The world is not running: kept for later.")
+    await ann.expect_text("sending-state", "The world is not running: kept for later.")
     await ann.page.reload()
-    await ann.sees("sending-state", "The world is not running: kept for later.")
-    await ann.is_live()
+    await ann.expect_text("sending-state", "The world is not running: kept for later.")
+    await ann.expect_live()
     assert await fake_agent.send_ping() == [say_command("Ann", "good morning")]
-    await ann.sees("sending-state", "Given to the game")
-    await ann.sees("world-status", "Running")
+    await ann.expect_text("sending-state", "Given to the game")
+    await ann.expect_text("world-status", "Running")
     await expect(ann.page.get_by_text("what you write is kept for later")).to_be_hidden()
 
 
@@ -128,7 +128,7 @@ async def test_words_are_found_and_lead_to_the_moment(member, fake_agent):
     ann = await member()
     await ann.page.get_by_text("Search", exact=True).click()
     await expect(ann.part("search")).to_be_focused()
-    await ann.types("diamonds")
+    await ann.type_line("diamonds")
     await expect(ann.part("row")).to_have_count(1)
     await expect(ann.page.locator("mark")).to_have_text("DIAMONDS")
     await ann.part("row").get_by_role("link").click()
@@ -148,7 +148,7 @@ async def test_one_player_and_one_kind_alone(member, fake_agent):
     await fake_agent.send_lines(login("Bob"), "<Bob> hi", login("Eve"), "<Eve> ho", "Eve drowned")
     ann = await member(f"{CHATS}?player=Eve")
     await expect(ann.part("row")).to_have_count(3)
-    await ann.is_live()
+    await ann.expect_live()
     await fake_agent.send_lines("<Bob> not shown", "<Eve> shown")
     await expect(ann.part("row")).to_have_count(4)
     await expect(row(ann, "not shown")).to_have_count(0)
@@ -168,27 +168,27 @@ async def test_sounds_are_off_until_they_are_asked_for_and_then_remembered(membe
 async def test_the_keyboard_alone_suffices(member, fake_agent):
     await fake_agent.send_lines(*(f"<Bob> line {number}." for number in range(100)))
     ann = await member()
-    await ann.tabs_to(ann.part("log"))
-    await ann.keys("Enter")
+    await ann.tab_to(ann.part("log"))
+    await ann.press("Enter")
     await expect(row(ann, "line 99.")).to_be_focused()
-    await ann.keys("ArrowUp", "ArrowUp", "Enter")
+    await ann.press("ArrowUp", "ArrowUp", "Enter")
     await expect(row(ann, "line 97.")).to_have_attribute("data-shown", "")
     assert "#line-" in ann.page.url
-    await ann.keys("Escape")
+    await ann.press("Escape")
     await expect(ann.part("log")).to_be_focused()
-    await ann.tabs_to(ann.part("chat-input"))
-    await ann.types("by hand")
-    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
+    await ann.tab_to(ann.part("chat-input"))
+    await ann.type_line("by hand")
+    await ann.expect_text("sending-state", "Sent. Waiting for the game to fetch it.")
     await expect(ann.part("chat-input")).to_be_focused()
 
 
 async def test_who_is_signed_out_elsewhere_is_told(member, fake_agent, server):
     ann = await member()
-    await ann.is_live()
-    ann.expect_errors(refused(401), refused(403), "WebSocket")
+    await ann.expect_live()
+    ann.expect_errors(http_error(401), http_error(403), "WebSocket")
     await writes(ann, "one")
-    await ann.sees("sending-state", "Sent. Waiting for the game to fetch it.")
-    server.told("account", "activate", "ann@example.org", "--off")
+    await ann.expect_text("sending-state", "Sent. Waiting for the game to fetch it.")
+    server.run_command("account", "activate", "ann@example.org", "--off")
     await fake_agent.send_lines("<Bob> secret")
     await expect(ann.page.get_by_text("This chat is no longer open to you")).to_be_visible()
     await expect(row(ann, "secret")).to_have_count(0)
@@ -199,7 +199,7 @@ async def test_who_is_signed_out_elsewhere_is_told(member, fake_agent, server):
 async def test_who_is_here_is_right_though_a_look_at_it_failed(member, fake_agent):
     ann = await member()
     ann.expect_errors(NO_SERVER)
-    await ann.is_live()
+    await ann.expect_live()
     cut = []
 
     async def once(route):
@@ -219,7 +219,7 @@ async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_th
 ):
     await fake_agent.send_lines(*(f"<Bob> line {number}." for number in range(10)))
     ann = await member()
-    await ann.is_live()
+    await ann.expect_live()
 
     async def late(route):
         answer = await route.fetch()
@@ -237,7 +237,7 @@ async def test_what_comes_while_a_piece_of_history_is_on_its_way_is_there_all_th
 async def test_a_line_that_is_no_more_leads_to_the_end_of_the_chat(member, fake_agent):
     await fake_agent.send_lines("<Bob> hello")
     ann = await member()
-    ann.expect_errors(refused(400))
+    ann.expect_errors(http_error(400))
     await ann.page.goto(f"{ann.page.url}#line-999")
     await expect(row(ann, "hello")).to_be_visible()
 
@@ -257,7 +257,7 @@ async def test_a_page_that_has_missed_more_than_is_kept_reads_anew_and_goes_on(
 
     await ann.page.route("**/servers/mill/events?*", lost, times=1)
     await ann.page.reload()
-    await ann.is_live()
+    await ann.expect_live()
     await fake_agent.send_lines(login("Eve"), "<Eve> after")
     await expect(ann.page.locator(".crowd")).to_contain_text("Eve", use_inner_text=False)
     assert len(asked) == 1

@@ -35,7 +35,7 @@ async def test_nothing_moves_when_something_comes(member, fake_agent, size):
         login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=before
     )
     ann = await member(**size)
-    await ann.is_live()
+    await ann.expect_live()
     await ann.page.evaluate(DRAWN)
     await ann.page.evaluate(WATCH)
     await fake_agent.send_lines("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
@@ -52,21 +52,21 @@ async def test_nothing_moves_when_something_comes(member, fake_agent, size):
 
 async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(member, fake_agent):
     ann = await member(**PHONE)
-    await ann.is_live()
+    await ann.expect_live()
     await ann.part("chat-input").fill("half a thou")
     await ann.page.reload()
     await expect(ann.part("chat-input")).to_have_value("half a thou")
     await writes(ann, "half a thought")
     await expect(ann.part("sending")).to_have_count(1)
     await ann.page.reload()
-    await ann.is_live()
+    await ann.expect_live()
     await expect(ann.part("chat-input")).to_have_value("")
 
 
 async def test_who_comes_back_reads_on_where_he_was(member, fake_agent):
     await fake_agent.send_lines(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
     ann = await member()
-    await ann.is_live()
+    await ann.expect_live()
     log = ann.part("log")
     await log.evaluate("node => { node.scrollTop = 0; }")
     await expect(row(ann, "line 330.")).to_have_count(1)
@@ -85,12 +85,12 @@ async def test_who_comes_back_reads_on_where_he_was(member, fake_agent):
 async def test_a_browser_that_is_offline_says_so_at_once(member, fake_agent):
     ann = await member(**PHONE)
     ann.expect_errors(NO_SERVER)
-    await ann.is_live()
+    await ann.expect_live()
     await ann.page.context.set_offline(True)
-    await ann.is_cut()
+    await ann.expect_reconnecting()
     await fake_agent.send_lines("<Bob> meanwhile")
     await ann.page.context.set_offline(False)
-    await ann.is_live()
+    await ann.expect_live()
     await expect(row(ann, "meanwhile")).to_have_count(1)
 
 
@@ -117,6 +117,6 @@ async def test_escape_closes_the_search_and_stays_there(member, fake_agent):
     unfolds = ann.page.locator(".history-filter summary")
     await unfolds.click()
     await ann.part("search").fill("stone")
-    await ann.keys("Escape")
+    await ann.press("Escape")
     await expect(ann.part("search")).to_be_hidden()
     await expect(unfolds).to_be_focused()

@@ -18,39 +18,39 @@ async def unhurt(*visitors: Visitor) -> None:
 
 async def test_names_and_chat_are_shown_as_they_were_written(visit):
     ann, bob = await visit(), await visit()
-    await ann.takes_name(IMAGE)
-    await bob.takes_name(ARABIC)
-    link = await ann.opens_room(SCRIPT)
-    await expect(bob.room(SCRIPT)).to_contain_text(IMAGE)
+    await ann.set_name(IMAGE)
+    await bob.set_name(ARABIC)
+    link = await ann.create_room(SCRIPT)
+    await expect(bob.room_row(SCRIPT)).to_contain_text(IMAGE)
     await bob.page.reload()
-    await expect(bob.room(SCRIPT)).to_contain_text(IMAGE)
-    await bob.room(SCRIPT).get_by_role("button").click()
-    await bob.sees("status", f"Waiting for {IMAGE} to start.")
+    await expect(bob.room_row(SCRIPT)).to_contain_text(IMAGE)
+    await bob.room_row(SCRIPT).get_by_role("button").click()
+    await bob.expect_text("status", f"Waiting for {IMAGE} to start.")
     await expect(ann.part("seat").nth(1)).to_contain_text(ARABIC)
     await expect(ann.page.get_by_text(f"{ARABIC} came in.")).to_be_visible()
     assert await bob.part("room-link").input_value() == link
 
     for text in (IMAGE, SCRIPT, ARABIC, EMOJI):
-        await ann.says(text)
-        await expect(bob.line(text)).to_have_count(1)
+        await ann.send_chat(text)
+        await expect(bob.chat_line(text)).to_have_count(1)
     await ann.part("start").click()
-    await bob.sees("status", f"{IMAGE}’s turn.")
-    await bob.says(EMOJI)
-    await expect(ann.line(EMOJI)).to_have_count(1)
-    await ann.plays(0)
+    await bob.expect_text("status", f"{IMAGE}’s turn.")
+    await bob.send_chat(EMOJI)
+    await expect(ann.chat_line(EMOJI)).to_have_count(1)
+    await ann.play(0)
     await expect(bob.announcements).to_have_text(f"{IMAGE}: row 1, column 1.")
     await ann.part("leave").click()
-    await bob.sees("status", f"{IMAGE} left the game.")
+    await bob.expect_text("status", f"{IMAGE} left the game.")
     await unhurt(ann, bob)
 
 
 async def test_a_name_that_runs_from_right_to_left_leaves_its_sentence_in_order(visit, guest):
     ann, bob = await visit(name="Ann"), await guest(ARABIC)
-    room = await bob.opens(ARABIC)
-    await ann.room(ARABIC).get_by_role("button").click()
-    await ann.sees("status", f"Waiting for {ARABIC} to start.")
-    await bob.starts(room)
-    await ann.sees("status", f"{ARABIC}’s turn.")
+    room = await bob.create_room(ARABIC)
+    await ann.room_row(ARABIC).get_by_role("button").click()
+    await ann.expect_text("status", f"Waiting for {ARABIC} to start.")
+    await bob.start(room)
+    await ann.expect_text("status", f"{ARABIC}’s turn.")
     status = await ann.part("status").bounding_box()
     name = await ann.part("status").locator("bdi").bounding_box()
     assert status and name
@@ -59,7 +59,7 @@ async def test_a_name_that_runs_from_right_to_left_leaves_its_sentence_in_order(
 
 
 async def test_what_a_game_is_called_is_text_too(visit, server: Server):
-    server.told("game", "add", "odd", "--name", IMAGE)
+    server.run_command("game", "add", "odd", "--name", IMAGE)
     ann = await visit(name="Ann")
     card = ann.part("game-card").filter(has_text=IMAGE)
     await card.get_by_role("button", name="Quick join").click()

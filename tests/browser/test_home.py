@@ -2,8 +2,8 @@
 
 from playwright.async_api import expect
 
-from tests.browser.test_games import sits_opposite
-from tests.browser.visitors import NO_SERVER, refused
+from tests.browser.test_games import start_game_with
+from tests.browser.visitors import NO_SERVER, http_error
 
 #: More than the connections that a browser opens to one server: some lists come over WebSockets.
 MANY = 8
@@ -12,31 +12,31 @@ MANY = 8
 async def test_the_list_of_rooms_is_live(visit, guest):
     ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit()
     await expect(looker.page.get_by_text("No open rooms right now.")).to_be_visible()
-    await looker.sees("rooms-open", "0")
+    await looker.expect_text("rooms-open", "0")
 
-    room = await ann.opens("Friday evening")
-    row = looker.room("Friday evening")
+    room = await ann.create_room("Friday evening")
+    row = looker.room_row("Friday evening")
     await expect(row).to_contain_text("by Ann")
     await expect(row).to_contain_text("1/2")
-    await looker.sees("rooms-open", "1")
+    await looker.expect_text("rooms-open", "1")
 
-    await bob.joins(room)
+    await bob.join(room)
     await expect(row).to_contain_text("2/2")
     await expect(row.get_by_role("button", name="Full: Friday evening")).to_be_disabled()
-    await bob.leaves(room)
+    await bob.leave(room)
     await expect(row.get_by_role("button", name="Join Friday evening")).to_be_enabled()
-    await ann.leaves(room)
+    await ann.leave(room)
     await expect(row.get_by_role("button", name="Closed")).to_be_disabled()
-    await looker.sees("rooms-open", "0")
+    await looker.expect_text("rooms-open", "0")
 
 
 async def test_quick_join_seats_the_second_visitor_beside_the_first(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await ann.part("quick-join").click()
-    await ann.sees("status", "Waiting for one more player.")
+    await ann.expect_text("status", "Waiting for one more player.")
     await bob.part("quick-join").click()
-    await bob.sees("status", "Waiting for Ann to start.")
-    await ann.sees("status", "Everyone is here. Start when you like.")
+    await bob.expect_text("status", "Waiting for Ann to start.")
+    await ann.expect_text("status", "Everyone is here. Start when you like.")
     assert ann.page.url == bob.page.url
 
 
@@ -52,63 +52,63 @@ async def test_quick_join_asks_for_a_name_first(visit):
 
 async def test_every_list_is_live_however_many_games_there_are(visit, server, guest):
     for number in range(MANY):
-        server.told("game", "add", f"game-{number}")
+        server.run_command("game", "add", f"game-{number}")
     ann, bob = await visit(name="Ann"), await guest("Bob")
     await expect(ann.part("game-card")).to_have_count(MANY + 1)
-    await ann.is_live()
+    await ann.expect_live()
     for number in range(MANY):
-        await bob.opens(f"Room {number}", game=f"game-{number}")
-        await expect(ann.room(f"Room {number}")).to_be_visible()
-    await ann.sees("rooms-open", str(MANY))
-    await ann.is_live()
+        await bob.create_room(f"Room {number}", game=f"game-{number}")
+        await expect(ann.room_row(f"Room {number}")).to_be_visible()
+    await ann.expect_text("rooms-open", str(MANY))
+    await ann.expect_live()
 
 
 async def test_a_game_that_is_set_up_meanwhile_appears(visit, server, guest):
     ann, bob = await visit(), await guest("Bob")
     await ann.page.clock.install()
     await ann.page.reload()
-    await ann.is_live()
-    server.told("game", "add", "chess", "--name", "Chess <1>")
+    await ann.expect_live()
+    server.run_command("game", "add", "chess", "--name", "Chess <1>")
     await ann.page.clock.fast_forward("01:01")
     card = ann.page.get_by_role("article", name="Chess <1>")
     await expect(card).to_be_visible()
-    await bob.opens("Gambits", game="chess")
+    await bob.create_room("Gambits", game="chess")
     await expect(card).to_contain_text("Gambits")
-    await ann.sees("rooms-open", "1")
+    await ann.expect_text("rooms-open", "1")
 
 
 async def test_the_first_page_says_within_a_minute_that_it_is_ones_turn(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     await ann.page.clock.install()
-    session = await sits_opposite(ann, bob)
+    session = await start_game_with(ann, bob)
     await ann.page.get_by_role("link", name="All rooms").click()
-    await ann.sees("resume", "Friday eveningGame")
-    await bob.plays(session, 4)
+    await ann.expect_text("resume", "Friday eveningGame")
+    await bob.play(session, 4)
     await ann.page.clock.fast_forward("01:01")
-    await ann.sees("resume", "Friday eveningYour turn")
+    await ann.expect_text("resume", "Friday eveningYour turn")
 
 
 async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server, guest):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     for visitor in (ann, bob):
-        visitor.expect_errors(NO_SERVER, refused(403), refused(400), refused(404))
-    await ann.opens_room("Friday evening")
-    await bob.room("Friday evening").get_by_role("button").click()
-    await bob.sees("status", "Waiting for Ann to start.")
+        visitor.expect_errors(NO_SERVER, http_error(403), http_error(400), http_error(404))
+    await ann.create_room("Friday evening")
+    await bob.room_row("Friday evening").get_by_role("button").click()
+    await bob.expect_text("status", "Waiting for Ann to start.")
     await bob.page.get_by_role("link", name="All rooms").click()
     await expect(bob.part("resume")).to_be_visible()
     server.kill()
-    await ann.is_cut()
-    await bob.is_cut()
-    server.forgets()
-    server.start_again()
-    await ann.sees_error("There is no such room.")
-    await bob.is_live()
+    await ann.expect_reconnecting()
+    await bob.expect_reconnecting()
+    server.delete_data()
+    server.restart()
+    await ann.expect_error_page("There is no such room.")
+    await bob.expect_live()
     await expect(bob.part("resume")).to_have_count(0)
     await expect(bob.part("my-name")).to_have_text("Bob")
-    await (await guest("Cid")).opens("Saturday evening")
-    await expect(bob.room("Saturday evening")).to_be_visible()
-    await expect(bob.room("Friday evening")).to_have_count(0)
+    await (await guest("Cid")).create_room("Saturday evening")
+    await expect(bob.room_row("Saturday evening")).to_be_visible()
+    await expect(bob.room_row("Friday evening")).to_have_count(0)
 
 
 async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
@@ -116,27 +116,27 @@ async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
 ):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     ann.expect_errors(NO_SERVER)
-    session = await sits_opposite(ann, bob)
-    await bob.plays(session, 4)
-    await ann.sees("status", "Your turn. You play noughts.")
+    session = await start_game_with(ann, bob)
+    await bob.play(session, 4)
+    await ann.expect_text("status", "Your turn. You play noughts.")
     server.kill()
-    await ann.is_cut()
+    await ann.expect_reconnecting()
     await ann.page.get_by_role("link", name="All rooms").click()
     await expect(ann.part("game-card")).to_be_visible()
-    server.start_again()
-    await ann.sees("resume", "Friday eveningYour turn")
-    await ann.is_live()
+    server.restart()
+    await ann.expect_text("resume", "Friday eveningYour turn")
+    await ann.expect_live()
 
 
 async def test_another_name_is_another_player(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    room = await bob.opens("Friday evening")
-    await ann.room("Friday evening").get_by_role("button").click()
-    await ann.sees("status", "Waiting for Bob to start.")
+    room = await bob.create_room("Friday evening")
+    await ann.room_row("Friday evening").get_by_role("button").click()
+    await ann.expect_text("status", "Waiting for Bob to start.")
     await ann.page.get_by_role("link", name="All rooms").click()
     await ann.part("name-change").click()
     await expect(ann.page.get_by_text("A new name makes you a new player")).to_be_visible()
-    await ann.takes_name("Anna")
+    await ann.set_name("Anna")
     await expect(ann.part("resume")).to_have_count(0)
-    await expect(ann.room("Friday evening")).to_contain_text("1/2")
-    assert await bob.sees_in(room) == ["Bob"]
+    await expect(ann.room_row("Friday evening")).to_contain_text("1/2")
+    assert await bob.list_members(room) == ["Bob"]

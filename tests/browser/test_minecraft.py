@@ -32,9 +32,11 @@ async def game(server: Server, tmp_path: Path) -> AsyncIterator[Game]:
     """A game with an agent, which a world of the server was paired with. Ann may sign in there."""
     game = Game(tmp_path, free_port())
     await game.start()
-    server.told("account", "add", EMAIL, "--password", PASSWORD, "--nickname", "Ann", "--active")
-    server.told("world", "add", "Overworld", "--short-name", "over")
-    code = server.answered("world", "pair", "over")["code"]
+    server.run_command(
+        "account", "add", EMAIL, "--password", PASSWORD, "--nickname", "Ann", "--active"
+    )
+    server.run_command("world", "add", "Overworld", "--short-name", "over")
+    code = server.run_json_command("world", "pair", "over")["code"]
     home = game.folder / "mc-coal"
     home.mkdir()
     agent = Agent(home, "--url", server.url, "--pair", code)
@@ -48,8 +50,8 @@ async def reading(visit: Visit, **how: Any) -> Visitor:
     """Ann before the chat, which is live."""
     ann = await visit(CHATS, **how)
     await signs_in(ann, CHATS)
-    await ann.is_live()
-    await ann.stays()
+    await ann.expect_live()
+    await ann.mark_page()
     return ann
 
 
@@ -60,8 +62,8 @@ def row(page: Page, text: str) -> Locator:
 
 async def kept(server: Server, name: str) -> list[dict[str, Any]]:
     """All of a list of the world's, oldest first, as a program of Ann's gets it."""
-    token = server.answered("token", "add", EMAIL)["access_token"]
-    key = server.answered("world", "list")["worlds"][0]["key"]
+    token = server.run_json_command("token", "add", EMAIL)["access_token"]
+    key = server.run_json_command("world", "list")["worlds"][0]["key"]
     headers = {"Authorization": f"Bearer {token}"}
     asked: dict[str, str] | None = {"size": "50"}
     found: list[dict[str, Any]] = []
@@ -92,12 +94,12 @@ async def test_a_game_and_a_phone_talk_with_each_other(visit, game, bots):
     await expect(said).to_have_count(1)
     await expect(said.locator(".row-player")).to_have_text("Steve")
 
-    await ann.says("hello from the bus 🚌")
+    await ann.send_chat("hello from the bus 🚌")
     await bots.reads("Steve", "[Server] <Ann> hello from the bus 🚌")
     await expect(row(ann.page, "hello from the bus 🚌")).to_have_count(1)
     await expect(ann.part("in-game")).to_have_count(1)
     await expect(ann.part("sending")).to_have_count(0)
-    assert await ann.stayed()
+    assert await ann.is_same_page()
 
 
 async def test_who_comes_and_goes_is_seen_and_his_visit_kept(visit, server, game, bots):
@@ -136,12 +138,12 @@ async def test_ten_players_are_heard_once_and_in_order_through_kills(visit, serv
     all_say("two", "gg")
     server.kill()
     all_say("three", "gg")
-    await ann.is_cut()
-    server.start_again()
+    await ann.expect_reconnecting()
+    server.restart()
     all_say("four")
     await expect(row(ann.page, "three")).to_have_count(len(MANY))
     server.kill()
-    server.start_again()
+    server.restart()
     all_say("five", "gg", "gg")
     await expect(row(ann.page, "five")).to_have_count(len(MANY))
     await expect(row(ann.page, "gg")).to_have_count(6 * len(MANY))
@@ -151,7 +153,7 @@ async def test_ten_players_are_heard_once_and_in_order_through_kills(visit, serv
     assert await shown(ann.page) == said
     assert [(line["username"], line["chat"]) for line in await kept(server, "chats")] == said
     await expect(ann.page.locator("[data-ref=there] li")).to_have_count(len(MANY))
-    assert await ann.stayed()
+    assert await ann.is_same_page()
 
 
 async def test_a_game_that_was_killed_and_starts_again_is_followed(visit, server, game, bots):
@@ -173,6 +175,6 @@ async def test_a_game_that_was_killed_and_starts_again_is_followed(visit, server
     kim, lou = await kept(server, "sessions")
     assert (kim["username"], lou["username"]) == ("Kim", "Lou")
     assert kim["logout_timestamp"] and not lou["logout_timestamp"]
-    await ann.says("welcome back")
+    await ann.send_chat("welcome back")
     await bots.reads("Lou", "[Server] <Ann> welcome back")
-    assert await ann.stayed()
+    assert await ann.is_same_page()

@@ -3,13 +3,13 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitors import DESKTOP, PHONE, refused
+from tests.browser.visitors import DESKTOP, PHONE, http_error
 
 
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
 async def test_who_goes_astray_finds_the_way_back(visit, screen):
     lost = await visit("/nothing/here", **screen)
-    lost.expect_errors(refused(404))
+    lost.expect_errors(http_error(404))
     await expect(lost.page.get_by_role("heading")).to_have_text("There is nothing at this address.")
     width = screen["viewport"]["width"]
     assert await lost.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -19,13 +19,13 @@ async def test_who_goes_astray_finds_the_way_back(visit, screen):
 
 async def test_without_javascript_games_and_rooms_are_listed(visit, guest):
     ann = await guest("Ann")
-    await ann.opens("Friday evening")
-    await ann.opens("Friends", password="x")
+    await ann.create_room("Friday evening")
+    await ann.create_room("Friends", password="x")
     reader = await visit(java_script_enabled=False)
     await expect(reader.page.get_by_role("heading", name="Noughts and Crosses")).to_be_visible()
-    await reader.sees("rooms-open", "2")
-    await expect(reader.room("Friday evening")).to_contain_text("by Ann")
-    await expect(reader.room("Friends")).to_contain_text("Needs a password.")
+    await reader.expect_text("rooms-open", "2")
+    await expect(reader.room_row("Friday evening")).to_contain_text("by Ann")
+    await expect(reader.room_row("Friends")).to_contain_text("Needs a password.")
     assert "playing needs it" in await reader.page.content()
     await expect(reader.page.get_by_role("button")).to_have_count(0)
     await expect(reader.page.get_by_role("textbox")).to_have_count(0)
@@ -35,9 +35,9 @@ async def test_pages_and_their_scripts_speak_german_to_whom_that_suits(visit, gu
     ann, bob = await visit(name="Ann", locale="de-AT"), await guest("Bob")
     await expect(ann.page.locator("html")).to_have_attribute("lang", "de")
     await ann.part("quick-join").click()
-    await ann.sees("status", "Es fehlt noch ein Spieler.")
-    await bob.joins(f"/games{ann.page.url.partition('#')[2]}")
-    await ann.sees("status", "Alle sind da. Starte, wann du magst.")
+    await ann.expect_text("status", "Es fehlt noch ein Spieler.")
+    await bob.join(f"/games{ann.page.url.partition('#')[2]}")
+    await ann.expect_text("status", "Alle sind da. Starte, wann du magst.")
     await ann.part("start").click()
-    await ann.sees("status", "Du bist dran. Du spielst die Kreuze.")
+    await ann.expect_text("status", "Du bist dran. Du spielst die Kreuze.")
     await expect(ann.cell(4)).to_have_attribute("aria-label", "Reihe 2, Spalte 2, leer")

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.crowd import EMAIL, PASSWORD
-from tests.browser.visitors import DESKTOP, PHONE, refused
+from tests.browser.visitors import DESKTOP, PHONE, http_error
 
 SCREENS = pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
 
@@ -27,17 +27,17 @@ async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, fake_agent
     await names.get_by_role("button", name="Claim a name").click()
     code = await names.locator("#claim-code").text_content()
     await fits(ann)
-    await ann.stays()
+    await ann.mark_page()
     await fake_agent.send_lines(f"<AnnPlays> {code.lower()}")
     await expect(names.get_by_text("AnnPlays")).to_be_visible()
     await expect(names.locator("#claim-code")).to_have_count(0)
-    assert await ann.stayed()
+    assert await ann.is_same_page()
 
 
 @SCREENS
 async def test_a_password_is_changed_by_who_knows_it(member, fake_agent, screen):
     ann = await member("/profile", **screen)
-    ann.expect_errors(refused(403))
+    ann.expect_errors(http_error(403))
     password = part(ann, "Password")
     for old, told in (
         ("wrong horse", "That is not your password."),
@@ -80,13 +80,13 @@ async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen
 
 async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, fake_agent):
     ann = await member("/profile", **PHONE)
-    await ann.tabs_to(ann.page.get_by_label("Time zone"))
-    await ann.keys("Control+a")
+    await ann.tab_to(ann.page.get_by_label("Time zone"))
+    await ann.press("Control+a")
     await ann.page.keyboard.type("Europe/Berlin")
-    await ann.tabs_to(ann.page.get_by_label("Language"))
-    await ann.keys("D", "Enter")
+    await ann.tab_to(ann.page.get_by_label("Language"))
+    await ann.press("D", "Enter")
     await ann.page.get_by_role("button", name="Save").focus()
-    await ann.keys("Enter")
+    await ann.press("Enter")
     await expect(ann.page.locator("html")).to_have_attribute("lang", "de")
     await expect(ann.page.get_by_role("heading", level=1)).to_have_text("Profil")
     await expect(ann.page.get_by_label("Zeitzone")).to_have_value("Europe/Berlin")

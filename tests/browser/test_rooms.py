@@ -4,143 +4,145 @@ import asyncio
 
 from playwright.async_api import Route, expect
 
-from tests.browser.visitors import Visitor, refused
+from tests.browser.visitors import Visitor, http_error
 
 
 async def test_a_link_asks_for_a_name_and_then_shows_the_room(visit, guest):
     ann = await guest("Ann")
-    room = await ann.opens("Friday evening")
+    room = await ann.create_room("Friday evening")
     bob = await visit(f"/#{room.removeprefix('/games')}")
     await expect(bob.page.get_by_role("heading", level=1)).to_have_text(
         "You are invited to play Noughts and Crosses"
     )
     await expect(bob.page.get_by_text("Friday evening")).to_have_count(0)
-    await bob.takes_name("Bob")
+    await bob.set_name("Bob")
     await expect(bob.page.get_by_role("heading", level=1)).to_have_text("Friday evening")
     await bob.part("join").click()
-    await bob.sees("status", "Waiting for Ann to start.")
+    await bob.expect_text("status", "Waiting for Ann to start.")
 
 
 async def test_a_password_keeps_out_who_does_not_know_it(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
-    await ann.opens("Friends", password="Kohlenkeller")
-    await expect(bob.room("Friends")).to_contain_text("Needs a password.")
-    bob.expect_errors(refused(400))
-    await bob.room("Friends").get_by_role("button").click()
-    await bob.sees("status", "This room needs a password.")
+    await ann.create_room("Friends", password="Kohlenkeller")
+    await expect(bob.room_row("Friends")).to_contain_text("Needs a password.")
+    bob.expect_errors(http_error(400))
+    await bob.room_row("Friends").get_by_role("button").click()
+    await bob.expect_text("status", "This room needs a password.")
 
     await bob.part("join-password").fill("guess")
     await bob.part("join-password").press("Enter")
-    await bob.sees("join-error", "That password is not right.")
+    await bob.expect_text("join-error", "That password is not right.")
     await expect(bob.part("join-password")).to_be_focused()
     await expect(bob.part("seat")).to_have_count(1)
 
     await bob.part("join-password").fill("Kohlenkeller")
     await bob.part("join-password").press("Enter")
-    await bob.sees("status", "Waiting for Ann to start.")
+    await bob.expect_text("status", "Waiting for Ann to start.")
     await expect(bob.part("seat")).to_have_count(2)
 
 
 async def test_a_full_room_can_be_seen_but_not_joined(visit, guest):
     ann, bob, late = await guest("Ann"), await guest("Bob"), await visit(name="Late")
-    room = await ann.opens("Friday evening")
-    await late.goes_to(room)
+    room = await ann.create_room("Friday evening")
+    await late.open_path(room)
     await expect(late.part("join")).to_be_visible()
-    await bob.joins(room)
-    await late.sees("status", "This room is full.")
+    await bob.join(room)
+    await late.expect_text("status", "This room is full.")
     await expect(late.part("join")).to_be_hidden()
     await expect(late.part("chat-input")).to_be_disabled()
-    await bob.leaves(room)
-    await late.sees("status", "There is a free seat for you.")
+    await bob.leave(room)
+    await late.expect_text("status", "There is a free seat for you.")
 
 
 async def test_a_room_that_is_gone_says_so(visit, guest):
     ann, bob, cid = await guest("Ann"), await visit(name="Bob"), await visit(name="Cid")
-    room = await ann.opens("Friday evening")
-    await bob.goes_to(room)
+    room = await ann.create_room("Friday evening")
+    await bob.open_path(room)
     await bob.part("join").click()
-    await bob.sees("status", "Waiting for Ann to start.")
-    await bob.is_live()
-    await ann.leaves(room)
-    await bob.sees_error("This room is closed.", "The host left, and the room closed with them.")
-    cid.expect_errors(refused(410), refused(404))
-    await cid.goes_to(room)
-    await cid.sees_error("This room is closed.")
-    await cid.goes_to("/games/noughts/rooms/999")
-    await cid.sees_error("There is no such room.")
-    await cid.goes_to("/games/chess/rooms/1")
-    await cid.sees_error("This game does not run here.")
+    await bob.expect_text("status", "Waiting for Ann to start.")
+    await bob.expect_live()
+    await ann.leave(room)
+    await bob.expect_error_page(
+        "This room is closed.", "The host left, and the room closed with them."
+    )
+    cid.expect_errors(http_error(410), http_error(404))
+    await cid.open_path(room)
+    await cid.expect_error_page("This room is closed.")
+    await cid.open_path("/games/noughts/rooms/999")
+    await cid.expect_error_page("There is no such room.")
+    await cid.open_path("/games/chess/rooms/1")
+    await cid.expect_error_page("This game does not run here.")
     await cid.page.get_by_role("link", name="See open rooms").click()
     await expect(cid.part("game-card")).to_be_visible()
 
 
 async def test_the_host_removes_somebody(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
-    await bob.page.goto(await ann.opens_room("Friday evening"))
+    await bob.page.goto(await ann.create_room("Friday evening"))
     await bob.part("join").click()
     await ann.button("Remove Bob").click()
     await expect(bob.part("notice")).to_contain_text("The host removed you from this room.")
     await expect(bob.part("chat-input")).to_be_disabled()
-    await bob.sees("status", "There is a free seat for you.")
-    await ann.sees("status", "Waiting for one more player.")
+    await bob.expect_text("status", "There is a free seat for you.")
+    await ann.expect_text("status", "Waiting for one more player.")
     await expect(ann.part("seat")).to_have_count(1)
 
 
 async def test_who_is_removed_while_coming_in_is_told_too(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
-    room = await ann.opens("Friday evening")
-    await bob.goes_to(room)
-    bob.expect_errors(refused(403), refused(400))
+    room = await ann.create_room("Friday evening")
+    await bob.open_path(room)
+    bob.expect_errors(http_error(403), http_error(400))
     let_go = await hold(bob, f"{room}/chat")
     async with bob.page.expect_request(f"**{room}/chat"):
         await bob.part("join").click()
-    await ann.removes(room, "Bob")
+    await ann.kick(room, "Bob")
     async with bob.page.expect_response(f"**{room}/chat"):
         let_go.set()
     await expect(bob.part("notice")).to_contain_text("The host removed you from this room.")
     await bob.part("join").click()
-    await bob.sees("status", "Waiting for Ann to start.")
+    await bob.expect_text("status", "Waiting for Ann to start.")
 
 
 async def test_a_ready_check_waits_for_everybody(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
-    await bob.page.goto(await ann.opens_room("Friday evening", ready_check=True))
+    await bob.page.goto(await ann.create_room("Friday evening", ready_check=True))
     await bob.part("join").click()
-    await ann.sees("status", "Waiting for Bob to be ready.")
+    await ann.expect_text("status", "Waiting for Bob to be ready.")
     await expect(ann.part("start")).to_be_disabled()
     await bob.button("I’m ready").click()
-    await ann.sees("status", "Everyone is here. Start when you like.")
+    await ann.expect_text("status", "Everyone is here. Start when you like.")
     await bob.button("You are ready").click()
     await expect(ann.part("start")).to_be_disabled()
     await bob.button("I’m ready").click()
     await ann.part("start").click()
-    await bob.sees("status", "Ann’s turn.")
+    await bob.expect_text("status", "Ann’s turn.")
 
 
 async def test_a_member_leaves_and_finds_the_room_again(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
-    room = await ann.opens("Friday evening")
-    await bob.goes_to(room)
+    room = await ann.create_room("Friday evening")
+    await bob.open_path(room)
     await bob.part("join").click()
-    await ann.says(room, "welcome")
-    await expect(bob.line("welcome")).to_be_visible()
+    await ann.send_chat(room, "welcome")
+    await expect(bob.chat_line("welcome")).to_be_visible()
     await bob.page.get_by_role("link", name="All rooms").click()
     await expect(bob.part("resume")).to_have_text("Friday eveningRoom")
     await bob.part("resume").click()
-    await expect(bob.line("welcome")).to_be_visible()
+    await expect(bob.chat_line("welcome")).to_be_visible()
     await bob.part("leave").click()
-    await expect(bob.room("Friday evening").get_by_role("button")).to_have_text("Join")
+    await expect(bob.room_row("Friday evening").get_by_role("button")).to_have_text("Join")
     await expect(bob.part("resume")).to_have_count(0)
 
 
 async def test_who_only_looked_on_learns_that_the_game_has_begun(visit, guest):
     ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit(name="Looker")
-    room = await ann.opens("Friday evening")
-    await looker.goes_to(room)
-    await bob.joins(room)
-    await looker.sees("status", "This room is full.")
-    await ann.starts(room)
-    await looker.sees_error("This room is closed.", "The game began without you.")
+    room = await ann.create_room("Friday evening")
+    await looker.open_path(room)
+    await bob.join(room)
+    await looker.expect_text("status", "This room is full.")
+    await ann.start(room)
+    await looker.expect_error_page("This room is closed.", "The game began without you.")
 
 
 async def hold(visitor: Visitor, path: str) -> asyncio.Event:
@@ -158,25 +160,25 @@ async def hold(visitor: Visitor, path: str) -> asyncio.Event:
 
 async def test_who_comes_in_just_as_the_host_starts_comes_along(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
-    room = await ann.opens("Quick ones")
-    bob.expect_errors(refused(410))
+    room = await ann.create_room("Quick ones")
+    bob.expect_errors(http_error(410))
     let_go = await hold(bob, room)
     async with bob.page.expect_request(f"**{room}"):
-        await bob.room("Quick ones").get_by_role("button").click()
-    await ann.starts(room)
+        await bob.room_row("Quick ones").get_by_role("button").click()
+    await ann.start(room)
     let_go.set()
-    await bob.sees("status", "Ann’s turn.")
+    await bob.expect_text("status", "Ann’s turn.")
 
 
 async def test_who_looked_on_and_came_in_just_as_the_host_starts_comes_along(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
-    room = await ann.opens("Quick ones")
-    await bob.goes_to(room)
-    bob.expect_errors(refused(410))
-    await bob.sees("status", "There is a free seat for you.")
+    room = await ann.create_room("Quick ones")
+    await bob.open_path(room)
+    bob.expect_errors(http_error(410))
+    await bob.expect_text("status", "There is a free seat for you.")
     let_go = await hold(bob, room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.part("join").click()
-    await ann.starts(room)
+    await ann.start(room)
     let_go.set()
-    await bob.sees("status", "Ann’s turn.")
+    await bob.expect_text("status", "Ann’s turn.")

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.visitors import NO_SERVER, Visitor, refused
+from tests.browser.visitors import NO_SERVER, Visitor, http_error
 
 
 async def block_streams(visitor: Visitor) -> None:
@@ -31,34 +31,34 @@ async def block_sockets(visitor: Visitor) -> None:
 )
 async def test_a_game_runs_over(visit, guest, server, blocked, way):
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    ann.expect_errors(NO_SERVER, refused(410))
+    ann.expect_errors(NO_SERVER, http_error(410))
     for block in blocked:
         await block(ann)
     heard_by = []
     ann.page.on("websocket", lambda socket: heard_by.append("websocket"))
     ann.page.on("request", lambda asked: heard_by.append(asked.headers.get("accept")))
     await ann.page.reload()
-    await ann.is_live()
+    await ann.expect_live()
 
-    room = await bob.opens("Friday evening")
-    await ann.room("Friday evening").get_by_role("button").click()
-    await ann.sees("status", "Waiting for Bob to start.")
-    await ann.is_live()
-    session = await bob.starts(room)
-    await ann.sees("status", "Bob’s turn.")
-    await bob.plays(session, 0)
-    await ann.plays(4)
-    await ann.sees_marks("X...O....")
-    await ann.is_live()
+    room = await bob.create_room("Friday evening")
+    await ann.room_row("Friday evening").get_by_role("button").click()
+    await ann.expect_text("status", "Waiting for Bob to start.")
+    await ann.expect_live()
+    session = await bob.start(room)
+    await ann.expect_text("status", "Bob’s turn.")
+    await bob.play(session, 0)
+    await ann.play(4)
+    await ann.expect_board("X...O....")
+    await ann.expect_live()
 
     server.kill()
-    await ann.is_cut()
-    server.start_again()
-    await bob.says(session, "still here?")
-    await bob.plays(session, 1)
-    await expect(ann.line("still here?")).to_have_count(1)
-    await ann.plays(8)
-    await ann.sees_marks("XX..O...O")
-    await bob.plays(session, 2)
-    await ann.sees("result", "Bob wins.")
+    await ann.expect_reconnecting()
+    server.restart()
+    await bob.send_chat(session, "still here?")
+    await bob.play(session, 1)
+    await expect(ann.chat_line("still here?")).to_have_count(1)
+    await ann.play(8)
+    await ann.expect_board("XX..O...O")
+    await bob.play(session, 2)
+    await ann.expect_text("result", "Bob wins.")
     assert way in heard_by

@@ -7,7 +7,7 @@ import time
 from playwright.async_api import expect
 
 from tests.browser.crowd import CHATS, PASSWORD, login, signs_in
-from tests.browser.visitors import DESKTOP, PHONE, refused
+from tests.browser.visitors import DESKTOP, PHONE, http_error
 from tests.media.test_images import make_picture
 
 LEAVES = (
@@ -29,12 +29,12 @@ LARGE = """() => {
 
 async def test_the_overview_keeps_up_with_the_world(member, fake_agent):
     ann = await member("/servers/mill", **PHONE)
-    await ann.is_live()
+    await ann.expect_live()
     await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
     await fake_agent.send_lines(login("Bob"))
     await expect(ann.page.locator(".crowd")).to_have_text("BBob0 min")
     await fake_agent.send_ping(running=False)
-    await ann.sees("world-status", "Stopped")
+    await ann.expect_text("world-status", "Stopped")
     await fake_agent.send_lines("Bob lost connection: Disconnected")
     await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
 
@@ -59,7 +59,7 @@ async def test_the_first_page_looks_again_each_minute(member, fake_agent):
     ann = await member()
     await ann.page.clock.install()
     await ann.page.get_by_role("link", name="coalserver").click()
-    await ann.is_live()
+    await ann.expect_live()
     await expect(ann.part("worlds")).to_contain_text("Nobody is here.")
     await fake_agent.send_lines(login("Bob"))
     await ann.page.clock.fast_forward("01:01")
@@ -86,13 +86,13 @@ async def test_a_log_that_is_hours_ahead_is_dated(member, fake_agent):
 
 
 async def test_what_may_be_asked_of_a_world_follows_its_state(member, fake_agent, server):
-    server.told("world", "add", "Ours", "--short-name", "ours", "--hosted")
+    server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
     one, other = [await member("/servers/ours") for _ in range(2)]
-    await other.is_live()
+    await other.expect_live()
     start = other.page.get_by_role("button", name="Start the world")
     await expect(start).to_be_visible()
     await one.page.get_by_role("button", name="Start the world").click()
-    await other.sees("world-status", "Starting soon")
+    await other.expect_text("world-status", "Starting soon")
     await expect(start).to_be_hidden()
 
 
@@ -114,7 +114,7 @@ async def test_nothing_scrolls_sideways_on_a_phone(member, fake_agent):
     )
     for page in pages:
         await ann.page.goto(ann.page.url.partition("/servers")[0] + f"/servers/mill{page}")
-        await ann.is_live()
+        await ann.expect_live()
         assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, page
 
 
@@ -136,7 +136,7 @@ async def test_a_picture_is_hung_as_soon_as_it_is_chosen_and_taken_down(member, 
 
 async def test_a_picture_may_be_dropped_and_what_is_none_is_refused(member, fake_agent):
     ann = await member("/servers/mill/screenshots")
-    ann.expect_errors(refused(400))
+    ann.expect_errors(http_error(400))
     drop = """([text, type]) => {
         const carried = new DataTransfer();
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -152,7 +152,7 @@ async def test_a_picture_may_be_dropped_and_what_is_none_is_refused(member, fake
 async def test_the_public_reads_along_and_cannot_write(visit, fake_agent, server):
     eve, admin = await visit(CHATS, **DESKTOP), await visit("/admin/servers/1")
     await expect(eve.page.get_by_label("Password")).to_be_visible()
-    server.told("account", "add", "root@example.org", "--password", PASSWORD, "--admin")
+    server.run_command("account", "add", "root@example.org", "--password", PASSWORD, "--admin")
     await signs_in(admin, "/admin/servers/1", "root@example.org")
     await admin.page.get_by_label("Everybody may read it").check()
     await admin.button("Save").click()
@@ -160,7 +160,7 @@ async def test_the_public_reads_along_and_cannot_write(visit, fake_agent, server
     await fake_agent.send_lines("<Bob> before")
     await eve.page.goto(f"{server.url}{CHATS}")
     await expect(eve.part("row")).to_contain_text("before")
-    await eve.is_live()
+    await eve.expect_live()
     await expect(eve.part("chat-input")).to_have_count(0)
     await fake_agent.send_lines("<Bob> after")
     await expect(eve.part("row").filter(has_text="after")).to_have_count(1)

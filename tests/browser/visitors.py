@@ -1,4 +1,4 @@
-"""People at the page: what they see and do, in the page's own words."""
+"""Visitors of the site: actions and expectations on one page, by the texts it shows."""
 
 import json
 import re
@@ -7,90 +7,97 @@ from typing import Any
 
 from playwright.async_api import ConsoleMessage, Locator, Page, expect
 
-#: Nothing moves: what is drawn in steps would cost most of the time.
-CALM = {"reduced_motion": "reduce"}
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True, **CALM}
-DESKTOP = {"viewport": {"width": 1280, "height": 800}, **CALM}
+#: Animations would take most of the time of a test.
+REDUCED_MOTION = {"reduced_motion": "reduce"}
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "is_mobile": True,
+    "has_touch": True,
+    **REDUCED_MOTION,
+}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}, **REDUCED_MOTION}
 
-#: Opens the page for somebody; see the fixture `visit`.
+#: Opens a page for a new visitor; see the fixture `visit`.
 Visit = Callable[..., Awaitable["Visitor"]]
 
-#: What a browser itself says when a request meets no server.
+#: Console message of the browser for a request without a server.
 NO_SERVER = r"net::ERR_|WebSocket connection to .* failed"
 
-#: More places than any view has to stop at.
+#: More than the focusable elements of any page.
 MAX_TABS = 60
 
 
-def refused(status: int) -> str:
-    """What a browser itself says when a server refuses."""
+def http_error(status: int) -> str:
+    """Return a pattern for the browser's console message for an HTTP status."""
     return rf"Failed to load resource: the server responded with a status of {status} "
 
 
-def remembering(player: Mapping[str, Any]) -> str:
-    """A script that leaves in the browser what the page keeps of somebody who has taken a name."""
-    kept = json.dumps({"token": player["token"], "user": player["user"]})
+def store_player_script(player: Mapping[str, Any]) -> str:
+    """Return a script that stores a player, as the page does after a name is set."""
+    stored = json.dumps({"token": player["token"], "user": player["user"]})
     return f"""
         if (location.protocol === "http:" && !localStorage.length)
-            localStorage.setItem("coalserver.player", {json.dumps(kept)});
+            localStorage.setItem("coalserver.player", {json.dumps(stored)});
     """
 
 
-def read_board(grid: str) -> str:
-    """The rows of a board, as Playwright writes what assistive technology gets to know."""
+def board_snapshot(grid: str) -> str:
+    """Return the ARIA snapshot of a board given as `X.O......`."""
     names = {"X": "cross", "O": "nought", ".": "empty"}
-    heard = ["- grid:"]
+    lines = ["- grid:"]
     for number, mark in enumerate(grid):
         row, column = divmod(number, 3)
         if column == 0:
-            heard.append("  - row:")
-        heard += [
+            lines.append("  - row:")
+        lines += [
             "    - gridcell:",
             f'      - button "Row {row + 1}, column {column + 1}, {names[mark]}"',
         ]
-    return "\n".join(heard)
+    return "\n".join(lines)
 
 
 class Visitor:
-    """One person with one tab. Notes what the browser complains of; a test says what it foresaw."""
+    """A visitor with one tab. Collects console errors; a test declares those it expects."""
 
     def __init__(
         self,
         page: Page,
         url: str,
-        complaints: list[str] | None = None,
-        foreseen: list[str] | None = None,
+        console_errors: list[str] | None = None,
+        expected: list[str] | None = None,
     ) -> None:
         self.page, self._url = page, url
-        self._complaints = [] if complaints is None else complaints
-        self._foreseen = [] if foreseen is None else foreseen
+        self._console_errors = [] if console_errors is None else console_errors
+        self._expected = [] if expected is None else expected
         page.on("console", self._record_message)
-        page.on("pageerror", lambda error: self._complaints.append(str(error)))
+        page.on("pageerror", lambda error: self._console_errors.append(str(error)))
 
     def _record_message(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._complaints.append(message.text)
+            self._console_errors.append(message.text)
 
     def expect_errors(self, *patterns: str) -> None:
-        self._foreseen += patterns
+        self._expected += patterns
 
     @property
-    def complaints(self) -> list[str]:
+    def console_errors(self) -> list[str]:
         return [
-            said
-            for said in self._complaints
-            # A room may go between an event and the reading that it leads to; the browser says so itself.
-            if not any(re.search(p, said) for p in (*self._foreseen, refused(410)))
+            message
+            for message in self._console_errors
+            # A room may close between an event and the request that follows it: 410.
+            if not any(
+                re.search(pattern, message) for pattern in (*self._expected, http_error(410))
+            )
         ]
 
-    async def stays(self) -> None:
-        """From here on `stayed` says whether the page has been loaded anew."""
-        await self.page.evaluate("window.stays = true")
+    async def mark_page(self) -> None:
+        """Mark the page, so that `is_same_page` tells whether it was reloaded."""
+        await self.page.evaluate("window.markedPage = true")
 
-    async def stayed(self) -> bool:
-        return bool(await self.page.evaluate("window.stays === true"))
+    async def is_same_page(self) -> bool:
+        return bool(await self.page.evaluate("window.markedPage === true"))
 
-    # What they see
+    # Elements and expectations
 
     @property
     def board(self) -> Locator:
@@ -98,11 +105,11 @@ class Visitor:
 
     @property
     def announcements(self) -> Locator:
-        """What is said to screen readers alone."""
+        """The live region for screen readers."""
         return self.page.locator("#say")
 
     def part(self, name: str) -> Locator:
-        """What the page calls so in `data-testid`."""
+        """Return the element with this `data-testid`."""
         return self.page.get_by_test_id(name)
 
     def button(self, name: str) -> Locator:
@@ -111,46 +118,46 @@ class Visitor:
     def cell(self, number: int) -> Locator:
         return self.page.get_by_test_id(f"cell-{number}")
 
-    def line(self, text: str) -> Locator:
-        """Lines of the chat that say exactly this."""
-        said = self.page.locator("[data-ref=text]").get_by_text(text, exact=True)
-        return self.part("chat-line").filter(has=said)
+    def chat_line(self, text: str) -> Locator:
+        """Return the chat lines with exactly this text."""
+        label = self.page.locator("[data-ref=text]").get_by_text(text, exact=True)
+        return self.part("chat-line").filter(has=label)
 
-    def room(self, name: str) -> Locator:
-        """The row of a room on the first page."""
-        named = self.page.locator("[data-ref=link]").get_by_text(name, exact=True)
-        return self.part("room-row").filter(has=named)
+    def room_row(self, name: str) -> Locator:
+        """Return the row of a room on the start page."""
+        link = self.page.locator("[data-ref=link]").get_by_text(name, exact=True)
+        return self.part("room-row").filter(has=link)
 
-    async def sees(self, part: str, text: str | re.Pattern[str]) -> None:
+    async def expect_text(self, part: str, text: str | re.Pattern[str]) -> None:
         await expect(self.part(part)).to_have_text(text)
 
-    async def sees_error(self, title: str, words: str | None = None) -> None:
-        """A page that has nothing but something to tell."""
+    async def expect_error_page(self, title: str, text: str | None = None) -> None:
+        """Expect a page that shows only an error."""
         await expect(self.part("error").get_by_role("heading")).to_have_text(title)
-        if words is not None:
-            await expect(self.part("error").locator("p").first).to_have_text(words)
+        if text is not None:
+            await expect(self.part("error").locator("p").first).to_have_text(text)
 
-    async def sees_marks(self, grid: str) -> None:
-        """The board as `X.O......`, heard as a screen reader tells it."""
-        await expect(self.board).to_match_aria_snapshot(read_board(grid))
+    async def expect_board(self, grid: str) -> None:
+        """Expect the board, given as `X.O......`, in the accessibility tree."""
+        await expect(self.board).to_match_aria_snapshot(board_snapshot(grid))
 
-    async def is_live(self) -> None:
+    async def expect_live(self) -> None:
         await expect(self.page.get_by_test_id("connection")).to_have_text("Live")
 
-    async def is_cut(self) -> None:
+    async def expect_reconnecting(self) -> None:
         await expect(self.page.get_by_test_id("connection")).to_have_text("Reconnecting…")
 
-    # What they do
+    # Actions
 
-    async def takes_name(self, name: str) -> None:
+    async def set_name(self, name: str) -> None:
         await self.part("name-input").fill(name)
         await self.part("name-save").click()
-        await self.sees("my-name", name)
+        await self.expect_text("my-name", name)
 
-    async def opens_room(
+    async def create_room(
         self, name: str = "", password: str = "", ready_check: bool = False
     ) -> str:
-        """Gives the link to it."""
+        """Create a room and return the link to it."""
         if password or ready_check:
             await self.page.get_by_text("Password and ready check").click()
             await self.part("room-password").fill(password)
@@ -159,38 +166,38 @@ class Visitor:
         await self.part("create-room").click()
         return await self.part("room-link").input_value()
 
-    async def opens_tab(self) -> "Visitor":
-        """One more tab of theirs, at the same address."""
+    async def open_tab(self) -> "Visitor":
+        """Open one more tab of this visitor at the same address."""
         page = await self.page.context.new_page()
-        tab = Visitor(page, self._url, self._complaints, self._foreseen)
+        tab = Visitor(page, self._url, self._console_errors, self._expected)
         await tab.page.goto(self.page.url)
         return tab
 
-    async def goes_to(self, place: str) -> None:
+    async def open_path(self, path: str) -> None:
         """Follow a link to a room or session, given by its path in the API."""
-        await self.page.goto(f"{self._url}/#{place.removeprefix('/games')}")
+        await self.page.goto(f"{self._url}/#{path.removeprefix('/games')}")
 
-    async def keys(self, *keys: str) -> None:
+    async def press(self, *keys: str) -> None:
         for key in keys:
             await self.page.keyboard.press(key)
 
-    async def types(self, text: str) -> None:
-        """Into what has the focus, and Enter."""
+    async def type_line(self, text: str) -> None:
+        """Type into the focused element and press Enter."""
         await self.page.keyboard.type(text)
         await self.page.keyboard.press("Enter")
 
-    async def tabs_to(self, wanted: Locator) -> None:
-        """Press Tab until it has the focus."""
+    async def tab_to(self, target: Locator) -> None:
+        """Press Tab until the element has the focus."""
         for _ in range(MAX_TABS):
             await self.page.keyboard.press("Tab")
-            if await wanted.evaluate("node => node === document.activeElement"):
+            if await target.evaluate("node => node === document.activeElement"):
                 return
-        raise AssertionError(f"Tab does not lead to {wanted}.")
+        raise AssertionError(f"Tab does not lead to {target}.")
 
-    async def says(self, text: str) -> None:
+    async def send_chat(self, text: str) -> None:
         await self.part("chat-input").fill(text)
         await self.part("chat-input").press("Enter")
 
-    async def plays(self, number: int) -> None:
+    async def play(self, number: int) -> None:
         await expect(self.cell(number)).to_be_enabled()
         await self.cell(number).click()
