@@ -1,8 +1,8 @@
-// A server that ends and begins again: the page goes on when it answers.
+// Waits for the server to restart, then opens the page that `data-next-url` names.
 
 import { pause } from "./http.js";
 
-/** By then the one that ends answers nobody any more. */
+/** After this time, the stopping server no longer answers requests. */
 const SHUTDOWN_MS = 1000;
 const POLL_MS = 1000;
 

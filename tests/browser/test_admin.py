@@ -53,11 +53,11 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
     if not shutil.which("curl"):
         pytest.skip("There is no curl here.")
     root = await admin("/admin", **screen)
-    await part(root, "Worlds").get_by_role("link", name="Make a world").click()
+    await part(root, "Worlds").get_by_role("link", name="Add world").click()
     await root.page.get_by_label("Name", exact=True).fill("Overworld")
     await root.page.get_by_label("Short name").fill("overworld")
-    await root.page.get_by_role("button", name="Make it").click()
-    await root.page.get_by_role("button", name="Make a start command").click()
+    await root.page.get_by_role("button", name="Add world").click()
+    await root.page.get_by_role("button", name="Get install command").click()
     command = await root.page.locator("#start").text_content()
     await fits(root)
 
@@ -76,10 +76,10 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
         said, _ = await agent.communicate()
     assert agent.returncode == 0, said
     await root.page.goto(root.page.url.removesuffix("/pair"))
-    await expect(root.page.get_by_text("heard from", exact=False)).to_be_visible()
-    await root.page.get_by_role("link", name="Log").click()
+    await expect(root.page.get_by_text("Last contact", exact=False)).to_be_visible()
+    await root.page.get_by_role("link", name="Audit log").click()
     await expect(root.page.locator(".audit-line").first).to_contain_text(
-        "Rosalind had an agent paired with Overworld"
+        "Rosalind paired an agent with Overworld"
     )
 
 
@@ -95,17 +95,17 @@ async def test_rooms_keep_up_and_a_player_is_put_out_and_shut_out(admin, guest, 
     await expect(rooms).to_contain_text("Bob")
     assert await root.is_same_page()
     await fits(root)
-    await rooms.get_by_role("button", name="Put out: Bob").click()
-    await expect(rooms).to_contain_text("The player is out of the room.")
+    await rooms.get_by_role("button", name="Kick: Bob").click()
+    await expect(rooms).to_contain_text("Player kicked from the room")
     await expect(rooms).not_to_contain_text("Bob")
     await rooms.get_by_role("link", name="Ban…").click()
-    await root.page.get_by_label("How long").select_option("a week")
+    await root.page.get_by_label("Duration").select_option("1 week")
     await root.page.get_by_label("Reason").fill("Rude")
-    await root.page.get_by_role("button", name="Shut out").click()
+    await root.page.get_by_role("button", name="Ban", exact=True).click()
     await expect(root.page.get_by_role("main")).to_contain_text("Rude")
     await fits(root)
-    await root.page.get_by_role("button", name="Lift: Ann").click()
-    await expect(root.page.get_by_text("Nobody is shut out.")).to_be_visible()
+    await root.page.get_by_role("button", name="Remove ban: Ann").click()
+    await expect(root.page.get_by_text("No bans")).to_be_visible()
 
 
 @SCREENS
@@ -114,25 +114,25 @@ async def test_who_signs_up_is_let_in_named_and_removed(admin, visit, server, sc
         "account", "add", "bob@example.org", "--password", PASSWORD, "--nickname", "Bob"
     )
     root = await admin("/admin", **screen)
-    await part(root, "Waiting to be let in").get_by_role("button", name="Let in: Bob").click()
-    await expect(root.page.get_by_text("The account may come in now.")).to_be_visible()
+    await part(root, "Waiting for approval").get_by_role("button", name="Approve: Bob").click()
+    await expect(root.page.get_by_text("User approved")).to_be_visible()
     await root.page.get_by_role("searchbox").fill("bob@")
     await root.page.get_by_role("searchbox").press("Enter")
     await root.page.get_by_role("link", name="Bob").click()
-    await root.page.get_by_label("Names in Minecraft").fill("BobPlays")
+    await root.page.get_by_label("Minecraft names").fill("BobPlays")
     await root.page.get_by_role("button", name="Save").click()
     await expect(root.page.get_by_text("Saved.")).to_be_visible()
     await fits(root)
-    await root.page.get_by_role("link", name="Remove the account…").click()
-    await root.page.get_by_role("button", name="Remove").click()
-    await expect(root.page.get_by_text("The account is removed.")).to_be_visible()
+    await root.page.get_by_role("link", name="Delete account…").click()
+    await root.page.get_by_role("button", name="Delete account").click()
+    await expect(root.page.get_by_text("User deleted")).to_be_visible()
 
 
 @SCREENS
 async def test_a_backup_is_made_and_saved(admin, screen, tmp_path):
     root = await admin("/admin/backups", **screen)
-    await root.page.get_by_role("button", name="Make a backup now").click()
-    await expect(root.page.get_by_text("The backup is made.")).to_be_visible()
+    await root.page.get_by_role("button", name="Back up now").click()
+    await expect(root.page.get_by_text("Backup created")).to_be_visible()
     async with root.page.expect_download() as coming:
         await root.page.get_by_role("button", name="Download").click()
     saved = tmp_path / (await coming.value).suggested_filename
@@ -158,7 +158,7 @@ async def test_the_keyboard_alone_makes_a_game(admin):
     root = await admin("/admin/games", **DESKTOP)
     await root.tab_to(root.page.get_by_label("Tag"))
     await root.page.keyboard.type("chess")
-    await root.tab_to(root.page.get_by_role("button", name="Make it"))
+    await root.tab_to(root.page.get_by_role("button", name="Add game"))
     await root.press("Enter")
     await expect(root.page.locator("#api-token")).to_be_visible()
 
@@ -176,13 +176,13 @@ async def test_a_member_finds_no_way_in(visit, fake_agent):
 async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, fake_agent, screen):
     await fake_agent.send_lines("<Bob> before")
     root, ann = await admin("/admin/backups", **screen), await member()
-    await root.page.get_by_role("button", name="Make a backup now").click()
+    await root.page.get_by_role("button", name="Back up now").click()
     await fake_agent.send_lines("<Bob> after")
     await expect(ann.part("row")).to_have_count(2)
-    await root.page.get_by_role("link", name="Put back").click()
+    await root.page.get_by_role("link", name="Restore").click()
     await fits(root)
-    await root.page.get_by_role("button", name="Put it back").click()
-    await expect(root.page.get_by_text("The backup is in place.")).to_be_visible()
+    await root.page.get_by_role("button", name="Restore").click()
+    await expect(root.page.get_by_text("Backup restored")).to_be_visible()
     await ann.expect_live()
     await fake_agent.send_lines("<Bob> again")
     await expect(ann.part("row").last).to_contain_text("again")

@@ -32,9 +32,9 @@ CREATED, UPLOADED = "coalserver", "uploaded"
 BACKUP_NAME = re.compile(rf"(?:{CREATED}|{UPLOADED})-[0-9]{{8}}T[0-9]{{6}}Z(?:-[0-9]+)?\.tar")
 RESTORED_PATH = "/admin/backups?done=restored"
 SUCCESS_MESSAGES = {
-    "made": ("backups", N_("The backup is made.")),
-    "removed": ("backups", N_("The backup is removed.")),
-    "restored": ("backups", N_("The backup is in place.")),
+    "made": ("backups", N_("Backup created")),
+    "removed": ("backups", N_("Backup deleted")),
+    "restored": ("backups", N_("Backup restored")),
 }
 
 
@@ -192,30 +192,30 @@ async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
         return _disk_error(ctx, error)
     return confirm_page(
         ctx,
-        title=N_("Put a backup back"),
+        title=N_("Restore backup"),
         texts=[
             N_(
-                "Everything is again as it was on %(made)s: accounts, worlds and what was said there, games,"
-                " rooms. What came later is not shown any more."
+                "All users, worlds, messages, games and rooms return to their state of %(created)s."
+                " Newer data is no longer shown."
             ),
             N_(
-                "What is there now is kept: in a folder <code>replaced-…</code> in"
+                "The current data is kept in a folder <code>replaced-…</code> in"
                 " <code>%(folder)s</code>."
             ),
             N_(
-                "The server ends and starts again by itself. For some seconds it does not answer; open pages find"
-                " it again on their own."
+                "The server restarts and is unavailable for a few seconds. Open pages reconnect"
+                " automatically."
             ),
             N_(
-                "Whoever signed in after the backup was made has to sign in again, and so may you. Passwords are"
-                " those of that time."
+                "Users who signed in after the backup was created have to sign in again. You may have to"
+                " as well. Passwords are those of the backup."
             ),
         ],
         values={
-            "made": _format_created(ctx, str(manifest["made"])),
+            "created": _format_created(ctx, str(manifest["made"])),
             "folder": service.data_directory,
         },
-        button=N_("Put it back"),
+        button=N_("Restore"),
         back_label=request_language(ctx.request).gettext(N_("Backups")),
         back_path="/admin/backups",
         active_page="backups",

@@ -20,18 +20,18 @@ from coalserver.web.schemas import Text, one_of
 
 #: Names of `BAN_DURATIONS` in the order of the form, with their labels.
 DURATIONS = (
-    ("hour", N_("an hour")),
-    ("day", N_("a day")),
-    ("week", N_("a week")),
-    ("month", N_("a month")),
-    ("quarter", N_("three months")),
-    ("year", N_("a year")),
-    ("forever", N_("for ever")),
+    ("hour", N_("1 hour")),
+    ("day", N_("1 day")),
+    ("week", N_("1 week")),
+    ("month", N_("1 month")),
+    ("quarter", N_("3 months")),
+    ("year", N_("1 year")),
+    ("forever", N_("No expiry")),
 )
 MAX_PLAYER_ID = 10**9 - 1
 SUCCESS_MESSAGES = {
-    "banned": ("bans", N_("The player is shut out.")),
-    "lifted": ("bans", N_("The ban is lifted.")),
+    "banned": ("bans", N_("Player banned")),
+    "lifted": ("bans", N_("Ban removed")),
 }
 
 

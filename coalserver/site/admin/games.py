@@ -65,6 +65,6 @@ async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
 
 ROUTES = (
     get("/admin/games", games_page),
-    post("/admin/games", register_game, render_games, "make"),
+    post("/admin/games", register_game, render_games, "create"),
     post("/admin/games/{tag}/rotate", rotate_tokens, render_games, "games"),
 )

@@ -18,7 +18,7 @@ from coalserver.site.errors import (
     render_http_error,
     with_errors_shown,
 )
-from coalserver.site.worlds.context import TimeFormatter
+from coalserver.site.worlds.context import STATUS_LABELS, TimeFormatter
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page
@@ -33,14 +33,14 @@ SuccessMessages = Mapping[str, tuple[str, str]]
 #: Name, path and title of the pages in the navigation.
 PAGES = (
     ("overview", "/admin", N_("Overview")),
-    ("users", "/admin/users", N_("People")),
+    ("users", "/admin/users", N_("Users")),
     ("servers", "/admin/servers", N_("Worlds")),
     ("games", "/admin/games", N_("Games")),
     ("rooms", "/admin/rooms", N_("Rooms")),
     ("bans", "/admin/bans", N_("Bans")),
     ("backups", "/admin/backups", N_("Backups")),
     ("settings", "/admin/settings", N_("Settings")),
-    ("log", "/admin/log", N_("Log")),
+    ("log", "/admin/log", N_("Audit log")),
 )
 
 
@@ -99,6 +99,7 @@ def render_admin_page(
         "form_values": ctx.body if errors else {},
         "format_time": TimeFormatter(language, ctx.caller.get_account()),
         "now": ctx.now,
+        "status_labels": STATUS_LABELS,
         "errors": errors or {},
         "messages": messages,
     }

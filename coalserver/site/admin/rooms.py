@@ -24,10 +24,10 @@ from coalserver.web.pages.i18n import N_
 #: Rows of each list, the newest first.
 MAX_ROWS = 100
 SUCCESS_MESSAGES = {
-    "closed": ("gathering", N_("The room is closed.")),
-    "out": ("gathering", N_("The player is out of the room.")),
-    "ended": ("playing", N_("The session is ended.")),
-    "out-of-session": ("playing", N_("The player is out of the session.")),
+    "closed": ("open-rooms", N_("Room closed")),
+    "out": ("open-rooms", N_("Player kicked from the room")),
+    "ended": ("playing", N_("Game ended")),
+    "out-of-session": ("playing", N_("Player kicked from the game")),
 }
 
 
@@ -123,8 +123,8 @@ def _label(lobby_or_room: Lobby | Room) -> str:
 
 ROUTES = (
     get("/admin/rooms", rooms_page),
-    post("/admin/rooms/{room}/close", OPEN_ROOMS.close, render_rooms, "gathering"),
-    post("/admin/rooms/{room}/kick/{player}", OPEN_ROOMS.kick, render_rooms, "gathering"),
+    post("/admin/rooms/{room}/close", OPEN_ROOMS.close, render_rooms, "open-rooms"),
+    post("/admin/rooms/{room}/kick/{player}", OPEN_ROOMS.kick, render_rooms, "open-rooms"),
     post("/admin/sessions/{session}/close", SESSIONS.close, render_rooms, "playing"),
     post("/admin/sessions/{session}/kick/{player}", SESSIONS.kick, render_rooms, "playing"),
 )

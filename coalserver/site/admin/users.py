@@ -23,8 +23,8 @@ from coalserver.web.schemas import Text
 MAX_SEARCH_LENGTH = 100
 SUCCESS_MESSAGES = {
     "saved": ("account", N_("Saved.")),
-    "let-in": ("users", N_("The account may come in now.")),
-    "removed": ("users", N_("The account is removed.")),
+    "let-in": ("users", N_("User approved")),
+    "removed": ("users", N_("User deleted")),
 }
 
 
@@ -63,15 +63,16 @@ def render_removal(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     account = get_account(ctx)
     return confirm_page(
         ctx,
-        title=N_("Remove the account"),
+        title=N_("Delete account"),
         texts=[
             N_(
-                "<bdi>%(name)s</bdi> is signed out everywhere and cannot come back. Tokens and connected programs"
-                " end, seats are given up, and Minecraft names are free again. What was said stays."
+                "<bdi>%(name)s</bdi> is signed out everywhere and cannot sign in again. Their tokens and"
+                " connected apps are revoked, they leave all games, and their Minecraft names become"
+                " available. Their messages are kept."
             )
         ],
         values={"name": account.email},
-        button=N_("Remove"),
+        button=N_("Delete account"),
         back_label=account.display_name,
         back_path=f"/admin/users/{account.id}",
         active_page="users",

@@ -33,8 +33,8 @@ from coalserver.web.schemas import Text
 
 SUCCESS_MESSAGES = {
     "saved": ("world", N_("Saved.")),
-    "told": ("console", N_("Sent. The world does it as soon as its agent asks.")),
-    "ended": ("servers", N_("The world is ended.")),
+    "told": ("console", N_("Command sent. It runs as soon as the agent fetches it.")),
+    "ended": ("servers", N_("World archived")),
 }
 
 
@@ -98,19 +98,20 @@ def render_archive_world(ctx: RequestContext, **overrides: Any) -> web.StreamRes
     world = requested_world(ctx)
     return confirm_page(
         ctx,
-        title=N_("End the world"),
+        title=N_("Archive world"),
         texts=[
             N_(
-                "<bdi>%(name)s</bdi> is in no list any more, its agent is not heard, and its short name is free."
-                " What was said and done there is kept, but these pages have no way back."
+                "<bdi>%(name)s</bdi> is removed from all lists, its agent is disconnected, and its short"
+                " name becomes available. The history is kept, but the world cannot be restored on this"
+                " site."
             )
         ],
         values={"name": world.name},
-        button=N_("End it"),
+        button=N_("Archive world"),
         back_label=world.name,
         back_path=f"/admin/servers/{world.id}",
         active_page="servers",
-        section="end",
+        section="archive",
         **overrides,
     )
 
@@ -234,5 +235,5 @@ ROUTES = (
     post(WORLD_PATH + "/secret", rotate_secret, render_world, "agent"),
     post(WORLD_PATH + "/command", send_command, render_world, "console"),
     get(WORLD_PATH + "/deactivate", confirm_archive),
-    post(WORLD_PATH + "/deactivate", archive, render_archive_world, "end"),
+    post(WORLD_PATH + "/deactivate", archive, render_archive_world, "archive"),
 )

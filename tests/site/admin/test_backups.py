@@ -53,7 +53,7 @@ async def test_what_goes_and_what_comes_is_said_before(test_app):
     assert f'href="{PATH}"' in (await browser.get("/admin/backups")).raw.decode()
     said = words(await browser.get(PATH))
     assert f"{BACKUP} · 0 kB · coalserver 0.1" in said and "Nov 14, 2023, 10:13" in said
-    assert "replaced-…" in said and "has to sign in again, and so may you" in said
+    assert "replaced-…" in said and "have to sign in again" in said
     assert test_app.restore_requests == [] and done(test_app) == []
 
 
@@ -61,7 +61,7 @@ async def test_a_backup_is_put_back_for_who_asks(test_app):
     browser = await make_admin(test_app)
     make_backup(test_app)
     answer = await submit(browser, PATH)
-    assert answer.status == 200 and "The server starts again" in words(answer)
+    assert answer.status == 200 and "Server is restarting" in words(answer)
     assert b'data-next-url="/admin/backups?done=restored"' in answer.raw
     assert test_app.restore_requests == [(BACKUP, account(test_app).id, ROOT)]
 
@@ -70,7 +70,7 @@ async def test_a_backup_that_is_none_is_not_put_back(test_app):
     browser = await make_admin(test_app)
     make_backup(test_app, b"something")
     for answer in (await browser.get(PATH), await submit(browser, PATH)):
-        assert answer.status == 400 and "This file is not a backup of coalserver." in words(answer)
+        assert answer.status == 400 and "This file is not a coalserver backup." in words(answer)
     assert test_app.restore_requests == []
 
 
@@ -99,16 +99,16 @@ async def test_a_backup_is_sent_in_and_then_asked_about(test_app):
     [name] = kept(test_app)
     assert re.fullmatch(r"uploaded-\d{8}T\d{6}Z\.tar", name)
     assert (answer.status, answer.headers["Location"]) == (302, f"/admin/backups/{name}/restore")
-    assert "Put a backup back" in words(await browser.get(f"/admin/backups/{name}/restore"))
+    assert "Restore backup" in words(await browser.get(f"/admin/backups/{name}/restore"))
     assert done(test_app) == [("backup_sent", name, "")] and test_app.restore_requests == []
 
 
 async def test_what_is_no_backup_is_not_kept(test_app):
     browser = await make_admin(test_app)
     answer = await sends(browser, b"a cake")
-    assert answer.status == 400 and "This file is not a backup of coalserver." in words(answer)
+    assert answer.status == 400 and "This file is not a coalserver backup." in words(answer)
     answer = await sends(browser, b"")
-    assert answer.status == 400 and "Choose a backup first." in words(answer)
+    assert answer.status == 400 and "Choose a backup file." in words(answer)
     assert kept(test_app) == [] and done(test_app) == []
 
 

@@ -45,21 +45,21 @@ async def test_a_game_may_be_for_its_own_players(test_app, browser):
     await submit(browser, "/admin/games", **{**CHESS, "open": "", "name": ""})
     game = test_app.core.query(all_games)[-1]
     assert (game.open, game.name) == (False, "Chess")
-    assert "own players only" in words(await browser.get("/admin/games"))
+    assert "Own players only" in words(await browser.get("/admin/games"))
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"tag": ""}, "A tag is"),
-        ({"tag": "Über"}, "A tag is"),
-        ({"tag": "x" * 33}, "A tag is"),
-        ({"tag": "noughts"}, "There is a game with this tag"),
-        ({"min": "3", "max": "2"}, "from 1 to 1000 players"),
-        ({"min": "0"}, "from 1 to 1000 players"),
-        ({"max": "1001"}, "from 1 to 1000 players"),
-        ({"min": "two"}, "from 1 to 1000 players"),
-        ({"name": "x" * 101}, "A name has"),
+        ({"tag": ""}, "A tag has"),
+        ({"tag": "Über"}, "A tag has"),
+        ({"tag": "x" * 33}, "A tag has"),
+        ({"tag": "noughts"}, "Another game uses this tag."),
+        ({"min": "3", "max": "2"}, "1 to 1000 players"),
+        ({"min": "0"}, "1 to 1000 players"),
+        ({"max": "1001"}, "1 to 1000 players"),
+        ({"min": "two"}, "1 to 1000 players"),
+        ({"name": "x" * 101}, "Enter a name"),
     ],
 )
 async def test_a_game_that_cannot_be_is_not_made(test_app, browser, fields, said):
@@ -83,7 +83,7 @@ async def test_all_that_goes_on_is_shown_with_who_is_in_it(test_app, browser):
     await make_session("noughts", bob, cem)
     answer = await browser.get("/admin/rooms")
     told = words(answer)
-    assert "Open rooms (1) Friday <i>evening</i>" in told and "Sessions (1)" in told
+    assert "Open rooms (1) Friday <i>evening</i>" in told and "Games in progress (1)" in told
     assert "<b>Bob</b>" in told and b"<i>" not in answer.raw and b"<b>" not in answer.raw
     assert answer.raw.count(b"data-live=") == 2
 
@@ -101,7 +101,7 @@ async def test_a_room_is_closed_and_its_members_hear_it(test_app, browser):
     )
     assert done(test_app) == [("lobby_closed", "Friday (noughts 1)", "")]
     again = await submit(browser, "/admin/rooms/1/close")
-    assert again.status == 400 and "not there any more" in words(again)
+    assert again.status == 400 and "no longer exists" in words(again)
 
 
 async def test_a_member_is_put_out(test_app, browser):
@@ -113,7 +113,7 @@ async def test_a_member_is_put_out(test_app, browser):
     assert done(test_app) == [("player_put_out", f"Bob ({bob.id})", "Friday (noughts 1)")]
     for player in (bob.id, 999_999):
         again = await submit(browser, f"/admin/rooms/1/kick/{player}")
-        assert again.status == 400 and "has left already" in words(again)
+        assert again.status == 400 and "has already left" in words(again)
 
 
 async def test_a_session_is_ended_and_one_who_plays_is_put_out(test_app, browser):
@@ -126,7 +126,7 @@ async def test_a_session_is_ended_and_one_who_plays_is_put_out(test_app, browser
     assert (await cem.get(second)).json["active"] is False
     assert [what for what, *_ in done(test_app)] == ["room_closed", "player_put_out"]
     again = await submit(browser, "/admin/sessions/1/close")
-    assert again.status == 400 and "This session is over." in words(again)
+    assert again.status == 400 and "This game has already ended." in words(again)
 
 
 async def test_a_player_is_shut_out_and_let_in_again(test_app, browser):
@@ -152,11 +152,11 @@ async def test_a_player_is_shut_out_and_let_in_again(test_app, browser):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"player": ""}, "named by a number"),
-        ({"player": "Bob"}, "named by a number"),
-        ({"player": "0"}, "named by a number"),
-        ({"player": "999999"}, "Nobody with this number"),
-        ({"duration": "eternity"}, "Choose how long."),
+        ({"player": ""}, "Enter a player ID"),
+        ({"player": "Bob"}, "Enter a player ID"),
+        ({"player": "0"}, "Enter a player ID"),
+        ({"player": "999999"}, "No player with this ID"),
+        ({"duration": "eternity"}, "Choose a duration."),
         ({"reason": "x" * 201}, "A reason has"),
     ],
 )

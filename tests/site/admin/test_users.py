@@ -27,7 +27,7 @@ async def test_people_are_found_by_any_of_their_names(test_app, browser):
     for sought, found in (("ANN@", True), ("notch", True), ("bob", False), ("nobody", False)):
         told = words(await browser.get(f"/admin/users?q={sought}"))
         assert (ANN in told) == found
-    assert "Nobody is called so." in words(await browser.get("/admin/users?q=nobody"))
+    assert "No matches" in words(await browser.get("/admin/users?q=nobody"))
 
 
 async def test_what_was_looked_for_is_text(test_app, browser):
@@ -49,7 +49,7 @@ async def test_who_waits_is_let_in(test_app, browser):
     answer = await submit(browser, page_of(test_app) + "/activate")
     assert answer.headers["Location"] == "/admin/users?done=let-in"
     assert account(test_app, ANN).active
-    assert "may come in now" in words(await browser.get("/admin/users?done=let-in"))
+    assert "User approved" in words(await browser.get("/admin/users?done=let-in"))
     assert done(test_app) == [("account_let_in", ANN, "")]
 
 
@@ -77,12 +77,12 @@ async def test_a_name_is_one_accounts_and_nothing_is_done_by_halves(test_app, br
     before = account(test_app, "bob@example.org")
     asked = {"active": "1", "admin": "1", "usernames": "Jeb, Notch"}
     answer = await submit(browser, page_of(test_app, "bob@example.org"), **asked)
-    assert answer.status == 400 and "Notch is another account’s name." in words(answer)
+    assert answer.status == 400 and "Notch belongs to another user." in words(answer)
     assert 'value="Jeb, Notch"' in answer.raw.decode()
     assert account(test_app, "bob@example.org") == before and done(test_app) == []
     root = account(test_app)
     answer = await submit(browser, f"/admin/users/{root.id}", usernames="Jeb")
-    assert answer.status == 400 and "That is the last admin." in words(answer)
+    assert answer.status == 400 and "This is the only administrator." in words(answer)
     assert account(test_app) == root and done(test_app) == []
 
 
@@ -116,6 +116,6 @@ async def test_who_is_removed_is_gone_and_an_admin_is_not(test_app, browser):
     assert (await member.get("/profile")).status == 302
     assert (await Browser(test_app).sign_in()).status == 403
     answer = await submit(browser, f"/admin/users/{account(test_app).id}/remove")
-    assert answer.status == 400 and "Admins cannot be removed." in words(answer)
+    assert answer.status == 400 and "Administrators cannot be deleted." in words(answer)
     assert (await submit(browser, own + "/remove")).status == 404
     assert done(test_app) == [("account_removed", ANN, "")]

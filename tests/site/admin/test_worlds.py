@@ -47,13 +47,13 @@ async def test_a_world_is_made_with_its_agent(test_app, browser):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"name": ""}, "A name has"),
-        ({"name": " \u2028 "}, "A name has"),
-        ({"name": "x" * 101}, "A name has"),
+        ({"name": ""}, "Enter a name"),
+        ({"name": " \u2028 "}, "Enter a name"),
+        ({"name": "x" * 101}, "Enter a name"),
         ({"short_name": "!?"}, "A short name has"),
         ({"short_name": "x" * 51}, "A short name has"),
-        ({"short_name": "nether"}, "Another world has this short name."),
-        ({"short_name": "Admin"}, "A page of this site has this address."),
+        ({"short_name": "nether"}, "Another world uses this short name."),
+        ({"short_name": "Admin"}, "A page of this site uses this address."),
     ],
 )
 async def test_a_world_that_cannot_be_is_not_made(test_app, browser, fields, said):
@@ -186,7 +186,7 @@ async def test_a_line_break_begins_no_second_command(test_app, browser):
 async def test_an_ended_world_is_in_no_list_and_its_short_name_is_free(test_app, browser):
     world = await make_world(test_app, "Nether", "nether")
     path = f"/admin/servers/{world.id}/deactivate"
-    assert "no way back" in words(await browser.get(path))
+    assert "cannot be restored" in words(await browser.get(path))
     answer = await submit(browser, path)
     assert answer.headers["Location"] == "/admin/servers?done=ended"
     assert worlds(test_app) == [] and (await submit(browser, path)).status == 404
