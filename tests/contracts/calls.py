@@ -11,8 +11,8 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from yarl import URL
 
-from tests.contracts.normal import Normal
 from tests.contracts.pages import outline, seal
+from tests.contracts.placeholders import Normal
 from tests.contracts.program import PATIENCE, Server
 
 FORM = "application/x-www-form-urlencoded"

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from tests.contracts.calls import FORM, Part, path_of
-from tests.contracts.people import Browser, a_token, an_account, an_agent, logs
+from tests.contracts.clients import Browser, a_token, an_account, an_agent, logs
 from tests.contracts.tables import table
 
 SERVERS = "/api/v1/servers"

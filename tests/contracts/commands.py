@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.contracts.normal import Normal
+from tests.contracts.placeholders import Normal
 from tests.contracts.program import Said, call, serving
 
 #: Groups of commands with their required arguments.

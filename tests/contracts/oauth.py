@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.contracts.calls import Part
-from tests.contracts.people import Browser, an_account
+from tests.contracts.clients import Browser, an_account
 
 HOME = "http://example.com/callback"
 AUTH, TOKEN, REGISTER = "/oauth/v1/auth", "/oauth/v1/token", "/oauth/v1/register"

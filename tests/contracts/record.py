@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from tests.contracts.calls import Part
-from tests.contracts.normal import Normal
+from tests.contracts.placeholders import Normal
 from tests.contracts.program import forks, serving
 
 #: The step that replaces the rest of a part that failed.

@@ -4,8 +4,8 @@ import asyncio
 import re
 
 from tests.contracts.calls import Part
+from tests.contracts.clients import PASSWORD, Browser, an_account, an_agent, logs
 from tests.contracts.coal import LOGIN, multipart, png
-from tests.contracts.people import PASSWORD, Browser, an_account, an_agent, logs
 from tests.contracts.rooms import NOUGHTS, a_guest
 
 JSON = {"Accept": "application/json"}

@@ -66,7 +66,7 @@ async def test_killed_restore_leaves_old_or_new_data(home, file, tmp_path):
     line = [
         sys.executable,
         "-m",
-        "tests.kill_restore",
+        "tests.storage.kill_restore",
         str(home.path),
         str(file),
         str(tmp_path / "try"),

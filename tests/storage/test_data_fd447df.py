@@ -17,7 +17,7 @@ import pytest
 
 from tests.contracts.program import ROOT, call, forks
 from tests.contracts.test_contracts import differences
-from tests.storage.shown import shown, shown_of_backup
+from tests.storage.interface_views import shown, shown_of_backup
 
 KEPT = ROOT / "tests" / "fixtures" / "data_fd447df"
 EXPECTED: dict[str, Any] = json.loads((KEPT / "expected.json").read_text("utf-8"))

@@ -20,7 +20,7 @@ KILLS = 5
 def run_and_kill(path: Path, after: int) -> list[dict[str, Any]]:
     """Let a server run until it has given so many answers, kill it, and give all that it said."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.storage.killed", str(path)],
+        [sys.executable, "-m", "tests.storage.kill_server", str(path)],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

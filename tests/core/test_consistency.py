@@ -16,8 +16,8 @@ from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.core.folding import View
-from tests.core.scripts import GAMES, begin, finish, play, scripts, take
+from tests.core.client_views import View
+from tests.core.random_scripts import GAMES, begin, finish, play, scripts, take
 from tests.core.stores import DelayingStore, let_others_run
 
 law = settings(deadline=None, max_examples=120)

@@ -1,6 +1,6 @@
 """A restore that is killed before each of its steps; prints after each whether `old` or `new` data is left.
 
-Run as `python -m tests.kill_restore DATA BACKUP PLACE`: DATA is copied to PLACE for each try. The two
+Run as `python -m tests.storage.kill_restore DATA BACKUP PLACE`: DATA is copied to PLACE for each try. The two
 differ in one game and one key; a mixture is an error.
 """
 

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.scenarios.stage import Event, RestartingServer, RetryingClient
+from tests.scenarios.restarting_server import Event, RestartingServer, RetryingClient
 
 #: The moves, by player and cell. Ann wins with the left column.
 GAME = [("Ann", 0), ("Bob", 4), ("Ann", 3), ("Bob", 8), ("Ann", 6)]

@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 
 from tests.contracts.calls import Part
-from tests.contracts.normal import Normal
-from tests.contracts.people import Browser
+from tests.contracts.clients import Browser
+from tests.contracts.placeholders import Normal
 from tests.contracts.program import Server, call, serving
 
 #: Nobody in the kept data becomes silent, and nothing there ends, however old it is.
