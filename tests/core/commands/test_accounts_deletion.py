@@ -1,4 +1,4 @@
-"""Accounts that go: signed out everywhere, with a new password, or removed with all that proves them."""
+"""Deletion of accounts, logging out everywhere and limits of credentials."""
 
 from coalserver.core.commands.accounts import (
     create_account,
@@ -34,19 +34,19 @@ from tests.domain.builders import raises_code
 URI = "https://app.example/back"
 
 
-def make_account(table, email="ann@example.org", **parts):
-    return table.execute(create_account, email=email, password="hash", active=True, **parts)
+def make_account(table, email="ann@example.org", **kwargs):
+    return table.execute(create_account, email=email, password="hash", active=True, **kwargs)
 
 
 def make_grant(table, account):
     client = table.execute(register_client, redirect_uris=[URI]).client.id
-    asked = {"client": client, "account_id": account, "scope": "data", "redirect_uri": URI}
-    code = table.execute(grant_consent, **asked)
+    params = {"client": client, "account_id": account, "scope": "data", "redirect_uri": URI}
+    code = table.execute(grant_consent, **params)
     table.execute(redeem_code, client=client, code=code, redirect_uri=URI)
-    table.execute(grant_consent, **asked)
+    table.execute(grant_consent, **params)
 
 
-def test_a_removed_account_leaves_nothing_that_proves_it(table):
+def test_deleted_account_leaves_no_credentials(table):
     ann, bob = make_account(table), make_account(table, "bob@example.org")
     for account in (ann.id, bob.id):
         make_grant(table, account)
@@ -62,7 +62,7 @@ def test_a_removed_account_leaves_nothing_that_proves_it(table):
     assert [one.id for one in table.state.all(Account)] == [bob.id]
 
 
-def test_its_player_gives_up_every_seat_and_is_forgotten_in_time(table):
+def test_player_of_a_deleted_account_leaves_and_expires(table):
     ann = make_account(table)
     lobby = table.make_lobby(table.make_guest("Bob"), ann.player)
     table.execute(delete_account, account_id=ann.id)
@@ -72,7 +72,7 @@ def test_its_player_gives_up_every_seat_and_is_forgotten_in_time(table):
     assert table.state.get(Player, ann.player) is None
 
 
-def test_an_admin_is_not_removed(table):
+def test_admin_account_cannot_be_deleted(table):
     ann = make_account(table, admin=True)
     with raises_code(ErrorCode.ADMIN_NOT_REMOVABLE):
         table.execute(delete_account, account_id=ann.id)
@@ -80,22 +80,22 @@ def test_an_admin_is_not_removed(table):
         table.execute(delete_account, account_id=99)
 
 
-def test_who_signs_out_everywhere_keeps_what_programs_have(table):
+def test_logging_out_everywhere_keeps_personal_tokens_and_grants(table):
     ann = make_account(table)
     make_grant(table, ann.id)
     table.execute(create_personal_token, account_id=ann.id, lifetime=60, title="Script")
     table.execute(log_in, account_id=ann.id)
     secrets = [table.execute(create_login_session, account_id=ann.id) for _ in range(3)]
-    here = table.query(login_session_by_secret, secret=secrets[0], now=table.now)
-    table.execute(log_out_everywhere, account_id=ann.id, except_login_id=here.id)
-    assert list(table.state.all(LoginSession)) == [here]
+    current = table.query(login_session_by_secret, secret=secrets[0], now=table.now)
+    table.execute(log_out_everywhere, account_id=ann.id, except_login_id=current.id)
+    assert list(table.state.all(LoginSession)) == [current]
     table.execute(log_out_everywhere, account_id=ann.id)
     assert list(table.state.all(LoginSession)) == list(table.state.all(Token)) == []
     assert [one.title for one in table.query(personal_tokens, account=ann.id)] == ["Script"]
     assert len(list(table.state.all(Grant))) == 1
 
 
-def test_a_password_is_not_changed_on_the_proof_of_one_that_is_no_more(table):
+def test_password_change_with_an_outdated_proof_is_refused(table):
     ann = make_account(table)
     table.execute(set_password, account_id=ann.id, password="new", proved_hash="hash")
     with raises_code(ErrorCode.INVALID_CREDENTIALS):
@@ -103,7 +103,7 @@ def test_a_password_is_not_changed_on_the_proof_of_one_that_is_no_more(table):
     assert table.state.get(Account, ann.id).password == "new"
 
 
-def test_an_account_has_so_many_tokens_and_no_more(table):
+def test_number_of_personal_tokens_is_limited(table):
     ann = make_account(table)
     make_grant(table, ann.id)
     for _ in range(MAX_TOKENS):

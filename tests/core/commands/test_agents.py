@@ -1,4 +1,4 @@
-"""Pairing: a code of an admin's fetches the credentials of an agent, once and not for long."""
+"""Pairing: an admin's code is exchanged for the credentials of an agent, once."""
 
 import hashlib
 
@@ -25,39 +25,39 @@ def make_code(table, world):
     return table.execute(create_pairing_code, world_id=world, admin_id=1)
 
 
-def test_a_code_gives_the_agent_a_secret_of_its_own(table, world):
+def test_pairing_gives_the_agent_a_new_secret(table, world):
     first = table.execute(create_agent_client, world_id=world)
     paired = table.execute(pair_agent, code=make_code(table, world))
     assert (paired.client_id, paired.world.id) == (first.client.code, world)
     assert paired.secret != first.secret
-    kept = table.query(agent_of_world, world=world)
-    assert table.context.cipher.decrypt(kept.secret) == paired.secret
+    agent = table.query(agent_of_world, world=world)
+    assert table.context.cipher.decrypt(agent.secret) == paired.secret
 
 
-def test_a_world_without_an_agent_gets_one(table, world):
+def test_pairing_creates_a_missing_agent(table, world):
     paired = table.execute(pair_agent, code=make_code(table, world))
     assert table.query(agent_of_world, world=world).code == paired.client_id
 
 
-def test_a_code_is_good_once(table, world):
+def test_pairing_code_is_valid_once(table, world):
     code = make_code(table, world)
     table.execute(pair_agent, code=code)
     with raises_code(ErrorCode.INVALID_GRANT):
         table.execute(pair_agent, code=code)
 
 
-def test_a_code_is_good_for_a_quarter_of_an_hour(table, world):
-    code, late = make_code(table, world), table.now + 15 * MINUTES
-    table.now = late - 1
+def test_pairing_code_expires_after_fifteen_minutes(table, world):
+    code, expiry = make_code(table, world), table.now + 15 * MINUTES
+    table.now = expiry - 1
     assert table.execute(delete_expired_pairings) == 0
-    table.now = late
+    table.now = expiry
     with raises_code(ErrorCode.INVALID_GRANT):
         table.execute(pair_agent, code=code)
     assert table.execute(delete_expired_pairings) == 1
     assert list(table.state.all(PairingCode)) == []
 
 
-def test_a_new_code_ends_the_one_before(table, world):
+def test_new_pairing_code_replaces_the_previous_one(table, world):
     old, new = make_code(table, world), make_code(table, world)
     with raises_code(ErrorCode.INVALID_GRANT):
         table.execute(pair_agent, code=old)
@@ -65,13 +65,13 @@ def test_a_new_code_ends_the_one_before(table, world):
 
 
 @pytest.mark.parametrize("code", ["", "guess", "\ud800", "x" * 10_000])
-def test_any_other_code_is_refused(table, world, code):
+def test_unknown_pairing_code_is_refused(table, world, code):
     make_code(table, world)
     with raises_code(ErrorCode.INVALID_GRANT):
         table.execute(pair_agent, code=code)
 
 
-def test_a_world_that_is_no_more_is_paired_with_nothing(table, world):
+def test_archived_world_cannot_be_paired(table, world):
     code = make_code(table, world)
     table.execute(archive_world, world_id=world)
     with raises_code(ErrorCode.INVALID_GRANT):
@@ -80,9 +80,9 @@ def test_a_world_that_is_no_more_is_paired_with_nothing(table, world):
         make_code(table, world)
 
 
-def test_only_a_digest_of_the_code_is_kept(table, world):
+def test_pairing_code_is_stored_by_its_digest(table, world):
     code = make_code(table, world)
-    [kept] = table.state.all(PairingCode)
-    assert kept.digest == hashlib.sha256(code.encode()).hexdigest()
+    [stored] = table.state.all(PairingCode)
+    assert stored.digest == hashlib.sha256(code.encode()).hexdigest()
     assert code not in str(table.all_entities())
     assert len(code) == 22

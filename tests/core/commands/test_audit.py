@@ -1,4 +1,4 @@
-"""Deeds: what an admin does is done and kept together, or neither."""
+"""Audited commands: the change and its audit entry are saved together, or neither is."""
 
 import pytest
 
@@ -20,22 +20,22 @@ from coalserver.domain.play.game import Game
 from tests.domain.builders import raises_code
 
 
-def make_admin(table, email="ann@example.org", **parts):
-    parts = {"admin": True, **parts}
-    return table.execute(create_account, email=email, password="hash", **parts)
+def make_admin(table, email="ann@example.org", **kwargs):
+    kwargs = {"admin": True, **kwargs}
+    return table.execute(create_account, email=email, password="hash", **kwargs)
 
 
-def done(table):
+def audit_rows(table):
     return [
         (one.actor_name, one.action, one.subject, one.detail)
         for one in table.query(list_audit_entries, limit=100)[0]
     ]
 
 
-def adds_a_game(table, by, tag="chess"):
+def add_audited_game(table, actor, tag="chess"):
     return table.execute(
         execute_audited,
-        actor=by,
+        actor=actor,
         action=AuditAction.GAME_ADDED,
         subject=tag,
         command=add_game,
@@ -43,58 +43,58 @@ def adds_a_game(table, by, tag="chess"):
     )
 
 
-def unmakes(table, by, other):
-    about = {"actor": by, "action": AuditAction.ADMIN_REVOKED, "subject": "x"}
-    table.execute(execute_audited, **about, command=update_account, account_id=other, admin=False)
+def revoke_admin(table, actor, other):
+    audit = {"actor": actor, "action": AuditAction.ADMIN_REVOKED, "subject": "x"}
+    table.execute(execute_audited, **audit, command=update_account, account_id=other, admin=False)
 
 
-def test_what_an_admin_does_is_kept_with_his_name(table):
+def test_audited_command_is_stored_with_its_actor(table):
     ann = make_admin(table, nickname="Ann")
     table.now += 7
-    assert adds_a_game(table, ann.id)["tag"] == "chess"
-    [deed], total = table.query(list_audit_entries, limit=5)
-    assert (deed.actor, deed.actor_name, deed.action, deed.subject) == (
+    assert add_audited_game(table, ann.id)["tag"] == "chess"
+    [entry], total = table.query(list_audit_entries, limit=5)
+    assert (entry.actor, entry.actor_name, entry.action, entry.subject) == (
         ann.id,
         "Ann",
         AuditAction.GAME_ADDED,
         "chess",
     )
-    assert (deed.at, total) == (table.now, 1)
+    assert (entry.at, total) == (table.now, 1)
 
 
-def test_the_command_line_needs_no_account(table):
-    adds_a_game(table, COMMAND_LINE)
-    assert done(table) == [("", AuditAction.GAME_ADDED, "chess", "")]
+def test_command_line_needs_no_account(table):
+    add_audited_game(table, COMMAND_LINE)
+    assert audit_rows(table) == [("", AuditAction.GAME_ADDED, "chess", "")]
 
 
-def test_what_was_refused_is_not_kept(table):
+def test_refused_command_is_not_audited(table):
     ann = make_admin(table)
-    adds_a_game(table, ann.id)
+    add_audited_game(table, ann.id)
     with raises_code(ErrorCode.GAME_EXISTS):
-        adds_a_game(table, ann.id)
-    assert len(done(table)) == 1
+        add_audited_game(table, ann.id)
+    assert len(audit_rows(table)) == 1
 
 
-@pytest.mark.parametrize("parts", [{"admin": False, "active": True}, {"admin": False}])
-def test_who_is_no_admin_does_nothing(table, parts):
-    eve = make_admin(table, **parts)
-    for by in (eve.id, 99):
+@pytest.mark.parametrize("kwargs", [{"admin": False, "active": True}, {"admin": False}])
+def test_account_that_is_not_an_active_admin_is_refused(table, kwargs):
+    eve = make_admin(table, **kwargs)
+    for actor in (eve.id, 99):
         with raises_code(ErrorCode.ADMIN_REQUIRED):
-            adds_a_game(table, by)
-    assert table.state.first(Game, "tag", "chess") is None and done(table) == []
+            add_audited_game(table, actor)
+    assert table.state.first(Game, "tag", "chess") is None and audit_rows(table) == []
 
 
-def test_of_two_admins_who_unmake_each_other_the_first_stays(table):
+def test_second_of_two_mutual_revocations_is_refused(table):
     ann, bob = make_admin(table), make_admin(table, "bob@example.org")
-    unmakes(table, ann.id, bob.id)
+    revoke_admin(table, ann.id, bob.id)
     with raises_code(ErrorCode.ADMIN_REQUIRED):
-        unmakes(table, bob.id, ann.id)
+        revoke_admin(table, bob.id, ann.id)
     with raises_code(ErrorCode.LAST_ADMIN):
-        unmakes(table, ann.id, ann.id)
+        revoke_admin(table, ann.id, ann.id)
     assert [one.admin for one in table.state.all(Account)] == [True, False]
 
 
-def test_the_newest_comes_first_and_the_rest_on_other_pages(table):
+def test_audit_entries_are_listed_newest_first_in_pages(table):
     for number in range(5):
         table.execute(
             record_audit_entry,
@@ -106,19 +106,19 @@ def test_the_newest_comes_first_and_the_rest_on_other_pages(table):
     assert ([one.subject for one in page], total) == (["2", "1"], 5)
 
 
-def test_the_first_admin_and_a_paired_agent_are_kept_too(table):
+def test_first_admin_and_paired_agent_are_audited(table):
     ann = table.execute(sign_up, email="ann@example.org", password="hash", first=True)
     world = table.execute(create_world, name="Overworld").id
     table.execute(
         pair_agent, code=table.execute(create_pairing_code, world_id=world, admin_id=ann.id)
     )
-    assert done(table) == [
+    assert audit_rows(table) == [
         ("ann@example.org", AuditAction.AGENT_PAIRED, "Overworld", ""),
         ("ann@example.org", AuditAction.FIRST_ADMIN_CREATED, "ann@example.org", ""),
     ]
 
 
-def test_a_long_text_is_cut(table):
+def test_long_detail_is_truncated(table):
     table.execute(
         record_audit_entry,
         actor=COMMAND_LINE,
@@ -126,10 +126,10 @@ def test_a_long_text_is_cut(table):
         subject="w",
         detail="x" * 1000,
     )
-    assert len(done(table)[0][3]) == 300
+    assert len(audit_rows(table)[0][3]) == 300
 
 
-def test_of_several_deeds_all_are_done_or_none(table):
+def test_audited_batch_is_atomic(table):
     ann = make_admin(table)
     games = [
         AuditedCommand(AuditAction.GAME_ADDED, tag, add_game, {"tag": tag})
@@ -137,6 +137,6 @@ def test_of_several_deeds_all_are_done_or_none(table):
     ]
     with raises_code(ErrorCode.GAME_EXISTS):
         table.execute(execute_audited_batch, actor=ann.id, commands=games)
-    assert done(table) == [] and table.state.first(Game, "tag", "go") is None
+    assert audit_rows(table) == [] and table.state.first(Game, "tag", "go") is None
     table.execute(execute_audited_batch, actor=ann.id, commands=games[:2])
-    assert [about for _, _, about, _ in done(table)] == ["go", "chess"]
+    assert [subject for _, _, subject, _ in audit_rows(table)] == ["go", "chess"]

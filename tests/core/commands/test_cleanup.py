@@ -1,4 +1,4 @@
-"""What time does: forgetting what nobody needs, ending what nobody uses."""
+"""Expiry of tokens, guests, groups, actions, bans and idempotency records."""
 
 import pytest
 
@@ -33,7 +33,7 @@ from tests.domain.builders import raises_code
 DAY = 86400
 
 
-def test_what_closed_long_ago_is_forgotten_with_what_was_asked_there(table):
+def test_closed_groups_expire_with_their_join_requests(table):
     ann = table.make_guest()
     lobby, room = table.make_lobby(ann), table.make_room(ann)
     table.execute(request_to_join, lobby_id=lobby.id, player_id=table.make_guest())
@@ -46,7 +46,7 @@ def test_what_closed_long_ago_is_forgotten_with_what_was_asked_there(table):
     assert [table.state.count(kind) for kind in (Lobby, Room, JoinRequest)] == [0, 0, 0]
 
 
-def test_what_is_open_is_never_forgotten(table):
+def test_open_groups_never_expire(table):
     ann = table.make_guest()
     table.make_lobby(ann)
     table.make_started_room(ann, game="free")
@@ -54,7 +54,7 @@ def test_what_is_open_is_never_forgotten(table):
     assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 0
 
 
-def test_a_lobby_that_has_started_is_remembered_from_the_end_of_its_room(table):
+def test_started_lobby_expires_after_the_end_of_its_room(table):
     ann = table.make_guest()
     room = table.make_started_room(ann, game="free")
     table.now += 30 * DAY
@@ -64,7 +64,7 @@ def test_a_lobby_that_has_started_is_remembered_from_the_end_of_its_room(table):
     assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 2
 
 
-def test_a_room_in_which_nothing_happens_is_abandoned(table):
+def test_idle_room_is_closed(table):
     room = table.make_started_room(table.make_guest(), game="free", keep_seats=True)
     table.now += 7 * DAY - 1
     assert table.execute(close_idle_rooms, idle_seconds=7 * DAY) == 0
@@ -74,7 +74,7 @@ def test_a_room_in_which_nothing_happens_is_abandoned(table):
     assert table.execute(close_idle_rooms, idle_seconds=7 * DAY) == 0
 
 
-def test_a_turn_keeps_a_room(table):
+def test_turn_keeps_a_room_from_being_idle(table):
     ann = table.make_guest()
     room = table.make_started_room(ann, game="free", keep_seats=True)
     table.now += 6 * DAY
@@ -83,19 +83,19 @@ def test_a_turn_keeps_a_room(table):
     assert table.execute(close_idle_rooms, idle_seconds=7 * DAY) == 0
 
 
-def test_a_token_ends_when_its_player_has_been_silent_for_as_long_as_it_lasts(table):
+def test_token_expires_when_its_player_is_silent_for_its_lifetime(table):
     guest, _ = table.execute(create_guest, name="")
     lobby = table.make_lobby(guest.id)
-    heard = table.now
+    last_seen = table.now
     table.now += 30 * DAY
-    assert table.execute(revoke_expired_tokens, last_seen={guest.id: heard}) == 0
+    assert table.execute(revoke_expired_tokens, last_seen={guest.id: last_seen}) == 0
     table.now += 1
-    assert table.execute(revoke_expired_tokens, last_seen={guest.id: heard + 1}) == 0
-    assert table.execute(revoke_expired_tokens, last_seen={guest.id: heard}) == 1
+    assert table.execute(revoke_expired_tokens, last_seen={guest.id: last_seen + 1}) == 0
+    assert table.execute(revoke_expired_tokens, last_seen={guest.id: last_seen}) == 1
     assert (table.state.count(Token), table.lobby(lobby.id).open) == (0, False)
 
 
-def test_a_token_that_can_still_be_renewed_is_kept(table):
+def test_refreshable_token_is_kept(table):
     host, _ = table.execute(register_host, game="hosts")
     table.execute(log_in_host, host_id=host.id)
     table.now += 97 * DAY
@@ -104,20 +104,20 @@ def test_a_token_that_can_still_be_renewed_is_kept(table):
     assert table.execute(revoke_expired_tokens, last_seen={}) == 1
 
 
-def test_answers_are_forgotten_after_an_hour_and_what_waits_is_not(table):
+def test_finished_actions_expire_after_an_hour_and_pending_ones_do_not(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
-    asked = {"room_id": room.id, "sender": ann, "target": Target.OTHERS, "type": "move"}
-    (done,), (waiting,) = (table.execute(send_action, **asked) for _ in range(2))
-    table.execute(answer_action, code=done.code, by=bob, status=ActionStatus.COMPLETED)
+    action = {"room_id": room.id, "sender": ann, "target": Target.OTHERS, "type": "move"}
+    (finished,), (pending,) = (table.execute(send_action, **action) for _ in range(2))
+    table.execute(answer_action, code=finished.code, by=bob, status=ActionStatus.COMPLETED)
     table.now += 3599
     assert table.execute(delete_expired_actions) == 0
     table.now += 1
     assert table.execute(delete_expired_actions) == 1
-    assert list(table.state.all(Action)) == [waiting]
+    assert list(table.state.all(Action)) == [pending]
 
 
-def test_bans_that_are_over_are_forgotten(table):
+def test_expired_bans_are_deleted(table):
     for duration in ("hour", "forever"):
         table.execute(ban, game="free", player_id=table.make_player(), duration=duration)
     table.now += 3600
@@ -125,7 +125,7 @@ def test_bans_that_are_over_are_forgotten(table):
     assert [one.duration for one in table.state.all(Ban)] == ["forever"]
 
 
-def test_what_a_request_made_is_remembered(table):
+def test_idempotent_result_is_found_again(table):
     assert table.execute(find_idempotent_result, key_digest="k", request_digest="d") is None
     table.execute(
         save_idempotency_record, key_digest="k", request_digest="d", created_ids={"id": 7}
@@ -133,27 +133,27 @@ def test_what_a_request_made_is_remembered(table):
     assert table.execute(find_idempotent_result, key_digest="k", request_digest="d") == ({"id": 7},)
 
 
-def test_a_request_that_made_nothing_is_remembered_too(table):
+def test_idempotent_result_may_be_empty(table):
     table.execute(save_idempotency_record, key_digest="k", request_digest="d", created_ids=None)
     assert table.execute(find_idempotent_result, key_digest="k", request_digest="d") == (None,)
 
 
-def test_another_request_under_the_same_key_is_refused(table):
+def test_other_request_with_the_same_key_is_refused(table):
     table.execute(save_idempotency_record, key_digest="k", request_digest="d", created_ids=7)
     with raises_code(ErrorCode.IDEMPOTENCY_KEY_REUSED):
         table.execute(find_idempotent_result, key_digest="k", request_digest="other")
 
 
-@pytest.mark.parametrize(("waited", "left"), [(RETENTION_SECONDS - 1, 2), (RETENTION_SECONDS, 1)])
-def test_receipts_are_forgotten_after_a_day(table, waited, left):
+@pytest.mark.parametrize(("age", "left"), [(RETENTION_SECONDS - 1, 2), (RETENTION_SECONDS, 1)])
+def test_idempotency_records_expire_after_a_day(table, age, left):
     table.execute(save_idempotency_record, key_digest="old", request_digest="d", created_ids=1)
-    table.now += waited
+    table.now += age
     table.execute(save_idempotency_record, key_digest="new", request_digest="d", created_ids=2)
     table.execute(delete_expired_idempotency_records)
     assert table.state.count(IdempotencyRecord) == left
 
 
-def test_receipts_are_forgotten_in_pieces(table):
+def test_idempotency_records_are_deleted_in_batches(table):
     for number in range(3):
         table.execute(
             save_idempotency_record, key_digest=str(number), request_digest="d", created_ids=number
@@ -166,8 +166,8 @@ def test_receipts_are_forgotten_in_pieces(table):
     ]
 
 
-def test_a_guest_who_cannot_come_back_is_forgotten_after_a_while(table):
-    guest, _ = table.execute(create_guest, name="Nobody")
+def test_guest_without_tokens_expires(table):
+    guest, _ = table.execute(create_guest, name="Ann")
     table.execute(revoke_token, token_id=1)
     table.now += 99
     assert table.execute(delete_expired_guests, last_seen={}, retention_seconds=100) == 0
@@ -176,7 +176,7 @@ def test_a_guest_who_cannot_come_back_is_forgotten_after_a_while(table):
     assert table.state.get(Player, guest.id) is None
 
 
-def test_a_guest_with_a_token_is_not_forgotten(table):
+def test_guest_with_a_token_does_not_expire(table):
     table.execute(create_guest, name="Ann")
     table.now += 1000
     assert table.execute(delete_expired_guests, last_seen={}, retention_seconds=100) == 0

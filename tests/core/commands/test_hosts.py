@@ -1,4 +1,4 @@
-"""Hosts: signing in, saying who is welcome, launching, and guests who come."""
+"""Hosts: admission settings, launched rooms and joining guests."""
 
 import pytest
 
@@ -28,19 +28,19 @@ from tests.core.commands.host_players import find_token, make_host
 from tests.domain.builders import raises_code
 
 
-def test_the_hosts_game_is_made_on_first_use_and_is_nobody_elses(table):
+def test_hosts_game_is_created_once_and_closed(table):
     make_host(table), make_host(table)
     (game,) = (game for game in table.state.find(Game, "all", "") if game.tag == "hosts")
     assert (game.max_players, game.open, game.listed) == (100, False, False)
 
 
-def test_a_new_host_welcomes_nobody_yet(table):
-    welcome, _ = table.execute(register_host, game="hosts")
-    assert (welcome.only_friends, welcome.allow_nonames) == (True, False)
-    assert (welcome.friends, welcome.banlist, len(welcome.code)) == ((), (), 32)
+def test_new_host_profile_admits_friends_only(table):
+    profile, _ = table.execute(register_host, game="hosts")
+    assert (profile.only_friends, profile.allow_nonames) == (True, False)
+    assert (profile.friends, profile.banlist, len(profile.code)) == ((), (), 32)
 
 
-def test_a_host_is_found_by_its_code(table):
+def test_host_is_found_by_its_code(table):
     host = make_host(table)
     code = table.query(host_code, host=host)
     assert table.query(host_by_code, code=code).id == host
@@ -48,30 +48,30 @@ def test_a_host_is_found_by_its_code(table):
         table.query(host_by_code, code="f" * 32, missing_code=ErrorCode.TARGET_NOT_FOUND)
 
 
-# Who is welcome
+# Admission settings
 
 
-def test_what_is_not_said_stays_as_it_is(table):
+def test_omitted_settings_stay_unchanged(table):
     host = make_host(table)
     table.execute(update_host_profile, host_id=host, only_friends=False)
-    welcome = table.execute(update_host_profile, host_id=host, allow_nonames=True)
-    assert (welcome.only_friends, welcome.allow_nonames) == (False, True)
+    profile = table.execute(update_host_profile, host_id=host, allow_nonames=True)
+    assert (profile.only_friends, profile.allow_nonames) == (False, True)
 
 
-def test_friends_are_made_and_lost(table):
+def test_friend_is_added_and_removed(table):
     host, other = make_host(table), make_host(table)
     assert table.execute(add_friend, host_id=host, other_id=other).friends == (other,)
     assert table.execute(remove_friend, host_id=host, other_id=other).friends == ()
 
 
-def test_others_are_shut_out_and_let_in_again(table):
+def test_guest_is_banned_and_unbanned(table):
     host, other = make_host(table), make_host(table)
     assert table.execute(ban_guest, host_id=host, other_id=other).banlist == (other,)
     assert table.execute(unban_guest, host_id=host, other_id=other).banlist == ()
 
 
 @pytest.mark.parametrize("command", [add_friend, remove_friend, ban_guest, unban_guest])
-def test_both_must_be_known(table, command):
+def test_unknown_host_or_guest_is_not_found(table, command):
     host = make_host(table)
     with raises_code(ErrorCode.PLAYER_NOT_FOUND):
         table.execute(command, host_id=99, other_id=host)
@@ -80,19 +80,19 @@ def test_both_must_be_known(table, command):
 
 
 @pytest.mark.parametrize("command", [add_friend, ban_guest])
-def test_a_host_says_nothing_of_himself(table, command):
+def test_host_cannot_befriend_or_ban_themselves(table, command):
     host = make_host(table)
     with raises_code(ErrorCode.SELF_NOT_ALLOWED):
         table.execute(command, host_id=host, other_id=host)
 
 
 @pytest.mark.parametrize("command", [remove_friend, unban_guest])
-def test_what_was_not_said_cannot_be_taken_back(table, command):
+def test_removing_an_absent_friend_or_ban_is_refused(table, command):
     with raises_code(ErrorCode.TARGET_NOT_FOUND):
         table.execute(command, host_id=make_host(table), other_id=make_host(table))
 
 
-def test_who_is_shut_out_while_he_sits_there_goes(table):
+def test_banned_guest_is_removed_from_the_room(table):
     host, other = make_host(table), make_host(table)
     table.execute(add_friend, host_id=host, other_id=other)
     room, _ = table.execute(launch_room, host_id=host)
@@ -106,7 +106,7 @@ def test_who_is_shut_out_while_he_sits_there_goes(table):
 # Launching and joining
 
 
-def test_a_host_launches_a_room_and_holds_the_key_of_its_truth(table):
+def test_launched_room_has_its_host_and_a_secret_for_synced_state(table):
     host = make_host(table)
     room, secret = table.execute(launch_room, host_id=host)
     assert (room.game, room.roster.host, room.roster.capacity) == ("hosts", host, 100)
@@ -116,20 +116,20 @@ def test_a_host_launches_a_room_and_holds_the_key_of_its_truth(table):
     assert table.query(launched_room, host=host).id == room.id
 
 
-def test_a_room_nobody_launched_has_no_authority(table):
+def test_room_without_a_launch_has_no_authority(table):
     room = table.make_room(table.make_guest())
     assert not table.query(is_authority, room=room.id, secret="")
     assert not table.query(is_authority, room=99, secret="")
 
 
-def test_a_host_launches_one_room_at_a_time(table):
+def test_host_cannot_launch_a_second_room(table):
     host = make_host(table)
     table.execute(launch_room, host_id=host)
     with raises_code(ErrorCode.ALREADY_IN_ROOM):
         table.execute(launch_room, host_id=host)
 
 
-def test_a_host_who_is_a_guest_elsewhere_launches_nothing(table):
+def test_host_in_another_room_cannot_launch(table):
     host, other = make_host(table), make_host(table)
     table.execute(update_host_profile, host_id=other, only_friends=False)
     table.execute(launch_room, host_id=other)
@@ -138,7 +138,7 @@ def test_a_host_who_is_a_guest_elsewhere_launches_nothing(table):
         table.execute(launch_room, host_id=host)
 
 
-def test_when_his_room_is_over_a_host_launches_another(table):
+def test_host_can_launch_again_after_the_room_ended(table):
     host = make_host(table)
     first, _ = table.execute(launch_room, host_id=host)
     table.execute(members.leave, kind=Room, id=first.id, player_id=host)
@@ -146,8 +146,8 @@ def test_when_his_room_is_over_a_host_launches_another(table):
     assert (table.room(first.id).close_reason, second.ended) == (CloseReason.EMPTY, False)
 
 
-def with_a_guest(table):
-    """A host and a friend in his room."""
+def make_room_with_guest(table):
+    """Return a host, a friend in the host's room, the room's id and its secret."""
     host, guest = make_host(table), make_host(table)
     table.execute(add_friend, host_id=host, other_id=guest)
     room, secret = table.execute(launch_room, host_id=host)
@@ -155,13 +155,13 @@ def with_a_guest(table):
     return host, guest, room.id, secret
 
 
-def test_a_friend_takes_a_seat(table):
-    host, guest, room, _ = with_a_guest(table)
+def test_friend_joins_the_room(table):
+    host, guest, room, _ = make_room_with_guest(table)
     assert list(table.room(room).roster) == [host, guest]
 
 
-def test_a_room_ends_when_its_host_has_been_silent_too_long(table):
-    host, guest, room, _ = with_a_guest(table)
+def test_room_ends_when_its_host_is_silent_for_the_grace(table):
+    host, guest, room, _ = make_room_with_guest(table)
     table.execute(release_away_seats, player_id=host, last_seen=table.now - 29)
     assert not table.room(room).ended
     table.execute(release_away_seats, player_id=host, last_seen=table.now - 30)
@@ -172,39 +172,39 @@ def test_a_room_ends_when_its_host_has_been_silent_too_long(table):
     table.execute(launch_room, host_id=host)
 
 
-def test_a_room_ends_when_its_host_leaves(table):
-    host, _, room, _ = with_a_guest(table)
+def test_room_ends_when_its_host_leaves(table):
+    host, _, room, _ = make_room_with_guest(table)
     table.execute(members.leave, kind=Room, id=room, player_id=host)
     assert table.room(room).close_reason is CloseReason.HOST_LEFT
 
 
-def test_who_is_not_welcome_is_not_let_in(table):
+def test_guest_who_is_not_admitted_cannot_join(table):
     host = make_host(table)
     table.execute(launch_room, host_id=host)
     with raises_code(ErrorCode.HOST_DENIED):
         table.execute(join_host, host_id=host, guest_id=make_host(table))
 
 
-def test_a_host_who_launched_nothing_has_no_room(table):
+def test_host_without_a_room_cannot_be_joined(table):
     host = make_host(table)
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
         table.execute(join_host, host_id=host, guest_id=make_host(table))
     assert table.query(launched_room, host=host) is None
 
 
-def test_a_host_nobody_knows_is_not_found(table):
+def test_unknown_host_cannot_be_joined(table):
     with raises_code(ErrorCode.PLAYER_NOT_FOUND):
         table.execute(join_host, host_id=99, guest_id=make_host(table))
 
 
-def test_who_sits_there_is_told_so(table):
-    host, guest, _, _ = with_a_guest(table)
+def test_member_cannot_join_again(table):
+    host, guest, _, _ = make_room_with_guest(table)
     with raises_code(ErrorCode.ALREADY_MEMBER):
         table.execute(join_host, host_id=host, guest_id=guest)
 
 
-def test_who_sits_elsewhere_is_told_so(table):
-    _, guest, _, _ = with_a_guest(table)
+def test_guest_in_another_room_cannot_join(table):
+    _, guest, _, _ = make_room_with_guest(table)
     host = make_host(table)
     table.execute(update_host_profile, host_id=host, only_friends=False)
     table.execute(launch_room, host_id=host)
@@ -212,7 +212,7 @@ def test_who_sits_elsewhere_is_told_so(table):
         table.execute(join_host, host_id=host, guest_id=guest)
 
 
-def test_who_has_no_name_gets_a_player_and_a_token_where_that_is_welcome(table):
+def test_admitted_guest_without_a_name_gets_a_player_and_a_token(table):
     host = make_host(table)
     table.execute(update_host_profile, host_id=host, only_friends=False, allow_nonames=True)
     table.execute(launch_room, host_id=host)
@@ -222,7 +222,7 @@ def test_who_has_no_name_gets_a_player_and_a_token_where_that_is_welcome(table):
     assert table.state.get(HostProfile, guest.id) is None
 
 
-def test_who_has_no_name_leaves_nothing_behind_where_he_is_not_welcome(table):
+def test_refused_guest_without_a_name_leaves_no_player(table):
     host = make_host(table)
     table.execute(launch_room, host_id=host)
     players = table.state.count(Player)

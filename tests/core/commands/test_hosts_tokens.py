@@ -1,4 +1,4 @@
-"""How a host signs in, bare or with a secret, and how long his tokens are good."""
+"""Log-in of hosts with and without the secret, and the lifetime of their tokens."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.core.commands.host_players import DAY, find_token, make_host
 from tests.domain.builders import raises_code
 
 
-def test_a_hosts_token_lasts_a_week_whatever_he_does(table):
+def test_token_of_a_host_lasts_a_week_despite_activity(table):
     host = make_host(table)
     found = find_token(table, table.execute(log_in_host, host_id=host))
     assert found.player == host
@@ -17,40 +17,40 @@ def test_a_hosts_token_lasts_a_week_whatever_he_does(table):
     assert found.is_expired(table.now + 7 * DAY, table.now + 7 * DAY + 1)
 
 
-def test_bare_sign_ins_go_on_for_ever_where_they_may(table):
+def test_host_can_log_in_repeatedly_without_the_secret(table):
     host = make_host(table)
     for _ in range(3):
         table.execute(log_in_host, host_id=host)
 
 
-def test_a_bare_sign_in_is_the_only_one_where_it_happens_once(table):
+def test_close_after_allows_one_log_in_without_the_secret(table):
     host = make_host(table)
     table.execute(log_in_host, host_id=host, close_after=True)
     with raises_code(ErrorCode.PLAYER_NOT_FOUND):
         table.execute(log_in_host, host_id=host, close_after=True)
 
 
-def test_who_has_shown_the_secret_never_comes_bare_again(table):
-    welcome, secret = table.execute(register_host, game="hosts")
-    table.execute(log_in_host, host_id=welcome.id, secret=secret)
+def test_log_in_with_the_secret_ends_log_in_without_it(table):
+    host, secret = table.execute(register_host, game="hosts")
+    table.execute(log_in_host, host_id=host.id, secret=secret)
     with raises_code(ErrorCode.PLAYER_NOT_FOUND):
-        table.execute(log_in_host, host_id=welcome.id)
-    table.execute(log_in_host, host_id=welcome.id, secret=secret)
+        table.execute(log_in_host, host_id=host.id)
+    table.execute(log_in_host, host_id=host.id, secret=secret)
 
 
-def test_a_wrong_secret_closes_nothing(table):
+def test_wrong_secret_does_not_end_log_in_without_it(table):
     host = make_host(table)
     with raises_code(ErrorCode.INVALID_CREDENTIALS):
         table.execute(log_in_host, host_id=host, secret="f" * 32)
     table.execute(log_in_host, host_id=host)
 
 
-def test_nobody_does_not_sign_in(table):
+def test_unknown_host_cannot_log_in(table):
     with raises_code(ErrorCode.PLAYER_NOT_FOUND):
         table.execute(log_in_host, host_id=99)
 
 
-def test_a_renewed_token_leaves_the_older_one_good(table):
+def test_refreshed_token_leaves_the_previous_one_valid(table):
     host = make_host(table)
     old = find_token(table, table.execute(log_in_host, host_id=host))
     table.now += 5 * DAY
@@ -59,18 +59,18 @@ def test_a_renewed_token_leaves_the_older_one_good(table):
     assert table.state.get(Token, old.id) == old
 
 
-@pytest.mark.parametrize(("days", "good"), [(7, True), (96, True), (98, False)])
-def test_a_token_that_ended_is_renewed_for_ninety_days(table, days, good):
+@pytest.mark.parametrize(("days", "refreshable"), [(7, True), (96, True), (98, False)])
+def test_expired_token_is_refreshable_for_ninety_days(table, days, refreshable):
     old = find_token(table, table.execute(log_in_host, host_id=make_host(table)))
     table.now += days * DAY
-    if good:
+    if refreshable:
         table.execute(refresh_host_token, token_id=old.id)
     else:
         with raises_code(ErrorCode.INVALID_TOKEN):
             table.execute(refresh_host_token, token_id=old.id)
 
 
-def test_a_token_of_another_kind_is_not_renewed_after_its_end(table):
+def test_expired_token_of_another_kind_cannot_be_refreshed(table):
     guest = table.make_guest()
     (old,) = table.state.find(Token, "player", guest)
     table.now += 31 * DAY

@@ -1,4 +1,4 @@
-"""Ingest: what lines of a log change, and what old ones do not."""
+"""Ingested log lines: events, visitors, visits, batches and username claims."""
 
 import pytest
 
@@ -31,7 +31,7 @@ NOON = DAY + 12 * 3600
 
 
 @pytest.fixture(autouse=True)
-def today(table):
+def set_noon(table):
     table.now = NOON
 
 
@@ -46,26 +46,26 @@ def tags(table):
 
 def batch(table, world, first, *lines, source="latest.log"):
     numbers = range(first, first + len(lines))
-    asked = {"world_id": world.id, "source": source, "sequences": numbers}
-    return table.execute(log_batch, parsed_lines=readings(lines), **asked)
+    params = {"world_id": world.id, "source": source, "sequences": numbers}
+    return table.execute(log_batch, parsed_lines=readings(lines), **params)
 
 
-def test_every_line_is_heard_of_once(table, world):
+def test_each_line_is_logged_once(table, world):
     table.clear_events()
     assert ingest(table, world, chat("12:00:00", "hi"), chat("12:00:00", "hi")) == [True, False]
     assert ingest(table, world, chat("12:00:00", "hi"), chat("12:00:01", "hi")) == [False, True]
-    heard = table.events(LineLogged, topic(world.id))
-    assert [(event.line.id, event.line.chat) for event in heard] == [(1, "hi"), (2, "hi")]
-    assert heard[0].line.created == NOON
+    logged = table.events(LineLogged, topic(world.id))
+    assert [(event.line.id, event.line.chat) for event in logged] == [(1, "hi"), (2, "hi")]
+    assert logged[0].line.created == NOON
 
 
-def test_the_same_line_of_another_world_is_another_line(table, world):
+def test_equal_line_of_another_world_is_logged(table, world):
     other = make_world(table)
     assert ingest(table, world, chat("12:00:00", "hi")) == [True]
     assert ingest(table, other, chat("12:00:00", "hi")) == [True]
 
 
-def test_a_world_that_is_not_ours_takes_no_lines(table, world):
+def test_archived_world_accepts_no_lines(table, world):
     table.execute(archive_world, world_id=world.id)
     with raises_code(ErrorCode.WORLD_NOT_FOUND):
         ingest(table, world, chat("12:00:00", "hi"))
@@ -73,16 +73,16 @@ def test_a_world_that_is_not_ours_takes_no_lines(table, world):
         batch(table, world, 1, chat("12:00:00", "hi"))
 
 
-def test_when_too_much_has_come_the_history_must_be_asked_again(table, world):
-    landed = table.state.recent.written
+def test_outdated_digests_require_a_new_query_of_the_history(table, world):
+    written = table.state.recent.written
     table.state.recent.add(b"%d" % number for number in range(30_000))
-    assert not table.state.recent.covers(landed)
+    assert not table.state.recent.covers(written)
     assert ingest(table, world, chat("12:00:00", "hi")) is None
     table.state.recent.written = 30_000
     assert ingest(table, world, chat("12:00:00", "hi")) == [True]
 
 
-def test_a_visitor_is_whoever_the_log_tells_of(table, world):
+def test_lines_create_visitors(table, world):
     ingest(
         table,
         world,
@@ -95,7 +95,7 @@ def test_a_visitor_is_whoever_the_log_tells_of(table, world):
     assert visitor(table, world).last_login is None
 
 
-def test_a_visit_lasts_from_login_to_logout(table, world):
+def test_visit_lasts_from_login_to_logout(table, world):
     ingest(table, world, login("11:00:00"), log_line("11:00:00", "Ada joined the game"))
     assert visitor(table, world).online
     ingest(table, world, logout("11:30:00"), log_line("11:30:00", "Ada left the game"))
@@ -104,7 +104,7 @@ def test_a_visit_lasts_from_login_to_logout(table, world):
     assert tags(table) == ["login", "connection", "logout", "connection"]
 
 
-def test_a_start_and_a_stop_send_everybody_home(table, world):
+def test_start_and_stop_of_the_server_end_all_visits(table, world):
     ingest(
         table, world, login("11:56:00"), log_line("11:57:00", "Stopping server"), login("11:58:00")
     )
@@ -114,7 +114,7 @@ def test_a_start_and_a_stop_send_everybody_home(table, world):
     assert current_world(table, world).status is WorldStatus.RUNNING
 
 
-def test_an_old_line_changes_nothing_that_is_known_better(table, world):
+def test_old_line_does_not_change_newer_facts(table, world):
     table.execute(record_ping, world_id=world.id, ping=Ping(running=True, address="192.0.2.1"))
     ingest(table, world, log_line("11:50:00", "Starting minecraft server version 1.21.4"))
     ingest(table, world, login("11:59:00"))
@@ -139,25 +139,25 @@ def test_an_old_line_changes_nothing_that_is_known_better(table, world):
     assert table.event_names(("worlds", "")) == []
 
 
-def test_a_line_is_news_for_a_while(table, world):
+def test_recent_line_is_live(table, world):
     table.now = NOON + LATE_SECONDS
     ingest(table, world, chat("11:59:59", "old"), chat("12:00:00", "new"), "  at some.java(1)")
     assert [event.live for event in table.events(LineLogged)] == [False, True, True]
 
 
-def test_a_logout_told_before_its_login_ends_the_visit_all_the_same(table, world):
+def test_logout_received_before_its_login_ends_the_visit(table, world):
     ingest(table, world, logout("11:30:00"))
     ingest(table, world, login("09:00:00"))
     assert visitor(table, world).latest_visit.ended_at == DAY + 11.5 * 3600
 
 
-def test_a_clock_that_is_put_back_does_not_turn_a_visit_round(table, world):
+def test_clock_set_back_gives_no_negative_duration(table, world):
     ingest(table, world, login("02:50:00"), logout("02:10:00"))
     latest = visitor(table, world).latest_visit
     assert (latest.logout.at, latest.duration(NOON)) == (DAY + 2 * 3600 + 600, 0)
 
 
-def test_a_batch_is_known_by_its_numbers(table, world):
+def test_batch_is_identified_by_its_sequence_numbers(table, world):
     lines = [chat(f"12:00:0{number}", "hi") for number in range(5)]
     assert batch(table, world, 1, *lines[:3]) == (3, 3)
     assert batch(table, world, 2, *lines[1:]) == (5, 2)
@@ -168,14 +168,14 @@ def test_a_batch_is_known_by_its_numbers(table, world):
     assert table.execute(stored_sequence, world_id=world.id, source="other.log") == 0
 
 
-def test_an_empty_batch_tells_what_is_stored(table, world):
+def test_empty_batch_returns_the_stored_sequence(table, world):
     assert batch(table, world, 1) == (0, 0)
     batch(table, world, 1, chat("12:00:00", "hi"))
     assert batch(table, world, 1) == (1, 0)
 
 
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 1), (0,), (-1,), (2**63,)])
-def test_numbers_ascend_and_are_numbers(table, world, numbers):
+def test_sequence_numbers_must_ascend_within_64_bits(table, world, numbers):
     lines = readings(chat("12:00:00", f"{number}") for number in numbers)
     with raises_code(ErrorCode.INVALID_REQUEST):
         table.execute(
@@ -183,14 +183,14 @@ def test_numbers_ascend_and_are_numbers(table, world, numbers):
         )
 
 
-def test_a_batch_has_a_source_and_an_end(table, world):
+def test_batch_requires_a_source_and_has_a_maximum_size(table, world):
     with raises_code(ErrorCode.INVALID_REQUEST):
         batch(table, world, 1, chat("12:00:00", "hi"), source="")
     with raises_code(ErrorCode.INVALID_REQUEST):
         batch(table, world, 1, *(chat("12:00:00", f"{number}") for number in range(MAX_LINES + 1)))
 
 
-def test_a_death_is_a_players_and_none_of_a_strangers(table, world):
+def test_death_counts_for_known_players_only(table, world):
     ingest(table, world, log_line("12:00:00", "Ada was slain by Zombie"))
     ingest(table, world, chat("12:00:01", "hi"), log_line("12:00:02", "Ada was slain by Zombie"))
     ingest(table, world, log_line("12:00:03", "Ada has made the advancement [Stone Age]"))
@@ -201,7 +201,7 @@ def make_account(table, email="a@b.c", admin=False):
     return table.execute(create_account, email=email, password="hash", active=True, admin=admin)
 
 
-def test_a_name_is_claimed_by_typing_the_code(table, world):
+def test_username_is_claimed_by_typing_the_code(table, world):
     account = make_account(table)
     claim = table.execute(create_claim, account_id=account.id)
     ingest(table, world, chat("12:00:00", claim.code[:-1]), chat("12:00:01", "hi"))
@@ -214,7 +214,7 @@ def test_a_name_is_claimed_by_typing_the_code(table, world):
     assert table.query(find_account_by_username, username="Bob") is None
 
 
-def test_nobody_takes_a_name_that_is_anothers(table, world):
+def test_username_of_another_account_cannot_be_claimed(table, world):
     one, other = make_account(table), make_account(table, "b@b.c")
     table.execute(set_usernames, account_id=one.id, usernames=("Ada",))
     claim = table.execute(create_claim, account_id=other.id)
@@ -224,7 +224,7 @@ def test_nobody_takes_a_name_that_is_anothers(table, world):
         table.execute(set_usernames, account_id=other.id, usernames=("Bob", "Ada"))
 
 
-def test_a_code_is_good_for_an_hour_and_not_in_an_old_line(table, world):
+def test_claim_expires_after_an_hour_and_ignores_old_lines(table, world):
     account = make_account(table)
     claim = table.execute(create_claim, account_id=account.id)
     ingest(table, world, chat("11:00:00", claim.code))
@@ -234,7 +234,7 @@ def test_a_code_is_good_for_an_hour_and_not_in_an_old_line(table, world):
     assert table.execute(delete_expired_claims) == 1
 
 
-def test_a_new_code_ends_the_old_one(table):
+def test_new_claim_replaces_the_previous_one(table):
     account = make_account(table)
     first = table.execute(create_claim, account_id=account.id)
     second = table.execute(create_claim, account_id=account.id)

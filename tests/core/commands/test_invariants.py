@@ -253,6 +253,6 @@ class Walk:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_anybody_does_it_stays_as_it_must_be(seed):
+def test_invariants_hold_after_random_commands(seed):
     """Open lobbies are led, those that started live in a room that runs, nobody sits twice."""
     Walk(seed).take(STEPS)

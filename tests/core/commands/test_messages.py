@@ -1,4 +1,4 @@
-"""Actions and updates between the members of a room, and turns played by an action."""
+"""Actions and updates between the members of a room."""
 
 import pytest
 
@@ -26,20 +26,20 @@ class Trio:
         self.room = table.make_room(self.ann, self.bob, self.cid).id
         table.clear_events()
 
-    def ask(self, sender, target=Target.OTHERS, **parts):
-        parts = {"type": "move", **parts}
+    def send_action(self, sender, target=Target.OTHERS, **kwargs):
+        kwargs = {"type": "move", **kwargs}
         return self.table.execute(
-            send_action, room_id=self.room, sender=sender, target=target, **parts
+            send_action, room_id=self.room, sender=sender, target=target, **kwargs
         )
 
-    def update(self, sender, target=Target.OTHERS, **parts):
-        parts = {"type": "boom", **parts}
+    def send_update(self, sender, target=Target.OTHERS, **kwargs):
+        kwargs = {"type": "boom", **kwargs}
         return self.table.execute(
-            send_update, room_id=self.room, sender=sender, target=target, **parts
+            send_update, room_id=self.room, sender=sender, target=target, **kwargs
         )
 
-    def answer(self, action, by, progress=ActionStatus.COMPLETED, **parts):
-        return self.table.execute(answer_action, code=action.code, by=by, status=progress, **parts)
+    def answer(self, action, by, status=ActionStatus.COMPLETED, **kwargs):
+        return self.table.execute(answer_action, code=action.code, by=by, status=status, **kwargs)
 
     def pending(self, player):
         return self.table.query(pending_actions, room=self.room, player=player)
@@ -56,120 +56,120 @@ def trio(table):
 # Actions
 
 
-def test_each_target_gets_an_action_of_its_own(trio):
-    to_bob, to_cid = trio.ask(trio.ann, request=b'{"x":10}')
+def test_each_target_gets_its_own_action(trio):
+    to_bob, to_cid = trio.send_action(trio.ann, request=b'{"x":10}')
     assert (to_bob.target, to_cid.target) == (trio.bob, trio.cid)
     assert (to_bob.type, to_bob.request, to_bob.sender) == ("move", b'{"x":10}', trio.ann)
     assert to_bob.code != to_cid.code
 
 
-def test_a_target_hears_of_its_action_and_nobody_else_does(table, trio):
-    (action,) = trio.ask(trio.ann, Target.SPECIFIC, player_ids=(trio.bob,))
+def test_action_is_emitted_to_its_target_only(table, trio):
+    (action,) = trio.send_action(trio.ann, Target.SPECIFIC, player_ids=(trio.bob,))
     expected = [ActionRequested("free", trio.room, action.code, trio.ann, trio.bob)]
     assert table.events(at=topics.actions(trio.room, trio.bob)) == expected
     assert table.events() == expected
 
 
-def test_all_are_all_and_the_sender_too(trio):
-    assert {one.target for one in trio.ask(trio.bob, Target.ALL)} == {
+def test_target_all_includes_the_sender(trio):
+    assert {one.target for one in trio.send_action(trio.bob, Target.ALL)} == {
         trio.ann,
         trio.bob,
         trio.cid,
     }
 
 
-def test_the_host_is_who_leads_now(trio):
-    assert [one.target for one in trio.ask(trio.bob, Target.HOST)] == [trio.ann]
+def test_target_host_is_the_current_host(trio):
+    assert [one.target for one in trio.send_action(trio.bob, Target.HOST)] == [trio.ann]
 
 
-def test_who_is_away_gets_none(table, trio):
+def test_away_member_gets_no_action(table, trio):
     table.execute(mark_away, player_id=trio.cid)
-    assert [one.target for one in trio.ask(trio.ann)] == [trio.bob]
+    assert [one.target for one in trio.send_action(trio.ann)] == [trio.bob]
 
 
-def test_alone_with_others_nothing_is_sent_and_that_is_fine(table, trio):
+def test_others_may_be_empty(table, trio):
     alone = table.make_room(table.make_guest())
-    asked = {"sender": alone.roster.host, "target": Target.OTHERS, "type": "move"}
-    assert table.execute(send_action, room_id=alone.id, **asked) == []
+    params = {"sender": alone.roster.host, "target": Target.OTHERS, "type": "move"}
+    assert table.execute(send_action, room_id=alone.id, **params) == []
 
 
 @pytest.mark.parametrize("named", [(), (999,)])
-def test_where_nobody_named_is_there_it_is_refused(trio, named):
+def test_action_without_existing_targets_is_refused(trio, named):
     with raises_code(ErrorCode.NO_TARGETS):
-        trio.ask(trio.ann, Target.SPECIFIC, player_ids=named)
+        trio.send_action(trio.ann, Target.SPECIFIC, player_ids=named)
 
 
-def test_a_stranger_asks_for_nothing(table, trio):
+def test_player_without_a_seat_cannot_send_an_action(table, trio):
     with raises_code(ErrorCode.NOT_MEMBER):
-        trio.ask(table.make_guest())
+        trio.send_action(table.make_guest())
 
 
-def test_nobody_asks_in_a_room_that_is_over(table, trio):
+def test_action_in_an_ended_room_is_refused(table, trio):
     table.execute(members.close, kind=Room, id=trio.room, by=trio.ann)
     with raises_code(ErrorCode.ROOM_ENDED):
-        trio.ask(trio.ann)
+        trio.send_action(trio.ann)
 
 
-def test_nobody_asks_where_there_is_no_room(table):
+def test_action_in_an_unknown_room_is_refused(table):
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
         table.execute(
             send_action, room_id=99, sender=table.make_guest(), target=Target.ALL, type="move"
         )
 
 
-def test_what_waits_for_a_member_is_shown_oldest_first(table, trio):
-    first, _ = trio.ask(trio.ann)
+def test_pending_actions_are_listed_oldest_first(table, trio):
+    first, _ = trio.send_action(trio.ann)
     table.now += 1
-    second, _ = trio.ask(trio.cid, Target.ALL)[1:]
+    second, _ = trio.send_action(trio.cid, Target.ALL)[1:]
     assert trio.pending(trio.bob) == [first, second]
 
 
-def test_what_was_begun_waits_no_more_and_can_still_be_answered(trio):
-    action, _ = trio.ask(trio.ann)
+def test_processing_action_is_not_pending_and_can_be_completed(trio):
+    action, _ = trio.send_action(trio.ann)
     trio.answer(action, trio.bob, ActionStatus.PROCESSING)
     assert (trio.pending(trio.bob), trio.answered(trio.ann)) == ([], [])
     trio.answer(action, trio.bob, ActionStatus.COMPLETED)
     assert [one.code for one in trio.answered(trio.ann)] == [action.code]
 
 
-@pytest.mark.parametrize("progress", [ActionStatus.COMPLETED, ActionStatus.FAILED])
-def test_an_answer_is_heard_by_who_asked(table, trio, progress):
-    action, _ = trio.ask(trio.ann)
+@pytest.mark.parametrize("status", [ActionStatus.COMPLETED, ActionStatus.FAILED])
+def test_answer_is_emitted_to_the_sender(table, trio, status):
+    action, _ = trio.send_action(trio.ann)
     table.clear_events()
-    answered = trio.answer(action, trio.bob, progress, response=b'{"ok":true}')
+    answered = trio.answer(action, trio.bob, status, response=b'{"ok":true}')
     assert (answered.response, answered.finished_at) == (b'{"ok":true}', table.now)
-    expected = [ActionFinished("free", trio.room, action.code, trio.ann, trio.bob, progress.value)]
+    expected = [ActionFinished("free", trio.room, action.code, trio.ann, trio.bob, status.value)]
     assert table.events(at=topics.actions(trio.room, trio.ann)) == table.events() == expected
 
 
-def test_beginning_is_no_news(table, trio):
-    action, _ = trio.ask(trio.ann)
+def test_processing_emits_nothing(table, trio):
+    action, _ = trio.send_action(trio.ann)
     table.clear_events()
     trio.answer(action, trio.bob, ActionStatus.PROCESSING)
     assert table.events() == []
 
 
-def test_an_action_nobody_sent_is_not_found(table, trio):
+def test_unknown_action_is_not_found(table, trio):
     with raises_code(ErrorCode.ACTION_NOT_FOUND):
         table.execute(answer_action, code="f" * 32, by=trio.bob, status=ActionStatus.FAILED)
 
 
-def test_an_action_is_answered_by_its_target_only(trio):
-    action, _ = trio.ask(trio.ann)
+def test_action_is_answered_by_its_target_only(trio):
+    action, _ = trio.send_action(trio.ann)
     for other in (trio.ann, trio.cid):
         with raises_code(ErrorCode.ACTION_NOT_FOUND):
             trio.answer(action, other)
 
 
-def test_an_action_is_answered_once(trio):
-    action, _ = trio.ask(trio.ann)
+def test_action_is_answered_once(trio):
+    action, _ = trio.send_action(trio.ann)
     trio.answer(action, trio.bob, ActionStatus.FAILED)
     with raises_code(ErrorCode.ACTION_NOT_FOUND):
         trio.answer(action, trio.bob)
 
 
-def test_answers_are_shown_newest_first_and_for_an_hour(table, trio):
-    first, second = trio.ask(trio.ann)
+def test_answers_are_listed_newest_first_for_an_hour(table, trio):
+    first, second = trio.send_action(trio.ann)
     trio.answer(second, trio.cid)
     table.now += 1800
     trio.answer(first, trio.bob)
@@ -178,14 +178,14 @@ def test_answers_are_shown_newest_first_and_for_an_hour(table, trio):
     assert [one.code for one in trio.answered(trio.ann)] == [first.code]
 
 
-def test_reading_answers_does_not_use_them_up(trio):
-    action, _ = trio.ask(trio.ann)
+def test_reading_answers_keeps_them(trio):
+    action, _ = trio.send_action(trio.ann)
     trio.answer(action, trio.bob)
     assert trio.answered(trio.ann) == trio.answered(trio.ann) != []
 
 
-def test_what_one_still_waits_for_is_shown_newest_first(table, trio):
-    first, second = trio.ask(trio.ann)
+def test_waiting_actions_are_listed_newest_first(table, trio):
+    first, second = trio.send_action(trio.ann)
     trio.answer(first, trio.bob, ActionStatus.PROCESSING)
     found = table.query(waiting_actions, room=trio.room, player=trio.ann)
     assert [one.code for one in found] == [second.code, first.code]
@@ -194,14 +194,14 @@ def test_what_one_still_waits_for_is_shown_newest_first(table, trio):
     assert [one.code for one in found] == [first.code]
 
 
-def test_what_was_asked_of_him_who_leaves_has_failed_and_the_sender_hears_it(table, trio):
-    done, _ = trio.ask(trio.ann)
-    trio.answer(done, trio.bob)
-    action, other = trio.ask(trio.ann)
+def test_actions_to_a_leaving_member_fail_and_emit_action_finished(table, trio):
+    finished, _ = trio.send_action(trio.ann)
+    trio.answer(finished, trio.bob)
+    action, other = trio.send_action(trio.ann)
     table.clear_events()
     table.execute(members.leave, kind=Room, id=trio.room, player_id=trio.bob)
-    progress = [table.state.get(Action, one.id).status for one in (done, action, other)]
-    assert progress == [ActionStatus.COMPLETED, ActionStatus.FAILED, ActionStatus.PENDING]
+    statuses = [table.state.get(Action, one.id).status for one in (finished, action, other)]
+    assert statuses == [ActionStatus.COMPLETED, ActionStatus.FAILED, ActionStatus.PENDING]
     expected = [ActionFinished("free", trio.room, action.code, trio.ann, trio.bob, "failed")]
     assert table.events(ActionFinished, topics.actions(trio.room, trio.ann)) == expected
 
@@ -209,49 +209,49 @@ def test_what_was_asked_of_him_who_leaves_has_failed_and_the_sender_hears_it(tab
 # Updates
 
 
-def test_each_target_hears_the_update(table, trio):
-    sent = trio.update(trio.bob, data=b'{"x":1}')
+def test_update_is_emitted_to_each_target(table, trio):
+    sent = trio.send_update(trio.bob, data=b'{"x":1}')
     assert [entry.event.target for entry in sent] == [trio.ann, trio.cid]
-    (heard,) = table.events(at=topics.updates(trio.room, trio.cid))
-    assert heard == UpdateSent("free", trio.room, trio.bob, trio.cid, False, "boom", b'{"x":1}')
+    (event,) = table.events(at=topics.updates(trio.room, trio.cid))
+    assert event == UpdateSent("free", trio.room, trio.bob, trio.cid, False, "boom", b'{"x":1}')
     assert table.events(at=topics.updates(trio.room, trio.bob)) == []
 
 
-def test_an_update_says_whether_its_sender_led_when_he_sent_it(trio):
-    (sent, *_) = trio.update(trio.ann)
+def test_update_states_whether_its_sender_was_host(trio):
+    (sent, *_) = trio.send_update(trio.ann)
     assert sent.event.from_host
 
 
-def test_all_hear_it_and_the_sender_too(trio):
-    sent = trio.update(trio.bob, Target.ALL)
+def test_update_to_all_includes_the_sender(trio):
+    sent = trio.send_update(trio.bob, Target.ALL)
     assert [entry.event.target for entry in sent] == [trio.ann, trio.bob, trio.cid]
 
 
 @pytest.mark.parametrize("with_away", [True, False])
-def test_who_is_away_hears_it_only_where_that_is_meant(table, trio, with_away):
+def test_away_member_gets_updates_with_away_only(table, trio, with_away):
     table.execute(mark_away, player_id=trio.cid)
-    sent = trio.update(trio.ann, with_away=with_away)
+    sent = trio.send_update(trio.ann, with_away=with_away)
     assert (trio.cid in [entry.event.target for entry in sent]) is with_away
 
 
-def test_where_nobody_named_is_there_no_update_is_sent(trio):
+def test_update_without_existing_targets_is_refused(trio):
     with raises_code(ErrorCode.NO_TARGETS):
-        trio.update(trio.ann, Target.SPECIFIC, player_ids=(999,))
+        trio.send_update(trio.ann, Target.SPECIFIC, player_ids=(999,))
 
 
-def test_a_stranger_sends_nothing(table, trio):
+def test_player_without_a_seat_cannot_send_an_update(table, trio):
     with raises_code(ErrorCode.NOT_MEMBER):
-        trio.update(table.make_guest())
+        trio.send_update(table.make_guest())
 
 
-def test_nothing_is_sent_in_a_room_that_is_over(table, trio):
+def test_update_in_an_ended_room_is_refused(table, trio):
     table.execute(members.close, kind=Room, id=trio.room, by=trio.ann)
     with raises_code(ErrorCode.ROOM_ENDED):
-        trio.update(trio.ann)
+        trio.send_update(trio.ann)
 
 
-@pytest.mark.parametrize("verb", ["ask", "update"])
-def test_a_room_where_things_are_sent_is_not_idle(table, trio, verb):
+@pytest.mark.parametrize("method", ["send_action", "send_update"])
+def test_messages_keep_a_room_from_being_idle(table, trio, method):
     table.now += TOUCH_SECONDS
-    getattr(trio, verb)(trio.ann)
+    getattr(trio, method)(trio.ann)
     assert table.room(trio.room).touched == table.now

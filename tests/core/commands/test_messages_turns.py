@@ -1,4 +1,4 @@
-"""Turns played by an action: how the rules of a game meet the exchange."""
+"""Turns taken by an action of type turn."""
 
 import json
 
@@ -14,12 +14,12 @@ from coalserver.domain.play.events import ActionFinished, ActionRequested, TurnT
 from tests.domain.builders import make_rules, raises_code
 
 
-def make_turn(table, room, sender, request, **parts):
-    parts = {"target": Target.HOST, "type": "turn", **parts}
-    return table.execute(send_action, room_id=room.id, sender=sender, request=request, **parts)
+def make_turn(table, room, sender, request, **kwargs):
+    kwargs = {"target": Target.HOST, "type": "turn", **kwargs}
+    return table.execute(send_action, room_id=room.id, sender=sender, request=request, **kwargs)
 
 
-def test_in_a_game_with_rules_an_action_turn_plays_a_turn(table):
+def test_action_of_type_turn_takes_a_turn_in_a_game_with_rules(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     make_turn(table, room, ann, b'{"cell":4}')
@@ -27,7 +27,7 @@ def test_in_a_game_with_rules_an_action_turn_plays_a_turn(table):
     assert [event.player for event in table.events(TurnTaken, topics.room(room.id))] == [ann]
 
 
-def test_it_is_answered_at_once_with_what_the_player_sees(table):
+def test_turn_is_answered_with_the_view_of_its_player(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     make_turn(table, room, ann, b'{"cell":4}')
@@ -37,11 +37,11 @@ def test_it_is_answered_at_once_with_what_the_player_sees(table):
     assert json.loads(action.response) == {"grid": "1...0...."}
     found = table.query(answered_actions, room=room.id, player=bob, now=table.now)
     assert found == [action]
-    heard = table.events(ActionFinished, topics.actions(room.id, bob))
-    assert [event.action for event in heard] == [action.code]
+    finished = table.events(ActionFinished, topics.actions(room.id, bob))
+    assert [event.action for event in finished] == [action.code]
 
 
-def test_it_waits_for_nobody(table):
+def test_turn_is_not_pending_for_its_targets(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     make_turn(table, room, ann, b'{"cell":4}', target=Target.ALL)
@@ -49,7 +49,7 @@ def test_it_waits_for_nobody(table):
     assert table.events(ActionRequested) == []
 
 
-def test_a_turn_out_of_turn_is_refused(table):
+def test_turn_of_another_seat_is_refused(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     with raises_code(ErrorCode.NOT_YOUR_TURN):
@@ -57,14 +57,14 @@ def test_a_turn_out_of_turn_is_refused(table):
 
 
 @pytest.mark.parametrize("request_", [b"null", b"[4]", b'"4"', b"4"])
-def test_a_turn_that_is_no_object_never_comes_to_the_rules(table, request_):
+def test_turn_that_is_not_an_object_is_refused_before_the_rules(table, request_):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     with raises_code(ErrorCode.TURN_REFUSED, code="not_an_object"):
         make_turn(table, room, ann, request_)
 
 
-def test_rules_that_fail_to_show_the_state_play_no_turn(table):
+def test_failing_view_refuses_the_turn(table):
     table.set_rules("free", make_rules(view=lambda state, seat: {1, 2}))
     ann = table.make_guest()
     room = table.make_started_room(ann, table.make_guest(), game="free")
@@ -73,7 +73,7 @@ def test_rules_that_fail_to_show_the_state_play_no_turn(table):
     assert table.room(room.id) == room
 
 
-def test_a_turn_that_decides_the_game_is_answered_though_its_room_is_over(table):
+def test_deciding_turn_is_answered_in_the_closed_room(table):
     rules = make_rules(outcome=lambda state: {"winner": 0} if state["turns"] else None)
     table.set_rules("free", rules)
     ann, bob = table.make_guest(), table.make_guest()
@@ -83,7 +83,7 @@ def test_a_turn_that_decides_the_game_is_answered_though_its_room_is_over(table)
     assert table.state.count(Action) == 0
 
 
-def test_a_turn_in_another_dialect_and_one_by_action_are_the_same_event(table):
+def test_turns_by_action_and_by_command_emit_the_same_event(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     make_turn(table, room, ann, b'{"cell":4}')
@@ -91,14 +91,14 @@ def test_a_turn_in_another_dialect_and_one_by_action_are_the_same_event(table):
     assert [event.turn for event in table.events(TurnTaken)] == [b'{"cell":4}', b'{"cell":0}']
 
 
-def test_without_rules_an_action_turn_is_an_action_like_any(table):
+def test_turn_without_rules_is_an_ordinary_action(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
     (action,) = make_turn(table, room, bob, b"4")
     assert table.query(pending_actions, room=room.id, player=ann) == [action]
 
 
-def test_with_rules_other_actions_are_actions_like_any(table):
+def test_other_types_are_ordinary_actions_in_a_game_with_rules(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     (action,) = make_turn(table, room, bob, b"{}", type="wave")

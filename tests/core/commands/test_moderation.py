@@ -1,4 +1,4 @@
-"""Stewards: an admin ends what others have begun, and puts people out."""
+"""Admins close lobbies and rooms, kick members and list what is running."""
 
 from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.moderation import (
@@ -19,7 +19,7 @@ from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code
 
 
-def test_a_member_has_to_go_and_everybody_hears_it(table):
+def test_admin_kicks_a_member_and_emits_member_left(table):
     ann, bob = table.make_guest("Ann"), table.make_guest("Bob")
     lobby = table.make_lobby(ann, bob)
     assert bob not in table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=bob).roster
@@ -29,14 +29,14 @@ def test_a_member_has_to_go_and_everybody_hears_it(table):
         table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=bob)
 
 
-def test_even_the_host_has_to_go(table):
+def test_admin_may_kick_the_host(table):
     ann, bob = table.make_guest("Ann"), table.make_guest("Bob")
     lobby = table.make_lobby(ann, bob)
     after = table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=ann)
     assert not after.open or after.roster.host == bob
 
 
-def test_a_gathering_ends_once(table):
+def test_admin_closes_a_lobby_once(table):
     lobby = table.make_lobby(table.make_guest("Ann"))
     assert table.execute(admin_close, kind=Lobby, id=lobby.id).close_reason is CloseReason.CLOSED
     assert len(table.events(LobbyClosed)) == 1
@@ -46,7 +46,7 @@ def test_a_gathering_ends_once(table):
         table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=1)
 
 
-def test_who_is_put_out_of_a_game_leaves_what_the_rules_make_of_it(table):
+def test_admin_kick_from_a_game_applies_its_rules(table):
     ann, bob = table.make_guest("Ann"), table.make_guest("Bob")
     room = table.make_started_room(ann, bob)
     after = table.execute(admin_kick, kind=Room, id=room.id, player_id=bob)
@@ -56,7 +56,7 @@ def test_who_is_put_out_of_a_game_leaves_what_the_rules_make_of_it(table):
         table.execute(admin_kick, kind=Room, id=room.id, player_id=bob)
 
 
-def test_play_ends_once(table):
+def test_admin_closes_a_room_once(table):
     room = table.make_room(table.make_guest("Ann"))
     assert table.execute(admin_close, kind=Room, id=room.id).close_reason is CloseReason.CLOSED
     assert len(table.events(RoomClosed)) == 1
@@ -64,14 +64,14 @@ def test_play_ends_once(table):
         table.execute(admin_close, kind=Room, id=room.id)
 
 
-def test_what_is_not_there_is_not_found(table):
+def test_unknown_group_is_not_found(table):
     with raises_code(ErrorCode.LOBBY_NOT_FOUND):
         table.execute(admin_close, kind=Lobby, id=99)
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
         table.execute(admin_close, kind=Room, id=99)
 
 
-def test_everything_that_goes_on_is_listed_newest_first(table):
+def test_open_groups_are_listed_newest_first(table):
     lobbies = [table.make_lobby(table.make_guest()).id for _ in range(3)]
     rooms = [table.make_room(table.make_guest()).id for _ in range(3)]
     table.execute(admin_close, kind=Lobby, id=lobbies[0])
@@ -82,7 +82,7 @@ def test_everything_that_goes_on_is_listed_newest_first(table):
     assert ([one.id for one in running], total) == ([rooms[2], rooms[1]], 2)
 
 
-def test_bans_that_hold_are_listed_the_latest_first(table):
+def test_active_bans_are_listed_latest_end_first(table):
     players = [table.make_player() for _ in range(3)]
     for player, duration in zip(players, ("hour", "day", "forever"), strict=True):
         table.execute(ban, game="free", player_id=player, duration=duration)
@@ -91,7 +91,7 @@ def test_bans_that_hold_are_listed_the_latest_first(table):
     assert ([one.player for one in found], total) == ([players[2]], 2)
 
 
-def test_accounts_are_found_by_any_of_their_names(table):
+def test_accounts_are_found_by_email_and_nickname(table):
     for name in ("ann", "bob"):
         table.execute(
             create_account, email=f"{name}@example.org", password="x", nickname=f"{name.title()}y"

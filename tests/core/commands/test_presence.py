@@ -1,4 +1,4 @@
-"""Silence: who is away, who follows a silent host, and which seats silence costs."""
+"""Presence: away members, host transfer and the release of seats."""
 
 import pytest
 
@@ -6,45 +6,33 @@ from coalserver.core.commands import members
 from coalserver.core.commands.presence import mark_away, mark_back, release_away_seats
 from coalserver.domain.play.events import (
     LobbyClosed,
-    LobbyHostChanged,
-    LobbyMemberAway,
-    LobbyMemberLeft,
     RoomClosed,
-    RoomHostChanged,
-    RoomMemberAway,
-    RoomMemberLeft,
 )
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
+from tests.core.commands.group_kinds import LOBBY, ROOM, for_each_kind
 from tests.domain.builders import make_rules
 
 
-def silent(table, player, seconds):
+def release_after(table, player, seconds):
+    """Release seats of a player silent for so long; return how many seats still wait."""
     return table.execute(release_away_seats, player_id=player, last_seen=table.now - seconds)
 
 
-def test_the_others_in_a_lobby_see_who_is_away_and_who_is_back(table):
+@for_each_kind
+def test_marking_away_and_back_emits_member_away(table, kind):
     bob = table.make_guest("Bob")
-    lobby = table.make_lobby(table.make_guest(), bob)
+    group = kind.create(table, table.make_guest(), bob)
     table.execute(mark_away, player_id=bob)
-    assert table.lobby(lobby.id).roster.get_seat(bob).away
+    assert kind.get(table, group.id).roster.get_seat(bob).away
     table.execute(mark_back, player_id=bob)
-    assert not table.lobby(lobby.id).roster.get_seat(bob).away
-    expected = [LobbyMemberAway("free", lobby.id, bob, "Bob", away) for away in (True, False)]
-    assert table.events(LobbyMemberAway) == expected
-
-
-def test_the_others_in_a_room_see_it_too(table):
-    bob = table.make_guest("Bob")
-    room = table.make_room(table.make_guest(), bob)
-    table.execute(mark_away, player_id=bob)
-    table.execute(mark_back, player_id=bob)
-    expected = [RoomMemberAway("free", room.id, bob, "Bob", away) for away in (True, False)]
-    assert table.events(RoomMemberAway) == expected
+    assert not kind.get(table, group.id).roster.get_seat(bob).away
+    expected = [kind.away("free", group.id, bob, "Bob", away) for away in (True, False)]
+    assert table.events(kind.away) == expected
 
 
 @pytest.mark.parametrize("mark", [mark_away, mark_back])
-def test_what_is_so_already_is_no_news(table, mark):
+def test_unchanged_presence_emits_nothing(table, mark):
     bob = table.make_guest()
     table.make_lobby(table.make_guest(), bob)
     table.make_room(table.make_guest(), bob)
@@ -55,14 +43,14 @@ def test_what_is_so_already_is_no_news(table, mark):
     assert table.entries == []
 
 
-def test_who_sits_nowhere_is_missed_nowhere(table):
+def test_player_without_seats_emits_nothing(table):
     bob = table.make_guest()
     table.clear_events()
     table.execute(mark_away, player_id=bob)
     assert table.entries == []
 
 
-def test_of_a_lobby_that_has_started_only_the_room_speaks(table):
+def test_presence_in_a_started_lobby_is_emitted_by_its_room_only(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     table.clear_events()
@@ -71,129 +59,111 @@ def test_of_a_lobby_that_has_started_only_the_room_speaks(table):
     assert table.lobby(room.lobby).roster.get_seat(bob).away
 
 
-def test_a_silent_host_is_followed_in_a_lobby_where_that_is_allowed(table):
+@for_each_kind
+def test_away_host_is_replaced_with_host_transfer(table, kind):
     ann, bob = table.make_guest(), table.make_guest("Bob")
-    lobby = table.make_lobby(ann, bob, transfer_host=True)
+    group = kind.create(table, ann, bob, transfer_host=True)
     table.execute(mark_away, player_id=ann)
-    assert table.events(LobbyHostChanged) == [LobbyHostChanged("free", lobby.id, bob, "Bob")]
+    assert table.events(kind.host_changed) == [kind.host_changed("free", group.id, bob, "Bob")]
 
 
-def test_and_in_a_room(table):
-    ann, bob = table.make_guest(), table.make_guest("Bob")
-    room = table.make_room(ann, bob, transfer_host=True)
-    table.execute(mark_away, player_id=ann)
-    assert table.events(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
-
-
-def test_where_it_is_not_allowed_he_leads_on(table):
+def test_away_host_stays_without_host_transfer(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby, room = table.make_lobby(ann, bob), table.make_room(ann, bob)
     table.execute(mark_away, player_id=ann)
     assert table.lobby(lobby.id).roster.host == table.room(room.id).roster.host == ann
 
 
-def test_the_first_to_come_back_follows_a_silent_host(table):
+@for_each_kind
+def test_first_returning_member_replaces_an_away_host(table, kind):
     ann, bob = table.make_guest(), table.make_guest("Bob")
-    lobby = table.make_lobby(ann, bob, transfer_host=True)
-    room = table.make_room(ann, bob, transfer_host=True)
+    group = kind.create(table, ann, bob, transfer_host=True)
     table.execute(mark_away, player_id=bob)
     table.execute(mark_away, player_id=ann)
     table.execute(mark_back, player_id=bob)
-    assert table.events(LobbyHostChanged) == [LobbyHostChanged("free", lobby.id, bob, "Bob")]
-    assert table.events(RoomHostChanged) == [RoomHostChanged("free", room.id, bob, "Bob")]
+    assert table.events(kind.host_changed) == [kind.host_changed("free", group.id, bob, "Bob")]
 
 
-def test_a_seat_waits_until_the_grace_is_over(table):
+@pytest.mark.parametrize(
+    ("kind", "grace", "params"),
+    [(LOBBY, 300, {}), (ROOM, 300, {}), (ROOM, 30, {"grace": 30})],
+    ids=["lobby", "room", "room with its own grace"],
+)
+def test_seat_is_released_after_its_grace(table, kind, grace, params):
     bob = table.make_guest("Bob")
-    lobby = table.make_lobby(table.make_guest(), bob)
-    assert silent(table, bob, 299) == 1
-    assert bob in table.lobby(lobby.id).roster
-    assert silent(table, bob, 300) == 0
-    assert table.events(LobbyMemberLeft) == [
-        LobbyMemberLeft("free", lobby.id, bob, "Bob", "timeout")
+    group = kind.create(table, table.make_guest(), bob, **params)
+    assert release_after(table, bob, grace - 1) == 1
+    assert bob in kind.get(table, group.id).roster
+    assert release_after(table, bob, grace) == 0
+    assert table.events(kind.left) == [
+        kind.left("free", group.id, bob, "Bob", *kind.seat(1), "timeout")
     ]
 
 
-def test_so_does_a_seat_in_a_room(table):
-    bob = table.make_guest("Bob")
-    room = table.make_room(table.make_guest(), bob, grace=30)
-    assert silent(table, bob, 29) == 1
-    assert silent(table, bob, 30) == 0
-    assert table.events(RoomMemberLeft) == [
-        RoomMemberLeft("free", room.id, bob, "Bob", 1, "timeout")
-    ]
-
-
-def test_a_seat_without_a_grace_is_never_freed_and_waits_for_nothing(table):
+def test_seat_without_a_grace_is_never_released(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free", keep_seats=True)
-    assert silent(table, bob, 1e9) == 0
+    assert release_after(table, bob, 1e9) == 0
     assert bob in table.room(room.id).roster
 
 
-def test_a_seat_in_a_started_lobby_goes_with_the_one_in_its_room(table):
+def test_seat_in_a_started_lobby_is_released_with_that_in_its_room(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
-    assert silent(table, bob, 299) == 1
-    assert silent(table, bob, 300) == 0
+    assert release_after(table, bob, 299) == 1
+    assert release_after(table, bob, 300) == 0
     assert list(table.lobby(room.lobby).roster) == [ann]
 
 
-def test_a_seat_that_could_not_be_left_is_freed(table):
+def test_player_who_cannot_leave_is_released(table):
     bob = table.make_guest()
     room = table.make_room(table.make_guest(), bob, can_leave=False)
-    silent(table, bob, 300)
+    release_after(table, bob, 300)
     assert bob not in table.room(room.id).roster
 
 
-def test_without_its_silent_host_a_lobby_expires(table):
+@pytest.mark.parametrize(("kind", "reason"), [(LOBBY, "expired"), (ROOM, "host_left")])
+def test_group_closes_when_its_silent_host_is_removed(table, kind, reason):
     ann = table.make_guest()
-    lobby = table.make_lobby(ann, table.make_guest())
-    silent(table, ann, 300)
-    assert table.events(LobbyClosed) == [LobbyClosed("free", lobby.id, "expired")]
+    group = kind.create(table, ann, table.make_guest())
+    release_after(table, ann, 300)
+    assert table.events(kind.closed) == [kind.closed("free", group.id, reason)]
 
 
-def test_without_its_silent_host_a_room_is_over(table):
-    ann = table.make_guest()
-    room = table.make_room(ann, table.make_guest())
-    silent(table, ann, 300)
-    assert table.events(RoomClosed) == [RoomClosed("free", room.id, "host_left")]
-
-
-def test_a_silent_host_who_is_followed_costs_only_his_seat(table):
+def test_silent_host_with_host_transfer_loses_only_the_seat(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby, room = (
         table.make_lobby(ann, bob, transfer_host=True),
         table.make_room(ann, bob, transfer_host=True),
     )
     table.execute(mark_away, player_id=ann)
-    silent(table, ann, 300)
+    release_after(table, ann, 300)
     assert list(table.lobby(lobby.id).roster) == list(table.room(room.id).roster) == [bob]
     assert table.events(LobbyClosed) == table.events(RoomClosed) == []
 
 
-def test_when_everyone_has_gone_silent_nothing_is_left(table):
+def test_lobby_closes_when_all_members_are_silent(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, transfer_host=True)
     for player in (ann, bob):
         table.execute(mark_away, player_id=player)
     for player in (ann, bob):
-        silent(table, player, 300)
+        release_after(table, player, 300)
     assert not table.lobby(lobby.id).open
 
 
-def test_rules_that_fail_do_not_keep_a_silent_seat(table):
+def test_failing_rules_do_not_prevent_the_release(table):
     def left(state, seat):
         raise ZeroDivisionError
 
     table.set_rules("free", make_rules(left=left))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
-    silent(table, bob, 300)
+    release_after(table, bob, 300)
     assert table.events(RoomClosed) == [RoomClosed("free", room.id, "closed", None)]
 
 
-def test_who_has_given_up_his_seats_waits_for_nothing(table):
+def test_player_who_left_has_no_waiting_seats(table):
     bob = table.make_guest()
     lobby, room = (
         table.make_lobby(table.make_guest(), bob),
@@ -201,4 +171,4 @@ def test_who_has_given_up_his_seats_waits_for_nothing(table):
     )
     table.execute(members.leave, kind=Lobby, id=lobby.id, player_id=bob)
     table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
-    assert silent(table, bob, 1) == 0
+    assert release_after(table, bob, 1) == 0

@@ -1,4 +1,4 @@
-"""Starting: how a lobby becomes a room, who comes along, and who stays behind."""
+"""Starting a lobby: the room, its participants and the members left out."""
 
 import pytest
 
@@ -13,14 +13,14 @@ from coalserver.domain.play.room import Room
 from tests.domain.builders import make_rules, raises_code
 
 
-def test_the_members_of_the_lobby_play(table):
+def test_members_of_the_lobby_have_seats_in_the_room(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     assert [(seat.player, seat.number) for seat in room.roster.seats] == [(ann, 0), (bob, 1)]
     assert table.room_state(room.id)["grid"] == "........."
 
 
-def test_the_lobby_has_started_and_keeps_its_members(table):
+def test_started_lobby_has_a_room_and_keeps_its_members(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob)
     lobby = table.lobby(room.lobby)
@@ -32,20 +32,20 @@ def test_the_lobby_has_started_and_keeps_its_members(table):
     assert list(lobby.roster) == [ann, bob]
 
 
-def test_the_lobby_hears_which_room_it_became(table):
+def test_lobby_closed_names_the_room(table):
     room = table.make_started_room(table.make_guest(), table.make_guest())
     expected = [LobbyClosed("noughts", room.lobby, "started", room.id)]
     assert table.events(LobbyClosed, topics.lobby(room.lobby)) == expected
     assert table.events(LobbyClosed, topics.lobbies("noughts")) == expected
 
 
-def test_the_room_is_heard_of_where_rooms_are_listed(table):
+def test_room_opened_is_emitted_to_the_list(table):
     room = table.make_started_room(table.make_guest(), table.make_guest())
     expected = [RoomOpened("noughts", room.id, room.lobby)]
     assert table.events(RoomOpened, topics.rooms("noughts")) == expected
 
 
-def test_the_room_is_like_the_lobby(table):
+def test_room_has_the_settings_of_the_lobby(table):
     ann = table.make_guest()
     room = table.make_started_room(
         ann,
@@ -66,37 +66,37 @@ def test_the_room_is_like_the_lobby(table):
         table.execute(join_room, room_id=room.id, player_id=table.make_guest())
 
 
-def test_a_room_may_be_called_otherwise(table):
+def test_room_may_have_another_name(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
     assert table.execute(start_lobby, lobby_id=lobby.id, by=ann, name="Game").name == "Game"
 
 
-def test_a_room_may_hand_over_what_its_lobby_did_not(table):
+def test_host_transfer_may_differ_from_the_lobby(table):
     assert table.make_started_room(
         table.make_guest(), game="free", transfer_host=True
     ).roster.transfer_host
 
 
 @pytest.mark.parametrize(("keep_seats", "grace"), [(True, None), (False, 300)])
-def test_silence_costs_a_seat_or_never_does(table, keep_seats, grace):
+def test_keep_seats_disables_the_grace(table, keep_seats, grace):
     room = table.make_started_room(table.make_guest(), game="free", keep_seats=keep_seats)
     assert room.roster.grace == grace
 
 
-def test_in_a_game_with_rules_nobody_comes_later(table):
+def test_room_with_rules_rejects_later_joins(table):
     table.set_rules("free", make_rules())
     room = table.make_started_room(table.make_guest(), table.make_guest(), game="free")
     with raises_code(ErrorCode.ROOM_FULL):
         table.execute(join_room, room_id=room.id, player_id=table.make_guest())
 
 
-def test_without_rules_others_may_come_later(table):
+def test_room_without_rules_admits_later_joins(table):
     room = table.make_started_room(table.make_guest(), game="free")
     table.execute(join_room, room_id=room.id, player_id=table.make_guest())
 
 
-def test_chance_decides_who_begins_where_that_was_chosen(table):
+def test_random_first_seat_is_chosen_on_request(table):
     firsts = set()
     for _ in range(20):
         room = table.make_started_room(
@@ -106,7 +106,7 @@ def test_chance_decides_who_begins_where_that_was_chosen(table):
     assert firsts == {(0,), (1,)}
 
 
-def test_the_host_begins_even_if_others_were_there_before_him(table):
+def test_host_has_the_first_seat(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, game="noughts", transfer_host=True)
     table.execute(mark_away, player_id=ann)
@@ -115,28 +115,28 @@ def test_the_host_begins_even_if_others_were_there_before_him(table):
 
 
 @pytest.mark.parametrize(
-    ("who", "why"), [("bob", ErrorCode.NOT_HOST), ("eve", ErrorCode.NOT_MEMBER)]
+    ("by", "code"), [("bob", ErrorCode.NOT_HOST), ("eve", ErrorCode.NOT_MEMBER)]
 )
-def test_only_the_host_starts(table, who, why):
+def test_only_the_host_starts(table, by, code):
     players = {name: table.make_guest(name) for name in ("ann", "bob", "eve")}
     lobby = table.make_lobby(players["ann"], players["bob"], game="noughts")
-    with raises_code(why):
-        table.execute(start_lobby, lobby_id=lobby.id, by=players[who])
+    with raises_code(code):
+        table.execute(start_lobby, lobby_id=lobby.id, by=players[by])
 
 
-def test_a_lobby_starts_once(table):
+def test_lobby_is_started_once(table):
     ann = table.make_guest()
     room = table.make_started_room(ann, game="free")
     with raises_code(ErrorCode.LOBBY_STARTED):
         table.execute(start_lobby, lobby_id=room.lobby, by=ann)
 
 
-def test_a_lobby_that_never_was_does_not_start(table):
+def test_unknown_lobby_cannot_be_started(table):
     with raises_code(ErrorCode.LOBBY_NOT_FOUND):
         table.execute(start_lobby, lobby_id=99, by=table.make_guest())
 
 
-def test_too_few_do_not_start_and_are_told_how_many_it_takes(table):
+def test_start_with_too_few_players_names_the_minimum(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann, game="noughts")
     with raises_code(ErrorCode.TOO_FEW_PLAYERS, minimum=2):
@@ -144,7 +144,7 @@ def test_too_few_do_not_start_and_are_told_how_many_it_takes(table):
     assert (table.lobby(lobby.id), table.state.count(Room)) == (lobby, 0)
 
 
-def test_a_lobby_that_must_be_full_does_not_start_before(table):
+def test_strict_full_lobby_starts_only_when_full(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, capacity=2, strict_full=True)
     with raises_code(ErrorCode.LOBBY_NOT_FULL):
@@ -153,7 +153,7 @@ def test_a_lobby_that_must_be_full_does_not_start_before(table):
     table.execute(start_lobby, lobby_id=lobby.id, by=ann)
 
 
-def test_where_that_is_checked_everyone_must_be_ready(table):
+def test_ready_check_requires_all_members_to_be_ready(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, ready_check=True)
     with raises_code(ErrorCode.MEMBERS_NOT_READY):
@@ -163,7 +163,7 @@ def test_where_that_is_checked_everyone_must_be_ready(table):
 
 
 @pytest.mark.parametrize("broken", ["setup", "current", "outcome"])
-def test_rules_that_fail_start_nothing(table, broken):
+def test_failing_rules_prevent_the_start(table, broken):
     def failing(*_):
         raise ZeroDivisionError
 
@@ -176,7 +176,7 @@ def test_rules_that_fail_start_nothing(table, broken):
     assert (table.lobby(lobby.id).state, table.entries) == (LobbyState.OPEN, [])
 
 
-def test_rules_that_set_up_what_is_not_json_start_nothing(table):
+def test_setup_that_is_not_json_prevents_the_start(table):
     table.set_rules("free", make_rules(setup=lambda seats, options, rng: {1, 2}))
     ann = table.make_guest()
     lobby = table.make_lobby(ann, table.make_guest())
@@ -185,25 +185,25 @@ def test_rules_that_set_up_what_is_not_json_start_nothing(table):
     assert table.lobby(lobby.id).open
 
 
-# Who stays behind
+# Members left out
 
 
-def started_without(table, game="free", **parts):
-    """A lobby of Ann, Bob and Cid, of whom Bob is away; started with those who are there."""
+def start_without_bob(table, game="free", **kwargs):
+    """Start a lobby of Ann, Bob and Cid, without Bob, who is away; return them and the room."""
     ann, bob, cid = table.make_guest(), table.make_guest("Bob"), table.make_guest()
-    lobby = table.make_lobby(ann, bob, cid, game=game, **parts)
+    lobby = table.make_lobby(ann, bob, cid, game=game, **kwargs)
     table.execute(mark_away, player_id=bob)
     table.clear_events()
     return ann, bob, cid, table.execute(start_lobby, lobby_id=lobby.id, by=ann, only_present=True)
 
 
-def test_who_is_away_stays_behind_where_only_the_present_come(table):
-    ann, _, cid, room = started_without(table)
+def test_away_member_is_left_out_with_only_present(table):
+    ann, _, cid, room = start_without_bob(table)
     assert list(room.roster) == [ann, cid]
 
 
-def test_who_stays_behind_has_left_the_lobby_and_that_is_said_before_the_start(table):
-    ann, bob, cid, room = started_without(table)
+def test_left_out_member_leaves_the_lobby_before_the_start(table):
+    ann, bob, cid, room = start_without_bob(table)
     assert list(table.lobby(room.lobby).roster) == [ann, cid]
     assert table.events(LobbyMemberLeft) == [
         LobbyMemberLeft("free", room.lobby, bob, "Bob", "timeout")
@@ -211,12 +211,12 @@ def test_who_stays_behind_has_left_the_lobby_and_that_is_said_before_the_start(t
     assert table.event_names() == ["LobbyMemberLeft", "RoomOpened", "LobbyClosed"]
 
 
-def test_who_stays_behind_may_come_later_where_there_is_a_place(table):
-    _, bob, _, room = started_without(table)
+def test_left_out_member_may_join_later(table):
+    _, bob, _, room = start_without_bob(table)
     table.execute(join_room, room_id=room.id, player_id=bob)
 
 
-def test_who_is_away_comes_along_where_everyone_does(table):
+def test_away_member_takes_part_by_default(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob)
     table.execute(mark_away, player_id=bob)
@@ -224,20 +224,20 @@ def test_who_is_away_comes_along_where_everyone_does(table):
     assert (list(room.roster), room.roster.get_seat(bob).away) == ([ann, bob], True)
 
 
-def test_who_stays_behind_need_not_be_ready(table):
+def test_left_out_member_need_not_be_ready(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, ready_check=True)
     table.execute(mark_away, player_id=bob)
     table.execute(start_lobby, lobby_id=lobby.id, by=ann, only_present=True)
 
 
-def test_who_stays_behind_is_not_one_too_many(table):
+def test_left_out_member_does_not_count_for_the_maximum(table):
     table.set_rules("free", make_rules(max_players=4))
-    *_, room = started_without(table, capacity=3)
+    *_, room = start_without_bob(table, capacity=3)
     assert table.room_state(room.id)["seats"] == 2
 
 
-def test_who_stays_behind_may_leave_too_few(table):
+def test_left_out_member_does_not_count_for_the_minimum(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, game="noughts")
     table.execute(mark_away, player_id=bob)
@@ -246,7 +246,7 @@ def test_who_stays_behind_may_leave_too_few(table):
     assert list(table.lobby(lobby.id).roster) == [ann, bob]
 
 
-def test_a_host_who_was_thought_away_comes_along(table):
+def test_starting_host_counts_as_present(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob)
     table.execute(mark_away, player_id=ann)
@@ -254,23 +254,23 @@ def test_a_host_who_was_thought_away_comes_along(table):
     assert (list(room.roster), room.roster.get_seat(ann).away) == ([ann, bob], False)
 
 
-def test_a_player_of_one_game_who_plays_elsewhere_stays_behind(table):
+def test_bound_player_in_another_room_is_left_out(table):
     ann, pat = table.make_guest(), table.make_player()
     lobby = table.make_lobby(ann, pat)
-    elsewhere = table.make_room(table.make_guest(), pat)
+    other_room = table.make_room(table.make_guest(), pat)
     room = table.execute(start_lobby, lobby_id=lobby.id, by=ann)
-    assert (list(room.roster), list(elsewhere.roster)[1]) == ([ann], pat)
+    assert (list(room.roster), list(other_room.roster)[1]) == ([ann], pat)
     assert [event.reason for event in table.events(LobbyMemberLeft)] == ["left"]
 
 
-def test_a_player_of_no_game_who_plays_elsewhere_comes_along(table):
+def test_unbound_player_in_another_room_takes_part(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob)
     table.make_room(bob)
     assert bob in table.execute(start_lobby, lobby_id=lobby.id, by=ann).roster
 
 
-def test_a_host_of_one_game_who_plays_elsewhere_does_not_start(table):
+def test_bound_host_in_another_room_cannot_start(table):
     pat = table.make_player()
     lobby = table.make_lobby(pat)
     room = table.make_room(table.make_guest())

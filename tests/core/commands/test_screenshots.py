@@ -1,4 +1,4 @@
-"""Screenshots: hung in a world, finished, taken down."""
+"""Screenshots: added, finished and deleted."""
 
 import pytest
 
@@ -12,25 +12,25 @@ from coalserver.core.ports import ScreenshotQuery
 from coalserver.core.topics import world as topic
 from coalserver.domain.errors import DomainError
 
-PICTURE = {"code": "0" * 32, "type": "image/png", "width": 640, "height": 480, "size": 9}
+IMAGE = {"code": "0" * 32, "type": "image/png", "width": 640, "height": 480, "size": 9}
 
 
-async def test_a_screenshot_is_in_the_history_from_first_to_last(core):
+async def test_screenshot_is_in_the_history_until_deleted(core):
     world = await core.execute(create_world, name="World")
-    hung = await core.execute(add_screenshot, world_id=world.id, account_id=1, **PICTURE)
-    assert 0 <= hung.random_order < 1
-    assert await core.history.screenshots(ScreenshotQuery(world.id), 9) == [hung]
-    done = await core.execute(finish_screenshot, screenshot=hung)
-    assert await core.history.screenshot(hung.id) == done
-    await core.execute(delete_screenshot, screenshot=done)
+    added = await core.execute(add_screenshot, world_id=world.id, account_id=1, **IMAGE)
+    assert 0 <= added.random_order < 1
+    assert await core.history.screenshots(ScreenshotQuery(world.id), 9) == [added]
+    finished = await core.execute(finish_screenshot, screenshot=added)
+    assert await core.history.screenshot(added.id) == finished
+    await core.execute(delete_screenshot, screenshot=finished)
     assert await core.history.screenshots(ScreenshotQuery(world.id), 9) == []
     entries, _ = await core.entries([topic(world.id)], -1, 9)
     names = [type(entry.event).__name__ for entry in entries]
     assert names == ["WorldAdded", "ScreenshotAdded", "ScreenshotAdded", "ScreenshotDeleted"]
 
 
-async def test_a_world_that_is_not_ours_takes_no_screenshots(core):
+async def test_archived_world_accepts_no_screenshots(core):
     world = await core.execute(create_world, name="World")
     await core.execute(archive_world, world_id=world.id)
     with pytest.raises(DomainError):
-        await core.execute(add_screenshot, world_id=world.id, account_id=1, **PICTURE)
+        await core.execute(add_screenshot, world_id=world.id, account_id=1, **IMAGE)

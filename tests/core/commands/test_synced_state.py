@@ -1,4 +1,4 @@
-"""The source of truth changes what a room is; members send one another commands."""
+"""Synced state from the source of truth; commands and binary messages of members."""
 
 import json
 
@@ -21,7 +21,7 @@ from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
 from tests.domain.builders import raises_code
 
 
-class Played:
+class HostedRoom:
     """A room with its host, who is the source of truth, and two guests."""
 
     def __init__(self, table):
@@ -35,93 +35,98 @@ class Played:
         for guest in (self.guest, self.other):
             table.execute(join_host, host_id=self.host, guest_id=guest)
 
-    def change(self, **what):
-        asked = {"room_id": self.room, "by": self.host, "secret": self.secret, **what}
-        return self.table.execute(update_synced_state, **asked)
+    def update(self, **params):
+        kwargs = {"room_id": self.room, "by": self.host, "secret": self.secret, **params}
+        return self.table.execute(update_synced_state, **kwargs)
 
     @property
-    def truth(self):
+    def synced_state(self):
         return self.table.state.get(SyncedState, self.room)
 
     @property
     def state(self):
-        return json.loads(self.truth.snapshot())
+        return json.loads(self.synced_state.snapshot())
 
 
 @pytest.fixture
-def played(table):
-    return Played(table)
+def hosted_room(table):
+    return HostedRoom(table)
 
 
-def test_a_patch_is_said_and_a_whole_state_is_only_spoken_of(played):
-    first, version = played.change(state=b'{"a":1}')
-    second, after = played.change(patch=b'{"b":2}')
-    assert (version, after, played.state) == (1, 2, {"a": 1, "b": 2})
-    game, room, host = "hosts", played.room, played.host
-    assert played.table.events(at=topics.synced_state(room)) == [
+def test_patch_is_emitted_and_a_full_state_only_announced(hosted_room):
+    first, version = hosted_room.update(state=b'{"a":1}')
+    second, after = hosted_room.update(patch=b'{"b":2}')
+    assert (version, after, hosted_room.state) == (1, 2, {"a": 1, "b": 2})
+    game, room, host = "hosts", hosted_room.room, hosted_room.host
+    assert hosted_room.table.events(at=topics.synced_state(room)) == [
         SyncedStateChanged(game, room, host, 1, None),
         SyncedStateChanged(game, room, host, 2, b'{"b":2}'),
     ]
-    assert played.truth.entry == second.id > first.id
+    assert hosted_room.synced_state.entry == second.id > first.id
 
 
-def test_a_patch_that_is_too_large_to_be_said_counts_as_a_whole_state(played):
-    played.change(patch=json.dumps({"a": "x" * MAX_PATCH_BYTES}).encode())
-    (said,) = played.table.events(SyncedStateChanged)
-    assert (said.patch, played.truth.patches) == (None, ())
+def test_large_patch_counts_as_a_full_state(hosted_room):
+    hosted_room.update(patch=json.dumps({"a": "x" * MAX_PATCH_BYTES}).encode())
+    (event,) = hosted_room.table.events(SyncedStateChanged)
+    assert (event.patch, hosted_room.synced_state.patches) == (None, ())
 
 
-def test_only_who_holds_its_key_changes_the_state(played):
+def test_only_the_holder_of_the_secret_updates_the_state(hosted_room):
     for secret in ("", "f" * 32):
         with raises_code(ErrorCode.NOT_HOST):
-            played.change(secret=secret, state=b"1")
-    assert played.truth is None
+            hosted_room.update(secret=secret, state=b"1")
+    assert hosted_room.synced_state is None
 
 
-def test_whoever_holds_the_key_and_sits_there_changes_the_state(played):
-    played.change(by=played.guest, state=b"1")
+def test_any_member_with_the_secret_updates_the_state(hosted_room):
+    hosted_room.update(by=hosted_room.guest, state=b"1")
     with raises_code(ErrorCode.NOT_MEMBER):
-        played.change(by=99, state=b"1")
+        hosted_room.update(by=99, state=b"1")
 
 
-def test_a_room_without_a_source_of_truth_keeps_no_state(table):
+def test_room_without_a_source_of_truth_has_no_state(table):
     player = table.make_player()
     room = table.make_room(player)
     with raises_code(ErrorCode.NOT_HOST):
         table.execute(update_synced_state, room_id=room.id, by=player, secret="", state=b"1")
 
 
-def test_what_a_room_is_ends_with_it_and_is_forgotten_with_it(played, table):
-    played.change(state=b"1")
-    table.execute(members.leave, kind=Room, id=played.room, player_id=played.host)
+def test_state_ends_and_expires_with_its_room(hosted_room, table):
+    hosted_room.update(state=b"1")
+    table.execute(members.leave, kind=Room, id=hosted_room.room, player_id=hosted_room.host)
     with raises_code(ErrorCode.ROOM_ENDED):
-        played.change(state=b"2")
-    assert played.state == 1
+        hosted_room.update(state=b"2")
+    assert hosted_room.state == 1
     table.execute(delete_expired_lobbies_and_rooms, retention_seconds=0)
-    assert played.truth is None
+    assert hosted_room.synced_state is None
 
 
-def test_a_command_is_for_all_or_for_one(played, table):
-    sent = {"room_id": played.room, "sender": played.guest}
-    table.execute(send_command, **sent, name="jump")
-    table.execute(send_command, **sent, name="hit", data=b"[1]", to=played.other)
-    to_all, to_one = topics.commands(played.room), topics.updates(played.room, played.other)
-    game, room, sender = "hosts", played.room, played.guest
+def test_command_is_emitted_to_all_or_to_one_member(hosted_room, table):
+    message = {"room_id": hosted_room.room, "sender": hosted_room.guest}
+    table.execute(send_command, **message, name="jump")
+    table.execute(send_command, **message, name="hit", data=b"[1]", to=hosted_room.other)
+    to_all, to_one = (
+        topics.commands(hosted_room.room),
+        topics.updates(hosted_room.room, hosted_room.other),
+    )
+    game, room, sender = "hosts", hosted_room.room, hosted_room.guest
     assert table.events(at=to_all) == [CommandSent(game, room, sender, "jump", b"null")]
     assert table.events(at=to_one) == [CommandSent(game, room, sender, "hit", b"[1]")]
 
 
-def test_a_command_goes_from_member_to_member(played, table):
+def test_command_requires_members_of_the_room(hosted_room, table):
     with raises_code(ErrorCode.TARGET_NOT_MEMBER):
-        table.execute(send_command, room_id=played.room, sender=played.guest, name="x", to=99)
-    for command, said in ((send_command, {"name": "x"}), (send_binary, {"data": "AA=="})):
+        table.execute(
+            send_command, room_id=hosted_room.room, sender=hosted_room.guest, name="x", to=99
+        )
+    for command, params in ((send_command, {"name": "x"}), (send_binary, {"data": "AA=="})):
         with raises_code(ErrorCode.NOT_MEMBER):
-            table.execute(command, room_id=played.room, sender=99, **said)
+            table.execute(command, room_id=hosted_room.room, sender=99, **params)
         with raises_code(ErrorCode.ROOM_NOT_FOUND):
-            table.execute(command, room_id=99, sender=played.guest, **said)
+            table.execute(command, room_id=99, sender=hosted_room.guest, **params)
 
 
-def test_what_is_no_json_is_sent_to_all_others(played, table):
-    table.execute(send_binary, room_id=played.room, sender=played.guest, data="AA==")
-    expected = BinarySent("hosts", played.room, played.guest, "AA==")
-    assert table.events(at=topics.commands(played.room)) == [expected]
+def test_binary_message_is_emitted_to_all_others(hosted_room, table):
+    table.execute(send_binary, room_id=hosted_room.room, sender=hosted_room.guest, data="AA==")
+    expected = BinarySent("hosts", hosted_room.room, hosted_room.guest, "AA==")
+    assert table.events(at=topics.commands(hosted_room.room)) == [expected]

@@ -1,4 +1,4 @@
-"""Worlds: made, named, asked to run, heard from, spoken to."""
+"""Worlds: creation, names, run state, pings, console commands and chat."""
 
 import pytest
 
@@ -35,11 +35,11 @@ from coalserver.domain.minecraft.world import Ping, WorldStatus
 from tests.core.worlds import DAY, chat, current_world, ingest, login, make_world, visitor
 from tests.domain.builders import raises_code
 
-RUNS, STANDS = Ping(running=True), Ping(running=False)
+RUNNING, STOPPED = Ping(running=True), Ping(running=False)
 
 
 @pytest.fixture(autouse=True)
-def today(table):
+def set_noon(table):
     table.now = DAY + 12 * 3600
 
 
@@ -47,45 +47,45 @@ def statuses(table):
     return [event.status for event in table.events(at=("worlds", "")) if hasattr(event, "status")]
 
 
-def told(table, world):
-    return [line.text for line in table.execute(record_ping, world_id=world.id, ping=RUNS)]
+def deliver(table, world):
+    return [line.text for line in table.execute(record_ping, world_id=world.id, ping=RUNNING)]
 
 
-def make_account(table, email="ada@example.com", **parts):
+def make_account(table, email="ada@example.com", **kwargs):
     account = table.execute(create_account, email=email, password="hash", active=True)
-    return account if not parts else table.execute(_with, account=account, **parts)
+    return account if not kwargs else table.execute(_with, account=account, **kwargs)
 
 
-def _with(uow: UnitOfWork, *, account, **parts):
-    return uow.save(account.with_changes(uow.now, **parts))
+def _with(uow: UnitOfWork, *, account, **kwargs):
+    return uow.save(account.with_changes(uow.now, **kwargs))
 
 
-def test_a_new_world_is_unknown_and_said(table):
+def test_new_world_is_unknown_and_emits_world_added(table):
     world = make_world(table, name=" My World ")
     assert (world.name, world.status, world.hosted) == ("My World", WorldStatus.UNKNOWN, False)
     assert world.created == world.updated == table.now
     assert table.event_names(topic(world.id)) == table.event_names(("worlds", "")) == ["WorldAdded"]
 
 
-def test_names_of_worlds_need_not_differ_but_must_be_some(table):
+def test_world_requires_a_name_which_may_be_that_of_another(table):
     assert make_world(table).id != make_world(table).id
     with raises_code(ErrorCode.INVALID_REQUEST):
         make_world(table, name=" ")
 
 
-def test_worlds_are_listed_oldest_first_while_they_are_ours(table):
+def test_active_worlds_are_listed_oldest_first(table):
     worlds = [make_world(table, short_name=f"w{number}") for number in range(3)]
     table.execute(archive_world, world_id=worlds[1].id)
     assert [world.id for world in table.query(active_worlds)] == [worlds[0].id, worlds[2].id]
-    for ask in (
+    for query in (
         lambda: table.query(get_world, id=worlds[1].id),
         lambda: table.query(world_by_short_name, short_name="w1"),
     ):
         with raises_code(ErrorCode.WORLD_NOT_FOUND):
-            ask()
+            query()
 
 
-def test_a_short_name_is_one_worlds_until_it_is_free(table):
+def test_short_name_is_unique_among_active_worlds(table):
     one, other = make_world(table, short_name="home"), make_world(table)
     with raises_code(ErrorCode.SHORT_NAME_TAKEN):
         table.execute(update_world, world_id=other.id, short_name="home")
@@ -97,23 +97,27 @@ def test_a_short_name_is_one_worlds_until_it_is_free(table):
 
 
 @pytest.mark.parametrize("name", ["My World", "a--b", "-a", "ä", "a/b", "x" * 51])
-def test_a_short_name_is_a_slug(table, name):
+def test_invalid_short_name_is_refused(table, name):
     with raises_code(ErrorCode.INVALID_REQUEST):
         make_world(table, short_name=name)
 
 
-def test_a_world_that_is_not_ours_any_more_takes_nothing(table):
+def test_archived_world_accepts_no_commands(table):
     world = make_world(table)
     table.execute(queue_console_command, world_id=world.id, text="stop")
     table.execute(archive_world, world_id=world.id)
     assert table.query(queued_commands, world=world.id) == []
-    for command, asked in ((record_ping, {"ping": RUNS}), (update_world, {}), (archive_world, {})):
+    for command, kwargs in (
+        (record_ping, {"ping": RUNNING}),
+        (update_world, {}),
+        (archive_world, {}),
+    ):
         with raises_code(ErrorCode.WORLD_NOT_FOUND):
-            table.execute(command, world_id=world.id, **asked)
+            table.execute(command, world_id=world.id, **kwargs)
 
 
-#: Status before, and what play and pause make of it; None: nothing.
-ASKED = [
+#: Status, and that after start and stop; None: the request changes nothing.
+REQUESTS = [
     (WorldStatus.RUNNING, None, WorldStatus.QUEUED_STOP),
     (WorldStatus.QUEUED_START, None, WorldStatus.QUEUED_STOP),
     (WorldStatus.LOADING, None, WorldStatus.QUEUED_STOP),
@@ -126,76 +130,76 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("before", "play", "pause"), ASKED)
-def test_play_and_pause_ask_for_what_is_not_there_yet(table, before, play, pause):
-    for command, after in ((start_world, play), (stop_world, pause)):
+@pytest.mark.parametrize(("before", "after_start", "after_stop"), REQUESTS)
+def test_start_and_stop_set_the_pending_status(table, before, after_start, after_stop):
+    for command, after in ((start_world, after_start), (stop_world, after_stop)):
         world = make_world(table, hosted=True)
         table.execute(update_world_status, world_id=world.id, status=before)
         assert table.execute(command, world_id=world.id) is (after is not None)
         assert current_world(table, world).status is (after or before)
 
 
-def test_only_hosted_worlds_are_played_paused_and_set_up(table):
+def test_only_hosted_worlds_can_be_started_stopped_and_configured(table):
     world = make_world(table)
-    for command, asked in ((start_world, {}), (stop_world, {}), (set_properties, {"changes": {}})):
+    for command, kwargs in ((start_world, {}), (stop_world, {}), (set_properties, {"changes": {}})):
         with raises_code(ErrorCode.WORLD_NOT_FOUND):
-            table.execute(command, world_id=world.id, **asked)
+            table.execute(command, world_id=world.id, **kwargs)
 
 
-def test_a_ping_is_said_where_others_see_a_difference(table):
+def test_ping_emits_visible_changes_only(table):
     world = make_world(table)
-    table.execute(record_ping, world_id=world.id, ping=RUNS)
+    table.execute(record_ping, world_id=world.id, ping=RUNNING)
     table.now += 30
-    table.execute(record_ping, world_id=world.id, ping=RUNS)
+    table.execute(record_ping, world_id=world.id, ping=RUNNING)
     table.execute(record_ping, world_id=world.id, ping=Ping(running=True, day=3, time=1000))
-    table.execute(record_ping, world_id=world.id, ping=STANDS)
+    table.execute(record_ping, world_id=world.id, ping=STOPPED)
     assert statuses(table) == ["running", "stopped"]
     assert current_world(table, world).updated == table.now
 
 
-def test_silence_makes_a_world_unknown(table):
+def test_silent_world_becomes_unknown(table):
     world = make_world(table)
-    table.execute(record_ping, world_id=world.id, ping=RUNS)
+    table.execute(record_ping, world_id=world.id, ping=RUNNING)
     table.now += 301
     assert table.execute(mark_silent_worlds) == 1
     assert current_world(table, world).status is WorldStatus.UNKNOWN
     assert table.execute(mark_silent_worlds) == 0
 
 
-def test_console_lines_wait_for_a_world_that_runs_and_go_out_once(table):
+def test_console_commands_are_delivered_once_to_a_running_world(table):
     world = make_world(table)
     for text in ("one", "two"):
         table.execute(queue_console_command, world_id=world.id, text=text, username="Ada")
-    assert table.execute(record_ping, world_id=world.id, ping=STANDS) == []
+    assert table.execute(record_ping, world_id=world.id, ping=STOPPED) == []
     assert table.execute(record_ping, world_id=world.id, ping=Ping()) == []
-    given = table.execute(record_ping, world_id=world.id, ping=RUNS)
-    assert [(line.text, line.username) for line in given] == [("one", "Ada"), ("two", "Ada")]
-    assert told(table, world) == []
+    delivered = table.execute(record_ping, world_id=world.id, ping=RUNNING)
+    assert [(line.text, line.username) for line in delivered] == [("one", "Ada"), ("two", "Ada")]
+    assert deliver(table, world) == []
 
 
 @pytest.mark.parametrize(
     "end", ["\n", "\r", "\r\n", "\x00", "\x0b", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"]
 )
-def test_a_console_line_is_one_line_by_construction(table, end):
+def test_console_command_is_a_single_line(table, end):
     world = make_world(table)
     table.execute(
         queue_console_command, world_id=world.id, text=f"say hi{end}stop", username=f"A{end}B"
     )
-    (line,) = table.execute(record_ping, world_id=world.id, ping=RUNS)
+    (line,) = table.execute(record_ping, world_id=world.id, ping=RUNNING)
     assert (line.text, line.username) == ("say hi stop", "A B")
     assert ConsoleCommand(1, 1, f"a{end}b", 0.0).text == "a b"
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\r\t"])
-def test_what_is_blank_is_not_sent(table, text):
+def test_blank_text_is_not_sent(table, text):
     world = make_world(table)
     account = make_account(table)
     assert table.execute(queue_console_command, world_id=world.id, text=text) is None
     assert table.execute(send_chat, world_id=world.id, account_id=account.id, text=text) is None
-    assert told(table, world) == []
+    assert deliver(table, world) == []
 
 
-def test_of_too_many_waiting_lines_the_oldest_go(table):
+def test_queue_of_console_commands_drops_the_oldest(table):
     world = make_world(table)
     for number in range(MAX_QUEUED_COMMANDS + 2):
         table.execute(queue_console_command, world_id=world.id, text=f"{number}")
@@ -203,17 +207,17 @@ def test_of_too_many_waiting_lines_the_oldest_go(table):
     assert (len(waiting), waiting[0].text) == (MAX_QUEUED_COMMANDS, "2")
 
 
-def test_one_speaks_under_the_name_one_has_there(table):
+def test_chat_is_sent_under_the_display_name(table):
     world = make_world(table)
     ingest(table, world, login("11:59:00", "Grace"), login("11:59:00", "Ace"))
     account = make_account(table)
-    assert said_as(table, world, account) == "ada@example.com"
+    assert send_chat_as(table, world, account) == "ada@example.com"
     account = make_account(table, "a@b.c", nickname="Ace")
-    assert said_as(table, world, account) == "a@b.c"
+    assert send_chat_as(table, world, account) == "a@b.c"
     account = make_account(table, "b@b.c", nickname="Countess")
-    assert said_as(table, world, account) == "Countess"
+    assert send_chat_as(table, world, account) == "Countess"
     account = make_account(table, "c@b.c", nickname="Countess", usernames=("Nobody", "Grace"))
-    assert said_as(table, world, account) == "Grace"
+    assert send_chat_as(table, world, account) == "Grace"
 
 
 @pytest.mark.parametrize(
@@ -225,28 +229,28 @@ def test_one_speaks_under_the_name_one_has_there(table):
         ("\U0001f9d1\u200d\U0001f680", "a@b.c", "\U0001f9d1\u200d\U0001f680"),
     ],
 )
-def test_nobody_has_a_name_that_puts_words_into_the_mouth_of_another(table, nickname, email, name):
+def test_display_name_cannot_impersonate_another_player(table, nickname, email, name):
     world = make_world(table)
     ingest(table, world, login("11:59:00", "Grace"))
-    assert said_as(table, world, make_account(table, email, nickname=nickname)) == name
+    assert send_chat_as(table, world, make_account(table, email, nickname=nickname)) == name
 
 
-def said_as(table, world, account):
+def send_chat_as(table, world, account):
     table.execute(send_chat, world_id=world.id, account_id=account.id, text="hi")
-    (text,) = told(table, world)
+    (text,) = deliver(table, world)
     name = table.execute(display_name_in_world, world_id=world.id, account=account)
     assert text == f"/say <{name}> hi"
     return name
 
 
-def test_one_speaks_as_another_only_with_a_claim(table):
+def test_chat_under_a_username_requires_its_claim(table):
     world = make_world(table)
     ingest(table, world, login("11:59:00", "Grace"))
-    mine = make_account(table, usernames=("Grace", "Elsewhere"))
+    account = make_account(table, usernames=("Grace", "Elsewhere"))
     table.execute(
-        send_chat, world_id=world.id, account_id=mine.id, text="hi\nstop", username="Grace"
+        send_chat, world_id=world.id, account_id=account.id, text="hi\nstop", username="Grace"
     )
-    assert told(table, world) == ["/say <Grace> hi stop"]
+    assert deliver(table, world) == ["/say <Grace> hi stop"]
     other = make_account(table, "b@b.c")
     with raises_code(ErrorCode.PERMISSION_DENIED):
         table.execute(
@@ -254,13 +258,13 @@ def test_one_speaks_as_another_only_with_a_claim(table):
         )
     with raises_code(ErrorCode.VISITOR_NOT_FOUND):
         table.execute(
-            send_chat, world_id=world.id, account_id=mine.id, text="hi", username="Elsewhere"
+            send_chat, world_id=world.id, account_id=account.id, text="hi", username="Elsewhere"
         )
 
 
-def test_nobody_is_in_a_world_that_was_put_away(table):
+def test_saved_world_has_no_online_visitors(table):
     world = make_world(table, hosted=True)
-    table.execute(record_ping, world_id=world.id, ping=RUNS)
+    table.execute(record_ping, world_id=world.id, ping=RUNNING)
     ingest(table, world, login("11:59:00"))
     table.execute(stop_world, world_id=world.id)
     assert table.execute(mark_world_saved, world_id=world.id).status is WorldStatus.STOPPED
@@ -288,7 +292,7 @@ def test_visitors_are_listed_by_name_upper_case_first(table):
     ] == ["Zoe"]
 
 
-def test_a_world_is_nobodys_to_read_until_it_is_public(table):
+def test_world_is_private_until_made_public(table):
     world = make_world(table)
     assert not world.public
     table.clear_events()
@@ -297,7 +301,7 @@ def test_a_world_is_nobodys_to_read_until_it_is_public(table):
     assert table.execute(update_world, world_id=world.id, name="Other").public
 
 
-def test_a_refused_world_leaves_no_trace(table):
+def test_refused_world_is_not_created(table):
     make_world(table, short_name="home")
     with pytest.raises(DomainError):
         table.execute(create_world, name="Other", short_name="home")
