@@ -51,7 +51,7 @@ def opened_in(outcomes):
 
 @law
 @given(scripts, tails)
-async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_now(script, tail):
+async def test_snapshot_plus_later_events_is_the_current_snapshot(script, tail):
     core, work = await begin(MemoryStore(), tail)
     outcomes, snapshots = [], []
     for step in script:
@@ -65,7 +65,7 @@ async def test_a_snapshot_and_the_events_after_it_are_the_snapshot_now(script, t
 
 @law
 @given(scripts, some.integers(0, 1000), tails)
-async def test_a_snapshot_taken_while_writes_are_on_their_way_misses_nothing(script, seed, tail):
+async def test_snapshot_during_pending_writes_misses_no_event(script, seed, tail):
     chance = random.Random(seed)
     core, work = await begin(DelayingStore(chance), tail)
     tasks, snapshots = [], []
@@ -118,7 +118,7 @@ async def what_is_seen(store, script, tail):
 
 @law
 @given(scripts, some.integers(0, 1000), tails)
-async def test_a_store_that_sleeps_changes_nothing_that_anybody_sees(script, seed, tail):
+async def test_delaying_store_changes_no_result_or_event(script, seed, tail):
     prompt = await what_is_seen(MemoryStore(), script, 20_000)
     sleepy = await what_is_seen(DelayingStore(random.Random(seed)), script, tail)
     assert sleepy == prompt
@@ -126,7 +126,7 @@ async def test_a_store_that_sleeps_changes_nothing_that_anybody_sees(script, see
 
 @law
 @given(scripts, some.integers(0, 1000), tails)
-async def test_a_listener_hears_every_entry_once_and_in_order(script, seed, tail):
+async def test_subscriber_receives_each_entry_once_in_order(script, seed, tail):
     store = DelayingStore(random.Random(seed))
     _, (everything, _), said = await what_is_seen(store, script, tail)
     there = [entry for entry in await store.entries(EVERYWHERE, -1, said + 1)]
@@ -155,7 +155,7 @@ async def recovered(store):
 
 @law
 @given(scripts)
-async def test_what_is_recovered_is_what_was_there(script):
+async def test_recovered_state_equals_the_state_in_memory(script):
     store = MemoryStore()
     core, work = await begin(store)
     await play(core, script)
@@ -166,7 +166,7 @@ async def test_what_is_recovered_is_what_was_there(script):
 
 @settings(deadline=None, max_examples=40)
 @given(scripts)
-async def test_what_is_recovered_from_a_file_is_what_was_there(script):
+async def test_state_recovered_from_a_file_equals_the_state_in_memory(script):
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "kept.sqlite3")
         core, work = await begin(store)

@@ -33,19 +33,19 @@ def lobbies(core):
     return [lobby.id for lobby in core.state.all(Lobby)]
 
 
-async def test_a_command_sees_the_time_once(core, clock):
+async def test_command_has_one_time_throughout(core, clock):
     clock.now = 1234.5
     lobby = await core.execute(open_lobby, game="free", player_id=1, name="here")
     (entry,), _ = await core.entries([topics.lobby(lobby.id)], -1, 10)
     assert lobby.opened == lobby.roster.get_seat(1).joined == entry.at == 1234.5
 
 
-async def test_a_question_is_answered_from_memory(core, store):
+async def test_query_is_answered_from_memory(core, store):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     assert core.query(get_lobby, game="free", id=1).name == "here"
 
 
-async def test_who_changed_nothing_is_answered_when_what_he_saw_is_on_disk(core, store):
+async def test_unchanged_result_is_returned_after_pending_writes(core, store):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     store.block_writes()
     asyncio.ensure_future(core.execute(set_ready, lobby_id=1, player_id=1, ready=False))
@@ -56,7 +56,7 @@ async def test_who_changed_nothing_is_answered_when_what_he_saw_is_on_disk(core,
     assert not (await again).roster.get_seat(1).ready
 
 
-async def test_who_is_refused_is_told_when_what_he_was_refused_for_is_on_disk(core, store):
+async def test_error_is_raised_after_pending_writes(core, store):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     store.block_writes()
     asyncio.ensure_future(core.execute(join_lobby, lobby_id=1, player_id=2))
@@ -68,13 +68,13 @@ async def test_who_is_refused_is_told_when_what_he_was_refused_for_is_on_disk(co
         await again
 
 
-async def test_a_repeated_request_is_answered_as_the_first_and_does_nothing(core):
+async def test_repeated_request_has_the_first_result_and_acts_once(core):
     assert await open_once(core) == {"id": 1}
     assert await open_once(core) == {"id": 1}
     assert lobbies(core) == [1]
 
 
-async def test_of_two_at_once_only_the_first_does_anything(core, store):
+async def test_concurrent_repeats_act_once(core, store):
     store.block_writes()
     both = [asyncio.ensure_future(open_once(core)) for _ in range(2)]
     await let_others_run()
@@ -84,52 +84,52 @@ async def test_of_two_at_once_only_the_first_does_anything(core, store):
     assert lobbies(core) == [1]
 
 
-async def test_one_key_for_two_requests_is_refused(core):
+async def test_other_request_with_the_same_key_is_refused(core):
     await open_once(core)
     with raises_code(ErrorCode.IDEMPOTENCY_KEY_REUSED):
         await open_once(core, THERE, name="there")
     assert lobbies(core) == [1]
 
 
-async def test_two_callers_may_use_one_key(core):
+async def test_two_callers_may_use_the_same_key(core):
     await open_once(core)
     other = IdempotencyKey.of("another token", "key", b"POST /lobbies", b'{"name":"here"}')
     assert await open_once(core, other, player_id=2) == {"id": 2}
 
 
-async def test_a_refused_request_leaves_no_receipt_and_may_be_tried_again(core, store):
+async def test_refused_request_leaves_no_record_and_may_be_repeated(core, store):
     with raises_code(ErrorCode.GAME_NOT_FOUND):
         await open_once(core, game="nowhere")
     assert store.batches == []
     assert await open_once(core) == {"id": 1}
 
 
-async def test_a_receipt_outlives_a_restart(core, store, setting):
+async def test_idempotency_record_survives_a_restart(core, store, setting):
     await open_once(core)
     again = await Core.recover(store, setting)
     assert await open_once(again) == {"id": 1}
 
 
-async def test_the_receipt_and_what_it_is_for_are_one_batch(core, store):
+async def test_change_and_idempotency_record_are_in_one_batch(core, store):
     await open_once(core)
     (batch,) = store.batches
     assert {Lobby, IdempotencyRecord} <= {kind for kind, _ in batch.values}
 
 
-async def test_a_receipt_is_forgotten_when_nobody_will_repeat_the_request(core, clock):
+async def test_expired_idempotency_record_allows_the_request_again(core, clock):
     await open_once(core)
     clock.now += RETENTION_SECONDS
     assert await core.execute(delete_expired_idempotency_records) == 1
     assert await open_once(core) == {"id": 2}
 
 
-def test_what_is_said_in_two_parts_is_not_what_is_said_in_one():
+def test_idempotency_key_separates_its_parts():
     assert IdempotencyKey.of("token", "key", b"ab", b"c") != IdempotencyKey.of(
         "token", "key", b"a", b"bc"
     )
 
 
-async def test_entries_are_read_on_from_where_one_stopped(core):
+async def test_entries_continue_after_the_cursor(core):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
         await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
@@ -140,7 +140,7 @@ async def test_entries_are_read_on_from_where_one_stopped(core):
     assert cursor == core.feed.head
 
 
-async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, setting):
+async def test_cursor_older_than_memory_is_served_from_disk(core, store, setting):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
         await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
@@ -151,7 +151,7 @@ async def test_a_cursor_older_than_the_tail_is_answered_from_disk(core, store, s
     assert cursor == again.feed.head == 3
 
 
-async def test_what_is_on_disk_is_read_when_it_was_said_and_not_before(store, setting, core):
+async def test_entries_on_disk_are_returned_once_published(store, setting, core):
     for player in (1, 2):
         await core.execute(open_lobby, game="free", player_id=player, name="here")
     again = await Core.recover(store, setting)
@@ -171,7 +171,7 @@ async def test_what_is_on_disk_is_read_when_it_was_said_and_not_before(store, se
 
 
 @pytest.mark.parametrize("tail", [0, 2, 100])
-async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, setting, core, tail):
+async def test_newest_entries_are_the_same_from_memory_and_disk(store, setting, core, tail):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     again = await Core.recover(store, setting, tail)
     work = asyncio.create_task(again.writer.run())
@@ -183,7 +183,7 @@ async def test_the_newest_entries_come_from_memory_and_from_disk_alike(store, se
     await work
 
 
-async def test_what_was_forgotten_is_known_to_be_lost(core, clock):
+async def test_deleted_entries_are_reported_as_a_gap(core, clock):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
         await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
@@ -193,7 +193,7 @@ async def test_what_was_forgotten_is_known_to_be_lost(core, clock):
     assert not core.feed.has_gap(2)
 
 
-async def test_after_a_restart_ids_go_on(core, store, setting):
+async def test_ids_continue_after_a_restart(core, store, setting):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     again = await Core.recover(store, setting)
     work = asyncio.create_task(again.writer.run())
@@ -204,7 +204,7 @@ async def test_after_a_restart_ids_go_on(core, store, setting):
     await work
 
 
-async def test_a_sign_of_life_says_whether_one_was_away(core, clock):
+async def test_activity_of_an_away_player_is_reported_once(core, clock):
     core.record_activity(1)
     clock.now += 60
     assert core.presence.expire(clock.now, 30) == [1]
@@ -212,7 +212,7 @@ async def test_a_sign_of_life_says_whether_one_was_away(core, clock):
     assert not core.record_activity(1)
 
 
-async def test_a_silent_player_who_is_let_in_is_watched_like_everyone(core, clock):
+async def test_silent_player_with_a_new_seat_expires(core, clock):
     ann, _ = await core.execute(create_guest, name="Ann")
     bob, _ = await core.execute(create_guest, name="Bob")
     await core.execute(open_lobby, game="free", player_id=ann.id, name="x", requires_approval=True)

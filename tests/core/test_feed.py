@@ -8,23 +8,23 @@ from coalserver.core.feed import Feed
 from tests.core.feeds import ELSEWHERE, HERE, THERE, entries, ids, make_feed
 
 
-def test_entries_of_a_topic_come_after_the_cursor_ascending():
+def test_entries_after_the_cursor_are_ascending():
     feed = make_feed(HERE, THERE, HERE, HERE)
     assert ids(feed.after([HERE], 0, 10)) == [2, 3]
 
 
-def test_no_more_come_than_were_asked_for_and_those_are_the_oldest():
+def test_limit_returns_the_oldest_entries():
     feed = make_feed(HERE, HERE, HERE)
     assert ids(feed.after([HERE], -1, 2)) == [0, 1]
     assert ids(feed.after([HERE, THERE], -1, 2)) == [0, 1]
 
 
-def test_of_several_topics_each_entry_comes_once_and_all_ascending():
+def test_entry_on_several_topics_is_returned_once_in_order():
     feed = make_feed(THERE, (HERE, THERE), HERE, THERE, ELSEWHERE)
     assert ids(feed.after([HERE, THERE], -1, 10)) == [0, 1, 2, 3]
 
 
-def test_where_nothing_was_said_nothing_is_found():
+def test_topic_without_entries_returns_none():
     assert make_feed(HERE).after([ELSEWHERE], -1, 10) == []
 
 
@@ -41,7 +41,7 @@ def test_nothing_is_newer_than_the_head():
     some.integers(1, 10),
     some.sets(some.sampled_from([HERE, THERE, ELSEWHERE])),
 )
-def test_what_is_held_is_found_as_if_one_had_looked_at_every_entry(
+def test_feed_equals_a_linear_search(
     heard, tail, cursor, limit, wanted
 ):
     feed = make_feed(*(tuple(topics) for topics in heard), tail=tail)
@@ -52,42 +52,42 @@ def test_what_is_held_is_found_as_if_one_had_looked_at_every_entry(
         assert feed.has_newer(list(wanted), cursor) == bool(after)
 
 
-def test_only_the_newest_entries_are_held():
+def test_only_the_newest_entries_are_in_memory():
     feed = make_feed(*[HERE] * 5, tail=3)
     assert feed.floor == 2
     assert ids(feed.after([HERE], 1, 10)) == [2, 3, 4]
 
 
-def test_a_cursor_is_covered_when_everything_after_it_is_held():
+def test_cursor_is_covered_if_all_later_entries_are_in_memory():
     feed = make_feed(*[HERE] * 5, tail=3)
     assert [cursor for cursor in range(-1, 5) if feed.covers(cursor)] == [1, 2, 3, 4]
 
 
-def test_after_a_restart_only_what_comes_from_now_on_is_covered():
+def test_recovered_feed_covers_later_entries_only():
     feed = Feed(head=41, oldest=10)
     assert not feed.covers(40)
     assert feed.covers(41)
 
 
-def test_a_new_feed_covers_everything():
+def test_new_feed_covers_every_cursor():
     assert Feed().covers(-1)
 
 
-def test_a_topic_of_which_nothing_is_held_costs_nothing():
+def test_topic_without_entries_in_memory_is_dropped():
     feed = make_feed(THERE, HERE, HERE, tail=2)
     assert THERE not in feed._topics
 
 
-def test_what_is_kept_nowhere_is_lost():
+def test_cursor_before_the_oldest_entry_has_a_gap():
     feed = Feed(head=41, oldest=10)
     assert [cursor for cursor in range(6, 12) if feed.has_gap(cursor)] == [6, 7, 8]
 
 
-def test_who_asks_for_whatever_there_is_has_lost_nothing():
+def test_cursor_minus_one_has_no_gap():
     assert not Feed(head=41, oldest=10).has_gap(-1)
 
 
-def test_there_is_news_where_something_is_newer():
+def test_has_newer_finds_later_entries_of_the_topics():
     feed = make_feed(HERE, THERE)
     assert feed.has_newer([HERE], -1)
     assert not feed.has_newer([HERE], 0)
@@ -96,12 +96,12 @@ def test_there_is_news_where_something_is_newer():
 
 
 @pytest.mark.parametrize("topics", [[], [ELSEWHERE]])
-def test_without_a_topic_on_which_something_was_said_there_is_nothing(topics):
+def test_unknown_or_no_topics_return_nothing(topics):
     feed = make_feed(HERE)
     assert feed.after(topics, -1, 10) == []
     assert not feed.has_newer(topics, -1)
 
 
-def test_who_has_seen_what_a_restored_backup_does_not_know_has_lost_it():
+def test_cursor_after_a_restored_backup_has_a_gap():
     feed = Feed(head=41, gaps=[(29, 40)])
     assert [cursor for cursor in range(27, 42) if feed.has_gap(cursor)] == list(range(30, 41))

@@ -6,7 +6,7 @@ from coalserver.core.feed import Feed, FutureWaiter
 from tests.core.feeds import HERE, THERE, CountingWaiter, entries, ids
 
 
-def test_who_waits_is_woken_when_something_is_said_there():
+def test_entry_wakes_the_waiters_of_its_topic():
     feed, here, there = Feed(), CountingWaiter(), CountingWaiter()
     feed.add_waiter([HERE], here)
     feed.add_waiter([THERE], there)
@@ -14,7 +14,7 @@ def test_who_waits_is_woken_when_something_is_said_there():
     assert (here.wake_count, there.wake_count) == (1, 0)
 
 
-def test_who_was_woken_is_not_woken_again_unless_he_enrols_again():
+def test_waiter_is_woken_once():
     feed, sleeper = Feed(), CountingWaiter()
     feed.add_waiter([HERE], sleeper)
     feed.publish(entries(HERE))
@@ -22,14 +22,14 @@ def test_who_was_woken_is_not_woken_again_unless_he_enrols_again():
     assert sleeper.wake_count == 1
 
 
-def test_who_waits_on_several_topics_is_woken_once_for_all_that_is_said_together():
+def test_waiter_on_several_topics_is_woken_once_per_publish():
     feed, sleeper = Feed(), CountingWaiter()
     feed.add_waiter([HERE, THERE], sleeper)
     feed.publish(entries((HERE, THERE), THERE, HERE))
     assert sleeper.wake_count == 1
 
 
-def test_when_one_is_woken_all_that_was_said_together_can_be_read():
+def test_woken_waiter_can_read_the_whole_batch():
     feed, read = Feed(), []
 
     class Reader:
@@ -41,7 +41,7 @@ def test_when_one_is_woken_all_that_was_said_together_can_be_read():
     assert ids(read) == [0, 2]
 
 
-def test_who_enrols_when_he_is_woken_waits_for_the_next():
+def test_waiter_added_while_woken_waits_for_the_next_entry():
     feed = Feed()
 
     class Keen(CountingWaiter):
@@ -57,7 +57,7 @@ def test_who_enrols_when_he_is_woken_waits_for_the_next():
     assert keen.wake_count == 2
 
 
-def test_who_stays_is_woken_at_every_entry_until_he_leaves():
+def test_subscriber_is_woken_until_it_unsubscribes():
     feed, sleeper = Feed(), CountingWaiter()
     feed.subscribe([HERE], sleeper)
     for id in range(2):
@@ -67,7 +67,7 @@ def test_who_stays_is_woken_at_every_entry_until_he_leaves():
     assert (sleeper.wake_count, feed.waiter_count()) == (2, 0)
 
 
-def test_who_wants_to_be_the_last_is_woken_after_all_others():
+def test_last_subscriber_is_woken_after_all_others():
     feed, order = Feed(), []
 
     class Named:
@@ -81,7 +81,7 @@ def test_who_wants_to_be_the_last_is_woken_after_all_others():
     assert order == ["first", "second", "last"]
 
 
-def test_who_has_left_is_not_woken():
+def test_removed_waiter_is_not_woken():
     feed, stays, goes = Feed(), CountingWaiter(), CountingWaiter()
     for sleeper in (stays, goes):
         feed.add_waiter([HERE, THERE], sleeper)
@@ -90,11 +90,11 @@ def test_who_has_left_is_not_woken():
     assert (stays.wake_count, goes.wake_count) == (1, 0)
 
 
-def test_leaving_where_one_does_not_wait_is_no_fault():
+def test_removing_an_unknown_waiter_is_no_error():
     Feed().unsubscribe([HERE], CountingWaiter())
 
 
-def test_when_all_have_left_nobody_waits():
+def test_waiter_count_is_zero_after_all_were_removed():
     feed, sleeper = Feed(), CountingWaiter()
     feed.add_waiter([HERE, THERE], sleeper)
     assert feed.waiter_count() == 2
@@ -102,7 +102,7 @@ def test_when_all_have_left_nobody_waits():
     assert feed.waiter_count() == 0
 
 
-def test_when_the_feed_closes_everyone_is_woken_once():
+def test_close_wakes_every_waiter_once():
     feed, here, both = Feed(), CountingWaiter(), CountingWaiter()
     feed.add_waiter([HERE], here)
     feed.add_waiter([HERE, THERE], both)
@@ -110,7 +110,7 @@ def test_when_the_feed_closes_everyone_is_woken_once():
     assert (here.wake_count, both.wake_count, feed.waiter_count()) == (1, 1, 0)
 
 
-def test_who_enrols_at_a_closed_feed_is_woken_at_once():
+def test_waiter_added_to_a_closed_feed_is_woken_at_once():
     feed, sleeper = Feed(), CountingWaiter()
     feed.close()
     feed.add_waiter([HERE], sleeper)
@@ -130,7 +130,7 @@ class Clumsy(CountingWaiter):
 
 
 @pytest.mark.parametrize("enrol", [Feed.add_waiter, Feed.subscribe])
-def test_who_slips_when_woken_is_ended_and_logged_and_the_others_are_woken(enrol, caplog):
+def test_failing_waiter_is_logged_and_others_are_woken(enrol, caplog):
     feed, before, clumsy, after = Feed(), CountingWaiter(), Clumsy(), CountingWaiter()
     for waiter in (before, clumsy, after):
         enrol(feed, [HERE], waiter)
@@ -140,7 +140,7 @@ def test_who_slips_when_woken_is_ended_and_logged_and_the_others_are_woken(enrol
     assert "a slip" in caplog.text
 
 
-def test_who_slips_when_the_feed_closes_keeps_nobody_here():
+def test_failing_waiter_does_not_prevent_close():
     feed, clumsy, after = Feed(), Clumsy(), CountingWaiter()
     for waiter in (clumsy, after):
         feed.add_waiter([HERE], waiter)
@@ -148,7 +148,7 @@ def test_who_slips_when_the_feed_closes_keeps_nobody_here():
     assert (after.wake_count, type(clumsy.fault)) == (1, KeyError)
 
 
-async def test_an_ear_that_fails_says_so_to_who_listens():
+async def test_failed_future_waiter_raises_the_first_error():
     ear = FutureWaiter()
     ear.fail(KeyError("a slip"))
     ear.fail(KeyError("another"))
@@ -156,14 +156,14 @@ async def test_an_ear_that_fails_says_so_to_who_listens():
         await ear.future
 
 
-def test_saying_nothing_wakes_nobody():
+def test_publishing_nothing_wakes_no_waiter():
     feed, sleeper = Feed(), CountingWaiter()
     feed.add_waiter([HERE], sleeper)
     feed.publish([])
     assert (sleeper.wake_count, feed.head) == (0, -1)
 
 
-async def test_an_ear_may_be_woken_twice():
+async def test_future_waiter_may_be_woken_twice():
     ear = FutureWaiter()
     ear.wake()
     ear.wake()

@@ -94,7 +94,7 @@ def place(request, tmp_path):
     return lambda: SqliteStore(tmp_path / "kept.sqlite3")
 
 
-async def test_a_log_makes_its_history(place):
+async def test_log_gives_lines_visits_and_visitors(place):
     lines, words, visits, visitors, logged = await told_once(place())
     assert len(lines) == len(LOG) - 2
     assert len(words[0]) == 2
@@ -110,7 +110,7 @@ async def test_a_log_makes_its_history(place):
     ]
 
 
-async def test_a_log_that_is_sent_again_after_a_restart_is_known(place):
+async def test_lines_repeated_after_a_restart_are_duplicates(place):
     once = await told_once(place())
     async with running(place()) as core:
         assert await ingest_lines(core, world_id=1, parsed_lines=readings(LOG)) == [False] * len(
@@ -119,7 +119,7 @@ async def test_a_log_that_is_sent_again_after_a_restart_is_known(place):
         assert await history(core) == once
 
 
-async def test_numbered_lines_that_are_sent_again_after_a_restart_are_known(place):
+async def test_batches_repeated_after_a_restart_are_duplicates(place):
     asked = {"world_id": 1, "source": "log", "parsed_lines": readings(LOG)}
     numbers = range(1, len(LOG) + 1)
     async with running(place()) as core:
@@ -135,7 +135,7 @@ sends = some.lists(some.tuples(some.integers(0, len(LOG)), some.integers(1, 8)),
 
 @settings(deadline=None, max_examples=30)
 @given(sends, some.integers(0, 3), some.integers())
-async def test_any_interleaving_of_sends_and_repeats_makes_the_same_history(
+async def test_any_order_of_repeats_and_restarts_gives_the_same_history(
     tmp_path_factory, repeats, restarts, seed
 ):
     """Lines come in their order for the first time; any that have come may come again at any time."""
@@ -167,7 +167,7 @@ async def test_any_interleaving_of_sends_and_repeats_makes_the_same_history(
 
 @settings(deadline=None, max_examples=30)
 @given(some.integers(), some.integers(2, 6))
-async def test_two_who_send_the_same_lines_at_once_make_one_history(seed, senders):
+async def test_concurrent_senders_of_the_same_lines_give_one_history(seed, senders):
     """While the history is asked for one, the other's lines land: none is stored twice."""
     once = await told_once(MemoryStore())
     async with running(SleepyHistory(random.Random(seed))) as core:
@@ -191,7 +191,7 @@ class SleepyHistory(DelayingStore):
         return found
 
 
-async def test_what_was_long_ago_may_come_last(place):
+async def test_older_log_received_last_keeps_newer_visits(place):
     async with running(place()) as core:
         await ingest_lines(core, world_id=1, parsed_lines=readings(LOG))
         now = await history(core)

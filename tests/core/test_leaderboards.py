@@ -45,50 +45,50 @@ async def order(core, *by, where=(), game="free"):
     return ranking.players(0, len(ranking))
 
 
-def test_larger_numbers_come_first():
+def test_larger_numbers_rank_first():
     assert ranked({"score": 1}, {"score": 2.5}, {"score": -3}) == [2, 1, 3]
 
 
-def test_the_second_field_decides_between_equals():
+def test_second_field_breaks_ties():
     documents = {"level": 1, "score": 5}, {"level": 2, "score": 1}, {"level": 1, "score": 7}
     assert ranked(*documents, by=("level", "score")) == [2, 3, 1]
 
 
-def test_among_equals_the_older_player_comes_first():
+def test_older_player_ranks_first_among_equals():
     assert ranked({"score": 1}, {"score": 1}, {"score": 1.0}) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("value", ["9", True, None, [9], {"score": 9}])
-def test_what_is_no_number_comes_last_like_what_is_missing(value):
+def test_value_that_is_not_a_number_ranks_last(value):
     assert ranked({}, {"score": value}, {"score": -(10**18)}) == [3, 1, 2]
 
 
-def test_whole_numbers_are_compared_exactly():
+def test_integers_are_compared_exactly():
     large = 2**63 - 1
     assert ranked({"score": large - 1}, {"score": large}, {"score": large - 2}) == [2, 1, 3]
 
 
-def test_dots_lead_into_documents():
+def test_dotted_field_reads_nested_objects():
     documents = {"stats": {"wins": 1}}, {"stats": {"wins": 2}}, {"stats": [2]}, {"stats.wins": 3}
     assert ranked(*documents, by=("stats.wins",)) == [2, 1, 3, 4]
 
 
-def test_filters_leave_out_who_does_not_match():
+def test_filter_excludes_players_that_do_not_match():
     documents = [{"score": n, "role": role} for n, role in enumerate(("host", "player", "host"))]
     assert ranked(*documents, where=(("role", "host"),)) == [3, 1]
 
 
-def test_a_filter_of_null_wants_nothing_there():
+def test_null_filter_matches_null_and_missing_fields():
     assert ranked({"team": 1}, {"team": None}, {}, where=(("team", None),)) == [2, 3]
 
 
-def test_true_is_not_one_but_one_is():
+def test_filter_distinguishes_true_from_one():
     documents = {"vip": True}, {"vip": 1}, {"vip": 1.0}
     assert ranked(*documents, where=(("vip", True),)) == [1]
     assert ranked(*documents, where=(("vip", 1),)) == [2, 3]
 
 
-def test_who_is_no_more_is_nowhere():
+def test_removed_player_has_no_rank():
     ranking = Leaderboard(("score",))
     ranking.update_player(1, {"score": 1})
     ranking.update_player(1, None)
@@ -108,7 +108,7 @@ def test_who_is_no_more_is_nowhere():
         )
     )
 )
-def test_a_ranking_is_what_sorting_everyone_gives(changes):
+def test_leaderboard_equals_a_sorted_list(changes):
     ranking, now = Leaderboard(("a",), (("b", True),)), {}
     for id, document in changes:
         ranking.update_player(id, document)
@@ -124,13 +124,13 @@ def test_a_ranking_is_what_sorting_everyone_gives(changes):
     assert [ranking.rank_of(id) for id in there] == list(range(len(there)))
 
 
-async def test_only_players_of_the_game_are_in_it(core):
+async def test_leaderboard_has_players_of_its_game_only(core):
     mine = await come(core, {"score": 1})
     await come(core, {"score": 2}, game="noughts")
     assert await order(core, "score") == mine
 
 
-async def test_a_change_is_in_the_next_answer(core):
+async def test_changed_data_is_in_the_next_result(core):
     one, two = await come(core, {"score": 1}, {"score": 2})
     assert await order(core, "score") == [two, one]
     await core.execute(save_player_data, player_id=one, data=b'{"score": 3}')
@@ -139,7 +139,7 @@ async def test_a_change_is_in_the_next_answer(core):
     assert await order(core, "score") == [one, two, three]
 
 
-async def test_a_filter_lets_in_who_comes_to_match(core):
+async def test_player_enters_and_leaves_with_changed_data(core):
     one, two = await come(core, {"team": "red"}, {"team": "blue"})
     where = (("team", "red"),)
     assert await order(core, "score", where=where) == [one]
@@ -148,28 +148,28 @@ async def test_a_filter_lets_in_who_comes_to_match(core):
     assert await order(core, "score", where=where) == [two]
 
 
-async def test_the_order_of_filters_makes_no_other_ranking_but_true_and_one_do(core):
+async def test_equal_filters_in_any_order_share_a_leaderboard(core):
     ask = core.leaderboards.get
     one = await ask("free", ("a",), (("b", 1), ("c", "x")))
     assert await ask("free", ("a",), (("c", "x"), ("b", 1.0))) is one
     assert await ask("free", ("a",), (("b", True), ("c", "x"))) is not one
 
 
-async def test_another_name_moves_nobody_and_reads_nothing(core, monkeypatch):
+async def test_rename_does_not_update_the_leaderboard(core, monkeypatch):
     (one,) = await come(core, {"score": 1})
     ranking = await core.leaderboards.get("free", ("score",))
     monkeypatch.setattr(ranking, "update_player", None)
     await core.execute(rename_player, player_id=one, name="Other")
 
 
-async def test_two_who_ask_first_at_once_share_one_ranking(core):
+async def test_concurrent_requests_share_a_leaderboard(core):
     await come(core, {"score": 1})
     ask = core.leaderboards.get
     one, two = await asyncio.gather(ask("free", ("score",)), ask("free", ("score",)))
     assert one is two
 
 
-async def test_what_changes_while_a_ranking_is_made_is_in_it(core, monkeypatch):
+async def test_changes_while_filling_are_included(core, monkeypatch):
     ids = await come(core, *({"score": n} for n in range(3 * CHUNK_SIZE)))
     fill, changes = rankings.fill, []
 
@@ -191,7 +191,7 @@ async def test_what_changes_while_a_ranking_is_made_is_in_it(core, monkeypatch):
     assert found == [ids[0], ids[1], ids[-1] + 1, *reversed(ids[2:])]
 
 
-async def test_who_gives_up_waiting_stops_nothing(core):
+async def test_cancelled_request_does_not_stop_the_filling(core):
     await come(core, {"score": 1})
     impatient = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
     await let_others_run()
@@ -200,7 +200,7 @@ async def test_who_gives_up_waiting_stops_nothing(core):
     assert len(await patient) == 1
 
 
-async def test_the_ranking_nobody_asked_for_longest_goes_first(core):
+async def test_least_recently_used_leaderboard_is_dropped(core):
     ask = core.leaderboards.get
     first, second = await ask("free", ("f0",)), await ask("free", ("f1",))
     for n in range(2, MAX_LEADERBOARDS):
@@ -212,7 +212,7 @@ async def test_the_ranking_nobody_asked_for_longest_goes_first(core):
     assert await ask("free", ("f1",)) is not second
 
 
-async def test_too_many_rankings_at_once_are_refused(core):
+async def test_too_many_leaderboards_at_once_are_refused(core):
     waiting = [
         asyncio.ensure_future(core.leaderboards.get("free", (f"f{n}",)))
         for n in range(MAX_LEADERBOARDS)
@@ -224,7 +224,7 @@ async def test_too_many_rankings_at_once_are_refused(core):
     assert len(await core.leaderboards.get("free", ("another",))) == 0
 
 
-async def test_around_a_player_are_those_before_and_after_him(core):
+async def test_page_around_a_player_is_centred_within_bounds(core):
     ids = await come(core, *({"score": -n} for n in range(10)))
     ranking = await core.leaderboards.get("free", ("score",))
 

@@ -13,28 +13,28 @@ def make_presence(**heard):
     return presence
 
 
-def test_who_was_heard_of_lately_is_online():
+def test_player_is_online_until_the_timeout():
     presence = make_presence(player1=100.0)
     assert presence.online(1, 129.0, WITHIN)
     assert not presence.online(1, 130.0, WITHIN)
 
 
-def test_who_was_never_heard_of_is_not_online():
+def test_unknown_player_is_not_online():
     assert not Presence().online(1, 1000.0, WITHIN)
 
 
-def test_the_last_sign_is_known():
+def test_last_seen_is_the_latest_activity():
     presence = make_presence(player1=100.0)
     presence.touch(1, 110.0)
     assert presence.last_seen_at(1) == 110.0
     assert presence.last_seen_at(2, default=5.0) == 5.0
 
 
-def test_signs_from_before_a_restart_are_known():
+def test_last_seen_is_known_after_a_restart():
     assert Presence({1: 100.0}).last_seen_at(1) == 100.0
 
 
-def test_who_gives_no_sign_goes_silent_once():
+def test_silent_player_expires_once():
     presence = make_presence(player1=100.0, player2=120.0)
     assert presence.expire(135.0, WITHIN) == [1]
     assert presence.expire(136.0, WITHIN) == []
@@ -42,13 +42,13 @@ def test_who_gives_no_sign_goes_silent_once():
     assert not presence.away(2)
 
 
-def test_who_gives_a_sign_in_time_does_not_go_silent():
+def test_active_player_does_not_expire():
     presence = make_presence(player1=100.0, player2=101.0)
     presence.touch(1, 125.0)
     assert presence.expire(135.0, WITHIN) == [2]
 
 
-def test_who_comes_back_is_back_once():
+def test_returning_player_is_reported_once():
     presence = make_presence(player1=100.0)
     presence.expire(135.0, WITHIN)
     assert presence.touch(1, 140.0)
@@ -56,21 +56,21 @@ def test_who_comes_back_is_back_once():
     assert not presence.away(1)
 
 
-def test_who_came_back_may_go_silent_again():
+def test_returned_player_can_expire_again():
     presence = make_presence(player1=100.0)
     presence.expire(135.0, WITHIN)
     presence.touch(1, 140.0)
     assert presence.expire(180.0, WITHIN) == [1]
 
 
-def test_who_has_something_open_does_not_go_silent():
+def test_held_player_does_not_expire():
     presence = make_presence(player1=100.0)
     presence.hold(1)
     assert presence.expire(1000.0, WITHIN) == []
     assert presence.online(1, 1000.0, WITHIN)
 
 
-def test_silence_counts_from_the_moment_the_last_thing_was_closed():
+def test_silence_counts_from_the_last_release():
     presence = make_presence(player1=100.0)
     presence.hold(1)
     presence.hold(1)
@@ -81,13 +81,13 @@ def test_silence_counts_from_the_moment_the_last_thing_was_closed():
     assert presence.expire(330.0, WITHIN) == [1]
 
 
-def test_who_has_something_open_hides_nobody_elses_silence():
+def test_held_player_does_not_hide_other_silent_players():
     presence = make_presence(player1=100.0, player2=101.0)
     presence.hold(1)
     assert presence.expire(200.0, WITHIN) == [2]
 
 
-def test_the_silent_are_named_until_nothing_more_happens_to_them():
+def test_away_player_is_listed_until_nothing_is_pending():
     presence = make_presence(player1=100.0, player2=100.0)
     presence.expire(135.0, WITHIN)
     presence.stop_pending(1)
@@ -95,14 +95,14 @@ def test_the_silent_are_named_until_nothing_more_happens_to_them():
     assert presence.away(1)
 
 
-def test_who_comes_back_after_all_was_settled_is_back():
+def test_settled_away_player_can_return():
     presence = make_presence(player1=100.0)
     presence.expire(135.0, WITHIN)
     presence.stop_pending(1)
     assert presence.touch(1, 140.0)
 
 
-def test_who_is_forgotten_is_watched_no_more_and_remembered():
+def test_unwatched_player_keeps_last_seen():
     presence = make_presence(player1=100.0, player2=100.0)
     presence.expire(135.0, WITHIN)
     presence.unwatch(1)
@@ -110,7 +110,7 @@ def test_who_is_forgotten_is_watched_no_more_and_remembered():
     assert presence.last_seen_at(1) == 100.0
 
 
-def test_a_restart_counts_as_a_sign_of_life():
+def test_restart_counts_as_activity():
     presence = Presence({1: 100.0, 2: 100.0})
     presence.resume(1, False, 1000.0)
     presence.resume(2, True, 1000.0)
@@ -119,21 +119,21 @@ def test_a_restart_counts_as_a_sign_of_life():
     assert presence.last_seen_at(2) == 1000.0
 
 
-def test_who_was_away_before_a_restart_comes_back_with_the_next_sign():
+def test_player_away_before_a_restart_returns_with_the_next_activity():
     presence = Presence({1: 100.0})
     presence.resume(1, True, 1000.0)
     assert list(presence.away_players()) == [1]
     assert presence.touch(1, 1001.0)
 
 
-def test_who_says_that_he_goes_is_silent_at_once():
+def test_leaving_player_is_away_at_once():
     presence = make_presence(player1=100.0)
     presence.leave(1)
     assert not presence.online(1, 100.0, WITHIN)
     assert list(presence.away_players()) == [1]
 
 
-def test_what_is_closed_after_its_player_has_gone_is_no_sign_of_him():
+def test_release_after_leaving_is_no_activity():
     presence = make_presence(player1=100.0)
     presence.hold(1)
     presence.leave(1)
@@ -141,21 +141,21 @@ def test_what_is_closed_after_its_player_has_gone_is_no_sign_of_him():
     assert not presence.online(1, 101.0, WITHIN)
 
 
-def test_who_has_gone_stays_so_when_he_is_watched_no_more():
+def test_unwatched_player_who_left_stays_offline():
     presence = make_presence(player1=100.0)
     presence.leave(1)
     presence.unwatch(1)
     assert not presence.online(1, 101.0, WITHIN)
 
 
-def test_who_has_gone_may_come_back():
+def test_player_who_left_may_return():
     presence = make_presence(player1=100.0)
     presence.leave(1)
     assert presence.touch(1, 110.0)
     assert presence.online(1, 111.0, WITHIN)
 
 
-def test_who_is_given_a_seat_while_nobody_watched_him_is_silent_at_once():
+def test_silent_player_who_is_watched_again_expires_at_once():
     presence = make_presence(player1=100.0, player2=190.0)
     presence.expire(170.0, WITHIN)
     presence.unwatch(1)
@@ -163,7 +163,7 @@ def test_who_is_given_a_seat_while_nobody_watched_him_is_silent_at_once():
     assert presence.expire(200.0, WITHIN) == [1]
 
 
-def test_who_was_never_heard_of_is_watched_from_his_seat_on():
+def test_unknown_player_is_silent_from_the_start_of_watching():
     presence = Presence()
     presence.watch(1, 200.0)
     assert presence.expire(200.0 + WITHIN - 1, WITHIN) == []

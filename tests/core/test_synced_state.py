@@ -59,7 +59,7 @@ async def found_again(store, setting, room):
     ],
 )
 @pytest.mark.parametrize("whole", [None, 0, 1, SNAPSHOT_INTERVAL])
-async def test_a_start_finds_the_state_as_it_was(source, store, setting, patches, whole):
+async def test_recovered_state_equals_the_state_before(source, store, setting, patches, whole):
     for n in range(patches):
         if n == whole:
             await source.change(state={"new": n})
@@ -76,7 +76,7 @@ async def test_a_start_finds_the_state_as_it_was(source, store, setting, patches
         )
 
 
-async def test_what_gathers_in_one_batch_is_found_as_well(source, store, setting):
+async def test_changes_in_one_batch_are_recovered(source, store, setting):
     await source.change(state={})
     store.block_writes()
     tasks = [
@@ -102,7 +102,7 @@ async def test_only_snapshots_are_written(source, store):
     assert len(written) == 3
 
 
-async def test_nobody_is_shown_what_is_not_on_disk(source, store):
+async def test_committed_state_is_the_one_on_disk(source, store):
     await source.change(state="before")
     store.block_writes()
     change = asyncio.ensure_future(source.change(state="after"))
@@ -114,7 +114,7 @@ async def test_nobody_is_shown_what_is_not_on_disk(source, store):
     assert source.shown == (2, "after")
 
 
-async def test_what_is_forgotten_takes_no_state_with_it(source, store, setting, clock):
+async def test_deleted_entries_do_not_affect_the_state(source, store, setting, clock):
     for n in range(9):
         await source.change(patch={f"k{n}": n})
     clock.now += 1000

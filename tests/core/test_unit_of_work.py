@@ -3,13 +3,13 @@
 from coalserver.core.unit_of_work import BufferedRandom
 
 
-def test_every_piece_is_as_long_as_asked():
+def test_random_bytes_have_the_requested_length():
     chance = BufferedRandom()
     assert [len(chance.randbytes(size)) for size in (0, 1, 16, BufferedRandom.BUFFER_SIZE, 5000)] == [
         0, 1, 16, BufferedRandom.BUFFER_SIZE, 5000,
     ]  # fmt: skip
 
 
-def test_no_piece_comes_twice():
+def test_random_bytes_never_repeat():
     chance = BufferedRandom()
     assert len({chance.randbytes(16) for _ in range(1000)}) == 1000

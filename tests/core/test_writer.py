@@ -43,14 +43,14 @@ async def broken(core, store):
     return first, second
 
 
-async def test_an_answer_waits_for_the_disk(core, store):
+async def test_result_waits_for_the_disk(core, store):
     answer = await held(core, store)
     assert not answer.done()
     store.unblock_writes()
     assert (await answer).id == 1
 
 
-async def test_what_a_command_did_is_seen_by_the_next_at_once(core, store):
+async def test_change_is_visible_to_the_next_command_at_once(core, store):
     await held(core, store)
     joined = asyncio.create_task(core.execute(join_lobby, lobby_id=1, player_id=2))
     await let_others_run()
@@ -58,7 +58,7 @@ async def test_what_a_command_did_is_seen_by_the_next_at_once(core, store):
     assert not joined.done()
 
 
-async def test_commands_that_gather_are_written_together(core, store):
+async def test_waiting_commands_are_written_together(core, store):
     await held(core, store)
     many = [asyncio.create_task(core.execute(create_guest, name="")) for _ in range(100)]
     await let_others_run()
@@ -68,7 +68,7 @@ async def test_commands_that_gather_are_written_together(core, store):
     assert sum(kind is Player for kind, _ in store.batches[1].values) == 100
 
 
-async def test_who_gives_up_while_others_gather_takes_nothing_from_them(core, store):
+async def test_cancelled_caller_does_not_affect_a_pending_batch(core, store):
     first, second = opening(core), opening(core, 2)
     await asyncio.sleep(0)
     first.cancel()
@@ -76,7 +76,7 @@ async def test_who_gives_up_while_others_gather_takes_nothing_from_them(core, st
     assert [kind for kind, _ in store.batches[0].values].count(Lobby) == 2
 
 
-async def test_of_a_value_that_changed_twice_only_the_last_is_written(core, store):
+async def test_only_the_last_value_of_an_entity_is_written(core, store):
     await held(core, store)
     lobby = asyncio.create_task(core.execute(open_lobby, game="free", player_id=2, name="there"))
     await let_others_run()
@@ -87,20 +87,20 @@ async def test_of_a_value_that_changed_twice_only_the_last_is_written(core, stor
     assert list(store.batches[1].values[Lobby, 2].roster) == [2, 1]
 
 
-async def test_a_batch_that_is_being_written_does_not_change(core, store):
+async def test_batch_being_written_does_not_change(core, store):
     await held(core, store)
     asyncio.ensure_future(core.execute(join_lobby, lobby_id=1, player_id=2))
     await let_others_run()
     assert list(store.batches[0].values[Lobby, 1].roster) == [1]
 
 
-async def test_nothing_is_said_before_it_is_on_disk(core, store):
+async def test_entries_are_published_after_the_write(core, store):
     await held(core, store)
     assert core.feed.head == -1
     assert core.feed.after([topics.lobby(1)], -1, 10) == []
 
 
-async def test_it_is_said_before_the_caller_is_answered(core, store):
+async def test_entries_are_published_before_the_result(core, store):
     answer = await held(core, store)
     heads = []
     answer.add_done_callback(lambda _: heads.append(core.feed.head))
@@ -113,7 +113,7 @@ async def test_it_is_said_before_the_caller_is_answered(core, store):
     assert heads == ["heard", 0]
 
 
-async def test_a_caller_who_gives_up_takes_nothing_from_the_others(core, store):
+async def test_cancelled_caller_does_not_affect_other_callers(core, store):
     await held(core, store)
     impatient, patient = opening(core, 2), asyncio.create_task(core.execute(create_guest, name=""))
     await let_others_run()
@@ -124,38 +124,38 @@ async def test_a_caller_who_gives_up_takes_nothing_from_the_others(core, store):
     assert core.state.get(Lobby, 2) is not None
 
 
-async def test_a_refused_command_writes_nothing(core, store):
+async def test_refused_command_writes_nothing(core, store):
     with raises_code(ErrorCode.GAME_NOT_FOUND):
         await core.execute(open_lobby, game="nowhere", player_id=1, name="here")
     assert store.batches == []
 
 
-async def test_when_a_write_fails_everyone_in_it_is_told(core, store):
+async def test_failed_write_raises_store_failed_with_its_cause(core, store):
     first, _ = await broken(core, store)
     with pytest.raises(StoreFailed) as failed:
         await first
     assert failed.value.__cause__ is store.error
 
 
-async def test_when_a_write_fails_those_who_gathered_meanwhile_are_told(core, store):
+async def test_failed_write_fails_the_waiting_commands(core, store):
     _, second = await broken(core, store)
     with pytest.raises(StoreFailed):
         await second
 
 
-async def test_after_a_write_that_failed_every_command_fails(core, store):
+async def test_failed_write_fails_all_later_commands(core, store):
     await broken(core, store)
     with pytest.raises(StoreFailed):
         await core.execute(create_guest, name="")
     assert core.state.get(Player, 3) is None
 
 
-async def test_of_a_write_that_failed_nothing_is_said(core, store):
+async def test_failed_write_publishes_nothing(core, store):
     await broken(core, store)
     assert core.feed.head == -1
 
 
-async def test_a_write_that_failed_ends_the_ledgers_work(store, core, setting):
+async def test_failed_write_ends_the_writer(store, core, setting):
     ledger = BatchWriter(store, core.state, core.feed)
     store.error = OSError("the disk is gone")
     unit = UnitOfWork(core.state, setting, 0.0)
@@ -166,7 +166,7 @@ async def test_a_write_that_failed_ends_the_ledgers_work(store, core, setting):
     assert isinstance(future.exception(), StoreFailed)
 
 
-async def test_work_that_is_cut_off_fails_those_who_wait(core, setting, store):
+async def test_cancelled_writer_fails_pending_commands(core, setting, store):
     ledger = BatchWriter(store, core.state, core.feed)
     store.block_writes()
     unit = UnitOfWork(core.state, setting, 0.0)
@@ -179,7 +179,7 @@ async def test_work_that_is_cut_off_fails_those_who_wait(core, setting, store):
     assert isinstance(future.exception(), StoreFailed)
 
 
-async def test_a_listener_at_fault_harms_nobody_who_waits(core):
+async def test_failing_waiter_does_not_affect_callers(core):
     class Faulty:
         fault = None
 
@@ -196,27 +196,27 @@ async def test_a_listener_at_fault_harms_nobody_who_waits(core):
     assert isinstance(faulty.fault, KeyError)
 
 
-async def test_a_sign_of_life_is_never_a_write_of_its_own(core, store):
+async def test_activity_alone_is_not_written(core, store):
     core.record_activity(1)
     await let_others_run()
     assert store.batches == []
 
 
-async def test_a_sign_of_life_is_written_with_the_next_batch(core, store, clock):
+async def test_activity_is_written_with_the_next_batch(core, store, clock):
     clock.now = 1234.5
     core.record_activity(1)
     await core.execute(create_guest, name="")
     assert store.batches[0].last_seen == {1: 1234.5}
 
 
-async def test_signs_not_yet_written_are_written_at_the_end(core, store):
+async def test_activity_is_written_at_the_end(core, store):
     core.record_activity(1)
     core.writer.close()
     await let_others_run()
     assert store.batches[-1].last_seen == {1: 1000.0}
 
 
-async def test_a_ledger_that_closes_writes_what_has_gathered(core, store):
+async def test_closed_writer_writes_pending_commands(core, store):
     first = await held(core, store)
     second = asyncio.create_task(core.execute(create_guest, name=""))
     await let_others_run()
@@ -226,13 +226,13 @@ async def test_a_ledger_that_closes_writes_what_has_gathered(core, store):
     assert len(store.batches) == 2
 
 
-async def test_a_closed_ledger_takes_nothing_more(core):
+async def test_closed_writer_rejects_commands(core):
     core.writer.close()
     with pytest.raises(StoreFailed):
         await core.execute(create_guest, name="")
 
 
-async def test_settled_waits_for_all_that_was_committed(core, store):
+async def test_flushed_waits_for_all_committed_changes(core, store):
     first = await held(core, store)
     second = asyncio.create_task(
         core.execute(members.chat, kind=Lobby, id=1, player_id=1, text="hello")
@@ -247,5 +247,5 @@ async def test_settled_waits_for_all_that_was_committed(core, store):
     assert first.done() and second.done()
 
 
-async def test_where_nothing_is_on_its_way_all_is_settled(core):
+async def test_flushed_returns_at_once_when_idle(core):
     await core.writer.flushed()

@@ -82,7 +82,7 @@ def test_open_groups_are_listed_newest_first(table):
     assert ([one.id for one in running], total) == ([rooms[2], rooms[1]], 2)
 
 
-def test_active_bans_are_listed_latest_end_first(table):
+def test_active_bans_are_listed_newest_first(table):
     players = [table.make_player() for _ in range(3)]
     for player, duration in zip(players, ("hour", "day", "forever"), strict=True):
         table.execute(ban, game="free", player_id=player, duration=duration)

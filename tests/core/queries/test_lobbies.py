@@ -31,7 +31,7 @@ def named(table, name, **parts):
 
 
 @pytest.mark.parametrize(("query", "by"), [(get_lobby, "id"), (lobby_by_code, "code")])
-def test_a_lobby_is_found_in_its_game_only(table, query, by):
+def test_lobby_is_found_in_its_own_game_only(table, query, by):
     lobby = table.make_lobby(table.make_guest())
     name = {by: getattr(lobby, by)}
     assert table.query(query, game="free", **name) == lobby
@@ -42,19 +42,19 @@ def test_a_lobby_is_found_in_its_game_only(table, query, by):
 @pytest.mark.parametrize(
     ("query", "name"), [(get_lobby, {"id": 9}), (lobby_by_code, {"code": "f"})]
 )
-def test_what_never_was_is_not_found(table, query, name):
+def test_unknown_lobby_raises_lobby_not_found(table, query, name):
     with raises_code(ErrorCode.LOBBY_NOT_FOUND):
         table.query(query, game="free", **name)
 
 
-def test_what_is_gone_is_still_found(table):
+def test_closed_lobby_is_still_found(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
     table.execute(members.close, kind=Lobby, id=lobby.id, by=ann)
     assert not table.query(get_lobby, game="free", id=lobby.id).open
 
 
-def test_my_lobbies_are_those_that_are_open(table):
+def test_lobbies_of_a_player_are_the_open_ones(table):
     ann = table.make_guest()
     first, second, third = (table.make_lobby(ann) for _ in range(3))
     table.execute(members.close, kind=Lobby, id=first.id, by=ann)
@@ -62,7 +62,7 @@ def test_my_lobbies_are_those_that_are_open(table):
     assert table.query(lobbies_of_player, player=ann) == [third]
 
 
-def test_the_lobby_of_a_player_of_one_game_may_have_started(table):
+def test_lobby_of_a_bound_player_may_be_started(table):
     pat = table.make_player()
     assert table.query(lobby_of_player, player=pat) is None
     lobby = table.make_lobby(pat)
@@ -71,7 +71,7 @@ def test_the_lobby_of_a_player_of_one_game_may_have_started(table):
     assert table.query(lobby_of_player, player=pat).id == lobby.id
 
 
-def test_open_lobbies_are_listed_newest_first_and_counted(table):
+def test_open_lobbies_are_listed_newest_first_in_pages(table):
     for name in "abc":
         named(table, name)
     assert listed(table, limit=2) == (["c", "b"], 3)
@@ -83,7 +83,7 @@ def test_lobbies_of_other_games_are_not_listed(table):
     assert listed(table) == ([], 0)
 
 
-def test_lobbies_that_started_are_not_listed_as_open_but_as_closed(table):
+def test_started_lobby_is_listed_as_inactive(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
     table.execute(start_lobby, lobby_id=lobby.id, by=ann)
@@ -116,12 +116,12 @@ def test_filters_narrow_the_list(table, wanted, found):
 
 
 @pytest.mark.parametrize("options", [b"3", b'["level"]', b"null"])
-def test_options_that_are_no_object_match_no_filter(table, options):
+def test_options_that_are_not_an_object_match_no_filter(table, options):
     table.make_lobby(table.make_guest(), options=options)
     assert listed(table, options={"level": "3"}) == ([], 0)
 
 
-def test_what_fills_is_full(table):
+def test_lobby_counts_as_full_at_its_capacity(table):
     lobby = table.make_lobby(table.make_guest(), capacity=2)
     assert listed(table, full=True) == ([], 0)
     table.execute(join_lobby, lobby_id=lobby.id, player_id=table.make_guest())

@@ -20,7 +20,7 @@ from tests.domain.builders import make_rules, raises_code
 
 
 @pytest.mark.parametrize(("query", "by"), [(get_room, "id"), (room_by_code, "code")])
-def test_a_room_is_found_in_its_game_only_also_when_it_is_over(table, query, by):
+def test_room_is_found_in_its_own_game_also_after_its_end(table, query, by):
     ann = table.make_guest()
     room = table.make_room(ann)
     name = {by: getattr(room, by)}
@@ -32,12 +32,12 @@ def test_a_room_is_found_in_its_game_only_also_when_it_is_over(table, query, by)
 
 
 @pytest.mark.parametrize(("query", "name"), [(get_room, {"id": 9}), (room_by_code, {"code": "f"})])
-def test_what_never_was_is_not_found(table, query, name):
+def test_unknown_room_raises_room_not_found(table, query, name):
     with raises_code(ErrorCode.ROOM_NOT_FOUND):
         table.query(query, game="free", **name)
 
 
-def test_the_room_of_a_player_of_one_game_is_the_one_that_runs(table):
+def test_room_of_a_bound_player_is_the_running_one(table):
     pat = table.make_player()
     assert table.query(room_of_player, player=pat) is None
     room = table.make_room(pat)
@@ -46,7 +46,7 @@ def test_the_room_of_a_player_of_one_game_is_the_one_that_runs(table):
     assert table.query(room_of_player, player=pat) is None
 
 
-def test_my_rooms_are_those_that_run(table):
+def test_rooms_of_a_player_are_the_running_ones(table):
     ann = table.make_guest()
     first, second = table.make_room(ann), table.make_room(ann)
     table.execute(members.close, kind=Room, id=first.id, by=ann)
@@ -54,7 +54,7 @@ def test_my_rooms_are_those_that_run(table):
 
 
 @pytest.mark.parametrize(("active", "which"), [(True, [2]), (False, [1]), (None, [2, 1])])
-def test_my_rooms_of_a_game_run_are_over_or_both_newest_first(table, active, which):
+def test_past_and_present_rooms_are_filtered_by_activity(table, active, which):
     ann = table.make_guest()
     first = table.make_room(ann)
     table.make_room(ann)
@@ -66,7 +66,7 @@ def test_my_rooms_of_a_game_run_are_over_or_both_newest_first(table, active, whi
     assert ([room.id for room in found], total) == (which, len(which))
 
 
-def test_my_rooms_come_in_pages(table):
+def test_past_and_present_rooms_come_in_pages(table):
     ann = table.make_guest()
     ids = [table.make_room(ann).id for _ in range(3)]
     found, total = table.query(
@@ -75,7 +75,7 @@ def test_my_rooms_come_in_pages(table):
     assert ([room.id for room in found], total) == ([ids[1]], 3)
 
 
-def test_a_room_that_was_left_is_not_mine(table):
+def test_room_that_a_player_left_is_not_listed(table):
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_room(ann, bob)
     table.execute(members.leave, kind=Room, id=room.id, player_id=bob)
@@ -85,13 +85,13 @@ def test_a_room_that_was_left_is_not_mine(table):
     assert found == []
 
 
-def test_open_rooms_have_a_free_place(table):
+def test_open_rooms_have_a_free_seat(table):
     table.make_room(table.make_guest(), capacity=1)
     open_ = table.make_room(table.make_guest())
     assert table.query(open_rooms, game="free", limit=20, offset=0) == ([open_], 1)
 
 
-def test_a_seat_that_was_given_up_under_rules_is_no_free_place(table):
+def test_seat_left_in_a_game_with_rules_is_not_free(table):
     table.set_rules("free", make_rules())
     ann, bob, cid = (table.make_guest() for _ in range(3))
     room = table.make_started_room(ann, bob, cid, game="free", transfer_host=True)
@@ -107,24 +107,24 @@ def rooms_called(table, *names):
         table.state.set(Room, room.id, replace(room, name=name))
 
 
-def test_free_rooms_come_with_most_members_first_then_by_name(table):
+def test_joinable_rooms_are_ordered_by_members_and_name(table):
     rooms_called(table, "b", "a")
     fuller = table.make_room(table.make_guest(), table.make_guest())
     found = table.query(joinable_rooms, game="free", limit=20)
     assert [room.name for room in found] == [fuller.name, "a", "b"]
 
 
-def test_free_rooms_are_searched_by_a_part_of_the_name(table):
+def test_joinable_rooms_are_searched_by_part_of_the_name(table):
     rooms_called(table, "Fast game", "slow game", "chat")
     found = table.query(joinable_rooms, game="free", limit=20, search="GAME")
     assert [room.name for room in found] == ["Fast game", "slow game"]
 
 
-def test_free_rooms_are_as_many_as_asked_for(table):
+def test_number_of_joinable_rooms_is_limited(table):
     rooms_called(table, "a", "b", "c")
     assert len(table.query(joinable_rooms, game="free", limit=2)) == 2
 
 
-def test_a_full_room_is_not_free(table):
+def test_full_room_is_not_joinable(table):
     table.make_room(table.make_guest(), capacity=1)
     assert table.query(joinable_rooms, game="free", limit=20) == []
