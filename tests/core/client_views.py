@@ -1,4 +1,4 @@
-"""What a client makes of a snapshot and the events after it. It has no other source but how things were opened."""
+"""The view of a client: a snapshot, updated with events and with the initial state of new lobbies and rooms."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,28 +15,28 @@ Opened = Mapping[tuple[type, int], Any]
 
 @dataclass(slots=True)
 class LobbyView:
-    """An open lobby as its members see it: who sits there (ready, away) and what was chosen."""
+    """An open lobby: its members (ready, away), host and settings."""
 
     members: dict[int, tuple[bool, bool]]
     host: int
     options: bytes
-    locked: bool
-    checked: bool
+    has_password: bool
+    ready_check: bool
 
     @classmethod
     def of(cls, lobby: Lobby) -> "LobbyView":
         members = {seat.player: (seat.ready, seat.away) for seat in lobby.roster.seats}
-        locked = bool(lobby.password)
-        return cls(members, lobby.roster.host, lobby.options, locked, lobby.ready_check)
+        has_password = bool(lobby.password)
+        return cls(members, lobby.roster.host, lobby.options, has_password, lobby.ready_check)
 
 
 @dataclass(slots=True)
 class RoomView:
-    """A running room as its members see it: who sits where, who is away, and how far it is."""
+    """A running room: its members (seat, away), host and turns."""
 
     members: dict[int, tuple[int, bool]]
     host: int
-    locked: bool
+    has_password: bool
     turns: int
     state: bytes | None
     current: tuple[int, ...] | None
@@ -44,13 +44,13 @@ class RoomView:
     @classmethod
     def of(cls, room: Room) -> "RoomView":
         members = {seat.player: (seat.number, seat.away) for seat in room.roster.seats}
-        locked = bool(room.password)
-        return cls(members, room.roster.host, locked, room.turns, room.state, room.current)
+        has_password = bool(room.password)
+        return cls(members, room.roster.host, has_password, room.turns, room.state, room.current)
 
 
 @dataclass(slots=True)
 class View:
-    """All lobbies and rooms: those that go on, and how the others ended."""
+    """All open lobbies and rooms, and how the others ended."""
 
     lobbies: dict[int, LobbyView] = field(default_factory=dict)
     rooms: dict[int, RoomView] = field(default_factory=dict)
@@ -72,13 +72,13 @@ class View:
         return view
 
     def without_turns(self) -> "View":
-        """Turns have no numbers: who hears of one that his snapshot knew counts it twice."""
-        for play in self.rooms.values():
-            play.turns = 0
+        """Return this view without turns, which have no numbers and can be counted twice."""
+        for room in self.rooms.values():
+            room.turns = 0
         return self
 
-    def fold(self, entries: Iterable[Entry], opened: Opened) -> "View":
-        """This view after these events. An event of something that has ended changes nothing."""
+    def apply(self, entries: Iterable[Entry], opened: Opened) -> "View":
+        """Return this view after these events. Events of closed lobbies and rooms are ignored."""
         for entry in entries:
             event = entry.event
             if isinstance(event, events.LobbyOpened):
@@ -94,16 +94,16 @@ class View:
                 self.rooms.pop(event.room, None)
                 self.ended["room", event.room] = event.close_reason
             elif (lobby := self.lobbies.get(getattr(event, "lobby", 0))) is not None:
-                _in_lobby(lobby, event)
+                _apply_to_lobby(lobby, event)
             elif (room := self.rooms.get(getattr(event, "room", 0))) is not None:
-                _in_room(room, event)
+                _apply_to_room(room, event)
         return self
 
 
-def _in_lobby(lobby: LobbyView, event: Any) -> None:
+def _apply_to_lobby(lobby: LobbyView, event: Any) -> None:
     match event:
         case events.LobbyMemberJoined():
-            lobby.members[event.player] = (not lobby.checked, False)
+            lobby.members[event.player] = (not lobby.ready_check, False)
         case events.LobbyMemberLeft():
             lobby.members.pop(event.player, None)
         case events.LobbyMemberReady() if event.player in lobby.members:
@@ -115,10 +115,10 @@ def _in_lobby(lobby: LobbyView, event: Any) -> None:
         case events.LobbyOptionsChanged():
             lobby.options = event.options
         case events.LobbyPasswordChanged():
-            lobby.locked = event.has_password
+            lobby.has_password = event.has_password
 
 
-def _in_room(room: RoomView, event: Any) -> None:
+def _apply_to_room(room: RoomView, event: Any) -> None:
     match event:
         case events.RoomMemberJoined():
             room.members[event.player] = (event.seat, False)
@@ -129,7 +129,7 @@ def _in_room(room: RoomView, event: Any) -> None:
         case events.RoomHostChanged():
             room.host = event.player
         case events.RoomPasswordChanged():
-            room.locked = event.has_password
+            room.has_password = event.has_password
         case events.TurnTaken():
             room.turns += 1
             room.state, room.current = event.state, event.current

@@ -1,4 +1,4 @@
-"""A core over a store with a door, and a clock set by hand."""
+"""Fixtures: a core over a store whose writes can be blocked, with a manual clock."""
 
 import asyncio
 import random
@@ -20,8 +20,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def setting(clock: Clock) -> CoreContext:
-    return CoreContext(clock, random.Random(1), {"noughts": RULES}, Limits(), b"seal")
+def context(clock: Clock) -> CoreContext:
+    return CoreContext(clock, random.Random(1), {"noughts": RULES}, Limits(), b"signing key")
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def store() -> BlockingStore:
 
 
 @pytest.fixture
-async def core(store: BlockingStore, setting: CoreContext) -> AsyncIterator[Core]:
-    """A core whose ledger is at work, with the games `free` and `noughts` and the guests 1 and 2."""
-    core = await Core.recover(store, setting)
-    work = asyncio.create_task(core.writer.run())
+async def core(store: BlockingStore, context: CoreContext) -> AsyncIterator[Core]:
+    """A core with a running writer, the games `free` and `noughts` and the guests 1 and 2."""
+    core = await Core.recover(store, context)
+    writing = asyncio.create_task(core.writer.run())
     for tag in ("free", "noughts"):
         await core.execute(add_game, tag=tag, max_players=8)
     for name in ("Ada", "Grace"):
@@ -42,6 +42,6 @@ async def core(store: BlockingStore, setting: CoreContext) -> AsyncIterator[Core
     yield core
     store.unblock_writes()
     core.writer.close()
-    await asyncio.wait([work])
+    await asyncio.wait([writing])
     if store.error is None:
-        work.result()
+        writing.result()

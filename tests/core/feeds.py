@@ -1,4 +1,4 @@
-"""Feeds in which something was said, and who waits at them."""
+"""Feeds with sample entries, and a waiter that counts."""
 
 from coalserver.core.feed import Feed
 from coalserver.core.ports import Entry
@@ -7,7 +7,7 @@ HERE, THERE, ELSEWHERE = ("lobby", 1), ("lobby", 2), ("lobby", 3)
 
 
 class CountingWaiter:
-    """Counts how often it was woken."""
+    """A waiter that counts how often it was woken."""
 
     def __init__(self):
         self.wake_count = 0
@@ -17,9 +17,9 @@ class CountingWaiter:
 
 
 def entries(*topics, first=0):
-    """One entry for each topic or tuple of topics."""
+    """Return one entry for each topic or tuple of topics."""
     return [
-        Entry(id, float(id), "said", at if isinstance(at[0], tuple) else (at,))
+        Entry(id, float(id), "event", at if isinstance(at[0], tuple) else (at,))
         for id, at in enumerate(topics, first)
     ]
 

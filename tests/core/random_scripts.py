@@ -1,6 +1,6 @@
-"""Random scripts: what a few players do in a few lobbies and rooms, most of it at the wrong moment.
+"""Random scripts of commands by a few players in a few lobbies and rooms; many are refused.
 
-The same script over the same setting always means the same commands in the same order.
+A script gives the same commands in the same order in each run with the same context.
 """
 
 import asyncio
@@ -55,173 +55,184 @@ PLAYERS = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that somebody does. Which of the numbers matter depends on what."""
+    """One command with its parameters; which of them count depends on the command."""
 
-    what: str
-    who: int
-    whom: int
-    where: int
-    #: It is done where it can be done, by one who may do it.
-    apt: bool
-    yes: bool
-    how: int
-    #: Begun while the step before is still on its way.
-    at_once: bool
+    name: str
+    player: int
+    other_player: int
+    group: int
+    #: Whether the command is given in an open group, by a player who may give it.
+    permitted: bool
+    flag: bool
+    number: int
+    #: Whether the command starts before the previous one has ended.
+    concurrent: bool
 
     @property
     def game(self) -> str:
-        return GAMES[self.yes]
+        return GAMES[self.flag]
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Where a step is taken and by whom, as things stand when its turn comes."""
+class GroupContext:
+    """The group of a step and the players that may take it there."""
 
-    place: int
+    id: int
     host: int
     member: int
     guest: int
     other: int
 
 
-def scene(core: Core, step: Step, kind: type[Lobby] | type[Room]) -> Scene:
-    """The numbers of the step as they are, or who and what they would fit."""
-    going: list[Any] = [each for each in core.state.all(kind) if not each.closed]
-    if not step.apt or not going:
-        return Scene(step.where, step.who, step.who, step.who, step.whom)
-    place = going[step.where % len(going)]
-    members = list(place.roster)
-    guests = [player for player in PLAYERS if player not in members] or [step.who]
-    others = [player for player in members if player != place.roster.host] or [step.whom]
-    return Scene(
-        place.id,
-        place.roster.host,
-        members[step.who % len(members)],
-        guests[step.who % len(guests)],
-        others[step.whom % len(others)],
+def group_context(core: Core, step: Step, kind: type[Lobby] | type[Room]) -> GroupContext:
+    """Return the numbers of the step, or those for which it is permitted."""
+    open_groups: list[Any] = [each for each in core.state.all(kind) if not each.closed]
+    if not step.permitted or not open_groups:
+        return GroupContext(step.group, step.player, step.player, step.player, step.other_player)
+    group = open_groups[step.group % len(open_groups)]
+    members = list(group.roster)
+    guests = [player for player in PLAYERS if player not in members] or [step.player]
+    others = [player for player in members if player != group.roster.host] or [step.other_player]
+    return GroupContext(
+        group.id,
+        group.roster.host,
+        members[step.player % len(members)],
+        guests[step.player % len(guests)],
+        others[step.other_player % len(others)],
     )
 
 
 Kwargs = dict[str, Any]
 CommandStep = tuple[Callable[..., Any], Callable[[Step], Kwargs]]
-PlacedCommandStep = tuple[Callable[..., Any], Callable[[Step, Scene], Kwargs]]
+GroupCommandStep = tuple[Callable[..., Any], Callable[[Step, GroupContext], Kwargs]]
 
-#: What somebody does anywhere.
+#: Commands without a group.
 COMMANDS: dict[str, CommandStep] = {
     "open": (
         open_lobby,
         lambda step: {
             "game": step.game,
-            "player_id": step.who,
-            "name": "here",
-            "password": "pass" if step.how == 7 else "",
-            "capacity": 2 + step.how % 3,
-            "ready_check": step.how in (1, 5),
-            "requires_approval": step.how == 3,
-            "transfer_host": step.how % 2 == 0,
-            "can_leave": step.how != 6,
+            "player_id": step.player,
+            "name": "lobby",
+            "password": "pass" if step.number == 7 else "",
+            "capacity": 2 + step.number % 3,
+            "ready_check": step.number in (1, 5),
+            "requires_approval": step.number == 3,
+            "transfer_host": step.number % 2 == 0,
+            "can_leave": step.number != 6,
         },
     ),
-    "quick": (quick_join, lambda step: {"game": step.game, "player_id": step.who, "name": "q"}),
+    "quick": (quick_join, lambda step: {"game": step.game, "player_id": step.player, "name": "q"}),
     "room": (
         open_room,
         lambda step: {
             "game": "free",
-            "player_id": step.who,
-            "name": "there",
-            "capacity": 2 + step.how % 3,
-            "transfer_host": step.how % 2 == 0,
+            "player_id": step.player,
+            "name": "room",
+            "capacity": 2 + step.number % 3,
+            "transfer_host": step.number % 2 == 0,
         },
     ),
-    "away": (mark_away, lambda step: {"player_id": step.who}),
-    "back": (mark_back, lambda step: {"player_id": step.who}),
-    "forsake": (leave_all, lambda step: {"player_id": step.who, "reason": "left"}),
-    "ban": (ban, lambda step: {"game": step.game, "player_id": step.who, "duration": "hour"}),
-    "unban": (unban, lambda step: {"game": step.game, "player_id": step.who}),
-    "keep": (
+    "away": (mark_away, lambda step: {"player_id": step.player}),
+    "back": (mark_back, lambda step: {"player_id": step.player}),
+    "leave all": (leave_all, lambda step: {"player_id": step.player, "reason": "left"}),
+    "ban": (ban, lambda step: {"game": step.game, "player_id": step.player, "duration": "hour"}),
+    "unban": (unban, lambda step: {"game": step.game, "player_id": step.player}),
+    "save item": (
         save_storage_item,
         lambda step: {
-            "game": "free", "player_id": step.who, "by": step.who, "storage_key": "k", "value": b"[1]",
+            "game": "free", "player_id": step.player, "by": step.player, "storage_key": "k", "value": b"[1]",
         },
     ),
 }  # fmt: skip
 
-#: What somebody does in a lobby.
-LOBBY_COMMANDS: dict[str, PlacedCommandStep] = {
+#: Commands in a lobby.
+LOBBY_COMMANDS: dict[str, GroupCommandStep] = {
     "join": (join_lobby, lambda step, at: {"player_id": at.guest, "password": "pass"}),
-    "ask": (request_to_join, lambda step, at: {"player_id": at.guest}),
+    "request": (request_to_join, lambda step, at: {"player_id": at.guest}),
     "leave": (members.leave, lambda step, at: {"player_id": at.member}),
     "kick": (members.kick, lambda step, at: {"by": at.host, "player_id": at.other}),
-    "ready": (set_ready, lambda step, at: {"player_id": at.member, "ready": step.yes}),
-    "choose": (
+    "ready": (set_ready, lambda step, at: {"player_id": at.member, "ready": step.flag}),
+    "set options": (
         set_options,
-        lambda step, at: {"by": at.host, "options": b'{"n":%d}' % step.how},
+        lambda step, at: {"by": at.host, "options": b'{"n":%d}' % step.number},
     ),
-    "lock": (
+    "set password": (
         members.set_join_password,
-        lambda step, at: {"by": at.host, "password": "pass" * step.yes},
+        lambda step, at: {"by": at.host, "password": "pass" * step.flag},
     ),
-    "close": (members.close, lambda step, at: {"by": at.host, "open_only": step.yes}),
+    "close": (members.close, lambda step, at: {"by": at.host, "open_only": step.flag}),
     "chat": (members.chat, lambda step, at: {"player_id": at.member, "text": "hello"}),
     "start": (
         start_lobby,
         lambda step, at: {
             "by": at.host,
-            "only_present": step.yes,
-            "transfer_host": (None, True, False)[step.how % 3],
-            "keep_seats": step.how == 4,
+            "only_present": step.flag,
+            "transfer_host": (None, True, False)[step.number % 3],
+            "keep_seats": step.number == 4,
         },
     ),
 }
 
-#: What somebody does in a room.
-ROOM_COMMANDS: dict[str, PlacedCommandStep] = {
-    "enter": (join_room, lambda step, at: {"player_id": at.guest, "password": "pass"}),
-    "turn": (take_turn, lambda step, at: {"player_id": at.member, "turn": {"cell": step.how}}),
+#: Commands in a room.
+ROOM_COMMANDS: dict[str, GroupCommandStep] = {
+    "join room": (join_room, lambda step, at: {"player_id": at.guest, "password": "pass"}),
+    "turn": (take_turn, lambda step, at: {"player_id": at.member, "turn": {"cell": step.number}}),
     "update": (
         send_update,
         lambda step, at: {"sender": at.member, "target": Target.ALL, "type": "hello"},
     ),
-    "part": (members.leave, lambda step, at: {"player_id": at.member}),
-    "eject": (members.kick, lambda step, at: {"by": at.host, "player_id": at.other}),
-    "bar": (
+    "leave room": (members.leave, lambda step, at: {"player_id": at.member}),
+    "kick from room": (members.kick, lambda step, at: {"by": at.host, "player_id": at.other}),
+    "set room password": (
         members.set_join_password,
-        lambda step, at: {"by": at.host, "password": "pass" * step.yes},
+        lambda step, at: {"by": at.host, "password": "pass" * step.flag},
     ),
-    "end": (members.close, lambda step, at: {"by": at.host}),
+    "close room": (members.close, lambda step, at: {"by": at.host}),
 }
 
-#: What time does, and who answers a request.
+#: The passage of time, and answers to join requests.
 OTHER_STEPS = ("wait", "answer", "time out", "idle")
 
-#: What makes scripts worth reading comes up more often than the rest.
-FREQUENT_STEPS = ("open", "join", "join", "start", "room", "enter", "turn", "turn", "away", "back")
+#: Steps that other steps depend on are more frequent.
+FREQUENT_STEPS = (
+    "open",
+    "join",
+    "join",
+    "start",
+    "room",
+    "join room",
+    "turn",
+    "turn",
+    "away",
+    "back",
+)
 
 steps = some.builds(
     Step,
-    what=some.sampled_from(
+    name=some.sampled_from(
         [*COMMANDS, *LOBBY_COMMANDS, *ROOM_COMMANDS, *OTHER_STEPS, *FREQUENT_STEPS, *FREQUENT_STEPS]
     ),
-    who=some.sampled_from(PLAYERS),
-    whom=some.sampled_from(PLAYERS),
-    where=some.integers(1, 3),
-    apt=some.sampled_from([True, True, True, False]),
-    yes=some.booleans(),
-    how=some.integers(0, 8),
-    at_once=some.booleans(),
+    player=some.sampled_from(PLAYERS),
+    other_player=some.sampled_from(PLAYERS),
+    group=some.integers(1, 3),
+    permitted=some.sampled_from([True, True, True, False]),
+    flag=some.booleans(),
+    number=some.integers(0, 8),
+    concurrent=some.booleans(),
 )
 scripts = some.lists(steps, min_size=15, max_size=80)
 
 
 def make_context() -> CoreContext:
-    """The same for every run: what is random comes out the same."""
-    return CoreContext(Clock(), random.Random(1), {"noughts": RULES}, Limits(), b"seal")
+    """Return a context with a fixed seed, equal for every run."""
+    return CoreContext(Clock(), random.Random(1), {"noughts": RULES}, Limits(), b"signing key")
 
 
 async def begin(store: Store, tail: int = 20_000) -> tuple[Core, "asyncio.Task[None]"]:
-    """A core at work, with a few players, of whom two may only play `free`, lobbies and rooms."""
+    """Return a running core with lobbies, rooms and five players, three of them bound to `free`."""
     core = await Core.recover(store, make_context(), tail)
-    work = asyncio.create_task(core.writer.run())
+    writing = asyncio.create_task(core.writer.run())
     for tag in GAMES:
         await core.execute(add_game, tag=tag, max_players=8)
     for name in ("Ada", "Grace"):
@@ -229,79 +240,79 @@ async def begin(store: Store, tail: int = 20_000) -> tuple[Core, "asyncio.Task[N
     for name in ("Edsger", "Barbara", "Alan"):
         await core.execute(register_player, game="free", name=name)
     for game, host, *others in (("free", 1, 2, 3), ("noughts", 2, 1), ("free", 2, 1)):
-        opened = {"game": game, "player_id": host, "name": "here", "transfer_host": host == 1}
-        lobby = await core.execute(open_lobby, **opened)
+        params = {"game": game, "player_id": host, "name": "lobby", "transfer_host": host == 1}
+        lobby = await core.execute(open_lobby, **params)
         for player in others:
             await core.execute(join_lobby, lobby_id=lobby.id, player_id=player)
     await core.execute(start_lobby, lobby_id=2, by=2)
     await core.execute(
-        open_room, game="free", player_id=4, name="there", capacity=3, transfer_host=True
+        open_room, game="free", player_id=4, name="room", capacity=3, transfer_host=True
     )
     await core.execute(join_room, room_id=2, player_id=1)
-    return core, work
+    return core, writing
 
 
-async def take(core: Core, step: Step) -> Any:
-    """What came of a step: the answer, or why it was refused."""
+async def run_step(core: Core, step: Step) -> Any:
+    """Run a step; return its result or the error code."""
     try:
-        return await _do(core, step)
-    except DomainError as refusal:
-        return refusal.code
+        return await _run(core, step)
+    except DomainError as error:
+        return error.code
 
 
-async def _do(core: Core, step: Step) -> Any:
-    if step.what in COMMANDS:
-        command, asked = COMMANDS[step.what]
-        return await core.execute(command, **asked(step))
-    if step.what in LOBBY_COMMANDS:
-        command, asked_there = LOBBY_COMMANDS[step.what]
-        at = scene(core, step, Lobby)
+async def _run(core: Core, step: Step) -> Any:
+    if step.name in COMMANDS:
+        command, kwargs = COMMANDS[step.name]
+        return await core.execute(command, **kwargs(step))
+    if step.name in LOBBY_COMMANDS:
+        command, group_kwargs = LOBBY_COMMANDS[step.name]
+        at = group_context(core, step, Lobby)
         return await core.execute(
-            command, **_place(command, Lobby, at.place), **asked_there(step, at)
+            command, **_group_kwargs(command, Lobby, at.id), **group_kwargs(step, at)
         )
-    if step.what in ROOM_COMMANDS:
-        command, asked_there = ROOM_COMMANDS[step.what]
-        at = scene(core, step, Room)
+    if step.name in ROOM_COMMANDS:
+        command, group_kwargs = ROOM_COMMANDS[step.name]
+        at = group_context(core, step, Room)
         return await core.execute(
-            command, **_place(command, Room, at.place), **asked_there(step, at)
+            command, **_group_kwargs(command, Room, at.id), **group_kwargs(step, at)
         )
-    if step.what == "wait":
-        core.context.clock.now += step.how  # type: ignore[attr-defined]
+    if step.name == "wait":
+        core.context.clock.now += step.number  # type: ignore[attr-defined]
         return None
-    if step.what == "time out":
-        silent = core.now - 100 * step.how
-        return await core.execute(release_away_seats, player_id=step.who, last_seen=silent)
-    if step.what == "idle":
-        return await core.execute(close_idle_rooms, idle_seconds=10.0 * step.how)
+    if step.name == "time out":
+        silent = core.now - 100 * step.number
+        return await core.execute(release_away_seats, player_id=step.player, last_seen=silent)
+    if step.name == "idle":
+        return await core.execute(close_idle_rooms, idle_seconds=10.0 * step.number)
     pending = [each for each in core.state.all(JoinRequest) if each.pending]
     if not pending:
         return None
-    request = pending[step.where % len(pending)]
-    by = core.state.get(Lobby, request.lobby).roster.host if step.apt else step.who  # type: ignore[union-attr]
-    return await core.execute(answer_join_request, code=request.code, by=by, approve=step.yes)
+    request = pending[step.group % len(pending)]
+    by = core.state.get(Lobby, request.lobby).roster.host if step.permitted else step.player  # type: ignore[union-attr]
+    return await core.execute(answer_join_request, code=request.code, by=by, approve=step.flag)
 
 
-def _place(command: Callable[..., Any], kind: type, id: int) -> dict[str, Any]:
-    """Return the arguments that say in which lobby or room a command acts."""
+def _group_kwargs(command: Callable[..., Any], kind: type, id: int) -> dict[str, Any]:
+    """Return the arguments that name the lobby or room of a command."""
     if command.__module__ == members.__name__:
         return {"kind": kind, "id": id}
     return {"lobby_id" if kind is Lobby else "room_id": id}
 
 
-async def play(core: Core, script: Sequence[Step]) -> list[Any]:
-    """Take every step; gives what came of each, in order."""
+async def run_script(core: Core, script: Sequence[Step]) -> list[Any]:
+    """Run all steps; return their results in order."""
     outcomes: list[Any] = []
-    together: list[Step] = []
+    batch: list[Step] = []
     for step in (*script, None):
-        if step is None or not step.at_once:
-            outcomes += await asyncio.gather(*(take(core, each) for each in together))
-            together = []
+        if step is None or not step.concurrent:
+            outcomes += await asyncio.gather(*(run_step(core, each) for each in batch))
+            batch = []
         if step is not None:
-            together.append(step)
+            batch.append(step)
     return outcomes
 
 
-async def finish(core: Core, work: "asyncio.Task[None]") -> None:
+async def finish(core: Core, writing: "asyncio.Task[None]") -> None:
     core.feed.close()
     core.writer.close()
-    await work
+    await writing

@@ -1,4 +1,4 @@
-"""Stores that do at will what a disk does by chance: let one wait, and fail. And a clock."""
+"""Stores that block, delay or fail on request, and a manual clock."""
 
 import asyncio
 import random
@@ -8,7 +8,7 @@ from coalserver.storage.memory import MemoryStore
 
 
 class Clock:
-    """Time as a test sets it."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -18,15 +18,15 @@ class Clock:
 
 
 class BlockingStore(MemoryStore):
-    """Writes wait at a door, which stands open until it is shut, and may find the disk broken.
+    """A store whose writes can be blocked and can fail.
 
-    With `late`, they wait after everything is on disk.
+    With `late`, writes block after the data is on disk.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[Batch] = []
-        #: What the next write meets.
+        #: Raised by the next write.
         self.error: OSError | None = None
         self.late = False
         self._unblocked = asyncio.Event()
@@ -50,7 +50,7 @@ class BlockingStore(MemoryStore):
 
 
 class DelayingStore(MemoryStore):
-    """Before and after everything it does, others come first for a while."""
+    """A store that yields to other tasks a random number of times around each operation."""
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__()
@@ -77,6 +77,6 @@ class DelayingStore(MemoryStore):
 
 
 async def let_others_run(count: int = 20) -> None:
-    """Let everyone else come to where they wait."""
+    """Yield until the other tasks wait."""
     for _ in range(count):
         await asyncio.sleep(0)

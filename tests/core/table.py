@@ -1,4 +1,4 @@
-"""A table to play at: commands one after another over a state in memory, with a clock set by hand."""
+"""Table: runs commands over a state in memory, with a manual clock."""
 
 import json
 import random
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class TransparentCipher:
-    """A safe that everybody sees through."""
+    """A cipher that reverses its texts."""
 
     def encrypt(self, secret: str) -> str:
         return secret[::-1]
@@ -32,22 +32,22 @@ class TransparentCipher:
 
 
 class Table:
-    """What the engine does, without a disk and without waiting."""
+    """Runs commands and queries as the engine does, without a store."""
 
     def __init__(self) -> None:
         self.state = State()
         self.now = 1000.0
         rules = {"noughts": RULES}
         self.context = CoreContext(
-            lambda: self.now, random.Random(1), rules, Limits(), b"seal", TransparentCipher()
+            lambda: self.now, random.Random(1), rules, Limits(), b"signing key", TransparentCipher()
         )
-        #: All that was said, oldest first.
+        #: All emitted entries, oldest first.
         self.entries: list[Entry] = []
         for tag in ("free", "noughts"):
             self.execute(add_game, tag=tag, max_players=8)
 
     def execute(self, command: Callable[..., T], /, **kwargs: Any) -> T:
-        """Run a command and make true what it did. A refusal leaves everything as it was."""
+        """Run a command and apply its changes. Asserts that an error changes nothing."""
         uow = UnitOfWork(self.state, self.context, self.now)
         before = self.all_entities()
         try:
@@ -66,11 +66,11 @@ class Table:
         return query(self.state, **kwargs)
 
     def all_entities(self) -> dict[type, list[Any]]:
-        """All values there are, by class."""
+        """Return all entities by class."""
         return {kind: list(self.state.all(kind)) for kind in INDEXES}
 
     def events(self, kind: type | None = None, at: Topic | None = None) -> list[Any]:
-        """The events that were said, of one kind, on one topic."""
+        """Return the emitted events, optionally of one class and on one topic."""
         return [
             entry.event
             for entry in self.entries
@@ -79,15 +79,15 @@ class Table:
         ]
 
     def event_names(self, at: Topic | None = None) -> list[str]:
-        """What was said, in a word each."""
+        """Return the class names of the emitted events."""
         return [type(event).__name__ for event in self.events(at=at)]
 
     def clear_events(self) -> None:
-        """Let what was said so far be no matter."""
+        """Forget the events emitted so far."""
         self.entries.clear()
 
     def set_rules(self, game: str, rules: Rules) -> None:
-        """From now on a game has these rules."""
+        """Set the rules of a game."""
         self.context.rules[game] = rules
 
     def lobby(self, id: int) -> Lobby:
@@ -101,41 +101,41 @@ class Table:
         return room
 
     def room_state(self, room: int) -> Any:
-        """The state that the rules keep of a room."""
+        """Return the state that the rules have of a room."""
         return json.loads(self.room(room).state or b"null")
 
-    # Who and what most stories begin with.
+    # Factories
 
     def make_guest(self, name: str = "") -> int:
-        """Somebody of no game, who may play in any."""
+        """Create a guest, who may play any open game; return the id."""
         return self.execute(create_guest, name=name)[0].id
 
     def make_player(self, game: str = "free", name: str = "Pat") -> int:
-        """Somebody of one game, who sits in one lobby and in one room."""
+        """Create a player bound to one game; return the id."""
         return self.execute(register_player, game=game, name=name)[0].id
 
-    def make_lobby(self, host: int, *members: int, game: str = "free", **parts: Any) -> Lobby:
-        """A lobby with its host and members in it."""
-        password = parts.get("password", "")
-        lobby = self.execute(open_lobby, game=game, player_id=host, name="Lobby", **parts)
+    def make_lobby(self, host: int, *members: int, game: str = "free", **kwargs: Any) -> Lobby:
+        """Open a lobby with its host and members."""
+        password = kwargs.get("password", "")
+        lobby = self.execute(open_lobby, game=game, player_id=host, name="Lobby", **kwargs)
         for player in members:
             lobby = self.execute(join_lobby, lobby_id=lobby.id, player_id=player, password=password)
         return lobby
 
-    def make_room(self, host: int, *members: int, game: str = "free", **parts: Any) -> Room:
-        """A room with its host and members in it, that came from no lobby."""
-        parts = {"capacity": 8, **parts}
-        room = self.execute(open_room, game=game, player_id=host, name="Room", **parts)
+    def make_room(self, host: int, *members: int, game: str = "free", **kwargs: Any) -> Room:
+        """Open a room without a lobby, with its host and members."""
+        kwargs = {"capacity": 8, **kwargs}
+        room = self.execute(open_room, game=game, player_id=host, name="Room", **kwargs)
         for player in members:
             room = self.execute(join_room, room_id=room.id, player_id=player)
         return room
 
     def make_started_room(
-        self, host: int, *members: int, game: str = "noughts", **parts: Any
+        self, host: int, *members: int, game: str = "noughts", **kwargs: Any
     ) -> Room:
-        """A room that was started from a lobby."""
-        started = {
-            name: parts.pop(name) for name in ("transfer_host", "keep_seats") if name in parts
+        """Start a room from a lobby with its host and members."""
+        start_kwargs = {
+            name: kwargs.pop(name) for name in ("transfer_host", "keep_seats") if name in kwargs
         }
-        lobby = self.make_lobby(host, *members, game=game, **parts)
-        return self.execute(start_lobby, lobby_id=lobby.id, by=host, **started)
+        lobby = self.make_lobby(host, *members, game=game, **kwargs)
+        return self.execute(start_lobby, lobby_id=lobby.id, by=host, **start_kwargs)

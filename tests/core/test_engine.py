@@ -1,4 +1,4 @@
-"""The engine: what a caller is told is on disk, and a request that is repeated does nothing again."""
+"""The engine: results are returned after the write, and repeated requests act once."""
 
 import asyncio
 
@@ -22,11 +22,9 @@ HERE = IdempotencyKey.of("token", "key", b"POST /lobbies", b'{"name":"here"}')
 THERE = IdempotencyKey.of("token", "key", b"POST /lobbies", b'{"name":"there"}')
 
 
-def open_once(core, repeat=HERE, **asked):
-    asked = {"game": "free", "player_id": 1, "name": "here", **asked}
-    return core.execute_idempotent(
-        repeat, open_lobby, to_ids=lambda lobby: {"id": lobby.id}, **asked
-    )
+def open_once(core, key=HERE, **kwargs):
+    kwargs = {"game": "free", "player_id": 1, "name": "here", **kwargs}
+    return core.execute_idempotent(key, open_lobby, to_ids=lambda lobby: {"id": lobby.id}, **kwargs)
 
 
 def lobbies(core):
@@ -78,7 +76,7 @@ async def test_concurrent_repeats_act_once(core, store):
     store.block_writes()
     both = [asyncio.ensure_future(open_once(core)) for _ in range(2)]
     await let_others_run()
-    assert not any(answer.done() for answer in both)
+    assert not any(task.done() for task in both)
     store.unblock_writes()
     assert await asyncio.gather(*both) == [{"id": 1}, {"id": 1}]
     assert lobbies(core) == [1]
@@ -104,9 +102,9 @@ async def test_refused_request_leaves_no_record_and_may_be_repeated(core, store)
     assert await open_once(core) == {"id": 1}
 
 
-async def test_idempotency_record_survives_a_restart(core, store, setting):
+async def test_idempotency_record_survives_a_restart(core, store, context):
     await open_once(core)
-    again = await Core.recover(store, setting)
+    again = await Core.recover(store, context)
     assert await open_once(again) == {"id": 1}
 
 
@@ -133,54 +131,54 @@ async def test_entries_continue_after_the_cursor(core):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
         await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
-    heard, cursor = await core.entries([topics.lobby_chat(1)], -1, 2)
-    assert [entry.event.text for entry in heard] == ["a", "b"]
-    heard, cursor = await core.entries([topics.lobby_chat(1)], cursor, 2)
-    assert [entry.event.text for entry in heard] == ["c"]
+    entries, cursor = await core.entries([topics.lobby_chat(1)], -1, 2)
+    assert [entry.event.text for entry in entries] == ["a", "b"]
+    entries, cursor = await core.entries([topics.lobby_chat(1)], cursor, 2)
+    assert [entry.event.text for entry in entries] == ["c"]
     assert cursor == core.feed.head
 
 
-async def test_cursor_older_than_memory_is_served_from_disk(core, store, setting):
+async def test_cursor_older_than_memory_is_served_from_disk(core, store, context):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     for text in "abc":
         await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
-    again = await Core.recover(store, setting)
+    again = await Core.recover(store, context)
     assert not again.feed.covers(0)
-    heard, cursor = await again.entries([topics.lobby_chat(1)], 0, 10)
-    assert [entry.event.text for entry in heard] == ["a", "b", "c"]
+    entries, cursor = await again.entries([topics.lobby_chat(1)], 0, 10)
+    assert [entry.event.text for entry in entries] == ["a", "b", "c"]
     assert cursor == again.feed.head == 3
 
 
-async def test_entries_on_disk_are_returned_once_published(store, setting, core):
+async def test_entries_on_disk_are_returned_once_published(store, context, core):
     for player in (1, 2):
         await core.execute(open_lobby, game="free", player_id=player, name="here")
-    again = await Core.recover(store, setting)
-    work = asyncio.create_task(again.writer.run())
+    again = await Core.recover(store, context)
+    writing = asyncio.create_task(again.writer.run())
     store.late = True
     store.block_writes()
     asyncio.ensure_future(again.execute(open_lobby, game="free", player_id=1, name="there"))
     await let_others_run()
-    heard, cursor = await again.entries([topics.lobbies("free")], 0, 10)
-    assert ([entry.id for entry in heard], cursor) == ([1], 1)
+    entries, cursor = await again.entries([topics.lobbies("free")], 0, 10)
+    assert ([entry.id for entry in entries], cursor) == ([1], 1)
     store.unblock_writes()
     await let_others_run()
-    heard, cursor = await again.entries([topics.lobbies("free")], cursor, 10)
-    assert ([entry.id for entry in heard], cursor) == ([2], 2)
+    entries, cursor = await again.entries([topics.lobbies("free")], cursor, 10)
+    assert ([entry.id for entry in entries], cursor) == ([2], 2)
     again.writer.close()
-    await work
+    await writing
 
 
 @pytest.mark.parametrize("tail", [0, 2, 100])
-async def test_newest_entries_are_the_same_from_memory_and_disk(store, setting, core, tail):
+async def test_newest_entries_are_the_same_from_memory_and_disk(store, context, core, tail):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
-    again = await Core.recover(store, setting, tail)
-    work = asyncio.create_task(again.writer.run())
+    again = await Core.recover(store, context, tail)
+    writing = asyncio.create_task(again.writer.run())
     for text in "abcd":
         await again.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
     newest = await again.newest(topics.lobby_chat(1), 3)
     assert [entry.event.text for entry in newest] == ["b", "c", "d"]
     again.writer.close()
-    await work
+    await writing
 
 
 async def test_deleted_entries_are_reported_as_a_gap(core, clock):
@@ -193,15 +191,15 @@ async def test_deleted_entries_are_reported_as_a_gap(core, clock):
     assert not core.feed.has_gap(2)
 
 
-async def test_ids_continue_after_a_restart(core, store, setting):
+async def test_ids_continue_after_a_restart(core, store, context):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
-    again = await Core.recover(store, setting)
-    work = asyncio.create_task(again.writer.run())
+    again = await Core.recover(store, context)
+    writing = asyncio.create_task(again.writer.run())
     player, _ = await again.execute(create_guest, name="")
     entry = await again.execute(members.chat, kind=Lobby, id=1, player_id=1, text="hello")
     assert (player.id, entry.id) == (3, 1)
     again.writer.close()
-    await work
+    await writing
 
 
 async def test_activity_of_an_away_player_is_reported_once(core, clock):
@@ -217,10 +215,10 @@ async def test_silent_player_with_a_new_seat_expires(core, clock):
     bob, _ = await core.execute(create_guest, name="Bob")
     await core.execute(open_lobby, game="free", player_id=ann.id, name="x", requires_approval=True)
     core.record_activity(bob.id)
-    asked = await core.execute(request_to_join, lobby_id=1, player_id=bob.id)
+    request = await core.execute(request_to_join, lobby_id=1, player_id=bob.id)
     clock.now += 100
     core.record_activity(ann.id)
     for player in core.presence.expire(clock.now, 60):
         core.presence.unwatch(player)
-    await core.execute(answer_join_request, code=asked.code, by=ann.id, approve=True)
+    await core.execute(answer_join_request, code=request.code, by=ann.id, approve=True)
     assert core.presence.expire(clock.now, 60) == [bob.id]

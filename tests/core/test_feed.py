@@ -1,4 +1,4 @@
-"""The feed: what was said lately is found again, and what was not is known not to be."""
+"""The feed: entries by topic and cursor, coverage and gaps."""
 
 import pytest
 from hypothesis import given, settings
@@ -41,12 +41,12 @@ def test_nothing_is_newer_than_the_head():
     some.integers(1, 10),
     some.sets(some.sampled_from([HERE, THERE, ELSEWHERE])),
 )
-def test_feed_equals_a_linear_search(
-    heard, tail, cursor, limit, wanted
-):
-    feed = make_feed(*(tuple(topics) for topics in heard), tail=tail)
-    said = entries(*(tuple(topics) for topics in heard))
-    after = [entry for entry in said if entry.id > cursor and wanted.intersection(entry.topics)]
+def test_feed_equals_a_linear_search(published, tail, cursor, limit, wanted):
+    feed = make_feed(*(tuple(topics) for topics in published), tail=tail)
+    all_entries = entries(*(tuple(topics) for topics in published))
+    after = [
+        entry for entry in all_entries if entry.id > cursor and wanted.intersection(entry.topics)
+    ]
     if feed.covers(cursor):
         assert feed.after(list(wanted), cursor, limit) == after[:limit]
         assert feed.has_newer(list(wanted), cursor) == bool(after)

@@ -1,4 +1,4 @@
-"""The intake: one history, however often lines are sent, in whatever pieces, through restarts and slow disks."""
+"""Ingestion: repeated lines, restarts and slow stores give the same history."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ from coalserver.domain.minecraft.events import LineLogged
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.core.stores import DelayingStore
-from tests.core.worlds import DAY, chat, log_line, login, logout, readings
+from tests.core.worlds import DAY, chat, log_line, login, logout, parse_all
 
 NOON = DAY + 12 * 3600
 LOG = [
@@ -46,22 +46,22 @@ LOG = [
 
 
 @asynccontextmanager
-async def running(store):
-    """A core over a store, with one world in it."""
+async def run_core(store):
+    """Run a core over a store, with one world."""
     core = await Core.recover(store, CoreContext(lambda: NOON, random.Random(1)))
-    work = asyncio.create_task(core.writer.run())
+    writing = asyncio.create_task(core.writer.run())
     try:
         if not core.query(active_worlds):
             await core.execute(create_world, name="World")
         yield core
     finally:
         core.writer.close()
-        await work
+        await writing
         await store.close()
 
 
 async def history(core):
-    """All that is kept of a world, but for ids that tell who came first."""
+    """Return everything stored of a world, without ids, which depend on the order of arrival."""
     lines = await core.history.lines(LineQuery(1), 1000)
     words = [
         await core.history.lines(LineQuery(1, words=one), 1000) for one in ("hi", "thing", "bob")
@@ -79,23 +79,25 @@ async def history(core):
     )
 
 
-async def told_once(store):
-    async with running(store) as core:
-        assert await ingest_lines(core, world_id=1, parsed_lines=readings(LOG)) == [True] * len(LOG)
+async def expected_history(store):
+    async with run_core(store) as core:
+        assert await ingest_lines(core, world_id=1, parsed_lines=parse_all(LOG)) == [True] * len(
+            LOG
+        )
         return await history(core)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def place(request, tmp_path):
-    """Where a store is opened again and again."""
+def open_store(request, tmp_path):
+    """A function that opens the same store again."""
     memory = MemoryStore()
     if request.param == "memory":
         return lambda: memory
     return lambda: SqliteStore(tmp_path / "kept.sqlite3")
 
 
-async def test_log_gives_lines_visits_and_visitors(place):
-    lines, words, visits, visitors, logged = await told_once(place())
+async def test_log_gives_lines_visits_and_visitors(open_store):
+    lines, words, visits, visitors, logged = await expected_history(open_store())
     assert len(lines) == len(LOG) - 2
     assert len(words[0]) == 2
     assert sorted(logged) == sorted(LOG)
@@ -110,24 +112,24 @@ async def test_log_gives_lines_visits_and_visitors(place):
     ]
 
 
-async def test_lines_repeated_after_a_restart_are_duplicates(place):
-    once = await told_once(place())
-    async with running(place()) as core:
-        assert await ingest_lines(core, world_id=1, parsed_lines=readings(LOG)) == [False] * len(
+async def test_lines_repeated_after_a_restart_are_duplicates(open_store):
+    expected = await expected_history(open_store())
+    async with run_core(open_store()) as core:
+        assert await ingest_lines(core, world_id=1, parsed_lines=parse_all(LOG)) == [False] * len(
             LOG
         )
-        assert await history(core) == once
+        assert await history(core) == expected
 
 
-async def test_batches_repeated_after_a_restart_are_duplicates(place):
-    asked = {"world_id": 1, "source": "log", "parsed_lines": readings(LOG)}
+async def test_batches_repeated_after_a_restart_are_duplicates(open_store):
+    params = {"world_id": 1, "source": "log", "parsed_lines": parse_all(LOG)}
     numbers = range(1, len(LOG) + 1)
-    async with running(place()) as core:
-        assert await core.execute(log_batch, **asked, sequences=numbers) == (len(LOG), len(LOG))
-        once = await history(core)
-    async with running(place()) as core:
-        assert await core.execute(log_batch, **asked, sequences=numbers) == (len(LOG), 0)
-        assert await history(core) == once
+    async with run_core(open_store()) as core:
+        assert await core.execute(log_batch, **params, sequences=numbers) == (len(LOG), len(LOG))
+        expected = await history(core)
+    async with run_core(open_store()) as core:
+        assert await core.execute(log_batch, **params, sequences=numbers) == (len(LOG), 0)
+        assert await history(core) == expected
 
 
 sends = some.lists(some.tuples(some.integers(0, len(LOG)), some.integers(1, 8)), max_size=12)
@@ -138,65 +140,65 @@ sends = some.lists(some.tuples(some.integers(0, len(LOG)), some.integers(1, 8)),
 async def test_any_order_of_repeats_and_restarts_gives_the_same_history(
     tmp_path_factory, repeats, restarts, seed
 ):
-    """Lines come in their order for the first time; any that have come may come again at any time."""
-    once = await told_once(MemoryStore())
-    chance = random.Random(seed)
-    home = tmp_path_factory.mktemp("intake") / "kept.sqlite3"
-    sent, plan = 0, list(repeats)
+    """Lines are first sent in order; lines already sent may be repeated at any time."""
+    expected = await expected_history(MemoryStore())
+    rng = random.Random(seed)
+    path = tmp_path_factory.mktemp("intake") / "kept.sqlite3"
+    sent, pending_repeats = 0, list(repeats)
     for round in range(restarts + 1):
-        async with running(SqliteStore(home)) as core:
-            last = len(LOG) if round == restarts else chance.randrange(sent, len(LOG) + 1)
-            while sent < last or (round == restarts and plan):
-                together = []
+        async with run_core(SqliteStore(path)) as core:
+            last = len(LOG) if round == restarts else rng.randrange(sent, len(LOG) + 1)
+            while sent < last or (round == restarts and pending_repeats):
+                batches = []
                 if sent < last:
-                    size = chance.randrange(1, 5)
-                    together.append(LOG[sent : min(last, sent + size)])
+                    size = rng.randrange(1, 5)
+                    batches.append(LOG[sent : min(last, sent + size)])
                     sent = min(last, sent + size)
-                if plan:
-                    start, size = plan.pop()
-                    together.append(LOG[:sent][start : start + size])
+                if pending_repeats:
+                    start, size = pending_repeats.pop()
+                    batches.append(LOG[:sent][start : start + size])
                 await asyncio.gather(
                     *(
-                        ingest_lines(core, world_id=1, parsed_lines=readings(some))
-                        for some in together
+                        ingest_lines(core, world_id=1, parsed_lines=parse_all(some))
+                        for some in batches
                     )
                 )
-            kept = await history(core)
-    assert kept == once
+            stored = await history(core)
+    assert stored == expected
 
 
 @settings(deadline=None, max_examples=30)
 @given(some.integers(), some.integers(2, 6))
 async def test_concurrent_senders_of_the_same_lines_give_one_history(seed, senders):
-    """While the history is asked for one, the other's lines land: none is stored twice."""
-    once = await told_once(MemoryStore())
-    async with running(SleepyHistory(random.Random(seed))) as core:
+    """While the history is queried for one sender, lines of the others are stored: none twice."""
+    expected = await expected_history(MemoryStore())
+    async with run_core(DelayingHistory(random.Random(seed))) as core:
         core.state.recent = RecentDigests(max_size=4)
         for start in range(0, len(LOG), 4):
-            piece = readings(LOG[start : start + 4])
+            chunk = parse_all(LOG[start : start + 4])
             found = await asyncio.gather(
-                *(ingest_lines(core, world_id=1, parsed_lines=piece) for _ in range(senders))
+                *(ingest_lines(core, world_id=1, parsed_lines=chunk) for _ in range(senders))
             )
-            assert [sum(new) for new in zip(*found, strict=True)] == [1] * len(piece)
-        assert await history(core) == once
+            assert [sum(new) for new in zip(*found, strict=True)] == [1] * len(chunk)
+        assert await history(core) == expected
 
 
-class SleepyHistory(DelayingStore):
-    """Questions about the history take their time as well."""
+class DelayingHistory(DelayingStore):
+    """A store that delays queries of the history as well."""
 
-    async def known(self, digests):
+    async def existing_digests(self, digests):
         await self._delay()
         found = await super().existing_digests(digests)
         await self._delay()
         return found
 
 
-async def test_older_log_received_last_keeps_newer_visits(place):
-    async with running(place()) as core:
-        await ingest_lines(core, world_id=1, parsed_lines=readings(LOG))
+async def test_older_log_received_last_keeps_newer_visits(open_store):
+    async with run_core(open_store()) as core:
+        await ingest_lines(core, world_id=1, parsed_lines=parse_all(LOG))
         now = await history(core)
         old = [line.replace("2024-01-01", "2023-06-01") for line in LOG if line.startswith("2024")]
-        await ingest_lines(core, world_id=1, parsed_lines=readings(old))
+        await ingest_lines(core, world_id=1, parsed_lines=parse_all(old))
         then = await history(core)
         assert then[3] == now[3]
         assert then[0][: len(now[0])] == now[0]

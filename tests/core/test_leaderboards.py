@@ -1,4 +1,4 @@
-"""Rankings: exact, with the older player first among equals, and true whatever changes meanwhile."""
+"""Leaderboards: order, filters, ties and changes of data."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coalserver.core import leaderboards as rankings
+from coalserver.core import leaderboards
 from coalserver.core.commands.players import (
     register_player,
     rename_player,
@@ -22,15 +22,15 @@ from tests.domain.builders import raises_code
 
 
 def ranked(*documents, by=("score",), where=()):
-    """Players 1, 2, … with these documents, in order."""
-    ranking = Leaderboard(by, where)
+    """Return the order of players 1, 2, … with these data."""
+    leaderboard = Leaderboard(by, where)
     for id, document in enumerate(documents, 1):
-        ranking.update_player(id, document)
-    return ranking.players(0, len(documents))
+        leaderboard.update_player(id, document)
+    return leaderboard.players(0, len(documents))
 
 
-async def come(core, *documents, game="free"):
-    """Players of a game with these documents; gives their ids."""
+async def add_players(core, *documents, game="free"):
+    """Register players with these data; return their ids."""
     return [
         (await core.execute(register_player, game=game, name="Pat", data=json.dumps(one).encode()))[
             0
@@ -40,9 +40,9 @@ async def come(core, *documents, game="free"):
 
 
 async def order(core, *by, where=(), game="free"):
-    """The ids of a game's players in order."""
-    ranking = await core.leaderboards.get(game, by, where)
-    return ranking.players(0, len(ranking))
+    """Return the ids of a game's players in order."""
+    leaderboard = await core.leaderboards.get(game, by, where)
+    return leaderboard.players(0, len(leaderboard))
 
 
 def test_larger_numbers_rank_first():
@@ -89,11 +89,11 @@ def test_filter_distinguishes_true_from_one():
 
 
 def test_removed_player_has_no_rank():
-    ranking = Leaderboard(("score",))
-    ranking.update_player(1, {"score": 1})
-    ranking.update_player(1, None)
-    ranking.update_player(2, None)
-    assert (len(ranking), ranking.rank_of(1), ranking.players(0, 9)) == (0, None, [])
+    leaderboard = Leaderboard(("score",))
+    leaderboard.update_player(1, {"score": 1})
+    leaderboard.update_player(1, None)
+    leaderboard.update_player(2, None)
+    assert (len(leaderboard), leaderboard.rank_of(1), leaderboard.players(0, 9)) == (0, None, [])
 
 
 @settings(deadline=None)
@@ -109,9 +109,9 @@ def test_removed_player_has_no_rank():
     )
 )
 def test_leaderboard_equals_a_sorted_list(changes):
-    ranking, now = Leaderboard(("a",), (("b", True),)), {}
+    leaderboard, now = Leaderboard(("a",), (("b", True),)), {}
     for id, document in changes:
-        ranking.update_player(id, document)
+        leaderboard.update_player(id, document)
         now[id] = document
 
     def last(id):
@@ -120,27 +120,27 @@ def test_leaderboard_equals_a_sorted_list(changes):
 
     there = [id for id, document in now.items() if document and document.get("b")]
     there.sort(key=lambda id: (last(id), id))
-    assert ranking.players(0, 99) == there
-    assert [ranking.rank_of(id) for id in there] == list(range(len(there)))
+    assert leaderboard.players(0, 99) == there
+    assert [leaderboard.rank_of(id) for id in there] == list(range(len(there)))
 
 
 async def test_leaderboard_has_players_of_its_game_only(core):
-    mine = await come(core, {"score": 1})
-    await come(core, {"score": 2}, game="noughts")
-    assert await order(core, "score") == mine
+    own = await add_players(core, {"score": 1})
+    await add_players(core, {"score": 2}, game="noughts")
+    assert await order(core, "score") == own
 
 
 async def test_changed_data_is_in_the_next_result(core):
-    one, two = await come(core, {"score": 1}, {"score": 2})
+    one, two = await add_players(core, {"score": 1}, {"score": 2})
     assert await order(core, "score") == [two, one]
     await core.execute(save_player_data, player_id=one, data=b'{"score": 3}')
     assert await order(core, "score") == [one, two]
-    (three,) = await come(core, {"score": 2})
+    (three,) = await add_players(core, {"score": 2})
     assert await order(core, "score") == [one, two, three]
 
 
 async def test_player_enters_and_leaves_with_changed_data(core):
-    one, two = await come(core, {"team": "red"}, {"team": "blue"})
+    one, two = await add_players(core, {"team": "red"}, {"team": "blue"})
     where = (("team", "red"),)
     assert await order(core, "score", where=where) == [one]
     await core.execute(save_player_data, player_id=two, data=b'{"team": "red"}')
@@ -149,67 +149,67 @@ async def test_player_enters_and_leaves_with_changed_data(core):
 
 
 async def test_equal_filters_in_any_order_share_a_leaderboard(core):
-    ask = core.leaderboards.get
-    one = await ask("free", ("a",), (("b", 1), ("c", "x")))
-    assert await ask("free", ("a",), (("c", "x"), ("b", 1.0))) is one
-    assert await ask("free", ("a",), (("b", True), ("c", "x"))) is not one
+    get = core.leaderboards.get
+    one = await get("free", ("a",), (("b", 1), ("c", "x")))
+    assert await get("free", ("a",), (("c", "x"), ("b", 1.0))) is one
+    assert await get("free", ("a",), (("b", True), ("c", "x"))) is not one
 
 
 async def test_rename_does_not_update_the_leaderboard(core, monkeypatch):
-    (one,) = await come(core, {"score": 1})
-    ranking = await core.leaderboards.get("free", ("score",))
-    monkeypatch.setattr(ranking, "update_player", None)
+    (one,) = await add_players(core, {"score": 1})
+    leaderboard = await core.leaderboards.get("free", ("score",))
+    monkeypatch.setattr(leaderboard, "update_player", None)
     await core.execute(rename_player, player_id=one, name="Other")
 
 
 async def test_concurrent_requests_share_a_leaderboard(core):
-    await come(core, {"score": 1})
-    ask = core.leaderboards.get
-    one, two = await asyncio.gather(ask("free", ("score",)), ask("free", ("score",)))
+    await add_players(core, {"score": 1})
+    get = core.leaderboards.get
+    one, two = await asyncio.gather(get("free", ("score",)), get("free", ("score",)))
     assert one is two
 
 
 async def test_changes_while_filling_are_included(core, monkeypatch):
-    ids = await come(core, *({"score": n} for n in range(3 * CHUNK_SIZE)))
-    fill, changes = rankings.fill, []
+    ids = await add_players(core, *({"score": n} for n in range(3 * CHUNK_SIZE)))
+    fill, changes = leaderboards.fill, []
 
-    def fill_and_wait(ranking, state, ids, given_up):
-        fill(ranking, state, ids[::2], given_up)
+    def fill_and_wait(leaderboard, state, ids, cancelled):
+        fill(leaderboard, state, ids[::2], cancelled)
         loop.call_soon_threadsafe(changes.append, asyncio.run_coroutine_threadsafe(change(), loop))
         while not changes or not changes[0].done():
-            given_up.wait(0.001)
-        fill(ranking, state, ids[1::2], given_up)
+            cancelled.wait(0.001)
+        fill(leaderboard, state, ids[1::2], cancelled)
 
     async def change():
         await core.execute(save_player_data, player_id=ids[0], data=b'{"score": 9000}')
         await core.execute(save_player_data, player_id=ids[1], data=b'{"score": 8000}')
-        await come(core, {"score": 7000})
+        await add_players(core, {"score": 7000})
 
     loop = asyncio.get_running_loop()
-    monkeypatch.setattr(rankings, "fill", fill_and_wait)
+    monkeypatch.setattr(leaderboards, "fill", fill_and_wait)
     found = await order(core, "score")
     assert found == [ids[0], ids[1], ids[-1] + 1, *reversed(ids[2:])]
 
 
 async def test_cancelled_request_does_not_stop_the_filling(core):
-    await come(core, {"score": 1})
-    impatient = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
+    await add_players(core, {"score": 1})
+    first = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
     await let_others_run()
-    patient = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
-    impatient.cancel()
-    assert len(await patient) == 1
+    second = asyncio.ensure_future(core.leaderboards.get("free", ("score",)))
+    first.cancel()
+    assert len(await second) == 1
 
 
 async def test_least_recently_used_leaderboard_is_dropped(core):
-    ask = core.leaderboards.get
-    first, second = await ask("free", ("f0",)), await ask("free", ("f1",))
+    get = core.leaderboards.get
+    first, second = await get("free", ("f0",)), await get("free", ("f1",))
     for n in range(2, MAX_LEADERBOARDS):
-        await ask("free", (f"f{n}",))
-    await ask("noughts", ("score",))
-    assert await ask("free", ("f0",)) is first
-    await ask("free", ("another",))
-    assert await ask("free", ("f0",)) is first
-    assert await ask("free", ("f1",)) is not second
+        await get("free", (f"f{n}",))
+    await get("noughts", ("score",))
+    assert await get("free", ("f0",)) is first
+    await get("free", ("another",))
+    assert await get("free", ("f0",)) is first
+    assert await get("free", ("f1",)) is not second
 
 
 async def test_too_many_leaderboards_at_once_are_refused(core):
@@ -225,12 +225,12 @@ async def test_too_many_leaderboards_at_once_are_refused(core):
 
 
 async def test_page_around_a_player_is_centred_within_bounds(core):
-    ids = await come(core, *({"score": -n} for n in range(10)))
-    ranking = await core.leaderboards.get("free", ("score",))
+    ids = await add_players(core, *({"score": -n} for n in range(10)))
+    leaderboard = await core.leaderboards.get("free", ("score",))
 
     def around(id, limit):
         players, start = core.query(
-            leaderboard_page, leaderboard=ranking, start=0, limit=limit, around=id
+            leaderboard_page, leaderboard=leaderboard, start=0, limit=limit, around=id
         )
         assert [player.id for player in players] == ids[start : start + limit]
         return start

@@ -1,26 +1,26 @@
-"""Presence: who was heard of lately, who has gone silent, and who may not while something of his is open."""
+"""Presence: last activity, silence, and players held online by open requests."""
 
 from coalserver.core.presence import Presence
 
-WITHIN = 30.0
+TIMEOUT = 30.0
 
 
-def make_presence(**heard):
-    """Players 1, 2, … last heard of at these times, in this order."""
+def make_presence(**activity):
+    """Return the presence of players 1, 2, … last active at these times."""
     presence = Presence()
-    for name, at in heard.items():
+    for name, at in activity.items():
         presence.touch(int(name.removeprefix("player")), at)
     return presence
 
 
 def test_player_is_online_until_the_timeout():
     presence = make_presence(player1=100.0)
-    assert presence.online(1, 129.0, WITHIN)
-    assert not presence.online(1, 130.0, WITHIN)
+    assert presence.online(1, 129.0, TIMEOUT)
+    assert not presence.online(1, 130.0, TIMEOUT)
 
 
 def test_unknown_player_is_not_online():
-    assert not Presence().online(1, 1000.0, WITHIN)
+    assert not Presence().online(1, 1000.0, TIMEOUT)
 
 
 def test_last_seen_is_the_latest_activity():
@@ -36,8 +36,8 @@ def test_last_seen_is_known_after_a_restart():
 
 def test_silent_player_expires_once():
     presence = make_presence(player1=100.0, player2=120.0)
-    assert presence.expire(135.0, WITHIN) == [1]
-    assert presence.expire(136.0, WITHIN) == []
+    assert presence.expire(135.0, TIMEOUT) == [1]
+    assert presence.expire(136.0, TIMEOUT) == []
     assert presence.away(1)
     assert not presence.away(2)
 
@@ -45,12 +45,12 @@ def test_silent_player_expires_once():
 def test_active_player_does_not_expire():
     presence = make_presence(player1=100.0, player2=101.0)
     presence.touch(1, 125.0)
-    assert presence.expire(135.0, WITHIN) == [2]
+    assert presence.expire(135.0, TIMEOUT) == [2]
 
 
 def test_returning_player_is_reported_once():
     presence = make_presence(player1=100.0)
-    presence.expire(135.0, WITHIN)
+    presence.expire(135.0, TIMEOUT)
     assert presence.touch(1, 140.0)
     assert not presence.touch(1, 141.0)
     assert not presence.away(1)
@@ -58,16 +58,16 @@ def test_returning_player_is_reported_once():
 
 def test_returned_player_can_expire_again():
     presence = make_presence(player1=100.0)
-    presence.expire(135.0, WITHIN)
+    presence.expire(135.0, TIMEOUT)
     presence.touch(1, 140.0)
-    assert presence.expire(180.0, WITHIN) == [1]
+    assert presence.expire(180.0, TIMEOUT) == [1]
 
 
 def test_held_player_does_not_expire():
     presence = make_presence(player1=100.0)
     presence.hold(1)
-    assert presence.expire(1000.0, WITHIN) == []
-    assert presence.online(1, 1000.0, WITHIN)
+    assert presence.expire(1000.0, TIMEOUT) == []
+    assert presence.online(1, 1000.0, TIMEOUT)
 
 
 def test_silence_counts_from_the_last_release():
@@ -75,21 +75,21 @@ def test_silence_counts_from_the_last_release():
     presence.hold(1)
     presence.hold(1)
     presence.release(1, 200.0)
-    assert presence.expire(300.0, WITHIN) == []
+    assert presence.expire(300.0, TIMEOUT) == []
     presence.release(1, 300.0)
-    assert presence.expire(329.0, WITHIN) == []
-    assert presence.expire(330.0, WITHIN) == [1]
+    assert presence.expire(329.0, TIMEOUT) == []
+    assert presence.expire(330.0, TIMEOUT) == [1]
 
 
 def test_held_player_does_not_hide_other_silent_players():
     presence = make_presence(player1=100.0, player2=101.0)
     presence.hold(1)
-    assert presence.expire(200.0, WITHIN) == [2]
+    assert presence.expire(200.0, TIMEOUT) == [2]
 
 
 def test_away_player_is_listed_until_nothing_is_pending():
     presence = make_presence(player1=100.0, player2=100.0)
-    presence.expire(135.0, WITHIN)
+    presence.expire(135.0, TIMEOUT)
     presence.stop_pending(1)
     assert list(presence.away_players()) == [2]
     assert presence.away(1)
@@ -97,14 +97,14 @@ def test_away_player_is_listed_until_nothing_is_pending():
 
 def test_settled_away_player_can_return():
     presence = make_presence(player1=100.0)
-    presence.expire(135.0, WITHIN)
+    presence.expire(135.0, TIMEOUT)
     presence.stop_pending(1)
     assert presence.touch(1, 140.0)
 
 
 def test_unwatched_player_keeps_last_seen():
     presence = make_presence(player1=100.0, player2=100.0)
-    presence.expire(135.0, WITHIN)
+    presence.expire(135.0, TIMEOUT)
     presence.unwatch(1)
     assert list(presence.away_players()) == [2]
     assert presence.last_seen_at(1) == 100.0
@@ -114,8 +114,8 @@ def test_restart_counts_as_activity():
     presence = Presence({1: 100.0, 2: 100.0})
     presence.resume(1, False, 1000.0)
     presence.resume(2, True, 1000.0)
-    assert presence.expire(1029.0, WITHIN) == []
-    assert presence.expire(1030.0, WITHIN) == [1]
+    assert presence.expire(1029.0, TIMEOUT) == []
+    assert presence.expire(1030.0, TIMEOUT) == [1]
     assert presence.last_seen_at(2) == 1000.0
 
 
@@ -129,7 +129,7 @@ def test_player_away_before_a_restart_returns_with_the_next_activity():
 def test_leaving_player_is_away_at_once():
     presence = make_presence(player1=100.0)
     presence.leave(1)
-    assert not presence.online(1, 100.0, WITHIN)
+    assert not presence.online(1, 100.0, TIMEOUT)
     assert list(presence.away_players()) == [1]
 
 
@@ -138,33 +138,33 @@ def test_release_after_leaving_is_no_activity():
     presence.hold(1)
     presence.leave(1)
     presence.release(1, 101.0)
-    assert not presence.online(1, 101.0, WITHIN)
+    assert not presence.online(1, 101.0, TIMEOUT)
 
 
 def test_unwatched_player_who_left_stays_offline():
     presence = make_presence(player1=100.0)
     presence.leave(1)
     presence.unwatch(1)
-    assert not presence.online(1, 101.0, WITHIN)
+    assert not presence.online(1, 101.0, TIMEOUT)
 
 
 def test_player_who_left_may_return():
     presence = make_presence(player1=100.0)
     presence.leave(1)
     assert presence.touch(1, 110.0)
-    assert presence.online(1, 111.0, WITHIN)
+    assert presence.online(1, 111.0, TIMEOUT)
 
 
 def test_silent_player_who_is_watched_again_expires_at_once():
     presence = make_presence(player1=100.0, player2=190.0)
-    presence.expire(170.0, WITHIN)
+    presence.expire(170.0, TIMEOUT)
     presence.unwatch(1)
     presence.watch(1, 200.0)
-    assert presence.expire(200.0, WITHIN) == [1]
+    assert presence.expire(200.0, TIMEOUT) == [1]
 
 
 def test_unknown_player_is_silent_from_the_start_of_watching():
     presence = Presence()
     presence.watch(1, 200.0)
-    assert presence.expire(200.0 + WITHIN - 1, WITHIN) == []
-    assert presence.expire(200.0 + WITHIN, WITHIN) == [1]
+    assert presence.expire(200.0 + TIMEOUT - 1, TIMEOUT) == []
+    assert presence.expire(200.0 + TIMEOUT, TIMEOUT) == [1]

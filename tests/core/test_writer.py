@@ -1,4 +1,4 @@
-"""The ledger: disk before word, many units at once, and nobody is told what did not happen."""
+"""The batch writer: results and entries follow the write, and a failed write fails its commands."""
 
 import asyncio
 
@@ -19,23 +19,23 @@ from tests.core.stores import let_others_run
 from tests.domain.builders import raises_code
 
 
-def opening(core, player=1):
-    """A lobby is being opened; the task ends when the caller is answered."""
+def start_opening(core, player=1):
+    """Start opening a lobby; the task ends with the result."""
     return asyncio.create_task(core.execute(open_lobby, game="free", player_id=player, name="here"))
 
 
-async def held(core, store, player=1):
-    """The same, at the moment at which its write waits for the disk."""
+async def open_blocked(core, store, player=1):
+    """Start opening a lobby whose write is blocked."""
     store.block_writes()
-    task = opening(core, player)
+    task = start_opening(core, player)
     await let_others_run()
     return task
 
 
-async def broken(core, store):
-    """The disk breaks under one command while another gathers behind it."""
-    first = await held(core, store)
-    second = opening(core, player=2)
+async def fail_write(core, store):
+    """Fail the write of one command while another waits behind it."""
+    first = await open_blocked(core, store)
+    second = start_opening(core, player=2)
     await let_others_run()
     store.error = OSError("the disk is gone")
     store.unblock_writes()
@@ -44,14 +44,14 @@ async def broken(core, store):
 
 
 async def test_result_waits_for_the_disk(core, store):
-    answer = await held(core, store)
+    answer = await open_blocked(core, store)
     assert not answer.done()
     store.unblock_writes()
     assert (await answer).id == 1
 
 
 async def test_change_is_visible_to_the_next_command_at_once(core, store):
-    await held(core, store)
+    await open_blocked(core, store)
     joined = asyncio.create_task(core.execute(join_lobby, lobby_id=1, player_id=2))
     await let_others_run()
     assert 2 in core.state.get(Lobby, 1).roster
@@ -59,7 +59,7 @@ async def test_change_is_visible_to_the_next_command_at_once(core, store):
 
 
 async def test_waiting_commands_are_written_together(core, store):
-    await held(core, store)
+    await open_blocked(core, store)
     many = [asyncio.create_task(core.execute(create_guest, name="")) for _ in range(100)]
     await let_others_run()
     store.unblock_writes()
@@ -69,7 +69,7 @@ async def test_waiting_commands_are_written_together(core, store):
 
 
 async def test_cancelled_caller_does_not_affect_a_pending_batch(core, store):
-    first, second = opening(core), opening(core, 2)
+    first, second = start_opening(core), start_opening(core, 2)
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).id == 2
@@ -77,8 +77,8 @@ async def test_cancelled_caller_does_not_affect_a_pending_batch(core, store):
 
 
 async def test_only_the_last_value_of_an_entity_is_written(core, store):
-    await held(core, store)
-    lobby = asyncio.create_task(core.execute(open_lobby, game="free", player_id=2, name="there"))
+    await open_blocked(core, store)
+    lobby = asyncio.create_task(core.execute(open_lobby, game="free", player_id=2, name="other"))
     await let_others_run()
     joined = asyncio.create_task(core.execute(join_lobby, lobby_id=2, player_id=1))
     await let_others_run()
@@ -88,25 +88,25 @@ async def test_only_the_last_value_of_an_entity_is_written(core, store):
 
 
 async def test_batch_being_written_does_not_change(core, store):
-    await held(core, store)
+    await open_blocked(core, store)
     asyncio.ensure_future(core.execute(join_lobby, lobby_id=1, player_id=2))
     await let_others_run()
     assert list(store.batches[0].values[Lobby, 1].roster) == [1]
 
 
 async def test_entries_are_published_after_the_write(core, store):
-    await held(core, store)
+    await open_blocked(core, store)
     assert core.feed.head == -1
     assert core.feed.after([topics.lobby(1)], -1, 10) == []
 
 
 async def test_entries_are_published_before_the_result(core, store):
-    answer = await held(core, store)
+    answer = await open_blocked(core, store)
     heads = []
     answer.add_done_callback(lambda _: heads.append(core.feed.head))
-    ear = FutureWaiter()
-    core.feed.add_waiter([topics.lobby(1)], ear)
-    ear.future.add_done_callback(lambda _: heads.append("heard"))
+    waiter = FutureWaiter()
+    core.feed.add_waiter([topics.lobby(1)], waiter)
+    waiter.future.add_done_callback(lambda _: heads.append("heard"))
     store.unblock_writes()
     await answer
     await let_others_run()
@@ -114,12 +114,15 @@ async def test_entries_are_published_before_the_result(core, store):
 
 
 async def test_cancelled_caller_does_not_affect_other_callers(core, store):
-    await held(core, store)
-    impatient, patient = opening(core, 2), asyncio.create_task(core.execute(create_guest, name=""))
+    await open_blocked(core, store)
+    cancelled, other = (
+        start_opening(core, 2),
+        asyncio.create_task(core.execute(create_guest, name="")),
+    )
     await let_others_run()
-    impatient.cancel()
+    cancelled.cancel()
     store.unblock_writes()
-    player, _ = await patient
+    player, _ = await other
     assert player.id == 3
     assert core.state.get(Lobby, 2) is not None
 
@@ -131,69 +134,69 @@ async def test_refused_command_writes_nothing(core, store):
 
 
 async def test_failed_write_raises_store_failed_with_its_cause(core, store):
-    first, _ = await broken(core, store)
+    first, _ = await fail_write(core, store)
     with pytest.raises(StoreFailed) as failed:
         await first
     assert failed.value.__cause__ is store.error
 
 
 async def test_failed_write_fails_the_waiting_commands(core, store):
-    _, second = await broken(core, store)
+    _, second = await fail_write(core, store)
     with pytest.raises(StoreFailed):
         await second
 
 
 async def test_failed_write_fails_all_later_commands(core, store):
-    await broken(core, store)
+    await fail_write(core, store)
     with pytest.raises(StoreFailed):
         await core.execute(create_guest, name="")
     assert core.state.get(Player, 3) is None
 
 
 async def test_failed_write_publishes_nothing(core, store):
-    await broken(core, store)
+    await fail_write(core, store)
     assert core.feed.head == -1
 
 
-async def test_failed_write_ends_the_writer(store, core, setting):
-    ledger = BatchWriter(store, core.state, core.feed)
+async def test_failed_write_ends_the_writer(store, core, context):
+    writer = BatchWriter(store, core.state, core.feed)
     store.error = OSError("the disk is gone")
-    unit = UnitOfWork(core.state, setting, 0.0)
-    create_guest(unit, name="")
-    future = ledger.commit(unit)
+    uow = UnitOfWork(core.state, context, 0.0)
+    create_guest(uow, name="")
+    future = writer.commit(uow)
     with pytest.raises(OSError, match="the disk is gone"):
-        await ledger.run()
+        await writer.run()
     assert isinstance(future.exception(), StoreFailed)
 
 
-async def test_cancelled_writer_fails_pending_commands(core, setting, store):
-    ledger = BatchWriter(store, core.state, core.feed)
+async def test_cancelled_writer_fails_pending_commands(core, context, store):
+    writer = BatchWriter(store, core.state, core.feed)
     store.block_writes()
-    unit = UnitOfWork(core.state, setting, 0.0)
-    create_guest(unit, name="")
-    future = ledger.commit(unit)
-    work = asyncio.create_task(ledger.run())
+    uow = UnitOfWork(core.state, context, 0.0)
+    create_guest(uow, name="")
+    future = writer.commit(uow)
+    writing = asyncio.create_task(writer.run())
     await let_others_run()
-    work.cancel()
+    writing.cancel()
     await let_others_run()
     assert isinstance(future.exception(), StoreFailed)
 
 
 async def test_failing_waiter_does_not_affect_callers(core):
-    class Faulty:
-        fault = None
+    class FailingWaiter:
+        error = None
 
         def wake(self):
-            raise KeyError("a slip")
+            raise KeyError("failed")
 
-        def fail(self, fault):
-            self.fault = fault
+        def fail(self, error):
+            self.error = error
 
-    faulty = Faulty()
-    core.feed.add_waiter([topics.lobbies("free")], faulty)
+    failing = FailingWaiter()
+    core.feed.add_waiter([topics.lobbies("free")], failing)
     await core.execute(open_lobby, game="free", player_id=1, name="here")
-    await core.execute(open_lobby, game="free", player_id=2, name="there")
-    assert isinstance(faulty.fault, KeyError)
+    await core.execute(open_lobby, game="free", player_id=2, name="other")
+    assert isinstance(failing.error, KeyError)
 
 
 async def test_activity_alone_is_not_written(core, store):
@@ -217,7 +220,7 @@ async def test_activity_is_written_at_the_end(core, store):
 
 
 async def test_closed_writer_writes_pending_commands(core, store):
-    first = await held(core, store)
+    first = await open_blocked(core, store)
     second = asyncio.create_task(core.execute(create_guest, name=""))
     await let_others_run()
     core.writer.close()
@@ -233,16 +236,16 @@ async def test_closed_writer_rejects_commands(core):
 
 
 async def test_flushed_waits_for_all_committed_changes(core, store):
-    first = await held(core, store)
+    first = await open_blocked(core, store)
     second = asyncio.create_task(
         core.execute(members.chat, kind=Lobby, id=1, player_id=1, text="hello")
     )
     await let_others_run()
-    settled = asyncio.create_task(core.writer.flushed())
+    flushed = asyncio.create_task(core.writer.flushed())
     await let_others_run()
-    assert not settled.done()
+    assert not flushed.done()
     store.unblock_writes()
-    await settled
+    await flushed
     await let_others_run()
     assert first.done() and second.done()
 

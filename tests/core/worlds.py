@@ -1,4 +1,4 @@
-"""A world in a test: its log as text, and what becomes of it."""
+"""Worlds, lines of their logs, and their visitors."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,12 +11,12 @@ from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
 from tests.core.table import Table
 
-#: When the day begins on which everything happens: 2024-01-01, UTC.
+#: The begin of 2024-01-01 UTC, the day of all lines.
 DAY = 1_704_067_200.0
 
 
 def log_line(clock: str, text: str, level: str = "INFO") -> str:
-    """A line of that day."""
+    """Return a line of that day."""
     return f"2024-01-01 {clock} [{level}] {text}"
 
 
@@ -32,22 +32,22 @@ def chat(clock: str, text: str, name: str = "Ada") -> str:
     return log_line(clock, f"<{name}> {text}")
 
 
-def readings(lines: Iterable[str]) -> list[ParsedLine]:
+def parse_all(lines: Iterable[str]) -> list[ParsedLine]:
     return [parse_line(line) for line in lines]
 
 
-def make_world(table: Table, **parts: Any) -> World:
-    return table.execute(create_world, **{"name": "World", **parts})
+def make_world(table: Table, **kwargs: Any) -> World:
+    return table.execute(create_world, **{"name": "World", **kwargs})
 
 
 def ingest(table: Table, world: World, *lines: str) -> list[bool] | None:
-    """Lines come, one after another; tells which are new."""
-    read_all = readings(lines)
+    """Ingest lines; return for each whether it is new, or None if the history is needed."""
+    parsed_lines = parse_all(lines)
     return table.execute(
         log_lines,
         world_id=world.id,
-        parsed_lines=read_all,
-        digests=[line_digest(world.id, one) for one in read_all],
+        parsed_lines=parsed_lines,
+        digests=[line_digest(world.id, one) for one in parsed_lines],
         known_digests=frozenset(),
         written=table.state.recent.written,
     )

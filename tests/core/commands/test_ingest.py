@@ -22,7 +22,7 @@ from tests.core.worlds import (
     login,
     logout,
     make_world,
-    readings,
+    parse_all,
     visitor,
 )
 from tests.domain.builders import raises_code
@@ -47,7 +47,7 @@ def tags(table):
 def batch(table, world, first, *lines, source="latest.log"):
     numbers = range(first, first + len(lines))
     params = {"world_id": world.id, "source": source, "sequences": numbers}
-    return table.execute(log_batch, parsed_lines=readings(lines), **params)
+    return table.execute(log_batch, parsed_lines=parse_all(lines), **params)
 
 
 def test_each_line_is_logged_once(table, world):
@@ -176,7 +176,7 @@ def test_empty_batch_returns_the_stored_sequence(table, world):
 
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 1), (0,), (-1,), (2**63,)])
 def test_sequence_numbers_must_ascend_within_64_bits(table, world, numbers):
-    lines = readings(chat("12:00:00", f"{number}") for number in numbers)
+    lines = parse_all(chat("12:00:00", f"{number}") for number in numbers)
     with raises_code(ErrorCode.INVALID_REQUEST):
         table.execute(
             log_batch, world_id=world.id, source="log", parsed_lines=lines, sequences=numbers

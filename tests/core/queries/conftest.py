@@ -1,4 +1,4 @@
-"""Everything here is played at a table in memory."""
+"""Queries in these tests run on a Table, in memory."""
 
 import pytest
 

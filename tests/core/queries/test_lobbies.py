@@ -1,4 +1,4 @@
-"""Finding lobbies: one of them, mine, or those that can be joined."""
+"""Queries of lobbies: one lobby, those of a player, and filtered lists."""
 
 from dataclasses import replace
 
@@ -19,14 +19,14 @@ from coalserver.domain.play.lobby import Lobby
 from tests.domain.builders import raises_code
 
 
-def listed(table, **asked):
-    asked = {"game": "free", "limit": 20, **asked}
-    found, total = table.query(open_lobbies, **asked)
+def list_names(table, **params):
+    params = {"game": "free", "limit": 20, **params}
+    found, total = table.query(open_lobbies, **params)
     return [lobby.name for lobby in found], total
 
 
-def named(table, name, **parts):
-    lobby = table.make_lobby(table.make_guest(), **parts)
+def make_named_lobby(table, name, **kwargs):
+    lobby = table.make_lobby(table.make_guest(), **kwargs)
     table.state.set(Lobby, lobby.id, replace(lobby, name=name))
 
 
@@ -73,26 +73,26 @@ def test_lobby_of_a_bound_player_may_be_started(table):
 
 def test_open_lobbies_are_listed_newest_first_in_pages(table):
     for name in "abc":
-        named(table, name)
-    assert listed(table, limit=2) == (["c", "b"], 3)
-    assert listed(table, limit=2, offset=2) == (["a"], 3)
+        make_named_lobby(table, name)
+    assert list_names(table, limit=2) == (["c", "b"], 3)
+    assert list_names(table, limit=2, offset=2) == (["a"], 3)
 
 
 def test_lobbies_of_other_games_are_not_listed(table):
     table.make_lobby(table.make_guest(), game="noughts")
-    assert listed(table) == ([], 0)
+    assert list_names(table) == ([], 0)
 
 
 def test_started_lobby_is_listed_as_inactive(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann)
     table.execute(start_lobby, lobby_id=lobby.id, by=ann)
-    assert listed(table) == ([], 0)
-    assert listed(table, active=False) == (["Lobby"], 1)
+    assert list_names(table) == ([], 0)
+    assert list_names(table, active=False) == (["Lobby"], 1)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("filters", "found"),
     [
         ({"search": "RUSH"}, ["no rush"]),
         ({"search": "chess"}, []),
@@ -108,21 +108,21 @@ def test_started_lobby_is_listed_as_inactive(table):
         ({"options": {"other": "null"}}, []),
     ],
 )
-def test_filters_narrow_the_list(table, wanted, found):
-    named(table, "no rush", options=b'{"level":3,"map":"sea","fast":true}')
-    named(table, "small", capacity=1)
-    named(table, "locked", password="x")
-    assert listed(table, **wanted) == (found, len(found))
+def test_filters_narrow_the_list(table, filters, found):
+    make_named_lobby(table, "no rush", options=b'{"level":3,"map":"sea","fast":true}')
+    make_named_lobby(table, "small", capacity=1)
+    make_named_lobby(table, "locked", password="x")
+    assert list_names(table, **filters) == (found, len(found))
 
 
 @pytest.mark.parametrize("options", [b"3", b'["level"]', b"null"])
 def test_options_that_are_not_an_object_match_no_filter(table, options):
     table.make_lobby(table.make_guest(), options=options)
-    assert listed(table, options={"level": "3"}) == ([], 0)
+    assert list_names(table, options={"level": "3"}) == ([], 0)
 
 
 def test_lobby_counts_as_full_at_its_capacity(table):
     lobby = table.make_lobby(table.make_guest(), capacity=2)
-    assert listed(table, full=True) == ([], 0)
+    assert list_names(table, full=True) == ([], 0)
     table.execute(join_lobby, lobby_id=lobby.id, player_id=table.make_guest())
-    assert listed(table, full=True) == (["Lobby"], 1)
+    assert list_names(table, full=True) == (["Lobby"], 1)

@@ -1,4 +1,4 @@
-"""Finding rooms: one of them, mine, or those with a free place."""
+"""Queries of rooms: one room, those of a player, and lists of joinable rooms."""
 
 from dataclasses import replace
 
@@ -53,8 +53,8 @@ def test_rooms_of_a_player_are_the_running_ones(table):
     assert table.query(rooms_of_player, player=ann) == [second]
 
 
-@pytest.mark.parametrize(("active", "which"), [(True, [2]), (False, [1]), (None, [2, 1])])
-def test_past_and_present_rooms_are_filtered_by_activity(table, active, which):
+@pytest.mark.parametrize(("active", "expected"), [(True, [2]), (False, [1]), (None, [2, 1])])
+def test_past_and_present_rooms_are_filtered_by_activity(table, active, expected):
     ann = table.make_guest()
     first = table.make_room(ann)
     table.make_room(ann)
@@ -63,7 +63,7 @@ def test_past_and_present_rooms_are_filtered_by_activity(table, active, which):
     found, total = table.query(
         past_and_present_rooms, game="free", player=ann, active=active, limit=20, offset=0
     )
-    assert ([room.id for room in found], total) == (which, len(which))
+    assert ([room.id for room in found], total) == (expected, len(expected))
 
 
 def test_past_and_present_rooms_come_in_pages(table):
@@ -87,8 +87,8 @@ def test_room_that_a_player_left_is_not_listed(table):
 
 def test_open_rooms_have_a_free_seat(table):
     table.make_room(table.make_guest(), capacity=1)
-    open_ = table.make_room(table.make_guest())
-    assert table.query(open_rooms, game="free", limit=20, offset=0) == ([open_], 1)
+    open_room = table.make_room(table.make_guest())
+    assert table.query(open_rooms, game="free", limit=20, offset=0) == ([open_room], 1)
 
 
 def test_seat_left_in_a_game_with_rules_is_not_free(table):
@@ -101,27 +101,27 @@ def test_seat_left_in_a_game_with_rules_is_not_free(table):
     assert table.query(joinable_rooms, game="free", limit=20) == []
 
 
-def rooms_called(table, *names):
+def make_named_rooms(table, *names):
     for name in names:
         room = table.make_room(table.make_guest())
         table.state.set(Room, room.id, replace(room, name=name))
 
 
 def test_joinable_rooms_are_ordered_by_members_and_name(table):
-    rooms_called(table, "b", "a")
+    make_named_rooms(table, "b", "a")
     fuller = table.make_room(table.make_guest(), table.make_guest())
     found = table.query(joinable_rooms, game="free", limit=20)
     assert [room.name for room in found] == [fuller.name, "a", "b"]
 
 
 def test_joinable_rooms_are_searched_by_part_of_the_name(table):
-    rooms_called(table, "Fast game", "slow game", "chat")
+    make_named_rooms(table, "Fast game", "slow game", "chat")
     found = table.query(joinable_rooms, game="free", limit=20, search="GAME")
     assert [room.name for room in found] == ["Fast game", "slow game"]
 
 
 def test_number_of_joinable_rooms_is_limited(table):
-    rooms_called(table, "a", "b", "c")
+    make_named_rooms(table, "a", "b", "c")
     assert len(table.query(joinable_rooms, game="free", limit=2)) == 2
 
 
