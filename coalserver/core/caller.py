@@ -56,5 +56,7 @@ def is_token_expired(core: Core, token: Token) -> bool:
 def check_token_valid(core: Core, caller: Caller) -> None:
     """Raise INVALID_TOKEN if the player's token was revoked or has expired since authentication."""
     token = core.state.get(Token, caller.token_id)
-    if token is None or is_token_expired(core, token):
+    if token is None or token.is_expired(
+        core.presence.last_seen_at(token.player), core.context.clock()
+    ):
         raise DomainError(ErrorCode.INVALID_TOKEN)

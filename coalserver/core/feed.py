@@ -75,8 +75,7 @@ class Feed:
         self.head = entries[-1].id
         while len(self._recent) > self._tail:
             self._evict(self._recent.popleft())
-        for waiter in (*awake, *awake_last):
-            _notify(waiter)
+        _notify((*awake, *awake_last))
 
     def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
         """Return the oldest `limit` entries in memory after a cursor on any of the topics, ascending.
@@ -86,12 +85,13 @@ class Feed:
         if len(topics) == 1:
             tail = self._topics.get(topics[0])
             return _entries_after(tail, cursor, limit) if tail else []
-        found: dict[int, Entry] = {}
+        merged: list[Entry] = []
         for topic in topics:
             tail = self._topics.get(topic)
-            if tail:
-                found.update((entry.id, entry) for entry in _entries_after(tail, cursor, limit))
-        return [found[id] for id in sorted(found)[:limit]]
+            if tail and tail[-1].id > cursor:
+                entries = _entries_after(tail, cursor, limit)
+                merged = _merge(merged, entries)[:limit] if merged else entries
+        return merged
 
     def has_newer(self, topics: Sequence[Topic], cursor: int) -> bool:
         """Return whether any of the topics has an entry after the cursor."""
@@ -155,8 +155,7 @@ class Feed:
             for registered in registry.values():
                 waiters.update(registered)
             registry.clear()
-        for waiter in waiters:
-            _notify(waiter)
+        _notify(waiters)
 
     def waiter_count(self) -> int:
         """Return the number of waiters, counted once per topic."""
@@ -189,13 +188,21 @@ class FutureWaiter:
             self.future.set_exception(error)
 
 
-def _notify(waiter: Waiter) -> None:
-    """Notify a waiter. Its error stops this waiter only, not the others and not the batch writer."""
-    try:
-        waiter.wake()
-    except Exception as error:
-        log.exception("A waiter failed and is stopped.")
-        waiter.fail(error)
+def _notify(waiters: Iterable[Waiter]) -> None:
+    """Notify waiters. An error of one stops this waiter only, not the others and not the batch writer."""
+    for waiter in waiters:
+        try:
+            waiter.wake()
+        except Exception as error:
+            log.exception("A waiter failed and is stopped.")
+            waiter.fail(error)
+
+
+def _merge(entries: list[Entry], others: list[Entry]) -> list[Entry]:
+    """Return the entries of two topics in ascending order. An entry of both topics appears once."""
+    found = {entry.id: entry for entry in entries}
+    found.update((entry.id, entry) for entry in others)
+    return [found[id] for id in sorted(found)]
 
 
 def _entries_after(tail: deque[Entry], cursor: int, limit: int) -> list[Entry]:

@@ -1,7 +1,7 @@
 """An API as a value: its routes, authenticators and error rendering."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -67,8 +67,8 @@ class Api:
     render_unavailable: Callable[[RequestContext], web.StreamResponse] | None = None
     #: Whether scripts of any origin may call the API, without cookies.
     cors: bool = False
+    #: Header lines that every response of this API carries.
+    header_lines: bytes = field(init=False, repr=False, compare=False)
 
-    @property
-    def header_lines(self) -> bytes:
-        """Header lines that every response of this API carries."""
-        return CORS_HEADERS if self.cors else b""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "header_lines", CORS_HEADERS if self.cors else b"")

@@ -135,7 +135,7 @@ def _user(event: Any) -> Payload:
 def _chat(event: LobbyChat | RoomChat, entry: Entry) -> Payload:
     return {
         "type": "chat",
-        "user": _user(event),
+        "user": user(event.player, event.name),
         "text": event.text,
         "at": int(entry.at * 1000),
     }

@@ -79,14 +79,14 @@ class Token:
 
     def is_expired(self, last_seen: float, now: float) -> bool:
         """Return whether the token has expired. `last_seen` is the player's last activity."""
-        return now - self._lifetime_start(last_seen) > self.lifetime
+        start = self.created
+        if not self.fixed_lifetime and last_seen > start:
+            start = last_seen
+        return now - start > self.lifetime
 
     def is_fully_expired(self, last_seen: float, now: float) -> bool:
         """Return whether the token has expired and can no longer be refreshed."""
-        return now - self._lifetime_start(last_seen) > self.lifetime + self.refresh_seconds
-
-    def _lifetime_start(self, last_seen: float) -> float:
-        return self.created if self.fixed_lifetime else max(last_seen, self.created)
+        return self.is_expired(last_seen, now - self.refresh_seconds)
 
 
 #: The named durations of bans, in seconds; None: permanent.

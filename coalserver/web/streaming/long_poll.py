@@ -2,8 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 from typing import TypeVar
 
 from aiohttp import web
@@ -28,6 +30,8 @@ T = TypeVar("T")
 #: Longest wait that a client may request.
 MAX_WAIT_SECONDS = 60
 LOST_HEADER = "X-Events-Lost"
+#: The JSON of a rendered entry.
+_payload: Callable[[tuple[int, bytes]], bytes] = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +48,33 @@ class PollPlan:
         """Return the seconds that a poll waits, with jitter so that polls do not all end at once."""
         return self.wait - random.random() * min(3.0, self.wait / 10)
 
-    def shared_response(self, subscription: Subscription, cursor: int) -> bytes | None:
-        """Return the whole response, head and body, for all callers at this cursor.
+    def can_share(self, subscription: Subscription, cursor: int) -> bool:
+        """Return whether the shared response is right: all entries are in memory, no right has changed."""
+        feed, control_topic = self.app.core.feed, subscription.control_topic
+        return (
+            not feed.closed
+            and cursor >= feed.floor - 1
+            and (control_topic is None or not feed.has_newer((control_topic,), cursor))
+        )
 
-        None if there is nothing to send, or only an ordinary request can answer.
+    def shared_response(self, subscription: Subscription, cursor: int) -> bytes | None:
+        """Return the whole response, head and body, for all callers at this cursor; None without entries.
+
+        Only valid while `can_share` is true.
         """
-        feed = self.app.core.feed
-        if (
-            feed.closed
-            or not feed.covers(cursor)
-            or (
-                subscription.control_topic is not None
-                and feed.has_newer((subscription.control_topic,), cursor)
-            )
-        ):
-            return None
         cache_key = (
             "poll", self.api.name, subscription.audience, subscription.topics,
-            cursor, feed.head,
+            cursor, self.app.core.feed.head,
         )  # fmt: skip
         return self.app.render_cache.get_or_render(
-            cache_key, lambda: self._render(subscription, cursor)
+            cache_key, partial(self._render, subscription, cursor)
         )
 
     def _render(self, subscription: Subscription, cursor: int) -> bytes | None:
         rendered, upto = read_memory(self.app, self.api.name, subscription, cursor)
-        return self.response_bytes([payload for _, payload in rendered], upto) if rendered else None
+        return self.response_bytes(map(_payload, rendered), upto) if rendered else None
 
-    def response_bytes(self, payloads: list[bytes], cursor: int) -> bytes:
+    def response_bytes(self, payloads: Iterable[bytes], cursor: int) -> bytes:
         """Return a response as it is written to the transport."""
         body = b"[%b]" % b",".join(payloads)
         return (
@@ -172,7 +175,7 @@ class LongPoll:
             return
         request, subscription = self._request, self._subscription
         plain = request.keep_alive and request.version.minor > 0 and request.method == "GET"
-        if subscription is not None and plain:
+        if subscription is not None and plain and self._plan.can_share(subscription, self._cursor):
             response = self._plan.shared_response(subscription, self._cursor)
             transport = request.transport
             if response is not None and transport is not None and not transport.is_closing():

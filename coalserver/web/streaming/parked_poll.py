@@ -115,13 +115,11 @@ class ParkingProtocol(RequestHandler):
         plan, subscription = self._plan, self._parked_subscription
         if plan is None or subscription is None:
             return
-        feed, control_topic = plan.app.core.feed, subscription.control_topic
+        feed = plan.app.core.feed
         if feed.closed:
             self._unpark()
             return self._write(plan.response_bytes([], self._cursor))
-        if not self._can_answer(plan, self._cursor) or (
-            control_topic and feed.has_newer((control_topic,), self._cursor)
-        ):
+        if not (self._is_idle() and plan.can_share(subscription, self._cursor)):
             self._unpark()
             return self._hand_to_aiohttp()
         response = plan.shared_response(subscription, self._cursor)
@@ -153,9 +151,8 @@ class ParkingProtocol(RequestHandler):
         digits = data[len(before) : len(before) + size]
         return int(digits) if digits.isdigit() else None
 
-    def _can_answer(self, plan: "PollPlan", cursor: int) -> bool:
-        """Return whether no other request is in progress and the feed has the entries in memory."""
-        core = plan.app.core
+    def _is_idle(self) -> bool:
+        """Return whether no other request is in progress and the connection accepts a response."""
         return not (
             self._request_count != self._finished_count
             or self._messages
@@ -165,35 +162,35 @@ class ParkingProtocol(RequestHandler):
             or self._upgraded
             or self._payload_parser is not None
             or self.transport is None
-            or core.feed.closed
-            or cursor > core.feed.head
-            or not core.feed.covers(cursor)
-            or core.presence.away(plan.player)
         )
 
     def _answer_or_park(self, plan: "PollPlan", cursor: int) -> bool:
         """Answer or park a poll; False if aiohttp must handle it."""
-        if not self._can_answer(plan, cursor):
-            return False
         core = plan.app.core
         feed = core.feed
+        if (
+            not self._is_idle()
+            or feed.closed
+            or cursor > feed.head
+            or not feed.covers(cursor)
+            or core.presence.away(plan.player)
+        ):
+            return False
         try:
             subscription = plan.subscribe()
         except DomainError:
             return False
         if subscription.ended:
             return False
-        if feed.has_newer(subscription.topics, cursor):
+        if feed.has_newer(subscription.all_topics, cursor):
+            if not plan.can_share(subscription, cursor):
+                return False
             response = plan.shared_response(subscription, cursor)
             if response is not None:
                 core.record_activity(plan.player)
                 self._write(response)
                 return True
-            # The API shows none of the new entries: wait, unless the caller's rights may have changed.
-            if subscription.control_topic is not None and feed.has_newer(
-                (subscription.control_topic,), cursor
-            ):
-                return False
+            # The API shows none of the new entries.
             cursor = feed.head
         self._park(plan, subscription, cursor)
         return True

@@ -19,7 +19,10 @@ class RenderCache:
             return self._entries[cache_key]  # type: ignore[return-value]
         except KeyError:
             rendered = render()
-        self.put(cache_key, rendered)
+        if len(self._entries) < self._max_entries:
+            self._entries[cache_key] = rendered
+        else:
+            self.put(cache_key, rendered)
         return rendered
 
     def get(self, cache_key: Hashable) -> Any:

@@ -5,7 +5,7 @@ All transports read through this module; notifications of the feed carry no entr
 
 from bisect import insort
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
 
@@ -44,17 +44,18 @@ class Subscription:
     ended: bool = False
     #: For one of `topics`: sent instead of its backlog, and always from cursor -1.
     snapshot: Snapshot | None = None
+    #: The topics that wake this caller.
+    all_topics: tuple[Topic, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        control = () if self.control_topic is None else (self.control_topic,)
+        object.__setattr__(self, "all_topics", (*self.topics, *control))
 
     @property
     def entry_topics(self) -> tuple[Topic, ...]:
         """The topics whose entries are all sent."""
         snapshot = self.snapshot
         return tuple(topic for topic in self.topics if snapshot is None or topic != snapshot.topic)
-
-    @property
-    def all_topics(self) -> tuple[Topic, ...]:
-        """The topics that wake this caller."""
-        return self.topics if self.control_topic is None else (*self.topics, self.control_topic)
 
 
 #: Returns the caller's current subscription. Raises DomainError once the caller has lost access.

@@ -32,7 +32,8 @@ class Timers:
             return loop.call_later(seconds, expirable.expire)
         bucket = int(loop.time() + seconds)
         self._buckets.setdefault(bucket, {})[expirable] = None
-        self._schedule_tick(loop)
+        if self._tick_handle is None:
+            self._schedule_tick(loop)
         return bucket
 
     def cancel(self, expirable: Expirable, handle: Handle) -> None:
@@ -45,14 +46,14 @@ class Timers:
     def watch(self, expirable: Expirable) -> None:
         """Call `expire` every second until `unwatch`."""
         self._watched[expirable] = None
-        self._schedule_tick(asyncio.get_running_loop())
+        if self._tick_handle is None:
+            self._schedule_tick(asyncio.get_running_loop())
 
     def unwatch(self, expirable: Expirable) -> None:
         self._watched.pop(expirable, None)
 
     def _schedule_tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._tick_handle is None:
-            self._tick_handle = loop.call_later(1, self._tick)
+        self._tick_handle = loop.call_later(1, self._tick)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

@@ -133,10 +133,10 @@ class LiveDates:
     @classmethod
     def from_time(cls, now: float, zone: str) -> Self:
         """Return the date source for lines received at this time, written in a zone."""
-        zone = zone_or_utc(zone)
-        local_time = datetime.fromtimestamp(now, find_zone(zone) or UTC)
+        known = find_zone(zone)
+        local_time = datetime.fromtimestamp(now, known or UTC)
         second = local_time.hour * 3600 + local_time.minute * 60 + local_time.second
-        return cls(zone, local_time.date(), second)
+        return cls(zone if known else "UTC", local_time.date(), second)
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
         """Return the current day, or the day before or after for a time across midnight."""
