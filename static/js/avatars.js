@@ -1,4 +1,4 @@
-// Squares that stand for people: a colour and a letter. The server finds the same ones.
+// Avatars: squares with a colour and a letter, the same as the server renders.
 
 import { element } from "./dom.js";
 

@@ -1,20 +1,20 @@
-// The worlds on the first page, read anew each minute as the server makes them now.
+// Refreshes the world cards of the home page every minute.
 
 import { open, Problem } from "./http.js";
 
 const REFRESH_MS = 60000;
 const section = document.querySelector("[data-testid=worlds]");
 
-async function look() {
+async function refresh() {
   if (document.visibilityState !== "visible" || !section.isConnected || section.contains(document.activeElement)) return;
   try {
-    const answer = await open("/");
-    const page = await answer.text().catch(() => { throw new Problem("network"); });
-    const fresh = new DOMParser().parseFromString(page, "text/html").querySelector("[data-testid=worlds]");
-    if (fresh) section.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
+    const response = await open("/");
+    const page = await response.text().catch(() => { throw new Problem("network"); });
+    const updated = new DOMParser().parseFromString(page, "text/html").querySelector("[data-testid=worlds]");
+    if (updated) section.replaceChildren(...[...updated.childNodes].map((node) => document.adoptNode(node)));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
   }
 }
 
-setInterval(look, REFRESH_MS);
+setInterval(refresh, REFRESH_MS);

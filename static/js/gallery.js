@@ -1,49 +1,56 @@
-// Hanging a picture: chosen, dropped anywhere on the page, or pasted. Each is sent at once.
+// Uploads to the gallery: files that are chosen, dropped on the page or pasted are sent at once.
 
 import { busy, closeOnEscape, flag, refs, write } from "./dom.js";
 import { open, Problem } from "./http.js";
 
+const UPLOAD_TIMEOUT_MS = 120000;
 const texts = JSON.parse(document.getElementById("gallery-texts").textContent);
 const form = document.querySelector("[data-ref=upload]");
 const part = refs(form);
 let csrfToken = form.elements.csrf_token.value;
-let sending = false;
+let uploading = false;
 
-function say(text, wrong = false) {
+function showNote(text, isError = false) {
   write(part.note, text);
-  part.note.classList.toggle("bad", wrong);
+  part.note.classList.toggle("bad", isError);
 }
 
 const isPicture = (file) => file?.type.startsWith("image/");
 
-async function send(file, again = true) {
+/** Send a file. An expired CSRF token is replaced once by the one in the response. */
+async function send(file, retry = true) {
   const body = new FormData();
   body.append("csrf_token", csrfToken);
   body.append("file", file);
   try {
-    return await open(form.action, { method: "POST", headers: { Accept: "application/json" }, body, timeout: 120000 });
+    return await open(form.action, { method: "POST", headers: { Accept: "application/json" }, body, timeout: UPLOAD_TIMEOUT_MS });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (!again || !problem.payload?.csrf_token) throw problem;
+    if (!retry || !problem.payload?.csrf_token) throw problem;
     csrfToken = problem.payload.csrf_token;
     return send(file, false);
   }
 }
 
+function errorText(problem) {
+  const byStatus = { 0: texts.offline, 403: texts.expired, 413: texts.too_large };
+  return problem.payload?.sentence ?? byStatus[problem.status] ?? texts.failed;
+}
+
 async function upload(file) {
-  if (sending || !file) return;
-  sending = true;
+  if (uploading || !file) return;
+  uploading = true;
   busy(form, true);
-  say(texts.sending);
+  showNote(texts.sending);
   try {
     await send(file);
     location.assign(new URL(form.action).pathname);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    say(problem.payload?.sentence ?? (problem.status === 413 ? texts.large : problem.status === 0 ? texts.late : problem.status === 403 ? texts.long : texts.other), true);
+    showNote(errorText(problem), true);
     form.reset();
   } finally {
-    sending = false;
+    uploading = false;
     busy(form, false);
   }
 }

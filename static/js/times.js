@@ -1,35 +1,35 @@
-// Times in the reader's own zone and language, whatever the server has written for who has no script. The zone is the
-// one that was chosen in the profile, else the browser's; of a language, the kind that the browser speaks.
+// Formats times in the reader's time zone and language, in place of those that the server rendered. The zone is that of
+// the profile, else the browser's; the locale is the browser's variant of the page's language.
 
 const page = document.documentElement;
-const locale = navigator.languages.find((one) => one.split("-")[0] === page.lang.split("-")[0]) ?? (page.lang || undefined);
-const timeZone = chosen(page.dataset.zone);
-const form = (parts, words = locale) => new Intl.DateTimeFormat(words, { timeZone, ...parts });
-const styles = {
-  moment: form({ dateStyle: "medium", timeStyle: "short" }),
-  date: form({ dateStyle: "medium" }),
-  clock: form({ hour: "2-digit", minute: "2-digit" }),
+const locale = navigator.languages.find((tag) => tag.split("-")[0] === page.lang.split("-")[0]) ?? (page.lang || undefined);
+const timeZone = supportedZone(page.dataset.zone);
+const formatter = (options, tag = locale) => new Intl.DateTimeFormat(tag, { timeZone, ...options });
+const formatters = {
+  datetime: formatter({ dateStyle: "medium", timeStyle: "short" }),
+  date: formatter({ dateStyle: "medium" }),
+  clock: formatter({ hour: "2-digit", minute: "2-digit" }),
 };
-const day = form({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
-/** The same text for every moment of a day. */
-const dayName = form({ dateStyle: "short" }, "en-CA");
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const dayFormatter = formatter({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
+/** The same text for all times of a day. */
+const dayKeyFormatter = formatter({ dateStyle: "short" }, "en-CA");
+const relativeFormatter = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
-/** What a calendar can show: lines of a log may say any time. */
-const when = (at) => new Date(Math.min(Math.max(at, -6e10), 2.5e11) * 1000);
+/** Return the Date of a time, limited to what Date can represent: log lines can have any time. */
+const toDate = (at) => new Date(Math.min(Math.max(at, -6e10), 2.5e11) * 1000);
 
-export const clockOf = (at) => styles.clock.format(when(at));
-export const momentOf = (at) => styles.moment.format(when(at));
-export const iso = (at) => when(at).toISOString();
+export const formatClock = (at) => formatters.clock.format(toDate(at));
+export const formatDateTime = (at) => formatters.datetime.format(toDate(at));
+export const isoTime = (at) => toDate(at).toISOString();
 
-/** A name for the reader's day that a moment is in, and the day as it is written. */
+/** Return a key for the reader's day of a time, and the day as text. */
 export function dayOf(at) {
-  const date = when(at);
-  return [dayName.format(date), day.format(date)];
+  const date = toDate(at);
+  return [dayKeyFormatter.format(date), dayFormatter.format(date)];
 }
 
-/** A zone that this browser knows. */
-function chosen(zone) {
+/** Return the time zone, or undefined if this browser does not know it. */
+function supportedZone(zone) {
   try {
     return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
   } catch {
@@ -37,36 +37,37 @@ function chosen(zone) {
   }
 }
 
-/** "3 hours ago"; what is older than a month is dated, and so is what a log says of hours to come: its zone is wrong. */
-function ago(at) {
+/** Return a time as "3 hours ago". Future times, which come from logs with a wrong zone, and those older than a month get a date. */
+function formatAgo(at) {
   const minutes = Math.round((at - Date.now() / 1000) / 60);
-  if (minutes > 1) return styles.moment.format(when(at));
-  if (minutes > -60) return relative.format(Math.min(minutes, 0), "minute");
-  if (minutes > -48 * 60) return relative.format(Math.round(minutes / 60), "hour");
-  if (minutes > -31 * 24 * 60) return relative.format(Math.round(minutes / 1440), "day");
-  return styles.date.format(when(at));
+  if (minutes > 1) return formatters.datetime.format(toDate(at));
+  if (minutes > -60) return relativeFormatter.format(Math.min(minutes, 0), "minute");
+  if (minutes > -48 * 60) return relativeFormatter.format(Math.round(minutes / 60), "hour");
+  if (minutes > -31 * 24 * 60) return relativeFormatter.format(Math.round(minutes / 1440), "day");
+  return formatters.date.format(toDate(at));
 }
 
-/** How long it is since then. */
-export function since(at) {
+/** Return the duration since a time, such as "2 h 5 min". */
+function formatDurationSince(at) {
   const minutes = Math.max(0, Math.floor((Date.now() / 1000 - at) / 60));
   const hours = Math.floor(minutes / 60);
   if (hours >= 24) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
 }
 
-const forms = { ago, since };
+const functions = { ago: formatAgo, duration: formatDurationSince };
 
-export function timeText(at, as) {
-  return forms[as]?.(at) ?? (styles[as] ?? styles.moment).format(when(at));
+/** Return a time in a format: "datetime", "date", "clock", "ago" or "duration". */
+export function formatTime(at, format) {
+  return functions[format]?.(at) ?? (formatters[format] ?? formatters.datetime).format(toDate(at));
 }
 
-export function localTimes(root = document) {
+export function localizeTimes(root = document) {
   for (const node of root.querySelectorAll("time[data-at]")) {
     const at = Number(node.dataset.at);
     const sameDay = node.dataset.from && dayOf(Number(node.dataset.from))[0] === dayOf(at)[0];
-    const text = timeText(at, sameDay ? "clock" : node.dataset.as);
+    const text = formatTime(at, sameDay ? "clock" : node.dataset.as);
     if (node.textContent !== text) node.textContent = text;
-    node.title = momentOf(at);
+    node.title = formatDateTime(at);
   }
 }

@@ -1,195 +1,196 @@
-// The rows of the chat: in their order, by day, in bundles that cost nothing while nobody sees them. What is
-// being read stays where it is, whatever comes before or after it.
+// The rows of the chat in their order, by day, in chunks that browsers skip while they are out of view. Rows that are
+// added above or below do not move the rows in view.
 
 import { element, write } from "./dom.js";
 import { dayOf } from "./times.js";
 
-const BUNDLE = 60;
-const NEAR_END = 60;
+const CHUNK_SIZE = 60;
+/** Pixels from the end within which the log counts as scrolled to the end. */
+const END_DISTANCE = 60;
+/** Estimated height of a chunk whose height is unknown. */
+const CHUNK_HEIGHT = 3000;
+const DAY_SECONDS = 86400;
 
-const before = (one, at, line) => one.at < at || (one.at === at && one.line < line);
+const isBefore = (node, at, line) => node.at < at || (node.at === at && node.line < line);
 
-/** `make(row)` gives the node of a row; `moved()` is told when the reader has moved. */
-export function mountLog({ scroll, days, texts, make, moved }) {
+/** `renderRow(row)` returns the node of a row; `onScroll()` is called when the log has been scrolled. */
+export function mountLog({ scroll, days, texts, renderRow, onScroll }) {
   const rows = new Map();
   let stuck = true;
   let width = 0;
 
-  const atEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_END;
-  const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; stuck = true; };
+  const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < END_DISTANCE;
+  const scrollToEnd = () => { scroll.scrollTop = scroll.scrollHeight; stuck = true; };
 
   function dayTitle(at) {
-    const [name, text] = dayOf(at);
+    const [key, text] = dayOf(at);
     const now = Date.now() / 1000;
-    if (name === dayOf(now)[0]) return [name, texts.today];
-    if (name === dayOf(now - 86400)[0]) return [name, texts.yesterday];
-    return [name, text];
+    if (key === dayOf(now)[0]) return [key, texts.today];
+    if (key === dayOf(now - DAY_SECONDS)[0]) return [key, texts.yesterday];
+    return [key, text];
   }
 
-  function newDay(at) {
-    const [name, text] = dayTitle(at);
-    const section = element("section", { class: "day", "data-day": name }, element("h2", { class: "day-name" }, element("span", {}, text)));
+  function createDay(at) {
+    const [key, text] = dayTitle(at);
+    const section = element("section", { class: "day", "data-day": key }, element("h2", { class: "day-name" }, element("span", {}, text)));
     section.at = at;
     return section;
   }
 
-  const newBundle = () => element("ol", { class: "bundle" });
+  const createChunk = () => element("ol", { class: "chunk" });
 
-  /** A bundle that is full is left alone by the browser while it is out of sight: it keeps its height. */
-  function settle(bundle) {
-    bundle.style.containIntrinsicSize = `auto ${bundle.offsetHeight}px`;
-    bundle.classList.add("settled");
+  /** Let the browser skip a full chunk while it is out of view. It keeps its height. */
+  function completeChunk(chunk) {
+    chunk.style.containIntrinsicSize = `auto ${chunk.offsetHeight}px`;
+    chunk.classList.add("complete");
   }
 
-  /** Change what is above the reader without moving what he reads. */
+  /** Change what is above the view and keep the rows in view in place. */
   function keepPosition(change) {
-    const stay = stuck;
+    const wasStuck = stuck;
     const bottom = scroll.scrollHeight - scroll.scrollTop;
     change();
-    if (stay) toEnd();
+    if (wasStuck) scrollToEnd();
     else scroll.scrollTop = scroll.scrollHeight - bottom;
   }
 
-  function known(list) {
-    return list.filter((row) => !rows.has(row.id));
-  }
-
-  /** Rows that all lie on one side of what is there, in their order. */
-  function add(list, above) {
-    const fresh = known(list);
-    const groups = [];
-    for (const row of fresh) {
-      const name = dayOf(row.at)[0];
-      if (groups.at(-1)?.name !== name || groups.at(-1).rows.length >= BUNDLE) groups.push({ name, rows: [] });
-      groups.at(-1).rows.push(row);
-    }
-    const made = [];
-    for (const group of above ? groups.reverse() : groups) {
-      const bundle = newBundle();
-      bundle.append(...group.rows.map(node));
-      const edge = above ? days.firstElementChild : days.lastElementChild;
-      if (edge?.dataset.day === group.name) {
-        if (above) edge.firstElementChild.after(bundle);
-        else edge.append(bundle);
-      } else {
-        const section = newDay(group.rows[0].at);
-        section.append(bundle);
-        if (above) days.prepend(section);
-        else days.append(section);
-      }
-      made.push(bundle);
-    }
-    return made;
-  }
-
-  function node(row) {
-    const made = make(row);
-    rows.set(row.id, made);
-    return made;
-  }
-
-  /** One row wherever it belongs: nearly always at the end. */
-  function place(row) {
-    const made = node(row);
-    const [name] = dayOf(row.at);
-    let section = days.lastElementChild;
-    while (section && section.dataset.day !== name && section.at > row.at) section = section.previousElementSibling;
-    if (section?.dataset.day !== name) {
-      const fresh = newDay(row.at);
-      if (section) section.after(fresh);
-      else days.prepend(fresh);
-      section = fresh;
-    }
-    let bundle = section.lastElementChild;
-    while (bundle.matches(".bundle") && bundle.firstElementChild && !before(bundle.firstElementChild, row.at, row.id)
-      && bundle.previousElementSibling.matches(".bundle")) bundle = bundle.previousElementSibling;
-    if (!bundle.matches(".bundle") || (bundle.children.length >= BUNDLE && bundle === section.lastElementChild && before(bundle.lastElementChild, row.at, row.id))) {
-      if (bundle.matches(".bundle")) settle(bundle);
-      bundle = section.appendChild(newBundle());
-    }
-    let after = bundle.lastElementChild;
-    while (after && !before(after, row.at, row.id)) after = after.previousElementSibling;
-    if (after) after.after(made);
-    else bundle.prepend(made);
-    return made;
-  }
-
-  scroll.addEventListener("scroll", () => {
-    stuck = atEnd();
-    moved();
-  }, { passive: true });
-
-  new ResizeObserver(() => {
-    if (stuck) toEnd();
-    if (width && width !== scroll.clientWidth) {
-      // Heights that were kept are no longer true.
-      for (const bundle of days.querySelectorAll(".settled")) bundle.style.containIntrinsicSize = "auto 3000px";
-    }
-    width = scroll.clientWidth;
-  }).observe(scroll);
-
-  return {
-    reset(list) {
-      rows.clear();
-      days.replaceChildren();
-      add(list, false);
-      toEnd();
-    },
-    prepend(list) {
-      keepPosition(() => add(list, true).forEach(settle));
-    },
-    append(list) {
-      stuck = false;
-      keepTopPosition(() => add(list, false).forEach(settle));
-    },
-    /** A row that has just come. True if it is at the end of what is shown. */
-    insert(row) {
-      if (rows.has(row.id)) return false;
-      const stay = stuck;
-      const seam = scroll.scrollTop;
-      const height = scroll.scrollHeight;
-      const made = place(row);
-      const above = made.getBoundingClientRect().top < scroll.getBoundingClientRect().top;
-      if (stay) toEnd();
-      else if (above) scroll.scrollTop = seam + scroll.scrollHeight - height;
-      return true;
-    },
-    has: (id) => rows.has(id),
-    node: (id) => rows.get(id) ?? null,
-    first: () => days.querySelector(".row"),
-    empty: () => rows.size === 0,
-    stuck: () => stuck,
-    toEnd,
-    keepPosition,
-    show(id) {
-      const found = rows.get(id);
-      if (!found) return false;
-      for (const other of days.querySelectorAll("[data-shown]")) other.removeAttribute("data-shown");
-      found.setAttribute("data-shown", "");
-      found.scrollIntoView({ block: "center" });
-      stuck = atEnd();
-      return true;
-    },
-    /** What is read, for `restorePosition`: the first row in sight, and how far down it is. */
-    position() {
-      const { top } = scroll.getBoundingClientRect();
-      const seen = [...days.querySelectorAll(".row")].find((row) => row.getBoundingClientRect().bottom > top);
-      return seen ? { line: seen.line, down: seen.getBoundingClientRect().top - top } : null;
-    },
-    restorePosition({ line, down }) {
-      const found = rows.get(line);
-      if (!found) return;
-      scroll.scrollTop += found.getBoundingClientRect().top - scroll.getBoundingClientRect().top - down;
-      stuck = atEnd();
-    },
-    retitle() {
-      for (const section of days.children) write(section.firstElementChild.firstElementChild, dayTitle(section.at)[1]);
-    },
-  };
-
+  /** Change what is below the view and keep the rows in view in place. */
   function keepTopPosition(change) {
     const top = scroll.scrollTop;
     change();
     scroll.scrollTop = top;
   }
+
+  /** Add a page of rows above or below all others. Returns the new chunks. */
+  function addPage(page, above) {
+    const groups = [];
+    for (const row of page.filter((one) => !rows.has(one.id))) {
+      const key = dayOf(row.at)[0];
+      if (groups.at(-1)?.key !== key || groups.at(-1).rows.length >= CHUNK_SIZE) groups.push({ key, rows: [] });
+      groups.at(-1).rows.push(row);
+    }
+    const chunks = [];
+    for (const group of above ? groups.reverse() : groups) {
+      const chunk = createChunk();
+      chunk.append(...group.rows.map(createRow));
+      const edge = above ? days.firstElementChild : days.lastElementChild;
+      if (edge?.dataset.day === group.key) {
+        if (above) edge.firstElementChild.after(chunk);
+        else edge.append(chunk);
+      } else {
+        const section = createDay(group.rows[0].at);
+        section.append(chunk);
+        if (above) days.prepend(section);
+        else days.append(section);
+      }
+      chunks.push(chunk);
+    }
+    return chunks;
+  }
+
+  function createRow(row) {
+    const node = renderRow(row);
+    rows.set(row.id, node);
+    return node;
+  }
+
+  /** Insert one row at its position, which nearly always is the end. */
+  function insertRow(row) {
+    const node = createRow(row);
+    const [key] = dayOf(row.at);
+    let section = days.lastElementChild;
+    while (section && section.dataset.day !== key && section.at > row.at) section = section.previousElementSibling;
+    if (section?.dataset.day !== key) {
+      const created = createDay(row.at);
+      if (section) section.after(created);
+      else days.prepend(created);
+      section = created;
+    }
+    let chunk = section.lastElementChild;
+    while (chunk.matches(".chunk") && chunk.firstElementChild && !isBefore(chunk.firstElementChild, row.at, row.id)
+      && chunk.previousElementSibling.matches(".chunk")) chunk = chunk.previousElementSibling;
+    if (!chunk.matches(".chunk") || (chunk.children.length >= CHUNK_SIZE && chunk === section.lastElementChild && isBefore(chunk.lastElementChild, row.at, row.id))) {
+      if (chunk.matches(".chunk")) completeChunk(chunk);
+      chunk = section.appendChild(createChunk());
+    }
+    let previous = chunk.lastElementChild;
+    while (previous && !isBefore(previous, row.at, row.id)) previous = previous.previousElementSibling;
+    if (previous) previous.after(node);
+    else chunk.prepend(node);
+    return node;
+  }
+
+  scroll.addEventListener("scroll", () => {
+    stuck = isAtEnd();
+    onScroll();
+  }, { passive: true });
+
+  new ResizeObserver(() => {
+    if (stuck) scrollToEnd();
+    if (width && width !== scroll.clientWidth) {
+      // At another width the stored heights are wrong.
+      for (const chunk of days.querySelectorAll(".complete")) chunk.style.containIntrinsicSize = `auto ${CHUNK_HEIGHT}px`;
+    }
+    width = scroll.clientWidth;
+  }).observe(scroll);
+
+  return {
+    reset(page) {
+      rows.clear();
+      days.replaceChildren();
+      addPage(page, false);
+      scrollToEnd();
+    },
+    prepend(page) {
+      keepPosition(() => addPage(page, true).forEach(completeChunk));
+    },
+    append(page) {
+      stuck = false;
+      keepTopPosition(() => addPage(page, false).forEach(completeChunk));
+    },
+    /** Insert a new row. Returns false if the log has it already. */
+    insert(row) {
+      if (rows.has(row.id)) return false;
+      const wasStuck = stuck;
+      const top = scroll.scrollTop;
+      const height = scroll.scrollHeight;
+      const node = insertRow(row);
+      const isAbove = node.getBoundingClientRect().top < scroll.getBoundingClientRect().top;
+      if (wasStuck) scrollToEnd();
+      else if (isAbove) scroll.scrollTop = top + scroll.scrollHeight - height;
+      return true;
+    },
+    has: (id) => rows.has(id),
+    node: (id) => rows.get(id) ?? null,
+    firstRow: () => days.querySelector(".row"),
+    size: () => rows.size,
+    isStuck: () => stuck,
+    scrollToEnd,
+    /** Scroll to a row and highlight it. Returns whether the log has it. */
+    highlight(id) {
+      const node = rows.get(id);
+      if (!node) return false;
+      for (const other of days.querySelectorAll("[data-highlighted]")) other.removeAttribute("data-highlighted");
+      node.setAttribute("data-highlighted", "");
+      node.scrollIntoView({ block: "center" });
+      stuck = isAtEnd();
+      return true;
+    },
+    /** Return the first row in view and its distance from the top, for `restorePosition`. */
+    position() {
+      const { top } = scroll.getBoundingClientRect();
+      const row = [...days.querySelectorAll(".row")].find((node) => node.getBoundingClientRect().bottom > top);
+      return row ? { line: row.line, down: row.getBoundingClientRect().top - top } : null;
+    },
+    restorePosition({ line, down }) {
+      const node = rows.get(line);
+      if (!node) return;
+      scroll.scrollTop += node.getBoundingClientRect().top - scroll.getBoundingClientRect().top - down;
+      stuck = isAtEnd();
+    },
+    /** Update the titles of days: today becomes yesterday. */
+    updateDayTitles() {
+      for (const section of days.children) write(section.firstElementChild.firstElementChild, dayTitle(section.at)[1]);
+    },
+  };
 }

@@ -1,4 +1,4 @@
-// Sounds of the chat, made of tones. Silent until somebody asks for them; what he asked for is remembered.
+// Sounds of the chat, made of tones. They are off by default; the browser stores the choice.
 
 const STORAGE_KEY = "coalserver.sound";
 /** [frequency, start, length] of each tone. */
@@ -10,25 +10,25 @@ const TUNES = {
   achievement: [[523, 0, 0.1], [659, 0.09, 0.1], [784, 0.18, 0.1], [1047, 0.27, 0.3]],
   on: [[659, 0, 0.08], [988, 0.08, 0.14]],
 };
-const LOUD = 0.12;
-/** Many at once are one. */
-const APART = 150;
+const VOLUME = 0.12;
+/** Of several sounds within this time, only the first is played. */
+const MIN_INTERVAL_MS = 150;
 
 export function mountSounds(button) {
   let on = false;
   let audio = null;
-  let last = 0;
+  let lastPlayed = 0;
 
   try {
     on = localStorage.getItem(STORAGE_KEY) === "on";
-  } catch { /* storage is blocked: silent */ }
+  } catch { /* storage is blocked: off */ }
 
-  function show() {
+  function draw() {
     button.setAttribute("aria-pressed", String(on));
   }
 
-  /** Browsers let a page sound once its reader has touched it. */
-  function wake() {
+  /** Browsers allow audio only after the user has interacted with the page. */
+  function unlock() {
     if (!on) return;
     audio ??= new AudioContext();
     audio.resume();
@@ -38,15 +38,15 @@ export function mountSounds(button) {
     on = !on;
     try {
       localStorage.setItem(STORAGE_KEY, on ? "on" : "off");
-    } catch { /* as long as the page */ }
-    show();
-    wake();
+    } catch { /* storage is blocked: kept until the page is closed */ }
+    draw();
+    unlock();
     play("on");
   };
 
   function play(kind) {
-    if (!on || !audio || !TUNES[kind] || performance.now() - last < APART) return;
-    last = performance.now();
+    if (!on || !audio || !TUNES[kind] || performance.now() - lastPlayed < MIN_INTERVAL_MS) return;
+    lastPlayed = performance.now();
     for (const [frequency, start, length] of TUNES[kind]) {
       const tone = audio.createOscillator();
       const gain = audio.createGain();
@@ -54,7 +54,7 @@ export function mountSounds(button) {
       tone.type = "triangle";
       tone.frequency.value = frequency;
       gain.gain.setValueAtTime(0, from);
-      gain.gain.linearRampToValueAtTime(LOUD, from + 0.01);
+      gain.gain.linearRampToValueAtTime(VOLUME, from + 0.01);
       gain.gain.exponentialRampToValueAtTime(0.001, from + length);
       tone.connect(gain).connect(audio.destination);
       tone.start(from);
@@ -62,8 +62,8 @@ export function mountSounds(button) {
     }
   }
 
-  addEventListener("pointerdown", wake, { once: true });
-  addEventListener("keydown", wake, { once: true });
-  show();
+  addEventListener("pointerdown", unlock, { once: true });
+  addEventListener("keydown", unlock, { once: true });
+  draw();
   return { play };
 }

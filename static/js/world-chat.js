@@ -1,219 +1,232 @@
-// The chat of a world: what the address asks for is shown, goes on in both directions, and is live at its end.
+// The chat of a world: shows the part of the history that the address names, loads more in both directions, and is
+// live at its end.
 
 import { cookie } from "./api.js";
 import { announce, closeOnEscape, element, flag, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { backoff, pause, Problem, request } from "./http.js";
-import { localTimes } from "./times.js";
+import { localizeTimes } from "./times.js";
+import { mountComposer } from "./world-chat-composer.js";
 import { mountLog } from "./world-chat-log.js";
-import { rowMaker } from "./world-chat-row.js";
-import { mountComposer } from "./world-chat-say.js";
+import { rowRenderer } from "./world-chat-row.js";
 import { mountSounds } from "./world-chat-sounds.js";
 import { mountState } from "./world-state.js";
 
-const read = (id) => JSON.parse(document.getElementById(id).textContent);
-/** So far from an edge of what is there, more is fetched. */
-const AHEAD = 1500;
-/** Where what was found needs the room in which one asked for it. */
+const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
+/** Pixels from the first or last row at which the next page is loaded. */
+const LOAD_DISTANCE = 1500;
+/** On narrow screens the search form closes, since the results need its space. */
 const NARROW = matchMedia("(max-width: 30rem)");
 const KINDS = { "": null, chat: ["chat"], visit: ["login", "logout"], death: ["death"], achievement: ["achievement"] };
 
 const root = document.querySelector("[data-ref=world]");
 const part = refs(root);
-const texts = read("world-chat-texts");
-const first = read("world-chat-first");
+const texts = readJson("world-chat-texts");
+const initial = readJson("world-chat-initial");
 const path = `${root.dataset.path}/chats`;
-const { me } = first;
+const { me } = initial;
 
-/** Rows heard lately, oldest first: a piece of history may have been read just before one of them came. */
-const recent = [];
-const RECENT = 500;
-/** Browsers let an address be rewritten a few times a second. */
+/** The latest rows of the feed, oldest first: a page of the history may have been read before they were logged. */
+const recentRows = [];
+const MAX_RECENT_ROWS = 500;
+/** Browsers limit how often a page may replace its history state. */
 const SAVE_AFTER_MS = 400;
+const DAY_TITLES_REFRESH_MS = 60000;
 
 let historyFilter = {};
 let older = null;
 let newer = null;
-let fresh = 0;
-let loading = null;
+let unreadCount = 0;
+let currentLoad = null;
 let ready = false;
 let saveTimer = 0;
 
-const mine = (name) => Boolean(me?.names.includes(name));
-const make = rowMaker({ path, texts, mine });
-const log = mountLog({ scroll: part.scroll, days: part.days, texts, make, moved });
+const isOwn = (name) => Boolean(me?.names.includes(name));
+const renderRow = rowRenderer({ path, texts, isOwn });
+const log = mountLog({ scroll: part.scroll, days: part.days, texts, renderRow, onScroll });
 const sounds = mountSounds(part.sound);
 const state = mountState((world) => {
-  composer?.world(world.running);
-  if (part.kept) part.kept.hidden = world.running;
+  composer?.setRunning(world.running);
+  if (part["stopped-note"]) part["stopped-note"].hidden = world.running;
 });
 const composer = me && mountComposer({
   form: part.form, input: part.input, list: part.sending, path, me, texts,
-  running: state.world().running, onResize: () => { if (log.stuck()) log.toEnd(); },
+  running: state.world().running, onResize: () => { if (log.isStuck()) log.scrollToEnd(); },
 });
 
-// What is asked for
+// The address and the history
 
 function requestedFilter() {
   const query = new URLSearchParams(location.search);
   return Object.fromEntries(["q", "player", "kind"].map((name) => [name, query.get(name)?.trim() ?? ""]));
 }
 
-const moment = () => location.hash.match(/^#line-(\d+)$/)?.[1];
+const requestedLine = () => location.hash.match(/^#line-(\d+)$/)?.[1];
 
-const fits = (row) => !historyFilter.q && (!historyFilter.player || row.who === historyFilter.player) && (!KINDS[historyFilter.kind] || KINDS[historyFilter.kind].includes(row.kind));
+const isFiltered = () => Boolean(historyFilter.q || historyFilter.player || historyFilter.kind);
 
-function showPage(piece) {
-  ({ older, newer } = piece);
-  fresh = 0;
-  log.reset(piece.rows);
-  insertRecent();
-  edges();
-  const line = moment();
-  if (line && log.show(Number(line))) log.node(Number(line)).focus({ preventScroll: true });
+const matches = (row) => !historyFilter.q && (!historyFilter.player || row.who === historyFilter.player) && (!KINDS[historyFilter.kind] || KINDS[historyFilter.kind].includes(row.kind));
+
+function showPage(page) {
+  ({ older, newer } = page);
+  unreadCount = 0;
+  log.reset(page.rows);
+  insertRecentRows();
+  drawEdges();
+  const line = requestedLine();
+  if (line && log.highlight(Number(line))) log.node(Number(line)).focus({ preventScroll: true });
 }
 
-/** At the end of history: what has been heard belongs there, too. */
-function insertRecent() {
-  if (newer === null) recent.filter((row) => fits(row) && !tooOld(row)).forEach((row) => log.insert(row));
+/** Add the latest rows of the feed if the end of the history is shown. */
+function insertRecentRows() {
+  if (newer === null) recentRows.filter((row) => matches(row) && !isTooOld(row)).forEach((row) => log.insert(row));
 }
 
-function edges() {
-  const nothing = historyFilter.q || historyFilter.player || historyFilter.kind ? texts.nothing : texts.empty;
-  write(part.top, older ? texts.loading : log.empty() ? nothing : texts.beginning);
-  flag(part.top, "data-empty", log.empty());
-  const filtered = Boolean(historyFilter.q || historyFilter.player || historyFilter.kind);
-  part.found.hidden = !filtered;
-  const searchText = [historyFilter.q, historyFilter.player, KINDS[historyFilter.kind] && part.filter.elements.kind.selectedOptions[0].text].filter(Boolean).join(" · ");
-  write(part["found-words"], filtered ? `${log.empty() ? texts.nothing : texts.found} ${searchText}` : "");
-  flag(part.scroll, "data-filtered", filtered);
-  button();
+function filterText() {
+  return [historyFilter.q, historyFilter.player, KINDS[historyFilter.kind] && part.filter.elements.kind.selectedOptions[0].text].filter(Boolean).join(" · ");
 }
 
-function button() {
-  part["jump-to-latest"].hidden = log.empty() || (newer === null && log.stuck());
-  write(part["jump-to-latest-text"], fresh ? texts.fresh.replace("{count}", fresh) : texts.newest);
+function resultsText() {
+  const count = log.size();
+  const text = count === 1 && !older && !newer ? texts.result : texts.results;
+  return text.replace("{count}", `${count}${older || newer ? "+" : ""}`).replace("{query}", () => filterText());
 }
 
-async function fetchPage(more, life) {
+function drawEdges() {
+  const isEmpty = log.size() === 0;
+  const emptyText = isFiltered() ? texts.no_results.replace("{query}", () => filterText()) : texts.empty;
+  write(part.top, older ? texts.loading : isEmpty ? emptyText : texts.beginning);
+  flag(part.top, "data-empty", isEmpty);
+  part.results.hidden = !isFiltered();
+  write(part["results-text"], isFiltered() ? resultsText() : "");
+  flag(part.scroll, "data-filtered", isFiltered());
+  drawJumpButton();
+}
+
+function drawJumpButton() {
+  part["jump-to-latest"].hidden = log.size() === 0 || (newer === null && log.isStuck());
+  write(part["jump-to-latest-text"], unreadCount ? texts.latest_count.replace("{count}", unreadCount) : texts.latest);
+}
+
+async function fetchPage(params, signal) {
   for (let misses = 0; ; misses += 1) {
     try {
-      const query = new URLSearchParams({ ...historyFilter, ...more });
-      return (await request("GET", `${path}?${query}`, { signal: life.signal })).data;
+      const query = new URLSearchParams({ ...historyFilter, ...params });
+      return (await request("GET", `${path}?${query}`, { signal })).data;
     } catch (problem) {
-      if (life.signal.aborted || !(problem instanceof Problem) || !problem.retryable) throw problem;
+      if (signal.aborted || !(problem instanceof Problem) || !problem.retryable) throw problem;
       await pause(Math.max(problem.wait, backoff(misses)));
     }
   }
 }
 
-/** One at a time: what was asked for last counts. */
-async function load(more, taken) {
-  loading?.abort();
-  const life = new AbortController();
-  loading = life;
+/** Load a page of the history and call `onPage(page)`. A later call aborts this one. Returns the page, or null if it failed. */
+async function load(params, onPage) {
+  currentLoad?.abort();
+  const controller = new AbortController();
+  currentLoad = controller;
   try {
-    const piece = await fetchPage(more, life);
-    if (loading === life) taken(piece);
-    return piece;
+    const page = await fetchPage(params, controller.signal);
+    if (currentLoad === controller) onPage(page);
+    return page;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     return null;
   } finally {
-    if (loading === life) loading = null;
+    if (currentLoad === controller) currentLoad = null;
   }
 }
 
-/** For who comes back to this page: where he was, unless that was the end. */
+/** Store the scroll position for a reader who comes back to this page, unless it is the end. */
 function savePosition() {
   clearTimeout(saveTimer);
   saveTimer = 0;
-  history.replaceState(log.stuck() && newer === null ? null : log.position(), "");
+  history.replaceState(log.isStuck() && newer === null ? null : log.position(), "");
 }
 
+/** Show what the address names. */
 async function route() {
   historyFilter = requestedFilter();
   part.filter.elements.q.value = historyFilter.q;
   part.filter.elements.player.value = historyFilter.player;
   part.filter.elements.kind.value = historyFilter.kind;
-  const kept = history.state?.line ? history.state : null;
-  if (kept && (await load({ line: kept.line }, (piece) => { showPage(piece); log.restorePosition(kept); button(); }))) return;
-  const line = moment();
+  const position = history.state?.line ? history.state : null;
+  if (position && (await load({ line: position.line }, (page) => { showPage(page); log.restorePosition(position); drawJumpButton(); }))) return;
+  const line = requestedLine();
   const at = new URLSearchParams(location.search).get("at");
   if (!line || !(await load({ line }, showPage))) await load(at ? { at } : {}, showPage);
 }
 
-function go(address) {
+function navigate(address) {
   savePosition();
   history.pushState(null, "", address);
   route();
 }
 
-/** More of what is above or below, before the reader gets there. */
-function moved() {
+/** Save the position and load the next page above or below before the reader reaches it. */
+function onScroll() {
   if (!ready) return;
   saveTimer ||= setTimeout(savePosition, SAVE_AFTER_MS);
-  if (log.stuck() && newer === null) fresh = 0;
-  button();
-  if (loading) return;
-  if (older && part.scroll.scrollTop < AHEAD) {
-    load({ older }, (piece) => { older = piece.older; log.prepend(piece.rows); edges(); }).then((piece) => piece && moved());
-  } else if (newer && part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < AHEAD) {
-    load({ newer }, (piece) => { newer = piece.newer; log.append(piece.rows); insertRecent(); edges(); }).then((piece) => piece && moved());
+  if (log.isStuck() && newer === null) unreadCount = 0;
+  drawJumpButton();
+  if (currentLoad) return;
+  if (older && part.scroll.scrollTop < LOAD_DISTANCE) {
+    load({ older }, (page) => { older = page.older; log.prepend(page.rows); drawEdges(); }).then((page) => page && onScroll());
+  } else if (newer && part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < LOAD_DISTANCE) {
+    load({ newer }, (page) => { newer = page.newer; log.append(page.rows); insertRecentRows(); drawEdges(); }).then((page) => page && onScroll());
   }
 }
 
-// What comes
+// Events
 
 function onEvent(event) {
-  if (event.type === "world") return state.look();
-  if (event.type === "told") return composer?.delivered(event.lines);
-  if (event.type === "line") line(event);
+  if (event.type === "world") return state.scheduleRefresh();
+  if (event.type === "told") return composer?.markDelivered(event.lines);
+  if (event.type === "line") onLine(event);
   return undefined;
 }
 
-function line({ row, live }) {
+function onLine({ row, live }) {
   const own = composer?.confirm(row);
-  recent.push(row);
-  if (recent.length > RECENT) recent.shift();
-  if (live && row.kind.startsWith("log")) state.look();
-  if (!fits(row) || tooOld(row)) return;
+  recentRows.push(row);
+  if (recentRows.length > MAX_RECENT_ROWS) recentRows.shift();
+  if (live && row.kind.startsWith("log")) state.scheduleRefresh();
+  if (!matches(row) || isTooOld(row)) return;
   if (newer !== null) {
-    fresh += live ? 1 : 0;
-    return button();
+    unreadCount += live ? 1 : 0;
+    return drawJumpButton();
   }
-  const stuck = log.stuck();
+  const wasStuck = log.isStuck();
   if (!log.insert(row)) return;
-  if (own) markDelivered(row.id);
+  if (own) markInGame(row.id);
   if (live) {
     if (!own) sounds.play(row.kind);
     if (row.kind === "chat" && !own) announce(`${row.who || texts.server}: ${row.text}`);
-    if (!stuck) fresh += 1;
+    if (!wasStuck) unreadCount += 1;
   }
-  edges();
+  drawEdges();
 }
 
-/** Of a time before all that is there: it comes when the reader gets there. */
-function tooOld(row) {
-  const top = log.first();
+/** Return whether a row is older than all loaded rows. It is loaded when the reader scrolls there. */
+function isTooOld(row) {
+  const top = log.firstRow();
   return Boolean(older && top && (row.at < top.at || (row.at === top.at && row.id < top.line)));
 }
 
-function markDelivered(id) {
-  const node = log.node(id);
-  node.append(element("span", { class: "row-in", "data-testid": "in-game" }, texts.in));
-  if (log.stuck()) log.toEnd();
+function markInGame(id) {
+  log.node(id).append(element("span", { class: "row-delivered", "data-testid": "in-game" }, texts.in_game));
+  if (log.isStuck()) log.scrollToEnd();
 }
 
-function begin() {
+function listenForEvents() {
   listen(root.dataset.path, {
-    after: first.cursor,
+    after: initial.cursor,
     auth: cookie,
     onEvent,
     onLost: async () => {
       let cursor = null;
-      await load({}, (piece) => { cursor = piece.cursor; showPage(piece); });
-      state.look();
+      await load({}, (page) => { cursor = page.cursor; showPage(page); });
+      state.scheduleRefresh();
       return cursor;
     },
     onGone: () => {
@@ -224,73 +237,73 @@ function begin() {
   });
 }
 
-// What the reader does
+// User input
 
 part.filter.addEventListener("submit", (event) => {
   event.preventDefault();
   const query = new URLSearchParams([...new FormData(part.filter)].filter(([, value]) => value.trim()));
-  if (NARROW.matches) part["filter-more"].open = false;
-  go(query.size ? `${path}?${query}` : path);
+  if (NARROW.matches) part["filter-details"].open = false;
+  navigate(query.size ? `${path}?${query}` : path);
 });
-part["filter-more"].firstElementChild.addEventListener("click", () => {
-  // Opened once this click is done.
-  if (!part["filter-more"].open) requestAnimationFrame(() => part.filter.elements.q.focus());
+part["filter-details"].firstElementChild.addEventListener("click", () => {
+  // The click opens the form only after this handler.
+  if (!part["filter-details"].open) requestAnimationFrame(() => part.filter.elements.q.focus());
 });
 part.filter.elements.kind.addEventListener("change", () => part.filter.requestSubmit());
-part.all.addEventListener("click", (event) => {
+part["clear-filter"].addEventListener("click", (event) => {
   event.preventDefault();
-  go(path);
+  navigate(path);
 });
 part["jump-to-latest"].addEventListener("click", () => {
   if (newer === null) {
-    fresh = 0;
-    log.toEnd();
-    button();
-  } else go(`${path}${location.search.replace(/([?&])(at|line)=[^&]*&?/g, "$1").replace(/[?&]$/, "")}`);
+    unreadCount = 0;
+    log.scrollToEnd();
+    drawJumpButton();
+  } else navigate(`${path}${location.search.replace(/([?&])(at|line)=[^&]*&?/g, "$1").replace(/[?&]$/, "")}`);
   part.scroll.focus({ preventScroll: true });
 });
 part.days.addEventListener("click", (event) => {
-  const link = event.target.closest("[data-moment]");
+  const link = event.target.closest("[data-line]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const there = Boolean(log.has(Number(link.dataset.moment)) && !historyFilter.q && !historyFilter.player && !historyFilter.kind);
-  if (there) {
+  const line = Number(link.dataset.line);
+  if (log.has(line) && !isFiltered()) {
     savePosition();
     history.pushState(null, "", link.href);
-    log.show(Number(link.dataset.moment));
-  } else go(link.href);
+    log.highlight(line);
+  } else navigate(link.href);
 });
 addEventListener("popstate", route);
 closeOnEscape();
 
-/** Enter goes into the rows, arrows from one to the next, Enter again to the moment of one, Escape out. */
+/** Enter moves the focus to the rows and then opens one, arrow keys move between rows, Escape leaves them. */
 part.scroll.addEventListener("keydown", (event) => {
   if (event.target.closest("a, button")) return;
-  const here = event.target.closest(".row");
-  const rows = () => [...part.days.querySelectorAll(".row")];
+  const focused = event.target.closest(".row");
+  const allRows = () => [...part.days.querySelectorAll(".row")];
   if (event.key === "Enter") {
-    if (here) here.querySelector("[data-moment]").click();
-    else lastSeen(rows())?.focus();
-  } else if (here && event.key === "Escape") part.scroll.focus();
-  else if (here && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-    const all = rows();
-    all[all.indexOf(here) + (event.key === "ArrowUp" ? -1 : 1)]?.focus();
+    if (focused) focused.querySelector("[data-line]").click();
+    else lastVisible(allRows())?.focus();
+  } else if (focused && event.key === "Escape") part.scroll.focus();
+  else if (focused && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    const rows = allRows();
+    rows[rows.indexOf(focused) + (event.key === "ArrowUp" ? -1 : 1)]?.focus();
   } else return;
   event.preventDefault();
 });
 
-function lastSeen(rows) {
+function lastVisible(rows) {
   const end = part.scroll.getBoundingClientRect().bottom;
   return rows.findLast((row) => row.getBoundingClientRect().bottom <= end + 1);
 }
-addEventListener("hashchange", () => { if (moment() && !log.show(Number(moment()))) route(); });
+addEventListener("hashchange", () => { if (requestedLine() && !log.highlight(Number(requestedLine()))) route(); });
 
 historyFilter = requestedFilter();
-if (NARROW.matches) part["filter-more"].open = false;
-showPage(first);
+if (NARROW.matches) part["filter-details"].open = false;
+showPage(initial);
 ready = true;
-begin();
-moved();
-localTimes();
-setInterval(() => log.retitle(), 60000);
-if (history.state?.line || (moment() && !log.has(Number(moment())))) route();
+listenForEvents();
+onScroll();
+localizeTimes();
+setInterval(() => log.updateDayTitles(), DAY_TITLES_REFRESH_MS);
+if (history.state?.line || (requestedLine() && !log.has(Number(requestedLine())))) route();

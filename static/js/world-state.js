@@ -1,107 +1,111 @@
-// How a world is, kept true on the page: its state, its sky, and who is in it.
+// The state of a world on its pages: status, day, time, weather and online players.
 
 import { element, flag, refs, write } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { backoff, Problem, request } from "./http.js";
-import { timeText } from "./times.js";
+import { formatTime } from "./times.js";
 
-/** Day, time and weather come over no feed. */
+/** No event reports day, time and weather: they are read at this interval. */
 const REFRESH_MS = 60000;
-/** What comes together is looked at once. */
-const SETTLE = 250;
-const TICKS_A_SECOND = 20;
-const HOUR = 1000;
-const DAWN = 6;
+/** Events within this time cause one request. */
+const DEBOUNCE_MS = 250;
+const CLOCK_REFRESH_MS = 5000;
+const TICKS_PER_SECOND = 20;
+const TICKS_PER_HOUR = 1000;
+/** The game's day begins at 6:00. */
+const FIRST_HOUR = 6;
 
-const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
-/** `changed(world)` whenever it was read anew. Returns {look, world}. */
-export function mountState(changed = () => {}) {
+/** Calls `onChange(world)` after each refresh. Returns {scheduleRefresh, world}. */
+export function mountState(onChange = () => {}) {
   const root = document.querySelector("[data-ref=world]");
   const part = refs(root);
-  const texts = read("world-texts");
-  let world = read("world-first");
-  let at = Date.now();
-  let due = 0;
-  let again = 0;
+  const texts = readJson("world-texts");
+  let world = readJson("world-initial");
+  let readAt = Date.now();
+  let refreshTimer = 0;
+  let retryTimer = 0;
   let misses = 0;
-  let newest = 0;
+  let lastRequest = 0;
 
   async function refresh() {
-    due = 0;
-    clearTimeout(again);
-    newest += 1;
-    const number = newest;
+    refreshTimer = 0;
+    clearTimeout(retryTimer);
+    lastRequest += 1;
+    const number = lastRequest;
     try {
       const { data } = await request("GET", root.dataset.path);
-      // Of two that are under way the later one counts.
-      if (number !== newest) return;
+      // A later request may have been answered first.
+      if (number !== lastRequest) return;
       misses = 0;
       world = data;
-      at = Date.now();
+      readAt = Date.now();
       draw();
-      changed(world);
+      onChange(world);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (number !== newest || !problem.retryable) return;
-      again = setTimeout(look, Math.max(problem.wait, backoff(misses)));
+      if (number !== lastRequest || !problem.retryable) return;
+      retryTimer = setTimeout(scheduleRefresh, Math.max(problem.wait, backoff(misses)));
       misses += 1;
     }
   }
 
-  function look() {
-    if (!due) due = setTimeout(refresh, SETTLE);
+  function scheduleRefresh() {
+    if (!refreshTimer) refreshTimer = setTimeout(refresh, DEBOUNCE_MS);
   }
 
   function draw() {
     root.dataset.status = world.status;
     write(part.state, world.words);
     if (part.version) write(part.version, world.version || "–");
-    for (const [name, on] of Object.entries(world.may ?? {})) if (part[name]) part[name].hidden = !on;
-    sky();
-    crowd();
+    for (const [action, possible] of Object.entries(world.may ?? {})) if (part[action]) part[action].hidden = !possible;
+    drawConditions();
+    drawOnlinePlayers();
   }
 
-  function sky() {
-    if (!part.sky) return;
-    const words = [];
-    if (world.day !== null) words.push(texts.day.replace("{day}", world.day));
-    if (world.ticks !== null) words.push(clock());
-    if (world.weather) words.push(world.weather);
-    write(part.sky, words.join(" · "));
+  function drawConditions() {
+    if (!part.conditions) return;
+    const conditions = [];
+    if (world.day !== null) conditions.push(texts.day.replace("{day}", world.day));
+    if (world.ticks !== null) conditions.push(worldClock());
+    if (world.weather) conditions.push(world.weather);
+    write(part.conditions, conditions.join(" · "));
   }
 
-  function clock() {
-    const passed = world.running ? ((Date.now() - at) / 1000) * TICKS_A_SECOND : 0;
-    const minutes = Math.floor(((world.ticks + passed) % (24 * HOUR) + DAWN * HOUR) * 60 / HOUR);
+  function worldClock() {
+    const passed = world.running ? ((Date.now() - readAt) / 1000) * TICKS_PER_SECOND : 0;
+    const minutes = Math.floor(((world.ticks + passed) % (24 * TICKS_PER_HOUR) + FIRST_HOUR * TICKS_PER_HOUR) * 60 / TICKS_PER_HOUR);
     return `${String(Math.floor(minutes / 60) % 24).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
   }
 
-  function crowd() {
+  function drawOnlinePlayers() {
     if (part.count) write(part.count, String(world.there.length));
-    if (!part.there) return;
-    const links = Boolean(part.there.dataset.links);
-    const names = world.there.map((one) => one.name).join("\n");
-    if (part.there.dataset.names === names) return;
-    part.there.dataset.names = names;
-    part.there.replaceChildren(...world.there.map((one) => {
-      const name = element("bdi", {}, one.name);
-      const who = links ? element("a", { class: "person", href: `${root.dataset.path}/players/${encodeURIComponent(one.name)}` }, name) : name;
-      const node = element("li", { class: "crowd-item" }, avatar(one.name), who);
-      if (links && one.since !== null) {
-        const time = element("time", { "data-at": one.since, "data-as": "since" }, timeText(one.since, "since"));
-        node.append(element("span", { class: "crowd-since" }, time));
+    if (!part.online) return;
+    const links = Boolean(part.online.dataset.links);
+    const names = world.there.map((player) => player.name).join("\n");
+    if (part.online.dataset.names === names) return;
+    part.online.dataset.names = names;
+    part.online.replaceChildren(...world.there.map((player) => {
+      const name = element("bdi", {}, player.name);
+      const label = links ? element("a", { class: "player-link", href: `${root.dataset.path}/players/${encodeURIComponent(player.name)}` }, name) : name;
+      const node = element("li", { class: "online-player" }, avatar(player.name), label);
+      if (links && player.since !== null) {
+        const time = element("time", { "data-at": player.since, "data-as": "duration" }, formatTime(player.since, "duration"));
+        node.append(element("span", { class: "online-since" }, time));
       }
-      flag(node, "data-you", one.you);
+      flag(node, "data-you", player.you);
       return node;
     }));
-    if (!world.there.length) part.there.append(element("li", { class: "none" }, texts.nobody));
+    if (!world.there.length) part.online.append(element("li", { class: "none" }, texts.nobody_online));
   }
+
+  const refreshIfVisible = () => { if (document.visibilityState === "visible") scheduleRefresh(); };
 
   draw();
   root.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
-  setInterval(sky, 5000);
-  setInterval(() => { if (document.visibilityState === "visible") look(); }, REFRESH_MS);
-  document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible") look(); });
-  return { look, world: () => world };
+  setInterval(drawConditions, CLOCK_REFRESH_MS);
+  setInterval(refreshIfVisible, REFRESH_MS);
+  document.addEventListener("visibilitychange", refreshIfVisible);
+  return { scheduleRefresh, world: () => world };
 }

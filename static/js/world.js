@@ -1,22 +1,23 @@
-// A page of a world: times in the reader's zone, and how the world is as it changes.
+// A page of a world: converts times to the reader's zone and keeps the state of the world up to date.
 
 import { cookie } from "./api.js";
 import { listen } from "./feed.js";
 import { request } from "./http.js";
-import { localTimes } from "./times.js";
+import { localizeTimes } from "./times.js";
 import { mountState } from "./world-state.js";
 
+const TIMES_REFRESH_MS = 30000;
 const root = document.querySelector("[data-ref=world]");
 
-localTimes();
-setInterval(localTimes, 30000);
+localizeTimes();
+setInterval(localizeTimes, TIMES_REFRESH_MS);
 const state = mountState();
 listen(root.dataset.path, {
   after: Number(root.dataset.cursor),
   auth: cookie,
-  onEvent: (event) => { if (event.type === "world" || event.row?.kind.startsWith("log")) state.look(); },
+  onEvent: (event) => { if (event.type === "world" || event.row?.kind.startsWith("log")) state.scheduleRefresh(); },
   onLost: async () => {
-    state.look();
+    state.scheduleRefresh();
     return (await request("GET", root.dataset.path)).cursor;
   },
 });

@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.crowd import CHATS, Enter, MinecraftWorld, signs_in
+from tests.browser.contexts import ContextPool
+from tests.browser.crowd import CHATS, MinecraftWorld, OpenAsMember, sign_in
 from tests.browser.guests import Guest, LogInGuest
 from tests.browser.servers import Server, Servers, servers_in
 from tests.browser.visitors import DESKTOP, Visit, Visitor, store_player_script
-from tests.browser.windows import Windows
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 #: No graphics card, and no requests except to the server under test.
@@ -66,8 +66,8 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def windows(browser: Browser) -> Windows:
-    return Windows(browser, TIMEOUT_MS)
+def contexts(browser: Browser) -> ContextPool:
+    return ContextPool(browser, TIMEOUT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -95,7 +95,7 @@ async def guest(server: Server) -> AsyncIterator[LogInGuest]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visit(windows: Windows, server: Server, guest: LogInGuest) -> AsyncIterator[Visit]:
+async def visit(contexts: ContextPool, server: Server, guest: LogInGuest) -> AsyncIterator[Visit]:
     """Yield a function that opens a page for a new visitor.
 
     A visitor with a name is already logged in as a player. Fails if a page logged an unexpected error.
@@ -103,7 +103,7 @@ async def visit(windows: Windows, server: Server, guest: LogInGuest) -> AsyncIte
     visitors: list[Visitor] = []
 
     async def visit(path: str = "/", *, name: str = "", **options: Any) -> Visitor:
-        page = await (await windows.next({**DESKTOP, **options})).new_page()
+        page = await (await contexts.acquire({**DESKTOP, **options})).new_page()
         visitors.append(Visitor(page, server.url))
         if name:
             await page.add_init_script(store_player_script((await guest(name)).player))
@@ -111,7 +111,7 @@ async def visit(windows: Windows, server: Server, guest: LogInGuest) -> AsyncIte
         return visitors[-1]
 
     yield visit
-    await windows.close_pages()
+    await contexts.release_all()
     assert [error for visitor in visitors for error in visitor.console_errors] == []
 
 
@@ -120,17 +120,17 @@ async def fake_agent(server: Server) -> AsyncIterator[MinecraftWorld]:
     """Yield a running Minecraft world."""
     async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
         fake_agent = MinecraftWorld(client, server)
-        await fake_agent.begin()
+        await fake_agent.start()
         yield fake_agent
 
 
 @pytest.fixture
-def member(visit: Visit, fake_agent: MinecraftWorld) -> Enter:
+def member(visit: Visit, fake_agent: MinecraftWorld) -> OpenAsMember:
     """Return a function that opens a page of that world and signs in Ann."""
 
     async def member(path: str = CHATS, **options: Any) -> Visitor:
         visitor = await visit(path, **options)
-        await signs_in(visitor, path)
+        await sign_in(visitor, path)
         return visitor
 
     return member

@@ -87,7 +87,7 @@ async def town(axe: str, servers: Servers) -> AsyncIterator[Server]:
     with closing(servers.next()) as server:
         async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
             fake_agent = MinecraftWorld(client, server)
-            await fake_agent.begin()
+            await fake_agent.start()
             await fake_agent.send_lines(
                 login("Bob"), "<Bob> hello there", "Bob has made the advancement [Stone Age]", "Bob drowned",
                 login("Cem"), "<Cem> a <b>stone</b>", "* Cem waves", "[Server] <Ann> from here", "Cem left the game",
@@ -235,7 +235,7 @@ async def test_what_is_shown_only_once_can_be_used_too(ann, eve):
 
 async def test_a_stranger_can_use_the_pages_of_a_world_that_is_public(stranger, eve):
     await eve.open_path("/admin/servers/1")
-    await eve.page.get_by_label("Everybody may read it").check()
+    await eve.page.get_by_label("Public: anyone can read the chat").check()
     await eve.page.get_by_role("button", name="Save", exact=True).click()
     await eve.page.wait_for_url("**done=*")
     for path in ("/servers/mill", "/servers/mill/chats"):

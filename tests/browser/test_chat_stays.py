@@ -1,4 +1,4 @@
-"""What a chat keeps in a browser: its shape, the reader's place, and words that were not sent yet."""
+"""What the chat preserves in a browser: layout, scroll position and drafts; offline mode and time zones."""
 
 import time
 
@@ -6,38 +6,38 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.crowd import login
-from tests.browser.test_chat import row, writes
+from tests.browser.test_chat import row
 from tests.browser.visitors import NO_SERVER, PHONE
 
-#: Adds up what moved without anybody having touched it.
-WATCH = """
-    window.moved = [];
-    new PerformanceObserver((list) => moved.push(...list.getEntries()
-        .map((one) => [one.value, ...one.sources.map((source) => source.node?.className)])))
+#: Records layout shifts.
+RECORD_SHIFTS = """
+    window.layoutShifts = [];
+    new PerformanceObserver((list) => layoutShifts.push(...list.getEntries()
+        .map((shift) => [shift.value, ...shift.sources.map((source) => source.node?.className)])))
         .observe({ type: "layout-shift", buffered: false });
 """
-#: Two frames: what was to be drawn is.
-DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-#: The place is kept.
-KEPT = """() => new Promise((done) => {
-    const look = () => history.state?.line ? done() : setTimeout(look, 20);
-    look();
+#: Waits two frames, after which pending changes are drawn.
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+#: Waits until the scroll position is stored.
+POSITION_STORED = """() => new Promise((done) => {
+    const check = () => history.state?.line ? done() : setTimeout(check, 20);
+    check();
 })"""
-#: The first row that is wholly to be seen.
-READ = """node => [...node.querySelectorAll(".row")].find(
-    (one) => one.getBoundingClientRect().top >= node.getBoundingClientRect().top).innerText"""
+#: Returns the text of the first row that is fully in view.
+FIRST_VISIBLE_ROW = """node => [...node.querySelectorAll(".row")].find(
+    (row) => row.getBoundingClientRect().top >= node.getBoundingClientRect().top).innerText"""
 
 
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
-async def test_nothing_moves_when_something_comes(member, fake_agent, size):
-    before = time.time() - 600
+async def test_new_rows_cause_no_layout_shift(member, fake_agent, size):
+    start = time.time() - 600
     await fake_agent.send_lines(
-        login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=before
+        login("Bob"), *(f"<Bob> line {number}." for number in range(200)), at=start
     )
     ann = await member(**size)
     await ann.expect_live()
-    await ann.page.evaluate(DRAWN)
-    await ann.page.evaluate(WATCH)
+    await ann.page.evaluate(TWO_FRAMES)
+    await ann.page.evaluate(RECORD_SHIFTS)
     await fake_agent.send_lines("<Bob> a new one", "Bob drowned", f"<Bob> {'a long one ' * 30}")
     await expect(row(ann, "a long one")).to_be_in_viewport()
     await ann.part("log").evaluate("node => { node.scrollTop -= 900; }")
@@ -45,25 +45,25 @@ async def test_nothing_moves_when_something_comes(member, fake_agent, size):
     for text in ("another", "one more"):
         await fake_agent.send_lines(f"<Bob> {text}")
         await expect(row(ann, text)).to_have_count(1)
-    await expect(ann.part("jump-to-latest")).to_have_text("New: 2")
-    await ann.page.evaluate(DRAWN)
-    assert await ann.page.evaluate("moved") == []
+    await expect(ann.part("jump-to-latest")).to_have_text("Jump to latest (2)")
+    await ann.page.evaluate(TWO_FRAMES)
+    assert await ann.page.evaluate("layoutShifts") == []
 
 
-async def test_what_was_begun_is_there_after_a_reload_and_gone_once_it_is_said(member, fake_agent):
+async def test_draft_survives_a_reload_until_it_is_sent(member, fake_agent):
     ann = await member(**PHONE)
     await ann.expect_live()
     await ann.part("chat-input").fill("half a thou")
     await ann.page.reload()
     await expect(ann.part("chat-input")).to_have_value("half a thou")
-    await writes(ann, "half a thought")
+    await ann.send_chat("half a thought")
     await expect(ann.part("sending")).to_have_count(1)
     await ann.page.reload()
     await ann.expect_live()
     await expect(ann.part("chat-input")).to_have_value("")
 
 
-async def test_who_comes_back_reads_on_where_he_was(member, fake_agent):
+async def test_scroll_position_is_restored_on_return(member, fake_agent):
     await fake_agent.send_lines(login("Bob"), *(f"<Bob> line {number}." for number in range(400)))
     ann = await member()
     await ann.expect_live()
@@ -71,18 +71,18 @@ async def test_who_comes_back_reads_on_where_he_was(member, fake_agent):
     await log.evaluate("node => { node.scrollTop = 0; }")
     await expect(row(ann, "line 330.")).to_have_count(1)
     await log.evaluate("node => { node.scrollTop = node.scrollHeight - 4000; }")
-    await ann.page.evaluate(KEPT)
-    read = await log.evaluate(READ)
+    await ann.page.evaluate(POSITION_STORED)
+    before = await log.evaluate(FIRST_VISIBLE_ROW)
     await ann.page.get_by_role("link", name="Players").click()
     await ann.page.wait_for_url("**/players")
     await ann.page.go_back()
     await expect(ann.part("jump-to-latest")).to_be_visible()
-    assert await log.evaluate(READ) == read
+    assert await log.evaluate(FIRST_VISIBLE_ROW) == before
     await ann.part("jump-to-latest").click()
     await expect(row(ann, "line 399.")).to_be_in_viewport()
 
 
-async def test_a_browser_that_is_offline_says_so_at_once(member, fake_agent):
+async def test_offline_browser_is_shown_at_once(member, fake_agent):
     ann = await member(**PHONE)
     ann.expect_errors(NO_SERVER)
     await ann.expect_live()
@@ -94,7 +94,7 @@ async def test_a_browser_that_is_offline_says_so_at_once(member, fake_agent):
     await expect(row(ann, "meanwhile")).to_have_count(1)
 
 
-async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_them(
+async def test_times_are_in_the_zone_of_the_profile_and_the_locale_of_the_browser(
     member, fake_agent
 ):
     noon = 1_782_907_200.0  # 2026-07-01 12:00 UTC
@@ -112,11 +112,11 @@ async def test_times_are_in_the_zone_that_was_chosen_and_as_the_browser_writes_t
     await expect(ann.page.locator(".day-name")).to_have_text("Thursday, 2 July 2026")
 
 
-async def test_escape_closes_the_search_and_stays_there(member, fake_agent):
+async def test_escape_closes_the_search_and_keeps_the_focus(member, fake_agent):
     ann = await member()
-    unfolds = ann.page.locator(".history-filter summary")
-    await unfolds.click()
+    summary = ann.page.locator(".history-filter summary")
+    await summary.click()
     await ann.part("search").fill("stone")
     await ann.press("Escape")
     await expect(ann.part("search")).to_be_hidden()
-    await expect(unfolds).to_be_focused()
+    await expect(summary).to_be_focused()

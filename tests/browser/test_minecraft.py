@@ -1,4 +1,4 @@
-"""A real game: what is said in it appears in a browser, and what a browser says is read in it."""
+"""A real Minecraft server and its agent: chat in both directions between the game and a browser."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,18 +9,18 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from tests.agent.machine import Agent
-from tests.browser.crowd import EMAIL, PASSWORD, signs_in
+from tests.browser.crowd import EMAIL, PASSWORD, sign_in
 from tests.browser.servers import Server, free_port
 from tests.browser.visitors import NO_SERVER, PHONE, Visit, Visitor
 from tests.minecraft.programs import Bots, Game
 
 CHATS = "/servers/over/chats"
-MANY = [f"Bot{number}" for number in range(10)]
+BOT_NAMES = [f"Bot{number}" for number in range(10)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bots() -> AsyncIterator[Bots]:
-    """Players for games. Nobody plays in two of them."""
+    """Yield the bots that play in games. A bot plays in one game at a time."""
     bots = Bots()
     await bots.start()
     yield bots
@@ -29,7 +29,7 @@ async def bots() -> AsyncIterator[Bots]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def game(server: Server, tmp_path: Path) -> AsyncIterator[Game]:
-    """A game with an agent, which a world of the server was paired with. Ann may sign in there."""
+    """Yield a game whose agent is paired with a world of the server, where Ann is a member."""
     game = Game(tmp_path, free_port())
     await game.start()
     server.run_command(
@@ -37,62 +37,62 @@ async def game(server: Server, tmp_path: Path) -> AsyncIterator[Game]:
     )
     server.run_command("world", "add", "Overworld", "--short-name", "over")
     code = server.run_json_command("world", "pair", "over")["code"]
-    home = game.folder / "mc-coal"
-    home.mkdir()
-    agent = Agent(home, "--url", server.url, "--pair", code)
+    agent_folder = game.folder / "mc-coal"
+    agent_folder.mkdir()
+    agent = Agent(agent_folder, "--url", server.url, "--pair", code)
     agent.start()
     yield game
     agent.kill()
     await game.kill()
 
 
-async def reading(visit: Visit, **how: Any) -> Visitor:
-    """Ann before the chat, which is live."""
-    ann = await visit(CHATS, **how)
-    await signs_in(ann, CHATS)
+async def open_chat(visit: Visit, **options: Any) -> Visitor:
+    """Open the chat as Ann and wait until it is live."""
+    ann = await visit(CHATS, **options)
+    await sign_in(ann, CHATS)
     await ann.expect_live()
     await ann.mark_page()
     return ann
 
 
 def row(page: Page, text: str) -> Locator:
-    said = page.locator(".row-text").get_by_text(text, exact=True)
-    return page.get_by_test_id("row").filter(has=said)
+    label = page.locator(".row-text").get_by_text(text, exact=True)
+    return page.get_by_test_id("row").filter(has=label)
 
 
-async def kept(server: Server, name: str) -> list[dict[str, Any]]:
-    """All of a list of the world's, oldest first, as a program of Ann's gets it."""
+async def stored_items(server: Server, name: str) -> list[dict[str, Any]]:
+    """Return all items of a list of the world, oldest first, from the COAL API."""
     token = server.run_json_command("token", "add", EMAIL)["access_token"]
     key = server.run_json_command("world", "list")["worlds"][0]["key"]
     headers = {"Authorization": f"Bearer {token}"}
-    asked: dict[str, str] | None = {"size": "50"}
-    found: list[dict[str, Any]] = []
+    params: dict[str, str] | None = {"size": "50"}
+    items: list[dict[str, Any]] = []
     async with aiohttp.ClientSession(server.url, headers=headers, raise_for_status=True) as client:
-        while asked is not None:
-            async with client.get(f"/api/v1/servers/{key}/{name}", params=asked) as answer:
-                piece = await answer.json()
-            found += piece[name]
-            asked = {**asked, "cursor": piece["cursor"]} if "cursor" in piece else None
-    return found[::-1]
+        while params is not None:
+            async with client.get(f"/api/v1/servers/{key}/{name}", params=params) as response:
+                page = await response.json()
+            items += page[name]
+            params = {**params, "cursor": page["cursor"]} if "cursor" in page else None
+    return items[::-1]
 
 
-async def shown(page: Page) -> list[tuple[str, str]]:
-    """Who has said what, as the page has it, from top to bottom."""
-    said = await page.locator("[data-testid=row][data-kind=chat]").evaluate_all(
+async def chat_rows(page: Page) -> list[tuple[str, str]]:
+    """Return player and text of the chat rows on the page, from top to bottom."""
+    rows = await page.locator("[data-testid=row][data-kind=chat]").evaluate_all(
         "rows => rows.map(row => ['player', 'text'].map(part => row.querySelector(`.row-${part}`).textContent))"
     )
-    return [(who, text) for who, text in said]
+    return [(player, text) for player, text in rows]
 
 
-async def test_a_game_and_a_phone_talk_with_each_other(visit, game, bots):
-    ann = await reading(visit, **PHONE)
+async def test_chat_works_between_game_and_phone(visit, game, bots):
+    ann = await open_chat(visit, **PHONE)
     await bots.joins("Steve", game)
     await expect(ann.part("world-status")).to_have_text("Running")
 
     bots.says("Steve", "hello from the <b>mine</b> 🙂")
-    said = row(ann.page, "hello from the <b>mine</b> 🙂")
-    await expect(said).to_have_count(1)
-    await expect(said.locator(".row-player")).to_have_text("Steve")
+    message = row(ann.page, "hello from the <b>mine</b> 🙂")
+    await expect(message).to_have_count(1)
+    await expect(message.locator(".row-player")).to_have_text("Steve")
 
     await ann.send_chat("hello from the bus 🚌")
     await bots.reads("Steve", "[Server] <Ann> hello from the bus 🚌")
@@ -102,63 +102,67 @@ async def test_a_game_and_a_phone_talk_with_each_other(visit, game, bots):
     assert await ann.is_same_page()
 
 
-async def test_who_comes_and_goes_is_seen_and_his_visit_kept(visit, server, game, bots):
-    ann = await reading(visit, **PHONE)
-    there = ann.page.locator("[data-ref=there]")
+async def test_login_and_logout_are_shown_and_stored_as_a_session(visit, server, game, bots):
+    ann = await open_chat(visit, **PHONE)
+    online = ann.page.locator("[data-ref=online]")
     await bots.joins("Alex", game)
-    await expect(there).to_have_text("AAlex")
-    (stay,) = await kept(server, "sessions")
-    assert (stay["username"], stay["logout_timestamp"]) == ("Alex", None)
+    await expect(online).to_have_text("AAlex")
+    (session,) = await stored_items(server, "sessions")
+    assert (session["username"], session["logout_timestamp"]) == ("Alex", None)
 
     await bots.leaves("Alex")
-    await expect(there).to_have_text("Nobody is here.")
-    seen = ann.page.get_by_test_id("row").locator(".row-action")
-    await expect(seen).to_have_text(["Alex joined", "Alex left"])
-    (left,) = await kept(server, "sessions")
-    assert left["key"] == stay["key"] and left["login_timestamp"] <= left["logout_timestamp"]
+    await expect(online).to_have_text("Nobody online")
+    events = ann.page.get_by_test_id("row").locator(".row-action")
+    await expect(events).to_have_text(["Alex joined", "Alex left"])
+    (ended,) = await stored_items(server, "sessions")
+    assert ended["key"] == session["key"] and ended["login_timestamp"] <= ended["logout_timestamp"]
 
 
-async def test_ten_players_are_heard_once_and_in_order_through_kills(visit, server, game, bots):
-    ann = await reading(visit)
+async def test_messages_of_ten_players_are_shown_once_and_in_order_despite_server_kills(
+    visit, server, game, bots
+):
+    ann = await open_chat(visit)
     ann.expect_errors(NO_SERVER)
-    for name in MANY:
+    for name in BOT_NAMES:
         await bots.joins(name, game)
     total = 0
 
-    def all_say(*texts: str) -> None:
+    def all_send(*texts: str) -> None:
         nonlocal total
         for text in texts:
-            for name in MANY:
+            for name in BOT_NAMES:
                 bots.says(name, text)
                 total += 1
 
-    # The same words again and again: each time they are a line of their own.
-    all_say("gg", "one", "gg")
-    await expect(row(ann.page, "one")).to_have_count(len(MANY))
-    all_say("two", "gg")
+    # Equal messages are separate lines.
+    all_send("gg", "one", "gg")
+    await expect(row(ann.page, "one")).to_have_count(len(BOT_NAMES))
+    all_send("two", "gg")
     server.kill()
-    all_say("three", "gg")
+    all_send("three", "gg")
     await ann.expect_reconnecting()
     server.restart()
-    all_say("four")
-    await expect(row(ann.page, "three")).to_have_count(len(MANY))
+    all_send("four")
+    await expect(row(ann.page, "three")).to_have_count(len(BOT_NAMES))
     server.kill()
     server.restart()
-    all_say("five", "gg", "gg")
-    await expect(row(ann.page, "five")).to_have_count(len(MANY))
-    await expect(row(ann.page, "gg")).to_have_count(6 * len(MANY))
+    all_send("five", "gg", "gg")
+    await expect(row(ann.page, "five")).to_have_count(len(BOT_NAMES))
+    await expect(row(ann.page, "gg")).to_have_count(6 * len(BOT_NAMES))
 
-    said = game.said()
-    assert len(said) == total
-    assert await shown(ann.page) == said
-    assert [(line["username"], line["chat"]) for line in await kept(server, "chats")] == said
-    await expect(ann.page.locator("[data-ref=there] li")).to_have_count(len(MANY))
+    messages = game.said()
+    assert len(messages) == total
+    assert await chat_rows(ann.page) == messages
+    assert [
+        (line["username"], line["chat"]) for line in await stored_items(server, "chats")
+    ] == messages
+    await expect(ann.page.locator("[data-ref=online] li")).to_have_count(len(BOT_NAMES))
     assert await ann.is_same_page()
 
 
-async def test_a_game_that_was_killed_and_starts_again_is_followed(visit, server, game, bots):
-    ann = await reading(visit)
-    there = ann.page.locator("[data-ref=there]")
+async def test_log_is_followed_after_the_game_is_killed_and_restarted(visit, server, game, bots):
+    ann = await open_chat(visit)
+    online = ann.page.locator("[data-ref=online]")
     await bots.joins("Kim", game)
     bots.says("Kim", "all is well")
     await expect(row(ann.page, "all is well")).to_have_count(1)
@@ -169,10 +173,10 @@ async def test_a_game_that_was_killed_and_starts_again_is_followed(visit, server
     await bots.joins("Lou", game)
     bots.says("Lou", "that was short")
     await expect(row(ann.page, "that was short")).to_have_count(1)
-    await expect(there).to_have_text("LLou")
+    await expect(online).to_have_text("LLou")
 
-    assert await shown(ann.page) == game.said()
-    kim, lou = await kept(server, "sessions")
+    assert await chat_rows(ann.page) == game.said()
+    kim, lou = await stored_items(server, "sessions")
     assert (kim["username"], lou["username"]) == ("Kim", "Lou")
     assert kim["logout_timestamp"] and not lou["logout_timestamp"]
     await ann.send_chat("welcome back")

@@ -1,4 +1,4 @@
-"""The pages of a world in a browser: who is there, pictures, and what the public may see."""
+"""The pages of a world in a browser: overview, players, gallery, and access of the public."""
 
 import base64
 import re
@@ -6,11 +6,11 @@ import time
 
 from playwright.async_api import expect
 
-from tests.browser.crowd import CHATS, PASSWORD, login, signs_in
+from tests.browser.crowd import CHATS, PASSWORD, login, sign_in
 from tests.browser.visitors import DESKTOP, PHONE, http_error
 from tests.media.test_images import make_picture
 
-LEAVES = (
+WORLD_PAGES = (
     "",
     "/chats",
     "/players",
@@ -20,26 +20,26 @@ LEAVES = (
     "/deaths",
     "/screenshots",
 )
-LARGE = """() => {
+DOUBLE_FONT_SIZE = """() => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync("html { font-size: 200%; }");
     document.adoptedStyleSheets = [sheet];
 }"""
 
 
-async def test_the_overview_keeps_up_with_the_world(member, fake_agent):
+async def test_overview_follows_the_state_of_the_world(member, fake_agent):
     ann = await member("/servers/mill", **PHONE)
     await ann.expect_live()
-    await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
+    await expect(ann.page.get_by_text("Nobody online")).to_be_visible()
     await fake_agent.send_lines(login("Bob"))
-    await expect(ann.page.locator(".crowd")).to_have_text("BBob0 min")
+    await expect(ann.page.locator(".online-list")).to_have_text("BBob0 min")
     await fake_agent.send_ping(running=False)
     await ann.expect_text("world-status", "Stopped")
     await fake_agent.send_lines("Bob lost connection: Disconnected")
-    await expect(ann.page.get_by_text("Nobody is here.")).to_be_visible()
+    await expect(ann.page.get_by_text("Nobody online")).to_be_visible()
 
 
-async def test_from_the_first_page_to_a_player_and_his_words(member, fake_agent):
+async def test_links_lead_from_home_page_to_player_and_messages(member, fake_agent):
     await fake_agent.send_lines(login("Bob"), "<Bob> hello there", "Bob drowned")
     ann = await member()
     await ann.page.get_by_role("link", name="coalserver").click()
@@ -55,18 +55,18 @@ async def test_from_the_first_page_to_a_player_and_his_words(member, fake_agent)
     await expect(ann.part("row")).to_contain_text("hello there")
 
 
-async def test_the_first_page_looks_again_each_minute(member, fake_agent):
+async def test_world_cards_are_refreshed_every_minute(member, fake_agent):
     ann = await member()
     await ann.page.clock.install()
     await ann.page.get_by_role("link", name="coalserver").click()
     await ann.expect_live()
-    await expect(ann.part("worlds")).to_contain_text("Nobody is here.")
+    await expect(ann.part("worlds")).to_contain_text("Nobody online")
     await fake_agent.send_lines(login("Bob"))
     await ann.page.clock.fast_forward("01:01")
     await expect(ann.part("worlds")).to_contain_text("Bob")
 
 
-async def test_times_are_in_the_zone_of_who_looks(member, fake_agent):
+async def test_times_are_in_the_zone_of_the_browser(member, fake_agent):
     noon = 1_700_000_000 // 86400 * 86400 + 43200
     await fake_agent.send_lines("<Bob> at noon", at=noon)
     ann = await member(timezone_id="Asia/Tokyo", locale="en-GB")
@@ -74,7 +74,7 @@ async def test_times_are_in_the_zone_of_who_looks(member, fake_agent):
     await expect(ann.page.locator(".day-name")).to_have_text("Tuesday, 14 November 2023")
 
 
-async def test_a_log_that_is_hours_ahead_is_dated(member, fake_agent):
+async def test_future_last_seen_time_is_shown_as_date(member, fake_agent):
     await fake_agent.send_lines(
         login("Bob"), "Bob lost connection: Disconnected", at=time.time() + 36000
     )
@@ -85,18 +85,18 @@ async def test_a_log_that_is_hours_ahead_is_dated(member, fake_agent):
     )
 
 
-async def test_what_may_be_asked_of_a_world_follows_its_state(member, fake_agent, server):
+async def test_start_button_follows_the_state_of_the_world(member, fake_agent, server):
     server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
-    one, other = [await member("/servers/ours") for _ in range(2)]
-    await other.expect_live()
-    start = other.page.get_by_role("button", name="Start the world")
+    first, second = [await member("/servers/ours") for _ in range(2)]
+    await second.expect_live()
+    start = second.page.get_by_role("button", name="Start world")
     await expect(start).to_be_visible()
-    await one.page.get_by_role("button", name="Start the world").click()
-    await other.expect_text("world-status", "Starting soon")
+    await first.page.get_by_role("button", name="Start world").click()
+    await second.expect_text("world-status", "Waiting to start")
     await expect(start).to_be_hidden()
 
 
-async def test_nothing_scrolls_sideways_on_a_phone(member, fake_agent):
+async def test_no_page_scrolls_horizontally_on_a_phone(member, fake_agent):
     name = "W" * 16
     await fake_agent.send_lines(
         login(name), f"<{name}> {'Donaudampfschifffahrt' * 12}", f"{name} drowned"
@@ -118,7 +118,7 @@ async def test_nothing_scrolls_sideways_on_a_phone(member, fake_agent):
         assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, page
 
 
-async def test_a_picture_is_hung_as_soon_as_it_is_chosen_and_taken_down(member, fake_agent):
+async def test_chosen_picture_is_uploaded_and_can_be_deleted(member, fake_agent):
     ann = await member("/servers/mill/screenshots")
     file = {"name": "a.png", "mimeType": "image/png", "buffer": make_picture()}
     await ann.part("file").set_input_files(file)
@@ -129,64 +129,64 @@ async def test_a_picture_is_hung_as_soon_as_it_is_chosen_and_taken_down(member, 
         await image.evaluate("async node => { await node.decode(); return node.naturalWidth; }")
         == 480
     )
-    await ann.page.get_by_text("Take down").click()
-    await ann.button("Yes, for good").click()
+    await ann.page.get_by_text("Delete", exact=True).click()
+    await ann.button("Delete permanently").click()
     await expect(ann.part("shot")).to_have_count(0)
 
 
-async def test_a_picture_may_be_dropped_and_what_is_none_is_refused(member, fake_agent):
+async def test_dropped_picture_is_uploaded_and_other_file_is_rejected(member, fake_agent):
     ann = await member("/servers/mill/screenshots")
     ann.expect_errors(http_error(400))
     drop = """([text, type]) => {
-        const carried = new DataTransfer();
+        const transfer = new DataTransfer();
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-        carried.items.add(new File([bytes], "a.png", { type }));
-        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+        transfer.items.add(new File([bytes], "a.png", { type }));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
     }"""
     await ann.page.evaluate(drop, ["AAAA", "image/png"])
-    await expect(ann.page.get_by_text("This is not a picture")).to_be_visible()
+    await expect(ann.page.get_by_text("This file is not a picture")).to_be_visible()
     await ann.page.evaluate(drop, [base64.b64encode(make_picture()).decode(), "image/png"])
     await expect(ann.part("shot")).to_have_count(1)
 
 
-async def test_the_public_reads_along_and_cannot_write(visit, fake_agent, server):
-    eve, admin = await visit(CHATS, **DESKTOP), await visit("/admin/servers/1")
-    await expect(eve.page.get_by_label("Password")).to_be_visible()
+async def test_public_world_is_read_only_without_account(visit, fake_agent, server):
+    guest, admin = await visit(CHATS, **DESKTOP), await visit("/admin/servers/1")
+    await expect(guest.page.get_by_label("Password")).to_be_visible()
     server.run_command("account", "add", "root@example.org", "--password", PASSWORD, "--admin")
-    await signs_in(admin, "/admin/servers/1", "root@example.org")
-    await admin.page.get_by_label("Everybody may read it").check()
+    await sign_in(admin, "/admin/servers/1", "root@example.org")
+    await admin.page.get_by_label("Public: anyone can read the chat").check()
     await admin.button("Save").click()
-    await expect(admin.page.get_by_label("Everybody may read it")).to_be_checked()
+    await expect(admin.page.get_by_label("Public: anyone can read the chat")).to_be_checked()
     await fake_agent.send_lines("<Bob> before")
-    await eve.page.goto(f"{server.url}{CHATS}")
-    await expect(eve.part("row")).to_contain_text("before")
-    await eve.expect_live()
-    await expect(eve.part("chat-input")).to_have_count(0)
+    await guest.page.goto(f"{server.url}{CHATS}")
+    await expect(guest.part("row")).to_contain_text("before")
+    await guest.expect_live()
+    await expect(guest.part("chat-input")).to_have_count(0)
     await fake_agent.send_lines("<Bob> after")
-    await expect(eve.part("row").filter(has_text="after")).to_have_count(1)
+    await expect(guest.part("row").filter(has_text="after")).to_have_count(1)
 
 
-async def test_a_crowd_and_long_names_leave_the_page_in_shape(member, fake_agent):
+async def test_many_players_and_long_names_fit_on_a_phone(member, fake_agent):
     await fake_agent.send_lines(
         *(login(f"Player{number}") for number in range(60)), login("P" * 40)
     )
     ann = await member("/servers/mill", **PHONE)
-    await expect(ann.page.locator(".crowd-item")).to_have_count(61)
-    crowd = await ann.page.locator(".crowd").bounding_box()
-    assert crowd and crowd["height"] <= 400
+    await expect(ann.page.locator(".online-player")).to_have_count(61)
+    box = await ann.page.locator(".online-list").bounding_box()
+    assert box and box["height"] <= 400
     for path in ("/", "/servers/mill", "/servers/mill/sessions", "/servers/mill/players"):
         await ann.page.goto(ann.page.url.partition("/servers")[0].rstrip("/") + path)
         assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, path
 
 
-async def test_letters_twice_as_large_need_no_scrolling_sideways(member, fake_agent):
+async def test_no_page_scrolls_horizontally_at_double_font_size(member, fake_agent):
     await fake_agent.send_lines(
         login("Bob"), "Bob drowned", f"<Bob> {'Donaudampfschifffahrt' * 12}"
     )
     await fake_agent.send_lines(login("P" * 40), at=time.time() - 90_000)
     ann = await member("/servers/mill", **PHONE)
     root = ann.page.url.partition("/servers")[0]
-    for path in ("/", "/profile", *(f"/servers/mill{page}" for page in LEAVES)):
+    for path in ("/", "/profile", *(f"/servers/mill{page}" for page in WORLD_PAGES)):
         await ann.page.goto(root + path)
-        await ann.page.evaluate(LARGE)
+        await ann.page.evaluate(DOUBLE_FONT_SIZE)
         assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, path

@@ -1,4 +1,4 @@
-"""A world whose log is written by the test, and those who look at it."""
+"""Sample worlds whose log lines and pings are sent by tests, and requests for their chat."""
 
 import time
 from typing import Any
@@ -14,29 +14,29 @@ from tests.apis.browser import Browser
 JSON = {"Accept": "application/json"}
 
 
-async def make_world(test_app: TestApp, short_name: str = "mill", **parts: Any) -> World:
-    """A world that runs."""
-    public = parts.pop("public", False)
+async def make_world(test_app: TestApp, short_name: str = "mill", **fields: Any) -> World:
+    """Create a running world."""
+    public = fields.pop("public", False)
     world = await test_app.core.execute(
-        create_world, name="The Mill", short_name=short_name, **parts
+        create_world, name="The Mill", short_name=short_name, **fields
     )
     if public:
         await test_app.core.execute(update_world, world_id=world.id, public=True)
-    await pinged(test_app, world)
+    await send_ping(test_app, world)
     return test_app.core.query(get_world, id=world.id)
 
 
-async def pinged(test_app: TestApp, world: World, running: bool = True, **parts: Any) -> list[str]:
-    """Its agent reports; gives what it is told to write."""
-    given = {"address": "mc.example.org", **parts}
-    lines = await test_app.core.execute(
-        record_ping, world_id=world.id, ping=Ping(running=running, **given)
-    )
-    return [line.text for line in lines]
+async def send_ping(
+    test_app: TestApp, world: World, running: bool = True, **fields: Any
+) -> list[str]:
+    """Send a ping of the world's agent. Return the console commands that it gets."""
+    ping = Ping(running=running, **{"address": "mc.example.org", **fields})
+    commands = await test_app.core.execute(record_ping, world_id=world.id, ping=ping)
+    return [command.text for command in commands]
 
 
-async def logged(test_app: TestApp, world: World, *texts: str, at: float | None = None) -> None:
-    """Lines are written now, or at some time, one a second."""
+async def log_lines(test_app: TestApp, world: World, *texts: str, at: float | None = None) -> None:
+    """Add lines to the world's log, one per second, the first one now or at a time."""
     begin = test_app.clock.now if at is None else at
     lines = []
     for number, text in enumerate(texts):
@@ -53,17 +53,16 @@ def logout(name: str = "Ada") -> str:
     return f"{name} lost connection: Disconnected"
 
 
-def shown(answer: Answer) -> list[tuple[str, str, str]]:
-    """Kind, name and text of the rows of a piece of history."""
-    assert answer.status == 200, answer.raw
-    return [(row["kind"], row["who"], row["text"]) for row in answer.json["rows"]]
-
-
-def said(answer: Answer) -> list[str]:
-    """The texts alone."""
-    return [text for _, _, text in shown(answer)]
-
-
-async def piece(browser: Browser, query: str = "", world: str = "mill") -> Answer:
-    """A piece of a world's history, as the page's script asks for it."""
+async def fetch_rows(browser: Browser, query: str = "", world: str = "mill") -> Answer:
+    """Request a page of a world's history as JSON, as the script of the chat does."""
     return await browser.get(f"/servers/{world}/chats{query}", **JSON)
+
+
+def rows_of(response: Answer) -> list[tuple[str, str, str]]:
+    """Return kind, name and text of the rows of a page of the history."""
+    assert response.status == 200, response.raw
+    return [(row["kind"], row["who"], row["text"]) for row in response.json["rows"]]
+
+
+def texts_of(response: Answer) -> list[str]:
+    return [text for _, _, text in rows_of(response)]

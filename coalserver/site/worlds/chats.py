@@ -31,7 +31,7 @@ MAX_KEY_LENGTH = 200
 #: Names that the player field suggests.
 MAX_SUGGESTIONS = 200
 KIND_LABELS = {
-    "": N_("Everything"),
+    "": N_("All types"),
     "chat": N_("Chat"),
     "visit": N_("Joins and leaves"),
     "death": N_("Deaths"),
@@ -45,10 +45,10 @@ async def chat_page(
     ctx: RequestContext, world: World, account: Account | None
 ) -> web.StreamResponse:
     """Render the chat; for a script, return a page of the history as JSON."""
-    # Read before the history: a line logged in between comes twice, and the script knows it by its id.
+    # Read before the history: the script recognizes a line that is logged in between by its id.
     cursor, public, is_script = ctx.core.feed.head, account is None, wants_json(ctx)
     history_filter = read_filter(ctx, world, strict=is_script)
-    # The public must not find out whether an e-mail address has written here.
+    # The public must not learn whether an e-mail address has written messages.
     visible = not (public and "@" in history_filter.player)
     history_page = (
         await read_page(ctx, history_filter, strict=is_script) if visible else HistoryPage([])
@@ -71,9 +71,9 @@ async def chat_page(
 
 @world_member_page
 async def send_message(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Send a message to the game. While the world is stopped, it waits for the next start.
+    """Send a message to the game. While the world is stopped, the message waits for the next start.
 
-    With the header `Idempotency-Key`, a repeated request sends it once. Raises INVALID_REQUEST for a long one.
+    With the header `Idempotency-Key`, a repeated request sends it once. Raises INVALID_REQUEST if it is too long.
     """
     text = dict(await read_csrf_form(ctx)).get("chat", "")
     if len(text) > MAX_MESSAGE_LENGTH:
@@ -102,7 +102,7 @@ def _line_id(line: ConsoleCommand | None) -> int | None:
 def speaker_state(
     ctx: RequestContext, world: World, account: Account | None
 ) -> dict[str, Any] | None:
-    """Return the name under which a member writes, all their names, and their queued messages."""
+    """Return the name under which a member posts, all their names, and their queued messages."""
     if account is None:
         return None
     name = ctx.core.query(display_name_in_world, world_id=world.id, account=account)

@@ -14,25 +14,23 @@ from coalserver.site.worlds.line_rows import public_name
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.i18n import N_, Language, request_language
 
-#: Labels. Only worlds hosted by this server have the states between running and stopped.
+#: Labels of states. Only worlds hosted by this server have the states between running and stopped.
 STATUS_LABELS = {
     WorldStatus.UNKNOWN: N_("Not connected"),
     WorldStatus.RUNNING: N_("Running"),
     WorldStatus.STOPPED: N_("Stopped"),
-    WorldStatus.QUEUED_START: N_("Starting soon"),
+    WorldStatus.QUEUED_START: N_("Waiting to start"),
     WorldStatus.QUEUED_RESTART: N_("Restarting"),
-    WorldStatus.QUEUED_STOP: N_("Stopping soon"),
-    WorldStatus.LOADING: N_("Starting"),
-    WorldStatus.LOADED: N_("Nearly there"),
+    WorldStatus.QUEUED_STOP: N_("Stopping"),
+    WorldStatus.LOADING: N_("Preparing"),
+    WorldStatus.LOADED: N_("Starting"),
     WorldStatus.SAVING: N_("Saving"),
 }
-CLEAR, RAIN, THUNDER = N_("Clear"), N_("Rain"), N_("Thunderstorm")
-#: Ticks of an hour of the game, whose day begins at 6:00.
-TICKS_AN_HOUR = TICKS_PER_DAY // 24
+CLEAR, RAIN, THUNDER = N_("Clear sky"), N_("Rain"), N_("Thunderstorm")
+#: Ticks per hour of the game. Its day begins at 6:00.
+TICKS_PER_HOUR = TICKS_PER_DAY // 24
 FIRST_HOUR = 6
-
-
-#: Colours of avatars.
+#: Number of avatar colours.
 AVATAR_HUES = 12
 
 
@@ -43,7 +41,7 @@ def world_context(
     return {
         "world": world_summary(ctx, world, account),
         "account": account,
-        # Read before all else, so that the page gets events that come while it is rendered.
+        # Read first, so that the page gets the events that are emitted while it is rendered.
         "cursor": ctx.core.feed.head,
         "active_page": active_page,
         "avatar_hue": avatar_hue,
@@ -54,14 +52,14 @@ def world_context(
 
 
 class TimeFormatter:
-    """Formats times in the account's zone. Scripts replace them by the browser's zone where it is UTC."""
+    """Formats times in the account's zone. If that is UTC, scripts convert them to the browser's zone."""
 
     def __init__(self, language: Language, account: Account | None) -> None:
         self._locale = language.locale
         self._zone = account_zone(account)
 
     def __call__(self, at: float, since: float | None = None) -> str:
-        """Return day and time, or the time alone if `since` is on the same day."""
+        """Return date and time, or only the time if `since` is on the same day."""
         local_time = self._local_time(at)
         clock = format_time(local_time, "short", None, self._locale)
         if since is not None and self._local_time(since).date() == local_time.date():
@@ -72,6 +70,7 @@ class TimeFormatter:
         return datetime.fromtimestamp(clamp_time(at), self._zone)
 
     def iso(self, at: float) -> str:
+        """Return a time in UTC as RFC 3339 text."""
         return (
             datetime.fromtimestamp(clamp_time(at), UTC)
             .isoformat(timespec="seconds")
@@ -80,12 +79,12 @@ class TimeFormatter:
 
 
 def clamp_time(at: float) -> float:
-    """Return the nearest time that datetime can represent. Log lines can have any time."""
+    """Return the nearest time that `datetime` can represent. Log lines can have any time."""
     return min(max(at, -6e10), 2.5e11)
 
 
 def account_zone(account: Account | None) -> tzinfo:
-    """Return the time zone of an account; UTC without one, or if this machine does not know it."""
+    """Return the time zone of an account; UTC without an account, or if this machine lacks the zone."""
     try:
         return ZoneInfo(account.zone) if account else UTC
     except (KeyError, ValueError, OSError):
@@ -93,7 +92,7 @@ def account_zone(account: Account | None) -> tzinfo:
 
 
 def avatar_hue(name: str) -> int:
-    """Return the colour number of a name's avatar, the same as `avatars.js` computes."""
+    """Return the colour number of a name's avatar, as `avatarHue` in `avatars.js` does."""
     checksum = 0
     for character in name:
         checksum = (checksum * 31 + ord(character)) % 9973
@@ -110,7 +109,7 @@ def format_duration(seconds: float) -> str:
 
 
 def world_summary(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
-    """Return `world_fields` with status and weather in the reader's language."""
+    """Return `world_fields` with status and weather in the language of the request."""
     translate = request_language(ctx.request).gettext
     fields = world_fields(ctx, world, account)
     weather = fields["weather"]
@@ -146,7 +145,7 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
 
 
 def allowed_actions(world: World, account: Account) -> dict[str, bool]:
-    """Return the actions on a hosted world and whether each is possible now; no actions on others."""
+    """Return the actions on a hosted world and whether each is possible now. Other worlds have none."""
     if not world.hosted:
         return {}
     running, stopping = (
@@ -161,7 +160,7 @@ def allowed_actions(world: World, account: Account) -> dict[str, bool]:
 def online_players(
     ctx: RequestContext, world: World, account: Account | None
 ) -> list[dict[str, Any]]:
-    """Return the online players with the time of their login, the latest first."""
+    """Return the online players with their login times, the latest first."""
     own_names = account.usernames if account else ()
     return [
         {
@@ -177,7 +176,7 @@ def world_clock(ticks: int | None) -> str | None:
     """Return the time of day in a world as HH:MM, or None if it is unknown."""
     if ticks is None:
         return None
-    minutes = (ticks % TICKS_PER_DAY + FIRST_HOUR * TICKS_AN_HOUR) * 60 // TICKS_AN_HOUR
+    minutes = (ticks % TICKS_PER_DAY + FIRST_HOUR * TICKS_PER_HOUR) * 60 // TICKS_PER_HOUR
     return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 

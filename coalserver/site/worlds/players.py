@@ -1,4 +1,4 @@
-"""Pages of a world's players: the list, one player, visits, deaths and advancements."""
+"""Pages of a world's players: the list, one player, sessions, deaths and advancements."""
 
 from datetime import date
 from typing import Any
@@ -48,6 +48,10 @@ from coalserver.web.pages.i18n import N_, request_language
 SHORT_LIST_SIZE = 8
 MAX_NAME_LENGTH = 100
 TITLES = {LineCategory.DEATH: N_("Deaths"), LineCategory.ACHIEVEMENT: N_("Advancements")}
+EMPTY_TEXTS = {
+    LineCategory.DEATH: N_("No deaths"),
+    LineCategory.ACHIEVEMENT: N_("No advancements yet."),
+}
 
 
 @world_member_page
@@ -135,7 +139,7 @@ async def player_page(ctx: RequestContext, world: World, account: Account) -> we
 
 @world_member_page
 async def sessions_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Render the visits to a world, the latest first; with `player`, those of one player."""
+    """Render the sessions in a world, the latest first; with `player`, those of one player."""
     player = _player_param(ctx)
     query = VisitQuery(world.id, player or None, after=_start_position(ctx))
     page, pagination = paginate_after(
@@ -190,6 +194,7 @@ async def _events_page(
     context = {
         **world_context(ctx, world, account, active_page),
         "title": TITLES[category],
+        "empty_text": EMPTY_TEXTS[category],
         "rows": [render_row(line, public=False) for line in page],
         "ranking": ranking[:SHORT_LIST_SIZE],
         "player": player,

@@ -26,13 +26,13 @@ from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.uploads import read_form_upload
 
-#: Screenshots of a page.
+#: Screenshots per page.
 PAGE_SIZE = 24
 VARIANTS = ("original", "small", "blurred")
 IMAGE_ERRORS = {
-    "kind": N_("This is not a picture in PNG, JPEG or WebP."),
-    "damaged": N_("The picture is damaged."),
-    "pixels": N_("The picture has too many pixels."),
+    "kind": N_("This file is not a picture. Choose a PNG, JPEG or WebP file."),
+    "damaged": N_("This picture is damaged. Choose another file."),
+    "pixels": N_("This picture has too many pixels. Choose a smaller one."),
     "none": N_("Choose a picture first."),
 }
 IMAGE_HEADERS = {

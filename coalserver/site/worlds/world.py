@@ -1,6 +1,7 @@
 """The overview page of a world, its events, and starting and stopping a hosted world."""
 
 from aiohttp import web
+from babel.numbers import format_decimal
 
 from coalserver.core import topics
 from coalserver.core.commands.worlds import start_world, stop_world
@@ -23,6 +24,7 @@ from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
 from coalserver.web.pages.forms import read_csrf_form
+from coalserver.web.pages.i18n import request_language
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription
@@ -45,6 +47,9 @@ async def world_page(
     context = {
         **page_context,
         "latest": [render_row(line, public=public) for line in lines],
+        "lag_seconds": format_decimal(
+            (world.behind or 0) / 1000, "0.0", request_language(ctx.request).locale
+        ),
     }
     return form_page(ctx, "worlds/world.html", context)
 
@@ -69,10 +74,10 @@ async def pause(ctx: RequestContext, world: World, account: Account) -> web.Stre
 
 @world_reader_page
 async def events(ctx: RequestContext, world: World, account: Account | None) -> web.StreamResponse:
-    """Serve the events of a world. All members get the same bytes, and so do all visitors."""
+    """Serve the events of a world. All members get the same bytes, and all other readers too."""
     check_same_origin(ctx)
     topic, core, public = topics.world(world.id), ctx.core, account is None
-    # An event on the control topic makes the transport call `subscribe` again, which checks the access anew.
+    # For each event on the control topic, the transport calls `subscribe` again, which checks the access.
     subscription = Subscription(
         (topic,), ("public" if public else "member",), EVENT_RENDERERS[public], control_topic=topic
     )

@@ -1,4 +1,4 @@
-"""Pictures of a world: hung, shown to members, taken down by whom they belong to."""
+"""The gallery of a world: upload, display to members, and deletion by the owner or an admin."""
 
 import pytest
 
@@ -11,58 +11,65 @@ from tests.apis.browser import Browser, make_signed_in_browser
 from tests.media.test_images import make_picture
 from tests.site.sample_worlds import JSON, make_world
 
-HERE = "/servers/mill/screenshots"
+GALLERY = "/servers/mill/screenshots"
 MULTIPART = "multipart/form-data; boundary=b"
-SHOT = make_picture(size=(60, 40))
+PICTURE = make_picture(size=(60, 40))
 
 
-def make_form(seal, *files, name="file"):
-    parts = [b'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n' + seal.encode()]
+def make_form(csrf_token, *files, name="file"):
+    parts = [
+        b'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n' + csrf_token.encode()
+    ]
     for file in files:
         head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="a.png"\r\n\r\n'
         parts.append(head.encode() + file)
     return b"\r\n".join([*parts, b"--b--\r\n"])
 
 
-async def hangs(browser, *files, **how):
-    seal = how.pop("seal", None) or await browser.csrf_token(HERE)
-    headers = {"Content_Type": MULTIPART, **how.pop("headers", {})}
-    return await browser.request("POST", HERE, make_form(seal, *files, **how), **headers)
+async def upload(browser, *files, **options):
+    csrf_token = options.pop("csrf_token", None) or await browser.csrf_token(GALLERY)
+    headers = {"Content_Type": MULTIPART, **options.pop("headers", {})}
+    return await browser.request(
+        "POST", GALLERY, make_form(csrf_token, *files, **options), **headers
+    )
 
 
-async def shots(test_app, world):
+async def stored_screenshots(test_app, world):
     return await test_app.core.history.screenshots(ScreenshotQuery(world.id), 99)
 
 
-async def test_a_picture_that_is_hung_is_seen(test_app, world, ann):
-    answer = await hangs(ann, SHOT)
-    assert (answer.status, answer.headers["Location"]) == (302, HERE)
-    (shot,) = await shots(test_app, world)
-    page = (await ann.get(HERE)).raw.decode()
-    assert f"{HERE}/{shot.id}/small" in page and "ann@example.org" in page
+async def test_uploaded_picture_is_in_the_gallery(test_app, world, ann):
+    response = await upload(ann, PICTURE)
+    assert (response.status, response.headers["Location"]) == (302, GALLERY)
+    (screenshot,) = await stored_screenshots(test_app, world)
+    page = (await ann.get(GALLERY)).raw.decode()
+    assert f"{GALLERY}/{screenshot.id}/small" in page and "ann@example.org" in page
     for kind, media in (
         ("original", "image/png"),
         ("small", "image/webp"),
         ("blurred", "image/webp"),
     ):
-        picture = await ann.get(f"{HERE}/{shot.id}/{kind}")
+        picture = await ann.get(f"{GALLERY}/{screenshot.id}/{kind}")
         assert (picture.status, picture.headers["Content-Type"]) == (200, media)
         assert "sandbox" in picture.headers["Content-Security-Policy"]
         assert picture.headers["Cache-Control"].startswith("private")
 
 
-async def test_a_script_is_told_that_it_hangs(test_app, world, ann):
-    answer = await hangs(ann, SHOT, headers=JSON)
-    assert (answer.status, answer.json) == (201, {"path": HERE})
+async def test_script_upload_is_answered_as_json(test_app, world, ann):
+    response = await upload(ann, PICTURE, headers=JSON)
+    assert (response.status, response.json) == (201, {"path": GALLERY})
 
 
-async def test_the_addresses_of_the_original_serve_too(test_app, world, ann):
-    assert (await ann.get("/servers/mill/screenshot_upload")).headers["Location"] == HERE
-    body = make_form(await ann.csrf_token(HERE), SHOT)
-    answer = await ann.request(
+async def test_upload_paths_of_coal_are_served(test_app, world, ann):
+    assert (await ann.get("/servers/mill/screenshot_upload")).headers["Location"] == GALLERY
+    body = make_form(await ann.csrf_token(GALLERY), PICTURE)
+    response = await ann.request(
         "POST", "/servers/mill/screenshot_uploaded", body, Content_Type=MULTIPART
     )
-    assert answer.headers["Location"] == HERE and len(await shots(test_app, world)) == 1
+    assert (
+        response.headers["Location"] == GALLERY
+        and len(await stored_screenshots(test_app, world)) == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,25 +77,27 @@ async def test_the_addresses_of_the_original_serve_too(test_app, world, ann):
     [
         ((), "Choose a picture first."),
         ((b"",), "Choose a picture first."),
-        ((b"<svg onload=alert(1)>",), "This is not a picture"),
-        ((SHOT[:-30],), "damaged"),
+        ((b"<svg onload=alert(1)>",), "This file is not a picture"),
+        ((PICTURE[:-30],), "damaged"),
     ],
 )
-async def test_what_is_no_picture_is_not_hung(test_app, world, ann, files, sentence):
-    answer = await hangs(ann, *files)
-    assert answer.status == 400 and sentence in answer.raw.decode()
-    told = await hangs(ann, *files, headers=JSON)
-    assert told.status == 400 and sentence in told.json["sentence"]
-    assert await shots(test_app, world) == []
+async def test_invalid_file_is_rejected(test_app, world, ann, files, sentence):
+    response = await upload(ann, *files)
+    assert response.status == 400 and sentence in response.raw.decode()
+    response = await upload(ann, *files, headers=JSON)
+    assert response.status == 400 and sentence in response.json["sentence"]
+    assert await stored_screenshots(test_app, world) == []
 
 
-async def test_a_form_of_nobodys_hangs_nothing(test_app, world, ann):
-    assert (await hangs(ann, SHOT, seal="1.abc")).status == 403
-    seal = await ann.csrf_token(HERE)
+async def test_invalid_csrf_token_uploads_nothing(test_app, world, ann):
+    assert (await upload(ann, PICTURE, csrf_token="1.abc")).status == 403
+    csrf_token = await ann.csrf_token(GALLERY)
     test_app.clock.advance(3600)
-    old = await hangs(ann, SHOT, seal=seal, headers=JSON)
-    assert (await hangs(ann, SHOT, seal=old.json["csrf_token"], headers=JSON)).status == 201
-    assert len(await shots(test_app, world)) == 1
+    expired = await upload(ann, PICTURE, csrf_token=csrf_token, headers=JSON)
+    assert (
+        await upload(ann, PICTURE, csrf_token=expired.json["csrf_token"], headers=JSON)
+    ).status == 201
+    assert len(await stored_screenshots(test_app, world)) == 1
 
 
 @pytest.mark.parametrize(
@@ -98,64 +107,64 @@ async def test_a_form_of_nobodys_hangs_nothing(test_app, world, ann):
         (b"--b\r\n", MULTIPART, 400),
         (b"\xff" * 100, MULTIPART, 400),
         (b"x", "multipart/form-data", 400),
-        (SHOT, "image/png", 415),
+        (PICTURE, "image/png", 415),
         (b"file=x", "application/x-www-form-urlencoded", 415),
     ],
 )
-async def test_odd_bodies_are_never_our_fault(ann, body, media, status):
-    answer = await ann.request("POST", HERE, body, Content_Type=media)
-    assert answer.status in (status, 403)
+async def test_malformed_body_is_a_client_error(ann, body, media, status):
+    response = await ann.request("POST", GALLERY, body, Content_Type=media)
+    assert response.status in (status, 403)
 
 
-async def test_too_large_a_picture_is_refused():
+async def test_too_large_picture_is_rejected():
     async with run_test_app(config=Config(screenshot_limit=1000)) as test_app:
         await make_world(test_app)
         ann = await make_signed_in_browser(test_app)
         assert (
-            await hangs(ann, make_picture(size=(900, 900), mode="RGB") + b"x" * 200_000)
+            await upload(ann, make_picture(size=(900, 900), mode="RGB") + b"x" * 200_000)
         ).status == 413
 
 
-async def test_who_hung_it_takes_it_down_and_so_does_an_admin(test_app, world, ann):
-    await hangs(ann, SHOT)
-    await hangs(ann, SHOT)
+async def test_only_owner_or_admin_can_delete_picture(test_app, world, ann):
+    await upload(ann, PICTURE)
+    await upload(ann, PICTURE)
     bob = await make_signed_in_browser(test_app, "bob@example.org")
-    first, second = await shots(test_app, world)
-    assert "Take down" not in (await bob.get(HERE)).raw.decode()
-    assert (await bob.send(f"{HERE}/{first.id}/remove", page=HERE)).status == 403
-    answer = await ann.send(f"{HERE}/{first.id}/remove", page=HERE)
-    assert (answer.status, answer.headers["Location"]) == (302, HERE)
-    assert (await ann.get(f"{HERE}/{first.id}/original")).status == 404
+    first, second = await stored_screenshots(test_app, world)
+    assert "Delete" not in (await bob.get(GALLERY)).raw.decode()
+    assert (await bob.send(f"{GALLERY}/{first.id}/remove", page=GALLERY)).status == 403
+    response = await ann.send(f"{GALLERY}/{first.id}/remove", page=GALLERY)
+    assert (response.status, response.headers["Location"]) == (302, GALLERY)
+    assert (await ann.get(f"{GALLERY}/{first.id}/original")).status == 404
     account = test_app.core.query(get_account_by_email, email="bob@example.org")
     await test_app.core.execute(update_account, account_id=account.id, admin=True)
-    assert (await bob.send(f"{HERE}/{second.id}/remove", page=HERE)).status == 302
-    assert await shots(test_app, world) == []
-    assert (await ann.send(f"{HERE}/{first.id}/remove", page=HERE)).status == 404
+    assert (await bob.send(f"{GALLERY}/{second.id}/remove", page=GALLERY)).status == 302
+    assert await stored_screenshots(test_app, world) == []
+    assert (await ann.send(f"{GALLERY}/{first.id}/remove", page=GALLERY)).status == 404
 
 
-async def test_pictures_are_for_members_and_of_their_world(test_app, world, ann):
-    await hangs(ann, SHOT)
-    (shot,) = await shots(test_app, world)
+async def test_pictures_require_account_and_belong_to_one_world(test_app, world, ann):
+    await upload(ann, PICTURE)
+    (screenshot,) = await stored_screenshots(test_app, world)
     await make_world(test_app, "other", public=True)
-    for path in (HERE, f"{HERE}/{shot.id}/small"):
+    for path in (GALLERY, f"{GALLERY}/{screenshot.id}/small"):
         assert (await Browser(test_app).get(path)).headers["Location"].startswith("/login")
     for path in (
-        f"/servers/other/screenshots/{shot.id}/small",
-        f"{HERE}/{shot.id}/secret",
-        f"{HERE}/x/small",
+        f"/servers/other/screenshots/{screenshot.id}/small",
+        f"{GALLERY}/{screenshot.id}/secret",
+        f"{GALLERY}/x/small",
     ):
         assert (await ann.get(path)).status == 404
-    assert (await Browser(test_app).post(HERE)).status == 302
+    assert (await Browser(test_app).post(GALLERY)).status == 302
 
 
-async def test_many_pictures_are_on_pages(test_app, world, ann):
+async def test_gallery_is_paginated(test_app, world, ann):
     for _ in range(26):
-        await hangs(ann, SHOT, seal=await ann.csrf_token(HERE))
+        await upload(ann, PICTURE, csrf_token=await ann.csrf_token(GALLERY))
         test_app.clock.advance(1)
-    page = (await ann.get(HERE)).raw.decode()
+    page = (await ann.get(GALLERY)).raw.decode()
     assert page.count('data-testid="shot"') == 24 and 'rel="next"' in page
-    last = (await shots(test_app, world))[23]
-    older = (await ann.get(f"{HERE}?before={last.created}~{last.id}")).raw.decode()
+    last = (await stored_screenshots(test_app, world))[23]
+    older = (await ann.get(f"{GALLERY}?before={last.created}~{last.id}")).raw.decode()
     assert older.count('data-testid="shot"') == 2
-    for odd in ("x", "nan~1", "1~x"):
-        assert (await ann.get(f"{HERE}?before={odd}")).status == 200
+    for position in ("x", "nan~1", "1~x"):
+        assert (await ann.get(f"{GALLERY}?before={position}")).status == 200
