@@ -1,6 +1,8 @@
 """Backups that come back by the pages of admins. What a restore does with the files is tests/test_restoring.py's."""
 
 import re
+from asyncio import gather
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +134,48 @@ async def test_a_backup_that_is_cut_off_is_not_kept(test_app):
     kind = f"multipart/form-data; boundary={BOUNDARY}"
     answer = await browser.request("POST", "/admin/backups/upload", body, Content_Type=kind)
     assert answer.status == 400 and kept(test_app) == []
+
+
+async def test_a_backup_is_made_listed_fetched_and_removed(test_app):
+    browser = await make_admin(test_app)
+    for _ in range(2):
+        answer = await submit(browser, "/admin/backups")
+        assert answer.headers["Location"] == "/admin/backups?done=made"
+    names = re.findall(
+        r"coalserver-\d{8}T\d{6}Z(?:-1)?\.tar", (await browser.get("/admin/backups")).raw.decode()
+    )
+    first, second = sorted(set(names), key=len)
+    answer = await submit(browser, f"/admin/backups/{first}/download")
+    assert answer.raw == b"everything" and answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{first}"'
+    assert (await browser.get(f"/admin/backups/{first}/download")).status == 405
+    await submit(browser, f"/admin/backups/{first}/remove")
+    assert first not in words(await browser.get("/admin/backups")).replace(second, "")
+    assert [what for what, *_ in done(test_app)] == ["backup_made"] * 2 + [
+        "backup_fetched",
+        "backup_removed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["data.sqlite", "..%2Fdata.sqlite", "%2e%2e", "coalserver-x.tar", "keys"]
+)
+async def test_no_other_file_is_fetched_or_removed(test_app, name):
+    browser = await make_admin(test_app)
+    (Path(test_app.folder) / "data.sqlite").write_bytes(b"precious")
+    for act in ("download", "remove"):
+        answer = await submit(browser, f"/admin/backups/{name}/{act}")
+        assert answer.status == 404 and b"precious" not in answer.raw
+    assert (Path(test_app.folder) / "data.sqlite").exists() and done(test_app) == []
+
+
+async def test_backups_asked_for_at_once_are_two(test_app):
+    browser = await make_admin(test_app)
+    seal = await browser.csrf_token("/admin/games")
+    await gather(*(browser.post("/admin/backups", csrf_token=seal) for _ in range(4)))
+    assert len(test_app.build_backup_service().list_backups()) == 4
+
+
+async def test_how_one_is_restored_is_said(test_app):
+    browser = await make_admin(test_app)
+    assert "coalserver restore backup.tar --data" in words(await browser.get("/admin/backups"))

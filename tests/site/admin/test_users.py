@@ -1,10 +1,12 @@
 """Admins and people: found, let in, put on hold, named, made admins, removed."""
 
+from asyncio import gather
+
 import pytest
 
 from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.claims import set_usernames
-from coalserver.core.queries.accounts import all_accounts
+from coalserver.core.queries.accounts import all_accounts, has_admin
 from tests.apis.browser import Browser, make_account
 from tests.site.admins import account, done, make_admin, make_member, submit, words
 
@@ -119,3 +121,29 @@ async def test_who_is_removed_is_gone_and_an_admin_is_not(test_app, browser):
     assert answer.status == 400 and "Administrators cannot be deleted." in words(answer)
     assert (await submit(browser, own + "/remove")).status == 404
     assert done(test_app) == [("account_removed", ANN, "")]
+
+
+async def test_two_admins_who_unmake_each_other_at_once_leave_one(test_app):
+    surfers = [await make_admin(test_app), await make_admin(test_app, "other@example.org")]
+    ids = [account(test_app, "other@example.org").id, account(test_app).id]
+    seals = [await browser.csrf_token("/admin/games") for browser in surfers]
+    pairs = zip(surfers, seals, ids, strict=True)
+    answers = await gather(
+        *(
+            browser.post(f"/admin/users/{id}", csrf_token=seal, active="1")
+            for browser, seal, id in pairs
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [302, 403]
+    assert test_app.core.query(has_admin)
+    assert [what for what, *_ in done(test_app)] == ["admin_unmade"]
+
+
+async def test_the_last_admin_stays(test_app):
+    browser = await make_admin(test_app)
+    own = f"/admin/users/{account(test_app).id}"
+    for fields in ({}, {"active": "1"}, {"admin": "1"}):
+        answer = await submit(browser, own, **fields)
+        assert answer.status == 400 and "This is the only administrator." in words(answer)
+    assert (account(test_app).admin, account(test_app).active) == (True, True)
+    assert done(test_app) == []

@@ -1,13 +1,11 @@
 """The pages of admins: who sees them, who does not, and what no form does."""
 
 import re
-from asyncio import gather
-from pathlib import Path
 
 import pytest
 
-from coalserver.core.commands.accounts import create_account, update_account
-from coalserver.core.queries.accounts import all_accounts, has_admin
+from coalserver.core.commands.accounts import create_account
+from coalserver.core.queries.accounts import all_accounts
 from coalserver.core.state import INDEXES
 from coalserver.domain.accounts.account import LoginSession
 from coalserver.domain.audit import AuditAction
@@ -17,14 +15,12 @@ from tests.apis.app import TestApp
 from tests.apis.browser import Browser, deactivate_account, make_account
 from tests.site.admins import (
     ROOT,
-    account,
     done,
     make_admin,
     make_backup,
     make_member,
     make_world,
     revoke_admin,
-    submit,
     words,
 )
 from tests.site.posts import ADMIN_PAGES, POSTS
@@ -156,135 +152,11 @@ async def test_odd_pages_of_a_list_are_nobodys_fault(test_app, query):
         assert (await browser.get(f"{path}?{query}")).status == 200
 
 
-async def test_the_first_page_tells_what_is_to_be_done(test_app):
-    browser = await make_admin(test_app)
-    await make_account(test_app, "new@example.org", active=False)
-    await make_world(test_app, "Overworld")
-    ann = await test_app.sign_in_guest("Ann")
-    await ann.create_room(name="Friday")
-    told = words(await browser.get("/admin"))
-    assert "Waiting for approval new@example.org" in told
-    assert "Overworld" in told and "2 users" in told and "1 open room" in told
-
-
-async def test_two_admins_who_unmake_each_other_at_once_leave_one(test_app):
-    surfers = [await make_admin(test_app), await make_admin(test_app, "other@example.org")]
-    ids = [account(test_app, "other@example.org").id, account(test_app).id]
-    seals = [await browser.csrf_token("/admin/games") for browser in surfers]
-    pairs = zip(surfers, seals, ids, strict=True)
-    answers = await gather(
-        *(
-            browser.post(f"/admin/users/{id}", csrf_token=seal, active="1")
-            for browser, seal, id in pairs
-        )
-    )
-    assert sorted(answer.status for answer in answers) == [302, 403]
-    assert test_app.core.query(has_admin)
-    assert [what for what, *_ in done(test_app)] == ["admin_unmade"]
-
-
-async def test_the_last_admin_stays(test_app):
-    browser = await make_admin(test_app)
-    own = f"/admin/users/{account(test_app).id}"
-    for fields in ({}, {"active": "1"}, {"admin": "1"}):
-        answer = await submit(browser, own, **fields)
-        assert answer.status == 400 and "This is the only administrator." in words(answer)
-    assert (account(test_app).admin, account(test_app).active) == (True, True)
-    assert done(test_app) == []
-
-
-async def test_what_was_done_is_told_with_its_doer_the_newest_first(test_app):
-    browser = await make_admin(test_app)
-    await test_app.core.execute(
-        update_account, account_id=account(test_app).id, nickname="Root <b>"
-    )
-    await make_world(test_app)
-    await submit(browser, "/admin/servers/1/command", command='say "<i>hi</i>"')
-    await submit(browser, "/admin/games", **POSTS["/admin/games"])
-    answer = await browser.get("/admin/log")
-    told = words(answer)
-    assert "Root <b> added game chess" in told
-    assert 'Root <b> sent a command to Overworld : say "<i>hi</i>"' in told
-    assert told.index("added game") < told.index("sent a command")
-    assert b"<i>" not in answer.raw
-
-
-async def test_the_log_is_leafed_through(test_app):
-    browser = await make_admin(test_app)
-    for number in range(60):
-        await submit(browser, "/admin/games", **{**POSTS["/admin/games"], "tag": f"g{number}"})
-    first, second = await browser.get("/admin/log"), await browser.get("/admin/log?page=2")
-    assert (
-        first.raw.count(b'class="audit-line"') == 50
-        and second.raw.count(b'class="audit-line"') == 10
-    )
-    assert "g59" in words(first) and "g0 " in words(second)
-    assert "/admin/log?page=3" not in second.raw.decode()
-
-
-async def test_what_was_done_outlives_a_restart(persistent_test_app):
-    browser = await make_admin(persistent_test_app)
-    await submit(browser, "/admin/games", **POSTS["/admin/games"])
-    await persistent_test_app.restart()
-    assert done(persistent_test_app) == [("game_added", "chess", "")]
-    assert "added game chess" in words(await browser.get("/admin/log"))
-
-
 def test_every_deed_has_words():
     from coalserver.site.admin.messages import ACTION_MESSAGES, ERROR_MESSAGES, NOT_FOUND_CODES
 
     assert set(ACTION_MESSAGES) == set(AuditAction)
     assert not NOT_FOUND_CODES & set(ERROR_MESSAGES) and ErrorCode.LAST_ADMIN in ERROR_MESSAGES
-
-
-async def test_settings_are_shown_as_they_came_out(test_app):
-    browser = await make_admin(test_app)
-    assert "port port to listen on 80 Changed" in words(await browser.get("/admin/settings"))
-
-
-async def test_a_backup_is_made_listed_fetched_and_removed(test_app):
-    browser = await make_admin(test_app)
-    for _ in range(2):
-        answer = await submit(browser, "/admin/backups")
-        assert answer.headers["Location"] == "/admin/backups?done=made"
-    names = re.findall(
-        r"coalserver-\d{8}T\d{6}Z(?:-1)?\.tar", (await browser.get("/admin/backups")).raw.decode()
-    )
-    first, second = sorted(set(names), key=len)
-    answer = await submit(browser, f"/admin/backups/{first}/download")
-    assert answer.raw == b"everything" and answer.headers["Cache-Control"] == "no-store"
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="{first}"'
-    assert (await browser.get(f"/admin/backups/{first}/download")).status == 405
-    await submit(browser, f"/admin/backups/{first}/remove")
-    assert first not in words(await browser.get("/admin/backups")).replace(second, "")
-    assert [what for what, *_ in done(test_app)] == ["backup_made"] * 2 + [
-        "backup_fetched",
-        "backup_removed",
-    ]
-
-
-@pytest.mark.parametrize(
-    "name", ["data.sqlite", "..%2Fdata.sqlite", "%2e%2e", "coalserver-x.tar", "keys"]
-)
-async def test_no_other_file_is_fetched_or_removed(test_app, name):
-    browser = await make_admin(test_app)
-    (Path(test_app.folder) / "data.sqlite").write_bytes(b"precious")
-    for act in ("download", "remove"):
-        answer = await submit(browser, f"/admin/backups/{name}/{act}")
-        assert answer.status == 404 and b"precious" not in answer.raw
-    assert (Path(test_app.folder) / "data.sqlite").exists() and done(test_app) == []
-
-
-async def test_backups_asked_for_at_once_are_two(test_app):
-    browser = await make_admin(test_app)
-    seal = await browser.csrf_token("/admin/games")
-    await gather(*(browser.post("/admin/backups", csrf_token=seal) for _ in range(4)))
-    assert len(test_app.build_backup_service().list_backups()) == 4
-
-
-async def test_how_one_is_restored_is_said(test_app):
-    browser = await make_admin(test_app)
-    assert "coalserver restore backup.tar --data" in words(await browser.get("/admin/backups"))
 
 
 async def test_nobody_is_admin_by_looking(test_app):

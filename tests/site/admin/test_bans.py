@@ -1,0 +1,65 @@
+"""Admin page of bans: adding and removing them."""
+
+import pytest
+
+from coalserver.core.queries.admin import active_bans
+from tests.site.admins import done, make_admin, submit, words
+
+
+@pytest.fixture
+async def browser(test_app):
+    return await make_admin(test_app)
+
+
+def bans(test_app):
+    found, _ = test_app.core.query(active_bans, now=test_app.clock.now, limit=10)
+    return [(one.game, one.player, one.duration, one.reason) for one in found]
+
+
+async def test_a_player_is_shut_out_and_let_in_again(test_app, browser):
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room(name="Friday")
+    await bob.join(room)
+    asked = {"game": "noughts", "player": str(bob.id), "duration": "week", "reason": "Rude"}
+    answer = await submit(browser, "/admin/bans", **asked)
+    assert answer.headers["Location"] == "/admin/bans?done=banned"
+    assert bans(test_app) == [("noughts", bob.id, "week", "Rude")]
+    assert len((await ann.get(room)).json["users"]) == 1
+    assert (await bob.post(room + "/join")).status == 403
+    assert "Rude" in words(await browser.get("/admin/bans"))
+    await submit(browser, "/admin/bans/lift", game="noughts", player=str(bob.id))
+    assert bans(test_app) == []
+    await bob.join(room)
+    assert done(test_app) == [
+        ("player_banned", f"Bob ({bob.id}), noughts", "week, Rude"),
+        ("ban_lifted", f"Bob ({bob.id}), noughts", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"player": ""}, "Enter a player ID"),
+        ({"player": "Bob"}, "Enter a player ID"),
+        ({"player": "0"}, "Enter a player ID"),
+        ({"player": "999999"}, "No player with this ID"),
+        ({"duration": "eternity"}, "Choose a duration."),
+        ({"reason": "x" * 201}, "A reason has"),
+    ],
+)
+async def test_a_ban_that_cannot_be_is_none(test_app, browser, fields, said):
+    ann = await test_app.sign_in_guest("Ann")
+    await ann.create_room(name="Friday")
+    asked = {"game": "noughts", "player": str(ann.id), "duration": "day", "reason": ""}
+    answer = await submit(browser, "/admin/bans", **{**asked, **fields})
+    assert answer.status == 400 and said in words(answer)
+    assert bans(test_app) == [] and done(test_app) == []
+
+
+async def test_a_room_leads_to_the_ban_of_one_who_is_in_it(test_app, browser):
+    ann = await test_app.sign_in_guest("Ann")
+    await ann.create_room(name="Friday")
+    page = (await browser.get("/admin/rooms")).raw.decode()
+    assert f'href="/admin/bans?game=noughts&amp;player={ann.id}#ban"' in page
+    page = (await browser.get(f"/admin/bans?game=noughts&player={ann.id}")).raw.decode()
+    assert f'name="player" type="text" value="{ann.id}"' in page
