@@ -1,4 +1,4 @@
-"""Every form of the profile and of the admin pages, with fields that it takes. `{}` stands for an id."""
+"""Forms of the profile and the admin pages with valid fields. `{}` stands for an id."""
 
 POSTS: dict[str, dict[str, str]] = {
     "/profile": {"nickname": "Ann", "zone": "UTC", "language": ""},
@@ -33,7 +33,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/backups/upload": {},
     "/admin/backups/coalserver-20260101T000000Z.tar/restore": {},
 }
-#: Every page of admins that is only looked at.
+#: All admin pages that are requested with GET.
 ADMIN_PAGES = (
     "/admin",
     "/admin/users",

@@ -1,4 +1,4 @@
-"""Backups that come back by the pages of admins. What a restore does with the files is tests/test_restoring.py's."""
+"""Admin pages of backups: creation, download, upload, deletion and restore requests."""
 
 import re
 from asyncio import gather
@@ -24,19 +24,19 @@ PATH = f"/admin/backups/{BACKUP}/restore"
 BOUNDARY = "a-boundary"
 
 
-def form(*parts: tuple[str, bytes]) -> bytes:
-    """Parts of a form in their order; `file` is one with a name."""
+def multipart_form(*parts: tuple[str, bytes]) -> bytes:
+    """Return a multipart body with the parts in order; `file` gets a file name."""
     lines = b""
     for name, content in parts:
-        named = '; filename="b.tar"' if name == "file" else ""
-        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'
+        filename = '; filename="b.tar"' if name == "file" else ""
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'
         lines += head.encode() + content + b"\r\n"
     return lines + f"--{BOUNDARY}--\r\n".encode()
 
 
-async def sends(browser: Browser, content: bytes, seal: str | None = None) -> Answer:
-    seal = await browser.csrf_token("/admin/backups") if seal is None else seal
-    body = form(("csrf_token", seal.encode()), ("file", content))
+async def upload(browser: Browser, content: bytes, token: str | None = None) -> Answer:
+    token = await browser.csrf_token("/admin/backups") if token is None else token
+    body = multipart_form(("csrf_token", token.encode()), ("file", content))
     return await browser.request(
         "POST",
         "/admin/backups/upload",
@@ -45,21 +45,21 @@ async def sends(browser: Browser, content: bytes, seal: str | None = None) -> An
     )
 
 
-def kept(test_app: TestApp) -> list[str]:
+def backup_names(test_app: TestApp) -> list[str]:
     return [name for name, _, _ in test_app.build_backup_service().list_backups()]
 
 
-async def test_what_goes_and_what_comes_is_said_before(test_app):
+async def test_restore_page_says_what_is_replaced(test_app):
     browser = await make_admin(test_app)
     make_backup(test_app)
     assert f'href="{PATH}"' in (await browser.get("/admin/backups")).raw.decode()
-    said = words(await browser.get(PATH))
-    assert f"{BACKUP} · 0 kB · coalserver 0.1" in said and "Nov 14, 2023, 10:13" in said
-    assert "replaced-…" in said and "have to sign in again" in said
+    text = words(await browser.get(PATH))
+    assert f"{BACKUP} · 0 kB · coalserver 0.1" in text and "Nov 14, 2023, 10:13" in text
+    assert "replaced-…" in text and "have to sign in again" in text
     assert test_app.restore_requests == [] and done(test_app) == []
 
 
-async def test_a_backup_is_put_back_for_who_asks(test_app):
+async def test_restore_is_requested_for_the_admin(test_app):
     browser = await make_admin(test_app)
     make_backup(test_app)
     answer = await submit(browser, PATH)
@@ -68,7 +68,7 @@ async def test_a_backup_is_put_back_for_who_asks(test_app):
     assert test_app.restore_requests == [(BACKUP, account(test_app).id, ROOT)]
 
 
-async def test_a_backup_that_is_none_is_not_put_back(test_app):
+async def test_invalid_backup_is_not_restored(test_app):
     browser = await make_admin(test_app)
     make_backup(test_app, b"something")
     for answer in (await browser.get(PATH), await submit(browser, PATH)):
@@ -76,67 +76,67 @@ async def test_a_backup_that_is_none_is_not_put_back(test_app):
     assert test_app.restore_requests == []
 
 
-async def test_who_is_no_admin_any_more_restores_nothing(test_app):
+async def test_former_admin_cannot_restore_or_upload(test_app):
     browser = await make_admin(test_app)
     await make_admin(test_app, "second@example.org")
     make_backup(test_app)
-    seal = await browser.csrf_token("/admin/backups")
+    token = await browser.csrf_token("/admin/backups")
     await revoke_admin(test_app)
-    assert (await browser.post(PATH, csrf_token=seal)).status == 403
-    assert (await sends(browser, b"everything", seal)).status == 403
-    assert test_app.restore_requests == [] and kept(test_app) == [BACKUP]
+    assert (await browser.post(PATH, csrf_token=token)).status == 403
+    assert (await upload(browser, b"everything", token)).status == 403
+    assert test_app.restore_requests == [] and backup_names(test_app) == [BACKUP]
 
 
 @pytest.mark.parametrize("name", ["..%2Fdata.sqlite", "coalserver-x.tar", "keys"])
-async def test_no_other_file_is_put_back(test_app, name):
+async def test_restore_rejects_other_files(test_app, name):
     browser = await make_admin(test_app)
     assert (await browser.get(f"/admin/backups/{name}/restore")).status == 404
     assert (await submit(browser, f"/admin/backups/{name}/restore")).status == 404
     assert test_app.restore_requests == []
 
 
-async def test_a_backup_is_sent_in_and_then_asked_about(test_app):
+async def test_upload_leads_to_the_restore_page(test_app):
     browser = await make_admin(test_app)
-    answer = await sends(browser, b"everything")
-    [name] = kept(test_app)
+    answer = await upload(browser, b"everything")
+    [name] = backup_names(test_app)
     assert re.fullmatch(r"uploaded-\d{8}T\d{6}Z\.tar", name)
     assert (answer.status, answer.headers["Location"]) == (302, f"/admin/backups/{name}/restore")
     assert "Restore backup" in words(await browser.get(f"/admin/backups/{name}/restore"))
     assert done(test_app) == [("backup_sent", name, "")] and test_app.restore_requests == []
 
 
-async def test_what_is_no_backup_is_not_kept(test_app):
+async def test_invalid_upload_is_not_saved(test_app):
     browser = await make_admin(test_app)
-    answer = await sends(browser, b"a cake")
+    answer = await upload(browser, b"a cake")
     assert answer.status == 400 and "This file is not a coalserver backup." in words(answer)
-    answer = await sends(browser, b"")
+    answer = await upload(browser, b"")
     assert answer.status == 400 and "Choose a backup file." in words(answer)
-    assert kept(test_app) == [] and done(test_app) == []
+    assert backup_names(test_app) == [] and done(test_app) == []
 
 
-async def test_a_form_that_was_not_shown_sends_nothing_in(test_app):
+async def test_upload_without_valid_csrf_token_is_rejected(test_app):
     browser = await make_admin(test_app)
-    assert (await sends(browser, b"everything", "1.x")).status == 403
-    assert kept(test_app) == []
+    assert (await upload(browser, b"everything", "1.x")).status == 403
+    assert backup_names(test_app) == []
 
 
-async def test_a_backup_has_a_limit_of_its_own(test_app):
+async def test_upload_over_the_backup_limit_is_rejected(test_app):
     browser = await make_admin(test_app)
-    assert (await sends(browser, bytes(1001))).status == 413
-    assert (await sends(browser, bytes(100_000))).status == 413
-    assert kept(test_app) == []
+    assert (await upload(browser, bytes(1001))).status == 413
+    assert (await upload(browser, bytes(100_000))).status == 413
+    assert backup_names(test_app) == []
 
 
-async def test_a_backup_that_is_cut_off_is_not_kept(test_app):
+async def test_truncated_upload_is_not_saved(test_app):
     browser = await make_admin(test_app)
-    seal = await browser.csrf_token("/admin/backups")
-    body = form(("csrf_token", seal.encode()), ("file", b"everything"))[:-20]
-    kind = f"multipart/form-data; boundary={BOUNDARY}"
-    answer = await browser.request("POST", "/admin/backups/upload", body, Content_Type=kind)
-    assert answer.status == 400 and kept(test_app) == []
+    token = await browser.csrf_token("/admin/backups")
+    body = multipart_form(("csrf_token", token.encode()), ("file", b"everything"))[:-20]
+    media_type = f"multipart/form-data; boundary={BOUNDARY}"
+    answer = await browser.request("POST", "/admin/backups/upload", body, Content_Type=media_type)
+    assert answer.status == 400 and backup_names(test_app) == []
 
 
-async def test_a_backup_is_made_listed_fetched_and_removed(test_app):
+async def test_backup_is_created_listed_downloaded_and_deleted(test_app):
     browser = await make_admin(test_app)
     for _ in range(2):
         answer = await submit(browser, "/admin/backups")
@@ -151,7 +151,7 @@ async def test_a_backup_is_made_listed_fetched_and_removed(test_app):
     assert (await browser.get(f"/admin/backups/{first}/download")).status == 405
     await submit(browser, f"/admin/backups/{first}/remove")
     assert first not in words(await browser.get("/admin/backups")).replace(second, "")
-    assert [what for what, *_ in done(test_app)] == ["backup_made"] * 2 + [
+    assert [action for action, *_ in done(test_app)] == ["backup_made"] * 2 + [
         "backup_fetched",
         "backup_removed",
     ]
@@ -160,22 +160,22 @@ async def test_a_backup_is_made_listed_fetched_and_removed(test_app):
 @pytest.mark.parametrize(
     "name", ["data.sqlite", "..%2Fdata.sqlite", "%2e%2e", "coalserver-x.tar", "keys"]
 )
-async def test_no_other_file_is_fetched_or_removed(test_app, name):
+async def test_download_and_deletion_reject_other_files(test_app, name):
     browser = await make_admin(test_app)
     (Path(test_app.folder) / "data.sqlite").write_bytes(b"precious")
-    for act in ("download", "remove"):
-        answer = await submit(browser, f"/admin/backups/{name}/{act}")
+    for action in ("download", "remove"):
+        answer = await submit(browser, f"/admin/backups/{name}/{action}")
         assert answer.status == 404 and b"precious" not in answer.raw
     assert (Path(test_app.folder) / "data.sqlite").exists() and done(test_app) == []
 
 
-async def test_backups_asked_for_at_once_are_two(test_app):
+async def test_concurrent_backups_get_different_names(test_app):
     browser = await make_admin(test_app)
-    seal = await browser.csrf_token("/admin/games")
-    await gather(*(browser.post("/admin/backups", csrf_token=seal) for _ in range(4)))
+    token = await browser.csrf_token("/admin/games")
+    await gather(*(browser.post("/admin/backups", csrf_token=token) for _ in range(4)))
     assert len(test_app.build_backup_service().list_backups()) == 4
 
 
-async def test_how_one_is_restored_is_said(test_app):
+async def test_page_shows_the_restore_command(test_app):
     browser = await make_admin(test_app)
     assert "coalserver restore backup.tar --data" in words(await browser.get("/admin/backups"))

@@ -13,15 +13,15 @@ async def browser(test_app):
 
 def bans(test_app):
     found, _ = test_app.core.query(active_bans, now=test_app.clock.now, limit=10)
-    return [(one.game, one.player, one.duration, one.reason) for one in found]
+    return [(ban.game, ban.player, ban.duration, ban.reason) for ban in found]
 
 
-async def test_a_player_is_shut_out_and_let_in_again(test_app, browser):
+async def test_banned_player_leaves_room_and_returns_after_removal(test_app, browser):
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room(name="Friday")
     await bob.join(room)
-    asked = {"game": "noughts", "player": str(bob.id), "duration": "week", "reason": "Rude"}
-    answer = await submit(browser, "/admin/bans", **asked)
+    fields = {"game": "noughts", "player": str(bob.id), "duration": "week", "reason": "Rude"}
+    answer = await submit(browser, "/admin/bans", **fields)
     assert answer.headers["Location"] == "/admin/bans?done=banned"
     assert bans(test_app) == [("noughts", bob.id, "week", "Rude")]
     assert len((await ann.get(room)).json["users"]) == 1
@@ -37,7 +37,7 @@ async def test_a_player_is_shut_out_and_let_in_again(test_app, browser):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("changes", "message"),
     [
         ({"player": ""}, "Enter a player ID"),
         ({"player": "Bob"}, "Enter a player ID"),
@@ -47,16 +47,16 @@ async def test_a_player_is_shut_out_and_let_in_again(test_app, browser):
         ({"reason": "x" * 201}, "A reason has"),
     ],
 )
-async def test_a_ban_that_cannot_be_is_none(test_app, browser, fields, said):
+async def test_invalid_ban_is_rejected(test_app, browser, changes, message):
     ann = await test_app.sign_in_guest("Ann")
     await ann.create_room(name="Friday")
-    asked = {"game": "noughts", "player": str(ann.id), "duration": "day", "reason": ""}
-    answer = await submit(browser, "/admin/bans", **{**asked, **fields})
-    assert answer.status == 400 and said in words(answer)
+    fields = {"game": "noughts", "player": str(ann.id), "duration": "day", "reason": ""}
+    answer = await submit(browser, "/admin/bans", **{**fields, **changes})
+    assert answer.status == 400 and message in words(answer)
     assert bans(test_app) == [] and done(test_app) == []
 
 
-async def test_a_room_leads_to_the_ban_of_one_who_is_in_it(test_app, browser):
+async def test_link_of_a_member_fills_in_the_ban_form(test_app, browser):
     ann = await test_app.sign_in_guest("Ann")
     await ann.create_room(name="Friday")
     page = (await browser.get("/admin/rooms")).raw.decode()

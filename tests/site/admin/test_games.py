@@ -17,7 +17,7 @@ def tags(test_app):
     return [game.tag for game in test_app.core.query(all_games)]
 
 
-async def test_a_game_is_made_and_its_tokens_shown_once(test_app, browser):
+async def test_added_game_shows_its_tokens_once(test_app, browser):
     answer = await submit(browser, "/admin/games", **CHESS)
     assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
     api, private = shown(answer, "api-token"), shown(answer, "private-token")
@@ -34,7 +34,7 @@ async def test_a_game_is_made_and_its_tokens_shown_once(test_app, browser):
     assert done(test_app) == [("game_added", "chess", "")]
 
 
-async def test_a_game_may_be_for_its_own_players(test_app, browser):
+async def test_game_can_be_limited_to_its_own_players(test_app, browser):
     await submit(browser, "/admin/games", **{**CHESS, "open": "", "name": ""})
     game = test_app.core.query(all_games)[-1]
     assert (game.open, game.name) == (False, "Chess")
@@ -42,7 +42,7 @@ async def test_a_game_may_be_for_its_own_players(test_app, browser):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"tag": ""}, "A tag has"),
         ({"tag": "Über"}, "A tag has"),
@@ -55,14 +55,14 @@ async def test_a_game_may_be_for_its_own_players(test_app, browser):
         ({"name": "x" * 101}, "Enter a name"),
     ],
 )
-async def test_a_game_that_cannot_be_is_not_made(test_app, browser, fields, said):
+async def test_invalid_game_is_rejected(test_app, browser, fields, message):
     before = tags(test_app)
     answer = await submit(browser, "/admin/games", **{**CHESS, **fields})
-    assert answer.status == 400 and said in words(answer)
+    assert answer.status == 400 and message in words(answer)
     assert tags(test_app) == before and done(test_app) == []
 
 
-async def test_new_tokens_end_the_old_ones(test_app, browser):
+async def test_token_reset_invalidates_old_tokens(test_app, browser):
     first = shown(await submit(browser, "/admin/games", **CHESS), "api-token")
     second = shown(await submit(browser, "/admin/games/chess/rotate"), "api-token")
     assert test_app.core.query(game_by_token, secret=first) is None

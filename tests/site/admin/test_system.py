@@ -5,7 +5,7 @@ from tests.site.admins import account, done, make_admin, make_world, submit, wor
 from tests.site.posts import POSTS
 
 
-async def test_what_was_done_is_told_with_its_doer_the_newest_first(test_app):
+async def test_audit_log_shows_actors_and_newest_entry_first(test_app):
     browser = await make_admin(test_app)
     await test_app.core.execute(
         update_account, account_id=account(test_app).id, nickname="Root <b>"
@@ -14,14 +14,14 @@ async def test_what_was_done_is_told_with_its_doer_the_newest_first(test_app):
     await submit(browser, "/admin/servers/1/command", command='say "<i>hi</i>"')
     await submit(browser, "/admin/games", **POSTS["/admin/games"])
     answer = await browser.get("/admin/log")
-    told = words(answer)
-    assert "Root <b> added game chess" in told
-    assert 'Root <b> sent a command to Overworld : say "<i>hi</i>"' in told
-    assert told.index("added game") < told.index("sent a command")
+    text = words(answer)
+    assert "Root <b> added game chess" in text
+    assert 'Root <b> sent a command to Overworld : say "<i>hi</i>"' in text
+    assert text.index("added game") < text.index("sent a command")
     assert b"<i>" not in answer.raw
 
 
-async def test_the_log_is_leafed_through(test_app):
+async def test_audit_log_has_numbered_pages(test_app):
     browser = await make_admin(test_app)
     for number in range(60):
         await submit(browser, "/admin/games", **{**POSTS["/admin/games"], "tag": f"g{number}"})
@@ -34,7 +34,7 @@ async def test_the_log_is_leafed_through(test_app):
     assert "/admin/log?page=3" not in second.raw.decode()
 
 
-async def test_what_was_done_outlives_a_restart(persistent_test_app):
+async def test_audit_log_survives_restart(persistent_test_app):
     browser = await make_admin(persistent_test_app)
     await submit(browser, "/admin/games", **POSTS["/admin/games"])
     await persistent_test_app.restart()
@@ -42,6 +42,6 @@ async def test_what_was_done_outlives_a_restart(persistent_test_app):
     assert "added game chess" in words(await browser.get("/admin/log"))
 
 
-async def test_settings_are_shown_as_they_came_out(test_app):
+async def test_settings_page_marks_changed_value(test_app):
     browser = await make_admin(test_app)
     assert "port port to listen on 80 Changed" in words(await browser.get("/admin/settings"))

@@ -1,4 +1,4 @@
-"""Admins and worlds: made, paired with an agent, renamed, opened to all, spoken to, ended."""
+"""Admin pages of worlds: creation, pairing, settings, console commands and archiving."""
 
 import hashlib
 from asyncio import gather
@@ -26,11 +26,11 @@ def secret_of(test_app, world):
     return CIPHER.decrypt(test_app.core.query(agent_of_world, world=world).secret)
 
 
-async def saves(browser, id=1, name="Overworld", short_name="", **more):
+async def save_world(browser, id=1, name="Overworld", short_name="", **more):
     return await submit(browser, f"/admin/servers/{id}", name=name, short_name=short_name, **more)
 
 
-async def test_a_world_is_made_with_its_agent(test_app, browser):
+async def test_added_world_has_an_agent(test_app, browser):
     answer = await submit(browser, "/admin/server_create", name=" My World ", short_name="my-world")
     [world] = worlds(test_app)
     assert answer.headers["Location"] == f"/admin/servers/{world.id}#agent"
@@ -45,7 +45,7 @@ async def test_a_world_is_made_with_its_agent(test_app, browser):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"name": ""}, "Enter a name"),
         ({"name": " \u2028 "}, "Enter a name"),
@@ -56,18 +56,18 @@ async def test_a_world_is_made_with_its_agent(test_app, browser):
         ({"short_name": "Admin"}, "A page of this site uses this address."),
     ],
 )
-async def test_a_world_that_cannot_be_is_not_made(test_app, browser, fields, said):
+async def test_invalid_world_is_rejected(test_app, browser, fields, message):
     await make_world(test_app, "Nether", "nether")
     answer = await submit(browser, "/admin/server_create", **{"name": "New", **fields})
-    assert answer.status == 400 and said in words(answer)
+    assert answer.status == 400 and message in words(answer)
     assert len(worlds(test_app)) == 1 and done(test_app) == []
-    answer = await saves(browser, (await make_world(test_app)).id, **{"name": "New", **fields})
-    assert answer.status == 400 and said in words(answer)
+    answer = await save_world(browser, (await make_world(test_app)).id, **{"name": "New", **fields})
+    assert answer.status == 400 and message in words(answer)
     assert [world.name for world in worlds(test_app)] == ["Nether", "Overworld"]
 
 
 @pytest.mark.parametrize(
-    ("typed", "short"),
+    ("typed", "short_name"),
     [
         *(
             ("My World!", "my-world"),
@@ -78,20 +78,20 @@ async def test_a_world_that_cannot_be_is_not_made(test_app, browser, fields, sai
         *(("-a--b-", "a-b"), ("  ", ""), ("x-1", "x-1")),
     ],
 )
-async def test_a_short_name_is_made_of_what_was_typed(test_app, browser, typed, short):
+async def test_short_name_is_a_slug_of_the_input(test_app, browser, typed, short_name):
     await submit(browser, "/admin/server_create", name="New", short_name=typed)
-    assert [world.short_name for world in worlds(test_app)] == [short]
+    assert [world.short_name for world in worlds(test_app)] == [short_name]
 
 
-async def test_of_two_worlds_with_one_short_name_at_once_one_is_made(test_app, browser):
-    seal = await browser.csrf_token("/admin/games")
-    fields = {"csrf_token": seal, "name": "W", "short_name": "one"}
+async def test_concurrent_worlds_with_one_short_name_leave_one(test_app, browser):
+    token = await browser.csrf_token("/admin/games")
+    fields = {"csrf_token": token, "name": "W", "short_name": "one"}
     answers = await gather(*(browser.post("/admin/server_create", **fields) for _ in range(3)))
     assert sorted(answer.status for answer in answers) == [302, 400, 400]
     assert len(worlds(test_app)) == len(done(test_app)) == 1
 
 
-async def test_a_start_command_pairs_the_agent_once(test_app, browser):
+async def test_install_command_pairs_the_agent_once(test_app, browser):
     world = await make_world(test_app)
     answer = await submit(browser, f"/admin/servers/{world.id}/pair")
     assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
@@ -100,15 +100,15 @@ async def test_a_start_command_pairs_the_agent_once(test_app, browser):
     assert f"curl -fsSO {origin}/mc/mc_coal_agent.py && " in command
     assert command.endswith(f"python3 mc_coal_agent.py --url {origin} --pair {code}")
     assert code not in (await browser.get(f"/admin/servers/{world.id}")).raw.decode()
-    [kept] = test_app.core.state.all(PairingCode)
-    assert kept.digest == hashlib.sha256(code.encode()).hexdigest()
+    [pairing] = test_app.core.state.all(PairingCode)
+    assert pairing.digest == hashlib.sha256(code.encode()).hexdigest()
     paired = await test_app.core.execute(pair_agent, code=code)
     assert secret_of(test_app, world.id) == paired.secret
-    assert [what for what, *_ in done(test_app)] == ["pairing_opened", "agent_paired"]
+    assert [action for action, *_ in done(test_app)] == ["pairing_opened", "agent_paired"]
     assert code not in str(done(test_app))
 
 
-async def test_behind_a_proxy_the_command_names_the_address_outside():
+async def test_install_command_uses_the_public_address():
     async with run_test_app(base_url="https://coal.example") as test_app:
         browser = await make_admin(test_app)
         world = await make_world(test_app)
@@ -116,19 +116,21 @@ async def test_behind_a_proxy_the_command_names_the_address_outside():
         assert "--url https://coal.example --pair" in shown(answer, "start")
 
 
-async def test_a_host_that_nobody_has_is_no_command(test_app, browser):
+async def test_host_header_is_quoted_in_the_install_command(test_app, browser):
     world = await make_world(test_app)
-    seal = await browser.csrf_token("/admin/games")
-    body = f"csrf_token={seal}".encode()
-    media = "application/x-www-form-urlencoded"
+    token = await browser.csrf_token("/admin/games")
+    body = f"csrf_token={token}".encode()
+    media_type = "application/x-www-form-urlencoded"
     path = f"/admin/servers/{world.id}/pair"
-    answer = await browser.request("POST", path, body, Content_Type=media, Host="x;touch$IFS/tmp/x")
+    answer = await browser.request(
+        "POST", path, body, Content_Type=media_type, Host="x;touch$IFS/tmp/x"
+    )
     assert answer.status in (200, 400)
     if answer.status == 200:
         assert "--url 'http://x;touch$IFS/tmp/x' --pair" in shown(answer, "start")
 
 
-async def test_a_new_secret_is_shown_once_and_the_old_one_stops(test_app, browser):
+async def test_reset_secret_is_shown_once_and_replaces_the_old_one(test_app, browser):
     world = await make_world(test_app)
     before = secret_of(test_app, world.id)
     answer = await submit(browser, f"/admin/servers/{world.id}/secret")
@@ -138,14 +140,14 @@ async def test_a_new_secret_is_shown_once_and_the_old_one_stops(test_app, browse
     assert secret_of(test_app, world.id) not in str(done(test_app))
 
 
-async def test_names_and_readers_change_one_by_one(test_app, browser):
+async def test_each_changed_setting_is_audited(test_app, browser):
     world = await make_world(test_app)
-    answer = await saves(browser, name="Nether", short_name="nether", public="1")
+    answer = await save_world(browser, name="Nether", short_name="nether", public="1")
     assert answer.headers["Location"] == f"/admin/servers/{world.id}?done=saved"
     [world] = worlds(test_app)
     assert (world.name, world.short_name, world.public) == ("Nether", "nether", True)
-    await saves(browser, name="Nether", short_name="nether", public="1")
-    await saves(browser, name="Nether", short_name="")
+    await save_world(browser, name="Nether", short_name="nether", public="1")
+    await save_world(browser, name="Nether", short_name="")
     assert done(test_app) == [
         ("short_name_set", "Overworld", "nether"),
         ("world_renamed", "Overworld", "Nether"),
@@ -164,18 +166,18 @@ async def test_names_and_readers_change_one_by_one(test_app, browser):
         ("  ", None),
     ],
 )
-async def test_a_command_is_one_line(test_app, browser, typed, line):
+async def test_command_is_reduced_to_one_line(test_app, browser, typed, line):
     world = await make_world(test_app)
     answer = await submit(browser, f"/admin/servers/{world.id}/command", command=typed)
-    told = [one.text for one in test_app.core.query(queued_commands, world=world.id)]
+    lines = [command.text for command in test_app.core.query(queued_commands, world=world.id)]
     if "\0" in typed:
         assert answer.status == 400
-    assert told == ([line] if line else [])
-    assert all("\n" not in one and "\r" not in one for one in told)
-    assert [detail for _, _, detail in done(test_app)] == told
+    assert lines == ([line] if line else [])
+    assert all("\n" not in text and "\r" not in text for text in lines)
+    assert [detail for _, _, detail in done(test_app)] == lines
 
 
-async def test_a_line_break_begins_no_second_command(test_app, browser):
+async def test_line_break_does_not_start_a_second_command(test_app, browser):
     world = await make_world(test_app)
     await submit(browser, f"/admin/servers/{world.id}/command", command="say hi\r\nop Eve")
     [line] = test_app.core.query(queued_commands, world=world.id)
@@ -183,7 +185,7 @@ async def test_a_line_break_begins_no_second_command(test_app, browser):
     assert "op Eve" in words(await browser.get(f"/admin/servers/{world.id}"))
 
 
-async def test_an_ended_world_is_in_no_list_and_its_short_name_is_free(test_app, browser):
+async def test_archived_world_is_not_listed_and_frees_its_short_name(test_app, browser):
     world = await make_world(test_app, "Nether", "nether")
     path = f"/admin/servers/{world.id}/deactivate"
     assert "cannot be restored" in words(await browser.get(path))
@@ -192,4 +194,4 @@ async def test_an_ended_world_is_in_no_list_and_its_short_name_is_free(test_app,
     assert worlds(test_app) == [] and (await submit(browser, path)).status == 404
     assert (await browser.get(f"/admin/servers/{world.id}")).status == 404
     await submit(browser, "/admin/server_create", name="New", short_name="nether")
-    assert [one.short_name for one in worlds(test_app)] == ["nether"]
+    assert [world.short_name for world in worlds(test_app)] == ["nether"]
