@@ -1,54 +1,54 @@
-"""For everyone: narrow screens, the keyboard alone, and those who listen to the page."""
+"""Accessibility: narrow screens, keyboard use and screen readers."""
 
 from playwright.async_api import expect
 
 from tests.browser.visitors import PHONE, Visitor, http_error
 
-#: As long as names may be, and impossible to break at a space.
+#: Names of the maximum length, without spaces at which a line could break.
 NAME = "W" * 40
 ROOM = "M" * 60
 TEXT = "Donaudampfschifffahrt" * 20
 
 
-async def fits(visitor: Visitor) -> None:
-    """Nothing makes the page scroll sideways."""
-    wide = await visitor.page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 360, visitor.page.url
+async def expect_no_overflow(visitor: Visitor) -> None:
+    """Assert that the page does not scroll horizontally."""
+    width = await visitor.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360, visitor.page.url
 
 
-async def test_nothing_scrolls_sideways_on_a_phone(visit, guest):
+async def test_long_texts_do_not_overflow_on_a_phone(visit, guest):
     ann, host = await visit(**PHONE), await guest(NAME)
     room = await host.create_room(ROOM, password="x")
     await expect(ann.room_row(ROOM)).to_be_visible()
-    await fits(ann)
+    await expect_no_overflow(ann)
     await ann.open_path(room)
     await expect(ann.part("name-input")).to_be_visible()
-    await fits(ann)
+    await expect_no_overflow(ann)
     await ann.set_name(f"{NAME[:-1]}V")
     await ann.part("join-password").fill("x")
-    await fits(ann)
+    await expect_no_overflow(ann)
     await ann.part("join").tap()
     await host.send_chat(room, TEXT)
     await expect(ann.chat_line(TEXT)).to_be_visible()
-    await fits(ann)
+    await expect_no_overflow(ann)
     session = await host.start(room)
     await host.send_chat(session, TEXT)
     await expect(ann.chat_line(TEXT)).to_be_visible()
-    await fits(ann)
+    await expect_no_overflow(ann)
     await host.leave(session)
     await ann.expect_text("result", "You win.")
-    await fits(ann)
+    await expect_no_overflow(ann)
     await ann.part("leave").tap()
     await ann.page.get_by_text("Password and ready check").tap()
     await ann.part("name-change").tap()
-    await fits(ann)
+    await expect_no_overflow(ann)
     ann.expect_errors(http_error(410))
     await ann.open_path(room)
     await ann.expect_error_page("This room is closed.")
-    await fits(ann)
+    await expect_no_overflow(ann)
 
 
-async def test_the_keyboard_alone_suffices(visit, guest):
+async def test_game_is_played_with_the_keyboard_alone(visit, guest):
     ann, bob = await visit(), await guest("Bob")
     await ann.expect_live()
     await ann.tab_to(ann.page.get_by_label("Your name"))
@@ -82,7 +82,7 @@ async def test_the_keyboard_alone_suffices(visit, guest):
     await ann.expect_text("status", "Waiting for one more player.")
 
 
-async def test_a_listener_hears_whose_turn_it_is_and_finds_the_board(visit, guest):
+async def test_screen_reader_gets_the_turn_and_the_board(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     room = await bob.create_room("Friday evening")
     await ann.room_row("Friday evening").get_by_role("button").click()
@@ -104,7 +104,7 @@ async def test_a_listener_hears_whose_turn_it_is_and_finds_the_board(visit, gues
     )
 
 
-async def test_a_listener_hears_a_room_as_it_is(visit, guest):
+async def test_screen_reader_gets_the_members_of_a_room(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     await ann.create_room("Friday evening", password="x")
     await bob.join(f"/games{ann.page.url.partition('#')[2]}", password="x")
@@ -139,11 +139,11 @@ async def test_a_listener_hears_a_room_as_it_is(visit, guest):
     )
 
 
-async def test_a_listener_hears_what_can_be_played(visit, guest):
-    ann, looker = await guest("Ann"), await visit()
+async def test_screen_reader_gets_the_games_and_open_rooms(visit, guest):
+    ann, visitor = await guest("Ann"), await visit()
     await ann.create_room("Friday evening", password="x")
-    await expect(looker.room_row("Friday evening")).to_be_visible()
-    await expect(looker.page.get_by_role("article")).to_match_aria_snapshot(
+    await expect(visitor.room_row("Friday evening")).to_be_visible()
+    await expect(visitor.page.get_by_role("article")).to_match_aria_snapshot(
         """
         - article "Noughts and Crosses":
           - heading "Noughts and Crosses" [level=3]

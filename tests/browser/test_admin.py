@@ -1,4 +1,4 @@
-"""The pages of admins in a browser, on a phone and on a desk: from an empty server to one that is run."""
+"""Admin pages in a browser, on a phone and on a desktop."""
 
 import asyncio
 import shutil
@@ -29,29 +29,27 @@ PAGES = (
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def admin(server, visit):
-    """Opens a page as an admin."""
+    """Return a function that opens a page as an admin."""
     server.run_command(
         "account", "add", ROOT, "--password", PASSWORD, "--nickname", "Rosalind", "--admin"
     )
 
-    async def enter(path="/admin", **how):
-        root = await visit(f"/login?next_url={path}", **how)
-        # Whatever language it is in.
+    async def open_page(path="/admin", **options):
+        root = await visit(f"/login?next_url={path}", **options)
+        # By id, since the labels depend on the language.
         await root.page.locator("#email").fill(ROOT)
         await root.page.locator("#password").fill(PASSWORD)
         await root.page.locator("#password").press("Enter")
         await root.page.wait_for_url(f"**{path}")
         return root
 
-    return enter
+    return open_page
 
 
 @SCREENS
-async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
-    admin, screen, tmp_path
-):
+async def test_install_command_connects_the_agent_of_a_new_world(admin, screen, tmp_path):
     if not shutil.which("curl"):
-        pytest.skip("There is no curl here.")
+        pytest.skip("curl is not installed.")
     root = await admin("/admin", **screen)
     await part(root, "Worlds").get_by_role("link", name="Add world").click()
     await root.page.get_by_label("Name", exact=True).fill("Overworld")
@@ -73,8 +71,8 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(60):
-        said, _ = await agent.communicate()
-    assert agent.returncode == 0, said
+        output, _ = await agent.communicate()
+    assert agent.returncode == 0, output
     await root.page.goto(root.page.url.removesuffix("/pair"))
     await expect(root.page.get_by_text("Last contact", exact=False)).to_be_visible()
     await root.page.get_by_role("link", name="Audit log").click()
@@ -84,7 +82,7 @@ async def test_a_world_is_made_and_its_agent_started_with_the_command_shown(
 
 
 @SCREENS
-async def test_rooms_keep_up_and_a_player_is_put_out_and_shut_out(admin, guest, screen):
+async def test_rooms_page_updates_and_kicks_and_bans_players(admin, guest, screen):
     root = await admin("/admin/rooms", **screen)
     await root.mark_page()
     ann, bob = await guest("Ann"), await guest("Bob")
@@ -109,7 +107,7 @@ async def test_rooms_keep_up_and_a_player_is_put_out_and_shut_out(admin, guest, 
 
 
 @SCREENS
-async def test_who_signs_up_is_let_in_named_and_removed(admin, visit, server, screen):
+async def test_pending_user_is_approved_edited_and_deleted(admin, visit, server, screen):
     server.run_command(
         "account", "add", "bob@example.org", "--password", PASSWORD, "--nickname", "Bob"
     )
@@ -129,21 +127,21 @@ async def test_who_signs_up_is_let_in_named_and_removed(admin, visit, server, sc
 
 
 @SCREENS
-async def test_a_backup_is_made_and_saved(admin, screen, tmp_path):
+async def test_backup_is_created_and_downloaded(admin, screen, tmp_path):
     root = await admin("/admin/backups", **screen)
     await root.page.get_by_role("button", name="Back up now").click()
     await expect(root.page.get_by_text("Backup created")).to_be_visible()
-    async with root.page.expect_download() as coming:
+    async with root.page.expect_download() as download_info:
         await root.page.get_by_role("button", name="Download").click()
-    saved = tmp_path / (await coming.value).suggested_filename
-    await (await coming.value).save_as(saved)
-    assert saved.name.startswith("coalserver-") and b"manifest.json" in saved.read_bytes()[:512]
+    file = tmp_path / (await download_info.value).suggested_filename
+    await (await download_info.value).save_as(file)
+    assert file.name.startswith("coalserver-") and b"manifest.json" in file.read_bytes()[:512]
     await fits(root)
 
 
 @pytest.mark.parametrize("language", ["en-GB", "de-DE"])
 @SCREENS
-async def test_every_page_fits_and_is_whole(admin, screen, language):
+async def test_every_page_fits_the_screen_in_each_language(admin, screen, language):
     root = await admin("/admin", **screen, locale=language)
     start = root.page.url
     for page in PAGES:
@@ -154,7 +152,7 @@ async def test_every_page_fits_and_is_whole(admin, screen, language):
         await expect(current).to_be_in_viewport()
 
 
-async def test_the_keyboard_alone_makes_a_game(admin):
+async def test_game_is_added_with_the_keyboard_alone(admin):
     root = await admin("/admin/games", **DESKTOP)
     await root.tab_to(root.page.get_by_label("Tag"))
     await root.page.keyboard.type("chess")
@@ -163,7 +161,7 @@ async def test_the_keyboard_alone_makes_a_game(admin):
     await expect(root.page.locator("#api-token")).to_be_visible()
 
 
-async def test_a_member_finds_no_way_in(visit, fake_agent):
+async def test_member_sees_no_link_to_admin_pages(visit, fake_agent):
     ann = await visit("/login?next_url=/profile", **PHONE)
     await ann.page.get_by_label("E-mail").fill("ann@example.org")
     await ann.page.get_by_label("Password").fill(PASSWORD)
@@ -173,7 +171,7 @@ async def test_a_member_finds_no_way_in(visit, fake_agent):
 
 
 @SCREENS
-async def test_a_backup_is_put_back_and_open_pages_go_on(admin, member, fake_agent, screen):
+async def test_open_pages_reconnect_after_a_restore(admin, member, fake_agent, screen):
     await fake_agent.send_lines("<Bob> before")
     root, ann = await admin("/admin/backups", **screen), await member()
     await root.page.get_by_role("button", name="Back up now").click()
