@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.browser.crowd import CHATS, PASSWORD, login, sign_in
 from tests.browser.visitors import DESKTOP, PHONE, http_error
-from tests.media.test_images import make_picture
+from tests.media.test_images import make_image
 
 WORLD_PAGES = (
     "",
@@ -120,7 +120,7 @@ async def test_no_page_scrolls_horizontally_on_a_phone(member, fake_agent):
 
 async def test_chosen_picture_is_uploaded_and_can_be_deleted(member, fake_agent):
     ann = await member("/servers/mill/screenshots")
-    file = {"name": "a.png", "mimeType": "image/png", "buffer": make_picture()}
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": make_image()}
     await ann.part("file").set_input_files(file)
     await expect(ann.part("shot")).to_have_count(1)
     image = ann.page.get_by_role("img", name="Picture by Ann")
@@ -145,7 +145,7 @@ async def test_dropped_picture_is_uploaded_and_other_file_is_rejected(member, fa
     }"""
     await ann.page.evaluate(drop, ["AAAA", "image/png"])
     await expect(ann.page.get_by_text("This file is not a picture")).to_be_visible()
-    await ann.page.evaluate(drop, [base64.b64encode(make_picture()).decode(), "image/png"])
+    await ann.page.evaluate(drop, [base64.b64encode(make_image()).decode(), "image/png"])
     await expect(ann.part("shot")).to_have_count(1)
 
 

@@ -1,4 +1,4 @@
-"""The configuration: four sources, one order, and a sentence for whatever is wrong."""
+"""The configuration: order of its sources, conversion of values and error messages."""
 
 import dataclasses
 import ipaddress
@@ -21,50 +21,59 @@ from coalserver.config.schema import (
 from coalserver.config.sources import as_dict, as_file, load
 
 
-def written(path: Path, *lines: str, section: str = "coalserver") -> dict[str, str]:
-    """Arguments that name a file with these lines."""
+def write_file(path: Path, *lines: str, section: str = "coalserver") -> dict[str, str]:
+    """Write a file with these lines; return the arguments that name it."""
     path.write_text("\n".join((f"[{section}]", *lines)), "utf-8")
     return {"config": str(path)}
 
 
-def refused(args: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
-    with pytest.raises(ConfigError) as refusal:
+def load_error(args: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as error:
         load(args, environ or {})
-    return str(refusal.value)
+    return str(error.value)
 
 
-def test_without_any_source_the_defaults_hold():
+def test_defaults_apply_without_any_source():
     assert load({}, {}) == Config()
 
 
-def test_the_defaults_are_those_the_readme_promises():
-    it = Config()
-    assert (it.host, it.port, str(it.data)) == ("127.0.0.1", 8080, "data")
-    assert (it.poll_seconds, it.away_after, it.seat_grace, it.closed_kept) == (45, 60, 300, 86400)
-    assert (it.event_days, it.event_count, it.body_limit) == (7, 10_000, 2**20)
-    assert (it.idle_room_days, it.guest_token_days, it.account_token_days) == (7, 30, 90)
-    assert (it.seats_at_once, it.hosts_game) == (50, "hosts")
-    assert (it.hosts_login, it.hosts_grace) == ("open", 30)
+def test_defaults_match_the_readme():
+    config = Config()
+    assert (config.host, config.port, str(config.data)) == ("127.0.0.1", 8080, "data")
+    assert (config.poll_seconds, config.away_after, config.seat_grace, config.closed_kept) == (
+        45,
+        60,
+        300,
+        86400,
+    )
+    assert (config.event_days, config.event_count, config.body_limit) == (7, 10_000, 2**20)
+    assert (config.idle_room_days, config.guest_token_days, config.account_token_days) == (
+        7,
+        30,
+        90,
+    )
+    assert (config.seats_at_once, config.hosts_game) == (50, "hosts")
+    assert (config.hosts_login, config.hosts_grace) == ("open", 30)
 
 
-def test_a_file_goes_over_defaults_the_environment_over_it_and_flags_over_all(tmp_path):
-    args = written(tmp_path / "c.ini", "port = 1", "poll_seconds = 1", "seat_grace = 1")
+def test_flags_override_environment_file_and_defaults(tmp_path):
+    args = write_file(tmp_path / "c.ini", "port = 1", "poll_seconds = 1", "seat_grace = 1")
     environ = {"COAL_PORT": "2", "COAL_POLL_SECONDS": "2"}
-    it = load({**args, "port": "3"}, environ)
-    assert (it.port, it.poll_seconds, it.seat_grace, it.away_after) == (3, 2, 1, 60)
+    config = load({**args, "port": "3"}, environ)
+    assert (config.port, config.poll_seconds, config.seat_grace, config.away_after) == (3, 2, 1, 60)
 
 
-def test_a_config_cannot_be_changed():
+def test_config_is_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().port = 1  # type: ignore[misc]
 
 
-def test_variables_of_others_do_not_matter():
+def test_other_environment_variables_are_ignored():
     assert load({}, {"PORT": "1", "COALPORT": "1", "coal_port": "1"}) == Config()
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("environ", "expected"),
     [
         ({"COAL_PROT": "1"}, "There is no setting prot (COAL_PROT in the environment); did you"),
         ({"COAL_XYZZY": "1"}, "There is no setting xyzzy (COAL_XYZZY in the environment)."),
@@ -91,20 +100,20 @@ def test_variables_of_others_do_not_matter():
         ({"COAL_BASE_URL": "ftp://a"}, "base_url must be"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_sentence(given, said):
-    sentence = refused({}, given)
-    assert sentence.startswith(said)
-    assert "\n" not in sentence
+def test_invalid_setting_is_described_in_one_line(environ, expected):
+    message = load_error({}, environ)
+    assert message.startswith(expected)
+    assert "\n" not in message
 
 
-def test_a_wrong_flag_and_a_wrong_line_say_where_they_stand(tmp_path):
-    assert refused({"port": "x"}).endswith("(--port).")
-    args = written(tmp_path / "c.ini", "port = x")
-    assert refused(args).endswith(f"(in {tmp_path}/c.ini).")
+def test_error_names_the_source_of_the_setting(tmp_path):
+    assert load_error({"port": "x"}).endswith("(--port).")
+    args = write_file(tmp_path / "c.ini", "port = x")
+    assert load_error(args).endswith(f"(in {tmp_path}/c.ini).")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("[coalserver]\nprot = 1\n", "There is no setting prot (in "),
         ("[coalserver]\nPort = 1\n", "There is no setting Port (in "),
@@ -115,32 +124,34 @@ def test_a_wrong_flag_and_a_wrong_line_say_where_they_stand(tmp_path):
         ("[coalserver]\nport\n", "is not an INI file: "),
     ],
 )
-def test_a_file_with_anything_unknown_is_refused(tmp_path, content, said):
+def test_invalid_file_is_refused(tmp_path, content, expected):
     path = tmp_path / "c.ini"
     path.write_text(content)
-    sentence = refused({"config": str(path)})
-    assert said in sentence
-    assert "\n" not in sentence
+    message = load_error({"config": str(path)})
+    assert expected in message
+    assert "\n" not in message
 
 
-def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
-    assert refused({"config": "/no/such"}) == "/no/such cannot be read: No such file or directory."
+def test_unreadable_file_is_refused(tmp_path):
+    assert (
+        load_error({"config": "/no/such"}) == "/no/such cannot be read: No such file or directory."
+    )
     (tmp_path / "b").write_bytes(b"\xff\xfe")
-    assert "is not an INI file" in refused({"config": str(tmp_path / "b")})
+    assert "is not an INI file" in load_error({"config": str(tmp_path / "b")})
 
 
-def test_a_percent_sign_in_a_file_means_itself(tmp_path):
-    assert load(written(tmp_path / "c.ini", "data = /x/%y"), {}).data == Path("/x/%y")
+def test_percent_sign_in_a_file_is_literal(tmp_path):
+    assert load(write_file(tmp_path / "c.ini", "data = /x/%y"), {}).data == Path("/x/%y")
 
 
-def test_an_empty_file_and_an_empty_section_change_nothing(tmp_path):
+def test_empty_file_and_section_change_nothing(tmp_path):
     (tmp_path / "empty").write_text("")
     assert load({"config": str(tmp_path / "empty")}, {}) == Config()
-    assert load(written(tmp_path / "c.ini"), {}) == Config()
+    assert load(write_file(tmp_path / "c.ini"), {}) == Config()
 
 
-def test_values_become_what_they_mean():
-    it = load(
+def test_values_are_converted():
+    config = load(
         {},
         {
             "COAL_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1",
@@ -150,20 +161,20 @@ def test_values_become_what_they_mean():
         },
     )
     networks = ("127.0.0.1/32", "10.0.0.0/8", "::1/128")
-    assert it.trusted_proxies == tuple(map(ipaddress.ip_network, networks))
-    assert it.base_url == "https://play.example:8443"
-    assert it.data == Path.home() / "coal"
-    assert it.poll_seconds == 2.5
+    assert config.trusted_proxies == tuple(map(ipaddress.ip_network, networks))
+    assert config.base_url == "https://play.example:8443"
+    assert config.data == Path.home() / "coal"
+    assert config.poll_seconds == 2.5
 
 
-def test_what_is_shown_is_json_and_can_be_loaded_again(tmp_path):
-    it = load({"trusted_proxies": "10.0.0.0/8,::1", "data": "/x y", "poll_seconds": "1.5"}, {})
-    assert json.loads(json.dumps(as_dict(it)))["trusted_proxies"] == [
+def test_printed_settings_can_be_loaded_again(tmp_path):
+    config = load({"trusted_proxies": "10.0.0.0/8,::1", "data": "/x y", "poll_seconds": "1.5"}, {})
+    assert json.loads(json.dumps(as_dict(config)))["trusted_proxies"] == [
         "10.0.0.0/8",
         "::1/128",
     ]
-    (tmp_path / "c.ini").write_text(as_file(it))
-    assert load({"config": str(tmp_path / "c.ini")}, {}) == it
+    (tmp_path / "c.ini").write_text(as_file(config))
+    assert load({"config": str(tmp_path / "c.ini")}, {}) == config
 
 
 def test_every_default_is_a_valid_value():

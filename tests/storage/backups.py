@@ -14,7 +14,7 @@ from coalserver.core.commands.games import add_game
 from coalserver.core.ports import Counter
 from coalserver.core.queries.games import all_games
 from coalserver.server.admin import AdminContext, open_offline
-from coalserver.storage import backup as archive
+from coalserver.storage import backup as backups
 from coalserver.storage.data_directory import DataDirectory
 
 
@@ -35,44 +35,44 @@ async def in_context(home: DataDirectory, work: Callable[[AdminContext], Any]) -
 
 
 async def add(home: DataDirectory, tag: str) -> int:
-    made = await in_context(home, lambda context: context.core.execute(add_game, tag=tag))
-    return int(made["game_id"])
+    added = await in_context(home, lambda context: context.core.execute(add_game, tag=tag))
+    return int(added["game_id"])
 
 
 async def tags(home: DataDirectory) -> list[str]:
-    async def listed(context: AdminContext) -> list[str]:
+    async def list_tags(context: AdminContext) -> list[str]:
         return [game.tag for game in context.core.query(all_games)]
 
-    return list(await in_context(home, listed))
+    return list(await in_context(home, list_tags))
 
 
 async def counters(home: DataDirectory) -> dict[Counter, int]:
-    async def counted(context: AdminContext) -> dict[Counter, int]:
+    async def read_counters(context: AdminContext) -> dict[Counter, int]:
         return dict(context.core.state.counters)
 
-    return dict(await in_context(home, counted))
+    return dict(await in_context(home, read_counters))
 
 
 async def backup(home: DataDirectory, file: Path) -> Any:
-    return await in_context(home, lambda context: archive.backup(context.home, context.store, file))
+    return await in_context(home, lambda context: backups.backup(context.home, context.store, file))
 
 
 async def restore(home: DataDirectory, file: Path) -> Any:
     with home.lock():
-        return await archive.restore(home, file)
+        return await backups.restore(home, file)
 
 
-def everything(home: DataDirectory) -> dict[str, bytes]:
-    """What lies in a data directory, but for the lock, whose content is only who has it."""
+def all_files(home: DataDirectory) -> dict[str, bytes]:
+    """Return all files of a data directory except the lock, which has only a process id."""
     files = (path for path in home.path.rglob("*") if path.is_file() and path.name != "lock")
     return {str(path.relative_to(home.path)): path.read_bytes() for path in files}
 
 
-def packed(file: Path, manifest: Any, **parts: bytes) -> Path:
-    """A tar with this manifest and these parts, `__` standing for a slash."""
+def write_archive(file: Path, manifest: Any, **files: bytes) -> Path:
+    """Write a tar with this manifest and these files; `__` in their names is a slash."""
     with tarfile.open(file, "w") as tar:
-        head = json.dumps(manifest).encode()
-        for name, content in {"manifest.json": head, **parts}.items():
+        dumped = json.dumps(manifest).encode()
+        for name, content in {"manifest.json": dumped, **files}.items():
             member = tarfile.TarInfo(name.replace("__", "/"))
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))

@@ -11,9 +11,11 @@ def make_player(id: int, name: str = "Ada") -> Player:
     return Player(id, name, created=0.0, updated=0.0)
 
 
-def make_batch(*values: Any, gone: tuple[Any, ...] = (), **others: Any) -> Batch:
-    kept = {(type(value), value.id): value for value in values}
-    return Batch({**kept, **{(type(value), value.id): None for value in gone}}, **others)
+def make_batch(*values: Any, deleted: tuple[Any, ...] = (), **kwargs: Any) -> Batch:
+    values_by_key = {(type(value), value.id): value for value in values}
+    return Batch(
+        {**values_by_key, **{(type(value), value.id): None for value in deleted}}, **kwargs
+    )
 
 
 def make_entry(id: int, *topics: Topic, at: float = 0.0) -> Entry:

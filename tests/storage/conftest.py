@@ -1,4 +1,4 @@
-"""Fixtures: every kind of store, at a place where it can be opened again."""
+"""Fixtures: every kind of store, which can be opened again."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from coalserver.storage.sqlite.store import SqliteStore
 
 
 class ReopenableStore:
-    """Where things are kept: a restart lets go of the store and opens one there again."""
+    """A store that can be closed and opened again at the same location."""
 
     def __init__(self, make: Callable[[], Store]) -> None:
         self._make = make
@@ -38,5 +38,5 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 @pytest.fixture
 def store(place: ReopenableStore) -> Store:
-    """A store that is open, for tests in which nothing restarts."""
+    """An open store, for tests without restarts."""
     return place.store

@@ -1,6 +1,6 @@
-"""A server that is going to be killed: many tasks give commands at once and print what they were told.
+"""A program to be killed: concurrent tasks run commands and print each result.
 
-One line of JSON for each answer: what was made (class and id), and the last id of its entries.
+Prints a line of JSON for each result: class and id of a new entity, or id of an entry.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ from coalserver.storage.sqlite.store import SqliteStore
 TASKS = 16
 
 
-def report(**facts: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(facts) + b"\n")
+def report(**fields: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(fields) + b"\n")
     sys.stdout.buffer.flush()
 
 
 async def play(core: Core) -> None:
-    """One who signs in, opens lobbies and talks in them, for ever."""
+    """Create guests and lobbies and send chat messages without end."""
     while True:
         player, _ = await core.execute(create_guest, name="Ada")
-        report(made="Player", id=player.id)
-        lobby = await core.execute(open_lobby, game="noughts", player_id=player.id, name="here")
-        report(made="Lobby", id=lobby.id, code=lobby.code)
+        report(created="Player", id=player.id)
+        lobby = await core.execute(open_lobby, game="noughts", player_id=player.id, name="lobby")
+        report(created="Lobby", id=lobby.id, code=lobby.code)
         for _ in range(random.randrange(4)):
             entry = await core.execute(
                 members.chat, kind=Lobby, id=lobby.id, player_id=player.id, text="hello"
             )
-            report(said=entry.id, lobby=lobby.id)
+            report(entry=entry.id, lobby=lobby.id)
 
 
 async def main(path: str) -> None:

@@ -24,7 +24,7 @@ _PLAIN = {int: whole, float: real, str: text, bool: some.booleans(), bytes: free
 
 
 def values_of(hint: Any) -> some.SearchStrategy[Any]:
-    """Any value of a type that a field of an entity or an event may have."""
+    """Return a strategy for a type that fields of entities and events may have."""
     if hint in _PLAIN:
         return _PLAIN[hint]
     if hint is types.NoneType:
@@ -38,8 +38,8 @@ def values_of(hint: Any) -> some.SearchStrategy[Any]:
         return some.sampled_from(hint)
     inner = typing.get_args(hint)
     if set(inner) == {bytes, types.NoneType}:
-        # Null says that there is none.
-        return some.none() | free.filter(lambda given: given != b"null")
+        # Null stands for None.
+        return some.none() | free.filter(lambda dumped: dumped != b"null")
     if typing.get_origin(hint) is not tuple:
         return some.one_of(*map(values_of, inner))
     if inner[-1] is Ellipsis:

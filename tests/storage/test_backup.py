@@ -18,9 +18,9 @@ from coalserver.server.admin import AdminContext
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.storage.backups import (
     add,
+    all_files,
     backup,
     counters,
-    everything,
     file,
     home,
     in_context,
@@ -33,8 +33,8 @@ __all__ = ["file", "home"]
 
 async def test_backup_is_a_tar_with_manifest_database_and_keys(home, file):
     await add(home, "chess")
-    said = await backup(home, file)
-    assert said == {"file": str(file), "bytes": file.stat().st_size}
+    result = await backup(home, file)
+    assert result == {"file": str(file), "bytes": file.stat().st_size}
     with tarfile.open(file, "r:") as tar:
         names = tar.getnames()
         content = tar.extractfile("manifest.json")
@@ -58,10 +58,10 @@ async def test_backup_does_not_overwrite_a_file(home, file):
 
 async def test_failed_backup_raises_and_leaves_no_file(home, tmp_path):
     await add(home, "chess")
-    before = set(everything(home))
+    before = set(all_files(home))
     with pytest.raises(OperatorError, match="cannot be written: No such file or directory"):
         await backup(home, tmp_path / "nowhere" / "b.tar")
-    assert set(everything(home)) == before
+    assert set(all_files(home)) == before
 
 
 async def test_restore_brings_back_data_and_keys_and_keeps_the_replaced(home, file):
@@ -72,11 +72,11 @@ async def test_restore_brings_back_data_and_keys_and_keeps_the_replaced(home, fi
     (home.keys / "passwords").write_bytes(b"x" * 32)
     (home.keys / "newer").write_bytes(b"y" * 32)
     replaced = home.database.read_bytes()
-    said = await restore(home, file)
+    result = await restore(home, file)
     assert await tags(home) == ["chess"]
     assert (home.keys / "passwords").read_bytes() == key
     assert (home.keys / "newer").read_bytes() == b"y" * 32
-    kept = Path(said["kept"])
+    kept = Path(result["kept"])
     assert kept.parent == home.path
     assert (kept / "coalserver.sqlite3").read_bytes() == replaced
     assert (kept / "keys" / "passwords").read_bytes() == b"x" * 32
@@ -85,9 +85,9 @@ async def test_restore_brings_back_data_and_keys_and_keeps_the_replaced(home, fi
 async def test_each_restore_keeps_the_replaced_data(home, file):
     await add(home, "chess")
     await backup(home, file)
-    kept = {(await restore(home, file))["kept"] for _ in range(3)}
-    assert len(kept) == 3
-    assert all((Path(path) / "coalserver.sqlite3").is_file() for path in kept)
+    replaced = {(await restore(home, file))["kept"] for _ in range(3)}
+    assert len(replaced) == 3
+    assert all((Path(path) / "coalserver.sqlite3").is_file() for path in replaced)
 
 
 async def test_restore_into_an_empty_directory(home, file, tmp_path):
@@ -122,8 +122,8 @@ async def test_unreadable_replaced_database_is_kept_and_counters_leap(home, file
     before = await counters(home)
     await backup(home, file)
     home.database.write_bytes(b"no database " * 1000)
-    said = await restore(home, file)
-    assert (Path(said["kept"]) / "coalserver.sqlite3").read_bytes() == b"no database " * 1000
+    result = await restore(home, file)
+    assert (Path(result["kept"]) / "coalserver.sqlite3").read_bytes() == b"no database " * 1000
     after = await counters(home)
     assert after[Game] >= before[Game] + 10**6
     assert after[ENTRY_COUNTER] >= 10**9
@@ -137,8 +137,8 @@ async def test_wal_of_the_replaced_database_is_deleted(home, file):
     home.database.write_bytes(b"no database " * 1000)
     wal.write_bytes(b"left over")
     shm.write_bytes(b"left over")
-    said = await restore(home, file)
-    assert (Path(said["kept"]) / wal.name).read_bytes() == b"left over"
+    result = await restore(home, file)
+    assert (Path(result["kept"]) / wal.name).read_bytes() == b"left over"
     assert await tags(home) == ["chess"]
 
 
@@ -157,7 +157,7 @@ async def test_interrupted_restore_is_completed_at_the_next_lock(home, file, mov
 
 
 async def test_cursor_from_after_the_backup_reports_a_gap(home, file):
-    async def played(context: AdminContext) -> int:
+    async def play(context: AdminContext) -> int:
         await context.core.execute(create_guest, name="Ann")
         await context.core.execute(open_lobby, game="chess", player_id=1, name="x")
         return context.core.feed.head
@@ -166,7 +166,7 @@ async def test_cursor_from_after_the_backup_reports_a_gap(home, file):
         return context.core.feed
 
     await add(home, "chess")
-    kept = await in_context(home, played)
+    backed_up = await in_context(home, play)
     await backup(home, file)
     await in_context(
         home, lambda context: context.core.execute(members.leave, kind=Lobby, id=1, player_id=1)
@@ -174,5 +174,5 @@ async def test_cursor_from_after_the_backup_reports_a_gap(home, file):
     seen = (await in_context(home, feed)).head
     await restore(home, file)
     after = await in_context(home, feed)
-    told = [cursor for cursor in range(kept, after.head + 1) if after.has_gap(cursor)]
-    assert told == list(range(kept + 1, seen + 1))
+    gaps = [cursor for cursor in range(backed_up, after.head + 1) if after.has_gap(cursor)]
+    assert gaps == list(range(backed_up + 1, seen + 1))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from coalserver.storage import backup as archive
+from coalserver.storage import backup as backups
 from coalserver.storage.data_directory import OperatorError
-from tests.storage.backups import add, backup, everything, file, home, packed, restore, tags
+from tests.storage.backups import add, all_files, backup, file, home, restore, tags, write_archive
 
 __all__ = ["file", "home"]
 
@@ -27,10 +27,10 @@ async def test_truncated_backup_changes_nothing(home, file, share):
     await backup(home, file)
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
-    before = everything(home)
+    before = all_files(home)
     with pytest.raises(OperatorError, match="damaged|not a backup"):
         await restore(home, file)
-    assert everything(home) == before
+    assert all_files(home) == before
 
 
 async def test_backup_with_a_flipped_bit_changes_nothing(home, file):
@@ -39,14 +39,14 @@ async def test_backup_with_a_flipped_bit_changes_nothing(home, file):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    before = everything(home)
+    before = all_files(home)
     with pytest.raises(OperatorError, match=r"damaged at coalserver\.sqlite3"):
         await restore(home, file)
-    assert everything(home) == before
+    assert all_files(home) == before
 
 
 @pytest.mark.parametrize(
-    ("manifest", "parts", "said"),
+    ("manifest", "files", "message"),
     [
         (None, {}, "is not a backup of coalserver"),
         ([], {}, "is not a backup of coalserver"),
@@ -69,25 +69,25 @@ async def test_backup_with_a_flipped_bit_changes_nothing(home, file):
         ),
     ],
 )
-async def test_foreign_archive_changes_nothing(home, file, manifest, parts, said):
+async def test_foreign_archive_changes_nothing(home, file, manifest, files, message):
     await add(home, "chess")
-    before = everything(home)
-    with pytest.raises(OperatorError, match=said):
-        await restore(home, packed(file, manifest, **parts))
-    assert everything(home) == before
+    before = all_files(home)
+    with pytest.raises(OperatorError, match=message):
+        await restore(home, write_archive(file, manifest, **files))
+    assert all_files(home) == before
 
 
 async def test_archive_with_an_invalid_database_changes_nothing(home, file):
     await add(home, "chess")
     no_database = home.path.parent / "none"
     no_database.write_bytes(b"x")
-    row = {"bytes": 1, "sha256": archive.digest(no_database)}
+    row = {"bytes": 1, "sha256": backups.digest(no_database)}
     files = {"coalserver.sqlite3": row}
-    packed(file, {"format": 1, "made": "", "files": files}, **{"coalserver.sqlite3": b"x"})
-    before = everything(home)
+    write_archive(file, {"format": 1, "made": "", "files": files}, **{"coalserver.sqlite3": b"x"})
+    before = all_files(home)
     with pytest.raises(OperatorError, match="The database in .* cannot be used"):
         await restore(home, file)
-    assert everything(home) == before
+    assert all_files(home) == before
 
 
 async def test_missing_backup_raises(home, file):

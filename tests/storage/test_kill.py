@@ -18,7 +18,7 @@ KILLS = 5
 
 
 def run_and_kill(path: Path, after: int) -> list[dict[str, Any]]:
-    """Let a server run until it has given so many answers, kill it, and give all that it said."""
+    """Run the program until it printed this many results, kill it and return all results."""
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.storage.kill_server", str(path)],
         stdout=subprocess.PIPE,
@@ -27,10 +27,10 @@ def run_and_kill(path: Path, after: int) -> list[dict[str, Any]]:
     )
     assert server.stdout is not None
     with server, server.stdout as output:
-        heard = b"".join(line for _, line in zip(range(after), output, strict=False))
+        printed = b"".join(line for _, line in zip(range(after), output, strict=False))
         server.kill()
-        heard += output.read()
-    *lines, _cut_off = heard.split(b"\n")
+        printed += output.read()
+    *lines, _cut_off = printed.split(b"\n")
     return [orjson.loads(line) for line in lines]
 
 
@@ -41,18 +41,20 @@ async def test_acknowledged_changes_survive_a_kill_and_ids_are_unique(tmp_path):
         answers += run_and_kill(path, after=random.randrange(60, 400))
         store = SqliteStore(path)
         known = await store.open()
-        kept = {(type(value).__name__, value.id): value for value in known.values}
+        stored = {(type(value).__name__, value.id): value for value in known.values}
         for answer in answers:
-            if "said" in answer:
-                lobby, id = answer["lobby"], answer["said"]
+            if "entry" in answer:
+                lobby, id = answer["lobby"], answer["entry"]
                 (entry,) = await store.entries([("lobby-chat", lobby)], id - 1, 1)
                 assert entry.id == id
                 assert known.head >= id
             else:
-                value = kept[answer["made"], answer["id"]]
+                value = stored[answer["created"], answer["id"]]
                 assert known.counters[type(value)] > value.id
                 assert getattr(value, "code", None) == answer.get("code")
         await store.close()
-    made = [(each.get("made", "entry"), each.get("id", each.get("said"))) for each in answers]
-    assert len(made) == len(set(made))
-    assert {Player.__name__, Lobby.__name__, "entry"} == {kind for kind, _ in made}
+    created = [
+        (each.get("created", "entry"), each.get("id", each.get("entry"))) for each in answers
+    ]
+    assert len(created) == len(set(created))
+    assert {Player.__name__, Lobby.__name__, "entry"} == {kind for kind, _ in created}

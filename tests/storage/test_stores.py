@@ -36,19 +36,19 @@ async def test_last_write_of_a_value_wins(place):
 async def test_deleted_value_is_gone(place):
     ada, grace = make_player(1), make_player(2)
     await place.store.write(make_batch(ada, grace))
-    await place.store.write(make_batch(gone=(ada,)))
+    await place.store.write(make_batch(deleted=(ada,)))
     assert list((await place.restart()).values) == [grace]
 
 
 async def test_deleting_a_missing_value_is_no_error(place):
-    await place.store.write(make_batch(gone=(make_player(1),)))
+    await place.store.write(make_batch(deleted=(make_player(1),)))
     assert list((await place.restart()).values) == []
 
 
 async def test_values_of_two_classes_can_share_an_id(place):
     ada, token = make_player(1), Token(1, "digest", 1, created=0.0, lifetime=60.0)
     await place.store.write(make_batch(ada, token))
-    await place.store.write(make_batch(gone=(ada,)))
+    await place.store.write(make_batch(deleted=(ada,)))
     assert list((await place.restart()).values) == [token]
 
 

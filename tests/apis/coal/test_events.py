@@ -13,7 +13,7 @@ from tests.apis.app import ApiClient, TestApp
 from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.logs import AT, line, logged_in, said
 from tests.apis.listeners import TRANSPORTS, Listener, listen
-from tests.media.test_images import make_picture
+from tests.media.test_images import make_image
 
 EACH_WAY = pytest.mark.parametrize("way", TRANSPORTS)
 
@@ -70,7 +70,7 @@ async def test_how_a_world_is_and_its_screenshots_are_told(
         assert (told["status"], told["address"]) == ("RUNNING", "192.0.2.7:25565")
         await test_app.core.execute(update_world, world_id=place.id, name="Brave New World")
         assert (await listener.next())["name"] == "Brave New World"
-        picture, path = make_picture(size=(6, 4)), place.path + "/screenshots"
+        picture, path = make_image(size=(6, 4)), place.path + "/screenshots"
         shot = (await thomas.request("POST", path, picture, Content_Type="image/png")).json
         assert await listener.next() == {
             "type": "screenshot",

@@ -26,7 +26,7 @@ from coalserver.web.api import Route
 from tests.apis.app import TestApp
 from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.logs import AT, left, line, logged_in, said
-from tests.media.test_images import make_picture
+from tests.media.test_images import make_image
 
 #: Which kind of key each part of a path is.
 PARTS = {
@@ -43,7 +43,7 @@ BODY = {"name": "W", "gce": True, "chat": "hi", "motd": "Hi"}
 ROUTES = [route for route in API.routes if not route.upgrade]
 SEARCHED = ("chats", "deaths", "achievements", "loglines")
 LISTS = [route for route in ROUTES if route.method == "GET" and route.endpoint.startswith("list")]
-SHOT = make_picture(size=(6, 4))
+SHOT = make_image(size=(6, 4))
 
 
 def parts(route: Route) -> list[str]:

@@ -18,7 +18,7 @@ from tests.apis.app import Answer, ApiClient, TestApp, run_test_app
 from tests.apis.coal.examples_lines import EXAMPLES_OF_SCREENSHOTS, Example
 from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.test_lines_examples import same_shape
-from tests.media.test_images import make_picture
+from tests.media.test_images import make_image
 
 MEMBERS = {
     "key",
@@ -31,7 +31,7 @@ MEMBERS = {
     "updated",
 }
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
-SHOT = make_picture(size=(60, 40))
+SHOT = make_image(size=(60, 40))
 BOUNDARY = "multipart/form-data; boundary=b"
 
 
@@ -94,7 +94,7 @@ async def test_an_example_of_the_document_is_answered_as_it_says(
 async def test_a_form_s_file_and_a_bare_body_are_hung_alike(
     test_app: TestApp, thomas: User, place: WorldFixture, format: str
 ):
-    raw = make_picture(format, (60, 40))
+    raw = make_image(format, (60, 40))
     field = make_form(b"a note", "note")[: -len(b"--b--\r\n")]
     for answer in (
         await hangs(thomas, place, raw, Content_Type=f"image/{format.lower()}"),
@@ -244,7 +244,7 @@ async def test_only_who_put_it_there_or_an_admin_takes_it_down(
     [
         (b"", "image/png", 400, "file: This field is required."),
         (b"no picture", "image/png", 400, "This is not a picture in PNG, JPEG or WebP."),
-        (make_picture("GIF"), "image/gif", 400, "This is not a picture in PNG, JPEG or WebP."),
+        (make_image("GIF"), "image/gif", 400, "This is not a picture in PNG, JPEG or WebP."),
         (SHOT[: len(SHOT) // 2], "image/png", 400, "The picture is damaged."),
         (make_form(SHOT, "picture"), BOUNDARY, 400, "file: This field is required."),
         (make_form(b""), BOUNDARY, 400, "file: This field is required."),
@@ -314,7 +314,7 @@ async def test_sent_again_with_its_key_it_hangs_once(
     assert {answer.status for answer in answers} == {201}
     assert len({answer.json["key"] for answer in answers}) == 1
     assert len(files(test_app)) == 3
-    other = await hangs(thomas, place, make_picture(size=(6, 4)), Idempotency_Key=KEY)
+    other = await hangs(thomas, place, make_image(size=(6, 4)), Idempotency_Key=KEY)
     assert other.status == 422 and len(files(test_app)) == 3
 
 

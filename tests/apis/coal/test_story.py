@@ -14,7 +14,7 @@ from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.browser import FORM, Browser, make_account
 from tests.apis.coal.logs import AT, left, line, logged_in, said
 from tests.apis.oauth.parties import App, is_token_pair, make_app, query_of, request_tokens
-from tests.media.test_images import make_picture
+from tests.media.test_images import make_image
 
 EMAIL = "ann@example.org"
 
@@ -219,7 +219,7 @@ async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program:
 
 async def test_a_program_hangs_pictures_and_takes_them_down(program: Program):
     path, _ = await make_world_with(program)
-    picture = make_picture(size=(60, 40))
+    picture = make_image(size=(60, 40))
     answer = await program.request("POST", path + "/screenshots", picture, "image/png")
     assert answer.status == 201
     hung = answer.json

@@ -8,12 +8,12 @@ from coalserver.core.ports import ScreenshotQuery
 from coalserver.core.queries.accounts import get_account_by_email
 from tests.apis.app import run_test_app
 from tests.apis.browser import Browser, make_signed_in_browser
-from tests.media.test_images import make_picture
+from tests.media.test_images import make_image
 from tests.site.sample_worlds import JSON, make_world
 
 GALLERY = "/servers/mill/screenshots"
 MULTIPART = "multipart/form-data; boundary=b"
-PICTURE = make_picture(size=(60, 40))
+PICTURE = make_image(size=(60, 40))
 
 
 def make_form(csrf_token, *files, name="file"):
@@ -121,7 +121,7 @@ async def test_too_large_picture_is_rejected():
         await make_world(test_app)
         ann = await make_signed_in_browser(test_app)
         assert (
-            await upload(ann, make_picture(size=(900, 900), mode="RGB") + b"x" * 200_000)
+            await upload(ann, make_image(size=(900, 900), mode="RGB") + b"x" * 200_000)
         ).status == 413
 
 

@@ -18,7 +18,7 @@ from tests.storage.lines import (
     write_lines,
 )
 
-#: A text and what finds it.
+#: A text and a query that finds it.
 FOUND = [
     ("hello there", "hello"),
     ("hello there", "HELLO"),
@@ -67,8 +67,8 @@ FOUND = [
     ('he said "no"', '"no"'),
     ("tick-tock", "tick tock"),
 ]
-#: A text and what does not find it.
-LOST = [
+#: A text and a query that does not find it.
+NOT_FOUND = [
     ("hello there", "hel"),
     ("hello there", "hel*"),
     ("hello there", "hello you"),
@@ -82,45 +82,45 @@ LOST = [
     ("мой", "мои"),
     ("が", "か"),
 ]
-#: Words that are none, and signs that mean something to a database.
-ODD = [
+#: Queries without words, and with characters that are special in a database.
+SPECIAL_QUERIES = [
     "", " ", "\n", "!!!", '"', '""', '"a', 'a"b"c"', "'", "(", ")", "*", "a*", "^a", "-a", "+a", ":", "{", "}",
     "a:b", "AND", "OR", "NOT", "NEAR", "AND AND", "a AND", "{chat}:a", "who:a", "\x00", "a\x00b", "\ud800",
     "\ue000616461", "%", "_", "\\", ";--", "a" * 5000, "a " * 5000, '" ' * 500, "\u0301", "\u200b", "\U0010ffff",
 ]  # fmt: skip
 
 
-async def search(store, words, about=LineCategory.CHAT):
-    return ids(await store.lines(LineQuery(1, about, words), 50))
+async def search(store, words, category=LineCategory.CHAT):
+    return ids(await store.lines(LineQuery(1, category, words), 50))
 
 
 @pytest.mark.parametrize(("text", "words"), FOUND)
-async def test_what_a_person_types_finds_what_he_means(store, text, words):
+async def test_query_finds_equivalent_text(store, text, words):
     await write_lines(store, make_chat(1, text), make_chat(2, "something else"))
     assert await search(store, words) == [1]
     assert await search(store, words, LineCategory.LINE) == [1]
 
 
-@pytest.mark.parametrize(("text", "words"), LOST)
-async def test_what_is_not_there_is_not_found(store, text, words):
+@pytest.mark.parametrize(("text", "words"), NOT_FOUND)
+async def test_query_does_not_find_other_text(store, text, words):
     await write_lines(store, make_chat(1, text))
     assert await search(store, words) == []
 
 
-@pytest.mark.parametrize("words", ODD)
-async def test_whatever_is_typed_has_an_answer(store, words):
+@pytest.mark.parametrize("words", SPECIAL_QUERIES)
+async def test_any_query_has_a_result(store, words):
     await write_lines(store, make_chat(1, "hello"), make_line(2, "hello"))
-    for about in LineCategory:
-        assert await search(store, words, about) in ([], [1], [2, 1])
+    for category in LineCategory:
+        assert await search(store, words, category) in ([], [1], [2, 1])
 
 
-async def test_without_a_word_nothing_is_found(store):
+async def test_query_without_a_word_finds_nothing(store):
     await write_lines(store, make_chat(1, "hello !!!"))
     assert await search(store, "!!!") == []
     assert await search(store, "") == []
 
 
-async def test_every_list_looks_into_its_own_words(store):
+async def test_category_searches_its_own_text(store):
     await write_lines(
         store,
         make_chat(1, "a castle", name="Zombie"),
@@ -137,7 +137,7 @@ async def test_every_list_looks_into_its_own_words(store):
     assert await search(store, "advancement hunter", LineCategory.LINE) == [3]
 
 
-async def test_nobody_finds_names_that_a_store_keeps_for_itself(store):
+async def test_internal_tokens_cannot_be_searched(store):
     await write_lines(store, make_chat(1, "hi", name="Ada"))
     for words in ("\ue000416461", "416461", "who 416461"):
         assert await search(store, words, LineCategory.LINE) == []
@@ -148,35 +148,35 @@ texts = some.text("ab_ -'é我喜が\U0001f600Ж§\u0301", max_size=12)
 
 @settings(deadline=None, max_examples=60)
 @given(some.lists(texts, min_size=1, max_size=12), some.lists(texts, min_size=1, max_size=8))
-async def test_any_text_is_found_by_the_same_words_in_both_stores(tmp_path_factory, said, sought):
-    plain, real = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("search") / "kept.sqlite3")
-    await real.open()
+async def test_any_text_is_found_equally_in_both_stores(tmp_path_factory, chats, queries):
+    memory, sqlite = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("search") / "kept.sqlite3")
+    await sqlite.open()
     try:
-        lines = [make_chat(id, text, NOON + id) for id, text in enumerate(said, 1)]
-        for store in (plain, real):
+        lines = [make_chat(id, text, NOON + id) for id, text in enumerate(chats, 1)]
+        for store in (memory, sqlite):
             await write_lines(store, *lines)
-        for words in (*sought, *said):
-            assert await search(real, words) == await search(plain, words), words
-            if parse_query(words) and words in said:
-                assert 1 + said.index(words) in await search(real, words)
+        for words in (*queries, *chats):
+            assert await search(sqlite, words) == await search(memory, words), words
+            if parse_query(words) and words in chats:
+                assert 1 + chats.index(words) in await search(sqlite, words)
     finally:
-        await real.close()
+        await sqlite.close()
 
 
 @given(some.text())
-def test_folding_twice_is_folding_once(text):
+def test_normalizing_twice_changes_nothing(text):
     words = parse_query(normalize(text))
     assert words == parse_query(normalize(normalize(text)))
 
 
-# A terminal's sign that is cut off takes what follows it along, blanks too.
+# An incomplete escape sequence also removes the following characters, including spaces.
 lines_of_text = some.text(some.characters(exclude_characters="\x1b"), max_size=20)
 
 
 @example("0§", "0")
 @example("0§§", "0")
 @given(lines_of_text, lines_of_text)
-def test_a_text_holds_each_of_its_own_words(one, other):
+def test_text_matches_each_of_its_own_words(one, other):
     assert matches(
         f"{one} {other}",
         [*parse_query(one.replace('"', " ")), *parse_query(other.replace('"', " "))],

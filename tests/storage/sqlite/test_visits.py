@@ -22,18 +22,18 @@ async def tags(store, *lines):
     return [line.tags[-1] for line in found]
 
 
-async def test_a_visit_is_known_after_a_restart(place):
+async def test_visit_survives_a_restart(place):
     marks = [make_mark(1, IN, NOON), make_mark(2, JOINED, NOON), make_mark(3, LOST, NOON + 60)]
     await write(place.store, *marks)
     await place.restart()
-    (stay,) = await place.store.visits(VisitQuery(1), 10)
-    assert [stay.visit] == build_visits(marks)
-    assert (stay.id, stay.world, stay.zone) == (1, 1, "UTC")
-    assert await place.store.visit(1) == stay
+    (stored,) = await place.store.visits(VisitQuery(1), 10)
+    assert [stored.visit] == build_visits(marks)
+    assert (stored.id, stored.world, stored.zone) == (1, 1, "UTC")
+    assert await place.store.visit(1) == stored
     assert await place.store.visit(2) is None
 
 
-async def test_it_is_known_how_long_everybody_was_there(store):
+async def test_playtime_is_computed_for_each_player(store):
     await write(store, make_mark(1, IN, NOON), make_mark(2, LOST, NOON + 60))
     await write(store, make_mark(3, IN, NOON + 100), make_mark(4, IN, NOON + 100, "Bob"))
     await write(
@@ -45,14 +45,14 @@ async def test_it_is_known_how_long_everybody_was_there(store):
     assert await store.playtime(1, []) == []
 
 
-async def test_only_the_lines_by_which_a_visit_begins_and_ends_say_so(store):
+async def test_first_lines_of_a_visit_have_its_tags(store):
     await write(store, make_mark(1, JOINED, NOON), make_mark(2, IN, NOON))
     await write(store, make_mark(3, LOST, NOON + 60), make_mark(4, LEFT, NOON + 60))
     assert await tags(store, 1, 2, 3, 4) == ["login", "connection", "logout", "connection"]
     assert ids(await store.lines(LineQuery(1, tag="login"), 9)) == [1]
 
 
-async def test_what_is_told_late_ends_the_visit_it_was_about(store):
+async def test_late_logout_ends_its_own_visit(store):
     await write(store, make_mark(1, IN, NOON), make_mark(2, IN, NOON + 600))
     await write(store, make_mark(3, LEFT, NOON + 300))
     newer, older = await store.visits(VisitQuery(1), 10)
@@ -60,7 +60,7 @@ async def test_what_is_told_late_ends_the_visit_it_was_about(store):
     assert await tags(store, 3) == ["logout"]
 
 
-async def test_a_login_told_late_takes_the_place_of_its_twin(store):
+async def test_late_login_replaces_its_duplicate(store):
     await write(store, make_mark(2, JOINED, NOON + 1))
     assert await tags(store, 2) == ["login"]
     await write(store, make_mark(3, IN, NOON))
@@ -68,31 +68,31 @@ async def test_a_login_told_late_takes_the_place_of_its_twin(store):
     assert await tags(store, 2, 3) == ["connection", "login"]
 
 
-async def test_everybody_goes_when_a_world_stops(store):
+async def test_stop_of_the_world_ends_all_visits(store):
     await write(store, make_mark(1, IN, NOON), make_mark(2, IN, NOON + 1, "Bob"))
     await write(store, make_mark(3, STOPPING, NOON + 60, ""))
     await write(store, make_mark(4, IN, NOON + 90, "Bob"))
-    assert [stay.visit.ended_at for stay in await store.visits(VisitQuery(1), 9)] == [
+    assert [stored.visit.ended_at for stored in await store.visits(VisitQuery(1), 9)] == [
         None, NOON + 60, NOON + 60,
     ]  # fmt: skip
 
 
-async def test_a_world_may_be_put_away_without_a_line(store):
+async def test_saved_world_ends_visits_without_a_line(store):
     await write(store, make_mark(1, IN, NOON))
     saved = PresenceMark(NOON + 60, 2, MarkKind.SAVED, NOON + 60)
     await store.write(Batch(world_marks=[WorldMark(1, saved)]))
-    (stay,) = await store.visits(VisitQuery(1), 9)
-    assert (stay.visit.logout, stay.updated) == (saved, NOON + 60)
+    (stored,) = await store.visits(VisitQuery(1), 9)
+    assert (stored.visit.logout, stored.updated) == (saved, NOON + 60)
 
 
-async def test_worlds_are_strangers(store):
+async def test_visits_of_other_worlds_are_not_affected(store):
     await write(store, make_mark(1, IN, NOON))
     await write(store, make_mark(2, STOPPING, NOON + 60, ""), world=2)
     assert (await store.visits(VisitQuery(1), 9))[0].visit.logout is None
     assert await store.visits(VisitQuery(2), 9) == []
 
 
-async def test_visits_are_chosen_and_come_in_pages(store):
+async def test_visits_are_filtered_and_paged(store):
     for id in range(1, 9):
         await write(store, make_mark(id, IN, NOON + 60 * id, "Ada" if id % 2 else "Bob"))
     assert ids(await store.visits(VisitQuery(1), 3)) == [8, 7, 6]
@@ -113,33 +113,33 @@ some_marks = some.lists(
 
 @settings(deadline=None, max_examples=80)
 @given(some_marks, some.randoms(use_true_random=False), some.integers(1, 5))
-async def test_marks_in_any_order_make_the_same_visits(tmp_path_factory, told, chance, piece):
+async def test_marks_in_any_order_give_the_same_visits(tmp_path_factory, steps, rng, size):
     marks = [
-        make_mark(id, sign, NOON + 4 * at, "" if sign in (STARTING, STOPPING) else name)
-        for id, (sign, at, name) in enumerate(told, 1)
+        make_mark(id, kind, NOON + 4 * at, "" if kind in (STARTING, STOPPING) else name)
+        for id, (kind, at, name) in enumerate(steps, 1)
     ]
-    real = SqliteStore(tmp_path_factory.mktemp("visits") / "kept.sqlite3")
-    stores = [MemoryStore(), real]
-    await real.open()
+    sqlite = SqliteStore(tmp_path_factory.mktemp("visits") / "kept.sqlite3")
+    stores = [MemoryStore(), sqlite]
+    await sqlite.open()
     try:
         shuffled = list(marks)
-        chance.shuffle(shuffled)
-        for start in range(0, len(shuffled), piece):
+        rng.shuffle(shuffled)
+        for start in range(0, len(shuffled), size):
             for store in stores:
-                await write(store, *shuffled[start : start + piece])
+                await write(store, *shuffled[start : start + size])
         for store in stores:
             found = await store.visits(VisitQuery(1), 100)
             for name in ("Ada", "Bob"):
                 own = [one.visit for one in found if one.visit.username == name]
-                concern = sorted(mark for mark in marks if mark.username in ("", name))
-                assert sorted(own, key=lambda visit: visit.login) == build_visits(concern)
+                relevant = sorted(mark for mark in marks if mark.username in ("", name))
+                assert sorted(own, key=lambda visit: visit.login) == build_visits(relevant)
         for mark in marks:
-            assert await stores[0].line(mark.line) == await real.line(mark.line)
+            assert await stores[0].line(mark.line) == await sqlite.line(mark.line)
     finally:
-        await real.close()
+        await sqlite.close()
 
 
-async def test_screenshots_hang_until_they_are_taken_down(place):
+async def test_deleted_screenshot_is_gone_after_a_restart(place):
     one, other = make_screenshot(1), make_screenshot(2, NOON + 1)
     await place.store.write(Batch(screenshots={1: one, 2: other}))
     await place.store.write(Batch(screenshots={2: None, 1: replace(one, blurred=True)}))
@@ -149,7 +149,7 @@ async def test_screenshots_hang_until_they_are_taken_down(place):
     assert await place.store.screenshots(ScreenshotQuery(1), 9) == [replace(one, blurred=True)]
 
 
-async def test_screenshots_are_chosen_and_come_in_pages(store):
+async def test_screenshots_are_filtered_and_paged(store):
     shots = {
         id: make_screenshot(id, NOON + id // 2, world=1 if id < 6 else 2, account=id % 2)
         for id in range(1, 8)
