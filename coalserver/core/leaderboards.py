@@ -121,7 +121,9 @@ class Leaderboards:
         building = waiting.get(cache_key)
         if building is None:
             if len(waiting) >= MAX_LEADERBOARDS:
-                raise DomainError(ErrorCode.RATE_LIMITED, what="ranking", wait=RETRY_AFTER)
+                raise DomainError(
+                    ErrorCode.RATE_LIMITED, subject="leaderboard", retry_after=RETRY_AFTER
+                )
             building = waiting[cache_key] = _Build()
             build = self._build(game, cache_key, Leaderboard(fields, where), building)
             building.done = asyncio.create_task(build)

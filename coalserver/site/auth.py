@@ -137,7 +137,7 @@ async def register_account(ctx: RequestContext) -> web.StreamResponse:
     validate_password(form["password"])
     limiter.record_failure(limit_key)
     if code and (ctx.core.query(has_admin) or not constant_time_equals(code, policy.start_code)):
-        raise DomainError(ErrorCode.INVALID_CREDENTIALS, what="code")
+        raise DomainError(ErrorCode.INVALID_CREDENTIALS, subject="code")
     if ctx.core.query(find_account_by_email, email=email) is not None:
         raise DomainError(ErrorCode.EMAIL_TAKEN)
     account = await ctx.core.execute(
@@ -162,7 +162,7 @@ async def log_out(ctx: RequestContext) -> web.StreamResponse:
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """Return the form again with its input and an error message, or an error page."""
-    messages = WRONG_START_CODE if error.details.get("what") == "code" else ERROR_MESSAGES
+    messages = WRONG_START_CODE if error.details.get("subject") == "code" else ERROR_MESSAGES
     status, message = error_message(error, messages, request_language(ctx.request))
     template = FORM_TEMPLATES.get(ctx.route.endpoint)
     if template is None:

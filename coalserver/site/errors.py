@@ -18,12 +18,12 @@ ErrorMessages = Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]]
 
 SHARED_MESSAGES: ErrorMessages = {
     ErrorCode.INVALID_TOKEN: (403, N_("This page was open for too long. Please try again.")),
-    ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {wait} seconds.")),
+    ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {retry_after} seconds.")),
     ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {minimum} characters.")),
 }
 DEFAULT_MESSAGE = (400, N_("That did not work."))
 #: Values for messages whose errors carry no such detail.
-DEFAULT_DETAILS = {"wait": 60, "minimum": 8, "maximum": 100, "username": ""}
+DEFAULT_DETAILS = {"retry_after": 60, "minimum": 8, "maximum": 100, "username": ""}
 
 #: The status of errors that are rendered as a page of their own.
 PAGE_STATUSES = {
@@ -84,7 +84,9 @@ def with_errors_shown(
 def add_retry_after(response: web.StreamResponse, error: DomainError) -> web.StreamResponse:
     """Set the Retry-After header of a 429, in seconds."""
     if response.status == 429:
-        response.headers["Retry-After"] = str(error.details.get("wait", DEFAULT_DETAILS["wait"]))
+        response.headers["Retry-After"] = str(
+            error.details.get("retry_after", DEFAULT_DETAILS["retry_after"])
+        )
     return response
 
 
@@ -102,7 +104,7 @@ def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
 def render_json_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """Return an error for a script: `{"error"}`, and after an expired form a new CSRF token."""
     payload = {"error": error.code.value}
-    if error.code is ErrorCode.INVALID_TOKEN and error.details.get("what") == "form":
+    if error.code is ErrorCode.INVALID_TOKEN and error.details.get("subject") == "form":
         payload[CSRF_FIELD] = read_browser_cookie(ctx).csrf_token(ctx.now)
     headers = {"Cache-Control": "no-store"}
     return json_response(payload, JSON_STATUSES.get(error.code, 400), headers)

@@ -96,7 +96,7 @@ def parse_json(raw: bytes) -> Any:
 
 def invalid_body(message: str) -> DomainError:
     """Return an INVALID_REQUEST for the body as a whole."""
-    return DomainError(ErrorCode.INVALID_REQUEST, what="body", fields={"body": [message]})
+    return DomainError(ErrorCode.INVALID_REQUEST, subject="body", fields={"body": [message]})
 
 
 def _check_depth(value: Any) -> None:

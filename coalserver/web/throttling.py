@@ -36,7 +36,7 @@ class FailureLimiter:
             count, started_at = self._counts.get(limit_key, (0, now))
             remaining = started_at + self._seconds - now
             if count >= self._max_failures and remaining > 0:
-                raise DomainError(ErrorCode.RATE_LIMITED, wait=math.ceil(remaining))
+                raise DomainError(ErrorCode.RATE_LIMITED, retry_after=math.ceil(remaining))
 
     def record_failure(self, *limit_keys: str) -> None:
         """Count one failure for each key."""

@@ -31,7 +31,7 @@ def limited(failures: FailureLimiter, *names: str) -> int | None:
         failures.check(*names)
     except DomainError as error:
         assert error.code is ErrorCode.RATE_LIMITED
-        return int(error.details["wait"])
+        return int(error.details["retry_after"])
     return None
 
 

@@ -56,7 +56,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if status == 401:
         headers["WWW-Authenticate"] = CHALLENGE
     if status == 429:
-        headers["Retry-After"] = str(error.details.get("wait", 60))
+        headers["Retry-After"] = str(error.details.get("retry_after", 60))
     if status in EMPTY_BODY_STATUSES:
         return raw_response(b"", status, headers)
     return json_response({"errors": message}, status, headers)

@@ -20,7 +20,7 @@ ERROR_MESSAGES: dict[ErrorCode | tuple[ErrorCode, str], ErrorMessage] = {
     ErrorCode.TOKEN_REQUIRED: (401, "missing token"),
     ErrorCode.INVALID_TOKEN: (401, "invalid token"),
     ErrorCode.PERMISSION_DENIED: (401, "token of another"),
-    ErrorCode.RATE_LIMITED: (429, "too many failures, try again in {wait} seconds"),
+    ErrorCode.RATE_LIMITED: (429, "too many failures, try again in {retry_after} seconds"),
     ErrorCode.INVALID_CREDENTIALS: (404, NOT_FOUND),
     ErrorCode.PLAYER_NOT_FOUND: (404, NOT_FOUND),
     (ErrorCode.PLAYER_NOT_FOUND, "join"): (404, NO_SESSION),
@@ -84,7 +84,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if status == 429:
-        headers["Retry-After"] = str(error.details.get("wait", 60))
+        headers["Retry-After"] = str(error.details.get("retry_after", 60))
     return json_response({"message": message}, status, headers)
 
 
@@ -94,7 +94,7 @@ def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
     status, message = ERROR_MESSAGES.get((code, endpoint)) or ERROR_MESSAGES.get(
         code, DEFAULT_ERROR
     )
-    return status, message.format(wait=error.details.get("wait", 60))
+    return status, message.format(retry_after=error.details.get("retry_after", 60))
 
 
 def validation_details(error: DomainError, location: str) -> list[JSON]:

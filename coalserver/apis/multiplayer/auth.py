@@ -95,12 +95,12 @@ def check_not_banned(ctx: RequestContext, tag: str, player_id: int) -> None:
 def _get_credential(ctx: RequestContext, kind: str) -> str:
     secret = find_credential(ctx, kind)
     if not secret:
-        raise DomainError(ErrorCode.TOKEN_REQUIRED, what=kind)
+        raise DomainError(ErrorCode.TOKEN_REQUIRED, subject=kind)
     return secret
 
 
 def _raise_limited(ctx: RequestContext, kind: str) -> NoReturn:
     """Count an invalid credential and raise INVALID_TOKEN, or RATE_LIMITED after too many."""
     ctx.app.failure_limiter.record_and_raise(
-        f"token {ctx.address}", error=DomainError(ErrorCode.INVALID_TOKEN, what=kind)
+        f"token {ctx.address}", error=DomainError(ErrorCode.INVALID_TOKEN, subject=kind)
     )

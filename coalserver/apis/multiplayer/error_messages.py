@@ -62,10 +62,10 @@ _TOKENS: dict[MessageKey, ErrorMessage] = {
     (ErrorCode.INVALID_TOKEN, "time.php"): (403, "Invalid API key"),
     ErrorCode.BANNED: (403, "You are banned"),
     ErrorCode.GAME_CLOSED: (403, "Player does not belong to this game"),
-    ErrorCode.RATE_LIMITED: (429, "Too many failed attempts. Try again in {wait} seconds."),
-    (ErrorCode.RATE_LIMITED, "ranking"): (
+    ErrorCode.RATE_LIMITED: (429, "Too many failed attempts. Try again in {retry_after} seconds."),
+    (ErrorCode.RATE_LIMITED, "leaderboard"): (
         429,
-        "Too many new leaderboards are being made. Try again in {wait} seconds.",
+        "Too many new leaderboards are being made. Try again in {retry_after} seconds.",
     ),
 }
 

@@ -34,7 +34,7 @@ def endpoint_name(path: str) -> str:
 def error_message(error: DomainError, endpoint: str) -> ErrorMessage:
     """Return status and text from the most specific row of the error messages."""
     code = error.code
-    subject = str(error.details.get("what") or _invalid_member(error.details)[1])
+    subject = str(error.details.get("subject") or _invalid_member(error.details)[1])
     file = endpoint.partition("/")[0]
     for row in (
         (code, subject, endpoint),
@@ -69,7 +69,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if code is ErrorCode.INVALID_TOKEN and ctx.route.path.endswith("/register"):
         payload["message"] = "Authentication failed"
     if code is ErrorCode.RATE_LIMITED:
-        headers["Retry-After"] = str(details.get("wait", 60))
+        headers["Retry-After"] = str(details.get("retry_after", 60))
     return json_response(payload, status, headers)
 
 

@@ -68,7 +68,7 @@ class Message:
         if client_type in SMALL_BUFFER_CLIENTS and len(payload) > SMALL_BUFFER_BYTES:
             raise DomainError(
                 ErrorCode.INVALID_REQUEST,
-                what="long_frame",
+                subject="long_frame",
                 size=len(payload),
                 form=client_type,
                 maximum=SMALL_BUFFER_BYTES,

@@ -189,7 +189,7 @@ class Member:
         """Tell the client how many frames were dropped while it was too slow."""
         self.send(
             realtime_messages.error_frame(
-                DomainError(ErrorCode.RATE_LIMITED, what="missed", count=count)
+                DomainError(ErrorCode.RATE_LIMITED, subject="missed", count=count)
             )
         )
 
@@ -256,7 +256,7 @@ class Member:
             self.send(
                 realtime_messages.error_frame(
                     DomainError(
-                        ErrorCode.RATE_LIMITED, what="frames", maximum=MAX_MESSAGES_PER_SECOND
+                        ErrorCode.RATE_LIMITED, subject="frames", maximum=MAX_MESSAGES_PER_SECOND
                     )
                 )
             )

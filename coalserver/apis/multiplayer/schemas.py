@@ -536,9 +536,9 @@ def parse_ids(value: Any) -> list[int] | None:
 
 def invalid_member(name: str, subject: str) -> DomainError:
     """Return INVALID_REQUEST for a member of the wrong type."""
-    return DomainError(ErrorCode.INVALID_REQUEST, what=subject, member=name)
+    return DomainError(ErrorCode.INVALID_REQUEST, subject=subject, member=name)
 
 
 def invalid_request(subject: str) -> DomainError:
     """Return INVALID_REQUEST with a subject of the error messages."""
-    return DomainError(ErrorCode.INVALID_REQUEST, what=subject)
+    return DomainError(ErrorCode.INVALID_REQUEST, subject=subject)

@@ -54,12 +54,12 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
         return raw_response(b"", 401, {**NO_STORE, "WWW-Authenticate": CHALLENGE})
     if error.code is ErrorCode.INVALID_REQUEST and endpoint in ("register", "replace_client"):
         # The document prescribes server_error for a body that is no JSON object.
-        code = "server_error" if error.details.get("what") == "body" else code
+        code = "server_error" if error.details.get("subject") == "body" else code
     headers = dict(NO_STORE)
     if status == 401:
         headers["WWW-Authenticate"] = CHALLENGE
     if status == 429:
-        headers["Retry-After"] = str(error.details.get("wait", 60))
+        headers["Retry-After"] = str(error.details.get("retry_after", 60))
     return json_response({"error": code}, status, headers)
 
 

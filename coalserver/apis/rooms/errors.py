@@ -25,7 +25,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.RATE_LIMITED: (
         429,
         "rate.limited",
-        "Too many failed attempts. Try again in {wait} seconds.",
+        "Too many failed attempts. Try again in {retry_after} seconds.",
     ),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: (
         422,
@@ -247,7 +247,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error_code is ErrorCode.RATE_LIMITED:
-        headers["Retry-After"] = str(details.get("wait", 60))
+        headers["Retry-After"] = str(details.get("retry_after", 60))
     payload = {"error": code, "description": description.format_map(_Details(details))}
     return json_response(payload, status, headers)
 

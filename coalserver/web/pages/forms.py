@@ -116,7 +116,7 @@ async def read_csrf_form(ctx: RequestContext) -> Pairs:
 def check_csrf(ctx: RequestContext, pairs: Pairs) -> None:
     """Raise INVALID_TOKEN unless a page of this site showed the form to this browser."""
     if not is_csrf_valid(ctx, pairs):
-        raise DomainError(ErrorCode.INVALID_TOKEN, what="form")
+        raise DomainError(ErrorCode.INVALID_TOKEN, subject="form")
 
 
 def is_csrf_valid(ctx: RequestContext, pairs: Pairs) -> bool:

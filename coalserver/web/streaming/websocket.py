@@ -65,7 +65,7 @@ class WebSocketConnection:
         except web.HTTPBadRequest:
             raise DomainError(
                 ErrorCode.INVALID_REQUEST,
-                what="handshake",
+                subject="handshake",
                 fields={"handshake": ["Not a WebSocket's."]},
             ) from None
 
