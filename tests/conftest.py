@@ -11,6 +11,25 @@ from coalserver.storage.sqlite.store import SqliteStore
 from tests.apis.app import TestApp, run_test_app
 from tests.processes import CliResult, CommandLine, run_server
 
+TESTS = Path(__file__).parent
+#: Folders whose tests are marked `quick`: they start no process and no browser.
+QUICK_FOLDERS = frozenset(
+    {"config", "core", "domain", "game", "games", "media", "observability", "security", "web"}
+)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no other folder for `pytest -m quick`; collecting all of them would take longer than the tests."""
+    if config.getoption("markexpr") != "quick" or TESTS not in collection_path.parents:
+        return None
+    return collection_path.relative_to(TESTS).parts[0] not in QUICK_FOLDERS or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if TESTS in item.path.parents and item.path.relative_to(TESTS).parts[0] in QUICK_FOLDERS:
+            item.add_marker(pytest.mark.quick)
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
