@@ -15,7 +15,8 @@ from coalserver.apis.coal.params import (
     read_params,
 )
 from coalserver.apis.coal.render import JsonObject, opaque_keys
-from coalserver.apis.coal.servers import SERVER_PATH, run_audited, world_in_path
+from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.worlds import set_properties
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -88,7 +89,8 @@ async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
     world = world_in_path(ctx)
     kwargs: dict[str, Any] = {"world_id": world.id, "changes": params}
     world = await run_audited(
-        ctx,
+        ctx.core,
+        ctx.caller,
         AuditAction.PROPERTIES_SET,
         world.name,
         set_properties,

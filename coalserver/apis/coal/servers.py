@@ -9,8 +9,8 @@ from coalserver.apis.coal.auth import admin, user
 from coalserver.apis.coal.pagination import oldest_first_page
 from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
 from coalserver.apis.coal.render import JsonObject, opaque_keys, render_server
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.agents import create_world_with_agent
-from coalserver.core.commands.audit import execute_audited
 from coalserver.core.commands.worlds import start_world, stop_world, update_world
 from coalserver.core.queries.worlds import active_worlds, get_world
 from coalserver.domain.audit import AuditAction
@@ -69,7 +69,13 @@ async def create_server(ctx: RequestContext) -> web.StreamResponse:
     params = await read_params(ctx, CREATE_SERVER)
     name = params["name"]
     world, _ = await run_audited(
-        ctx, AuditAction.WORLD_ADDED, name, create_world_with_agent, name=name, hosted=params["gce"]
+        ctx.core,
+        ctx.caller,
+        AuditAction.WORLD_ADDED,
+        name,
+        create_world_with_agent,
+        name=name,
+        hosted=params["gce"],
     )
     return feed_response(ctx, render_server(ctx, world), 201)
 
@@ -85,7 +91,13 @@ async def rename_server(ctx: RequestContext) -> web.StreamResponse:
     world, name = world_in_path(ctx), params["name"]
     kwargs: dict[str, Any] = {"world_id": world.id, "name": name}
     world = await run_audited(
-        ctx, AuditAction.WORLD_RENAMED, world.name, update_world, detail=name, **kwargs
+        ctx.core,
+        ctx.caller,
+        AuditAction.WORLD_RENAMED,
+        world.name,
+        update_world,
+        detail=name,
+        **kwargs,
     )
     return feed_response(ctx, render_server(ctx, world))
 
@@ -101,25 +113,9 @@ async def pause(ctx: RequestContext) -> web.StreamResponse:
     """Stop a hosted world; 202 if that is now in progress, 200 if it is stopped or waits already."""
     world = world_in_path(ctx)
     queued = await run_audited(
-        ctx, AuditAction.WORLD_PAUSED, world.name, stop_world, world_id=world.id
+        ctx.core, ctx.caller, AuditAction.WORLD_PAUSED, world.name, stop_world, world_id=world.id
     )
     return raw_response(b"", 202 if queued or world.status in PENDING_STOP else 200)
-
-
-async def run_audited(
-    ctx: RequestContext,
-    action: AuditAction,
-    subject: str,
-    command: Callable[..., T],
-    /,
-    detail: str = "",
-    **kwargs: Any,
-) -> T:
-    """Run a command for the calling admin, with an audit entry."""
-    entry: dict[str, Any] = {"actor": ctx.caller.account_id, "action": action, "subject": subject}
-    return await ctx.core.execute(
-        execute_audited, **entry, detail=detail, command=command, **kwargs
-    )
 
 
 def world_in_path(ctx: RequestContext) -> World:

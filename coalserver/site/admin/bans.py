@@ -4,13 +4,14 @@ from typing import Any
 
 from aiohttp import web
 
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.moderation import ban, unban
 from coalserver.core.queries.admin import active_bans
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.players import player_name
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.play.player import BAN_DURATIONS
-from coalserver.site.admin.layout import get, post, render_admin_page, run_audited
+from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -76,7 +77,13 @@ async def add_ban(ctx: RequestContext) -> web.StreamResponse:
     form = await load_form(ctx, BAN)
     detail = ", ".join(filter(None, (form["duration"], form["reason"])))
     await run_audited(
-        ctx, AuditAction.PLAYER_BANNED, _subject(ctx, form), ban, detail=detail, **form
+        ctx.core,
+        ctx.caller,
+        AuditAction.PLAYER_BANNED,
+        _subject(ctx, form),
+        ban,
+        detail=detail,
+        **form,
     )
     return redirect("/admin/bans?done=banned")
 
@@ -84,7 +91,9 @@ async def add_ban(ctx: RequestContext) -> web.StreamResponse:
 async def remove_ban(ctx: RequestContext) -> web.StreamResponse:
     """Remove a player's ban from a game."""
     form = await load_form(ctx, UNBAN)
-    await run_audited(ctx, AuditAction.PLAYER_UNBANNED, _subject(ctx, form), unban, **form)
+    await run_audited(
+        ctx.core, ctx.caller, AuditAction.PLAYER_UNBANNED, _subject(ctx, form), unban, **form
+    )
     return redirect("/admin/bans?done=lifted")
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from aiohttp import web
 
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.games import add_game, rotate_game_tokens
 from coalserver.core.queries.games import all_games
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import get, post, render_admin_page, run_audited
+from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import (
     Checkbox,
@@ -49,7 +50,9 @@ async def games_page(ctx: RequestContext) -> web.StreamResponse:
 async def register_game(ctx: RequestContext) -> web.StreamResponse:
     """Add a game. The response is the only page that shows its tokens."""
     form = await load_form(ctx, GAME)
-    game = await run_audited(ctx, AuditAction.GAME_ADDED, form["tag"], add_game, **form)
+    game = await run_audited(
+        ctx.core, ctx.caller, AuditAction.GAME_ADDED, form["tag"], add_game, **form
+    )
     return render_games(ctx, game)
 
 
@@ -59,7 +62,9 @@ async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
     tag = ctx.path["tag"]
     if tag not in {game.tag for game in ctx.core.query(all_games)}:
         raise DomainError(ErrorCode.GAME_NOT_FOUND)
-    game = await run_audited(ctx, AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag)
+    game = await run_audited(
+        ctx.core, ctx.caller, AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag
+    )
     return render_games(ctx, game)
 
 

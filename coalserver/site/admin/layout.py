@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from coalserver.core.commands.audit import execute_audited
-from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError
 from coalserver.site.access import render_access_error, require_admin
 from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
@@ -57,22 +55,6 @@ def post(path: str, handler: Handler, render: PageRenderer, section: str) -> Rou
     """Return the route of a form. Its errors are shown in a section of the page that `render` returns."""
     form_handler = with_errors_shown(handler, partial(_render_form_error, render, section))
     return Route("POST", path, form_handler, auth=require_admin)
-
-
-async def run_audited(
-    ctx: RequestContext,
-    action: AuditAction,
-    subject: str,
-    command: Callable[..., T],
-    /,
-    detail: str = "",
-    **kwargs: Any,
-) -> T:
-    """Run a command as the calling admin and add an audit entry, both or neither."""
-    entry = {"actor": ctx.caller.account_id, "action": action, "subject": subject}
-    return await ctx.core.execute(
-        execute_audited, **entry, detail=detail, command=command, **kwargs
-    )
 
 
 def render_admin_page(

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.moderation import admin_close, admin_kick
 from coalserver.core.queries.admin import all_open_lobbies, all_running_rooms
 from coalserver.core.queries.players import player_name
@@ -15,7 +16,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
-from coalserver.site.admin.layout import get, post, render_admin_page, run_audited
+from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import read_csrf_form
@@ -48,7 +49,9 @@ class RoomForms:
         await read_csrf_form(ctx)
         found = self._get(ctx)
         target: dict[str, Any] = {"kind": self.kind, "id": found.id}
-        await run_audited(ctx, self.close_action, _label(found), admin_close, **target)
+        await run_audited(
+            ctx.core, ctx.caller, self.close_action, _label(found), admin_close, **target
+        )
         return redirect(self.closed_path)
 
     async def kick(self, ctx: RequestContext) -> web.StreamResponse:
@@ -58,7 +61,13 @@ class RoomForms:
         subject = f"{player_name(ctx.core.state, id=player)} ({player})"
         target: dict[str, Any] = {"kind": self.kind, "id": found.id, "player_id": player}
         await run_audited(
-            ctx, AuditAction.PLAYER_KICKED, subject, admin_kick, detail=_label(found), **target
+            ctx.core,
+            ctx.caller,
+            AuditAction.PLAYER_KICKED,
+            subject,
+            admin_kick,
+            detail=_label(found),
+            **target,
         )
         return redirect(self.kicked_path)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.accounts import delete_account, update_account
 from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
 from coalserver.core.commands.claims import set_usernames
@@ -12,7 +13,7 @@ from coalserver.core.queries.admin import search_accounts
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page, run_audited
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -104,7 +105,9 @@ async def activate_user(ctx: RequestContext) -> web.StreamResponse:
     await read_csrf_form(ctx)
     account = get_account(ctx)
     kwargs: dict[str, Any] = {"account_id": account.id, "active": True}
-    await run_audited(ctx, AuditAction.ACCOUNT_ACTIVATED, account.email, update_account, **kwargs)
+    await run_audited(
+        ctx.core, ctx.caller, AuditAction.ACCOUNT_ACTIVATED, account.email, update_account, **kwargs
+    )
     return redirect("/admin/users?done=let-in")
 
 
@@ -149,7 +152,12 @@ async def delete_user(ctx: RequestContext) -> web.StreamResponse:
     await read_csrf_form(ctx)
     account = get_account(ctx)
     await run_audited(
-        ctx, AuditAction.ACCOUNT_REMOVED, account.email, delete_account, account_id=account.id
+        ctx.core,
+        ctx.caller,
+        AuditAction.ACCOUNT_REMOVED,
+        account.email,
+        delete_account,
+        account_id=account.id,
     )
     return redirect("/admin/users?done=removed")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from coalserver.core.audit import run_audited
 from coalserver.core.commands.agents import (
     create_pairing_code,
     create_world_with_agent,
@@ -24,7 +25,7 @@ from coalserver.domain.minecraft.slugs import slugify_short_name
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.text import one_line
 from coalserver.site.access import world_path
-from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page, run_audited
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Checkbox, FormSchema, RawText, load_form, read_csrf_form
@@ -145,7 +146,12 @@ async def create_world(ctx: RequestContext) -> web.StreamResponse:
     form = await load_form(ctx, CREATE_WORLD)
     names = {"name": form["name"], "short_name": slugify_short_name(form["short_name"])}
     world, _ = await run_audited(
-        ctx, AuditAction.WORLD_ADDED, form["name"], create_world_with_agent, **names
+        ctx.core,
+        ctx.caller,
+        AuditAction.WORLD_ADDED,
+        form["name"],
+        create_world_with_agent,
+        **names,
     )
     return redirect(f"/admin/servers/{world.id}#agent")
 
@@ -183,7 +189,7 @@ async def pair_world(ctx: RequestContext) -> web.StreamResponse:
     world = requested_world(ctx)
     kwargs: dict[str, Any] = {"world_id": world.id, "admin_id": ctx.caller.account_id}
     code = await run_audited(
-        ctx, AuditAction.PAIRING_OPENED, world.name, create_pairing_code, **kwargs
+        ctx.core, ctx.caller, AuditAction.PAIRING_OPENED, world.name, create_pairing_code, **kwargs
     )
     return render_world(ctx, {"code": code})
 
@@ -193,7 +199,12 @@ async def rotate_secret(ctx: RequestContext) -> web.StreamResponse:
     await read_csrf_form(ctx)
     world = requested_world(ctx)
     issued = await run_audited(
-        ctx, AuditAction.SECRET_ROTATED, world.name, rotate_agent_secret, world_id=world.id
+        ctx.core,
+        ctx.caller,
+        AuditAction.SECRET_ROTATED,
+        world.name,
+        rotate_agent_secret,
+        world_id=world.id,
     )
     return render_world(ctx, {"client": issued.client.code, "secret": issued.secret})
 
@@ -206,7 +217,12 @@ async def send_command(ctx: RequestContext) -> web.StreamResponse:
         return redirect(f"/admin/servers/{world.id}#console")
     kwargs: dict[str, Any] = {"detail": line, "world_id": world.id, "text": line}
     await run_audited(
-        ctx, AuditAction.CONSOLE_COMMAND_SENT, world.name, queue_console_command, **kwargs
+        ctx.core,
+        ctx.caller,
+        AuditAction.CONSOLE_COMMAND_SENT,
+        world.name,
+        queue_console_command,
+        **kwargs,
     )
     return redirect(f"/admin/servers/{world.id}?done=told#console")
 
@@ -220,7 +236,14 @@ async def archive(ctx: RequestContext) -> web.StreamResponse:
     """Archive a world. Its history is kept, but no page shows it."""
     await read_csrf_form(ctx)
     world = requested_world(ctx)
-    await run_audited(ctx, AuditAction.WORLD_ARCHIVED, world.name, archive_world, world_id=world.id)
+    await run_audited(
+        ctx.core,
+        ctx.caller,
+        AuditAction.WORLD_ARCHIVED,
+        world.name,
+        archive_world,
+        world_id=world.id,
+    )
     return redirect("/admin/servers?done=ended")
 
 
