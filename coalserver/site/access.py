@@ -24,7 +24,7 @@ MemberPage = Callable[[RequestContext, Account], Awaitable[web.StreamResponse]]
 WorldMemberPage = Callable[[RequestContext, World, Account], Awaitable[web.StreamResponse]]
 WorldReaderPage = Callable[[RequestContext, World, Account | None], Awaitable[web.StreamResponse]]
 
-ADMINS_ONLY = N_("This page is for admins.")
+ADMINS_ONLY = N_("You don’t have access to this page")
 
 
 def require_member(ctx: RequestContext) -> Caller:

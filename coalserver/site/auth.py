@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 
 MAX_PASSWORD_LENGTH, MAX_NICKNAME_LENGTH = 1000, 50
 ERROR_MESSAGES: ErrorMessages = {
-    ErrorCode.INVALID_CREDENTIALS: (403, N_("E-mail and password do not match.")),
-    ErrorCode.EMAIL_TAKEN: (400, N_("This e-mail has an account already. Sign in instead.")),
-    ErrorCode.INVALID_EMAIL: (400, N_("This is not an e-mail address.")),
+    ErrorCode.INVALID_CREDENTIALS: (403, N_("Incorrect e-mail or password.")),
+    ErrorCode.EMAIL_TAKEN: (400, N_("An account with this e-mail already exists. Sign in instead.")),
+    ErrorCode.INVALID_EMAIL: (400, N_("Enter a valid e-mail address.")),
 }
 WRONG_START_CODE: ErrorMessages = {
     ErrorCode.INVALID_CREDENTIALS: (
         403,
-        N_("This is not the code that the server has shown when it was started."),
+        N_("The start code is incorrect. The server prints it when it starts."),
     )
 }
 FORM_TEMPLATES = {"log_in": "signing/login.html", "register_account": "signing/signup.html"}

@@ -17,11 +17,11 @@ from coalserver.web.responses import json_response
 ErrorMessages = Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]]
 
 SHARED_MESSAGES: ErrorMessages = {
-    ErrorCode.INVALID_TOKEN: (403, N_("This page was open for too long. Please try again.")),
-    ErrorCode.RATE_LIMITED: (429, N_("Too many tries. Try again in {retry_after} seconds.")),
-    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("A password has at least {minimum} characters.")),
+    ErrorCode.INVALID_TOKEN: (403, N_("This form expired. Check your input and send it again.")),
+    ErrorCode.RATE_LIMITED: (429, N_("Too many attempts. Try again in {retry_after} seconds.")),
+    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("The password must have at least {minimum} characters.")),
 }
-DEFAULT_MESSAGE = (400, N_("That did not work."))
+DEFAULT_MESSAGE = (400, N_("Something went wrong. Try again."))
 #: Values for messages whose errors carry no such detail.
 DEFAULT_DETAILS = {"retry_after": 60, "minimum": 8, "maximum": 100, "username": ""}
 
@@ -42,12 +42,12 @@ JSON_STATUSES = {
     ErrorCode.RATE_LIMITED: 429,
 }
 HTTP_ERRORS = {
-    403: N_("That is not yours to do."),
-    404: N_("There is nothing at this address."),
-    405: N_("This address does not work that way."),
-    413: N_("That is too large."),
-    415: N_("That is of a kind we cannot read."),
-    500: N_("Something went wrong on our side."),
+    403: N_("You don’t have access to this page"),
+    404: N_("Page not found"),
+    405: N_("This page does not support this request."),
+    413: N_("The upload is too large. Choose a smaller file."),
+    415: N_("This file type is not supported."),
+    500: N_("Something went wrong. Try again."),
 }
 
 

@@ -84,8 +84,8 @@ function askForName({ kind, game }) {
   main.replaceChildren(view);
   write(part.title, t("You are invited to play {name}", about(game)));
   if (kind === "sessions") {
-    write(part.title, t("Who are you?"));
-    write(part.words, t("Choose a name first. Then you will see the game."));
+    write(part.title, t("Choose your name"));
+    write(part.words, t("Choose a name to see the game."));
   }
   mountName(part["name-form"]);
 }

@@ -120,7 +120,7 @@ export function mountChat(panel, path) {
     allow(on, reason = "") {
       part.input.disabled = !on;
       part.form.querySelector("button").disabled = !on;
-      write(part.empty, on ? t("Nothing said yet.") : reason);
+      write(part.empty, on ? t("No messages yet. Say hello.") : reason);
       part.input.placeholder = on ? t("Write a message") : "";
     },
     close: stop,

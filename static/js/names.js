@@ -55,7 +55,7 @@ export function mountName(form, taken = () => {}) {
     submit,
     edit() {
       input.value = me()?.user.username ?? "";
-      say(t("A new name makes you a new player: you leave the rooms and games you are in."), false);
+      say(t("A new name creates a new player. You leave your current rooms and games."), false);
       input.focus();
       input.select();
     },

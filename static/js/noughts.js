@@ -35,7 +35,7 @@ export const winningLine = (grid) =>
 /** `play(cell)` when a free square is chosen. Returns {draw}. */
 export function mountBoard(root, play) {
   root.setAttribute("role", "grid");
-  root.setAttribute("aria-label", t("Board, three rows of three. Move with the arrow keys."));
+  root.setAttribute("aria-label", t("Board, 3 rows and 3 columns. Use the arrow keys to move."));
   const cells = Array.from({ length: 9 }, (_, i) => element("button", { type: "button", class: "cell", "data-testid": `cell-${i}`, tabindex: i === 4 ? 0 : -1 }));
   for (let row = 0; row < 3; row += 1) {
     root.append(element("div", { class: "board-row", role: "row" },
@@ -83,7 +83,7 @@ export function mountBoard(root, play) {
         const before = drawn?.[i] ?? "";
         const what = { 0: t("cross"), 1: t("nought") }[holder] ?? (holder || t("empty"));
         const label = t("Row {row}, column {column}, {what}", { ...place(i), what });
-        cell.setAttribute("aria-label", sending === i && grid[i] === "." ? t("{label}, being sent", { label }) : label);
+        cell.setAttribute("aria-label", sending === i && grid[i] === "." ? t("{label}, sending", { label }) : label);
         cell.setAttribute("aria-disabled", String(!myTurn || holder !== ""));
         flag(cell, "data-empty", !holder);
         flag(cell, "data-sending", holder && grid[i] === ".");

@@ -13,13 +13,18 @@ import { t } from "./i18n.js";
 import { errorText } from "./error-messages.js";
 
 const CLOSE_REASONS = {
-  host_left: t("The host left, and the room closed with them."),
-  expired: t("Nobody was here for too long, so the room closed."),
-  started: t("The game began without you."),
-  closed: t("The room was closed."),
+  host_left: t("The host left, so the room was closed."),
+  expired: t("The room expired because all players were away."),
+  started: t("The game started without you."),
+  closed: t("It was closed by the host or an administrator."),
 };
 
-const MEMBERS_ONLY = t("Only people in the room can chat.");
+const LEAVE_TEXTS = {
+  kicked: t("{name} was kicked by the host."),
+  timeout: t("{name} was away for too long."),
+};
+
+const MEMBERS_ONLY = t("Join the room to chat.");
 
 /** Between the room and its chat the host may have removed me: the feed tells next. */
 const ignoreNotInRoom = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
@@ -49,7 +54,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   function failed(problem, reason) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    const otherwise = problem.status === 404 ? t("Is the link complete? Rooms also vanish a while after they close.") : t("There are others, or you can open one yourself.");
+    const otherwise = problem.status === 404 ? t("Check the link. Closed rooms are deleted after a while.") : t("Join another room or create one.");
     lose(errorText(problem), CLOSE_REASONS[reason] ?? otherwise);
   }
 
@@ -112,21 +117,21 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     user_join({ user }) {
       if (!room.users.some((row) => same(row.user, user))) room.users.push({ user, isHost: false, ready: !room.readyCheck, away: false });
       if (isMe(user) && !wasIn) enter().catch(missed);
-      return "{name} came in.";
+      return t("{name} joined.");
     },
     user_leave({ user, reason }) {
       const leaves = isMe(user);
       room.users = room.users.filter((row) => !same(row.user, user));
       if (leaves) {
         inside(false);
-        if (reason === "kicked") notice(t("The host removed you from this room."));
-        if (reason === "timeout") notice(t("You were away too long and lost your seat."));
+        if (reason === "kicked") notice(t("The host kicked you from this room."));
+        if (reason === "timeout") notice(t("You were away for too long and lost your seat."));
       }
-      return { kicked: "{name} was removed by the host.", timeout: "{name} was away too long." }[reason] ?? "{name} left.";
+      return LEAVE_TEXTS[reason] ?? t("{name} left.");
     },
     user_ready: ({ user, ready }) => {
       change(user, { ready });
-      return ready ? "{name} is ready." : "";
+      return ready ? t("{name} is ready.") : "";
     },
     user_away: ({ user }) => change(user, { away: true }),
     user_back: ({ user }) => change(user, { away: false }),
@@ -175,7 +180,6 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
       part.start.disabled = waitingFor() !== null;
       part.ready.hidden = !room.readyCheck;
       part.ready.setAttribute("aria-pressed", String(Boolean(my.ready)));
-      write(part.ready, my.ready ? t("You are ready") : t("I’m ready"));
     }
     const [text, names] = status(my, host, full);
     sentence(part.status, text, names);
@@ -186,17 +190,17 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     const lacking = limits.min - room.users.length;
     if (lacking > 0) return [lacking === 1 ? t("Waiting for one more player.") : t("Waiting for {count} more players.", { count: lacking }), {}];
     const slow = room.users.filter((row) => !row.ready);
-    if (slow.some((row) => isMe(row.user))) return [t("Say when you are ready."), {}];
+    if (slow.some((row) => isMe(row.user))) return [t("Press “Ready” when you are ready."), {}];
     if (slow.length) return [t("Waiting for {name} to be ready."), { name: slow[0].user.username }];
     return null;
   }
 
   function status(my, host, full) {
     if (!my && full) return [t("This room is full."), {}];
-    if (!my) return [room.private ? t("This room needs a password.") : t("There is a free seat for you."), {}];
+    if (!my) return [room.private ? t("This room requires a password.") : t("A seat is free."), {}];
     const waiting = waitingFor();
     if (waiting) return waiting;
-    if (my.isHost) return [t("Everyone is here. Start when you like."), {}];
+    if (my.isHost) return [t("Everyone is ready. You can start the game."), {}];
     return [t("Waiting for {name} to start."), { name: host?.user.username ?? t("the host") }];
   }
 

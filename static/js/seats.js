@@ -26,8 +26,8 @@ function taken(row, room, remove) {
   const what = [
     isMe(row.user) && t("you"),
     row.isHost && t("host"),
-    row.away ? t("away") : room.readyCheck && (row.ready ? t("ready") : t("not ready yet")),
-  ].filter(Boolean).join(", ") || t("here");
+    row.away ? t("away") : room.readyCheck && (row.ready ? t("ready") : t("not ready")),
+  ].filter(Boolean).join(", ") || t("in the room");
   const node = element("li", { class: "seat", "data-testid": "seat" },
     element("div", { class: "seat-text" },
       element("span", { class: "seat-name" }, isolated(row.user.username)),
@@ -35,7 +35,7 @@ function taken(row, room, remove) {
   flag(node, "data-away", row.away);
   flag(node, "data-ready", room.readyCheck && row.ready && !row.away);
   if (remove) {
-    const button = element("button", { type: "button", class: "button quiet small", "data-testid": "kick", "aria-label": t("Remove {name}", { name: row.user.username }) }, t("Remove"));
+    const button = element("button", { type: "button", class: "button quiet small", "data-testid": "kick", "aria-label": t("Kick {name}", { name: row.user.username }) }, t("Kick"));
     button.onclick = () => remove(row.user, button);
     node.append(button);
   }

@@ -34,7 +34,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   function failed(problem) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    lose(errorText(problem), t("Perhaps it ended long ago, or it is not one of yours."));
+    lose(errorText(problem), t("The game may have ended, or you are not one of its players."));
   }
 
   async function read() {
@@ -78,7 +78,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
     user_leave: ({ user }) => Object.assign(byUser(user) ?? {}, { left: true }),
   };
-  const EVENT_TEXTS = { user_join: t("{name} came in."), user_leave: t("{name} left."), user_away: t("{name} is away."), user_back: t("{name} is back.") };
+  const EVENT_TEXTS = { user_join: t("{name} joined."), user_leave: t("{name} left."), user_away: t("{name} is away."), user_back: t("{name} is back.") };
 
   function onEvent(event, eventId) {
     if (event.type === "chat") return chat.add(eventId, event);
@@ -109,20 +109,20 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   }
 
   function turnWords(my, cells) {
-    if (isCut() && sending !== null) return [t("Reconnecting… Your turn is kept and will be sent."), {}];
+    if (isCut() && sending !== null) return [t("Reconnecting… Your turn is sent when you are back."), {}];
     if (isCut()) return [t("Reconnecting…"), {}];
     if (sending !== null) return [t("Sending your turn…"), {}];
-    if (cells === null) return [t("In play."), {}];
+    if (cells === null) return [t("Game in progress."), {}];
     if (my?.isCurrent) return [my.playerId === 0 ? t("Your turn. You play crosses.") : t("Your turn. You play noughts."), {}];
     const current = session.players.find((row) => row.isCurrent);
-    if (!current) return [t("In play."), {}];
-    return [current.away ? t("{name} is away. The game waits.") : t("{name}’s turn."), { name: current.user.username }];
+    if (!current) return [t("Game in progress."), {}];
+    return [current.away ? t("Waiting for {name} to come back.") : t("{name}’s turn."), { name: current.user.username }];
   }
 
   function resultWords(my) {
     if (!session.outcome) return [t("The game is over."), {}];
     const { winner } = session.outcome;
-    if (winner === null || winner === undefined) return [t("A draw."), {}];
+    if (winner === null || winner === undefined) return [t("Draw."), {}];
     if (my && winner === my.playerId) return [t("You win."), {}];
     return [t("{name} wins."), { name: bySeat(winner)?.user.username ?? t("The other player") }];
   }
@@ -132,14 +132,14 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     const gone = session.players.find((row) => row.left);
     if (gone && isMe(gone.user)) return [t("You left the game."), {}];
     if (gone) return [t("{name} left the game."), { name: gone.user.username }];
-    if (cells && !cells.includes(".")) return [t("Nobody got three in a row."), {}];
-    return [t("It ended early."), {}];
+    if (cells && !cells.includes(".")) return [t("No three in a row."), {}];
+    return [t("The game ended early."), {}];
   }
 
   function score(marks) {
     part.score.replaceChildren(...session.players.map((row) => {
       const marking = marks ? marksName(row.playerId) : "";
-      const what = [isMe(row.user) ? t("you") : marking, row.left ? t("left") : row.away && t("away")].filter(Boolean).join(", ");
+      const what = [isMe(row.user) ? t("you") : marking, row.left ? t("left the game") : row.away && t("away")].filter(Boolean).join(", ");
       const node = element("li", { class: "player", "data-testid": "player" },
         element("div", { class: "seat-text" },
           element("span", { class: "seat-name" }, isolated(row.user.username)),
@@ -159,7 +159,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   function play(cell) {
     if (!session.active) return announce(t("The game is over."));
     if (!mine()?.isCurrent || sending !== null) return announce(t("It is not your turn."));
-    if (grid()[cell] !== ".") return announce(t("That square is taken."));
+    if (grid()[cell] !== ".") return announce(t("This square is taken."));
     sending = cell;
     post(turns, { cell });
     return draw();

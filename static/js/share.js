@@ -10,8 +10,8 @@ export function mountShare(root, hash) {
   url.onfocus = () => url.select();
   copy.onclick = async () => {
     const copied = await toClipboard(url);
-    write(label, copied ? t("Copied") : t("Select it"));
-    announce(copied ? t("Link copied.") : t("The link is selected. Copy it with your keyboard."));
+    write(label, copied ? t("Copied") : t("Selected"));
+    announce(copied ? t("Link copied.") : t("Link selected. Copy it with your keyboard."));
     setTimeout(() => write(label, rest), 2500);
   };
 }

@@ -54,7 +54,7 @@ async def test_game_is_played_with_the_keyboard_alone(visit, guest):
     await ann.tab_to(ann.page.get_by_label("Your name"))
     await ann.type_line("Ann")
     await ann.expect_text("my-name", "Ann")
-    await ann.tab_to(ann.page.get_by_label("Or open your own room"))
+    await ann.tab_to(ann.page.get_by_label("Create room"))
     await ann.type_line("By hand")
     await expect(ann.page.get_by_role("heading", level=1)).to_be_focused()
 
@@ -98,7 +98,7 @@ async def test_screen_reader_gets_the_turn_and_the_board(visit, guest):
             - listitem: Ann You noughts
           - status:
             - paragraph: Your turn. You play noughts.
-          - grid "Board, three rows of three. Move with the arrow keys."
+          - grid "Board, 3 rows and 3 columns. Use the arrow keys to move."
           - button "Leave game"
         """
     )
@@ -116,23 +116,23 @@ async def test_screen_reader_gets_the_members_of_a_room(visit, guest):
           - heading "Friday evening" [level=1]
           - paragraph: Noughts and Crosses Password
           - region "Players":
-            - status: Everyone is here. Start when you like.
+            - status: Everyone is ready. You can start the game.
             - list:
               - listitem: Ann You, host
               - listitem:
-                - text: Bob Here
-                - button "Remove Bob"
+                - text: Bob In the room
+                - button "Kick Bob"
             - button "Start game"
             - button "Leave room"
-          - region "Invite someone":
-            - heading "Invite someone" [level=2]
+          - region "Invite players":
+            - heading "Invite players" [level=2]
             - textbox "Link to this room"
             - button "Copy link"
           - region "Room chat":
             - heading "Chat" [level=2]
             - log "Messages":
               - list:
-                - listitem: Bob came in.
+                - listitem: Bob joined.
             - textbox "Message"
             - button "Send"
         """
@@ -148,10 +148,10 @@ async def test_screen_reader_gets_the_games_and_open_rooms(visit, guest):
         - article "Noughts and Crosses":
           - heading "Noughts and Crosses" [level=3]
           - paragraph: 2 players
-          - button "Quick join"
-          - paragraph: Takes the next free seat, or opens a room for you.
-          - text: Or open your own room
-          - textbox "Or open your own room"
+          - button "Quick play"
+          - paragraph: Joins an open room or creates a new one.
+          - text: Create room
+          - textbox "Create room"
           - button "Create"
           - group: Password and ready check
           - heading "Open rooms" [level=4]
@@ -159,7 +159,7 @@ async def test_screen_reader_gets_the_games_and_open_rooms(visit, guest):
             - list:
               - listitem:
                 - link "Friday evening"
-                - paragraph: Needs a password. by Ann
+                - paragraph: Password required. by Ann
                 - paragraph: 1/2 players
                 - button "Join Friday evening"
         """

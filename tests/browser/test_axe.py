@@ -1,4 +1,4 @@
-"""Pages for everybody's use: axe finds nothing wrong with any of them, light and dark, wide and narrow."""
+"""Pages No expiryybody's use: axe finds nothing wrong with any of them, light and dark, wide and narrow."""
 
 import io
 import re
@@ -223,9 +223,9 @@ async def test_who_mistyped_or_has_to_wait_can_use_the_page(browser, town, axe):
 
 async def test_what_is_shown_only_once_can_be_used_too(ann, eve):
     await ann.open_path("/profile")
-    await ann.page.get_by_label("What for").fill("Backup script")
-    await ann.page.get_by_role("button", name="Make a token").click()
-    await expect(ann.page.get_by_text("it is not shown again")).to_be_visible()
+    await ann.page.get_by_label("Name").fill("Backup script")
+    await ann.page.get_by_role("button", name="Create token").click()
+    await expect(ann.page.get_by_text("It won’t be shown again")).to_be_visible()
     assert await ann.finds() == []
     await eve.open_path("/admin/servers/1")
     await eve.page.get_by_role("button", name="Make a start command").click()

@@ -27,7 +27,7 @@ async def test_names_and_chat_are_shown_as_they_were_written(visit):
     await bob.room_row(SCRIPT).get_by_role("button").click()
     await bob.expect_text("status", f"Waiting for {IMAGE} to start.")
     await expect(ann.part("seat").nth(1)).to_contain_text(ARABIC)
-    await expect(ann.page.get_by_text(f"{ARABIC} came in.")).to_be_visible()
+    await expect(ann.page.get_by_text(f"{ARABIC} joined.")).to_be_visible()
     assert await bob.part("room-link").input_value() == link
 
     for text in (IMAGE, SCRIPT, ARABIC, EMOJI):
@@ -62,6 +62,6 @@ async def test_what_a_game_is_called_is_text_too(visit, server: Server):
     server.run_command("game", "add", "odd", "--name", IMAGE)
     ann = await visit(name="Ann")
     card = ann.part("game-card").filter(has_text=IMAGE)
-    await card.get_by_role("button", name="Quick join").click()
+    await card.get_by_role("button", name="Quick play").click()
     await expect(ann.page.get_by_text(IMAGE)).to_be_visible()
     await unhurt(ann)

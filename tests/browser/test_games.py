@@ -61,7 +61,7 @@ async def test_a_game_goes_on_where_it_was_when_the_server_was_killed(visit, ser
     await expect(ann.chat_line("said in between")).to_contain_text("Waiting for the connection")
     await ann.cell(4).focus()
     await ann.press("ArrowUp", "ArrowRight", "Enter")
-    await ann.expect_text("status", "Reconnecting… Your turn is kept and will be sent.")
+    await ann.expect_text("status", "Reconnecting… Your turn is sent when you are back.")
 
     server.restart()
     await both_see("O.X.X....", ann, bob)
@@ -101,7 +101,7 @@ async def test_who_moved_where_is_announced_and_whose_turn_it_is_stands_in_the_t
     await expect(ann.announcements).to_have_text("Bob: row 1, column 3.")
     await expect(ann.page).to_have_title("Your turn. You play noughts. · Friday evening")
     await ann.cell(2).click(force=True)
-    await expect(ann.announcements).to_have_text("That square is taken.")
+    await expect(ann.announcements).to_have_text("This square is taken.")
 
 
 async def test_a_square_without_a_mark_stays_empty_when_the_game_is_over(visit, guest):
@@ -123,7 +123,7 @@ async def test_a_game_can_be_drawn_and_followed_by_another(visit):
     for turn, number in enumerate((0, 1, 2, 4, 3, 5, 7, 6, 8)):
         await (ann, bob)[turn % 2].play(number)
     await both_see("XOXXOOOXX", ann, bob)
-    await ann.expect_text("result", "A draw.")
+    await ann.expect_text("result", "Draw.")
     await ann.part("again").click()
     await ann.expect_text("status", "Waiting for one more player.")
     await bob.part("again").click()
@@ -137,7 +137,7 @@ async def test_a_game_the_page_has_no_board_for_is_a_place_to_chat(visit, server
     await ann.room_row("Gambits").get_by_role("button").click()
     await ann.expect_text("status", "Waiting for Bob to start.")
     session = await bob.start(room)
-    await ann.expect_text("status", "In play.")
+    await ann.expect_text("status", "Game in progress.")
     await expect(ann.page.get_by_text("This game is played in its own app.")).to_be_visible()
     await bob.send_chat(session, "e4")
     await expect(ann.chat_line("e4")).to_have_count(1)

@@ -11,7 +11,7 @@ MANY = 8
 
 async def test_the_list_of_rooms_is_live(visit, guest):
     ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit()
-    await expect(looker.page.get_by_text("No open rooms right now.")).to_be_visible()
+    await expect(looker.page.get_by_text("No open rooms.")).to_be_visible()
     await looker.expect_text("rooms-open", "0")
 
     room = await ann.create_room("Friday evening")
@@ -36,7 +36,7 @@ async def test_quick_join_seats_the_second_visitor_beside_the_first(visit):
     await ann.expect_text("status", "Waiting for one more player.")
     await bob.part("quick-join").click()
     await bob.expect_text("status", "Waiting for Ann to start.")
-    await ann.expect_text("status", "Everyone is here. Start when you like.")
+    await ann.expect_text("status", "Everyone is ready. You can start the game.")
     assert ann.page.url == bob.page.url
 
 
@@ -102,7 +102,7 @@ async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server,
     await bob.expect_reconnecting()
     server.delete_data()
     server.restart()
-    await ann.expect_error_page("There is no such room.")
+    await ann.expect_error_page("Room not found.")
     await bob.expect_live()
     await expect(bob.part("resume")).to_have_count(0)
     await expect(bob.part("my-name")).to_have_text("Bob")
@@ -135,7 +135,7 @@ async def test_another_name_is_another_player(visit, guest):
     await ann.expect_text("status", "Waiting for Bob to start.")
     await ann.page.get_by_role("link", name="All rooms").click()
     await ann.part("name-change").click()
-    await expect(ann.page.get_by_text("A new name makes you a new player")).to_be_visible()
+    await expect(ann.page.get_by_text("A new name creates a new player")).to_be_visible()
     await ann.set_name("Anna")
     await expect(ann.part("resume")).to_have_count(0)
     await expect(ann.room_row("Friday evening")).to_contain_text("1/2")

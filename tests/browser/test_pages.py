@@ -10,10 +10,10 @@ from tests.browser.visitors import DESKTOP, PHONE, http_error
 async def test_who_goes_astray_finds_the_way_back(visit, screen):
     lost = await visit("/nothing/here", **screen)
     lost.expect_errors(http_error(404))
-    await expect(lost.page.get_by_role("heading")).to_have_text("There is nothing at this address.")
+    await expect(lost.page.get_by_role("heading")).to_have_text("Page not found")
     width = screen["viewport"]["width"]
     assert await lost.page.evaluate("document.documentElement.scrollWidth") <= width
-    await lost.page.get_by_role("link", name="Go to the first page").click()
+    await lost.page.get_by_role("link", name="Go to home page").click()
     await expect(lost.part("game-card")).to_be_visible()
 
 
@@ -25,8 +25,8 @@ async def test_without_javascript_games_and_rooms_are_listed(visit, guest):
     await expect(reader.page.get_by_role("heading", name="Noughts and Crosses")).to_be_visible()
     await reader.expect_text("rooms-open", "2")
     await expect(reader.room_row("Friday evening")).to_contain_text("by Ann")
-    await expect(reader.room_row("Friends")).to_contain_text("Needs a password.")
-    assert "playing needs it" in await reader.page.content()
+    await expect(reader.room_row("Friends")).to_contain_text("Password required.")
+    assert "Playing requires JavaScript" in await reader.page.content()
     await expect(reader.page.get_by_role("button")).to_have_count(0)
     await expect(reader.page.get_by_role("textbox")).to_have_count(0)
 
@@ -35,9 +35,9 @@ async def test_pages_and_their_scripts_speak_german_to_whom_that_suits(visit, gu
     ann, bob = await visit(name="Ann", locale="de-AT"), await guest("Bob")
     await expect(ann.page.locator("html")).to_have_attribute("lang", "de")
     await ann.part("quick-join").click()
-    await ann.expect_text("status", "Es fehlt noch ein Spieler.")
+    await ann.expect_text("status", "Warten auf einen weiteren Spieler.")
     await bob.join(f"/games{ann.page.url.partition('#')[2]}")
-    await ann.expect_text("status", "Alle sind da. Starte, wann du magst.")
+    await ann.expect_text("status", "Alle sind bereit. Du kannst das Spiel starten.")
     await ann.part("start").click()
     await ann.expect_text("status", "Du bist dran. Du spielst die Kreuze.")
     await expect(ann.cell(4)).to_have_attribute("aria-label", "Reihe 2, Spalte 2, leer")

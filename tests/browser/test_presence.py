@@ -19,7 +19,7 @@ async def test_a_game_waits_for_who_is_away(visit):
     await ann.play(4)
     await bob.expect_board("....X....")
     await bob.page.close()
-    await ann.expect_text("status", "Bob is away. The game waits.")
+    await ann.expect_text("status", "Waiting for Bob to come back.")
     back = await bob.open_tab()
     await ann.expect_text("status", "Bob’s turn.")
     await back.play(0)
@@ -33,10 +33,10 @@ async def test_a_seat_in_a_room_is_given_up_in_the_end(visit):
     await bob.room_row("Friday evening").get_by_role("button").click()
     await bob.expect_text("status", "Waiting for Ann to start.")
     await bob.page.close()
-    await expect(ann.page.get_by_text("Bob was away too long.")).to_be_visible()
+    await expect(ann.page.get_by_text("Bob was away for too long.")).to_be_visible()
     await ann.expect_text("status", "Waiting for one more player.")
     back = await bob.open_tab()
-    await back.expect_text("status", "There is a free seat for you.")
+    await back.expect_text("status", "A seat is free.")
 
 
 async def test_a_tab_that_is_loaded_again_keeps_the_seat(visit, guest):

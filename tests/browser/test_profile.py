@@ -22,8 +22,8 @@ def part(visitor, name):
 @SCREENS
 async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, fake_agent, screen):
     ann = await member("/profile", **screen)
-    names = part(ann, "Names in Minecraft")
-    await expect(names).to_contain_text("No name is yours yet.")
+    names = part(ann, "Minecraft names")
+    await expect(names).to_contain_text("No Minecraft names yet.")
     await names.get_by_role("button", name="Claim a name").click()
     code = await names.locator("#claim-code").text_content()
     await fits(ann)
@@ -40,14 +40,14 @@ async def test_a_password_is_changed_by_who_knows_it(member, fake_agent, screen)
     ann.expect_errors(http_error(403))
     password = part(ann, "Password")
     for old, told in (
-        ("wrong horse", "That is not your password."),
-        (PASSWORD, "You have a new password."),
+        ("wrong horse", "The current password is incorrect."),
+        (PASSWORD, "Password changed."),
     ):
-        await password.get_by_label("Old password").fill(old)
+        await password.get_by_label("Current password").fill(old)
         await password.get_by_label("New password").fill("correct battery")
         await password.get_by_role("button", name="Change password").click()
         await expect(password).to_contain_text(told)
-        await expect(password.get_by_label("Old password")).to_have_value("")
+        await expect(password.get_by_label("Current password")).to_have_value("")
         await fits(ann)
     await ann.page.goto(ann.page.url.partition("?")[0])
     await ann.page.get_by_role("button", name="Sign out everywhere").click()
@@ -60,9 +60,9 @@ async def test_a_password_is_changed_by_who_knows_it(member, fake_agent, screen)
 @SCREENS
 async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen):
     ann = await member("/profile", **screen)
-    tokens = part(ann, "Tokens")
-    await tokens.get_by_label("What for").fill("Map <b>")
-    await tokens.get_by_role("button", name="Make a token").click()
+    tokens = part(ann, "API tokens")
+    await tokens.get_by_label("Name").fill("Map <b>")
+    await tokens.get_by_role("button", name="Create token").click()
     secret = await tokens.locator("#fresh-token").text_content()
     assert len(secret) == 40
     await tokens.get_by_role("button", name="Copy", exact=True).click()
@@ -73,8 +73,8 @@ async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen
     await ann.page.goto(ann.page.url.partition("/profile")[0] + "/profile")
     await expect(tokens).to_contain_text("Map <b>")
     assert secret not in await ann.page.content()
-    await tokens.get_by_role("button", name="End: Map <b>").click()
-    await expect(tokens).to_contain_text("The token is good no more.")
+    await tokens.get_by_role("button", name="Revoke: Map <b>").click()
+    await expect(tokens).to_contain_text("Token revoked.")
     await expect(tokens).not_to_contain_text("Map <b>")
 
 

@@ -24,14 +24,14 @@ async def test_a_link_asks_for_a_name_and_then_shows_the_room(visit, guest):
 async def test_a_password_keeps_out_who_does_not_know_it(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     await ann.create_room("Friends", password="Kohlenkeller")
-    await expect(bob.room_row("Friends")).to_contain_text("Needs a password.")
+    await expect(bob.room_row("Friends")).to_contain_text("Password required.")
     bob.expect_errors(http_error(400))
     await bob.room_row("Friends").get_by_role("button").click()
-    await bob.expect_text("status", "This room needs a password.")
+    await bob.expect_text("status", "This room requires a password.")
 
     await bob.part("join-password").fill("guess")
     await bob.part("join-password").press("Enter")
-    await bob.expect_text("join-error", "That password is not right.")
+    await bob.expect_text("join-error", "Wrong password. Try again.")
     await expect(bob.part("join-password")).to_be_focused()
     await expect(bob.part("seat")).to_have_count(1)
 
@@ -51,7 +51,7 @@ async def test_a_full_room_can_be_seen_but_not_joined(visit, guest):
     await expect(late.part("join")).to_be_hidden()
     await expect(late.part("chat-input")).to_be_disabled()
     await bob.leave(room)
-    await late.expect_text("status", "There is a free seat for you.")
+    await late.expect_text("status", "A seat is free.")
 
 
 async def test_a_room_that_is_gone_says_so(visit, guest):
@@ -62,17 +62,15 @@ async def test_a_room_that_is_gone_says_so(visit, guest):
     await bob.expect_text("status", "Waiting for Ann to start.")
     await bob.expect_live()
     await ann.leave(room)
-    await bob.expect_error_page(
-        "This room is closed.", "The host left, and the room closed with them."
-    )
+    await bob.expect_error_page("This room is closed.", "The host left, so the room was closed.")
     cid.expect_errors(http_error(410), http_error(404))
     await cid.open_path(room)
     await cid.expect_error_page("This room is closed.")
     await cid.open_path("/games/noughts/rooms/999")
-    await cid.expect_error_page("There is no such room.")
+    await cid.expect_error_page("Room not found.")
     await cid.open_path("/games/chess/rooms/1")
-    await cid.expect_error_page("This game does not run here.")
-    await cid.page.get_by_role("link", name="See open rooms").click()
+    await cid.expect_error_page("This game is not available on this server.")
+    await cid.page.get_by_role("link", name="View open rooms").click()
     await expect(cid.part("game-card")).to_be_visible()
 
 
@@ -80,10 +78,10 @@ async def test_the_host_removes_somebody(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await bob.page.goto(await ann.create_room("Friday evening"))
     await bob.part("join").click()
-    await ann.button("Remove Bob").click()
-    await expect(bob.part("notice")).to_contain_text("The host removed you from this room.")
+    await ann.button("Kick Bob").click()
+    await expect(bob.part("notice")).to_contain_text("The host kicked you from this room.")
     await expect(bob.part("chat-input")).to_be_disabled()
-    await bob.expect_text("status", "There is a free seat for you.")
+    await bob.expect_text("status", "A seat is free.")
     await ann.expect_text("status", "Waiting for one more player.")
     await expect(ann.part("seat")).to_have_count(1)
 
@@ -99,7 +97,7 @@ async def test_who_is_removed_while_coming_in_is_told_too(visit, guest):
     await ann.kick(room, "Bob")
     async with bob.page.expect_response(f"**{room}/chat"):
         let_go.set()
-    await expect(bob.part("notice")).to_contain_text("The host removed you from this room.")
+    await expect(bob.part("notice")).to_contain_text("The host kicked you from this room.")
     await bob.part("join").click()
     await bob.expect_text("status", "Waiting for Ann to start.")
 
@@ -110,11 +108,11 @@ async def test_a_ready_check_waits_for_everybody(visit):
     await bob.part("join").click()
     await ann.expect_text("status", "Waiting for Bob to be ready.")
     await expect(ann.part("start")).to_be_disabled()
-    await bob.button("I’m ready").click()
-    await ann.expect_text("status", "Everyone is here. Start when you like.")
-    await bob.button("You are ready").click()
+    await bob.button("Ready").click()
+    await ann.expect_text("status", "Everyone is ready. You can start the game.")
+    await bob.button("Ready").click()
     await expect(ann.part("start")).to_be_disabled()
-    await bob.button("I’m ready").click()
+    await bob.button("Ready").click()
     await ann.part("start").click()
     await bob.expect_text("status", "Ann’s turn.")
 
@@ -142,7 +140,7 @@ async def test_who_only_looked_on_learns_that_the_game_has_begun(visit, guest):
     await bob.join(room)
     await looker.expect_text("status", "This room is full.")
     await ann.start(room)
-    await looker.expect_error_page("This room is closed.", "The game began without you.")
+    await looker.expect_error_page("This room is closed.", "The game started without you.")
 
 
 async def hold(visitor: Visitor, path: str) -> asyncio.Event:
@@ -175,7 +173,7 @@ async def test_who_looked_on_and_came_in_just_as_the_host_starts_comes_along(vis
     room = await ann.create_room("Quick ones")
     await bob.open_path(room)
     bob.expect_errors(http_error(410))
-    await bob.expect_text("status", "There is a free seat for you.")
+    await bob.expect_text("status", "A seat is free.")
     let_go = await hold(bob, room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.part("join").click()

@@ -1,4 +1,4 @@
-"""Admins with a browser, and what is told on pages."""
+"""Admins with a browser, and the texts of pages."""
 
 import html
 import re
@@ -17,7 +17,7 @@ BACKUP = "coalserver-20260101T000000Z.tar"
 
 
 async def make_admin(test_app: TestApp, email: str = ROOT) -> Browser:
-    """A browser in which an admin is signed in."""
+    """Return a browser in which an admin is signed in."""
     await make_account(test_app, email, admin=True)
     browser = Browser(test_app)
     assert (await browser.sign_in(email)).status == 302
@@ -44,12 +44,12 @@ async def make_world(test_app: TestApp, name: str = "Overworld", short_name: str
 
 
 async def submit(browser: Browser, path: str, page: str = "/admin/games", **fields: str) -> Answer:
-    """Send a form with a seal that some page of admins has shown."""
+    """Send a form with a CSRF token of an admin page."""
     return await browser.send(path, page=page, **fields)
 
 
 def make_backup(test_app: TestApp, content: bytes = b"everything", name: str = BACKUP) -> str:
-    """A backup that lies where they are kept."""
+    """Create a backup in the folder that the admin pages list."""
     folder = test_app.folder / "backups"
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)
@@ -57,7 +57,7 @@ def make_backup(test_app: TestApp, content: bytes = b"everything", name: str = B
 
 
 def done(test_app: TestApp) -> list[tuple[str, str, str]]:
-    """What was done, oldest first."""
+    """Return the audit entries, oldest first."""
     found, _ = test_app.core.query(list_audit_entries, limit=1000)
     return [(str(one.action), one.subject, one.detail) for one in reversed(found)]
 

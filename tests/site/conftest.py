@@ -1,4 +1,4 @@
-"""Who is there in most tests of a world's pages: Ann, and the world."""
+"""Fixtures for the pages of a world: the world, and a signed-in member."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from tests.site.sample_worlds import make_world
 
 @pytest.fixture
 async def world(test_app: TestApp) -> World:
-    """The Mill, which runs."""
+    """Return the running world `mill`."""
     return await make_world(test_app)
 
 
 @pytest.fixture
 async def ann(test_app: TestApp, world: World) -> Browser:
-    """A member who has signed in, and runs nothing."""
+    """Return the browser of Ann, a member without admin rights."""
     return await make_signed_in_browser(test_app)

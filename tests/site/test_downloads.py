@@ -1,4 +1,4 @@
-"""The files for worlds that somebody runs himself."""
+"""Downloads for operators of Minecraft servers."""
 
 import pytest
 
@@ -10,16 +10,16 @@ FOLDER = assets("static") / "mc"
 
 
 @pytest.mark.parametrize("name", FILES)
-async def test_a_file_is_given_to_anybody_as_it_is(test_app, name):
+async def test_file_is_served_unchanged_without_login(test_app, name):
     answer = await ApiClient(test_app).request("GET", f"/mc/{name}")
     assert (answer.status, answer.raw) == (200, (FOLDER / name).read_bytes())
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
-def test_every_file_of_the_folder_is_given():
+def test_all_files_of_the_folder_are_served():
     assert {path.name for path in FOLDER.iterdir() if path.is_file()} == set(FILES)
 
 
 @pytest.mark.parametrize("name", ["nothing.py", "..%2Ficon.svg", "..%2F..%2Fsetup.cfg", ""])
-async def test_no_other_file_is(test_app, name):
+async def test_other_file_is_not_found(test_app, name):
     assert (await ApiClient(test_app).request("GET", f"/mc/{name}")).status == 404

@@ -1,4 +1,4 @@
-"""Languages of pages: the account's, else the browser's."""
+"""Languages of pages: the one of the account, else the one of the browser."""
 
 import pytest
 
@@ -10,7 +10,7 @@ GERMAN = {"Accept_Language": "de-AT,en;q=0.5"}
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/signup", "/nothing/here"])
-async def test_a_page_is_in_the_language_of_the_browser(test_app, path):
+async def test_page_uses_language_of_browser(test_app, path):
     browser = Browser(test_app)
     for headers, tag in (({}, "en"), (GERMAN, "de"), ({"Accept_Language": "fr"}, "en")):
         answer = await browser.get(path, **headers)
@@ -18,7 +18,7 @@ async def test_a_page_is_in_the_language_of_the_browser(test_app, path):
         assert "Accept-Language" in answer.headers["Vary"]
 
 
-async def test_what_was_wrong_is_said_in_the_language_of_the_browser(test_app):
+async def test_form_error_uses_language_of_browser(test_app):
     browser = Browser(test_app)
     fields = {
         "csrf_token": await browser.csrf_token(),
@@ -29,10 +29,10 @@ async def test_what_was_wrong_is_said_in_the_language_of_the_browser(test_app):
     media = "application/x-www-form-urlencoded"
     answer = await browser.request("POST", "/login", body, Content_Type=media, **GERMAN)
     assert answer.status == 403
-    assert "E-Mail und Passwort passen nicht zusammen." in answer.raw.decode()
+    assert "E-Mail oder Passwort ist falsch." in answer.raw.decode()
 
 
-async def test_the_language_an_account_has_chosen_goes_first(test_app):
+async def test_language_of_account_overrides_browser(test_app):
     browser = await make_signed_in_browser(test_app)
     ann = test_app.core.query(get_account_by_email, email="ann@example.org")
     for chosen, tag in (("de", "de"), ("en", "en"), ("", "de"), ("xx", "de")):

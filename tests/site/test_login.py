@@ -1,4 +1,4 @@
-"""Signing in, up and out with a browser, and who cannot."""
+"""Login and logout with a browser."""
 
 import re
 
@@ -32,22 +32,26 @@ def account(test_app, email="ann@example.org"):
     return test_app.core.query(get_account_by_email, email=email)
 
 
-async def is_in(browser):
-    """Whether this browser is signed in: it is not asked again."""
+async def is_signed_in(browser):
+    """Return whether this browser is signed in, which redirects the login page."""
     return (await browser.get("/login")).status == 302
 
 
-async def test_who_proves_the_password_is_signed_in_and_goes_on(test_app, browser):
+async def test_correct_password_signs_in_and_redirects(test_app, browser):
     await make_account(test_app)
-    said = {"email": " Ann@Example.org ", "password": PASSWORD, "next_url": "/oauth/v1/show?code=x"}
-    answer = await browser.send("/login", **said)
+    fields = {
+        "email": " Ann@Example.org ",
+        "password": PASSWORD,
+        "next_url": "/oauth/v1/show?code=x",
+    }
+    answer = await browser.send("/login", **fields)
     assert (answer.status, answer.headers["Location"]) == (302, "/oauth/v1/show?code=x")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert await is_in(browser)
+    assert await is_signed_in(browser)
     assert account(test_app).last_login == test_app.clock.now
 
 
-async def test_a_wrong_password_and_no_account_look_the_same(test_app, browser):
+async def test_wrong_password_and_unknown_account_get_same_page(test_app, browser):
     await make_account(test_app)
     pages = []
     for email in ("ann@example.org", "nobody@example.org"):
@@ -55,11 +59,11 @@ async def test_a_wrong_password_and_no_account_look_the_same(test_app, browser):
         assert answer.status == 403
         page = answer.raw.decode().replace(email, "")
         pages.append(re.sub(r'csrf_token" value="[^"]*"', "", page))
-    assert pages[0] == pages[1] and "do not match" in pages[0]
-    assert not await is_in(browser)
+    assert pages[0] == pages[1] and "Incorrect e-mail or password." in pages[0]
+    assert not await is_signed_in(browser)
 
 
-async def test_the_cookie_is_for_this_server_alone_and_not_for_scripts(test_app, browser):
+async def test_login_cookie_is_http_only_and_same_site(test_app, browser):
     await make_account(test_app)
     answer = await browser.sign_in()
     cookie = answer.headers["Set-Cookie"]
@@ -68,7 +72,7 @@ async def test_the_cookie_is_for_this_server_alone_and_not_for_scripts(test_app,
     )
 
 
-async def test_behind_tls_the_cookie_is_secure_and_of_this_host():
+async def test_login_cookie_behind_tls_is_secure_with_host_prefix():
     async with run_test_app(base_url="https://coal.example") as test_app:
         browser = await make_signed_in_browser(test_app)
         assert list(browser.cookies) == ["__Host-coal"]
@@ -76,93 +80,93 @@ async def test_behind_tls_the_cookie_is_secure_and_of_this_host():
         assert "Secure" in cookie and "HttpOnly" in cookie and "Path=/;" in cookie
 
 
-async def test_signing_in_changes_the_cookie(test_app, browser):
+async def test_login_replaces_cookie(test_app, browser):
     await make_account(test_app)
     await browser.get("/login")
     before = dict(browser.cookies)
     await browser.sign_in()
     assert browser.cookies["coal"] != before["coal"]
     stranger = Browser(test_app, before)
-    assert not await is_in(stranger)
+    assert not await is_signed_in(stranger)
 
 
-async def test_only_a_digest_of_the_cookie_is_kept(test_app):
+async def test_only_digest_of_cookie_is_stored(test_app):
     browser = await make_signed_in_browser(test_app)
-    kept = test_app.core.query(
+    stored = test_app.core.query(
         login_sessions_of_account, account=account(test_app).id, now=test_app.clock.now
     )
-    assert len(kept) == 1 and browser.cookies["coal"] not in str(kept)
+    assert len(stored) == 1 and browser.cookies["coal"] not in str(stored)
 
 
-async def test_a_sign_in_outlives_a_restart_and_ends_after_thirty_days(persistent_test_app):
+async def test_login_survives_restart_and_expires_after_thirty_days(persistent_test_app):
     browser = await make_signed_in_browser(persistent_test_app)
     await persistent_test_app.restart()
-    assert await is_in(browser)
+    assert await is_signed_in(browser)
     await persistent_test_app.advance(30 * DAY)
-    assert not await is_in(browser)
+    assert not await is_signed_in(browser)
 
 
-async def test_who_signs_out_is_out_with_the_cookie_he_had(test_app):
+async def test_logout_invalidates_cookie(test_app):
     browser = await make_signed_in_browser(test_app)
     await deactivate_account(test_app)
-    kept = dict(browser.cookies)
+    stored = dict(browser.cookies)
     answer = await browser.send("/logout", page="/login")
     assert (answer.status, answer.headers["Location"]) == (302, "/")
     assert browser.cookies == {}
-    assert not await is_in(Browser(test_app, kept))
+    assert not await is_signed_in(Browser(test_app, stored))
 
 
-async def test_a_new_password_signs_every_browser_out(test_app):
+async def test_password_change_signs_out_all_browsers(test_app):
     browser = await make_signed_in_browser(test_app)
     await test_app.core.execute(
         set_password, account_id=account(test_app).id, password=FAST_HASHER.hash("new password")
     )
-    assert not await is_in(browser)
+    assert not await is_signed_in(browser)
 
 
-async def test_nobody_is_signed_out_by_a_link(test_app):
+async def test_logout_link_without_form_is_rejected(test_app):
     browser = await make_signed_in_browser(test_app)
     answer = await browser.get("/logout")
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
-    assert await is_in(browser)
+    assert await is_signed_in(browser)
 
 
 @pytest.mark.parametrize("path", ["/login", "/signup", "/logout"])
-@pytest.mark.parametrize("seal", ["none", "empty", "made up", "another's", "old", "odd"])
-async def test_a_form_that_no_page_of_ours_has_shown_does_nothing(test_app, path, seal):
+@pytest.mark.parametrize("csrf_token", ["none", "empty", "made up", "another's", "old", "odd"])
+async def test_form_with_invalid_csrf_token_is_rejected(test_app, path, csrf_token):
     await make_account(test_app)
     browser, other = Browser(test_app), Browser(test_app)
-    shown = await browser.csrf_token()
+    valid_token = await browser.csrf_token()
     fields = {"email": "new@example.org", "password": PASSWORD}
     if path == "/login":
         fields["email"] = "ann@example.org"
-    if seal == "old":
+    if csrf_token == "old":
         test_app.clock.advance(20 * 60)
-    if seal != "none":
+    if csrf_token != "none":
         fields["csrf_token"] = {
             "empty": "",
-            "made up": shown[:-1] + ("0" if shown[-1] != "0" else "1"),
+            "made up": valid_token[:-1] + ("0" if valid_token[-1] != "0" else "1"),
             "another's": await other.csrf_token(),
-            "old": shown,
+            "old": valid_token,
             "odd": "ü.\x7f",
-        }[seal]
+        }[csrf_token]
     answer = await browser.post(path, **fields)
     assert answer.status == 403
-    assert "open for too long" in answer.raw.decode()
-    assert not await is_in(browser)
+    assert "This form expired." in answer.raw.decode()
+    assert not await is_signed_in(browser)
     assert len(test_app.core.query(all_accounts)) == 1
 
 
-async def test_a_form_may_be_sent_again(test_app, browser):
+async def test_csrf_token_is_valid_for_second_attempt(test_app, browser):
     await make_account(test_app)
-    seal = await browser.csrf_token()
+    csrf_token = await browser.csrf_token()
     for password, status in (("wrong horse", 403), (PASSWORD, 302)):
-        fields = {"csrf_token": seal, "email": "ann@example.org", "password": password}
+        fields = {"csrf_token": csrf_token, "email": "ann@example.org", "password": password}
         assert (await browser.post("/login", **fields)).status == status
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
+    "target",
     [
         "https://elsewhere.example/",
         "//elsewhere.example/",
@@ -175,48 +179,50 @@ async def test_a_form_may_be_sent_again(test_app, browser):
         "",
     ],
 )
-async def test_signing_in_leads_nowhere_else(test_app, browser, elsewhere):
+async def test_login_ignores_redirect_to_other_site(test_app, browser, target):
     await make_account(test_app)
-    fields = {"email": "ann@example.org", "password": PASSWORD, "next_url": elsewhere}
+    fields = {"email": "ann@example.org", "password": PASSWORD, "next_url": target}
     answer = await browser.send("/login", **fields)
     assert (answer.status, answer.headers["Location"]) == (302, "/")
-    fields = {"next_url": elsewhere}
-    query = "/login?" + "&".join(f"{name}={_quoted(value)}" for name, value in fields.items())
+    fields = {"next_url": target}
+    query = "/login?" + "&".join(
+        f"{name}={percent_encode(value)}" for name, value in fields.items()
+    )
     assert (await browser.get(query)).headers["Location"] == "/"
 
 
-def _quoted(text):
+def percent_encode(text):
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
-async def test_after_ten_wrong_passwords_the_right_one_is_not_looked_at(test_app, browser):
+async def test_login_is_throttled_after_ten_wrong_passwords(test_app, browser):
     await make_account(test_app)
     for _ in range(10):
         assert (await browser.sign_in(password="wrong horse")).status == 403
     answer = await browser.sign_in()
     assert (answer.status, answer.headers["Retry-After"]) == (429, "60")
-    assert not await is_in(browser)
+    assert not await is_signed_in(browser)
 
 
-async def test_both_doors_count_wrong_passwords_together(test_app, browser):
+async def test_wrong_passwords_of_site_and_rooms_api_count_together(test_app, browser):
     await make_account(test_app)
     for _ in range(5):
         await browser.sign_in(password="wrong horse")
-        said = {"credentialType": "password", "email": "ann@example.org", "password": "wrong"}
-        await test_app.anonymous.post("/accounts/login", said)
+        fields = {"credentialType": "password", "email": "ann@example.org", "password": "wrong"}
+        await test_app.anonymous.post("/accounts/login", fields)
     assert (await browser.sign_in()).status == 429
 
 
-async def test_an_account_from_the_rooms_api_has_to_wait_and_is_no_admin(test_app, browser):
-    said = {"email": "ann@example.org", "password": PASSWORD, "username": "Ann"}
-    assert (await test_app.anonymous.post("/accounts/register", said)).status == 200
+async def test_account_registered_by_rooms_api_is_pending_member(test_app, browser):
+    fields = {"email": "ann@example.org", "password": PASSWORD, "username": "Ann"}
+    assert (await test_app.anonymous.post("/accounts/register", fields)).status == 200
     answer = await browser.sign_in()
     assert answer.headers["Location"] == "/login"
     assert not account(test_app).admin and not account(test_app).active
 
 
 @pytest.mark.parametrize("path", ["/login", "/signup", "/logout"])
-async def test_odd_bodies_are_never_our_fault(browser, path):
+async def test_malformed_body_gets_client_error(browser, path):
     for body, media in (
         (b"\xff=\xfe", FORM),
         (b"%ff=%fe&csrf_token=%ff", FORM),
@@ -229,20 +235,20 @@ async def test_odd_bodies_are_never_our_fault(browser, path):
         assert 400 <= answer.status < 500, (body, media)
 
 
-async def test_what_was_typed_is_shown_again_as_text(test_app, browser):
-    said = {"email": '"><script>alert(1)</script>', "password": "x"}
-    page = (await browser.send("/login", **said)).raw.decode()
+async def test_input_is_escaped_on_form_with_error(test_app, browser):
+    fields = {"email": '"><script>alert(1)</script>', "password": "x"}
+    page = (await browser.send("/login", **fields)).raw.decode()
     assert "<script>" not in page and "&lt;script&gt;" in page
 
 
-async def test_pages_to_sign_in_answer_no_other_origin(browser):
+async def test_login_pages_reject_other_origins_and_frames(browser):
     for path in ("/login", "/signup"):
         answer = await browser.get(path, Origin="https://elsewhere.example")
         assert "Access-Control-Allow-Origin" not in answer.headers
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
-async def test_who_is_put_on_hold_is_told_to_wait(test_app):
+async def test_deactivated_account_sees_pending_page(test_app):
     browser = await make_signed_in_browser(test_app)
     await deactivate_account(test_app)
-    assert "waits for activation" in (await browser.get("/login")).raw.decode()
+    assert "waiting for approval" in (await browser.get("/login")).raw.decode()

@@ -1,4 +1,4 @@
-"""Short links, and addresses that lead to the page that is meant."""
+"""Short links, pages of the only world, and trailing slashes."""
 
 import pytest
 
@@ -13,47 +13,47 @@ from tests.site.sample_worlds import make_world
 PAGES = ("chats", "players", "sessions", "deaths", "achievements", "screenshots")
 
 
-def goes(answer):
+def redirect_of(answer):
     return answer.status, answer.headers.get("Location")
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_a_page_of_no_world_is_that_of_the_only_one(test_app, page):
+async def test_page_without_world_redirects_to_only_world(test_app, page):
     ann = await make_signed_in_browser(test_app)
-    assert goes(await ann.get(f"/{page}")) == (302, "/")
+    assert redirect_of(await ann.get(f"/{page}")) == (302, "/")
     await make_world(test_app)
-    assert goes(await ann.get(f"/{page}")) == (302, f"/servers/mill/{page}")
+    assert redirect_of(await ann.get(f"/{page}")) == (302, f"/servers/mill/{page}")
     await make_world(test_app, "other")
-    assert goes(await ann.get(f"/{page}")) == (302, "/")
+    assert redirect_of(await ann.get(f"/{page}")) == (302, "/")
     stranger = await Browser(test_app).get(f"/{page}")
-    assert goes(stranger) == (302, f"/login?next_url=%2F{page}")
+    assert redirect_of(stranger) == (302, f"/login?next_url=%2F{page}")
 
 
-async def test_a_short_name_leads_to_its_world(test_app):
+async def test_short_name_redirects_to_world(test_app):
     await make_world(test_app)
     browser = Browser(test_app)
-    assert goes(await browser.get("/mill")) == (301, "/servers/mill")
+    assert redirect_of(await browser.get("/mill")) == (301, "/servers/mill")
     for path in ("/nowhere", "/mill2", "/favicon.ico", "/%00", "/%2F%2Felsewhere.example"):
         assert (await browser.get(path)).status == 404
 
 
-def first_parts():
-    paths = [route.path for dialect in all_apis() for route in dialect.routes]
-    paths += [prefix for dialect in all_apis() for prefix in dialect.prefixes]
+def first_segments():
+    paths = [route.path for api in all_apis() for route in api.routes]
+    paths += [prefix for api in all_apis() for prefix in api.prefixes]
     return {part for path in paths if SHORT_NAME.fullmatch(part := path.split("/")[1])} | {"static"}
 
 
-def test_every_first_part_of_an_address_is_in_use():
-    assert first_parts() == RESERVED_SHORT_NAMES
+def test_first_path_segments_are_reserved():
+    assert first_segments() == RESERVED_SHORT_NAMES
 
 
-async def test_what_is_an_address_already_is_no_short_name(test_app):
+async def test_reserved_short_name_is_rejected(test_app):
     for name in ("games", "static", "chats"):
         with raises_code(ErrorCode.SHORT_NAME_RESERVED):
             await make_world(test_app, name)
 
 
-async def test_other_dialects_go_on_answering_for_what_is_theirs(test_app):
+async def test_short_links_leave_paths_of_apis_alone(test_app):
     answer = await test_app.anonymous.post("/sessions", {})
     assert answer.status != 405 and answer.headers["Access-Control-Allow-Origin"] == "*"
     allowed = await test_app.anonymous.request("OPTIONS", "/sessions")
@@ -67,15 +67,15 @@ async def test_other_dialects_go_on_answering_for_what_is_theirs(test_app):
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_a_stroke_at_the_end_is_one_too_many(test_app, page):
+async def test_trailing_slash_redirects_without_it(test_app, page):
     browser = Browser(test_app)
     found = await browser.get(f"/servers/mill/{page}/?q=%C3%A4&a=b")
-    assert goes(found) == (301, f"/servers/mill/{page}?q=%C3%A4&a=b")
+    assert redirect_of(found) == (301, f"/servers/mill/{page}?q=%C3%A4&a=b")
     if page != "sessions":
-        assert goes(await browser.get(f"/{page}/")) == (301, f"/{page}")
+        assert redirect_of(await browser.get(f"/{page}/")) == (301, f"/{page}")
 
 
-async def test_no_stroke_leads_elsewhere(test_app):
+async def test_double_slash_does_not_redirect_to_other_host(test_app):
     browser = Browser(test_app)
     for path in ("/servers/%2F%2Fevil.example/chats/", "//evil.example/chats/"):
         answer = await browser.get(path)

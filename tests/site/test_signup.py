@@ -1,4 +1,4 @@
-"""Signing up: who waits, who does not, and who becomes the first admin."""
+"""Sign-up: pending accounts, open sign-up, and the first admin."""
 
 import pytest
 
@@ -17,44 +17,44 @@ def account(test_app, email="ann@example.org"):
     return test_app.core.query(get_account_by_email, email=email)
 
 
-async def test_who_signs_up_waits_for_an_admin(test_app, browser):
+async def test_new_account_is_pending(test_app, browser):
     await make_account(test_app, "root@example.org", admin=True)
-    said = {"email": "Ann@example.org", "password": PASSWORD, "nickname": " Ann "}
-    answer = await browser.send("/signup", page="/signup", **said)
+    fields = {"email": "Ann@example.org", "password": PASSWORD, "nickname": " Ann "}
+    answer = await browser.send("/signup", page="/signup", **fields)
     assert (answer.status, answer.headers["Location"]) == (302, "/login")
-    made = account(test_app)
-    assert (made.nickname, made.active, made.admin) == ("Ann", False, False)
+    created = account(test_app)
+    assert (created.nickname, created.active, created.admin) == ("Ann", False, False)
     page = await browser.get("/login")
-    assert page.status == 200 and "waits for activation" in page.raw.decode()
-    assert '<a href="/login">Waiting for activation</a>' in (await browser.get("/")).raw.decode()
+    assert page.status == 200 and "waiting for approval" in page.raw.decode()
+    assert '<a href="/login">Waiting for approval</a>' in (await browser.get("/")).raw.decode()
     assert (await browser.get("/signup")).headers["Location"] == "/login"
 
 
-async def test_where_sign_ups_are_open_nobody_waits():
+async def test_new_account_is_active_with_open_signup():
     async with run_test_app(config=Config(open_signup=True)) as test_app:
         browser = Browser(test_app)
-        said = {"email": "ann@example.org", "password": PASSWORD, "next_url": "/x"}
-        answer = await browser.send("/signup", page="/signup", **said)
+        fields = {"email": "ann@example.org", "password": PASSWORD, "next_url": "/x"}
+        answer = await browser.send("/signup", page="/signup", **fields)
         assert answer.headers["Location"] == "/x"
         assert (account(test_app).active, account(test_app).admin) == (True, False)
 
 
-async def test_the_code_of_the_start_makes_the_first_admin_once(test_app):
+async def test_start_code_creates_first_admin_once(test_app):
     for email, status in (("ann@example.org", 302), ("eve@example.org", 403)):
-        said = {"email": email, "password": PASSWORD, "code": f" {ADMIN_CODE.upper()} "}
-        answer = await Browser(test_app).send("/signup", page="/signup", **said)
+        fields = {"email": email, "password": PASSWORD, "code": f" {ADMIN_CODE.upper()} "}
+        answer = await Browser(test_app).send("/signup", page="/signup", **fields)
         assert answer.status == status
     assert [(one.admin, one.active) for one in test_app.core.query(all_accounts)] == [(True, True)]
 
 
-async def test_another_code_makes_nothing(test_app, browser):
-    said = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
-    answer = await browser.send("/signup", page="/signup", **said)
-    assert answer.status == 403 and "not the code" in answer.raw.decode()
+async def test_wrong_start_code_creates_no_account(test_app, browser):
+    fields = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
+    answer = await browser.send("/signup", page="/signup", **fields)
+    assert answer.status == 403 and "The start code is incorrect." in answer.raw.decode()
     assert test_app.core.query(all_accounts) == []
 
 
-async def test_the_code_is_asked_for_only_until_there_is_an_admin(test_app, browser):
+async def test_start_code_field_disappears_with_first_admin(test_app, browser):
     assert 'name="code"' in (await browser.get("/signup")).raw.decode()
     await make_account(test_app, admin=True)
     assert 'name="code"' not in (await browser.get("/signup")).raw.decode()
@@ -73,14 +73,14 @@ async def test_the_code_is_asked_for_only_until_there_is_an_admin(test_app, brow
         ({"email": "bob@example.org", "password": "nul\0nul\0nul"}, 400),
     ],
 )
-async def test_what_makes_no_account_is_said_on_the_form(test_app, browser, fields, status):
+async def test_invalid_sign_up_shows_form_again(test_app, browser, fields, status):
     await make_account(test_app)
     answer = await browser.send("/signup", page="/signup", **fields)
     assert answer.status == status and answer.headers["Content-Type"].startswith("text/html")
     assert len(test_app.core.query(all_accounts)) == 1
 
 
-async def test_sign_ups_from_one_address_are_limited(test_app, browser):
-    said = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
-    statuses = [(await browser.send("/signup", page="/signup", **said)).status for _ in range(21)]
+async def test_sign_ups_by_address_are_throttled(test_app, browser):
+    fields = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
+    statuses = [(await browser.send("/signup", page="/signup", **fields)).status for _ in range(21)]
     assert statuses == [403] * 20 + [429]

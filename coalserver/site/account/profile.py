@@ -68,25 +68,25 @@ MAX_AGENT_LENGTH = 60
 #: `done` of the address -> section of the page and message.
 SUCCESS_MESSAGES: Mapping[str, tuple[str, str]] = {
     "saved": ("about", N_("Saved.")),
-    "given-up": ("names", N_("The name is not yours any more.")),
-    "password": ("password", N_("You have a new password. All other browsers are signed out.")),
-    "token-ended": ("tokens", N_("The token is good no more.")),
-    "app-ended": ("apps", N_("The program can act for you no more.")),
-    "browser-ended": ("browsers", N_("That browser is signed out.")),
+    "given-up": ("names", N_("Name removed.")),
+    "password": ("password", N_("Password changed. All other browsers were signed out.")),
+    "token-ended": ("tokens", N_("Token revoked.")),
+    "app-ended": ("apps", N_("App access revoked.")),
+    "browser-ended": ("browsers", N_("Browser signed out.")),
 }
 ERROR_MESSAGES: ErrorMessages = {
-    ErrorCode.INVALID_CREDENTIALS: (403, N_("That is not your password.")),
-    ErrorCode.TOO_MANY_TOKENS: (400, N_("You have {maximum} tokens. End one of them first.")),
+    ErrorCode.INVALID_CREDENTIALS: (403, N_("The current password is incorrect.")),
+    ErrorCode.TOO_MANY_TOKENS: (400, N_("You have {maximum} tokens, which is the maximum. Revoke one first.")),
     (ErrorCode.INVALID_REQUEST, "zone"): (
         400,
-        N_("There is no such time zone. Choose one from the list."),
+        N_("Unknown time zone. Choose one from the list."),
     ),
-    (ErrorCode.INVALID_REQUEST, "language"): (400, N_("There is no such language.")),
-    (ErrorCode.INVALID_REQUEST, "nickname"): (400, N_("A nickname has at most 50 characters.")),
-    (ErrorCode.INVALID_REQUEST, "days"): (400, N_("A token lasts from 1 to 3650 days.")),
+    (ErrorCode.INVALID_REQUEST, "language"): (400, N_("Unknown language. Choose one from the list.")),
+    (ErrorCode.INVALID_REQUEST, "nickname"): (400, N_("The nickname can have at most 50 characters.")),
+    (ErrorCode.INVALID_REQUEST, "days"): (400, N_("Enter a number of days from 1 to 3650.")),
     (ErrorCode.INVALID_REQUEST, "title"): (
         400,
-        N_("A name for a token has at most 60 characters."),
+        N_("The token name can have at most 60 characters."),
     ),
 }
 

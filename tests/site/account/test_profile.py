@@ -1,4 +1,4 @@
-"""The profile: what an account changes of itself, and what others cannot."""
+"""The profile page: fields, password and Minecraft names."""
 
 import re
 from asyncio import gather
@@ -37,27 +37,27 @@ def browsers(test_app):
     )
 
 
-async def changes(browser, path, **fields):
+async def submit(browser, path, **fields):
     return await browser.send(path, page="/profile", **fields)
 
 
-async def new_password(browser, old=PASSWORD, new=GOOD):
-    return await changes(browser, "/profile/password", old=old, new=new)
+async def submit_password(browser, old=PASSWORD, new=GOOD):
+    return await submit(browser, "/profile/password", old=old, new=new)
 
 
-def words(answer):
-    """What is read on a page, without its tags."""
+def page_text(answer):
+    """Return the text of a page without tags."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.raw.decode()))
 
 
-async def test_a_profile_is_for_who_is_signed_in(test_app):
+async def test_profile_requires_login(test_app):
     stranger = Browser(test_app)
     answer = await stranger.get("/profile?done=saved")
     expected = "/login?next_url=%2Fprofile%3Fdone%3Dsaved"
     assert (answer.status, answer.headers["Location"]) == (302, expected)
 
 
-async def test_who_waits_for_activation_is_told_so(test_app):
+async def test_pending_account_is_redirected_to_login(test_app):
     browser = await make_signed_in_browser(test_app)
     await deactivate_account(test_app)
     for answer in (await browser.get("/profile"), await browser.post("/profile", **ABOUT)):
@@ -65,7 +65,7 @@ async def test_who_waits_for_activation_is_told_so(test_app):
     assert account(test_app).nickname == ""
 
 
-async def test_a_profile_shows_what_the_account_is(test_app):
+async def test_profile_shows_account(test_app):
     browser = await make_signed_in_browser(test_app)
     answer = await browser.get("/profile")
     assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
@@ -76,9 +76,9 @@ async def test_a_profile_shows_what_the_account_is(test_app):
         assert f'<option value="{zone}">' in page
 
 
-async def test_name_zone_and_language_are_kept(persistent_test_app):
+async def test_profile_survives_restart(persistent_test_app):
     browser = await make_signed_in_browser(persistent_test_app)
-    answer = await changes(browser, "/profile", **{**ABOUT, "nickname": " A\u2028nn "})
+    answer = await submit(browser, "/profile", **{**ABOUT, "nickname": " A\u2028nn "})
     assert (answer.status, answer.headers["Location"]) == (302, "/profile?done=saved#about")
     await persistent_test_app.restart()
     ann = account(persistent_test_app)
@@ -94,55 +94,55 @@ async def test_name_zone_and_language_are_kept(persistent_test_app):
         "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
     ],
 )
-async def test_a_name_keeps_what_emoji_and_scripts_are_joined_by(test_app, nickname):
-    await changes(
+async def test_nickname_keeps_joiners(test_app, nickname):
+    await submit(
         await make_signed_in_browser(test_app), "/profile", **{**ABOUT, "nickname": nickname}
     )
     assert account(test_app).nickname == nickname
 
 
-async def test_a_name_need_not_be_there(test_app):
+async def test_nickname_can_be_empty(test_app):
     browser = await make_signed_in_browser(test_app)
     for nickname in ("Ann", ""):
-        await changes(browser, "/profile", **{**ABOUT, "nickname": nickname})
+        await submit(browser, "/profile", **{**ABOUT, "nickname": nickname})
         assert account(test_app).nickname == nickname
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("invalid", "message"),
     [
-        ({"zone": "Middle/Earth"}, "There is no such time zone."),
-        ({"zone": ""}, "There is no such time zone."),
-        ({"zone": "../../etc/passwd"}, "There is no such time zone."),
-        ({"zone": "europe/berlin"}, "There is no such time zone."),
-        ({"zone": "x" * 101}, "There is no such time zone."),
-        ({"language": "xx"}, "There is no such language."),
-        ({"language": "../de"}, "There is no such language."),
+        ({"zone": "Middle/Earth"}, "Unknown time zone."),
+        ({"zone": ""}, "Unknown time zone."),
+        ({"zone": "../../etc/passwd"}, "Unknown time zone."),
+        ({"zone": "europe/berlin"}, "Unknown time zone."),
+        ({"zone": "x" * 101}, "Unknown time zone."),
+        ({"language": "xx"}, "Unknown language. Choose one from the list."),
+        ({"language": "../de"}, "Unknown language. Choose one from the list."),
         ({"nickname": "n" * 51}, "at most 50 characters"),
     ],
 )
-async def test_what_cannot_be_is_said_and_nothing_changes(test_app, wrong, said):
+async def test_invalid_profile_is_rejected(test_app, invalid, message):
     browser = await make_signed_in_browser(test_app)
     before = account(test_app)
-    answer = await changes(browser, "/profile", **{**ABOUT, "language": "", **wrong})
-    assert answer.status == 400 and said in words(answer)
+    answer = await submit(browser, "/profile", **{**ABOUT, "language": "", **invalid})
+    assert answer.status == 400 and message in page_text(answer)
     assert account(test_app) == before
 
 
-async def test_what_was_typed_is_shown_again_as_text(test_app):
+async def test_input_is_escaped_on_form_with_error(test_app):
     browser = await make_signed_in_browser(test_app)
     odd = '"><script>alert(1)</script>'
-    answer = await changes(browser, "/profile", nickname=odd, zone=odd, language="")
+    answer = await submit(browser, "/profile", nickname=odd, zone=odd, language="")
     page = answer.raw.decode()
     assert "<script>alert" not in page and page.count("&lt;script&gt;alert") == 2
 
 
-async def test_what_was_typed_too_late_is_not_lost(test_app):
+async def test_expired_form_keeps_input(test_app):
     browser = await make_signed_in_browser(test_app)
-    seal = await browser.csrf_token("/profile")
+    csrf_token = await browser.csrf_token("/profile")
     test_app.clock.advance(20 * 60)
     fields = {"nickname": "Annie", "zone": "Europe/Paris", "language": ""}
-    answer = await browser.post("/profile", csrf_token=seal, **fields)
+    answer = await browser.post("/profile", csrf_token=csrf_token, **fields)
     assert answer.status == 403 and account(test_app).nickname == ""
     page = answer.raw.decode()
     assert 'value="Annie"' in page and 'name="zone" type="text" value="Europe/Paris"' in page
@@ -151,11 +151,11 @@ async def test_what_was_typed_too_late_is_not_lost(test_app):
     assert account(test_app).nickname == "Annie"
 
 
-async def test_a_new_password_signs_all_others_out(test_app):
+async def test_password_change_signs_out_other_browsers(test_app):
     browser = await make_signed_in_browser(test_app)
     other = Browser(test_app)
     await other.sign_in()
-    answer = await new_password(browser)
+    answer = await submit_password(browser)
     assert (answer.status, answer.headers["Location"]) == (302, "/profile?done=password#password")
     assert (await browser.get("/profile")).status == 200
     assert (await other.get("/profile")).status == 302
@@ -164,45 +164,47 @@ async def test_a_new_password_signs_all_others_out(test_app):
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "said"),
+    ("fields", "status", "message"),
     [
-        ({"old": "wrong horse"}, 403, "That is not your password."),
-        ({"old": ""}, 403, "That is not your password."),
+        ({"old": "wrong horse"}, 403, "The current password is incorrect."),
+        ({"old": ""}, 403, "The current password is incorrect."),
         ({"new": "short"}, 400, "at least 8 characters"),
         ({"new": ""}, 400, "at least 8 characters"),
-        ({"new": "x" * 1001}, 400, "did not work"),
+        ({"new": "x" * 1001}, 400, "Something went wrong."),
     ],
 )
-async def test_a_password_that_is_not_changed_stays(test_app, fields, status, said):
+async def test_rejected_password_change_keeps_password(test_app, fields, status, message):
     browser = await make_signed_in_browser(test_app)
-    answer = await new_password(browser, **fields)
-    assert answer.status == status and said in words(answer)
+    answer = await submit_password(browser, **fields)
+    assert answer.status == status and message in page_text(answer)
     assert (await Browser(test_app).sign_in()).status == 302
 
 
-async def test_no_password_is_shown_again(test_app):
+async def test_passwords_are_not_rendered(test_app):
     browser = await make_signed_in_browser(test_app)
-    answer = await new_password(browser, old="wrong secret", new="other secret")
-    assert "secret" not in words(answer) and b"other secret" not in answer.raw
+    answer = await submit_password(browser, old="wrong secret", new="other secret")
+    assert "secret" not in page_text(answer) and b"other secret" not in answer.raw
 
 
-async def test_after_ten_wrong_passwords_the_right_one_is_not_looked_at(test_app):
+async def test_password_change_is_throttled_after_ten_wrong_passwords(test_app):
     browser = await make_signed_in_browser(test_app)
     for _ in range(10):
-        assert (await new_password(browser, old="wrong horse")).status == 403
-    answer = await new_password(browser)
+        assert (await submit_password(browser, old="wrong horse")).status == 403
+    answer = await submit_password(browser)
     assert (answer.status, answer.headers["Retry-After"]) == (429, "60")
-    assert "Too many tries" in words(answer)
+    assert "Too many attempts" in page_text(answer)
 
 
-async def test_of_two_new_passwords_at_once_one_counts(test_app):
-    surfers = [await make_signed_in_browser(test_app), Browser(test_app)]
-    await surfers[1].sign_in()
-    seals = [await browser.csrf_token("/profile") for browser in surfers]
+async def test_one_of_two_concurrent_password_changes_succeeds(test_app):
+    clients = [await make_signed_in_browser(test_app), Browser(test_app)]
+    await clients[1].sign_in()
+    csrf_tokens = [await browser.csrf_token("/profile") for browser in clients]
     answers = await gather(
         *(
-            browser.post("/profile/password", csrf_token=seal, old=PASSWORD, new=f"new horse {n}")
-            for n, (browser, seal) in enumerate(zip(surfers, seals, strict=True))
+            browser.post(
+                "/profile/password", csrf_token=csrf_token, old=PASSWORD, new=f"new horse {n}"
+            )
+            for n, (browser, csrf_token) in enumerate(zip(clients, csrf_tokens, strict=True))
         )
     )
     done = [answer for answer in answers if "done" in answer.headers.get("Location", "")]
@@ -210,51 +212,51 @@ async def test_of_two_new_passwords_at_once_one_counts(test_app):
     assert len(browsers(test_app)) == 1
 
 
-async def test_a_code_is_shown_until_a_name_is_claimed_with_it(test_app):
+async def test_claim_code_is_shown_until_it_expires(test_app):
     browser = await make_signed_in_browser(test_app)
-    answer = await changes(browser, "/profile/claim")
+    answer = await submit(browser, "/profile/claim")
     assert answer.headers["Location"] == "/profile#names"
     claim = test_app.core.query(
         claim_of_account, account=account(test_app).id, now=test_app.clock.now
     )
     page = (await browser.get("/profile")).raw.decode()
     assert f">{claim.code}<" in page and 'data-live="3"' in page
-    await changes(browser, "/profile/claim")
+    await submit(browser, "/profile/claim")
     assert f">{claim.code}<" not in (await browser.get("/profile")).raw.decode()
     test_app.clock.advance(3600)
     assert "data-live" not in (await browser.get("/profile")).raw.decode()
 
 
-async def test_a_name_in_the_game_is_given_up(test_app):
+async def test_username_can_be_removed(test_app):
     browser = await make_signed_in_browser(test_app)
     await test_app.core.execute(
         set_usernames, account_id=account(test_app).id, usernames=("Steve", "Alex")
     )
-    assert "Give up: Steve" in (await browser.get("/profile")).raw.decode()
+    assert "Remove: Steve" in (await browser.get("/profile")).raw.decode()
     for name in ("Steve", "Steve", "Notch"):
-        answer = await changes(browser, "/profile/names/end", name=name)
+        answer = await submit(browser, "/profile/names/end", name=name)
         assert (answer.status, answer.headers["Location"]) == (302, "/profile?done=given-up#names")
     assert account(test_app).usernames == ("Alex",)
-    assert "The name is not yours any more." in words(await browser.get("/profile?done=given-up"))
+    assert "Name removed." in page_text(await browser.get("/profile?done=given-up"))
     bob = await make_account(test_app, "bob@example.org")
     await test_app.core.execute(set_usernames, account_id=bob, usernames=("Steve",))
 
 
 @pytest.mark.parametrize("path", [path for path in POSTS if path.startswith("/profile")])
-@pytest.mark.parametrize("seal", ["none", "another's", "old"])
-async def test_a_form_that_no_page_of_ours_has_shown_does_nothing(test_app, path, seal):
+@pytest.mark.parametrize("csrf_token", ["none", "another's", "old"])
+async def test_form_with_invalid_csrf_token_is_rejected(test_app, path, csrf_token):
     browser, other = await make_signed_in_browser(test_app), Browser(test_app)
-    shown = await browser.csrf_token("/profile")
-    if seal == "old":
+    valid_token = await browser.csrf_token("/profile")
+    if csrf_token == "old":
         test_app.clock.advance(20 * 60)
-    given = {
+    fields = {
         "none": {},
         "another's": {"csrf_token": await other.csrf_token()},
-        "old": {"csrf_token": shown},
+        "old": {"csrf_token": valid_token},
     }
     before = account(test_app), len(browsers(test_app))
-    answer = await browser.post(path.replace("{}", "1"), **given[seal], **POSTS[path])
-    assert answer.status == 403 and "open for too long" in words(answer)
+    answer = await browser.post(path.replace("{}", "1"), **fields[csrf_token], **POSTS[path])
+    assert answer.status == 403 and "This form expired." in page_text(answer)
     assert (account(test_app), len(browsers(test_app))) == before
     assert (
         test_app.core.query(claim_of_account, account=account(test_app).id, now=test_app.clock.now)
@@ -263,23 +265,23 @@ async def test_a_form_that_no_page_of_ours_has_shown_does_nothing(test_app, path
 
 
 @pytest.mark.parametrize("path", [path for path in POSTS if path.startswith("/profile")])
-async def test_a_form_of_nobodys_leads_to_the_door(test_app, path):
+async def test_form_without_login_redirects_to_login(test_app, path):
     stranger = Browser(test_app)
     answer = await stranger.post(path.replace("{}", "1"), **POSTS[path])
     assert (answer.status, answer.headers["Location"]) == (302, "/login?next_url=/profile")
 
 
-async def test_a_removed_account_is_nobody(test_app):
+async def test_deleted_account_is_signed_out(test_app):
     browser = await make_signed_in_browser(test_app)
     await test_app.core.execute(delete_account, account_id=account(test_app).id)
     assert (await browser.get("/profile")).status == 302
 
 
-async def test_others_are_not_touched(test_app):
+async def test_other_accounts_stay_unchanged(test_app):
     browser = await make_signed_in_browser(test_app)
     bob = await test_app.core.execute(
         create_account, email="bob@example.org", password=FAST_HASHER.hash(PASSWORD)
     )
-    await changes(browser, "/profile", **ABOUT)
-    await new_password(browser)
+    await submit(browser, "/profile", **ABOUT)
+    await submit_password(browser)
     assert test_app.core.query(find_account, id=bob.id) == bob

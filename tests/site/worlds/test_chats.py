@@ -214,7 +214,7 @@ async def test_chat_of_private_world_requires_active_account(test_app, world, an
     assert response.headers["Location"] == "/login?next_url=%2Fservers%2Fmill%2Fchats%3Fq%3Dx"
     assert (await fetch_rows(Browser(test_app))).status == 401
     await deactivate_account(test_app)
-    assert "waits for activation" in (await ann.get("/servers/mill/chats")).raw.decode()
+    assert "waiting for approval" in (await ann.get("/servers/mill/chats")).raw.decode()
     assert (await fetch_rows(ann)).status == 403
 
 
