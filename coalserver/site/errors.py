@@ -19,7 +19,10 @@ ErrorMessages = Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]]
 SHARED_MESSAGES: ErrorMessages = {
     ErrorCode.INVALID_TOKEN: (403, N_("This form expired. Check your input and send it again.")),
     ErrorCode.RATE_LIMITED: (429, N_("Too many attempts. Try again in {retry_after} seconds.")),
-    ErrorCode.PASSWORD_TOO_SHORT: (400, N_("The password must have at least {minimum} characters.")),
+    ErrorCode.PASSWORD_TOO_SHORT: (
+        400,
+        N_("The password must have at least {minimum} characters."),
+    ),
 }
 DEFAULT_MESSAGE = (400, N_("Something went wrong. Try again."))
 #: Values for messages whose errors carry no such detail.

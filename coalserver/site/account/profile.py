@@ -76,13 +76,22 @@ SUCCESS_MESSAGES: Mapping[str, tuple[str, str]] = {
 }
 ERROR_MESSAGES: ErrorMessages = {
     ErrorCode.INVALID_CREDENTIALS: (403, N_("The current password is incorrect.")),
-    ErrorCode.TOO_MANY_TOKENS: (400, N_("You have {maximum} tokens, which is the maximum. Revoke one first.")),
+    ErrorCode.TOO_MANY_TOKENS: (
+        400,
+        N_("You have {maximum} tokens, which is the maximum. Revoke one first."),
+    ),
     (ErrorCode.INVALID_REQUEST, "zone"): (
         400,
         N_("Unknown time zone. Choose one from the list."),
     ),
-    (ErrorCode.INVALID_REQUEST, "language"): (400, N_("Unknown language. Choose one from the list.")),
-    (ErrorCode.INVALID_REQUEST, "nickname"): (400, N_("The nickname can have at most 50 characters.")),
+    (ErrorCode.INVALID_REQUEST, "language"): (
+        400,
+        N_("Unknown language. Choose one from the list."),
+    ),
+    (ErrorCode.INVALID_REQUEST, "nickname"): (
+        400,
+        N_("The nickname can have at most 50 characters."),
+    ),
     (ErrorCode.INVALID_REQUEST, "days"): (400, N_("Enter a number of days from 1 to 3650.")),
     (ErrorCode.INVALID_REQUEST, "title"): (
         400,
