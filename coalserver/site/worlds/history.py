@@ -15,7 +15,7 @@ from coalserver.web.context import RequestContext
 #: Rows of one page.
 PAGE_SIZE = 60
 MAX_LENGTHS = {"q": 200, "player": 100}
-#: Kind of the filter -> the tags of its lines, and the categories in which a text search looks.
+#: Kind in the filter -> tags of its lines, and the categories that a text search covers.
 KIND_FILTERS: dict[str, tuple[tuple[str, ...], tuple[LineCategory, ...]]] = {
     "": (CHAT_TAGS, (LineCategory.CHAT, LineCategory.DEATH, LineCategory.ACHIEVEMENT)),
     "chat": (("chat",), (LineCategory.CHAT,)),

@@ -21,7 +21,7 @@ def render_row(
     """Return a line as a row, or None if the chat does not show it.
 
     With search phrases, `found` splits the text at its matches. For the public, e-mail addresses are shortened:
-    a member without a nickname writes under theirs.
+    members without a nickname post under theirs.
     """
     kind = next((tag for tag in line.tags if tag in CHAT_TAGS), None)
     if kind is None or line.at is None:
@@ -30,7 +30,7 @@ def render_row(
     if kind == "chat":
         text = line.chat
         if name and not line.username:
-            # A name that is no player's is part of the message text.
+            # The text starts with the name if that is not a player's.
             text = text.removeprefix(f"<{name}>").lstrip()
     elif kind in ("death", "achievement"):
         text = line.message

@@ -15,11 +15,11 @@ from coalserver.core.ports import (
 )
 from coalserver.site.worlds.context import clamp_time
 
-#: Visits per query, and in all, for the table of hours.
+#: Visits per query and in total for the table of hours.
 CHUNK_SIZE, MAX_VISITS = 500, 10_000
 #: The period of the table of hours.
 HOURS_PERIOD_SECONDS = 365 * 86400.0
-#: The end of a longer visit is unknown: its rest does not count.
+#: The log lacks the end of a longer visit: the rest of it does not count.
 MAX_VISIT_SECONDS = 7 * 86400.0
 SHADE_LEVELS = 4
 HourTable = list[list[float]]
@@ -27,7 +27,7 @@ HourTable = list[list[float]]
 
 @dataclass(frozen=True, slots=True)
 class DeathCause:
-    """A cause of death as a message of the game, and its count."""
+    """A cause of death as a message of the game, with its count."""
 
     message: str
     count: int
@@ -39,25 +39,26 @@ async def death_causes(history: History, world: int, username: str) -> list[Deat
     A cause is a death message of the game with its killer; the weapon makes no difference.
     """
     query = LineQuery(world, LineCategory.DEATH, username=username)
-    found: dict[tuple[str, str], tuple[int, str]] = {}
-    for (death, killer, message), times in await history.count_lines(
+    causes: dict[tuple[str, str], tuple[int, str]] = {}
+    for (death, killer, message), count in await history.count_lines(
         query, ("death", "killer", "message")
     ):
-        # An unknown message is a cause of its own.
+        # Messages that the parser does not know are separate causes.
         key = (death.removesuffix(".item"), killer) if death else (message, "")
-        previous, shortest = found.get(key, (0, message))
+        previous, shortest = causes.get(key, (0, message))
         # The shortest message is the one without the weapon.
-        found[key] = previous + times, min(shortest, message, key=len)
-    result = [DeathCause(text, times) for times, text in found.values()]
+        causes[key] = previous + count, min(shortest, message, key=len)
+    result = [DeathCause(text, count) for count, text in causes.values()]
     return sorted(result, key=lambda cause: (-cause.count, cause.message))
 
 
 async def count_lines(history: History, query: LineQuery) -> int:
+    """Return the number of lines that match a query."""
     return sum(group.lines for group in await history.count_lines(query))
 
 
 def seconds_played(stats: PlaytimeStats | None, now: float) -> float:
-    """Return the seconds in a world, including the visit that is not over yet."""
+    """Return the seconds played in a world, including the current visit."""
     if stats is None:
         return 0.0
     current = 0.0 if stats.online_since is None else max(0.0, now - stats.online_since)
@@ -89,7 +90,7 @@ def hours_by_weekday(visits: Iterable[StoredVisit], zone: tzinfo, now: float) ->
         end = min(clamp_time(ended), begin + MAX_VISIT_SECONDS)
         while begin < end:
             local_time = datetime.fromtimestamp(begin, zone)
-            # In zones with an offset such as 5:30, hours of the clock begin between those of UTC.
+            # In zones with an offset such as 5:30, hours do not begin with those of UTC.
             elapsed = timedelta(
                 minutes=local_time.minute,
                 seconds=local_time.second,
