@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.fake_server import FakeServer
 from tests.agent.machine import Log, Machine
-from tests.agent.toy_coal import FakeServer
 
 
 @pytest.fixture

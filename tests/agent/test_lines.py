@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.agent.fake_server import FakeServer
 from tests.agent.machine import DATED, Machine, started_agent, wait_until
-from tests.agent.toy_coal import FakeServer
 
 
 @pytest.fixture

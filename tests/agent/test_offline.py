@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from tests.agent.fake_server import FakeServer
 from tests.agent.machine import DATED, Log, make_lines, started_agent, wait_until
-from tests.agent.toy_coal import FakeServer
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
-from tests.apis.coal.logs import AT
+from tests.apis.coal.clients import User, WorldFixture, make_user, make_world
+from tests.apis.coal.log_lines import AT
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from coalserver.core.ports import LineQuery
 from coalserver.core.queries.worlds import get_visitor
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import FORM, WorldFixture, make_user, make_world
+from tests.apis.coal.clients import FORM, WorldFixture, make_user, make_world
 
 PING, LINE, LAST = (f"/api/v1/agents/{name}" for name in ("ping", "logline", "lastline"))
 UP = {"server_name": "coal.example.org", "is_server_running": "True"}

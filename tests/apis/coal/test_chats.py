@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.logs import AT, logged_in
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.log_lines import AT, logged_in
 
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 

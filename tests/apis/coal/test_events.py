@@ -10,8 +10,8 @@ from coalserver.core.commands.worlds import archive_world, record_ping, update_w
 from coalserver.domain.minecraft.world import Ping
 from coalserver.web.streaming.event_stream import REFUSED
 from tests.apis.app import ApiClient, TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.logs import AT, line, logged_in, said
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.log_lines import AT, line, logged_in, said
 from tests.apis.listeners import TRANSPORTS, Listener, listen
 from tests.media.test_images import make_image
 

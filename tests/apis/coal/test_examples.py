@@ -11,9 +11,9 @@ from coalserver.core.commands.accounts import create_login_session
 from coalserver.core.commands.worlds import record_ping
 from coalserver.domain.minecraft.world import Ping
 from tests.apis.app import Answer, ApiClient, TestApp
+from tests.apis.coal.clients import FORM, User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.examples import EXAMPLES, Example
-from tests.apis.coal.folk import FORM, User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.logs import said
+from tests.apis.coal.log_lines import said
 
 #: Members that ours have besides: of a server, and of properties.
 MORE = {"gce": {"short_name"}, "server_port": {"max_world_size"}}

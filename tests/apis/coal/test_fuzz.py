@@ -14,8 +14,8 @@ from coalserver.domain.minecraft.server_properties import PROPERTIES
 from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.api import Route
 from tests.apis.app import Answer, ApiClient, run_test_app
-from tests.apis.coal.folk import FORM, User, WorldFixture
-from tests.apis.coal.test_holes import BODY, ODD, PARTS, ROUTES, filled, full
+from tests.apis.coal.clients import FORM, User, WorldFixture
+from tests.apis.coal.test_original_defects import BODY, ODD, PARTS, ROUTES, filled, full
 
 NAMES = [
     *(

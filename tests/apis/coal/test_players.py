@@ -3,8 +3,8 @@
 import pytest
 
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import make_user, make_world
-from tests.apis.coal.logs import AT, left, logged_in, said
+from tests.apis.coal.clients import make_user, make_world
+from tests.apis.coal.log_lines import AT, left, logged_in, said
 
 MEMBERS = {
     "key",

@@ -7,8 +7,8 @@ import pytest
 
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import TestApp
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.examples import DEFAULT_PROPERTIES
-from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
 
 #: What holds of a world of which nothing was said.
 DEFAULTS = {**DEFAULT_PROPERTIES, "max_world_size": 29999984}

@@ -15,9 +15,9 @@ from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.screenshots import add_screenshot, finish_screenshot
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import Answer, ApiClient, TestApp, run_test_app
-from tests.apis.coal.examples_lines import EXAMPLES_OF_SCREENSHOTS, Example
-from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.test_lines_examples import same_shape
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.examples_log_lines import EXAMPLES_OF_SCREENSHOTS, Example
+from tests.apis.coal.test_log_lines_examples import same_shape
 from tests.media.test_images import make_image
 
 MEMBERS = {

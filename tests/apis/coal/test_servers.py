@@ -4,7 +4,7 @@ import pytest
 
 from coalserver.core.queries.admin import list_audit_entries
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import FORM, make_admin, make_user, make_world
+from tests.apis.coal.clients import FORM, make_admin, make_user, make_world
 
 MEMBERS = {
     "key",

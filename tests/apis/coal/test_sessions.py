@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
-from tests.apis.coal.logs import AT, DAY, left, logged_in, starting, stopping
+from tests.apis.coal.clients import User, WorldFixture, make_user, make_world
+from tests.apis.coal.log_lines import AT, DAY, left, logged_in, starting, stopping
 
 MEMBERS = {
     "key",

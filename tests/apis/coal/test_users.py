@@ -3,7 +3,7 @@
 import pytest
 
 from tests.apis.app import ApiClient, TestApp
-from tests.apis.coal.folk import make_admin, make_user, make_world
+from tests.apis.coal.clients import make_admin, make_user, make_world
 
 MEMBERS = {
     "key",

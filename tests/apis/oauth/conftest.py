@@ -4,7 +4,7 @@ import pytest
 
 from tests.apis.app import TestApp
 from tests.apis.browser import Browser, make_signed_in_browser
-from tests.apis.oauth.parties import App, make_app
+from tests.apis.oauth.clients import App, make_app
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from coalserver.apis.oauth.clients import RegistrationLimiter
 from coalserver.core.commands.oauth import get_client_credentials
 from coalserver.core.queries.oauth import client_by_code
 from tests.apis.app import run_test_app
-from tests.apis.oauth.parties import DOCUMENT, HOME, REGISTER, UPDATE, make_app, update
+from tests.apis.oauth.clients import DOCUMENT, HOME, REGISTER, UPDATE, make_app, update
 
 TYPES = {
     "client_id": str,

@@ -9,7 +9,7 @@ import pytest
 from coalserver.core.queries.oauth import client_by_code, grants_of_account
 from coalserver.domain.accounts.oauth import OAuthClient
 from tests.apis.browser import Browser, deactivate_account, make_account, make_signed_in_browser
-from tests.apis.oauth.parties import AUTH, HOME, good, make_agent, make_app, query_of
+from tests.apis.oauth.clients import AUTH, HOME, good, make_agent, make_app, query_of
 
 #: The document's request, whose client is asked for nothing in particular.
 EXAMPLE = f"{AUTH}?client_id=my_example_app&redirect_uri={HOME}&response_type=code"

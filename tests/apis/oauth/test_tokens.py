@@ -13,7 +13,7 @@ from coalserver.server.admin import build_core_context
 from coalserver.storage.data_directory import DataDirectory
 from tests.apis.app import run_test_app
 from tests.apis.browser import FORM, make_signed_in_browser
-from tests.apis.oauth.parties import HOME, TOKEN, good, is_token_pair, make_app
+from tests.apis.oauth.clients import HOME, TOKEN, good, is_token_pair, make_app
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = (

@@ -7,8 +7,8 @@ from coalserver.core.ports import LineQuery, VisitQuery
 from coalserver.core.queries.worlds import get_visitor
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import WorldFixture, make_user, make_world
-from tests.apis.coal.original import OriginalAgent, make_original
+from tests.apis.coal.clients import WorldFixture, make_user, make_world
+from tests.apis.coal.original_agent import OriginalAgent, make_original
 
 #: As its log4j file has the game write: in Chicago, in ISO-8859-2. It is 16:13:20 there.
 LOG = [

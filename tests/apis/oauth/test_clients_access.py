@@ -8,7 +8,7 @@ from coalserver.core.queries.oauth import client_by_code
 from coalserver.domain.accounts.oauth import OAuthClient
 from tests.apis.app import ApiClient
 from tests.apis.browser import deactivate_account
-from tests.apis.oauth.parties import good, make_agent, make_app, update
+from tests.apis.oauth.clients import good, make_agent, make_app, update
 
 
 async def test_the_document_removes_a_client(test_app, ann, app):

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.apis.app import TestApp
-from tests.apis.coal.examples_lines import EXAMPLES, FORMS, LISTS, Example
-from tests.apis.coal.folk import FORM, User, WorldFixture, make_user, make_world
-from tests.apis.coal.logs import AT
+from tests.apis.coal.clients import FORM, User, WorldFixture, make_user, make_world
+from tests.apis.coal.examples_log_lines import EXAMPLES, FORMS, LISTS, Example
+from tests.apis.coal.log_lines import AT
 
 
 def same_shape(sample: Any, given: Any) -> None:

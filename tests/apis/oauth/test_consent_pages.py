@@ -1,7 +1,7 @@
 """What is shown to people: codes to copy, and nothing that is our fault."""
 
 from tests.apis.browser import Browser
-from tests.apis.oauth.parties import AUTH, DOCUMENT, make_app, query_of, query_values
+from tests.apis.oauth.clients import AUTH, DOCUMENT, make_app, query_of, query_values
 
 
 async def decides(browser, path, **choice):

@@ -15,8 +15,8 @@ from coalserver.domain.minecraft.events import LineLogged
 from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.original import make_original
+from tests.apis.coal.clients import WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.original_agent import make_original
 
 PING, LINE = "/api/v1/agents/ping", "/api/v1/agents/logline"
 UP = {"server_name": "x", "is_server_running": "true"}

@@ -5,7 +5,7 @@ import pytest
 from coalserver.core.commands.worlds import archive_world, record_ping, update_world_status
 from coalserver.domain.minecraft.world import Ping, WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import make_admin, make_user, make_world
+from tests.apis.coal.clients import make_admin, make_user, make_world
 
 #: Status before; what play and what pause answer, and the status they leave.
 ASKED = [

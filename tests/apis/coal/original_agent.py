@@ -6,7 +6,7 @@ from typing import Any
 
 from coalserver.core.commands.agents import rotate_agent_secret
 from tests.apis.app import Answer, TestApp
-from tests.apis.coal.folk import User, WorldFixture
+from tests.apis.coal.clients import User, WorldFixture
 
 API = "/api/v1/agents"
 PING_SECONDS = 5

@@ -7,8 +7,8 @@ import pytest
 from coalserver.core.commands.claims import set_usernames
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_admin, make_world
-from tests.apis.coal.logs import AT, left, line, logged_in, said, starting
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_world
+from tests.apis.coal.log_lines import AT, left, line, logged_in, said, starting
 
 LISTS = ("chats", "deaths", "achievements", "loglines")
 ROW = {

@@ -24,8 +24,8 @@ from coalserver.security.opaque_keys import (
 )
 from coalserver.web.api import Route
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.logs import AT, left, line, logged_in, said
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.log_lines import AT, left, line, logged_in, said
 from tests.media.test_images import make_image
 
 #: Which kind of key each part of a path is.

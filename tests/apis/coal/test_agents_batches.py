@@ -9,7 +9,7 @@ from coalserver.core.commands.agents import create_pairing_code
 from coalserver.core.ports import LineQuery
 from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from tests.apis.app import Answer, TestApp, run_test_app
-from tests.apis.coal.folk import User, WorldFixture, make_world
+from tests.apis.coal.clients import User, WorldFixture, make_world
 
 BATCH, LAST, PAIR = (f"/api/v1/agents/{name}" for name in ("loglines", "lastline", "pair"))
 NOON = 1_699_963_200.0

@@ -4,7 +4,7 @@ import pytest
 
 from coalserver.core.commands.oauth import create_personal_token
 from tests.apis.app import ApiClient
-from tests.apis.oauth.parties import HOME, App, good, is_token_pair, make_agent, request_tokens
+from tests.apis.oauth.clients import HOME, App, good, is_token_pair, make_agent, request_tokens
 
 AGENT_ROWS = [
     ({"code": "wrong"}, "invalid_grant"),

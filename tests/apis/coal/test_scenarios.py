@@ -12,8 +12,8 @@ from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import active_worlds
 from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.browser import FORM, Browser, make_account
-from tests.apis.coal.logs import AT, left, line, logged_in, said
-from tests.apis.oauth.parties import App, is_token_pair, make_app, query_of, request_tokens
+from tests.apis.coal.log_lines import AT, left, line, logged_in, said
+from tests.apis.oauth.clients import App, is_token_pair, make_app, query_of, request_tokens
 from tests.media.test_images import make_image
 
 EMAIL = "ann@example.org"

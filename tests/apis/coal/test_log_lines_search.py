@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
-from tests.apis.coal.logs import AT, line, said
+from tests.apis.coal.clients import User, WorldFixture, make_user, make_world
+from tests.apis.coal.log_lines import AT, line, said
 
 SAID = [
     "Hello, World!", "a b c", "Größe zählt", "CAFÉ crème", "我们去挖钻石吧", "ダイヤモンド みつけた",

@@ -12,7 +12,7 @@ from PIL import Image
 from coalserver.apis.coal.errors import HTTP_ERRORS
 from coalserver.media.images import encode
 from tests.apis.app import TestApp
-from tests.apis.coal.folk import User, WorldFixture, make_user, make_world
+from tests.apis.coal.clients import User, WorldFixture, make_user, make_world
 from tests.apis.coal.test_screenshots import SHOT, files, folder, hangs, hung, make_form
 
 
