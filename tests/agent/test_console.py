@@ -24,7 +24,7 @@ def rcon():
     one.close()
 
 
-def test_commands_go_through_the_pipe_in_order(machine, coal, pipe):
+def test_commands_are_written_to_the_pipe_in_order(machine, coal, pipe):
     machine.running()
     coal.commands = [f"say {number} žluť 🐎" for number in range(50)]
     machine.agent(coal.url).start()
@@ -32,7 +32,7 @@ def test_commands_go_through_the_pipe_in_order(machine, coal, pipe):
     assert [next(lines) for _ in range(50)] == [f"say {number} žluť 🐎" for number in range(50)]
 
 
-def test_no_command_becomes_two(machine, coal, pipe):
+def test_line_break_in_a_command_creates_no_second_command(machine, coal, pipe):
     machine.running()
     coal.commands = ["say hi\nop bob", "\r\n", "say\x1b[31m red\u2028op bob\x00", "list"]
     machine.agent(coal.url).start()
@@ -40,7 +40,7 @@ def test_no_command_becomes_two(machine, coal, pipe):
     assert [next(lines) for _ in range(3)] == ["say hi op bob", "say [31m red op bob", "list"]
 
 
-def test_no_command_is_lost_with_an_answer_nor_done_twice(machine, coal, pipe):
+def test_lost_ping_response_neither_loses_nor_repeats_commands(machine, coal, pipe):
     machine.running()
     coal.commands, coal.first, coal.lost = ["one", "two"], 41, 1
     machine.agent(coal.url).start()
@@ -49,7 +49,7 @@ def test_no_command_is_lost_with_an_answer_nor_done_twice(machine, coal, pipe):
     wait_until(lambda: coal.first == 43)
 
 
-def test_commands_wait_while_the_world_does_not_run(machine, coal, pipe):
+def test_commands_wait_until_the_world_runs(machine, coal, pipe):
     coal.commands = ["list"]
     machine.agent(coal.url).start()
     wait_until(lambda: coal.pings)
@@ -58,7 +58,7 @@ def test_commands_wait_while_the_world_does_not_run(machine, coal, pipe):
     assert next(read_lines(pipe)) == "list"
 
 
-def test_a_command_waits_for_a_pipe_and_for_who_reads_it(machine, coal):
+def test_command_waits_for_a_pipe_with_a_reader(machine, coal):
     machine.running()
     coal.commands = ["first", "second"]
     agent = machine.agent(coal.url)
@@ -80,7 +80,7 @@ def test_a_command_waits_for_a_pipe_and_for_who_reads_it(machine, coal):
     os.close(pipe)
 
 
-def test_a_pipe_that_is_full_keeps_nobody_waiting(machine, coal, pipe):
+def test_full_pipe_does_not_block_pings(machine, coal, pipe):
     machine.running()
     wanted = [f"say {number} {'x' * 1000}" for number in range(200)]
     coal.commands = list(wanted)
@@ -93,7 +93,7 @@ def test_a_pipe_that_is_full_keeps_nobody_waiting(machine, coal, pipe):
     assert [next(lines) for _ in wanted] == wanted
 
 
-def test_a_command_too_long_for_the_pipe_is_left_out(machine, coal, pipe):
+def test_command_too_long_for_the_pipe_is_skipped(machine, coal, pipe):
     machine.running()
     coal.commands = ["say " + "x" * 5000, "list"]
     agent = machine.agent(coal.url)
@@ -102,7 +102,7 @@ def test_a_command_too_long_for_the_pipe_is_left_out(machine, coal, pipe):
     assert "too long" in agent.said
 
 
-def test_commands_go_over_rcon_on_one_connection(machine, coal, rcon, monkeypatch):
+def test_commands_are_sent_over_one_rcon_connection(machine, coal, rcon, monkeypatch):
     monkeypatch.setenv("RCON_PASSWORD", "pa55")
     machine.running()
     coal.commands = ["help", *(f"say {number} ü" for number in range(20))]
@@ -112,7 +112,7 @@ def test_commands_go_over_rcon_on_one_connection(machine, coal, rcon, monkeypatc
     assert rcon.connections == 1
 
 
-def test_a_world_without_process_number_runs_if_rcon_answers(machine, coal, rcon):
+def test_world_without_pid_file_runs_if_rcon_answers(machine, coal, rcon):
     (machine.folder / "server.properties").write_text("rcon.password=pa55\n")
     coal.commands = ["list"]
     machine.agent(coal.url, "--rcon", f"127.0.0.1:{rcon.port}").start()
@@ -122,7 +122,7 @@ def test_a_world_without_process_number_runs_if_rcon_answers(machine, coal, rcon
     assert rcon.connections == 1
 
 
-def test_a_command_that_rcon_does_not_take_waits(machine, coal, rcon):
+def test_command_rejected_by_rcon_waits(machine, coal, rcon):
     (machine.home / "password").write_text("wrong\n")
     machine.running()
     coal.commands = ["list"]
@@ -135,7 +135,7 @@ def test_a_command_that_rcon_does_not_take_waits(machine, coal, rcon):
     assert "wrong\n" not in agent.said.replace("password is wrong", "")
 
 
-def test_stop_is_not_said_twice(machine, coal, rcon):
+def test_stop_is_sent_once(machine, coal, rcon):
     machine.running()
     coal.commands = ["stop", "list"]
     flags = ("--rcon", f"127.0.0.1:{rcon.port}", "--rcon_password", "pa55")

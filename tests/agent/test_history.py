@@ -47,12 +47,12 @@ def told(coal) -> list[tuple[str, str | None]]:
     return list(zip(coal.lines, coal.days, strict=True))
 
 
-def test_it_is_sent_oldest_first_with_the_days_of_the_names(machine, coal, days):
+def test_history_is_sent_oldest_first_with_days_from_file_names(machine, coal, days):
     assert machine.agent(coal.url, WANTED).once() == 0
     assert told(coal) == days
 
 
-def test_it_is_sent_once_however_often_the_agent_starts(machine, coal, days):
+def test_history_is_sent_once_over_several_starts(machine, coal, days):
     agent = machine.agent(coal.url, WANTED)
     for _ in range(3):
         assert agent.once() == 0
@@ -60,7 +60,7 @@ def test_it_is_sent_once_however_often_the_agent_starts(machine, coal, days):
     assert told(coal) == days
 
 
-def test_it_is_not_sent_unasked(machine, coal, days):
+def test_history_is_not_sent_without_the_flag(machine, coal, days):
     agent = machine.agent(coal.url)
     assert agent.once() == 0
     assert coal.lines == []
@@ -69,7 +69,7 @@ def test_it_is_not_sent_unasked(machine, coal, days):
     assert coal.lines == machine.log.lines
 
 
-def test_it_may_be_asked_for_later(machine, coal, days):
+def test_history_can_be_sent_at_a_later_start(machine, coal, days):
     agent = machine.agent(coal.url)
     assert agent.once() == 0
     machine.log.write(undated("12:00:00", "seven"))
@@ -80,14 +80,14 @@ def test_it_may_be_asked_for_later(machine, coal, days):
     assert coal.lines == [undated("12:00:00", "seven"), *history, undated("13:00:00", "eight")]
 
 
-def test_it_begins_behind_the_last_line_that_the_server_has(machine, coal, days):
+def test_history_starts_after_the_last_line_of_the_server(machine, coal, days):
     coal.singles.append(undated("23:59:00", "three"))
     agent = machine.agent(coal.url, WANTED)
     assert agent.once() == 0
     assert told(coal) == days[3:]
 
 
-def test_a_last_line_that_is_nowhere_means_only_new_lines(machine, coal, days):
+def test_unknown_last_line_skips_the_history(machine, coal, days):
     coal.singles.append("2013-01-01 00:00:00 [INFO] long ago")
     agent = machine.agent(coal.url, WANTED)
     assert agent.once() == 0
@@ -96,13 +96,13 @@ def test_a_last_line_that_is_nowhere_means_only_new_lines(machine, coal, days):
     assert coal.lines == machine.log.lines
 
 
-def test_all_of_it_is_sent_whatever_the_server_has(machine, coal, days):
+def test_parse_all_sends_the_whole_history(machine, coal, days):
     coal.singles.append(undated("23:59:00", "three"))
     assert machine.agent(coal.url, WANTED, "--parse_all").once() == 0
     assert told(coal) == days
 
 
-def test_a_long_one_goes_on_where_the_agent_was_killed(machine, coal):
+def test_long_history_continues_after_the_agent_was_killed(machine, coal):
     wanted = []
     for day in range(1, 9):
         lines = [undated("12:00:00", f"{day} {number} {'x' * 100}") for number in range(8000)]

@@ -15,7 +15,7 @@ def agent(machine: Machine, coal: FakeServer):
     return machine.agent(coal.url)
 
 
-def test_only_what_is_new_is_sent_and_in_order(machine, coal, agent):
+def test_new_lines_are_sent_in_order(machine, coal, agent):
     started_agent(agent)
     for number in range(2000):
         machine.log.write(f"{DATED}<bob> {number}")
@@ -23,7 +23,7 @@ def test_only_what_is_new_is_sent_and_in_order(machine, coal, agent):
     assert coal.lines == machine.log.lines
 
 
-def test_half_a_line_waits_for_its_other_half(machine, coal, agent):
+def test_incomplete_line_is_sent_when_complete(machine, coal, agent):
     started_agent(agent)
     machine.log.write_bytes(DATED.encode() + b"<bob> hel")
     machine.log.write_bytes(b"")
@@ -33,14 +33,14 @@ def test_half_a_line_waits_for_its_other_half(machine, coal, agent):
     wait_until(lambda: coal.lines == [DATED + "<bob> hello", DATED + "<bob> you"])
 
 
-def test_half_a_line_at_the_start_is_sent_whole(machine, coal, agent):
+def test_line_incomplete_at_the_start_is_sent_completely(machine, coal, agent):
     machine.log.write_bytes(DATED.encode() + b"<bob> hel")
     started_agent(agent)
     machine.log.write_bytes(b"lo\n")
     wait_until(lambda: coal.lines == [DATED + "<bob> hello"])
 
 
-def test_blank_lines_do_not_stop_it(machine, coal, agent):
+def test_blank_lines_are_skipped(machine, coal, agent):
     started_agent(agent)
     machine.log.write_bytes(b"\n\r\n   \n")
     machine.log.write(DATED + "one", end="\n\n")
@@ -49,7 +49,7 @@ def test_blank_lines_do_not_stop_it(machine, coal, agent):
     assert coal.lines == machine.log.lines
 
 
-def test_bytes_of_any_sort_become_text(machine, coal, agent):
+def test_lines_in_any_encoding_become_text(machine, coal, agent):
     started_agent(agent)
     machine.log.write_bytes(DATED.encode() + "<bob> žluťoučký 🐎".encode() + b"\n")
     machine.log.write_bytes(DATED.encode() + "<bob> žluťoučký".encode("iso-8859-2") + b"\n")
@@ -61,7 +61,7 @@ def test_bytes_of_any_sort_become_text(machine, coal, agent):
     assert coal.lines[2].startswith(DATED) and coal.lines[2].endswith("after the power was cut")
 
 
-def test_a_line_without_end_is_cut_in_pieces(machine, coal, agent):
+def test_overlong_line_is_split(machine, coal, agent):
     started_agent(agent)
     machine.log.write_bytes(b"x" * 600_000 + b"\n")
     machine.log.write(DATED + "end")
@@ -69,7 +69,7 @@ def test_a_line_without_end_is_cut_in_pieces(machine, coal, agent):
     assert "".join(coal.lines[:-1]) == "x" * 600_000
 
 
-def test_what_pings_tell_is_not_sent(machine, coal, agent):
+def test_overload_warnings_are_counted_in_pings_and_not_sent(machine, coal, agent):
     machine.running()
     started_agent(agent)
     now = datetime.now(UTC)
@@ -95,7 +95,7 @@ def test_what_pings_tell_is_not_sent(machine, coal, agent):
     wait_until(lambda: [coal.pings[-1][name] for name in numbers] == ["3", "5780", "114"])
 
 
-def test_a_line_without_date_is_told_its_day(machine, coal, agent):
+def test_line_without_date_is_sent_with_its_day(machine, coal, agent):
     started_agent(agent)
     machine.log.write("[12:00:00] [Server thread/INFO]: <bob> hi", DATED + "dated", "at a.b.c")
     wait_until(lambda: len(coal.lines) == 3)
@@ -108,7 +108,7 @@ def test_a_line_without_date_is_told_its_day(machine, coal, agent):
     assert coal.days[1:] == [None, None]
 
 
-def test_lines_of_several_nights_are_told_their_days_by_the_last(machine, coal, agent):
+def test_days_of_undated_lines_are_counted_back_from_the_file_time(machine, coal, agent):
     started_agent(agent)
     wait_until(lambda: coal.pings)
     agent.kill()
@@ -123,7 +123,7 @@ def test_lines_of_several_nights_are_told_their_days_by_the_last(machine, coal, 
     assert coal.days == days
 
 
-def test_chat_of_before_is_left_out_if_wanted(machine, coal):
+def test_skip_chat_history_omits_old_chat(machine, coal):
     machine.log.write(DATED + "<bob> secret", DATED + "bob joined the game")
     agent = machine.agent(coal.url, "--parse_mc_history", "--skip_chat_history")
     agent.start()

@@ -24,7 +24,7 @@ def five_then_killed(log, coal, agent) -> None:
 
 
 @pytest.mark.parametrize("pack", [True, False])
-def test_a_log_that_is_rolled_is_read_to_its_end_and_then_the_new_one(log, coal, agent, pack):
+def test_rotated_log_is_read_to_its_end_before_the_new_one(log, coal, agent, pack):
     for round in range(5):
         log.write(*make_lines(20, 100 * round))
         log.roll(pack=pack)
@@ -34,7 +34,7 @@ def test_a_log_that_is_rolled_is_read_to_its_end_and_then_the_new_one(log, coal,
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_the_last_line_of_a_rolled_log_may_have_no_end(log, coal, agent):
+def test_last_line_of_a_rotated_log_needs_no_line_end(log, coal, agent):
     log.write(DATED + "one")
     log.write_bytes(DATED.encode() + b"killed her")
     wait_until(lambda: len(coal.lines) == 1)
@@ -43,7 +43,7 @@ def test_the_last_line_of_a_rolled_log_may_have_no_end(log, coal, agent):
 
 
 @pytest.mark.parametrize("pack", [True, False])
-def test_what_was_rolled_while_the_agent_was_away_is_read_in_order(log, coal, agent, pack):
+def test_logs_rotated_while_the_agent_was_down_are_read_in_order(log, coal, agent, pack):
     log.write(*make_lines(30))
     wait_until(lambda: len(coal.lines) >= 10)
     agent.stop(signal.SIGKILL)
@@ -56,7 +56,7 @@ def test_what_was_rolled_while_the_agent_was_away_is_read_in_order(log, coal, ag
     assert coal.lines == log.lines
 
 
-def test_a_file_that_is_being_packed_is_waited_for(machine, log, coal, agent):
+def test_agent_waits_for_a_file_that_is_being_packed(machine, log, coal, agent):
     log.write(*make_lines(50))
     wait_until(lambda: len(coal.lines) == 50)
     agent.stop(signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_a_file_that_is_being_packed_is_waited_for(machine, log, coal, agent):
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_begins_that_look_alike_are_told_apart(log, coal, agent):
+def test_logs_with_equal_first_lines_are_distinguished(log, coal, agent):
     same = "[04:00:00] [ServerMain/INFO]: Environment: PROD"
     log.roll(day="2026-09-20", then=same)
     for day in (21, 22, 23):
@@ -83,7 +83,7 @@ def test_begins_that_look_alike_are_told_apart(log, coal, agent):
     wait_until(lambda: coal.lines == [same] * 6)
 
 
-def test_a_truncated_log_is_read_from_its_begin(log, coal, agent):
+def test_truncated_log_is_read_from_its_start(log, coal, agent):
     log.write(*make_lines(5))
     wait_until(lambda: len(coal.lines) == 5)
     log.path.write_bytes(b"")
@@ -97,7 +97,7 @@ def test_a_truncated_log_is_read_from_its_begin(log, coal, agent):
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_a_copy_that_was_made_before_truncating_is_read_on(log, coal, agent):
+def test_copy_made_before_truncation_is_read_to_its_end(log, coal, agent):
     five_then_killed(log, coal, agent)
     log.write(*make_lines(5, 5))
     shutil.copy(log.path, log.path.with_name("latest.log.1"))
@@ -107,7 +107,7 @@ def test_a_copy_that_was_made_before_truncating_is_read_on(log, coal, agent):
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
+def test_log_copied_away_and_back_is_recognized(log, coal, agent):
     five_then_killed(log, coal, agent)
     copy = shutil.copy2(log.path, log.folder / "copy")
     log.path.unlink()
@@ -117,7 +117,7 @@ def test_a_log_that_was_copied_elsewhere_and_back_is_the_same(log, coal, agent):
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_without_the_old_log_it_goes_on_with_the_new(log, coal, agent):
+def test_missing_old_log_continues_with_the_new_one(log, coal, agent):
     five_then_killed(log, coal, agent)
     log.path.unlink()
     log.write(DATED + "new")
@@ -126,7 +126,7 @@ def test_without_the_old_log_it_goes_on_with_the_new(log, coal, agent):
     assert "is gone" in agent.said
 
 
-def test_a_log_that_is_not_there_yet_is_waited_for(machine, coal):
+def test_agent_waits_for_a_missing_log(machine, coal):
     agent = machine.agent(coal.url)
     agent.start()
     wait_until(lambda: coal.pings)
@@ -135,7 +135,7 @@ def test_a_log_that_is_not_there_yet_is_waited_for(machine, coal):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_happens_every_line_comes_once_and_in_order(log, coal, agent, seed):
+def test_random_interruptions_lose_and_repeat_no_line(log, coal, agent, seed):
     chance = random.Random(seed)
     number = 0
     for _ in range(60):

@@ -122,13 +122,13 @@ def by_nbt(root: tuple[str, Any]) -> bytes:
 
 @given(ROOTS)
 @settings(max_examples=60, deadline=None)
-def test_what_pynbt_writes_is_read(root):
+def test_file_written_by_pynbt_is_read(root):
     assert agent.read_nbt(by_pynbt(root)) == meant(root)
 
 
 @given(ROOTS)
 @settings(max_examples=60, deadline=None)
-def test_what_nbt_writes_is_read(root):
+def test_file_written_by_nbt_is_read(root):
     assert agent.read_nbt(by_nbt(root)) == meant(root)
 
 
@@ -136,7 +136,7 @@ def by_hand(*tags: bytes) -> bytes:
     return b"\x0a\0\0" + b"".join(tags) + b"\0"
 
 
-def test_texts_are_javas_own_utf_8():
+def test_modified_utf_8_is_decoded():
     # A zero in two bytes, a horse in two halves.
     text = b"a\xc0\x80\xed\xa0\xbd\xed\xb0\x8e\xc5\xbe"
     raw = by_hand(b"\x08\0\x01n" + struct.pack(">H", len(text)) + text)
@@ -158,14 +158,14 @@ def test_texts_are_javas_own_utf_8():
         b"\x0a\0\0" * 10_000,
     ],
 )
-def test_what_is_no_tree_is_said_to_be_none(raw):
+def test_invalid_nbt_is_rejected(raw):
     with pytest.raises(agent.InvalidNbt):
         agent.read_nbt(raw)
 
 
 @given(ROOTS, st.integers(0, 400), st.binary(max_size=4))
 @settings(max_examples=100, deadline=None)
-def test_a_damaged_file_is_read_or_refused(root, at, damage):
+def test_damaged_file_is_read_or_rejected(root, at, damage):
     raw = by_pynbt(root)
     at = min(at, len(raw))
     try:
@@ -174,7 +174,7 @@ def test_a_damaged_file_is_read_or_refused(root, at, damage):
         pass
 
 
-def test_the_agent_is_for_python_3_9():
+def test_agent_source_is_valid_python_3_9():
     import ast
 
     folder = Path(agent.__file__).parent

@@ -15,7 +15,7 @@ def agent(machine, coal, log):
     return machine.agent(coal.url)
 
 
-def test_lines_wait_while_the_server_is_away_also_if_the_log_is_lost(machine, coal, log, agent):
+def test_lines_wait_for_the_server_also_if_the_log_is_deleted(machine, coal, log, agent):
     coal.stop()
     started_agent(agent)
     log.write(*make_lines(100))
@@ -29,7 +29,7 @@ def test_lines_wait_while_the_server_is_away_also_if_the_log_is_lost(machine, co
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_a_batch_whose_answer_is_lost_is_not_stored_twice(coal, log, agent):
+def test_batch_with_lost_response_is_stored_once(coal, log, agent):
     times = iter([True, True])
     coal.dropped_requests = lambda: next(times, False)
     started_agent(agent)
@@ -38,7 +38,7 @@ def test_a_batch_whose_answer_is_lost_is_not_stored_twice(coal, log, agent):
     assert len(coal.stored) == 30
 
 
-def test_a_killed_agent_asks_what_is_stored(coal, log, agent):
+def test_restarted_agent_continues_after_the_stored_lines(coal, log, agent):
     coal.dropped_requests = lambda: True
     started_agent(agent)
     log.write(*make_lines(30))
@@ -53,7 +53,7 @@ def test_a_killed_agent_asks_what_is_stored(coal, log, agent):
     assert [len(batch["lines"]) for batch in coal.batches[sent:]] == [1]
 
 
-def test_a_token_that_has_ended_is_renewed(coal, log, agent):
+def test_expired_token_is_replaced(coal, log, agent):
     started_agent(agent)
     log.write(*make_lines(1))
     wait_until(lambda: len(coal.lines) == 1)
@@ -68,7 +68,7 @@ def test_a_token_that_has_ended_is_renewed(coal, log, agent):
     assert coal.grants[2:] == ["refresh_token", "authorization_code"]
 
 
-def test_a_refused_line_is_found_told_and_left_out(coal, log, agent):
+def test_rejected_line_is_logged_and_skipped(coal, log, agent):
     coal.rejected_statuses = lambda line: 400 if line.endswith(("7", "23")) else 0
     coal.stop()
     started_agent(agent)
@@ -81,7 +81,7 @@ def test_a_refused_line_is_found_told_and_left_out(coal, log, agent):
     assert agent.said.count("is left out") == 6
 
 
-def test_a_batch_that_is_too_large_is_sent_in_parts(coal, log, agent):
+def test_too_large_batch_is_split(coal, log, agent):
     coal.most = 7
     coal.stop()
     started_agent(agent)
@@ -90,7 +90,7 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(coal, log, agent):
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_an_original_server_gets_lines_one_by_one(machine, log):
+def test_original_server_gets_single_lines(machine, log):
     coal = FakeServer(original=True)
     coal.start()
     try:
@@ -110,7 +110,7 @@ def test_an_original_server_gets_lines_one_by_one(machine, log):
         coal.close()
 
 
-def test_pings_go_on_while_lines_are_tried_again(coal, log, agent):
+def test_pings_continue_while_lines_are_retried(coal, log, agent):
     coal.rejected_statuses = lambda line: 503
     started_agent(agent)
     log.write(*make_lines(3))
@@ -120,7 +120,7 @@ def test_pings_go_on_while_lines_are_tried_again(coal, log, agent):
     assert coal.stored == {}
 
 
-def test_it_waits_as_long_as_the_server_asks(coal, log, agent):
+def test_agent_respects_retry_after(coal, log, agent):
     coal.rejected_statuses = lambda line: 429
     coal.wait = 3
     started_agent(agent)
@@ -131,7 +131,7 @@ def test_it_waits_as_long_as_the_server_asks(coal, log, agent):
     wait_until(lambda: coal.lines == log.lines)
 
 
-def test_secrets_are_in_no_log(machine, coal, log):
+def test_log_contains_no_secrets(machine, coal, log):
     agent = machine.agent(coal.url, "-v")
     started_agent(agent)
     log.write(*make_lines(3))
@@ -147,7 +147,7 @@ def test_secrets_are_in_no_log(machine, coal, log):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
-def test_a_signal_ends_it_soon_with_a_last_ping(machine, coal, agent, how):
+def test_signal_stops_the_agent_after_a_last_ping(machine, coal, agent, how):
     machine.running()
     started_agent(agent)
     wait_until(lambda: coal.pings)
@@ -158,13 +158,13 @@ def test_a_signal_ends_it_soon_with_a_last_ping(machine, coal, agent, how):
     assert time.monotonic() - since < 5
 
 
-def test_two_agents_do_not_share_a_spool(machine, coal, log, agent):
+def test_second_agent_with_the_same_spool_is_rejected(machine, coal, log, agent):
     started_agent(agent)
     assert machine.agent(coal.url).once() == 2
     assert "Another agent uses" in agent.said
 
 
-def test_a_broken_spool_is_put_aside(machine, coal, log, agent):
+def test_corrupt_spool_is_replaced(machine, coal, log, agent):
     (machine.home / "mc_coal_agent.spool").write_bytes(b"no database" * 1000)
     started_agent(agent)
     log.write(*make_lines(1))
@@ -172,7 +172,7 @@ def test_a_broken_spool_is_put_aside(machine, coal, log, agent):
     assert "is corrupt" in agent.said
 
 
-def test_a_world_that_is_switched_off_is_waited_for(coal, log, agent):
+def test_agent_waits_for_an_inactive_world(coal, log, agent):
     coal.rejected_statuses = lambda line: 404
     started_agent(agent)
     log.write(*make_lines(3))
@@ -182,7 +182,7 @@ def test_a_world_that_is_switched_off_is_waited_for(coal, log, agent):
     assert coal.singles == []
 
 
-def test_after_an_older_spool_came_back_no_new_line_is_taken_for_an_old_one(
+def test_restored_spool_loses_no_new_line(
     machine, coal, log, agent
 ):
     started_agent(agent)
@@ -208,7 +208,7 @@ def test_after_an_older_spool_came_back_no_new_line_is_taken_for_an_old_one(
     assert coal.lines == log.lines
 
 
-def test_another_log_begins_at_its_end(machine, coal, log, agent):
+def test_newly_selected_log_is_read_from_its_end(machine, coal, log, agent):
     started_agent(agent)
     log.write(*make_lines(3))
     wait_until(lambda: len(coal.lines) == 3)
@@ -221,14 +221,14 @@ def test_another_log_begins_at_its_end(machine, coal, log, agent):
     wait_until(lambda: coal.lines == [*log.lines, *other.lines])
 
 
-def test_a_log_that_may_not_be_read_is_told(machine, coal):
+def test_unreadable_log_is_reported(machine, coal):
     machine.log.path.mkdir()
     agent = machine.agent(coal.url)
     assert agent.once() == 2
     assert "Is a directory" in agent.said and "Traceback" not in agent.said
 
 
-def test_nohup_is_respected(machine, coal, agent):
+def test_sighup_under_nohup_is_ignored(machine, coal, agent):
     agent.start(under=("nohup",))
     wait_until(lambda: coal.pings)
     pings = len(coal.pings)

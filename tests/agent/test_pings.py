@@ -86,7 +86,7 @@ def as_told(day: int, time: int, rain: str, thunder: str) -> dict[str, str]:
     }
 
 
-def test_day_time_and_weather_are_in_level_dat(world, told, coal):
+def test_ping_has_day_time_and_weather_of_level_dat(world, told, coal):
     old_level(world / "level.dat", 15 * 24000 + 7, 3 * 24000 + 6000, rain=1)
     saved = datetime(2026, 9, 25, 12, 34, 56, tzinfo=UTC).timestamp()
     os.utime(world / "level.dat", (saved, saved))
@@ -94,14 +94,14 @@ def test_day_time_and_weather_are_in_level_dat(world, told, coal):
     assert coal.pings[-1]["timestamp"] == "2026-09-25 12:34:56"
 
 
-def test_since_26_1_they_are_in_files_of_their_own(world, told):
+def test_ping_reads_separate_files_since_26_1(world, told):
     new_level(world, 15 * 24000)
     clocks(world / "data" / "minecraft", 3 * 24000 + 18000)
     weather(world / "data" / "minecraft", 1, 1)
     assert told() == as_told(15, 18000, "true", "true")
 
 
-def test_papers_copies_are_the_live_ones(world, told):
+def test_ping_prefers_the_files_of_paper(world, told):
     new_level(world, 15 * 24000)
     clocks(world / "data" / "minecraft", 0)
     weather(world / "data" / "minecraft", 0, 0)
@@ -111,7 +111,7 @@ def test_papers_copies_are_the_live_ones(world, told):
     assert told() == as_told(15, 777, "true", "false")
 
 
-def test_what_is_not_there_is_not_told(world, told):
+def test_ping_omits_missing_values(world, told):
     assert told() == {}
     new_level(world, 5)
     assert told() == {}
@@ -122,13 +122,13 @@ def test_what_is_not_there_is_not_told(world, told):
     assert told() == {"is_thundering": "true"}
 
 
-def test_a_world_of_another_name_is_found(machine, told):
+def test_level_name_of_server_properties_is_used(machine, told):
     (machine.folder / "server.properties").write_text("# x\nlevel-name=My World\n")
     old_level(machine.folder / "My World" / "level.dat", 24000, 1)
     assert told() == as_told(1, 1, "false", "false")
 
 
-def test_a_file_that_changes_is_read_again(machine, world, coal):
+def test_changed_level_file_is_read_again(machine, world, coal):
     old_level(world / "level.dat", 24000, 1)
     machine.agent(coal.url).start()
     wait_until(lambda: coal.pings and coal.pings[-1].get("server_time") == "1")
@@ -136,7 +136,7 @@ def test_a_file_that_changes_is_read_again(machine, world, coal):
     wait_until(lambda: coal.pings[-1]["server_time"] == "2000")
 
 
-def test_it_runs_while_its_process_does(machine, coal, told):
+def test_world_runs_while_its_process_runs(machine, coal, told):
     process = machine.running()
     told("--address", "192.0.2.7:25565")
     assert coal.pings[-1]["is_server_running"] == "true"
@@ -147,7 +147,7 @@ def test_it_runs_while_its_process_does(machine, coal, told):
     wait_until(lambda: told() == {} and coal.pings[-1]["is_server_running"] == "false")
 
 
-def test_without_a_process_number_it_runs_if_its_port_is_open(machine, coal, told):
+def test_world_without_pid_file_runs_if_its_port_is_open(machine, coal, told):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         settings = f"server-ip=127.0.0.1\nserver-port={port}\n"

@@ -91,7 +91,7 @@ def code(line: CommandLine, coal: Coal, world: str) -> str:
     return str(line("world", "pair", "--json", world).document["code"])
 
 
-def test_every_line_comes_once_and_in_order_whoever_is_killed(
+def test_killed_agent_and_server_lose_and_repeat_no_line(
     machine: Machine, coal: Coal, code: str
 ):
     chance = random.Random(7)
@@ -118,7 +118,7 @@ def test_every_line_comes_once_and_in_order_whoever_is_killed(
     assert coal.lines == log.lines
 
 
-def test_the_world_is_told_and_tells(
+def test_commands_and_lines_pass_between_world_and_server(
     machine: Machine, coal: Coal, code: str, line: CommandLine, world: str
 ):
     process = machine.running()
@@ -153,7 +153,7 @@ def test_the_world_is_told_and_tells(
     wait_until(lambda: status() == "STOPPED")
 
 
-def test_history_of_packed_logs_is_dated_by_their_names(machine: Machine, coal: Coal, code: str):
+def test_history_of_packed_logs_is_dated_by_file_names(machine: Machine, coal: Coal, code: str):
     for day in ("2026-09-23", "2026-09-24"):
         machine.log.write(
             "[23:30:00] [Server thread/INFO]: <bob> late",

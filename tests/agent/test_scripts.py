@@ -76,7 +76,7 @@ def starts(server, **settings: str) -> list[str]:
     return (server / "called").read_text().split("\n")
 
 
-def test_it_starts_and_stops(server):
+def test_scripts_start_and_stop_the_server(server):
     called = starts(server, MC_VERSION="1.20.1")
     assert called[:2] == ["-Xms1G", "-Xmx1G"] and called[-3:] == [
         "-jar",
@@ -96,7 +96,7 @@ def test_it_starts_and_stops(server):
     assert not (server / "eula.txt").exists()
 
 
-def test_the_process_number_goes_when_the_server_does(server):
+def test_pid_file_is_removed_when_the_server_ends(server):
     starts(server, MC_VERSION="1.20.1")
     os.kill(int((server / "server.pid").read_text()), signal.SIGKILL)
     wait_until(lambda: not (server / "server.pid").exists())
@@ -104,20 +104,20 @@ def test_the_process_number_goes_when_the_server_does(server):
     assert (said.returncode, said.stdout) == (1, "No server runs here.\n")
 
 
-def test_it_is_not_started_twice(server):
+def test_running_server_is_not_started_again(server):
     starts(server, MC_VERSION="1.20.1")
     said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
     assert said.returncode == 1 and "runs already" in said.stdout
 
 
-def test_a_number_left_behind_keeps_nobody_from_starting(server):
+def test_stale_pid_file_does_not_prevent_a_start(server):
     (server / "server.pid").write_text("999999999\n")
     starts(server, MC_VERSION="1.20.1")
     assert (server / "server.pid").read_text() != "999999999\n"
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o022])
-def test_who_may_write_commands_can_be_set(server, umask):
+def test_mode_and_name_of_the_pipe_are_configurable(server, umask):
     before = os.umask(umask)
     try:
         starts(server, MC_VERSION="1.20.1", FIFO_MODE="0600", FIFO="tell")
@@ -126,7 +126,7 @@ def test_who_may_write_commands_can_be_set(server, umask):
     assert stat.S_IMODE((server / "tell").stat().st_mode) == 0o600
 
 
-def test_a_file_that_is_no_pipe_is_left_alone(server):
+def test_file_that_is_not_a_pipe_is_kept(server):
     (server / "command-fifo").write_text("mine")
     said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
     assert said.returncode == 1 and "not a named pipe" in said.stdout
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_pipe_is_left_alone(server):
         ("nonsense", "log4j2-1.7.xml"),
     ],
 )
-def test_each_version_gets_settings_that_are_safe_with_its_log4j(server, version, settings):
+def test_version_selects_safe_log4j_settings(server, version, settings):
     called = starts(server, MC_VERSION=version)
     chosen = [
         one.partition("=")[2] for one in called if one.startswith("-Dlog4j.configurationFile")
@@ -174,7 +174,7 @@ def test_each_version_gets_settings_that_are_safe_with_its_log4j(server, version
     ],
 )
 @pytest.mark.parametrize("unzip", [True, False])
-def test_the_jar_tells_which(server, monkeypatch, inside, settings, unzip):
+def test_contents_of_the_jar_select_the_settings(server, monkeypatch, inside, settings, unzip):
     pom = "META-INF__maven__org.apache.logging.log4j__log4j-core__pom.properties"
     jar(server, **{pom if name == "log4j-core" else name: text for name, text in inside.items()})
     if unzip and shutil.which("unzip") is None:
@@ -189,14 +189,14 @@ def test_the_jar_tells_which(server, monkeypatch, inside, settings, unzip):
     assert f"-Dlog4j.configurationFile={settings}" in starts(server)
 
 
-def test_the_name_of_the_jar_tells_which(server):
+def test_name_of_the_jar_selects_the_settings(server):
     (server / "minecraft_server.jar").rename(server / "minecraft_server.1.8.9.jar")
     called = starts(server, JAR="minecraft_server.1.8.9.jar")
     assert "-Dlog4j.configurationFile=log4j2-1.7.xml" in called
 
 
 @pytest.mark.parametrize("missing", ["log4j2.xml", "minecraft_server.jar", "java"])
-def test_what_is_missing_is_told(server, missing):
+def test_missing_file_is_named(server, missing):
     (server / missing).unlink()
     said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
     assert said.returncode == 1 and missing in said.stdout
@@ -204,7 +204,7 @@ def test_what_is_missing_is_told(server, missing):
 
 
 @pytest.mark.parametrize(("name", "guard"), [("log4j2.xml", "{nolookups}"), ("log4j2-1.7.xml", "")])
-def test_the_settings_are_as_they_have_to_be(name, guard):
+def test_log4j_settings_have_the_required_values(name, guard):
     root = xml.etree.ElementTree.parse(FOLDER / name).getroot()
     layouts = root.findall(".//PatternLayout")
     pattern = f"%d{{yyyy-MM-dd HH:mm:ss}} [%level] %msg{guard}%n"

@@ -35,7 +35,7 @@ ORIGINAL = (
 )
 
 
-def test_a_code_is_needed_once(machine, coal):
+def test_pairing_code_is_needed_once(machine, coal):
     agent = machine.bare_agent()
     assert agent.once("--url", coal.url, "--pair", "CODE-1") == 0, agent.said
     kept = machine.home / "mc_coal_agent.credentials"
@@ -47,7 +47,7 @@ def test_a_code_is_needed_once(machine, coal):
     assert len(coal.pings) == 3
 
 
-def test_a_new_code_counts(machine, coal):
+def test_new_pairing_code_replaces_the_credentials(machine, coal):
     agent = machine.bare_agent("--url", coal.url)
     assert agent.once("--pair", "CODE-1") == 0
     coal.code = "CODE-2"
@@ -56,14 +56,14 @@ def test_a_new_code_counts(machine, coal):
 
 
 @pytest.mark.parametrize("code", ["WRONG", ""])
-def test_without_a_good_code_it_says_so(machine, coal, code):
+def test_invalid_pairing_code_is_reported(machine, coal, code):
     agent = machine.bare_agent("--url", coal.url, "--pair", code)
     assert agent.once() == 2
     assert "pair" in agent.said and "Traceback" not in agent.said
     assert not (machine.home / "mc_coal_agent.credentials").exists()
 
 
-def test_a_wrong_secret_is_told(machine, coal):
+def test_wrong_secret_is_reported(machine, coal):
     agent = machine.bare_agent("--url", coal.url, "--agent_client_id", "mc-coal-agent-1")
     assert agent.once("--agent_secret", "wrong") == 1
     assert "does not know this client id and secret" in agent.said
@@ -72,13 +72,13 @@ def test_a_wrong_secret_is_told(machine, coal):
 @pytest.mark.parametrize(
     "url", ["coal.example.org", "ftp://coal.example.org", "http://a:b@c", "http://"]
 )
-def test_an_address_that_is_none_is_told(machine, url):
+def test_invalid_url_is_reported(machine, url):
     agent = machine.agent(url)
     assert agent.once() == 2
     assert "not the address of a server" in agent.said
 
 
-def test_without_an_address_it_says_so(machine):
+def test_missing_url_is_reported(machine):
     agent = machine.bare_agent("--agent_client_id", "x", "--agent_secret", "y")
     assert agent.once() == 2
     assert "--url" in agent.said
@@ -94,7 +94,7 @@ def host_of(tmp_path: Path, *flags: str) -> str:
         os.chdir(before)
 
 
-def test_a_host_is_reached_by_https_but_for_the_one_of_developers(tmp_path):
+def test_url_uses_https_except_for_localhost(tmp_path):
     assert host_of(tmp_path, "--coal_host", "coal.example.org") == "https://coal.example.org"
     assert host_of(tmp_path, "--coal_host", "localhost:8080") == "http://localhost:8080"
     assert host_of(tmp_path, "--url", "https://a.example/coal/") == "https://a.example/coal"
@@ -102,14 +102,14 @@ def test_a_host_is_reached_by_https_but_for_the_one_of_developers(tmp_path):
     assert host_of(tmp_path) == "https://my-coal.appspot.com"
 
 
-def test_every_flag_of_the_original_is_there():
+def test_all_flags_of_the_original_are_accepted():
     known = {
         name for action in agent_module.build_parser()._actions for name in action.option_strings
     }
     assert set(ORIGINAL) <= known
 
 
-def test_the_log_says_what_is_watched(machine, coal):
+def test_agent_log_names_the_monitored_file(machine, coal):
     machine.log.write("x")
     agent = machine.agent(coal.url)
     assert agent.once() == 0
@@ -120,7 +120,7 @@ def test_the_log_says_what_is_watched(machine, coal):
     assert "Monitoring '../server.log'" in agent.said
 
 
-def test_the_credentials_of_another_world_begin_anew(machine, coal):
+def test_credentials_of_another_world_start_a_new_source(machine, coal):
     agent = machine.agent(coal.url)
     machine.log.write_bytes(b"")
     assert agent.once() == 0
@@ -132,7 +132,7 @@ def test_the_credentials_of_another_world_begin_anew(machine, coal):
     assert [line["line"] for line in coal.stored.values()] == machine.log.lines
 
 
-def test_it_runs_with_python_3_9(machine, coal):
+def test_agent_runs_with_python_3_9(machine, coal):
     found = sorted(Path.home().glob(".pyenv/versions/3.9*/bin/python"))
     python = shutil.which("python3.9") if not found else str(found[0])
     works = (
@@ -166,7 +166,7 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_zone_is_found_wherever_it_is_told(root, monkeypatch):
+def test_time_zone_is_read_from_the_system(root, monkeypatch):
     assert zone(root) == "UTC"
     shutil.copy(root / "usr/share/zoneinfo/Asia/Tokyo", root / "etc/localtime")
     assert zone(root) == "Asia/Tokyo"
@@ -181,14 +181,14 @@ def test_the_zone_is_found_wherever_it_is_told(root, monkeypatch):
     assert zone(root) == "America/New_York"
 
 
-def test_timezones_prints_it():
+def test_timezones_script_prints_the_zone():
     line = [sys.executable, str(AGENT.with_name("timezones.py"))]
     env = environment(TZ="Europe/Berlin")
     said = subprocess.run(line, env=env, capture_output=True, text=True, check=True)
     assert said.stdout == "Europe/Berlin\n"
 
 
-def test_a_server_that_sends_us_on_is_not_followed(machine):
+def test_redirect_is_not_followed(machine):
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread
 
@@ -215,7 +215,7 @@ def test_a_server_that_sends_us_on_is_not_followed(machine):
     assert seen == ["/oauth/v1/token"]
 
 
-def test_a_server_that_is_away_at_the_start_is_waited_for(machine, coal):
+def test_agent_waits_for_an_unreachable_server(machine, coal):
     coal.stop()
     agent = machine.agent(coal.url)
     agent.start()
@@ -224,7 +224,7 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(machine, coal):
     wait_until(lambda: coal.pings)
 
 
-def test_in_the_folder_of_the_server_everything_is_found_there(machine, coal):
+def test_agent_in_the_server_folder_finds_its_files(machine, coal):
     (machine.folder / "server.properties").write_text("level-name=world\n")
     machine.log.write("2026-09-25 12:00:00 [INFO] one")
     machine.running()

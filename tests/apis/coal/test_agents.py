@@ -28,7 +28,7 @@ async def lines_of(place: WorldFixture) -> list[str]:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", PING), ("POST", LINE), ("POST", LINE + "s"), ("GET", LAST)]
 )
-async def test_agents_and_nobody_else_speak_for_a_world(test_app: TestApp, method, path):
+async def test_agent_routes_accept_only_the_agent_of_an_active_world(test_app: TestApp, method, path):
     place, thomas = await make_world(test_app), await make_user(test_app)
     for nobody in (test_app.anonymous, thomas):
         answer = await nobody.request(method, path)
@@ -40,12 +40,12 @@ async def test_agents_and_nobody_else_speak_for_a_world(test_app: TestApp, metho
 
 
 @pytest.mark.parametrize(("path", "allowed"), [(PING, "POST"), (LINE, "POST"), (LAST, "GET")])
-async def test_other_methods_are_told_which_one_there_is(test_app: TestApp, path, allowed):
+async def test_wrong_method_is_405_with_allow(test_app: TestApp, path, allowed):
     answer = await (await make_world(test_app)).agent.request("DELETE", path)
     assert answer.status == 405 and allowed in answer.headers["Allow"]
 
 
-async def test_a_ping_says_how_a_world_is(test_app: TestApp):
+async def test_ping_updates_the_state_of_the_world(test_app: TestApp):
     place, thomas = await make_world(test_app), await make_user(test_app)
     told = {
         **UP, "server_day": "10", "server_time": "1000", "is_raining": "True", "is_thundering": "False",
@@ -66,7 +66,7 @@ async def test_a_ping_says_how_a_world_is(test_app: TestApp):
     ("running", "status"),
     [("True", "running"), ("False", "stopped"), ("", "stopped"), (None, "unknown")],
 )
-async def test_a_ping_tells_whether_the_world_runs_or_that_nobody_knows(
+async def test_ping_sets_the_status_of_the_world(
     test_app: TestApp, running, status
 ):
     place = await make_world(test_app)
@@ -87,12 +87,12 @@ async def test_a_ping_tells_whether_the_world_runs_or_that_nobody_knows(
         ({"server_name": "x", "ms_behind": "9" * 30}, "ms_behind: Not a valid integer value."),
     ],
 )
-async def test_a_ping_that_cannot_be_read_is_refused(test_app: TestApp, fields, errors):
+async def test_invalid_ping_is_rejected(test_app: TestApp, fields, errors):
     answer = await (await make_world(test_app)).agent.send(PING, **fields)
     assert (answer.status, answer.json) == (400, {"errors": errors})
 
 
-async def test_an_agent_that_counts_loses_no_command_with_an_answer(persistent_test_app: TestApp):
+async def test_commands_are_repeated_until_acknowledged(persistent_test_app: TestApp):
     place = await make_world(persistent_test_app)
     for text in ("/say a", "/say b"):
         await persistent_test_app.core.execute(queue_console_command, world_id=place.id, text=text)
@@ -110,7 +110,7 @@ async def test_an_agent_that_counts_loses_no_command_with_an_answer(persistent_t
     assert (await place.agent.post(PING, body)).json["commands"] == []
 
 
-async def test_a_ping_may_come_as_json(test_app: TestApp):
+async def test_ping_can_be_json(test_app: TestApp):
     place = await make_world(test_app)
     answer = await place.agent.post(
         PING, {"server_name": "x", "is_server_running": True, "server_day": 3}
@@ -118,7 +118,7 @@ async def test_a_ping_may_come_as_json(test_app: TestApp):
     assert answer.status == 200 and place.now.status is WorldStatus.RUNNING and place.now.day == 3
 
 
-async def test_the_last_ping_is_noted_each_minute(test_app: TestApp):
+async def test_last_ping_is_saved_once_a_minute(test_app: TestApp):
     place = await make_world(test_app)
     first = test_app.clock()
     for seconds, noted in ((0, first), (30, first), (31, first + 61)):
@@ -127,7 +127,7 @@ async def test_the_last_ping_is_noted_each_minute(test_app: TestApp):
         assert place.now.last_ping == noted
 
 
-async def test_the_day_goes_on_while_the_world_runs(test_app: TestApp):
+async def test_world_time_advances_while_the_world_runs(test_app: TestApp):
     place, thomas = await make_world(test_app), await make_user(test_app)
     await place.agent.send(PING, **UP, server_day="2", server_time="1000")
     test_app.clock.advance(1220)
@@ -140,14 +140,14 @@ async def test_the_day_goes_on_while_the_world_runs(test_app: TestApp):
     assert (await thomas.get(place.path)).json["server_time"] == 1000
 
 
-async def test_weather_that_is_not_told_stays_and_an_empty_one_is_none(test_app: TestApp):
+async def test_omitted_weather_is_unchanged_and_empty_weather_is_cleared(test_app: TestApp):
     place = await make_world(test_app)
     await place.agent.send(PING, **UP, is_raining="True", is_thundering="True")
     await place.agent.send(PING, **UP, is_raining="")
     assert (place.now.raining, place.now.thundering) == (False, True)
 
 
-async def test_commands_are_handed_out_once_and_to_a_world_that_runs(test_app: TestApp):
+async def test_commands_are_delivered_once_and_only_to_a_running_world(test_app: TestApp):
     place = await make_world(test_app)
     await test_app.core.execute(
         queue_console_command, world_id=place.id, text="/say <Ada> hi", username="Ada"
@@ -162,7 +162,7 @@ async def test_commands_are_handed_out_once_and_to_a_world_that_runs(test_app: T
     ]
 
 
-async def test_a_world_that_is_not_heard_of_is_in_a_state_that_nobody_knows(test_app: TestApp):
+async def test_silent_world_becomes_unknown(test_app: TestApp):
     place = await make_world(test_app)
     await place.agent.send(PING, **UP)
     await test_app.advance(299)
@@ -173,7 +173,7 @@ async def test_a_world_that_is_not_heard_of_is_in_a_state_that_nobody_knows(test
     assert place.now.status is WorldStatus.RUNNING
 
 
-async def test_a_world_that_is_wanted_and_does_not_come_is_in_a_state_that_nobody_knows(
+async def test_queued_world_that_does_not_start_becomes_unknown(
     test_app: TestApp,
 ):
     place = await make_world(test_app, hosted=True)
@@ -184,7 +184,7 @@ async def test_a_world_that_is_wanted_and_does_not_come_is_in_a_state_that_nobod
     assert place.now.status is WorldStatus.UNKNOWN and place.now.pending_since is None
 
 
-async def test_a_line_is_new_once(persistent_test_app: TestApp):
+async def test_repeated_line_is_200_and_new_line_201(persistent_test_app: TestApp):
     place = await make_world(persistent_test_app)
     line = {"line": said(), "zone": "UTC"}
     answer = await place.agent.send(LINE, **line)
@@ -196,7 +196,7 @@ async def test_a_line_is_new_once(persistent_test_app: TestApp):
     assert await lines_of(place) == [line["line"]]
 
 
-async def test_of_two_that_send_one_line_at_once_one_is_told_that_it_is_new(
+async def test_concurrent_equal_lines_are_stored_once(
     persistent_test_app: TestApp,
 ):
     place = await make_world(persistent_test_app)
@@ -216,7 +216,7 @@ async def test_of_two_that_send_one_line_at_once_one_is_told_that_it_is_new(
         ({"line": "x"}, "zone: This field is required."),
     ],
 )
-async def test_a_line_needs_a_text_and_a_zone(test_app: TestApp, fields, errors):
+async def test_line_without_text_or_zone_is_rejected(test_app: TestApp, fields, errors):
     answer = await (await make_world(test_app)).agent.send(LINE, **fields)
     assert (answer.status, answer.json) == (400, {"errors": errors})
 
@@ -236,7 +236,7 @@ async def test_a_line_needs_a_text_and_a_zone(test_app: TestApp, fields, errors)
         "\x1b[31m[",
     ],
 )
-async def test_no_line_is_refused_for_what_it_says(test_app: TestApp, line: str):
+async def test_line_with_any_content_is_accepted(test_app: TestApp, line: str):
     line = line.encode("utf-16", "surrogatepass").decode("utf-16")
     place, thomas = await make_world(test_app, "World"), await make_user(test_app)
     assert (await place.agent.send(LINE, line=line, zone="Europe/Berlin")).status == 201
@@ -253,7 +253,7 @@ async def test_no_line_is_refused_for_what_it_says(test_app: TestApp, line: str)
         (b'{"line": "%ba\0b\\ud800c", "zone": "UTC"}', "application/json"),
     ],
 )
-async def test_what_is_no_text_in_a_line_holds_nobody_up(
+async def test_invalid_characters_in_a_line_are_replaced(
     test_app: TestApp, body: bytes, media: str
 ):
     place = await make_world(test_app)
@@ -262,7 +262,7 @@ async def test_what_is_no_text_in_a_line_holds_nobody_up(
     assert await lines_of(place) == [said() + "a\ufffdb\ufffdc"]
 
 
-async def test_a_zone_nobody_knows_is_utc(test_app: TestApp):
+async def test_unknown_zone_is_treated_as_utc(test_app: TestApp):
     place = await make_world(test_app)
     assert (await place.agent.send(LINE, line=said(), zone="Middle/Earth")).status == 201
     [line] = await test_app.core.history.lines(LineQuery(place.id), 1)
@@ -270,7 +270,7 @@ async def test_a_zone_nobody_knows_is_utc(test_app: TestApp):
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "UTC", "Asia/Kathmandu"])
-async def test_lines_without_a_date_were_written_just_now(test_app: TestApp, zone: str):
+async def test_line_without_date_gets_the_present_day(test_app: TestApp, zone: str):
     place = await make_world(test_app)
     clock = {"America/Chicago": "16:13:10", "UTC": "22:13:10", "Asia/Kathmandu": "03:58:10"}[zone]
     await place.agent.send(LINE, line=f"[{clock}] [Server thread/INFO]: <Ada> hi", zone=zone)
@@ -278,7 +278,7 @@ async def test_lines_without_a_date_were_written_just_now(test_app: TestApp, zon
     assert (line.at, line.zone, line.chat) == (test_app.clock() - 10, zone, "hi")
 
 
-async def test_the_last_line_is_the_one_that_was_written_last(test_app: TestApp):
+async def test_lastline_returns_the_line_with_the_latest_time(test_app: TestApp):
     place = await make_world(test_app)
     assert (await place.agent.get(LAST)).json == {"lastline": None}
     for line in ("no header", said(9), said(3)):
@@ -287,7 +287,7 @@ async def test_the_last_line_is_the_one_that_was_written_last(test_app: TestApp)
     assert (answer.status, answer.json) == (200, {"lastline": said(9)})
 
 
-async def test_lines_of_long_ago_change_nothing_of_today(test_app: TestApp):
+async def test_old_lines_leave_the_present_state_unchanged(test_app: TestApp):
     place, thomas = await make_world(test_app), await make_user(test_app)
     await place.logs(
         "[16:00:00] [Server thread/INFO]: Ada[/127.0.0.1:5] logged in with entity id 1 at (1, 2, 3)"
@@ -307,7 +307,7 @@ async def test_lines_of_long_ago_change_nothing_of_today(test_app: TestApp):
     assert ada.online and ada.last_login == test_app.clock() - 800
 
 
-async def test_a_world_of_which_only_an_old_log_is_known_does_not_run(test_app: TestApp):
+async def test_old_start_line_sets_the_version_but_not_the_status(test_app: TestApp):
     place = await make_world(test_app)
     line = "2012-10-07 15:10:00 [INFO] Starting minecraft server version 1.3.2"
     await place.agent.send(LINE, line=line, zone="America/Chicago")

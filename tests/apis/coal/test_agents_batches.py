@@ -40,7 +40,7 @@ def at(clock: str, text: str) -> str:
     return f"[{clock}] [Server thread/INFO]: <Ada> {text}"
 
 
-async def test_lines_are_stored_once_however_often_they_come(persistent_test_app: TestApp):
+async def test_repeated_batch_lines_are_stored_once(persistent_test_app: TestApp):
     place = await make_world(persistent_test_app)
     lines = numbered(*(at("22:13:00", f"{number}") for number in range(1, 8)))
     assert await taken(place, lines[:3]) == (3, 3)
@@ -52,14 +52,14 @@ async def test_lines_are_stored_once_however_often_they_come(persistent_test_app
     assert [chat for chat, _ in await chats(place)] == [*"1234567"]
 
 
-async def test_numbers_may_have_gaps_and_alike_lines_are_two(test_app: TestApp):
+async def test_equal_lines_with_distinct_sequences_are_both_stored(test_app: TestApp):
     place = await make_world(test_app)
     twice = [{"sequence": number, "line": at("22:13:00", "hi")} for number in (7, 4000)]
     assert await taken(place, twice) == (4000, 2)
     assert len(await chats(place)) == 2
 
 
-async def test_each_source_counts_by_itself_and_tells_how_far_it_is_stored(
+async def test_lastline_returns_the_stored_sequence_of_each_source(
     persistent_test_app: TestApp,
 ):
     place = await make_world(persistent_test_app)
@@ -72,14 +72,14 @@ async def test_each_source_counts_by_itself_and_tells_how_far_it_is_stored(
     assert await taken(place, [], source="two") == (9, 0)
 
 
-async def test_a_thousand_lines_are_one_batch_and_no_more(test_app: TestApp):
+async def test_batch_of_more_than_a_thousand_lines_is_rejected(test_app: TestApp):
     place = await make_world(test_app)
     lines = numbered(*(at("22:13:00", f"{number}") for number in range(1001)))
     assert (await sent(place, lines)).json["errors"] == "lines: More than 1000 at once."
     assert await taken(place, lines[:1000]) == (1000, 1000)
 
 
-async def test_a_body_that_is_too_large_is_refused_and_a_long_line_is_not():
+async def test_too_large_batch_is_413_and_long_line_is_accepted():
     async with run_test_app(body_limit=100_000) as test_app:
         place = await make_world(test_app)
         assert (await sent(place, numbered("x" * 100_000))).status == 413
@@ -117,7 +117,7 @@ async def test_a_body_that_is_too_large_is_refused_and_a_long_line_is_not():
         (numbered("x", date=7), "lines: A date is a day of the calendar, as in 2026-09-25."),
     ],
 )
-async def test_a_batch_that_cannot_be_read_is_refused_whole(
+async def test_invalid_batch_stores_no_line(
     test_app: TestApp, lines: Any, errors: str
 ):
     place = await make_world(test_app)
@@ -143,12 +143,12 @@ async def test_a_batch_that_cannot_be_read_is_refused_whole(
         (b'{"lines": ' + b"9" * 5000 + b"}", "The body is not valid JSON: "),
     ],
 )
-async def test_a_batch_names_its_source_and_its_zone(test_app: TestApp, body: Any, errors: str):
+async def test_batch_without_source_zone_or_lines_is_rejected(test_app: TestApp, body: Any, errors: str):
     answer = await (await make_world(test_app)).agent.post(BATCH, body)
     assert answer.status == 400 and answer.json["errors"].startswith(errors)
 
 
-async def test_no_line_of_a_batch_holds_the_others_up(test_app: TestApp):
+async def test_unusual_lines_do_not_block_a_batch(test_app: TestApp):
     place = await make_world(test_app)
     odd = (
         "", "   ", "a\0b", "\ud800", "\x1b[0m", "x" * 100_000, "2014-02-30 10:00:00 [INFO] <Ada> hi",
@@ -159,13 +159,13 @@ async def test_no_line_of_a_batch_holds_the_others_up(test_app: TestApp):
     assert await chats(place) == [("hi", test_app.clock() - 20)]
 
 
-async def test_lines_without_a_date_were_written_just_now(test_app: TestApp):
+async def test_line_without_date_gets_the_present_day(test_app: TestApp):
     place = await make_world(test_app)
     await taken(place, numbered(at("16:13:19", "hi")), zone="America/Chicago")
     assert await chats(place) == [("hi", test_app.clock() - 1)]
 
 
-async def test_lines_of_a_file_are_of_its_day_and_of_the_next_where_it_crosses_midnight(
+async def test_dated_lines_after_midnight_get_the_next_day(
     test_app: TestApp,
 ):
     place = await make_world(test_app)
@@ -183,7 +183,7 @@ async def make_code(test_app: TestApp, place: WorldFixture) -> str:
     return await test_app.core.execute(create_pairing_code, world_id=place.id, admin_id=0)
 
 
-async def test_a_code_buys_credentials_once_and_they_buy_tokens(persistent_test_app: TestApp):
+async def test_pairing_code_returns_working_credentials_once(persistent_test_app: TestApp):
     place = await make_world(persistent_test_app, "Overworld")
     code = await make_code(persistent_test_app, place)
     await persistent_test_app.restart()
@@ -205,19 +205,19 @@ async def test_a_code_buys_credentials_once_and_they_buy_tokens(persistent_test_
     assert (await agent.get(LAST)).json == {"lastline": None}
 
 
-async def test_a_code_may_come_in_a_form(test_app: TestApp):
+async def test_pairing_code_can_be_sent_as_form(test_app: TestApp):
     code = await make_code(test_app, await make_world(test_app))
     assert (await User(test_app).send(PAIR, code=f" {code}\n")).status == 200
 
 
-async def test_a_code_ends_after_a_quarter_of_an_hour(test_app: TestApp):
+async def test_pairing_code_expires_after_fifteen_minutes(test_app: TestApp):
     code = await make_code(test_app, await make_world(test_app))
     await test_app.advance(15 * 60)
     answer = await test_app.anonymous.post(PAIR, {"code": code})
     assert (answer.status, answer.json) == (400, {"errors": "The code is not good, or no longer."})
 
 
-async def test_who_guesses_codes_waits(test_app: TestApp):
+async def test_wrong_pairing_codes_are_limited(test_app: TestApp):
     code = await make_code(test_app, await make_world(test_app))
     for number in range(10):
         assert (await test_app.anonymous.post(PAIR, {"code": f"guess{number}"})).status == 400
@@ -229,5 +229,5 @@ async def test_who_guesses_codes_waits(test_app: TestApp):
 @pytest.mark.parametrize(
     "body", [{}, {"code": ""}, {"code": 7}, {"code": ["x"]}, {"code": "x" * 201}, b"{", b"[]"]
 )
-async def test_what_is_no_code_is_refused(test_app: TestApp, body: Any):
+async def test_invalid_pairing_request_is_rejected(test_app: TestApp, body: Any):
     assert (await test_app.anonymous.post(PAIR, body)).status == 400

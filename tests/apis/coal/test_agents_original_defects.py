@@ -47,7 +47,7 @@ def is_one_line(text: str) -> bool:
 
 
 @given(some.text(), some.text())
-def test_nothing_but_one_line_can_wait_for_a_console(name: str, text: str):
+def test_queued_command_is_always_one_line(name: str, text: str):
     """Hole 1, by construction: no other value is handed to an agent."""
     line = ConsoleCommand(1, 1, say_command(name, text), 0.0, name)
     assert is_one_line(line.text) and line.text.startswith("/say")
@@ -92,7 +92,7 @@ async def as_an_admin(place: WorldFixture, text: str) -> object:
 @pytest.mark.parametrize(
     "way", [as_a_chat, as_a_chat_in_json, as_a_player, as_a_nickname, as_a_username, as_an_admin]
 )
-async def test_no_text_becomes_a_second_command(test_app: TestApp, way: Way, broken: str):
+async def test_line_break_in_a_text_creates_no_second_command(test_app: TestApp, way: Way, broken: str):
     """Hole 1: whoever could chat could have the console do anything."""
     place = await make_world(test_app)
     await way(place, f"{broken}op mallory")
@@ -101,7 +101,7 @@ async def test_no_text_becomes_a_second_command(test_app: TestApp, way: Way, bro
     assert all(is_one_line(text) for text in commands[0].values() if text)
 
 
-async def test_what_the_original_agent_writes_is_one_line_a_command(test_app: TestApp):
+async def test_original_agent_writes_one_line_per_command(test_app: TestApp):
     """It ends each with a newline of its own, in an encoding in which other bytes are line breaks, too."""
     place = await make_world(test_app)
     for broken in BREAKS:
@@ -118,7 +118,7 @@ async def test_what_the_original_agent_writes_is_one_line_a_command(test_app: Te
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=ascii)
-async def test_a_line_of_a_log_is_kept_as_one_line_of_it(test_app: TestApp, broken: str):
+async def test_log_line_with_a_line_break_is_stored_as_one_line(test_app: TestApp, broken: str):
     """Hole 10: what an agent takes for one line is one, and holds up none."""
     place = await make_world(test_app)
     text = f"2023-11-14 16:13:00 [INFO] <Ada> hi{broken}2023-11-14 16:13:01 [INFO] Stopping server"
@@ -127,7 +127,7 @@ async def test_a_line_of_a_log_is_kept_as_one_line_of_it(test_app: TestApp, brok
     assert place.now.status is WorldStatus.UNKNOWN
 
 
-async def test_lines_that_are_read_again_alarm_nobody(test_app: TestApp):
+async def test_old_line_is_emitted_as_not_live(test_app: TestApp):
     """Hole 11: every old line was told to listeners as if it had just been written."""
     place, head = await make_world(test_app), test_app.core.feed.head
     for day in ("2012-10-07", "2023-11-14"):
@@ -140,7 +140,7 @@ async def test_lines_that_are_read_again_alarm_nobody(test_app: TestApp):
     ]
 
 
-async def test_an_old_log_does_not_prove_a_name(test_app: TestApp):
+async def test_claim_code_in_an_old_line_proves_no_username(test_app: TestApp):
     """A code is typed now; one that stands in a log of long ago is nobody's."""
     place, thomas = await make_world(test_app), await make_user(test_app)
     claim = await test_app.core.execute(create_claim, account_id=thomas.id)
@@ -151,7 +151,7 @@ async def test_an_old_log_does_not_prove_a_name(test_app: TestApp):
         assert (found and found.id) == owner
 
 
-async def test_a_restart_is_not_over_while_the_old_process_still_pings(test_app: TestApp):
+async def test_restart_waits_until_the_old_process_has_stopped(test_app: TestApp):
     """Hole 15."""
     place = await make_world(test_app, hosted=True)
     await place.agent.send(PING, **UP)
@@ -169,7 +169,7 @@ async def test_a_restart_is_not_over_while_the_old_process_still_pings(test_app:
         assert place.now.status is status
 
 
-async def test_a_world_that_never_came_may_be_asked_for_again(test_app: TestApp):
+async def test_world_that_did_not_start_can_be_queued_again(test_app: TestApp):
     """Hole 16: a world that was half started counted as started."""
     place, root = await make_world(test_app, hosted=True), await make_admin(test_app)
     play = place.path + "/queue/play"

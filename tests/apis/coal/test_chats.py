@@ -33,7 +33,7 @@ async def place(test_app: TestApp) -> WorldFixture:
     return place
 
 
-async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(
+async def test_chat_is_queued_under_the_username_seen_in_the_world(
     thomas: User, place: WorldFixture
 ):
     answer = await thomas.send(place.path + "/chats", chat="Hello world...")
@@ -44,7 +44,7 @@ async def test_a_chat_waits_for_the_agent_under_the_name_that_plays_there(
     assert await told(place) == []
 
 
-async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(
+async def test_chat_without_visitor_uses_nickname_or_email(
     test_app: TestApp, place: WorldFixture
 ):
     nick, mail = (
@@ -71,7 +71,7 @@ async def test_who_plays_nowhere_there_is_called_by_nickname_or_address(
         "hi\x7fstop",
     ],
 )
-async def test_whatever_is_said_is_one_line_for_the_console(
+async def test_chat_with_line_breaks_is_one_console_line(
     thomas: User, place: WorldFixture, text: str
 ):
     """Hole 1: the second line of a chat was a command to the console."""
@@ -87,7 +87,7 @@ async def test_whatever_is_said_is_one_line_for_the_console(
 
 
 @pytest.mark.parametrize("nick", ["a\nstop", "> x\r/op me"])
-async def test_no_nickname_is_a_second_line(test_app: TestApp, place: WorldFixture, nick: str):
+async def test_nickname_with_line_breaks_is_one_console_line(test_app: TestApp, place: WorldFixture, nick: str):
     user = await make_user(test_app, "n@x.org", nickname=nick)
     await user.send(place.path + "/chats", chat="hi")
     (one,) = await told(place)
@@ -97,20 +97,20 @@ async def test_no_nickname_is_a_second_line(test_app: TestApp, place: WorldFixtu
 @pytest.mark.parametrize(
     "body", [{}, {"chat": ""}, {"chat": "  "}, {"chat": None}, {"chat": "\n\t\x1b"}]
 )
-async def test_nothing_said_is_refused(thomas: User, place: WorldFixture, body: object):
+async def test_empty_chat_is_rejected(thomas: User, place: WorldFixture, body: object):
     for path in ("/chats", "/players/gumptionthomas/chats"):
         answer = await thomas.post(place.path + path, body)
         assert (answer.status, answer.json) == (400, {"errors": "chat: This field is required."})
     assert await told(place) == []
 
 
-async def test_too_much_said_is_refused(thomas: User, place: WorldFixture):
+async def test_too_long_chat_is_rejected(thomas: User, place: WorldFixture):
     assert (await thomas.send(place.path + "/chats", chat="x" * 1000)).status == 202
     answer = await thomas.send(place.path + "/chats", chat="x" * 1001)
     assert answer.json == {"errors": "chat: Field cannot be longer than 1000 characters."}
 
 
-async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(
+async def test_chat_as_a_player_requires_the_claimed_username(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     root = await make_admin(test_app)
@@ -126,7 +126,7 @@ async def test_one_speaks_for_a_player_only_under_a_name_of_one_s_own(
     assert len(await told(place)) == 2
 
 
-async def test_a_bad_chat_is_refused_before_an_unknown_world_and_an_unknown_world_before_a_name(
+async def test_invalid_chat_is_400_also_in_an_unknown_world(
     thomas: User,
 ):
     for path in ("/api/v1/servers/x/chats", "/api/v1/servers/x/players/bob/chats"):
@@ -134,7 +134,7 @@ async def test_a_bad_chat_is_refused_before_an_unknown_world_and_an_unknown_worl
         assert (await thomas.send(path, chat="hi")).status == 404
 
 
-async def test_a_chat_sent_again_with_its_key_is_said_once(
+async def test_repeated_chat_with_idempotency_key_is_queued_once(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     path = place.path + "/chats"
@@ -154,12 +154,12 @@ async def test_a_chat_sent_again_with_its_key_is_said_once(
     assert await told(place) == []
 
 
-async def test_without_a_key_it_is_said_as_often_as_it_is_sent(thomas: User, place: WorldFixture):
+async def test_chats_without_key_are_all_queued(thomas: User, place: WorldFixture):
     await asyncio.gather(*(thomas.send(place.path + "/chats", chat="hi") for _ in range(3)))
     assert len(await told(place)) == 3
 
 
-async def test_what_was_said_is_still_to_be_told_after_a_restart(persistent_test_app: TestApp):
+async def test_queued_chat_survives_a_restart(persistent_test_app: TestApp):
     persistent_test_app.clock.now = AT
     user, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
     await user.post(place.path + "/chats", {"chat": "hi"}, Idempotency_Key=KEY)

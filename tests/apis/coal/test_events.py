@@ -31,7 +31,7 @@ async def only(user: User, path: str) -> dict[str, Any]:
 
 
 @EACH_WAY
-async def test_every_line_is_told_as_its_list_shows_it(thomas: User, place: WorldFixture, way: str):
+async def test_line_event_equals_the_row_of_its_list(thomas: User, place: WorldFixture, way: str):
     async with listen(way, thomas, place.path) as listener:
         await place.logs(
             said("23:59:00", "bob", "hi"),
@@ -46,7 +46,7 @@ async def test_every_line_is_told_as_its_list_shows_it(thomas: User, place: Worl
         assert await listener.next() == {"type": "logline", "live": True, **row}
 
 
-async def test_an_old_line_is_told_and_alarms_nobody(thomas: User, place: WorldFixture):
+async def test_event_of_an_old_line_is_not_live(thomas: User, place: WorldFixture):
     """Hole 11: a log that was read again set off all that new lines do."""
     async with listen("poll", thomas, place.path) as listener:
         await place.logs(said("10:00:00", "bob", "long ago"))
@@ -54,7 +54,7 @@ async def test_an_old_line_is_told_and_alarms_nobody(thomas: User, place: WorldF
 
 
 @EACH_WAY
-async def test_how_a_world_is_and_its_screenshots_are_told(
+async def test_feed_delivers_world_changes_and_screenshots(
     test_app: TestApp, thomas: User, place: WorldFixture, way: str
 ):
     async with listen(way, thomas, place.path) as listener:
@@ -84,7 +84,7 @@ async def test_how_a_world_is_and_its_screenshots_are_told(
         }
 
 
-async def test_one_world_s_feed_tells_nothing_of_another(
+async def test_feed_excludes_events_of_other_worlds(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     other = await make_world(test_app)
@@ -94,7 +94,7 @@ async def test_one_world_s_feed_tells_nothing_of_another(
         assert (await listener.next())["chat"] == "here"
 
 
-async def test_what_is_told_to_the_agent_is_nobody_else_s(
+async def test_delivered_console_commands_are_not_in_the_feed(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     await thomas.send(place.path + "/chats", chat="secret plan")
@@ -110,7 +110,7 @@ LISTS = ["", "/chats", "/deaths", "/achievements", "/loglines", "/screenshots", 
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_who_goes_on_from_a_document_s_cursor_misses_nothing(
+async def test_cursor_of_a_document_continues_without_a_gap(
     test_app: TestApp, thomas: User, place: WorldFixture, path: str
 ):
     await place.logs(said("23:59:00", "bob", "hi"))
@@ -123,7 +123,7 @@ async def test_who_goes_on_from_a_document_s_cursor_misses_nothing(
 
 
 @EACH_WAY
-async def test_a_listener_that_was_away_hears_all_of_it_also_after_a_restart(
+async def test_listener_from_an_old_cursor_receives_all_events_after_a_restart(
     persistent_test_app: TestApp, way: str
 ):
     persistent_test_app.clock.now = AT
@@ -146,7 +146,7 @@ async def is_over(listener: Listener, way: str, status: int) -> None:
 
 
 @EACH_WAY
-async def test_who_may_not_come_in_any_more_hears_nothing_more(
+async def test_feed_ends_when_its_user_is_deactivated(
     test_app: TestApp, thomas: User, place: WorldFixture, way: str
 ):
     async with listen(way, thomas, place.path) as listener:
@@ -158,7 +158,7 @@ async def test_who_may_not_come_in_any_more_hears_nothing_more(
 
 
 @EACH_WAY
-async def test_a_token_that_has_ended_hears_nothing_more(
+async def test_feed_ends_when_its_token_expires(
     test_app: TestApp, thomas: User, place: WorldFixture, way: str
 ):
     token = await test_app.core.execute(create_personal_token, account_id=thomas.id, lifetime=100)
@@ -176,7 +176,7 @@ async def test_a_token_that_has_ended_hears_nothing_more(
 
 
 @EACH_WAY
-async def test_a_feed_ends_with_its_world(
+async def test_feed_ends_when_its_world_is_archived(
     test_app: TestApp, thomas: User, place: WorldFixture, way: str
 ):
     async with listen(way, thomas, place.path) as listener:
@@ -188,7 +188,7 @@ async def test_a_feed_ends_with_its_world(
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_whom_a_feed_is_not_for_is_told_so(
+async def test_feed_rejects_invalid_credentials_and_parameters(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     path = place.path + "/events"
@@ -206,7 +206,7 @@ async def test_whom_a_feed_is_not_for_is_told_so(
     assert (await thomas.get("/api/v1/servers/x/events")).status == 404
 
 
-async def test_a_ticket_opens_one_feed_of_this_api(
+async def test_ticket_opens_one_feed_of_this_api(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     async def make_ticket() -> str:

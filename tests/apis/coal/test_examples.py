@@ -137,7 +137,7 @@ async def asked(
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-async def test_the_document_is_kept(test_app: TestApp, example: Example):
+async def test_documented_example_matches(test_app: TestApp, example: Example):
     keys = await scene(test_app)
     answer = await asked(test_app, example, keys)
     assert answer.status == example.status, answer.raw
@@ -155,7 +155,7 @@ async def test_the_document_is_kept(test_app: TestApp, example: Example):
             assert given[member] == sample[member], member
 
 
-async def test_a_player_s_last_session_is_his_newest(test_app: TestApp):
+async def test_last_session_of_a_player_is_the_newest(test_app: TestApp):
     keys = await scene(test_app)
     thomas = ApiClient(test_app, keys["token"])
     players = (await thomas.get(f"/api/v1/servers/{keys['world']}/players")).json["players"]
@@ -169,7 +169,7 @@ async def test_a_player_s_last_session_is_his_newest(test_app: TestApp):
     [one for one in EXAMPLES if one.body and one.status < 300],
     ids=lambda example: example.name,
 )
-async def test_what_is_sent_may_be_a_form_without_a_type_or_json(
+async def test_body_can_be_json_or_a_form_without_content_type(
     test_app: TestApp, example: Example, media: str
 ):
     keys = await scene(test_app)
@@ -205,7 +205,7 @@ async def make_list(test_app: TestApp, root: User, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["users", "servers", "players", "sessions"])
-async def test_a_list_goes_on_where_its_cursor_says(test_app: TestApp, name: str):
+async def test_list_continues_at_its_cursor(test_app: TestApp, name: str):
     root = await make_admin(test_app)
     path = await make_list(test_app, root, name)
     first = (await root.get(path + "?size=5")).json

@@ -38,7 +38,7 @@ async def rows(user: User, path: str) -> list[dict[str, Any]]:
     return found  # type: ignore[no-any-return]
 
 
-async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, place: WorldFixture):
+async def test_each_list_has_its_lines_and_members(thomas: User, place: WorldFixture):
     await place.logs(
         said("10:00:00", "bob", "hi"),
         line("10:00:01", "bob drowned"),
@@ -69,7 +69,7 @@ async def test_each_list_has_its_own_lines_with_its_own_members(thomas: User, pl
         "has just earned the achievement [Stone Age]",
     ],
 )
-async def test_what_came_after_achievements_is_one_of_them(
+async def test_advancements_are_listed_as_achievements(
     thomas: User, place: WorldFixture, text: str
 ):
     await place.logs(line("10:00:00", "bob " + text))
@@ -77,7 +77,7 @@ async def test_what_came_after_achievements_is_one_of_them(
     assert (row["name"], row["message"], row["username"]) == ("Stone Age", text, "bob")
 
 
-async def test_a_login_tells_where_and_from_where(thomas: User, place: WorldFixture):
+async def test_login_line_has_address_and_location(thomas: User, place: WorldFixture):
     await place.logs(logged_in("10:00:00", "bob"), left("10:01:00", "bob"))
     logout, login = await rows(thomas, place.path + "/loglines")
     assert login["tags"] == ["timestamp", "connection", "login"] and logout["tags"][-1] == "logout"
@@ -85,7 +85,7 @@ async def test_a_login_tells_where_and_from_where(thomas: User, place: WorldFixt
     assert login["location"] == {"x": 1.5, "y": 64.0, "z": -2.25} and logout["location"] is None
 
 
-async def test_whose_a_line_is_follows_the_claims(
+async def test_user_key_of_a_line_follows_the_claims(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     await place.logs(said("10:00:00", "bob", "hi"))
@@ -96,7 +96,7 @@ async def test_whose_a_line_is_follows_the_claims(
     assert row["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
 
 
-async def test_what_the_console_says_is_nobodys(thomas: User, place: WorldFixture):
+async def test_console_chat_belongs_to_no_player(thomas: User, place: WorldFixture):
     await place.logs(
         line("10:00:00", "[Server] hello all"), line("10:00:01", "[Server] <t@gmail.com> hi")
     )
@@ -105,7 +105,7 @@ async def test_what_the_console_says_is_nobodys(thomas: User, place: WorldFixtur
     assert (site["chat"], site["player_key"]) == ("hi", None)
 
 
-async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: WorldFixture):
+async def test_lists_of_a_player_have_only_their_lines(thomas: User, place: WorldFixture):
     for name in ("bob", "Bob", "eve"):
         await place.logs(
             said("10:00:00", name, "hi"),
@@ -126,7 +126,7 @@ async def test_a_player_s_lists_have_his_lines_alone(thomas: User, place: WorldF
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_key_opens_only_what_it_is_a_key_of(
+async def test_line_key_is_found_only_in_lists_of_its_line(
     test_app: TestApp, thomas: User, place: WorldFixture, name: str
 ):
     other = await make_world(test_app, "Other")
@@ -146,7 +146,7 @@ async def test_a_key_opens_only_what_it_is_a_key_of(
         assert (await thomas.get(f"{place.path}/{name}/{key}")).status == 404
 
 
-async def test_a_line_s_key_names_nothing_else(thomas: User, place: WorldFixture):
+async def test_line_key_is_not_found_among_other_kinds(thomas: User, place: WorldFixture):
     await place.logs(said("10:00:00", "bob", "hi"))
     (row,) = await rows(thomas, place.path + "/chats")
     for path in (
@@ -159,7 +159,7 @@ async def test_a_line_s_key_names_nothing_else(thomas: User, place: WorldFixture
         assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_a_tag_leaves_what_has_it(thomas: User, place: WorldFixture):
+async def test_tag_filters_lines(thomas: User, place: WorldFixture):
     await place.logs(
         starting("09:00:00"), logged_in("10:00:00", "bob"), said("10:01:00", "bob", "hi")
     )
@@ -177,7 +177,7 @@ async def test_a_tag_leaves_what_has_it(thomas: User, place: WorldFixture):
     assert await rows(thomas, place.path + "/loglines?tag=chat&q=logged") == []
 
 
-async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(
+async def test_line_without_time_is_found_only_by_search(
     thomas: User, place: WorldFixture
 ):
     await place.logs("java.lang.NullPointerException: null", "\tat net.minecraft.World.tick")
@@ -199,7 +199,7 @@ async def test_lines_without_a_time_come_only_to_who_looks_for_their_words(
         ("since=2013-04-13+15:00:01&q=b", "b"),
     ],
 )
-async def test_since_counts_and_before_does_not(
+async def test_since_is_inclusive_and_before_exclusive(
     thomas: User, place: WorldFixture, bounds: str, texts: str
 ):
     await place.logs(*(said(f"10:00:0{second}", "bob", text) for second, text in enumerate("abc")))
@@ -208,7 +208,7 @@ async def test_since_counts_and_before_does_not(
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_what_is_wrong_with_a_request_is_said_before_what_it_names_is_looked_up(
+async def test_invalid_parameters_are_400_also_in_an_unknown_world(
     thomas: User, name: str
 ):
     for path in (f"/api/v1/servers/nothing/{name}", f"/api/v1/servers/nothing/players/x/{name}"):
@@ -222,7 +222,7 @@ async def test_what_is_wrong_with_a_request_is_said_before_what_it_names_is_look
 
 @pytest.mark.parametrize("query", ["", "&q=word", "&tag=chat"])
 @pytest.mark.parametrize("whose", ["", "/players/bob"])
-async def test_pages_stay_while_older_lines_are_filled_in_and_newer_ones_come(
+async def test_pages_are_stable_while_older_and_newer_lines_arrive(
     thomas: User, place: WorldFixture, query: str, whose: str
 ):
     path = f"{place.path}{whose}/loglines?size=10{query}"
@@ -245,7 +245,7 @@ async def test_pages_stay_while_older_lines_are_filled_in_and_newer_ones_come(
     assert "cursor" in third
 
 
-async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(
+async def test_search_results_are_paged_until_the_last_page(
     thomas: User, place: WorldFixture
 ):
     await place.logs(*(said(f"10:{minute}:00", "bob", "needle") for minute in range(10, 35)))
@@ -259,14 +259,14 @@ async def test_hits_come_as_ten_ten_and_five_and_the_last_page_has_no_cursor(
     assert answer.status == 400 and answer.json["errors"].startswith("Invalid cursor broken!")
 
 
-async def test_a_long_line_is_kept_whole(thomas: User, place: WorldFixture):
+async def test_long_line_is_returned_completely(thomas: User, place: WorldFixture):
     text = "x" * 5000
     await place.logs(said("10:00:00", "bob", text))
     (row,) = await rows(thomas, place.path + "/chats")
     assert row["chat"] == text
 
 
-async def test_a_world_that_is_ours_no_more_shows_nothing(
+async def test_lines_of_an_archived_world_are_not_found(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     await place.logs(said("10:00:00", "bob", "hi"))
@@ -276,11 +276,11 @@ async def test_a_world_that_is_ours_no_more_shows_nothing(
         assert (await thomas.get(place.path + path)).status == 404
 
 
-async def test_an_agent_reads_no_lines(place: WorldFixture):
+async def test_agent_cannot_read_lines(place: WorldFixture):
     assert (await place.agent.get(place.path + "/loglines")).status == 401
 
 
-async def test_lines_are_kept_through_a_restart(persistent_test_app: TestApp):
+async def test_lines_survive_a_restart(persistent_test_app: TestApp):
     persistent_test_app.clock.now = AT
     root, place = await make_admin(persistent_test_app), await make_world(persistent_test_app)
     await place.logs(said("10:00:00", "bob", "hi"), "undated")

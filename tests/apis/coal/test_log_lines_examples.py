@@ -47,7 +47,7 @@ async def scene(test_app: TestApp) -> tuple[User, WorldFixture, dict[str, str]]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-async def test_an_example_of_the_document_is_answered_as_it_says(
+async def test_documented_example_matches(
     test_app: TestApp, example: Example
 ):
     thomas, _, keys = await scene(test_app)
@@ -66,7 +66,7 @@ async def test_an_example_of_the_document_is_answered_as_it_says(
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_the_samples_lines_tell_what_the_samples_say(test_app: TestApp, name: str):
+async def test_documented_log_lines_give_the_documented_values(test_app: TestApp, name: str):
     thomas, place, _ = await scene(test_app)
     told = [
         name

@@ -69,17 +69,17 @@ async def found(user: User, place: WorldFixture, q: str, name: str = "chats") ->
         ("nothing like it", None),
     ],
 )
-async def test_words_find_what_a_person_would_expect(
+async def test_search_finds_the_expected_chat(
     thomas: User, place: WorldFixture, q: str, text: str | None
 ):
     assert await found(thomas, place, q) == ([] if text is None else [text])
 
 
-async def test_what_was_said_last_comes_first(thomas: User, place: WorldFixture):
+async def test_search_results_are_newest_first(thomas: User, place: WorldFixture):
     assert await found(thomas, place, "hello") == ["§chello§r there", "Hello, World!"]
 
 
-async def test_log_lines_are_searched_whole(thomas: User, place: WorldFixture):
+async def test_search_of_log_lines_covers_the_whole_line(thomas: User, place: WorldFixture):
     assert len(await found(thomas, place, "bob", "loglines")) == len(SAID) + 1
     assert len(await found(thomas, place, "bob zombie slain", "loglines")) == 1
     assert await found(thomas, place, "zombie", "deaths") == [
@@ -97,7 +97,7 @@ async def test_log_lines_are_searched_whole(thomas: User, place: WorldFixture):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["chats", "loglines"])
-async def test_nothing_one_can_type_is_an_error(
+async def test_special_characters_in_a_search_are_no_error(
     thomas: User, place: WorldFixture, name: str, q: str
 ):
     await found(thomas, place, q, name)
@@ -106,7 +106,7 @@ async def test_nothing_one_can_type_is_an_error(
 @pytest.mark.parametrize(
     "raw", ["%ff", "%e4%b8", "%ed%a0%80", "%", "%zz", "%f5%80%80%80", "+", "a&q=b", "%00"]
 )
-async def test_nor_is_what_is_no_text(thomas: User, place: WorldFixture, raw: str):
+async def test_invalid_encoding_in_a_search_is_no_error(thomas: User, place: WorldFixture, raw: str):
     answer = await thomas.get(f"{place.path}/chats?q={raw}")
     assert answer.status == 200, answer.raw
 
@@ -115,7 +115,7 @@ async def test_nor_is_what_is_no_text(thomas: User, place: WorldFixture, raw: st
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(q=st.text(max_size=60))
-async def test_any_text_at_all_is_answered(thomas: User, place: WorldFixture, q: str):
+async def test_random_search_text_is_no_error(thomas: User, place: WorldFixture, q: str):
     text = q.encode("utf-8", "replace").decode()
     for name in ("chats", "loglines"):
         await found(thomas, place, text, name)

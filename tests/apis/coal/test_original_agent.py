@@ -60,7 +60,7 @@ async def make_agent(test_app: TestApp, log: list[bytes]) -> tuple[WorldFixture,
     return place, await make_original(place, log)
 
 
-async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(persistent_test_app: TestApp):
+async def test_agent_authenticates_with_its_secret_and_sends_its_log(persistent_test_app: TestApp):
     place, agent = await make_agent(persistent_test_app, LOG)
     await agent.start(history=True)
     await agent.follow()
@@ -80,7 +80,7 @@ async def test_it_signs_in_with_its_secret_and_sends_a_whole_log(persistent_test
     assert place.now.status is WorldStatus.STOPPED and place.now.address == ""
 
 
-async def test_a_restart_of_ours_in_the_middle_is_nothing_to_it(persistent_test_app: TestApp):
+async def test_server_restart_loses_no_line(persistent_test_app: TestApp):
     file = LOG[:7]
     place, agent = await make_agent(persistent_test_app, file)
     await agent.start(history=True)
@@ -92,7 +92,7 @@ async def test_a_restart_of_ours_in_the_middle_is_nothing_to_it(persistent_test_
     assert await history(place) == WHOLE
 
 
-async def test_a_restart_of_its_own_goes_on_after_the_last_line(persistent_test_app: TestApp):
+async def test_restarted_agent_continues_after_the_last_line(persistent_test_app: TestApp):
     place, first = await make_agent(persistent_test_app, LOG[:6])
     await first.start(history=True)
     await first.follow()
@@ -103,7 +103,7 @@ async def test_a_restart_of_its_own_goes_on_after_the_last_line(persistent_test_
     assert await history(place) == WHOLE
 
 
-async def test_what_it_sends_again_is_known(persistent_test_app: TestApp):
+async def test_repeated_log_is_stored_once(persistent_test_app: TestApp):
     place, agent = await make_agent(persistent_test_app, LOG)
     for _ in range(2):
         await agent.start(history=True, everything=True)
@@ -115,7 +115,7 @@ async def test_what_it_sends_again_is_known(persistent_test_app: TestApp):
     assert ada.last_login == persistent_test_app.clock() - 142
 
 
-async def test_without_history_it_sends_what_comes_from_now_on(test_app: TestApp):
+async def test_agent_without_history_sends_new_lines_only(test_app: TestApp):
     file = LOG[:5]
     place, agent = await make_agent(test_app, file)
     await agent.start()
@@ -126,7 +126,7 @@ async def test_without_history_it_sends_what_comes_from_now_on(test_app: TestApp
     assert (await history(place))["chats"] == ["now"]
 
 
-async def test_it_gets_another_token_when_the_one_it_has_ends(test_app: TestApp):
+async def test_agent_replaces_expired_tokens(test_app: TestApp):
     place, agent = await make_agent(test_app, [*LOG])
     await agent.start()
     test_app.clock.advance(31 * 86400)
@@ -139,7 +139,7 @@ async def test_it_gets_another_token_when_the_one_it_has_ends(test_app: TestApp)
     assert (agent.bootstraps, agent.renewals, agent.sent) == (2, 1, [201])
 
 
-async def test_it_writes_what_is_said_on_the_site_to_its_pipe_once(test_app: TestApp):
+async def test_chat_from_the_site_is_written_to_the_pipe_once(test_app: TestApp):
     place, agent = await make_agent(test_app, [])
     thomas = await make_user(test_app)
     await agent.start()

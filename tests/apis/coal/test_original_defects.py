@@ -95,14 +95,14 @@ async def full(test_app: TestApp) -> tuple[User, WorldFixture, dict[str, str]]:
 
 
 @named([route for route in ROUTES if route.method == "GET" and parts(route)])
-async def test_the_right_keys_name_something(test_app: TestApp, route: Route):
+async def test_valid_keys_are_found(test_app: TestApp, route: Route):
     root, _, keys = await full(test_app)
     answer = await root.get(filled(route, keys) + "?wait=0")
     assert answer.status == 200, answer.raw
 
 
 @named([route for route in ROUTES if parts(route)])
-async def test_a_key_of_another_kind_names_nothing(test_app: TestApp, route: Route):
+async def test_key_of_another_kind_is_not_found(test_app: TestApp, route: Route):
     """Hole 2: the original showed whatever a key named, with all that was kept of it."""
     root, place, keys = await full(test_app)
     before = place.now
@@ -117,7 +117,7 @@ async def test_a_key_of_another_kind_names_nothing(test_app: TestApp, route: Rou
 
 
 @named([route for route in ROUTES if parts(route)])
-async def test_a_key_that_somebody_made_up_names_nothing(test_app: TestApp, route: Route):
+async def test_forged_key_is_not_found(test_app: TestApp, route: Route):
     root, place, keys = await full(test_app)
     for part in parts(route):
         right = keys["chats" if part == "line" else part]
@@ -161,7 +161,7 @@ ODD = [
 
 
 @named([route for route in LISTS if route.path.endswith(SEARCHED)])
-async def test_whatever_is_looked_for_there_is_an_answer(
+async def test_any_search_text_is_answered(
     persistent_test_app: TestApp, route: Route
 ):
     """Hole 9: quotes, brackets, single operators and any letter beyond ASCII failed."""
@@ -173,7 +173,7 @@ async def test_whatever_is_looked_for_there_is_an_answer(
 
 
 @named(LISTS)
-async def test_a_list_says_what_it_does_not_understand(test_app: TestApp, route: Route):
+async def test_invalid_list_parameter_is_400(test_app: TestApp, route: Route):
     root, _, keys = await full(test_app)
     path = filled(route, keys)
     cursors = ("x", "%C3%A4", "W10", "bnVsbA")
@@ -186,7 +186,7 @@ async def test_a_list_says_what_it_does_not_understand(test_app: TestApp, route:
             assert answer.status == 400 and isinstance(answer.json["errors"], str), date
 
 
-async def test_texts_of_any_length_and_letters_are_taken(persistent_test_app: TestApp):
+async def test_long_and_non_ascii_texts_are_accepted(persistent_test_app: TestApp):
     """Hole 9: 501 characters or a letter beyond ASCII failed."""
     root, place, _ = await full(persistent_test_app)
     long = "Ä" + "x" * 600
@@ -200,13 +200,13 @@ async def test_texts_of_any_length_and_letters_are_taken(persistent_test_app: Te
     assert (await root.get(place.path + "/chats?size=1")).json["chats"][0]["chat"] == long
 
 
-async def test_a_name_that_is_too_long_is_refused_in_words(test_app: TestApp):
+async def test_too_long_name_is_400_with_a_message(test_app: TestApp):
     root, place, _ = await full(test_app)
     answer = await root.send(place.path, name="x" * 100_000)
     assert answer.status == 400 and answer.json["errors"].startswith("name: Field cannot be longer")
 
 
-async def test_an_old_line_does_not_stop_a_world_that_runs(test_app: TestApp):
+async def test_old_stop_line_leaves_a_running_world_running(test_app: TestApp):
     """Hole 11: a log that was read again flipped the status of the world."""
     root, place, _ = await full(test_app)
     ping = Ping(running=True, address="192.0.2.7")
@@ -225,7 +225,7 @@ async def test_an_old_line_does_not_stop_a_world_that_runs(test_app: TestApp):
     assert {change.status for change in changes} <= {"running"}
 
 
-async def test_the_last_admin_stays_one(test_app: TestApp):
+async def test_last_admin_cannot_be_deactivated(test_app: TestApp):
     """Hole 14: the last admin could deactivate himself, and nobody ran the place any more."""
     root = await make_admin(test_app)
     for change in ({"active": False}, {"admin": False}):
@@ -239,7 +239,7 @@ async def test_the_last_admin_stays_one(test_app: TestApp):
     assert (await root.get("/api/v1/users/self")).status == 403
 
 
-async def test_nothing_secret_or_internal_is_in_what_is_shown(test_app: TestApp):
+async def test_responses_contain_no_secrets(test_app: TestApp):
     root, place, keys = await full(test_app)
     thomas = await make_user(test_app)
     texts = []

@@ -17,7 +17,7 @@ MEMBERS = {
 }
 
 
-async def test_a_player_is_read_by_key_and_by_exact_username(test_app: TestApp):
+async def test_player_is_found_by_key_and_exact_username(test_app: TestApp):
     thomas, place = (
         await make_user(test_app, usernames=("gumptionthomas",)),
         await make_world(test_app),
@@ -39,7 +39,7 @@ async def test_a_player_is_read_by_key_and_by_exact_username(test_app: TestApp):
         assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_whoever_is_there_has_a_session_that_grows(test_app: TestApp):
+async def test_session_of_an_online_player_grows(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app)
     test_app.clock.now = AT
     await place.logs(logged_in("12:00:00", "bob"))
@@ -52,7 +52,7 @@ async def test_whoever_is_there_has_a_session_that_grows(test_app: TestApp):
     assert type(after["last_session_duration"]) is int
 
 
-async def test_who_was_only_heard_of_has_never_logged_in(test_app: TestApp):
+async def test_player_known_from_chat_has_no_login(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app)
     await place.logs(said("12:00:00", "bob", "hi"))
     player = (await thomas.get(place.path + "/players/bob")).json
@@ -60,7 +60,7 @@ async def test_who_was_only_heard_of_has_never_logged_in(test_app: TestApp):
     assert (player["is_playing"], player["user_key"]) == (False, None)
 
 
-async def test_players_come_by_username_with_upper_case_first(test_app: TestApp):
+async def test_players_are_ordered_by_username_upper_case_first(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app)
     await place.logs(*(said("12:00:00", name, "hi") for name in ("bob", "Zoe", "_x", "ada", "Bob")))
     found, cursor = [], ""
@@ -73,7 +73,7 @@ async def test_players_come_by_username_with_upper_case_first(test_app: TestApp)
     assert found == ["Bob", "Zoe", "_x", "ada", "bob"] and not cursor
 
 
-async def test_a_player_of_another_server_is_none_of_this_one(test_app: TestApp):
+async def test_player_of_another_server_is_not_found(test_app: TestApp):
     thomas, place, other = (
         await make_user(test_app),
         await make_world(test_app),
@@ -88,7 +88,7 @@ async def test_a_player_of_another_server_is_none_of_this_one(test_app: TestApp)
 
 
 @pytest.mark.parametrize("end", ["/players", "/players/bob", "/sessions", "/players/bob/sessions"])
-async def test_a_bad_size_is_said_before_an_unknown_server(test_app: TestApp, end: str):
+async def test_invalid_size_is_400_also_for_an_unknown_server(test_app: TestApp, end: str):
     thomas = await make_user(test_app)
     if not end.endswith("bob"):
         assert (await thomas.get(f"/api/v1/servers/nothing{end}?size=0")).status == 400

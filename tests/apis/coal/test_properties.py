@@ -52,12 +52,12 @@ async def changed(user: User, place: WorldFixture, **given: Any) -> dict[str, An
     return answer.json  # type: ignore[no-any-return]
 
 
-async def test_a_world_of_which_nothing_was_said_has_the_defaults(root: User, place: WorldFixture):
+async def test_new_world_has_the_default_properties(root: User, place: WorldFixture):
     key = place.path.rpartition("/")[2]
     assert await said(root, place) == {"key": key, **DEFAULTS}
 
 
-async def test_only_what_is_given_changes(root: User, place: WorldFixture):
+async def test_omitted_properties_are_unchanged(root: User, place: WorldFixture):
     before = await changed(root, place, server_port=25570, pvp="true", version="1.7.4")
     after = await changed(root, place, motd="Hello", gamemode=1, unknown="x", key="y")
     assert after == {**before, "motd": "Hello", "gamemode": 1}
@@ -65,7 +65,7 @@ async def test_only_what_is_given_changes(root: User, place: WorldFixture):
 
 
 @pytest.mark.parametrize(("name", "bounds"), BOUNDS.items())
-async def test_numbers_have_bounds(
+async def test_number_outside_its_bounds_is_rejected(
     root: User, place: WorldFixture, name: str, bounds: tuple[int, int]
 ):
     low, high = bounds
@@ -90,7 +90,7 @@ async def test_numbers_have_bounds(
 
 
 @pytest.mark.parametrize("name", FLAGS)
-async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: WorldFixture, name: str):
+async def test_flag_accepts_the_boolean_words_of_this_api(root: User, place: WorldFixture, name: str):
     for word, meant in {
         "true": True,
         "false": False,
@@ -111,7 +111,7 @@ async def test_flags_are_read_as_everywhere_in_this_api(root: User, place: World
         ("level_type", ["DEFAULT", "FLAT", "LARGEBIOMES", "AMPLIFIED"], ["flat", "CUSTOM"]),
     ],
 )
-async def test_choices_are_taken_to_the_letter(
+async def test_choice_must_match_exactly(
     root: User, place: WorldFixture, name: str, good: list[str], bad: list[str]
 ):
     for word in good:
@@ -122,7 +122,7 @@ async def test_choices_are_taken_to_the_letter(
     assert (await said(root, place))[name] == good[-1]
 
 
-async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_else(
+async def test_blank_value_clears_only_texts_flags_and_the_port(
     root: User, place: WorldFixture
 ):
     full = {
@@ -149,7 +149,7 @@ async def test_what_is_blank_empties_texts_and_flags_and_the_port_and_nothing_el
     assert after == {**before, **emptied, "pvp": False, "server_port": None}
 
 
-async def test_all_faults_are_said_and_nothing_is_changed(root: User, place: WorldFixture):
+async def test_all_errors_are_listed_and_nothing_is_changed(root: User, place: WorldFixture):
     answer = await root.send(place.path + "/properties", gamemode=7, memory="x", motd="Hello")
     assert answer.status == 400
     assert answer.json == {
@@ -158,7 +158,7 @@ async def test_all_faults_are_said_and_nothing_is_changed(root: User, place: Wor
     assert (await said(root, place))["motd"] == DEFAULTS["motd"]
 
 
-async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: WorldFixture):
+async def test_port_is_kept_until_it_is_changed_or_cleared(root: User, place: WorldFixture):
     """The original lost it with the next change of anything else, and did not keep it if it came alone (hole 12)."""
     assert (await changed(root, place, server_port=25571))["server_port"] == 25571
     for given in ({"motd": "Hi"}, {"memory": "1G"}, {"version": "1.8", "pvp": "true"}, {}):
@@ -170,7 +170,7 @@ async def test_the_port_stays_until_it_is_changed_or_emptied(root: User, place: 
     ] is None
 
 
-async def test_a_port_is_one_worlds_until_it_is_free(
+async def test_port_of_another_world_is_rejected_until_it_is_free(
     test_app: TestApp, root: User, place: WorldFixture
 ):
     other = await make_world(test_app, hosted=True)
@@ -184,7 +184,7 @@ async def test_a_port_is_one_worlds_until_it_is_free(
     assert (await changed(root, place, server_port=25566))["server_port"] == 25566
 
 
-async def test_of_two_changes_at_once_both_count(persistent_test_app: TestApp):
+async def test_concurrent_changes_are_all_saved(persistent_test_app: TestApp):
     root, place = (
         await make_admin(persistent_test_app),
         await make_world(persistent_test_app, hosted=True),
@@ -199,7 +199,7 @@ async def test_of_two_changes_at_once_both_count(persistent_test_app: TestApp):
         assert one.items() <= after.items()
 
 
-async def test_of_two_worlds_that_want_one_port_at_once_one_gets_it(test_app: TestApp, root: User):
+async def test_concurrent_requests_for_one_port_succeed_once(test_app: TestApp, root: User):
     places = [await make_world(test_app, hosted=True) for _ in range(3)]
     answers = await asyncio.gather(
         *(root.send(place.path + "/properties", server_port=25565) for place in places)
@@ -207,14 +207,14 @@ async def test_of_two_worlds_that_want_one_port_at_once_one_gets_it(test_app: Te
     assert sorted(answer.status for answer in answers) == [200, 400, 400]
 
 
-async def test_texts_have_any_letters_and_one_line(root: User, place: WorldFixture):
+async def test_text_keeps_any_letters_on_one_line(root: User, place: WorldFixture):
     text = "Grüße, 北京 \U0001f3d4 " + "x" * 600
     assert (await changed(root, place, motd=text))["motd"] == text
     after = await changed(root, place, motd="Hi\r\nop-permission-level=4\x1b", operator="bob\nstop")
     assert (after["motd"], after["operator"]) == ("Hi op-permission-level=4 ", "bob stop")
 
 
-async def test_terms_are_agreed_to_and_not_shown(
+async def test_eula_agreement_is_stored_and_not_returned(
     test_app: TestApp, root: User, place: WorldFixture
 ):
     after = await changed(root, place, eula_agree="true")
@@ -222,7 +222,7 @@ async def test_terms_are_agreed_to_and_not_shown(
     assert b'"eula_agree":true' in place.now.properties
 
 
-async def test_only_worlds_of_ours_have_properties(test_app: TestApp, root: User):
+async def test_properties_of_a_world_that_is_not_hosted_are_not_found(test_app: TestApp, root: User):
     other = await make_world(test_app)
     for path in (other.path, "/api/v1/servers/nothing"):
         for answer in (
@@ -232,7 +232,7 @@ async def test_only_worlds_of_ours_have_properties(test_app: TestApp, root: User
             assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_everybody_reads_properties_and_admins_change_them(
+async def test_all_users_read_properties_and_only_admins_change_them(
     test_app: TestApp, place: WorldFixture
 ):
     thomas = await make_user(test_app)

@@ -132,7 +132,7 @@ async def make_world_with(program: Program) -> tuple[str, Agent]:
     return f"/api/v1/servers/{made['key']}", Agent(test_app, shown.client.code, shown.secret)
 
 
-async def test_a_program_sets_up_a_world_and_sees_it_run(program: Program):
+async def test_client_creates_configures_and_starts_a_world(program: Program):
     path, agent = await make_world_with(program)
     assert (await program.send(path, name="Not So Brave New World"))[
         "name"
@@ -158,7 +158,7 @@ async def test_a_program_sets_up_a_world_and_sees_it_run(program: Program):
     assert (await program.get(path))["status"] == "QUEUED_STOP"
 
 
-async def test_a_program_reads_all_that_has_happened_in_a_world(program: Program):
+async def test_client_reads_the_history_of_a_world(program: Program):
     path, agent = await make_world_with(program)
     await agent.logs(
         line("17:00:00", "Starting minecraft server version 1.7.4"),
@@ -193,7 +193,7 @@ async def test_a_program_reads_all_that_has_happened_in_a_world(program: Program
     assert lines == sorted(lines, reverse=True) and len(lines) == 6
 
 
-async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program: Program):
+async def test_chat_of_a_client_reaches_the_world_and_its_log(program: Program):
     path, agent = await make_world_with(program)
     test_app = program.app.test_app
     await agent.logs(logged_in("17:10:00", "ann_plays"))
@@ -217,7 +217,7 @@ async def test_what_a_program_says_is_heard_in_the_world_and_comes_back(program:
     )
 
 
-async def test_a_program_hangs_pictures_and_takes_them_down(program: Program):
+async def test_client_adds_and_deletes_screenshots(program: Program):
     path, _ = await make_world_with(program)
     picture = make_image(size=(60, 40))
     answer = await program.request("POST", path + "/screenshots", picture, "image/png")
@@ -232,7 +232,7 @@ async def test_a_program_hangs_pictures_and_takes_them_down(program: Program):
     assert (await program.get(path + "/screenshots"))["screenshots"] == []
 
 
-async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann: Browser):
+async def test_client_refreshes_tokens_until_its_grant_is_revoked(program: Program, ann: Browser):
     path, _ = await make_world_with(program)
     test_app, first = program.app.test_app, program.pair
     before = await program.get(path)
@@ -255,7 +255,7 @@ async def test_a_program_goes_on_for_as_long_as_it_is_let(program: Program, ann:
     assert (answer.status, answer.error) == (400, "invalid_grant")
 
 
-async def test_a_program_that_is_removed_is_let_in_nowhere(program: Program):
+async def test_deleted_client_has_no_access(program: Program):
     app = program.app
     assert (await app.owner.request("DELETE", app.record)).status == 204
     answer = await ApiClient(app.test_app, program.pair["access_token"]).get("/api/v1/users/self")

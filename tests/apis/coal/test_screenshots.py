@@ -76,7 +76,7 @@ async def thomas(test_app: TestApp) -> User:
 
 
 @pytest.mark.parametrize("example", EXAMPLES_OF_SCREENSHOTS, ids=lambda example: example.name)
-async def test_an_example_of_the_document_is_answered_as_it_says(
+async def test_documented_example_matches(
     test_app: TestApp, thomas: User, place: WorldFixture, example: Example
 ):
     shots = [await hung(thomas, place) for _ in range(2)]
@@ -91,7 +91,7 @@ async def test_an_example_of_the_document_is_answered_as_it_says(
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-async def test_a_form_s_file_and_a_bare_body_are_hung_alike(
+async def test_file_of_a_form_and_plain_body_are_accepted(
     test_app: TestApp, thomas: User, place: WorldFixture, format: str
 ):
     raw = make_image(format, (60, 40))
@@ -108,7 +108,7 @@ async def test_a_form_s_file_and_a_bare_body_are_hung_alike(
     assert len(files(test_app)) == 12
 
 
-async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: WorldFixture):
+async def test_screenshot_has_the_documented_members(thomas: User, place: WorldFixture):
     shot = await hung(thomas, place)
     assert shot["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
     assert 0 <= shot["random_id"] < 1 and shot["server_key"] == place.path.rpartition("/")[2]
@@ -116,7 +116,7 @@ async def test_a_screenshot_is_told_as_the_document_has_it(thomas: User, place: 
     assert (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json == shot
 
 
-async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(
+async def test_unfinished_screenshot_has_no_blurred_url(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     about = {"code": "0" * 32, "type": "image/png", "width": 6, "height": 4, "size": 9}
@@ -129,7 +129,7 @@ async def test_a_screenshot_has_no_blurred_version_until_it_is_ready(
     assert told["blurred_url"] and told["updated"] > told["created"]
 
 
-async def test_the_newest_comes_first_and_pages_stay(
+async def test_screenshots_are_newest_first_and_pages_are_stable(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     eve, keys = await make_user(test_app, "e@x.org"), []
@@ -154,7 +154,7 @@ async def test_the_newest_comes_first_and_pages_stay(
         assert (await thomas.get(f"{place.path}/screenshots?{bad}")).status == 400
 
 
-async def test_nobody_s_screenshots_are_not_found(
+async def test_screenshots_of_an_unknown_user_or_world_are_not_found(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     for user in ("nobody", place.path.rpartition("/")[2]):
@@ -170,7 +170,7 @@ async def test_nobody_s_screenshots_are_not_found(
     assert (await other.agent.get(other.path + "/screenshots")).status == 401
 
 
-async def test_an_address_shows_its_picture_and_nothing_a_browser_could_run(
+async def test_image_url_returns_an_image_that_cannot_run_scripts(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot = await hung(thomas, place)
@@ -189,7 +189,7 @@ async def test_an_address_shows_its_picture_and_nothing_a_browser_could_run(
     assert (await test_app.anonymous.get(thumbnail.replace("/thumbnail?", "/other?"))).status == 404
 
 
-async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(
+async def test_image_requires_an_unexpired_pass_or_a_token(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     """Hole 17: pictures lay on a public server, for ever."""
@@ -210,7 +210,7 @@ async def test_a_picture_is_shown_with_a_pass_that_ends_or_with_a_token(
     )
 
 
-async def test_who_may_not_come_in_any_more_sees_no_picture(
+async def test_deactivated_user_cannot_read_images(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot = await hung(thomas, place)
@@ -221,7 +221,7 @@ async def test_who_may_not_come_in_any_more_sees_no_picture(
     assert (await hangs(thomas, place)).status == 403
 
 
-async def test_only_who_put_it_there_or_an_admin_takes_it_down(
+async def test_only_the_owner_or_an_admin_deletes_a_screenshot(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     """Hole 5: anybody removed any picture."""
@@ -261,7 +261,7 @@ async def test_only_who_put_it_there_or_an_admin_takes_it_down(
         (b"chat=x", "application/x-www-form-urlencoded", 415, UNSUPPORTED_UPLOAD),
     ],
 )
-async def test_what_is_no_picture_is_refused_and_leaves_nothing(
+async def test_invalid_image_is_rejected_and_leaves_no_file(
     test_app: TestApp,
     thomas: User,
     place: WorldFixture,
@@ -276,7 +276,7 @@ async def test_what_is_no_picture_is_refused_and_leaves_nothing(
     assert files(test_app) == []
 
 
-async def test_forms_cut_or_damaged_anywhere_are_refused_or_hung(thomas: User, place: WorldFixture):
+async def test_damaged_form_is_rejected_or_accepted_without_server_error(thomas: User, place: WorldFixture):
     chance, whole = random.Random(7), make_form(SHOT, before=make_form(b"x", "note")[:-7])
     for _ in range(60):
         raw = bytearray(whole[: chance.randrange(len(whole))] if chance.random() < 0.5 else whole)
@@ -288,7 +288,7 @@ async def test_forms_cut_or_damaged_anywhere_are_refused_or_hung(thomas: User, p
 
 
 @pytest.mark.parametrize("media", ["image/png", BOUNDARY])
-async def test_too_large_a_picture_is_refused(media: str):
+async def test_too_large_image_is_413(media: str):
     async with run_test_app(config=Config(screenshot_limit=1024)) as test_app:
         thomas, place = await make_user(test_app), await make_world(test_app)
         for size in (2000, 200_000):
@@ -298,7 +298,7 @@ async def test_too_large_a_picture_is_refused(media: str):
         assert files(test_app) == [] and (await hangs(thomas, place)).status == 201
 
 
-async def test_a_picture_may_be_larger_than_any_other_body():
+async def test_image_can_exceed_the_general_body_limit():
     async with run_test_app(body_limit=2000) as test_app:
         thomas, place = await make_user(test_app), await make_world(test_app)
         noise = Image.frombytes("RGB", (200, 200), random.Random(1).randbytes(120_000))
@@ -307,7 +307,7 @@ async def test_a_picture_may_be_larger_than_any_other_body():
         assert (await hangs(thomas, place, out.getvalue())).status == 201
 
 
-async def test_sent_again_with_its_key_it_hangs_once(
+async def test_repeated_upload_with_idempotency_key_is_stored_once(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     answers = await asyncio.gather(*(hangs(thomas, place, Idempotency_Key=KEY) for _ in range(4)))
@@ -318,7 +318,7 @@ async def test_sent_again_with_its_key_it_hangs_once(
     assert other.status == 422 and len(files(test_app)) == 3
 
 
-async def test_a_world_that_is_ours_no_more_takes_and_shows_none(
+async def test_archived_world_has_no_screenshots(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot = await hung(thomas, place)
@@ -328,7 +328,7 @@ async def test_a_world_that_is_ours_no_more_takes_and_shows_none(
     assert len(files(test_app)) == 3
 
 
-async def test_screenshots_are_there_after_a_restart_and_what_a_crash_left_is_not(
+async def test_restart_keeps_screenshots_and_deletes_orphaned_files(
     persistent_test_app: TestApp,
 ):
     thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)

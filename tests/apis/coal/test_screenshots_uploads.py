@@ -54,7 +54,7 @@ async def sent_and_gone(
 
 
 @pytest.mark.parametrize("media", ["image/png", "multipart/form-data; boundary=b"])
-async def test_a_client_that_leaves_in_the_middle_of_its_picture_leaves_nothing(
+async def test_interrupted_upload_leaves_no_file(
     test_app: TestApp, thomas: User, place: WorldFixture, media: str
 ):
     raw = SHOT if media == "image/png" else make_form(SHOT)
@@ -66,7 +66,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_picture_leaves_nothing(
     await hung(thomas, place)
 
 
-async def test_a_picture_that_has_come_is_hung_though_its_client_is_gone(
+async def test_complete_upload_is_stored_after_its_client_disconnected(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     before = test_app.core.feed.head
@@ -76,7 +76,7 @@ async def test_a_picture_that_has_come_is_hung_though_its_client_is_gone(
     assert shot["blurred_url"] and len(files(test_app)) == 3
 
 
-async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_too(
+async def test_files_are_deleted_though_the_client_disconnected(
     persistent_test_app: TestApp,
 ):
     thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
@@ -87,7 +87,7 @@ async def test_who_takes_a_screenshot_down_and_leaves_has_taken_its_files_down_t
     assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
 
 
-async def test_two_who_take_down_one_screenshot_are_told_once(
+async def test_concurrent_deletions_of_one_screenshot_emit_one_event(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     shot, root = await hung(thomas, place), await make_user(test_app, "root@x.org", admin=True)
@@ -104,7 +104,7 @@ FULL = 20_000
 
 
 @pytest.mark.parametrize("kind", TOO_LARGE)
-async def test_a_disk_that_is_full_takes_no_part_of_a_picture_and_the_next_one_whole(
+async def test_full_disk_leaves_no_file_and_the_next_upload_succeeds(
     test_app: TestApp, thomas: User, place: WorldFixture, kind: str
 ):
     raw = TOO_LARGE[kind]

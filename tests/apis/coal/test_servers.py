@@ -24,7 +24,7 @@ MEMBERS = {
 }
 
 
-async def test_an_admin_makes_a_server_and_everybody_sees_it(test_app: TestApp):
+async def test_created_server_is_visible_to_all_users(test_app: TestApp):
     root, thomas = await make_admin(test_app), await make_user(test_app)
     made = await root.request(
         "POST",
@@ -39,21 +39,21 @@ async def test_an_admin_makes_a_server_and_everybody_sees_it(test_app: TestApp):
     assert (await thomas.get("/api/v1/servers/" + made.json["key"])).json == made.json
 
 
-async def test_who_is_no_admin_makes_and_renames_none(test_app: TestApp):
+async def test_only_admins_create_and_rename_servers(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app)
     for path in ("/api/v1/servers", place.path):
         answer = await thomas.send(path, name="Mine", gce="false")
         assert (answer.status, answer.raw) == (403, b"")
 
 
-async def test_a_renamed_server_is_answered_whole(test_app: TestApp):
+async def test_rename_returns_the_whole_server(test_app: TestApp):
     root, place = await make_admin(test_app), await make_world(test_app)
     answer = await root.post(place.path, {"name": "Not So Brave New World"})
     assert answer.status == 200 and set(answer.json) == MEMBERS
     assert answer.json["name"] == "Not So Brave New World"
 
 
-async def test_a_name_is_one_line_of_plain_characters(test_app: TestApp):
+async def test_control_characters_in_a_name_become_spaces(test_app: TestApp):
     root = await make_admin(test_app)
     made = (await root.send("/api/v1/servers", name="My\r\nWorld \x1b[31m", gce="true")).json
     assert made["name"] == "My World  [31m"
@@ -62,7 +62,7 @@ async def test_a_name_is_one_line_of_plain_characters(test_app: TestApp):
 
 
 @pytest.mark.parametrize("gce", [True, "yes", 1, "true"])
-async def test_json_may_say_true_in_any_way(test_app: TestApp, gce: object):
+async def test_gce_accepts_boolean_words_in_json(test_app: TestApp, gce: object):
     root = await make_admin(test_app)
     answer = await root.post("/api/v1/servers", {"name": "W", "gce": gce})
     assert (answer.status, answer.json["gce"]) == (201, True)
@@ -81,25 +81,25 @@ async def test_json_may_say_true_in_any_way(test_app: TestApp, gce: object):
         (b"{", "The body is not valid JSON"),
     ],
 )
-async def test_a_server_needs_a_name_and_gce(test_app: TestApp, body: object, words: str):
+async def test_server_without_name_or_gce_is_rejected(test_app: TestApp, body: object, words: str):
     answer = await (await make_admin(test_app)).post("/api/v1/servers", body)
     assert answer.status == 400 and answer.json["errors"].startswith(words)
 
 
-async def test_the_document_s_samples_work_without_a_content_type(test_app: TestApp):
+async def test_form_without_content_type_is_accepted(test_app: TestApp):
     root = await make_admin(test_app)
     answer = await root.request("POST", "/api/v1/servers", b"name=W&gce=0", Content_Type="")
     assert (answer.status, answer.json["gce"]) == (201, False)
 
 
-async def test_a_bad_request_is_refused_before_an_unknown_server(test_app: TestApp):
+async def test_invalid_request_is_400_also_for_an_unknown_server(test_app: TestApp):
     root = await make_admin(test_app)
     assert (await root.post("/api/v1/servers/nothing", {})).status == 400
     answer = await root.post("/api/v1/servers/nothing", {"name": "x"})
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_other_methods_and_addresses_have_no_body(test_app: TestApp):
+async def test_405_and_404_have_no_body(test_app: TestApp):
     root = await make_admin(test_app)
     answer = await root.request("DELETE", "/api/v1/servers")
     assert (answer.status, answer.raw) == (405, b"") and "POST" in answer.headers["Allow"]
@@ -107,7 +107,7 @@ async def test_other_methods_and_addresses_have_no_body(test_app: TestApp):
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_what_an_admin_does_is_kept_with_his_name(test_app: TestApp):
+async def test_changes_by_an_admin_are_audited(test_app: TestApp):
     root = await make_admin(test_app)
     made = await root.post("/api/v1/servers", {"name": "Brave", "gce": True})
     path = "/api/v1/servers/" + made.json["key"]

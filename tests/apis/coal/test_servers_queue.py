@@ -22,7 +22,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("before", "play", "pause"), ASKED)
-async def test_play_and_pause_answer_by_what_is_already_so(
+async def test_play_and_pause_depend_on_the_status(
     test_app: TestApp, before: str, play: tuple[int, str], pause: tuple[int, str]
 ):
     root = await make_admin(test_app)
@@ -36,7 +36,7 @@ async def test_play_and_pause_answer_by_what_is_already_so(
         assert (await root.get(place.path)).json["status"] == after
 
 
-async def test_anybody_may_play_and_only_an_admin_may_pause(test_app: TestApp):
+async def test_all_users_can_play_and_only_admins_pause(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app, hosted=True)
     assert (await thomas.post(place.path + "/queue/play")).status == 202
     answer = await thomas.post(place.path + "/queue/pause")
@@ -44,7 +44,7 @@ async def test_anybody_may_play_and_only_an_admin_may_pause(test_app: TestApp):
 
 
 @pytest.mark.parametrize("end", ["play", "pause"])
-async def test_only_worlds_of_ours_are_queued(test_app: TestApp, end: str):
+async def test_world_that_is_not_hosted_cannot_be_queued(test_app: TestApp, end: str):
     root, other = await make_admin(test_app), await make_world(test_app)
     gone = await make_world(test_app, hosted=True)
     await test_app.core.execute(archive_world, world_id=gone.id)
@@ -53,7 +53,7 @@ async def test_only_worlds_of_ours_are_queued(test_app: TestApp, end: str):
         assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_what_comes_of_a_queued_world_is_seen_by_its_status(test_app: TestApp):
+async def test_status_of_a_queued_world_follows_its_pings(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app, hosted=True)
     await thomas.post(place.path + "/queue/play")
     # It does not run yet, and is asked to all the same.
@@ -65,7 +65,7 @@ async def test_what_comes_of_a_queued_world_is_seen_by_its_status(test_app: Test
     assert (told["status"], told["address"]) == ("RUNNING", "192.0.2.7:25570")
 
 
-async def test_a_restart_waits_for_the_new_process(test_app: TestApp):
+async def test_restart_waits_for_the_new_process(test_app: TestApp):
     """The original took a ping of the old one for the new one (hole 15)."""
     thomas, place = await make_user(test_app), await make_world(test_app, hosted=True)
     await test_app.core.execute(
@@ -76,7 +76,7 @@ async def test_a_restart_waits_for_the_new_process(test_app: TestApp):
         assert (await thomas.get(place.path)).json["status"] == status
 
 
-async def test_what_nobody_runs_is_unknown_after_a_while(test_app: TestApp):
+async def test_queued_world_without_pings_becomes_unknown(test_app: TestApp):
     thomas, place = await make_user(test_app), await make_world(test_app, hosted=True)
     await thomas.post(place.path + "/queue/play")
     await test_app.advance(301)

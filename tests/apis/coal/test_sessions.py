@@ -28,7 +28,7 @@ async def all_of(user: User, path: str) -> list[dict[str, Any]]:
     return (await user.get(path)).json["sessions"]  # type: ignore[no-any-return]
 
 
-async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: WorldFixture):
+async def test_session_times_are_in_the_zone_of_the_agent(thomas: User, place: WorldFixture):
     await place.logs(logged_in("20:50:34", "gumptionthomas"), left("23:06:00", "gumptionthomas"))
     (session,) = await all_of(thomas, place.path + "/sessions")
     assert set(session) == MEMBERS
@@ -45,7 +45,7 @@ async def test_a_session_is_told_in_the_zone_of_its_agent(thomas: User, place: W
     assert (await thomas.get(f"{place.path}/sessions/{session['key']}")).json == session
 
 
-async def test_an_open_session_grows_and_has_no_end(
+async def test_open_session_grows_and_has_no_end(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     await place.logs(logged_in("23:59:00", "bob"))
@@ -57,7 +57,7 @@ async def test_an_open_session_grows_and_has_no_end(
     )
 
 
-async def test_a_session_is_never_shorter_than_nothing(
+async def test_duration_of_a_session_is_never_negative(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     await place.logs(logged_in("23:59:00", "bob"))
@@ -67,7 +67,7 @@ async def test_a_session_is_never_shorter_than_nothing(
     assert (await thomas.get(place.path + "/players/bob")).json["last_session_duration"] == 0
 
 
-async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, place: WorldFixture):
+async def test_stop_line_of_the_world_ends_all_sessions(thomas: User, place: WorldFixture):
     await place.logs(
         starting("10:00:00"), logged_in("10:01:00", "bob"), logged_in("10:02:00", "ada")
     )
@@ -78,7 +78,7 @@ async def test_the_world_ends_everybodys_session_by_its_own_line(thomas: User, p
     assert ada["logout_logline_key"] == bob["logout_logline_key"] == last["key"]
 
 
-async def test_sessions_come_newest_login_first_however_late_they_are_told(
+async def test_late_sessions_are_ordered_by_login(
     thomas: User, place: WorldFixture
 ):
     for hour in ("12", "10", "14", "11", "13"):
@@ -93,7 +93,7 @@ async def test_sessions_come_newest_login_first_however_late_they_are_told(
     assert len(await all_of(thomas, place.path + "/players/bob/sessions")) == 5
 
 
-async def test_logins_of_one_second_are_parted_by_pages_all_the_same(
+async def test_pages_split_logins_of_the_same_second(
     thomas: User, place: WorldFixture
 ):
     await place.logs(*(logged_in("12:00:00", name) for name in "abcde"))
@@ -116,7 +116,7 @@ async def test_logins_of_one_second_are_parted_by_pages_all_the_same(
         ("since=0001-01-01+00:00:00&before=9999-12-31+23:59:59", "121110"),
     ],
 )
-async def test_since_counts_and_before_does_not_in_utc(
+async def test_since_is_inclusive_and_before_exclusive_in_utc(
     thomas: User, place: WorldFixture, bounds: str, hours: str
 ):
     for hour in ("10", "11", "12"):
@@ -130,12 +130,12 @@ async def test_since_counts_and_before_does_not_in_utc(
 @pytest.mark.parametrize(
     "date", [DAY, "2013-04-13T16:00:00", "2014-02-30 00:00:00", "x", "2013-04-13 16:00:60"]
 )
-async def test_a_bad_date_is_refused(thomas: User, place: WorldFixture, name: str, date: str):
+async def test_invalid_date_is_rejected(thomas: User, place: WorldFixture, name: str, date: str):
     answer = await thomas.get(f"{place.path}/sessions?{name}={date.replace(' ', '+')}")
     assert (answer.status, answer.json) == (400, {"errors": f"{name}: Not a valid datetime value."})
 
 
-async def test_a_session_of_another_server_is_none_of_this_one(
+async def test_session_of_another_server_is_not_found(
     test_app: TestApp, thomas: User, place: WorldFixture
 ):
     other = await make_world(test_app)
@@ -146,7 +146,7 @@ async def test_a_session_of_another_server_is_none_of_this_one(
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_sessions_are_kept_through_a_restart(persistent_test_app: TestApp):
+async def test_sessions_survive_a_restart(persistent_test_app: TestApp):
     persistent_test_app.clock.now = AT
     thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
     await place.logs(

@@ -18,7 +18,7 @@ MEMBERS = {
 }
 
 
-async def test_one_reads_oneself(test_app: TestApp):
+async def test_self_returns_the_callers_user(test_app: TestApp):
     thomas = await make_user(test_app, usernames=("gumptionthomas",))
     answer = await thomas.get("/api/v1/users/self")
     assert answer.status == 200 and set(answer.json) == MEMBERS
@@ -27,7 +27,7 @@ async def test_one_reads_oneself(test_app: TestApp):
     assert answer.json["last_coal_login"] is None and answer.json["active"] is True
 
 
-async def test_pages_of_users_do_not_move_while_others_sign_up(test_app: TestApp):
+async def test_pages_of_users_are_stable_while_accounts_are_created(test_app: TestApp):
     ann = await make_user(test_app, "a@x.org")
     test_app.clock.advance(1)
     for name in "bcd":
@@ -50,18 +50,18 @@ async def test_pages_of_users_do_not_move_while_others_sign_up(test_app: TestApp
         ("cursor=WzFd", "Invalid cursor WzFd. Details: it is another list's."),
     ],
 )
-async def test_what_a_list_does_not_understand_it_says(test_app: TestApp, query: str, words: str):
+async def test_invalid_list_parameter_is_named(test_app: TestApp, query: str, words: str):
     answer = await (await make_user(test_app)).get("/api/v1/users?" + query)
     assert (answer.status, answer.json) == (400, {"errors": words})
 
 
-async def test_a_key_of_another_kind_names_no_user(test_app: TestApp):
+async def test_key_of_another_kind_is_not_a_user(test_app: TestApp):
     ann, place = await make_admin(test_app), await make_world(test_app)
     answer = await ann.get("/api/v1/users/" + place.path.rpartition("/")[2])
     assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_without_a_token_one_is_told_what_is_needed(test_app: TestApp):
+async def test_missing_or_invalid_token_is_401_with_www_authenticate(test_app: TestApp):
     ann = await make_user(test_app)
     for header in ({}, {"Authorization": f"Basic {ann.token}"}, {"Authorization": "Bearer x"}):
         answer = await ApiClient(test_app).get("/api/v1/users/self", **header)
@@ -69,7 +69,7 @@ async def test_without_a_token_one_is_told_what_is_needed(test_app: TestApp):
         assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-async def test_who_is_not_active_is_let_in_nowhere(test_app: TestApp):
+async def test_inactive_user_is_forbidden(test_app: TestApp):
     bob = await make_user(test_app, "b@x.org", active=False)
     answer = await bob.get("/api/v1/users/self")
     assert (answer.status, answer.raw) == (403, b"")

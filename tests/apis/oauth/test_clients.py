@@ -29,7 +29,7 @@ def is_a_configuration(said, *absent):
     return {name: type(value) for name, value in said.items()} == expected
 
 
-async def test_the_documents_registration(test_app):
+async def test_documented_registration_matches(test_app):
     answer = await test_app.anonymous.post(REGISTER, DOCUMENT)
     assert answer.status == 201 and is_a_configuration(answer.json)
     assert answer.headers["Content-Type"].startswith("application/json")
@@ -42,7 +42,7 @@ async def test_the_documents_registration(test_app):
         assert len(secret) == 40 and secret.isalnum() and secret.isascii()
 
 
-async def test_only_redirect_uris_are_needed_and_what_is_not_said_is_absent(test_app):
+async def test_registration_requires_only_redirect_uris(test_app):
     for more in (
         {},
         {"client_name": None, "client_uri": None, "logo_uri": None, "client_id": None},
@@ -86,36 +86,36 @@ async def test_only_redirect_uris_are_needed_and_what_is_not_said_is_absent(test
     ],
     ids=str,
 )
-async def test_what_is_no_registration_is_said_in_one_code(test_app, body, error):
+async def test_invalid_registration_has_its_error_code(test_app, body, error):
     answer = await test_app.anonymous.post(REGISTER, body)
     assert (answer.status, answer.json) == (400, {"error": error})
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_the_type_of_a_registration_does_not_matter(test_app):
+async def test_content_type_of_a_registration_is_ignored(test_app):
     body = json.dumps(DOCUMENT).encode()
     for media in ("text/plain", "application/x-www-form-urlencoded", "application/json"):
         assert (await test_app.anonymous.post(REGISTER, body, Content_Type=media)).status == 201
 
 
-async def test_a_taken_id_gets_three_letters_more(test_app, app):
+async def test_taken_client_id_gets_a_suffix(test_app, app):
     again = await make_app(test_app)
     assert again.id[:-3] == "my_example_app-" and again.id[-3:].isalnum()
     assert (await again.owner.get(again.record)).status == 200
 
 
-async def test_nobody_registers_for_more_than_data(test_app):
+async def test_registered_scope_is_always_data(test_app):
     app = await make_app(test_app, scope="agent controller data", more=["x"])
     assert app.told["scope"] == "data" and "more" not in app.told
 
 
-async def test_an_id_fits_into_its_address(test_app):
+async def test_client_id_is_made_url_safe(test_app):
     app = await make_app(test_app, client_id="Mine & Yours/..")
     assert app.id == "Mine-Yours"
     assert (await app.owner.get(app.record)).json["client_id"] == app.id
 
 
-async def test_the_address_is_the_one_that_was_configured():
+async def test_configuration_uri_uses_the_base_url():
     async with run_test_app(base_url="https://coal.example") as test_app:
         uri = (await make_app(test_app)).told["registration_client_uri"]
         assert uri == "https://coal.example/oauth/v1/clients/my_example_app"
@@ -132,13 +132,13 @@ async def test_registrations_from_one_address_are_limited(test_app):
     assert int(answer.headers["Retry-After"]) > 0
 
 
-async def test_the_document_reads_a_client_as_it_was_registered(app):
+async def test_configuration_equals_the_registration(app):
     answer = await app.owner.get(app.record)
     assert (answer.status, answer.json) == (200, app.told)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_the_documents_update(app):
+async def test_documented_update_matches(app):
     answer = await app.owner.put(app.record, update(app))
     assert answer.status == 200 and is_a_configuration(answer.json)
     said = answer.json
@@ -148,7 +148,7 @@ async def test_the_documents_update(app):
     assert (await app.owner.get(app.record)).json == said
 
 
-async def test_an_update_takes_away_what_it_does_not_say(app):
+async def test_update_removes_omitted_members(app):
     names = ("client_name", "client_uri", "logo_uri")
     said = update(app, scope=..., **dict.fromkeys(names, ...))
     answer = await app.owner.put(app.record, said)
@@ -175,19 +175,19 @@ async def test_an_update_takes_away_what_it_does_not_say(app):
     ],
     ids=str,
 )
-async def test_what_is_no_update_changes_nothing(app, changed, error):
+async def test_invalid_update_changes_nothing(app, changed, error):
     answer = await app.owner.put(app.record, update(app, **changed))
     assert (answer.status, answer.json) == (400, {"error": error})
     assert (await app.owner.get(app.record)).json == app.told
 
 
 @pytest.mark.parametrize("body", [b"", b"no", b"[]", b"null{", b"5"])
-async def test_an_update_that_is_no_object_is_a_server_error(app, body):
+async def test_update_that_is_not_an_object_is_a_server_error(app, body):
     answer = await app.owner.put(app.record, body)
     assert (answer.status, answer.json) == (400, {"error": "server_error"})
 
 
-async def test_no_secret_is_in_the_file_as_it_is(persistent_test_app):
+async def test_client_secrets_are_not_stored_in_plain_text(persistent_test_app):
     app = await make_app(persistent_test_app)
     path = persistent_test_app.store.path
     await persistent_test_app.restart()
@@ -205,14 +205,14 @@ async def test_no_secret_is_in_the_file_as_it_is(persistent_test_app):
     assert shown.secret == app.told["client_secret"]
 
 
-async def test_other_methods_and_other_addresses(test_app, app):
+async def test_wrong_methods_and_paths_are_rejected(test_app, app):
     answer = await test_app.anonymous.get(REGISTER)
     assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
     for path in (REGISTER + "/", app.record + "/", "/oauth/v1", "/oauth/v2/auth"):
         assert (await test_app.anonymous.post(path, {})).status == 404
 
 
-async def test_pages_of_any_origin_may_register_and_buy_and_none_may_read_the_consent_page(
+async def test_cors_allows_registration_but_not_the_consent_page(
     test_app, ann
 ):
     answer = await test_app.anonymous.request("OPTIONS", REGISTER, Origin="https://a.example")

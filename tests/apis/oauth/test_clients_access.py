@@ -11,7 +11,7 @@ from tests.apis.browser import deactivate_account
 from tests.apis.oauth.clients import good, make_agent, make_app, update
 
 
-async def test_the_document_removes_a_client(test_app, ann, app):
+async def test_deletion_revokes_codes_and_tokens(test_app, ann, app):
     tokens, code = await app.tokens(ann), await app.code(ann)
     answer = await app.owner.request("DELETE", app.record)
     assert (answer.status, answer.raw) == (204, b"")
@@ -29,7 +29,7 @@ async def test_the_document_removes_a_client(test_app, ann, app):
 @pytest.mark.parametrize(
     "shown", ["nothing", "wrong", "another's", "the secret", "basic", "empty", "odd"]
 )
-async def test_only_its_own_registration_token_opens_a_clients_record(test_app, app, method, shown):
+async def test_configuration_requires_its_own_registration_token(test_app, app, method, shown):
     other = await make_app(test_app)
     right = app.told["registration_access_token"]
     header = {
@@ -50,7 +50,7 @@ async def test_only_its_own_registration_token_opens_a_clients_record(test_app, 
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_a_client_that_is_not_there_is_a_401(test_app, app, method):
+async def test_unknown_client_is_401(test_app, app, method):
     body = update(app, client_id="nobody") if method == "PUT" else None
     for id in ("nobody", "%2e%2e", "%00", "%ff"):
         answer = await app.owner.request(method, f"/oauth/v1/clients/{id}", body)
@@ -63,19 +63,19 @@ async def test_scheme_of_a_registration_token_is_case_insensitive(test_app, app)
     assert (await test_app.anonymous.get(app.record, Authorization=header)).json == app.told
 
 
-async def test_an_update_without_its_members_is_refused_before_anybody_is_asked_who_he_is(test_app):
+async def test_incomplete_update_is_rejected_before_authentication(test_app):
     answer = await test_app.anonymous.put("/oauth/v1/clients/nobody", {"client_id": "nobody"})
     assert answer.status_and_error == (400, "invalid_request")
 
 
-async def test_an_agent_has_no_record(test_app):
+async def test_agent_has_no_configuration(test_app):
     agent = await make_agent(test_app)
     for header in ("Bearer ", "Bearer", f"Bearer {agent.told['client_secret']}"):
         answer = await test_app.anonymous.get(f"/oauth/v1/clients/{agent.id}", Authorization=header)
         assert answer.status == 401
 
 
-async def test_a_secret_that_has_ended_buys_nothing_and_is_another_when_it_is_read(
+async def test_expired_secret_is_replaced_when_the_configuration_is_read(
     test_app, ann, app
 ):
     code = await app.code(ann)
@@ -100,7 +100,7 @@ async def test_a_secret_that_has_ended_buys_nothing_and_is_another_when_it_is_re
     ).status == 200
 
 
-async def test_a_good_token_of_an_account_on_hold_is_a_403(test_app, ann, app):
+async def test_token_of_an_inactive_account_is_403(test_app, ann, app):
     tokens = await app.tokens(ann)
     holder = ApiClient(test_app, tokens["access_token"])
     assert (await holder.get("/oauth/v1/test")).status == 200

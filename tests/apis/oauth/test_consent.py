@@ -20,7 +20,7 @@ async def decides(browser, path, **choice):
     return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
 
 
-async def test_who_is_not_signed_in_signs_in_first_and_comes_back(test_app, app):
+async def test_anonymous_visitor_is_redirected_to_login(test_app, app):
     asks = app.asks(state="a b&c")
     for browser in (Browser(test_app), await make_signed_in_browser(test_app)):
         if browser.cookies:
@@ -30,7 +30,7 @@ async def test_who_is_not_signed_in_signs_in_first_and_comes_back(test_app, app)
             assert answer.headers["Location"].startswith("/login?next_url=%2Foauth%2Fv1%2Fauth%3F")
 
 
-async def test_the_way_through_signing_in_leads_to_the_page(test_app, app):
+async def test_login_leads_back_to_the_consent_page(test_app, app):
     await make_account(test_app)
     browser = Browser(test_app)
     login = (await browser.get(app.asks())).headers["Location"]
@@ -49,7 +49,7 @@ async def test_the_way_through_signing_in_leads_to_the_page(test_app, app):
         ("deny", r"http://example\.com/callback\?error=access_denied"),
     ],
 )
-async def test_the_documents_request(ann, app, choice, location):
+async def test_documented_authorization_request_matches(ann, app, choice, location):
     page = await ann.get(EXAMPLE)
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     answer = await decides(ann, EXAMPLE, **{choice: "1"})
@@ -57,7 +57,7 @@ async def test_the_documents_request(ann, app, choice, location):
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
 
 
-async def test_the_page_names_the_client_and_what_it_may_do(ann, app):
+async def test_consent_page_names_the_client_and_its_permissions(ann, app):
     page = (await ann.get(app.asks())).raw.decode()
     for told in (
         "My Example Application",
@@ -74,14 +74,14 @@ async def test_the_page_names_the_client_and_what_it_may_do(ann, app):
     assert "logo.png" not in page
 
 
-async def test_an_admin_is_told_that_the_client_may_do_as_much(test_app, app):
+async def test_consent_page_warns_an_admin(test_app, app):
     await make_account(test_app, "root@example.org", admin=True)
     root = Browser(test_app)
     await root.sign_in("root@example.org")
     assert "you are an admin" in (await root.get(app.asks())).raw.decode()
 
 
-async def test_what_a_client_calls_itself_is_text(test_app, ann):
+async def test_client_name_is_escaped(test_app, ann):
     name = "</bdi><script>alert(1)</script>"
     app = await make_app(test_app, client_name=name, client_uri='http://a.example/"onclick="x')
     page = (await ann.get(app.asks(state='"><script>'))).raw.decode()
@@ -89,7 +89,7 @@ async def test_what_a_client_calls_itself_is_text(test_app, ann):
     assert html.escape(name) in page
 
 
-async def test_the_page_is_framed_by_nobody_and_kept_by_nobody(ann, app):
+async def test_consent_page_is_neither_framed_nor_cached(ann, app):
     answer = await ann.get(app.asks())
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
@@ -109,7 +109,7 @@ async def test_the_page_is_framed_by_nobody_and_kept_by_nobody(ann, app):
         {"client_id": None},
     ],
 )
-async def test_there_is_a_page_whatever_is_asked(ann, app, params):
+async def test_invalid_request_shows_a_page_without_grant_button(ann, app, params):
     path = app.asks(**params) if params else AUTH
     answer = await ann.get(path)
     assert answer.status == 200 and "Location" not in answer.headers
@@ -138,7 +138,7 @@ async def test_there_is_a_page_whatever_is_asked(ann, app, params):
     ids=str,
 )
 @pytest.mark.parametrize("choice", ["grant", "deny"])
-async def test_nobody_is_sent_where_the_client_did_not_say(ann, app, params, error, choice):
+async def test_unregistered_redirect_uri_is_never_used(ann, app, params, error, choice):
     answer = await decides(ann, app.asks(**params), **{choice: "1"})
     assert (answer.status, answer.json) == (400, {"error": error})
     assert "Location" not in answer.headers
@@ -161,7 +161,7 @@ async def test_nobody_is_sent_where_the_client_did_not_say(ann, app, params, err
     ],
     ids=str,
 )
-async def test_a_client_is_told_what_it_asked_wrongly_and_gets_its_state_back(
+async def test_error_redirect_has_the_code_and_the_state(
     ann, app, params, error
 ):
     for granted in (False, True):
@@ -173,7 +173,7 @@ async def test_a_client_is_told_what_it_asked_wrongly_and_gets_its_state_back(
         await app.code(ann)
 
 
-async def test_what_comes_twice_is_not_chosen_from(ann, app):
+async def test_repeated_parameter_is_rejected(ann, app):
     for name, value in (
         ("client_id", app.id),
         ("redirect_uri", HOME),
@@ -184,24 +184,24 @@ async def test_what_comes_twice_is_not_chosen_from(ann, app):
         assert answer.status_and_error == (400, "invalid_request")
 
 
-async def test_a_scope_may_repeat_itself(ann, app):
+async def test_repeated_scope_is_accepted(ann, app):
     assert "code" in query_of(await decides(ann, app.asks(scope="data data")))
 
 
 @pytest.mark.parametrize("state", ["x", "a b&c=d", "ü\U0001f600", "%41", "\"'<>"])
-async def test_state_comes_back_as_it_was_with_a_code_and_with_a_denial(ann, app, state):
+async def test_state_is_returned_unchanged(ann, app, state):
     for choice, name in (("grant", "code"), ("deny", "error")):
         said = query_of(await decides(ann, app.asks(state=state), **{choice: "1"}))
         assert set(said) == {name, "state"} and said["state"] == state
 
 
-async def test_a_redirect_address_keeps_its_own_query(test_app, ann):
+async def test_redirect_uri_keeps_its_query(test_app, ann):
     app = await make_app(test_app, redirect_uris=[HOME + "?x=1&y="])
     said = query_of(await decides(ann, app.asks(redirect_uri=HOME + "?x=1&y=", state="s")))
     assert set(said) == {"x", "y", "code", "state"} and said["x"] == "1"
 
 
-async def test_who_has_granted_is_not_asked_again(ann, app):
+async def test_granted_client_gets_a_code_without_consent_page(ann, app):
     first = await app.code(ann)
     answer = await ann.get(app.asks(state="s"))
     assert query_of(answer)["state"] == "s" and query_of(answer)["code"] != first
@@ -209,7 +209,7 @@ async def test_who_has_granted_is_not_asked_again(ann, app):
         assert (await app.request_tokens_with_code(code=code)).status == 200
 
 
-async def test_who_has_granted_one_client_is_asked_by_another(test_app, ann, app):
+async def test_grant_is_valid_for_its_client_and_account_only(test_app, ann, app):
     await app.code(ann)
     other = await make_app(test_app)
     assert (await ann.get(other.asks())).status == 200
@@ -219,7 +219,7 @@ async def test_who_has_granted_one_client_is_asked_by_another(test_app, ann, app
     assert (await bob.get(app.asks())).status == 200
 
 
-async def test_a_denial_ends_what_was_granted(test_app, ann, app):
+async def test_denial_revokes_the_grant(test_app, ann, app):
     other = await make_app(test_app)
     kept, tokens, code = await other.tokens(ann), await app.tokens(ann), await app.code(ann)
     assert query_of(await decides(ann, app.asks(), deny="1")) == {"error": "access_denied"}
@@ -236,11 +236,11 @@ async def test_a_denial_ends_what_was_granted(test_app, ann, app):
     assert await good(test_app, kept["access_token"])
 
 
-async def test_neither_button_is_a_denial(ann, app):
+async def test_form_without_choice_is_a_denial(ann, app):
     assert query_of(await decides(ann, app.asks(), other="1"))["error"] == "access_denied"
 
 
-async def test_what_went_wrong_is_not_granted(test_app, ann, app):
+async def test_failed_request_creates_no_grant(test_app, ann, app):
     await decides(ann, app.asks(scope="agent"))
     await decides(ann, app.asks(redirect_uri=ELSEWHERE))
     account = test_app.core.query(client_by_code, code=app.id)
@@ -249,7 +249,7 @@ async def test_what_went_wrong_is_not_granted(test_app, ann, app):
 
 
 @pytest.mark.parametrize("seal", [None, "", "made up", "another's", "old"])
-async def test_only_the_page_itself_grants(test_app, ann, app, seal):
+async def test_grant_without_valid_csrf_token_is_forbidden(test_app, ann, app, seal):
     other = Browser(test_app)
     fields = {"grant": "Grant"}
     if seal is not None:
@@ -265,7 +265,7 @@ async def test_only_the_page_itself_grants(test_app, ann, app, seal):
     assert test_app.core.query(grants_of_account, account=1) == []
 
 
-async def test_a_page_may_be_used_more_than_once_within_twenty_minutes(test_app, ann, app):
+async def test_csrf_token_is_valid_for_twenty_minutes(test_app, ann, app):
     seal = await ann.csrf_token(AUTH)
     test_app.clock.advance(20 * 60 - 1)
     for choice in ("grant", "deny", "grant"):
@@ -273,7 +273,7 @@ async def test_a_page_may_be_used_more_than_once_within_twenty_minutes(test_app,
         assert answer.status == 302
 
 
-async def test_a_client_that_is_switched_off_may_not_ask(test_app, ann, app):
+async def test_inactive_client_is_unauthorized(test_app, ann, app):
     client = test_app.core.query(client_by_code, code=app.id)
     code = await app.code(ann)
     test_app.core.state.set(OAuthClient, client.id, replace(client, active=False))
@@ -285,7 +285,7 @@ async def test_a_client_that_is_switched_off_may_not_ask(test_app, ann, app):
     )
 
 
-async def test_an_agent_asks_nobody(test_app, ann):
+async def test_agent_cannot_request_consent(test_app, ann):
     agent = await make_agent(test_app)
     for uri in ("/", HOME, ELSEWHERE):
         answer = await decides(

@@ -8,7 +8,7 @@ async def decides(browser, path, **choice):
     return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
 
 
-async def test_a_code_can_be_shown_to_be_copied(test_app, ann):
+async def test_code_page_shows_the_escaped_code(test_app, ann):
     for path, shown in (
         ("/oauth/v1/show?code=abc123", "abc123"),
         ("/oauth/v1/show?error=access_denied", "access_denied"),
@@ -22,7 +22,7 @@ async def test_a_code_can_be_shown_to_be_copied(test_app, ann):
     assert query_of(answer) == {"next_url": "/oauth/v1/show?code=abc"}
 
 
-async def test_the_page_that_shows_codes_can_be_a_redirect_address(test_app, ann):
+async def test_code_page_can_be_a_redirect_uri(test_app, ann):
     show = f"http://{test_app.server.host}:{test_app.server.port}/oauth/v1/show"
     app = await make_app(test_app, redirect_uris=[show])
     answer = await decides(ann, app.asks(redirect_uri=show))
@@ -32,7 +32,7 @@ async def test_the_page_that_shows_codes_can_be_a_redirect_address(test_app, ann
     assert query_of(answer)["code"] in page.raw.decode()
 
 
-async def test_odd_addresses_and_bodies_are_never_our_fault(ann, app):
+async def test_unusual_queries_and_bodies_cause_no_server_error(ann, app):
     seal = await ann.csrf_token(AUTH)
     for query in (
         "?",
@@ -60,7 +60,7 @@ async def test_odd_addresses_and_bodies_are_never_our_fault(ann, app):
         assert (await ann.request("POST", app.asks(), body, **headers)).status in (400, 403, 415)
 
 
-async def test_the_registered_name_is_shown_where_there_is_one(test_app, ann):
+async def test_consent_page_shows_the_registered_name_or_the_id(test_app, ann):
     named, nameless = await make_app(test_app), await make_app(test_app, client_name=None)
     assert DOCUMENT["client_name"] in (await ann.get(named.asks())).raw.decode()
     page = (await ann.get(nameless.asks())).raw.decode()

@@ -21,7 +21,7 @@ CHALLENGE = (
 )
 
 
-async def test_the_documents_code_buys_a_pair_and_the_pair_the_next(test_app, ann, app):
+async def test_code_and_refresh_token_return_token_pairs(test_app, ann, app):
     first = is_token_pair(await app.request_tokens_with_code(code=await app.code(ann)))
     assert await good(test_app, first["access_token"])
     second = is_token_pair(await app.refresh_tokens(first["refresh_token"]))
@@ -29,7 +29,7 @@ async def test_the_documents_code_buys_a_pair_and_the_pair_the_next(test_app, an
     assert not await good(test_app, first["access_token"])
 
 
-async def test_json_is_as_good_as_a_form_also_without_a_type(test_app, ann, app):
+async def test_token_request_can_be_json(test_app, ann, app):
     said = {
         "client_id": app.id,
         "client_secret": app.told["client_secret"],
@@ -79,7 +79,7 @@ CODE_ROWS = [
 
 
 @pytest.mark.parametrize(("changed", "error"), CODE_ROWS, ids=str)
-async def test_what_a_code_does_not_buy_leaves_it_good(ann, app, changed, error):
+async def test_rejected_request_leaves_the_code_valid(ann, app, changed, error):
     code = await app.code(ann)
     answer = await app.request_tokens_with_code(**{"code": code, **changed})
     assert (answer.status, answer.json) == (400, {"error": error})
@@ -105,7 +105,7 @@ RENEWAL_ROWS = [
 
 
 @pytest.mark.parametrize(("changed", "error"), RENEWAL_ROWS, ids=str)
-async def test_what_a_refresh_token_does_not_buy_leaves_it_good(test_app, ann, app, changed, error):
+async def test_rejected_request_leaves_the_refresh_token_valid(test_app, ann, app, changed, error):
     tokens = await app.tokens(ann)
     if changed.get("grant_type") == "authorization_code":
         changed = {**changed, "code": "x", "redirect_uri": HOME}
@@ -117,7 +117,7 @@ async def test_what_a_refresh_token_does_not_buy_leaves_it_good(test_app, ann, a
     )
 
 
-async def test_a_code_buys_once_and_its_second_coming_harms_nobody(test_app, ann, app):
+async def test_used_code_is_rejected_and_its_tokens_stay_valid(test_app, ann, app):
     code = await app.code(ann)
     tokens = is_token_pair(await app.request_tokens_with_code(code=code))
     assert (await app.request_tokens_with_code(code=code)).status_and_error == (
@@ -127,7 +127,7 @@ async def test_a_code_buys_once_and_its_second_coming_harms_nobody(test_app, ann
     assert await good(test_app, tokens["access_token"])
 
 
-async def test_a_refresh_token_buys_once(test_app, ann, app):
+async def test_used_refresh_token_is_rejected(test_app, ann, app):
     first = await app.tokens(ann)
     second = is_token_pair(await app.refresh_tokens(first["refresh_token"]))
     assert (await app.refresh_tokens(first["refresh_token"])).status_and_error == (
@@ -137,7 +137,7 @@ async def test_a_refresh_token_buys_once(test_app, ann, app):
     assert await good(test_app, second["access_token"])
 
 
-async def test_of_two_that_come_at_once_one_gets_tokens(test_app, ann, app):
+async def test_concurrent_token_requests_succeed_once(test_app, ann, app):
     code = await app.code(ann)
     answers = await asyncio.gather(*(app.request_tokens_with_code(code=code) for _ in range(8)))
     won = [answer for answer in answers if answer.status == 200]
@@ -151,7 +151,7 @@ async def test_of_two_that_come_at_once_one_gets_tokens(test_app, ann, app):
     assert await good(test_app, won[0].json["access_token"])
 
 
-async def test_codes_and_refresh_tokens_are_their_clients(test_app, ann, app):
+async def test_code_and_refresh_token_are_valid_for_their_client_only(test_app, ann, app):
     other = await make_app(test_app)
     code, tokens = await app.code(ann), await app.tokens(ann)
     assert (await other.request_tokens_with_code(code=code)).status_and_error == (
@@ -165,7 +165,7 @@ async def test_codes_and_refresh_tokens_are_their_clients(test_app, ann, app):
     assert (await app.request_tokens_with_code(code=code)).status == 200
 
 
-async def test_a_code_is_bound_to_the_address_it_was_sent_to(test_app, ann):
+async def test_code_is_bound_to_its_redirect_uri(test_app, ann):
     app = await make_app(test_app, redirect_uris=[HOME, HOME + "2"])
     code = await app.code(ann)
     assert (
@@ -173,7 +173,7 @@ async def test_a_code_is_bound_to_the_address_it_was_sent_to(test_app, ann):
     ).status_and_error == (400, "invalid_grant")
 
 
-async def test_a_code_lasts_ten_minutes(test_app, ann, app):
+async def test_code_expires_after_ten_minutes(test_app, ann, app):
     first, second = await app.code(ann), await app.code(ann)
     test_app.clock.advance(599)
     is_token_pair(await app.request_tokens_with_code(code=first))
@@ -184,7 +184,7 @@ async def test_a_code_lasts_ten_minutes(test_app, ann, app):
     )
 
 
-async def test_an_access_token_lasts_an_hour_and_a_refresh_token_ninety_days(test_app, ann, app):
+async def test_access_token_expires_after_an_hour_and_refresh_token_after_ninety_days(test_app, ann, app):
     tokens = await app.tokens(ann)
     test_app.clock.advance(3599)
     assert await good(test_app, tokens["access_token"])
@@ -199,7 +199,7 @@ async def test_an_access_token_lasts_an_hour_and_a_refresh_token_ninety_days(tes
     )
 
 
-async def test_the_setting_says_how_long_an_access_token_lasts(tmp_path):
+async def test_access_token_lifetime_is_configurable(tmp_path):
     home = DataDirectory(tmp_path)
     with home.lock():
         limits = build_core_context(Config(access_token_seconds=0), home).limits
@@ -214,7 +214,7 @@ async def test_the_setting_says_how_long_an_access_token_lasts(tmp_path):
         assert not await good(test_app, tokens["access_token"])
 
 
-async def test_everything_holds_through_a_restart(persistent_test_app):
+async def test_codes_tokens_and_grants_survive_a_restart(persistent_test_app):
     test_app = persistent_test_app
     ann = await make_signed_in_browser(test_app)
     app = await make_app(test_app)
@@ -243,7 +243,7 @@ async def test_everything_holds_through_a_restart(persistent_test_app):
 @pytest.mark.parametrize(
     ("method", "challenge"), [("S256", CHALLENGE), ("plain", VERIFIER), (None, VERIFIER)]
 )
-async def test_a_code_with_a_challenge_wants_its_verifier(ann, app, method, challenge):
+async def test_code_with_challenge_requires_its_verifier(ann, app, method, challenge):
     code = await app.code(ann, code_challenge=challenge, code_challenge_method=method)
     for verifier, error in (
         (None, "invalid_request"),
@@ -260,7 +260,7 @@ async def test_a_code_with_a_challenge_wants_its_verifier(ann, app, method, chal
     is_token_pair(await app.request_tokens_with_code(code=code, code_verifier=VERIFIER))
 
 
-async def test_http_basic_is_as_good_and_only_it_is_told_so(test_app, ann, app):
+async def test_http_basic_authentication_is_accepted(test_app, ann, app):
     said = {"grant_type": "authorization_code", "redirect_uri": HOME, "scope": "data"}
 
     async def request_tokens_with_code(word, code):
@@ -285,7 +285,7 @@ async def test_http_basic_is_as_good_and_only_it_is_told_so(test_app, ann, app):
         assert answer.status_and_error == (400, "invalid_request")
 
 
-async def test_what_comes_twice_is_not_chosen_from(test_app, ann, app):
+async def test_repeated_parameter_is_rejected(test_app, ann, app):
     code = await app.code(ann)
     sent = (
         f"client_id={app.id}&client_secret={app.told['client_secret']}&grant_type=authorization_code"
@@ -316,12 +316,12 @@ async def test_what_comes_twice_is_not_chosen_from(test_app, ann, app):
     ],
     ids=str,
 )
-async def test_odd_bodies_are_invalid_requests(test_app, body, media):
+async def test_invalid_body_is_an_invalid_request(test_app, body, media):
     answer = await test_app.anonymous.post(TOKEN, body, Content_Type=media)
     assert (answer.status, answer.json) == (400, {"error": "invalid_request"})
 
 
-def test_the_usual_limits_are_the_documents():
+def test_default_lifetimes_match_the_document():
     limits = Limits()
     assert (limits.access_token, limits.refresh_token) == (3600, 90 * 86400)
     assert limits.agent_token == 2_592_000

@@ -21,7 +21,7 @@ def of_agent(agent: App, **changed):
     return {"code": secret, "redirect_uri": "/", "scope": "agent", **changed}
 
 
-async def test_an_agent_buys_with_its_secret_as_often_as_it_likes(test_app):
+async def test_agent_gets_tokens_for_its_secret_repeatedly(test_app):
     agent = await make_agent(test_app)
     pairs = [
         is_token_pair(await agent.request_tokens_with_code(**of_agent(agent)), 2_592_000)
@@ -40,14 +40,14 @@ async def test_an_agent_buys_with_its_secret_as_often_as_it_likes(test_app):
 
 
 @pytest.mark.parametrize(("changed", "error"), AGENT_ROWS, ids=str)
-async def test_what_an_agent_does_not_get(test_app, changed, error):
+async def test_invalid_agent_token_request_is_rejected(test_app, changed, error):
     agent = await make_agent(test_app)
     assert (
         await agent.request_tokens_with_code(**of_agent(agent, **changed))
     ).status_and_error == (400, error)
 
 
-async def test_only_an_agent_has_a_secret_for_a_code(ann, app):
+async def test_client_secret_is_not_accepted_as_code(ann, app):
     secret = app.told["client_secret"]
     for scope in ("agent", "data"):
         assert (await app.request_tokens_with_code(code=secret, scope=scope)).status_and_error == (
@@ -56,7 +56,7 @@ async def test_only_an_agent_has_a_secret_for_a_code(ann, app):
         )
 
 
-async def test_an_agents_token_is_no_accounts(test_app):
+async def test_agent_token_is_not_an_account_token(test_app):
     agent = await make_agent(test_app)
     token = is_token_pair(await agent.request_tokens_with_code(**of_agent(agent)), 2_592_000)[
         "access_token"
@@ -68,7 +68,7 @@ async def test_an_agents_token_is_no_accounts(test_app):
     "header",
     [None, "", "Bearer", "Bearer ", "Basic {}", "{}", "Bearer {}x", "Bearer ü"],
 )
-async def test_a_token_is_read_from_its_header_only(test_app, ann, app, header):
+async def test_token_outside_the_bearer_header_is_rejected(test_app, ann, app, header):
     token = (await app.tokens(ann))["access_token"]
     headers = {} if header is None else {"Authorization": header.format(token)}
     answer = await test_app.anonymous.get(f"/oauth/v1/test?access_token={token}", **headers)
@@ -82,14 +82,14 @@ async def test_scheme_of_an_access_token_is_case_insensitive(test_app, ann, app)
     assert answer.status == 200
 
 
-async def test_a_personal_token_is_as_good_as_a_clients(test_app, ann):
+async def test_personal_token_is_valid_until_it_expires(test_app, ann):
     token = await test_app.core.execute(create_personal_token, account_id=1, lifetime=60)
     assert (await ApiClient(test_app, token).get("/oauth/v1/test")).status == 200
     test_app.clock.advance(60)
     assert not await good(test_app, token)
 
 
-async def test_guessing_is_slowed_down(test_app):
+async def test_failed_token_requests_are_limited(test_app):
     said = {
         "client_id": "nobody",
         "client_secret": "x",
