@@ -1,1 +1,1 @@
-"""The agent that feeds a world to the server."""
+"""Tests of the agent that sends a world's log to the server."""

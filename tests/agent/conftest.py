@@ -1,4 +1,4 @@
-"""A machine with a world, and a server that fails as it is told to."""
+"""Fixtures: a machine with a Minecraft world, and a fake COAL server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,22 +11,22 @@ from tests.agent.machine import Log, Machine
 
 @pytest.fixture
 def coal() -> Iterator[FakeServer]:
-    one = FakeServer()
-    one.start()
-    yield one
-    one.close()
+    server = FakeServer()
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture
 def machine(tmp_path: Path, coal: FakeServer) -> Iterator[Machine]:
-    """Its agents end before the server does."""
-    one = Machine(tmp_path / "minecraft")
-    yield one
-    one.end()
+    """A machine whose agents are killed before the server is closed."""
+    machine = Machine(tmp_path / "minecraft")
+    yield machine
+    machine.close()
 
 
 @pytest.fixture
 def log(machine: Machine) -> Log:
-    """The log of a world that has run before."""
+    """The log of a world that has one line already."""
     machine.log.write_bytes(b"2026-09-25 11:00:00 [INFO] from before\n")
     return machine.log

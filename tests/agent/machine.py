@@ -1,4 +1,4 @@
-"""A machine on which a world runs: Minecraft that writes a log, as far as it is seen from outside, and our agent."""
+"""A machine with a Minecraft server, as far as the agent sees it, and the agent."""
 
 import gzip
 import importlib.util
@@ -16,29 +16,29 @@ from types import ModuleType
 from tests.processes import TIMEOUT_SECONDS, environment
 
 AGENT = Path(__file__).parent.parent.parent / "static" / "mc" / "mc_coal_agent.py"
-#: What a line begins with.
-DATED = "2026-09-25 12:00:00 [INFO] "
+#: Start of a dated log line.
+LINE_PREFIX = "2026-09-25 12:00:00 [INFO] "
 
 
-def make_lines(number: int, first: int = 0) -> list[str]:
-    """So many lines of what Bob says, each another."""
-    return [f"{DATED}<bob> {one}" for one in range(first, first + number)]
+def make_lines(count: int, first: int = 0) -> list[str]:
+    """Return distinct chat lines."""
+    return [f"{LINE_PREFIX}<bob> {index}" for index in range(first, first + count)]
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = TIMEOUT_SECONDS) -> None:
-    """Look again until this holds."""
+    """Poll a condition until it is true."""
     last = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < last, "it did not come to that"
+        assert time.monotonic() < last, "the condition did not become true"
         time.sleep(0.01)
 
 
-def loaded() -> ModuleType:
-    """The agent as a module."""
+def load_agent() -> ModuleType:
+    """Import the agent as a module."""
     spec = importlib.util.spec_from_file_location("mc_coal_agent", AGENT)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    # Its dataclasses look themselves up there.
+    # dataclasses look up their module there.
     sys.modules["mc_coal_agent"] = module
     spec.loader.exec_module(module)
     return module
@@ -46,7 +46,7 @@ def loaded() -> ModuleType:
 
 @dataclass
 class Log:
-    """A log that Minecraft writes and rolls. `lines` has all that was written, in order."""
+    """A log that Minecraft writes and rotates. `lines` has all lines written, in order."""
 
     path: Path
     lines: list[str] = field(default_factory=list)
@@ -65,18 +65,18 @@ class Log:
             file.write(raw)
 
     def roll(self, day: str = "2026-09-25", *, pack: bool = True, then: str = "") -> Path:
-        """Give the log the name of a day, and go on in a new file, as log4j does."""
+        """Rename the log after a day and start a new one, as log4j does."""
         self.rolled += 1
         old = self.path.rename(self.folder / f"{day}-{self.rolled}.log")
         if then:
             self.write(then)
         else:
             self.path.touch()
-        return packed(old) if pack else old
+        return pack_file(old) if pack else old
 
 
-def packed(path: Path) -> Path:
-    """The file packed, as log4j does: the packed one grows beside it, then the other is removed."""
+def pack_file(path: Path) -> Path:
+    """Compress a file as log4j does: write the new file beside it, then delete the old one."""
     to = path.with_name(path.name + ".gz")
     with gzip.open(to, "wb") as file:
         file.write(path.read_bytes())
@@ -85,7 +85,7 @@ def packed(path: Path) -> Path:
 
 
 class Agent:
-    """The agent as a process. Its folder is kept when it ends, as on any machine."""
+    """The agent as a process. Its folder is kept when it ends."""
 
     def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
@@ -93,23 +93,23 @@ class Agent:
         self._out = folder / "out.txt"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def line(self, *more: str) -> list[str]:
+    def command_line(self, *more: str) -> list[str]:
         return [sys.executable, "-X", "dev", "-W", "error", str(AGENT), *self.flags, *more]
 
     def start(self, *more: str, under: Sequence[str] = ()) -> None:
         with self._out.open("ab") as out:
             self._process = subprocess.Popen(
-                [*under, *self.line(*more)],
+                [*under, *self.command_line(*more)],
                 cwd=self.folder,
                 env=environment(),
                 stdout=out,
                 stderr=out,
             )
 
-    def once(self, *more: str) -> int:
-        """Run until all is done; gives its exit status."""
+    def run_once(self, *more: str) -> int:
+        """Run with --once and return the exit status."""
         with self._out.open("ab") as out:
-            line = self.line("--once", *more)
+            line = self.command_line("--once", *more)
             return subprocess.run(
                 line,
                 cwd=self.folder,
@@ -119,13 +119,13 @@ class Agent:
                 timeout=TIMEOUT_SECONDS,
             ).returncode
 
-    def send(self, how: int) -> None:
+    def send(self, signal_number: int) -> None:
         assert self._process is not None
-        self._process.send_signal(how)
+        self._process.send_signal(signal_number)
 
-    def stop(self, how: int = signal.SIGTERM) -> int:
-        """End it; gives its exit status."""
-        self.send(how)
+    def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.send(signal_number)
         assert self._process is not None
         status = self._process.wait(TIMEOUT_SECONDS)
         self._process = None
@@ -136,13 +136,13 @@ class Agent:
             self.stop(signal.SIGKILL)
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._out.read_text("utf-8", "replace") if self._out.exists() else ""
 
 
 @dataclass
 class Machine:
-    """The folder of a Minecraft server."""
+    """The folder of a Minecraft server, with its processes and agents."""
 
     folder: Path
 
@@ -155,7 +155,7 @@ class Machine:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def agent(self, url: str, *flags: str) -> Agent:
-        """An agent with credentials, not started yet."""
+        """Return an agent with credentials that is not started yet."""
         known = ("--agent_client_id", "mc-coal-agent-1", "--agent_secret", "5ecret")
         return self.bare_agent("--url", url, *known, "--mc_timezone", "UTC", *flags)
 
@@ -164,22 +164,22 @@ class Machine:
         self._agents.append(agent)
         return agent
 
-    def running(self) -> "subprocess.Popen[bytes]":
-        """Have a process that stands for Minecraft, with its number where it belongs."""
+    def start_process(self) -> "subprocess.Popen[bytes]":
+        """Start a process in place of Minecraft and write its pid file."""
         process = subprocess.Popen(["sleep", "1000"])
         self._processes.append(process)
         (self.folder / "server.pid").write_text(f"{process.pid}\n")
         return process
 
-    def fifo(self) -> int:
-        """A pipe that somebody reads: gives its end for reading."""
+    def open_pipe(self) -> int:
+        """Create the command pipe and return its open end for reading."""
         path = self.folder / "command-fifo"
         if not path.exists():
             os.mkfifo(path)
         assert stat.S_ISFIFO(path.stat().st_mode)
         return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
-    def end(self) -> None:
+    def close(self) -> None:
         for agent in self._agents:
             agent.kill()
         for process in self._processes:
@@ -187,14 +187,14 @@ class Machine:
             process.wait()
 
 
-def started_agent(agent: Agent) -> None:
-    """It runs, and reads the log."""
+def start_monitoring(agent: Agent) -> None:
+    """Start an agent and wait until it reads the log."""
     agent.start()
-    wait_until(lambda: "Monitoring" in agent.said)
+    wait_until(lambda: "Monitoring" in agent.output)
 
 
 def read_lines(pipe: int) -> Iterator[str]:
-    """What comes through a pipe."""
+    """Yield the lines read from a pipe."""
     raw = b""
     last = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < last:
@@ -205,4 +205,4 @@ def read_lines(pipe: int) -> Iterator[str]:
         *whole, raw = raw.split(b"\n")
         yield from (line.decode() for line in whole)
         time.sleep(0.01)
-    raise AssertionError("nothing came")
+    raise AssertionError("no line was written to the pipe")

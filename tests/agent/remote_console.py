@@ -1,4 +1,4 @@
-"""RCON as Minecraft speaks it: it answers one packet at a time, and drops whoever sends two at once."""
+"""An RCON server like Minecraft's: it reads one packet at a time and drops clients that send two at once."""
 
 import socket
 import socketserver
@@ -8,19 +8,19 @@ from typing import Any
 
 
 class RemoteConsole:
-    """Has done each of `commands`. `connections` counts who came."""
+    """A server that records commands and counts connections."""
 
     def __init__(self, password: str = "pa55") -> None:
         self.password = password
         self.commands: list[str] = []
         self.connections = 0
-        self._open: set[socket.socket] = set()
+        self._connections: set[socket.socket] = set()
         outer = self
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 outer.connections += 1
-                outer._open.add(self.request)
+                outer._connections.add(self.request)
                 try:
                     outer._serve(self.request)
                 except OSError:
@@ -38,9 +38,9 @@ class RemoteConsole:
         self._thread.start()
 
     def _serve(self, connection: Any) -> None:
-        known = False
+        authenticated = False
         while True:
-            # Whatever comes in one piece is taken to be one packet, as the game does.
+            # Like the game, treat the bytes of one read as one packet.
             raw = connection.recv(1460)
             if len(raw) < 10 or struct.unpack("<i", raw[:4])[0] != len(raw) - 4:
                 connection.close()
@@ -48,9 +48,9 @@ class RemoteConsole:
             id, kind = struct.unpack("<ii", raw[4:12])
             body = raw[12:-2].decode()
             if kind == 3:
-                known = body == self.password
-                self._answer(connection, id if known else -1, 2, "")
-            elif not known:
+                authenticated = body == self.password
+                self._answer(connection, id if authenticated else -1, 2, "")
+            elif not authenticated:
                 self._answer(connection, -1, 2, "")
             elif kind == 2:
                 self.commands.append(body)
@@ -70,11 +70,11 @@ class RemoteConsole:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        for one in self._open:
-            # Closed by itself some of them.
+        for connection in self._connections:
+            # Some are closed already.
             try:
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-            one.close()
+            connection.close()
         self._thread.join()

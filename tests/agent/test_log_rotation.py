@@ -1,4 +1,4 @@
-"""The log is rolled, packed, truncated and taken away while the agent reads, sleeps or dies: no line is lost."""
+"""Rotated, compressed, truncated and deleted logs: no line is lost or repeated."""
 
 import random
 import shutil
@@ -6,18 +6,18 @@ import signal
 
 import pytest
 
-from tests.agent.machine import DATED, make_lines, packed, started_agent, wait_until
+from tests.agent.machine import LINE_PREFIX, make_lines, pack_file, start_monitoring, wait_until
 
 
 @pytest.fixture
 def agent(machine, coal, log):
     agent = machine.agent(coal.url)
-    started_agent(agent)
+    start_monitoring(agent)
     return agent
 
 
-def five_then_killed(log, coal, agent) -> None:
-    """It has sent five lines, and is killed."""
+def send_five_lines_and_kill(log, coal, agent) -> None:
+    """Let the agent send five lines, then kill it."""
     log.write(*make_lines(5))
     wait_until(lambda: len(coal.lines) == 5)
     agent.stop(signal.SIGKILL)
@@ -25,21 +25,23 @@ def five_then_killed(log, coal, agent) -> None:
 
 @pytest.mark.parametrize("pack", [True, False])
 def test_rotated_log_is_read_to_its_end_before_the_new_one(log, coal, agent, pack):
-    for round in range(5):
-        log.write(*make_lines(20, 100 * round))
+    for cycle in range(5):
+        log.write(*make_lines(20, 100 * cycle))
         log.roll(pack=pack)
-        log.write(*make_lines(20, 100 * round + 50))
-        if round % 2:
+        log.write(*make_lines(20, 100 * cycle + 50))
+        if cycle % 2:
             wait_until(lambda: coal.lines == log.lines)
     wait_until(lambda: coal.lines == log.lines)
 
 
 def test_last_line_of_a_rotated_log_needs_no_line_end(log, coal, agent):
-    log.write(DATED + "one")
-    log.write_bytes(DATED.encode() + b"killed her")
+    log.write(LINE_PREFIX + "one")
+    log.write_bytes(LINE_PREFIX.encode() + b"killed her")
     wait_until(lambda: len(coal.lines) == 1)
-    log.roll(then=DATED + "two")
-    wait_until(lambda: coal.lines == [DATED + "one", DATED + "killed her", DATED + "two"])
+    log.roll(then=LINE_PREFIX + "two")
+    wait_until(
+        lambda: coal.lines == [LINE_PREFIX + "one", LINE_PREFIX + "killed her", LINE_PREFIX + "two"]
+    )
 
 
 @pytest.mark.parametrize("pack", [True, False])
@@ -47,9 +49,9 @@ def test_logs_rotated_while_the_agent_was_down_are_read_in_order(log, coal, agen
     log.write(*make_lines(30))
     wait_until(lambda: len(coal.lines) >= 10)
     agent.stop(signal.SIGKILL)
-    for round in range(1, 4):
-        log.write(*make_lines(10, 100 * round))
-        log.roll(day=f"2026-09-2{round}", pack=pack)
+    for cycle in range(1, 4):
+        log.write(*make_lines(10, 100 * cycle))
+        log.roll(day=f"2026-09-2{cycle}", pack=pack)
     log.write(*make_lines(10, 900))
     agent.start()
     wait_until(lambda: len(coal.lines) == 70)
@@ -61,11 +63,11 @@ def test_agent_waits_for_a_file_that_is_being_packed(machine, log, coal, agent):
     wait_until(lambda: len(coal.lines) == 50)
     agent.stop(signal.SIGKILL)
     log.write(*make_lines(50, 50))
-    whole = log.roll(then=DATED + "then")
+    whole = log.roll(then=LINE_PREFIX + "then")
     raw = whole.read_bytes()
     whole.write_bytes(raw[: len(raw) // 2])
     agent.start()
-    wait_until(lambda: agent.said.count("Monitoring") == 2)
+    wait_until(lambda: agent.output.count("Monitoring") == 2)
     whole.write_bytes(raw)
     wait_until(lambda: coal.lines == log.lines)
 
@@ -87,9 +89,9 @@ def test_truncated_log_is_read_from_its_start(log, coal, agent):
     log.write(*make_lines(5))
     wait_until(lambda: len(coal.lines) == 5)
     log.path.write_bytes(b"")
-    log.write(DATED + "short")
+    log.write(LINE_PREFIX + "short")
     wait_until(lambda: len(coal.lines) == 6)
-    # Longer than before when it is looked at again.
+    # The new content is longer than the old when the agent reads it.
     agent.stop(signal.SIGKILL)
     log.path.write_bytes(b"")
     log.write(*make_lines(50, 100))
@@ -98,7 +100,7 @@ def test_truncated_log_is_read_from_its_start(log, coal, agent):
 
 
 def test_copy_made_before_truncation_is_read_to_its_end(log, coal, agent):
-    five_then_killed(log, coal, agent)
+    send_five_lines_and_kill(log, coal, agent)
     log.write(*make_lines(5, 5))
     shutil.copy(log.path, log.path.with_name("latest.log.1"))
     log.path.write_bytes(b"")
@@ -108,7 +110,7 @@ def test_copy_made_before_truncation_is_read_to_its_end(log, coal, agent):
 
 
 def test_log_copied_away_and_back_is_recognized(log, coal, agent):
-    five_then_killed(log, coal, agent)
+    send_five_lines_and_kill(log, coal, agent)
     copy = shutil.copy2(log.path, log.folder / "copy")
     log.path.unlink()
     shutil.move(copy, log.path)
@@ -118,38 +120,38 @@ def test_log_copied_away_and_back_is_recognized(log, coal, agent):
 
 
 def test_missing_old_log_continues_with_the_new_one(log, coal, agent):
-    five_then_killed(log, coal, agent)
+    send_five_lines_and_kill(log, coal, agent)
     log.path.unlink()
-    log.write(DATED + "new")
+    log.write(LINE_PREFIX + "new")
     agent.start()
     wait_until(lambda: coal.lines == log.lines)
-    assert "is gone" in agent.said
+    assert "is gone" in agent.output
 
 
 def test_agent_waits_for_a_missing_log(machine, coal):
     agent = machine.agent(coal.url)
     agent.start()
     wait_until(lambda: coal.pings)
-    machine.log.write(DATED + "first")
+    machine.log.write(LINE_PREFIX + "first")
     wait_until(lambda: coal.lines == machine.log.lines)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_interruptions_lose_and_repeat_no_line(log, coal, agent, seed):
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     number = 0
     for _ in range(60):
-        what = chance.random()
-        if what < 0.7:
-            some_more = make_lines(chance.randrange(1, 30), number)
-            number += len(some_more)
-            log.write(*some_more)
-        elif what < 0.85:
-            rolled = log.roll(pack=chance.random() < 0.5, then=f"{DATED}after {number}")
-            if rolled.suffix == ".log" and chance.random() < 0.5:
-                packed(rolled)
-        elif what < 0.95:
-            agent.stop(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+        choice = rng.random()
+        if choice < 0.7:
+            lines = make_lines(rng.randrange(1, 30), number)
+            number += len(lines)
+            log.write(*lines)
+        elif choice < 0.85:
+            rolled = log.roll(pack=rng.random() < 0.5, then=f"{LINE_PREFIX}after {number}")
+            if rolled.suffix == ".log" and rng.random() < 0.5:
+                pack_file(rolled)
+        elif choice < 0.95:
+            agent.stop(rng.choice([signal.SIGKILL, signal.SIGTERM]))
             agent.start()
         else:
             coal.stop()

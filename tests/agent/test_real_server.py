@@ -1,4 +1,4 @@
-"""The agent and the real server, both of which are killed while Minecraft writes and rolls its log."""
+"""The agent with the real server; both are killed while the log is written and rotated."""
 
 import asyncio
 import os
@@ -18,18 +18,18 @@ from coalserver.config import Config
 from coalserver.core.commands.worlds import queue_console_command
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
-from tests.agent.machine import DATED, Machine, read_lines, wait_until
+from tests.agent.machine import LINE_PREFIX, Machine, read_lines, wait_until
 from tests.processes import CommandLine, ServerProcess, run_server
 
 
-class Coal:
-    """A server that is restarted under its address, and what it has on disk."""
+class RealServer:
+    """A server that is restarted on one port, with access to its database."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        with socket.socket() as any_one:
-            any_one.bind(("127.0.0.1", 0))
-            self.port = any_one.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
         self._stack = ExitStack()
         self._running: ServerProcess | None = None
 
@@ -41,34 +41,34 @@ class Coal:
         flags = ("--port", str(self.port))
         self._running = self._stack.enter_context(run_server(self.data, *flags))
 
-    def end(self, how: int = signal.SIGTERM) -> None:
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
         if self._running is not None:
-            self._running.stop(how)
+            self._running.stop(signal_number)
             self._stack.close()
             self._running = None
 
-    def tell(self, text: str) -> None:
-        """Leave a command for the only world, while no server runs."""
+    def queue_command(self, text: str) -> None:
+        """Queue a console command for the only world while the server is stopped."""
 
-        async def told() -> None:
+        async def queue() -> None:
             home = DataDirectory(self.data)
             with home.lock():
-                async with open_offline(Config(data=self.data), home) as desk:
-                    await desk.core.execute(queue_console_command, world_id=1, text=text)
+                async with open_offline(Config(data=self.data), home) as context:
+                    await context.core.execute(queue_console_command, world_id=1, text=text)
 
-        asyncio.run(told())
+        asyncio.run(queue())
 
     def rows(self, sql: str) -> list[Any]:
         path = self.data / "coalserver.sqlite3"
-        base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
-            return base.execute(sql).fetchall()
+            return database.execute(sql).fetchall()
         finally:
-            base.close()
+            database.close()
 
     @property
     def lines(self) -> list[str]:
-        """In the order they were taken."""
+        """All stored lines in order of arrival."""
         return [row[0] for row in self.rows("SELECT line FROM line ORDER BY id")]
 
 
@@ -79,52 +79,52 @@ def world(line: CommandLine) -> str:
 
 
 @pytest.fixture
-def coal(data: Path, world: str) -> Iterator[Coal]:
-    one = Coal(data)
-    one.start()
-    yield one
-    one.end(signal.SIGKILL)
+def coal(data: Path, world: str) -> Iterator[RealServer]:
+    server = RealServer(data)
+    server.start()
+    yield server
+    server.stop(signal.SIGKILL)
 
 
 @pytest.fixture
-def code(line: CommandLine, coal: Coal, world: str) -> str:
+def code(line: CommandLine, coal: RealServer, world: str) -> str:
     return str(line("world", "pair", "--json", world).document["code"])
 
 
 def test_killed_agent_and_server_lose_and_repeat_no_line(
-    machine: Machine, coal: Coal, code: str
+    machine: Machine, coal: RealServer, code: str
 ):
-    chance = random.Random(7)
+    rng = random.Random(7)
     log, number = machine.log, 0
     log.path.touch()
     agent = machine.bare_agent("--url", coal.url, "--pair", code, "--mc_timezone", "UTC")
     agent.start()
-    wait_until(lambda: "Monitoring" in agent.said)
+    wait_until(lambda: "Monitoring" in agent.output)
     for step in range(40):
-        for _ in range(chance.randrange(1, 40)):
-            log.write(f"{DATED}<bob> {number}")
+        for _ in range(rng.randrange(1, 40)):
+            log.write(f"{LINE_PREFIX}<bob> {number}")
             number += 1
         if step % 8 == 3:
-            log.roll(pack=step % 16 == 3, then=f"{DATED}Stopping server")
+            log.roll(pack=step % 16 == 3, then=f"{LINE_PREFIX}Stopping server")
         if step % 10 == 5:
-            coal.end(chance.choice([signal.SIGKILL, signal.SIGTERM]))
-            log.write(f"{DATED}<bob> while nobody listens {number}")
+            coal.stop(rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            log.write(f"{LINE_PREFIX}<bob> while nobody listens {number}")
             coal.start()
         if step % 10 == 8:
-            agent.stop(chance.choice([signal.SIGKILL, signal.SIGTERM]))
-            log.roll(then=f"{DATED}Starting minecraft server version 1.{step}")
+            agent.stop(rng.choice([signal.SIGKILL, signal.SIGTERM]))
+            log.roll(then=f"{LINE_PREFIX}Starting minecraft server version 1.{step}")
             agent.start()
     wait_until(lambda: len(coal.lines) >= len(log.lines), seconds=90)
     assert coal.lines == log.lines
 
 
 def test_commands_and_lines_pass_between_world_and_server(
-    machine: Machine, coal: Coal, code: str, line: CommandLine, world: str
+    machine: Machine, coal: RealServer, code: str, line: CommandLine, world: str
 ):
-    process = machine.running()
+    process = machine.start_process()
     log = machine.log
-    coal.end()
-    coal.tell("say hi")
+    coal.stop()
+    coal.queue_command("say hi")
     coal.start()
     log.write("[12:00:00] [Server thread/INFO]: Starting minecraft server version 1.20.1")
     flags = ("--parse_mc_history", "--mc_timezone", "Europe/Berlin")
@@ -141,10 +141,10 @@ def test_commands_and_lines_pass_between_world_and_server(
     (row,) = coal.rows("SELECT at, zone, source, sequence FROM line WHERE line LIKE '%bob joined%'")
     assert datetime.fromtimestamp(row[0]).astimezone().second == 1
     assert row[1] == "Europe/Berlin" and row[2] and row[3] == 2
-    # It was given to the agent when nobody read the pipe.
-    wait_until(lambda: "A command waits" in agent.said)
+    # The agent received the command while the pipe had no reader.
+    wait_until(lambda: "A command waits" in agent.output)
     agent.stop(signal.SIGKILL)
-    pipe = machine.fifo()
+    pipe = machine.open_pipe()
     agent.start()
     assert next(read_lines(pipe)) == "say hi"
     os.close(pipe)
@@ -153,7 +153,9 @@ def test_commands_and_lines_pass_between_world_and_server(
     wait_until(lambda: status() == "STOPPED")
 
 
-def test_history_of_packed_logs_is_dated_by_file_names(machine: Machine, coal: Coal, code: str):
+def test_history_of_packed_logs_is_dated_by_file_names(
+    machine: Machine, coal: RealServer, code: str
+):
     for day in ("2026-09-23", "2026-09-24"):
         machine.log.write(
             "[23:30:00] [Server thread/INFO]: <bob> late",
@@ -164,7 +166,7 @@ def test_history_of_packed_logs_is_dated_by_file_names(machine: Machine, coal: C
         "--url", coal.url, "--pair", code, "--parse_mc_history", "--mc_timezone", "UTC"
     )
     for _ in range(2):
-        assert agent.once() == 0, agent.said
+        assert agent.run_once() == 0, agent.output
     days = [row[0] for row in coal.rows("SELECT date(at, 'unixepoch') FROM line ORDER BY id")]
     assert days == ["2026-09-23", "2026-09-24", "2026-09-24", "2026-09-25"]
     assert coal.lines == machine.log.lines

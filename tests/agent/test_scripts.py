@@ -1,4 +1,4 @@
-"""The scripts that start and stop Minecraft: with the right settings for its log, a pipe, and its process number."""
+"""The scripts that start and stop Minecraft: log4j settings, command pipe and pid file."""
 
 import os
 import shutil
@@ -15,14 +15,14 @@ from tests.agent.machine import AGENT, wait_until
 from tests.processes import TIMEOUT_SECONDS, environment
 
 FOLDER = AGENT.parent
-#: Stands for Java: says how it was called, and ends when it is told to.
+#: A fake Java: records its arguments and input and ends on `stop`.
 JAVA = f"""#!{sys.executable}
 import sys
-with open("called", "w") as file:
+with open("arguments", "w") as file:
     file.write("\\n".join(sys.argv[1:]))
-with open("told", "w", buffering=1) as told:
+with open("input", "w", buffering=1) as received:
     for line in sys.stdin:
-        told.write(line)
+        received.write(line)
         if line == "stop\\n":
             break
 """
@@ -30,13 +30,13 @@ with open("told", "w", buffering=1) as told:
 
 @pytest.fixture
 def server(tmp_path):
-    """A server's folder."""
+    """The folder of a Minecraft server with the scripts and a fake Java."""
     for name in ("mc-start.sh", "mc-stop.sh", "log4j2.xml", "log4j2-1.7.xml"):
         shutil.copy(FOLDER / name, tmp_path)
     java = tmp_path / "java"
     java.write_text(JAVA)
     java.chmod(0o755)
-    jar(tmp_path)
+    write_jar(tmp_path)
     yield tmp_path
     pid = tmp_path / "server.pid"
     if pid.exists():
@@ -44,7 +44,7 @@ def server(tmp_path):
         wait_until(lambda: not pid.exists())
 
 
-def jar(server, **files: str) -> None:
+def write_jar(server, **files: str) -> None:
     with zipfile.ZipFile(server / "minecraft_server.jar", "w") as file:
         file.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n")
         for name, text in files.items():
@@ -65,20 +65,20 @@ def run(server, script: str, **settings: str) -> "subprocess.CompletedProcess[st
     )
 
 
-def starts(server, **settings: str) -> list[str]:
-    """Start it; gives how Java was called."""
+def start(server, **settings: str) -> list[str]:
+    """Start the server and return the arguments of Java."""
     env = environment(JAVA=str(server / "java"), **settings)
     with (server / "out").open("w") as out:
         line = ["sh", str(server / "mc-start.sh")]
         status = subprocess.run(line, env=env, cwd="/", stdout=out, stderr=out, check=False)
     assert status.returncode == 0, (server / "out").read_text()
-    wait_until(lambda: (server / "told").exists() and (server / "server.pid").exists())
-    return (server / "called").read_text().split("\n")
+    wait_until(lambda: (server / "input").exists() and (server / "server.pid").exists())
+    return (server / "arguments").read_text().split("\n")
 
 
 def test_scripts_start_and_stop_the_server(server):
-    called = starts(server, MC_VERSION="1.20.1")
-    assert called[:2] == ["-Xms1G", "-Xmx1G"] and called[-3:] == [
+    arguments = start(server, MC_VERSION="1.20.1")
+    assert arguments[:2] == ["-Xms1G", "-Xmx1G"] and arguments[-3:] == [
         "-jar",
         "minecraft_server.jar",
         "nogui",
@@ -88,31 +88,31 @@ def test_scripts_start_and_stop_the_server(server):
     pid = int((server / "server.pid").read_text())
     with (server / "command-fifo").open("w") as pipe:
         pipe.write("say hi\n")
-    said = run(server, "mc-stop.sh")
-    assert said.returncode == 0, said.stdout
-    assert f"PID={pid}" in said.stdout
-    assert (server / "told").read_text() == "say hi\nsave-all\nstop\n"
+    result = run(server, "mc-stop.sh")
+    assert result.returncode == 0, result.stdout
+    assert f"PID={pid}" in result.stdout
+    assert (server / "input").read_text() == "say hi\nsave-all\nstop\n"
     assert not (server / "server.pid").exists()
     assert not (server / "eula.txt").exists()
 
 
 def test_pid_file_is_removed_when_the_server_ends(server):
-    starts(server, MC_VERSION="1.20.1")
+    start(server, MC_VERSION="1.20.1")
     os.kill(int((server / "server.pid").read_text()), signal.SIGKILL)
     wait_until(lambda: not (server / "server.pid").exists())
-    said = run(server, "mc-stop.sh")
-    assert (said.returncode, said.stdout) == (1, "No server runs here.\n")
+    result = run(server, "mc-stop.sh")
+    assert (result.returncode, result.stdout) == (1, "No server runs here.\n")
 
 
 def test_running_server_is_not_started_again(server):
-    starts(server, MC_VERSION="1.20.1")
-    said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
-    assert said.returncode == 1 and "runs already" in said.stdout
+    start(server, MC_VERSION="1.20.1")
+    result = run(server, "mc-start.sh", MC_VERSION="1.20.1")
+    assert result.returncode == 1 and "runs already" in result.stdout
 
 
 def test_stale_pid_file_does_not_prevent_a_start(server):
     (server / "server.pid").write_text("999999999\n")
-    starts(server, MC_VERSION="1.20.1")
+    start(server, MC_VERSION="1.20.1")
     assert (server / "server.pid").read_text() != "999999999\n"
 
 
@@ -120,7 +120,7 @@ def test_stale_pid_file_does_not_prevent_a_start(server):
 def test_mode_and_name_of_the_pipe_are_configurable(server, umask):
     before = os.umask(umask)
     try:
-        starts(server, MC_VERSION="1.20.1", FIFO_MODE="0600", FIFO="tell")
+        start(server, MC_VERSION="1.20.1", FIFO_MODE="0600", FIFO="tell")
     finally:
         os.umask(before)
     assert stat.S_IMODE((server / "tell").stat().st_mode) == 0o600
@@ -128,8 +128,8 @@ def test_mode_and_name_of_the_pipe_are_configurable(server, umask):
 
 def test_file_that_is_not_a_pipe_is_kept(server):
     (server / "command-fifo").write_text("mine")
-    said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
-    assert said.returncode == 1 and "not a named pipe" in said.stdout
+    result = run(server, "mc-start.sh", MC_VERSION="1.20.1")
+    assert result.returncode == 1 and "not a named pipe" in result.stdout
     assert (server / "command-fifo").read_text() == "mine"
 
 
@@ -149,22 +149,24 @@ def test_file_that_is_not_a_pipe_is_kept(server):
         ("1.18", "log4j2.xml"),
         ("1.21.11", "log4j2.xml"),
         ("26.1", "log4j2.xml"),
-        # Whatever it is: what denies too much is safe.
+        # Unknown versions get the stricter settings.
         ("14w30c", "log4j2-1.7.xml"),
         ("nonsense", "log4j2-1.7.xml"),
     ],
 )
 def test_version_selects_safe_log4j_settings(server, version, settings):
-    called = starts(server, MC_VERSION=version)
+    arguments = start(server, MC_VERSION=version)
     chosen = [
-        one.partition("=")[2] for one in called if one.startswith("-Dlog4j.configurationFile")
+        argument.partition("=")[2]
+        for argument in arguments
+        if argument.startswith("-Dlog4j.configurationFile")
     ]
     assert chosen == ([settings] if settings else [])
-    assert ("-Dlog4j2.formatMsgNoLookups=true" in called) == bool(settings)
+    assert ("-Dlog4j2.formatMsgNoLookups=true" in arguments) == bool(settings)
 
 
 @pytest.mark.parametrize(
-    ("inside", "settings"),
+    ("entries", "settings"),
     [
         ({"version_json": '{"id": "1.20.1"}'}, "log4j2.xml"),
         ({"log4j-core": "version=2.0-beta9\n"}, "log4j2-1.7.xml"),
@@ -174,9 +176,11 @@ def test_version_selects_safe_log4j_settings(server, version, settings):
     ],
 )
 @pytest.mark.parametrize("unzip", [True, False])
-def test_contents_of_the_jar_select_the_settings(server, monkeypatch, inside, settings, unzip):
+def test_contents_of_the_jar_select_the_settings(server, monkeypatch, entries, settings, unzip):
     pom = "META-INF__maven__org.apache.logging.log4j__log4j-core__pom.properties"
-    jar(server, **{pom if name == "log4j-core" else name: text for name, text in inside.items()})
+    write_jar(
+        server, **{pom if name == "log4j-core" else name: text for name, text in entries.items()}
+    )
     if unzip and shutil.which("unzip") is None:
         pytest.skip("there is no unzip here")
     if not unzip:
@@ -186,20 +190,20 @@ def test_contents_of_the_jar_select_the_settings(server, monkeypatch, inside, se
             (tools / name).symlink_to(shutil.which(name))
         (tools / "python3").symlink_to(sys.executable)
         monkeypatch.setenv("PATH", str(tools))
-    assert f"-Dlog4j.configurationFile={settings}" in starts(server)
+    assert f"-Dlog4j.configurationFile={settings}" in start(server)
 
 
 def test_name_of_the_jar_selects_the_settings(server):
     (server / "minecraft_server.jar").rename(server / "minecraft_server.1.8.9.jar")
-    called = starts(server, JAR="minecraft_server.1.8.9.jar")
-    assert "-Dlog4j.configurationFile=log4j2-1.7.xml" in called
+    arguments = start(server, JAR="minecraft_server.1.8.9.jar")
+    assert "-Dlog4j.configurationFile=log4j2-1.7.xml" in arguments
 
 
 @pytest.mark.parametrize("missing", ["log4j2.xml", "minecraft_server.jar", "java"])
 def test_missing_file_is_named(server, missing):
     (server / missing).unlink()
-    said = run(server, "mc-start.sh", MC_VERSION="1.20.1")
-    assert said.returncode == 1 and missing in said.stdout
+    result = run(server, "mc-start.sh", MC_VERSION="1.20.1")
+    assert result.returncode == 1 and missing in result.stdout
     assert not (server / "server.pid").exists()
 
 
@@ -211,14 +215,14 @@ def test_log4j_settings_have_the_required_values(name, guard):
     assert [layout.attrib for layout in layouts] == [{"charset": "UTF-8", "pattern": pattern}] * 2
     (file,) = root.findall(".//RollingRandomAccessFile")
     assert file.get("fileName") == "server.log"
-    # Where, and under which names, the agent looks for what was rolled.
+    # The agent looks for rotated logs at this path.
     assert file.get("filePattern") == "logs/%d{yyyy-MM-dd}-%i.log.gz"
     filters = root.findall("./Loggers/Root/filters/RegexFilter")
-    denies = {
+    deny_lookups = {
         "regex": r"(?s).*\$\{.*",
         "useRawMsg": "false",
         "onMatch": "DENY",
         "onMismatch": "NEUTRAL",
     }
-    assert [one.attrib for one in filters] == ([] if guard else [denies])
-    assert {one.get("level") for one in root.findall("./Loggers/*")} == {"info"}
+    assert [rule.attrib for rule in filters] == ([] if guard else [deny_lookups])
+    assert {logger.get("level") for logger in root.findall("./Loggers/*")} == {"info"}

@@ -1,4 +1,4 @@
-"""How the agent is started: with a code, with credentials, as it always was; and what it says when it cannot."""
+"""Start of the agent: pairing code, credentials, flags, time zone and error messages."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import AGENT, loaded, read_lines, wait_until
+from tests.agent.machine import AGENT, load_agent, read_lines, wait_until
 from tests.processes import environment
 
-agent_module = loaded()
+agent_module = load_agent()
 
-#: What the original program took.
+#: Flags of the original program.
 ORIGINAL = (
     "-v",
     "--verbose",
@@ -37,36 +37,36 @@ ORIGINAL = (
 
 def test_pairing_code_is_needed_once(machine, coal):
     agent = machine.bare_agent()
-    assert agent.once("--url", coal.url, "--pair", "CODE-1") == 0, agent.said
-    kept = machine.home / "mc_coal_agent.credentials"
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert json.loads(kept.read_text())["client_id"] == "mc-coal-agent-1"
-    assert agent.once() == 0, agent.said
-    # As a service that is started with the same flags each time.
-    assert agent.once("--url", coal.url, "--pair", "CODE-1") == 0, agent.said
+    assert agent.run_once("--url", coal.url, "--pair", "CODE-1") == 0, agent.output
+    credentials = machine.home / "mc_coal_agent.credentials"
+    assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
+    assert json.loads(credentials.read_text())["client_id"] == "mc-coal-agent-1"
+    assert agent.run_once() == 0, agent.output
+    # A service is started with the same flags each time.
+    assert agent.run_once("--url", coal.url, "--pair", "CODE-1") == 0, agent.output
     assert len(coal.pings) == 3
 
 
 def test_new_pairing_code_replaces_the_credentials(machine, coal):
     agent = machine.bare_agent("--url", coal.url)
-    assert agent.once("--pair", "CODE-1") == 0
+    assert agent.run_once("--pair", "CODE-1") == 0
     coal.code = "CODE-2"
-    assert agent.once("--pair", "CODE-2") == 0
+    assert agent.run_once("--pair", "CODE-2") == 0
     assert coal.code == ""
 
 
 @pytest.mark.parametrize("code", ["WRONG", ""])
 def test_invalid_pairing_code_is_reported(machine, coal, code):
     agent = machine.bare_agent("--url", coal.url, "--pair", code)
-    assert agent.once() == 2
-    assert "pair" in agent.said and "Traceback" not in agent.said
+    assert agent.run_once() == 2
+    assert "pair" in agent.output and "Traceback" not in agent.output
     assert not (machine.home / "mc_coal_agent.credentials").exists()
 
 
 def test_wrong_secret_is_reported(machine, coal):
     agent = machine.bare_agent("--url", coal.url, "--agent_client_id", "mc-coal-agent-1")
-    assert agent.once("--agent_secret", "wrong") == 1
-    assert "does not know this client id and secret" in agent.said
+    assert agent.run_once("--agent_secret", "wrong") == 1
+    assert "does not know this client id and secret" in agent.output
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_wrong_secret_is_reported(machine, coal):
 )
 def test_invalid_url_is_reported(machine, url):
     agent = machine.agent(url)
-    assert agent.once() == 2
-    assert "not the address of a server" in agent.said
+    assert agent.run_once() == 2
+    assert "not the address of a server" in agent.output
 
 
 def test_missing_url_is_reported(machine):
     agent = machine.bare_agent("--agent_client_id", "x", "--agent_secret", "y")
-    assert agent.once() == 2
-    assert "--url" in agent.said
+    assert agent.run_once() == 2
+    assert "--url" in agent.output
 
 
 def host_of(tmp_path: Path, *flags: str) -> str:
@@ -103,31 +103,31 @@ def test_url_uses_https_except_for_localhost(tmp_path):
 
 
 def test_all_flags_of_the_original_are_accepted():
-    known = {
+    flags = {
         name for action in agent_module.build_parser()._actions for name in action.option_strings
     }
-    assert set(ORIGINAL) <= known
+    assert set(ORIGINAL) <= flags
 
 
 def test_agent_log_names_the_monitored_file(machine, coal):
     machine.log.write("x")
     agent = machine.agent(coal.url)
-    assert agent.once() == 0
-    told = f"main     INFO    Monitoring '../logs/latest.log' and reporting to '127.0.0.1:{coal.port}'."
-    assert told in (machine.home / "agent.log").read_text()
+    assert agent.run_once() == 0
+    message = f"main     INFO    Monitoring '../logs/latest.log' and reporting to '127.0.0.1:{coal.port}'."
+    assert message in (machine.home / "agent.log").read_text()
     (machine.folder / "log4j2.xml").write_text("")
-    assert agent.once("--agent_logfile", "") == 0
-    assert "Monitoring '../server.log'" in agent.said
+    assert agent.run_once("--agent_logfile", "") == 0
+    assert "Monitoring '../server.log'" in agent.output
 
 
 def test_credentials_of_another_world_start_a_new_source(machine, coal):
     agent = machine.agent(coal.url)
     machine.log.write_bytes(b"")
-    assert agent.once() == 0
+    assert agent.run_once() == 0
     machine.log.write("2026-09-25 12:00:00 [INFO] one")
-    assert agent.once() == 0
+    assert agent.run_once() == 0
     machine.log.write("2026-09-25 12:00:00 [INFO] two")
-    assert agent.once("--agent_client_id", "mc-coal-agent-2") == 0
+    assert agent.run_once("--agent_client_id", "mc-coal-agent-2") == 0
     assert len({source for source, _ in coal.stored}) == 2
     assert [line["line"] for line in coal.stored.values()] == machine.log.lines
 
@@ -144,10 +144,10 @@ def test_agent_runs_with_python_3_9(machine, coal):
     machine.log.write("2026-09-25 12:00:00 [INFO] one")
     flags = machine.agent(coal.url, "--once", "--parse_mc_history").flags
     line = [str(python), str(AGENT), *flags]
-    said = subprocess.run(
+    result = subprocess.run(
         line, cwd=machine.home, env=environment(), capture_output=True, text=True, check=False
     )
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     assert coal.lines == machine.log.lines
 
 
@@ -184,19 +184,19 @@ def test_time_zone_is_read_from_the_system(root, monkeypatch):
 def test_timezones_script_prints_the_zone():
     line = [sys.executable, str(AGENT.with_name("timezones.py"))]
     env = environment(TZ="Europe/Berlin")
-    said = subprocess.run(line, env=env, capture_output=True, text=True, check=True)
-    assert said.stdout == "Europe/Berlin\n"
+    result = subprocess.run(line, env=env, capture_output=True, text=True, check=True)
+    assert result.stdout == "Europe/Berlin\n"
 
 
 def test_redirect_is_not_followed(machine):
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread
 
-    seen = []
+    paths = []
 
-    class Elsewhere(BaseHTTPRequestHandler):
+    class RedirectHandler(BaseHTTPRequestHandler):
         def do_POST(self):
-            seen.append(self.path)
+            paths.append(self.path)
             self.send_response(301)
             self.send_header("Location", "https://elsewhere.example/")
             self.end_headers()
@@ -204,22 +204,22 @@ def test_redirect_is_not_followed(machine):
         def log_message(self, *args):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with HTTPServer(("127.0.0.1", 0), RedirectHandler) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         agent = machine.agent(f"http://127.0.0.1:{server.server_port}")
-        assert agent.once() == 1
+        assert agent.run_once() == 1
         server.shutdown()
         thread.join()
-    assert "redirects to https://elsewhere.example/" in agent.said
-    assert seen == ["/oauth/v1/token"]
+    assert "redirects to https://elsewhere.example/" in agent.output
+    assert paths == ["/oauth/v1/token"]
 
 
 def test_agent_waits_for_an_unreachable_server(machine, coal):
     coal.stop()
     agent = machine.agent(coal.url)
     agent.start()
-    wait_until(lambda: "cannot be reached" in agent.said)
+    wait_until(lambda: "cannot be reached" in agent.output)
     coal.start()
     wait_until(lambda: coal.pings)
 
@@ -227,12 +227,12 @@ def test_agent_waits_for_an_unreachable_server(machine, coal):
 def test_agent_in_the_server_folder_finds_its_files(machine, coal):
     (machine.folder / "server.properties").write_text("level-name=world\n")
     machine.log.write("2026-09-25 12:00:00 [INFO] one")
-    machine.running()
+    machine.start_process()
     coal.commands = ["list"]
-    pipe = machine.fifo()
+    pipe = machine.open_pipe()
     agent = machine.agent(coal.url, "--parse_mc_history")
     agent.folder = machine.folder
-    assert agent.once() == 0, agent.said
+    assert agent.run_once() == 0, agent.output
     assert coal.lines == machine.log.lines
     assert coal.pings[-1]["is_server_running"] == "true"
     assert next(read_lines(pipe)) == "list"

@@ -1,1 +1,1 @@
-"""Real Minecraft programs: a server and players that speak the game's protocol, from npm."""
+"""Node programs that act as a Minecraft server and as players, with packages from npm."""

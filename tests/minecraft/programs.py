@@ -1,6 +1,6 @@
-"""The programs of this folder as processes: a Minecraft server, and its players.
+"""The programs of this folder as processes: a Minecraft server and its players.
 
-They need what `package.json` above names; `npm ci --prefix tests` installs it.
+They need the packages of `tests/package.json`; `npm ci --prefix tests` installs them.
 """
 
 import asyncio
@@ -22,22 +22,20 @@ MODULES = ROOT / "tests" / "node_modules"
 
 
 def require_npm_packages(*packages: str) -> Path:
-    """Where these are. A test is skipped without them, or fails if REQUIRE_NPM is 1."""
+    """Return the folder of npm packages. If one is missing, skip the test, or fail it if REQUIRE_NPM is 1."""
     missing = [name for name in packages if not (MODULES / name).is_dir()]
     if not shutil.which("node"):
         missing.insert(0, "Node")
     if not missing:
         return MODULES
-    reason = (
-        f"There is no {', '.join(missing)}: install Node 18 or newer, then npm ci --prefix tests"
-    )
+    reason = f"{', '.join(missing)} not found: install Node 18 or newer, then npm ci --prefix tests"
     if os.environ.get("REQUIRE_NPM") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 class Program:
-    """One of these programs; it tells what happens, line by line."""
+    """One of the programs, which reports events as lines of output."""
 
     def __init__(self) -> None:
         self._news = asyncio.Condition()
@@ -50,7 +48,7 @@ class Program:
         self._listening = asyncio.create_task(self._listen())
 
     async def kill(self) -> None:
-        """All that it has told is heard."""
+        """Kill the process after reading the rest of its output."""
         if self._process.returncode is None:
             self._process.kill()
         await self._listening
@@ -60,7 +58,7 @@ class Program:
         raise NotImplementedError
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for what it tells."""
+        """Wait until a condition holds; it is checked after each line of output."""
         async with asyncio.timeout(TIMEOUT_SECONDS), self._news:
             await self._news.wait_for(lambda: holds() or self._listening.done())
         assert holds(), "the program has ended"
@@ -74,20 +72,20 @@ class Program:
 
 
 class Game(Program):
-    """A Minecraft server in a folder of its own, which reads commands from a pipe there."""
+    """A Minecraft server in a folder with a command pipe."""
 
     def __init__(self, folder: Path, port: int) -> None:
         super().__init__()
         self.folder, self.port = folder, port
-        #: Its console, which says what its log says.
+        #: Lines of the console, which equal those of the log.
         self.console: list[str] = []
         self._pipe = folder / "command-fifo"
         os.mkfifo(self._pipe)
 
     async def start(self) -> None:
-        """It is ready for players then."""
+        """Start the server and wait until players can join."""
         begin = len(self.console)
-        # Open for writing too, or the game saw the end when the first who writes has gone.
+        # Opened for writing as well: otherwise the game reads end of file when the first writer closes the pipe.
         pipe = os.open(self._pipe, os.O_RDWR)
         try:
             await self.begin("server.js", str(self.port), cwd=self.folder, stdin=pipe)
@@ -103,17 +101,17 @@ class Game(Program):
         await self.until(lambda: any(line.endswith(text) for line in self.console))
 
     def said(self) -> list[tuple[str, str]]:
-        """Who has said what, all of it and in order."""
+        """Return the chat messages as (name, text), in order."""
         spoken = [line.partition("]: [Not Secure] <")[2].partition("> ") for line in self.console]
-        return [(who, text) for who, _, text in spoken if who]
+        return [(name, text) for name, _, text in spoken if name]
 
 
 class Bots(Program):
-    """Players of games."""
+    """Bots that play on Minecraft servers."""
 
     def __init__(self) -> None:
         super().__init__()
-        #: What each has read in the game.
+        #: Chat that each bot has received.
         self.heard: dict[str, list[str]] = defaultdict(list)
         self._there: set[str] = set()
 
@@ -121,7 +119,7 @@ class Bots(Program):
         await self.begin("bots.js", stdin=PIPE)
 
     async def joins(self, name: str, game: Game) -> None:
-        """It is in the game then."""
+        """Let a bot join a game and wait until it has joined."""
         self._do(name, "join", port=game.port)
         await self.until(lambda: name in self._there)
 

@@ -1,4 +1,4 @@
-"""Those who speak COAL's API: users with a token each, and the agents of worlds."""
+"""Clients of COAL's API: users with a token, and the agents of worlds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,17 +20,17 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass
 class User(ApiClient):
-    """One with an account; `id` is its number."""
+    """A client with the token of an account; `id` is the account's."""
 
     async def send(self, path: str, **fields: Any) -> Answer:
-        """Send a form."""
+        """Post a form."""
         body = urlencode(fields).encode()
         return await self.request("POST", path, body, Content_Type=FORM)
 
 
 @dataclass
 class WorldFixture:
-    """A world, by the path of its document."""
+    """A world with its path in the API and its agent."""
 
     test_app: TestApp
     id: int
@@ -38,13 +38,13 @@ class WorldFixture:
     agent: User
 
     @property
-    def now(self) -> World:
+    def current(self) -> World:
         world = self.test_app.core.state.get(World, self.id)
         assert world is not None
         return world
 
-    async def logs(self, *lines: str, zone: str = "America/Chicago") -> None:
-        """These lines stand in its log, and have come."""
+    async def write_log(self, *lines: str, zone: str = "America/Chicago") -> None:
+        """Ingest lines as if the agent had sent them now."""
         calendar = LiveDates.from_time(self.test_app.clock(), zone)
         await ingest_lines(
             self.test_app.core, world_id=self.id, parsed_lines=parse_lines(lines, calendar)[0]
@@ -60,7 +60,7 @@ async def make_user(
     active: bool = True,
     usernames: tuple[str, ...] = (),
 ) -> User:
-    """One with an account and a token."""
+    """Create an account and return a client with a token of it."""
     account = await test_app.core.execute(
         create_account, email=email, password="", nickname=nickname, admin=admin, active=active
     )
@@ -77,7 +77,7 @@ async def make_admin(test_app: TestApp, email: str = "admin@example.org", **more
 async def make_world(
     test_app: TestApp, name: str = "My World", *, hosted: bool = False
 ) -> WorldFixture:
-    """A world with an agent that has a token."""
+    """Create a world with an agent that has a token."""
     world, shown = await test_app.core.execute(create_world_with_agent, name=name, hosted=hosted)
     issued = await test_app.core.execute(issue_agent_tokens, client=shown.client.id)
     key = test_app.app_context.service(OpaqueKeys).of(SERVER, world.id)

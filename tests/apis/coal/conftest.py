@@ -1,4 +1,4 @@
-"""Who is there in most tests: Thomas, and a world."""
+"""Fixtures: Thomas, the user of the document's samples, and a world."""
 
 import pytest
 
@@ -9,12 +9,12 @@ from tests.apis.coal.log_lines import AT
 
 @pytest.fixture
 async def thomas(test_app: TestApp) -> User:
-    """One who plays by the name that the document's samples have, on the evening of their day."""
+    """A user with the username of the document's samples, on the evening of their day."""
     test_app.clock.now = AT
     return await make_user(test_app, usernames=("gumptionthomas",))
 
 
 @pytest.fixture
-async def place(test_app: TestApp) -> WorldFixture:
-    """A world with an agent, and nobody in it yet."""
+async def world(test_app: TestApp) -> WorldFixture:
+    """A world with an agent and without players."""
     return await make_world(test_app)

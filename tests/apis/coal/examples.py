@@ -1,7 +1,7 @@
-"""The samples of COAL's document, 2.3.1 and 2.3.3 to 2.3.6: what is asked, and what comes back.
+"""The samples of COAL's document, 2.3.1 and 2.3.3 to 2.3.6: requests and responses.
 
-Names in braces stand for keys of the scene. Where a sample is known to be faulty its fault is mended here, and the
-remark beside it says so.
+Names in braces are replaced by keys of the scene. Samples with known errors are corrected here; a comment
+beside each correction has the document's text.
 """
 
 from dataclasses import dataclass, field
@@ -17,26 +17,26 @@ SESSION_KEY = "ahRzfmd1bXB0aW9uLW1pbmVjcmFmdHIsCxIGU2VydmVyIglnbG9iYWxfc2VydmVyD
 
 @dataclass(frozen=True)
 class Example:
-    """A request of thomas, an admin, and its answer."""
+    """A request by Thomas, an admin, and its response."""
 
-    asks: str
+    request: str
     status: int
     #: None: the body is empty.
     answer: Any = None
     body: bytes | None = None
-    #: Members that have the sample's very values.
+    #: Members whose values must equal the sample's.
     echoes: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=lambda: TOKEN)
 
     @property
     def name(self) -> str:
-        return f"{self.asks} {self.status}"
+        return f"{self.request} {self.status}"
 
 
 THOMAS = {
-    # `username` in two of the three samples.
+    # Named `username` in two of the three samples.
     "usernames": ["gumptionthomas"],
-    # Times of the server's own are UTC, whatever the samples have.
+    # Times set by the server are UTC; the samples have local times.
     "updated": "2013-04-14 18:37:35 CDT-0500",
     "created": "2013-03-04 15:05:52 CST-0600",
     "admin": True,
@@ -47,7 +47,7 @@ THOMAS = {
     "email": "t@gmail.com",
 }
 JENNIFER = {
-    # "[]", as a text.
+    # The string "[]" in the sample.
     "usernames": [],
     "updated": "2013-03-14 17:23:09 CDT-0500",
     "created": "2013-03-04 17:43:37 CST-0600",
@@ -69,7 +69,7 @@ MARK = {
     "nickname": "mark",
     "email": "m@gmail.com",
 }
-ABOUT_USERS = ("usernames", "admin", "active", "nickname", "email")
+MEMBERS_OF_USERS = ("usernames", "admin", "active", "nickname", "email")
 
 MY_WORLD = {
     "key": SERVER_KEY,
@@ -94,7 +94,7 @@ PVP_WORLD = {
     "address": "1.2.3.4:56789",
     "last_ping": "2013-04-14 19:55:43 CDT-0500",
     "updated": "2013-04-14 19:55:43 CDT-0500",
-    # STOPPED, as which it would have no address.
+    # STOPPED in the sample, although a stopped server has no address.
     "status": "RUNNING",
     "created": "2013-03-04 15:07:00 CST-0600",
     "server_day": 15223,
@@ -117,7 +117,7 @@ BRAVE = {
     "is_raining": None,
     "is_thundering": None,
 }
-ABOUT_SERVERS = tuple(
+MEMBERS_OF_SERVERS = tuple(
     name for name in MY_WORLD if name not in ("key", "last_ping", "updated", "created")
 )
 
@@ -135,7 +135,7 @@ DEFAULT_PROPERTIES = {
     "level_type": "DEFAULT",
     "level_seed": None,
     "generator_settings": None,
-    # "1", as a text.
+    # The string "1" in the sample.
     "difficulty": 1,
     "pvp": False,
     "hardcore": False,
@@ -186,7 +186,7 @@ GUMPTION = {
     "is_playing": False,
 }
 QUAZI = {**GUMPTION, "username": "quazifene", "last_session_duration": 6821}
-ABOUT_PLAYERS = ("username", "is_playing")
+MEMBERS_OF_PLAYERS = ("username", "is_playing")
 
 SESSION = {
     "username": "gumptionthomas",
@@ -209,7 +209,7 @@ VESICULAR = {
     "login_timestamp": "2013-04-13 19:48:28 CDT-0500",
     "duration": 1911,
 }
-ABOUT_SESSIONS = ("username", "login_timestamp", "logout_timestamp", "duration")
+MEMBERS_OF_SESSIONS = ("username", "login_timestamp", "logout_timestamp", "duration")
 SOME_ERROR = {"errors": "This was a bad request because..."}
 USERS, SERVERS = "/api/v1/users", "/api/v1/servers"
 
@@ -237,26 +237,28 @@ EXAMPLES = [
     Example("GET /api/v1/nothing", 404),
     Example("DELETE /api/v1/users", 405),
     # 2.3.3
-    Example(f"GET {USERS}", 200, {"users": [THOMAS, JENNIFER, MARK]}, echoes=ABOUT_USERS),
-    Example(f"GET {USERS}/{{thomas_key}}", 200, THOMAS, echoes=ABOUT_USERS),
-    Example(f"GET {USERS}/self", 200, THOMAS, echoes=ABOUT_USERS),
+    Example(f"GET {USERS}", 200, {"users": [THOMAS, JENNIFER, MARK]}, echoes=MEMBERS_OF_USERS),
+    Example(f"GET {USERS}/{{thomas_key}}", 200, THOMAS, echoes=MEMBERS_OF_USERS),
+    Example(f"GET {USERS}/self", 200, THOMAS, echoes=MEMBERS_OF_USERS),
     # 2.3.4
-    Example(f"GET {SERVERS}", 200, {"servers": [MY_WORLD, PVP_WORLD, BRAVE]}, echoes=ABOUT_SERVERS),
+    Example(
+        f"GET {SERVERS}", 200, {"servers": [MY_WORLD, PVP_WORLD, BRAVE]}, echoes=MEMBERS_OF_SERVERS
+    ),
     Example(
         f"POST {SERVERS}",
         201,
         BRAVE,
         b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M",
-        echoes=ABOUT_SERVERS,
+        echoes=MEMBERS_OF_SERVERS,
     ),
-    Example(f"GET {SERVERS}/{{brave}}", 200, BRAVE, echoes=ABOUT_SERVERS),
+    Example(f"GET {SERVERS}/{{brave}}", 200, BRAVE, echoes=MEMBERS_OF_SERVERS),
     Example(
-        # 202 in the sample, against its text.
+        # 202 in the sample, contrary to the text.
         f"POST {SERVERS}/{{brave}}",
         200,
         {**BRAVE, "name": "Not So Brave New World"},
         b"name=Not+So+Brave+New+World",
-        echoes=ABOUT_SERVERS,
+        echoes=MEMBERS_OF_SERVERS,
     ),
     Example(f"GET {SERVERS}/{{brave}}/properties", 200, PROPERTIES, echoes=ALL_PROPERTIES),
     Example(
@@ -278,20 +280,26 @@ EXAMPLES = [
         f"GET {SERVERS}/{{world}}/players",
         200,
         {"players": [GUMPTION, QUAZI]},
-        echoes=ABOUT_PLAYERS,
+        echoes=MEMBERS_OF_PLAYERS,
     ),
-    Example(f"GET {SERVERS}/{{world}}/players/gumptionthomas", 200, GUMPTION, echoes=ABOUT_PLAYERS),
-    Example(f"GET {SERVERS}/{{world}}/players/{{player}}", 200, GUMPTION, echoes=ABOUT_PLAYERS),
+    Example(
+        f"GET {SERVERS}/{{world}}/players/gumptionthomas", 200, GUMPTION, echoes=MEMBERS_OF_PLAYERS
+    ),
+    Example(
+        f"GET {SERVERS}/{{world}}/players/{{player}}", 200, GUMPTION, echoes=MEMBERS_OF_PLAYERS
+    ),
     # 2.3.6
     Example(
         f"GET {SERVERS}/{{world}}/sessions?since=2013-04-14+00:48:28&before=2013-04-14+02:00:00",
         200,
         {"sessions": [SESSION, VESICULAR]},
-        echoes=ABOUT_SESSIONS,
+        echoes=MEMBERS_OF_SESSIONS,
     ),
-    Example(f"GET {SERVERS}/{{world}}/sessions/{{session}}", 200, SESSION, echoes=ABOUT_SESSIONS),
     Example(
-        # `/session` in the sample.
+        f"GET {SERVERS}/{{world}}/sessions/{{session}}", 200, SESSION, echoes=MEMBERS_OF_SESSIONS
+    ),
+    Example(
+        # The path ends in `/session` in the sample.
         f"GET {SERVERS}/{{world}}/players/gumptionthomas/sessions",
         200,
         {
@@ -305,6 +313,6 @@ EXAMPLES = [
                 SESSION,
             ]
         },
-        echoes=ABOUT_SESSIONS,
+        echoes=MEMBERS_OF_SESSIONS,
     ),
 ]

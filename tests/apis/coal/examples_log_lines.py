@@ -1,6 +1,6 @@
-"""Every example of COAL's document for lines of a log and for screenshots (2.3.7 to 2.3.10, and what follows them).
+"""The samples of COAL's document for log lines and screenshots (2.3.7 to 2.3.10 and the sections after them).
 
-In paths {server}, {player}, {user}, and {chat}, {death} and the like stand for keys of what the scene has.
+In paths, names in braces are replaced by keys of the scene.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KEY = "ahRzfmd1bXB0aW9uLW1pbmVjcmFmdHIoCxIGU2VydmVyIglnbG9iYWxfc2VydmVyDAsSB0xvZ
 
 @dataclass(frozen=True)
 class Example:
-    """A request and what comes back."""
+    """A request and its response."""
 
     method: str
     path: str
@@ -27,19 +27,19 @@ class Example:
         return f"{self.method} {self.path}"
 
 
-def line(at: str, kept: str, text: str, **told: Any) -> dict[str, Any]:
-    """What the document shows of any line."""
+def line(at: str, created: str, text: str, **more: Any) -> dict[str, Any]:
+    """Return the members that the document shows of any line."""
     return {
         "username": "gumptionthomas",
-        "updated": f"{kept} CDT-0500",
+        "updated": f"{created} CDT-0500",
         "key": KEY,
         "server_key": SERVER,
         "timestamp": f"{at} CDT-0500",
-        "created": f"{kept} CDT-0500",
+        "created": f"{created} CDT-0500",
         "player_key": PLAYER,
         "user_key": USER,
         "line": text,
-        **told,
+        **more,
     }
 
 
@@ -117,7 +117,7 @@ LISTS = {"chats": CHATS, "deaths": DEATHS, "achievements": ACHIEVEMENTS, "loglin
 ROOT = "/api/v1/servers/{server}"
 
 
-def of_lines(name: str, rows: list[dict[str, Any]]) -> list[Example]:
+def examples_of(name: str, rows: list[dict[str, Any]]) -> list[Example]:
     return [
         Example("GET", f"{ROOT}/{name}", 200, {name: rows}),
         Example("GET", f"{ROOT}/{name}/{{{name}}}", 200, rows[1]),
@@ -127,18 +127,18 @@ def of_lines(name: str, rows: list[dict[str, Any]]) -> list[Example]:
 
 
 EXAMPLES = [
-    *(example for name, rows in LISTS.items() for example in of_lines(name, rows)),
+    *(example for name, rows in LISTS.items() for example in examples_of(name, rows)),
     Example("POST", ROOT + "/chats", 202, form=b"chat=Hello+world..."),
     Example("POST", ROOT + "/players/gumptionthomas/chats", 202, form=b"chat=Hello+world..."),
 ]
-EXAMPLES_OF_SCREENSHOTS = [
+SCREENSHOT_EXAMPLES = [
     Example("GET", ROOT + "/screenshots", 200, {"screenshots": SCREENSHOTS}),
     Example("GET", ROOT + "/screenshots/{screenshot}", 200, SCREENSHOTS[1]),
     Example("GET", ROOT + "/users/{user}/screenshots", 200, {"screenshots": SCREENSHOTS}),
     Example("GET", ROOT + "/users/self/screenshots", 200, {"screenshots": SCREENSHOTS}),
 ]
-#: Of what forms the texts of a row are; created and updated are UTC (the samples show a zone: a known fault).
-FORMS = {
+#: Patterns of the strings in a row. `created` and `updated` are UTC; the samples have a zone, a known error.
+PATTERNS = {
     "key": r"[\w-]{24}",
     "server_key": r"[\w-]{24}",
     "player_key": r"[\w-]{24}",

@@ -1,30 +1,32 @@
-"""Lines as they stand in the log of a world, in the form that COAL's own log settings write."""
+"""Lines of a world's log, in the format of COAL's own log settings."""
 
-#: The day of all lines, as the document's samples have it; in Chicago.
+#: The day of all lines and of the document's samples, in Chicago.
 DAY = "2013-04-13"
-#: The end of that day, in UTC.
+#: The end of that day, as a UTC timestamp.
 AT = 1365915600.0
 
 
-def line(clock: str, text: str) -> str:
+def log_line(clock: str, text: str) -> str:
     return f"{DAY} {clock} [INFO] {text}"
 
 
-def logged_in(clock: str, name: str) -> str:
-    return line(clock, f"{name}[/192.0.2.7:52142] logged in with entity id 8 at (1.5, 64.0, -2.25)")
+def login_line(clock: str, name: str) -> str:
+    return log_line(
+        clock, f"{name}[/192.0.2.7:52142] logged in with entity id 8 at (1.5, 64.0, -2.25)"
+    )
 
 
-def left(clock: str, name: str) -> str:
-    return line(clock, f"{name} lost connection: Disconnected")
+def logout_line(clock: str, name: str) -> str:
+    return log_line(clock, f"{name} lost connection: Disconnected")
 
 
-def said(clock: str, name: str, text: str) -> str:
-    return line(clock, f"<{name}> {text}")
+def chat_line(clock: str, name: str, text: str) -> str:
+    return log_line(clock, f"<{name}> {text}")
 
 
-def starting(clock: str, version: str = "1.5.1") -> str:
-    return line(clock, f"Starting minecraft server version {version}")
+def start_line(clock: str, version: str = "1.5.1") -> str:
+    return log_line(clock, f"Starting minecraft server version {version}")
 
 
-def stopping(clock: str) -> str:
-    return line(clock, "Stopping server")
+def stop_line(clock: str) -> str:
+    return log_line(clock, "Stopping server")

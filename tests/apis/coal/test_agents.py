@@ -1,4 +1,4 @@
-"""Agents: they say how their world is, send its log line by line, and tell its console."""
+"""Agents: pings, single log lines and console commands."""
 
 import asyncio
 
@@ -15,27 +15,29 @@ PING, LINE, LAST = (f"/api/v1/agents/{name}" for name in ("ping", "logline", "la
 UP = {"server_name": "coal.example.org", "is_server_running": "True"}
 
 
-def said(second: int = 1) -> str:
+def chat_line(second: int = 1) -> str:
     return f"2023-11-14 22:13:0{second} [INFO] <Ada> hi"
 
 
-async def lines_of(place: WorldFixture) -> list[str]:
-    """The lines of a world that tell a time, the newest first."""
-    found = await place.test_app.core.history.lines(LineQuery(place.id), 100)
+async def lines_of(world: WorldFixture) -> list[str]:
+    """Return the lines of a world that have a time, newest first."""
+    found = await world.test_app.core.history.lines(LineQuery(world.id), 100)
     return [line.line for line in found]
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", PING), ("POST", LINE), ("POST", LINE + "s"), ("GET", LAST)]
 )
-async def test_agent_routes_accept_only_the_agent_of_an_active_world(test_app: TestApp, method, path):
-    place, thomas = await make_world(test_app), await make_user(test_app)
-    for nobody in (test_app.anonymous, thomas):
-        answer = await nobody.request(method, path)
+async def test_agent_routes_accept_only_the_agent_of_an_active_world(
+    test_app: TestApp, method, path
+):
+    world, thomas = await make_world(test_app), await make_user(test_app)
+    for client in (test_app.anonymous, thomas):
+        answer = await client.request(method, path)
         assert answer.status == 401 and answer.headers["WWW-Authenticate"]
-    assert (await place.agent.get("/api/v1/users")).status == 401
-    await test_app.core.execute(archive_world, world_id=place.id)
-    answer = await place.agent.request(method, path)
+    assert (await world.agent.get("/api/v1/users")).status == 401
+    await test_app.core.execute(archive_world, world_id=world.id)
+    answer = await world.agent.request(method, path)
     assert (answer.status, answer.raw) == (404, b"")
 
 
@@ -46,34 +48,32 @@ async def test_wrong_method_is_405_with_allow(test_app: TestApp, path, allowed):
 
 
 async def test_ping_updates_the_state_of_the_world(test_app: TestApp):
-    place, thomas = await make_world(test_app), await make_user(test_app)
-    told = {
+    world, thomas = await make_world(test_app), await make_user(test_app)
+    fields = {
         **UP, "server_day": "10", "server_time": "1000", "is_raining": "True", "is_thundering": "False",
         "num_overloads": "2", "ms_behind": "4000", "skipped_ticks": "80", "address": "1.2.3.4:25566",
         "timestamp": "2023-11-14 22:13:20",
     }  # fmt: skip
-    answer = await place.agent.send(PING, **told)
+    answer = await world.agent.send(PING, **fields)
     assert (answer.status, answer.json) == (200, {"commands": []})
-    shown = (await thomas.get(place.path)).json
+    shown = (await thomas.get(world.path)).json
     assert (shown["status"], shown["address"]) == ("RUNNING", "1.2.3.4:25566")
     assert (shown["server_day"], shown["server_time"]) == (10, 1000)
     assert (shown["is_raining"], shown["is_thundering"]) == (True, False)
     assert shown["last_ping"] == "2023-11-14 22:13:20 UTC-0000"
-    assert (place.now.overloads, place.now.behind, place.now.skipped) == (2, 4000, 80)
+    assert (world.current.overloads, world.current.behind, world.current.skipped) == (2, 4000, 80)
 
 
 @pytest.mark.parametrize(
     ("running", "status"),
     [("True", "running"), ("False", "stopped"), ("", "stopped"), (None, "unknown")],
 )
-async def test_ping_sets_the_status_of_the_world(
-    test_app: TestApp, running, status
-):
-    place = await make_world(test_app)
+async def test_ping_sets_the_status_of_the_world(test_app: TestApp, running, status):
+    world = await make_world(test_app)
     more = {} if running is None else {"is_server_running": running}
-    await place.agent.send(PING, **UP)
-    await place.agent.send(PING, server_name="x", **more)
-    assert place.now.status == status
+    await world.agent.send(PING, **UP)
+    await world.agent.send(PING, server_name="x", **more)
+    assert world.current.status == status
 
 
 @pytest.mark.parametrize(
@@ -93,69 +93,73 @@ async def test_invalid_ping_is_rejected(test_app: TestApp, fields, errors):
 
 
 async def test_commands_are_repeated_until_acknowledged(persistent_test_app: TestApp):
-    place = await make_world(persistent_test_app)
+    world = await make_world(persistent_test_app)
     for text in ("/say a", "/say b"):
-        await persistent_test_app.core.execute(queue_console_command, world_id=place.id, text=text)
+        await persistent_test_app.core.execute(queue_console_command, world_id=world.id, text=text)
     body = {"server_name": "x", "is_server_running": True, "commands_after": 0}
-    lost = (await place.agent.post(PING, body)).json["commands"]
+    lost = (await world.agent.post(PING, body)).json["commands"]
     assert [(one["username"], one["command"]) for one in lost] == [
         (None, "/say a"),
         (None, "/say b"),
     ]
     await persistent_test_app.restart()
-    assert (await place.agent.post(PING, body)).json["commands"] == lost
+    assert (await world.agent.post(PING, body)).json["commands"] == lost
     body["commands_after"] = lost[0]["id"]
-    assert (await place.agent.post(PING, body)).json["commands"] == lost[1:]
+    assert (await world.agent.post(PING, body)).json["commands"] == lost[1:]
     body["commands_after"] = lost[1]["id"]
-    assert (await place.agent.post(PING, body)).json["commands"] == []
+    assert (await world.agent.post(PING, body)).json["commands"] == []
 
 
 async def test_ping_can_be_json(test_app: TestApp):
-    place = await make_world(test_app)
-    answer = await place.agent.post(
+    world = await make_world(test_app)
+    answer = await world.agent.post(
         PING, {"server_name": "x", "is_server_running": True, "server_day": 3}
     )
-    assert answer.status == 200 and place.now.status is WorldStatus.RUNNING and place.now.day == 3
+    assert (
+        answer.status == 200
+        and world.current.status is WorldStatus.RUNNING
+        and world.current.day == 3
+    )
 
 
 async def test_last_ping_is_saved_once_a_minute(test_app: TestApp):
-    place = await make_world(test_app)
+    world = await make_world(test_app)
     first = test_app.clock()
     for seconds, noted in ((0, first), (30, first), (31, first + 61)):
         test_app.clock.advance(seconds)
-        await place.agent.send(PING, **UP)
-        assert place.now.last_ping == noted
+        await world.agent.send(PING, **UP)
+        assert world.current.last_ping == noted
 
 
 async def test_world_time_advances_while_the_world_runs(test_app: TestApp):
-    place, thomas = await make_world(test_app), await make_user(test_app)
-    await place.agent.send(PING, **UP, server_day="2", server_time="1000")
+    world, thomas = await make_world(test_app), await make_user(test_app)
+    await world.agent.send(PING, **UP, server_day="2", server_time="1000")
     test_app.clock.advance(1220)
-    shown = (await thomas.get(place.path)).json
+    shown = (await thomas.get(world.path)).json
     assert (shown["server_day"], shown["server_time"]) == (2, (1000 + 20 * 1220) % 24000)
-    # The same again tells nothing new of when it was that time.
-    await place.agent.send(PING, **UP, server_day="2", server_time="1000")
-    assert (await thomas.get(place.path)).json["server_time"] == 1400
-    await place.agent.send(PING, server_name="x", is_server_running="0")
-    assert (await thomas.get(place.path)).json["server_time"] == 1000
+    # An unchanged time does not restart the clock of the world.
+    await world.agent.send(PING, **UP, server_day="2", server_time="1000")
+    assert (await thomas.get(world.path)).json["server_time"] == 1400
+    await world.agent.send(PING, server_name="x", is_server_running="0")
+    assert (await thomas.get(world.path)).json["server_time"] == 1000
 
 
 async def test_omitted_weather_is_unchanged_and_empty_weather_is_cleared(test_app: TestApp):
-    place = await make_world(test_app)
-    await place.agent.send(PING, **UP, is_raining="True", is_thundering="True")
-    await place.agent.send(PING, **UP, is_raining="")
-    assert (place.now.raining, place.now.thundering) == (False, True)
+    world = await make_world(test_app)
+    await world.agent.send(PING, **UP, is_raining="True", is_thundering="True")
+    await world.agent.send(PING, **UP, is_raining="")
+    assert (world.current.raining, world.current.thundering) == (False, True)
 
 
 async def test_commands_are_delivered_once_and_only_to_a_running_world(test_app: TestApp):
-    place = await make_world(test_app)
+    world = await make_world(test_app)
     await test_app.core.execute(
-        queue_console_command, world_id=place.id, text="/say <Ada> hi", username="Ada"
+        queue_console_command, world_id=world.id, text="/say <Ada> hi", username="Ada"
     )
-    await test_app.core.execute(queue_console_command, world_id=place.id, text="list")
+    await test_app.core.execute(queue_console_command, world_id=world.id, text="list")
     for idle in ({"is_server_running": "false"}, {}):
-        assert (await place.agent.send(PING, server_name="x", **idle)).json == {"commands": []}
-    both = await asyncio.gather(place.agent.send(PING, **UP), place.agent.send(PING, **UP))
+        assert (await world.agent.send(PING, server_name="x", **idle)).json == {"commands": []}
+    both = await asyncio.gather(world.agent.send(PING, **UP), world.agent.send(PING, **UP))
     assert [command for answer in both for command in answer.json["commands"]] == [
         {"username": "Ada", "command": "/say <Ada> hi"},
         {"username": None, "command": "list"},
@@ -163,48 +167,48 @@ async def test_commands_are_delivered_once_and_only_to_a_running_world(test_app:
 
 
 async def test_silent_world_becomes_unknown(test_app: TestApp):
-    place = await make_world(test_app)
-    await place.agent.send(PING, **UP)
+    world = await make_world(test_app)
+    await world.agent.send(PING, **UP)
     await test_app.advance(299)
-    assert place.now.status is WorldStatus.RUNNING
+    assert world.current.status is WorldStatus.RUNNING
     await test_app.advance(61)
-    assert place.now.status is WorldStatus.UNKNOWN
-    await place.agent.send(PING, **UP)
-    assert place.now.status is WorldStatus.RUNNING
+    assert world.current.status is WorldStatus.UNKNOWN
+    await world.agent.send(PING, **UP)
+    assert world.current.status is WorldStatus.RUNNING
 
 
 async def test_queued_world_that_does_not_start_becomes_unknown(
     test_app: TestApp,
 ):
-    place = await make_world(test_app, hosted=True)
-    await test_app.core.execute(start_world, world_id=place.id)
+    world = await make_world(test_app, hosted=True)
+    await test_app.core.execute(start_world, world_id=world.id)
     await test_app.advance(299)
-    assert place.now.status is WorldStatus.QUEUED_START
+    assert world.current.status is WorldStatus.QUEUED_START
     await test_app.advance(61)
-    assert place.now.status is WorldStatus.UNKNOWN and place.now.pending_since is None
+    assert world.current.status is WorldStatus.UNKNOWN and world.current.pending_since is None
 
 
 async def test_repeated_line_is_200_and_new_line_201(persistent_test_app: TestApp):
-    place = await make_world(persistent_test_app)
-    line = {"line": said(), "zone": "UTC"}
-    answer = await place.agent.send(LINE, **line)
+    world = await make_world(persistent_test_app)
+    line = {"line": chat_line(), "zone": "UTC"}
+    answer = await world.agent.send(LINE, **line)
     assert (answer.status, answer.json) == (201, {})
-    answer = await place.agent.send(LINE, line=line["line"], zone="America/Chicago")
+    answer = await world.agent.send(LINE, line=line["line"], zone="America/Chicago")
     assert (answer.status, answer.json) == (200, {})
     await persistent_test_app.restart()
-    assert (await place.agent.send(LINE, **line)).status == 200
-    assert await lines_of(place) == [line["line"]]
+    assert (await world.agent.send(LINE, **line)).status == 200
+    assert await lines_of(world) == [line["line"]]
 
 
 async def test_concurrent_equal_lines_are_stored_once(
     persistent_test_app: TestApp,
 ):
-    place = await make_world(persistent_test_app)
+    world = await make_world(persistent_test_app)
     answers = await asyncio.gather(
-        *(place.agent.send(LINE, line=said(), zone="UTC") for _ in range(5))
+        *(world.agent.send(LINE, line=chat_line(), zone="UTC") for _ in range(5))
     )
     assert sorted(answer.status for answer in answers) == [200, 200, 200, 200, 201]
-    assert await lines_of(place) == [said()]
+    assert await lines_of(world) == [chat_line()]
 
 
 @pytest.mark.parametrize(
@@ -238,10 +242,10 @@ async def test_line_without_text_or_zone_is_rejected(test_app: TestApp, fields, 
 )
 async def test_line_with_any_content_is_accepted(test_app: TestApp, line: str):
     line = line.encode("utf-16", "surrogatepass").decode("utf-16")
-    place, thomas = await make_world(test_app, "World"), await make_user(test_app)
-    assert (await place.agent.send(LINE, line=line, zone="Europe/Berlin")).status == 201
-    assert (await place.agent.send(LINE, line=line, zone="America/Chicago")).status == 200
-    assert (await thomas.get(place.path)).status == 200
+    world, thomas = await make_world(test_app, "World"), await make_user(test_app)
+    assert (await world.agent.send(LINE, line=line, zone="Europe/Berlin")).status == 201
+    assert (await world.agent.send(LINE, line=line, zone="America/Chicago")).status == 200
+    assert (await thomas.get(world.path)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -256,63 +260,65 @@ async def test_line_with_any_content_is_accepted(test_app: TestApp, line: str):
 async def test_invalid_characters_in_a_line_are_replaced(
     test_app: TestApp, body: bytes, media: str
 ):
-    place = await make_world(test_app)
-    answer = await place.agent.request("POST", LINE, body % said().encode(), Content_Type=media)
+    world = await make_world(test_app)
+    answer = await world.agent.request(
+        "POST", LINE, body % chat_line().encode(), Content_Type=media
+    )
     assert answer.status == 201
-    assert await lines_of(place) == [said() + "a\ufffdb\ufffdc"]
+    assert await lines_of(world) == [chat_line() + "a\ufffdb\ufffdc"]
 
 
 async def test_unknown_zone_is_treated_as_utc(test_app: TestApp):
-    place = await make_world(test_app)
-    assert (await place.agent.send(LINE, line=said(), zone="Middle/Earth")).status == 201
-    [line] = await test_app.core.history.lines(LineQuery(place.id), 1)
+    world = await make_world(test_app)
+    assert (await world.agent.send(LINE, line=chat_line(), zone="Middle/Earth")).status == 201
+    [line] = await test_app.core.history.lines(LineQuery(world.id), 1)
     assert (line.zone, line.at) == ("UTC", test_app.clock() - 19)
 
 
 @pytest.mark.parametrize("zone", ["America/Chicago", "UTC", "Asia/Kathmandu"])
 async def test_line_without_date_gets_the_present_day(test_app: TestApp, zone: str):
-    place = await make_world(test_app)
+    world = await make_world(test_app)
     clock = {"America/Chicago": "16:13:10", "UTC": "22:13:10", "Asia/Kathmandu": "03:58:10"}[zone]
-    await place.agent.send(LINE, line=f"[{clock}] [Server thread/INFO]: <Ada> hi", zone=zone)
-    [line] = await test_app.core.history.lines(LineQuery(place.id), 1)
+    await world.agent.send(LINE, line=f"[{clock}] [Server thread/INFO]: <Ada> hi", zone=zone)
+    [line] = await test_app.core.history.lines(LineQuery(world.id), 1)
     assert (line.at, line.zone, line.chat) == (test_app.clock() - 10, zone, "hi")
 
 
 async def test_lastline_returns_the_line_with_the_latest_time(test_app: TestApp):
-    place = await make_world(test_app)
-    assert (await place.agent.get(LAST)).json == {"lastline": None}
-    for line in ("no header", said(9), said(3)):
-        await place.agent.send(LINE, line=line, zone="UTC")
-    answer = await place.agent.get(LAST)
-    assert (answer.status, answer.json) == (200, {"lastline": said(9)})
+    world = await make_world(test_app)
+    assert (await world.agent.get(LAST)).json == {"lastline": None}
+    for line in ("no header", chat_line(9), chat_line(3)):
+        await world.agent.send(LINE, line=line, zone="UTC")
+    answer = await world.agent.get(LAST)
+    assert (answer.status, answer.json) == (200, {"lastline": chat_line(9)})
 
 
 async def test_old_lines_leave_the_present_state_unchanged(test_app: TestApp):
-    place, thomas = await make_world(test_app), await make_user(test_app)
-    await place.logs(
+    world, thomas = await make_world(test_app), await make_user(test_app)
+    await world.write_log(
         "[16:00:00] [Server thread/INFO]: Ada[/127.0.0.1:5] logged in with entity id 1 at (1, 2, 3)"
     )
-    await place.agent.send(PING, **UP)
-    before = (await thomas.get(place.path)).json
+    await world.agent.send(PING, **UP)
+    before = (await thomas.get(world.path)).json
     for line in (
         "2012-10-07 15:10:00 [INFO] Starting minecraft server version 1.3.2",
         "2012-10-07 15:10:09 [INFO] Ada[/127.0.0.1:5] logged in with entity id 9 at (1.5, 64.0, -2.25)",
         "2012-10-07 15:20:00 [INFO] Ada lost connection: Disconnected",
         "2012-10-07 15:30:00 [INFO] Stopping server",
     ):
-        assert (await place.agent.send(LINE, line=line, zone="America/Chicago")).status == 201
-    after = (await thomas.get(place.path)).json
+        assert (await world.agent.send(LINE, line=line, zone="America/Chicago")).status == 201
+    after = (await thomas.get(world.path)).json
     assert (after["status"], after["last_ping"]) == (before["status"], before["last_ping"])
-    ada = test_app.core.query(get_visitor, world=place.id, username="Ada")
+    ada = test_app.core.query(get_visitor, world=world.id, username="Ada")
     assert ada.online and ada.last_login == test_app.clock() - 800
 
 
 async def test_old_start_line_sets_the_version_but_not_the_status(test_app: TestApp):
-    place = await make_world(test_app)
+    world = await make_world(test_app)
     line = "2012-10-07 15:10:00 [INFO] Starting minecraft server version 1.3.2"
-    await place.agent.send(LINE, line=line, zone="America/Chicago")
-    assert (place.now.status, place.now.version) == (WorldStatus.UNKNOWN, "1.3.2")
-    await place.agent.send(
+    await world.agent.send(LINE, line=line, zone="America/Chicago")
+    assert (world.current.status, world.current.version) == (WorldStatus.UNKNOWN, "1.3.2")
+    await world.agent.send(
         LINE, line="2023-11-14 22:13:00 [INFO] Starting minecraft server version 1.20", zone="UTC"
     )
-    assert (place.now.status, place.now.version) == (WorldStatus.RUNNING, "1.20")
+    assert (world.current.status, world.current.version) == (WorldStatus.RUNNING, "1.20")

@@ -1,4 +1,4 @@
-"""Batches: the lines of a source by their numbers, each stored once; and how an agent gets its credentials."""
+"""Batches of numbered log lines, and pairing of agents."""
 
 import asyncio
 from typing import Any
@@ -19,71 +19,73 @@ def numbered(*lines: Any, first: int = 1, **more: str) -> list[dict[str, Any]]:
     return [{"sequence": number, "line": line, **more} for number, line in enumerate(lines, first)]
 
 
-async def sent(
-    place: WorldFixture, lines: Any, source: Any = "latest.log", zone: Any = "UTC"
+async def send_batch(
+    world: WorldFixture, lines: Any, source: Any = "latest.log", zone: Any = "UTC"
 ) -> Answer:
-    return await place.agent.post(BATCH, {"source": source, "zone": zone, "lines": lines})
+    return await world.agent.post(BATCH, {"source": source, "zone": zone, "lines": lines})
 
 
-async def taken(place: WorldFixture, lines: Any, **more: Any) -> tuple[int, int]:
-    answer = await sent(place, lines, **more)
+async def stored_and_new(world: WorldFixture, lines: Any, **more: Any) -> tuple[int, int]:
+    answer = await send_batch(world, lines, **more)
     assert answer.status == 200 and set(answer.json) == {"stored", "new"}, answer.raw
     return answer.json["stored"], answer.json["new"]
 
 
-async def chats(place: WorldFixture) -> list[tuple[str, float | None]]:
-    found = await place.test_app.core.history.lines(LineQuery(place.id, ascending=True), 2000)
+async def chats(world: WorldFixture) -> list[tuple[str, float | None]]:
+    found = await world.test_app.core.history.lines(LineQuery(world.id, ascending=True), 2000)
     return [(line.chat, line.at) for line in found]
 
 
-def at(clock: str, text: str) -> str:
+def chat_line(clock: str, text: str) -> str:
     return f"[{clock}] [Server thread/INFO]: <Ada> {text}"
 
 
 async def test_repeated_batch_lines_are_stored_once(persistent_test_app: TestApp):
-    place = await make_world(persistent_test_app)
-    lines = numbered(*(at("22:13:00", f"{number}") for number in range(1, 8)))
-    assert await taken(place, lines[:3]) == (3, 3)
-    assert await taken(place, lines[:3]) == (3, 0)
+    world = await make_world(persistent_test_app)
+    lines = numbered(*(chat_line("22:13:00", f"{number}") for number in range(1, 8)))
+    assert await stored_and_new(world, lines[:3]) == (3, 3)
+    assert await stored_and_new(world, lines[:3]) == (3, 0)
     await persistent_test_app.restart()
-    assert await taken(place, lines[1:5]) == (5, 2)
-    both = await asyncio.gather(taken(place, lines), taken(place, lines))
+    assert await stored_and_new(world, lines[1:5]) == (5, 2)
+    both = await asyncio.gather(stored_and_new(world, lines), stored_and_new(world, lines))
     assert sorted(both) == [(7, 0), (7, 2)]
-    assert [chat for chat, _ in await chats(place)] == [*"1234567"]
+    assert [chat for chat, _ in await chats(world)] == [*"1234567"]
 
 
 async def test_equal_lines_with_distinct_sequences_are_both_stored(test_app: TestApp):
-    place = await make_world(test_app)
-    twice = [{"sequence": number, "line": at("22:13:00", "hi")} for number in (7, 4000)]
-    assert await taken(place, twice) == (4000, 2)
-    assert len(await chats(place)) == 2
+    world = await make_world(test_app)
+    equal_lines = [
+        {"sequence": number, "line": chat_line("22:13:00", "hi")} for number in (7, 4000)
+    ]
+    assert await stored_and_new(world, equal_lines) == (4000, 2)
+    assert len(await chats(world)) == 2
 
 
 async def test_lastline_returns_the_stored_sequence_of_each_source(
     persistent_test_app: TestApp,
 ):
-    place = await make_world(persistent_test_app)
-    await taken(place, numbered("a", "b"), source="one")
-    await taken(place, numbered("a", first=9), source="two")
+    world = await make_world(persistent_test_app)
+    await stored_and_new(world, numbered("a", "b"), source="one")
+    await stored_and_new(world, numbered("a", first=9), source="two")
     await persistent_test_app.restart()
     for source, stored in (("one", 2), ("two", 9), ("three", 0)):
-        answer = await place.agent.get(f"{LAST}?source={source}")
+        answer = await world.agent.get(f"{LAST}?source={source}")
         assert answer.json == {"lastline": None, "stored": stored}
-    assert await taken(place, [], source="two") == (9, 0)
+    assert await stored_and_new(world, [], source="two") == (9, 0)
 
 
 async def test_batch_of_more_than_a_thousand_lines_is_rejected(test_app: TestApp):
-    place = await make_world(test_app)
-    lines = numbered(*(at("22:13:00", f"{number}") for number in range(1001)))
-    assert (await sent(place, lines)).json["errors"] == "lines: More than 1000 at once."
-    assert await taken(place, lines[:1000]) == (1000, 1000)
+    world = await make_world(test_app)
+    lines = numbered(*(chat_line("22:13:00", f"{number}") for number in range(1001)))
+    assert (await send_batch(world, lines)).json["errors"] == "lines: More than 1000 at once."
+    assert await stored_and_new(world, lines[:1000]) == (1000, 1000)
 
 
 async def test_too_large_batch_is_413_and_long_line_is_accepted():
     async with run_test_app(body_limit=100_000) as test_app:
-        place = await make_world(test_app)
-        assert (await sent(place, numbered("x" * 100_000))).status == 413
-        assert await taken(place, numbered(at("22:13:00", "x" * 90_000))) == (1, 1)
+        world = await make_world(test_app)
+        assert (await send_batch(world, numbered("x" * 100_000))).status == 413
+        assert await stored_and_new(world, numbered(chat_line("22:13:00", "x" * 90_000))) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -117,13 +119,11 @@ async def test_too_large_batch_is_413_and_long_line_is_accepted():
         (numbered("x", date=7), "lines: A date is a day of the calendar, as in 2026-09-25."),
     ],
 )
-async def test_invalid_batch_stores_no_line(
-    test_app: TestApp, lines: Any, errors: str
-):
-    place = await make_world(test_app)
-    answer = await sent(place, lines)
+async def test_invalid_batch_stores_no_line(test_app: TestApp, lines: Any, errors: str):
+    world = await make_world(test_app)
+    answer = await send_batch(world, lines)
     assert (answer.status, answer.json) == (400, {"errors": errors})
-    assert (await place.agent.get(f"{LAST}?source=latest.log")).json["stored"] == 0
+    assert (await world.agent.get(f"{LAST}?source=latest.log")).json["stored"] == 0
 
 
 @pytest.mark.parametrize(
@@ -143,82 +143,84 @@ async def test_invalid_batch_stores_no_line(
         (b'{"lines": ' + b"9" * 5000 + b"}", "The body is not valid JSON: "),
     ],
 )
-async def test_batch_without_source_zone_or_lines_is_rejected(test_app: TestApp, body: Any, errors: str):
+async def test_batch_without_source_zone_or_lines_is_rejected(
+    test_app: TestApp, body: Any, errors: str
+):
     answer = await (await make_world(test_app)).agent.post(BATCH, body)
     assert answer.status == 400 and answer.json["errors"].startswith(errors)
 
 
 async def test_unusual_lines_do_not_block_a_batch(test_app: TestApp):
-    place = await make_world(test_app)
-    odd = (
+    world = await make_world(test_app)
+    unusual = (
         "", "   ", "a\0b", "\ud800", "\x1b[0m", "x" * 100_000, "2014-02-30 10:00:00 [INFO] <Ada> hi",
-        "\tat net.minecraft.Thing.tick(Thing.java:7)", at("22:13:00", "hi"),
+        "\tat net.minecraft.Thing.tick(Thing.java:7)", chat_line("22:13:00", "hi"),
     )  # fmt: skip
-    assert await taken(place, numbered(*odd)) == (len(odd), len(odd))
-    assert await taken(place, numbered(*odd)) == (len(odd), 0)
-    assert await chats(place) == [("hi", test_app.clock() - 20)]
+    assert await stored_and_new(world, numbered(*unusual)) == (len(unusual), len(unusual))
+    assert await stored_and_new(world, numbered(*unusual)) == (len(unusual), 0)
+    assert await chats(world) == [("hi", test_app.clock() - 20)]
 
 
 async def test_line_without_date_gets_the_present_day(test_app: TestApp):
-    place = await make_world(test_app)
-    await taken(place, numbered(at("16:13:19", "hi")), zone="America/Chicago")
-    assert await chats(place) == [("hi", test_app.clock() - 1)]
+    world = await make_world(test_app)
+    await stored_and_new(world, numbered(chat_line("16:13:19", "hi")), zone="America/Chicago")
+    assert await chats(world) == [("hi", test_app.clock() - 1)]
 
 
 async def test_dated_lines_after_midnight_get_the_next_day(
     test_app: TestApp,
 ):
-    place = await make_world(test_app)
-    dated = numbered(at("23:59:00", "a"), at("00:01:00", "b"), date="2023-10-31")
-    later = numbered(at("12:00:00", "c"), first=3, date="2023-11-14")
-    live = numbered(at("22:13:00", "d"), first=4)
-    assert await taken(place, dated + later + live) == (4, 4)
+    world = await make_world(test_app)
+    dated = numbered(chat_line("23:59:00", "a"), chat_line("00:01:00", "b"), date="2023-10-31")
+    later = numbered(chat_line("12:00:00", "c"), first=3, date="2023-11-14")
+    live = numbered(chat_line("22:13:00", "d"), first=4)
+    assert await stored_and_new(world, dated + later + live) == (4, 4)
     halloween = NOON - 14 * 86400 + 43200
-    assert await chats(place) == [
+    assert await chats(world) == [
         ("a", halloween - 60), ("b", halloween + 60), ("c", NOON), ("d", test_app.clock() - 20),
     ]  # fmt: skip
 
 
-async def make_code(test_app: TestApp, place: WorldFixture) -> str:
-    return await test_app.core.execute(create_pairing_code, world_id=place.id, admin_id=0)
+async def make_pairing_code(test_app: TestApp, world: WorldFixture) -> str:
+    return await test_app.core.execute(create_pairing_code, world_id=world.id, admin_id=0)
 
 
 async def test_pairing_code_returns_working_credentials_once(persistent_test_app: TestApp):
-    place = await make_world(persistent_test_app, "Overworld")
-    code = await make_code(persistent_test_app, place)
+    world = await make_world(persistent_test_app, "Overworld")
+    code = await make_pairing_code(persistent_test_app, world)
     await persistent_test_app.restart()
     answers = await asyncio.gather(
         *(persistent_test_app.anonymous.post(PAIR, {"code": code}) for _ in range(2))
     )
     first, second = sorted(answers, key=lambda answer: answer.status)
     assert (first.status, second.status) == (200, 400) and "errors" in second.json
-    got = first.json
-    assert set(got) == {"client_id", "client_secret", "server_key", "server_name"}
-    key = persistent_test_app.app_context.service(OpaqueKeys).of(SERVER, place.id)
-    assert (got["server_key"], got["server_name"]) == (key, "Overworld")
+    credentials = first.json
+    assert set(credentials) == {"client_id", "client_secret", "server_key", "server_name"}
+    key = persistent_test_app.app_context.service(OpaqueKeys).of(SERVER, world.id)
+    assert (credentials["server_key"], credentials["server_name"]) == (key, "Overworld")
     assert first.headers["Cache-Control"] == "no-store"
-    bought = await User(persistent_test_app).send(
-        "/oauth/v1/token", client_id=got["client_id"], client_secret=got["client_secret"],
-        code=got["client_secret"], grant_type="authorization_code", scope="agent", redirect_uri="/",
+    issued = await User(persistent_test_app).send(
+        "/oauth/v1/token", client_id=credentials["client_id"], client_secret=credentials["client_secret"],
+        code=credentials["client_secret"], grant_type="authorization_code", scope="agent", redirect_uri="/",
     )  # fmt: skip
-    agent = User(persistent_test_app, bought.json["access_token"])
+    agent = User(persistent_test_app, issued.json["access_token"])
     assert (await agent.get(LAST)).json == {"lastline": None}
 
 
 async def test_pairing_code_can_be_sent_as_form(test_app: TestApp):
-    code = await make_code(test_app, await make_world(test_app))
+    code = await make_pairing_code(test_app, await make_world(test_app))
     assert (await User(test_app).send(PAIR, code=f" {code}\n")).status == 200
 
 
 async def test_pairing_code_expires_after_fifteen_minutes(test_app: TestApp):
-    code = await make_code(test_app, await make_world(test_app))
+    code = await make_pairing_code(test_app, await make_world(test_app))
     await test_app.advance(15 * 60)
     answer = await test_app.anonymous.post(PAIR, {"code": code})
     assert (answer.status, answer.json) == (400, {"errors": "The code is not good, or no longer."})
 
 
 async def test_wrong_pairing_codes_are_limited(test_app: TestApp):
-    code = await make_code(test_app, await make_world(test_app))
+    code = await make_pairing_code(test_app, await make_world(test_app))
     for number in range(10):
         assert (await test_app.anonymous.post(PAIR, {"code": f"guess{number}"})).status == 400
     answer = await test_app.anonymous.post(PAIR, {"code": code})

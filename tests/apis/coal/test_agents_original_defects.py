@@ -1,11 +1,11 @@
-"""Faults and holes of the original program that agents have to do with, each shown to be closed."""
+"""Known defects of the original program that concern agents, each shown to be absent here."""
 
 import unicodedata
 from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from coalserver.core import topics
 from coalserver.core.commands.claims import create_claim
@@ -16,13 +16,13 @@ from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.original_agent import make_original
+from tests.apis.coal.original_agent import make_original_agent
 
 PING, LINE = "/api/v1/agents/ping", "/api/v1/agents/logline"
 UP = {"server_name": "x", "is_server_running": "true"}
 DOWN = {"server_name": "x", "is_server_running": "false"}
-#: What ends a line for somebody, or does something to the terminal that shows it.
-BREAKS = [
+#: Characters that some programs treat as line breaks, and terminal control sequences.
+LINE_BREAKS = [
     "\n",
     "\r\n",
     "\r",
@@ -37,7 +37,7 @@ BREAKS = [
     "\x9b2J",
 ]
 INVISIBLE = ("Cc", "Zl", "Zp", "Cs")
-Way = Callable[[WorldFixture, str], Awaitable[object]]
+SendText = Callable[[WorldFixture, str], Awaitable[object]]
 
 
 def is_one_line(text: str) -> bool:
@@ -46,117 +46,129 @@ def is_one_line(text: str) -> bool:
     )
 
 
-@given(some.text(), some.text())
+@given(st.text(), st.text())
 def test_queued_command_is_always_one_line(name: str, text: str):
-    """Hole 1, by construction: no other value is handed to an agent."""
+    """Defect 1: agents receive ConsoleCommand values only, and these are always one line."""
     line = ConsoleCommand(1, 1, say_command(name, text), 0.0, name)
     assert is_one_line(line.text) and line.text.startswith("/say")
     assert not line.username or is_one_line(line.username)
 
 
-async def as_a_chat(place: WorldFixture, text: str) -> object:
-    return await (await make_user(place.test_app)).send(place.path + "/chats", chat="hi" + text)
+async def send_chat(world: WorldFixture, text: str) -> object:
+    return await (await make_user(world.test_app)).send(world.path + "/chats", chat="hi" + text)
 
 
-async def as_a_chat_in_json(place: WorldFixture, text: str) -> object:
-    return await (await make_user(place.test_app)).post(
-        place.path + "/chats", {"chat": "hi" + text}
+async def send_json_chat(world: WorldFixture, text: str) -> object:
+    return await (await make_user(world.test_app)).post(
+        world.path + "/chats", {"chat": "hi" + text}
     )
 
 
-async def as_a_player(place: WorldFixture, text: str) -> object:
-    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
-    ada = await make_user(place.test_app, usernames=("Ada",))
-    return await ada.send(place.path + "/players/Ada/chats", chat="hi" + text)
+async def send_player_chat(world: WorldFixture, text: str) -> object:
+    await world.write_log("2023-11-14 16:13:00 [INFO] <Ada> hi")
+    ada = await make_user(world.test_app, usernames=("Ada",))
+    return await ada.send(world.path + "/players/Ada/chats", chat="hi" + text)
 
 
-async def as_a_nickname(place: WorldFixture, text: str) -> object:
-    user = await make_user(place.test_app, nickname="Tom" + text)
-    return await user.send(place.path + "/chats", chat="hi")
+async def send_chat_with_nickname(world: WorldFixture, text: str) -> object:
+    user = await make_user(world.test_app, nickname="Tom" + text)
+    return await user.send(world.path + "/chats", chat="hi")
 
 
-async def as_a_username(place: WorldFixture, text: str) -> object:
-    await place.logs("2023-11-14 16:13:00 [INFO] <Ada> hi")
-    return await place.test_app.core.execute(
-        queue_console_command, world_id=place.id, text="/say hi", username="Ada" + text
+async def queue_with_username(world: WorldFixture, text: str) -> object:
+    await world.write_log("2023-11-14 16:13:00 [INFO] <Ada> hi")
+    return await world.test_app.core.execute(
+        queue_console_command, world_id=world.id, text="/say hi", username="Ada" + text
     )
 
 
-async def as_an_admin(place: WorldFixture, text: str) -> object:
-    return await place.test_app.core.execute(
-        queue_console_command, world_id=place.id, text="/say hi" + text
+async def queue_as_admin(world: WorldFixture, text: str) -> object:
+    return await world.test_app.core.execute(
+        queue_console_command, world_id=world.id, text="/say hi" + text
     )
 
 
-@pytest.mark.parametrize("broken", BREAKS, ids=ascii)
+@pytest.mark.parametrize("line_break", LINE_BREAKS, ids=ascii)
 @pytest.mark.parametrize(
-    "way", [as_a_chat, as_a_chat_in_json, as_a_player, as_a_nickname, as_a_username, as_an_admin]
+    "send",
+    [
+        send_chat,
+        send_json_chat,
+        send_player_chat,
+        send_chat_with_nickname,
+        queue_with_username,
+        queue_as_admin,
+    ],
 )
-async def test_line_break_in_a_text_creates_no_second_command(test_app: TestApp, way: Way, broken: str):
-    """Hole 1: whoever could chat could have the console do anything."""
-    place = await make_world(test_app)
-    await way(place, f"{broken}op mallory")
-    commands = (await place.agent.send(PING, **UP)).json["commands"]
+async def test_line_break_in_a_text_creates_no_second_command(
+    test_app: TestApp, send: SendText, line_break: str
+):
+    """Defect 1: any user who could chat could run any console command."""
+    world = await make_world(test_app)
+    await send(world, f"{line_break}op mallory")
+    commands = (await world.agent.send(PING, **UP)).json["commands"]
     assert len(commands) == 1 and commands[0]["command"].startswith("/say")
     assert all(is_one_line(text) for text in commands[0].values() if text)
 
 
 async def test_original_agent_writes_one_line_per_command(test_app: TestApp):
-    """It ends each with a newline of its own, in an encoding in which other bytes are line breaks, too."""
-    place = await make_world(test_app)
-    for broken in BREAKS:
+    """The agent appends a newline and encodes as ISO-8859-2, where other bytes are line breaks, too."""
+    world = await make_world(test_app)
+    for line_break in LINE_BREAKS:
         await test_app.core.execute(
-            queue_console_command, world_id=place.id, text=f"/say hi{broken}op mallory"
+            queue_console_command, world_id=world.id, text=f"/say hi{line_break}op mallory"
         )
-    agent = await make_original(place, [])
+    agent = await make_original_agent(world, [])
     await agent.start()
     await agent.follow()
-    assert len(agent.fifo) == len(BREAKS)
+    assert len(agent.fifo) == len(LINE_BREAKS)
     for line in agent.fifo:
         assert line.startswith(b"/say hi") and line.endswith(b"\n")
         assert len(line.decode("iso-8859-2").splitlines()) == 1
 
 
-@pytest.mark.parametrize("broken", BREAKS, ids=ascii)
-async def test_log_line_with_a_line_break_is_stored_as_one_line(test_app: TestApp, broken: str):
-    """Hole 10: what an agent takes for one line is one, and holds up none."""
-    place = await make_world(test_app)
-    text = f"2023-11-14 16:13:00 [INFO] <Ada> hi{broken}2023-11-14 16:13:01 [INFO] Stopping server"
-    assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
-    assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 200
-    assert place.now.status is WorldStatus.UNKNOWN
+@pytest.mark.parametrize("line_break", LINE_BREAKS, ids=ascii)
+async def test_log_line_with_a_line_break_is_stored_as_one_line(test_app: TestApp, line_break: str):
+    """Defect 10: a line with other line breaks in it blocked all later lines."""
+    world = await make_world(test_app)
+    text = (
+        f"2023-11-14 16:13:00 [INFO] <Ada> hi{line_break}2023-11-14 16:13:01 [INFO] Stopping server"
+    )
+    assert (await world.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
+    assert (await world.agent.send(LINE, line=text, zone="America/Chicago")).status == 200
+    assert world.current.status is WorldStatus.UNKNOWN
 
 
 async def test_old_line_is_emitted_as_not_live(test_app: TestApp):
-    """Hole 11: every old line was told to listeners as if it had just been written."""
-    place, head = await make_world(test_app), test_app.core.feed.head
+    """Defect 11: old lines were sent to listeners as if they were new."""
+    world, head = await make_world(test_app), test_app.core.feed.head
     for day in ("2012-10-07", "2023-11-14"):
         text = f"{day} 16:13:00 [INFO] <Ada> hi"
-        assert (await place.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
-    told, _ = await test_app.core.entries([topics.world(place.id)], head, 10)
-    assert [entry.event.live for entry in told if isinstance(entry.event, LineLogged)] == [
+        assert (await world.agent.send(LINE, line=text, zone="America/Chicago")).status == 201
+    entries, _ = await test_app.core.entries([topics.world(world.id)], head, 10)
+    assert [entry.event.live for entry in entries if isinstance(entry.event, LineLogged)] == [
         False,
         True,
     ]
 
 
 async def test_claim_code_in_an_old_line_proves_no_username(test_app: TestApp):
-    """A code is typed now; one that stands in a log of long ago is nobody's."""
-    place, thomas = await make_world(test_app), await make_user(test_app)
+    """A claim code proves a username only while it is new."""
+    world, thomas = await make_world(test_app), await make_user(test_app)
     claim = await test_app.core.execute(create_claim, account_id=thomas.id)
     for day, owner in (("2012-10-07", None), ("2023-11-14", thomas.id)):
         text = f"{day} 16:13:00 [INFO] <Ada> {claim.code}"
-        await place.agent.send(LINE, line=text, zone="America/Chicago")
+        await world.agent.send(LINE, line=text, zone="America/Chicago")
         found = test_app.core.query(find_account_by_username, username="Ada")
         assert (found and found.id) == owner
 
 
 async def test_restart_waits_until_the_old_process_has_stopped(test_app: TestApp):
-    """Hole 15."""
-    place = await make_world(test_app, hosted=True)
-    await place.agent.send(PING, **UP)
+    """Defect 15: a ping of the old process ended the restart."""
+    world = await make_world(test_app, hosted=True)
+    await world.agent.send(PING, **UP)
     await test_app.core.execute(
-        update_world_status, world_id=place.id, status=WorldStatus.QUEUED_RESTART
+        update_world_status, world_id=world.id, status=WorldStatus.QUEUED_RESTART
     )
     for ping, status in (
         (UP, WorldStatus.QUEUED_RESTART),
@@ -165,16 +177,18 @@ async def test_restart_waits_until_the_old_process_has_stopped(test_app: TestApp
         (UP, WorldStatus.RUNNING),
     ):
         test_app.clock.advance(5)
-        await place.agent.send(PING, **ping)
-        assert place.now.status is status
+        await world.agent.send(PING, **ping)
+        assert world.current.status is status
 
 
 async def test_world_that_did_not_start_can_be_queued_again(test_app: TestApp):
-    """Hole 16: a world that was half started counted as started."""
-    place, root = await make_world(test_app, hosted=True), await make_admin(test_app)
-    play = place.path + "/queue/play"
+    """Defect 16: a world that did not start counted as started."""
+    world, root = await make_world(test_app, hosted=True), await make_admin(test_app)
+    play = world.path + "/queue/play"
     assert (await root.post(play)).status == 202
     assert (await root.post(play)).status == 200
     await test_app.advance(361)
-    assert place.now.status is WorldStatus.UNKNOWN
-    assert (await root.post(play)).status == 202 and place.now.status is WorldStatus.QUEUED_START
+    assert world.current.status is WorldStatus.UNKNOWN
+    assert (
+        await root.post(play)
+    ).status == 202 and world.current.status is WorldStatus.QUEUED_START

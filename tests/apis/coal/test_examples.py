@@ -1,4 +1,4 @@
-"""COAL's document as a table: each of its samples is asked, and answered in that form."""
+"""The samples of COAL's document: each request is sent and its response compared."""
 
 import re
 from datetime import datetime
@@ -13,23 +13,23 @@ from coalserver.domain.minecraft.world import Ping
 from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.coal.clients import FORM, User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.examples import EXAMPLES, Example
-from tests.apis.coal.log_lines import said
+from tests.apis.coal.log_lines import chat_line
 
-#: Members that ours have besides: of a server, and of properties.
+#: Additional members of this server: of servers, and of properties.
 MORE = {"gce": {"short_name"}, "server_port": {"max_world_size"}}
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]{3,4}[-+]\d{4}")
 IN_THE_AGENTS_ZONE = ("timestamp", "login_timestamp", "logout_timestamp")
 KEY = re.compile(r"[\w-]+", re.ASCII)
 
 
-def at(text: str) -> float:
-    """A time in Chicago."""
+def chicago_time(text: str) -> float:
+    """Return the timestamp of a local time in Chicago."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/Chicago")).timestamp()
 
 
-async def scene(test_app: TestApp) -> dict[str, str]:
-    """The world of the samples, and the keys of what is in it."""
-    test_app.clock.now = at("2013-03-04 15:05:52")
+async def make_scene(test_app: TestApp) -> dict[str, str]:
+    """Create the worlds and users of the samples and return their keys and tokens."""
+    test_app.clock.now = chicago_time("2013-03-04 15:05:52")
     thomas = await make_user(test_app, admin=True, usernames=("gumptionthomas",))
     test_app.clock.advance(1)
     world = await make_world(test_app)
@@ -48,7 +48,7 @@ async def scene(test_app: TestApp) -> dict[str, str]:
     brave = await make_world(test_app, "Brave New World", hosted=True)
     for user in (thomas, mark, inactive):
         await test_app.core.execute(create_login_session, account_id=user.id)
-    await lived_in(test_app, world, pvp)
+    await add_history(test_app, world, pvp)
     await thomas.send(
         brave.path + "/properties",
         version="1.7.4",
@@ -62,8 +62,8 @@ async def scene(test_app: TestApp) -> dict[str, str]:
     player = (await thomas.get(world.path + "/players/gumptionthomas")).json
     sessions = (await thomas.get(world.path + "/players/gumptionthomas/sessions")).json["sessions"]
     keys = {
-        name: place.path.rpartition("/")[2]
-        for name, place in {"world": world, "pvp": pvp, "brave": brave}.items()
+        name: world.path.rpartition("/")[2]
+        for name, world in {"world": world, "pvp": pvp, "brave": brave}.items()
     }
     return {
         **keys,
@@ -76,20 +76,20 @@ async def scene(test_app: TestApp) -> dict[str, str]:
     }
 
 
-async def lived_in(test_app: TestApp, world: WorldFixture, pvp: WorldFixture) -> None:
-    """Thomas, Mark and somebody else have played, and the agents have told of it."""
-    test_app.clock.now = at("2013-04-15 23:00:00")
-    await world.logs("2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1")
-    await pvp.logs("2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1")
-    for name, day, came, left in (
+async def add_history(test_app: TestApp, world: WorldFixture, pvp: WorldFixture) -> None:
+    """Add the visits and pings of the samples."""
+    test_app.clock.now = chicago_time("2013-04-15 23:00:00")
+    await world.write_log("2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1")
+    await pvp.write_log("2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1")
+    for name, day, login, logout in (
         ("vesicular", "13", "19:48:28", "20:20:19"),
         ("gumptionthomas", "13", "20:50:34", "23:06:00"),
         ("quazifene", "13", "21:21:30", "23:15:11"),
         ("gumptionthomas", "15", "22:31:18", "22:31:42"),
     ):
-        await world.logs(
-            f"2013-04-{day} {came} [INFO] {name}[/192.0.2.7:5] logged in with entity id 8 at (1.5, 64.0, -2.25)",
-            f"2013-04-{day} {left} [INFO] {name} lost connection: Disconnected",
+        await world.write_log(
+            f"2013-04-{day} {login} [INFO] {name}[/192.0.2.7:5] logged in with entity id 8 at (1.5, 64.0, -2.25)",
+            f"2013-04-{day} {logout} [INFO] {name} lost connection: Disconnected",
         )
     ping = Ping(running=True, day=15744, time=19767, raining=True, thundering=True)
     await test_app.core.execute(record_ping, world_id=world.id, ping=ping)
@@ -104,32 +104,32 @@ async def lived_in(test_app: TestApp, world: WorldFixture, pvp: WorldFixture) ->
     await test_app.core.execute(record_ping, world_id=pvp.id, ping=ping)
 
 
-def alike(sample: Any, given: Any, name: str = "") -> None:
-    """Members, types and formats are the sample's."""
-    assert type(given) is type(sample), (name, given)
+def assert_same_shape(sample: Any, actual: Any, name: str = "") -> None:
+    """Check that members, types and formats equal the sample's."""
+    assert type(actual) is type(sample), (name, actual)
     if isinstance(sample, dict):
         more = next((added for mark, added in MORE.items() if mark in sample), set())
-        assert set(given) == set(sample) | more
+        assert set(actual) == set(sample) | more
         for member, inner in sample.items():
-            alike(inner, given[member], member)
+            assert_same_shape(inner, actual[member], member)
     elif isinstance(sample, list):
-        assert bool(given) is bool(sample), name
-        for index, inner in enumerate(given):
-            alike(sample[min(index, len(sample) - 1)], inner)
+        assert bool(actual) is bool(sample), name
+        for index, inner in enumerate(actual):
+            assert_same_shape(sample[min(index, len(sample) - 1)], inner)
     elif isinstance(sample, str) and STAMP.fullmatch(sample):
-        assert STAMP.fullmatch(given), (name, given)
-        assert given.endswith("CDT-0500" if name in IN_THE_AGENTS_ZONE else "UTC-0000"), (
+        assert STAMP.fullmatch(actual), (name, actual)
+        assert actual.endswith("CDT-0500" if name in IN_THE_AGENTS_ZONE else "UTC-0000"), (
             name,
-            given,
+            actual,
         )
     elif name == "key" or name.endswith("_key"):
-        assert isinstance(given, str) and KEY.fullmatch(given), (name, given)
+        assert isinstance(actual, str) and KEY.fullmatch(actual), (name, actual)
 
 
-async def asked(
+async def send_example(
     test_app: TestApp, example: Example, keys: dict[str, str], media: str = FORM
 ) -> Answer:
-    method, _, path = example.asks.partition(" ")
+    method, _, path = example.request.partition(" ")
     headers = {name: text.format(**keys) for name, text in example.headers.items()}
     if example.body is not None:
         headers["Content_Type"] = media
@@ -138,8 +138,8 @@ async def asked(
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 async def test_documented_example_matches(test_app: TestApp, example: Example):
-    keys = await scene(test_app)
-    answer = await asked(test_app, example, keys)
+    keys = await make_scene(test_app)
+    answer = await send_example(test_app, example, keys)
     assert answer.status == example.status, answer.raw
     if example.answer is None:
         assert answer.raw == b""
@@ -149,59 +149,59 @@ async def test_documented_example_matches(test_app: TestApp, example: Example):
     if example.echoes and len(example.answer) == 1:
         (name,) = example.answer
         rows = list(zip(example.answer[name], answer.json[name], strict=False))
-    alike(example.answer, answer.json)
-    for sample, given in rows:
+    assert_same_shape(example.answer, answer.json)
+    for sample, actual in rows:
         for member in example.echoes:
-            assert given[member] == sample[member], member
+            assert actual[member] == sample[member], member
 
 
 async def test_last_session_of_a_player_is_the_newest(test_app: TestApp):
-    keys = await scene(test_app)
+    keys = await make_scene(test_app)
     thomas = ApiClient(test_app, keys["token"])
     players = (await thomas.get(f"/api/v1/servers/{keys['world']}/players")).json["players"]
-    told = {player["username"]: player["last_session_duration"] for player in players}
-    assert told == {"gumptionthomas": 24, "quazifene": 6821, "vesicular": 1911}
+    durations = {player["username"]: player["last_session_duration"] for player in players}
+    assert durations == {"gumptionthomas": 24, "quazifene": 6821, "vesicular": 1911}
 
 
 @pytest.mark.parametrize("media", ["", "application/json"])
 @pytest.mark.parametrize(
     "example",
-    [one for one in EXAMPLES if one.body and one.status < 300],
+    [example for example in EXAMPLES if example.body and example.status < 300],
     ids=lambda example: example.name,
 )
 async def test_body_can_be_json_or_a_form_without_content_type(
     test_app: TestApp, example: Example, media: str
 ):
-    keys = await scene(test_app)
+    keys = await make_scene(test_app)
     body = example.body or b""
     if media:
         pairs = (pair.split("=") for pair in body.decode().split("&"))
         body = (
             repr({name: text.replace("+", " ") for name, text in pairs}).replace("'", '"').encode()
         )
-    like = Example(example.asks, example.status, body=body)
-    answer = await asked(test_app, like, keys, media)
+    variant = Example(example.request, example.status, body=body)
+    answer = await send_example(test_app, variant, keys, media)
     assert answer.status == example.status, answer.raw
-    alike(example.answer, answer.json)
+    assert_same_shape(example.answer, answer.json)
 
 
 async def make_list(test_app: TestApp, root: User, name: str) -> str:
-    """Eight of something; gives where they are listed."""
+    """Create eight entries of a list and return the path of the list."""
     if name == "users":
         for number in range(7):
             await make_user(test_app, f"{number}@gmail.com")
         return "/api/v1/users"
-    place = await make_world(test_app)
+    world = await make_world(test_app)
     if name == "servers":
         for _ in range(7):
             await make_world(test_app)
         return "/api/v1/servers"
     for number in range(8):
-        line = said("12:00:00", f"bob{number}", "hi")
+        line = chat_line("12:00:00", f"bob{number}", "hi")
         if name == "sessions":
             line = line.replace(f"<bob{number}> hi", f"bob{number} joined the game")
-        await place.logs(line)
-    return f"{place.path}/{name}"
+        await world.write_log(line)
+    return f"{world.path}/{name}"
 
 
 @pytest.mark.parametrize("name", ["users", "servers", "players", "sessions"])

@@ -1,4 +1,4 @@
-"""Whatever is sent to whatever address: it is never a 500, and each answer is one of this dialect's."""
+"""Random requests to every route: no response is a 500, and each has the format of this API."""
 
 import json
 from collections.abc import AsyncIterator
@@ -15,7 +15,14 @@ from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.api import Route
 from tests.apis.app import Answer, ApiClient, run_test_app
 from tests.apis.coal.clients import FORM, User, WorldFixture
-from tests.apis.coal.test_original_defects import BODY, ODD, PARTS, ROUTES, filled, full
+from tests.apis.coal.test_original_defects import (
+    BODY,
+    PARTS,
+    ROUTES,
+    UNUSUAL_TEXTS,
+    make_full_world,
+    path_with_keys,
+)
 
 NAMES = [
     *(
@@ -49,7 +56,7 @@ MEDIA = [
     *("multipart/form-data; boundary=x", "application/json; charset=utf-16"),
     *(FORM + "; charset=latin-1", "x", "application/"),
 ]
-WORDS = st.sampled_from(
+TEXTS = st.sampled_from(
     [
         "",
         "0",
@@ -70,17 +77,17 @@ WORDS = st.sampled_from(
         "25565",
         "DEFAULT",
         "x" * 501,
-        *ODD,
+        *UNUSUAL_TEXTS,
     ]
 ) | st.text(max_size=20)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
     ),
     max_leaves=5,
 )
-PAIRS = st.dictionaries(st.sampled_from(NAMES), WORDS, max_size=4)
+PAIRS = st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=4)
 OBJECTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6)
 BODIES = (
     st.none()
@@ -109,12 +116,12 @@ Scene = tuple[User, WorldFixture, dict[str, str]]
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """A world with one of everything, at a server with a file, where nobody waits for events."""
+    """A world with one entry of each kind, on a server with a file whose polls do not wait."""
     async with run_test_app(SqliteStore(tmp_path / "data.sqlite"), poll_seconds=0) as test_app:
-        yield await full(test_app)
+        yield await make_full_world(test_app)
 
 
-def in_its_words(method: str, answer: Answer) -> None:
+def assert_documented_answer(method: str, answer: Answer) -> None:
     assert answer.status < 500, answer.raw
     if answer.status in (403, 404, 405):
         assert answer.raw == b""
@@ -132,34 +139,36 @@ def in_its_words(method: str, answer: Answer) -> None:
 @given(
     route=st.sampled_from(ROUTES),
     method=st.sampled_from([""] * 9 + ["DELETE", "PUT", "POST", "HEAD"]),
-    odd=st.dictionaries(st.sampled_from([*PARTS]), WORDS, max_size=1),
-    right=st.integers(0, 2),
+    invalid_keys=st.dictionaries(st.sampled_from([*PARTS]), TEXTS, max_size=1),
+    valid_keys=st.integers(0, 2),
     query=PAIRS,
     body=BODIES,
     media=st.sampled_from(MEDIA),
-    who=st.sampled_from(["root"] * 5 + ["agent"] * 2 + ["nobody"]),
+    client_name=st.sampled_from(["root"] * 5 + ["agent"] * 2 + ["nobody"]),
 )
 async def test_random_requests_cause_no_server_error(
     scene: Scene,
     route: Route,
     method: str,
-    odd: dict[str, str],
-    right: int,
+    invalid_keys: dict[str, str],
+    valid_keys: int,
     query: dict[str, str],
     body: bytes | None,
     media: str,
-    who: str,
+    client_name: str,
 ):
-    root, place, keys = scene
-    path = filled(route, keys if right else {**keys, **odd})
+    root, world, keys = scene
+    path = path_with_keys(route, keys if valid_keys else {**keys, **invalid_keys})
     if query:
         path += "?" + "&".join(
             f"{quote(name)}={quote(text, safe='')}" for name, text in query.items()
         )
-    spoken_for = place.agent if "/agents" in route.path and right else root
-    asker = {"root": spoken_for, "agent": place.agent, "nobody": ApiClient(root.test_app)}[who]
+    authorized = world.agent if "/agents" in route.path and valid_keys else root
+    client = {"root": authorized, "agent": world.agent, "nobody": ApiClient(root.test_app)}[
+        client_name
+    ]
     method = method or route.method
-    in_its_words(method, await asker.request(method, path, body, Content_Type=media))
+    assert_documented_answer(method, await client.request(method, path, body, Content_Type=media))
 
 
 @settings(
@@ -171,19 +180,21 @@ async def test_random_requests_cause_no_server_error(
 )
 @given(
     route=st.sampled_from([route for route in ROUTES if route.method == "POST"]),
-    said=OBJECTS,
+    members=OBJECTS,
     form=st.booleans(),
 )
 async def test_random_members_in_valid_bodies_cause_no_server_error(
-    scene: Scene, route: Route, said: dict[str, Any], form: bool
+    scene: Scene, route: Route, members: dict[str, Any], form: bool
 ):
-    root, place, keys = scene
-    asker = place.agent if "/agents" in route.path else root
-    body = json.dumps(BODY | said).encode()
+    root, world, keys = scene
+    client = world.agent if "/agents" in route.path else root
+    body = json.dumps(BODY | members).encode()
     if form:
         texts = {
-            name: str(value).encode("utf-8", "replace") for name, value in (BODY | said).items()
+            name: str(value).encode("utf-8", "replace") for name, value in (BODY | members).items()
         }
         body = urlencode(texts).encode()
     media = FORM if form else "application/json"
-    in_its_words("POST", await asker.request("POST", filled(route, keys), body, Content_Type=media))
+    assert_documented_answer(
+        "POST", await client.request("POST", path_with_keys(route, keys), body, Content_Type=media)
+    )

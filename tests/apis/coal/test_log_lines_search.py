@@ -1,4 +1,4 @@
-"""Searching lines: any text is an answer, and finds what a person would expect."""
+"""Search of log lines: matches, and texts that must not cause errors."""
 
 from urllib.parse import quote
 
@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_user, make_world
-from tests.apis.coal.log_lines import AT, line, said
+from tests.apis.coal.log_lines import AT, chat_line, log_line
 
-SAID = [
+CHATS = [
     "Hello, World!", "a b c", "Größe zählt", "CAFÉ crème", "我们去挖钻石吧", "ダイヤモンド みつけた",
     "안녕하세요 여러분", "don't touch xX_Steve_Xx", "привет мир", "100% sure",
     "i am at -200 64 300", "gg", "§chello§r there",
@@ -24,15 +24,17 @@ async def thomas(persistent_test_app: TestApp) -> User:
 
 
 @pytest.fixture
-async def place(persistent_test_app: TestApp) -> WorldFixture:
-    place = await make_world(persistent_test_app)
-    await place.logs(*(said(f"10:00:{second:02}", "bob", text) for second, text in enumerate(SAID)))
-    await place.logs(line("11:00:00", "bob was slain by Zombie"))
-    return place
+async def world(persistent_test_app: TestApp) -> WorldFixture:
+    world = await make_world(persistent_test_app)
+    await world.write_log(
+        *(chat_line(f"10:00:{second:02}", "bob", text) for second, text in enumerate(CHATS))
+    )
+    await world.write_log(log_line("11:00:00", "bob was slain by Zombie"))
+    return world
 
 
-async def found(user: User, place: WorldFixture, q: str, name: str = "chats") -> list[str]:
-    answer = await user.get(f"{place.path}/{name}?size=50&q={quote(q, safe='')}")
+async def search(user: User, world: WorldFixture, q: str, name: str = "chats") -> list[str]:
+    answer = await user.get(f"{world.path}/{name}?size=50&q={quote(q, safe='')}")
     assert answer.status == 200, (q, answer.raw)
     return [row["chat" if name == "chats" else "line"] for row in answer.json[name]]
 
@@ -70,19 +72,19 @@ async def found(user: User, place: WorldFixture, q: str, name: str = "chats") ->
     ],
 )
 async def test_search_finds_the_expected_chat(
-    thomas: User, place: WorldFixture, q: str, text: str | None
+    thomas: User, world: WorldFixture, q: str, text: str | None
 ):
-    assert await found(thomas, place, q) == ([] if text is None else [text])
+    assert await search(thomas, world, q) == ([] if text is None else [text])
 
 
-async def test_search_results_are_newest_first(thomas: User, place: WorldFixture):
-    assert await found(thomas, place, "hello") == ["§chello§r there", "Hello, World!"]
+async def test_search_results_are_newest_first(thomas: User, world: WorldFixture):
+    assert await search(thomas, world, "hello") == ["§chello§r there", "Hello, World!"]
 
 
-async def test_search_of_log_lines_covers_the_whole_line(thomas: User, place: WorldFixture):
-    assert len(await found(thomas, place, "bob", "loglines")) == len(SAID) + 1
-    assert len(await found(thomas, place, "bob zombie slain", "loglines")) == 1
-    assert await found(thomas, place, "zombie", "deaths") == [
+async def test_search_of_log_lines_covers_the_whole_line(thomas: User, world: WorldFixture):
+    assert len(await search(thomas, world, "bob", "loglines")) == len(CHATS) + 1
+    assert len(await search(thomas, world, "bob zombie slain", "loglines")) == 1
+    assert await search(thomas, world, "zombie", "deaths") == [
         "2013-04-13 11:00:00 [INFO] bob was slain by Zombie"
     ]
 
@@ -98,16 +100,18 @@ async def test_search_of_log_lines_covers_the_whole_line(thomas: User, place: Wo
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["chats", "loglines"])
 async def test_special_characters_in_a_search_are_no_error(
-    thomas: User, place: WorldFixture, name: str, q: str
+    thomas: User, world: WorldFixture, name: str, q: str
 ):
-    await found(thomas, place, q, name)
+    await search(thomas, world, q, name)
 
 
 @pytest.mark.parametrize(
     "raw", ["%ff", "%e4%b8", "%ed%a0%80", "%", "%zz", "%f5%80%80%80", "+", "a&q=b", "%00"]
 )
-async def test_invalid_encoding_in_a_search_is_no_error(thomas: User, place: WorldFixture, raw: str):
-    answer = await thomas.get(f"{place.path}/chats?q={raw}")
+async def test_invalid_encoding_in_a_search_is_no_error(
+    thomas: User, world: WorldFixture, raw: str
+):
+    answer = await thomas.get(f"{world.path}/chats?q={raw}")
     assert answer.status == 200, answer.raw
 
 
@@ -115,7 +119,7 @@ async def test_invalid_encoding_in_a_search_is_no_error(thomas: User, place: Wor
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(q=st.text(max_size=60))
-async def test_random_search_text_is_no_error(thomas: User, place: WorldFixture, q: str):
+async def test_random_search_text_is_no_error(thomas: User, world: WorldFixture, q: str):
     text = q.encode("utf-8", "replace").decode()
     for name in ("chats", "loglines"):
-        await found(thomas, place, text, name)
+        await search(thomas, world, text, name)

@@ -1,4 +1,4 @@
-"""Screenshots: put there, shown to whom they may be shown, taken down."""
+"""Screenshots: uploads, access and deletion."""
 
 import asyncio
 import io
@@ -16,8 +16,8 @@ from coalserver.core.commands.screenshots import add_screenshot, finish_screensh
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import Answer, ApiClient, TestApp, run_test_app
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.examples_log_lines import EXAMPLES_OF_SCREENSHOTS, Example
-from tests.apis.coal.test_log_lines_examples import same_shape
+from tests.apis.coal.examples_log_lines import SCREENSHOT_EXAMPLES, Example
+from tests.apis.coal.test_log_lines_examples import assert_same_shape
 from tests.media.test_images import make_image
 
 MEMBERS = {
@@ -42,14 +42,14 @@ def make_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
     return before + head + content + b"\r\n--b--\r\n"
 
 
-async def hangs(user: User, place: WorldFixture, raw: bytes = SHOT, **headers: str) -> Answer:
+async def upload(user: User, world: WorldFixture, raw: bytes = SHOT, **headers: str) -> Answer:
     return await user.request(
-        "POST", place.path + "/screenshots", raw, **{"Content_Type": "image/png", **headers}
+        "POST", world.path + "/screenshots", raw, **{"Content_Type": "image/png", **headers}
     )
 
 
-async def hung(user: User, place: WorldFixture, raw: bytes = SHOT) -> dict[str, Any]:
-    answer = await hangs(user, place, raw)
+async def create_screenshot(user: User, world: WorldFixture, raw: bytes = SHOT) -> dict[str, Any]:
+    answer = await upload(user, world, raw)
     assert answer.status == 201, answer.raw
     return answer.json  # type: ignore[no-any-return]
 
@@ -75,32 +75,32 @@ async def thomas(test_app: TestApp) -> User:
     return await make_user(test_app)
 
 
-@pytest.mark.parametrize("example", EXAMPLES_OF_SCREENSHOTS, ids=lambda example: example.name)
+@pytest.mark.parametrize("example", SCREENSHOT_EXAMPLES, ids=lambda example: example.name)
 async def test_documented_example_matches(
-    test_app: TestApp, thomas: User, place: WorldFixture, example: Example
+    test_app: TestApp, thomas: User, world: WorldFixture, example: Example
 ):
-    shots = [await hung(thomas, place) for _ in range(2)]
+    shots = [await create_screenshot(thomas, world) for _ in range(2)]
     keys = {
-        "server": place.path.rpartition("/")[2],
+        "server": world.path.rpartition("/")[2],
         "user": (await thomas.get("/api/v1/users/self")).json["key"],
         "screenshot": shots[0]["key"],
     }
     answer = await thomas.get(example.path.format(**keys))
     assert answer.status == example.status
-    same_shape(example.answer, answer.json)
+    assert_same_shape(example.answer, answer.json)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 async def test_file_of_a_form_and_plain_body_are_accepted(
-    test_app: TestApp, thomas: User, place: WorldFixture, format: str
+    test_app: TestApp, thomas: User, world: WorldFixture, format: str
 ):
     raw = make_image(format, (60, 40))
     field = make_form(b"a note", "note")[: -len(b"--b--\r\n")]
     for answer in (
-        await hangs(thomas, place, raw, Content_Type=f"image/{format.lower()}"),
-        await hangs(thomas, place, raw, Content_Type="application/octet-stream"),
-        await hangs(thomas, place, make_form(raw), Content_Type=BOUNDARY),
-        await hangs(thomas, place, make_form(raw, before=field), Content_Type=BOUNDARY),
+        await upload(thomas, world, raw, Content_Type=f"image/{format.lower()}"),
+        await upload(thomas, world, raw, Content_Type="application/octet-stream"),
+        await upload(thomas, world, make_form(raw), Content_Type=BOUNDARY),
+        await upload(thomas, world, make_form(raw, before=field), Content_Type=BOUNDARY),
     ):
         assert answer.status == 201 and set(answer.json) == MEMBERS
         shown = await test_app.anonymous.get(path_of(answer.json["original_url"]))
@@ -108,59 +108,63 @@ async def test_file_of_a_form_and_plain_body_are_accepted(
     assert len(files(test_app)) == 12
 
 
-async def test_screenshot_has_the_documented_members(thomas: User, place: WorldFixture):
-    shot = await hung(thomas, place)
+async def test_screenshot_has_the_documented_members(thomas: User, world: WorldFixture):
+    shot = await create_screenshot(thomas, world)
     assert shot["user_key"] == (await thomas.get("/api/v1/users/self")).json["key"]
-    assert 0 <= shot["random_id"] < 1 and shot["server_key"] == place.path.rpartition("/")[2]
+    assert 0 <= shot["random_id"] < 1 and shot["server_key"] == world.path.rpartition("/")[2]
     assert shot["created"] == shot["updated"] == "2023-11-14 22:13:20 UTC-0000"
-    assert (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json == shot
+    assert (await thomas.get(f"{world.path}/screenshots/{shot['key']}")).json == shot
 
 
 async def test_unfinished_screenshot_has_no_blurred_url(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
     about = {"code": "0" * 32, "type": "image/png", "width": 6, "height": 4, "size": 9}
-    shot = await test_app.core.execute(add_screenshot, world_id=place.id, account_id=999, **about)
-    (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
-    assert told["blurred_url"] is None and told["original_url"] and told["user_key"] is None
+    shot = await test_app.core.execute(add_screenshot, world_id=world.id, account_id=999, **about)
+    (screenshot,) = (await thomas.get(world.path + "/screenshots")).json["screenshots"]
+    assert (
+        screenshot["blurred_url"] is None
+        and screenshot["original_url"]
+        and screenshot["user_key"] is None
+    )
     test_app.clock.advance(15)
     await test_app.core.execute(finish_screenshot, screenshot=shot)
-    (told,) = (await thomas.get(place.path + "/screenshots")).json["screenshots"]
-    assert told["blurred_url"] and told["updated"] > told["created"]
+    (screenshot,) = (await thomas.get(world.path + "/screenshots")).json["screenshots"]
+    assert screenshot["blurred_url"] and screenshot["updated"] > screenshot["created"]
 
 
 async def test_screenshots_are_newest_first_and_pages_are_stable(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
     eve, keys = await make_user(test_app, "e@x.org"), []
     for number in range(5):
         test_app.clock.advance(60)
-        keys.insert(0, (await hung(eve if number % 2 else thomas, place))["key"])
-    first = (await thomas.get(place.path + "/screenshots?size=2")).json
+        keys.insert(0, (await create_screenshot(eve if number % 2 else thomas, world))["key"])
+    first = (await thomas.get(world.path + "/screenshots?size=2")).json
     test_app.clock.advance(60)
-    await hung(thomas, place)
-    second = (await thomas.get(f"{place.path}/screenshots?size=3&cursor={first['cursor']}")).json
+    await create_screenshot(thomas, world)
+    second = (await thomas.get(f"{world.path}/screenshots?size=3&cursor={first['cursor']}")).json
     assert [shot["key"] for shot in first["screenshots"] + second["screenshots"]] == keys
     assert "cursor" not in second
     since = (
         await thomas.get(
-            place.path + "/screenshots?since=2023-11-14+22:17:20&before=2023-11-14+22:18:20"
+            world.path + "/screenshots?since=2023-11-14+22:17:20&before=2023-11-14+22:18:20"
         )
     ).json
     assert [shot["key"] for shot in since["screenshots"]] == [keys[1]]
-    own = (await eve.get(place.path + "/users/self/screenshots")).json["screenshots"]
+    own = (await eve.get(world.path + "/users/self/screenshots")).json["screenshots"]
     assert [shot["key"] for shot in own] == [keys[1], keys[3]]
     for bad in ("since=x", "size=0", "cursor=!"):
-        assert (await thomas.get(f"{place.path}/screenshots?{bad}")).status == 400
+        assert (await thomas.get(f"{world.path}/screenshots?{bad}")).status == 400
 
 
 async def test_screenshots_of_an_unknown_user_or_world_are_not_found(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    for user in ("nobody", place.path.rpartition("/")[2]):
-        assert (await thomas.get(f"{place.path}/users/{user}/screenshots")).status == 404
-    other, shot = await make_world(test_app), await hung(thomas, place)
-    for path in (f"{other.path}/screenshots/{shot['key']}", place.path + "/screenshots/x"):
+    for user in ("nobody", world.path.rpartition("/")[2]):
+        assert (await thomas.get(f"{world.path}/users/{user}/screenshots")).status == 404
+    other, shot = await make_world(test_app), await create_screenshot(thomas, world)
+    for path in (f"{other.path}/screenshots/{shot['key']}", world.path + "/screenshots/x"):
         for answer in (
             await thomas.get(path),
             await thomas.request("DELETE", path),
@@ -171,9 +175,9 @@ async def test_screenshots_of_an_unknown_user_or_world_are_not_found(
 
 
 async def test_image_url_returns_an_image_that_cannot_run_scripts(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    shot = await hung(thomas, place)
+    shot = await create_screenshot(thomas, world)
     for name, size, media in (
         ("original", (60, 40), "image/png"),
         ("blurred", (60, 40), "image/webp"),
@@ -190,12 +194,12 @@ async def test_image_url_returns_an_image_that_cannot_run_scripts(
 
 
 async def test_image_requires_an_unexpired_pass_or_a_token(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    """Hole 17: pictures lay on a public server, for ever."""
-    shot, other = await hung(thomas, place), await hung(thomas, place)
+    """Defect 17: images were public without limit."""
+    shot, other = await create_screenshot(thomas, world), await create_screenshot(thomas, world)
     with_pass = path_of(shot["original_url"])
-    bare, _, word = with_pass.partition("?")
+    bare, _, token = with_pass.partition("?")
     assert (await thomas.get(bare)).status == 200
     wrong = other["original_url"].partition("?")[2]
     for path in (bare, f"{bare}?pass=", f"{bare}?{wrong}", f"{bare}?pass=%C3%A9"):
@@ -203,44 +207,44 @@ async def test_image_requires_an_unexpired_pass_or_a_token(
     assert (await ApiClient(test_app, "wrong").get(with_pass)).status == 401
     test_app.clock.advance(2 * 86400)
     assert (await test_app.anonymous.get(with_pass)).status == 401
-    fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json["original_url"]
+    fresh = (await thomas.get(f"{world.path}/screenshots/{shot['key']}")).json["original_url"]
     assert (
-        fresh.partition("?")[2] != word
+        fresh.partition("?")[2] != token
         and (await test_app.anonymous.get(path_of(fresh))).status == 200
     )
 
 
 async def test_deactivated_user_cannot_read_images(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    shot = await hung(thomas, place)
+    shot = await create_screenshot(thomas, world)
     bare = path_of(shot["original_url"]).partition("?")[0]
     await test_app.core.execute(update_account, account_id=thomas.id, active=False)
     answer = await thomas.get(bare)
     assert (answer.status, answer.raw) == (403, b"")
-    assert (await hangs(thomas, place)).status == 403
+    assert (await upload(thomas, world)).status == 403
 
 
 async def test_only_the_owner_or_an_admin_deletes_a_screenshot(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    """Hole 5: anybody removed any picture."""
+    """Defect 5: any user could delete any image."""
     eve, root = await make_user(test_app, "e@x.org"), await make_admin(test_app)
-    for taker in (thomas, root):
-        shot = await hung(thomas, place)
-        path = f"{place.path}/screenshots/{shot['key']}"
+    for deleter in (thomas, root):
+        shot = await create_screenshot(thomas, world)
+        path = f"{world.path}/screenshots/{shot['key']}"
         answer = await eve.request("DELETE", path)
         assert (answer.status, answer.raw) == (403, b"") and len(files(test_app)) == 3
-        assert (await taker.request("DELETE", path)).status == 204
+        assert (await deleter.request("DELETE", path)).status == 204
         assert files(test_app) == []
-        for gone in (path, path_of(shot["original_url"])):
-            assert (await taker.get(gone)).status == 404
-        assert (await taker.request("DELETE", path)).status == 404
-    assert (await thomas.get(place.path + "/screenshots")).json == {"screenshots": []}
+        for deleted in (path, path_of(shot["original_url"])):
+            assert (await deleter.get(deleted)).status == 404
+        assert (await deleter.request("DELETE", path)).status == 404
+    assert (await thomas.get(world.path + "/screenshots")).json == {"screenshots": []}
 
 
 @pytest.mark.parametrize(
-    ("raw", "media", "status", "words"),
+    ("raw", "media", "status", "message"),
     [
         (b"", "image/png", 400, "file: This field is required."),
         (b"no picture", "image/png", 400, "This is not a picture in PNG, JPEG or WebP."),
@@ -264,66 +268,68 @@ async def test_only_the_owner_or_an_admin_deletes_a_screenshot(
 async def test_invalid_image_is_rejected_and_leaves_no_file(
     test_app: TestApp,
     thomas: User,
-    place: WorldFixture,
+    world: WorldFixture,
     raw: bytes,
     media: str,
     status: int,
-    words: str,
+    message: str,
 ):
-    """Hole 5: a file of any kind was taken, and given out again as it was."""
-    answer = await hangs(thomas, place, raw, Content_Type=media)
-    assert (answer.status, answer.json["errors"]) == (status, words)
+    """Defect 5: files of any kind were accepted and served unchanged."""
+    answer = await upload(thomas, world, raw, Content_Type=media)
+    assert (answer.status, answer.json["errors"]) == (status, message)
     assert files(test_app) == []
 
 
-async def test_damaged_form_is_rejected_or_accepted_without_server_error(thomas: User, place: WorldFixture):
-    chance, whole = random.Random(7), make_form(SHOT, before=make_form(b"x", "note")[:-7])
+async def test_damaged_form_is_rejected_or_accepted_without_server_error(
+    thomas: User, world: WorldFixture
+):
+    rng, whole = random.Random(7), make_form(SHOT, before=make_form(b"x", "note")[:-7])
     for _ in range(60):
-        raw = bytearray(whole[: chance.randrange(len(whole))] if chance.random() < 0.5 else whole)
-        for _ in range(chance.randint(0, 4)):
+        raw = bytearray(whole[: rng.randrange(len(whole))] if rng.random() < 0.5 else whole)
+        for _ in range(rng.randint(0, 4)):
             if raw:
-                raw[chance.randrange(min(len(raw), 200))] = chance.randrange(256)
-        answer = await hangs(thomas, place, bytes(raw), Content_Type=BOUNDARY)
+                raw[rng.randrange(min(len(raw), 200))] = rng.randrange(256)
+        answer = await upload(thomas, world, bytes(raw), Content_Type=BOUNDARY)
         assert answer.status in (201, 400, 413, 415), bytes(raw)
 
 
 @pytest.mark.parametrize("media", ["image/png", BOUNDARY])
 async def test_too_large_image_is_413(media: str):
     async with run_test_app(config=Config(screenshot_limit=1024)) as test_app:
-        thomas, place = await make_user(test_app), await make_world(test_app)
+        thomas, world = await make_user(test_app), await make_world(test_app)
         for size in (2000, 200_000):
             raw = bytes(size) if media == "image/png" else make_form(bytes(size))
-            answer = await hangs(thomas, place, raw, Content_Type=media)
+            answer = await upload(thomas, world, raw, Content_Type=media)
             assert (answer.status, answer.json) == (413, {"errors": "The request is too large."})
-        assert files(test_app) == [] and (await hangs(thomas, place)).status == 201
+        assert files(test_app) == [] and (await upload(thomas, world)).status == 201
 
 
 async def test_image_can_exceed_the_general_body_limit():
     async with run_test_app(body_limit=2000) as test_app:
-        thomas, place = await make_user(test_app), await make_world(test_app)
+        thomas, world = await make_user(test_app), await make_world(test_app)
         noise = Image.frombytes("RGB", (200, 200), random.Random(1).randbytes(120_000))
         out = io.BytesIO()
         noise.save(out, "PNG")
-        assert (await hangs(thomas, place, out.getvalue())).status == 201
+        assert (await upload(thomas, world, out.getvalue())).status == 201
 
 
 async def test_repeated_upload_with_idempotency_key_is_stored_once(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    answers = await asyncio.gather(*(hangs(thomas, place, Idempotency_Key=KEY) for _ in range(4)))
+    answers = await asyncio.gather(*(upload(thomas, world, Idempotency_Key=KEY) for _ in range(4)))
     assert {answer.status for answer in answers} == {201}
     assert len({answer.json["key"] for answer in answers}) == 1
     assert len(files(test_app)) == 3
-    other = await hangs(thomas, place, make_image(size=(6, 4)), Idempotency_Key=KEY)
+    other = await upload(thomas, world, make_image(size=(6, 4)), Idempotency_Key=KEY)
     assert other.status == 422 and len(files(test_app)) == 3
 
 
 async def test_archived_world_has_no_screenshots(
-    test_app: TestApp, thomas: User, place: WorldFixture
+    test_app: TestApp, thomas: User, world: WorldFixture
 ):
-    shot = await hung(thomas, place)
-    await test_app.core.execute(archive_world, world_id=place.id)
-    for answer in (await hangs(thomas, place), await thomas.get(path_of(shot["original_url"]))):
+    shot = await create_screenshot(thomas, world)
+    await test_app.core.execute(archive_world, world_id=world.id)
+    for answer in (await upload(thomas, world), await thomas.get(path_of(shot["original_url"]))):
         assert (answer.status, answer.raw) == (404, b"")
     assert len(files(test_app)) == 3
 
@@ -331,11 +337,11 @@ async def test_archived_world_has_no_screenshots(
 async def test_restart_keeps_screenshots_and_deletes_orphaned_files(
     persistent_test_app: TestApp,
 ):
-    thomas, place = await make_user(persistent_test_app), await make_world(persistent_test_app)
-    shot = await hung(thomas, place)
+    thomas, world = await make_user(persistent_test_app), await make_world(persistent_test_app)
+    shot = await create_screenshot(thomas, world)
     (folder(persistent_test_app) / f"{'0' * 32}-original.png").write_bytes(SHOT)
     await persistent_test_app.restart()
     assert len(files(persistent_test_app)) == 3
-    fresh = (await thomas.get(f"{place.path}/screenshots/{shot['key']}")).json
+    fresh = (await thomas.get(f"{world.path}/screenshots/{shot['key']}")).json
     assert (await persistent_test_app.anonymous.get(path_of(fresh["original_url"]))).status == 200
     assert fresh["random_id"] == shot["random_id"]

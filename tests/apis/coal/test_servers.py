@@ -1,4 +1,4 @@
-"""Servers, as the document has them (2.3.4)."""
+"""Servers (section 2.3.4 of the document)."""
 
 import pytest
 
@@ -26,38 +26,38 @@ MEMBERS = {
 
 async def test_created_server_is_visible_to_all_users(test_app: TestApp):
     root, thomas = await make_admin(test_app), await make_user(test_app)
-    made = await root.request(
+    created = await root.request(
         "POST",
         "/api/v1/servers",
         b"name=Brave+New+World&gce=true&version=1.7.4&memory=256M",
         Content_Type=FORM,
     )
-    assert made.status == 201 and set(made.json) == MEMBERS
-    assert (made.json["name"], made.json["gce"]) == ("Brave New World", True)
-    assert made.json["status"] == "UNKNOWN" and made.json["last_ping"] is None
-    assert (await thomas.get("/api/v1/servers")).json == {"servers": [made.json]}
-    assert (await thomas.get("/api/v1/servers/" + made.json["key"])).json == made.json
+    assert created.status == 201 and set(created.json) == MEMBERS
+    assert (created.json["name"], created.json["gce"]) == ("Brave New World", True)
+    assert created.json["status"] == "UNKNOWN" and created.json["last_ping"] is None
+    assert (await thomas.get("/api/v1/servers")).json == {"servers": [created.json]}
+    assert (await thomas.get("/api/v1/servers/" + created.json["key"])).json == created.json
 
 
 async def test_only_admins_create_and_rename_servers(test_app: TestApp):
-    thomas, place = await make_user(test_app), await make_world(test_app)
-    for path in ("/api/v1/servers", place.path):
+    thomas, world = await make_user(test_app), await make_world(test_app)
+    for path in ("/api/v1/servers", world.path):
         answer = await thomas.send(path, name="Mine", gce="false")
         assert (answer.status, answer.raw) == (403, b"")
 
 
 async def test_rename_returns_the_whole_server(test_app: TestApp):
-    root, place = await make_admin(test_app), await make_world(test_app)
-    answer = await root.post(place.path, {"name": "Not So Brave New World"})
+    root, world = await make_admin(test_app), await make_world(test_app)
+    answer = await root.post(world.path, {"name": "Not So Brave New World"})
     assert answer.status == 200 and set(answer.json) == MEMBERS
     assert answer.json["name"] == "Not So Brave New World"
 
 
 async def test_control_characters_in_a_name_become_spaces(test_app: TestApp):
     root = await make_admin(test_app)
-    made = (await root.send("/api/v1/servers", name="My\r\nWorld \x1b[31m", gce="true")).json
-    assert made["name"] == "My World  [31m"
-    key = f"/api/v1/servers/{made['key']}"
+    created = (await root.send("/api/v1/servers", name="My\r\nWorld \x1b[31m", gce="true")).json
+    assert created["name"] == "My World  [31m"
+    key = f"/api/v1/servers/{created['key']}"
     assert (await root.post(key, {"name": " Ours\x07\u2028now "})).json["name"] == "Ours now"
 
 
@@ -69,7 +69,7 @@ async def test_gce_accepts_boolean_words_in_json(test_app: TestApp, gce: object)
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ({}, "name: This field is required. gce: This field is required."),
         ({"name": " ", "gce": False}, "name: This field is required."),
@@ -81,9 +81,11 @@ async def test_gce_accepts_boolean_words_in_json(test_app: TestApp, gce: object)
         (b"{", "The body is not valid JSON"),
     ],
 )
-async def test_server_without_name_or_gce_is_rejected(test_app: TestApp, body: object, words: str):
+async def test_server_without_name_or_gce_is_rejected(
+    test_app: TestApp, body: object, message: str
+):
     answer = await (await make_admin(test_app)).post("/api/v1/servers", body)
-    assert answer.status == 400 and answer.json["errors"].startswith(words)
+    assert answer.status == 400 and answer.json["errors"].startswith(message)
 
 
 async def test_form_without_content_type_is_accepted(test_app: TestApp):
@@ -109,17 +111,17 @@ async def test_405_and_404_have_no_body(test_app: TestApp):
 
 async def test_changes_by_an_admin_are_audited(test_app: TestApp):
     root = await make_admin(test_app)
-    made = await root.post("/api/v1/servers", {"name": "Brave", "gce": True})
-    path = "/api/v1/servers/" + made.json["key"]
+    created = await root.post("/api/v1/servers", {"name": "Brave", "gce": True})
+    path = "/api/v1/servers/" + created.json["key"]
     await root.post(path, {"name": "New"})
     await root.post(path + "/properties", {"motd": "Hello", "pvp": False})
     await root.post(path + "/queue/pause")
     await root.post(path, {"name": ""})
     found, _ = test_app.core.query(list_audit_entries, limit=10)
-    assert [(str(one.action), one.subject, one.detail) for one in reversed(found)] == [
+    assert [(str(entry.action), entry.subject, entry.detail) for entry in reversed(found)] == [
         ("world_added", "Brave", ""),
         ("world_renamed", "Brave", "New"),
         ("properties_set", "New", "motd, pvp"),
         ("world_paused", "New", ""),
     ]
-    assert all(one.actor and one.actor_name for one in found)
+    assert all(entry.actor and entry.actor_name for entry in found)

@@ -1,4 +1,4 @@
-"""Users, as the document has them (2.3.3)."""
+"""Users (section 2.3.3 of the document)."""
 
 import pytest
 
@@ -40,7 +40,7 @@ async def test_pages_of_users_are_stable_while_accounts_are_created(test_app: Te
 
 
 @pytest.mark.parametrize(
-    ("query", "words"),
+    ("query", "message"),
     [
         ("size=0", "size: Number must be between 1 and 50."),
         ("size=51", "size: Number must be between 1 and 50."),
@@ -50,14 +50,14 @@ async def test_pages_of_users_are_stable_while_accounts_are_created(test_app: Te
         ("cursor=WzFd", "Invalid cursor WzFd. Details: it is another list's."),
     ],
 )
-async def test_invalid_list_parameter_is_named(test_app: TestApp, query: str, words: str):
+async def test_invalid_list_parameter_is_named(test_app: TestApp, query: str, message: str):
     answer = await (await make_user(test_app)).get("/api/v1/users?" + query)
-    assert (answer.status, answer.json) == (400, {"errors": words})
+    assert (answer.status, answer.json) == (400, {"errors": message})
 
 
 async def test_key_of_another_kind_is_not_a_user(test_app: TestApp):
-    ann, place = await make_admin(test_app), await make_world(test_app)
-    answer = await ann.get("/api/v1/users/" + place.path.rpartition("/")[2])
+    ann, world = await make_admin(test_app), await make_world(test_app)
+    answer = await ann.get("/api/v1/users/" + world.path.rpartition("/")[2])
     assert (answer.status, answer.raw) == (404, b"")
 
 

@@ -1,1 +1,1 @@
-"""OAuth 2: what the document says, and what else must hold."""
+"""Tests of the OAuth 2 API."""

@@ -1,4 +1,4 @@
-"""A client program, and the agent of a world."""
+"""OAuth clients: a client program and the agent of a world."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ DOCUMENT = {
     "scope": "data",
 }
 
-#: What the document's PUT sends, with a secret that is put in.
+#: The documented update, without the client secret.
 UPDATE = {
     "client_id": "my_example_app",
     "redirect_uris": ["http://example.com/v2/callback"],
@@ -28,96 +28,101 @@ UPDATE = {
     "client_uri": "http://example.com/v2",
     "logo_uri": "http://example.com/logo_v2.png",
 }
-#: What the answer to a purchase holds.
+#: Members of a token response.
 PAIR = {"access_token": str, "token_type": str, "expires_in": int, "refresh_token": str}
 
 
 @dataclass
-class App:
-    """A client program: what it was told when it registered."""
+class ClientApp:
+    """A client with the response to its registration."""
 
     test_app: TestApp
-    told: dict[str, Any]
+    registration: dict[str, Any]
 
     @property
     def id(self) -> str:
-        return str(self.told["client_id"])
+        return str(self.registration["client_id"])
 
     @property
     def record(self) -> str:
-        """The path of its configuration."""
-        return urlsplit(self.told["registration_client_uri"]).path
+        """The path of the client configuration."""
+        return urlsplit(self.registration["registration_client_uri"]).path
 
     @property
     def owner(self) -> ApiClient:
-        """One who has its registration token."""
-        return ApiClient(self.test_app, self.told["registration_access_token"])
+        """An API client with the registration token."""
+        return ApiClient(self.test_app, self.registration["registration_access_token"])
 
-    def asks(self, **params: str | None) -> str:
-        """Where it sends a browser."""
-        asked = {
+    def consent_path(self, **params: str | None) -> str:
+        """Return the path of the consent page; None omits a parameter."""
+        query = {
             "client_id": self.id,
             "redirect_uri": HOME,
             "response_type": "code",
             "scope": "data",
             **params,
         }
-        return f"{AUTH}?" + urlencode(
-            {name: text for name, text in asked.items() if text is not None}
-        )
+        return f"{AUTH}?" + urlencode(without_none(query))
 
     async def code(self, browser: Browser, **params: str | None) -> str:
-        """What it gets when somebody grants."""
-        asks = self.asks(**params)
-        answer = await browser.send(asks, page="/oauth/v1/auth", grant="Grant")
-        return query_of(answer)["code"]
+        """Grant access in a browser and return the authorization code."""
+        return query_of(await decide(browser, self.consent_path(**params)))["code"]
+
+    def token_fields(self, grant_type: str, **more: Any) -> dict[str, Any]:
+        """Return the members of a token request of this client."""
+        return {
+            "client_id": self.id,
+            "client_secret": self.registration["client_secret"],
+            "grant_type": grant_type,
+            "scope": "data",
+            **more,
+        }
 
     async def request_tokens_with_code(self, **changed: Any) -> Answer:
-        """A request for tokens with a code; None leaves a member out."""
-        said = {
-            "client_id": self.id,
-            "client_secret": self.told["client_secret"],
-            "grant_type": "authorization_code",
-            "redirect_uri": HOME,
-            "scope": "data",
-        }
-        return await request_tokens(self.test_app, {**said, **changed})
+        """Request tokens with a code; None omits a member."""
+        fields = self.token_fields("authorization_code", redirect_uri=HOME)
+        return await request_tokens(self.test_app, {**fields, **changed})
 
     async def refresh_tokens(self, token: str, **changed: Any) -> Answer:
-        said = {
-            "client_id": self.id,
-            "client_secret": self.told["client_secret"],
-            "grant_type": "refresh_token",
-            "refresh_token": token,
-            "scope": "data",
-        }
-        return await request_tokens(self.test_app, {**said, **changed})
+        """Request tokens with a refresh token; None omits a member."""
+        fields = self.token_fields("refresh_token", refresh_token=token)
+        return await request_tokens(self.test_app, {**fields, **changed})
 
     async def tokens(self, browser: Browser) -> dict[str, Any]:
+        """Grant access in a browser and return the tokens."""
         answer = await self.request_tokens_with_code(code=await self.code(browser))
         assert answer.status == 200, answer.raw
-        said: dict[str, Any] = answer.json
-        return said
+        return answer.json  # type: ignore[no-any-return]
 
 
-async def request_tokens(test_app: TestApp, said: dict[str, Any]) -> Answer:
-    fields = {name: text for name, text in said.items() if text is not None}
-    return await test_app.anonymous.post(TOKEN, urlencode(fields).encode(), Content_Type=FORM)
+def without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-async def make_app(test_app: TestApp, **changed: Any) -> App:
+async def request_tokens(test_app: TestApp, fields: dict[str, Any]) -> Answer:
+    """Post a token request as a form; None omits a member."""
+    body = urlencode(without_none(fields)).encode()
+    return await test_app.anonymous.post(TOKEN, body, Content_Type=FORM)
+
+
+async def make_client_app(test_app: TestApp, **changed: Any) -> ClientApp:
     answer = await test_app.anonymous.post(REGISTER, {**DOCUMENT, **changed})
     assert answer.status == 201, answer.raw
-    return App(test_app, answer.json)
+    return ClientApp(test_app, answer.json)
 
 
-async def make_agent(test_app: TestApp, world: int = 5) -> App:
+async def make_agent(test_app: TestApp, world: int = 5) -> ClientApp:
     client, secret, _ = await test_app.core.execute(create_agent_client, world_id=world)
-    return App(test_app, {"client_id": client.code, "client_secret": secret})
+    return ClientApp(test_app, {"client_id": client.code, "client_secret": secret})
+
+
+async def decide(browser: Browser, path: str, **choice: str) -> Answer:
+    """Submit the form of the consent page; grants access without a choice."""
+    return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
 
 
 def query_of(answer: Answer) -> dict[str, str]:
-    """What a redirect carries."""
+    """Return the query parameters of a redirect."""
     assert answer.status == 302, answer.raw
     return dict(parse_qsl(urlsplit(answer.headers["Location"]).query, keep_blank_values=True))
 
@@ -126,27 +131,27 @@ def query_values(answer: Answer) -> dict[str, list[str]]:
     return parse_qs(urlsplit(answer.headers["Location"]).query)
 
 
-async def good(test_app: TestApp, token: str) -> bool:
-    """Whether an access token proves something."""
+async def is_valid(test_app: TestApp, token: str) -> bool:
+    """Return whether an access token is valid."""
     status = (await ApiClient(test_app, token).get("/oauth/v1/test")).status
     assert status in (200, 401)
     return status == 200
 
 
-def is_token_pair(answer: Answer, lasts: int = 3600) -> dict[str, Any]:
-    """The tokens in an answer that is as the document has it."""
-    said: dict[str, Any] = answer.json
+def token_pair_of(answer: Answer, lifetime: int = 3600) -> dict[str, Any]:
+    """Check that a response has the documented form and return its tokens."""
+    tokens: dict[str, Any] = answer.json
     assert answer.status == 200, answer.raw
-    assert {name: type(value) for name, value in said.items()} == PAIR
-    assert (said["token_type"], said["expires_in"]) == ("Bearer", lasts)
+    assert {name: type(value) for name, value in tokens.items()} == PAIR
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", lifetime)
     for name in ("access_token", "refresh_token"):
-        assert len(said[name]) == 40 and said[name].isalnum() and said[name].isascii()
+        assert len(tokens[name]) == 40 and tokens[name].isalnum() and tokens[name].isascii()
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
     assert answer.headers["Content-Type"].startswith("application/json")
-    return said
+    return tokens
 
 
-def update(app: App, **changed: Any) -> dict[str, Any]:
-    """What the document's PUT sends, changed; `...` leaves a member out."""
-    said = {**UPDATE, "client_secret": app.told["client_secret"], **changed}
-    return {name: value for name, value in said.items() if value is not ...}
+def update_of(app: ClientApp, **changed: Any) -> dict[str, Any]:
+    """Return the documented update with changes; `...` omits a member."""
+    members = {**UPDATE, "client_secret": app.registration["client_secret"], **changed}
+    return {name: value for name, value in members.items() if value is not ...}

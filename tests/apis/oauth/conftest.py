@@ -1,10 +1,10 @@
-"""Ann, her browser, and a program that would like to act for her."""
+"""Fixtures: the browser of a user, and a registered client."""
 
 import pytest
 
 from tests.apis.app import TestApp
 from tests.apis.browser import Browser, make_signed_in_browser
-from tests.apis.oauth.clients import App, make_app
+from tests.apis.oauth.clients import ClientApp, make_client_app
 
 
 @pytest.fixture
@@ -13,5 +13,5 @@ async def ann(test_app: TestApp) -> Browser:
 
 
 @pytest.fixture
-async def app(test_app: TestApp) -> App:
-    return await make_app(test_app)
+async def app(test_app: TestApp) -> ClientApp:
+    return await make_client_app(test_app)

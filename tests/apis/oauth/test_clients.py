@@ -1,4 +1,4 @@
-"""Registering clients, and what their makers do with them."""
+"""Registration and configuration of clients."""
 
 import json
 
@@ -8,7 +8,7 @@ from coalserver.apis.oauth.clients import RegistrationLimiter
 from coalserver.core.commands.oauth import get_client_credentials
 from coalserver.core.queries.oauth import client_by_code
 from tests.apis.app import run_test_app
-from tests.apis.oauth.clients import DOCUMENT, HOME, REGISTER, UPDATE, make_app, update
+from tests.apis.oauth.clients import DOCUMENT, HOME, REGISTER, UPDATE, make_client_app, update_of
 
 TYPES = {
     "client_id": str,
@@ -24,21 +24,21 @@ TYPES = {
 }
 
 
-def is_a_configuration(said, *absent):
+def is_configuration(document, *absent):
     expected = {name: kind for name, kind in TYPES.items() if name not in absent}
-    return {name: type(value) for name, value in said.items()} == expected
+    return {name: type(value) for name, value in document.items()} == expected
 
 
 async def test_documented_registration_matches(test_app):
     answer = await test_app.anonymous.post(REGISTER, DOCUMENT)
-    assert answer.status == 201 and is_a_configuration(answer.json)
+    assert answer.status == 201 and is_configuration(answer.json)
     assert answer.headers["Content-Type"].startswith("application/json")
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
-    said = answer.json
-    assert {name: said[name] for name in DOCUMENT} == DOCUMENT
-    assert said["client_secret_expires_at"] == 0
-    assert said["registration_client_uri"].endswith("/oauth/v1/clients/my_example_app")
-    for secret in (said["client_secret"], said["registration_access_token"]):
+    document = answer.json
+    assert {name: document[name] for name in DOCUMENT} == DOCUMENT
+    assert document["client_secret_expires_at"] == 0
+    assert document["registration_client_uri"].endswith("/oauth/v1/clients/my_example_app")
+    for secret in (document["client_secret"], document["registration_access_token"]):
         assert len(secret) == 40 and secret.isalnum() and secret.isascii()
 
 
@@ -49,7 +49,7 @@ async def test_registration_requires_only_redirect_uris(test_app):
     ):
         answer = await test_app.anonymous.post(REGISTER, {"redirect_uris": [HOME], **more})
         assert answer.status == 201
-        assert is_a_configuration(answer.json, "client_name", "client_uri", "logo_uri")
+        assert is_configuration(answer.json, "client_name", "client_uri", "logo_uri")
         assert len(answer.json["client_id"]) == 10
 
 
@@ -99,25 +99,25 @@ async def test_content_type_of_a_registration_is_ignored(test_app):
 
 
 async def test_taken_client_id_gets_a_suffix(test_app, app):
-    again = await make_app(test_app)
+    again = await make_client_app(test_app)
     assert again.id[:-3] == "my_example_app-" and again.id[-3:].isalnum()
     assert (await again.owner.get(again.record)).status == 200
 
 
 async def test_registered_scope_is_always_data(test_app):
-    app = await make_app(test_app, scope="agent controller data", more=["x"])
-    assert app.told["scope"] == "data" and "more" not in app.told
+    app = await make_client_app(test_app, scope="agent controller data", more=["x"])
+    assert app.registration["scope"] == "data" and "more" not in app.registration
 
 
 async def test_client_id_is_made_url_safe(test_app):
-    app = await make_app(test_app, client_id="Mine & Yours/..")
+    app = await make_client_app(test_app, client_id="Mine & Yours/..")
     assert app.id == "Mine-Yours"
     assert (await app.owner.get(app.record)).json["client_id"] == app.id
 
 
 async def test_configuration_uri_uses_the_base_url():
     async with run_test_app(base_url="https://coal.example") as test_app:
-        uri = (await make_app(test_app)).told["registration_client_uri"]
+        uri = (await make_client_app(test_app)).registration["registration_client_uri"]
         assert uri == "https://coal.example/oauth/v1/clients/my_example_app"
 
 
@@ -126,7 +126,7 @@ async def test_registrations_from_one_address_are_limited(test_app):
     for _ in range(299):
         limit.record_failure("register 127.0.0.1")
     assert (await test_app.anonymous.post(REGISTER, {})).status == 400
-    await make_app(test_app)
+    await make_client_app(test_app)
     answer = await test_app.anonymous.post(REGISTER, DOCUMENT)
     assert (answer.status, answer.error) == (429, "temporarily_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
@@ -134,25 +134,25 @@ async def test_registrations_from_one_address_are_limited(test_app):
 
 async def test_configuration_equals_the_registration(app):
     answer = await app.owner.get(app.record)
-    assert (answer.status, answer.json) == (200, app.told)
+    assert (answer.status, answer.json) == (200, app.registration)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
 async def test_documented_update_matches(app):
-    answer = await app.owner.put(app.record, update(app))
-    assert answer.status == 200 and is_a_configuration(answer.json)
-    said = answer.json
-    assert {name: said[name] for name in UPDATE} == UPDATE
+    answer = await app.owner.put(app.record, update_of(app))
+    assert answer.status == 200 and is_configuration(answer.json)
+    document = answer.json
+    assert {name: document[name] for name in UPDATE} == UPDATE
     same = ("client_secret", "registration_access_token", "registration_client_uri")
-    assert [said[name] for name in same] == [app.told[name] for name in same]
-    assert (await app.owner.get(app.record)).json == said
+    assert [document[name] for name in same] == [app.registration[name] for name in same]
+    assert (await app.owner.get(app.record)).json == document
 
 
 async def test_update_removes_omitted_members(app):
     names = ("client_name", "client_uri", "logo_uri")
-    said = update(app, scope=..., **dict.fromkeys(names, ...))
-    answer = await app.owner.put(app.record, said)
-    assert is_a_configuration(answer.json, *names) and answer.json["scope"] == "data"
+    document = update_of(app, scope=..., **dict.fromkeys(names, ...))
+    answer = await app.owner.put(app.record, document)
+    assert is_configuration(answer.json, *names) and answer.json["scope"] == "data"
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ async def test_update_removes_omitted_members(app):
     ids=str,
 )
 async def test_invalid_update_changes_nothing(app, changed, error):
-    answer = await app.owner.put(app.record, update(app, **changed))
+    answer = await app.owner.put(app.record, update_of(app, **changed))
     assert (answer.status, answer.json) == (400, {"error": error})
-    assert (await app.owner.get(app.record)).json == app.told
+    assert (await app.owner.get(app.record)).json == app.registration
 
 
 @pytest.mark.parametrize("body", [b"", b"no", b"[]", b"null{", b"5"])
@@ -188,21 +188,21 @@ async def test_update_that_is_not_an_object_is_a_server_error(app, body):
 
 
 async def test_client_secrets_are_not_stored_in_plain_text(persistent_test_app):
-    app = await make_app(persistent_test_app)
+    app = await make_client_app(persistent_test_app)
     path = persistent_test_app.store.path
     await persistent_test_app.restart()
     assert (await app.owner.get(app.record)).json == {
-        **app.told,
+        **app.registration,
         "registration_client_uri": (await app.owner.get(app.record)).json[
             "registration_client_uri"
         ],
     }
-    kept = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+    stored = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
     for name in ("client_secret", "registration_access_token"):
-        assert app.told[name].encode() not in kept
+        assert app.registration[name].encode() not in stored
     client = persistent_test_app.core.query(client_by_code, code=app.id)
-    shown = await persistent_test_app.core.execute(get_client_credentials, client=client.id)
-    assert shown.secret == app.told["client_secret"]
+    credentials = await persistent_test_app.core.execute(get_client_credentials, client=client.id)
+    assert credentials.secret == app.registration["client_secret"]
 
 
 async def test_wrong_methods_and_paths_are_rejected(test_app, app):
@@ -212,9 +212,7 @@ async def test_wrong_methods_and_paths_are_rejected(test_app, app):
         assert (await test_app.anonymous.post(path, {})).status == 404
 
 
-async def test_cors_allows_registration_but_not_the_consent_page(
-    test_app, ann
-):
+async def test_cors_allows_registration_but_not_the_consent_page(test_app, ann):
     answer = await test_app.anonymous.request("OPTIONS", REGISTER, Origin="https://a.example")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     for path in ("/oauth/v1/auth", "/oauth/v1/show"):

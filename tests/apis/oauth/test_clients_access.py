@@ -1,4 +1,4 @@
-"""Who may see, change and remove a client, and who may not."""
+"""Access to client configurations."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from coalserver.core.queries.oauth import client_by_code
 from coalserver.domain.accounts.oauth import OAuthClient
 from tests.apis.app import ApiClient
 from tests.apis.browser import deactivate_account
-from tests.apis.oauth.clients import good, make_agent, make_app, update
+from tests.apis.oauth.clients import is_valid, make_agent, make_client_app, update_of
 
 
 async def test_deletion_revokes_codes_and_tokens(test_app, ann, app):
@@ -16,7 +16,7 @@ async def test_deletion_revokes_codes_and_tokens(test_app, ann, app):
     answer = await app.owner.request("DELETE", app.record)
     assert (answer.status, answer.raw) == (204, b"")
     assert "Content-Type" not in answer.headers
-    assert not await good(test_app, tokens["access_token"])
+    assert not await is_valid(test_app, tokens["access_token"])
     for again in (
         app.request_tokens_with_code(code=code),
         app.refresh_tokens(tokens["refresh_token"]),
@@ -27,31 +27,33 @@ async def test_deletion_revokes_codes_and_tokens(test_app, ann, app):
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize(
-    "shown", ["nothing", "wrong", "another's", "the secret", "basic", "empty", "odd"]
+    "credentials", ["nothing", "wrong", "another's", "the secret", "basic", "empty", "odd"]
 )
-async def test_configuration_requires_its_own_registration_token(test_app, app, method, shown):
-    other = await make_app(test_app)
-    right = app.told["registration_access_token"]
+async def test_configuration_requires_its_own_registration_token(
+    test_app, app, method, credentials
+):
+    other = await make_client_app(test_app)
+    right = app.registration["registration_access_token"]
     header = {
         "nothing": None,
         "wrong": "Bearer " + "x" * 40,
-        "another's": f"Bearer {other.told['registration_access_token']}",
-        "the secret": f"Bearer {app.told['client_secret']}",
+        "another's": f"Bearer {other.registration['registration_access_token']}",
+        "the secret": f"Bearer {app.registration['client_secret']}",
         "basic": f"Basic {right}",
         "empty": "Bearer",
         "odd": "Bearer ü",
-    }[shown]
+    }[credentials]
     headers = {} if header is None else {"Authorization": header}
-    body = update(app) if method == "PUT" else None
+    body = update_of(app) if method == "PUT" else None
     answer = await test_app.anonymous.request(method, app.record, body, **headers)
     assert (answer.status, answer.raw) == (401, b"")
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert (await app.owner.get(app.record)).json == app.told
+    assert (await app.owner.get(app.record)).json == app.registration
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_unknown_client_is_401(test_app, app, method):
-    body = update(app, client_id="nobody") if method == "PUT" else None
+    body = update_of(app, client_id="nobody") if method == "PUT" else None
     for id in ("nobody", "%2e%2e", "%00", "%ff"):
         answer = await app.owner.request(method, f"/oauth/v1/clients/{id}", body)
         assert (answer.status, answer.raw) == (401, b"")
@@ -59,8 +61,8 @@ async def test_unknown_client_is_401(test_app, app, method):
 
 
 async def test_scheme_of_a_registration_token_is_case_insensitive(test_app, app):
-    header = f"bearer {app.told['registration_access_token']}"
-    assert (await test_app.anonymous.get(app.record, Authorization=header)).json == app.told
+    header = f"bearer {app.registration['registration_access_token']}"
+    assert (await test_app.anonymous.get(app.record, Authorization=header)).json == app.registration
 
 
 async def test_incomplete_update_is_rejected_before_authentication(test_app):
@@ -70,14 +72,12 @@ async def test_incomplete_update_is_rejected_before_authentication(test_app):
 
 async def test_agent_has_no_configuration(test_app):
     agent = await make_agent(test_app)
-    for header in ("Bearer ", "Bearer", f"Bearer {agent.told['client_secret']}"):
+    for header in ("Bearer ", "Bearer", f"Bearer {agent.registration['client_secret']}"):
         answer = await test_app.anonymous.get(f"/oauth/v1/clients/{agent.id}", Authorization=header)
         assert answer.status == 401
 
 
-async def test_expired_secret_is_replaced_when_the_configuration_is_read(
-    test_app, ann, app
-):
+async def test_expired_secret_is_replaced_when_the_configuration_is_read(test_app, ann, app):
     code = await app.code(ann)
     client = test_app.core.query(client_by_code, code=app.id)
     test_app.core.state.set(
@@ -87,16 +87,16 @@ async def test_expired_secret_is_replaced_when_the_configuration_is_read(
         400,
         "invalid_client",
     )
-    assert (await app.owner.put(app.record, update(app))).status_and_error == (
+    assert (await app.owner.put(app.record, update_of(app))).status_and_error == (
         400,
         "invalid_request",
     )
-    said = (await app.owner.get(app.record)).json
-    assert said["client_secret"] != app.told["client_secret"]
-    assert said["client_secret_expires_at"] == 0
-    assert said["registration_access_token"] == app.told["registration_access_token"]
+    document = (await app.owner.get(app.record)).json
+    assert document["client_secret"] != app.registration["client_secret"]
+    assert document["client_secret_expires_at"] == 0
+    assert document["registration_access_token"] == app.registration["registration_access_token"]
     assert (
-        await app.request_tokens_with_code(code=code, client_secret=said["client_secret"])
+        await app.request_tokens_with_code(code=code, client_secret=document["client_secret"])
     ).status == 200
 
 

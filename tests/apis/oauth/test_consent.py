@@ -1,4 +1,4 @@
-"""The page on which somebody grants or denies, and where it leads."""
+"""The consent page and its redirects."""
 
 import html
 import re
@@ -9,35 +9,39 @@ import pytest
 from coalserver.core.queries.oauth import client_by_code, grants_of_account
 from coalserver.domain.accounts.oauth import OAuthClient
 from tests.apis.browser import Browser, deactivate_account, make_account, make_signed_in_browser
-from tests.apis.oauth.clients import AUTH, HOME, good, make_agent, make_app, query_of
+from tests.apis.oauth.clients import (
+    AUTH,
+    HOME,
+    decide,
+    is_valid,
+    make_agent,
+    make_client_app,
+    query_of,
+)
 
-#: The document's request, whose client is asked for nothing in particular.
+#: The document's request, which has no scope and no state.
 EXAMPLE = f"{AUTH}?client_id=my_example_app&redirect_uri={HOME}&response_type=code"
 ELSEWHERE = "http://elsewhere.example/"
 
 
-async def decides(browser, path, **choice):
-    return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
-
-
 async def test_anonymous_visitor_is_redirected_to_login(test_app, app):
-    asks = app.asks(state="a b&c")
+    path = app.consent_path(state="a b&c")
     for browser in (Browser(test_app), await make_signed_in_browser(test_app)):
         if browser.cookies:
             await deactivate_account(test_app)
-        for answer in (await browser.get(asks), await browser.post(asks, grant="Grant")):
-            assert query_of(answer) == {"next_url": asks}
+        for answer in (await browser.get(path), await browser.post(path, grant="Grant")):
+            assert query_of(answer) == {"next_url": path}
             assert answer.headers["Location"].startswith("/login?next_url=%2Foauth%2Fv1%2Fauth%3F")
 
 
 async def test_login_leads_back_to_the_consent_page(test_app, app):
     await make_account(test_app)
     browser = Browser(test_app)
-    login = (await browser.get(app.asks())).headers["Location"]
+    login = (await browser.get(app.consent_path())).headers["Location"]
     page = (await browser.get(login)).raw.decode()
-    goes_on = html.unescape(re.search(r'name="next_url" value="([^"]*)"', page)[1])
+    next_url = html.unescape(re.search(r'name="next_url" value="([^"]*)"', page)[1])
     answer = await browser.send(
-        "/login", email="ann@example.org", password="correct horse", next_url=goes_on
+        "/login", email="ann@example.org", password="correct horse", next_url=next_url
     )
     assert (await browser.get(answer.headers["Location"])).status == 200
 
@@ -52,14 +56,14 @@ async def test_login_leads_back_to_the_consent_page(test_app, app):
 async def test_documented_authorization_request_matches(ann, app, choice, location):
     page = await ann.get(EXAMPLE)
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    answer = await decides(ann, EXAMPLE, **{choice: "1"})
+    answer = await decide(ann, EXAMPLE, **{choice: "1"})
     assert answer.status == 302 and re.fullmatch(location, answer.headers["Location"])
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
 
 
 async def test_consent_page_names_the_client_and_its_permissions(ann, app):
-    page = (await ann.get(app.asks())).raw.decode()
-    for told in (
+    page = (await ann.get(app.consent_path())).raw.decode()
+    for text in (
         "My Example Application",
         "my_example_app",
         "http://example.com",
@@ -69,7 +73,7 @@ async def test_consent_page_names_the_client_and_its_permissions(ann, app):
         "screenshots",
         "ann@example.org",
     ):
-        assert told in page
+        assert text in page
     assert 'name="grant"' in page and 'name="deny"' in page
     assert "logo.png" not in page
 
@@ -78,22 +82,24 @@ async def test_consent_page_warns_an_admin(test_app, app):
     await make_account(test_app, "root@example.org", admin=True)
     root = Browser(test_app)
     await root.sign_in("root@example.org")
-    assert "you are an admin" in (await root.get(app.asks())).raw.decode()
+    assert "you are an admin" in (await root.get(app.consent_path())).raw.decode()
 
 
 async def test_client_name_is_escaped(test_app, ann):
     name = "</bdi><script>alert(1)</script>"
-    app = await make_app(test_app, client_name=name, client_uri='http://a.example/"onclick="x')
-    page = (await ann.get(app.asks(state='"><script>'))).raw.decode()
+    app = await make_client_app(
+        test_app, client_name=name, client_uri='http://a.example/"onclick="x'
+    )
+    page = (await ann.get(app.consent_path(state='"><script>'))).raw.decode()
     assert "<script>" not in page and 'onclick="x' not in page
     assert html.escape(name) in page
 
 
 async def test_consent_page_is_neither_framed_nor_cached(ann, app):
-    answer = await ann.get(app.asks())
+    answer = await ann.get(app.consent_path())
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
-    # Browsers would hold the client's own redirects against it.
+    # Browsers would apply form-action to the redirect to the client as well.
     assert "form-action" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -110,7 +116,7 @@ async def test_consent_page_is_neither_framed_nor_cached(ann, app):
     ],
 )
 async def test_invalid_request_shows_a_page_without_grant_button(ann, app, params):
-    path = app.asks(**params) if params else AUTH
+    path = app.consent_path(**params) if params else AUTH
     answer = await ann.get(path)
     assert answer.status == 200 and "Location" not in answer.headers
     assert b'name="grant"' not in answer.raw
@@ -139,7 +145,7 @@ async def test_invalid_request_shows_a_page_without_grant_button(ann, app, param
 )
 @pytest.mark.parametrize("choice", ["grant", "deny"])
 async def test_unregistered_redirect_uri_is_never_used(ann, app, params, error, choice):
-    answer = await decides(ann, app.asks(**params), **{choice: "1"})
+    answer = await decide(ann, app.consent_path(**params), **{choice: "1"})
     assert (answer.status, answer.json) == (400, {"error": error})
     assert "Location" not in answer.headers
 
@@ -161,15 +167,15 @@ async def test_unregistered_redirect_uri_is_never_used(ann, app, params, error, 
     ],
     ids=str,
 )
-async def test_error_redirect_has_the_code_and_the_state(
-    ann, app, params, error
-):
+async def test_error_redirect_has_the_code_and_the_state(ann, app, params, error):
     for granted in (False, True):
-        answer = await decides(ann, app.asks(state="s & t", **params))
+        answer = await decide(ann, app.consent_path(state="s & t", **params))
         assert answer.headers["Location"].startswith(HOME + "?")
         assert query_of(answer) == {"error": error, "state": "s & t"}
         if granted:
-            assert query_of(await ann.get(app.asks(state="s & t", **params)))["error"] == error
+            assert (
+                query_of(await ann.get(app.consent_path(state="s & t", **params)))["error"] == error
+            )
         await app.code(ann)
 
 
@@ -180,30 +186,30 @@ async def test_repeated_parameter_is_rejected(ann, app):
         ("scope", "data"),
         ("state", "x"),
     ):
-        answer = await decides(ann, f"{app.asks(state='x')}&{name}={value}")
+        answer = await decide(ann, f"{app.consent_path(state='x')}&{name}={value}")
         assert answer.status_and_error == (400, "invalid_request")
 
 
 async def test_repeated_scope_is_accepted(ann, app):
-    assert "code" in query_of(await decides(ann, app.asks(scope="data data")))
+    assert "code" in query_of(await decide(ann, app.consent_path(scope="data data")))
 
 
 @pytest.mark.parametrize("state", ["x", "a b&c=d", "ü\U0001f600", "%41", "\"'<>"])
 async def test_state_is_returned_unchanged(ann, app, state):
     for choice, name in (("grant", "code"), ("deny", "error")):
-        said = query_of(await decides(ann, app.asks(state=state), **{choice: "1"}))
-        assert set(said) == {name, "state"} and said["state"] == state
+        query = query_of(await decide(ann, app.consent_path(state=state), **{choice: "1"}))
+        assert set(query) == {name, "state"} and query["state"] == state
 
 
 async def test_redirect_uri_keeps_its_query(test_app, ann):
-    app = await make_app(test_app, redirect_uris=[HOME + "?x=1&y="])
-    said = query_of(await decides(ann, app.asks(redirect_uri=HOME + "?x=1&y=", state="s")))
-    assert set(said) == {"x", "y", "code", "state"} and said["x"] == "1"
+    app = await make_client_app(test_app, redirect_uris=[HOME + "?x=1&y="])
+    query = query_of(await decide(ann, app.consent_path(redirect_uri=HOME + "?x=1&y=", state="s")))
+    assert set(query) == {"x", "y", "code", "state"} and query["x"] == "1"
 
 
 async def test_granted_client_gets_a_code_without_consent_page(ann, app):
     first = await app.code(ann)
-    answer = await ann.get(app.asks(state="s"))
+    answer = await ann.get(app.consent_path(state="s"))
     assert query_of(answer)["state"] == "s" and query_of(answer)["code"] != first
     for code in (first, query_of(answer)["code"]):
         assert (await app.request_tokens_with_code(code=code)).status == 200
@@ -211,20 +217,20 @@ async def test_granted_client_gets_a_code_without_consent_page(ann, app):
 
 async def test_grant_is_valid_for_its_client_and_account_only(test_app, ann, app):
     await app.code(ann)
-    other = await make_app(test_app)
-    assert (await ann.get(other.asks())).status == 200
+    other = await make_client_app(test_app)
+    assert (await ann.get(other.consent_path())).status == 200
     await make_account(test_app, "bob@example.org")
     bob = Browser(test_app)
     await bob.sign_in("bob@example.org")
-    assert (await bob.get(app.asks())).status == 200
+    assert (await bob.get(app.consent_path())).status == 200
 
 
 async def test_denial_revokes_the_grant(test_app, ann, app):
-    other = await make_app(test_app)
-    kept, tokens, code = await other.tokens(ann), await app.tokens(ann), await app.code(ann)
-    assert query_of(await decides(ann, app.asks(), deny="1")) == {"error": "access_denied"}
-    assert (await ann.get(app.asks())).status == 200
-    assert not await good(test_app, tokens["access_token"])
+    other = await make_client_app(test_app)
+    other_tokens, tokens, code = await other.tokens(ann), await app.tokens(ann), await app.code(ann)
+    assert query_of(await decide(ann, app.consent_path(), deny="1")) == {"error": "access_denied"}
+    assert (await ann.get(app.consent_path())).status == 200
+    assert not await is_valid(test_app, tokens["access_token"])
     assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == (
         400,
         "invalid_grant",
@@ -233,43 +239,43 @@ async def test_denial_revokes_the_grant(test_app, ann, app):
         400,
         "invalid_grant",
     )
-    assert await good(test_app, kept["access_token"])
+    assert await is_valid(test_app, other_tokens["access_token"])
 
 
 async def test_form_without_choice_is_a_denial(ann, app):
-    assert query_of(await decides(ann, app.asks(), other="1"))["error"] == "access_denied"
+    assert query_of(await decide(ann, app.consent_path(), other="1"))["error"] == "access_denied"
 
 
 async def test_failed_request_creates_no_grant(test_app, ann, app):
-    await decides(ann, app.asks(scope="agent"))
-    await decides(ann, app.asks(redirect_uri=ELSEWHERE))
+    await decide(ann, app.consent_path(scope="agent"))
+    await decide(ann, app.consent_path(redirect_uri=ELSEWHERE))
     account = test_app.core.query(client_by_code, code=app.id)
     assert account is not None
     assert test_app.core.query(grants_of_account, account=1) == []
 
 
-@pytest.mark.parametrize("seal", [None, "", "made up", "another's", "old"])
-async def test_grant_without_valid_csrf_token_is_forbidden(test_app, ann, app, seal):
+@pytest.mark.parametrize("csrf_token", [None, "", "made up", "another's", "old"])
+async def test_grant_without_valid_csrf_token_is_forbidden(test_app, ann, app, csrf_token):
     other = Browser(test_app)
     fields = {"grant": "Grant"}
-    if seal is not None:
+    if csrf_token is not None:
         own = await ann.csrf_token(AUTH)
         fields["csrf_token"] = {"another's": await other.csrf_token("/login"), "old": own}.get(
-            seal, seal
+            csrf_token, csrf_token
         )
-    if seal == "old":
+    if csrf_token == "old":
         test_app.clock.advance(20 * 60)
-    answer = await ann.post(app.asks(), **fields)
+    answer = await ann.post(app.consent_path(), **fields)
     assert answer.status == 403 and b'name="grant"' in answer.raw
     assert "Location" not in answer.headers
     assert test_app.core.query(grants_of_account, account=1) == []
 
 
 async def test_csrf_token_is_valid_for_twenty_minutes(test_app, ann, app):
-    seal = await ann.csrf_token(AUTH)
+    csrf_token = await ann.csrf_token(AUTH)
     test_app.clock.advance(20 * 60 - 1)
     for choice in ("grant", "deny", "grant"):
-        answer = await ann.post(app.asks(), csrf_token=seal, **{choice: "1"})
+        answer = await ann.post(app.consent_path(), csrf_token=csrf_token, **{choice: "1"})
         assert answer.status == 302
 
 
@@ -277,7 +283,7 @@ async def test_inactive_client_is_unauthorized(test_app, ann, app):
     client = test_app.core.query(client_by_code, code=app.id)
     code = await app.code(ann)
     test_app.core.state.set(OAuthClient, client.id, replace(client, active=False))
-    answer = await decides(ann, app.asks(state="s"))
+    answer = await decide(ann, app.consent_path(state="s"))
     assert query_of(answer) == {"error": "unauthorized_client", "state": "s"}
     assert (await app.request_tokens_with_code(code=code)).status_and_error == (
         400,
@@ -288,7 +294,7 @@ async def test_inactive_client_is_unauthorized(test_app, ann, app):
 async def test_agent_cannot_request_consent(test_app, ann):
     agent = await make_agent(test_app)
     for uri in ("/", HOME, ELSEWHERE):
-        answer = await decides(
+        answer = await decide(
             ann, f"{AUTH}?client_id={agent.id}&redirect_uri={uri}&response_type=code"
         )
         assert answer.status == 400 or answer.headers["Location"] == "/?error=unauthorized_client"

@@ -1,11 +1,7 @@
-"""What is shown to people: codes to copy, and nothing that is our fault."""
+"""The page that shows codes, client names, and unusual requests to the consent page."""
 
 from tests.apis.browser import Browser
-from tests.apis.oauth.clients import AUTH, DOCUMENT, make_app, query_of, query_values
-
-
-async def decides(browser, path, **choice):
-    return await browser.send(path, page=AUTH, **(choice or {"grant": "Grant"}))
+from tests.apis.oauth.clients import AUTH, DOCUMENT, decide, make_client_app, query_of, query_values
 
 
 async def test_code_page_shows_the_escaped_code(test_app, ann):
@@ -24,8 +20,8 @@ async def test_code_page_shows_the_escaped_code(test_app, ann):
 
 async def test_code_page_can_be_a_redirect_uri(test_app, ann):
     show = f"http://{test_app.server.host}:{test_app.server.port}/oauth/v1/show"
-    app = await make_app(test_app, redirect_uris=[show])
-    answer = await decides(ann, app.asks(redirect_uri=show))
+    app = await make_client_app(test_app, redirect_uris=[show])
+    answer = await decide(ann, app.consent_path(redirect_uri=show))
     page = await ann.get(
         answer.headers["Location"].removeprefix(show.removesuffix("/oauth/v1/show"))
     )
@@ -33,7 +29,7 @@ async def test_code_page_can_be_a_redirect_uri(test_app, ann):
 
 
 async def test_unusual_queries_and_bodies_cause_no_server_error(ann, app):
-    seal = await ann.csrf_token(AUTH)
+    csrf_token = await ann.csrf_token(AUTH)
     for query in (
         "?",
         "?&&=&",
@@ -42,13 +38,13 @@ async def test_unusual_queries_and_bodies_cause_no_server_error(ann, app):
         "?state=%ED%A0%80",
         "?x=" + "y" * 4000,
         "?client_id=my_example_app&redirect_uri=http://[",
-        app.asks(state="\x7f\x01")[len(AUTH) :],
-        app.asks()[len(AUTH) :] + "&state=%ED%A0%80&state%00=1",
-        app.asks()[len(AUTH) :] + "&state=%ff",
+        app.consent_path(state="\x7f\x01")[len(AUTH) :],
+        app.consent_path()[len(AUTH) :] + "&state=%ED%A0%80&state%00=1",
+        app.consent_path()[len(AUTH) :] + "&state=%ff",
     ):
         assert (await ann.get(AUTH + query)).status == 200, query
         for choice in ("grant", "deny"):
-            answer = await ann.post(AUTH + query, csrf_token=seal, **{choice: "1"})
+            answer = await ann.post(AUTH + query, csrf_token=csrf_token, **{choice: "1"})
             assert answer.status in (302, 400), query
     for body, media in (
         (b"\xff", None),
@@ -57,12 +53,19 @@ async def test_unusual_queries_and_bodies_cause_no_server_error(ann, app):
         (b"", None),
     ):
         headers = {"Content_Type": media or "application/x-www-form-urlencoded"}
-        assert (await ann.request("POST", app.asks(), body, **headers)).status in (400, 403, 415)
+        assert (await ann.request("POST", app.consent_path(), body, **headers)).status in (
+            400,
+            403,
+            415,
+        )
 
 
 async def test_consent_page_shows_the_registered_name_or_the_id(test_app, ann):
-    named, nameless = await make_app(test_app), await make_app(test_app, client_name=None)
-    assert DOCUMENT["client_name"] in (await ann.get(named.asks())).raw.decode()
-    page = (await ann.get(nameless.asks())).raw.decode()
-    assert f"<bdi>{nameless.id}</bdi>" in page
-    assert query_values(await decides(ann, named.asks()))["code"]
+    named, unnamed = (
+        await make_client_app(test_app),
+        await make_client_app(test_app, client_name=None),
+    )
+    assert DOCUMENT["client_name"] in (await ann.get(named.consent_path())).raw.decode()
+    page = (await ann.get(unnamed.consent_path())).raw.decode()
+    assert f"<bdi>{unnamed.id}</bdi>" in page
+    assert query_values(await decide(ann, named.consent_path()))["code"]

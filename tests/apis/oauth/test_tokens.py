@@ -1,4 +1,4 @@
-"""What buys tokens, what does not, and what tokens prove."""
+"""Token requests and the validity of tokens."""
 
 import asyncio
 import base64
@@ -13,7 +13,7 @@ from coalserver.server.admin import build_core_context
 from coalserver.storage.data_directory import DataDirectory
 from tests.apis.app import run_test_app
 from tests.apis.browser import FORM, make_signed_in_browser
-from tests.apis.oauth.clients import HOME, TOKEN, good, is_token_pair, make_app
+from tests.apis.oauth.clients import HOME, TOKEN, is_valid, make_client_app, token_pair_of
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = (
@@ -22,25 +22,18 @@ CHALLENGE = (
 
 
 async def test_code_and_refresh_token_return_token_pairs(test_app, ann, app):
-    first = is_token_pair(await app.request_tokens_with_code(code=await app.code(ann)))
-    assert await good(test_app, first["access_token"])
-    second = is_token_pair(await app.refresh_tokens(first["refresh_token"]))
-    assert await good(test_app, second["access_token"])
-    assert not await good(test_app, first["access_token"])
+    first = token_pair_of(await app.request_tokens_with_code(code=await app.code(ann)))
+    assert await is_valid(test_app, first["access_token"])
+    second = token_pair_of(await app.refresh_tokens(first["refresh_token"]))
+    assert await is_valid(test_app, second["access_token"])
+    assert not await is_valid(test_app, first["access_token"])
 
 
 async def test_token_request_can_be_json(test_app, ann, app):
-    said = {
-        "client_id": app.id,
-        "client_secret": app.told["client_secret"],
-        "grant_type": "authorization_code",
-        "redirect_uri": HOME,
-        "scope": "data",
-        "refresh_token": None,
-    }
+    fields = app.token_fields("authorization_code", redirect_uri=HOME, refresh_token=None)
     for headers in ({"Content_Type": "application/json; charset=utf-8"}, {}):
-        body = json.dumps({**said, "code": await app.code(ann)}).encode()
-        is_token_pair(await test_app.anonymous.request("POST", TOKEN, body, **headers))
+        body = json.dumps({**fields, "code": await app.code(ann)}).encode()
+        token_pair_of(await test_app.anonymous.request("POST", TOKEN, body, **headers))
 
 
 CODE_ROWS = [
@@ -85,10 +78,10 @@ async def test_rejected_request_leaves_the_code_valid(ann, app, changed, error):
     assert (answer.status, answer.json) == (400, {"error": error})
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
     assert "WWW-Authenticate" not in answer.headers
-    is_token_pair(await app.request_tokens_with_code(code=code))
+    token_pair_of(await app.request_tokens_with_code(code=code))
 
 
-RENEWAL_ROWS = [
+REFRESH_ROWS = [
     ({"client_id": None}, "invalid_request"),
     ({"client_secret": None}, "invalid_request"),
     ({"grant_type": None}, "invalid_request"),
@@ -104,55 +97,55 @@ RENEWAL_ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("changed", "error"), RENEWAL_ROWS, ids=str)
+@pytest.mark.parametrize(("changed", "error"), REFRESH_ROWS, ids=str)
 async def test_rejected_request_leaves_the_refresh_token_valid(test_app, ann, app, changed, error):
     tokens = await app.tokens(ann)
     if changed.get("grant_type") == "authorization_code":
         changed = {**changed, "code": "x", "redirect_uri": HOME}
     answer = await app.refresh_tokens(**{"token": tokens["refresh_token"], **changed})
     assert (answer.status, answer.json) == (400, {"error": error})
-    assert await good(test_app, tokens["access_token"])
-    is_token_pair(
+    assert await is_valid(test_app, tokens["access_token"])
+    token_pair_of(
         await app.refresh_tokens(tokens["refresh_token"], redirect_uri="http://nowhere.example/")
     )
 
 
 async def test_used_code_is_rejected_and_its_tokens_stay_valid(test_app, ann, app):
     code = await app.code(ann)
-    tokens = is_token_pair(await app.request_tokens_with_code(code=code))
+    tokens = token_pair_of(await app.request_tokens_with_code(code=code))
     assert (await app.request_tokens_with_code(code=code)).status_and_error == (
         400,
         "invalid_grant",
     )
-    assert await good(test_app, tokens["access_token"])
+    assert await is_valid(test_app, tokens["access_token"])
 
 
 async def test_used_refresh_token_is_rejected(test_app, ann, app):
     first = await app.tokens(ann)
-    second = is_token_pair(await app.refresh_tokens(first["refresh_token"]))
+    second = token_pair_of(await app.refresh_tokens(first["refresh_token"]))
     assert (await app.refresh_tokens(first["refresh_token"])).status_and_error == (
         400,
         "invalid_grant",
     )
-    assert await good(test_app, second["access_token"])
+    assert await is_valid(test_app, second["access_token"])
 
 
 async def test_concurrent_token_requests_succeed_once(test_app, ann, app):
     code = await app.code(ann)
     answers = await asyncio.gather(*(app.request_tokens_with_code(code=code) for _ in range(8)))
-    won = [answer for answer in answers if answer.status == 200]
-    assert len(won) == 1
-    assert {answer.error for answer in answers if answer not in won} == {"invalid_grant"}
-    token = won[0].json["refresh_token"]
+    successes = [answer for answer in answers if answer.status == 200]
+    assert len(successes) == 1
+    assert {answer.error for answer in answers if answer not in successes} == {"invalid_grant"}
+    token = successes[0].json["refresh_token"]
     answers = await asyncio.gather(*(app.refresh_tokens(token) for _ in range(8)))
-    won = [answer for answer in answers if answer.status == 200]
-    assert len(won) == 1
-    assert {answer.error for answer in answers if answer not in won} == {"invalid_grant"}
-    assert await good(test_app, won[0].json["access_token"])
+    successes = [answer for answer in answers if answer.status == 200]
+    assert len(successes) == 1
+    assert {answer.error for answer in answers if answer not in successes} == {"invalid_grant"}
+    assert await is_valid(test_app, successes[0].json["access_token"])
 
 
 async def test_code_and_refresh_token_are_valid_for_their_client_only(test_app, ann, app):
-    other = await make_app(test_app)
+    other = await make_client_app(test_app)
     code, tokens = await app.code(ann), await app.tokens(ann)
     assert (await other.request_tokens_with_code(code=code)).status_and_error == (
         400,
@@ -166,7 +159,7 @@ async def test_code_and_refresh_token_are_valid_for_their_client_only(test_app, 
 
 
 async def test_code_is_bound_to_its_redirect_uri(test_app, ann):
-    app = await make_app(test_app, redirect_uris=[HOME, HOME + "2"])
+    app = await make_client_app(test_app, redirect_uris=[HOME, HOME + "2"])
     code = await app.code(ann)
     assert (
         await app.request_tokens_with_code(code=code, redirect_uri=HOME + "2")
@@ -176,7 +169,7 @@ async def test_code_is_bound_to_its_redirect_uri(test_app, ann):
 async def test_code_expires_after_ten_minutes(test_app, ann, app):
     first, second = await app.code(ann), await app.code(ann)
     test_app.clock.advance(599)
-    is_token_pair(await app.request_tokens_with_code(code=first))
+    token_pair_of(await app.request_tokens_with_code(code=first))
     test_app.clock.advance(1)
     assert (await app.request_tokens_with_code(code=second)).status_and_error == (
         400,
@@ -184,14 +177,16 @@ async def test_code_expires_after_ten_minutes(test_app, ann, app):
     )
 
 
-async def test_access_token_expires_after_an_hour_and_refresh_token_after_ninety_days(test_app, ann, app):
+async def test_access_token_expires_after_an_hour_and_refresh_token_after_ninety_days(
+    test_app, ann, app
+):
     tokens = await app.tokens(ann)
     test_app.clock.advance(3599)
-    assert await good(test_app, tokens["access_token"])
+    assert await is_valid(test_app, tokens["access_token"])
     test_app.clock.advance(1)
-    assert not await good(test_app, tokens["access_token"])
+    assert not await is_valid(test_app, tokens["access_token"])
     await test_app.advance(89 * 86400)
-    tokens = is_token_pair(await app.refresh_tokens(tokens["refresh_token"]))
+    tokens = token_pair_of(await app.refresh_tokens(tokens["refresh_token"]))
     await test_app.advance(90 * 86400)
     assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == (
         400,
@@ -204,29 +199,29 @@ async def test_access_token_lifetime_is_configurable(tmp_path):
     with home.lock():
         limits = build_core_context(Config(access_token_seconds=0), home).limits
     async with run_test_app(limits=limits) as test_app:
-        app = await make_app(test_app)
-        tokens = is_token_pair(
+        app = await make_client_app(test_app)
+        tokens = token_pair_of(
             await app.request_tokens_with_code(
                 code=await app.code(await make_signed_in_browser(test_app))
             ),
             0,
         )
-        assert not await good(test_app, tokens["access_token"])
+        assert not await is_valid(test_app, tokens["access_token"])
 
 
 async def test_codes_tokens_and_grants_survive_a_restart(persistent_test_app):
     test_app = persistent_test_app
     ann = await make_signed_in_browser(test_app)
-    app = await make_app(test_app)
+    app = await make_client_app(test_app)
     code, tokens = await app.code(ann), await app.tokens(ann)
     path = test_app.store.path
     await test_app.restart()
-    assert await good(test_app, tokens["access_token"])
-    is_token_pair(await app.request_tokens_with_code(code=code))
-    renewed = is_token_pair(await app.refresh_tokens(tokens["refresh_token"]))
-    assert (await ann.get(app.asks())).status == 302
+    assert await is_valid(test_app, tokens["access_token"])
+    token_pair_of(await app.request_tokens_with_code(code=code))
+    refreshed = token_pair_of(await app.refresh_tokens(tokens["refresh_token"]))
+    assert (await ann.get(app.consent_path())).status == 302
     await test_app.restart()
-    assert await good(test_app, renewed["access_token"])
+    assert await is_valid(test_app, refreshed["access_token"])
     assert (await app.request_tokens_with_code(code=code)).status_and_error == (
         400,
         "invalid_grant",
@@ -235,9 +230,9 @@ async def test_codes_tokens_and_grants_survive_a_restart(persistent_test_app):
         400,
         "invalid_grant",
     )
-    kept = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
-    for secret in (code, *tokens.values(), *renewed.values()):
-        assert isinstance(secret, int) or secret == "Bearer" or secret.encode() not in kept
+    stored = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+    for secret in (code, *tokens.values(), *refreshed.values()):
+        assert isinstance(secret, int) or secret == "Bearer" or secret.encode() not in stored
 
 
 @pytest.mark.parametrize(
@@ -257,24 +252,26 @@ async def test_code_with_challenge_requires_its_verifier(ann, app, method, chall
             400,
             error,
         )
-    is_token_pair(await app.request_tokens_with_code(code=code, code_verifier=VERIFIER))
+    token_pair_of(await app.request_tokens_with_code(code=code, code_verifier=VERIFIER))
 
 
 async def test_http_basic_authentication_is_accepted(test_app, ann, app):
-    said = {"grant_type": "authorization_code", "redirect_uri": HOME, "scope": "data"}
+    fields = {"grant_type": "authorization_code", "redirect_uri": HOME, "scope": "data"}
 
-    async def request_tokens_with_code(word, code):
-        sent = "&".join(f"{name}={value}" for name, value in {**said, "code": code}.items())
-        header = "Basic " + base64.b64encode(word.encode()).decode()
+    async def request_tokens_with_code(credentials, code):
+        body = "&".join(f"{name}={value}" for name, value in {**fields, "code": code}.items())
+        header = "Basic " + base64.b64encode(credentials.encode()).decode()
         return await test_app.anonymous.post(
-            TOKEN, sent.encode(), Content_Type=FORM, Authorization=header
+            TOKEN, body.encode(), Content_Type=FORM, Authorization=header
         )
 
     code = await app.code(ann)
     answer = await request_tokens_with_code(f"{app.id}:wrong", code)
     assert (answer.status, answer.json) == (401, {"error": "invalid_client"})
     assert answer.headers["WWW-Authenticate"] == "Basic"
-    is_token_pair(await request_tokens_with_code(f"{app.id}:{app.told['client_secret']}", code))
+    token_pair_of(
+        await request_tokens_with_code(f"{app.id}:{app.registration['client_secret']}", code)
+    )
     for header in ("Basic", "Basic !", "Basic /w==", "basic Og==", "Digest x"):
         answer = await test_app.anonymous.post(
             TOKEN,
@@ -287,13 +284,13 @@ async def test_http_basic_authentication_is_accepted(test_app, ann, app):
 
 async def test_repeated_parameter_is_rejected(test_app, ann, app):
     code = await app.code(ann)
-    sent = (
-        f"client_id={app.id}&client_secret={app.told['client_secret']}&grant_type=authorization_code"
+    body = (
+        f"client_id={app.id}&client_secret={app.registration['client_secret']}&grant_type=authorization_code"
         f"&code={code}&redirect_uri={HOME}&scope=data"
     ).encode()
-    answer = await test_app.anonymous.post(TOKEN, sent + b"&code=other", Content_Type=FORM)
+    answer = await test_app.anonymous.post(TOKEN, body + b"&code=other", Content_Type=FORM)
     assert answer.status_and_error == (400, "invalid_request")
-    is_token_pair(await test_app.anonymous.post(TOKEN, sent, Content_Type=FORM))
+    token_pair_of(await test_app.anonymous.post(TOKEN, body, Content_Type=FORM))
 
 
 @pytest.mark.parametrize(

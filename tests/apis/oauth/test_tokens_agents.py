@@ -1,10 +1,17 @@
-"""Agents and their bootstrap; and what tokens of any kind prove."""
+"""Tokens of agents, personal tokens and bearer headers."""
 
 import pytest
 
 from coalserver.core.commands.oauth import create_personal_token
 from tests.apis.app import ApiClient
-from tests.apis.oauth.clients import HOME, App, good, is_token_pair, make_agent, request_tokens
+from tests.apis.oauth.clients import (
+    HOME,
+    ClientApp,
+    is_valid,
+    make_agent,
+    request_tokens,
+    token_pair_of,
+)
 
 AGENT_ROWS = [
     ({"code": "wrong"}, "invalid_grant"),
@@ -16,25 +23,26 @@ AGENT_ROWS = [
 ]
 
 
-def of_agent(agent: App, **changed):
-    secret = agent.told["client_secret"]
+def agent_fields(agent: ClientApp, **changed):
+    secret = agent.registration["client_secret"]
     return {"code": secret, "redirect_uri": "/", "scope": "agent", **changed}
 
 
 async def test_agent_gets_tokens_for_its_secret_repeatedly(test_app):
     agent = await make_agent(test_app)
     pairs = [
-        is_token_pair(await agent.request_tokens_with_code(**of_agent(agent)), 2_592_000)
+        token_pair_of(await agent.request_tokens_with_code(**agent_fields(agent)), 2_592_000)
         for _ in range(2)
     ]
     assert pairs[0]["access_token"] != pairs[1]["access_token"]
-    is_token_pair(
-        await agent.request_tokens_with_code(**of_agent(agent, redirect_uri="anything")), 2_592_000
+    token_pair_of(
+        await agent.request_tokens_with_code(**agent_fields(agent, redirect_uri="anything")),
+        2_592_000,
     )
-    renewed = is_token_pair(
+    refreshed = token_pair_of(
         await agent.refresh_tokens(pairs[0]["refresh_token"], scope="agent"), 2_592_000
     )
-    assert renewed["access_token"] != pairs[0]["access_token"]
+    assert refreshed["access_token"] != pairs[0]["access_token"]
     again = await agent.refresh_tokens(pairs[0]["refresh_token"], scope="agent")
     assert again.status_and_error == (400, "invalid_grant")
 
@@ -43,12 +51,12 @@ async def test_agent_gets_tokens_for_its_secret_repeatedly(test_app):
 async def test_invalid_agent_token_request_is_rejected(test_app, changed, error):
     agent = await make_agent(test_app)
     assert (
-        await agent.request_tokens_with_code(**of_agent(agent, **changed))
+        await agent.request_tokens_with_code(**agent_fields(agent, **changed))
     ).status_and_error == (400, error)
 
 
 async def test_client_secret_is_not_accepted_as_code(ann, app):
-    secret = app.told["client_secret"]
+    secret = app.registration["client_secret"]
     for scope in ("agent", "data"):
         assert (await app.request_tokens_with_code(code=secret, scope=scope)).status_and_error == (
             400,
@@ -58,10 +66,10 @@ async def test_client_secret_is_not_accepted_as_code(ann, app):
 
 async def test_agent_token_is_not_an_account_token(test_app):
     agent = await make_agent(test_app)
-    token = is_token_pair(await agent.request_tokens_with_code(**of_agent(agent)), 2_592_000)[
+    token = token_pair_of(await agent.request_tokens_with_code(**agent_fields(agent)), 2_592_000)[
         "access_token"
     ]
-    assert not await good(test_app, token)
+    assert not await is_valid(test_app, token)
 
 
 @pytest.mark.parametrize(
@@ -86,11 +94,11 @@ async def test_personal_token_is_valid_until_it_expires(test_app, ann):
     token = await test_app.core.execute(create_personal_token, account_id=1, lifetime=60)
     assert (await ApiClient(test_app, token).get("/oauth/v1/test")).status == 200
     test_app.clock.advance(60)
-    assert not await good(test_app, token)
+    assert not await is_valid(test_app, token)
 
 
 async def test_failed_token_requests_are_limited(test_app):
-    said = {
+    fields = {
         "client_id": "nobody",
         "client_secret": "x",
         "grant_type": "authorization_code",
@@ -99,8 +107,8 @@ async def test_failed_token_requests_are_limited(test_app):
         "scope": "data",
     }
     for _ in range(120):
-        assert (await request_tokens(test_app, said)).status == 400
-    answer = await request_tokens(test_app, said)
+        assert (await request_tokens(test_app, fields)).status == 400
+    answer = await request_tokens(test_app, fields)
     assert (
         answer.status_and_error == (429, "temporarily_unavailable")
         and answer.headers["Retry-After"]
