@@ -8,7 +8,7 @@ import pytest
 
 from coalserver.cli import main
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.apis.app import TestApp, run_test_app
+from tests.apis.app import ClientFactory, TestApp, run_test_app
 from tests.processes import CliResult, CommandLine, run_server
 
 TESTS = Path(__file__).parent
@@ -63,15 +63,21 @@ def either(request: pytest.FixtureRequest, line: CommandLine, data: Path) -> Ite
 
 
 @pytest.fixture
-async def test_app() -> AsyncIterator[TestApp]:
+async def test_app(aiohttp_client: ClientFactory) -> AsyncIterator[TestApp]:
     """A server whose data stays in memory, also across a restart."""
-    async with run_test_app() as app:
+    async with run_test_app(make_client=aiohttp_client) as app:
         yield app
 
 
 @pytest.fixture
-async def persistent_test_app(tmp_path: Path) -> AsyncIterator[TestApp]:
+async def persistent_test_app(
+    tmp_path: Path, aiohttp_client: ClientFactory
+) -> AsyncIterator[TestApp]:
     """A server whose data is in a file, which a restart reads again."""
     path = tmp_path / "data.sqlite"
-    async with run_test_app(SqliteStore(path), reopen_store=lambda store: SqliteStore(path)) as app:
+    async with run_test_app(
+        SqliteStore(path),
+        reopen_store=lambda store: SqliteStore(path),
+        make_client=aiohttp_client,
+    ) as app:
         yield app

@@ -1,15 +1,20 @@
-"""The whole application for tests: a manual clock, a running writer and API clients."""
+"""The whole application for tests: a manual clock, a running writer and API clients.
+
+The fixtures `test_app` and `persistent_test_app` create its HTTP client with pytest-aiohttp's `aiohttp_client`.
+Requests go through the session of that client with absolute URLs, since `TestClient.request` decodes and
+normalizes paths: tests of percent-encoded and invalid paths need the bytes that they state.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import aiohttp
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from yarl import URL
 
@@ -46,6 +51,10 @@ CIPHER = SecretCipher(bytes(32))
 SAMPLE_RULES = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_rules.FAULTY}
 
 
+#: Starts a server and returns its client, as the fixture `aiohttp_client` does.
+ClientFactory = Callable[..., Awaitable["TestClient[Any, Any]"]]
+
+
 class Clock:
     """A clock that stands still until `advance`."""
 
@@ -79,14 +88,15 @@ class TestApp:
     limits: Limits
     tail: int
     reopen_store: Callable[[Store], Store]
-    #: The connections of all clients; they outlive a restart.
-    http: aiohttp.ClientSession
+    make_client: ClientFactory
     config: Config
     #: Folder of the files beside the store.
     folder: Path
     core: Core = field(init=False)
     app_context: AppContext = field(init=False)
     server: Server = field(init=False)
+    #: The HTTP client of the server; a restart creates another one.
+    client: "TestClient[Any, Any]" = field(init=False)
     housekeeping: Housekeeping = field(init=False)
     #: Restore requests: file, requesting account and its name.
     restore_requests: list[tuple[str, int, str]] = field(default_factory=list)
@@ -117,7 +127,17 @@ class TestApp:
         await ensure_default_games(self.core)
         await delete_orphaned_images(self.core, self.app_context.service(ImageStore))
         self.server = Server(build_application(self.app_context))
-        await self.server.start_server()
+        # Browser keeps cookies itself, and many clients of one test wait at the same time.
+        self.client = await self.make_client(
+            self.server,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(limit=0),
+        )
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The session of the HTTP client, for absolute URLs."""
+        return self.client.session
 
     def build_backup_service(self) -> BackupService:
         """Create the backup service. Its backups are one small file; other tests create real ones."""
@@ -212,25 +232,35 @@ async def run_test_app(
     limits: Limits = Limits(),
     reopen_store: Callable[[Store], Store] = lambda store: store,
     config: Config = Config(),
+    make_client: ClientFactory | None = None,
     **web: Any,
 ) -> AsyncIterator[TestApp]:
-    """Run an application and close it afterwards."""
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as http:
-        with TemporaryDirectory() as folder:
-            test_app = TestApp(
-                store or MemoryStore(),
-                Clock(),
-                web,
-                limits,
-                tail,
-                reopen_store,
-                http,
-                config,
-                Path(folder),
-            )
-            await test_app.open()
-            try:
-                yield test_app
-            finally:
-                await test_app.close()
+    """Run an application and close it afterwards.
+
+    `make_client` is the fixture `aiohttp_client`; without it, an equal factory is used.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def start_client(server: Server, **kwargs: Any) -> "TestClient[Any, Any]":
+            client = TestClient(server, **kwargs)
+            stack.push_async_callback(client.close)
+            await client.start_server()
+            return client
+
+        folder = stack.enter_context(TemporaryDirectory())
+        test_app = TestApp(
+            store or MemoryStore(),
+            Clock(),
+            web,
+            limits,
+            tail,
+            reopen_store,
+            make_client or start_client,
+            config,
+            Path(folder),
+        )
+        await test_app.open()
+        try:
+            yield test_app
+        finally:
+            await test_app.close()
