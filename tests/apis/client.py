@@ -85,6 +85,16 @@ class ApiClient:
     async def put(self, path: str, body: Any = None, **headers: str) -> Answer:
         return await self.request("PUT", path, body, **headers)
 
+    async def preflight(self, path: str, headers: str) -> Answer:
+        """Send a CORS preflight request for a POST with these headers."""
+        return await self.request(
+            "OPTIONS",
+            path,
+            Origin="https://game.example",
+            Access_Control_Request_Method="POST",
+            Access_Control_Request_Headers=headers,
+        )
+
     async def create_room(self, game: str = "noughts", name: str = "room", **more: Any) -> str:
         """Create a room and return its path."""
         answer = await self.post(f"/games/{game}/rooms", {"name": name, **more})

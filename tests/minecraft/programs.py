@@ -54,7 +54,7 @@ class Program:
         await self._listening
         await self._process.wait()
 
-    def told(self, line: str) -> None:
+    def handle_line(self, line: str) -> None:
         raise NotImplementedError
 
     async def until(self, holds: Callable[[], object]) -> None:
@@ -66,7 +66,7 @@ class Program:
     async def _listen(self) -> None:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
-            self.told(line.decode())
+            self.handle_line(line.decode())
             async with self._news:
                 self._news.notify_all()
 
@@ -94,7 +94,7 @@ class Game(Program):
         (self.folder / "server.pid").write_text(f"{self._process.pid}\n")
         await self.until(lambda: any("]: Done (" in line for line in self.console[begin:]))
 
-    def told(self, line: str) -> None:
+    def handle_line(self, line: str) -> None:
         self.console.append(line.rstrip("\n"))
 
     async def writes(self, text: str) -> None:
@@ -133,7 +133,7 @@ class Bots(Program):
     async def reads(self, name: str, text: str) -> None:
         await self.until(lambda: text in self.heard[name])
 
-    def told(self, line: str) -> None:
+    def handle_line(self, line: str) -> None:
         news = json.loads(line)
         if "joined" in news:
             self._there.add(news["bot"])

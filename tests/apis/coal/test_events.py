@@ -150,13 +150,18 @@ async def assert_ended(listener: Listener, transport: str, status: int) -> None:
     assert listener._events.empty()
 
 
+async def check_receives(world: WorldFixture, *listeners: Listener) -> None:
+    """Check that listeners receive a chat of the world."""
+    await world.write_log(chat_line("23:59:00", "bob", "hi"))
+    assert {(await listener.next())["chat"] for listener in listeners} == {"hi"}
+
+
 @EACH_TRANSPORT
 async def test_feed_ends_when_its_user_is_deactivated(
     test_app: TestApp, thomas: User, world: WorldFixture, transport: str
 ):
     async with listen(transport, thomas, world.path) as listener:
-        await world.write_log(chat_line("23:59:00", "bob", "hi"))
-        assert (await listener.next())["chat"] == "hi"
+        await check_receives(world, listener)
         await test_app.core.execute(update_account, account_id=thomas.id, active=False)
         await world.write_log(chat_line("23:59:59", "eve", "not for him"))
         await assert_ended(listener, transport, 403)
@@ -172,8 +177,7 @@ async def test_feed_ends_when_its_token_expires(
         listen(transport, short, world.path) as listener,
         listen(transport, thomas, world.path) as other,
     ):
-        await world.write_log(chat_line("23:59:00", "bob", "hi"))
-        assert (await listener.next())["chat"] == (await other.next())["chat"] == "hi"
+        await check_receives(world, listener, other)
         test_app.clock.advance(101)
         await world.write_log(chat_line("23:59:59", "eve", "not for him"))
         await assert_ended(listener, transport, 401)
@@ -185,8 +189,7 @@ async def test_feed_ends_when_its_world_is_archived(
     test_app: TestApp, thomas: User, world: WorldFixture, transport: str
 ):
     async with listen(transport, thomas, world.path) as listener:
-        await world.write_log(chat_line("23:59:00", "bob", "hi"))
-        assert (await listener.next())["chat"] == "hi"
+        await check_receives(world, listener)
         await test_app.core.execute(archive_world, world_id=world.id)
         await assert_ended(listener, transport, 404)
     answer = await thomas.get(world.path + "/events")

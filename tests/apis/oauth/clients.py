@@ -30,6 +30,10 @@ UPDATE = {
 }
 #: Members of a token response.
 PAIR = {"access_token": str, "token_type": str, "expires_in": int, "refresh_token": str}
+#: Status and error of rejected requests.
+INVALID_CLIENT = (400, "invalid_client")
+INVALID_GRANT = (400, "invalid_grant")
+INVALID_REQUEST = (400, "invalid_request")
 
 
 @dataclass

@@ -8,7 +8,14 @@ from coalserver.core.queries.oauth import client_by_code
 from coalserver.domain.accounts.oauth import OAuthClient
 from tests.apis.app import ApiClient
 from tests.apis.browser import deactivate_account
-from tests.apis.oauth.clients import is_valid, make_agent, make_client_app, update_of
+from tests.apis.oauth.clients import (
+    INVALID_CLIENT,
+    INVALID_REQUEST,
+    is_valid,
+    make_agent,
+    make_client_app,
+    update_of,
+)
 
 
 async def test_deletion_revokes_codes_and_tokens(test_app, ann, app):
@@ -21,7 +28,7 @@ async def test_deletion_revokes_codes_and_tokens(test_app, ann, app):
         app.request_tokens_with_code(code=code),
         app.refresh_tokens(tokens["refresh_token"]),
     ):
-        assert (await again).status_and_error == (400, "invalid_client")
+        assert (await again).status_and_error == INVALID_CLIENT
     assert (await app.owner.get(app.record)).status == 401
 
 
@@ -67,7 +74,7 @@ async def test_scheme_of_a_registration_token_is_case_insensitive(test_app, app)
 
 async def test_incomplete_update_is_rejected_before_authentication(test_app):
     answer = await test_app.anonymous.put("/oauth/v1/clients/nobody", {"client_id": "nobody"})
-    assert answer.status_and_error == (400, "invalid_request")
+    assert answer.status_and_error == INVALID_REQUEST
 
 
 async def test_agent_has_no_configuration(test_app):
@@ -83,14 +90,8 @@ async def test_expired_secret_is_replaced_when_the_configuration_is_read(test_ap
     test_app.core.state.set(
         OAuthClient, client.id, replace(client, secret_until=test_app.clock.now)
     )
-    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
-        400,
-        "invalid_client",
-    )
-    assert (await app.owner.put(app.record, update_of(app))).status_and_error == (
-        400,
-        "invalid_request",
-    )
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == INVALID_CLIENT
+    assert (await app.owner.put(app.record, update_of(app))).status_and_error == INVALID_REQUEST
     document = (await app.owner.get(app.record)).json
     assert document["client_secret"] != app.registration["client_secret"]
     assert document["client_secret_expires_at"] == 0

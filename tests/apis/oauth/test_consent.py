@@ -12,6 +12,9 @@ from tests.apis.browser import Browser, deactivate_account, make_account, make_s
 from tests.apis.oauth.clients import (
     AUTH,
     HOME,
+    INVALID_CLIENT,
+    INVALID_GRANT,
+    INVALID_REQUEST,
     decide,
     is_valid,
     make_agent,
@@ -187,7 +190,7 @@ async def test_repeated_parameter_is_rejected(ann, app):
         ("state", "x"),
     ):
         answer = await decide(ann, f"{app.consent_path(state='x')}&{name}={value}")
-        assert answer.status_and_error == (400, "invalid_request")
+        assert answer.status_and_error == INVALID_REQUEST
 
 
 async def test_repeated_scope_is_accepted(ann, app):
@@ -231,14 +234,8 @@ async def test_denial_revokes_the_grant(test_app, ann, app):
     assert query_of(await decide(ann, app.consent_path(), deny="1")) == {"error": "access_denied"}
     assert (await ann.get(app.consent_path())).status == 200
     assert not await is_valid(test_app, tokens["access_token"])
-    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == (
-        400,
-        "invalid_grant",
-    )
-    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == INVALID_GRANT
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == INVALID_GRANT
     assert await is_valid(test_app, other_tokens["access_token"])
 
 
@@ -285,10 +282,7 @@ async def test_inactive_client_is_unauthorized(test_app, ann, app):
     test_app.core.state.set(OAuthClient, client.id, replace(client, active=False))
     answer = await decide(ann, app.consent_path(state="s"))
     assert query_of(answer) == {"error": "unauthorized_client", "state": "s"}
-    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
-        400,
-        "invalid_client",
-    )
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == INVALID_CLIENT
 
 
 async def test_agent_cannot_request_consent(test_app, ann):

@@ -13,7 +13,15 @@ from coalserver.server.admin import build_core_context
 from coalserver.storage.data_directory import DataDirectory
 from tests.apis.app import run_test_app
 from tests.apis.browser import FORM, make_signed_in_browser
-from tests.apis.oauth.clients import HOME, TOKEN, is_valid, make_client_app, token_pair_of
+from tests.apis.oauth.clients import (
+    HOME,
+    INVALID_GRANT,
+    INVALID_REQUEST,
+    TOKEN,
+    is_valid,
+    make_client_app,
+    token_pair_of,
+)
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = (
@@ -113,20 +121,14 @@ async def test_rejected_request_leaves_the_refresh_token_valid(test_app, ann, ap
 async def test_used_code_is_rejected_and_its_tokens_stay_valid(test_app, ann, app):
     code = await app.code(ann)
     tokens = token_pair_of(await app.request_tokens_with_code(code=code))
-    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == INVALID_GRANT
     assert await is_valid(test_app, tokens["access_token"])
 
 
 async def test_used_refresh_token_is_rejected(test_app, ann, app):
     first = await app.tokens(ann)
     second = token_pair_of(await app.refresh_tokens(first["refresh_token"]))
-    assert (await app.refresh_tokens(first["refresh_token"])).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await app.refresh_tokens(first["refresh_token"])).status_and_error == INVALID_GRANT
     assert await is_valid(test_app, second["access_token"])
 
 
@@ -147,14 +149,8 @@ async def test_concurrent_token_requests_succeed_once(test_app, ann, app):
 async def test_code_and_refresh_token_are_valid_for_their_client_only(test_app, ann, app):
     other = await make_client_app(test_app)
     code, tokens = await app.code(ann), await app.tokens(ann)
-    assert (await other.request_tokens_with_code(code=code)).status_and_error == (
-        400,
-        "invalid_grant",
-    )
-    assert (await other.refresh_tokens(tokens["refresh_token"])).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await other.request_tokens_with_code(code=code)).status_and_error == INVALID_GRANT
+    assert (await other.refresh_tokens(tokens["refresh_token"])).status_and_error == INVALID_GRANT
     assert (await app.request_tokens_with_code(code=code)).status == 200
 
 
@@ -163,7 +159,7 @@ async def test_code_is_bound_to_its_redirect_uri(test_app, ann):
     code = await app.code(ann)
     assert (
         await app.request_tokens_with_code(code=code, redirect_uri=HOME + "2")
-    ).status_and_error == (400, "invalid_grant")
+    ).status_and_error == INVALID_GRANT
 
 
 async def test_code_expires_after_ten_minutes(test_app, ann, app):
@@ -171,10 +167,7 @@ async def test_code_expires_after_ten_minutes(test_app, ann, app):
     test_app.clock.advance(599)
     token_pair_of(await app.request_tokens_with_code(code=first))
     test_app.clock.advance(1)
-    assert (await app.request_tokens_with_code(code=second)).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await app.request_tokens_with_code(code=second)).status_and_error == INVALID_GRANT
 
 
 async def test_access_token_expires_after_an_hour_and_refresh_token_after_ninety_days(
@@ -188,10 +181,7 @@ async def test_access_token_expires_after_an_hour_and_refresh_token_after_ninety
     await test_app.advance(89 * 86400)
     tokens = token_pair_of(await app.refresh_tokens(tokens["refresh_token"]))
     await test_app.advance(90 * 86400)
-    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == INVALID_GRANT
 
 
 async def test_access_token_lifetime_is_configurable(tmp_path):
@@ -222,14 +212,8 @@ async def test_codes_tokens_and_grants_survive_a_restart(persistent_test_app):
     assert (await ann.get(app.consent_path())).status == 302
     await test_app.restart()
     assert await is_valid(test_app, refreshed["access_token"])
-    assert (await app.request_tokens_with_code(code=code)).status_and_error == (
-        400,
-        "invalid_grant",
-    )
-    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == (
-        400,
-        "invalid_grant",
-    )
+    assert (await app.request_tokens_with_code(code=code)).status_and_error == INVALID_GRANT
+    assert (await app.refresh_tokens(tokens["refresh_token"])).status_and_error == INVALID_GRANT
     stored = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
     for secret in (code, *tokens.values(), *refreshed.values()):
         assert isinstance(secret, int) or secret == "Bearer" or secret.encode() not in stored
@@ -279,7 +263,7 @@ async def test_http_basic_authentication_is_accepted(test_app, ann, app):
             Content_Type=FORM,
             Authorization=header,
         )
-        assert answer.status_and_error == (400, "invalid_request")
+        assert answer.status_and_error == INVALID_REQUEST
 
 
 async def test_repeated_parameter_is_rejected(test_app, ann, app):
@@ -289,7 +273,7 @@ async def test_repeated_parameter_is_rejected(test_app, ann, app):
         f"&code={code}&redirect_uri={HOME}&scope=data"
     ).encode()
     answer = await test_app.anonymous.post(TOKEN, body + b"&code=other", Content_Type=FORM)
-    assert answer.status_and_error == (400, "invalid_request")
+    assert answer.status_and_error == INVALID_REQUEST
     token_pair_of(await test_app.anonymous.post(TOKEN, body, Content_Type=FORM))
 
 

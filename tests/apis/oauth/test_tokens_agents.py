@@ -6,6 +6,7 @@ from coalserver.core.commands.oauth import create_personal_token
 from tests.apis.app import ApiClient
 from tests.apis.oauth.clients import (
     HOME,
+    INVALID_GRANT,
     ClientApp,
     is_valid,
     make_agent,
@@ -44,7 +45,7 @@ async def test_agent_gets_tokens_for_its_secret_repeatedly(test_app):
     )
     assert refreshed["access_token"] != pairs[0]["access_token"]
     again = await agent.refresh_tokens(pairs[0]["refresh_token"], scope="agent")
-    assert again.status_and_error == (400, "invalid_grant")
+    assert again.status_and_error == INVALID_GRANT
 
 
 @pytest.mark.parametrize(("changed", "error"), AGENT_ROWS, ids=str)
@@ -58,10 +59,9 @@ async def test_invalid_agent_token_request_is_rejected(test_app, changed, error)
 async def test_client_secret_is_not_accepted_as_code(ann, app):
     secret = app.registration["client_secret"]
     for scope in ("agent", "data"):
-        assert (await app.request_tokens_with_code(code=secret, scope=scope)).status_and_error == (
-            400,
-            "invalid_grant",
-        )
+        assert (
+            await app.request_tokens_with_code(code=secret, scope=scope)
+        ).status_and_error == INVALID_GRANT
 
 
 async def test_agent_token_is_not_an_account_token(test_app):

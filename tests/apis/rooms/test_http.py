@@ -107,12 +107,8 @@ async def test_head_returns_get_without_body(test_app: TestApp) -> None:
 async def test_preflight_returns_allowed_methods_and_headers(
     test_app: TestApp, path: str, allow: str
 ) -> None:
-    answer = await test_app.anonymous.request(
-        "OPTIONS",
-        path,
-        Origin="https://game.example",
-        Access_Control_Request_Method="POST",
-        Access_Control_Request_Headers="authorization, content-type, idempotency-key",
+    answer = await test_app.anonymous.preflight(
+        path, "authorization, content-type, idempotency-key"
     )
     assert answer.status == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
