@@ -61,10 +61,10 @@ async def make_account(
     test_app: TestApp, email: str = "ann@example.org", *, active: bool = True, admin: bool = False
 ) -> int:
     """Create an account with PASSWORD and return its id."""
-    made = await test_app.core.execute(
+    account = await test_app.core.execute(
         create_account, email=email, password=FAST_HASHER.hash(PASSWORD), active=active, admin=admin
     )
-    return made.id
+    return account.id
 
 
 async def make_signed_in_browser(test_app: TestApp, email: str = "ann@example.org") -> Browser:

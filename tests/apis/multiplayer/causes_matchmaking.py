@@ -116,10 +116,10 @@ MATCHMAKING = [
             "matchmaking.php response",
             403,
             "Only the host can respond to join requests",
-            who,
+            caller,
             "requested",
         )
-        for who in ("guest", "other")
+        for caller in ("guest", "other")
     ),
     Cause("matchmaking.php response", 400, GONE, precondition="requested and started"),
     Cause("matchmaking.php response", 400, GONE, precondition="requested and removed"),

@@ -92,8 +92,8 @@ class Scene:
     ) -> list[str]:
         """Send an action and return the ids."""
         params = {"target_players": target, "action_type": "move", **parts}
-        sent = await client.post("game_room.php/actions", params)
-        return success(sent)["action_ids"]  # type: ignore[no-any-return]
+        answer = await client.post("game_room.php/actions", params)
+        return success(answer)["action_ids"]  # type: ignore[no-any-return]
 
     async def complete_action(
         self, client: PlayerClient, action: str, status: str = "completed"
@@ -106,8 +106,8 @@ class Scene:
     ) -> list[str]:
         """Send an update and return the ids."""
         params = {"target_players": target, "type": "note", "data": {}, **parts}
-        sent = await client.post("game_room.php/updates", params)
-        return success(sent)["update_ids"]  # type: ignore[no-any-return]
+        answer = await client.post("game_room.php/updates", params)
+        return success(answer)["update_ids"]  # type: ignore[no-any-return]
 
     async def poll_updates(
         self, client: PlayerClient, after: str | None = None, **parts: Any
@@ -118,8 +118,8 @@ class Scene:
 
     async def request_as_owner(self, path: str, body: Any = None, method: str = "POST") -> Answer:
         """Send a request with the tokens of the owner."""
-        shown = {"X_Api_Private_Token": self.arena.private}
-        return await self.arena.anonymous.request(method, path, body, **shown)
+        headers = {"X_Api_Private_Token": self.arena.private}
+        return await self.arena.anonymous.request(method, path, body, **headers)
 
 
 async def make_scene(test_app: TestApp, tag: str = "arena") -> Scene:

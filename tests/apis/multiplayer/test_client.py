@@ -46,9 +46,9 @@ class Client:
 
 
 async def test_client_plays_a_whole_game(test_app: TestApp):
-    made = await test_app.core.execute(add_game, tag="quest")
+    game = await test_app.core.execute(add_game, tag="quest")
     url = str(test_app.url("/")).rstrip("/")
-    players = [Client(test_app.http, url, made["api_token"]) for _ in range(3)]
+    players = [Client(test_app.http, url, game["api_token"]) for _ in range(3)]
     host, first, second = players
     for number, player in enumerate(players):
         await player.register(f"Player{number}", level=5 - number)
@@ -58,8 +58,8 @@ async def test_client_plays_a_whole_game(test_app: TestApp):
     body |= {"join_by_requests": True, "realtime_room": True}
     lobby = await host.post("matchmaking.php/create", body)
     id = lobby["matchmaking_id"]
-    listed = (await first.post("matchmaking.php/list", {"search": "", "limit": 20}))["lobbies"]
-    assert [row["matchmaking_id"] for row in listed] == [id]
+    lobbies = (await first.post("matchmaking.php/list", {"search": "", "limit": 20}))["lobbies"]
+    assert [row["matchmaking_id"] for row in lobbies] == [id]
     for guest in (first, second):
         request = (await guest.post(f"matchmaking.php/{id}/request"))["request_id"]
         (pending,) = (await host.get("matchmaking.php/current"))["pending_requests"]
@@ -99,13 +99,13 @@ async def test_client_plays_a_whole_game(test_app: TestApp):
             last[guest.player_id] = payload["last_update"]
 
     # Messages that need no storage go over the socket.
-    sender, hearer = await host.realtime(), await first.realtime()
+    sender, receiver = await host.realtime(), await first.realtime()
     frame = {"type": "send", "command": "jump", "data": {"y": 3}, "target": "all"}
     await sender.send_json(frame)
-    heard = await hearer.receive_json(timeout=TIMEOUT_SECONDS)
-    assert (heard["type"], heard["command"], heard["data"]) == ("receive", "jump", {"y": 3})
+    message = await receiver.receive_json(timeout=TIMEOUT_SECONDS)
+    assert (message["type"], message["command"], message["data"]) == ("receive", "jump", {"y": 3})
     await sender.close()
-    await hearer.close()
+    await receiver.close()
 
     # The score is stored and ranks the player; the game ends.
     await first.call("PUT", "game_data.php/player/update", {"level": 9})

@@ -17,8 +17,8 @@ async def ask(scene, path=CURRENT, method="GET", body=None, **headers):
 
 @pytest.mark.parametrize("header", ["X_Player_Token", "X_Game_Player_Token"])
 async def test_credentials_in_headers_are_accepted(scene, header):
-    shown = {"X_Api_Token": scene.arena.api, header: scene.host.key}
-    success(await ask(scene, **shown))
+    credentials = {"X_Api_Token": scene.arena.api, header: scene.host.key}
+    success(await ask(scene, **credentials))
 
 
 async def test_credentials_in_the_query_are_accepted(scene):
@@ -37,11 +37,11 @@ async def test_header_takes_precedence_over_query(scene):
     query = f"?api_token={scene.arena.api}&player_token={scene.host.key}"
     answer = await ask(scene, CURRENT + query, X_Player_Token="made-up")
     assert failure(answer) == (401, "Invalid player token")
-    answer = await ask(scene, f"{CURRENT}?api_token=x&player_token=y", **shown(scene.host))
+    answer = await ask(scene, f"{CURRENT}?api_token=x&player_token=y", **credentials_of(scene.host))
     success(answer)
 
 
-def shown(player_client):
+def credentials_of(player_client):
     return {"X_Api_Token": player_client.api, "X_Player_Token": player_client.key}
 
 
@@ -70,7 +70,7 @@ async def test_guessing_tokens_is_limited_and_valid_tokens_are_not(scene):
         assert (await ask(scene, X_Api_Token="guess")).status == 401
     answer = await ask(scene, X_Api_Token="guess")
     assert answer.status == 429 and 0 < int(answer.headers["Retry-After"]) <= 60
-    success(await ask(scene, **shown(scene.host)))
+    success(await ask(scene, **credentials_of(scene.host)))
 
 
 async def test_guessing_passwords_is_limited(scene):
@@ -83,7 +83,7 @@ async def test_guessing_passwords_is_limited(scene):
 
 
 async def test_pages_of_any_origin_may_call_the_api(scene):
-    answer = await ask(scene, Origin="https://game.example", **shown(scene.host))
+    answer = await ask(scene, Origin="https://game.example", **credentials_of(scene.host))
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     headers = {"Access_Control_Request_Headers": "x-api-token", "Origin": "https://game.example"}

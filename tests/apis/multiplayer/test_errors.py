@@ -49,19 +49,19 @@ async def test_error_has_documented_status_and_message(scene, cause):
     path = (cause.path or path).format(**names)
     body = body if cause.body is ... else cause.body
     host = scene.host if cause.by == "owner" else getattr(scene, cause.by)
-    shown = {"api_token": scene.arena.api, "private_token": scene.arena.private}
+    credentials = {"api_token": scene.arena.api, "private_token": scene.arena.private}
     if cause.by != "owner" and "private" not in cause.token:
-        shown["player_token"] = host.key
+        credentials["player_token"] = host.key
     if cause.token == "banned":
         banned = {"player_id": host.id, "ban_duration": "day"}
         success(await scene.request_as_owner("game_players.php/ban", banned))
     elif cause.token == "foreign key":
-        shown["player_token"] = (await make_scene(scene.test_app, "elsewhere")).host.key
+        credentials["player_token"] = (await make_scene(scene.test_app, "elsewhere")).host.key
     elif cause.token:
         how, _, which = cause.token.partition(" ")
         name = {"api": "api_token", "key": "player_token", "private": "private_token"}[which]
-        shown[name] = "" if how == "no" else "made-up"
-    query = "&".join(f"{name}={secret}" for name, secret in shown.items() if secret)
+        credentials[name] = "" if how == "no" else "made-up"
+    query = "&".join(f"{name}={secret}" for name, secret in credentials.items() if secret)
     answer = await ApiClient(scene.test_app).request(method, f"/api/{path}?{query}", body)
     assert failure(answer) == (cause.status, cause.sentence)
 

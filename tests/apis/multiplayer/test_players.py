@@ -5,14 +5,14 @@ import pytest
 from tests.apis.multiplayer.scene import failure, success
 
 
-async def listed(scene):
+async def list_players(scene):
     """Return the owner's list of players, by id."""
     payload = success(await scene.request_as_owner("game_players.php/list", method="GET"))
     assert payload["count"] == len(payload["players"])
     return {row["id"]: row for row in payload["players"]}
 
 
-async def bans(scene, player_client, duration="day", **more):
+async def ban(scene, player_client, duration="day", **more):
     body = {"player_id": player_client.id, "ban_duration": duration, **more}
     return success(await scene.request_as_owner("game_players.php/ban", body))
 
@@ -29,27 +29,27 @@ async def test_logout_makes_offline_and_keeps_the_key(scene):
     await scene.fill_room()
     payload = success(await scene.guest.post("game_players.php/logout"))
     assert payload["last_logout"] == "2023-11-14 22:13:20"
-    assert not (await listed(scene))[scene.guest.id]["is_online"]
+    assert not (await list_players(scene))[scene.guest.id]["is_online"]
     rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert [row["is_online"] for row in rows] == [1, 0]
     await scene.test_app.advance(2)
-    assert not (await listed(scene))[scene.guest.id]["is_online"]
+    assert not (await list_players(scene))[scene.guest.id]["is_online"]
     success(await scene.guest.request("PUT", "game_players.php/login"))
-    assert (await listed(scene))[scene.guest.id]["is_online"]
+    assert (await list_players(scene))[scene.guest.id]["is_online"]
     assert await scene.send_update(scene.host, "others")
 
 
 async def test_registration_counts_as_activity_but_not_as_heartbeat(scene):
-    row = (await listed(scene))[scene.other.id]
+    row = (await list_players(scene))[scene.other.id]
     assert (row["is_online"], row["last_heartbeat"]) == (True, None)
     scene.test_app.clock.advance(61)
-    assert not (await listed(scene))[scene.other.id]["is_online"]
+    assert not (await list_players(scene))[scene.other.id]["is_online"]
 
 
 async def test_game_lists_only_its_own_players(scene):
     guest = await scene.test_app.sign_in_guest("Roamer")
-    assert set(await listed(scene)) == {scene.host.id, scene.guest.id, scene.other.id}
-    assert guest.id not in await listed(scene)
+    assert set(await list_players(scene)) == {scene.host.id, scene.guest.id, scene.other.id}
+    assert guest.id not in await list_players(scene)
 
 
 async def test_name_is_cut_and_control_characters_become_spaces(scene):
@@ -69,12 +69,12 @@ async def test_new_name_is_visible_to_others(scene):
 
 
 async def test_ban_has_duration_and_reason(scene):
-    made = await bans(scene, scene.guest, "hour", ban_reason="Was rude")
-    assert made["banned_until"] == "2023-11-14 23:13:20"
+    ban_row = await ban(scene, scene.guest, "hour", ban_reason="Was rude")
+    assert ban_row["banned_until"] == "2023-11-14 23:13:20"
     answer = await scene.guest.get("matchmaking.php/current")
     assert failure(answer) == (403, "You are banned")
     assert answer.json["ban_info"] == {
-        "ban_id": made["ban_id"],
+        "ban_id": ban_row["ban_id"],
         "ban_duration": "hour",
         "ban_reason": "Was rude",
         "banned_at": "2023-11-14 22:13:20",
@@ -85,18 +85,18 @@ async def test_ban_has_duration_and_reason(scene):
 
 
 async def test_permanent_ban_has_no_end(scene):
-    assert (await bans(scene, scene.guest, "forever"))["banned_until"] is None
+    assert (await ban(scene, scene.guest, "forever"))["banned_until"] is None
 
 
 async def test_new_ban_replaces_the_earlier_one(scene):
-    await bans(scene, scene.guest, "forever")
-    await bans(scene, scene.guest, "hour")
+    await ban(scene, scene.guest, "forever")
+    await ban(scene, scene.guest, "hour")
     scene.test_app.clock.advance(3601)
     success(await scene.guest.get("matchmaking.php/current"))
 
 
 async def test_unbanned_player_may_play(scene):
-    await bans(scene, scene.guest)
+    await ban(scene, scene.guest)
     payload = success(
         await scene.request_as_owner("game_players.php/unban", {"player_id": str(scene.guest.id)})
     )
@@ -111,7 +111,7 @@ async def test_unbanned_player_may_play(scene):
 
 async def test_banned_player_loses_seats(scene):
     await scene.fill_room()
-    await bans(scene, scene.guest)
+    await ban(scene, scene.guest)
     rows = success(await scene.host.get("game_room.php/players"))["players"]
     assert [row["player_id"] for row in rows] == [str(scene.host.id)]
 
@@ -125,7 +125,7 @@ async def test_ban_applies_to_its_own_game_only(scene):
 async def test_long_list_of_players_is_complete(scene):
     for number in range(1200):
         await scene.arena.make_player(f"P{number}")
-    assert len(await listed(scene)) == 1203
+    assert len(await list_players(scene)) == 1203
 
 
 @pytest.mark.parametrize("name", ["heartbeat", "logout"])

@@ -152,9 +152,11 @@ async def test_messages_of_each_sender_arrive_in_order(scene):
             await wire.send(name, data=n)
 
     await asyncio.gather(sends(host, "host"), sends(guest, "guest"))
-    heard = [await other.receive_message() for _ in range(100)]
+    messages = [await other.receive_message() for _ in range(100)]
     for name in ("host", "guest"):
-        assert [message["data"] for message in heard if message["command"] == name] == [*range(50)]
+        assert [message["data"] for message in messages if message["command"] == name] == [
+            *range(50)
+        ]
 
 
 async def test_relayed_messages_are_in_no_feed(scene):

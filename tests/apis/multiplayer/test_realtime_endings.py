@@ -21,7 +21,7 @@ from tests.apis.multiplayer.socket_client import (
 )
 
 
-async def two(scene, **parts):
+async def connect_two(scene, **parts):
     """Connect the host and the guest to a realtime room."""
     await scene.fill_room(realtime=True, **parts)
     return await connect_sockets(scene.host, scene.guest)
@@ -31,14 +31,14 @@ async def two(scene, **parts):
 
 
 async def test_end_of_room_closes_all_connections(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     success(await scene.host.post("game_room.php/stop"))
     assert await host.receive_close() == (1000, "Room cleanup")
     assert await guest.receive_close() == (1000, "Room cleanup")
 
 
 async def test_member_who_leaves_is_disconnected(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     success(await scene.guest.post("game_room.php/leave"))
     assert await guest.receive_close() == (1000, "Player disconnect")
     await host.send()
@@ -46,13 +46,13 @@ async def test_member_who_leaves_is_disconnected(scene):
 
 
 async def test_kicked_member_is_disconnected(scene):
-    _, guest = await two(scene)
+    _, guest = await connect_two(scene)
     success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
     assert await guest.receive_close() == (1000, "Player disconnect")
 
 
 async def test_logged_out_player_is_disconnected_and_offline(scene):
-    _, guest = await two(scene)
+    _, guest = await connect_two(scene)
     success(await scene.guest.post("game_players.php/logout"))
     assert await guest.receive_close() == (1000, "Player disconnect")
     core = scene.test_app.core
@@ -60,7 +60,7 @@ async def test_logged_out_player_is_disconnected_and_offline(scene):
 
 
 async def test_banned_player_gets_the_ban_and_is_disconnected(scene):
-    _, guest = await two(scene)
+    _, guest = await connect_two(scene)
     body = {"player_id": scene.guest.id, "ban_duration": "day", "ban_reason": "cheats"}
     success(await scene.request_as_owner("game_players.php/ban", body))
     frames = await guest.receive()
@@ -70,7 +70,7 @@ async def test_banned_player_gets_the_ban_and_is_disconnected(scene):
 
 
 async def test_idle_connection_is_closed_after_a_minute(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     scene.test_app.clock.advance(IDLE_SECONDS - 1)
     await host.expect_nothing()
     scene.test_app.clock.advance(1)
@@ -81,7 +81,7 @@ async def test_idle_connection_is_closed_after_a_minute(scene):
 
 
 async def test_open_connection_keeps_its_player_online(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     for _ in range(6):
         await scene.test_app.advance(55)
         await host.expect_nothing()
@@ -95,7 +95,7 @@ async def test_open_connection_keeps_its_player_online(scene):
 
 
 async def test_message_counts_as_activity(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     scene.test_app.clock.advance(30)
     await host.expect_nothing()
     core = scene.test_app.core
@@ -103,13 +103,13 @@ async def test_message_counts_as_activity(scene):
 
 
 async def test_connections_are_closed_when_the_server_stops(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     scene.test_app.core.feed.close()
     assert await host.receive_close() == (1012, "The server is stopping")
 
 
 async def test_close_frame_is_answered(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     await host.socket.close(code=4000, message=b"bye")
     assert host.socket.close_code == 4000
     relay = scene.test_app.app_context.per_process(Relay)
@@ -133,7 +133,7 @@ async def test_restart_invalidates_tokens(scene):
      '{"type":"heartbeat","x":"\\u0000"}', "[" * 100 + "]" * 100],
 )  # fmt: skip
 async def test_invalid_json_is_an_error(scene, raw):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     await host.socket.send_str(raw)
     assert await host.receive_error() == "A message must be a JSON object in a text frame"
     await host.expect_nothing()
@@ -142,26 +142,26 @@ async def test_invalid_json_is_an_error(scene, raw):
 
 @pytest.mark.parametrize("message", [{}, {"type": "shout"}, {"type": 5}, {"type": None}])
 async def test_unknown_message_type_is_an_error(scene, message):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     await host.send_frame(**message)
     assert await host.receive_error() == "Unknown message type"
 
 
 async def test_binary_message_is_an_error(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     await host.socket.send_bytes(b'{"type":"heartbeat"}')
     assert await host.receive_error() == "A message must be a JSON object in a text frame"
     await host.expect_nothing()
 
 
 async def test_text_that_is_not_utf8_is_an_error(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     await host.socket._writer.send_frame(b'{"type":"\xff"}', aiohttp.WSMsgType.TEXT)
     assert await host.receive_error() == "A message must be a JSON object in a text frame"
 
 
 async def test_oversized_message_closes_the_connection(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     await host.socket.send_str('{"type":"send","command":"a","data":"%s"}' % ("x" * (1 << 16)))
     code, _ = await host.receive_close()
     assert code == 1009
@@ -169,7 +169,7 @@ async def test_oversized_message_closes_the_connection(scene):
 
 
 async def test_invalid_frame_closes_the_connection(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     host.socket._writer.transport.write(b"\xf1\x80\0\0\0\0")
     code, _ = await host.receive_close()
     assert code == 1002
@@ -177,7 +177,7 @@ async def test_invalid_frame_closes_the_connection(scene):
 
 
 async def test_ping_is_answered_and_does_not_count_as_activity(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     host.socket._autoping = False
     await host.socket.ping(b"there?")
     answer = await host.socket.receive()
@@ -190,7 +190,7 @@ async def test_ping_is_answered_and_does_not_count_as_activity(scene):
 
 
 async def test_fragmented_messages_are_accepted(scene):
-    host, _ = await two(scene)
+    host, _ = await connect_two(scene)
     transport = host.socket._writer.transport
     transport.write(b'\x01\x88\0\0\0\0{"type":')
     transport.write(b'\x80\x8c\0\0\0\0"heartbeat"}')
@@ -198,7 +198,7 @@ async def test_fragmented_messages_are_accepted(scene):
 
 
 async def test_messages_above_the_rate_are_not_relayed(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     for _ in range(MAX_MESSAGES_PER_SECOND + 20):
         await host.send()
     frames = [await host.receive() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
@@ -207,12 +207,14 @@ async def test_messages_above_the_rate_are_not_relayed(scene):
     scene.test_app.clock.advance(1)
     await host.send("again")
     assert await host.receive_sent_count() == 1
-    heard = [(await guest.receive_message())["command"] for _ in range(MAX_MESSAGES_PER_SECOND + 1)]
-    assert heard[-1] == "again"
+    commands = [
+        (await guest.receive_message())["command"] for _ in range(MAX_MESSAGES_PER_SECOND + 1)
+    ]
+    assert commands[-1] == "again"
 
 
 async def test_flood_closes_the_connection(scene):
-    host, guest = await two(scene)
+    host, guest = await connect_two(scene)
     transport = host.socket._writer.transport
     transport.write(b"\x81\x80\0\0\0\0" * (FLOOD_MESSAGES_PER_SECOND + 1))
     frames = [await host.receive_error() for _ in range(MAX_MESSAGES_PER_SECOND + 1)]

@@ -24,10 +24,10 @@ async def test_room_created_with_an_empty_body(scene):
     success(await scene.guest.post(f"{ROOM}/leave"))
 
 
-@pytest.mark.parametrize("wanted", [True, False, None, 1, "true"])
-async def test_created_room_has_its_realtime_flag(scene, wanted):
-    payload = success(await scene.host.post(f"{ROOM}/create", {"realtime": wanted}))
-    assert payload["realtime"] is bool(wanted)
+@pytest.mark.parametrize("realtime", [True, False, None, 1, "true"])
+async def test_created_room_has_its_realtime_flag(scene, realtime):
+    payload = success(await scene.host.post(f"{ROOM}/create", {"realtime": realtime}))
+    assert payload["realtime"] is bool(realtime)
 
 
 async def test_rooms_are_listed_by_members_then_name(scene):
@@ -181,11 +181,11 @@ async def test_turn_refused_by_the_rules_is_rejected(test_app):
     scene = await make_scene(test_app, "cards")
     await scene.start_game()
 
-    async def refused(who, request):
+    async def rejection(client, request):
         body = {"action_type": "turn", "request_data": request}
-        return failure(await who.post(f"{ROOM}/actions", body))
+        return failure(await client.post(f"{ROOM}/actions", body))
 
-    assert await refused(scene.guest, {"card": 4}) == (400, "It is not your turn")
+    assert await rejection(scene.guest, {"card": 4}) == (400, "It is not your turn")
     sentence = "The rules of the game refuse this turn: not_your_card"
-    assert await refused(scene.host, {"card": 9}) == (400, sentence)
-    assert (await refused(scene.host, [1]))[0] == 400
+    assert await rejection(scene.host, {"card": 9}) == (400, sentence)
+    assert (await rejection(scene.host, [1]))[0] == 400

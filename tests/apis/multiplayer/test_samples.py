@@ -72,7 +72,7 @@ CASES = [
 ]
 
 
-async def prepared(scene: Scene, precondition: str) -> dict[str, str]:
+async def prepare(scene: Scene, precondition: str) -> dict[str, str]:
     """Bring the scene into the state before an example; return the actual ids by name."""
     ids = {}
     if precondition == "one logged in":
@@ -120,17 +120,17 @@ def form(text: str) -> str:
     return re.sub(r"\d", "0", text)
 
 
-def alike(sample: Any, actual: Any, more: set[str], path: str = "") -> None:
+def check_same_shape(sample: Any, actual: Any, more: set[str], path: str = "") -> None:
     """Assert equal members, types and text forms, and no members beyond those allowed."""
     if isinstance(sample, dict):
         assert isinstance(actual, dict), path
         assert sample.keys() <= actual.keys() <= sample.keys() | more, f"{path}: {sorted(actual)}"
         for name, inner in sample.items():
-            alike(inner, actual[name], more, f"{path}.{name}")
+            check_same_shape(inner, actual[name], more, f"{path}.{name}")
     elif isinstance(sample, list):
         assert isinstance(actual, list) and bool(actual) is bool(sample), path
         for number, inner in enumerate(actual):
-            alike(sample[min(number, len(sample) - 1)], inner, more, f"{path}[{number}]")
+            check_same_shape(sample[min(number, len(sample) - 1)], inner, more, f"{path}[{number}]")
     elif isinstance(sample, str):
         assert isinstance(actual, str) and form(actual) == form(sample), f"{path}: {actual!r}"
     elif sample is None:
@@ -149,7 +149,7 @@ def test_every_documented_example_is_tested():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number} {case.path}")
 async def test_response_matches_documented_example(scene, case):
-    ids = await prepared(scene, case.precondition)
+    ids = await prepare(scene, case.precondition)
     sample, caller = case.sample, getattr(scene, case.by, None)
     path, _, query = sample["path"].partition("?")
     for there, here in ids.items():
@@ -169,14 +169,14 @@ async def test_response_matches_documented_example(scene, case):
     answer = await ApiClient(scene.test_app).request(sample["method"], f"{path}?{query}", body)
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     more = next((names for start, names in MORE.items() if case.path.startswith(start)), set())
-    alike(sample["answer"], answer.json, more)
+    check_same_shape(sample["answer"], answer.json, more)
     assert (answer.status == 200) is sample["answer"]["success"]
 
 
 async def test_cursor_returns_all_later_updates(scene):
     """In the document's second example the original service lost one of these updates."""
     await scene.fill_room()
-    sent = [(await scene.send_update(scene.host, "others"))[0] for _ in range(3)]
-    heard = await scene.poll_updates(scene.guest, sent[0])
-    assert [row["update_id"] for row in heard["updates"]] == sent[1:]
-    assert heard["last_update"] == sent[2]
+    update_ids = [(await scene.send_update(scene.host, "others"))[0] for _ in range(3)]
+    payload = await scene.poll_updates(scene.guest, update_ids[0])
+    assert [row["update_id"] for row in payload["updates"]] == update_ids[1:]
+    assert payload["last_update"] == update_ids[2]

@@ -48,20 +48,22 @@ async def played(script, tail):
         await scene.join_room(scene.other)
         player_clients = (scene.host, scene.guest, scene.other)
         sent = defaultdict(list)
-        heard = defaultdict(list)
+        received = defaultdict(list)
         cursors = {}
 
-        async def polls(who, stream):
+        async def poll(reader_index, stream):
             payload = await scene.poll_updates(
-                player_clients[who], cursors.get((who, stream)), from_players=stream
+                player_clients[reader_index],
+                cursors.get((reader_index, stream)),
+                from_players=stream,
             )
-            heard[who, stream] += types(payload)
-            cursors[who, stream] = payload["last_update"]
+            received[reader_index, stream] += types(payload)
+            cursors[reader_index, stream] = payload["last_update"]
             return payload["updates"]
 
         for step in script:
             if step[0] == "poll":
-                await polls(*step[1:])
+                await poll(*step[1:])
                 continue
             _, sender, target, named, count = step
             for _ in range(count):
@@ -74,24 +76,24 @@ async def played(script, tail):
                     )
                     sent[reader, "all"].append(number)
                     sent[reader, "host" if sender == 0 else "others"].append(number)
-        for who in range(3):
+        for reader_index in range(3):
             for stream in STREAMS:
-                while await polls(who, stream):
+                while await poll(reader_index, stream):
                     pass
-                assert heard[who, stream] == sent[who, stream]
+                assert received[reader_index, stream] == sent[reader_index, stream]
 
 
 async def test_poll_returns_fifty_updates_and_the_next_continues(scene):
     await scene.fill_room()
     for number in range(120):
         await send(scene, scene.host.id, Target.OTHERS, str(number))
-    heard, cursor = [], None
+    received, cursor = [], None
     for size in (50, 50, 20, 0):
         payload = await scene.poll_updates(scene.guest, cursor)
         assert len(payload["updates"]) == size
-        heard += types(payload)
+        received += types(payload)
         cursor = payload["last_update"]
-    assert heard == [str(number) for number in range(120)]
+    assert received == [str(number) for number in range(120)]
 
 
 async def test_poll_without_updates_returns_the_given_cursor(scene):
@@ -149,14 +151,14 @@ async def test_filters_select_senders(scene):
     ):
         await scene.send_update(player_client, type=name)
 
-    async def heard(**params):
+    async def poll_all(**params):
         return types(await scene.poll_updates(scene.other, **params))
 
-    assert await heard() == ["host", "guest", "other"]
-    assert await heard(from_players="host") == await heard(from_players=None) == ["host"]
-    assert await heard(from_players="others") == ["guest", "other"]
+    assert await poll_all() == ["host", "guest", "other"]
+    assert await poll_all(from_players="host") == await poll_all(from_players=None) == ["host"]
+    assert await poll_all(from_players="others") == ["guest", "other"]
     ids = [str(scene.guest.id), scene.host.id]
-    assert await heard(from_players="specific", from_players_ids=ids) == ["host", "guest"]
+    assert await poll_all(from_players="specific", from_players_ids=ids) == ["host", "guest"]
 
 
 @pytest.mark.parametrize("name", ["lastUpdateId", "last_update_id", "last_update"])
@@ -194,8 +196,8 @@ async def test_cursors_stay_valid_after_a_restart(persistent_test_app):
     cursor = (await scene.poll_updates(scene.guest))["last_update"]
     await persistent_test_app.restart()
     await send(scene, scene.guest.id, Target.ALL, "60")
-    heard = types(await scene.poll_updates(scene.guest, cursor))
-    assert heard == [str(number) for number in range(50, 61)]
+    received = types(await scene.poll_updates(scene.guest, cursor))
+    assert received == [str(number) for number in range(50, 61)]
     assert types(await scene.poll_updates(scene.guest, cursor, from_players="others")) == ["60"]
 
 

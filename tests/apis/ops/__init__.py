@@ -1,1 +1,1 @@
-"""For those who run the server."""
+"""Tests of the API for operators."""

@@ -24,12 +24,12 @@ async def make_room_or_session(kind: str, *members: ApiClient) -> str:
 async def test_chat_message_is_sent_and_stored(test_app: TestApp, kind: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     path = await make_room_or_session(kind, ann, bob)
-    sent = await bob.post(path + "/chat", {"text": " hello,\nAnn "})
-    assert sent.status == 201
+    answer = await bob.post(path + "/chat", {"text": " hello,\nAnn "})
+    assert answer.status == 201
     id_member = {"roomId": "1"} if kind == "room" else {"sessionId": "1"}
     at = int(test_app.clock() * 1000)
     event = {"type": "chat", "user": bob.user, "text": "hello,\nAnn", "at": at, **id_member}
-    entry = {"id": sent.json["id"], "event": event}
+    entry = {"id": answer.json["id"], "event": event}
     assert (await ann.poll_events(path))[-1] == entry
     assert (await ann.get(path + "/chat")).json == [entry]
 

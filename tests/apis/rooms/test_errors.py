@@ -18,7 +18,7 @@ Case = Callable[[TestApp, ApiClient, ApiClient], Awaitable[Answer]]
 CASES: dict[str, Case] = {}
 
 
-def expects(code: str) -> Callable[[Case], Case]:
+def expect_error(code: str) -> Callable[[Case], Case]:
     """Register a case that is answered with `status code`."""
 
     def register(case: Case) -> Case:
@@ -28,7 +28,7 @@ def expects(code: str) -> Callable[[Case], Case]:
     return register
 
 
-@expects("403 auth.banned")
+@expect_error("403 auth.banned")
 async def banned_player_joins(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     room = await ann.create_room()
     await bob.create_room()
@@ -36,21 +36,21 @@ async def banned_player_joins(test_app: TestApp, ann: ApiClient, bob: ApiClient)
     return await bob.post(room + "/join")
 
 
-@expects("403 auth.banned")
+@expect_error("403 auth.banned")
 async def banned_player_creates_a_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await bob.create_room()
     await test_app.core.execute(ban, game="noughts", player_id=bob.id, duration="forever")
     return await bob.post("/games/noughts/rooms", {"name": "x"})
 
 
-@expects("403 auth.banned")
+@expect_error("403 auth.banned")
 async def banned_player_quick_joins(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await bob.create_room()
     await test_app.core.execute(ban, game="noughts", player_id=bob.id, duration="week")
     return await bob.post("/games/noughts/rooms/quick-join")
 
 
-@expects("403 game.closed")
+@expect_error("403 game.closed")
 async def guest_creates_a_room_in_a_closed_game(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
@@ -58,7 +58,7 @@ async def guest_creates_a_room_in_a_closed_game(
     return await ann.post("/games/club/rooms", {"name": "x"})
 
 
-@expects("403 game.closed")
+@expect_error("403 game.closed")
 async def guest_joins_a_room_of_a_closed_game(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
@@ -68,7 +68,7 @@ async def guest_joins_a_room_of_a_closed_game(
     return await ann.post("/games/club/rooms/1/join")
 
 
-@expects("400 room.needs_approval")
+@expect_error("400 room.needs_approval")
 async def join_requires_approval(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await test_app.core.execute(
         open_lobby, game="noughts", player_id=ann.id, name="x", requires_approval=True
@@ -76,7 +76,7 @@ async def join_requires_approval(test_app: TestApp, ann: ApiClient, bob: ApiClie
     return await bob.post("/games/noughts/rooms/1/join")
 
 
-@expects("400 room.too_few_players")
+@expect_error("400 room.too_few_players")
 async def start_requires_a_full_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await test_app.create_game("free")
     await test_app.core.execute(
@@ -85,7 +85,7 @@ async def start_requires_a_full_room(test_app: TestApp, ann: ApiClient, bob: Api
     return await ann.post("/games/free/rooms/1/start")
 
 
-@expects("400 session.cannot_leave")
+@expect_error("400 session.cannot_leave")
 async def session_cannot_be_left(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     await test_app.create_game("free")
     params = {"name": "x", "capacity": 4, "can_leave": False}
@@ -94,20 +94,20 @@ async def session_cannot_be_left(test_app: TestApp, ann: ApiClient, bob: ApiClie
     return await bob.post("/games/free/sessions/1/leave")
 
 
-@expects("400 session.not_in_session")
+@expect_error("400 session.not_in_session")
 async def spectator_takes_a_turn(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     cid = await test_app.sign_in_guest("Cid")
     session = await make_session("noughts", ann, bob)
     return await cid.post(session + "/turn", {"cell": 0})
 
 
-@expects("400 session.not_in_session")
+@expect_error("400 session.not_in_session")
 async def spectator_stops_a_session(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     cid = await test_app.sign_in_guest("Cid")
     return await cid.post(await make_session("noughts", ann, bob) + "/stop")
 
 
-@expects("400 session.full")
+@expect_error("400 session.full")
 async def session_with_rules_rejects_join(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
@@ -115,7 +115,7 @@ async def session_with_rules_rejects_join(
     return await cid.post(await make_session("noughts", ann, bob) + "/join")
 
 
-@expects("400 cards.own_code")
+@expect_error("400 cards.own_code")
 async def rules_reject_a_turn(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     def legal(state: object, seat: int, turn: object) -> None:
         raise DomainError(ErrorCode.TURN_REFUSED, code="own_code")
@@ -124,34 +124,34 @@ async def rules_reject_a_turn(test_app: TestApp, ann: ApiClient, bob: ApiClient)
     return await ann.post(await make_session("cards", ann, bob) + "/turn", {})
 
 
-@expects("400 request.malformed")
+@expect_error("400 request.malformed")
 async def cursor_is_above_the_newest(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await ann.get("/games/noughts/rooms/events?after-event-id=77")
 
 
-@expects("400 room.not_in_room")
+@expect_error("400 room.not_in_room")
 async def non_member_starts_a_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await bob.post(await ann.create_room() + "/start")
 
 
-@expects("400 room.not_in_room")
+@expect_error("400 room.not_in_room")
 async def non_member_changes_options(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await bob.put(await ann.create_room() + "/options", {})
 
 
-@expects("400 room.not_in_room")
+@expect_error("400 room.not_in_room")
 async def non_member_sets_ready(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await bob.post(await ann.create_room() + "/ready", {"ready": True})
 
 
-@expects("410 room.gone")
+@expect_error("410 room.gone")
 async def options_of_a_closed_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     room = await ann.create_room()
     await ann.post(room + "/leave")
     return await ann.put(room + "/options", {})
 
 
-@expects("410 room.gone")
+@expect_error("410 room.gone")
 async def chat_in_a_started_room(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     room = await ann.create_room()
     await bob.join(room)
@@ -159,14 +159,14 @@ async def chat_in_a_started_room(test_app: TestApp, ann: ApiClient, bob: ApiClie
     return await bob.post(room + "/chat", {"text": "x"})
 
 
-@expects("400 room.bad_options")
+@expect_error("400 room.bad_options")
 async def room_is_created_with_bad_options(
     test_app: TestApp, ann: ApiClient, bob: ApiClient
 ) -> Answer:
     return await ann.post("/games/noughts/rooms", {"name": "x", "options": {"first": 1}})
 
 
-@expects("400 room.bad_options")
+@expect_error("400 room.bad_options")
 async def quick_join_with_bad_options(test_app: TestApp, ann: ApiClient, bob: ApiClient) -> Answer:
     return await ann.post("/games/noughts/rooms/quick-join", {"options": {"first": 1}})
 

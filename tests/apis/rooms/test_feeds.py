@@ -39,8 +39,8 @@ async def test_feed_of_a_room_delivers_its_events(test_app: TestApp, transport: 
         await ann.post(room + "/kick", {"user_id": bob.id})
         assert [await listener.next(), await listener.next()][1] == {**left, "reason": "kicked"}
         session = await ann.start(room)
-        gone = {"type": "room_gone", "roomId": "1", "reason": "started", "sessionId": "1"}
-        assert await listener.next() == gone and session.endswith("/1")
+        closed = {"type": "room_gone", "roomId": "1", "reason": "started", "sessionId": "1"}
+        assert await listener.next() == closed and session.endswith("/1")
 
 
 async def test_feed_of_a_game_delivers_events_of_all_its_rooms(
@@ -56,8 +56,8 @@ async def test_feed_of_a_game_delivers_events_of_all_its_rooms(
         assert created["room"] == room_row(ann, roomId=2, name="first")
         await ann.post(first + "/leave")
         assert await listener.types(1) == ["user_leave"]
-        gone = {"type": "room_gone", "roomId": "2", "reason": "host_left"}
-        assert await listener.next() == gone
+        closed = {"type": "room_gone", "roomId": "2", "reason": "host_left"}
+        assert await listener.next() == closed
 
 
 async def test_continuing_from_the_largest_id_loses_no_event(transport: str) -> None:

@@ -152,9 +152,9 @@ async def test_start_between_polls_is_delivered_before_410(
     await bob.join(room)
     [*_, last_id] = ids(await bob.poll_events(room))
     await ann.start(room)
-    [gone] = await bob.poll_events(room, last_id, wait=30)
-    assert (gone["event"]["type"], gone["event"]["sessionId"]) == ("room_gone", "1")
-    answer = await bob.get(f"{room}/events?after-event-id={gone['id']}")
+    [closed] = await bob.poll_events(room, last_id, wait=30)
+    assert (closed["event"]["type"], closed["event"]["sessionId"]) == ("room_gone", "1")
+    answer = await bob.get(f"{room}/events?after-event-id={closed['id']}")
     assert answer.status_and_error == (410, "room.gone")
 
 

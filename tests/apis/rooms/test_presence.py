@@ -82,8 +82,8 @@ async def test_room_closes_when_its_host_stays_away(test_app: TestApp) -> None:
         await test_app.advance(59)
         await bob.get("/games")
     assert (await bob.get(room)).status_and_error == (410, "room.gone")
-    gone = (await bob.poll_events("/games/free/rooms", cursor))[-1]["event"]
-    assert (gone["type"], gone["reason"]) == ("room_gone", "expired")
+    closed = (await bob.poll_events("/games/free/rooms", cursor))[-1]["event"]
+    assert (closed["type"], closed["reason"]) == ("room_gone", "expired")
 
 
 async def test_session_keeps_the_seats_of_away_members(test_app: TestApp) -> None:

@@ -17,10 +17,10 @@ async def stream(
     client: ApiClient, path: str, query: str = "", **headers: str
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Open the feed of a path as a stream."""
-    sent = {**client.bearer, "Accept": "text/event-stream"}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    all_headers = {**client.bearer, "Accept": "text/event-stream"}
+    all_headers |= {name.replace("_", "-"): value for name, value in headers.items()}
     url = client.test_app.url(f"{path}/events?{query}")
-    async with client.test_app.http.get(url, headers=sent) as answer:
+    async with client.test_app.http.get(url, headers=all_headers) as answer:
         yield answer
 
 
