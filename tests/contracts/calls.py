@@ -11,9 +11,9 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 from yarl import URL
 
-from tests.contracts.pages import outline, seal
-from tests.contracts.placeholders import Normal
-from tests.contracts.program import PATIENCE, Server
+from tests.contracts.pages import csrf_token, outline
+from tests.contracts.placeholders import Placeholders
+from tests.contracts.program import TIMEOUT_SECONDS, Server
 
 FORM = "application/x-www-form-urlencoded"
 #: Headers that clients rely on.
@@ -39,8 +39,8 @@ class Answer:
         return json.loads(self.raw)
 
     @property
-    def seal(self) -> str:
-        return seal(self.raw.decode())
+    def csrf_token(self) -> str:
+        return csrf_token(self.raw.decode())
 
 
 @dataclass
@@ -50,19 +50,19 @@ class Part:
     name: str
     server: Server
     http: aiohttp.ClientSession
-    normal: Normal
+    placeholders: Placeholders
     steps: list[dict[str, Any]] = field(default_factory=list)
     #: Method and path of each request as sent, to check that all routes were requested.
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     exposed: set[str] = field(default_factory=set)
     _callers: int = 0
 
-    def know(self, value: str, name: str) -> str:
-        return self.normal.know(value, name)
+    def add(self, value: str, name: str) -> str:
+        return self.placeholders.add(value, name)
 
-    def note(self, name: str, what: Any) -> None:
+    def record_value(self, name: str, value: Any) -> None:
         """Record a value that is not an HTTP answer."""
-        self.steps.append({"step": name, "answer": self.normal.value(what)})
+        self.steps.append({"step": name, "answer": self.placeholders.value(value)})
 
     def url(self, path: str) -> URL:
         return URL(self.server.url + path, encoded=True)
@@ -70,56 +70,61 @@ class Part:
     def headers(self, headers: Mapping[str, str] | None, token: str) -> dict[str, str]:
         """Return a new address for each request, so that no failure limit stops the script."""
         self._callers += 1
-        given = {
+        request_headers = {
             "X-Forwarded-For": f"10.{self._callers >> 16 & 255}.{self._callers >> 8 & 255}.{self._callers & 255}"
         }
         if token:
-            given["Authorization"] = f"Bearer {token}"
-        return given | dict(headers or {})
+            request_headers["Authorization"] = f"Bearer {token}"
+        return request_headers | dict(headers or {})
 
-    async def ask(
+    async def request(
         self, method: str, path: str, body: Any = None, *, token: str = "", headers: Mapping[str, str] | None = None,
         step: str = "", record: bool = True, form: Mapping[str, Any] | None = None, close: bool = False,
     ) -> Answer:  # fmt: skip
         """Send a request and record the answer. A body other than bytes is sent as JSON."""
-        self.asked.append(f"{method} {path.partition('?')[0]}")
-        given = self.headers(headers, token)
+        self.requests.append(f"{method} {path.partition('?')[0]}")
+        request_headers = self.headers(headers, token)
         data = body
         if form is not None:
             data = urlencode(form).encode()
-            given.setdefault("Content-Type", FORM)
+            request_headers.setdefault("Content-Type", FORM)
         elif body is not None and not isinstance(body, (bytes, aiohttp.MultipartWriter)):
             data = json.dumps(body).encode()
-            given.setdefault("Content-Type", "application/json")
-        skip = ("Content-Type",) if isinstance(data, bytes) and "Content-Type" not in given else ()
+            request_headers.setdefault("Content-Type", "application/json")
+        skip = (
+            ("Content-Type",)
+            if isinstance(data, bytes) and "Content-Type" not in request_headers
+            else ()
+        )
         if isinstance(data, bytes) and len(data) >= 2**20:
             data = io.BytesIO(data)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             async with self.http.request(
                 method,
                 self.url(path),
                 data=data,
-                headers=given,
+                headers=request_headers,
                 allow_redirects=False,
                 skip_auto_headers=skip,
-            ) as got:
-                raw = await got.read()
-                headers_of = dict(got.headers)
-                cookies = {name: one.value for name, one in got.cookies.items()}
-        answer = Answer(got.status, headers_of, raw, cookies)
+            ) as response:
+                raw = await response.read()
+                headers_of = dict(response.headers)
+                cookies = {name: one.value for name, one in response.cookies.items()}
+        answer = Answer(response.status, headers_of, raw, cookies)
         if record:
-            shown = self._shown(answer, method)
+            described = self._describe(answer, method)
             self.steps.append(
                 {
-                    "step": step or self._asked(method, path, form if form is not None else body),
-                    "answer": shown,
+                    "step": step
+                    or self._step_name(method, path, form if form is not None else body),
+                    "answer": described,
                 }
             )
         return answer
 
-    async def well(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
+    async def fetch_json(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Any:
         """Return the JSON of an answer that must succeed; record it only on request."""
-        answer = await self.ask(method, path, body, **{"record": False, **how})
+        answer = await self.request(method, path, body, **{"record": False, **kwargs})
         assert answer.status < 400, (method, path, answer.status, answer.raw)
         return json.loads(answer.raw) if answer.raw.strip() else None
 
@@ -127,122 +132,122 @@ class Part:
         self, path: str, frames: int, *, token: str = "", headers: Mapping[str, str] | None = None
     ) -> list[str]:
         """Record the head and the first frames of an event stream without comments."""
-        self.asked.append(f"GET {path.partition('?')[0]}")
-        given = self.headers({"Accept": "text/event-stream", **(headers or {})}, token)
+        self.requests.append(f"GET {path.partition('?')[0]}")
+        request_headers = self.headers({"Accept": "text/event-stream", **(headers or {})}, token)
         seen: list[str] = []
-        async with asyncio.timeout(PATIENCE):
-            async with self.http.get(self.url(path), headers=given) as got:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with self.http.get(self.url(path), headers=request_headers) as response:
                 text = ""
                 while len(seen) < frames:
-                    piece = await got.content.readany()
+                    piece = await response.content.readany()
                     if not piece:
                         break
                     text += piece.decode()
                     *whole, text = text.split("\n\n")
                     seen += [one for one in whole if not one.startswith(":")]
-                head = self._head(got.status, got.headers)
-        shown = [[self._line(line) for line in frame.split("\n")] for frame in seen[:frames]]
+                head = self._head(response.status, response.headers)
+        described = [[self._line(line) for line in frame.split("\n")] for frame in seen[:frames]]
         self.steps.append(
-            {"step": self._asked("SSE", path, None), "answer": {**head, "frames": shown}}
+            {"step": self._step_name("SSE", path, None), "answer": {**head, "frames": described}}
         )
         return seen
 
     def _line(self, line: str) -> Any:
         name, _, rest = line.partition(": ")
         if name == "data" and rest[:1] in "[{":
-            return {"data": self.normal.value(json.loads(rest))}
-        return self.normal.text(line)
+            return {"data": self.placeholders.value(json.loads(rest))}
+        return self.placeholders.text(line)
 
     async def socket(
         self, path: str, *, token: str = "", headers: Mapping[str, str] | None = None
-    ) -> "Wire":
+    ) -> "RecordedSocket":
         """Open a WebSocket; record the status of a failed handshake."""
-        self.asked.append(f"WS {path.partition('?')[0]}")
-        name = self._asked("WS", path, None)
+        self.requests.append(f"WS {path.partition('?')[0]}")
+        name = self._step_name("WS", path, None)
         try:
             ws = await self.http.ws_connect(
                 self.url(path), headers=self.headers(headers, token), autoping=True
             )
-        except aiohttp.WSServerHandshakeError as fault:
-            self.steps.append({"step": name, "answer": {"status": fault.status}})
-            return Wire(self, name, None)
-        return Wire(self, name, ws)
+        except aiohttp.WSServerHandshakeError as error:
+            self.steps.append({"step": name, "answer": {"status": error.status}})
+            return RecordedSocket(self, name, None)
+        return RecordedSocket(self, name, ws)
 
-    def _asked(self, method: str, path: str, body: Any) -> str:
-        shown = "" if body is None else " multipart" if isinstance(body, aiohttp.MultipartWriter) else (
-            f" {self.normal.text(body.decode('latin-1')[:200])}" if isinstance(body, bytes)
-            else f" {json.dumps(self.normal.value(body), ensure_ascii=False)[:300]}"
+    def _step_name(self, method: str, path: str, body: Any) -> str:
+        described = "" if body is None else " multipart" if isinstance(body, aiohttp.MultipartWriter) else (
+            f" {self.placeholders.text(body.decode('latin-1')[:200])}" if isinstance(body, bytes)
+            else f" {json.dumps(self.placeholders.value(body), ensure_ascii=False)[:300]}"
         )  # fmt: skip
-        return f"{method} {self.normal.text(path)}{shown}"
+        return f"{method} {self.placeholders.text(path)}{described}"
 
     def _head(self, status: int, headers: Mapping[str, str]) -> dict[str, Any]:
-        shown: dict[str, Any] = {}
+        described: dict[str, Any] = {}
         lower = {name.lower(): value for name, value in headers.items()}
         for name in HEADERS:
             if name.lower() in lower:
-                shown[name] = self.normal.text(lower[name.lower()])
+                described[name] = self.placeholders.text(lower[name.lower()])
         if "retry-after" in lower:
-            shown["Retry-After"] = "<seconds>"
-        exposed = shown.get("Access-Control-Expose-Headers", "")
+            described["Retry-After"] = "<seconds>"
+        exposed = described.get("Access-Control-Expose-Headers", "")
         if exposed and exposed in self.exposed:
             # These headers are equal in all answers: record them once, and where they differ.
-            del shown["Access-Control-Expose-Headers"]
+            del described["Access-Control-Expose-Headers"]
         self.exposed.add(exposed)
-        return {"status": status, "headers": shown}
+        return {"status": status, "headers": described}
 
-    def _shown(self, answer: Answer, method: str) -> dict[str, Any]:
-        shown = self._head(answer.status, answer.headers)
+    def _describe(self, answer: Answer, method: str) -> dict[str, Any]:
+        described = self._head(answer.status, answer.headers)
         if answer.cookies:
-            shown["cookies"] = {
+            described["cookies"] = {
                 name: "<set>" if value else "" for name, value in answer.cookies.items()
             }
         kind = {name.lower(): value for name, value in answer.headers.items()}.get(
             "content-type", ""
         )
         if method == "HEAD" or not answer.raw:
-            shown["body"] = ""
+            described["body"] = ""
         elif "json" in kind:
-            shown["json"] = self.normal.value(answer.json)
+            described["json"] = self.placeholders.value(answer.json)
         elif "html" in kind:
-            shown["page"] = self.normal.value(outline(answer.raw.decode()))
+            described["page"] = self.placeholders.value(outline(answer.raw.decode()))
         elif kind.startswith("image/"):
-            shown["image"] = answer.raw[:4].hex()
+            described["image"] = answer.raw[:4].hex()
         else:
-            shown["body"] = "<some>"
-        return shown
+            described["body"] = "<some>"
+        return described
 
 
 @dataclass
-class Wire:
+class RecordedSocket:
     """An open WebSocket whose frames are recorded."""
 
     part: Part
     name: str
     ws: "aiohttp.ClientWebSocketResponse | None"
 
-    async def say(self, said: Any) -> None:
+    async def send(self, message: Any) -> None:
         assert self.ws is not None
-        if isinstance(said, bytes):
-            await self.ws.send_bytes(said)
+        if isinstance(message, bytes):
+            await self.ws.send_bytes(message)
         else:
-            await self.ws.send_str(said if isinstance(said, str) else json.dumps(said))
+            await self.ws.send_str(message if isinstance(message, str) else json.dumps(message))
 
-    async def hear(self, about: str = "") -> Any:
+    async def receive(self, about: str = "") -> Any:
         """Record the next frame, or the close."""
         assert self.ws is not None
-        message = await self.ws.receive(PATIENCE)
-        heard: Any = None
+        message = await self.ws.receive(TIMEOUT_SECONDS)
+        received: Any = None
         if message.type is aiohttp.WSMsgType.TEXT:
-            heard = json.loads(message.data)
-            shown = {"text": self.part.normal.value(heard)}
+            received = json.loads(message.data)
+            described = {"text": self.part.placeholders.value(received)}
         elif message.type is aiohttp.WSMsgType.BINARY:
-            heard, shown = message.data, {"binary": message.data.hex()}
+            received, described = message.data, {"binary": message.data.hex()}
         else:
-            shown = {"close": self.ws.close_code, "reason": str(message.extra or "")}
-        self.part.steps.append({"step": f"{self.name} {about}".rstrip(), "answer": shown})
-        return heard
+            described = {"close": self.ws.close_code, "reason": str(message.extra or "")}
+        self.part.steps.append({"step": f"{self.name} {about}".rstrip(), "answer": described})
+        return received
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         if self.ws is not None:
             await self.ws.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from tests.contracts.calls import FORM, Part, path_of
-from tests.contracts.clients import Browser, a_token, an_account, an_agent, logs
+from tests.contracts.clients import Browser, create_account, create_token, logs, pair_agent
 from tests.contracts.tables import table
 
 SERVERS = "/api/v1/servers"
@@ -53,29 +53,33 @@ def multipart(
 
 async def scene(part: Part) -> dict[str, str]:
     """Create the accounts and worlds of the samples and return keys and tokens."""
-    thomas = await an_account(part, "t@gmail.com", "--nickname", "thomas", "--admin", "--active")
-    await an_account(part, "j@gmail.com", "--nickname", "jennifer", "--active")
-    mark = await an_account(part, "m@gmail.com", "--nickname", "mark", "--admin", "--active")
-    away = await an_account(part, "x@gmail.com", "--nickname", "x", "--active")
+    thomas = await create_account(
+        part, "t@gmail.com", "--nickname", "thomas", "--admin", "--active"
+    )
+    await create_account(part, "j@gmail.com", "--nickname", "jennifer", "--active")
+    mark = await create_account(part, "m@gmail.com", "--nickname", "mark", "--admin", "--active")
+    away = await create_account(part, "x@gmail.com", "--nickname", "x", "--active")
     browser = Browser(part)
-    await browser.signs_in("t@gmail.com")
+    await browser.sign_in("t@gmail.com")
     for account, name in ((thomas, "gumptionthomas"), (mark, "quazifene")):
         fields = {"active": "1", "admin": "1", "usernames": name}
         path = f"/admin/users/{account['account_id']}"
         assert (await browser.send(path, path, record=False, **fields)).status < 400
     names = {
-        "token": await a_token(part, "t@gmail.com"), "jennifer": await a_token(part, "j@gmail.com"),
-        "inactive": await a_token(part, "x@gmail.com"),
+        "token": await create_token(part, "t@gmail.com"), "jennifer": await create_token(part, "j@gmail.com"),
+        "inactive": await create_token(part, "x@gmail.com"),
     }  # fmt: skip
     fields = {"usernames": "vesicular"}
     path = f"/admin/users/{away['account_id']}"
     assert (await browser.send(path, path, record=False, **fields)).status < 400
-    await part.server.order("world", "add", "My World", "--short-name", "mine")
-    await part.server.order("world", "add", "My PVP World", "--short-name", "pvp", "--hosted")
-    await part.server.order("world", "add", "Brave New World", "--short-name", "brave", "--hosted")
-    world, names["world"] = await an_agent(part, "mine")
-    pvp, names["pvp"] = await an_agent(part, "pvp")
-    _, names["brave"] = await an_agent(part, "brave")
+    await part.server.run_command("world", "add", "My World", "--short-name", "mine")
+    await part.server.run_command("world", "add", "My PVP World", "--short-name", "pvp", "--hosted")
+    await part.server.run_command(
+        "world", "add", "Brave New World", "--short-name", "brave", "--hosted"
+    )
+    world, names["world"] = await pair_agent(part, "mine")
+    pvp, names["pvp"] = await pair_agent(part, "pvp")
+    _, names["brave"] = await pair_agent(part, "brave")
     names["agent"] = world
     started = "2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1"
     await logs(part, world, started)
@@ -89,7 +93,7 @@ async def scene(part: Part) -> dict[str, str]:
             f"2013-04-{day} {left} [INFO] {name} lost connection: Disconnected",
         )  # fmt: skip
     await logs(part, world, *table("coal_log"))
-    for token, said in (
+    for token, changes in (
         (
             world,
             {
@@ -110,16 +114,16 @@ async def scene(part: Part) -> dict[str, str]:
             },
         ),
     ):
-        body = {"server_name": "x", "is_server_running": True, **said}
-        await part.ask("POST", "/api/v1/agents/ping", body, token=token)
+        body = {"server_name": "x", "is_server_running": True, **changes}
+        await part.request("POST", "/api/v1/agents/ping", body, token=token)
     brave = f"{SERVERS}/{names['brave']}/properties"
-    how = {
+    world_properties = {
         "version": "1.7.4",
         "operator": "gumptionthomas",
         "white_list": "true",
         "motd": "It's a brave new world out there",
     }
-    await part.ask("POST", brave, form=how, token=names["token"])
+    await part.request("POST", brave, form=world_properties, token=names["token"])
     return names
 
 
@@ -127,7 +131,7 @@ async def examples(part: Part, names: dict[str, str]) -> None:
     world, token = f"{SERVERS}/{names['world']}", names["token"]
 
     async def read(path: str) -> Any:
-        return await part.well("GET", path, token=token)
+        return await part.fetch_json("GET", path, token=token)
 
     player = await read(f"{world}/players/gumptionthomas")
     names |= {
@@ -147,17 +151,17 @@ async def examples(part: Part, names: dict[str, str]) -> None:
             headers["Content-Type"] = FORM
         path = row["path"].format(**names)
         step = f"{row['method']} {row['path']} {row['body'] or ''} as {row['authorization']}"
-        await part.ask(
+        await part.request(
             row["method"], path, row["body"] and row["body"].encode(), headers=headers, step=step
         )
     for name in ("chats", "deaths", "achievements", "loglines"):
         names[name] = (await read(f"{world}/{name}"))[name][-1]["key"]
-    shot = await part.ask("POST", f"{world}/screenshots", multipart(png()), token=token)
+    shot = await part.request("POST", f"{world}/screenshots", multipart(png()), token=token)
     names["screenshot"] = shot.json["key"]
     for row in table("coal_lines"):
         headers = {"Content-Type": FORM} if row["body"] else None
         step = f"{row['method']} {row['path']} {row['body'] or ''}"
-        await part.ask(
+        await part.request(
             row["method"],
             row["path"].format(**names),
             row["body"] and row["body"].encode(),
@@ -178,13 +182,13 @@ async def lists(part: Part, names: dict[str, str]) -> None:
         "loglines",
         "screenshots",
     ):
-        first = await part.ask("GET", f"{world}/{path}?size=1", token=token)
+        first = await part.request("GET", f"{world}/{path}?size=1", token=token)
         cursor = first.json.get("cursor")
         if cursor:
-            part.know(cursor, f"cursor of {path}")
-            await part.ask("GET", f"{world}/{path}?size=1&cursor={cursor}", token=token)
+            part.add(cursor, f"cursor of {path}")
+            await part.request("GET", f"{world}/{path}?size=1&cursor={cursor}", token=token)
         for query in ("size=0", "size=51", "size=x", "cursor=made-up"):
-            await part.ask("GET", f"{world}/{path}?{query}", token=token)
+            await part.request("GET", f"{world}/{path}?{query}", token=token)
     for path in ("sessions", "chats", "loglines"):
         for query in (
             "since=2013-04-14+00:00:00&size=2",
@@ -192,7 +196,7 @@ async def lists(part: Part, names: dict[str, str]) -> None:
             "since=x",
             "before=2013-13-01+00:00:00",
         ):
-            await part.ask("GET", f"{world}/{path}?{query}", token=token)
+            await part.request("GET", f"{world}/{path}?{query}", token=token)
     for query in (
         "q=hey",
         "q=%22hey+guys%22",
@@ -202,20 +206,20 @@ async def lists(part: Part, names: dict[str, str]) -> None:
         "tag=nothing",
         "q=anvil",
     ):
-        await part.ask("GET", f"{world}/loglines?{query}", token=token)
-        await part.ask("GET", f"{world}/deaths?{query}", token=token)
+        await part.request("GET", f"{world}/loglines?{query}", token=token)
+        await part.request("GET", f"{world}/deaths?{query}", token=token)
     for path in ("servers", "users"):
-        await part.ask("GET", f"/api/v1/{path}?size=1", token=token)
-        await part.ask("GET", f"/api/v1/{path}?size=0", token=token)
+        await part.request("GET", f"/api/v1/{path}?size=1", token=token)
+        await part.request("GET", f"/api/v1/{path}?size=0", token=token)
     for path in ("players/nobody", "sessions/x", "chats/x", "deaths/x", "achievements/x", "loglines/x", "screenshots/x",
                  "players/nobody/chats", "players/nobody/sessions", "users/x/screenshots", "nothing"):  # fmt: skip
-        await part.ask("GET", f"{world}/{path}", token=token)
-        await part.ask("GET", f"{SERVERS}/x/{path}", token=token)
+        await part.request("GET", f"{world}/{path}", token=token)
+        await part.request("GET", f"{SERVERS}/x/{path}", token=token)
 
 
 async def credentials(part: Part, names: dict[str, str]) -> None:
     world = f"{SERVERS}/{names['world']}"
-    asked = [
+    routes = [
         ("GET", "/api/v1/users"), ("GET", "/api/v1/users/self"), ("GET", SERVERS), ("POST", SERVERS), ("GET", world),
         ("POST", world),
         ("GET", f"{world}/properties"), ("POST", f"{world}/properties"), ("POST", f"{world}/queue/play"),
@@ -237,12 +241,15 @@ async def credentials(part: Part, names: dict[str, str]) -> None:
     tokens = {"no token": "", "a made-up token": "made-up", "an agent's token": names["agent"],
         "an inactive account's token": names["inactive"],
               "jennifer's token": names["jennifer"]}  # fmt: skip
-    for method, path in asked:
+    for method, path in routes:
         for about, token in tokens.items():
             if about == "jennifer's token" and method == "GET":
                 continue
-            await part.ask(
-                method, path, token=token, step=f"{method} {part.normal.text(path)} with {about}"
+            await part.request(
+                method,
+                path,
+                token=token,
+                step=f"{method} {part.placeholders.text(path)} with {about}",
             )
 
 
@@ -256,10 +263,14 @@ async def writing(part: Part, names: dict[str, str]) -> None:
         [],
         {"name": "x" * 600, "gce": "no"},
     ):
-        await part.ask("POST", SERVERS, body, token=token)
-    await part.ask("POST", SERVERS, b"{", token=token, headers={"Content-Type": "application/json"})
-    await part.ask("POST", SERVERS, b"<name/>", token=token, headers={"Content-Type": "text/xml"})
-    await part.ask(
+        await part.request("POST", SERVERS, body, token=token)
+    await part.request(
+        "POST", SERVERS, b"{", token=token, headers={"Content-Type": "application/json"}
+    )
+    await part.request(
+        "POST", SERVERS, b"<name/>", token=token, headers={"Content-Type": "text/xml"}
+    )
+    await part.request(
         "POST",
         SERVERS,
         b"name=" + b"x" * (2**20 + 10),
@@ -268,13 +279,13 @@ async def writing(part: Part, names: dict[str, str]) -> None:
         step="a body above 1 MiB",
     )
     for body in ({"name": "Renamed"}, {"name": ""}, {}):
-        await part.ask("POST", world, body, token=token)
+        await part.request("POST", world, body, token=token)
     properties = f"{SERVERS}/{names['brave']}/properties"
     for body in ({"server_port": 25565, "max_players": 10, "eula_agree": True}, {"server_port": ""},
         {"server_port": 1}, {"difficulty": 9},
                  {"gamemode": "x"}, {"memory": "3T"}, {"level_type": "ROUND"}, {"max_players": None}, {"unknown": 1},
                  {}):  # fmt: skip
-        await part.ask("POST", properties, body, token=token)
+        await part.request("POST", properties, body, token=token)
     for body in (
         {"chat": "Hello"},
         {"chat": ""},
@@ -282,21 +293,21 @@ async def writing(part: Part, names: dict[str, str]) -> None:
         {"chat": "x" * 2000},
         {"chat": "a\u0000b\nc"},
     ):
-        await part.ask("POST", f"{world}/chats", body, token=token)
-        await part.ask("POST", f"{world}/players/quazifene/chats", body, token=token)
-        await part.ask("POST", f"{world}/players/gumptionthomas/chats", body, token=token)
+        await part.request("POST", f"{world}/chats", body, token=token)
+        await part.request("POST", f"{world}/players/quazifene/chats", body, token=token)
+        await part.request("POST", f"{world}/players/gumptionthomas/chats", body, token=token)
     for _ in range(2):
-        await part.ask(
+        await part.request(
             "POST",
             f"{world}/chats",
             {"chat": "once"},
             token=token,
             headers={"Idempotency-Key": "k1"},
         )
-    await part.ask(
+    await part.request(
         "POST", f"{world}/chats", {"chat": "twice"}, token=token, headers={"Idempotency-Key": "k1"}
     )
-    await part.ask(
+    await part.request(
         "POST",
         f"{world}/chats",
         {"chat": "never"},
@@ -304,26 +315,26 @@ async def writing(part: Part, names: dict[str, str]) -> None:
         headers={"Idempotency-Key": "x" * 300},
     )
     for verb in ("play", "pause"):
-        for who in (names["token"], names["jennifer"]):
-            await part.ask("POST", f"{SERVERS}/{names['pvp']}/queue/{verb}", token=who)
+        for bearer in (names["token"], names["jennifer"]):
+            await part.request("POST", f"{SERVERS}/{names['pvp']}/queue/{verb}", token=bearer)
 
 
 async def agents(part: Part, names: dict[str, str]) -> None:
     token, agents = names["agent"], "/api/v1/agents"
-    code = (await part.server.order("world", "pair", "pvp"))["code"]
-    part.know(code, "pairing code")
+    code = (await part.server.run_command("world", "pair", "pvp"))["code"]
+    part.add(code, "pairing code")
     for body in ({"code": "made-up"}, {}, {"code": code}, {"code": code}):
-        await part.ask("POST", f"{agents}/pair", body)
-    part.note(
+        await part.request("POST", f"{agents}/pair", body)
+    part.record_value(
         "the token that a pairing has ended",
-        (await part.ask("GET", f"{SERVERS}", token=token, record=False)).status,
+        (await part.request("GET", f"{SERVERS}", token=token, record=False)).status,
     )
     ping = {"server_name": "x", "is_server_running": True}
     for body in (ping, {**ping, "commands_after": 0}, {**ping, "commands_after": 2}, {**ping, "commands_after": "x"},
         {}, {"is_server_running": True},
                  {**ping, "server_day": "x"}, {**ping, "num_overloads": 1, "ms_behind": 2, "skipped_ticks": 3,
                      "timestamp": "2013-04-14 19:55:22"}):  # fmt: skip
-        await part.ask("POST", f"{agents}/ping", body, token=token)
+        await part.request("POST", f"{agents}/ping", body, token=token)
     line = {
         "line": "2013-04-20 08:00:00 [INFO] <gumptionthomas> good morning",
         "zone": "America/Chicago",
@@ -331,7 +342,7 @@ async def agents(part: Part, names: dict[str, str]) -> None:
     for body in (line, line, {"line": "x"}, {"zone": "UTC"}, {**line, "zone": "Nowhere/Land"},
         {"line": "no header at all", "zone": "UTC"},
                  {"line": "2013-02-31 08:00:00 [INFO] no such day", "zone": "UTC"}):  # fmt: skip
-        await part.ask("POST", f"{agents}/logline", body, token=token)
+        await part.request("POST", f"{agents}/logline", body, token=token)
     batch = {"source": "latest.log", "zone": "America/Chicago", "lines": [
         {"sequence": 1, "line": "[08:01:00] [Server thread/INFO]: <gumptionthomas> one", "date": "2013-04-21"},
         {"sequence": 3, "date": "2013-04-21",
@@ -343,16 +354,16 @@ async def agents(part: Part, names: dict[str, str]) -> None:
         {**batch, "lines": [{"sequence": 0, "line": "x"}]},
                  {**batch, "lines": [{"sequence": 9, "line": "x"}, {"sequence": 8, "line": "y"}]},
                  {**batch, "lines": "x"}, {}):  # fmt: skip
-        await part.ask("POST", f"{agents}/loglines", body, token=token)
-    await part.ask("POST", f"{agents}/loglines", form={"source": "a"}, token=token)
+        await part.request("POST", f"{agents}/loglines", body, token=token)
+    await part.request("POST", f"{agents}/loglines", form={"source": "a"}, token=token)
     for query in ("", "?source=latest.log", "?source=other"):
-        await part.ask("GET", f"{agents}/lastline{query}", token=token)
+        await part.request("GET", f"{agents}/lastline{query}", token=token)
 
 
 async def pictures(part: Part, names: dict[str, str]) -> None:
     world, token = f"{SERVERS}/{names['world']}", names["token"]
     shots = f"{world}/screenshots"
-    made = await part.ask(
+    created = await part.request(
         "POST",
         shots,
         png(8, 6),
@@ -360,23 +371,25 @@ async def pictures(part: Part, names: dict[str, str]) -> None:
         headers={"Content-Type": "image/png"},
         step="a picture as the body",
     )
-    key = made.json["key"]
+    key = created.json["key"]
     for kind in ("original", "thumbnail", "blurred", "small"):
-        await part.ask("GET", f"{shots}/{key}/{kind}", token=token)
-        await part.ask("GET", f"{shots}/{key}/{kind}?pass=made-up")
-    url = path_of(made.json["original_url"])
+        await part.request("GET", f"{shots}/{key}/{kind}", token=token)
+        await part.request("GET", f"{shots}/{key}/{kind}?pass=made-up")
+    url = path_of(created.json["original_url"])
     passed = url.partition("pass=")[2]
-    part.know(passed, "pass")
-    await part.ask("GET", url)
-    await part.ask("GET", path_of(made.json["blurred_url"]))
-    await part.ask("POST", shots, b"no picture", token=token, headers={"Content-Type": "image/png"})
-    await part.ask(
+    part.add(passed, "pass")
+    await part.request("GET", url)
+    await part.request("GET", path_of(created.json["blurred_url"]))
+    await part.request(
+        "POST", shots, b"no picture", token=token, headers={"Content-Type": "image/png"}
+    )
+    await part.request(
         "POST", shots, b"no picture", token=token, headers={"Content-Type": "text/plain"}
     )
-    await part.ask(
+    await part.request(
         "POST", shots, multipart(png(), name="other"), token=token, step="a form without the file"
     )
-    await part.ask(
+    await part.request(
         "POST",
         shots,
         b"",
@@ -384,7 +397,7 @@ async def pictures(part: Part, names: dict[str, str]) -> None:
         headers={"Content-Type": "image/png"},
         step="an empty picture",
     )
-    await part.ask(
+    await part.request(
         "POST",
         shots,
         b"\0" * (10 * 2**20 + 10),
@@ -393,16 +406,16 @@ async def pictures(part: Part, names: dict[str, str]) -> None:
         step="a picture above the limit",
     )
     mine = names["screenshot"]
-    await part.ask("DELETE", f"{shots}/{mine}", token=names["jennifer"])
-    await part.ask("DELETE", f"{shots}/{key}", token=names["jennifer"])
-    await part.ask("DELETE", f"{shots}/{key}", token=names["jennifer"])
-    await part.ask("GET", f"{shots}/{key}", token=token)
+    await part.request("DELETE", f"{shots}/{mine}", token=names["jennifer"])
+    await part.request("DELETE", f"{shots}/{key}", token=names["jennifer"])
+    await part.request("DELETE", f"{shots}/{key}", token=names["jennifer"])
+    await part.request("GET", f"{shots}/{key}", token=token)
 
 
 async def events(part: Part, names: dict[str, str]) -> None:
     world, token = f"{SERVERS}/{names['world']}", names["token"]
     feed = f"{world}/events"
-    everything = await part.ask("GET", f"{feed}?after-event-id=-1&wait=0", token=token)
+    everything = await part.request("GET", f"{feed}?after-event-id=-1&wait=0", token=token)
     cursor = int(everything.headers["X-Event-Cursor"])
     for query in (
         f"after-event-id={cursor}&wait=0",
@@ -410,24 +423,24 @@ async def events(part: Part, names: dict[str, str]) -> None:
         "after-event-id=x",
         "wait=61",
     ):
-        await part.ask("GET", f"{feed}?{query}", token=token)
+        await part.request("GET", f"{feed}?{query}", token=token)
     await part.stream(f"{feed}?after-event-id=-1", 3, token=token)
     wire = await part.socket(f"{feed}?after-event-id={cursor}", token=token)
-    await wire.hear()
+    await wire.receive()
     await logs(part, names["agent"], "2013-04-22 09:00:00 [INFO] <gumptionthomas> live")
-    await wire.hear("a chat")
-    ticket = (await part.ask("POST", "/api/v1/ticket", token=token)).json["ticket"]
-    part.know(ticket, "ticket")
+    await wire.receive("a chat")
+    ticket = (await part.request("POST", "/api/v1/ticket", token=token)).json["ticket"]
+    part.add(ticket, "ticket")
     opened = await part.socket(f"{feed}?after-event-id={cursor}&ticket={ticket}")
-    await opened.hear("by ticket")
-    await opened.end()
-    await (await part.socket(f"{feed}?ticket={ticket}")).end()
-    await wire.end()
-    await part.ask("GET", f"{SERVERS}/x/events", token=token)
+    await opened.receive("by ticket")
+    await opened.close()
+    await (await part.socket(f"{feed}?ticket={ticket}")).close()
+    await wire.close()
+    await part.request("GET", f"{SERVERS}/x/events", token=token)
 
 
-async def manners(part: Part, names: dict[str, str]) -> None:
-    asks = {
+async def conventions(part: Part, names: dict[str, str]) -> None:
+    preflight = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization",
         "Origin": "https://a.example",
@@ -440,11 +453,11 @@ async def manners(part: Part, names: dict[str, str]) -> None:
         "/api/v1/ticket",
         "/api/v1/nothing",
     ):
-        await part.ask("OPTIONS", path, headers=asks)
-        await part.ask("PUT", path, token=names["token"])
-        await part.ask("HEAD", path, token=names["token"])
-    await part.ask("GET", "/api/v1", token=names["token"])
-    await part.ask("GET", "/api/v1/", token=names["token"])
+        await part.request("OPTIONS", path, headers=preflight)
+        await part.request("PUT", path, token=names["token"])
+        await part.request("HEAD", path, token=names["token"])
+    await part.request("GET", "/api/v1", token=names["token"])
+    await part.request("GET", "/api/v1/", token=names["token"])
 
 
 async def run(part: Part) -> None:
@@ -456,4 +469,4 @@ async def run(part: Part) -> None:
     await pictures(part, names)
     await agents(part, names)
     await events(part, names)
-    await manners(part, names)
+    await conventions(part, names)

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.contracts.placeholders import Normal
-from tests.contracts.program import Said, call, serving
+from tests.contracts.placeholders import Placeholders
+from tests.contracts.program import CliResult, call, run_server
 
 #: Groups of commands with their required arguments.
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -20,9 +20,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 GROUPS = ("game", "account", "token", "world")
 #: Members of the JSON output that hold texts.
-SENTENCES = frozenset({"error", "command"})
+TEXTS = frozenset({"error", "command"})
 #: A valid value of each setting other than its default, and an invalid one.
-GIVEN: dict[str, tuple[str, str]] = {
+SETTING_VALUES: dict[str, tuple[str, str]] = {
     "host": ("127.0.0.2", "a b"), "port": ("0", "65536"), "data": ("elsewhere", ""),
     "base_url": ("https://play.example", "play.example"),
     "trusted_proxies": ("10.0.0.0/8, ::1", "x"), "poll_seconds": ("300", "300.5"), "away_after": ("1", "0.5"),
@@ -45,32 +45,34 @@ class Recording:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.steps: list[dict[str, Any]] = []
-        self.normal = Normal(SENTENCES)
-        self.normal.know(str(folder), "folder")
+        self.placeholders = Placeholders(TEXTS)
+        self.placeholders.add(str(folder), "folder")
         self._gate = asyncio.Semaphore(2)
 
-    def note(self, step: str, what: Any) -> None:
-        self.steps.append({"step": step, "answer": self.normal.value(what)})
+    def record_value(self, step: str, value: Any) -> None:
+        self.steps.append({"step": step, "answer": self.placeholders.value(value)})
 
-    async def call(self, *args: str, **variables: str) -> Said:
+    async def call(self, *args: str, **variables: str) -> CliResult:
         async with self._gate:
             return await call(*args, cwd=self.folder, **variables)
 
-    def said(self, step: str, said: Said) -> None:
+    def record_result(self, step: str, result: CliResult) -> None:
         """Record JSON output, or only whether there was output."""
         try:
-            document = said.json
+            document = result.document
         except ValueError:
-            document = "<words>" if said.out.strip() else ""
-        self.note(step, {"status": said.status, "out": document, "err": bool(said.err.strip())})
+            document = "<words>" if result.out.strip() else ""
+        self.record_value(
+            step, {"status": result.status, "out": document, "err": bool(result.err.strip())}
+        )
 
-    async def do(self, *args: str, step: str = "", **variables: str) -> Said:
-        said = await self.call(*args, **variables)
-        self.said(step or " ".join(("coalserver", *args)), said)
-        return said
+    async def run(self, *args: str, step: str = "", **variables: str) -> CliResult:
+        result = await self.call(*args, **variables)
+        self.record_result(step or " ".join(("coalserver", *args)), result)
+        return result
 
 
-def helped(text: str) -> dict[str, Any]:
+def parse_help(text: str) -> dict[str, Any]:
     """Return names, metavars, choices and what is required out of a help page.
 
     The recording has the form of argparse, with which it was made: options for all commands first,
@@ -110,8 +112,8 @@ def helped(text: str) -> dict[str, Any]:
     return {"usage": " ".join([*words, *positionals.split()]), "names": names}
 
 
-async def helps(part: Recording) -> None:
-    asked = [
+async def record_help(part: Recording) -> None:
+    commands = [
         (),
         ("serve",),
         ("check",),
@@ -120,11 +122,13 @@ async def helps(part: Recording) -> None:
         *((group,) for group in GROUPS),
         *(tuple(name.split()) for name in COMMANDS),
     ]
-    said = await asyncio.gather(*(part.call(*words, "--help") for words in asked))
-    for words, one in zip(asked, said, strict=True):
-        part.note(f"coalserver {' '.join(words)} --help", {"status": one.status, **helped(one.out)})
+    result = await asyncio.gather(*(part.call(*words, "--help") for words in commands))
+    for words, one in zip(commands, result, strict=True):
+        part.record_value(
+            f"coalserver {' '.join(words)} --help", {"status": one.status, **parse_help(one.out)}
+        )
     version = await part.call("--version")
-    part.note(
+    part.record_value(
         "coalserver --version",
         {"status": version.status, "form": re.sub(r"\d+", "0", version.out.strip())},
     )
@@ -132,41 +136,48 @@ async def helps(part: Recording) -> None:
 
 async def settings(part: Recording) -> None:
     base = await part.call("check", "--json")
-    part.said("coalserver check --json", base)
-    await part.do("check", step="coalserver check")
-    assert list(base.json) == list(GIVEN), "a setting is not in the table of this test"
+    part.record_result("coalserver check --json", base)
+    await part.run("check", step="coalserver check")
+    assert list(base.document) == list(SETTING_VALUES), "a setting is not in the table of this test"
     flags = [
-        word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)
+        word
+        for name, (good, _) in SETTING_VALUES.items()
+        for word in (f"--{name.replace('_', '-')}", good)
     ]
-    part.said("every setting, as a flag", await part.call("check", "--json", *flags))
-    variables = {f"COAL_{name.upper()}": good for name, (good, _) in GIVEN.items()}
-    part.said("every setting, as a variable", await part.call("check", "--json", **variables))
+    part.record_result("every setting, as a flag", await part.call("check", "--json", *flags))
+    variables = {f"COAL_{name.upper()}": good for name, (good, _) in SETTING_VALUES.items()}
+    part.record_result(
+        "every setting, as a variable", await part.call("check", "--json", **variables)
+    )
     file = part.folder / "coal.ini"
     file.write_text(
-        "[coalserver]\n" + "".join(f"{name} = {good}\n" for name, (good, _) in GIVEN.items()),
+        "[coalserver]\n"
+        + "".join(f"{name} = {good}\n" for name, (good, _) in SETTING_VALUES.items()),
         "utf-8",
     )
-    part.said("every setting, in a file", await part.call("check", "--json", "--config", str(file)))
-    order = ("check", "--json", "--config", str(file), "--port", "3")
-    part.said(
+    part.record_result(
+        "every setting, in a file", await part.call("check", "--json", "--config", str(file))
+    )
+    args = ("check", "--json", "--config", str(file), "--port", "3")
+    part.record_result(
         "a flag before a variable before the file",
-        await part.call(*order, COAL_PORT="2", COAL_SEATS_AT_ONCE="7"),
+        await part.call(*args, COAL_PORT="2", COAL_SEATS_AT_ONCE="7"),
     )
     shown = await part.call("check")
     again = part.folder / "again.ini"
     again.write_text(shown.out, "utf-8")
-    part.note(
+    part.record_value(
         "what check prints is a file that it takes",
-        (await part.call("check", "--json", "--config", str(again))).json == base.json,
+        (await part.call("check", "--json", "--config", str(again))).document == base.document,
     )
     refused = await asyncio.gather(
         *(
             part.call("check", "--json", f"--{name.replace('_', '-')}", bad)
-            for name, (_, bad) in GIVEN.items()
+            for name, (_, bad) in SETTING_VALUES.items()
         )
     )
-    for (name, (_, bad)), said in zip(GIVEN.items(), refused, strict=True):
-        part.said(f"{name} = {bad!r}", said)
+    for (name, (_, bad)), result in zip(SETTING_VALUES.items(), refused, strict=True):
+        part.record_result(f"{name} = {bad!r}", result)
     for content in (
         "[other]\nport = 1\n",
         "[coalserver]\nprot = 1\n",
@@ -174,39 +185,43 @@ async def settings(part: Recording) -> None:
         "[coalserver]\nport = 1\nport = 2\n",
     ):
         file.write_text(content, "utf-8")
-        await part.do("check", "--json", "--config", str(file), step=f"a file {content!r}")
-    await part.do("check", "--json", "--config", "nothing.ini")
-    await part.do("check", "--json", step="COAL_PROT=1", COAL_PROT="1")
-    await part.do("check", "--json", step="COAL_PORT=x", COAL_PORT="x")
+        await part.run("check", "--json", "--config", str(file), step=f"a file {content!r}")
+    await part.run("check", "--json", "--config", "nothing.ini")
+    await part.run("check", "--json", step="COAL_PROT=1", COAL_PROT="1")
+    await part.run("check", "--json", step="COAL_PORT=x", COAL_PORT="x")
 
 
-async def everywhere(part: Recording) -> None:
+async def record_flag_positions(part: Recording) -> None:
     """Check that each setting's flag is accepted before and after a command, also if help omits it."""
     flags = [
-        word for name, (good, _) in GIVEN.items() for word in (f"--{name.replace('_', '-')}", good)
+        word
+        for name, (good, _) in SETTING_VALUES.items()
+        for word in (f"--{name.replace('_', '-')}", good)
     ]
     where = ("--data", str(part.folder / "everywhere"), "--log-level", "error")
     for words in ("world list", "game add chess"):
-        part.said(
+        part.record_result(
             f"flags before {words}", await part.call(*flags, *where, "--json", *words.split())
         )
-        part.said(f"flags after {words}", await part.call(*words.split(), *flags, *where, "--json"))
+        part.record_result(
+            f"flags after {words}", await part.call(*words.split(), *flags, *where, "--json")
+        )
 
 
-async def orders(part: Recording, data: str, about: str) -> None:
+async def record_commands(part: Recording, data: str, about: str) -> None:
     """Run each command with JSON output, with text output, and with an error."""
     where = ("--data", data)
-    for name, given in COMMANDS.items():
-        said = await part.do(
+    for name, args in COMMANDS.items():
+        result = await part.run(
             *name.split(),
-            *given,
+            *args,
             *where,
             "--json",
-            step=f"{about}: {name} {' '.join(given)} --json",
+            step=f"{about}: {name} {' '.join(args)} --json",
         )
         for member in ("api_token", "private_token", "access_token", "client_secret", "code"):
-            if said.status == 0 and isinstance(said.json.get(member), str):
-                part.normal.know(said.json[member], member)
+            if result.status == 0 and isinstance(result.document.get(member), str):
+                part.placeholders.add(result.document[member], member)
     for name in (
         "game list",
         "account list",
@@ -215,7 +230,7 @@ async def orders(part: Recording, data: str, about: str) -> None:
         "game rotate chess",
         "token add ann@example.org",
     ):
-        await part.do(*name.split(), *where, step=f"{about}: {name}, in words")
+        await part.run(*name.split(), *where, step=f"{about}: {name}, in words")
     for words in (
         "game add chess", "game add A", "game add go --min 3 --max 2", "game rotate nothing",
         "account add ann@example.org --password short",
@@ -226,29 +241,29 @@ async def orders(part: Recording, data: str, about: str) -> None:
         "world add Again --short-name admin", "world agent nothing", "world pair nothing",
         "backup {folder}/{about}.tar", "backup {folder}/{about}.tar",
     ):  # fmt: skip
-        given = words.format(folder=part.folder, about=about.replace(" ", "-")).split()
-        said = await part.call(*given, *where, "--json")
-        document = said.json
+        args = words.format(folder=part.folder, about=about.replace(" ", "-")).split()
+        result = await part.call(*args, *where, "--json")
+        document = result.document
         if "bytes" in document:
             document["bytes"] = "<number>"
-        part.note(f"{about}: {words.replace('{about}', 'a').replace('{folder}', 'f')} --json",
-                  {"status": said.status, "out": document, "err": bool(said.err.strip())})  # fmt: skip
+        part.record_value(f"{about}: {words.replace('{about}', 'a').replace('{folder}', 'f')} --json",
+                  {"status": result.status, "out": document, "err": bool(result.err.strip())})  # fmt: skip
 
 
-async def misused(part: Recording) -> None:
+async def record_usage_errors(part: Recording) -> None:
     for words in ("nothing", "game", "game nothing", "game add", "account add a@example.org", "--prot 1",
         "check --port", "game add x --min y",
                   "token add a@example.org --days 0", "token add a@example.org --scope agent",
                   "token add a@example.org --days 36501",
                   "restore", "restore nothing.tar --data new", "game list --data none", "serve --port x"):  # fmt: skip
-        await part.do(*words.split(), "--json")
-        said = await part.call(*words.split())
-        part.note(
+        await part.run(*words.split(), "--json")
+        result = await part.call(*words.split())
+        part.record_value(
             f"coalserver {words}",
             {
-                "status": said.status,
-                "out": bool(said.out),
-                "err": said.err.startswith("coalserver: "),
+                "status": result.status,
+                "out": bool(result.out),
+                "err": result.err.startswith("coalserver: "),
             },
         )
 
@@ -256,17 +271,17 @@ async def misused(part: Recording) -> None:
 async def record(folder: Path) -> list[dict[str, Any]]:
     folder.mkdir()
     part = Recording(folder)
-    await helps(part)
+    await record_help(part)
     await settings(part)
-    await misused(part)
-    await everywhere(part)
-    await orders(part, str(folder / "offline"), "without a server")
+    await record_usage_errors(part)
+    await record_flag_positions(part)
+    await record_commands(part, str(folder / "offline"), "without a server")
     backup, served = str(folder / "without-a-server.tar"), str(folder / "served")
     restore = ("restore", backup, "--data", served, "--json")
-    async with serving(folder / "served") as server:
-        part.normal.know(server.url.rpartition(":")[2], "port")
-        part.note("what serve --json says", {**server.said, "pid": "<pid>"})
-        await part.do(
+    async with run_server(folder / "served") as server:
+        part.placeholders.add(server.url.rpartition(":")[2], "port")
+        part.record_value("what serve --json says", {**server.started, "pid": "<pid>"})
+        await part.run(
             "serve",
             "--json",
             "--port",
@@ -275,11 +290,11 @@ async def record(folder: Path) -> list[dict[str, Any]]:
             str(folder / "served"),
             step="a second server on the same data",
         )
-        await part.do(*restore, step="restore while a server runs")
-        await orders(part, str(folder / "served"), "by a server")
-        part.note("exit status of a server that was asked to end", await server.stop())
-    await part.do(*restore, step="restore")
-    await part.do(
+        await part.run(*restore, step="restore while a server runs")
+        await record_commands(part, str(folder / "served"), "by a server")
+        part.record_value("exit status of a server that was asked to end", await server.stop())
+    await part.run(*restore, step="restore")
+    await part.run(
         "game",
         "list",
         "--data",
@@ -288,7 +303,7 @@ async def record(folder: Path) -> list[dict[str, Any]]:
         step="after the restore: game list --json",
     )
     (folder / "bad.tar").write_bytes(b"no backup")
-    await part.do(
+    await part.run(
         "restore",
         str(folder / "bad.tar"),
         "--data",

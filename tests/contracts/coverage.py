@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from tests.contracts.tables import table
 
 
-def unasked(asked: Iterable[str]) -> list[str]:
+def unrequested_routes(requests: Iterable[str]) -> list[str]:
     """Return the routes without a request."""
-    requests = set(asked)
+    requests = set(requests)
     routes = {route: _pattern(route) for route in table("routes")}
     return [
         route

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.contracts.coal import png
-from tests.contracts.program import call, serving
+from tests.contracts.program import call, run_server
 
 #: Random parts of file names, with their placeholders.
 RANDOM = re.compile(r"[0-9a-f]{12,}|\d{8}T\d{6}Z|(?<=screenshots/)[\w-]{16,}")
 
 
-def listed(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """Return each file with its mode."""
     rows = []
     for path in sorted(folder.rglob("*")):
@@ -39,13 +39,13 @@ def schema(file: Path) -> dict[str, Any]:
     return {**found, "schema": [f"{kind} {name}: {sql}" for kind, name, sql in tables]}
 
 
-async def filled(folder: Path, data: Path) -> list[dict[str, Any]]:
+async def record_filled_directory(folder: Path, data: Path) -> list[dict[str, Any]]:
     """Record a data directory with a picture while a server runs, and a backup made meanwhile."""
     import aiohttp
 
     steps = []
-    async with serving(data) as server:
-        await server.order(
+    async with run_server(data) as server:
+        await server.run_command(
             "account",
             "add",
             "ann@example.org",
@@ -54,22 +54,24 @@ async def filled(folder: Path, data: Path) -> list[dict[str, Any]]:
             "--active",
             "--admin",
         )
-        token = (await server.order("token", "add", "ann@example.org"))["access_token"]
-        await server.order("world", "add", "The Mill", "--short-name", "mill")
+        token = (await server.run_command("token", "add", "ann@example.org"))["access_token"]
+        await server.run_command("world", "add", "The Mill", "--short-name", "mill")
         headers = {"Authorization": f"Bearer {token}"}
         async with aiohttp.ClientSession(headers=headers) as http:
-            async with http.get(f"{server.url}/api/v1/servers") as got:
-                key = (await got.json())["servers"][0]["key"]
+            async with http.get(f"{server.url}/api/v1/servers") as response:
+                key = (await response.json())["servers"][0]["key"]
             url = f"{server.url}/api/v1/servers/{key}/screenshots"
-            async with http.post(url, data=png(), headers={"Content-Type": "image/png"}) as got:
-                assert got.status == 201, await got.text()
-        await server.order("backup", str(folder / "backup.tar"))
-        steps.append({"step": "files while a server runs", "answer": listed(data)})
+            async with http.post(
+                url, data=png(), headers={"Content-Type": "image/png"}
+            ) as response:
+                assert response.status == 201, await response.text()
+        await server.run_command("backup", str(folder / "backup.tar"))
+        steps.append({"step": "files while a server runs", "answer": list_files(data)})
         assert await server.stop() == 0
     return steps
 
 
-def backed_up(file: Path) -> dict[str, Any]:
+def describe_backup(file: Path) -> dict[str, Any]:
     with tarfile.open(file, "r:") as tar:
         members = [
             (RANDOM.sub("<random>", one.name), f"{one.mode:o}", one.isreg())
@@ -90,8 +92,8 @@ def backed_up(file: Path) -> dict[str, Any]:
 async def record(folder: Path) -> list[dict[str, Any]]:
     folder.mkdir()
     data = folder / "data"
-    steps = await filled(folder, data)
-    steps.append({"step": "files after a server has ended", "answer": listed(data)})
+    steps = await record_filled_directory(folder, data)
+    steps.append({"step": "files after a server has ended", "answer": list_files(data)})
     steps.append(
         {"step": "mode of the data directory", "answer": f"{stat.S_IMODE(data.stat().st_mode):o}"}
     )
@@ -101,11 +103,11 @@ async def record(folder: Path) -> list[dict[str, Any]]:
             "step": "a backup",
             "answer": {
                 "mode": f"{stat.S_IMODE((folder / 'backup.tar').stat().st_mode):o}",
-                **backed_up(folder / "backup.tar"),
+                **describe_backup(folder / "backup.tar"),
             },
         }
     )
-    said = await call("restore", str(folder / "backup.tar"), "--data", str(data), "--json")
-    assert said.status == 0, said
-    steps.append({"step": "files after a restore", "answer": listed(data)})
+    result = await call("restore", str(folder / "backup.tar"), "--data", str(data), "--json")
+    assert result.status == 0, result
+    steps.append({"step": "files after a restore", "answer": list_files(data)})
     return steps

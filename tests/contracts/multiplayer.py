@@ -6,12 +6,12 @@ from typing import Any
 from tests.contracts.calls import Part
 from tests.contracts.multiplayer_scenes import (
     NOWHERE,
-    Arena,
+    Game,
     Scene,
-    a_gamer,
-    a_scene,
-    an_arena,
+    create_game,
+    create_scene,
     prepare,
+    register_player,
 )
 from tests.contracts.tables import table
 
@@ -31,10 +31,10 @@ RANKED = (
 )
 
 
-def filled(value: Any, scene: Scene) -> Any:
+def substitute(value: Any, scene: Scene) -> Any:
     """Return a body with the player ids of the scene."""
     if isinstance(value, dict):
-        return {name: filled(one, scene) for name, one in value.items()}
+        return {name: substitute(one, scene) for name, one in value.items()}
     return (
         {"{host}": scene.host.id, "{guest}": scene.guest.id}.get(value, value)
         if isinstance(value, str)
@@ -42,16 +42,16 @@ def filled(value: Any, scene: Scene) -> Any:
     )
 
 
-async def samples(part: Part, arena: Arena) -> None:
+async def samples(part: Part, arena: Game) -> None:
     for sample in table("multiplayer_samples"):
-        scene = await a_scene(arena)
+        scene = await create_scene(arena)
         names = await prepare(scene, sample["given"])
         path, body = sample["path"], sample["body"]
-        for there, here in (
+        for placeholder, value in (
             (REQUEST, names["request"]), (LOBBY, scene.lobby or NOWHERE), (ROOM, scene.room or NOWHERE),
             (ACTION, names["action"]),
         ):  # fmt: skip
-            path = path.replace(there, here)
+            path = path.replace(placeholder, value)
         caller = getattr(scene, sample["by"], None)
         for name, secret in (
             ("API_TOKEN", arena.api), ("API_KEY", arena.api), ("PRIVATE_TOKEN", arena.private),
@@ -63,42 +63,42 @@ async def samples(part: Part, arena: Arena) -> None:
         if body and body.get("last_update"):
             body = {**body, "last_update": names["update"]}
         step = f"sample: {sample['method']} {sample['path'].partition('?')[0]} ({sample['given']})"
-        await part.ask(sample["method"], path, body, step=step)
+        await part.request(sample["method"], path, body, step=step)
 
 
-async def errors(part: Part, arena: Arena, elsewhere: Arena) -> None:
-    stranger = await a_gamer(elsewhere)
+async def errors(part: Part, arena: Game, elsewhere: Game) -> None:
+    stranger = await register_player(elsewhere)
     for row in table("multiplayer_errors"):
-        scene = await a_scene(arena)
+        scene = await create_scene(arena)
         names = await prepare(scene, row["given"])
         path = row["path"].format(**names)
         caller = scene.host if row["by"] == "owner" else getattr(scene, row["by"])
-        shown = {"api_token": arena.api, "private_token": arena.private}
+        secrets = {"api_token": arena.api, "private_token": arena.private}
         token = row["token"]
         if row["by"] != "owner" and "private" not in token:
-            shown["player_token"] = caller.key
+            secrets["player_token"] = caller.key
         if token == "banned":
             await arena.own(
                 "POST", "game_players.php/ban", {"player_id": caller.id, "ban_duration": "day"}
             )
         elif token == "foreign key":
-            shown["player_token"] = stranger.key
+            secrets["player_token"] = stranger.key
         elif token:
-            how, _, which = token.partition(" ")
+            defect, _, which = token.partition(" ")
             name = {"api": "api_token", "key": "player_token", "private": "private_token"}[which]
-            shown[name] = "" if how == "no" else "made-up"
-        query = "&".join(f"{name}={secret}" for name, secret in shown.items() if secret)
+            secrets[name] = "" if defect == "no" else "made-up"
+        query = "&".join(f"{name}={secret}" for name, secret in secrets.items() if secret)
         body = row["body"]
         about = json.dumps(body)[:120] if body is not None else ""
         step = (
             f"error: {row['method']} {row['path']} {about} by {row['by']}; {row['given']}; {token}"
         )
-        await part.ask(row["method"], f"{path}?{query}", filled(body, scene), step=step)
+        await part.request(row["method"], f"{path}?{query}", substitute(body, scene), step=step)
 
 
 async def leaderboards(part: Part) -> None:
-    arena = await an_arena(part, "ranks")
-    ranked = [await a_gamer(arena, name, **data) for name, data in RANKED]
+    arena = await create_game(part, "ranks")
+    ranked = [await register_player(arena, name, **data) for name, data in RANKED]
     path = f"/api/leaderboard.php?api_token={arena.api}"
     for body in (
         {"sort_by": ["level"], "limit": 10}, {"sort_by": ["level", "score"], "limit": 10},
@@ -107,15 +107,15 @@ async def leaderboards(part: Part) -> None:
         {"sort_by": ["score"], "where": {"team.name": "red"}}, {}, {"sort_by": []}, {"sort_by": ["score"], "limit": 0},
         {"sort_by": "score"}, {"sort_by": ["score"], "around": 999_999}, {"sort_by": ["score"], "where": [1]},
     ):  # fmt: skip
-        await part.ask("POST", path, body)
-    await part.ask("POST", path + "&format=unity", {"sort_by": ["score"], "limit": 1})
-    await part.ask("POST", "/api/leaderboard.php", {"sort_by": ["score"]})
-    await part.ask("POST", "/api/leaderboard.php?api_token=made-up", {"sort_by": ["score"]})
+        await part.request("POST", path, body)
+    await part.request("POST", path + "&format=unity", {"sort_by": ["score"], "limit": 1})
+    await part.request("POST", "/api/leaderboard.php", {"sort_by": ["score"]})
+    await part.request("POST", "/api/leaderboard.php?api_token=made-up", {"sort_by": ["score"]})
 
 
-async def bodies(part: Part, arena: Arena) -> None:
+async def bodies(part: Part, arena: Game) -> None:
     """Request each accepted form of bodies and answers."""
-    scene = await a_scene(arena)
+    scene = await create_scene(arena)
     host, guest = scene.host, scene.guest
     register = f"/api/game_players.php/register?api_token={arena.api}"
     for body in (
@@ -127,138 +127,144 @@ async def bodies(part: Part, arena: Arena) -> None:
         b'{"player_name": "\\u0000"}',
         b'{"player_name": "Pat", "player_data": 1}',
     ):
-        await part.ask("POST", register, body)
-    await part.ask(
+        await part.request("POST", register, body)
+    await part.request(
         "POST", register, b'{"player_name": "Pat"}', headers={"Content-Type": "text/plain"}
     )
     big = json.dumps({"player_name": "Pat", "player_data": {"text": "x" * 70_000}}).encode()
-    await part.ask("POST", register, big, step="player data above 64 KiB")
-    await part.ask("POST", register, b" " * (2**20 + 10), step="a body above 1 MiB")
-    await part.ask("POST", register, {"player_name": "Una", "player_data_json": '{"a": 1}'})
+    await part.request("POST", register, big, step="player data above 64 KiB")
+    await part.request("POST", register, b" " * (2**20 + 10), step="a body above 1 MiB")
+    await part.request("POST", register, {"player_name": "Una", "player_data_json": '{"a": 1}'})
     unity = "&format=unity"
-    await part.ask(
+    await part.request(
         "GET", f"/api/game_data.php/player/get?api_token={arena.api}&player_token={host.key}{unity}"
     )
-    await host.ask("PUT", "game_data.php/player/update", {"level": 7})
+    await host.request("PUT", "game_data.php/player/update", {"level": 7})
     for version in ("2", "1", "x"):
-        await part.ask(
+        await part.request(
             "PUT", "/api/game_data.php/player/update", {"level": 8}, headers={**host.headers, "If-Match": version},
             step=f"If-Match {version}",
         )  # fmt: skip
-    await host.ask("POST", "game_players.php/rotate")
-    await part.ask(
+    await host.request("POST", "game_players.php/rotate")
+    await part.request(
         "POST",
         "/api/game_players.php/heartbeat",
         headers=host.headers,
         step="the key that was rotated",
     )
-    scene = await a_scene(arena)
+    scene = await create_scene(arena)
     host, guest = scene.host, scene.guest
-    await host.ask("POST", "matchmaking.php/create", {
+    await host.request("POST", "matchmaking.php/create", {
         "matchmaking_name": "Full", "maxPlayers": "3", "strictFull": 0, "join_by_requests": "false",
         "host_switch": True,
         "can_leave_room": 1, "realtime_room": True, "password": "secret", "rules": RULES, "player_data": {"a": 1},
     })  # fmt: skip
-    current = await host.ask("GET", "matchmaking.php/current")
+    current = await host.request("GET", "matchmaking.php/current")
     lobby = current.json["matchmaking"]["matchmaking_id"]
-    await host.ask("GET", "matchmaking.php/list?search=Full")
-    await host.ask("GET", "matchmaking.php/list?limit=1&format=unity")
-    await guest.ask("POST", f"matchmaking.php/join?matchmakingId={lobby}", {"password": "wrong"})
-    await guest.ask("POST", f"matchmaking.php//join?matchmakingId={lobby}", {"password": "secret"})
-    await host.ask("POST", "matchmaking.php/password", {"password": None})
-    await host.ask("POST", "matchmaking.php/kick", {"player_id": guest.id})
-    await guest.ask("GET", "matchmaking.php/current")
-    await guest.ask("POST", f"matchmaking.php/{lobby}/join", {"level": 3})
-    await host.ask("GET", "matchmaking.php/players")
-    await host.ask("POST", "matchmaking.php/start")
-    await host.ask("GET", "game_room.php/current")
-    await host.ask("GET", "game_room.php/players")
-    await host.ask("GET", "game_room.php/players?format=unity")
-    await host.ask("GET", "game_room.php/list?search=Full&limit=3")
-    await host.ask(
+    await host.request("GET", "matchmaking.php/list?search=Full")
+    await host.request("GET", "matchmaking.php/list?limit=1&format=unity")
+    await guest.request(
+        "POST", f"matchmaking.php/join?matchmakingId={lobby}", {"password": "wrong"}
+    )
+    await guest.request(
+        "POST", f"matchmaking.php//join?matchmakingId={lobby}", {"password": "secret"}
+    )
+    await host.request("POST", "matchmaking.php/password", {"password": None})
+    await host.request("POST", "matchmaking.php/kick", {"player_id": guest.id})
+    await guest.request("GET", "matchmaking.php/current")
+    await guest.request("POST", f"matchmaking.php/{lobby}/join", {"level": 3})
+    await host.request("GET", "matchmaking.php/players")
+    await host.request("POST", "matchmaking.php/start")
+    await host.request("GET", "game_room.php/current")
+    await host.request("GET", "game_room.php/players")
+    await host.request("GET", "game_room.php/players?format=unity")
+    await host.request("GET", "game_room.php/list?search=Full&limit=3")
+    await host.request(
         "POST",
         "game_room.php/updates",
         {"target_players": "others", "type": "a", "data_json": '{"b": 1}'},
     )
-    await guest.ask("GET", "game_room.php/updates/poll?wait=1&format=unity")
-    await guest.ask("GET", "game_room.php/updates/poll?lastUpdateId=" + NOWHERE)
-    await guest.ask("POST", "game_room.php/updates/poll", {"from_players": "host", "wait": 0})
-    await host.ask(
+    await guest.request("GET", "game_room.php/updates/poll?wait=1&format=unity")
+    await guest.request("GET", "game_room.php/updates/poll?lastUpdateId=" + NOWHERE)
+    await guest.request("POST", "game_room.php/updates/poll", {"from_players": "host", "wait": 0})
+    await host.request(
         "POST",
         "game_room.php/actions",
         {"target_players": "others", "action_type": "go", "request_data": None},
     )
-    pending = await guest.ask("GET", "game_room.php/actions/pending?wait=1&format=unity")
+    pending = await guest.request("GET", "game_room.php/actions/pending?wait=1&format=unity")
     action = pending.json["actions"][0]["action_id"]
-    await guest.ask("POST", f"game_room.php/actions/{action}/complete", {"status": "processing"})
-    await guest.ask(
+    await guest.request(
+        "POST", f"game_room.php/actions/{action}/complete", {"status": "processing"}
+    )
+    await guest.request(
         "POST",
         f"game_room.php/actions/{action}/complete",
         {"status": "failed", "response_data_json": "[1]"},
     )
-    await guest.ask("POST", f"game_room.php/actions/{action}/complete", {"status": "lost"})
-    await host.ask("GET", "game_room.php/actions/poll?wait=1&format=unity")
-    await host.ask("GET", "game_room.php/actions/poll")
-    await host.ask("POST", "game_room.php/password", {"password": "new"})
-    await host.ask("POST", "game_room.php/kick", {"player_id": guest.id})
-    await guest.ask("GET", "game_room.php/current")
-    await host.ask("POST", "game_room.php/heartbeat")
-    await host.ask("POST", "game_room.php/leave")
+    await guest.request("POST", f"game_room.php/actions/{action}/complete", {"status": "lost"})
+    await host.request("GET", "game_room.php/actions/poll?wait=1&format=unity")
+    await host.request("GET", "game_room.php/actions/poll")
+    await host.request("POST", "game_room.php/password", {"password": "new"})
+    await host.request("POST", "game_room.php/kick", {"player_id": guest.id})
+    await guest.request("GET", "game_room.php/current")
+    await host.request("POST", "game_room.php/heartbeat")
+    await host.request("POST", "game_room.php/leave")
     for lone in ("request", "response"):
-        await host.ask(
+        await host.request(
             "POST",
             f"matchmaking.php/{lone}?matchmakingId={NOWHERE}&requestId={NOWHERE}",
             {"action": "approve"},
         )
-        await host.ask(
+        await host.request(
             "POST",
             f"matchmaking.php//{lone}?matchmakingId={NOWHERE}&requestId={NOWHERE}",
             {"action": "approve"},
         )
-    await host.ask("GET", f"matchmaking.php//status?requestId={NOWHERE}")
-    await host.ask("GET", f"matchmaking.php/status?requestId={NOWHERE}")
+    await host.request("GET", f"matchmaking.php//status?requestId={NOWHERE}")
+    await host.request("GET", f"matchmaking.php/status?requestId={NOWHERE}")
     for name in ("stop", "remove"):
         await host.post("matchmaking.php/create", {"max_players": 2})
-        await host.ask("POST", f"matchmaking.php/{name}")
+        await host.request("POST", f"matchmaking.php/{name}")
     await arena.own("POST", "game_players.php/ban", {
         "player_id": guest.id, "ban_duration": "forever", "ban_reason": "spam"}, record=True)  # fmt: skip
-    await guest.ask("GET", "game_room.php/current")
+    await guest.request("GET", "game_room.php/current")
     await arena.own("POST", "game_players.php/unban", {"player_id": guest.id}, record=True)
     for offset in ("", "+1", "-2", "5.5", "%2B3", "20", "x"):
-        await part.ask("GET", f"/api/time.php?api_token={arena.api}&utc={offset}")
-    await part.ask("GET", "/api/time.php")
-    await part.ask("GET", "/api/time.php?api_token=made-up")
+        await part.request("GET", f"/api/time.php?api_token={arena.api}&utc={offset}")
+    await part.request("GET", "/api/time.php")
+    await part.request("GET", "/api/time.php?api_token=made-up")
     for path in (
         "game_players.php/list",
         "matchmaking.php/create",
         "leaderboard.php",
         "realtime.php/token",
     ):
-        asks = {
+        preflight = {
             "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "x-api-token",
             "Origin": "https://a.example",
         }
-        await part.ask("OPTIONS", f"/api/{path}", headers=asks)
-        await part.ask("PATCH", f"/api/{path}")
-    await part.ask("HEAD", f"/api/time.php?api_token={arena.api}")
+        await part.request("OPTIONS", f"/api/{path}", headers=preflight)
+        await part.request("PATCH", f"/api/{path}")
+    await part.request("HEAD", f"/api/time.php?api_token={arena.api}")
 
 
-async def realtime(part: Part, arena: Arena) -> None:
-    scene = await a_scene(arena)
+async def realtime(part: Part, arena: Game) -> None:
+    scene = await create_scene(arena)
     host, guest, other = scene.host, scene.guest, scene.other
-    await host.ask("POST", "realtime.php/token")
-    await scene.meets(realtime=True, room_name="Live", host_switch=True)
-    await scene.enters(other)
-    shown = await host.ask("POST", "realtime.php/token")
-    token = part.know(shown.json["token"], "realtime token")
+    await host.request("POST", "realtime.php/token")
+    await scene.open_room_with_guest(realtime=True, room_name="Live", host_switch=True)
+    await scene.join_room(other)
+    secrets = await host.request("POST", "realtime.php/token")
+    token = part.add(secrets.json["token"], "realtime token")
     for secret in (token, "made-up", ""):
-        await part.ask(
+        await part.request(
             "GET", f"/api/realtime.php/token/validate?api_token={arena.api}&token={secret}"
         )
-    await part.ask("GET", f"/api/realtime.php/token/validate?token={token}")
-    await part.ask("GET", "/realtime")
-    await part.ask("GET", "/realtime/")
+    await part.request("GET", f"/api/realtime.php/token/validate?token={token}")
+    await part.request("GET", "/realtime")
+    await part.request("GET", "/realtime/")
     wires = []
     for gamer, path, form in (
         (host, "/", "json"),
@@ -267,18 +273,18 @@ async def realtime(part: Part, arena: Arena) -> None:
     ):
         secret = (await gamer.post("realtime.php/token"))["token"]
         wire = await part.socket(f"{path}?token={secret}&client={form}")
-        await wire.hear("greeted")
+        await wire.receive("greeted")
         wires.append(wire)
     one, two, three = wires
-    for said in (
+    for message in (
         {"type": "send", "command": "jump", "data": {"x": 1.5, "name": "é"}, "target": "all"},
         {"type": "send", "command": "jump", "data_json": '{ "b" : 2.0 }'},
     ):
-        await one.say(said)
-        await one.hear(json.dumps(said, ensure_ascii=False))
-        await two.hear("unity")
-        await three.hear("dotnet")
-    for said in (
+        await one.send(message)
+        await one.receive(json.dumps(message, ensure_ascii=False))
+        await two.receive("unity")
+        await three.receive("dotnet")
+    for message in (
         {"type": "send", "command": "a", "target": "specific", "target_ids": [999_999]},
         {"type": "send", "command": "a", "target": "specific"}, {"type": "send", "command": "a", "target": "specific",
             "target_ids": "x"},
@@ -287,36 +293,36 @@ async def realtime(part: Part, arena: Arena) -> None:
         {"type": "send", "command": "a", "target": "host"}, {"type": "heartbeat"}, {"type": "dance"}, {}, [], "{",
         {"type": "send", "command": "big", "data": "x" * 5000, "target": "specific", "target_ids": [guest.id]},
     ):  # fmt: skip
-        await one.say(said)
-        await one.hear(json.dumps(said)[:100])
-    again = await part.socket(f"/?token={token}")
-    await again.hear("used before")
+        await one.send(message)
+        await one.receive(json.dumps(message)[:100])
+    second = await part.socket(f"/?token={token}")
+    await second.receive("used before")
     for query, about in (("", "no token"), ("?token=made-up", "bad token")):
         refused = await part.socket(f"/{query}")
-        await refused.hear(about)
-    await guest.ask("POST", "realtime.php/token/revoke")
-    await two.hear("revoked")
-    await guest.ask("POST", "realtime.php/token/revoke")
+        await refused.receive(about)
+    await guest.request("POST", "realtime.php/token/revoke")
+    await two.receive("revoked")
+    await guest.request("POST", "realtime.php/token/revoke")
     await other.post("game_room.php/leave")
-    await three.hear("left")
+    await three.receive("left")
     await host.post("game_room.php/stop")
-    await one.hear("stopped")
-    banned = await a_scene(arena)
-    await banned.opens_room(realtime=True)
+    await one.receive("stopped")
+    banned = await create_scene(arena)
+    await banned.open_room(realtime=True)
     secret = (await banned.host.post("realtime.php/token"))["token"]
     wire = await part.socket(f"/realtime?token={secret}")
-    await wire.hear()
+    await wire.receive()
     await arena.own(
         "POST",
         "game_players.php/ban",
         {"player_id": banned.host.id, "ban_duration": "day", "ban_reason": "rude"},
     )
-    await wire.hear("banned")
-    await wire.hear("banned")
+    await wire.receive("banned")
+    await wire.receive("banned")
 
 
 async def run(part: Part) -> None:
-    arena, elsewhere = await an_arena(part, "arena"), await an_arena(part, "elsewhere")
+    arena, elsewhere = await create_game(part, "arena"), await create_game(part, "elsewhere")
     await samples(part, arena)
     await bodies(part, arena)
     await leaderboards(part)

@@ -17,37 +17,37 @@ class _Page(HTMLParser):
         self._by_id: dict[str, dict[str, Any]] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._open = {
-                "method": given.get("method", "get").lower(),
-                "action": given.get("action", ""),
+                "method": attributes.get("method", "get").lower(),
+                "action": attributes.get("action", ""),
                 "fields": [],
             }
-            if "enctype" in given:
-                self._open["enctype"] = given["enctype"]
+            if "enctype" in attributes:
+                self._open["enctype"] = attributes["enctype"]
             self.forms.append(self._open)
-            if "id" in given:
-                self._by_id[given["id"]] = self._open
-        elif tag in FIELDS and given.get("name"):
-            self._field(tag, given)
-        elif tag == "a" and "href" in given:
-            self.links.add(given["href"])
-        elif tag == "script" and "src" in given:
-            self.loaded.add(given["src"])
-        elif tag == "link" and "href" in given:
-            self.loaded.add(given["href"])
+            if "id" in attributes:
+                self._by_id[attributes["id"]] = self._open
+        elif tag in FIELDS and attributes.get("name"):
+            self._field(tag, attributes)
+        elif tag == "a" and "href" in attributes:
+            self.links.add(attributes["href"])
+        elif tag == "script" and "src" in attributes:
+            self.loaded.add(attributes["src"])
+        elif tag == "link" and "href" in attributes:
+            self.loaded.add(attributes["href"])
 
-    def _field(self, tag: str, given: dict[str, str]) -> None:
-        form = self._by_id.get(given.get("form", "")) or self._open
-        kind = given.get("type", "text") if tag == "input" else tag
-        if given["name"] == "csrf_token":
-            self.csrf = self.csrf or given.get("value", "")
+    def _field(self, tag: str, attributes: dict[str, str]) -> None:
+        form = self._by_id.get(attributes.get("form", "")) or self._open
+        kind = attributes.get("type", "text") if tag == "input" else tag
+        if attributes["name"] == "csrf_token":
+            self.csrf = self.csrf or attributes.get("value", "")
         if form is None:
             return
-        shown = f"{given['name']}:{kind}" + (" required" if "required" in given else "")
-        if kind == "hidden" and given["name"] != "csrf_token":
-            shown += f"={given.get('value', '')}"
+        shown = f"{attributes['name']}:{kind}" + (" required" if "required" in attributes else "")
+        if kind == "hidden" and attributes["name"] != "csrf_token":
+            shown += f"={attributes.get('value', '')}"
         if shown not in form["fields"]:
             form["fields"].append(shown)
 
@@ -56,7 +56,7 @@ class _Page(HTMLParser):
             self._open = None
 
 
-def seal(page: str) -> str:
+def csrf_token(page: str) -> str:
     """Return the CSRF token of a page's forms."""
     return _read(page).csrf
 

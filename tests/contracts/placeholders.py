@@ -35,7 +35,7 @@ VARYING = {"seconds_since_heartbeat", "random_id", "server_time"}
 RECENT, LATE = 1_700_000_000, 2_500_000_000
 
 
-class Normal:
+class Placeholders:
     """Placeholders of one part of the recording. `texts` names members that hold texts."""
 
     def __init__(self, texts: frozenset[str] = frozenset()) -> None:
@@ -43,33 +43,35 @@ class Normal:
         self._named: dict[str, str] = {}
         self._numbers: dict[str, dict[str, int]] = {}
 
-    def know(self, value: str, name: str) -> str:
+    def add(self, value: str, name: str) -> str:
         """Replace a value by a name from now on."""
         self._named[value] = f"<{name}>"
         return value
 
-    def text(self, given: str) -> str:
+    def text(self, source: str) -> str:
         """Return a text with placeholders."""
         for value in sorted(self._named, key=len, reverse=True):
-            if value in given:
-                given = given.replace(value, self._named[value])
-        given = UUID.sub(lambda found: self._placeholder("uuid", found[0].lower(), found[0]), given)
-        return FOUND.sub(self._replaced, given)
+            if value in source:
+                source = source.replace(value, self._named[value])
+        source = UUID.sub(
+            lambda found: self._placeholder("uuid", found[0].lower(), found[0]), source
+        )
+        return FOUND.sub(self._replaced, source)
 
-    def value(self, given: Any, member: str = "") -> Any:
+    def value(self, source: Any, member: str = "") -> Any:
         """Return a JSON value with placeholders."""
-        if isinstance(given, Mapping):
-            return {self.text(name): self.value(one, name) for name, one in given.items()}
-        if isinstance(given, (list, tuple)):
-            return [self.value(one, member) for one in given]
-        if isinstance(given, str):
-            if member == "client_id" and CLIENT.fullmatch(given):
-                return self._placeholder("client", given, given)
-            return "<text>" if member in self._texts and given else self.text(given)
-        if isinstance(given, bool) or given is None:
-            return given
-        moment = RECENT <= given <= LATE or RECENT * 1000 <= given <= LATE * 1000
-        return "<number>" if moment or member in VARYING else given
+        if isinstance(source, Mapping):
+            return {self.text(name): self.value(one, name) for name, one in source.items()}
+        if isinstance(source, (list, tuple)):
+            return [self.value(one, member) for one in source]
+        if isinstance(source, str):
+            if member == "client_id" and CLIENT.fullmatch(source):
+                return self._placeholder("client", source, source)
+            return "<text>" if member in self._texts and source else self.text(source)
+        if isinstance(source, bool) or source is None:
+            return source
+        moment = RECENT <= source <= LATE or RECENT * 1000 <= source <= LATE * 1000
+        return "<number>" if moment or member in VARYING else source
 
     def _replaced(self, found: "re.Match[str]") -> str:
         kind = found.lastgroup or ""

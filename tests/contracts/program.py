@@ -13,34 +13,23 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import processes
+from tests.processes import ROOT, CliResult
+
 #: The command that starts the program; replaced for another checkout.
 RUN = os.environ.get("CONTRACTS_RUN", str(ROOT / "run.py"))
 #: Seconds for a process to start, answer or end on a busy machine.
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**variables: str) -> dict[str, str]:
     """Return the environment without the developer's settings, with wide help output."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("COAL_")}
-    return {**own, "COLUMNS": "1000", "NO_COLOR": "1", "PYTHON_COLORS": "0", **more}
-
-
-@dataclass
-class Said:
-    """The result of one call."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
+    wide = {"COLUMNS": "1000", "NO_COLOR": "1", "PYTHON_COLORS": "0"}
+    return processes.environment(**{**wide, **variables})
 
 
 class Forks:
-    """A process that has loaded the command line and forks one for each call: a call costs no start of Python."""
+    """A process that has loaded the command line and forks for each call, which saves the start of Python."""
 
     def __init__(self, process: "asyncio.subprocess.Process", folder: Path) -> None:
         self._process = process
@@ -49,27 +38,27 @@ class Forks:
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._reading = asyncio.create_task(self._read())
 
-    async def call(self, args: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> Said:
+    async def call(self, args: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> CliResult:
         number = next(self._numbers)
         out, err = (self._folder / f"{number}.{end}" for end in ("out", "err"))
-        asked = {
+        request = {
             "id": number, "args": args, "cwd": str(cwd), "variables": environment(**variables),
             "out": str(out), "err": str(err),
         }  # fmt: skip
-        ended = self._waiting[number] = asyncio.get_running_loop().create_future()
+        status_future = self._waiting[number] = asyncio.get_running_loop().create_future()
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
-        status = await asyncio.wait_for(ended, PATIENCE)
-        said = Said(status, out.read_text("utf-8"), err.read_text("utf-8"))
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        status = await asyncio.wait_for(status_future, TIMEOUT_SECONDS)
+        result = CliResult(status, out.read_text("utf-8"), err.read_text("utf-8"))
         out.unlink()
         err.unlink()
-        return said
+        return result
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
-            said = json.loads(line)
-            self._waiting.pop(said["id"]).set_result(said["status"])
+            result = json.loads(line)
+            self._waiting.pop(result["id"]).set_result(result["status"])
 
 
 _forks: Forks | None = None
@@ -95,7 +84,7 @@ async def forks() -> AsyncIterator[None]:
             await process.wait()
 
 
-async def call(*args: str, cwd: Path = ROOT, **variables: str) -> Said:
+async def call(*args: str, cwd: Path = ROOT, **variables: str) -> CliResult:
     """Call the command line."""
     if _forks is not None:
         return await _forks.call(args, cwd, variables)
@@ -103,8 +92,8 @@ async def call(*args: str, cwd: Path = ROOT, **variables: str) -> Said:
         sys.executable, RUN, *args, cwd=cwd, env=environment(**variables),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-    return Said(process.returncode or 0, out.decode(), err.decode())
+    out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_SECONDS)
+    return CliResult(process.returncode or 0, out.decode(), err.decode())
 
 
 @dataclass
@@ -112,27 +101,27 @@ class Server:
     """A running server."""
 
     process: "asyncio.subprocess.Process"
-    said: dict[str, Any]
+    started: dict[str, Any]
     data: Path
 
     @property
     def url(self) -> str:
-        return str(self.said["listening"])
+        return str(self.started["listening"])
 
-    async def order(self, *args: str) -> Any:
+    async def run_command(self, *args: str) -> Any:
         """Return the JSON output of a command that must succeed."""
-        said = await call(*args, "--json", "--data", str(self.data))
-        assert said.status == 0, said
-        return said.json
+        result = await call(*args, "--json", "--data", str(self.data))
+        assert result.status == 0, result
+        return result.document
 
     async def stop(self) -> int:
         """Stop the server as an operator does and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        return await asyncio.wait_for(self.process.wait(), TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
-async def serving(data: Path, *flags: str) -> AsyncIterator[Server]:
+async def run_server(data: Path, *flags: str) -> AsyncIterator[Server]:
     """Run a server on a free port and always stop it afterwards."""
     log = data.parent / f"{data.name}.log"
     with log.open("wb") as errors:
@@ -143,7 +132,7 @@ async def serving(data: Path, *flags: str) -> AsyncIterator[Server]:
     try:
         assert process.stdout is not None
         document = b""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not document.endswith(b"}\n"):
                 line = await process.stdout.readline()
                 assert line, f"the server ended: {log.read_text()}"

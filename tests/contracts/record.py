@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 
 from tests.contracts.calls import Part
-from tests.contracts.placeholders import Normal
-from tests.contracts.program import forks, serving
+from tests.contracts.placeholders import Placeholders
+from tests.contracts.program import forks, run_server
 
 #: The step that replaces the rest of a part that failed.
 CUT_SHORT = "the script went no further"
@@ -35,33 +35,33 @@ FLAGS = (
 )  # fmt: skip
 
 
-async def served(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+async def run_part(name: str, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Run a part against a new server and return its steps and requests."""
     module = importlib.import_module(f"tests.contracts.{name}")
-    async with serving(folder / name, *FLAGS) as server:
+    async with run_server(folder / name, *FLAGS) as server:
         jar, connector = aiohttp.DummyCookieJar(), aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(cookie_jar=jar, connector=connector) as http:
-            normal = Normal(SERVED[name])
-            normal.know(server.url.removeprefix("http://"), "server")
-            part = Part(name, server, http, normal)
+            placeholders = Placeholders(SERVED[name])
+            placeholders.add(server.url.removeprefix("http://"), "server")
+            part = Part(name, server, http, placeholders)
             try:
                 await module.run(part)
-            except Exception as fault:
+            except Exception as error:
                 # The requests before the failure, and the other parts, can still be compared.
                 part.steps.append(
-                    {"step": CUT_SHORT, "answer": repr(fault), "log": log_of(folder / name)}
+                    {"step": CUT_SHORT, "answer": repr(error), "log": end_of_log(folder / name)}
                 )
-                return part.steps, part.asked
+                return part.steps, part.requests
         assert await server.stop() == 0, f"{name}: the server did not end well"
-    return part.steps, part.asked
+    return part.steps, part.requests
 
 
-def log_of(data: Path) -> str:
+def end_of_log(data: Path) -> str:
     """Return the end of a server's log."""
     return data.with_name(f"{data.name}.log").read_text("utf-8", "replace")[-3000:]
 
 
-async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
+async def record_all(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
     """Run all parts, some concurrently; return the recording by part and, as `asked`, all requests."""
     gate = asyncio.Semaphore(3)
 
@@ -69,23 +69,23 @@ async def everything(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]
         async with gate:
             began = time.monotonic()
             if name in SERVED:
-                steps, asked = await served(name, folder)
+                steps, requests = await run_part(name, folder)
             else:
                 module = importlib.import_module(f"tests.contracts.{name}")
                 try:
-                    steps, asked = await module.record(folder / name), []
-                except Exception as fault:
-                    steps, asked = [{"step": CUT_SHORT, "answer": repr(fault), "log": ""}], []
+                    steps, requests = await module.record(folder / name), []
+                except Exception as error:
+                    steps, requests = [{"step": CUT_SHORT, "answer": repr(error), "log": ""}], []
             print(
                 f"{name}: {len(steps)} steps in {time.monotonic() - began:.1f} s", file=sys.stderr
             )
-            return name, steps, asked
+            return name, steps, requests
 
     names = [name for name in (*SERVED, *OTHERS) if not only or name in only]
     async with forks():
         done = await asyncio.gather(*map(one, names))
     found: dict[str, Any] = {name: steps for name, steps, _ in done}
-    found["asked"] = [request for _, _, asked in done for request in asked]
+    found["requests"] = [request for _, _, requests in done for request in requests]
     return found
 
 
@@ -99,17 +99,19 @@ def main() -> None:
     RECORDED.mkdir(exist_ok=True)
     only = tuple(sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(everything(Path(folder), only))
-    asked = found.pop("asked")
-    cut = [name for name, steps in found.items() if steps[-1]["step"] == CUT_SHORT]
-    if cut:
-        sys.exit("Nothing is recorded: " + "; ".join(f"{name}: {found[name][-1]}" for name in cut))
+        found = asyncio.run(record_all(Path(folder), only))
+    requests = found.pop("requests")
+    failed = [name for name, steps in found.items() if steps[-1]["step"] == CUT_SHORT]
+    if failed:
+        sys.exit(
+            "Nothing is recorded: " + "; ".join(f"{name}: {found[name][-1]}" for name in failed)
+        )
     for name, steps in found.items():
         write(steps, RECORDED / f"{name}.json")
     if not only:
-        from tests.contracts.coverage import unasked
+        from tests.contracts.coverage import unrequested_routes
 
-        print("not requested:", unasked(asked) or "none", file=sys.stderr)
+        print("not requested:", unrequested_routes(requests) or "none", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ import asyncio
 import re
 
 from tests.contracts.calls import Part
-from tests.contracts.clients import PASSWORD, Browser, an_account, an_agent, logs
+from tests.contracts.clients import PASSWORD, Browser, create_account, logs, pair_agent
 from tests.contracts.coal import LOGIN, multipart, png
-from tests.contracts.rooms import NOUGHTS, a_guest
+from tests.contracts.rooms import NOUGHTS, log_in_guest
 
 JSON = {"Accept": "application/json"}
 WORLD = "/servers/mill"
@@ -42,8 +42,8 @@ def first(pattern: str, page: bytes) -> str:
     return found[1]
 
 
-async def signing(part: Part) -> Browser:
-    nobody, ann = Browser(part), Browser(part)
+async def signing_in(part: Part) -> Browser:
+    anonymous, ann = Browser(part), Browser(part)
     for path in (
         "/",
         "/login",
@@ -53,22 +53,22 @@ async def signing(part: Part) -> Browser:
         "/nothing/here",
         "/static/nothing.css",
     ):
-        await nobody.get(path)
-    await nobody.ask(
+        await anonymous.get(path)
+    await anonymous.request(
         "POST",
         "/login",
         form={"email": "a@example.org", "password": "x"},
         step="sign in without a seal",
     )
-    await nobody.send("/login", "/login", email="a@example.org", password="x")
-    code = part.server.said["admin_code"]
-    part.know(code, "admin code")
+    await anonymous.send("/login", "/login", email="a@example.org", password="x")
+    code = part.server.started["admin_code"]
+    part.add(code, "admin code")
     for fields in (
         {"email": "x", "password": PASSWORD},
         {"email": "b@example.org", "password": "short"},
         {"email": "b@example.org", "password": PASSWORD, "code": "wrong"},
     ):
-        await nobody.send("/signup", "/signup", **fields)
+        await anonymous.send("/signup", "/signup", **fields)
     root = Browser(part)
     await root.send(
         "/signup",
@@ -96,21 +96,21 @@ async def signing(part: Part) -> Browser:
     )
     await other.get("/login", step="GET /login, signed in")
     for path in (*ADMIN, "/profile"):
-        await nobody.get(path, step=f"GET {path}, not signed in")
+        await anonymous.get(path, step=f"GET {path}, not signed in")
     return root
 
 
 async def worlds(part: Part, root: Browser) -> tuple[str, Browser]:
-    made = await root.send(
+    created = await root.send(
         "/admin/server_create", "/admin/server_create", name="The Mill", short_name="mill"
     )
-    assert made.status < 400, made
+    assert created.status < 400, created
     await root.send("/admin/server_create", "/admin/server_create", name="", short_name="admin")
     await root.send("/admin/server_create", "/admin/server_create", name="Again", short_name="mill")
-    agent, _ = await an_agent(part, "mill")
+    agent, _ = await pair_agent(part, "mill")
     ann = Browser(part)
-    account = await an_account(part, "ann@example.org", "--active", "--nickname", "Ann")
-    await ann.signs_in("ann@example.org", record=True)
+    account = await create_account(part, "ann@example.org", "--active", "--nickname", "Ann")
+    await ann.sign_in("ann@example.org", record=True)
     person = f"/admin/users/{account['account_id']}"
     await root.get(person)
     await root.send(person, person, active="1", usernames="gumptionthomas")
@@ -122,12 +122,12 @@ async def worlds(part: Part, root: Browser) -> tuple[str, Browser]:
                "2013-04-19 10:34:55 [INFO] gumptionthomas has just earned the achievement [Taking Inventory]",
                "2013-04-19 10:35:55 [INFO] gumptionthomas lost connection: disconnect.quitting")  # fmt: skip
     ping = {"server_name": "x", "is_server_running": True, "address": "mc.example.org:25565"}
-    await part.ask("POST", "/api/v1/agents/ping", ping, token=agent, record=False)
-    nobody = Browser(part)
-    for who, about in ((nobody, "not signed in"), (ann, "a member"), (root, "an admin")):
-        await who.get("/", step=f"GET / {about}")
+    await part.request("POST", "/api/v1/agents/ping", ping, token=agent, record=False)
+    anonymous = Browser(part)
+    for visitor, about in ((anonymous, "not signed in"), (ann, "a member"), (root, "an admin")):
+        await visitor.get("/", step=f"GET / {about}")
         for page in ("", *(f"/{one}" for one in PAGES)):
-            await who.get(f"{WORLD}{page}", step=f"GET {WORLD}{page}, {about}")
+            await visitor.get(f"{WORLD}{page}", step=f"GET {WORLD}{page}, {about}")
     await ann.get(WORLD, headers=JSON)
     for query in (
         "",
@@ -158,28 +158,28 @@ async def worlds(part: Part, root: Browser) -> tuple[str, Browser]:
         await ann.get(f"/{page}")
         await ann.get(f"/{page}/")
         await ann.get(f"{WORLD}/{page}/")
-    await talking(part, ann)
+    await chat(part, ann)
     await pictures(part, ann, root)
     for verb in ("play", "pause"):
-        for who in (nobody, ann, root):
-            await who.ask(
+        for visitor in (anonymous, ann, root):
+            await visitor.request(
                 "POST",
                 f"{WORLD}/{verb}",
-                form={"csrf_token": await root.seal("/admin") if who is root else ""},
+                form={"csrf_token": await root.csrf_token("/admin") if visitor is root else ""},
             )
     return agent, ann
 
 
-async def talking(part: Part, ann: Browser) -> None:
+async def chat(part: Part, ann: Browser) -> None:
     chats = f"{WORLD}/chats"
     await ann.send(chats, chats, chat="Hello")
-    seal = await ann.seal(chats)
+    csrf_token = await ann.csrf_token(chats)
     for about, form, headers in (
-        ("", {"csrf_token": seal, "chat": "Hello again"}, {**JSON, "Idempotency-Key": "k1"}),
-        ("once more", {"csrf_token": seal, "chat": "Hello again"}, {**JSON, "Idempotency-Key": "k1"}),
-        ("empty", {"csrf_token": seal, "chat": ""}, JSON), ("without a seal", {"chat": "x"}, JSON),
+        ("", {"csrf_token": csrf_token, "chat": "Hello again"}, {**JSON, "Idempotency-Key": "k1"}),
+        ("once more", {"csrf_token": csrf_token, "chat": "Hello again"}, {**JSON, "Idempotency-Key": "k1"}),
+        ("empty", {"csrf_token": csrf_token, "chat": ""}, JSON), ("without a seal", {"chat": "x"}, JSON),
     ):  # fmt: skip
-        await ann.ask(
+        await ann.request(
             "POST", chats, form=form, headers=headers, step=f"POST {chats} as JSON {about}"
         )
     feed = f"{WORLD}/events"
@@ -191,30 +191,33 @@ async def talking(part: Part, ann: Browser) -> None:
     cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in ann.cookies.items())}
     await part.stream(f"{feed}?after-event-id=-1", 2, headers=cookie)
     wire = await part.socket(f"{feed}?after-event-id={cursor}", headers=cookie)
-    await wire.hear()
-    await wire.end()
+    await wire.receive()
+    await wire.close()
 
 
 async def pictures(part: Part, ann: Browser, root: Browser) -> None:
     shots = f"{WORLD}/screenshots"
     for path in (shots, f"{WORLD}/screenshot_uploaded"):
-        await ann.ask(
+        await ann.request(
             "POST",
             path,
-            multipart(png(), csrf_token=await ann.seal(shots)),
+            multipart(png(), csrf_token=await ann.csrf_token(shots)),
             step=f"hang a picture at {path}",
         )
-    await ann.ask(
+    await ann.request(
         "POST",
         shots,
-        multipart(png(), csrf_token=await ann.seal(shots)),
+        multipart(png(), csrf_token=await ann.csrf_token(shots)),
         headers=JSON,
         step="hang a picture, as a script",
     )
-    await ann.ask(
-        "POST", shots, multipart(b"none", csrf_token=await ann.seal(shots)), step="hang no picture"
+    await ann.request(
+        "POST",
+        shots,
+        multipart(b"none", csrf_token=await ann.csrf_token(shots)),
+        step="hang no picture",
     )
-    await ann.ask(
+    await ann.request(
         "POST", shots, multipart(png(), csrf_token="x"), step="hang a picture without a seal"
     )
     page = await ann.get(shots)
@@ -240,23 +243,29 @@ async def profiles(part: Part, ann: Browser) -> None:
         ("/profile/tokens", {"title": "Script", "days": "0"}),
     ):  # fmt: skip
         await ann.send(path, "/profile", **fields)
-    await part.ask(
+    await part.request(
         "POST",
         "/oauth/v1/register",
         {"redirect_uris": ["http://example.com/callback"], "client_id": "app"},
         record=False,
     )
-    ask = "/oauth/v1/auth?client_id=app&redirect_uri=http://example.com/callback&response_type=code"
-    page = await ann.get(ask, record=False)
-    await ann.ask("POST", ask, form={"csrf_token": page.seal, "grant": "x"}, record=False)
+    request = (
+        "/oauth/v1/auth?client_id=app&redirect_uri=http://example.com/callback&response_type=code"
+    )
+    page = await ann.get(request, record=False)
+    await ann.request(
+        "POST", request, form={"csrf_token": page.csrf_token, "grant": "x"}, record=False
+    )
     more = Browser(part)
-    await more.signs_in("ann@example.org")
+    await more.sign_in("ann@example.org")
     page = await ann.get("/profile", step="GET /profile, with a token, a program and two browsers")
     for kind in ("tokens", "apps", "browsers"):
         number = first(rf"/profile/{kind}/(\d+)/end", page.raw)
         await ann.send(f"/profile/{kind}/{number}/end", "/profile")
         await ann.send(f"/profile/{kind}/999/end", "/profile")
-    await ann.ask("POST", "/profile", form={"nickname": "x"}, step="save a profile without a seal")
+    await ann.request(
+        "POST", "/profile", form={"nickname": "x"}, step="save a profile without a seal"
+    )
     await ann.send("/profile/sign-out", "/profile")
     await ann.get("/profile", step="GET /profile, signed out")
 
@@ -277,10 +286,12 @@ async def admins(part: Part, root: Browser) -> None:
     ):
         await root.get(path)
     member = Browser(part)
-    await member.signs_in("ann@example.org")
+    await member.sign_in("ann@example.org")
     for path in ADMIN:
         await member.get(path, step=f"GET {path}, a member")
-    await member.ask("POST", "/admin/games", form={"tag": "chess"}, step="make a game, a member")
+    await member.request(
+        "POST", "/admin/games", form={"tag": "chess"}, step="make a game, a member"
+    )
     users = await root.get("/admin/users", record=False)
     waits = first(r"/admin/users/(\d+)/activate", users.raw)
     person = f"/admin/users/{waits}"
@@ -298,12 +309,12 @@ async def admins(part: Part, root: Browser) -> None:
         ("/secret", {}), ("/command", {"command": "list"}), ("/command", {"command": ""}),
     ):  # fmt: skip
         await root.send(f"{place}{path}", place, **fields)
-    nobody = Browser(part)
+    anonymous = Browser(part)
     for page in ("", "/chats", "/players", "/events?wait=0"):
-        await nobody.get(
+        await anonymous.get(
             f"{WORLD}{page}", step=f"GET {WORLD}{page} of a public world, not signed in"
         )
-    await nobody.get(
+    await anonymous.get(
         f"{WORLD}/chats", headers=JSON, step="the chat of a public world as JSON, not signed in"
     )
     for fields in (
@@ -317,14 +328,14 @@ async def admins(part: Part, root: Browser) -> None:
 
 
 async def playing(part: Part, root: Browser) -> None:
-    host, guest = await a_guest(part, "Mickey Mouse"), await a_guest(part, "Donald Duck")
+    host, guest = await log_in_guest(part, "Mickey Mouse"), await log_in_guest(part, "Donald Duck")
     room = await host.room("a room")
-    await guest.well("POST", f"{room}/join")
+    await guest.fetch_json("POST", f"{room}/join")
     number = room.rpartition("/")[2]
     playing = await host.room("another room")
-    await guest.well("POST", f"{playing}/join")
+    await guest.fetch_json("POST", f"{playing}/join")
     session = (
-        (await host.ask("POST", f"{playing}/start", record=False))
+        (await host.request("POST", f"{playing}/start", record=False))
         .headers["Location"]
         .rpartition("/")[2]
     )
@@ -339,7 +350,7 @@ async def playing(part: Part, root: Browser) -> None:
                          ("/admin/bans", {"game": "noughts", "player": "1", "duration": "minute"})):  # fmt: skip
         await root.send(path, "/admin/bans", **fields)
     await root.get("/admin/bans", step="GET /admin/bans, with one")
-    await guest.ask("POST", f"{NOUGHTS}/rooms", {"name": "banned"})
+    await guest.request("POST", f"{NOUGHTS}/rooms", {"name": "banned"})
     await root.send("/admin/bans/lift", "/admin/games", game="noughts", player=str(guest.id))
     await root.get("/admin/log", step="GET /admin/log, with rows")
 
@@ -349,17 +360,17 @@ async def backups(part: Part, root: Browser) -> None:
     await root.send("/admin/backups", "/admin/backups")
     page = await root.get("/admin/backups", step="GET /admin/backups, with one")
     name = first(r"(coalserver-[0-9TZ-]+\.tar)", page.raw)
-    part.know(name, "backup")
+    part.add(name, "backup")
     path = f"/admin/backups/{name}"
     fetched = await root.send(f"{path}/download", "/admin/backups")
-    seal = await root.seal("/admin/backups")
+    csrf_token = await root.csrf_token("/admin/backups")
     # Backups are listed by their times in whole seconds.
     await asyncio.sleep(1.1)
     for content, about in ((b"no backup", "what is none"), (fetched.raw, "a backup")):
-        await root.ask(
+        await root.request(
             "POST",
             "/admin/backups/upload",
-            multipart(content, kind="application/x-tar", csrf_token=seal),
+            multipart(content, kind="application/x-tar", csrf_token=csrf_token),
             step=f"send in {about}",
         )
     await root.get(f"{path}/restore")
@@ -377,8 +388,8 @@ async def backups(part: Part, root: Browser) -> None:
 
 async def files(part: Part) -> None:
     for name in FILES:
-        await part.ask("GET", f"/mc/{name}")
-    await part.ask("GET", "/mc/nothing")
+        await part.request("GET", f"/mc/{name}")
+    await part.request("GET", "/mc/nothing")
     for path in (
         "/",
         "/login",
@@ -389,24 +400,24 @@ async def files(part: Part) -> None:
         "/chats",
         "/mc/README.md",
     ):
-        await part.ask(
+        await part.request(
             "OPTIONS",
             path,
             headers={"Origin": "https://a.example", "Access-Control-Request-Method": "POST"},
         )
-        await part.ask("DELETE", path)
-        await part.ask("HEAD", path)
-    await part.ask(
+        await part.request("DELETE", path)
+        await part.request("HEAD", path)
+    await part.request(
         "POST",
         "/login",
         b"x" * (2**20 + 10),
         headers={"Content-Type": "application/x-www-form-urlencoded"},
         step="a form above 1 MiB",
     )
-    await part.ask("POST", "/login", {"email": "x"}, step="JSON where a form belongs")
+    await part.request("POST", "/login", {"email": "x"}, step="JSON where a form belongs")
 
 
-async def ending(part: Part, root: Browser) -> None:
+async def archiving(part: Part, root: Browser) -> None:
     place = await admin_place(root)
     await root.get(f"{place}/deactivate")
     await root.send(f"{place}/deactivate", f"{place}/deactivate")
@@ -415,11 +426,11 @@ async def ending(part: Part, root: Browser) -> None:
 
 
 async def run(part: Part) -> None:
-    root = await signing(part)
+    root = await signing_in(part)
     await backups(part, root)
     _, ann = await worlds(part, root)
     await profiles(part, ann)
     await admins(part, root)
     await playing(part, root)
     await files(part)
-    await ending(part, root)
+    await archiving(part, root)

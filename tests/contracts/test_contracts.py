@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.coverage import unasked
-from tests.contracts.record import CUT_SHORT, OTHERS, RECORDED, SERVED, everything
+from tests.contracts.coverage import unrequested_routes
+from tests.contracts.record import CUT_SHORT, OTHERS, RECORDED, SERVED, record_all
 
 #: Number of differences in one failure message.
 SHOWN = 20
@@ -19,7 +19,7 @@ MISSING = "(missing)"
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder: Path = tmp_path_factory.mktemp("contracts")
-    return asyncio.run(everything(folder))
+    return asyncio.run(record_all(folder))
 
 
 def differences(was: Any, now: Any, path: str = "") -> Iterator[str]:
@@ -51,4 +51,4 @@ def test_part_matches_the_record(found: dict[str, Any], name: str) -> None:
 
 
 def test_every_route_is_requested(found: dict[str, Any]) -> None:
-    assert unasked(found["asked"]) == []
+    assert unrequested_routes(found["requests"]) == []

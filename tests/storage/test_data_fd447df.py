@@ -1,6 +1,6 @@
-"""A data directory and a backup that an earlier version has written: all that is in them is there today.
+"""A data directory and a backup of an earlier version are read without loss.
 
-They were made by `tests/fixtures/data_fd447df/make.py`. Everything here goes through the command line, HTTP and files.
+`tests/fixtures/data_fd447df/make.py` wrote them. The tests use the command line, HTTP and files.
 """
 
 import asyncio
@@ -17,31 +17,31 @@ import pytest
 
 from tests.contracts.program import ROOT, call, forks
 from tests.contracts.test_contracts import differences
-from tests.storage.interface_views import shown, shown_of_backup
+from tests.storage.interface_views import backup_views, interface_views
 
-KEPT = ROOT / "tests" / "fixtures" / "data_fd447df"
-EXPECTED: dict[str, Any] = json.loads((KEPT / "expected.json").read_text("utf-8"))
+STORED = ROOT / "tests" / "fixtures" / "data_fd447df"
+EXPECTED: dict[str, Any] = json.loads((STORED / "expected.json").read_text("utf-8"))
 DATABASE = "coalserver.sqlite3"
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A copy of the kept data directory."""
-    with tarfile.open(KEPT / "data.tar.gz") as tar:
+    """A copy of the stored data directory."""
+    with tarfile.open(STORED / "data.tar.gz") as tar:
         tar.extractall(tmp_path, filter="data")
     return tmp_path / "data"
 
 
-def run(asked: Callable[[], Awaitable[Any]]) -> Any:
+def run(request_views: Callable[[], Awaitable[Any]]) -> Any:
     async def within() -> Any:
         async with forks():
-            return await asked()
+            return await request_views()
 
     return asyncio.run(within())
 
 
-def same(steps: list[dict[str, Any]], name: str = "shown") -> None:
-    """What is shown now is what was shown then."""
+def check_unchanged(steps: list[dict[str, Any]], name: str = "shown") -> None:
+    """Assert that the answers equal the recorded ones."""
     recorded = EXPECTED[name]
     found = [
         f"{before['step'][:200]}\n    {one}"
@@ -53,7 +53,7 @@ def same(steps: list[dict[str, Any]], name: str = "shown") -> None:
 
 
 def rows(database: Path) -> dict[str, Any]:
-    """Every row whose document is expected."""
+    """Return all rows with documents, counters and the sizes of other tables."""
     with sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True) as db:
         entities = db.execute("SELECT kind, id, doc FROM entity ORDER BY kind, id")
         events = db.execute("SELECT id, name, topics, doc FROM event ORDER BY id")
@@ -82,21 +82,21 @@ def test_expected_values_cover_every_stored_row(data: Path) -> None:
 
 
 def test_old_data_directory_is_shown_unchanged(data: Path) -> None:
-    same(run(lambda: shown(data, EXPECTED["secrets"])))
+    check_unchanged(run(lambda: interface_views(data, EXPECTED["secrets"])))
 
 
-async def restored(data: Path, folder: Path) -> Path:
-    """Back a data directory up and put the backup into an empty one."""
+async def back_up_and_restore(data: Path, folder: Path) -> Path:
+    """Back up a data directory and restore the backup into an empty one."""
     file, place = folder / "backup.tar", folder / "restored"
-    made = await call("backup", str(file), "--json", "--data", str(data))
-    assert made.status == 0, made
-    done = await call("restore", str(file), "--json", "--data", str(place))
-    assert done.status == 0, done
+    backup = await call("backup", str(file), "--json", "--data", str(data))
+    assert backup.status == 0, backup
+    result = await call("restore", str(file), "--json", "--data", str(place))
+    assert result.status == 0, result
     return place
 
 
 async def round_trip(data: Path, folder: Path) -> list[dict[str, Any]]:
-    return await shown(await restored(data, folder), EXPECTED["secrets"])
+    return await interface_views(await back_up_and_restore(data, folder), EXPECTED["secrets"])
 
 
 @pytest.mark.xfail(
@@ -105,24 +105,24 @@ async def round_trip(data: Path, folder: Path) -> list[dict[str, Any]]:
     strict=True,
 )
 def test_backup_of_old_data_is_restored_elsewhere(data: Path, tmp_path: Path) -> None:
-    same(run(lambda: round_trip(data, tmp_path)))
+    check_unchanged(run(lambda: round_trip(data, tmp_path)))
 
 
 def test_backup_without_marks_is_restored_elsewhere(data: Path, tmp_path: Path) -> None:
     with sqlite3.connect(data / DATABASE) as db:
         db.execute("DELETE FROM mark")
     db.close()
-    same(run(lambda: round_trip(data, tmp_path)))
+    check_unchanged(run(lambda: round_trip(data, tmp_path)))
 
 
 def test_old_backup_is_restored(tmp_path: Path) -> None:
     file = tmp_path / "backup.tar"
-    with gzip.open(KEPT / "backup.tar.gz") as packed, file.open("wb") as unpacked:
+    with gzip.open(STORED / "backup.tar.gz") as packed, file.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)
 
-    async def asked() -> list[dict[str, Any]]:
-        done = await call("restore", str(file), "--json", "--data", str(tmp_path / "data"))
-        assert done.status == 0, done
-        return await shown_of_backup(tmp_path / "data")
+    async def views() -> list[dict[str, Any]]:
+        result = await call("restore", str(file), "--json", "--data", str(tmp_path / "data"))
+        assert result.status == 0, result
+        return await backup_views(tmp_path / "data")
 
-    same(run(asked), "shown of the backup")
+    check_unchanged(run(views), "shown of the backup")
