@@ -34,7 +34,7 @@ class RestartingServer:
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
-        fault: BaseException | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         await self.http.close()
@@ -59,19 +59,19 @@ class RestartingServer:
 
     async def sign_in_guest(self, name: str) -> "RetryingClient":
         """Log in as a guest."""
-        person = RetryingClient(self, name)
-        payload = await person.post(
+        client = RetryingClient(self, name)
+        payload = await client.post(
             "/accounts/login", {"credentialType": "guest", "username": name}
         )
-        person.id, person.token = payload["user"]["userId"], payload["token"]
-        return person
+        client.id, client.token = payload["user"]["userId"], payload["token"]
+        return client
 
 
 class RetryingClient:
     """A client that repeats requests after a lost connection."""
 
-    def __init__(self, stage: RestartingServer, name: str) -> None:
-        self.server, self.name = stage, name
+    def __init__(self, server: RestartingServer, name: str) -> None:
+        self.server, self.name = server, name
         self.id, self.token = 0, ""
 
     @property
@@ -97,18 +97,18 @@ class RetryingClient:
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0)
 
-    async def poll_events(self, path: str, enough: int) -> list[Event]:
+    async def poll_events(self, path: str, count: int) -> list[Event]:
         """Poll with the largest id until this many events were received."""
         events: list[Event] = []
-        while len(events) < enough:
+        while len(events) < count:
             last = events[-1]["id"] if events else -1
             events += await self.get(f"{path}/events?after-event-id={last}&wait=20")
         return events
 
-    async def stream_events(self, path: str, enough: int) -> list[Event]:
+    async def stream_events(self, path: str, count: int) -> list[Event]:
         """Read server-sent events as a browser does, and resume with Last-Event-ID."""
         events: list[Event] = []
-        while len(events) < enough:
+        while len(events) < count:
             await self.server.is_running.wait()
             headers = {**self.bearer, "Accept": "text/event-stream"}
             if events:
@@ -121,7 +121,7 @@ class RetryingClient:
                     async for line in answer.content:
                         if line.startswith(b"data: "):
                             events.append(json.loads(line[6:]))
-                        if len(events) >= enough:
+                        if len(events) >= count:
                             break
             except aiohttp.ClientError:
                 await asyncio.sleep(0)

@@ -18,7 +18,7 @@ from tests.apis.hosts.clients import HostClient, Session, SyncSocket, make_hoste
 
 COMMANDS = 60
 #: Errors of a client after a lost connection; a stopped server has no address (ValueError).
-GONE = (AssertionError, aiohttp.ClientError, ConnectionError, TimeoutError, ValueError)
+DISCONNECTED = (AssertionError, aiohttp.ClientError, ConnectionError, TimeoutError, ValueError)
 
 
 class Listener:
@@ -30,76 +30,78 @@ class Listener:
         self.versions: list[int] = []
         self.state: Any = None
 
-    def take(self, said: dict[str, Any]) -> None:
-        if said["type"] == "command":
-            self.names.append(said["name"])
-        if said["type"] == "state":
-            self.versions.append(said["version"])
-            self.state = said["state"]
-        if said["type"] == "update":
-            self.versions.append(said["version"])
-            self.state = {**(self.state or {}), **said["patch"]}
-        self.cursor = max(self.cursor, said.get("id", -1))
+    def take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "command":
+            self.names.append(message["name"])
+        if message["type"] == "state":
+            self.versions.append(message["version"])
+            self.state = message["state"]
+        if message["type"] == "update":
+            self.versions.append(message["version"])
+            self.state = {**(self.state or {}), **message["patch"]}
+        self.cursor = max(self.cursor, message.get("id", -1))
 
     @property
     def done(self) -> bool:
         return f"c{COMMANDS - 1}" in self.names and (self.state or {}).get("n") == COMMANDS - 1
 
 
-async def joined(session: Session, who: HostClient, **more: Any) -> SyncSocket:
+async def connect(session: Session, client: HostClient, **more: Any) -> SyncSocket:
     """Connect as soon as a server runs."""
     while True:
         try:
-            socket = await session.connect(who, **more)
-        except GONE:
+            socket = await session.connect(client, **more)
+        except DISCONNECTED:
             await asyncio.sleep(0)
             continue
         assert socket.accepted["type"] == "accepted"
         return socket
 
 
-async def speaks(session: Session, chance: random.Random) -> None:
+async def send_as_host(session: Session, chance: random.Random) -> None:
     """Send all messages of the host with keys; repeat unconfirmed ones on the next connection."""
-    socket = await joined(session, session.host)
+    socket = await connect(session, session.host)
     for n in range(COMMANDS):
         patch = {"type": "update", "patch": {"n": n, f"k{n % 5}": n}, "key": f"u{n}"}
         command = {"type": "command", "name": f"c{n}", "key": f"c{n}"}
-        for said in (patch, command):
+        for message in (patch, command):
             while True:
                 try:
-                    await socket.send(**said)
+                    await socket.send(**message)
                     if chance.random() < 0.1:
                         await socket.ws.close()
-                    await socket.expect(type="done", key=said["key"])
+                    await socket.expect(type="done", key=message["key"])
                     break
-                except GONE:
-                    socket = await joined(session, session.host)
+                except DISCONNECTED:
+                    socket = await connect(session, session.host)
 
 
-async def listens(session: Session, who: HostClient, ears: Listener, chance: random.Random) -> None:
+async def listen_on_socket(
+    session: Session, client: HostClient, listener: Listener, chance: random.Random
+) -> None:
     """Receive as a guest on a WebSocket that rejoins with the last received id."""
-    while not ears.done:
-        socket = await joined(session, who, after=ears.cursor)
-        assert socket.state["version"] >= max(ears.versions, default=0)
-        if socket.state["version"] > max(ears.versions, default=0):
-            ears.versions.append(socket.state["version"])
-        ears.state = socket.state["state"]
+    while not listener.done:
+        socket = await connect(session, client, after=listener.cursor)
+        assert socket.state["version"] >= max(listener.versions, default=0)
+        if socket.state["version"] > max(listener.versions, default=0):
+            listener.versions.append(socket.state["version"])
+        listener.state = socket.state["state"]
         try:
-            while not ears.done:
-                ears.take(await socket.receive())
+            while not listener.done:
+                listener.take(await socket.receive())
                 if chance.random() < 0.05:
                     await socket.ws.close()
-        except GONE:
+        except DISCONNECTED:
             continue
 
 
-async def polls(session: Session, who: HostClient, ears: Listener) -> None:
+async def listen_by_polling(session: Session, client: HostClient, listener: Listener) -> None:
     """Receive as a guest that polls."""
-    while not ears.done:
+    while not listener.done:
         try:
-            for said in await session.poll_events(who, ears.cursor, wait=1):
-                ears.take(said)
-        except GONE:
+            for message in await session.poll_events(client, listener.cursor, wait=1):
+                listener.take(message)
+        except DISCONNECTED:
             await asyncio.sleep(0)
 
 
@@ -111,17 +113,17 @@ async def test_commands_arrive_once_and_versions_increase_across_restarts(
     async with run_test_app(
         SqliteStore(path), reopen_store=lambda store: SqliteStore(path)
     ) as test_app:
-        await the_story(test_app, seed)
+        await play_across_restarts(test_app, seed)
 
 
-async def the_story(test_app: TestApp, seed: int) -> None:
+async def play_across_restarts(test_app: TestApp, seed: int) -> None:
     chance = random.Random(seed)
     session, (ann, bob) = await make_hosted_session(test_app, 2)
     on_socket, by_poll = Listener(), Listener()
     playing = asyncio.gather(
-        speaks(session, random.Random(seed)),
-        listens(session, ann, on_socket, random.Random(seed + 100)),
-        polls(session, bob, by_poll),
+        send_as_host(session, random.Random(seed)),
+        listen_on_socket(session, ann, on_socket, random.Random(seed + 100)),
+        listen_by_polling(session, bob, by_poll),
     )
     for part in (1, 2):
         await test_app.wait_until(lambda part=part: len(by_poll.names) >= part * COMMANDS // 3)
@@ -132,7 +134,7 @@ async def the_story(test_app: TestApp, seed: int) -> None:
         await playing
     expected = [f"c{n}" for n in range(COMMANDS)]
     final = {f"k{n % 5}": n for n in range(COMMANDS - 5, COMMANDS)} | {"n": COMMANDS - 1}
-    for ears in (on_socket, by_poll):
-        assert ears.names == expected
-        assert ears.versions == sorted(set(ears.versions))
-        assert (ears.versions[-1], ears.state) == (COMMANDS, final)
+    for listener in (on_socket, by_poll):
+        assert listener.names == expected
+        assert listener.versions == sorted(set(listener.versions))
+        assert (listener.versions[-1], listener.state) == (COMMANDS, final)

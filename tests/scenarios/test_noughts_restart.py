@@ -14,9 +14,9 @@ def kinds(events: list[Event]) -> list[str]:
 
 
 async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
-    async with RestartingServer(tmp_path / "data") as stage:
-        ann, bob, cid = [await stage.sign_in_guest(name) for name in ("Ann", "Bob", "Cid")]
-        everyone = {"Ann": ann, "Bob": bob}
+    async with RestartingServer(tmp_path / "data") as server:
+        ann, bob, cid = [await server.sign_in_guest(name) for name in ("Ann", "Bob", "Cid")]
+        clients = {"Ann": ann, "Bob": bob}
 
         # Ann creates a room, Bob quick-joins, Cid watches.
         room = "/games/noughts/rooms/1"
@@ -36,20 +36,20 @@ async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
         watching = asyncio.create_task(cid.stream_events(session, len(GAME) + 1))
 
         for name, cell in GAME[:2]:
-            await everyone[name].post(session + "/turn", {"cell": cell})
+            await clients[name].post(session + "/turn", {"cell": cell})
 
         # The server is killed during Ann's next move and Bob's chat message.
         move = asyncio.create_task(ann.post(session + "/turn", {"cell": GAME[2][1]}))
-        word = asyncio.create_task(bob.post(session + "/chat", {"text": "Your turn."}))
+        message = asyncio.create_task(bob.post(session + "/chat", {"text": "Your turn."}))
         await asyncio.sleep(0)
-        stage.kill()
-        await stage.start()
-        await asyncio.gather(move, word)
+        server.kill()
+        await server.start()
+        await asyncio.gather(move, message)
 
         # They continue: tokens and seats are still valid.
-        await still_seated(ann, session, "Ann")
+        await check_seated(ann, session, "Ann")
         for name, cell in GAME[3:]:
-            await everyone[name].post(session + "/turn", {"cell": cell})
+            await clients[name].post(session + "/turn", {"cell": cell})
 
         polled, watched = await polling, await watching
         turns = [entry["event"] for entry in watched if entry["event"]["type"] == "turn"]
@@ -66,11 +66,11 @@ async def test_power_cut_loses_no_move_or_event(tmp_path: Path) -> None:
         assert ids == sorted(set(ids))
 
         # The session matches the events.
-        shown = await cid.get(session)
-        assert (shown["active"], shown["outcome"]) == (False, {"winner": 0})
-        assert shown["environment"] == turns[-1]["environment"]
+        final_session = await cid.get(session)
+        assert (final_session["active"], final_session["outcome"]) == (False, {"winner": 0})
+        assert final_session["environment"] == turns[-1]["environment"]
 
 
-async def still_seated(who: RetryingClient, session: str, name: str) -> None:
-    players = (await who.get(session))["players"]
+async def check_seated(client: RetryingClient, session: str, name: str) -> None:
+    players = (await client.get(session))["players"]
     assert name in [row["user"]["username"] for row in players if not row["away"]]

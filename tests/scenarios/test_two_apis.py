@@ -22,32 +22,32 @@ BOARD = {"grid": "....0...."}
 class Table:
     """Ann uses the rooms API, Bob the multiplayer API; the game is without or with rules."""
 
-    arena: SampleGame
+    sample_game: SampleGame
     ann: ApiClient
     bob: PlayerClient
 
     @property
     def test_app(self) -> TestApp:
-        return self.arena.test_app
+        return self.sample_game.test_app
 
     @property
     def tag(self) -> str:
-        return self.arena.tag
+        return self.sample_game.tag
 
     async def lobbies(self) -> list[dict[str, Any]]:
         """Return the lobbies that Bob sees."""
         return success(await self.bob.post("matchmaking.php/list"))["lobbies"]  # type: ignore[no-any-return]
 
-    async def poll_updates(self, **asked: Any) -> list[tuple[str, Any]]:
+    async def poll_updates(self, **params: Any) -> list[tuple[str, Any]]:
         """Return all updates that Bob received in the room."""
-        asked = {"from_players": "all", **asked}
-        said = success(await self.bob.post("game_room.php/updates/poll", asked))
-        return [(row["type"], row["data"]) for row in said["updates"]]
+        params = {"from_players": "all", **params}
+        response = success(await self.bob.post("game_room.php/updates/poll", params))
+        return [(row["type"], row["data"]) for row in response["updates"]]
 
     async def send_turn(self, **turn: Any) -> Any:
         """Take a turn as Bob."""
-        asked = {"action_type": "turn", "request_data": turn}
-        return await self.bob.post("game_room.php/actions", asked)
+        params = {"action_type": "turn", "request_data": turn}
+        return await self.bob.post("game_room.php/actions", params)
 
     @asynccontextmanager
     async def listen_everywhere(self, place: str) -> AsyncIterator[list[Listener]]:
@@ -62,8 +62,10 @@ class Table:
 async def table(test_app: TestApp) -> Table:
     """A game with rules: noughts and crosses."""
     made = await test_app.core.execute(rotate_game_tokens, tag=TAG)
-    arena = SampleGame(test_app, TAG, made["api_token"], made["private_token"])
-    return Table(arena, await test_app.sign_in_guest("Ann"), await arena.make_player("Bob"))
+    sample_game = SampleGame(test_app, TAG, made["api_token"], made["private_token"])
+    return Table(
+        sample_game, await test_app.sign_in_guest("Ann"), await sample_game.make_player("Bob")
+    )
 
 
 @pytest.fixture
@@ -71,22 +73,22 @@ async def free(table: Table) -> Table:
     """A game without rules, which relays turns."""
     tag = await table.test_app.create_game("free")
     made = await table.test_app.core.execute(rotate_game_tokens, tag=tag)
-    arena = SampleGame(table.test_app, tag, made["api_token"], made["private_token"])
-    return Table(arena, table.ann, await arena.make_player("Bob"))
+    sample_game = SampleGame(table.test_app, tag, made["api_token"], made["private_token"])
+    return Table(sample_game, table.ann, await sample_game.make_player("Bob"))
 
 
-async def expect_everywhere(ears: list[Listener], *types: str) -> list[dict[str, Any]]:
+async def expect_everywhere(listeners: list[Listener], *types: str) -> list[dict[str, Any]]:
     """Return the next events and check that all listeners receive the same."""
-    heard = [[await listener.next() for _ in types] for listener in ears]
-    assert all([event["type"] for event in one] == list(types) for one in heard), heard
-    assert all(one == heard[0] for one in heard)
-    return heard[0]
+    received = [[await listener.next() for _ in types] for listener in listeners]
+    assert all([event["type"] for event in one] == list(types) for one in received), received
+    assert all(one == received[0] for one in received)
+    return received[0]
 
 
 async def test_noughts_from_a_room_of_the_rooms_api(table):
     ann, bob = table.ann, table.bob
     room = await ann.create_room(TAG, "Ann's game")
-    async with table.listen_everywhere(room) as ears:
+    async with table.listen_everywhere(room) as listeners:
         (row,) = await table.lobbies()
         assert (row["matchmaking_name"], row["host_name"], row["max_players"]) == (
             "Ann's game",
@@ -94,19 +96,19 @@ async def test_noughts_from_a_room_of_the_rooms_api(table):
             2,
         )
         success(await bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
-        (joined,) = await expect_everywhere(ears, "user_join")
+        (joined,) = await expect_everywhere(listeners, "user_join")
         assert joined["user"] == {"userId": bob.id, "username": "Bob"}
         assert [user["user"]["username"] for user in (await ann.get(room)).json["users"]] == [
             "Ann",
             "Bob",
         ]
         session = await ann.start(room)
-        (gone,) = await expect_everywhere(ears, "room_gone")
-        assert gone["reason"] == "started" and session.endswith(f"/{gone['sessionId']}")
+        (closed,) = await expect_everywhere(listeners, "room_gone")
+        assert closed["reason"] == "started" and session.endswith(f"/{closed['sessionId']}")
     room_now = success(await bob.get("game_room.php/current"))["room"]
     assert (room_now["room_name"], room_now["is_host"]) == ("Ann's game", False)
 
-    async with table.listen_everywhere(session) as ears:
+    async with table.listen_everywhere(session) as listeners:
         await ann.take_turn(session, cell=4)
         ((kind, turn),) = await table.poll_updates(from_players="host")
         assert kind == "turn"
@@ -121,18 +123,18 @@ async def test_noughts_from_a_room_of_the_rooms_api(table):
         assert answered["action_id"] == action
         assert answered["response_data"] == {"grid": "1...0...."}
         assert failure(await table.send_turn(cell=1)) == (400, "It is not your turn")
-        _, turn = await expect_everywhere(ears, "turn", "turn")
+        _, turn = await expect_everywhere(listeners, "turn", "turn")
         assert (turn["player"], turn["cell"]) == (1, 0)
 
         await ann.send_chat(session, "well played")
-        said = {"player_id": ann.id, "player_name": "Ann", "text": "well played"}
-        assert ("chat", said) in await table.poll_updates()
-        await expect_everywhere(ears, "chat")
+        message = {"player_id": ann.id, "player_name": "Ann", "text": "well played"}
+        assert ("chat", message) in await table.poll_updates()
+        await expect_everywhere(listeners, "chat")
 
         await ann.take_turn(session, cell=2)
         success(await table.send_turn(cell=1))
         await ann.take_turn(session, cell=6)
-        over = (await expect_everywhere(ears, "turn", "turn", "turn", "session_over"))[-1]
+        over = (await expect_everywhere(listeners, "turn", "turn", "turn", "session_over"))[-1]
         assert over["outcome"] == {"winner": 0}
     assert not success(await bob.get("game_room.php/current"))["in_room"]
     _, turn = (await table.poll_updates())[-1]
@@ -143,10 +145,10 @@ async def test_noughts_from_a_room_of_the_rooms_api(table):
 async def test_noughts_from_a_lobby_of_the_multiplayer_api(table):
     ann, bob = table.ann, table.bob
     made = {"max_players": 4, "matchmaking_name": "Bob's game", "strict_full": True}
-    async with table.listen_everywhere(f"/games/{TAG}/rooms") as ears:
+    async with table.listen_everywhere(f"/games/{TAG}/rooms") as listeners:
         lobby = success(await bob.post("matchmaking.php/create", made))
         assert lobby["max_players"] == 2
-        (created,) = await expect_everywhere(ears, "room_created")
+        (created,) = await expect_everywhere(listeners, "room_created")
         room = f"/games/{TAG}/rooms/{created['roomId']}"
         assert created["room"]["host"] == {"userId": bob.id, "username": "Bob"}
         sentence = "Lobby must be full to start (strict_full enabled)"
@@ -155,16 +157,16 @@ async def test_noughts_from_a_lobby_of_the_multiplayer_api(table):
         rows = success(await bob.get("matchmaking.php/players"))["players"]
         assert [row["player_name"] for row in rows] == ["Bob", "Ann"]
         assert success(await bob.post("matchmaking.php/start"))["players_transferred"] == 2
-        gone = (await expect_everywhere(ears, "user_join", "room_gone"))[-1]
-    session = f"/games/{TAG}/sessions/{gone['sessionId']}"
-    async with table.listen_everywhere(session) as ears:
+        closed = (await expect_everywhere(listeners, "user_join", "room_gone"))[-1]
+    session = f"/games/{TAG}/sessions/{closed['sessionId']}"
+    async with table.listen_everywhere(session) as listeners:
         success(await table.send_turn(cell=4))
-        (turn,) = await expect_everywhere(ears, "turn")
+        (turn,) = await expect_everywhere(listeners, "turn")
         assert (turn["player"], turn["environment"]) == (0, BOARD)
         await ann.take_turn(session, cell=0)
         success(await bob.post("game_room.php/leave"))
-        heard = await expect_everywhere(ears, "turn", "user_leave", "session_over")
-        assert heard[1]["user"]["userId"] == bob.id
+        received = await expect_everywhere(listeners, "turn", "user_leave", "session_over")
+        assert received[1]["user"]["userId"] == bob.id
 
 
 async def test_host_kicks_a_member_of_the_other_api(free):
@@ -179,10 +181,10 @@ async def test_host_kicks_a_member_of_the_other_api(free):
     rooms = (await ann.get(f"/games/{free.tag}/rooms")).json
     mine = next(row["roomId"] for row in rooms if row["host"]["userId"] == bob.id)
     room = f"/games/{free.tag}/rooms/{mine}"
-    async with free.listen_everywhere(room) as ears:
+    async with free.listen_everywhere(room) as listeners:
         await ann.join(room)
         success(await bob.post("matchmaking.php/kick", {"player_id": ann.id}))
-        _, left = await expect_everywhere(ears, "user_join", "user_leave")
+        _, left = await expect_everywhere(listeners, "user_join", "user_leave")
         assert (left["user"]["userId"], left["reason"]) == (ann.id, "kicked")
 
 
@@ -221,9 +223,9 @@ async def test_room_of_the_multiplayer_api_is_a_session_to_join(free):
 async def test_player_of_the_other_api_can_be_banned(free):
     ann = free.ann
     room = await ann.create_room(free.tag)
-    shown = {"X_Api_Private_Token": free.arena.private}
+    headers = {"X_Api_Private_Token": free.sample_game.private}
     body = {"player_id": ann.id, "ban_duration": "day"}
-    success(await free.arena.anonymous.post("game_players.php/ban", body, **shown))
+    success(await free.sample_game.anonymous.post("game_players.php/ban", body, **headers))
     assert (await ann.get(room)).status == 410
     answer = await ann.post(f"/games/{free.tag}/rooms", {"name": "again"})
     assert answer.status_and_error == (403, "auth.banned")
@@ -242,7 +244,7 @@ async def test_waiting_client_receives_events_of_the_other_api(free):
 
 async def test_realtime_relay_works_in_a_shared_game(free):
     ann, bob = free.ann, free.bob
-    cid = await free.arena.make_player("Cid")
+    cid = await free.sample_game.make_player("Cid")
     made = {"max_players": 4, "realtime_room": True}
     lobby = success(await bob.post("matchmaking.php/create", made))["matchmaking_id"]
     success(await cid.post(f"matchmaking.php/{lobby}/join"))
@@ -251,10 +253,10 @@ async def test_realtime_relay_works_in_a_shared_game(free):
     success(await bob.post("matchmaking.php/start"))
     (session,) = (await ann.get(f"/games/{free.tag}/sessions")).json
     place = f"/games/{free.tag}/sessions/{session['sessionId']}"
-    async with free.listen_everywhere(place) as ears:
+    async with free.listen_everywhere(place) as listeners:
         first, second = await connect_socket(bob), await connect_socket(cid)
         await first.send("wave", data={"hand": "left"}, target="all")
         assert (await second.receive_message())["data"] == {"hand": "left"}
         await ann.take_turn(place, step=1)
-        await expect_everywhere(ears, "turn")
+        await expect_everywhere(listeners, "turn")
         assert await free.poll_updates() == [("turn", {"step": 1})]

@@ -1,4 +1,4 @@
-"""A sample API under `/toy`, and a client that shows responses as bytes."""
+"""A sample API under `/sample`, and a client that shows responses as bytes."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
     return raw_response(f"http error: {status}".encode(), status)
 
 
-def make_api(*routes: Route, name: str = "toy", **kwargs: Any) -> Api:
+def make_api(*routes: Route, name: str = "sample", **kwargs: Any) -> Api:
     return Api(
         name,
         (f"/{name}",),
@@ -85,7 +85,7 @@ class SampleServer:
 
     async def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> RawAnswer:
         """Send one request. `_` in names of headers is `-`."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: toy", f"Content-Length: {len(body)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: sample", f"Content-Length: {len(body)}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         [answer] = await self.send_raw("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         return answer

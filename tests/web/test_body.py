@@ -18,11 +18,11 @@ class Named(RequestSchema):
     age = Integer(0, 150)
 
 
-def malformed(raw: bytes) -> str:
-    with pytest.raises(DomainError) as refused:
+def json_error(raw: bytes) -> str:
+    with pytest.raises(DomainError) as error:
         parse_json(raw)
-    assert refused.value.code is ErrorCode.INVALID_REQUEST
-    [text] = refused.value.details["fields"]["body"]
+    assert error.value.code is ErrorCode.INVALID_REQUEST
+    [text] = error.value.details["fields"]["body"]
     return str(text)
 
 
@@ -36,12 +36,12 @@ def nested(levels: int) -> bytes:
      b'"a\nb"', b"01", b"+1", b".5", b"tru", b"\xef\xbb\xbf{}", nested(2000), b'{"a" 1}'],
 )  # fmt: skip
 def test_invalid_json_is_rejected(raw: bytes):
-    assert malformed(raw).startswith("The body is not valid JSON: ")
+    assert json_error(raw).startswith("The body is not valid JSON: ")
 
 
 def test_nesting_is_limited_to_64_levels():
     assert parse_json(nested(MAX_DEPTH))
-    assert malformed(nested(MAX_DEPTH + 1)) == "The body is nested deeper than 64 levels."
+    assert json_error(nested(MAX_DEPTH + 1)) == "The body is nested deeper than 64 levels."
 
 
 def test_brackets_in_strings_do_not_count_as_nesting():
@@ -58,7 +58,7 @@ def test_numbers_up_to_64_bits_are_accepted(number: float):
 
 @pytest.mark.parametrize("digits", [str(2**63), str(-(2**63) - 1), "1" + "0" * 300])
 def test_integers_beyond_64_bits_are_rejected(digits: str):
-    assert malformed(f"[{digits}]".encode()) == "The body holds a whole number beyond 64 bits."
+    assert json_error(f"[{digits}]".encode()) == "The body holds a whole number beyond 64 bits."
 
 
 def test_digits_in_strings_are_accepted():
@@ -67,7 +67,7 @@ def test_digits_in_strings_are_accepted():
 
 @pytest.mark.parametrize("raw", [b'"\\u0000"', b'{"a":["x\\u0000y"]}', b'{"\\u0000":1}'])
 def test_nul_characters_are_rejected_everywhere(raw: bytes):
-    assert malformed(raw) == "The body holds a NUL character."
+    assert json_error(raw) == "The body holds a NUL character."
 
 
 def test_escaped_backslash_before_u0000_is_no_nul():
@@ -75,18 +75,18 @@ def test_escaped_backslash_before_u0000_is_no_nul():
 
 
 def test_invalid_fields_are_named():
-    with pytest.raises(DomainError) as refused:
+    with pytest.raises(DomainError) as error:
         load_body(Named(), {"name": "", "age": "x"})
-    fields = refused.value.details["fields"]
+    fields = error.value.details["fields"]
     assert fields == {"name": ["Must not be empty."], "age": ["Not a whole number."]}
 
 
 ROUTES = make_api(
-    Route("POST", "/toy", echo, Named()),
-    Route("POST", "/toy/free", echo, AnyJson()),
-    Route("POST", "/toy/any", echo, AnyJson(allow_any=True)),
-    Route("POST", "/toy/lax", echo, AnyJson(), media=()),
-    Route("POST", "/toy/two", echo, AnyJson(), media=("application/json", "text/x")),
+    Route("POST", "/sample", echo, Named()),
+    Route("POST", "/sample/free", echo, AnyJson()),
+    Route("POST", "/sample/any", echo, AnyJson(allow_any=True)),
+    Route("POST", "/sample/lax", echo, AnyJson(), media=()),
+    Route("POST", "/sample/two", echo, AnyJson(), media=("application/json", "text/x")),
 )
 
 
@@ -109,7 +109,7 @@ async def test_body_must_be_of_the_kind_the_schema_accepts(
     serve, path: str, body: bytes, status: int
 ):
     server = await serve(ROUTES)
-    assert (await server.send("POST", "/toy" + path, body)).status == status
+    assert (await server.send("POST", "/sample" + path, body)).status == status
 
 
 @pytest.mark.parametrize(
@@ -127,33 +127,33 @@ async def test_body_must_be_of_the_kind_the_schema_accepts(
 )
 async def test_content_type_must_be_one_the_route_accepts(serve, path: str, kind: str, status: int):
     server = await serve(ROUTES)
-    answer = await server.send("POST", "/toy" + path, b"{}", Content_Type=kind)
+    answer = await server.send("POST", "/sample" + path, b"{}", Content_Type=kind)
     assert answer.status == status
 
 
 async def test_body_without_content_type_is_json(serve):
     server = await serve(ROUTES)
-    assert (await server.send("POST", "/toy/free", b'{"a":1}')).status == 200
+    assert (await server.send("POST", "/sample/free", b'{"a":1}')).status == 200
 
 
 async def test_body_above_the_limit_is_413(serve):
     server = await serve(ROUTES, body_limit=2000)
     fits = b'{"x":"' + b"y" * 1991 + b'"}'
-    assert (await server.send("POST", "/toy/free", fits)).status == 200
-    answer = await server.send("POST", "/toy/free", fits + b"  ")
+    assert (await server.send("POST", "/sample/free", fits)).status == 200
+    answer = await server.send("POST", "/sample/free", fits + b"  ")
     assert (answer.status, answer.body) == (413, b"http error: 413")
 
 
 async def test_compressed_body_counts_in_full(serve):
     server = await serve(ROUTES, body_limit=10_000)
-    packed = gzip.compress(b'{"x":"' + b"y" * 1_000_000 + b'"}')
-    assert len(packed) < 10_000
-    answer = await server.send("POST", "/toy/free", packed, Content_Encoding="gzip")
+    compressed = gzip.compress(b'{"x":"' + b"y" * 1_000_000 + b'"}')
+    assert len(compressed) < 10_000
+    answer = await server.send("POST", "/sample/free", compressed, Content_Encoding="gzip")
     assert answer.status == 413
 
 
 async def test_compressed_body_is_decompressed(serve):
     server = await serve(ROUTES)
-    packed = gzip.compress(b'{"x":1}')
-    answer = await server.send("POST", "/toy/free", packed, Content_Encoding="gzip")
+    compressed = gzip.compress(b'{"x":1}')
+    answer = await server.send("POST", "/sample/free", compressed, Content_Encoding="gzip")
     assert answer.body == b'{"caller":0,"body":{"x":1}}'

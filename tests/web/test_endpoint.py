@@ -24,28 +24,28 @@ from tests.web.sample_api import echo, make_api, player_in_header
 
 
 async def test_authentication_precedes_the_body(serve):
-    server = await serve(make_api(Route("POST", "/toy", echo, AnyJson(), player_in_header)))
-    assert (await server.send("POST", "/toy", b"[")).body == b"error: no_token"
-    assert b"error: malformed" in (await server.send("POST", "/toy", b"[", Player="1")).body
-    answer = await server.send("POST", "/toy", b'{"a":1}', Player="1")
+    server = await serve(make_api(Route("POST", "/sample", echo, AnyJson(), player_in_header)))
+    assert (await server.send("POST", "/sample", b"[")).body == b"error: no_token"
+    assert b"error: malformed" in (await server.send("POST", "/sample", b"[", Player="1")).body
+    answer = await server.send("POST", "/sample", b'{"a":1}', Player="1")
     assert answer.body == b'{"caller":1,"body":{"a":1}}'
 
 
 async def test_invalid_body_does_not_reach_the_handler(serve):
-    ran = []
+    received = []
 
     async def handler(ctx: RequestContext) -> web.StreamResponse:
-        ran.append(ctx.body)
+        received.append(ctx.body)
         return no_content()
 
-    server = await serve(make_api(Route("POST", "/toy", handler, AnyJson())))
-    assert (await server.send("POST", "/toy", b"[")).status == 400
-    assert ran == []
+    server = await serve(make_api(Route("POST", "/sample", handler, AnyJson())))
+    assert (await server.send("POST", "/sample", b"[")).status == 400
+    assert received == []
 
 
 async def test_route_without_a_schema_ignores_the_body(serve):
-    server = await serve(make_api(Route("POST", "/toy", echo)))
-    answer = await server.send("POST", "/toy", b"[", Content_Type="text/plain")
+    server = await serve(make_api(Route("POST", "/sample", echo)))
+    answer = await server.send("POST", "/sample", b"[", Content_Type="text/plain")
     assert (answer.status, answer.body) == (200, b'{"caller":0,"body":{}}')
 
 
@@ -53,14 +53,14 @@ async def test_disconnected_client_is_not_logged(serve, caplog):
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise ConnectionResetError("the client has gone")
 
-    server = await serve(make_api(Route("GET", "/toy", handler)))
+    server = await serve(make_api(Route("GET", "/sample", handler)))
     with pytest.raises(asyncio.IncompleteReadError):
-        await server.send("GET", "/toy")
+        await server.send("GET", "/sample")
     assert not caplog.records
 
 
 async def test_request_marks_an_away_player_as_back(serve):
-    server = await serve(make_api(Route("GET", "/toy", echo, auth=player_in_header)))
+    server = await serve(make_api(Route("GET", "/sample", echo, auth=player_in_header)))
     core = server.core
     await core.execute(add_game, tag="free")
     player, _ = await core.execute(create_guest, name="Ann")
@@ -68,7 +68,7 @@ async def test_request_marks_an_away_player_as_back(serve):
     core.record_activity(player.id)
     assert core.presence.expire(2000, 60) == [player.id]
     await core.execute(mark_away, player_id=player.id)
-    await server.send("GET", "/toy", Player=str(player.id))
+    await server.send("GET", "/sample", Player=str(player.id))
     lobby = core.query(get_lobby, game="free", id=1)
     assert not lobby.roster.get_seat(player.id).away
 
@@ -77,8 +77,8 @@ async def test_exception_is_a_500_with_a_logged_traceback(serve, caplog):
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise ZeroDivisionError
 
-    server = await serve(make_api(Route("GET", "/toy/{x}", handler)))
-    answer = await server.send("GET", "/toy/secret")
+    server = await serve(make_api(Route("GET", "/sample/{x}", handler)))
+    answer = await server.send("GET", "/sample/secret")
     assert (answer.status, answer.body) == (500, b"http error: 500")
     [record] = [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert record.exc_info and "secret" not in record.getMessage()
@@ -88,9 +88,9 @@ async def test_exception_in_render_error_is_a_500(serve):
     def render_failing(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
         raise KeyError(error.code)
 
-    route = Route("POST", "/toy", echo, AnyJson(), player_in_header)
+    route = Route("POST", "/sample", echo, AnyJson(), player_in_header)
     server = await serve(replace(make_api(route), render_error=render_failing))
-    answer = await server.send("POST", "/toy", b"{}")
+    answer = await server.send("POST", "/sample", b"{}")
     assert (answer.status, answer.body) == (500, b"http error: 500")
 
 
@@ -98,8 +98,8 @@ async def test_failed_rules_are_logged_and_rendered_as_an_error(serve, caplog):
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         raise DomainError(ErrorCode.RULES_FAILED) from KeyError("x")
 
-    server = await serve(make_api(Route("GET", "/toy", handler)))
-    assert (await server.send("GET", "/toy")).body == b"error: rules_failed"
+    server = await serve(make_api(Route("GET", "/sample", handler)))
+    assert (await server.send("GET", "/sample")).body == b"error: rules_failed"
     assert any(record.exc_info for record in caplog.records)
 
 
@@ -118,12 +118,12 @@ async def test_failed_write_is_a_500_in_the_format_of_the_api(serve, rendered: b
         return json_response({"failed": ctx.route.path}, 500)
 
     kwargs = {"render_unavailable": render_unavailable} if rendered else {}
-    server = await serve(make_api(Route("POST", "/toy", write), **kwargs))
+    server = await serve(make_api(Route("POST", "/sample", write), **kwargs))
     server.core.writer._store.write = full_disk  # type: ignore[method-assign]
-    answer = await server.send("POST", "/toy")
+    answer = await server.send("POST", "/sample")
     assert answer.status == 500
-    assert answer.body == (b'{"failed":"/toy"}' if rendered else b"http error: 500")
-    assert (await server.send("POST", "/toy")).status == 500
+    assert answer.body == (b'{"failed":"/sample"}' if rendered else b"http error: 500")
+    assert (await server.send("POST", "/sample")).status == 500
     with pytest.raises(OSError, match="No space"):
         await server.writer_task
 
@@ -163,11 +163,11 @@ async def number(ctx: RequestContext) -> web.StreamResponse:
     ],
 )
 async def test_numbers_in_paths_and_queries(serve, path: str, expected: bytes):
-    server = await serve(make_api(Route("GET", "/toy/{id}", number)))
-    assert (await server.send("GET", f"/toy/{path}")).body == expected
+    server = await serve(make_api(Route("GET", "/sample/{id}", number)))
+    assert (await server.send("GET", f"/sample/{path}")).body == expected
 
 
-async def where(ctx: RequestContext) -> web.StreamResponse:
+async def show_address(ctx: RequestContext) -> web.StreamResponse:
     return json_response([ctx.address, ctx.origin])
 
 
@@ -177,26 +177,28 @@ FORWARDED = {"X_Forwarded_For": "6.6.6.6, 5.5.5.5", "X_Forwarded_Proto": "https"
 @pytest.mark.parametrize(
     ("trusted", "forwarded", "expected"),
     [
-        ([], FORWARDED, ["127.0.0.1", "http://toy"]),
-        (["10.0.0.0/8"], FORWARDED, ["127.0.0.1", "http://toy"]),
-        (["127.0.0.1"], FORWARDED, ["5.5.5.5", "https://toy"]),
-        (["127.0.0.1", "5.5.0.0/16"], FORWARDED, ["6.6.6.6", "https://toy"]),
-        (["127.0.0.0/8", "0.0.0.0/0"], FORWARDED, ["127.0.0.1", "https://toy"]),
-        (["127.0.0.1"], {}, ["127.0.0.1", "http://toy"]),
-        (["127.0.0.1"], {"X_Forwarded_For": " , "}, ["127.0.0.1", "http://toy"]),
-        (["127.0.0.1"], {"X_Forwarded_Proto": "https, http"}, ["127.0.0.1", "https://toy"]),
+        ([], FORWARDED, ["127.0.0.1", "http://sample"]),
+        (["10.0.0.0/8"], FORWARDED, ["127.0.0.1", "http://sample"]),
+        (["127.0.0.1"], FORWARDED, ["5.5.5.5", "https://sample"]),
+        (["127.0.0.1", "5.5.0.0/16"], FORWARDED, ["6.6.6.6", "https://sample"]),
+        (["127.0.0.0/8", "0.0.0.0/0"], FORWARDED, ["127.0.0.1", "https://sample"]),
+        (["127.0.0.1"], {}, ["127.0.0.1", "http://sample"]),
+        (["127.0.0.1"], {"X_Forwarded_For": " , "}, ["127.0.0.1", "http://sample"]),
+        (["127.0.0.1"], {"X_Forwarded_Proto": "https, http"}, ["127.0.0.1", "https://sample"]),
     ],
 )
 async def test_forwarded_headers_count_from_trusted_proxies_only(
     serve, trusted, forwarded, expected
 ):
     networks = tuple(ip_network(one) for one in trusted)
-    route = Route("GET", "/toy", where)
+    route = Route("GET", "/sample", show_address)
     server = await serve(make_api(route), trusted_proxies=networks)
-    answer = await server.send("GET", "/toy", **forwarded)
+    answer = await server.send("GET", "/sample", **forwarded)
     assert answer.body.decode().replace('"', "") == f"[{','.join(expected)}]"
 
 
 async def test_base_url_overrides_the_host_of_the_request(serve):
-    server = await serve(make_api(Route("GET", "/toy", where)), base_url="https://x.example/")
-    assert b'"https://x.example"' in (await server.send("GET", "/toy")).body
+    server = await serve(
+        make_api(Route("GET", "/sample", show_address)), base_url="https://x.example/"
+    )
+    assert b'"https://x.example"' in (await server.send("GET", "/sample")).body

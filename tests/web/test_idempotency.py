@@ -20,71 +20,75 @@ from coalserver.web.schemas import AnyJson
 from tests.web.sample_api import make_api, player_in_header
 
 
-def enter(uow: UnitOfWork, *, by: int) -> Player:
+def create_player(uow: UnitOfWork, *, by: int) -> Player:
     """Create another player with each call."""
     if by == 13:
         raise DomainError(ErrorCode.NOT_MEMBER)
     return create_guest(uow, name="x")[0]
 
 
-async def entered(ctx: RequestContext) -> web.StreamResponse:
-    return json_response(await execute_idempotent(ctx, enter, by=ctx.body["value"].get("by", 0)))
+async def respond_with_id(ctx: RequestContext) -> web.StreamResponse:
+    return json_response(
+        await execute_idempotent(ctx, create_player, by=ctx.body["value"].get("by", 0))
+    )
 
 
 ROUTES = make_api(
-    Route("POST", "/toy", entered, AnyJson(), player_in_header),
-    Route("POST", "/toy/other", entered, AnyJson(), player_in_header),
-    Route("PUT", "/toy", entered, AnyJson(), player_in_header),
+    Route("POST", "/sample", respond_with_id, AnyJson(), player_in_header),
+    Route("POST", "/sample/other", respond_with_id, AnyJson(), player_in_header),
+    Route("PUT", "/sample", respond_with_id, AnyJson(), player_in_header),
 )
 
 
-async def numbers(server, *asked) -> list[bytes]:
+async def send_in_turn(server, *requests) -> list[bytes]:
     """Return the bodies for requests sent in turn: (method, path, body, player, key)."""
     answers = []
-    for method, path, body, who, key in asked:
-        headers = {"Player": who} | ({"Idempotency_Key": key} if key else {})
+    for method, path, body, player, key in requests:
+        headers = {"Player": player} | ({"Idempotency_Key": key} if key else {})
         answers.append((await server.send(method, path, body, **headers)).body)
     return answers
 
 
 async def test_repeated_request_acts_once(serve):
     server = await serve(ROUTES)
-    one = ("POST", "/toy", b"{}", "1", "k")
-    assert await numbers(server, one, one, one) == [b"1"] * 3
+    request = ("POST", "/sample", b"{}", "1", "k")
+    assert await send_in_turn(server, request, request, request) == [b"1"] * 3
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        ("POST", "/toy", b"{ }", "1", "k"),
-        ("POST", "/toy/other", b"{}", "1", "k"),
-        ("PUT", "/toy", b"{}", "1", "k"),
+        ("POST", "/sample", b"{ }", "1", "k"),
+        ("POST", "/sample/other", b"{}", "1", "k"),
+        ("PUT", "/sample", b"{}", "1", "k"),
     ],
 )
 async def test_other_request_with_the_same_key_is_rejected(serve, other):
     server = await serve(ROUTES)
-    one = ("POST", "/toy", b"{}", "1", "k")
-    assert await numbers(server, one, other, one) == [b"1", b"error: key_reused", b"1"]
+    request = ("POST", "/sample", b"{}", "1", "k")
+    assert await send_in_turn(server, request, other, request) == [b"1", b"error: key_reused", b"1"]
 
 
 async def test_other_caller_or_key_is_another_request(serve):
     server = await serve(ROUTES)
-    asked = [("1", "k"), ("2", "k"), ("1", "K"), ("1", ""), ("1", "")]
-    requests = [("POST", "/toy", b"{}", who, key) for who, key in asked]
-    assert await numbers(server, *requests) == [b"1", b"2", b"3", b"4", b"5"]
+    requests = [("1", "k"), ("2", "k"), ("1", "K"), ("1", ""), ("1", "")]
+    requests = [("POST", "/sample", b"{}", player, key) for player, key in requests]
+    assert await send_in_turn(server, *requests) == [b"1", b"2", b"3", b"4", b"5"]
 
 
 async def test_concurrent_repeats_act_once(serve):
     server = await serve(ROUTES)
-    asked = [server.send("POST", "/toy", b"{}", Player="1", Idempotency_Key="k") for _ in range(20)]
-    assert {answer.body for answer in await asyncio.gather(*asked)} == {b"1"}
+    requests = [
+        server.send("POST", "/sample", b"{}", Player="1", Idempotency_Key="k") for _ in range(20)
+    ]
+    assert {answer.body for answer in await asyncio.gather(*requests)} == {b"1"}
 
 
 async def test_rejected_request_leaves_no_record(serve):
     server = await serve(ROUTES)
-    refused = ("POST", "/toy", b'{"by":13}', "1", "k")
-    fine = ("POST", "/toy", b'{"by":1}', "1", "k")
-    assert await numbers(server, refused, refused, fine, refused) == [
+    refused = ("POST", "/sample", b'{"by":13}', "1", "k")
+    accepted = ("POST", "/sample", b'{"by":1}', "1", "k")
+    assert await send_in_turn(server, refused, refused, accepted, refused) == [
         b"error: not_here",
         b"error: not_here",
         b"1",
@@ -98,7 +102,7 @@ async def test_rejected_request_leaves_no_record(serve):
 )
 async def test_key_has_1_to_255_printable_characters(serve, key: str, good: bool):
     server = await serve(ROUTES)
-    answer = await server.send("POST", "/toy", b"{}", Player="1", Idempotency_Key=key)
+    answer = await server.send("POST", "/sample", b"{}", Player="1", Idempotency_Key=key)
     assert (answer.status == 200) is good
     assert good or b"Must have 1 to 255 printable characters" in answer.body
 

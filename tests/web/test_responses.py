@@ -33,14 +33,14 @@ async def odd(ctx: RequestContext) -> web.StreamResponse:
     return json_response([], headers={"X-Own": ctx.query["x"]})
 
 
-ROUTES = [Route("GET", f"/toy/{one.__name__}", one) for one in (small, empty, large, odd)]
+ROUTES = [Route("GET", f"/sample/{one.__name__}", one) for one in (small, empty, large, odd)]
 KEEP, CLOSE = b"HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 OLD, OLD_KEEP = b"HTTP/1.0\r\n", b"HTTP/1.0\r\nConnection: keep-alive\r\n"
 
 
 async def test_json_response_has_status_headers_and_body(serve):
     server = await serve(make_api(*ROUTES))
-    answer = await server.send("GET", "/toy/small")
+    answer = await server.send("GET", "/sample/small")
     assert answer.head.startswith("HTTP/1.1 201 Created\r\n")
     assert answer.header("Content-Type") == "application/json; charset=utf-8"
     assert answer.header("X-Own") == "1"
@@ -49,22 +49,22 @@ async def test_json_response_has_status_headers_and_body(serve):
 
 async def test_no_content_has_neither_body_nor_content_type(serve):
     server = await serve(make_api(*ROUTES))
-    answer = await server.send("GET", "/toy/empty")
+    answer = await server.send("GET", "/sample/empty")
     assert answer.head == "HTTP/1.1 204 No Content\r\nX-Own: 1\r\n\r\n"
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
 async def test_head_has_the_headers_of_get(serve, name: str):
     server = await serve(make_api(*ROUTES))
-    whole = await server.send("GET", f"/toy/{name}")
-    head = await server.send("HEAD", f"/toy/{name}")
+    whole = await server.send("GET", f"/sample/{name}")
+    head = await server.send("HEAD", f"/sample/{name}")
     assert head.header("Content-Length") == str(len(whole.body))
     assert (head.status, head.body) == (whole.status, b"")
 
 
 async def test_connection_stays_open_after_head(serve):
     server = await serve(make_api(*ROUTES))
-    line = b"HEAD /toy/small " + KEEP + b"\r\n"
+    line = b"HEAD /sample/small " + KEEP + b"\r\n"
     assert [answer.status for answer in await server.send_raw(line * 3, 3)] == [201] * 3
 
 
@@ -78,19 +78,19 @@ async def test_connection_header_follows_the_request(
     serve, name: str, version: bytes, answer: str | None
 ):
     server = await serve(make_api(*ROUTES))
-    [one] = await server.send_raw(b"GET /toy/%b " % name.encode() + version + b"\r\n")
+    [one] = await server.send_raw(b"GET /sample/%b " % name.encode() + version + b"\r\n")
     found = one.header("Connection")
-    # An old answer need not say that it closes.
+    # HTTP/1.0 responses may omit the header.
     assert found == answer or (version == OLD and found is None)
 
 
 @pytest.mark.parametrize("version", [CLOSE, OLD], ids=["1.1", "1.0"])
 async def test_closed_connection_ends_after_the_response(serve, version: bytes):
     server = await serve(make_api(*ROUTES))
-    assert (await all_of(server, b"GET /toy/small " + version + b"\r\n")).endswith(b"]}}")
+    assert (await read_all(server, b"GET /sample/small " + version + b"\r\n")).endswith(b"]}}")
 
 
-async def all_of(server: SampleServer, request: bytes) -> bytes:
+async def read_all(server: SampleServer, request: bytes) -> bytes:
     """Return all bytes until the server closes the connection."""
     reader, writer = await asyncio.open_connection(server.test_server.host, server.test_server.port)
     writer.write(request)
@@ -104,13 +104,13 @@ async def all_of(server: SampleServer, request: bytes) -> bytes:
 async def test_pipelined_requests_are_answered_in_order(serve):
     server = await serve(make_api(*ROUTES))
     names = (b"small", b"large", b"empty", b"small")
-    request = b"".join(b"GET /toy/%b " % name + KEEP + b"\r\n" for name in names)
+    request = b"".join(b"GET /sample/%b " % name + KEEP + b"\r\n" for name in names)
     assert [answer.status for answer in await server.send_raw(request, 4)] == [201, 200, 204, 201]
 
 
 async def test_large_response_keeps_headers_and_body(serve):
     server = await serve(make_api(*ROUTES))
-    answer = await server.send("GET", "/toy/large")
+    answer = await server.send("GET", "/sample/large")
     assert (len(answer.body), answer.header("X-Own")) == (MAX_SINGLE_WRITE + 1, "1")
     assert answer.header("Content-Type") == "text/x"
 
@@ -118,7 +118,7 @@ async def test_large_response_keeps_headers_and_body(serve):
 @pytest.mark.parametrize("value", ["a%0d%0aX-Evil: 1", "a%0aX-Evil: 1", "a%0dX-Evil: 1"])
 async def test_header_value_with_line_breaks_stays_one_header(serve, value: str):
     server = await serve(make_api(*ROUTES))
-    answer = await server.send("GET", f"/toy/odd?x={value.replace(' ', '%20')}")
+    answer = await server.send("GET", f"/sample/odd?x={value.replace(' ', '%20')}")
     assert answer.header("X-Evil") is None
     assert answer.header("X-Own").replace("  ", " ") == "a X-Evil: 1"
 
@@ -131,7 +131,7 @@ def test_header_value_has_no_line_breaks():
 @pytest.mark.parametrize("origin", [True, False])
 async def test_cors_headers_are_on_every_response_of_an_api(serve, name: str, origin: bool):
     server = await serve(make_api(*ROUTES, cors=origin))
-    answer = await server.send("GET", f"/toy/{name}")
+    answer = await server.send("GET", f"/sample/{name}")
     assert answer.header("Access-Control-Allow-Origin") == ("*" if origin else None)
     exposed = answer.header("Access-Control-Expose-Headers")
     assert (exposed is not None and "X-Event-Cursor" in exposed) is origin

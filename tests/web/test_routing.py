@@ -180,31 +180,31 @@ async def test_two_apis_share_a_path_by_method(serve):
     ],
 )
 async def test_405_names_the_allowed_methods(serve, methods: list[str], allow: str):
-    routes = [Route(method, "/toy", echo) for method in methods]
+    routes = [Route(method, "/sample", echo) for method in methods]
     server = await serve(make_api(*routes))
-    answer = await server.send("PATCH", "/toy")
+    answer = await server.send("PATCH", "/sample")
     assert (answer.status, answer.header("Allow")) == (405, allow)
     assert answer.body == b"http error: 405"
 
 
 async def test_own_head_route_takes_precedence(serve):
     routes = (
-        Route("GET", "/toy", respond("first")),
-        Route("HEAD", "/toy", respond("second")),
+        Route("GET", "/sample", respond("first")),
+        Route("HEAD", "/sample", respond("second")),
     )
     server = await serve(make_api(*routes))
-    assert (await server.send("HEAD", "/toy")).header("Content-Length") == "6"
+    assert (await server.send("HEAD", "/sample")).header("Content-Length") == "6"
 
 
 async def test_preflight_is_answered_without_authentication(serve):
     def reject(ctx):
         raise AssertionError("authenticated a preflight")
 
-    route = Route("PUT", "/toy/{x}", echo, auth=reject)
+    route = Route("PUT", "/sample/{x}", echo, auth=reject)
     server = await serve(make_api(route, cors=True))
     answer = await server.send(
         "OPTIONS",
-        "/toy/1",
+        "/sample/1",
         Origin="https://x.example",
         Access_Control_Request_Method="PUT",
         Access_Control_Request_Headers="authorization",
@@ -214,22 +214,22 @@ async def test_preflight_is_answered_without_authentication(serve):
     assert answer.header("Access-Control-Allow-Methods") == "OPTIONS, PUT"
     assert answer.header("Access-Control-Allow-Headers") == "authorization"
     assert answer.header("Access-Control-Max-Age") == "86400"
-    plain = await server.send("OPTIONS", "/toy/1")
+    plain = await server.send("OPTIONS", "/sample/1")
     assert plain.header("Access-Control-Allow-Headers") is None
 
 
 async def test_api_without_cors_rejects_a_preflight(serve):
-    server = await serve(make_api(Route("GET", "/toy", echo)))
-    answer = await server.send("OPTIONS", "/toy", Origin="https://x.example")
+    server = await serve(make_api(Route("GET", "/sample", echo)))
+    answer = await server.send("OPTIONS", "/sample", Origin="https://x.example")
     assert answer.status == 405
     assert answer.header("Access-Control-Allow-Origin") is None
 
 
 async def test_fixed_segment_takes_precedence(serve):
     routes = (
-        Route("GET", "/toy/{id}/{y}", respond("named")),
-        Route("GET", "/toy/{id}/x", respond("fixed")),
+        Route("GET", "/sample/{id}/{y}", respond("named")),
+        Route("GET", "/sample/{id}/x", respond("fixed")),
     )
     server = await serve(make_api(*routes))
-    assert (await server.send("GET", "/toy/1/x")).body == b"fixed"
-    assert (await server.send("GET", "/toy/1/y")).body == b"named"
+    assert (await server.send("GET", "/sample/1/x")).body == b"fixed"
+    assert (await server.send("GET", "/sample/1/y")).body == b"named"

@@ -1,4 +1,4 @@
-"""Fields: strict in type, and every text can be kept and shown again."""
+"""Schema fields: types, limits and cleaned texts."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ from coalserver.web.schemas import (
 ANY: list[Any] = [None, True, 0, 1, 1.0, "1", "", "true", [], {}, [1], {"a": 1}]
 
 
-def takes(field: Any, value: Any) -> bool:
-    """Whether a field takes a value."""
+def accepts(field: Any, value: Any) -> bool:
+    """Return whether a field accepts a value."""
     try:
         field.deserialize(value)
     except ValidationError:
@@ -31,7 +31,7 @@ def takes(field: Any, value: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("field", "taken"),
+    ("field", "accepted"),
     [
         (Text(), ["1", "", "true"]),
         (Secret(), ["1", "", "true"]),
@@ -42,15 +42,15 @@ def takes(field: Any, value: Any) -> bool:
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_field_accepts_its_own_type_only(field: Any, taken: list[Any]):
-    found = [value for value in ANY[1:] if takes(field, value)]
-    assert [(type(one), one) for one in found] == [(type(one), one) for one in taken]
+def test_field_accepts_its_own_type_only(field: Any, accepted: list[Any]):
+    found = [value for value in ANY[1:] if accepts(field, value)]
+    assert [(type(one), one) for one in found] == [(type(one), one) for one in accepted]
 
 
 @pytest.mark.parametrize("field", [Text(), Secret(), Integer(), Boolean(), RawJson()])
 def test_null_is_accepted_with_allow_none_only(field: Any):
-    assert not takes(field, None)
-    assert takes(type(field)(allow_none=True), None)
+    assert not accepts(field, None)
+    assert accepts(type(field)(allow_none=True), None)
 
 
 @pytest.mark.parametrize(
@@ -79,34 +79,34 @@ def test_text_with_lines_keeps_line_breaks():
 
 @pytest.mark.parametrize("value", ["a\0b", "\0"])
 def test_text_with_nul_is_rejected(value: str):
-    assert not takes(Text(), value)
+    assert not accepts(Text(), value)
 
 
 @pytest.mark.parametrize(("low", "high", "lengths"), [(0, 3, [0, 3]), (1, 2, [1, 2]), (2, 2, [2])])
 def test_text_length_is_limited(low: int, high: int, lengths: list[int]):
-    taken = [size for size in range(6) if takes(Text(low, high), "x" * size)]
-    assert taken == list(range(lengths[0], lengths[-1] + 1))
+    accepted = [size for size in range(6) if accepts(Text(low, high), "x" * size)]
+    assert accepted == list(range(lengths[0], lengths[-1] + 1))
 
 
 def test_text_length_counts_after_stripping():
-    assert takes(Text(0, 3), "   abc   ") and not takes(Text(1, 3), "   ")
+    assert accepts(Text(0, 3), "   abc   ") and not accepts(Text(1, 3), "   ")
 
 
 def test_secret_is_unchanged():
     assert Secret().deserialize(" \t\x07\n ") == " \t\x07\n "
-    assert not takes(Secret(2, 3), "x") and not takes(Secret(2, 3), "xxxx")
+    assert not accepts(Secret(2, 3), "x") and not accepts(Secret(2, 3), "xxxx")
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63), 10**30])
 def test_integer_beyond_sqlite_s_range_is_rejected(value: int):
-    assert not takes(Integer(), value)
-    assert takes(Integer(), 2**63 - 1)
+    assert not accepts(Integer(), value)
+    assert accepts(Integer(), 2**63 - 1)
 
 
 def test_raw_json_is_loaded_as_bytes_up_to_a_size():
     assert RawJson().deserialize({"ü": [1.0, None]}) == '{"ü":[1.0,null]}'.encode()
-    assert takes(RawJson(max_bytes=9), {"a": "bc"}) is False
-    assert takes(RawJson(max_bytes=10), {"a": "bc"})
+    assert accepts(RawJson(max_bytes=9), {"a": "bc"}) is False
+    assert accepts(RawJson(max_bytes=10), {"a": "bc"})
 
 
 def test_any_json_is_loaded_as_value_and_bytes():
@@ -130,11 +130,11 @@ def test_field_deserialized_as_missing_is_left_out():
         def _deserialize(self, value: Any, *_: Any, **kw: Any) -> Any:
             return value or missing
 
-    class Said(RequestSchema):
+    class Sample(RequestSchema):
         word = Blank()
 
-    assert Said().load({"word": ""}) == {}
-    assert Said().load({"word": "a"}) == {"word": "a"}
+    assert Sample().load({"word": ""}) == {}
+    assert Sample().load({"word": "a"}) == {"word": "a"}
 
 
 def test_error_of_one_of_names_the_choices():

@@ -15,10 +15,10 @@ from coalserver.web.streaming.broadcast import HIGH_WATER_MARK, BroadcastGroups
 from coalserver.web.streaming.subscriptions import Subscription
 
 HERE, THERE, OWN = ("lobby", 1), ("lobby", 2), ("player", 7)
-HEARD = Subscription((HERE,), None, lambda entry: entry.event)
+SUBSCRIPTION = Subscription((HERE,), None, lambda entry: entry.event)
 
 
-class Wire:
+class SampleTransport:
     """A transport that shows what was written, and may be full or closing."""
 
     def __init__(self):
@@ -26,8 +26,8 @@ class Wire:
         self.unread = 0
         self.closing = False
 
-    def write(self, said):
-        self.written += said
+    def write(self, data):
+        self.written += data
 
     def get_write_buffer_size(self):
         return self.unread
@@ -41,123 +41,127 @@ class Stream:
 
     def __init__(self, place, group):
         self.place, self.group = place, group
-        self.wire = Wire()
+        self.transport = SampleTransport()
         self.idle_seconds = 9
         self.woken = 0
-        self.fault = None
+        self.error = None
         self.cursor = place.feed.head
-        group.join(self, self.wire)
+        group.join(self, self.transport)
 
     @property
-    def heard(self):
-        return self.wire.written
+    def received(self):
+        return self.transport.written
 
     def wake(self):
         self.woken += 1
-        if self.wire.unread or self.place.feed.closed or not self.place.feed.covers(self.cursor):
+        if (
+            self.transport.unread
+            or self.place.feed.closed
+            or not self.place.feed.covers(self.cursor)
+        ):
             return self.group.leave(self)
         payload, self.cursor = self.group.frames_after(self.cursor)
-        self.wire.write(payload)
+        self.transport.write(payload)
 
-    def fail(self, fault):
-        self.fault = fault
+    def fail(self, error):
+        self.error = error
 
 
-class Place:
+class SampleFeed:
     """A feed with its broadcast groups."""
 
     def __init__(self, core):
         self.feed = core.feed
         self.groups = BroadcastGroups(AppContext(core))
 
-    def group(self, heard=HEARD, form="ws"):
+    def group(self, subscription=SUBSCRIPTION, form="ws"):
         return self.groups.get_or_create(
-            form, "rooms", heard, lambda id, payload: b"%d%b " % (id, payload)
+            form, "rooms", subscription, lambda id, payload: b"%d%b " % (id, payload)
         )
 
     def streams(self, count):
         group = self.group()
         return [Stream(self, group) for _ in range(count)]
 
-    def say(self, *said):
+    def publish(self, *pairs):
         """Publish pairs of event and topic in one batch."""
         first = self.feed.head + 1
         self.feed.publish(
-            [Entry(id, 0.0, payload, where) for id, (payload, *where) in enumerate(said, first)]
+            [Entry(id, 0.0, payload, where) for id, (payload, *where) in enumerate(pairs, first)]
         )
 
 
 @pytest.fixture
 async def place():
-    return Place(await Core.recover(MemoryStore(), CoreContext(time.time), tail=5))
+    return SampleFeed(await Core.recover(MemoryStore(), CoreContext(time.time), tail=5))
 
 
 async def test_all_members_receive_each_entry_once(place):
     streams = place.streams(3)
-    place.say((b"a", HERE), (b"b", THERE), (b"c", HERE))
-    place.say((b"d", HERE))
-    assert [stream.heard for stream in streams] == [b"0a 2c 3d "] * 3
+    place.publish((b"a", HERE), (b"b", THERE), (b"c", HERE))
+    place.publish((b"d", HERE))
+    assert [stream.received for stream in streams] == [b"0a 2c 3d "] * 3
     assert [(stream.woken, stream.idle_seconds) for stream in streams] == [(0, 0)] * 3
 
 
 async def test_entry_that_the_api_does_not_show_is_skipped(place):
     (stream,) = place.streams(1)
-    place.say((None, HERE))
-    assert (stream.heard, stream.cursor, stream.idle_seconds) == (b"", 0, 9)
+    place.publish((None, HERE))
+    assert (stream.received, stream.cursor, stream.idle_seconds) == (b"", 0, 9)
 
 
 async def test_later_member_receives_later_entries(place):
     (first,) = place.streams(1)
-    place.say((b"a", HERE), (b"b", THERE))
+    place.publish((b"a", HERE), (b"b", THERE))
     (second,) = place.streams(1)
-    place.say((b"c", HERE))
-    assert (first.heard, second.heard) == (b"0a 2c ", b"2c ")
+    place.publish((b"c", HERE))
+    assert (first.received, second.received) == (b"0a 2c ", b"2c ")
 
 
 async def test_member_woken_by_its_own_topic_receives_no_entry_twice(place):
     first, second = place.streams(2)
     place.feed.subscribe((OWN,), first)
-    place.say((b"a", HERE), (b"mine", OWN))
+    place.publish((b"a", HERE), (b"mine", OWN))
     assert (first.woken, second.woken) == (1, 0)
-    assert (first.heard, second.heard) == (b"0a ", b"0a ")
+    assert (first.received, second.received) == (b"0a ", b"0a ")
 
 
 async def test_member_that_leaves_when_woken_receives_nothing_of_the_batch(place):
     first, second = place.streams(2)
     first.wake = lambda: first.group.leave(first)
     place.feed.subscribe((OWN,), first)
-    place.say((b"kicked", OWN), (b"between us", HERE))
-    assert (first.heard, second.heard) == (b"", b"1between us ")
+    place.publish((b"kicked", OWN), (b"between us", HERE))
+    assert (first.received, second.received) == (b"", b"1between us ")
 
 
 async def test_stalled_member_does_not_delay_the_others(place):
-    stuck, gone, fine = place.streams(3)
-    stuck.wire.unread = HIGH_WATER_MARK + 1
-    gone.wire.closing = True
-    place.say((b"a", HERE))
-    assert (stuck.woken, gone.woken, fine.woken) == (1, 1, 0)
-    assert (stuck.heard, stuck.cursor, fine.heard) == (b"", -1, b"0a ")
+    stalled, closing, ready = place.streams(3)
+    stalled.transport.unread = HIGH_WATER_MARK + 1
+    closing.transport.closing = True
+    place.publish((b"a", HERE))
+    assert (stalled.woken, closing.woken, ready.woken) == (1, 1, 0)
+    assert (stalled.received, stalled.cursor, ready.received) == (b"", -1, b"0a ")
 
 
 async def test_members_read_entries_from_disk_themselves(place):
     streams = place.streams(2)
-    place.say(*[(b"elsewhere", THERE)] * 5)
-    place.say((b"a", HERE), (b"b", THERE))
-    assert [(stream.woken, stream.heard) for stream in streams] == [(1, b"")] * 2
+    place.publish(*[(b"elsewhere", THERE)] * 5)
+    place.publish((b"a", HERE), (b"b", THERE))
+    assert [(stream.woken, stream.received) for stream in streams] == [(1, b"")] * 2
     assert place.feed.waiter_count() == 0
 
 
 async def test_more_than_one_page_is_sent_whole():
-    place = Place(await Core.recover(MemoryStore(), CoreContext(time.time)))
+    place = SampleFeed(await Core.recover(MemoryStore(), CoreContext(time.time)))
     (stream,) = place.streams(1)
-    place.say(*[(b"a", HERE)] * 250)
-    assert stream.heard.split() == [b"%da" % id for id in range(250)]
+    place.publish(*[(b"a", HERE)] * 250)
+    assert stream.received.split() == [b"%da" % id for id in range(250)]
 
 
 async def test_failed_rendering_fails_all_members(place):
     streams = place.streams(2)
-    place.say((7, HERE))
-    assert [type(stream.fault) for stream in streams] == [TypeError] * 2
+    place.publish((7, HERE))
+    assert [type(stream.error) for stream in streams] == [TypeError] * 2
 
 
 async def test_closing_feed_wakes_all_members(place):
@@ -177,8 +181,8 @@ async def test_one_group_per_audience_and_transport(place):
     group = place.group()
     assert place.group() is group
     assert place.group(form="sse") is not group
-    assert place.group(replace(HEARD, topics=(HERE, THERE))) is not group
-    assert place.group(replace(HEARD, audience="a seat")) is not group
+    assert place.group(replace(SUBSCRIPTION, topics=(HERE, THERE))) is not group
+    assert place.group(replace(SUBSCRIPTION, audience="a seat")) is not group
 
 
 async def test_empty_group_is_released(place):

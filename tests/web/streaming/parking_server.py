@@ -24,50 +24,50 @@ from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
 URL = "/games/pong/rooms/1/events"
 
 
-class Line:
+class Connection:
     """One keep-alive connection of a client that writes bytes and reads answers."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    def ask(self, token: str, cursor: int, wait: int = 30, extra: str = "") -> None:
+    def send_poll(self, token: str, cursor: int, wait: int = 30, extra: str = "") -> None:
         self.writer.write(
             f"GET {URL}?after-event-id={cursor}&wait={wait} HTTP/1.1\r\nHost: x\r\n"
             f"Authorization: Bearer {token}\r\n{extra}\r\n".encode()
         )
 
-    async def answer(self) -> tuple[int, bytes, bytes]:
+    async def read_response(self) -> tuple[int, bytes, bytes]:
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
         length = re.search(rb"Content-Length: (\d+)", head)
         body = await self.reader.readexactly(int(length[1])) if length else b""
         return int(head.split(b" ")[1]), head, body
 
 
-class Place:
+class ParkingServer:
     """A running server with one lobby, its host Ann and its member Bob."""
 
     def __init__(self, core: Core, port: int, server: web.Server) -> None:
         self.core, self.port, self.server = core, port, server
         self.ann = self.bob = 0
         self.token = ""
-        self.lines: list[Line] = []
+        self.connections: list[Connection] = []
 
-    async def line(self) -> Line:
-        self.lines.append(Line(*await asyncio.open_connection("127.0.0.1", self.port)))
-        return self.lines[-1]
+    async def connect(self) -> Connection:
+        self.connections.append(Connection(*await asyncio.open_connection("127.0.0.1", self.port)))
+        return self.connections[-1]
 
-    async def say(self, text: str) -> int:
+    async def send_chat(self, text: str) -> int:
         entry = await self.core.execute(
             members.chat, kind=Lobby, id=1, player_id=self.ann, text=text
         )
         return entry.id
 
     @property
-    def parked(self) -> int:
-        return len(self.parking)
+    def parked_count(self) -> int:
+        return len(self.parked_connections)
 
     @property
-    def parking(self) -> list[ParkingProtocol]:
+    def parked_connections(self) -> list[ParkingProtocol]:
         """The connections on which a poll is parked."""
         return [
             one
@@ -77,7 +77,7 @@ class Place:
 
     async def until_parked(self, count: int = 1) -> None:
         async with asyncio.timeout(5):
-            while self.parked != count:
+            while self.parked_count != count:
                 await asyncio.sleep(0)
 
     async def until_waiting(self) -> None:
@@ -87,39 +87,41 @@ class Place:
 
 
 @asynccontextmanager
-async def make_place(runner: type[web.AppRunner] = ParkingRunner) -> AsyncIterator[Place]:
+async def run_parking_server(
+    runner: type[web.AppRunner] = ParkingRunner,
+) -> AsyncIterator[ParkingServer]:
     core = await Core.recover(MemoryStore(), CoreContext(time.time))
-    writing = asyncio.create_task(core.writer.run())
-    runs = runner(
+    writer_task = asyncio.create_task(core.writer.run())
+    app_runner = runner(
         build_application(AppContext(core, services={PasswordService: PasswordService()})),
         access_log=None,
         handler_cancellation=True,
     )
-    await runs.setup()
-    await web.TCPSite(runs, "127.0.0.1", 0).start()
-    place = Place(core, runs.addresses[0][1], runs.server)
+    await app_runner.setup()
+    await web.TCPSite(app_runner, "127.0.0.1", 0).start()
+    server = ParkingServer(core, app_runner.addresses[0][1], app_runner.server)
     await core.execute(add_game, tag="pong")
     ann, _ = await core.execute(create_guest, name="Ann")
-    bob, place.token = await core.execute(create_guest, name="Bob")
-    place.ann, place.bob = ann.id, bob.id
+    bob, server.token = await core.execute(create_guest, name="Bob")
+    server.ann, server.bob = ann.id, bob.id
     await core.execute(open_lobby, game="pong", player_id=ann.id, name="x")
     await core.execute(join_lobby, lobby_id=1, player_id=bob.id)
     try:
-        yield place
+        yield server
     finally:
-        for line in place.lines:
-            line.writer.close()
+        for connection in server.connections:
+            connection.writer.close()
         core.feed.close()
-        await runs.cleanup()
+        await app_runner.cleanup()
         core.writer.close()
-        await writing
+        await writer_task
 
 
-async def enrolled(place: Place) -> tuple[Line, int]:
+async def connect_and_poll(server: ParkingServer) -> tuple[Connection, int]:
     """Return a connection whose first poll was answered, and its cursor."""
-    line = await place.line()
-    line.ask(place.token, place.core.feed.head)
-    await place.until_waiting()
-    cursor = await place.say("first")
-    assert (await line.answer())[0] == 200
-    return line, cursor
+    connection = await server.connect()
+    connection.send_poll(server.token, server.core.feed.head)
+    await server.until_waiting()
+    cursor = await server.send_chat("first")
+    assert (await connection.read_response())[0] == 200
+    return connection, cursor
