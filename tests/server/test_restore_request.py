@@ -131,7 +131,7 @@ def site(line: CommandLine, data: Path) -> Iterator[Site]:
         token = json.loads(
             browser.send_json("/accounts/login", credentialType="guest", username="Ann").raw
         )["token"]
-        assert "The backup is made." in browser.send_form("/admin/backups").text
+        assert "Backup created" in browser.send_form("/admin/backups").text
         [backup] = [path.name for path in (data / "backups").iterdir()]
         line("game", "add", "go")
         browser.send_json("/games/go/rooms", token, name="late")
@@ -141,14 +141,14 @@ def site(line: CommandLine, data: Path) -> Iterator[Site]:
 
 def test_restore_restarts_the_server(site):
     page = site.browser.fetch(f"/admin/backups/{site.backup}/restore")
-    assert page.status == 200 and "starts again by itself" in page.text
+    assert page.status == 200 and "The server restarts" in page.text
     answer = site.request_restore()
-    assert answer.status == 200 and "The server starts again" in answer.text
+    assert answer.status == 200 and "Server is restarting" in answer.text
     site.wait_until(lambda: not site.has_game("go"))
     assert site.server.process.poll() is None and site.has_game("noughts")
     page = site.browser.fetch("/admin/backups?done=restored")
-    assert page.status == 200 and "The backup is in place." in page.text
-    assert f"{EMAIL} put the backup {site.backup} back" in site.browser.fetch("/admin/log").text
+    assert page.status == 200 and "Backup restored" in page.text
+    assert f"{EMAIL} restored backup {site.backup}" in site.browser.fetch("/admin/log").text
     assert tags(site.line) == ["noughts"]
     assert site.server.stop() == 0
     [replaced] = site.replaced()
@@ -170,7 +170,7 @@ def test_uploaded_backup_is_restored(site):
     content = site.browser.send_form(f"/admin/backups/{site.backup}/download").raw
     site.browser.send_form(f"/admin/backups/{site.backup}/remove")
     sent = site.browser.upload(content)
-    assert sent.status == 200 and "Put a backup back" in sent.text
+    assert sent.status == 200 and "Restore backup" in sent.text
     name = sent.url.split("/")[-2]
     assert (site.data / "backups" / name).read_bytes() == content
     assert site.request_restore(name).status == 200
@@ -183,10 +183,10 @@ def test_damaged_backup_changes_nothing(site):
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     answer = site.request_restore()
-    assert answer.status == 400 and "This backup is damaged. Nothing has changed." in answer.text
-    assert "This file is not a backup of coalserver." in site.browser.upload(b"a cake").text
+    assert answer.status == 400 and "This backup is damaged. Nothing was changed." in answer.text
+    assert "This file is not a coalserver backup." in site.browser.upload(b"a cake").text
     assert site.has_game("go") and not site.replaced() and not list(site.data.glob("scratch-*"))
-    assert "put the backup" not in site.browser.fetch("/admin/log").text
+    assert "restored backup" not in site.browser.fetch("/admin/log").text
 
 
 def test_failed_restore_keeps_the_data_and_shows_the_error(site):
@@ -197,7 +197,7 @@ def test_failed_restore_keeps_the_data_and_shows_the_error(site):
         lambda: "was not restored" in site.browser.fetch("/admin/backups?done=restored").text
     )
     (site.data / "keys" / "dangling").unlink()
-    assert "The backup is made." in site.browser.send_form("/admin/backups").text
+    assert "Backup created" in site.browser.send_form("/admin/backups").text
     assert site.has_game("go") and site.server.process.pid == pid
     assert not site.replaced() and not list(site.data.glob("scratch-*"))
 
