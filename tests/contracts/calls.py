@@ -252,6 +252,15 @@ class RecordedSocket:
             await self.ws.close()
 
 
+def preflight_headers(method: str = "POST", header: str = "authorization") -> dict[str, str]:
+    """Return the headers of a CORS preflight from a foreign origin."""
+    return {
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": header,
+        "Origin": "https://a.example",
+    }
+
+
 def path_of(url: str) -> str:
     """Return the path and query of an address."""
     parts = urlsplit(url)

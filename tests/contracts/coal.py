@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.contracts.calls import FORM, Part, path_of
+from tests.contracts.calls import FORM, Part, path_of, preflight_headers
 from tests.contracts.clients import Browser, create_account, create_token, logs, pair_agent
 from tests.contracts.tables import table
 
@@ -440,11 +440,7 @@ async def events(part: Part, names: dict[str, str]) -> None:
 
 
 async def conventions(part: Part, names: dict[str, str]) -> None:
-    preflight = {
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example",
-    }
+    preflight = preflight_headers()
     for path in (
         "/api/v1/users",
         SERVERS,

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.contracts.calls import Part
+from tests.contracts.calls import Part, preflight_headers
 from tests.contracts.tables import table
 
 
@@ -59,11 +59,7 @@ async def examples(part: Part) -> None:
 
 async def conventions(part: Part) -> None:
     host = await create_host(part)
-    preflight = {
-        "Access-Control-Request-Method": "PUT",
-        "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example",
-    }
+    preflight = preflight_headers("PUT")
     for path in (
         "/hosts",
         f"/hosts/{host.uuid}",

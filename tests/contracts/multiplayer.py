@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.contracts.calls import Part
+from tests.contracts.calls import Part, preflight_headers
 from tests.contracts.multiplayer_scenes import (
     NOWHERE,
     Game,
@@ -240,11 +240,7 @@ async def bodies(part: Part, arena: Game) -> None:
         "leaderboard.php",
         "realtime.php/token",
     ):
-        preflight = {
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "x-api-token",
-            "Origin": "https://a.example",
-        }
+        preflight = preflight_headers(header="x-api-token")
         await part.request("OPTIONS", f"/api/{path}", headers=preflight)
         await part.request("PATCH", f"/api/{path}")
     await part.request("HEAD", f"/api/time.php?api_token={arena.api}")

@@ -11,6 +11,10 @@ GAME_DATA = {
     "game_settings": {"difficulty": "hard", "max_players": 10},
     "last_updated": "2025-01-13T12:00:00Z",
 }
+#: States of a room that `prepare` creates.
+ROOM_STATES = {
+    "room", "full room", "locked room", "together", "stopped room", "no way out", "told",
+}  # fmt: skip
 DATA = {"level": 1, "score": 0, "inventory": ["sword", "shield"]}
 
 
@@ -154,15 +158,7 @@ async def prepare(scene: Scene, state: str) -> dict[str, str]:
             await scene.host.post("matchmaking.php/remove")
     elif state.startswith("started"):
         await scene.start_lobby(can_leave_room=state != "started for good")
-    elif state in (
-        "room",
-        "full room",
-        "locked room",
-        "together",
-        "stopped room",
-        "no way out",
-        "told",
-    ):
+    elif state in ROOM_STATES:
         await scene.open_room(
             max_players=2 if state == "full room" else 4, can_leave_room=state != "no way out",
             password="secret" if state == "locked room" else None,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.contracts.calls import Part
+from tests.contracts.calls import Part, preflight_headers
 from tests.contracts.clients import Browser, create_account
 
 HOME = "http://example.com/callback"
@@ -232,11 +232,7 @@ async def agents(part: Part) -> None:
 
 
 async def conventions(part: Part) -> None:
-    origin = {
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example",
-    }
+    origin = preflight_headers()
     for path in (
         REGISTER,
         TOKEN,

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from tests.contracts.calls import Part
+from tests.contracts.calls import Part, preflight_headers
 
 NOUGHTS = "/games/noughts"
 
@@ -338,11 +338,7 @@ async def feeds(part: Part, host: User, guest: User, other: User) -> None:
 
 
 async def conventions(part: Part, one: User) -> None:
-    preflight = {
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization",
-        "Origin": "https://a.example",
-    }
+    preflight = preflight_headers()
     for path in (
         "/accounts/login",
         "/games",

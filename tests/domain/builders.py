@@ -19,7 +19,7 @@ from coalserver.domain.play.roster import Roster
 
 #: The current time in these tests.
 NOW = 1000.0
-#: Who kicks whom in vain where 1 is the host and 2 the other member, with the error.
+#: Refused kicks in a group of host 1 and member 2: by, player and error.
 IMPOSSIBLE_KICKS = [
     (2, 1, ErrorCode.NOT_HOST),
     (3, 2, ErrorCode.NOT_MEMBER),
@@ -53,25 +53,21 @@ def make_roster(
     return replace(roster, **policy)
 
 
+def _pop_policy(parts: dict[str, Any]) -> dict[str, Any]:
+    """Remove the attributes of rosters from those of a group and return them."""
+    names = ("transfer_host", "can_leave", "grace", "host")
+    return {name: parts.pop(name) for name in names if name in parts}
+
+
 def make_lobby(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Lobby:
     """Return an open lobby. `transfer_host`, `can_leave`, `grace` and `host` are set on its roster."""
-    policy = {
-        name: parts.pop(name)
-        for name in ("transfer_host", "can_leave", "grace", "host")
-        if name in parts
-    }
-    roster = make_roster(*members, capacity=capacity, away=away, **policy)
+    roster = make_roster(*members, capacity=capacity, away=away, **_pop_policy(parts))
     return replace(Lobby(7, "c7", "free", "Lobby", roster, NOW - 100), **parts)
 
 
 def make_room(*members: int, capacity: int = 8, away: tuple[int, ...] = (), **parts: Any) -> Room:
     """Return a running room without rules, with parameters as make_lobby."""
-    policy = {
-        name: parts.pop(name)
-        for name in ("transfer_host", "can_leave", "grace", "host")
-        if name in parts
-    }
-    roster = make_roster(*members, capacity=capacity, away=away, **policy)
+    roster = make_roster(*members, capacity=capacity, away=away, **_pop_policy(parts))
     return replace(Room(9, "c9", "free", "Room", roster, NOW - 100, NOW - 100), **parts)
 
 
@@ -79,6 +75,11 @@ def make_room_with_rules(rules: Rules, *members: int, **parts: Any) -> Room:
     """Return a running room with rules, set up for the members."""
     room = make_room(*members, capacity=len(members), **parts)
     return room.set_up(rules, random.Random(1))
+
+
+def failing_rule(*_: Any) -> Any:
+    """A rule that always fails."""
+    raise ZeroDivisionError
 
 
 def make_rules(**rules: Any) -> Rules:

@@ -49,6 +49,13 @@ class Table:
         params = {"action_type": "turn", "request_data": turn}
         return await self.bob.post("game_room.php/actions", params)
 
+    async def start_session(self) -> str:
+        """Start a session with Ann as host and Bob as member; return its path."""
+        room = await self.ann.create_room(self.tag)
+        (row,) = await self.lobbies()
+        success(await self.bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
+        return await self.ann.start(room)
+
     @asynccontextmanager
     async def listen_everywhere(self, place: str) -> AsyncIterator[list[Listener]]:
         """Open feeds for Ann on all transports."""
@@ -190,10 +197,7 @@ async def test_host_kicks_a_member_of_the_other_api(free):
 
 async def test_turn_without_rules_is_an_update_in_the_other_api(free):
     ann, bob = free.ann, free.bob
-    room = await ann.create_room(free.tag)
-    (row,) = await free.lobbies()
-    success(await bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
-    session = await ann.start(room)
+    session = await free.start_session()
     await ann.take_turn(session, dance="waltz")
     assert await free.poll_updates() == [("turn", {"dance": "waltz"})]
     assert await free.poll_updates(from_players="specific", from_players_ids=[bob.id]) == []
@@ -233,10 +237,7 @@ async def test_player_of_the_other_api_can_be_banned(free):
 
 async def test_waiting_client_receives_events_of_the_other_api(free):
     ann, bob = free.ann, free.bob
-    room = await ann.create_room(free.tag)
-    (row,) = await free.lobbies()
-    success(await bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
-    session = await ann.start(room)
+    session = await free.start_session()
     poll = await free.test_app.start_waiting(bob.get("game_room.php/updates/poll?wait=30"))
     await ann.send_chat(session, "hello")
     assert [row["type"] for row in success(await poll)["updates"]] == ["chat"]

@@ -93,21 +93,24 @@ def test_others_may_be_empty(table, trio):
     assert table.execute(send_action, room_id=alone.id, **params) == []
 
 
-@pytest.mark.parametrize("named", [(), (999,)])
-def test_action_without_existing_targets_is_refused(trio, named):
+@pytest.mark.parametrize("method", ["send_action", "send_update"])
+@pytest.mark.parametrize("player_ids", [(), (999,)])
+def test_message_without_existing_targets_is_refused(trio, method, player_ids):
     with raises_code(ErrorCode.NO_TARGETS):
-        trio.send_action(trio.ann, Target.SPECIFIC, player_ids=named)
+        getattr(trio, method)(trio.ann, Target.SPECIFIC, player_ids=player_ids)
 
 
-def test_player_without_a_seat_cannot_send_an_action(table, trio):
+@pytest.mark.parametrize("method", ["send_action", "send_update"])
+def test_player_without_a_seat_cannot_send_messages(table, trio, method):
     with raises_code(ErrorCode.NOT_MEMBER):
-        trio.send_action(table.make_guest())
+        getattr(trio, method)(table.make_guest())
 
 
-def test_action_in_an_ended_room_is_refused(table, trio):
+@pytest.mark.parametrize("method", ["send_action", "send_update"])
+def test_message_in_an_ended_room_is_refused(table, trio, method):
     table.execute(members.close, kind=Room, id=trio.room, by=trio.ann)
     with raises_code(ErrorCode.ROOM_ENDED):
-        trio.send_action(trio.ann)
+        getattr(trio, method)(trio.ann)
 
 
 def test_action_in_an_unknown_room_is_refused(table):
@@ -232,22 +235,6 @@ def test_away_member_gets_updates_with_away_only(table, trio, with_away):
     table.execute(mark_away, player_id=trio.cid)
     sent = trio.send_update(trio.ann, with_away=with_away)
     assert (trio.cid in [entry.event.target for entry in sent]) is with_away
-
-
-def test_update_without_existing_targets_is_refused(trio):
-    with raises_code(ErrorCode.NO_TARGETS):
-        trio.send_update(trio.ann, Target.SPECIFIC, player_ids=(999,))
-
-
-def test_player_without_a_seat_cannot_send_an_update(table, trio):
-    with raises_code(ErrorCode.NOT_MEMBER):
-        trio.send_update(table.make_guest())
-
-
-def test_update_in_an_ended_room_is_refused(table, trio):
-    table.execute(members.close, kind=Room, id=trio.room, by=trio.ann)
-    with raises_code(ErrorCode.ROOM_ENDED):
-        trio.send_update(trio.ann)
 
 
 @pytest.mark.parametrize("method", ["send_action", "send_update"])

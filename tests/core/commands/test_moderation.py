@@ -13,9 +13,10 @@ from coalserver.core.queries.admin import (
     search_accounts,
 )
 from coalserver.domain.errors import ErrorCode
-from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomClosed, RoomMemberLeft
+from coalserver.domain.play.events import LobbyMemberLeft, RoomMemberLeft
 from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.room import Room
+from tests.core.commands.group_kinds import for_each_kind
 from tests.domain.builders import raises_code
 
 
@@ -36,14 +37,16 @@ def test_admin_may_kick_the_host(table):
     assert not after.open or after.roster.host == bob
 
 
-def test_admin_closes_a_lobby_once(table):
-    lobby = table.make_lobby(table.make_guest("Ann"))
-    assert table.execute(admin_close, kind=Lobby, id=lobby.id).close_reason is CloseReason.CLOSED
-    assert len(table.events(LobbyClosed)) == 1
-    with raises_code(ErrorCode.LOBBY_CLOSED):
-        table.execute(admin_close, kind=Lobby, id=lobby.id)
-    with raises_code(ErrorCode.LOBBY_CLOSED):
-        table.execute(admin_kick, kind=Lobby, id=lobby.id, player_id=1)
+@for_each_kind
+def test_admin_closes_a_group_once(table, kind):
+    group = kind.create(table, table.make_guest("Ann"))
+    closed = table.execute(admin_close, kind=kind.cls, id=group.id)
+    assert closed.close_reason is CloseReason.CLOSED
+    assert len(table.events(kind.closed)) == 1
+    with raises_code(kind.ended):
+        table.execute(admin_close, kind=kind.cls, id=group.id)
+    with raises_code(kind.ended):
+        table.execute(admin_kick, kind=kind.cls, id=group.id, player_id=1)
 
 
 def test_admin_kick_from_a_game_applies_its_rules(table):
@@ -56,19 +59,10 @@ def test_admin_kick_from_a_game_applies_its_rules(table):
         table.execute(admin_kick, kind=Room, id=room.id, player_id=bob)
 
 
-def test_admin_closes_a_room_once(table):
-    room = table.make_room(table.make_guest("Ann"))
-    assert table.execute(admin_close, kind=Room, id=room.id).close_reason is CloseReason.CLOSED
-    assert len(table.events(RoomClosed)) == 1
-    with raises_code(ErrorCode.ROOM_ENDED):
-        table.execute(admin_close, kind=Room, id=room.id)
-
-
-def test_unknown_group_is_not_found(table):
-    with raises_code(ErrorCode.LOBBY_NOT_FOUND):
-        table.execute(admin_close, kind=Lobby, id=99)
-    with raises_code(ErrorCode.ROOM_NOT_FOUND):
-        table.execute(admin_close, kind=Room, id=99)
+@for_each_kind
+def test_unknown_group_is_not_found(table, kind):
+    with raises_code(kind.not_found):
+        table.execute(admin_close, kind=kind.cls, id=99)
 
 
 def test_open_groups_are_listed_newest_first(table):

@@ -15,7 +15,7 @@ from coalserver.domain.play.events import (
 )
 from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Ban
-from tests.domain.builders import make_rules, raises_code
+from tests.domain.builders import failing_rule, make_rules, raises_code
 
 
 def test_ban_has_duration_reason_and_code(table):
@@ -82,10 +82,7 @@ def test_ban_of_one_of_two_players_decides_the_game(table):
 
 
 def test_failing_rules_do_not_prevent_a_ban(table):
-    def left(state, seat):
-        raise ZeroDivisionError
-
-    table.set_rules("free", make_rules(left=left))
+    table.set_rules("free", make_rules(left=failing_rule))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     table.execute(ban, game="free", player_id=bob, duration="hour")

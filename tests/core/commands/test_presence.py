@@ -11,7 +11,7 @@ from coalserver.domain.play.events import (
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from tests.core.commands.group_kinds import LOBBY, ROOM, for_each_kind
-from tests.domain.builders import make_rules
+from tests.domain.builders import failing_rule, make_rules
 
 
 def release_after(table, player, seconds):
@@ -153,10 +153,7 @@ def test_lobby_closes_when_all_members_are_silent(table):
 
 
 def test_failing_rules_do_not_prevent_the_release(table):
-    def left(state, seat):
-        raise ZeroDivisionError
-
-    table.set_rules("free", make_rules(left=left))
+    table.set_rules("free", make_rules(left=failing_rule))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     release_after(table, bob, 300)

@@ -10,7 +10,7 @@ from coalserver.domain.play.actions import Action, Target
 from coalserver.domain.play.events import LobbyMemberLeft, RoomClosed, RoomOpened
 from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
 from coalserver.domain.play.room import Room
-from tests.domain.builders import make_rules, raises_code
+from tests.domain.builders import failing_rule, make_rules, raises_code
 
 # Creation
 
@@ -96,10 +96,7 @@ def test_member_cannot_leave_without_can_leave(table):
 
 
 def test_failing_rules_prevent_leaving(table):
-    def left(state, seat):
-        raise ZeroDivisionError
-
-    table.set_rules("free", make_rules(left=left))
+    table.set_rules("free", make_rules(left=failing_rule))
     ann, bob = table.make_guest(), table.make_guest()
     room = table.make_started_room(ann, bob, game="free")
     with raises_code(ErrorCode.RULES_FAILED):

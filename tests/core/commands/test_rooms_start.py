@@ -10,7 +10,7 @@ from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomOpened
 from coalserver.domain.play.lobby import CloseReason, LobbyState
 from coalserver.domain.play.room import Room
-from tests.domain.builders import make_rules, raises_code
+from tests.domain.builders import failing_rule, make_rules, raises_code
 
 
 def test_members_of_the_lobby_have_seats_in_the_room(table):
@@ -164,14 +164,11 @@ def test_ready_check_requires_all_members_to_be_ready(table):
 
 @pytest.mark.parametrize("broken", ["setup", "current", "outcome"])
 def test_failing_rules_prevent_the_start(table, broken):
-    def failing(*_):
-        raise ZeroDivisionError
-
-    table.set_rules("free", make_rules(**{broken: failing}))
+    table.set_rules("free", make_rules(**{broken: failing_rule}))
     ann = table.make_guest()
     lobby = table.make_lobby(ann, table.make_guest())
     table.clear_events()
-    with raises_code(ErrorCode.RULES_FAILED, rule="failing"):
+    with raises_code(ErrorCode.RULES_FAILED, rule="failing_rule"):
         table.execute(start_lobby, lobby_id=lobby.id, by=ann)
     assert (table.lobby(lobby.id).state, table.entries) == (LobbyState.OPEN, [])
 

@@ -12,7 +12,7 @@ from coalserver.domain.play.events import (
 )
 from coalserver.domain.play.lobby import LobbyState
 from coalserver.domain.play.room import Room
-from tests.domain.builders import make_rules, raises_code
+from tests.domain.builders import failing_rule, make_rules, raises_code
 
 
 def test_turn_is_emitted_with_the_resulting_state(table):
@@ -62,10 +62,7 @@ def test_player_without_a_seat_cannot_take_a_turn(table):
 
 
 def test_failing_rules_refuse_the_turn_and_emit_nothing(table):
-    def legal(state, seat, turn):
-        raise ZeroDivisionError
-
-    table.set_rules("free", make_rules(legal=legal))
+    table.set_rules("free", make_rules(legal=failing_rule))
     ann = table.make_guest()
     room = table.make_started_room(ann, table.make_guest(), game="free")
     table.clear_events()

@@ -4,7 +4,7 @@ import pytest
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Option, call_rule, call_rule_json, dump_json
-from tests.domain.builders import NOW, make_game, make_rules, raises_code
+from tests.domain.builders import NOW, failing_rule, make_game, make_rules, raises_code
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,14 @@ def test_dump_json_raises_for_other_values(value):
         dump_json(value)
 
 
-def failing(*_):
-    raise ZeroDivisionError
-
-
 def test_failing_rule_raises_rules_failed_with_its_name():
-    with raises_code(ErrorCode.RULES_FAILED, rule="failing"):
-        call_rule(failing, 1)
+    with raises_code(ErrorCode.RULES_FAILED, rule="failing_rule"):
+        call_rule(failing_rule, 1)
 
 
 def test_rules_failed_keeps_the_cause():
     with pytest.raises(DomainError) as caught:
-        call_rule(failing)
+        call_rule(failing_rule)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 

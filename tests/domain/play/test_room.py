@@ -4,7 +4,7 @@ import pytest
 
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import CloseReason
-from tests.domain.builders import IMPOSSIBLE_KICKS, NOW, make_room, raises_code
+from tests.domain.builders import NOW, make_room, raises_code
 
 ENDED = {"close_reason": CloseReason.FINISHED, "closed": NOW - 10}
 
@@ -28,28 +28,6 @@ def test_ended_room_refuses_changes(method, args):
 def test_new_member_takes_a_seat_and_updates_touched():
     room = make_room(1).add_member(2, NOW)
     assert (list(room.roster), room.touched) == ([1, 2], NOW)
-
-
-def test_full_room_rejects_join():
-    room = make_room(1, 2, capacity=2)
-    with raises_code(ErrorCode.ROOM_FULL):
-        room.add_member(3, NOW)
-    assert room == make_room(1, 2, capacity=2)
-
-
-def test_member_of_a_full_room_is_already_member():
-    with raises_code(ErrorCode.ALREADY_MEMBER):
-        make_room(1, 2, capacity=2).add_member(2, NOW)
-
-
-@pytest.mark.parametrize("password", ["", "other"])
-def test_wrong_password_is_refused(password):
-    with raises_code(ErrorCode.WRONG_PASSWORD):
-        make_room(1, password="digest").add_member(2, NOW, password=password)
-
-
-def test_right_password_admits():
-    assert 2 in make_room(1, password="digest").add_member(2, NOW, password="digest").roster
 
 
 def test_turn_without_rules_changes_count_and_time_only():
@@ -97,28 +75,3 @@ def test_room_closes_when_the_last_member_leaves():
 def test_player_without_a_seat_cannot_be_removed():
     with raises_code(ErrorCode.NOT_MEMBER):
         make_room(1).remove_member(2, NOW)
-
-
-@pytest.mark.parametrize(("by", "player", "code"), IMPOSSIBLE_KICKS)
-def test_kick_is_refused(by, player, code):
-    with raises_code(code):
-        make_room(1, 2).kick(by, player, NOW)
-
-
-def test_kick_frees_the_seat():
-    assert list(make_room(1, 2).kick(1, 2, NOW).roster) == [1]
-
-
-def test_host_sets_and_removes_the_password():
-    locked = make_room(1).set_password(1, "digest")
-    assert (locked.password, locked.set_password(1, "").password) == ("digest", "")
-
-
-def test_member_cannot_set_a_password():
-    with raises_code(ErrorCode.NOT_HOST):
-        make_room(1, 2).set_password(2, "digest")
-
-
-def test_member_is_marked_away_and_back():
-    away = make_room(1, 2).mark_away(2)
-    assert (away.roster.get_seat(2).away, away.mark_back(2)) == (True, make_room(1, 2))

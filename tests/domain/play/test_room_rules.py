@@ -8,7 +8,14 @@ import pytest
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import CloseReason
 from coalserver.domain.play.room import turn_for_seat
-from tests.domain.builders import NOW, make_room, make_room_with_rules, make_rules, raises_code
+from tests.domain.builders import (
+    NOW,
+    failing_rule,
+    make_room,
+    make_room_with_rules,
+    make_rules,
+    raises_code,
+)
 
 
 def test_setup_receives_the_number_of_members():
@@ -77,15 +84,11 @@ def test_rule_cannot_mutate_the_stored_state():
     assert json.loads(make_room_with_rules(rules, 1, 2).state)["turns"] == 0
 
 
-def explode(*_):
-    raise ZeroDivisionError
-
-
 def failing_after_first_turn(rule):
     """Return the rule, failing once a turn was played."""
 
     def failing(state, *args):
-        return explode() if state["turns"] else rule(state, *args)
+        return failing_rule() if state["turns"] else rule(state, *args)
 
     return failing
 
@@ -93,8 +96,8 @@ def failing_after_first_turn(rule):
 @pytest.mark.parametrize(
     "broken",
     [
-        {"legal": explode},
-        {"apply": explode},
+        {"legal": failing_rule},
+        {"apply": failing_rule},
         {"apply": lambda state, seat, turn: {1, 2}},
         {"apply": lambda state, seat, turn: {**state, "turns": float("nan")}},
         {"current": failing_after_first_turn(lambda state: (0, 1))},
@@ -117,12 +120,12 @@ def test_failing_rules_in_a_turn_change_nothing(broken):
 @pytest.mark.parametrize(
     "broken",
     [
-        {"setup": explode},
+        {"setup": failing_rule},
         {"setup": lambda seats, options, rng: {1, 2}},
         {"setup": lambda seats, options, rng: None},
-        {"current": explode},
+        {"current": failing_rule},
         {"current": lambda state: 0},
-        {"outcome": explode},
+        {"outcome": failing_rule},
         {"outcome": lambda state: {"winner": 0}},
     ],
 )
@@ -145,7 +148,7 @@ def test_view_without_rules_is_null():
     assert make_room(1).view(None, 0) == b"null"
 
 
-@pytest.mark.parametrize("view", [explode, lambda state, seat: {1}])
+@pytest.mark.parametrize("view", [failing_rule, lambda state, seat: {1}])
 def test_failing_view_is_reported(view):
     rules = make_rules(view=view)
     with raises_code(ErrorCode.RULES_FAILED):
@@ -164,7 +167,7 @@ def test_turn_without_rules_is_shown_whole():
 
 def test_failing_seen_is_reported():
     with raises_code(ErrorCode.RULES_FAILED):
-        turn_for_seat(make_rules(seen=explode), b"{}", 0, 1)
+        turn_for_seat(make_rules(seen=failing_rule), b"{}", 0, 1)
 
 
 def test_left_receives_the_seat():
@@ -192,7 +195,7 @@ def test_undecided_room_closes_when_the_host_leaves():
     )
 
 
-@pytest.mark.parametrize("left", [explode, lambda state, seat: {1}])
+@pytest.mark.parametrize("left", [failing_rule, lambda state, seat: {1}])
 def test_failing_rules_prevent_leaving(left):
     rules = make_rules(left=left)
     room = make_room_with_rules(rules, 1, 2, 3, transfer_host=True)
@@ -201,7 +204,7 @@ def test_failing_rules_prevent_leaving(left):
     assert 2 in room.roster
 
 
-@pytest.mark.parametrize("left", [explode, lambda state, seat: {1}])
+@pytest.mark.parametrize("left", [failing_rule, lambda state, seat: {1}])
 def test_failing_rules_do_not_prevent_removal(left):
     rules = make_rules(left=left)
     room = make_room_with_rules(rules, 1, 2, 3, transfer_host=True).remove_member(2, NOW, rules)
