@@ -217,20 +217,20 @@ def test_every_package_is_in_the_wheel():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     listed = set(settings["options"]["packages"].split())
-    there = {".".join(path.parent.relative_to(ROOT).parts) for path in CODE.rglob("__init__.py")}
-    there |= {"coalserver.static", "coalserver.templates"}
-    assert listed == there, f"packages in setup.cfg: differs in {sorted(listed ^ there)}"
+    found = {".".join(path.parent.relative_to(ROOT).parts) for path in CODE.rglob("__init__.py")}
+    found |= {"coalserver.static", "coalserver.templates"}
+    assert listed == found, f"packages in setup.cfg: differs in {sorted(listed ^ found)}"
 
 
 def test_requirements_match_the_imports():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
-    asked = re.findall(r"^[\w-]+", settings["options"]["install_requires"], re.MULTILINE)
+    required = re.findall(r"^[\w-]+", settings["options"]["install_requires"], re.MULTILINE)
     names = {"PIL": "pillow", "argon2": "argon2-cffi", "slugify": "python-slugify"}
     used = {name for path in FILES for _, name in imported(path)}
     used -= sys.stdlib_module_names | {"coalserver"}
     needed = {names.get(name, name).replace("_", "-").lower() for name in used} | set(NOT_IMPORTED)
-    assert needed == set(asked), f"install_requires: differs in {sorted(needed ^ set(asked))}"
+    assert needed == set(required), f"install_requires: differs in {sorted(needed ^ set(required))}"
 
 
 def test_pyproject_has_only_the_build_system():

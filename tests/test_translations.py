@@ -72,7 +72,7 @@ def test_every_text_is_translated(tag, scripts):
 @pytest.mark.parametrize("scripts", [False, True], ids=["pages", "scripts"])
 def test_every_translation_is_used(tag, scripts):
     unused = [text for text in translations(tag, scripts) if text not in used_texts(scripts)]
-    assert not unused, f"translations/{tag}: nobody says {unused}"
+    assert not unused, f"translations/{tag}: unused texts {unused}"
 
 
 @pytest.mark.parametrize("tag", TAGS)

@@ -62,7 +62,7 @@ def end_of_log(data: Path) -> str:
 
 
 async def record_all(folder: Path, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Run all parts, some concurrently; return the recording by part and, as `asked`, all requests."""
+    """Run all parts, some concurrently; return the recording by part and, as `requests`, all requests."""
     gate = asyncio.Semaphore(3)
 
     async def one(name: str) -> tuple[str, Any, list[str]]:

@@ -168,7 +168,7 @@ async def test_recovered_state_equals_the_state_in_memory(script):
 @given(scripts)
 async def test_state_recovered_from_a_file_equals_the_state_in_memory(script):
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "kept.sqlite3")
+        store = SqliteStore(Path(folder) / "store.sqlite3")
         core, writing = await begin(store)
         await run_script(core, script)
         await finish(core, writing)

@@ -93,7 +93,7 @@ def open_store(request, tmp_path):
     memory = MemoryStore()
     if request.param == "memory":
         return lambda: memory
-    return lambda: SqliteStore(tmp_path / "kept.sqlite3")
+    return lambda: SqliteStore(tmp_path / "store.sqlite3")
 
 
 async def test_log_gives_lines_visits_and_visitors(open_store):
@@ -143,7 +143,7 @@ async def test_any_order_of_repeats_and_restarts_gives_the_same_history(
     """Lines are first sent in order; lines already sent may be repeated at any time."""
     expected = await expected_history(MemoryStore())
     rng = random.Random(seed)
-    path = tmp_path_factory.mktemp("intake") / "kept.sqlite3"
+    path = tmp_path_factory.mktemp("intake") / "store.sqlite3"
     sent, pending_repeats = 0, list(repeats)
     for round in range(restarts + 1):
         async with run_core(SqliteStore(path)) as core:

@@ -10,9 +10,9 @@ from coalserver.observability.logs import configure_logging
 log = logging.getLogger("coalserver.test")
 
 
-def fail(said: str) -> None:
+def log_exception(message: str) -> None:
     try:
-        raise ValueError(said)
+        raise ValueError(message)
     except ValueError:
         log.exception("It broke")
 
@@ -20,9 +20,9 @@ def fail(said: str) -> None:
 def test_text_line_has_time_level_and_logger(capsys):
     with configure_logging("info", "text"):
         log.info("Recovered %d rooms", 3)
-    moment, rest = capsys.readouterr().err.split(" ", 1)
+    time, rest = capsys.readouterr().err.split(" ", 1)
     assert rest == "info coalserver.test: Recovered 3 rooms\n"
-    assert len(moment) == len("2026-07-30T12:00:00.000Z")
+    assert len(time) == len("2026-07-30T12:00:00.000Z")
 
 
 def test_control_characters_do_not_start_a_new_line(capsys):
@@ -34,15 +34,15 @@ def test_control_characters_do_not_start_a_new_line(capsys):
 @pytest.mark.parametrize(("level", "count"), [("debug", 4), ("warning", 2), ("error", 1)])
 def test_messages_below_the_level_are_dropped(capsys, level, count):
     with configure_logging(level, "text"):
-        for say in (log.debug, log.info, log.warning, log.error):
-            say("x")
+        for log_message in (log.debug, log.info, log.warning, log.error):
+            log_message("x")
     assert capsys.readouterr().err.count("\n") == count
 
 
 def test_json_line_has_the_traceback(capsys):
     with configure_logging("info", "json"):
         log.warning("Hello %s", "you\nthere")
-        fail("bad")
+        log_exception("bad")
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert (first["level"], first["where"]) == ("warning", "coalserver.test")
     assert first["said"] == "Hello you\nthere"
@@ -52,7 +52,7 @@ def test_json_line_has_the_traceback(capsys):
 
 def test_traceback_follows_the_text_line(capsys):
     with configure_logging("info", "text"):
-        fail("bad")
+        log_exception("bad")
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].endswith("error coalserver.test: It broke")
     assert lines[-1] == "ValueError: bad"

@@ -1,7 +1,7 @@
 """A host and two guests play through lost connections and restarts without losing a command.
 
-The host speaks on a socket, one guest listens on one, the other polls. Lines are cut at random, the server is
-stopped and started again in the middle; who was cut off comes back with what the API gives him for that.
+The host sends on a WebSocket; one guest receives on a WebSocket, the other polls. Connections are closed at random and
+the server is restarted twice; clients resume with cursors and idempotency keys.
 """
 
 import asyncio

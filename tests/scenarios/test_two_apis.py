@@ -19,7 +19,7 @@ BOARD = {"grid": "....0...."}
 
 
 @dataclass
-class Table:
+class SharedGame:
     """Ann uses the rooms API, Bob the multiplayer API; the game is without or with rules."""
 
     sample_game: SampleGame
@@ -66,22 +66,22 @@ class Table:
 
 
 @pytest.fixture
-async def table(test_app: TestApp) -> Table:
+async def noughts(test_app: TestApp) -> SharedGame:
     """A game with rules: noughts and crosses."""
-    made = await test_app.core.execute(rotate_game_tokens, tag=TAG)
-    sample_game = SampleGame(test_app, TAG, made["api_token"], made["private_token"])
-    return Table(
+    created = await test_app.core.execute(rotate_game_tokens, tag=TAG)
+    sample_game = SampleGame(test_app, TAG, created["api_token"], created["private_token"])
+    return SharedGame(
         sample_game, await test_app.sign_in_guest("Ann"), await sample_game.make_player("Bob")
     )
 
 
 @pytest.fixture
-async def free(table: Table) -> Table:
+async def free_game(noughts: SharedGame) -> SharedGame:
     """A game without rules, which relays turns."""
-    tag = await table.test_app.create_game("free")
-    made = await table.test_app.core.execute(rotate_game_tokens, tag=tag)
-    sample_game = SampleGame(table.test_app, tag, made["api_token"], made["private_token"])
-    return Table(sample_game, table.ann, await sample_game.make_player("Bob"))
+    tag = await noughts.test_app.create_game("free")
+    created = await noughts.test_app.core.execute(rotate_game_tokens, tag=tag)
+    sample_game = SampleGame(noughts.test_app, tag, created["api_token"], created["private_token"])
+    return SharedGame(sample_game, noughts.ann, await sample_game.make_player("Bob"))
 
 
 async def expect_everywhere(listeners: list[Listener], *types: str) -> list[dict[str, Any]]:
@@ -92,11 +92,11 @@ async def expect_everywhere(listeners: list[Listener], *types: str) -> list[dict
     return received[0]
 
 
-async def test_noughts_from_a_room_of_the_rooms_api(table):
-    ann, bob = table.ann, table.bob
+async def test_noughts_from_a_room_of_the_rooms_api(noughts):
+    ann, bob = noughts.ann, noughts.bob
     room = await ann.create_room(TAG, "Ann's game")
-    async with table.listen_everywhere(room) as listeners:
-        (row,) = await table.lobbies()
+    async with noughts.listen_everywhere(room) as listeners:
+        (row,) = await noughts.lobbies()
         assert (row["matchmaking_name"], row["host_name"], row["max_players"]) == (
             "Ann's game",
             "Ann",
@@ -115,59 +115,59 @@ async def test_noughts_from_a_room_of_the_rooms_api(table):
     room_now = success(await bob.get("game_room.php/current"))["room"]
     assert (room_now["room_name"], room_now["is_host"]) == ("Ann's game", False)
 
-    async with table.listen_everywhere(session) as listeners:
+    async with noughts.listen_everywhere(session) as listeners:
         await ann.take_turn(session, cell=4)
-        ((kind, turn),) = await table.poll_updates(from_players="host")
+        ((kind, turn),) = await noughts.poll_updates(from_players="host")
         assert kind == "turn"
         assert (turn["player_id"], turn["turn"], turn["environment"]) == (
             ann.id,
             {"cell": 4},
             BOARD,
         )
-        assert failure(await table.send_turn(cell=4))[0] == 400
-        (action,) = success(await table.send_turn(cell=0))["action_ids"]
+        assert failure(await noughts.send_turn(cell=4))[0] == 400
+        (action,) = success(await noughts.send_turn(cell=0))["action_ids"]
         (answered,) = success(await bob.get("game_room.php/actions/poll"))["actions"]
         assert answered["action_id"] == action
         assert answered["response_data"] == {"grid": "1...0...."}
-        assert failure(await table.send_turn(cell=1)) == (400, "It is not your turn")
+        assert failure(await noughts.send_turn(cell=1)) == (400, "It is not your turn")
         _, turn = await expect_everywhere(listeners, "turn", "turn")
         assert (turn["player"], turn["cell"]) == (1, 0)
 
         await ann.send_chat(session, "well played")
         message = {"player_id": ann.id, "player_name": "Ann", "text": "well played"}
-        assert ("chat", message) in await table.poll_updates()
+        assert ("chat", message) in await noughts.poll_updates()
         await expect_everywhere(listeners, "chat")
 
         await ann.take_turn(session, cell=2)
-        success(await table.send_turn(cell=1))
+        success(await noughts.send_turn(cell=1))
         await ann.take_turn(session, cell=6)
-        over = (await expect_everywhere(listeners, "turn", "turn", "turn", "session_over"))[-1]
-        assert over["outcome"] == {"winner": 0}
+        ended = (await expect_everywhere(listeners, "turn", "turn", "turn", "session_over"))[-1]
+        assert ended["outcome"] == {"winner": 0}
     assert not success(await bob.get("game_room.php/current"))["in_room"]
-    _, turn = (await table.poll_updates())[-1]
+    _, turn = (await noughts.poll_updates())[-1]
     assert (turn["turn"], turn["outcome"]) == ({"cell": 6}, {"winner": 0})
     assert (await ann.get(session)).json["outcome"] == {"winner": 0}
 
 
-async def test_noughts_from_a_lobby_of_the_multiplayer_api(table):
-    ann, bob = table.ann, table.bob
-    made = {"max_players": 4, "matchmaking_name": "Bob's game", "strict_full": True}
-    async with table.listen_everywhere(f"/games/{TAG}/rooms") as listeners:
-        lobby = success(await bob.post("matchmaking.php/create", made))
+async def test_noughts_from_a_lobby_of_the_multiplayer_api(noughts):
+    ann, bob = noughts.ann, noughts.bob
+    created = {"max_players": 4, "matchmaking_name": "Bob's game", "strict_full": True}
+    async with noughts.listen_everywhere(f"/games/{TAG}/rooms") as listeners:
+        lobby = success(await bob.post("matchmaking.php/create", created))
         assert lobby["max_players"] == 2
         (created,) = await expect_everywhere(listeners, "room_created")
         room = f"/games/{TAG}/rooms/{created['roomId']}"
         assert created["room"]["host"] == {"userId": bob.id, "username": "Bob"}
-        sentence = "Lobby must be full to start (strict_full enabled)"
-        assert failure(await bob.post("matchmaking.php/start")) == (400, sentence)
+        message = "Lobby must be full to start (strict_full enabled)"
+        assert failure(await bob.post("matchmaking.php/start")) == (400, message)
         await ann.join(room)
         rows = success(await bob.get("matchmaking.php/players"))["players"]
         assert [row["player_name"] for row in rows] == ["Bob", "Ann"]
         assert success(await bob.post("matchmaking.php/start"))["players_transferred"] == 2
         closed = (await expect_everywhere(listeners, "user_join", "room_gone"))[-1]
     session = f"/games/{TAG}/sessions/{closed['sessionId']}"
-    async with table.listen_everywhere(session) as listeners:
-        success(await table.send_turn(cell=4))
+    async with noughts.listen_everywhere(session) as listeners:
+        success(await noughts.send_turn(cell=4))
         (turn,) = await expect_everywhere(listeners, "turn")
         assert (turn["player"], turn["environment"]) == (0, BOARD)
         await ann.take_turn(session, cell=0)
@@ -176,40 +176,42 @@ async def test_noughts_from_a_lobby_of_the_multiplayer_api(table):
         assert received[1]["user"]["userId"] == bob.id
 
 
-async def test_host_kicks_a_member_of_the_other_api(free):
-    ann, bob = free.ann, free.bob
-    room = await ann.create_room(free.tag)
-    (row,) = await free.lobbies()
+async def test_host_kicks_a_member_of_the_other_api(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    room = await ann.create_room(free_game.tag)
+    (row,) = await free_game.lobbies()
     success(await bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
     assert (await ann.post(f"{room}/kick", {"user_id": bob.id})).status == 204
     assert not success(await bob.get("matchmaking.php/current"))["in_matchmaking"]
 
     success(await bob.post("matchmaking.php/create", {"max_players": 4}))
-    rooms = (await ann.get(f"/games/{free.tag}/rooms")).json
+    rooms = (await ann.get(f"/games/{free_game.tag}/rooms")).json
     mine = next(row["roomId"] for row in rooms if row["host"]["userId"] == bob.id)
-    room = f"/games/{free.tag}/rooms/{mine}"
-    async with free.listen_everywhere(room) as listeners:
+    room = f"/games/{free_game.tag}/rooms/{mine}"
+    async with free_game.listen_everywhere(room) as listeners:
         await ann.join(room)
         success(await bob.post("matchmaking.php/kick", {"player_id": ann.id}))
         _, left = await expect_everywhere(listeners, "user_join", "user_leave")
         assert (left["user"]["userId"], left["reason"]) == (ann.id, "kicked")
 
 
-async def test_turn_without_rules_is_an_update_in_the_other_api(free):
-    ann, bob = free.ann, free.bob
-    session = await free.start_session()
+async def test_turn_without_rules_is_an_update_in_the_other_api(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    session = await free_game.start_session()
     await ann.take_turn(session, dance="waltz")
-    assert await free.poll_updates() == [("turn", {"dance": "waltz"})]
-    assert await free.poll_updates(from_players="specific", from_players_ids=[bob.id]) == []
+    assert await free_game.poll_updates() == [("turn", {"dance": "waltz"})]
+    assert await free_game.poll_updates(from_players="specific", from_players_ids=[bob.id]) == []
 
 
-async def test_room_of_the_multiplayer_api_is_a_session_to_join(free):
-    ann, bob = free.ann, free.bob
-    made = success(await bob.post("game_room.php/create", {"room_name": "Hall", "password": "x"}))
+async def test_room_of_the_multiplayer_api_is_a_session_to_join(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    created = success(
+        await bob.post("game_room.php/create", {"room_name": "Hall", "password": "x"})
+    )
     success(await bob.post("game_room.php/password", {"password": None}))
-    (row,) = (await ann.get(f"/games/{free.tag}/sessions?open=true")).json
+    (row,) = (await ann.get(f"/games/{free_game.tag}/sessions?open=true")).json
     assert row["name"] == "Hall"
-    await ann.join(f"/games/{free.tag}/sessions/{row['sessionId']}")
+    await ann.join(f"/games/{free_game.tag}/sessions/{row['sessionId']}")
     (mine, other) = success(await bob.get("game_room.php/players"))["players"]
     assert (mine["player_name"], other["player_name"]) == ("Bob", "Ann")
     updates = success(
@@ -217,47 +219,49 @@ async def test_room_of_the_multiplayer_api_is_a_session_to_join(free):
     )
     assert updates["target_players_ids"] == [ann.id]
     success(await bob.post("game_room.php/stop"))
-    assert (await ann.get(f"/games/{free.tag}/sessions/{row['sessionId']}")).json["active"] is False
-    assert failure(await bob.post(f"game_room.php/{made['room_id']}/join")) == (
+    assert (await ann.get(f"/games/{free_game.tag}/sessions/{row['sessionId']}")).json[
+        "active"
+    ] is False
+    assert failure(await bob.post(f"game_room.php/{created['room_id']}/join")) == (
         400,
         "Room inactive",
     )
 
 
-async def test_player_of_the_other_api_can_be_banned(free):
-    ann = free.ann
-    room = await ann.create_room(free.tag)
-    headers = {"X_Api_Private_Token": free.sample_game.private}
+async def test_player_of_the_other_api_can_be_banned(free_game):
+    ann = free_game.ann
+    room = await ann.create_room(free_game.tag)
+    headers = {"X_Api_Private_Token": free_game.sample_game.private}
     body = {"player_id": ann.id, "ban_duration": "day"}
-    success(await free.sample_game.anonymous.post("game_players.php/ban", body, **headers))
+    success(await free_game.sample_game.anonymous.post("game_players.php/ban", body, **headers))
     assert (await ann.get(room)).status == 410
-    answer = await ann.post(f"/games/{free.tag}/rooms", {"name": "again"})
+    answer = await ann.post(f"/games/{free_game.tag}/rooms", {"name": "again"})
     assert answer.status_and_error == (403, "auth.banned")
 
 
-async def test_waiting_client_receives_events_of_the_other_api(free):
-    ann, bob = free.ann, free.bob
-    session = await free.start_session()
-    poll = await free.test_app.start_waiting(bob.get("game_room.php/updates/poll?wait=30"))
+async def test_waiting_client_receives_events_of_the_other_api(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    session = await free_game.start_session()
+    poll = await free_game.test_app.start_waiting(bob.get("game_room.php/updates/poll?wait=30"))
     await ann.send_chat(session, "hello")
     assert [row["type"] for row in success(await poll)["updates"]] == ["chat"]
 
 
-async def test_realtime_relay_works_in_a_shared_game(free):
-    ann, bob = free.ann, free.bob
-    cid = await free.sample_game.make_player("Cid")
-    made = {"max_players": 4, "realtime_room": True}
-    lobby = success(await bob.post("matchmaking.php/create", made))["matchmaking_id"]
+async def test_realtime_relay_works_in_a_shared_game(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    cid = await free_game.sample_game.make_player("Cid")
+    created = {"max_players": 4, "realtime_room": True}
+    lobby = success(await bob.post("matchmaking.php/create", created))["matchmaking_id"]
     success(await cid.post(f"matchmaking.php/{lobby}/join"))
-    (row,) = (await ann.get(f"/games/{free.tag}/rooms")).json
-    await ann.join(f"/games/{free.tag}/rooms/{row['roomId']}")
+    (row,) = (await ann.get(f"/games/{free_game.tag}/rooms")).json
+    await ann.join(f"/games/{free_game.tag}/rooms/{row['roomId']}")
     success(await bob.post("matchmaking.php/start"))
-    (session,) = (await ann.get(f"/games/{free.tag}/sessions")).json
-    place = f"/games/{free.tag}/sessions/{session['sessionId']}"
-    async with free.listen_everywhere(place) as listeners:
+    (session,) = (await ann.get(f"/games/{free_game.tag}/sessions")).json
+    place = f"/games/{free_game.tag}/sessions/{session['sessionId']}"
+    async with free_game.listen_everywhere(place) as listeners:
         first, second = await connect_socket(bob), await connect_socket(cid)
         await first.send("wave", data={"hand": "left"}, target="all")
         assert (await second.receive_message())["data"] == {"hand": "left"}
         await ann.take_turn(place, step=1)
         await expect_everywhere(listeners, "turn")
-        assert await free.poll_updates() == [("turn", {"step": 1})]
+        assert await free_game.poll_updates() == [("turn", {"step": 1})]

@@ -6,10 +6,10 @@ from coalserver.security.encryption import SecretCipher
 
 
 def test_secret_is_decrypted_and_ciphertexts_differ():
-    safe = SecretCipher(bytes(32))
-    locked = [safe.encrypt("geheim ü") for _ in range(2)]
-    assert [safe.decrypt(one) for one in locked] == ["geheim ü"] * 2
-    assert locked[0] != locked[1] and "geheim" not in "".join(locked)
+    cipher = SecretCipher(bytes(32))
+    encrypted = [cipher.encrypt("geheim ü") for _ in range(2)]
+    assert [cipher.decrypt(one) for one in encrypted] == ["geheim ü"] * 2
+    assert encrypted[0] != encrypted[1] and "geheim" not in "".join(encrypted)
 
 
 def test_other_key_decrypts_to_empty_and_logs_a_warning(caplog):

@@ -14,22 +14,22 @@ WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @pytest.fixture
 def passwords() -> Iterator[PasswordService]:
-    made = PasswordService()
-    yield made
-    made.close()
+    service = PasswordService()
+    yield service
+    service.close()
 
 
-class Counting(PasswordHasher):
-    """Notes what each proof was made against, and where."""
+class CountingHasher(PasswordHasher):
+    """A hasher that records the hash and the thread of each verification."""
 
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
-        self.against: list[str] = []
+        self.hashes: list[str] = []
         self.threads: set[int] = set()
         self.gate = threading.Barrier(MAX_WORKERS)
 
     def verify(self, hash: str, password: str) -> bool:
-        self.against.append(hash)
+        self.hashes.append(hash)
         self.threads.add(threading.get_ident())
         if password == "together":
             self.gate.wait(10)
@@ -37,10 +37,10 @@ class Counting(PasswordHasher):
 
 
 async def test_only_the_right_password_is_verified(passwords):
-    kept = await passwords.hash("correct horse")
-    assert await passwords.verify(kept, "correct horse") == VerifyResult(True)
-    assert await passwords.verify(kept, "correct hors") == VerifyResult(False)
-    assert await passwords.verify(kept, "") == VerifyResult(False)
+    stored_hash = await passwords.hash("correct horse")
+    assert await passwords.verify(stored_hash, "correct horse") == VerifyResult(True)
+    assert await passwords.verify(stored_hash, "correct hors") == VerifyResult(False)
+    assert await passwords.verify(stored_hash, "") == VerifyResult(False)
 
 
 async def test_hash_has_the_documented_parameters(passwords):
@@ -52,31 +52,31 @@ async def test_hashes_of_the_same_password_differ(passwords):
 
 
 async def test_outdated_hash_is_rehashed(passwords):
-    proof = await passwords.verify(WEAK.hash("old"), "old")
-    assert proof.ok and proof.rehash is not None
-    assert not HASHER.check_needs_rehash(proof.rehash)
-    assert await passwords.verify(proof.rehash, "old") == VerifyResult(True)
+    result = await passwords.verify(WEAK.hash("old"), "old")
+    assert result.ok and result.rehash is not None
+    assert not HASHER.check_needs_rehash(result.rehash)
+    assert await passwords.verify(result.rehash, "old") == VerifyResult(True)
 
 
 async def test_wrong_password_is_not_rehashed(passwords):
     assert await passwords.verify(WEAK.hash("old"), "new") == VerifyResult(False)
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
-async def test_missing_account_takes_the_same_work_and_fails(nothing):
-    hasher = Counting()
+@pytest.mark.parametrize("missing_hash", [None, ""])
+async def test_missing_account_takes_the_same_work_and_fails(missing_hash):
+    hasher = CountingHasher()
     passwords = PasswordService(hasher)
-    assert await passwords.verify(nothing, "nobody") == VerifyResult(False)
-    assert await passwords.verify(nothing, "wrong") == VerifyResult(False)
-    assert len(hasher.against) == 2 and len(set(hasher.against)) == 1
+    assert await passwords.verify(missing_hash, "nobody") == VerifyResult(False)
+    assert await passwords.verify(missing_hash, "wrong") == VerifyResult(False)
+    assert len(hasher.hashes) == 2 and len(set(hasher.hashes)) == 1
     passwords.close()
 
 
 async def test_two_passwords_are_verified_at_once():
-    hasher = Counting()
+    hasher = CountingHasher()
     passwords = PasswordService(hasher)
-    kept = hasher.hash("together")
-    proofs = await asyncio.gather(*(passwords.verify(kept, "together") for _ in range(6)))
-    assert proofs == [VerifyResult(True)] * 6
+    stored_hash = hasher.hash("together")
+    results = await asyncio.gather(*(passwords.verify(stored_hash, "together") for _ in range(6)))
+    assert results == [VerifyResult(True)] * 6
     assert len(hasher.threads) == MAX_WORKERS
     passwords.close()

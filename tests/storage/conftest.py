@@ -28,7 +28,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     memory = MemoryStore()
     kinds: Mapping[str, Callable[[], Store]] = {
         "memory": lambda: memory,
-        "sqlite": lambda: SqliteStore(tmp_path / "kept.sqlite3"),
+        "sqlite": lambda: SqliteStore(tmp_path / "store.sqlite3"),
     }
     place = ReopenableStore(kinds[request.param])
     await place.store.open()

@@ -35,7 +35,7 @@ def run_and_kill(path: Path, after: int) -> list[dict[str, Any]]:
 
 
 async def test_acknowledged_changes_survive_a_kill_and_ids_are_unique(tmp_path):
-    path = tmp_path / "kept.sqlite3"
+    path = tmp_path / "store.sqlite3"
     answers: list[dict[str, Any]] = []
     for _ in range(KILLS):
         answers += run_and_kill(path, after=random.randrange(60, 400))

@@ -149,7 +149,7 @@ texts = some.text("ab_ -'é我喜が\U0001f600Ж§\u0301", max_size=12)
 @settings(deadline=None, max_examples=60)
 @given(some.lists(texts, min_size=1, max_size=12), some.lists(texts, min_size=1, max_size=8))
 async def test_any_text_is_found_equally_in_both_stores(tmp_path_factory, chats, queries):
-    memory, sqlite = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("search") / "kept.sqlite3")
+    memory, sqlite = MemoryStore(), SqliteStore(tmp_path_factory.mktemp("search") / "store.sqlite3")
     await sqlite.open()
     try:
         lines = [make_chat(id, text, NOON + id) for id, text in enumerate(chats, 1)]

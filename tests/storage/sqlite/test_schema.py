@@ -37,7 +37,7 @@ FAULTY = Migration(
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "kept.sqlite3"
+    return tmp_path / "store.sqlite3"
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_old_file_gets_the_missing_migrations(db, path):
 def test_old_file_is_copied_before_a_migration(db, path):
     make_old_file(db, path)
     migrate(db, path, [ONE, TWO, THREE])
-    with closing(sqlite3.connect(path.with_name("kept.sqlite3.before-v3"))) as before:
+    with closing(sqlite3.connect(path.with_name("store.sqlite3.before-v3"))) as before:
         assert version(before) == 1
         assert before.execute("SELECT * FROM note").fetchall() == [("hello",)]
 
@@ -116,7 +116,7 @@ def test_failed_migration_can_be_repeated(db, path):
 
 def test_failed_copy_prevents_the_migration(db, path):
     make_old_file(db, path)
-    path.with_name("kept.sqlite3.before-v2").mkdir()
+    path.with_name("store.sqlite3.before-v2").mkdir()
     with pytest.raises(OSError):
         migrate(db, path, [ONE, TWO])
     assert version(db) == 1

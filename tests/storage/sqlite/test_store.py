@@ -17,7 +17,7 @@ from tests.storage.builders import ids, make_batch, make_entry, make_player, wri
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "kept.sqlite3"
+    return tmp_path / "store.sqlite3"
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def test_closed_store_can_be_opened_again(store):
 
 async def test_missing_directory_is_named_in_the_error(tmp_path):
     with pytest.raises(StoreUnusable, match="nowhere"):
-        await SqliteStore(tmp_path / "nowhere" / "kept.sqlite3").open()
+        await SqliteStore(tmp_path / "nowhere" / "store.sqlite3").open()
 
 
 async def test_newer_file_is_refused_and_unchanged(path):

@@ -118,7 +118,7 @@ async def test_marks_in_any_order_give_the_same_visits(tmp_path_factory, steps, 
         make_mark(id, kind, NOON + 4 * at, "" if kind in (STARTING, STOPPING) else name)
         for id, (kind, at, name) in enumerate(steps, 1)
     ]
-    sqlite = SqliteStore(tmp_path_factory.mktemp("visits") / "kept.sqlite3")
+    sqlite = SqliteStore(tmp_path_factory.mktemp("visits") / "store.sqlite3")
     stores = [MemoryStore(), sqlite]
     await sqlite.open()
     try:
