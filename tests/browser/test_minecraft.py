@@ -86,16 +86,16 @@ async def chat_rows(page: Page) -> list[tuple[str, str]]:
 
 async def test_chat_works_between_game_and_phone(visit, game, bots):
     ann = await open_chat(visit, **PHONE)
-    await bots.joins("Steve", game)
+    await bots.join("Steve", game)
     await expect(ann.part("world-status")).to_have_text("Running")
 
-    bots.says("Steve", "hello from the <b>mine</b> 🙂")
+    bots.say("Steve", "hello from the <b>mine</b> 🙂")
     message = row(ann.page, "hello from the <b>mine</b> 🙂")
     await expect(message).to_have_count(1)
     await expect(message.locator(".row-player")).to_have_text("Steve")
 
     await ann.send_chat("hello from the bus 🚌")
-    await bots.reads("Steve", "[Server] <Ann> hello from the bus 🚌")
+    await bots.wait_for_message("Steve", "[Server] <Ann> hello from the bus 🚌")
     await expect(row(ann.page, "hello from the bus 🚌")).to_have_count(1)
     await expect(ann.part("in-game")).to_have_count(1)
     await expect(ann.part("sending")).to_have_count(0)
@@ -105,12 +105,12 @@ async def test_chat_works_between_game_and_phone(visit, game, bots):
 async def test_login_and_logout_are_shown_and_stored_as_a_session(visit, server, game, bots):
     ann = await open_chat(visit, **PHONE)
     online = ann.page.locator("[data-ref=online]")
-    await bots.joins("Alex", game)
+    await bots.join("Alex", game)
     await expect(online).to_have_text("AAlex")
     (session,) = await stored_items(server, "sessions")
     assert (session["username"], session["logout_timestamp"]) == ("Alex", None)
 
-    await bots.leaves("Alex")
+    await bots.leave("Alex")
     await expect(online).to_have_text("Nobody online")
     events = ann.page.get_by_test_id("row").locator(".row-action")
     await expect(events).to_have_text(["Alex joined", "Alex left"])
@@ -124,14 +124,14 @@ async def test_messages_of_ten_players_are_shown_once_and_in_order_despite_serve
     ann = await open_chat(visit)
     ann.expect_errors(NO_SERVER)
     for name in BOT_NAMES:
-        await bots.joins(name, game)
+        await bots.join(name, game)
     total = 0
 
     def all_send(*texts: str) -> None:
         nonlocal total
         for text in texts:
             for name in BOT_NAMES:
-                bots.says(name, text)
+                bots.say(name, text)
                 total += 1
 
     # Equal messages are separate lines.
@@ -150,7 +150,7 @@ async def test_messages_of_ten_players_are_shown_once_and_in_order_despite_serve
     await expect(row(ann.page, "five")).to_have_count(len(BOT_NAMES))
     await expect(row(ann.page, "gg")).to_have_count(6 * len(BOT_NAMES))
 
-    messages = game.said()
+    messages = game.chat_messages()
     assert len(messages) == total
     assert await chat_rows(ann.page) == messages
     assert [
@@ -163,22 +163,22 @@ async def test_messages_of_ten_players_are_shown_once_and_in_order_despite_serve
 async def test_log_is_followed_after_the_game_is_killed_and_restarted(visit, server, game, bots):
     ann = await open_chat(visit)
     online = ann.page.locator("[data-ref=online]")
-    await bots.joins("Kim", game)
-    bots.says("Kim", "all is well")
+    await bots.join("Kim", game)
+    bots.say("Kim", "all is well")
     await expect(row(ann.page, "all is well")).to_have_count(1)
-    bots.says("Kim", "what is th")
-    await game.writes("<Kim> what is th")
+    bots.say("Kim", "what is th")
+    await game.wait_for_console("<Kim> what is th")
     await game.kill()
     await game.start()
-    await bots.joins("Lou", game)
-    bots.says("Lou", "that was short")
+    await bots.join("Lou", game)
+    bots.say("Lou", "that was short")
     await expect(row(ann.page, "that was short")).to_have_count(1)
     await expect(online).to_have_text("LLou")
 
-    assert await chat_rows(ann.page) == game.said()
+    assert await chat_rows(ann.page) == game.chat_messages()
     kim, lou = await stored_items(server, "sessions")
     assert (kim["username"], lou["username"]) == ("Kim", "Lou")
     assert kim["logout_timestamp"] and not lou["logout_timestamp"]
     await ann.send_chat("welcome back")
-    await bots.reads("Lou", "[Server] <Ann> welcome back")
+    await bots.wait_for_message("Lou", "[Server] <Ann> welcome back")
     assert await ann.is_same_page()

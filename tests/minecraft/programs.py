@@ -40,7 +40,7 @@ class Program:
     def __init__(self) -> None:
         self._news = asyncio.Condition()
 
-    async def begin(self, program: str, *args: str, **options: Any) -> None:
+    async def _start_process(self, program: str, *args: str, **options: Any) -> None:
         require_npm_packages("minecraft-data", "minecraft-protocol", "mineflayer", "prismarine-nbt")
         self._process = await asyncio.create_subprocess_exec(
             "node", str(HERE / program), *args, env=environment(), stdout=PIPE, **options
@@ -57,7 +57,7 @@ class Program:
     def handle_line(self, line: str) -> None:
         raise NotImplementedError
 
-    async def until(self, holds: Callable[[], object]) -> None:
+    async def wait_until(self, holds: Callable[[], object]) -> None:
         """Wait until a condition holds; it is checked after each line of output."""
         async with asyncio.timeout(TIMEOUT_SECONDS), self._news:
             await self._news.wait_for(lambda: holds() or self._listening.done())
@@ -84,23 +84,23 @@ class Game(Program):
 
     async def start(self) -> None:
         """Start the server and wait until players can join."""
-        begin = len(self.console)
+        start = len(self.console)
         # Opened for writing as well: otherwise the game reads end of file when the first writer closes the pipe.
         pipe = os.open(self._pipe, os.O_RDWR)
         try:
-            await self.begin("server.js", str(self.port), cwd=self.folder, stdin=pipe)
+            await self._start_process("server.js", str(self.port), cwd=self.folder, stdin=pipe)
         finally:
             os.close(pipe)
         (self.folder / "server.pid").write_text(f"{self._process.pid}\n")
-        await self.until(lambda: any("]: Done (" in line for line in self.console[begin:]))
+        await self.wait_until(lambda: any("]: Done (" in line for line in self.console[start:]))
 
     def handle_line(self, line: str) -> None:
         self.console.append(line.rstrip("\n"))
 
-    async def writes(self, text: str) -> None:
-        await self.until(lambda: any(line.endswith(text) for line in self.console))
+    async def wait_for_console(self, text: str) -> None:
+        await self.wait_until(lambda: any(line.endswith(text) for line in self.console))
 
-    def said(self) -> list[tuple[str, str]]:
+    def chat_messages(self) -> list[tuple[str, str]]:
         """Return the chat messages as (name, text), in order."""
         spoken = [line.partition("]: [Not Secure] <")[2].partition("> ") for line in self.console]
         return [(name, text) for name, _, text in spoken if name]
@@ -112,35 +112,35 @@ class Bots(Program):
     def __init__(self) -> None:
         super().__init__()
         #: Chat that each bot has received.
-        self.heard: dict[str, list[str]] = defaultdict(list)
-        self._there: set[str] = set()
+        self.received: dict[str, list[str]] = defaultdict(list)
+        self._joined: set[str] = set()
 
     async def start(self) -> None:
-        await self.begin("bots.js", stdin=PIPE)
+        await self._start_process("bots.js", stdin=PIPE)
 
-    async def joins(self, name: str, game: Game) -> None:
+    async def join(self, name: str, game: Game) -> None:
         """Let a bot join a game and wait until it has joined."""
         self._do(name, "join", port=game.port)
-        await self.until(lambda: name in self._there)
+        await self.wait_until(lambda: name in self._joined)
 
-    async def leaves(self, name: str) -> None:
+    async def leave(self, name: str) -> None:
         self._do(name, "leave")
-        await self.until(lambda: name not in self._there)
+        await self.wait_until(lambda: name not in self._joined)
 
-    def says(self, name: str, text: str) -> None:
+    def say(self, name: str, text: str) -> None:
         self._do(name, "say", text=text)
 
-    async def reads(self, name: str, text: str) -> None:
-        await self.until(lambda: text in self.heard[name])
+    async def wait_for_message(self, name: str, text: str) -> None:
+        await self.wait_until(lambda: text in self.received[name])
 
     def handle_line(self, line: str) -> None:
-        news = json.loads(line)
-        if "joined" in news:
-            self._there.add(news["bot"])
-        elif "left" in news:
-            self._there.discard(news["bot"])
+        event = json.loads(line)
+        if "joined" in event:
+            self._joined.add(event["bot"])
+        elif "left" in event:
+            self._joined.discard(event["bot"])
         else:
-            self.heard[news["bot"]].append(news["heard"])
+            self.received[event["bot"]].append(event["heard"])
 
     def _do(self, name: str, action: str, **options: Any) -> None:
         assert self._process.stdin is not None

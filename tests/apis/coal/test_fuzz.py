@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coalserver.domain.minecraft.server_properties import PROPERTIES
@@ -23,6 +23,7 @@ from tests.apis.coal.test_original_defects import (
     make_full_world,
     path_with_keys,
 )
+from tests.apis.fuzzing import FUZZ
 
 NAMES = [
     *(
@@ -129,13 +130,7 @@ def assert_documented_answer(method: str, answer: Answer) -> None:
         assert set(answer.json) == {"errors"} and isinstance(answer.json["errors"], str)
 
 
-@settings(
-    max_examples=600,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(FUZZ, max_examples=600)
 @given(
     route=st.sampled_from(ROUTES),
     method=st.sampled_from([""] * 9 + ["DELETE", "PUT", "POST", "HEAD"]),
@@ -171,13 +166,7 @@ async def test_random_requests_cause_no_server_error(
     assert_documented_answer(method, await client.request(method, path, body, Content_Type=media))
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(FUZZ, max_examples=200)
 @given(
     route=st.sampled_from([route for route in ROUTES if route.method == "POST"]),
     members=OBJECTS,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from coalserver.apis.hosts.openapi import OPERATIONS, build_description
+from tests.apis.fuzzing import FUZZ
 from tests.processes import run_server
 
 CHECKS = [
@@ -85,13 +86,7 @@ def test_answers_match_the_description(server: FuzzServer, path: str, method: st
     if method != "get" or "{" in path:
         cases |= operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
-    @settings(
-        max_examples=40,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(FUZZ, max_examples=40)
     @given(case=cases, chance=st.data())
     def fuzz(case: Case, chance: st.DataObject) -> None:
         insert_known_values(case, server.uuids, chance)

@@ -60,12 +60,17 @@ async def test_feed_of_a_game_delivers_events_of_all_its_rooms(
         assert await listener.next() == closed
 
 
+async def send_numbers(client: ApiClient, room: str, numbers: range) -> None:
+    """Send each number as a chat message."""
+    for number in numbers:
+        await client.send_chat(room, str(number))
+
+
 async def test_continuing_from_the_largest_id_loses_no_event(transport: str) -> None:
     async with run_test_app(tail=50) as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)
-        for number in range(250):
-            await ann.send_chat(room, str(number))
+        await send_numbers(ann, room, range(250))
         async with listen(transport, bob, room, -1) as listener:
             assert await listener.types(2) == ["room_created", "user_join"]
             for number in range(250):
@@ -78,15 +83,9 @@ async def test_events_during_catch_up_follow_in_order(transport: str) -> None:
     async with run_test_app(tail=50) as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)
-        for number in range(120):
-            await ann.send_chat(room, str(number))
-
-        async def send_more() -> None:
-            for number in range(120, 240):
-                await ann.send_chat(room, str(number))
-
+        await send_numbers(ann, room, range(120))
         async with listen(transport, bob, room, 1) as listener:
-            sending = asyncio.create_task(send_more())
+            sending = asyncio.create_task(send_numbers(ann, room, range(120, 240)))
             received = [(await listener.next())["text"] for _ in range(240)]
             assert received == [str(number) for number in range(240)]
             await sending

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from coalserver.server.app import all_apis
-from tests.apis.app import TestApp
+from tests.apis.app import ApiClient, TestApp
 
 IDS = ["x", "-1", "1.0", "1e3", "0x1", "%2B1", "%31x", "9" * 18, "9" * 19, "9" * 5000]
 IDS += ["%00", "%FF", "%ED%A0%80", "%C2%B2", "%D9%A1", "%2F", "%2e%2e", "%", "%zz", "1%20", "{x}"]
@@ -148,6 +148,13 @@ async def send_raw(test_app: TestApp, request: bytes) -> tuple[int, bytes]:
     return int(status[1]), response
 
 
+async def send_raw_as(client: ApiClient, line: bytes, rest: bytes) -> tuple[int, bytes]:
+    """Send a raw request with the token of a client; `rest` has more headers and the body."""
+    headers = b"Host: x\r\nConnection: close\r\nAuthorization: Bearer " + client.token.encode()
+    request = line + b" HTTP/1.1\r\n" + headers + b"\r\n" + rest
+    return await send_raw(client.test_app, request)
+
+
 HEADERS = [
     b"Idempotency-Key: \xff\xfe",
     b"Idempotency-Key: \xc3\xa9",
@@ -165,12 +172,8 @@ HEADERS = [
 async def test_non_ascii_header_never_causes_a_500(test_app: TestApp, header: bytes) -> None:
     ann = await test_app.sign_in_guest()
     for line in (b"POST /games/noughts/rooms", b"GET /games/noughts/rooms/events?wait=0"):
-        status, response = await send_raw(
-            test_app,
-            line + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 12\r\n"
-            b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + header
-            + b'\r\n\r\n{"name":"x"}',
-        )  # fmt: skip
+        rest = b"Content-Length: 12\r\n" + header + b'\r\n\r\n{"name":"x"}'
+        status, response = await send_raw_as(ann, line, rest)
         assert status < 500, response
 
 
@@ -197,11 +200,7 @@ INVALID_BODIES = [
 @pytest.mark.parametrize("rest", INVALID_BODIES, ids=repr)
 async def test_invalid_http_body_is_a_client_error(test_app: TestApp, rest: bytes) -> None:
     ann = await test_app.sign_in_guest()
-    status, response = await send_raw(
-        test_app,
-        b"POST /games/noughts/rooms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        b"Authorization: Bearer " + ann.token.encode() + b"\r\n" + rest,
-    )
+    status, response = await send_raw_as(ann, b"POST /games/noughts/rooms", rest)
     assert 400 <= status < 500, response
 
 
