@@ -136,6 +136,9 @@ def test_skip_chat_history_omits_old_chat(machine, coal):
     agent = machine.agent(coal.url, "--parse_mc_history", "--skip_chat_history")
     agent.start()
     wait_until(lambda: coal.lines == [LINE_PREFIX + "bob joined the game"])
+    # Chat counts as old until the agent has reached the end of the log, which a ping later it has.
+    pings = len(coal.pings)
+    wait_until(lambda: len(coal.pings) > pings)
     machine.log.write(LINE_PREFIX + "<bob> news")
     wait_until(lambda: len(coal.lines) == 2)
     assert coal.lines[1] == LINE_PREFIX + "<bob> news"
