@@ -21,7 +21,7 @@ from tests.core.stores import let_others_run
 from tests.domain.builders import raises_code
 
 
-def ranked(*documents, by=("score",), where=()):
+def rank_players(*documents, by=("score",), where=()):
     """Return the order of players 1, 2, … with these data."""
     leaderboard = Leaderboard(by, where)
     for id, document in enumerate(documents, 1):
@@ -46,46 +46,46 @@ async def order(core, *by, where=(), game="free"):
 
 
 def test_larger_numbers_rank_first():
-    assert ranked({"score": 1}, {"score": 2.5}, {"score": -3}) == [2, 1, 3]
+    assert rank_players({"score": 1}, {"score": 2.5}, {"score": -3}) == [2, 1, 3]
 
 
 def test_second_field_breaks_ties():
     documents = {"level": 1, "score": 5}, {"level": 2, "score": 1}, {"level": 1, "score": 7}
-    assert ranked(*documents, by=("level", "score")) == [2, 3, 1]
+    assert rank_players(*documents, by=("level", "score")) == [2, 3, 1]
 
 
 def test_older_player_ranks_first_among_equals():
-    assert ranked({"score": 1}, {"score": 1}, {"score": 1.0}) == [1, 2, 3]
+    assert rank_players({"score": 1}, {"score": 1}, {"score": 1.0}) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("value", ["9", True, None, [9], {"score": 9}])
 def test_value_that_is_not_a_number_ranks_last(value):
-    assert ranked({}, {"score": value}, {"score": -(10**18)}) == [3, 1, 2]
+    assert rank_players({}, {"score": value}, {"score": -(10**18)}) == [3, 1, 2]
 
 
 def test_integers_are_compared_exactly():
     large = 2**63 - 1
-    assert ranked({"score": large - 1}, {"score": large}, {"score": large - 2}) == [2, 1, 3]
+    assert rank_players({"score": large - 1}, {"score": large}, {"score": large - 2}) == [2, 1, 3]
 
 
 def test_dotted_field_reads_nested_objects():
     documents = {"stats": {"wins": 1}}, {"stats": {"wins": 2}}, {"stats": [2]}, {"stats.wins": 3}
-    assert ranked(*documents, by=("stats.wins",)) == [2, 1, 3, 4]
+    assert rank_players(*documents, by=("stats.wins",)) == [2, 1, 3, 4]
 
 
 def test_filter_excludes_players_that_do_not_match():
     documents = [{"score": n, "role": role} for n, role in enumerate(("host", "player", "host"))]
-    assert ranked(*documents, where=(("role", "host"),)) == [3, 1]
+    assert rank_players(*documents, where=(("role", "host"),)) == [3, 1]
 
 
 def test_null_filter_matches_null_and_missing_fields():
-    assert ranked({"team": 1}, {"team": None}, {}, where=(("team", None),)) == [2, 3]
+    assert rank_players({"team": 1}, {"team": None}, {}, where=(("team", None),)) == [2, 3]
 
 
 def test_filter_distinguishes_true_from_one():
     documents = {"vip": True}, {"vip": 1}, {"vip": 1.0}
-    assert ranked(*documents, where=(("vip", True),)) == [1]
-    assert ranked(*documents, where=(("vip", 1),)) == [2, 3]
+    assert rank_players(*documents, where=(("vip", True),)) == [1]
+    assert rank_players(*documents, where=(("vip", 1),)) == [2, 3]
 
 
 def test_removed_player_has_no_rank():

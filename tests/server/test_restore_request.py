@@ -162,8 +162,8 @@ def test_restore_reports_lost_events_and_ids_stay_unique(site):
     response = site.browser.fetch(path, Authorization=f"Bearer {site.token}")
     assert (response.status, response.headers["X-Events-Lost"]) == (200, "true")
     assert int(response.headers["X-Event-Cursor"]) > int(site.cursor)
-    made = site.browser.send_json("/games/noughts/rooms", site.token, name="new")
-    assert made.headers["Location"].endswith("/2")
+    created = site.browser.send_json("/games/noughts/rooms", site.token, name="new")
+    assert created.headers["Location"].endswith("/2")
 
 
 def test_uploaded_backup_is_restored(site):

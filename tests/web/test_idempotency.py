@@ -111,8 +111,8 @@ async def test_record_holds_ids_instead_of_entities(serve):
     server = await serve(ROUTES)
     await server.core.execute(add_game, tag="free")
     player, _ = await server.core.execute(create_guest, name="x")
-    made = await server.core.execute(quick_join, game="free", player_id=player.id, name="x")
-    assert result_ids(made) == [1, True]
-    assert result_ids(made[0]) == 1
+    created = await server.core.execute(quick_join, game="free", player_id=player.id, name="x")
+    assert result_ids(created) == [1, True]
+    assert result_ids(created[0]) == 1
     assert result_ids(Entry(7, 0.0, None, ())) == 7
     assert result_ids("x") == "x" and result_ids(None) is None

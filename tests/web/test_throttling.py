@@ -13,7 +13,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def limited(failures: FailureLimiter, *names: str) -> int | None:
+def limited_seconds(failures: FailureLimiter, *names: str) -> int | None:
     """Return for how many seconds the keys are limited, or None."""
     try:
         failures.check(*names)
@@ -26,26 +26,26 @@ def limited(failures: FailureLimiter, *names: str) -> int | None:
 def test_ten_failures_reach_the_limit(clock: Clock) -> None:
     failures = FailureLimiter(clock=clock)
     for _ in range(10):
-        assert limited(failures, "a") is None
+        assert limited_seconds(failures, "a") is None
         failures.record_failure("a")
-    assert limited(failures, "a") == 60
+    assert limited_seconds(failures, "a") == 60
 
 
 def test_keys_count_separately_and_any_key_limits(clock: Clock) -> None:
     failures = FailureLimiter(2, clock=clock)
     failures.record_failure("address", "ann")
     failures.record_failure("address", "bob")
-    assert limited(failures, "ann") is limited(failures, "bob") is None
-    assert limited(failures, "cid", "address") == 60
+    assert limited_seconds(failures, "ann") is limited_seconds(failures, "bob") is None
+    assert limited_seconds(failures, "cid", "address") == 60
 
 
 def test_wait_shrinks_and_ends(clock: Clock) -> None:
     failures = FailureLimiter(1, clock=clock)
     failures.record_failure("a")
     clock.now += 59.5
-    assert limited(failures, "a") == 1
+    assert limited_seconds(failures, "a") == 1
     clock.now += 0.5
-    assert limited(failures, "a") is None
+    assert limited_seconds(failures, "a") is None
 
 
 def test_counting_restarts_after_the_window(clock: Clock) -> None:
@@ -54,9 +54,9 @@ def test_counting_restarts_after_the_window(clock: Clock) -> None:
     failures.record_failure("a")
     clock.now += 60
     failures.record_failure("a")
-    assert limited(failures, "a") is None
+    assert limited_seconds(failures, "a") is None
     failures.record_failure("a")
-    assert limited(failures, "a") == 60
+    assert limited_seconds(failures, "a") == 60
 
 
 def test_expired_counts_are_dropped(clock: Clock) -> None:
@@ -71,10 +71,10 @@ def test_expired_counts_are_dropped(clock: Clock) -> None:
 def test_guard_counts_only_the_codes_it_names(clock: Clock) -> None:
     failures = FailureLimiter(2, clock=clock)
     for code in (ErrorCode.WRONG_PASSWORD, ErrorCode.ROOM_FULL, ErrorCode.WRONG_PASSWORD):
-        assert limited(failures, "a") is None
+        assert limited_seconds(failures, "a") is None
         with raises_code(code), failures.guard("a", on=ErrorCode.WRONG_PASSWORD):
             raise DomainError(code)
-    assert limited(failures, "a") == 60
+    assert limited_seconds(failures, "a") == 60
     with raises_code(ErrorCode.RATE_LIMITED), failures.guard("a", on=ErrorCode.WRONG_PASSWORD):
         pytest.fail("entered at the limit")
 

@@ -151,8 +151,8 @@ def test_join_without_approval_is_refused(table):
 def test_quick_join_chooses_the_fullest_lobby(table):
     table.make_lobby(table.make_guest())
     fuller = table.make_lobby(table.make_guest(), table.make_guest())
-    lobby, made = table.execute(quick_join, game="free", player_id=table.make_guest(), name="Q")
-    assert (lobby.id, made) == (fuller.id, False)
+    lobby, created = table.execute(quick_join, game="free", player_id=table.make_guest(), name="Q")
+    assert (lobby.id, created) == (fuller.id, False)
 
 
 def test_quick_join_prefers_the_oldest_of_equally_full_lobbies(table):
@@ -168,10 +168,10 @@ def test_quick_join_prefers_the_oldest_of_equally_full_lobbies(table):
 def test_quick_join_skips_lobbies_that_cannot_be_joined(table, params):
     table.make_lobby(table.make_guest(), **params)
     bob = table.make_guest()
-    lobby, made = table.execute(
+    lobby, created = table.execute(
         quick_join, game="free", player_id=bob, name="Q", options=b'{"a":1}'
     )
-    assert made
+    assert created
     assert (lobby.name, lobby.roster.host, lobby.options) == ("Q", bob, b'{"a":1}')
 
 
@@ -180,8 +180,8 @@ def test_quick_join_returns_the_lobby_of_a_member(table):
     own = table.make_lobby(ann)
     table.make_lobby(table.make_guest(), table.make_guest())
     table.clear_events()
-    lobby, made = table.execute(quick_join, game="free", player_id=ann, name="Q")
-    assert (lobby.id, made, table.entries) == (own.id, False, [])
+    lobby, created = table.execute(quick_join, game="free", player_id=ann, name="Q")
+    assert (lobby.id, created, table.entries) == (own.id, False, [])
 
 
 def test_quick_joins_never_exceed_the_capacity(table):

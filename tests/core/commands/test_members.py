@@ -17,8 +17,8 @@ from tests.domain.builders import raises_code
 @for_each_kind
 def test_banned_player_cannot_create_a_group(table, kind):
     pat = table.make_player()
-    made = table.execute(ban, game="free", player_id=pat, duration="hour")
-    with raises_code(ErrorCode.BANNED, ban=made):
+    created = table.execute(ban, game="free", player_id=pat, duration="hour")
+    with raises_code(ErrorCode.BANNED, ban=created):
         kind.create(table, pat)
 
 

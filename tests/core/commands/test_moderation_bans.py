@@ -20,9 +20,18 @@ from tests.domain.builders import failing_rule, make_rules, raises_code
 
 def test_ban_has_duration_reason_and_code(table):
     pat = table.make_player()
-    made = table.execute(ban, game="free", player_id=pat, duration="day", reason="rude")
-    assert (made.player, made.game, made.duration, made.reason) == (pat, "free", "day", "rude")
-    assert (made.created_at, made.until, len(made.code)) == (table.now, table.now + 86400, 32)
+    created = table.execute(ban, game="free", player_id=pat, duration="day", reason="rude")
+    assert (created.player, created.game, created.duration, created.reason) == (
+        pat,
+        "free",
+        "day",
+        "rude",
+    )
+    assert (created.created_at, created.until, len(created.code)) == (
+        table.now,
+        table.now + 86400,
+        32,
+    )
 
 
 def test_permanent_ban_has_no_end(table):

@@ -4,14 +4,14 @@ from coalserver.web.streaming.render_cache import RenderCache
 
 
 def test_entry_is_rendered_once() -> None:
-    cache, made = RenderCache(), []
+    cache, calls = RenderCache(), []
 
     def make() -> bytes:
-        made.append(1)
+        calls.append(1)
         return b"x"
 
     assert [cache.get_or_render("a", make) for _ in range(3)] == [b"x"] * 3
-    assert made == [1]
+    assert calls == [1]
 
 
 def test_none_is_cached() -> None:
