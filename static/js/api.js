@@ -1,4 +1,4 @@
-// Calls in the player's name. A spent token is renewed once; an action keeps its key while it is tried.
+// API calls with the player's token. An expired token is renewed once; retries of an action keep its idempotency key.
 
 import { backoff, newKey, pause, Problem, request } from "./http.js";
 import { refreshToken, token } from "./identity.js";
@@ -19,7 +19,7 @@ export const hashes = {
 
 export const tokenRejected = (problem) => problem.status === 401 || problem.code === "auth.invalid";
 
-/** Run `call(bearer)`, and once more with a new token if the old one is no longer good. */
+/** Run `call(bearer)`, and once more with a new token if the server rejects the old one. */
 export async function withToken(call) {
   const bearer = await token();
   try {
@@ -30,7 +30,7 @@ export async function withToken(call) {
   }
 }
 
-/** In whose name one listens: `call(work)` runs work(bearer); a socket's address has what `ticket` gives. */
+/** Authentication of feeds by the player's token. `call(work)` runs work(bearer); `ticket` returns query parameters of WebSockets. */
 export const guest = {
   call: withToken,
   async ticket(options) {
@@ -40,37 +40,37 @@ export const guest = {
   renew: async () => refreshToken(await token()),
 };
 
-/** Likewise for who is signed in, whose cookie says so, and for who need not be. */
+/** Authentication of feeds by the login cookie, or without login. */
 export const cookie = { call: (work) => work(""), ticket: async () => ({}) };
 
 export const send = (method, path, options = {}) => withToken((bearer) => request(method, path, { ...options, bearer }));
 
 export const get = (path, options) => send("GET", path, options);
 
-/** Read until it is read: a document somebody is waiting for. Stops with the signal, or at a real refusal. */
-export async function getWithRetry(path, signal, missed = () => {}) {
-  for (let misses = 0; ; misses += 1) {
+/** GET with retries. Stops when the signal is aborted, and throws errors that a retry cannot fix. */
+export async function getWithRetry(path, signal, onRetry = () => {}) {
+  for (let retries = 0; ; retries += 1) {
     try {
       return await get(path, { signal });
     } catch (problem) {
       if (signal.aborted || !(problem instanceof Problem) || !problem.retryable) throw problem;
-      missed();
-      await pause(Math.max(problem.wait, backoff(misses)));
+      onRetry();
+      await pause(Math.max(problem.wait, backoff(retries)));
       if (signal.aborted) throw problem;
     }
   }
 }
 
-/** One action of the user: tried again under the same key until it is answered or time is up. */
+/** POST with retries under one idempotency key, until the server answers or the time is up. */
 export async function postAction(path, body = {}) {
   const key = newKey();
   const until = Date.now() + ACTION_TIMEOUT_MS;
-  for (let misses = 0; ; misses += 1) {
+  for (let retries = 0; ; retries += 1) {
     try {
       return await send("POST", path, { body, key });
     } catch (problem) {
       if (!(problem instanceof Problem) || !problem.retryable) throw problem;
-      const wait = Math.max(problem.wait, backoff(misses));
+      const wait = Math.max(problem.wait, backoff(retries));
       if (Date.now() + wait > until) throw problem;
       await pause(wait);
     }

@@ -1,4 +1,4 @@
-// The page: which view the address asks for, and who is asking.
+// The router of the start page: shows the view that the address names.
 
 import { clone, refs, write } from "./dom.js";
 import { openHome } from "./home.js";
@@ -15,36 +15,37 @@ const whoami = document.getElementById("whoami");
 const TITLE = document.title;
 
 let close = () => {};
-let shown = null;
+let currentHash = null;
 
 const VIEWS = { rooms: openRoom, sessions: openSession };
 
 /** "#/noughts/rooms/7" → {game, kind, id}; null is the home page. */
 function requestedView() {
-  const found = location.hash.match(/^#\/([^/]+)\/(rooms|sessions)\/(\d+)$/);
-  return found && { game: decodeURIComponent(found[1]), kind: found[2], id: found[3] };
+  const match = location.hash.match(/^#\/([^/]+)\/(rooms|sessions)\/(\d+)$/);
+  return match && { game: decodeURIComponent(match[1]), kind: match[2], id: match[3] };
 }
 
 /**
- * To another view. `instead` leaves no way back to this one, which is gone; `inside` says that the room
- * there has been joined already.
+ * Navigate to another view. `instead` replaces the history entry of this view; `inside` means that the player
+ * has already joined the room there.
  */
 function go(hash, { instead = false, inside = false } = {}) {
   history[instead ? "replaceState" : "pushState"]({ inside }, "", `/${hash}`);
   route();
 }
 
-function lose(title, text) {
+/** Show a page with an error message instead of a view. */
+function showError(title, text) {
   show(() => {
-    const view = clone("lost-view");
+    const view = clone("error-view");
     const part = refs(view);
     write(part.title, title);
-    write(part.words, text);
+    write(part.text, text);
     main.replaceChildren(view);
   });
 }
 
-/** One view gives way to the next. `open` returns how to close what it opened. */
+/** Replace the current view. `open` returns a function that closes the new one. */
 function show(open, { quietly = false } = {}) {
   close();
   close = () => {};
@@ -56,41 +57,41 @@ function show(open, { quietly = false } = {}) {
 }
 
 function route({ quietly = false } = {}) {
-  const place = requestedView();
-  greet();
-  shown = location.hash;
-  if (!place) {
+  const requested = requestedView();
+  showPlayerName();
+  currentHash = location.hash;
+  if (!requested) {
     show(() => {
       if (!home.isConnected) main.replaceChildren(home);
       return openHome(home, { go });
     }, { quietly });
   } else if (!me()) {
-    show(() => askForName(place));
+    show(() => askForName(requested));
   } else {
-    show(() => VIEWS[place.kind](main, { ...place, ...about(place.game) }, { go, lose }), { quietly });
+    show(() => VIEWS[requested.kind](main, { ...requested, ...gameDetails(requested.game) }, { go, showError }), { quietly });
   }
 }
 
-/** What the server said of this game when it rendered the page. */
-function about(tag) {
+/** Name and limits of a game, from its card on the rendered page. */
+function gameDetails(tag) {
   const card = [...home.querySelectorAll("[data-game]")].find((each) => each.dataset.game === tag);
   return { name: card?.dataset.name ?? tag, limits: { min: Number(card?.dataset.min ?? 1) } };
 }
 
-/** A shared link, opened by somebody without a name. Taking one is a change of identity, which routes. */
+/** Ask a visitor without a name before showing a shared link. Setting a name changes the identity, which routes again. */
 function askForName({ kind, game }) {
   const view = clone("name-form-view");
   const part = refs(view);
   main.replaceChildren(view);
-  write(part.title, t("You are invited to play {name}", about(game)));
+  write(part.title, t("You are invited to play {name}", gameDetails(game)));
   if (kind === "sessions") {
     write(part.title, t("Choose your name"));
-    write(part.words, t("Choose a name to see the game."));
+    write(part.text, t("Choose a name to see the game."));
   }
   mountName(part["name-form"]);
 }
 
-function greet() {
+function showPlayerName() {
   const player = me();
   whoami.hidden = !player;
   write(refs(whoami).name, player?.user.username ?? "");
@@ -101,9 +102,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 
-// Links within the page change the address; the address decides. Back and forward as well.
-addEventListener("hashchange", () => { if (location.hash !== shown) route(); });
-addEventListener("popstate", () => { if (location.hash !== shown) route(); });
+// Links within the page, and back and forward, change the hash.
+addEventListener("hashchange", () => { if (location.hash !== currentHash) route(); });
+addEventListener("popstate", () => { if (location.hash !== currentHash) route(); });
 onIdentity(() => route({ quietly: true }));
 
 resume();

@@ -1,4 +1,4 @@
-// A room's or a game's chat: what was said, what is being said, what is on its way, and small happenings.
+// The chat of a room or a game: messages, unsent messages and events.
 
 import { getWithRetry } from "./api.js";
 import { busy, clone, element, flag, refs, sentence, write } from "./dom.js";
@@ -10,11 +10,11 @@ import { errorText } from "./error-messages.js";
 const NEAR_END = 48;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-/** `path` is the room's or session's. Returns {load, add, happen, allow, close}. */
+/** `path` is the room's or session's. Returns {load, add, addEvent, allow, close}. */
 export function mountChat(panel, path) {
   const part = refs(panel);
-  const where = `${path}/chat`;
-  const seen = new Map();
+  const chatPath = `${path}/chat`;
+  const nodes = new Map();
   const unsent = new Map();
 
   const atEnd = () => part.scroll.scrollHeight - part.scroll.scrollTop - part.scroll.clientHeight < NEAR_END;
@@ -25,8 +25,8 @@ export function mountChat(panel, path) {
     if (toEnd) part.scroll.scrollTop = part.scroll.scrollHeight;
   }
 
-  /** By id; what is on its way stays last. */
-  function place(node, id) {
+  /** Insert a line in the order of ids. Unsent lines stay last. */
+  function insert(node, id) {
     let after = part.lines.lastElementChild;
     while (after && !(Number(after.dataset.id) < id)) after = after.previousElementSibling;
     node.dataset.id = id;
@@ -37,7 +37,7 @@ export function mountChat(panel, path) {
   function line(user, text, at) {
     const node = clone("chat-line");
     const parts = refs(node);
-    write(parts.who, user.username);
+    write(parts.name, user.username);
     write(parts.text, text);
     if (at) {
       parts.time.dateTime = new Date(at).toISOString();
@@ -48,12 +48,12 @@ export function mountChat(panel, path) {
   }
 
   function add(id, event) {
-    if (seen.has(id)) return;
+    if (nodes.has(id)) return;
     const node = line(event.user, event.text, event.at);
-    seen.set(id, node);
+    nodes.set(id, node);
     keepPosition(() => {
       if (isMe(event.user)) dropUnsent(([, pending]) => pending.text === event.text);
-      place(node, id);
+      insert(node, id);
     });
   }
 
@@ -71,7 +71,7 @@ export function mountChat(panel, path) {
     keepPosition(() => part.lines.append(node), true);
   }
 
-  const stop = onOutbox(where, ({ item, state, answer, problem }) => {
+  const stop = onOutbox(chatPath, ({ item, state, answer, problem }) => {
     const pending = unsent.get(item.key);
     if (state === "sent") {
       dropUnsent(([key]) => key === item.key);
@@ -93,30 +93,30 @@ export function mountChat(panel, path) {
     if (!text || part.input.disabled) return;
     part.input.value = "";
     part.input.focus({ preventScroll: true });
-    show(post(where, { text }));
+    show(post(chatPath, { text }));
   };
 
   return {
     async load(signal) {
       busy(part.scroll, true);
       try {
-        const { data } = await getWithRetry(where, signal);
+        const { data } = await getWithRetry(chatPath, signal);
         for (const { id, event } of data) add(id, event);
-        for (const item of waiting(where)) if (!unsent.has(item.key)) show(item);
+        for (const item of waiting(chatPath)) if (!unsent.has(item.key)) show(item);
         keepPosition(() => {}, true);
       } finally {
         busy(part.scroll, false);
       }
     },
     add,
-    happen(id, text, names) {
-      if (seen.has(id)) return;
-      const node = element("li", { class: "line happening" });
+    addEvent(id, text, names) {
+      if (nodes.has(id)) return;
+      const node = element("li", { class: "line chat-event" });
       sentence(node, text, names);
-      seen.set(id, node);
-      keepPosition(() => place(node, id));
+      nodes.set(id, node);
+      keepPosition(() => insert(node, id));
     },
-    /** With a reason nobody can write: the field says why. */
+    /** Enable or disable the form. `reason` says why it is disabled. */
     allow(on, reason = "") {
       part.input.disabled = !on;
       part.form.querySelector("button").disabled = !on;

@@ -1,18 +1,18 @@
-// Whether the page hears the server, over all its feeds: the words at the top, and a call when it is back.
+// The connection state of the page over all its feeds: the text in the header, and callbacks on changes.
 
 import { flag, refs, write } from "./dom.js";
 import { t } from "./i18n.js";
 
-/** A stream that ends and is there again at once is nobody's concern. */
+/** A stream that reconnects at once is not shown as a cut. */
 const SHOW_CUT_AFTER = 350;
 
-/** Between one view and the next nobody listens for a moment. */
+/** Between two views there are no feeds for a moment. */
 const SHOW_IDLE_AFTER = 600;
 
 const STATE_TEXTS = { idle: "", connecting: t("Connecting…"), live: t("Live"), cut: t("Reconnecting…") };
 const states = new Map();
 const events = new EventTarget();
-let shown = "idle";
+let shownState = "idle";
 let timer = 0;
 
 /** `state`: "connecting" | "live" | "cut". */
@@ -24,18 +24,18 @@ export function report(feed, state) {
   show();
 }
 
-export function forget(feed) {
+export function removeFeed(feed) {
   states.delete(feed);
   show();
 }
 
-export const isCut = () => shown === "cut";
+export const isCut = () => shownState === "cut";
 
-export function onLive(back) {
-  events.addEventListener("live", back);
+export function onLive(callback) {
+  events.addEventListener("live", callback);
 }
 
-/** Called with true when the cut begins to show and false when it is over; returns how to stop. */
+/** Call back with true when a cut is shown, with false when it is over. Returns a function that unsubscribes. */
 export function onCut(callback) {
   const listener = () => callback(isCut());
   events.addEventListener("shown", listener);
@@ -45,17 +45,17 @@ export function onCut(callback) {
 function show() {
   clearTimeout(timer);
   const all = [...states.values()];
-  if (all.length === 0) timer = setTimeout(() => become("idle"), SHOW_IDLE_AFTER);
-  else if (all.includes("cut")) timer = setTimeout(() => become("cut"), SHOW_CUT_AFTER);
-  else become(all.every((state) => state === "live") ? "live" : shown === "live" ? "live" : "connecting");
+  if (all.length === 0) timer = setTimeout(() => setState("idle"), SHOW_IDLE_AFTER);
+  else if (all.includes("cut")) timer = setTimeout(() => setState("cut"), SHOW_CUT_AFTER);
+  else setState(all.every((state) => state === "live") ? "live" : shownState === "live" ? "live" : "connecting");
 }
 
-function become(state) {
-  if (state === shown) return;
-  shown = state;
-  const place = document.getElementById("connection");
-  place.dataset.state = state;
-  write(refs(place).words, STATE_TEXTS[state]);
+function setState(state) {
+  if (state === shownState) return;
+  shownState = state;
+  const indicator = document.getElementById("connection");
+  indicator.dataset.state = state;
+  write(refs(indicator).words, STATE_TEXTS[state]);
   flag(document.documentElement, "data-cut", state === "cut");
   events.dispatchEvent(new Event("shown"));
 }

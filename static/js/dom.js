@@ -1,22 +1,22 @@
-// The few touches of the page that every module needs. Text goes in as text, never as markup.
+// DOM functions that all modules share. Texts are inserted as text, never as markup.
 
 export function clone(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }
 
-/** The elements inside `root` marked data-ref="…", by that name. The first of a name wins. */
+/** Return the elements inside `root` by their data-ref; the first of each name. */
 export function refs(root) {
   const found = {};
   for (const node of root.querySelectorAll("[data-ref]")) found[node.dataset.ref] ??= node;
   return found;
 }
 
-/** Unchanged text is left alone, so that a screen reader does not say it again. */
+/** Set a text. An unchanged text is not written again, which screen readers would announce. */
 export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Like write, but {placeholders} become <bdi> elements: a name must not turn its sentence around. */
+/** Like write, with {placeholders} as <bdi> elements, so that a name does not change the direction of its sentence. */
 export function sentence(node, text, names = {}) {
   const parts = text.split(/\{(\w+)\}/);
   const plain = parts.map((part, i) => (i % 2 ? names[part] : part)).join("");
@@ -46,12 +46,12 @@ export function busy(node, on) {
   else node.removeAttribute("aria-busy");
 }
 
-/** Say something to screen readers only. */
+/** Announce a text to screen readers only. */
 export function announce(text) {
   write(document.getElementById("say"), text);
 }
 
-/** Escape closes what was unfolded around the focus, and leaves it on what unfolds it. */
+/** Close the <details> around the focus on Escape, and focus its summary. */
 export function closeOnEscape(root = document) {
   root.addEventListener("keydown", (event) => {
     const open = event.key === "Escape" && !event.defaultPrevented && event.target.closest?.("details[open]");
@@ -62,15 +62,15 @@ export function closeOnEscape(root = document) {
   });
 }
 
-let hiding = 0;
+let hideTimer = 0;
 
-/** A short message over the page, for what went wrong with no better place to say it. */
+/** Show a short message over the page, for errors without a place of their own. */
 export function notice(text) {
   const box = document.getElementById("notice");
   const { words, close } = refs(box);
   close.onclick = () => { box.hidden = true; };
   box.hidden = false;
   write(words, text);
-  clearTimeout(hiding);
-  hiding = setTimeout(() => { box.hidden = true; }, 8000);
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => { box.hidden = true; }, 8000);
 }

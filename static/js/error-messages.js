@@ -1,4 +1,4 @@
-// What the page says when the server or the network says no. One table a translator could read.
+// Messages for errors of the server and the network, by error code.
 
 import { t } from "./i18n.js";
 

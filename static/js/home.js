@@ -1,4 +1,4 @@
-// The landing page: a name, the games with their open rooms, and what one is in the middle of.
+// The home page: the player's name, games with open rooms, and the player's own games.
 
 import { postAction, paths, hashes, getWithRetry } from "./api.js";
 import { onCut } from "./connection.js";
@@ -11,12 +11,12 @@ import { mountRooms } from "./rooms.js";
 import { t } from "./i18n.js";
 import { errorText } from "./error-messages.js";
 
-/** A tab nobody looks at stops listening to the lists after a minute. */
-const LISTEN_UNSEEN = 60000;
-/** New games, and whose turn it is elsewhere, come over no feed. */
+/** A hidden tab unsubscribes from the lists after a minute. */
+const HIDDEN_UNSUBSCRIBE_MS = 60000;
+/** No feed reports new games and turns in the player's other games. */
 const REFRESH_MS = 60000;
 
-/** `view` is the server's own markup, kept while other views are shown. Returns how to close it. */
+/** `view` is the markup of the server, kept while other views are shown. Returns a function that closes the view. */
 export function openHome(view, { go }) {
   const part = refs(view);
   const totals = new Map();
@@ -24,25 +24,25 @@ export function openHome(view, { go }) {
 
   const form = mountName(part["name-form"], (player) => {
     const focused = part["name-form"].contains(document.activeElement);
-    greet();
+    drawName();
     sentence(part["name-note"], t("You are playing as {name}."), { name: player.user.username });
     if (focused) view.querySelector("[data-ref=quick]")?.focus({ preventScroll: true });
   });
 
-  function greet() {
+  function drawName() {
     const player = me();
     part["name-form"].hidden = Boolean(player);
-    part.hello.hidden = !player;
-    write(part["hello-name"], player?.user.username ?? "");
+    part.player.hidden = !player;
+    write(part["player-name"], player?.user.username ?? "");
   }
 
   part.rename.onclick = () => {
-    part.hello.hidden = true;
+    part.player.hidden = true;
     part["name-form"].hidden = false;
     form.edit();
   };
 
-  /** A name there is, or the one in the field, or a request for one. */
+  /** Return whether the player has a name. Submits the one in the field, or asks for it. */
   const ensureName = async () => Boolean(me()) || form.submit();
 
   async function attempt(button, work) {
@@ -62,14 +62,14 @@ export function openHome(view, { go }) {
 
   function mount(card) {
     const { game } = card.dataset;
-    const at = refs(card);
+    const parts = refs(card);
 
     const rooms = mountRooms(card, {
-      counted(total) {
+      onTotal(total) {
         totals.set(game, total);
-        tally();
+        drawTotal();
       },
-      mine: loadMyGames,
+      onOwnRoomGone: loadMyGames,
       join: (room, button) => {
         if (room.userInRoom || room.private) return go(hashes.room(game, room.roomId));
         return attempt(button, async () => {
@@ -77,51 +77,51 @@ export function openHome(view, { go }) {
             await postAction(`${paths.room(game, room.roomId)}/join`);
             go(hashes.room(game, room.roomId), { inside: true });
           } catch (problem) {
-            if (problem.code === "room.full") rooms.full(room);
+            if (problem.code === "room.full") rooms.setFull(room);
             throw problem;
           }
         });
       },
     });
 
-    at.quick.onclick = () => attempt(at.quick, async () => {
+    parts.quick.onclick = () => attempt(parts.quick, async () => {
       const { data } = await postAction(`${paths.rooms(game)}/quick-join`);
       go(hashes.room(game, data.id), { inside: true });
     });
 
-    at.create.onsubmit = (event) => {
+    parts.create.onsubmit = (event) => {
       event.preventDefault();
-      attempt(at.create.querySelector("button"), async () => {
-        const body = { name: at["room-name"].value.trim() || t("{name}’s room", { name: me().user.username }).slice(0, 60) };
-        if (at.password.value) body.password = at.password.value;
-        if (at["ready-check"].checked) body.readyCheck = true;
-        const { made, data } = await postAction(paths.rooms(game), body);
-        at.create.reset();
-        go(hashes.room(game, made ?? data.roomId), { inside: true });
+      attempt(parts.create.querySelector("button"), async () => {
+        const body = { name: parts["room-name"].value.trim() || t("{name}’s room", { name: me().user.username }).slice(0, 60) };
+        if (parts.password.value) body.password = parts.password.value;
+        if (parts["ready-check"].checked) body.readyCheck = true;
+        const { id, data } = await postAction(paths.rooms(game), body);
+        parts.create.reset();
+        go(hashes.room(game, id ?? data.roomId), { inside: true });
       });
     };
     cards.set(game, rooms);
     return rooms;
   }
 
-  /** The card of a game set up a moment ago. */
-  function add(card) {
+  /** Add the card of a new game. */
+  function addCard(card) {
     part.games.querySelector(".none")?.remove();
     part.games.append(document.adoptNode(card));
     mount(card).open();
   }
 
-  async function look() {
+  async function refresh() {
     loadMyGames();
     const found = await newGames((game) => cards.has(game), life.signal);
-    if (listening) found.filter((card) => !cards.has(card.dataset.game)).forEach(add);
+    if (listening) found.filter((card) => !cards.has(card.dataset.game)).forEach(addCard);
   }
 
-  function tally() {
+  function drawTotal() {
     if (totals.size < cards.size) return;
     const count = [...totals.values()].reduce((sum, each) => sum + each, 0);
     write(part["rooms-open"], String(count));
-    write(part["rooms-word"], count === 1 ? t("open room") : t("open rooms"));
+    write(part["rooms-label"], count === 1 ? t("open room") : t("open rooms"));
   }
 
   async function loadMyGames() {
@@ -136,40 +136,40 @@ export function openHome(view, { go }) {
     return undefined;
   }
 
-  const roomRow = (row) => ({ href: hashes.room(row.game, row.roomId ?? row.id), name: row.name, what: t("Room") });
+  const roomRow = (row) => ({ href: hashes.room(row.game, row.roomId ?? row.id), name: row.name, label: t("Room") });
   const gameRow = (row) => ({
     href: hashes.session(row.game, row.sessionId ?? row.id),
     name: row.name,
-    what: mineToMove(row.players) ? t("Your turn") : t("Game"),
+    label: isMyTurn(row.players) ? t("Your turn") : t("Game"),
   });
-  /** Where everyone may always move, it is nobody's turn. */
-  const mineToMove = (players) => players.some((row) => row.isCurrent && isMe(row.user)) && !players.every((row) => row.isCurrent);
+  /** In a game where all players can always move, no player has the turn. */
+  const isMyTurn = (players) => players.some((row) => row.isCurrent && isMe(row.user)) && !players.every((row) => row.isCurrent);
 
   let drawn = "";
 
   function draw(list) {
-    // Left alone if nothing has changed, and so is the focus.
+    // An unchanged list is not drawn again, which keeps the focus.
     const next = JSON.stringify(list);
     if (next === drawn) return;
     drawn = next;
     part.resume.hidden = list.length === 0;
     part.sketch.toggleAttribute("hidden", list.length > 0);
-    part.mine.replaceChildren(...list.map(({ href, name, what }) => {
-      const node = clone("mine-row");
-      const at = refs(node);
-      at.link.href = `/${href}`;
-      write(at.name, name || t("Game"));
-      write(at.what, what);
+    part["my-games"].replaceChildren(...list.map(({ href, name, label }) => {
+      const node = clone("my-game");
+      const parts = refs(node);
+      parts.link.href = `/${href}`;
+      write(parts.name, name || t("Game"));
+      write(parts.label, label);
       return node;
     }));
   }
 
-  let unseen = 0;
+  let hiddenTimer = 0;
   let listening = false;
-  let looking = 0;
+  let refreshTimer = 0;
   let cut = false;
   const stopCut = onCut((now) => {
-    if (cut && !now && listening) look();
+    if (cut && !now && listening) refresh();
     cut = now;
   });
 
@@ -177,32 +177,32 @@ export function openHome(view, { go }) {
     if (listening) return;
     listening = true;
     for (const rooms of cards.values()) rooms.open();
-    looking = setInterval(look, REFRESH_MS);
+    refreshTimer = setInterval(refresh, REFRESH_MS);
     loadMyGames();
   }
 
   function stop() {
     listening = false;
-    clearInterval(looking);
+    clearInterval(refreshTimer);
     for (const rooms of cards.values()) rooms.close();
   }
 
-  function seen() {
-    clearTimeout(unseen);
+  function onVisibility() {
+    clearTimeout(hiddenTimer);
     if (document.visibilityState === "visible") start();
-    else unseen = setTimeout(stop, LISTEN_UNSEEN);
+    else hiddenTimer = setTimeout(stop, HIDDEN_UNSUBSCRIBE_MS);
   }
 
   for (const card of view.querySelectorAll("[data-game]")) mount(card);
   form.reset();
-  greet();
+  drawName();
   start();
-  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("visibilitychange", onVisibility);
 
   return () => {
     life.abort();
-    clearTimeout(unseen);
-    document.removeEventListener("visibilitychange", seen);
+    clearTimeout(hiddenTimer);
+    document.removeEventListener("visibilitychange", onVisibility);
     stopCut();
     stop();
   };

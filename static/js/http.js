@@ -1,6 +1,6 @@
-// One request and one answer. Knows nothing of players: see api.js for calls in somebody's name.
+// Requests without authentication; see api.js for calls with a player's token.
 
-/** What went wrong. `code` is the server's dotted code; status 0 means no answer came at all. */
+/** A failed request. `code` is the server's dotted code; status 0 means that there was no response. */
 export class Problem extends Error {
   constructor(code, status = 0, wait = 0) {
     super(code);
@@ -9,13 +9,13 @@ export class Problem extends Error {
     this.wait = wait;
   }
 
-  /** Whether the same request, with the same key, may well succeed later. */
+  /** Whether the same request with the same key can succeed later. */
   get retryable() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
-/** A key for one action of the user. Not crypto.randomUUID: that needs https. */
+/** Return an idempotency key. crypto.randomUUID needs HTTPS. */
 export function newKey() {
   const hex = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   return hex.replace(/^(.{8})(.{4}).(.{3})(.)(.{3})(.{12})$/, (_, a, b, c, d, e, f) =>
@@ -24,20 +24,20 @@ export function newKey() {
 
 export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-/** Half to full of a doubling wait that stops growing at `maxWait`: a crowd must not return in step. */
-export const backoff = (misses, maxWait = 5000) => Math.min(maxWait, 250 * 2 ** misses) * (0.5 + Math.random() / 2);
+/** Return an exponential wait in milliseconds with jitter, so that clients do not reconnect at the same time. */
+export const backoff = (retries, maxWait = 5000) => Math.min(maxWait, 250 * 2 ** retries) * (0.5 + Math.random() / 2);
 
 export async function problemFrom(response) {
   let payload = null;
   try {
     payload = await response.json();
-  } catch { /* an answer that is not ours, from a proxy perhaps: the status says enough */ }
+  } catch { /* not a response of this server, but of a proxy: the status is enough */ }
   const wait = Number(response.headers.get("Retry-After")) || 0;
   const code = payload?.error;
   return Object.assign(new Problem(typeof code === "string" ? code : "", response.status, wait * 1000), { payload });
 }
 
-/** The open response, refused ones thrown. `timeout` bounds the wait for its head, not for its body. */
+/** Return the response; throws Problem for error statuses. `timeout` covers the headers, not the body. */
 export async function open(path, { timeout = 15000, signal, ...init } = {}) {
   const cut = new AbortController();
   const stop = () => cut.abort();
@@ -55,7 +55,7 @@ export async function open(path, { timeout = 15000, signal, ...init } = {}) {
   }
 }
 
-/** → {status, data, made, cursor, total, lost}; `made` is the id at the end of Location. */
+/** → {status, data, id, cursor, total, lost}; `id` is the one at the end of Location. */
 export async function request(method, path, { body, key, bearer, ...rest } = {}) {
   const headers = { Accept: "application/json" };
   if (bearer) headers.Authorization = `Bearer ${bearer}`;
@@ -72,7 +72,7 @@ export async function request(method, path, { body, key, bearer, ...rest } = {})
   return {
     status: response.status,
     data: text ? JSON.parse(text) : null,
-    made: response.headers.get("Location")?.match(/(\d+)\/?$/)?.[1] ?? null,
+    id: response.headers.get("Location")?.match(/(\d+)\/?$/)?.[1] ?? null,
     cursor: number("X-Event-Cursor"),
     total: number("X-Total-Results"),
     lost: response.headers.get("X-Events-Lost") === "true",

@@ -1,7 +1,7 @@
-// Texts: what scripts say, in the language of the page. English stands in the scripts; other languages come with it.
+// Texts of scripts in the language of the page: English in the scripts, translations embedded in the page.
 
-const found = document.getElementById("texts");
-const texts = found ? JSON.parse(found.textContent) : {};
+const embedded = document.getElementById("texts");
+const texts = embedded ? JSON.parse(embedded.textContent) : {};
 
-/** A text in the page's language, with what is known in place of its {placeholders}; the rest stay. */
-export const t = (text, known = {}) => (texts[text] ?? text).replace(/\{(\w+)\}/g, (hole, name) => String(known[name] ?? hole));
+/** Return a text in the language of the page with its {placeholders} replaced; those without a value stay. */
+export const t = (text, values = {}) => (texts[text] ?? text).replace(/\{(\w+)\}/g, (placeholder, name) => String(values[name] ?? placeholder));

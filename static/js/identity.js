@@ -1,11 +1,11 @@
-// Who plays in this browser: one player for all its tabs, and a nameless watcher until there is a name.
+// The player of this browser, shared by all its tabs; a guest without a name until a name is set.
 
 import { request } from "./http.js";
 
 const STORAGE_KEY = "coalserver.player";
 const changes = new EventTarget();
 let memory = null;
-let watcher = null;
+let anonymous = null;
 
 function read() {
   try {
@@ -20,7 +20,7 @@ function storePlayer(player) {
   memory = player;
   try {
     localStorage.setItem(STORAGE_KEY, JSON.stringify(player));
-  } catch { /* storage is blocked: the name lasts as long as the page */ }
+  } catch { /* storage is blocked: the name is kept until the page is closed */ }
   if (before !== player.user.userId) changes.dispatchEvent(new Event("change"));
 }
 
@@ -36,14 +36,14 @@ export function onIdentity(listener) {
   changes.addEventListener("change", listener);
 }
 
-let known = me()?.user.userId;
+let knownId = me()?.user.userId;
 addEventListener("storage", (event) => {
   if (event.key !== STORAGE_KEY && event.key !== null) return;
   if (event.key === null) memory = null;
   const now = me()?.user.userId;
-  if (now !== known) changes.dispatchEvent(new Event("change"));
+  if (now !== knownId) changes.dispatchEvent(new Event("change"));
 });
-changes.addEventListener("change", () => { known = me()?.user.userId; });
+changes.addEventListener("change", () => { knownId = me()?.user.userId; });
 
 async function login(username) {
   const body = { credentialType: "guest", ...(username ? { username } : {}) };
@@ -51,55 +51,55 @@ async function login(username) {
   return { token: data.token, user: data.user };
 }
 
-/** Take a name. A name taken before is left, and its games with it: names are players here. */
-export async function takeName(username) {
+/** Log in under a name. Each name is a player: the previous one is logged out and leaves its games. */
+export async function setName(username) {
   const before = me();
   const player = await login(username);
   storePlayer(player);
-  if (before) leave(before.token);
-  dismissWatcher();
+  if (before) logout(before.token);
+  logoutAnonymous();
   return player;
 }
 
-function leave(token, options = {}) {
-  request("POST", "/accounts/logout", { bearer: token, ...options }).catch(() => { /* it ends by itself */ });
+function logout(token, options = {}) {
+  request("POST", "/accounts/logout", { bearer: token, ...options }).catch(() => { /* the token expires */ });
 }
 
-function dismissWatcher(options) {
-  watcher?.then((player) => leave(player.token, options), () => {});
-  watcher = null;
+function logoutAnonymous(options) {
+  anonymous?.then((player) => logout(player.token, options), () => {});
+  anonymous = null;
 }
 
-// A visitor who goes without having taken a name leaves no guest behind.
-addEventListener("pagehide", () => dismissWatcher({ keepalive: true }));
+// Log out the guest of a visitor who leaves without setting a name.
+addEventListener("pagehide", () => logoutAnonymous({ keepalive: true }));
 
 export async function token() {
   const player = me();
   if (player) return player.token;
-  watcher ??= login();
+  anonymous ??= login();
   try {
-    return (await watcher).token;
+    return (await anonymous).token;
   } catch (problem) {
-    watcher = null;
+    anonymous = null;
     throw problem;
   }
 }
 
-// Two tabs that find the token spent must not become two players. Locks need https; without them the
-// second tab adopts what the first one stored, or the other way round.
+// Two tabs with an expired token must not become two players. Locks need HTTPS; without them one tab
+// takes over the player that the other one stored.
 const withLock = (work) => (navigator.locks ? navigator.locks.request("coalserver.login", work) : work());
 
 let refreshing = null;
 
-/** A token in place of one that the server no longer takes. */
-export function refreshToken(spent) {
+/** Return a token in place of a rejected one. */
+export function refreshToken(rejected) {
   refreshing ??= withLock(async () => {
     const player = me();
     if (!player) {
-      watcher = null;
+      anonymous = null;
       return token();
     }
-    if (player.token !== spent) return player.token;
+    if (player.token !== rejected) return player.token;
     storePlayer(await login(player.user.username));
     return me().token;
   }).finally(() => { refreshing = null; });

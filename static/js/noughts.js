@@ -1,4 +1,4 @@
-// The board of noughts and crosses: nine buttons, by mouse, touch and keyboard. Knows no server.
+// The board of noughts and crosses: nine buttons for mouse, touch and keyboard. Makes no requests.
 
 import { element, flag } from "./dom.js";
 import { t } from "./i18n.js";
@@ -12,8 +12,8 @@ const LINES = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8],
 const SVG = "http://www.w3.org/2000/svg";
 
 export const marksName = (seat) => [t("crosses"), t("noughts")][seat];
-const place = (cell) => ({ row: Math.floor(cell / 3) + 1, column: (cell % 3) + 1 });
-export const square = (cell) => t("row {row}, column {column}", place(cell));
+const position = (cell) => ({ row: Math.floor(cell / 3) + 1, column: (cell % 3) + 1 });
+export const square = (cell) => t("row {row}, column {column}", position(cell));
 
 export function mark(seat) {
   const svg = document.createElementNS(SVG, "svg");
@@ -32,7 +32,7 @@ export function mark(seat) {
 export const winningLine = (grid) =>
   LINES.find(([a, b, c]) => grid[a] !== "." && grid[a] === grid[b] && grid[a] === grid[c]) ?? null;
 
-/** `play(cell)` when a free square is chosen. Returns {draw}. */
+/** `play(cell)` is called when a square is chosen. Returns {draw}. */
 export function mountBoard(root, play) {
   root.setAttribute("role", "grid");
   root.setAttribute("aria-label", t("Board, 3 rows and 3 columns. Use the arrow keys to move."));
@@ -72,25 +72,25 @@ export function mountBoard(root, play) {
   });
 
   return {
-    /** `seat` is mine (null for who only watches), `sending` my turn that is on its way. */
+    /** `seat` is the player's own (null for a spectator), `sending` the cell of an unsent turn. */
     draw({ grid, seat, myTurn, sending = null, over = false }) {
       const won = winningLine(grid);
       flag(root, "data-mine", myTurn);
       flag(root, "data-over", over);
       flag(root, "data-draw", over && !won);
       cells.forEach((cell, i) => {
-        const holder = grid[i] !== "." ? grid[i] : sending === i ? String(seat) : "";
+        const owner = grid[i] !== "." ? grid[i] : sending === i ? String(seat) : "";
         const before = drawn?.[i] ?? "";
-        const what = { 0: t("cross"), 1: t("nought") }[holder] ?? (holder || t("empty"));
-        const label = t("Row {row}, column {column}, {what}", { ...place(i), what });
+        const symbol = { 0: t("cross"), 1: t("nought") }[owner] ?? (owner || t("empty"));
+        const label = t("Row {row}, column {column}, {what}", { ...position(i), what: symbol });
         cell.setAttribute("aria-label", sending === i && grid[i] === "." ? t("{label}, sending", { label }) : label);
-        cell.setAttribute("aria-disabled", String(!myTurn || holder !== ""));
-        flag(cell, "data-empty", !holder);
-        flag(cell, "data-sending", holder && grid[i] === ".");
+        cell.setAttribute("aria-disabled", String(!myTurn || owner !== ""));
+        flag(cell, "data-empty", !owner);
+        flag(cell, "data-sending", owner && grid[i] === ".");
         flag(cell, "data-won", won?.includes(i));
-        if (holder && holder === before) return;
-        if (holder) {
-          cell.replaceChildren(mark(holder));
+        if (owner && owner === before) return;
+        if (owner) {
+          cell.replaceChildren(mark(owner));
           flag(cell, "data-drawn", drawn !== null);
         } else if (seat !== null && (before || !cell.firstChild)) {
           const ghost = mark(seat);

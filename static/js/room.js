@@ -1,8 +1,8 @@
-// A room before the game: who is here, who is ready, the way in, the way out, and the start.
+// A room before the game: members, ready check, joining, leaving and starting.
 
 import { postAction, paths, hashes, get, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
-import { forget, report } from "./connection.js";
+import { removeFeed, report } from "./connection.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
@@ -26,47 +26,47 @@ const LEAVE_TEXTS = {
 
 const MEMBERS_ONLY = t("Join the room to chat.");
 
-/** Between the room and its chat the host may have removed me: the feed tells next. */
+/** The host can kick the player between two requests; the feed reports it next. */
 const ignoreNotInRoom = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
 
 const same = (user, other) => String(user.userId) === String(other.userId);
 
-export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose }) {
+export function openRoom(stage, { game, id, name: gameName, limits }, { go, showError }) {
   const view = clone("room-view");
   const part = refs(view);
   const path = paths.room(game, id);
   const life = new AbortController();
   const chat = mountChat(part.chat, path);
   let room = null;
-  /** The cursor of what we have read last. */
+  /** The cursor of the latest document. */
   let cursor;
   let feed = null;
   let wasIn = Boolean(history.state?.inside);
-  /** My own going need not be told to me, nor that the room went with its host. */
+  /** While leaving, events about the player or a room closed with its host are ignored. */
   let leaving = false;
 
   stage.replaceChildren(view);
   mountShare(view, hashes.room(game, id));
   write(part.game, gameName);
   chat.allow(false, MEMBERS_ONLY);
-  read().then((after) => follow(after)).catch(missed);
+  read().then((after) => subscribe(after)).catch(onClosed);
 
   function failed(problem, reason) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    const otherwise = problem.status === 404 ? t("Check the link. Closed rooms are deleted after a while.") : t("Join another room or create one.");
-    lose(errorText(problem), CLOSE_REASONS[reason] ?? otherwise);
+    const defaultText = problem.status === 404 ? t("Check the link. Closed rooms are deleted after a while.") : t("Join another room or create one.");
+    showError(errorText(problem), CLOSE_REASONS[reason] ?? defaultText);
   }
 
-  /** Why the room went, if that was said after what we have read: the feed tells it also afterwards. */
+  /** Return why the room was closed, from the events after the latest document. */
   async function closeReason() {
     if (cursor === undefined) return undefined;
     const { data } = await get(`${path}/events?after-event-id=${cursor}&wait=0`).catch(() => ({ data: [] }));
     return data.map(({ event }) => event).find(({ type }) => type === "room_gone")?.reason;
   }
 
-  /** Kept with the address: a reload still knows that a room which started meanwhile was mine. */
-  function inside(on) {
+  /** Store the membership in the history entry: after a reload, the page can follow a room into its game. */
+  function setInside(on) {
     if (life.signal.aborted) return;
     wasIn = on;
     history.replaceState({ inside: on }, "");
@@ -74,37 +74,37 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
 
   const mine = () => room.users.find((row) => isMe(row.user));
 
-  /** The whole document, and the chat for members. Returns the cursor that belongs to it. */
+  /** Read the document, and the chat for members. Returns the cursor of the document. */
   async function read() {
-    const waiting = {};
-    report(waiting, "connecting");
+    const loading = {};
+    report(loading, "connecting");
     try {
-      const answer = await getWithRetry(path, life.signal, () => report(waiting, "cut"));
+      const answer = await getWithRetry(path, life.signal, () => report(loading, "cut"));
       room = answer.data;
       cursor = answer.cursor;
-      if (wasIn !== Boolean(mine())) inside(!wasIn);
+      if (wasIn !== Boolean(mine())) setInside(!wasIn);
       draw();
       if (mine()) await chat.load(life.signal).catch(ignoreNotInRoom);
       return answer.cursor;
     } finally {
-      forget(waiting);
+      removeFeed(loading);
     }
   }
 
-  function follow(after) {
+  function subscribe(after) {
     if (life.signal.aborted) return;
     feed?.close();
-    feed = listen(path, { after, onEvent, onLost: read, onGone: missed });
+    feed = listen(path, { after, onEvent, onLost: read, onGone: onClosed });
   }
 
-  /** I am in now, by this tab or another: members hear more, so listen anew. */
+  /** After the player joined, here or in another tab: subscribe again, since members get more events. */
   async function enter() {
-    inside(true);
-    follow(await read());
+    setInside(true);
+    subscribe(await read());
   }
 
-  /** The room went while we did not hear: perhaps into a game. */
-  async function missed(problem) {
+  /** The room was closed while there was no connection: it can have started a game. */
+  async function onClosed(problem) {
     if (wasIn && !life.signal.aborted) {
       const { data } = await get(`/accounts/${me().user.userId}/rooms-and-sessions`).catch(() => ({ data: { sessions: [] } }));
       const started = data.sessions.filter((row) => row.game === game && row.active !== false).map((row) => Number(row.sessionId ?? row.id));
@@ -116,25 +116,25 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
   const EVENT_HANDLERS = {
     user_join({ user }) {
       if (!room.users.some((row) => same(row.user, user))) room.users.push({ user, isHost: false, ready: !room.readyCheck, away: false });
-      if (isMe(user) && !wasIn) enter().catch(missed);
+      if (isMe(user) && !wasIn) enter().catch(onClosed);
       return t("{name} joined.");
     },
     user_leave({ user, reason }) {
-      const leaves = isMe(user);
+      const isLeaving = isMe(user);
       room.users = room.users.filter((row) => !same(row.user, user));
-      if (leaves) {
-        inside(false);
+      if (isLeaving) {
+        setInside(false);
         if (reason === "kicked") notice(t("The host kicked you from this room."));
         if (reason === "timeout") notice(t("You were away for too long and lost your seat."));
       }
       return LEAVE_TEXTS[reason] ?? t("{name} left.");
     },
     user_ready: ({ user, ready }) => {
-      change(user, { ready });
+      update(user, { ready });
       return ready ? t("{name} is ready.") : "";
     },
-    user_away: ({ user }) => change(user, { away: true }),
-    user_back: ({ user }) => change(user, { away: false }),
+    user_away: ({ user }) => update(user, { away: true }),
+    user_back: ({ user }) => update(user, { away: false }),
     host_changed({ host }) {
       room.host = host;
       for (const row of room.users) row.isHost = same(row.user, host);
@@ -145,9 +145,9 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     },
   };
 
-  function change(user, what) {
+  function update(user, changes) {
     const row = room.users.find((each) => same(each.user, user));
-    if (row) Object.assign(row, what);
+    if (row) Object.assign(row, changes);
   }
 
   function onEvent(event, eventId) {
@@ -156,10 +156,10 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     if (event.type === "room_gone") {
       if (event.reason === "started" && event.sessionId !== undefined && wasIn) return go(hashes.session(game, event.sessionId), { instead: true });
       life.abort();
-      return lose(t("This room is closed."), CLOSE_REASONS[event.reason] ?? "");
+      return showError(t("This room is closed."), CLOSE_REASONS[event.reason] ?? "");
     }
-    const happened = EVENT_HANDLERS[event.type]?.(event);
-    if (happened && event.user) chat.happen(eventId, happened, { name: event.user.username });
+    const text = EVENT_HANDLERS[event.type]?.(event);
+    if (text && event.user) chat.addEvent(eventId, text, { name: event.user.username });
     return draw();
   }
 
@@ -170,14 +170,14 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     write(part.name, room.name);
     document.title = `${room.name} · coalserver`;
     part.lock.hidden = !room.private;
-    drawSeats(part.seats, room, { canRemove: Boolean(my?.isHost), remove });
+    drawSeats(part.seats, room, { canKick: Boolean(my?.isHost), kick });
     part.enter.hidden = Boolean(my) || full;
     part["password-row"].hidden = !room.private;
     part.actions.hidden = !my;
     chat.allow(Boolean(my), MEMBERS_ONLY);
     if (my) {
       part.start.hidden = !my.isHost;
-      part.start.disabled = waitingFor() !== null;
+      part.start.disabled = startBlocker() !== null;
       part.ready.hidden = !room.readyCheck;
       part.ready.setAttribute("aria-pressed", String(Boolean(my.ready)));
     }
@@ -185,33 +185,33 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     sentence(part.status, text, names);
   }
 
-  /** What keeps the game from starting: a sentence and its names, or null. */
-  function waitingFor() {
-    const lacking = limits.min - room.users.length;
-    if (lacking > 0) return [lacking === 1 ? t("Waiting for one more player.") : t("Waiting for {count} more players.", { count: lacking }), {}];
-    const slow = room.users.filter((row) => !row.ready);
-    if (slow.some((row) => isMe(row.user))) return [t("Press “Ready” when you are ready."), {}];
-    if (slow.length) return [t("Waiting for {name} to be ready."), { name: slow[0].user.username }];
+  /** Return why the game cannot start, as a text and its names, or null. */
+  function startBlocker() {
+    const missing = limits.min - room.users.length;
+    if (missing > 0) return [missing === 1 ? t("Waiting for one more player.") : t("Waiting for {count} more players.", { count: missing }), {}];
+    const notReady = room.users.filter((row) => !row.ready);
+    if (notReady.some((row) => isMe(row.user))) return [t("Press “Ready” when you are ready."), {}];
+    if (notReady.length) return [t("Waiting for {name} to be ready."), { name: notReady[0].user.username }];
     return null;
   }
 
   function status(my, host, full) {
     if (!my && full) return [t("This room is full."), {}];
     if (!my) return [room.private ? t("This room requires a password.") : t("A seat is free."), {}];
-    const waiting = waitingFor();
+    const waiting = startBlocker();
     if (waiting) return waiting;
     if (my.isHost) return [t("Everyone is ready. You can start the game."), {}];
     return [t("Waiting for {name} to start."), { name: host?.user.username ?? t("the host") }];
   }
 
-  async function attempt(button, work, refused = (problem) => notice(errorText(problem))) {
+  async function attempt(button, work, onError = (problem) => notice(errorText(problem))) {
     if (button?.getAttribute("aria-busy") === "true") return;
     if (button) busy(button, true);
     try {
       await work();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (!life.signal.aborted) refused(problem);
+      if (!life.signal.aborted) onError(problem);
     } finally {
       if (button) busy(button, false);
     }
@@ -229,7 +229,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
       write(part.note, errorText(problem));
       part.password.toggleAttribute("aria-invalid", problem.code === "room.wrong_password");
       if (problem.code === "room.wrong_password") part.password.focus();
-      if (problem.status === 404 || problem.status === 410) missed(problem);
+      if (problem.status === 404 || problem.status === 410) onClosed(problem);
     });
   };
 
@@ -256,7 +256,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, lose
     if (!life.signal.aborted) go(hashes.session(game, data.id), { instead: true });
   });
 
-  const remove = (user, button) => attempt(button, () => postAction(`${path}/kick`, { user_id: user.userId }));
+  const kick = (user, button) => attempt(button, () => postAction(`${path}/kick`, { user_id: user.userId }));
 
   return () => {
     life.abort();

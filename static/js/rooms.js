@@ -1,19 +1,19 @@
-// The open rooms of one game, live. Rows that arrive take the place of rows that went, or the end of the
-// list; a row that goes stays a moment, greyed, so that nothing moves under a finger.
+// The live list of the open rooms of one game. New rows replace closed ones or are appended. A closed row
+// stays for a moment, greyed, so that no button moves under a finger.
 
 import { paths, hashes, getWithRetry } from "./api.js";
-import { forget, report } from "./connection.js";
+import { removeFeed, report } from "./connection.js";
 import { clone, flag, notice, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
 import { t } from "./i18n.js";
 import { errorText } from "./error-messages.js";
 
-const STAY_GONE = 4000;
-const LIMIT = 100;
+const CLOSED_ROW_MS = 4000;
+const MAX_ROWS = 100;
 
-/** `join(room)` when asked to; `counted(total)` when it changed; `mine()` when a room of mine started. */
-export function mountRooms(card, { join, counted, mine }) {
+/** `join(room)` joins a room; `onTotal(total)` reports a new total; `onOwnRoomGone()` that a room of the player closed. */
+export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
   const game = card.dataset.game;
   const part = refs(card);
   const rows = new Map();
@@ -25,31 +25,31 @@ export function mountRooms(card, { join, counted, mine }) {
 
   function draw(row) {
     const { room, node } = row;
-    const at = refs(node);
+    const parts = refs(node);
     const full = room.numUsers >= room.maxUsers;
     node.dataset.room = room.roomId;
     flag(node, "data-gone", false);
-    at.link.href = `/${hashes.room(game, room.roomId)}`;
-    write(at.name, room.name);
-    write(at.host, room.host?.username ?? "");
-    write(at.count, room.maxUsers ? `${room.numUsers}/${room.maxUsers}` : `${room.numUsers}`);
-    at.lock.hidden = !room.private;
-    const [word, label] = room.userInRoom
+    parts.link.href = `/${hashes.room(game, room.roomId)}`;
+    write(parts.name, room.name);
+    write(parts.host, room.host?.username ?? "");
+    write(parts.count, room.maxUsers ? `${room.numUsers}/${room.maxUsers}` : `${room.numUsers}`);
+    parts.lock.hidden = !room.private;
+    const [text, label] = room.userInRoom
       ? [t("Open"), t("Open {name}", room)]
       : full ? [t("Full"), t("Full: {name}", room)] : [t("Join"), t("Join {name}", room)];
-    write(at.join, word);
-    at.join.disabled = full && !room.userInRoom;
-    at.join.setAttribute("aria-label", label);
-    at.join.onclick = () => join(room, at.join);
+    write(parts.join, text);
+    parts.join.disabled = full && !room.userInRoom;
+    parts.join.setAttribute("aria-label", label);
+    parts.join.onclick = () => join(room, parts.join);
   }
 
   function put(room) {
     const id = String(room.roomId);
     let row = rows.get(id);
     if (!row) {
-      const place = part.rooms.querySelector("[data-gone]");
+      const closedRow = part.rooms.querySelector("[data-gone]");
       const node = clone("room-row");
-      if (place) place.replaceWith(node);
+      if (closedRow) closedRow.replaceWith(node);
       else part.rooms.append(node);
       row = { node };
       rows.set(id, row);
@@ -60,9 +60,9 @@ export function mountRooms(card, { join, counted, mine }) {
   }
 
   function fill(list, count) {
-    const here = new Set(list.map((room) => String(room.roomId)));
+    const openIds = new Set(list.map((room) => String(room.roomId)));
     for (const [id, row] of rows) {
-      if (!here.has(id)) {
+      if (!openIds.has(id)) {
         row.node.remove();
         rows.delete(id);
       }
@@ -70,17 +70,17 @@ export function mountRooms(card, { join, counted, mine }) {
     for (const node of part.rooms.querySelectorAll("[data-gone]")) node.remove();
     for (const room of list) put(room);
     total = count ?? list.length;
-    tidy();
+    update();
   }
 
-  function tidy() {
+  function update() {
     part.none.hidden = part.rooms.children.length > 0;
-    if (!life?.signal.aborted) counted(total);
+    if (!life?.signal.aborted) onTotal(total);
   }
 
-  function goes(id, reason) {
+  function removeRow(id, reason) {
     const row = rows.get(id);
-    if (row || total > LIMIT) total -= 1;
+    if (row || total > MAX_ROWS) total -= 1;
     if (row) {
       const { link, join: button } = refs(row.node);
       rows.delete(id);
@@ -89,51 +89,51 @@ export function mountRooms(card, { join, counted, mine }) {
       button.disabled = true;
       write(button, reason === "started" ? t("Started") : t("Closed"));
       button.removeAttribute("aria-label");
-      setTimeout(() => sweep(row.node), STAY_GONE);
-      if (row.room?.userInRoom) mine();
+      setTimeout(() => deleteRow(row.node), CLOSED_ROW_MS);
+      if (row.room?.userInRoom) onOwnRoomGone();
     }
-    tidy();
+    update();
   }
 
-  /** The list may already have known what an event tells: a room has its host and no more than its seats. */
-  function count(room, more) {
+  /** Change the number of members. The list can already contain the change of an event, hence the bounds. */
+  function addMembers(room, more) {
     room.numUsers = Math.max(1, Math.min(room.maxUsers || Infinity, room.numUsers + more));
   }
 
-  function sweep(node) {
-    if (part.scroll.matches(":hover, :focus-within") && node.isConnected) setTimeout(() => sweep(node), STAY_GONE);
+  function deleteRow(node) {
+    if (part.scroll.matches(":hover, :focus-within") && node.isConnected) setTimeout(() => deleteRow(node), CLOSED_ROW_MS);
     else node.remove();
-    tidy();
+    update();
   }
 
   function onEvent(event) {
     const id = String(event.roomId ?? event.room?.roomId);
     if (event.type === "room_created" && event.room && !rows.has(id)) {
       total += 1;
-      if (rows.size < LIMIT) flag(put(event.room).node, "data-fresh", true);
-      tidy();
+      if (rows.size < MAX_ROWS) flag(put(event.room).node, "data-fresh", true);
+      update();
     }
-    if (event.type === "room_gone") goes(id, event.reason);
+    if (event.type === "room_gone") removeRow(id, event.reason);
     const row = rows.get(id);
     if (!row?.room) return;
     const { room } = row;
     const isHost = event.user && String(event.user.userId) === String(room.host?.userId);
-    if (event.type === "user_join" && !isHost) count(room, 1);
-    else if (event.type === "user_leave") count(room, -1);
+    if (event.type === "user_join" && !isHost) addMembers(room, 1);
+    else if (event.type === "user_leave") addMembers(room, -1);
     else if (event.type === "host_changed") room.host = event.host ?? room.host;
     else return;
     draw(row);
   }
 
   async function read(signal) {
-    const waiting = {};
-    report(waiting, "connecting");
+    const loading = {};
+    report(loading, "connecting");
     try {
-      const answer = await getWithRetry(`${paths.rooms(game)}?limit=${LIMIT}`, signal, () => report(waiting, "cut"));
+      const answer = await getWithRetry(`${paths.rooms(game)}?limit=${MAX_ROWS}`, signal, () => report(loading, "cut"));
       fill(answer.data, answer.total);
       return answer.cursor;
     } finally {
-      forget(waiting);
+      removeFeed(loading);
     }
   }
 
@@ -155,7 +155,7 @@ export function mountRooms(card, { join, counted, mine }) {
       feed = null;
       for (const { node } of rows.values()) flag(node, "data-fresh", false);
     },
-    full(room) {
+    setFull(room) {
       room.numUsers = room.maxUsers;
       const row = rows.get(String(room.roomId));
       if (row) draw(row);

@@ -1,29 +1,29 @@
-// The seats of a room: taken ones with their player, free ones as an open place.
+// The seats of a room: taken ones with their player, and free ones.
 
 import { element, flag, isolated } from "./dom.js";
 import { isMe } from "./identity.js";
 import { t } from "./i18n.js";
 
-/** More free seats than this are not drawn one by one. */
-const FREE_SHOWN = 3;
+/** Free seats that are drawn at most. */
+const MAX_FREE_SEATS = 3;
 
-/** Seats that did not change are kept, so that focus stays where it is. */
-export function drawSeats(list, room, { canRemove, remove }) {
-  const free = Math.max(0, Math.min(FREE_SHOWN, room.maxUsers - room.users.length));
-  const wanted = [
-    ...room.users.map((row) => ({ key: JSON.stringify([row, canRemove, room.readyCheck]), row })),
+/** Draw the seats. Nodes of unchanged seats are reused, which keeps the focus. */
+export function drawSeats(list, room, { canKick, kick }) {
+  const free = Math.max(0, Math.min(MAX_FREE_SEATS, room.maxUsers - room.users.length));
+  const seats = [
+    ...room.users.map((row) => ({ key: JSON.stringify([row, canKick, room.readyCheck]), row })),
     ...Array.from({ length: free }, (_, i) => ({ key: `free ${i}` })),
   ];
-  const kept = new Map([...list.children].map((node) => [node.dataset.key, node]));
-  list.replaceChildren(...wanted.map(({ key, row }) => {
-    const node = kept.get(key) ?? (row ? taken(row, room, canRemove && !isMe(row.user) ? remove : null) : empty());
+  const oldNodes = new Map([...list.children].map((node) => [node.dataset.key, node]));
+  list.replaceChildren(...seats.map(({ key, row }) => {
+    const node = oldNodes.get(key) ?? (row ? taken(row, room, canKick && !isMe(row.user) ? kick : null) : empty());
     node.dataset.key = key;
     return node;
   }));
 }
 
-function taken(row, room, remove) {
-  const what = [
+function taken(row, room, kick) {
+  const status = [
     isMe(row.user) && t("you"),
     row.isHost && t("host"),
     row.away ? t("away") : room.readyCheck && (row.ready ? t("ready") : t("not ready")),
@@ -31,12 +31,12 @@ function taken(row, room, remove) {
   const node = element("li", { class: "seat", "data-testid": "seat" },
     element("div", { class: "seat-text" },
       element("span", { class: "seat-name" }, isolated(row.user.username)),
-      element("span", { class: "seat-status" }, what.charAt(0).toUpperCase() + what.slice(1))));
+      element("span", { class: "seat-status" }, status.charAt(0).toUpperCase() + status.slice(1))));
   flag(node, "data-away", row.away);
   flag(node, "data-ready", room.readyCheck && row.ready && !row.away);
-  if (remove) {
+  if (kick) {
     const button = element("button", { type: "button", class: "button quiet small", "data-testid": "kick", "aria-label": t("Kick {name}", { name: row.user.username }) }, t("Kick"));
-    button.onclick = () => remove(row.user, button);
+    button.onclick = () => kick(row.user, button);
     node.append(button);
   }
   return node;

@@ -1,8 +1,8 @@
-// A game being played: whose turn it is, the board if the browser has one for this game, and how it ended.
+// A running game: the turn, the board if there is one for this game, the result and the chat.
 
 import { postAction, paths, hashes, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
-import { forget, isCut, onCut, report } from "./connection.js";
+import { removeFeed, isCut, onCut, report } from "./connection.js";
 import { announce, busy, clone, element, flag, isolated, notice, refs, sentence, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
@@ -12,7 +12,7 @@ import { onOutbox, post, waiting } from "./outbox.js";
 import { t } from "./i18n.js";
 import { errorText } from "./error-messages.js";
 
-export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
+export function openSession(stage, { game, id, name: gameName }, { go, showError }) {
   const view = clone("session-view");
   const part = refs(view);
   const path = paths.session(game, id);
@@ -22,7 +22,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   let session = null;
   let board = null;
   let feed = null;
-  /** The cell of my turn that the board does not show yet. */
+  /** The cell of an unsent turn of the player. */
   let sending = waiting(turns)[0]?.body.cell ?? null;
 
   stage.replaceChildren(view);
@@ -34,20 +34,20 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   function failed(problem) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    lose(errorText(problem), t("The game may have ended, or you are not one of its players."));
+    showError(errorText(problem), t("The game may have ended, or you are not one of its players."));
   }
 
   async function read() {
-    const late = {};
-    report(late, "connecting");
+    const loading = {};
+    report(loading, "connecting");
     try {
-      const answer = await getWithRetry(path, life.signal, () => report(late, "cut"));
+      const answer = await getWithRetry(path, life.signal, () => report(loading, "cut"));
       session = answer.data;
       draw();
       await chat.load(life.signal);
       return answer.cursor;
     } finally {
-      forget(late);
+      removeFeed(loading);
     }
   }
 
@@ -83,7 +83,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
   function onEvent(event, eventId) {
     if (event.type === "chat") return chat.add(eventId, event);
     EVENT_HANDLERS[event.type]?.(event);
-    if (EVENT_TEXTS[event.type] && event.user && !isMe(event.user)) chat.happen(eventId, EVENT_TEXTS[event.type], { name: event.user.username });
+    if (EVENT_TEXTS[event.type] && event.user && !isMe(event.user)) chat.addEvent(eventId, EVENT_TEXTS[event.type], { name: event.user.username });
     return draw();
   }
 
@@ -98,17 +98,17 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
       board ??= mountBoard(part.board, play);
       board.draw({ grid: cells, seat: my?.playerId ?? null, myTurn, sending, over: !session.active });
     }
-    score(cells !== null);
-    const [text, names] = session.active ? turnWords(my, cells) : ending(cells);
+    drawPlayers(cells !== null);
+    const [text, names] = session.active ? turnText(my, cells) : endingText(cells);
     sentence(part.status, text, names);
     part.result.hidden = session.active;
-    if (!session.active) sentence(part.result, ...resultWords(my));
+    if (!session.active) sentence(part.result, ...resultText(my));
     part.again.hidden = session.active || cells === null;
     write(part.leave, session.active && my ? t("Leave game") : t("Back to rooms"));
     document.title = `${session.active ? text.replace(/\{name\}/g, names.name) : part.result.textContent} · ${session.name || gameName}`;
   }
 
-  function turnWords(my, cells) {
+  function turnText(my, cells) {
     if (isCut() && sending !== null) return [t("Reconnecting… Your turn is sent when you are back."), {}];
     if (isCut()) return [t("Reconnecting…"), {}];
     if (sending !== null) return [t("Sending your turn…"), {}];
@@ -119,7 +119,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     return [current.away ? t("Waiting for {name} to come back.") : t("{name}’s turn."), { name: current.user.username }];
   }
 
-  function resultWords(my) {
+  function resultText(my) {
     if (!session.outcome) return [t("The game is over."), {}];
     const { winner } = session.outcome;
     if (winner === null || winner === undefined) return [t("Draw."), {}];
@@ -127,28 +127,28 @@ export function openSession(stage, { game, id, name: gameName }, { go, lose }) {
     return [t("{name} wins."), { name: bySeat(winner)?.user.username ?? t("The other player") }];
   }
 
-  function ending(cells) {
+  function endingText(cells) {
     if (cells && winningLine(cells)) return [t("Three in a row."), {}];
-    const gone = session.players.find((row) => row.left);
-    if (gone && isMe(gone.user)) return [t("You left the game."), {}];
-    if (gone) return [t("{name} left the game."), { name: gone.user.username }];
+    const leaver = session.players.find((row) => row.left);
+    if (leaver && isMe(leaver.user)) return [t("You left the game."), {}];
+    if (leaver) return [t("{name} left the game."), { name: leaver.user.username }];
     if (cells && !cells.includes(".")) return [t("No three in a row."), {}];
     return [t("The game ended early."), {}];
   }
 
-  function score(marks) {
+  function drawPlayers(marks) {
     part.score.replaceChildren(...session.players.map((row) => {
-      const marking = marks ? marksName(row.playerId) : "";
-      const what = [isMe(row.user) ? t("you") : marking, row.left ? t("left the game") : row.away && t("away")].filter(Boolean).join(", ");
+      const symbol = marks ? marksName(row.playerId) : "";
+      const status = [isMe(row.user) ? t("you") : symbol, row.left ? t("left the game") : row.away && t("away")].filter(Boolean).join(", ");
       const node = element("li", { class: "player", "data-testid": "player" },
         element("div", { class: "seat-text" },
           element("span", { class: "seat-name" }, isolated(row.user.username)),
-          element("span", { class: "seat-status" }, what.charAt(0).toUpperCase() + what.slice(1))));
-      if (marking) {
-        const sign = mark(row.playerId);
-        sign.classList.add("player-mark");
-        node.prepend(sign);
-        if (isMe(row.user)) node.append(element("span", { class: "visually-hidden" }, marking));
+          element("span", { class: "seat-status" }, status.charAt(0).toUpperCase() + status.slice(1))));
+      if (symbol) {
+        const icon = mark(row.playerId);
+        icon.classList.add("player-mark");
+        node.prepend(icon);
+        if (isMe(row.user)) node.append(element("span", { class: "visually-hidden" }, symbol));
       }
       flag(node, "data-current", session.active && row.isCurrent && marks);
       flag(node, "data-away", row.away || row.left);

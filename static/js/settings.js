@@ -1,68 +1,68 @@
-// Settings: what can be copied with one press, and parts of a page that are read again while they wait.
+// Pages of settings: copy buttons, and sections that refresh themselves.
 
 import { t } from "./i18n.js";
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
   if (!button) return;
-  const shown = document.getElementById(button.dataset.copy);
+  const source = document.getElementById(button.dataset.copy);
   const label = button.textContent;
   try {
-    await navigator.clipboard.writeText(shown.textContent);
+    await navigator.clipboard.writeText(source.textContent);
     button.textContent = button.dataset.copied;
   } catch {
-    // Without TLS a page may not write there: select it, so that one key does.
-    getSelection().selectAllChildren(shown);
+    // Without TLS pages cannot write to the clipboard: select the text instead.
+    getSelection().selectAllChildren(source);
     button.textContent = t("Selected");
   }
   setTimeout(() => { button.textContent = label; }, 2500);
 });
 
-// Where the list of pages is wider than the screen, the page one is on is in sight.
+// Scroll the navigation to the current page if it is wider than the screen.
 document.querySelector(".admin-nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
-const live = () => [...document.querySelectorAll("[data-live]")];
-/** Longest pause between two looks, where the server does not answer. Seconds. */
+const liveSections = () => [...document.querySelectorAll("[data-live]")];
+/** Longest pause between two refreshes while the server does not respond. */
 const MAX_PAUSE_SECONDS = 60;
-let slow = 1;
+let delayFactor = 1;
 
-/** A part with something of the reader's in it is left alone. */
-function busy(part) {
+/** Return whether the focus is in a control of the section, which is not refreshed then. */
+function hasFocus(part) {
   const at = document.activeElement;
   return part.contains(at) && at.matches("input, select, textarea, button, a");
 }
 
-async function look() {
-  if (document.visibilityState !== "visible" || live().every(busy)) return;
-  // The page itself may be the answer to a form, which is not to be sent again.
-  const answer = await fetch(live()[0].dataset.from, { headers: { Accept: "text/html" }, redirect: "error" });
+async function refresh() {
+  if (document.visibilityState !== "visible" || liveSections().every(hasFocus)) return;
+  // The page itself can be the response to a POST, which must not be repeated.
+  const answer = await fetch(liveSections()[0].dataset.from, { headers: { Accept: "text/html" }, redirect: "error" });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const part of live()) {
+  for (const part of liveSections()) {
     const now = fresh.getElementById(part.id);
-    if (!now || busy(part)) continue;
-    // The seals of forms differ each time, and say nothing.
-    if (bare(now) !== bare(part)) part.replaceWith(now);
+    if (!now || hasFocus(part)) continue;
+    // CSRF tokens differ on each response.
+    if (withoutToken(now) !== withoutToken(part)) part.replaceWith(now);
   }
 }
 
-function bare(part) {
+function withoutToken(part) {
   return part.outerHTML.replace(/(name="csrf_token" value=")[^"]*/g, "$1");
 }
 
-function wait() {
-  const parts = live();
+function scheduleRefresh() {
+  const parts = liveSections();
   if (!parts.length) return;
   const seconds = Math.min(...parts.map((part) => Number(part.dataset.live)));
   setTimeout(async () => {
     try {
-      await look();
-      slow = 1;
+      await refresh();
+      delayFactor = 1;
     } catch {
-      slow *= 2;
+      delayFactor *= 2;
     }
-    wait();
-  }, Math.min(seconds * slow, MAX_PAUSE_SECONDS) * 1000);
+    scheduleRefresh();
+  }, Math.min(seconds * delayFactor, MAX_PAUSE_SECONDS) * 1000);
 }
 
-wait();
+scheduleRefresh();

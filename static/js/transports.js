@@ -1,29 +1,29 @@
-// Three ways to hear the same feed. Each one takes what a feed gives it:
-//   url(extra)  the address with the cursor in it        signal    ends it
-//   opened()    the way is open                          take(entry)
-//   by          in whose name one listens: see api.js
-// and settles when it is over: returns if the server ended it, throws Problem, StalledStream or EventsLost.
+// Three transports of a feed. Each one gets an object with:
+//   url(extra)  the address with the cursor    signal       aborts the transport
+//   opened()    reports the connection         take(entry)  handles an entry
+//   auth        authentication: see api.js     live()       whether the feed is live
+// It returns when the server closed the feed, and throws Problem, StalledStream, NoStreamSlot or EventsLost.
 
 import { open, pause, Problem, request } from "./http.js";
 
-/** Events before the cursor are gone: the document must be read again. */
+/** Events after the cursor are no longer stored: the document must be read again. */
 export class EventsLost extends Error {}
 
-/** The way was open and nothing ever came through it: a proxy holds it back. */
+/** The stream was open without any data: a proxy buffers it. */
 export class StalledStream extends Error {}
 
-/** Other streams of this browser have taken all the connections one should take. */
+/** Other streams of this browser use all slots. */
 export class NoStreamSlot extends Error {}
 
 const CONNECT_TIMEOUT_MS = 8000;
 /** Keep-alives come every 15 s. */
 const FIRST_DATA_TIMEOUT_MS = 20000;
 const IDLE_TIMEOUT_MS = 40000;
-/** Under the half minute at which some proxies give up. */
+/** Below the 30 s after which some proxies close a request. */
 const POLL_SECONDS = 25;
-/** Held polls take connections too, of which a browser has six: further feeds ask every few seconds. */
-const POLLS_HELD = 3;
-const POLL_PAUSE = 3000;
+/** Browsers open six connections to a server, which long polls use, too. Further feeds poll at intervals. */
+const MAX_LONG_POLLS = 3;
+const POLL_INTERVAL_MS = 3000;
 
 export async function stream(feed) {
   const release = await acquireSlot();
@@ -103,27 +103,26 @@ export async function socket(feed) {
   });
 }
 
-let held = 0;
+let longPolls = 0;
 
-/** One question and its answer; the feed asks again. The first comes back at once, to tell that this works. */
+/** One poll; the feed repeats it. The first one returns at once, which shows that the connection works. */
 export async function poll(feed) {
-  const long = feed.live() && held < POLLS_HELD;
+  const long = feed.live() && longPolls < MAX_LONG_POLLS;
   const wait = long ? POLL_SECONDS : 0;
-  held += long;
+  longPolls += long;
   try {
-    if (feed.live() && !long) await pause(POLL_PAUSE);
+    if (feed.live() && !long) await pause(POLL_INTERVAL_MS);
     const answer = await feed.auth.call((bearer) => request("GET", feed.url({ wait }), { bearer, signal: feed.signal, timeout: CONNECT_TIMEOUT_MS + wait * 1000 }));
     feed.opened();
     if (answer.lost) throw new EventsLost();
     for (const entry of answer.data) feed.take(entry);
   } finally {
-    held -= long;
+    longPolls -= long;
   }
 }
 
-// Browsers open six connections to a plain http server, over all tabs. Streams must not take them all:
-// they share three, and who finds no seat listens over a WebSocket. Locks need https (or localhost);
-// without them each tab keeps to one.
+// Browsers open six connections to a plain HTTP server, over all tabs. Streams share three slots; a feed
+// without a slot uses a WebSocket. Locks need HTTPS or localhost; without them each tab has one slot.
 const STREAM_SLOTS = 3;
 let streams = 0;
 

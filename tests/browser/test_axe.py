@@ -1,4 +1,4 @@
-"""Pages No expiryybody's use: axe finds nothing wrong with any of them, light and dark, wide and narrow."""
+"""Accessibility: axe finds no violations on any page, in light and dark, at phone and desktop width."""
 
 import io
 import re
@@ -25,11 +25,11 @@ HOME = "http://127.0.0.1/"
 BACKUP = "coalserver-20260101T000000Z.tar"
 APP = {"client_id": "shoulder", "client_name": "Over the Shoulder", "redirect_uris": [HOME]}
 CONSENT = f"/oauth/v1/auth?response_type=code&client_id=shoulder&redirect_uri={HOME}&scope=data"
-#: Rules that look at colours, which is all that differs in the dark.
+#: Rules about colours, the only difference of the dark theme.
 COLOURS = ["color-contrast", "link-in-text-block"]
 
-STRANGERS = ("/", "/login", "/signup", "/nothing/here")
-MEMBERS = (
+VISITOR_PATHS = ("/", "/login", "/signup", "/nothing/here")
+MEMBER_PATHS = (
     "/",
     "/servers/mill",
     "/servers/mill/chats",
@@ -46,7 +46,7 @@ MEMBERS = (
     "/oauth/v1/show?code=abc",
     "/admin",
 )
-ADMINS = (
+ADMIN_PATHS = (
     "/",
     "/servers/mill",
     "/admin",
@@ -66,10 +66,10 @@ ADMINS = (
     "/admin/log",
     "/admin/users/99",
 )
-#: Pages that say when they hear what happens.
+#: Pages with a connection state.
 LIVE = ("/", "/servers/mill", "/servers/mill/chats")
-#: What is no page: files, pictures, documents, what happens, and what leads elsewhere.
-OTHERS = re.compile(
+#: Routes that are no pages: files, pictures, documents, events and redirects.
+NO_PAGES = re.compile(
     r"/mc/|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"
     r"|(/servers/\{world\})?/([a-z]+/|screenshot_upload)$|/(players|chats|sessions|deaths|achievements|screenshots)$|/\{short_name\}$"
 )
@@ -77,13 +77,13 @@ OTHERS = re.compile(
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """What looks at a page."""
+    """Return the source of axe."""
     return (require_npm_packages("axe-core") / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def town(axe: str, servers: Servers) -> AsyncIterator[Server]:
-    """A server with something on every page."""
+async def sample_server(axe: str, servers: Servers) -> AsyncIterator[Server]:
+    """Yield a server with content on every page."""
     with closing(servers.next()) as server:
         async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
             fake_agent = MinecraftWorld(client, server)
@@ -100,7 +100,7 @@ async def town(axe: str, servers: Servers) -> AsyncIterator[Server]:
 
 
 class Inspector:
-    """Somebody with one window, who looks at pages as axe does."""
+    """A visitor who runs axe on pages."""
 
     def __init__(self, page: Page, url: str, axe: str) -> None:
         self.page, self._url, self._axe = page, url, axe
@@ -110,77 +110,77 @@ class Inspector:
         if live and path in LIVE:
             await expect(self.page.get_by_test_id("connection")).to_have_text("Live")
 
-    async def signs_in(self, email: str, password: str = PASSWORD) -> None:
+    async def sign_in(self, email: str, password: str = PASSWORD) -> None:
         await self.open_path("/login")
         await self.page.get_by_label("E-mail").fill(email)
         await self.page.get_by_label("Password").fill(password)
         await self.page.get_by_label("Password").press("Enter")
         await self.page.wait_for_load_state("load")
 
-    async def finds(self) -> list[str]:
-        """All that is wrong with the page as it is now."""
+    async def violations(self) -> list[str]:
+        """Return the violations on the current page."""
         await self.page.evaluate(self._axe)
         found: list[str] = []
         for screen in (DESKTOP, PHONE):
             size: Any = screen["viewport"]
             await self.page.set_viewport_size(size)
             await self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
-            found += await self._wrong(f"{size['width']}, light", {})
+            found += await self._run_axe(f"{size['width']}, light", {})
             await self.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-            found += await self._wrong(f"{size['width']}, dark", {"runOnly": COLOURS})
+            found += await self._run_axe(f"{size['width']}, dark", {"runOnly": COLOURS})
         return found
 
-    async def _wrong(self, how: str, options: dict[str, Any]) -> list[str]:
-        told = await self.page.evaluate("options => axe.run(document, options)", options)
+    async def _run_axe(self, how: str, options: dict[str, Any]) -> list[str]:
+        result = await self.page.evaluate("options => axe.run(document, options)", options)
         return [
-            f"{how}: {one['help']} ({one['id']}) at {node['target']}: {node['failureSummary']}"
-            for one in told["violations"]
-            for node in one["nodes"]
+            f"{how}: {violation['help']} ({violation['id']}) at {node['target']}: {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
         ]
 
 
 @asynccontextmanager
-async def inspecting(
+async def open_inspector(
     browser: Browser, url: str, axe: str, email: str = ""
 ) -> AsyncIterator[Inspector]:
     context = await browser.new_context(**REDUCED_MOTION)
-    one = Inspector(await context.new_page(), url, axe)
+    inspector = Inspector(await context.new_page(), url, axe)
     if email:
-        await one.signs_in(email)
-    yield one
+        await inspector.sign_in(email)
+    yield inspector
     await context.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stranger(browser: Browser, town: Server, axe: str) -> AsyncIterator[Inspector]:
-    async with inspecting(browser, town.url, axe) as one:
-        yield one
+async def visitor(browser: Browser, sample_server: Server, axe: str) -> AsyncIterator[Inspector]:
+    async with open_inspector(browser, sample_server.url, axe) as inspector:
+        yield inspector
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def ann(browser: Browser, town: Server, axe: str) -> AsyncIterator[Inspector]:
-    """A member, who has hung a picture."""
-    async with inspecting(browser, town.url, axe, EMAIL) as one:
-        await one.open_path("/servers/mill/screenshots")
+async def ann(browser: Browser, sample_server: Server, axe: str) -> AsyncIterator[Inspector]:
+    """Yield a member who has uploaded a picture."""
+    async with open_inspector(browser, sample_server.url, axe, EMAIL) as inspector:
+        await inspector.open_path("/servers/mill/screenshots")
         png = io.BytesIO()
         Image.new("RGB", (320, 180), "teal").save(png, "PNG")
         picture: Any = {"name": "teal.png", "mimeType": "image/png", "buffer": png.getvalue()}
-        await one.page.get_by_test_id("file").set_input_files(picture)
-        await expect(one.page.get_by_test_id("shot")).to_have_count(1)
-        yield one
+        await inspector.page.get_by_test_id("file").set_input_files(picture)
+        await expect(inspector.page.get_by_test_id("shot")).to_have_count(1)
+        yield inspector
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def eve(browser: Browser, town: Server, axe: str) -> AsyncIterator[Inspector]:
-    """An admin."""
-    async with inspecting(browser, town.url, axe, ADMIN) as one:
-        yield one
+async def eve(browser: Browser, sample_server: Server, axe: str) -> AsyncIterator[Inspector]:
+    """Yield an admin."""
+    async with open_inspector(browser, sample_server.url, axe, ADMIN) as inspector:
+        yield inspector
 
 
-async def test_axe_sees_what_is_wrong_and_what_is_wrong_in_the_dark(stranger):
+async def test_axe_reports_violations_in_light_and_dark(visitor):
     dark = "@media (prefers-color-scheme: dark) { body { background: #000; color: #111; } }"
-    await stranger.open_path("/nothing/here")
-    await stranger.page.evaluate(
+    await visitor.open_path("/nothing/here")
+    await visitor.page.evaluate(
         """dark => {
             const sheet = new CSSStyleSheet();
             sheet.replaceSync(dark);
@@ -189,92 +189,99 @@ async def test_axe_sees_what_is_wrong_and_what_is_wrong_in_the_dark(stranger):
         }""",
         dark,
     )
-    light, *in_the_dark = [said.partition(" at ")[0] for said in await stranger.finds()][:2]
+    light, *dark_violations = [said.partition(" at ")[0] for said in await visitor.violations()][:2]
     assert light == "1280, light: Form elements must have labels (label)"
-    assert in_the_dark[0].startswith("1280, dark: ") and in_the_dark[0].endswith("(color-contrast)")
+    assert dark_violations[0].startswith("1280, dark: ") and dark_violations[0].endswith(
+        "(color-contrast)"
+    )
 
 
-@pytest.mark.parametrize("path", STRANGERS)
-async def test_a_stranger_can_use_the_page(stranger, path):
-    await stranger.open_path(path)
-    assert await stranger.finds() == []
+@pytest.mark.parametrize("path", VISITOR_PATHS)
+async def test_page_for_visitors_has_no_violations(visitor, path):
+    await visitor.open_path(path)
+    assert await visitor.violations() == []
 
 
-@pytest.mark.parametrize("path", MEMBERS)
-async def test_a_member_can_use_the_page(ann, path):
+@pytest.mark.parametrize("path", MEMBER_PATHS)
+async def test_page_for_members_has_no_violations(ann, path):
     await ann.open_path(path)
-    assert await ann.finds() == []
+    assert await ann.violations() == []
 
 
-@pytest.mark.parametrize("path", ADMINS)
-async def test_an_admin_can_use_the_page(eve, path):
+@pytest.mark.parametrize("path", ADMIN_PATHS)
+async def test_page_for_admins_has_no_violations(eve, path):
     await eve.open_path(path)
-    assert await eve.finds() == []
+    assert await eve.violations() == []
 
 
-async def test_who_mistyped_or_has_to_wait_can_use_the_page(browser, town, axe):
-    async with inspecting(browser, town.url, axe) as cem:
-        await cem.signs_in(WAITING, "wrong")
-        assert await cem.finds() == []
-        await cem.signs_in(WAITING)
+async def test_login_error_and_pending_page_have_no_violations(browser, sample_server, axe):
+    async with open_inspector(browser, sample_server.url, axe) as cem:
+        await cem.sign_in(WAITING, "wrong")
+        assert await cem.violations() == []
+        await cem.sign_in(WAITING)
         await cem.open_path("/servers/mill", live=False)
-        assert await cem.finds() == []
+        assert await cem.violations() == []
 
 
-async def test_what_is_shown_only_once_can_be_used_too(ann, eve):
+async def test_secrets_shown_once_have_no_violations(ann, eve):
     await ann.open_path("/profile")
-    await ann.page.get_by_label("Name").fill("Backup script")
+    await ann.page.get_by_label("Name", exact=True).fill("Backup script")
     await ann.page.get_by_role("button", name="Create token").click()
     await expect(ann.page.get_by_text("It won’t be shown again")).to_be_visible()
-    assert await ann.finds() == []
+    assert await ann.violations() == []
     await eve.open_path("/admin/servers/1")
-    await eve.page.get_by_role("button", name="Make a start command").click()
+    await eve.page.get_by_role("button", name="Get install command").click()
     await expect(eve.page.locator("#start")).to_be_visible()
-    assert await eve.finds() == []
+    assert await eve.violations() == []
 
 
-async def test_a_stranger_can_use_the_pages_of_a_world_that_is_public(stranger, eve):
+async def test_public_world_has_no_violations_for_visitors(visitor, eve):
     await eve.open_path("/admin/servers/1")
     await eve.page.get_by_label("Public: anyone can read the chat").check()
     await eve.page.get_by_role("button", name="Save", exact=True).click()
     await eve.page.wait_for_url("**done=*")
     for path in ("/servers/mill", "/servers/mill/chats"):
-        await stranger.open_path(path)
-        assert await stranger.finds() == []
+        await visitor.open_path(path)
+        assert await visitor.violations() == []
 
 
 def pages() -> Iterator[str]:
     for route in (*SITE.routes, *OAUTH.routes):
-        if route.method == "GET" and not OTHERS.match(route.path):
+        if route.method == "GET" and not NO_PAGES.match(route.path):
             yield route.path
 
 
 @pytest.mark.parametrize("route", sorted(set(pages())))
-def test_every_page_is_looked_at(route):
+def test_all_pages_are_checked(route):
     path = re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(route))
-    looked_at = [one.partition("?")[0] for one in (*STRANGERS, *MEMBERS, *ADMINS)]
-    assert any(re.fullmatch(path, one) for one in looked_at), "name one of these above"
+    checked = [
+        checked_path.partition("?")[0]
+        for checked_path in (*VISITOR_PATHS, *MEMBER_PATHS, *ADMIN_PATHS)
+    ]
+    assert any(re.fullmatch(path, checked_path) for checked_path in checked), (
+        "add a path of this route to a list above"
+    )
 
 
-async def test_everybody_can_play(visit, guest, axe, server):
+async def test_rooms_and_games_have_no_violations(visit, guest, axe, server):
     player, bob = await visit(name="Ann"), await guest("Bob")
     player.expect_errors(http_error(404))
-    looker = Inspector(player.page, server.url, axe)
+    inspector = Inspector(player.page, server.url, axe)
     await bob.create_room("Saturday", password="x")
     await expect(player.room_row("Saturday")).to_be_visible()
-    assert await looker.finds() == []
+    assert await inspector.violations() == []
     session = await start_game_with(player, bob)
     await bob.play(session, 4)
     await player.expect_text("status", "Your turn. You play noughts.")
     await bob.send_chat(session, "good luck")
     await expect(player.chat_line("good luck")).to_be_visible()
-    assert await looker.finds() == []
+    assert await inspector.violations() == []
     await bob.leave(session)
     await player.expect_text("result", "You win.")
-    assert await looker.finds() == []
+    assert await inspector.violations() == []
     await player.part("again").click()
     await player.expect_text("status", "Waiting for one more player.")
-    assert await looker.finds() == []
+    assert await inspector.violations() == []
     await player.open_path("/games/noughts/rooms/99")
     await expect(player.part("error")).to_be_visible()
-    assert await looker.finds() == []
+    assert await inspector.violations() == []

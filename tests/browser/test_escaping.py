@@ -1,22 +1,22 @@
-"""What people write is text, wherever it is shown; nothing of it is ever run."""
+"""Names and messages are rendered as text, and scripts in them do not run."""
 
 from playwright.async_api import expect
 
 from tests.browser.servers import Server
 from tests.browser.visitors import Visitor
 
-IMAGE = "<img src=x onerror=window.hurt=1>"
-SCRIPT = "<script>window.hurt=1</script>"
+IMAGE = "<img src=x onerror=window.scriptRan=1>"
+SCRIPT = "<script>window.scriptRan=1</script>"
 ARABIC = "مريم (أ) <b>"
 EMOJI = "🎲🧑‍🚀 & \"x\" 'y'"
 
 
-async def unhurt(*visitors: Visitor) -> None:
+async def expect_no_script_ran(*visitors: Visitor) -> None:
     for visitor in visitors:
-        assert await visitor.page.evaluate("window.hurt") is None
+        assert await visitor.page.evaluate("window.scriptRan") is None
 
 
-async def test_names_and_chat_are_shown_as_they_were_written(visit):
+async def test_names_and_chat_are_escaped(visit):
     ann, bob = await visit(), await visit()
     await ann.set_name(IMAGE)
     await bob.set_name(ARABIC)
@@ -41,10 +41,10 @@ async def test_names_and_chat_are_shown_as_they_were_written(visit):
     await expect(bob.announcements).to_have_text(f"{IMAGE}: row 1, column 1.")
     await ann.part("leave").click()
     await bob.expect_text("status", f"{IMAGE} left the game.")
-    await unhurt(ann, bob)
+    await expect_no_script_ran(ann, bob)
 
 
-async def test_a_name_that_runs_from_right_to_left_leaves_its_sentence_in_order(visit, guest):
+async def test_right_to_left_name_keeps_order_of_sentence(visit, guest):
     ann, bob = await visit(name="Ann"), await guest(ARABIC)
     room = await bob.create_room(ARABIC)
     await ann.room_row(ARABIC).get_by_role("button").click()
@@ -54,14 +54,14 @@ async def test_a_name_that_runs_from_right_to_left_leaves_its_sentence_in_order(
     status = await ann.part("status").bounding_box()
     name = await ann.part("status").locator("bdi").bounding_box()
     assert status and name
-    # Centred, and what follows the name stands at its right.
+    # The text is centred, and the part after the name is at its right.
     assert name["x"] + name["width"] < status["x"] + status["width"] - 10
 
 
-async def test_what_a_game_is_called_is_text_too(visit, server: Server):
+async def test_name_of_game_is_escaped(visit, server: Server):
     server.run_command("game", "add", "odd", "--name", IMAGE)
     ann = await visit(name="Ann")
     card = ann.part("game-card").filter(has_text=IMAGE)
     await card.get_by_role("button", name="Quick play").click()
     await expect(ann.page.get_by_text(IMAGE)).to_be_visible()
-    await unhurt(ann)
+    await expect_no_script_ran(ann)

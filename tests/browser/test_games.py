@@ -1,4 +1,4 @@
-"""A whole game between two people, through whatever happens to the server."""
+"""Games between two visitors, also while the server is killed and restarted."""
 
 import re
 
@@ -8,8 +8,8 @@ from tests.browser.guests import Guest
 from tests.browser.visitors import NO_SERVER, PHONE, Visitor
 
 
-async def play_in_a_room(host: Visitor, other: Visitor) -> None:
-    """Both sit at one board; the host begins."""
+async def start_game(host: Visitor, other: Visitor) -> None:
+    """Start a game of two visitors in a room of the host."""
     link = await host.create_room("Friday evening")
     await other.page.goto(link)
     await other.part("join").click()
@@ -21,7 +21,7 @@ async def play_in_a_room(host: Visitor, other: Visitor) -> None:
 
 
 async def start_game_with(visitor: Visitor, guest: Guest) -> str:
-    """The guest is the host and begins; gives the path of their session."""
+    """Start a game in a room of the guest and return the path of the session."""
     room = await guest.create_room("Friday evening")
     await visitor.room_row("Friday evening").get_by_role("button").click()
     await visitor.expect_text("status", re.compile("Waiting for .* to start."))
@@ -30,27 +30,27 @@ async def start_game_with(visitor: Visitor, guest: Guest) -> str:
     return session
 
 
-async def both_see(grid: str, *visitors: Visitor) -> None:
+async def expect_board_of_all(grid: str, *visitors: Visitor) -> None:
     for visitor in visitors:
         await visitor.expect_board(grid)
 
 
-async def test_a_game_goes_on_where_it_was_when_the_server_was_killed(visit, server):
+async def test_game_resumes_after_server_is_killed(visit, server):
     ann, bob = await visit(), await visit(**PHONE)
     await ann.set_name("Ann")
     await bob.set_name("Bob")
     ann.expect_errors(NO_SERVER)
     bob.expect_errors(NO_SERVER)
-    await play_in_a_room(ann, bob)
+    await start_game(ann, bob)
     await ann.mark_page()
     await bob.mark_page()
 
     await ann.expect_text("status", "Your turn. You play crosses.")
     await bob.expect_text("status", "Ann’s turn.")
     await ann.play(4)
-    await both_see("....X....", ann, bob)
+    await expect_board_of_all("....X....", ann, bob)
     await bob.cell(0).tap()
-    await both_see("O...X....", ann, bob)
+    await expect_board_of_all("O...X....", ann, bob)
     await ann.send_chat("said before")
     await expect(bob.chat_line("said before")).to_have_count(1)
 
@@ -64,7 +64,7 @@ async def test_a_game_goes_on_where_it_was_when_the_server_was_killed(visit, ser
     await ann.expect_text("status", "Reconnecting… Your turn is sent when you are back.")
 
     server.restart()
-    await both_see("O.X.X....", ann, bob)
+    await expect_board_of_all("O.X.X....", ann, bob)
     await ann.expect_live()
     await bob.expect_live()
     await bob.send_chat("said after")
@@ -75,23 +75,23 @@ async def test_a_game_goes_on_where_it_was_when_the_server_was_killed(visit, ser
     await bob.cell(5).tap()
     server.kill()
     server.restart()
-    await both_see("O.X.XO...", ann, bob)
+    await expect_board_of_all("O.X.XO...", ann, bob)
     await ann.expect_live()
     await ann.press("ArrowDown", "ArrowDown", "ArrowLeft", "ArrowLeft", " ")
-    await both_see("O.X.XOX..", ann, bob)
+    await expect_board_of_all("O.X.XOX..", ann, bob)
 
     await ann.expect_text("result", "You win.")
     await bob.expect_text("result", "Ann wins.")
     for visitor in (ann, bob):
-        told = visitor.page.get_by_role("status").filter(has_text="Three in a row.")
-        await expect(told).to_be_visible()
+        status = visitor.page.get_by_role("status").filter(has_text="Three in a row.")
+        await expect(status).to_be_visible()
         assert await visitor.is_same_page()
         await visitor.page.reload()
         await expect(visitor.chat_line("said in between")).to_have_count(1)
         await expect(visitor.part("chat-line")).to_have_count(3)
 
 
-async def test_who_moved_where_is_announced_and_whose_turn_it_is_stands_in_the_title(visit, guest):
+async def test_turns_are_announced_and_shown_in_title(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     session = await start_game_with(ann, bob)
     await expect(ann.page).to_have_title("Bob’s turn. · Friday evening")
@@ -104,7 +104,7 @@ async def test_who_moved_where_is_announced_and_whose_turn_it_is_stands_in_the_t
     await expect(ann.announcements).to_have_text("This square is taken.")
 
 
-async def test_a_square_without_a_mark_stays_empty_when_the_game_is_over(visit, guest):
+async def test_empty_square_stays_empty_after_game(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     session = await start_game_with(ann, bob)
     await bob.play(session, 0)
@@ -117,12 +117,12 @@ async def test_a_square_without_a_mark_stays_empty_when_the_game_is_over(visit, 
     await expect(ann.cell(0).locator("svg")).not_to_have_css("opacity", "0")
 
 
-async def test_a_game_can_be_drawn_and_followed_by_another(visit):
+async def test_rematch_after_draw(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
-    await play_in_a_room(ann, bob)
+    await start_game(ann, bob)
     for turn, number in enumerate((0, 1, 2, 4, 3, 5, 7, 6, 8)):
         await (ann, bob)[turn % 2].play(number)
-    await both_see("XOXXOOOXX", ann, bob)
+    await expect_board_of_all("XOXXOOOXX", ann, bob)
     await ann.expect_text("result", "Draw.")
     await ann.part("again").click()
     await ann.expect_text("status", "Waiting for one more player.")
@@ -130,7 +130,7 @@ async def test_a_game_can_be_drawn_and_followed_by_another(visit):
     await bob.expect_text("status", "Waiting for Ann to start.")
 
 
-async def test_a_game_the_page_has_no_board_for_is_a_place_to_chat(visit, server, guest):
+async def test_game_without_board_has_chat(visit, server, guest):
     server.run_command("game", "add", "chess", "--max", "4")
     ann, bob = await visit(name="Ann"), await guest("Bob")
     room = await bob.create_room("Gambits", game="chess")
@@ -150,17 +150,17 @@ async def test_a_game_the_page_has_no_board_for_is_a_place_to_chat(visit, server
     await expect(ann.part("game-card").first).to_be_visible()
 
 
-async def test_two_tabs_of_one_player_show_one_game(visit):
+async def test_two_tabs_of_player_show_same_game(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
-    await play_in_a_room(ann, bob)
-    twin = await ann.open_tab()
-    await twin.expect_live()
-    await twin.play(4)
-    await both_see("....X....", ann, twin, bob)
+    await start_game(ann, bob)
+    second_tab = await ann.open_tab()
+    await second_tab.expect_live()
+    await second_tab.play(4)
+    await expect_board_of_all("....X....", ann, second_tab, bob)
     await bob.play(0)
-    await both_see("O...X....", ann, twin, bob)
+    await expect_board_of_all("O...X....", ann, second_tab, bob)
     await ann.play(8)
-    await both_see("O...X...X", ann, twin, bob)
-    await twin.send_chat("two of me")
+    await expect_board_of_all("O...X...X", ann, second_tab, bob)
+    await second_tab.send_chat("two of me")
     await expect(ann.chat_line("two of me")).to_have_count(1)
-    await expect(twin.chat_line("two of me")).to_have_count(1)
+    await expect(second_tab.chat_line("two of me")).to_have_count(1)

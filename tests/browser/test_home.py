@@ -1,4 +1,4 @@
-"""The first page: games, their open rooms, and who one is."""
+"""The home page: games, open rooms, and the player's name."""
 
 from playwright.async_api import expect
 
@@ -6,19 +6,19 @@ from tests.browser.test_games import start_game_with
 from tests.browser.visitors import NO_SERVER, http_error
 
 #: More than the connections that a browser opens to one server: some lists come over WebSockets.
-MANY = 8
+GAME_COUNT = 8
 
 
-async def test_the_list_of_rooms_is_live(visit, guest):
-    ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit()
-    await expect(looker.page.get_by_text("No open rooms.")).to_be_visible()
-    await looker.expect_text("rooms-open", "0")
+async def test_room_list_updates(visit, guest):
+    ann, bob, visitor = await guest("Ann"), await guest("Bob"), await visit()
+    await expect(visitor.page.get_by_text("No open rooms.")).to_be_visible()
+    await visitor.expect_text("rooms-open", "0")
 
     room = await ann.create_room("Friday evening")
-    row = looker.room_row("Friday evening")
+    row = visitor.room_row("Friday evening")
     await expect(row).to_contain_text("by Ann")
     await expect(row).to_contain_text("1/2")
-    await looker.expect_text("rooms-open", "1")
+    await visitor.expect_text("rooms-open", "1")
 
     await bob.join(room)
     await expect(row).to_contain_text("2/2")
@@ -27,10 +27,10 @@ async def test_the_list_of_rooms_is_live(visit, guest):
     await expect(row.get_by_role("button", name="Join Friday evening")).to_be_enabled()
     await ann.leave(room)
     await expect(row.get_by_role("button", name="Closed")).to_be_disabled()
-    await looker.expect_text("rooms-open", "0")
+    await visitor.expect_text("rooms-open", "0")
 
 
-async def test_quick_join_seats_the_second_visitor_beside_the_first(visit):
+async def test_quick_play_joins_room_of_first_visitor(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await ann.part("quick-join").click()
     await ann.expect_text("status", "Waiting for one more player.")
@@ -40,7 +40,7 @@ async def test_quick_join_seats_the_second_visitor_beside_the_first(visit):
     assert ann.page.url == bob.page.url
 
 
-async def test_quick_join_asks_for_a_name_first(visit):
+async def test_quick_play_requires_name(visit):
     ann = await visit()
     await ann.part("quick-join").click()
     await expect(ann.page.get_by_text("Choose a name first.")).to_be_visible()
@@ -50,20 +50,20 @@ async def test_quick_join_asks_for_a_name_first(visit):
     await expect(ann.part("seat")).to_have_text("AnnYou, host")
 
 
-async def test_every_list_is_live_however_many_games_there_are(visit, server, guest):
-    for number in range(MANY):
+async def test_room_lists_of_many_games_update(visit, server, guest):
+    for number in range(GAME_COUNT):
         server.run_command("game", "add", f"game-{number}")
     ann, bob = await visit(name="Ann"), await guest("Bob")
-    await expect(ann.part("game-card")).to_have_count(MANY + 1)
+    await expect(ann.part("game-card")).to_have_count(GAME_COUNT + 1)
     await ann.expect_live()
-    for number in range(MANY):
+    for number in range(GAME_COUNT):
         await bob.create_room(f"Room {number}", game=f"game-{number}")
         await expect(ann.room_row(f"Room {number}")).to_be_visible()
-    await ann.expect_text("rooms-open", str(MANY))
+    await ann.expect_text("rooms-open", str(GAME_COUNT))
     await ann.expect_live()
 
 
-async def test_a_game_that_is_set_up_meanwhile_appears(visit, server, guest):
+async def test_new_game_appears(visit, server, guest):
     ann, bob = await visit(), await guest("Bob")
     await ann.page.clock.install()
     await ann.page.reload()
@@ -77,7 +77,7 @@ async def test_a_game_that_is_set_up_meanwhile_appears(visit, server, guest):
     await ann.expect_text("rooms-open", "1")
 
 
-async def test_the_first_page_says_within_a_minute_that_it_is_ones_turn(visit, guest):
+async def test_home_page_shows_own_turn_within_a_minute(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     await ann.page.clock.install()
     session = await start_game_with(ann, bob)
@@ -88,7 +88,7 @@ async def test_the_first_page_says_within_a_minute_that_it_is_ones_turn(visit, g
     await ann.expect_text("resume", "Friday eveningYour turn")
 
 
-async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server, guest):
+async def test_page_recovers_from_deleted_data(visit, server, guest):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     for visitor in (ann, bob):
         visitor.expect_errors(NO_SERVER, http_error(403), http_error(400), http_error(404))
@@ -111,9 +111,7 @@ async def test_a_server_that_forgot_everything_is_a_new_beginning(visit, server,
     await expect(bob.room_row("Friday evening")).to_have_count(0)
 
 
-async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
-    visit, server, guest
-):
+async def test_own_games_load_after_server_restarts(visit, server, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     ann.expect_errors(NO_SERVER)
     session = await start_game_with(ann, bob)
@@ -128,7 +126,7 @@ async def test_who_comes_home_while_the_server_is_gone_can_carry_on_in_the_end(
     await ann.expect_live()
 
 
-async def test_another_name_is_another_player(visit, guest):
+async def test_new_name_creates_new_player(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     room = await bob.create_room("Friday evening")
     await ann.room_row("Friday evening").get_by_role("button").click()

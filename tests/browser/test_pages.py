@@ -1,4 +1,4 @@
-"""Pages as the server makes them: astray, and without JavaScript."""
+"""Rendered pages: errors, languages, and pages without JavaScript."""
 
 import pytest
 from playwright.async_api import expect
@@ -7,17 +7,17 @@ from tests.browser.visitors import DESKTOP, PHONE, http_error
 
 
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_who_goes_astray_finds_the_way_back(visit, screen):
-    lost = await visit("/nothing/here", **screen)
-    lost.expect_errors(http_error(404))
-    await expect(lost.page.get_by_role("heading")).to_have_text("Page not found")
+async def test_error_page_links_to_home_page(visit, screen):
+    visitor = await visit("/nothing/here", **screen)
+    visitor.expect_errors(http_error(404))
+    await expect(visitor.page.get_by_role("heading")).to_have_text("Page not found")
     width = screen["viewport"]["width"]
-    assert await lost.page.evaluate("document.documentElement.scrollWidth") <= width
-    await lost.page.get_by_role("link", name="Go to home page").click()
-    await expect(lost.part("game-card")).to_be_visible()
+    assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+    await visitor.page.get_by_role("link", name="Go to home page").click()
+    await expect(visitor.part("game-card")).to_be_visible()
 
 
-async def test_without_javascript_games_and_rooms_are_listed(visit, guest):
+async def test_games_and_rooms_are_listed_without_javascript(visit, guest):
     ann = await guest("Ann")
     await ann.create_room("Friday evening")
     await ann.create_room("Friends", password="x")
@@ -31,7 +31,7 @@ async def test_without_javascript_games_and_rooms_are_listed(visit, guest):
     await expect(reader.page.get_by_role("textbox")).to_have_count(0)
 
 
-async def test_pages_and_their_scripts_speak_german_to_whom_that_suits(visit, guest):
+async def test_page_and_scripts_are_german_for_german_browser(visit, guest):
     ann, bob = await visit(name="Ann", locale="de-AT"), await guest("Bob")
     await expect(ann.page.locator("html")).to_have_attribute("lang", "de")
     await ann.part("quick-join").click()

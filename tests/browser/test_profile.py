@@ -1,4 +1,4 @@
-"""The profile in a browser, on a phone and on a desk: what one changes, claims, makes and ends."""
+"""The profile page in a browser, at phone and desktop width."""
 
 import pytest
 from playwright.async_api import expect
@@ -9,24 +9,24 @@ from tests.browser.visitors import DESKTOP, PHONE, http_error
 SCREENS = pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
 
 
-async def fits(visitor):
-    """Nothing makes the page scroll sideways."""
+async def expect_no_horizontal_scroll(visitor):
+    """Expect that the page does not scroll horizontally."""
     width = visitor.page.viewport_size["width"]
     assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def part(visitor, name):
+def section(visitor, name):
     return visitor.page.get_by_role("region", name=name, exact=True)
 
 
 @SCREENS
-async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, fake_agent, screen):
+async def test_name_is_claimed_by_code_in_chat(member, fake_agent, screen):
     ann = await member("/profile", **screen)
-    names = part(ann, "Minecraft names")
+    names = section(ann, "Minecraft names")
     await expect(names).to_contain_text("No Minecraft names yet.")
     await names.get_by_role("button", name="Claim a name").click()
     code = await names.locator("#claim-code").text_content()
-    await fits(ann)
+    await expect_no_horizontal_scroll(ann)
     await ann.mark_page()
     await fake_agent.send_lines(f"<AnnPlays> {code.lower()}")
     await expect(names.get_by_text("AnnPlays")).to_be_visible()
@@ -35,20 +35,20 @@ async def test_a_name_is_claimed_by_saying_a_code_in_the_game(member, fake_agent
 
 
 @SCREENS
-async def test_a_password_is_changed_by_who_knows_it(member, fake_agent, screen):
+async def test_password_change_requires_current_password(member, fake_agent, screen):
     ann = await member("/profile", **screen)
     ann.expect_errors(http_error(403))
-    password = part(ann, "Password")
-    for old, told in (
+    password = section(ann, "Password")
+    for old, message in (
         ("wrong horse", "The current password is incorrect."),
         (PASSWORD, "Password changed."),
     ):
         await password.get_by_label("Current password").fill(old)
         await password.get_by_label("New password").fill("correct battery")
         await password.get_by_role("button", name="Change password").click()
-        await expect(password).to_contain_text(told)
+        await expect(password).to_contain_text(message)
         await expect(password.get_by_label("Current password")).to_have_value("")
-        await fits(ann)
+        await expect_no_horizontal_scroll(ann)
     await ann.page.goto(ann.page.url.partition("?")[0])
     await ann.page.get_by_role("button", name="Sign out everywhere").click()
     await ann.page.get_by_label("E-mail").fill(EMAIL)
@@ -58,9 +58,9 @@ async def test_a_password_is_changed_by_who_knows_it(member, fake_agent, screen)
 
 
 @SCREENS
-async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen):
+async def test_token_is_shown_once_copied_and_revoked(member, fake_agent, screen):
     ann = await member("/profile", **screen)
-    tokens = part(ann, "API tokens")
+    tokens = section(ann, "API tokens")
     await tokens.get_by_label("Name").fill("Map <b>")
     await tokens.get_by_role("button", name="Create token").click()
     secret = await tokens.locator("#fresh-token").text_content()
@@ -69,7 +69,7 @@ async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen
     await expect(
         tokens.get_by_role("button", name="Copied").or_(tokens.get_by_text("Selected"))
     ).to_be_visible()
-    await fits(ann)
+    await expect_no_horizontal_scroll(ann)
     await ann.page.goto(ann.page.url.partition("/profile")[0] + "/profile")
     await expect(tokens).to_contain_text("Map <b>")
     assert secret not in await ann.page.content()
@@ -78,7 +78,7 @@ async def test_a_token_is_shown_once_copied_and_ended(member, fake_agent, screen
     await expect(tokens).not_to_contain_text("Map <b>")
 
 
-async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, fake_agent):
+async def test_zone_and_language_can_be_set_by_keyboard(member, fake_agent):
     ann = await member("/profile", **PHONE)
     await ann.tab_to(ann.page.get_by_label("Time zone"))
     await ann.press("Control+a")
@@ -92,7 +92,7 @@ async def test_zone_and_language_are_chosen_with_the_keyboard_alone(member, fake
     await expect(ann.page.get_by_label("Zeitzone")).to_have_value("Europe/Berlin")
 
 
-async def test_without_javascript_everything_is_there(server, visit, fake_agent):
+async def test_profile_works_without_javascript(server, visit, fake_agent):
     ann = await visit("/login", java_script_enabled=False)
     await ann.page.get_by_label("E-mail").fill(EMAIL)
     await ann.page.get_by_label("Password").fill(PASSWORD)

@@ -1,4 +1,4 @@
-"""Rooms before the game: the ways in, the ways out, and who is told what."""
+"""Rooms before the game: joining, leaving, kicking, ready check and start."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from playwright.async_api import Route, expect
 from tests.browser.visitors import Visitor, http_error
 
 
-async def test_a_link_asks_for_a_name_and_then_shows_the_room(visit, guest):
+async def test_room_link_requires_name(visit, guest):
     ann = await guest("Ann")
     room = await ann.create_room("Friday evening")
     bob = await visit(f"/#{room.removeprefix('/games')}")
@@ -21,7 +21,7 @@ async def test_a_link_asks_for_a_name_and_then_shows_the_room(visit, guest):
     await bob.expect_text("status", "Waiting for Ann to start.")
 
 
-async def test_a_password_keeps_out_who_does_not_know_it(visit, guest):
+async def test_wrong_password_is_rejected(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     await ann.create_room("Friends", password="Kohlenkeller")
     await expect(bob.room_row("Friends")).to_contain_text("Password required.")
@@ -41,7 +41,7 @@ async def test_a_password_keeps_out_who_does_not_know_it(visit, guest):
     await expect(bob.part("seat")).to_have_count(2)
 
 
-async def test_a_full_room_can_be_seen_but_not_joined(visit, guest):
+async def test_full_room_cannot_be_joined(visit, guest):
     ann, bob, late = await guest("Ann"), await guest("Bob"), await visit(name="Late")
     room = await ann.create_room("Friday evening")
     await late.open_path(room)
@@ -54,7 +54,7 @@ async def test_a_full_room_can_be_seen_but_not_joined(visit, guest):
     await late.expect_text("status", "A seat is free.")
 
 
-async def test_a_room_that_is_gone_says_so(visit, guest):
+async def test_closed_or_unknown_room_shows_reason(visit, guest):
     ann, bob, cid = await guest("Ann"), await visit(name="Bob"), await visit(name="Cid")
     room = await ann.create_room("Friday evening")
     await bob.open_path(room)
@@ -74,7 +74,7 @@ async def test_a_room_that_is_gone_says_so(visit, guest):
     await expect(cid.part("game-card")).to_be_visible()
 
 
-async def test_the_host_removes_somebody(visit):
+async def test_host_kicks_member(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await bob.page.goto(await ann.create_room("Friday evening"))
     await bob.part("join").click()
@@ -86,23 +86,23 @@ async def test_the_host_removes_somebody(visit):
     await expect(ann.part("seat")).to_have_count(1)
 
 
-async def test_who_is_removed_while_coming_in_is_told_too(visit, guest):
+async def test_member_kicked_while_joining_is_notified(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.create_room("Friday evening")
     await bob.open_path(room)
     bob.expect_errors(http_error(403), http_error(400))
-    let_go = await hold(bob, f"{room}/chat")
+    release = await delay_response(bob, f"{room}/chat")
     async with bob.page.expect_request(f"**{room}/chat"):
         await bob.part("join").click()
     await ann.kick(room, "Bob")
     async with bob.page.expect_response(f"**{room}/chat"):
-        let_go.set()
+        release.set()
     await expect(bob.part("notice")).to_contain_text("The host kicked you from this room.")
     await bob.part("join").click()
     await bob.expect_text("status", "Waiting for Ann to start.")
 
 
-async def test_a_ready_check_waits_for_everybody(visit):
+async def test_ready_check_waits_for_all_members(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await bob.page.goto(await ann.create_room("Friday evening", ready_check=True))
     await bob.part("join").click()
@@ -117,7 +117,7 @@ async def test_a_ready_check_waits_for_everybody(visit):
     await bob.expect_text("status", "Ann’s turn.")
 
 
-async def test_a_member_leaves_and_finds_the_room_again(visit, guest):
+async def test_member_can_return_to_room_and_leave(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.create_room("Friday evening")
     await bob.open_path(room)
@@ -133,50 +133,50 @@ async def test_a_member_leaves_and_finds_the_room_again(visit, guest):
     await expect(bob.part("resume")).to_have_count(0)
 
 
-async def test_who_only_looked_on_learns_that_the_game_has_begun(visit, guest):
-    ann, bob, looker = await guest("Ann"), await guest("Bob"), await visit(name="Looker")
+async def test_spectator_is_notified_of_start(visit, guest):
+    ann, bob, spectator = await guest("Ann"), await guest("Bob"), await visit(name="Cid")
     room = await ann.create_room("Friday evening")
-    await looker.open_path(room)
+    await spectator.open_path(room)
     await bob.join(room)
-    await looker.expect_text("status", "This room is full.")
+    await spectator.expect_text("status", "This room is full.")
     await ann.start(room)
-    await looker.expect_error_page("This room is closed.", "The game started without you.")
+    await spectator.expect_error_page("This room is closed.", "The game started without you.")
 
 
-async def hold(visitor: Visitor, path: str) -> asyncio.Event:
-    """Hold back what they read at a path until the event is set."""
-    let_go = asyncio.Event()
+async def delay_response(visitor: Visitor, path: str) -> asyncio.Event:
+    """Delay GET responses of a path until the event is set."""
+    release = asyncio.Event()
 
-    async def held(route: Route) -> None:
+    async def delay(route: Route) -> None:
         if route.request.method == "GET":
-            await let_go.wait()
+            await release.wait()
         await route.continue_()
 
-    await visitor.page.route(f"**{path}", held)
-    return let_go
+    await visitor.page.route(f"**{path}", delay)
+    return release
 
 
-async def test_who_comes_in_just_as_the_host_starts_comes_along(visit, guest):
+async def test_player_joining_during_start_enters_game(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.create_room("Quick ones")
     bob.expect_errors(http_error(410))
-    let_go = await hold(bob, room)
+    release = await delay_response(bob, room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.room_row("Quick ones").get_by_role("button").click()
     await ann.start(room)
-    let_go.set()
+    release.set()
     await bob.expect_text("status", "Ann’s turn.")
 
 
-async def test_who_looked_on_and_came_in_just_as_the_host_starts_comes_along(visit, guest):
+async def test_spectator_joining_during_start_enters_game(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.create_room("Quick ones")
     await bob.open_path(room)
     bob.expect_errors(http_error(410))
     await bob.expect_text("status", "A seat is free.")
-    let_go = await hold(bob, room)
+    release = await delay_response(bob, room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.part("join").click()
     await ann.start(room)
-    let_go.set()
+    release.set()
     await bob.expect_text("status", "Ann’s turn.")

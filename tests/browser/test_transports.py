@@ -1,4 +1,4 @@
-"""Where streams or WebSockets do not get through, the page goes on with what does."""
+"""Transports: fallbacks where streams or WebSockets are blocked."""
 
 import pytest
 from playwright.async_api import Route, expect
@@ -21,7 +21,7 @@ async def block_sockets(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blocked", "way"),
+    ("blocked", "transport"),
     [
         ((), "text/event-stream"),
         ((block_streams,), "websocket"),
@@ -29,14 +29,14 @@ async def block_sockets(visitor: Visitor) -> None:
     ],
     ids=["a stream", "a WebSocket", "polls"],
 )
-async def test_a_game_runs_over(visit, guest, server, blocked, way):
+async def test_game_runs_over_transport(visit, guest, server, blocked, transport):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     ann.expect_errors(NO_SERVER, http_error(410))
     for block in blocked:
         await block(ann)
-    heard_by = []
-    ann.page.on("websocket", lambda socket: heard_by.append("websocket"))
-    ann.page.on("request", lambda asked: heard_by.append(asked.headers.get("accept")))
+    transports = []
+    ann.page.on("websocket", lambda socket: transports.append("websocket"))
+    ann.page.on("request", lambda request: transports.append(request.headers.get("accept")))
     await ann.page.reload()
     await ann.expect_live()
 
@@ -61,4 +61,4 @@ async def test_a_game_runs_over(visit, guest, server, blocked, way):
     await ann.expect_board("XX..O...O")
     await bob.play(session, 2)
     await ann.expect_text("result", "Bob wins.")
-    assert way in heard_by
+    assert transport in transports
