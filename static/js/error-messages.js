@@ -4,7 +4,7 @@ import { t } from "./i18n.js";
 
 const ERROR_MESSAGES = {
   "network": t("No connection to the server. Check your network."),
-  "room.not_found": t("Room not found."),
+  "room.not_found": t("Room not found"),
   "room.gone": t("This room is closed."),
   "room.full": t("This room is full."),
   "room.wrong_password": t("Wrong password. Try again."),
@@ -22,7 +22,7 @@ const ERROR_MESSAGES = {
   "game.not_found": t("This game is not available on this server."),
   "game.closed": t("This game is currently closed."),
   "game.rules_failed": t("The rules of the game failed. Contact the administrator of this server."),
-  "session.not_found": t("Game not found."),
+  "session.not_found": t("Game not found"),
   "session.not_current_player": t("It is not your turn."),
   "session.over": t("This game is over."),
   "session.not_in_session": t("You are not in this game."),

@@ -139,7 +139,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
   function drawPlayers(marks) {
     part.score.replaceChildren(...session.players.map((row) => {
       const symbol = marks ? marksName(row.playerId) : "";
-      const status = [isMe(row.user) ? t("you") : symbol, row.left ? t("left the game") : row.away && t("away")].filter(Boolean).join(", ");
+      const status = [isMe(row.user) ? t("you") : symbol, row.left ? t("left") : row.away && t("away")].filter(Boolean).join(", ");
       const node = element("li", { class: "player", "data-testid": "player" },
         element("div", { class: "seat-text" },
           element("span", { class: "seat-name" }, isolated(row.user.username)),

@@ -102,7 +102,7 @@ async def test_page_recovers_from_deleted_data(visit, server, guest):
     await bob.expect_reconnecting()
     server.delete_data()
     server.restart()
-    await ann.expect_error_page("Room not found.")
+    await ann.expect_error_page("Room not found")
     await bob.expect_live()
     await expect(bob.part("resume")).to_have_count(0)
     await expect(bob.part("my-name")).to_have_text("Bob")

@@ -67,7 +67,7 @@ async def test_closed_or_unknown_room_shows_reason(visit, guest):
     await cid.open_path(room)
     await cid.expect_error_page("This room is closed.")
     await cid.open_path("/games/noughts/rooms/999")
-    await cid.expect_error_page("Room not found.")
+    await cid.expect_error_page("Room not found")
     await cid.open_path("/games/chess/rooms/1")
     await cid.expect_error_page("This game is not available on this server.")
     await cid.page.get_by_role("link", name="View open rooms").click()
