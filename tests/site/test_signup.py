@@ -26,7 +26,7 @@ async def test_new_account_is_pending(test_app, browser):
     assert (created.nickname, created.active, created.admin) == ("Ann", False, False)
     page = await browser.get("/login")
     assert page.status == 200 and "waiting for approval" in page.raw.decode()
-    assert '<a href="/login">Waiting for approval</a>' in (await browser.get("/")).raw.decode()
+    assert '<a href="/login">Pending</a>' in (await browser.get("/")).raw.decode()
     assert (await browser.get("/signup")).headers["Location"] == "/login"
 
 
