@@ -1,6 +1,6 @@
 """Access to pages: authenticators of accounts and admins, and wrappers for the pages of worlds.
 
-Members, which are active accounts, see all worlds. Everybody can read the chat of a public world.
+Members, which are active accounts, see all worlds. Anyone can read the chat of a public world.
 """
 
 from collections.abc import Awaitable, Callable
@@ -97,7 +97,7 @@ def world_member_page(page: WorldMemberPage) -> Handler:
 
 
 def world_reader_page(page: WorldReaderPage) -> Handler:
-    """Return the handler of a page of a world for members, and for everybody if the world is public."""
+    """Return the handler of a page of a world for members, and for everyone if the world is public."""
 
     @wraps(page)
     async def handler(ctx: RequestContext) -> web.StreamResponse:
