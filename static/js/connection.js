@@ -55,7 +55,7 @@ function setState(state) {
   shownState = state;
   const indicator = document.getElementById("connection");
   indicator.dataset.state = state;
-  write(refs(indicator).words, STATE_TEXTS[state]);
+  write(refs(indicator).text, STATE_TEXTS[state]);
   flag(document.documentElement, "data-cut", state === "cut");
   events.dispatchEvent(new Event("shown"));
 }

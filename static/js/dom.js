@@ -48,7 +48,7 @@ export function busy(node, on) {
 
 /** Announce a text to screen readers only. */
 export function announce(text) {
-  write(document.getElementById("say"), text);
+  write(document.getElementById("announcements"), text);
 }
 
 /** Close the <details> around the focus on Escape, and focus its summary. */
@@ -67,10 +67,10 @@ let hideTimer = 0;
 /** Show a short message over the page, for errors without a place of their own. */
 export function notice(text) {
   const box = document.getElementById("notice");
-  const { words, close } = refs(box);
+  const { text: label, close } = refs(box);
   close.onclick = () => { box.hidden = true; };
   box.hidden = false;
-  write(words, text);
+  write(label, text);
   clearTimeout(hideTimer);
   hideTimer = setTimeout(() => { box.hidden = true; }, 8000);
 }

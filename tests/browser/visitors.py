@@ -106,7 +106,7 @@ class Visitor:
     @property
     def announcements(self) -> Locator:
         """The live region for screen readers."""
-        return self.page.locator("#say")
+        return self.page.locator("#announcements")
 
     def part(self, name: str) -> Locator:
         """Return the element with this `data-testid`."""
