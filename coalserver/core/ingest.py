@@ -9,9 +9,21 @@ from coalserver.domain.minecraft.log.parser import ParsedLine
 
 
 async def ingest_lines(
-    core: Core, *, world_id: int, parsed_lines: Sequence[ParsedLine]
+    core: Core,
+    *,
+    world_id: int,
+    parsed_lines: Sequence[ParsedLine],
+    as_received: ParsedLine | None = None,
 ) -> list[bool]:
-    """Store those of the lines that are new; return for each whether it was. Repeats are harmless."""
+    """Store those of the lines that are new; return for each whether it was. Repeats are harmless.
+
+    `as_received` is a single line's garbled form, where the line was repaired: it is not new if
+    that form is stored.
+    """
+    if as_received is not None:
+        garbled = line_digest(world_id, as_received)
+        if garbled in core.state.recent.digests or await core.history.existing_digests([garbled]):
+            return [False]
     digests = [line_digest(world_id, reading) for reading in parsed_lines]
     while True:
         # Read before the history: lines written meanwhile are among the recent digests as well.
@@ -24,6 +36,9 @@ async def ingest_lines(
             digests=digests,
             known_digests=known_digests,
             written=written,
+            misread=None
+            if all(line.line.isascii() for line in parsed_lines)
+            else as_received is not None,
         )
         if new is not None:
             return new

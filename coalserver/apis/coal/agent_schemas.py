@@ -147,6 +147,21 @@ def parse_batch(lines: Iterable[NumberedLine], zone: str, now: float) -> list[Pa
     return parsed
 
 
+def decode_misread_utf8(text: str) -> str | None:
+    """Return the text if it is UTF-8 beyond ASCII that was read as ISO-8859-2; otherwise None."""
+    if text.isascii():
+        return None
+    try:
+        return text.encode("iso-8859-2").decode("utf-8")
+    except UnicodeError:
+        return None
+
+
+def misread_utf8(text: str) -> str:
+    """Return the text as an agent reads its UTF-8 as ISO-8859-2; the inverse of `decode_misread_utf8`."""
+    return text.encode("utf-8", "replace").decode("iso-8859-2")
+
+
 async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:
     """Return the members of a form or JSON body; U+FFFD replaces what cannot be stored as text.
 

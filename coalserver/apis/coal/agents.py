@@ -11,6 +11,8 @@ from coalserver.apis.coal.agent_schemas import (
     LOG_LINE,
     PAIR,
     PING,
+    decode_misread_utf8,
+    misread_utf8,
     parse_batch,
     read_agent_params,
 )
@@ -21,6 +23,7 @@ from coalserver.core.commands.ingest import log_batch, stored_sequence
 from coalserver.core.commands.worlds import record_ping
 from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import LineQuery
+from coalserver.core.queries.worlds import are_single_lines_misread
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.parser import parse_line
@@ -65,11 +68,20 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def log_line(ctx: RequestContext) -> web.StreamResponse:
-    """Store one line; 201 if it is new, 200 if it is already stored."""
+    """Store one line; 201 if it is new, 200 if it is already stored.
+
+    The original agent reads every log as ISO-8859-2, so UTF-8 arrives garbled and is repaired.
+    """
     params = await read_agent_params(ctx, LOG_LINE)
-    parsed = parse_line(params["line"], LiveDates.from_time(ctx.now, params["zone"]))
+    world_id, received = ctx.caller.get_world().id, params["line"]
+    dates = LiveDates.from_time(ctx.now, params["zone"])
+    repaired = decode_misread_utf8(received)
     (is_new,) = await ingest_lines(
-        ctx.core, world_id=ctx.caller.get_world().id, parsed_lines=[parsed]
+        ctx.core,
+        world_id=world_id,
+        parsed_lines=[parse_line(received if repaired is None else repaired, dates)],
+        # As stored before lines were repaired.
+        as_received=None if repaired is None else parse_line(received, dates),
     )
     return json_response({}, 201 if is_new else 200)
 
@@ -88,11 +100,18 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def last_line(ctx: RequestContext) -> web.StreamResponse:
-    """Return the newest line; with `source` also the sequence up to which that source is stored."""
+    """Return the newest line; with `source` also the sequence up to which that source is stored.
+
+    The original agent searches its log for the line, so it gets the text that it reads there.
+    """
     world = ctx.caller.get_world().id
     newest = await ctx.core.history.lines(LineQuery(world), 1)
     payload: dict[str, object] = {"lastline": newest[0].line if newest else None}
-    if source := ctx.query.get("source"):
+    source = ctx.query.get("source")
+    misread = ctx.core.query(are_single_lines_misread, world_id=world)
+    if misread and newest and not source and not newest[0].source:
+        payload["lastline"] = misread_utf8(newest[0].line)
+    if source:
         payload["stored"] = await ctx.core.execute(stored_sequence, world_id=world, source=source)
     return json_response(payload)
 

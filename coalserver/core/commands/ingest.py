@@ -46,11 +46,13 @@ def log_lines(
     digests: Sequence[bytes],
     known_digests: Container[bytes],
     written: int,
+    misread: bool | None = None,
 ) -> list[bool] | None:
     """Store those of single lines that are new; return for each whether it is.
 
     `known_digests` are those of `digests` that were in the history when `State.recent.written` was
     `written`. Return None where too many lines were written since, and the history must be read again.
+    `misread` tells whether the sender reads UTF-8 as ISO-8859-2; None: the lines do not show it.
     Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND.
     """
     world = get_world(uow, world_id)
@@ -67,7 +69,18 @@ def log_lines(
             taken.add(digest)
             lines.append((parsed, digest, 0))
     _ingest(uow, world, "", lines)
+    if lines and misread is not None:
+        _record_misreading(uow, world.id, misread)
     return new
+
+
+def _record_misreading(uow: UnitOfWork, world_id: int, misread: bool) -> None:
+    """Record whether the sender of single lines reads UTF-8 as ISO-8859-2."""
+    source = uow.first(LogSource, "name", (world_id, ""))
+    if source is None and misread:
+        uow.save(LogSource(uow.new_id(LogSource), world_id, misread=True))
+    elif source is not None and source.misread != misread:
+        uow.save(replace(source, misread=misread))
 
 
 def log_batch(

@@ -3,7 +3,12 @@
 from coalserver.core.state import Reader
 from coalserver.domain.accounts.oauth import OAuthClient, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.visitor import ConsoleCommand, UsernameClaim, Visitor
+from coalserver.domain.minecraft.visitor import (
+    ConsoleCommand,
+    LogSource,
+    UsernameClaim,
+    Visitor,
+)
 from coalserver.domain.minecraft.world import World
 
 
@@ -32,6 +37,12 @@ def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:
     """Return the world whose agent holds a token. Raises WORLD_NOT_FOUND."""
     client = reader.get(OAuthClient, token_pair.client)
     return get_world(reader, client.world if client else -1)
+
+
+def are_single_lines_misread(reader: Reader, *, world_id: int) -> bool:
+    """Return whether the sender of a world's single lines reads UTF-8 as ISO-8859-2."""
+    source = reader.first(LogSource, "name", (world_id, ""))
+    return source is not None and source.misread
 
 
 def get_visitor(reader: Reader, world: int, username: str) -> Visitor:

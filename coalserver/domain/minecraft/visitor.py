@@ -96,6 +96,8 @@ class LogSource:
     sequence: int = 0
     #: `order` of the newest presence mark, from which a clock set back is detected.
     newest_order: float | None = None
+    #: Whether its sender reads UTF-8 as ISO-8859-2, as the original agent does.
+    misread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

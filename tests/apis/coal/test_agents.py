@@ -5,8 +5,11 @@ import asyncio
 import pytest
 
 from coalserver.core.commands.worlds import archive_world, queue_console_command, start_world
+from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import LineQuery
 from coalserver.core.queries.worlds import get_visitor
+from coalserver.domain.minecraft.log.dates import LiveDates
+from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import FORM, WorldFixture, make_user, make_world
@@ -291,6 +294,43 @@ async def test_lastline_returns_the_line_with_the_latest_time(test_app: TestApp)
         await world.agent.send(LINE, line=line, zone="UTC")
     answer = await world.agent.get(LAST)
     assert (answer.status, answer.json) == (200, {"lastline": chat_line(9)})
+
+
+def misread(text: str) -> str:
+    """Return a text in UTF-8 as the original agent reads it."""
+    return text.encode().decode("iso-8859-2")
+
+
+@pytest.mark.parametrize("text", ["señor ação très ålø", "žluťoučký", "日本 🐎", "ÃŸ"])
+async def test_utf_8_read_as_latin_2_by_the_original_agent_is_repaired(
+    persistent_test_app: TestApp, text: str
+):
+    world = await make_world(persistent_test_app)
+    line = f"{chat_line()} {text}"
+    assert (await world.agent.send(LINE, line=misread(line), zone="UTC")).status == 201
+    assert await lines_of(world) == [line]
+    await persistent_test_app.restart()
+    assert (await world.agent.send(LINE, line=misread(line), zone="UTC")).status == 200
+    # The agent looks for the last line in its log, as it reads it.
+    assert (await world.agent.get(LAST)).json == {"lastline": misread(line)}
+
+
+@pytest.mark.parametrize("text", ["señor", "žluťoučký", "日本 🐎", "Ă", "plain"])
+async def test_text_that_was_read_correctly_is_kept(test_app: TestApp, text: str):
+    world = await make_world(test_app)
+    line = f"{chat_line()} {text}"
+    await world.agent.send(LINE, line=line, zone="UTC")
+    assert await lines_of(world) == [line]
+    assert (await world.agent.get(LAST)).json == {"lastline": line}
+
+
+async def test_line_stored_garbled_by_an_earlier_version_is_not_stored_again(test_app: TestApp):
+    world = await make_world(test_app)
+    garbled = misread(f"{chat_line()} señor")
+    parsed = parse_line(garbled, LiveDates.from_time(test_app.clock(), "UTC"))
+    await ingest_lines(test_app.core, world_id=world.id, parsed_lines=[parsed])
+    assert (await world.agent.send(LINE, line=garbled, zone="UTC")).status == 200
+    assert await lines_of(world) == [garbled]
 
 
 async def test_old_lines_leave_the_present_state_unchanged(test_app: TestApp):
