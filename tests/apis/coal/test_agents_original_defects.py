@@ -42,7 +42,7 @@ SendText = Callable[[WorldFixture, str], Awaitable[object]]
 
 def is_one_line(text: str) -> bool:
     return text.splitlines() == [text] and not any(
-        unicodedata.category(one) in INVISIBLE for one in text
+        unicodedata.category(character) in INVISIBLE for character in text
     )
 
 

@@ -193,12 +193,12 @@ async def test_concurrent_changes_are_all_saved(persistent_test_app: TestApp):
     )
     path = world.path + "/properties"
     changes = [{name: low} for name, (low, _) in BOUNDS.items()] + [{"motd": "Hi"}, {"pvp": True}]
-    answers = await asyncio.gather(*(root.post(path, change_of) for change_of in changes))
+    answers = await asyncio.gather(*(root.post(path, change_made) for change_made in changes))
     assert {answer.status for answer in answers} == {200}
     await persistent_test_app.restart()
     after = await get_properties(root, world)
-    for one in changes:
-        assert one.items() <= after.items()
+    for change_made in changes:
+        assert change_made.items() <= after.items()
 
 
 async def test_concurrent_requests_for_one_port_succeed_once(test_app: TestApp, root: User):

@@ -108,14 +108,14 @@ async def test_description_matches_the_document(test_app: TestApp) -> None:
         named = [row["name"] for row in parameters if row["in"] == "path"]
         assert named == re.findall(r"{(\w+)}", path)
     assert [
-        one["name"]
-        for one in operations["befriend_hosts__host__friends_post"][2]["parameters"]
-        if one["in"] == "query"
+        parameter["name"]
+        for parameter in operations["befriend_hosts__host__friends_post"][2]["parameters"]
+        if parameter["in"] == "query"
     ] == ["friend"]
     assert [
-        one["name"]
-        for one in operations["ban_hosts__host__banlist_post"][2]["parameters"]
-        if one["in"] == "query"
+        parameter["name"]
+        for parameter in operations["ban_hosts__host__banlist_post"][2]["parameters"]
+        if parameter["in"] == "query"
     ] == ["banned"]
     bodies = {
         id: operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]

@@ -114,7 +114,7 @@ def test_readme_lists_messages_that_cannot_occur():
 def test_every_message_belongs_to_an_existing_endpoint():
     paths = {route.path for route in multiplayer.API.routes}
     endpoints = {re.sub(r"/\{\w+\}|/(?=/)", "", path).removeprefix("/api/") for path in paths}
-    endpoints |= {one.partition("/")[0] for one in endpoints}
+    endpoints |= {endpoint.partition("/")[0] for endpoint in endpoints}
     for row in ERROR_MESSAGES:
         parts = row[1:] if isinstance(row, tuple) else ()
         for part in parts:

@@ -111,27 +111,27 @@ async def test_filters_rank_and_count_matching_players_only(arena):
 
 
 async def test_leaderboard_shows_changes_of_its_own_game_at_once(arena, test_app):
-    one, two = await arena.make_player(score=1), await arena.make_player(score=2)
+    first, second = await arena.make_player(score=1), await arena.make_player(score=2)
     other = await make_sample_game(test_app, "other")
     await other.make_player(score=3)
-    assert await board(arena) == [two.id, one.id]
-    await test_app.core.execute(save_player_data, player_id=one.id, data=b'{"score": 3}')
-    assert await board(arena) == [one.id, two.id]
+    assert await board(arena) == [second.id, first.id]
+    await test_app.core.execute(save_player_data, player_id=first.id, data=b'{"score": 3}')
+    assert await board(arena) == [first.id, second.id]
 
 
 async def test_concurrent_changes_and_reads_give_a_consistent_order(arena, test_app):
-    one, two = await arena.make_player(score=1), await arena.make_player(score=2)
+    first, second = await arena.make_player(score=1), await arena.make_player(score=2)
 
-    async def climbs(player_client, score):
+    async def raise_score(player_client, score):
         data = json.dumps({"score": score}).encode()
         await test_app.core.execute(save_player_data, player_id=player_client.id, data=data)
         return await board(arena)
 
-    seen = await asyncio.gather(
-        *(climbs(player_client, n) for n in range(3, 9) for player_client in (one, two))
+    orders = await asyncio.gather(
+        *(raise_score(player_client, n) for n in range(3, 9) for player_client in (first, second))
     )
-    assert all(sorted(order) == [one.id, two.id] for order in seen)
-    assert await board(arena) == [one.id, two.id]
+    assert all(sorted(order) == [first.id, second.id] for order in orders)
+    assert await board(arena) == [first.id, second.id]
 
 
 async def test_leaderboard_is_the_same_after_a_restart(arena, test_app):
