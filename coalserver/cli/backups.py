@@ -17,7 +17,7 @@ from coalserver.storage.data_directory import DataDirectory, DataDirectoryLocked
 
 
 def _format_backup(result: Mapping[str, Any]) -> str:
-    return f"Wrote {result['file']} ({result['bytes']:,} bytes)."
+    return f"Wrote {result['file']} ({result['bytes']:,} bytes) and checked it."
 
 
 @click.command("backup", cls=AdminCommand, format=_format_backup)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -35,6 +36,12 @@ class BatchWriter:
         self._work = asyncio.Event()
         self._closing = False
         self._failed: BaseException | None = None
+        self._write_started: float | None = None
+
+    @property
+    def write_seconds(self) -> float:
+        """Seconds since the current write began; 0 without one. Long if another program locks the database."""
+        return 0.0 if self._write_started is None else time.monotonic() - self._write_started
 
     def commit(self, uow: UnitOfWork) -> "asyncio.Future[None] | None":
         """Apply a unit of work to the state and add it to the open batch.
@@ -88,6 +95,7 @@ class BatchWriter:
             while self._waiting:
                 batch, self._open_batch = self._open_batch, Batch()
                 self._writing, self._waiting = self._waiting, []
+                self._write_started = time.monotonic()
                 try:
                     await self._store.write(batch)
                     self._publish(batch)
@@ -95,6 +103,8 @@ class BatchWriter:
                     log.critical("A batch could not be written; stopping: %r", error)
                     self._fail(error)
                     raise
+                finally:
+                    self._write_started = None
         if self._open_batch.last_seen:
             await self._store.write(self._open_batch)
 

@@ -81,6 +81,7 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
 
     The caller must hold the lock of the data directory.
     """
+    await asyncio.to_thread(home.check_data)
     store = SqliteStore(home.database)
     try:
         core = await Core.recover(store, build_core_context(config, home))

@@ -99,7 +99,7 @@ def build_backup_service(
 
     return BackupService(
         data_directory=str(home.path),
-        backup_directory=home.path / "backups",
+        backup_directory=home.backups,
         create_backup=create,
         temp_directory=home.temp_directory,
         max_upload_bytes=config.backup_limit,

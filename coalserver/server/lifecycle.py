@@ -100,6 +100,7 @@ async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) 
 
 async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStarted) -> int:
     config, home = runtime.config, runtime.home
+    await asyncio.to_thread(home.check_data)
     core = await Core.recover(store, build_core_context(config, home))
     app_context = build_app_context(config, home, runtime.restore_request, core, store)
     supervisor = Supervisor()

@@ -26,16 +26,26 @@ from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
 from coalserver.media.files import sync_directory
 from coalserver.media.images import FILE_PATTERN
 from coalserver.storage.data_directory import KEY_SIZE, DataDirectory, OperatorError
-from coalserver.storage.sqlite.schema import StoreTooNew, StoreUnusable, check_file
+from coalserver.storage.sqlite.schema import (
+    NotAStore,
+    StoreTooNew,
+    StoreUnusable,
+    check_file,
+    migrate_file,
+)
 from coalserver.storage.sqlite.store import SqliteStore
 
 FORMAT = 1
 MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
 #: Files in a backup besides the database; no path can lead out of the data directory.
 MEMBER_PATTERN = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE_PATTERN.pattern})")
-#: Added to counters if the replaced database is unreadable: more than can have been counted since
-#: the backup.
-COUNTER_LEAP, ENTRIES_LEAP = 10**6, 10**9
+#: Added to counters if the replaced database is missing or unreadable: more than can have been counted since
+#: the backup, and few enough that clients with 32-bit ids survive several restores.
+COUNTER_LEAP, ENTRIES_LEAP = 10**6, 10**8
+
+
+#: What tarfile raises for files that are no archive or are damaged.
+TAR_ERRORS = (tarfile.TarError, EOFError, OverflowError, ValueError)
 
 
 class InvalidBackup(OperatorError):
@@ -60,9 +70,10 @@ class StagedBackup:
 
 
 async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[str, Any]:
-    """Write all data to a new file and return its path and size.
+    """Write all data to a new file, check its database and return its path and size.
 
-    Raises OperatorError if the file exists or cannot be written; then it is not created.
+    Raises OperatorError if the file exists, cannot be written or would hold a damaged database; then it is
+    not created.
     """
     if file.exists():
         raise OperatorError(f"{file} exists already. Choose another name.")
@@ -71,8 +82,13 @@ async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[st
             # Before and after the database, so that every image that it names is included.
             await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
             await store.backup(scratch / home.database.name)
+            await asyncio.to_thread(check_file, scratch / home.database.name)
             await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
             size = await asyncio.to_thread(_pack, home, scratch, file)
+        except NotAStore as error:
+            raise OperatorError(
+                f"{file} was not written, since {home.database} is damaged: {error}. Restore an earlier backup."
+            ) from error
         except (OSError, sqlite3.Error) as error:
             raise OperatorError(f"{file} cannot be written: {_error_text(error)}.") from error
     return {"file": str(file), "bytes": size}
@@ -104,9 +120,9 @@ async def apply_backup(
     """Replace all data with a staged backup; the replaced data is kept in a directory.
 
     The caller must hold the lock, and the database must be closed. The change is one rename; if the
-    process dies, the next lock completes it. Counters stay above those of the replaced database, so
-    that ids are never issued twice. The restored data gets an audit entry for the account `by` with
-    this `name`. Raises OperatorError; then nothing has changed.
+    process dies, the next lock completes it. Counters stay above those of the replaced database, or are
+    raised by far if there is none, so that ids are never issued twice. The restored data gets an audit
+    entry for the account `by` with this `name`. Raises OperatorError; then nothing has changed.
     """
     file, scratch = staged.file, staged.directory
     audit_entry = AuditEntry(
@@ -121,7 +137,9 @@ async def apply_backup(
         try:
             replaced = await asyncio.to_thread(_copy_replaced, home, scratch / "kept")
             await _prepare(
-                scratch / home.database.name, await _counters(home) if replaced else {}, audit_entry
+                scratch / home.database.name,
+                await _counters(home) if replaced else None,
+                audit_entry,
             )
             restored = scratch / "restored"
             for part in staged.manifest["files"]:
@@ -152,7 +170,7 @@ def read_manifest(file: Path) -> Mapping[str, Any]:
         raise InvalidBackup(
             "unreadable", f"{file} cannot be read: {_error_text(error)}."
         ) from error
-    except tarfile.TarError as error:
+    except TAR_ERRORS as error:
         raise InvalidBackup(
             "foreign", f"{file} is not a backup, or is damaged: {error}."
         ) from error
@@ -219,17 +237,23 @@ def _unpack(file: Path, scratch: Path) -> Mapping[str, Any]:
             tar.next()
             missing = dict(manifest["files"])
             while member := tar.next():
-                expected = missing.pop(member.name, None)
+                if member.name not in missing:
+                    raise _damaged(
+                        file, member.name, "the manifest does not list it, or lists it once"
+                    )
+                expected = missing.pop(member.name)
+                if not _is_valid_row(expected):
+                    raise _damaged(file, member.name, "the manifest has no size or digest of it")
+                if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse:
+                    raise _damaged(file, member.name, "it is not a regular file")
+                if member.size != expected["bytes"]:
+                    raise _damaged(file, member.name, "its size differs from the manifest")
                 content = tar.extractfile(member)
-                if (
-                    expected is None
-                    or content is None
-                    or _copy(content, scratch / member.name) != expected
-                ):
-                    raise InvalidBackup("damaged", f"{file} is damaged at {member.name}.")
+                if content is None or _copy(content, scratch / member.name) != expected["sha256"]:
+                    raise _damaged(file, member.name, "its content differs from the manifest")
     except OSError as error:
         raise OperatorError(f"{file} cannot be unpacked: {_error_text(error)}.") from error
-    except tarfile.TarError as error:
+    except TAR_ERRORS as error:
         raise InvalidBackup("damaged", f"{file} is damaged: {error}.") from error
     if missing:
         raise InvalidBackup("damaged", f"{file} is damaged: {', '.join(missing)} is missing.")
@@ -238,12 +262,14 @@ def _unpack(file: Path, scratch: Path) -> Mapping[str, Any]:
 
 def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
     first = tar.next()
-    content = tar.extractfile(first) if first and first.name == MANIFEST else None
+    regular = first is not None and first.name == MANIFEST and first.isreg() and not first.sparse
+    content = tar.extractfile(first) if first and regular else None
     try:
         manifest: dict[str, Any] = json.loads(content.read(MANIFEST_SIZE) if content else b"{}")
         format, files = manifest["format"], set(manifest["files"])
-        manifest["made"]
-    except (ValueError, TypeError, KeyError):
+        if not (isinstance(manifest["made"], str) and isinstance(manifest["files"], dict)):
+            raise TypeError("a member has another type")
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise InvalidBackup("foreign", f"{file} is not a backup of coalserver.") from None
     if format != FORMAT or not all(map(MEMBER_PATTERN.fullmatch, files - {DataDirectory.DATABASE})):
         raise InvalidBackup(
@@ -254,14 +280,27 @@ def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _copy(content: IO[bytes], path: Path) -> dict[str, Any]:
-    """Write a file durably and return its row for the manifest."""
+def _is_valid_row(row: Any) -> bool:
+    """Return whether a row of the manifest has a size and a digest."""
+    return (
+        isinstance(row, dict)
+        and isinstance(row.get("bytes"), int)
+        and isinstance(row.get("sha256"), str)
+    )
+
+
+def _damaged(file: Path, member: str, cause: str) -> InvalidBackup:
+    return InvalidBackup("damaged", f"{file} is damaged at {member}: {cause}.")
+
+
+def _copy(content: IO[bytes], path: Path) -> str:
+    """Write a file durably and return its SHA-256 in hexadecimal."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         shutil.copyfileobj(content, out)
         out.flush()
         os.fsync(out.fileno())
-    return {"bytes": path.stat().st_size, "sha256": digest(path)}
+    return digest(path)
 
 
 def _check(scratch: Path, manifest: Mapping[str, Any], file: Path) -> None:
@@ -270,6 +309,9 @@ def _check(scratch: Path, manifest: Mapping[str, Any], file: Path) -> None:
         if name.startswith("keys/") and (scratch / name).stat().st_size != KEY_SIZE:
             raise InvalidBackup("damaged", f"{file} is damaged: {name} is not a key.")
     try:
+        check_file(scratch / DataDirectory.DATABASE, max_bytes=0)
+        # Migrated before it is checked as a whole: see `check_file`.
+        migrate_file(scratch / DataDirectory.DATABASE, keep_copy=False)
         check_file(scratch / DataDirectory.DATABASE)
     except StoreUnusable as error:
         code = "newer" if isinstance(error, StoreTooNew) else "damaged"
@@ -306,7 +348,11 @@ async def _counters(home: DataDirectory) -> Mapping[Counter, int] | None:
 async def _prepare(
     database: Path, minimums: Mapping[Counter, int] | None, audit_entry: AuditEntry
 ) -> None:
-    """Raise the counters of a restored database to these minimums and write the audit entry."""
+    """Raise the counters of a restored database and write the audit entry.
+
+    `minimums` are the counters of the replaced database; None if it is unknown what was counted since the
+    backup.
+    """
     store = SqliteStore(database)
     try:
         counters = (await store.open()).counters

@@ -1,17 +1,34 @@
 """The data directory: its lock, its paths and its key files."""
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from coalserver.media.files import sync_directory, write_private
+from coalserver.storage.sqlite.key_files import (
+    has_rows_without_digests,
+    key_digest,
+    required_keys,
+    save_key_digest,
+)
+from coalserver.storage.sqlite.schema import (
+    LOCK_WARNING_SECONDS,
+    NotAStore,
+    StoreUnusable,
+    check_file,
+    migrate_file,
+)
 
 #: Size of a key in bytes.
 KEY_SIZE = 32
+#: Larger databases are not checked at the start: about two seconds.
+MAX_CHECKED_BYTES = 256 << 20
 
 
 class OperatorError(Exception):
@@ -53,6 +70,11 @@ class DataDirectory:
         return self.path / "screenshots"
 
     @property
+    def backups(self) -> Path:
+        """The backups that admin pages create."""
+        return self.path / "backups"
+
+    @property
     def is_initialized(self) -> bool:
         """Whether the directory has data."""
         return self.database.exists() or self._restored.exists()
@@ -78,18 +100,86 @@ class DataDirectory:
         finally:
             os.close(file)
 
+    def key_names(self) -> set[str]:
+        """Return the names of the key files."""
+        return {path.name for path in self.keys.glob("[!.]*")}
+
     def load_key(self, name: str) -> bytes:
-        """Return the key with this name; it is created at first use. Raises OperatorError."""
+        """Return the key with this name; it is created at first use. Raises OperatorError.
+
+        The database, once `check_data` has created it, has a digest of each key: a key that is missing or
+        another one is an error, since what was issued with the key would stop working.
+        """
         path = self.keys / name
-        try:
-            key = path.read_bytes()
-        except FileNotFoundError:
-            key = secrets.token_bytes(KEY_SIZE)
-            self.keys.mkdir(mode=0o700, exist_ok=True)
-            write_private(path, key)
-        if len(key) != KEY_SIZE:
-            raise OperatorError(f"{path} is damaged: it has {len(key)} bytes, not {KEY_SIZE}.")
+        with _open_database(self.database) as db:
+            known_digest = key_digest(db, name) if db else None
+            try:
+                key = path.read_bytes()
+            except FileNotFoundError:
+                if known_digest:
+                    raise self._missing_key(name) from None
+                key = secrets.token_bytes(KEY_SIZE)
+                self.keys.mkdir(mode=0o700, exist_ok=True)
+                write_private(path, key)
+            if len(key) != KEY_SIZE:
+                raise OperatorError(f"{path} is damaged: it has {len(key)} bytes, not {KEY_SIZE}.")
+            digest = hashlib.sha256(key).digest()
+            if known_digest is None and db:
+                save_key_digest(db, name, digest)
+            elif known_digest and known_digest != digest:
+                raise OperatorError(
+                    f"{path} is not the key with which {self.database} was written. Put the right file back,"
+                    f" or restore a backup with `coalserver restore`."
+                )
         return key
+
+    def check_data(self) -> None:
+        """Check the database and create or migrate it. The caller must hold the lock.
+
+        Raises OperatorError, with the remedy, for a damaged database and for an empty or missing one beside
+        existing keys. A database of more than `MAX_CHECKED_BYTES` is not read as a whole.
+        """
+        database = self.database
+        try:
+            # Keys are created after the tables: without keys, an interrupted first start may have left the file.
+            if self.key_names():
+                if not database.exists() or database.stat().st_size == 0:
+                    problem = "empty" if database.exists() else "missing"
+                    raise OperatorError(
+                        f"{database} is {problem}, but {self.keys} has the keys of a server. {self._remedy()}"
+                        f" To start without data, move {self.keys} away."
+                    )
+                check_file(database, max_bytes=0)
+            migrate_file(database)
+            check_file(database, MAX_CHECKED_BYTES)
+        except NotAStore as error:
+            raise OperatorError(f"{database} cannot be used: {error}. {self._remedy()}") from None
+        except StoreUnusable as error:
+            raise OperatorError(f"{database} cannot be used: {error}.") from error
+        with _open_database(database) as db:
+            if db and has_rows_without_digests(db):
+                self._record_first_digests(db)
+
+    def _record_first_digests(self, db: sqlite3.Connection) -> None:
+        """Record the digests of all keys, after checking that none is missing that earlier versions had created."""
+        present = self.key_names()
+        for name in sorted(required_keys(present) - present):
+            raise self._missing_key(name)
+        for name in sorted(present):
+            save_key_digest(db, name, hashlib.sha256((self.keys / name).read_bytes()).digest())
+
+    def _missing_key(self, name: str) -> OperatorError:
+        return OperatorError(
+            f"{self.keys / name} is missing, and what was issued with this key would stop working."
+            f" Put the file back, or restore a backup with `coalserver restore`."
+        )
+
+    def _remedy(self) -> str:
+        """Return the sentence that says which backup to restore."""
+        newest = max(
+            self.backups.glob("*.tar"), key=lambda file: file.stat().st_mtime, default="FILE"
+        )
+        return f"Restore a backup with `coalserver restore {newest}`."
 
     @contextmanager
     def temp_directory(self) -> Iterator[Path]:
@@ -151,3 +241,16 @@ class DataDirectory:
         number = by.decode("ascii", "replace").strip()
         holder = f"process {number}" if number.isdigit() else "another process"
         return f"{self.path} is in use by {holder}."
+
+
+@contextmanager
+def _open_database(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """Yield a connection to an existing database, else None."""
+    if not path.exists():
+        yield None
+        return
+    db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WARNING_SECONDS)
+    try:
+        yield db
+    finally:
+        db.close()

@@ -126,7 +126,7 @@ async def test_unreadable_replaced_database_is_kept_and_counters_leap(home, file
     assert (Path(result["kept"]) / "coalserver.sqlite3").read_bytes() == b"no database " * 1000
     after = await counters(home)
     assert after[Game] >= before[Game] + 10**6
-    assert after[ENTRY_COUNTER] >= 10**9
+    assert after[ENTRY_COUNTER] >= 10**8
     assert await tags(home) == ["chess"]
 
 

@@ -8,6 +8,8 @@ from coalserver.web.api import Api, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
+#: A write that takes longer is reported as waiting.
+SLOW_WRITE_SECONDS = 2
 HTTP_ERRORS = {
     404: "not found",
     405: "method not allowed",
@@ -18,16 +20,20 @@ HTTP_ERRORS = {
 
 
 async def health(ctx: RequestContext) -> web.StreamResponse:
-    """Return 200 while the server accepts requests; it exits when it cannot write to its disk."""
-    return json_response(
-        {
-            "status": "ok",
-            "version": __version__,
-            "last_event": ctx.core.feed.head,
-            "listeners": ctx.core.feed.waiter_count(),
-        },
-        headers={"Cache-Control": "no-store"},
-    )
+    """Return 200 while the server accepts requests; it exits when it cannot write to its disk.
+
+    Has `"writing": "waiting"` while a write takes longer than usual, for instance because another program has
+    locked the database.
+    """
+    document: dict[str, object] = {
+        "status": "ok",
+        "version": __version__,
+        "last_event": ctx.core.feed.head,
+        "listeners": ctx.core.feed.waiter_count(),
+    }
+    if ctx.core.writer.write_seconds > SLOW_WRITE_SECONDS:
+        document["writing"] = "waiting"
+    return json_response(document, headers={"Cache-Control": "no-store"})
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:

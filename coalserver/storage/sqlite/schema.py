@@ -1,11 +1,15 @@
 """The tables of a SQLite store and the migrations from earlier versions."""
 
+import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 #: "coal" in ASCII: marks a database of coalserver.
 APPLICATION_ID = 0x636F616C
@@ -95,7 +99,26 @@ MIGRATIONS: Sequence[Migration] = (
             "CREATE INDEX screenshot_account ON screenshot (world, account, created)",
         ),
     ),
+    Migration(
+        3,
+        "Key columns first in mark, digests of the key files",
+        _statements(
+            # quick_check of SQLite before 3.41 reports a NULL in a table WITHOUT ROWID whose key columns
+            # do not come first.
+            "ALTER TABLE mark RENAME TO old_mark",
+            "CREATE TABLE mark (world INTEGER NOT NULL, username TEXT NOT NULL,"
+            " moment REAL NOT NULL, sequence INTEGER NOT NULL, sign TEXT NOT NULL,"
+            " line INTEGER NOT NULL, at REAL NOT NULL,"
+            " PRIMARY KEY (world, username, moment, sequence, sign, line)) WITHOUT ROWID",
+            "INSERT INTO mark (world, username, moment, sequence, sign, line, at)"
+            " SELECT world, username, moment, sequence, sign, line, at FROM old_mark",
+            "DROP TABLE old_mark",
+            "CREATE TABLE key_file (name TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID",
+        ),
+    ),
 )
+#: Seconds to wait for the write lock of another program, and between warnings meanwhile.
+LOCK_TIMEOUT_SECONDS, LOCK_WARNING_SECONDS = 60.0, 5.0
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -104,6 +127,8 @@ def version_of(db: sqlite3.Connection) -> int:
         application_id = db.execute("PRAGMA application_id").fetchone()[0]
         version: int = db.execute("PRAGMA user_version").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        raise StoreUnusable(str(error)) from error
     except sqlite3.DatabaseError as error:
         raise NotAStore(str(error)) from error
     if application_id == APPLICATION_ID:
@@ -114,12 +139,16 @@ def version_of(db: sqlite3.Connection) -> int:
 
 
 def migrate(
-    db: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS
+    db: sqlite3.Connection,
+    path: Path,
+    migrations: Sequence[Migration] = MIGRATIONS,
+    *,
+    keep_copy: bool = True,
 ) -> int:
     """Migrate a database in one transaction and return its previous version.
 
-    A database that is not empty is copied to `<name>.before-v<new version>` first. Raises
-    StoreTooNew, NotAStore or StoreUnusable.
+    A database that is not empty is copied to `<name>.before-v<new version>` first, unless `keep_copy` is
+    false. Raises StoreTooNew, NotAStore or StoreUnusable.
     """
     newest = migrations[-1].version
     version = version_of(db)
@@ -127,10 +156,10 @@ def migrate(
         raise StoreTooNew(f"the file has version {version}, this program knows {newest}")
     if version == newest:
         return version
-    if version:
-        copy(db, path.with_name(f"{path.name}.before-v{newest}"))
     step = migrations[0]
     try:
+        if version and keep_copy:
+            copy(db, path.with_name(f"{path.name}.before-v{newest}"))
         with transaction(db):
             for step in migrations:
                 if step.version > version:
@@ -144,8 +173,11 @@ def migrate(
 
 @contextmanager
 def transaction(db: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[None]:
-    """Run a transaction; roll it back on an exception. DEFERRED reads a consistent snapshot."""
-    db.execute(f"BEGIN {mode}")
+    """Run a transaction; roll it back on an exception. DEFERRED reads a consistent snapshot.
+
+    Waits for the write lock of another program, at most `LOCK_TIMEOUT_SECONDS`.
+    """
+    _begin(db, mode)
     try:
         yield
         db.execute("COMMIT")
@@ -154,6 +186,36 @@ def transaction(db: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[Non
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def migrate_file(path: Path, *, keep_copy: bool = True) -> int:
+    """Create or migrate a closed database and return its previous version. Raises as `migrate`."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_WARNING_SECONDS)
+    try:
+        return migrate(db, path, keep_copy=keep_copy)
+    finally:
+        db.close()
+
+
+def _begin(db: sqlite3.Connection, mode: str) -> None:
+    """Begin a transaction. SQLite itself waits for the timeout of the connection, then a warning is logged."""
+    start = time.monotonic()
+    while True:
+        try:
+            db.execute(f"BEGIN {mode}")
+            return
+        except sqlite3.OperationalError as error:
+            waited = time.monotonic() - start
+            if (
+                error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
+                or waited > LOCK_TIMEOUT_SECONDS
+            ):
+                raise
+            log.warning(
+                "Another program has locked %s. Writing has waited for %d s and goes on when the lock is released.",
+                db.execute("PRAGMA database_list").fetchone()[2],
+                waited,
+            )
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:
@@ -169,8 +231,12 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
     _sync(target.parent, os.O_RDONLY)
 
 
-def check_file(path: str | Path) -> int:
-    """Return the version of a store's file without changing it. Raises NotAStore or StoreTooNew."""
+def check_file(path: str | Path, max_bytes: int | None = None) -> int:
+    """Return the version of a store's file without changing it. Raises NotAStore or StoreTooNew.
+
+    A file larger than `max_bytes` is not read as a whole: only its version is checked. SQLite before 3.41
+    reports a fault in intact files of version 2: `migrate_file` them first.
+    """
     path = Path(path)
     if not path.is_file():
         raise NotAStore(f"there is no file {path}")
@@ -183,10 +249,14 @@ def check_file(path: str | Path) -> int:
             raise NotAStore("the file is empty")
         if version > MIGRATIONS[-1].version:
             raise StoreTooNew(f"the file has version {version}")
-        result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if result != "ok":
-            raise NotAStore(f"the file is damaged: {result}")
+        if max_bytes is None or path.stat().st_size <= max_bytes:
+            # The result names tables and pages, never content of rows.
+            result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if result != "ok":
+                raise NotAStore(f"the file is damaged: {' '.join(result.split())}")
         return version
+    except sqlite3.OperationalError as error:
+        raise StoreUnusable(str(error)) from error
     except sqlite3.DatabaseError as error:
         raise NotAStore(str(error)) from error
     finally:

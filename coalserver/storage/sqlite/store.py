@@ -1,7 +1,10 @@
 """The SQLite store: one file with one writer; it reads and writes documents (see codec.py) in batches."""
 
+import logging
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +30,14 @@ from coalserver.storage import codec
 from coalserver.storage.sqlite import events as history
 from coalserver.storage.sqlite import log_lines
 from coalserver.storage.sqlite import visits as sqlite_visits
-from coalserver.storage.sqlite.schema import NotAStore, StoreUnusable, copy, migrate, transaction
+from coalserver.storage.sqlite.schema import (
+    LOCK_WARNING_SECONDS,
+    NotAStore,
+    StoreUnusable,
+    copy,
+    migrate,
+    transaction,
+)
 
 T = TypeVar("T")
 Row = tuple[str, int, str]
@@ -36,6 +46,11 @@ Row = tuple[str, int, str]
 MAX_INTEGER = 2**63 - 1
 #: Rows fetched at once when a store is opened; few enough that the event loop is not blocked.
 PAGE_SIZE = 2000
+#: Result codes of SQLite for a damaged file.
+DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+#: A store logs one error in this time.
+LOG_SECONDS = 60
+log = logging.getLogger(__name__)
 
 
 class SqliteStore:
@@ -49,6 +64,7 @@ class SqliteStore:
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
         self._tags: log_lines.Tags = {}
+        self._logged_at = -inf
 
     async def open(self) -> StoredState:
         """Open the file, migrate it and return the stored state. Raises StoreUnusable."""
@@ -66,14 +82,11 @@ class SqliteStore:
             raise
 
     async def write(self, batch: Batch) -> None:
-        try:
-            await _run(self._writer, _write, batch)
-        except sqlite3.Error as error:
-            raise StoreFailed(str(error)) from error
+        await self._call(self._writer, _write, batch)
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
         names = [history.topic_name(topic) for topic in topics]
-        return await _run(
+        return await self._call(
             self._reader,
             history.after,
             names,
@@ -83,43 +96,66 @@ class SqliteStore:
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         name = history.topic_name(topic)
-        return await _run(self._reader, history.newest, name, min(limit, MAX_INTEGER))
+        return await self._call(self._reader, history.newest, name, min(limit, MAX_INTEGER))
 
     async def delete_expired_entries(self, before: float, keep: int) -> int:
         writer = self._writer
-        last = await _run(writer, history.last_deletable_id, min(keep, MAX_INTEGER))
-        while await _run(writer, history.delete_expired_chunk, before, last):
+        last = await self._call(writer, history.last_deletable_id, min(keep, MAX_INTEGER))
+        while await self._call(writer, history.delete_expired_chunk, before, last):
             pass
-        return await _run(writer, history.oldest)
+        return await self._call(writer, history.oldest)
 
     def existing_digests(self, digests: Sequence[bytes]) -> Coroutine[Any, Any, set[bytes]]:
-        return _run(self._reader, log_lines.existing_digests, digests)
+        return self._call(self._reader, log_lines.existing_digests, digests)
 
     async def lines(self, query: LineQuery, limit: int) -> list[LogLine]:
         tag_sets, max_rows = self._tags, min(limit, MAX_INTEGER)
-        return await _run(self._reader, log_lines.newest, tag_sets, query, max_rows)
+        return await self._call(self._reader, log_lines.newest, tag_sets, query, max_rows)
 
     async def line(self, id: int) -> LogLine | None:
         tag_sets, id = self._tags, min(id, MAX_INTEGER)
-        return await _run(self._reader, log_lines.line_by_id, tag_sets, id)
+        return await self._call(self._reader, log_lines.line_by_id, tag_sets, id)
 
     async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
-        return await _run(self._reader, log_lines.count_lines, query, by)
+        return await self._call(self._reader, log_lines.count_lines, query, by)
 
     async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
-        return await _run(self._reader, sqlite_visits.playtime, world, usernames)
+        return await self._call(self._reader, sqlite_visits.playtime, world, usernames)
 
     async def visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:
-        return await _run(self._reader, sqlite_visits.visits, query, min(limit, MAX_INTEGER))
+        return await self._call(self._reader, sqlite_visits.visits, query, min(limit, MAX_INTEGER))
 
     async def visit(self, id: int) -> StoredVisit | None:
-        return await _run(self._reader, sqlite_visits.visit, min(id, MAX_INTEGER))
+        return await self._call(self._reader, sqlite_visits.visit, min(id, MAX_INTEGER))
 
     async def screenshots(self, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
-        return await _run(self._reader, sqlite_visits.screenshots, query, min(limit, MAX_INTEGER))
+        return await self._call(
+            self._reader, sqlite_visits.screenshots, query, min(limit, MAX_INTEGER)
+        )
 
     async def screenshot(self, id: int) -> Screenshot | None:
-        return await _run(self._reader, sqlite_visits.screenshot, min(id, MAX_INTEGER))
+        return await self._call(self._reader, sqlite_visits.screenshot, min(id, MAX_INTEGER))
+
+    async def _call(self, db: aiosqlite.Connection | None, work: Callable[..., T], *args: Any) -> T:
+        """Run a function on an open connection. Raises StoreFailed."""
+        if db is None:
+            raise StoreFailed("the store is not open")
+        try:
+            # As in `_run`, but without another call per request.
+            return await db._execute(work, db._conn, *args)  # type: ignore[no-any-return, no-untyped-call]
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: sqlite3.Error) -> StoreFailed:
+        """Log a database error once a minute, with the remedy if the file is damaged, and return its StoreFailed."""
+        text = f"{self.path}: {error}"
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE_CODES:
+            text = f"{self.path} is damaged ({error}). Stop the server and restore a backup."
+        now = time.monotonic()
+        if now - self._logged_at >= LOG_SECONDS:
+            self._logged_at = now
+            log.critical("%s", text)
+        return StoreFailed(text)
 
     async def backup(self, path: str | Path) -> None:
         """Write a copy of the open store with everything that was written before the call."""
@@ -143,7 +179,7 @@ class SqliteStore:
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
-    db = aiosqlite.connect(path, isolation_level=None)
+    db = aiosqlite.connect(path, isolation_level=None, timeout=LOCK_WARNING_SECONDS)
     try:
         return await db
     except BaseException:

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from coalserver.storage.sqlite import schema
 from coalserver.storage.sqlite.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -133,3 +134,60 @@ def test_transaction_is_atomic(db):
         db.execute("INSERT INTO note VALUES ('hello')")
         raise KeyError
     assert db.execute("SELECT * FROM note").fetchall() == []
+
+
+def test_key_columns_come_first_in_every_table_without_rowid(db, path):
+    """quick_check of SQLite before 3.41 reports a false NULL otherwise."""
+    migrate(db, path)
+    tables = db.execute(
+        "SELECT name FROM pragma_table_list WHERE wr AND type = 'table' AND schema = 'main'"
+    )
+    names = [name for (name,) in tables]
+    assert {"entity", "mark", "counter"} <= set(names)
+    for name in names:
+        columns = db.execute(f"PRAGMA table_info({name})").fetchall()
+        positions = [position for *_, position in columns if position]
+        assert [position for *_, position in columns][: len(positions)] == sorted(positions), name
+
+
+def test_marks_are_kept_by_the_migration_to_version_3(db, path):
+    migrate(db, path, MIGRATIONS[:2])
+    mark = (1, "Ann", 2.5, 3, "login", 4.5, 6)
+    db.execute(
+        "INSERT INTO mark (world, username, moment, sequence, sign, at, line) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        mark,
+    )
+    assert migrate(db, path) == 2
+    rows = db.execute("SELECT world, username, moment, sequence, sign, at, line FROM mark")
+    assert rows.fetchall() == [mark]
+    assert db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+
+
+def test_lock_of_another_program_is_waited_for_with_warnings(db, path, caplog, monkeypatch):
+    migrate(db, path)
+    db.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    warnings = []
+
+    def release_after_two(message: str, *args: object) -> None:
+        warnings.append(message % args)
+        if len(warnings) == 2:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(schema.log, "warning", release_after_two)
+    with transaction(db):
+        db.execute("INSERT INTO counter VALUES ('x', 1)")
+    other.close()
+    assert len(warnings) == 2 and str(path) in warnings[0]
+
+
+def test_lock_of_another_program_is_an_error_after_the_timeout(db, path, monkeypatch):
+    migrate(db, path)
+    db.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(schema, "LOCK_TIMEOUT_SECONDS", 0.01)
+    with pytest.raises(sqlite3.OperationalError, match="locked"), transaction(db):
+        pass
+    other.close()
