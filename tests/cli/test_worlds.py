@@ -107,7 +107,11 @@ def test_new_secret_gets_tokens_and_the_old_one_does_not(line, data):
         with pytest.raises(urllib.error.HTTPError, match="400"):
             get_tokens(first["client_secret"])
         token = get_tokens(second["client_secret"])["access_token"]
-        assert fetch(server.url + "/api/v1/agents/lastline", token=token) == {"lastline": None}
+        last_line = server.url + "/api/v1/agents/lastline"
+        assert fetch(last_line, token=token) == {"lastline": None}
+        second = line("world", "agent", key, "--json").document
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            fetch(last_line, token=token)
     rows = sqlite3.connect(DataDirectory(data).database)
     stored = str(rows.execute("select doc from entity").fetchall())
     rows.close()

@@ -6,6 +6,7 @@ from coalserver.core.commands.audit import record_audit_entry
 from coalserver.core.commands.oauth import (
     ClientCredentials,
     create_agent_client,
+    revoke_all_client_tokens,
     rotate_client_secret,
 )
 from coalserver.core.commands.worlds import create_world
@@ -35,7 +36,7 @@ def create_world_with_agent(
 
 
 def rotate_agent_secret(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
-    """Replace the secret of a world's agent; its tokens stay valid.
+    """Replace the secret of a world's agent and revoke the tokens that the old one bought.
 
     Creates the client where the world has none. Raises WORLD_NOT_FOUND.
     """
@@ -43,6 +44,7 @@ def rotate_agent_secret(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
     client = uow.first(OAuthClient, "world", world_id)
     if client is None:
         return create_agent_client(uow, world_id=world_id)
+    revoke_all_client_tokens(uow, client=client.id)
     return rotate_client_secret(uow, client=client.id)
 
 
@@ -75,8 +77,8 @@ def create_pairing_code(uow: UnitOfWork, *, world_id: int, admin_id: int) -> str
 def pair_agent(uow: UnitOfWork, *, code: str) -> PairedAgent:
     """Redeem a pairing code once and return the agent's new credentials.
 
-    The agent's previous secret is replaced; records an audit entry. Raises INVALID_GRANT for an
-    unknown, used or expired code and for an archived world.
+    The agent's previous secret is replaced and its tokens are revoked; records an audit entry.
+    Raises INVALID_GRANT for an unknown, used or expired code and for an archived world.
     """
     pairing = uow.first(PairingCode, "digest", secret_digest(code))
     if pairing is None or pairing.is_expired(uow.now):

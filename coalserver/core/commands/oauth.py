@@ -133,9 +133,14 @@ def delete_client(uow: UnitOfWork, *, client: int) -> None:
         uow.delete(grant)
     for code in uow.find(AuthorizationCode, "client", client):
         uow.delete(code)
+    revoke_all_client_tokens(uow, client=client)
+    uow.delete(entity)
+
+
+def revoke_all_client_tokens(uow: UnitOfWork, *, client: int) -> None:
+    """Revoke all tokens that were issued to a client."""
     for token_pair in uow.find(TokenPair, "client", client):
         uow.delete(token_pair)
-    uow.delete(entity)
 
 
 def grant_consent(

@@ -4,13 +4,18 @@ import hashlib
 
 import pytest
 
-from coalserver.core.commands.agents import create_pairing_code, pair_agent
+from coalserver.core.commands.agents import (
+    create_pairing_code,
+    pair_agent,
+    rotate_agent_secret,
+)
 from coalserver.core.commands.cleanup import delete_expired_pairings
-from coalserver.core.commands.oauth import create_agent_client
+from coalserver.core.commands.oauth import create_agent_client, issue_agent_tokens
 from coalserver.core.commands.worlds import archive_world, create_world
 from coalserver.core.queries.oauth import agent_of_world
-from coalserver.domain.accounts.oauth import PairingCode
+from coalserver.domain.accounts.oauth import PairingCode, TokenPair
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.text import secret_digest
 from tests.domain.builders import raises_code
 
 MINUTES = 60
@@ -32,6 +37,23 @@ def test_pairing_gives_the_agent_a_new_secret(table, world):
     assert paired.secret != first.secret
     agent = table.query(agent_of_world, world=world)
     assert table.context.cipher.decrypt(agent.secret) == paired.secret
+
+
+@pytest.mark.parametrize("rotated_by", ["pairing", "admin"])
+def test_new_secret_revokes_the_tokens_of_the_old_one(table, world, rotated_by):
+    client = table.execute(create_agent_client, world_id=world).client.id
+    other = table.execute(create_agent_client, world_id=world + 1).client.id
+    for _ in range(3):
+        table.execute(issue_agent_tokens, client=client)
+    kept = table.execute(issue_agent_tokens, client=other)
+    if rotated_by == "pairing":
+        table.execute(pair_agent, code=make_code(table, world))
+    else:
+        table.execute(rotate_agent_secret, world_id=world)
+    [left] = table.state.all(TokenPair)
+    assert left.digest == secret_digest(kept.access)
+    table.execute(issue_agent_tokens, client=client)
+    assert len(table.state.find(TokenPair, "client", client)) == 1
 
 
 def test_pairing_creates_a_missing_agent(table, world):

@@ -6,10 +6,11 @@ from asyncio import gather
 import pytest
 
 from coalserver.core.commands.agents import pair_agent
+from coalserver.core.commands.oauth import issue_agent_tokens
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import active_worlds, queued_commands
 from coalserver.domain.accounts.oauth import PairingCode
-from tests.apis.app import CIPHER, run_test_app
+from tests.apis.app import CIPHER, ApiClient, run_test_app
 from tests.site.admins import done, make_admin, make_world, shown, submit, words
 
 
@@ -133,7 +134,12 @@ async def test_host_header_is_quoted_in_the_install_command(test_app, browser):
 async def test_reset_secret_is_shown_once_and_replaces_the_old_one(test_app, browser):
     world = await make_world(test_app)
     before = secret_of(test_app, world.id)
+    agent = test_app.core.query(agent_of_world, world=world.id)
+    tokens = await test_app.core.execute(issue_agent_tokens, client=agent.id)
+    reporting = ApiClient(test_app, tokens.access)
+    assert (await reporting.get("/api/v1/agents/lastline")).status == 200
     answer = await submit(browser, f"/admin/servers/{world.id}/secret")
+    assert (await reporting.get("/api/v1/agents/lastline")).status == 401
     assert shown(answer, "client-secret") == secret_of(test_app, world.id) != before
     page = (await browser.get(f"/admin/servers/{world.id}")).raw.decode()
     assert secret_of(test_app, world.id) not in page
