@@ -16,7 +16,12 @@ from coalserver.core.commands.oauth import (
 )
 from coalserver.core.commands.oauth import delete_client as delete_client_command
 from coalserver.core.queries.oauth import client_by_code
-from coalserver.domain.accounts.oauth import MAX_REDIRECT_URIS, MAX_URI_LENGTH, OAuthClient
+from coalserver.domain.accounts.oauth import (
+    AUTH_METHODS,
+    MAX_REDIRECT_URIS,
+    MAX_URI_LENGTH,
+    OAuthClient,
+)
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import constant_time_equals
 from coalserver.web.api import Route
@@ -57,6 +62,9 @@ class RegisterClientSchema(RequestSchema):
     client_name = Text(0, 200, allow_none=True)
     client_uri = PageUri(0, MAX_URI_LENGTH, allow_none=True)
     logo_uri = PageUri(0, MAX_URI_LENGTH, allow_none=True)
+    token_endpoint_auth_method = Text(
+        0, 200, allow_none=True, validate=validate.OneOf(AUTH_METHODS)
+    )
 
     def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
         """Return the members; raise ValidationError where they break RFC 7591."""
@@ -95,6 +103,7 @@ async def register(ctx: RequestContext) -> web.StreamResponse:
         register_client,
         redirect_uris=params["redirect_uris"],
         preferred_code=params.get("client_id") or "",
+        auth_method=params.get("token_endpoint_auth_method") or "",
         **_description(params),
     )
     return _client_response(ctx, registered, 201)
@@ -116,7 +125,7 @@ async def replace_client(ctx: RequestContext) -> web.StreamResponse:
     client = _authenticate_client(ctx)
     if params["client_id"] != client.code:
         return json_response({"error": "invalid_client_id"}, 400, NO_STORE)
-    stored_secret = ctx.core.context.cipher.decrypt(client.secret)
+    stored_secret = ctx.core.context.cipher.decrypt(client.secret) if client.secret else ""
     expired = client.is_secret_expired(ctx.now)
     if expired or not constant_time_equals(params.get("client_secret") or "", stored_secret):
         raise DomainError(
@@ -127,6 +136,7 @@ async def replace_client(ctx: RequestContext) -> web.StreamResponse:
         client=client.id,
         redirect_uris=params["redirect_uris"],
         scope=params.get("scope"),
+        auth_method=params.get("token_endpoint_auth_method"),
         **_description(params),
     )
     return _client_response(ctx, registered)
@@ -139,19 +149,35 @@ async def delete_client(ctx: RequestContext) -> web.StreamResponse:
 
 
 def render_client(registered: ClientCredentials, origin: str) -> dict[str, Any]:
-    """Return a client as the document shows it; empty optional members are left out."""
+    """Return a client as the document shows it; empty optional members are left out.
+
+    A public client has no secret and no expiry of it (RFC 7591, 3.2.1).
+    """
     client = registered.client
     payload = {
         "client_id": client.code,
         "redirect_uris": list(client.redirect_uris),
         "scope": client.scope,
-        "client_secret": registered.secret,
-        "client_secret_expires_at": int(client.secret_until),
+        **_secret_members(registered),
         "registration_access_token": registered.registration_token,
         "registration_client_uri": f"{origin}/oauth/v1/clients/{client.code}",
     }
-    optional = {"client_name": client.title, "client_uri": client.home, "logo_uri": client.logo}
+    optional = {
+        "client_name": client.title,
+        "client_uri": client.home,
+        "logo_uri": client.logo,
+        "token_endpoint_auth_method": client.auth_method,
+    }
     return payload | {name: value for name, value in optional.items() if value}
+
+
+def _secret_members(registered: ClientCredentials) -> dict[str, Any]:
+    if registered.client.is_public:
+        return {}
+    return {
+        "client_secret": registered.secret,
+        "client_secret_expires_at": int(registered.client.secret_until),
+    }
 
 
 def _client_response(

@@ -13,6 +13,7 @@ from coalserver.apis.oauth.protocol import OAuthServer, TokenRequest
 from coalserver.core.commands.oauth import grant_consent, revoke_consent
 from coalserver.core.queries.oauth import client_by_code, has_consent
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.accounts.oauth import OAuthClient
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect, redirect_to_login
@@ -48,7 +49,7 @@ async def consent_page(ctx: RequestContext) -> web.StreamResponse:
         return redirect_to_login(ctx)
     auth_request = TokenRequest("GET", list(ctx.request.query.items()))
     try:
-        _validate(ctx, auth_request, account)
+        uri = _validate(ctx, auth_request, account)
     except OAuth2Error as error:
         client = ctx.core.query(client_by_code, code=auth_request.payload.client_id or "")
         known = client is not None and ctx.core.query(
@@ -57,12 +58,15 @@ async def consent_page(ctx: RequestContext) -> web.StreamResponse:
         return (
             _redirect_with_error(auth_request, error)
             if error.redirect_uri and known
-            else _render_consent(ctx, account, auth_request, error)
+            else _render_consent(ctx, account, auth_request, error.redirect_uri, error)
         )
-    client_id = auth_request.client.client.id
-    if ctx.core.query(has_consent, account=account.id, client=client_id, scope=auth_request.scope):
-        return await _grant(ctx, auth_request, account)
-    return _render_consent(ctx, account, auth_request)
+    asking: OAuthClient = auth_request.client.client
+    known = ctx.core.query(
+        has_consent, account=account.id, client=asking.id, scope=auth_request.scope
+    )
+    if known and asking.is_identified_by(uri):
+        return await _grant(ctx, auth_request, account, uri)
+    return _render_consent(ctx, account, auth_request, uri)
 
 
 async def decide(ctx: RequestContext) -> web.StreamResponse:
@@ -74,21 +78,19 @@ async def decide(ctx: RequestContext) -> web.StreamResponse:
     form = await read_form(ctx.request)
     error: OAuth2Error | None = None
     try:
-        _validate(ctx, auth_request, account)
+        uri = _validate(ctx, auth_request, account)
     except OAuth2Error as validation_error:
-        error = validation_error
+        error, uri = validation_error, validation_error.redirect_uri
     if not is_csrf_valid(ctx, form):
-        return _render_consent(ctx, account, auth_request, error, 403, FORM_EXPIRED)
+        return _render_consent(ctx, account, auth_request, uri, error, 403, FORM_EXPIRED)
     if error is not None:
         return _redirect_with_error(auth_request, error)
     if "grant" in dict(form):
-        return await _grant(ctx, auth_request, account)
+        return await _grant(ctx, auth_request, account, uri)
     await ctx.core.execute(
         revoke_consent, client=auth_request.client.client.id, account_id=account.id
     )
-    return _redirect_with_error(
-        auth_request, AccessDeniedError(redirect_uri=auth_request.payload.redirect_uri)
-    )
+    return _redirect_with_error(auth_request, AccessDeniedError(redirect_uri=uri))
 
 
 async def code_page(ctx: RequestContext) -> web.StreamResponse:
@@ -111,18 +113,19 @@ def _active_account(ctx: RequestContext) -> Account | None:
     return account if account is not None and account.active else None
 
 
-def _validate(ctx: RequestContext, auth_request: TokenRequest, account: Account) -> None:
-    """Raise OAuth2Error for an invalid request.
+def _validate(ctx: RequestContext, auth_request: TokenRequest, account: Account) -> str:
+    """Return the redirect URI: the request's, or the only one of the client.
 
-    The error has a redirect URI only where the client has registered it.
+    Raises OAuth2Error for an invalid request. The error has a redirect URI only where the client
+    has registered it.
     """
-    if not auth_request.payload.redirect_uri:
-        raise InvalidRequestError()
-    OAuthServer(ctx.core).get_consent_grant(auth_request, account)
+    grant = OAuthServer(ctx.core).get_consent_grant(auth_request, account)
+    uri: str = grant.redirect_uri
+    return uri
 
 
 async def _grant(
-    ctx: RequestContext, auth_request: TokenRequest, account: Account
+    ctx: RequestContext, auth_request: TokenRequest, account: Account, uri: str
 ) -> web.StreamResponse:
     params = auth_request.payload.data
     challenge = params.get("code_challenge", "")
@@ -131,11 +134,11 @@ async def _grant(
         client=auth_request.client.client.id,
         account_id=account.id,
         scope=auth_request.scope,
-        redirect_uri=params["redirect_uri"],
+        redirect_uri=params.get("redirect_uri", ""),
         challenge=challenge,
         method=params.get("code_challenge_method", "") if challenge else "",
     )
-    return redirect(_redirect_uri(auth_request, [("code", code)]))
+    return redirect(_redirect_uri(auth_request, uri, [("code", code)]))
 
 
 def _redirect_with_error(auth_request: TokenRequest, error: OAuth2Error) -> web.StreamResponse:
@@ -145,13 +148,13 @@ def _redirect_with_error(auth_request: TokenRequest, error: OAuth2Error) -> web.
         code = "invalid_request"
     if not error.redirect_uri:
         return render_oauth_error(InvalidRequestError())
-    return redirect(_redirect_uri(auth_request, [("error", code)]))
+    return redirect(_redirect_uri(auth_request, error.redirect_uri, [("error", code)]))
 
 
-def _redirect_uri(auth_request: TokenRequest, params: Iterable[tuple[str, str]]) -> str:
+def _redirect_uri(auth_request: TokenRequest, uri: str, params: Iterable[tuple[str, str]]) -> str:
     state = auth_request.payload.state
     all_params = [*params, *([("state", state)] if state else [])]
-    location: str = add_params_to_uri(auth_request.payload.redirect_uri, all_params)
+    location: str = add_params_to_uri(uri, all_params)
     return location
 
 
@@ -159,18 +162,18 @@ def _render_consent(
     ctx: RequestContext,
     account: Account,
     auth_request: TokenRequest,
+    uri: str | None,
     error: OAuth2Error | None = None,
-    status: int = 200,
+    status: int = 0,
     form_error: str = "",
 ) -> web.StreamResponse:
-    """Return the consent page: the client, its permissions and the address it redirects to."""
-    can_redirect = error is None or bool(error.redirect_uri)
+    """Return the consent page: the client, its permissions and the address it redirects to.
+
+    Without a registered address, `uri`, it is a 400 page that names no client.
+    """
     client = (
-        ctx.core.query(client_by_code, code=auth_request.payload.client_id or "")
-        if can_redirect
-        else None
+        ctx.core.query(client_by_code, code=auth_request.payload.client_id or "") if uri else None
     )
-    uri = auth_request.payload.redirect_uri or ""
     message = ""
     if error is not None:
         message = (
@@ -182,9 +185,10 @@ def _render_consent(
         "error": message,
         "form_error": form_error,
         "permissions": (*PERMISSIONS, *(ADMIN_PERMISSIONS if account.admin else ())),
-        "redirect_host": urlsplit(uri).netloc if client else "",
+        "redirect_host": urlsplit(uri).netloc if uri else "",
         "action": ctx.request.path_qs,
     }
+    status = status or (200 if client else 400)
     return allow_any_form_target(form_page(ctx, "oauth/consent.html", context, status))
 
 

@@ -11,10 +11,13 @@ import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
     ClientMixin,
+    InvalidClientError,
+    InvalidRequestError,
     InvalidScopeError,
     JsonRequest,
     OAuth2Payload,
@@ -26,7 +29,13 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 
 from coalserver.core.engine import Core
 from coalserver.core.queries.oauth import client_by_code, code_by_secret, tokens_by_refresh_token
-from coalserver.domain.accounts.oauth import AGENT_SCOPE, AuthorizationCode, OAuthClient, TokenPair
+from coalserver.domain.accounts.oauth import (
+    AGENT_SCOPE,
+    PUBLIC_AUTH_METHOD,
+    AuthorizationCode,
+    OAuthClient,
+    TokenPair,
+)
 from coalserver.domain.errors import DomainError
 from coalserver.domain.text import constant_time_equals
 from coalserver.web.context import AppContext
@@ -35,7 +44,8 @@ from coalserver.web.throttling import FailureLimiter
 
 #: The address that Authlib sees for every request.
 BASE_URL = "https://coal.invalid"
-AUTH_METHODS = ["client_secret_post", "client_secret_basic"]
+#: Authlib's methods of client authentication. `with_basic_credentials` makes parameters of HTTP Basic.
+AUTH_METHODS = ["client_secret_post", PUBLIC_AUTH_METHOD]
 #: Parameters that Authlib repeats in errors, where RFC 6749, 4.1.2.1 allows these characters only.
 ECHOED_PARAMS = ("client_id", "redirect_uri", "response_type", "grant_type")
 _SAFE_VALUE = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]*")
@@ -91,14 +101,16 @@ class ClientAdapter(ClientMixin):
     def get_client_id(self) -> str:
         return self.client.code
 
-    def get_default_redirect_uri(self) -> None:
-        """Return None: the document requires `redirect_uri` in each request."""
-        return None
+    def get_default_redirect_uri(self) -> str:
+        return self.client.default_redirect_uri
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """Return the granted scope, or None if it is not allowed. No scope means all of the client's."""
+        """Return the granted scope, or None if it is not allowed.
+
+        A missing or empty scope (RFC 6749, 3.1) means all of the client's.
+        """
         try:
-            return self.client.validate_scope(self.client.scope if scope is None else scope)
+            return self.client.validate_scope(scope or self.client.scope)
         except DomainError:
             return None
 
@@ -106,6 +118,8 @@ class ClientAdapter(ClientMixin):
         return self.client.allows_redirect(redirect_uri)
 
     def check_client_secret(self, client_secret: str) -> bool:
+        if self.client.is_public:
+            return False
         # An agent sends its secret twice, as client_secret and as code.
         if client_secret == self._proved_secret:
             return True
@@ -117,7 +131,8 @@ class ClientAdapter(ClientMixin):
         return False
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method in AUTH_METHODS
+        """Return whether the client may use a method: public clients only the one without a secret."""
+        return (method == PUBLIC_AUTH_METHOD) == self.client.is_public and self.client.active
 
     def check_response_type(self, response_type: str) -> bool:
         """Return whether the client may open the consent page; agents have no user to ask."""
@@ -161,17 +176,28 @@ class CodeGrant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
 
     def query_authorization_code(self, code: str, client: ClientAdapter) -> CodeAdapter | None:
-        """Return a valid code of this client, or None. For an agent, scope and secret must match."""
+        """Return a valid code of this client, or None. For an agent, scope and secret must match.
+
+        Raises invalid_request if the redirect URI is missing. Only a client with a single one may
+        leave it out, as in the authorization request (RFC 6749, 4.1.3).
+        """
         core = self.server.core
         payload = self.request.payload.data
+        redirect_uri = payload.get("redirect_uri", "")
+        if not redirect_uri and not client.client.default_redirect_uri:
+            raise InvalidRequestError()
         if client.client.is_agent:
             valid = client.check_client_secret(code) and payload.get("scope") == AGENT_SCOPE
             return CodeAdapter() if valid else None
         found = core.query(code_by_secret, code=code)
         if found is None or found.client != client.client.id or found.is_expired(core.now):
             return None
+        if found.redirect_uri and not redirect_uri:
+            raise InvalidRequestError()
+        if redirect_uri and not found.redirect_uri and not client.check_redirect_uri(redirect_uri):
+            return None
         # The scope is reported as wrong only where the code itself is right.
-        if found.redirect_uri == payload.get("redirect_uri"):
+        if found.redirect_uri in ("", redirect_uri):
             self.server.check_scope(client, self.request)
         return CodeAdapter(found)
 
@@ -191,13 +217,24 @@ class RefreshGrant(RefreshTokenGrant):
         return RefreshTokenAdapter(found)
 
 
+class ProofKey(CodeChallenge):
+    """PKCE (RFC 7636): required of public clients, honoured for others if the request has a challenge."""
+
+    def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
+        """Raise invalid_request for an invalid challenge, and for a public client without one."""
+        super().validate_code_challenge(grant, redirect_uri)
+        request = grant.request
+        if request.client.client.is_public and not request.payload.data.get("code_challenge"):
+            raise InvalidRequestError()
+
+
 class OAuthServer(AuthorizationServer):
     """The two grants over the core; made for one request."""
 
     def __init__(self, core: Core) -> None:
         super().__init__()
         self.core = core
-        self.register_grant(CodeGrant, [CodeChallenge(required=False)])
+        self.register_grant(CodeGrant, [ProofKey()])
         self.register_grant(RefreshGrant)
 
     def query_client(self, client_id: str) -> ClientAdapter | None:
@@ -211,12 +248,34 @@ class OAuthServer(AuthorizationServer):
         """Ignore Authlib's signals: nothing subscribes to them."""
 
     def check_scope(self, client: ClientAdapter, request: TokenRequest) -> None:
-        """Raise invalid_scope unless the request names a scope of the client.
+        """Raise invalid_scope if the request names another scope than the client's.
 
-        The token endpoint requires a scope in each request.
+        A request without a scope is for what was granted (RFC 6749, 6).
         """
-        if client.get_allowed_scope(request.payload.data.get("scope") or "") is None:
+        if client.get_allowed_scope(request.payload.data.get("scope")) is None:
             raise InvalidScopeError()
+
+    def check_credentials(self, request: TokenRequest, with_basic: bool) -> None:
+        """Raise invalid_request or invalid_client if a request has no credentials of a client.
+
+        A public client has only its id. A secret that is missing among the parameters is
+        invalid_request, as the document says for missing parameters.
+        """
+        params = request.payload.data
+        if not params.get("client_id"):
+            raise InvalidRequestError()
+        if params.get("client_secret"):
+            return
+        client = self.query_client(params["client_id"])
+        if client is None or (with_basic and not client.client.is_public):
+            raise InvalidClientError()
+        if not client.client.is_public:
+            raise InvalidRequestError()
+
+    def authenticate(self, request: TokenRequest) -> OAuthClient:
+        """Return the authenticated client. Raises invalid_client."""
+        adapter: ClientAdapter = self.authenticate_client(request, AUTH_METHODS)
+        return adapter.client
 
 
 class ClientMetadata(ClientRegistrationEndpoint):
@@ -239,15 +298,34 @@ class JsonPayload:
         self.data = data
 
 
-def is_basic_auth(header: str) -> bool:
-    """Return whether an Authorization header holds well-formed HTTP Basic credentials."""
+def read_basic_credentials(header: str) -> tuple[str, str] | None:
+    """Return id and secret of an Authorization header, or None without well-formed HTTP Basic.
+
+    Both are form-encoded (RFC 6749, 2.3.1). The secret of a public client is empty.
+    """
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic":
-        return False
+        return None
     try:
-        name, colon, _ = (
-            base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-        )
+        decoded = base64.b64decode(credentials.strip(), validate=True).decode()
+        client_id, colon, secret = decoded.partition(":")
+        pair = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
-        return False
-    return bool(name and colon)
+        return None
+    return pair if pair[0] and colon else None
+
+
+def with_basic_credentials(pairs: Pairs, credentials: tuple[str, str]) -> Pairs:
+    """Return parameters that include the credentials of HTTP Basic.
+
+    Raises invalid_request if the parameters name another client or secret (RFC 6749, 5.2).
+    """
+    params = dict(pairs)
+    added: Pairs = []
+    for name, value in zip(("client_id", "client_secret"), credentials, strict=True):
+        if not params.get(name):
+            added.append((name, value))
+        elif params[name] != value:
+            raise InvalidRequestError()
+    names = [name for name, _ in added]
+    return [pair for pair in pairs if pair[0] not in names] + added

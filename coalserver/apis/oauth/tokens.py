@@ -1,5 +1,7 @@
-"""The token endpoint: a code, a refresh token or an agent's secret is exchanged for tokens."""
+"""Tokens: exchanged for a code, a refresh token or an agent's secret; checked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -13,7 +15,8 @@ from coalserver.apis.oauth.protocol import (
     OAuthLimiter,
     OAuthServer,
     TokenRequest,
-    is_basic_auth,
+    read_basic_credentials,
+    with_basic_credentials,
 )
 from coalserver.core.caller import Caller
 from coalserver.core.commands.oauth import (
@@ -38,20 +41,17 @@ THROTTLED_ERRORS = ("invalid_client", "invalid_grant")
 
 async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
     """Issue tokens to a client that authenticates. Of two requests with one code, one succeeds."""
-    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"token {ctx.address}"
-    limiter.check(limit_key)
-    pairs = await _read_pairs(ctx)
-    header = ctx.request.headers.get("Authorization", "")
-    with_basic = bool(header) and is_basic_auth(header)
-    token_request = TokenRequest("POST", pairs, {"Authorization": header} if with_basic else {})
+    pairs, credentials = await _read_request(ctx)
+    server = OAuthServer(ctx.core)
     try:
-        _check_complete(token_request, with_basic)
-        grant = OAuthServer(ctx.core).get_token_grant(token_request)
-        grant.validate_token_request()
+        with _limited_failures(ctx):
+            token_request = _token_request(pairs, credentials)
+            _check_complete(token_request)
+            server.check_credentials(token_request, credentials is not None)
+            _check_grant(token_request)
+            server.get_token_grant(token_request).validate_token_request()
     except OAuth2Error as error:
-        if error.error in THROTTLED_ERRORS:
-            limiter.record_failure(limit_key)
-        return render_oauth_error(error, with_basic)
+        return render_oauth_error(error, credentials is not None)
     command, kwargs = _redemption(token_request)
     issued: IssuedTokens = await ctx.core.execute(command, **kwargs)
     return json_response(
@@ -66,6 +66,32 @@ async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
     )
 
 
+@contextmanager
+def _limited_failures(ctx: RequestContext) -> Iterator[None]:
+    """Count wrong credentials and tokens of an address. Entering raises RATE_LIMITED."""
+    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"token {ctx.address}"
+    limiter.check(limit_key)
+    try:
+        yield
+    except OAuth2Error as error:
+        if error.error in THROTTLED_ERRORS:
+            limiter.record_failure(limit_key)
+        raise
+
+
+async def _read_request(ctx: RequestContext) -> tuple[Pairs, tuple[str, str] | None]:
+    """Return the parameters of the body and the credentials of HTTP Basic. Raises INVALID_REQUEST."""
+    pairs = await _read_pairs(ctx)
+    return pairs, read_basic_credentials(ctx.request.headers.get("Authorization", ""))
+
+
+def _token_request(pairs: Pairs, credentials: tuple[str, str] | None) -> TokenRequest:
+    """Return the request for Authlib. Raises what `with_basic_credentials` raises."""
+    if credentials is not None:
+        pairs = with_basic_credentials(pairs, credentials)
+    return TokenRequest("POST", pairs)
+
+
 def _redemption(token_request: TokenRequest) -> tuple[Any, dict[str, Any]]:
     """Return the command that redeems a validated request, and its arguments.
 
@@ -74,35 +100,42 @@ def _redemption(token_request: TokenRequest) -> tuple[Any, dict[str, Any]]:
     client = token_request.client.client.id
     params = token_request.payload.data
     if token_request.refresh_token is not None:
-        token = {"token": params["refresh_token"], "scope": params["scope"]}
+        token = {"token": params["refresh_token"], "scope": params.get("scope", "")}
         return refresh_tokens, {"client": client, **token}
     code: CodeAdapter = token_request.authorization_code
     if code.code is None:
         return issue_agent_tokens, {"client": client}
-    presented = {"code": params["code"], "redirect_uri": params["redirect_uri"]}
+    presented = {"code": params["code"], "redirect_uri": params.get("redirect_uri", "")}
     return redeem_code, {"client": client, **presented}
 
 
-def _check_complete(token_request: TokenRequest, with_basic: bool) -> None:
-    """Check that each parameter of a grant is present, not empty and given once.
-
-    Raises invalid_request, or unsupported_grant_type for another grant type and for one that
-    does not match the code or refresh token.
-    """
-    params, values = token_request.payload.data, token_request.payload.datalist
-    refreshing = "refresh_token" in params
-    for name in ("grant_type",) if with_basic else ("grant_type", "client_id", "client_secret"):
-        if not params.get(name):
-            raise InvalidRequestError()
-    if sum(map(len, values.values())) > len(values):
+def _check_complete(token_request: TokenRequest) -> None:
+    """Raise invalid_request if a parameter is given twice or the grant type is missing."""
+    _check_no_repeats(token_request)
+    if not token_request.payload.grant_type:
         raise InvalidRequestError()
+
+
+def _check_grant(token_request: TokenRequest) -> None:
+    """Raise invalid_request if the parameter of a grant is missing or empty.
+
+    Raises unsupported_grant_type for another grant type and for one that does not match the code
+    or refresh token.
+    """
+    params = token_request.payload.data
     if params["grant_type"] not in GRANTS:
         raise UnsupportedGrantTypeError("other")
-    for name in ("refresh_token",) if refreshing else ("redirect_uri", "code"):
-        if not params.get(name):
-            raise InvalidRequestError()
+    refreshing = "refresh_token" in params
+    if not params.get("refresh_token" if refreshing else "code"):
+        raise InvalidRequestError()
     if refreshing != (params["grant_type"] == "refresh_token"):
         raise UnsupportedGrantTypeError("other")
+
+
+def _check_no_repeats(token_request: TokenRequest) -> None:
+    """Raise invalid_request if a parameter is given twice (RFC 6749, 3.2)."""
+    if any(len(values) > 1 for values in token_request.payload.datalist.values()):
+        raise InvalidRequestError()
 
 
 async def _read_pairs(ctx: RequestContext) -> Pairs:

@@ -15,6 +15,7 @@ from coalserver.domain.accounts.oauth import (
     CODE_SECONDS,
     DATA_SCOPE,
     MAX_TOKENS,
+    PUBLIC_AUTH_METHOD,
     SECRET_LENGTH,
     AuthorizationCode,
     Grant,
@@ -54,20 +55,26 @@ def register_client(
     title: str = "",
     home: str = "",
     logo: str = "",
+    auth_method: str = "",
 ) -> ClientCredentials:
-    """Create a client with the data scope. Raises what validate_redirect_uris raises."""
-    secret, registration_token = uow.new_letters(SECRET_LENGTH), uow.new_letters(SECRET_LENGTH)
+    """Create a client with the data scope; a public one has no secret.
+
+    Raises what validate_redirect_uris raises.
+    """
+    secret = "" if auth_method == PUBLIC_AUTH_METHOD else uow.new_letters(SECRET_LENGTH)
+    registration_token = uow.new_letters(SECRET_LENGTH)
     client = OAuthClient(
         uow.new_id(OAuthClient),
         _unused_code(uow, preferred_code),
         validate_redirect_uris(redirect_uris),
         DATA_SCOPE,
-        uow.context.cipher.encrypt(secret),
+        uow.context.cipher.encrypt(secret) if secret else "",
         uow.now,
         registration_token=uow.context.cipher.encrypt(registration_token),
         title=title,
         home=home,
         logo=logo,
+        auth_method=auth_method,
     )
     return ClientCredentials(uow.save(client), secret, registration_token)
 
@@ -99,9 +106,8 @@ def get_client_credentials(uow: UnitOfWork, *, client: int) -> ClientCredentials
     entity = get_client(uow, client)
     if entity.is_secret_expired(uow.now):
         return rotate_client_secret(uow, client=client)
-    return ClientCredentials(
-        entity, uow.context.cipher.decrypt(entity.secret), _registration(uow, entity)
-    )
+    secret = uow.context.cipher.decrypt(entity.secret) if entity.secret else ""
+    return ClientCredentials(entity, secret, _registration(uow, entity))
 
 
 def update_client_metadata(
@@ -113,8 +119,11 @@ def update_client_metadata(
     title: str,
     home: str,
     logo: str,
+    auth_method: str | None = None,
 ) -> ClientCredentials:
-    """Replace a client's metadata. Its scope can only be reduced.
+    """Replace a client's metadata; None keeps a member. Its scope can only be reduced.
+
+    A client that becomes public loses its secret; one that was public gets a secret.
 
     Raises INVALID_CLIENT and what OAuthClient.with_scope and validate_redirect_uris raise.
     """
@@ -122,7 +131,15 @@ def update_client_metadata(
     if scope is not None:
         entity = entity.with_scope(scope)
     uris = validate_redirect_uris(redirect_uris)
-    uow.save(replace(entity, redirect_uris=uris, title=title, home=home, logo=logo))
+    was_public = entity.is_public
+    entity = replace(entity, redirect_uris=uris, title=title, home=home, logo=logo)
+    if auth_method is not None:
+        entity = replace(entity, auth_method=auth_method)
+    if entity.is_public:
+        entity = replace(entity, secret="", secret_until=0.0)
+    uow.save(entity)
+    if was_public and not entity.is_public:
+        return rotate_client_secret(uow, client=client)
     return get_client_credentials(uow, client=client)
 
 
@@ -155,13 +172,14 @@ def grant_consent(
 ) -> str:
     """Grant a client a scope of an account and return an authorization code.
 
+    `redirect_uri` is empty if the request left it out, as a client with a single one may.
     Raises INVALID_CLIENT, also for an unregistered redirect URI, ACCOUNT_NOT_FOUND,
     ACCOUNT_INACTIVE or INVALID_SCOPE.
     """
     entity, owner = get_client(uow, client), get_account(uow, account_id)
     if not owner.active:
         raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
-    if not entity.allows_redirect(redirect_uri):
+    if not entity.allows_redirect(redirect_uri or entity.default_redirect_uri):
         raise DomainError(ErrorCode.INVALID_CLIENT)
     scope = entity.validate_scope(scope)
     grant = uow.first(Grant, "pair", (account_id, client))

@@ -8,6 +8,9 @@ from coalserver.domain.errors import DomainError, ErrorCode
 
 #: The scopes: act for an account, and send the data of one world.
 DATA_SCOPE, AGENT_SCOPE = "data", "agent"
+#: `token_endpoint_auth_method` (RFC 7591, 2) of a client without a secret, and all methods.
+PUBLIC_AUTH_METHOD = "none"
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", PUBLIC_AUTH_METHOD)
 #: Lifetime of an authorization code, in seconds.
 CODE_SECONDS = 600
 #: Personal tokens of one account.
@@ -24,6 +27,10 @@ UNSAFE_SCHEMES = frozenset(
 )
 _PRINTABLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+#: A redirect URI to the user's own machine: before its port, the port, and the rest.
+_LOOPBACK = re.compile(
+    r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?((?:[/?].*)?)"
+)
 _UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._~-]+")
 
 
@@ -37,7 +44,7 @@ class OAuthClient:
     redirect_uris: tuple[str, ...]
     #: The scopes it may request, separated by spaces.
     scope: str
-    #: Encrypted, not hashed: the registration API returns it (RFC 7592).
+    #: Encrypted, not hashed: the registration API returns it (RFC 7592). Public clients have none.
     secret: str
     created: float
     #: When the secret expires; 0: never.
@@ -51,6 +58,21 @@ class OAuthClient:
     #: Id of the agent's world; 0 for clients that act for accounts.
     world: int = 0
     active: bool = True
+    #: How it authenticates, one of AUTH_METHODS; empty if it registered none: with its secret.
+    auth_method: str = ""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the client has no secret (RFC 6749, 2.1); PKCE protects its codes."""
+        return self.auth_method == PUBLIC_AUTH_METHOD
+
+    @property
+    def default_redirect_uri(self) -> str:
+        """The redirect URI of a request without one (RFC 6749, 3.1.2.3).
+
+        Empty for agents and for clients that registered several.
+        """
+        return self.redirect_uris[0] if len(self.redirect_uris) == 1 and not self.is_agent else ""
 
     @property
     def is_agent(self) -> bool:
@@ -67,8 +89,22 @@ class OAuthClient:
         return bool(self.secret_until) and now >= self.secret_until
 
     def allows_redirect(self, uri: str) -> bool:
-        """Return whether the URI equals a registered redirect URI exactly."""
-        return uri in self.redirect_uris
+        """Return whether the URI equals a registered redirect URI exactly.
+
+        The port of a loopback redirect may differ (RFC 8252, 7.3).
+        """
+        if uri in self.redirect_uris:
+            return True
+        loopback = _loopback_without_port(uri)
+        return loopback is not None and loopback in map(_loopback_without_port, self.redirect_uris)
+
+    def is_identified_by(self, uri: str) -> bool:
+        """Return whether only this client can receive what is sent to a redirect URI.
+
+        Without a secret, any program on the user's machine can pass for a client that does not
+        redirect to an https site (RFC 8252, 8.6).
+        """
+        return not self.is_public or uri.startswith("https://")
 
     def validate_scope(self, requested: str) -> str:
         """Return the requested scopes without duplicates, separated by spaces.
@@ -109,6 +145,7 @@ class AuthorizationCode:
     client: int
     account: int
     scope: str
+    #: Of the authorization request; empty if it had none.
     redirect_uri: str
     until: float
     #: Code challenge and its method (RFC 7636); empty if the client sent none.
@@ -121,7 +158,8 @@ class AuthorizationCode:
 
     def check_redeemable(self, client: int, redirect_uri: str, now: float) -> None:
         """Raise INVALID_GRANT if the client or redirect URI differs or the code has expired."""
-        if self.client != client or self.redirect_uri != redirect_uri or self.is_expired(now):
+        other_uri = bool(self.redirect_uri) and self.redirect_uri != redirect_uri
+        if self.client != client or other_uri or self.is_expired(now):
             raise DomainError(ErrorCode.INVALID_GRANT)
 
 
@@ -204,6 +242,14 @@ def is_safe_redirect_uri(uri: str) -> bool:
     except ValueError:
         return False
     return bool(_HOST.fullmatch(parts.netloc)) and parts.scheme not in ("", *UNSAFE_SCHEMES)
+
+
+def _loopback_without_port(uri: str) -> tuple[str, str] | None:
+    """Return a loopback redirect URI in two parts, without its port; None for any other URI."""
+    found = _LOOPBACK.fullmatch(uri)
+    if found is None or not 0 < int(found[2] or 80) < 65536:
+        return None
+    return found[1], found[3]
 
 
 def slugify_client_id(requested: str) -> str:

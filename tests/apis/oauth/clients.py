@@ -76,7 +76,7 @@ class ClientApp:
         """Return the members of a token request of this client."""
         return {
             "client_id": self.id,
-            "client_secret": self.registration["client_secret"],
+            "client_secret": self.registration.get("client_secret"),
             "grant_type": grant_type,
             "scope": "data",
             **more,

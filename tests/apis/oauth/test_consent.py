@@ -71,7 +71,7 @@ async def test_consent_page_names_the_client_and_its_permissions(ann, app):
         "my_example_app",
         "http://example.com",
         "example.com",
-        "It will be able to",
+        "This app will be able to",
         "chat",
         "screenshots",
         "ann@example.org",
@@ -108,28 +108,30 @@ async def test_consent_page_is_neither_framed_nor_cached(ann, app):
 
 
 @pytest.mark.parametrize(
-    "params",
+    ("params", "status"),
     [
-        {},
-        {"client_id": "nobody"},
-        {"redirect_uri": ELSEWHERE},
-        {"scope": "agent"},
-        {"response_type": "token"},
-        {"client_id": None},
+        ({}, 400),
+        ({"client_id": "nobody"}, 400),
+        ({"client_id": None}, 400),
+        ({"redirect_uri": ELSEWHERE}, 400),
+        ({"redirect_uri": HOME + "/"}, 400),
+        ({"redirect_uri": ELSEWHERE, "scope": "agent"}, 400),
+        ({"scope": "agent"}, 200),
+        ({"response_type": "token"}, 200),
     ],
 )
-async def test_invalid_request_shows_a_page_without_grant_button(ann, app, params):
+async def test_invalid_request_shows_a_page_without_grant_button(ann, app, params, status):
     path = app.consent_path(**params) if params else AUTH
     answer = await ann.get(path)
-    assert answer.status == 200 and "Location" not in answer.headers
+    assert answer.status == status and "Location" not in answer.headers
+    assert answer.headers["Content-Type"].startswith("text/html")
     assert b'name="grant"' not in answer.raw
+    assert (b"My Example Application" in answer.raw) == (status == 200)
 
 
 @pytest.mark.parametrize(
     ("params", "error"),
     [
-        ({"redirect_uri": None}, "invalid_request"),
-        ({"redirect_uri": ""}, "invalid_request"),
         ({"redirect_uri": ELSEWHERE}, "invalid_request"),
         ({"redirect_uri": HOME + "/"}, "invalid_request"),
         ({"redirect_uri": HOME + "?x=1"}, "invalid_request"),
@@ -161,7 +163,7 @@ async def test_unregistered_redirect_uri_is_never_used(ann, app, params, error, 
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"response_type": "code token"}, "unsupported_response_type"),
         ({"response_type": 'é"\\'}, "unsupported_response_type"),
-        ({"scope": ""}, "invalid_scope"),
+        ({"scope": " "}, "invalid_scope"),
         ({"scope": "agent"}, "invalid_scope"),
         ({"scope": "data agent"}, "invalid_scope"),
         ({"code_challenge": "short"}, "invalid_request"),
@@ -180,6 +182,36 @@ async def test_error_redirect_has_the_code_and_the_state(ann, app, params, error
                 query_of(await ann.get(app.consent_path(state="s & t", **params)))["error"] == error
             )
         await app.code(ann)
+
+
+@pytest.mark.parametrize("scope", [None, ""])
+async def test_request_without_scope_is_for_the_whole_scope(ann, app, scope):
+    code = await app.code(ann, scope=scope)
+    assert (await app.request_tokens_with_code(code=code, scope=None)).status == 200
+
+
+@pytest.mark.parametrize("redirect_uri", [None, ""])
+async def test_single_redirect_uri_may_be_left_out(ann, app, redirect_uri):
+    path = app.consent_path(redirect_uri=redirect_uri, state="s")
+    assert "example.com" in (await ann.get(path)).raw.decode()
+    denial = await decide(ann, path, deny="1")
+    assert denial.headers["Location"] == HOME + "?error=access_denied&state=s"
+    for token_uri, status in ((None, 200), ("", 200), (HOME, 200), (ELSEWHERE, 400)):
+        code = await app.code(ann, redirect_uri=redirect_uri)
+        answer = await app.request_tokens_with_code(code=code, redirect_uri=token_uri)
+        assert answer.status == status
+    assert answer.status_and_error == INVALID_GRANT
+
+
+@pytest.mark.parametrize("redirect_uri", [None, ""])
+async def test_client_with_several_redirect_uris_must_name_one(test_app, ann, redirect_uri):
+    app = await make_client_app(test_app, redirect_uris=[HOME, HOME + "2"])
+    path = app.consent_path(redirect_uri=redirect_uri)
+    assert (await ann.get(path)).status == 400
+    assert (await decide(ann, path)).status_and_error == INVALID_REQUEST
+    code = await app.code(ann)
+    answer = await app.request_tokens_with_code(code=code, redirect_uri=redirect_uri)
+    assert answer.status_and_error == INVALID_REQUEST
 
 
 async def test_repeated_parameter_is_rejected(ann, app):

@@ -30,19 +30,19 @@ async def test_code_page_can_be_a_redirect_uri(test_app, ann):
 
 async def test_unusual_queries_and_bodies_cause_no_server_error(ann, app):
     csrf_token = await ann.csrf_token(AUTH)
-    for query in (
-        "?",
-        "?&&=&",
-        "?client_id",
-        "?client_id=%ff",
-        "?state=%ED%A0%80",
-        "?x=" + "y" * 4000,
-        "?client_id=my_example_app&redirect_uri=http://[",
-        app.consent_path(state="\x7f\x01")[len(AUTH) :],
-        app.consent_path()[len(AUTH) :] + "&state=%ED%A0%80&state%00=1",
-        app.consent_path()[len(AUTH) :] + "&state=%ff",
+    for query, status in (
+        ("?", 400),
+        ("?&&=&", 400),
+        ("?client_id", 400),
+        ("?client_id=%ff", 400),
+        ("?state=%ED%A0%80", 400),
+        ("?x=" + "y" * 4000, 400),
+        ("?client_id=my_example_app&redirect_uri=http://[", 400),
+        (app.consent_path(state="\x7f\x01")[len(AUTH) :], 200),
+        (app.consent_path()[len(AUTH) :] + "&state=%ED%A0%80&state%00=1", 200),
+        (app.consent_path()[len(AUTH) :] + "&state=%ff", 200),
     ):
-        assert (await ann.get(AUTH + query)).status == 200, query
+        assert (await ann.get(AUTH + query)).status == status, query
         for choice in ("grant", "deny"):
             answer = await ann.post(AUTH + query, csrf_token=csrf_token, **{choice: "1"})
             assert answer.status in (302, 400), query

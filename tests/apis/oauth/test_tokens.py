@@ -71,8 +71,7 @@ CODE_ROWS = [
     ({"redirect_uri": HOME + "/"}, "invalid_grant"),
     ({"redirect_uri": "http://elsewhere.example/", "scope": None}, "invalid_grant"),
     ({"redirect_uri": 'http://"é\\'}, "invalid_grant"),
-    ({"scope": None}, "invalid_scope"),
-    ({"scope": ""}, "invalid_scope"),
+    ({"scope": " "}, "invalid_scope"),
     ({"scope": "agent"}, "invalid_scope"),
     ({"scope": "data agent"}, "invalid_scope"),
     ({"code_verifier": VERIFIER}, "invalid_request"),
@@ -97,9 +96,9 @@ REFRESH_ROWS = [
     ({"grant_type": "authorization_code"}, "unsupported_grant_type"),
     ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
     ({"client_secret": "wrong", "scope": None}, "invalid_client"),
-    ({"scope": None}, "invalid_scope"),
     ({"scope": "agent"}, "invalid_scope"),
-    ({"refresh_token": "wrong", "scope": None}, "invalid_scope"),
+    ({"refresh_token": "wrong", "scope": "agent"}, "invalid_scope"),
+    ({"refresh_token": "wrong", "scope": None}, "invalid_grant"),
     ({"refresh_token": "wrong"}, "invalid_grant"),
     ({"refresh_token": "é"}, "invalid_grant"),
 ]
@@ -116,6 +115,14 @@ async def test_rejected_request_leaves_the_refresh_token_valid(test_app, ann, ap
     token_pair_of(
         await app.refresh_tokens(tokens["refresh_token"], redirect_uri="http://nowhere.example/")
     )
+
+
+@pytest.mark.parametrize("scope", [None, ""])
+async def test_token_request_without_scope_is_for_the_granted_scope(test_app, ann, app, scope):
+    code = await app.code(ann)
+    first = token_pair_of(await app.request_tokens_with_code(code=code, scope=scope))
+    second = token_pair_of(await app.refresh_tokens(first["refresh_token"], scope=scope))
+    assert await is_valid(test_app, second["access_token"])
 
 
 async def test_used_code_is_rejected_and_its_tokens_stay_valid(test_app, ann, app):

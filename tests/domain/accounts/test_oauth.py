@@ -60,6 +60,53 @@ def test_redirect_uri_must_match_exactly(uri):
     assert not make_client().allows_redirect(uri)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+@pytest.mark.parametrize("registered_port", ["", ":8000"])
+@pytest.mark.parametrize("path", ["", "/", "/callback", "/callback?app=1", "?app=1"])
+def test_loopback_redirect_allows_any_port(host, registered_port, path):
+    client = make_client(redirect_uris=(REDIRECT_URI, f"http://{host}{registered_port}{path}"))
+    for port in ("", ":1", ":8000", ":65535"):
+        assert client.allows_redirect(f"http://{host}{port}{path}")
+    for port in (
+        ":0",
+        ":65536",
+        ":99999",
+        ":",
+        ":80x",
+        ":8000:1",
+        "@evil.example",
+        ".evil.example",
+    ):
+        assert not client.allows_redirect(f"http://{host}{port}{path}")
+    assert not client.allows_redirect(f"https://{host}:1{path}")
+    assert not client.allows_redirect(f"http://{host}:1{path}x")
+    assert not client.allows_redirect(f"http://evil.example:1{path}")
+    other_host = "localhost" if host != "localhost" else "127.0.0.1"
+    assert not client.allows_redirect(f"http://{other_host}:1{path}")
+
+
+@pytest.mark.parametrize(
+    "registered", ["http://example.com/cb", "https://127.0.0.1/cb", "http://127.0.0.2/cb"]
+)
+def test_other_redirects_allow_no_other_port(registered):
+    client = make_client(redirect_uris=(registered,))
+    assert not client.allows_redirect(registered.replace("/cb", ":8000/cb"))
+
+
+def test_default_redirect_uri_is_the_only_one():
+    assert make_client().default_redirect_uri == REDIRECT_URI
+    assert make_client(redirect_uris=(REDIRECT_URI, "http://b.example/")).default_redirect_uri == ""
+    assert make_client(redirect_uris=("/",), world=5).default_redirect_uri == ""
+
+
+def test_public_client_is_identified_by_https_redirects_only():
+    public = make_client(auth_method="none")
+    assert public.is_public and not make_client(auth_method="client_secret_post").is_public
+    assert public.is_identified_by("https://example.com/cb")
+    assert not public.is_identified_by("http://127.0.0.1:8000/cb")
+    assert make_client().is_identified_by("http://127.0.0.1:8000/cb")
+
+
 @pytest.mark.parametrize(
     "uri",
     [
