@@ -1,4 +1,4 @@
-"""Tokens: exchanged for a code, a refresh token or an agent's secret; checked."""
+"""Tokens: exchanged for a code, a refresh token or an agent's secret; revoked (RFC 7009); checked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +24,7 @@ from coalserver.core.commands.oauth import (
     issue_agent_tokens,
     redeem_code,
     refresh_tokens,
+    revoke_client_token,
 )
 from coalserver.core.queries.oauth import account_of_tokens, tokens_by_access_token
 from coalserver.domain.accounts.oauth import DATA_SCOPE
@@ -64,6 +65,28 @@ async def issue_tokens(ctx: RequestContext) -> web.StreamResponse:
         200,
         NO_STORE,
     )
+
+
+async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
+    """Revoke an access or refresh token and the one issued with it (RFC 7009); unknown ones are 200.
+
+    The client authenticates as at the token endpoint. Some clients require a JSON body.
+    """
+    pairs, credentials = await _read_request(ctx)
+    server = OAuthServer(ctx.core)
+    try:
+        with _limited_failures(ctx):
+            token_request = _token_request(pairs, credentials)
+            _check_no_repeats(token_request)
+            server.check_credentials(token_request, credentials is not None)
+            client = server.authenticate(token_request)
+        token = token_request.payload.data.get("token")
+        if not token:
+            raise InvalidRequestError()
+    except OAuth2Error as error:
+        return render_oauth_error(error, credentials is not None)
+    await ctx.core.execute(revoke_client_token, client=client.id, token=token)
+    return json_response({}, 200, NO_STORE)
 
 
 @contextmanager
@@ -190,5 +213,6 @@ async def check_token(ctx: RequestContext) -> web.StreamResponse:
 
 ROUTES = (
     Route("POST", "/oauth/v1/token", issue_tokens),
+    Route("POST", "/oauth/v1/revoke", revoke_token),
     Route("GET", "/oauth/v1/test", check_token, auth=authenticate_account),
 )

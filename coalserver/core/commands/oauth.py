@@ -253,6 +253,21 @@ def refresh_tokens(uow: UnitOfWork, *, client: int, token: str, scope: str = "")
     return _issue_tokens(uow, client, old.account, old.scope, lifetime)
 
 
+def revoke_client_token(uow: UnitOfWork, *, client: int, token: str) -> None:
+    """Revoke a pair of tokens by either of them (RFC 7009); without effect for an unknown token.
+
+    Raises INVALID_CLIENT, and INVALID_GRANT for a token that was not issued to the client.
+    """
+    get_client(uow, client)
+    digest = secret_digest(token)
+    token_pair = uow.first(TokenPair, "digest", digest) or uow.first(TokenPair, "refresh", digest)
+    if token_pair is None:
+        return
+    if token_pair.client != client:
+        raise DomainError(ErrorCode.INVALID_GRANT)
+    uow.delete(token_pair)
+
+
 def create_personal_token(
     uow: UnitOfWork, *, account_id: int, lifetime: float | None, title: str = ""
 ) -> str:
