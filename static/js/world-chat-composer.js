@@ -13,8 +13,11 @@ const FAILED_STATES = ["failed", "signed_out", "too_long"];
 const normalize = (text) => text.replace(/\s+/g, " ").trim();
 const hasFailed = (item) => FAILED_STATES.includes(item.state);
 
-/** `onResize()` is called when the list has changed its height. Returns {confirm, markDelivered, setRunning}. */
-export function mountComposer({ form, input, list, path, me, texts, running, onResize }) {
+/**
+ * `onResize()` is called when the list has changed its height, `onSend()` when the reader sends a message.
+ * Returns {confirm, markDelivered, setRunning}.
+ */
+export function mountComposer({ form, input, list, path, me, texts, running, onResize, onSend }) {
   const itemsKey = `coalserver.saying ${path}`;
   const draftKey = `coalserver.draft ${path}`;
   const items = [];
@@ -134,6 +137,7 @@ export function mountComposer({ form, input, list, path, me, texts, running, onR
     for (const item of items.filter(hasFailed)) remove(item);
     add({ key: newKey(), text, at: Date.now(), by: me.name, state: "sending", line: null });
     saveItems();
+    onSend();
     sendAll();
   });
 

@@ -51,7 +51,7 @@ const state = mountState((world) => {
 });
 const composer = me && mountComposer({
   form: part.form, input: part.input, list: part.sending, path, me, texts,
-  running: state.world().running, onResize: () => { if (log.isStuck()) log.scrollToEnd(); },
+  running: state.world().running, onResize: () => { if (log.isStuck()) log.scrollToEnd(); }, onSend: showEnd,
 });
 
 // The address and the history
@@ -161,6 +161,21 @@ function navigate(address) {
   savePosition();
   history.pushState(null, "", address);
   route();
+}
+
+/** Leave the search and the history, and show the end of the chat, where a sent message appears. */
+function showEnd() {
+  unreadCount = 0;
+  // A page of the history that is being loaded would replace the end.
+  if (newer !== null || isFiltered() || currentLoad) navigate(path);
+  else if (location.search || location.hash) {
+    savePosition();
+    history.pushState(null, "", path);
+  }
+  drawEdges();
+  log.scrollToEnd();
+  // Chunks that come into view can change their height.
+  requestAnimationFrame(() => { log.scrollToEnd(); drawJumpButton(); });
 }
 
 /** Save the position and load the next page above or below before the reader reaches it. */

@@ -73,6 +73,42 @@ async def test_message_shows_its_delivery_state(member, fake_agent):
     await expect(ann.part("sending")).to_have_count(0)
 
 
+@pytest.mark.parametrize("query", ["", "?q=deepslate", "?at={at}", "?player=Eve"])
+async def test_sent_message_is_in_view_wherever_the_reader_is(member, fake_agent, query):
+    start = int(time.time()) - 1000
+    texts = [f"<Bob> line {number}." for number in range(300)]
+    await fake_agent.send_lines("<Eve> deepslate here", *texts, at=start)
+    ann = await member(CHATS + query.format(at=start))
+    await ann.expect_live()
+    await expect(ann.part("row").first).to_be_attached()
+    await ann.part("log").evaluate("node => { node.scrollTop = 0; }")
+    await ann.send_chat("by the way")
+    await expect(ann.part("sending")).to_be_in_viewport(timeout=1000)
+    await expect(row(ann, "line 299.")).to_be_in_viewport()
+    await expect(ann.part("jump-to-latest")).to_be_hidden()
+    assert ann.page.url.endswith(CHATS)
+    await fake_agent.send_ping()
+    await log_site_messages(fake_agent, "by the way")
+    await expect(row(ann, "by the way")).to_be_in_viewport(timeout=1000)
+    await expect(row(ann, "by the way")).to_have_count(1)
+
+
+async def test_message_sent_in_a_search_is_in_view_while_the_server_is_down(
+    member, fake_agent, server
+):
+    await fake_agent.send_lines("<Eve> deepslate here", "<Bob> the end")
+    ann = await member(f"{CHATS}?q=deepslate")
+    ann.expect_errors(NO_SERVER)
+    await ann.expect_live()
+    server.kill()
+    await ann.expect_reconnecting()
+    await ann.send_chat("by the way")
+    await expect(ann.part("sending")).to_be_in_viewport(timeout=1000)
+    server.restart()
+    await expect(row(ann, "the end")).to_be_in_viewport()
+    await expect(ann.part("sending")).to_be_in_viewport()
+
+
 async def test_message_to_stopped_world_is_delivered_when_it_starts(member, fake_agent):
     await fake_agent.send_ping(running=False)
     ann = await member()
