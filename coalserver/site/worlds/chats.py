@@ -1,6 +1,8 @@
 """The chat page of a world: live events, the whole history, and sending messages."""
 
+from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -13,21 +15,32 @@ from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.domain.text import one_line
 from coalserver.site.access import world_member_page, world_path, world_reader_page
-from coalserver.site.errors import wants_json
-from coalserver.site.worlds.context import world_context
-from coalserver.site.worlds.history import KIND_FILTERS, HistoryPage, read_filter, read_page
+from coalserver.site.errors import SHARED_MESSAGES, wants_json
+from coalserver.site.worlds.context import TimeFormatter, world_context
+from coalserver.site.worlds.history import (
+    KIND_FILTERS,
+    HistoryFilter,
+    HistoryPage,
+    load_older,
+    read_filter,
+    read_page,
+)
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
-from coalserver.web.pages.forms import read_csrf_form
-from coalserver.web.pages.i18n import N_
+from coalserver.web.pages.forms import check_csrf, is_csrf_valid, read_form
+from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 #: Characters of a message. The game limits its players to 256.
 MAX_MESSAGE_LENGTH = 500
 MAX_KEY_LENGTH = 200
+#: Rows that a page has for browsers without scripts.
+STATIC_ROWS = 50
+#: Parameters of addresses of pages that need not end with the newest row.
+POSITION_PARAMS = frozenset(("older", "newer", "at", "line"))
 #: Names that the player field suggests.
 MAX_SUGGESTIONS = 200
 KIND_LABELS = {
@@ -58,15 +71,75 @@ async def chat_page(
         return json_response(
             payload, 200, {CURSOR_HEADER: str(cursor), "Cache-Control": "no-store"}
         )
+    return render_chat(ctx, world, account, history_filter, payload)
+
+
+def render_chat(
+    ctx: RequestContext,
+    world: World,
+    account: Account | None,
+    history_filter: HistoryFilter,
+    payload: dict[str, Any],
+    *,
+    text: str = "",
+    error: str = "",
+    status: int = 200,
+) -> web.Response:
+    """Return the page of the chat, with the unsent text and the error of a rejected form."""
+    shared = world_context(ctx, world, account, "chats")
     context = {
-        **world_context(ctx, world, account, "chats"),
+        **shared,
         "history_filter": history_filter,
         "kinds": KIND_LABELS,
         "players": suggested_players(ctx, world) if account else [],
         "initial": {**payload, "me": speaker_state(ctx, world, account)},
+        "static": static_rows(ctx, history_filter, payload, shared["format_time"]),
         "max_length": MAX_MESSAGE_LENGTH,
+        "unsent_text": text,
+        "error": error,
     }
-    return form_page(ctx, "worlds/chats.html", context)
+    return form_page(ctx, "worlds/chats.html", context, status)
+
+
+def static_rows(
+    ctx: RequestContext,
+    history_filter: HistoryFilter,
+    payload: dict[str, Any],
+    format_time: TimeFormatter,
+) -> dict[str, Any]:
+    """Return what browsers without scripts show: the last rows by day, and links to other pages."""
+    rows, older, newer = payload["rows"], payload["older"], payload["newer"]
+    if newer is None and len(rows) > STATIC_ROWS:
+        rows = rows[-STATIC_ROWS:]
+        older = f"{rows[0]['at']}.{rows[0]['id']}"
+    params = {
+        name: value
+        for name, value in (
+            ("q", history_filter.text),
+            ("player", history_filter.player),
+            ("kind", history_filter.kind),
+        )
+        if value
+    }
+
+    def address(**position: str) -> str:
+        return "?" + urlencode({**params, **position})
+
+    is_newest = newer is None and not POSITION_PARAMS & ctx.query.keys()
+    return {
+        "days": [
+            (day, list(group))
+            for day, group in groupby(rows, lambda row: format_time.day(row["at"]))
+        ],
+        "count": len(rows),
+        "filter_text": " · ".join(
+            request_language(ctx.request).gettext(KIND_LABELS[value]) if name == "kind" else value
+            for name, value in params.items()
+        ),
+        "older": address(older=older) if older else None,
+        "newer": address(newer=newer) if newer else None,
+        "newest": None if is_newest else address(),
+    }
 
 
 @world_member_page
@@ -75,7 +148,11 @@ async def send_message(ctx: RequestContext, world: World, account: Account) -> w
 
     With the header `Idempotency-Key`, a repeated request sends it once. Raises INVALID_REQUEST if it is too long.
     """
-    text = dict(await read_csrf_form(ctx)).get("chat", "")
+    pairs = await read_form(ctx.request)
+    text = dict(pairs).get("chat", "")
+    if not wants_json(ctx) and (len(text) > MAX_MESSAGE_LENGTH or not is_csrf_valid(ctx, pairs)):
+        return await render_rejected(ctx, world, account, text)
+    check_csrf(ctx, pairs)
     if len(text) > MAX_MESSAGE_LENGTH:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"chat": ["Too long."]})
     key = ctx.request.headers.get("Idempotency-Key", "")
@@ -93,6 +170,23 @@ async def send_message(ctx: RequestContext, world: World, account: Account) -> w
         return redirect(world_path(world) + "/chats")
     queued = world.status is not WorldStatus.RUNNING
     return json_response({"line": line, "text": one_line(text).strip(), "kept": queued}, 201)
+
+
+async def render_rejected(
+    ctx: RequestContext, world: World, account: Account, text: str
+) -> web.StreamResponse:
+    """Return the end of the chat with a rejected text in the form and why it was not sent."""
+    translate = request_language(ctx.request).gettext
+    history_filter = HistoryFilter(world.id)
+    page = await load_older(ctx.core.history, history_filter, None)
+    payload = {"cursor": ctx.core.feed.head, **page.render(history_filter, public=False)}
+    if len(text) > MAX_MESSAGE_LENGTH:
+        status, error = 400, translate(N_("Not sent. The message is too long."))
+    else:
+        status, error = 403, translate(SHARED_MESSAGES[ErrorCode.INVALID_TOKEN][1])
+    return render_chat(
+        ctx, world, account, history_filter, payload, text=text, error=error, status=status
+    )
 
 
 def _line_id(line: ConsoleCommand | None) -> int | None:

@@ -66,6 +66,14 @@ class TimeFormatter:
             return str(clock)
         return f"{format_date(local_time, 'medium', self._locale)}, {clock}"
 
+    def clock(self, at: float) -> str:
+        """Return the time of the day, such as "14:05"."""
+        return f"{self._local_time(at):%H:%M}"
+
+    def day(self, at: float) -> str:
+        """Return the day as the heading of its rows."""
+        return str(format_date(self._local_time(at), "full", self._locale))
+
     def _local_time(self, at: float) -> datetime:
         return datetime.fromtimestamp(clamp_time(at), self._zone)
 

@@ -192,6 +192,67 @@ async def test_form_without_scripts_redirects_to_the_chat(test_app, world, ann):
     assert (response.status, response.headers["Location"]) == (302, "/servers/mill/chats")
 
 
+def static_part(response):
+    """Return what browsers without scripts show of the log."""
+    return response.raw.decode().partition("<noscript>")[2].partition("</noscript>")[0]
+
+
+def static_texts(response):
+    texts = re.findall(r'<span class="row-text" dir="auto">(.*?)</span>', static_part(response))
+    return [html.unescape(text) for text in texts]
+
+
+async def test_page_without_scripts_has_the_last_rows_and_leads_to_the_first(test_app, world, ann):
+    await log_lines(test_app, world, *(f"<Ada> line {number}" for number in range(160)))
+    response = await ann.get("/servers/mill/chats")
+    texts = static_texts(response)
+    assert texts == [f"line {number}" for number in range(110, 160)]
+    while older := re.search(r'rel="prev" href="([^"]+)"', static_part(response)):
+        response = await ann.get("/servers/mill/chats" + html.unescape(older[1]))
+        assert "Jump to latest" in static_part(response)
+        texts = static_texts(response) + texts
+    assert texts == [f"line {number}" for number in range(160)]
+
+
+async def test_page_around_a_time_without_scripts_leads_to_newer_rows(test_app, world, ann):
+    begin = int(test_app.clock.now)
+    await log_lines(test_app, world, *(f"<Ada> line {number}" for number in range(200)))
+    response = await ann.get(f"/servers/mill/chats?at={begin + 100}&player=Ada")
+    assert "line 100" in static_texts(response)
+    newer = re.search(r'rel="next" href="([^"]+)"', static_part(response))
+    following = static_texts(await ann.get("/servers/mill/chats" + html.unescape(newer[1])))
+    assert following[0] == "line 130"
+
+
+async def test_search_without_scripts_shows_escaped_results(test_app, world, ann):
+    await log_lines(test_app, world, "<Ada> big <b>diamonds</b>", "<Bob> no")
+    response = await ann.get("/servers/mill/chats?q=diamonds")
+    assert "<mark>diamonds</mark>" in static_part(response)
+    assert "&lt;b&gt;" in static_part(response) and "Bob" not in static_part(response)
+    assert "1 result for diamonds" in response.raw.decode()
+    response = await ann.get("/servers/mill/chats?q=%3Cscript%3E")
+    assert "No results for &lt;script&gt;" in static_part(response)
+
+
+async def test_message_without_scripts_is_shown_until_the_game_has_it(test_app, world, ann):
+    csrf_token = await ann.csrf_token("/servers/mill/chats")
+    await ann.post("/servers/mill/chats", chat="good morning", csrf_token=csrf_token)
+    shown = static_part(await ann.get("/servers/mill/chats"))
+    assert "good morning" in shown and "Sent. Waiting for delivery." in shown
+
+
+async def test_rejected_message_without_scripts_keeps_its_text(test_app, world, ann):
+    csrf_token = await ann.csrf_token("/servers/mill/chats")
+    response = await ann.post("/servers/mill/chats", chat="x" * 501, csrf_token=csrf_token)
+    assert response.status == 400 and 'value="' + "x" * 501 in response.raw.decode()
+    assert "The message is too long." in response.raw.decode()
+    test_app.clock.advance(3600)
+    response = await ann.post("/servers/mill/chats", chat="a <thought>", csrf_token=csrf_token)
+    assert response.status == 403 and 'value="a &lt;thought&gt;"' in response.raw.decode()
+    assert "This form expired." in response.raw.decode()
+    assert test_app.core.query(queued_commands, world=world.id) == []
+
+
 async def test_too_long_message_or_key_is_rejected(test_app, world, ann):
     assert (await send_message(ann, "x" * 501)).status == 400
     assert (await send_message(ann, "x", Idempotency_Key="k" * 201)).status == 400
