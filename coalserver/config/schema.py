@@ -139,7 +139,12 @@ class Config:
     """The configuration of a server. Times are in seconds unless the name says otherwise."""
 
     host: str = setting(
-        "127.0.0.1", "address to listen on", text(r"\S+", "a host name or an address")
+        "127.0.0.1",
+        "address to listen on, or several, separated by commas; :: is IPv6 and IPv4",
+        text(
+            r"[^\s,]+(\s*,\s*[^\s,]+)*",
+            "a host name or an address, or several, separated by commas",
+        ),
     )
     port: int = setting(8080, "port to listen on; 0 selects a free port", whole_number(0, 65535))
     data: Path = setting(Path("data"), "data directory", PathField())

@@ -14,6 +14,7 @@ from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.security.encryption import SecretCipher
+from coalserver.server.sockets import first_url
 from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
 
@@ -87,10 +88,8 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
         core = await Core.recover(store, build_core_context(config, home))
         writer = asyncio.create_task(core.writer.run())
         try:
-            host = f"[{config.host}]" if ":" in config.host else config.host
-            yield AdminContext(
-                home, store, core, public_url(config, f"http://{host}:{config.port}")
-            )
+            url = first_url(config.host, config.port)
+            yield AdminContext(home, store, core, public_url(config, url))
         finally:
             core.writer.close()
             await writer

@@ -25,7 +25,7 @@ from coalserver.server.admin import AdminContext, build_core_context, public_url
 from coalserver.server.app import build_app_context, build_application, retention_policy
 from coalserver.server.control import AdminCommands, listen
 from coalserver.server.restore_request import RestoreRequest
-from coalserver.server.sockets import BACKLOG, bind_sockets
+from coalserver.server.sockets import BACKLOG, bind_sockets, first_url
 from coalserver.server.supervisor import Supervisor
 from coalserver.services.housekeeping import Housekeeping
 from coalserver.site.auth import SignupPolicy
@@ -202,5 +202,4 @@ async def _wait_for_first(*outcomes: Coroutine[Any, Any, Any]) -> None:
 
 def _listening_url(runtime: ServerRuntime) -> str:
     """Return the URL of the server, with the port that the system selected if it was 0."""
-    host = runtime.config.host
-    return f"http://{f'[{host}]' if ':' in host else host}:{runtime.sockets[0].getsockname()[1]}"
+    return first_url(runtime.config.host, runtime.sockets[0].getsockname()[1])

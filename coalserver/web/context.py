@@ -93,13 +93,13 @@ class RequestContext:
     @property
     def address(self) -> str:
         """The client's IP address: the peer's, or the one a trusted proxy reports."""
-        peer = self.request.remote or ""
+        peer = _unmapped(self.request.remote or "")
         if not self._is_trusted(peer):
             return peer
         hops = self.request.headers.get("X-Forwarded-For", "").split(",")
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
             if not self._is_trusted(hop):
-                return hop
+                return _unmapped(hop)
         return peer
 
     @property
@@ -120,9 +120,14 @@ class RequestContext:
             ip = ipaddress.ip_address(address)
         except ValueError:
             return False
-        # A socket that listens on IPv6 and IPv4 reports IPv4 addresses as mapped ones.
         ip = getattr(ip, "ipv4_mapped", None) or ip
         return any(ip in network for network in self.app.trusted_proxies)
+
+
+def _unmapped(address: str) -> str:
+    """Return an IPv4 address without the prefix by which a socket for IPv6 and IPv4 reports it (RFC 4291, 2.5.5.2)."""
+    mapped = address[:7].lower() == "::ffff:" and "." in address
+    return address[7:] if mapped else address
 
 
 def int_query_param(ctx: RequestContext, name: str, default: int, low: int, high: int) -> int:

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from coalserver.server.sockets import bind_sockets
+from coalserver.server.sockets import bind_sockets, first_url
 
 
 def test_client_can_connect_before_the_server_accepts():
@@ -29,3 +29,81 @@ def test_host_name_is_bound_on_the_addresses_of_this_machine():
     assert listeners
     for listener in listeners:
         listener.close()
+
+
+def can_listen_to_both() -> bool:
+    """Return whether this machine has IPv6 and sockets for both families."""
+    if not socket.has_dualstack_ipv6():
+        return False
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not can_listen_to_both(), reason="needs IPv6")
+
+
+@needs_ipv6
+def test_unspecified_ipv6_address_accepts_both_families():
+    [listener] = bind_sockets("::", 0)
+    with listener:
+        port = listener.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), timeout=5):
+                listener.accept()[0].close()
+
+
+@needs_ipv6
+@pytest.mark.parametrize("hosts", ["0.0.0.0, ::", "::,0.0.0.0", "127.0.0.1,::1"])
+def test_listed_addresses_are_bound_on_one_port(hosts):
+    listeners = bind_sockets(hosts, 0)
+    assert len({listener.getsockname()[1] for listener in listeners}) == 1
+    assert {listener.family for listener in listeners} == {socket.AF_INET, socket.AF_INET6}
+    for listener in listeners:
+        listener.close()
+
+
+def test_address_that_is_listed_twice_is_bound_once():
+    [listener] = bind_sockets("127.0.0.1, 127.0.0.1", 0)
+    listener.close()
+
+
+def test_no_socket_stays_open_if_one_host_cannot_be_bound():
+    [blocked] = bind_sockets("127.0.0.1", 0)
+    port = blocked.getsockname()[1]
+    with blocked:
+        with pytest.raises(OSError):
+            bind_sockets("127.0.0.2, 127.0.0.1", port)
+        bind_sockets("127.0.0.2", port)[0].close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="needs Linux")
+def test_accepted_connection_notices_a_machine_that_is_gone_within_a_minute():
+    [listener] = bind_sockets("127.0.0.1", 0)
+    with listener, socket.create_connection(listener.getsockname(), timeout=5):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            options = {
+                name: accepted.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in ("TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+            }
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert options["TCP_USER_TIMEOUT"] <= 60_000
+    probing = options["TCP_KEEPINTVL"] * options["TCP_KEEPCNT"]
+    assert options["TCP_KEEPIDLE"] + probing <= 60
+
+
+@pytest.mark.parametrize(
+    ("hosts", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("::, 127.0.0.1", "http://[::]:80"),
+        ("play.example,::1", "http://play.example:80"),
+    ],
+)
+def test_url_names_the_first_host(hosts, url):
+    assert first_url(hosts, 80) == url

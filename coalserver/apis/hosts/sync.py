@@ -24,8 +24,9 @@ from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import result_ids
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.duplex import run_duplex
-from coalserver.web.streaming.event_stream import ws_frame
+from coalserver.web.streaming.event_stream import close_socket, ws_frame
 from coalserver.web.streaming.subscriptions import Subscription, read
+from coalserver.web.streaming.websocket import FeedSocket
 
 #: Seconds a client has for its first message.
 JOIN_TIMEOUT_SECONDS = 10
@@ -37,7 +38,7 @@ async def sync(ctx: RequestContext) -> web.StreamResponse:
     """Serve the sync WebSocket: the join, then messages of both sides until either closes it."""
     if ctx.core.feed.closed:
         return json_response({"message": service_name(ctx.route.path)}, 503, {"Retry-After": "5"})
-    socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=MAX_MESSAGE_BYTES)
+    socket = FeedSocket(MAX_MESSAGE_BYTES)
     if not socket.can_prepare(ctx.request):
         raise DomainError(
             ErrorCode.INVALID_REQUEST,
@@ -50,7 +51,7 @@ async def sync(ctx: RequestContext) -> web.StreamResponse:
         after = connection.join(await _receive_join(socket))
     except DomainError as error:
         await connection.send_error(error)
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+        await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
         return socket
     cursor = await connection.send_accepted(after)
     await run_duplex(

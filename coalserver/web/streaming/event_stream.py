@@ -5,9 +5,10 @@ closed with a code that means *resume from your cursor*.
 """
 
 import asyncio
-import struct
+import math
+import random
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import HttpVersion11, WSCloseCode, WSMsgType, web
 
 from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -21,6 +22,12 @@ from coalserver.web.streaming.broadcast import (
     FrameEncoder,
 )
 from coalserver.web.streaming.long_poll import long_poll
+from coalserver.web.streaming.server_sent_events import (
+    LAST_CHUNK,
+    chunk,
+    chunked_sse_frame,
+    sse_frame,
+)
 from coalserver.web.streaming.subscriptions import (
     CURSOR_HEADER,
     Subscribe,
@@ -28,6 +35,7 @@ from coalserver.web.streaming.subscriptions import (
     parse_cursor,
     read,
 )
+from coalserver.web.streaming.websocket import FeedSocket, close_reason, frame
 
 #: Seconds without reading after which a client is closed with TRY_AGAIN.
 STALLED_SECONDS = 30
@@ -35,6 +43,9 @@ STALLED_SECONDS = 30
 CLOSING_SECONDS = 5
 #: Seconds between keep-alive comments on a quiet stream.
 KEEP_ALIVE_SECONDS = 15
+#: Seconds after which an event stream ends, at the latest. What is written to it proves nothing about its reader:
+#: the system of a program that stands still acknowledges it. A live one resumes from its cursor.
+STREAM_SECONDS = 300
 #: Close code for slow clients: resume from your cursor.
 TRY_AGAIN = WSCloseCode.TRY_AGAIN_LATER
 REFUSED = WSCloseCode.POLICY_VIOLATION
@@ -226,30 +237,62 @@ async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamR
 async def server_sent_events(
     ctx: RequestContext, subscribe: Subscribe, cursor: int
 ) -> web.StreamResponse:
-    """Serve server-sent events: `id:` and `data:` per entry, comments as keep-alive."""
-    stream = EventStream(ctx, subscribe, cursor, "sse", sse_frame)
+    """Serve server-sent events: `id:` and `data:` per entry, comments as keep-alive.
+
+    Each frame is a chunk, which many clients wait for before they hand anything to the application, and the connection
+    can be used again after the end. HTTP/1.0 has no chunks (RFC 9112, 7.1): there the connection ends with the stream.
+    """
+    request = ctx.request
+    chunked = request.version >= HttpVersion11
+    transport_name, encode_frame = (
+        ("sse chunked", chunked_sse_frame) if chunked else ("sse", sse_frame)
+    )
+    stream = EventStream(ctx, subscribe, cursor, transport_name, encode_frame)
     lost = stream.gap_notice()
+    keep_alive = chunked and request.keep_alive
     head = (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-        b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nConnection: close\r\n"
-        b"%b: %d\r\n%b\r\n" % (CURSOR_HEADER.encode(), stream.cursor, ctx.api.header_lines)
+        b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n%b%b"
+        b"%b: %d\r\n%b\r\n"
+        % (
+            b"Transfer-Encoding: chunked\r\n" if chunked else b"",
+            b"" if keep_alive else b"Connection: close\r\n",
+            CURSOR_HEADER.encode(),
+            stream.cursor,
+            ctx.api.header_lines,
+        )
     )
+    wrap = chunk if chunked else bytes
     first = b": open\n\n" if lost is None else b"event: lost\ndata: %b\n\n" % lost
-    transport = ctx.request.transport
+    transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the client has disconnected")
-    # Not chunked, so that all clients receive the same bytes; the stream ends with its connection.
-    transport.write(head + first)
-    if await hold_open(ctx, stream, b": \n\n") == TRY_AGAIN:
-        # A regular close would wait until the client has read everything.
+    transport.write(head + wrap(first))
+    code = await hold_open(ctx, stream, wrap(b": \n\n"))
+    if code == TRY_AGAIN:
         transport.abort()
-    return AlreadySent(keep_alive=False)
+    elif chunked and not transport.is_closing():
+        transport.write(LAST_CHUNK)
+    await abort_unless_read(transport, CLOSING_SECONDS)
+    return AlreadySent(keep_alive and not transport.is_closing())
+
+
+async def abort_unless_read(transport: asyncio.WriteTransport, seconds: float) -> None:
+    """Abort a connection whose client has not read everything after some seconds.
+
+    A regular close would wait for the client as long as the system does.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while transport.get_write_buffer_size():
+        if asyncio.get_running_loop().time() >= deadline:
+            return transport.abort()
+        await asyncio.sleep(0.05)
 
 
 async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
     """Serve a WebSocket: first the cursor, then one message per entry. The client's messages are ignored."""
     stream = EventStream(ctx, subscribe, cursor, "ws", ws_frame)
-    socket = web.WebSocketResponse(compress=False, heartbeat=20, max_msg_size=4096)
+    socket = FeedSocket(max_message_bytes=4096)
     if not socket.can_prepare(ctx.request):
         raise DomainError(
             ErrorCode.INVALID_REQUEST, fields={"Upgrade": ["Not a WebSocket handshake."]}
@@ -273,11 +316,20 @@ async def hold_socket_open(
     ctx: RequestContext, stream: EventStream, socket: web.WebSocketResponse
 ) -> None:
     """Keep the stream of a WebSocket open until it ends, then close the WebSocket."""
+    code = await hold_open(ctx, stream, None)
+    await close_socket(ctx, socket, code)
+
+
+async def close_socket(
+    ctx: RequestContext, socket: web.WebSocketResponse, code: int, reason: str = ""
+) -> None:
+    """Close a WebSocket within CLOSING_SECONDS, whether its client reads or not."""
     transport = ctx.request.transport
     try:
-        code = await hold_open(ctx, stream, None)
         async with asyncio.timeout(CLOSING_SECONDS):
-            await socket.close(code=code)
+            await socket.close(code=code, message=close_reason(reason))
+            if transport is not None:
+                await abort_unless_read(transport, CLOSING_SECONDS)
     except TimeoutError:
         # A client that reads nothing does not read the close frame either.
         if transport is not None:
@@ -285,15 +337,25 @@ async def hold_socket_open(
 
 
 async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes | None) -> int:
-    """Keep a stream open until it ends; return its close code. Its player is online meanwhile."""
+    """Keep a stream open until it ends; return its close code. Its player is online meanwhile.
+
+    `keep_alive` is what an event stream writes while it is idle; such a stream ends after STREAM_SECONDS.
+    """
     presence, player = ctx.core.presence, ctx.caller.player_id
+    # With jitter, so that streams do not all end at once.
+    lifetime = STREAM_SECONDS * random.uniform(0.9, 1.0) if keep_alive else math.inf
+    ends_at = asyncio.get_running_loop().time() + lifetime
     if player:
         presence.hold(player)
         await record_activity(ctx)
     stream.start()
     try:
         while not stream.ended.done():
-            await asyncio.wait((stream.ended,), timeout=KEEP_ALIVE_SECONDS)
+            remaining = ends_at - asyncio.get_running_loop().time()
+            if remaining <= 0:
+                stream.close(WSCloseCode.OK)
+                break
+            await asyncio.wait((stream.ended,), timeout=min(KEEP_ALIVE_SECONDS, remaining))
             transport = ctx.request.transport
             if (
                 keep_alive
@@ -308,18 +370,9 @@ async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes 
             presence.release(player, ctx.core.context.clock())
 
 
-def sse_frame(id: int, payload: bytes) -> bytes:
-    return b"id: %d\ndata: %b\n\n" % (id, payload)
-
-
 def ws_frame(id: int, payload: bytes) -> bytes:
     """Return an unmasked text frame (RFC 6455)."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + bytes((size,)) + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + struct.pack("!H", size) + payload
-    return b"\x81\x7f" + struct.pack("!Q", size) + payload
+    return frame(payload)
 
 
 async def _drain(socket: web.WebSocketResponse) -> None:

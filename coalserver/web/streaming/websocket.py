@@ -4,9 +4,9 @@ aiohttp's own class costs a queue, a future and an iteration of the event loop p
 slow client. Here the parser passes a message on at once. Code that writes to many clients checks `unread` before it
 writes more.
 
-This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_reader`, `_parser` and
-`_max_msg_size`, and on `WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are used
-in no other module, and setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_close_transport`, `_reader`, `_parser`,
+`_req` and `_max_msg_size`, and on `WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are
+used in no other module, and setup.cfg pins aiohttp's minor version.
 """
 
 import asyncio
@@ -136,6 +136,25 @@ class WebSocketConnection:
             self._transport.abort()
 
 
+class FeedSocket(web.WebSocketResponse):
+    """aiohttp's WebSocket for feeds: pings every 20 s, no compression, and an end that no client can delay."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        super().__init__(compress=False, heartbeat=20, max_msg_size=max_message_bytes)
+
+    def _close_transport(self) -> None:
+        """Close the connection; abort it if its client has not read everything after CLOSING_SECONDS."""
+        transport = None if self._req is None else self._req.transport
+        super()._close_transport()
+        if transport is not None and transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(CLOSING_SECONDS, _abort_if_unread, transport)
+
+
+def _abort_if_unread(transport: asyncio.Transport) -> None:
+    if transport.get_write_buffer_size():
+        transport.abort()
+
+
 class _Response(web.WebSocketResponse):
     """aiohttp's handshake with a parser that passes messages to a WebSocketConnection."""
 
@@ -185,6 +204,10 @@ def frame(payload: bytes, first: int = TEXT) -> bytes:
 
 
 def close_payload(code: int, reason: str) -> bytes:
-    """Return the payload of a close frame. A reason that is too long is cut between characters."""
-    text = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-    return struct.pack("!H", code) + text.encode()
+    """Return the payload of a close frame."""
+    return struct.pack("!H", code) + close_reason(reason)
+
+
+def close_reason(reason: str) -> bytes:
+    """Return the reason of a close frame; one that is too long is cut between characters."""
+    return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()

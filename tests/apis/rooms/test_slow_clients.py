@@ -86,3 +86,20 @@ async def test_stalled_client_does_not_delay_others(test_app: TestApp) -> None:
         await flood(ann, room)
         assert set(await listener.types(400)) == {"options_changed"}
     stalled.close()
+
+
+@pytest.mark.parametrize("transport", TRANSPORT_HEADERS)
+async def test_stalled_client_is_aborted_when_its_feed_ends(
+    test_app: TestApp, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "CLOSING_SECONDS", 0.2)
+    await test_app.create_game("free")
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room("free")
+    before = connection_count(test_app)
+    stalled = await open_stalled(bob, room, transport)
+    await flood(ann, room)
+    assert connection_count(test_app) > before
+    test_app.core.feed.close()
+    await test_app.wait_until(lambda: connection_count(test_app) <= before)
+    stalled.close()

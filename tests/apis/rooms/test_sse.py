@@ -99,6 +99,106 @@ async def test_idle_stream_sends_keep_alive_comments(
         assert await frame(answer) == ": \n\n"
 
 
+@asynccontextmanager
+async def raw_stream(
+    client: ApiClient, room: str, version: str
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open the feed of a room without a client that reads chunks."""
+    server = client.test_app.server
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(
+        f"GET {room}/events?after-event-id=0 {version}\r\nHost: x\r\nAccept: text/event-stream\r\n"
+        f"Authorization: Bearer {client.token}\r\n\r\n".encode()
+    )
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def read_head(reader: asyncio.StreamReader) -> str:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        return (await reader.readuntil(b"\r\n\r\n")).decode()
+
+
+async def read_chunk(reader: asyncio.StreamReader) -> str:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        size = int(await reader.readline(), 16)
+        return (await reader.readexactly(size + 2)).decode()[:-2]
+
+
+async def test_each_frame_is_one_chunk(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app, 1)
+    async with raw_stream(ann, room, "HTTP/1.1") as (reader, _):
+        head = await read_head(reader)
+        assert "Transfer-Encoding: chunked\r\n" in head
+        assert "Connection" not in head
+        assert await read_chunk(reader) == ": open\n\n"
+        assert (await read_chunk(reader)).startswith("id: 1\ndata: {")
+        await ann.send_chat(room, "ä")
+        assert (await read_chunk(reader)).endswith("}\n\n")
+
+
+async def test_http_1_0_stream_has_no_chunks_and_ends_with_its_connection(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "STREAM_SECONDS", 0.2)
+    ann, room = await make_room_with_chat(test_app, 1)
+    async with raw_stream(ann, room, "HTTP/1.0") as (reader, _):
+        head = await read_head(reader)
+        assert "Transfer-Encoding" not in head
+        assert "Connection: close\r\n" in head
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            frames = (await reader.read()).decode()
+    assert frames.startswith(": open\n\nid: 1\ndata: {")
+    assert frames.endswith("}\n\n")
+
+
+async def test_connection_can_be_used_after_the_end_of_a_stream(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "STREAM_SECONDS", 0.2)
+    ann, room = await make_room_with_chat(test_app)
+    async with raw_stream(ann, room, "HTTP/1.1") as (reader, writer):
+        await read_head(reader)
+        assert await read_chunk(reader) == ": open\n\n"
+        assert await read_chunk(reader) == ""
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await read_head(reader)).startswith("HTTP/1.1 200")
+
+
+async def test_stream_without_a_reader_does_not_keep_its_player_present(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "STREAM_SECONDS", 0.2)
+    ann, room = await make_room_with_chat(test_app)
+    # What arrives stays in the buffers of the system: the program stands still.
+    async with raw_stream(ann, room, "HTTP/1.1"):
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() > 0)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 0)
+        await test_app.advance(100)
+        assert test_app.core.presence.away(int(ann.id))
+
+
+async def test_listener_misses_nothing_between_two_streams(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "STREAM_SECONDS", 0.1)
+    ann, room = await make_room_with_chat(test_app)
+    cursor, received = 0, []
+    for number in range(4):
+        async with stream(ann, room, f"after-event-id={cursor}") as answer:
+            await ann.send_chat(room, str(number))
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                lines = (await answer.content.read()).decode().split("\n")
+        ids = [int(line[4:]) for line in lines if line.startswith("id: ")]
+        received += ids
+        cursor = ids[-1] if ids else cursor
+    assert received == sorted(set(received))
+    assert len(received) >= 3
+
+
 async def test_ticket_opens_one_stream(test_app: TestApp) -> None:
     ann, room = await make_room_with_chat(test_app, 1)
     ticket = (await ann.post("/accounts/ticket")).json["ticket"]
