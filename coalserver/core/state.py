@@ -16,7 +16,13 @@ from coalserver.domain.accounts.oauth import (
 )
 from coalserver.domain.audit import AuditEntry
 from coalserver.domain.idempotency import IdempotencyRecord
-from coalserver.domain.minecraft.visitor import ConsoleCommand, LogSource, UsernameClaim, Visitor
+from coalserver.domain.minecraft.visitor import (
+    ConsoleCommand,
+    LogSource,
+    SentChat,
+    UsernameClaim,
+    Visitor,
+)
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.actions import Action
 from coalserver.domain.play.game import Game, StorageItem
@@ -203,6 +209,10 @@ INDEXES: Mapping[type, Index] = {
     ConsoleCommand: Index(
         ("world",),
         lambda command: ((command.world,),),
+    ),
+    SentChat: Index(
+        ("world",),
+        lambda chat: ((chat.world,),),
     ),
     LogSource: Index(
         ("name",),

@@ -16,6 +16,7 @@ from coalserver.core.commands.cleanup import (
     delete_expired_lobbies_and_rooms,
     delete_expired_login_sessions,
     delete_expired_pairings,
+    delete_expired_sent_chats,
     delete_expired_tokens,
     mark_silent_worlds,
     revoke_expired_tokens,
@@ -115,6 +116,7 @@ class Housekeeping:
         )
         await self._run_batches(lambda: core.execute(mark_silent_worlds))
         await self._run_batches(lambda: core.execute(delete_expired_claims))
+        await self._run_batches(lambda: core.execute(delete_expired_sent_chats))
         last_seen = core.presence.last_seen()
         await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=last_seen))
 

@@ -51,6 +51,7 @@ ENTITIES: Mapping[str, type] = {
     "Client": oauth.OAuthClient,
     "Code": oauth.AuthorizationCode,
     "ConsoleLine": visitor.ConsoleCommand,
+    "SentChat": visitor.SentChat,
     "Datum": game.StorageItem,
     "Deed": audit.AuditEntry,
     "Game": game.Game,

@@ -49,7 +49,7 @@ class LineList:
         """Return a line as a row of this list, with the current owner of its username."""
         return {
             "key": keys.of(LINE, line.id),
-            **owner_fields(core, keys, line.world, line.username),
+            **owner_fields(core, keys, line.world, line.username, line.account),
             "timestamp": render_time(line.at, line.zone),
             "line": line.line,
             **self.extra_fields(line),

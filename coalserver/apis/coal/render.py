@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coalserver.core.engine import Core
-from coalserver.core.queries.accounts import find_account_by_username
+from coalserver.core.queries.accounts import find_account, find_account_by_username
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
@@ -70,10 +70,18 @@ def render_server(ctx: RequestContext, world: World) -> JsonObject:
     }
 
 
-def owner_fields(core: Core, keys: OpaqueKeys, world: int, username: str) -> JsonObject:
-    """Return the owner of a row: server, username, player and user, each null where unknown."""
+def owner_fields(
+    core: Core, keys: OpaqueKeys, world: int, username: str, account: int = 0
+) -> JsonObject:
+    """Return the owner of a row: server, username, player and user, each null where unknown.
+
+    `account` is the user's account if that is known without the username.
+    """
     visitor = core.state.first(Visitor, "name", (world, username)) if username else None
-    owner = core.query(find_account_by_username, username=username) if visitor else None
+    if account:
+        owner = core.query(find_account, id=account)
+    else:
+        owner = core.query(find_account_by_username, username=username) if visitor else None
     return {
         "server_key": keys.of(SERVER, world),
         "username": username or None,

@@ -14,7 +14,7 @@ from coalserver.domain.accounts.oauth import (
     TokenPair,
 )
 from coalserver.domain.idempotency import IdempotencyRecord
-from coalserver.domain.minecraft.visitor import UsernameClaim
+from coalserver.domain.minecraft.visitor import SentChat, UsernameClaim
 from coalserver.domain.minecraft.world import (
     World,
 )
@@ -30,6 +30,8 @@ from coalserver.domain.play.synced_state import SyncedState
 CHUNK_SIZE = 500
 #: Seconds for which a repeated request is recognized.
 RETENTION_SECONDS = 86400
+#: Seconds in which a world's log shows a delivered chat message.
+ECHO_SECONDS = 900
 
 
 def delete_expired_lobbies_and_rooms(uow: UnitOfWork, *, retention_seconds: float) -> int:
@@ -159,6 +161,13 @@ def delete_expired_claims(uow: UnitOfWork) -> int:
     for claim in expired:
         uow.delete(claim)
     return len(expired)
+
+
+def delete_expired_sent_chats(uow: UnitOfWork) -> int:
+    """Delete delivered chat messages that no log has shown in time; return their number."""
+    return delete_chunk(
+        uow, (one for one in uow.state.all(SentChat) if uow.now - one.sent_at >= ECHO_SECONDS)
+    )
 
 
 def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) -> int:

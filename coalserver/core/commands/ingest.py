@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from coalserver.core import topics
 from coalserver.core.commands.claims import confirm_claim
-from coalserver.core.commands.worlds import log_out_everyone, save_world
+from coalserver.core.commands.worlds import log_out_everyone, match_sent_chat, save_world
 from coalserver.core.queries.worlds import get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -179,7 +179,10 @@ def _ingest(
             live = parsed.at >= uow.now - LATE_SECONDS
         id = uow.new_id(LogLine)
         tags = parsed.tags
-        visitors.ensure(parsed.player)
+        is_echo = parsed.kind is LineKind.SITE_CHAT
+        # An echo of the website's own chat does not show that a player of this name is here.
+        if not is_echo:
+            visitors.ensure(parsed.player)
         mark = make_mark(parsed, id, id, newest)
         if mark is not None:
             newest = max(newest, mark.order)
@@ -187,7 +190,8 @@ def _ingest(
             tags = tags if is_boundary else parsed.duplicate_tags
         if claims and live and parsed.kind is LineKind.CHAT:
             confirm_claim(uow, username=parsed.username, text=parsed.chat)
-        line = make_log_line(parsed, id, world.id, uow.now, tags, source, sequence)
+        author = match_sent_chat(uow, world.id, _echoed_text(parsed)) if is_echo and live else 0
+        line = make_log_line(parsed, id, world.id, uow.now, tags, source, sequence, author)
         uow.add_log_line(line, digest, mark)
         uow.emit(LineLogged(world.id, line, live), topic)
     newest_mark = None if newest == -math.inf else newest
@@ -199,6 +203,11 @@ def _ingest(
             else replace(updated_source, id=uow.new_id(LogSource))
         )
     save_world(uow, before, world)
+
+
+def _echoed_text(parsed: ParsedLine) -> str:
+    """Return `<name> text` of an echo; with a username, the parser has separated the two."""
+    return f"<{parsed.username}> {parsed.chat}" if parsed.username else parsed.chat
 
 
 def _apply_mark(visitors: _VisitorCache, world: World, mark: PresenceMark) -> tuple[World, bool]:

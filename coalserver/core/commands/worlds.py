@@ -17,7 +17,7 @@ from coalserver.domain.minecraft.server_properties import (
     effective_properties,
     update_properties,
 )
-from coalserver.domain.minecraft.visitor import ConsoleCommand, Visitor, say_command
+from coalserver.domain.minecraft.visitor import ConsoleCommand, SentChat, Visitor, say_command
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import (
     RESERVED_SHORT_NAMES,
@@ -33,6 +33,8 @@ SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_SHORT_NAME_LENGTH = 50
 #: Commands queued for one world. An agent that returns after hours must not receive all of them.
 MAX_QUEUED_COMMANDS = 1000
+#: Delivered chat messages of one world whose echo is awaited.
+MAX_SENT_CHATS = 200
 #: The game shows names in angle brackets.
 _BRACKETS = str.maketrans("<>", "‹›")
 #: Joiners and direction marks, with which a name can look like another one.
@@ -103,6 +105,8 @@ def archive_world(uow: UnitOfWork, *, world_id: int) -> World:
     world = get_world(uow, world_id)
     for command in uow.find(ConsoleCommand, "world", world.id):
         uow.delete(command)
+    for chat in uow.find(SentChat, "world", world.id):
+        uow.delete(chat)
     status = world.after_silence(float("inf")).status
     return save_world(uow, world, replace(world, active=False, short_name="", status=status))
 
@@ -150,12 +154,42 @@ def record_ping(
     finished = delivered if after is None else [line for line in queued if line.id <= acknowledged]
     for line in finished:
         uow.delete(line)
+        if line.account:
+            _save_sent_chat(uow, line)
     if finished:
         uow.emit(
             ConsoleCommandsDelivered(world.id, tuple(line.id for line in finished)),
             topics.world(world.id),
         )
     return delivered
+
+
+def _save_sent_chat(uow: UnitOfWork, command: ConsoleCommand) -> None:
+    """Keep a delivered chat message until the world's log shows it; of a world, the newest messages only."""
+    sent = uow.find(SentChat, "world", command.world)
+    for old in sent[: max(0, len(sent) + 1 - MAX_SENT_CHATS)]:
+        uow.delete(old)
+    id = uow.new_id(SentChat)
+    uow.save(SentChat(id, command.world, command.text, command.account, uow.now))
+
+
+def match_sent_chat(uow: UnitOfWork, world_id: int, text: str) -> int:
+    """Return the account that sent a chat message which the world's log now shows; 0 if none did.
+
+    `text` is the message as the game shows it, `<name> text`.
+    """
+    sent = [chat for chat in uow.find(SentChat, "world", world_id) if _is_echo(chat.text, text)]
+    if sent:
+        uow.delete(sent[0])
+        return sent[0].account
+    # An agent can acknowledge a command after the log has shown it.
+    queued = uow.find(ConsoleCommand, "world", world_id)
+    return next((one.account for one in queued if one.account and _is_echo(one.text, text)), 0)
+
+
+def _is_echo(command: str, text: str) -> bool:
+    """Return whether the game shows a console command as this text. Versions differ in white space."""
+    return command.removeprefix("/").removeprefix("say ").split() == text.split()
 
 
 def update_world_status(
@@ -182,11 +216,11 @@ def mark_world_saved(uow: UnitOfWork, *, world_id: int) -> World:
 
 
 def queue_console_command(
-    uow: UnitOfWork, *, world_id: int, text: str, username: str = ""
+    uow: UnitOfWork, *, world_id: int, text: str, username: str = "", account: int = 0
 ) -> ConsoleCommand | None:
     """Queue a command for a world's console; return None for a blank one. Raises WORLD_NOT_FOUND."""
     world = get_world(uow, world_id)
-    command = ConsoleCommand(uow.new_id(ConsoleCommand), world.id, text, uow.now, username)
+    command = ConsoleCommand(uow.new_id(ConsoleCommand), world.id, text, uow.now, username, account)
     if not command.text:
         return None
     queued = uow.find(ConsoleCommand, "world", world.id)
@@ -217,23 +251,26 @@ def send_chat(
     if blank:
         return None
     return queue_console_command(
-        uow, world_id=world.id, text=say_command(name, text), username=name
+        uow, world_id=world.id, text=say_command(name, text), username=name, account=account_id
     )
 
 
 def display_name_in_world(uow: UnitOfWork, world_id: int, account: Account) -> str:
-    """Return an account's name in a world: a username that has visited, its nickname, or its address.
+    """Return an account's name in a world: a username that has played there, else its nickname.
 
-    The name has no angle brackets: text after a closing one would look like the message of another player.
+    The nickname begins with `*` if a player of the world has that name. An account without a nickname
+    has its e-mail address as its name. The name has no angle brackets: text after a closing one would
+    look like the message of another player.
     """
     for username in account.usernames:
         if uow.first(Visitor, "name", (world_id, username)):
             return username
     nickname = account.nickname.translate(_BRACKETS)
     others = {nickname, nickname.translate(_INVISIBLE).strip()}
-    if nickname and not any(uow.first(Visitor, "name", (world_id, other)) for other in others):
-        return nickname
-    return account.email.translate(_BRACKETS)
+    if not nickname:
+        return account.email.translate(_BRACKETS)
+    is_players = any(uow.first(Visitor, "name", (world_id, other)) for other in others)
+    return f"*{nickname}" if is_players else nickname
 
 
 def log_out_everyone(uow: UnitOfWork, world_id: int, mark: PresenceMark) -> None:

@@ -48,6 +48,8 @@ class LogLine:
     #: Name of the log source and the line's number there; empty and 0 for lines sent singly.
     source: str = ""
     sequence: int = 0
+    #: Id of the account that sent the chat message on the website; 0: none, or unknown.
+    account: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def make_log_line(
     tags: tuple[str, ...],
     source: str = "",
     sequence: int = 0,
+    account: int = 0,
 ) -> LogLine:
     """Return the log line to store for a parsed line. `now` is the time of receipt."""
     return LogLine(
@@ -115,6 +118,7 @@ def make_log_line(
         parsed.title,
         source,
         sequence,
+        account,
     )
 
 

@@ -78,10 +78,24 @@ class ConsoleCommand:
     created: float
     #: Username of the player it is sent for; empty: none.
     username: str = ""
+    #: Id of the account whose chat message it is; 0: none.
+    account: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text).strip())
         object.__setattr__(self, "username", one_line(self.username).strip())
+
+
+@dataclass(frozen=True, slots=True)
+class SentChat:
+    """A chat message of the website that an agent has received: the world's log will show it."""
+
+    id: int
+    world: int
+    #: The console command.
+    text: str
+    account: int
+    sent_at: float
 
 
 @dataclass(frozen=True, slots=True)

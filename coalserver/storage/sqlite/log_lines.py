@@ -34,6 +34,7 @@ CHUNK_SIZE = 500
 FIELDS = (
     *("line", "created", "at", "zone", "level", "username", "shown", "ip", "port"),
     *("chat", "message", "death", "killer", "weapon", "title", "source", "sequence"),
+    "account",
 )
 #: Fields by which lines can be counted.
 GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer", "message")}

@@ -116,6 +116,19 @@ MIGRATIONS: Sequence[Migration] = (
             "CREATE TABLE key_file (name TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        4,
+        "Authors of chat messages, no visitors that only echoes have named",
+        _statements(
+            "ALTER TABLE line ADD COLUMN account INTEGER NOT NULL DEFAULT 0",
+            # A world is in the upper bits of `place`: see log_lines.py. Such visitors have an echo and no other line.
+            "DELETE FROM entity WHERE kind = 'Visitor' AND json_extract(doc, '$.latest') IS NULL"
+            " AND EXISTS (SELECT 1 FROM line WHERE username = json_extract(doc, '$.name')"
+            " AND username <> '' AND kind = 'echo' AND place >> 45 = json_extract(doc, '$.world'))"
+            " AND NOT EXISTS (SELECT 1 FROM line WHERE username = json_extract(doc, '$.name')"
+            " AND username <> '' AND kind <> 'echo' AND place >> 45 = json_extract(doc, '$.world'))",
+        ),
+    ),
 )
 #: Seconds to wait for the write lock of another program, and between warnings meanwhile.
 LOCK_TIMEOUT_SECONDS, LOCK_WARNING_SECONDS = 60.0, 5.0

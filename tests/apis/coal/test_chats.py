@@ -6,7 +6,7 @@ import pytest
 
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.coal.log_lines import AT, login_line
+from tests.apis.coal.log_lines import AT, log_line, login_line
 
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 
@@ -53,7 +53,24 @@ async def test_chat_without_visitor_uses_nickname_or_email(test_app: TestApp, wo
     for user in (named, unnamed, impostor):
         await user.post(world.path + "/chats", {"chat": "hi"})
     names = [command["command"] for command in await queued_commands(world)]
-    assert names == ["/say <nick> hi", "/say <m@x.org> hi", "/say <l@x.org> hi"]
+    assert names == ["/say <nick> hi", "/say <m@x.org> hi", "/say <*bob> hi"]
+
+
+async def test_echo_of_a_chat_has_the_user_and_creates_no_player(
+    test_app: TestApp, world: WorldFixture
+):
+    test_app.clock.now = AT
+    user = await make_user(test_app, "n@x.org", nickname="nick")
+    for second in range(2):
+        await user.post(world.path + "/chats", {"chat": f"hi {second}"})
+        assert [command["command"] for command in await queued_commands(world)] == [
+            f"/say <nick> hi {second}"
+        ]
+        await world.write_log(log_line(f"23:59:5{second}", f"[Server] <nick> hi {second}"))
+    answer = await user.get(world.path + "/chats")
+    key = (await user.get("/api/v1/users/self")).json["key"]
+    assert {chat["user_key"] for chat in answer.json["chats"]} == {key}
+    assert (await user.get(world.path + "/players/nick")).status == 404
 
 
 @pytest.mark.parametrize(

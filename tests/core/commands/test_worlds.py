@@ -3,9 +3,14 @@
 import pytest
 
 from coalserver.core.commands.accounts import create_account
-from coalserver.core.commands.cleanup import mark_silent_worlds
+from coalserver.core.commands.cleanup import (
+    ECHO_SECONDS,
+    delete_expired_sent_chats,
+    mark_silent_worlds,
+)
 from coalserver.core.commands.worlds import (
     MAX_QUEUED_COMMANDS,
+    MAX_SENT_CHATS,
     archive_world,
     create_world,
     display_name_in_world,
@@ -30,9 +35,10 @@ from coalserver.core.queries.worlds import (
 from coalserver.core.topics import world as topic
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.visitor import ConsoleCommand
+from coalserver.domain.minecraft.events import LineLogged
+from coalserver.domain.minecraft.visitor import ConsoleCommand, SentChat, Visitor
 from coalserver.domain.minecraft.world import Ping, WorldStatus
-from tests.core.worlds import DAY, chat, current_world, ingest, login, make_world, visitor
+from tests.core.worlds import DAY, chat, current_world, ingest, log_line, login, make_world, visitor
 from tests.domain.builders import raises_code
 
 RUNNING, STOPPED = Ping(running=True), Ping(running=False)
@@ -213,7 +219,7 @@ def test_chat_is_sent_under_the_display_name(table):
     account = make_account(table)
     assert send_chat_as(table, world, account) == "ada@example.com"
     account = make_account(table, "a@b.c", nickname="Ace")
-    assert send_chat_as(table, world, account) == "a@b.c"
+    assert send_chat_as(table, world, account) == "*Ace"
     account = make_account(table, "b@b.c", nickname="Countess")
     assert send_chat_as(table, world, account) == "Countess"
     account = make_account(table, "c@b.c", nickname="Countess", usernames=("Nobody", "Grace"))
@@ -225,7 +231,7 @@ def test_chat_is_sent_under_the_display_name(table):
     [
         ("Grace> I quit. <x", "a@b.c", "Grace› I quit. ‹x"),
         ("", "<grace>@b.c", "‹grace›@b.c"),
-        ("Gra\u200dce", "a@b.c", "a@b.c"),
+        ("Gra\u200dce", "a@b.c", "*Gra\u200dce"),
         ("\U0001f9d1\u200d\U0001f680", "a@b.c", "\U0001f9d1\u200d\U0001f680"),
     ],
 )
@@ -306,3 +312,58 @@ def test_refused_world_is_not_created(table):
     with pytest.raises(DomainError):
         table.execute(create_world, name="Other", short_name="home")
     assert len(table.query(active_worlds)) == 1
+
+
+def authors(table, world):
+    """Return the accounts of all logged lines that are chats."""
+    logged = [one for one in table.events(at=topic(world.id)) if isinstance(one, LineLogged)]
+    return [one.line.account for one in logged if "chat" in one.line.tags]
+
+
+def echo(second: int, text: str, name: str) -> str:
+    return log_line(f"12:00:{second:02}", f"[Server] <{name}> {text}")
+
+
+def test_echo_of_chat_creates_no_player_and_keeps_the_name_free(table):
+    world = make_world(table)
+    account = make_account(table, nickname="Countess")
+    for second in range(3):
+        assert send_chat_as(table, world, account) == "Countess"
+        ingest(table, world, echo(second, "hi", "Countess"))
+    assert table.state.first(Visitor, "name", (world.id, "Countess")) is None
+
+
+def test_echo_carries_the_account_that_sent_the_message(table):
+    world = make_world(table)
+    ingest(table, world, login("11:59:00", "Ace"))
+    senders = [
+        make_account(table, "a@b.c", nickname="Countess"),
+        make_account(table, "b@b.c", nickname="Ace"),
+        make_account(table, "c@b.c"),
+    ]
+    names = [send_chat_as(table, world, account) for account in senders]
+    assert names == ["Countess", "*Ace", "c@b.c"]
+    ingest(table, world, *(echo(second, "hi", name) for second, name in enumerate(names)))
+    ingest(table, world, echo(9, "hi", "Countess"))
+    assert authors(table, world) == [*(one.id for one in senders), 0]
+
+
+def test_echo_before_the_acknowledgement_carries_the_account(table):
+    world = make_world(table)
+    account = make_account(table, nickname="Countess")
+    table.execute(send_chat, world_id=world.id, account_id=account.id, text="hi  there")
+    table.execute(record_ping, world_id=world.id, ping=RUNNING, after=0)
+    ingest(table, world, echo(1, "hi there", "Countess"))
+    assert authors(table, world) == [account.id]
+
+
+def test_delivered_chats_are_bounded_and_expire(table):
+    world = make_world(table)
+    account = make_account(table, nickname="Countess")
+    for number in range(MAX_SENT_CHATS + 5):
+        table.execute(send_chat, world_id=world.id, account_id=account.id, text=f"{number}")
+    deliver(table, world)
+    assert len(table.state.find(SentChat, "world", world.id)) == MAX_SENT_CHATS
+    table.now += ECHO_SECONDS
+    assert table.execute(delete_expired_sent_chats) == MAX_SENT_CHATS
+    assert table.state.find(SentChat, "world", world.id) == []

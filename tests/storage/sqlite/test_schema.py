@@ -1,11 +1,13 @@
 """Migrations of old files, and their failures."""
 
+import json
 import sqlite3
 from contextlib import closing
 
 import pytest
 
 from coalserver.storage.sqlite import schema
+from coalserver.storage.sqlite.log_lines import first_position
 from coalserver.storage.sqlite.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -191,3 +193,26 @@ def test_lock_of_another_program_is_an_error_after_the_timeout(db, path, monkeyp
     with pytest.raises(sqlite3.OperationalError, match="locked"), transaction(db):
         pass
     other.close()
+
+
+def test_visitors_of_echoes_only_are_deleted_by_the_migration_to_version_4(db, path):
+    migrate(db, path, MIGRATIONS[:3])
+    visitors = {1: "Echo", 2: "Player", 3: "Both", 4: "Other", 5: "Visiting"}
+    for id, name in visitors.items():
+        latest = {"at": 1} if name == "Visiting" else None
+        world = 8 if name == "Other" else 7
+        doc = json.dumps({"id": id, "world": world, "name": name, "latest": latest})
+        db.execute("INSERT INTO entity VALUES ('Visitor', ?, ?)", (id, doc))
+    lines = [("Echo", "echo"), ("Player", "chat"), ("Both", "echo"), ("Both", "chat")]
+    lines += [("Other", "echo"), ("Visiting", "echo")]
+    columns = "place, id, digest, tags, line, kind, created, zone, level, username, shown, ip, port, location, chat"
+    columns += ", message, death, killer, weapon, title, source, sequence"
+    for number, (name, kind) in enumerate(lines):
+        values = [first_position(7) + number, number, bytes([number]), 0, "", kind, 0, "", "", name]
+        values += [""] * 11 + [0]
+        marks = ", ".join("?" * len(values))
+        db.execute(f"INSERT INTO line ({columns}) VALUES ({marks})", values)
+    migrate(db, path)
+    names = [name for (name,) in db.execute("SELECT json_extract(doc, '$.name') FROM entity")]
+    # Other's line is in another world.
+    assert sorted(names) == ["Both", "Other", "Player", "Visiting"]
