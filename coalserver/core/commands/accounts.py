@@ -214,9 +214,10 @@ def log_out_everywhere(uow: UnitOfWork, *, account_id: int, except_login_id: int
 
 
 def delete_account(uow: UnitOfWork, *, account_id: int) -> Account:
-    """An account is no more, nor is anything that proves it or acts for it. An admin has to be none first.
+    """Delete an account with its login sessions, tokens, grants and claims, and return it.
 
-    Its player gives up every seat, and is forgotten like a guest's.
+    Its player leaves all rooms and is deleted later like a guest. Emits what `revoke_token` and
+    `leave_all` emit. Raises ACCOUNT_NOT_FOUND, and ADMIN_NOT_REMOVABLE for an admin.
     """
     account = get_account(uow, account_id)
     if account.admin:

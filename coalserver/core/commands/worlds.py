@@ -138,16 +138,17 @@ def stop_world(uow: UnitOfWork, *, world_id: int) -> bool:
 def record_ping(
     uow: UnitOfWork, *, world_id: int, ping: Ping, after: int | None = None
 ) -> list[ConsoleCommand]:
-    """An agent says how its world is; gives the console lines that are now its to write, oldest first.
+    """Record the state that an agent reports and return the console commands to execute, oldest first.
 
-    Only a world that runs is given any: the others wait. `after` is the id of the last line the agent has kept:
-    those later ones are given, and given again until they are kept as well. An agent that says none is given
-    each line once.
+    A world that does not run receives none; they stay queued. `after` is the id of the last command that
+    the agent has stored: later ones are returned, again with each ping, until they are stored too. An agent
+    without `after` receives each command once. Emits WorldChanged and ConsoleCommandsDelivered. Raises
+    WORLD_NOT_FOUND.
     """
     world = get_world(uow, world_id)
     save_world(uow, world, world.ping(ping, uow.now))
     queued = uow.find(ConsoleCommand, "world", world.id)
-    # An agent that has kept a line which nobody has asked for yet means another server's.
+    # An id that was never issued is that of another server.
     newest = uow.state.counters.get(ConsoleCommand, 1) - 1
     acknowledged = 0 if after is None or after > newest else after
     delivered = [command for command in queued if command.id > acknowledged] if ping.running else []
