@@ -22,7 +22,7 @@ from coalserver.apis.coal.params import (
 )
 from coalserver.core.commands.ingest import MAX_LINES, MAX_SEQUENCE, MAX_SOURCE_LENGTH
 from coalserver.domain.minecraft.log.dates import DateSource, FileDates, LiveDates, parse_day
-from coalserver.domain.minecraft.log.parser import ParsedLine, parse_lines
+from coalserver.domain.minecraft.log.parser import ParsedLine, join_chats, parse_batch
 from coalserver.web.body import invalid_body, load_body
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, MAX_FIELDS
@@ -134,16 +134,17 @@ def _parse_day(value: Any) -> date:
     raise ValidationError("A date is a day of the calendar, as in 2026-09-25.")
 
 
-def parse_batch(lines: Iterable[NumberedLine], zone: str, now: float) -> list[ParsedLine]:
+def parse_numbered(lines: Iterable[NumberedLine], zone: str, now: float) -> list[ParsedLine]:
     """Parse numbered lines received at `now`. Lines without a day count as written then.
 
     If the clock steps back far between lines of the same day, midnight has passed.
     """
-    parsed = []
+    parsed: list[ParsedLine] = []
     for day, group in groupby(lines, key=lambda line: line.day):
         live_dates = LiveDates.from_time(now, zone)
-        dates: DateSource = live_dates if day is None else FileDates(live_dates.zone, day)
-        parsed += parse_lines((numbered.line for numbered in group), dates)[0]
+        dates: DateSource = live_dates if day is None else FileDates(live_dates.zone, day, now=now)
+        parsed += parse_batch([numbered.line for numbered in group], dates)
+    join_chats(parsed)
     return parsed
 
 

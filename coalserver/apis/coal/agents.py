@@ -13,7 +13,7 @@ from coalserver.apis.coal.agent_schemas import (
     PING,
     decode_misread_utf8,
     misread_utf8,
-    parse_batch,
+    parse_numbered,
     read_agent_params,
 )
 from coalserver.apis.coal.auth import agent
@@ -93,7 +93,7 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
         log_batch,
         world_id=ctx.caller.get_world().id,
         source=params["source"],
-        parsed_lines=parse_batch(params["lines"], params["zone"], ctx.now),
+        parsed_lines=parse_numbered(params["lines"], params["zone"], ctx.now),
         sequences=[line.sequence for line in params["lines"]],
     )
     return json_response({"stored": result.stored, "new": result.new})

@@ -173,7 +173,9 @@ def _index_columns(line: LogLine) -> tuple[str, str, str, str, str]:
         USERNAME_PREFIX + line.username.encode("utf-8", "replace").hex() if line.username else ""
     )
     if "chat" in tags:
-        return normalize(_without(text, line.chat)), normalize(line.chat), "", "", username_word
+        # The lines that continue a chat are rows of their own.
+        first_line = line.chat.partition("\n")[0]
+        return normalize(_without(text, first_line)), normalize(line.chat), "", "", username_word
     if "death" in tags:
         return (
             normalize(_without(text, line.message)),

@@ -190,11 +190,13 @@ def test_batch_requires_a_source_and_has_a_maximum_size(table, world):
         batch(table, world, 1, *(chat("12:00:00", f"{number}") for number in range(MAX_LINES + 1)))
 
 
-def test_death_counts_for_known_players_only(table, world):
+def test_death_makes_the_player_of_a_normal_account(table, world):
     ingest(table, world, log_line("12:00:00", "Ada was slain by Zombie"))
-    ingest(table, world, chat("12:00:01", "hi"), log_line("12:00:02", "Ada was slain by Zombie"))
+    ingest(table, world, log_line("12:00:01", "Villager was slain by Zombie"))
+    ingest(table, world, log_line("12:00:02", "ab was slain by Zombie"))
     ingest(table, world, log_line("12:00:03", "Ada has made the advancement [Stone Age]"))
-    assert tags(table) == ["unknown", "chat", "death", "achievement"]
+    assert tags(table) == ["death", "unknown", "unknown", "achievement"]
+    assert [one.name for one in table.query(visitors_of_world, world=world.id)] == ["Ada"]
 
 
 def make_account(table, email="a@b.c", admin=False):

@@ -1,13 +1,15 @@
 """Dates of log lines: most headers have no date, and hardly any has a UTC offset."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
-from coalserver.domain.minecraft.log.header import Header
+from coalserver.domain.minecraft.log.header import Header, half_of_day
+from coalserver.domain.minecraft.log.tables import rows, word_key
 
 #: A step back inside a file of up to this many seconds is the end of summer time or a corrected
 #: clock; a longer one is midnight.
@@ -21,22 +23,20 @@ ONE_DAY = timedelta(days=1)
 #: Excludes the ends of the calendar, where conversion between zones overflows.
 VALID_YEARS = range(1970, 9999)
 
-#: Prefixes of month names as Forge writes them, in its JVM's language. Longer prefixes are tried first.
-MONTHS: tuple[tuple[str, ...], ...] = (
-    ("jan", "янв", "ene", "gen", "sty", "oca"),
-    ("feb", "fév", "fev", "фев", "lut", "şub"),
-    ("mar", "mär", "mrz", "maa", "mrt"),
-    ("apr", "avr", "апр", "abr", "kwi", "nis"),
-    ("may", "mai", "maj", "mei", "мая", "май", "mag"),
-    ("jun", "juin", "июн", "giu", "cze", "haz"),
-    ("jul", "juil", "июл", "lug", "lip", "tem"),
-    ("aug", "aoû", "aou", "авг", "ago", "sie", "ağu"),
-    ("sep", "сен", "set", "wrz", "eyl"),
-    ("oct", "okt", "ott", "окт", "out", "paź", "eki"),
-    ("nov", "ноя", "lis", "kas"),
-    ("dec", "dez", "déc", "дек", "dic", "gru", "ara"),
-)
-_MONTH_NUMBERS = {start: number for number, starts in enumerate(MONTHS, 1) for start in starts}
+#: The step back of a clock at the end of summer time is longer; a shorter one is two threads that
+#: write at once.
+MAX_DISORDER_SECONDS = 60
+#: A time further in the future has not come yet: of an hour that comes twice, it is the first.
+MAX_FUTURE_SECONDS = 5 * 60.0
+#: A Buddhist calendar is this many years ahead; Java uses one in Thai.
+BUDDHIST_YEARS = 543
+BUDDHIST_CENTURIES = range(2400, 2700)
+
+#: Months by their short names in any language. Of names with several months, the most widely
+#: spoken language's is the first.
+_MONTHS = {name: tuple(map(int, numbers.split())) for name, numbers in rows("months.txt")}
+_NAMED_DAY = re.compile(r"([0-9]{2}|[0-9](?![0-9]))(.*[^0-9].*?)([0-9]{4})", re.DOTALL)
+_NUMERIC_DAY = re.compile(r"([0-9]{1,4})([-/.])([0-9]{1,2})\2([0-9]{1,4})")
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -58,43 +58,81 @@ def zone_or_utc(name: str) -> str:
     return name if find_zone(name) else "UTC"
 
 
-@lru_cache(4096)
 def utc_timestamp(zone: str, day: date, minute: int) -> float:
     """Return the UTC timestamp of a minute of a day in a zone.
 
     Standard time applies to an ambiguous hour and to a skipped one at changes of summer time.
     """
+    return utc_timestamps(zone, day, minute)[1]
+
+
+@lru_cache(4096)
+def utc_timestamps(zone: str, day: date, minute: int) -> tuple[float, float]:
+    """Return the two UTC timestamps of a minute that comes twice; otherwise they are equal."""
     local_zone = find_zone(zone) or UTC
     local_time = datetime(
         day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=local_zone
     )
-    offsets = [
-        moment.utcoffset() or timedelta() for moment in (local_time, local_time.replace(fold=1))
-    ]
+    first, second = (
+        (moment.utcoffset() or timedelta()).total_seconds()
+        for moment in (local_time, local_time.replace(fold=1))
+    )
     naive = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 60 * minute
-    return naive - min(offsets).total_seconds()
+    standard = naive - min(first, second)
+    return (naive - first, standard) if first > second else (standard, standard)
 
 
 @lru_cache(1024)
-def parse_day(text: str) -> date | None:
-    """Return the day in a header (`2013-04-19`, or `25Sep2026` in some languages), or None."""
-    try:
-        if text[4:5] == "-":
-            day = date.fromisoformat(text)
+def possible_days(text: str) -> tuple[date, ...]:
+    """Return the days that a header's date can be, the most probable first; empty if not understood.
+
+    Known are `2013-04-19`, `2013/04/19`, `19.04.2013`, `19/04/2013` and `19Apr2013` in any language.
+    """
+    numeric = _NUMERIC_DAY.fullmatch(text)
+    if numeric is not None:
+        first, separator, month, last = numeric.groups()
+        if len(first) == 4:
+            found = [_make_day(first, month, last)]
         else:
-            day = date(int(text[-4:]), _parse_month(text[2:-4]), int(text[:2]))
+            found = [_make_day(last, month, first)]
+            # The month stands first in some countries, with slashes.
+            if separator == "/":
+                found.append(_make_day(last, first, month))
+        return tuple(dict.fromkeys(day for day in found if day is not None))
+    named = _NAMED_DAY.fullmatch(text)
+    if named is None:
+        return ()
+    months = _MONTHS.get(word_key(named[2]), ())
+    days = (_make_day(named[3], month, named[1]) for month in months)
+    return tuple(day for day in days if day is not None)
+
+
+def _make_day(year: str, month: str | int, day: str) -> date | None:
+    number = int(year)
+    if number in BUDDHIST_CENTURIES:
+        number -= BUDDHIST_YEARS
+    if number not in VALID_YEARS:
+        return None
+    try:
+        return date(number, int(month), int(day))
     except ValueError:
         return None
-    return day if day.year in VALID_YEARS else None
 
 
-def _parse_month(text: str) -> int:
-    """Return the number of a month; 0, which no date accepts, for an unknown word."""
-    number = text.rstrip("월月.")
-    if number.isdecimal():
-        return int(number)
-    word = text.casefold()
-    return _MONTH_NUMBERS.get(word[:4]) or _MONTH_NUMBERS.get(word[:3], 0)
+def parse_day(text: str, near: date | None = None) -> date | None:
+    """Return the day in a header, or None.
+
+    Of several possible days the one within a day of `near` applies, otherwise the most probable.
+    """
+    days = possible_days(text)
+    if near is not None and len(days) > 1:
+        return next((day for day in days if abs(day - near) <= ONE_DAY), days[0])
+    return days[0] if days else None
+
+
+#: Which pass of an hour that comes twice a line is in: the first, the second, the second for want of evidence, and the
+#: second although the clock stepped back later.
+FIRST, SECOND, ASSUMED, MISJUDGED = range(4)
 
 
 class DateSource(Protocol):
@@ -104,11 +142,28 @@ class DateSource(Protocol):
     def zone(self) -> str:
         """The IANA name of the zone in which the lines are written."""
 
+    @property
+    def near(self) -> date | None:
+        """A day near to that of the next line, or None."""
+
     def day_of(self, second: int) -> tuple[date | None, Self]:
         """Return the day of a line written at this second of the day, or None.
 
         The second value is the date source for the next line.
         """
+
+    def sender_day(self, second: int) -> tuple[date | None, Self]:
+        """Return the day of a line whose own date is not understood: the sender's, never today."""
+
+    def choose(self, first: float, second: float) -> tuple[float, Self]:
+        """Return which of the timestamps of a repeated hour a line has: standard time without evidence."""
+
+    @property
+    def misjudged(self) -> bool:
+        """Whether the clock stepped back after lines that were taken for those after the step."""
+
+    def from_first_pass(self) -> Self:
+        """Return the source for the same lines if the first of them is before the step back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +171,23 @@ class NoDates:
     """A date source for lines of unknown days, which get no timestamp."""
 
     zone: str = "UTC"
+    near: None = None
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
         """Return None as the day."""
         return None, self
+
+    sender_day = day_of
+
+    def choose(self, first: float, second: float) -> tuple[float, Self]:
+        """Return standard time."""
+        return second, self
+
+    misjudged = False
+
+    def from_first_pass(self) -> Self:
+        """Return the same source."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +197,11 @@ class LiveDates:
     zone: str
     day: date
     second: int
+    #: The time of receipt; 0: unknown.
+    now: float = 0.0
+    #: The pass of the previous line in an hour that comes twice, and the line's time in the first pass.
+    fold: int | None = None
+    last: float = 0.0
 
     @classmethod
     def from_time(cls, now: float, zone: str) -> Self:
@@ -136,7 +209,12 @@ class LiveDates:
         known = find_zone(zone)
         local_time = datetime.fromtimestamp(now, known or UTC)
         second = local_time.hour * 3600 + local_time.minute * 60 + local_time.second
-        return cls(zone if known else "UTC", local_time.date(), second)
+        return cls(zone if known else "UTC", local_time.date(), second, now)
+
+    @property
+    def near(self) -> date:
+        """The day of receipt."""
+        return self.day
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
         """Return the current day, or the day before or after for a time across midnight."""
@@ -146,6 +224,30 @@ class LiveDates:
         if ahead < MAX_CLOCK_AHEAD_SECONDS - 24 * 60 * 60:
             return self.day + ONE_DAY, self
         return self.day, self
+
+    def sender_day(self, second: int) -> tuple[date | None, Self]:
+        """Return None: the sender knows no day."""
+        return None, self
+
+    def choose(self, first: float, second: float) -> tuple[float, Self]:
+        """Return the timestamp of the pass that the lines before tell, or standard time unless it is in the future."""
+        fold = self.fold
+        if abs(first - self.last) > 2 * MAX_STEP_BACK_SECONDS:
+            fold = fold if fold == FIRST and not self.last else None
+        elif first < self.last - MAX_DISORDER_SECONDS:
+            fold = _step_back(fold)
+        if fold is None:
+            fold = FIRST if self.now and second > self.now + MAX_FUTURE_SECONDS else ASSUMED
+        return first if fold == FIRST else second, replace(self, fold=fold, last=first)
+
+    @property
+    def misjudged(self) -> bool:
+        """Whether the clock stepped back after lines that were taken for those after the step."""
+        return self.fold == MISJUDGED
+
+    def from_first_pass(self) -> Self:
+        """Return the source for the same lines if the first of them is before the step back."""
+        return replace(self, fold=FIRST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +259,60 @@ class FileDates:
     day: date
     #: Second of the day of the previous line; 0 before the first.
     second: int = 0
+    #: The time of receipt; 0: unknown.
+    now: float = 0.0
+    #: Which pass of an hour that comes twice the next line is in; None: unknown.
+    fold: int | None = None
+
+    @property
+    def near(self) -> date:
+        """The day of the previous line."""
+        return self.day
 
     def day_of(self, second: int) -> tuple[date | None, Self]:
         """Return the day of the previous line, or the next day after a step back in time."""
-        day = self.day
-        if second < self.second - MAX_STEP_BACK_SECONDS and day < date.max:
-            day += ONE_DAY
+        day, last, fold = self.day, self.second, self.fold
+        if second < last - MAX_DISORDER_SECONDS:
+            if second < last - MAX_STEP_BACK_SECONDS and day < date.max:
+                day += ONE_DAY
+                fold = None
+            else:
+                fold = _step_back(fold)
+        elif fold is None and last:
+            fold = FIRST
         # `replace` takes longer than the rest of this method.
-        return day, type(self)(self.zone, day, second)
+        return day, type(self)(self.zone, day, second, self.now, fold)
+
+    def sender_day(self, second: int) -> tuple[date | None, Self]:
+        """Return the sender's day, as for a line without a date."""
+        return self.day_of(second)
+
+    def after(self, day: date, second: int) -> Self:
+        """Return the date source after a line with this date."""
+        if day == self.day and second >= self.second - MAX_STEP_BACK_SECONDS:
+            return self.day_of(second)[1]
+        return type(self)(self.zone, day, second, self.now)
+
+    def choose(self, first: float, second: float) -> tuple[float, Self]:
+        """Return the timestamp of the pass that the lines before tell, or standard time unless it is in the future."""
+        fold = self.fold
+        if fold is None:
+            fold = FIRST if self.now and second > self.now + MAX_FUTURE_SECONDS else ASSUMED
+        return first if fold == FIRST else second, replace(self, fold=fold)
+
+    @property
+    def misjudged(self) -> bool:
+        """Whether the clock stepped back after lines that were taken for those after the step."""
+        return self.fold == MISJUDGED
+
+    def from_first_pass(self) -> Self:
+        """Return the source for the same lines if the first of them is before the step back."""
+        return replace(self, fold=FIRST)
+
+
+def _step_back(fold: int | None) -> int:
+    """Return the pass after a step back of the clock at the end of summer time."""
+    return MISJUDGED if fold in (ASSUMED, MISJUDGED) else SECOND
 
 
 def first_day(seconds: Iterable[int], last: date) -> date:
@@ -188,30 +336,58 @@ def file_dates(name: str, zone: str) -> FileDates | None:
 def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float | None, DateSource]:
     """Return the day of a line, its UTC timestamp, and the date source for the next line.
 
-    Day and timestamp are None if they are unknown or impossible.
+    Day and timestamp are None if they are unknown or impossible. A date that is not understood counts as none, but
+    only the sender can replace it.
     """
-    hour, minute, second = map(int, header.clock)
-    if hour > 23 or minute > 59 or second > 59:
+    second = _second_of_day(header.clock, header.half)
+    if second is None:
         return None, None, dates
-    minute += 60 * hour
-    day = parse_day(header.day) if header.day else None
+    day, dates = _resolve_day(header, second, dates)
     if day is None:
-        # A month name in an unknown language counts as no date.
-        if header.day[4:5] == "-":
-            return None, None, dates
-        day, dates = dates.day_of(60 * minute + second)
-        if day is None:
-            return None, None, dates
-    zone = "UTC" if header.offset else dates.zone
-    at = utc_timestamp(zone, day, minute) + second - _offset_seconds(header.offset)
+        return None, None, dates
+    first, at = utc_timestamps("UTC" if header.offset else dates.zone, day, second // 60)
+    if first != at:
+        at, dates = dates.choose(first, at)
+    at += second % 60
+    if header.offset:
+        at -= _offset_seconds(header.offset)
     if header.fraction:
         at += float(f".{header.fraction}")
     return day, at, dates
 
 
+def _second_of_day(clock: tuple[str, str, str], half: str) -> int | None:
+    """Return the second of the day of a clock of twelve or 24 hours; None if there is no such time."""
+    hour, minute, second = map(int, clock)
+    if half and 1 <= hour <= 12:
+        marker = half_of_day(half)
+        if marker is not None:
+            hour = hour % 12 + (12 if marker == "pm" else 0)
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    return 3600 * hour + 60 * minute + second
+
+
+def _resolve_day(header: Header, second: int, dates: DateSource) -> tuple[date | None, DateSource]:
+    """Return the day of a line and the date source for the next line."""
+    if not header.day:
+        # With an unknown half of the day, the time says nothing about the day.
+        if header.half and half_of_day(header.half) is None:
+            return dates.sender_day(second)
+        return dates.day_of(second)
+    days = possible_days(header.day)
+    if not days:
+        return dates.sender_day(second)
+    day = days[0] if len(days) == 1 else parse_day(header.day, dates.near)
+    # Lines with an offset do not tell what the clock of the others shows.
+    if day is not None and isinstance(dates, FileDates) and not header.offset:
+        dates = dates.after(day, second)
+    return day, dates
+
+
 def _offset_seconds(offset: str) -> int:
     """Return the seconds of a UTC offset: 7200 for `+02:00`."""
-    if offset in ("", "Z"):
+    if offset == "Z":
         return 0
     seconds = 3600 * int(offset[1:3]) + 60 * int(offset[-2:])
     return -seconds if offset[0] == "-" else seconds

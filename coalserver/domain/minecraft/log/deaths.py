@@ -3,8 +3,9 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import NamedTuple
+
+from coalserver.domain.minecraft.log.tables import rows
 
 
 class Phrase(NamedTuple):
@@ -28,10 +29,7 @@ class Death(NamedTuple):
 
 
 def _load_phrases() -> Iterator[Phrase]:
-    text = (files(__package__) / "deaths.txt").read_text("utf-8")
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            yield Phrase(*line.split("\t"))
+    return (Phrase(*row) for row in rows("deaths.txt"))
 
 
 PHRASES = tuple(sorted(_load_phrases(), key=lambda phrase: -phrase.literal_length))
@@ -43,7 +41,7 @@ _VICTIM_FIRST = [
 ]
 _KILLER_FIRST = [phrase for phrase in PHRASES if not phrase.template.startswith(VICTIM)]
 
-#: The words that may follow a victim's name. Phrases of mods begin with them too.
+#: The words that may follow a victim's name.
 FIRST_WORDS = frozenset(words.partition(" ")[0] for _, words in _VICTIM_FIRST)
 
 #: The game's prefix of a shortened message (key `death.attack.message_too_long`).
@@ -55,6 +53,18 @@ GAME_DESIGN_KILLER = "[Intentional Game Design]"
 
 #: Patterns of victim, killer and item. Item names are any text in brackets; before 1.7, a word without them.
 _SLOTS = {"{v}": "(?P<v>.+)", "{k}": "(?P<k>.+?)", "{i}": r"(?P<i>\[.*\]|[^\[\s]\S*)"}
+
+
+#: Keys of phrases before 1.7, which are believed in that age's headers only: `was killed by {k}` is what plugins say.
+OLD_KEYS = "old."
+#: What a plugin's text has in the place of the killer: an article, a place after a name, the end of a text. The
+#: game writes the bare name of an entity.
+_NO_KILLER = re.compile(
+    r"(?:an?|the|his|her|their|its|some|something|someone) .*"
+    r"|[A-Z_]\w*(?: [A-Z]\w*)* (?:in|at|with|from|on|and|for|near|after|during)\b.*"
+    r"|.*[.!,;?]|.{129,}",
+    re.DOTALL,
+)
 
 
 def _pattern(words: str) -> re.Pattern[str]:
@@ -88,17 +98,8 @@ def _slotted_phrases() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     }
 
 
-def _phrases_by_first_words() -> dict[str, list[tuple[str, Death]]]:
-    """Return phrases without slots by their opening, for texts that continue after a phrase."""
-    phrases = defaultdict(list)
-    for words, death in _EXACT.items():
-        phrases[_first_words(words)].append((f"{words} ", death))
-    return phrases
-
-
 _EXACT = _exact_phrases()
 _SLOTTED = _slotted_phrases()
-_BY_FIRST_WORDS = _phrases_by_first_words()
 #: Phrases with the killer first, each with the text between the names for a quick test.
 _REVERSED = [
     (re.split(r"\{[vki]\}", phrase.template)[1], phrase.death_key, _pattern(phrase.template))
@@ -114,21 +115,21 @@ def _strip_brackets(item: str | None) -> str:
 
 
 def match_death(words: str) -> Death | None:
-    """Return the death that the words after a victim's name describe, or None."""
+    """Return the death that the words after a victim's name describe, or None.
+
+    They are exactly one phrase of the game; a text that only begins like one describes no death.
+    """
     death = _EXACT.get(words)
     if death is not None:
         return death
-    opening = _first_words(words)
-    for key, pattern in _SLOTTED.get(opening, ()):
+    for key, pattern in _SLOTTED.get(_first_words(words), ()):
         match = pattern.fullmatch(words)
         if match is not None:
             slots = match.groupdict()
-            return Death(key, slots.get("k") or "", _strip_brackets(slots.get("i")))
-    # Some phrases have a single word, for example `died` and `drowned`.
-    for start in (opening, opening.partition(" ")[0]):
-        for phrase, death in _BY_FIRST_WORDS.get(start, ()):
-            if words.startswith(phrase):
-                return death
+            killer = slots.get("k") or ""
+            if _NO_KILLER.fullmatch(killer):
+                return None
+            return Death(key, killer, _strip_brackets(slots.get("i")))
     return None
 
 

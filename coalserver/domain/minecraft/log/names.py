@@ -3,10 +3,18 @@
 import re
 from collections.abc import Container
 
-from coalserver.domain.minecraft.log.deaths import FIRST_WORDS, Death, match_death
+from coalserver.domain.minecraft.log.deaths import FIRST_WORDS, OLD_KEYS, match_death
+from coalserver.domain.minecraft.log.evidence import CHAT_SOURCES, EVIDENCE, Source
+from coalserver.domain.minecraft.log.header import TERMINAL_CODES, colored_tail
 from coalserver.domain.minecraft.log.kinds import LineKind, ParsedText
-from coalserver.domain.minecraft.log.parser import DEATH_LEVELS, ParsedLine
-from coalserver.domain.minecraft.log.phrases import MAX_TEXT_LENGTH, death_of, parse_multi_word_name
+from coalserver.domain.minecraft.log.parser import ParsedLine
+from coalserver.domain.minecraft.log.phrases import (
+    MAX_NAME_LENGTH,
+    MAX_TEXT_LENGTH,
+    death_of,
+    parse_multi_word_name,
+)
+from coalserver.domain.minecraft.log.tables import words
 
 #: Kinds of lines about one player, whose name may be decorated.
 PLAYER_KINDS = frozenset(
@@ -25,17 +33,32 @@ PLAYER_KINDS = frozenset(
         LineKind.GOAL,
     )
 )
+#: Names of normal accounts. A death's phrase is enough to believe in a player of such a name.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_]{3,16}")
 #: The possible beginnings of a death phrase.
 _DEATH_WORDS = re.compile(rf" (?=(?:{'|'.join(sorted(FIRST_WORDS))})\b)")
 _NAME_SEPARATORS = re.compile(r"[\s\[\]()<>{}|~]+")
 _SAY_COMMAND = re.compile(r"\[([^\]]+)\] (.+)", re.DOTALL)
+#: Connections of proxies, whose lines begin with a player's name in brackets.
+_PROXY_LINE = re.compile(
+    r"\[[^\]]*\] (?:<->|->|<-|disconnected with: |executed command: )"
+    r"|\[(?:connected player|initial connection|server connection)\] "
+)
+_BRACKETED = re.compile(r"\[([^\[\]]{1,32})\]|\(([^()]{1,32})\)|\{([^{}]{1,32})\}")
+#: A rank without brackets, before a name.
+_BARE_RANK = re.compile(r"[^\s\[\]():»>➤|,.!?'\"]{1,16}")
+#: `CoreProtect`: the name of a plugin.
+_PLUGIN_NAME = re.compile(r".*[a-z][A-Z]|.*[/\\:|]|.*\d\.\d")
+_NOT_PLAYERS = words("not_players.txt")
+_PLUGINS = words("plugins.txt")
+#: Between a name and what its player says, on the thread of chat plugins. Arrows are private messages.
+_CHAT_SEPARATOR = re.compile(r"(?<![-=<])(?:[:»➤|]|>{1,2})(?: |$)|→|[-=]>")
+_WORD = re.compile(r"\w+")
 #: Deaths by players and by mobs have the same phrase; a killer who is a player selects the key.
 _PLAYER_DEATH_KEYS = {
     "death.attack.mob": "death.attack.player",
     "death.attack.mob.item": "death.attack.player.item",
 }
-#: A death with an unknown phrase.
-UNKNOWN_CAUSE = Death("")
 
 
 def resolve_player(display_name: str, players: Container[str]) -> str:
@@ -54,18 +77,22 @@ def resolve_players(
 ) -> ParsedLine:
     """Return the line parsed again with the world's players and the players online.
 
-    Decorated names are resolved. Deaths and emotes of unknown names become UNKNOWN. An unknown line about an online
-    player that begins like a death becomes a DEATH with an unknown phrase, as mods add phrases.
+    Decorated names are resolved. Emotes of unknown names, and deaths of names that are neither known nor those of a
+    normal account, become UNKNOWN. What chat plugins write of an online player becomes a chat.
     """
     kind = parsed.kind
     if kind is LineKind.UNKNOWN:
-        if len(parsed.text) > MAX_TEXT_LENGTH:
+        if len(parsed.text) > MAX_TEXT_LENGTH and parsed.source is not Source.CHAT:
             return parsed
         return _with_text(parsed, _parse_with_players(parsed, players, online))
-    if kind in (LineKind.DEATH, LineKind.EMOTE) and parsed.username not in players:
+    if kind is LineKind.EMOTE and parsed.username not in players:
         return _as_unknown(parsed)
-    if kind is LineKind.DEATH and parsed.killer in players:
-        return parsed._replace(death=_PLAYER_DEATH_KEYS.get(parsed.death, parsed.death))
+    if kind is LineKind.DEATH:
+        if parsed.username not in players and not _is_plain_name(parsed.username):
+            return _as_unknown(parsed)
+        if parsed.killer in players:
+            return parsed._replace(death=_PLAYER_DEATH_KEYS.get(parsed.death, parsed.death))
+        return parsed
     if kind is LineKind.CHANNEL:
         match = _SAY_COMMAND.fullmatch(parsed.text)
         if match is not None and match[1] in players:
@@ -76,27 +103,124 @@ def resolve_players(
     return parsed
 
 
+def _is_plain_name(name: str) -> bool:
+    return bool(PLAIN_NAME.fullmatch(name)) and name.casefold() not in _NOT_PLAYERS
+
+
 def _parse_with_players(
     parsed: ParsedLine, players: Container[str], online: Container[str]
 ) -> ParsedText | None:
     """Return kind and details of an unknown line that names a player; None for other lines."""
+    text, source = parsed.text, parsed.source
+    if source not in CHAT_SOURCES or _PROXY_LINE.match(text):
+        return None
+    # Whatever the words imitate.
+    say_match = _SAY_COMMAND.fullmatch(text) if text[:1] == "[" else None
+    if say_match is not None and say_match[1] in players:
+        return _say_command(say_match[1], say_match[2])
+    if source is Source.CHAT:
+        return _parse_plugin_chat(parsed, online)
+    if source is Source.GAME:
+        return _parse_decorated(parsed, players)
+    return None
+
+
+def _parse_decorated(parsed: ParsedLine, players: Container[str]) -> ParsedText | None:
+    """Return kind and details of the game's phrase about a player whose name is decorated, or None."""
     text = parsed.text
     multi_word = parse_multi_word_name(text)
     if multi_word is not None:
         kind, details = multi_word
-        username = resolve_player(details["display_name"], players)
-        return (kind, {**details, "username": username}) if username else None
-    if parsed.level in DEATH_LEVELS:
-        for match in _DEATH_WORDS.finditer(text):
-            display_name, words = text[: match.start()], text[match.end() :]
-            username = resolve_player(display_name, players)
-            death = match_death(words) or (UNKNOWN_CAUSE if username in online else None)
-            if username and death:
-                return death_of(username, display_name, words, death)
-    say_match = _SAY_COMMAND.fullmatch(text)
-    return (
-        _say_command(say_match[1], say_match[2]) if say_match and say_match[1] in players else None
-    )
+        levels = EVIDENCE[kind].levels
+        username = decorated_player(details["display_name"], players)
+        # Behind brackets, a leave may be what somebody says; a lost connection tells it as well.
+        if not username or (kind is LineKind.LEFT and text[:1] == "["):
+            return None
+        return (
+            (kind, {**details, "username": username})
+            if parsed.level in levels or not levels
+            else None
+        )
+    if parsed.level not in EVIDENCE[LineKind.DEATH].levels:
+        return None
+    for match in _DEATH_WORDS.finditer(text, 0, MAX_NAME_LENGTH):
+        display_name, phrase = text[: match.start()], text[match.end() :]
+        username = decorated_player(display_name, players)
+        death = match_death(phrase) if username else None
+        if death is not None and not death.death_key.startswith(OLD_KEYS):
+            return death_of(username, display_name, phrase, death)
+    return None
+
+
+def decorated_player(display_name: str, players: Container[str]) -> str:
+    """Return the username in a displayed name with at most ranks or teams around it, otherwise ""."""
+    if display_name in players:
+        return display_name
+    name = display_name.strip()
+    while (match := _BRACKETED.match(name)) is not None:
+        if not _is_rank(match):
+            return ""
+        name = name[match.end() :].lstrip()
+    while name[-1:] in ("]", ")", "}"):
+        match = next((m for m in _BRACKETED.finditer(name) if m.end() == len(name)), None)
+        if match is None or not _is_rank(match):
+            return ""
+        name = name[: match.start()].rstrip()
+    name = name.lstrip("~")
+    if name in players:
+        return name
+    rank, _, rest = name.partition(" ")
+    if rest in players and _BARE_RANK.fullmatch(rank) and rank.casefold() not in _NOT_PLAYERS:
+        return rest
+    return ""
+
+
+def _is_rank(match: re.Match[str]) -> bool:
+    """Return whether the text in brackets can be a rank or a team, and is no plugin's name."""
+    text = match[match.lastindex or 0]
+    return not _PLUGIN_NAME.match(text) and text.strip().casefold() not in _PLUGINS
+
+
+def _parse_plugin_chat(parsed: ParsedLine, online: Container[str]) -> ParsedText | None:
+    """Return kind and details of what an online player says in the format of a chat plugin, or None.
+
+    The name stands before a separator, after a prefix of any kind; only brackets may stand between.
+    """
+    text = parsed.text
+    for separator in _CHAT_SEPARATOR.finditer(text.partition("\n")[0], 0, MAX_NAME_LENGTH):
+        if separator[0] == "→" or separator[0].endswith(("->", "=>")):
+            return None
+        head = text[: separator.start()].rstrip()
+        bare = _BRACKETED.sub(_blanks, head).rstrip("])}> ~*✦★-")
+        name = next(
+            (word for word in _last_words(bare) if word in online),
+            "",
+        )
+        if name:
+            chat, *more = text[separator.end() :].lstrip(" ").split("\n")
+            if not chat:
+                return None
+            if "§" in parsed.line:
+                chat = colored_tail(TERMINAL_CODES.sub("", parsed.line), chat)
+            chat = "\n".join((chat, *more))
+            return LineKind.CHANNEL, {"username": name, "display_name": head, "chat": chat}
+    return None
+
+
+def _blanks(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _last_words(text: str) -> list[str]:
+    """Return the endings of a text that can be a username: its last word, with and without what is before."""
+    found = list(_WORD.finditer(text))
+    if not found or found[-1].end() != len(text):
+        return []
+    last = found[-1]
+    # Names of Bedrock accounts begin with a dot or a star.
+    marked = text[last.start() - 1 :] if text[last.start() - 1 : last.start()] in (".", "*") else ""
+    spaced = text.rpartition("] ")[2].strip()
+    return [word for word in (last[0], marked, spaced) if word]
 
 
 def _say_command(name: str, text: str) -> ParsedText:
@@ -112,6 +236,7 @@ def _with_text(parsed: ParsedLine, parsed_text: ParsedText | None) -> ParsedLine
     if parsed_text is None:
         return parsed
     line, text, level, at = parsed.line, parsed.text, parsed.level, parsed.at
+    kind, details = parsed_text
     return ParsedLine(
-        line, parsed_text[0], text, level, at, parsed.zone, parsed.day, **parsed_text[1]
+        line, kind, text, level, at, parsed.zone, parsed.day, **details, source=parsed.source
     )

@@ -3,18 +3,36 @@
 It accepts any text and never raises. Visits are derived from parsed lines in visits.py, a world's status in world.py.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
 from coalserver.domain.minecraft.log.dates import DateSource, NoDates, resolve_time
-from coalserver.domain.minecraft.log.header import colored_tail, parse_header, strip_colors
+from coalserver.domain.minecraft.log.deaths import OLD_KEYS
+from coalserver.domain.minecraft.log.evidence import EVIDENCE, Source, source_of
+from coalserver.domain.minecraft.log.header import (
+    COLOR_CODES,
+    TERMINAL_CODES,
+    colored_tail,
+    parse_header,
+)
 from coalserver.domain.minecraft.log.kinds import TAGS, UNKNOWN_TAGS, LineKind
 from coalserver.domain.minecraft.log.phrases import parse_text
 from coalserver.domain.minecraft.log.server_lines import parse_headerless_line
 
-#: Log levels of death messages. A warning with the same words is not a death.
-DEATH_LEVELS = ("INFO", "")
+#: Header formats of versions before 1.7, and of log4j2 settings that look like them.
+OLD_FORMS = frozenset(("dated", "sided"))
+#: Lines after the first that a chat can have, and the length of each.
+MAX_CHAT_LINES = 50
+MAX_CHAT_LINE_LENGTH = 1000
+#: Output of Java that is no part of the line before it.
+_STACK_TRACE = re.compile(
+    r"\s+at \S|\s*\.\.\. \d+ (?:more|common)|(?:Caused by|Suppressed|Exception in)\b|[\w.$]*(?:Exception|Error)\b|$"
+    r"|(?:java|net|com|org|io)\.\w"
+)
+#: What a client shows in its chat, in the log of the client.
+_CLIENT_CHAT = re.compile(r"(?:\[System\] )?(?:\[Not Secure\] )?\[CHAT\]")
 
 
 class ParsedLine(NamedTuple):
@@ -57,6 +75,8 @@ class ParsedLine(NamedTuple):
     #: Milliseconds and ticks of lag; None if the line has no numbers.
     behind: int | None = None
     skipped: int | None = None
+    #: Who wrote it, which decides what its words can mean.
+    source: Source = Source.GAME
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -90,6 +110,43 @@ def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLin
     return parsed_lines, dates
 
 
+def parse_batch(lines: Sequence[str], dates: DateSource) -> list[ParsedLine]:
+    """Return the lines of a batch, parsed.
+
+    In an hour that comes twice, the lines before the clock steps back are of the first one.
+    """
+    parsed, after = parse_lines(lines, dates)
+    return parse_lines(lines, dates.from_first_pass())[0] if after.misjudged else parsed
+
+
+def join_chats(parsed_lines: list[ParsedLine]) -> None:
+    """Add to each chat the lines without a header that continue it."""
+    start = -1
+    for index, parsed in enumerate(parsed_lines):
+        if parsed.kind is not LineKind.CONTINUATION:
+            start = index
+        elif start >= 0 and (
+            index - start > MAX_CHAT_LINES or not _continue_chat(parsed_lines, start, parsed.line)
+        ):
+            start = -1
+
+
+def _continue_chat(parsed_lines: list[ParsedLine], index: int, line: str) -> bool:
+    """Add a line to the chat at an index; return False if there is no chat or the line is no part of it."""
+    chat = parsed_lines[index]
+    line = TERMINAL_CODES.sub("", line)
+    if _STACK_TRACE.match(line) or len(line) > MAX_CHAT_LINE_LENGTH:
+        return False
+    if "chat" in chat.tags:
+        parsed_lines[index] = chat._replace(chat=f"{chat.chat}\n{line}")
+    # Possibly of a chat plugin: names.py decides.
+    elif chat.source is Source.CHAT and chat.kind is LineKind.UNKNOWN:
+        parsed_lines[index] = chat._replace(text=f"{chat.text}\n{line}")
+    else:
+        return False
+    return True
+
+
 def line_identity(world: int, parsed: ParsedLine) -> bytes:
     """Return a digest that is equal for the same line of the same world, to store it only once.
 
@@ -107,14 +164,33 @@ def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
         kind, details = parse_headerless_line(line) or (LineKind.CONTINUATION, {})
         return ParsedLine(line, kind, line, zone=dates.zone, **details), dates
     day, at, dates = resolve_time(header, dates)
-    text = strip_colors(header.text)
+    form, written_day, _, _, _, _, thread, level, logger, colored = header
+    text = COLOR_CODES.sub("", colored) if "§" in colored else colored
+    source = source_of(thread, logger)
     # A header with an impossible day or time.
-    if at is None and header.day:
-        return ParsedLine(line, LineKind.UNKNOWN, text, header.level, None, dates.zone), dates
+    if at is None and written_day:
+        return ParsedLine(
+            line, LineKind.UNKNOWN, text, level, None, dates.zone, source=source
+        ), dates
+    if text[:1] == "[" and _CLIENT_CHAT.match(text):
+        source = Source.CLIENT
     kind, details = parse_text(text)
-    if kind is LineKind.DEATH and header.level not in DEATH_LEVELS:
-        kind, details = LineKind.UNKNOWN, {}
-    if text is not header.text and "chat" in details:
-        details["chat"] = colored_tail(header.text, details["chat"])
+    # The most common line is spared the look into the table.
+    if not (kind is LineKind.CHAT and source is Source.GAME):
+        evidence = EVIDENCE[kind]
+        if (
+            source not in evidence.sources
+            or (evidence.levels and level not in evidence.levels)
+            or (
+                kind is LineKind.DEATH
+                and details["death"].startswith(OLD_KEYS)
+                and form not in OLD_FORMS
+            )
+        ):
+            kind, details = LineKind.UNKNOWN, {}
+    if text is not colored and "chat" in details:
+        details["chat"] = colored_tail(colored, details["chat"])
     day_text = day.isoformat() if day else ""
-    return ParsedLine(line, kind, text, header.level, at, dates.zone, day_text, **details), dates
+    return ParsedLine(
+        line, kind, text, level, at, dates.zone, day_text, **details, source=source
+    ), dates

@@ -30,9 +30,11 @@ MAX_TEXT_LENGTH = 2048
 SITE_NAME = "COAL"
 
 _DECORATIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
-_CHAT = re.compile(r"<([^>]+)> (.*)", re.DOTALL)
-_CHANNEL_CHAT = re.compile(r"\[([^\]]*)\] ?<([^>]+)> (.*)", re.DOTALL)
-_TEAM_CHAT = re.compile(r"-> (?:\[[^\]]*\] )?<([^>]+)> (.*)", re.DOTALL)
+#: A name has a letter or a digit: proxies draw arrows (`<->`).
+_SENDER = r"<([^>]*\w[^>]*)>"
+_CHAT = re.compile(rf"{_SENDER} (.*)", re.DOTALL)
+_CHANNEL_CHAT = re.compile(rf"\[([^\]]*)\] ?{_SENDER} (.*)", re.DOTALL)
+_TEAM_CHAT = re.compile(rf"-> (?:\[[^\]]*\] )?{_SENDER} (.*)", re.DOTALL)
 _FEEDBACK = re.compile(r"\[([^\]:]+): (.*)\]", re.DOTALL)
 _ADDRESS = r"/\[?([^\]\[/ ]*?)\]?:([0-9]+)"
 _LOGGED_IN = re.compile(
@@ -79,7 +81,7 @@ def _extract_username(display_name: str) -> str:
 
 def _chat_line(kind: LineKind, display_name: str, text: str) -> ParsedText:
     return kind, {
-        "username": extract_username(display_name),
+        "username": _extract_username(display_name) if len(display_name) <= MAX_NAME_LENGTH else "",
         "display_name": display_name,
         "chat": text,
     }

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from coalserver.domain.minecraft.log.deaths import PHRASES
+from coalserver.domain.minecraft.log.deaths import OLD_KEYS, PHRASES
 from coalserver.domain.minecraft.log.kinds import LineKind
 
 PLAYERS = ("Steve", "Alex", "x_X_x", "20", "died", "Stopping", "Notch", "has", "_left_", "Done")
@@ -63,14 +63,38 @@ SHAPES = (
     Shape("fabric loader", "[{h}:{m}:{s}] [{thread}/{level}] (Minecraft) "),
     Shape("ours", "2026-09-25T{h}:{m}:{s}.123+0000 [{thread}/{level}]: ", dated=True),
 )
-THREADS = (
-    "Server thread",
-    "Async Chat Thread - #0",
+#: Threads from which the game reports on players, on which chats are written, and which write other lines.
+PLAYER_THREADS = ("Server thread", "Region Scheduler Thread #3")
+CHAT_THREADS = (*PLAYER_THREADS, "Async Chat Thread - #0", "RCON Client /127.0.0.1 #3")
+OTHER_THREADS = (*PLAYER_THREADS, "RCON Client /127.0.0.1 #3", "ServerMain", "Worker-Main-2")
+#: Threads from which no report on a player is believed.
+FOREIGN_THREADS = (
     "User Authenticator #1",
-    "RCON Client /127.0.0.1 #3",
-    "ServerMain",
-    "Worker-Main-2",
+    "Netty Server IO #3",
+    "Craft Scheduler Thread - 4",
+    "Async Chat Thread - #0",
+    "Render thread",
 )
+CHATS = frozenset(
+    (
+        *(LineKind.CHAT, LineKind.CHANNEL, LineKind.EMOTE, LineKind.SAY_COMMAND),
+        *(LineKind.SITE_CHAT, LineKind.FEEDBACK),
+    )
+)
+PLAYER_REPORTS = frozenset(
+    (
+        *(LineKind.LOGGED_IN, LineKind.JOINED, LineKind.LEFT, LineKind.CONNECTION_LOST),
+        *(LineKind.DEATH, LineKind.ACHIEVEMENT, LineKind.ADVANCEMENT),
+        *(LineKind.CHALLENGE, LineKind.GOAL),
+    )
+)
+
+
+def threads_of(kind: LineKind) -> tuple[str, ...]:
+    """Return the threads that write lines of a kind."""
+    if kind in CHATS:
+        return CHAT_THREADS
+    return PLAYER_THREADS if kind in PLAYER_REPORTS else OTHER_THREADS
 
 
 class Line(NamedTuple):
@@ -157,7 +181,11 @@ def achievements(rnd: random.Random) -> Iterator[Phrase]:
 
 def deaths(rnd: random.Random) -> Iterator[Phrase]:
     # For keys with the same phrase, the first key is expected.
-    for words, key in {phrase.template: phrase.death_key for phrase in reversed(PHRASES)}.items():
+    keys = {phrase.template: phrase.death_key for phrase in reversed(PHRASES)}
+    for words, key in keys.items():
+        # Phrases before 1.7 count in headers of that age only.
+        if key.startswith(OLD_KEYS):
+            continue
         name, killer, item = rnd.choice(PLAYERS), rnd.choice(MOBS), rnd.choice(ITEMS)
         text = words.replace("{v}", name).replace("{k}", killer).replace("{i}", f"[{item}]")
         expected = {"username": name, "death": key}
@@ -222,7 +250,7 @@ def make_line(
     second = rnd.randrange(86400)
     h, m, s = (f"{part:02}" for part in (second // 3600, second // 60 % 60, second % 60))
     level = "WARN" if kind is LineKind.OVERLOADED else "INFO"
-    header = shape.template.format(h=h, m=m, s=s, thread=rnd.choice(THREADS), level=level)
+    header = shape.template.format(h=h, m=m, s=s, thread=rnd.choice(threads_of(kind)), level=level)
     system = kind in SYSTEM and rnd.random() < 0.5
     line = f"{header}{'System chat: ' if system else ''}{text}"
     return Line(shape.name, line, text, system, second, kind, expected)

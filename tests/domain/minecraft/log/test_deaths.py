@@ -86,7 +86,7 @@ def test_phrase_is_not_mistaken_for_another(phrase):
             .replace("{k}", killer)
             .replace("{i}", f"[{item}]")
         )
-        parsed = parse_text_line(text)
+        parsed = parse_text_line(text, DATED)
         assert (parsed.kind, parsed.death, parsed.username) == (LineKind.DEATH, first, "Steve")
         assert "{k}" not in phrase.template or parsed.killer == killer
         assert parsed.weapon == (item if "{i}" in phrase.template else "")
@@ -111,8 +111,14 @@ def test_message_follows_the_first_occurrence_of_the_name(name):
 @pytest.mark.parametrize(
     ("text", "victim", "key", "killer"),
     [
-        ("bob died of boredom", "bob", "death.attack.generic", ""),
-        ("bob was killed by magic spells", "bob", "old.killed", "magic spells"),
+        # The whole text is a phrase, or it is none.
+        ("bob died of boredom", "", "", ""),
+        # A phrase before 1.7, in a header of today.
+        ("bob was killed by magic spells", "", "", ""),
+        ("bob was killed by an operator", "", "", ""),
+        ("bob was shot by an arrow", "", "", ""),
+        ("bob was slain by Alex in the arena", "", "", ""),
+        ("bob was slain by Alex.", "", "", ""),
         ("bob was slain by Bob died", "bob", "death.attack.mob", "Bob died"),
         (f"{TOO_LONG_PREFIX}bob drowned", "bob", "death.attack.drown", ""),
         ("Sulfur Cube showed bob that not just the floor is lava", "bob", None, "Sulfur Cube"),
@@ -132,7 +138,18 @@ def test_special_forms(text, victim, key, killer):
 
 
 @pytest.mark.parametrize(
-    "words", ["was", "", "was tamed by Bob", "fell in love", "went home", "blew"]
+    "words",
+    [
+        *("was", "", "was tamed by Bob", "fell in love", "went home", "blew"),
+        *(
+            "was teleported to spawn",
+            "left the region Market",
+            "was promoted to VIP",
+            "hit level 30",
+        ),
+        *("tried to open a locked chest", "went to bed. 1/2 sleeping", "died 14 times", "drowned."),
+        *("was kicked by an operator.", "fell from a high place again"),
+    ],
 )
 def test_other_words_are_not_a_death(words):
     assert match_death(words) is None

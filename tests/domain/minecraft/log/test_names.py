@@ -4,6 +4,7 @@ import pytest
 
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.names import resolve_player, resolve_players
+from tests.domain.minecraft.log.corpus import FOREIGN_THREADS
 from tests.domain.minecraft.log.test_parser import parse_text_line
 
 PLAYERS = frozenset(("Steve", "Alex", "Iron Fan", "20"))
@@ -46,9 +47,39 @@ def test_display_name_resolves_to_the_only_player_in_it(display_name, username):
         ("[Essentials] hello", LineKind.UNKNOWN, ""),
         ("Watchdog died", LineKind.UNKNOWN, ""),
         ("* Herobrine waves", LineKind.UNKNOWN, ""),
-        # An online player with a phrase of a mod.
-        ("Steve was turned into a newt", LineKind.DEATH, "Steve"),
-        ("Alex was turned into a newt", LineKind.UNKNOWN, ""),
+        ("Steve was turned into a newt", LineKind.UNKNOWN, ""),
+        # The exact phrase is enough for a normal account that was never seen.
+        ("Herobrine drowned", LineKind.DEATH, "Herobrine"),
+        ("Villager was slain by Zombie", LineKind.UNKNOWN, ""),
+        ("ab drowned", LineKind.UNKNOWN, ""),
+        ("20 drowned", LineKind.DEATH, "20"),
+        # A plugin's name in front, words in front, an entity with a player's name.
+        ("[CoreProtect] Steve was slain by Zombie", LineKind.UNKNOWN, ""),
+        ("[Deaths] Steve drowned", LineKind.UNKNOWN, ""),
+        ("Top deaths: Steve died", LineKind.UNKNOWN, ""),
+        ("Player Steve drowned", LineKind.UNKNOWN, ""),
+        ("(VIP) Steve drowned", LineKind.DEATH, "Steve"),
+        ("Sir Steve drowned", LineKind.DEATH, "Steve"),
+        (
+            "Mannequin['Steve'/2, l='ServerLevel[world]'] died: Steve was killed",
+            LineKind.UNKNOWN,
+            "",
+        ),
+        (
+            "[X] Mannequin['Steve'/2, l='ServerLevel[world]'] died: Steve was killed",
+            LineKind.UNKNOWN,
+            "",
+        ),
+        # `/say` imitates.
+        ("[Steve] left the game", LineKind.SAY_COMMAND, "Steve"),
+        ("[Steve] Alex left the game", LineKind.SAY_COMMAND, "Steve"),
+        ("[Herobrine] Alex left the game", LineKind.UNKNOWN, ""),
+        ("[DiscordSRV] Steve joined the game", LineKind.UNKNOWN, ""),
+        # Proxies.
+        ("[Steve] <-> ServerConnector [lobby] has connected", LineKind.UNKNOWN, ""),
+        ("[/192.0.2.1:5|Steve] <-> InitialHandler has connected", LineKind.UNKNOWN, ""),
+        ("[Steve] disconnected with: Kicked", LineKind.UNKNOWN, ""),
+        ("[connected player] Steve (/192.0.2.1:5) has connected", LineKind.UNKNOWN, ""),
     ],
 )
 def test_line_is_resolved_with_the_players(text, kind, username):
@@ -58,9 +89,44 @@ def test_line_is_resolved_with_the_players(text, kind, username):
     assert parsed.at is not None
 
 
-def test_death_with_an_unknown_phrase_has_its_message():
-    parsed = resolve_players(parse_text_line("Steve was turned into a newt"), PLAYERS, PLAYERS)
-    assert (parsed.message, parsed.death) == ("was turned into a newt", "")
+@pytest.mark.parametrize("thread", FOREIGN_THREADS)
+@pytest.mark.parametrize(
+    "text", ["[Admin] Steve joined the game", "Steve drowned", "Iron Fan left the game"]
+)
+def test_report_on_a_player_from_another_thread_is_not_believed(thread, text):
+    parsed = parse_text_line(text, f"[10:32:55] [{thread}/INFO]: ")
+    assert resolve_players(parsed, PLAYERS, PLAYERS).kind is LineKind.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "chat"),
+    [
+        ("Steve: hello", "Steve", "hello"),
+        ("[Member] Steve: hello", "[Member] Steve", "hello"),
+        ("[G] [VIP] Steve » hello", "[G] [VIP] Steve", "hello"),
+        ("§7[§aVIP§7] §fSteve§7: §fhello §cyou", "[VIP] Steve", "§fhello §cyou"),
+        ("Steve | hello: Alex", "Steve", "hello: Alex"),
+        ("Admin Steve [5] ➤ hello", "Admin Steve [5]", "hello"),
+        ("[12:30] Steve > hello", "[12:30] Steve", "hello"),
+        ("Iron Fan: hello", "", ""),
+        ("Herobrine: hello", "", ""),
+        ("Welcome back Steve! Tip: read the rules", "", ""),
+        ("Steve -> Alex: psst", "", ""),
+        ("Steve:", "", ""),
+        ("Alex: not online", "", ""),
+    ],
+)
+def test_line_of_a_chat_plugin_is_what_the_player_says(text, prefix, chat):
+    parsed = parse_text_line(text, "[10:32:55] [Async Chat Thread - #0/INFO]: ")
+    parsed = resolve_players(parsed, PLAYERS, {"Steve"})
+    assert (parsed.username, parsed.display_name, parsed.chat) == (chat and "Steve", prefix, chat)
+    assert parsed.kind is (LineKind.CHANNEL if chat else LineKind.UNKNOWN)
+
+
+def test_line_of_another_thread_is_no_chat_of_a_plugin():
+    for header in ("[10:32:55] [Server thread/INFO]: ", "[10:32:55 INFO]: "):
+        parsed = resolve_players(parse_text_line("Steve: hello", header), PLAYERS, PLAYERS)
+        assert parsed.kind is LineKind.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_details_are_separated_correctly(text, expected):
         "\r\x1b[K[10:32:55 INFO]: <Steve> hi\r\n",
         "\ufeff[10:32:55] [Server thread/INFO]: <Steve> hi",
         "[10:32:55] [RCON Client /[0:0:0:0:0:0:0:1] #3/INFO]: <Steve> hi",
-        "[10:32:55] [Server thread/INFO] [FML]: <Steve> hi",
+        "[10:32:55] [Server thread/INFO] [minecraft/DedicatedServer]: <Steve> hi",
         "[25sept.2026 10:32:55.001] [Server thread/INFO] [net.minecraft.X/]: <Steve> hi",
         "[2026-09-25 10:32:55] [Server thread/INFO]: <Steve> hi",
         "2026-09-25T12:32:55+02:00 [Server thread/INFO]: <Steve> hi",
