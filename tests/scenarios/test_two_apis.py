@@ -49,6 +49,11 @@ class SharedGame:
         params = {"action_type": "turn", "request_data": turn}
         return await self.bob.post("game_room.php/actions", params)
 
+    async def send_update(self, target: str, **params: Any) -> Any:
+        """Send an update as Bob and return the response."""
+        params = {"target_players": target, **params}
+        return success(await self.bob.post("game_room.php/updates", params))
+
     async def start_session(self) -> str:
         """Start a session with Ann as host and Bob as member; return its path."""
         room = await self.ann.create_room(self.tag)
@@ -265,3 +270,123 @@ async def test_realtime_relay_works_in_a_shared_game(free_game):
         await ann.take_turn(place, step=1)
         await expect_everywhere(listeners, "turn")
         assert await free_game.poll_updates() == [("turn", {"step": 1})]
+
+
+async def test_updates_of_multiplayer_reach_the_addressed_members_of_the_rooms_api(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    session = await free_game.start_session()
+    eve = await free_game.test_app.sign_in_guest("Eve")
+    assert (await eve.post(f"{session}/join")).status == 200
+    async with (
+        free_game.listen_everywhere(session) as listeners,
+        listen("poll", eve, session) as eves_listener,
+    ):
+        await free_game.send_update("all", type="wave", data={"hand": 1})
+        sent = await free_game.send_update(
+            "specific", type="wink", data=[2], target_players_ids=[ann.id]
+        )
+        assert (sent["updates_sent"], sent["target_players_ids"]) == (1, [ann.id])
+        await free_game.send_update("all", type="end", data=None)
+        received = await expect_everywhere(listeners, "update", "update", "update")
+        assert [(one["updateType"], one["data"]) for one in received] == [
+            ("wave", {"hand": 1}),
+            ("wink", [2]),
+            ("end", {}),
+        ]
+        assert {(one["playerId"], one["userId"]) for one in received} == {(1, bob.id)}
+        eves = [await eves_listener.next() for _ in range(2)]
+        assert [one["updateType"] for one in eves] == ["wave", "end"]
+    assert [kind for kind, _ in await free_game.poll_updates()] == ["wave", "end"]
+
+
+async def test_actions_of_multiplayer_are_answered_through_the_rooms_api(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    session = await free_game.start_session()
+    async with free_game.listen_everywhere(session) as listeners:
+        params = {
+            "action_type": "trade",
+            "target_players": "host",
+            "request_data": {"wood": 3},
+        }
+        sent = success(await bob.post("game_room.php/actions", params))
+        assert sent["target_players_ids"] == [ann.id]
+        (action,) = await expect_everywhere(listeners, "action")
+        expected = {
+            "actionType": "trade",
+            "actionId": sent["action_ids"][0],
+            "playerId": 1,
+            "userId": bob.id,
+            "data": {"wood": 3},
+        }
+        assert expected.items() <= action.items()
+    assert (await ann.get(session)).json["actions"] == [expected]
+    path = f"{session}/actions/{action['actionId']}"
+    for body in ({}, {"status": "pending"}, {"status": 1}):
+        assert (await ann.post(path, body)).json["error"] == "request.malformed"
+    eve = await free_game.test_app.sign_in_guest("Eve")
+    for client, wrong_path in ((eve, path), (ann, f"{session}/actions/0")):
+        answer = await client.post(wrong_path, {"status": "failed"})
+        assert (answer.status, answer.json["error"]) == (404, "session.action_not_found")
+    assert (await ann.post(path, {"status": "processing"})).status == 204
+    answer = {"status": "completed", "data": {"gold": 1}}
+    for _ in range(2):
+        assert (await ann.post(path, answer, **{"Idempotency_Key": "k"})).status == 204
+    assert (await ann.post(path, answer)).status == 404
+    (finished,) = success(await bob.get("game_room.php/actions/poll"))["actions"]
+    assert (finished["status"], finished["response_data"]) == ("completed", {"gold": 1})
+    assert (await ann.get(session)).json["actions"] == []
+
+
+async def test_action_turn_without_rules_is_a_turn_for_the_rooms_api_and_an_action_for_others(
+    free_game,
+):
+    ann, bob = free_game.ann, free_game.bob
+    session = await free_game.start_session()
+    cid = await free_game.sample_game.make_player("Cid")
+    room_id = success(await bob.get("game_room.php/current"))["room"]["room_id"]
+    success(await cid.post(f"game_room.php/{room_id}/join"))
+    async with free_game.listen_everywhere(session) as listeners:
+        params = {
+            "action_type": "turn",
+            "target_players": "others",
+            "request_data": {"card": 7},
+        }
+        sent = success(await bob.post("game_room.php/actions", params))
+        assert sent["target_players_ids"] == [ann.id, cid.id]
+        (turn,) = await expect_everywhere(listeners, "turn")
+        assert (turn["player"], turn["card"], turn["number"]) == (1, 7, 1)
+    (pending,) = success(await cid.get("game_room.php/actions/pending"))["actions"]
+    assert (pending["action_type"], pending["request_data"]) == ("turn", {"card": 7})
+    updates = success(await cid.post("game_room.php/updates/poll", {"from_players": "all"}))[
+        "updates"
+    ]
+    assert updates == []
+    (finished,) = success(await bob.get("game_room.php/actions/poll"))["actions"]
+    assert (finished["target_id"], finished["status"]) == (ann.id, "completed")
+
+
+async def test_update_of_type_chat_is_chat_for_the_rooms_api(free_game):
+    ann, bob = free_game.ann, free_game.bob
+    session = await free_game.start_session()
+    cid = await free_game.sample_game.make_player("Cid")
+    room_id = success(await bob.get("game_room.php/current"))["room"]["room_id"]
+    success(await cid.post(f"game_room.php/{room_id}/join"))
+    async with free_game.listen_everywhere(session) as listeners:
+        data = {"text": " hello\u0007", "colour": "red"}
+        sent = await free_game.send_update("all", type="chat", data=data)
+        assert sent["target_players_ids"] == [ann.id, bob.id, cid.id]
+        assert len(set(sent["update_ids"])) == 3
+        await free_game.send_update("host", type="chat", data={"text": "psst"})
+        await free_game.send_update("host", type="chat", data={"text": " "})
+        await free_game.send_update("host", type="chat", data={"text": "x" * 1001})
+        received = await expect_everywhere(listeners, "chat", "chat", "update", "update")
+        assert [one["text"] for one in received[:2]] == ["hello", "psst"]
+        assert received[0]["user"] == {"userId": bob.id, "username": "Bob"}
+    chat = (await ann.get(f"{session}/chat")).json
+    assert [entry["event"]["text"] for entry in chat] == ["hello"]
+    assert await free_game.poll_updates() == [("chat", data)]
+    for sender, expected in (("others", [("chat", data)]), ("host", [])):
+        params = {"from_players": sender}
+        rows = success(await cid.post("game_room.php/updates/poll", params))["updates"]
+        assert [(row["type"], row["data"]) for row in rows] == expected
+    assert rows == [] or rows[0]["update_id"] == sent["update_ids"][2]

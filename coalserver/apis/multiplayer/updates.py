@@ -24,7 +24,7 @@ from coalserver.apis.multiplayer.schemas import (
     load_params,
 )
 from coalserver.core import topics
-from coalserver.core.commands.messages import TURN_TYPE, send_update
+from coalserver.core.commands.messages import CHAT_TYPE, TURN_TYPE, send_update
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.queries.players import existing_player_ids, get_player
 from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
@@ -66,9 +66,9 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
         {
             "updates_sent": len(sent),
             "update_ids": [
-                update_id(signing_key, room.id, entry.event.target, entry.id) for entry in sent
+                update_id(signing_key, room.id, target, entry_id) for target, entry_id in sent
             ],
-            "target_players_ids": [entry.event.target for entry in sent],
+            "target_players_ids": [target for target, _ in sent],
         }
     )
 
@@ -129,10 +129,11 @@ class SenderFilter:
             return True
         if self.target == Target.SPECIFIC:
             return _sender_of(event) in self.sender_ids
-        if not isinstance(event, UpdateSent):
-            # Turns and chat belong to the game, neither to the host nor to the others.
+        from_host = None if isinstance(event, TurnTaken) else event.from_host
+        if from_host is None:
+            # Turns, and chat of other APIs, belong to the game, neither to the host nor to the others.
             return True
-        return bool(event.from_host) is (self.target == Target.HOST)
+        return bool(from_host) is (self.target == Target.HOST)
 
 
 def _sender_of(event: UpdateSent | TurnTaken | RoomChat) -> int:
@@ -210,7 +211,7 @@ class UpdateReader:
         if isinstance(event, UpdateSent):
             return event.type, event.data
         if isinstance(event, RoomChat):
-            return "chat", render_chat(event)
+            return CHAT_TYPE, render_chat(event) if event.data is None else event.data
         seat = self.room.roster.get_seat(self.player).number
         return TURN_TYPE, render_turn(event, self.ctx.core.context.rules.get(event.game), seat)
 
@@ -222,6 +223,8 @@ class UpdateReader:
         if not isinstance(event, TurnTaken | RoomChat):
             return False
         if entry.at < self.room.roster.get_seat(self.player).joined:
+            return False
+        if isinstance(event, TurnTaken) and self.player in event.action_targets:
             return False
         has_rules = isinstance(event, TurnTaken) and event.state is not None
         return (has_rules or event.player != self.player) and self.sender_filter.matches(entry)

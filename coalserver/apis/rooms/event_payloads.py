@@ -10,6 +10,7 @@ from coalserver.apis.rooms.render import user
 from coalserver.core.ports import Entry
 from coalserver.domain.errors import DomainError
 from coalserver.domain.play.events import (
+    ActionRequested,
     LobbyChat,
     LobbyClosed,
     LobbyHostChanged,
@@ -26,6 +27,7 @@ from coalserver.domain.play.events import (
     RoomMemberJoined,
     RoomMemberLeft,
     TurnTaken,
+    UpdateSent,
 )
 from coalserver.domain.play.game import Rules
 from coalserver.domain.play.room import state_for_seat, turn_for_seat
@@ -141,6 +143,27 @@ def _chat(event: LobbyChat | RoomChat, entry: Entry) -> Payload:
     }
 
 
+def _update(event: UpdateSent, entry: Entry) -> Payload:
+    return {
+        "type": "update",
+        "updateType": event.type,
+        "playerId": event.seat,
+        "userId": event.sender,
+        "data": orjson.Fragment(event.data),
+    }
+
+
+def _action(event: ActionRequested, entry: Entry) -> Payload:
+    return {
+        "type": "action",
+        "actionType": event.type,
+        "actionId": event.action,
+        "playerId": event.seat,
+        "userId": event.sender,
+        "data": orjson.Fragment(event.request),
+    }
+
+
 def _left(event: LobbyMemberLeft | RoomMemberLeft, entry: Entry) -> Payload:
     return {
         "type": "user_leave",
@@ -183,6 +206,8 @@ SESSION_PAYLOADS: PayloadRenderers = {
     RoomMemberAway: _away,
     RoomHostChanged: _host,
     RoomChat: _chat,
+    UpdateSent: _update,
+    ActionRequested: _action,
     RoomClosed: lambda event, entry: {
         "type": "session_over",
         "reason": event.close_reason,

@@ -86,11 +86,19 @@ async def session_events(ctx: RequestContext) -> web.StreamResponse:
 
 
 def subscription_for_seat(core: Core, room: Room, seat: int | None, player: int) -> Subscription:
-    """Return the subscription of a seat of a session, or of a spectator (None)."""
+    """Return the subscription of a seat of a session, or of a spectator (None).
+
+    Only members receive chat, and the updates and actions that are sent to them.
+    """
     rules = core.context.rules.get(room.game)
     subscribed_topics: tuple[Topic, ...] = (topics.room(room.id),)
     if seat is not None:
-        subscribed_topics = (*subscribed_topics, topics.room_chat(room.id))
+        subscribed_topics = (
+            *subscribed_topics,
+            topics.room_chat(room.id),
+            topics.updates(room.id, player),
+            topics.actions(room.id, player),
+        )
     audience = ("seat", room.id, seat)
     return Subscription(
         subscribed_topics, audience, session_event_renderer(rules, seat), topics.player(player)

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from coalserver.core.queries.players import player_name
+from coalserver.core.queries.rooms import unfinished_actions
 from coalserver.core.state import State
 from coalserver.domain.play.game import Game, Rules
 from coalserver.domain.play.lobby import Lobby
@@ -144,10 +145,26 @@ def session_row(state: State, room: Room) -> JSON:
 
 def session(state: State, room: Room, rules: Rules | None, player: int) -> JSON:
     """Return a session with the state that this player may see."""
+    seat = find_seat_number(room, player)
     return {
         **session_row(state, room),
-        "environment": orjson.Fragment(room.view(rules, find_seat_number(room, player))),
+        "environment": orjson.Fragment(room.view(rules, seat)),
+        "actions": [] if seat is None else actions(state, room, player),
     }
+
+
+def actions(state: State, room: Room, player: int) -> list[JSON]:
+    """Return the actions that a member has yet to answer, oldest first, as their events have them."""
+    return [
+        {
+            "actionType": action.type,
+            "actionId": action.code,
+            "playerId": find_seat_number(room, action.sender),
+            "userId": action.sender,
+            "data": orjson.Fragment(action.request),
+        }
+        for action in unfinished_actions(state, room=room.id, player=player)
+    ]
 
 
 def find_seat_number(room: Room, player: int) -> int | None:

@@ -2,10 +2,26 @@
 
 from typing import Any
 
-from coalserver.web.schemas import AnyJson, Boolean, Integer, RawJson, RequestSchema, Secret, Text
+from marshmallow import fields
+
+from coalserver.domain.play.actions import ActionStatus
+from coalserver.web.schemas import (
+    AnyJson,
+    Boolean,
+    Integer,
+    RawJson,
+    RequestSchema,
+    Secret,
+    Text,
+    one_of,
+)
 
 #: Largest size of options, turns and user data, in bytes.
 MAX_OPTIONS_BYTES = 16 * 1024
+#: Largest answer to an action, in bytes: as large as its request.
+MAX_ANSWER_BYTES = 64 * 1024
+#: The statuses that the target of an action may set.
+ANSWER_STATUSES = (ActionStatus.PROCESSING, ActionStatus.COMPLETED, ActionStatus.FAILED)
 
 
 class NullIsAbsentSchema(RequestSchema):
@@ -45,6 +61,17 @@ class ChatSchema(RequestSchema):
     text = Text(1, 1000, required=True, lines=True)
 
 
+class AnswerActionSchema(NullIsAbsentSchema):
+    """The answer to an action: its status, and any JSON."""
+
+    status = fields.String(required=True, validate=one_of(*ANSWER_STATUSES))
+    response = RawJson(MAX_ANSWER_BYTES, allow_any=True, data_key="data", allow_none=True)
+
+    def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
+        loaded = super().finish(loaded)
+        return {**loaded, "status": ActionStatus(loaded["status"])}
+
+
 class LoginSchema(NullIsAbsentSchema):
     credential_type = Text(0, 40, data_key="credentialType", required=True)
     email = Secret(0, 254, allow_none=True)
@@ -64,6 +91,7 @@ JOIN = JoinSchema()
 KICK = KickSchema()
 READY = ReadySchema()
 CHAT = ChatSchema()
+ANSWER_ACTION = AnswerActionSchema()
 LOGIN = LoginSchema()
 REGISTER = RegisterSchema()
 SET_OPTIONS = AnyJson(MAX_OPTIONS_BYTES)

@@ -7,9 +7,9 @@ from coalserver.apis.rooms.auth import player
 from coalserver.apis.rooms.event_payloads import session_event_renderer
 from coalserver.apis.rooms.members import MemberHandlers, cursor_header
 from coalserver.apis.rooms.pagination import boolean_param, page_params
-from coalserver.apis.rooms.schemas import CHAT, JOIN, TURN
+from coalserver.apis.rooms.schemas import ANSWER_ACTION, CHAT, JOIN, TURN
 from coalserver.core import topics
-from coalserver.core.commands import members, rooms
+from coalserver.core.commands import members, messages, rooms
 from coalserver.core.queries.games import get_listed_game
 from coalserver.core.queries.rooms import get_room, open_rooms, past_and_present_rooms
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -85,6 +85,18 @@ async def take_turn(ctx: RequestContext) -> web.StreamResponse:
     return no_content()
 
 
+async def answer_action(ctx: RequestContext) -> web.StreamResponse:
+    """Set the status and the answer of an action that another member sent to the caller."""
+    await MEMBERS.execute(
+        ctx,
+        messages.answer_action,
+        code=ctx.path["action"].lower(),
+        by=ctx.caller.player_id,
+        **ctx.body,
+    )
+    return no_content()
+
+
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """End a session for all its members. Host only."""
     await MEMBERS.execute_shared(ctx, members.close, by=ctx.caller.player_id)
@@ -95,6 +107,7 @@ ROUTES = (
     Route("GET", SESSIONS, list_sessions, auth=player),
     Route("GET", SESSION, get, auth=player),
     Route("POST", SESSION + "/turn", take_turn, TURN, player),
+    Route("POST", SESSION + "/actions/{action}", answer_action, ANSWER_ACTION, player),
     Route("POST", SESSION + "/join", MEMBERS.join, JOIN, player),
     Route("POST", SESSION + "/leave", MEMBERS.leave, auth=player),
     Route("POST", SESSION + "/stop", stop, auth=player),

@@ -169,11 +169,18 @@ def join_room(
     return joined
 
 
-def take_turn(uow: UnitOfWork, *, room_id: int, player_id: int, turn: dict[str, object]) -> Room:
+def take_turn(
+    uow: UnitOfWork,
+    *,
+    room_id: int,
+    player_id: int,
+    turn: dict[str, object],
+    action_targets: tuple[int, ...] = (),
+) -> Room:
     """Take a member's turn and emit TurnTaken; RoomClosed too where the turn ends the game.
 
-    Without rules every member may take any turn at any time. Raises ROOM_NOT_FOUND and what
-    Room.play raises.
+    Without rules every member may take any turn at any time. `action_targets` are members who get
+    the turn as an action. Raises ROOM_NOT_FOUND and what Room.play raises.
     """
     room = get_room(uow, room_id)
     played = uow.save(room.play(player_id, turn, uow.rules(room.game), uow.now))
@@ -186,6 +193,7 @@ def take_turn(uow: UnitOfWork, *, room_id: int, player_id: int, turn: dict[str, 
         played.state,
         played.current,
         played.turns,
+        action_targets,
     )
     uow.emit(event, topics.room(room.id))
     emit_room_changes(uow, room, played)

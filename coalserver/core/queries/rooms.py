@@ -120,6 +120,12 @@ def pending_actions(reader: Reader, *, room: int, player: int) -> list[Action]:
     return [action for action in found if action.status is ActionStatus.PENDING]
 
 
+def unfinished_actions(reader: Reader, *, room: int, player: int) -> list[Action]:
+    """Return the actions that a member is asked for and has not finished, oldest first."""
+    found = reader.find(Action, "target", (room, player))
+    return [action for action in found if not action.finished]
+
+
 def answered_actions(
     reader: Reader, *, room: int, player: int, now: float, limit: int = 50
 ) -> list[Action]:

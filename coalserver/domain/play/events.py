@@ -213,6 +213,7 @@ class TurnTaken:
     """A member took a turn (any JSON). `state` is the state after it: JSON, None without rules.
 
     `number` counts the turns of a room from 1: clients skip turns that their snapshot includes.
+    `action_targets` are members who have the turn as an action, and need it in no other form.
     """
 
     game: str
@@ -223,22 +224,31 @@ class TurnTaken:
     state: bytes | None = None
     current: tuple[int, ...] | None = None
     number: int = 0
+    action_targets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RoomChat:
-    """A member of a room sent a chat message."""
+    """A member of a room sent a chat message.
+
+    One that was sent as an update has the update's `data` (JSON), and whether the host sent it.
+    """
 
     game: str
     room: int
     player: int
     name: str
     text: str
+    data: bytes | None = None
+    from_host: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateSent:
-    """A member of a room sent another a message; `data` is any JSON."""
+    """A member of a room sent another a message; `data` is any JSON.
+
+    `seat` is the sender's seat; None in events stored before it was recorded.
+    """
 
     game: str
     room: int
@@ -247,6 +257,7 @@ class UpdateSent:
     from_host: bool
     type: str
     data: bytes
+    seat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,13 +297,19 @@ class BinarySent:
 
 @dataclass(frozen=True, slots=True)
 class ActionRequested:
-    """A member of a room requested an action of another. `action` is its code."""
+    """A member of a room requested an action of another. `action` is its code.
+
+    `seat` (the sender's), `type` and `request` are there for targets who read events instead of actions.
+    """
 
     game: str
     room: int
     action: str
     sender: int
     target: int
+    seat: int | None = None
+    type: str = ""
+    request: bytes = b"null"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,10 @@ async def played(script, tail):
             _, sender, target, named, count = step
             for _ in range(count):
                 number = str(sum(map(len, sent.values())))
-                for entry in await send(
+                for reader_id, _ in await send(
                     scene, player_clients[sender].id, target, number, (player_clients[named].id,)
                 ):
-                    reader = [player_client.id for player_client in player_clients].index(
-                        entry.event.target
-                    )
+                    reader = [player_client.id for player_client in player_clients].index(reader_id)
                     sent[reader, "all"].append(number)
                     sent[reader, "host" if sender == 0 else "others"].append(number)
         for reader_index in range(3):

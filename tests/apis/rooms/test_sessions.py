@@ -29,7 +29,10 @@ async def test_session_has_the_documented_members(test_app: TestApp) -> None:
     }
     [row] = (await bob.get("/games/noughts/sessions")).json
     assert row == expected
-    assert await get_session(bob, session) == expected | {"environment": {"grid": "." * 9}}
+    assert await get_session(bob, session) == expected | {
+        "environment": {"grid": "." * 9},
+        "actions": [],
+    }
 
 
 async def test_turn_updates_the_state_and_the_current_player(test_app: TestApp) -> None:

@@ -7,10 +7,11 @@ from coalserver.core.commands import members
 from coalserver.core.commands.members import TOUCH_SECONDS
 from coalserver.core.commands.messages import answer_action, send_action, send_update
 from coalserver.core.commands.presence import mark_away
+from coalserver.core.commands.rooms import join_room
 from coalserver.core.queries.rooms import answered_actions, pending_actions, waiting_actions
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target
-from coalserver.domain.play.events import ActionFinished, ActionRequested, UpdateSent
+from coalserver.domain.play.events import ActionFinished, ActionRequested, RoomChat, UpdateSent
 from coalserver.domain.play.room import Room
 from tests.domain.builders import raises_code
 
@@ -214,27 +215,28 @@ def test_actions_to_a_leaving_member_fail_and_emit_action_finished(table, trio):
 
 def test_update_is_emitted_to_each_target(table, trio):
     sent = trio.send_update(trio.bob, data=b'{"x":1}')
-    assert [entry.event.target for entry in sent] == [trio.ann, trio.cid]
+    assert [target for target, _ in sent] == [trio.ann, trio.cid]
     (event,) = table.events(at=topics.updates(trio.room, trio.cid))
-    assert event == UpdateSent("free", trio.room, trio.bob, trio.cid, False, "boom", b'{"x":1}')
+    data = b'{"x":1}'
+    assert event == UpdateSent("free", trio.room, trio.bob, trio.cid, False, "boom", data, 1)
     assert table.events(at=topics.updates(trio.room, trio.bob)) == []
 
 
-def test_update_states_whether_its_sender_was_host(trio):
-    (sent, *_) = trio.send_update(trio.ann)
-    assert sent.event.from_host
+def test_update_states_whether_its_sender_was_host(table, trio):
+    trio.send_update(trio.ann)
+    assert all(event.from_host for event in table.events(UpdateSent))
 
 
 def test_update_to_all_includes_the_sender(trio):
     sent = trio.send_update(trio.bob, Target.ALL)
-    assert [entry.event.target for entry in sent] == [trio.ann, trio.bob, trio.cid]
+    assert [target for target, _ in sent] == [trio.ann, trio.bob, trio.cid]
 
 
 @pytest.mark.parametrize("with_away", [True, False])
 def test_away_member_gets_updates_with_away_only(table, trio, with_away):
     table.execute(mark_away, player_id=trio.cid)
     sent = trio.send_update(trio.ann, with_away=with_away)
-    assert (trio.cid in [entry.event.target for entry in sent]) is with_away
+    assert (trio.cid in dict(sent)) is with_away
 
 
 @pytest.mark.parametrize("method", ["send_action", "send_update"])
@@ -242,3 +244,48 @@ def test_messages_keep_a_room_from_being_idle(table, trio, method):
     table.now += TOUCH_SECONDS
     getattr(trio, method)(trio.ann)
     assert table.room(trio.room).touched == table.now
+
+
+def test_action_to_a_player_of_no_game_is_emitted_with_its_request(table, trio):
+    guest = table.make_guest()
+    table.execute(join_room, room_id=trio.room, player_id=guest)
+    table.clear_events()
+    (action,) = trio.send_action(trio.bob, Target.SPECIFIC, player_ids=(guest,), request=b'{"x":1}')
+    (event,) = table.events(at=topics.actions(trio.room, guest))
+    assert (event.action, event.seat, event.type) == (action.code, 1, "move")
+    assert event.request == b'{"x":1}'
+
+
+def test_answer_in_another_room_than_the_actions_is_refused(trio):
+    action, _ = trio.send_action(trio.ann)
+    with raises_code(ErrorCode.ACTION_NOT_FOUND):
+        trio.answer(action, trio.bob, room_id=trio.room + 1)
+    assert trio.answer(action, trio.bob, room_id=trio.room).finished
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'"hello"', b"null", b"{}", b'{"text":1}', b'{"text":" "}', b'{"text":"%b"}' % (b"x" * 1001)],
+)
+def test_update_of_type_chat_without_a_text_is_an_ordinary_update(table, trio, data):
+    trio.send_update(trio.ann, type="chat", data=data, with_away=True)
+    assert [event.data for event in table.events(UpdateSent)] == [data] * 2
+    assert table.events(RoomChat) == []
+
+
+def test_chat_sent_as_update_to_one_member_is_not_emitted_to_the_room(table, trio):
+    guest = table.make_guest()
+    table.execute(join_room, room_id=trio.room, player_id=guest)
+    trio.send_update(
+        trio.ann,
+        Target.SPECIFIC,
+        player_ids=(guest, trio.bob),
+        type="chat",
+        data=b'{"text":"psst"}',
+        with_away=True,
+    )
+    assert table.events(at=topics.room_chat(trio.room)) == []
+    (event,) = table.events(at=topics.updates(trio.room, guest))
+    assert (type(event), event.text, event.name) == (RoomChat, "psst", "Ann")
+    (event,) = table.events(at=topics.updates(trio.room, trio.bob))
+    assert type(event) is UpdateSent
