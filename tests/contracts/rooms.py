@@ -244,6 +244,8 @@ async def sessions(part: Part, host: User, guest: User, other: User) -> None:
     await other.request("POST", f"{session}/chat", {"text": "Well"})
     await guest.request("GET", f"{session}/chat")
     await other.request("GET", f"{session}/chat")
+    for body in ({"status": "done"}, {"status": "completed", "data": 1}):
+        await guest.request("POST", f"{session}/actions/{'0' * 32}", body)
     await other.request("POST", f"{session}/join")
     await guest.request("POST", f"{session}/stop")
     await other.request("POST", f"{session}/leave")
