@@ -23,9 +23,7 @@ async def execute_idempotent(
     key = ctx.request.headers.get(HEADER)
     if key is None:
         return result_ids(await ctx.core.execute(command, **params))
-    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
-        message = f"Must have 1 to {MAX_KEY_LENGTH} printable characters."
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={HEADER: [message]})
+    check_key(key)
     caller, request = ctx.caller, ctx.request
     # Part of the stored record: a change would make every repeated request a new one.
     caller_name = (
@@ -37,6 +35,13 @@ async def execute_idempotent(
         caller_name, key, request.method.encode(), request.path_qs.encode(), ctx.raw
     )
     return await ctx.core.execute_idempotent(idempotency_key, command, to_ids=result_ids, **params)
+
+
+def check_key(key: str) -> None:
+    """Raise INVALID_REQUEST for an idempotency key that is empty, too long or unprintable."""
+    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+        message = f"Must have 1 to {MAX_KEY_LENGTH} printable characters."
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={HEADER: [message]})
 
 
 def result_ids(result: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.membership import get_own_room
 from coalserver.apis.multiplayer.render import (
     JSON,
@@ -32,28 +33,35 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
 
     In a game with rules an action `turn` takes a turn and is finished at once. It needs no target.
     """
-    sent = await ctx.core.execute(
-        send_action, room_id=get_own_room(ctx).id, sender=ctx.caller.player_id, **ctx.body
-    )
-    return success(
-        {
+
+    def render(sent: list[Action]) -> JSON:
+        return {
             "actions_sent": len(sent),
             "action_ids": [action.code for action in sent],
             "target_players_ids": [action.target for action in sent],
         }
+
+    return await execute(
+        ctx,
+        send_action,
+        render,
+        room_id=get_own_room(ctx).id,
+        sender=ctx.caller.player_id,
+        **ctx.body,
     )
 
 
 async def complete(ctx: RequestContext) -> web.StreamResponse:
     """Set the status of an action, as its target."""
-    await ctx.core.execute(
+    return await execute(
+        ctx,
         answer_action,
+        lambda _: {"message": "Action completed"},
         code=ctx.path["id"].lower(),
         by=ctx.caller.player_id,
         status=ActionStatus(ctx.body["status"]),
         response=ctx.body["response"],
     )
-    return success({"message": "Action completed"})
 
 
 async def poll(ctx: RequestContext) -> web.StreamResponse:
@@ -73,7 +81,9 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
 
     found = await _poll(ctx, room, look)
     read_positions.put(position_key, frozenset(action.code for action in found))
-    return success({"actions": [_render_finished_action(ctx, room, action) for action in found]})
+    return success(
+        ctx, {"actions": [_render_finished_action(ctx, room, action) for action in found]}
+    )
 
 
 async def pending(ctx: RequestContext) -> web.StreamResponse:
@@ -85,7 +95,7 @@ async def pending(ctx: RequestContext) -> web.StreamResponse:
         return found, bool(found)
 
     found = await _poll(ctx, room, look)
-    return success({"actions": [render_pending_action(ctx, room, action) for action in found]})
+    return success(ctx, {"actions": [render_pending_action(ctx, room, action) for action in found]})
 
 
 async def _poll(

@@ -6,6 +6,7 @@ Beyond the document, responses have a `version`. A write with `If-Match` fails i
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.render import (
     JSON,
     format_time_or_null,
@@ -31,49 +32,53 @@ async def get_game_data(ctx: RequestContext) -> web.StreamResponse:
     """Return the data of the game."""
     game = ctx.caller.get_game()
     return success(
+        ctx,
         {
             "type": "game",
             "game_id": game.id,
             **json_member(ctx, "data", game.data),
             "version": game.data_version,
-        }
+        },
     )
 
 
 async def update_game_data(ctx: RequestContext) -> web.StreamResponse:
     """Replace the data of the game."""
-    game = await ctx.core.execute(
+    return await execute(
+        ctx,
         save_game_data,
+        lambda game: _render_updated("Game", game.data_updated, game.data_version),
         game=ctx.caller.get_game().tag,
         data=_data_param(ctx),
         expected=_expected_version(ctx),
     )
-    return success(_render_updated("Game", game.data_updated, game.data_version))
 
 
 async def get_player_data(ctx: RequestContext) -> web.StreamResponse:
     """Return the data of the caller."""
     player = ctx.core.query(get_player, id=ctx.caller.player_id)
     return success(
+        ctx,
         {
             "type": "player",
             "player_id": player.id,
             "player_name": player.name,
             **json_member(ctx, "data", player.data),
             "version": player.data_version,
-        }
+        },
     )
 
 
 async def update_player_data(ctx: RequestContext) -> web.StreamResponse:
     """Replace the data of the caller."""
-    player = await ctx.core.execute(
+    return await execute(
+        ctx,
         save_player_data,
+        lambda player: _render_updated("Player", player.updated, player.data_version),
         player_id=ctx.caller.player_id,
         data=_data_param(ctx),
         expected=_expected_version(ctx),
     )
-    return success(_render_updated("Player", player.updated, player.data_version))
 
 
 def _render_updated(owner: str, at: float | None, version: int) -> JSON:

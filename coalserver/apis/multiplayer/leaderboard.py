@@ -92,7 +92,7 @@ async def get_leaderboard(ctx: RequestContext) -> web.StreamResponse:
     }
     if body["shows_offset"]:
         payload["offset"] = start
-    return success(payload)
+    return success(ctx, payload)
 
 
 def _field_name(name: Any) -> str:

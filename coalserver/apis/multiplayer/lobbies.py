@@ -6,6 +6,7 @@ The endpoints that lobbies share with rooms are in `membership`, join requests i
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.membership import (
     LOBBY_FILE,
     create_as_host,
@@ -38,6 +39,7 @@ from coalserver.core.queries.lobbies import join_requests_to_lobby, lobby_of_pla
 from coalserver.core.queries.players import player_name
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby, LobbyState
+from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 
@@ -49,7 +51,7 @@ async def list_lobbies(ctx: RequestContext) -> web.StreamResponse:
     """Return the open lobbies with a free seat, newest first."""
     params = load_params(ctx, LIST.schema)
     found, _ = ctx.core.query(open_lobbies, game=ctx.caller.get_game().tag, full=False, **params)
-    return success({"lobbies": [_render_lobby(ctx, lobby) for lobby in found]})
+    return success(ctx, {"lobbies": [_render_lobby(ctx, lobby) for lobby in found]})
 
 
 def _render_lobby(ctx: RequestContext, lobby: Lobby) -> JSON:
@@ -72,28 +74,31 @@ def _render_lobby(ctx: RequestContext, lobby: Lobby) -> JSON:
 async def create(ctx: RequestContext) -> web.StreamResponse:
     """Create a lobby with the caller as its host."""
     codes = ErrorCode.ALREADY_IN_LOBBY, ErrorCode.ALREADY_IN_ROOM
-    lobby = await create_as_host(ctx, lobbies.open_lobby, DEFAULT_NAME_PREFIX, *codes)
-    return success(
-        {
+
+    def render(lobby: Lobby) -> JSON:
+        return {
             "matchmaking_id": lobby.code,
             "max_players": lobby.roster.capacity,
             "strict_full": lobby.strict_full,
             "join_by_requests": lobby.requires_approval,
             "is_host": True,
         }
-    )
+
+    return await create_as_host(ctx, lobbies.open_lobby, DEFAULT_NAME_PREFIX, render, *codes)
 
 
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Add the caller to a lobby. Raises APPROVAL_REQUIRED if its host approves members."""
     lobby, body = lobby_in_path(ctx), load_deferred(ctx)
+
+    def render(_: Lobby) -> JSON:
+        return {"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"}
+
+    player = ctx.caller.player_id
     with limit_password_attempts(ctx, f"lobby {lobby.id}", lobby.password):
-        await ctx.core.execute(
-            lobbies.join_lobby, lobby_id=lobby.id, player_id=ctx.caller.player_id, **body
+        return await execute(
+            ctx, lobbies.join_lobby, render, lobby_id=lobby.id, player_id=player, **body
         )
-    return success(
-        {"matchmaking_id": lobby.code, "message": "Successfully joined matchmaking lobby"}
-    )
 
 
 async def get_current(ctx: RequestContext) -> web.StreamResponse:
@@ -102,7 +107,7 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
     lobby = ctx.core.query(lobby_of_player, player=player)
     if lobby is None:
         message = "Player is not in any matchmaking lobby"
-        return success({"in_matchmaking": False, "message": message})
+        return success(ctx, {"in_matchmaking": False, "message": message})
     roster, seat = lobby.roster, lobby.roster.get_seat(player)
     requests = (
         ctx.core.query(join_requests_to_lobby, lobby=lobby.id) if roster.host == player else []
@@ -124,45 +129,53 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
         "started_at": format_time_or_null(lobby.closed) if started else None,
     }
     rows = [render_pending_request(ctx, lobby, request) for request in requests]
-    return success({"in_matchmaking": True, "matchmaking": rendered, "pending_requests": rows})
+    return success(ctx, {"in_matchmaking": True, "matchmaking": rendered, "pending_requests": rows})
 
 
 async def start(ctx: RequestContext) -> web.StreamResponse:
     """Start a room with all members who are online, as the host."""
     lobby = get_own_lobby(ctx)
     unnamed = lobby.name == f"{DEFAULT_NAME_PREFIX}{lobby.code[:6]}"
-    room = await ctx.core.execute(
-        start_lobby,
-        lobby_id=lobby.id,
-        by=ctx.caller.player_id,
-        name=f"{STARTED_NAME_PREFIX}{lobby.code[:6]}" if unnamed else None,
-        only_present=True,
-    )
-    return success(
-        {
+
+    def render(room: Room) -> JSON:
+        return {
             "room_id": room.code,
             "room_name": room.name,
             "players_transferred": len(room.roster),
             "message": "Game started successfully",
         }
+
+    return await execute(
+        ctx,
+        start_lobby,
+        render,
+        lobby_id=lobby.id,
+        by=ctx.caller.player_id,
+        name=f"{STARTED_NAME_PREFIX}{lobby.code[:6]}" if unnamed else None,
+        only_present=True,
     )
 
 
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """Close the lobby before its start, as the host."""
-    await _close(ctx, open_only=True)
-    return success({"message": "Matchmaking lobby stopped successfully"})
+    return await _close(ctx, "Matchmaking lobby stopped successfully", open_only=True)
 
 
 async def remove(ctx: RequestContext) -> web.StreamResponse:
     """Close the lobby at any time, as the host. A room started from it continues."""
-    await _close(ctx, open_only=False)
-    return success({"message": "Matchmaking lobby removed successfully"})
+    return await _close(ctx, "Matchmaking lobby removed successfully", open_only=False)
 
 
-async def _close(ctx: RequestContext, *, open_only: bool) -> None:
-    lobby_id, player = get_own_lobby(ctx).id, ctx.caller.player_id
-    await ctx.core.execute(members.close, kind=Lobby, id=lobby_id, by=player, open_only=open_only)
+async def _close(ctx: RequestContext, message: str, *, open_only: bool) -> web.StreamResponse:
+    return await execute(
+        ctx,
+        members.close,
+        lambda _: {"message": message},
+        kind=Lobby,
+        id=get_own_lobby(ctx).id,
+        by=ctx.caller.player_id,
+        open_only=open_only,
+    )
 
 
 ROUTES = (

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.render import (
     JSON,
     format_iso_time,
@@ -58,9 +59,13 @@ def get_own_room(ctx: RequestContext) -> Room:
 
 
 async def create_as_host(
-    ctx: RequestContext, command: Callable[..., Any], default_name: str, *codes: ErrorCode
-) -> Any:
-    """Create a lobby or room from the body, with the caller as its host, and return it.
+    ctx: RequestContext,
+    command: Callable[..., Any],
+    default_name: str,
+    render: Callable[[Any], JSON],
+    *codes: ErrorCode,
+) -> web.StreamResponse:
+    """Create a lobby or room from the body, with the caller as its host, and render it.
 
     Raises the first of `codes`, ALREADY_IN_LOBBY and ALREADY_IN_ROOM, that applies, before errors in the body.
     """
@@ -71,8 +76,10 @@ async def create_as_host(
     for code in codes:
         if ctx.core.query(queries[code], player=ctx.caller.player_id) is not None:
             raise DomainError(code)
-    return await ctx.core.execute(
+    return await execute(
+        ctx,
         command,
+        render,
         game=ctx.caller.get_game().tag,
         player_id=ctx.caller.player_id,
         default_name=default_name,
@@ -202,7 +209,7 @@ async def list_members(membership: Membership, ctx: RequestContext) -> web.Strea
     """Return the members of the caller's lobby or room, the host first."""
     roster = membership.get_own(ctx).roster
     rows = [membership.render_member(ctx, roster, seat) for seat in seats_host_first(roster)]
-    return success({"players": rows, "last_updated": format_iso_time(ctx.now)})
+    return success(ctx, {"players": rows, "last_updated": format_iso_time(ctx.now)})
 
 
 def seats_host_first(roster: Roster) -> Sequence[Seat]:
@@ -215,29 +222,39 @@ def seats_host_first(roster: Roster) -> Sequence[Seat]:
 async def heartbeat(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Confirm that the caller is a member. The request itself counts as activity."""
     membership.get_own(ctx)
-    return success({"status": "ok"})
+    return success(ctx, {"status": "ok"})
 
 
 async def leave(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Remove the caller. A player who leaves a room also leaves the lobby it was started from."""
-    await ctx.core.execute(
-        members.leave, **_own_id(membership, ctx), player_id=ctx.caller.player_id
-    )
-    return success({"message": membership.left_message})
+
+    def render(_: Any) -> JSON:
+        return {"message": membership.left_message}
+
+    own_id, player_id = _own_id(membership, ctx), ctx.caller.player_id
+    return await execute(ctx, members.leave, render, **own_id, player_id=player_id)
 
 
 async def kick(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Remove another member, as the host."""
     own_id, player_id = _own_id(membership, ctx), load_deferred(ctx)["player_id"]
-    await ctx.core.execute(members.kick, **own_id, by=ctx.caller.player_id, player_id=player_id)
-    return success({"message": "Player kicked successfully", "kicked_player_id": player_id})
+
+    def render(_: Any) -> JSON:
+        return {"message": "Player kicked successfully", "kicked_player_id": player_id}
+
+    by = ctx.caller.player_id
+    return await execute(ctx, members.kick, render, **own_id, by=by, player_id=player_id)
 
 
 async def set_password(membership: Membership, ctx: RequestContext) -> web.StreamResponse:
     """Set the password, as the host; null or an empty string removes it."""
     own_id, body = _own_id(membership, ctx), load_deferred(ctx)
-    await ctx.core.execute(members.set_join_password, **own_id, by=ctx.caller.player_id, **body)
-    return success({"message": "Password updated successfully"})
+
+    def render(_: Any) -> JSON:
+        return {"message": "Password updated successfully"}
+
+    by = ctx.caller.player_id
+    return await execute(ctx, members.set_join_password, render, **own_id, by=by, **body)
 
 
 def _own_id(membership: Membership, ctx: RequestContext) -> dict[str, Any]:

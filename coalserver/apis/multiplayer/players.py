@@ -6,6 +6,7 @@ import orjson
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.render import (
     JSON,
     format_time,
@@ -17,7 +18,7 @@ from coalserver.apis.multiplayer.render import (
 from coalserver.apis.multiplayer.schemas import BAN, REGISTER, RENAME, UNBAN
 from coalserver.core.commands import moderation, players
 from coalserver.core.queries.players import get_player, players_of_game
-from coalserver.domain.play.player import Player
+from coalserver.domain.play.player import Ban, Player
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
@@ -33,12 +34,13 @@ async def register(ctx: RequestContext) -> web.StreamResponse:
     game = ctx.caller.get_game()
     player, secret = await ctx.core.execute(players.register_player, game=game.tag, **ctx.body)
     return success(
+        ctx,
         {
             "player_id": str(player.id),
             "private_key": secret,
             "player_name": player.name,
             "game_id": game.id,
-        }
+        },
     )
 
 
@@ -60,45 +62,48 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
     }
     await record_activity(ctx)
     await ctx.core.execute(players.record_login, player_id=player.id)
-    return success({"player": rendered})
+    return success(ctx, {"player": rendered})
 
 
 async def heartbeat(ctx: RequestContext) -> web.StreamResponse:
     """Return when the caller was last seen. Every request counts as activity."""
     at = last_seen(ctx.core, ctx.caller.player_id)
-    return success({"message": "Heartbeat updated", "last_heartbeat": format_time_or_null(at)})
+    return success(ctx, {"message": "Heartbeat updated", "last_heartbeat": format_time_or_null(at)})
 
 
 async def logout(ctx: RequestContext) -> web.StreamResponse:
     """Log out: the caller is offline at once, and polls and sockets end. The key stays valid."""
-    player = await ctx.core.execute(players.record_logout, player_id=ctx.caller.player_id)
-    ctx.core.presence.leave(player.id)
-    return success(
-        {
+
+    def render(player: Player) -> JSON:
+        return {
             "message": "Player logged out successfully",
             "last_logout": format_time_or_null(player.last_logout),
         }
-    )
+
+    player_id = ctx.caller.player_id
+    response = await execute(ctx, players.record_logout, render, player_id=player_id)
+    ctx.core.presence.leave(player_id)
+    return response
 
 
 async def rename(ctx: RequestContext) -> web.StreamResponse:
     """Change the caller's name."""
-    player = await ctx.core.execute(
-        players.rename_player, player_id=ctx.caller.player_id, **ctx.body
-    )
-    return success(
-        {
+
+    def render(player: Player) -> JSON:
+        return {
             "message": "Player name updated successfully",
             "new_name": player.name,
             "player_id": player.id,
         }
-    )
+
+    player_id = ctx.caller.player_id
+    return await execute(ctx, players.rename_player, render, player_id=player_id, **ctx.body)
 
 
 async def rotate_key(ctx: RequestContext) -> web.StreamResponse:
     """Replace the private key, which only this response has; the old one is invalid at once."""
     secret = await ctx.core.execute(players.rotate_private_key, player_id=ctx.caller.player_id)
-    return success({"message": "Player token rotated successfully", "private_key": secret})
+    return success(ctx, {"message": "Player token rotated successfully", "private_key": secret})
 
 
 async def list_players(ctx: RequestContext) -> web.StreamResponse:
@@ -137,9 +142,9 @@ def _is_online(ctx: RequestContext, player: Player) -> bool:
 
 async def ban(ctx: RequestContext) -> web.StreamResponse:
     """Ban a player from the game. A new ban replaces an earlier one."""
-    created = await ctx.core.execute(moderation.ban, game=ctx.caller.get_game().tag, **ctx.body)
-    return success(
-        {
+
+    def render(created: Ban) -> JSON:
+        return {
             "message": "Player banned successfully",
             "ban_id": created.code,
             "player_id": created.player,
@@ -147,17 +152,23 @@ async def ban(ctx: RequestContext) -> web.StreamResponse:
             "ban_reason": created.reason or None,
             "banned_until": format_time_or_null(created.until),
         }
-    )
+
+    game = ctx.caller.get_game().tag
+    return await execute(ctx, moderation.ban, render, game=game, **ctx.body)
 
 
 async def unban(ctx: RequestContext) -> web.StreamResponse:
     """Remove the ban of a player."""
     player = ctx.body["player_id"]
-    removed = await ctx.core.execute(
-        moderation.unban, game=ctx.caller.get_game().tag, player_id=player
-    )
-    message = "Player unbanned successfully" if removed else "No active bans found for this player"
-    return success({"message": message, "player_id": player, "bans_removed": removed})
+
+    def render(removed: int) -> JSON:
+        message = (
+            "Player unbanned successfully" if removed else "No active bans found for this player"
+        )
+        return {"message": message, "player_id": player, "bans_removed": removed}
+
+    game = ctx.caller.get_game().tag
+    return await execute(ctx, moderation.unban, render, game=game, player_id=player)
 
 
 ROUTES = (

@@ -32,6 +32,7 @@ async def issue_token(ctx: RequestContext) -> web.StreamResponse:
         raise DomainError(ErrorCode.NOT_MEMBER)
     player = ctx.core.query(get_player, id=ctx.caller.player_id)
     return success(
+        ctx,
         {
             "token": ctx.app.per_process(Relay).tokens.issue(player, room),
             "player_info": {
@@ -40,7 +41,7 @@ async def issue_token(ctx: RequestContext) -> web.StreamResponse:
                 "room_id": room.code,
                 "is_host": room.roster.host == player.id,
             },
-        }
+        },
     )
 
 
@@ -48,7 +49,7 @@ async def validate_token(ctx: RequestContext) -> web.StreamResponse:
     """Return whether a token of this game is valid."""
     realtime_token = ctx.app.per_process(Relay).tokens.find(token_param(ctx))
     room = None if realtime_token is None else ctx.core.state.get(Room, realtime_token.room)
-    return success({"valid": room is not None and room.game == ctx.caller.get_game().tag})
+    return success(ctx, {"valid": room is not None and room.game == ctx.caller.get_game().tag})
 
 
 async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
@@ -59,7 +60,9 @@ async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
     if member is not None:
         member.close(*TOKEN_INVALIDATED)
     message = "Realtime token revoked successfully"
-    return success({"message": message if revoked or member else "There was no realtime token"})
+    return success(
+        ctx, {"message": message if revoked or member else "There was no realtime token"}
+    )
 
 
 async def open_socket(ctx: RequestContext) -> web.StreamResponse:
@@ -106,7 +109,7 @@ def render_connected(ctx: RequestContext, member: Member) -> bytes:
 
 async def describe_socket(ctx: RequestContext) -> web.StreamResponse:
     """Return a hint for clients that request the address before they connect."""
-    return success({"message": "Open a WebSocket here, with ?token= and ?client="})
+    return success(ctx, {"message": "Open a WebSocket here, with ?token= and ?client="})
 
 
 def token_param(ctx: RequestContext) -> str:

@@ -33,9 +33,9 @@ def last_seen(core: Core, player: int) -> float | None:
     return core.presence.last_seen_at(player) or None
 
 
-def success(members: JSON, headers: dict[str, str] | None = None) -> web.StreamResponse:
+def success(ctx: RequestContext, members: JSON) -> web.StreamResponse:
     """Return a response with `"success": true` and the given members."""
-    return json_response({"success": True, **members}, headers=headers)
+    return json_response({"success": True, **members})
 
 
 def is_unity_client(ctx: RequestContext) -> bool:

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.membership import (
     id_in_request,
     id_routes,
@@ -25,11 +26,15 @@ STATUSES = {None: "pending", True: "approved", False: "rejected"}
 async def request_join(ctx: RequestContext) -> web.StreamResponse:
     """Ask the host of a lobby for a seat."""
     lobby, body = lobby_in_path(ctx), load_deferred(ctx)
+
+    def render(request: JoinRequest) -> JSON:
+        return {"request_id": request.code, "message": "Join request sent to host"}
+
+    player = ctx.caller.player_id
     with limit_password_attempts(ctx, f"lobby {lobby.id}", lobby.password):
-        request = await ctx.core.execute(
-            request_to_join, lobby_id=lobby.id, player_id=ctx.caller.player_id, **body
+        return await execute(
+            ctx, request_to_join, render, lobby_id=lobby.id, player_id=player, **body
         )
-    return success({"request_id": request.code, "message": "Join request sent to host"})
 
 
 async def answer_request(ctx: RequestContext) -> web.StreamResponse:
@@ -39,16 +44,16 @@ async def answer_request(ctx: RequestContext) -> web.StreamResponse:
     if lobby.state is LobbyState.CLOSED:
         raise DomainError(ErrorCode.LOBBY_CLOSED)
     approve = ANSWERS[action]
-    await ctx.core.execute(
-        answer_join_request, code=request_id, by=ctx.caller.player_id, approve=approve
-    )
-    return success(
-        {
+
+    def render(_: JoinRequest) -> JSON:
+        return {
             "message": f"Join request {STATUSES[approve]} successfully",
             "request_id": request_id,
             "action": action,
         }
-    )
+
+    by = ctx.caller.player_id
+    return await execute(ctx, answer_join_request, render, code=request_id, by=by, approve=approve)
 
 
 async def get_status(ctx: RequestContext) -> web.StreamResponse:
@@ -63,7 +68,7 @@ async def get_status(ctx: RequestContext) -> web.StreamResponse:
         "responder_name": None if by is None else ctx.core.query(player_name, id=by),
         "join_by_requests": lobby.requires_approval,
     }
-    return success({"request": rendered})
+    return success(ctx, {"request": rendered})
 
 
 def _render_request(lobby: Lobby, request: JoinRequest) -> JSON:

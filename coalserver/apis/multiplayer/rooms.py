@@ -7,6 +7,7 @@ from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.actions import render_pending_action
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.membership import (
     ROOM_FILE,
     create_as_host,
@@ -32,22 +33,23 @@ DEFAULT_NAME_PREFIX = "Game Room "
 async def create(ctx: RequestContext) -> web.StreamResponse:
     """Create a room with the caller as its host."""
     codes = ErrorCode.ALREADY_IN_ROOM, ErrorCode.ALREADY_IN_LOBBY
-    room = await create_as_host(ctx, rooms.open_room, DEFAULT_NAME_PREFIX, *codes)
-    return success(
-        {
+
+    def render(room: Room) -> JSON:
+        return {
             "room_id": room.code,
             "room_name": room.name,
             "is_host": True,
             "realtime": room.realtime,
         }
-    )
+
+    return await create_as_host(ctx, rooms.open_room, DEFAULT_NAME_PREFIX, render, *codes)
 
 
 async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     """Return the rooms with a free seat: most players first, then by name."""
     params = load_params(ctx, LIST.schema)
     found = ctx.core.query(joinable_rooms, game=ctx.caller.get_game().tag, **params)
-    return success({"rooms": [_render_room(room) for room in found]})
+    return success(ctx, {"rooms": [_render_room(room) for room in found]})
 
 
 def _render_room(room: Room) -> JSON:
@@ -63,14 +65,20 @@ def _render_room(room: Room) -> JSON:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Add the caller to a room. Joining twice is not an error."""
     room, body = room_in_path(ctx), load_deferred(ctx)
+    members = {"room_id": room.code, "message": "Successfully joined the room"}
     with (
         limit_password_attempts(ctx, f"room {room.id}", room.password),
         ignoring(ErrorCode.ALREADY_MEMBER),
     ):
-        await ctx.core.execute(
-            rooms.join_room, room_id=room.id, player_id=ctx.caller.player_id, **body
+        return await execute(
+            ctx,
+            rooms.join_room,
+            lambda _: members,
+            room_id=room.id,
+            player_id=ctx.caller.player_id,
+            **body,
         )
-    return success({"room_id": room.code, "message": "Successfully joined the room"})
+    return success(ctx, members)
 
 
 async def get_current(ctx: RequestContext) -> web.StreamResponse:
@@ -81,7 +89,7 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
     player = ctx.caller.player_id
     room = ctx.core.query(room_of_player, player=player)
     if room is None:
-        return success({"in_room": False, "message": "Player is not in any game room"})
+        return success(ctx, {"in_room": False, "message": "Player is not in any game room"})
     roster, seat = room.roster, room.roster.get_seat(player)
     rendered = {
         "room_id": room.code,
@@ -101,16 +109,18 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
     waiting = ctx.core.query(waiting_actions, room=room.id, player=player)
     rows = [render_pending_action(ctx, room, action) for action in waiting]
     return success(
-        {"in_room": True, "room": rendered, "pending_actions": rows, "pending_updates": []}
+        ctx, {"in_room": True, "room": rendered, "pending_actions": rows, "pending_updates": []}
     )
 
 
 async def stop(ctx: RequestContext) -> web.StreamResponse:
     """End the room for all members, as the host."""
-    await ctx.core.execute(
-        members.close, kind=Room, id=get_own_room(ctx).id, by=ctx.caller.player_id
-    )
-    return success({"message": "Game room stopped successfully"})
+
+    def render(_: Room) -> JSON:
+        return {"message": "Game room stopped successfully"}
+
+    room, player = get_own_room(ctx), ctx.caller.player_id
+    return await execute(ctx, members.close, render, kind=Room, id=room.id, by=player)
 
 
 ROUTES = (

@@ -20,9 +20,10 @@ async def get_time(ctx: RequestContext) -> web.StreamResponse:
     now = ctx.now
     zone = ctx.query.get("utc", "")
     if not zone:
-        return success(_render_time(now))
+        return success(ctx, _render_time(now))
     hours = parse_offset(zone)
     return success(
+        ctx,
         {
             **_render_time(now + hours * 3600),
             "offset": {
@@ -31,7 +32,7 @@ async def get_time(ctx: RequestContext) -> web.StreamResponse:
                 "original_utc": format_iso_time(now),
                 "original_timestamp": int(now),
             },
-        }
+        },
     )
 
 

@@ -14,6 +14,7 @@ import orjson
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
+from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.membership import get_own_room
 from coalserver.apis.multiplayer.render import JSON, format_time, json_member, success
 from coalserver.apis.multiplayer.schemas import (
@@ -24,7 +25,7 @@ from coalserver.apis.multiplayer.schemas import (
     load_params,
 )
 from coalserver.core import topics
-from coalserver.core.commands.messages import CHAT_TYPE, TURN_TYPE, send_update
+from coalserver.core.commands.messages import CHAT_TYPE, TURN_TYPE, Delivery, send_update
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.queries.players import existing_player_ids, get_player
 from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
@@ -54,22 +55,25 @@ _HALF = 16
 async def send(ctx: RequestContext) -> web.StreamResponse:
     """Send an update to each target. One that is offline gets it later, while it keeps its seat."""
     room = get_own_room(ctx)
-    sent = await ctx.core.execute(
-        send_update,
-        room_id=room.id,
-        sender=ctx.caller.player_id,
-        with_away=True,
-        **load_deferred(ctx),
-    )
     signing_key = ctx.core.context.signing_key
-    return success(
-        {
+
+    def render(sent: list[Delivery]) -> JSON:
+        return {
             "updates_sent": len(sent),
             "update_ids": [
                 update_id(signing_key, room.id, target, entry_id) for target, entry_id in sent
             ],
             "target_players_ids": [target for target, _ in sent],
         }
+
+    return await execute(
+        ctx,
+        send_update,
+        render,
+        room_id=room.id,
+        sender=ctx.caller.player_id,
+        with_away=True,
+        **load_deferred(ctx),
     )
 
 
@@ -96,7 +100,9 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
     watched = (topics.updates(room.id, ctx.caller.player_id), topics.room_chat(room.id))
     found = await poll_for_result(ctx, room, watched, params["wait"], look)
     rows = [reader.render(entry) for entry in found]
-    return success({"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update})
+    return success(
+        ctx, {"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update}
+    )
 
 
 async def _get_readable_room(ctx: RequestContext) -> Room:

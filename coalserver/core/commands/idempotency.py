@@ -3,19 +3,20 @@
 import json
 from typing import Any
 
+from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.idempotency import IdempotencyRecord
 
 
 def find_idempotent_result(
-    uow: UnitOfWork, *, key_digest: str, request_digest: str
+    reader: Reader, *, key_digest: str, request_digest: str
 ) -> tuple[Any] | None:
     """Return the stored result of a request in a tuple; None if it is not a repetition.
 
     Raises IDEMPOTENCY_KEY_REUSED where the key belongs to a different request.
     """
-    record = uow.first(IdempotencyRecord, "key", key_digest)
+    record = reader.first(IdempotencyRecord, "key", key_digest)
     if record is None:
         return None
     if record.digest != request_digest:
