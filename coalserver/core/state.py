@@ -100,10 +100,11 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     AuthorizationCode: Index(
-        ("digest", "client"),
+        ("digest", "client", "pair"),
         lambda code: (
             (code.digest,),
             (code.client,),
+            ((code.account, code.client),),
         ),
     ),
     TokenPair: Index(

@@ -14,6 +14,8 @@ from coalserver.domain.accounts.oauth import (
     AGENT_SCOPE,
     CODE_SECONDS,
     DATA_SCOPE,
+    MAX_CLIENT_CODES,
+    MAX_CLIENT_PAIRS,
     MAX_TOKENS,
     PUBLIC_AUTH_METHOD,
     SECRET_LENGTH,
@@ -172,6 +174,7 @@ def grant_consent(
 ) -> str:
     """Grant a client a scope of an account and return an authorization code.
 
+    Deletes the oldest codes of the client for the account above MAX_CLIENT_CODES.
     `redirect_uri` is empty if the request left it out, as a client with a single one may.
     Raises INVALID_CLIENT, also for an unregistered redirect URI, ACCOUNT_NOT_FOUND,
     ACCOUNT_INACTIVE or INVALID_SCOPE.
@@ -187,6 +190,7 @@ def grant_consent(
         id = uow.new_id(Grant) if grant is None else grant.id
         uow.save(Grant(id, account_id, client, scope, uow.now))
     secret = uow.new_letters(SECRET_LENGTH)
+    _delete_oldest(uow, AuthorizationCode, (account_id, client), MAX_CLIENT_CODES - 1)
     uow.save(
         AuthorizationCode(
             uow.new_id(AuthorizationCode),
@@ -313,6 +317,7 @@ def _issue_tokens(
     uow: UnitOfWork, client: int, account_id: int, scope: str, lifetime: float
 ) -> IssuedTokens:
     access, refresh = uow.new_letters(SECRET_LENGTH), uow.new_letters(SECRET_LENGTH)
+    _delete_oldest(uow, TokenPair, (account_id, client), MAX_CLIENT_PAIRS - 1)
     uow.save(
         TokenPair(
             uow.new_id(TokenPair),
@@ -327,6 +332,19 @@ def _issue_tokens(
         )
     )
     return IssuedTokens(access, refresh, lifetime)
+
+
+def _delete_oldest(
+    uow: UnitOfWork,
+    kind: type[AuthorizationCode] | type[TokenPair],
+    pair: tuple[int, int],
+    kept: int,
+) -> None:
+    """Delete the oldest codes or pairs of tokens of an account and a client, except the newest `kept`."""
+    found = uow.find(kind, "pair", pair)
+    if len(found) > kept:
+        for entity in sorted(found, key=lambda entity: entity.id)[: len(found) - kept]:
+            uow.delete(entity)
 
 
 def _unused_code(uow: UnitOfWork, preferred: str) -> str:

@@ -13,6 +13,8 @@ PUBLIC_AUTH_METHOD = "none"
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", PUBLIC_AUTH_METHOD)
 #: Lifetime of an authorization code, in seconds.
 CODE_SECONDS = 600
+#: Unused codes and pairs of tokens of one client for one account, or of one agent.
+MAX_CLIENT_CODES, MAX_CLIENT_PAIRS = 100, 500
 #: Personal tokens of one account.
 MAX_TOKENS = 100
 #: Lifetime of a pairing code in seconds, and its length in letters and digits (131 bits).

@@ -17,6 +17,7 @@ from coalserver.core.commands.oauth import (
     redeem_code,
     refresh_tokens,
     register_client,
+    revoke_client_token,
     revoke_consent,
     revoke_tokens,
     rotate_client_secret,
@@ -32,8 +33,16 @@ from coalserver.core.queries.oauth import (
     tokens_by_access_token,
 )
 from coalserver.core.unit_of_work import Limits
-from coalserver.domain.accounts.oauth import AuthorizationCode, Grant, OAuthClient, TokenPair
+from coalserver.domain.accounts.oauth import (
+    MAX_CLIENT_CODES,
+    MAX_CLIENT_PAIRS,
+    AuthorizationCode,
+    Grant,
+    OAuthClient,
+    TokenPair,
+)
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.text import secret_digest
 from tests.domain.builders import raises_code
 
 HOME = "http://example.com/callback"
@@ -270,3 +279,40 @@ def test_only_expired_tokens_and_codes_are_deleted(table, ann, app):
     table.now += 90 * 86400
     assert table.execute(delete_expired_tokens) == 1
     assert table.execute(delete_expired_tokens) == 0
+
+
+def test_oldest_tokens_of_a_client_and_account_are_revoked_above_the_limit(table, ann, app):
+    agent = table.execute(create_agent_client, world_id=5).client.id
+    kept = table.execute(issue_agent_tokens, client=agent)
+    other = issue_tokens(table, ann, app)
+    client = table.execute(create_agent_client, world_id=6).client.id
+    issued = [table.execute(issue_agent_tokens, client=client) for _ in range(MAX_CLIENT_PAIRS + 2)]
+    stored = {pair.digest for pair in table.state.all(TokenPair)}
+    assert len(stored) == MAX_CLIENT_PAIRS + 2
+    assert {secret_digest(pair.access) for pair in (kept, other, *issued[2:])} == stored
+    newest = table.execute(refresh_tokens, client=client, token=issued[2].refresh)
+    assert secret_digest(newest.access) in {pair.digest for pair in table.state.all(TokenPair)}
+    assert len(table.state.find(TokenPair, "client", client)) == MAX_CLIENT_PAIRS
+
+
+def test_oldest_unused_codes_of_a_client_and_account_are_deleted_above_the_limit(table, ann, app):
+    codes = [make_code(table, ann, app) for _ in range(MAX_CLIENT_CODES + 1)]
+    assert len(list(table.state.all(AuthorizationCode))) == MAX_CLIENT_CODES
+    redeemed = {"client": app.id, "redirect_uri": HOME}
+    with raises_code(ErrorCode.INVALID_GRANT):
+        table.execute(redeem_code, code=codes[0], **redeemed)
+    for code in (codes[1], codes[-1]):
+        table.execute(redeem_code, code=code, **redeemed)
+
+
+def test_client_revokes_only_its_own_tokens(table, ann, app):
+    tokens, kept = issue_tokens(table, ann, app), issue_tokens(table, ann, app)
+    other = table.execute(register_client, redirect_uris=[HOME]).client.id
+    with raises_code(ErrorCode.INVALID_GRANT):
+        table.execute(revoke_client_token, client=other, token=tokens.access)
+    for token in (tokens.refresh, tokens.refresh, tokens.access, "unknown"):
+        table.execute(revoke_client_token, client=app.id, token=token)
+    [left] = table.state.all(TokenPair)
+    assert left.digest == secret_digest(kept.access)
+    with raises_code(ErrorCode.INVALID_CLIENT):
+        table.execute(revoke_client_token, client=99, token=kept.access)
