@@ -158,9 +158,14 @@ class Config:
     )
     poll_seconds: float = setting(45, "longest wait of a long-poll", number(1, 300))
     away_after: float = setting(
-        60,
+        75,
         "seconds without a sign of life after which a member is shown as away",
         number(1, 86400),
+    )
+    handover_after: float = setting(
+        120,
+        "seconds without a sign of life after which a member who is away is replaced as the host",
+        number(1, 30 * 86400),
     )
     seat_grace: float = setting(
         300, "seconds for which the seat of a member who is away is kept", number(0, 30 * 86400)

@@ -50,13 +50,11 @@ ANONYMOUS = Caller()
 
 def is_token_expired(core: Core, token: Token) -> bool:
     """Return whether a player's token has expired, given the player's last activity."""
-    return token.is_expired(core.presence.last_seen_at(token.player), core.now)
+    return token.is_expired(core.last_seen_at(token.player), core.expiry_time)
 
 
 def check_token_valid(core: Core, caller: Caller) -> None:
     """Raise INVALID_TOKEN if the player's token was revoked or has expired since authentication."""
     token = core.state.get(Token, caller.token_id)
-    if token is None or token.is_expired(
-        core.presence.last_seen_at(token.player), core.context.clock()
-    ):
+    if token is None or is_token_expired(core, token):
         raise DomainError(ErrorCode.INVALID_TOKEN)

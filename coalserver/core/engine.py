@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coalserver.core import topics as topic
+from coalserver.core.clocks import STEP_SECONDS
 from coalserver.core.commands.idempotency import find_idempotent_result, save_idempotency_record
 from coalserver.core.commands.synced_state import snapshot_synced_states
 from coalserver.core.feed import Feed
@@ -68,6 +69,7 @@ class Core:
         self.feed = feed
         self.presence = presence
         self.context = context
+        self.clocks = context.clocks
         self.writer = BatchWriter(store, state, feed)
         self.leaderboards = Leaderboards(state)
         self._store = store
@@ -82,8 +84,9 @@ class Core:
             state = State(stored.values, stored.counters)
         await _replay_synced_states(store, state)
         feed = Feed(stored.head, stored.oldest, tail, find_gaps(stored.counters))
-        presence = Presence(stored.last_seen)
         now = context.clock()
+        # Times from before the clock was set back would keep their players online.
+        presence = Presence({player: min(at, now) for player, at in stored.last_seen.items()})
         for roster in rosters(state):
             for seat in roster.seats:
                 presence.resume(seat.player, seat.away, now)
@@ -152,7 +155,7 @@ class Core:
         committed = self.writer.commit(uow)
         for entry in uow.entries:
             if isinstance(entry.event, SEAT_TAKEN_EVENTS):
-                self.presence.watch(entry.event.player, uow.now)
+                self.presence.watch(entry.event.player, self.clocks.steady())
         return committed
 
     def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
@@ -165,13 +168,34 @@ class Core:
 
     def record_activity(self, player: int) -> bool:
         """Record activity of a player; return whether they were away until now."""
-        now = self.context.clock()
-        self.writer.record_last_seen(player, now)
+        now = self.clocks.steady()
+        self.writer.record_last_seen(player, now + self.clocks.drift)
         return self.presence.touch(player, now)
+
+    def release_connection(self, player: int) -> None:
+        """Stop counting an open poll or socket of a player. Counts as activity."""
+        self.presence.release(player, self.clocks.steady())
+
+    def last_seen_at(self, player: int, default: float = 0.0) -> float:
+        """Return the wall time of a player's last activity."""
+        return self.clocks.to_wall(self.presence.last_seen_at(player, default))
+
+    def last_seen_times(self) -> Mapping[int, float]:
+        """Return the wall time of every player's last activity."""
+        times = self.presence.last_seen()
+        if abs(self.clocks.drift) < STEP_SECONDS:
+            return times
+        return {player: self.clocks.to_wall(at) for player, at in times.items()}
+
+    @property
+    def expiry_time(self) -> float:
+        """The time by which tokens expire; see `Clocks.expiry_time`."""
+        return self.clocks.expiry_time()
 
     def online(self, player: int) -> bool:
         """Return whether a player is online: recently active, or with an open poll or socket."""
-        return self.presence.online(player, self.now, self.context.limits.away_after)
+        within = self.context.limits.away_after
+        return self.presence.online(player, self.clocks.steady(), within)
 
     async def entries(
         self, topics: Sequence[Topic], cursor: int, limit: int

@@ -35,7 +35,7 @@ class Presence:
 
     def online(self, player: int, now: float, within: float) -> bool:
         """Return whether the player was active within that many seconds or has an open connection."""
-        if player in self._left:
+        if player in self._left or player in self._away:
             return False
         return player in self._connections or now - self._last_seen.get(player, 0.0) < within
 
@@ -111,6 +111,12 @@ class Presence:
             self._away[player] = True
         else:
             self.touch(player, now)
+
+    def resume_all(self, now: float) -> None:
+        """Count an interruption of the server or a step of the clock as activity of all watched players."""
+        for player in (*self._present, *self._away):
+            self._last_seen[player] = now
+        self._present = OrderedDict.fromkeys(self._present, now)
 
     def last_seen(self) -> Mapping[int, float]:
         """Return the time of the last activity of every player."""

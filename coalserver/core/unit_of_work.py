@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from coalserver.core.clocks import Clocks
 from coalserver.core.ports import ENTRY_COUNTER, Counter, Entry, NewLogLine, Topic, WorldMark
 from coalserver.core.state import INDEXES, State
 from coalserver.domain.minecraft.history import LogLine, Screenshot
@@ -56,7 +57,8 @@ class Limits:
     """Limits that commands apply. Times are in seconds."""
 
     max_seats: int = 50
-    away_after: float = 60
+    away_after: float = 75
+    handover_after: float = 120
     seat_grace: float = 300
     guest_token: float = 30 * 86400
     account_token: float = 90 * 86400
@@ -96,6 +98,12 @@ class CoreContext:
     limits: Limits = Limits()
     signing_key: bytes = b""
     cipher: Cipher = NoCipher()
+    #: Seconds that advance whatever happens to `clock`; None: `clock` never steps.
+    monotonic: Callable[[], float] | None = None
+    clocks: Clocks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clocks = Clocks(self.clock, self.monotonic)
 
 
 class UnitOfWork:
@@ -120,6 +128,11 @@ class UnitOfWork:
         self.lines: list[NewLogLine] = []
         self.world_marks: list[WorldMark] = []
         self.screenshots: dict[int, Screenshot | None] = {}
+
+    @property
+    def expiry_time(self) -> float:
+        """The time by which tokens and codes expire; see `Clocks.expiry_time`."""
+        return self.now - self.context.clocks.unheld_seconds()
 
     @property
     def limits(self) -> Limits:

@@ -60,6 +60,7 @@ def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
     limits = Limits(
         max_seats=config.seats_at_once,
         away_after=config.away_after,
+        handover_after=config.handover_after,
         seat_grace=config.seat_grace,
         guest_token=config.guest_token_days * DAY,
         account_token=config.account_token_days * DAY,
@@ -69,6 +70,7 @@ def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
     rules = dict(games.load_rules())
     return CoreContext(
         clock=time.time,
+        monotonic=time.monotonic,
         rules=rules,
         limits=limits,
         signing_key=home.load_key("passwords"),

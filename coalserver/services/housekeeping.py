@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two checks of presence, of expired values, and of events and guests.
 PRESENCE_INTERVAL = 1.0
+#: Seconds between two checks of presence after which the process counts as interrupted.
+INTERRUPTION_SECONDS = 10.0
 SWEEP_INTERVAL = 60.0
 RETENTION_INTERVAL = 3600.0
 
@@ -38,7 +40,7 @@ RETENTION_INTERVAL = 3600.0
 class RetentionPolicy:
     """How long values are kept, in seconds; `min_event_count` events are kept whatever their age."""
 
-    away_after: float = 60
+    away_after: float = 75
     closed_seconds: float = 86400
     idle_room_seconds: float = 7 * 86400
     event_seconds: float = 7 * 86400
@@ -51,18 +53,26 @@ class Housekeeping:
     def __init__(self, core: Core, retention: RetentionPolicy) -> None:
         self._core = core
         self._retention = retention
-        self._swept_at = core.now
-        self._retention_applied_at = core.now
+        self._swept_at = self._retention_applied_at = core.clocks.steady()
 
     async def run(self) -> None:
         """Call `run_once` every second."""
+        steady = self._core.clocks.steady
         while True:
+            before = steady()
             await asyncio.sleep(PRESENCE_INTERVAL)
+            if steady() - before >= INTERRUPTION_SECONDS:
+                # A paused process or virtual machine: clients could not be heard meanwhile.
+                self._core.presence.resume_all(steady())
             await self.run_once()
 
     async def run_once(self) -> None:
         """Execute everything that is due now."""
-        now = self._core.now
+        clocks = self._core.clocks
+        now = clocks.steady()
+        if clocks.check():
+            log.warning("The clock was changed. Everyone counts as present for now.")
+            self._core.presence.resume_all(now)
         for player in self._core.presence.expire(now, self._retention.away_after):
             await self._run_logged(self._mark_away, player)
         for player in self._core.presence.away_players():
@@ -70,6 +80,9 @@ class Housekeeping:
         for player, grace in self._core.query(short_grace_seats):
             if not self._core.presence.online(player, now, grace):
                 await self._run_logged(self._free_seats, player)
+        if clocks.in_doubt:
+            # A wrong time may be corrected again; what is deleted by it is lost.
+            return
         if now - self._swept_at >= SWEEP_INTERVAL:
             self._swept_at = now
             await self._run_logged(self._sweep)
@@ -77,7 +90,7 @@ class Housekeeping:
             self._retention_applied_at = now
             retention = self._retention
             await self._core.delete_expired_entries(
-                now - retention.event_seconds, retention.min_event_count
+                self._core.now - retention.event_seconds, retention.min_event_count
             )
             await self._run_logged(self._delete_expired_guests)
 
@@ -91,7 +104,9 @@ class Housekeeping:
             self._core.presence.unwatch(player)
 
     async def _free_seats(self, player: int) -> None:
-        last = self._core.presence.last_seen_at(player)
+        # By the steady clock, relative to the time of the command.
+        silent_seconds = self._core.clocks.steady() - self._core.presence.last_seen_at(player)
+        last = self._core.now - silent_seconds
         waiting = await self._core.execute(release_away_seats, player_id=player, last_seen=last)
         if not self._core.query(is_seated, player=player):
             self._core.presence.unwatch(player)
@@ -117,12 +132,12 @@ class Housekeeping:
         await self._run_batches(lambda: core.execute(mark_silent_worlds))
         await self._run_batches(lambda: core.execute(delete_expired_claims))
         await self._run_batches(lambda: core.execute(delete_expired_sent_chats))
-        last_seen = core.presence.last_seen()
+        last_seen = core.last_seen_times()
         await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=last_seen))
 
     async def _delete_expired_guests(self) -> None:
         core, closed_seconds = self._core, self._retention.closed_seconds
-        last_seen = core.presence.last_seen()
+        last_seen = core.last_seen_times()
         await self._run_batches(
             lambda: core.execute(
                 delete_expired_guests, last_seen=last_seen, retention_seconds=closed_seconds

@@ -42,7 +42,7 @@ def test_defaults_match_the_readme():
     assert (config.host, config.port, str(config.data)) == ("127.0.0.1", 8080, "data")
     assert (config.poll_seconds, config.away_after, config.seat_grace, config.closed_kept) == (
         45,
-        60,
+        75,
         300,
         86400,
     )
@@ -60,7 +60,7 @@ def test_flags_override_environment_file_and_defaults(tmp_path):
     args = write_file(tmp_path / "c.ini", "port = 1", "poll_seconds = 1", "seat_grace = 1")
     environ = {"COAL_PORT": "2", "COAL_POLL_SECONDS": "2"}
     config = load({**args, "port": "3"}, environ)
-    assert (config.port, config.poll_seconds, config.seat_grace, config.away_after) == (3, 2, 1, 60)
+    assert (config.port, config.poll_seconds, config.seat_grace, config.away_after) == (3, 2, 1, 75)
 
 
 def test_config_is_immutable():

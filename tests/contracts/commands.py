@@ -26,6 +26,7 @@ SETTING_VALUES: dict[str, tuple[str, str]] = {
     "host": ("127.0.0.2", "a b"), "port": ("0", "65536"), "data": ("elsewhere", ""),
     "base_url": ("https://play.example", "play.example"),
     "trusted_proxies": ("10.0.0.0/8, ::1", "x"), "poll_seconds": ("300", "300.5"), "away_after": ("1", "0.5"),
+    "handover_after": ("1", "0.5"),
     "seat_grace": ("0", "-1"),
     "closed_kept": ("0", "-1"), "event_days": ("0", "-1"), "event_count": ("0", "1000000001"),
     "idle_room_days": ("0.001", "0"),

@@ -39,7 +39,9 @@ def get_tokens(ctx: RequestContext, scope: str) -> TokenPair:
     Raises TOKEN_REQUIRED, or INVALID_TOKEN if it is unknown, expired or of another scope.
     """
     token = get_bearer_token(ctx.request)
-    return ctx.core.query(tokens_by_access_token, token=token, scope=scope, now=ctx.now)
+    return ctx.core.query(
+        tokens_by_access_token, token=token, scope=scope, now=ctx.core.expiry_time
+    )
 
 
 def get_valid_account(core: Core, caller: Caller) -> Account:
@@ -49,6 +51,6 @@ def get_valid_account(core: Core, caller: Caller) -> Account:
     ACCOUNT_INACTIVE.
     """
     tokens = core.state.get(TokenPair, caller.token_id)
-    if tokens is None or tokens.is_expired(core.now):
+    if tokens is None or tokens.is_expired(core.expiry_time):
         raise DomainError(ErrorCode.INVALID_TOKEN)
     return core.query(account_of_tokens, token_pair=tokens)

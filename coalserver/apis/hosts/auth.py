@@ -33,7 +33,7 @@ def player(ctx: RequestContext) -> Caller:
 def player_with_refreshable_token(ctx: RequestContext) -> Caller:
     """The same, and accept an expired token that can still be exchanged for a new one."""
     token = _get_token(ctx)
-    if token.is_fully_expired(ctx.core.presence.last_seen_at(token.player), ctx.now):
+    if token.is_fully_expired(ctx.core.last_seen_at(token.player), ctx.core.expiry_time):
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)
     return Caller(player_id=token.player, token_id=token.id)
 

@@ -82,15 +82,14 @@ async def open_socket(ctx: RequestContext) -> web.StreamResponse:
 async def run_member(ctx: RequestContext, member: Member) -> None:
     """Relay for a member until its connection ends. The player is online for as long."""
     ctx.caller = Caller(player_id=member.player)
-    presence = ctx.core.presence
-    presence.hold(member.player)
+    ctx.core.presence.hold(member.player)
     try:
         member.send(render_connected(ctx, member))
         await record_activity(ctx)
         member.socket.set_handler(member)
         code, reason = await member.socket.ended
     finally:
-        presence.release(member.player, ctx.now)
+        ctx.core.release_connection(member.player)
         member.close(WSCloseCode.GOING_AWAY, "")
 
 

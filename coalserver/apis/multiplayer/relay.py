@@ -25,7 +25,7 @@ from coalserver.web.streaming.send_buffer import FlushScheduler, SendBuffer
 from coalserver.web.streaming.websocket import WebSocketConnection
 
 #: Seconds without a message until a connection is closed. Clients send a heartbeat every 20 s.
-IDLE_SECONDS = 60
+IDLE_SECONDS = 75
 #: Messages of one client in a second: how many are relayed, and above how many it is disconnected.
 MAX_MESSAGES_PER_SECOND, FLOOD_MESSAGES_PER_SECOND = 500, 5_000
 
@@ -46,7 +46,7 @@ class Relay:
     def __init__(self, web: AppContext) -> None:
         self.core = web.core
         self.timers = web.timers
-        self.turn = FlushScheduler(web.timers, web.core.context.clock)
+        self.turn = FlushScheduler(web.timers, web.core.clocks.steady)
         self.tokens = RealtimeTokens(web.core)
         self._rooms: dict[int, dict[int, Member]] = {}
         self._member_by_player: dict[int, Member] = {}
@@ -105,9 +105,9 @@ class Member:
         self._relay = relay
         self._core = core = relay.core
         self.code = core.context.rng.randbytes(16).hex()
-        self._clock = core.context.clock
+        self._clock = core.clocks.steady
         #: The time of the last message, and the start of the second in which messages are counted.
-        self._last_message_at = self._second_started_at = core.now
+        self._last_message_at = self._second_started_at = self._clock()
         self._count = 0
         self._send_buffer = SendBuffer(socket, self, relay.turn)
         #: Send a frame; returns False if the client is too slow and the frame is dropped.
@@ -154,7 +154,7 @@ class Member:
         """Close the connection after IDLE_SECONDS without a message, otherwise set the timer again."""
         if self.socket.ended.done():
             return
-        left = self._last_message_at + IDLE_SECONDS - self._core.now
+        left = self._last_message_at + IDLE_SECONDS - self._clock()
         if left <= 0:
             self.close(*IDLE)
         else:

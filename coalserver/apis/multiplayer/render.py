@@ -30,7 +30,7 @@ def format_iso_time(at: float) -> str:
 
 def last_seen(core: Core, player: int) -> float | None:
     """Return when a player was last seen, or None."""
-    return core.presence.last_seen_at(player) or None
+    return core.last_seen_at(player) or None
 
 
 def success(ctx: RequestContext, members: JSON) -> web.StreamResponse:

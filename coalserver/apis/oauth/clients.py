@@ -126,7 +126,7 @@ async def replace_client(ctx: RequestContext) -> web.StreamResponse:
     if params["client_id"] != client.code:
         return json_response({"error": "invalid_client_id"}, 400, NO_STORE)
     stored_secret = ctx.core.context.cipher.decrypt(client.secret) if client.secret else ""
-    expired = client.is_secret_expired(ctx.now)
+    expired = client.is_secret_expired(ctx.core.expiry_time)
     if expired or not constant_time_equals(params.get("client_secret") or "", stored_secret):
         raise DomainError(
             ErrorCode.INVALID_REQUEST, fields={"client_secret": ["Not the current secret."]}

@@ -123,7 +123,7 @@ class ClientAdapter(ClientMixin):
         # An agent sends its secret twice, as client_secret and as code.
         if client_secret == self._proved_secret:
             return True
-        expired = self.client.is_secret_expired(self._core.now) or not self.client.active
+        expired = self.client.is_secret_expired(self._core.expiry_time) or not self.client.active
         stored_secret = self._core.context.cipher.decrypt(self.client.secret)
         if constant_time_equals(client_secret, stored_secret) and not expired:
             self._proved_secret = client_secret
@@ -190,7 +190,7 @@ class CodeGrant(AuthorizationCodeGrant):
             valid = client.check_client_secret(code) and payload.get("scope") == AGENT_SCOPE
             return CodeAdapter() if valid else None
         found = core.query(code_by_secret, code=code)
-        if found is None or found.client != client.client.id or found.is_expired(core.now):
+        if found is None or found.client != client.client.id or found.is_expired(core.expiry_time):
             return None
         if found.redirect_uri and not redirect_uri:
             raise InvalidRequestError()
@@ -212,7 +212,7 @@ class RefreshGrant(RefreshTokenGrant):
         core = self.server.core
         self.server.check_scope(self.request.client, self.request)
         found = core.query(tokens_by_refresh_token, token=refresh_token)
-        if found is None or core.now >= found.refresh_expires_at:
+        if found is None or core.expiry_time >= found.refresh_expires_at:
             return None
         return RefreshTokenAdapter(found)
 

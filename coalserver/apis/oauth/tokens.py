@@ -201,7 +201,9 @@ def authenticate_account(ctx: RequestContext) -> Caller:
     Raises TOKEN_REQUIRED, INVALID_TOKEN or ACCOUNT_INACTIVE.
     """
     token = get_bearer_token(ctx.request)
-    access = ctx.core.query(tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.now)
+    access = ctx.core.query(
+        tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.core.expiry_time
+    )
     account = ctx.core.query(account_of_tokens, token_pair=access)
     return Caller(account_id=account.id, token_id=access.id, account=account)
 

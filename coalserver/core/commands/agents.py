@@ -81,7 +81,7 @@ def pair_agent(uow: UnitOfWork, *, code: str) -> PairedAgent:
     Raises INVALID_GRANT for an unknown, used or expired code and for an archived world.
     """
     pairing = uow.first(PairingCode, "digest", secret_digest(code))
-    if pairing is None or pairing.is_expired(uow.now):
+    if pairing is None or pairing.is_expired(uow.expiry_time):
         raise DomainError(ErrorCode.INVALID_GRANT)
     world = uow.get(World, pairing.world)
     if world is None or not world.active:

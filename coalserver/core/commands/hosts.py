@@ -59,7 +59,7 @@ def refresh_host_token(uow: UnitOfWork, *, token_id: int) -> str:
     Raises INVALID_TOKEN.
     """
     token = uow.get(Token, token_id)
-    if token is None or token.is_fully_expired(token.created, uow.now):
+    if token is None or token.is_fully_expired(token.created, uow.expiry_time):
         raise DomainError(ErrorCode.INVALID_TOKEN)
     return _host_token(uow, token.player)
 

@@ -106,7 +106,7 @@ def rotate_client_secret(uow: UnitOfWork, *, client: int) -> ClientCredentials:
 def get_client_credentials(uow: UnitOfWork, *, client: int) -> ClientCredentials:
     """Return a client with its secrets; an expired secret is replaced. Raises INVALID_CLIENT."""
     entity = get_client(uow, client)
-    if entity.is_secret_expired(uow.now):
+    if entity.is_secret_expired(uow.expiry_time):
         return rotate_client_secret(uow, client=client)
     secret = uow.context.cipher.decrypt(entity.secret) if entity.secret else ""
     return ClientCredentials(entity, secret, _registration(uow, entity))
@@ -227,7 +227,7 @@ def redeem_code(uow: UnitOfWork, *, client: int, code: str, redirect_uri: str) -
     authorization_code = uow.first(AuthorizationCode, "digest", secret_digest(code))
     if authorization_code is None:
         raise DomainError(ErrorCode.INVALID_GRANT)
-    authorization_code.check_redeemable(client, redirect_uri, uow.now)
+    authorization_code.check_redeemable(client, redirect_uri, uow.expiry_time)
     uow.delete(authorization_code)
     return _issue_tokens(
         uow, client, authorization_code.account, authorization_code.scope, uow.limits.access_token
@@ -249,7 +249,7 @@ def refresh_tokens(uow: UnitOfWork, *, client: int, token: str, scope: str = "")
     old = uow.first(TokenPair, "refresh", secret_digest(token))
     if old is None:
         raise DomainError(ErrorCode.INVALID_GRANT)
-    old.check_refreshable(client, uow.now)
+    old.check_refreshable(client, uow.expiry_time)
     if scope and not set(scope.split()) <= set(old.scope.split()):
         raise DomainError(ErrorCode.INVALID_SCOPE)
     uow.delete(old)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.presence import mark_away
+from coalserver.core.commands.presence import mark_overdue
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
@@ -58,13 +58,13 @@ def record_login(uow: UnitOfWork, *, player_id: int) -> Player:
 
 
 def record_logout(uow: UnitOfWork, *, player_id: int) -> Player:
-    """Record a player's logout, mark them away at once, and emit PlayerLoggedOut.
+    """Record a player's logout, mark them away and overdue at once, and emit PlayerLoggedOut.
 
-    Their seats are freed like those of other away players. Emits also what `presence.mark_away`
+    Their seats are freed like those of other away players. Emits also what `presence.mark_overdue`
     emits. Raises PLAYER_NOT_FOUND.
     """
     player = uow.save(replace(get_player(uow, player_id), last_logout=uow.now))
-    mark_away(uow, player_id=player_id)
+    mark_overdue(uow, player_id=player_id)
     uow.emit(PlayerLoggedOut(player_id), topics.player(player_id))
     return player
 

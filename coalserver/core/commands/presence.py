@@ -11,28 +11,55 @@ from coalserver.domain.play.room import Room
 
 
 def mark_away(uow: UnitOfWork, *, player_id: int) -> None:
-    """Mark a player away in all lobbies and rooms.
+    """Mark a player away in all lobbies and rooms, where they stay the host.
 
-    Emits LobbyMemberAway or RoomMemberAway and, where the host is replaced, LobbyHostChanged or
-    RoomHostChanged.
+    Emits LobbyMemberAway or RoomMemberAway.
     """
     _set_away(uow, player_id, True)
 
 
+def mark_overdue(uow: UnitOfWork, *, player_id: int) -> None:
+    """Mark a player away for so long that a present member may replace them as the host.
+
+    Emits what `mark_away` emits and, where the host is replaced, LobbyHostChanged or RoomHostChanged.
+    """
+    for group in list(_groups_of(uow, player_id)):
+        seat = group.roster.get_seat(player_id)
+        if seat.overdue:
+            continue
+        changed = uow.save(group.mark_overdue(player_id))
+        if group.open:
+            if not seat.away:
+                emit_member_away(uow, group, player_id, True)
+            emit_host_changed(uow, group, changed)
+
+
 def mark_back(uow: UnitOfWork, *, player_id: int) -> None:
-    """Mark a player present again in all lobbies and rooms. Emits what `mark_away` emits."""
+    """Mark a player present again in all lobbies and rooms.
+
+    Emits what `mark_away` emits and, where the player replaces the host, LobbyHostChanged or
+    RoomHostChanged.
+    """
     _set_away(uow, player_id, False)
 
 
 def release_away_seats(uow: UnitOfWork, *, player_id: int, last_seen: float) -> int:
-    """Free an away player's seats whose grace is over; return how many may be freed later.
+    """Free an away player's seats whose grace is over; replace them as host after `handover_after`.
 
-    Emits what `members.leave` emits, with the reason `timeout`.
+    Return how many seats may be freed or handed over later. Emits what `members.leave` emits, with
+    the reason `timeout`, and what `mark_overdue` emits.
     """
     silent_seconds = uow.now - last_seen
+    groups = list(_groups_of(uow, player_id))
+    overdue = silent_seconds >= uow.limits.handover_after
+    seats = [group.roster.get_seat(player_id) for group in groups]
+    if overdue and any(seat.away and not seat.overdue for seat in seats):
+        mark_overdue(uow, player_id=player_id)
+        groups = list(_groups_of(uow, player_id))
     waiting = 0
-    for group in _groups_of(uow, player_id):
+    for group in groups:
         if not group.open or group.roster.grace is None:
+            waiting += not overdue
             continue
         if silent_seconds < group.roster.grace:
             waiting += 1

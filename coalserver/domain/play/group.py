@@ -52,6 +52,9 @@ class Group(Protocol):
     def mark_away(self, player: int) -> Self:
         """Return the group with a member away."""
 
+    def mark_overdue(self, player: int) -> Self:
+        """Return the group with a member away for long, whom another may replace as the host."""
+
     def mark_back(self, player: int) -> Self:
         """Return the group with a member present again."""
 

@@ -187,6 +187,10 @@ class Lobby:
         """Return the lobby with a member away; see Roster.mark_away."""
         return replace(self, roster=self.roster.mark_away(player))
 
+    def mark_overdue(self, player: int) -> "Lobby":
+        """Return the lobby with a member away for long; see Roster.mark_overdue."""
+        return replace(self, roster=self.roster.mark_overdue(player))
+
     def mark_back(self, player: int) -> "Lobby":
         """Return the lobby with a member present again; see Roster.mark_back."""
         return replace(self, roster=self.roster.mark_back(player))

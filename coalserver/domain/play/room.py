@@ -184,6 +184,10 @@ class Room:
         """Return the room with a member away; see Roster.mark_away."""
         return replace(self, roster=self.roster.mark_away(player))
 
+    def mark_overdue(self, player: int) -> "Room":
+        """Return the room with a member away for long; see Roster.mark_overdue."""
+        return replace(self, roster=self.roster.mark_overdue(player))
+
     def mark_back(self, player: int) -> "Room":
         """Return the room with a member present again; see Roster.mark_back."""
         return replace(self, roster=self.roster.mark_back(player))

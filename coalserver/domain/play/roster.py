@@ -22,6 +22,8 @@ class Seat:
     joined: float
     ready: bool = True
     away: bool = False
+    #: Away for so long that the member does not stay the host; see Roster.with_host.
+    overdue: bool = False
     #: The member's own data: any JSON.
     data: bytes = b"null"
 
@@ -35,7 +37,7 @@ class Roster:
     host: int
     #: In the order of joining.
     seats: tuple[Seat, ...] = ()
-    #: Whether the longest-standing member replaces a host who leaves or is away.
+    #: Whether the longest-standing member replaces a host who leaves or is away for long.
     transfer_host: bool = False
     #: Whether members other than the host may leave.
     can_leave: bool = True
@@ -123,10 +125,10 @@ class Roster:
     def with_host(self) -> "Roster":
         """Return the roster with the host transferred, if that is enabled and necessary.
 
-        The successor of a missing or away host is the present member who joined first. A missing
+        The successor of a missing or overdue host is the present member who joined first. A missing
         host is replaced by an away member if nobody is present.
         """
-        if not self.transfer_host or (self.has_host and not self.get_seat(self.host).away):
+        if not self.transfer_host or (self.has_host and not self.get_seat(self.host).overdue):
             return self
         candidates = sorted(self.seats, key=lambda seat: (seat.away, seat.joined, seat.number))
         if not candidates or (self.has_host and candidates[0].away):
@@ -138,18 +140,23 @@ class Roster:
         return self._with_seat(replace(self.get_seat(player), ready=ready))
 
     def mark_away(self, player: int) -> "Roster":
-        """Return the roster with a member away. Raises NOT_MEMBER.
+        """Return the roster with a member away, who stays the host. Raises NOT_MEMBER."""
+        return self._with_seat(replace(self.get_seat(player), away=True))
 
-        With `transfer_host`, an away host is replaced by a present member.
+    def mark_overdue(self, player: int) -> "Roster":
+        """Return the roster with a member away for long. Raises NOT_MEMBER.
+
+        With `transfer_host`, a host is replaced by a present member.
         """
-        return self._with_seat(replace(self.get_seat(player), away=True)).with_host()
+        return self._with_seat(replace(self.get_seat(player), away=True, overdue=True)).with_host()
 
     def mark_back(self, player: int) -> "Roster":
         """Return the roster with a member present again. Raises NOT_MEMBER.
 
-        With `transfer_host`, the member replaces an away host.
+        With `transfer_host`, the member replaces an overdue host.
         """
-        return self._with_seat(replace(self.get_seat(player), away=False)).with_host()
+        seat = replace(self.get_seat(player), away=False, overdue=False)
+        return self._with_seat(seat).with_host()
 
     def limited_to(self, players: Container[int]) -> "Roster":
         """Return the roster with these players' seats only."""

@@ -184,7 +184,9 @@ def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> 
     """Return the profile page. `overrides` replace parts of its context."""
     account, language = ctx.caller.get_account(), request_language(ctx.request)
     section, message = SUCCESS_MESSAGES.get(ctx.query.get("done", ""), ("", ""))
-    login_sessions = ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
+    login_sessions = ctx.core.query(
+        login_sessions_of_account, account=account.id, now=ctx.core.expiry_time
+    )
     context = {
         "account": account,
         "claim": ctx.core.query(claim_of_account, account=account.id, now=ctx.now),

@@ -49,7 +49,9 @@ def render_users(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
 
 def render_user(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     account = get_account(ctx)
-    login_sessions = ctx.core.query(login_sessions_of_account, account=account.id, now=ctx.now)
+    login_sessions = ctx.core.query(
+        login_sessions_of_account, account=account.id, now=ctx.core.expiry_time
+    )
     context = {
         "account": account,
         "browsers": len(login_sessions),

@@ -69,7 +69,9 @@ def optional_login(ctx: RequestContext) -> Caller:
     """
     secret = ctx.request.cookies.get(_cookie_name(ctx), "")
     login_session = (
-        ctx.core.query(login_session_by_secret, secret=secret, now=ctx.now) if secret else None
+        ctx.core.query(login_session_by_secret, secret=secret, now=ctx.core.expiry_time)
+        if secret
+        else None
     )
     account = ctx.core.query(find_account, id=login_session.account) if login_session else None
     if login_session is None or account is None:

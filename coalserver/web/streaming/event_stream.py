@@ -341,12 +341,12 @@ async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes 
 
     `keep_alive` is what an event stream writes while it is idle; such a stream ends after STREAM_SECONDS.
     """
-    presence, player = ctx.core.presence, ctx.caller.player_id
+    player = ctx.caller.player_id
     # With jitter, so that streams do not all end at once.
     lifetime = STREAM_SECONDS * random.uniform(0.9, 1.0) if keep_alive else math.inf
     ends_at = asyncio.get_running_loop().time() + lifetime
     if player:
-        presence.hold(player)
+        ctx.core.presence.hold(player)
         await record_activity(ctx)
     stream.start()
     try:
@@ -367,7 +367,7 @@ async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes 
     finally:
         stream.stop()
         if player:
-            presence.release(player, ctx.core.context.clock())
+            ctx.core.release_connection(player)
 
 
 def ws_frame(id: int, payload: bytes) -> bytes:

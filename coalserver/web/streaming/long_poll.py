@@ -112,7 +112,7 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
     finally:
         poll.close()
         if player:
-            core.presence.release(player, core.context.clock())
+            core.release_connection(player)
         if wait and parking:
             parking.remember_request(ctx.request, plan)
 
@@ -225,7 +225,7 @@ async def poll_until(
                 core.feed.unsubscribe(topics, waiter)
     finally:
         ctx.app.timers.cancel(alarm, handle)
-        core.presence.release(player, core.now)
+        core.release_connection(player)
 
 
 class _Alarm:

@@ -213,7 +213,7 @@ class ParkingProtocol(RequestHandler):
         if self._timer is not None:
             plan.app.timers.cancel(self, self._timer)
             self._timer = None
-        core.presence.release(plan.player, core.context.clock())
+        core.release_connection(plan.player)
 
     def _write(self, response: bytes) -> None:
         transport = self.transport

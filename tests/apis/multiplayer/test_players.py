@@ -42,7 +42,7 @@ async def test_logout_makes_offline_and_keeps_the_key(scene):
 async def test_registration_counts_as_activity_but_not_as_heartbeat(scene):
     row = (await list_players(scene))[scene.other.id]
     assert (row["is_online"], row["last_heartbeat"]) == (True, None)
-    scene.test_app.clock.advance(61)
+    scene.test_app.clock.advance(76)
     assert not (await list_players(scene))[scene.other.id]["is_online"]
 
 

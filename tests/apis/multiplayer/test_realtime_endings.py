@@ -90,7 +90,7 @@ async def test_open_connection_keeps_its_player_online(scene):
     assert core.presence.online(scene.guest.id, core.now, 60)
     await guest.close()
     await scene.test_app.wait_until(lambda: scene.guest.id not in core.presence._connections)
-    scene.test_app.clock.advance(61)
+    scene.test_app.clock.advance(76)
     assert not core.presence.online(scene.guest.id, core.now, 60)
 
 

@@ -17,10 +17,10 @@ async def away(client: ApiClient, path: str) -> dict[str, bool]:
     return {row["user"]["username"]: row["away"] for row in rows}
 
 
-async def test_member_without_requests_for_a_minute_is_away(test_app: TestApp) -> None:
+async def test_member_without_requests_for_75_seconds_is_away(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    await test_app.advance(59)
+    await test_app.advance(74)
     assert await away(ann, room) == {"Ann": False, "Bob": False}
     await test_app.advance(1)
     assert await away(ann, room) == {"Ann": False, "Bob": True}
@@ -34,7 +34,7 @@ async def test_any_request_ends_away(test_app: TestApp, kind: str) -> None:
     path = await (make_room(ann, bob) if kind == "room" else make_session("cards", ann, bob))
     await test_app.advance(30)
     await ann.get("/games")
-    await test_app.advance(30)
+    await test_app.advance(45)
     assert await away(ann, path) == {"Ann": False, "Bob": True}
     await bob.get("/games")
     assert await away(ann, path) == {"Ann": False, "Bob": False}
@@ -44,7 +44,7 @@ async def test_any_request_ends_away(test_app: TestApp, kind: str) -> None:
 async def test_rejected_request_ends_away(test_app: TestApp) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    await test_app.advance(60)
+    await test_app.advance(75)
     assert (await bob.get("/games/none/rooms")).status == 404
     assert await away(ann, room) == {"Ann": False, "Bob": False}
 
@@ -115,7 +115,7 @@ async def test_listening_member_is_not_away(test_app: TestApp, transport: str) -
             await test_app.advance(59)
             assert await away(ann, room) == {"Ann": False, "Bob": False}
     await test_app.wait_until(lambda: not test_app.core.presence._connections)
-    await test_app.advance(60)
+    await test_app.advance(75)
     assert await away(ann, room) == {"Ann": False, "Bob": True}
 
 
@@ -123,7 +123,7 @@ async def test_listening_member_is_not_away(test_app: TestApp, transport: str) -
 async def test_opening_a_feed_ends_away(test_app: TestApp, transport: str) -> None:
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    await test_app.advance(60)
+    await test_app.advance(75)
     assert await away(ann, room) == {"Ann": False, "Bob": True}
     async with listen(transport, bob, room):
         assert await away(ann, room) == {"Ann": False, "Bob": False}
@@ -136,7 +136,7 @@ async def test_player_with_two_feeds_is_away_after_both_close(test_app: TestApp)
         async with listen("socket", bob, room) as second:
             await ann.send_chat(room, "both")
             assert await first.types(1) == await second.types(1) == ["chat"]
-        await test_app.advance(61)
+        await test_app.advance(76)
         assert await away(ann, room) == {"Ann": False, "Bob": False}
         await ann.send_chat(room, "still here")
         while (await first.next())["type"] != "chat":
@@ -163,9 +163,9 @@ async def test_restart_resets_the_away_timeout(persistent_test_app: TestApp) -> 
     room = await make_room(ann, bob)
     test_app.clock.advance(10_000)
     await test_app.restart()
-    await test_app.advance(59)
+    await test_app.advance(74)
     assert await away(ann, room) == {"Ann": False, "Bob": False}
-    await test_app.advance(59)
+    await test_app.advance(74)
     assert await away(ann, room) == {"Ann": False, "Bob": True}
 
 
@@ -175,7 +175,7 @@ async def test_away_survives_a_restart_until_the_next_request(
     test_app = persistent_test_app
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
-    await test_app.advance(60)
+    await test_app.advance(75)
     assert (await away(ann, room))["Bob"] is True
     await test_app.restart()
     assert (await away(ann, room))["Bob"] is True
@@ -190,7 +190,7 @@ async def test_guest_leaves_sessions_when_the_token_expires(test_app: TestApp) -
         assert set(await away(ann, session)) == {"Ann", "Bob"}
         await ann.take_turn(session, day=day)
         await test_app.advance(6 * 86_400)
-    await test_app.advance(61)
+    await test_app.advance(76)
     assert set(await away(ann, session)) == {"Ann"}
     assert "user_leave" in await ann.event_types(session)
 
@@ -199,7 +199,7 @@ async def test_request_during_the_sweep_prevents_away(test_app: TestApp) -> None
     names = "ABCDEFGHIJ"
     ann, *others = await test_app.sign_in_guests(*names)
     room = await make_room(ann, *others)
-    test_app.clock.advance(60)
+    test_app.clock.advance(75)
     await asyncio.gather(
         test_app.housekeeping.run_once(), *(client.get("/games") for client in others)
     )
@@ -213,3 +213,22 @@ async def test_away_timeout_is_configurable() -> None:
         test_app.housekeeping = Housekeeping(test_app.core, RetentionPolicy(away_after=5))
         await test_app.advance(5)
         assert await away(ann, room) == {"Ann": False, "Bob": True}
+
+
+async def test_hidden_tab_with_one_request_a_minute_stays_present(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    session = await make_session("free", ann, bob)
+    for _ in range(6):
+        await test_app.advance(65)
+        await ann.get("/games")
+        await bob.get("/games")
+    assert not {"user_away", "host_changed"} & set(await ann.event_types(session))
+
+
+async def test_interruption_counts_as_activity_of_everyone(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await make_room(ann, bob)
+    test_app.clock.advance(10_000)
+    test_app.core.presence.resume_all(test_app.core.clocks.steady())
+    await test_app.advance(74)
+    assert await away(ann, room) == {"Ann": False, "Bob": False}

@@ -5,7 +5,7 @@ import pytest
 from coalserver.core import topics
 from coalserver.core.commands import members
 from coalserver.core.commands.moderation import ban
-from coalserver.core.commands.presence import mark_away
+from coalserver.core.commands.presence import mark_overdue
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import CloseReason
 from tests.core.commands.group_kinds import LOBBY, ROOM, for_each_kind
@@ -53,10 +53,10 @@ def test_join_emits_member_joined_on_all_topics(table, kind):
 
 
 @for_each_kind
-def test_new_member_replaces_an_away_host(table, kind):
+def test_new_member_replaces_an_overdue_host(table, kind):
     ann, bob = table.make_guest(), table.make_guest("Bob")
     group = kind.create(table, ann, transfer_host=True)
-    table.execute(mark_away, player_id=ann)
+    table.execute(mark_overdue, player_id=ann)
     kind.join(table, group.id, bob)
     assert table.events(kind.host_changed) == [kind.host_changed("free", group.id, bob, "Bob")]
 

@@ -3,7 +3,12 @@
 import pytest
 
 from coalserver.core.commands import members
-from coalserver.core.commands.presence import mark_away, mark_back, release_away_seats
+from coalserver.core.commands.presence import (
+    mark_away,
+    mark_back,
+    mark_overdue,
+    release_away_seats,
+)
 from coalserver.domain.play.events import (
     LobbyClosed,
     RoomClosed,
@@ -60,26 +65,29 @@ def test_presence_in_a_started_lobby_is_emitted_by_its_room_only(table):
 
 
 @for_each_kind
-def test_away_host_is_replaced_with_host_transfer(table, kind):
+def test_away_host_is_replaced_after_the_handover_time(table, kind):
     ann, bob = table.make_guest(), table.make_guest("Bob")
     group = kind.create(table, ann, bob, transfer_host=True)
     table.execute(mark_away, player_id=ann)
+    assert release_after(table, ann, 119) == 1
+    assert table.events(kind.host_changed) == []
+    release_after(table, ann, 120)
     assert table.events(kind.host_changed) == [kind.host_changed("free", group.id, bob, "Bob")]
 
 
 def test_away_host_stays_without_host_transfer(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby, room = table.make_lobby(ann, bob), table.make_room(ann, bob)
-    table.execute(mark_away, player_id=ann)
+    table.execute(mark_overdue, player_id=ann)
     assert table.lobby(lobby.id).roster.host == table.room(room.id).roster.host == ann
 
 
 @for_each_kind
-def test_first_returning_member_replaces_an_away_host(table, kind):
+def test_first_returning_member_replaces_an_overdue_host(table, kind):
     ann, bob = table.make_guest(), table.make_guest("Bob")
     group = kind.create(table, ann, bob, transfer_host=True)
     table.execute(mark_away, player_id=bob)
-    table.execute(mark_away, player_id=ann)
+    table.execute(mark_overdue, player_id=ann)
     table.execute(mark_back, player_id=bob)
     assert table.events(kind.host_changed) == [kind.host_changed("free", group.id, bob, "Bob")]
 

@@ -4,7 +4,7 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.commands.lobbies import join_lobby, set_ready
-from coalserver.core.commands.presence import mark_away
+from coalserver.core.commands.presence import mark_away, mark_overdue
 from coalserver.core.commands.rooms import join_room, start_lobby
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import LobbyClosed, LobbyMemberLeft, RoomOpened
@@ -109,7 +109,7 @@ def test_random_first_seat_is_chosen_on_request(table):
 def test_host_has_the_first_seat(table):
     ann, bob = table.make_guest(), table.make_guest()
     lobby = table.make_lobby(ann, bob, game="noughts", transfer_host=True)
-    table.execute(mark_away, player_id=ann)
+    table.execute(mark_overdue, player_id=ann)
     room = table.execute(start_lobby, lobby_id=lobby.id, by=bob)
     assert room.roster.get_seat(bob).number == 0
 

@@ -155,24 +155,29 @@ def test_away_host_stays_without_host_transfer():
     assert make_roster(1, 2).mark_away(1).host == 1
 
 
-def test_away_host_is_replaced_by_the_longest_standing_present_member():
-    assert make_roster(1, 2, 3, away=(2,), transfer_host=True).mark_away(1).host == 3
+def test_away_host_stays_until_overdue():
+    roster = make_roster(1, 2, transfer_host=True).mark_away(1)
+    assert (roster.host, roster.add(3, NOW).host, roster.mark_overdue(1).host) == (1, 1, 2)
+
+
+def test_overdue_host_is_replaced_by_the_longest_standing_present_member():
+    assert make_roster(1, 2, 3, away=(2,), transfer_host=True).mark_overdue(1).host == 3
 
 
 def test_returning_host_does_not_become_host_again():
-    assert make_roster(1, 2, transfer_host=True).mark_away(1).mark_back(1).host == 2
+    assert make_roster(1, 2, transfer_host=True).mark_overdue(1).mark_back(1).host == 2
 
 
-def test_away_host_stays_while_all_members_are_away():
-    assert make_roster(1, 2, away=(2,), transfer_host=True).mark_away(1).host == 1
+def test_overdue_host_stays_while_all_members_are_away():
+    assert make_roster(1, 2, away=(2,), transfer_host=True).mark_overdue(1).host == 1
 
 
-def test_returning_member_replaces_an_away_host():
-    assert make_roster(1, 2, transfer_host=True).mark_away(2).mark_away(1).mark_back(2).host == 2
+def test_returning_member_replaces_an_overdue_host():
+    assert make_roster(1, 2, transfer_host=True).mark_away(2).mark_overdue(1).mark_back(2).host == 2
 
 
-def test_new_member_replaces_an_away_host():
-    assert make_roster(1, transfer_host=True).mark_away(1).add(2, NOW).host == 2
+def test_new_member_replaces_an_overdue_host():
+    assert make_roster(1, transfer_host=True).mark_overdue(1).add(2, NOW).host == 2
 
 
 def test_new_member_does_not_replace_an_away_host_without_host_transfer():
@@ -184,7 +189,7 @@ def test_limited_roster_keeps_seats_of_these_players():
 
 
 def test_renumbered_seats_begin_with_the_host():
-    roster = make_roster(1, 2, 3, transfer_host=True).mark_away(1)
+    roster = make_roster(1, 2, 3, transfer_host=True).mark_overdue(1)
     assert numbers(roster.renumbered(NOW)) == {2: 0, 1: 1, 3: 2}
 
 
@@ -203,7 +208,7 @@ def test_lower_seat_succeeds_among_members_who_joined_together():
 
 
 steps = st.tuples(
-    st.sampled_from(["add", "leave", "mark_away", "mark_back", "without"]), st.integers(1, 5)
+    st.sampled_from(["add", "leave", "mark_overdue", "mark_back", "without"]), st.integers(1, 5)
 )
 
 
