@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from coalserver.core.ports import Counter
-from coalserver.domain.accounts.account import Account, LoginSession
+from coalserver.domain.accounts.account import Account, KnownClient, LoginSession
 from coalserver.domain.accounts.oauth import (
     AuthorizationCode,
     Grant,
@@ -76,6 +76,10 @@ INDEXES: Mapping[type, Index] = {
             ("",) if account.admin and account.active else (),
             account.usernames,
         ),
+    ),
+    KnownClient: Index(
+        ("account", "digest"),
+        lambda client: ((client.account,), ((client.account, client.digest),)),
     ),
     LoginSession: Index(
         ("digest", "account"),

@@ -1,6 +1,7 @@
 """Password hashing with argon2id in worker threads; one hash takes as long as many requests."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
@@ -15,6 +16,12 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 #: Threads; further calls are queued. More threads would take processor time from the event loop.
 MAX_WORKERS = 2
+#: Verifications and hashes that wait for a thread, each about 15 ms. Further calls fail.
+MAX_WAITING_VERIFICATIONS, MAX_WAITING_HASHES = 100, 20
+
+
+class PasswordQueueFull(Exception):
+    """Too many calls wait already."""
 
 
 class VerifyResult(NamedTuple):
@@ -30,20 +37,34 @@ async def hash_password(password: str) -> str:
 
 
 class PasswordService:
-    """Hashes and verifies passwords without blocking the event loop."""
+    """Hashes and verifies passwords without blocking the event loop.
 
-    def __init__(self, hasher: PasswordHasher = HASHER) -> None:
+    Verifications go first: mass registrations must not delay a login. Where too many calls
+    wait, the next one raises what `queue_full` returns.
+    """
+
+    def __init__(
+        self,
+        hasher: PasswordHasher = HASHER,
+        queue_full: Callable[[], Exception] = PasswordQueueFull,
+    ) -> None:
         self._hasher = hasher
+        self._queue_full = queue_full
         self._workers = ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix="passwords")
+        self._free_workers = MAX_WORKERS
+        self._waiting_verifications: deque[asyncio.Future[None]] = deque()
+        self._waiting_hashes: deque[asyncio.Future[None]] = deque()
         self._dummy_hash = hasher.hash("nobody")
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password."""
-        return await self._run_in_executor(self._hasher.hash, password)
+        await self._take_worker(self._waiting_hashes, MAX_WAITING_HASHES)
+        return await self._run(self._hasher.hash, password)
 
     async def verify(self, hash: str | None, password: str) -> VerifyResult:
         """Compare a password with a hash; None, for a missing account, takes as long and fails."""
-        return await self._run_in_executor(self._verify, hash, password)
+        await self._take_worker(self._waiting_verifications, MAX_WAITING_VERIFICATIONS)
+        return await self._run(self._verify, hash, password)
 
     def close(self) -> None:
         """Stop the threads and cancel queued calls."""
@@ -59,5 +80,42 @@ class PasswordService:
         outdated = self._hasher.check_needs_rehash(hash)
         return VerifyResult(True, self._hasher.hash(password) if outdated else None)
 
-    async def _run_in_executor(self, work: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work, *args)
+    async def _take_worker(self, waiting: "deque[asyncio.Future[None]]", limit: int) -> None:
+        """Wait for a free worker behind the others in a queue."""
+        if self._free_workers:
+            self._free_workers -= 1
+            return
+        if len(waiting) >= limit:
+            raise self._queue_full()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._release_worker()
+            else:
+                waiting.remove(turn)
+            raise
+
+    def _release_worker(self) -> None:
+        for waiting in (self._waiting_verifications, self._waiting_hashes):
+            while waiting:
+                turn = waiting.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._free_workers += 1
+
+    async def _run(self, work: Callable[..., T], *args: object) -> T:
+        """Run a function in a thread. The worker is taken until the thread is free, also after a cancellation."""
+        loop = asyncio.get_running_loop()
+
+        def release(_: object) -> None:
+            # The loop may have ended before the thread.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._release_worker)
+
+        future = self._workers.submit(work, *args)
+        future.add_done_callback(release)
+        return await asyncio.wrap_future(future)

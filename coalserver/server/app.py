@@ -48,7 +48,7 @@ def build_app_context(
         trusted_proxies=config.trusted_proxies,
         services={
             Config: config,
-            PasswordService: PasswordService(),
+            PasswordService: PasswordService(queue_full=_password_queue_full),
             ImageStore: ImageStore(
                 home.screenshots,
                 home.load_key("pictures"),
@@ -62,6 +62,10 @@ def build_app_context(
             BackupService: build_backup_service(config, home, restore_request, store),
         },
     )
+
+
+def _password_queue_full() -> DomainError:
+    return DomainError(ErrorCode.RATE_LIMITED, retry_after=2)
 
 
 def build_system_service(config: Config) -> SystemService:

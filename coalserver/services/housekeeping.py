@@ -13,6 +13,7 @@ from coalserver.core.commands.cleanup import (
     delete_expired_claims,
     delete_expired_guests,
     delete_expired_idempotency_records,
+    delete_expired_known_clients,
     delete_expired_lobbies_and_rooms,
     delete_expired_login_sessions,
     delete_expired_pairings,
@@ -120,6 +121,7 @@ class Housekeeping:
         await self._run_batches(lambda: core.execute(delete_expired_bans))
         await self._run_batches(lambda: core.execute(delete_expired_tokens))
         await self._run_batches(lambda: core.execute(delete_expired_login_sessions))
+        await self._run_batches(lambda: core.execute(delete_expired_known_clients))
         await self._run_batches(lambda: core.execute(delete_expired_pairings))
         await self._run_batches(
             lambda: core.execute(

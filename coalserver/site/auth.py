@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from coalserver.core.commands.accounts import create_login_session, revoke_login_session, sign_up
+from coalserver.core.commands.accounts import (
+    browser_digest,
+    create_login_session,
+    revoke_login_session,
+    sign_up,
+)
 from coalserver.core.queries.accounts import find_account_by_email, has_admin
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -15,9 +20,11 @@ from coalserver.security.passwords import PasswordService, VerifyResult
 from coalserver.site.errors import ErrorMessages, add_retry_after, error_message, error_page
 from coalserver.web.api import Route
 from coalserver.web.context import AppContext, RequestContext
+from coalserver.web.login_limits import login_limit_keys
 from coalserver.web.pages.cookies import (
     clear_login_cookie,
     form_page,
+    known_browser_secret,
     optional_login,
     redirect,
     safe_redirect_path,
@@ -113,7 +120,8 @@ async def verify_password(
 
     Raises RATE_LIMITED after too many failures of the address or the account, and INVALID_CREDENTIALS.
     """
-    limiter, keys = ctx.app.failure_limiter, (f"login {ctx.address}", f"login {email}")
+    limiter = ctx.app.failure_limiter
+    keys = login_limit_keys(ctx, email, browser_digest(known_browser_secret(ctx)))
     with limiter.guard(*keys, on=ErrorCode.INVALID_CREDENTIALS):
         result = await ctx.app.service(PasswordService).verify(password_hash, password)
         # Other attempts can have failed during the verification.
@@ -134,7 +142,7 @@ async def register_account(ctx: RequestContext) -> web.StreamResponse:
     """Create an account and sign this browser in. With the start code, the account is the first admin's."""
     form = await load_form(ctx, SIGN_UP)
     policy = ctx.app.service(SignupPolicy)
-    limiter, limit_key = ctx.app.per_process(SignupLimiter), f"sign-up {ctx.address}"
+    limiter, limit_key = ctx.app.per_process(SignupLimiter), f"sign-up {ctx.network}"
     limiter.check(limit_key)
     email, code = validate_email(form["email"]), form["code"].lower()
     validate_password(form["password"])
@@ -182,6 +190,7 @@ async def _start_login(
         browser=printable(ctx.request.headers.get("User-Agent", "")).strip(),
         rehashed=rehashed,
         replaces_id=ctx.caller.token_id,
+        known_digest=browser_digest(known_browser_secret(ctx)),
     )
     path = safe_redirect_path(next_url or "/") if account.active else "/login"
     return set_login_cookie(ctx, redirect(path), secret)

@@ -57,6 +57,7 @@ ENTITIES: Mapping[str, type] = {
     "Game": game.Game,
     "Grant": oauth.Grant,
     "JoinRequest": join_requests.JoinRequest,
+    "KnownClient": account.KnownClient,
     "Lobby": lobby.Lobby,
     "Pairing": oauth.PairingCode,
     "Player": player.Player,

@@ -103,6 +103,21 @@ class RequestContext:
         return peer
 
     @property
+    def network(self) -> str:
+        """The client's address as limits count it: an IPv4 address, or the /64 network of an IPv6 address.
+
+        One subscriber usually has a whole /64.
+        """
+        address = self.address
+        if ":" not in address:
+            return address
+        try:
+            ip = ipaddress.IPv6Address(address.partition("%")[0])
+        except ValueError:
+            return address
+        return str(ip.ipv4_mapped or ipaddress.IPv6Network((int(ip), 64), strict=False))
+
+    @property
     def origin(self) -> str:
         """Scheme and host under which the client reached this server, without a trailing slash."""
         if self.app.base_url:

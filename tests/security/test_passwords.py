@@ -6,8 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
-from coalserver.security.passwords import HASHER, MAX_WORKERS, PasswordService, VerifyResult
+from coalserver.security.passwords import (
+    HASHER,
+    MAX_WAITING_HASHES,
+    MAX_WORKERS,
+    PasswordQueueFull,
+    PasswordService,
+    VerifyResult,
+)
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -80,3 +88,69 @@ async def test_two_passwords_are_verified_at_once():
     assert results == [VerifyResult(True)] * 6
     assert len(hasher.threads) == MAX_WORKERS
     passwords.close()
+
+
+class GatedHasher(PasswordHasher):
+    """A hasher whose calls wait for a gate; records their order."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.gate = threading.Event()
+        self.calls: list[str] = []
+
+    def hash(self, password: str, *, salt: bytes | None = None) -> str:
+        if password != "nobody":
+            self.gate.wait(10)
+            self.calls.append(f"hash {password}")
+        return super().hash(password)
+
+    def verify(self, hash: str, password: str) -> bool:
+        self.gate.wait(10)
+        self.calls.append(f"verify {password}")
+        raise VerifyMismatchError
+
+
+@pytest.fixture
+def gated() -> Iterator[tuple[PasswordService, GatedHasher]]:
+    hasher = GatedHasher()
+    service = PasswordService(hasher)
+    yield service, hasher
+    hasher.gate.set()
+    service.close()
+
+
+async def test_waiting_verification_goes_before_waiting_hashes(gated):
+    service, hasher = gated
+    calls = [asyncio.ensure_future(service.hash(str(number))) for number in range(6)]
+    await asyncio.sleep(0)
+    calls.append(asyncio.ensure_future(service.verify(None, "login")))
+    await asyncio.sleep(0)
+    hasher.gate.set()
+    await asyncio.gather(*calls)
+    assert "verify login" in hasher.calls[: MAX_WORKERS + 2]
+
+
+async def test_hashes_beyond_the_queue_fail_and_verifications_do_not(gated):
+    service, hasher = gated
+    limit = MAX_WORKERS + MAX_WAITING_HASHES
+    calls = [asyncio.ensure_future(service.hash(str(number))) for number in range(limit)]
+    await asyncio.sleep(0)
+    with pytest.raises(PasswordQueueFull):
+        await service.hash("one more")
+    login = asyncio.ensure_future(service.verify(None, "login"))
+    await asyncio.sleep(0)
+    hasher.gate.set()
+    assert await login == VerifyResult(False)
+    await asyncio.gather(*calls)
+
+
+async def test_cancelled_calls_free_their_places(gated):
+    service, hasher = gated
+    calls = [asyncio.ensure_future(service.hash(str(number))) for number in range(10)]
+    await asyncio.sleep(0)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    hasher.gate.set()
+    assert (await service.hash("x")).startswith("$argon2id$")
+    assert (await service.verify(None, "x")) == VerifyResult(False)

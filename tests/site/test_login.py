@@ -112,7 +112,7 @@ async def test_logout_invalidates_cookie(test_app):
     stored = dict(browser.cookies)
     answer = await browser.send("/logout", page="/login")
     assert (answer.status, answer.headers["Location"]) == (302, "/")
-    assert browser.cookies == {}
+    assert set(browser.cookies) == {"coal-known"}
     assert not await is_signed_in(Browser(test_app, stored))
 
 
@@ -252,3 +252,49 @@ async def test_deactivated_account_sees_pending_page(test_app):
     browser = await make_signed_in_browser(test_app)
     await deactivate_account(test_app)
     assert "waiting for approval" in (await browser.get("/login")).raw.decode()
+
+
+async def test_stranger_does_not_lock_out_known_browser(test_app):
+    owner, stranger = await make_signed_in_browser(test_app), Browser(test_app)
+    await owner.send("/logout", page="/profile")
+    for _ in range(10):
+        await stranger.sign_in(password="wrong")
+    assert (await stranger.sign_in()).status == 429
+    assert (await owner.sign_in()).status == 302
+
+
+async def test_known_browser_is_limited_by_its_own_wrong_passwords(test_app):
+    owner = await make_signed_in_browser(test_app)
+    await owner.send("/logout", page="/profile")
+    for _ in range(10):
+        await owner.sign_in(password="wrong")
+    assert (await owner.sign_in()).status == 429
+    # Another account is counted as for any browser.
+    await make_account(test_app, "bob@example.org")
+    assert (await owner.sign_in("bob@example.org")).status == 302
+
+
+async def test_browser_stays_known_after_restart_and_for_thirty_days(persistent_test_app):
+    owner, stranger = (
+        await make_signed_in_browser(persistent_test_app),
+        Browser(persistent_test_app),
+    )
+    await owner.send("/logout", page="/profile")
+    await persistent_test_app.restart()
+    for _ in range(10):
+        await stranger.sign_in(password="wrong")
+    assert (await owner.sign_in()).status == 302
+    await owner.send("/logout", page="/profile")
+    persistent_test_app.clock.now += 30 * 86400
+    assert (await owner.sign_in()).status == 429
+
+
+async def test_cookie_of_known_browser_is_set_by_logout_and_proves_no_login(test_app):
+    browser = await make_signed_in_browser(test_app)
+    secret = browser.cookies["coal"]
+    answer = await browser.send("/logout", page="/profile")
+    lines = [line for line in answer.headers.getall("Set-Cookie") if line.startswith("coal-known=")]
+    (line,) = lines
+    assert "HttpOnly" in line and "SameSite=Lax" in line and "Max-Age=2592000" in line
+    assert browser.cookies["coal-known"] == secret
+    assert not await is_signed_in(Browser(test_app, {"coal": secret}))

@@ -122,7 +122,7 @@ async def pair(ctx: RequestContext) -> web.StreamResponse:
     Raises INVALID_GRANT or RATE_LIMITED.
     """
     limiter = ctx.app.per_process(PairingLimiter)
-    with limiter.guard(f"pair {ctx.address}", on=ErrorCode.INVALID_GRANT):
+    with limiter.guard(f"pair {ctx.network}", on=ErrorCode.INVALID_GRANT):
         params = await read_agent_params(ctx, PAIR)
         credentials = await ctx.core.execute(pair_agent, code=params["code"].strip())
     payload = {

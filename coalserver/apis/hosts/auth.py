@@ -73,7 +73,7 @@ def find_token(ctx: RequestContext, secret: str) -> Token | None:
 
 def limit_key(ctx: RequestContext) -> str:
     """Return the key under which invalid uuids, secrets and tokens of an address are counted."""
-    return f"hosts {ctx.address}"
+    return f"hosts {ctx.network}"
 
 
 def raise_limited(ctx: RequestContext, code: ErrorCode) -> NoReturn:

@@ -124,7 +124,7 @@ def limit_password_attempts(
 
     Raises RATE_LIMITED on entry after too many of them from this address.
     """
-    limit_keys = (f"{name} {ctx.address}",) if password else ()
+    limit_keys = (f"{name} {ctx.network}",) if password else ()
     return ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD)
 
 

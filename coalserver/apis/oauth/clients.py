@@ -95,7 +95,7 @@ REGISTER_CLIENT, UPDATE_CLIENT = RegisterClientSchema(), UpdateClientSchema()
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
     """Register a client and return its credentials; 201. Raises RATE_LIMITED."""
-    limiter, limit_key = ctx.app.per_process(RegistrationLimiter), f"register {ctx.address}"
+    limiter, limit_key = ctx.app.per_process(RegistrationLimiter), f"register {ctx.network}"
     limiter.check(limit_key)
     params = _load_params(ctx, REGISTER_CLIENT)
     limiter.record_failure(limit_key)
@@ -204,7 +204,7 @@ def _authenticate_client(ctx: RequestContext) -> OAuthClient:
 
     Raises INVALID_TOKEN if the bearer token is not its registration token, and RATE_LIMITED.
     """
-    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"client {ctx.address}"
+    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"client {ctx.network}"
     limiter.check(limit_key)
     presented = find_bearer_token(ctx.request)
     client = ctx.core.query(client_by_code, code=ctx.path["client"])

@@ -92,7 +92,7 @@ async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
 @contextmanager
 def _limited_failures(ctx: RequestContext) -> Iterator[None]:
     """Count wrong credentials and tokens of an address. Entering raises RATE_LIMITED."""
-    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"token {ctx.address}"
+    limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"token {ctx.network}"
     limiter.check(limit_key)
     try:
         yield

@@ -22,6 +22,7 @@ from coalserver.security.passwords import PasswordService
 from coalserver.web.api import Route
 from coalserver.web.bearer import issue_ticket
 from coalserver.web.context import RequestContext
+from coalserver.web.login_limits import address_digest, login_limit_keys
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.streaming.tickets import TICKET_SECONDS
 
@@ -48,7 +49,8 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
 async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
     """Return the player and a new token. Raises INVALID_CREDENTIALS or RATE_LIMITED."""
     email = ctx.body.get("email", "").strip().lower()
-    limiter, limit_keys = ctx.app.failure_limiter, (f"login {ctx.address}", f"login {email}")
+    limiter, client_digest = ctx.app.failure_limiter, address_digest(ctx)
+    limit_keys = login_limit_keys(ctx, email, client_digest)
     with limiter.guard(*limit_keys, on=ErrorCode.INVALID_CREDENTIALS):
         account = ctx.core.query(find_account_by_email, email=email)
         password_hash = account.password if account else None
@@ -59,7 +61,9 @@ async def _log_in_with_password(ctx: RequestContext) -> tuple[Player, str]:
         limiter.check(*limit_keys)
         if account is None or not result.ok:
             raise DomainError(ErrorCode.INVALID_CREDENTIALS)
-    token = await ctx.core.execute(log_in, account_id=account.id, rehashed=result.rehash)
+    token = await ctx.core.execute(
+        log_in, account_id=account.id, rehashed=result.rehash, client_digest=client_digest
+    )
     return ctx.core.query(get_player, id=account.player), token
 
 

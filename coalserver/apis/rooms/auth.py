@@ -12,7 +12,7 @@ def player(ctx: RequestContext) -> Caller:
     token = token_by_secret(ctx.core.state, secret=get_bearer_token(ctx.request))
     if token is None or is_token_expired(ctx.core, token):
         ctx.app.failure_limiter.record_and_raise(
-            f"token {ctx.address}", error=DomainError(ErrorCode.INVALID_TOKEN)
+            f"token {ctx.network}", error=DomainError(ErrorCode.INVALID_TOKEN)
         )
     return Caller(player_id=token.player, account_id=token.account, token_id=token.id)
 

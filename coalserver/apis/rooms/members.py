@@ -61,7 +61,7 @@ class MemberHandlers:
     async def join(self, ctx: RequestContext) -> web.StreamResponse:
         """Join the room or session. Members get the same answer as new members."""
         entity = self.get_entity(ctx)
-        limited = (ctx.caller.player_id, ctx.address) if entity.password else ()
+        limited = (ctx.caller.player_id, ctx.network) if entity.password else ()
         limit_keys = [f"{self.name} {entity.id} {part}" for part in limited]
         with (
             ctx.app.failure_limiter.guard(*limit_keys, on=ErrorCode.WRONG_PASSWORD),

@@ -7,7 +7,13 @@ from coalserver.core.commands.audit import record_audit_entry
 from coalserver.core.commands.presence import leave_all
 from coalserver.core.queries.accounts import get_account
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.accounts.account import Account, LoginSession, validate_email
+from coalserver.domain.accounts.account import (
+    MAX_KNOWN_CLIENTS,
+    Account,
+    KnownClient,
+    LoginSession,
+    validate_email,
+)
 from coalserver.domain.accounts.events import TokenRevoked
 from coalserver.domain.accounts.oauth import AuthorizationCode, Grant, TokenPair
 from coalserver.domain.audit import AuditAction
@@ -42,17 +48,39 @@ def register_account(
     )
 
 
-def log_in(uow: UnitOfWork, *, account_id: int, rehashed: str | None = None) -> str:
+def log_in(
+    uow: UnitOfWork, *, account_id: int, rehashed: str | None = None, client_digest: str = ""
+) -> str:
     """Issue a token for an account whose password was verified, and return it.
 
-    `rehashed` replaces a hash with old parameters. Raises INVALID_CREDENTIALS for a deleted account.
+    `rehashed` replaces a hash with old parameters; `client_digest` is that of a
+    KnownClient. Raises INVALID_CREDENTIALS for a deleted account.
     """
     account = uow.get(Account, account_id)
     if account is None:
         raise DomainError(ErrorCode.INVALID_CREDENTIALS)
     if rehashed is not None:
         uow.save(replace(account, password=rehashed))
+    if client_digest:
+        save_known_client(uow, account_id, client_digest)
     return issue_token(uow, account.player, uow.limits.account_token, account_id=account.id)
+
+
+def browser_digest(secret: str) -> str:
+    """Return the digest of a KnownClient that is a browser, by the secret of its last login."""
+    return secret_digest(f"browser {secret}")
+
+
+def save_known_client(uow: UnitOfWork, account_id: int, digest: str) -> None:
+    """Record that an account has logged in from a browser or address."""
+    client = uow.first(KnownClient, "digest", (account_id, digest))
+    if client is not None:
+        uow.save(replace(client, seen_at=uow.now))
+        return
+    known = sorted(uow.find(KnownClient, "account", account_id), key=lambda one: one.seen_at)
+    for oldest in known[: max(0, len(known) + 1 - MAX_KNOWN_CLIENTS)]:
+        uow.delete(oldest)
+    uow.save(KnownClient(uow.new_id(KnownClient), account_id, digest, uow.now))
 
 
 def revoke_token(uow: UnitOfWork, *, token_id: int) -> None:
@@ -237,6 +265,8 @@ def delete_account(uow: UnitOfWork, *, account_id: int) -> Account:
         uow.delete(token_pair)
     for claim in uow.find(UsernameClaim, "account", account_id):
         uow.delete(claim)
+    for client in uow.find(KnownClient, "account", account_id):
+        uow.delete(client)
     uow.delete(account)
     return account
 
@@ -248,10 +278,12 @@ def create_login_session(
     browser: str = "",
     rehashed: str | None = None,
     replaces_id: int = 0,
+    known_digest: str = "",
 ) -> str:
     """Create a login session for a browser that has verified a password; return the cookie's secret.
 
-    It replaces the login session `replaces_id`. Raises ACCOUNT_NOT_FOUND.
+    It replaces the login session `replaces_id`. The secret makes the browser a KnownClient in place of the
+    one with `known_digest`. Raises ACCOUNT_NOT_FOUND.
     """
     account = get_account(uow, account_id)
     changes = {} if rehashed is None else {"password": rehashed}
@@ -259,6 +291,9 @@ def create_login_session(
     if replaces_id:
         revoke_login_session(uow, login_session_id=replaces_id)
     secret = uow.new_code(24)
+    if (known := uow.first(KnownClient, "digest", (account_id, known_digest))) is not None:
+        uow.delete(known)
+    save_known_client(uow, account_id, browser_digest(secret))
     until = uow.now + uow.limits.login_session
     uow.save(
         LoginSession(

@@ -7,7 +7,7 @@ from coalserver.core.commands.accounts import revoke_token
 from coalserver.core.commands.members import force_close
 from coalserver.core.commands.worlds import save_world
 from coalserver.core.unit_of_work import Identified, UnitOfWork
-from coalserver.domain.accounts.account import LoginSession
+from coalserver.domain.accounts.account import KnownClient, LoginSession
 from coalserver.domain.accounts.oauth import (
     AuthorizationCode,
     PairingCode,
@@ -140,6 +140,11 @@ def delete_expired_login_sessions(uow: UnitOfWork) -> int:
     """Delete login sessions that have expired; return their number."""
     expired = (one for one in uow.state.all(LoginSession) if one.is_expired(uow.now))
     return delete_chunk(uow, expired)
+
+
+def delete_expired_known_clients(uow: UnitOfWork) -> int:
+    """Delete browsers and addresses without a login for long; return their number."""
+    return delete_chunk(uow, (one for one in uow.state.all(KnownClient) if one.is_expired(uow.now)))
 
 
 def delete_expired_pairings(uow: UnitOfWork) -> int:

@@ -1,7 +1,7 @@
 """Queries about accounts and their login sessions."""
 
 from coalserver.core.state import Reader, State
-from coalserver.domain.accounts.account import Account, LoginSession
+from coalserver.domain.accounts.account import Account, KnownClient, LoginSession
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import secret_digest
 
@@ -57,3 +57,9 @@ def login_sessions_of_account(reader: Reader, *, account: int, now: float) -> li
     """Return an account's login sessions that have not expired, oldest first."""
     found = reader.find(LoginSession, "account", account)
     return [login_session for login_session in found if not login_session.is_expired(now)]
+
+
+def is_known_client(reader: Reader, *, account: int, digest: str, now: float) -> bool:
+    """Return whether the account has logged in from a browser or address not long ago."""
+    client = reader.first(KnownClient, "digest", (account, digest))
+    return client is not None and not client.is_expired(now)

@@ -9,6 +9,10 @@ from coalserver.domain.errors import DomainError, ErrorCode
 #: Too long to guess within the limit on login attempts.
 MIN_PASSWORD_LENGTH = 8
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
+#: Seconds for which a browser or an address stays known after a login.
+KNOWN_CLIENT_SECONDS = 30 * 86_400
+#: Known browsers and addresses of one account; the oldest make room.
+MAX_KNOWN_CLIENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,21 @@ class LoginSession:
     def is_expired(self, now: float) -> bool:
         """Return whether the login session has expired."""
         return now >= self.until
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """A browser or address from which an account has logged in. Limits count its wrong passwords by itself."""
+
+    id: int
+    account: int
+    #: SHA-256 of the browser's cookie or of the network address.
+    digest: str
+    seen_at: float
+
+    def is_expired(self, now: float) -> bool:
+        """Return whether the last login from there is too long ago."""
+        return now - self.seen_at >= KNOWN_CLIENT_SECONDS
 
 
 def validate_email(email: str) -> str:

@@ -21,6 +21,8 @@ from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
 COOKIE_NAME = "coal"
 #: Over HTTPS: browsers accept the prefix from this host only, not from another subdomain.
 SECURE_COOKIE_NAME = "__Host-coal"
+#: Suffix and lifetime of the cookie by which a browser is known after its logout.
+KNOWN_SUFFIX, KNOWN_SECONDS = "-known", 30 * 86_400
 #: Seconds for which a shown form can be submitted, any number of times.
 CSRF_TOKEN_SECONDS = 20 * 60
 #: Seconds by which a token may be ahead of the clock, should the clock be set back.
@@ -112,8 +114,17 @@ def set_login_cookie(ctx: RequestContext, response: web.Response, secret: str) -
     return response
 
 
+def known_browser_secret(ctx: RequestContext) -> str:
+    """Return the secret of the last login of this browser, also after its end; a random one without any."""
+    cookies, name = ctx.request.cookies, _cookie_name(ctx)
+    return cookies.get(name + KNOWN_SUFFIX) or cookies.get(name) or secrets.token_hex(24)
+
+
 def clear_login_cookie(ctx: RequestContext, response: web.Response) -> web.Response:
-    """Log the browser out."""
+    """Log the browser out. Another cookie keeps the secret, which proves no login but a known browser."""
+    if ctx.caller.token_id:
+        secret = ctx.request.cookies[_cookie_name(ctx)]
+        _set_cookie(ctx, response, secret, KNOWN_SECONDS, _cookie_name(ctx) + KNOWN_SUFFIX)
     response.del_cookie(
         _cookie_name(ctx), path="/", secure=_is_https(ctx), httponly=True, samesite="Lax"
     )
@@ -133,10 +144,10 @@ def redirect_to_login(ctx: RequestContext) -> web.Response:
 
 
 def _set_cookie(
-    ctx: RequestContext, response: web.Response, secret: str, seconds: int | None
+    ctx: RequestContext, response: web.Response, secret: str, seconds: int | None, name: str = ""
 ) -> None:
     response.set_cookie(
-        _cookie_name(ctx),
+        name or _cookie_name(ctx),
         secret,
         max_age=seconds,
         path="/",

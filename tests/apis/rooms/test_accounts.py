@@ -148,6 +148,14 @@ async def test_concurrent_wrong_passwords_are_limited(test_app: TestApp) -> None
     assert answers[-1].status == 429
 
 
+async def test_known_address_is_not_locked_out_by_others(test_app: TestApp) -> None:
+    await register(test_app)
+    assert (await log_in(test_app)).status == 200
+    # Failures of other addresses are counted for the account.
+    test_app.app_context.failure_limiter.record_failure(*[f"login {MINNIE['email']}"] * 10)
+    assert (await log_in(test_app)).status == 200
+
+
 async def test_logout_revokes_the_token(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     assert (await ann.post("/accounts/logout")).status == 204
