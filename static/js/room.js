@@ -21,6 +21,7 @@ const CLOSE_REASONS = {
 
 const LEAVE_TEXTS = {
   kicked: t("{name} was kicked by the host."),
+  administrator: t("{name} was kicked by an administrator."),
   timeout: t("{name} was away for too long."),
 };
 
@@ -105,12 +106,14 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
 
   /** The room was closed while there was no connection: it can have started a game. */
   async function onClosed(problem) {
+    const { reason, sessionId } = problem.payload ?? {};
+    if (wasIn && sessionId !== undefined && !life.signal.aborted) return go(hashes.session(game, sessionId), { instead: true });
     if (wasIn && !life.signal.aborted) {
       const { data } = await get(`/accounts/${me().user.userId}/rooms-and-sessions`).catch(() => ({ data: { sessions: [] } }));
       const started = data.sessions.filter((row) => row.game === game && row.active !== false).map((row) => Number(row.sessionId ?? row.id));
       if (started.length && !life.signal.aborted) return go(hashes.session(game, Math.max(...started)), { instead: true });
     }
-    return failed(problem, problem.status === 410 ? await closeReason() : undefined);
+    return failed(problem, problem.status === 410 ? reason ?? await closeReason() : undefined);
   }
 
   const EVENT_HANDLERS = {
@@ -119,15 +122,15 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
       if (isMe(user) && !wasIn) enter().catch(onClosed);
       return t("{name} joined.");
     },
-    user_leave({ user, reason }) {
+    user_leave({ user, reason, by }) {
       const isLeaving = isMe(user);
       room.users = room.users.filter((row) => !same(row.user, user));
       if (isLeaving) {
         setInside(false);
-        if (reason === "kicked") notice(t("The host kicked you from this room."));
+        if (reason === "kicked") notice(by === "administrator" ? t("An administrator kicked you from this room.") : t("The host kicked you from this room."));
         if (reason === "timeout") notice(t("You were away for too long and lost your seat."));
       }
-      return LEAVE_TEXTS[reason] ?? t("{name} left.");
+      return LEAVE_TEXTS[by ?? reason] ?? LEAVE_TEXTS[reason] ?? t("{name} left.");
     },
     user_ready: ({ user, ready }) => {
       update(user, { ready });

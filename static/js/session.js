@@ -76,14 +76,17 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
     },
     user_away: ({ user }) => Object.assign(byUser(user) ?? {}, { away: true }),
     user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
-    user_leave: ({ user }) => Object.assign(byUser(user) ?? {}, { left: true }),
+    user_leave: ({ user, reason }) => Object.assign(byUser(user) ?? {}, { left: reason ?? "left" }),
   };
   const EVENT_TEXTS = { user_join: t("{name} joined."), user_leave: t("{name} left."), user_away: t("{name} is away."), user_back: t("{name} is back.") };
+
+  const LEAVE_TEXTS = { kicked: t("{name} was kicked from the game."), timeout: t("{name} was away for too long.") };
 
   function onEvent(event, eventId) {
     if (event.type === "chat") return chat.add(eventId, event);
     EVENT_HANDLERS[event.type]?.(event);
-    if (EVENT_TEXTS[event.type] && event.user && !isMe(event.user)) chat.addEvent(eventId, EVENT_TEXTS[event.type], { name: event.user.username });
+    const text = (event.type === "user_leave" && LEAVE_TEXTS[event.reason]) || EVENT_TEXTS[event.type];
+    if (text && event.user && !isMe(event.user)) chat.addEvent(eventId, text, { name: event.user.username });
     return draw();
   }
 
@@ -130,7 +133,9 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
   function endingText(cells) {
     if (cells && winningLine(cells)) return [t("Three in a row."), {}];
     const leaver = session.players.find((row) => row.left);
+    if (leaver?.left === "kicked" && isMe(leaver.user)) return [t("You were kicked from the game."), {}];
     if (leaver && isMe(leaver.user)) return [t("You left the game."), {}];
+    if (leaver?.left === "kicked") return [LEAVE_TEXTS.kicked, { name: leaver.user.username }];
     if (leaver) return [t("{name} left the game."), { name: leaver.user.username }];
     if (cells && !cells.includes(".")) return [t("No three in a row."), {}];
     return [t("The game ended early."), {}];

@@ -106,6 +106,16 @@ async def test_rooms_page_updates_and_kicks_and_bans_players(admin, guest, scree
     await expect(root.page.get_by_text("No bans")).to_be_visible()
 
 
+async def test_kicked_host_is_told_that_an_administrator_did_it(admin, visit):
+    root, ann = await admin("/admin/rooms"), await visit(name="Ann")
+    await ann.create_room("Friday evening")
+    await part(root, "Open rooms (1)").get_by_role("button", name="Kick: Ann").click()
+    await expect(ann.part("notice")).to_contain_text("An administrator kicked you from this room.")
+    await ann.expect_error_page(
+        "This room is closed.", "It was closed by the host or an administrator."
+    )
+
+
 @SCREENS
 async def test_pending_user_is_approved_edited_and_deleted(admin, visit, server, screen):
     server.run_command(

@@ -2,7 +2,10 @@
 
 from aiohttp import web
 
+from coalserver.apis.rooms.event_payloads import CLOSE_REASONS
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import format_errors
@@ -249,7 +252,23 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     if error_code is ErrorCode.RATE_LIMITED:
         headers["Retry-After"] = str(details.get("retry_after", 60))
     payload = {"error": code, "description": description.format_map(_Details(details))}
+    if error_code in (ErrorCode.LOBBY_CLOSED, ErrorCode.LOBBY_STARTED) and "lobby" in details:
+        payload |= _closed_room_members(ctx, details["lobby"])
     return json_response(payload, status, headers)
+
+
+def _closed_room_members(ctx: RequestContext, room: int) -> dict[str, str]:
+    """Return `reason`, why a room was closed, and `sessionId` to users who may see its session."""
+    lobby = ctx.core.state.get(Lobby, room)
+    if lobby is None or lobby.close_reason is None:
+        return {}
+    members = {"reason": CLOSE_REASONS.get(str(lobby.close_reason), "closed")}
+    session = None if lobby.room is None else ctx.core.state.get(Room, lobby.room)
+    if session is not None:
+        player = ctx.caller.player_id
+        if not session.password or player in session.roster or player in lobby.roster:
+            members["sessionId"] = str(session.id)
+    return members
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:

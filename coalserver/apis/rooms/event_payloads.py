@@ -165,11 +165,15 @@ def _action(event: ActionRequested, entry: Entry) -> Payload:
 
 
 def _left(event: LobbyMemberLeft | RoomMemberLeft, entry: Entry) -> Payload:
-    return {
+    payload: Payload = {
         "type": "user_leave",
         "user": _user(event),
         "reason": LEAVE_REASONS.get(event.reason, "left"),
     }
+    if payload["reason"] == "kicked":
+        by_admin = event.by_admin or event.reason == "banned"
+        payload["by"] = "administrator" if by_admin else "host"
+    return payload
 
 
 def _away(event: LobbyMemberAway | RoomMemberAway, entry: Entry) -> Payload:

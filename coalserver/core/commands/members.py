@@ -158,12 +158,14 @@ def record_seat(uow: UnitOfWork, player: Player, game: str) -> None:
         uow.save(seated)
 
 
-def remove_member(uow: UnitOfWork, before: G, after: G, player_id: int, reason: str) -> G:
+def remove_member(
+    uow: UnitOfWork, before: G, after: G, player_id: int, reason: str, *, by_admin: bool = False
+) -> G:
     """Save a group that a member has left. Emits the leaving and what follows from it.
 
-    `reason` is left, kicked, timeout or banned.
+    `reason` is left, kicked, timeout or banned; `by_admin`: kicked by an administrator.
     """
-    _KINDS[type(before)].remove(uow, before, after, player_id, reason)
+    _KINDS[type(before)].remove(uow, before, after, player_id, reason, by_admin)
     return after
 
 
@@ -234,14 +236,14 @@ def touch_room(uow: UnitOfWork, room: Room) -> None:
 
 
 def _remove_from_lobby(
-    uow: UnitOfWork, before: Lobby, after: Lobby, player_id: int, reason: str
+    uow: UnitOfWork, before: Lobby, after: Lobby, player_id: int, reason: str, by_admin: bool
 ) -> None:
     uow.save(after)
     if not before.open:
         # The events of a started lobby are those of its room.
         return
     name = get_player(uow, player_id).name
-    event = LobbyMemberLeft(after.game, after.id, player_id, name, reason)
+    event = LobbyMemberLeft(after.game, after.id, player_id, name, reason, by_admin)
     uow.emit(event, *topics.of_lobby(after.id, after.game), topics.player(player_id))
     if after.open:
         emit_host_changed(uow, before, after)
@@ -250,19 +252,19 @@ def _remove_from_lobby(
 
 
 def _remove_from_room(
-    uow: UnitOfWork, before: Room, after: Room, player_id: int, reason: str
+    uow: UnitOfWork, before: Room, after: Room, player_id: int, reason: str, by_admin: bool
 ) -> None:
     uow.save(after)
     seat = before.roster.get_seat(player_id).number
     name = get_player(uow, player_id).name
-    event = RoomMemberLeft(after.game, after.id, player_id, name, seat, reason)
+    event = RoomMemberLeft(after.game, after.id, player_id, name, seat, reason, by_admin)
     uow.emit(event, *topics.of_room(after.id, after.game), topics.player(player_id))
     for action in uow.find(Action, "target", (after.id, player_id)):
         emit_action_finished(uow, uow.save(action.fail(uow.now)), after)
     lobby = uow.get(Lobby, after.lobby) if after.lobby is not None else None
     if lobby is not None and player_id in lobby.roster:
         left = lobby.remove_member(player_id, uow.now)
-        _remove_from_lobby(uow, lobby, left, player_id, reason)
+        _remove_from_lobby(uow, lobby, left, player_id, reason, by_admin)
     emit_room_changes(uow, before, after)
 
 
@@ -279,8 +281,9 @@ class _Kind:
     host_changed: type
     password_changed: type
     member_away: type
-    #: Saves a group that a member has left; takes the values before and after, the player, the reason.
-    remove: Callable[[UnitOfWork, Any, Any, int, str], None]
+    #: Saves a group that a member has left; takes the values before and after, the player, the
+    #: reason, and whether an administrator kicked them.
+    remove: Callable[[UnitOfWork, Any, Any, int, str, bool], None]
     emit_closed: Callable[[UnitOfWork, Any], None]
 
 

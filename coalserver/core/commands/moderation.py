@@ -29,8 +29,9 @@ def admin_kick(uow: UnitOfWork, *, kind: type[G], id: int, player_id: int) -> G:
     group.check_open()
     if player_id not in group.roster:
         raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
-    after = group.remove_member(player_id, uow.now, uow.rules(group.game))
-    return remove_member(uow, group, after, player_id, "kicked")
+    rules = uow.rules(group.game)
+    after = group.remove_member(player_id, uow.now, rules, CloseReason.CLOSED)
+    return remove_member(uow, group, after, player_id, "kicked", by_admin=True)
 
 
 def admin_close(uow: UnitOfWork, *, kind: type[G], id: int) -> G:

@@ -6,7 +6,7 @@ from coalserver.core.commands.join_requests import withdraw_requests
 from coalserver.core.commands.members import emit_host_changed, emit_member_away, remove_member
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.play.group import Group
-from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.room import Room
 
 
@@ -76,9 +76,12 @@ def leave_all(uow: UnitOfWork, *, player_id: int, reason: str, game: str = "") -
     Emits JoinRequestAnswered and what `members.leave` emits.
     """
     withdraw_requests(uow, player_id=player_id, game=game)
+    # A host who is banned has not left of their own accord.
+    close_reason = CloseReason.CLOSED if reason == "banned" else CloseReason.HOST_LEFT
     for group in _groups_of(uow, player_id):
         if game in ("", group.game):
-            after = group.remove_member(player_id, uow.now, uow.rules(group.game))
+            rules = uow.rules(group.game)
+            after = group.remove_member(player_id, uow.now, rules, close_reason)
             remove_member(uow, group, after, player_id, reason)
 
 

@@ -44,13 +44,17 @@ class LobbyMemberJoined:
 
 @dataclass(frozen=True, slots=True)
 class LobbyMemberLeft:
-    """A member left a lobby. `reason` is left, kicked, timeout or banned."""
+    """A member left a lobby. `reason` is left, kicked, timeout or banned.
+
+    `by_admin`: kicked by an administrator instead of the host.
+    """
 
     game: str
     lobby: int
     player: int
     name: str
     reason: str
+    by_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,10 @@ class RoomMemberJoined:
 
 @dataclass(frozen=True, slots=True)
 class RoomMemberLeft:
-    """A member left a room. `reason` is left, kicked, timeout or banned."""
+    """A member left a room. `reason` is left, kicked, timeout or banned.
+
+    `by_admin`: kicked by an administrator instead of the host.
+    """
 
     game: str
     room: int
@@ -176,6 +183,7 @@ class RoomMemberLeft:
     name: str
     seat: int
     reason: str
+    by_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

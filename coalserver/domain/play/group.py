@@ -40,8 +40,17 @@ class Group(Protocol):
     def kick(self, by: int, player: int, now: float, rules: Rules | None = None) -> Self:
         """Return the group without a member whom the host `by` kicks."""
 
-    def remove_member(self, player: int, now: float, rules: Rules | None = None) -> Self:
-        """Return the group without a member who was removed by others than the host."""
+    def remove_member(
+        self,
+        player: int,
+        now: float,
+        rules: Rules | None = None,
+        close_reason: CloseReason = CloseReason.HOST_LEFT,
+    ) -> Self:
+        """Return the group without a member who was removed by others than the host.
+
+        A group without a host is closed for `close_reason`.
+        """
 
     def time_out_member(self, player: int, now: float, rules: Rules | None = None) -> Self:
         """Return the group without a member who was away for too long."""

@@ -67,15 +67,14 @@ class Lobby:
 
     def check_open(self) -> None:
         """Raise LOBBY_CLOSED or LOBBY_STARTED unless the lobby is open."""
-        if self.state is LobbyState.CLOSED:
-            raise DomainError(ErrorCode.LOBBY_CLOSED)
+        self.check_not_closed()
         if self.state is LobbyState.STARTED:
-            raise DomainError(ErrorCode.LOBBY_STARTED)
+            raise DomainError(ErrorCode.LOBBY_STARTED, lobby=self.id)
 
     def check_not_closed(self) -> None:
         """Raise LOBBY_CLOSED if the lobby is closed; a started one is not."""
         if self.state is LobbyState.CLOSED:
-            raise DomainError(ErrorCode.LOBBY_CLOSED)
+            raise DomainError(ErrorCode.LOBBY_CLOSED, lobby=self.id)
 
     def check_can_chat(self, player: int) -> None:
         """Check that a player may send chat messages.
@@ -132,12 +131,18 @@ class Lobby:
         self.check_open()
         return self.without(self.roster.kick(by, player), now)
 
-    def remove_member(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":
-        """Return the lobby without a member who was banned or whose room ended.
+    def remove_member(
+        self,
+        player: int,
+        now: float,
+        rules: Rules | None = None,
+        close_reason: CloseReason = CloseReason.HOST_LEFT,
+    ) -> "Lobby":
+        """Return the lobby without a member who was kicked by an administrator or banned.
 
-        Closes an open lobby without a host. Raises NOT_MEMBER.
+        Closes an open lobby without a host for `close_reason`. Raises NOT_MEMBER.
         """
-        return self.without(self.roster.without(player), now)
+        return self.without(self.roster.without(player), now, close_reason)
 
     def time_out_member(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":
         """Return the lobby without a member who was away for too long.

@@ -135,21 +135,36 @@ class Room:
         self.check_open()
         return self.without(self.roster.kick(by, player), player, now, rules)
 
-    def remove_member(self, player: int, now: float, rules: Rules | None = None) -> "Room":
-        """Return the room without a member who timed out or was banned.
+    def remove_member(
+        self,
+        player: int,
+        now: float,
+        rules: Rules | None = None,
+        close_reason: CloseReason = CloseReason.HOST_LEFT,
+    ) -> "Room":
+        """Return the room without a member who timed out, was kicked by an administrator or banned.
+
+        A room without a host is closed for `close_reason`.
 
         Closes the room if its rules fail, so that the seat is freed in any case.
         Raises NOT_MEMBER.
         """
         roster = self.roster.without(player)
         try:
-            return self.without(roster, player, now, rules)
+            return self.without(roster, player, now, rules, close_reason)
         except DomainError:
             return replace(self, roster=roster, touched=now).close(CloseReason.CLOSED, now)
 
     time_out_member = remove_member
 
-    def without(self, roster: Roster, player: int, now: float, rules: Rules | None) -> "Room":
+    def without(
+        self,
+        roster: Roster,
+        player: int,
+        now: float,
+        rules: Rules | None,
+        close_reason: CloseReason = CloseReason.HOST_LEFT,
+    ) -> "Room":
         """Return the room with the roster that a player has left.
 
         Closes a room without members or host and one whose rules return an outcome.
@@ -163,7 +178,7 @@ class Room:
             state = call_rule(rules.left, json.loads(self.state), seat)
             room = room._with_state(rules, state)._close_if_finished(now)
         if not room.ended and not roster.has_host:
-            return room.close(CloseReason.HOST_LEFT, now)
+            return room.close(close_reason, now)
         return room
 
     def touch(self, now: float) -> "Room":

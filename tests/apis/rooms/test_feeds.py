@@ -37,7 +37,11 @@ async def test_feed_of_a_room_delivers_its_events(test_app: TestApp, transport: 
         assert await listener.next() == left
         await bob.join(room)
         await ann.post(room + "/kick", {"user_id": bob.id})
-        assert [await listener.next(), await listener.next()][1] == {**left, "reason": "kicked"}
+        assert [await listener.next(), await listener.next()][1] == {
+            **left,
+            "reason": "kicked",
+            "by": "host",
+        }
         session = await ann.start(room)
         closed = {"type": "room_gone", "roomId": "1", "reason": "started", "sessionId": "1"}
         assert await listener.next() == closed and session.endswith("/1")

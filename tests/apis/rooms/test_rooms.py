@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from coalserver.core.commands.moderation import admin_kick, ban
+from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.rooms.factories import room_row
 
@@ -161,6 +163,58 @@ async def test_started_room_is_gone(test_app: TestApp) -> None:
                 410,
                 "room.gone",
             )
+
+
+async def test_refusal_for_a_started_room_names_the_session(test_app: TestApp) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
+    session = await ann.start(room)
+    feed = f"{room}/events?after-event-id={test_app.core.feed.head}"
+    for answer in (
+        await bob.get(room),
+        await bob.post(f"{room}/ready", {"ready": True}),
+        await bob.get(feed),
+    ):
+        assert answer.status_and_error == (410, "room.gone")
+        assert answer.json["reason"] == "started"
+        assert session.endswith("/" + answer.json["sessionId"])
+
+
+async def test_refusal_names_a_private_session_to_its_members_only(test_app: TestApp) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    room = await ann.create_room(password="p")
+    await bob.join(room, password="p")
+    await ann.start(room)
+    assert (await bob.get(room)).json["sessionId"] == "1"
+    refused = (await cid.get(room)).json
+    assert (refused["reason"], "sessionId" in refused) == ("started", False)
+
+
+async def test_refusal_for_a_room_whose_host_left_has_the_reason(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
+    await ann.post(room + "/leave")
+    refused = (await ann.get(room)).json
+    assert (refused["reason"], "sessionId" in refused) == ("host_left", False)
+
+
+@pytest.mark.parametrize("sanction", ["kick", "ban"])
+async def test_room_of_a_host_whom_an_admin_removes_was_not_left_by_them(
+    test_app: TestApp, sanction: str
+) -> None:
+    ann, bob = await test_app.sign_in_guests("Ann", "Bob")
+    room = await ann.create_room()
+    await bob.join(room)
+    cursor = test_app.core.feed.head
+    if sanction == "kick":
+        await test_app.core.execute(admin_kick, kind=Lobby, id=1, player_id=ann.id)
+    else:
+        await test_app.core.execute(ban, game="free", player_id=ann.id, duration="hour")
+    left, closed = (entry["event"] for entry in await bob.poll_events(room, cursor))
+    assert (left["reason"], left["by"]) == ("kicked", "administrator")
+    assert (closed["type"], closed["reason"]) == ("room_gone", "closed")
+    assert (await bob.get(room)).json["reason"] == "closed"
 
 
 async def test_closed_room_is_not_found_after_a_day(test_app: TestApp) -> None:
