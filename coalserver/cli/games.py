@@ -46,6 +46,12 @@ def game_group() -> None:
     default=True,
     help="Whether players of every API can play, or only those that it registers [open].",
 )
+@click.option(
+    "--typed/--no-typed",
+    default=False,
+    help="Whether the multiplayer API answers numbers as numbers, flags as true or false and times"
+    " as ISO 8601, for clients that read JSON strictly [no-typed].",
+)
 async def game_add(context: AdminContext, **params: Any) -> Any:
     """Add a game and print its tokens once."""
     return await context.execute(AuditAction.GAME_ADDED, params["tag"], add_game, **params)
@@ -63,6 +69,7 @@ async def game_list(context: AdminContext) -> Any:
             "max_players": game.max_players,
             "open": game.open,
             "listed": game.listed,
+            "typed": game.typed,
         }
         for game in context.core.query(all_games)
     ]

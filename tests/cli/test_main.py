@@ -40,6 +40,7 @@ def test_game_has_the_given_attributes(either):
         "max_players": 4,
         "open": False,
         "listed": True,
+        "typed": False,
     }
     assert (listed["go-9x9"]["name"], listed["go-9x9"]["open"]) == ("Go 9X9", True)
 

@@ -13,7 +13,14 @@ from coalserver.apis.multiplayer.error_messages import (
     WRITE_ERROR_MESSAGES,
     ErrorMessage,
 )
-from coalserver.apis.multiplayer.render import JSON, format_time, format_time_or_null
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_time,
+    format_time_or_null,
+    is_typed,
+    typed,
+)
+from coalserver.core.queries.games import get_game
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Ban
 from coalserver.web.context import RequestContext
@@ -70,7 +77,15 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
         payload["message"] = "Authentication failed"
     if code is ErrorCode.RATE_LIMITED:
         headers["Retry-After"] = str(details.get("retry_after", 60))
-    return json_response(payload, status, headers)
+    return json_response(typed(payload) if _is_typed(ctx, details) else payload, status, headers)
+
+
+def _is_typed(ctx: RequestContext, details: JSON) -> bool:
+    """Return whether the error is typed; a banned caller is known by the ban only."""
+    ban = details.get("ban")
+    if isinstance(ban, Ban) and ctx.core.query(get_game, tag=ban.game).typed:
+        return True
+    return is_typed(ctx)
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:

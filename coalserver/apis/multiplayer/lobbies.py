@@ -68,6 +68,10 @@ def _render_lobby(ctx: RequestContext, lobby: Lobby) -> JSON:
         "last_heartbeat": format_time(last_activity(ctx, roster, lobby.opened)),
         "current_players": len(roster),
         "host_name": ctx.core.query(player_name, id=roster.host),
+        "join_by_requests": int(lobby.requires_approval),
+        "host_switch": int(roster.transfer_host),
+        "can_leave_room": int(roster.can_leave),
+        "realtime_room": int(lobby.realtime),
     }
 
 
@@ -82,6 +86,10 @@ async def create(ctx: RequestContext) -> web.StreamResponse:
             "strict_full": lobby.strict_full,
             "join_by_requests": lobby.requires_approval,
             "is_host": True,
+            "matchmaking_name": lobby.name,
+            "host_switch": lobby.roster.transfer_host,
+            "can_leave_room": lobby.roster.can_leave,
+            "realtime_room": lobby.realtime,
         }
 
     return await create_as_host(ctx, lobbies.open_lobby, DEFAULT_NAME_PREFIX, render, *codes)
@@ -127,6 +135,12 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
         "lobby_heartbeat": format_time(last_activity(ctx, roster, lobby.opened)),
         "is_started": started,
         "started_at": format_time_or_null(lobby.closed) if started else None,
+        "matchmaking_name": lobby.name,
+        "has_password": bool(lobby.password),
+        "is_online": ctx.core.online(player),
+        "host_switch": roster.transfer_host,
+        "can_leave_room": roster.can_leave,
+        "realtime_room": lobby.realtime,
     }
     rows = [render_pending_request(ctx, lobby, request) for request in requests]
     return success(ctx, {"in_matchmaking": True, "matchmaking": rendered, "pending_requests": rows})

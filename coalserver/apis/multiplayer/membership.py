@@ -149,6 +149,8 @@ def _render_lobby_member(ctx: RequestContext, roster: Roster, seat: Seat) -> JSO
         "status": lobby_member_status(ctx, seat.player),
         "seconds_since_heartbeat": max(0, int(ctx.now - seen_at)),
         **_member_fields(ctx, roster, seat),
+        "is_online": int(ctx.core.online(seat.player)),
+        **_player_data(ctx, seat),
     }
 
 
@@ -163,8 +165,12 @@ def _render_room_member(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON
         **_member_fields(ctx, roster, seat),
         "is_online": int(ctx.core.online(seat.player)),
         "last_heartbeat": format_time(last_seen(ctx.core, seat.player) or seat.joined),
-        **json_member(ctx, "player_data", b"{}" if seat.data == b"null" else seat.data),
+        **_player_data(ctx, seat),
     }
+
+
+def _player_data(ctx: RequestContext, seat: Seat) -> JSON:
+    return json_member(ctx, "player_data", b"{}" if seat.data == b"null" else seat.data)
 
 
 def _member_fields(ctx: RequestContext, roster: Roster, seat: Seat) -> JSON:

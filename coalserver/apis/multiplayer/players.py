@@ -1,6 +1,7 @@
 """`game_players.php`: the players of a game, and bans."""
 
 import asyncio
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -11,9 +12,11 @@ from coalserver.apis.multiplayer.render import (
     JSON,
     format_time,
     format_time_or_null,
+    is_typed,
     json_member,
     last_seen,
     success,
+    typed,
 )
 from coalserver.apis.multiplayer.schemas import BAN, REGISTER, RENAME, UNBAN
 from coalserver.core.commands import moderation, players
@@ -109,11 +112,10 @@ async def rotate_key(ctx: RequestContext) -> web.StreamResponse:
 async def list_players(ctx: RequestContext) -> web.StreamResponse:
     """Return all players of the game, oldest first, for its owner."""
     found = ctx.core.query(players_of_game, game=ctx.caller.get_game().tag)
+    render = _typed_player_row if is_typed(ctx) else _player_row
     rows: list[bytes] = []
     for start in range(0, len(found), CHUNK_SIZE):
-        rows += [
-            orjson.dumps(_player_row(ctx, player)) for player in found[start : start + CHUNK_SIZE]
-        ]
+        rows += [orjson.dumps(render(ctx, player)) for player in found[start : start + CHUNK_SIZE]]
         await asyncio.sleep(0)
     return raw_response(
         b'{"success":true,"count":%d,"players":[%b]}' % (len(rows), b",".join(rows))
@@ -130,6 +132,10 @@ def _player_row(ctx: RequestContext, player: Player) -> JSON:
         "last_heartbeat": format_time_or_null(last_seen(ctx.core, player.id)),
         "created_at": format_time(player.created),
     }
+
+
+def _typed_player_row(ctx: RequestContext, player: Player) -> Any:
+    return typed(_player_row(ctx, player))
 
 
 def _is_online(ctx: RequestContext, player: Player) -> bool:

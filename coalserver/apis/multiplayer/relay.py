@@ -11,10 +11,12 @@ from aiohttp import WSCloseCode
 from coalserver.apis.multiplayer import realtime_messages
 from coalserver.apis.multiplayer.errors import ban_info
 from coalserver.apis.multiplayer.realtime_tokens import RealtimeToken, RealtimeTokens
+from coalserver.apis.multiplayer.render import JSON, typed
 from coalserver.apis.multiplayer.schemas import invalid_request, parse_ids
 from coalserver.core import topics
 from coalserver.core.ports import Topic
 from coalserver.core.queries.admin import find_active_ban
+from coalserver.core.queries.games import get_game
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import PlayerBanned
@@ -245,7 +247,9 @@ class Member:
 
     def _close_banned(self, game: str) -> None:
         ban = find_active_ban(self._core.state, game=game, player=self.player, now=self._core.now)
-        more = {} if ban is None else {"ban_info": ban_info(ban)}
+        more: JSON = {} if ban is None else {"ban_info": ban_info(ban)}
+        if get_game(self._core.state, game).typed:
+            more = typed(more)
         self.send(realtime_messages.error_frame(DomainError(ErrorCode.BANNED), **more))
         self.close(*BANNED)
 

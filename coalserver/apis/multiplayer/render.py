@@ -12,6 +12,19 @@ from coalserver.web.responses import json_response
 
 JSON = dict[str, Any]
 
+#: Members that are 0 or 1, numbers in a string, and times, in the form of some sample.
+FLAGS = frozenset(
+    {"can_leave", "can_leave_room", "has_password", "host_switch", "is_host", "is_online"}
+    | {"join_by_requests", "realtime", "realtime_room", "strict_full"}
+)
+NUMBERS = frozenset({"from_player_id", "player_id"})
+TIMES = frozenset(
+    {"banned_at", "banned_until", "created_at", "joined_at", "last_heartbeat", "last_login"}
+    | {"last_logout", "last_updated", "left_at", "lobby_heartbeat", "original_utc", "processed_at"}
+    | {"requested_at", "responded_at", "room_created_at", "room_last_activity", "started_at"}
+    | {"updated_at", "utc"}
+)
+
 
 def format_time(at: float) -> str:
     """Return a time as `2026-03-13 09:39:06`, in UTC."""
@@ -34,8 +47,37 @@ def last_seen(core: Core, player: int) -> float | None:
 
 
 def success(ctx: RequestContext, members: JSON) -> web.StreamResponse:
-    """Return a response with `"success": true` and the given members."""
-    return json_response({"success": True, **members})
+    """Return a response with `"success": true` and the given members, typed if the client wants that."""
+    payload = {"success": True, **members}
+    return json_response(typed(payload) if is_typed(ctx) else payload)
+
+
+def is_typed(ctx: RequestContext) -> bool:
+    """Return whether the game has typed answers, or the client requests one with `format=json`."""
+    game = ctx.caller.game
+    if game is not None and game.typed:
+        return True
+    return bool(ctx.request.query_string) and ctx.query.get("format", "").lower() == "json"
+
+
+def typed(value: Any, name: str = "") -> Any:
+    """Return a payload with numbers as numbers, flags as booleans and times as ISO 8601 with `Z`.
+
+    The document's samples have some numbers as strings, some flags as 0 and 1, and times in two other
+    forms, which strict JSON readers such as System.Text.Json reject. Clients' own JSON is not changed.
+    """
+    if type(value) is dict:
+        return {key: typed(member, key) for key, member in value.items()}
+    if type(value) is list:
+        return [typed(item, name) for item in value]
+    if type(value) is int:
+        return bool(value) if name in FLAGS else value
+    if type(value) is str:
+        if name in NUMBERS:
+            return int(value)
+        if name in TIMES:
+            return f"{value.removesuffix('+00:00').replace(' ', 'T')}Z"
+    return value
 
 
 def is_unity_client(ctx: RequestContext) -> bool:

@@ -3,6 +3,7 @@
 The endpoints that rooms share with lobbies are in `membership`. Members send one another `actions` and `updates`.
 """
 
+import orjson
 from aiohttp import web
 
 from coalserver.apis.multiplayer import auth
@@ -16,7 +17,16 @@ from coalserver.apis.multiplayer.membership import (
     limit_password_attempts,
     room_in_path,
 )
-from coalserver.apis.multiplayer.render import JSON, format_time, last_seen, success
+from coalserver.apis.multiplayer.render import (
+    JSON,
+    format_time,
+    is_typed,
+    is_unity_client,
+    json_member,
+    last_seen,
+    success,
+    typed,
+)
 from coalserver.apis.multiplayer.schemas import CREATE_ROOM, JOIN, LIST, load_deferred, load_params
 from coalserver.core.commands import members, rooms
 from coalserver.core.queries.players import player_name
@@ -49,16 +59,20 @@ async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     """Return the rooms with a free seat: most players first, then by name."""
     params = load_params(ctx, LIST.schema)
     found = ctx.core.query(joinable_rooms, game=ctx.caller.get_game().tag, **params)
-    return success(ctx, {"rooms": [_render_room(room) for room in found]})
+    return success(ctx, {"rooms": [_render_room(ctx, room) for room in found]})
 
 
-def _render_room(room: Room) -> JSON:
+def _render_room(ctx: RequestContext, room: Room) -> JSON:
     return {
         "room_id": room.code,
         "room_name": room.name,
         "max_players": room.roster.capacity,
         "current_players": len(room.roster),
         "has_password": int(bool(room.password)),
+        **json_member(ctx, "rules", room.options),
+        "host_switch": int(room.roster.transfer_host),
+        "can_leave": int(room.roster.can_leave),
+        "realtime": int(room.realtime),
     }
 
 
@@ -105,12 +119,23 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
         "last_heartbeat": format_time(last_seen(ctx.core, player) or seat.joined),
         "room_created_at": format_time(room.opened),
         "room_last_activity": format_time(last_activity(ctx, roster, room.touched)),
+        **json_member(ctx, "rules", room.options),
+        "host_switch": roster.transfer_host,
+        "can_leave": roster.can_leave,
+        "realtime": room.realtime,
     }
     waiting = ctx.core.query(waiting_actions, room=room.id, player=player)
     rows = [render_pending_action(ctx, room, action) for action in waiting]
-    return success(
-        ctx, {"in_room": True, "room": rendered, "pending_actions": rows, "pending_updates": []}
-    )
+    payload: JSON = {
+        "in_room": True,
+        "room": rendered,
+        "pending_actions": rows,
+        "pending_updates": [],
+    }
+    if is_unity_client(ctx):
+        rendered_rows = orjson.dumps(typed(rows) if is_typed(ctx) else rows)
+        payload |= {"pending_actions_json": rendered_rows.decode(), "pending_updates_json": "[]"}
+    return success(ctx, payload)
 
 
 async def stop(ctx: RequestContext) -> web.StreamResponse:

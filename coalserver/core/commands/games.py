@@ -25,6 +25,7 @@ def add_game(
     max_players: int = 16,
     open: bool = True,
     listed: bool = True,
+    typed: bool = False,
 ) -> dict[str, Any]:
     """Create a game; return its `game_id`, `tag`, `api_token` and `private_token`.
 
@@ -49,6 +50,7 @@ def add_game(
             uow.now,
             open=open,
             listed=listed,
+            typed=typed,
         )
     )
     return {

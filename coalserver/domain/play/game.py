@@ -29,6 +29,8 @@ class Game:
     data: bytes = b"{}"
     data_version: int = 0
     data_updated: float | None = None
+    #: Whether the multiplayer API answers with numbers, booleans and ISO times only.
+    typed: bool = False
 
     def update_data(self, data: bytes, expected_version: int | None, now: float) -> "Game":
         """Return the game with other shared data (a JSON object).

@@ -31,6 +31,7 @@ class GameSchema(FormSchema):
     min_players = TypedInteger(1, MAX_PLAYERS, data_key="min")
     max_players = TypedInteger(1, MAX_PLAYERS, data_key="max")
     open = Checkbox()
+    typed = Checkbox()
 
 
 GAME = GameSchema()

@@ -12,8 +12,32 @@ from tests.apis.multiplayer.scene import Scene, load_json, success
 SAMPLES = load_json("samples")
 #: Members allowed in addition to those of an example, as the README names them.
 MORE = {
+    "matchmaking.php/create": {
+        "matchmaking_name",
+        "host_switch",
+        "can_leave_room",
+        "realtime_room",
+    },
     "game_data.php": {"version"},
-    "matchmaking.php/list": {"matchmaking_name", "has_password"},
+    "matchmaking.php/list": {
+        "matchmaking_name",
+        "has_password",
+        "join_by_requests",
+        "host_switch",
+        "can_leave_room",
+        "realtime_room",
+    },
+    "matchmaking.php/current": {
+        "matchmaking_name",
+        "has_password",
+        "is_online",
+        "host_switch",
+        "can_leave_room",
+        "realtime_room",
+    },
+    "matchmaking.php/players": {"is_online", "player_data"},
+    "game_room.php/list": {"rules", "host_switch", "can_leave", "realtime"},
+    "game_room.php/current": {"rules", "host_switch", "can_leave", "realtime"},
     "game_room.php/create": {"realtime"},
     "game_room.php/players": {"player_data"},
 }
