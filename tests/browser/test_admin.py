@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.crowd import PASSWORD
-from tests.browser.test_profile import SCREENS, fits, part
+from tests.browser.test_profile import SCREENS, expect_no_horizontal_scroll, section
 from tests.browser.visitors import DESKTOP, PHONE
 
 ROOT = "root@example.org"
@@ -51,13 +51,13 @@ async def test_install_command_connects_the_agent_of_a_new_world(admin, screen, 
     if not shutil.which("curl"):
         pytest.skip("curl is not installed.")
     root = await admin("/admin", **screen)
-    await part(root, "Worlds").get_by_role("link", name="Add world").click()
+    await section(root, "Worlds").get_by_role("link", name="Add world").click()
     await root.page.get_by_label("Name", exact=True).fill("Overworld")
     await root.page.get_by_label("Short name").fill("overworld")
     await root.page.get_by_role("button", name="Add world").click()
     await root.page.get_by_role("button", name="Get install command").click()
     command = await root.page.locator("#start").text_content()
-    await fits(root)
+    await expect_no_horizontal_scroll(root)
 
     (tmp_path / "logs").mkdir()
     (tmp_path / "server.log").write_text(
@@ -87,29 +87,35 @@ async def test_rooms_page_updates_and_kicks_and_bans_players(admin, guest, scree
     await root.mark_page()
     ann, bob = await guest("Ann"), await guest("Bob")
     room = await ann.create_room("Friday evening")
-    rooms = part(root, "Open rooms (1)")
+    rooms = section(root, "Open rooms (1)")
     await expect(rooms).to_contain_text("Friday evening")
     await bob.join(room)
     await expect(rooms).to_contain_text("Bob")
     assert await root.is_same_page()
-    await fits(root)
-    await rooms.get_by_role("button", name="Kick: Bob").click()
+    await expect_no_horizontal_scroll(root)
+    await rooms.get_by_role("link", name="Kick…: Bob").click()
+    await expect_no_horizontal_scroll(root)
+    await root.page.get_by_role("button", name="Kick player").click()
     await expect(rooms).to_contain_text("Player kicked from the room")
     await expect(rooms).not_to_contain_text("Bob")
     await rooms.get_by_role("link", name="Ban…").click()
     await root.page.get_by_label("Duration").select_option("1 week")
     await root.page.get_by_label("Reason").fill("Rude")
-    await root.page.get_by_role("button", name="Ban", exact=True).click()
+    await root.page.get_by_role("button", name="Ban…", exact=True).click()
+    await expect(root.page.get_by_role("main")).to_contain_text("Ann")
+    await root.page.get_by_role("button", name="Ban player").click()
     await expect(root.page.get_by_role("main")).to_contain_text("Rude")
-    await fits(root)
-    await root.page.get_by_role("button", name="Remove ban: Ann").click()
+    await expect_no_horizontal_scroll(root)
+    await root.page.get_by_role("link", name="Remove ban…: Ann").click()
+    await root.page.get_by_role("button", name="Remove ban").click()
     await expect(root.page.get_by_text("No bans")).to_be_visible()
 
 
 async def test_kicked_host_is_told_that_an_administrator_did_it(admin, visit):
     root, ann = await admin("/admin/rooms"), await visit(name="Ann")
     await ann.create_room("Friday evening")
-    await part(root, "Open rooms (1)").get_by_role("button", name="Kick: Ann").click()
+    await section(root, "Open rooms (1)").get_by_role("link", name="Kick…: Ann").click()
+    await root.page.get_by_role("button", name="Kick player").click()
     await expect(ann.part("notice")).to_contain_text("An administrator kicked you from this room.")
     await ann.expect_error_page(
         "This room is closed.", "It was closed by the host or an administrator."
@@ -122,7 +128,7 @@ async def test_pending_user_is_approved_edited_and_deleted(admin, visit, server,
         "account", "add", "bob@example.org", "--password", PASSWORD, "--nickname", "Bob"
     )
     root = await admin("/admin", **screen)
-    await part(root, "Waiting for approval").get_by_role("button", name="Approve: Bob").click()
+    await section(root, "Waiting for approval").get_by_role("button", name="Approve: Bob").click()
     await expect(root.page.get_by_text("User approved")).to_be_visible()
     await root.page.get_by_role("searchbox").fill("bob@")
     await root.page.get_by_role("searchbox").press("Enter")
@@ -130,7 +136,7 @@ async def test_pending_user_is_approved_edited_and_deleted(admin, visit, server,
     await root.page.get_by_label("Minecraft names").fill("BobPlays")
     await root.page.get_by_role("button", name="Save").click()
     await expect(root.page.get_by_text("Saved.")).to_be_visible()
-    await fits(root)
+    await expect_no_horizontal_scroll(root)
     await root.page.get_by_role("link", name="Delete account…").click()
     await root.page.get_by_role("button", name="Delete account").click()
     await expect(root.page.get_by_text("User deleted")).to_be_visible()
@@ -146,7 +152,7 @@ async def test_backup_is_created_and_downloaded(admin, screen, tmp_path):
     file = tmp_path / (await download_info.value).suggested_filename
     await (await download_info.value).save_as(file)
     assert file.name.startswith("coalserver-") and b"manifest.json" in file.read_bytes()[:512]
-    await fits(root)
+    await expect_no_horizontal_scroll(root)
 
 
 @pytest.mark.parametrize("language", ["en-GB", "de-DE"])
@@ -157,7 +163,7 @@ async def test_every_page_fits_the_screen_in_each_language(admin, screen, langua
     for page in PAGES:
         await root.page.goto(start + page)
         await expect(root.page.get_by_role("heading", level=1)).to_have_count(1)
-        await fits(root)
+        await expect_no_horizontal_scroll(root)
         current = root.page.locator(".admin-nav [aria-current=page]")
         await expect(current).to_be_in_viewport()
 
@@ -188,7 +194,7 @@ async def test_open_pages_reconnect_after_a_restore(admin, member, fake_agent, s
     await fake_agent.send_lines("<Bob> after")
     await expect(ann.part("row")).to_have_count(2)
     await root.page.get_by_role("link", name="Restore").click()
-    await fits(root)
+    await expect_no_horizontal_scroll(root)
     await root.page.get_by_role("button", name="Restore").click()
     await expect(root.page.get_by_text("Backup restored")).to_be_visible()
     await ann.expect_live()

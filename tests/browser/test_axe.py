@@ -41,6 +41,11 @@ MEMBER_PATHS = (
     "/servers/mill/achievements",
     "/servers/mill/screenshots",
     "/profile",
+    "/profile/names/end?name=Bob",
+    "/profile/tokens/1/end",
+    "/profile/apps/1/end",
+    "/profile/browsers/1/end",
+    "/profile/sign-out",
     CONSENT,
     "/oauth/v1/auth",
     "/oauth/v1/show?code=abc",
@@ -57,12 +62,21 @@ ADMIN_PATHS = (
     "/admin/server_create",
     "/admin/servers/1",
     "/admin/servers/1/deactivate",
+    "/admin/servers/1/secret",
     "/admin/games",
+    "/admin/games/noughts/rotate",
     "/admin/rooms",
+    "/admin/rooms/1/close",
+    "/admin/rooms/1/kick/1",
+    "/admin/sessions/1/close",
+    "/admin/sessions/1/kick/1",
     "/admin/bans",
+    "/admin/bans/confirm?game=noughts&player=1&duration=day",
+    "/admin/bans/lift?game=noughts&player=1",
     "/admin/settings",
     "/admin/backups",
     f"/admin/backups/{BACKUP}/restore",
+    f"/admin/backups/{BACKUP}/remove",
     "/admin/log",
     "/admin/users/99",
 )
@@ -70,7 +84,7 @@ ADMIN_PATHS = (
 LIVE = ("/", "/servers/mill", "/servers/mill/chats")
 #: Routes that are no pages: files, pictures, documents, events and redirects.
 NO_PAGES = re.compile(
-    r"/mc/|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"
+    r"/mc/|/\.well-known/.*$|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"
     r"|(/servers/\{world\})?/([a-z]+/|screenshot_upload)$|/(players|chats|sessions|deaths|achievements|screenshots)$|/\{short_name\}$"
 )
 

@@ -43,11 +43,23 @@ ADMIN_PAGES = (
     "/admin/server_create",
     "/admin/servers/{}",
     "/admin/servers/{}/deactivate",
+    "/admin/servers/{}/secret",
     "/admin/games",
+    "/admin/games/noughts/rotate",
     "/admin/rooms",
     "/admin/bans",
+    "/admin/bans/confirm?game=noughts&player=1&duration=day",
+    "/admin/bans/lift?game=noughts&player=1",
     "/admin/settings",
     "/admin/backups",
+    "/admin/backups/coalserver-20260101T000000Z.tar/remove",
     "/admin/backups/coalserver-20260101T000000Z.tar/restore",
     "/admin/log",
+)
+#: Pages that need a room or session.
+ROOM_PAGES = (
+    "/admin/rooms/{}/close",
+    "/admin/rooms/{}/kick/{}",
+    "/admin/sessions/{}/close",
+    "/admin/sessions/{}/kick/{}",
 )

@@ -5,6 +5,7 @@ Its tokens, apps and login sessions are in `security`.
 
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -171,6 +172,23 @@ async def request_claim(ctx: RequestContext) -> web.StreamResponse:
     return redirect("/profile#names")
 
 
+async def confirm_remove_username(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before a Minecraft name is removed from the account."""
+    name = ctx.query.get("name", "")
+    if name not in ctx.caller.get_account().usernames:
+        return redirect("/profile#names")
+    return confirm_page(
+        ctx,
+        title=N_("Remove Minecraft name"),
+        text=N_(
+            "<bdi>%(name)s</bdi> no longer belongs to your account, and another user can claim it."
+        ),
+        values={"name": name},
+        section="names",
+        fields={"name": name},
+    )
+
+
 async def remove_username(ctx: RequestContext) -> web.StreamResponse:
     """Remove a Minecraft name from the account. A name of another account stays as it is."""
     form = await load_form(ctx, USERNAME)
@@ -207,6 +225,32 @@ def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> 
     return form_page(ctx, "profile/profile.html", {**context, **overrides}, status)
 
 
+def confirm_page(
+    ctx: RequestContext,
+    *,
+    title: str,
+    text: str,
+    values: Mapping[str, object],
+    section: str,
+    fields: Mapping[str, object] = MappingProxyType({}),
+) -> web.Response:
+    """Return the page that asks before a destructive form is sent to the same path.
+
+    `title`, also the label of the button, and `text` are message ids; `values` are inserted into the text.
+    """
+    context = {
+        "title": title,
+        "text": text,
+        "values": values,
+        "fields": fields,
+        "action": ctx.request.path,
+        "back_path": f"/profile#{section}",
+        "messages": {},
+        "errors": {},
+    }
+    return form_page(ctx, "profile/confirm.html", context)
+
+
 def browser_name(agent: str, language: Language) -> str:
     """Return browser and system of a user agent, such as "Firefox on Linux"."""
     browser, system = _first_match(agent, BROWSERS), _first_match(agent, SYSTEMS)
@@ -231,6 +275,11 @@ def render_error(
     return add_retry_after(response, error)
 
 
+def get(path: str, handler: Handler) -> Route:
+    """Return the route of a page of the profile."""
+    return Route("GET", path, handler, auth=require_member)
+
+
 def post(path: str, handler: Handler, section: str) -> Route:
     """Return the route of a form in a section of the profile."""
     form_handler = with_errors_shown(handler, partial(render_error, section=section))
@@ -242,5 +291,6 @@ ROUTES = (
     post("/profile", save_profile, "about"),
     post("/profile/password", change_password, "password"),
     post("/profile/claim", request_claim, "names"),
+    get("/profile/names/end", confirm_remove_username),
     post("/profile/names/end", remove_username, "names"),
 )

@@ -146,6 +146,27 @@ async def download_backup(ctx: RequestContext) -> web.StreamResponse:
     return web.FileResponse(path, headers=headers)
 
 
+async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before a backup is deleted."""
+    path = ctx.app.service(BackupService).get_backup(ctx.path["name"])
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        return _disk_error(ctx, error)
+    return confirm_page(
+        ctx,
+        title=N_("Delete backup"),
+        texts=[N_("The file is deleted from the server’s disk. This cannot be undone.")],
+        values={},
+        button=N_("Delete"),
+        back_label=request_language(ctx.request).gettext(N_("Backups")),
+        back_path="/admin/backups",
+        active_page="backups",
+        section="remove",
+        subject=f"{path.name} · {format_size(size)}",
+    )
+
+
 async def delete_backup(ctx: RequestContext) -> web.StreamResponse:
     """Delete a backup."""
     await read_csrf_form(ctx)
@@ -266,6 +287,7 @@ ROUTES = (
     post("/admin/backups", create_backup, render_backups, "backups"),
     post("/admin/backups/upload", upload_backup, render_backups, "backups"),
     post(BACKUP_PATH + "/download", download_backup, render_backups, "backups"),
+    get(BACKUP_PATH + "/remove", confirm_delete, render_backups, "backups"),
     post(BACKUP_PATH + "/remove", delete_backup, render_backups, "backups"),
     get(BACKUP_PATH + "/restore", confirm_restore, render_backups, "backups"),
     post(BACKUP_PATH + "/restore", restore_backup, render_backups, "backups"),

@@ -11,11 +11,11 @@ from coalserver.core.queries.games import all_games
 from coalserver.core.queries.players import player_name
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.play.player import BAN_DURATIONS
-from coalserver.site.admin.layout import get, post, render_admin_page
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
-from coalserver.web.pages.forms import FormSchema, TypedInteger, load_form
+from coalserver.web.pages.forms import FormSchema, TypedInteger, load_form, load_query
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.schemas import Text, one_of
 
@@ -72,6 +72,52 @@ async def bans_page(ctx: RequestContext) -> web.StreamResponse:
     return render_bans(ctx)
 
 
+async def confirm_ban(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before the player of the form is banned, with the player's name."""
+    form = load_query(ctx, BAN)
+    label = next(label for name, label in DURATIONS if name == form["duration"])
+    language = request_language(ctx.request)
+    details = (language.gettext(label), form["reason"])
+    return _confirm(
+        ctx,
+        form,
+        N_("Ban player"),
+        N_(
+            "<bdi>%(player)s</bdi> is removed from all rooms of <bdi>%(game)s</bdi> and cannot join one"
+            " while the ban holds."
+        ),
+        subject=" · ".join(filter(None, details)),
+    )
+
+
+async def confirm_unban(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before a ban is removed."""
+    text = N_("<bdi>%(player)s</bdi> can join rooms of <bdi>%(game)s</bdi> again.")
+    return _confirm(ctx, load_query(ctx, UNBAN), N_("Remove ban"), text)
+
+
+def _confirm(
+    ctx: RequestContext, form: dict[str, Any], title: str, text: str, subject: str = ""
+) -> web.Response:
+    """Return the page that asks before the form in the address is sent."""
+    language, id = request_language(ctx.request), form["player_id"]
+    name = player_name(ctx.core.state, id=id) or language.gettext(N_("Unknown player"))
+    return confirm_page(
+        ctx,
+        title=title,
+        texts=[text],
+        values={"player": f"{name} ({id})", "game": form["game"]},
+        button=title,
+        back_label=language.gettext(N_("Bans")),
+        back_path="/admin/bans",
+        active_page="bans",
+        section="confirm",
+        subject=subject,
+        fields=ctx.body,
+        action="/admin/bans" if "duration" in form else "/admin/bans/lift",
+    )
+
+
 async def add_ban(ctx: RequestContext) -> web.StreamResponse:
     """Ban a player from a game, which removes them from its rooms."""
     form = await load_form(ctx, BAN)
@@ -105,6 +151,8 @@ def _subject(ctx: RequestContext, form: dict[str, Any]) -> str:
 
 ROUTES = (
     get("/admin/bans", bans_page),
+    get("/admin/bans/confirm", confirm_ban, render_bans, "ban"),
+    get("/admin/bans/lift", confirm_unban, render_bans, "bans"),
     post("/admin/bans", add_ban, render_bans, "ban"),
     post("/admin/bans/lift", remove_ban, render_bans, "bans"),
 )

@@ -9,7 +9,8 @@ from coalserver.core.commands.games import add_game, rotate_game_tokens
 from coalserver.core.queries.games import all_games
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import get, post, render_admin_page
+from coalserver.domain.play.game import Game
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import (
     Checkbox,
@@ -18,6 +19,7 @@ from coalserver.web.pages.forms import (
     load_form,
     read_csrf_form,
 )
+from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.schemas import Text
 
 MAX_PLAYERS = 1000
@@ -57,12 +59,39 @@ async def register_game(ctx: RequestContext) -> web.StreamResponse:
     return render_games(ctx, game)
 
 
+def requested_game(ctx: RequestContext) -> Game:
+    """Return the game that the path names. Raises GAME_NOT_FOUND."""
+    found = [game for game in ctx.core.query(all_games) if game.tag == ctx.path["tag"]]
+    if not found:
+        raise DomainError(ErrorCode.GAME_NOT_FOUND)
+    return found[0]
+
+
+async def confirm_rotate(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before the tokens of a game are replaced."""
+    game = requested_game(ctx)
+    return confirm_page(
+        ctx,
+        title=N_("Reset tokens"),
+        texts=[
+            N_(
+                "All clients of <bdi>%(name)s</bdi> are cut off until they have the new tokens. The next"
+                " page shows the new tokens once."
+            )
+        ],
+        values={"name": game.name},
+        button=N_("Reset tokens"),
+        back_label=request_language(ctx.request).gettext(N_("Games")),
+        back_path="/admin/games",
+        active_page="games",
+        section="rotate",
+    )
+
+
 async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
     """Replace the tokens of a game. The response is the only page that shows the new ones."""
     await read_csrf_form(ctx)
-    tag = ctx.path["tag"]
-    if tag not in {game.tag for game in ctx.core.query(all_games)}:
-        raise DomainError(ErrorCode.GAME_NOT_FOUND)
+    tag = requested_game(ctx).tag
     game = await run_audited(
         ctx.core, ctx.caller, AuditAction.GAME_TOKENS_ROTATED, tag, rotate_game_tokens, tag=tag
     )
@@ -72,5 +101,6 @@ async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
 ROUTES = (
     get("/admin/games", games_page),
     post("/admin/games", register_game, render_games, "create"),
+    get("/admin/games/{tag}/rotate", confirm_rotate),
     post("/admin/games/{tag}/rotate", rotate_tokens, render_games, "games"),
 )

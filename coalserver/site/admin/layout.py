@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -100,11 +101,14 @@ def confirm_page(
     active_page: str,
     section: str,
     subject: str = "",
+    fields: Mapping[str, object] = MappingProxyType({}),
+    action: str = "",
     **overrides: Any,
 ) -> web.Response:
-    """Return the page that asks before a form with wide consequences is sent to the same path.
+    """Return the page that asks before a destructive form is sent to `action`, by default the same path.
 
-    Title, texts and button are message ids; `values` are inserted into the texts. `subject` is plain text.
+    Title, texts and button are message ids; `values` are inserted into the texts. `subject` is plain text;
+    `fields` are sent with the form.
     """
     context = {
         "title": title,
@@ -113,9 +117,10 @@ def confirm_page(
         "button": button,
         "back_label": back_label,
         "back_path": back_path,
-        "confirm_section": section,
+        "section_id": section,
         "subject": subject,
-        "action": ctx.request.path,
+        "fields": fields,
+        "action": action or ctx.request.path,
     }
     return render_admin_page(ctx, "confirm", context, active_page=active_page, **overrides)
 

@@ -16,11 +16,11 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
-from coalserver.site.admin.layout import get, post, render_admin_page
+from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import read_csrf_form
-from coalserver.web.pages.i18n import N_
+from coalserver.web.pages.i18n import N_, request_language
 
 #: Rows of each list, the newest first.
 MAX_ROWS = 100
@@ -30,6 +30,12 @@ SUCCESS_MESSAGES = {
     "ended": ("playing", N_("Game ended")),
     "out-of-session": ("playing", N_("Player kicked from the game")),
 }
+
+
+KICK_TEXT = N_(
+    "<bdi>%(player)s</bdi> loses the seat in <bdi>%(name)s</bdi>. To keep the player out of all rooms"
+    " of this game, ban them instead."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,36 @@ class RoomForms:
     close_action: AuditAction
     closed_path: str
     kicked_path: str
+    close_title: str
+    close_text: str
+
+    async def confirm_close(self, ctx: RequestContext) -> web.StreamResponse:
+        """Ask before a room or session is closed."""
+        found = self._get(ctx)
+        return self._confirm(ctx, self.close_title, self.close_text, {"name": _name(found)})
+
+    async def confirm_kick(self, ctx: RequestContext) -> web.StreamResponse:
+        """Ask before the player that the path names is kicked."""
+        found, player = self._get(ctx), ctx.int_param("player")
+        if player not in {seat.player for seat in found.roster.seats}:
+            raise DomainError(ErrorCode.TARGET_NOT_MEMBER)
+        values = {"name": _name(found), "player": player_name(ctx.core.state, id=player) or player}
+        return self._confirm(ctx, N_("Kick player"), KICK_TEXT, values)
+
+    def _confirm(
+        self, ctx: RequestContext, title: str, text: str, values: dict[str, Any]
+    ) -> web.Response:
+        return confirm_page(
+            ctx,
+            title=title,
+            texts=[text],
+            values=values,
+            button=title,
+            back_label=request_language(ctx.request).gettext(N_("Rooms")),
+            back_path="/admin/rooms",
+            active_page="rooms",
+            section="confirm",
+        )
 
     async def close(self, ctx: RequestContext) -> web.StreamResponse:
         """Close a room or session."""
@@ -85,6 +121,8 @@ OPEN_ROOMS = RoomForms(
     close_action=AuditAction.LOBBY_CLOSED,
     closed_path="/admin/rooms?done=closed",
     kicked_path="/admin/rooms?done=out",
+    close_title=N_("Close room"),
+    close_text=N_("All players lose their seats in <bdi>%(name)s</bdi>. This cannot be undone."),
 )
 SESSIONS = RoomForms(
     kind=Room,
@@ -93,6 +131,8 @@ SESSIONS = RoomForms(
     close_action=AuditAction.ROOM_CLOSED,
     closed_path="/admin/rooms?done=ended#playing",
     kicked_path="/admin/rooms?done=out-of-session#playing",
+    close_title=N_("End game"),
+    close_text=N_("<bdi>%(name)s</bdi> ends for all players. This cannot be undone."),
 )
 
 
@@ -126,12 +166,20 @@ def _member_rows(ctx: RequestContext, lobby_or_room: Lobby | Room) -> list[dict[
     ]
 
 
+def _name(lobby_or_room: Lobby | Room) -> str:
+    return lobby_or_room.name or lobby_or_room.game
+
+
 def _label(lobby_or_room: Lobby | Room) -> str:
-    return f"{lobby_or_room.name or lobby_or_room.game} ({lobby_or_room.game} {lobby_or_room.id})"
+    return f"{_name(lobby_or_room)} ({lobby_or_room.game} {lobby_or_room.id})"
 
 
 ROUTES = (
     get("/admin/rooms", rooms_page),
+    get("/admin/rooms/{room}/close", OPEN_ROOMS.confirm_close, render_rooms, "open-rooms"),
+    get("/admin/rooms/{room}/kick/{player}", OPEN_ROOMS.confirm_kick, render_rooms, "open-rooms"),
+    get("/admin/sessions/{session}/close", SESSIONS.confirm_close, render_rooms, "playing"),
+    get("/admin/sessions/{session}/kick/{player}", SESSIONS.confirm_kick, render_rooms, "playing"),
     post("/admin/rooms/{room}/close", OPEN_ROOMS.close, render_rooms, "open-rooms"),
     post("/admin/rooms/{room}/kick/{player}", OPEN_ROOMS.kick, render_rooms, "open-rooms"),
     post("/admin/sessions/{session}/close", SESSIONS.close, render_rooms, "playing"),

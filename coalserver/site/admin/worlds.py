@@ -194,6 +194,27 @@ async def pair_world(ctx: RequestContext) -> web.StreamResponse:
     return render_world(ctx, {"code": code})
 
 
+async def confirm_rotate(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before the secret of the agent is replaced."""
+    world = requested_world(ctx)
+    return confirm_page(
+        ctx,
+        title=N_("Reset secret"),
+        texts=[
+            N_(
+                "The agent of <bdi>%(name)s</bdi> is disconnected until it has the new secret. The next"
+                " page shows the new secret once."
+            )
+        ],
+        values={"name": world.name},
+        button=N_("Reset secret"),
+        back_label=world.name,
+        back_path=f"/admin/servers/{world.id}",
+        active_page="servers",
+        section="secret",
+    )
+
+
 async def rotate_secret(ctx: RequestContext) -> web.StreamResponse:
     """Replace the secret of the agent. The response is the only page that shows the new one."""
     await read_csrf_form(ctx)
@@ -255,6 +276,7 @@ ROUTES = (
     get(WORLD_PATH, world_page),
     post(WORLD_PATH, save_world, render_world, "world"),
     post(WORLD_PATH + "/pair", pair_world, render_world, "agent"),
+    get(WORLD_PATH + "/secret", confirm_rotate),
     post(WORLD_PATH + "/secret", rotate_secret, render_world, "agent"),
     post(WORLD_PATH + "/command", send_command, render_world, "console"),
     get(WORLD_PATH + "/deactivate", confirm_archive),

@@ -99,6 +99,17 @@ async def load_form(ctx: RequestContext, schema: FormSchema) -> dict[str, Any]:
     pairs = await read_form(ctx.request)
     typed |= {name: value for name, value in pairs if name in typed}
     check_csrf(ctx, pairs)
+    return _load(typed, schema)
+
+
+def load_query(ctx: RequestContext, schema: FormSchema) -> dict[str, Any]:
+    """Return the fields of a form that a browser sent in the address, as `load_form` does."""
+    names = [field.data_key or name for name, field in schema.fields.items()]
+    ctx.body = {name: ctx.query.get(name, "") for name in names}
+    return _load(ctx.body, schema)
+
+
+def _load(typed: Mapping[str, str], schema: FormSchema) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(typed)
     except ValidationError as error:

@@ -232,7 +232,7 @@ async def test_username_can_be_removed(test_app):
     await test_app.core.execute(
         set_usernames, account_id=account(test_app).id, usernames=("Steve", "Alex")
     )
-    assert "Remove: Steve" in (await browser.get("/profile")).raw.decode()
+    assert "Remove…: Steve" in (await browser.get("/profile")).raw.decode()
     for name in ("Steve", "Steve", "Notch"):
         answer = await submit(browser, "/profile/names/end", name=name)
         assert (answer.status, answer.headers["Location"]) == (302, "/profile?done=given-up#names")

@@ -23,7 +23,7 @@ from tests.site.admins import (
     revoke_admin,
     words,
 )
-from tests.site.posts import ADMIN_PAGES, POSTS
+from tests.site.posts import ADMIN_PAGES, POSTS, ROOM_PAGES
 
 ADMIN_POSTS = [path for path in POSTS if path.startswith("/admin")]
 
@@ -39,12 +39,13 @@ def test_every_admin_route_has_a_test_case():
     posts = {route.path for route in overview.ROUTES if route.method == "POST"}
     routes = {re.sub(r"{\w+}", "{}", path) for path in gets | posts}
     tested = {
-        re.sub(r"noughts|coalserver-\w+\.tar", "{}", path) for path in (*ADMIN_POSTS, *ADMIN_PAGES)
+        re.sub(r"noughts|coalserver-\w+\.tar", "{}", path.partition("?")[0])
+        for path in (*ADMIN_POSTS, *ADMIN_PAGES, *ROOM_PAGES)
     }
     assert routes == tested
 
 
-@pytest.mark.parametrize("path", ADMIN_PAGES)
+@pytest.mark.parametrize("path", [*ADMIN_PAGES, *ROOM_PAGES])
 async def test_page_rejects_visitors_and_members(test_app, path):
     path = path.replace("{}", "1")
     visitor = await Browser(test_app).get(path)
@@ -123,6 +124,8 @@ async def test_unknown_id_is_not_found_and_not_audited(test_app, id):
     for path in ADMIN_PAGES:
         if "{}" in path:
             assert (await browser.get(path.replace("{}", id))).status in (302, 404), path
+    for path in ROOM_PAGES:
+        assert (await browser.get(path.replace("{}", id))).status in (400, 404), path
     for path in ADMIN_POSTS:
         if "{}" in path:
             answer = await browser.post(path.replace("{}", id), csrf_token=token, **POSTS[path])
