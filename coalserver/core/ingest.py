@@ -1,10 +1,12 @@
-"""Ingestion of single log lines: looks up whether they are stored, then runs the command."""
+"""Ingestion of log lines: looks up in the history what the command has to know, then runs it."""
 
 from collections.abc import Sequence
 
 from coalserver.core.commands.ingest import log_lines
 from coalserver.core.engine import Core
+from coalserver.core.ports import LineQuery
 from coalserver.domain.minecraft.history import line_digest
+from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine
 
 
@@ -36,9 +38,26 @@ async def ingest_lines(
             digests=digests,
             known_digests=known_digests,
             written=written,
+            alive=await last_line_before_start(core, world_id, parsed_lines),
             misread=None
             if all(line.line.isascii() for line in parsed_lines)
             else as_received is not None,
         )
         if new is not None:
             return new
+
+
+async def last_line_before_start(
+    core: Core, world_id: int, parsed_lines: Sequence[ParsedLine]
+) -> float:
+    """Return the time of the last stored line before the first start among the lines; 0: none."""
+    for parsed in parsed_lines:
+        if parsed.kind is LineKind.STARTING and parsed.at is not None:
+            return await last_line_at(core, world_id, before=parsed.at)
+    return 0.0
+
+
+async def last_line_at(core: Core, world_id: int, before: float | None = None) -> float:
+    """Return the time of the newest line of a world, before a time if one is given; 0: none."""
+    newest = await core.history.lines(LineQuery(world_id, before=before), 1)
+    return newest[0].at or 0.0 if newest else 0.0

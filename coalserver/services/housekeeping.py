@@ -24,8 +24,10 @@ from coalserver.core.commands.cleanup import (
 )
 from coalserver.core.commands.presence import mark_away, release_away_seats
 from coalserver.core.engine import Core
+from coalserver.core.ingest import last_line_at
 from coalserver.core.ports import StoreFailed
 from coalserver.core.queries.rooms import is_seated, short_grace_seats
+from coalserver.core.queries.worlds import silent_worlds
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +133,11 @@ class Housekeeping:
         await self._run_batches(
             lambda: core.execute(close_idle_rooms, idle_seconds=retention.idle_room_seconds)
         )
-        await self._run_batches(lambda: core.execute(mark_silent_worlds))
+        last_lines = {
+            world.id: await last_line_at(core, world.id)
+            for world in core.query(silent_worlds, now=core.now)
+        }
+        await self._run_batches(lambda: core.execute(mark_silent_worlds, last_lines=last_lines))
         await self._run_batches(lambda: core.execute(delete_expired_claims))
         await self._run_batches(lambda: core.execute(delete_expired_sent_chats))
         last_seen = core.last_seen_times()

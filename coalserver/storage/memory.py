@@ -26,6 +26,8 @@ from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark, Visit
 from coalserver.domain.text_search import matches, parse_query
 from coalserver.storage.visit_updates import (
+    extend_repaired_visits,
+    last_line_times,
     login_line,
     logout_line,
     marks_of,
@@ -143,6 +145,9 @@ class MemoryHistory:
             self.lines[line.id] = line
         for world, mark, now in marks_of(batch):
             update_visits(_VisitTable(self, world, now, self._marks.setdefault(world, [])), mark)
+        for world, at in last_line_times(batch).items():
+            marks = self._marks.setdefault(world, [])
+            extend_repaired_visits(_VisitTable(self, world, at, marks), at)
         for id, screenshot in batch.screenshots.items():
             if screenshot is None:
                 self.screenshots.pop(id, None)
@@ -214,10 +219,12 @@ class _VisitTable:
         return {visit.username for visit in self._visits() if visit.open_at(mark) is not None}
 
     def open_visit(self, username: str, mark: PresenceMark) -> Visit | None:
-        for visit in self._visits():
-            if visit.username == username and (then := visit.open_at(mark)) is not None:
-                return then
-        return None
+        earlier = (
+            visit for visit in self._visits() if visit.username == username and visit.login < mark
+        )
+        newest = max(earlier, key=lambda visit: visit.login, default=None)
+        world_marks = (other for other in self._marks if not other.username and other < mark)
+        return newest and newest.state_before(mark, max(world_marks, default=None))
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
         found = (
@@ -252,6 +259,16 @@ class _VisitTable:
         if mark.line and mark.username and not self._is_boundary(mark.line):
             self._tag(mark.line, "")
 
+    def next_world_mark(self, at: float) -> PresenceMark | None:
+        later = (mark for mark in self._marks if not mark.username and mark.order > at)
+        return min(later, default=None)
+
+    def replace_mark(self, mark: PresenceMark, changed: PresenceMark) -> None:
+        self._marks[self._marks.index(mark)] = changed
+
+    def visits_ended_by(self, mark: PresenceMark, until: float) -> Iterable[Visit]:
+        return [visit for visit in self._visits() if visit.logout == mark]
+
     def _is_boundary(self, line: int) -> bool:
         return any(line in (login_line(visit), logout_line(visit)) for visit in self._visits())
 
@@ -265,7 +282,11 @@ class _VisitTable:
 
 
 def _playtime(username: str, visits: Sequence[Visit]) -> PlaytimeStats:
-    ended = (max(0.0, v.logout.order - v.login.order) for v in visits if v.logout is not None)
+    ended = (
+        max(0.0, end - visit.login.order)
+        for visit in visits
+        if (end := visit.end_order) is not None
+    )
     open_logins = [visit.login.at for visit in visits if visit.logout is None]
     first = min(visit.login.at for visit in visits)
     return PlaytimeStats(username, len(visits), sum(ended), first, max(open_logins, default=None))

@@ -1,10 +1,11 @@
 """Updates of stored visits by presence marks, for every store; the rule is `visits.apply_mark`."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from coalserver.core.ports import Batch
-from coalserver.domain.minecraft.visits import PresenceMark, Visit, apply_mark
+from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit, apply_mark
 
 
 class VisitTable(Protocol):
@@ -34,6 +35,15 @@ class VisitTable(Protocol):
     def record_mark(self, mark: PresenceMark) -> None:
         """Store a mark."""
 
+    def next_world_mark(self, at: float) -> PresenceMark | None:
+        """Return the first mark about the whole world after a time, or None."""
+
+    def replace_mark(self, mark: PresenceMark, changed: PresenceMark) -> None:
+        """Replace a stored mark by one in the same place."""
+
+    def visits_ended_by(self, mark: PresenceMark, until: float) -> Iterable[Visit]:
+        """Return the visits that a mark ended, at its `at` or at their login, up to a time."""
+
 
 def marks_of(batch: Batch) -> Iterator[tuple[int, PresenceMark, float]]:
     """Yield world, mark and time of all marks of a batch."""
@@ -59,6 +69,26 @@ def update_visits(table: VisitTable, mark: PresenceMark) -> None:
             save = table.update if visit.login.line in before else table.insert
             save(visit)
     table.record_mark(mark)
+
+
+def extend_repaired_visits(table: VisitTable, at: float) -> None:
+    """Move the end of the visits that a start ended to a line before it that has arrived now."""
+    mark = table.next_world_mark(at)
+    if mark is None or mark.kind is not MarkKind.STARTING or mark.at >= at:
+        return
+    changed = replace(mark, at=at)
+    for visit in list(table.visits_ended_by(mark, at)):
+        table.update(replace(visit, logout=changed))
+    table.replace_mark(mark, changed)
+
+
+def last_line_times(batch: Batch) -> dict[int, float]:
+    """Return the time of the last line of each world in a batch, as far as it has one."""
+    found: dict[int, float] = {}
+    for line, _, _ in reversed(batch.lines):
+        if line.at is not None and line.world not in found:
+            found[line.world] = line.at
+    return found
 
 
 def login_line(visit: Visit) -> int:

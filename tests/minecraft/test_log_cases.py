@@ -32,8 +32,6 @@ EXPECTED_FAILURES = frozenset(
         "agent-02-cp1252",
         "agent-06-logrotate",
         "agent-08-same-size",
-        "visit-01-killed",
-        "visit-02-world-down",
     )
 )
 #: The agent looks at files twice a second.

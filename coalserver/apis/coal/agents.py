@@ -21,9 +21,9 @@ from coalserver.apis.coal.render import opaque_keys
 from coalserver.core.commands.agents import pair_agent
 from coalserver.core.commands.ingest import log_batch, stored_sequence
 from coalserver.core.commands.worlds import record_ping
-from coalserver.core.ingest import ingest_lines
+from coalserver.core.ingest import ingest_lines, last_line_at, last_line_before_start
 from coalserver.core.ports import LineQuery
-from coalserver.core.queries.worlds import are_single_lines_misread
+from coalserver.core.queries.worlds import are_single_lines_misread, online_visitors
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.parser import parse_line
@@ -52,9 +52,14 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
     """
     params = await read_agent_params(ctx, PING)
     del params["server_name"]
-    after = params.pop("after", None)
+    after, world_id = params.pop("after", None), ctx.caller.get_world().id
+    stopped = params.get("running") is False and ctx.core.query(online_visitors, world=world_id)
     queued = await ctx.core.execute(
-        record_ping, world_id=ctx.caller.get_world().id, ping=Ping(**params), after=after
+        record_ping,
+        world_id=world_id,
+        ping=Ping(**params),
+        after=after,
+        last_line_at=await last_line_at(ctx.core, world_id) if stopped else 0.0,
     )
     commands = [
         {
@@ -89,12 +94,15 @@ async def log_line(ctx: RequestContext) -> web.StreamResponse:
 async def log_lines(ctx: RequestContext) -> web.StreamResponse:
     """Store the new lines of a source; `stored` is the sequence up to which lines are on disk."""
     params = await read_agent_params(ctx, LOG_BATCH)
+    world_id = ctx.caller.get_world().id
+    parsed_lines = parse_numbered(params["lines"], params["zone"], ctx.now)
     result = await ctx.core.execute(
         log_batch,
-        world_id=ctx.caller.get_world().id,
+        world_id=world_id,
         source=params["source"],
-        parsed_lines=parse_numbered(params["lines"], params["zone"], ctx.now),
+        parsed_lines=parsed_lines,
         sequences=[line.sequence for line in params["lines"]],
+        alive=await last_line_before_start(ctx.core, world_id, parsed_lines),
     )
     return json_response({"stored": result.stored, "new": result.new})
 

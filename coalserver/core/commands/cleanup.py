@@ -5,7 +5,7 @@ from itertools import islice
 
 from coalserver.core.commands.accounts import revoke_token
 from coalserver.core.commands.members import force_close
-from coalserver.core.commands.worlds import save_world
+from coalserver.core.commands.worlds import save_world, suspend_visits
 from coalserver.core.unit_of_work import Identified, UnitOfWork
 from coalserver.domain.accounts.account import KnownClient, LoginSession
 from coalserver.domain.accounts.oauth import (
@@ -187,10 +187,10 @@ def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) ->
     return len(expired)
 
 
-def mark_silent_worlds(uow: UnitOfWork) -> int:
+def mark_silent_worlds(uow: UnitOfWork, *, last_lines: Mapping[int, float] = {}) -> int:
     """Update the status of worlds whose agents have been silent; return their number.
 
-    Emits WorldChanged.
+    Suspends the visits to them; `last_lines` has the time of each world's newest line. Emits WorldChanged.
     """
     silent = (
         (world, after)
@@ -199,5 +199,5 @@ def mark_silent_worlds(uow: UnitOfWork) -> int:
     )
     chunk = list(islice(silent, CHUNK_SIZE))
     for world, after in chunk:
-        save_world(uow, world, after)
+        save_world(uow, world, suspend_visits(uow, world, after, last_lines.get(world.id, 0.0)))
     return len(chunk)

@@ -17,8 +17,8 @@ from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.names import resolve_players
 from coalserver.domain.minecraft.log.parser import ParsedLine
 from coalserver.domain.minecraft.visitor import LogSource, UsernameClaim, Visitor
-from coalserver.domain.minecraft.visits import PresenceMark, make_mark
-from coalserver.domain.minecraft.world import World
+from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, make_mark
+from coalserver.domain.minecraft.world import World, WorldStatus
 
 #: Older lines are not live: agents retry for a while, and files are imported much later.
 LATE_SECONDS = 300.0
@@ -47,11 +47,13 @@ def log_lines(
     known_digests: Container[bytes],
     written: int,
     misread: bool | None = None,
+    alive: float = 0.0,
 ) -> list[bool] | None:
     """Store those of single lines that are new; return for each whether it is.
 
     `known_digests` are those of `digests` that were in the history when `State.recent.written` was
     `written`. Return None where too many lines were written since, and the history must be read again.
+    `alive` is the time of the last stored line before the first of them that reports a start; 0: none.
     `misread` tells whether the sender reads UTF-8 as ISO-8859-2; None: the lines do not show it.
     Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND.
     """
@@ -68,7 +70,7 @@ def log_lines(
         if is_new:
             taken.add(digest)
             lines.append((parsed, digest, 0))
-    _ingest(uow, world, "", lines)
+    _ingest(uow, world, "", lines, alive)
     if lines and misread is not None:
         _record_misreading(uow, world.id, misread)
     return new
@@ -90,8 +92,11 @@ def log_batch(
     source: str,
     parsed_lines: Sequence[ParsedLine],
     sequences: Sequence[int],
+    alive: float = 0.0,
 ) -> IngestResult:
     """Store lines of a source with ascending sequence numbers; lines with stored numbers are skipped.
+
+    `alive` is the time of the last stored line before the first of them that reports a start; 0: none.
 
     Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND or INVALID_REQUEST.
     """
@@ -108,7 +113,7 @@ def log_batch(
     lines = [
         line for line in zip(parsed_lines, digests, sequences, strict=True) if line[2] > stored
     ]
-    _ingest(uow, world, source, lines)
+    _ingest(uow, world, source, lines, alive)
     return IngestResult(lines[-1][2] if lines else stored, len(lines))
 
 
@@ -162,7 +167,11 @@ class _Names:
 
 
 def _ingest(
-    uow: UnitOfWork, before: World, source: str, lines: Sequence[tuple[ParsedLine, bytes, int]]
+    uow: UnitOfWork,
+    before: World,
+    source: str,
+    lines: Sequence[tuple[ParsedLine, bytes, int]],
+    alive: float,
 ) -> None:
     """Store new lines and update world, visitors and log source by them."""
     if not lines:
@@ -175,8 +184,6 @@ def _ingest(
     live = True
     for parsed, digest, sequence in lines:
         parsed = resolve_players(parsed, players, online)
-        if parsed.at is not None:
-            live = parsed.at >= uow.now - LATE_SECONDS
         id = uow.new_id(LogLine)
         tags = parsed.tags
         is_echo = parsed.kind is LineKind.SITE_CHAT
@@ -184,6 +191,11 @@ def _ingest(
         if not is_echo:
             visitors.ensure(parsed.player)
         mark = make_mark(parsed, id, id, newest)
+        if parsed.at is not None:
+            live = parsed.at >= uow.now - LATE_SECONDS
+            if mark is not None and mark.kind is MarkKind.STARTING:
+                mark = replace(mark, at=_last_alive(before, alive, mark))
+            alive = max(alive, parsed.at)
         if mark is not None:
             newest = max(newest, mark.order)
             world, is_boundary = _apply_mark(visitors, world.apply_line(parsed, uow.now), mark)
@@ -202,7 +214,31 @@ def _ingest(
             if updated_source.id
             else replace(updated_source, id=uow.new_id(LogSource))
         )
+    emptied = world.last_emptied
+    if emptied is not None and emptied.at < alive < emptied.order:
+        world = _extend_repaired_visits(uow, world, emptied, alive)
     save_world(uow, before, world)
+
+
+def _last_alive(world: World, line_at: float, start: PresenceMark) -> float:
+    """Return when the last line or ping before a start showed the world alive; 0: unknown."""
+    running = world.status is WorldStatus.RUNNING and world.last_ping is not None
+    pinged_at = world.last_ping if running and world.last_ping is not None else 0.0
+    return max((at for at in (line_at, pinged_at) if at <= start.order), default=0.0)
+
+
+def _extend_repaired_visits(
+    uow: UnitOfWork, world: World, emptied: PresenceMark, alive: float
+) -> World:
+    """Move the end of the visits that a start ended to a line before it that has arrived now."""
+    if emptied.kind is not MarkKind.STARTING:
+        return world
+    extended = replace(emptied, at=alive)
+    for visitor in uow.find(Visitor, "world", world.id):
+        visit = visitor.latest_visit
+        if visit is not None and visit.logout is not None and visit.logout.line == emptied.line:
+            uow.save(replace(visitor, latest_visit=replace(visit, logout=extended)))
+    return replace(world, last_emptied=extended)
 
 
 def _echoed_text(parsed: ParsedLine) -> str:

@@ -136,17 +136,30 @@ def stop_world(uow: UnitOfWork, *, world_id: int) -> bool:
 
 
 def record_ping(
-    uow: UnitOfWork, *, world_id: int, ping: Ping, after: int | None = None
+    uow: UnitOfWork,
+    *,
+    world_id: int,
+    ping: Ping,
+    after: int | None = None,
+    last_line_at: float = 0.0,
 ) -> list[ConsoleCommand]:
     """Record the state that an agent reports and return the console commands to execute, oldest first.
 
     A world that does not run receives none; they stay queued. `after` is the id of the last command that
     the agent has stored: later ones are returned, again with each ping, until they are stored too. An agent
-    without `after` receives each command once. Emits WorldChanged and ConsoleCommandsDelivered. Raises
-    WORLD_NOT_FOUND.
+    without `after` receives each command once.
+
+    A world that does not run has nobody in it: visits are suspended at the last sign of life, of which
+    `last_line_at` is the newest line, and go on when it runs again. Emits WorldChanged and
+    ConsoleCommandsDelivered. Raises WORLD_NOT_FOUND.
     """
     world = get_world(uow, world_id)
-    save_world(uow, world, world.ping(ping, uow.now))
+    pinged = world.ping(ping, uow.now)
+    if ping.running is False:
+        pinged = suspend_visits(uow, world, pinged, last_line_at)
+    elif ping.running and world.last_emptied and world.last_emptied.kind is MarkKind.SILENT:
+        pinged = _resume_visits(uow, pinged, world.last_emptied)
+    save_world(uow, world, pinged)
     queued = uow.find(ConsoleCommand, "world", world.id)
     # An id that was never issued is that of another server.
     newest = uow.state.counters.get(ConsoleCommand, 1) - 1
@@ -272,6 +285,32 @@ def display_name_in_world(uow: UnitOfWork, world_id: int, account: Account) -> s
         return account.email.translate(_BRACKETS)
     is_players = any(uow.first(Visitor, "name", (world_id, other)) for other in others)
     return f"*{nickname}" if is_players else nickname
+
+
+def suspend_visits(uow: UnitOfWork, before: World, after: World, last_line_at: float) -> World:
+    """End the visits to a silent or stopped world at the last line or ping that showed it alive.
+
+    `before` is the world when it was last known to run. Returns `after` with the departure.
+    """
+    visits = [visitor.latest_visit for visitor in uow.find(Visitor, "online", before.id)]
+    signs = [min(last_line_at, uow.now), *(visit.login.order for visit in visits if visit)]
+    if not visits:
+        return after
+    if before.status is WorldStatus.RUNNING and before.last_ping is not None:
+        signs.append(before.last_ping)
+    at = max(signs)
+    mark = PresenceMark(at, uow.new_id(LogLine), MarkKind.SILENT, at)
+    log_out_everyone(uow, before.id, mark)
+    uow.add_visit_mark(before.id, mark)
+    return replace(after, last_emptied=mark)
+
+
+def _resume_visits(uow: UnitOfWork, world: World, silence: PresenceMark) -> World:
+    """Let the visits go on that a silence suspended: a start in between will end them."""
+    mark = PresenceMark(silence.order, uow.new_id(LogLine), MarkKind.RESUMED, silence.at)
+    log_out_everyone(uow, world.id, mark)
+    uow.add_visit_mark(world.id, mark)
+    return replace(world, last_emptied=mark)
 
 
 def log_out_everyone(uow: UnitOfWork, world_id: int, mark: PresenceMark) -> None:

@@ -75,6 +75,13 @@ def visitors_of_world(
     return found[:limit]
 
 
+def silent_worlds(reader: Reader, *, now: float) -> list[World]:
+    """Return the worlds that are unknown for the silence of their agents, and do not say so yet."""
+    return [
+        world for world in reader.find(World, "active", "") if world.after_silence(now) != world
+    ]
+
+
 def online_visitors(reader: Reader, *, world: int) -> list[Visitor]:
     """Return the visitors who are in a world now, latest login first."""
     found = reader.find(Visitor, "online", world)

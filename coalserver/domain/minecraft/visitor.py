@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from coalserver.domain.minecraft.visits import PresenceMark, Visit, apply_mark
+from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit, apply_mark
 from coalserver.domain.text import one_line
 
 
@@ -63,7 +63,8 @@ class Visitor:
         ]
         newest = max(known, key=lambda visit: visit.login, default=None)
         departure = self.last_departure
-        if not mark.is_arrival and (departure is None or mark > departure):
+        resumed = mark.kind is MarkKind.RESUMED
+        if not (mark.is_arrival or resumed) and (departure is None or mark > departure):
             departure = mark
         return replace(self, latest_visit=newest, last_departure=departure)
 

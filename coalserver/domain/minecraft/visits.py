@@ -31,9 +31,13 @@ class MarkKind(StrEnum):
     # about the world, and so about all players in it
     STARTING = "starting"
     STOPPING = "stopping"
-    #: Without a line: the hosting process saved the world, or the agent was silent for too long.
+    #: Without a line: the hosting process saved the world.
     SAVED = "saved"
+    #: Without a line: the agent was silent for too long or reported that the world does not run. The visits are
+    #: suspended: a later departure ends them, and RESUMED lets them go on.
     SILENT = "silent"
+    #: The agent reports again that the world runs.
+    RESUMED = "resumed"
 
 
 ARRIVALS = frozenset((MarkKind.LOGGED_IN, MarkKind.JOINED))
@@ -41,6 +45,8 @@ ARRIVALS = frozenset((MarkKind.LOGGED_IN, MarkKind.JOINED))
 INFERRED_DEPARTURES = frozenset(
     (MarkKind.STARTING, MarkKind.STOPPING, MarkKind.SAVED, MarkKind.SILENT)
 )
+#: Departures at the last sign that the world was alive, which is before the mark's own place.
+REPAIRED_DEPARTURES = frozenset((MarkKind.STARTING, MarkKind.SILENT))
 _MARK_KINDS = {
     LineKind.LOGGED_IN: MarkKind.LOGGED_IN,
     LineKind.JOINED: MarkKind.JOINED,
@@ -60,6 +66,7 @@ class PresenceMark:
     #: Orders marks of the same second: the line's number in its source, or its order of arrival.
     sequence: int
     kind: MarkKind
+    #: When it happened. Of STARTING and SILENT: the last sign before that the world was alive, 0 if none is known.
     at: float
     #: Empty: all players.
     username: str = ""
@@ -91,6 +98,20 @@ class Visit:
         )
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether the visit ended by silence, and goes on if the world does."""
+        return self.logout is not None and self.logout.kind is MarkKind.SILENT
+
+    @property
+    def end_order(self) -> float | None:
+        """The end in the order of marks, for lengths; None for a visit in progress."""
+        if self.logout is None:
+            return None
+        if self.logout.kind in REPAIRED_DEPARTURES:
+            return max(self.login.order, min(self.logout.order, self.logout.at))
+        return self.logout.order
+
+    @property
     def ended_at(self) -> float | None:
         """When the visit ended, at least the login time; None for a visit in progress."""
         return max(self.login.at, self.logout.at) if self.logout else None
@@ -101,11 +122,25 @@ class Visit:
         return max(0.0, end - self.login.at)
 
     def open_at(self, mark: PresenceMark) -> "Visit | None":
-        """Return the visit as it was just before a mark; None if it was not open then."""
-        if self.login >= mark or (self.logout is not None and self.logout <= mark):
+        """Return the visit as it was just before a mark; None if it was neither open nor suspended then."""
+        if self.login >= mark:
             return None
+        if self.logout is not None and self.logout <= mark:
+            # The mark itself may be the one that suspended it.
+            return self if self.is_suspended and self.logout < mark else None
         duplicate = self.duplicate if self.duplicate is not None and self.duplicate < mark else None
         return replace(self, duplicate=duplicate, logout=None)
+
+    def state_before(self, mark: PresenceMark, world_mark: PresenceMark | None) -> "Visit | None":
+        """Return the visit as it was just before a mark, with the last mark about the world before that.
+
+        Unlike `open_at`, this knows of a silence that a later mark has replaced as the end.
+        """
+        visit = self.open_at(mark)
+        silent = world_mark is not None and world_mark.kind is MarkKind.SILENT
+        if visit and not visit.logout and world_mark and silent and self.login < world_mark:
+            return replace(visit, logout=world_mark)
+        return visit
 
     def is_duplicate(self, mark: PresenceMark) -> bool:
         """Return whether an arrival belongs to this visit: a duplicate or a repeated line."""
@@ -146,6 +181,8 @@ def make_mark(
 
 def next_visit(open_visit: Visit | None, mark: PresenceMark) -> tuple[Visit | None, Visit | None]:
     """Return the open visit after a mark that concerns the player, and the visit it ended."""
+    if open_visit is not None and open_visit.is_suspended:
+        return _after_silence(open_visit, mark)
     if mark.is_arrival:
         if open_visit is not None and open_visit.is_duplicate(mark):
             return (
@@ -153,7 +190,22 @@ def next_visit(open_visit: Visit | None, mark: PresenceMark) -> tuple[Visit | No
             ), None
         arrived = Visit(mark.username, mark)
         return arrived, replace(open_visit, logout=mark) if open_visit else None
+    if mark.kind is MarkKind.RESUMED:
+        return open_visit, None
+    if mark.kind is MarkKind.SILENT:
+        return (replace(open_visit, logout=mark) if open_visit else None), None
     return None, replace(open_visit, logout=mark) if open_visit else None
+
+
+def _after_silence(visit: Visit, mark: PresenceMark) -> tuple[Visit | None, Visit | None]:
+    """Return the open visit after a mark that follows on silence, and the visit that has ended."""
+    if mark.is_arrival:
+        return Visit(mark.username, mark), visit
+    if mark.kind is MarkKind.RESUMED:
+        return replace(visit, logout=None), None
+    if mark.kind is MarkKind.SILENT:
+        return replace(visit, logout=mark), None
+    return None, replace(visit, logout=mark)
 
 
 def build_visits(marks: Iterable[PresenceMark]) -> list[Visit]:

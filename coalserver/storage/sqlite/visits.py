@@ -11,7 +11,14 @@ from coalserver.domain.minecraft.history import Screenshot
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit
 from coalserver.storage import codec
 from coalserver.storage.sqlite.log_lines import TagSets
-from coalserver.storage.visit_updates import login_line, logout_line, marks_of, update_visits
+from coalserver.storage.visit_updates import (
+    extend_repaired_visits,
+    last_line_times,
+    login_line,
+    logout_line,
+    marks_of,
+    update_visits,
+)
 
 #: Departure time of open visits: after all others.
 OPEN_VISIT_END = 1e18
@@ -26,6 +33,9 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
             table = tables[world] = _VisitTable(db, world)
         table.now = now
         update_visits(table, mark)
+    for world, at in last_line_times(batch).items():
+        table = tables.get(world) or _VisitTable(db, world, at)
+        extend_repaired_visits(table, at)
     if tables:
         known = {line.id: line.tags for line, _, mark in batch.lines if mark is not None}
         sets = TagSets(db)
@@ -115,19 +125,37 @@ def _write_screenshots(
     )
 
 
+_MARK_COLUMNS = "moment, sequence, sign, at, username, line"
+
+
+def _mark(row: tuple[Any, ...]) -> PresenceMark:
+    order, sequence, kind, *rest = row
+    return PresenceMark(order, sequence, MarkKind(kind), *rest)
+
+
+def _gone(visit: Visit) -> float:
+    """Return the end of a visit for ranges and lengths."""
+    end = visit.end_order
+    return OPEN_VISIT_END if end is None else end
+
+
 class _VisitTable:
     """The marks and visits of one world during a transaction."""
 
-    def __init__(self, db: sqlite3.Connection, world: int) -> None:
+    def __init__(self, db: sqlite3.Connection, world: int, now: float = 0.0) -> None:
         self._db, self._world = db, world
-        self.now = 0.0
+        self.now = now
         #: New tag by line: login, logout or neither.
         self.tags: dict[int, str] = {}
 
     def online_names(self, mark: PresenceMark) -> Iterable[str]:
+        # Suspended visits are older, and as far as they can go on they ended at the silence before.
+        last = self._world_mark_before(mark)
+        silent = last is not None and last.kind is MarkKind.SILENT
+        low = min(mark.order, last.at) if last and silent else mark.order
         rows = self._db.execute(
             "SELECT doc FROM visit WHERE world = ? AND gone >= ? AND came <= ?",
-            (self._world, mark.order, mark.order),
+            (self._world, low, mark.order),
         )
         found = (codec.history_values.load("Visit", document) for (document,) in rows)
         return {visit.username for visit in found if visit.open_at(mark) is not None}
@@ -142,8 +170,21 @@ class _VisitTable:
             visit: Visit = codec.history_values.load("Visit", document)
             # Visits that began in the second of the mark can have begun after it.
             if visit.login < mark:
-                return visit.open_at(mark)
+                live = visit.logout is None or visit.logout < mark
+                return (
+                    visit.open_at(mark)
+                    if live
+                    else visit.state_before(mark, self._world_mark_before(mark))
+                )
         return None
+
+    def _world_mark_before(self, mark: PresenceMark) -> PresenceMark | None:
+        rows = self._db.execute(
+            f"SELECT {_MARK_COLUMNS} FROM mark WHERE world = ? AND username = '' AND moment <= ?"
+            " ORDER BY moment DESC, sequence DESC, sign DESC, line DESC",
+            (self._world, mark.order),
+        )
+        return next((other for other in map(_mark, rows) if other < mark), None)
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
         rows = self._db.execute(
@@ -168,7 +209,7 @@ class _VisitTable:
 
     def insert(self, visit: Visit) -> None:
         id = visit.login.line
-        gone = OPEN_VISIT_END if visit.logout is None else visit.logout.order
+        gone = _gone(visit)
         self._db.execute(
             # VALUES with one row: INSERT … SELECT would make FTS5 flush its pending terms.
             "INSERT INTO visit (id, world, username, at, came, gone, zone, created, updated, doc)"
@@ -181,7 +222,7 @@ class _VisitTable:
         self._set_tags(visit)
 
     def update(self, visit: Visit) -> None:
-        gone = OPEN_VISIT_END if visit.logout is None else visit.logout.order
+        gone = _gone(visit)
         self._db.execute(
             "UPDATE visit SET gone = ?, updated = ?, doc = ? WHERE id = ?",
             (gone, self.now, codec.history_values.dump(visit), visit.login.line),
@@ -203,3 +244,29 @@ class _VisitTable:
         )
         if mark.username:
             self.tags.setdefault(mark.line, "")
+
+    def next_world_mark(self, at: float) -> PresenceMark | None:
+        row = self._db.execute(
+            f"SELECT {_MARK_COLUMNS} FROM mark WHERE world = ? AND username = '' AND moment > ?"
+            " ORDER BY moment, sequence LIMIT 1",
+            (self._world, at),
+        ).fetchone()
+        return _mark(row) if row else None
+
+    def replace_mark(self, mark: PresenceMark, changed: PresenceMark) -> None:
+        self._db.execute(
+            "UPDATE mark SET at = ? WHERE world = ? AND username = ? AND moment = ? AND sequence = ?"
+            " AND sign = ? AND line = ?",
+            (
+                *(changed.at, self._world, mark.username, mark.order, mark.sequence),
+                *(mark.kind.value, mark.line),
+            ),
+        )
+
+    def visits_ended_by(self, mark: PresenceMark, until: float) -> Iterable[Visit]:
+        rows = self._db.execute(
+            "SELECT doc FROM visit WHERE world = ? AND gone >= ? AND gone <= ?",
+            (self._world, mark.at, until),
+        )
+        found = (codec.history_values.load("Visit", document) for (document,) in rows)
+        return [visit for visit in found if visit.logout == mark]

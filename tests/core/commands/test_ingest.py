@@ -109,9 +109,37 @@ def test_start_and_stop_of_the_server_end_all_visits(table, world):
         table, world, login("11:56:00"), log_line("11:57:00", "Stopping server"), login("11:58:00")
     )
     ingest(table, world, log_line("11:59:00", "Starting minecraft server version 1.21.4"))
-    assert visitor(table, world).latest_visit.ended_at == DAY + 12 * 3600 - 60
+    # The last line before the start is the login.
+    assert visitor(table, world).latest_visit.ended_at == DAY + 12 * 3600 - 120
     assert current_world(table, world).version == "1.21.4"
     assert current_world(table, world).status is WorldStatus.RUNNING
+
+
+def test_visit_to_a_killed_world_ends_with_the_last_sign_of_life(table, world):
+    start = log_line("11:50:00", "Starting minecraft server version 1.21.4")
+    ingest(table, world, login("11:00:00"), chat("11:30:00", "hi"), start)
+    assert visitor(table, world).latest_visit.ended_at == DAY + 11.5 * 3600
+    # Lines before the start that arrive later.
+    ingest(table, world, chat("11:40:00", "hi"))
+    assert visitor(table, world).latest_visit.ended_at == DAY + 11 * 3600 + 2400
+    assert visitor(table, world).latest_visit.has_inferred_end
+
+
+def test_visits_to_a_world_that_does_not_run_are_suspended(table, world):
+    up, down = Ping(running=True), Ping(running=False)
+    table.execute(record_ping, world_id=world.id, ping=up)
+    ingest(table, world, login("11:59:00"))
+    table.now = NOON + 30
+    table.execute(record_ping, world_id=world.id, ping=down, last_line_at=NOON - 30)
+    assert not visitor(table, world).online
+    assert visitor(table, world).latest_visit.ended_at == NOON
+    table.execute(record_ping, world_id=world.id, ping=down)
+    table.execute(record_ping, world_id=world.id, ping=up)
+    assert visitor(table, world).online
+    table.execute(record_ping, world_id=world.id, ping=down)
+    table.execute(record_ping, world_id=world.id, ping=up)
+    ingest(table, world, logout("12:00:20"))
+    assert visitor(table, world).latest_visit.duration(0) == 80
 
 
 def test_old_line_does_not_change_newer_facts(table, world):

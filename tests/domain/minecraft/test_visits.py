@@ -23,7 +23,7 @@ from tests.domain.minecraft.marks import IN, JOINED, LEFT, LOST, STARTING, STOPP
 
 
 def mark_at(second: float, kind: MarkKind, sequence: int = 0) -> PresenceMark:
-    name = "" if kind in (STARTING, STOPPING, MarkKind.SILENT) else "Steve"
+    name = "" if kind in (STARTING, STOPPING, MarkKind.SILENT, MarkKind.RESUMED) else "Steve"
     return PresenceMark(second, sequence, kind, second, name)
 
 
@@ -42,7 +42,10 @@ class SampleStore:
         self.marks_read = 0
 
     def add(self, mark: PresenceMark) -> VisitChanges:
-        open_visit = next((open for visit in self.visits if (open := visit.open_at(mark))), None)
+        earlier = (visit for visit in self.visits if visit.login < mark)
+        newest = max(earlier, key=lambda visit: visit.login, default=None)
+        world_marks = (other for other in self.marks if not other.username and other < mark)
+        open_visit = newest and newest.state_before(mark, max(world_marks, default=None))
         changes = apply_mark(open_visit, mark, self.after(mark))
         assert self.visits >= set(changes.removed)
         self.visits = self.visits - set(changes.removed) | set(changes.added)
@@ -75,7 +78,14 @@ class SampleStore:
         ([(0, IN), (60, JOINED)], [(0, 60), (60, None)]),
         ([(0, IN), (60, STARTING), (90, LOST)], [(0, 60)]),
         ([(0, IN), (60, STOPPING), (61, LOST), (61, LEFT)], [(0, 60)]),
-        ([(0, IN), (60, MarkKind.SILENT), (61, LEFT)], [(0, 60)]),
+        # A visit that silence suspended goes on, or ends with what comes after.
+        ([(0, IN), (60, MarkKind.SILENT)], [(0, 60)]),
+        ([(0, IN), (60, MarkKind.SILENT), (61, LEFT)], [(0, 61)]),
+        ([(0, IN), (60, MarkKind.SILENT), (60, MarkKind.RESUMED)], [(0, None)]),
+        ([(0, IN), (60, MarkKind.SILENT), (60, MarkKind.RESUMED), (90, LEFT)], [(0, 90)]),
+        ([(0, IN), (60, MarkKind.SILENT), (90, IN), (99, LEFT)], [(0, 60), (90, 99)]),
+        ([(0, IN), (60, MarkKind.SILENT), (70, MarkKind.SILENT)], [(0, 70)]),
+        ([(60, MarkKind.SILENT), (60, MarkKind.RESUMED)], []),
         ([(0, IN), (1, LOST), (1, IN), (1, JOINED)], [(0, 1), (1, None)]),
     ],
 )
@@ -174,7 +184,12 @@ def test_old_line_reads_only_the_history_it_needs():
 MARKS = st.lists(
     st.tuples(
         st.integers(0, 60),
-        st.sampled_from([IN, IN, JOINED, JOINED, LOST, LEFT, STARTING, STOPPING, MarkKind.SILENT]),
+        st.sampled_from(
+            [
+                *(IN, IN, JOINED, JOINED, LOST, LEFT, STARTING, STOPPING),
+                *(MarkKind.SILENT, MarkKind.RESUMED),
+            ]
+        ),
     ),
     max_size=14,
 )

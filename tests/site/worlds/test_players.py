@@ -121,7 +121,10 @@ async def test_sessions_and_deaths_are_paginated(test_app, world, ann):
     for number in range(60):
         await log_session(test_app, world, "Ada", test_app.clock.now - 90_000 + number * 100, 50)
         await log_lines(
-            test_app, world, f"Ada died of {number}", at=test_app.clock.now - 80_000 + number
+            test_app,
+            world,
+            f"Ada was slain by Zombie {number}",
+            at=test_app.clock.now - 80_000 + number,
         )
     for path, kind in (("sessions", "visit"), ("deaths", "happened")):
         first = await fetch_page(ann, path)
