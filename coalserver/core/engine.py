@@ -71,7 +71,7 @@ class Core:
         self.context = context
         self.clocks = context.clocks
         self.writer = BatchWriter(store, state, feed)
-        self.leaderboards = Leaderboards(state)
+        self.leaderboards = Leaderboards(state, context.clock)
         self._store = store
         #: Log lines, visits and screenshots, which are on disk and not in memory.
         self.history: History = store

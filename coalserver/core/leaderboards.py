@@ -2,14 +2,17 @@
 
 Larger numbers come first; missing values and values that are not numbers come last; of equal players
 the older one comes first. So every player has a rank of their own: the number of players before them.
+A player who is banned from the game is not ranked while the ban is active.
 """
 
 import asyncio
 import json
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 from operator import itemgetter
@@ -17,9 +20,10 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
+from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.player import Player
+from coalserver.domain.play.player import Ban, Player
 
 #: Leaderboards kept for one game; the least recently used one is dropped.
 MAX_LEADERBOARDS = 16
@@ -98,19 +102,26 @@ class _Build:
 class Leaderboards:
     """The leaderboards that were requested lately, by game, fields and filters."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, clock: Callable[[], float] = time.time) -> None:
         self._state = state
+        self._clock = clock
+        #: When bans expire, with the game and the player: a heap.
+        self._ban_expiries: list[tuple[float, str, int]] = []
         self._cache: dict[str, OrderedDict[_CacheKey, Leaderboard]] = {}
         self._building: dict[str, dict[_CacheKey, _Build]] = {}
         # One at a time: several workers would use up the pauses that each leaves to the event loop.
         self._lock = asyncio.Lock()
         state.watch(Player, self._on_player_change)
+        state.watch(Ban, self._on_ban_change)
+        for ban in state.all(Ban):
+            self._on_ban_change(None, ban)
 
     async def get(self, game: str, fields: Fields, where: Filters = ()) -> Leaderboard:
         """Return the leaderboard of a game, and build it on first use.
 
         A cancelled caller does not cancel the build. Raises RATE_LIMITED while too many are built.
         """
+        self._readmit_players()
         filters = sorted(where, key=itemgetter(0))
         cache_key = (fields, tuple((at, type(wanted) is bool, wanted) for at, wanted in filters))
         cached = self._cache.get(game)
@@ -138,10 +149,12 @@ class Leaderboards:
                 building.changed.clear()
                 ids = list(self._state.ids(Player, "game", game))
                 await asyncio.to_thread(fill, leaderboard, self._state, ids, building.cancelled)
+                bans = (ban for ban in self._state.all(Ban) if ban.game == game)
+                building.changed.update(dict.fromkeys(ban.player for ban in bans))
                 while building.changed:
                     for id in list(islice(building.changed, CHUNK_SIZE)):
                         del building.changed[id]
-                        leaderboard.update_player(id, _data(self._state.get(Player, id)))
+                        leaderboard.update_player(id, self._ranked_data(game, id))
                     await asyncio.sleep(0)
         finally:
             building.cancelled.set()
@@ -157,13 +170,41 @@ class Leaderboards:
         player = after or before
         if player is None or (before and after and before.data == after.data):
             return
-        for building in self._building.get(player.game, {}).values():
-            building.changed[player.id] = None
-        cached = self._cache.get(player.game)
+        self._update_player(player.game, player.id)
+
+    def _on_ban_change(self, before: Ban | None, after: Ban | None) -> None:
+        """Update the leaderboards after a player was banned or a ban was removed."""
+        ban = after or before
+        if ban is None:
+            return
+        if after is not None and after.until is not None:
+            heappush(self._ban_expiries, (after.until, after.game, after.player))
+        self._update_player(ban.game, ban.player)
+
+    def _readmit_players(self) -> None:
+        """Rank the players whose bans have expired since the last call."""
+        while self._ban_expiries and self._ban_expiries[0][0] <= self._clock():
+            _, game, player_id = heappop(self._ban_expiries)
+            self._update_player(game, player_id)
+
+    def _update_player(self, game: str, player_id: int) -> None:
+        for building in self._building.get(game, {}).values():
+            building.changed[player_id] = None
+        cached = self._cache.get(game)
         if cached:
-            data = _data(after)
+            data = self._ranked_data(game, player_id)
             for leaderboard in cached.values():
-                leaderboard.update_player(player.id, data)
+                leaderboard.update_player(player_id, data)
+
+    def _ranked_data(self, game: str, player_id: int) -> Any:
+        """Return the data of a player of a game, or None for one who is deleted, banned or of no game."""
+        player = self._state.get(Player, player_id)
+        if player is None or player.game != game:
+            return None
+        now = self._clock()
+        if find_active_ban(self._state, game=game, player=player_id, now=now) is not None:
+            return None
+        return _data(player)
 
 
 def fill(

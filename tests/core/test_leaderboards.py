@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coalserver.core import leaderboards
+from coalserver.core.commands.moderation import ban, unban
 from coalserver.core.commands.players import (
     register_player,
     rename_player,
@@ -241,3 +242,36 @@ async def test_page_around_a_player_is_centred_within_bounds(core):
     assert around(ids[4], 100) == 0
     with raises_code(ErrorCode.PLAYER_NOT_FOUND):
         around(999, 3)
+
+
+@pytest.mark.parametrize("built", [True, False])
+async def test_banned_player_is_not_ranked_while_the_ban_holds(core, clock, built):
+    first, second, third = await add_players(core, {"score": 3}, {"score": 2}, {"score": 1})
+    if built:
+        assert await order(core, "score") == [first, second, third]
+    for duration, id in (("hour", first), ("forever", second)):
+        await core.execute(ban, game="free", player_id=id, duration=duration)
+    await core.execute(save_player_data, player_id=first, data=b'{"score":9}')
+    assert await order(core, "score") == [third]
+    clock.now += 3599
+    assert await order(core, "score") == [third]
+    clock.now += 1
+    assert await order(core, "score") == [first, third]
+    await core.execute(unban, game="free", player_id=second)
+    assert await order(core, "score") == [first, second, third]
+
+
+async def test_longer_ban_replaces_one_that_would_have_expired(core, clock):
+    (player,) = await add_players(core, {"score": 1})
+    for duration in ("hour", "day"):
+        await core.execute(ban, game="free", player_id=player, duration=duration)
+    clock.now += 3600
+    assert await order(core, "score") == []
+
+
+async def test_ban_while_a_leaderboard_is_built_is_observed(core):
+    first, second = await add_players(core, {"score": 2}, {"score": 1})
+    building = asyncio.ensure_future(order(core, "score"))
+    await asyncio.sleep(0)
+    await core.execute(ban, game="free", player_id=first, duration="day")
+    assert await building == [second]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.players import save_player_data
 from tests.apis.multiplayer.clients import make_sample_game
 
@@ -207,3 +208,14 @@ async def test_api_token_is_checked_first(test_app, api, refused):
 async def test_other_methods_are_not_allowed(arena, method):
     answer = await arena.anonymous.request(method, PATH)
     assert (answer.status, answer.json["error"]) == (405, "Method not allowed. Use POST.")
+
+
+async def test_banned_player_is_neither_ranked_nor_counted(arena, test_app):
+    first, second = [await arena.make_player(score=score) for score in (2, 1)]
+    assert await board(arena) == [first.id, second.id]
+    await test_app.core.execute(ban, game=arena.tag, player_id=first.id, duration="day")
+    answer = await arena.anonymous.post(PATH, {"sort_by": ["score"]})
+    assert [row["player_id"] for row in answer.json["leaderboard"]] == [second.id]
+    assert answer.json["total"] == 1
+    answer = await arena.anonymous.post(PATH, {"sort_by": ["score"], "around": first.id})
+    assert answer.json["success"] is False
