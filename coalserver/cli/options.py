@@ -11,7 +11,7 @@ import click
 from coalserver.config import Config
 from coalserver.config.schema import SettingField, settings
 from coalserver.config.sources import load
-from coalserver.domain.text import printable
+from coalserver.domain.text import visible_name
 from coalserver.observability.logs import configure_logging
 
 MAX_NAME_LENGTH = 100
@@ -48,7 +48,7 @@ class PrintableLine(click.ParamType[str]):
     name = "text"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if len(value) > MAX_NAME_LENGTH or printable(value) != value:
+        if len(value) > MAX_NAME_LENGTH or visible_name(value) != value.strip():
             self.fail(f"at most {MAX_NAME_LENGTH} characters, none of them invisible", param, ctx)
         return value
 

@@ -7,6 +7,14 @@ import re
 #: Line breaks, control characters that a terminal would act on, and lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
+#: Runs with letters that show nothing: the blank of Braille, fillers of Hangul, vowels of Khmer.
+_BLANK = re.compile(
+    r"\s*[\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159]"
+    r"[\s\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159]*"
+)
+#: A text that shows nothing: white space, joiners, direction marks and variation selectors.
+_NOTHING = re.compile(r"[\s\u034f\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]*")
+
 
 def one_line(text: str) -> str:
     """Return the text with each run of line breaks and control characters replaced by a space."""
@@ -24,6 +32,17 @@ def printable(text: str, *, lines: bool = False) -> str:
         else " "
         for letter in text
     )
+
+
+def visible_name(name: str) -> str:
+    """Return a name in which blank letters are spaces; empty if it shows nothing.
+
+    Control and other invisible characters become spaces, a run with blank letters one space.
+    """
+    if name.isascii() and name.isprintable():
+        return name.strip()
+    text = _BLANK.sub(" ", printable(name)).strip()
+    return "" if _NOTHING.fullmatch(text) else text
 
 
 def constant_time_equals(presented: str, stored: str) -> bool:

@@ -33,7 +33,7 @@ from coalserver.web.pages.cookies import (
 from coalserver.web.pages.forms import FormSchema, RawText, load_form, read_csrf_form
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import allow_any_form_target
-from coalserver.web.schemas import Secret, Text
+from coalserver.web.schemas import Name, Secret, Text
 from coalserver.web.throttling import FailureLimiter
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class LoginSchema(FormSchema):
 class SignupSchema(LoginSchema):
     """The form of the sign-up page."""
 
-    nickname = Text(high=MAX_NICKNAME_LENGTH)
+    nickname = Name(high=MAX_NICKNAME_LENGTH)
     code = Text(high=100)
 
 

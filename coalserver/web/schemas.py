@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
-from coalserver.domain.text import printable
+from coalserver.domain.text import printable, visible_name
 
 #: Largest integer that SQLite stores.
 MAX_INTEGER = 2**63 - 1
@@ -118,6 +118,17 @@ class Text(fields.Field[str]):
         if len(text) > self.high:
             raise ValidationError(f"Longer than {self.high} characters.")
         return text
+
+
+class Name(Text):
+    """A Text that is shown as a name: letters that show nothing count as white space."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        if isinstance(value, str) and "\0" not in value:
+            value = visible_name(value)
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Secret(fields.Field[str]):

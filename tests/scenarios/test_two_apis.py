@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from coalserver.core.commands.games import rotate_game_tokens
+from coalserver.core.commands.lobbies import add_member
+from coalserver.core.queries.lobbies import get_lobby
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.listeners import TRANSPORTS, Listener, listen
 from tests.apis.multiplayer.clients import PlayerClient, SampleGame
@@ -390,3 +392,20 @@ async def test_update_of_type_chat_is_chat_for_the_rooms_api(free_game):
         rows = success(await cid.post("game_room.php/updates/poll", params))["updates"]
         assert [(row["type"], row["data"]) for row in rows] == expected
     assert rows == [] or rows[0]["update_id"] == sent["update_ids"][2]
+
+
+@pytest.mark.parametrize("approved", [False, True], ids=["joins", "is approved"])
+async def test_multiplayer_member_counts_as_ready(noughts: SharedGame, approved: bool) -> None:
+    room = await noughts.ann.create_room(noughts.tag, readyCheck=True)
+    (row,) = await noughts.lobbies()
+    lobby = noughts.test_app.core.query(get_lobby, id=int(room.rsplit("/", 1)[1]))
+    if approved:
+        await noughts.test_app.core.execute(
+            add_member, lobby=lobby, player_id=noughts.bob.id, approved=True
+        )
+    else:
+        success(await noughts.bob.post(f"matchmaking.php/{row['matchmaking_id']}/join"))
+    users = (await noughts.ann.get(room)).json["users"]
+    assert [user["ready"] for user in users] == [True, True]
+    assert (await noughts.ann.event_types(room))[-2:] == ["user_join", "user_ready"]
+    assert (await noughts.ann.post(f"{room}/start")).status == 201

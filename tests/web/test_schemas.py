@@ -9,6 +9,7 @@ from coalserver.web.schemas import (
     AnyJson,
     Boolean,
     Integer,
+    Name,
     RawJson,
     RequestSchema,
     Secret,
@@ -70,6 +71,39 @@ def test_null_is_accepted_with_allow_none_only(field: Any):
 )
 def test_text_is_stripped_and_control_characters_become_spaces(value: str, shown: str):
     assert Text().deserialize(value) == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u2800",
+        "\u3164",
+        "\u115f",
+        "\u1160",
+        "\uffa0",
+        "\u3164 \u2800\u115f",
+        "\u200d",
+        "\ufe0f",
+        "\u200b",
+    ],
+)
+def test_name_that_shows_nothing_is_refused(name: str):
+    assert not accepts(Name(1), name)
+    assert Name().deserialize(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\u2800\u3164b", "a b"),
+        ("a \u115f b\u3164", "a b"),
+        ("👩‍👩‍👧 é", "👩‍👩‍👧 é"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("한글", "한글"),
+    ],
+)
+def test_blank_letters_in_a_name_become_one_space(name: str, shown: str):
+    assert Name().deserialize(name) == shown
 
 
 def test_text_with_lines_keeps_line_breaks():

@@ -17,7 +17,7 @@ from coalserver.core.commands.messages import TURN_TYPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import ActionStatus, Target
 from coalserver.domain.play.player import BAN_DURATIONS
-from coalserver.domain.text import printable
+from coalserver.domain.text import visible_name
 from coalserver.web.body import load_body, parse_json
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import MAX_INTEGER, BodySchema, RequestSchema
@@ -98,8 +98,7 @@ class TextField(LenientField[str]):
             value = str(value)
         if not isinstance(value, str) or "\0" in value:
             raise self.make_error("string")
-        text = value if value.isprintable() else printable(value)
-        return text.strip()[:max_length].strip()
+        return visible_name(value)[:max_length].strip()
 
 
 class ChoiceField(TextField):

@@ -29,7 +29,7 @@ from coalserver.web.bearer import find_bearer_token
 from coalserver.web.body import invalid_body, load_body
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_response, no_content
-from coalserver.web.schemas import AnyJson, RequestSchema, Secret, Text
+from coalserver.web.schemas import AnyJson, Name, RequestSchema, Secret, Text
 from coalserver.web.throttling import FailureLimiter
 
 METADATA = ClientMetadata()
@@ -59,7 +59,7 @@ class RegisterClientSchema(RequestSchema):
         Secret(1, MAX_URI_LENGTH), required=True, validate=validate.Length(1, MAX_REDIRECT_URIS)
     )
     client_id = Text(1, 200, allow_none=True)
-    client_name = Text(0, 200, allow_none=True)
+    client_name = Name(0, 200, allow_none=True)
     client_uri = PageUri(0, MAX_URI_LENGTH, allow_none=True)
     logo_uri = PageUri(0, MAX_URI_LENGTH, allow_none=True)
     token_endpoint_auth_method = Text(

@@ -9,6 +9,7 @@ from coalserver.web.schemas import (
     AnyJson,
     Boolean,
     Integer,
+    Name,
     RawJson,
     RequestSchema,
     Secret,
@@ -34,14 +35,14 @@ class NullIsAbsentSchema(RequestSchema):
 
 
 class CreateRoomSchema(NullIsAbsentSchema):
-    name = Text(1, 120, required=True)
+    name = Name(1, 120, required=True)
     password = Secret(0, 200, allow_none=True)
     options = RawJson(MAX_OPTIONS_BYTES, allow_none=True)
     ready_check = Boolean(data_key="readyCheck", allow_none=True)
 
 
 class QuickJoinSchema(NullIsAbsentSchema):
-    name = Text(0, 120, allow_none=True)
+    name = Name(0, 120, allow_none=True)
     options = RawJson(MAX_OPTIONS_BYTES, allow_none=True)
 
 
@@ -76,13 +77,13 @@ class LoginSchema(NullIsAbsentSchema):
     credential_type = Text(0, 40, data_key="credentialType", required=True)
     email = Secret(0, 254, allow_none=True)
     password = Secret(0, 1000, allow_none=True)
-    username = Text(0, 50, allow_none=True)
+    username = Name(0, 50, allow_none=True)
 
 
 class RegisterSchema(RequestSchema):
     email = Secret(0, 1000, required=True)
     password = Secret(0, 1000, required=True)
-    username = Text(1, 50, required=True)
+    username = Name(1, 50, required=True)
 
 
 CREATE_ROOM = CreateRoomSchema()

@@ -121,7 +121,8 @@ def add_member(
 ) -> Lobby:
     """Add a player whom the game admits and emit LobbyMemberJoined.
 
-    Emits LobbyHostChanged where the player becomes the host. Raises PLAYER_NOT_FOUND,
+    Emits LobbyMemberReady for a player who counts as ready in a lobby with a ready check, and
+    LobbyHostChanged where the player becomes the host. Raises PLAYER_NOT_FOUND,
     ALREADY_IN_LOBBY, TOO_MANY_SEATS and what Lobby.add_member raises.
     """
     player = get_player(uow, player_id)
@@ -132,11 +133,15 @@ def add_member(
             uow.now,
             password=uow.password_digest(password),
             approved=approved,
+            always_ready=player.always_ready,
             data=data,
         )
     )
     event = LobbyMemberJoined(lobby.game, lobby.id, player_id, player.name)
     uow.emit(event, *topics.of_lobby(lobby.id, lobby.game), topics.player(player_id))
+    if lobby.ready_check and player.always_ready:
+        ready = LobbyMemberReady(lobby.game, lobby.id, player_id, player.name, True)
+        uow.emit(ready, *topics.of_lobby(lobby.id, lobby.game))
     emit_host_changed(uow, lobby, joined)
     record_seat(uow, player, lobby.game)
     return joined

@@ -27,7 +27,7 @@ from coalserver.domain.minecraft.world import (
     World,
     WorldStatus,
 )
-from coalserver.domain.text import one_line
+from coalserver.domain.text import visible_name
 
 SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_SHORT_NAME_LENGTH = 50
@@ -339,7 +339,7 @@ def _get_hosted_world(uow: UnitOfWork, id: int) -> World:
 
 
 def _validate_name(name: str) -> str:
-    name = one_line(name).strip()
+    name = visible_name(name)
     if not name:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"name": "blank"})
     return name

@@ -91,9 +91,12 @@ class Lobby:
         *,
         password: str = "",
         approved: bool = False,
+        always_ready: bool = False,
         data: bytes = b"null",
     ) -> "Lobby":
         """Return the lobby with a player added. `approved` members need no password.
+
+        With a ready check only players who are `always_ready` are ready from the start.
 
         Raises LOBBY_CLOSED, LOBBY_STARTED, ALREADY_MEMBER, APPROVAL_REQUIRED, LOBBY_FULL or
         WRONG_PASSWORD.
@@ -109,7 +112,9 @@ class Lobby:
             raise DomainError(ErrorCode.WRONG_PASSWORD)
         return replace(
             self,
-            roster=self.roster.add(player, now, ready=not self.ready_check, data=data),
+            roster=self.roster.add(
+                player, now, ready=always_ready or not self.ready_check, data=data
+            ),
         )
 
     def leave(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":

@@ -28,6 +28,11 @@ class Player:
     #: Tags of games in which the player has had a seat without being bound to them.
     other_games: tuple[str, ...] = ()
 
+    @property
+    def always_ready(self) -> bool:
+        """Whether the player counts as ready: the API of players of one game has no call for it."""
+        return bool(self.game)
+
     def check_can_play(self, game: str, open_to_all: bool) -> None:
         """Raise GAME_CLOSED if the player may not play the game.
 

@@ -34,7 +34,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, redirect
 from coalserver.web.pages.forms import FormSchema, load_form, read_csrf_form
 from coalserver.web.pages.i18n import N_, Language, languages, request_language
-from coalserver.web.schemas import Secret, Text
+from coalserver.web.schemas import Name, Secret, Text
 
 #: All time zones of this machine, and UTC, which a machine without zone data lacks.
 ZONES = tuple(sorted(available_timezones() | {"UTC"}))
@@ -116,7 +116,7 @@ def check_language(tag: str) -> None:
 class ProfileSchema(FormSchema):
     """The form of the section `about`."""
 
-    nickname = Text(high=MAX_NICKNAME_LENGTH)
+    nickname = Name(high=MAX_NICKNAME_LENGTH)
     zone = Text(high=100, validate=check_zone)
     language = Text(high=20, validate=check_language)
 

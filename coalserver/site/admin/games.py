@@ -20,7 +20,7 @@ from coalserver.web.pages.forms import (
     read_csrf_form,
 )
 from coalserver.web.pages.i18n import N_, request_language
-from coalserver.web.schemas import Text
+from coalserver.web.schemas import Name, Text
 
 MAX_PLAYERS = 1000
 
@@ -29,7 +29,7 @@ class GameSchema(FormSchema):
     """The form that adds a game."""
 
     tag = Text(high=100)
-    name = Text(high=100)
+    name = Name(high=100)
     min_players = TypedInteger(1, MAX_PLAYERS, data_key="min")
     max_players = TypedInteger(1, MAX_PLAYERS, data_key="max")
     open = Checkbox()

@@ -30,7 +30,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Checkbox, FormSchema, RawText, load_form, read_csrf_form
 from coalserver.web.pages.i18n import N_
-from coalserver.web.schemas import Text
+from coalserver.web.schemas import Name, Text
 
 SUCCESS_MESSAGES = {
     "saved": ("world", N_("Saved.")),
@@ -42,7 +42,7 @@ SUCCESS_MESSAGES = {
 class CreateWorldSchema(FormSchema):
     """The names of a new world."""
 
-    name = Text(high=100)
+    name = Name(high=100)
     short_name = Text(high=60)
 
 

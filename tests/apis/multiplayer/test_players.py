@@ -61,6 +61,15 @@ async def test_name_is_cut_and_control_characters_become_spaces(scene):
     assert payload["player_name"] == "a b" + "x" * 47
 
 
+@pytest.mark.parametrize("name", ["\u2800", "\u3164\u115f", "\u200d"])
+async def test_name_that_shows_nothing_is_refused_as_an_empty_one(scene, name):
+    empty, blank = [
+        await scene.arena.anonymous.post("game_players.php/register", {"player_name": each})
+        for each in ("", name)
+    ]
+    assert (blank.status, blank.json) == (empty.status, empty.json)
+
+
 async def test_new_name_is_visible_to_others(scene):
     await scene.fill_lobby()
     success(await scene.guest.request("PUT", "game_players.php/rename", {"new_name": "Patrick"}))
