@@ -19,6 +19,8 @@ KEYWORDS = {
     "gettext": None,
     "ngettext": (1, 2),
     "N_": None,
+    # The help of a setting is shown on the settings page.
+    "setting": (2,),
     "texts": None,
     "t": None,
     "tn": (1, 2),

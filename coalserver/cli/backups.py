@@ -38,10 +38,13 @@ def restore(invocation: Invocation, file: str) -> int:
     """Replace all data with a backup. The replaced data is kept. The server must be stopped."""
     home = DataDirectory(invocation.settings.data)
     try:
-        with invocation.quiet_logging(), home.lock():
+        with invocation.quiet_logging(), home.lock_or_leave_nothing():
             result = run(archive.restore(home, Path(file)))
     except DataDirectoryLocked as error:
-        raise OperatorError(f"{error} Stop the server before you restore a backup.") from None
+        raise OperatorError(
+            f"{error} Stop the server before you restore a backup, or restore it on the Backups page of"
+            " the site."
+        ) from None
     text = f"Restored {result['restored']}, created {result['made']}."
     if result["kept"]:
         text += f" The replaced data is kept in {result['kept']}."

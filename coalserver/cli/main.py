@@ -159,7 +159,11 @@ def _usage_message(error: click.UsageError) -> str:
         name = error.option_name
         flags = [] if error.ctx is None else error.ctx.command.get_params(error.ctx)
         known = [flag for param in flags for flag in (*param.opts, *param.secondary_opts)]
-        return f"There is no flag {name}{suggestion(name, known)}"
-    message = " ".join(error.format_message().split()).rstrip(".")
+        near = suggestion(name, known)
+        message = f"There is no flag {name}"
+        if near != ".":
+            return message + near
+    else:
+        message = " ".join(error.format_message().split()).rstrip(".")
     path = "coalserver" if error.ctx is None else error.ctx.command_path
     return f"{message}; see {path} --help"

@@ -12,6 +12,9 @@ from coalserver.domain.errors import DomainError, ErrorCode
 #: By error code; a message for (code, field) comes before that for the code.
 ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
     ErrorCode.ACCOUNT_NOT_FOUND: "There is no account with this address.",
+    ErrorCode.ACCOUNT_INACTIVE: (
+        "This account is not active. Activate it with `coalserver account activate EMAIL`."
+    ),
     ErrorCode.EMAIL_TAKEN: "There is already an account with this address.",
     ErrorCode.INVALID_EMAIL: "This is not an e-mail address.",
     ErrorCode.PASSWORD_TOO_SHORT: "A password has at least 8 characters.",

@@ -156,15 +156,19 @@ class Config:
         "addresses or networks, separated by commas, whose X-Forwarded-… headers are trusted",
         NetworksField(),
     )
-    poll_seconds: float = setting(45, "longest wait of a long-poll", number(1, 300))
+    poll_seconds: float = setting(
+        45,
+        "seconds that a long-poll waits by default; a client may ask for up to 60",
+        number(1, 300),
+    )
     away_after: float = setting(
         75,
-        "seconds without a sign of life after which a member is shown as away",
+        "seconds without a request or an open connection after which a member is shown as away",
         number(1, 86400),
     )
     handover_after: float = setting(
         120,
-        "seconds without a sign of life after which a member who is away is replaced as the host",
+        "seconds without a request or an open connection after which a member who is away is replaced as the host",
         number(1, 30 * 86400),
     )
     seat_grace: float = setting(
@@ -209,12 +213,12 @@ class Config:
     )
     hosts_login: str = setting(
         "open",
-        "open: a host's uuid is enough to log in; strict: only once",
+        "open: a host's uuid is always enough to log in; strict: only the first time",
         one_of("open", "strict"),
     )
     hosts_grace: float = setting(
         30,
-        "seconds without a sign of life after which a seat of a hosts session is freed",
+        "seconds without a request or an open connection after which a seat of a hosts session is freed",
         number(1, 86400),
     )
     body_limit: int = setting(2**20, "largest request body in bytes", whole_number(1024, 2**30))
@@ -230,9 +234,11 @@ class Config:
         SwitchField(),
     )
     log_level: str = setting(
-        "info", "lowest level that is logged", one_of("debug", "info", "warning", "error")
+        "info",
+        "lowest level that is logged: debug, info, warning or error",
+        one_of("debug", "info", "warning", "error"),
     )
-    log_format: str = setting("text", "log format", one_of("text", "json"))
+    log_format: str = setting("text", "log format: text or json", one_of("text", "json"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from coalserver.media.files import sync_directory, write_private
@@ -84,21 +84,31 @@ class DataDirectory:
         """Hold the exclusive lock; create the directory if it is missing.
 
         Raises DataDirectoryLocked if another process holds the lock. The system releases it when
-        the process ends. The lock file is never deleted: two processes could lock two files.
+        the process ends. Only `lock_or_leave_nothing` deletes the lock file.
         """
-        self._create()
-        file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._open_locked()
         try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataDirectoryLocked(self._locked_message(os.pread(file, 20, 0))) from None
             os.ftruncate(file, 0)
             os.pwrite(file, b"%d\n" % os.getpid(), 0)
             self._clean_up()
             yield
         finally:
             os.close(file)
+
+    @contextmanager
+    def lock_or_leave_nothing(self) -> Iterator[None]:
+        """Hold the lock; after an exception, delete the directories that were created and are still empty."""
+        created = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        with self.lock():
+            try:
+                yield
+            except BaseException:
+                if created and [path.name for path in self.path.iterdir()] == ["lock"]:
+                    (self.path / "lock").unlink()
+                    with suppress(OSError):
+                        for path in created:
+                            path.rmdir()
+                raise
 
     def key_names(self) -> set[str]:
         """Return the names of the key files."""
@@ -204,6 +214,26 @@ class DataDirectory:
         restored.rename(self._restored)
         sync_directory(self.path)
         self._finish_swap_in()
+
+    def _open_locked(self) -> int:
+        """Return a descriptor of the locked lock file. Raises DataDirectoryLocked."""
+        path = self.path / "lock"
+        while True:
+            self._create()
+            try:
+                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                continue  # Another process has deleted the directory meanwhile.
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The lock of a file that was deleted meanwhile excludes nobody.
+                if path.exists() and os.path.samestat(path.stat(), os.fstat(file)):
+                    return file
+            except BlockingIOError:
+                message = self._locked_message(os.pread(file, 20, 0))
+                os.close(file)
+                raise DataDirectoryLocked(message) from None
+            os.close(file)
 
     def _create(self) -> None:
         try:

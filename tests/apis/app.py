@@ -120,7 +120,9 @@ class TestApp:
             OpaqueKeys: OpaqueKeys(bytes(32)),
             type(hosting): hosting,
             SignupPolicy: SignupPolicy(self.config.open_signup, ADMIN_CODE),
-            SystemService: SystemService((("port", "port to listen on", "80", False),)),
+            SystemService: SystemService(
+                (("port", "port to listen on; 0 selects a free port", "80", False),)
+            ),
             BackupService: self.build_backup_service(),
         }
         self.app_context = AppContext(self.core, services=services, **self.web)

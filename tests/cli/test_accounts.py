@@ -74,16 +74,18 @@ def test_password_is_neither_stored_nor_printed(line, data):
     [
         (("account", "add", "bob@example.org", *PASSWORD), "email_taken"),
         (("account", "add", "bob", *PASSWORD), "email_invalid"),
-        (("account", "add", "cem@example.org", "--password", "short"), "password_too_short"),
+        (("account", "add", "dan@example.org", "--password", "short"), "password_too_short"),
         (("account", "passwd", "bob@example.org", "--password", "short"), "password_too_short"),
         (("account", "passwd", "nobody@example.org", *PASSWORD), "account_not_found"),
         (("account", "activate", "nobody@example.org"), "account_not_found"),
         (("account", "activate", "bob@example.org", "--off"), "last_admin"),
         (("token", "add", "nobody@example.org"), "account_not_found"),
+        (("token", "add", "cem@example.org"), "inactive"),
     ],
 )
 def test_refused_command_prints_message_and_code(line, args, code):
     line("account", "add", "bob@example.org", *PASSWORD, "--admin")
+    line("account", "add", "cem@example.org", *PASSWORD)
     result = line(*args, "--json")
     assert (result.status, result.document["why"]) == (1, code)
     assert not result.document["error"].startswith("Not possible")

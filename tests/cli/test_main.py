@@ -116,7 +116,7 @@ def test_usage_error_has_status_2_and_one_line(line, args, data):
             ("game", "add", "x", "--name=y", "--opne"),
             "There is no flag --opne; did you mean --open",
         ),
-        (("check", "--xyzzy=1"), "There is no flag --xyzzy."),
+        (("check", "--xyzzy=1"), "There is no flag --xyzzy; see coalserver check --help"),
     ],
 )
 def test_unknown_flag_is_named_at_any_position(line, args, message):
@@ -264,6 +264,26 @@ def test_backup_and_restore_print_json(line, tmp_path):
     assert list(line("restore", file, "--json").document) == ["restored", "made", "kept"]
     refused = line("restore", "/no/such", "--json")
     assert (refused.status, list(refused.document)) == (1, ["error"])
+
+
+@pytest.mark.parametrize("name", ["missing.tar", "damaged.tar"])
+def test_failed_restore_deletes_the_directories_that_it_created(line, tmp_path, name):
+    (tmp_path / "damaged.tar").write_bytes(b"?" * 2000)
+    data = tmp_path / "new/data"
+    assert line("restore", str(tmp_path / name), "--data", str(data)).status == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_failed_restore_keeps_an_existing_directory(line, tmp_path):
+    (tmp_path / "empty").mkdir()
+    line("restore", "/no/such", "--data", str(tmp_path / "empty"))
+    assert (tmp_path / "empty").exists()
+
+
+@pytest.mark.parametrize("group", ["", "game", "account", "token", "world"])
+def test_group_help_shows_whole_sentences(group, capsys):
+    main.main([*group.split(), "--help"])
+    assert "..." not in capsys.readouterr().out.replace("COMMAND ...", "")
 
 
 def test_tokens_are_stored_as_digests(line, data):

@@ -97,7 +97,9 @@ def test_backup_of_a_running_server_is_restored_elsewhere_only(line, data, tmp_p
         refused = line("restore", file)
         assert (refused.status, refused.out) == (1, "")
         assert f"in use by process {server.process.pid}" in refused.err
-        assert refused.err.endswith("Stop the server before you restore a backup.\n")
+        assert refused.err.endswith(
+            "Stop the server before you restore a backup, or restore it on the Backups page of the site.\n"
+        )
         assert tags(line) == ["noughts", "chess", "go"]
     assert line("restore", file, "--data", other).status == 0
     with run_server(tmp_path / "other"):

@@ -44,4 +44,11 @@ async def test_audit_log_survives_restart(persistent_test_app):
 
 async def test_settings_page_marks_changed_value(test_app):
     browser = await make_admin(test_app)
-    assert "port port to listen on 80 Changed" in words(await browser.get("/admin/settings"))
+    text = "port port to listen on; 0 selects a free port 80 Changed"
+    assert text in words(await browser.get("/admin/settings"))
+
+
+async def test_settings_page_describes_settings_in_the_language_of_the_browser(test_app):
+    browser = await make_admin(test_app)
+    answer = await browser.get("/admin/settings", **{"Accept-Language": "de"})
+    assert "port Port, an dem gelauscht wird; 0 wählt einen freien Port 80" in words(answer)
