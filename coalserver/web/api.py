@@ -56,7 +56,7 @@ class Api:
     """One API: everything that the web layer needs to know of it."""
 
     name: str
-    #: Path prefixes under which this API renders 404 and 405.
+    #: Path prefixes under which this API renders 404 and 405; `*` is any text within one segment.
     prefixes: tuple[str, ...]
     routes: tuple[Route, ...]
     #: Renders a DomainError.
@@ -65,6 +65,8 @@ class Api:
     render_http_error: Callable[[int, web.Request], web.StreamResponse]
     #: Renders the answer to a write that did not reach the disk; None: an HTTP error 500.
     render_unavailable: Callable[[RequestContext], web.StreamResponse] | None = None
+    #: Returns the code by which a refused WebSocket is told an error; None: the code of the core.
+    error_code: Callable[[DomainError, RequestContext], str] | None = None
     #: Whether scripts of any origin may call the API, without cookies.
     cors: bool = False
     #: Header lines that every response of this API carries.

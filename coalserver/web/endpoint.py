@@ -13,6 +13,7 @@ from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.body import read_body
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, with_header_lines
+from coalserver.web.streaming.refusals import refuse_websocket, wants_websocket
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ def endpoint(
             response = await handler(ctx)
         except Exception as error:
             response = _error_response(ctx, error)
+            if wants_websocket(request) and response.status >= 400:
+                response = await refuse_websocket(request, response, _error_code(ctx, error))
         return with_header_lines(response, header_lines) if header_lines else response
 
     return handle
@@ -62,6 +65,13 @@ def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse
     if not isinstance(error, StoreFailed):
         log.error("%s %s failed.", request.method, ctx.route.path, exc_info=error)
     return api.render_http_error(500, request)
+
+
+def _error_code(ctx: RequestContext, error: Exception) -> str:
+    """Return the code by which a refused WebSocket is told an error."""
+    if not isinstance(error, DomainError):
+        return "server_failed"
+    return ctx.api.error_code(error, ctx) if ctx.api.error_code else error.code.value
 
 
 async def record_activity(ctx: RequestContext) -> None:

@@ -6,19 +6,26 @@ in which they are added: fixed segments before named ones, and below all of them
 
 import keyword
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.web_urldispatcher import AbstractResource, AbstractRoute, UrlMappingMatchInfo
 
 from coalserver.web.api import Api, Route
 from coalserver.web.context import AppContext
 from coalserver.web.endpoint import endpoint
-from coalserver.web.responses import with_header_lines
+from coalserver.web.responses import header_value, with_header_lines
+from coalserver.web.streaming.refusals import wants_websocket
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ApiRoute = tuple[Api, Route]
 #: Key, beside the methods, of a GET route for WebSocket upgrades only.
 UPGRADE = "websocket"
+#: Names the method of the request that follows a preflight.
+PREFLIGHT_HEADER = "Access-Control-Request-Method"
+#: Stands for any characters within one segment of a prefix.
+ANY_CHARACTERS = "*"
 _NAMED_SEGMENT = re.compile(r"{(\w+)}")
 
 
@@ -31,14 +38,64 @@ def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) ->
     for path in sorted(paths, key=_resolution_order):
         _add_path(app, app_context, path, paths[path])
     prefixes = {prefix: api for api in apis for prefix in api.prefixes}
+    slashless = [prefix for prefix in prefixes if prefix != "/"]
+    if slashless:
+        app.router.register_resource(TrailingSlashes(app.router, slashless))
     for prefix in sorted(prefixes, key=len, reverse=True):
         not_found = _not_found(prefixes[prefix])
-        if prefix not in paths:
+        if prefix not in paths and ANY_CHARACTERS not in prefix:
             # A prefix is no value of a named segment.
             app.router.add_resource(prefix).add_route(hdrs.METH_ANY, not_found)
         # The whole rest is one named segment, so that aiohttp tries it after all paths above.
-        rest = f"/{{path:{re.escape(prefix[1:])}(?s:.*)}}"
+        rest = f"/{{path:{_prefix_pattern(prefix)}(?s:.*)}}"
         app.router.add_resource(rest).add_route(hdrs.METH_ANY, not_found)
+    app.on_response_prepare.append(_remove_server_header)
+
+
+class TrailingSlashes(AbstractResource):
+    """Paths under some prefixes that end with slashes: they are served as the paths without them.
+
+    A redirect would lose the WebSocket of a browser, and the body of a client that does not know 308.
+    """
+
+    canonical = "/"
+
+    def __init__(self, router: web.UrlDispatcher, prefixes: Iterable[str]) -> None:
+        super().__init__()
+        self._router = router
+        self._pattern = re.compile("|".join(f"/{_prefix_pattern(prefix)}" for prefix in prefixes))
+
+    async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
+        """Return the route of the path without its slashes."""
+        path = request.rel_url.raw_path
+        without = path.rstrip("/")
+        if path == without or self._pattern.match(without) is None:
+            return None, set()
+        url = request.rel_url.with_path(without, encoded=True)
+        return await self._router.resolve(request.clone(rel_url=url)), set()
+
+    def url_for(self, **kwargs: str) -> Any:
+        raise NotImplementedError
+
+    def add_prefix(self, prefix: str) -> None:
+        raise NotImplementedError
+
+    def get_info(self) -> Any:
+        return {"pattern": self._pattern}
+
+    def raw_match(self, path: str) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[AbstractRoute]:
+        return iter(())
+
+
+def _prefix_pattern(prefix: str) -> str:
+    """Return the regular expression of a prefix without its slash at the beginning."""
+    return re.escape(prefix[1:]).replace(re.escape(ANY_CHARACTERS), "[^/]*")
 
 
 def _routes_by_path(apis: Iterable[Api]) -> dict[str, dict[str, ApiRoute]]:
@@ -99,8 +156,7 @@ def _dispatch_upgrade(socket: AiohttpHandler, plain: AiohttpHandler) -> AiohttpH
     """Return a handler for a path whose WebSocket and plain requests have different routes."""
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
-        wants_websocket = request.headers.get("Upgrade", "").strip().lower() == "websocket"
-        return await (socket if wants_websocket else plain)(request)
+        return await (socket if wants_websocket(request) else plain)(request)
 
     return dispatch
 
@@ -123,9 +179,18 @@ def _method_not_allowed(api: Api, methods: dict[str, ApiRoute]) -> AiohttpHandle
 
 def _not_found(api: Api) -> AiohttpHandler:
     async def not_found(request: web.Request) -> web.StreamResponse:
+        if api.cors and request.method == "OPTIONS" and PREFLIGHT_HEADER in request.headers:
+            # Without an answer a browser hides the 404 from the page: it sees a failed connection.
+            method = request.headers[PREFLIGHT_HEADER]
+            return preflight(request, f"OPTIONS, {header_value(method)}")
         return with_header_lines(api.render_http_error(404, request), api.header_lines)
 
     return not_found
+
+
+async def _remove_server_header(request: web.Request, response: web.StreamResponse) -> None:
+    """Remove the header by which aiohttp tells its version and Python's."""
+    response.headers.popall(hdrs.SERVER, None)
 
 
 def preflight(request: web.Request, allow: str) -> web.StreamResponse:

@@ -107,7 +107,10 @@ class Socket(Listener):
         except WSServerHandshakeError as refused:
             return refused.status
         async with opened as socket:
-            hello = await socket.receive_json()
+            first = await socket.receive()
+            if first.type is WSMsgType.CLOSE:
+                return int(first.data)
+            hello = first.json()
             assert hello == {"type": "hello", "cursor": self.cursor}
             async for message in socket:
                 assert message.type is WSMsgType.TEXT

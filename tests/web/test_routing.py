@@ -89,7 +89,15 @@ SITE = make_named_api("site", prefix="/")
         ("PUT", "/games/noughts/rooms", "games 405"),
         ("POST", "/games/noughts/rooms/7", "games 405"),
         ("GET", "/games//rooms", "games 404"),
-        ("GET", "/games/noughts/rooms/", "games 404"),
+        ("GET", "/games/noughts/rooms/", '["/games/{game}/rooms",{"game":"noughts"}]'),
+        (
+            "POST",
+            "/games/noughts/rooms/7/join//",
+            '["/games/{tag}/rooms/{id}/join",{"tag":"noughts","id":"7"}]',
+        ),
+        ("PUT", "/games/noughts/rooms/", "games 405"),
+        ("GET", "/games/", "games 404"),
+        ("GET", "/games/x/y/", "games 404"),
         ("GET", "/games/x%0Ay/z", "games 404"),
         ("GET", "/gamesome/x", "games 404"),
         ("GET", "/elsewhere", "short link"),
@@ -98,6 +106,14 @@ SITE = make_named_api("site", prefix="/")
 )
 async def test_path_reaches_its_handler(request_text, method: str, path: str, expected: str):
     assert (await request_text((SITE, GAMES), method, path))[0] == expected
+
+
+async def test_prefix_with_any_characters_covers_one_segment(request_text):
+    files = make_named_api("files", prefix="/api/*.php")
+    for path in ("/api/x.php", "/api/x.php/y/z", "/api/.php"):
+        assert (await request_text((SITE, files), "GET", path))[0] == "files 404"
+    for path in ("/api/x", "/api/x/y.php"):
+        assert (await request_text((SITE, files), "GET", path))[0] == "site 404"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

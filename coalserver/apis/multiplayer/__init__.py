@@ -42,6 +42,8 @@ API = Api(
         "/api/matchmaking.php",
         "/api/realtime.php",
         "/api/time.php",
+        # A misspelt file is answered like an unknown endpoint, which pages of other origins can read.
+        "/api/*.php",
         "/realtime",
     ),
     routes=all_routes(),

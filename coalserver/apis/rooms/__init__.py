@@ -1,7 +1,7 @@
 """The rooms API: games, rooms, sessions, events. See README.md in this folder."""
 
 from coalserver.apis.rooms import accounts, events, games, rooms, sessions
-from coalserver.apis.rooms.errors import render_error, render_http_error
+from coalserver.apis.rooms.errors import render_error, render_http_error, wire_code
 from coalserver.web.api import Api
 
 API = Api(
@@ -16,5 +16,6 @@ API = Api(
     ),
     render_error=render_error,
     render_http_error=render_http_error,
+    error_code=wire_code,
     cors=True,
 )

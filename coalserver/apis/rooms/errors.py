@@ -239,11 +239,7 @@ HTTP_ERRORS = {
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """Return `{"error", "description"}` with the status of the error code."""
     error_code, details = error.code, error.details
-    is_session_route = "/sessions" in ctx.route.path
-    row = SESSION_ERROR_MESSAGES.get(error_code) if is_session_route else None
-    status, code, description = row or ERROR_MESSAGES[error_code]
-    if error_code is ErrorCode.TURN_REFUSED:
-        code = code.format(game=ctx.path.get("game", "game"), code=details.get("code", "refused"))
+    status, code, description = _error_message(error, ctx)
     if error_code is ErrorCode.INVALID_REQUEST:
         details = {"fields": format_errors(details.get("fields", {}))}
     headers = {}
@@ -269,6 +265,22 @@ def _closed_room_members(ctx: RequestContext, room: int) -> dict[str, str]:
         if not session.password or player in session.roster or player in lobby.roster:
             members["sessionId"] = str(session.id)
     return members
+
+
+def wire_code(error: DomainError, ctx: RequestContext) -> str:
+    """Return the code by which this API calls an error, such as `room.gone`."""
+    return _error_message(error, ctx)[1]
+
+
+def _error_message(error: DomainError, ctx: RequestContext) -> tuple[int, str, str]:
+    """Return status, wire code and description of an error."""
+    is_session_route = "/sessions" in ctx.route.path
+    row = SESSION_ERROR_MESSAGES.get(error.code) if is_session_route else None
+    status, code, description = row or ERROR_MESSAGES[error.code]
+    if error.code is ErrorCode.TURN_REFUSED:
+        refused = error.details.get("code", "refused")
+        code = code.format(game=ctx.path.get("game", "game"), code=refused)
+    return status, code, description
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:

@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
+from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 import coalserver
 from coalserver.web.pages.i18n import gettext, languages, ngettext, request_language, use_language
@@ -34,6 +35,27 @@ def assets(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
+class AssetResource(web.StaticResource):
+    """The files of a folder. For other paths the router goes on, to the page for 404."""
+
+    def __init__(self, prefix: str, directory: Path) -> None:
+        super().__init__(prefix, directory)
+        self._folder = directory.resolve()
+
+    async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:
+        """Return the route of a file that exists."""
+        found, allowed = await super().resolve(request)
+        if found is None:
+            return None, allowed
+        try:
+            file = (self._folder / found["filename"]).resolve()
+            exists = file.is_relative_to(self._folder) and file.is_file()
+        except (OSError, ValueError):
+            # No name of a file, such as one with a NUL character or of more than 255 bytes.
+            exists = False
+        return (found if exists else None), allowed
+
+
 def setup_pages(app: web.Application) -> None:
     """Load the languages, set up the templates and serve the files of `static/`."""
     languages()
@@ -48,7 +70,7 @@ def setup_pages(app: web.Application) -> None:
     )
     templates.policies["ext.i18n.trimmed"] = True
     templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    app.router.add_static("/static", assets("static"))
+    app.router.register_resource(AssetResource("/static", assets("static")))
     app.on_response_prepare.append(_add_asset_headers)
 
 

@@ -56,6 +56,31 @@ async def test_unknown_game_is_not_found(test_app: TestApp, tag: str) -> None:
         assert answer.error in ("game.not_found", "request.not_found")
 
 
+async def test_slash_at_the_end_of_a_path_is_ignored(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    room = await ann.create_room()
+    assert (await ann.get("/games/")).json == (await ann.get("/games")).json
+    assert (await ann.get(room + "/")).json == (await ann.get(room)).json
+    assert (await ann.post("/games/noughts/rooms/", {"name": "x"})).status == 201
+    preflight = await test_app.anonymous.request(
+        "OPTIONS", room + "/", Origin="https://x.example", Access_Control_Request_Method="GET"
+    )
+    assert preflight.status == 204
+
+
+async def test_preflight_of_an_unknown_path_lets_the_page_read_the_404(test_app: TestApp) -> None:
+    answer = await test_app.anonymous.request(
+        "OPTIONS",
+        "/games/noughts/nothing",
+        Origin="https://x.example",
+        Access_Control_Request_Method="POST",
+        Access_Control_Request_Headers="content-type",
+    )
+    assert answer.status == 204
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert answer.headers["Access-Control-Allow-Headers"] == "content-type"
+
+
 async def test_percent_encoded_path_is_decoded(test_app: TestApp) -> None:
     ann = await test_app.sign_in_guest()
     await ann.create_room()
@@ -63,7 +88,7 @@ async def test_percent_encoded_path_is_decoded(test_app: TestApp) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/games/", "/games/noughts", "/games/noughts/rooms/", "/accounts", "/games//rooms"]
+    "path", ["/games/noughts", "/games/noughts/", "/accounts", "/accounts/", "/games//rooms"]
 )
 async def test_unknown_path_is_answered_in_the_format_of_this_api(
     test_app: TestApp, path: str

@@ -200,3 +200,70 @@ async def test_invalid_handshake_is_malformed(test_app: TestApp, headers: dict[s
     ann, room = await make_room_with_chat(test_app)
     answer = await ann.get(room + "/events?wait=0", Upgrade="websocket", **headers)
     assert answer.status_and_error == (400, "request.malformed")
+
+
+@asynccontextmanager
+async def refusal(
+    client: ApiClient, path: str, query: str = "", **headers: str
+) -> AsyncIterator[ClientWebSocketResponse]:
+    """Open the feed of a path as a browser, with `Origin`, or with other headers."""
+    url = client.test_app.url(f"{path}/events?{query}")
+    async with client.test_app.http.ws_connect(url, headers=client.bearer | headers) as opened:
+        yield opened
+
+
+async def test_browser_learns_why_its_socket_is_refused(test_app: TestApp) -> None:
+    ann, room = await make_room_with_chat(test_app)
+    bob = await test_app.sign_in_guest("Bob")
+    closed = await bob.create_room("free")
+    await bob.post(closed + "/leave")
+    await test_app.core.writer.flushed()
+    head = test_app.core.feed.head
+    cases = [
+        (test_app.anonymous, room, "", 4401, "auth.missing"),
+        (test_app.anonymous, room, "ticket=spent", 4403, "auth.invalid"),
+        (ann, "/games/free/rooms/99", "", 4404, "room.not_found"),
+        (ann, room, "after-event-id=999", 4400, "request.malformed"),
+        (ann, closed, f"after-event-id={head}", 4410, "room.gone"),
+    ]
+    for client, path, query, code, reason in cases:
+        async with refusal(client, path, query, Origin="https://play.example") as opened:
+            message = await opened.receive(TIMEOUT_SECONDS)
+            assert message.type is WSMsgType.CLOSE
+            assert (message.data, message.extra) == (code, reason)
+
+
+async def test_refused_socket_gets_a_message_where_it_asks_for_one(test_app: TestApp) -> None:
+    ann, _ = await make_room_with_chat(test_app)
+    async with refusal(ann, "/games/free/rooms/99", "refuse=message") as opened:
+        assert await receive(opened) == {
+            "type": "refused",
+            "status": 404,
+            "error": "room.not_found",
+        }
+        await opened.receive(TIMEOUT_SECONDS)
+        assert opened.close_code == 4404
+
+
+async def test_program_learns_the_http_status_of_a_refused_socket(test_app: TestApp) -> None:
+    ann, _ = await make_room_with_chat(test_app)
+    with pytest.raises(WSServerHandshakeError) as raised:
+        async with refusal(ann, "/games/free/rooms/99"):
+            pass
+    assert raised.value.status == 404
+
+
+async def test_handshake_that_is_invalid_itself_is_answered_in_http(test_app: TestApp) -> None:
+    ann, _ = await make_room_with_chat(test_app)
+    answer = await ann.get(
+        "/games/free/rooms/99/events", Upgrade="websocket", Origin="https://play.example"
+    )
+    assert answer.status == 404
+
+
+async def test_refused_socket_is_released(test_app: TestApp) -> None:
+    ann, _ = await make_room_with_chat(test_app)
+    waiting = test_app.core.feed.waiter_count()
+    async with refusal(ann, "/games/free/rooms/99", Origin="https://play.example") as opened:
+        await opened.receive(TIMEOUT_SECONDS)
+    assert test_app.core.feed.waiter_count() == waiting

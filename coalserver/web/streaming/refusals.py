@@ -1,0 +1,43 @@
+"""Refused WebSockets: browsers show a page neither the status of a failed handshake nor its body, only close code 1006.
+
+A browser, which sends `Origin`, and a client that asks for it with `?refuse=message` get the handshake, and at once the
+close code 4000 + status with the error code as reason.
+"""
+
+import orjson
+from aiohttp import web
+
+from coalserver.web.responses import AlreadySent
+from coalserver.web.streaming.websocket import WebSocketConnection, frame
+
+#: Added to an HTTP status to form a close code; 4000 to 4999 are for applications (RFC 6455, 7.4.2).
+CLOSE_CODE_OFFSET = 4000
+#: The client's messages are not read.
+MAX_MESSAGE_BYTES = 4096
+
+
+def wants_websocket(request: web.Request) -> bool:
+    """Return whether a request is the handshake of a WebSocket."""
+    return request.headers.get("Upgrade", "").strip().lower() == "websocket"
+
+
+async def refuse_websocket(
+    request: web.Request, response: web.StreamResponse, error_code: str
+) -> web.StreamResponse:
+    """Refuse a handshake by a close code instead of this response, if its client can see only that.
+
+    Returns the response unchanged to other clients, and for a handshake that is not valid itself.
+    """
+    with_message = request.query.get("refuse") == "message"
+    if not with_message and "Origin" not in request.headers:
+        return response
+    if not web.WebSocketResponse().can_prepare(request):
+        return response
+    connection = WebSocketConnection(MAX_MESSAGE_BYTES)
+    await connection.open(request)
+    if with_message:
+        message = {"type": "refused", "status": response.status, "error": error_code}
+        connection.write(frame(orjson.dumps(message)))
+    connection.close(CLOSE_CODE_OFFSET + response.status, error_code)
+    await connection.wait_closed()
+    return AlreadySent(keep_alive=False)
