@@ -5,9 +5,9 @@ import time
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.crowd import login
+from tests.browser.crowd import CHATS, login
 from tests.browser.test_chat import row
-from tests.browser.visitors import NO_SERVER, PHONE
+from tests.browser.visitors import NO_SERVER, PHONE, REDUCED_MOTION
 
 #: Records layout shifts.
 RECORD_SHIFTS = """
@@ -120,3 +120,27 @@ async def test_escape_closes_the_search_and_keeps_the_focus(member, fake_agent):
     await ann.press("Escape")
     await expect(ann.part("search")).to_be_hidden()
     await expect(summary).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "least"),
+    [(780, 360, 220), (667, 375, 220), (360, 430, 250), (640, 400, 240), (320, 256, 120)],
+)
+@pytest.mark.parametrize("path", ["", "?q=line"])
+async def test_short_window_leaves_room_for_messages(
+    member, fake_agent, width, height, least, path
+):
+    await fake_agent.send_lines(*(f"<Bob> line {number}." for number in range(100)))
+    size = {"viewport": {"width": width, "height": height}, **REDUCED_MOTION}
+    ann = await member(CHATS + path, **size)
+    await expect(ann.part("row").last).to_be_in_viewport()
+    box = await ann.part("log").bounding_box()
+    assert box["height"] >= least
+    assert box["y"] + box["height"] <= height
+    assert await ann.page.evaluate("document.documentElement.scrollHeight") <= height
+    if path:
+        return
+    await expect(ann.part("chat-input")).to_be_in_viewport(ratio=1)
+    await expect(ann.part("world-status")).to_be_in_viewport()
+    await ann.send_chat("from a phone")
+    await expect(ann.part("sending")).to_be_in_viewport()

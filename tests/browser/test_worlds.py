@@ -4,6 +4,7 @@ import base64
 import re
 import time
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.crowd import CHATS, PASSWORD, login, sign_in
@@ -190,3 +191,22 @@ async def test_no_page_scrolls_horizontally_at_double_font_size(member, fake_age
         await ann.page.goto(root + path)
         await ann.page.evaluate(DOUBLE_FONT_SIZE)
         assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+async def test_bars_and_figures_are_drawn_whole_at_every_width(member, fake_agent):
+    await fake_agent.send_lines(login("Bob"), "Bob drowned", "Bob drowned", "Bob starved to death")
+    ann = await member("/servers/mill/players/Bob")
+    for width in (320, 480, 768, 840, 900, 1280):
+        await ann.page.set_viewport_size({"width": width, "height": 800})
+        bars = ann.page.locator(".bars .bar")
+        await expect(bars).to_have_count(2)
+        whole = await bars.nth(0).bounding_box()
+        filled = [await bar.locator("rect").bounding_box() for bar in await bars.all()]
+        assert whole["height"] == 8 and [box["height"] for box in filled] == [8, 8]
+        assert filled[0]["width"] == pytest.approx(whole["width"], abs=1)
+        assert filled[1]["width"] == pytest.approx(whole["width"] / 2, abs=1)
+        figures = await ann.page.locator(".figures > div").all()
+        tops = [(await figure.bounding_box())["y"] for figure in figures]
+        rows = [tops.count(top) for top in sorted(set(tops))]
+        assert len(set(rows)) == 1 and sum(rows) == 6, (width, rows)
+        assert await ann.page.evaluate("document.documentElement.scrollWidth") <= width
