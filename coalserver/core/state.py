@@ -157,10 +157,11 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Lobby: Index(
-        ("code", "open", "member", "closed", "room"),
+        ("code", "open", "host_away", "member", "closed", "room"),
         lambda lobby: (
             (lobby.code,),
             (lobby.game,) if lobby.state is LobbyState.OPEN else (),
+            (lobby.game,) if lobby.state is LobbyState.OPEN and lobby.roster.host_away else (),
             tuple(lobby.roster),
             ("",) if lobby.state is not LobbyState.OPEN else (),
             (lobby.room,) if lobby.room else (),

@@ -143,6 +143,13 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
       for (const row of room.users) row.isHost = same(row.user, host);
       return "";
     },
+    password_changed({ private: locked }) {
+      room.private = locked;
+    },
+    user_renamed({ user }) {
+      update(user, { user });
+      if (room.host && same(room.host, user)) room.host = user;
+    },
     options_changed({ options }) {
       room.options = options;
     },

@@ -120,6 +120,8 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
     const isHost = event.user && String(event.user.userId) === String(room.host?.userId);
     if (event.type === "user_join" && !isHost) addMembers(room, 1);
     else if (event.type === "user_leave") addMembers(room, -1);
+    else if (event.type === "password_changed") room.private = event.private;
+    else if (event.type === "user_renamed" && String(room.host?.userId) === String(event.user.userId)) room.host = event.user;
     else if (event.type === "host_changed") room.host = event.host ?? room.host;
     else return;
     draw(row);

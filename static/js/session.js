@@ -74,6 +74,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
       if (row) Object.assign(row, { away: false, left: false });
       else session.players.push({ user, playerId: null, isCurrent: true, away: false });
     },
+    user_renamed: ({ user }) => Object.assign(byUser(user) ?? {}, { user }),
     user_away: ({ user }) => Object.assign(byUser(user) ?? {}, { away: true }),
     user_back: ({ user }) => Object.assign(byUser(user) ?? {}, { away: false, left: false }),
     user_leave: ({ user, reason }) => Object.assign(byUser(user) ?? {}, { left: reason ?? "left" }),

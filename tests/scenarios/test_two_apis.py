@@ -409,3 +409,26 @@ async def test_multiplayer_member_counts_as_ready(noughts: SharedGame, approved:
     assert [user["ready"] for user in users] == [True, True]
     assert (await noughts.ann.event_types(room))[-2:] == ["user_join", "user_ready"]
     assert (await noughts.ann.post(f"{room}/start")).status == 201
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["room", "session"])
+async def test_new_names_and_passwords_are_events(free_game: SharedGame, started: bool) -> None:
+    lobby = success(
+        await free_game.bob.post("matchmaking.php/create", {"max_players": 4, "host_switch": True})
+    )["matchmaking_id"]
+    place = f"/games/{free_game.tag}/rooms/1"
+    assert lobby
+    await free_game.ann.join(place)
+    if started:
+        success(await free_game.bob.post("matchmaking.php/start"))
+        place = f"/games/{free_game.tag}/sessions/1"
+    file = "game_room.php" if started else "matchmaking.php"
+    async with free_game.listen_everywhere(place) as listeners:
+        success(await free_game.bob.post(f"{file}/password", {"password": "p"}))
+        (changed,) = await expect_everywhere(listeners, "password_changed")
+        assert changed["private"] is True
+        success(
+            await free_game.bob.request("PUT", "game_players.php/rename", {"new_name": "Robert"})
+        )
+        (renamed,) = await expect_everywhere(listeners, "user_renamed")
+        assert renamed["user"] == {"userId": free_game.bob.id, "username": "Robert"}

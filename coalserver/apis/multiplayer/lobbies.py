@@ -72,6 +72,7 @@ def _render_lobby(ctx: RequestContext, lobby: Lobby) -> JSON:
         "host_switch": int(roster.transfer_host),
         "can_leave_room": int(roster.can_leave),
         "realtime_room": int(lobby.realtime),
+        "is_online": int(ctx.core.online(roster.host)),
     }
 
 

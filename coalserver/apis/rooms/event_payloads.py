@@ -18,14 +18,18 @@ from coalserver.domain.play.events import (
     LobbyMemberJoined,
     LobbyMemberLeft,
     LobbyMemberReady,
+    LobbyMemberRenamed,
     LobbyOpened,
     LobbyOptionsChanged,
+    LobbyPasswordChanged,
     RoomChat,
     RoomClosed,
     RoomHostChanged,
     RoomMemberAway,
     RoomMemberJoined,
     RoomMemberLeft,
+    RoomMemberRenamed,
+    RoomPasswordChanged,
     TurnTaken,
     UpdateSent,
 )
@@ -116,6 +120,7 @@ def _room_created(event: LobbyOpened, entry: Entry) -> Payload:
         "private": event.private,
         "options": orjson.Fragment(event.options),
         "host": user(event.host, event.host_name),
+        "hostAway": False,
     }
     return {"type": "room_created", "room": row}
 
@@ -184,6 +189,14 @@ def _host(event: LobbyHostChanged | RoomHostChanged, entry: Entry) -> Payload:
     return {"type": "host_changed", "host": _user(event)}
 
 
+def _password(event: LobbyPasswordChanged | RoomPasswordChanged, entry: Entry) -> Payload:
+    return {"type": "password_changed", "private": event.has_password}
+
+
+def _renamed(event: LobbyMemberRenamed | RoomMemberRenamed, entry: Entry) -> Payload:
+    return {"type": "user_renamed", "user": _user(event)}
+
+
 PayloadRenderers = dict[type, Callable[[Any, Entry], Payload]]
 
 ROOM_PAYLOADS: PayloadRenderers = {
@@ -202,6 +215,8 @@ ROOM_PAYLOADS: PayloadRenderers = {
         "type": "options_changed",
         "options": orjson.Fragment(event.options),
     },
+    LobbyPasswordChanged: _password,
+    LobbyMemberRenamed: _renamed,
     LobbyChat: _chat,
 }
 SESSION_PAYLOADS: PayloadRenderers = {
@@ -209,6 +224,8 @@ SESSION_PAYLOADS: PayloadRenderers = {
     RoomMemberLeft: _left,
     RoomMemberAway: _away,
     RoomHostChanged: _host,
+    RoomPasswordChanged: _password,
+    RoomMemberRenamed: _renamed,
     RoomChat: _chat,
     UpdateSent: _update,
     ActionRequested: _action,

@@ -50,6 +50,7 @@ def room_row(state: State, lobby: Lobby) -> JSON:
         "private": bool(lobby.password),
         "options": orjson.Fragment(lobby.options),
         "host": user(host, player_name(state, id=host)),
+        "hostAway": lobby.open and lobby.roster.host_away,
     }
 
 

@@ -152,6 +152,8 @@ def quick_join(
 ) -> tuple[Lobby, bool]:
     """Join the fullest open lobby that needs no password or approval, or open a new one.
 
+    Lobbies whose host is away are not joined.
+
     Of several the oldest is joined. A player who is in an open lobby of the game stays there. The
     second value is True for a new lobby. Emits and raises what `join_lobby` or `open_lobby` does.
     """
@@ -161,6 +163,8 @@ def quick_join(
         if player_id in lobby.roster:
             return lobby, False
         if lobby.roster.full or lobby.password or lobby.requires_approval:
+            continue
+        if lobby.roster.host_away:
             continue
         if best is None or len(lobby.roster) > len(best.roster):
             best = lobby

@@ -9,8 +9,11 @@ from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.events import LobbyMemberRenamed, RoomMemberRenamed
 from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
+from coalserver.domain.play.room import Room
 from coalserver.domain.text import secret_digest
 
 #: Random bytes in a private key: 36 hex digits.
@@ -48,8 +51,21 @@ def rotate_private_key(uow: UnitOfWork, *, player_id: int) -> str:
 
 
 def rename_player(uow: UnitOfWork, *, player_id: int, name: str) -> Player:
-    """Change a player's name. Raises PLAYER_NOT_FOUND."""
-    return uow.save(get_player(uow, player_id).rename(name, uow.now))
+    """Change a player's name. Emits LobbyMemberRenamed and RoomMemberRenamed.
+
+    Raises PLAYER_NOT_FOUND.
+    """
+    player = get_player(uow, player_id)
+    renamed = uow.save(player.rename(name, uow.now))
+    if renamed.name != player.name:
+        for lobby in uow.find(Lobby, "member", player_id):
+            if lobby.open:
+                event = LobbyMemberRenamed(lobby.game, lobby.id, player_id, renamed.name)
+                uow.emit(event, *topics.of_lobby(lobby.id, lobby.game))
+        for room in uow.find(Room, "member", player_id):
+            room_event = RoomMemberRenamed(room.game, room.id, player_id, renamed.name)
+            uow.emit(room_event, *topics.of_room(room.id, room.game))
+    return renamed
 
 
 def record_login(uow: UnitOfWork, *, player_id: int) -> Player:

@@ -54,12 +54,19 @@ def open_lobbies(
 ) -> tuple[list[Lobby], int]:
     """Return a page of a game's lobbies, newest first, and the number of those that match.
 
+    Open lobbies whose host is away come last.
+
     `active` False lists closed lobbies that are still kept. An option matches when its JSON, or the
     text itself for a string, equals the text given for its name.
     """
     if active and not search and private is None and full is None and not options:
         ids = state.ids(Lobby, "open", game)
-        newest = islice(reversed(cast(dict[int, None], ids)), offset, offset + limit)
+        newest_first = reversed(cast(dict[int, None], ids))
+        away = set(state.ids(Lobby, "host_away", game))
+        if away:
+            everything = list(newest_first)
+            newest_first = iter(sorted(everything, key=away.__contains__))
+        newest = islice(newest_first, offset, offset + limit)
         table = state.table(Lobby)
         return [table[id] for id in newest], len(ids)
     wanted = search.casefold()
@@ -76,6 +83,8 @@ def open_lobbies(
         and (full is None or lobby.roster.full is full)
         and (not options or _has_options(lobby, options))
     ]
+    if active:
+        found.sort(key=lambda lobby: lobby.roster.host_away)
     return found[offset : offset + limit], len(found)
 
 

@@ -70,21 +70,32 @@ def past_and_present_rooms(
 
 
 def open_rooms(reader: Reader, *, game: str, limit: int, offset: int) -> tuple[list[Room], int]:
-    """Return a page of a game's running rooms with a free seat, newest first, and their number."""
+    """Return a page of a game's running rooms with a free seat, newest first, and their number.
+
+    Rooms whose host is away come last.
+    """
     running = reader.find(Room, "running", game)
     found = [room for room in reversed(running) if not room.full]
+    found.sort(key=lambda room: room.roster.host_away)
     return found[offset : offset + limit], len(found)
 
 
 def joinable_rooms(reader: Reader, *, game: str, limit: int, search: str = "") -> list[Room]:
-    """Return a game's running rooms with a free seat: most members first, then by name."""
+    """Return a game's running rooms with a free seat: most members first, then by name.
+
+    Rooms whose host is away come last.
+    """
     wanted = search.casefold()
     found = (
         room
         for room in reader.find(Room, "running", game)
         if not room.full and wanted in room.name.casefold()
     )
-    return nsmallest(limit, found, key=lambda room: (-len(room.roster), room.name, room.id))
+    return nsmallest(limit, found, key=_joinable_order)
+
+
+def _joinable_order(room: Room) -> tuple[bool, int, str, int]:
+    return room.roster.host_away, -len(room.roster), room.name, room.id
 
 
 def rosters(state: State) -> Iterator[Roster]:

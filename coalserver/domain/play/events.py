@@ -69,6 +69,16 @@ class LobbyMemberReady:
 
 
 @dataclass(frozen=True, slots=True)
+class LobbyMemberRenamed:
+    """A member of a lobby has another name."""
+
+    game: str
+    lobby: int
+    player: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class LobbyMemberAway:
     """A member of a lobby is away or (`away` false) present again."""
 
@@ -184,6 +194,16 @@ class RoomMemberLeft:
     seat: int
     reason: str
     by_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMemberRenamed:
+    """A member of a room has another name."""
+
+    game: str
+    room: int
+    player: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

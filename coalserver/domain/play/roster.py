@@ -63,6 +63,11 @@ class Roster:
         """Whether the host is a member."""
         return self.host != NO_HOST and self.host in self
 
+    @property
+    def host_away(self) -> bool:
+        """Whether the host is away, or there is none."""
+        return not self.has_host or self.get_seat(self.host).away
+
     def get_seat(self, player: int) -> Seat:
         """Return the player's seat. Raises NOT_MEMBER."""
         for seat in self.seats:

@@ -35,5 +35,6 @@ def room_row(host: ApiClient, **members: Any) -> dict[str, Any]:
         "private": True,
         "options": {},
         "host": host.user,
+        "hostAway": False,
     }
     return row | members
