@@ -9,6 +9,7 @@ is killed or restarted. README.md beside this file describes its use.
 from __future__ import annotations
 
 import argparse
+import codecs
 import gzip
 import hashlib
 import http.client
@@ -63,6 +64,13 @@ MAX_LINE_BYTES = 256 * 1024
 CHUNK_SIZE = 512 * 1024
 #: Bytes at the start of a file and before a position that a fingerprint covers.
 FINGERPRINT_BYTES = 256
+#: Two files of this size with the same fingerprint are one text; shorter ones can be alike by chance.
+DISTINCT_BYTES = 1024
+#: Texts and files that the ledger knows; the oldest are forgotten.
+MAX_LEDGER_TEXTS = 20_000
+#: Unreadable files that are tried again, and how often.
+MAX_UNREADABLE_FILES = 200
+UNREADABLE_SECONDS = 60.0
 #: Age in seconds up to which an unreadable rolled file counts as still being compressed.
 COMPRESSION_SECONDS = 60.0
 #: If the clock steps back further within a file, midnight has passed.
@@ -71,6 +79,14 @@ HALF_DAY_SECONDS = 12 * 60 * 60
 TICKS_PER_DAY = 24_000
 #: Pings report the overloads of this many seconds.
 OVERLOAD_WINDOW_SECONDS = 300.0
+
+#: A worker counts as working again after this many seconds without an error.
+RECOVERY_SECONDS = 5.0
+#: A message of a lasting error is repeated after this many seconds.
+REPEAT_SECONDS = 60.0
+
+#: Characters of what a finding is about.
+MAX_DETAIL = 200
 
 #: Errors of files and of the spool, after which a step is retried.
 RETRYABLE_ERRORS = (OSError, EOFError, zlib.error, sqlite3.Error)
@@ -105,6 +121,43 @@ class Backoff:
     def reset(self) -> None:
         """Start over after a success."""
         self._failures = 0
+
+
+class Finding(NamedTuple):
+    """Something that an admin should mend: a code, what it is about, and an English sentence."""
+
+    code: str
+    detail: str
+    text: str
+
+
+class Findings:
+    """What the self-check found: each finding is logged once, and reported with each ping."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._current: dict[str, Finding] = {}
+
+    def add(self, code: str, detail: str, text: str) -> bool:
+        """Add a finding in place of the last one of the code; return whether it is new."""
+        finding = Finding(code, detail[:MAX_DETAIL], text)
+        with self._lock:
+            is_new = self._current.get(code) != finding
+            self._current[code] = finding
+        if is_new:
+            log.warning("%s (%s)", text, finding.detail)
+        return is_new
+
+    def clear(self, code: str) -> None:
+        with self._lock:
+            found = self._current.pop(code, None)
+        if found is not None:
+            log.info("No longer so: %s (%s)", found.text, found.detail)
+
+    def report(self) -> list[dict[str, str]]:
+        """Return the findings for a ping."""
+        with self._lock:
+            return [finding._asdict() for _, finding in sorted(self._current.items())]
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -348,6 +401,19 @@ class SpooledLine(NamedTuple):
     day: str | None
 
 
+class LedgerText(NamedTuple):
+    """A text that was read: its size in bytes, fingerprint, and the rolled file that holds it, if known."""
+
+    id: int
+    size: int
+    print: str
+    rolled: str
+    #: Whether it was read to its end.
+    whole: bool
+    #: Whether its lines were sent; otherwise it was there before the agent.
+    sent: bool
+
+
 class Spool:
     """The SQLite file of all state that must survive the process.
 
@@ -401,6 +467,13 @@ class Spool:
             " (id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL)"
         )
         run("CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        run(
+            "CREATE TABLE IF NOT EXISTS text (id INTEGER PRIMARY KEY, size INTEGER NOT NULL,"
+            " print TEXT NOT NULL, rolled TEXT NOT NULL, whole INTEGER NOT NULL,"
+            " sent INTEGER NOT NULL, last INTEGER NOT NULL)"
+        )
+        run("CREATE INDEX IF NOT EXISTS text_print ON text (size, print)")
+        run("CREATE TABLE IF NOT EXISTS known_file (state TEXT PRIMARY KEY, name TEXT NOT NULL)")
         run("COMMIT")
 
     def close(self) -> None:
@@ -432,6 +505,10 @@ class Spool:
         with self._writing() as connection:
             connection.execute("REPLACE INTO kept VALUES (?, ?)", (name, value))
 
+    def forget(self, name: str) -> None:
+        with self._writing() as connection:
+            connection.execute("DELETE FROM kept WHERE name = ?", (name,))
+
     def position(self, name: str) -> Position | None:
         stored = self.get(name)
         return Position(**json.loads(stored)) if stored else None
@@ -445,6 +522,15 @@ class Spool:
             connection.execute(
                 "REPLACE INTO kept VALUES (?, ?)", (name, json.dumps(asdict(position)))
             )
+            self.waiting += len(lines)
+        if lines:
+            self.lines_added.set()
+
+    def add_lines_of_old_file(self, position: str, lines: Sequence[tuple[str, str | None]]) -> None:
+        """Save lines of a file that could not be read before, and the position in it."""
+        with self._writing() as connection:
+            connection.executemany("INSERT INTO line (line, day) VALUES (?, ?)", lines)
+            connection.execute("REPLACE INTO kept VALUES ('late', ?)", (position,))
             self.waiting += len(lines)
         if lines:
             self.lines_added.set()
@@ -501,6 +587,67 @@ class Spool:
             connection.execute("INSERT INTO sqlite_sequence VALUES ('line', ?)", (last,))
             connection.execute("REPLACE INTO kept VALUES ('sent', ?)", (str(sequence),))
 
+    def texts_of(self, size: int, fingerprint: str) -> list[LedgerText]:
+        """Return the texts of the ledger with this size and fingerprint."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT id, size, print, rolled, whole, sent FROM text"
+                " WHERE size = ? AND print = ? ORDER BY id",
+                (size, fingerprint),
+            )
+            return [LedgerText(*row) for row in rows.fetchall()]
+
+    def interrupted_texts(self) -> list[LedgerText]:
+        """Return the newest texts that were not read to their end."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT id, size, print, rolled, whole, sent FROM text WHERE whole = 0"
+                " ORDER BY id DESC LIMIT 10"
+            )
+            return [LedgerText(*row) for row in rows.fetchall()]
+
+    def add_text(self, size: int, fingerprint: str, rolled: str, whole: bool, sent: bool) -> None:
+        """Record a text: how far it was read, and the name of its rolled file, if it has one."""
+        if not size:
+            return
+        with self._writing() as connection:
+            connection.execute(
+                "DELETE FROM text WHERE size = ? AND print = ? AND rolled = ? AND sent = ?",
+                (size, fingerprint, rolled, int(sent)),
+            )
+            connection.execute(
+                "INSERT INTO text (size, print, rolled, whole, sent, last)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (size, fingerprint, rolled, int(whole), int(sent), self.last_sequence()),
+            )
+            connection.execute(
+                "DELETE FROM text WHERE id <= (SELECT max(id) FROM text) - ?", (MAX_LEDGER_TEXTS,)
+            )
+
+    def name_text(self, id: int, rolled: str) -> None:
+        with self._writing() as connection:
+            connection.execute("UPDATE text SET rolled = ? WHERE id = ?", (rolled, id))
+
+    def is_known_file(self, state: str) -> bool:
+        found = self._fetch_one("SELECT 1 FROM known_file WHERE state = ?", state)
+        return found is not None
+
+    def add_known_file(self, state: str, name: str) -> None:
+        """Record the state of a file in which nothing is left to read, in place of its last one."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM known_file WHERE name = ?", (name,))
+            connection.execute("REPLACE INTO known_file VALUES (?, ?)", (state, name))
+
+    def forget_files(self, names: Sequence[str]) -> None:
+        """Forget the files that no longer exist; `names` are those that do."""
+        existing = set(names)
+        with self._lock:
+            rows = self._connection.execute("SELECT name FROM known_file").fetchall()
+        gone = [(name,) for (name,) in rows if name not in existing]
+        if gone:
+            with self._writing() as connection:
+                connection.executemany("DELETE FROM known_file WHERE name = ?", gone)
+
     @property
     def last_command_id(self) -> int:
         """The server's id of the last saved command."""
@@ -530,15 +677,29 @@ class Spool:
 # Lines: time stamps, and messages that the agent evaluates itself
 # ---------------------------------------------------------------------------------------------------------------
 
-#: Before the time: terminal colours, a prompt, a byte order mark.
-_LEAD = r"(?:\x1b\[[0-9;]*m|[\r> \ufeff])*"
-_CLOCK = r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?"
-#: `[12:34:56] [Server thread/INFO]: `, `[12:34:56 INFO]: `
-UNDATED = re.compile(rf"{_LEAD}\[{_CLOCK}(?: \w+)?\]")
-#: `2013-04-19 10:32:55 [INFO] `
-DATED = re.compile(rf"{_LEAD}\[?([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}")
-#: `[25Sep2026 12:34:56.789] [Server thread/INFO] `
-FORGE = re.compile(rf"{_LEAD}\[[0-9]{{2}}[^\[\]:]{{1,16}}[0-9]{{4}} {_CLOCK}\]")
+#: Before the header: terminal colours, prompts (also JLine's without a terminal), a byte order mark, and what
+#: `docker compose logs`, `docker logs -t` and journald put in front of each line.
+_LEAD = (
+    r"(?:\x1b\[[0-9;]*m|[\r\t> .\ufeff])*"
+    r"(?:[\w.-]{1,64} +\| +)?"
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.,]{8,18}(?:Z|[+-][0-9:]{4,6}) )?"
+    r"(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [\w.-]{1,64} [\w.@/-]{1,64}(?:\[[0-9]+\])?: )?"
+    r"(?:\x1b\[[0-9;]*m|[\r\t> .])*"
+)
+_CLOCK = r"(?<![0-9])([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?(?: ?([AaPp])\.?[Mm]\b\.?)?(?![0-9:])"
+#: With a date that every server understands: `2013-04-19 10:32:55 [INFO] `
+DATED = re.compile(
+    rf"{_LEAD}\[?([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}"
+    # A time of `docker logs -t` is that of another clock.
+    r"(?![0-9.,]*(?:Z|[+-][0-9:]+) +\S)"
+)
+#: Without a date, or with one in a form or language that may be unknown: `[12:34:56] [Server thread/INFO]: `,
+#: `[12:34:56 INFO]: `, `[01:34:56 PM] `, `10:00:03 [INFO] `, `[25Sep2026 12:34:56.789] `, `[16.02.2019 12:34:56] `,
+#: `2026/11/20 10:00:02 [INFO] `.
+UNDATED = re.compile(
+    rf"{_LEAD}(?:\[(?:[^\[\]<>:]{{4,32}} )?{_CLOCK}(?:[ \t]+\w+)?\]"
+    rf"|(?:[0-9./-]{{8,10}} \[?)?{_CLOCK}\]? \[)"
+)
 _WARNS = r"[^<]{0,200}?\bWARN(?:ING)?\](?: \[[^\]]*\])?:? "
 MOVED_WRONGLY = re.compile(_WARNS + r"(?!<).*moved wrongly!")
 OVERLOADED = re.compile(
@@ -547,26 +708,81 @@ OVERLOADED = re.compile(
 CHAT = re.compile(r"[^<]*?\]:? (?:\[Not Secure\] )?<[^<>]+> ")
 
 
-def decode_line(raw: bytes) -> str:
-    """Return a line as text: UTF-8, or Latin-2, which COAL's old log settings used."""
-    raw = raw.rstrip(b"\r\n")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("iso-8859-2")
+#: The form of COAL's old log4j settings, which wrote ISO-8859-2.
+_OLD_COAL_FORM = re.compile(rb"\0*[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} \[\w+\] ")
+#: Letters in Windows-1252, but control characters in ISO-8859-2.
+_WINDOWS_LETTERS = re.compile(rb"[\x80-\x9f]")
+#: Marks at the start of files in UTF-16, as PowerShell writes them.
+UTF_16_MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+
+
+def assumed_encoding(raw: bytes) -> str:
+    """Return the encoding of a line that is not UTF-8: nearly always Windows-1252."""
+    is_latin_2 = _OLD_COAL_FORM.match(raw) and not _WINDOWS_LETTERS.search(raw)
+    return "iso-8859-2" if is_latin_2 else "windows-1252"
+
+
+def decode_line(raw: bytes, encoding: str = "") -> str:
+    """Return a line as text; without an encoding as UTF-8, or as `assumed_encoding` says."""
+    if encoding.startswith("utf-16"):
+        text = raw.decode(encoding, "replace").rstrip("\r\n").lstrip("\ufeff")
+    else:
+        raw = raw.rstrip(b"\r\n")
+        try:
+            text = raw.decode(encoding or "utf-8")
+        except UnicodeDecodeError:
+            text = raw.decode(encoding or assumed_encoding(raw), "replace")
     # A power failure can leave NULs in a file.
     return text.replace("\0", "")
 
 
+def read_raw_line(file: IO[bytes], limit: int, encoding: str = "") -> bytes:
+    """Read bytes up to a line break, at most `limit`. In UTF-16, half a character can look like one."""
+    raw = file.readline(limit)
+    if encoding.startswith("utf-16"):
+        while raw and len(raw) < limit and not is_complete_line(raw, encoding):
+            # In little endian, the second byte of the line break is still to come.
+            more = file.read(1) if len(raw) % 2 else file.readline(limit - len(raw))
+            if not more:
+                break
+            raw += more
+    return raw
+
+
+def is_complete_line(raw: bytes, encoding: str = "") -> bool:
+    """Return whether bytes end with a line break."""
+    if encoding.startswith("utf-16"):
+        return len(raw) % 2 == 0 and raw.endswith("\n".encode(encoding))
+    return raw.endswith(b"\n")
+
+
 def second_of_day(line: str) -> int | None:
-    """Return the second of the day of a line that has a time but no date, or None."""
+    """Return the second of the day of a line whose day the agent has to tell, or None."""
+    if DATED.match(line):
+        return None
     match = UNDATED.match(line)
     return _second(match.groups()) if match else None
 
 
-def _second(clock: Sequence[str]) -> int | None:
-    hour, minute, second = map(int, clock)
-    return 3600 * hour + 60 * minute + second if hour < 24 and minute < 60 and second < 60 else None
+def clock_of(line: str) -> int | None:
+    """Return the second of the day in the header of a line, or None if it has no known header."""
+    match = DATED.match(line)
+    if match:
+        return _second(match.groups()[1:])
+    return second_of_day(line)
+
+
+def _second(clock: Sequence[str | None]) -> int | None:
+    """Return the second of the day of hour, minute, second and half of the day (`a`, `p` or None)."""
+    hour, minute, second, half = clock[:4] if clock[0] else clock[4:8]
+    number, half = int(hour or 0), (half or "").lower()
+    if half:
+        if not 1 <= number <= 12:
+            return None
+        number = number % 12 + (12 if half == "p" else 0)
+    minutes, seconds = int(minute or 0), int(second or 0)
+    valid = number < 24 and minutes < 60 and seconds < 60
+    return 3600 * number + 60 * minutes + seconds if valid else None
 
 
 class DayCounter:
@@ -641,15 +857,11 @@ class LineFilter:
         return not (old and self._skip_old_chat and CHAT.match(line))
 
     def _record_overload(self, line: str, day: date | None, behind: str, skipped: str) -> None:
-        dated = DATED.match(line)
-        clock: Sequence[str] | None = None
+        dated, second = DATED.match(line), clock_of(line)
         if dated:
+            day = None
             with suppress(ValueError):
-                day, clock = date.fromisoformat(dated.group(1)), dated.groups()[1:]
-        else:
-            other = UNDATED.match(line) or FORGE.match(line)
-            clock = other.groups() if other else None
-        second = _second(clock) if clock else None
+                day = date.fromisoformat(dated.group(1))
         if day is not None and second is not None:
             when = datetime(day.year, day.month, day.day) + timedelta(seconds=second)
             self._overloads.record(when, int(behind or 0), int(skipped or 0))
@@ -719,23 +931,66 @@ class LogFiles:
 
     ROLLED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})-([0-9]+)\.log(?:\.gz)?")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str = "") -> None:
         self.path = path
+        self._encoding = encoding
+        self._has_told_encoding = False
         folder = path.parent
         self._folders = [folder] if folder.name == "logs" else [folder, folder / "logs"]
-        self._numbered = re.compile(re.escape(path.name) + r"[.-]([0-9]+)(?:\.gz)?")
+        # As logrotate names them: latest.log.1, latest.log-20260925, latest-20260925.log.
+        whole, stem, suffix = (re.escape(text) for text in (path.name, path.stem, path.suffix))
+        number = r"[.-][0-9]+(?:-[0-9]+)*"
+        self._numbered = re.compile(rf"(?:{whole}{number}|{stem}{number}{suffix})(?:\.gz)?")
 
     def files(self) -> list[Path]:
-        """Return the files, oldest first. While a file is being compressed, only the original counts."""
-        found = []
+        """Return the files, oldest first. While a file is being compressed, only the original counts.
+
+        Minecraft's names tell the order among them; the others go by the time of their last change.
+        """
+        rolled: list[tuple[tuple[str, float], float, Path]] = []
+        numbered: list[tuple[tuple[str, float], Path]] = []
         for folder in self._folders:
             names = set(os.listdir(folder)) if folder.is_dir() else set()
             for name in names:
+                path = folder / name
+                order = None
                 if not (name.endswith(".gz") and name[:-3] in names):
-                    order = self._order(folder / name)
-                    if order:
-                        found.append((order, folder / name))
-        return [path for _, path in sorted(found)] + [self.path]
+                    order = self._order(path)
+                if order and self.ROLLED.fullmatch(name):
+                    with suppress(OSError):
+                        rolled.append((order, path.stat().st_mtime, path))
+                elif order:
+                    numbered.append((order, path))
+        numbered.sort(reverse=True)
+        found = []
+        for (day, _), written, path in sorted(rolled):
+            while numbered and (numbered[-1][0][0], numbered[-1][0][1]) < (day, written):
+                found.append(numbered.pop()[1])
+            found.append(path)
+        return [*found, *(path for _, path in reversed(numbered)), self.path]
+
+    def is_numbered(self, path: Path) -> bool:
+        """Return whether a file was named by logrotate or the like, and may be a copy."""
+        return path != self.path and not self.ROLLED.fullmatch(path.name)
+
+    def encoding_of(self, file: IO[bytes]) -> str:
+        """Return the encoding of a file: the given one, UTF-16 if it is marked so, or an empty string."""
+        file.seek(0)
+        marked = UTF_16_MARKS.get(file.read(2), "")
+        return marked or ("utf-16-le" if self._encoding == "utf-16" else self._encoding)
+
+    def decode(self, raw: bytes, encoding: str) -> str:
+        """Return a line as text; tell once which encoding is assumed for what is not UTF-8."""
+        if not encoding and not self._has_told_encoding and not raw.isascii():
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError:
+                self._has_told_encoding = True
+                line_log.warning(
+                    "%s is not UTF-8: it is read as %s. If letters look wrong, give --mc_log_encoding.",
+                    *(self.path, assumed_encoding(raw)),
+                )
+        return decode_line(raw, encoding)
 
     def _order(self, path: Path) -> tuple[str, float] | None:
         rolled = self.ROLLED.fullmatch(path.name)
@@ -757,7 +1012,12 @@ class LogFiles:
     def find_file(self, position: Position, files: Sequence[Path]) -> int | None:
         """Return the index of the file that a position is in, also after a rename, or None."""
         # Files can begin alike. Their order decides: the first candidate is the right one.
-        for number in self._files_after(position, files):
+        # After a truncation, the log itself holds another text, though it may begin alike.
+        is_truncated = position.offset > 0 and not position.file
+        later = self._files_after(position, files)
+        if is_truncated:
+            later, files = later[:-1], files[:-1]
+        for number in later:
             if self._contains(files[number], position):
                 return number
         for same in (self._same_file, self._same_name):
@@ -767,7 +1027,7 @@ class LogFiles:
         if position.offset == 0:
             return None
         for number, path in enumerate(files):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 # The current log comes last, since a short beginning matches by chance most often.
                 if path.stat().st_mtime >= position.written - 2 and self._contains(path, position):
                     return number
@@ -779,7 +1039,7 @@ class LogFiles:
         if later:
             return later[0]
         for number, path in enumerate(files[:-1]):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 if path.stat().st_mtime > position.written:
                     return number
         return len(files) - 1
@@ -804,7 +1064,7 @@ class LogFiles:
 
     @staticmethod
     def _same_file(path: Path, position: Position) -> bool:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             return file_id(path.stat()) == position.file
         return False
 
@@ -817,12 +1077,16 @@ class LogFiles:
         if position.offset == 0:
             return True
         try:
+            if not position.print:
+                # The file could not be read when the position was taken.
+                return file_id(path.stat()) == position.file
             with open_log(path) as file:
                 return fingerprint_at(file, position.offset) == position.print
-        except FileNotFoundError:
-            return False
         except CORRUPT_GZIP_ERRORS:
             handle_corrupt_file(path)
+            return False
+        except OSError:
+            # It does not exist, or may not be read.
             return False
 
 
@@ -838,12 +1102,46 @@ def open_log(path: Path) -> IO[bytes]:
     return open(path, "rb")
 
 
+#: Corrupt files that were reported.
+_reported_corrupt: set[str] = set()
+
+
 def handle_corrupt_file(path: Path) -> None:
-    """Raise StillCompressing for a recent file; log an error for an older one."""
+    """Raise StillCompressing for a recent file; log an error once for an older one."""
     with suppress(FileNotFoundError):
         if time.time() - path.stat().st_mtime < COMPRESSION_SECONDS:
             raise StillCompressing(path.name)
-    line_log.error("%s is corrupt: its unreadable part is not sent.", path)
+    if str(path) not in _reported_corrupt:
+        _reported_corrupt.add(str(path))
+        line_log.error("%s is corrupt: its unreadable part is not sent.", path)
+
+
+def rolled_name(path: Path) -> str:
+    """Return the name of a file that Minecraft rolled, without `.gz`; empty for other files."""
+    name = path.name[:-3] if path.suffix == ".gz" else path.name
+    return name if LogFiles.ROLLED.fullmatch(name) else ""
+
+
+def whole_fingerprint(path: Path) -> tuple[int, str]:
+    """Return the size of a file's text and the fingerprint of its end.
+
+    Raises OSError, or StillCompressing.
+    """
+    with open_log(path) as file:
+        head = tail = b""
+        size = 0
+        try:
+            while True:
+                chunk = file.read(CHUNK_SIZE)
+                if not chunk:
+                    break
+                if len(head) < FINGERPRINT_BYTES:
+                    head = (head + chunk)[:FINGERPRINT_BYTES]
+                tail = (tail + chunk)[-FINGERPRINT_BYTES:]
+                size += len(chunk)
+        except CORRUPT_GZIP_ERRORS:
+            handle_corrupt_file(path)
+    return size, _fingerprint(head, tail) if size else ""
 
 
 def fingerprint_at(file: IO[bytes], offset: int) -> str:
@@ -861,6 +1159,134 @@ def _fingerprint(head: bytes, tail: bytes) -> str:
     return hashlib.sha256(head + b"\n\n" + tail).hexdigest()[:32]
 
 
+class Ledger:
+    """What was read: texts by fingerprint and size, whatever the names of their files.
+
+    So a file is read once, also if it is copied, renamed, compressed or numbered anew. Files from
+    before the first start of the agent are known from the beginning.
+    """
+
+    def __init__(self, log_files: LogFiles, spool: Spool) -> None:
+        self._log_files, self._spool = log_files, spool
+        #: Rolled files up to this one were there before.
+        self._before = spool.get("before") or BEFORE_FIRST_FILE
+
+    def take_over(self, position: Position) -> None:
+        """Know the files that come before a position: at the first start, or after an earlier version."""
+        if self._spool.get("before") is not None:
+            return
+        files = self._log_files.files()
+        number = self._log_files.find_file(position, files)
+        if number is None:
+            number = self._log_files.first_written_after(position, files)
+        for index, path in enumerate(files):
+            if index != number and self._log_files.is_numbered(path):
+                with suppress(OSError, StillCompressing):
+                    if index > number and path.stat().st_mtime > position.written:
+                        continue
+                    size, fingerprint = whole_fingerprint(path)
+                    self._spool.add_text(size, fingerprint, "", whole=True, sent=False)
+                    self._spool.add_known_file(*self._state(path))
+        self._before = self._log_files.rolled_before(files, number)
+        self._spool.set("before", self._before)
+
+    def record(self, position: Position, path: Path | None, whole: bool = True) -> None:
+        """Record that a text was read up to a position, to its end or not."""
+        rolled = rolled_name(path) if path is not None else ""
+        self._spool.add_text(position.offset, position.print, rolled, whole, sent=True)
+
+    def first_unread(
+        self, files: Sequence[Path], on_unreadable: Callable[[Path, OSError], None]
+    ) -> int:
+        """Return the index of the first file with unread lines; that of the log itself comes last."""
+        self._spool.forget_files([path.name for path in files])
+        for number, path in enumerate(files[:-1]):
+            try:
+                if not self.has_read(path, files):
+                    return number
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                on_unreadable(path, error)
+        return len(files) - 1
+
+    def has_read(self, path: Path, files: Sequence[Path]) -> bool:
+        """Return whether nothing in a rolled file is left to read. Raises OSError or StillCompressing."""
+        rolled = rolled_name(path)
+        if rolled and not self._is_after_before(rolled):
+            return True
+        state, name = self._state(path)
+        if self._spool.is_known_file(state):
+            return True
+        size, fingerprint = whole_fingerprint(path)
+        known = size == 0
+        if rolled and not known:
+            known = self._claim(rolled, size, fingerprint, files)
+        elif not known:
+            known = bool(self._spool.texts_of(size, fingerprint)) or self.is_prefix(
+                path, size, fingerprint, files
+            )
+        if known:
+            self._spool.add_known_file(state, name)
+        return known
+
+    def has_sent_copy(self, path: Path, files: Sequence[Path]) -> bool:
+        """Return whether a numbered file of the history is a copy of one that is sent anyway."""
+        if not self._log_files.is_numbered(path):
+            return False
+        size, fingerprint = whole_fingerprint(path)
+        sent = any(text.sent for text in self._spool.texts_of(size, fingerprint))
+        return sent or self.is_prefix(path, size, fingerprint, files)
+
+    def is_prefix(self, path: Path, size: int, fingerprint: str, files: Sequence[Path]) -> bool:
+        """Return whether a file is the beginning of another one: a copy that was made meanwhile."""
+        for other in files:
+            if other == path or other.suffix == ".gz":
+                continue
+            with suppress(OSError):
+                larger = other.stat().st_size > size or other == files[-1]
+                with open_log(other) as file:
+                    if larger and fingerprint_at(file, size) == fingerprint:
+                        return True
+        return False
+
+    def offset_in(self, path: Path) -> int:
+        """Return how far the text of a file was read before it was lost sight of; usually 0."""
+        for text in self._spool.interrupted_texts():
+            with suppress(OSError, EOFError, zlib.error), open_log(path) as file:
+                if fingerprint_at(file, text.size) == text.print:
+                    return text.size
+        return 0
+
+    def _claim(self, rolled: str, size: int, fingerprint: str, files: Sequence[Path]) -> bool:
+        """Return whether a rolled file holds a known text, and note its name.
+
+        Short logs can be alike, such as those of a start that failed. So each text is in one rolled
+        file, unless it is so long that the file must have been renamed.
+        """
+        texts = self._spool.texts_of(size, fingerprint)
+        if any(text.rolled == rolled for text in texts):
+            return True
+        existing = {rolled_name(path) for path in files}
+        for text in texts:
+            if not text.rolled or text.rolled not in existing or size >= DISTINCT_BYTES:
+                self._spool.name_text(text.id, rolled)
+                return True
+        return False
+
+    def _is_after_before(self, rolled: str) -> bool:
+        before, name = (LogFiles.ROLLED.fullmatch(text) for text in (self._before, rolled))
+        if before is None or name is None:
+            return True
+        return (name.group(1), int(name.group(2))) > (before.group(1), int(before.group(2)))
+
+    @staticmethod
+    def _state(path: Path) -> tuple[str, str]:
+        """Return the state of a file, which changes with its content, and its name."""
+        status = path.stat()
+        return f"{path.name}:{file_id(status)}:{status.st_size}:{status.st_mtime_ns}", path.name
+
+
 class LogReader:
     """Reads the complete lines of one log file from an offset on, with their days."""
 
@@ -871,17 +1297,28 @@ class LogReader:
         number: int,
         offset: int,
         zone: tzinfo | None,
+        unverified: bool = False,
     ) -> None:
         path = files[number]
         self.path, self.offset = path, offset
         self._after = log_files.rolled_before(files, number)
         self.file = open_log(path)
         self.status = os.fstat(self.file.fileno())
+        #: The time of the last change after which the text before the offset was compared.
+        self._verified_at = self.status.st_mtime_ns
         self.packed = path.suffix == ".gz"
+        self._log_files = log_files
+        self._encoding = ""
         self._zone = zone
         self._days: DayCounter | None = None
         day = log_files.day_of(path) if path != log_files.path else None
         try:
+            self._encoding = log_files.encoding_of(self.file)
+            if unverified:
+                # Taken without reading the file, so perhaps within a line.
+                size = min(offset, self.status.st_size)
+                offset = self.offset = _end_of_last_line(self.file, size, self._encoding)
+            self.file.seek(0)
             self._head = self.file.read(min(offset, FINGERPRINT_BYTES))
             if day is not None:
                 self._days = DayCounter(day)
@@ -911,6 +1348,14 @@ class LogReader:
             self._head, self._tail
         )
 
+    def was_rewritten(self) -> bool:
+        """Return whether the file has another text now, though it may be as long. Call `unread_bytes` before."""
+        written = self.status.st_mtime_ns
+        if written == self._verified_at:
+            return False
+        self._verified_at = written
+        return not self.is_unchanged()
+
     def unread_bytes(self) -> int:
         """Return the number of unread bytes; it is negative if the file was truncated."""
         self.status = os.fstat(self.file.fileno())
@@ -928,19 +1373,26 @@ class LogReader:
         size = 0
         while size < CHUNK_SIZE and self.offset < until:
             try:
-                raw = self.file.readline(min(MAX_LINE_BYTES, until - self.offset))
+                if not self.offset and not self._encoding:
+                    # The file was empty when it was opened.
+                    self._encoding = self._log_files.encoding_of(self.file)
+                    self.file.seek(0)
+                raw = read_raw_line(
+                    self.file, min(MAX_LINE_BYTES, until - self.offset), self._encoding
+                )
             except CORRUPT_GZIP_ERRORS:
                 if not lines:
                     raise
                 break
-            if not raw or not (raw.endswith(b"\n") or ended or len(raw) == MAX_LINE_BYTES):
+            is_whole = is_complete_line(raw, self._encoding) or len(raw) == MAX_LINE_BYTES
+            if not raw or not (is_whole or ended):
                 break
             size += len(raw)
             self.offset += len(raw)
             if len(self._head) < FINGERPRINT_BYTES:
                 self._head = (self._head + raw)[:FINGERPRINT_BYTES]
             self._tail = (self._tail + raw)[-FINGERPRINT_BYTES:]
-            line = decode_line(raw)
+            line = self._log_files.decode(raw, self._encoding)
             second = second_of_day(line)
             day = None if second is None or self._days is None else self._days.advance(second)
             lines.append((line, day))
@@ -957,13 +1409,70 @@ class LogReader:
     def _times(self, size: int) -> Iterator[int]:
         """Yield the seconds of the day of the lines in the next `size` bytes."""
         while size > 0:
-            raw = self.file.readline(min(size, MAX_LINE_BYTES))
+            raw = read_raw_line(self.file, min(size, MAX_LINE_BYTES), self._encoding)
             if not raw:
                 return
             size -= len(raw)
-            second = second_of_day(decode_line(raw))
+            second = second_of_day(decode_line(raw, self._encoding))
             if second is not None:
                 yield second
+
+
+class UnreadableFiles:
+    """Rolled files that could not be read: each is reported once, left out, and tried again later."""
+
+    def __init__(self, spool: Spool, findings: Findings) -> None:
+        self._spool, self._findings = spool, findings
+        self._paths: list[str] = json.loads(spool.get("unreadable") or "[]")
+        self._next_try = 0.0
+        self._report()
+
+    def add(self, path: Path, error: OSError) -> None:
+        if str(path) in self._paths or len(self._paths) >= MAX_UNREADABLE_FILES:
+            return
+        line_log.warning(
+            "%s cannot be read (%s): it is left out for now.", path, error.strerror or error
+        )
+        self._save([*self._paths, str(path)])
+        self._next_try = time.monotonic() + UNREADABLE_SECONDS
+
+    def remove(self, path: Path) -> None:
+        self._save([name for name in self._paths if name != str(path)])
+
+    def take_readable(self) -> Path | None:
+        """Return a file that can be read by now, or None; look once a minute at most."""
+        now = time.monotonic()
+        if not self._paths or now < self._next_try:
+            return None
+        for name in list(self._paths):
+            path = Path(name)
+            try:
+                with open_log(path) as file:
+                    file.read(1)
+                return path
+            except FileNotFoundError:
+                if not path.with_name(path.name + ".gz").exists():
+                    self.remove(path)
+            except CORRUPT_GZIP_ERRORS:
+                self.remove(path)
+            except OSError:
+                pass
+        self._next_try = now + UNREADABLE_SECONDS
+        return None
+
+    def _save(self, paths: list[str]) -> None:
+        self._paths = paths
+        self._spool.set("unreadable", json.dumps(paths))
+        self._report()
+
+    def _report(self) -> None:
+        if not self._paths:
+            self._findings.clear("file_unreadable")
+            return
+        names = ", ".join(Path(name).name for name in self._paths[:3])
+        more = f" (+{len(self._paths) - 3})" if len(self._paths) > 3 else ""
+        text = "Rolled logs cannot be read: let the agent's user read them."
+        self._findings.add("file_unreadable", names + more, text)
 
 
 class Follower:
@@ -976,66 +1485,112 @@ class Follower:
         self,
         log_files: LogFiles,
         spool: Spool,
+        ledger: Ledger,
+        unreadable: UnreadableFiles,
         line_filter: LineFilter,
         zone: tzinfo | None,
         name: str = "live",
         end: Position | None = None,
+        check: Callable[[Sequence[str], float], None] = lambda lines, written: None,
     ) -> None:
         self._log_files, self._spool, self._filter = log_files, spool, line_filter
+        self._ledger, self._unreadable, self._check = ledger, unreadable, check
         self._zone, self._name, self._end = zone, name, end
         self._reader: LogReader | None = None
+        #: An old file that could not be read before.
+        self._late: LogReader | None = None
         self._until = sys.maxsize
         #: Whether the lines were written before the agent started.
         self.old = True
         self.done = False
 
     def close(self) -> None:
-        """Close the file. The next step continues at the saved position."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        """Close the files. The next step continues at the saved positions."""
+        for reader in (self._reader, self._late):
+            if reader is not None:
+                reader.close()
+        self._reader = self._late = None
 
     def step(self) -> bool:
         """Read one chunk; return whether there may be more."""
         if self._spool.waiting >= MAX_WAITING_LINES or self.done:
             return False
+        if self._name == "live" and (self._late is not None or self._spool.get("late")):
+            return self._read_late()
         if self._reader is None:
             self._reader = self._open_at_position()
             return self._reader is not None
         if self._name == "history" or self._reader.path != self._log_files.path:
             return self._read_rolled(self._reader)
-        return self._read_live(self._reader)
+        return self._read_live(self._reader) or self._start_late()
 
     def _open_at_position(self) -> LogReader | None:
-        """Open the file of the saved position there, or else the next file at its start."""
+        """Open the file of the saved position there, or else the next unread file."""
         files = self._log_files.files()
         position = self._spool.position(self._name)
-        offset = 0
-        number: int | None = 0
-        if position is not None:
-            number = self._log_files.find_file(position, files)
-            if number is None:
-                number = self._log_files.first_written_after(position, files)
-                if position.offset and self._name == "live":
-                    line_log.warning(
-                        "The last position in %s is gone: continuing with %s.",
-                        position.name,
-                        files[number].name,
-                    )
-            else:
-                offset = position.offset
-        assert number is not None
+        if position is None:
+            return self._open_file(files, self._next_number(files, 0), 0)
+        number = self._log_files.find_file(position, files)
+        if number is not None:
+            unverified = position.offset > 0 and not position.print
+            return self._open_file(files, number, position.offset, unverified)
+        if position.offset and self._name == "live":
+            # The rest of the text may turn up under another name.
+            self._ledger.record(position, None, whole=False)
+        number = self._log_files.first_written_after(position, files)
+        number = self._next_number(files, number)
+        if position.offset and position.file and self._name == "live":
+            line_log.warning(
+                "The last position in %s is gone: continuing with %s.",
+                position.name,
+                files[number].name,
+            )
+        return self._open_unread(files, number)
+
+    def _open_unread(self, files: Sequence[Path], number: int) -> LogReader | None:
+        """Open a file from its start, or from where its text was lost sight of."""
+        is_rolled = self._name == "live" and number < len(files) - 1
+        offset = self._ledger.offset_in(files[number]) if is_rolled else 0
         return self._open_file(files, number, offset)
 
-    def _open_file(self, files: Sequence[Path], number: int, offset: int) -> LogReader | None:
+    def _next_number(self, files: Sequence[Path], number: int) -> int:
+        """Return the index of the next file with unread lines, from `number` on."""
+        if self._name == "live":
+            return self._ledger.first_unread(files, self._unreadable.add)
+        while number < len(files) - 1:
+            try:
+                if not self._ledger.has_sent_copy(files[number], files):
+                    with open_log(files[number]) as file:
+                        file.read(1)
+                    break
+            except FileNotFoundError:
+                break
+            except CORRUPT_GZIP_ERRORS:
+                handle_corrupt_file(files[number])
+                break
+            except OSError as error:
+                self._unreadable.add(files[number], error)
+            number += 1
+        return number
+
+    def _open_file(
+        self, files: Sequence[Path], number: int, offset: int, unverified: bool = False
+    ) -> LogReader | None:
         last = len(files) if self._end is None else self._end_number(files, self._end)
         try:
             if number > last:
                 raise FileNotFoundError
-            reader = LogReader(self._log_files, files, number, offset, self._zone)
+            reader = LogReader(self._log_files, files, number, offset, self._zone, unverified)
         except FileNotFoundError:
             # The file does not exist yet, or was just rolled. History ends here.
             self.done = self._end is not None and (number > last or number == len(files) - 1)
+            return None
+        except CORRUPT_GZIP_ERRORS:
+            raise
+        except OSError as error:
+            if number == len(files) - 1:
+                raise
+            self._unreadable.add(files[number], error)
             return None
         if reader.path == self._log_files.path and self._log_files.files() != files:
             # The log was rolled after the listing, so this may be a newer file.
@@ -1057,14 +1612,20 @@ class Follower:
                 return True
         except CORRUPT_GZIP_ERRORS:
             handle_corrupt_file(reader.path)
+        except OSError as error:
+            # Its disk fails in the middle. What was read is kept.
+            self._ledger.record(reader.position, None, whole=False)
+            self._unreadable.add(reader.path, error)
         if self._until != sys.maxsize:
             self.done = True
             return False
+        self._ledger.record(reader.position, reader.path)
         files = self._log_files.files()
         number = self._log_files.find_file(reader.position, files)
         if number is None:
             number = self._log_files.first_written_after(reader.position, files) - 1
-        following = self._open_file(files, min(number + 1, len(files) - 1), 0)
+        number = self._next_number(files, min(number + 1, len(files) - 1))
+        following = self._open_unread(files, number)
         if following is None:
             return False
         self.close()
@@ -1078,10 +1639,10 @@ class Follower:
         except FileNotFoundError:
             now = None
         unread = reader.unread_bytes()
-        if unread < 0 or (unread > 0 and not reader.is_unchanged()):
+        if unread < 0 or reader.was_rewritten() or (unread > 0 and not reader.is_unchanged()):
             line_log.info("%s was truncated.", reader.path)
             self.close()
-            self._ignore_file_id(reader)
+            self._ignore_file_id()
             return True
         # Minecraft may still write to the old file until the new one has content.
         rolled = now is not None and now.st_size > 0 and file_id(now) != file_id(reader.status)
@@ -1089,26 +1650,73 @@ class Follower:
             return True
         if rolled:
             line_log.info("%s was rolled.", reader.path)
+            self._ledger.record(reader.position, None)
             self.close()
             return True
         self.old = False
         return False
 
-    def _ignore_file_id(self, reader: LogReader) -> None:
+    def _ignore_file_id(self) -> None:
         """Clear the file id of the position: after a truncation only the fingerprint identifies it."""
         position = self._spool.position(self._name)
         if position is not None:
             self._spool.add_lines(self._name, replace(position, file=""))
 
+    def _start_late(self) -> bool:
+        """Begin with a file that has become readable; return whether there is one."""
+        path = self._unreadable.take_readable()
+        if path is None:
+            return False
+        offset = self._ledger.offset_in(path)
+        self._spool.set("late", json.dumps({"path": str(path), "offset": offset}))
+        return True
+
+    def _read_late(self) -> bool:
+        """Read a chunk of a file that could not be read before; other files wait meanwhile."""
+        saved = json.loads(self._spool.get("late") or "{}")
+        path = Path(saved.get("path", ""))
+        try:
+            if self._late is None:
+                files = [path, self._log_files.path]
+                self._late = LogReader(self._log_files, files, 0, saved["offset"], self._zone)
+            lines = self._late.read_lines(True)
+            if lines:
+                after = json.dumps({"path": str(path), "offset": self._late.offset})
+                accepted = self._accept(self._late, lines, old=True)
+                self._spool.add_lines_of_old_file(after, accepted)
+                return True
+            self._ledger.record(self._late.position, path)
+            line_log.info("%s was read.", path)
+            self._unreadable.remove(path)
+        except CORRUPT_GZIP_ERRORS:
+            handle_corrupt_file(path)
+            self._unreadable.remove(path)
+        except OSError as error:
+            line_log.debug("%s cannot be read: %s", path, error)
+        if self._late is not None:
+            self._late.close()
+            self._late = None
+        self._spool.set("late", "")
+        return True
+
+    def _accept(
+        self, reader: LogReader, lines: Sequence[tuple[str, date | None]], old: bool
+    ) -> list[tuple[str, str | None]]:
+        """Return the lines to send, with their days."""
+        today = datetime.fromtimestamp(reader.status.st_mtime, self._zone).date()
+        return [
+            (line, day.isoformat() if day else None)
+            for line, day in lines
+            if self._filter.accepts(line, day or today, old)
+        ]
+
     def _spool_lines(self, reader: LogReader, lines: Sequence[tuple[str, date | None]]) -> bool:
         if not lines:
             return False
-        accepted = []
-        today = datetime.fromtimestamp(reader.status.st_mtime, self._zone).date()
-        for line, day in lines:
-            if self._filter.accepts(line, day or today, self.old):
-                accepted.append((line, day.isoformat() if day else None))
-        self._spool.add_lines(self._name, reader.position, accepted)
+        self._spool.add_lines(self._name, reader.position, self._accept(reader, lines, self.old))
+        is_live = self._name == "live" and not self.old and reader.path == self._log_files.path
+        written = os.fstat(reader.file.fileno()).st_mtime if is_live else 0.0
+        self._check([line for line, _ in lines], written)
         return True
 
 
@@ -1116,29 +1724,44 @@ def find_log_end(log_files: LogFiles) -> Position:
     """Return the position after the last complete line of the log."""
     while True:
         files = log_files.files()
-        position = _find_file_end(log_files.path, log_files.rolled_before(files, len(files) - 1))
+        position = _find_file_end(log_files, log_files.rolled_before(files, len(files) - 1))
         # Otherwise the log was rolled meanwhile.
         if log_files.files() == files:
             return position
 
 
-def _find_file_end(path: Path, after: str) -> Position:
+def _end_of_last_line(file: IO[bytes], size: int, encoding: str) -> int:
+    """Return the offset after the last line break before `size`; 0 if there is none."""
+    mark = "\n".encode(encoding) if encoding.startswith("utf-16") else b"\n"
+    end = size - size % len(mark)
+    while end > 0:
+        start = max(0, end - 65536)
+        file.seek(start)
+        raw = file.read(end - start)
+        found = raw.rfind(mark)
+        while found % len(mark) and found > 0:
+            found = raw.rfind(mark, 0, found + len(mark) - 1)
+        if found >= 0 and found % len(mark) == 0:
+            return start + found + len(mark)
+        end = start
+    return 0
+
+
+def _find_file_end(log_files: LogFiles, after: str) -> Position:
+    path = log_files.path
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
-            offset = status.st_size
-            while offset > 0:
-                start = max(0, offset - 65536)
-                file.seek(start)
-                found = file.read(offset - start).rfind(b"\n")
-                if found >= 0:
-                    offset = start + found + 1
-                    break
-                offset = start
+            encoding = log_files.encoding_of(file)
+            offset = _end_of_last_line(file, status.st_size, encoding)
             fingerprint = fingerprint_at(file, offset)
             return Position(path.name, file_id(status), offset, fingerprint, status.st_mtime, after)
     except FileNotFoundError:
         return Position(path.name, written=time.time(), after=after)
+    except PermissionError:
+        # Its lines count from now on, for when it can be read.
+        status = path.stat()
+        return Position(path.name, file_id(status), status.st_size, "", status.st_mtime, after)
 
 
 def position_after_line(log_files: LogFiles, text: str, end: Position) -> Position | None:
@@ -1150,13 +1773,15 @@ def position_after_line(log_files: LogFiles, text: str, end: Position) -> Positi
         found = 0
         try:
             with open_log(files[number]) as file:
+                encoding = log_files.encoding_of(file)
+                file.seek(0)
                 offset = 0
                 while offset < until:
-                    raw = file.readline(MAX_LINE_BYTES)
+                    raw = read_raw_line(file, MAX_LINE_BYTES, encoding)
                     if not raw:
                         break
                     offset += len(raw)
-                    if decode_line(raw).strip() == text.strip():
+                    if decode_line(raw, encoding).strip() == text.strip():
                         found = offset
                 if found:
                     status = os.fstat(file.fileno())
@@ -1164,10 +1789,10 @@ def position_after_line(log_files: LogFiles, text: str, end: Position) -> Positi
                     name, written = files[number].name, status.st_mtime
                     after = log_files.rolled_before(files, number)
                     return Position(name, file_id(status), found, fingerprint, written, after)
-        except FileNotFoundError:
-            continue
         except CORRUPT_GZIP_ERRORS:
             handle_corrupt_file(files[number])
+        except OSError:
+            continue
     return None
 
 
@@ -1331,7 +1956,7 @@ class Level:
 
 
 def is_process_running(pid: int) -> bool:
-    """Return whether a process exists and has not ended."""
+    """Return whether a process exists and has not ended. Only for Unix: elsewhere, signal 0 ends it."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -1410,6 +2035,8 @@ class Rcon:
     LOGIN, COMMAND, RESPONSE = 3, 2, 0
     MAX_COMMAND_BYTES = 1446
     TIMEOUT_SECONDS = 5.0
+    #: The game logs each connection, so a refused password is tried again only after this time.
+    REFUSED_SECONDS = 10.0
 
     def __init__(self, host: str, port: int, password: str) -> None:
         self._where = (host, port)
@@ -1417,6 +2044,13 @@ class Rcon:
         self._socket: socket.socket | None = None
         self._last = 0
         self._lock = threading.Lock()
+        #: Whether the last login was refused, and when the next one may be tried.
+        self.is_refused = False
+        self._next_login = 0.0
+
+    @property
+    def name(self) -> str:
+        return f"{self._where[0]}:{self._where[1]}"
 
     def write(self, command: str) -> None:
         """Send a command once. Raises NotDelivered or UndeliverableCommand."""
@@ -1438,13 +2072,13 @@ class Rcon:
                 ping_log.info("RCON sent no response to a command.")
 
     def is_alive(self) -> bool:
-        """Return whether the server answers."""
+        """Return whether the server answers, be it that it refuses the password."""
         with self._lock:
             try:
                 self._connect()
             except NotDelivered as error:
                 ping_log.debug("%s", error)
-                return False
+                return self.is_refused
             return True
 
     def close(self) -> None:
@@ -1460,6 +2094,9 @@ class Rcon:
                 return
             except OSError:
                 self._close()
+        if self.is_refused and time.monotonic() < self._next_login:
+            raise NotDelivered("RCON: the password is wrong.")
+        self.is_refused = False
         try:
             self._socket = socket.create_connection(self._where, timeout=self.TIMEOUT_SECONDS)
             self._socket.settimeout(self.TIMEOUT_SECONDS)
@@ -1469,6 +2106,8 @@ class Rcon:
             raise NotDelivered(f"RCON: {error}") from None
         if not known:
             self._close()
+            self.is_refused = True
+            self._next_login = time.monotonic() + self.REFUSED_SECONDS
             raise NotDelivered("RCON: the password is wrong.")
 
     def _close(self) -> None:
@@ -1686,22 +2325,41 @@ class LogCollector:
         zone: tzinfo | None,
         history: bool,
         parse_all: bool,
+        findings: Findings,
+        check: Callable[[Sequence[str], float], None] = lambda lines, written: None,
     ) -> None:
         self._log_files, self._spool, self._filter, self._zone = log_files, spool, line_filter, zone
         self._parse_all = parse_all
+        self._ledger = Ledger(log_files, spool)
+        self._unreadable = UnreadableFiles(spool, findings)
         began = spool.position("began")
         if spool.get("log") not in (None, log_files.path.name):
             # A different log file: its existing lines count as history.
             began = None
+            spool.forget("before")
         if began is None:
             began = find_log_end(log_files)
             spool.add_lines("began", began)
             spool.add_lines("live", began)
             spool.set("log", log_files.path.name)
+        self._ledger.take_over(spool.position("live") or began)
         self._history_end = began
         self._history: Follower | None = None
         self._history_pending = history and spool.get("history_sent") is None
-        self._live = Follower(log_files, spool, line_filter, zone)
+        self._live = self._make_follower("live", check=check)
+
+    def _make_follower(self, name: str, end: Position | None = None, **more: Any) -> Follower:
+        return Follower(
+            self._log_files,
+            self._spool,
+            self._ledger,
+            self._unreadable,
+            self._filter,
+            self._zone,
+            name,
+            end,
+            **more,
+        )
 
     def step(self) -> float:
         if self._history_pending and not self._read_history():
@@ -1753,10 +2411,167 @@ class LogCollector:
                     )
                     return True
                 self._spool.add_lines("history", begin)
-        self._history = Follower(
-            self._log_files, self._spool, self._filter, self._zone, "history", self._history_end
-        )
+        self._history = self._make_follower("history", self._history_end)
         return True
+
+
+class ZoneCheck:
+    """Compares the times of lines that are written while the agent looks with the clock of its zone.
+
+    A game that runs in another zone is off by a multiple of a quarter of an hour.
+    """
+
+    STEP_SECONDS = 15 * 60
+    TOLERANCE_SECONDS = 20
+    #: One line is believed after this time, two at once.
+    PATIENCE_SECONDS = 2.0
+
+    def __init__(self, zone_name: str, zone: tzinfo | None, findings: Findings) -> None:
+        self._zone_name, self._zone, self._findings = zone_name, zone, findings
+        self._lock = threading.Lock()
+        self._steps: list[int] = []
+        self._since = 0.0
+
+    def look(self, line: str, written: float) -> None:
+        """Look at the last line of the log, which was written just now."""
+        second = clock_of(line)
+        if second is None:
+            return
+        local = datetime.fromtimestamp(written, self._zone)
+        off = second - (3600 * local.hour + 60 * local.minute + local.second)
+        off = (off + HALF_DAY_SECONDS) % (2 * HALF_DAY_SECONDS) - HALF_DAY_SECONDS
+        steps = round(off / self.STEP_SECONDS)
+        with self._lock:
+            if abs(off - steps * self.STEP_SECONDS) > self.TOLERANCE_SECONDS:
+                self._steps = []
+            elif self._steps and self._steps[-1] == steps:
+                self._steps = [*self._steps[-4:], steps]
+            else:
+                self._steps, self._since = [steps], time.monotonic()
+
+    def report(self) -> None:
+        """Add or clear the finding."""
+        with self._lock:
+            waited = time.monotonic() - self._since > self.PATIENCE_SECONDS
+            if not self._steps or not (len(self._steps) > 1 or waited):
+                return
+            steps = self._steps[-1]
+        if not steps:
+            self._findings.clear("zone")
+            return
+        fitting = zone_with_offset(
+            datetime.now(timezone.utc).astimezone(self._zone), steps * self.STEP_SECONDS
+        )
+        text = f"The log is not written in the zone {self._zone_name}: start with --mc_timezone."
+        self._findings.add("zone", fitting, text)
+
+
+def zone_with_offset(local: datetime, seconds: int) -> str:
+    """Return a zone whose clock is `seconds` ahead of a local time now."""
+    offset = (local.utcoffset() or timedelta()) + timedelta(seconds=seconds)
+    # Half a day behind is half a day ahead.
+    if offset > timedelta(hours=14):
+        offset -= timedelta(hours=24)
+    elif offset < timedelta(hours=-12):
+        offset += timedelta(hours=24)
+    usual = (
+        "UTC Europe/London Europe/Berlin Europe/Helsinki Europe/Moscow Asia/Tehran Asia/Dubai Asia/Kabul"
+        " Asia/Karachi Asia/Kolkata Asia/Kathmandu Asia/Dhaka Asia/Bangkok Asia/Shanghai Asia/Tokyo"
+        " Australia/Adelaide Australia/Sydney Pacific/Auckland America/Halifax America/New_York America/Chicago"
+        " America/Denver America/Phoenix America/Los_Angeles America/Anchorage Pacific/Honolulu"
+        " America/Sao_Paulo America/St_Johns"
+    )
+    for name in (local_zone(), *usual.split()):
+        zone = find_zone(name)
+        if zone is not None and local.astimezone(zone).utcoffset() == offset:
+            return name
+    hours = round(offset.total_seconds() / 3600)
+    # The signs of these names are reversed.
+    return f"Etc/GMT{-hours:+d}" if hours else "UTC"
+
+
+class SelfCheck:
+    """Looks for what an admin should mend: the log, its form and its zone, and the console."""
+
+    #: So many lines in a row without a known header.
+    UNKNOWN_LINES = 200
+    #: A missing log is mentioned again after this time.
+    REMIND_SECONDS = 600.0
+    #: The console may be late while the game starts.
+    CONSOLE_SECONDS = 30.0
+
+    def __init__(self, log_path: Path, findings: Findings, zone_check: ZoneCheck) -> None:
+        self._log_path, self._findings, self._zone_check = log_path, findings, zone_check
+        self._unknown = 0
+        self._reminded = 0.0
+        self._silent_since: float | None = None
+
+    def look_at_lines(self, lines: Sequence[str], written: float) -> None:
+        """Look at lines of the log; `written` is the time of the last one if it is new, else 0."""
+        for line in lines:
+            if clock_of(line) is not None:
+                self._unknown = 0
+            elif line.strip():
+                self._unknown += 1
+            if self._unknown == self.UNKNOWN_LINES:
+                text = "No line of the log has a time that is understood: is it the right file?"
+                self._findings.add("not_understood", str(self._log_path), text)
+        if not self._unknown:
+            self._findings.clear("not_understood")
+        if written and time.time() - written < 10:
+            self._zone_check.look(lines[-1], written)
+
+    def look(self, target: Any, is_running: bool) -> list[dict[str, str]]:
+        """Return all findings for a ping."""
+        self._look_at_log()
+        self._zone_check.report()
+        self._look_at_console(target, is_running)
+        return self._findings.report()
+
+    def _look_at_log(self) -> None:
+        path, missing = str(self._log_path), "log_missing"
+        try:
+            with open(self._log_path, "rb"):
+                pass
+        except FileNotFoundError:
+            # While it is being rolled, it is missing for a moment.
+            if self._log_path.exists():
+                return
+            text = "The log does not exist: start the game, or give its path with --mc_logfile."
+            now = time.monotonic()
+            if self._findings.add(missing, path, text):
+                self._reminded = now
+            elif now - self._reminded >= self.REMIND_SECONDS:
+                self._reminded = now
+                log.warning("%s (%s)", text, path)
+            return
+        except OSError:
+            self._findings.clear(missing)
+            text = "The log cannot be read: let the agent's user read it."
+            self._findings.add("log_unreadable", path, text)
+            return
+        self._findings.clear(missing)
+        self._findings.clear("log_unreadable")
+
+    def _look_at_console(self, target: Any, is_running: bool) -> None:
+        if not isinstance(target, Rcon):
+            return
+        refused, silent = "rcon_password", "rcon_unreachable"
+        is_alive = not is_running or target.is_alive()
+        if target.is_refused:
+            text = "RCON refuses the password: give the one of server.properties."
+            self._findings.add(refused, target.name, text)
+        else:
+            self._findings.clear(refused)
+        if is_alive:
+            self._silent_since = None
+            self._findings.clear(silent)
+            return
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        if now - self._silent_since >= self.CONSOLE_SECONDS:
+            text = "RCON does not answer: set enable-rcon=true, check --rcon, and restart the game."
+            self._findings.add(silent, target.name, text)
 
 
 class Pinger:
@@ -1770,7 +2585,9 @@ class Pinger:
         overloads: Overloads,
         is_running: Callable[[], bool],
         address: str,
+        find: Callable[[bool], list[dict[str, str]]],
     ) -> None:
+        self._find = find
         self._server, self._spool, self._level = server, spool, level
         self._overloads, self._is_running, self._address = overloads, is_running, address
         self._fetch_one = threading.Lock()
@@ -1789,9 +2606,11 @@ class Pinger:
 
     def _ping(self, seconds: float) -> None:
         number, behind, skipped = self._overloads.recent()
+        is_running = self._is_running()
         form = {
             "server_name": self._server.host[:500],
-            "is_server_running": "true" if self._is_running() else "false",
+            "is_server_running": "true" if is_running else "false",
+            "findings": json.dumps(self._find(is_running), ensure_ascii=False),
             "num_overloads": str(number),
             "ms_behind": str(behind),
             "skipped_ticks": str(skipped),
@@ -1817,14 +2636,25 @@ class Pinger:
 
 @dataclass
 class Worker:
-    """A thread that repeats one step, with backoff after errors."""
+    """A thread that repeats one step, with backoff after errors.
+
+    An error can come and go with each step, as on a full disk. So each message is logged at most
+    once a minute, and the work counts as going on again when it has gone well for a while.
+    """
 
     name: str
     step: Callable[[], float]
     stop: threading.Event
     log: logging.Logger
     on_error: Callable[[], None] = lambda: None
+    #: Called with an error that begins, and with None when it has ended.
+    on_report: Callable[[BaseException | None], None] = lambda error: None
     backoff: Backoff = field(default_factory=Backoff)
+    clock: Callable[[], float] = time.monotonic
+    _failing: bool = False
+    _last_failure: float = 0.0
+    _last_delay: float = 0.0
+    _logged: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> threading.Thread:
         thread = threading.Thread(target=self._run, name=self.name, daemon=True)
@@ -1832,29 +2662,46 @@ class Worker:
         return thread
 
     def _run(self) -> None:
-        last_error = ""
         while not self.stop.is_set():
-            try:
-                seconds = self.step()
-                if last_error:
-                    self.log.info("Working again.")
-                    last_error = ""
-                self.backoff.reset()
-            except StillCompressing:
-                self.on_error()
-                seconds = 1.0
-            except (ServerError, *RETRYABLE_ERRORS) as error:
-                self.on_error()
-                seconds = self.backoff.next(getattr(error, "retry_after", 0.0))
-                if str(error) != last_error:
-                    last_error = str(error)
-                    self.log.warning("%s Trying again.", last_error)
-            except Exception:
-                self.on_error()
-                self.log.exception("Unexpected error.")
-                seconds = self.backoff.next(5.0)
+            seconds = self.run_step()
             if seconds:
                 self.stop.wait(seconds)
+
+    def run_step(self) -> float:
+        """Run the step; return the seconds until the next one."""
+        try:
+            seconds = self.step()
+        except StillCompressing:
+            self.on_error()
+            return 1.0
+        except (ServerError, *RETRYABLE_ERRORS) as error:
+            self.on_report(error)
+            return self._fail(str(error), getattr(error, "retry_after", 0.0))
+        except Exception as error:
+            return self._fail(f"Unexpected error: {error!r}.", 5.0, exc_info=True)
+        if self._failing and self._has_recovered():
+            self._failing = False
+            self.backoff.reset()
+            self.on_report(None)
+            if self._logged:
+                self.log.info("Working again.")
+            self._logged.clear()
+        return seconds
+
+    def _has_recovered(self) -> bool:
+        """Return whether no step has failed for longer than the delay after the last failure."""
+        return self.clock() - self._last_failure > self._last_delay + RECOVERY_SECONDS
+
+    def _fail(self, text: str, minimum: float, exc_info: bool = False) -> float:
+        self.on_error()
+        now, self._failing = self.clock(), True
+        self._last_failure, self._last_delay = now, self.backoff.next(minimum)
+        if now - self._logged.get(text, -REPEAT_SECONDS) >= REPEAT_SECONDS:
+            if len(self._logged) >= 100:
+                self._logged.clear()
+            self._logged[text] = now
+            self.log.warning("%s Trying again.", text, exc_info=exc_info)
+        return self._last_delay
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -1887,6 +2734,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--skip_chat_history", action="store_true", help="leave out earlier chat")
     add("--mc_timezone", help="time zone of the log, such as Europe/Berlin (local zone)")
+    add("--mc_log_encoding", help="encoding of the log (UTF-8, else windows-1252)")
     add("--address", default="", help="address for players: IP[:PORT]")
     add("--rcon", metavar="HOST:PORT", help="deliver commands over RCON instead of the pipe")
     add("--rcon_password", help="RCON password; or RCON_PASSWORD, or server.properties")
@@ -1918,6 +2766,8 @@ def configure_logging(file: str, verbose: bool) -> None:
             raise ConfigurationError(
                 f"The log {file} cannot be written: {error.strerror}"
             ) from None
+    # On a full disk, each message would print a traceback.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.setLevel(logging.DEBUG)
     for handler in handlers:
@@ -2000,8 +2850,8 @@ def make_running_check(
                 return is_process_running(int(pid))
         except (OSError, ValueError):
             pass
-        if isinstance(target, Rcon):
-            return target.is_alive()
+        if isinstance(target, Rcon) and target.is_alive():
+            return True
         host = settings.get("server-ip") or "localhost"
         return port.isdigit() and 0 < int(port) < 65536 and is_port_open(host, int(port))
 
@@ -2021,6 +2871,19 @@ def find_log(options: argparse.Namespace, folder: Path) -> Path:
     # With COAL's log4j settings, the server will create server.log.
     is_usual = usual.exists() or any(folder.glob("log4j2*.xml"))
     return usual if is_usual else folder / "logs" / "latest.log"
+
+
+def find_encoding(name: str) -> str:
+    """Return Python's name of an encoding. Raises ConfigurationError if it is unknown."""
+    try:
+        found = codecs.lookup(name).name if name.strip() else ""
+        if found:
+            # Some codecs are not of text.
+            b"".decode(found)
+    except (LookupError, ValueError):
+        raise ConfigurationError(f"--mc_log_encoding: there is no encoding {name}.") from None
+    # UTF-8 is tried first in any case; lines that are not UTF-8 are still read.
+    return "" if found in ("utf-8", "ascii", "utf-8-sig") else found
 
 
 def find_properties(log_path: Path, folder: Path) -> tuple[Path, dict[str, str]]:
@@ -2055,20 +2918,31 @@ class Agent:
         options.mc_commandfifo = options.mc_commandfifo or str(folder / "command-fifo")
         level = options.mc_levelfile or folder / settings.get("level-name", "world") / "level.dat"
         self._target = make_command_target(options, settings)
+        self._findings = Findings()
+        zone_check = ZoneCheck(zone_name, zone or timezone.utc, self._findings)
+        self._self_check = SelfCheck(path, self._findings, zone_check)
         overloads = Overloads(lambda: datetime.now(zone).replace(tzinfo=None))
         line_filter = LineFilter(overloads, options.skip_chat_history)
         self._collector = LogCollector(
-            LogFiles(path),
+            LogFiles(path, find_encoding(options.mc_log_encoding or "")),
             self.spool,
             line_filter,
             zone,
             options.parse_mc_history,
             options.parse_all,
+            self._findings,
+            self._self_check.look_at_lines,
         )
         self._sender = Sender(self.server, self.spool, zone_name)
         is_running = make_running_check(options, self._target, settings)
         self._pinger = Pinger(
-            self.server, self.spool, Level(Path(level)), overloads, is_running, options.address
+            self.server,
+            self.spool,
+            Level(Path(level)),
+            overloads,
+            is_running,
+            options.address,
+            lambda running: self._self_check.look(self._target, running),
         )
         self._console = Console(self.spool, self._target)
         self.stop = threading.Event()
@@ -2091,7 +2965,14 @@ class Agent:
                 "ping", self._pinger.step, self.stop, ping_log, backoff=Backoff(PING_SECONDS, 30)
             ),
             Worker("send", self._sender.step, self.stop, line_log),
-            Worker("read", self._collector.step, self.stop, line_log, self._collector.reset),
+            Worker(
+                "read",
+                self._collector.step,
+                self.stop,
+                line_log,
+                self._collector.reset,
+                on_report=self._report_spool,
+            ),
             Worker("console", self._console.step, self.stop, ping_log),
         ]
         threads = [worker.start() for worker in workers]
@@ -2105,6 +2986,14 @@ class Agent:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
         return 0
+
+    def _report_spool(self, error: BaseException | None) -> None:
+        """Tell whether the spool can be written: on a full disk no line can be sent."""
+        if isinstance(error, sqlite3.Error):
+            text = "The agent cannot write its spool, so no line is sent: make room on its disk."
+            self._findings.add("spool", str(self.spool.path), text)
+        elif error is None:
+            self._findings.clear("spool")
 
     def run_once(self) -> int:
         """Send all lines, ping and deliver commands once; return 1 if something is left."""
@@ -2122,9 +3011,18 @@ class Agent:
         return 1 if self.spool.waiting or self.spool.next_command() else 0
 
 
+def check_platform(name: str) -> None:
+    """Raise ConfigurationError on Windows, where the log could not be rolled while it is open."""
+    if name == "nt":
+        raise ConfigurationError(
+            "This agent needs Linux, macOS or another Unix: on Windows, run it in WSL."
+        )
+
+
 def main(args: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(args)
     try:
+        check_platform(os.name)
         configure_logging(options.agent_logfile, options.verbose)
         agent = Agent(options)
     except (ConfigurationError, ServerError, OSError, sqlite3.Error) as error:
