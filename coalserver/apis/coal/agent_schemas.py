@@ -23,6 +23,8 @@ from coalserver.apis.coal.params import (
 from coalserver.core.commands.ingest import MAX_LINES, MAX_SEQUENCE, MAX_SOURCE_LENGTH
 from coalserver.domain.minecraft.log.dates import DateSource, FileDates, LiveDates, parse_day
 from coalserver.domain.minecraft.log.parser import ParsedLine, join_chats, parse_batch
+from coalserver.domain.minecraft.world import MAX_FINDINGS, AgentFinding
+from coalserver.domain.text import one_line
 from coalserver.web.body import invalid_body, load_body
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, MAX_FIELDS
@@ -34,7 +36,37 @@ UNLIMITED = 2**63
 MAX_NUMBER = 10**18
 #: Characters that cannot be stored as text. A file cut off by a power failure is full of NULs.
 _UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+_FINDING_CODE = re.compile(r"[a-z_]{1,40}")
+#: Characters of a finding's detail and text; longer ones are cut.
+MAX_FINDING_LENGTH = 300
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class FindingsField(fields.Field[tuple[AgentFinding, ...]]):
+    """The findings of an agent: a list, as JSON in a form, of objects with code, detail and text."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Data, **kw: Any
+    ) -> tuple[AgentFinding, ...]:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value or "[]")
+            except (ValueError, RecursionError):
+                raise ValidationError("Not a list of findings.") from None
+        if not isinstance(value, list) or len(value) > MAX_FINDINGS:
+            raise ValidationError(f"Not a list of at most {MAX_FINDINGS} findings.")
+        return tuple(_finding(item) for item in value)
+
+
+def _finding(item: Any) -> AgentFinding:
+    members = item if isinstance(item, dict) else {}
+    code, detail, text = (members.get(name, "") for name in ("code", "detail", "text"))
+    if not (isinstance(code, str) and _FINDING_CODE.fullmatch(code)):
+        raise ValidationError("Each finding has a code of small letters and underscores.")
+    if not isinstance(detail, str) or not isinstance(text, str):
+        raise ValidationError("Detail and text of a finding are texts.")
+    detail, text = (one_line(_printable(value)).strip() for value in (detail, text))
+    return AgentFinding(code, detail[:MAX_FINDING_LENGTH], text[:MAX_FINDING_LENGTH])
 
 
 class PingSchema(RequestSchema):
@@ -51,6 +83,7 @@ class PingSchema(RequestSchema):
     num_overloads = IntegerField(-MAX_NUMBER, MAX_NUMBER, attribute="overloads")
     ms_behind = IntegerField(-MAX_NUMBER, MAX_NUMBER, attribute="behind")
     skipped_ticks = IntegerField(-MAX_NUMBER, MAX_NUMBER, attribute="skipped")
+    findings = FindingsField()
     commands_after = IntegerField(0, MAX_NUMBER, attribute="after")
 
 

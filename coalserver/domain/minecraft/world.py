@@ -47,6 +47,22 @@ PENDING = STARTING | STOPPING | {WorldStatus.QUEUED_RESTART}
 
 
 @dataclass(frozen=True, slots=True)
+class AgentFinding:
+    """Something that the self-check of an agent found and an admin should mend."""
+
+    #: What it is, such as `log_missing`.
+    code: str
+    #: What it is about: a path, an address or a time zone.
+    detail: str = ""
+    #: An English sentence, for codes of newer agents.
+    text: str = ""
+
+
+#: Findings of one agent.
+MAX_FINDINGS = 20
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """The report of an agent about its world. None: not reported."""
 
@@ -63,6 +79,7 @@ class Ping:
     overloads: int | None = None
     behind: int | None = None
     skipped: int | None = None
+    findings: tuple[AgentFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +126,16 @@ class World:
     properties: bytes = b"{}"
     #: Whether visitors without an account may read its chats. Writing requires a login.
     public: bool = False
+    #: What the agent found in its last ping.
+    findings: tuple[AgentFinding, ...] = ()
 
     def ping(self, ping: Ping, now: float) -> "World":
         """Return the world after a ping of its agent."""
         status = {True: WorldStatus.RUNNING, False: WorldStatus.STOPPED, None: WorldStatus.UNKNOWN}[
             ping.running
         ]
-        world = replace(self, address=ping.address or self.address)._with_ping(ping, now)
+        world = replace(self, address=ping.address or self.address, findings=ping.findings)
+        world = world._with_ping(ping, now)
         world = world._report_status(status)
         due = self.last_ping is None or now - self.last_ping > PING_SAVE_SECONDS
         return replace(world, last_ping=now) if due or world != self else self

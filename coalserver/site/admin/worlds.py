@@ -39,6 +39,44 @@ SUCCESS_MESSAGES = {
 }
 
 
+#: By code, what the self-check of an agent found and what to do. `detail` is a path, an address or a zone.
+FINDINGS = {
+    "log_missing": N_(
+        "The log <code>%(detail)s</code> does not exist. Start the Minecraft server, or start the agent"
+        " with the right path: <code>--mc_logfile</code>."
+    ),
+    "log_unreadable": N_(
+        "The agent may not read the log <code>%(detail)s</code>. Give its user the right to read it."
+    ),
+    "file_unreadable": N_(
+        "The agent cannot read these old logs: <code>%(detail)s</code>. Give its user the right to read them."
+        " It tries again every minute."
+    ),
+    "not_understood": N_(
+        "No line of <code>%(detail)s</code> begins with a time that the agent understands. Check that this"
+        " is the log of the Minecraft server."
+    ),
+    "zone": N_(
+        "The times in the log do not match the agent’s time zone. Start the agent with"
+        " <code>--mc_timezone %(detail)s</code>."
+    ),
+    "rcon_password": N_(
+        "RCON at <code>%(detail)s</code> refuses the password, so messages and commands wait. Give the agent"
+        " the value of <code>rcon.password</code> in <code>server.properties</code>."
+    ),
+    "rcon_unreachable": N_(
+        "RCON at <code>%(detail)s</code> does not answer, so messages and commands wait. Set"
+        " <code>enable-rcon=true</code> in <code>server.properties</code>, check the port, and restart the"
+        " Minecraft server."
+    ),
+    "spool": N_(
+        "The agent cannot write its file <code>%(detail)s</code>, so no log lines arrive. Make room on its disk."
+    ),
+}
+#: For codes of newer agents, whose text is in English.
+OTHER_FINDING = N_("The agent reports: %(text)s (%(detail)s)")
+
+
 class CreateWorldSchema(FormSchema):
     """The names of a new world."""
 
@@ -82,6 +120,9 @@ def render_world(
     world, fresh = requested_world(ctx), fresh or {}
     context = {
         "world": world,
+        "findings": [
+            (FINDINGS.get(finding.code, OTHER_FINDING), finding) for finding in world.findings
+        ],
         "agent": ctx.core.query(agent_of_world, world=world.id),
         "queued": ctx.core.query(queued_commands, world=world.id),
         "online": ctx.core.query(online_visitors, world=world.id),

@@ -1,6 +1,7 @@
 """Agents: pings, single log lines and console commands."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -10,7 +11,7 @@ from coalserver.core.ports import LineQuery
 from coalserver.core.queries.worlds import get_visitor
 from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.parser import parse_line
-from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.domain.minecraft.world import AgentFinding, WorldStatus
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import FORM, WorldFixture, make_user, make_world
 
@@ -93,6 +94,31 @@ async def test_ping_sets_the_status_of_the_world(test_app: TestApp, running, sta
 async def test_invalid_ping_is_rejected(test_app: TestApp, fields, errors):
     answer = await (await make_world(test_app)).agent.send(PING, **fields)
     assert (answer.status, answer.json) == (400, {"errors": errors})
+
+
+async def test_findings_of_a_ping_are_kept_until_the_next(persistent_test_app: TestApp):
+    world = await make_world(persistent_test_app)
+    found = {"code": "log_missing", "detail": "../x\ny", "text": "No log."}
+    await world.agent.send(PING, **UP, findings=json.dumps([found]))
+    expected = (AgentFinding("log_missing", "../x y", "No log."),)
+    assert world.current.findings == expected
+    await persistent_test_app.restart()
+    assert world.current.findings == expected
+    long = {"code": "zone", "detail": "x" * 1000}
+    await world.agent.post(PING, {**UP, "findings": [long]})
+    assert world.current.findings == (AgentFinding("zone", "x" * 300),)
+    await world.agent.send(PING, **UP)
+    assert world.current.findings == ()
+
+
+@pytest.mark.parametrize(
+    "findings", ["x", "{}", "[1]", '[{"code": "A B"}]', '[{"code": "a", "detail": 1}]', "[{}]" * 9, 5,
+                 json.dumps([{"code": "a"}] * 21), "[" * 5000],
+)  # fmt: skip
+async def test_invalid_findings_are_rejected(test_app: TestApp, findings):
+    world = await make_world(test_app)
+    answer = await world.agent.post(PING, {**UP, "findings": findings})
+    assert answer.status == 400 and answer.json["errors"].startswith("findings: ")
 
 
 async def test_commands_are_repeated_until_acknowledged(persistent_test_app: TestApp):

@@ -7,9 +7,12 @@ import pytest
 
 from coalserver.core.commands.agents import pair_agent
 from coalserver.core.commands.oauth import issue_agent_tokens
+from coalserver.core.commands.worlds import record_ping
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import active_worlds, queued_commands
 from coalserver.domain.accounts.oauth import PairingCode
+from coalserver.domain.minecraft.world import AgentFinding, Ping
+from coalserver.site.admin.worlds import FINDINGS
 from tests.apis.app import CIPHER, ApiClient, run_test_app
 from tests.site.admins import done, make_admin, make_world, shown, submit, words
 
@@ -201,3 +204,24 @@ async def test_archived_world_is_not_listed_and_frees_its_short_name(test_app, b
     assert (await browser.get(f"/admin/servers/{world.id}")).status == 404
     await submit(browser, "/admin/server_create", name="New", short_name="nether")
     assert [world.short_name for world in worlds(test_app)] == ["nether"]
+
+
+async def ping_with(test_app, *findings):
+    await test_app.core.execute(record_ping, world_id=1, ping=Ping(running=True, findings=findings))
+
+
+@pytest.mark.parametrize("code", sorted(FINDINGS))
+async def test_finding_of_the_agent_is_shown_with_what_to_do(test_app, browser, code):
+    await make_world(test_app)
+    assert "agent-findings" not in (await browser.get("/admin/servers/1")).raw.decode()
+    await ping_with(test_app, AgentFinding(code, "<b>x"))
+    page = (await browser.get("/admin/servers/1")).raw.decode()
+    assert "agent-findings" in page and "&lt;b&gt;x" in page and "<b>x" not in page
+    await ping_with(test_app)
+    assert "agent-findings" not in (await browser.get("/admin/servers/1")).raw.decode()
+
+
+async def test_finding_of_a_newer_agent_is_shown_in_its_words(test_app, browser):
+    await make_world(test_app)
+    await ping_with(test_app, AgentFinding("new_code", "/x", "Do this & that."))
+    assert "Do this &amp; that. (/x)" in (await browser.get("/admin/servers/1")).raw.decode()
