@@ -23,6 +23,7 @@ from coalserver.apis.multiplayer.render import (
     format_time_or_null,
     json_member,
     last_seen,
+    render_removal,
     success,
 )
 from coalserver.apis.multiplayer.requests import render_pending_request
@@ -36,7 +37,7 @@ from coalserver.apis.multiplayer.schemas import (
 from coalserver.core.commands import lobbies, members
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.lobbies import join_requests_to_lobby, lobby_of_player, open_lobbies
-from coalserver.core.queries.players import player_name
+from coalserver.core.queries.players import get_player, player_name
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.room import Room
@@ -116,7 +117,9 @@ async def get_current(ctx: RequestContext) -> web.StreamResponse:
     lobby = ctx.core.query(lobby_of_player, player=player)
     if lobby is None:
         message = "Player is not in any matchmaking lobby"
-        return success(ctx, {"in_matchmaking": False, "message": message})
+        removal = ctx.core.query(get_player, id=player).lobby_removal
+        left = render_removal(removal, "matchmaking_id")
+        return success(ctx, {"in_matchmaking": False, "message": message, **left})
     roster, seat = lobby.roster, lobby.roster.get_seat(player)
     requests = (
         ctx.core.query(join_requests_to_lobby, lobby=lobby.id) if roster.host == player else []

@@ -19,7 +19,7 @@ from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.queries.games import get_game
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.events import PlayerBanned
+from coalserver.domain.play.events import PlayerBanned, RoomMemberLeft
 from coalserver.domain.play.player import Player
 from coalserver.domain.play.room import Room
 from coalserver.web.context import AppContext
@@ -32,6 +32,7 @@ IDLE_SECONDS = 75
 MAX_MESSAGES_PER_SECOND, FLOOD_MESSAGES_PER_SECOND = 500, 5_000
 
 TOKEN_INVALIDATED = (WSCloseCode.POLICY_VIOLATION, "Token invalidated")
+KICKED = (WSCloseCode.POLICY_VIOLATION, "You were kicked")
 DISCONNECTED = (WSCloseCode.OK, "Player disconnect")
 BANNED = (WSCloseCode.POLICY_VIOLATION, "You are banned")
 ROOM_OVER = (WSCloseCode.OK, "Room cleanup")
@@ -139,6 +140,8 @@ class Member:
                 return self.close(*TOKEN_INVALIDATED)
             if isinstance(entry.event, PlayerBanned):
                 return self._close_banned(entry.event.game)
+            if self._is_kick(entry.event):
+                return self.close(*KICKED)
             if isinstance(entry.event, PlayerLoggedOut):
                 return self.close(*DISCONNECTED)
         room = self._core.state.get(Room, self.room)
@@ -147,6 +150,13 @@ class Member:
         if self.player not in room.roster:
             return self.close(*DISCONNECTED)
         self._add_waiter()
+
+    def _is_kick(self, event: object) -> bool:
+        return (
+            isinstance(event, RoomMemberLeft)
+            and event.room == self.room
+            and event.reason == "kicked"
+        )
 
     def fail(self, error: Exception) -> None:
         """Close the connection after an internal error."""

@@ -7,6 +7,7 @@ import orjson
 from aiohttp import web
 
 from coalserver.core.engine import Core
+from coalserver.domain.play.player import Removal
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 
@@ -78,6 +79,17 @@ def typed(value: Any, name: str = "") -> Any:
         if name in TIMES:
             return f"{value.removesuffix('+00:00').replace(' ', 'T')}Z"
     return value
+
+
+def render_removal(removal: Removal | None, id_name: str) -> JSON:
+    """Return how a player lost their last seat, for `current`: no members if it was their decision."""
+    if removal is None:
+        return {}
+    return {
+        "reason": removal.reason,
+        id_name: removal.code,
+        "left_at": format_time(removal.at),
+    }
 
 
 def is_unity_client(ctx: RequestContext) -> bool:

@@ -24,13 +24,19 @@ from coalserver.apis.multiplayer.render import (
     is_unity_client,
     json_member,
     last_seen,
+    render_removal,
     success,
     typed,
 )
 from coalserver.apis.multiplayer.schemas import CREATE_ROOM, JOIN, LIST, load_deferred, load_params
 from coalserver.core.commands import members, rooms
 from coalserver.core.queries.players import player_name
-from coalserver.core.queries.rooms import joinable_rooms, room_of_player, waiting_actions
+from coalserver.core.queries.rooms import (
+    joinable_rooms,
+    last_room_exit,
+    room_of_player,
+    waiting_actions,
+)
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
@@ -98,12 +104,16 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
 async def get_current(ctx: RequestContext) -> web.StreamResponse:
     """Return the caller's room, and the caller's actions that are not finished.
 
+    To a caller in no room it tells how the last seat was lost.
+
     `pending_updates` is always empty: only the cursor of a poll tells which updates a client has.
     """
     player = ctx.caller.player_id
     room = ctx.core.query(room_of_player, player=player)
     if room is None:
-        return success(ctx, {"in_room": False, "message": "Player is not in any game room"})
+        left = render_removal(ctx.core.query(last_room_exit, player=player), "room_id")
+        message = "Player is not in any game room"
+        return success(ctx, {"in_room": False, "message": message, **left})
     roster, seat = room.roster, room.roster.get_seat(player)
     rendered = {
         "room_id": room.code,

@@ -4,7 +4,7 @@ Commands take the class of the group, `kind`, and its id. What differs between t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from coalserver.core import topics
@@ -33,7 +33,7 @@ from coalserver.domain.play.events import (
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.group import Group
 from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
-from coalserver.domain.play.player import Player
+from coalserver.domain.play.player import REMOVAL_REASONS, Player, Removal
 from coalserver.domain.play.room import Room
 
 G = TypeVar("G", bound=Group)
@@ -158,6 +158,15 @@ def record_seat(uow: UnitOfWork, player: Player, game: str) -> None:
         uow.save(seated)
 
 
+def _record_removal(uow: UnitOfWork, player_id: int, group: Lobby | Room, reason: str) -> None:
+    """Record how a player of one game lost a seat, which they can ask for later."""
+    player = get_player(uow, player_id)
+    field = "lobby_removal" if isinstance(group, Lobby) else "room_removal"
+    removal = Removal(group.code, reason, uow.now) if reason in REMOVAL_REASONS else None
+    if player.game and (removal is not None or getattr(player, field) is not None):
+        uow.save(replace(player, **{field: removal}))
+
+
 def remove_member(
     uow: UnitOfWork, before: G, after: G, player_id: int, reason: str, *, by_admin: bool = False
 ) -> G:
@@ -239,6 +248,7 @@ def _remove_from_lobby(
     uow: UnitOfWork, before: Lobby, after: Lobby, player_id: int, reason: str, by_admin: bool
 ) -> None:
     uow.save(after)
+    _record_removal(uow, player_id, after, reason)
     if not before.open:
         # The events of a started lobby are those of its room.
         return
@@ -255,6 +265,7 @@ def _remove_from_room(
     uow: UnitOfWork, before: Room, after: Room, player_id: int, reason: str, by_admin: bool
 ) -> None:
     uow.save(after)
+    _record_removal(uow, player_id, after, reason)
     seat = before.roster.get_seat(player_id).number
     name = get_player(uow, player_id).name
     event = RoomMemberLeft(after.game, after.id, player_id, name, seat, reason, by_admin)

@@ -7,6 +7,7 @@ from coalserver.core.state import Reader, State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, ActionStatus
 from coalserver.domain.play.lobby import CloseReason, Lobby
+from coalserver.domain.play.player import Player, Removal
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
 
@@ -40,6 +41,20 @@ def finished_room_of_player(state: State, *, player: int) -> Room | None:
     ended = state.ids(Room, "ended", player)
     room = state.get(Room, max(ended)) if ended else None
     return room if room is not None and room.close_reason is CloseReason.FINISHED else None
+
+
+def last_room_exit(state: State, *, player: int) -> Removal | None:
+    """Return how a player who is bound to one game lost their last seat in a room, or None.
+
+    The reason is that of their removal or, where they stayed to the end, the room's close reason.
+    """
+    entity = state.get(Player, player)
+    removal = None if entity is None else entity.room_removal
+    ended = state.ids(Room, "ended", player)
+    room = state.get(Room, max(ended)) if ended else None
+    if room is None or room.closed is None or (removal is not None and removal.at > room.closed):
+        return removal
+    return Removal(room.code, str(room.close_reason), room.closed)
 
 
 def rooms_of_player(reader: Reader, *, player: int) -> list[Room]:

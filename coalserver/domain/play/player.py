@@ -5,6 +5,19 @@ from dataclasses import dataclass, replace
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
+#: Why a player lost a seat, where it was not their own decision.
+REMOVAL_REASONS = ("kicked", "timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The removal of a player from a lobby or room, of which `code` is the code."""
+
+    code: str
+    #: One of REMOVAL_REASONS.
+    reason: str
+    at: float
+
 
 @dataclass(frozen=True, slots=True)
 class Player:
@@ -27,6 +40,9 @@ class Player:
     last_logout: float | None = None
     #: Tags of games in which the player has had a seat without being bound to them.
     other_games: tuple[str, ...] = ()
+    #: How a player of one game left their last lobby and room; None: by their own decision.
+    lobby_removal: Removal | None = None
+    room_removal: Removal | None = None
 
     @property
     def always_ready(self) -> bool:

@@ -45,10 +45,10 @@ async def test_member_who_leaves_is_disconnected(scene):
     assert await host.receive_sent_count() == 0
 
 
-async def test_kicked_member_is_disconnected(scene):
+async def test_kicked_member_is_disconnected_with_the_reason(scene):
     _, guest = await connect_two(scene)
     success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
-    assert await guest.receive_close() == (1000, "Player disconnect")
+    assert await guest.receive_close() == (1008, "You were kicked")
 
 
 async def test_logged_out_player_is_disconnected_and_offline(scene):
