@@ -182,7 +182,7 @@ async def test_start_takes_online_members_only(scene):
     await scene.test_app.advance(50)
     success(await scene.host.post(f"{MM}/heartbeat"))
     success(await scene.guest.post(f"{MM}/heartbeat"))
-    await scene.test_app.advance(20)
+    await scene.test_app.advance(30)
     assert success(await scene.host.post(f"{MM}/start"))["players_transferred"] == 2
     assert not success(await scene.other.get("game_room.php/current"))["in_room"]
 
