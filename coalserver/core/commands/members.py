@@ -161,10 +161,15 @@ def record_seat(uow: UnitOfWork, player: Player, game: str) -> None:
 def _record_removal(uow: UnitOfWork, player_id: int, group: Lobby | Room, reason: str) -> None:
     """Record how a player of one game lost a seat, which they can ask for later."""
     player = get_player(uow, player_id)
-    field = "lobby_removal" if isinstance(group, Lobby) else "room_removal"
+    if not player.game:
+        return
     removal = Removal(group.code, reason, uow.now) if reason in REMOVAL_REASONS else None
-    if player.game and (removal is not None or getattr(player, field) is not None):
-        uow.save(replace(player, **{field: removal}))
+    if isinstance(group, Lobby):
+        changed = replace(player, lobby_removal=removal)
+    else:
+        changed = replace(player, room_removal=removal)
+    if changed != player:
+        uow.save(changed)
 
 
 def remove_member(
