@@ -26,7 +26,13 @@ async def ingest_lines(
         garbled = line_digest(world_id, as_received)
         if garbled in core.state.recent.digests or await core.history.existing_digests([garbled]):
             return [False]
-    digests = [line_digest(world_id, reading) for reading in parsed_lines]
+    # One loop: each comprehension would be a call for each line that an agent sends singly.
+    digests, alive, is_ascii = [], 0.0, True
+    for parsed in parsed_lines:
+        digests.append(line_digest(world_id, parsed))
+        is_ascii = is_ascii and parsed.line.isascii()
+        if parsed.kind is LineKind.STARTING and not alive:
+            alive = await last_line_before_start(core, world_id, parsed_lines)
     while True:
         # Read before the history: lines written meanwhile are among the recent digests as well.
         written = core.state.recent.written
@@ -38,10 +44,8 @@ async def ingest_lines(
             digests=digests,
             known_digests=known_digests,
             written=written,
-            alive=await last_line_before_start(core, world_id, parsed_lines),
-            misread=None
-            if all(line.line.isascii() for line in parsed_lines)
-            else as_received is not None,
+            alive=alive,
+            misread=None if is_ascii else as_received is not None,
         )
         if new is not None:
             return new

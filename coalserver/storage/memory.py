@@ -27,7 +27,6 @@ from coalserver.domain.minecraft.visits import PresenceMark, Visit
 from coalserver.domain.text_search import matches, parse_query
 from coalserver.storage.visit_updates import (
     extend_repaired_visits,
-    last_line_times,
     login_line,
     logout_line,
     marks_of,
@@ -145,7 +144,8 @@ class MemoryHistory:
             self.lines[line.id] = line
         for world, mark, now in marks_of(batch):
             update_visits(_VisitTable(self, world, now, self._marks.setdefault(world, [])), mark)
-        for world, at in last_line_times(batch).items():
+        last_times = {line.world: line.at for line, _, _ in batch.lines if line.at is not None}
+        for world, at in last_times.items():
             marks = self._marks.setdefault(world, [])
             extend_repaired_visits(_VisitTable(self, world, at, marks), at)
         for id, screenshot in batch.screenshots.items():

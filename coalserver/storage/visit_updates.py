@@ -82,15 +82,6 @@ def extend_repaired_visits(table: VisitTable, at: float) -> None:
     table.replace_mark(mark, changed)
 
 
-def last_line_times(batch: Batch) -> dict[int, float]:
-    """Return the time of the last line of each world in a batch, as far as it has one."""
-    found: dict[int, float] = {}
-    for line, _, _ in reversed(batch.lines):
-        if line.at is not None and line.world not in found:
-            found[line.world] = line.at
-    return found
-
-
 def login_line(visit: Visit) -> int:
     """Return the id of the line that is tagged as login, or 0."""
     return visit.login.line

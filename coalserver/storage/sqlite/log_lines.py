@@ -326,7 +326,7 @@ def first_position(world: int) -> int:
 def position_at(world: int, when: float | None) -> int:
     """Return the first position of a second; without a time, the first position of the world."""
     second = 0 if when is None else min(max(floor(when) + EPOCH, FIRST_SECOND), LAST_SECOND)
-    return first_position(world) + second * POSITIONS_PER_SECOND
+    return (world << POSITION_BITS) + second * POSITIONS_PER_SECOND
 
 
 def first_dated_position(world: int) -> int:
@@ -358,7 +358,7 @@ class Positions:
             top = self._tops.get(world)
             if top is None:
                 top = self._tops[world] = self._last(
-                    first_position(world), first_position(world + 1)
+                    world << POSITION_BITS, (world + 1) << POSITION_BITS
                 )
             free = self._free[low] = low if top < low else max(low, self._last(low, high) + 1)
         return free

@@ -13,13 +13,14 @@ from coalserver.storage import codec
 from coalserver.storage.sqlite.log_lines import TagSets
 from coalserver.storage.visit_updates import (
     extend_repaired_visits,
-    last_line_times,
     login_line,
     logout_line,
     marks_of,
     update_visits,
 )
 
+#: Nothing for a live line: a start cannot have ended a visit before it.
+_LATER_WORLD_MARK = "SELECT 1 FROM mark WHERE world = ? AND username = '' AND moment > ? LIMIT 1"
 #: Departure time of open visits: after all others.
 OPEN_VISIT_END = 1e18
 
@@ -33,9 +34,14 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
             table = tables[world] = _VisitTable(db, world)
         table.now = now
         update_visits(table, mark)
-    for world, at in last_line_times(batch).items():
-        table = tables.get(world) or _VisitTable(db, world, at)
-        extend_repaired_visits(table, at)
+    # A loop, as a comprehension is a call for each batch.
+    last_times: dict[int, float] = {}
+    for line, _, _ in batch.lines:
+        if line.at is not None:
+            last_times[line.world] = line.at
+    for world, at in last_times.items():
+        if db.execute(_LATER_WORLD_MARK, (world, at)).fetchone() is not None:
+            extend_repaired_visits(tables.get(world) or _VisitTable(db, world, at), at)
     if tables:
         known = {line.id: line.tags for line, _, mark in batch.lines if mark is not None}
         sets = TagSets(db)

@@ -87,11 +87,6 @@ def _chat_line(kind: LineKind, display_name: str, text: str) -> ParsedText:
     }
 
 
-def _parse_chat(text: str) -> ParsedText | None:
-    match = _CHAT.match(text)
-    return _chat_line(LineKind.CHAT, *match.groups()) if match else None
-
-
 def _parse_console_chat(text: str) -> ParsedText:
     """Return kind and details of `/say` by the console or RCON.
 
@@ -293,7 +288,6 @@ def parse_multi_word_name(text: str) -> ParsedText | None:
 
 
 _PARSERS_BY_CHARACTER: dict[str, Callable[[str], ParsedText | None]] = {
-    "<": _parse_chat,
     "[": _parse_bracketed,
     "*": _parse_emote,
     "-": _parse_team_chat,
@@ -319,6 +313,19 @@ _PARSERS_BY_FIRST_WORD: dict[str, Callable[[str], ParsedText | None]] = {
 
 def parse_text(text: str) -> ParsedText:
     """Return kind and details of a text; UNKNOWN if no phrase matches."""
+    if text[:1] == "<":
+        # Most lines are chats: no further calls.
+        match = _CHAT.match(text)
+        if match is not None:
+            display_name, chat = match.groups()
+            username = (
+                _extract_username(display_name) if len(display_name) <= MAX_NAME_LENGTH else ""
+            )
+            return LineKind.CHAT, {
+                "username": username,
+                "display_name": display_name,
+                "chat": chat,
+            }
     result = None
     by_character = _PARSERS_BY_CHARACTER.get(text[:1])
     if by_character is not None:

@@ -17,7 +17,7 @@ from coalserver.domain.minecraft.log.dates import (
     utc_timestamp,
     zone_or_utc,
 )
-from coalserver.domain.minecraft.log.parser import parse_line, parse_lines
+from coalserver.domain.minecraft.log.parser import parse_batch, parse_line, parse_lines
 
 DAY = date(2026, 9, 25)
 
@@ -204,3 +204,33 @@ def test_unknown_month_name_counts_as_no_date():
 def test_line_may_have_its_own_offset(offset, expected):
     line = f"2026-09-25T12:00:00{offset} [Server thread/INFO]: <Steve> hi"
     assert parse_line(line, NoDates("Asia/Tokyo")).at == at("2026-09-25 00:00:00") + expected * 3600
+
+
+@pytest.mark.parametrize("prefix", ["[", "2026-10-25 "])
+def test_lines_before_the_clock_steps_back_are_of_the_first_hour(prefix):
+    times = ("02:30:00", "02:59:59", "02:59:58", "02:00:01", "02:30:00", "03:10:00")
+    texts = {
+        "[": "[{}] [Server thread/INFO]: <Steve> hi",
+        "2026-10-25 ": "2026-10-25 {} [INFO] <Steve> hi",
+    }
+    for dates in (
+        FileDates("Europe/Berlin", date(2026, 10, 25)),
+        LiveDates.from_time(at("2026-10-25 02:15:00"), "Europe/Berlin"),
+    ):
+        parsed = parse_batch([texts[prefix].format(time) for time in times], dates)
+        moments = [line.at - at("2026-10-25 00:00:00") for line in parsed if line.at is not None]
+        assert moments == [1800, 3599, 3598, 3601, 5400, 7800]
+
+
+def test_line_of_a_repeated_hour_alone_is_in_standard_time_unless_that_is_in_the_future():
+    line = "2026-10-25 02:30:00 [INFO] <Steve> hi"
+    first, second = at("2026-10-25 00:30:00"), at("2026-10-25 01:30:00")
+    assert parse_line(line, LiveDates.from_time(first + 5, "Europe/Berlin")).at == first
+    assert parse_line(line, LiveDates.from_time(second + 5, "Europe/Berlin")).at == second
+    assert parse_line(line, LiveDates.from_time(second + 9**6, "Europe/Berlin")).at == second
+
+
+def test_of_two_months_with_one_name_the_day_nearby_decides():
+    assert parse_day("15srp2026") == date(2026, 8, 15)
+    assert parse_day("15srp2026", near=date(2026, 7, 15)) == date(2026, 7, 15)
+    assert parse_day("15May2026", near=date(2026, 11, 20)) == date(2026, 5, 15)

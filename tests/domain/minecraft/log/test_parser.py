@@ -1,6 +1,6 @@
 """The log parser: all headers, all kinds of lines, and misleading texts."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from coalserver.domain.minecraft.log.dates import FileDates, LiveDates, NoDates
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import (
     ParsedLine,
+    join_chats,
     line_identity,
     parse_line,
     parse_lines,
@@ -261,6 +262,69 @@ def test_unusual_headers_are_parsed(line):
     parsed = parse_line(line, TODAY)
     assert (parsed.username, parsed.chat, parsed.day) == ("Steve", "hi", "2026-09-25")
     assert parsed.at is not None and parsed.at // 1 == NOON - 3600 - 27 * 60 - 5
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("[16.02.2019 10:32:55] [Server thread/INFO]: <Steve> hi", "2019-02-16 10:32:55"),
+        ("[17/02/2019 10:32:55] [Server thread/INFO]: <Steve> hi", "2019-02-17 10:32:55"),
+        ("[02/17/2019 10:32:55 PM] [Server thread/INFO]: <Steve> hi", "2019-02-17 22:32:55"),
+        ("[2019/02/18 10:32:55 INFO]: <Steve> hi", "2019-02-18 10:32:55"),
+        ("[25ก.ย.2569 10:32:55.000] [Server thread/INFO]: <Steve> hi", "2026-09-25 10:32:55"),
+        ("2013-07-02 10:32:55 [SERVER] [INFO] <Steve> hi", "2013-07-02 10:32:55"),
+        ("[10:32:55 PM INFO]: <Steve> hi", "2026-09-25 22:32:55"),
+        ("[10:32:55]\t[Server thread/INFO]:  <Steve> hi", "2026-09-25 10:32:55"),
+        ("[10:32:55] [INFO] <Steve> hi", "2026-09-25 10:32:55"),
+        ("2026-09-25T08:32:55.5Z stdout F [10:32:55 INFO]: <Steve> hi", "2026-09-25 08:32:55"),
+        ("mc | 2026-09-25T08:32:55Z [10:32:55 INFO]: <Steve> hi", "2026-09-25 08:32:55"),
+        ("Sep 25 10:32:55 box java[12]: [10:32:55 INFO]: <Steve> hi", "2026-09-25 10:32:55"),
+        (
+            "2026-09-25T10:32:55+0200 box java[12]: [10:32:55 INFO]: <Steve> hi",
+            "2026-09-25 08:32:55",
+        ),
+    ],
+)
+def test_header_of_another_program_or_country_is_parsed(line, at):
+    parsed = parse_line(line, LiveDates.from_time(NOON + 11 * 3600, "UTC"))
+    assert (parsed.username, parsed.chat) == ("Steve", "hi")
+    assert parsed.at is not None
+    assert datetime.fromtimestamp(parsed.at // 1, UTC).isoformat(" ") == f"{at}+00:00"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[15xyzzy2026 10:32:55.000] [Server thread/INFO]: <Steve> hi",
+        "[10:32:55 qq] [Server thread/INFO]: <Steve> hi",
+        "[32.13.2019 10:32:55] [Server thread/INFO]: <Steve> hi",
+    ],
+)
+def test_date_that_is_not_understood_is_the_senders_or_none(line):
+    assert parse_line(line, TODAY).at is None
+    assert parse_line(line, FileDates("UTC", date(2019, 6, 15))).day == "2019-06-15"
+
+
+def test_chat_has_the_lines_that_continue_it():
+    lines = [f"{VANILLA}<Steve> one", "two", " three", f"{VANILLA}Saved the game", "four"]
+    parsed = parse_lines(lines, TODAY)[0]
+    join_chats(parsed)
+    assert parsed[0].chat == "one\ntwo\n three"
+    trace = [f"{VANILLA}<Steve> one", "java.lang.NullPointerException", "\tat a.b(C.java:1)", "x"]
+    parsed = parse_lines(trace, TODAY)[0]
+    join_chats(parsed)
+    assert parsed[0].chat == "one"
+
+
+@pytest.mark.parametrize("later", ["[CHAT] Alex drowned", "[System] [CHAT] Alex joined the game"])
+def test_client_only_repeats_what_the_server_wrote(later):
+    parsed = parse_text_line(later, "[10:32:55] [Render thread/INFO]: ")
+    assert parsed.kind is LineKind.UNKNOWN
+
+
+def test_mod_that_says_it_stops_does_not_stop_the_server():
+    parsed = parse_line("[10:32:55] [Server thread/INFO] [voicechat]: Stopping server", TODAY)
+    assert parsed.kind is LineKind.UNKNOWN
 
 
 def test_warning_that_begins_like_a_death_is_unknown():
