@@ -24,7 +24,8 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
     cards, total = [], 0
     for game in ctx.core.query(listed_games):
         rooms, count = ctx.core.query(open_lobbies, game=game.tag, limit=MAX_ROOMS)
-        total += count
+        # Full rooms cannot be joined. Those beyond the shown ones are counted as open.
+        total += count - sum(room.roster.full for room in rooms)
         cards.append(
             {
                 "tag": game.tag,

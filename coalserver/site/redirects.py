@@ -6,12 +6,15 @@ from aiohttp import web
 
 from coalserver.core.queries.worlds import world_by_short_name
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.errors import DomainError
 from coalserver.site.access import member_page, only_world, world_path
+from coalserver.site.errors import wants_json
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import optional_login, redirect
 from coalserver.web.pages.pages import PAGE_HEADERS
+from coalserver.web.responses import json_response
 
 #: Pages of a world that can be opened without naming it while there is only one.
 PAGES = ("chats", "players", "sessions", "deaths", "achievements", "screenshots")
@@ -26,10 +29,17 @@ async def redirect_to_only_world(ctx: RequestContext, account: Account) -> web.S
 
 
 async def redirect_short_link(ctx: RequestContext) -> web.StreamResponse:
-    """Redirect to the world with this short name. Raises WORLD_NOT_FOUND."""
-    return redirect_permanently(
-        world_path(ctx.core.query(world_by_short_name, short_name=ctx.path["short_name"]))
-    )
+    """Redirect to the world with this short name. Raises WORLD_NOT_FOUND for a person.
+
+    For a script, an unknown name is a path like any other that does not exist.
+    """
+    try:
+        world = ctx.core.query(world_by_short_name, short_name=ctx.path["short_name"])
+    except DomainError:
+        if not wants_json(ctx):
+            raise
+        return json_response({"error": "not_found"}, 404, {"Cache-Control": "no-store"})
+    return redirect_permanently(world_path(world))
 
 
 async def redirect_without_slash(ctx: RequestContext) -> web.StreamResponse:

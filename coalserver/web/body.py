@@ -35,7 +35,9 @@ async def read_body(
         else:
             raw = await request.read()
     except web.RequestPayloadError:
-        raise invalid_body("The body is not encoded as its headers say.") from None
+        raise invalid_body(
+            "The body does not match its Content-Encoding or Transfer-Encoding header."
+        ) from None
     if raw:
         value = _parse_body(request, raw, media_types)
         if not isinstance(value, dict) and not isinstance(schema, AnyJson):
@@ -84,7 +86,9 @@ def parse_json(raw: bytes) -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise invalid_body(f"The body is not valid JSON: {error.msg}.") from None
+        # orjson's own message names Python's str.
+        cause = "it is not UTF-8" if "UTF-8" in error.msg else error.msg
+        raise invalid_body(f"The body is not valid JSON: {cause}.") from None
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _check_depth(value)
     if _LONG_NUMBER.search(raw):

@@ -12,7 +12,7 @@ import { errorText } from "./error-messages.js";
 const CLOSED_ROW_MS = 4000;
 const MAX_ROWS = 100;
 
-/** `join(room)` joins a room; `onTotal(total)` reports a new total; `onOwnRoomGone()` that a room of the player closed. */
+/** `join(room)` joins a room; `onTotal(total)` reports how many rooms can be joined; `onOwnRoomGone()` that a room of the player closed. */
 export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
   const game = card.dataset.game;
   const part = refs(card);
@@ -75,7 +75,9 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
 
   function update() {
     part.none.hidden = part.rooms.children.length > 0;
-    if (!life?.signal.aborted) onTotal(total);
+    // Full rooms cannot be joined.
+    const full = [...rows.values()].filter(({ room }) => room?.maxUsers && room.numUsers >= room.maxUsers).length;
+    if (!life?.signal.aborted) onTotal(total === null ? null : total - full);
   }
 
   function removeRow(id, reason) {
@@ -125,6 +127,7 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
     else if (event.type === "host_changed") room.host = event.host ?? room.host;
     else return;
     draw(row);
+    update();
   }
 
   async function read(signal) {

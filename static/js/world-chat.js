@@ -58,7 +58,9 @@ const composer = me && mountComposer({
 
 function requestedFilter() {
   const query = new URLSearchParams(location.search);
-  return Object.fromEntries(["q", "player", "kind"].map((name) => [name, query.get(name)?.trim() ?? ""]));
+  const read = Object.fromEntries(["q", "player", "kind"].map((name) => [name, query.get(name)?.trim() ?? ""]));
+  // An unknown kind filters nothing, as on the server.
+  return { ...read, kind: Object.hasOwn(KINDS, read.kind) ? read.kind : "" };
 }
 
 const requestedLine = () => location.hash.match(/^#line-(\d+)$/)?.[1];

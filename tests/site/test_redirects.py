@@ -37,6 +37,11 @@ async def test_short_name_redirects_to_world(test_app):
         assert (await browser.get(path)).status == 404
 
 
+async def test_script_is_told_of_an_unknown_path_without_words_about_worlds(test_app):
+    answer = await Browser(test_app).get("/nowhere", Accept="application/json")
+    assert (answer.status, answer.json) == (404, {"error": "not_found"})
+
+
 def first_segments():
     paths = [route.path for api in all_apis() for route in api.routes]
     paths += [prefix for api in all_apis() for prefix in api.prefixes]

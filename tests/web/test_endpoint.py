@@ -151,6 +151,8 @@ async def number(ctx: RequestContext) -> web.StreamResponse:
         ("%D9%A1", b"[7,-1]"),
         ("9" * 18, b"[7," + b"9" * 18 + b"]"),
         ("9" * 19, b"[7,-1]"),
+        ("1?n=" + "0" * 30 + "5", b"[5,1]"),
+        ("1?n=-" + "9" * 5000, b"error: malformed {'n': ['Must be from -5 to 10.']}"),
         ("1?n=11", b"error: malformed {'n': ['Must be from -5 to 10.']}"),
         ("1?n=-6", b"error: malformed {'n': ['Must be from -5 to 10.']}"),
         ("1?n=", b"error: malformed {'n': ['Not a whole number.']}"),
@@ -159,7 +161,7 @@ async def number(ctx: RequestContext) -> web.StreamResponse:
         ("1?n=1_0", b"error: malformed {'n': ['Not a whole number.']}"),
         ("1?n=%C2%B2", b"error: malformed {'n': ['Not a whole number.']}"),
         ("1?n=5%0A", b"error: malformed {'n': ['Not a whole number.']}"),
-        ("1?n=" + "9" * 19, b"error: malformed {'n': ['Not a whole number.']}"),
+        ("1?n=" + "9" * 20, b"error: malformed {'n': ['Must be from -5 to 10.']}"),
     ],
 )
 async def test_numbers_in_paths_and_queries(serve, path: str, expected: bytes):

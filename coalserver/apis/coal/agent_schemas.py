@@ -204,7 +204,9 @@ async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[
     try:
         raw = await ctx.request.read()
     except web.RequestPayloadError:
-        raise invalid_body("The body is not encoded as its headers say.") from None
+        raise invalid_body(
+            "The body does not match its Content-Encoding or Transfer-Encoding header."
+        ) from None
     media = ctx.request.content_type if "Content-Type" in ctx.request.headers else ""
     if media not in ("", FORM_CONTENT_TYPE, JSON):
         raise web.HTTPUnsupportedMediaType

@@ -14,8 +14,11 @@ CHALLENGE = 'Bearer error="invalid_token"'
 EMPTY_BODY_STATUSES = frozenset((403, 404, 405))
 #: Error code -> (status, message).
 ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
-    ErrorCode.TOKEN_REQUIRED: (401, "An access token is needed: Authorization: Bearer <token>."),
-    ErrorCode.INVALID_TOKEN: (401, "The access token is not good, or not for this."),
+    ErrorCode.TOKEN_REQUIRED: (401, "Send an access token: Authorization: Bearer <token>."),
+    ErrorCode.INVALID_TOKEN: (
+        401,
+        "The access token is invalid, expired or not valid for this request.",
+    ),
     ErrorCode.ACCOUNT_INACTIVE: (403, ""),
     ErrorCode.PERMISSION_DENIED: (403, ""),
     ErrorCode.ADMIN_REQUIRED: (403, ""),
@@ -31,7 +34,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
         422,
         "This Idempotency-Key came with another request before.",
     ),
-    ErrorCode.INVALID_GRANT: (400, "The code is not good, or no longer."),
+    ErrorCode.INVALID_GRANT: (400, "The code is invalid or has expired."),
     ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }
 DEFAULT_ERROR = (400, "The request was refused.")

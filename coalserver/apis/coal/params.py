@@ -159,7 +159,9 @@ async def _read_body(ctx: RequestContext) -> dict[str, Any]:
     try:
         raw = ctx.raw = await request.read()
     except web.RequestPayloadError:
-        raise invalid_body("The body is not encoded as its headers say.") from None
+        raise invalid_body(
+            "The body does not match its Content-Encoding or Transfer-Encoding header."
+        ) from None
     if not raw.strip():
         return {}
     media = request.content_type if request.headers.get("Content-Type") else ""

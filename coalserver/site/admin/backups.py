@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from babel.numbers import format_decimal
 
 from coalserver.core.commands.audit import record_external_action
 from coalserver.domain.audit import AuditAction
@@ -21,7 +22,13 @@ from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
-from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.i18n import (
+    DEFAULT_LANGUAGE,
+    N_,
+    Language,
+    languages,
+    request_language,
+)
 from coalserver.web.pages.pages import PAGE_HEADERS
 from coalserver.web.uploads import MULTIPART, missing_file, save_upload
 
@@ -92,9 +99,12 @@ class BackupService:
 def render_backups(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """Return the page of backups, with the error of the last restore if the restart led here."""
     service = ctx.app.service(BackupService)
+    language = request_language(ctx.request)
     context = {
-        "backups": [(name, format_size(size), at) for name, size, at in service.list_backups()],
-        "max_size": format_size(service.max_upload_bytes),
+        "backups": [
+            (name, format_size(size, language), at) for name, size, at in service.list_backups()
+        ],
+        "max_size": format_size(service.max_upload_bytes, language),
         "folder": service.backup_directory,
         "data": service.data_directory,
     }
@@ -103,11 +113,14 @@ def render_backups(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     return render_admin_page(ctx, "backups", context, success=SUCCESS_MESSAGES, **overrides)
 
 
-def format_size(size: int) -> str:
-    """Return a number of bytes in decimal units, such as "1.2 MB"."""
+def format_size(size: int, language: Language) -> str:
+    """Return a number of bytes in decimal units and in a language, such as "1.2 MB" or "1,2 MB"."""
+    number, pattern, unit = size / 1e3, "0", "kB"
+    if size >= 100_000:
+        number, pattern, unit = size / 1e6, "0.0", "MB"
     if size >= 10**9:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
+        number, unit = size / 1e9, "GB"
+    return f"{format_decimal(number, pattern, language.locale)} {unit}"
 
 
 async def backups_page(ctx: RequestContext) -> web.StreamResponse:
@@ -163,7 +176,7 @@ async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
         back_path="/admin/backups",
         active_page="backups",
         section="remove",
-        subject=f"{path.name} · {format_size(size)}",
+        subject=f"{path.name} · {format_size(size, languages()[DEFAULT_LANGUAGE])}",
     )
 
 
@@ -211,6 +224,7 @@ async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
         size = path.stat().st_size
     except OSError as error:
         return _disk_error(ctx, error)
+    size_text = format_size(size, request_language(ctx.request))
     return confirm_page(
         ctx,
         title=N_("Restore backup"),
@@ -241,7 +255,7 @@ async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
         back_path="/admin/backups",
         active_page="backups",
         section="restore",
-        subject=f"{path.name} · {format_size(size)} · coalserver {manifest.get('coalserver', '–')}",
+        subject=f"{path.name} · {size_text} · coalserver {manifest.get('coalserver', '–')}",
     )
 
 

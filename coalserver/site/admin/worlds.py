@@ -34,7 +34,13 @@ from coalserver.web.schemas import Name, Text
 
 SUCCESS_MESSAGES = {
     "saved": ("world", N_("Saved.")),
-    "told": ("console", N_("Command sent. It runs as soon as the agent fetches it.")),
+    "told": (
+        "console",
+        N_(
+            "Command sent. It is delivered while the world is running, and otherwise waits for its"
+            " next start."
+        ),
+    ),
     "ended": ("servers", N_("World archived")),
 }
 

@@ -50,7 +50,7 @@ MAX_NAME_LENGTH = 100
 TITLES = {LineCategory.DEATH: N_("Deaths"), LineCategory.ACHIEVEMENT: N_("Advancements")}
 EMPTY_TEXTS = {
     LineCategory.DEATH: N_("No deaths"),
-    LineCategory.ACHIEVEMENT: N_("No advancements yet."),
+    LineCategory.ACHIEVEMENT: N_("No advancements"),
 }
 
 

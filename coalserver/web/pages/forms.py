@@ -46,9 +46,9 @@ class TypedInteger(fields.Field[int]):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
     ) -> int:
         text = str(value).strip()
-        if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        if not (text.isascii() and text.isdigit()):
             raise ValidationError("Not a whole number.")
-        if not self.low <= int(text) <= self.high:
+        if len(text) > MAX_DIGITS or not self.low <= int(text) <= self.high:
             raise ValidationError(f"Must be from {self.low} to {self.high}.")
         return int(text)
 
@@ -69,7 +69,9 @@ async def read_form(request: web.Request) -> Pairs:
     try:
         return parse_form(await request.read())
     except web.RequestPayloadError:
-        raise invalid_body("The body is not encoded as its headers say.") from None
+        raise invalid_body(
+            "The body does not match its Content-Encoding or Transfer-Encoding header."
+        ) from None
 
 
 def parse_form(raw: bytes) -> Pairs:

@@ -216,7 +216,7 @@ async def test_pairing_code_expires_after_fifteen_minutes(test_app: TestApp):
     code = await make_pairing_code(test_app, await make_world(test_app))
     await test_app.advance(15 * 60)
     answer = await test_app.anonymous.post(PAIR, {"code": code})
-    assert (answer.status, answer.json) == (400, {"errors": "The code is not good, or no longer."})
+    assert (answer.status, answer.json) == (400, {"errors": "The code is invalid or has expired."})
 
 
 async def test_wrong_pairing_codes_are_limited(test_app: TestApp):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from coalserver.site.admin.backups import format_size
+from coalserver.web.pages.i18n import languages
 from tests.apis.app import Answer, TestApp
 from tests.apis.browser import Browser
 from tests.site.admins import (
@@ -179,3 +181,16 @@ async def test_concurrent_backups_get_different_names(test_app):
 async def test_page_shows_the_restore_command(test_app):
     browser = await make_admin(test_app)
     assert "coalserver restore backup.tar --data" in words(await browser.get("/admin/backups"))
+
+
+@pytest.mark.parametrize(
+    ("size", "tag", "text"),
+    [
+        (4_294_967_296, "de", "4,3 GB"),
+        (4_294_967_296, "en", "4.3 GB"),
+        (1_250_000, "de", "1,2 MB"),
+        (99_000, "de", "99 kB"),
+    ],
+)
+def test_size_is_written_in_the_language(size, tag, text):
+    assert format_size(size, languages()[tag]) == text

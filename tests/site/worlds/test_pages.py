@@ -1,7 +1,9 @@
 """The overview page of a world, starting and stopping a hosted world, and the world cards of the home page."""
 
+import re
+
 from coalserver.core.commands.accounts import update_account
-from coalserver.core.commands.worlds import update_world
+from coalserver.core.commands.worlds import create_world, update_world
 from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import get_world
 from coalserver.domain.minecraft.world import WorldStatus
@@ -127,3 +129,12 @@ async def test_home_page_shows_worlds_first_to_members_only(test_app, world, ann
         page = (await browser.get("/")).raw.decode()
         assert page.count('id="worlds-title"') == 1
         assert (page.index('id="worlds-title"') < page.index("<h1")) is worlds_first
+
+
+async def test_world_that_was_never_connected_shows_no_lag_and_says_so_in_the_chat(test_app, ann):
+    await test_app.core.execute(create_world, name="New", short_name="new")
+    overview, chat = await ann.get("/servers/new"), await ann.get("/servers/new/chats")
+    assert re.search(r"<dt>Lag</dt><dd>–</dd>", overview.raw.decode())
+    assert "Not connected. Your message will be delivered when the world is running." in (
+        chat.raw.decode()
+    )
