@@ -30,6 +30,7 @@ from coalserver.web.api import Api
 from coalserver.web.context import AppContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
+from coalserver.web.slow_bodies import SlowBodies
 
 
 def build_app_context(
@@ -145,6 +146,7 @@ def build_application(app_context: AppContext) -> web.Application:
     async def close_feed(app: web.Application) -> None:
         # Requests that wait for events would delay the shutdown until they time out.
         app_context.core.feed.close()
+        app_context.per_process(SlowBodies).stopping = True
 
     async def close_services(app: web.Application) -> None:
         for service in app_context.services.values():

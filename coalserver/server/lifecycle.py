@@ -25,12 +25,19 @@ from coalserver.server.admin import AdminContext, build_core_context, public_url
 from coalserver.server.app import build_app_context, build_application, retention_policy
 from coalserver.server.control import AdminCommands, listen
 from coalserver.server.restore_request import RestoreRequest
-from coalserver.server.sockets import BACKLOG, bind_sockets, first_url
+from coalserver.server.sockets import (
+    BACKLOG,
+    bind_sockets,
+    first_url,
+    max_connections,
+    raise_open_files_limit,
+)
 from coalserver.server.supervisor import Supervisor
 from coalserver.services.housekeeping import Housekeeping
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
+from coalserver.web.connections import ConnectionRunner
 from coalserver.web.streaming.parked_poll import ParkingRunner
 
 log = logging.getLogger(__name__)
@@ -105,8 +112,10 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
     app_context = build_app_context(config, home, runtime.restore_request, core, store)
     supervisor = Supervisor()
     supervisor.add("batch writer", core.writer.run, core.writer.close)
-    runner = (ParkingRunner if config.park_polls else web.AppRunner)(
+    connections = max_connections(raise_open_files_limit())
+    runner = (ParkingRunner if config.park_polls else ConnectionRunner)(
         build_application(app_context),
+        max_connections=connections,
         access_log=None,
         # A closed connection cancels its handler, which frees parked requests. Executed commands
         # stay executed.
@@ -128,6 +137,10 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             AdminContext(home, store, core, public_url(config, url)), runtime.commands
         )
         log.info("Recovered %s.", describe_state(core.state))
+        if connections:
+            log.info(
+                "Up to %d connections: as many as the limit of open files allows.", connections
+            )
         tune_interpreter()
         code = "" if core.query(has_admin) else app_context.service(SignupPolicy).start_code
         on_started(url, code)

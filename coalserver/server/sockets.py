@@ -1,6 +1,7 @@
 """Listening sockets. They stay open while the server restarts after a restore."""
 
 import errno
+import os
 import socket
 from typing import Any
 
@@ -18,11 +19,35 @@ TCP_OPTIONS = (
     ("TCP_KEEPINTVL", 10),
     ("TCP_KEEPCNT", 3),
 )
+#: Files that the server itself may have open: database, log, uploads, backups, static files.
+RESERVED_FILES = 128
 #: Attempts to find a port that is free on all addresses if the system selects it.
 PORT_ATTEMPTS = 10
 
 #: Address and port, for IPv6 also flow label and scope.
 Address = tuple[Any, ...]
+
+
+def raise_open_files_limit() -> int:
+    """Raise the soft limit of open files to the hard one; return the limit, or 0 on a system without one."""
+    if os.name != "posix":
+        return 0
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (OSError, ValueError):
+            # macOS reports no hard limit, and accepts none above that of the kernel.
+            pass
+    return 0 if soft == resource.RLIM_INFINITY else soft
+
+
+def max_connections(open_files: int) -> int:
+    """Return how many connections a limit of open files allows; 0: any number, as the limit is."""
+    return max(open_files - RESERVED_FILES, open_files // 2)
 
 
 def parse_hosts(hosts: str) -> list[str]:

@@ -48,6 +48,7 @@ HTTP_ERRORS = {
     403: N_("You don’t have access to this page"),
     404: N_("Page not found"),
     405: N_("This page does not support this request."),
+    408: N_("Something went wrong. Try again."),
     413: N_("The upload is too large. Choose a smaller file."),
     415: N_("This file type is not supported."),
     500: N_("Something went wrong. Try again."),

@@ -36,6 +36,8 @@ class AppContext:
     poll_seconds: float = 45
     #: Largest request body, in bytes.
     body_limit: int = 1 << 20
+    #: Seconds without a byte after which a request body is given up.
+    body_seconds: float = 20
     #: Public URL of this server; empty: derived from each request.
     base_url: str = ""
     #: Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` headers are trusted.

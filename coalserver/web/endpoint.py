@@ -12,7 +12,8 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.body import read_body
 from coalserver.web.context import AppContext, RequestContext
-from coalserver.web.responses import AlreadySent, with_header_lines
+from coalserver.web.responses import AlreadySent, RawResponse, with_header_lines
+from coalserver.web.slow_bodies import BodyTimeout, SlowBodies
 from coalserver.web.streaming.refusals import refuse_websocket, wants_websocket
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def endpoint(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         ctx = RequestContext(app, api, route, request)
+        if request.can_read_body:
+            app.per_process(SlowBodies).watch(request)
         try:
             if auth is not None:
                 caller = ctx.caller = auth(ctx)
@@ -59,6 +62,13 @@ def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse
         error = render_failure
     if isinstance(error, web.HTTPRequestEntityTooLarge | web.HTTPUnsupportedMediaType):
         return api.render_http_error(error.status, request)
+    if isinstance(error, BodyTimeout):
+        response = api.render_http_error(408, request)
+        if isinstance(response, RawResponse):
+            response.closes = True
+        else:
+            response.force_close()
+        return response
     if isinstance(error, ConnectionError):
         # The client has disconnected: no response can be sent, and there is no fault to log.
         return AlreadySent(keep_alive=False)

@@ -22,6 +22,8 @@ class RawResponse(web.StreamResponse):
 
     #: Set by `prepare` from the request; a plain attribute in place of aiohttp's property.
     keep_alive = True
+    #: Whether the connection is closed after this response.
+    closes = False
 
     def __init__(self, status: int, head: bytes, body: bytes) -> None:
         # StreamResponse.__init__ is not called: its state would cost more than the whole response.
@@ -36,7 +38,7 @@ class RawResponse(web.StreamResponse):
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has disconnected")
         body = b"" if request.method == "HEAD" else self._bytes
-        keep_alive = self.keep_alive = request.keep_alive
+        keep_alive = self.keep_alive = request.keep_alive and not self.closes
         if not keep_alive:
             transport.write(self._head + b"Connection: close\r\n\r\n" + body)
         elif request.version.minor == 0:

@@ -4,7 +4,12 @@ import socket
 
 import pytest
 
-from coalserver.server.sockets import bind_sockets, first_url
+from coalserver.server.sockets import (
+    bind_sockets,
+    first_url,
+    max_connections,
+    raise_open_files_limit,
+)
 
 
 def test_client_can_connect_before_the_server_accepts():
@@ -107,3 +112,22 @@ def test_accepted_connection_notices_a_machine_that_is_gone_within_a_minute():
 )
 def test_url_names_the_first_host(hosts, url):
     assert first_url(hosts, 80) == url
+
+
+@pytest.mark.parametrize(
+    ("open_files", "connections"), [(65536, 65408), (1024, 896), (100, 50), (0, 0)]
+)
+def test_some_files_are_reserved_for_the_server(open_files, connections):
+    assert max_connections(open_files) == connections
+
+
+def test_soft_limit_of_open_files_is_raised_to_the_hard_one():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, before[0]), before[1]))
+    try:
+        limit = raise_open_files_limit()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
+        assert limit in (before[1], 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -44,6 +44,7 @@ FIELD_MESSAGES = {
     "taken": "It is another server's already.",
 }
 HTTP_ERRORS = {
+    408: "The body came too slowly.",
     413: "The request is too large.",
     415: "The body must be a form or JSON.",
     500: "This request failed because of a fault of the server.",

@@ -46,6 +46,7 @@ DEFAULT_ERROR = (400, "refused")
 HTTP_ERRORS = {
     404: NOT_FOUND,
     405: "method not allowed",
+    408: "too slow",
     413: "too large",
     415: "not JSON",
     500: "internal server error",

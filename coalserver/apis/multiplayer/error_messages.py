@@ -361,6 +361,7 @@ HTTP_ERRORS: dict[int | tuple[int, str], ErrorMessage] = {
     (404, PLAYERS): (400, "Invalid endpoint"),
     405: (405, "Method not allowed"),
     (405, "leaderboard.php"): (405, "Method not allowed. Use POST."),
+    408: (408, "Request body came too slowly"),
     413: (413, "Request body is too large"),
     415: (415, "Request body must be JSON"),
     500: (500, "Internal server error"),

@@ -32,6 +32,7 @@ DEFAULT_ERROR = (400, "invalid_request")
 HTTP_ERRORS = {
     404: "not_found",
     405: "method_not_allowed",
+    408: "invalid_request",
     413: "invalid_request",
     415: "invalid_request",
     500: "server_error",

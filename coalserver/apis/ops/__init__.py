@@ -13,6 +13,7 @@ SLOW_WRITE_SECONDS = 2
 HTTP_ERRORS = {
     404: "not found",
     405: "method not allowed",
+    408: "too slow",
     413: "too large",
     415: "not JSON",
     500: "failed",

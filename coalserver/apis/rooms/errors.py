@@ -230,6 +230,7 @@ SESSION_ERROR_MESSAGES = {
 HTTP_ERRORS = {
     404: ("request.not_found", "Nothing was found at this path."),
     405: ("request.method_not_allowed", "This path does not allow the method; see `Allow`."),
+    408: ("request.too_slow", "The body came too slowly."),
     413: ("request.too_large", "The body is too large."),
     415: ("request.not_json", "The body must be JSON: send `Content-Type: application/json`."),
     500: ("server.failed", "The server failed to handle the request."),

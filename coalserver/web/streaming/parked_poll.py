@@ -7,7 +7,7 @@ a partial one, and one that needs entries from disk are handled as usual.
 
 This relies on private members of aiohttp's `RequestHandler`: `_request_count`, `_messages`, `_paused`, `_close`,
 `_force_close`, `_upgraded`, `_payload_parser`, `_next_keepalive_close_time` and `_keepalive_timeout`. They are
-used in no other module, and setup.cfg pins aiohttp's minor version.
+used in no other module but `connections`, and setup.cfg pins aiohttp's minor version.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.domain.errors import DomainError
+from coalserver.web.connections import Connection, ConnectionRunner, ConnectionServer
 from coalserver.web.streaming.timers import Handle
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MAX_BUFFERED_BYTES = 16 * 1024
 _CURSOR = b"after-event-id="
 
 
-class ParkingProtocol(RequestHandler):
+class ParkingProtocol(Connection):
     """A connection that can park a poll. It is the waiter of the feed and of the timers itself."""
 
     __slots__ = (
@@ -246,17 +247,14 @@ class ParkingProtocol(RequestHandler):
             self.transport.pause_reading()
 
 
-class ParkingRunner(web.AppRunner):
-    """An application runner whose connections can park polls."""
-
-    async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        server.__class__ = ParkingServer
-        return server
-
-
-class ParkingServer(web.Server):
+class ParkingServer(ConnectionServer):
     """aiohttp's server with ParkingProtocol for its connections."""
 
     def __call__(self) -> RequestHandler:
         return ParkingProtocol(self, loop=self._loop, **self._kwargs)
+
+
+class ParkingRunner(ConnectionRunner):
+    """An application runner whose connections can park polls."""
+
+    server_class = ParkingServer

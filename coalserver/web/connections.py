@@ -1,0 +1,142 @@
+"""Connections: their number, malformed requests, and the log lines of both.
+
+This relies on private members of aiohttp's `RequestHandler`: `_manager` and `_request_count`. They are used in no other
+module but `parked_poll`, and setup.cfg pins aiohttp's minor version.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
+
+from coalserver.domain.text import one_line
+from coalserver.web.responses import RawResponse
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two log lines of one kind of malformed request, and between those of refused connections.
+MALFORMED_LOG_SECONDS, REFUSED_LOG_SECONDS = 1, 60
+#: Characters of a client's text in a log line.
+MAX_LOGGED_TEXT = 200
+_MALFORMED = b"The request is malformed.\n"
+_MALFORMED_HEAD = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+    % len(_MALFORMED)
+)
+_REFUSED_BODY = b"The server has no free connection. Try again later.\n"
+_REFUSED = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: %d\r\nRetry-After: 5\r\nConnection: close\r\n\r\n%b"
+    % (len(_REFUSED_BODY), _REFUSED_BODY)
+)
+
+
+class LimitedLog:
+    """Warnings of some kinds: each kind is logged at most once in some seconds, with the number of those left out."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        #: Kind -> time of its last line, and warnings since. The kinds are those of the code, not of clients.
+        self._kinds: dict[str, tuple[float, int]] = {}
+
+    def warning(self, kind: str, message: str, *args: object) -> None:
+        """Log a warning, or count it for the next line of its kind."""
+        now = self._clock()
+        logged_at, left_out = self._kinds.get(kind, (-self._seconds, 0))
+        if now - logged_at < self._seconds:
+            self._kinds[kind] = (logged_at, left_out + 1)
+            return
+        self._kinds[kind] = (now, 0)
+        more = f" ({left_out} more since the last line)" if left_out else ""
+        log.warning(message + "%s", *args, more)
+
+
+class ConnectionServer(web.Server):
+    """aiohttp's server with a limit of its connections; 0: none."""
+
+    max_connections = 0
+    malformed_log: LimitedLog
+    refused_log: LimitedLog
+
+    def __call__(self) -> RequestHandler:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class ConnectionRunner(web.AppRunner):
+    """An application runner with a limit of connections."""
+
+    server_class: type[ConnectionServer] = ConnectionServer
+
+    def __init__(self, app: web.Application, *, max_connections: int = 0, **kwargs: Any) -> None:
+        super().__init__(app, **kwargs)
+        self._max_connections = max_connections
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = self.server_class
+        assert isinstance(server, ConnectionServer)
+        server.max_connections = self._max_connections
+        server.malformed_log = LimitedLog(MALFORMED_LOG_SECONDS)
+        server.refused_log = LimitedLog(REFUSED_LOG_SECONDS)
+        return server
+
+
+class Connection(RequestHandler):
+    """A connection that is refused above the limit, and that logs a malformed request in one line."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        server = self._manager
+        if not isinstance(server, ConnectionServer) or not server.max_connections:
+            return
+        if len(server.connections) > server.max_connections:
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.write(_REFUSED)
+            self.force_close()
+            server.refused_log.warning(
+                "",
+                "New connections are refused: %d are open, as many as the limit of open files allows.",
+                server.max_connections,
+            )
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the 400 for a malformed request; log it in one line, at most once a second for each kind."""
+        if status != HTTPStatus.BAD_REQUEST or not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        if not (self._request_count == 1 and isinstance(exc, BadHttpMethod)):
+            self._log_malformed(exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the response has been sent already")
+        return RawResponse(status, _MALFORMED_HEAD, _MALFORMED)
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        """Log an exception; one that is the client's fault in one line."""
+        error = kwargs.get("exc_info")
+        if isinstance(error, HttpProcessingError | web.RequestPayloadError):
+            return self._log_malformed(error)
+        super().log_exception(*args, **kwargs)
+
+    def _log_malformed(self, error: BaseException) -> None:
+        server, kind = self._manager, type(error).__name__
+        if isinstance(server, ConnectionServer):
+            peer = self.peername
+            address = peer[0] if isinstance(peer, tuple) else peer
+            text = " ".join(one_line(str(error)).split())[:MAX_LOGGED_TEXT]
+            server.malformed_log.warning(
+                kind, "A request from %s is malformed: %s: %s", address, kind, text
+            )

@@ -1,0 +1,81 @@
+"""Connections: their limit, and the log lines of malformed requests."""
+
+import asyncio
+import logging
+
+import pytest
+from aiohttp import web
+
+from coalserver.web.connections import ConnectionRunner, LimitedLog
+from coalserver.web.streaming.parked_poll import ParkingRunner
+
+RUNNERS = pytest.mark.parametrize("runner_class", [ConnectionRunner, ParkingRunner])
+
+
+async def start(runner: ConnectionRunner) -> int:
+    """Start a runner on a free port and return the port."""
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return int(runner.addresses[0][1])
+
+
+async def send(port: int, request: bytes) -> bytes:
+    """Write a request on a new connection; return all that is answered until the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    try:
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+@RUNNERS
+async def test_malformed_requests_are_one_log_line_of_each_kind(
+    runner_class: type[ConnectionRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = runner_class(web.Application(), access_log=None)
+    port = await start(runner)
+    try:
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                answer = await send(port, b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"Server:" not in answer
+        [record] = caplog.records
+        assert "is malformed" in record.getMessage()
+        assert "\n" not in record.getMessage()
+        assert record.exc_info is None
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_connection_above_the_limit_is_refused_and_logged_once(
+    runner_class: type[ConnectionRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = runner_class(web.Application(), access_log=None, max_connections=1)
+    port = await start(runner)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 404")
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                assert (await send(port, b"")).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+    finally:
+        writer.close()
+        await runner.cleanup()
+
+
+def test_log_line_states_how_many_were_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    limited = LimitedLog(1, lambda: now)
+    with caplog.at_level(logging.WARNING):
+        for now in (0.0, 0.1, 0.2, 1.5):  # noqa: B007 - the clock reads it
+            limited.warning("kind", "Something from %s", "x")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Something from x",
+        "Something from x (2 more since the last line)",
+    ]
