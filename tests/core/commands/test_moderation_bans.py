@@ -80,7 +80,7 @@ def test_lobby_of_a_banned_host_is_closed(table):
     ann = table.make_guest()
     lobby = table.make_lobby(ann, table.make_guest())
     table.execute(ban, game="free", player_id=ann, duration="hour")
-    assert table.lobby(lobby.id).close_reason is CloseReason.HOST_LEFT
+    assert table.lobby(lobby.id).close_reason is CloseReason.CLOSED
 
 
 def test_ban_of_one_of_two_players_decides_the_game(table):
