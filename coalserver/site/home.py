@@ -16,6 +16,8 @@ from coalserver.web.pages.pages import render_page
 
 #: Open rooms that the card of a game shows.
 MAX_ROOMS = 20
+#: Tags of the games that the scripts of the page have a board for; others are played in their own apps.
+PLAYABLE_GAMES = frozenset(("noughts",))
 
 
 async def home(ctx: RequestContext) -> web.StreamResponse:
@@ -32,6 +34,7 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
                 "name": game.name,
                 "minPlayers": game.min_players,
                 "maxPlayers": game.max_players,
+                "playable": game.tag in PLAYABLE_GAMES,
                 "rooms": [_room_row(ctx, room) for room in rooms],
             }
         )

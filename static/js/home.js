@@ -84,6 +84,9 @@ export function openHome(view, { go }) {
       },
     });
 
+    cards.set(game, rooms);
+    if (!parts.quick) return rooms;
+
     parts.quick.onclick = () => attempt(parts.quick, async () => {
       const { data } = await postAction(`${paths.rooms(game)}/quick-join`);
       go(hashes.room(game, data.id), { inside: true });
@@ -100,14 +103,16 @@ export function openHome(view, { go }) {
         go(hashes.room(game, id ?? data.roomId), { inside: true });
       });
     };
-    cards.set(game, rooms);
     return rooms;
   }
 
   /** Add the card of a new game. */
   function addCard(card) {
-    part.games.querySelector(".none")?.remove();
-    part.games.append(document.adoptNode(card));
+    const isApp = card.dataset.app !== undefined;
+    if (!isApp) part.games.querySelector(".none")?.remove();
+    const section = isApp ? part["app-games"] : part.games;
+    section.hidden = false;
+    section.append(document.adoptNode(card));
     mount(card).open();
   }
 

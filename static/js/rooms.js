@@ -15,6 +15,8 @@ const MAX_ROWS = 100;
 /** `join(room)` joins a room; `onTotal(total)` reports how many rooms can be joined; `onOwnRoomGone()` that a room of the player closed. */
 export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
   const game = card.dataset.game;
+  /** Rooms of a game without a board on this site are listed only: a seat here would be a dead end. */
+  const isPlayable = card.dataset.app === undefined;
   const part = refs(card);
   const rows = new Map();
   let total = null;
@@ -29,7 +31,8 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
     const full = room.numUsers >= room.maxUsers;
     node.dataset.room = room.roomId;
     flag(node, "data-gone", false);
-    parts.link.href = `/${hashes.room(game, room.roomId)}`;
+    if (isPlayable) parts.link.href = `/${hashes.room(game, room.roomId)}`;
+    parts.join.hidden = !isPlayable;
     write(parts.name, room.name);
     write(parts.host, room.host?.username ?? "");
     write(parts.count, room.maxUsers ? `${room.numUsers}/${room.maxUsers}` : `${room.numUsers}`);

@@ -50,6 +50,27 @@ async def test_quick_play_requires_name(visit):
     await expect(ann.part("seat")).to_have_text("AnnYou, host")
 
 
+async def test_game_without_a_board_is_listed_apart_without_buttons(visit, server, guest):
+    server.run_command("game", "add", "chess", "--name", "Chess")
+    bob = await guest("Bob")
+    await bob.create_room("Gambits", game="chess")
+    for options in ({}, {"java_script_enabled": False}):
+        ann = await visit(**options)
+        apps = ann.part("app-games")
+        await expect(apps.get_by_role("heading", level=2)).to_have_text("Played in their own apps")
+        await expect(apps.get_by_role("heading", level=3)).to_have_text("Chess")
+        await expect(ann.room_row("Gambits")).to_be_visible()
+        await expect(apps.get_by_role("button")).to_have_count(0)
+        await expect(apps.get_by_role("link")).to_have_count(0)
+        await expect(ann.part("quick-join")).to_have_count(1)
+    live = await visit()
+    await live.expect_live()
+    await bob.create_room("Endgames", game="chess")
+    await expect(live.room_row("Endgames")).to_be_visible()
+    await expect(live.part("app-games").get_by_role("button")).to_have_count(0)
+    await expect(live.part("app-games").get_by_role("link")).to_have_count(0)
+
+
 async def test_room_lists_of_many_games_update(visit, server, guest):
     for number in range(GAME_COUNT):
         server.run_command("game", "add", f"game-{number}")
