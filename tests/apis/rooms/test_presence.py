@@ -236,18 +236,18 @@ async def test_interruption_counts_as_activity_of_everyone(test_app: TestApp) ->
 
 async def test_quick_join_and_lists_avoid_a_room_whose_host_is_away(test_app: TestApp) -> None:
     ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
-    await bob.create_room("free")
-    await ann.create_room("free")
+    await bob.create_room("noughts")
+    await ann.create_room("noughts")
     await test_app.advance(74)
     await bob.get("/games")
     await test_app.advance(1)
-    rows = (await cid.get("/games/free/rooms")).json
+    rows = (await cid.get("/games/noughts/rooms")).json
     assert [(row["roomId"], row["hostAway"]) for row in rows] == [(1, False), (2, True)]
-    searched = (await cid.get("/games/free/rooms?full=false")).json
+    searched = (await cid.get("/games/noughts/rooms?full=false")).json
     assert [row["roomId"] for row in searched] == [1, 2]
-    page = (await cid.get("/games/free/rooms?limit=1&offset=1")).json
+    page = (await cid.get("/games/noughts/rooms?limit=1&offset=1")).json
     assert [row["roomId"] for row in page] == [2]
-    assert (await cid.post("/games/free/rooms/quick-join")).json["id"] == 1
-    await bob.post("/games/free/rooms/1/leave")
-    created = await cid.post("/games/free/rooms/quick-join")
+    assert (await cid.post("/games/noughts/rooms/quick-join")).json["id"] == 1
+    await bob.post("/games/noughts/rooms/1/leave")
+    created = await cid.post("/games/noughts/rooms/quick-join")
     assert (created.status, created.json["id"]) == (201, 3)

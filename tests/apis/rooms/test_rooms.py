@@ -210,7 +210,7 @@ async def test_room_of_a_host_whom_an_admin_removes_was_not_left_by_them(
     if sanction == "kick":
         await test_app.core.execute(admin_kick, kind=Lobby, id=1, player_id=ann.id)
     else:
-        await test_app.core.execute(ban, game="free", player_id=ann.id, duration="hour")
+        await test_app.core.execute(ban, game="noughts", player_id=ann.id, duration="hour")
     left, closed = (entry["event"] for entry in await bob.poll_events(room, cursor))
     assert (left["reason"], left["by"]) == ("kicked", "administrator")
     assert (closed["type"], closed["reason"]) == ("room_gone", "closed")
