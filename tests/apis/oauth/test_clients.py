@@ -208,8 +208,13 @@ async def test_client_secrets_are_not_stored_in_plain_text(persistent_test_app):
 async def test_wrong_methods_and_paths_are_rejected(test_app, app):
     answer = await test_app.anonymous.get(REGISTER)
     assert (answer.status, answer.headers["Allow"]) == (405, "OPTIONS, POST")
-    for path in (REGISTER + "/", app.record + "/", "/oauth/v1", "/oauth/v2/auth"):
+    for path in ("/oauth/v1", "/oauth/v2/auth"):
         assert (await test_app.anonymous.post(path, {})).status == 404
+
+
+async def test_trailing_slash_is_ignored(test_app, app):
+    assert (await test_app.anonymous.post(REGISTER + "/", DOCUMENT)).status == 201
+    assert (await app.owner.get(app.record + "/")).json == app.registration
 
 
 async def test_cors_allows_registration_but_not_the_consent_page(test_app, ann):

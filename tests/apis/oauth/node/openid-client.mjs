@@ -36,7 +36,7 @@ assert.equal(denial.error, "access_denied");
 
 const granted = await open(url);
 const tokens = await client.authorizationCodeGrant(config, granted, checks);
-assert.equal(tokens.expiresIn(), 3600);
+assert.equal(tokens.expires_in, 3600);
 assert.equal((await client.fetchProtectedResource(config, tokens.access_token, new URL(resource), "GET")).status, 200);
 const again = await failure(() => client.authorizationCodeGrant(config, granted, checks));
 assert.equal(again.error, "invalid_grant");
