@@ -56,6 +56,9 @@ SHUTDOWN_TIMEOUT_SECONDS = 5.0
 #: Limits of one batch.
 BATCH_LINES = 500
 BATCH_BYTES = 256 * 1024
+#: Lines that are kept after they were sent, for a server that is restored from a backup.
+KEPT_LINES = 100_000
+KEPT_BYTES = 64 << 20
 #: Lines that the spool holds; reading pauses at this number.
 MAX_WAITING_LINES = 20_000
 #: A longer line is sent in pieces.
@@ -438,7 +441,7 @@ class Spool:
             log.error("The spool %s is corrupt (%s): renamed to %s.", path, error, aside.name)
             os.replace(path, aside)
             self._open()
-        self.waiting = self._fetch_one("SELECT count(*) FROM line")[0]
+        self.waiting = self._count_waiting()
         if self.get("source") is None:
             self.start_new_source()
 
@@ -446,8 +449,10 @@ class Spool:
         """Start a new source, so that the server counts its sequences separately."""
         name = f"{socket.gethostname()[:60]}/{uuid.uuid4().hex[:16]}"
         with self._writing() as connection:
+            connection.execute("DELETE FROM line WHERE sequence <= ?", (self.stored,))
             connection.execute("REPLACE INTO kept VALUES ('source', ?)", (name,))
             connection.execute("REPLACE INTO kept VALUES ('sent', '0')")
+            connection.execute("REPLACE INTO kept VALUES ('stored', '0')")
 
     def _open(self) -> None:
         self._connection = sqlite3.connect(
@@ -539,7 +544,8 @@ class Spool:
         """Return the oldest lines, up to the limits of a batch."""
         with self._lock:
             found = self._connection.execute(
-                "SELECT * FROM line ORDER BY sequence LIMIT ?", (max_lines,)
+                "SELECT * FROM line WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                (self.stored, max_lines),
             )
             rows: list[SpooledLine] = []
             size = 0
@@ -551,13 +557,51 @@ class Spool:
             found.close()
             return rows
 
-    def delete_lines(self, until: int, since: int = 0) -> None:
-        """Delete lines that the server has stored."""
+    @property
+    def stored(self) -> int:
+        """The sequence up to which the server is known to have the lines."""
+        return int(self.get("stored") or 0)
+
+    def _count_waiting(self) -> int:
+        found = self._fetch_one("SELECT count(*) FROM line WHERE sequence > ?", self.stored)
+        return int(found[0])
+
+    def delete_line(self, sequence: int) -> None:
+        """Delete a line that is stored or refused, and will never be sent again."""
         with self._writing() as connection:
-            deleted = connection.execute(
-                "DELETE FROM line WHERE sequence BETWEEN ? AND ?", (since, until)
-            )
+            deleted = connection.execute("DELETE FROM line WHERE sequence = ?", (sequence,))
             self.waiting -= deleted.rowcount
+
+    def acknowledge(self, until: int) -> None:
+        """Note that the server has the lines up to a sequence. The newest are kept for a while."""
+        if until <= self.stored:
+            return
+        with self._writing() as connection:
+            connection.execute("REPLACE INTO kept VALUES ('stored', ?)", (str(until),))
+            connection.execute("DELETE FROM line WHERE sequence <= ?", (until - KEPT_LINES,))
+            pages, free, size = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            if (pages - free) * size > KEPT_BYTES:
+                connection.execute(
+                    "DELETE FROM line WHERE sequence <= ? AND sequence <="
+                    " (SELECT min(sequence) + (? - min(sequence)) / 4 FROM line)",
+                    (until, until),
+                )
+        self.waiting = self._count_waiting()
+
+    def rewind(self, stored: int) -> int:
+        """Let all lines after a sequence wait again; return how many of them are no longer there."""
+        with self._writing() as connection:
+            before = self.stored
+            connection.execute("REPLACE INTO kept VALUES ('stored', ?)", (str(stored),))
+            (kept,) = connection.execute(
+                "SELECT count(*) FROM line WHERE sequence > ? AND sequence <= ?", (stored, before)
+            ).fetchone()
+        self.waiting = self._count_waiting()
+        self.lines_added.set()
+        return before - stored - int(kept)
 
     def last_sequence(self) -> int:
         """Return the sequence of the newest line ever added."""
@@ -577,6 +621,7 @@ class Spool:
     def renumber_after(self, sequence: int) -> None:
         """Renumber waiting and later lines to begin after a sequence."""
         with self._writing() as connection:
+            connection.execute("DELETE FROM line WHERE sequence <= ?", (self.stored,))
             (first,) = connection.execute("SELECT min(sequence) FROM line").fetchone()
             shift = sequence + 1 - (self.last_sequence() + 1 if first is None else first)
             last = self.last_sequence() + shift
@@ -586,6 +631,7 @@ class Spool:
             connection.execute("DELETE FROM sqlite_sequence WHERE name = 'line'")
             connection.execute("INSERT INTO sqlite_sequence VALUES ('line', ?)", (last,))
             connection.execute("REPLACE INTO kept VALUES ('sent', ?)", (str(sequence),))
+            connection.execute("REPLACE INTO kept VALUES ('stored', ?)", (str(sequence),))
 
     def texts_of(self, size: int, fingerprint: str) -> list[LedgerText]:
         """Return the texts of the ledger with this size and fingerprint."""
@@ -2227,14 +2273,30 @@ class Sender:
             # From before the first line of this agent: history starts after it.
             self._spool.set("lastline", str(response.document.get("lastline") or ""))
         stored = response.document.get("stored")
-        if not isinstance(stored, int) or stored <= 0:
+        if not isinstance(stored, int) or stored < 0:
             return
-        if stored > self._spool.highest_sent:
+        known = self._spool.stored
+        if stored < known:
+            missing = self._spool.rewind(stored)
+            line_log.warning(
+                "The server no longer has the lines after number %s, as after a restored backup:"
+                " sending them again.",
+                stored,
+            )
+            if missing > 0:
+                line_log.warning("%s of them are no longer in the spool.", missing)
+        elif stored > self._spool.highest_sent:
             # The spool was restored from a backup: its waiting lines were never sent.
             line_log.warning("The server has newer lines of this spool: renumbering.")
             self._spool.renumber_after(stored)
         else:
-            self._spool.delete_lines(stored)
+            self._spool.acknowledge(stored)
+
+    def check_stored(self, stored: int) -> None:
+        """Ask the server how far the source is stored, if a ping says that it has less."""
+        if stored < self._spool.stored:
+            self._resumed = False
+            self._spool.lines_added.set()
 
     def _send_batch(self) -> bool:
         rows = self._spool.next_batch(self._max_lines)
@@ -2260,11 +2322,15 @@ class Sender:
         self._spool.record_sending(rows[-1].sequence)
         source = self._spool.get("source")
         batch = {"source": source, "zone": self._zone, "lines": lines}
-        response = self._server.call("POST", self.BATCHES, document=batch)
+        # A server that was restored from a backup meanwhile must not store these before the others.
+        path = f"{self.BATCHES}?after={self._spool.stored}"
+        response = self._server.call("POST", path, document=batch)
         stored = response.document.get("stored")
         if response.status == 200 and isinstance(stored, int) and stored >= rows[0].sequence:
             line_log.debug("%s lines are on the server.", len(rows))
-            self._spool.delete_lines(min(stored, rows[-1].sequence))
+            self._spool.acknowledge(min(stored, rows[-1].sequence))
+        elif response.status == 200 and isinstance(stored, int):
+            raise ServerError("The server has lost lines that it had.")
         elif response.status in (404, 405):
             # An original server has no batches. Others response 404 if the world is archived.
             self._send_single(rows[0])
@@ -2286,7 +2352,7 @@ class Sender:
         form = {"line": row.line, "zone": self._zone}
         response = self._server.call("POST", self.SINGLE, form)
         if response.status in (200, 201):
-            self._spool.delete_lines(row.sequence, row.sequence)
+            self._spool.delete_line(row.sequence)
         elif response.status in (400, 413, 422):
             self._skip_line(row, response)
         else:
@@ -2303,7 +2369,7 @@ class Sender:
             "Line %s is left out: the server answered %s %s. Text: %.300s",
             *(row.sequence, response.status, str(reason)[:300], row.line),
         )
-        self._spool.delete_lines(row.sequence, row.sequence)
+        self._spool.delete_line(row.sequence)
 
 
 def _rejected(response: Response) -> ServerError:
@@ -2592,7 +2658,9 @@ class Pinger:
         is_running: Callable[[], bool],
         address: str,
         find: Callable[[bool], list[dict[str, str]]],
+        on_stored: Callable[[int], None],
     ) -> None:
+        self._on_stored = on_stored
         self._find = find
         self._server, self._spool, self._level = server, spool, level
         self._overloads, self._is_running, self._address = overloads, is_running, address
@@ -2617,6 +2685,8 @@ class Pinger:
             "server_name": self._server.host[:500],
             "is_server_running": "true" if is_running else "false",
             "findings": json.dumps(self._find(is_running), ensure_ascii=False),
+            # The server answers how far it has the lines of this source.
+            "source": self._spool.get("source") or "",
             "num_overloads": str(number),
             "ms_behind": str(behind),
             "skipped_ticks": str(skipped),
@@ -2629,6 +2699,9 @@ class Pinger:
         response = self._server.call("POST", "/api/v1/agents/ping", form, seconds=seconds)
         if response.status != 200:
             raise _rejected(response)
+        stored = response.document.get("stored")
+        if isinstance(stored, int):
+            self._on_stored(stored)
         queued = [
             item for item in response.document.get("commands") or () if isinstance(item, dict)
         ]
@@ -2949,6 +3022,7 @@ class Agent:
             is_running,
             options.address,
             lambda running: self._self_check.look(self._target, running),
+            self._sender.check_stored,
         )
         self._console = Console(self.spool, self._target)
         self.stop = threading.Event()

@@ -173,7 +173,10 @@ class FakeServer:
         if self.lost_pings:
             self.lost_pings -= 1
             raise web.HTTPBadGateway
-        return web.json_response({"commands": commands})
+        payload: dict[str, Any] = {"commands": commands}
+        if not self.original:
+            payload["stored"] = self._stored(form["source"])
+        return web.json_response(payload)
 
     async def _line(self, request: web.Request) -> web.Response:
         self._check_token(request)
@@ -202,6 +205,8 @@ class FakeServer:
         sequences = [line["sequence"] for line in lines]
         assert sequences == sorted(set(sequences)) and sequences[0] > 0
         before = self._stored(batch["source"])
+        if before < int(request.query["after"]):
+            return web.json_response({"stored": before, "new": 0})
         new = [line for line in lines if line["sequence"] > before]
         for line in new:
             self.stored[batch["source"], line["sequence"]] = line

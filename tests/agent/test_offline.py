@@ -208,6 +208,32 @@ def test_restored_spool_loses_no_new_line(machine, coal, log, agent):
     assert coal.lines == log.lines
 
 
+def take_away_lines_after(coal, count: int) -> None:
+    """Do what a restored backup does."""
+    for key in sorted(coal.stored)[count:]:
+        del coal.stored[key]
+
+
+@pytest.mark.parametrize("is_idle", [True, False])
+def test_restored_server_gets_the_lines_again_that_it_lost(coal, log, agent, is_idle):
+    start_monitoring(agent)
+    for number in range(6):
+        log.write(*make_lines(5, 5 * number))
+        wait_until(lambda: coal.lines == log.lines)
+    coal.stop()
+    take_away_lines_after(coal, 12)
+    coal.start()
+    if not is_idle:
+        log.write(*make_lines(5, 30))
+    wait_until(lambda: coal.lines == log.lines)
+    assert agent.output.count("sending them again") == 1
+    agent.stop(signal.SIGKILL)
+    take_away_lines_after(coal, 0)
+    log.write(*make_lines(1, 40))
+    assert agent.run_once() == 0
+    assert coal.lines == log.lines
+
+
 def test_newly_selected_log_is_read_from_its_end(machine, coal, log, agent):
     start_monitoring(agent)
     log.write(*make_lines(3))

@@ -84,6 +84,7 @@ class PingSchema(RequestSchema):
     ms_behind = IntegerField(-MAX_NUMBER, MAX_NUMBER, attribute="behind")
     skipped_ticks = IntegerField(-MAX_NUMBER, MAX_NUMBER, attribute="skipped")
     findings = FindingsField()
+    source = TextField(MAX_SOURCE_LENGTH)
     commands_after = IntegerField(0, MAX_NUMBER, attribute="after")
 
 

@@ -4,6 +4,8 @@ The document does not describe them. `ping`, `logline` and `lastline` are the or
 `loglines` and `pair` are additions.
 """
 
+import re
+
 from aiohttp import web
 
 from coalserver.apis.coal.agent_schemas import (
@@ -35,6 +37,7 @@ from coalserver.web.responses import json_response
 from coalserver.web.throttling import FailureLimiter
 
 AGENTS = "/api/v1/agents"
+_SEQUENCE = re.compile("[0-9]{1,19}")
 
 
 class PairingLimiter(FailureLimiter):
@@ -48,11 +51,13 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
     """Record the status of a world and return the console commands that it has to run.
 
     Each command is returned once. An agent that sends `commands_after` gets all later commands,
-    with ids, until it acknowledges them with a higher id.
+    with ids, until it acknowledges them with a higher id. With `source`, `stored` is the sequence up to
+    which its lines are stored, so that it notices a restored backup.
     """
     params = await read_agent_params(ctx, PING)
     del params["server_name"]
     after, world_id = params.pop("after", None), ctx.caller.get_world().id
+    source = params.pop("source", "")
     stopped = params.get("running") is False and ctx.core.query(online_visitors, world=world_id)
     queued = await ctx.core.execute(
         record_ping,
@@ -69,7 +74,10 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
         }
         for command in queued
     ]
-    return json_response({"commands": commands})
+    payload: dict[str, object] = {"commands": commands}
+    if source:
+        payload["stored"] = ctx.core.query(stored_sequence, world_id=world_id, source=source)
+    return json_response(payload)
 
 
 async def log_line(ctx: RequestContext) -> web.StreamResponse:
@@ -92,7 +100,12 @@ async def log_line(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def log_lines(ctx: RequestContext) -> web.StreamResponse:
-    """Store the new lines of a source; `stored` is the sequence up to which lines are on disk."""
+    """Store the new lines of a source; `stored` is the sequence up to which lines are on disk.
+
+    `after` in the query is the sequence up to which the agent believes them stored. If they are not,
+    since a backup was restored, nothing is stored, and the agent sends from there.
+    """
+    after = ctx.query.get("after", "")
     params = await read_agent_params(ctx, LOG_BATCH)
     world_id = ctx.caller.get_world().id
     parsed_lines = parse_numbered(params["lines"], params["zone"], ctx.now)
@@ -102,6 +115,7 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
         source=params["source"],
         parsed_lines=parsed_lines,
         sequences=[line.sequence for line in params["lines"]],
+        after=int(after) if _SEQUENCE.fullmatch(after) else 0,
         alive=await last_line_before_start(ctx.core, world_id, parsed_lines),
     )
     return json_response({"stored": result.stored, "new": result.new})

@@ -9,6 +9,7 @@ from coalserver.core import topics
 from coalserver.core.commands.claims import confirm_claim
 from coalserver.core.commands.worlds import log_out_everyone, match_sent_chat, save_world
 from coalserver.core.queries.worlds import get_world
+from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import LineLogged
@@ -93,8 +94,11 @@ def log_batch(
     parsed_lines: Sequence[ParsedLine],
     sequences: Sequence[int],
     alive: float = 0.0,
+    after: int = 0,
 ) -> IngestResult:
     """Store lines of a source with ascending sequence numbers; lines with stored numbers are skipped.
+
+    None is stored while those up to the sequence `after` are not.
 
     `alive` is the time of the last stored line before the first of them that reports a start; 0: none.
 
@@ -109,6 +113,8 @@ def log_batch(
     if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= MAX_SEQUENCE):
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"sequence": "not_ascending"})
     stored = stored_sequence(uow, world_id=world.id, source=source)
+    if stored < after:
+        return IngestResult(stored, 0)
     digests = sequence_digests(world.id, source, sequences)
     lines = [
         line for line in zip(parsed_lines, digests, sequences, strict=True) if line[2] > stored
@@ -117,9 +123,9 @@ def log_batch(
     return IngestResult(lines[-1][2] if lines else stored, len(lines))
 
 
-def stored_sequence(uow: UnitOfWork, *, world_id: int, source: str) -> int:
+def stored_sequence(reader: Reader, *, world_id: int, source: str) -> int:
     """Return the sequence number up to which all lines of a source are stored; 0 for a new one."""
-    log_source = uow.first(LogSource, "name", (world_id, source))
+    log_source = reader.first(LogSource, "name", (world_id, source))
     return log_source.sequence if log_source else 0
 
 

@@ -74,6 +74,21 @@ async def test_lastline_returns_the_stored_sequence_of_each_source(
     assert await stored_and_new(world, [], source="two") == (9, 0)
 
 
+async def test_batch_is_not_stored_before_lines_that_a_restore_took_away(test_app: TestApp):
+    world = await make_world(test_app)
+    lines = numbered(chat_line("22:13:01", "a"), first=6)
+    body = {"source": "s", "zone": "UTC", "lines": lines}
+    answer = await world.agent.post("/api/v1/agents/loglines?after=5", body)
+    assert (answer.status, answer.json) == (200, {"stored": 0, "new": 0})
+    ping = await world.agent.send("/api/v1/agents/ping", server_name="x", source="s")
+    assert ping.json == {"commands": [], "stored": 0}
+    for after in ("0", "x", ""):
+        answer = await world.agent.post(f"/api/v1/agents/loglines?after={after}", body)
+        assert answer.json["stored"] == 6
+    ping = await world.agent.send("/api/v1/agents/ping", server_name="x", source="s")
+    assert ping.json == {"commands": [], "stored": 6}
+
+
 async def test_batch_of_more_than_a_thousand_lines_is_rejected(test_app: TestApp):
     world = await make_world(test_app)
     lines = numbered(*(chat_line("22:13:00", f"{number}") for number in range(1001)))
