@@ -50,11 +50,14 @@ ANONYMOUS = Caller()
 
 def is_token_expired(core: Core, token: Token) -> bool:
     """Return whether a player's token has expired, given the player's last activity."""
-    return token.is_expired(core.last_seen_at(token.player), core.expiry_time)
+    return token.is_expired(core.last_seen_at(token.player), core.clocks.expiry_time())
 
 
 def check_token_valid(core: Core, caller: Caller) -> None:
-    """Raise INVALID_TOKEN if the player's token was revoked or has expired since authentication."""
+    """Raise INVALID_TOKEN if the token of a connected player was revoked or has expired since authentication.
+
+    A lifetime that counts from the last activity does not end while the player is connected.
+    """
     token = core.state.get(Token, caller.token_id)
-    if token is None or is_token_expired(core, token):
+    if token is None or (token.fixed_lifetime and is_token_expired(core, token)):
         raise DomainError(ErrorCode.INVALID_TOKEN)

@@ -35,7 +35,10 @@ class Clocks:
 
     def expiry_time(self) -> float:
         """Return the time by which tokens expire: the wall time, without a recent step forward."""
-        return self._wall() - self.unheld_seconds()
+        # As `unheld_seconds`, but without another call: this runs for every request with a token.
+        wall = self._wall()
+        step = wall - self._monotonic() - self._trusted
+        return wall - step if step >= STEP_SECONDS else wall
 
     def unheld_seconds(self) -> float:
         """Return by how much the wall clock was set forward, until the new time has held; else 0."""

@@ -178,7 +178,9 @@ class Core:
 
     def last_seen_at(self, player: int, default: float = 0.0) -> float:
         """Return the wall time of a player's last activity."""
-        return self.clocks.to_wall(self.presence.last_seen_at(player, default))
+        at, clocks = self.presence.last_seen_at(player, default), self.clocks
+        # As `Clocks.to_wall`, but without another call: this runs for every request with a token.
+        return at if at < clocks.started else at + clocks.drift
 
     def last_seen_times(self) -> Mapping[int, float]:
         """Return the wall time of every player's last activity."""

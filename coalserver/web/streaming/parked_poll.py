@@ -214,7 +214,7 @@ class ParkingProtocol(Connection):
         if self._timer is not None:
             plan.app.timers.cancel(self, self._timer)
             self._timer = None
-        core.release_connection(plan.player)
+        core.presence.release(plan.player, core.clocks.steady())
 
     def _write(self, response: bytes) -> None:
         transport = self.transport
