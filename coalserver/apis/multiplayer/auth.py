@@ -87,7 +87,8 @@ def game_owner(ctx: RequestContext) -> Caller:
 
 def check_not_banned(ctx: RequestContext, tag: str, player_id: int) -> None:
     """Raise BANNED if a ban of the player from the game is active."""
-    ban = ctx.core.query(find_active_ban, game=tag, player=player_id, now=ctx.now)
+    now = ctx.core.context.clock()
+    ban = ctx.core.query(find_active_ban, game=tag, player=player_id, now=now)
     if ban is not None:
         raise DomainError(ErrorCode.BANNED, ban=ban)
 

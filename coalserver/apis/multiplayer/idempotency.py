@@ -34,9 +34,9 @@ async def execute(
     With an Idempotency-Key the rendered members are stored: they must be plain JSON without secrets.
     Raises IDEMPOTENCY_KEY_REUSED for a key of a different request, and what the command raises.
     """
-    key = _idempotency_key(ctx)
-    if key is None:
+    if HEADER not in ctx.request.headers:
         return success(ctx, render(await ctx.core.execute(command, **params)))
+    key = _idempotency_key(ctx)
     members = await ctx.core.execute_idempotent(key, command, to_ids=render, **params)
     return success(ctx, members)
 
@@ -53,7 +53,6 @@ def answering_repeats(handler: Handler) -> Handler:
 
 async def _answer(ctx: RequestContext, handler: Handler) -> web.StreamResponse:
     key = _idempotency_key(ctx)
-    assert key is not None
     found = ctx.core.query(
         find_idempotent_result, key_digest=key.key_digest, request_digest=key.request_digest
     )
@@ -64,11 +63,9 @@ async def _answer(ctx: RequestContext, handler: Handler) -> web.StreamResponse:
     return success(ctx, found[0])
 
 
-def _idempotency_key(ctx: RequestContext) -> IdempotencyKey | None:
-    """Return the key of a request, or None. Raises INVALID_REQUEST for an invalid one."""
-    text = ctx.request.headers.get(HEADER)
-    if text is None:
-        return None
+def _idempotency_key(ctx: RequestContext) -> IdempotencyKey:
+    """Return the key of a request that has one. Raises INVALID_REQUEST for an invalid one."""
+    text = ctx.request.headers[HEADER]
     check_key(text)
     caller, request = ctx.caller, ctx.request
     name = caller.player_id or f"game {caller.get_game().tag}"

@@ -49,8 +49,12 @@ def last_seen(core: Core, player: int) -> float | None:
 
 def success(ctx: RequestContext, members: JSON) -> web.StreamResponse:
     """Return a response with `"success": true` and the given members, typed if the client wants that."""
-    payload = {"success": True, **members}
-    return json_response(typed(payload) if is_typed(ctx) else payload)
+    payload: JSON = {"success": True, **members}
+    game = ctx.caller.game
+    # Most games are not typed, and most requests have no query.
+    if (game is None or game.typed or ctx.request.query_string) and is_typed(ctx):
+        payload = typed(payload)
+    return json_response(payload)
 
 
 def is_typed(ctx: RequestContext) -> bool:

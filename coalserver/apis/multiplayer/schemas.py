@@ -98,7 +98,9 @@ class TextField(LenientField[str]):
             value = str(value)
         if not isinstance(value, str) or "\0" in value:
             raise self.make_error("string")
-        return visible_name(value)[:max_length].strip()
+        plain = value.isascii() and value.isprintable()
+        text: str = value.strip() if plain else visible_name(value)
+        return text[:max_length].strip()
 
 
 class ChoiceField(TextField):

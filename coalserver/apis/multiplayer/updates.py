@@ -52,7 +52,7 @@ MAX_POSITIONS = 65_536
 _HALF = 16
 
 
-async def send(ctx: RequestContext) -> web.StreamResponse:
+def send(ctx: RequestContext) -> Awaitable[web.StreamResponse]:
     """Send an update to each target. One that is offline gets it later, while it keeps its seat."""
     room = get_own_room(ctx)
     signing_key = ctx.core.context.signing_key
@@ -63,10 +63,10 @@ async def send(ctx: RequestContext) -> web.StreamResponse:
             "update_ids": [
                 update_id(signing_key, room.id, target, entry_id) for target, entry_id in sent
             ],
-            "target_players_ids": [target for target, _ in sent],
+            "target_players_ids": list(dict(sent)),
         }
 
-    return await execute(
+    return execute(
         ctx,
         send_update,
         render,

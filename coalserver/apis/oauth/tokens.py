@@ -157,7 +157,7 @@ def _check_grant(token_request: TokenRequest) -> None:
 
 def _check_no_repeats(token_request: TokenRequest) -> None:
     """Raise invalid_request if a parameter is given twice (RFC 6749, 3.2)."""
-    if any(len(values) > 1 for values in token_request.payload.datalist.values()):
+    if max(map(len, token_request.payload.datalist.values()), default=0) > 1:
         raise InvalidRequestError()
 
 

@@ -125,7 +125,7 @@ def send_update(
                 event = chat
             deliveries[player] = uow.emit(event, topics.updates(room.id, player)).id
     touch_room(uow, room)
-    return [(player, deliveries[player]) for player in players]
+    return list(zip(players, map(deliveries.__getitem__, players), strict=True))
 
 
 def _reads_events(uow: UnitOfWork, player_id: int) -> bool:

@@ -66,7 +66,10 @@ class Roster:
     @property
     def host_away(self) -> bool:
         """Whether the host is away, or there is none."""
-        return not self.has_host or self.get_seat(self.host).away
+        for seat in self.seats:
+            if seat.player == self.host:
+                return seat.away
+        return True
 
     def get_seat(self, player: int) -> Seat:
         """Return the player's seat. Raises NOT_MEMBER."""

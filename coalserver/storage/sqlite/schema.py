@@ -190,7 +190,12 @@ def transaction(db: sqlite3.Connection, mode: str = "IMMEDIATE") -> Iterator[Non
 
     Waits for the write lock of another program, at most `LOCK_TIMEOUT_SECONDS`.
     """
-    _begin(db, mode)
+    try:
+        db.execute(f"BEGIN {mode}")
+    except sqlite3.OperationalError as error:
+        if not _is_locked(error):
+            raise
+        _wait_for_lock(db, mode)
     try:
         yield
         db.execute("COMMIT")
@@ -210,25 +215,30 @@ def migrate_file(path: Path, *, keep_copy: bool = True) -> int:
         db.close()
 
 
-def _begin(db: sqlite3.Connection, mode: str) -> None:
-    """Begin a transaction. SQLite itself waits for the timeout of the connection, then a warning is logged."""
+def _is_locked(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _wait_for_lock(db: sqlite3.Connection, mode: str) -> None:
+    """Begin a transaction that another program's lock has delayed for the timeout of the connection already.
+
+    Logs a warning after each further timeout.
+    """
     start = time.monotonic()
+    path = db.execute("PRAGMA database_list").fetchone()[2]
     while True:
+        waited = time.monotonic() - start
+        log.warning(
+            "Another program has locked %s. Writing has waited for %d s and goes on when the lock is released.",
+            path,
+            waited + LOCK_WARNING_SECONDS,
+        )
         try:
             db.execute(f"BEGIN {mode}")
             return
         except sqlite3.OperationalError as error:
-            waited = time.monotonic() - start
-            if (
-                error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
-                or waited > LOCK_TIMEOUT_SECONDS
-            ):
+            if not _is_locked(error) or time.monotonic() - start > LOCK_TIMEOUT_SECONDS:
                 raise
-            log.warning(
-                "Another program has locked %s. Writing has waited for %d s and goes on when the lock is released.",
-                db.execute("PRAGMA database_list").fetchone()[2],
-                waited,
-            )
 
 
 def copy(db: sqlite3.Connection, target: Path) -> None:

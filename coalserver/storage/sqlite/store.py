@@ -82,7 +82,10 @@ class SqliteStore:
             raise
 
     async def write(self, batch: Batch) -> None:
-        await self._call(self._writer, _write, batch)
+        try:
+            await _run(self._writer, _write, batch)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
         names = [history.topic_name(topic) for topic in topics]
