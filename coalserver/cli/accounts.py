@@ -18,6 +18,7 @@ from coalserver.core.queries.accounts import all_accounts, get_account_by_email
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
 from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.audit import AuditAction
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.passwords import hash_password
 from coalserver.server.admin import DAY, AdminContext
 
@@ -157,6 +158,8 @@ def token_group() -> None:
 async def token_add(context: AdminContext, *, email: str, scope: str, days: int) -> Any:
     """Create a personal access token for an account and print it once."""
     account = context.core.query(get_account_by_email, email=email)
+    if not account.active:
+        raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
     audit = (AuditAction.TOKEN_CREATED, account.email)
     token = await context.execute(
         *audit, create_personal_token, account_id=account.id, lifetime=days * DAY

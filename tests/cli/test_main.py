@@ -52,7 +52,7 @@ def test_output_for_people_has_lines_and_columns(line):
     assert [row.split()[0] for row in added[2:]] == ["api_token", "private_token"]
     header, chess = line("game", "list").out.splitlines()
     assert header.split()[:3] == ["game_id", "tag", "name"]
-    assert chess.split() == ["1", "chess", "Chess", "1", "4", "yes", "yes"]
+    assert chess.split() == ["1", "chess", "Chess", "1", "4", "yes", "yes", "no"]
 
 
 def test_game_rotate_replaces_the_tokens(either):

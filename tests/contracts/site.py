@@ -348,7 +348,7 @@ async def playing(part: Part, root: Browser) -> None:
         "reason": "spam"}),
                          ("/admin/bans", {"game": "noughts", "player": "x", "duration": "day"}),
                          ("/admin/bans", {"game": "noughts", "player": "1", "duration": "minute"})):  # fmt: skip
-        await root.send(path, "/admin/bans", **fields)
+        await root.send(path, "/admin/games", **fields)
     await root.get("/admin/bans", step="GET /admin/bans, with one")
     await guest.request("POST", f"{NOUGHTS}/rooms", {"name": "banned"})
     await root.send("/admin/bans/lift", "/admin/games", game="noughts", player=str(guest.id))

@@ -26,14 +26,6 @@ from tests.apis.app import TestApp
 from tests.apis.coal.clients import WorldFixture, make_world
 
 CASES = sorted((Path(__file__).parent / "log_cases").glob("*.json"))
-#: Cases that are not read as they should be yet.
-EXPECTED_FAILURES = frozenset(
-    (
-        "agent-02-cp1252",
-        "agent-06-logrotate",
-        "agent-08-same-size",
-    )
-)
 #: The agent looks at files twice a second.
 STEP_SECONDS = 2.0
 
@@ -43,9 +35,7 @@ def cases(kind: str) -> list[Any]:
     for path in CASES:
         case = json.loads(path.read_text("utf-8"))
         if kind in case:
-            failing = path.stem in EXPECTED_FAILURES
-            marks = [pytest.mark.xfail(strict=True, reason="not yet")] if failing else []
-            found.append(pytest.param(case, id=path.stem, marks=marks))
+            found.append(pytest.param(case, id=path.stem))
     return found
 
 

@@ -277,10 +277,9 @@ def create_personal_token(
 ) -> str:
     """Create a personal access token and return its secret. It never expires if `lifetime` is None.
 
-    Raises ACCOUNT_NOT_FOUND, ACCOUNT_INACTIVE or TOO_MANY_TOKENS.
+    Raises ACCOUNT_NOT_FOUND or TOO_MANY_TOKENS.
     """
-    if not get_account(uow, account_id).active:
-        raise DomainError(ErrorCode.ACCOUNT_INACTIVE)
+    get_account(uow, account_id)
     if sum(not pair.client for pair in uow.find(TokenPair, "account", account_id)) >= MAX_TOKENS:
         raise DomainError(ErrorCode.TOO_MANY_TOKENS, maximum=MAX_TOKENS)
     secret = uow.new_letters(SECRET_LENGTH)

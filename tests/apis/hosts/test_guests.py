@@ -161,7 +161,7 @@ async def test_wrong_method_is_405_with_allow(test_app: TestApp, path: str, allo
 
 
 @pytest.mark.parametrize(
-    "path", ["/hosts/", "/hosts/x/y", "/sessions/", "/sync", "/sync/", "/sync/x/y"]
+    "path", ["/hosts/x/y", "/hosts/x/y/", "/sessions/x/y", "/sync", "/sync/", "/sync/x/y"]
 )
 async def test_unknown_path_is_answered_in_the_format_of_this_api(
     test_app: TestApp, path: str

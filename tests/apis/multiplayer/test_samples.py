@@ -21,6 +21,7 @@ MORE = {
     "game_data.php": {"version"},
     "matchmaking.php/list": {
         "matchmaking_name",
+        "is_online",
         "has_password",
         "join_by_requests",
         "host_switch",

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from coalserver.core import topics
 from coalserver.core.commands import members
+from coalserver.domain.play.events import BinarySent
 from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp, make_session, run_test_app
 
@@ -98,9 +100,8 @@ async def test_waiting_poll_returns_the_event(test_app: TestApp) -> None:
 async def test_event_without_payload_does_not_end_the_poll(test_app: TestApp) -> None:
     ann, room = await make_room_with_chat(test_app, 0)
     poll = await test_app.start_waiting(ann.poll_events(room, 0, wait=30))
-    await test_app.core.execute(
-        members.set_join_password, kind=Lobby, id=1, by=ann.id, password="x"
-    )
+    topic = topics.lobby_chat(1)
+    await test_app.core.execute(lambda uow: uow.emit(BinarySent("free", 1, ann.id, ""), topic))
     await ann.send_chat(room, "now")
     [entry] = await poll
     assert entry["event"]["text"] == "now"
