@@ -78,8 +78,12 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     KnownClient: Index(
-        ("account", "digest"),
-        lambda client: ((client.account,), ((client.account, client.digest),)),
+        ("account", "digest", "client"),
+        lambda client: (
+            (client.account,),
+            ((client.account, client.digest),),
+            (client.digest,),
+        ),
     ),
     LoginSession: Index(
         ("digest", "account"),

@@ -298,3 +298,28 @@ async def test_cookie_of_known_browser_is_set_by_logout_and_proves_no_login(test
     assert "HttpOnly" in line and "SameSite=Lax" in line and "Max-Age=2592000" in line
     assert browser.cookies["coal-known"] == secret
     assert not await is_signed_in(Browser(test_app, {"coal": secret}))
+
+
+async def test_browser_of_two_accounts_stays_known_to_both(test_app):
+    browser, stranger = await make_signed_in_browser(test_app), Browser(test_app)
+    await browser.send("/logout", page="/profile")
+    await make_account(test_app, "bob@example.org")
+    await browser.sign_in("bob@example.org")
+    await browser.send("/logout", page="/profile")
+    for email in ("ann@example.org", "bob@example.org"):
+        for _ in range(10):
+            await stranger.sign_in(email, password="wrong")
+        assert (await browser.sign_in(email)).status == 302
+
+
+async def test_browser_stays_known_after_second_login_is_revoked(test_app):
+    browser, stranger = await make_signed_in_browser(test_app), Browser(test_app)
+    await browser.send("/logout", page="/profile")
+    await browser.sign_in()
+    account = test_app.core.query(get_account_by_email, email="ann@example.org")
+    password = FAST_HASHER.hash(PASSWORD)
+    await test_app.core.execute(set_password, account_id=account.id, password=password)
+    assert not await is_signed_in(browser)
+    for _ in range(10):
+        await stranger.sign_in(password="wrong")
+    assert (await browser.sign_in()).status == 302

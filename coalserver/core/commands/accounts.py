@@ -282,8 +282,8 @@ def create_login_session(
 ) -> str:
     """Create a login session for a browser that has verified a password; return the cookie's secret.
 
-    It replaces the login session `replaces_id`. The secret makes the browser a KnownClient in place of the
-    one with `known_digest`. Raises ACCOUNT_NOT_FOUND.
+    It replaces the login session `replaces_id`. The secret makes the browser a KnownClient; it also
+    replaces `known_digest`, by which other accounts know the same browser. Raises ACCOUNT_NOT_FOUND.
     """
     account = get_account(uow, account_id)
     changes = {} if rehashed is None else {"password": rehashed}
@@ -291,9 +291,10 @@ def create_login_session(
     if replaces_id:
         revoke_login_session(uow, login_session_id=replaces_id)
     secret = uow.new_code(24)
-    if (known := uow.first(KnownClient, "digest", (account_id, known_digest))) is not None:
-        uow.delete(known)
-    save_known_client(uow, account_id, browser_digest(secret))
+    new_digest = browser_digest(secret)
+    for known in uow.find(KnownClient, "client", known_digest):
+        uow.save(replace(known, digest=new_digest))
+    save_known_client(uow, account_id, new_digest)
     until = uow.now + uow.limits.login_session
     uow.save(
         LoginSession(

@@ -109,7 +109,13 @@ def redirect(location: str) -> web.Response:
 
 
 def set_login_cookie(ctx: RequestContext, response: web.Response, secret: str) -> web.Response:
-    """Log the browser in for the lifetime of a login session."""
+    """Log the browser in for the lifetime of a login session.
+
+    A cookie that an earlier logout has left would hold the secret of that login: it is replaced.
+    """
+    name = _cookie_name(ctx) + KNOWN_SUFFIX
+    if name in ctx.request.cookies:
+        _set_cookie(ctx, response, secret, KNOWN_SECONDS, name)
     _set_cookie(ctx, response, secret, int(ctx.core.context.limits.login_session))
     return response
 
