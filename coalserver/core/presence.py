@@ -50,7 +50,7 @@ class Presence:
         if player not in self._last_seen:
             self.touch(player, now)
             return
-        # A player who was not watched has been inactive for longer than those who were.
+        # An unwatched player has been inactive for longer than any watched one.
         self._present[player] = self._last_seen[player]
         self._present.move_to_end(player, last=False)
 

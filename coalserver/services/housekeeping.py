@@ -65,7 +65,7 @@ class Housekeeping:
             before = steady()
             await asyncio.sleep(PRESENCE_INTERVAL)
             if steady() - before >= INTERRUPTION_SECONDS:
-                # A paused process or virtual machine: clients could not be heard meanwhile.
+                # A paused process or virtual machine: no request could arrive meanwhile.
                 self._core.presence.resume_all(steady())
             await self.run_once()
 
@@ -74,7 +74,7 @@ class Housekeeping:
         clocks = self._core.clocks
         now = clocks.steady()
         if clocks.check():
-            log.warning("The clock was changed. Everyone counts as present for now.")
+            log.warning("The clock was changed. All players count as present for now.")
             self._core.presence.resume_all(now)
         for player in self._core.presence.expire(now, self._retention.away_after):
             await self._run_logged(self._mark_away, player)

@@ -226,7 +226,7 @@ class DataDirectory:
                 continue  # Another process has deleted the directory meanwhile.
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # The lock of a file that was deleted meanwhile excludes nobody.
+                # Another process may have deleted the file meanwhile; its lock would exclude no process.
                 if path.exists() and os.path.samestat(path.stat(), os.fstat(file)):
                     return file
             except BlockingIOError:

@@ -61,7 +61,7 @@ class Step:
     player: int
     other_player: int
     group: int
-    #: Whether the command is given in an open group, by a player who may give it.
+    #: Whether the group is open and the player may execute the command.
     permitted: bool
     flag: bool
     number: int

@@ -70,7 +70,7 @@ async def request_all(
                 step["answer"][place].pop(name, None)
         for row in found_players(step):
             if row.get("last_heartbeat", "") is None:
-                # A player who has only registered is online for a while.
+                # Registration counts as activity.
                 row.pop("is_online", None)
     return part.steps
 

@@ -93,7 +93,9 @@ async def revoke_app(ctx: RequestContext) -> web.StreamResponse:
 
 async def confirm_sign_out_browser(ctx: RequestContext) -> web.StreamResponse:
     """Ask before a login session is revoked."""
-    sessions = ctx.core.query(login_sessions_of_account, account=ctx.caller.account_id, now=ctx.now)
+    sessions = ctx.core.query(
+        login_sessions_of_account, account=ctx.caller.account_id, now=ctx.core.expiry_time
+    )
     found = [item for item in sessions if item.id == ctx.int_param("browser")]
     if not found:
         return redirect("/profile#browsers")

@@ -23,10 +23,8 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
 from coalserver.web.pages.i18n import (
-    DEFAULT_LANGUAGE,
     N_,
     Language,
-    languages,
     request_language,
 )
 from coalserver.web.pages.pages import PAGE_HEADERS
@@ -176,7 +174,7 @@ async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
         back_path="/admin/backups",
         active_page="backups",
         section="remove",
-        subject=f"{path.name} · {format_size(size, languages()[DEFAULT_LANGUAGE])}",
+        subject=f"{path.name} · {format_size(size, request_language(ctx.request))}",
     )
 
 

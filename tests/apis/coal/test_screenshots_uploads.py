@@ -108,7 +108,7 @@ async def test_concurrent_deletions_of_one_screenshot_emit_one_event(
     assert files(test_app) == []
 
 
-#: Images of which the named version exceeds FULL. The second has two colours, its small version has more.
+#: Images whose named version exceeds FULL. The second has two colours, and its small version more.
 TOO_LARGE = {"original": noise_image(100, 100, "RGB"), "small": noise_image(300, 200, "1")}
 FULL = 20_000
 

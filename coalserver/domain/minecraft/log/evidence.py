@@ -125,5 +125,5 @@ EVIDENCE: dict[LineKind, Evidence] = {
     LineKind.UNKNOWN: _ANY,
     LineKind.CONTINUATION: _ANY,
 }
-#: Sources of which lines may be chat.
+#: Sources whose lines may be chat.
 CHAT_SOURCES = _CHAT.sources
