@@ -1,4 +1,4 @@
-"""The APIs, one package each. No API imports another; a new package is found by itself."""
+"""The APIs, one package each. No API imports another; a new package is discovered automatically."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,1 +1,1 @@
-"""What runs beside: time, which issues commands like anyone else."""
+"""Services that run beside the requests, such as housekeeping, and change data by commands only."""

@@ -1,1 +1,1 @@
-"""Every API over the real application: its document, its manners."""
+"""Tests of every API over the real application: its document and its conventions."""

@@ -1,4 +1,4 @@
-"""The hosts & sessions API: hosts, whom they admit, and their sessions. See README.md here."""
+"""The hosts & sessions API: hosts, their friends and ban lists, and their sessions. See README.md in this folder."""
 
 from coalserver.apis.hosts import hosts, openapi, sessions, sync
 from coalserver.apis.hosts.errors import render_error, render_http_error, render_unavailable

@@ -1,1 +1,1 @@
-"""Commands: plain functions over a unit. Each finds, asks, puts and says, and never awaits."""
+"""Commands: plain functions that change entities and emit events in a unit of work. They never await."""
