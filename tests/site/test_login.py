@@ -310,6 +310,8 @@ async def test_browser_of_two_accounts_stays_known_to_both(test_app):
         for _ in range(10):
             await stranger.sign_in(email, password="wrong")
         assert (await browser.sign_in(email)).status == 302
+        # A signed-in browser is redirected from the login form.
+        await browser.send("/logout", page="/profile")
 
 
 async def test_browser_stays_known_after_second_login_is_revoked(test_app):
