@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,14 @@ from coalserver.core.commands.cleanup import (
     delete_expired_tokens,
     mark_silent_worlds,
     revoke_expired_tokens,
+    suspend_quiet_visits,
 )
 from coalserver.core.commands.presence import mark_away, release_away_seats
 from coalserver.core.engine import Core
 from coalserver.core.ingest import last_line_at
 from coalserver.core.ports import StoreFailed
 from coalserver.core.queries.rooms import is_seated, short_grace_seats
-from coalserver.core.queries.worlds import silent_worlds
+from coalserver.core.queries.worlds import silent_worlds, unpinged_worlds
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ PRESENCE_INTERVAL = 1.0
 INTERRUPTION_SECONDS = 10.0
 SWEEP_INTERVAL = 60.0
 RETENTION_INTERVAL = 3600.0
+#: An import of old lines that adds no newer one for this long has ended, or waits.
+IMPORT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Housekeeping:
         self._core = core
         self._retention = retention
         self._swept_at = self._retention_applied_at = core.clocks.steady()
+        #: Of worlds without pings: the time of the newest line, and since when it has been the newest.
+        self._newest_lines: dict[int, tuple[float, float]] = {}
 
     async def run(self) -> None:
         """Call `run_once` every second."""
@@ -133,15 +138,42 @@ class Housekeeping:
         await self._run_batches(
             lambda: core.execute(close_idle_rooms, idle_seconds=retention.idle_room_seconds)
         )
-        last_lines = {
-            world.id: await last_line_at(core, world.id)
-            for world in core.query(silent_worlds, now=core.now)
-        }
+        last_lines = await self._last_lines(
+            world.id for world in core.query(silent_worlds, now=core.now)
+        )
         await self._run_batches(lambda: core.execute(mark_silent_worlds, last_lines=last_lines))
+        quiet = await self._quiet_worlds()
+        if quiet:
+            await core.execute(suspend_quiet_visits, last_lines=quiet)
         await self._run_batches(lambda: core.execute(delete_expired_claims))
         await self._run_batches(lambda: core.execute(delete_expired_sent_chats))
         last_seen = core.last_seen_times()
         await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=last_seen))
+
+    async def _quiet_worlds(self) -> dict[int, float]:
+        """Return the newest lines of worlds without pings that have had no newer one for IMPORT_SECONDS.
+
+        Old lines come while a history is imported: their times do not tell that it has ended.
+        """
+        steady = self._core.clocks.steady()
+        worlds = self._core.query(unpinged_worlds, now=self._core.now)
+        newest = await self._last_lines(world.id for world in worlds)
+        self._newest_lines = {
+            world: known
+            if (known := self._newest_lines.get(world)) and known[0] == last_line
+            else (last_line, steady)
+            for world, last_line in newest.items()
+        }
+        return {
+            world: last_line
+            for world, (last_line, since) in self._newest_lines.items()
+            if steady - since >= IMPORT_SECONDS
+        }
+
+    async def _last_lines(self, worlds: Iterable[int]) -> dict[int, float]:
+        """Return the times of the newest lines of worlds, without lines of the future."""
+        core = self._core
+        return {world: await last_line_at(core, world, before=core.now + 1) for world in worlds}
 
     async def _delete_expired_guests(self) -> None:
         core, closed_seconds = self._core, self._retention.closed_seconds

@@ -15,9 +15,7 @@ from coalserver.domain.accounts.oauth import (
 )
 from coalserver.domain.idempotency import IdempotencyRecord
 from coalserver.domain.minecraft.visitor import SentChat, UsernameClaim
-from coalserver.domain.minecraft.world import (
-    World,
-)
+from coalserver.domain.minecraft.world import PING_SAVE_SECONDS, QUIET_SECONDS, World
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action
 from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.join_requests import JoinRequest
@@ -190,7 +188,8 @@ def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) ->
 def mark_silent_worlds(uow: UnitOfWork, *, last_lines: Mapping[int, float] = {}) -> int:
     """Update the status of worlds whose agents have been silent; return their number.
 
-    Suspends the visits to them; `last_lines` has the time of each world's newest line. Emits WorldChanged.
+    Suspends the visits to them, unless lines have come since the last ping. `last_lines` has the time of each
+    world's newest line. Emits WorldChanged.
     """
     silent = (
         (world, after)
@@ -199,5 +198,21 @@ def mark_silent_worlds(uow: UnitOfWork, *, last_lines: Mapping[int, float] = {})
     )
     chunk = list(islice(silent, CHUNK_SIZE))
     for world, after in chunk:
-        save_world(uow, world, suspend_visits(uow, world, after, last_lines.get(world.id, 0.0)))
+        last_line = last_lines.get(world.id, 0.0)
+        # The last ping can be this much later than `last_ping`.
+        if last_line <= (world.last_ping or 0.0) + PING_SAVE_SECONDS:
+            after = suspend_visits(uow, world, after, last_line)
+        save_world(uow, world, after)
     return len(chunk)
+
+
+def suspend_quiet_visits(uow: UnitOfWork, *, last_lines: Mapping[int, float]) -> None:
+    """Suspend the visits to worlds without pings whose newest line is older than QUIET_SECONDS.
+
+    `last_lines` has the times of these lines: the visits end then. Worlds that are pinged meanwhile are left out.
+    """
+    for id, last_line in last_lines.items():
+        world = uow.get(World, id)
+        if world is None or world.is_pinged(uow.now) or last_line > uow.now - QUIET_SECONDS:
+            continue
+        save_world(uow, world, suspend_visits(uow, world, world, last_line))

@@ -307,7 +307,7 @@ def suspend_visits(uow: UnitOfWork, before: World, after: World, last_line_at: f
 
 def _resume_visits(uow: UnitOfWork, world: World, silence: PresenceMark) -> World:
     """Let the visits go on that a silence suspended: a start in between will end them."""
-    mark = PresenceMark(silence.order, uow.new_id(LogLine), MarkKind.RESUMED, silence.at)
+    mark = PresenceMark(silence.order, uow.new_id(LogLine), MarkKind.RESUMED, uow.now)
     log_out_everyone(uow, world.id, mark)
     uow.add_visit_mark(world.id, mark)
     return replace(world, last_emptied=mark)

@@ -82,6 +82,15 @@ def silent_worlds(reader: Reader, *, now: float) -> list[World]:
     ]
 
 
+def unpinged_worlds(reader: Reader, *, now: float) -> list[World]:
+    """Return the worlds with visitors of which no ping shows that they run: only lines can."""
+    return [
+        world
+        for world in reader.find(World, "active", "")
+        if not world.is_pinged(now) and reader.find(Visitor, "online", world.id)
+    ]
+
+
 def online_visitors(reader: Reader, *, world: int) -> list[Visitor]:
     """Return the visitors who are in a world now, latest login first."""
     found = reader.find(Visitor, "online", world)

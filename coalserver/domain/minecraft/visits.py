@@ -18,6 +18,8 @@ from coalserver.domain.minecraft.log.parser import ParsedLine
 DUPLICATE_SECONDS = 10.0
 #: Plugins repeat lines of the game within this time.
 REPEAT_SECONDS = 1.0
+#: A visit that ended by a longer silence does not go on: nothing shows that the player stayed.
+MAX_SILENCE_SECONDS = 24 * 3600.0
 
 
 class MarkKind(StrEnum):
@@ -33,8 +35,9 @@ class MarkKind(StrEnum):
     STOPPING = "stopping"
     #: Without a line: the hosting process saved the world.
     SAVED = "saved"
-    #: Without a line: the agent was silent for too long or reported that the world does not run. The visits are
-    #: suspended: a later departure ends them, and RESUMED lets them go on.
+    #: Without a line: the agent was silent for too long or reported that the world does not run, or no line came from
+    #: a world without pings. The visits are suspended: a departure within MAX_SILENCE_SECONDS ends them, and RESUMED
+    #: lets them go on.
     SILENT = "silent"
     #: The agent reports again that the world runs.
     RESUMED = "resumed"
@@ -67,6 +70,7 @@ class PresenceMark:
     sequence: int
     kind: MarkKind
     #: When it happened. Of STARTING and SILENT: the last sign before that the world was alive, 0 if none is known.
+    #: Of RESUMED, whose place is that of the silence: when the world was reported to run again.
     at: float
     #: Empty: all players.
     username: str = ""
@@ -199,12 +203,13 @@ def next_visit(open_visit: Visit | None, mark: PresenceMark) -> tuple[Visit | No
 
 def _after_silence(visit: Visit, mark: PresenceMark) -> tuple[Visit | None, Visit | None]:
     """Return the open visit after a mark that follows on silence, and the visit that has ended."""
+    assert visit.logout is not None
     if mark.is_arrival:
         return Visit(mark.username, mark), visit
+    if mark.kind is MarkKind.SILENT or mark.at - visit.logout.at > MAX_SILENCE_SECONDS:
+        return visit, None
     if mark.kind is MarkKind.RESUMED:
         return replace(visit, logout=None), None
-    if mark.kind is MarkKind.SILENT:
-        return replace(visit, logout=mark), None
     return None, replace(visit, logout=mark)
 
 

@@ -13,6 +13,8 @@ from coalserver.domain.minecraft.visits import PresenceMark
 
 #: Without a ping for longer, the status is UNKNOWN.
 SILENCE_SECONDS = 5 * 60.0
+#: Without a ping, a line shows for this long that a world is alive: nobody may speak for half an hour.
+QUIET_SECONDS = 60 * 60.0
 #: `last_ping` is saved at most this often, unless another field changes: each save is a disk write.
 PING_SAVE_SECONDS = 60.0
 #: First path segments of other pages, which worlds cannot have as short names.
@@ -180,13 +182,20 @@ class World:
         return self if starting else self._with_status(WorldStatus.STOPPED)
 
     def after_silence(self, now: float) -> "World":
-        """Return the world as it is now, with status UNKNOWN after SILENCE_SECONDS without a ping."""
+        """Return the world as it is now: UNKNOWN after SILENCE_SECONDS without a ping or a line about its status."""
         if self.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN) and self.pending_since is None:
             return self
-        since = self.last_ping if self.pending_since is None else self.pending_since
-        if since is not None and now - since <= SILENCE_SECONDS:
-            return self
-        return self._with_status(WorldStatus.UNKNOWN)
+        since = self.pending_since
+        if since is None:
+            since = max(self.last_ping or 0.0, self.status_line_at or 0.0)
+        return self if now - since <= SILENCE_SECONDS else self._with_status(WorldStatus.UNKNOWN)
+
+    def is_pinged(self, now: float) -> bool:
+        """Return whether a ping shows that the world runs, or a transition of a hosted world is pending."""
+        if self.pending_since is not None:
+            return True
+        running = self.status is WorldStatus.RUNNING and self.last_ping is not None
+        return running and now - (self.last_ping or 0.0) <= SILENCE_SECONDS
 
     def time_of_day(self, now: float) -> int | None:
         """Return the time of day in ticks, extrapolated to now for a running world."""

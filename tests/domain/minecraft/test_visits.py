@@ -84,8 +84,11 @@ class SampleStore:
         ([(0, IN), (60, MarkKind.SILENT), (60, MarkKind.RESUMED)], [(0, None)]),
         ([(0, IN), (60, MarkKind.SILENT), (60, MarkKind.RESUMED), (90, LEFT)], [(0, 90)]),
         ([(0, IN), (60, MarkKind.SILENT), (90, IN), (99, LEFT)], [(0, 60), (90, 99)]),
-        ([(0, IN), (60, MarkKind.SILENT), (70, MarkKind.SILENT)], [(0, 70)]),
+        ([(0, IN), (60, MarkKind.SILENT), (70, MarkKind.SILENT)], [(0, 60)]),
         ([(60, MarkKind.SILENT), (60, MarkKind.RESUMED)], []),
+        ([(0, IN), (60, MarkKind.SILENT), (60 + 86_401, LOST)], [(0, 60)]),
+        ([(0, IN), (60, MarkKind.SILENT), (60 + 86_400, LOST)], [(0, 86_460)]),
+        ([(0, IN), (60, MarkKind.SILENT), (60 + 86_401, MarkKind.STOPPING)], [(0, 60)]),
         ([(0, IN), (1, LOST), (1, IN), (1, JOINED)], [(0, 1), (1, None)]),
     ],
 )
