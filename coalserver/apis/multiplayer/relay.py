@@ -26,8 +26,10 @@ from coalserver.web.context import AppContext
 from coalserver.web.streaming.send_buffer import FlushScheduler, SendBuffer
 from coalserver.web.streaming.websocket import WebSocketConnection
 
-#: Seconds without a message until a connection is closed. Clients send a heartbeat every 20 s.
+#: Seconds without a message or pong until a connection is closed. Clients send a heartbeat every 20 s.
 IDLE_SECONDS = 75
+#: Seconds without a message or pong until a ping is sent: a paused page still answers it.
+PING_SECONDS = 25
 #: Messages of one client in a second: how many are relayed, and above how many it is disconnected.
 MAX_MESSAGES_PER_SECOND, FLOOD_MESSAGES_PER_SECOND = 500, 5_000
 
@@ -90,7 +92,7 @@ class Member:
 
     __slots__ = (
         "player", "room", "client_type", "code", "socket", "send",
-        "_relay", "_core", "_clock", "_cursor", "_last_message_at", "_second_started_at", "_count",
+        "_relay", "_core", "_clock", "_cursor", "_last_sign_at", "_second_started_at", "_count",
         "_send_buffer", "_rendered_sender", "_timer",
     )  # fmt: skip
 
@@ -109,15 +111,15 @@ class Member:
         self._core = core = relay.core
         self.code = core.context.rng.randbytes(16).hex()
         self._clock = core.clocks.steady
-        #: The time of the last message, and the start of the second in which messages are counted.
-        self._last_message_at = self._second_started_at = self._clock()
+        #: The time of the last message or pong, and the start of the second in which messages are counted.
+        self._last_sign_at = self._second_started_at = self._clock()
         self._count = 0
         self._send_buffer = SendBuffer(socket, self, relay.turn)
         #: Send a frame; returns False if the client is too slow and the frame is dropped.
         self.send = self._send_buffer.send
         self._rendered_sender = ("", False, b"")
         self._cursor = core.feed.head
-        self._timer = relay.timers.add(self, IDLE_SECONDS)
+        self._timer = relay.timers.add(self, PING_SECONDS)
         self._add_waiter()
 
     def close(self, code: int, reason: str, *, at_once: bool = False) -> None:
@@ -163,21 +165,24 @@ class Member:
         self.close(*INTERNAL_ERROR)
 
     def expire(self) -> None:
-        """Close the connection after IDLE_SECONDS without a message, otherwise set the timer again."""
+        """Send a ping after PING_SECONDS without a sign of life, and close after IDLE_SECONDS."""
         if self.socket.ended.done():
             return
-        left = self._last_message_at + IDLE_SECONDS - self._clock()
+        silent_seconds = self._clock() - self._last_sign_at
+        if silent_seconds >= IDLE_SECONDS:
+            return self.close(*IDLE)
+        left = PING_SECONDS - silent_seconds
         if left <= 0:
-            self.close(*IDLE)
-        else:
-            self._timer = self._relay.timers.add(self, max(left, 0.1))
+            self.socket.ping()
+            left = min(PING_SECONDS, IDLE_SECONDS - silent_seconds)
+        self._timer = self._relay.timers.add(self, max(left, 0.1))
 
     def text(self, raw: bytes) -> None:
         """Handle a text message. Errors are sent back to the client."""
         now = self._clock()
         if now - self._second_started_at >= 1:
             self._start_second(now)
-        self._last_message_at = now
+        self._last_sign_at = now
         self._count += 1
         if self._count > MAX_MESSAGES_PER_SECOND:
             return self._reject_flood()
@@ -196,6 +201,10 @@ class Member:
     def binary(self) -> None:
         """Handle a binary message as an invalid message."""
         self.text(b"")
+
+    def pong(self) -> None:
+        """Count a pong as a sign of life: the connection stays open."""
+        self._last_sign_at = self._clock()
 
     def missed(self, count: int) -> None:
         """Tell the client how many frames were dropped while it was too slow."""

@@ -41,6 +41,9 @@ class MessageHandler(Protocol):
     def binary(self) -> None:
         """Handle a binary message; its content is dropped."""
 
+    def pong(self) -> None:
+        """Note a pong, which browsers and libraries send by themselves as the answer to a ping."""
+
 
 class WebSocketConnection:
     """One WebSocket, from its handshake until it is closed."""
@@ -82,6 +85,10 @@ class WebSocketConnection:
         if transport is not None and not transport.is_closing():
             transport.write(frames)
 
+    def ping(self) -> None:
+        """Send a ping; the handler is told of the answer."""
+        self.write(frame(b"", PING))
+
     @property
     def unread(self) -> int:
         """Bytes in the transport's buffer; those in the kernel's buffer do not count."""
@@ -115,7 +122,8 @@ class WebSocketConnection:
             if self.unread <= HIGH_WATER_MARK:
                 self.write(frame(bytes(message[1]), PONG))
         elif kind is WSMsgType.PONG:
-            return
+            if self._handler is not None:
+                self._handler.pong()
         elif self._handler is None:
             self._early.append(message)
             if len(self._early) > MAX_EARLY_MESSAGES:

@@ -9,6 +9,7 @@ from coalserver.apis.multiplayer.relay import (
     FLOOD_MESSAGES_PER_SECOND,
     IDLE_SECONDS,
     MAX_MESSAGES_PER_SECOND,
+    PING_SECONDS,
     Relay,
 )
 from coalserver.web.streaming.send_buffer import HIGH_WATER_MARK, STALLED_SECONDS
@@ -78,6 +79,30 @@ async def test_idle_connection_is_closed_after_a_minute(scene):
         wire.member.expire()
     assert await guest.receive_close() == (1000, "Inactive timeout")
     await host.expect_nothing()
+
+
+async def test_client_that_only_answers_pings_stays_connected(scene):
+    host, guest = await connect_two(scene)
+    reading = asyncio.create_task(guest.receive_message())
+    steady = scene.test_app.core.clocks.steady
+    for _ in range(4):
+        scene.test_app.clock.advance(PING_SECONDS)
+        await host.expect_nothing()
+        guest.member.expire()
+        await scene.test_app.wait_until(lambda: guest.member._last_sign_at == steady())
+    await host.send("hello")
+    assert (await reading)["command"] == "hello"
+
+
+async def test_client_that_answers_no_ping_is_disconnected(scene):
+    host, guest = await connect_two(scene)
+    guest.socket._autoping = False
+    scene.test_app.clock.advance(PING_SECONDS)
+    guest.member.expire()
+    assert (await guest.socket.receive()).type is aiohttp.WSMsgType.PING
+    scene.test_app.clock.advance(IDLE_SECONDS - PING_SECONDS)
+    guest.member.expire()
+    assert await guest.receive_close() == (1000, "Inactive timeout")
 
 
 async def test_open_connection_keeps_its_player_online(scene):
