@@ -1,6 +1,6 @@
 """`game_room.php/updates`: messages from one member of a room to others, read with a cursor.
 
-Turns taken and chat sent through the rooms API appear here as updates, too.
+Turns taken and chat sent through the rooms API appear here as updates, too, and changes of names and of the password.
 """
 
 import hashlib
@@ -31,7 +31,13 @@ from coalserver.core.queries.players import existing_player_ids, get_player
 from coalserver.core.queries.rooms import finished_room_of_player, room_of_player
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Target
-from coalserver.domain.play.events import RoomChat, TurnTaken, UpdateSent
+from coalserver.domain.play.events import (
+    RoomChat,
+    RoomMemberRenamed,
+    RoomPasswordChanged,
+    TurnTaken,
+    UpdateSent,
+)
 from coalserver.domain.play.game import Rules, call_rule_json
 from coalserver.domain.play.room import Room, state_for_seat, turn_for_seat
 from coalserver.web.api import Route
@@ -44,12 +50,15 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 UPDATES = "/api/game_room.php/updates"
+#: The types of updates about changes of the room and its members.
+PASSWORD_TYPE, RENAMED_TYPE = "password_changed", "player_renamed"
 #: Updates of one response, and entries read from the feed at a time.
 PAGE_SIZE, SCAN_SIZE = 50, 200
 #: Positions of readers kept in memory.
 MAX_POSITIONS = 65_536
 #: Hex digits of each half of an update id.
 _HALF = 16
+RoomEvent = TurnTaken | RoomChat | RoomPasswordChanged | RoomMemberRenamed
 
 
 def send(ctx: RequestContext) -> Awaitable[web.StreamResponse]:
@@ -135,15 +144,19 @@ class SenderFilter:
             return True
         if self.target == Target.SPECIFIC:
             return _sender_of(event) in self.sender_ids
-        from_host = None if isinstance(event, TurnTaken) else event.from_host
+        from_host = event.from_host if isinstance(event, UpdateSent | RoomChat) else None
         if from_host is None:
-            # Turns, and chat of other APIs, belong to the game, neither to the host nor to the others.
+            # Turns, changes, and chat of other APIs belong to the game, neither to the host nor to the others.
             return True
         return bool(from_host) is (self.target == Target.HOST)
 
 
-def _sender_of(event: UpdateSent | TurnTaken | RoomChat) -> int:
-    return event.sender if isinstance(event, UpdateSent) else event.player
+def _sender_of(event: UpdateSent | RoomEvent) -> int:
+    if isinstance(event, UpdateSent):
+        return event.sender
+    if isinstance(event, RoomPasswordChanged):
+        return event.by or 0
+    return event.player
 
 
 def _sender_filter(ctx: RequestContext, params: dict[str, Any]) -> SenderFilter:
@@ -218,6 +231,11 @@ class UpdateReader:
             return event.type, event.data
         if isinstance(event, RoomChat):
             return CHAT_TYPE, render_chat(event) if event.data is None else event.data
+        if isinstance(event, RoomPasswordChanged):
+            return PASSWORD_TYPE, orjson.dumps({"has_password": event.has_password})
+        if isinstance(event, RoomMemberRenamed):
+            renamed = {"player_id": event.player, "player_name": event.name}
+            return RENAMED_TYPE, orjson.dumps(renamed)
         seat = self.room.roster.get_seat(self.player).number
         return TURN_TYPE, render_turn(event, self.ctx.core.context.rules.get(event.game), seat)
 
@@ -226,14 +244,18 @@ class UpdateReader:
         event = entry.event
         if isinstance(event, UpdateSent):
             return self.sender_filter.matches(entry)
-        if not isinstance(event, TurnTaken | RoomChat):
+        if not isinstance(event, RoomEvent):
+            return False
+        if isinstance(event, RoomPasswordChanged) and event.by is None:
+            # An entry from before these changes became updates.
             return False
         if entry.at < self.room.roster.get_seat(self.player).joined:
             return False
         if isinstance(event, TurnTaken) and self.player in event.action_targets:
             return False
         has_rules = isinstance(event, TurnTaken) and event.state is not None
-        return (has_rules or event.player != self.player) and self.sender_filter.matches(entry)
+        is_own = _sender_of(event) == self.player
+        return (has_rules or not is_own) and self.sender_filter.matches(entry)
 
     def _position_key(self, cursor: int) -> tuple[object, ...]:
         return ("updates", self.room.id, self.player, self.sender_filter, cursor)

@@ -75,7 +75,7 @@ def set_join_password(uow: UnitOfWork, *, kind: type[G], id: int, by: int, passw
     group = get_group(uow, kind, id)
     changed = group.set_password(by, uow.password_digest(password))
     details = _KINDS[kind]
-    event = details.password_changed(group.game, group.id, bool(password))
+    event = details.password_changed(group.game, group.id, bool(password), by)
     uow.emit(event, *details.topics(group.id, group.game))
     return uow.save(changed)
 

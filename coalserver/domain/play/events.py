@@ -110,11 +110,15 @@ class LobbyOptionsChanged:
 
 @dataclass(frozen=True, slots=True)
 class LobbyPasswordChanged:
-    """The host of a lobby set or removed the password."""
+    """The host of a lobby, `by`, set or removed the password.
+
+    `by` is None in events stored before it was recorded.
+    """
 
     game: str
     lobby: int
     has_password: bool
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +233,15 @@ class RoomHostChanged:
 
 @dataclass(frozen=True, slots=True)
 class RoomPasswordChanged:
-    """The host of a room set or removed the password."""
+    """The host of a room, `by`, set or removed the password.
+
+    `by` is None in events stored before it was recorded.
+    """
 
     game: str
     room: int
     has_password: bool
+    by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

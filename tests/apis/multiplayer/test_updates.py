@@ -230,3 +230,43 @@ async def test_offline_member_gets_updates_later(scene):
     await scene.test_app.advance(20)
     assert len(await scene.send_update(scene.host)) == 3
     assert len((await scene.poll_updates(scene.other))["updates"]) == 1
+
+
+@pytest.mark.parametrize("way", ["fill_room", "start_game"])
+async def test_changes_of_password_and_names_are_updates_to_the_other_members(scene, way):
+    room = await getattr(scene, way)()
+    for password in ("secret", None):
+        success(await scene.host.post("game_room.php/password", {"password": password}))
+    rename = {"new_name": "Robert"}
+    success(await scene.guest.request("PUT", "game_players.php/rename", rename))
+    success(await scene.host.request("PUT", "game_players.php/rename", {"new_name": "Anna"}))
+    expected = [
+        ("password_changed", str(scene.host.id), {"has_password": True}),
+        ("password_changed", str(scene.host.id), {"has_password": False}),
+        ("player_renamed", str(scene.host.id), {"player_id": scene.host.id, "player_name": "Anna"}),
+    ]
+    for sender in STREAMS:
+        rows = (await scene.poll_updates(scene.guest, from_players=sender))["updates"]
+        assert [(row["type"], row["from_player_id"], row["data"]) for row in rows] == expected
+    (row,) = (await scene.poll_updates(scene.host))["updates"]
+    renamed = {"player_id": scene.guest.id, "player_name": "Robert"}
+    assert (row["type"], row["data"]) == ("player_renamed", renamed)
+    scene.test_app.clock.advance(1)
+    success(await scene.other.post(f"game_room.php/{room}/join"))
+    assert types(await scene.poll_updates(scene.other)) == []
+
+
+async def test_waiting_poll_receives_a_change_of_the_password(scene):
+    await scene.fill_room()
+    path = "game_room.php/updates/poll?wait=30"
+    poll = await scene.test_app.start_waiting(scene.guest.post(path, {}))
+    success(await scene.host.post("game_room.php/password", {"password": "secret"}))
+    assert types(success(await poll)) == ["password_changed"]
+
+
+async def test_change_of_the_password_comes_from_the_host_who_made_it(scene):
+    await scene.fill_room()
+    success(await scene.host.post("game_room.php/password", {"password": "secret"}))
+    for player, expected in ((scene.host, ["password_changed"]), (scene.other, [])):
+        filters = {"from_players": "specific", "from_players_ids": [player.id]}
+        assert types(await scene.poll_updates(scene.guest, **filters)) == expected

@@ -254,7 +254,9 @@ def test_event_of_a_new_password_does_not_contain_it(table, kind):
     table.execute(members.set_join_password, kind=kind.cls, id=group.id, by=ann, password="hunter2")
     with raises_code(ErrorCode.WRONG_PASSWORD):
         kind.join(table, group.id, table.make_guest())
-    assert table.events(kind.password_changed) == [kind.password_changed("free", group.id, True)]
+    assert table.events(kind.password_changed) == [
+        kind.password_changed("free", group.id, True, ann)
+    ]
 
 
 @for_each_kind
@@ -263,7 +265,9 @@ def test_empty_password_removes_the_password(table, kind):
     group = kind.create(table, ann, password="hunter2")
     table.execute(members.set_join_password, kind=kind.cls, id=group.id, by=ann, password="")
     kind.join(table, group.id, table.make_guest())
-    assert table.events(kind.password_changed) == [kind.password_changed("free", group.id, False)]
+    assert table.events(kind.password_changed) == [
+        kind.password_changed("free", group.id, False, ann)
+    ]
 
 
 @for_each_kind
