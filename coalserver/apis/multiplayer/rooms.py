@@ -62,7 +62,7 @@ async def create(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
-    """Return the rooms with a free seat: most players first, then by name."""
+    """Return the rooms with a free seat: most players first, then by name; last those whose host is away."""
     params = load_params(ctx, LIST.schema)
     found = ctx.core.query(joinable_rooms, game=ctx.caller.get_game().tag, **params)
     return success(ctx, {"rooms": [_render_room(ctx, room) for room in found]})
@@ -79,6 +79,7 @@ def _render_room(ctx: RequestContext, room: Room) -> JSON:
         "host_switch": int(room.roster.transfer_host),
         "can_leave": int(room.roster.can_leave),
         "realtime": int(room.realtime),
+        "is_online": int(ctx.core.online(room.roster.host)),
     }
 
 

@@ -119,6 +119,24 @@ async def test_without_host_switch_lobby_or_room_ends_when_the_hosts_seat_is_fre
     assert not success(await scene.guest.get(f"{file}/current"))[inside]
 
 
+async def test_rooms_whose_host_is_away_are_marked_and_listed_last(scene):
+    await scene.fill_room(room_name="A")
+    success(await scene.other.post("game_room.php/create", {"room_name": "B"}))
+
+    async def rows():
+        listed = success(await scene.other.post("game_room.php/list"))["rooms"]
+        return [(row["room_name"], row["is_online"]) for row in listed]
+
+    assert await rows() == [("A", 1), ("B", 1)]
+    scene.test_app.clock.advance(50)
+    await beats(scene.guest)
+    await beats(scene.other)
+    await scene.test_app.advance(30)
+    assert await rows() == [("B", 1), ("A", 0)]
+    await beats(scene.host)
+    assert await rows() == [("A", 1), ("B", 1)]
+
+
 async def test_away_after_and_seat_grace_are_configurable():
     limits = replace(Limits(), away_after=10, seat_grace=20)
     async with run_test_app(limits=limits) as test_app:

@@ -37,7 +37,7 @@ MORE = {
         "realtime_room",
     },
     "matchmaking.php/players": {"is_online", "player_data"},
-    "game_room.php/list": {"rules", "host_switch", "can_leave", "realtime"},
+    "game_room.php/list": {"rules", "host_switch", "can_leave", "realtime", "is_online"},
     "game_room.php/current": {"rules", "host_switch", "can_leave", "realtime"},
     "game_room.php/create": {"realtime"},
     "game_room.php/players": {"player_data"},
