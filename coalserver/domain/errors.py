@@ -12,6 +12,7 @@ class ErrorCode(StrEnum):
 
     # requests
     INVALID_REQUEST = "malformed"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
     TOKEN_REQUIRED = "no_token"
     INVALID_TOKEN = "bad_token"
     RATE_LIMITED = "rate_limited"

@@ -28,16 +28,11 @@ async def read_body(
     Raises INVALID_REQUEST, or aiohttp's 413 and 415 for a body that is too large or of another media type.
     """
     content = request.content
-    try:
-        if content.is_eof() and content.total_bytes <= SMALL_BODY_BYTES:
-            # Most bodies have arrived with the head.
-            raw = content.read_nowait()
-        else:
-            raw = await request.read()
-    except web.RequestPayloadError:
-        raise invalid_body(
-            "The body does not match its Content-Encoding or Transfer-Encoding header."
-        ) from None
+    if content.is_eof() and content.total_bytes <= SMALL_BODY_BYTES:
+        # Most bodies have arrived with the head.
+        raw = content.read_nowait()
+    else:
+        raw = await read_bytes(request)
     if raw:
         value = _parse_body(request, raw, media_types)
         if not isinstance(value, dict) and not isinstance(schema, AnyJson):
@@ -50,6 +45,16 @@ async def read_body(
         return schema.load(value), raw
     except ValidationError as error:
         raise _invalid_fields(error) from None
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """Return the bytes of a body, decompressed. Raises INVALID_REQUEST, or a 413 for a body that is too large."""
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        raise invalid_body(
+            "The body does not match its Content-Encoding or Transfer-Encoding header."
+        ) from None
 
 
 def _parse_body(request: web.Request, raw: bytes, media_types: tuple[str, ...]) -> Any:

@@ -75,7 +75,8 @@ class ConnectionRunner(web.AppRunner):
     server_class: type[ConnectionServer] = ConnectionServer
 
     def __init__(self, app: web.Application, *, max_connections: int = 0, **kwargs: Any) -> None:
-        super().__init__(app, **kwargs)
+        # `content_encoding` decompresses bodies.
+        super().__init__(app, auto_decompress=False, **kwargs)
         self._max_connections = max_connections
 
     async def _make_server(self) -> web.Server:

@@ -11,6 +11,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.body import read_body
+from coalserver.web.content_encoding import ACCEPTED, decode_content
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, RawResponse, with_header_lines
 from coalserver.web.slow_bodies import BodyTimeout, SlowBodies
@@ -37,6 +38,8 @@ def endpoint(
                 caller = ctx.caller = auth(ctx)
                 if caller.player_id and core.record_activity(caller.player_id):
                     await core.execute(mark_back, player_id=caller.player_id)
+            if "Content-Encoding" in request.headers:
+                decode_content(request)
             if schema is not None:
                 ctx.body, ctx.raw = await read_body(request, schema, route.media)
             response = await handler(ctx)
@@ -56,7 +59,10 @@ def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse
         if isinstance(error, DomainError):
             if error.code is ErrorCode.RULES_FAILED:
                 log.error("The rules of a game have failed.", exc_info=error)
-            return api.render_error(error, ctx)
+            response = api.render_error(error, ctx)
+            if error.code is ErrorCode.UNSUPPORTED_ENCODING:
+                return with_header_lines(response, b"Accept-Encoding: %b\r\n" % ACCEPTED.encode())
+            return response
         if isinstance(error, StoreFailed) and api.render_unavailable:
             return api.render_unavailable(ctx)
     except Exception as render_failure:

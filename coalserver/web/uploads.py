@@ -128,7 +128,9 @@ async def _find_file(
             raise ValueError("a form within a form")
         if part.name == FILE_FIELD:
             check(pairs)
-            return await consume(_chunks(part), max_bytes)
+            consumed = await consume(_chunks(part), max_bytes)
+            await _read_rest(request)
+            return consumed
         value = bytearray()
         async for chunk in _chunks(part):
             value += chunk
@@ -138,6 +140,15 @@ async def _find_file(
         pairs.append((part.name or "", value.decode("utf-8", "replace")))
     check(pairs)
     return None
+
+
+async def _read_rest(request: web.Request) -> None:
+    """Read what follows the file: only the end of a compressed body shows that it is complete."""
+    seen = 0
+    while chunk := await request.content.readany():
+        seen += len(chunk)
+        if seen > MAX_FORM_OVERHEAD:
+            raise web.HTTPRequestEntityTooLarge(MAX_FORM_OVERHEAD, seen)
 
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:

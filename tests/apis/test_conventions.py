@@ -1,5 +1,6 @@
 """Conventions that hold for every API."""
 
+import gzip
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
 from coalserver.web.schemas import AnyJson
+from tests.apis.app import Server
 
 APIS = {api.name: api for api in all_apis()}
 EACH = pytest.mark.parametrize("name", APIS)
@@ -97,7 +99,7 @@ async def api_server(
     pages.setup_pages(app)
     shared = AppContext(core, services={Config: Config()})
     mount(app, shared, [replace(api, routes=api.routes + added)])
-    return ApiServer(api, await aiohttp_client(app))
+    return ApiServer(api, await aiohttp_client(Server(app)))
 
 
 @EACH
@@ -139,6 +141,26 @@ async def test_wrong_media_type_is_rendered_by_the_api(api_server: ApiServer) ->
         "POST", "take", data=b"x", headers={"Content-Type": "text/x"}
     )
     assert answer.status == 415
+    assert api_server.is_rendered(answer, await answer.read())
+
+
+@EACH
+async def test_unknown_encoding_is_rendered_by_the_api(api_server: ApiServer) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "br"}
+    answer = await api_server.request_added("POST", "take", data=b"{}", headers=headers)
+    assert answer.status == 415
+    assert answer.headers["Accept-Encoding"] == "gzip, deflate"
+    assert api_server.is_rendered(answer, await answer.read())
+
+
+@EACH
+async def test_compressed_body_that_was_cut_off_is_rendered_by_the_api(
+    api_server: ApiServer,
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    body = gzip.compress(b"{}")[:-1]
+    answer = await api_server.request_added("POST", "take", data=body, headers=headers)
+    assert answer.status == (422 if api_server.api.name == "hosts" else 400)
     assert api_server.is_rendered(answer, await answer.read())
 
 

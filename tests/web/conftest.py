@@ -12,6 +12,7 @@ from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.storage.memory import MemoryStore
 from coalserver.web.api import Api
+from coalserver.web.connections import ConnectionRunner
 from coalserver.web.context import AppContext
 from coalserver.web.routing import mount
 from tests.web.sample_api import SampleServer
@@ -19,8 +20,15 @@ from tests.web.sample_api import SampleServer
 Serve = Callable[..., Awaitable[SampleServer]]
 
 
+class Server(TestServer):
+    """A test server with the connections of the real one."""
+
+    async def _make_runner(self, **kwargs: Any) -> ConnectionRunner:
+        return ConnectionRunner(self.app, **kwargs)
+
+
 @pytest.fixture
-async def serve(aiohttp_server: Callable[..., Awaitable[TestServer]]) -> AsyncIterator[Serve]:
+async def serve() -> AsyncIterator[Serve]:
     """Starts a server of some APIs: `server = await serve(*apis, body_limit=…, **app_context)`."""
     servers: list[SampleServer] = []
 
@@ -30,7 +38,9 @@ async def serve(aiohttp_server: Callable[..., Awaitable[TestServer]]) -> AsyncIt
         app = web.Application(client_max_size=body_limit)
         app_context = AppContext(core, **kwargs)
         mount(app, app_context, apis)
-        server = SampleServer(core, app_context, await aiohttp_server(app), writer_task)
+        test_server = Server(app)
+        await test_server.start_server()
+        server = SampleServer(core, app_context, test_server, writer_task)
         servers.append(server)
         return server
 

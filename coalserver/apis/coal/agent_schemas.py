@@ -25,7 +25,7 @@ from coalserver.domain.minecraft.log.dates import DateSource, FileDates, LiveDat
 from coalserver.domain.minecraft.log.parser import ParsedLine, join_chats, parse_batch
 from coalserver.domain.minecraft.world import MAX_FINDINGS, AgentFinding
 from coalserver.domain.text import one_line
-from coalserver.web.body import invalid_body, load_body
+from coalserver.web.body import invalid_body, load_body, read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, MAX_FIELDS
 from coalserver.web.schemas import RequestSchema
@@ -202,12 +202,7 @@ async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[
 
     Raises INVALID_REQUEST. Without a Content-Type the body is JSON if it begins with a brace.
     """
-    try:
-        raw = await ctx.request.read()
-    except web.RequestPayloadError:
-        raise invalid_body(
-            "The body does not match its Content-Encoding or Transfer-Encoding header."
-        ) from None
+    raw = await read_bytes(ctx.request)
     media = ctx.request.content_type if "Content-Type" in ctx.request.headers else ""
     if media not in ("", FORM_CONTENT_TYPE, JSON):
         raise web.HTTPUnsupportedMediaType

@@ -34,6 +34,10 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
         422,
         "This Idempotency-Key came with another request before.",
     ),
+    ErrorCode.UNSUPPORTED_ENCODING: (
+        415,
+        "The body has a Content-Encoding that is not in Accept-Encoding.",
+    ),
     ErrorCode.INVALID_GRANT: (400, "The code is invalid or has expired."),
     ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }

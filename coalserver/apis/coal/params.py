@@ -13,7 +13,7 @@ from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
 from coalserver.domain.text import one_line
-from coalserver.web.body import invalid_body, load_body, parse_json
+from coalserver.web.body import invalid_body, load_body, parse_json, read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form
 
@@ -156,12 +156,7 @@ async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
 
 async def _read_body(ctx: RequestContext) -> dict[str, Any]:
     request = ctx.request
-    try:
-        raw = ctx.raw = await request.read()
-    except web.RequestPayloadError:
-        raise invalid_body(
-            "The body does not match its Content-Encoding or Transfer-Encoding header."
-        ) from None
+    raw = ctx.raw = await read_bytes(request)
     if not raw.strip():
         return {}
     media = request.content_type if request.headers.get("Content-Type") else ""

@@ -21,6 +21,7 @@ ERROR_MESSAGES: dict[ErrorCode | tuple[ErrorCode, str], ErrorMessage] = {
     ErrorCode.INVALID_TOKEN: (401, "invalid token"),
     ErrorCode.PERMISSION_DENIED: (401, "token of another"),
     ErrorCode.RATE_LIMITED: (429, "too many failures, try again in {retry_after} seconds"),
+    ErrorCode.UNSUPPORTED_ENCODING: (415, "unsupported encoding"),
     ErrorCode.INVALID_CREDENTIALS: (404, NOT_FOUND),
     ErrorCode.PLAYER_NOT_FOUND: (404, NOT_FOUND),
     (ErrorCode.PLAYER_NOT_FOUND, "join"): (404, NO_SESSION),

@@ -72,6 +72,7 @@ _TOKENS: dict[MessageKey, ErrorMessage] = {
 _BODIES: dict[MessageKey, ErrorMessage] = {
     ErrorCode.INVALID_REQUEST: (400, "Invalid request: {fields}"),
     (ErrorCode.INVALID_REQUEST, "body"): (400, "Invalid JSON body"),
+    ErrorCode.UNSUPPORTED_ENCODING: (415, "Unsupported Content-Encoding"),
     (ErrorCode.INVALID_REQUEST, "large"): (
         413,
         f"{{member}} must not exceed {MAX_JSON_BYTES} bytes",

@@ -26,6 +26,7 @@ ERROR_CODES: dict[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
     ErrorCode.INVALID_GRANT: (400, "invalid_grant"),
     ErrorCode.INVALID_SCOPE: (400, "invalid_scope"),
     (ErrorCode.INVALID_SCOPE, "replace_client"): (400, "invalid_request"),
+    ErrorCode.UNSUPPORTED_ENCODING: (415, "invalid_request"),
     ErrorCode.RATE_LIMITED: (429, "temporarily_unavailable"),
 }
 DEFAULT_ERROR = (400, "invalid_request")

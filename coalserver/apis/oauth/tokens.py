@@ -31,6 +31,7 @@ from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.bearer import get_bearer_token
+from coalserver.web.body import read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form
 from coalserver.web.responses import json_response
@@ -166,10 +167,7 @@ async def _read_pairs(ctx: RequestContext) -> Pairs:
 
     Raises INVALID_REQUEST.
     """
-    try:
-        raw = await ctx.request.read()
-    except web.RequestPayloadError:
-        raise _unreadable_body() from None
+    raw = await read_bytes(ctx.request)
     if ctx.request.content_type == FORM_CONTENT_TYPE:
         return parse_form(raw)
     if "Content-Type" in ctx.request.headers and ctx.request.content_type != JSON:

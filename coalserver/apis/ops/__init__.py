@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from coalserver import __version__
-from coalserver.domain.errors import DomainError
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Api, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
@@ -38,8 +38,9 @@ async def health(ctx: RequestContext) -> web.StreamResponse:
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """Return `{"error": <code>}` with status 400."""
-    return json_response({"error": error.code}, 400)
+    """Return `{"error": <code>}` with status 400; 415 for an unsupported encoding of the body."""
+    status = 415 if error.code is ErrorCode.UNSUPPORTED_ENCODING else 400
+    return json_response({"error": error.code}, status)
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:

@@ -30,6 +30,11 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
         "rate.limited",
         "Too many failed attempts. Try again in {retry_after} seconds.",
     ),
+    ErrorCode.UNSUPPORTED_ENCODING: (
+        415,
+        "request.unsupported_encoding",
+        "The body has a Content-Encoding that is not in `Accept-Encoding`.",
+    ),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: (
         422,
         "request.key_reused",

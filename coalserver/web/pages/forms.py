@@ -8,7 +8,7 @@ from aiohttp import web
 from marshmallow import ValidationError, fields, validate
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.body import invalid_body
+from coalserver.web.body import invalid_body, read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import CSRF_FIELD, read_browser_cookie
 from coalserver.web.schemas import RequestSchema
@@ -66,12 +66,7 @@ async def read_form(request: web.Request) -> Pairs:
     """Return the fields of a form. Raises INVALID_REQUEST, or a 415 for another content type."""
     if request.content_type != FORM_CONTENT_TYPE:
         raise web.HTTPUnsupportedMediaType
-    try:
-        return parse_form(await request.read())
-    except web.RequestPayloadError:
-        raise invalid_body(
-            "The body does not match its Content-Encoding or Transfer-Encoding header."
-        ) from None
+    return parse_form(await read_bytes(request))
 
 
 def parse_form(raw: bytes) -> Pairs:
