@@ -5,14 +5,15 @@ slow client. Here the parser passes a message on at once. Code that writes to ma
 writes more.
 
 This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_close_transport`, `_reader`, `_parser`,
-`_req` and `_max_msg_size`, and on `WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are
-used in no other module, and setup.cfg pins aiohttp's minor version.
+`_req`, `_max_msg_size`, `_decode_text`, `_heartbeat`, `_reset_heartbeat` and `_on_data_received`, and on
+`WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are used in no other module, and
+setup.cfg pins aiohttp's minor version.
 """
 
 import asyncio
 import logging
 import struct
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
@@ -29,6 +30,11 @@ MAX_EARLY_MESSAGES = 16
 CLOSING_SECONDS = 5
 #: Bytes of a close frame's reason, at most.
 MAX_REASON_BYTES = 123
+#: Opcodes: continuations are 0, control frames are those from 8 on.
+CONTINUATION, CONTROL_FRAMES = 0, 8
+#: Close codes that stand for an end without a close frame (RFC 6455, 7.4.1), and the largest one.
+RESERVED_CLOSE_CODES, MAX_CLOSE_CODE = (1004, 1005, 1006, 1015), 4999
+INVALID_CLOSE_CODE = "Invalid close code"
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 
@@ -36,7 +42,7 @@ class MessageHandler(Protocol):
     """Handles the messages of a client. An exception closes the connection."""
 
     def text(self, raw: bytes) -> None:
-        """Handle a text message, which may be invalid UTF-8."""
+        """Handle a text message in UTF-8."""
 
     def binary(self) -> None:
         """Handle a binary message; its content is dropped."""
@@ -114,7 +120,10 @@ class WebSocketConnection:
         """Handle a message from the parser."""
         kind = message[0]
         if kind is WSMsgType.CLOSE:
-            self.close(message[1] or WSCloseCode.OK)
+            if is_valid_close_code(message[1]):
+                self.close(message[1] or WSCloseCode.OK)
+            else:
+                self.close(WSCloseCode.PROTOCOL_ERROR, INVALID_CLOSE_CODE)
             self.connection_lost()
         elif self.ended.done():
             return
@@ -124,6 +133,8 @@ class WebSocketConnection:
         elif kind is WSMsgType.PONG:
             if self._handler is not None:
                 self._handler.pong()
+        elif kind is WSMsgType.TEXT and not is_utf8(message[1]):
+            self.close(WSCloseCode.INVALID_TEXT, "Invalid UTF-8 text message")
         elif self._handler is None:
             self._early.append(message)
             if len(self._early) > MAX_EARLY_MESSAGES:
@@ -144,7 +155,27 @@ class WebSocketConnection:
             self._transport.abort()
 
 
-class FeedSocket(web.WebSocketResponse):
+class CheckedSocket(web.WebSocketResponse):
+    """aiohttp's WebSocket with the checks that aiohttp leaves out; see `FrameCheck`."""
+
+    def _make_queue(self, protocol: Any) -> WebSocketDataQueue:
+        return _CheckedQueue(protocol, 1 << 16, loop=asyncio.get_running_loop())
+
+    def _post_start(self, request: web.BaseRequest, protocol: Any, writer: Any) -> None:
+        self._ws_protocol = protocol
+        self._writer = writer
+        self._reset_heartbeat()
+        queue = self._reader = self._make_queue(request.protocol)
+        reader = WebSocketReader(
+            queue, self._max_msg_size, compress=False, decode_text=self._decode_text
+        )
+        self._parser = cast(WebSocketReader, FrameCheck(reader, queue))
+        on_data = None if self._heartbeat is None else self._on_data_received
+        request.protocol.set_parser(self._parser, on_data)
+        request.protocol.keep_alive(False)
+
+
+class FeedSocket(CheckedSocket):
     """aiohttp's WebSocket for feeds: pings every 20 s, no compression, and an end that no client can delay."""
 
     def __init__(self, max_message_bytes: int) -> None:
@@ -163,23 +194,82 @@ def _abort_if_unread(transport: asyncio.Transport) -> None:
         transport.abort()
 
 
-class _Response(web.WebSocketResponse):
+class _Response(CheckedSocket):
     """aiohttp's handshake with a parser that passes messages to a WebSocketConnection."""
 
     def __init__(self, socket: WebSocketConnection, max_message_bytes: int) -> None:
-        super().__init__(compress=False, max_msg_size=max_message_bytes)
+        # Handlers take bytes.
+        super().__init__(compress=False, max_msg_size=max_message_bytes, decode_text=False)
         self._socket = socket
 
-    def _post_start(self, request: web.BaseRequest, protocol: Any, writer: Any) -> None:
-        self._ws_protocol = protocol
-        self._writer = writer
-        self._reader = _Inbox(request.protocol, 1 << 16, loop=asyncio.get_running_loop())
-        self._reader.socket = self._socket
-        self._parser = WebSocketReader(
-            self._reader, self._max_msg_size, compress=False, decode_text=False
-        )
-        request.protocol.set_parser(self._parser)
-        request.protocol.keep_alive(False)
+    def _make_queue(self, protocol: Any) -> WebSocketDataQueue:
+        inbox = _Inbox(protocol, 1 << 16, loop=asyncio.get_running_loop())
+        inbox.socket = self._socket
+        return inbox
+
+
+class FrameCheck:
+    """A parser of frames that checks what aiohttp's reader does not, before it hands the bytes to that reader.
+
+    A client's frames are masked (RFC 6455, 5.1), and no message begins within another (5.4).
+    """
+
+    def __init__(self, reader: WebSocketReader, queue: WebSocketDataQueue) -> None:
+        self._reader = reader
+        self._queue = queue
+        #: Bytes of the current frame that are still to come.
+        self._missing = 0
+        #: A frame's head, as far as it has come.
+        self._head = b""
+        self._in_message = False
+        self._failed = False
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Handle received bytes; return whether the connection has failed, and an unused rest."""
+        if self._failed:
+            return True, b""
+        received = self._head + data
+        at, size = self._missing, len(received)
+        while size - at >= 2:
+            first, second = received[at], received[at + 1]
+            if not second & 0x80:
+                return self._fail(received[len(self._head) : at], "Frame without a mask")
+            length, head_size = second & 0x7F, 6
+            if length > 125:
+                head_size = 8 if length == 126 else 14
+                if size - at < head_size - 4:
+                    break
+                length = int.from_bytes(received[at + 2 : at + head_size - 4])
+            if first & 0x0F < CONTROL_FRAMES:
+                if (first & 0x0F == CONTINUATION) != self._in_message:
+                    return self._fail(received[len(self._head) : at], "Message out of order")
+                self._in_message = not first & 0x80
+            at += head_size + length
+        self._missing = max(at - size, 0)
+        self._head = received[at:]
+        return self._reader.feed_data(data)
+
+    def feed_eof(self) -> None:
+        """Handle the end of the connection."""
+        self._reader.feed_eof()
+
+    def _fail(self, before: bytes, reason: str) -> tuple[bool, bytes]:
+        """Handle the frames before the invalid one, then fail with code 1002."""
+        self._failed = True
+        if before:
+            self._reader.feed_data(before)
+        self._queue.set_exception(WebSocketError(WSCloseCode.PROTOCOL_ERROR, reason))
+        return True, b""
+
+
+class _CheckedQueue(WebSocketDataQueue):
+    """The queue of aiohttp's parser: refuses close codes that no client may send."""
+
+    def feed_data(self, data: Any, size: int) -> None:
+        if data[0] is WSMsgType.CLOSE and not is_valid_close_code(data[1]):
+            self.set_exception(WebSocketError(WSCloseCode.PROTOCOL_ERROR, INVALID_CLOSE_CODE))
+        else:
+            super().feed_data(data, size)
 
 
 class _Inbox(WebSocketDataQueue):
@@ -199,6 +289,22 @@ class _Inbox(WebSocketDataQueue):
         else:
             log.error("A WebSocket message failed.", exc_info=exc)
             self.socket.close(WSCloseCode.INTERNAL_ERROR, "Internal server error")
+
+
+def is_valid_close_code(code: int) -> bool:
+    """Return whether a client may send a close code; 0: the frame has none. aiohttp refuses unknown ones below 3000."""
+    return code not in RESERVED_CLOSE_CODES and code <= MAX_CLOSE_CODE
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Return whether bytes are UTF-8."""
+    if raw.isascii():
+        return True
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def frame(payload: bytes, first: int = TEXT) -> bytes:
