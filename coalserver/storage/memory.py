@@ -223,8 +223,8 @@ class _VisitTable:
             visit for visit in self._visits() if visit.username == username and visit.login < mark
         )
         newest = max(earlier, key=lambda visit: visit.login, default=None)
-        world_marks = (other for other in self._marks if not other.username and other < mark)
-        return newest and newest.state_before(mark, max(world_marks, default=None))
+        world_marks = sorted(other for other in self._marks if not other.username)
+        return newest and newest.state_before(mark, world_marks)
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
         found = (

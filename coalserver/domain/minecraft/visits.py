@@ -135,15 +135,19 @@ class Visit:
         duplicate = self.duplicate if self.duplicate is not None and self.duplicate < mark else None
         return replace(self, duplicate=duplicate, logout=None)
 
-    def state_before(self, mark: PresenceMark, world_mark: PresenceMark | None) -> "Visit | None":
-        """Return the visit as it was just before a mark, with the last mark about the world before that.
+    def state_before(
+        self, mark: PresenceMark, world_marks: Iterable[PresenceMark]
+    ) -> "Visit | None":
+        """Return the visit as it was just before a mark, given the marks about the world, in order.
 
         Unlike `open_at`, this knows of a silence that a later mark has replaced as the end.
         """
         visit = self.open_at(mark)
-        silent = world_mark is not None and world_mark.kind is MarkKind.SILENT
-        if visit and not visit.logout and world_mark and silent and self.login < world_mark:
-            return replace(visit, logout=world_mark)
+        if visit is None or visit.logout is not None:
+            return visit
+        for other in world_marks:
+            if visit is not None and self.login < other < mark:
+                visit = next_visit(visit, other)[0]
         return visit
 
     def is_duplicate(self, mark: PresenceMark) -> bool:

@@ -8,7 +8,12 @@ import orjson
 
 from coalserver.core.ports import Batch, PlaytimeStats, ScreenshotQuery, StoredVisit, VisitQuery
 from coalserver.domain.minecraft.history import Screenshot
-from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit
+from coalserver.domain.minecraft.visits import (
+    MAX_SILENCE_SECONDS,
+    MarkKind,
+    PresenceMark,
+    Visit,
+)
 from coalserver.storage import codec
 from coalserver.storage.sqlite.log_lines import TagSets
 from coalserver.storage.visit_updates import (
@@ -155,10 +160,8 @@ class _VisitTable:
         self.tags: dict[int, str] = {}
 
     def online_names(self, mark: PresenceMark) -> Iterable[str]:
-        # Suspended visits are older, and as far as they can go on they ended at the silence before.
-        last = self._world_mark_before(mark)
-        silent = last is not None and last.kind is MarkKind.SILENT
-        low = min(mark.order, last.at) if last and silent else mark.order
+        # Those that a silence suspended can go on for a while.
+        low = min(mark.order, mark.at) - MAX_SILENCE_SECONDS
         rows = self._db.execute(
             "SELECT doc FROM visit WHERE world = ? AND gone >= ? AND came <= ?",
             (self._world, low, mark.order),
@@ -180,17 +183,17 @@ class _VisitTable:
                 return (
                     visit.open_at(mark)
                     if live
-                    else visit.state_before(mark, self._world_mark_before(mark))
+                    else visit.state_before(mark, self._world_marks(visit.login.order, mark.order))
                 )
         return None
 
-    def _world_mark_before(self, mark: PresenceMark) -> PresenceMark | None:
+    def _world_marks(self, first: float, last: float) -> Iterator[PresenceMark]:
         rows = self._db.execute(
-            f"SELECT {_MARK_COLUMNS} FROM mark WHERE world = ? AND username = '' AND moment <= ?"
-            " ORDER BY moment DESC, sequence DESC, sign DESC, line DESC",
-            (self._world, mark.order),
+            f"SELECT {_MARK_COLUMNS} FROM mark WHERE world = ? AND username = '' AND moment >= ?"
+            " AND moment <= ? ORDER BY moment, sequence, sign, line",
+            (self._world, first, last),
         )
-        return next((other for other in map(_mark, rows) if other < mark), None)
+        return map(_mark, rows)
 
     def marks_after(self, username: str, mark: PresenceMark) -> Iterator[PresenceMark]:
         rows = self._db.execute(
