@@ -33,6 +33,10 @@ async def ingest_lines(
         is_ascii = is_ascii and parsed.line.isascii()
         if parsed.kind is LineKind.STARTING and not alive:
             alive = await last_line_before_start(core, world_id, parsed_lines)
+    chat = None
+    if len(parsed_lines) == 1 and parsed_lines[0].kind is LineKind.CONTINUATION:
+        newest = await core.history.lines(LineQuery(world_id), 1)
+        chat = newest[0] if newest else None
     while True:
         # Read before the history: lines written meanwhile are among the recent digests as well.
         written = core.state.recent.written
@@ -45,6 +49,7 @@ async def ingest_lines(
             known_digests=known_digests,
             written=written,
             alive=alive,
+            chat=chat,
             misread=None if is_ascii else as_received is not None,
         )
         if new is not None:

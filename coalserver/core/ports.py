@@ -71,6 +71,8 @@ class Batch:
     #: Additions to the history, in the order of their commands.
     lines: list[NewLogLine] = field(default_factory=list)
     world_marks: list[WorldMark] = field(default_factory=list)
+    #: Line id -> the text of a stored chat with the lines that continue it.
+    continued_chats: dict[int, str] = field(default_factory=dict)
     #: Id -> screenshot, or None for a deleted one.
     screenshots: dict[int, Screenshot | None] = field(default_factory=dict)
 

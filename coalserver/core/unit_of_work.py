@@ -111,7 +111,7 @@ class UnitOfWork:
 
     __slots__ = (
         *("state", "context", "now", "changes", "derived", "entries", "counters", "_touched"),
-        *("lines", "world_marks", "screenshots"),
+        *("lines", "continued_chats", "world_marks", "screenshots"),
     )
 
     def __init__(self, state: State, context: CoreContext, now: float) -> None:
@@ -126,6 +126,7 @@ class UnitOfWork:
         self._touched: dict[type, dict[int, Any]] = {}
         #: Additions to the history.
         self.lines: list[NewLogLine] = []
+        self.continued_chats: dict[int, str] = {}
         self.world_marks: list[WorldMark] = []
         self.screenshots: dict[int, Screenshot | None] = {}
 
@@ -193,6 +194,10 @@ class UnitOfWork:
     def add_log_line(self, line: LogLine, digest: bytes, mark: PresenceMark | None = None) -> None:
         """Add a line to the history; its mark updates the visits there."""
         self.lines.append(NewLogLine(line, digest, mark))
+
+    def continue_chat(self, line_id: int, chat: str) -> None:
+        """Replace the text of a stored chat by one that new lines continue; to be called with `add_log_line`."""
+        self.continued_chats[line_id] = chat
 
     def add_visit_mark(self, world_id: int, mark: PresenceMark) -> None:
         """Update the visits in the history by a mark without a line."""

@@ -65,6 +65,7 @@ class BatchWriter:
         if uow.lines:
             batch.lines.extend(uow.lines)
             state.recent.add(map(_digest_of, uow.lines))
+            batch.continued_chats.update(uow.continued_chats)
         batch.world_marks.extend(uow.world_marks)
         if uow.screenshots:
             batch.screenshots.update(uow.screenshots)

@@ -142,6 +142,9 @@ class MemoryHistory:
                 raise ValueError("a line is stored twice")
             self.digests.add(digest)
             self.lines[line.id] = line
+        for id, chat in batch.continued_chats.items():
+            if id in self.lines:
+                self.lines[id] = replace(self.lines[id], chat=chat)
         for world, mark, now in marks_of(batch):
             update_visits(_VisitTable(self, world, now, self._marks.setdefault(world, [])), mark)
         last_times = {line.world: line.at for line, _, _ in batch.lines if line.at is not None}

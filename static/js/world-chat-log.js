@@ -148,9 +148,15 @@ export function mountLog({ scroll, days, texts, renderRow, onScroll }) {
       stuck = false;
       keepTopPosition(() => addPage(page, false).forEach(completeChunk));
     },
-    /** Insert a new row. Returns false if the log has it already. */
+    /** Insert a new row, or replace one that has changed. Returns false if the log has it already. */
     insert(row) {
-      if (rows.has(row.id)) return false;
+      if (rows.has(row.id)) {
+        const old = rows.get(row.id);
+        const node = renderRow(row);
+        rows.set(row.id, node);
+        keepPosition(() => old.replaceWith(node));
+        return false;
+      }
       const wasStuck = stuck;
       const top = scroll.scrollTop;
       const height = scroll.scrollHeight;

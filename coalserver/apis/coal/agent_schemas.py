@@ -2,9 +2,10 @@
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date
-from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,7 @@ from coalserver.apis.coal.params import (
 )
 from coalserver.core.commands.ingest import MAX_LINES, MAX_SEQUENCE, MAX_SOURCE_LENGTH
 from coalserver.domain.minecraft.log.dates import DateSource, FileDates, LiveDates, parse_day
+from coalserver.domain.minecraft.log.header import parse_header
 from coalserver.domain.minecraft.log.parser import ParsedLine, join_chats, parse_batch
 from coalserver.domain.minecraft.world import MAX_FINDINGS, AgentFinding
 from coalserver.domain.text import one_line
@@ -168,18 +170,40 @@ def _parse_day(value: Any) -> date:
     raise ValidationError("A date is a day of the calendar, as in 2026-09-25.")
 
 
-def parse_numbered(lines: Iterable[NumberedLine], zone: str, now: float) -> list[ParsedLine]:
+def parse_numbered(
+    lines: Iterable[NumberedLine], zone: str, now: float, stored: int = 0, previous: float = 0.0
+) -> list[ParsedLine]:
     """Parse numbered lines received at `now`. Lines without a day count as written then.
 
-    If the clock steps back far between lines of the same day, midnight has passed.
+    If the clock steps back far between lines of the same day, midnight has passed. Lines up to the sequence `stored`
+    are stored already, and `previous` is the time (UTC) of the last of them with a time; 0: none.
     """
     parsed: list[ParsedLine] = []
-    for day, group in groupby(lines, key=lambda line: line.day):
+    for day, group in _group_by_day(lines):
         live_dates = LiveDates.from_time(now, zone)
         dates: DateSource = live_dates if day is None else FileDates(live_dates.zone, day, now=now)
-        parsed += parse_batch([numbered.line for numbered in group], dates)
+        known = bisect_right(group, stored, key=_sequence_of)
+        parsed += parse_batch([numbered.line for numbered in group], dates, known, previous)
+        if known < len(group):
+            times = (one.at for one in reversed(parsed[len(parsed) - len(group) + known :]))
+            previous = next((at for at in times if at is not None), previous)
     join_chats(parsed)
     return parsed
+
+
+_sequence_of = attrgetter("sequence")
+
+
+def _group_by_day(lines: Iterable[NumberedLine]) -> list[tuple[date | None, list[NumberedLine]]]:
+    """Return consecutive lines of the same day; one without a header belongs to the line before."""
+    groups: list[tuple[date | None, list[NumberedLine]]] = []
+    for line in lines:
+        same = bool(groups) and line.day == groups[-1][0]
+        if same or (groups and line.day is None and parse_header(line.line) is None):
+            groups[-1][1].append(line)
+        else:
+            groups.append((line.day, [line]))
+    return groups
 
 
 def decode_misread_utf8(text: str) -> str | None:

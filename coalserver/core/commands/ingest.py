@@ -3,6 +3,7 @@
 import math
 from collections.abc import Container, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import NamedTuple
 
 from coalserver.core import topics
@@ -16,7 +17,7 @@ from coalserver.domain.minecraft.events import LineLogged
 from coalserver.domain.minecraft.history import LogLine, make_log_line, sequence_digests
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.names import resolve_players
-from coalserver.domain.minecraft.log.parser import ParsedLine
+from coalserver.domain.minecraft.log.parser import ParsedLine, continue_chat
 from coalserver.domain.minecraft.visitor import LogSource, UsernameClaim, Visitor
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, make_mark
 from coalserver.domain.minecraft.world import World, WorldStatus
@@ -49,12 +50,14 @@ def log_lines(
     written: int,
     misread: bool | None = None,
     alive: float = 0.0,
+    chat: LogLine | None = None,
 ) -> list[bool] | None:
     """Store those of single lines that are new; return for each whether it is.
 
     `known_digests` are those of `digests` that were in the history when `State.recent.written` was
     `written`. Return None where too many lines were written since, and the history must be read again.
     `alive` is the time of the last stored line before the first of them that reports a start; 0: none.
+    `chat` is the newest line of the world where the lines have no header: they continue it if it arrived last.
     `misread` tells whether the sender reads UTF-8 as ISO-8859-2; None: the lines do not show it.
     Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND.
     """
@@ -71,6 +74,11 @@ def log_lines(
         if is_new:
             taken.add(digest)
             lines.append((parsed, digest, 0))
+    if chat is not None and lines:
+        text = continue_chat(chat.chat, [parsed.line for parsed, _, _ in lines])
+        newest = uow.state.counters.get(LogLine, 1) - 1
+        if "chat" in chat.tags and not chat.source and newest == chat.id + chat.chat.count("\n"):
+            _continue_chat(uow, chat, text)
     _ingest(uow, world, "", lines, alive)
     if lines and misread is not None:
         _record_misreading(uow, world.id, misread)
@@ -95,8 +103,11 @@ def log_batch(
     sequences: Sequence[int],
     alive: float = 0.0,
     after: int = 0,
+    chat: LogLine | None = None,
 ) -> IngestResult:
     """Store lines of a source with ascending sequence numbers; lines with stored numbers are skipped.
+
+    Lines without a header at the beginning continue the source's last line if that is `chat`.
 
     None is stored while those up to the sequence `after` are not.
 
@@ -119,14 +130,19 @@ def log_batch(
     lines = [
         line for line in zip(parsed_lines, digests, sequences, strict=True) if line[2] > stored
     ]
-    _ingest(uow, world, source, lines, alive)
+    _ingest(uow, world, source, lines, alive, chat)
     return IngestResult(lines[-1][2] if lines else stored, len(lines))
 
 
 def stored_sequence(reader: Reader, *, world_id: int, source: str) -> int:
     """Return the sequence number up to which all lines of a source are stored; 0 for a new one."""
-    log_source = reader.first(LogSource, "name", (world_id, source))
-    return log_source.sequence if log_source else 0
+    return find_source(reader, world_id=world_id, source=source).sequence
+
+
+def find_source(reader: Reader, *, world_id: int, source: str) -> LogSource:
+    """Return a source of a world's lines; a new one has the id 0."""
+    found = reader.first(LogSource, "name", (world_id, source))
+    return found or LogSource(0, world_id, source)
 
 
 class _VisitorCache:
@@ -178,6 +194,7 @@ def _ingest(
     source: str,
     lines: Sequence[tuple[ParsedLine, bytes, int]],
     alive: float,
+    chat: LogLine | None = None,
 ) -> None:
     """Store new lines and update world, visitors and log source by them."""
     if not lines:
@@ -214,6 +231,8 @@ def _ingest(
         uow.emit(LineLogged(world.id, line, live), topic)
     newest_mark = None if newest == -math.inf else newest
     updated_source = replace(log_source, sequence=lines[-1][2], newest_order=newest_mark)
+    if source:
+        updated_source = _with_last_lines(uow, updated_source, lines, chat)
     if updated_source != log_source:
         uow.save(
             updated_source
@@ -224,6 +243,44 @@ def _ingest(
     if emptied is not None and emptied.at < alive < emptied.order:
         world = _extend_repaired_visits(uow, world, emptied, alive)
     save_world(uow, before, world)
+
+
+def _with_last_lines(
+    uow: UnitOfWork,
+    source: LogSource,
+    lines: Sequence[tuple[ParsedLine, bytes, int]],
+    chat: LogLine | None,
+) -> LogSource:
+    """Return a source with the time of the last of its new lines, and with the chat that the next can continue.
+
+    Continues `chat`, where it is the source's last, by the lines before the first with a header.
+    """
+    times = (parsed.at for parsed, _, _ in reversed(lines) if parsed.at is not None)
+    source = replace(source, last_at=next(times, source.last_at))
+    rest = [parsed.line for parsed, _, _ in takewhile(_has_no_header, lines)]
+    if rest and chat is not None and chat.id == source.chat:
+        text = continue_chat(chat.chat, rest)
+        _continue_chat(uow, chat, text)
+        is_open = text.count("\n") == chat.chat.count("\n") + len(rest)
+        source = replace(source, chat=chat.id if is_open else 0)
+    if len(rest) < len(lines):
+        last = [parsed.line for parsed, _, _ in takewhile(_has_no_header, reversed(lines))]
+        newest = uow.lines[-1 - len(last)].line
+        is_open = "chat" in newest.tags and newest.chat.count("\n") == len(last)
+        source = replace(source, chat=newest.id if is_open else 0)
+    return source
+
+
+def _continue_chat(uow: UnitOfWork, chat: LogLine, text: str) -> None:
+    """Replace the text of a stored chat, and emit its line again."""
+    if text != chat.chat:
+        uow.continue_chat(chat.id, text)
+        live = chat.at is not None and chat.at >= uow.now - LATE_SECONDS
+        uow.emit(LineLogged(chat.world, replace(chat, chat=text), live), topics.world(chat.world))
+
+
+def _has_no_header(line: tuple[ParsedLine, bytes, int]) -> bool:
+    return line[0].kind is LineKind.CONTINUATION
 
 
 def _last_alive(world: World, line_at: float, start: PresenceMark) -> float:

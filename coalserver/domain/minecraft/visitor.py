@@ -113,6 +113,10 @@ class LogSource:
     newest_order: float | None = None
     #: Whether its sender reads UTF-8 as ISO-8859-2, as the original agent does.
     misread: bool = False
+    #: Of numbered lines: when the last line with a time was written (UTC).
+    last_at: float | None = None
+    #: Of numbered lines: id of the chat to which a line without a header belongs if it comes next; 0: none.
+    chat: int = 0
 
 
 @dataclass(frozen=True, slots=True)

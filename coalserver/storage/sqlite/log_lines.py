@@ -5,7 +5,7 @@ world, second and arrival, so that every list and search of a world scans one ra
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import nlargest, nsmallest
 from itertools import chain
@@ -43,6 +43,10 @@ _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len
 _INDEX = (
     "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
 )
+_UNINDEX = (
+    "INSERT INTO line_words (line_words, rowid, line, chat, death, achievement, who)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 _ROW = ", ".join(f"line.{name}" for name in ("place", "id", "tags", "kind", "location", *FIELDS))
 _fields = attrgetter(*("display_name" if name == "shown" else name for name in FIELDS))
 _KINDS = {kind.value: kind for kind in LineKind}
@@ -71,6 +75,20 @@ def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
     # Sorted: FTS5 flushes its pending terms when a rowid is lower than the previous one.
     words.sort()
     db.executemany(_INDEX, words)
+
+
+def continue_chats(db: sqlite3.Connection, chats: Mapping[int, str]) -> None:
+    """Replace the texts of stored chats, by line id; the caller has a transaction open."""
+    for id, chat in chats.items():
+        before = line_by_id(db, {}, id)
+        if before is None:
+            continue
+        after = replace(before, chat=chat)
+        (position,) = db.execute("SELECT place FROM line WHERE id = ?", (id,)).fetchone()
+        db.execute("UPDATE line SET chat = ? WHERE id = ?", (chat, id))
+        # An index without content has to be told what it holds.
+        db.execute(_UNINDEX, ("delete", position, *_index_columns(before)))
+        db.execute(_INDEX, (position, *_index_columns(after)))
 
 
 def existing_digests(db: sqlite3.Connection, digests: Sequence[bytes]) -> set[bytes]:

@@ -269,6 +269,7 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         history.insert_entries(db, batch.entries)
         if batch.lines:
             log_lines.write(db, batch.lines)
+            log_lines.continue_chats(db, batch.continued_chats)
         if batch.lines or batch.world_marks or batch.screenshots:
             sqlite_visits.write(db, batch)
         db.executemany(

@@ -133,6 +133,8 @@ def parse_day(text: str, near: date | None = None) -> date | None:
 #: Which pass of an hour that comes twice a line is in: the first, the second, the second for want of evidence, and the
 #: second although the clock stepped back later.
 FIRST, SECOND, ASSUMED, MISJUDGED = range(4)
+#: The line is the first after a stored one, whose time decides.
+CONTINUED = 4
 
 
 class DateSource(Protocol):
@@ -165,6 +167,9 @@ class DateSource(Protocol):
     def from_first_pass(self) -> Self:
         """Return the source for the same lines if the first of them is before the step back."""
 
+    def following(self, previous: float) -> Self:
+        """Return the source for lines that follow one with this time (UTC); 0: unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoDates:
@@ -189,6 +194,10 @@ class NoDates:
         """Return the same source."""
         return self
 
+    def following(self, previous: float) -> Self:
+        """Return the same source."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class LiveDates:
@@ -202,6 +211,8 @@ class LiveDates:
     #: The pass of the previous line in an hour that comes twice, and the line's time in the first pass.
     fold: int | None = None
     last: float = 0.0
+    #: The time (UTC) of the stored line before the first, 0 if unknown; None: no batch of a source.
+    previous: float | None = None
 
     @classmethod
     def from_time(cls, now: float, zone: str) -> Self:
@@ -237,7 +248,7 @@ class LiveDates:
         elif first < self.last - MAX_DISORDER_SECONDS:
             fold = _step_back(fold)
         if fold is None:
-            fold = FIRST if self.now and second > self.now + MAX_FUTURE_SECONDS else ASSUMED
+            fold = _pass_of(first, second, self.now, self.previous)
         return first if fold == FIRST else second, replace(self, fold=fold, last=first)
 
     @property
@@ -248,6 +259,10 @@ class LiveDates:
     def from_first_pass(self) -> Self:
         """Return the source for the same lines if the first of them is before the step back."""
         return replace(self, fold=FIRST)
+
+    def following(self, previous: float) -> Self:
+        """Return the source for lines that follow one with this time (UTC); 0: unknown."""
+        return replace(self, fold=None, last=0.0, previous=previous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +278,8 @@ class FileDates:
     now: float = 0.0
     #: Which pass of an hour that comes twice the next line is in; None: unknown.
     fold: int | None = None
+    #: The time (UTC) of the stored line before the first, 0 if unknown; None: no batch of a source.
+    previous: float | None = None
 
     @property
     def near(self) -> date:
@@ -278,10 +295,12 @@ class FileDates:
                 fold = None
             else:
                 fold = _step_back(fold)
-        elif fold is None and last:
+        elif fold is None and self.previous:
+            fold = CONTINUED
+        elif (fold is None and last) or fold == CONTINUED:
             fold = FIRST
         # `replace` takes longer than the rest of this method.
-        return day, type(self)(self.zone, day, second, self.now, fold)
+        return day, type(self)(self.zone, day, second, self.now, fold, self.previous)
 
     def sender_day(self, second: int) -> tuple[date | None, Self]:
         """Return the sender's day, as for a line without a date."""
@@ -291,13 +310,13 @@ class FileDates:
         """Return the date source after a line with this date."""
         if day == self.day and second >= self.second - MAX_STEP_BACK_SECONDS:
             return self.day_of(second)[1]
-        return type(self)(self.zone, day, second, self.now)
+        return type(self)(self.zone, day, second, self.now, None, self.previous)
 
     def choose(self, first: float, second: float) -> tuple[float, Self]:
         """Return the timestamp of the pass that the lines before tell, or standard time unless it is in the future."""
         fold = self.fold
-        if fold is None:
-            fold = FIRST if self.now and second > self.now + MAX_FUTURE_SECONDS else ASSUMED
+        if fold is None or fold == CONTINUED:
+            fold = _pass_of(first, second, self.now, self.previous)
         return first if fold == FIRST else second, replace(self, fold=fold)
 
     @property
@@ -308,6 +327,26 @@ class FileDates:
     def from_first_pass(self) -> Self:
         """Return the source for the same lines if the first of them is before the step back."""
         return replace(self, fold=FIRST)
+
+    def following(self, previous: float) -> Self:
+        """Return the source for lines that follow one with this time (UTC); 0: unknown."""
+        return replace(self, fold=None, previous=previous)
+
+
+def _pass_of(first: float, second: float, now: float, previous: float | None) -> int:
+    """Return the pass of a line without evidence in the lines that were received with it.
+
+    A line of the future is in the first pass, one of the present in the second, and an older one in the first if it is
+    not before the stored line `previous`. An old line of a source without one is taken for one of the first pass: the
+    clock may step back in a later batch.
+    """
+    if now and second > now + MAX_FUTURE_SECONDS:
+        return FIRST
+    if now and second >= now - MAX_FUTURE_SECONDS:
+        return ASSUMED
+    if previous and abs(first - previous) <= 2 * MAX_STEP_BACK_SECONDS:
+        return FIRST if first >= previous - MAX_DISORDER_SECONDS else SECOND
+    return FIRST if now and previous is not None else ASSUMED
 
 
 def _step_back(fold: int | None) -> int:

@@ -110,13 +110,20 @@ def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLin
     return parsed_lines, dates
 
 
-def parse_batch(lines: Sequence[str], dates: DateSource) -> list[ParsedLine]:
+def parse_batch(
+    lines: Sequence[str], dates: DateSource, known: int = 0, previous: float = 0.0
+) -> list[ParsedLine]:
     """Return the lines of a batch, parsed.
 
-    In an hour that comes twice, the lines before the clock steps back are of the first one.
+    In an hour that comes twice, the lines before the clock steps back are of the first one. The first `known` lines
+    are stored already; `previous` is the time (UTC) of the line before the others, 0 if unknown.
     """
-    parsed, after = parse_lines(lines, dates)
-    return parse_lines(lines, dates.from_first_pass())[0] if after.misjudged else parsed
+    known_lines, dates = parse_lines(lines[:known], dates)
+    dates = dates.following(previous)
+    parsed, after = parse_lines(lines[known:], dates)
+    if after.misjudged:
+        parsed = parse_lines(lines[known:], dates.from_first_pass())[0]
+    return known_lines + parsed
 
 
 def join_chats(parsed_lines: list[ParsedLine]) -> None:
@@ -131,12 +138,29 @@ def join_chats(parsed_lines: list[ParsedLine]) -> None:
             start = -1
 
 
+def continue_chat(chat: str, lines: Iterable[str]) -> str:
+    """Return the text of a stored chat with the lines without a header that follow it."""
+    count = chat.count("\n")
+    for line in lines:
+        count += 1
+        if count > MAX_CHAT_LINES or not _continues_chat(line):
+            break
+        chat = f"{chat}\n{TERMINAL_CODES.sub('', line)}"
+    return chat
+
+
+def _continues_chat(line: str) -> bool:
+    """Return whether a line without a header can belong to the chat before it."""
+    line = TERMINAL_CODES.sub("", line)
+    return not _STACK_TRACE.match(line) and len(line) <= MAX_CHAT_LINE_LENGTH
+
+
 def _continue_chat(parsed_lines: list[ParsedLine], index: int, line: str) -> bool:
     """Add a line to the chat at an index; return False if there is no chat or the line is no part of it."""
     chat = parsed_lines[index]
-    line = TERMINAL_CODES.sub("", line)
-    if _STACK_TRACE.match(line) or len(line) > MAX_CHAT_LINE_LENGTH:
+    if not _continues_chat(line):
         return False
+    line = TERMINAL_CODES.sub("", line)
     if "chat" in chat.tags:
         parsed_lines[index] = chat._replace(chat=f"{chat.chat}\n{line}")
     # Possibly of a chat plugin: names.py decides.
