@@ -38,6 +38,7 @@ OUTSIDE = {
     "site": {"aiohttp", "marshmallow", "orjson", "babel"},
     "storage": {"aiosqlite", "orjson"},
     "web": {"aiohttp", "aiohttp_jinja2", "jinja2", "marshmallow", "orjson"},
+    "web/pages/clock.py": {"aiohttp", "babel"},
     "web/pages/i18n.py": {"aiohttp", "babel"},
     ".": set(),
 }

@@ -140,7 +140,7 @@ def all_apis() -> list[Api]:
 def build_application(app_context: AppContext) -> web.Application:
     """Return the aiohttp application with all APIs and the site mounted."""
     app = web.Application(client_max_size=app_context.body_limit)
-    pages.setup_pages(app)
+    pages.setup_pages(app, app_context.core.context.clock)
     mount(app, app_context, all_apis())
 
     async def close_feed(app: web.Application) -> None:

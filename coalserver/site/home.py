@@ -8,9 +8,10 @@ from coalserver.core.queries.players import player_name
 from coalserver.core.queries.worlds import active_worlds
 from coalserver.domain.play.lobby import Lobby
 from coalserver.site.access import find_member
-from coalserver.site.worlds.context import avatar_hue, format_duration, world_summary
+from coalserver.site.worlds.context import avatar_hue, world_summary
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.clock import format_duration
 from coalserver.web.pages.cookies import optional_login
 from coalserver.web.pages.pages import render_page
 

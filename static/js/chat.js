@@ -5,10 +5,10 @@ import { busy, clone, element, flag, refs, sentence, write } from "./dom.js";
 import { isMe, me } from "./identity.js";
 import { onOutbox, post, waiting } from "./outbox.js";
 import { t } from "./i18n.js";
+import { formatFull, formatTime, isoTime } from "./times.js";
 import { errorText } from "./error-messages.js";
 
 const NEAR_END = 48;
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
 /** `path` is the room's or session's. Returns {load, add, addEvent, allow, close}. */
 export function mountChat(panel, path) {
@@ -40,8 +40,12 @@ export function mountChat(panel, path) {
     write(parts.name, user.username);
     write(parts.text, text);
     if (at) {
-      parts.time.dateTime = new Date(at).toISOString();
-      write(parts.time, clock.format(at));
+      const seconds = Math.floor(at / 1000);
+      parts.time.dateTime = isoTime(seconds);
+      parts.time.dataset.at = seconds;
+      parts.time.dataset.as = "moment";
+      parts.time.title = formatFull(seconds);
+      write(parts.time, formatTime(seconds));
     }
     flag(node, "data-mine", isMe(user));
     return node;

@@ -1,6 +1,7 @@
 // Pages of settings: copy buttons, and sections that refresh themselves.
 
 import { t } from "./i18n.js";
+import { localizeTimes } from "./times.js";
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
@@ -42,7 +43,9 @@ async function refresh() {
     const now = fresh.getElementById(part.id);
     if (!now || hasFocus(part)) continue;
     // CSRF tokens differ on each response.
-    if (withoutToken(now) !== withoutToken(part)) part.replaceWith(now);
+    if (withoutToken(now) === withoutToken(part)) continue;
+    part.replaceWith(now);
+    localizeTimes(now);
   }
 }
 

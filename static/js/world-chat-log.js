@@ -9,12 +9,11 @@ const CHUNK_SIZE = 60;
 const END_DISTANCE = 60;
 /** Estimated height of a chunk whose height is unknown. */
 const CHUNK_HEIGHT = 3000;
-const DAY_SECONDS = 86400;
 
 const isBefore = (node, at, line) => node.at < at || (node.at === at && node.line < line);
 
 /** `renderRow(row)` returns the node of a row; `onScroll()` is called when the log has been scrolled. */
-export function mountLog({ scroll, days, texts, renderRow, onScroll }) {
+export function mountLog({ scroll, days, renderRow, onScroll }) {
   const rows = new Map();
   let stuck = true;
   let width = 0;
@@ -22,16 +21,8 @@ export function mountLog({ scroll, days, texts, renderRow, onScroll }) {
   const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < END_DISTANCE;
   const scrollToEnd = () => { scroll.scrollTop = scroll.scrollHeight; stuck = true; };
 
-  function dayTitle(at) {
-    const [key, text] = dayOf(at);
-    const now = Date.now() / 1000;
-    if (key === dayOf(now)[0]) return [key, texts.today];
-    if (key === dayOf(now - DAY_SECONDS)[0]) return [key, texts.yesterday];
-    return [key, text];
-  }
-
   function createDay(at) {
-    const [key, text] = dayTitle(at);
+    const [key, text] = dayOf(at);
     const section = element("section", { class: "day", "data-day": key }, element("h2", { class: "day-name" }, element("span", {}, text)));
     section.at = at;
     return section;
@@ -196,7 +187,7 @@ export function mountLog({ scroll, days, texts, renderRow, onScroll }) {
     },
     /** Update the titles of days: today becomes yesterday. */
     updateDayTitles() {
-      for (const section of days.children) write(section.firstElementChild.firstElementChild, dayTitle(section.at)[1]);
+      for (const section of days.children) write(section.firstElementChild.firstElementChild, dayOf(section.at)[1]);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { element, flag } from "./dom.js";
 import { avatar } from "./avatars.js";
-import { formatClock, formatDateTime, isoTime } from "./times.js";
+import { formatFull, formatTime, isoTime } from "./times.js";
 
 /** Return a function that creates the node of a row. `path` is the path of the chat; `isOwn(name)` recognizes the reader's names. */
 export function rowRenderer({ path, texts, isOwn }) {
@@ -15,8 +15,8 @@ export function rowRenderer({ path, texts, isOwn }) {
     const link = element("a", { class: "row-time", href: `${path}?at=${row.at}#line-${row.id}`, "data-line": row.id });
     // Arrow keys move between rows; only search results are in the tab order.
     if (!row.found) link.tabIndex = -1;
-    link.title = `${formatDateTime(row.at)}. ${texts.show_in_chat}`;
-    link.append(element("time", { datetime: isoTime(row.at) }, formatClock(row.at)));
+    link.title = `${formatFull(row.at)}. ${texts.show_in_chat}`;
+    link.append(element("time", { datetime: isoTime(row.at) }, formatTime(row.at, "clock")));
     return link;
   }
 

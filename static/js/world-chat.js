@@ -5,7 +5,6 @@ import { cookie } from "./api.js";
 import { announce, closeOnEscape, element, flag, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { backoff, pause, Problem, request } from "./http.js";
-import { localizeTimes } from "./times.js";
 import { mountComposer } from "./world-chat-composer.js";
 import { mountLog } from "./world-chat-log.js";
 import { rowRenderer } from "./world-chat-row.js";
@@ -43,7 +42,7 @@ let saveTimer = 0;
 
 const isOwn = (name) => Boolean(me?.names.includes(name));
 const renderRow = rowRenderer({ path, texts, isOwn });
-const log = mountLog({ scroll: part.scroll, days: part.days, texts, renderRow, onScroll });
+const log = mountLog({ scroll: part.scroll, days: part.days, renderRow, onScroll });
 const sounds = mountSounds(part.sound);
 const state = mountState((world) => {
   composer?.setRunning(world.running);
@@ -321,6 +320,5 @@ showPage(initial);
 ready = true;
 listenForEvents();
 onScroll();
-localizeTimes();
 setInterval(() => log.updateDayTitles(), DAY_TITLES_REFRESH_MS);
 if (history.state?.line || (requestedLine() && !log.has(Number(requestedLine())))) route();

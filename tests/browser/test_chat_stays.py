@@ -94,9 +94,7 @@ async def test_offline_browser_is_shown_at_once(member, fake_agent):
     await expect(row(ann, "meanwhile")).to_have_count(1)
 
 
-async def test_times_are_in_the_zone_of_the_profile_and_the_locale_of_the_browser(
-    member, fake_agent
-):
+async def test_times_are_in_the_zone_of_the_profile_and_else_of_the_browser(member, fake_agent):
     noon = 1_782_907_200.0  # 2026-07-01 12:00 UTC
     await fake_agent.send_lines("<Bob> at noon", at=noon)
     ann = await member(**PHONE, locale="en-GB", timezone_id="Europe/Berlin")

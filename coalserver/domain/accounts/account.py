@@ -13,6 +13,8 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)*")
 KNOWN_CLIENT_SECONDS = 30 * 86_400
 #: Known browsers and addresses of one account; the oldest make room.
 MAX_KNOWN_CLIENTS = 50
+#: The stored zone of accounts that have not chosen one. CHOSEN_UTC is stored for those that have chosen UTC.
+AUTOMATIC_ZONE, CHOSEN_UTC = "UTC", "Etc/UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Account:
     active: bool = False
     admin: bool = False
     nickname: str = ""
-    #: IANA name of the time zone in which pages show times.
-    zone: str = "UTC"
+    #: IANA name of the time zone in which pages show times; AUTOMATIC_ZONE: that of the browser.
+    zone: str = AUTOMATIC_ZONE
     #: Language of the pages; empty: negotiated with each browser.
     language: str = ""
     #: Claimed Minecraft usernames. A username belongs to at most one account.
@@ -44,6 +46,11 @@ class Account:
     def display_name(self) -> str:
         """The nickname, or the email address of an account without a nickname."""
         return self.nickname or self.email
+
+    @property
+    def chosen_zone(self) -> str:
+        """The time zone that the account has chosen; empty: automatic."""
+        return {AUTOMATIC_ZONE: "", CHOSEN_UTC: "UTC"}.get(self.zone, self.zone)
 
     def with_changes(self, now: float, **changes: Any) -> "Account":
         """Return the account with some fields replaced and `updated` set to now."""
@@ -80,6 +87,11 @@ class KnownClient:
     def is_expired(self, now: float) -> bool:
         """Return whether the last login from there is too long ago."""
         return now - self.seen_at >= KNOWN_CLIENT_SECONDS
+
+
+def stored_zone(chosen: str) -> str:
+    """Return the `zone` of an account that has chosen this time zone; empty: automatic."""
+    return {"": AUTOMATIC_ZONE, "UTC": CHOSEN_UTC}.get(chosen, chosen)
 
 
 def validate_email(email: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import available_timezones
 
 from aiohttp import web
 from marshmallow import ValidationError
@@ -17,7 +16,7 @@ from coalserver.core.commands.claims import MAX_NAME_LENGTH, create_claim, relea
 from coalserver.core.queries.accounts import login_sessions_of_account
 from coalserver.core.queries.oauth import grants_of_account, personal_tokens
 from coalserver.core.queries.worlds import claim_of_account
-from coalserver.domain.accounts.account import validate_password
+from coalserver.domain.accounts.account import stored_zone, validate_password
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.passwords import PasswordService
 from coalserver.site.access import render_access_error, require_member
@@ -28,17 +27,13 @@ from coalserver.site.errors import (
     error_message,
     with_errors_shown,
 )
-from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.clock import KNOWN_ZONES, ZONES
 from coalserver.web.pages.cookies import form_page, redirect
 from coalserver.web.pages.forms import FormSchema, load_form, read_csrf_form
 from coalserver.web.pages.i18n import N_, Language, languages, request_language
 from coalserver.web.schemas import Name, Secret, Text
-
-#: All time zones of this machine, and UTC, which a machine without zone data lacks.
-ZONES = tuple(sorted(available_timezones() | {"UTC"}))
-KNOWN_ZONES = frozenset(ZONES)
 
 #: User agent marker -> name. The first match counts: many browsers name others as well.
 BROWSERS = (
@@ -102,8 +97,8 @@ ERROR_MESSAGES: ErrorMessages = {
 
 
 def check_zone(zone: str) -> None:
-    """Raise ValidationError for an unknown time zone."""
-    if zone not in KNOWN_ZONES:
+    """Raise ValidationError for an unknown time zone; an empty one means automatic."""
+    if zone and zone not in KNOWN_ZONES:
         raise ValidationError("Unknown.")
 
 
@@ -145,6 +140,7 @@ async def profile_page(ctx: RequestContext) -> web.StreamResponse:
 async def save_profile(ctx: RequestContext) -> web.StreamResponse:
     """Change nickname, time zone and language."""
     form = await load_form(ctx, PROFILE)
+    form["zone"] = stored_zone(form["zone"])
     await ctx.core.execute(update_account, account_id=ctx.caller.account_id, **form)
     return redirect("/profile?done=saved#about")
 
@@ -217,7 +213,6 @@ def render_profile(ctx: RequestContext, status: int = 200, **overrides: Any) -> 
         "zones": ZONES,
         "language_options": [(option.tag, option.name) for option in languages().values()],
         "form_values": ctx.body,
-        "format_time": TimeFormatter(language, account),
         "now": ctx.now,
         "messages": {section: language.gettext(message)} if section else {},
         "errors": {},

@@ -18,8 +18,8 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.access import require_admin
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.worlds.context import TimeFormatter
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.clock import request_clock
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
 from coalserver.web.pages.i18n import (
@@ -290,7 +290,7 @@ def _format_created(ctx: RequestContext, created: str) -> str:
         at = datetime.fromisoformat(created).timestamp()
     except ValueError:
         return created
-    return TimeFormatter(request_language(ctx.request), ctx.caller.get_account())(at)
+    return request_clock(ctx.request).full(at)
 
 
 BACKUP_PATH = "/admin/backups/{name}"

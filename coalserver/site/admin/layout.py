@@ -17,7 +17,7 @@ from coalserver.site.errors import (
     render_http_error,
     with_errors_shown,
 )
-from coalserver.site.worlds.context import STATUS_LABELS, TimeFormatter
+from coalserver.site.worlds.context import STATUS_LABELS
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page
@@ -80,7 +80,6 @@ def render_admin_page(
         "active_page": active_page or name,
         "pages": PAGES,
         "form_values": ctx.body if errors else {},
-        "format_time": TimeFormatter(language, ctx.caller.get_account()),
         "now": ctx.now,
         "status_labels": STATUS_LABELS,
         "errors": errors or {},

@@ -16,7 +16,7 @@ from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.domain.text import one_line
 from coalserver.site.access import world_member_page, world_path, world_reader_page
 from coalserver.site.errors import SHARED_MESSAGES, wants_json
-from coalserver.site.worlds.context import TimeFormatter, world_context
+from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.history import (
     KIND_FILTERS,
     HistoryFilter,
@@ -28,6 +28,7 @@ from coalserver.site.worlds.history import (
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.clock import request_clock
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
 from coalserver.web.pages.forms import check_csrf, is_csrf_valid, read_form
 from coalserver.web.pages.i18n import N_, request_language
@@ -93,7 +94,7 @@ def render_chat(
         "kinds": KIND_LABELS,
         "players": suggested_players(ctx, world) if account else [],
         "initial": {**payload, "me": speaker_state(ctx, world, account)},
-        "static": static_rows(ctx, history_filter, payload, shared["format_time"]),
+        "static": static_rows(ctx, history_filter, payload),
         "max_length": MAX_MESSAGE_LENGTH,
         "unsent_text": text,
         "error": error,
@@ -105,9 +106,9 @@ def static_rows(
     ctx: RequestContext,
     history_filter: HistoryFilter,
     payload: dict[str, Any],
-    format_time: TimeFormatter,
 ) -> dict[str, Any]:
     """Return what browsers without scripts show: the last rows by day, and links to other pages."""
+    clock = request_clock(ctx.request)
     rows, older, newer = payload["rows"], payload["older"], payload["newer"]
     if newer is None and len(rows) > STATIC_ROWS:
         rows = rows[-STATIC_ROWS:]
@@ -128,8 +129,7 @@ def static_rows(
     is_newest = newer is None and not POSITION_PARAMS & ctx.query.keys()
     return {
         "days": [
-            (day, list(group))
-            for day, group in groupby(rows, lambda row: format_time.day(row["at"]))
+            (day, list(group)) for day, group in groupby(rows, lambda row: clock.day(row["at"]))
         ],
         "count": len(rows),
         "filter_text": " · ".join(

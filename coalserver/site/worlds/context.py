@@ -1,10 +1,6 @@
-"""Template context of world pages: status, online players, times and durations."""
+"""Template context of world pages: status and online players."""
 
-from datetime import UTC, datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from babel.dates import format_date, format_time
 
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.accounts.account import Account
@@ -12,7 +8,8 @@ from coalserver.domain.minecraft.world import STARTING, STOPPING, TICKS_PER_DAY,
 from coalserver.site.access import world_path
 from coalserver.site.worlds.line_rows import public_name
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.i18n import N_, Language, request_language
+from coalserver.web.pages.clock import format_duration
+from coalserver.web.pages.i18n import N_, request_language
 
 #: Labels of states. Only worlds hosted by this server have the states between running and stopped.
 STATUS_LABELS = {
@@ -45,58 +42,9 @@ def world_context(
         "cursor": ctx.core.feed.head,
         "active_page": active_page,
         "avatar_hue": avatar_hue,
-        "format_time": TimeFormatter(request_language(ctx.request), account),
         "format_duration": format_duration,
         "has_screenshots": True,
     }
-
-
-class TimeFormatter:
-    """Formats times in the account's zone. If that is UTC, scripts convert them to the browser's zone."""
-
-    def __init__(self, language: Language, account: Account | None) -> None:
-        self._locale = language.locale
-        self._zone = account_zone(account)
-
-    def __call__(self, at: float, since: float | None = None) -> str:
-        """Return date and time, or only the time if `since` is on the same day."""
-        local_time = self._local_time(at)
-        clock = format_time(local_time, "short", None, self._locale)
-        if since is not None and self._local_time(since).date() == local_time.date():
-            return str(clock)
-        return f"{format_date(local_time, 'medium', self._locale)}, {clock}"
-
-    def clock(self, at: float) -> str:
-        """Return the time of the day, such as "14:05"."""
-        return f"{self._local_time(at):%H:%M}"
-
-    def day(self, at: float) -> str:
-        """Return the day as the heading of its rows."""
-        return str(format_date(self._local_time(at), "full", self._locale))
-
-    def _local_time(self, at: float) -> datetime:
-        return datetime.fromtimestamp(clamp_time(at), self._zone)
-
-    def iso(self, at: float) -> str:
-        """Return a time in UTC as RFC 3339 text."""
-        return (
-            datetime.fromtimestamp(clamp_time(at), UTC)
-            .isoformat(timespec="seconds")
-            .replace("+00:00", "Z")
-        )
-
-
-def clamp_time(at: float) -> float:
-    """Return the nearest time that `datetime` can represent. Log lines can have any time."""
-    return min(max(at, -6e10), 2.5e11)
-
-
-def account_zone(account: Account | None) -> tzinfo:
-    """Return the time zone of an account; UTC without an account, or if this machine lacks the zone."""
-    try:
-        return ZoneInfo(account.zone) if account else UTC
-    except (KeyError, ValueError, OSError):
-        return UTC
 
 
 def avatar_hue(name: str) -> int:
@@ -105,15 +53,6 @@ def avatar_hue(name: str) -> int:
     for character in name:
         checksum = (checksum * 31 + ord(character)) % 9973
     return checksum % AVATAR_HUES
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as "2 h 5 min"."""
-    minutes = int(seconds // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def world_summary(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """Pages of a world's players: the list, one player, sessions, deaths and advancements."""
 
-from datetime import date
 from typing import Any
 
 from aiohttp import web
-from babel.dates import format_date
 
 from coalserver.core.ports import (
     LineCategory,
@@ -21,7 +19,7 @@ from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
 from coalserver.site.access import world_member_page, world_path
 from coalserver.site.pagination import PAGE_SIZE, paginate_after
-from coalserver.site.worlds.context import account_zone, world_context
+from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.line_rows import (
     exact_position,
     line_position,
@@ -41,8 +39,9 @@ from coalserver.site.worlds.statistics import (
 from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.clock import request_clock
 from coalserver.web.pages.cookies import form_page, optional_login
-from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.i18n import N_
 
 #: Rows of each list on the page of a player, and of the ranking above deaths and advancements.
 SHORT_LIST_SIZE = 8
@@ -100,9 +99,9 @@ async def player_page(ctx: RequestContext, world: World, account: Account) -> we
     visitor = ctx.core.query(get_visitor, world=world.id, username=ctx.path["player"])
     history, name = ctx.core.history, visitor.name
     playtime = (await _playtime(ctx, world, [name])).get(name)
-    zone = account_zone(account)
+    clock = request_clock(ctx.request)
     visits = await visits_since(history, world.id, name, ctx.now - HOURS_PERIOD_SECONDS)
-    hours = hours_by_weekday(visits, zone, ctx.now)
+    hours = hours_by_weekday(visits, clock.tzinfo, ctx.now)
     first = await history.lines(LineQuery(world.id, username=name, ascending=True), 1)
     achievements = await history.lines(
         LineQuery(world.id, LineCategory.ACHIEVEMENT, username=name), SHORT_LIST_SIZE
@@ -128,11 +127,7 @@ async def player_page(ctx: RequestContext, world: World, account: Account) -> we
         "hour_table": hours,
         "shades": shade_table(hours),
         "total_hours": sum(map(sum, hours)),
-        "days": [
-            format_date(date(1970, 1, 5 + number), "EEE", request_language(ctx.request).locale)
-            for number in range(7)
-        ],
-        "zone": account.zone,
+        "days": clock.weekdays(),
     }
     return form_page(ctx, "worlds/player.html", context)
 

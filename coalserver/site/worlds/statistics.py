@@ -13,7 +13,7 @@ from coalserver.core.ports import (
     StoredVisit,
     VisitQuery,
 )
-from coalserver.site.worlds.context import clamp_time
+from coalserver.web.pages.clock import clamp_time
 
 #: Visits per query and in total for the table of hours.
 CHUNK_SIZE, MAX_VISITS = 500, 10_000

@@ -15,6 +15,7 @@ from aiohttp import web
 from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.queries.accounts import find_account, login_session_by_secret
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.clock import set_request_zone
 from coalserver.web.pages.i18n import set_request_language
 from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
 
@@ -80,6 +81,7 @@ def optional_login(ctx: RequestContext) -> Caller:
         return ANONYMOUS
     ctx.request[ACCOUNT_KEY] = account
     set_request_language(ctx.request, account.language)
+    set_request_zone(ctx.request, account.chosen_zone)
     return Caller(account_id=account.id, token_id=login_session.id, account=account)
 
 

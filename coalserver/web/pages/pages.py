@@ -1,5 +1,7 @@
 """Pages: Jinja templates in the language of the request, static files, and security headers."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from aiohttp import web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 import coalserver
+from coalserver.web.pages.clock import NOW_KEY, request_clock
 from coalserver.web.pages.i18n import gettext, languages, ngettext, request_language, use_language
 
 #: Everything is loaded from this origin, no inline script runs, and no other site may frame a page.
@@ -56,9 +59,13 @@ class AssetResource(web.StaticResource):
         return (found if exists else None), allowed
 
 
-def setup_pages(app: web.Application) -> None:
-    """Load the languages, set up the templates and serve the files of `static/`."""
+def setup_pages(app: web.Application, now: Callable[[], float] = time.time) -> None:
+    """Load the languages, set up the templates and serve the files of `static/`.
+
+    `now` returns the time, in seconds, at which pages are rendered.
+    """
     languages()
+    app[NOW_KEY] = now
     loader = jinja2.FileSystemLoader(assets("templates"))
     templates = aiohttp_jinja2.setup(
         app,
@@ -83,6 +90,7 @@ def render_page(
         "version": coalserver.__version__,
         "language": language,
         "current_account": request.get(ACCOUNT_KEY),
+        "clock": request_clock(request),
     }
     with use_language(language):
         response = aiohttp_jinja2.render_template(

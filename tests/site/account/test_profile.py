@@ -109,10 +109,31 @@ async def test_nickname_can_be_empty(test_app):
 
 
 @pytest.mark.parametrize(
+    ("chosen", "stored", "footer"),
+    [
+        ("Asia/Kolkata", "Asia/Kolkata", "Asia/Kolkata"),
+        # Accounts from before the choice of a zone have UTC, which means automatic.
+        ("", "UTC", "Europe/Berlin"),
+        ("UTC", "Etc/UTC", "UTC"),
+    ],
+)
+async def test_empty_zone_is_that_of_the_browser_and_utc_can_be_chosen(
+    test_app, chosen, stored, footer
+):
+    browser = await make_signed_in_browser(test_app)
+    browser.cookies["tz"] = "Europe/Berlin"
+    assert "Times in Europe/Berlin" in page_text(await browser.get("/profile"))
+    await submit(browser, "/profile", **{**ABOUT, "language": "", "zone": chosen})
+    assert account(test_app).zone == stored
+    page = await browser.get("/profile")
+    assert f'name="zone" type="text" value="{chosen}"' in page.raw.decode()
+    assert f"Times in {footer}" in page_text(page)
+
+
+@pytest.mark.parametrize(
     ("invalid", "message"),
     [
         ({"zone": "Middle/Earth"}, "Unknown time zone."),
-        ({"zone": ""}, "Unknown time zone."),
         ({"zone": "../../etc/passwd"}, "Unknown time zone."),
         ({"zone": "europe/berlin"}, "Unknown time zone."),
         ({"zone": "x" * 101}, "Unknown time zone."),

@@ -56,7 +56,7 @@ async def test_restore_page_says_what_is_replaced(test_app):
     make_backup(test_app)
     assert f'href="{PATH}"' in (await browser.get("/admin/backups")).raw.decode()
     text = words(await browser.get(PATH))
-    assert f"{BACKUP} · 0 kB · coalserver 0.1" in text and "Nov 14, 2023, 10:13" in text
+    assert f"{BACKUP} · 0 kB · coalserver 0.1" in text and "Tue, 14 Nov 2023, 22:13:20 UTC" in text
     assert "replaced-…" in text and "have to sign in again" in text
     assert test_app.restore_requests == [] and done(test_app) == []
 

@@ -40,14 +40,11 @@ async def test_players_are_sorted_by_latest_login_and_show_play_time(test_app, w
     await log_session(test_app, world, "Ada", now - 3 * HOUR, 600)
     await log_lines(test_app, world, login("Eve"), at=now - 1800)
     await log_lines(test_app, world, "<Mute> never logged in")
-    assert [
-        row.partition(" 20")[0] for row in rows(await fetch_page(ann, "players"), "player")
-    ] == [
+    assert rows(await fetch_page(ann, "players"), "player") == [
         "E Eve Online 30 min 1 session",
-        "A Ada Last seen Nov 14,",
-        "B Bob Last seen Nov 14,",
+        "A Ada Last seen 19:23 2 h 10 min 2 sessions",
+        "B Bob Last seen 18:13 1 h 0 min 1 session",
     ]
-    assert "2 h 10 min 2 sessions" in rows(await fetch_page(ann, "players"), "player")[1]
 
 
 async def test_player_list_is_paginated(test_app, world, ann):
@@ -74,7 +71,7 @@ async def test_player_page_shows_statistics_of_the_log(test_app, world, ann):
     text = " ".join(re.sub(r"<[^>]*>", " ", await fetch_page(ann, "players/Ada")).split())
     for expected in (
         "Play time 2 h 0 min", "Sessions 1", "Messages 1", "Deaths 3", "Advancements 1",
-        "First seen Nov 14, 2023", "was slain by Zombie 2", "drowned 1",
+        "First seen 02:13", "was slain by Zombie 2", "drowned 1",
         "has made the advancement [Stone Age]", "The last 12 months by weekday and hour, in the time zone UTC.",
     ):  # fmt: skip
         assert expected in text, expected
@@ -107,9 +104,9 @@ async def test_sessions_deaths_and_advancements_are_listed_and_filtered_by_playe
     assert [row.split()[1] for row in sessions] == ["Bob", "Ada"]
     assert "Online" in sessions[0] and sessions[1].endswith("1 h 30 min")
     # Login and logout are on the same day, which is shown once.
-    assert sessions[1].count("2023") == 1
+    assert "20:13 – 21:43" in sessions[1]
     assert [row.split()[1:4] for row in rows(await fetch_page(ann, "deaths"), "happened")] == [
-        ["Ada", "died", "Nov"], ["Bob", "drowned", "Nov"],
+        ["Ada", "died", "22:12"], ["Bob", "drowned", "22:12"],
     ]  # fmt: skip
     assert len(rows(await fetch_page(ann, "deaths?player=Bob"), "happened")) == 1
     assert len(rows(await fetch_page(ann, "sessions?player=Ada"), "visit")) == 1
