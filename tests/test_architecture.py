@@ -27,6 +27,7 @@ OUTSIDE = {
     "domain/minecraft/slugs.py": {"slugify"},
     "game": set(),
     "games": set(),
+    "hosting": set(),
     "media": set(),
     "media/images.py": {"PIL"},
     "observability": set(),
@@ -50,8 +51,8 @@ CATCH_ALL = {"core/feed.py", "web/endpoint.py", "services/housekeeping.py", "dom
 BANNED = {"session", "server", "user", "sessions", "servers", "users"}
 EMPTY_NAMES = {"manager", "helper", "helpers", "utils", "common", "base", "data", "info"}
 MAX_LINES = 800
-#: Distributed as a single file.
-SINGLE_FILES = {"static/mc/mc_coal_agent.py"}
+#: Distributed, or run, as a single file.
+SINGLE_FILES = {"static/mc/mc_coal_agent.py", "coalserver/hosting/keeper.py"}
 
 #: Packages that are required although no module imports them, and why.
 NOT_IMPORTED = {
@@ -134,6 +135,11 @@ def test_module_imports_only_allowed_outside_packages(path):
     may = allowed(module_path(path)) | sys.stdlib_module_names | {"coalserver"}
     wrong = [f"line {line}: {name}" for line, name in imported(path) if name not in may]
     assert not wrong, f"{module_path(path)} may not import {', '.join(wrong)}; see OUTSIDE, here"
+
+
+def test_keeper_imports_only_the_standard_library():
+    found = {name for _, name in imported(CODE / "hosting" / "keeper.py")}
+    assert found <= sys.stdlib_module_names, "it is run as a file, without coalserver"
 
 
 @pytest.mark.parametrize("path", within(*SYNCHRONOUS), ids=module_path)

@@ -1,5 +1,6 @@
 """The wheel, installed without the checkout."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -104,6 +105,21 @@ def test_installed_server_serves_pages_and_assets(script, tmp_path):
         style = fetch(server.url + "/static/css/site.css")
         assert style == (ROOT / "static/css/site.css").read_bytes()
         assert server.stop() == 0
+
+
+def test_installed_keeper_runs_as_a_file(script, tmp_path):
+    [program] = script.parent.parent.glob("lib/python*/site-packages/coalserver/hosting/keeper.py")
+    spec = {"run": "run1", "argv": ["/bin/true"], "cwd": str(tmp_path), "env": {}}
+    result = subprocess.run(
+        [str(script.with_name("python")), "-I", "-S", str(program), str(tmp_path)],
+        input=json.dumps(spec),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["run"] == "run1"
+    assert json.loads((tmp_path / "state.json").read_text())["exit"]["status"] == 0
 
 
 def fetch(url: str) -> bytes:
