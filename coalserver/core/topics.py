@@ -4,7 +4,7 @@ from coalserver.core.ports import Topic
 
 
 def lobby(id: int) -> Topic:
-    """Return the topic of one lobby: members, host, options, password, join requests, its end."""
+    """Return the topic of one lobby: members, host, options, password, its end."""
     return ("lobby", id)
 
 
@@ -16,6 +16,11 @@ def lobbies(game: str) -> Topic:
 def of_lobby(id: int, game: str) -> tuple[Topic, Topic]:
     """Return both topics of a lobby's events: its own and that of its game."""
     return ("lobby", id), ("lobbies", game)
+
+
+def lobby_host(id: int) -> Topic:
+    """Return the topic of the join requests to a lobby, which its host receives."""
+    return ("lobby-host", id)
 
 
 def lobby_chat(id: int) -> Topic:

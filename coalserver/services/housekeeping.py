@@ -13,6 +13,7 @@ from coalserver.core.commands.cleanup import (
     delete_expired_claims,
     delete_expired_guests,
     delete_expired_idempotency_records,
+    delete_expired_join_requests,
     delete_expired_known_clients,
     delete_expired_lobbies_and_rooms,
     delete_expired_login_sessions,
@@ -23,6 +24,7 @@ from coalserver.core.commands.cleanup import (
     revoke_expired_tokens,
     suspend_quiet_visits,
 )
+from coalserver.core.commands.join_requests import expire_join_requests
 from coalserver.core.commands.presence import mark_away, release_away_seats
 from coalserver.core.engine import Core
 from coalserver.core.ingest import last_line_at
@@ -125,6 +127,12 @@ class Housekeeping:
         core, retention = self._core, self._retention
         await self._run_batches(lambda: core.execute(delete_expired_idempotency_records))
         await self._run_batches(lambda: core.execute(delete_expired_actions))
+        await self._run_batches(lambda: core.execute(expire_join_requests))
+        await self._run_batches(
+            lambda: core.execute(
+                delete_expired_join_requests, retention_seconds=retention.closed_seconds
+            )
+        )
         await self._run_batches(lambda: core.execute(delete_expired_bans))
         await self._run_batches(lambda: core.execute(delete_expired_tokens))
         await self._run_batches(lambda: core.execute(delete_expired_login_sessions))

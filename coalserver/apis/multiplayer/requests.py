@@ -67,6 +67,7 @@ async def get_status(ctx: RequestContext) -> web.StreamResponse:
         "responded_by": by,
         "responder_name": None if by is None else ctx.core.query(player_name, id=by),
         "join_by_requests": lobby.requires_approval,
+        "reason": None if request.end_reason is None else str(request.end_reason),
     }
     return success(ctx, {"request": rendered})
 

@@ -120,6 +120,16 @@ def delete_expired_actions(
     return delete_chunk(uow, expired)
 
 
+def delete_expired_join_requests(uow: UnitOfWork, *, retention_seconds: float) -> int:
+    """Delete join requests that ended at least `retention_seconds` ago; return their number."""
+    expired = (
+        request
+        for request in uow.state.all(JoinRequest)
+        if request.answered_at is not None and uow.now - request.answered_at >= retention_seconds
+    )
+    return delete_chunk(uow, expired)
+
+
 def delete_expired_bans(uow: UnitOfWork) -> int:
     """Delete bans that have expired; return their number."""
     expired = (ban for ban in uow.state.all(Ban) if not ban.is_active(uow.now))

@@ -89,6 +89,7 @@ def open_lobby(
         host.name,
         bool(password),
         options,
+        requires_approval,
     )
     uow.emit(event, *topics.of_lobby(lobby.id, game))
     record_seat(uow, host, game)
@@ -142,8 +143,9 @@ def add_member(
     if lobby.ready_check and player.always_ready:
         ready = LobbyMemberReady(lobby.game, lobby.id, player_id, player.name, True)
         uow.emit(ready, *topics.of_lobby(lobby.id, lobby.game))
-    emit_host_changed(uow, lobby, joined)
-    record_seat(uow, player, lobby.game)
+    if joined.roster.host != lobby.roster.host:
+        emit_host_changed(uow, lobby, joined)
+    record_seat(uow, player, lobby.game, lobby.id)
     return joined
 
 

@@ -3,7 +3,7 @@
 Commands take the class of the group, `kind`, and its id. What differs between the two is in `_KINDS`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action
 from coalserver.domain.play.events import (
     ActionFinished,
+    JoinRequestAnswered,
     LobbyChat,
     LobbyClosed,
     LobbyHostChanged,
@@ -32,6 +33,7 @@ from coalserver.domain.play.events import (
 )
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.group import Group
+from coalserver.domain.play.join_requests import EndReason, JoinRequest
 from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
 from coalserver.domain.play.player import REMOVAL_REASONS, Player, Removal
 from coalserver.domain.play.room import Room
@@ -151,11 +153,43 @@ def check_not_in(uow: UnitOfWork, player: Player, kind: type[Lobby] | type[Room]
         raise DomainError(_KINDS[kind].already_in, player=player.id)
 
 
-def record_seat(uow: UnitOfWork, player: Player, game: str) -> None:
-    """Record that the player has had a seat in a game: from then on its owner may ban them."""
+def record_seat(uow: UnitOfWork, player: Player, game: str, lobby_id: int = 0) -> None:
+    """Record that the player has had a seat in a game: from then on its owner may ban them.
+
+    Ends the player's join requests, those to the lobby with the seat as approved. Emits JoinRequestAnswered.
+    """
     seated = player.with_game(game)
     if seated is not player:
         uow.save(seated)
+    # Few players have requests, and every join comes here.
+    if uow.state.ids(JoinRequest, "player", player.id):
+        requests = uow.find(JoinRequest, "player", player.id)
+        for request in requests:
+            if request.lobby == lobby_id:
+                emit_join_request_answered(uow, uow.save(request.approve(uow.now)))
+        elsewhere = (request for request in requests if request.lobby != lobby_id)
+        end_join_requests(uow, elsewhere, EndReason.SEATED)
+
+
+def end_join_requests(uow: UnitOfWork, requests: Iterable[JoinRequest], reason: EndReason) -> None:
+    """Reject those of the join requests that are pending. Emits JoinRequestAnswered."""
+    for request in requests:
+        if request.pending:
+            emit_join_request_answered(uow, uow.save(request.reject(uow.now, reason)))
+
+
+def emit_join_request_answered(uow: UnitOfWork, request: JoinRequest) -> None:
+    """Emit JoinRequestAnswered to the lobby's host and to the player who sent the request."""
+    event = JoinRequestAnswered(
+        get_group(uow, Lobby, request.lobby).game,
+        request.lobby,
+        request.player,
+        request.code,
+        bool(request.approved),
+        get_player(uow, request.player).name,
+        "" if request.end_reason is None else str(request.end_reason),
+    )
+    uow.emit(event, topics.lobby_host(request.lobby), topics.player(request.player))
 
 
 def _record_removal(uow: UnitOfWork, player_id: int, group: Lobby | Room, reason: str) -> None:
@@ -199,7 +233,9 @@ def emit_host_changed(uow: UnitOfWork, before: Group, after: Group) -> None:
     details = _KINDS[type(after)]
     name = get_player(uow, host).name
     event = details.host_changed(after.game, after.id, host, name)
-    uow.emit(event, *details.topics(after.id, after.game))
+    # Only the host receives join requests: the feeds of both players change.
+    players = (topics.player(host), topics.player(before.roster.host))
+    uow.emit(event, *details.topics(after.id, after.game), *players)
 
 
 def emit_member_away(uow: UnitOfWork, group: Group, player_id: int, away: bool) -> None:
@@ -211,7 +247,8 @@ def emit_member_away(uow: UnitOfWork, group: Group, player_id: int, away: bool) 
 
 
 def emit_lobby_closed(uow: UnitOfWork, lobby: Lobby) -> None:
-    """Emit LobbyClosed for a lobby that was started or closed."""
+    """Emit LobbyClosed for a lobby that was started or closed, and end the join requests to it."""
+    end_join_requests(uow, uow.find(JoinRequest, "lobby", lobby.id), EndReason.LOBBY_CLOSED)
     event = LobbyClosed(lobby.game, lobby.id, str(lobby.close_reason), lobby.room)
     uow.emit(event, *topics.of_lobby(lobby.id, lobby.game))
 

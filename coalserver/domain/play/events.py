@@ -20,6 +20,8 @@ class LobbyOpened:
     private: bool
     #: A JSON object.
     options: bytes
+    #: Whether its host approves each new member.
+    requires_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +147,18 @@ class JoinRequested:
 
 @dataclass(frozen=True, slots=True)
 class JoinRequestAnswered:
-    """A join request was approved or rejected. `request` is its code."""
+    """A join request was approved or rejected, or ended without an answer.
+
+    `request` is its code, `reason` the EndReason; empty for an answer of the host.
+    """
 
     game: str
     lobby: int
     player: int
     request: str
     approved: bool
+    name: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ MORE = {
         "realtime_room",
     },
     "matchmaking.php/players": {"is_online", "player_data"},
+    "matchmaking.php/f4d90025b5de54e6b1a83940cffb4490/status": {"reason"},
     "game_room.php/list": {"rules", "host_switch", "can_leave", "realtime", "is_online"},
     "game_room.php/current": {"rules", "host_switch", "can_leave", "realtime"},
     "game_room.php/create": {"realtime"},
