@@ -1,5 +1,6 @@
 """One game with a player in each of two APIs, over all transports."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -432,3 +433,213 @@ async def test_new_names_and_passwords_are_events(free_game: SharedGame, started
         )
         (renamed,) = await expect_everywhere(listeners, "user_renamed")
         assert renamed["user"] == {"userId": free_game.bob.id, "username": "Robert"}
+
+
+async def request_to_join(game: SharedGame, room: str, client: PlayerClient | None = None) -> str:
+    """Request to join a room of the rooms API as Bob, or as another client; return the request's id."""
+    lobby = game.test_app.core.query(get_lobby, id=int(room.rsplit("/", 1)[1]))
+    path = f"matchmaking.php/{lobby.code}/request"
+    return str(success(await (client or game.bob).post(path))["request_id"])
+
+
+async def request_status(client: PlayerClient, request: str) -> tuple[str, int | None, str | None]:
+    """Return status, answering player and reason of a client's join request."""
+    found = success(await client.get(f"matchmaking.php/{request}/status"))["request"]
+    return found["status"], found["responded_by"], found["reason"]
+
+
+async def answer(game: SharedGame, room: str, request: str, accept: bool = True) -> Any:
+    """Answer a join request as Ann; return None or the error."""
+    response = await game.ann.post(f"{room}/requests/{request}", {"accept": accept})
+    return None if response.status == 204 else response.status_and_error
+
+
+@pytest.mark.parametrize("accept", [True, False])
+async def test_host_of_the_rooms_api_sees_and_answers_a_join_request(
+    free_game: SharedGame, accept: bool
+) -> None:
+    ann, bob = free_game.ann, free_game.bob
+    room = await ann.create_room(free_game.tag)
+    eve = await free_game.test_app.sign_in_guest("Eve")
+    await eve.join(room)
+    async with (
+        free_game.listen_everywhere(room) as listeners,
+        listen("poll", eve, room) as eves_listener,
+    ):
+        request = await request_to_join(free_game, room)
+        (asked,) = await expect_everywhere(listeners, "join_requested")
+        sender = {"userId": bob.id, "username": "Bob"}
+        expected = {"requestId": request, "user": sender, "at": asked["at"]}
+        assert expected.items() <= asked.items()
+        assert asked["at"] == int(free_game.test_app.clock.now * 1000)
+        assert (await ann.get(room)).json["joinRequests"] == [expected]
+        assert "joinRequests" not in (await eve.get(room)).json
+        assert await request_status(bob, request) == ("pending", None, None)
+
+        assert await answer(free_game, room, request, accept) is None
+        types = ["user_join"] if accept else []
+        *_, ended = await expect_everywhere(listeners, *types, "join_request_ended")
+        reason = "approved" if accept else "rejected"
+        assert ended == {**ended, "requestId": request, "user": sender, "reason": reason}
+        await ann.send_chat(room, "next")
+        assert await eves_listener.types(len(types) + 1) == [*types, "chat"]
+    assert await request_status(bob, request) == (reason, ann.id, None)
+    assert (await ann.get(room)).json["joinRequests"] == []
+    inside = success(await bob.get("matchmaking.php/current"))["in_matchmaking"]
+    assert inside is accept
+    everywhere = [
+        entry["event"]["type"]
+        for entry in (await ann.get(f"/games/{free_game.tag}/rooms/events?wait=0")).json
+    ]
+    assert everywhere == ["room_created", "user_join", *types]
+
+
+async def test_member_who_becomes_host_receives_join_requests(free_game: SharedGame) -> None:
+    created = {"max_players": 4, "host_switch": True}
+    success(await free_game.bob.post("matchmaking.php/create", created))
+    room = f"/games/{free_game.tag}/rooms/1"
+    await free_game.ann.join(room)
+    cid = await free_game.sample_game.make_player("Cid")
+    dan = await free_game.sample_game.make_player("Dan")
+    request = await request_to_join(free_game, room, dan)
+    async with free_game.listen_everywhere(room) as listeners:
+        success(await free_game.bob.post("matchmaking.php/leave"))
+        await expect_everywhere(listeners, "user_leave", "host_changed")
+        later = await request_to_join(free_game, room, cid)
+        (asked,) = await expect_everywhere(listeners, "join_requested")
+        assert asked["requestId"] == later
+    requests = (await free_game.ann.get(room)).json["joinRequests"]
+    assert [row["requestId"] for row in requests] == [request, later]
+    assert await answer(free_game, room, request) is None
+
+
+async def test_join_request_is_answered_once(free_game: SharedGame) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    request = await request_to_join(free_game, room)
+    path, key = f"{room}/requests/{request}", {"Idempotency_Key": "k"}
+    for _ in range(2):
+        response = await free_game.ann.post(path, {"accept": True}, **key)
+        assert response.status == 204
+    for accept in (True, False):
+        answered = (400, "room.request_answered")
+        assert await answer(free_game, room, request, accept) == answered
+
+
+async def test_of_two_racing_answers_one_holds(free_game: SharedGame) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    for number in range(5):
+        client = await free_game.sample_game.make_player(f"Player {number}")
+        request = await request_to_join(free_game, room, client)
+        answers = await asyncio.gather(
+            *(answer(free_game, room, request, accept) for accept in (True, False))
+        )
+        assert sorted(answers, key=str) == [(400, "room.request_answered"), None]
+        status, by, _ = await request_status(client, request)
+        assert (status, by) == ("approved" if answers[0] is None else "rejected", free_game.ann.id)
+
+
+async def test_join_request_of_a_banned_player_has_ended(free_game: SharedGame) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    async with free_game.listen_everywhere(room) as listeners:
+        request = await request_to_join(free_game, room)
+        headers = {"X_Api_Private_Token": free_game.sample_game.private}
+        body = {"player_id": free_game.bob.id, "ban_duration": "day"}
+        success(await free_game.sample_game.anonymous.post("game_players.php/ban", body, **headers))
+        _, ended = await expect_everywhere(listeners, "join_requested", "join_request_ended")
+        assert (ended["requestId"], ended["reason"]) == (request, "withdrawn")
+    assert await answer(free_game, room, request) == (400, "room.request_answered")
+
+
+@pytest.mark.parametrize("file", ["matchmaking.php", "game_room.php"])
+async def test_join_request_ends_when_its_sender_sits_elsewhere(
+    free_game: SharedGame, file: str
+) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    async with free_game.listen_everywhere(room) as listeners:
+        request = await request_to_join(free_game, room)
+        success(await free_game.bob.post(f"{file}/create", {"max_players": 2}))
+        _, ended = await expect_everywhere(listeners, "join_requested", "join_request_ended")
+        assert (ended["requestId"], ended["reason"]) == (request, "seated")
+    assert await request_status(free_game.bob, request) == ("rejected", None, "seated")
+    is_lobby = file == "matchmaking.php"
+    expected = "room.user_elsewhere" if is_lobby else "room.request_answered"
+    assert await answer(free_game, room, request) == (400, expected)
+    assert await answer(free_game, room, request, False) == (400, "room.request_answered")
+
+
+async def test_approval_in_a_full_room_leaves_the_request_pending(noughts: SharedGame) -> None:
+    room = await noughts.ann.create_room(noughts.tag)
+    request = await request_to_join(noughts, room)
+    eve = await noughts.test_app.sign_in_guest("Eve")
+    await eve.join(room)
+    assert await answer(noughts, room, request) == (400, "room.full")
+    assert await request_status(noughts.bob, request) == ("pending", None, None)
+    assert (await eve.post(f"{room}/leave")).status == 204
+    assert await answer(noughts, room, request) is None
+
+
+@pytest.mark.parametrize("way", ["leave", "start"])
+async def test_join_request_ends_with_its_room(free_game: SharedGame, way: str) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    request = await request_to_join(free_game, room)
+    assert (await free_game.ann.post(f"{room}/{way}")).status in (201, 204)
+    assert await request_status(free_game.bob, request) == ("rejected", None, "closed")
+    assert await answer(free_game, room, request) == (410, "room.gone")
+
+
+async def test_join_request_expires_after_ten_minutes(free_game: SharedGame) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    async with free_game.listen_everywhere(room) as listeners:
+        request = await request_to_join(free_game, room)
+        await free_game.test_app.advance(599)
+        await free_game.test_app.advance(1)
+        assert await answer(free_game, room, request) == (400, "room.request_answered")
+        await free_game.test_app.advance(60)
+        _, ended = await expect_everywhere(listeners, "join_requested", "join_request_ended")
+        assert (ended["requestId"], ended["reason"]) == (request, "expired")
+    assert await request_status(free_game.bob, request) == ("rejected", None, "expired")
+    again = await request_to_join(free_game, room)
+    assert await answer(free_game, room, again) is None
+
+
+async def test_join_request_is_answered_after_a_restart(free_game: SharedGame) -> None:
+    room = await free_game.ann.create_room(free_game.tag)
+    request = await request_to_join(free_game, room)
+    cursor = (await free_game.ann.get(room)).headers["X-Event-Cursor"]
+    await free_game.test_app.restart()
+    (row,) = (await free_game.ann.get(room)).json["joinRequests"]
+    assert row["requestId"] == request
+    assert await answer(free_game, room, request) is None
+    entries = (await free_game.ann.get(f"{room}/events?wait=0&after-event-id={cursor}")).json
+    assert [entry["event"]["type"] for entry in entries][-2:] == ["user_join", "join_request_ended"]
+
+
+async def test_only_the_host_answers_a_join_request_to_their_room(free_game: SharedGame) -> None:
+    ann = free_game.ann
+    room, other_room = [await ann.create_room(free_game.tag) for _ in range(2)]
+    request = await request_to_join(free_game, room)
+    member, stranger = [await free_game.test_app.sign_in_guest(name) for name in ("Eve", "Mal")]
+    await member.join(room)
+    path = f"{room}/requests/{request}"
+    for client, expected in ((member, "room.not_host"), (stranger, "room.not_in_room")):
+        assert (await client.post(path, {"accept": True})).json["error"] == expected
+    assert (await free_game.test_app.anonymous.post(path, {"accept": True})).status == 401
+    for wrong in (f"{other_room}/requests/{request}", f"{room}/requests/{'f' * 32}"):
+        answered = await ann.post(wrong, {"accept": True})
+        assert answered.status_and_error == (404, "room.request_not_found")
+    for body in (None, {}, {"accept": None}, {"accept": "x"}, {"accept": 2}, []):
+        assert (await ann.post(path, body)).json["error"] == "request.malformed", body
+    assert await answer(free_game, room, request.upper()) is None
+
+
+async def test_room_with_approval_says_so(free_game: SharedGame) -> None:
+    created = {"max_players": 4, "join_by_requests": True}
+    success(await free_game.bob.post("matchmaking.php/create", created))
+    await free_game.ann.create_room(free_game.tag)
+    rooms = f"/games/{free_game.tag}/rooms"
+    rows = (await free_game.ann.get(rooms)).json
+    assert [row["needsApproval"] for row in rows] == [False, True]
+    entries = (await free_game.ann.get(f"{rooms}/events?wait=0")).json
+    opened = [entry["event"]["room"]["needsApproval"] for entry in entries]
+    assert opened == [True, False]
+    assert (await free_game.ann.post(f"{rooms}/1/join")).json["error"] == "room.needs_approval"

@@ -1,5 +1,7 @@
 """What refusals are called in this dialect: status, code, and English for developers."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from coalserver.apis.rooms.event_payloads import CLOSE_REASONS
@@ -207,7 +209,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.JOIN_REQUEST_ANSWERED: (
         400,
         "room.request_answered",
-        "The join request has already been answered.",
+        "The join request was answered or has ended.",
     ),
     ErrorCode.ACTION_NOT_FOUND: (404, "session.action_not_found", "The action was not found."),
     ErrorCode.NO_TARGETS: (
@@ -232,6 +234,11 @@ SESSION_ERROR_MESSAGES = {
     ErrorCode.NOT_HOST: (403, "session.not_host", "Only the host of the session may do this."),
     ErrorCode.PERMISSION_DENIED: (403, "session.private", "This session is private."),
 }
+#: Exceptions for the answer to a join request: they are about its sender.
+REQUEST_ERROR_MESSAGES = dict.fromkeys(
+    (ErrorCode.ALREADY_IN_LOBBY, ErrorCode.TOO_MANY_SEATS),
+    (400, "room.user_elsewhere", "The user has taken a seat in another room."),
+)
 HTTP_ERRORS = {
     404: ("request.not_found", "Nothing was found at this path."),
     405: ("request.method_not_allowed", "This path does not allow the method; see `Allow`."),
@@ -280,9 +287,13 @@ def wire_code(error: DomainError, ctx: RequestContext) -> str:
 
 def _error_message(error: DomainError, ctx: RequestContext) -> tuple[int, str, str]:
     """Return status, wire code and description of an error."""
-    is_session_route = "/sessions" in ctx.route.path
-    row = SESSION_ERROR_MESSAGES.get(error.code) if is_session_route else None
-    status, code, description = row or ERROR_MESSAGES[error.code]
+    exceptions: Mapping[ErrorCode, tuple[int, str, str]] = {}
+    if "/sessions" in ctx.route.path:
+        exceptions = SESSION_ERROR_MESSAGES
+    elif "/requests" in ctx.route.path:
+        exceptions = REQUEST_ERROR_MESSAGES
+    row = exceptions.get(error.code) or ERROR_MESSAGES[error.code]
+    status, code, description = row
     if error.code is ErrorCode.TURN_REFUSED:
         refused = error.details.get("code", "refused")
         code = code.format(game=ctx.path.get("game", "game"), code=refused)

@@ -11,6 +11,8 @@ from coalserver.core.ports import Entry
 from coalserver.domain.errors import DomainError
 from coalserver.domain.play.events import (
     ActionRequested,
+    JoinRequestAnswered,
+    JoinRequested,
     LobbyChat,
     LobbyClosed,
     LobbyHostChanged,
@@ -55,8 +57,17 @@ def envelope(entry: Entry, payload: Payload | None) -> bytes | None:
 
 def render_room_event(entry: Entry) -> bytes | None:
     """Return the payload of an event of a room, or None if it has none."""
+    return _render_room_event(entry, ROOM_PAYLOADS)
+
+
+def render_host_event(entry: Entry) -> bytes | None:
+    """Return the same for the host of the room, who also receives the join requests."""
+    return _render_room_event(entry, HOST_PAYLOADS)
+
+
+def _render_room_event(entry: Entry, payloads: "PayloadRenderers") -> bytes | None:
     event = entry.event
-    renderer = ROOM_PAYLOADS.get(type(event))
+    renderer = payloads.get(type(event))
     if renderer is None:
         return None
     return envelope(entry, {**renderer(event, entry), "roomId": str(event.lobby)})
@@ -121,6 +132,7 @@ def _room_created(event: LobbyOpened, entry: Entry) -> Payload:
         "options": orjson.Fragment(event.options),
         "host": user(event.host, event.host_name),
         "hostAway": False,
+        "needsApproval": event.requires_approval,
     }
     return {"type": "room_created", "room": row}
 
@@ -197,6 +209,25 @@ def _renamed(event: LobbyMemberRenamed | RoomMemberRenamed, entry: Entry) -> Pay
     return {"type": "user_renamed", "user": _user(event)}
 
 
+def _join_requested(event: JoinRequested, entry: Entry) -> Payload:
+    return {
+        "type": "join_requested",
+        "requestId": event.request,
+        "user": _user(event),
+        "at": int(entry.at * 1000),
+    }
+
+
+def _join_request_ended(event: JoinRequestAnswered, entry: Entry) -> Payload:
+    answer = "approved" if event.approved else "rejected"
+    return {
+        "type": "join_request_ended",
+        "requestId": event.request,
+        "user": _user(event),
+        "reason": event.reason or answer,
+    }
+
+
 PayloadRenderers = dict[type, Callable[[Any, Entry], Payload]]
 
 ROOM_PAYLOADS: PayloadRenderers = {
@@ -218,6 +249,11 @@ ROOM_PAYLOADS: PayloadRenderers = {
     LobbyPasswordChanged: _password,
     LobbyMemberRenamed: _renamed,
     LobbyChat: _chat,
+}
+HOST_PAYLOADS: PayloadRenderers = {
+    **ROOM_PAYLOADS,
+    JoinRequested: _join_requested,
+    JoinRequestAnswered: _join_request_ended,
 }
 SESSION_PAYLOADS: PayloadRenderers = {
     RoomMemberJoined: lambda event, entry: {"type": "user_join", "user": _user(event)},

@@ -5,7 +5,11 @@ from dataclasses import replace
 from aiohttp import web
 
 from coalserver.apis.rooms.auth import listener
-from coalserver.apis.rooms.event_payloads import render_room_event, session_event_renderer
+from coalserver.apis.rooms.event_payloads import (
+    render_host_event,
+    render_room_event,
+    session_event_renderer,
+)
 from coalserver.apis.rooms.render import find_seat_number
 from coalserver.apis.rooms.rooms import ROOM, ROOMS, room_in_path
 from coalserver.apis.rooms.sessions import SESSION, visible_session_in_path
@@ -39,7 +43,7 @@ async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def room_events(ctx: RequestContext) -> web.StreamResponse:
-    """Serve the events of a room, for members with its chat.
+    """Serve the events of a room, for members with its chat, for its host with the join requests.
 
     A closed room serves the events after the cursor; with none left it raises LOBBY_CLOSED.
     """
@@ -55,6 +59,12 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
     own = topics.player(caller.player_id)
     for_others = Subscription((topics.lobby(room),), None, render_room_event, own)
     for_members = replace(for_others, topics=(topics.lobby(room), topics.lobby_chat(room)))
+    for_host = replace(
+        for_members,
+        topics=(*for_members.topics, topics.lobby_host(room)),
+        audience="host",
+        render=render_host_event,
+    )
     after_close = replace(for_others, ended=True)
 
     def subscribe() -> Subscription:
@@ -62,6 +72,8 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
         lobby = core.state.get(Lobby, room)
         if lobby is None or not lobby.open:
             return after_close
+        if caller.player_id == lobby.roster.host:
+            return for_host
         return for_members if caller.player_id in lobby.roster else for_others
 
     return await serve_events(ctx, subscribe)

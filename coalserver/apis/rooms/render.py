@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from coalserver.core.queries.lobbies import join_requests_to_lobby
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.rooms import unfinished_actions
 from coalserver.core.state import State
@@ -51,6 +52,7 @@ def room_row(state: State, lobby: Lobby) -> JSON:
         "options": orjson.Fragment(lobby.options),
         "host": user(host, player_name(state, id=host)),
         "hostAway": lobby.open and lobby.roster.host_away,
+        "needsApproval": lobby.requires_approval,
     }
 
 
@@ -102,13 +104,28 @@ def members(state: State, lobby: Lobby) -> list[JSON]:
     ]
 
 
-def room(state: State, lobby: Lobby) -> JSON:
-    """Return a room with its members."""
-    return {
+def room(state: State, lobby: Lobby, player: int) -> JSON:
+    """Return a room with its members and, for its host, the pending join requests."""
+    document = {
         **room_row(state, lobby),
         "readyCheck": lobby.ready_check,
         "users": members(state, lobby),
     }
+    if player == lobby.roster.host:
+        document["joinRequests"] = join_requests(state, lobby)
+    return document
+
+
+def join_requests(state: State, lobby: Lobby) -> list[JSON]:
+    """Return the pending requests to join a room, oldest first, as their events have them."""
+    return [
+        {
+            "requestId": request.code,
+            "user": user(request.player, player_name(state, id=request.player)),
+            "at": int(request.requested_at * 1000),
+        }
+        for request in reversed(join_requests_to_lobby(state, lobby=lobby.id))
+    ]
 
 
 def created_room(state: State, lobby: Lobby) -> JSON:

@@ -8,6 +8,7 @@ from coalserver.apis.rooms.event_payloads import render_room_event
 from coalserver.apis.rooms.members import MemberHandlers, cursor_header
 from coalserver.apis.rooms.pagination import boolean_param, page_params, text_param
 from coalserver.apis.rooms.schemas import (
+    ANSWER_REQUEST,
     CHAT,
     CREATE_ROOM,
     JOIN,
@@ -18,6 +19,7 @@ from coalserver.apis.rooms.schemas import (
 )
 from coalserver.core import topics
 from coalserver.core.commands import lobbies, members
+from coalserver.core.commands.join_requests import answer_join_request
 from coalserver.core.commands.rooms import start_lobby
 from coalserver.core.queries.games import get_listed_game
 from coalserver.core.queries.lobbies import get_lobby, open_lobbies
@@ -29,6 +31,7 @@ from coalserver.web.responses import json_response, no_content, raw_response
 
 ROOMS = "/games/{game}/rooms"
 ROOM = ROOMS + "/{room}"
+REQUEST = ROOM + "/requests/{request}"
 
 
 def room_in_path(ctx: RequestContext) -> Lobby:
@@ -115,6 +118,21 @@ async def set_ready(ctx: RequestContext) -> web.StreamResponse:
     return no_content()
 
 
+async def answer_request(ctx: RequestContext) -> web.StreamResponse:
+    """Accept or reject a player who requests to join. Host only.
+
+    Such requests come from players of the multiplayer API.
+    """
+    await MEMBERS.execute(
+        ctx,
+        answer_join_request,
+        code=ctx.path["request"].lower(),
+        by=ctx.caller.player_id,
+        approve=ctx.body["accept"],
+    )
+    return no_content()
+
+
 async def start(ctx: RequestContext) -> web.StreamResponse:
     """Start a session with all members of a room. Host only."""
     session = await MEMBERS.execute(
@@ -153,7 +171,9 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
     """Return an open room with its members."""
     room = open_room_in_path(ctx)
     cursor = ctx.core.feed.head
-    return json_response(render.room(ctx.core.state, room), headers=cursor_header(cursor))
+    return json_response(
+        render.room(ctx.core.state, room, ctx.caller.player_id), headers=cursor_header(cursor)
+    )
 
 
 ROUTES = (
@@ -166,6 +186,7 @@ ROUTES = (
     Route("PUT", ROOM + "/options", set_options, SET_OPTIONS, player),
     Route("POST", ROOM + "/kick", kick, KICK, player),
     Route("POST", ROOM + "/ready", set_ready, READY, player),
+    Route("POST", REQUEST, answer_request, ANSWER_REQUEST, player),
     Route("POST", ROOM + "/start", start, auth=player),
     Route("POST", ROOM + "/chat", MEMBERS.send_chat, CHAT, player),
     Route("GET", ROOM + "/chat", MEMBERS.list_chat, auth=player),

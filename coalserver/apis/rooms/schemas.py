@@ -58,6 +58,12 @@ class ReadySchema(RequestSchema):
     ready = Boolean(required=True)
 
 
+class AnswerRequestSchema(RequestSchema):
+    """The host's answer to a join request."""
+
+    accept = Boolean(required=True)
+
+
 class ChatSchema(RequestSchema):
     text = Text(1, 1000, required=True, lines=True)
 
@@ -91,6 +97,7 @@ QUICK_JOIN = QuickJoinSchema()
 JOIN = JoinSchema()
 KICK = KickSchema()
 READY = ReadySchema()
+ANSWER_REQUEST = AnswerRequestSchema()
 CHAT = ChatSchema()
 ANSWER_ACTION = AnswerActionSchema()
 LOGIN = LoginSchema()

@@ -36,5 +36,6 @@ def room_row(host: ApiClient, **members: Any) -> dict[str, Any]:
         "options": {},
         "host": host.user,
         "hostAway": False,
+        "needsApproval": False,
     }
     return row | members
