@@ -15,8 +15,11 @@ BACKUP = "coalserver-20260101T000000Z.tar"
 HARMLESS = re.compile(
     r"/logout|/profile|/profile/(password|claim|tokens)"
     r"|/admin/users/\d+(/activate)?|/admin/server_create|/admin/servers/\d+(/pair|/command)?"
+    r"|/servers/[a-z]+/(play|chats|screenshots)"
     r"|/admin/games|/admin/backups(/upload|/[^/]+/download)?"
 )
+#: The pages that the crawler visits, by the beginning of their path.
+AREAS = ("/admin", "/profile", "/servers/")
 #: Returns the paths of all links, and the actions of the forms that are sent at once.
 LINKS_AND_FORMS = """() => [
     [...document.querySelectorAll("a[href]")].map((link) => link.href),
@@ -29,6 +32,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
     admin, server, guest, fake_agent
 ):
     server.create_backup(BACKUP)
+    server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
     server.run_command("account", "add", "cem@example.org", "--password", "correct horse")
     ann, bob, cem = await guest("Ann"), await guest("Bob"), await guest("Cem")
     await ann.create_room("Friday evening")
@@ -45,7 +49,10 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
     await root.page.get_by_role("button", name="Ban…").click()
     await root.page.get_by_role("button", name="Ban player").click()
     await expect(root.page.get_by_text("Player banned")).to_be_visible()
-    waiting, seen = ["/admin", "/profile"], set()
+    await root.page.goto(f"{start}/servers/ours")
+    await root.page.get_by_role("button", name="Start world").click()
+    await root.page.get_by_role("link", name="Stop world…").wait_for()
+    waiting, seen = ["/admin", "/profile", "/servers/ours", "/servers/mill"], set()
     questions = set()
     while waiting:
         path = waiting.pop()
@@ -58,7 +65,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
         for link in links:
             parts = urlsplit(link)
             address = parts.path + (f"?{parts.query}" if parts.query else "")
-            if link.startswith(start + "/admin") or link.startswith(start + "/profile"):
+            if link.startswith(tuple(start + area for area in AREAS)) and "#line-" not in link:
                 if address not in seen and address not in waiting:
                     waiting.append(address)
     name = re.sub(r"\d+", "1", BACKUP)
@@ -67,7 +74,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
         "/admin/games/noughts/rotate", "/admin/servers/1/secret", "/admin/servers/1/deactivate",
         "/admin/rooms/1/close", "/admin/rooms/1/kick/1", "/admin/sessions/1/close",
         "/admin/sessions/1/kick/1", "/admin/bans/lift", "/admin/users/1/remove",
-        "/profile/browsers/1/end", "/profile/sign-out",
+        "/profile/browsers/1/end", "/profile/sign-out", "/servers/ours/pause",
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from coalserver.site.access import (
     world_reader_page,
 )
 from coalserver.site.errors import wants_json
-from coalserver.site.worlds.context import world_context, world_summary
+from coalserver.site.worlds.context import allowed_actions, world_context, world_summary
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
 from coalserver.site.worlds.line_rows import render_row
@@ -24,7 +24,7 @@ from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
 from coalserver.web.pages.forms import read_csrf_form
-from coalserver.web.pages.i18n import request_language
+from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription
@@ -60,6 +60,22 @@ async def play(ctx: RequestContext, world: World, account: Account) -> web.Strea
     await read_csrf_form(ctx)
     await ctx.core.execute(start_world, world_id=world.id)
     return redirect(world_path(world))
+
+
+@world_member_page
+async def confirm_pause(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
+    """Ask before a hosted world is stopped. Raises PERMISSION_DENIED unless the caller is an admin."""
+    if not account.admin:
+        raise DomainError(ErrorCode.PERMISSION_DENIED)
+    if not allowed_actions(world, account).get("pause"):
+        return redirect(world_path(world))
+    context = {
+        **world_context(ctx, world, account, "world"),
+        "title": N_("Stop world"),
+        "texts": [N_("The world is saved and stopped. Players who are online are disconnected.")],
+        "action": f"{world_path(world)}/pause",
+    }
+    return form_page(ctx, "worlds/confirm.html", context)
 
 
 @world_member_page
@@ -99,5 +115,6 @@ ROUTES = (
     Route("GET", WORLD_PATH, world_page, auth=optional_login),
     Route("GET", WORLD_PATH + "/events", events, auth=optional_login),
     Route("POST", WORLD_PATH + "/play", play, auth=optional_login),
+    Route("GET", WORLD_PATH + "/pause", confirm_pause, auth=optional_login),
     Route("POST", WORLD_PATH + "/pause", pause, auth=optional_login),
 )

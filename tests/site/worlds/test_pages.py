@@ -83,10 +83,14 @@ async def test_member_starts_hosted_world_and_admin_stops_it(test_app, ann):
     assert (response.status, response.headers["Location"]) == (302, "/servers/ours")
     assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_START
     assert (await ann.send("/servers/ours/pause", page="/servers/ours/chats")).status == 403
+    assert (await ann.get("/servers/ours/pause")).status == 403
     await make_admin(test_app)
-    assert "Stop world" in (await ann.get("/servers/ours")).raw.decode()
+    assert "Stop world…" in (await ann.get("/servers/ours")).raw.decode()
     assert (await fetch_state(ann, "ours"))["may"] == {"play": False, "pause": True}
-    assert (await ann.send("/servers/ours/pause", page="/servers/ours")).status == 302
+    question = (await ann.get("/servers/ours/pause")).raw.decode()
+    assert "Players who are online are disconnected." in question
+    assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_START
+    assert (await ann.send("/servers/ours/pause", page="/servers/ours/pause")).status == 302
     assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_STOP
 
 
