@@ -6,8 +6,6 @@ module but `parked_poll`, and setup.cfg pins aiohttp's minor version.
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +14,7 @@ from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.domain.text import one_line
+from coalserver.observability.limited_log import LimitedLog
 from coalserver.web.responses import RawResponse
 
 log = logging.getLogger(__name__)
@@ -35,27 +34,6 @@ _REFUSED = (
     b"Content-Length: %d\r\nRetry-After: 5\r\nConnection: close\r\n\r\n%b"
     % (len(_REFUSED_BODY), _REFUSED_BODY)
 )
-
-
-class LimitedLog:
-    """Warnings of some kinds: each kind is logged at most once in some seconds, with the number of those left out."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        #: Kind -> time of its last line, and warnings since. The kinds are those of the code, not of clients.
-        self._kinds: dict[str, tuple[float, int]] = {}
-
-    def warning(self, kind: str, message: str, *args: object) -> None:
-        """Log a warning, or count it for the next line of its kind."""
-        now = self._clock()
-        logged_at, left_out = self._kinds.get(kind, (-self._seconds, 0))
-        if now - logged_at < self._seconds:
-            self._kinds[kind] = (logged_at, left_out + 1)
-            return
-        self._kinds[kind] = (now, 0)
-        more = f" ({left_out} more since the last line)" if left_out else ""
-        log.warning(message + "%s", *args, more)
 
 
 class ConnectionServer(web.Server):
@@ -84,8 +62,8 @@ class ConnectionRunner(web.AppRunner):
         server.__class__ = self.server_class
         assert isinstance(server, ConnectionServer)
         server.max_connections = self._max_connections
-        server.malformed_log = LimitedLog(MALFORMED_LOG_SECONDS)
-        server.refused_log = LimitedLog(REFUSED_LOG_SECONDS)
+        server.malformed_log = LimitedLog(log, MALFORMED_LOG_SECONDS)
+        server.refused_log = LimitedLog(log, REFUSED_LOG_SECONDS)
         return server
 
 
@@ -103,7 +81,7 @@ class Connection(RequestHandler):
             assert isinstance(transport, asyncio.WriteTransport)
             transport.write(_REFUSED)
             self.force_close()
-            server.refused_log.warning(
+            server.refused_log.log(
                 "",
                 "New connections are refused: %d are open, as many as the limit of open files allows.",
                 server.max_connections,
@@ -138,6 +116,6 @@ class Connection(RequestHandler):
             peer = self.peername
             address = peer[0] if isinstance(peer, tuple) else peer
             text = " ".join(one_line(str(error)).split())[:MAX_LOGGED_TEXT]
-            server.malformed_log.warning(
+            server.malformed_log.log(
                 kind, "A request from %s is malformed: %s: %s", address, kind, text
             )

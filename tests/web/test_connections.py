@@ -6,7 +6,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from coalserver.web.connections import ConnectionRunner, LimitedLog
+from coalserver.web.connections import ConnectionRunner
 from coalserver.web.streaming.parked_poll import ParkingRunner
 
 RUNNERS = pytest.mark.parametrize("runner_class", [ConnectionRunner, ParkingRunner])
@@ -67,15 +67,3 @@ async def test_connection_above_the_limit_is_refused_and_logged_once(
     finally:
         writer.close()
         await runner.cleanup()
-
-
-def test_log_line_states_how_many_were_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    now = 0.0
-    limited = LimitedLog(1, lambda: now)
-    with caplog.at_level(logging.WARNING):
-        for now in (0.0, 0.1, 0.2, 1.5):  # noqa: B007 - the clock reads it
-            limited.warning("kind", "Something from %s", "x")
-    assert [record.getMessage() for record in caplog.records] == [
-        "Something from x",
-        "Something from x (2 more since the last line)",
-    ]

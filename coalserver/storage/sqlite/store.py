@@ -2,9 +2,7 @@
 
 import logging
 import sqlite3
-import time
 from collections.abc import Callable, Coroutine, Sequence
-from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +24,7 @@ from coalserver.core.ports import (
     VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.observability.limited_log import LimitedLog
 from coalserver.storage import codec
 from coalserver.storage.sqlite import events as history
 from coalserver.storage.sqlite import log_lines
@@ -64,7 +63,7 @@ class SqliteStore:
         self._writer: aiosqlite.Connection | None = None
         self._reader: aiosqlite.Connection | None = None
         self._tags: log_lines.Tags = {}
-        self._logged_at = -inf
+        self._failures = LimitedLog(log, LOG_SECONDS, logging.CRITICAL)
 
     async def open(self) -> StoredState:
         """Open the file, migrate it and return the stored state. Raises StoreUnusable."""
@@ -154,10 +153,7 @@ class SqliteStore:
         text = f"{self.path}: {error}"
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE_CODES:
             text = f"{self.path} is damaged ({error}). Stop the server and restore a backup."
-        now = time.monotonic()
-        if now - self._logged_at >= LOG_SECONDS:
-            self._logged_at = now
-            log.critical("%s", text)
+        self._failures.log("", "%s", text)
         return StoreFailed(text)
 
     async def backup(self, path: str | Path) -> None:
