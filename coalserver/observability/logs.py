@@ -23,6 +23,8 @@ def configure_logging(level: str, format: str) -> Iterator[None]:
     root.setLevel(level.upper())
     # Its debug level logs every statement with its parameters.
     logging.getLogger("aiosqlite").setLevel("INFO")
+    # Its warnings are about headers of clients.
+    logging.getLogger("aiohttp.websocket").setLevel("ERROR")
     try:
         yield
     finally:

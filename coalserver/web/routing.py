@@ -15,7 +15,9 @@ from aiohttp.web_urldispatcher import AbstractResource, AbstractRoute, UrlMappin
 from coalserver.web.api import Api, Route
 from coalserver.web.context import AppContext
 from coalserver.web.endpoint import endpoint
+from coalserver.web.expectations import ignore_expectation, send_continue
 from coalserver.web.responses import header_value, with_header_lines
+from coalserver.web.slow_bodies import SlowBodies
 from coalserver.web.streaming.refusals import wants_websocket
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,14 +44,25 @@ def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) ->
     if slashless:
         app.router.register_resource(TrailingSlashes(app.router, slashless))
     for prefix in sorted(prefixes, key=len, reverse=True):
-        not_found = _not_found(prefixes[prefix])
+        not_found = _not_found(app_context, prefixes[prefix])
         if prefix not in paths and ANY_CHARACTERS not in prefix:
             # A prefix is no value of a named segment.
-            app.router.add_resource(prefix).add_route(hdrs.METH_ANY, not_found)
+            _add_fallback(app.router.add_resource(prefix), not_found)
         # The whole rest is one named segment, so that aiohttp tries it after all paths above.
         rest = f"/{{path:{_prefix_pattern(prefix)}(?s:.*)}}"
-        app.router.add_resource(rest).add_route(hdrs.METH_ANY, not_found)
-    app.on_response_prepare.append(_remove_server_header)
+        _add_fallback(app.router.add_resource(rest), not_found)
+    bodies = app_context.per_process(SlowBodies)
+
+    async def prepare_response(request: web.Request, response: web.StreamResponse) -> None:
+        """Remove the header by which aiohttp tells its version and Python's; watch for a body that is still to come."""
+        response.headers.popall(hdrs.SERVER, None)
+        bodies.watch(request)
+
+    app.on_response_prepare.append(prepare_response)
+
+
+def _add_fallback(resource: web.Resource, handler: AiohttpHandler) -> None:
+    resource.add_route(hdrs.METH_ANY, handler, expect_handler=ignore_expectation)
 
 
 class TrailingSlashes(AbstractResource):
@@ -134,14 +147,14 @@ def _add_path(
     for method, (api, route) in plain.items():
         handler = endpoint(app_context, api, route)
         if method == hdrs.METH_GET and hdrs.METH_HEAD not in plain:
-            resource.add_route(hdrs.METH_HEAD, handler)
+            resource.add_route(hdrs.METH_HEAD, handler, expect_handler=send_continue)
         if method == hdrs.METH_GET and upgrade is not None:
             handler = _dispatch_upgrade(endpoint(app_context, *upgrade), handler)
-        resource.add_route(method, handler)
+        resource.add_route(method, handler, expect_handler=send_continue)
     if upgrade is not None and hdrs.METH_GET not in plain:
-        handler = _dispatch_upgrade(endpoint(app_context, *upgrade), _not_found(owner))
-        resource.add_route(hdrs.METH_GET, handler)
-    resource.add_route(hdrs.METH_ANY, _method_not_allowed(owner, plain))
+        handler = _dispatch_upgrade(endpoint(app_context, *upgrade), _not_found(app_context, owner))
+        resource.add_route(hdrs.METH_GET, handler, expect_handler=ignore_expectation)
+    _add_fallback(resource, _method_not_allowed(app_context, owner, plain))
 
 
 def _free_name(app: web.Application, api: Api, route: Route) -> str | None:
@@ -161,14 +174,19 @@ def _dispatch_upgrade(socket: AiohttpHandler, plain: AiohttpHandler) -> AiohttpH
     return dispatch
 
 
-def _method_not_allowed(api: Api, methods: dict[str, ApiRoute]) -> AiohttpHandler:
+def _method_not_allowed(
+    app_context: AppContext, api: Api, methods: dict[str, ApiRoute]
+) -> AiohttpHandler:
     """Return the handler for other methods of a path: 405, or a preflight's answer."""
     private = any(route.private for _, route in methods.values())
     open_to_all = api.cors and not private
     names = set(methods or ("GET",)) | ({"HEAD"} if "GET" in methods else set())
     allow = ", ".join(sorted(names | ({"OPTIONS"} if open_to_all else set())))
 
+    bodies = app_context.per_process(SlowBodies)
+
     async def method_not_allowed(request: web.Request) -> web.StreamResponse:
+        bodies.watch(request)
         if request.method == "OPTIONS" and open_to_all:
             return preflight(request, allow)
         lines = (b"" if private else api.header_lines) + f"Allow: {allow}\r\n".encode()
@@ -177,8 +195,11 @@ def _method_not_allowed(api: Api, methods: dict[str, ApiRoute]) -> AiohttpHandle
     return method_not_allowed
 
 
-def _not_found(api: Api) -> AiohttpHandler:
+def _not_found(app_context: AppContext, api: Api) -> AiohttpHandler:
+    bodies = app_context.per_process(SlowBodies)
+
     async def not_found(request: web.Request) -> web.StreamResponse:
+        bodies.watch(request)
         if api.cors and request.method == "OPTIONS" and PREFLIGHT_HEADER in request.headers:
             # Without an answer a browser hides the 404 from the page: it sees a failed connection.
             method = request.headers[PREFLIGHT_HEADER]
@@ -186,11 +207,6 @@ def _not_found(api: Api) -> AiohttpHandler:
         return with_header_lines(api.render_http_error(404, request), api.header_lines)
 
     return not_found
-
-
-async def _remove_server_header(request: web.Request, response: web.StreamResponse) -> None:
-    """Remove the header by which aiohttp tells its version and Python's."""
-    response.headers.popall(hdrs.SERVER, None)
 
 
 def preflight(request: web.Request, allow: str) -> web.StreamResponse:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.apis.app import TIMEOUT_SECONDS, TestApp
 from tests.apis.hosts.clients import make_hosted_session, open_socket
@@ -177,3 +178,24 @@ async def test_bytes_behind_an_invalid_frame_are_not_handled(test_app: TestApp, 
     write(socket, frame(FIN | TEXT, b"{}", masked=False))
     write(socket, frame(FIN | CLOSE, struct.pack("!H", 1000)) + b"\0" * 1000)
     assert await close_code(socket) == 1002
+
+
+@pytest.mark.parametrize("path", ["/realtime", "/sync/1"])
+@pytest.mark.parametrize(
+    ("version", "key"),
+    [("1.1", b"\xff\xfe"), ("1.1", b"dGhl"), ("1.0", b"dGhlIHNhbXBsZSBub25jZQ==")],
+)
+async def test_invalid_handshake_is_an_invalid_request(
+    test_app: TestApp, path: str, version: str, key: bytes
+) -> None:
+    url = URL(str(test_app.url(path)))
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = (
+        f"GET {path} HTTP/{version}\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Origin: http://x\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+    )
+    writer.write(head.encode() + key + b"\r\n\r\n")
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        status = int((await reader.readline()).split(b" ")[1])
+    assert status == (400 if path == "/realtime" else 422)
+    writer.close()

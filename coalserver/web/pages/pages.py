@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 import coalserver
+from coalserver.web.expectations import ignore_expectation
 from coalserver.web.pages.clock import NOW_KEY, request_clock
 from coalserver.web.pages.i18n import gettext, languages, ngettext, request_language, use_language
 
@@ -42,7 +43,7 @@ class AssetResource(web.StaticResource):
     """The files of a folder. For other paths the router goes on, to the page for 404."""
 
     def __init__(self, prefix: str, directory: Path) -> None:
-        super().__init__(prefix, directory)
+        super().__init__(prefix, directory, expect_handler=ignore_expectation)
         self._folder = directory.resolve()
 
     async def resolve(self, request: web.Request) -> tuple[UrlMappingMatchInfo | None, set[str]]:

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from coalserver.web.responses import AlreadySent
-from coalserver.web.streaming.websocket import WebSocketConnection, frame
+from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
 
 #: Added to an HTTP status to form a close code; 4000 to 4999 are for applications (RFC 6455, 7.4.2).
 CLOSE_CODE_OFFSET = 4000
@@ -31,7 +31,7 @@ async def refuse_websocket(
     with_message = request.query.get("refuse") == "message"
     if not with_message and "Origin" not in request.headers:
         return response
-    if not web.WebSocketResponse().can_prepare(request):
+    if not CheckedSocket().can_prepare(request):
         return response
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
     await connection.open(request)

@@ -4,8 +4,8 @@ aiohttp's own class costs a queue, a future and an iteration of the event loop p
 slow client. Here the parser passes a message on at once. Code that writes to many clients checks `unread` before it
 writes more.
 
-This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_close_transport`, `_reader`, `_parser`,
-`_req`, `_max_msg_size`, `_decode_text`, `_heartbeat`, `_reset_heartbeat` and `_on_data_received`, and on
+This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_handshake`, `_close_transport`, `_reader`,
+`_parser`, `_req`, `_max_msg_size`, `_decode_text`, `_heartbeat`, `_reset_heartbeat` and `_on_data_received`, and on
 `WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are used in no other module, and
 setup.cfg pins aiohttp's minor version.
 """
@@ -15,7 +15,7 @@ import logging
 import struct
 from typing import Any, Protocol, cast
 
-from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+from aiohttp import HttpVersion11, WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -157,6 +157,15 @@ class WebSocketConnection:
 
 class CheckedSocket(web.WebSocketResponse):
     """aiohttp's WebSocket with the checks that aiohttp leaves out; see `FrameCheck`."""
+
+    def _handshake(self, request: web.BaseRequest) -> Any:
+        """Check the handshake. Raises aiohttp's 400, also for a key of other characters than ASCII and for HTTP/1.0."""
+        try:
+            if request.version >= HttpVersion11:
+                return super()._handshake(request)
+        except ValueError:
+            pass
+        raise web.HTTPBadRequest
 
     def _make_queue(self, protocol: Any) -> WebSocketDataQueue:
         return _CheckedQueue(protocol, 1 << 16, loop=asyncio.get_running_loop())
