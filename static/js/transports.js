@@ -4,6 +4,7 @@
 //   auth        authentication: see api.js     live()       whether the feed is live
 // It returns when the server closed the feed, and throws Problem, StalledStream, NoStreamSlot or EventsLost.
 
+import { tokenRejected } from "./api.js";
 import { open, pause, Problem, request } from "./http.js";
 
 /** Events after the cursor are no longer stored: the document must be read again. */
@@ -72,7 +73,32 @@ function dispatch(feed, frame) {
   if (name === "message" && data.length) feed.take(JSON.parse(data.join("\n")));
 }
 
+/** A refused WebSocket is closed with this number plus the HTTP status, and the error code as reason. */
+const REFUSED = 4000;
+
+/** Return the refusal that a close tells, otherwise a problem of the network. */
+function problemFromClose({ code, reason }) {
+  const status = code - REFUSED;
+  return status >= 400 && status < 600 ? Object.assign(new Problem(reason, status), { closed: true }) : new Problem("network");
+}
+
+/**
+ * A refused ticket says nothing about the token, which was valid for the ticket: a restarted server does not know
+ * the ticket. Another one is tried, then the next transport.
+ */
 export async function socket(feed) {
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await openSocket(feed);
+    } catch (problem) {
+      const isTicketRefused = feed.auth.renew && problem instanceof Problem && tokenRejected(problem) && problem.closed;
+      if (!isTicketRefused) throw problem;
+      if (retries > 0) throw new Problem("network");
+    }
+  }
+}
+
+async function openSocket(feed) {
   const ticket = await feed.auth.ticket({ timeout: CONNECT_TIMEOUT_MS, signal: feed.signal });
   const address = new URL(feed.url(ticket), location.href);
   address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -86,7 +112,11 @@ export async function socket(feed) {
       resolve();
     };
     feed.signal.addEventListener("abort", end, { once: true });
-    ws.onclose = () => { clearTimeout(timer); if (open) resolve(); else reject(new Problem("network")); };
+    ws.onclose = (event) => {
+      clearTimeout(timer);
+      if (open) resolve();
+      else reject(problemFromClose(event));
+    };
     ws.onmessage = (message) => {
       if (feed.signal.aborted) return;
       const messageData = JSON.parse(message.data);

@@ -1,9 +1,14 @@
 """Transports: fallbacks where streams or WebSockets are blocked."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.visitors import NO_SERVER, Visitor, http_error
+from tests.browser.guests import LogInGuest
+from tests.browser.visitors import NO_SERVER, Visit, Visitor, http_error
+
+Block = Callable[[Visitor], Awaitable[None]]
 
 
 async def block_streams(visitor: Visitor) -> None:
@@ -18,6 +23,59 @@ async def block_streams(visitor: Visitor) -> None:
 
 async def block_sockets(visitor: Visitor) -> None:
     await visitor.page.route_web_socket("**/events?*", lambda socket: socket.close())
+
+
+def refuse_sockets(code: int, reason: str) -> Block:
+    """Return a function that has WebSockets refused as the server does it."""
+
+    async def refuse(visitor: Visitor) -> None:
+        await visitor.page.route_web_socket(
+            "**/events?*", lambda socket: socket.close(code=code, reason=reason)
+        )
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "title"),
+    [
+        (4401, "auth.missing", None),
+        (4403, "auth.banned", "You are banned from this game."),
+        (4404, "room.not_found", "Room not found"),
+        (4410, "room.gone", "This room is closed."),
+        (4429, "rate.limited", None),
+        (4503, "server_failed", None),
+        (1011, "", None),
+    ],
+)
+async def test_refused_websocket_is_final_or_another_transport_is_tried(
+    visit: Visit, guest: LogInGuest, code: int, reason: str, title: str | None
+) -> None:
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    ann.expect_errors(NO_SERVER)
+    room = await bob.create_room("Friday evening")
+    await block_streams(ann)
+    await refuse_sockets(code, reason)(ann)
+    polls: list[str] = []
+    ann.page.on(
+        "request",
+        lambda request: (
+            polls.append(request.url)
+            if f"{room}/events" in request.url
+            and request.headers.get("accept") == "application/json"
+            else None
+        ),
+    )
+    await ann.open_path(room)
+    if title is None:
+        await ann.expect_text("status", "A seat is free.")
+        await (await guest("Cid")).join(room)
+        await ann.expect_text("status", "This room is full.")
+        await ann.expect_text("my-name", "Ann")
+        assert polls
+    else:
+        await ann.expect_error_page(title)
+        assert [url for url in polls if "wait=0" not in url] == []
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from coalserver.web.idempotency import result_ids
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.duplex import run_duplex
 from coalserver.web.streaming.event_stream import close_socket, ws_frame
+from coalserver.web.streaming.refusals import refuse_websocket
 from coalserver.web.streaming.subscriptions import Subscription, read
 from coalserver.web.streaming.websocket import FeedSocket
 
@@ -37,7 +38,10 @@ MAX_MESSAGE_BYTES = 1 << 20
 async def sync(ctx: RequestContext) -> web.StreamResponse:
     """Serve the sync WebSocket: the join, then messages of both sides until either closes it."""
     if ctx.core.feed.closed:
-        return json_response({"message": service_name(ctx.route.path)}, 503, {"Retry-After": "5"})
+        stopping = json_response(
+            {"message": service_name(ctx.route.path)}, 503, {"Retry-After": "5"}
+        )
+        return await refuse_websocket(ctx.request, stopping, "server_stopping")
     socket = FeedSocket(MAX_MESSAGE_BYTES)
     if not socket.can_prepare(ctx.request):
         raise DomainError(
