@@ -14,6 +14,8 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 #: Seconds for a process to start, answer or exit on a busy machine.
 TIMEOUT_SECONDS = 30
+#: Many tests do more in a second than one player may.
+LIMITS = ("--limits-exempt", "127.0.0.0/8,::1")
 
 
 @dataclass
@@ -73,7 +75,7 @@ def run_server(
     data: Path, *flags: str, cwd: Path = ROOT, **kwargs: Sequence[str]
 ) -> Iterator[ServerProcess]:
     """Run a server on any free port; it is killed at the end."""
-    args = command("serve", "--json", "--port", "0", "--data", str(data), *flags, **kwargs)
+    args = command("serve", "--json", "--port", "0", "--data", str(data), *LIMITS, *flags, **kwargs)
     with subprocess.Popen(
         args, stdout=subprocess.PIPE, text=True, cwd=cwd, env=environment()
     ) as process:

@@ -156,6 +156,47 @@ class Config:
         "addresses or networks, separated by commas, whose X-Forwarded-… headers are trusted",
         NetworksField(),
     )
+    limits_exempt: tuple[Network, ...] = setting(
+        (),
+        "addresses or networks, separated by commas, whose requests count in no limit of use",
+        NetworksField(),
+    )
+    chat_per_second: float = setting(
+        5,
+        "chat messages in a second, of one player and from one address; 0: any number",
+        number(0, 10**6),
+    )
+    chat_burst: int = setting(20, "chat messages that may come at once", whole_number(1, 10**9))
+    messages_per_second: float = setting(
+        50,
+        "turns, updates, actions and other changes in a second, of one player and from one address; 0: any number",
+        number(0, 10**6),
+    )
+    messages_burst: int = setting(
+        200, "turns, updates and actions that may come at once", whole_number(1, 10**9)
+    )
+    guests_per_hour: int = setting(
+        1000, "new guests from one address in an hour; 0: any number", whole_number(0, 10**9)
+    )
+    rooms_per_hour: int = setting(
+        1000,
+        "new rooms and lobbies from one address in an hour; 0: any number",
+        whole_number(0, 10**9),
+    )
+    players_per_hour: int = setting(
+        3000,
+        "registered players of games from one address in an hour; 0: any number",
+        whole_number(0, 10**9),
+    )
+    hosts_per_hour: int = setting(
+        1000, "new hosts from one address in an hour; 0: any number", whole_number(0, 10**9)
+    )
+    accounts_per_hour: int = setting(
+        20, "new accounts from one address in an hour; 0: any number", whole_number(0, 10**9)
+    )
+    oauth_clients_per_hour: int = setting(
+        300, "new OAuth clients from one address in an hour; 0: any number", whole_number(0, 10**9)
+    )
     poll_seconds: float = setting(
         45,
         "seconds that a long-poll waits by default; a client may ask for up to 60",

@@ -16,6 +16,8 @@ class ErrorCode(StrEnum):
     TOKEN_REQUIRED = "no_token"
     INVALID_TOKEN = "bad_token"
     RATE_LIMITED = "rate_limited"
+    #: More requests of a kind than the limits of use allow, in contrast to failures (RATE_LIMITED).
+    TOO_MANY_REQUESTS = "too_many_requests"
     IDEMPOTENCY_KEY_REUSED = "key_reused"
     CURSOR_AHEAD = "cursor_ahead"
     # accounts and players

@@ -31,6 +31,7 @@ from coalserver.web.context import AppContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
 from coalserver.web.slow_bodies import SlowBodies
+from coalserver.web.throttling import Rate, UseLimit, UseLimiter
 
 
 def build_app_context(
@@ -47,6 +48,7 @@ def build_app_context(
         body_limit=config.body_limit,
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
+        use_limiter=use_limiter(config),
         services={
             Config: config,
             PasswordService: PasswordService(queue_full=_password_queue_full),
@@ -63,6 +65,21 @@ def build_app_context(
             BackupService: build_backup_service(config, home, restore_request, store),
         },
     )
+
+
+def use_limiter(config: Config) -> UseLimiter:
+    """Return the limits of use."""
+    rates = {
+        UseLimit.CHAT: Rate(config.chat_per_second, burst=config.chat_burst),
+        UseLimit.MESSAGES: Rate(config.messages_per_second, burst=config.messages_burst),
+        UseLimit.GUESTS: Rate.hourly(config.guests_per_hour),
+        UseLimit.ROOMS: Rate.hourly(config.rooms_per_hour),
+        UseLimit.PLAYERS: Rate.hourly(config.players_per_hour),
+        UseLimit.HOSTS: Rate.hourly(config.hosts_per_hour),
+        UseLimit.ACCOUNTS: Rate.hourly(config.accounts_per_hour),
+        UseLimit.OAUTH_CLIENTS: Rate.hourly(config.oauth_clients_per_hour),
+    }
+    return UseLimiter(rates, config.limits_exempt)
 
 
 def _password_queue_full() -> DomainError:

@@ -19,7 +19,7 @@ from coalserver.domain.text import constant_time_equals, printable
 from coalserver.security.passwords import PasswordService, VerifyResult
 from coalserver.site.errors import ErrorMessages, add_retry_after, error_message, error_page
 from coalserver.web.api import Route
-from coalserver.web.context import AppContext, RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.login_limits import login_limit_keys
 from coalserver.web.pages.cookies import (
     clear_login_cookie,
@@ -34,7 +34,7 @@ from coalserver.web.pages.forms import FormSchema, RawText, load_form, read_csrf
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import allow_any_form_target
 from coalserver.web.schemas import Name, Secret, Text
-from coalserver.web.throttling import FailureLimiter
+from coalserver.web.throttling import UseLimit
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +81,6 @@ class SignupPolicy:
     open: bool = False
     #: Valid until the server has an admin.
     start_code: str = field(default_factory=lambda: secrets.token_hex(16))
-
-
-class SignupLimiter(FailureLimiter):
-    """Sign-ups by client address. Each of them costs a password hash and an account."""
-
-    def __init__(self, shared: AppContext) -> None:
-        super().__init__(max_failures=20, seconds=3600)
 
 
 async def login_page(ctx: RequestContext) -> web.StreamResponse:
@@ -142,11 +135,9 @@ async def register_account(ctx: RequestContext) -> web.StreamResponse:
     """Create an account and sign this browser in. With the start code, the account is the first admin's."""
     form = await load_form(ctx, SIGN_UP)
     policy = ctx.app.service(SignupPolicy)
-    limiter, limit_key = ctx.app.per_process(SignupLimiter), f"sign-up {ctx.network}"
-    limiter.check(limit_key)
     email, code = validate_email(form["email"]), form["code"].lower()
     validate_password(form["password"])
-    limiter.record_failure(limit_key)
+    ctx.take(UseLimit.ACCOUNTS)
     if code and (ctx.core.query(has_admin) or not constant_time_equals(code, policy.start_code)):
         raise DomainError(ErrorCode.INVALID_CREDENTIALS, subject="code")
     if ctx.core.query(find_account_by_email, email=email) is not None:

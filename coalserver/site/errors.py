@@ -19,6 +19,10 @@ ErrorMessages = Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]]
 SHARED_MESSAGES: ErrorMessages = {
     ErrorCode.INVALID_TOKEN: (403, N_("This form expired. Check your input and send it again.")),
     ErrorCode.RATE_LIMITED: (429, N_("Too many attempts. Try again in {retry_after} seconds.")),
+    ErrorCode.TOO_MANY_REQUESTS: (
+        429,
+        N_("Too many requests. Try again in {retry_after} seconds."),
+    ),
     ErrorCode.PASSWORD_TOO_SHORT: (
         400,
         N_("The password must have at least {minimum} characters."),
@@ -44,6 +48,7 @@ JSON_STATUSES = {
     ErrorCode.ACCOUNT_INACTIVE: 403,
     ErrorCode.IDEMPOTENCY_KEY_REUSED: 422,
     ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.TOO_MANY_REQUESTS: 429,
 }
 HTTP_ERRORS = {
     403: N_("You don’t have access to this page"),
@@ -81,6 +86,7 @@ def with_errors_shown(
         try:
             return await handler(ctx)
         except DomainError as error:
+            ctx.app.count_refusal(error)
             return render_error(error, ctx)
 
     return form_handler

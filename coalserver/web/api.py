@@ -9,6 +9,7 @@ from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.domain.errors import DomainError
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import BodySchema
+from coalserver.web.throttling import UseLimit
 
 #: Allow scripts of any origin to read a response and the headers that concern them.
 CORS_HEADERS = (
@@ -45,6 +46,8 @@ class Route:
     upgrade: bool = False
     #: A page: never readable by other origins, even in an API with CORS.
     private: bool = False
+    #: The limit of use in which every request with a valid body counts; None: none, or the handler counts.
+    limit: UseLimit | None = None
 
     @property
     def endpoint(self) -> str:

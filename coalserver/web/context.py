@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -15,7 +16,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.streaming.render_cache import RenderCache
 from coalserver.web.streaming.tickets import Tickets
 from coalserver.web.streaming.timers import Timers
-from coalserver.web.throttling import FailureLimiter
+from coalserver.web.throttling import FailureLimiter, UseLimit, UseLimiter
 
 if TYPE_CHECKING:
     from coalserver.web.api import Api, Route
@@ -47,6 +48,9 @@ class AppContext:
     render_cache: RenderCache = field(default_factory=RenderCache)
     tickets: Tickets = field(default_factory=Tickets)
     failure_limiter: FailureLimiter = field(default_factory=FailureLimiter)
+    use_limiter: UseLimiter = field(default_factory=UseLimiter)
+    #: Requests refused since the start by limits of failures and of storage, by the limit.
+    refused: Counter[str] = field(default_factory=Counter)
     timers: Timers = field(default_factory=Timers)
     _per_process: dict[type, Any] = field(default_factory=dict)
 
@@ -55,6 +59,16 @@ class AppContext:
         if kind not in self._per_process:
             self._per_process[kind] = kind(self)  # type: ignore[call-arg]
         return self._per_process[kind]  # type: ignore[no-any-return]
+
+    def count_refusal(self, error: DomainError) -> None:
+        """Count an error that a limit of failures or of storage has caused; `use_limiter` counts its own."""
+        if error.code is ErrorCode.RATE_LIMITED:
+            self.refused["failures"] += 1
+
+    @property
+    def all_refused(self) -> dict[str, int]:
+        """The requests refused since the start, by the limit that refused them."""
+        return {**self.use_limiter.refused, **self.refused}
 
     def service(self, kind: type[T]) -> T:
         """Return the service of a class that the composition root registered. Raises KeyError."""
@@ -91,6 +105,15 @@ class RequestContext:
     @property
     def now(self) -> float:
         return self.core.context.clock()
+
+    def take(self, limit: UseLimit) -> None:
+        """Count this request in a limit of use. Raises TOO_MANY_REQUESTS."""
+        self.app.use_limiter.take(self, limit)
+
+    @property
+    def is_from_proxy(self) -> bool:
+        """Whether the request comes from a trusted proxy."""
+        return self._is_trusted(_unmapped(self.request.remote or ""))
 
     @property
     def address(self) -> str:

@@ -26,6 +26,7 @@ def endpoint(
     """Return the aiohttp handler of one route."""
     header_lines = b"" if route.private else api.header_lines
     core, schema, handler = app.core, route.body, route.handler
+    limit, take = route.limit, app.use_limiter.take
     auth = None if route.auth is allow_anonymous else route.auth
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -42,6 +43,8 @@ def endpoint(
                 decode_content(request)
             if schema is not None:
                 ctx.body, ctx.raw = await read_body(request, schema, route.media)
+            if limit is not None:
+                take(ctx, limit)
             response = await handler(ctx)
         except Exception as error:
             response = _error_response(ctx, error)
@@ -57,6 +60,7 @@ def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse
     api, request = ctx.api, ctx.request
     try:
         if isinstance(error, DomainError):
+            ctx.app.count_refusal(error)
             if error.code is ErrorCode.RULES_FAILED:
                 log.error("The rules of a game have failed.", exc_info=error)
             response = api.render_error(error, ctx)

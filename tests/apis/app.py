@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -29,7 +30,7 @@ from coalserver.media.images import ImageStore
 from coalserver.security.encryption import SecretCipher
 from coalserver.security.opaque_keys import OpaqueKeys
 from coalserver.security.passwords import PasswordService
-from coalserver.server.app import build_application, hosts_api_settings
+from coalserver.server.app import build_application, hosts_api_settings, use_limiter
 from coalserver.server.lifecycle import delete_orphaned_images, ensure_default_games
 from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
 from coalserver.site.admin.backups import BackupService
@@ -50,6 +51,11 @@ ADMIN_CODE = "c0de" * 8
 CIPHER = SecretCipher(bytes(32))
 SAMPLE_RULES = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_rules.FAULTY}
 
+
+#: The networks of tests.
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
+#: Many tests do more in a second than one player may.
+UNLIMITED = Config(limits_exempt=LOOPBACK)
 
 #: Starts a server and returns its client, as the fixture `aiohttp_client` does.
 ClientFactory = Callable[..., Awaitable["TestClient[Any, Any]"]]
@@ -125,7 +131,8 @@ class TestApp:
             ),
             BackupService: self.build_backup_service(),
         }
-        self.app_context = AppContext(self.core, services=services, **self.web)
+        web = {"use_limiter": use_limiter(self.config), **self.web}
+        self.app_context = AppContext(self.core, services=services, **web)
         await ensure_default_games(self.core)
         await delete_orphaned_images(self.core, self.app_context.service(ImageStore))
         self.server = Server(build_application(self.app_context))
@@ -233,7 +240,7 @@ async def run_test_app(
     tail: int = 20_000,
     limits: Limits = Limits(),
     reopen_store: Callable[[Store], Store] = lambda store: store,
-    config: Config = Config(),
+    config: Config = UNLIMITED,
     make_client: ClientFactory | None = None,
     **web: Any,
 ) -> AsyncIterator[TestApp]:

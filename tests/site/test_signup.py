@@ -80,7 +80,11 @@ async def test_invalid_sign_up_shows_form_again(test_app, browser, fields, statu
     assert len(test_app.core.query(all_accounts)) == 1
 
 
-async def test_sign_ups_by_address_are_throttled(test_app, browser):
-    fields = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
-    statuses = [(await browser.send("/signup", page="/signup", **fields)).status for _ in range(21)]
-    assert statuses == [403] * 20 + [429]
+async def test_sign_ups_by_address_are_throttled():
+    async with run_test_app(config=Config()) as test_app:
+        browser = Browser(test_app)
+        fields = {"email": "ann@example.org", "password": PASSWORD, "code": "guess"}
+        answers = [await browser.send("/signup", page="/signup", **fields) for _ in range(21)]
+        assert [answer.status for answer in answers] == [403] * 20 + [429]
+        assert int(answers[-1].headers["Retry-After"]) == 180
+        assert b"Too many requests. Try again in 180 seconds." in answers[-1].raw

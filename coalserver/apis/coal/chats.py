@@ -14,6 +14,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import raw_response
 from coalserver.web.schemas import RequestSchema
+from coalserver.web.throttling import UseLimit
 
 CHATS = LineList("chats", LineCategory.CHAT, lambda line: {"chat": line.chat or None})
 MAX_LENGTH = 1000
@@ -53,6 +54,6 @@ async def _send(
 
 ROUTES = (
     *CHATS.routes,
-    Route("POST", SERVER_PATH + "/chats", post_chat, auth=user),
-    Route("POST", PLAYER_PATH + "/chats", post_chat_as_player, auth=user),
+    Route("POST", SERVER_PATH + "/chats", post_chat, auth=user, limit=UseLimit.CHAT),
+    Route("POST", PLAYER_PATH + "/chats", post_chat_as_player, auth=user, limit=UseLimit.CHAT),
 )

@@ -39,6 +39,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
         "The body has a Content-Encoding that is not in Accept-Encoding.",
     ),
     ErrorCode.INVALID_GRANT: (400, "The code is invalid or has expired."),
+    ErrorCode.TOO_MANY_REQUESTS: (429, "Too many requests; try again later."),
     ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }
 DEFAULT_ERROR = (400, "The request was refused.")

@@ -20,6 +20,7 @@ ERROR_MESSAGES: dict[ErrorCode | tuple[ErrorCode, str], ErrorMessage] = {
     ErrorCode.TOKEN_REQUIRED: (401, "missing token"),
     ErrorCode.INVALID_TOKEN: (401, "invalid token"),
     ErrorCode.PERMISSION_DENIED: (401, "token of another"),
+    ErrorCode.TOO_MANY_REQUESTS: (429, "too many requests, try again in {retry_after} seconds"),
     ErrorCode.RATE_LIMITED: (429, "too many failures, try again in {retry_after} seconds"),
     ErrorCode.UNSUPPORTED_ENCODING: (415, "unsupported encoding"),
     ErrorCode.INVALID_CREDENTIALS: (404, NOT_FOUND),

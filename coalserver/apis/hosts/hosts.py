@@ -21,6 +21,7 @@ from coalserver.web.api import Route
 from coalserver.web.bearer import find_bearer_token
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
+from coalserver.web.throttling import UseLimit
 
 HOST = "/hosts/{host}"
 #: Errors that count as a failed attempt to guess a uuid or secret.
@@ -108,14 +109,28 @@ def _required_query(ctx: RequestContext, name: str) -> str:
 
 
 ROUTES = (
-    Route("POST", "/hosts", register),
+    Route("POST", "/hosts", register, limit=UseLimit.HOSTS),
     Route("GET", "/hosts/access_token/renew", refresh_token, auth=player_with_refreshable_token),
     Route("GET", HOST + "/access_token", login),
     Route("GET", HOST, get, auth=host_in_path),
-    Route("PUT", HOST + "/only_friends", update_host_profile, ONLY_FRIENDS, host_in_path),
-    Route("PUT", HOST + "/allow_nonames", update_host_profile, ALLOW_NONAMES, host_in_path),
-    Route("POST", HOST + "/friends", add_friend, auth=host_in_path),
+    Route(
+        "PUT",
+        HOST + "/only_friends",
+        update_host_profile,
+        ONLY_FRIENDS,
+        host_in_path,
+        limit=UseLimit.MESSAGES,
+    ),
+    Route(
+        "PUT",
+        HOST + "/allow_nonames",
+        update_host_profile,
+        ALLOW_NONAMES,
+        host_in_path,
+        limit=UseLimit.MESSAGES,
+    ),
+    Route("POST", HOST + "/friends", add_friend, auth=host_in_path, limit=UseLimit.MESSAGES),
     Route("DELETE", HOST + "/friends/{former_friend}", remove_friend, auth=host_in_path),
-    Route("POST", HOST + "/banlist", ban, auth=host_in_path),
+    Route("POST", HOST + "/banlist", ban, auth=host_in_path, limit=UseLimit.MESSAGES),
     Route("DELETE", HOST + "/banlist/{banned}", unban, auth=host_in_path),
 )

@@ -25,6 +25,7 @@ from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription, parse_cursor
+from coalserver.web.throttling import UseLimit
 
 SESSION = "/sessions/{session}"
 
@@ -59,6 +60,7 @@ async def join(ctx: RequestContext) -> web.StreamResponse:
 async def _join_as_noname(ctx: RequestContext, uuid: str) -> web.StreamResponse:
     """Join the session of a host as a new guest without a uuid."""
     host = get_host(ctx, uuid)
+    ctx.take(UseLimit.GUESTS)
     room, guest, token = await ctx.core.execute(hosts.join_host_unnamed, host_id=host.id)
     ctx.core.record_activity(guest.id)
     payload = {
@@ -136,9 +138,9 @@ async def send_message(ctx: RequestContext) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", "/sessions", launch, LAUNCH, player),
+    Route("POST", "/sessions", launch, LAUNCH, player, limit=UseLimit.ROOMS),
     Route("POST", "/sessions/players", join),
     Route("GET", SESSION, get, auth=player, name="session"),
     Route("GET", SESSION + "/events", events, auth=player),
-    Route("POST", SESSION + "/messages", send_message, MESSAGE, player),
+    Route("POST", SESSION + "/messages", send_message, MESSAGE, player, limit=UseLimit.MESSAGES),
 )

@@ -28,6 +28,7 @@ from coalserver.web.streaming.event_stream import close_socket, ws_frame
 from coalserver.web.streaming.refusals import refuse_websocket
 from coalserver.web.streaming.subscriptions import Subscription, read
 from coalserver.web.streaming.websocket import FeedSocket
+from coalserver.web.throttling import UseLimit
 
 #: Seconds a client has for its first message.
 JOIN_TIMEOUT_SECONDS = 10
@@ -150,6 +151,7 @@ class SyncConnection:
         """Handle a message. Errors are sent to the client; INVALID_TOKEN also closes the connection."""
         try:
             check_token_valid(self.core, self.ctx.caller)
+            self.ctx.take(UseLimit.MESSAGES)
             if message.type is WSMsgType.BINARY:
                 await self._handle_binary(message.data)
             else:

@@ -24,6 +24,7 @@ from coalserver.domain.play.actions import Action, ActionStatus
 from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
+from coalserver.web.throttling import UseLimit
 
 ACTIONS = "/api/game_room.php/actions"
 
@@ -134,8 +135,16 @@ def render_pending_action(ctx: RequestContext, room: Room, action: Action) -> JS
 
 
 ROUTES = (
-    Route("POST", ACTIONS, send, SEND_ACTION, auth.player, media=()),
+    Route("POST", ACTIONS, send, SEND_ACTION, auth.player, media=(), limit=UseLimit.MESSAGES),
     Route("GET", f"{ACTIONS}/poll", poll, auth=auth.player),
     Route("GET", f"{ACTIONS}/pending", pending, auth=auth.player),
-    Route("POST", f"{ACTIONS}/{{id}}/complete", complete, COMPLETE_ACTION, auth.player, media=()),
+    Route(
+        "POST",
+        f"{ACTIONS}/{{id}}/complete",
+        complete,
+        COMPLETE_ACTION,
+        auth.player,
+        media=(),
+        limit=UseLimit.MESSAGES,
+    ),
 )

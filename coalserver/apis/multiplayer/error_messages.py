@@ -63,6 +63,10 @@ _TOKENS: dict[MessageKey, ErrorMessage] = {
     ErrorCode.BANNED: (403, "You are banned"),
     ErrorCode.GAME_CLOSED: (403, "Player does not belong to this game"),
     ErrorCode.RATE_LIMITED: (429, "Too many failed attempts. Try again in {retry_after} seconds."),
+    ErrorCode.TOO_MANY_REQUESTS: (
+        429,
+        "Too many requests. Try again in {retry_after} seconds.",
+    ),
     (ErrorCode.RATE_LIMITED, "leaderboard"): (
         429,
         "Too many new leaderboards are being made. Try again in {retry_after} seconds.",

@@ -63,7 +63,7 @@ def message_text(error: DomainError, endpoint: str) -> str:
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """Return `{"success": false, "error": …}` with the status of the error.
 
-    BANNED adds `ban_info`, VERSION_CONFLICT `version`, RATE_LIMITED the header Retry-After.
+    BANNED adds `ban_info`, VERSION_CONFLICT `version`, 429 the header Retry-After.
     """
     code, details = error.code, error.details
     status, message = error_message(error, endpoint_name(ctx.route.path))
@@ -75,7 +75,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
         payload["version"] = details.get("version")
     if code is ErrorCode.INVALID_TOKEN and ctx.route.path.endswith("/register"):
         payload["message"] = "Authentication failed"
-    if code is ErrorCode.RATE_LIMITED:
+    if status == 429:
         headers["Retry-After"] = str(details.get("retry_after", 60))
     return json_response(typed(payload) if _is_typed(ctx, details) else payload, status, headers)
 

@@ -24,6 +24,7 @@ from coalserver.core.queries.players import get_player
 from coalserver.web.api import Route
 from coalserver.web.body import load_body
 from coalserver.web.context import RequestContext
+from coalserver.web.throttling import UseLimit
 
 FILE = "/api/game_data.php"
 
@@ -111,5 +112,13 @@ ROUTES = (
     Route("GET", f"{FILE}/game/get", get_game_data, auth=auth.game_only),
     Route("PUT", f"{FILE}/game/update", update_game_data, GAME_DATA, auth.game_owner, media=()),
     Route("GET", f"{FILE}/player/get", get_player_data, auth=auth.player),
-    Route("PUT", f"{FILE}/player/update", update_player_data, GAME_DATA, auth.player, media=()),
+    Route(
+        "PUT",
+        f"{FILE}/player/update",
+        update_player_data,
+        GAME_DATA,
+        auth.player,
+        media=(),
+        limit=UseLimit.MESSAGES,
+    ),
 )

@@ -43,6 +43,7 @@ from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
+from coalserver.web.throttling import UseLimit
 
 DEFAULT_NAME_PREFIX = "Matchmaking "
 STARTED_NAME_PREFIX = "Game from Matchmaking "
@@ -199,7 +200,15 @@ async def _close(ctx: RequestContext, message: str, *, open_only: bool) -> web.S
 ROUTES = (
     Route("POST", f"{LOBBY_FILE}/list", list_lobbies, LIST, auth.game_or_player, media=()),
     Route("GET", f"{LOBBY_FILE}/list", list_lobbies, LIST, auth.game_or_player, media=()),
-    Route("POST", f"{LOBBY_FILE}/create", create, CREATE_LOBBY, auth.player, media=()),
+    Route(
+        "POST",
+        f"{LOBBY_FILE}/create",
+        create,
+        CREATE_LOBBY,
+        auth.player,
+        media=(),
+        limit=UseLimit.ROOMS,
+    ),
     *id_routes("POST", "join", join, JOIN),
     Route("GET", f"{LOBBY_FILE}/current", get_current, auth=auth.player),
     Route("POST", f"{LOBBY_FILE}/start", start, auth=auth.player),

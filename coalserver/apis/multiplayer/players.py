@@ -26,6 +26,7 @@ from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import raw_response
+from coalserver.web.throttling import UseLimit
 
 FILE = "/api/game_players.php"
 #: Rows of a long list rendered before other requests run.
@@ -178,13 +179,21 @@ async def unban(ctx: RequestContext) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", f"{FILE}/register", register, REGISTER, auth.game_only, media=()),
+    Route(
+        "POST",
+        f"{FILE}/register",
+        register,
+        REGISTER,
+        auth.game_only,
+        media=(),
+        limit=UseLimit.PLAYERS,
+    ),
     # Authenticates in the handler: the response has the time before this request counts as activity.
     Route("PUT", f"{FILE}/login", login),
     Route("POST", f"{FILE}/heartbeat", heartbeat, auth=auth.player),
     Route("POST", f"{FILE}/logout", logout, auth=auth.player),
-    Route("PUT", f"{FILE}/rename", rename, RENAME, auth.player, media=()),
-    Route("POST", f"{FILE}/rotate", rotate_key, auth=auth.player),
+    Route("PUT", f"{FILE}/rename", rename, RENAME, auth.player, media=(), limit=UseLimit.MESSAGES),
+    Route("POST", f"{FILE}/rotate", rotate_key, auth=auth.player, limit=UseLimit.MESSAGES),
     Route("GET", f"{FILE}/list", list_players, auth=auth.game_owner),
     Route("POST", f"{FILE}/ban", ban, BAN, auth.game_owner, media=()),
     Route("POST", f"{FILE}/unban", unban, UNBAN, auth.game_owner, media=()),

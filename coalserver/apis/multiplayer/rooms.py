@@ -42,6 +42,7 @@ from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import ignoring
+from coalserver.web.throttling import UseLimit
 
 DEFAULT_NAME_PREFIX = "Game Room "
 
@@ -160,7 +161,15 @@ async def stop(ctx: RequestContext) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", f"{ROOM_FILE}/create", create, CREATE_ROOM, auth.player, media=()),
+    Route(
+        "POST",
+        f"{ROOM_FILE}/create",
+        create,
+        CREATE_ROOM,
+        auth.player,
+        media=(),
+        limit=UseLimit.ROOMS,
+    ),
     Route("POST", f"{ROOM_FILE}/list", list_rooms, LIST, auth.game_only, media=()),
     Route("GET", f"{ROOM_FILE}/list", list_rooms, LIST, auth.game_only, media=()),
     Route("POST", f"{ROOM_FILE}/{{id}}/join", join, JOIN, auth.player, media=()),

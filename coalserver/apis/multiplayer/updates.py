@@ -45,6 +45,7 @@ from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_fragment
 from coalserver.web.streaming.long_poll import poll_until
 from coalserver.web.streaming.render_cache import RenderCache
+from coalserver.web.throttling import UseLimit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,6 +65,9 @@ RoomEvent = TurnTaken | RoomChat | RoomPasswordChanged | RoomMemberRenamed
 def send(ctx: RequestContext) -> Awaitable[web.StreamResponse]:
     """Send an update to each target. One that is offline gets it later, while it keeps its seat."""
     room = get_own_room(ctx)
+    params = load_deferred(ctx)
+    if params["type"] == CHAT_TYPE:
+        ctx.take(UseLimit.CHAT)
     signing_key = ctx.core.context.signing_key
 
     def render(sent: list[Delivery]) -> JSON:
@@ -82,7 +86,7 @@ def send(ctx: RequestContext) -> Awaitable[web.StreamResponse]:
         room_id=room.id,
         sender=ctx.caller.player_id,
         with_away=True,
-        **load_deferred(ctx),
+        **params,
     )
 
 
@@ -296,27 +300,23 @@ def update_id(signing_key: bytes, room: int, reader: int, entry: int) -> str:
 
     Clients cannot guess ids. An id of another room or reader is invalid.
     """
-    return f"{_sign(signing_key, room, reader, entry)}{entry:0{_HALF}x}"
+    text = f"update {room} {reader} {entry}".encode()
+    signature = hmac.new(signing_key, text, hashlib.sha256).hexdigest()[:_HALF]
+    return f"{signature}{entry:0{_HALF}x}"
 
 
 def position_of(signing_key: bytes, room: int, reader: int, id: str) -> int:
     """Return the entry id in an update id, or -1, the position before all entries, if it is invalid."""
     id = id.strip().lower()
-    signature, digits = id[:_HALF], id[_HALF:]
+    digits = id[_HALF:]
     if len(digits) != _HALF or not set(digits) <= set("0123456789abcdef"):
         return -1
     entry = int(digits, 16)
     if entry >= 1 << 63:
         return -1
-    is_valid = hmac.compare_digest(
-        signature.encode("utf-8", "replace"), _sign(signing_key, room, reader, entry).encode()
-    )
+    expected = update_id(signing_key, room, reader, entry)
+    is_valid = hmac.compare_digest(id.encode("utf-8", "replace"), expected.encode())
     return entry if is_valid else -1
-
-
-def _sign(signing_key: bytes, room: int, reader: int, entry: int) -> str:
-    text = f"update {room} {reader} {entry}".encode()
-    return hmac.new(signing_key, text, hashlib.sha256).hexdigest()[:_HALF]
 
 
 def render_turn(event: TurnTaken, rules: Rules | None, seat: int) -> bytes:
@@ -353,7 +353,7 @@ def render_chat(event: RoomChat) -> bytes:
 
 
 ROUTES = (
-    Route("POST", UPDATES, send, SEND_UPDATE, auth.player, media=()),
+    Route("POST", UPDATES, send, SEND_UPDATE, auth.player, media=(), limit=UseLimit.MESSAGES),
     Route("POST", f"{UPDATES}/poll", poll, POLL_UPDATES, auth.player, media=()),
     Route("GET", f"{UPDATES}/poll", poll, auth=auth.player),
 )

@@ -27,19 +27,12 @@ from coalserver.domain.text import constant_time_equals
 from coalserver.web.api import Route
 from coalserver.web.bearer import find_bearer_token
 from coalserver.web.body import invalid_body, load_body
-from coalserver.web.context import AppContext, RequestContext
+from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson, Name, RequestSchema, Secret, Text
-from coalserver.web.throttling import FailureLimiter
+from coalserver.web.throttling import UseLimit
 
 METADATA = ClientMetadata()
-
-
-class RegistrationLimiter(FailureLimiter):
-    """Registrations of one address: at most 300 an hour, since they need no login."""
-
-    def __init__(self, shared: AppContext) -> None:
-        super().__init__(max_failures=300, seconds=3600)
 
 
 class PageUri(Secret):
@@ -94,11 +87,9 @@ REGISTER_CLIENT, UPDATE_CLIENT = RegisterClientSchema(), UpdateClientSchema()
 
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
-    """Register a client and return its credentials; 201. Raises RATE_LIMITED."""
-    limiter, limit_key = ctx.app.per_process(RegistrationLimiter), f"register {ctx.network}"
-    limiter.check(limit_key)
+    """Register a client and return its credentials; 201. Raises TOO_MANY_REQUESTS."""
     params = _load_params(ctx, REGISTER_CLIENT)
-    limiter.record_failure(limit_key)
+    ctx.take(UseLimit.OAUTH_CLIENTS)
     registered = await ctx.core.execute(
         register_client,
         redirect_uris=params["redirect_uris"],

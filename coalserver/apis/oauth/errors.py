@@ -28,6 +28,7 @@ ERROR_CODES: dict[ErrorCode | tuple[ErrorCode, str], tuple[int, str]] = {
     (ErrorCode.INVALID_SCOPE, "replace_client"): (400, "invalid_request"),
     ErrorCode.UNSUPPORTED_ENCODING: (415, "invalid_request"),
     ErrorCode.RATE_LIMITED: (429, "temporarily_unavailable"),
+    ErrorCode.TOO_MANY_REQUESTS: (429, "temporarily_unavailable"),
 }
 DEFAULT_ERROR = (400, "invalid_request")
 HTTP_ERRORS = {

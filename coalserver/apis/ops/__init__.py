@@ -31,6 +31,7 @@ async def health(ctx: RequestContext) -> web.StreamResponse:
         "version": __version__,
         "last_event": ctx.core.feed.head,
         "listeners": ctx.core.feed.waiter_count(),
+        "refused": ctx.app.all_refused,
     }
     if ctx.core.writer.write_seconds > SLOW_WRITE_SECONDS:
         document["writing"] = "waiting"

@@ -25,6 +25,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.login_limits import address_digest, login_limit_keys
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.streaming.tickets import TICKET_SECONDS
+from coalserver.web.throttling import UseLimit
 
 
 async def login(ctx: RequestContext) -> web.StreamResponse:
@@ -32,6 +33,7 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
     kind = ctx.body["credential_type"]
     if kind == "guest":
         name = ctx.body.get("username", "")
+        ctx.take(UseLimit.GUESTS)
         user_player, token = await ctx.core.execute(create_guest, name=name)
     elif kind == "password":
         user_player, token = await _log_in_with_password(ctx)
@@ -76,7 +78,9 @@ async def logout(ctx: RequestContext) -> web.StreamResponse:
 async def register(ctx: RequestContext) -> web.StreamResponse:
     """Create an account, which can log in at once: the server sends no e-mail to verify it."""
     email = validate_email(ctx.body["email"])
-    password = await ctx.app.service(PasswordService).hash(validate_password(ctx.body["password"]))
+    password = validate_password(ctx.body["password"])
+    ctx.take(UseLimit.ACCOUNTS)
+    password = await ctx.app.service(PasswordService).hash(password)
     account = await ctx.core.execute(
         register_account, email=email, password=password, name=ctx.body["username"]
     )

@@ -37,6 +37,11 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
         "request.unsupported_encoding",
         "The body has a Content-Encoding that is not in `Accept-Encoding`.",
     ),
+    ErrorCode.TOO_MANY_REQUESTS: (
+        429,
+        "rate.limited",
+        "Too many requests. Try again in {retry_after} seconds.",
+    ),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: (
         422,
         "request.key_reused",
@@ -258,7 +263,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if error_code is ErrorCode.RATE_LIMITED:
+    if status == 429:
         headers["Retry-After"] = str(details.get("retry_after", 60))
     payload = {"error": code, "description": description.format_map(_Details(details))}
     if error_code in (ErrorCode.LOBBY_CLOSED, ErrorCode.LOBBY_STARTED) and "lobby" in details:

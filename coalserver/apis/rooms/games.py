@@ -14,6 +14,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, no_content, raw_response
+from coalserver.web.throttling import UseLimit
 
 STORAGE_KEY = re.compile(r"[a-zA-Z0-9_-]{1,32}")
 
@@ -59,5 +60,12 @@ def _storage_key(ctx: RequestContext) -> str:
 ROUTES = (
     Route("GET", "/games", list_games, auth=player),
     Route("GET", "/games/{game}/user-data/{user}/{key}", get_user_data, auth=player),
-    Route("PUT", "/games/{game}/user-data/{user}/{key}", save_user_data, STORAGE_ITEM, player),
+    Route(
+        "PUT",
+        "/games/{game}/user-data/{user}/{key}",
+        save_user_data,
+        STORAGE_ITEM,
+        player,
+        limit=UseLimit.MESSAGES,
+    ),
 )

@@ -28,6 +28,7 @@ from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import execute_idempotent
 from coalserver.web.responses import json_response, no_content, raw_response
+from coalserver.web.throttling import UseLimit
 
 ROOMS = "/games/{game}/rooms"
 ROOM = ROOMS + "/{room}"
@@ -86,6 +87,8 @@ async def quick_join(ctx: RequestContext) -> web.StreamResponse:
         name=name,
         **ctx.body,
     )
+    if not created:
+        ctx.app.use_limiter.give_back(ctx, UseLimit.ROOMS)
     reference = render.reference("room", room, ctx.path["game"])
     headers = reference_headers(ctx, f"rooms/{room}")
     return json_response(reference, 201 if created else 200, headers)
@@ -177,17 +180,17 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", ROOMS, create, CREATE_ROOM, player),
+    Route("POST", ROOMS, create, CREATE_ROOM, player, limit=UseLimit.ROOMS),
     Route("GET", ROOMS, list_rooms, auth=player),
-    Route("POST", ROOMS + "/quick-join", quick_join, QUICK_JOIN, player),
+    Route("POST", ROOMS + "/quick-join", quick_join, QUICK_JOIN, player, limit=UseLimit.ROOMS),
     Route("GET", ROOM, get, auth=player),
     Route("POST", ROOM + "/join", MEMBERS.join, JOIN, player),
     Route("POST", ROOM + "/leave", MEMBERS.leave, auth=player),
-    Route("PUT", ROOM + "/options", set_options, SET_OPTIONS, player),
+    Route("PUT", ROOM + "/options", set_options, SET_OPTIONS, player, limit=UseLimit.MESSAGES),
     Route("POST", ROOM + "/kick", kick, KICK, player),
-    Route("POST", ROOM + "/ready", set_ready, READY, player),
+    Route("POST", ROOM + "/ready", set_ready, READY, player, limit=UseLimit.MESSAGES),
     Route("POST", REQUEST, answer_request, ANSWER_REQUEST, player),
     Route("POST", ROOM + "/start", start, auth=player),
-    Route("POST", ROOM + "/chat", MEMBERS.send_chat, CHAT, player),
+    Route("POST", ROOM + "/chat", MEMBERS.send_chat, CHAT, player, limit=UseLimit.CHAT),
     Route("GET", ROOM + "/chat", MEMBERS.list_chat, auth=player),
 )

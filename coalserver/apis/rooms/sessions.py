@@ -17,6 +17,7 @@ from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response, no_content
+from coalserver.web.throttling import UseLimit
 
 SESSIONS = "/games/{game}/sessions"
 SESSION = SESSIONS + "/{session}"
@@ -106,11 +107,18 @@ async def stop(ctx: RequestContext) -> web.StreamResponse:
 ROUTES = (
     Route("GET", SESSIONS, list_sessions, auth=player),
     Route("GET", SESSION, get, auth=player),
-    Route("POST", SESSION + "/turn", take_turn, TURN, player),
-    Route("POST", SESSION + "/actions/{action}", answer_action, ANSWER_ACTION, player),
+    Route("POST", SESSION + "/turn", take_turn, TURN, player, limit=UseLimit.MESSAGES),
+    Route(
+        "POST",
+        SESSION + "/actions/{action}",
+        answer_action,
+        ANSWER_ACTION,
+        player,
+        limit=UseLimit.MESSAGES,
+    ),
     Route("POST", SESSION + "/join", MEMBERS.join, JOIN, player),
     Route("POST", SESSION + "/leave", MEMBERS.leave, auth=player),
     Route("POST", SESSION + "/stop", stop, auth=player),
-    Route("POST", SESSION + "/chat", MEMBERS.send_chat, CHAT, player),
+    Route("POST", SESSION + "/chat", MEMBERS.send_chat, CHAT, player, limit=UseLimit.CHAT),
     Route("GET", SESSION + "/chat", MEMBERS.list_chat, auth=player),
 )

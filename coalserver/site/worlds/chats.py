@@ -34,6 +34,7 @@ from coalserver.web.pages.forms import check_csrf, is_csrf_valid, read_form
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER
+from coalserver.web.throttling import UseLimit
 
 #: Characters of a message. The game limits its players to 256.
 MAX_MESSAGE_LENGTH = 500
@@ -158,6 +159,7 @@ async def send_message(ctx: RequestContext, world: World, account: Account) -> w
     key = ctx.request.headers.get("Idempotency-Key", "")
     if len(key) > MAX_KEY_LENGTH:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"Idempotency-Key": ["Too long."]})
+    ctx.take(UseLimit.CHAT)
     kwargs = {"world_id": world.id, "account_id": account.id, "text": text}
     if key:
         idempotency = IdempotencyKey.of(

@@ -13,6 +13,7 @@ async def test_health_returns_ok(test_app: TestApp) -> None:
         "version": __version__,
         "last_event": -1,
         "listeners": 0,
+        "refused": {},
     }
 
 
