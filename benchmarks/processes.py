@@ -67,11 +67,11 @@ def prepare() -> None:
     os.sched_setaffinity(0, {LOAD_CORE})
 
 
-def start_ours(data: Path) -> Server:
-    """Start coalserver on a data directory as the README does."""
+def start_ours(data: Path, *, exempt: bool = True) -> Server:
+    """Start coalserver on a data directory as the README does; `exempt` leaves this machine out of limits of use."""
     command = ("run.py", "serve", "--data", str(data), "--port", "0", "--json")
-    exempt = ("--limits-exempt", "127.0.0.0/8,::1")
-    return _start("coalserver", (*command, *exempt, "--log-level", "warning"))
+    limits = ("--limits-exempt", "127.0.0.0/8,::1") if exempt else ()
+    return _start("coalserver", (*command, *limits, "--log-level", "warning"))
 
 
 def start_bare(*arguments: str) -> Server:

@@ -197,6 +197,37 @@ class Config:
     oauth_clients_per_hour: int = setting(
         300, "new OAuth clients from one address in an hour; 0: any number", whole_number(0, 10**9)
     )
+    keys_per_player: int = setting(
+        100,
+        "keys under which one player stores data of one game; 0: any number",
+        whole_number(0, 10**9),
+    )
+    data_per_player: int = setting(
+        2**20,
+        "bytes of data that one player stores in one game; 0: any number",
+        whole_number(0, 2**40),
+    )
+    players_per_game: int = setting(
+        2_000_000,
+        "players of one game, and guests of all games together; 0: any number",
+        whole_number(0, 10**12),
+    )
+    bytes_per_game: int = setting(
+        2**32, "bytes that one game takes on disk; 0: any number", whole_number(0, 2**50)
+    )
+    room_feed_bytes: int = setting(
+        4 * 2**20,
+        "bytes of the newest events of one room that stay in memory; older ones are read from disk",
+        whole_number(1024, 2**40),
+    )
+    feed_bytes: int = setting(
+        256 * 2**20,
+        "bytes of the newest events of all rooms that stay in memory",
+        whole_number(2**20, 2**40),
+    )
+    screenshots_per_user: int = setting(
+        1000, "screenshots of one member in one world; 0: any number", whole_number(0, 100_000)
+    )
     poll_seconds: float = setting(
         45,
         "seconds that a long-poll waits by default; a client may ask for up to 60",

@@ -29,7 +29,7 @@ from coalserver.core.queries.rooms import rosters
 from coalserver.core.state import State
 from coalserver.core.unit_of_work import CoreContext, UnitOfWork
 from coalserver.core.writer import BatchWriter
-from coalserver.domain.errors import DomainError
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.events import LobbyMemberJoined, RoomMemberJoined
 from coalserver.domain.play.synced_state import SyncedState
@@ -81,9 +81,17 @@ class Core:
         """Open a store and return a core with all that it holds. `tail`: entries kept in memory."""
         with garbage_collection_paused():
             stored = await store.open()
-            state = State(stored.values, stored.counters)
+            state = State(stored.values, stored.counters, stored.game_bytes)
         await _replay_synced_states(store, state)
-        feed = Feed(stored.head, stored.oldest, tail, find_gaps(stored.counters))
+        limits = context.limits
+        feed = Feed(
+            stored.head,
+            stored.oldest,
+            tail,
+            find_gaps(stored.counters),
+            max_room_bytes=limits.room_feed_bytes,
+            max_bytes=limits.feed_bytes,
+        )
         now = context.clock()
         # Times from before the clock was set back would keep their players online.
         presence = Presence({player: min(at, now) for player, at in stored.last_seen.items()})
@@ -204,7 +212,7 @@ class Core:
     ) -> tuple[list[Entry], int]:
         """Return at most `limit` entries after a cursor, ascending, and the cursor to continue from."""
         head = self.feed.head
-        if self.feed.covers(cursor):
+        if self.feed.covers(cursor, topics):
             found = self.feed.after(topics, cursor, limit)
         else:
             found = await self._store.entries(topics, cursor, limit)
@@ -216,9 +224,20 @@ class Core:
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         """Return the newest entries of one topic, ascending."""
         in_memory = self.feed.after((topic,), self.feed.floor - 1, 1 << 62)
-        if len(in_memory) >= limit or self.feed.floor <= self.feed.oldest:
+        if len(in_memory) >= limit or self.feed.covers(self.feed.oldest - 1, (topic,)):
             return in_memory[-limit:]
         return await self._store.newest(topic, limit)
+
+    async def check_can_add_screenshot(self, world_id: int, account_id: int) -> None:
+        """Raise TOO_MANY_SCREENSHOTS if an account has as many screenshots in a world as it may have."""
+        maximum = self.context.limits.screenshots
+        if not maximum:
+            return
+        query = ScreenshotQuery(world_id, account=account_id)
+        if len(await self._store.screenshots(query, maximum)) >= maximum:
+            raise DomainError(
+                ErrorCode.TOO_MANY_SCREENSHOTS, limit="screenshots_per_user", maximum=maximum
+            )
 
     async def all_screenshot_codes(self) -> set[str]:
         """Return the codes of all screenshots, which name their files, archived worlds included."""

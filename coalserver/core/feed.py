@@ -4,14 +4,36 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from operator import attrgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from coalserver.core.ports import Entry, Topic
+from coalserver.domain.play import events
 
 log = logging.getLogger(__name__)
 _id = attrgetter("id")
+
+#: Bytes that an entry takes besides its payload, about.
+ENTRY_BYTES = 300
+#: What members of one room or lobby send: class -> its payloads. Their topics belong to this room alone.
+ROOM_PAYLOADS: dict[type, Callable[[Any], Any]] = {
+    events.LobbyChat: attrgetter("text", "name"),
+    events.TurnTaken: attrgetter("turn", "state"),
+    events.RoomChat: attrgetter("text", "data"),
+    events.UpdateSent: attrgetter("type", "data"),
+    events.SyncedStateChanged: attrgetter("patch", "game"),
+    events.CommandSent: attrgetter("name", "data"),
+    events.BinarySent: attrgetter("data", "game"),
+    events.ActionRequested: attrgetter("type", "request"),
+}
+#: Payloads of other events that clients can make large.
+OTHER_PAYLOADS: dict[type, Callable[[Any], Any]] = {
+    events.LobbyOpened: attrgetter("name", "options"),
+    events.LobbyOptionsChanged: attrgetter("game", "options"),
+    events.RoomClosed: attrgetter("game", "outcome"),
+}
 
 
 class Waiter(Protocol):
@@ -25,7 +47,11 @@ class Waiter(Protocol):
 
 
 class Feed:
-    """The newest entries, in memory. Entries below `floor` are on disk only; those below `oldest` are deleted."""
+    """The newest entries, in memory. Entries below `floor` are on disk only; those below `oldest` are deleted.
+
+    Of one room at most `max_room_bytes` are in memory: a topic of a room can have a higher floor of its own. The
+    newest entry of a topic always stays, unless it is below `floor`.
+    """
 
     def __init__(
         self,
@@ -33,6 +59,9 @@ class Feed:
         oldest: int = 0,
         tail: int = 20_000,
         gaps: Sequence[tuple[int, int]] = (),
+        *,
+        max_room_bytes: int = 4 << 20,
+        max_bytes: int = 256 << 20,
     ) -> None:
         #: Id of the newest published entry.
         self.head = head
@@ -44,7 +73,16 @@ class Feed:
         #: Ranges of ids that were issued before a backup was restored: above the first, up to the second.
         self._gaps = tuple(gaps)
         self._tail = tail
-        self._recent: deque[Entry] = deque()
+        self._max_room_bytes = max_room_bytes
+        self._max_bytes = max_bytes
+        #: Bytes of the entries in memory, about.
+        self.bytes = 0
+        #: Id, topics, bytes and room of each entry above `floor`. The room is None for entries of no room.
+        self._recent: deque[tuple[int, tuple[Topic, ...], int, _RoomEntries | None]] = deque()
+        #: By the id of a room, or the negative id of a lobby: what its members sent.
+        self._rooms: dict[int, _RoomEntries] = {}
+        #: Topics of which older entries than those in memory are on disk only: the id of the first in memory.
+        self._topic_floors: dict[Topic, int] = {}
         self._topics: dict[Topic, deque[Entry]] = {}
         self._waiters: dict[Topic, dict[Waiter, None]] = {}
         self._subscribers: dict[Topic, dict[Waiter, None]] = {}
@@ -54,10 +92,10 @@ class Feed:
         """Publish entries that are on disk and notify their waiters."""
         if not entries:
             return
+        full_rooms = self._record_sizes(entries)
         awake: dict[Waiter, None] = {}
         awake_last: dict[Waiter, None] = {}
         for entry in entries:
-            self._recent.append(entry)
             for topic in entry.topics:
                 tail = self._topics.get(topic)
                 if tail is None:
@@ -73,8 +111,10 @@ class Feed:
                 if last:
                     awake_last.update(last)
         self.head = entries[-1].id
-        while len(self._recent) > self._tail:
-            self._evict(self._recent.popleft())
+        for room in full_rooms:
+            self._evict_of_room(room)
+        while len(self._recent) > self._tail or (self.bytes > self._max_bytes and self._recent):
+            self._evict()
         _notify((*awake, *awake_last))
 
     def after(self, topics: Sequence[Topic], cursor: int, limit: int) -> list[Entry]:
@@ -101,9 +141,16 @@ class Feed:
                 return True
         return False
 
-    def covers(self, cursor: int) -> bool:
-        """Return whether all entries after the cursor are in memory."""
-        return cursor >= self.floor - 1
+    def covers(self, cursor: int, topics: Iterable[Topic]) -> bool:
+        """Return whether all entries after the cursor on the topics are in memory."""
+        if cursor < self.floor - 1:
+            return False
+        floors = self._topic_floors
+        if floors:
+            for topic in topics:
+                if cursor < floors.get(topic, 0) - 1:
+                    return False
+        return True
 
     def has_gap(self, cursor: int) -> bool:
         """Return whether entries after the cursor are lost: deleted, or unknown to a restored backup.
@@ -162,13 +209,69 @@ class Feed:
         registries = (self._waiters, self._subscribers, self._last_subscribers)
         return sum(len(some) for topics in registries for some in topics.values())
 
-    def _evict(self, entry: Entry) -> None:
-        self.floor = entry.id + 1
-        for topic in entry.topics:
-            tail = self._topics[topic]
-            tail.popleft()
-            if not tail:
-                del self._topics[topic]
+    def _record_sizes(self, entries: Sequence[Entry]) -> "list[_RoomEntries]":
+        """Add the sizes of new entries; return the rooms that have more in memory than they may have."""
+        full_rooms = []
+        for id, _, event, topics in entries:
+            kind, size, room = type(event), ENTRY_BYTES, None
+            if kind in ROOM_PAYLOADS:
+                size += sum(map(len, filter(None, ROOM_PAYLOADS[kind](event))))
+                room_id = -event.lobby if kind is events.LobbyChat else event.room
+                room = self._rooms.get(room_id)
+                if room is None:
+                    room = self._rooms[room_id] = _RoomEntries(room_id)
+                room.entries.append((id, topics, size))
+                room.bytes += size
+                if room.bytes > self._max_room_bytes:
+                    full_rooms.append(room)
+            elif kind in OTHER_PAYLOADS:
+                size += sum(map(len, filter(None, OTHER_PAYLOADS[kind](event))))
+            self.bytes += size
+            self._recent.append((id, topics, size, room))
+        return full_rooms
+
+    def _evict(self) -> None:
+        """Drop the oldest entry."""
+        id, topics, size, room = self._recent.popleft()
+        self.floor = id + 1
+        for topic in topics:
+            tail = self._topics.get(topic)
+            if tail and tail[0].id == id:
+                tail.popleft()
+                if not tail:
+                    del self._topics[topic]
+            if self._topic_floors.get(topic, inf) <= self.floor:
+                del self._topic_floors[topic]
+        if room is None:
+            self.bytes -= size
+        elif room.entries and room.entries[0][0] == id:
+            room.entries.popleft()
+            room.bytes -= size
+            self.bytes -= size
+            if not room.entries:
+                del self._rooms[room.id]
+
+    def _evict_of_room(self, room: "_RoomEntries") -> None:
+        """Drop the oldest entries that members of a room sent, but the newest of each topic."""
+        while room.bytes > self._max_room_bytes and len(room.entries) > 1:
+            id, topics, size = room.entries.popleft()
+            room.bytes -= size
+            self.bytes -= size
+            for topic in topics:
+                tail = self._topics[topic]
+                while len(tail) > 1 and tail[0].id <= id:
+                    self._topic_floors[topic] = tail.popleft().id + 1
+
+
+class _RoomEntries:
+    """What the members of one room or lobby sent and is in memory: id, topics and bytes of each entry."""
+
+    __slots__ = ("id", "entries", "bytes")
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.entries: deque[tuple[int, tuple[Topic, ...], int]] = deque()
+        self.bytes = 0
 
 
 class FutureWaiter:

@@ -39,6 +39,8 @@ class StoredState(NamedTuple):
     head: int
     #: Id of the oldest entry; head + 1 if there is none.
     oldest: int
+    #: Bytes of each game in the store, by tag. The store changes it after every write.
+    game_bytes: Mapping[str, int] = {}
 
 
 class NewLogLine(NamedTuple):

@@ -256,8 +256,13 @@ class State:
     """All entities by class and id. Only the batch writer changes them."""
 
     def __init__(
-        self, values: Iterable[Any] = (), counters: Mapping[Counter, int] | None = None
+        self,
+        values: Iterable[Any] = (),
+        counters: Mapping[Counter, int] | None = None,
+        game_bytes: Mapping[str, int] = {},
     ) -> None:
+        #: Bytes of each game in the store, by tag; the store keeps it up to date.
+        self.game_bytes = game_bytes
         self.counters: dict[Counter, int] = dict(counters or {})
         #: Entities by class and id. Only `set` changes them.
         self.entities: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}

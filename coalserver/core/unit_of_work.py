@@ -54,7 +54,7 @@ class NoCipher:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits that commands apply. Times are in seconds."""
+    """Limits that commands apply. Times are in seconds. Limits of storage: 0 for none."""
 
     max_seats: int = 50
     away_after: float = 75
@@ -69,6 +69,17 @@ class Limits:
     access_token: float = 3600
     refresh_token: float = 90 * 86400
     agent_token: float = 30 * 86400
+    #: Keys and bytes of data of one player in one game.
+    storage_keys: int = 100
+    player_bytes: int = 1 << 20
+    #: Players of one game, and guests, who belong to none; bytes of one game in the store.
+    game_players: int = 2_000_000
+    game_bytes: int = 4 << 30
+    #: Screenshots of one account in one world.
+    screenshots: int = 1000
+    #: Bytes of entries of the feed in memory: of one room or lobby, and of all together.
+    room_feed_bytes: int = 4 << 20
+    feed_bytes: int = 256 << 20
 
 
 class BufferedRandom(random.SystemRandom):

@@ -49,6 +49,14 @@ class ErrorCode(StrEnum):
     GAME_EXISTS = "game_exists"
     STORAGE_ITEM_NOT_FOUND = "datum_not_found"
     STORAGE_ITEM_REFUSED = "datum_refused"
+    #: Limits of storage, of a player in a game and of the game.
+    TOO_MANY_STORAGE_KEYS = "too_many_keys"
+    PLAYER_STORAGE_FULL = "player_storage_full"
+    GAME_FULL = "game_full"
+    GAME_STORAGE_FULL = "game_storage_full"
+    TOO_MANY_ACTIONS = "too_many_actions"
+    TOO_MANY_LISTED = "too_many_listed"
+    TOO_MANY_SCREENSHOTS = "too_many_screenshots"
     # lobbies and rooms
     LOBBY_NOT_FOUND = "lobby_not_found"
     LOBBY_CLOSED = "lobby_gone"

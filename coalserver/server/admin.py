@@ -66,6 +66,13 @@ def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
         account_token=config.account_token_days * DAY,
         host_grace=config.hosts_grace,
         access_token=config.access_token_seconds,
+        storage_keys=config.keys_per_player,
+        player_bytes=config.data_per_player,
+        game_players=config.players_per_game,
+        game_bytes=config.bytes_per_game,
+        screenshots=config.screenshots_per_user,
+        room_feed_bytes=config.room_feed_bytes,
+        feed_bytes=config.feed_bytes,
     )
     rules = dict(games.load_rules())
     return CoreContext(

@@ -52,16 +52,25 @@ class MemoryStore:
         self._last_seen: dict[int, float] = {}
         self._entries: list[Entry] = []
         self._history = MemoryHistory()
+        #: Bytes of events and of values that name a game, as the documents of the SQLite store have them, about.
+        self._game_bytes: dict[str, int] = {}
 
     async def open(self) -> StoredState:
         values = [self._values[key] for key in sorted(self._values, key=lambda key: key[1])]
         head = self._counters.get(ENTRY_COUNTER, 0) - 1
         return StoredState(
-            values, dict(self._counters), dict(self._last_seen), head, self._oldest()
+            values,
+            dict(self._counters),
+            dict(self._last_seen),
+            head,
+            self._oldest(),
+            self._game_bytes,
         )
 
     async def write(self, batch: Batch) -> None:
         for key, value in batch.values.items():
+            self._count(self._values.get(key), -1)
+            self._count(value, 1)
             if value is None:
                 self._values.pop(key, None)
             else:
@@ -70,6 +79,8 @@ class MemoryStore:
             self._counters[name] = max(count, self._counters.get(name, count))
         self._last_seen.update(batch.last_seen)
         self._entries.extend(batch.entries)
+        for entry in batch.entries:
+            self._count(entry.event, 1)
         self._history.write(batch)
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
@@ -89,8 +100,15 @@ class MemoryStore:
         deleted = 0
         while deleted < deletable and self._entries[deleted].at < before:
             deleted += 1
+        for entry in self._entries[:deleted]:
+            self._count(entry.event, -1)
         del self._entries[:deleted]
         return self._oldest()
+
+    def _count(self, value: Any, sign: int) -> None:
+        game = getattr(value, "game", "")
+        if isinstance(game, str) and game:
+            self._game_bytes[game] = self._game_bytes.get(game, 0) + sign * len(repr(value))
 
     async def existing_digests(self, digests: Sequence[bytes]) -> set[bytes]:
         return self._history.digests.intersection(digests)

@@ -64,6 +64,8 @@ class AppContext:
         """Count an error that a limit of failures or of storage has caused; `use_limiter` counts its own."""
         if error.code is ErrorCode.RATE_LIMITED:
             self.refused["failures"] += 1
+        elif "limit" in error.details and error.code is not ErrorCode.TOO_MANY_REQUESTS:
+            self.refused[str(error.details["limit"])] += 1
 
     @property
     def all_refused(self) -> dict[str, int]:

@@ -209,9 +209,10 @@ class UseLimiter:
         if wait > 1e-9:
             self.refused[kind.value] += 1
             # A bucket that refuses stays: dropping it would fill it.
-            for bucket_keys, bucket_key in ((addresses, network), (players, player)):
-                if bucket_key in bucket_keys:
-                    bucket_keys.move_to_end(bucket_key)
+            if network in addresses:
+                addresses.move_to_end(network)
+            if player in players:
+                players.move_to_end(player)
             raise DomainError(
                 ErrorCode.TOO_MANY_REQUESTS, limit=kind.value, retry_after=math.ceil(wait)
             )

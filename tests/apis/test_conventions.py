@@ -107,7 +107,7 @@ async def test_every_error_code_is_rendered(api_server: ApiServer) -> None:
     for code in ErrorCode:
         answer = await api_server.request_added("GET", "raise_error", params={"code": code})
         body = await answer.read()
-        assert 400 <= answer.status < 500, code
+        assert 400 <= answer.status < 500 or answer.status == 507, code
         assert api_server.is_rendered(answer, body), code
 
 

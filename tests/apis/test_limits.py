@@ -162,7 +162,9 @@ async def test_messages_of_the_hosts_api() -> None:
         error = await socket.expect(type="error", code=429)
         assert error["message"].startswith("too many requests, try again in ")
         await refused(
-            lambda: session.send_message(guest, type="command", name="go", data=1), after=0, seconds=100
+            lambda: session.send_message(guest, type="command", name="go", data=1),
+            after=0,
+            seconds=100,
         )
 
 

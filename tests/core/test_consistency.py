@@ -89,7 +89,11 @@ async def listen(core, subscribed, limit):
         found, cursor = await core.entries(subscribed, cursor, limit)
         for entry in found:
             yield entry
-        if found or not core.feed.covers(cursor) or core.feed.has_newer(subscribed, cursor):
+        if (
+            found
+            or not core.feed.covers(cursor, subscribed)
+            or core.feed.has_newer(subscribed, cursor)
+        ):
             continue
         if core.feed.closed:
             return

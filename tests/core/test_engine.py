@@ -143,7 +143,7 @@ async def test_cursor_older_than_memory_is_served_from_disk(core, store, context
     for text in "abc":
         await core.execute(members.chat, kind=Lobby, id=1, player_id=1, text=text)
     again = await Core.recover(store, context)
-    assert not again.feed.covers(0)
+    assert not again.feed.covers(0, [topics.lobby_chat(1)])
     entries, cursor = await again.entries([topics.lobby_chat(1)], 0, 10)
     assert [entry.event.text for entry in entries] == ["a", "b", "c"]
     assert cursor == again.feed.head == 3

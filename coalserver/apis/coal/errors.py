@@ -39,6 +39,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
         "The body has a Content-Encoding that is not in Accept-Encoding.",
     ),
     ErrorCode.INVALID_GRANT: (400, "The code is invalid or has expired."),
+    ErrorCode.TOO_MANY_SCREENSHOTS: (409, "You have as many screenshots as you may have."),
     ErrorCode.TOO_MANY_REQUESTS: (429, "Too many requests; try again later."),
     ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }

@@ -28,6 +28,7 @@ from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import Subscription
 from coalserver.web.streaming.tickets import TICKET_SECONDS
+from coalserver.web.throttling import UseLimit
 
 #: Lists and event types; a line has the type of the first list that includes it.
 LINE_LISTS = (
@@ -127,5 +128,5 @@ class EventRenderer:
 
 ROUTES = (
     Route("GET", SERVER_PATH + "/events", events, auth=listener),
-    Route("POST", "/api/v1/ticket", create_ticket, auth=user),
+    Route("POST", "/api/v1/ticket", create_ticket, auth=user, limit=UseLimit.MESSAGES),
 )

@@ -63,6 +63,7 @@ async def read_screenshot(ctx: RequestContext) -> web.StreamResponse:
 async def upload_screenshot(ctx: RequestContext) -> web.StreamResponse:
     """Upload a screenshot, as the form field `file` or as the body; 201 once all variants are stored."""
     world = world_in_path(ctx).id
+    await ctx.core.check_can_add_screenshot(world, ctx.caller.account_id)
     try:
         ctx.raw = await read_upload(ctx.request, ctx.app.service(ImageStore).max_bytes)
     except web.HTTPUnsupportedMediaType:

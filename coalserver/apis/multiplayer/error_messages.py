@@ -67,6 +67,13 @@ _TOKENS: dict[MessageKey, ErrorMessage] = {
         429,
         "Too many requests. Try again in {retry_after} seconds.",
     ),
+    ErrorCode.TOO_MANY_STORAGE_KEYS: (409, "Player data must not have more than {maximum} keys"),
+    ErrorCode.PLAYER_STORAGE_FULL: (413, "Player data must not exceed {maximum} bytes"),
+    ErrorCode.TOO_MANY_LISTED: (409, "The list has {maximum} players, the maximum"),
+    ErrorCode.TOO_MANY_SCREENSHOTS: (409, "There are {maximum} screenshots, the maximum"),
+    ErrorCode.GAME_FULL: (507, "The game has {maximum} players, the maximum"),
+    ErrorCode.GAME_STORAGE_FULL: (507, "The storage of the game is full"),
+    ErrorCode.TOO_MANY_ACTIONS: (409, "The room has too many actions"),
     (ErrorCode.RATE_LIMITED, "leaderboard"): (
         429,
         "Too many new leaderboards are being made. Try again in {retry_after} seconds.",

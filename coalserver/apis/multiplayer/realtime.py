@@ -15,6 +15,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import WebSocketConnection
+from coalserver.web.throttling import UseLimit
 
 #: Bytes of one message from a client.
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -131,7 +132,7 @@ def _close_reason(relay: Relay, secret: str) -> tuple[int, str]:
 
 FILE = "/api/realtime.php"
 ROUTES = (
-    Route("POST", f"{FILE}/token", issue_token, auth=auth.player),
+    Route("POST", f"{FILE}/token", issue_token, auth=auth.player, limit=UseLimit.MESSAGES),
     Route("GET", f"{FILE}/token/validate", validate_token, auth=auth.game_only),
     Route("POST", f"{FILE}/token/revoke", revoke_token, auth=auth.player),
     Route("GET", "/", open_socket, upgrade=True),

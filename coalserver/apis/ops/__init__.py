@@ -4,6 +4,9 @@ from aiohttp import web
 
 from coalserver import __version__
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Player
+from coalserver.domain.play.room import Room
 from coalserver.web.api import Api, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
@@ -26,12 +29,21 @@ async def health(ctx: RequestContext) -> web.StreamResponse:
     Has `"writing": "waiting"` while a write takes longer than usual, for instance because another program has
     locked the database.
     """
+    state = ctx.core.state
     document: dict[str, object] = {
         "status": "ok",
         "version": __version__,
         "last_event": ctx.core.feed.head,
         "listeners": ctx.core.feed.waiter_count(),
         "refused": ctx.app.all_refused,
+        "usage": {
+            "guests": len(state.ids(Player, "guest", "")),
+            "players": state.count(Player),
+            "lobbies": state.count(Lobby),
+            "rooms": state.count(Room),
+            "largest_game_bytes": max(state.game_bytes.values(), default=0),
+            "feed_bytes": ctx.core.feed.bytes,
+        },
     }
     if ctx.core.writer.write_seconds > SLOW_WRITE_SECONDS:
         document["writing"] = "waiting"

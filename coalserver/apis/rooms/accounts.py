@@ -128,7 +128,7 @@ ROUTES = (
     Route("POST", "/accounts/login", login, LOGIN),
     Route("POST", "/accounts/logout", logout, auth=player),
     Route("POST", "/accounts/register", register, REGISTER),
-    Route("POST", "/accounts/ticket", create_ticket, auth=player),
+    Route("POST", "/accounts/ticket", create_ticket, auth=player, limit=UseLimit.MESSAGES),
     Route("GET", "/accounts/user/{user}", get_user, auth=player),
     Route("GET", "/accounts/{user}/rooms-and-sessions", list_rooms_and_sessions, auth=player),
 )

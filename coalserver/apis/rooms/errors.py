@@ -90,6 +90,29 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
         "user_data.refused",
         "The rules of the game reject this value.",
     ),
+    ErrorCode.TOO_MANY_STORAGE_KEYS: (
+        409,
+        "user_data.too_many_keys",
+        "You have stored values under {maximum} keys of this game, the maximum.",
+    ),
+    ErrorCode.PLAYER_STORAGE_FULL: (
+        413,
+        "user_data.too_large",
+        "Your values in this game may have {maximum} bytes together.",
+    ),
+    ErrorCode.GAME_FULL: (507, "game.full", "No more players can be added."),
+    ErrorCode.GAME_STORAGE_FULL: (507, "game.storage_full", "The storage of the game is full."),
+    ErrorCode.TOO_MANY_ACTIONS: (
+        409,
+        "session.too_many_actions",
+        "The session has too many actions.",
+    ),
+    ErrorCode.TOO_MANY_LISTED: (409, "user.too_many_listed", "The list has {maximum} users."),
+    ErrorCode.TOO_MANY_SCREENSHOTS: (
+        409,
+        "world.too_many_screenshots",
+        "You have {maximum} screenshots in this world, the maximum.",
+    ),
     ErrorCode.LOBBY_NOT_FOUND: (404, "room.not_found", "The room was not found."),
     ErrorCode.LOBBY_CLOSED: (410, "room.gone", "The room is closed."),
     ErrorCode.LOBBY_STARTED: (

@@ -5,6 +5,7 @@ from dataclasses import replace
 from coalserver.core import topics
 from coalserver.core.commands.audit import record_audit_entry
 from coalserver.core.commands.presence import leave_all
+from coalserver.core.commands.storage_limits import check_game_players
 from coalserver.core.queries.accounts import get_account
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import (
@@ -24,10 +25,16 @@ from coalserver.domain.text import secret_digest
 
 #: Longest stored User-Agent.
 MAX_BROWSER_LENGTH = 200
+#: Tokens of one player, and login sessions of one account: of more, the oldest end.
+MAX_PLAYER_TOKENS, MAX_LOGIN_SESSIONS = 100, 100
 
 
 def create_guest(uow: UnitOfWork, *, name: str) -> tuple[Player, str]:
-    """Create a player without an account; return it and its token, which is not stored."""
+    """Create a player without an account; return it and its token, which is not stored.
+
+    Raises GAME_FULL if there are as many guests as there may be.
+    """
+    check_game_players(uow, "")
     player = _create_player(uow, name, guest=True)
     return player, issue_token(uow, player.id, uow.limits.guest_token)
 
@@ -115,8 +122,11 @@ def issue_token(
     """Create a token and return its secret, of which only the digest is stored.
 
     `lifetime` seconds count from the player's last activity or, with `fixed`, from now. An expired
-    token can be refreshed for `refresh_seconds`.
+    token can be refreshed for `refresh_seconds`. Above MAX_PLAYER_TOKENS the player's oldest token is revoked.
     """
+    tokens = uow.find(Token, "player", player_id)
+    for oldest in tokens[: max(0, len(tokens) + 1 - MAX_PLAYER_TOKENS)]:
+        revoke_token(uow, token_id=oldest.id)
     secret = uow.new_code(24)
     uow.save(
         Token(
@@ -282,7 +292,8 @@ def create_login_session(
 ) -> str:
     """Create a login session for a browser that has verified a password; return the cookie's secret.
 
-    It replaces the login session `replaces_id`. The secret makes the browser a KnownClient; it also
+    It replaces the login session `replaces_id`; above MAX_LOGIN_SESSIONS the oldest ends.
+    The secret makes the browser a KnownClient; it also
     replaces `known_digest`, by which other accounts know the same browser. Raises ACCOUNT_NOT_FOUND.
     """
     account = get_account(uow, account_id)
@@ -295,6 +306,9 @@ def create_login_session(
     for known in uow.find(KnownClient, "client", known_digest):
         uow.save(replace(known, digest=new_digest))
     save_known_client(uow, account_id, new_digest)
+    sessions = uow.find(LoginSession, "account", account_id)
+    for oldest in sessions[: max(0, len(sessions) + 1 - MAX_LOGIN_SESSIONS)]:
+        uow.delete(oldest)
     until = uow.now + uow.limits.login_session
     uow.save(
         LoginSession(

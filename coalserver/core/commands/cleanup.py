@@ -28,6 +28,8 @@ from coalserver.domain.play.synced_state import SyncedState
 CHUNK_SIZE = 500
 #: Seconds for which a repeated request is recognized.
 RETENTION_SECONDS = 86400
+#: Idempotency records that are kept: of more, the oldest are deleted before their time.
+MAX_IDEMPOTENCY_RECORDS = 1_000_000
 #: Seconds in which a world's log shows a delivered chat message.
 ECHO_SECONDS = 900
 
@@ -184,10 +186,12 @@ def delete_expired_sent_chats(uow: UnitOfWork) -> int:
 
 
 def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) -> int:
-    """Delete idempotency records past their retention, oldest first; return their number."""
+    """Delete idempotency records past their retention or their number, oldest first; return how many."""
     expired: list[IdempotencyRecord] = []
+    too_many = uow.state.count(IdempotencyRecord) - MAX_IDEMPOTENCY_RECORDS
     for record in uow.state.all(IdempotencyRecord):
-        if uow.now - record.created_at < RETENTION_SECONDS or len(expired) >= limit:
+        is_kept = uow.now - record.created_at < RETENTION_SECONDS and len(expired) >= too_many
+        if is_kept or len(expired) >= limit:
             break
         expired.append(record)
     for record in expired:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from coalserver.core.commands.members import check_can_play
+from coalserver.core.commands.storage_limits import check_player_storage
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
@@ -80,7 +81,7 @@ def save_storage_item(
     """Store a JSON value for a player of a game under a key.
 
     Raises GAME_NOT_FOUND, PLAYER_NOT_FOUND, PERMISSION_DENIED for others than the player, GAME_CLOSED,
-    BANNED, and STORAGE_ITEM_REFUSED or RULES_FAILED by the game's rules.
+    BANNED, what `check_player_storage` raises, and STORAGE_ITEM_REFUSED or RULES_FAILED by the game's rules.
     """
     played = get_game(uow, game)
     owner = get_player(uow, player_id)
@@ -90,6 +91,7 @@ def save_storage_item(
     rules = uow.rules(game)
     if rules is not None:
         call_rule(rules.datum, storage_key, json.loads(value))
+    check_player_storage(uow, game, owner, storage_key=storage_key, size=len(value))
     old = uow.first(StorageItem, "owner_and_key", (game, player_id, storage_key))
     id = uow.new_id(StorageItem) if old is None else old.id
     return uow.save(StorageItem(id, game, player_id, storage_key, value))

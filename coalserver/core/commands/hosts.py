@@ -6,6 +6,7 @@ from coalserver.core.commands.accounts import issue_token
 from coalserver.core.commands.games import add_game
 from coalserver.core.commands.members import remove_member
 from coalserver.core.commands.rooms import join_room, open_room
+from coalserver.core.commands.storage_limits import check_game_players
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.hosts import get_host_profile
 from coalserver.core.queries.players import get_player
@@ -24,8 +25,9 @@ MAX_MEMBERS = 100
 def register_host(uow: UnitOfWork, *, game: str) -> tuple[HostProfile, str]:
     """Create a host, and the hosts' game on first use; return its profile and its secret.
 
-    Only the digest of the secret is stored.
+    Only the digest of the secret is stored. Raises GAME_FULL or GAME_STORAGE_FULL.
     """
+    check_game_players(uow, game)
     if uow.first(Game, "tag", game) is None:
         add_game(uow, tag=game, max_players=MAX_MEMBERS, open=False, listed=False)
     secret = uow.new_code()
@@ -153,6 +155,7 @@ def join_host_unnamed(uow: UnitOfWork, *, host_id: int) -> tuple[Room, Player, s
     Emits and raises what `join_host` does.
     """
     room = _get_joinable_room(uow, host_id, None)
+    check_game_players(uow, room.game)
     id = uow.new_id(Player)
     guest = uow.save(Player(id, "", uow.now, uow.now, game=room.game, guest=True))
     return join_room(uow, room_id=room.id, player_id=id), guest, _host_token(uow, id)

@@ -8,6 +8,7 @@ from coalserver.core.commands.members import (
     emit_host_changed,
     record_seat,
 )
+from coalserver.core.commands.storage_limits import check_game_storage
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.lobbies import get_lobby
 from coalserver.core.queries.players import get_player
@@ -178,11 +179,12 @@ def quick_join(
 def set_options(uow: UnitOfWork, *, lobby_id: int, by: int, options: bytes) -> Lobby:
     """Set a lobby's options (a JSON object) as its host and emit LobbyOptionsChanged.
 
-    Raises LOBBY_NOT_FOUND, what Lobby.set_options raises, and OPTIONS_REFUSED.
+    Raises LOBBY_NOT_FOUND, what Lobby.set_options raises, OPTIONS_REFUSED and GAME_STORAGE_FULL.
     """
     lobby = get_lobby(uow, lobby_id)
     changed = lobby.set_options(by, options)
     check_options(uow, lobby.game, options)
+    check_game_storage(uow, lobby.game)
     event = LobbyOptionsChanged(lobby.game, lobby.id, options)
     uow.emit(event, *topics.of_lobby(lobby.id, lobby.game))
     return uow.save(changed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from coalserver.core import topics
+from coalserver.core.commands.storage_limits import check_game_storage
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.queries.players import get_player
@@ -88,12 +89,13 @@ def chat(
     """Send a chat message to a group's members. Emits LobbyChat or RoomChat.
 
     A room's members may still chat after its end. Raises LOBBY_NOT_FOUND, ROOM_NOT_FOUND,
-    LOBBY_CLOSED, LOBBY_STARTED or NOT_MEMBER.
+    LOBBY_CLOSED, LOBBY_STARTED, NOT_MEMBER or GAME_STORAGE_FULL.
     """
     group: Lobby | Room = get_group(uow, kind, id)
     group.check_can_chat(player_id)
     if isinstance(group, Room):
         touch_room(uow, group)
+    check_game_storage(uow, group.game)
     details = _KINDS[kind]
     name = get_player(uow, player_id).name
     event = details.chat(group.game, group.id, player_id, name, text)
@@ -123,8 +125,12 @@ def get_group(reader: Reader, kind: type[G], id: int) -> G:
 
 
 def check_can_play(uow: UnitOfWork, game: Game, player: Player) -> None:
-    """Check that a game admits a player. Raises GAME_CLOSED or BANNED."""
+    """Check that a game admits a player and has room for more. Raises GAME_CLOSED, GAME_STORAGE_FULL or BANNED."""
     player.check_can_play(game.tag, game.open)
+    # As in `check_game_storage`, but without another call: this runs for every join.
+    maximum = uow.context.limits.game_bytes
+    if maximum and uow.state.game_bytes.get(game.tag, 0) >= maximum:
+        check_game_storage(uow, game.tag)
     ban = find_active_ban(uow, game=game.tag, player=player.id, now=uow.now)
     if ban is not None:
         raise DomainError(ErrorCode.BANNED, ban=ban)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from coalserver.core import topics
 from coalserver.core.commands.members import emit_action_finished, touch_room
 from coalserver.core.commands.rooms import take_turn
+from coalserver.core.commands.storage_limits import check_game_storage, check_room_actions
 from coalserver.core.queries.players import get_player
 from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
@@ -42,13 +43,16 @@ def send_action(
     the host, with the state that the sender may see as its response; emits TurnTaken and ActionFinished.
     Without rules such an action to `all` or `others` takes a turn for the targets who read events:
     TurnTaken is emitted, and their actions are completed at once.
-    Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, NO_TARGETS, TURN_REFUSED and what `take_turn` raises.
+    Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, NO_TARGETS, TURN_REFUSED, TOO_MANY_ACTIONS
+    and what `take_turn` raises.
     """
     room = get_room(uow, room_id)
     room.check_open()
     room.roster.get_seat(sender)
     if type == TURN_TYPE and room.state is not None:
         return [_play_turn(uow, room, sender, request)]
+    check_game_storage(uow, room.game)
+    check_room_actions(uow, room.id)
     players = recipients(room.roster, sender, target, player_ids)
     turn = json.loads(request) if type == TURN_TYPE and target in PUBLIC_TARGETS else None
     if isinstance(turn, dict) and any(_reads_events(uow, player) for player in players):
@@ -98,10 +102,11 @@ def send_update(
 
     Emits UpdateSent to each target. An update of type `chat` with a `text` is chat: RoomChat is
     emitted to the room if it concerns all of its other members, otherwise to the targets who read
-    events. Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER or NO_TARGETS.
+    events. Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, GAME_STORAGE_FULL or NO_TARGETS.
     """
     room = get_room(uow, room_id)
     room.check_open()
+    check_game_storage(uow, room.game)
     host = room.roster.host == sender
     seat = room.roster.get_seat(sender).number
     players = recipients(room.roster, sender, target, player_ids, with_away=with_away)

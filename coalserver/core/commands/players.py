@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from coalserver.core import topics
 from coalserver.core.commands.presence import mark_overdue
+from coalserver.core.commands.storage_limits import check_game_players, check_player_storage
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
@@ -25,9 +26,10 @@ def register_player(
 ) -> tuple[Player, str]:
     """Create a player of one game; return it and its private key, of which only the digest is stored.
 
-    Raises GAME_NOT_FOUND.
+    Raises GAME_NOT_FOUND, GAME_FULL or GAME_STORAGE_FULL.
     """
     get_game(uow, game)
+    check_game_players(uow, game)
     secret = uow.new_code(PRIVATE_KEY_BYTES)
     id = uow.new_id(Player)
     player = Player(
@@ -90,9 +92,11 @@ def save_player_data(
 ) -> Player:
     """Replace a player's data (a JSON object); `expected` is the version that the caller last read.
 
-    Raises PLAYER_NOT_FOUND or VERSION_CONFLICT.
+    Raises PLAYER_NOT_FOUND, VERSION_CONFLICT and what `check_player_storage` raises.
     """
-    return uow.save(get_player(uow, player_id).update_data(data, expected, uow.now))
+    player = get_player(uow, player_id)
+    check_player_storage(uow, player.game, player, size=len(data))
+    return uow.save(player.update_data(data, expected, uow.now))
 
 
 def save_game_data(uow: UnitOfWork, *, game: str, data: bytes, expected: int | None = None) -> Game:

@@ -13,6 +13,7 @@ from coalserver.core.commands.members import (
     record_seat,
     remove_member,
 )
+from coalserver.core.commands.storage_limits import check_game_storage
 from coalserver.core.queries.games import get_game
 from coalserver.core.queries.lobbies import get_lobby
 from coalserver.core.queries.players import get_player
@@ -180,9 +181,10 @@ def take_turn(
     """Take a member's turn and emit TurnTaken; RoomClosed too where the turn ends the game.
 
     Without rules every member may take any turn at any time. `action_targets` are members who get
-    the turn as an action. Raises ROOM_NOT_FOUND and what Room.play raises.
+    the turn as an action. Raises ROOM_NOT_FOUND, GAME_STORAGE_FULL and what Room.play raises.
     """
     room = get_room(uow, room_id)
+    check_game_storage(uow, room.game)
     played = uow.save(room.play(player_id, turn, uow.rules(room.game), uow.now))
     event = TurnTaken(
         room.game,

@@ -5,6 +5,7 @@ from itertools import islice
 
 from coalserver.core import topics
 from coalserver.core.commands.members import touch_room
+from coalserver.core.commands.storage_limits import check_game_storage
 from coalserver.core.ports import Entry
 from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
@@ -98,8 +99,9 @@ def snapshot_synced_states(uow: UnitOfWork, *, before: float) -> int:
 
 
 def _get_room_of_member(uow: UnitOfWork, room_id: int, player_id: int) -> Room:
-    """Return a running room of which the player is a member."""
+    """Return a running room of which the player is a member. Raises also GAME_STORAGE_FULL."""
     room = get_room(uow, room_id)
     room.check_open()
     room.roster.get_seat(player_id)
+    check_game_storage(uow, room.game)
     return room

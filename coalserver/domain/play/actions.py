@@ -82,9 +82,10 @@ def recipients(
     Raises NOT_MEMBER if the sender has no seat, NO_TARGETS if SPECIFIC names no present member.
     """
     roster.get_seat(sender)
-    present = [
-        seat.player for seat in roster.seats if with_away or not seat.away or seat.player == sender
-    ]
+    present = []
+    for seat in roster.seats:
+        if with_away or not seat.away or seat.player == sender:
+            present.append(seat.player)
     if target is Target.ALL:
         return tuple(present)
     if target is Target.HOST:

@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 
 from coalserver.domain.errors import DomainError, ErrorCode
 
+#: Friends, and banned players, of one host.
+MAX_LISTED = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class HostProfile:
@@ -40,10 +43,13 @@ class HostProfile:
     def add_friend(self, player: int) -> "HostProfile":
         """Return the profile with a friend added, unchanged for a friend.
 
-        Raises SELF_NOT_ALLOWED.
+        Raises SELF_NOT_ALLOWED or TOO_MANY_LISTED.
         """
         self._check_not_self(player)
-        return self if player in self.friends else replace(self, friends=(*self.friends, player))
+        if player in self.friends:
+            return self
+        _check_not_full(self.friends)
+        return replace(self, friends=(*self.friends, player))
 
     def remove_friend(self, player: int) -> "HostProfile":
         """Return the profile with a friend removed. Raises TARGET_NOT_FOUND."""
@@ -52,10 +58,13 @@ class HostProfile:
     def ban(self, player: int) -> "HostProfile":
         """Return the profile with a player on the ban list, which overrules `friends`.
 
-        Unchanged for a banned player. Raises SELF_NOT_ALLOWED.
+        Unchanged for a banned player. Raises SELF_NOT_ALLOWED or TOO_MANY_LISTED.
         """
         self._check_not_self(player)
-        return self if player in self.banlist else replace(self, banlist=(*self.banlist, player))
+        if player in self.banlist:
+            return self
+        _check_not_full(self.banlist)
+        return replace(self, banlist=(*self.banlist, player))
 
     def unban(self, player: int) -> "HostProfile":
         """Return the profile with a player removed from the ban list. Raises TARGET_NOT_FOUND."""
@@ -64,6 +73,11 @@ class HostProfile:
     def _check_not_self(self, player: int) -> None:
         if player == self.id:
             raise DomainError(ErrorCode.SELF_NOT_ALLOWED)
+
+
+def _check_not_full(players: tuple[int, ...]) -> None:
+    if len(players) >= MAX_LISTED:
+        raise DomainError(ErrorCode.TOO_MANY_LISTED, limit="listed_per_host", maximum=MAX_LISTED)
 
 
 def _without(players: tuple[int, ...], removed: int) -> tuple[int, ...]:

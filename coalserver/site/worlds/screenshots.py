@@ -34,6 +34,7 @@ IMAGE_ERRORS = {
     "damaged": N_("This picture is damaged. Choose another file."),
     "pixels": N_("This picture has too many pixels. Choose a smaller one."),
     "none": N_("Choose a picture first."),
+    "many": N_("You have as many screenshots here as you may have. Delete one first."),
 }
 IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,6 +68,11 @@ async def upload_screenshot(
         if "file" not in error.details.get("fields", ()):
             raise
         return await _upload_error(ctx, world, account, "none")
+    try:
+        await ctx.core.check_can_add_screenshot(world.id, account.id)
+    except DomainError as error:
+        ctx.app.count_refusal(error)
+        return await _upload_error(ctx, world, account, "many")
     try:
         # Shielded: a disconnect between the file and its record would leave a file without a screenshot.
         await asyncio.shield(_store_screenshot(ctx, world, account, raw))

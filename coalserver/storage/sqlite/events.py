@@ -8,19 +8,28 @@ import orjson
 
 from coalserver.core.ports import Entry, Topic
 from coalserver.storage import codec
+from coalserver.storage.sqlite import game_sizes
 from coalserver.storage.sqlite.schema import transaction
 
 #: Entries deleted in one transaction; a concurrent write waits for a few milliseconds.
 CHUNK_SIZE = 1000
 
 
-def insert_entries(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
-    """Insert entries; the caller has a transaction open."""
+def insert_entries(
+    db: sqlite3.Connection, entries: Sequence[Entry], changes: game_sizes.Changes
+) -> None:
+    """Insert entries and add their sizes to `changes`; the caller has a transaction open."""
     event_rows, topic_rows = [], []
     for id, at, event, entry_topics in entries:
         topics, topics_json = _stored_topics(entry_topics)
         name, document = codec.events.dump_named(event)
         event_rows.append((id, at, name, topics_json, document))
+        game = getattr(event, "game", "")
+        if game:
+            size_key = (game, id // game_sizes.CHUNK_SIZE)
+            changes[size_key] = changes.get(size_key, 0) + (
+                len(document) if document.isascii() else len(document.encode())
+            )
         for topic in topics:
             topic_rows.append((topic, id))
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", event_rows)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from coalserver.storage.sqlite import game_sizes
+
 log = logging.getLogger(__name__)
 
 #: "coal" in ASCII: marks a database of coalserver.
@@ -129,6 +131,7 @@ MIGRATIONS: Sequence[Migration] = (
             " AND username <> '' AND kind <> 'echo' AND place >> 45 = json_extract(doc, '$.world'))",
         ),
     ),
+    Migration(5, "Bytes of each game", game_sizes.create),
 )
 #: Seconds to wait for the write lock of another program, and between warnings meanwhile.
 LOCK_TIMEOUT_SECONDS, LOCK_WARNING_SECONDS = 60.0, 5.0

@@ -27,7 +27,7 @@ from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.observability.limited_log import LimitedLog
 from coalserver.storage import codec
 from coalserver.storage.sqlite import events as history
-from coalserver.storage.sqlite import log_lines
+from coalserver.storage.sqlite import game_sizes, log_lines
 from coalserver.storage.sqlite import visits as sqlite_visits
 from coalserver.storage.sqlite.schema import (
     LOCK_WARNING_SECONDS,
@@ -64,6 +64,8 @@ class SqliteStore:
         self._reader: aiosqlite.Connection | None = None
         self._tags: log_lines.Tags = {}
         self._failures = LimitedLog(log, LOG_SECONDS, logging.CRITICAL)
+        #: Bytes of each game on disk. Changed in the thread of the writer, after each transaction.
+        self._game_bytes: dict[str, int] = {}
 
     async def open(self) -> StoredState:
         """Open the file, migrate it and return the stored state. Raises StoreUnusable."""
@@ -71,7 +73,8 @@ class SqliteStore:
             self._writer = await _connect(self.path)
             await _run(self._writer, _prepare, self.path)
             self._reader = await _connect(self.path)
-            return await _load(self._reader)
+            self._game_bytes = await _run(self._reader, game_sizes.load)
+            return await _load(self._reader, self._game_bytes)
         except BaseException as error:
             await self.close()
             if isinstance(error, sqlite3.OperationalError):
@@ -82,7 +85,7 @@ class SqliteStore:
 
     async def write(self, batch: Batch) -> None:
         try:
-            await _run(self._writer, _write, batch)
+            await _run(self._writer, _write, batch, self._game_bytes)
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
@@ -105,7 +108,9 @@ class SqliteStore:
         last = await self._call(writer, history.last_deletable_id, min(keep, MAX_INTEGER))
         while await self._call(writer, history.delete_expired_chunk, before, last):
             pass
-        return await self._call(writer, history.oldest)
+        oldest = await self._call(writer, history.oldest)
+        await self._call(writer, game_sizes.delete_chunks_before, oldest, self._game_bytes)
+        return oldest
 
     def existing_digests(self, digests: Sequence[bytes]) -> Coroutine[Any, Any, set[bytes]]:
         return self._call(self._reader, log_lines.existing_digests, digests)
@@ -214,14 +219,15 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
 
 
-async def _load(db: aiosqlite.Connection) -> StoredState:
+async def _load(db: aiosqlite.Connection, game_bytes: dict[str, int]) -> StoredState:
     counters, last_seen, oldest = await _run(db, _load_counters)
     values: list[Any] = []
     rows = await _run(db, _all_documents)
     while page := await _run(db, _next_page, rows):
         # Decoded here: in the thread of the connection, memory allocation takes twice the time.
         values.extend(map(_value, page))
-    return StoredState(values, counters, last_seen, counters.get(ENTRY_COUNTER, 0) - 1, oldest)
+    head = counters.get(ENTRY_COUNTER, 0) - 1
+    return StoredState(values, counters, last_seen, head, oldest, game_bytes)
 
 
 def _load_counters(db: sqlite3.Connection) -> tuple[dict[Counter, int], dict[int, float], int]:
@@ -247,8 +253,11 @@ def _value(row: Row) -> Any:
         raise NotAStore(f"{kind} {id}: {error}") from error
 
 
-def _write(db: sqlite3.Connection, batch: Batch) -> None:
-    """Write a batch: one transaction, one statement for each table. Encodes values in this thread."""
+def _write(db: sqlite3.Connection, batch: Batch, game_bytes: dict[str, int]) -> None:
+    """Write a batch: one transaction, one statement for each table. Encodes values in this thread.
+
+    Adds what games grow by to `game_bytes`.
+    """
     saved, deleted = [], []
     for (kind, id), value in batch.values.items():
         if value is None:
@@ -256,13 +265,17 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         else:
             name, document = codec.entity_codec.dump_named(value)
             saved.append((name, id, document))
+    counters = []
+    for counter, count in batch.counters.items():
+        counters.append((codec.COUNTER_NAMES.get(counter, counter), count))
+    changes = game_sizes.document_changes(db, batch, saved)
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
             saved,
         )
         db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
-        history.insert_entries(db, batch.entries)
+        history.insert_entries(db, batch.entries, changes)
         if batch.lines:
             log_lines.write(db, batch.lines)
             log_lines.continue_chats(db, batch.continued_chats)
@@ -271,12 +284,13 @@ def _write(db: sqlite3.Connection, batch: Batch) -> None:
         db.executemany(
             "INSERT INTO counter VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
-            [
-                (codec.COUNTER_NAMES.get(counter, counter), value)
-                for counter, value in batch.counters.items()
-            ],
+            counters,
         )
         db.executemany(
             "INSERT INTO sign VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
             batch.last_seen.items(),
         )
+        if changes:
+            db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
+    for (game, _), change in changes.items():
+        game_bytes[game] = game_bytes.get(game, 0) + change

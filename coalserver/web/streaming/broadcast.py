@@ -82,7 +82,7 @@ class BroadcastGroup:
     def wake(self) -> None:
         """Write new entries to all members."""
         feed = self._feed
-        if feed.closed or not feed.covers(self._cursor):
+        if feed.closed or not feed.covers(self._cursor, self._subscription.topics):
             self._wake_each(list(self._members))
             self._cursor = feed.head
             return

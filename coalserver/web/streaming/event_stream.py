@@ -122,7 +122,7 @@ class EventStream:
         subscription = self._current_subscription()
         if subscription is None:
             return self.close(REFUSED)
-        while feed.covers(self.cursor):
+        while feed.covers(self.cursor, subscription.topics):
             if transport.get_write_buffer_size() > HIGH_WATER_MARK:
                 self._stalled_seconds = 1
                 return self._leave_group()
@@ -200,7 +200,7 @@ class EventStream:
         """Send entries that are only on disk, no faster than the client reads them."""
         app, api_name = self.ctx.app, self.ctx.api.name
         try:
-            while not self._feed.covers(self.cursor):
+            while not self._feed.covers(self.cursor, self._subscription.topics):
                 subscription = self._current_subscription()
                 if subscription is None:
                     return self.close(REFUSED)

@@ -53,7 +53,7 @@ class PollPlan:
         feed, control_topic = self.app.core.feed, subscription.control_topic
         return (
             not feed.closed
-            and cursor >= feed.floor - 1
+            and feed.covers(cursor, subscription.topics)
             and (control_topic is None or not feed.has_newer((control_topic,), cursor))
         )
 

@@ -173,7 +173,7 @@ class ParkingProtocol(Connection):
             not self._is_idle()
             or feed.closed
             or cursor > feed.head
-            or not feed.covers(cursor)
+            or cursor < feed.floor - 1
             or core.presence.away(plan.player)
         ):
             return False

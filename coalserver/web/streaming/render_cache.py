@@ -7,11 +7,13 @@ T = TypeVar("T")
 
 
 class RenderCache:
-    """A bounded cache that drops its oldest entries first."""
+    """A bounded cache that drops its oldest entries first. Bytes count in full, other values not."""
 
-    def __init__(self, max_entries: int = 8192) -> None:
+    def __init__(self, max_entries: int = 8192, max_bytes: int = 64 << 20) -> None:
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._entries: dict[Hashable, object] = {}
+        self._bytes = 0
 
     def get_or_render(self, cache_key: Hashable, render: Callable[[], T]) -> T:
         """Return the cached value, rendering and caching it if it is missing."""
@@ -19,7 +21,9 @@ class RenderCache:
             return self._entries[cache_key]  # type: ignore[return-value]
         except KeyError:
             rendered = render()
-        if len(self._entries) < self._max_entries:
+        if isinstance(rendered, bytes):
+            self._bytes += len(rendered)
+        if len(self._entries) < self._max_entries and self._bytes <= self._max_bytes:
             self._entries[cache_key] = rendered
         else:
             self.put(cache_key, rendered)
@@ -30,8 +34,12 @@ class RenderCache:
         return self._entries.get(cache_key)
 
     def put(self, cache_key: Hashable, rendered: object) -> None:
-        """Cache a value. A full cache first drops an eighth of its entries."""
-        if len(self._entries) >= self._max_entries:
-            for oldest in list(self._entries)[: self._max_entries // 8]:
-                del self._entries[oldest]
+        """Cache a value. A full cache first drops an eighth of its entries, or as many as have too many bytes."""
+        if len(self._entries) >= self._max_entries or self._bytes > self._max_bytes:
+            for number, oldest in enumerate(list(self._entries)):
+                if number >= self._max_entries // 8 and self._bytes <= self._max_bytes // 2:
+                    break
+                dropped = self._entries.pop(oldest)
+                if isinstance(dropped, bytes):
+                    self._bytes -= len(dropped)
         self._entries[cache_key] = rendered

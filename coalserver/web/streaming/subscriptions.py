@@ -85,12 +85,12 @@ async def read(
 ) -> ReadResult:
     """Return the rendered entries after the cursor, and the cursor up to which entries were read."""
     core = app.core
-    if subscription.snapshot is not None and not core.feed.covers(cursor):
+    if subscription.snapshot is not None and not core.feed.covers(cursor, subscription.topics):
         return await _read_snapshot_from_disk(
             app, api_name, subscription, subscription.snapshot, cursor
         )
     while True:
-        if core.feed.covers(cursor):
+        if core.feed.covers(cursor, subscription.topics):
             return read_memory(app, api_name, subscription, cursor)
         entries, upto = await core.entries(subscription.topics, cursor, PAGE_SIZE)
         rendered = render_entries(app, api_name, subscription, entries)
@@ -123,7 +123,7 @@ async def _read_snapshot_from_disk(
 ) -> ReadResult:
     """Read all entries from disk at once: an intermediate cursor would lose the snapshot before it."""
     core, rendered, upto = app.core, [], cursor
-    while not core.feed.covers(upto):
+    while not core.feed.covers(upto, subscription.entry_topics):
         entries, upto = await core.entries(subscription.entry_topics, upto, PAGE_SIZE)
         rendered += render_entries(app, api_name, subscription, entries)
     return _with_snapshot(app, api_name, subscription, snapshot, cursor, upto, rendered)

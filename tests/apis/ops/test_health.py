@@ -14,6 +14,14 @@ async def test_health_returns_ok(test_app: TestApp) -> None:
         "last_event": -1,
         "listeners": 0,
         "refused": {},
+        "usage": {
+            "guests": 0,
+            "players": 0,
+            "lobbies": 0,
+            "rooms": 0,
+            "largest_game_bytes": 0,
+            "feed_bytes": 0,
+        },
     }
 
 
@@ -24,6 +32,14 @@ async def test_health_returns_the_newest_event_and_listener_count(test_app: Test
     document = (await test_app.anonymous.get("/health")).json
     assert document["last_event"] == 0 and document["listeners"] >= 1
     poll.cancel()
+
+
+async def test_health_returns_what_limits_of_storage_count(test_app: TestApp) -> None:
+    ann = await test_app.sign_in_guest()
+    await ann.create_room()
+    usage = (await test_app.anonymous.get("/health")).json["usage"]
+    assert (usage["guests"], usage["lobbies"], usage["rooms"]) == (1, 1, 0)
+    assert usage["largest_game_bytes"] > 300 and usage["feed_bytes"] > 300
 
 
 async def test_head_returns_no_body(test_app: TestApp) -> None:

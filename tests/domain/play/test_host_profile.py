@@ -3,6 +3,7 @@
 import pytest
 
 from coalserver.domain.errors import ErrorCode
+from coalserver.domain.play.host_profile import MAX_LISTED, HostProfile
 from tests.domain.builders import make_host_profile, raises_code
 
 OPEN = {"only_friends": False}
@@ -64,3 +65,12 @@ def test_removing_an_absent_player_is_refused(method):
 def test_host_cannot_befriend_or_ban_themselves(method):
     with raises_code(ErrorCode.SELF_NOT_ALLOWED):
         getattr(make_host_profile(id=1), method)(1)
+
+
+def test_lists_of_a_host_are_limited():
+    full = tuple(range(2, 2 + MAX_LISTED))
+    profile = HostProfile(1, "code", friends=full, banlist=full)
+    for change in (profile.add_friend, profile.ban):
+        assert change(2) == profile
+        with raises_code(ErrorCode.TOO_MANY_LISTED):
+            change(5000)

@@ -57,7 +57,7 @@ class Stream:
         if (
             self.transport.unread
             or self.place.feed.closed
-            or not self.place.feed.covers(self.cursor)
+            or not self.place.feed.covers(self.cursor, self.group._subscription.topics)
         ):
             return self.group.leave(self)
         payload, self.cursor = self.group.frames_after(self.cursor)
