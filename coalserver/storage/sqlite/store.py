@@ -84,8 +84,12 @@ class SqliteStore:
             raise
 
     async def write(self, batch: Batch) -> None:
+        db = self._writer
+        if db is None:
+            raise StoreFailed("the store is not open")
         try:
-            await _run(self._writer, _write, batch, self._game_bytes)
+            # As in `_run`, but without another call per batch.
+            await db._execute(_write, db._conn, batch, self._game_bytes)  # type: ignore[no-untyped-call]
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
