@@ -13,10 +13,14 @@ from urllib.parse import urlsplit
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-#: Scheme and host, optionally a port; no slash at the end.
+#: Scheme and host, optionally a port and a path; no slash at the end.
 Url = NewType("Url", str)
 
 N = TypeVar("N", fields.Integer, fields.Float)
+
+#: The path of `base_url`: nothing, or segments that mean the same in a URL, a cookie and a script. A proxy can reach
+#: none that begins with a dot: `.` and `..` lead elsewhere, and `.well-known` has its own meaning (RFC 8615).
+BASE_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 TRUE_WORDS, FALSE_WORDS = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
@@ -68,18 +72,20 @@ class NetworksField(fields.Field[tuple[Network, ...]]):
 
 
 class BaseUrlField(fields.Field[Url]):
-    """The public URL of the server, or nothing."""
+    """The public URL of the server, or nothing. Slashes at its end are removed."""
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
     ) -> Url:
         text = value.rstrip("/")
-        if value and not _is_origin(text):
-            raise ValidationError("https:// or http:// and a host, optionally with a port")
+        if value and not _is_base_url(text):
+            raise ValidationError(
+                "https:// or http:// and a host, optionally with a port and a path of a-z, A-Z, 0-9, -, _, ~ and ."
+            )
         return Url(text)
 
 
-def _is_origin(text: str) -> bool:
+def _is_base_url(text: str) -> bool:
     if not re.fullmatch(r"https?://\S+", text):
         return False
     try:
@@ -87,8 +93,9 @@ def _is_origin(text: str) -> bool:
         port_is_valid = url.port != 0
     except ValueError:
         return False
-    has_more = url.path or url.query or url.fragment or url.username is not None
-    return bool(url.hostname) and port_is_valid and not has_more
+    has_more = "?" in text or "#" in text or url.username is not None
+    path_is_valid = BASE_PATH.fullmatch(url.path) is not None
+    return bool(url.hostname) and port_is_valid and path_is_valid and not has_more
 
 
 def whole_number(low: int, high: int) -> fields.Integer:
@@ -149,7 +156,9 @@ class Config:
     port: int = setting(8080, "port to listen on; 0 selects a free port", whole_number(0, 65535))
     data: Path = setting(Path("data"), "data directory", PathField())
     base_url: Url = setting(
-        "", "public URL of the server, such as https://play.example, behind a proxy", BaseUrlField()
+        "",
+        "public URL of the server behind a proxy, such as https://play.example or https://play.example/coal",
+        BaseUrlField(),
     )
     trusted_proxies: tuple[Network, ...] = setting(
         (),

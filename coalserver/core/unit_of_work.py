@@ -14,6 +14,7 @@ from coalserver.core.ports import ENTRY_COUNTER, Counter, Entry, NewLogLine, Top
 from coalserver.core.state import INDEXES, State
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark
+from coalserver.domain.minecraft.world import RESERVED_SHORT_NAMES
 from coalserver.domain.play.game import Rules
 
 T = TypeVar("T")
@@ -109,6 +110,8 @@ class CoreContext:
     limits: Limits = Limits()
     signing_key: bytes = b""
     cipher: Cipher = NoCipher()
+    #: First path segments of pages and APIs, which worlds cannot have as short names.
+    reserved_short_names: frozenset[str] = RESERVED_SHORT_NAMES
     #: Seconds that advance whatever happens to `clock`; None: `clock` never steps.
     monotonic: Callable[[], float] | None = None
     clocks: Clocks = field(init=False)

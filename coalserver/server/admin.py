@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from coalserver import games
 from coalserver.config import Config
@@ -13,6 +14,7 @@ from coalserver.core.commands.audit import execute_audited
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
+from coalserver.domain.minecraft.world import RESERVED_SHORT_NAMES
 from coalserver.security.encryption import SecretCipher
 from coalserver.server.sockets import first_url
 from coalserver.storage.data_directory import DataDirectory
@@ -75,6 +77,8 @@ def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
         feed_bytes=config.feed_bytes,
     )
     rules = dict(games.load_rules())
+    # Below the base path, a short link with its name would lead to the home page.
+    base_path = urlsplit(config.base_url).path.strip("/")
     return CoreContext(
         clock=time.time,
         monotonic=time.monotonic,
@@ -82,6 +86,7 @@ def build_core_context(config: Config, home: DataDirectory) -> CoreContext:
         limits=limits,
         signing_key=home.load_key("passwords"),
         cipher=SecretCipher(home.load_key("oauth")),
+        reserved_short_names=RESERVED_SHORT_NAMES | {base_path},
     )
 
 

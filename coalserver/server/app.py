@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from coalserver import apis, site
 from coalserver.apis.hosts.auth import HostsApiSettings
 from coalserver.config import Config
-from coalserver.config.schema import settings
+from coalserver.config.schema import ConfigError, settings
 from coalserver.config.sources import as_strings
 from coalserver.core.engine import Core
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -27,9 +28,10 @@ from coalserver.storage import backup
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.api import Api
+from coalserver.web.base_path import BASE_PATH
 from coalserver.web.context import AppContext
 from coalserver.web.pages import pages
-from coalserver.web.routing import mount
+from coalserver.web.routing import first_segments, mount
 from coalserver.web.slow_bodies import SlowBodies
 from coalserver.web.throttling import Rate, UseLimit, UseLimiter
 
@@ -154,10 +156,24 @@ def all_apis() -> list[Api]:
     return [*apis.all_apis(), site.API]
 
 
+def check_base_path(config: Config) -> None:
+    """Raise ConfigError if the path of `base_url` begins like a path of this server.
+
+    It would be unknown whether a proxy has removed it from a request.
+    """
+    segment = urlsplit(config.base_url).path.strip("/").partition("/")[0]
+    if segment in first_segments(all_apis()) | {"static"}:
+        raise ConfigError(
+            f"The path of base_url must not begin with /{segment}, which this server uses itself;"
+            " choose another one, such as /coal."
+        )
+
+
 def build_application(app_context: AppContext) -> web.Application:
     """Return the aiohttp application with all APIs and the site mounted."""
     app = web.Application(client_max_size=app_context.body_limit)
-    pages.setup_pages(app, app_context.core.context.clock)
+    app[BASE_PATH] = app_context.base_path
+    pages.setup_pages(app, app_context.core.context.clock, app_context.base_path)
     mount(app, app_context, all_apis())
 
     async def close_feed(app: web.Application) -> None:

@@ -22,7 +22,12 @@ from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.media.images import ImageStore
 from coalserver.server.admin import AdminContext, build_core_context, public_url
-from coalserver.server.app import build_app_context, build_application, retention_policy
+from coalserver.server.app import (
+    build_app_context,
+    build_application,
+    check_base_path,
+    retention_policy,
+)
 from coalserver.server.control import AdminCommands, listen
 from coalserver.server.restore_request import RestoreRequest
 from coalserver.server.sockets import (
@@ -79,8 +84,9 @@ async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) 
     """Serve until a signal arrives or a write fails; return the exit status.
 
     Calls `on_started` when the server listens, and again after each restore. Holds the lock of
-    the data directory; raises DataDirectoryLocked if another process has it.
+    the data directory; raises DataDirectoryLocked if another process has it. Raises ConfigError.
     """
+    check_base_path(config)
     home = DataDirectory(config.data)
     with home.lock():
         runtime = ServerRuntime(config, home, RestoreRequest(home), commands, asyncio.Event())

@@ -65,7 +65,7 @@ def paginate_after(
     `found` has one row more than the page if there are older ones. The link to them names the position of the
     last row in `before`.
     """
-    rows = found[:page_size]
+    path, rows = ctx.app.base_path + path, found[:page_size]
     params = {name: value for name, value in (filters or {}).items() if value}
     first = f"{path}?{urlencode(params)}" if params else path
     older = ""

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from coalserver.domain.text import one_line
 from coalserver.observability.limited_log import LimitedLog
+from coalserver.web.base_path import BASE_PATH, with_base_path_removed
 from coalserver.web.responses import RawResponse
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class ConnectionServer(web.Server):
 
 
 class ConnectionRunner(web.AppRunner):
-    """An application runner with a limit of connections."""
+    """An application runner with a limit of connections, which serves an application below its base path."""
 
     server_class: type[ConnectionServer] = ConnectionServer
 
@@ -62,6 +63,9 @@ class ConnectionRunner(web.AppRunner):
         server.__class__ = self.server_class
         assert isinstance(server, ConnectionServer)
         server.max_connections = self._max_connections
+        base_path = self.app.get(BASE_PATH, "")
+        if base_path and server.request_factory is not None:
+            server.request_factory = with_base_path_removed(server.request_factory, base_path)
         server.malformed_log = LimitedLog(log, MALFORMED_LOG_SECONDS)
         server.refused_log = LimitedLog(log, REFUSED_LOG_SECONDS)
         return server

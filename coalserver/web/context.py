@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -39,8 +40,10 @@ class AppContext:
     body_limit: int = 1 << 20
     #: Seconds without a byte after which a request body is given up.
     body_seconds: float = 20
-    #: Public URL of this server; empty: derived from each request.
+    #: Public URL of this server, which may have a path; empty: derived from each request.
     base_url: str = ""
+    #: The path of `base_url` without a slash at its end; empty without one. See `base_path`.
+    base_path: str = field(init=False)
     #: Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` headers are trusted.
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     #: Services that only some APIs need, by class: see `service`.
@@ -53,6 +56,9 @@ class AppContext:
     refused: Counter[str] = field(default_factory=Counter)
     timers: Timers = field(default_factory=Timers)
     _per_process: dict[type, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.base_path = urlsplit(self.base_url).path.rstrip("/")
 
     def per_process(self, kind: "type[T]") -> T:
         """Return this process's only instance of a class, created as `kind(self)` on first use."""
@@ -145,8 +151,8 @@ class RequestContext:
         return str(ip.ipv4_mapped or ipaddress.IPv6Network((int(ip), 64), strict=False))
 
     @property
-    def origin(self) -> str:
-        """Scheme and host under which the client reached this server, without a trailing slash."""
+    def public_url(self) -> str:
+        """The URL of this server for clients, without a slash at its end: `base_url`, else that of the request."""
         if self.app.base_url:
             return self.app.base_url.rstrip("/")
         scheme = self.request.scheme

@@ -10,6 +10,7 @@ from coalserver.core.commands.presence import mark_back
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Api, Route, allow_anonymous
+from coalserver.web.base_path import with_base_path_added
 from coalserver.web.body import read_body
 from coalserver.web.content_encoding import ACCEPTED, decode_content
 from coalserver.web.context import AppContext, RequestContext
@@ -27,6 +28,7 @@ def endpoint(
     header_lines = b"" if route.private else api.header_lines
     core, schema, handler = app.core, route.body, route.handler
     limit, take = route.limit, app.use_limiter.take
+    base_path = app.base_path
     auth = None if route.auth is allow_anonymous else route.auth
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -50,6 +52,8 @@ def endpoint(
             response = _error_response(ctx, error)
             if wants_websocket(request) and response.status >= 400:
                 response = await refuse_websocket(request, response, _error_code(ctx, error))
+        if base_path:
+            with_base_path_added(response, base_path)
         return with_header_lines(response, header_lines) if header_lines else response
 
     return handle

@@ -65,6 +65,14 @@ def _add_fallback(resource: web.Resource, handler: AiohttpHandler) -> None:
     resource.add_route(hdrs.METH_ANY, handler, expect_handler=ignore_expectation)
 
 
+def first_segments(apis: Iterable[Api]) -> frozenset[str]:
+    """Return the fixed first segments of all paths, without those of static files."""
+    paths = [route.path for api in apis for route in api.routes]
+    paths += [prefix for api in apis for prefix in api.prefixes]
+    segments = {path.split("/")[1] for path in paths}
+    return frozenset(segment for segment in segments if segment and "{" not in segment)
+
+
 class TrailingSlashes(AbstractResource):
     """Paths under some prefixes that end with slashes: they are served as the paths without them.
 

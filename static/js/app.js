@@ -1,5 +1,6 @@
 // The router of the start page: shows the view that the address names.
 
+import { address } from "./base-path.js";
 import { clone, refs, write } from "./dom.js";
 import { openHome } from "./home.js";
 import { me, onIdentity } from "./identity.js";
@@ -30,7 +31,7 @@ function requestedView() {
  * has already joined the room there.
  */
 function go(hash, { instead = false, inside = false } = {}) {
-  history[instead ? "replaceState" : "pushState"]({ inside }, "", `/${hash}`);
+  history[instead ? "replaceState" : "pushState"]({ inside }, "", address(`/${hash}`));
   route();
 }
 

@@ -1,6 +1,7 @@
 // The home page: the player's name, games with open rooms, and the player's own games.
 
 import { postAction, paths, hashes, getWithRetry } from "./api.js";
+import { address } from "./base-path.js";
 import { onCut } from "./connection.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
 import { newGames } from "./games.js";
@@ -162,7 +163,7 @@ export function openHome(view, { go }) {
     part["my-games"].replaceChildren(...list.map(({ href, name, label }) => {
       const node = clone("my-game");
       const parts = refs(node);
-      parts.link.href = `/${href}`;
+      parts.link.href = address(`/${href}`);
       write(parts.name, name || t("Game"));
       write(parts.label, label);
       return node;

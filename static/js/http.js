@@ -1,5 +1,7 @@
 // Requests without authentication; see api.js for calls with a player's token.
 
+import { address } from "./base-path.js";
+
 /** A failed request. `code` is the server's dotted code; status 0 means that there was no response. */
 export class Problem extends Error {
   constructor(code, status = 0, wait = 0) {
@@ -45,7 +47,7 @@ export async function open(path, { timeout = 15000, signal, ...init } = {}) {
   const timer = setTimeout(stop, timeout);
   try {
     if (signal?.aborted) stop();
-    const response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...init, signal: cut.signal });
+    const response = await fetch(address(path), { cache: "no-store", credentials: "same-origin", ...init, signal: cut.signal });
     if (!response.ok) throw await problemFrom(response);
     return response;
   } catch (error) {

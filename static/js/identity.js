@@ -1,8 +1,9 @@
 // The player of this browser, shared by all its tabs; a guest without a name until a name is set.
 
+import { storageKey } from "./base-path.js";
 import { request } from "./http.js";
 
-const STORAGE_KEY = "coalserver.player";
+const STORAGE_KEY = storageKey("coalserver.player");
 const changes = new EventTarget();
 let memory = null;
 let anonymous = null;

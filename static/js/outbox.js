@@ -2,11 +2,12 @@
 // idempotency key until the server answers, also after connection losses, restarts and reloads of the page.
 
 import { send } from "./api.js";
+import { storageKey } from "./base-path.js";
 import { onLive } from "./connection.js";
 import { backoff, newKey, Problem } from "./http.js";
 import { me } from "./identity.js";
 
-const STORAGE_KEY = "coalserver.outbox";
+const STORAGE_KEY = storageKey("coalserver.outbox");
 /** The server keeps idempotency keys for a day; older items must not be sent again. */
 const MAX_AGE_MS = 20 * 3600 * 1000;
 

@@ -2,6 +2,7 @@
 // stays for a moment, greyed, so that no button moves under a finger.
 
 import { paths, hashes, getWithRetry } from "./api.js";
+import { address } from "./base-path.js";
 import { removeFeed, report } from "./connection.js";
 import { clone, flag, notice, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
@@ -31,7 +32,7 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
     const full = room.numUsers >= room.maxUsers;
     node.dataset.room = room.roomId;
     flag(node, "data-gone", false);
-    if (isPlayable) parts.link.href = `/${hashes.room(game, room.roomId)}`;
+    if (isPlayable) parts.link.href = address(`/${hashes.room(game, room.roomId)}`);
     parts.join.hidden = !isPlayable;
     write(parts.name, room.name);
     write(parts.host, room.host?.username ?? "");

@@ -1,12 +1,13 @@
 // The link to a room, and the button that copies it.
 
+import { address } from "./base-path.js";
 import { announce, refs, write } from "./dom.js";
 import { t } from "./i18n.js";
 
 export function mountShare(root, hash) {
   const { url, copy, "copy-label": label } = refs(root);
   const defaultText = label.textContent;
-  url.value = new URL(`/${hash}`, location.href).href;
+  url.value = new URL(address(`/${hash}`), location.href).href;
   url.onfocus = () => url.select();
   copy.onclick = async () => {
     const copied = await toClipboard(url);

@@ -1,6 +1,8 @@
 // Formats times as the server does (web/pages/clock.py): in one zone, with the patterns and names that come with the
 // page. Leaves the browser's zone in a cookie for the server, and updates the times of the page.
 
+import { basePath } from "./base-path.js";
+
 const clock = JSON.parse(document.getElementById("clock").textContent);
 /** The account's zone has been chosen; else it is the browser's. */
 const isChosen = "zoneChosen" in document.documentElement.dataset;
@@ -149,7 +151,7 @@ export function localizeTimes(root = document) {
 
 function saveBrowserZone() {
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `tz=${browserZone}; Path=/; Max-Age=${ZONE_COOKIE_SECONDS}; SameSite=Lax${secure}`;
+  document.cookie = `tz=${browserZone}; Path=${basePath || "/"}; Max-Age=${ZONE_COOKIE_SECONDS}; SameSite=Lax${secure}`;
 }
 
 saveBrowserZone();

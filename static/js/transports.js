@@ -5,6 +5,7 @@
 // It returns when the server closed the feed, and throws Problem, StalledStream, NoStreamSlot or EventsLost.
 
 import { tokenRejected } from "./api.js";
+import { address } from "./base-path.js";
 import { open, pause, Problem, request } from "./http.js";
 
 /** Events after the cursor are no longer stored: the document must be read again. */
@@ -100,10 +101,10 @@ export async function socket(feed) {
 
 async function openSocket(feed) {
   const ticket = await feed.auth.ticket({ timeout: CONNECT_TIMEOUT_MS, signal: feed.signal });
-  const address = new URL(feed.url(ticket), location.href);
-  address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  const url = new URL(address(feed.url(ticket)), location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   await new Promise((resolve, reject) => {
-    const ws = new WebSocket(address);
+    const ws = new WebSocket(url);
     let open = false;
     const timer = setTimeout(() => ws.close(), CONNECT_TIMEOUT_MS);
     const end = () => {

@@ -1,5 +1,6 @@
 // Waits for the server to restart, then opens the page that `data-next-url` names.
 
+import { address } from "./base-path.js";
 import { pause } from "./http.js";
 
 /** After this time, the stopping server no longer answers requests. */
@@ -14,7 +15,7 @@ location.replace(nextUrl);
 
 async function isUp() {
   try {
-    return (await fetch("/health", { cache: "no-store" })).ok;
+    return (await fetch(address("/health"), { cache: "no-store" })).ok;
   } catch {
     return false;
   }

@@ -1,6 +1,8 @@
 // Sounds of the chat, made of tones. They are off by default; the browser stores the choice.
 
-const STORAGE_KEY = "coalserver.sound";
+import { storageKey } from "./base-path.js";
+
+const STORAGE_KEY = storageKey("coalserver.sound");
 /** [frequency, start, length] of each tone. */
 const TUNES = {
   chat: [[880, 0, 0.08]],

@@ -170,6 +170,7 @@ def test_invalid_database_is_left_unchanged(line, data):
         ("", "http://0.0.0.0:80", "http://localhost:80/"),
         ("", "http://[::]:80", "http://localhost:80/"),
         ("https://play.example", "http://0.0.0.0:80", "https://play.example/"),
+        ("https://play.example/coal", "http://0.0.0.0:80", "https://play.example/coal/"),
     ],
 )
 def test_browser_url_is_reachable_from_this_machine(base_url, listening_url, expected):

@@ -134,8 +134,16 @@ def test_key_is_that_of_the_api_and_code_pairs_the_agent(line, data):
         assert "--pair" in line("world", "pair", key).out
 
 
-def test_agents_get_the_public_url_behind_a_proxy(line):
+@pytest.mark.parametrize("url", ["https://play.example", "https://play.example/coal"])
+def test_agents_get_the_public_url_behind_a_proxy(line, url):
     add_world(line, "Overworld", "--short-name", "over")
-    pairing = line("world", "pair", "over", "--base-url", "https://play.example", "--json").document
-    assert pairing["url"] == "https://play.example"
-    assert "--url https://play.example --pair " in pairing["command"]
+    pairing = line("world", "pair", "over", "--base-url", f"{url}/", "--json").document
+    assert pairing["url"] == url
+    assert f"--url {url} --pair " in pairing["command"]
+
+
+def test_short_name_is_not_the_path_of_the_public_url(line):
+    flags = ("--base-url", "https://play.example/coal", "--json")
+    refused = line("world", "add", "Overworld", "--short-name", "coal", *flags)
+    assert refused.status == 1 and "reserved" in refused.err + refused.out
+    assert line("world", "add", "Overworld", "--short-name", "play", *flags).status == 0

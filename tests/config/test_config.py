@@ -90,7 +90,17 @@ def test_other_environment_variables_are_ignored():
         ({"COAL_HOSTS_GAME": "No"}, "hosts_game must be at most 32 characters"),
         ({"COAL_TRUSTED_PROXIES": "10.0.0.1/8"}, "trusted_proxies must be addresses or networks"),
         ({"COAL_BASE_URL": "play.example"}, "base_url must be https:// or http:// and a host"),
-        ({"COAL_BASE_URL": "https://a/b"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/b?c"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/b?"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/b#c"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a#"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/b//c"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a//b"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/../b"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/.well-known"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/b%20c"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/b;c"}, "base_url must be"),
+        ({"COAL_BASE_URL": "https://a/é"}, "base_url must be"),
         ({"COAL_BASE_URL": "https://me:pw@a"}, "base_url must be"),
         ({"COAL_BASE_URL": "https://a:x"}, "base_url must be"),
         ({"COAL_BASE_URL": "https://[::1"}, "base_url must be"),
@@ -165,6 +175,18 @@ def test_values_are_converted():
     assert config.base_url == "https://play.example:8443"
     assert config.data == Path.home() / "coal"
     assert config.poll_seconds == 2.5
+
+
+@pytest.mark.parametrize(
+    ("text", "base_url"),
+    [
+        ("https://play.example/coal", "https://play.example/coal"),
+        ("https://play.example/coal/", "https://play.example/coal"),
+        ("http://[::1]:8080/Apps/coal_2.0~a-b//", "http://[::1]:8080/Apps/coal_2.0~a-b"),
+    ],
+)
+def test_base_url_may_have_a_path(text, base_url):
+    assert load({}, {"COAL_BASE_URL": text}).base_url == base_url
 
 
 def test_printed_settings_can_be_loaded_again(tmp_path):

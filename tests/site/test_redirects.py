@@ -6,6 +6,7 @@ from coalserver.core.commands.worlds import SHORT_NAME
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.world import RESERVED_SHORT_NAMES
 from coalserver.server.app import all_apis
+from coalserver.web.routing import first_segments
 from tests.apis.browser import Browser, make_signed_in_browser
 from tests.domain.builders import raises_code
 from tests.site.sample_worlds import make_world
@@ -42,14 +43,9 @@ async def test_script_is_told_of_an_unknown_path_without_words_about_worlds(test
     assert (answer.status, answer.json) == (404, {"error": "not_found"})
 
 
-def first_segments():
-    paths = [route.path for api in all_apis() for route in api.routes]
-    paths += [prefix for api in all_apis() for prefix in api.prefixes]
-    return {part for path in paths if SHORT_NAME.fullmatch(part := path.split("/")[1])} | {"static"}
-
-
 def test_first_path_segments_are_reserved():
-    assert first_segments() == RESERVED_SHORT_NAMES
+    segments = first_segments(all_apis()) | {"static"}
+    assert {part for part in segments if SHORT_NAME.fullmatch(part)} == RESERVED_SHORT_NAMES
 
 
 async def test_reserved_short_name_is_rejected(test_app):

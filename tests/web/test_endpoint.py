@@ -170,7 +170,7 @@ async def test_numbers_in_paths_and_queries(serve, path: str, expected: bytes):
 
 
 async def show_address(ctx: RequestContext) -> web.StreamResponse:
-    return json_response([ctx.address, ctx.origin])
+    return json_response([ctx.address, ctx.public_url])
 
 
 FORWARDED = {"X_Forwarded_For": "6.6.6.6, 5.5.5.5", "X_Forwarded_Proto": "https"}

@@ -112,7 +112,7 @@ def render_screenshot(ctx: RequestContext, screenshot: Screenshot) -> JsonObject
     server, key = keys.of(SERVER, screenshot.world), keys.of(SCREENSHOT, screenshot.id)
     owner = ctx.core.query(find_account, id=screenshot.account)
     token = ctx.app.service(ImageStore).sign(screenshot.code)
-    address = f"{ctx.origin}{SERVERS}/{server}/screenshots/{key}"
+    address = f"{ctx.public_url}{SERVERS}/{server}/screenshots/{key}"
     return {
         "key": key,
         "server_key": server,

@@ -9,7 +9,7 @@ from coalserver.apis.hosts.errors import NOT_FOUND, OTHER_NOT_FOUND
 from coalserver.apis.hosts.render import JSON
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
-from coalserver.web.responses import raw_response
+from coalserver.web.responses import json_response, raw_response
 
 STRING: JSON = {"type": "string"}
 BOOLEAN: JSON = {"type": "boolean"}
@@ -178,8 +178,8 @@ OPERATIONS: dict[tuple[str, str], JSON] = {
 }  # fmt: skip
 
 
-def build_description() -> JSON:
-    """Return the whole description."""
+def build_description(base_path: str = "") -> JSON:
+    """Return the whole description. A base path is the address of its only server (OpenAPI 3.1, 4.8.5)."""
     paths: JSON = {}
     for (path, method), details in OPERATIONS.items():
         path_names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
@@ -191,6 +191,7 @@ def build_description() -> JSON:
     return {
         "openapi": "3.1.0",
         "info": {"title": "FastAPI", "version": "0.1.0"},
+        **({"servers": [{"url": base_path}]} if base_path else {}),
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,
@@ -204,7 +205,8 @@ DESCRIPTION = orjson.dumps(build_description())
 
 async def description(ctx: RequestContext) -> web.StreamResponse:
     """Return the OpenAPI description of this API."""
-    return raw_response(DESCRIPTION)
+    base_path = ctx.app.base_path
+    return json_response(build_description(base_path)) if base_path else raw_response(DESCRIPTION)
 
 
 ROUTES = (Route("GET", "/openapi.json", description),)

@@ -68,7 +68,7 @@ def names_of(state: State, players: Iterable[int]) -> list[str]:
 
 def location(ctx: RequestContext, session: int) -> dict[str, str]:
     """Return the `Location` header with the address of a session's sync WebSocket."""
-    return {"Location": f"{ctx.origin.replace('http', 'ws', 1)}/sync/{session}"}
+    return {"Location": f"{ctx.public_url.replace('http', 'ws', 1)}/sync/{session}"}
 
 
 def session(state: State, room: Room, synced: SyncedState | None) -> JSON:

@@ -174,7 +174,7 @@ def _secret_members(registered: ClientCredentials) -> dict[str, Any]:
 def _client_response(
     ctx: RequestContext, registered: ClientCredentials, status: int = 200
 ) -> web.StreamResponse:
-    return json_response(render_client(registered, ctx.origin), status, NO_STORE)
+    return json_response(render_client(registered, ctx.public_url), status, NO_STORE)
 
 
 def _load_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:

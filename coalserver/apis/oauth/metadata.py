@@ -16,12 +16,12 @@ WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 async def server_metadata(ctx: RequestContext) -> web.StreamResponse:
     """Return the metadata. The issuer is the URL under which the client reached the server."""
-    return json_response(render_metadata(ctx.origin), 200, NO_STORE)
+    return json_response(render_metadata(ctx.public_url), 200, NO_STORE)
 
 
 async def metadata_of_path(ctx: RequestContext) -> web.StreamResponse:
     """Return the metadata of an issuer with this path (RFC 8414, 3.1), that of `base_url`; else 404."""
-    if "/" + ctx.path["issuer"].rstrip("/") != urlsplit(ctx.origin).path:
+    if "/" + ctx.path["issuer"].rstrip("/") != urlsplit(ctx.public_url).path:
         return json_response({"error": "not_found"}, 404, NO_STORE)
     return await server_metadata(ctx)
 

@@ -20,7 +20,6 @@ from coalserver.domain.minecraft.server_properties import (
 from coalserver.domain.minecraft.visitor import ConsoleCommand, SentChat, Visitor, say_command
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import (
-    RESERVED_SHORT_NAMES,
     STARTING,
     STOPPING,
     Ping,
@@ -354,7 +353,7 @@ def _validate_short_name(uow: UnitOfWork, world: World, name: str) -> str:
         return ""
     if len(name) > MAX_SHORT_NAME_LENGTH or not SHORT_NAME.fullmatch(name):
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"short_name": "not_a_slug"})
-    if name in RESERVED_SHORT_NAMES:
+    if name in uow.context.reserved_short_names:
         raise DomainError(ErrorCode.SHORT_NAME_RESERVED)
     other = uow.first(World, "short_name", name)
     if other is not None and other.id != world.id:

@@ -17,7 +17,7 @@ SILENCE_SECONDS = 5 * 60.0
 QUIET_SECONDS = 60 * 60.0
 #: `last_ping` is saved at most this often, unless another field changes: each save is a disk write.
 PING_SAVE_SECONDS = 60.0
-#: First path segments of other pages, which worlds cannot have as short names.
+#: First path segments of pages and APIs, which worlds cannot have as short names.
 RESERVED_SHORT_NAMES = frozenset(
     "accounts achievements admin api chats deaths games health hosts login logout mc oauth players profile"
     " realtime screenshots servers sessions signup static sync".split()

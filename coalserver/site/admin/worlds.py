@@ -132,10 +132,12 @@ def render_world(
         "agent": ctx.core.query(agent_of_world, world=world.id),
         "queued": ctx.core.query(queued_commands, world=world.id),
         "online": ctx.core.query(online_visitors, world=world.id),
-        "origin": ctx.origin,
+        "origin": ctx.public_url,
         "address": world_path(world),
         "fresh": fresh,
-        "install_command": install_command(ctx.origin, fresh["code"]) if "code" in fresh else "",
+        "install_command": install_command(ctx.public_url, fresh["code"])
+        if "code" in fresh
+        else "",
     }
     return render_admin_page(
         ctx, "server", context, active_page="servers", success=SUCCESS_MESSAGES, **overrides

@@ -20,8 +20,10 @@ from coalserver.web.pages.i18n import set_request_language
 from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
 
 COOKIE_NAME = "coal"
-#: Over HTTPS: browsers accept the prefix from this host only, not from another subdomain.
-SECURE_COOKIE_NAME = "__Host-coal"
+#: Prefix over HTTPS: browsers accept it from this host only, not from another subdomain, and for all paths.
+HOST_PREFIX = "__Host-"
+#: Prefix over HTTPS for a cookie of a base path.
+SECURE_PREFIX = "__Secure-"
 #: Suffix and lifetime of the cookie by which a browser is known after its logout.
 KNOWN_SUFFIX, KNOWN_SECONDS = "-known", 30 * 86_400
 #: Seconds for which a shown form can be submitted, any number of times.
@@ -134,7 +136,11 @@ def clear_login_cookie(ctx: RequestContext, response: web.Response) -> web.Respo
         secret = ctx.request.cookies[_cookie_name(ctx)]
         _set_cookie(ctx, response, secret, KNOWN_SECONDS, _cookie_name(ctx) + KNOWN_SUFFIX)
     response.del_cookie(
-        _cookie_name(ctx), path="/", secure=_is_https(ctx), httponly=True, samesite="Lax"
+        _cookie_name(ctx),
+        path=_cookie_path(ctx),
+        secure=_is_https(ctx),
+        httponly=True,
+        samesite="Lax",
     )
     return response
 
@@ -158,7 +164,7 @@ def _set_cookie(
         name or _cookie_name(ctx),
         secret,
         max_age=seconds,
-        path="/",
+        path=_cookie_path(ctx),
         secure=_is_https(ctx),
         httponly=True,
         samesite="Lax",
@@ -166,11 +172,20 @@ def _set_cookie(
 
 
 def _is_https(ctx: RequestContext) -> bool:
-    return ctx.origin.startswith("https://")
+    return ctx.public_url.startswith("https://")
+
+
+def _cookie_path(ctx: RequestContext) -> str:
+    return ctx.app.base_path or "/"
 
 
 def _cookie_name(ctx: RequestContext) -> str:
-    return SECURE_COOKIE_NAME if _is_https(ctx) else COOKIE_NAME
+    """Return the name of the cookie. It has the base path: two servers of one host get each other's cookies."""
+    base_path = ctx.app.base_path
+    name = COOKIE_NAME + base_path.replace("/", ".")
+    if not _is_https(ctx):
+        return name
+    return (SECURE_PREFIX if base_path else HOST_PREFIX) + name
 
 
 def _ascii_or_empty(text: str) -> str:

@@ -60,10 +60,13 @@ class AssetResource(web.StaticResource):
         return (found if exists else None), allowed
 
 
-def setup_pages(app: web.Application, now: Callable[[], float] = time.time) -> None:
+def setup_pages(
+    app: web.Application, now: Callable[[], float] = time.time, base_path: str = ""
+) -> None:
     """Load the languages, set up the templates and serve the files of `static/`.
 
-    `now` returns the time, in seconds, at which pages are rendered.
+    `now` returns the time, in seconds, at which pages are rendered. Templates put `base_path` in front of all paths
+    in their links, forms and scripts.
     """
     languages()
     app[NOW_KEY] = now
@@ -77,6 +80,7 @@ def setup_pages(app: web.Application, now: Callable[[], float] = time.time) -> N
         extensions=["jinja2.ext.i18n"],
     )
     templates.policies["ext.i18n.trimmed"] = True
+    templates.globals["base_path"] = base_path
     templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.router.register_resource(AssetResource("/static", assets("static")))
     app.on_response_prepare.append(_add_asset_headers)
