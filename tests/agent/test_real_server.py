@@ -19,6 +19,7 @@ from coalserver.core.commands.worlds import queue_console_command
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
 from tests.agent.machine import LINE_PREFIX, Machine, read_lines, wait_until
+from tests.path_proxy import run_path_proxy
 from tests.processes import CommandLine, ServerProcess, run_server
 
 
@@ -37,8 +38,8 @@ class RealServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        flags = ("--port", str(self.port))
+    def start(self, *flags: str) -> None:
+        flags = ("--port", str(self.port), *flags)
         self._running = self._stack.enter_context(run_server(self.data, *flags))
 
     def stop(self, signal_number: int = signal.SIGTERM) -> None:
@@ -151,6 +152,27 @@ def test_commands_and_lines_pass_between_world_and_server(
     process.kill()
     process.wait()
     wait_until(lambda: status() == "STOPPED")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_agent_uses_a_server_below_a_path(
+    machine: Machine, coal: RealServer, line: CommandLine, world: str, keeps: bool
+):
+    with run_path_proxy("/coal", keeps=keeps) as proxy:
+        proxy.target_port = coal.port
+        coal.stop()
+        coal.start("--base-url", proxy.url)
+        pairing = line("world", "pair", "--json", world).document
+        assert pairing["url"] == proxy.url
+        machine.log.write(f"{LINE_PREFIX}<bob> hello")
+        machine.log.roll()
+        agent = machine.bare_agent(
+            *("--url", pairing["url"], "--pair", pairing["code"]),
+            *("--parse_mc_history", "--mc_timezone", "UTC"),
+        )
+        assert agent.run_once() == 0, agent.output
+        assert coal.lines == machine.log.lines
+        assert proxy.outside == []
 
 
 def test_history_of_packed_logs_is_dated_by_file_names(

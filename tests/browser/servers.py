@@ -21,17 +21,21 @@ PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
 
 
 class Server:
-    """The server of one data directory, at one port."""
+    """The server of one data directory, at one port. `{port}` in the flags is this port."""
 
     def __init__(self, data: Path, flags: Sequence[str] = ()) -> None:
-        self._data, self._flags = data, flags
-        self._port = free_port()
+        self._data, self._port = data, free_port()
+        self._flags = [flag.replace("{port}", str(self._port)) for flag in flags]
         self._processes = ExitStack()
         self._running = self._run()
 
     @property
     def url(self) -> str:
         return self._running.url
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     def kill(self) -> None:
         """Kill the process without a clean shutdown, as a power cut does."""

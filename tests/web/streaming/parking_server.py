@@ -30,9 +30,11 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    def send_poll(self, token: str, cursor: int, wait: int = 30, extra: str = "") -> None:
+    def send_poll(
+        self, token: str, cursor: int, wait: int = 30, extra: str = "", url: str = URL
+    ) -> None:
         self.writer.write(
-            f"GET {URL}?after-event-id={cursor}&wait={wait} HTTP/1.1\r\nHost: x\r\n"
+            f"GET {url}?after-event-id={cursor}&wait={wait} HTTP/1.1\r\nHost: x\r\n"
             f"Authorization: Bearer {token}\r\n{extra}\r\n".encode()
         )
 
@@ -88,12 +90,14 @@ class ParkingServer:
 
 @asynccontextmanager
 async def run_parking_server(
-    runner: type[web.AppRunner] = ParkingRunner,
+    runner: type[web.AppRunner] = ParkingRunner, base_url: str = ""
 ) -> AsyncIterator[ParkingServer]:
     core = await Core.recover(MemoryStore(), CoreContext(time.time))
     writer_task = asyncio.create_task(core.writer.run())
     app_runner = runner(
-        build_application(AppContext(core, services={PasswordService: PasswordService()})),
+        build_application(
+            AppContext(core, base_url=base_url, services={PasswordService: PasswordService()})
+        ),
         access_log=None,
         handler_cancellation=True,
     )

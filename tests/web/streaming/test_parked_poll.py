@@ -36,6 +36,23 @@ async def test_second_poll_is_parked_and_answered_by_an_event(server):
     assert b"X-Event-Cursor: %d\r\n" % entry_id in head
 
 
+@pytest.mark.parametrize("url", [URL, f"/coal{URL}"])
+async def test_poll_below_a_base_path_is_parked_and_resumed(url):
+    async with run_parking_server(base_url="https://play.example/coal") as server:
+        connection = await server.connect()
+        cursor = server.core.feed.head
+        for text in ("first", "second"):
+            connection.send_poll(server.token, cursor, url=url)
+            await server.until_parked()
+            cursor = await server.send_chat(text)
+            status, _, body = await connection.read_response()
+            assert status == 200 and f'"text":"{text}"'.encode() in body
+        # Entries that are not shared are rendered by the handler, which gets the request again.
+        connection.send_poll(server.token, 0, url=url)
+        status, _, body = await connection.read_response()
+        assert status == 200 and b'"text":"first"' in body and b'"text":"second"' in body
+
+
 async def test_first_poll_leaves_its_handler_and_is_answered_by_an_event(server):
     connection = await server.connect()
     connection.send_poll(server.token, server.core.feed.head)
