@@ -71,8 +71,8 @@ CHUNK_SIZE = 32_768
 RETRY_SECONDS = 1.0
 
 MAX_INPUT_BYTES = 256 << 10
-#: A line of input, in UTF-8.
-MAX_INPUT_TEXT_BYTES = 16_384
+#: A line of input, in UTF-8: 4,096 characters fit in any case.
+MAX_INPUT_TEXT_BYTES = 16_400
 #: Ids of written lines that are remembered. A repeat comes within seconds of the first attempt.
 MAX_IDS = 16_384
 MAX_ID_LENGTH = 64
@@ -82,8 +82,9 @@ HIGH_WATER_MARK = 65_536
 MAX_MARKS = 32
 MAX_MARK_LENGTH = 1_024
 
-#: How often the processes that outlive the child are looked at.
-CHECK_SECONDS = 0.2
+#: How often the processes that outlive the child are looked at, and those that get SIGKILL until none is left.
+CHECK_SECONDS = 1.0
+KILL_CHECK_SECONDS = 0.05
 ORPHAN_SECONDS = 60.0
 TERM_SECONDS = 15.0
 
@@ -781,6 +782,7 @@ class Keeper:
         self.connections: dict[int, Connection] = {}
         #: SIGTERM was received; SIGKILL was sent to everything; the child has ended; so has all that it started.
         self.is_terminating = self.is_killing = self.has_ended = self.is_empty = False
+        self.is_exit_told = False
         #: The last line when the exit was stored, and when to try that again.
         self.saved_line: int | None = None
         self.save_at = 0.0
@@ -794,6 +796,7 @@ class Keeper:
     def _first_state(self) -> dict[str, Any]:
         own = read_stat(self.pid)
         return {
+            "format": 1,
             "run": self.spec["run"],
             "boot": boot_id(),
             "keeper": own and own.identity(),
@@ -882,7 +885,8 @@ class Keeper:
             self._update_connections()
         for connection in self.connections.values():
             connection.write()
-        os.unlink(SOCKET)
+        if not is_folder_gone():
+            os.unlink(SOCKET)
 
     def _timeout(self) -> float | None:
         """Milliseconds until something has to be done without an event."""
@@ -899,7 +903,7 @@ class Keeper:
         if self.console.error and now >= self.console.retry_at:
             self.console.flush()
         if (self.has_ended or self.is_killing) and now >= self.check_at:
-            self.check_at = now + CHECK_SECONDS
+            self.check_at = now + (KILL_CHECK_SECONDS if self.is_killing else CHECK_SECONDS)
             self._end_members(now)
         if self._must_save and now >= self.save_at:
             self._save_exit()
@@ -1010,7 +1014,6 @@ class Keeper:
             "last_line": self.console.written,
             "lost": self.console.lost,
             "dropped": self.console.dropped,
-            "exit": self._stored_exit(),
             "console_error": self.console.error,
             "input": {"open": self.stdin.is_open, "pending": self.stdin.pending},
         }
@@ -1041,7 +1044,7 @@ class Keeper:
         if not isinstance(after, int):
             raise Refused("request")
         connection.followed = after
-        return {"number": self.console.written, "exit": self._stored_exit()}
+        return {"number": self.console.written, "exit": self.state.document["exit"]}
 
     _answers = {
         "write": _do_write,
@@ -1060,9 +1063,6 @@ class Keeper:
         return self.has_ended and (
             self.saved_line is None or (is_final and self.saved_line < self.console.written)
         )
-
-    def _stored_exit(self) -> dict[str, Any] | None:
-        return None if self.saved_line is None else self.state.document["exit"]
 
     def _members(self) -> list[ProcessStat]:
         return find_members(self.child, keeper=self.pid, cgroup=self.spec["cgroup"])
@@ -1098,22 +1098,21 @@ class Keeper:
         }
 
     def _save_exit(self) -> None:
-        """Store the exit. While the disk is full this is tried again, and the keeper stays."""
+        """Store the exit, then tell it. While the disk is full storing is tried again, and the keeper stays."""
         line = self.console.written
         counts = {"last_line": line, "lost": self.console.lost, "dropped": self.console.dropped}
         self.state.document |= counts
         try:
             self.state.save()
+            self.saved_line = line
         except OSError:
             self.save_at = time.monotonic() + RETRY_SECONDS
-            return
-        is_new = self.saved_line is None
-        self.saved_line = line
         for connection in self.connections.values():
-            if connection.followed is not None and is_new:
+            if connection.followed is not None and not self.is_exit_told:
                 connection.followed = line
                 connection.send({"event": "line", "number": line})
                 connection.send({"event": "exit", "exit": self.state.document["exit"]})
+        self.is_exit_told = True
 
     def _end_members(self, now: float) -> None:
         """End what outlives the child, if no client can order it or SIGKILL was ordered."""
@@ -1143,7 +1142,17 @@ class Keeper:
         self.is_empty = True
 
     def _is_done(self) -> bool:
-        return self.is_empty and self.console.is_flushed and not self._must_save
+        is_stored = self.console.is_flushed and not self._must_save
+        return self.is_empty and (is_stored or is_folder_gone())
+
+
+def is_folder_gone() -> bool:
+    """Return whether the working folder was deleted: then nothing can be stored any more."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def close_inherited() -> None:

@@ -309,9 +309,12 @@ class KeeperClient:
     async def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._is_closed:
             raise KeeperGone
+        line = json.dumps(request).encode() + b"\n"
+        if len(line) > keeper.MAX_REQUEST_BYTES:
+            raise KeeperError("text" if "text" in request else "request")
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._answers.append(answer)
-        self._writer.write(json.dumps(request).encode() + b"\n")
+        self._writer.write(line)
         async with asyncio.timeout(CALL_SECONDS):
             document = await answer
         if "error" in document:

@@ -10,6 +10,7 @@ import socket
 import stat as file_modes
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,10 @@ from coalserver.hosting.keeper_client import (
     Situation,
     adopt_keeper,
     read_run,
+    start_keeper,
 )
 from coalserver.hosting.processes import end_processes, read_stat
+from coalserver.hosting.segments import ConsoleReader
 from tests.hosting.keepers import KeeperFolder, fake_child, python, wait_until
 
 ECHO = python("import sys\nfor line in sys.stdin: print('got', line.strip())")
@@ -44,6 +47,14 @@ print(json.dumps(found))
 async def ended(world: KeeperFolder) -> None:
     """Wait until the newest keeper has ended."""
     await world.clients[-1].wait_for_end()
+
+
+async def run_to_end(world: KeeperFolder, text: str) -> None:
+    """Run a child that prints a text, and wait until its keeper has ended."""
+    # It ends when told to: the client would not reach the keeper of one that ends at once.
+    client = await world.start(python(f"print('{text}'); input()"))
+    await client.write("")
+    await ended(world)
 
 
 # Start
@@ -139,11 +150,8 @@ async def test_keepers_started_at_once_leave_one(world):
 
 
 async def test_python_that_does_not_exist_is_told(world):
-    launch = world.launch(ECHO)
-    from coalserver.hosting.keeper_client import start_keeper
-
     with pytest.raises(KeeperError) as caught:
-        await start_keeper(world.run, launch, python="/nowhere/python")
+        await start_keeper(world.run, world.launch(ECHO), python="/nowhere/python")
     assert caught.value.code == "failed"
 
 
@@ -195,10 +203,7 @@ async def test_lines_are_numbered_and_stamped_by_stream(world):
 
 async def test_numbers_go_on_from_run_to_run(world):
     for text in ("first", "second"):
-        await world.start(python(f"print('{text}'); input()"))
-        await wait_until(lambda text=text: text in world.texts())
-        await world.clients[-1].write("")
-        await ended(world)
+        await run_to_end(world, text)
     assert [(line.number, line.text) for line in world.lines()] == [(1, "first"), (2, "second")]
     assert (world.state.first_line, world.state.last_line) == (2, 2)
 
@@ -314,8 +319,9 @@ async def test_exit_is_stored_when_the_disk_has_room_again(world):
     assert caught.value.code == "disk"
     assert (await client.status()).state.marks == {}
     await client.signal(signal.SIGKILL)
-    while not (await client.status()).console_error and world.state.child_lives:
-        await asyncio.sleep(0.01)
+    async for _ in client.follow(0):
+        pass
+    assert client.exit.signal == "SIGKILL"
     assert world.state.exit is None
     assert world.state.situation is Situation.KEPT
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
@@ -323,14 +329,24 @@ async def test_exit_is_stored_when_the_disk_has_room_again(world):
     assert state.exit.signal == "SIGKILL"
 
 
+async def test_keeper_of_a_deleted_folder_ends_with_its_child(world):
+    client = await world.start(fake_child())
+    await world.wait_for_text("Done")
+    state = world.state
+    shutil.rmtree(world.run)
+    await client.write("fake flood 10")
+    await client.write("stop")
+    await wait_until(lambda: not state.keeper_lives)
+    assert await client.wait_for_end() is None
+    assert state.situation is Situation.ENDED
+
+
 async def test_torn_last_line_is_completed_and_another_torn_part_is_cut_off(world):
     for torn, expected in ((b"1700000000.123 out half a li", "half a li"), (b"17000000", None)):
-        await world.start(python("print('before')"))
-        await ended(world)
+        await run_to_end(world, "before")
         with (world.run / "console-000001.log").open("ab") as file:
             file.write(torn)
-        await world.start(python("print('after')"))
-        await ended(world)
+        await run_to_end(world, "after")
         lines = world.lines()
         texts = [line.text for line in lines]
         assert (
@@ -342,11 +358,9 @@ async def test_torn_last_line_is_completed_and_another_torn_part_is_cut_off(worl
 
 
 async def test_damaged_segment_is_passed_over(world):
-    await world.start(python("print('before')"))
-    await ended(world)
+    await run_to_end(world, "before")
     (world.run / "console-000002.log").write_bytes(bytes(1000))
-    await world.start(python("print('after')"))
-    await ended(world)
+    await run_to_end(world, "after")
     assert [(line.number, line.text) for line in world.lines()] == [(1, "before"), (2, "after")]
 
 
@@ -373,6 +387,18 @@ async def test_writes_without_an_id_are_all_written(world):
     await client.write("list")
     await client.write("list")
     await wait_until(lambda: world.texts() == ["got list"] * 2)
+
+
+async def test_longest_text_is_written_and_a_longer_one_refused(world):
+    client = await world.start(ECHO)
+    await client.write("😀" * 4_096)
+    for text in ("x" * 20_000, "x" * 1_000_000, "😀" * 20_000):
+        with pytest.raises(KeeperError) as caught:
+            await client.write(text)
+        assert caught.value.code == "text"
+    await client.write("over")
+    await world.wait_for_text("got over")
+    assert world.texts() == ["got " + "😀" * 4_096, "got over"]
 
 
 @pytest.mark.parametrize(
@@ -736,6 +762,59 @@ async def test_killed_child_is_reported(world):
     state = await client.wait_for_end()
     assert state.exit == Exit(at=state.exit.at, signal="SIGKILL")
     assert read_run(world.run) == state
+
+
+async def test_numbers_go_on_once_over_kills_during_floods(world):
+    reader, numbers = ConsoleReader(world.run), []
+
+    def read() -> None:
+        lines = reader.read(numbers[-1] if numbers else 0, 1_000_000)
+        numbers.extend(line.number for line in lines)
+
+    for round_number in range(6):
+        await world.start(
+            fake_child("--then", "endless"),
+            segment_bytes=200_000,
+            after=numbers[-1] if numbers else 0,
+        )
+        last = world.state.first_line + 2_000 + 500 * round_number
+        await wait_until(lambda last=last: reader.last_number() > last)
+        if round_number % 2:
+            read()
+        world.kill_keeper()
+        await end_processes(world.state.members, term_seconds=0)
+    read()
+    assert numbers == list(range(1, numbers[-1] + 1))
+    assert len(numbers) > 6 * 2_000
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 160, 10))
+async def test_keeper_killed_during_its_start_leaves_no_child_that_is_not_named(
+    world, milliseconds
+):
+    marker = f"marker-{os.getpid()}-{milliseconds}"
+    launch = world.launch(python(f"'{marker}'; import time; time.sleep(600)"))
+    starting = asyncio.create_task(start_keeper(world.run, launch))
+    # At any moment of the start; which one does not matter.
+    await asyncio.sleep(milliseconds / 1_000)
+    for pid in processes_with(str(world.run)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(KeeperError, KeeperGone):
+        world.clients.append(await starting)
+    state = read_run(world.run)
+    named = {state.child["pid"]} if state and state.child else set()
+    await wait_until(lambda: not processes_with(marker) - named)
+
+
+def processes_with(text: str) -> set[int]:
+    """Return the ids of processes with a text in their command line."""
+    found = set()
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with suppress(OSError):
+            if text.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+    return found
 
 
 async def test_start_of_another_boot_is_not_taken_for_alive(world):
