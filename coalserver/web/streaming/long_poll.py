@@ -29,6 +29,9 @@ T = TypeVar("T")
 
 #: Longest wait that a client may request.
 MAX_WAIT_SECONDS = 60
+#: The answer comes after this many seconds at the latest: nginx and other proxies give up on a request after 60 s.
+#: Timers are accurate to a second.
+LONGEST_WAIT_SECONDS = 55
 LOST_HEADER = "X-Events-Lost"
 #: The JSON of a rendered entry.
 _payload: Callable[[tuple[int, bytes]], bytes] = itemgetter(1)
@@ -46,7 +49,8 @@ class PollPlan:
 
     def jittered_wait(self) -> float:
         """Return the seconds that a poll waits, with jitter so that polls do not all end at once."""
-        return self.wait - random.random() * min(3.0, self.wait / 10)
+        wait = min(self.wait, LONGEST_WAIT_SECONDS)
+        return wait - random.random() * min(3.0, wait / 10)
 
     def can_share(self, subscription: Subscription, cursor: int) -> bool:
         """Return whether the shared response is right: all entries are in memory, no right has changed."""
@@ -200,7 +204,7 @@ async def poll_until(
     seconds: float,
     check: Callable[[], Awaitable[tuple[T, bool]]],
 ) -> T:
-    """Return the result of `check` once it is final, at the latest after some seconds.
+    """Return the result of `check` once it is final, at the latest after some seconds or LONGEST_WAIT_SECONDS.
 
     `check` returns a result and whether that is final; it is called again after each event on one of the topics.
     The player counts as online meanwhile.
@@ -209,7 +213,7 @@ async def poll_until(
         return (await check())[0]
     core, player = ctx.core, ctx.caller.player_id
     alarm = _Alarm()
-    handle = ctx.app.timers.add(alarm, seconds)
+    handle = ctx.app.timers.add(alarm, min(seconds, LONGEST_WAIT_SECONDS))
     core.presence.hold(player)
     try:
         while True:
