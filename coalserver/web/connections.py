@@ -1,7 +1,7 @@
 """Connections: their number, malformed requests, and the log lines of both.
 
-This relies on private members of aiohttp's `RequestHandler`: `_manager` and `_request_count`. They are used in no other
-module but `parked_poll`, and setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp's `RequestHandler`: `_manager`, `_request_count`, `_request_in_progress` and
+`_messages`. They are used in no other module but `parked_poll`, and setup.cfg pins aiohttp's minor version.
 """
 
 import asyncio
@@ -90,6 +90,16 @@ class Connection(RequestHandler):
                 "New connections are refused: %d are open, as many as the limit of open files allows.",
                 server.max_connections,
             )
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        """Close the connection after its current request; without one at once.
+
+        A connection that is accepted while the server stops would otherwise ignore its client for the whole time, and
+        delay the stop. Behind a proxy with a connection for each request there are always some.
+        """
+        if not self._request_in_progress and not self._messages:
+            self.force_close()
+        await super().shutdown(timeout)
 
     def handle_error(
         self,

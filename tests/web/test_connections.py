@@ -67,3 +67,25 @@ async def test_connection_above_the_limit_is_refused_and_logged_once(
     finally:
         writer.close()
         await runner.cleanup()
+
+
+@RUNNERS
+@pytest.mark.parametrize("accepted_late", [True, False])
+async def test_connection_without_a_request_does_not_delay_the_stop(
+    runner_class: type[ConnectionRunner], accepted_late: bool
+) -> None:
+    runner = runner_class(web.Application(), access_log=None)
+    port = await start(runner)
+    assert runner.server is not None
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(10):
+            while not runner.server.connections:
+                await asyncio.sleep(0)
+            if not accepted_late:
+                runner.server.pre_shutdown()
+            await runner.server.shutdown(60)
+            assert await reader.read() == b""
+    finally:
+        writer.close()
+        await runner.cleanup()
