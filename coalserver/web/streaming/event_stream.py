@@ -231,6 +231,15 @@ async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamR
             return await websocket(ctx, subscribe, cursor)
         if "text/event-stream" in request.headers.get("Accept", ""):
             return await server_sent_events(ctx, subscribe, cursor)
+        if "Sec-WebSocket-Key" in request.headers:
+            # Otherwise the client would learn only after the wait that this is no WebSocket.
+            raise DomainError(
+                ErrorCode.INVALID_REQUEST,
+                fields={
+                    "Upgrade": ["Missing: a proxy has removed it from the WebSocket handshake."]
+                },
+                where="header",
+            )
     return await long_poll(ctx, subscribe, cursor)
 
 
