@@ -6,6 +6,8 @@ normalizes paths: tests of percent-encoded and invalid paths need the bytes that
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -48,6 +50,8 @@ __all__ = ["TIMEOUT_SECONDS", "Answer", "ApiClient", "make_session"]
 #: Hashes a thousand times as fast as the real ones.
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ADMIN_CODE = "c0de" * 8
+#: SO_LINGER with no time to linger: closing a connection resets it.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CIPHER = SecretCipher(bytes(32))
 SAMPLE_RULES = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_rules.FAULTY}
 
@@ -108,7 +112,8 @@ class TestApp:
     restore_requests: list[tuple[str, int, str]] = field(default_factory=list)
     _writing: "asyncio.Task[None]" = field(init=False)
 
-    async def open(self) -> None:
+    async def open(self, port: int | None = None) -> None:
+        """Open the store and start a server, on a free port unless one is given."""
         setting = CoreContext(
             self.clock, rules=dict(SAMPLE_RULES), limits=self.limits, signing_key=b"seal"
         )
@@ -135,7 +140,7 @@ class TestApp:
         self.app_context = AppContext(self.core, services=services, **web)
         await ensure_default_games(self.core)
         await delete_orphaned_images(self.core, self.app_context.service(ImageStore))
-        self.server = Server(build_application(self.app_context))
+        self.server = Server(build_application(self.app_context), port=port)
         # Browser keeps cookies itself, and many clients of one test wait at the same time.
         self.client = await self.make_client(
             self.server,
@@ -183,11 +188,29 @@ class TestApp:
         await self._writing
         await self.store.close()
 
-    async def restart(self) -> None:
+    async def restart(self, *, same_port: bool = False) -> None:
         """Close the server and open it again on the same store."""
+        port = self.server.port if same_port else None
         await self.close()
         self.store = self.reopen_store(self.store)
-        await self.open()
+        await self.open(port)
+
+    async def cut_connections(self) -> None:
+        """Reset all connections, as a network that fails does."""
+        runner = self.server.runner
+        assert isinstance(runner, ParkingRunner) and runner.server is not None
+        for connection in list(runner.server.connections):
+            if connection.transport is not None:
+                opened = connection.transport.get_extra_info("socket")
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                connection.transport.abort()
+        # The session of the tests notices that its connections are lost, and opens another one.
+        lost = True
+        while lost:
+            try:
+                lost = (await self.anonymous.get("/health")).status != 200
+            except aiohttp.ClientError:
+                pass
 
     async def advance(self, seconds: float) -> None:
         """Advance the clock and run housekeeping."""
