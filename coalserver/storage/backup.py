@@ -23,8 +23,10 @@ from typing import IO, Any
 from coalserver import __version__
 from coalserver.core.ports import ENTRY_COUNTER, GAP_COUNTER_PREFIX, Batch, Counter, StoreFailed
 from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
+from coalserver.domain.minecraft.world import World
 from coalserver.media.files import sync_directory
 from coalserver.media.images import FILE_PATTERN
+from coalserver.storage.codec import COUNTER_NAMES
 from coalserver.storage.data_directory import KEY_SIZE, DataDirectory, OperatorError
 from coalserver.storage.sqlite.schema import (
     NotAStore,
@@ -42,6 +44,8 @@ MEMBER_PATTERN = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE_P
 #: Added to counters if the replaced database is missing or unreadable: more than can have been counted since
 #: the backup, and few enough that clients with 32-bit ids survive several restores.
 COUNTER_LEAP, ENTRIES_LEAP = 10**6, 10**8
+#: The position of a line has 18 bits for its world: see log_lines.py.
+WORLDS_LEAP = 1000
 
 
 #: What tarfile raises for files that are no archive or are damaged.
@@ -357,7 +361,11 @@ async def _prepare(
     try:
         counters = (await store.open()).counters
         if minimums is None:
-            minimums = {name: value + COUNTER_LEAP for name, value in counters.items()}
+            # Also of kinds of which the backup has none: ids of them can have been issued since.
+            names = {name for name in counters if not str(name).startswith(GAP_COUNTER_PREFIX)}
+            names.update(COUNTER_NAMES)
+            minimums = {name: counters.get(name, 0) + COUNTER_LEAP for name in names}
+            minimums[World] = counters.get(World, 0) + WORLDS_LEAP
             minimums[ENTRY_COUNTER] = counters.get(ENTRY_COUNTER, 0) + ENTRIES_LEAP
         raised = {name: value for name, value in minimums.items() if value > counters.get(name, 0)}
         if ENTRY_COUNTER in raised:

@@ -9,11 +9,16 @@ import pytest
 from coalserver.core.commands import members
 from coalserver.core.commands.accounts import create_guest
 from coalserver.core.commands.lobbies import open_lobby
+from coalserver.core.commands.worlds import create_world
 from coalserver.core.feed import Feed
+from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import ENTRY_COUNTER
 from coalserver.domain.audit import AuditEntry
+from coalserver.domain.minecraft.log.parser import parse_line
+from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.player import Player
 from coalserver.server.admin import AdminContext
 from coalserver.storage.data_directory import DataDirectory, OperatorError
 from tests.storage.backups import (
@@ -128,6 +133,26 @@ async def test_unreadable_replaced_database_is_kept_and_counters_leap(home, file
     assert after[Game] >= before[Game] + 10**6
     assert after[ENTRY_COUNTER] >= 10**8
     assert await tags(home) == ["chess"]
+
+
+async def test_counters_leap_also_for_kinds_without_rows_and_lines_of_a_new_world_fit(
+    home, file, tmp_path
+):
+    await add(home, "chess")
+    await backup(home, file)
+    other = DataDirectory(tmp_path / "other")
+    await restore(other, file)
+    after = await counters(other)
+    assert after[ConsoleCommand] >= 10**6 and after[Player] >= 10**6
+
+    async def log_a_line(context: AdminContext) -> int:
+        world = await context.core.execute(create_world, name="New")
+        parsed = parse_line("2026-11-20 12:00:00 [INFO] <Ada> hi")
+        assert await ingest_lines(context.core, world_id=world.id, parsed_lines=[parsed]) == [True]
+        return int(world.id)
+
+    # The position of a line has 18 bits for its world, also after several restores.
+    assert 1000 <= await in_context(other, log_a_line) < 2**18 / 100
 
 
 async def test_wal_of_the_replaced_database_is_deleted(home, file):
