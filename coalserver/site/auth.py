@@ -40,12 +40,12 @@ log = logging.getLogger(__name__)
 
 MAX_PASSWORD_LENGTH, MAX_NICKNAME_LENGTH = 1000, 50
 ERROR_MESSAGES: ErrorMessages = {
-    ErrorCode.INVALID_CREDENTIALS: (403, N_("Incorrect e-mail or password.")),
+    ErrorCode.INVALID_CREDENTIALS: (403, N_("Incorrect e‑mail or password.")),
     ErrorCode.EMAIL_TAKEN: (
         400,
-        N_("An account with this e-mail already exists. Sign in instead."),
+        N_("An account with this e‑mail already exists. Sign in instead."),
     ),
-    ErrorCode.INVALID_EMAIL: (400, N_("Enter a valid e-mail address.")),
+    ErrorCode.INVALID_EMAIL: (400, N_("Enter a valid e‑mail address.")),
 }
 WRONG_START_CODE: ErrorMessages = {
     ErrorCode.INVALID_CREDENTIALS: (

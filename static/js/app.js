@@ -42,6 +42,7 @@ function showError(title, text) {
     const part = refs(view);
     write(part.title, title);
     write(part.text, text);
+    part.text.hidden = !text;
     main.replaceChildren(view);
   });
 }

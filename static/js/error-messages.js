@@ -48,3 +48,19 @@ export function errorText(problem) {
   if (problem.status === 413) return t("The text is too long.");
   return t("Something went wrong. Try again.");
 }
+
+/** What to do about an error of a room or game that cannot be shown. */
+const ADVICE = {
+  "room.not_found": t("Check the link. Closed rooms are deleted after a while."),
+  "room.gone": t("Join another room or create one."),
+  "room.full": t("Join another room or create one."),
+  "game.not_found": t("Check the link, or choose another game."),
+  "game.closed": t("Choose another game."),
+  "session.not_found": t("The game may have ended, or you are not one of its players."),
+  "session.not_in_session": t("The game may have ended, or you are not one of its players."),
+  "session.private": t("The game may have ended, or you are not one of its players."),
+  "auth.not_yours": t("The game may have ended, or you are not one of its players."),
+};
+
+/** Return what the player can do after an error of a page; empty if its message says that. */
+export const errorAdvice = (problem) => ADVICE[problem.code] ?? "";

@@ -10,7 +10,7 @@ import { isMe, me } from "./identity.js";
 import { drawSeats } from "./seats.js";
 import { mountShare } from "./share.js";
 import { t } from "./i18n.js";
-import { errorText } from "./error-messages.js";
+import { errorAdvice, errorText } from "./error-messages.js";
 
 const CLOSE_REASONS = {
   host_left: t("The host left, so the room was closed."),
@@ -55,8 +55,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
   function failed(problem, reason) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    const defaultText = problem.status === 404 ? t("Check the link. Closed rooms are deleted after a while.") : t("Join another room or create one.");
-    showError(errorText(problem), CLOSE_REASONS[reason] ?? defaultText);
+    showError(errorText(problem), CLOSE_REASONS[reason] ?? errorAdvice(problem));
   }
 
   /** Return why the room was closed, from the events after the latest document. */

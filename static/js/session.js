@@ -10,7 +10,7 @@ import { isMe } from "./identity.js";
 import { mark, marksName, mountBoard, square, winningLine } from "./noughts.js";
 import { onOutbox, post, waiting } from "./outbox.js";
 import { t } from "./i18n.js";
-import { errorText } from "./error-messages.js";
+import { errorAdvice, errorText } from "./error-messages.js";
 
 export function openSession(stage, { game, id, name: gameName }, { go, showError }) {
   const view = clone("session-view");
@@ -34,7 +34,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
   function failed(problem) {
     if (life.signal.aborted) return;
     if (!(problem instanceof Problem)) throw problem;
-    showError(errorText(problem), t("The game may have ended, or you are not one of its players."));
+    showError(errorText(problem), errorAdvice(problem));
   }
 
   async function read() {

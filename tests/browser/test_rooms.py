@@ -67,9 +67,14 @@ async def test_closed_or_unknown_room_shows_reason(visit, guest):
     await cid.open_path(room)
     await cid.expect_error_page("This room is closed.")
     await cid.open_path("/games/noughts/rooms/999")
-    await cid.expect_error_page("Room not found")
-    await cid.open_path("/games/chess/rooms/1")
-    await cid.expect_error_page("This game is not available on this server.")
+    await cid.expect_error_page(
+        "Room not found", "Check the link. Closed rooms are deleted after a while."
+    )
+    for page in ("rooms", "sessions"):
+        await cid.open_path(f"/games/chess/{page}/1")
+        await cid.expect_error_page(
+            "This game is not available on this server.", "Check the link, or choose another game."
+        )
     await cid.page.get_by_role("link", name="View open rooms").click()
     await expect(cid.part("game-card")).to_be_visible()
 

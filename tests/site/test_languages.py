@@ -29,7 +29,7 @@ async def test_form_error_uses_language_of_browser(test_app):
     media = "application/x-www-form-urlencoded"
     answer = await browser.request("POST", "/login", body, Content_Type=media, **GERMAN)
     assert answer.status == 403
-    assert "E-Mail oder Passwort ist falsch." in answer.raw.decode()
+    assert "E‑Mail oder Passwort ist falsch." in answer.raw.decode()
 
 
 async def test_language_of_account_overrides_browser(test_app):

@@ -59,7 +59,7 @@ async def test_wrong_password_and_unknown_account_get_same_page(test_app, browse
         assert answer.status == 403
         page = answer.raw.decode().replace(email, "")
         pages.append(re.sub(r'csrf_token" value="[^"]*"', "", page))
-    assert pages[0] == pages[1] and "Incorrect e-mail or password." in pages[0]
+    assert pages[0] == pages[1] and "Incorrect e‑mail or password." in pages[0]
     assert not await is_signed_in(browser)
 
 

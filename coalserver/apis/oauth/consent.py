@@ -23,7 +23,7 @@ from coalserver.web.pages.pages import allow_any_form_target
 
 PERMISSIONS = (
     N_(
-        "view this server’s worlds, players, chats and screenshots, and its users’ e-mail addresses"
+        "view this server’s worlds, players, chats and screenshots, and its users’ e‑mail addresses"
     ),
     N_("send chat messages to worlds under your name"),
     N_("upload screenshots for you, and delete yours"),
