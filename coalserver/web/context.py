@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 #: Digits of a number in a path or query that is read as an id; none is longer.
 MAX_DIGITS = 18
+#: Host of links in answers to a client that sends no valid `Host`.
+FALLBACK_HOST = "localhost"
+_HOST = re.compile(r"(?:[\w.~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
@@ -158,8 +161,9 @@ class RequestContext:
         scheme = self.request.scheme
         if self._is_trusted(self.request.remote or ""):
             forwarded = self.request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
-            scheme = forwarded or scheme
-        return f"{scheme}://{self.request.host}"
+            scheme = forwarded if forwarded in ("http", "https") else scheme
+        host = self.request.host
+        return f"{scheme}://{host if _HOST.fullmatch(host) else FALLBACK_HOST}"
 
     def _is_trusted(self, address: str) -> bool:
         if not self.app.trusted_proxies:

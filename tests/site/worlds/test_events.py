@@ -99,8 +99,9 @@ async def test_events_without_account_require_public_world_and_hide_e_mail(
 
 
 @ALL_TRANSPORTS
-async def test_cross_origin_request_is_rejected(test_app, world, ann, transport):
-    listener = TRANSPORTS[transport](Watcher.of(ann, Origin="https://elsewhere.example"), WORLD, -1)
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "", "http://["])
+async def test_cross_origin_request_is_rejected(test_app, world, ann, transport, origin):
+    listener = TRANSPORTS[transport](Watcher.of(ann, Origin=origin), WORLD, -1)
     await listener.run()
     assert await listener.wait_ended() == (4403 if transport == "socket" else 403)
 
