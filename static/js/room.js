@@ -3,10 +3,11 @@
 import { postAction, paths, hashes, get, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
 import { removeFeed, report } from "./connection.js";
-import { busy, clone, notice, refs, sentence, write } from "./dom.js";
+import { announce, busy, clone, notice, refs, sentence, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
+import { drawJoinRequests } from "./join-requests.js";
 import { drawSeats } from "./seats.js";
 import { mountShare } from "./share.js";
 import { t } from "./i18n.js";
@@ -29,6 +30,9 @@ const MEMBERS_ONLY = t("Join the room to chat.");
 
 /** The host can kick the player between two requests; the feed reports it next. */
 const ignoreNotInRoom = (problem) => { if (problem.code !== "room.not_in_room") throw problem; };
+
+/** The request is no longer there to be answered. */
+const REQUEST_ENDED = ["room.request_answered", "room.request_not_found", "room.user_elsewhere"];
 
 const same = (user, other) => String(user.userId) === String(other.userId);
 
@@ -140,7 +144,21 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
     host_changed({ host }) {
       room.host = host;
       for (const row of room.users) row.isHost = same(row.user, host);
+      room.joinRequests = [];
+      // Only the document has the requests from before.
+      if (isMe(host)) read().catch(onClosed);
       return "";
+    },
+    join_requested({ requestId, user, at }) {
+      room.joinRequests ??= [];
+      if (room.joinRequests.some((request) => request.requestId === requestId)) return "";
+      room.joinRequests.push({ requestId, user, at });
+      announce(t("{name} wants to join.", { name: user.username }));
+      return t("{name} wants to join.");
+    },
+    join_request_ended({ requestId, reason }) {
+      removeRequest(requestId);
+      return ["approved", "rejected"].includes(reason) ? "" : t("The request of {name} has ended.");
     },
     password_changed({ private: locked }) {
       room.private = locked;
@@ -153,6 +171,10 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
       room.options = options;
     },
   };
+
+  function removeRequest(id) {
+    room.joinRequests = room.joinRequests?.filter(({ requestId }) => requestId !== id);
+  }
 
   function update(user, changes) {
     const row = room.users.find((each) => same(each.user, user));
@@ -180,7 +202,10 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
     document.title = `${room.name} · coalserver`;
     part.lock.hidden = !room.private;
     drawSeats(part.seats, room, { canKick: Boolean(my?.isHost), kick });
-    part.enter.hidden = Boolean(my) || full;
+    const requests = my?.isHost ? room.joinRequests ?? [] : [];
+    drawJoinRequests(part["request-list"], requests, { full, answer: answerRequest });
+    part.requests.hidden = requests.length === 0;
+    part.enter.hidden = Boolean(my) || full || room.needsApproval;
     part["password-row"].hidden = !room.private;
     part.actions.hidden = !my;
     chat.allow(Boolean(my), MEMBERS_ONLY);
@@ -206,6 +231,7 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
 
   function status(my, host, full) {
     if (!my && full) return [t("This room is full."), {}];
+    if (!my && room.needsApproval) return [t("The host approves new players. Join this room in the game’s own app."), {}];
     if (!my) return [room.private ? t("This room requires a password.") : t("A seat is free."), {}];
     const waiting = startBlocker();
     if (waiting) return waiting;
@@ -266,6 +292,17 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
   });
 
   const kick = (user, button) => attempt(button, () => postAction(`${path}/kick`, { user_id: user.userId }));
+
+  function answerRequest({ requestId }, accept, button) {
+    const remove = () => { removeRequest(requestId); draw(); };
+    return attempt(button, async () => {
+      await postAction(`${path}/requests/${requestId}`, { accept });
+      remove();
+    }, (problem) => {
+      notice(errorText(problem));
+      if (REQUEST_ENDED.includes(problem.code)) remove();
+    });
+  }
 
   return () => {
     life.abort();

@@ -1,5 +1,6 @@
 """Fixtures for tests with a browser and a server that a test may kill and restart."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.contexts import ContextPool
 from tests.browser.crowd import CHATS, MinecraftWorld, OpenAsMember, sign_in
-from tests.browser.guests import Guest, LogInGuest
+from tests.browser.guests import AppPlayer, Guest, LogInGuest, RegisterAppPlayer
 from tests.browser.servers import Server, Servers, servers_in
 from tests.browser.visitors import DESKTOP, Visit, Visitor, store_player_script
 
@@ -92,6 +93,19 @@ async def guest(server: Server) -> AsyncIterator[LogInGuest]:
             return await Guest.log_in(client, name)
 
         yield log_in
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def app_player(server: Server) -> AsyncIterator[RegisterAppPlayer]:
+    """Yield a function that registers a player of the multiplayer API."""
+    command = server.run_json_command, "game", "rotate", "noughts"
+    api_token = (await asyncio.to_thread(*command))["api_token"]
+    async with aiohttp.ClientSession(server.url, raise_for_status=True) as client:
+
+        async def register(name: str) -> AppPlayer:
+            return await AppPlayer.register(client, api_token, name)
+
+        yield register
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -7,6 +7,8 @@ import aiohttp
 
 #: Logs in a guest by name; see the fixture `guest`.
 LogInGuest = Callable[[str], Awaitable["Guest"]]
+#: Registers a player of the multiplayer API by name; see the fixture `app_player`.
+RegisterAppPlayer = Callable[[str], Awaitable["AppPlayer"]]
 
 
 class Guest:
@@ -60,3 +62,38 @@ class Guest:
     async def _post(self, path: str, body: Any = None) -> Any:
         async with self._client.post(path, json=body, headers=self._headers) as response:
             return None if response.status == 204 else await response.json()
+
+
+class AppPlayer:
+    """A player of noughts who uses the multiplayer API, as a game's own app does."""
+
+    def __init__(self, client: aiohttp.ClientSession, tokens: dict[str, str]) -> None:
+        self._client = client
+        self._tokens = tokens
+
+    @classmethod
+    async def register(
+        cls, client: aiohttp.ClientSession, api_token: str, name: str
+    ) -> "AppPlayer":
+        player = cls(client, {"X-Api-Token": api_token})
+        registered = await player.post("game_players.php/register", {"player_name": name})
+        player._tokens["X-Game-Player-Token"] = registered["private_key"]
+        return player
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        async with self._client.post(
+            f"/api/{path}", json=body or {}, headers=self._tokens
+        ) as response:
+            return await response.json()
+
+    async def request_join(self, name: str) -> str:
+        """Request to join the room with this name and return the request's id."""
+        lobbies = (await self.post("matchmaking.php/list", {"search": name}))["lobbies"]
+        path = f"matchmaking.php/{lobbies[0]['matchmaking_id']}/request"
+        return str((await self.post(path))["request_id"])
+
+    async def status(self, request: str) -> str:
+        """Return the status of a join request."""
+        path = f"/api/matchmaking.php/{request}/status"
+        async with self._client.get(path, headers=self._tokens) as response:
+            return str((await response.json())["request"]["status"])

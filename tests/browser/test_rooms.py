@@ -91,6 +91,65 @@ async def test_host_kicks_member(visit):
     await expect(ann.part("seat")).to_have_count(1)
 
 
+async def test_host_answers_requests_to_join(visit, app_player):
+    ann, bob, cid = await visit(name="Ann"), await app_player("Bob"), await app_player("Cid")
+    await ann.create_room("Friday evening")
+    await ann.expect_live()
+    await expect(ann.part("join-request")).to_have_count(0)
+    declined = await bob.request_join("Friday evening")
+    await expect(ann.part("join-request")).to_contain_text("Bob")
+    await expect(ann.announcements).to_have_text("Bob wants to join.")
+    accepted = await cid.request_join("Friday evening")
+    await expect(ann.part("join-request")).to_have_count(2)
+    await ann.page.reload()
+    await expect(ann.part("join-request")).to_have_count(2)
+
+    await ann.button("Decline Bob").click()
+    await expect(ann.part("join-request")).to_have_count(1)
+    await ann.button("Accept Cid").click()
+    await expect(ann.part("join-request")).to_have_count(0)
+    await expect(ann.part("seat")).to_have_count(2)
+    await ann.expect_text("status", "Everyone is ready. You can start the game.")
+    assert (await bob.status(declined), await cid.status(accepted)) == ("rejected", "approved")
+
+
+async def test_request_that_ended_leaves_the_hosts_page(visit, app_player):
+    ann, bob, cid = await visit(name="Ann"), await app_player("Bob"), await app_player("Cid")
+    await ann.create_room("Friday evening")
+    await ann.expect_live()
+    await bob.request_join("Friday evening")
+    await expect(ann.part("join-request")).to_have_count(1)
+    await bob.post("matchmaking.php/create", {"max_players": 2})
+    await expect(ann.part("join-request")).to_have_count(0)
+    await expect(ann.page.get_by_role("log")).to_contain_text("The request of Bob has ended.")
+    await cid.request_join("Friday evening")
+    await expect(ann.button("Accept Cid")).to_be_enabled()
+
+
+async def test_new_host_sees_requests_from_before(visit, app_player):
+    ann, bob, cid = await visit(name="Ann"), await app_player("Bob"), await app_player("Cid")
+    room = {"max_players": 2, "host_switch": True, "matchmaking_name": "Switch"}
+    await bob.post("matchmaking.php/create", room)
+    await cid.request_join("Switch")
+    await ann.room_row("Switch").get_by_role("button").click()
+    await ann.expect_text("status", "Waiting for Bob to start.")
+    await ann.expect_live()
+    await expect(ann.part("join-request")).to_have_count(0)
+    await bob.post("matchmaking.php/leave")
+    await expect(ann.part("join-request")).to_contain_text("Cid")
+
+
+async def test_room_with_approval_offers_no_join_button(visit, app_player):
+    ann, bob = await visit(name="Ann"), await app_player("Bob")
+    room = {"max_players": 2, "join_by_requests": True, "matchmaking_name": "Club"}
+    await bob.post("matchmaking.php/create", room)
+    await ann.open_path("/games/noughts/rooms/1")
+    await ann.expect_text(
+        "status", "The host approves new players. Join this room in the game’s own app."
+    )
+    await expect(ann.part("join")).to_be_hidden()
+
+
 async def test_member_kicked_while_joining_is_notified(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.create_room("Friday evening")
