@@ -36,10 +36,26 @@ http {{
 """
 
 
-def readme_blocks() -> tuple[str, str]:
-    """Return what the README puts into the blocks `http` and `server` of nginx's configuration."""
-    map_block, location_block = re.findall(r"```nginx\n(.*?)```", README, re.DOTALL)
-    return map_block, location_block
+def readme_blocks() -> list[str]:
+    """Return the configuration in the README: for `http`, for `server`, and for `server` below a path."""
+    blocks = re.findall(r"```nginx\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 3
+    return blocks
+
+
+def with_other_lines(below_path: str) -> str:
+    """Add the lines of the README's `server` to that below a path, as it says."""
+    lines = readme_blocks()[1].splitlines()[1:-1]
+    others = "\n".join(line for line in lines if "proxy_pass" not in line)
+    return re.sub(r"(proxy_pass .*;.*\n)", lambda found: f"{found[0]}{others}\n", below_path)
+
+
+def with_path_removed(below_path: str) -> str:
+    """Let the proxy remove the path, as the README's comment says."""
+    comment = re.compile(r"(proxy_pass http://127.0.0.1:8080);  # or (http://127.0.0.1:8080/;) .*")
+    removed, count = comment.subn(r"proxy_pass \2", below_path)
+    assert count == 1
+    return removed
 
 
 def require_nginx() -> str:
