@@ -11,6 +11,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,11 @@ class KeeperStatus:
 
 
 class KeeperClient:
-    """A connection to a keeper. Every method raises KeeperGone once the keeper has ended."""
+    """A connection to a keeper.
+
+    Requests raise KeeperGone once the keeper has ended, and TimeoutError if it does not answer within 10 seconds.
+    The process that started a keeper must call `wait_for_end`, or the keeper stays in the process table.
+    """
 
     def __init__(
         self, folder: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -224,7 +229,7 @@ class KeeperClient:
         #: How the child ended, as soon as a follower is told.
         self.exit: Exit | None = None
         self._reader, self._writer = reader, writer
-        self._is_closed = False
+        self._is_closed = self._is_following = False
         self._newest = 0
         self._news = asyncio.Event()
         self._answers: deque[asyncio.Future[dict[str, Any]]] = deque()
@@ -270,9 +275,7 @@ class KeeperClient:
 
         Ends when the child has ended and its last line was told (`exit` is set then), or when the keeper has ended.
         """
-        answer = await self._call({"do": "follow", "after": after})
-        self.exit = self.exit or Exit.load(answer["exit"])
-        self._newest = max(self._newest, answer["number"])
+        await self._start_following()
         while True:
             self._news.clear()
             if self._newest > after:
@@ -283,9 +286,32 @@ class KeeperClient:
             else:
                 await self._news.wait()
 
+    async def wait_for_exit(self) -> Exit | None:
+        """Wait until the child has ended. Returns None if the keeper ended before it could tell."""
+        with suppress(KeeperGone):
+            await self._start_following()
+        while not (self.exit or self._is_closed):
+            self._news.clear()
+            await self._news.wait()
+        return self.exit
+
+    async def _start_following(self) -> None:
+        """Ask for events, once for all followers of this connection."""
+        if self._is_following:
+            return
+        self._is_following = True
+        try:
+            answer = await self._call({"do": "follow", "after": 0})
+        except BaseException:
+            self._is_following = False
+            raise
+        self.exit = self.exit or Exit.load(answer["exit"])
+        self._newest = max(self._newest, answer["number"])
+        self._news.set()
+
     async def wait_for_end(self) -> RunState | None:
         """Wait until the keeper has ended, and return the state that it left."""
-        await asyncio.shield(self._listening)
+        await asyncio.wait([self._listening])
         if self._keeper:
             await wait_for_end(self._keeper["pid"], self._keeper["start"])
             reap(self._keeper["pid"])

@@ -37,6 +37,12 @@ OLD = ("1.2.5", "1.7", "1.12")
 NOT_SECURE = ("1.20", "26", "paper", "forge")
 REGION_FILES = ("r.0.0.mca", "r.0.1.mca")
 REGION_WORDS = 2_048
+WRONG_JAVA = (
+    "Error: LinkageError occurred while loading main class net.minecraft.bundler.Main\n"
+    "\tjava.lang.UnsupportedClassVersionError: net/minecraft/bundler/Main has been compiled by a more recent version"
+    " of the Java Runtime (class file version 65.0), this version of the Java Runtime only recognizes class file"
+    " versions up to 61.0"
+)
 DEFAULT_PROPERTIES = {
     "difficulty": "easy",
     "gamemode": "survival",
@@ -59,6 +65,7 @@ def parse_arguments(args: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, help="instead of that of server.properties")
     parser.add_argument("--start-seconds", type=float, default=0.0, help="time until ready")
     parser.add_argument("--never-ready", action="store_true")
+    parser.add_argument("--wrong-java", action="store_true", help="end as under a Java too old")
     parser.add_argument("--crash-before-ready", action="store_true")
     parser.add_argument("--hang-on-stop", action="store_true", help="say so, but do not end")
     parser.add_argument("--ignore-term", action="store_true", help="do not end on SIGTERM")
@@ -268,6 +275,8 @@ class Server:
     def run(self) -> None:
         """Start, and take commands until `stop`."""
         signal.signal(signal.SIGTERM, self._terminate)
+        if self.options.wrong_java:
+            sys.exit(WRONG_JAVA)
         self.log(f"Starting minecraft server version {self.version}")
         if self.style == "paper":
             self.log(f"This server is running Paper version {self.version}-1-abcdef")

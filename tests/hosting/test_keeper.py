@@ -568,6 +568,14 @@ async def test_child_that_ends_at_once_is_told_by_the_state(world):
     assert world.state.exit.status == 0
 
 
+async def test_last_words_on_standard_error_precede_the_exit(world):
+    with suppress(KeeperGone):
+        await world.start(fake_child("--wrong-java"))
+    await wait_until(lambda: world.state.exit)
+    assert world.state.exit.status == 1
+    assert "UnsupportedClassVersionError" in world.texts("err")[1]
+
+
 async def test_child_that_ignores_sigterm_is_killed(world):
     client = await world.start(fake_child("--ignore-term"))
     await world.wait_for_text("Done")

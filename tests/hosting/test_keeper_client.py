@@ -109,6 +109,38 @@ async def test_follow_tells_every_line_to_the_end(world):
     assert seen == world.lines()
 
 
+async def test_two_followers_of_one_connection_are_both_told(world):
+    client = await world.start(fake_child())
+
+    async def follow(after: int) -> list[int]:
+        return [number async for number in client.follow(after)]
+
+    followers = [asyncio.create_task(follow(after)) for after in (0, 500)]
+    exits = [asyncio.create_task(client.wait_for_exit()) for _ in range(2)]
+    await client.write("fake flood 1000")
+    await client.write("stop")
+    first, second = await asyncio.gather(*followers)
+    assert first[-1] == second[-1] == world.state.last_line
+    assert second[0] > 500
+    assert [one.status for one in await asyncio.gather(*exits)] == [0, 0]
+
+
+async def test_exit_of_a_killed_keeper_is_unknown(world):
+    client = await world.start(fake_child())
+    waiting = asyncio.create_task(client.wait_for_exit())
+    await client.status()
+    world.kill_keeper()
+    assert await waiting is None
+
+
+async def test_end_can_be_awaited_after_the_connection_is_closed(world):
+    client = await world.start(fake_child())
+    await world.wait_for_text("Done")
+    await client.close()
+    os.kill(world.state.keeper["pid"], signal.SIGTERM)
+    assert (await client.wait_for_end()).exit.status == 143
+
+
 async def test_follow_of_an_ended_child_tells_its_exit(world):
     client = await world.start(fake_child("--then", "fork"))
     await world.wait_for_text("forked")
