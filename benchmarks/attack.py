@@ -91,6 +91,11 @@ def login(name: str) -> dict[str, str]:
     return {"credentialType": "guest", "username": name}
 
 
+async def nothing(eve: Attacker) -> None:
+    """Attack nothing: the other rows compare with this one."""
+    await asyncio.sleep(max(0.0, eve.until - time.monotonic()))
+
+
 async def guests(eve: Attacker) -> None:
     await eve.repeat(lambda number: eve.send("POST", "/accounts/login", login(f"{number:050}")))
 
@@ -226,7 +231,7 @@ async def open_connections(eve: Attacker, count: int) -> list[asyncio.StreamWrit
 KINDS: dict[str, Callable[[Attacker], Awaitable[None]]] = {
     attack.__name__: attack
     for attack in (
-        *(guests, rooms, chat, updates, actions, data, players, hosts),
+        *(nothing, guests, rooms, chat, updates, actions, data, players, hosts),
         *(registrations, logins, oauth_clients, connections, slow_bodies),
     )
 }
