@@ -1,15 +1,23 @@
 """Event feeds on all three transports: delivery, catching up, restarts and lost events."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from coalserver.core import topics
-from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.core.unit_of_work import Limits, UnitOfWork
 from coalserver.domain.play.events import LobbyMemberJoined
 from tests.apis.app import ApiClient, TestApp, run_test_app
 from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room, make_room_with_chat, room_row
+
+#: Few entries, few bytes of each room, or few bytes of all rooms in memory.
+SMALL_MEMORIES: tuple[dict[str, Any], ...] = (
+    {"tail": 50},
+    {"limits": Limits(room_feed_bytes=3000)},
+    {"limits": Limits(feed_bytes=3000)},
+)
 
 
 async def make_room_with_ten_of_forty(test_app: TestApp) -> tuple[ApiClient, str]:
@@ -70,8 +78,11 @@ async def send_numbers(client: ApiClient, room: str, numbers: range) -> None:
         await client.send_chat(room, str(number))
 
 
-async def test_continuing_from_the_largest_id_loses_no_event(transport: str) -> None:
-    async with run_test_app(tail=50) as test_app:
+@pytest.mark.parametrize("memory", SMALL_MEMORIES)
+async def test_continuing_from_the_largest_id_loses_no_event(
+    transport: str, memory: dict[str, Any]
+) -> None:
+    async with run_test_app(**memory) as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)
         await send_numbers(ann, room, range(250))
@@ -83,8 +94,11 @@ async def test_continuing_from_the_largest_id_loses_no_event(transport: str) -> 
             assert (await listener.next())["text"] == "the last"
 
 
-async def test_events_during_catch_up_follow_in_order(transport: str) -> None:
-    async with run_test_app(tail=50) as test_app:
+@pytest.mark.parametrize("memory", SMALL_MEMORIES)
+async def test_events_during_catch_up_follow_in_order(
+    transport: str, memory: dict[str, Any]
+) -> None:
+    async with run_test_app(**memory) as test_app:
         ann, bob = await test_app.sign_in_guests("Ann", "Bob")
         room = await make_room(ann, bob)
         await send_numbers(ann, room, range(120))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coalserver.core.commands import members
+from coalserver.core.commands import cleanup, members
 from coalserver.core.commands.accounts import create_guest, revoke_token
 from coalserver.core.commands.cleanup import (
     RETENTION_SECONDS,
@@ -164,6 +164,16 @@ def test_idempotency_records_are_deleted_in_batches(table):
         1,
         0,
     ]
+
+
+def test_number_of_idempotency_records_is_limited(table, monkeypatch):
+    monkeypatch.setattr(cleanup, "MAX_IDEMPOTENCY_RECORDS", 3)
+    for number in range(5):
+        table.execute(
+            save_idempotency_record, key_digest=str(number), request_digest="d", created_ids=number
+        )
+    assert table.execute(delete_expired_idempotency_records) == 2
+    assert min(record.id for record in table.state.all(IdempotencyRecord)) == 3
 
 
 def test_guest_without_tokens_expires(table):

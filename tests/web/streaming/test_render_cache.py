@@ -26,3 +26,12 @@ def test_full_cache_drops_the_oldest_entries() -> None:
         cache.put(number, number)
         assert len(cache._entries) <= 16
     assert cache.get(99) == 99 and cache.get(0) is None
+
+
+def test_bytes_of_a_cache_are_limited() -> None:
+    cache = RenderCache(max_entries=1000, max_bytes=5000)
+    for number in range(300):
+        assert cache.get_or_render(number, lambda: b"x" * 100) == b"x" * 100
+        held = [value for value in cache._entries.values() if isinstance(value, bytes)]
+        assert sum(map(len, held)) <= 5000
+    assert cache.get(299) is not None and cache.get(0) is None
