@@ -52,6 +52,10 @@ async def open_page(contexts: ContextPool, proxy: PathProxy, server: Server) -> 
         return visitors[-1]
 
     yield open_page
+    cookies = [cookie for one in visitors for cookie in await one.page.context.cookies()]
+    assert {cookie["path"] for cookie in cookies} == {BASE_PATH}
+    stored = [await one.page.evaluate("Object.keys(localStorage)") for one in visitors]
+    assert {key for keys in stored for key in keys} <= {f"coalserver.player{BASE_PATH}"}
     await contexts.release_all()
     assert [error for visitor in visitors for error in visitor.console_errors] == []
     outside = {url for url in addresses if not urlsplit(url).path.startswith(f"{BASE_PATH}/")}

@@ -50,6 +50,30 @@ def test_added_game_is_known_at_once_and_after_a_restart(line, data):
     assert tags(line) == ["noughts", "chess"]
 
 
+def test_started_server_names_its_public_url(data):
+    with run_server(data, "--base-url", "https://play.example/coal/") as server:
+        assert server.started["open"] == "https://play.example/coal/"
+
+
+def test_sign_up_address_at_the_start_is_below_the_path_of_the_public_url(data):
+    flags = ("--port", "0", "--data", str(data), "--base-url", "https://play.example/coal")
+    with subprocess.Popen(
+        command("serve", *flags), stdout=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.terminate()
+    assert "Open https://play.example/coal/ in a browser." in lines[1]
+    assert "Sign up at https://play.example/coal/signup with the code" in lines[2]
+
+
+def test_path_of_the_server_is_refused_as_a_path_of_the_public_url(data):
+    ended = run_to_end("--data", str(data), "--base-url", "https://play.example/games")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "The path of base_url must not begin with /games" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1 and not data.exists()
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_server_exits_with_status_0(data, signal_number):
     with run_server(data) as server:

@@ -1,6 +1,7 @@
 """The base path: removed from requests before they are routed, added to the addresses of responses."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -62,25 +63,33 @@ API = make_api(
 Request = Callable[[str], Awaitable[bytes]]
 
 
-@pytest.fixture(params=[ConnectionRunner, ParkingRunner])
-async def request_bytes(request: pytest.FixtureRequest) -> AsyncIterator[Request]:
-    """Yield a function that sends a request target to a server with the base path `/coal`."""
-    app_context = AppContext(
-        await Core.recover(MemoryStore(), CoreContext(lambda: 1000.0)),
-        base_url="https://play.example/coal/",
-    )
+@asynccontextmanager
+async def run_server_below(
+    base_path: str, runner_class: type[ConnectionRunner] = ConnectionRunner
+) -> AsyncIterator[int]:
+    """Run a server of the sample API with a base path and yield its port."""
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 1000.0))
+    app_context = AppContext(core, base_url=f"https://play.example{base_path}/")
     app = web.Application()
     app[BASE_PATH] = app_context.base_path
     mount(app, app_context, [API])
-    runner = request.param(app, access_log=None)
-    port = await start(runner)
+    runner = runner_class(app, access_log=None)
+    try:
+        yield await start(runner)
+    finally:
+        await runner.cleanup()
 
-    async def send_target(target: str) -> bytes:
-        head = f"GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
-        return await send(port, head.encode())
 
-    yield send_target
-    await runner.cleanup()
+@pytest.fixture(params=[ConnectionRunner, ParkingRunner])
+async def request_bytes(request: pytest.FixtureRequest) -> AsyncIterator[Request]:
+    """Yield a function that sends a request target to a server with the base path `/coal`."""
+    async with run_server_below("/coal", request.param) as port:
+
+        async def send_target(target: str) -> bytes:
+            head = f"GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+            return await send(port, head.encode())
+
+        yield send_target
 
 
 @pytest.mark.parametrize("prefix", ["", "/coal"])
@@ -97,6 +106,15 @@ async def test_base_path_is_removed_from_a_whole_url(request_bytes):
 @pytest.mark.parametrize("target", ["/coalmine/sample/a", "/Coal/sample/a", "/coal/coal/sample/a"])
 async def test_base_path_is_removed_once_and_only_as_whole_segments(request_bytes, target):
     assert (await request_bytes(target)).startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize(
+    "head", ["OPTIONS * HTTP/1.1", "CONNECT h:80 HTTP/1.1", "GET coal HTTP/1.1"]
+)
+async def test_target_that_is_no_path_is_a_client_error(head):
+    async with run_server_below("/coal") as port:
+        answer = await send(port, f"{head}\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 40")
 
 
 @pytest.mark.parametrize("prefix", ["", "/coal"])
