@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from tests.apis.app import TIMEOUT_SECONDS
+from tests.processes import TIMEOUT_SECONDS
 
 #: Seconds between two connections.
 RETRY_SECONDS = 0.05

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import aiohttp
 import websockets
 
-from tests.apis.app import TIMEOUT_SECONDS
 from tests.clients.followers import AsyncFollower, Entry, Follower, Refused
 from tests.clients.programs import ProgramFollower, run_program
+from tests.processes import TIMEOUT_SECONDS
 
 
 def ws_url(url: str) -> str:
