@@ -23,13 +23,14 @@ from coalserver.domain.minecraft.log.server_lines import parse_headerless_line
 
 #: Header formats of versions before 1.7, and of log4j2 settings that look like them.
 OLD_FORMS = frozenset(("dated", "sided"))
+NULS = ("\0", "\ufffd")
 #: Lines after the first that a chat can have, and the length of each.
 MAX_CHAT_LINES = 50
 MAX_CHAT_LINE_LENGTH = 1000
-#: Output of Java that is no part of the line before it.
+#: Output of Java, and what a power cut leaves: no part of the line before it.
 _STACK_TRACE = re.compile(
-    r"\s+at \S|\s*\.\.\. \d+ (?:more|common)|(?:Caused by|Suppressed|Exception in)\b|[\w.$]*(?:Exception|Error)\b|$"
-    r"|(?:java|net|com|org|io)\.\w"
+    r"\s+at \S|\s*\.\.\. \d+ (?:more|common)|(?:Caused by|Suppressed|Exception in)\b|[\w.$]*(?:Exception|Error)\b"
+    r"|[\0\ufffd]*$|(?:java|net|com|org|io)\.\w"
 )
 #: What a client shows in its chat, in the log of the client.
 _CLIENT_CHAT = re.compile(r"(?:\[System\] )?(?:\[Not Secure\] )?\[CHAT\]")
@@ -183,7 +184,8 @@ def line_identity(world: int, parsed: ParsedLine) -> bytes:
 def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
     """Return a line, parsed, and the date source for the next line."""
     line = line.rstrip("\r\n")
-    header = parse_header(line)
+    # After a power cut, the first line follows on NUL characters, which are stored as U+FFFD.
+    header = parse_header(line.lstrip("\0\ufffd") if line[:1] in NULS else line)
     if header is None:
         kind, details = parse_headerless_line(line) or (LineKind.CONTINUATION, {})
         return ParsedLine(line, kind, line, zone=dates.zone, **details), dates
