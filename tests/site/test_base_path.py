@@ -17,6 +17,7 @@ from coalserver.config.schema import ConfigError
 from coalserver.core.commands.screenshots import add_screenshot
 from coalserver.media.images import ImageStore
 from coalserver.server.app import check_base_path
+from coalserver.web.pages.pages import assets
 from tests.apis.app import Answer, TestApp, run_test_app
 from tests.apis.browser import PASSWORD, Browser, make_account
 from tests.site.admins import BACKUP, account, make_backup
@@ -264,3 +265,10 @@ def test_base_path_must_not_begin_like_a_path_of_the_server(path):
     with pytest.raises(ConfigError, match="must not begin with"):
         check_base_path(Config(base_url=f"https://play.example{path}"))  # type: ignore[arg-type]
     check_base_path(Config(base_url=f"https://play.example/my{path}"))  # type: ignore[arg-type]
+
+
+def test_no_template_has_an_address_without_the_base_path():
+    templates = [*assets("templates").rglob("*.html")]
+    bare = re.compile(r"""(?:href|src|action|url|data-[a-z-]+)=["']?(?:/|\{\{ world\.path)""")
+    found = [(path.name, text) for path in templates for text in bare.findall(path.read_text())]
+    assert len(templates) > 20 and found == []
